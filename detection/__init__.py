@@ -1,0 +1,1 @@
+"""Predictions become flagged areas, flagged areas become alerts."""

@@ -1,0 +1,31 @@
+"""The life of an alert. First: seen once. Provisional: seen again by another product. The rest is said by people."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    FIRST = "first"
+    PROVISIONAL = "provisional"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    FINISHED = "finished"
+
+
+ALLOWED: dict[State, frozenset[State]] = {
+    State.FIRST: frozenset({State.PROVISIONAL, State.CONFIRMED, State.REJECTED, State.FINISHED}),
+    State.PROVISIONAL: frozenset({State.CONFIRMED, State.REJECTED, State.FINISHED}),
+    State.CONFIRMED: frozenset({State.REJECTED, State.FINISHED}),
+    State.REJECTED: frozenset({State.FIRST}),
+    State.FINISHED: frozenset(),
+}
+
+
+def may_become(state: State, target: State) -> bool:
+    return target in ALLOWED[state]
+
+
+def after_sighting(state: State, independent_products: int) -> State:
+    """The state after an area was seen: two products that saw it make a first alert provisional; people decide the rest."""
+    if state is State.FIRST and independent_products >= 2:
+        return State.PROVISIONAL
+    return state

@@ -1,0 +1,95 @@
+"""Detection: one area in one run. Alert: what people follow, through all its detections. Transition: each change of state."""
+
+from django.contrib.gis.db import models
+from django.urls import reverse
+
+from detection.classify import Kind
+from detection.codes import encode
+from detection.lifecycle import State
+from detection.severity import Severity
+from ml.models import Prediction
+
+
+def _choices(values) -> list[tuple[str, str]]:
+    return [(value.value, value.value) for value in values]
+
+
+class Scan(models.Model):
+    """A prediction that has been searched for areas: it is searched once, with these thresholds."""
+
+    prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="scan")
+    thresholds = models.JSONField()
+    n_detections = models.PositiveIntegerField(default=0)
+    scanned_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.n_detections} areas in {self.prediction}"
+
+
+class Alert(models.Model):
+    """A place that moves, with one code for its whole life."""
+
+    kind = models.CharField(max_length=20, choices=_choices(Kind))
+    state = models.CharField(max_length=12, choices=_choices(State), default=State.FIRST.value, db_index=True)
+    severity = models.CharField(max_length=10, choices=_choices(Severity))
+    area = models.MultiPolygonField(srid=4326)
+    area_m2 = models.FloatField()
+    rate_mm_yr = models.FloatField(help_text="median inside, against the surroundings; sign as its main product")
+    peak_rate_mm_yr = models.FloatField()
+    rate_sigma_mm_yr = models.FloatField(null=True)
+    component = models.CharField(max_length=5, help_text="what the rates measure: los, up or east")
+    first_motion = models.DateField(help_text="first date of the data that show it")
+    last_motion = models.DateField()
+    simulated = models.BooleanField(default=False)
+    first_seen = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-first_seen", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.kind}"
+
+    @property
+    def code(self) -> str:
+        return encode(self.pk)
+
+    def get_absolute_url(self) -> str:
+        return reverse("alert-detail", args=[self.code])
+
+
+class Detection(models.Model):
+    """One area in one run. Rates in mm/yr against the surroundings, sign as the product's component."""
+
+    scan = models.ForeignKey(Scan, models.CASCADE, related_name="detections")
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="detections")
+    kind = models.CharField(max_length=20, choices=_choices(Kind))
+    score = models.FloatField(help_text="highest probability inside, 0-1")
+    rate_mm_yr = models.FloatField()
+    peak_rate_mm_yr = models.FloatField()
+    area = models.MultiPolygonField(srid=4326)
+    area_m2 = models.FloatField()
+    n_points = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["-score", "-area_m2"]
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.rate_mm_yr:.1f} mm/yr"
+
+
+class AlertTransition(models.Model):
+    """A change of state and why. Rows are only ever added."""
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="transitions")
+    from_state = models.CharField(max_length=12, choices=_choices(State), blank=True)
+    to_state = models.CharField(max_length=12, choices=_choices(State))
+    reason = models.CharField(max_length=300)
+    actor = models.CharField(max_length=60, default="automatic")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: {self.from_state or 'new'} to {self.to_state}"

@@ -1,0 +1,163 @@
+"""Searching predictions for areas, and keeping one alert per moving place."""
+
+from collections.abc import Sequence
+
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from django.db import connection, transaction
+from pyproj import Geod
+from rasterio.io import MemoryFile
+from shapely import from_wkb, to_wkb, unary_union
+from shapely import MultiPolygon as ShapelyMultiPolygon
+from shapely.geometry.base import BaseGeometry
+
+from detection.classify import Evidence, classify
+from detection.lifecycle import State, after_sighting, may_become
+from detection.models import Alert, AlertTransition, Detection, Scan
+from detection.selectors import alerts_touching, detections_current
+from detection.severity import severity
+from ingest import selectors as ingest_selectors
+from ingest.models import Product
+from ml.areas import Area, AreaThresholds, find_areas, to_geographic
+from ml.models import Prediction
+
+CLASS_BANDS = ("subsidence", "uplift")
+SAME_PLACE_SHARE = 0.1  # of the smaller area
+_LOCK = 0x6A1E  # one scan at a time, so that two do not open two alerts for one place
+_GEOD = Geod(ellps="WGS84")
+
+
+def prediction_scan(*, prediction: Prediction, thresholds: AreaThresholds = AreaThresholds()) -> Scan | None:
+    """Search a prediction and carry what is found into alerts; None where that has been done. All of it or nothing."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        scan, created = Scan.objects.get_or_create(prediction=prediction, defaults={"thresholds": thresholds._asdict()})
+        if not created:
+            return None
+        areas, epsg = _read_areas(prediction, thresholds)
+        for area in areas:
+            _carry_into_alert(scan, area, epsg)
+        scan.n_detections = len(areas)
+        scan.save(update_fields=["n_detections"])
+        return scan
+
+
+def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "automatic") -> AlertTransition:
+    """Change an alert's state and write down why. ValueError for a change that life does not allow."""
+    current = State(alert.state)
+    if not may_become(current, to):
+        raise ValueError(f"an alert that is {current} cannot become {to}")
+    with transaction.atomic():
+        if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to):
+            raise ValueError(f"alert {alert.code} was changed by somebody else; look at it again")
+        alert.state = to.value
+        return AlertTransition.objects.create(alert=alert, from_state=current, to_state=to, reason=reason, actor=actor)
+
+
+def _read_areas(prediction: Prediction, thresholds: AreaThresholds) -> tuple[list[Area], int]:
+    with prediction.raster.open("rb") as stored, MemoryFile(stored.read()) as memory, memory.open(driver="GTiff") as raster:
+        bands = {name: index for index, name in enumerate(raster.descriptions, start=1)}
+        classes = {name: raster.read(bands[name]) for name in CLASS_BANDS}
+        return find_areas(classes, raster.read(bands["rate_mm_yr"]), raster.transform, thresholds), raster.crs.to_epsg()
+
+
+def _carry_into_alert(scan: Scan, area: Area, epsg: int) -> Detection:
+    product = scan.prediction.run.product
+    polygon = _to_django(to_geographic(area.polygon, epsg))
+    detection = Detection(
+        scan=scan,
+        kind=classify([Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2)]),
+        score=area.score,
+        rate_mm_yr=area.rate_mm_yr,
+        peak_rate_mm_yr=area.peak_rate_mm_yr,
+        area=polygon,
+        area_m2=area.area_m2,
+        n_points=ingest_selectors.points_count_within(product=product, area=polygon),
+    )
+    alert = _same_place(polygon)
+    if alert is None:
+        alert = _alert_open(detection, product, scan.prediction)
+    detection.alert = alert
+    detection.save()
+    _alert_refresh(alert, product)
+    return detection
+
+
+def _same_place(polygon: MultiPolygon) -> Alert | None:
+    """The alert that shares most with this area, at least a tenth of the smaller one."""
+    new = from_wkb(bytes(polygon.wkb))
+    shared = []
+    for alert in alerts_touching(area=polygon):
+        old = from_wkb(bytes(alert.area.wkb))
+        overlap = new.intersection(old).area
+        if overlap >= SAME_PLACE_SHARE * min(new.area, old.area):
+            shared.append((overlap, alert))
+    return max(shared, key=lambda pair: pair[0])[1] if shared else None
+
+
+def _alert_open(detection: Detection, product: Product, prediction: Prediction) -> Alert:
+    alert = Alert.objects.create(
+        kind=detection.kind,
+        state=State.FIRST,
+        severity=severity(detection.peak_rate_mm_yr, detection.area_m2),
+        area=detection.area,
+        area_m2=detection.area_m2,
+        rate_mm_yr=detection.rate_mm_yr,
+        peak_rate_mm_yr=detection.peak_rate_mm_yr,
+        rate_sigma_mm_yr=prediction.statistics.get("rate_sigma_mm_yr"),
+        component=product.component,
+        first_motion=product.dates[0],
+        last_motion=product.dates[-1],
+        simulated=product.simulated,
+    )
+    AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=f"seen in {product.name}")
+    return alert
+
+
+def _alert_refresh(alert: Alert, product: Product) -> None:
+    """Bring an alert up to everything that is known of its place now."""
+    current = list(detections_current(alert=alert))
+    if not current:
+        return
+    products = [d.scan.prediction.run.product for d in current]
+    main, main_product = max(zip(current, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr)))
+    area = unary_union([from_wkb(bytes(d.area.wkb)) for d in current])
+    alert.area, alert.area_m2 = _to_django(area), _square_metres(area)
+    alert.kind = classify(_evidence(current, products))
+    alert.rate_mm_yr, alert.peak_rate_mm_yr = main.rate_mm_yr, main.peak_rate_mm_yr
+    alert.rate_sigma_mm_yr = main.scan.prediction.statistics.get("rate_sigma_mm_yr")
+    alert.component = main_product.component
+    alert.severity = severity(main.peak_rate_mm_yr, alert.area_m2)
+    alert.first_motion = min(p.dates[0] for p in products)
+    alert.last_motion = max(p.dates[-1] for p in products)
+    alert.simulated = any(p.simulated for p in products)
+    alert.save(update_fields=[
+        "area", "area_m2", "kind", "rate_mm_yr", "peak_rate_mm_yr", "rate_sigma_mm_yr", "component", "severity",
+        "first_motion", "last_motion", "simulated", "updated",
+    ])  # fmt: skip
+    independent = {(p.component, p.track, p.direction) for p in products}
+    state = after_sighting(State(alert.state), len(independent))
+    if state != alert.state:
+        alert_transition(alert=alert, to=state, reason=f"seen again in {product.name}")
+
+
+def _weight(product: Product) -> int:
+    """Vertical motion tells people most, then the line of sight, then east-west."""
+    return {"up": 2, "los": 1}.get(product.component, 0)
+
+
+def _evidence(detections: Sequence[Detection], products: Sequence[Product]) -> list[Evidence]:
+    return [
+        Evidence(p.component, p.direction, d.rate_mm_yr, d.area_m2) for d, p in zip(detections, products, strict=True)
+    ]
+
+
+def _square_metres(area: BaseGeometry) -> float:
+    return abs(float(_GEOD.geometry_area_perimeter(area)[0]))
+
+
+def _to_django(geometry: BaseGeometry) -> MultiPolygon:
+    parts = geometry if isinstance(geometry, ShapelyMultiPolygon) else ShapelyMultiPolygon([geometry])
+    return GEOSGeometry(memoryview(to_wkb(parts)), srid=4326)
+
+

@@ -1,0 +1,123 @@
+"""How a point's displacement series is packed, and how rows become PostgreSQL's binary COPY format.
+
+A series is little-endian int16 in steps of 0.1 mm where it fits and float32 mm where it does not; its length in bytes
+tells which. Nothing is ever clipped. Binary COPY: PostgreSQL documentation, COPY, "Binary Format".
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.readers.records import Float32, Float64
+
+STEP_MM = 0.1
+MISSING_INT16 = np.int16(-32768)
+_LARGEST_STEPS = 32767
+
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
+_EWKB_POINT_WITH_SRID = 0x20000001
+
+
+def fits_int16(displacement_mm: Float32) -> NDArray[np.bool_]:
+    """Tell per row whether every value fits 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
+    with np.errstate(invalid="ignore"):
+        beyond = np.abs(displacement_mm) > STEP_MM * _LARGEST_STEPS
+    return ~beyond.any(axis=1)
+
+
+def pack_int16(displacement_mm: Float32) -> NDArray[np.int16]:
+    """Round to steps of 0.1 mm (error at most 0.05 mm). displacement_mm: (n, dates), mm; ValueError where it does not fit."""
+    if not fits_int16(displacement_mm).all():
+        raise ValueError(f"a displacement exceeds {STEP_MM * _LARGEST_STEPS:.0f} mm and does not fit 16 bits")
+    missing = np.isnan(displacement_mm)
+    steps = np.rint(np.where(missing, 0, displacement_mm) / STEP_MM).astype("<i2")
+    steps[missing] = MISSING_INT16
+    return steps
+
+
+def unpack_series(packed: Sequence[bytes], n_dates: int) -> Float32:
+    """Decode packed series. Returns (len(packed), n_dates), mm, NaN where missing. ValueError for a wrong length."""
+    series = np.empty((len(packed), n_dates), dtype=np.float32)
+    for row, blob in enumerate(packed):
+        if len(blob) == 2 * n_dates:
+            steps = np.frombuffer(blob, dtype="<i2")
+            series[row] = np.where(steps == MISSING_INT16, np.nan, steps * np.float32(STEP_MM))
+        elif len(blob) == 4 * n_dates:
+            series[row] = np.frombuffer(blob, dtype="<f4")
+        else:
+            raise ValueError(f"a series of {len(blob)} bytes does not hold {n_dates} dates")
+    return series
+
+
+def point_ewkb(x: Float64, y: Float64, srid: int) -> NDArray[np.void]:
+    """Encode points as EWKB. x, y: (n,). Returns (n,) records of 25 bytes."""
+    records = np.empty(x.size, dtype=[("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("x", "<f8"), ("y", "<f8")])
+    records["order"], records["type"], records["srid"] = 1, _EWKB_POINT_WITH_SRID, srid
+    records["x"], records["y"] = x, y
+    return records
+
+
+def copy_rows(columns: Sequence[NDArray[np.generic]]) -> bytes:
+    """Encode equally long columns as rows of binary COPY, without header and trailer.
+
+    Floats become float4 or float8 and NaN becomes NULL; integers become int4; bytes, records and 2-D arrays are
+    copied as they stand (text, geometry, bytea). Rows are grouped by which values are NULL and how long their text
+    is, because numpy writes records of one size: their order is not kept.
+    """
+    keys = [_null_key(column) for column in columns]
+    stacked = np.column_stack([key for key in keys if key is not None] or [np.zeros(len(columns[0]), dtype=np.int32)])
+    groups, member = np.unique(stacked, axis=0, return_inverse=True)
+    if len(groups) == 1:
+        return _one_group(columns)
+    member = member.ravel()
+    return b"".join(_one_group([column[member == group] for column in columns]) for group in range(len(groups)))
+
+
+def _null_key(column: NDArray[np.generic]) -> NDArray[np.int32] | None:
+    if column.dtype.kind == "f" and column.ndim == 1:
+        return np.isnan(column).astype(np.int32)
+    if column.dtype.kind == "S":
+        return np.char.str_len(column).astype(np.int32)
+    return None
+
+
+def _one_group(columns: Sequence[NDArray[np.generic]]) -> bytes:
+    parts: list[tuple[str, NDArray[np.generic]]] = []
+    layout: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [("count", ">i2")]
+    lengths: dict[str, int] = {}
+    for index, column in enumerate(columns):
+        name = f"c{index}"
+        layout.append((f"{name}_bytes", ">i4"))
+        payload = _payload(column)
+        if payload is None:
+            lengths[name] = -1
+            continue
+        lengths[name] = payload.dtype.itemsize
+        layout.append((name, payload.dtype.str if payload.dtype.names is None else f"V{payload.dtype.itemsize}"))
+        parts.append((name, payload))
+    rows = np.empty(len(columns[0]), dtype=layout)
+    rows["count"] = len(columns)
+    for name, length in lengths.items():
+        rows[f"{name}_bytes"] = length
+    for name, payload in parts:
+        rows[name] = payload if payload.dtype.names is None else payload.view(f"V{payload.dtype.itemsize}")
+    return rows.tobytes()
+
+
+def _payload(column: NDArray[np.generic]) -> NDArray[np.generic] | None:
+    """The bytes of a column, all of one size, or None where it is NULL throughout."""
+    if column.dtype.kind == "S":
+        longest = int(np.char.str_len(column[:1])[0]) if column.size else 1
+        return column.astype(f"S{longest}").view(f"V{longest}")
+    if column.ndim == 2:  # one packed array per row
+        flat = np.ascontiguousarray(column)
+        return flat.view(f"V{flat.dtype.itemsize * flat.shape[1]}").ravel()
+    if column.dtype.names is not None:
+        return column
+    if column.dtype.kind == "f":
+        if column.size and np.isnan(column[0]):
+            return None
+        return column.astype(f">f{column.dtype.itemsize}")
+    return column.astype(">i4")

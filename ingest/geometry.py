@@ -1,0 +1,35 @@
+"""Geometry of the line of sight: two tracks become up and east."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class LineOfSight(NamedTuple):
+    """Unit vector from the ground to the satellite; each part a number or an array of one shape."""
+
+    east: NDArray[np.floating]
+    north: NDArray[np.floating]
+    up: NDArray[np.floating]
+
+
+class UpEast(NamedTuple):
+    up_mm_yr: NDArray[np.floating]
+    east_mm_yr: NDArray[np.floating]
+
+
+def decompose_up_east(
+    first_mm_yr: NDArray[np.floating], first_los: LineOfSight, second_mm_yr: NDArray[np.floating], second_los: LineOfSight
+) -> UpEast:
+    """Solve two LOS velocities for up and east, with no motion to the north.
+
+    All arrays of one shape; mm/yr, LOS positive toward the satellite, up and east positive; NaN where a track is
+    missing or both look from the same side. EGMS L3 is made by the same 2 x 2 system (EGMS algorithm document).
+    """
+    determinant = first_los.up * second_los.east - second_los.up * first_los.east
+    with np.errstate(divide="ignore", invalid="ignore"):
+        determinant = np.where(np.abs(determinant) < 0.1, np.nan, determinant)
+        up = (first_mm_yr * second_los.east - second_mm_yr * first_los.east) / determinant
+        east = (first_los.up * second_mm_yr - second_los.up * first_mm_yr) / determinant
+    return UpEast(up, east)

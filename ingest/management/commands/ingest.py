@@ -1,0 +1,59 @@
+"""manage.py ingest PATH…: load velocity products into the database."""
+
+import sys
+import time
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandParser
+from tqdm import tqdm
+
+from ingest.errors import AlreadyLoaded, InputError
+from ingest.readers import READERS
+from ingest.services import product_load
+
+
+class Command(BaseCommand):
+    help = "Load velocity products. Each file is loaded wholly or not at all; exit code 2 if one could not be."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+        parser.add_argument("--format", default="auto", choices=["auto", *READERS])
+        parser.add_argument("--attribution", default="", help="line to show on the map where the file does not name its source")
+        parser.add_argument("--licence", default="")
+        parser.add_argument("--skip-loaded", action="store_true", help="a file that is already loaded is no error")
+
+    def handle(self, *args, **options) -> None:
+        failed = False
+        for path in options["paths"]:
+            try:
+                self._load(path, options)
+            except AlreadyLoaded as known:
+                if options["skip_loaded"]:
+                    self.stdout.write(f"{known}")
+                else:
+                    failed = self._refuse(known)
+            except InputError as fault:
+                failed = self._refuse(fault)
+        if failed:
+            sys.exit(2)
+
+    def _refuse(self, fault: InputError) -> bool:
+        self.stderr.write(f"{fault}")
+        return True
+
+    def _load(self, path: Path, options: dict) -> None:
+        started = time.monotonic()
+        with tqdm(unit=" points", unit_scale=True, desc=path.name, leave=False, disable=not sys.stderr.isatty()) as bar:
+            product = product_load(
+                path=path,
+                source_format=options["format"],
+                attribution=options["attribution"],
+                licence=options["licence"],
+                progress=bar.update,
+            )
+        seconds = time.monotonic() - started
+        refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""
+        self.stdout.write(
+            f"{path.name}: loaded as product {product.pk} ({product.name}), {product.n_points:,} points, "
+            f"{len(product.dates)} dates{refused}, {seconds:.1f} s"
+        )

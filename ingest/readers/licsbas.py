@@ -1,0 +1,129 @@
+"""LiCSBAS time series `cum.h5`.
+
+Source: LiCSBAS (Morishita et al. 2020, doi 10.3390/rs12030424). `cum` (dates, rows, cols) mm and `vel` mm/yr are LOS,
+positive toward the satellite, so nothing changes sign here. Pixel (row, col) stands at corner + index x post, EPSG:4326.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ingest.errors import InputError
+from ingest.readers.records import Component, Direction, FieldHeader, Float32, PointBatch, VelocityField
+
+REQUIRED = ("imdates", "cum", "vel", "corner_lat", "corner_lon", "post_lat", "post_lon")
+MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
+BATCH_ROWS = 64
+METRES_PER_DEGREE = 111_320.0
+
+
+def read(path: Path) -> VelocityField:
+    """Read the header of a `cum.h5`; its pixels with a velocity follow in batches. Raises InputError."""
+    with _open(path) as file:
+        missing = [name for name in REQUIRED if name not in file]
+        if missing:
+            raise InputError(path, f"dataset {missing[0]!r} is missing", "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote")
+        shape = file["cum"].shape
+        if len(shape) != 3 or file["vel"].shape != shape[1:] or file["imdates"].shape != shape[:1]:
+            raise InputError(path, f"cum {shape}, vel {file['vel'].shape} and imdates {file['imdates'].shape} do not fit", "Run LiCSBAS again")
+        if np.prod(shape, dtype=np.float64) > MAX_VALUES:
+            raise InputError(path, f"cum declares {shape} values", "Clip the frame (LiCSBAS05op_clip_unw.py)")
+        dates = _dates(path, file["imdates"][()])
+        corner_lat, post_lat, post_lon = (float(file[name][()]) for name in ("corner_lat", "post_lat", "post_lon"))
+        if not (-90 <= corner_lat <= 90 and -180 <= float(file["corner_lon"][()]) <= 180):
+            raise InputError(path, f"corner_lat is {corner_lat}", "Check whether latitude and longitude are swapped")
+        velocity = file["vel"][()]
+        if not np.isfinite(velocity).any():
+            raise InputError(path, "no pixel has a velocity", "Relax the LiCSBAS mask and run it again")
+        los_east = _vector(file, "E.geo", velocity.shape)
+        header = FieldHeader(
+            source_format="licsbas",
+            level="time series",
+            component=Component.LOS,
+            dates=dates,
+            direction=_direction(los_east),
+            posting_m=max(abs(post_lat), abs(post_lon) * np.cos(np.radians(corner_lat))) * METRES_PER_DEGREE,
+            attribution="LiCSBAS time series; its source is not stated in the file",
+            extras={"refarea": _text(file["refarea"][()])} if "refarea" in file else {},
+        )
+    return VelocityField(header, lambda: _batches(path))
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as fault:
+        raise InputError(path, f"the HDF5 file is damaged ({fault})", "Copy or make it again") from fault
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _dates(path: Path, stamps: Any) -> tuple[date, ...]:
+    try:
+        dates = tuple(datetime.strptime(str(int(stamp)), "%Y%m%d").date() for stamp in stamps)  # noqa: DTZ007 (a day)
+    except ValueError as fault:
+        raise InputError(path, f"imdates holds what is no date ({fault})", "Run LiCSBAS again") from fault
+    if len(dates) < 2 or any(later <= earlier for earlier, later in zip(dates, dates[1:], strict=False)):
+        raise InputError(path, f"imdates holds {len(dates)} dates that are not in order", "Run LiCSBAS again")
+    return dates
+
+
+def _vector(file: h5py.File, name: str, shape: tuple[int, ...]) -> Float32:
+    """A layer of the line-of-sight vector, NaN where LiCSBAS was run without it."""
+    if name in file and file[name].shape == shape:
+        values: Float32 = file[name][()].astype(np.float32)
+        values[values == 0] = np.nan
+        return values
+    return np.full(shape, np.nan, dtype=np.float32)
+
+
+def _direction(los_east: Float32) -> Direction:
+    if not np.isfinite(los_east).any():
+        return Direction.UNKNOWN
+    return Direction.ASCENDING if np.nanmean(los_east) < 0 else Direction.DESCENDING
+
+
+def _batches(path: Path) -> Iterator[PointBatch]:
+    with _open(path) as file:
+        rows, cols = file["vel"].shape
+        for first in range(0, rows, BATCH_ROWS):
+            batch = _block(path, file, slice(first, min(first + BATCH_ROWS, rows)), cols)
+            if batch.pid.size:
+                yield batch
+
+
+def _block(path: Path, file: h5py.File, block: slice, cols: int) -> PointBatch:
+    try:
+        velocity = file["vel"][block].astype(np.float32)
+        cum = file["cum"][:, block].astype(np.float32)  # (dates, rows, cols)
+    except OSError as fault:
+        raise InputError(path, f"the HDF5 file is damaged ({fault})", "Copy or make it again") from fault
+    row, col = np.nonzero(np.isfinite(velocity) & np.isfinite(cum).any(axis=0))
+
+    def layer(name: str) -> Float32:
+        if name not in file or file[name].shape != file["vel"].shape:
+            return np.full(row.size, np.nan, dtype=np.float32)
+        values: Float32 = file[name][block].astype(np.float32)[row, col]
+        return values
+
+    los = [layer(name) for name in ("E.geo", "N.geo", "U.geo")]
+    return PointBatch(
+        pid=np.char.add(np.char.add((row + block.start).astype("S6"), b"_"), col.astype("S6")),
+        longitude=float(file["corner_lon"][()]) + col * float(file["post_lon"][()]),
+        latitude=float(file["corner_lat"][()]) + (row + block.start) * float(file["post_lat"][()]),
+        height_m=layer("hgt"),
+        velocity_mm_yr=velocity[row, col],
+        velocity_std_mm_yr=layer("vstd"),
+        temporal_coherence=np.full(row.size, np.nan, dtype=np.float32),  # coh_avg is another quantity
+        rmse_mm=layer("resid_rms"),
+        los_east=los[0],
+        los_north=los[1],
+        los_up=los[2],
+        displacement_mm=np.ascontiguousarray(cum[:, row, col].T),
+    )

@@ -1,0 +1,89 @@
+"""Reading products, points and series."""
+
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import connection
+from django.db.models import QuerySet
+
+from ingest.encoding import unpack_series
+from ingest.models import DisplacementSeries, MeasurementPoint, Product
+from ingest.partitions import POINTS, SERIES
+from ingest.readers.records import Float32, Float64
+
+
+class PointColumns(NamedTuple):
+    """All points of a product as columns. Degrees (EPSG:4326) and mm/yr."""
+
+    longitude: Float64
+    latitude: Float64
+    velocity_mm_yr: Float32
+
+
+class AreaSeries(NamedTuple):
+    """Mean displacement of the points of an area and their 16th and 84th percentiles; (dates,), mm."""
+
+    n_points: int
+    dates: list[date]
+    mean_mm: Float32
+    low_mm: Float32
+    high_mm: Float32
+
+
+def products() -> QuerySet[Product]:
+    return Product.objects.all()
+
+
+def product_points(*, product: Product) -> PointColumns:
+    """Fetch every point's position and velocity, ordered by id, as arrays."""
+    sql = f"SELECT ST_X(position), ST_Y(position), velocity_mm_yr::float8 FROM {POINTS} WHERE product_id = {product.pk:d} ORDER BY pid"  # noqa: S608
+    row = np.dtype([("fields", ">i2"), ("l0", ">i4"), ("x", ">f8"), ("l1", ">i4"), ("y", ">f8"), ("l2", ">i4"), ("v", ">f8")])
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
+        raw = b"".join(copy)  # header 19 bytes, trailer 2; no column is NULL, so all rows have one size
+    rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
+    return PointColumns(rows["x"].astype(float), rows["y"].astype(float), rows["v"].astype(np.float32))
+
+
+def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
+    """One point with its product; raises MeasurementPoint.DoesNotExist."""
+    return MeasurementPoint.objects.select_related("product").get(product_id=product_id, pid=pid)
+
+
+def point_series(*, point: MeasurementPoint) -> Float32:
+    """A point's displacements on its product's dates, mm, NaN where missing."""
+    packed = DisplacementSeries.objects.values_list("packed", flat=True).get(product_id=point.product_id, pid=point.pid)
+    return unpack_series([bytes(packed)], len(point.product.dates))[0]
+
+
+def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
+    """How many points of a product stand in an area (EPSG:4326)."""
+    return MeasurementPoint.objects.filter(product=product, tile_point__intersects=_mercator(area)).count()
+
+
+def area_series(*, product: Product, area: GEOSGeometry, most: int = 2000) -> AreaSeries | None:
+    """Mean series of a product's points in an area, of an even sample where there are more than `most`; None without points."""
+    sql = f"""
+        SELECT s.packed FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
+        WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_GeomFromEWKB(%s)) ORDER BY md5(p.pid) LIMIT %s"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [product.pk, bytes(_mercator(area).ewkb), most])
+        packed = [bytes(blob) for (blob,) in cursor.fetchall()]
+    if not packed:
+        return None
+    series = unpack_series(packed, len(product.dates))
+    known = np.isfinite(series).any(axis=0)
+    low, high = np.nanpercentile(series[:, known], [16, 84], axis=0)
+    dates = [day for day, keep in zip(product.dates, known, strict=True) if keep]
+    return AreaSeries(len(packed), dates, np.nanmean(series[:, known], axis=0), low, high)
+
+
+def _mercator(area: GEOSGeometry) -> GEOSGeometry:
+    """The same area in EPSG:3857."""
+    from pyproj import Transformer
+    from shapely import from_wkb, to_wkb
+    from shapely.ops import transform
+
+    projected = transform(Transformer.from_crs(4326, 3857, always_xy=True).transform, from_wkb(bytes(area.wkb)))
+    return GEOSGeometry(memoryview(to_wkb(projected)), srid=3857)

@@ -1,0 +1,26 @@
+"""python -m ml …: files in, files out, no database. Exit code 2 and one line for input that cannot be used."""
+
+import argparse
+import sys
+
+from ml.deformation import command as deformation
+from ml.simulation import command as simulation
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ml", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, module in {"deformation": deformation, "simulate": simulation}.items():
+        child = commands.add_parser(name, help=module.__doc__)
+        module.add_arguments(child)
+        child.set_defaults(run=module.run)
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args)
+    except ValueError as fault:  # InputError is one
+        print(fault, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

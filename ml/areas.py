@@ -1,0 +1,96 @@
+"""A probability raster becomes areas: enter at a high probability, leave at a low one."""
+
+from typing import NamedTuple
+
+import numpy as np
+import rasterio.features
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Transformer
+from scipy import ndimage
+from shapely import MultiPolygon, Polygon, contains_xy, unary_union
+from shapely.geometry import shape
+from shapely.ops import transform as transform_geometry
+
+EIGHT = np.ones((3, 3), dtype=bool)
+
+
+class Area(NamedTuple):
+    """One area of one run, in the raster's projected system.
+
+    kind: the class whose probability stands highest; score: highest probability, 0-1; rate_mm_yr: median of the rate
+    inside; peak_rate_mm_yr: its 95th percentile, away from zero.
+    """
+
+    polygon: Polygon | MultiPolygon
+    kind: str
+    score: float
+    rate_mm_yr: float
+    peak_rate_mm_yr: float
+    area_m2: float
+
+
+class AreaThresholds(NamedTuple):
+    enter: float = 0.5
+    leave: float = 0.2
+    smallest_m2: float = 30_000.0
+
+
+def find_areas(
+    classes: dict[str, NDArray[np.float32]],
+    rate_mm_yr: NDArray[np.float32],
+    transform: Affine,
+    thresholds: AreaThresholds = AreaThresholds(),
+) -> list[Area]:
+    """Find connected areas, each class on its own, strongest first.
+
+    classes: name -> probability (rows, cols), NaN unknown. Cells above `leave` that are connected (eight neighbours)
+    to a cell above `enter` belong together; holes smaller than `smallest_m2` are filled.
+    """
+    areas: list[Area] = []
+    for kind, probability in classes.items():
+        p = np.nan_to_num(probability, nan=0.0)
+        labels, n = ndimage.label(p >= thresholds.leave, structure=EIGHT)
+        highest = ndimage.maximum(p, labels, index=np.arange(1, n + 1)) if n else []
+        for label in np.flatnonzero(np.asarray(highest) >= thresholds.enter) + 1:
+            area = _area(kind, labels == label, p, rate_mm_yr, transform, thresholds)
+            if area.area_m2 >= thresholds.smallest_m2:
+                areas.append(area)
+    return sorted(areas, key=lambda area: (-abs(area.peak_rate_mm_yr), -area.area_m2))
+
+
+def _area(
+    kind: str,
+    mask: NDArray[np.bool_],
+    p: NDArray[np.float32],
+    rate_mm_yr: NDArray[np.float32],
+    transform: Affine,
+    thresholds: AreaThresholds,
+) -> Area:
+    outlines = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=8, transform=transform)
+    polygon = _without_small_holes(unary_union([shape(outline) for outline, _ in outlines]), thresholds.smallest_m2)
+    rates = rate_mm_yr[mask & np.isfinite(rate_mm_yr)]
+    median = float(np.median(rates))
+    peak = float(np.percentile(rates, 95 if median >= 0 else 5))
+    return Area(polygon, kind, float(p[mask].max()), median, peak, float(polygon.area))
+
+
+def _without_small_holes(geometry: Polygon | MultiPolygon, smallest_m2: float) -> Polygon | MultiPolygon:
+    def patch(polygon: Polygon) -> Polygon:
+        return Polygon(polygon.exterior, [hole for hole in polygon.interiors if Polygon(hole).area >= smallest_m2])
+
+    if isinstance(geometry, Polygon):
+        return patch(geometry)
+    return MultiPolygon([patch(polygon) for polygon in geometry.geoms])
+
+
+def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
+    """The same area in degrees, EPSG:4326, always as a MultiPolygon."""
+    project = Transformer.from_crs(epsg, 4326, always_xy=True).transform
+    geographic = transform_geometry(project, polygon)
+    return geographic if isinstance(geographic, MultiPolygon) else MultiPolygon([geographic])
+
+
+def count_within(polygon: Polygon | MultiPolygon, x: NDArray[np.float64], y: NDArray[np.float64]) -> int:
+    """How many of the points (n,), in the polygon's system, stand inside."""
+    return int(contains_xy(polygon, x, y).sum())

@@ -1,0 +1,152 @@
+"""Detectors without learning: a plain threshold, and a robust matched filter on several scales.
+
+The matched filter is what a network must beat. Where it stands and what sets its constants: docs/models/matched-filter.md.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ml.deformation.gridding import VelocityGrid
+from ml.deformation.points import Float32
+
+MAD_TO_SIGMA = 1.4826
+
+
+class DeformationMaps(NamedTuple):
+    """Per cell of a grid: (rows, cols) float32, NaN where nothing is known.
+
+    probability that the ground moves against its surroundings, split into away (subsidence) and toward (uplift) by the
+    sign of the product; rate_mm_yr: local rate minus the background; background_mm_yr: what counts as still.
+    """
+
+    probability: Float32
+    subsidence: Float32
+    uplift: Float32
+    rate_mm_yr: Float32
+    background_mm_yr: float
+    rate_sigma_mm_yr: float
+
+
+@dataclass(frozen=True)
+class MatchedFilterConfig:
+    """Scales are the standard deviations of Gaussian kernels, m; the rest as named. See docs/models/matched-filter.md."""
+
+    scales_m: tuple[float, ...] = (150.0, 300.0, 600.0, 1200.0)
+    score_at_half: float = 6.0
+    score_width: float = 0.5
+    smallest_rate_mm_yr: float = 2.0
+    smallest_support: float = 4.0
+    still_within_mm_yr: float = 5.0
+    correlated_sigma_mm_yr: float = 0.45
+
+
+@dataclass(frozen=True)
+class ThresholdConfig:
+    rate_mm_yr: float = 10.0
+    width_mm_yr: float = 1.0
+
+
+def threshold(grid: VelocityGrid, config: ThresholdConfig | None = None) -> DeformationMaps:
+    """Flag each cell by its own rate alone: the baseline of the baselines."""
+    config = config or ThresholdConfig()
+    background, sigma = background_and_noise(grid.velocity_mm_yr, config.rate_mm_yr / 2)
+    rate = grid.velocity_mm_yr - np.float32(background)
+    probability = _logistic((np.abs(rate) - config.rate_mm_yr) / config.width_mm_yr)
+    return _split(probability, rate, background, sigma)
+
+
+def matched_filter(
+    grid: VelocityGrid, config: MatchedFilterConfig | None = None, device: torch.device | None = None
+) -> DeformationMaps:
+    """Flag where the weighted mean rate under a Gaussian stands out of the noise on any scale.
+
+    The score on one scale is the mean rate over its standard error: white noise of the cells (measured between
+    neighbours, so that motion does not count as noise) and a correlated part, made wider where the scores of still
+    ground spread more than they should. A cell is flagged only where its own neighbourhood moves, so that a wide
+    kernel does not paint the surroundings of a small bowl.
+    """
+    config, device = config or MatchedFilterConfig(), device or torch.device("cpu")
+    background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
+    known = np.isfinite(grid.velocity_mm_yr)
+    residual = np.where(known, grid.velocity_mm_yr - background, 0).astype(np.float32)
+    weight = np.where(known, grid.count / (grid.count + 1.0), 0).astype(np.float32)
+    still = known & (np.abs(residual) <= max(config.still_within_mm_yr, 3 * sigma))
+    score = np.zeros(known.shape, dtype=np.float32)
+    local = np.full(known.shape, np.nan, dtype=np.float32)
+    local_sigma = np.nan
+    for scale_m in config.scales_m:
+        mean, support = _weighted_mean(residual, weight, scale_m / grid.cell_m, device)
+        error = np.sqrt(sigma**2 / np.maximum(support, 1e-6) + config.correlated_sigma_mm_yr**2)
+        z = np.where(support >= config.smallest_support, mean / error, 0).astype(np.float32)
+        z /= max(1.0, _spread(z[still & (support >= config.smallest_support)]))
+        larger = np.abs(z) > np.abs(score)
+        score[larger] = z[larger]
+        first = np.isnan(local) & (support >= config.smallest_support)
+        local[first] = mean[first]
+        if np.isnan(local_sigma) and first.any():
+            local_sigma = float(np.median(error[first]))
+    moves = (np.abs(local) >= config.smallest_rate_mm_yr) & (np.sign(local) == np.sign(score))
+    probability = np.where(moves, _logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
+    probability[np.isnan(local)] = np.nan
+    return _split(probability.astype(np.float32), local, background, local_sigma)
+
+
+def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> tuple[float, float]:
+    """What counts as still, and the standard deviation of a single cell; both mm/yr.
+
+    Still is the median of the cells near zero (a product's reference is never far from it), so that a scene of which
+    most sinks keeps its zero. The noise is taken between neighbouring cells.
+    """
+    noise = _neighbour_noise(velocity_mm_yr)
+    values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]
+    near = values[np.abs(values) <= max(still_within_mm_yr, 3 * noise)]
+    background = float(np.median(near)) if near.size >= max(5, 0.01 * values.size) else 0.0
+    return background, noise
+
+
+def _neighbour_noise(velocity_mm_yr: Float32) -> float:
+    steps = np.concatenate([np.diff(velocity_mm_yr, axis=axis).ravel() for axis in (0, 1)])
+    steps = steps[np.isfinite(steps)]
+    return max(_spread(steps) / float(np.sqrt(2)), 0.1) if steps.size >= 10 else 1.0
+
+
+def _spread(values: NDArray[np.floating]) -> float:
+    """Robust standard deviation about zero-centred values; 0 where there are too few."""
+    return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))) if values.size >= 10 else 0.0
+
+
+def _weighted_mean(residual: Float32, weight: Float32, sigma_cells: float, device: torch.device) -> tuple[Float32, Float32]:
+    """Mean under a Gaussian of sigma_cells and the number of independent cells under it; both (rows, cols)."""
+    stack = torch.from_numpy(np.stack([residual * weight, weight])).to(device)
+    total, weights = _gaussian(stack, sigma_cells)
+    squares = _gaussian(torch.from_numpy(weight**2).to(device)[None], sigma_cells / np.sqrt(2))[0]
+    mean = total / weights.clamp_min(1e-12)
+    support = weights.square() / squares.clamp_min(1e-12)
+    known = weights > 1e-6
+    return (mean * known).cpu().numpy(), (support * known).cpu().numpy()
+
+
+def _gaussian(stack: torch.Tensor, sigma_cells: float) -> torch.Tensor:
+    """Convolve (n, rows, cols) with an unnormalised separable Gaussian, zeros outside."""
+    half = max(1, int(np.ceil(3.5 * sigma_cells)))
+    offsets = torch.arange(-half, half + 1, device=stack.device, dtype=stack.dtype)
+    kernel = torch.exp(-0.5 * (offsets / sigma_cells) ** 2)
+    rows = torch.nn.functional.conv2d(stack[:, None], kernel[None, None, :, None], padding=(half, 0))
+    return torch.nn.functional.conv2d(rows, kernel[None, None, None, :], padding=(0, half))[:, 0]
+
+
+def _logistic(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    return 1 / (1 + np.exp(-np.clip(x, -30, 30)))
+
+
+def _split(probability: NDArray[np.floating], rate: Float32, background: float, sigma: float) -> DeformationMaps:
+    unknown = np.isnan(rate)
+    p = np.where(unknown, np.nan, probability).astype(np.float32)
+    away = np.where(rate < 0, p, 0).astype(np.float32)
+    toward = np.where(rate > 0, p, 0).astype(np.float32)
+    away[unknown], toward[unknown] = np.nan, np.nan
+    return DeformationMaps(p, away, toward, rate.astype(np.float32), background, sigma)

@@ -1,0 +1,79 @@
+"""One interface for every detector: points in, maps on a grid out."""
+
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from affine import Affine
+from numpy.typing import NDArray
+
+from ml.deformation.baseline import DeformationMaps, MatchedFilterConfig, ThresholdConfig, matched_filter, threshold
+from ml.deformation.despike import despike
+from ml.deformation.gridding import grid_median
+from ml.deformation.points import PointCloud
+
+METHODS = ("matched-filter", "threshold")
+VERSIONS = {"matched-filter": "1", "threshold": "1"}  # raise when the numbers change
+CLASSES = ("subsidence", "uplift")
+UNITS = ("1", "1", "1", "mm/yr")
+
+
+class DeformationResult(NamedTuple):
+    """Maps (rows, cols) with their place on the ground."""
+
+    maps: DeformationMaps
+    transform: Affine
+    epsg: int
+
+    def bands(self) -> dict[str, NDArray[np.float32]]:
+        """The bands in the order of the command line's contract."""
+        maps = self.maps
+        return {
+            "probability": maps.probability,
+            "subsidence": maps.subsidence,
+            "uplift": maps.uplift,
+            "rate_mm_yr": maps.rate_mm_yr,
+        }
+
+
+def parameters(method: str) -> dict[str, Any]:
+    """The constants a method runs with, for the record."""
+    return asdict(MatchedFilterConfig() if method == "matched-filter" else ThresholdConfig())
+
+
+def detect_deformation(points: PointCloud, method: str, device: torch.device | None = None) -> DeformationResult:
+    """Run a detector on one product's points. ValueError for a method that does not exist."""
+    if method == "matched-filter":
+        grid = grid_median(points._replace(velocity_mm_yr=despike(points)))
+        return DeformationResult(matched_filter(grid, device=device), grid.transform, grid.epsg)
+    if method == "threshold":
+        grid = grid_median(points)
+        return DeformationResult(threshold(grid), grid.transform, grid.epsg)
+    raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+
+
+def strongest(results: list[DeformationResult]) -> DeformationResult:
+    """Lay the results of several tracks over each other; where they overlap the higher probability stands.
+
+    All must share one projected system and cell size; transforms differ by whole cells.
+    """
+    if len(results) == 1:
+        return results[0]
+    west = min(r.transform.c for r in results)
+    north = max(r.transform.f for r in results)
+    cell = results[0].transform.a
+    places = [(round((north - r.transform.f) / cell), round((r.transform.c - west) / cell)) for r in results]
+    shapes = [r.maps.probability.shape for r in results]
+    rows = max(row + shape[0] for (row, _), shape in zip(places, shapes, strict=True))
+    cols = max(col + shape[1] for (_, col), shape in zip(places, shapes, strict=True))
+    merged = [np.full((rows, cols), np.nan, dtype=np.float32) for _ in range(4)]
+    for result, (row, col), shape in zip(results, places, shapes, strict=True):
+        window = (slice(row, row + shape[0]), slice(col, col + shape[1]))
+        stands = merged[0][window]
+        better = ~(result.maps.probability <= stands) & ~(np.isnan(result.maps.probability) & np.isfinite(stands))
+        for target, source in zip(merged, result.maps[:4], strict=True):
+            target[window][better] = source[better]
+    loudest = max(results, key=lambda r: r.maps.rate_sigma_mm_yr)
+    maps = DeformationMaps(*merged, loudest.maps.background_mm_yr, loudest.maps.rate_sigma_mm_yr)
+    return DeformationResult(maps, Affine.translation(west, north) * Affine.scale(cell, -cell), results[0].epsg)

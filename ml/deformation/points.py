@@ -1,0 +1,36 @@
+"""The input of every detector: scattered velocities of one track on a plane."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+
+class PointCloud(NamedTuple):
+    """n points of one product. x, y: (n,), m, in the projected system `epsg`; velocity_mm_yr: (n,), sign as the product's."""
+
+    x: Float64
+    y: Float64
+    velocity_mm_yr: Float32
+    epsg: int
+    posting_m: float | None = None
+
+
+def project(
+    longitude: Float64, latitude: Float64, velocity_mm_yr: Float32, epsg: int | None = None, posting_m: float | None = None
+) -> PointCloud:
+    """Put geographic points (degrees, EPSG:4326) on a plane: the given one, or the UTM zone of their middle."""
+    if epsg is None:
+        epsg = utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
+    x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(longitude, latitude)
+    return PointCloud(x, y, velocity_mm_yr, epsg, posting_m)
+
+
+def utm_epsg(longitude: float, latitude: float) -> int:
+    """The EPSG code of the WGS 84 / UTM zone of a place (degrees)."""
+    zone = min(int((longitude + 180) // 6) + 1, 60)
+    return (32600 if latitude >= 0 else 32700) + zone

@@ -1,0 +1,77 @@
+"""What ran, with what, on what, and what came out. A Run row is the truth about a job; a queue message is only a bell."""
+
+from django.contrib.gis.db import models
+from django.core.files.storage import storages
+
+from ingest.models import Product
+
+
+def raster_storage():
+    return storages["rasters"]
+
+
+class ModelVersion(models.Model):
+    """A method at a version, with its constants: a number can be traced to exactly this."""
+
+    class Task(models.TextChoices):
+        DEFORMATION = "deformation", "deformation in a velocity field"
+
+    task = models.CharField(max_length=20, choices=Task.choices)
+    method = models.CharField(max_length=40)
+    version = models.CharField(max_length=40)
+    weights_sha256 = models.CharField(max_length=64, blank=True)
+    parameters = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "method", "version", "weights_sha256"], name="one_row_per_model_version")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.version}"
+
+
+class Run(models.Model):
+    """One execution of a model version on one product. The unique constraint is its idempotency key."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "waiting"
+        RUNNING = "running", "running"
+        SUCCEEDED = "succeeded", "finished"
+        FAILED = "failed", "failed"
+
+    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="runs")
+    product = models.ForeignKey(Product, models.CASCADE, related_name="runs")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, db_index=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, help_text="when the broker was last told")
+    lease_until = models.DateTimeField(null=True, help_text="a running job is dead when this has passed")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    seconds = models.FloatField(null=True)
+    device = models.CharField(max_length=40, blank=True)
+    code_version = models.CharField(max_length=60, blank=True)
+    input_sha256 = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["model_version", "product"], name="one_run_per_model_and_product")]
+
+    def __str__(self) -> str:
+        return f"{self.model_version} on {self.product}"
+
+
+class Prediction(models.Model):
+    """What a run found: a raster in storage and its statistics."""
+
+    run = models.OneToOneField(Run, models.CASCADE, related_name="prediction")
+    raster = models.FileField(storage=raster_storage, max_length=200)
+    raster_sha256 = models.CharField(max_length=64)
+    footprint = models.PolygonField(srid=4326)
+    statistics = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return str(self.run)

@@ -1,0 +1,39 @@
+"""Celery's entry points: each fetches, calls one service, returns."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from ml import selectors
+
+TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
+
+
+@shared_task(ignore_result=True)
+def queue_due_runs() -> None:
+    """Queue a run for every new product, and tell the broker of every run that waits."""
+    from ml import services  # torch, only in a worker
+
+    services.runs_queue(method=settings.DEFORMATION_METHOD)
+    for run in selectors.runs_to_announce(told_before=timezone.now() - TELL_AGAIN):
+        with transaction.atomic():
+            run.sent_at = timezone.now()
+            run.save(update_fields=["sent_at"])
+            transaction.on_commit(lambda run_id=run.pk: execute_run.delay(run_id))
+
+
+@shared_task(ignore_result=True)
+def execute_run(run_id: int) -> None:
+    from ml import services
+
+    services.run_execute(run_id=run_id)
+
+
+@shared_task(ignore_result=True)
+def requeue_expired_runs() -> None:
+    from ml import services
+
+    services.runs_requeue_expired()

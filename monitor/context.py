@@ -1,0 +1,3 @@
+"""What every page needs."""
+def site(request):
+    return {}

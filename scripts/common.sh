@@ -1,0 +1,15 @@
+# Sourced by the other scripts: where things are, and who may run the private PostgreSQL.
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+export GROUND_MOTION_VAR=${GROUND_MOTION_VAR:-$ROOT/var}
+VENV=$ROOT/.venv
+PYTHON=$VENV/bin/python
+PG_BIN=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# initdb refuses root: there, the cluster belongs to the user that Debian's package made.
+as_db_owner() { if [ "$(id -u)" = 0 ]; then (cd / && runuser -u postgres -- "$@"); else "$@"; fi; }
