@@ -1,3 +1,11 @@
-"""What every page needs."""
-def site(request):
-    return {}
+"""What every page needs to know."""
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from monitor.selectors import site_facts
+
+
+def site(request: HttpRequest) -> dict[str, object]:
+    """Whether simulated data are shown, whom to thank, and which basemap to draw."""
+    return {**site_facts(), "basemap_style_url": settings.BASEMAP_STYLE_URL}

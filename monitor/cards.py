@@ -1,0 +1,67 @@
+"""An alert as pages show it: every label and sentence made once, in one place."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from detection.models import Alert
+from monitor import sentences
+from monitor.places import place_name
+
+
+@dataclass(frozen=True)
+class AlertCard:
+    code: str
+    url: str
+    kind: str
+    kind_label: str
+    place: str
+    area_label: str
+    rate_label: str
+    state: str
+    state_label: str
+    state_meaning: str
+    severity: str
+    severity_label: str
+    severity_meaning: str
+    sentence: str
+    first_seen: datetime
+    updated: datetime
+    simulated: bool
+    longitude: float
+    latitude: float
+
+
+def alert_card(alert: Alert) -> AlertCard:
+    """Say everything about an alert that needs words."""
+    inside = alert.area.point_on_surface
+    state_label, state_meaning = sentences.STATE_LABELS[alert.state]
+    severity_label, severity_meaning = sentences.SEVERITY_LABELS[alert.severity]
+    return AlertCard(
+        code=alert.code,
+        url=alert.get_absolute_url(),
+        kind=alert.kind,
+        kind_label=sentences.KIND_LABELS[alert.kind],
+        place=place_name(inside.x, inside.y, alert.simulated),
+        area_label=sentences.area_label(alert.area_m2),
+        rate_label=sentences.rate_label(alert.kind, alert.component, alert.rate_mm_yr),
+        state=alert.state,
+        state_label=state_label,
+        state_meaning=state_meaning,
+        severity=alert.severity,
+        severity_label=severity_label,
+        severity_meaning=severity_meaning,
+        sentence=sentences.alert_sentence(
+            alert.kind,
+            alert.component,
+            alert.rate_mm_yr,
+            alert.peak_rate_mm_yr,
+            alert.rate_sigma_mm_yr,
+            alert.first_motion,
+            alert.last_motion,
+        ),
+        first_seen=alert.first_seen,
+        updated=alert.updated,
+        simulated=alert.simulated,
+        longitude=round(inside.x, 5),
+        latitude=round(inside.y, 5),
+    )

@@ -1,0 +1,70 @@
+"""manage.py checkdemo --url URL: wait until every job is done, look at the pages, print the first alert's address."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from detection.selectors import predictions_unscanned
+from ml.models import Run
+from ml.selectors import runs_unfinished
+from monitor.selectors import products_waiting
+
+
+class Command(BaseCommand):
+    help = "Check a running service from outside; exit code 1 and one line where something is wrong."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", required=True)
+        parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS")
+        parser.add_argument("--require-alerts", choices=["yes", "no"], default="no")
+
+    def handle(self, *args, **options) -> None:
+        url, deadline = options["url"].rstrip("/"), time.monotonic() + options["timeout"]
+        self._wait("the web server", lambda: self._answers(url), deadline)
+        self._wait("the jobs", self._idle, deadline)
+        failed = Run.objects.filter(status=Run.Status.FAILED)
+        if failed:
+            raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].error}")
+        for page in ("", "alerts/", "products/", "about/", "tiles/points/los/0/0/0.mvt"):
+            self._get(f"{url}/{page}")
+        alerts = json.loads(self._get(f"{url}/alerts.geojson"))["features"]
+        if not alerts:
+            if options["require_alerts"] == "yes":
+                raise CommandError("no area was flagged where the simulated region has some")
+            self.stdout.write("no area was flagged")
+            return
+        for alert in alerts:
+            properties = alert["properties"]
+            self.stderr.write(f"{url}{properties['url']}  {properties['kind']}: {properties['sentence']}")
+        first = f"{url}{alerts[0]['properties']['url']}"
+        if alerts[0]["properties"]["sentence"] not in self._get(first).decode():
+            raise CommandError(f"{first} does not say what the alert says")
+        self._get(f"{first}series.json")
+        self.stdout.write(first)
+
+    def _wait(self, what: str, done, deadline: float) -> None:
+        while not done():
+            if time.monotonic() > deadline:
+                raise CommandError(f"{what} did not get ready in time; see the logs")
+            time.sleep(0.3)
+
+    def _idle(self) -> bool:
+        """Every product has a finished run, and every prediction has been searched."""
+        return not (products_waiting() or runs_unfinished().exists() or predictions_unscanned().exists())
+
+    def _answers(self, url: str) -> bool:
+        try:
+            self._get(f"{url}/about/")
+        except (CommandError, OSError):
+            return False
+        return True
+
+    def _get(self, url: str) -> bytes:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 (the address given by the caller)
+                return answer.read()
+        except urllib.error.HTTPError as fault:
+            raise CommandError(f"{url} answers {fault.code}") from fault

@@ -1,0 +1,106 @@
+"""What pages and tiles need, in few queries."""
+
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.gis.db.models import Extent
+from django.db import connection
+from django.db.models import Count, Q, Sum
+
+from detection.models import Alert
+from detection.selectors import alerts_public, detections_current
+from ingest.models import Product
+from ingest.partitions import POINTS
+from ingest.selectors import area_series
+from monitor.layers import LAYERS, Layer
+from monitor.sentences import STATE_LABELS
+
+ZOOM_OF_SINGLE_POINTS = 10
+TILE_CELLS = 256  # below that zoom, points are averaged per 1/256 of a tile
+
+_POINTS_TILE = f"""
+    WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile)
+    SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
+        SELECT product_id AS product, pid, round(velocity_mm_yr::numeric, 1)::float4 AS v,
+               ST_AsMVTGeom(tile_point, bounds.tile, 4096, 64) AS geometry
+        FROM {POINTS}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
+    ) AS rows"""  # noqa: S608
+_GRID_TILE = f"""
+    WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile)
+    SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
+        SELECT round(avg(velocity_mm_yr)::numeric, 1)::float4 AS v, count(*)::int AS n,
+               ST_AsMVTGeom(ST_SnapToGrid(tile_point, %(cell)s), (SELECT tile FROM bounds), 4096, 64) AS geometry
+        FROM {POINTS}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && bounds.tile
+        GROUP BY ST_SnapToGrid(tile_point, %(cell)s)
+    ) AS rows"""  # noqa: S608
+WORLD_M = 2 * 20037508.342789244
+
+
+class MapTotals(NamedTuple):
+    n_products: int
+    n_points: int
+    bounds: list[float] | None
+
+
+def layer_products(*, layer: Layer) -> list[int]:
+    """Ids of the products that a layer shows."""
+    products = Product.objects.filter(component=layer.component)
+    if layer.direction is not None:
+        products = products.filter(direction=layer.direction)
+    return list(products.values_list("id", flat=True))
+
+
+def layers_available() -> list[Layer]:
+    """The layers that have data; a direction of its own only where there are several."""
+    known = set(Product.objects.values_list("component", "direction"))
+    los_directions = {direction for component, direction in known if component == "los"}
+    return [
+        layer
+        for layer in LAYERS
+        if (layer.direction is None and any(layer.component == component for component, _ in known))
+        or (len(los_directions) > 1 and layer.direction in los_directions and layer.direction)
+    ]
+
+
+def points_tile(*, layer: Layer, z: int, x: int, y: int) -> bytes:
+    """A vector tile of the layer's points; below zoom 10 their averages on a grid."""
+    width = WORLD_M / 2**z
+    values = {"z": z, "x": x, "y": y, "products": layer_products(layer=layer), "margin": width / 64, "cell": width / TILE_CELLS}
+    with connection.cursor() as cursor:
+        cursor.execute(_POINTS_TILE if z >= ZOOM_OF_SINGLE_POINTS else _GRID_TILE, values)
+        (tile,) = cursor.fetchone()
+    return bytes(tile)
+
+
+def map_totals() -> MapTotals:
+    """How much is loaded, and where the map opens: at the alerts, else at the data."""
+    totals = Product.objects.aggregate(n=Count("id"), points=Sum("n_points"), bounds=Extent("footprint"))
+    bounds = alerts_public().aggregate(bounds=Extent("area"))["bounds"] or totals["bounds"]
+    return MapTotals(totals["n"], totals["points"] or 0, list(bounds) if bounds else None)
+
+
+def site_facts() -> dict[str, object]:
+    """For every page: whether anything shown is simulated, and whom to thank."""
+    facts = Product.objects.aggregate(simulated=Count("id", filter=Q(simulated=True)))
+    lines = Product.objects.exclude(attribution="").order_by("attribution").values_list("attribution", flat=True).distinct()
+    return {"has_simulated": facts["simulated"] > 0, "attributions": list(lines)}
+
+
+def alert_series(*, alert: Alert) -> list[dict[str, object]]:
+    """Mean series of every product that saw the alert, over the alert's whole area."""
+    products = {d.scan.prediction.run.product for d in detections_current(alert=alert)}
+    found = []
+    for product in sorted(products, key=lambda p: p.pk):
+        series = area_series(product=product, area=alert.area)
+        if series is not None:
+            found.append({"product": product, "series": series})
+    return found
+
+
+def state_choices() -> list[tuple[str, str]]:
+    return [(state, label) for state, (label, _) in STATE_LABELS.items()]
+
+
+def products_waiting() -> bool:
+    """Whether a product has no run of the configured method yet."""
+    return Product.objects.exclude(runs__model_version__method=settings.DEFORMATION_METHOD).exists()

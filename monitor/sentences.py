@@ -1,0 +1,113 @@
+"""What people read: one plain sentence first, figures second, never more certain than the data."""
+
+from datetime import date
+
+STILL_MM_YR = 2.0
+
+KIND_LABELS = {"subsidence": "Sinking ground", "uplift": "Rising ground", "unknown": "Moving ground, cause not known"}
+STATE_LABELS = {
+    "first": ("not yet reviewed", "A computer found this in one set of satellite data. Nobody has checked it yet."),
+    "provisional": ("seen twice, not yet reviewed", "Two sets of satellite data show it. Nobody has checked it yet."),
+    "confirmed": ("confirmed", "A specialist has looked at this and agrees that the ground moves."),
+    "rejected": ("not motion", "A specialist has looked at this and found that it is not ground motion."),
+    "finished": ("finished", "The ground here moved and has come to rest."),
+}
+SEVERITY_LABELS = {
+    "minor": ("small", "Slow motion of a small area."),
+    "moderate": ("medium", "Faster motion (over 10 mm a year), or a large area."),
+    "strong": ("large", "Fast motion: more than 50 mm a year at its fastest."),
+}
+COMPONENT_LABELS = {
+    "los": "along the satellite's line of sight",
+    "up": "up and down",
+    "east": "east and west",
+}
+WORDS = {"los": ("away from the satellite", "toward the satellite"), "up": ("sinking", "rising"), "east": ("moving west", "moving east")}
+
+
+def component_words(component: str) -> tuple[str, str]:
+    """The words for negative and positive values of a component."""
+    return WORDS[component]
+
+
+def figure(value: float) -> str:
+    """A rate as people say it: whole millimetres from 10 on, one decimal below."""
+    return f"{abs(value):.0f}" if abs(value) >= 10 else f"{abs(value):.1f}"
+
+
+def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
+    """'112 ± 1' (mm a year); the uncertainty is rounded up to what the figure shows."""
+    if not sigma_mm_yr or sigma_mm_yr != sigma_mm_yr:
+        return figure(rate_mm_yr)
+    return f"{figure(rate_mm_yr)} ± {max(1, round(sigma_mm_yr))}" if abs(rate_mm_yr) >= 10 else f"{figure(rate_mm_yr)} ± {max(0.1, sigma_mm_yr):.1f}"
+
+
+def rate_label(kind: str, component: str, rate_mm_yr: float) -> str:
+    """'sinking 14 mm/year'; for motion of unknown kind the plain direction of the measurement."""
+    verb = {"subsidence": "sinking", "uplift": "rising"}.get(kind) or WORDS[component][rate_mm_yr > 0]
+    return f"{verb} {figure(rate_mm_yr)} mm/year"
+
+
+def period_words(first: date, last: date) -> str:
+    """'between January and July 2018', 'between 2020 and 2024'."""
+    if first.year == last.year:
+        return f"between {first:%B} and {last:%B} {last.year}"
+    return f"between {first.year} and {last.year}"
+
+
+def alert_sentence(
+    kind: str, component: str, rate_mm_yr: float, peak_rate_mm_yr: float, sigma_mm_yr: float | None, first: date, last: date
+) -> str:
+    """One sentence for an area: what it did, how fast, when, compared with what."""
+    rate, when = with_uncertainty(rate_mm_yr, sigma_mm_yr), period_words(first, last)
+    verb = {"subsidence": "sank", "uplift": "rose"}.get(kind)
+    if verb is None:
+        negative, positive = WORDS[component]
+        way = positive if rate_mm_yr > 0 else negative
+        verb = "moved " + way.removeprefix("moving ") if component != "up" else {"sinking": "sank", "rising": "rose"}[way]
+    fastest = f", and by up to {figure(peak_rate_mm_yr)} mm a year at its fastest" if abs(peak_rate_mm_yr) > 1.3 * abs(rate_mm_yr) else ""
+    seen = " as seen from the satellite" if component == "los" and kind != "unknown" else ""
+    return f"The ground here {verb} by about {rate} mm a year{fastest}, {when}{seen}, compared with the ground around it."
+
+
+def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, first: date, last: date) -> str:
+    """One sentence for a single measurement point."""
+    when = period_words(first, last)
+    if abs(rate_mm_yr) < max(STILL_MM_YR, 2 * (std_mm_yr or 0)):
+        return f"This point hardly moved {when}: {figure(rate_mm_yr)} mm a year is within what the measurement cannot tell from zero."
+    negative, positive = WORDS[component]
+    way = positive if rate_mm_yr > 0 else negative
+    verb = {"sinking": "sank", "rising": "rose", "moving west": "moved west", "moving east": "moved east"}.get(way, f"moved {way}")
+    return f"This point {verb} by about {with_uncertainty(rate_mm_yr, std_mm_yr)} mm a year, {when}."
+
+
+def advice(kind: str, state: str) -> list[str]:
+    """What a resident can do: calm, concrete, nothing that the data cannot carry."""
+    steps = [
+        "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak, and note the date and take a photo.",
+        "If you see such signs, tell the owner of the building, your municipality or the geological survey, and show them this page.",
+    ]
+    if state in {"first", "provisional"}:
+        steps.insert(0, "Nobody has checked this yet. Take it as a hint, not as a finding.")
+    if kind == "unknown":
+        steps.append("What causes the motion cannot be told from these data alone.")
+    return steps
+
+
+def limits(component: str, direction_count: int, posting_m: float | None, n_dates: int) -> list[str]:
+    """What these data cannot tell, for this very alert."""
+    said = []
+    if component == "los" and direction_count < 2:
+        said.append("Seen from one direction only: sideways motion cannot be told from sinking or rising.")
+    if posting_m and posting_m > 50:
+        said.append(f"Each measurement stands for a square of about {posting_m:.0f} metres: single buildings cannot be told apart.")
+    if n_dates < 30:
+        said.append(f"Only {n_dates} images: seasonal swelling and shrinking cannot be told from lasting motion.")
+    said.append("Measured against the ground around it: a motion of the whole region does not show.")
+    said.append("Where there are no points (forest, fields, water, snow), the satellite cannot measure. It does not mean that the ground is still.")
+    return said
+
+
+def area_label(area_m2: float) -> str:
+    """'2.1 km²', '35 hectares' below a square kilometre."""
+    return f"{area_m2 / 1e6:.1f} km²" if area_m2 >= 1e6 else f"{max(1, round(area_m2 / 1e4))} hectares"

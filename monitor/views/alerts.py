@@ -1,0 +1,152 @@
+"""Alerts: the list that needs no script, one page for each, and the same as data."""
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from detection.models import Alert
+from detection.selectors import alert_by_code, alerts_public, detections_current
+from monitor import selectors, sentences
+from monitor.cards import AlertCard, alert_card
+from monitor.views.map import map_config
+from monitor.views.points import product_summary
+
+
+def alert_list(request: HttpRequest) -> HttpResponse:
+    kinds, states = list(sentences.KIND_LABELS.items()), selectors.state_choices()
+    kind, state = request.GET.get("kind", ""), request.GET.get("state", "")
+    kind = kind if kind in dict(kinds) else ""
+    state = state if state in dict(states) else ""
+    context = {
+        "cards": [alert_card(alert) for alert in alerts_public(kind=kind, state=state)],
+        "kinds": kinds,
+        "states": states,
+        "selected_kind": kind,
+        "selected_state": state,
+    }
+    return render(request, "monitor/alert_list.html", context)
+
+
+def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
+    alert = _alert_or_404(code)
+    card = alert_card(alert)
+    evidence = _evidence(alert)
+    context = {
+        "card": card,
+        "alert_geojson": _feature(alert, card),
+        "map_config": map_config() | {"bounds": list(alert.area.extent)},
+        "advice": sentences.advice(alert.kind, alert.state),
+        "transitions": [_transition(transition) for transition in alert.transitions.all()],
+        "evidence": evidence,
+        "limits": _limits(alert),
+        "series_summary": [_series_row(found) for found in selectors.alert_series(alert=alert)],
+    }
+    return render(request, "monitor/alert_detail.html", context)
+
+
+def alert_series(request: HttpRequest, code: str) -> JsonResponse:
+    alert = _alert_or_404(code)
+    negative, positive = sentences.component_words(alert.component)
+    series = [
+        {
+            "product": product_summary(found["product"]),
+            "n_points": found["series"].n_points,
+            "dates": [day.isoformat() for day in found["series"].dates],
+            "mean_mm": _rounded(found["series"].mean_mm),
+            "low_mm": _rounded(found["series"].low_mm),
+            "high_mm": _rounded(found["series"].high_mm),
+        }
+        for found in selectors.alert_series(alert=alert)
+    ]
+    return JsonResponse({"code": alert.code, "series": series, "negative_word": negative, "positive_word": positive})
+
+
+def alerts_geojson(request: HttpRequest) -> JsonResponse:
+    """Every public alert with its outline, EPSG:4326."""
+    features = [_feature(alert, alert_card(alert)) for alert in alerts_public()]
+    return JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
+
+
+def _alert_or_404(code: str) -> Alert:
+    try:
+        return alert_by_code(code=code)
+    except Alert.DoesNotExist as fault:
+        raise Http404("There is no alert with this code.") from fault
+
+
+def _feature(alert: Alert, card: AlertCard) -> dict[str, object]:
+    names = (
+        "code", "url", "kind", "kind_label", "place", "area_label", "rate_label", "state", "state_label",
+        "severity", "severity_label", "sentence", "simulated", "longitude", "latitude",
+    )  # fmt: skip
+    return {
+        "type": "Feature",
+        "id": alert.pk,
+        "geometry": {"type": "MultiPolygon", "coordinates": _outline(alert)},
+        "properties": {name: getattr(card, name) for name in names},
+    }
+
+
+def _outline(alert: Alert) -> list:
+    """Coordinates to about 10 cm."""
+    return [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in alert.area.coords]
+
+
+def _evidence(alert: Alert) -> list[dict[str, object]]:
+    rows = []
+    for detection in detections_current(alert=alert):
+        run = detection.scan.prediction.run
+        product = run.product
+        sigma = detection.scan.prediction.statistics.get("rate_sigma_mm_yr")
+        rows.append({
+            "product_name": product.name,
+            "product_url": reverse("product-analysis", args=[product.pk]),
+            "method": run.model_version.method.replace("-", " "),
+            "component_label": sentences.COMPONENT_LABELS[product.component],
+            "rate_label": f"{sentences.WORDS[product.component][detection.rate_mm_yr > 0]}, "
+            f"{sentences.with_uncertainty(detection.rate_mm_yr, sigma)} mm/year",
+            "score": round(detection.score, 2),
+            "area_label": sentences.area_label(detection.area_m2),
+            "n_points": detection.n_points,
+            "run_version": f"{run.model_version}, code {run.code_version}, on {run.device}",
+            "input_sha256": run.input_sha256,
+            "finished_at": run.finished_at,
+            "probability_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
+        })  # fmt: skip
+    return rows
+
+
+def _limits(alert: Alert) -> list[str]:
+    products = [d.scan.prediction.run.product for d in detections_current(alert=alert)]
+    directions = {p.direction for p in products if p.component == "los"}
+    widest = max((p.posting_m or 0 for p in products), default=0)
+    return sentences.limits(alert.component, len(directions), widest, min((len(p.dates) for p in products), default=0))
+
+
+def _transition(transition) -> dict[str, object]:
+    labels = {state: label for state, (label, _) in sentences.STATE_LABELS.items()}
+    return {
+        "at": transition.at,
+        "from_label": labels.get(transition.from_state, ""),
+        "to_label": labels[transition.to_state],
+        "actor": transition.actor,
+        "reason": transition.reason,
+    }
+
+
+def _series_row(found: dict) -> dict[str, object]:
+    series, product = found["series"], found["product"]
+    change = float(series.mean_mm[-1] - series.mean_mm[0])
+    negative, positive = sentences.component_words(product.component)
+    return {
+        "product_name": product.name,
+        "first_date": series.dates[0],
+        "last_date": series.dates[-1],
+        "n_dates": len(series.dates),
+        "n_points": series.n_points,
+        "change_label": f"{sentences.figure(change)} mm {positive if change > 0 else negative}",
+    }
+
+
+def _rounded(values) -> list[float]:
+    return [round(float(value), 2) for value in values]

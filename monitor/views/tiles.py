@@ -1,0 +1,26 @@
+"""Vector tiles of points, and the rasters behind alerts."""
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+
+from ml.models import Prediction
+from monitor import selectors
+from monitor.layers import BY_NAME
+
+MAX_ZOOM = 22
+
+
+def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponse:
+    if layer not in BY_NAME or z > MAX_ZOOM or x >= 2**z or y >= 2**z:
+        raise Http404("There is no such tile.")
+    tile = selectors.points_tile(layer=BY_NAME[layer], z=z, x=x, y=y)
+    response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
+    response["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
+    """The Cloud-Optimised GeoTIFF of a run, to download."""
+    found = Prediction.objects.filter(pk=prediction).first()
+    if found is None or not found.raster.storage.exists(found.raster.name):
+        raise Http404("There is no such raster.")
+    return FileResponse(found.raster.open("rb"), as_attachment=True, filename=found.raster.name, content_type="image/tiff")
