@@ -12,7 +12,7 @@ class Kind(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """One area in one product. component: los, up or east; direction: ascending, descending or empty; rates in mm/yr."""
+    """One area in one product. component: los, up or east; direction: ascending, descending or empty; rates mm/yr."""
 
     component: str
     direction: str

@@ -34,4 +34,5 @@ def decode(code: str) -> int:
         shuffled = shuffled * 32 + ALPHABET.index(letter)
     size = 32 ** len(text)
     first = sum(32**length for length in range(_SHORTEST, len(text)))
-    return (shuffled - _OFFSET) * pow(_MULTIPLIER, -1, size) % size + first
+    inverse = int(pow(_MULTIPLIER, -1, size))
+    return int((shuffled - _OFFSET) * inverse % size + first)

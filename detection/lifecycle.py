@@ -25,7 +25,7 @@ def may_become(state: State, target: State) -> bool:
 
 
 def after_sighting(state: State, independent_products: int) -> State:
-    """The state after an area was seen: two products that saw it make a first alert provisional; people decide the rest."""
+    """The state after an area was seen: seen by two products, a first alert is provisional; people decide the rest."""
     if state is State.FIRST and independent_products >= 2:
         return State.PROVISIONAL
     return state

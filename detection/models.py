@@ -1,4 +1,4 @@
-"""Detection: one area in one run. Alert: what people follow, through all its detections. Transition: each change of state."""
+"""Detection: one area in one run. Alert: what people follow, through all its detections. Transition: a new state."""
 
 from django.contrib.gis.db import models
 from django.urls import reverse

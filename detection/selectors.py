@@ -51,4 +51,3 @@ def alert_by_code(*, code: str) -> Alert:
 def alerts_touching(*, area: MultiPolygon) -> QuerySet[Alert]:
     """Alerts in life, or rejected, whose area meets this one: they are the same place."""
     return Alert.objects.exclude(state=State.FINISHED.value).filter(area__intersects=area)
-

@@ -6,8 +6,8 @@ from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import connection, transaction
 from pyproj import Geod
 from rasterio.io import MemoryFile
-from shapely import from_wkb, to_wkb, unary_union
 from shapely import MultiPolygon as ShapelyMultiPolygon
+from shapely import from_wkb, to_wkb, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from detection.classify import Evidence, classify
@@ -17,7 +17,7 @@ from detection.selectors import alerts_touching, detections_current
 from detection.severity import severity
 from ingest import selectors as ingest_selectors
 from ingest.models import Product
-from ml.areas import Area, AreaThresholds, find_areas, to_geographic
+from ml.areas import DEFAULT_THRESHOLDS, Area, AreaThresholds, find_areas, to_geographic
 from ml.models import Prediction
 
 CLASS_BANDS = ("subsidence", "uplift")
@@ -26,7 +26,7 @@ _LOCK = 0x6A1E  # one scan at a time, so that two do not open two alerts for one
 _GEOD = Geod(ellps="WGS84")
 
 
-def prediction_scan(*, prediction: Prediction, thresholds: AreaThresholds = AreaThresholds()) -> Scan | None:
+def prediction_scan(*, prediction: Prediction, thresholds: AreaThresholds = DEFAULT_THRESHOLDS) -> Scan | None:
     """Search a prediction and carry what is found into alerts; None where that has been done. All of it or nothing."""
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -55,7 +55,11 @@ def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "auto
 
 
 def _read_areas(prediction: Prediction, thresholds: AreaThresholds) -> tuple[list[Area], int]:
-    with prediction.raster.open("rb") as stored, MemoryFile(stored.read()) as memory, memory.open(driver="GTiff") as raster:
+    with (
+        prediction.raster.open("rb") as stored,
+        MemoryFile(stored.read()) as memory,
+        memory.open(driver="GTiff") as raster,
+    ):
         bands = {name: index for index, name in enumerate(raster.descriptions, start=1)}
         classes = {name: raster.read(bands[name]) for name in CLASS_BANDS}
         return find_areas(classes, raster.read(bands["rate_mm_yr"]), raster.transform, thresholds), raster.crs.to_epsg()
@@ -120,7 +124,9 @@ def _alert_refresh(alert: Alert, product: Product) -> None:
     if not current:
         return
     products = [d.scan.prediction.run.product for d in current]
-    main, main_product = max(zip(current, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr)))
+    main, main_product = max(
+        zip(current, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
+    )
     area = unary_union([from_wkb(bytes(d.area.wkb)) for d in current])
     alert.area, alert.area_m2 = _to_django(area), _square_metres(area)
     alert.kind = classify(_evidence(current, products))
@@ -159,5 +165,3 @@ def _square_metres(area: BaseGeometry) -> float:
 def _to_django(geometry: BaseGeometry) -> MultiPolygon:
     parts = geometry if isinstance(geometry, ShapelyMultiPolygon) else ShapelyMultiPolygon([geometry])
     return GEOSGeometry(memoryview(to_wkb(parts)), srid=4326)
-
-

@@ -14,7 +14,7 @@ LARGE_M2 = 1_000_000.0
 
 
 def severity(peak_rate_mm_yr: float, area_m2: float) -> Severity:
-    """Grade by the fastest part (mm/yr, either sign); an area of a square kilometre or more counts one step from minor."""
+    """Grade by the fastest part (mm/yr, either sign); a square kilometre or more is never minor."""
     speed = abs(peak_rate_mm_yr)
     if speed >= STRONG_MM_YR:
         return Severity.STRONG

@@ -24,11 +24,12 @@ def fits_int16(displacement_mm: Float32) -> NDArray[np.bool_]:
     """Tell per row whether every value fits 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
     with np.errstate(invalid="ignore"):
         beyond = np.abs(displacement_mm) > STEP_MM * _LARGEST_STEPS
-    return ~beyond.any(axis=1)
+    fits: NDArray[np.bool_] = ~np.any(beyond, axis=1)
+    return fits
 
 
 def pack_int16(displacement_mm: Float32) -> NDArray[np.int16]:
-    """Round to steps of 0.1 mm (error at most 0.05 mm). displacement_mm: (n, dates), mm; ValueError where it does not fit."""
+    """Round to steps of 0.1 mm (error at most 0.05 mm). displacement_mm: (n, dates), mm; ValueError where too large."""
     if not fits_int16(displacement_mm).all():
         raise ValueError(f"a displacement exceeds {STEP_MM * _LARGEST_STEPS:.0f} mm and does not fit 16 bits")
     missing = np.isnan(displacement_mm)
@@ -77,9 +78,9 @@ def copy_rows(columns: Sequence[NDArray[np.generic]]) -> bytes:
 
 def _null_key(column: NDArray[np.generic]) -> NDArray[np.int32] | None:
     if column.dtype.kind == "f" and column.ndim == 1:
-        return np.isnan(column).astype(np.int32)
+        return np.asarray(np.isnan(column), dtype=np.int32)
     if column.dtype.kind == "S":
-        return np.char.str_len(column).astype(np.int32)
+        return np.char.str_len(column.astype(np.bytes_)).astype(np.int32)
     return None
 
 
@@ -109,7 +110,7 @@ def _one_group(columns: Sequence[NDArray[np.generic]]) -> bytes:
 def _payload(column: NDArray[np.generic]) -> NDArray[np.generic] | None:
     """The bytes of a column, all of one size, or None where it is NULL throughout."""
     if column.dtype.kind == "S":
-        longest = int(np.char.str_len(column[:1])[0]) if column.size else 1
+        longest = int(np.char.str_len(column[:1].astype(np.bytes_))[0]) if column.size else 1
         return column.astype(f"S{longest}").view(f"V{longest}")
     if column.ndim == 2:  # one packed array per row
         flat = np.ascontiguousarray(column)

@@ -20,7 +20,10 @@ class UpEast(NamedTuple):
 
 
 def decompose_up_east(
-    first_mm_yr: NDArray[np.floating], first_los: LineOfSight, second_mm_yr: NDArray[np.floating], second_los: LineOfSight
+    first_mm_yr: NDArray[np.floating],
+    first_los: LineOfSight,
+    second_mm_yr: NDArray[np.floating],
+    second_los: LineOfSight,
 ) -> UpEast:
     """Solve two LOS velocities for up and east, with no motion to the north.
 

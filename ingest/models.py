@@ -55,7 +55,9 @@ class MeasurementPoint(models.Model):
     los_north = models.FloatField(null=True)
     los_up = models.FloatField(null=True)
     position = models.PointField(srid=4326, spatial_index=False)
-    tile_point = models.PointField(srid=3857, spatial_index=False, help_text="for vector tiles; indexed by the migration")
+    tile_point = models.PointField(
+        srid=3857, spatial_index=False, help_text="for vector tiles; indexed by the migration"
+    )
 
     def __str__(self) -> str:
         return self.pid

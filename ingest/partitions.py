@@ -29,7 +29,8 @@ CREATE TABLE {SERIES} (
 """
 
 POINT_COLUMNS = (
-    "pid, velocity_mm_yr, velocity_std_mm_yr, height_m, temporal_coherence, rmse_mm, los_east, los_north, los_up, position, tile_point"
+    "pid, velocity_mm_yr, velocity_std_mm_yr, height_m, temporal_coherence, rmse_mm, "
+    "los_east, los_north, los_up, position, tile_point"
 )
 
 

@@ -38,8 +38,11 @@ def products() -> QuerySet[Product]:
 
 def product_points(*, product: Product) -> PointColumns:
     """Fetch every point's position and velocity, ordered by id, as arrays."""
-    sql = f"SELECT ST_X(position), ST_Y(position), velocity_mm_yr::float8 FROM {POINTS} WHERE product_id = {product.pk:d} ORDER BY pid"  # noqa: S608
-    row = np.dtype([("fields", ">i2"), ("l0", ">i4"), ("x", ">f8"), ("l1", ">i4"), ("y", ">f8"), ("l2", ">i4"), ("v", ">f8")])
+    columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8"
+    sql = f"SELECT {columns} FROM {POINTS} WHERE product_id = {product.pk:d} ORDER BY pid"  # noqa: S608
+    row = np.dtype(
+        [("fields", ">i2"), ("l0", ">i4"), ("x", ">f8"), ("l1", ">i4"), ("y", ">f8"), ("l2", ">i4"), ("v", ">f8")]
+    )
     with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
         raw = b"".join(copy)  # header 19 bytes, trailer 2; no column is NULL, so all rows have one size
     rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
@@ -63,7 +66,7 @@ def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
 
 
 def area_series(*, product: Product, area: GEOSGeometry, most: int = 2000) -> AreaSeries | None:
-    """Mean series of a product's points in an area, of an even sample where there are more than `most`; None without points."""
+    """Mean series of a product's points in an area (of `most` of them where there are more); None without points."""
     sql = f"""
         SELECT s.packed FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
         WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_GeomFromEWKB(%s)) ORDER BY md5(p.pid) LIMIT %s"""  # noqa: S608

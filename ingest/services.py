@@ -39,16 +39,23 @@ class _Totals:
 
 
 def product_load(
-    *, path: Path, source_format: str = "auto", attribution: str = "", licence: str = "", progress: Progress = lambda points: None
+    *,
+    path: Path,
+    source_format: str = "auto",
+    attribution: str = "",
+    licence: str = "",
+    progress: Progress = lambda points: None,
 ) -> Product:
-    """Load one file as one product. Raises InputError (AlreadyLoaded for the very same file); then nothing has changed."""
+    """Load one file as one product. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
     field = open_velocity_field(path, source_format)
     sha256 = file_sha256(path)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
         loaded = Product.objects.filter(file_sha256=sha256).first()
         if loaded:
-            raise AlreadyLoaded(path, f"this very file is already loaded as product {loaded.pk} ({loaded.name})", "Nothing to do")
+            raise AlreadyLoaded(
+                path, f"this very file is already loaded as product {loaded.pk} ({loaded.name})", "Nothing to do"
+            )
         cursor.execute("SELECT nextval(pg_get_serial_sequence('ingest_product', 'id'))")
         (product_id,) = cursor.fetchone()
         cursor.execute(partitions.create_detached(product_id))
@@ -87,7 +94,9 @@ def _check(path: Path, batch: PointBatch) -> None:
     beyond = np.abs(batch.latitude) > MAX_MERCATOR_LATITUDE
     if beyond.any() or (np.abs(batch.longitude) > 180).any():
         value = batch.latitude[beyond][0] if beyond.any() else batch.longitude[np.abs(batch.longitude) > 180][0]
-        raise InputError(path, f"a coordinate of {value:.4f} degrees cannot be", "Check whether latitude and longitude are swapped")
+        raise InputError(
+            path, f"a coordinate of {value:.4f} degrees cannot be", "Check whether latitude and longitude are swapped"
+        )
     if (batch.los_east > 0.1).any() and (batch.los_east < -0.1).any():
         raise InputError(path, "it holds points of an ascending and of a descending track", "Give one file per track")
     if (np.char.str_len(batch.pid) == 0).any():
@@ -105,8 +114,8 @@ def _copy_into(cursor, table: str, columns: str, blocks: Iterator[bytes] | list[
 def _point_rows(batch: PointBatch) -> bytes:
     x, y = Transformer.from_crs(4326, 3857, always_xy=True).transform(batch.longitude, batch.latitude)
     return encoding.copy_rows([
-        batch.pid, batch.velocity_mm_yr, batch.velocity_std_mm_yr, batch.height_m, batch.temporal_coherence, batch.rmse_mm,
-        batch.los_east, batch.los_north, batch.los_up,
+        batch.pid, batch.velocity_mm_yr, batch.velocity_std_mm_yr, batch.height_m, batch.temporal_coherence,
+        batch.rmse_mm, batch.los_east, batch.los_north, batch.los_up,
         encoding.point_ewkb(batch.longitude, batch.latitude, 4326), encoding.point_ewkb(x, y, 3857),
     ])  # fmt: skip
 
@@ -151,7 +160,9 @@ def _product_create(
 
 def product_name(header: FieldHeader, path: Path) -> str:
     """A short name that a person recognises: what it is, where from, which way it looks."""
-    first = "Simulated velocity field" if header.simulated else {"egms": f"EGMS {header.level}"}.get(header.source_format)
+    first = (
+        "Simulated velocity field" if header.simulated else {"egms": f"EGMS {header.level}"}.get(header.source_format)
+    )
     parts = [first or f"{header.source_format.upper()} {path.stem} ({path.parent.name})"]
     if header.component is not Component.LOS:
         parts.append({Component.UP: "vertical", Component.EAST: "east-west"}[header.component])
@@ -160,4 +171,3 @@ def product_name(header: FieldHeader, path: Path) -> str:
     if header.burst:
         parts.append(f"{'tile' if header.level == 'L3' else 'burst'} {header.burst}")
     return ", ".join(parts)[:120]
-

@@ -1,1 +1,1 @@
-"""Three methods, one folder each, and what they share. Numerics are pure; only models, services and tasks know Django."""
+"""Three methods, one folder each, and what they share. Numerics are pure; only the job side knows Django."""

@@ -8,8 +8,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 from scipy import ndimage
-from shapely import MultiPolygon, Polygon, contains_xy, unary_union
+from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 from shapely.ops import transform as transform_geometry
 
 EIGHT = np.ones((3, 3), dtype=bool)
@@ -36,11 +37,14 @@ class AreaThresholds(NamedTuple):
     smallest_m2: float = 30_000.0
 
 
+DEFAULT_THRESHOLDS = AreaThresholds()
+
+
 def find_areas(
     classes: dict[str, NDArray[np.float32]],
     rate_mm_yr: NDArray[np.float32],
     transform: Affine,
-    thresholds: AreaThresholds = AreaThresholds(),
+    thresholds: AreaThresholds = DEFAULT_THRESHOLDS,
 ) -> list[Area]:
     """Find connected areas, each class on its own, strongest first.
 
@@ -51,8 +55,8 @@ def find_areas(
     for kind, probability in classes.items():
         p = np.nan_to_num(probability, nan=0.0)
         labels, n = ndimage.label(p >= thresholds.leave, structure=EIGHT)
-        highest = ndimage.maximum(p, labels, index=np.arange(1, n + 1)) if n else []
-        for label in np.flatnonzero(np.asarray(highest) >= thresholds.enter) + 1:
+        highest = np.asarray(ndimage.maximum(p, labels, index=np.arange(1, n + 1)))
+        for label in np.flatnonzero(highest >= thresholds.enter) + 1:
             area = _area(kind, labels == label, p, rate_mm_yr, transform, thresholds)
             if area.area_m2 >= thresholds.smallest_m2:
                 areas.append(area)
@@ -75,13 +79,13 @@ def _area(
     return Area(polygon, kind, float(p[mask].max()), median, peak, float(polygon.area))
 
 
-def _without_small_holes(geometry: Polygon | MultiPolygon, smallest_m2: float) -> Polygon | MultiPolygon:
+def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon | MultiPolygon:
     def patch(polygon: Polygon) -> Polygon:
         return Polygon(polygon.exterior, [hole for hole in polygon.interiors if Polygon(hole).area >= smallest_m2])
 
     if isinstance(geometry, Polygon):
         return patch(geometry)
-    return MultiPolygon([patch(polygon) for polygon in geometry.geoms])
+    return MultiPolygon([patch(part) for part in get_parts(geometry) if isinstance(part, Polygon)])
 
 
 def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:

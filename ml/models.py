@@ -1,4 +1,4 @@
-"""What ran, with what, on what, and what came out. A Run row is the truth about a job; a queue message is only a bell."""
+"""What ran, with what, on what, and what came out. A Run row is the truth about a job, the queue only a bell."""
 
 from django.contrib.gis.db import models
 from django.core.files.storage import storages
@@ -24,7 +24,9 @@ class ModelVersion(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["task", "method", "version", "weights_sha256"], name="one_row_per_model_version")
+            models.UniqueConstraint(
+                fields=["task", "method", "version", "weights_sha256"], name="one_row_per_model_version"
+            )
         ]
 
     def __str__(self) -> str:
@@ -57,7 +59,9 @@ class Run(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["model_version", "product"], name="one_run_per_model_and_product")]
+        constraints = [
+            models.UniqueConstraint(fields=["model_version", "product"], name="one_run_per_model_and_product")
+        ]
 
     def __str__(self) -> str:
         return f"{self.model_version} on {self.product}"

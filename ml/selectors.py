@@ -10,7 +10,9 @@ from ml.models import Prediction, Run
 
 def products_without_run(*, method: str, version: str) -> QuerySet[Product]:
     """Products that this version of the method has not been asked to look at."""
-    return Product.objects.exclude(runs__model_version__method=method, runs__model_version__version=version).order_by("id")
+    return Product.objects.exclude(runs__model_version__method=method, runs__model_version__version=version).order_by(
+        "id"
+    )
 
 
 def runs_to_announce(*, told_before: datetime) -> QuerySet[Run]:
@@ -24,4 +26,8 @@ def runs_unfinished() -> QuerySet[Run]:
 
 def predictions_finished() -> QuerySet[Prediction]:
     """Predictions of succeeded runs, oldest first."""
-    return Prediction.objects.filter(run__status=Run.Status.SUCCEEDED).select_related("run__product", "run__model_version").order_by("id")
+    return (
+        Prediction.objects.filter(run__status=Run.Status.SUCCEEDED)
+        .select_related("run__product", "run__model_version")
+        .order_by("id")
+    )

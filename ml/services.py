@@ -52,7 +52,9 @@ def runs_queue(*, method: str) -> list[Run]:
 
 def run_queue(*, product: Product, version: ModelVersion) -> Run:
     """Make the run of this version on this product, or return the one there is."""
-    run, _ = Run.objects.get_or_create(model_version=version, product=product, defaults={"input_sha256": product.file_sha256})
+    run, _ = Run.objects.get_or_create(
+        model_version=version, product=product, defaults={"input_sha256": product.file_sha256}
+    )
     return run
 
 
@@ -70,7 +72,7 @@ def run_claim(*, run_id: int) -> Run | None:
 
 
 def run_execute(*, run_id: int) -> Run | None:
-    """Claim a run and carry it through. A fault is written into the row and raised; None where there was nothing to do."""
+    """Claim a run and carry it through. A fault goes into the row and is raised; None where there was nothing to do."""
     run = run_claim(run_id=run_id)
     if run is None:
         return None

@@ -12,7 +12,7 @@ LOOK_AGAIN_SECONDS = 5.0
 
 
 class GuardedScheduler(DatabaseScheduler):
-    """The database scheduler, silent while another beat leads. A lock dies with its connection, so a follower takes over."""
+    """The database scheduler, silent while another beat leads. The lock dies with its connection."""
 
     leading = False
 

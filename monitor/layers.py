@@ -34,9 +34,23 @@ class Layer(NamedTuple):
 
 
 LAYERS = (
-    Layer("los", "Line of sight, all tracks", "los", None, "How fast each point moves away from or toward the satellite."),
-    Layer("ascending", "Line of sight, ascending", "los", "ascending", "Seen from the west, on passes from south to north."),
-    Layer("descending", "Line of sight, descending", "los", "descending", "Seen from the east, on passes from north to south."),
+    Layer(
+        "los", "Line of sight, all tracks", "los", None, "How fast each point moves away from or toward the satellite."
+    ),
+    Layer(
+        "ascending",
+        "Line of sight, ascending",
+        "los",
+        "ascending",
+        "Seen from the west, on passes from south to north.",
+    ),
+    Layer(
+        "descending",
+        "Line of sight, descending",
+        "los",
+        "descending",
+        "Seen from the east, on passes from north to south.",
+    ),
     Layer("vertical", "Up and down", "up", None, "Vertical motion, where two directions were combined."),
     Layer("east", "East and west", "east", None, "Sideways motion, where two directions were combined."),
 )

@@ -24,7 +24,9 @@ def place_name(longitude: float, latitude: float, simulated: bool = False) -> st
 
 def coordinates(longitude: float, latitude: float) -> str:
     """Degrees with two decimals and letters: 19.41° N 99.08° W."""
-    return f"{abs(latitude):.2f}° {'N' if latitude >= 0 else 'S'} {abs(longitude):.2f}° {'E' if longitude >= 0 else 'W'}"
+    return (
+        f"{abs(latitude):.2f}° {'N' if latitude >= 0 else 'S'} {abs(longitude):.2f}° {'E' if longitude >= 0 else 'W'}"
+    )
 
 
 def country_near(longitude: float, latitude: float) -> str:
@@ -49,11 +51,11 @@ def _countries() -> tuple[list[str], STRtree]:
 def _decode_arcs(world: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
     """TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2)."""
     scale, translate = world["transform"]["scale"], world["transform"]["translate"]
-    return [np.cumsum(np.asarray(arc), axis=0) * scale + translate for arc in world["arcs"]]
+    return [np.cumsum(np.asarray(arc, dtype=float), axis=0) * scale + translate for arc in world["arcs"]]
 
 
 def _polygons(country: dict[str, Any], arcs: list[np.ndarray[Any, Any]]) -> list[BaseGeometry]:
-    parts = {"Polygon": lambda: [country["arcs"]], "MultiPolygon": lambda: country["arcs"]}.get(country["type"], list)()
+    parts = [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", [])
     polygons = []
     for part in parts:
         chains = [arcs[i] if i >= 0 else arcs[~i][::-1] for i in part[0]]

@@ -65,7 +65,14 @@ def layers_available() -> list[Layer]:
 def points_tile(*, layer: Layer, z: int, x: int, y: int) -> bytes:
     """A vector tile of the layer's points; below zoom 10 their averages on a grid."""
     width = WORLD_M / 2**z
-    values = {"z": z, "x": x, "y": y, "products": layer_products(layer=layer), "margin": width / 64, "cell": width / TILE_CELLS}
+    values = {
+        "z": z,
+        "x": x,
+        "y": y,
+        "products": layer_products(layer=layer),
+        "margin": width / 64,
+        "cell": width / TILE_CELLS,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_POINTS_TILE if z >= ZOOM_OF_SINGLE_POINTS else _GRID_TILE, values)
         (tile,) = cursor.fetchone()
@@ -82,7 +89,9 @@ def map_totals() -> MapTotals:
 def site_facts() -> dict[str, object]:
     """For every page: whether anything shown is simulated, and whom to thank."""
     facts = Product.objects.aggregate(simulated=Count("id", filter=Q(simulated=True)))
-    lines = Product.objects.exclude(attribution="").order_by("attribution").values_list("attribution", flat=True).distinct()
+    lines = (
+        Product.objects.exclude(attribution="").order_by("attribution").values_list("attribution", flat=True).distinct()
+    )
     return {"has_simulated": facts["simulated"] > 0, "attributions": list(lines)}
 
 

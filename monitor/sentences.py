@@ -22,7 +22,11 @@ COMPONENT_LABELS = {
     "up": "up and down",
     "east": "east and west",
 }
-WORDS = {"los": ("away from the satellite", "toward the satellite"), "up": ("sinking", "rising"), "east": ("moving west", "moving east")}
+WORDS = {
+    "los": ("away from the satellite", "toward the satellite"),
+    "up": ("sinking", "rising"),
+    "east": ("moving west", "moving east"),
+}
 
 
 def component_words(component: str) -> tuple[str, str]:
@@ -39,7 +43,11 @@ def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
     """'112 ± 1' (mm a year); the uncertainty is rounded up to what the figure shows."""
     if not sigma_mm_yr or sigma_mm_yr != sigma_mm_yr:
         return figure(rate_mm_yr)
-    return f"{figure(rate_mm_yr)} ± {max(1, round(sigma_mm_yr))}" if abs(rate_mm_yr) >= 10 else f"{figure(rate_mm_yr)} ± {max(0.1, sigma_mm_yr):.1f}"
+    return (
+        f"{figure(rate_mm_yr)} ± {max(1, round(sigma_mm_yr))}"
+        if abs(rate_mm_yr) >= 10
+        else f"{figure(rate_mm_yr)} ± {max(0.1, sigma_mm_yr):.1f}"
+    )
 
 
 def rate_label(kind: str, component: str, rate_mm_yr: float) -> str:
@@ -56,7 +64,13 @@ def period_words(first: date, last: date) -> str:
 
 
 def alert_sentence(
-    kind: str, component: str, rate_mm_yr: float, peak_rate_mm_yr: float, sigma_mm_yr: float | None, first: date, last: date
+    kind: str,
+    component: str,
+    rate_mm_yr: float,
+    peak_rate_mm_yr: float,
+    sigma_mm_yr: float | None,
+    first: date,
+    last: date,
 ) -> str:
     """One sentence for an area: what it did, how fast, when, compared with what."""
     rate, when = with_uncertainty(rate_mm_yr, sigma_mm_yr), period_words(first, last)
@@ -64,28 +78,38 @@ def alert_sentence(
     if verb is None:
         negative, positive = WORDS[component]
         way = positive if rate_mm_yr > 0 else negative
-        verb = "moved " + way.removeprefix("moving ") if component != "up" else {"sinking": "sank", "rising": "rose"}[way]
-    fastest = f", and by up to {figure(peak_rate_mm_yr)} mm a year at its fastest" if abs(peak_rate_mm_yr) > 1.3 * abs(rate_mm_yr) else ""
+        verb = (
+            "moved " + way.removeprefix("moving ") if component != "up" else {"sinking": "sank", "rising": "rose"}[way]
+        )
+    fastest = (
+        f", and by up to {figure(peak_rate_mm_yr)} mm a year at its fastest"
+        if abs(peak_rate_mm_yr) > 1.3 * abs(rate_mm_yr)
+        else ""
+    )
     seen = " as seen from the satellite" if component == "los" and kind != "unknown" else ""
-    return f"The ground here {verb} by about {rate} mm a year{fastest}, {when}{seen}, compared with the ground around it."
+    return (
+        f"The ground here {verb} by about {rate} mm a year{fastest}, {when}{seen}, compared with the ground around it."
+    )
 
 
 def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, first: date, last: date) -> str:
     """One sentence for a single measurement point."""
     when = period_words(first, last)
     if abs(rate_mm_yr) < max(STILL_MM_YR, 2 * (std_mm_yr or 0)):
-        return f"This point hardly moved {when}: {figure(rate_mm_yr)} mm a year is within what the measurement cannot tell from zero."
+        return f"This point hardly moved {when}: {figure(rate_mm_yr)} mm a year is too little to tell from none."
     negative, positive = WORDS[component]
     way = positive if rate_mm_yr > 0 else negative
-    verb = {"sinking": "sank", "rising": "rose", "moving west": "moved west", "moving east": "moved east"}.get(way, f"moved {way}")
+    verb = {"sinking": "sank", "rising": "rose", "moving west": "moved west", "moving east": "moved east"}.get(
+        way, f"moved {way}"
+    )
     return f"This point {verb} by about {with_uncertainty(rate_mm_yr, std_mm_yr)} mm a year, {when}."
 
 
 def advice(kind: str, state: str) -> list[str]:
     """What a resident can do: calm, concrete, nothing that the data cannot carry."""
     steps = [
-        "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak, and note the date and take a photo.",
-        "If you see such signs, tell the owner of the building, your municipality or the geological survey, and show them this page.",
+        "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak. Note the date, take a photo.",
+        "If you see such signs, tell your municipality or the geological survey, and show them this page.",
     ]
     if state in {"first", "provisional"}:
         steps.insert(0, "Nobody has checked this yet. Take it as a hint, not as a finding.")
@@ -100,11 +124,11 @@ def limits(component: str, direction_count: int, posting_m: float | None, n_date
     if component == "los" and direction_count < 2:
         said.append("Seen from one direction only: sideways motion cannot be told from sinking or rising.")
     if posting_m and posting_m > 50:
-        said.append(f"Each measurement stands for a square of about {posting_m:.0f} metres: single buildings cannot be told apart.")
+        said.append(f"Each measurement stands for a square of about {posting_m:.0f} metres, not for a single building.")
     if n_dates < 30:
         said.append(f"Only {n_dates} images: seasonal swelling and shrinking cannot be told from lasting motion.")
     said.append("Measured against the ground around it: a motion of the whole region does not show.")
-    said.append("Where there are no points (forest, fields, water, snow), the satellite cannot measure. It does not mean that the ground is still.")
+    said.append("No points here and there (forest, fields, water, snow) does not mean that the ground is still.")
     return said
 
 

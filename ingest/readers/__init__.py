@@ -40,5 +40,7 @@ def open_velocity_field(path: Path, source_format: str = "auto") -> VelocityFiel
     """Read a product's header and prepare its batches. Raises InputError for anything that cannot be used."""
     recognised = recognise(path)
     if source_format not in {"auto", recognised}:
-        raise InputError(path, f"this is not a file of format {source_format!r} but {recognised!r}", "Leave --format out")
+        raise InputError(
+            path, f"this is not a file of format {source_format!r} but {recognised!r}", "Leave --format out"
+        )
     return READERS[recognised](path)

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 from xml.etree.ElementTree import Element, ParseError
@@ -39,6 +40,7 @@ ALIASES = {
 }
 ALWAYS = ("pid", "easting", "northing", "mean_velocity")
 LOS_VECTOR = ("los_east", "los_north", "los_up")
+UNIT_VECTORS = {Component.LOS: (0.0, 0.0, 0.0), Component.UP: (0.0, 0.0, 1.0), Component.EAST: (1.0, 0.0, 0.0)}
 DATE_NAME = re.compile(r"[12]\d{7}")
 L2_NAME = re.compile(
     r"EGMS_(?P<level>L2[ab])_(?P<track>\d{3})_(?P<burst>\d{4})_IW(?P<swath>\d)_(?P<pol>[VH]{2})"
@@ -104,10 +106,14 @@ def _csv_stream(path: Path) -> Iterator[IO[bytes]]:
 def _member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.ZipInfo:
     members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
     if len(members) != 1:
-        raise InputError(path, f"the zip holds {len(members)} {suffix} files where one is expected", "Give one EGMS product per zip")
+        raise InputError(
+            path, f"the zip holds {len(members)} {suffix} files where one is expected", "Give one EGMS product per zip"
+        )
     info = members[0]
     if info.file_size > MAX_UNPACKED_BYTES or info.file_size > MAX_RATIO * max(info.compress_size, 1):
-        raise InputError(path, f"{info.filename} would unpack to {info.file_size:,} bytes", "Check where this file comes from")
+        raise InputError(
+            path, f"{info.filename} would unpack to {info.file_size:,} bytes", "Check where this file comes from"
+        )
     if info.flag_bits & 0x1:
         raise InputError(path, f"{info.filename} is encrypted", "Give the zip as it was downloaded")
     return info
@@ -146,8 +152,10 @@ def _dates(path: Path, names: list[str]) -> tuple[date, ...]:
     except ValueError as fault:
         raise InputError(path, f"a date column is no date ({fault})", "Name date columns YYYYMMDD") from fault
     if len(dates) < 2:
-        raise InputError(path, f"{len(dates)} date columns (YYYYMMDD) were found", "Give an EGMS file with its time series")
-    if any(later <= earlier for earlier, later in zip(dates, dates[1:], strict=False)):
+        raise InputError(
+            path, f"{len(dates)} date columns (YYYYMMDD) were found", "Give an EGMS file with its time series"
+        )
+    if any(later <= earlier for earlier, later in pairwise(dates)):
         raise InputError(path, "the date columns are not in order", "Sort them by date")
     return dates
 
@@ -155,7 +163,9 @@ def _dates(path: Path, names: list[str]) -> tuple[date, ...]:
 def _require(path: Path, names: list[str], required: tuple[str, ...]) -> None:
     missing = [name for name in required if name not in names]
     if missing:
-        raise InputError(path, f"column {missing[0]!r} is missing", "Give the table as EGMS publishes it, with all columns")
+        raise InputError(
+            path, f"column {missing[0]!r} is missing", "Give the table as EGMS publishes it, with all columns"
+        )
 
 
 def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
@@ -183,7 +193,12 @@ def _direction(los_east: Float32) -> Direction:
 
 
 def _batches(
-    path: Path, names: list[str], delimiter: str, dates: tuple[date, ...], component: Component, block_bytes: int = BLOCK_BYTES
+    path: Path,
+    names: list[str],
+    delimiter: str,
+    dates: tuple[date, ...],
+    component: Component,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[PointBatch]:
     date_names = [day.strftime("%Y%m%d") for day in dates]
     wanted = [name for name in _wanted_columns() if name in names]
@@ -195,15 +210,15 @@ def _batches(
         stream.readline()
         options = pa_csv.ReadOptions(column_names=names, block_size=block_bytes, use_threads=True)
         try:
-            reader = pa_csv.open_csv(
-                _Unclosed(stream), options, pa_csv.ParseOptions(delimiter=delimiter), convert
-            )
+            reader = pa_csv.open_csv(_Unclosed(stream), options, pa_csv.ParseOptions(delimiter=delimiter), convert)
             for table in reader:
                 yield _batch(path, table, date_names, component)
         except (pa.ArrowInvalid, pa.ArrowKeyError) as fault:
             if "Empty CSV" in str(fault):
                 return
-            raise InputError(path, f"the table cannot be read ({str(fault).splitlines()[0]})", "Download it again") from fault
+            raise InputError(
+                path, f"the table cannot be read ({str(fault).splitlines()[0]})", "Download it again"
+            ) from fault
 
 
 class _Unclosed(io.RawIOBase):
@@ -244,20 +259,16 @@ def _batch(path: Path, table: pa.RecordBatch, date_names: list[str], component: 
     displacement = np.column_stack([column(name) for name in date_names]).astype(np.float32, copy=False)
     good = np.isfinite(longitude) & np.isfinite(latitude) & np.isfinite(velocity)
     displacement[~np.isfinite(displacement)] = np.nan
-    if component is Component.UP:
-        los = tuple(np.full(rows, value, dtype=np.float32) for value in (0.0, 0.0, 1.0))
-    elif component is Component.EAST:
-        los = tuple(np.full(rows, value, dtype=np.float32) for value in (1.0, 0.0, 0.0))
-    else:
-        los = (column("los_east"), column("los_north"), column("los_up"))
+    los_east, los_north, los_up = (
+        column(name) if component is Component.LOS else np.full(rows, part, dtype=np.float32)
+        for name, part in zip(LOS_VECTOR, UNIT_VECTORS[component], strict=True)
+    )
     pid = np.asarray(table.column("pid").to_pylist(), dtype=np.bytes_)
     batch = PointBatch(
         pid, longitude, latitude, column(*ALIASES["height_m"]), velocity, column(*ALIASES["velocity_std_mm_yr"]),
-        column("temporal_coherence"), column(*ALIASES["rmse_mm"]), *los, displacement,
+        column("temporal_coherence"), column(*ALIASES["rmse_mm"]), los_east, los_north, los_up, displacement,
     )  # fmt: skip
-    if good.all():
-        return batch
-    return PointBatch(*(values[good] for values in batch[:-1]), refused=int(rows - good.sum()))
+    return batch if good.all() else batch.only(good)
 
 
 def _geographic(easting: Float64, northing: Float64) -> tuple[Float64, Float64]:

@@ -1,11 +1,13 @@
 """LiCSBAS time series `cum.h5`.
 
 Source: LiCSBAS (Morishita et al. 2020, doi 10.3390/rs12030424). `cum` (dates, rows, cols) mm and `vel` mm/yr are LOS,
-positive toward the satellite, so nothing changes sign here. Pixel (row, col) stands at corner + index x post, EPSG:4326.
+positive toward the satellite, so nothing changes sign here. Pixel (row, col) stands at
+corner + index x post, EPSG:4326.
 """
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,16 @@ def read(path: Path) -> VelocityField:
     with _open(path) as file:
         missing = [name for name in REQUIRED if name not in file]
         if missing:
-            raise InputError(path, f"dataset {missing[0]!r} is missing", "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote")
+            raise InputError(
+                path, f"dataset {missing[0]!r} is missing", "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote"
+            )
         shape = file["cum"].shape
         if len(shape) != 3 or file["vel"].shape != shape[1:] or file["imdates"].shape != shape[:1]:
-            raise InputError(path, f"cum {shape}, vel {file['vel'].shape} and imdates {file['imdates'].shape} do not fit", "Run LiCSBAS again")
+            raise InputError(
+                path,
+                f"cum {shape}, vel {file['vel'].shape} and imdates {file['imdates'].shape} do not fit",
+                "Run LiCSBAS again",
+            )
         if np.prod(shape, dtype=np.float64) > MAX_VALUES:
             raise InputError(path, f"cum declares {shape} values", "Clip the frame (LiCSBAS05op_clip_unw.py)")
         dates = _dates(path, file["imdates"][()])
@@ -69,7 +77,7 @@ def _dates(path: Path, stamps: Any) -> tuple[date, ...]:
         dates = tuple(datetime.strptime(str(int(stamp)), "%Y%m%d").date() for stamp in stamps)  # noqa: DTZ007 (a day)
     except ValueError as fault:
         raise InputError(path, f"imdates holds what is no date ({fault})", "Run LiCSBAS again") from fault
-    if len(dates) < 2 or any(later <= earlier for earlier, later in zip(dates, dates[1:], strict=False)):
+    if len(dates) < 2 or any(later <= earlier for earlier, later in pairwise(dates)):
         raise InputError(path, f"imdates holds {len(dates)} dates that are not in order", "Run LiCSBAS again")
     return dates
 
@@ -115,7 +123,7 @@ def _block(path: Path, file: h5py.File, block: slice, cols: int) -> PointBatch:
     los = [layer(name) for name in ("E.geo", "N.geo", "U.geo")]
     return PointBatch(
         pid=np.char.add(np.char.add((row + block.start).astype("S6"), b"_"), col.astype("S6")),
-        longitude=float(file["corner_lon"][()]) + col * float(file["post_lon"][()]),
+        longitude=float(file["corner_lon"][()]) + col.astype(np.float64) * float(file["post_lon"][()]),
         latitude=float(file["corner_lat"][()]) + (row + block.start) * float(file["post_lat"][()]),
         height_m=layer("hgt"),
         velocity_mm_yr=velocity[row, col],

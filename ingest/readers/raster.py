@@ -29,9 +29,13 @@ class RasterVelocities(NamedTuple):
 def read(path: Path, unit: str | None, positive: str | None) -> RasterVelocities:
     """Read band 1. unit: one of MM_PER_UNIT; positive: one of TOWARD; InputError where they are not declared."""
     if unit not in MM_PER_UNIT:
-        raise InputError(path, f"the unit of its values is not declared ({unit})", f"Add --unit {'|'.join(MM_PER_UNIT)}")
+        raise InputError(
+            path, f"the unit of its values is not declared ({unit})", f"Add --unit {'|'.join(MM_PER_UNIT)}"
+        )
     if positive not in TOWARD:
-        raise InputError(path, f"the sign of its values is not declared ({positive})", f"Add --positive {'|'.join(TOWARD)}")
+        raise InputError(
+            path, f"the sign of its values is not declared ({positive})", f"Add --positive {'|'.join(TOWARD)}"
+        )
     try:
         with rasterio.open(path, driver="GTiff") as raster:
             if raster.width * raster.height > MAX_PIXELS:

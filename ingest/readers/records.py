@@ -76,6 +76,11 @@ class PointBatch(NamedTuple):
     displacement_mm: Float32
     refused: int = 0
 
+    def only(self, good: NDArray[np.bool_]) -> "PointBatch":
+        """The rows where good (n,) is true; the others count as refused."""
+        columns = {name: getattr(self, name)[good] for name in self._fields if name != "refused"}
+        return self._replace(**columns, refused=self.refused + int((~good).sum()))
+
 
 @dataclass(frozen=True)
 class VelocityField:

@@ -1,6 +1,7 @@
 """Detectors without learning: a plain threshold, and a robust matched filter on several scales.
 
-The matched filter is what a network must beat. Where it stands and what sets its constants: docs/models/matched-filter.md.
+The matched filter is what a network must beat. Where it stands and what sets its constants:
+docs/models/matched-filter.md.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class DeformationMaps(NamedTuple):
 
 @dataclass(frozen=True)
 class MatchedFilterConfig:
-    """Scales are the standard deviations of Gaussian kernels, m; the rest as named. See docs/models/matched-filter.md."""
+    """Scales are the standard deviations of Gaussian kernels, m. See docs/models/matched-filter.md."""
 
     scales_m: tuple[float, ...] = (150.0, 300.0, 600.0, 1200.0)
     score_at_half: float = 6.0
@@ -73,7 +74,7 @@ def matched_filter(
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
     known = np.isfinite(grid.velocity_mm_yr)
     residual = np.where(known, grid.velocity_mm_yr - background, 0).astype(np.float32)
-    weight = np.where(known, grid.count / (grid.count + 1.0), 0).astype(np.float32)
+    weight = np.where(known, grid.n_points / (grid.n_points + 1.0), 0).astype(np.float32)
     still = known & (np.abs(residual) <= max(config.still_within_mm_yr, 3 * sigma))
     score = np.zeros(known.shape, dtype=np.float32)
     local = np.full(known.shape, np.nan, dtype=np.float32)
@@ -119,7 +120,9 @@ def _spread(values: NDArray[np.floating]) -> float:
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))) if values.size >= 10 else 0.0
 
 
-def _weighted_mean(residual: Float32, weight: Float32, sigma_cells: float, device: torch.device) -> tuple[Float32, Float32]:
+def _weighted_mean(
+    residual: Float32, weight: Float32, sigma_cells: float, device: torch.device
+) -> tuple[Float32, Float32]:
     """Mean under a Gaussian of sigma_cells and the number of independent cells under it; both (rows, cols)."""
     stack = torch.from_numpy(np.stack([residual * weight, weight])).to(device)
     total, weights = _gaussian(stack, sigma_cells)
@@ -140,7 +143,8 @@ def _gaussian(stack: torch.Tensor, sigma_cells: float) -> torch.Tensor:
 
 
 def _logistic(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    return 1 / (1 + np.exp(-np.clip(x, -30, 30)))
+    p: NDArray[np.floating] = 1 / (1 + np.exp(-np.clip(x, -30, 30)))
+    return p
 
 
 def _split(probability: NDArray[np.floating], rate: Float32, background: float, sigma: float) -> DeformationMaps:

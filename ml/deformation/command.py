@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     n_areas = _write_areas(args.areas, result, tracks) if args.areas else None
     points = sum(track.x.size for track in tracks)
     found = "" if n_areas is None else f", {n_areas} areas -> {args.areas}"
-    print(f"{args.input.name}: {points:,} points, {args.method} on {device}, {time.monotonic() - started:.1f} s -> {args.out}{found}")
+    seconds = time.monotonic() - started
+    print(f"{args.input.name}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {args.out}{found}")
     return 0
 
 

@@ -12,10 +12,10 @@ CELL_M = 100.0
 
 
 class VelocityGrid(NamedTuple):
-    """velocity_mm_yr: (rows, cols), NaN where a cell has no point; count: (rows, cols). Row 0 is the north."""
+    """velocity_mm_yr: (rows, cols), NaN where a cell has no point; n_points: (rows, cols). Row 0 is the north."""
 
     velocity_mm_yr: Float32
-    count: NDArray[np.int32]
+    n_points: NDArray[np.int32]
     transform: Affine
     epsg: int
 
@@ -25,9 +25,9 @@ class VelocityGrid(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Which cell each point falls into. index: (n,), row-major; shape: (rows, cols)."""
+    """Which cell each point falls into. cell: (n,), row-major; shape: (rows, cols)."""
 
-    index: NDArray[np.int64]
+    cell: NDArray[np.int64]
     shape: tuple[int, int]
     transform: Affine
 
@@ -45,11 +45,11 @@ def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
 
 
 def grid_median(points: PointCloud, cell_m: float | None = None) -> VelocityGrid:
-    """Median velocity of the points of each cell. cell_m defaults to 100 m, or the product's posting where that is wider."""
+    """Median velocity of the points of each cell. cell_m: 100 m, or the posting where that is wider."""
     size = cell_m or max(CELL_M, float(np.ceil(points.posting_m or 0.0)))
     cells = assign_cells(points.x, points.y, size)
-    order = np.lexsort((points.velocity_mm_yr, cells.index))
-    index, first, count = np.unique(cells.index[order], return_index=True, return_counts=True)
+    order = np.lexsort((points.velocity_mm_yr, cells.cell))
+    index, first, count = np.unique(cells.cell[order], return_index=True, return_counts=True)
     sorted_velocity = points.velocity_mm_yr[order]
     middle = (sorted_velocity[first + (count - 1) // 2] + sorted_velocity[first + count // 2]) / 2
     velocity = np.full(cells.shape, np.nan, dtype=np.float32)
@@ -61,7 +61,7 @@ def grid_median(points: PointCloud, cell_m: float | None = None) -> VelocityGrid
 def cell_mean(cells: Cells, values: NDArray[np.floating]) -> Float64:
     """Mean of each cell's values (n,); returns (rows, cols), NaN where a cell is empty."""
     size = cells.shape[0] * cells.shape[1]
-    count = np.bincount(cells.index, minlength=size)
+    count = np.bincount(cells.cell, minlength=size)
     with np.errstate(invalid="ignore"):
-        mean: Float64 = (np.bincount(cells.index, weights=values, minlength=size) / count).reshape(cells.shape)
+        mean: Float64 = (np.bincount(cells.cell, weights=values, minlength=size) / count).reshape(cells.shape)
     return mean

@@ -75,5 +75,8 @@ def strongest(results: list[DeformationResult]) -> DeformationResult:
         for target, source in zip(merged, result.maps[:4], strict=True):
             target[window][better] = source[better]
     loudest = max(results, key=lambda r: r.maps.rate_sigma_mm_yr)
-    maps = DeformationMaps(*merged, loudest.maps.background_mm_yr, loudest.maps.rate_sigma_mm_yr)
+    probability, subsidence, uplift, rate = merged
+    maps = DeformationMaps(
+        probability, subsidence, uplift, rate, loudest.maps.background_mm_yr, loudest.maps.rate_sigma_mm_yr
+    )
     return DeformationResult(maps, Affine.translation(west, north) * Affine.scale(cell, -cell), results[0].epsg)

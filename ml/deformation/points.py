@@ -11,7 +11,7 @@ Float64 = NDArray[np.float64]
 
 
 class PointCloud(NamedTuple):
-    """n points of one product. x, y: (n,), m, in the projected system `epsg`; velocity_mm_yr: (n,), sign as the product's."""
+    """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), as the product's."""
 
     x: Float64
     y: Float64
@@ -21,7 +21,11 @@ class PointCloud(NamedTuple):
 
 
 def project(
-    longitude: Float64, latitude: Float64, velocity_mm_yr: Float32, epsg: int | None = None, posting_m: float | None = None
+    longitude: Float64,
+    latitude: Float64,
+    velocity_mm_yr: Float32,
+    epsg: int | None = None,
+    posting_m: float | None = None,
 ) -> PointCloud:
     """Put geographic points (degrees, EPSG:4326) on a plane: the given one, or the UTM zone of their middle."""
     if epsg is None:

@@ -27,7 +27,11 @@ class MapSample(NamedTuple):
 def sample_points(*, product: Product, most: int = MOST_POINTS) -> MapSample:
     """Every n-th point in the order of ids, so that the same product always gives the same sample."""
     step = max(1, -(-product.n_points // most))
-    rows = MeasurementPoint.objects.filter(product=product).order_by("pid").values_list("pid", "position", "velocity_mm_yr")
+    rows = (
+        MeasurementPoint.objects.filter(product=product)
+        .order_by("pid")
+        .values_list("pid", "position", "velocity_mm_yr")
+    )
     chosen = list(rows)[::step]
     return MapSample(
         [pid for pid, _, _ in chosen],

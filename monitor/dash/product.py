@@ -103,7 +103,9 @@ def point_map(product: Product, sample: MapSample) -> go.Figure:
 def series_chart(product: Product, pids: list[str]) -> go.Figure:
     figure = go.Figure()
     for pid, displacement_mm in chosen_series(product=product, pids=pids):
-        figure.add_trace(go.Scatter(x=product.dates, y=displacement_mm, mode="lines+markers", name=pid, marker={"size": 4}))
+        figure.add_trace(
+            go.Scatter(x=product.dates, y=displacement_mm, mode="lines+markers", name=pid, marker={"size": 4})
+        )
     negative, positive = component_words(product.component)
     figure.update_layout(
         **LAYOUT,

@@ -22,7 +22,9 @@ def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
     if found is None:
         raise Http404("There is no such product.")
     arguments = {"product-id": {"data": found.pk}}
-    return render(request, "monitor/product_analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)})
+    return render(
+        request, "monitor/product_analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)}
+    )
 
 
 def _row(product: Product) -> dict[str, Any]:
@@ -32,7 +34,9 @@ def _row(product: Product) -> dict[str, Any]:
         "name": product.name,
         "level_label": f"{product.source_format.upper()} {product.level}",
         "component_label": sentences.COMPONENT_LABELS[product.component],
-        "track_label": f"{product.track:03d} {product.direction}" if product.track is not None else product.direction or "not stated",
+        "track_label": f"{product.track:03d} {product.direction}"
+        if product.track is not None
+        else product.direction or "not stated",
         "period_label": f"{product.dates[0]} to {product.dates[-1]}, {len(product.dates)} dates",
         "n_points": product.n_points,
         "n_refused": product.n_refused,

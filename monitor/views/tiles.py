@@ -23,4 +23,6 @@ def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
     found = Prediction.objects.filter(pk=prediction).first()
     if found is None or not found.raster.storage.exists(found.raster.name):
         raise Http404("There is no such raster.")
-    return FileResponse(found.raster.open("rb"), as_attachment=True, filename=found.raster.name, content_type="image/tiff")
+    return FileResponse(
+        found.raster.open("rb"), as_attachment=True, filename=found.raster.name, content_type="image/tiff"
+    )

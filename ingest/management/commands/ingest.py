@@ -18,7 +18,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
         parser.add_argument("--format", default="auto", choices=["auto", *READERS])
-        parser.add_argument("--attribution", default="", help="line to show on the map where the file does not name its source")
+        parser.add_argument(
+            "--attribution", default="", help="line to show on the map where the file does not name its source"
+        )
         parser.add_argument("--licence", default="")
         parser.add_argument("--skip-loaded", action="store_true", help="a file that is already loaded is no error")
 

@@ -23,7 +23,9 @@ class Command(BaseCommand):
             product = Product.objects.filter(pk=options["product"]).first()
             if product is None:
                 known = ", ".join(str(pk) for pk in Product.objects.order_by("id").values_list("id", flat=True)[:20])
-                raise CommandError(f"there is no product {options['product']}; there are: {known or 'none'}", returncode=2)
+                raise CommandError(
+                    f"there is no product {options['product']}; there are: {known or 'none'}", returncode=2
+                )
             runs = [services.run_queue(product=product, version=version)]
         for run in runs:
             self._execute(run)

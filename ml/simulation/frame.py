@@ -1,0 +1,117 @@
+"""Directions and positions: line of sight, true east and north, and the map grid they are not parallel to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+Floats = NDArray[np.float64]
+
+GRID_EPSG = 3035  # LAEA Europe, the grid of EGMS
+GEOGRAPHIC_EPSG = 4326
+
+
+class Offset(NamedTuple):
+    """Where something lies from the frame's origin: metres, true east and true north."""
+
+    east_m: float
+    north_m: float
+
+    def distance_m(self, other: Offset) -> float:
+        """Horizontal distance to another offset, metres."""
+        return math.hypot(self.east_m - other.east_m, self.north_m - other.north_m)
+
+
+class Motion(NamedTuple):
+    """Rate of ground motion: three arrays of one shape, mm/yr, + east, + north, + up."""
+
+    east_mm_yr: Floats
+    north_mm_yr: Floats
+    up_mm_yr: Floats
+
+    def plus(self, other: Motion) -> Motion:
+        """Two motions at once (rates are small, so they add)."""
+        return Motion(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+    def times(self, factor: float) -> Motion:
+        """The same motion, faster or slower."""
+        return Motion(*(component * factor for component in self))
+
+    def speed_mm_yr(self) -> Floats:
+        """Length of the motion vector, mm/yr, never negative."""
+        return np.sqrt(self.east_mm_yr**2 + self.north_mm_yr**2 + self.up_mm_yr**2)
+
+    @classmethod
+    def still(cls, shape: tuple[int, ...]) -> Motion:
+        """Ground that does not move."""
+        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape))
+
+
+class LineOfSight(NamedTuple):
+    """Vector from the ground toward the satellite: east, north, up; of length one but for rounding to two decimals."""
+
+    east: float
+    north: float
+    up: float
+
+    def incidence_angle_deg(self) -> float:
+        """Angle between the vertical and the line of sight, degrees."""
+        return math.degrees(math.atan2(math.hypot(self.east, self.north), self.up))
+
+    def track_angle_deg(self) -> float:
+        """Heading of a right-looking satellite, degrees clockwise from north: 90 beyond the bearing toward it."""
+        return (math.degrees(math.atan2(self.east, self.north)) + 90.0) % 360.0
+
+
+def project_to_los_mm_yr(motion: Motion, los: LineOfSight) -> Floats:
+    """See a motion from the satellite. motion: mm/yr, any shape; returns that shape, mm/yr, + toward the satellite."""
+    return motion.east_mm_yr * los.east + motion.north_mm_yr * los.north + motion.up_mm_yr * los.up
+
+
+@dataclass(frozen=True)
+class LocalFrame:
+    """A true east/north plane around one origin, and its way to EPSG:3035 and back.
+
+    Grid north of EPSG:3035 is not true north away from 10° E (about 16° apart at 12° W), while LOS vectors are given in
+    true east, north and up: `grid_turn_rad` is the bearing of true north in the grid, clockwise. One angle serves the
+    whole island (it changes by 0.1° across it) and distances are taken as the grid gives them (within 1 %).
+    """
+
+    easting_m: float
+    northing_m: float
+    grid_turn_rad: float
+
+    def to_local(self, easting_m: Floats, northing_m: Floats) -> tuple[Floats, Floats]:
+        """Grid position to (east_m, north_m) from the origin."""
+        return self.turn_to_true(easting_m - self.easting_m, northing_m - self.northing_m)
+
+    def to_grid(self, east_m: Floats, north_m: Floats) -> tuple[Floats, Floats]:
+        """(east_m, north_m) from the origin to grid position, metres in EPSG:3035."""
+        cos, sin = math.cos(self.grid_turn_rad), math.sin(self.grid_turn_rad)
+        return self.easting_m + east_m * cos + north_m * sin, self.northing_m - east_m * sin + north_m * cos
+
+    def turn_to_true(self, along_easting: Floats, along_northing: Floats) -> tuple[Floats, Floats]:
+        """Components of a vector along the grid's axes to components along true east and north."""
+        cos, sin = math.cos(self.grid_turn_rad), math.sin(self.grid_turn_rad)
+        return along_easting * cos - along_northing * sin, along_easting * sin + along_northing * cos
+
+
+def frame_at(longitude_deg: float, latitude_deg: float) -> LocalFrame:
+    """The local frame around a geographic position, its origin on whole kilometres of the grid."""
+    to_grid = Transformer.from_crs(GEOGRAPHIC_EPSG, GRID_EPSG, always_xy=True)
+    easting_m, northing_m = to_grid.transform(longitude_deg, latitude_deg)
+    easting_further_m, northing_further_m = to_grid.transform(longitude_deg, latitude_deg + 0.01)
+    turn_rad = math.atan2(easting_further_m - easting_m, northing_further_m - northing_m)
+    return LocalFrame(round(easting_m, -3), round(northing_m, -3), turn_rad)
+
+
+def to_geographic(easting_m: Floats, northing_m: Floats) -> tuple[Floats, Floats]:
+    """EPSG:3035 metres to (longitude, latitude) in degrees, in this order."""
+    back = Transformer.from_crs(GRID_EPSG, GEOGRAPHIC_EPSG, always_xy=True)
+    longitude_deg, latitude_deg = back.transform(easting_m, northing_m)
+    return np.asarray(longitude_deg, dtype=np.float64), np.asarray(latitude_deg, dtype=np.float64)

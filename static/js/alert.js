@@ -1,0 +1,57 @@
+// The page of one alert: a small map of its outline and a chart for each data set.
+import { createMap, fillBasemap } from "gmm/basemap";
+import { element as h, jsonOf } from "gmm/dom";
+import { addOutlines, boundsOf } from "gmm/marks";
+import { addPoints } from "gmm/points";
+
+const config = jsonOf("map-config");
+const area = jsonOf("alert-area");
+
+function drawMap() {
+  const box = document.getElementById("small-map");
+  let map;
+  try {
+    map = createMap(box, { bounds: boundsOf(area.geometry), fitBoundsOptions: { padding: 56, maxZoom: 15 }, cooperativeGestures: true });
+  } catch (error) {
+    console.warn(error);
+    box.hidden = true;
+    return;
+  }
+  map.once("load", () => {
+    fillBasemap(map).catch((error) => console.warn("base map:", error.message));
+    if (config.default_layer) addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch: 10 });
+    addOutlines(map, area);
+    map.once("idle", () => (window.__mapReady = true));
+  });
+}
+
+async function drawSeries() {
+  const box = document.getElementById("series");
+  try {
+    const [response, { drawChart }] = await Promise.all([fetch(box.dataset.seriesUrl), import("gmm/chart")]);
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    const { series, positive_word: positiveWord, negative_word: negativeWord } = await response.json();
+    if (series.length === 0) {
+      box.replaceChildren(h("p", { class: "empty" }, "This area has no series over time yet."));
+      return;
+    }
+    const blocks = series.map((one) => ({ one, chart: h("div", { class: "chart" }) }));
+    box.replaceChildren(...blocks.map(({ one, chart }) =>
+      h("div", { class: "series-block" }, h("h3", {}, `${one.product.name}: ${one.product.component_label}, ${one.n_points} points`), chart)));
+    for (const { one, chart } of blocks) {
+      drawChart(chart, {
+        dates: one.dates, line: one.mean_mm, low: one.low_mm, high: one.high_mm,
+        positiveWord: one.positive_word ?? positiveWord, negativeWord: one.negative_word ?? negativeWord,
+        names: { line: "mean", band: "the middle two thirds of the points" },
+      });
+    }
+  } catch (error) {
+    console.warn(error);
+    box.replaceChildren(
+      h("p", { class: "empty", role: "alert" }, "The chart could not be loaded. The table below holds the figures. "),
+      h("p", {}, h("button", { type: "button", class: "button", onclick: drawSeries }, "Try again")));
+  }
+}
+
+drawMap();
+drawSeries();

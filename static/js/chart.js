@@ -1,0 +1,93 @@
+// A light chart of millimetres against time: points, a line (fit or mean) and a band around it.
+import uPlot from "uplot";
+import { css, element, onTheme } from "gmm/dom";
+import { date, seconds, signed } from "gmm/format";
+
+const HEIGHT = 220;
+const YEAR = 365 * 86400;
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+function timeLabels(_, splits, _axis, _space, step) {
+  return splits.map((at) => {
+    const when = new Date(at * 1000);
+    if (step >= YEAR * 0.9 || when.getUTCMonth() === 0) return String(when.getUTCFullYear());
+    return step < 27 * 86400 ? `${when.getUTCDate()} ${MONTHS[when.getUTCMonth()]}` : MONTHS[when.getUTCMonth()];
+  });
+}
+
+const tint = (colour, percent) => `color-mix(in srgb, ${colour} ${percent}%, transparent)`;
+
+/**
+ * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
+ * each may be missing), positiveWord, negativeWord, names {values, line, band}. Returns a function that removes it.
+ */
+export function drawChart(box, series) {
+  const { dates, line = null, values = null, low = null, high = null, names } = series;
+  const x = dates.map(seconds);
+  const none = x.map(() => null);
+  const data = [x, low ?? none, high ?? none, line ?? none, values ?? none];
+  const readout = element("p", { class: "readout" }, "Point at the chart to read a value.");
+  const plot = element("div", { class: "plot" });
+  const key = element(
+    "ul", { class: "key" },
+    values && element("li", {}, element("i", { class: "key-dot" }), names.values),
+    line && element("li", {}, element("i"), names.line),
+    low && element("li", {}, element("i", { class: "key-band" }), names.band),
+  );
+  box.replaceChildren(
+    element("p", { class: "direction" }, `Millimetres. Up: ${series.positiveWord}, down: ${series.negativeWord}.`),
+    readout, plot, key,
+  );
+  box.setAttribute("aria-hidden", "true"); // the sentence and the table say the same
+
+  function read(chart) {
+    const i = chart.cursor.idx;
+    if (i === null || i === undefined) {
+      readout.textContent = "Point at the chart to read a value.";
+      return;
+    }
+    const parts = [];
+    if (values && values[i] !== null) parts.push(`${signed(values[i])} mm`);
+    if (line && line[i] !== null) parts.push(`${names.line} ${signed(line[i])} mm`);
+    if (low && low[i] !== null) parts.push(`${signed(low[i])} to ${signed(high[i])} mm`);
+    readout.textContent = `${date(dates[i])}: ${parts.join(" · ") || "no value"}`;
+  }
+
+  let chart = null;
+  function draw() {
+    chart?.destroy();
+    const [accent, soft, rule] = [css("accent"), css("text-soft"), css("line")];
+    const axis = { stroke: soft, font: "12px system-ui, sans-serif", grid: { stroke: rule, width: 1 }, ticks: { stroke: rule, width: 1, size: 4 } };
+    const hidden = { stroke: "transparent", width: 0, points: { show: false } };
+    chart = new uPlot({
+      width: plot.clientWidth || 360,
+      height: HEIGHT,
+      padding: [8, 8, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+      axes: [
+        { ...axis, size: 30, values: timeLabels },
+        { ...axis, size: 46, values: (_, splits, _axis, _space, step) => splits.map((mm) => signed(mm, step < 1 ? 1 : 0)) },
+      ],
+      series: [
+        {},
+        { ...hidden },
+        { ...hidden },
+        { stroke: accent, width: 2, points: { show: false }, spanGaps: true },
+        { paths: () => null, points: { show: true, size: 4, width: 0, fill: tint(soft, 75), stroke: "transparent" } },
+      ],
+      bands: [{ series: [2, 1], fill: tint(accent, 20) }],
+      hooks: { setCursor: [read] },
+    }, data, plot);
+  }
+
+  const endTheme = onTheme(draw);
+  const sizes = new ResizeObserver(() => chart.setSize({ width: plot.clientWidth, height: HEIGHT }));
+  sizes.observe(plot);
+  return () => {
+    endTheme();
+    sizes.disconnect();
+    chart.destroy();
+  };
+}

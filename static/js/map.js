@@ -1,0 +1,272 @@
+// The map page: list, map and panel tell the same story, and the address bar holds the view.
+import { createMap, fillBasemap, maplibre } from "gmm/basemap";
+import { jsonOf } from "gmm/dom";
+import { position, signed } from "gmm/format";
+import { addAlerts, boundsOf } from "gmm/marks";
+import * as panel from "gmm/panel";
+import { addPoints } from "gmm/points";
+
+const config = jsonOf("map-config");
+const pane = document.getElementById("map-pane");
+const legend = document.getElementById("legend");
+const message = document.getElementById("map-message");
+const notice = document.getElementById("map-notice");
+const cards = [...document.querySelectorAll("[data-alert-code]")];
+const narrow = matchMedia("(max-width: 720px)");
+const AGGREGATED_BELOW = 10;
+
+// ---- the address bar ----
+const asked = new URLSearchParams(location.search);
+const stretches = [5, 10, 20, 50];
+const view = {
+  layer: config.layers.some((one) => one.name === asked.get("layer")) ? asked.get("layer") : config.default_layer,
+  stretch: stretches.includes(Number(asked.get("stretch"))) ? Number(asked.get("stretch")) : 10,
+};
+
+function remember(changes) {
+  const url = new URL(location.href);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value) url.searchParams.set(name, value);
+    else url.searchParams.delete(name);
+  }
+  history.replaceState(history.state, "", url);
+}
+
+// ---- the map ----
+let map;
+try {
+  const bbox = asked.get("bbox")?.split(",").map(Number);
+  const bounds = bbox?.length === 4 && bbox.every(Number.isFinite) ? bbox : config.bounds;
+  map = createMap("map", { hash: true, ...(bounds ? { bounds, fitBoundsOptions: { padding: 48, maxZoom: 14 } } : {}) });
+} catch (error) {
+  console.warn(error);
+  message.firstElementChild.textContent = "This browser cannot draw the map. The list has every place.";
+  legend.hidden = true;
+}
+
+let points = null;
+let alerts = null;
+let popup = null;
+
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
+function warn(text, retry) {
+  const [line, button] = notice.children;
+  line.textContent = text;
+  button.onclick = () => {
+    notice.hidden = true;
+    retry();
+  };
+  notice.hidden = false;
+}
+
+/** Keeps what is chosen out from under the panel. */
+function padding() {
+  const [map_, panel_] = [pane.getBoundingClientRect(), document.getElementById("panel").getBoundingClientRect()];
+  const edge = 48;
+  if (!panel.isOpen()) return { top: edge, bottom: edge, left: edge, right: edge };
+  if (narrow.matches) return { top: 24, left: 24, right: 24, bottom: Math.min(Math.max(24, map_.bottom - panel_.top + 24), map_.height * 0.7) };
+  return { top: edge, bottom: edge, left: edge, right: Math.min(map_.right - panel_.left + edge, map_.width * 0.6) };
+}
+
+function mapIntoView() {
+  if (narrow.matches) window.scrollTo({ top: pane.parentElement.offsetTop });
+}
+
+// ---- choosing ----
+function choose({ alert = null, point = null }) {
+  remember({ alert, point });
+  alerts?.choose(alert);
+  if (!point) points?.choose(null);
+  for (const card of cards) card.toggleAttribute("data-selected", card.dataset.alertCode === alert);
+}
+
+function selectAlert(feature, { move = true, scroll = true } = {}) {
+  const { code } = feature.properties;
+  popup?.remove();
+  panel.showAlert(feature.properties);
+  choose({ alert: code });
+  if (scroll && !narrow.matches) cards.find((card) => card.dataset.alertCode === code)?.scrollIntoView({ block: "nearest" });
+  if (!move) return;
+  mapIntoView();
+  map.fitBounds(boundsOf(feature.geometry), { padding: padding(), maxZoom: 14.5, duration: 900 });
+}
+
+async function selectPoint(product, pid, coordinates) {
+  popup?.remove();
+  choose({ point: `${product}/${pid}` });
+  if (coordinates) points?.choose(coordinates);
+  const url = config.urls.series.replace("{product}", encodeURIComponent(product)).replace("{pid}", encodeURIComponent(pid));
+  const point = await panel.showPoint(url);
+  mapIntoView();
+  if (!point) return;
+  const at = [point.longitude, point.latitude];
+  points?.choose(at);
+  const { x, y } = map.project(at);
+  const room = padding();
+  const box = map.getContainer();
+  if (x > box.clientWidth - room.right || y > box.clientHeight - room.bottom || x < 0 || y < 0) map.easeTo({ center: at, padding: room });
+}
+
+function nothingHere(lngLat) {
+  const text = "No measurement point here: that does not mean that the ground is still.";
+  const content = document.createElement("p");
+  content.textContent = text;
+  popup?.remove();
+  popup = new maplibre.Popup({ closeOnMove: false, focusAfterOpen: false }).setLngLat(lngLat).setDOMContent(content).addTo(map);
+  say("");
+  requestAnimationFrame(() => say(text));
+}
+
+function pressed(event) {
+  const found = points?.at(event.point, matchMedia("(pointer: coarse)").matches ? 14 : 7);
+  if (found?.properties.pid !== undefined) {
+    selectPoint(found.properties.product, found.properties.pid, found.geometry.coordinates);
+    return;
+  }
+  if (found) {
+    const zoom = map.getZoom();
+    map.easeTo({ center: found.geometry.coordinates, zoom: Math.max(zoom + 2, Math.min(AGGREGATED_BELOW + 0.5, zoom + 5)) });
+    return;
+  }
+  const area = alerts && map.queryRenderedFeatures(event.point, { layers: ["alert-fill"] })[0];
+  const feature = area && alerts.find(area.properties.code);
+  if (feature) selectAlert(feature, { move: false });
+  else nothingHere(event.lngLat);
+}
+
+panel.onClose(() => choose({}));
+
+// ---- legend and layers ----
+function describe() {
+  const layer = config.layers.find((one) => one.name === view.layer);
+  const put = (name, text) => (legend.querySelector(`[data-legend="${name}"]`).textContent = text);
+  put("negative", layer?.negative_word ?? "sinking");
+  put("positive", layer?.positive_word ?? "rising");
+  put("description", layer?.description ?? "");
+  put("low", signed(-view.stretch, 0));
+  put("high", signed(view.stretch, 0));
+}
+
+function setUpLegend() {
+  const select = legend.querySelector("#layer");
+  select.value = view.layer;
+  select.addEventListener("change", () => changeView({ layer: select.value }));
+  for (const radio of legend.querySelectorAll("[name=stretch]")) {
+    radio.checked = Number(radio.value) === view.stretch;
+    radio.addEventListener("change", () => changeView({ stretch: Number(radio.value) }));
+  }
+  describe();
+}
+
+function changeView(change) {
+  Object.assign(view, change);
+  remember({ layer: view.layer === config.default_layer ? null : view.layer, stretch: view.stretch === 10 ? null : view.stretch });
+  describe();
+  points?.show({ ...view });
+}
+
+/** What stands under the pointer, beside the scale. */
+class Readout {
+  onAdd(on) {
+    this.node = document.createElement("div");
+    this.node.className = "maplibregl-ctrl readout-here";
+    const centre = () => this.put(on.getCenter());
+    on.on("mousemove", ({ lngLat, point }) => {
+      const value = points && on.loaded() ? points.at(point, 4)?.properties.v : undefined;
+      on.getCanvas().style.cursor = value === undefined ? "" : "pointer";
+      this.put(lngLat, value);
+    });
+    on.on("moveend", centre);
+    centre();
+    return this.node;
+  }
+
+  put({ lng, lat }, value) {
+    this.node.textContent = position(lng, lat) + (value === undefined ? "" : ` · ${signed(value)} mm/year`);
+  }
+
+  onRemove() {
+    this.node.remove();
+  }
+}
+
+// ---- the list ----
+function fillChoices(select, name) {
+  const choices = new Map(cards.map((card) => [card.dataset[name], card.dataset[`${name}Label`]]));
+  select.append(...[...choices].map(([value, label]) => new Option(label, value)));
+  if (choices.has(asked.get(name))) select.value = asked.get(name);
+}
+
+function setUpList() {
+  const form = document.getElementById("filters");
+  if (!form) return;
+  fillChoices(form.elements.kind, "kind");
+  fillChoices(form.elements.state, "state");
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("change", filterList);
+  for (const card of cards) {
+    card.querySelector("a").addEventListener("click", (event) => {
+      const feature = alerts?.find(card.dataset.alertCode);
+      if (!feature || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+      event.preventDefault();
+      selectAlert(feature, { scroll: false });
+    });
+  }
+  filterList();
+}
+
+function filterList() {
+  const { kind, state } = document.getElementById("filters").elements;
+  const wanted = new Set();
+  for (const card of cards) {
+    const fits = (!kind.value || card.dataset.kind === kind.value) && (!state.value || card.dataset.state === state.value);
+    card.closest("li").hidden = !fits;
+    if (fits) wanted.add(card.dataset.alertCode);
+  }
+  document.getElementById("count").textContent = wanted.size;
+  document.getElementById("count-word").textContent = wanted.size === 1 ? "place" : "places";
+  document.getElementById("no-match").hidden = wanted.size > 0;
+  alerts?.filter(wanted);
+  remember({ kind: kind.value, state: state.value });
+}
+
+// ---- putting it together ----
+async function loadAlerts() {
+  try {
+    alerts = await addAlerts(map, config.urls.alerts, (feature) => selectAlert(feature, { move: map.getZoom() < AGGREGATED_BELOW }));
+    if (document.getElementById("filters")) filterList();
+    const feature = alerts.find(asked.get("alert"));
+    if (feature) selectAlert(feature, { move: !startedWithHash });
+  } catch (error) {
+    console.warn(error);
+    warn("The outlines of the alerts could not be loaded. The list is complete.", loadAlerts);
+  }
+}
+
+async function start() {
+  message.hidden = true;
+  map.addControl(new Readout(), "bottom-left");
+  fillBasemap(map).catch((error) => console.warn("base map:", error.message));
+  if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...view });
+  map.on("click", pressed);
+  const slash = asked.get("point")?.indexOf("/") ?? -1;
+  if (slash > 0) selectPoint(asked.get("point").slice(0, slash), asked.get("point").slice(slash + 1));
+  await loadAlerts();
+  map.once("idle", () => (window.__mapReady = true));
+  map.triggerRepaint();
+}
+
+const startedWithHash = location.hash.length > 1;
+setUpLegend();
+setUpList();
+if (asked.has("bbox")) remember({ bbox: null });
+if (map) {
+  map.once("load", start);
+  map.on("error", ({ error, sourceId }) => {
+    if (sourceId === "points") warn("Some measurement points could not be loaded.", () => points.retry());
+    else console.warn(error?.message);
+  });
+}

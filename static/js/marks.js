@@ -1,0 +1,77 @@
+// Alerts on a map: the outline of each area, and a button in its middle (shape = kind, fill = state, size = severity).
+import { css, element, onTheme } from "gmm/dom";
+import { maplibre } from "gmm/basemap";
+
+const ORDER = { minor: 1, moderate: 2, strong: 3 };
+
+export function addOutlines(map, data) {
+  map.addSource("alerts", { type: "geojson", data });
+  map.addLayer({ id: "alert-fill", type: "fill", source: "alerts", paint: { "fill-opacity": 0.06 } });
+  map.addLayer({ id: "alert-casing", type: "line", source: "alerts", paint: { "line-width": 4, "line-opacity": 0.8 } });
+  map.addLayer({ id: "alert-line", type: "line", source: "alerts", paint: { "line-width": 1.75 } });
+  onTheme(() => {
+    map.setPaintProperty("alert-fill", "fill-color", css("alert-line"));
+    map.setPaintProperty("alert-casing", "line-color", css("alert-casing"));
+    map.setPaintProperty("alert-line", "line-color", css("alert-line"));
+  });
+}
+
+/** West, south, east, north of any GeoJSON geometry. */
+export function boundsOf(geometry) {
+  const flat = geometry.coordinates.flat(Infinity);
+  const [xs, ys] = [flat.filter((_, i) => i % 2 === 0), flat.filter((_, i) => i % 2 === 1)];
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
+
+/** Loads the alerts and puts them on the map. `onSelect(feature)` is called when a mark is pressed. */
+export async function addAlerts(map, url, onSelect) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`alerts: HTTP ${response.status}`);
+  const data = await response.json();
+  addOutlines(map, data);
+  map.addLayer({ id: "alert-chosen", type: "line", source: "alerts", filter: ["==", ["get", "code"], ""], paint: { "line-width": 4 } });
+  onTheme(() => map.setPaintProperty("alert-chosen", "line-color", css("accent")));
+
+  const all = new Map();
+  for (const feature of data.features) {
+    const alert = feature.properties;
+    const button = element(
+      "button",
+      {
+        type: "button", class: "map-mark", "data-alert-marker": alert.code, "aria-pressed": "false",
+        "aria-label": `${alert.kind_label}, ${alert.place}, ${alert.rate_label}, ${alert.state_label}`,
+        title: `${alert.kind_label}: ${alert.rate_label}`,
+      },
+      element("span", { class: `mark mark--${alert.kind} mark--${alert.state} mark--${alert.severity}`, "aria-hidden": "true" }),
+    );
+    button.addEventListener("click", (event) => {
+      event.stopPropagation();
+      onSelect(feature);
+    });
+    const marker = new maplibre.Marker({ element: button }).setLngLat([alert.longitude, alert.latitude]).addTo(map);
+    button.style.zIndex = ORDER[alert.severity] ?? 0;
+    all.set(alert.code, { feature, button, marker, wanted: true });
+  }
+
+  // a mark outside the window must not take the keyboard's focus
+  const hideOutside = () => {
+    const bounds = map.getBounds();
+    for (const one of all.values()) one.button.hidden = !one.wanted || !bounds.contains(one.marker.getLngLat());
+  };
+  map.on("moveend", hideOutside);
+  hideOutside();
+
+  return {
+    find: (code) => all.get(code)?.feature ?? null,
+    choose(code) {
+      map.setFilter("alert-chosen", ["==", ["get", "code"], code ?? ""]);
+      for (const [key, one] of all) one.button.setAttribute("aria-pressed", String(key === code));
+    },
+    filter(codes) {
+      for (const [code, one] of all) one.wanted = codes.has(code);
+      const filter = ["in", ["get", "code"], ["literal", [...codes]]];
+      ["alert-fill", "alert-casing", "alert-line"].forEach((layer) => map.setFilter(layer, filter));
+      hideOutside();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+// Measurement points: vector tiles coloured by velocity (mm per year, positive = toward the satellite, up or east).
+import { css, onTheme } from "gmm/dom";
+
+const RAMP = ["ramp-n4", "ramp-n3", "ramp-n2", "ramp-n1", "ramp-0", "ramp-p1", "ramp-p2", "ramp-p3", "ramp-p4"];
+
+/** The colour of a velocity: nine stops from -stretch to +stretch, the ends hold beyond. */
+export function velocityColour(stretch) {
+  const stops = RAMP.flatMap((name, i) => [((i - 4) / 4) * stretch, css(name)]);
+  return ["interpolate", ["linear"], ["get", "v"], ...stops];
+}
+
+/** Adds the points; `before` is the layer that stays above them. */
+export function addPoints(map, { tilesUrl, layer, stretch, before }) {
+  const tiles = (name) => [location.origin + tilesUrl.replace("{layer}", encodeURIComponent(name))];
+  let now = { layer, stretch };
+
+  map.addSource("points", { type: "vector", tiles: tiles(layer), minzoom: 0, maxzoom: 14 });
+  map.addLayer({
+    id: "points",
+    type: "circle",
+    source: "points",
+    "source-layer": "points",
+    paint: {
+      "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2.5, 9, 3.5, 12, 3.5, 15, 6, 18, 9],
+      "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 9, 0, 11, 0.4, 16, 0.8],
+    },
+  }, before);
+  map.addSource("chosen", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
+  map.addLayer({
+    id: "chosen",
+    type: "circle",
+    source: "chosen",
+    paint: { "circle-radius": 11, "circle-opacity": 0, "circle-stroke-width": 3 },
+  });
+
+  const colour = () => {
+    map.setPaintProperty("points", "circle-color", velocityColour(now.stretch));
+    map.setPaintProperty("points", "circle-stroke-color", css("point-edge"));
+    map.setPaintProperty("chosen", "circle-stroke-color", css("accent"));
+  };
+  onTheme(colour);
+
+  return {
+    show(next) {
+      if (next.layer !== now.layer) map.getSource("points").setTiles(tiles(next.layer));
+      now = next;
+      colour();
+    },
+    retry: () => map.getSource("points").setTiles(tiles(now.layer)),
+    /** The point nearest to a place on the screen, within reach of a finger; or null. */
+    at({ x, y }, reach = 7) {
+      const found = map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]], { layers: ["points"] });
+      const distance = (one) => {
+        const at = map.project(one.geometry.coordinates);
+        return Math.hypot(at.x - x, at.y - y);
+      };
+      return found.map((one) => [distance(one), one]).sort((a, b) => a[0] - b[0])[0]?.[1] ?? null;
+    },
+    choose(coordinates) {
+      map.getSource("chosen").setData({
+        type: "FeatureCollection",
+        features: coordinates ? [{ type: "Feature", properties: {}, geometry: { type: "Point", coordinates } }] : [],
+      });
+    },
+  };
+}

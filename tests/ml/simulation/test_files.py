@@ -1,0 +1,188 @@
+"""What is written: the real release's columns, the mark of a simulation, the same bytes for the same seed."""
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv
+import pytest
+import rasterio
+from shapely.geometry import Point, shape
+
+from ml.simulation import command, region_files
+from ml.simulation.egms import csv_bytes
+from ml.simulation.region_files import write_region
+from ml.simulation.velocity import simulate_region
+
+REAL_RELEASE = [
+    "pid", "mp_type", "latitude", "longitude", "easting", "northing", "height_ortho", "height_ellipse", "line", "pixel",
+    "rmse_ts", "temporal_coherence", "amplitude_dispersion", "incidence_angle", "track_angle", "los_east", "los_north",
+    "los_up", "mean_velocity", "mean_velocity_std", "acceleration", "acceleration_std", "seasonality",
+    "seasonality_std", "gnss_velocity",
+]  # fmt: skip
+ZIP_901 = "EGMS_L2b_901_0001_IW2_VV_2019_2023_1"
+ZIP_902 = "EGMS_L2b_902_0001_IW2_VV_2019_2023_1"
+
+
+@pytest.fixture(scope="module")
+def folder(region, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("region")
+    write_region(region, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(folder):
+    text = pyarrow.csv.ConvertOptions(column_types={"pid": "string"})
+    return pyarrow.csv.read_csv(folder / "points.csv", convert_options=text)
+
+
+def _hashes(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_the_folder_holds_the_promised_files_and_nothing_half_done(folder):
+    promised = {"points.csv", "truth.geojson", "dem.tif", f"{ZIP_901}.zip", f"{ZIP_902}.zip"}
+    assert {path.name for path in folder.iterdir()} == promised
+
+
+def test_the_columns_are_those_of_the_2020_2024_release(table, region):
+    dates = [f"{date:%Y%m%d}" for date in region.tracks[0].dates]
+    assert table.column_names == REAL_RELEASE + dates
+
+
+@pytest.mark.realdata
+def test_the_columns_are_those_of_a_real_file(table):
+    data = Path(os.environ.get("GROUND_MOTION_DATA", "../shared/data"))
+    real = sorted(data.glob("**/EGMS_L2b_*_2020_2024_*.zip"))
+    if not real:
+        pytest.skip("no EGMS L2b zip of the 2020–2024 release in GROUND_MOTION_DATA")
+    with zipfile.ZipFile(real[0]) as archive, archive.open(f"{real[0].stem}.csv") as lines:
+        columns = lines.readline().decode().strip().split(",")
+    assert columns[: len(REAL_RELEASE)] == table.column_names[: len(REAL_RELEASE)]
+    assert all(len(name) == 8 and name.isdigit() for name in columns[len(REAL_RELEASE) :])
+
+
+def test_both_tracks_stand_in_one_file_under_distinct_pids(table, region):
+    assert table.num_rows == sum(len(track) for track in region.tracks)
+    assert len(table["pid"].unique()) == table.num_rows
+    assert sorted(table["los_east"].unique().to_pylist()) == [-0.62, 0.59]
+
+
+def test_what_is_written_is_what_was_simulated(table, region):
+    velocity = np.concatenate([track.fit.velocity_mm_yr for track in region.tracks])
+    assert table["mean_velocity"].to_numpy() == pytest.approx(velocity, abs=0.0501)
+    last = f"{region.tracks[0].dates[-1]:%Y%m%d}"
+    displacement = np.concatenate([track.series_mm[:, -1] for track in region.tracks])
+    assert table[last].to_numpy() == pytest.approx(displacement, abs=1e-4)
+    longitude = np.concatenate([track.longitude_deg for track in region.tracks])
+    assert table["longitude"].to_numpy() == pytest.approx(longitude, abs=1e-6)
+
+
+def test_displacements_carry_one_decimal_as_in_the_real_file(folder):
+    with (folder / "points.csv").open() as lines:
+        next(lines)
+        displacements = next(lines).rstrip("\n").split(",")[len(REAL_RELEASE) :]
+    assert all(len(text.split(".")[1]) == 1 for text in displacements)
+    assert "-0.0" not in displacements
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "direction"), [(ZIP_901, "901", "ascending"), (ZIP_902, "902", "descending")]
+)
+def test_a_zip_holds_csv_and_header_and_says_that_it_is_simulated(folder, region, name, number, direction):
+    with zipfile.ZipFile(folder / f"{name}.zip") as archive:
+        assert archive.namelist() == [f"{name}.xml", f"{name}.csv"]
+        header = ET.fromstring(archive.read(f"{name}.xml"))
+        table = pyarrow.csv.read_csv(io.BytesIO(archive.read(f"{name}.csv")))
+    track = next(track for track in region.tracks if track.geometry.direction == direction)
+    assert header.tag == "BURST"
+    assert header.findtext("simulated") == "true"
+    assert header.findtext("production_facility") == "simulation"
+    assert header.findtext("track") == number
+    assert table.num_rows == len(track)
+
+
+def test_truth_is_in_longitude_and_latitude_around_its_centre(folder, region):
+    truth = json.loads((folder / "truth.geojson").read_text())
+    assert truth["simulated"] is True
+    assert [feature["properties"]["class"] for feature in truth["features"]] == [area.kind for area in region.truths]
+    for feature, area in zip(truth["features"], region.truths, strict=True):
+        polygon = shape(feature["geometry"])
+        assert polygon.is_valid
+        assert polygon.exterior.is_ccw
+        assert polygon.contains(Point(area.polygon.centroid))
+        assert polygon.bounds[0] == pytest.approx(-12, abs=0.2)
+        assert polygon.bounds[1] == pytest.approx(47, abs=0.2)
+        assert feature["properties"]["rate_mm_yr"] == pytest.approx(area.rate_mm_yr, abs=0.01)
+
+
+def test_the_elevation_model_is_in_metres_on_the_grid_of_the_points(folder, region):
+    with rasterio.open(folder / "dem.tif") as raster:
+        assert raster.crs.to_epsg() == 3035
+        assert raster.dtypes == ("float32",)
+        assert np.isnan(raster.nodata)
+        track = region.tracks[0]
+        place = np.column_stack([track.easting_m, track.northing_m])[:500]
+        height_m = np.array([value[0] for value in raster.sample(place)])
+    assert height_m == pytest.approx(track.height_m[:500], abs=10)  # the points carry 2 m of their own noise
+
+
+def test_the_same_seed_gives_the_same_bytes(folder, tmp_path):
+    write_region(simulate_region(7), tmp_path)
+    assert _hashes(tmp_path) == _hashes(folder)
+
+
+def test_another_seed_gives_other_bytes(folder, region_at_rest, tmp_path):
+    write_region(region_at_rest, tmp_path)
+    here, there = _hashes(folder), _hashes(tmp_path)
+    assert all(here[name] != there[name] for name in here)
+
+
+def test_a_write_that_fails_leaves_the_old_files_and_no_others(folder, region_at_rest, monkeypatch):
+    before = _hashes(folder)
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(region_files, "write_dem", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_region(region_at_rest, folder)
+    assert _hashes(folder) == before
+
+
+def test_a_file_in_place_of_the_folder_is_named_with_the_remedy(region_at_rest, tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("here")
+    with pytest.raises(ValueError, match=r"taken is a file.*name another"):
+        write_region(region_at_rest, taken)
+    with pytest.raises(ValueError, match=r"cannot write to .*inside.*name a folder"):
+        write_region(region_at_rest, taken / "inside")
+    assert taken.read_text() == "here"
+
+
+def test_tracks_with_different_dates_do_not_share_a_csv(region, region_at_rest):
+    with pytest.raises(ValueError, match="different dates"):
+        csv_bytes([region.tracks[0], region_at_rest.tracks[0]])
+
+
+def test_the_command_writes_a_region_and_says_what_is_in_it(tmp_path, capsys):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    assert command.run(parser.parse_args(["velocity", "--seed", "4", "--out", str(tmp_path / "new" / "region")])) == 0
+    said = capsys.readouterr().out
+    assert "track 901 (ascending)" in said
+    assert "landslide" in said
+    assert (tmp_path / "new" / "region" / "points.csv").exists()
+
+
+def test_the_command_refuses_a_negative_seed_before_it_writes(tmp_path):
+    with pytest.raises(ValueError, match="seed -3"):
+        command.run(argparse.Namespace(seed=-3, out=tmp_path / "region"))
+    assert not (tmp_path / "region").exists()

@@ -1,0 +1,85 @@
+"""The island: its size, its heights, where its slopes point."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from ml.simulation.frame import frame_at, to_geographic
+from ml.simulation.terrain import LandCover, Terrain, TerrainConfig, fractal_field, make_terrain
+
+
+def _plane(rise_east: float, rise_north: float) -> Terrain:
+    frame = frame_at(-12.0, 47.0)
+    ones = np.ones((4, 4))
+    height_m = ones.astype(np.float32)
+    return Terrain(frame, frame.easting_m, frame.northing_m, 50.0, height_m, rise_east * ones, rise_north * ones)
+
+
+def test_the_island_is_one_piece_of_some_twelve_kilometres_in_the_sea(region):
+    land = np.isfinite(region.terrain.height_m)
+    assert ndimage.label(land)[1] == 1
+    assert 80 < land.sum() * (region.terrain.posting_m / 1_000) ** 2 < 144  # km²
+    assert not land[[0, -1], :].any()
+    assert not land[:, [0, -1]].any()
+
+
+def test_heights_reach_from_the_shore_to_six_hundred_metres(region):
+    assert np.nanmin(region.terrain.height_m) >= 1.0
+    assert np.nanmax(region.terrain.height_m) == pytest.approx(600.0, abs=0.1)
+
+
+def test_the_island_lies_in_the_open_atlantic(region):
+    longitude_deg, latitude_deg = to_geographic(region.tracks[0].easting_m, region.tracks[0].northing_m)
+    assert longitude_deg.min() > -12.3
+    assert longitude_deg.max() < -11.7
+    assert latitude_deg.min() > 46.8
+    assert latitude_deg.max() < 47.2
+
+
+def test_downslope_points_away_from_the_rise_and_has_length_one():
+    downslope = _plane(rise_east=-0.5, rise_north=0.0).downslope_at(np.zeros(1), np.zeros(1))
+    assert downslope.east[0] == pytest.approx(1 / np.sqrt(1.25))
+    assert downslope.north[0] == pytest.approx(0)
+    assert downslope.up[0] == pytest.approx(-0.5 / np.sqrt(1.25))
+
+
+def test_flat_ground_has_no_downslope():
+    assert not np.any(_plane(0.0, 0.0).downslope_at(np.zeros(1), np.zeros(1)))
+
+
+def test_a_step_down_the_slope_leads_lower(region):
+    terrain = region.terrain
+    east_m, north_m = terrain.cell_centres()
+    inland_m = ndimage.distance_transform_edt(np.isfinite(terrain.height_m)) * terrain.posting_m
+    steep = (np.hypot(terrain.slope_east, terrain.slope_north) > 0.15) & (inland_m > 400)
+    downslope = terrain.downslope_at(east_m[steep], north_m[steep])
+    flat_length = np.hypot(downslope.east, downslope.north)
+    further_m = terrain.frame.to_grid(
+        east_m[steep] + 100 * downslope.east / flat_length, north_m[steep] + 100 * downslope.north / flat_length
+    )
+    row = (terrain.top_m - further_m[1]) / terrain.posting_m - 0.5
+    col = (further_m[0] - terrain.west_m) / terrain.posting_m - 0.5
+    lower_m = ndimage.map_coordinates(np.nan_to_num(terrain.height_m), [row, col], order=1)
+    fall_m = terrain.height_m[steep] - lower_m
+    assert (fall_m > 0).mean() > 0.97
+    assert np.median(fall_m) == pytest.approx(np.median(100 * -downslope.up / flat_length), rel=0.1)
+
+
+def test_rough_terrain_has_the_spectrum_asked_for():
+    field = fractal_field(np.random.default_rng(0), 256, -3.0)
+    power = np.abs(np.fft.fft2(field)) ** 2
+    wavenumber = np.hypot(*np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256)))
+    band = (wavenumber > 0.02) & (wavenumber < 0.4)
+    slope = np.polyfit(np.log(wavenumber[band]), np.log(power[band]), 1)[0]
+    assert slope == pytest.approx(-3.0, abs=0.1)
+
+
+def test_land_cover_holds_a_town_suburbs_open_land_and_forest_and_the_sea_stays_sea(region):
+    assert set(np.unique(region.land_cover)) == set(LandCover)
+    assert ((region.land_cover == LandCover.SEA) == np.isnan(region.terrain.height_m)).all()
+
+
+def test_other_generators_raise_other_islands():
+    frame, config = frame_at(-12.0, 47.0), TerrainConfig(posting_m=200.0)
+    one, two = (make_terrain(np.random.default_rng(seed), config, frame).height_m for seed in (1, 2))
+    assert not np.array_equal(one, two, equal_nan=True)

@@ -1,0 +1,215 @@
+"""A region as two tracks see it: points, noise, series, and the truth beneath."""
+
+import datetime as dt
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+from shapely import contains_xy
+
+from ml.simulation.deformation import Panel
+from ml.simulation.frame import Offset, project_to_los_mm_yr
+from ml.simulation.noise import VelocityNoise, velocity_errors
+from ml.simulation.series import acquisition_dates, fit_series, years_of
+from ml.simulation.sources import MiningSubsidence, outline_truth
+from ml.simulation.terrain import LandCover
+from ml.simulation.velocity import RegionConfig, simulate_region
+
+
+def _area(region, kind):
+    return next(area for area in region.truths if area.kind == kind)
+
+
+def test_a_track_holds_fifteen_to_thirty_thousand_points(region):
+    assert all(15_000 < len(track) < 30_000 for track in region.tracks)
+
+
+def test_no_point_stands_in_forest_or_in_the_sea(region):
+    for track in region.tracks:
+        assert not np.isin(track.cover, [LandCover.FOREST, LandCover.SEA]).any()
+        assert np.isfinite(track.height_m).all()
+
+
+@pytest.mark.parametrize(
+    ("cover", "floor_per_km2"), [(LandCover.TOWN, 5_000), (LandCover.SUBURB, 1_000), (LandCover.OPEN, 100)]
+)
+def test_points_are_as_dense_as_the_real_service_states(region, cover, floor_per_km2):
+    area_km2 = (region.land_cover == cover).sum() * (region.terrain.posting_m / 1_000) ** 2
+    for track in region.tracks:
+        assert floor_per_km2 < (track.cover == cover).sum() / area_km2 < 1.25 * floor_per_km2
+
+
+@pytest.mark.parametrize(("from_m", "to_m", "semivariance", "tolerance"), [(0, 30, 0.45, 0.05), (60, 120, 1.1, 0.12)])
+def test_the_semivariance_of_still_ground_is_as_stated(region_at_rest, from_m, to_m, semivariance, tolerance):
+    found = []
+    for track in region_at_rest.tracks:
+        position_m = np.column_stack([track.easting_m, track.northing_m])
+        pairs = cKDTree(position_m).query_pairs(to_m, output_type="ndarray")
+        apart_m = np.linalg.norm(position_m[pairs[:, 0]] - position_m[pairs[:, 1]], axis=1)
+        near = pairs[apart_m >= from_m]
+        error = track.fit.velocity_mm_yr
+        found.append(0.5 * ((error[near[:, 0]] - error[near[:, 1]]) ** 2).mean())
+    assert np.mean(found) == pytest.approx(semivariance, abs=tolerance)
+
+
+def test_the_noise_has_heavy_tails_on_one_point_in_a_hundred():
+    place_m = np.random.default_rng(1).uniform(0, 20_000, (2, 40_000))
+    noise = VelocityNoise(sill_mm2_yr2=0.36, nugget_mm2_yr2=0.30)  # nearly no related part, so that spikes stand alone
+    error = velocity_errors(np.random.default_rng(2), *place_m, noise, series_variance=0.02)
+    assert (np.abs(error) > 2.5).mean() == pytest.approx(0.01, abs=0.002)
+
+
+def test_spikes_beyond_the_stated_variance_are_refused():
+    with pytest.raises(ValueError, match="nugget_mm2_yr2"):
+        velocity_errors(np.random.default_rng(0), np.zeros(3), np.zeros(3), VelocityNoise(spike_share=0.1), 0.0)
+
+
+def test_the_velocity_is_the_slope_of_the_series_within_its_stated_error(region):
+    for track in region.tracks:
+        years = years_of(track.dates)
+        design = np.column_stack([np.ones_like(years), years, np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)])
+        slope = np.linalg.lstsq(design, track.series_mm.T.astype(float), rcond=None)[0][1]
+        assert slope == pytest.approx(track.fit.velocity_mm_yr, abs=1e-6)
+        plain_slope = np.polyfit(years, track.series_mm.T.astype(float), 1)[0]
+        off = np.abs(plain_slope - track.fit.velocity_mm_yr)
+        assert (off < 2 * track.fit.velocity_std_mm_yr).mean() > 0.99
+
+
+def test_the_stated_error_of_a_rate_holds_the_truth_two_times_in_three():
+    rng = np.random.default_rng(5)
+    years = np.linspace(0, 5, 120)
+    series_mm = (4.0 * years + rng.normal(0, 2.5, (4_000, 120))).astype(np.float32)
+    fit = fit_series(series_mm, years)
+    assert (np.abs(fit.velocity_mm_yr - 4.0) < fit.velocity_std_mm_yr).mean() == pytest.approx(0.683, abs=0.03)
+    assert np.median(fit.rmse_mm) == pytest.approx(2.5, rel=0.05)
+
+
+def test_a_parabola_is_fitted_with_its_acceleration_and_a_yearly_wave_with_its_amplitude():
+    years = np.linspace(0, 5, 120)
+    series_mm = (0.5 * 3.0 * years**2 + 2.0 * np.sin(2 * np.pi * years + 0.4)).astype(np.float32)[None, :]
+    fit = fit_series(series_mm, years)
+    assert fit.acceleration_mm_yr2[0] == pytest.approx(3.0, abs=1e-3)
+    assert fit.seasonality_mm[0] == pytest.approx(2.0, abs=1e-3)
+    assert fit.velocity_mm_yr[0] == pytest.approx(3.0 * 2.5, abs=0.2)
+
+
+def test_what_is_measured_is_the_truth_along_the_line_of_sight_plus_noise_without_bias(region):
+    for track in region.tracks:
+        error = track.fit.velocity_mm_yr - project_to_los_mm_yr(track.truth, track.geometry.los)
+        assert np.median(error) == pytest.approx(0, abs=0.05)
+        assert np.sqrt((error**2).mean()) == pytest.approx(np.sqrt(1.12), rel=0.1)
+
+
+def test_most_of_the_island_is_still(region):
+    east_m, north_m = region.terrain.cell_centres()
+    land = np.isfinite(region.terrain.height_m)
+    moving = sum(area.area_m2 for area in region.truths) / 1e6
+    assert moving < 0.25 * land.sum() * (region.terrain.posting_m / 1_000) ** 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate_mm_yr", "radius_m"),
+    [
+        ("mining_subsidence", (-40, -25), (400, 800)),
+        ("groundwater_subsidence", (-12, -8), (1_500, 2_000)),
+        ("mine_water_uplift", (6, 8), (1_400, 2_000)),
+        ("landslide", (20, 30), (150, 300)),
+    ],
+)
+def test_the_region_holds_one_area_of_each_kind(region, kind, rate_mm_yr, radius_m):
+    assert [area.kind for area in region.truths].count(kind) == 1
+    area = _area(region, kind)
+    assert rate_mm_yr[0] <= area.rate_mm_yr <= rate_mm_yr[1]
+    assert radius_m[0] <= area.radius_m <= radius_m[1]
+    assert area.polygon.is_valid
+
+
+def test_moving_areas_lie_on_land_and_do_not_touch_whatever_the_seed():
+    sparse = RegionConfig(
+        density=RegionConfig().density._replace(town_per_km2=20.0, suburb_per_km2=20.0, open_per_km2=5)
+    )
+    for seed in range(5):
+        region = simulate_region(seed, sparse)
+        easting_m, northing_m = region.terrain.frame.to_grid(*region.terrain.cell_centres())
+        sea = np.isnan(region.terrain.height_m)
+        outlines = [area.polygon_grid for area in region.truths]
+        assert not any(contains_xy(outline, easting_m[sea], northing_m[sea]).any() for outline in outlines)
+        assert not any(a.intersects(b) for i, a in enumerate(outlines) for b in outlines[:i])
+
+
+def test_every_moving_area_holds_enough_points_to_be_found(region):
+    for area in region.truths:
+        for track in region.tracks:
+            assert contains_xy(area.polygon_grid, track.easting_m, track.northing_m).sum() > 50
+
+
+def test_outside_all_outlines_the_ground_moves_less_than_the_threshold(region):
+    track = region.tracks[0]
+    inside = np.zeros(len(track), dtype=bool)
+    for area in region.truths:
+        inside |= contains_xy(area.polygon_grid.buffer(60), track.easting_m, track.northing_m)
+    assert track.truth.speed_mm_yr()[~inside].max() < region.config.truth_threshold_mm_yr + 0.5
+
+
+def test_the_landslide_moves_along_the_slope_beneath_each_of_its_points(region):
+    track, slide = region.tracks[0], _area(region, "landslide")
+    inside = contains_xy(slide.polygon_grid, track.easting_m, track.northing_m)
+    frame = region.terrain.frame
+    downslope = region.terrain.downslope_at(*frame.to_local(track.easting_m[inside], track.northing_m[inside]))
+    along = sum(part[inside] * unit for part, unit in zip(track.truth, downslope, strict=True))
+    assert along == pytest.approx(track.truth.speed_mm_yr()[inside], abs=0.5)  # a far source adds a trace
+    assert (track.truth.up_mm_yr[inside] < 0).all()
+
+
+def test_only_the_landslide_accelerates(region):
+    track = region.tracks[0]
+    strongest = {}
+    for area in region.truths:
+        core = contains_xy(area.polygon_grid.buffer(-60), track.easting_m, track.northing_m)
+        strongest[area.kind] = abs(np.median(track.fit.acceleration_mm_yr2[core]))
+    assert strongest.pop("landslide") > 1.0
+    assert max(strongest.values()) < 0.2
+
+
+def test_groundwater_breathes_with_the_seasons(region):
+    track = region.tracks[0]
+    core = contains_xy(_area(region, "groundwater_subsidence").polygon_grid, track.easting_m, track.northing_m)
+    assert np.median(track.fit.seasonality_mm[core]) > 2 * np.median(track.fit.seasonality_mm[~core])
+
+
+def test_ground_that_moves_too_fast_for_the_radar_has_no_points():
+    centre = Offset(0.0, 0.0)
+    fast = MiningSubsidence(centre, Panel(800.0, 600.0, 10.0), subsidence_mm_yr=600.0, influence_m=250.0)
+    region = simulate_region(3, sources=(fast,))
+    core = outline_truth(fast, region.terrain, region.config.decorrelation_mm_yr).polygon_grid
+    track = region.tracks[0]
+    assert core.area > 300_000
+    assert not contains_xy(core.buffer(-10), track.easting_m, track.northing_m).any()
+    assert track.truth.speed_mm_yr().max() <= region.config.decorrelation_mm_yr
+    assert track.truth.speed_mm_yr().max() > 50  # the flanks are still seen
+
+
+def test_a_source_too_weak_to_outline_is_an_error_that_names_it(region):
+    weak = replace(region.sources[0], subsidence_mm_yr=0.5)
+    with pytest.raises(ValueError, match="mining_subsidence"):
+        outline_truth(weak, region.terrain, 2.0)
+
+
+def test_there_are_120_dates_over_five_years_in_steps_of_twelve_days(region):
+    dates = region.tracks[0].dates
+    steps = np.diff([date.toordinal() for date in dates])
+    assert len(dates) == 120
+    assert (dates[0].year, dates[-1].year) == (2019, 2023)
+    assert (steps > 0).all()
+    assert not (steps % 12).any()
+
+
+def test_more_dates_than_passes_are_refused():
+    with pytest.raises(ValueError, match="200 dates"):
+        acquisition_dates(np.random.default_rng(0), dt.date(2019, 1, 3), years=5, repeat_days=12, count=200)
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(ValueError, match="-1"):
+        simulate_region(-1)
