@@ -1,5 +1,6 @@
 """Searching predictions for areas, and keeping one alert per moving place."""
 
+import math
 from collections.abc import Sequence
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
@@ -19,6 +20,7 @@ from ingest import selectors as ingest_selectors
 from ingest.models import Product
 from ml.areas import DEFAULT_THRESHOLDS, Area, AreaThresholds, find_areas, to_geographic
 from ml.models import Prediction
+from ml.series import fit_series
 
 CLASS_BANDS = ("subsidence", "uplift")
 SAME_PLACE_SHARE = 0.1  # of the smaller area
@@ -80,7 +82,7 @@ def _carry_into_alert(scan: Scan, area: Area, epsg: int) -> Detection:
     )
     alert = _same_place(polygon)
     if alert is None:
-        alert = _alert_open(detection, product, scan.prediction)
+        alert = _alert_open(detection, product)
     detection.alert = alert
     detection.save()
     _alert_refresh(alert, product)
@@ -99,7 +101,7 @@ def _same_place(polygon: MultiPolygon) -> Alert | None:
     return max(shared, key=lambda pair: pair[0])[1] if shared else None
 
 
-def _alert_open(detection: Detection, product: Product, prediction: Prediction) -> Alert:
+def _alert_open(detection: Detection, product: Product) -> Alert:
     alert = Alert.objects.create(
         kind=detection.kind,
         state=State.FIRST,
@@ -108,7 +110,6 @@ def _alert_open(detection: Detection, product: Product, prediction: Prediction) 
         area_m2=detection.area_m2,
         rate_mm_yr=detection.rate_mm_yr,
         peak_rate_mm_yr=detection.peak_rate_mm_yr,
-        rate_sigma_mm_yr=prediction.statistics.get("rate_sigma_mm_yr"),
         component=product.component,
         first_motion=product.dates[0],
         last_motion=product.dates[-1],
@@ -131,7 +132,7 @@ def _alert_refresh(alert: Alert, product: Product) -> None:
     alert.area, alert.area_m2 = _to_django(area), _square_metres(area)
     alert.kind = classify(_evidence(current, products))
     alert.rate_mm_yr, alert.peak_rate_mm_yr = main.rate_mm_yr, main.peak_rate_mm_yr
-    alert.rate_sigma_mm_yr = main.scan.prediction.statistics.get("rate_sigma_mm_yr")
+    alert.rate_sigma_mm_yr = _rate_sigma(main, main_product)
     alert.component = main_product.component
     alert.severity = severity(main.peak_rate_mm_yr, alert.area_m2)
     alert.first_motion = min(p.dates[0] for p in products)
@@ -145,6 +146,14 @@ def _alert_refresh(alert: Alert, product: Product) -> None:
     state = after_sighting(State(alert.state), len(independent))
     if state != alert.state:
         alert_transition(alert=alert, to=state, reason=f"seen again in {product.name}")
+
+
+def _rate_sigma(detection: Detection, product: Product) -> float:
+    """One standard deviation of an area's rate, mm/yr: between neighbours, and of its mean series in time."""
+    between = detection.scan.prediction.statistics["rate_sigma_mm_yr"]
+    series = ingest_selectors.area_series(product=product, area=detection.area)
+    fit = fit_series(series.dates, series.mean_mm) if series else None
+    return math.hypot(between, fit.rate_sigma_mm_yr if fit else 0.0)
 
 
 def _weight(product: Product) -> int:

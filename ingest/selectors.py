@@ -7,6 +7,8 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection
 from django.db.models import QuerySet
+from pyproj import Transformer
+from shapely import from_wkb, to_wkb, transform
 
 from ingest.encoding import unpack_series
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
@@ -23,9 +25,13 @@ class PointColumns(NamedTuple):
 
 
 class AreaSeries(NamedTuple):
-    """Mean displacement of the points of an area and their 16th and 84th percentiles; (dates,), mm."""
+    """Mean displacement of the points of an area and their 16th and 84th percentiles; (dates,), mm.
+
+    n_sampled of the area's n_points were averaged.
+    """
 
     n_points: int
+    n_sampled: int
     dates: list[date]
     mean_mm: Float32
     low_mm: Float32
@@ -65,28 +71,25 @@ def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
     return MeasurementPoint.objects.filter(product=product, tile_point__intersects=_mercator(area)).count()
 
 
-def area_series(*, product: Product, area: GEOSGeometry, most: int = 2000) -> AreaSeries | None:
+def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> AreaSeries | None:
     """Mean series of a product's points in an area (of `most` of them where there are more); None without points."""
     sql = f"""
-        SELECT s.packed FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
+        SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
         WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_GeomFromEWKB(%s)) ORDER BY md5(p.pid) LIMIT %s"""  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql, [product.pk, bytes(_mercator(area).ewkb), most])
-        packed = [bytes(blob) for (blob,) in cursor.fetchall()]
-    if not packed:
+        rows = cursor.fetchall()
+    if not rows:
         return None
-    series = unpack_series(packed, len(product.dates))
+    series = unpack_series([bytes(blob) for blob, _ in rows], len(product.dates))
     known = np.isfinite(series).any(axis=0)
     low, high = np.nanpercentile(series[:, known], [16, 84], axis=0)
     dates = [day for day, keep in zip(product.dates, known, strict=True) if keep]
-    return AreaSeries(len(packed), dates, np.nanmean(series[:, known], axis=0), low, high)
+    return AreaSeries(rows[0][1], len(rows), dates, np.nanmean(series[:, known], axis=0), low, high)
 
 
 def _mercator(area: GEOSGeometry) -> GEOSGeometry:
     """The same area in EPSG:3857."""
-    from pyproj import Transformer
-    from shapely import from_wkb, to_wkb
-    from shapely.ops import transform
-
-    projected = transform(Transformer.from_crs(4326, 3857, always_xy=True).transform, from_wkb(bytes(area.wkb)))
+    project = Transformer.from_crs(4326, 3857, always_xy=True).transform
+    projected = transform(from_wkb(bytes(area.wkb)), project, interleaved=False)
     return GEOSGeometry(memoryview(to_wkb(projected)), srid=3857)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from scipy import ndimage
 from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
+from shapely import transform as transform_geometry
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform as transform_geometry
 
 EIGHT = np.ones((3, 3), dtype=bool)
 
@@ -71,7 +71,7 @@ def _area(
     transform: Affine,
     thresholds: AreaThresholds,
 ) -> Area:
-    outlines = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=8, transform=transform)
+    outlines = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=transform)
     polygon = _without_small_holes(unary_union([shape(outline) for outline, _ in outlines]), thresholds.smallest_m2)
     rates = rate_mm_yr[mask & np.isfinite(rate_mm_yr)]
     median = float(np.median(rates))
@@ -91,7 +91,7 @@ def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon 
 def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
     """The same area in degrees, EPSG:4326, always as a MultiPolygon."""
     project = Transformer.from_crs(epsg, 4326, always_xy=True).transform
-    geographic = transform_geometry(project, polygon)
+    geographic = transform_geometry(polygon, project, interleaved=False)
     return geographic if isinstance(geographic, MultiPolygon) else MultiPolygon([geographic])
 
 

@@ -1,5 +1,6 @@
 """What people read: one plain sentence first, figures second, never more certain than the data."""
 
+import math
 from datetime import date
 
 STILL_MM_YR = 2.0
@@ -40,13 +41,14 @@ def figure(value: float) -> str:
 
 
 def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
-    """'112 ± 1' (mm a year); the uncertainty is rounded up to what the figure shows."""
-    if not sigma_mm_yr or sigma_mm_yr != sigma_mm_yr:
+    """'112 ± 9' (mm a year, two standard deviations); digits as `figure` shows them, never '± 0'."""
+    if sigma_mm_yr is None or math.isnan(sigma_mm_yr):
         return figure(rate_mm_yr)
+    margin = 2 * sigma_mm_yr
     return (
-        f"{figure(rate_mm_yr)} ± {max(1, round(sigma_mm_yr))}"
+        f"{figure(rate_mm_yr)} ± {max(1.0, margin):.0f}"
         if abs(rate_mm_yr) >= 10
-        else f"{figure(rate_mm_yr)} ± {max(0.1, sigma_mm_yr):.1f}"
+        else f"{figure(rate_mm_yr)} ± {max(0.1, margin):.1f}"
     )
 
 

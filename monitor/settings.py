@@ -129,7 +129,10 @@ STATICFILES_FINDERS = [
     "django_plotly_dash.finders.DashAppDirectoryFinder",
 ]
 PLOTLY_COMPONENTS = ["dpd_components"]
-PLOTLY_DASH = {"serve_locally": True}
+PLOTLY_DASH = {
+    "serve_locally": True,
+    "cache_arguments": False,
+}  # arguments travel in the address: any web process answers
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "rasters": {

@@ -49,7 +49,7 @@ def read(path: Path, unit: str | None, positive: str | None) -> RasterVelocities
     row, col = np.nonzero(np.isfinite(values))
     if not row.size:
         raise InputError(path, "no pixel has a velocity", "Check its nodata value")
-    x, y = transform * (col + 0.5, row + 0.5)
+    x, y = transform @ (col + 0.5, row + 0.5)
     longitude, latitude = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
     posting = abs(transform.a) * (DEGREES_TO_M if crs.is_geographic else 1.0)
     # file: declared unit and sign; ours: mm/yr, positive toward the satellite, up or east

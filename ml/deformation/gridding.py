@@ -40,7 +40,7 @@ def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
     col, up = np.floor(x / cell_m).astype(np.int64), np.floor(y / cell_m).astype(np.int64)
     west, top = int(col.min()), int(up.max())
     rows, cols = top - int(up.min()) + 1, int(col.max()) - west + 1
-    transform = Affine.translation(west * cell_m, (top + 1) * cell_m) * Affine.scale(cell_m, -cell_m)
+    transform = Affine(cell_m, 0, west * cell_m, 0, -cell_m, (top + 1) * cell_m)
     return Cells((top - up) * cols + (col - west), (rows, cols), transform)
 
 

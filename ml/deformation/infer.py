@@ -79,4 +79,4 @@ def strongest(results: list[DeformationResult]) -> DeformationResult:
     maps = DeformationMaps(
         probability, subsidence, uplift, rate, loudest.maps.background_mm_yr, loudest.maps.rate_sigma_mm_yr
     )
-    return DeformationResult(maps, Affine.translation(west, north) * Affine.scale(cell, -cell), results[0].epsg)
+    return DeformationResult(maps, Affine(cell, 0, west, 0, -cell, north), results[0].epsg)

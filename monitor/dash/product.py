@@ -36,7 +36,7 @@ app.layout = html.Div(
 
 
 @app.callback(Output("histogram", "figure"), Output("points", "figure"), Input("product-id", "data"))
-def draw_product(product_id: int) -> tuple[go.Figure, go.Figure]:
+def draw_product(product_id: int | None) -> tuple[go.Figure, go.Figure]:
     product = Product.objects.get(pk=product_id)
     sample = sample_points(product=product)
     return histogram(product, sample), point_map(product, sample)

@@ -11,6 +11,8 @@ from monitor.cards import AlertCard, alert_card
 from monitor.views.map import map_config
 from monitor.views.points import product_summary
 
+ACTOR_WORDS = {"automatic": "the computer"}
+
 
 def alert_list(request: HttpRequest) -> HttpResponse:
     kinds, states = list(sentences.KIND_LABELS.items()), selectors.state_choices()
@@ -51,6 +53,7 @@ def alert_series(request: HttpRequest, code: str) -> JsonResponse:
         {
             "product": product_summary(found["product"]),
             "n_points": found["series"].n_points,
+            "n_sampled": found["series"].n_sampled,
             "dates": [day.isoformat() for day in found["series"].dates],
             "mean_mm": _rounded(found["series"].mean_mm),
             "low_mm": _rounded(found["series"].low_mm),
@@ -129,7 +132,7 @@ def _transition(transition) -> dict[str, object]:
         "at": transition.at,
         "from_label": labels.get(transition.from_state, ""),
         "to_label": labels[transition.to_state],
-        "actor": transition.actor,
+        "actor": ACTOR_WORDS.get(transition.actor, transition.actor),
         "reason": transition.reason,
     }
 

@@ -8,14 +8,14 @@ from django.urls import reverse
 
 from ingest.models import MeasurementPoint, Product
 from ingest.selectors import point_get, point_series
+from ml.series import fit_series
 from monitor import sentences
-from monitor.fitting import fit_series
 
 
 def series_json(request: HttpRequest, product: int, pid: str) -> JsonResponse:
     point = _point_or_404(product, pid)
     displacement = point_series(point=point)
-    fit = fit_series(_days(point.product), displacement)
+    fit = fit_series(point.product.dates, displacement)
     negative, positive = sentences.component_words(point.product.component)
     first, last = point.product.dates[0], point.product.dates[-1]
     return JsonResponse({
@@ -71,10 +71,6 @@ def _point_or_404(product: int, pid: str) -> MeasurementPoint:
         return point_get(product_id=product, pid=pid)
     except MeasurementPoint.DoesNotExist as fault:
         raise Http404("There is no such point.") from fault
-
-
-def _days(product: Product) -> np.ndarray:
-    return np.array([(day - product.dates[0]).days for day in product.dates], dtype=float)
 
 
 def _number(value: float | None) -> float | None:

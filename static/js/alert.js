@@ -42,7 +42,7 @@ async function drawSeries() {
       drawChart(chart, {
         dates: one.dates, line: one.mean_mm, low: one.low_mm, high: one.high_mm,
         positiveWord: one.positive_word ?? positiveWord, negativeWord: one.negative_word ?? negativeWord,
-        names: { line: "mean", band: "the middle two thirds of the points" },
+        names: { line: "mean", short: "mean", band: "the middle two thirds of the points" },
       });
     }
   } catch (error) {

@@ -8,18 +8,21 @@ const YEAR = 365 * 86400;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 function timeLabels(_, splits, _axis, _space, step) {
-  return splits.map((at) => {
+  return splits.map((at, i) => {
     const when = new Date(at * 1000);
-    if (step >= YEAR * 0.9 || when.getUTCMonth() === 0) return String(when.getUTCFullYear());
-    return step < 27 * 86400 ? `${when.getUTCDate()} ${MONTHS[when.getUTCMonth()]}` : MONTHS[when.getUTCMonth()];
+    const [year, month] = [when.getUTCFullYear(), MONTHS[when.getUTCMonth()]];
+    if (step >= YEAR * 0.9 || (step > 27 * 86400 && when.getUTCMonth() === 0)) return String(year);
+    const label = step > 27 * 86400 ? month : `${when.getUTCDate()} ${month}`;
+    return i === 0 ? `${label} ${year}` : label;
   });
 }
 
-const tint = (colour, percent) => `color-mix(in srgb, ${colour} ${percent}%, transparent)`;
+/** A colour of variables.css (#rrggbb) with an opacity, as every canvas understands it. */
+const tint = (colour, opacity) => colour + Math.round(opacity * 255).toString(16).padStart(2, "0");
 
 /**
  * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
- * each may be missing), positiveWord, negativeWord, names {values, line, band}. Returns a function that removes it.
+ * each may be missing), positiveWord, negativeWord, names {values, line, short, band}. Returns a function that removes it.
  */
 export function drawChart(box, series) {
   const { dates, line = null, values = null, low = null, high = null, names } = series;
@@ -48,8 +51,8 @@ export function drawChart(box, series) {
     }
     const parts = [];
     if (values && values[i] !== null) parts.push(`${signed(values[i])} mm`);
-    if (line && line[i] !== null) parts.push(`${names.line} ${signed(line[i])} mm`);
-    if (low && low[i] !== null) parts.push(`${signed(low[i])} to ${signed(high[i])} mm`);
+    if (line && line[i] !== null) parts.push(`${names.short} ${signed(line[i])} mm`);
+    if (!values && low && low[i] !== null) parts.push(`${signed(low[i])} to ${signed(high[i])} mm`);
     readout.textContent = `${date(dates[i])}: ${parts.join(" · ") || "no value"}`;
   }
 
@@ -67,7 +70,7 @@ export function drawChart(box, series) {
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       axes: [
-        { ...axis, size: 30, values: timeLabels },
+        { ...axis, size: 30, space: 80, values: timeLabels },
         { ...axis, size: 46, values: (_, splits, _axis, _space, step) => splits.map((mm) => signed(mm, step < 1 ? 1 : 0)) },
       ],
       series: [
@@ -75,9 +78,9 @@ export function drawChart(box, series) {
         { ...hidden },
         { ...hidden },
         { stroke: accent, width: 2, points: { show: false }, spanGaps: true },
-        { paths: () => null, points: { show: true, size: 4, width: 0, fill: tint(soft, 75), stroke: "transparent" } },
+        { paths: () => null, points: { show: true, size: 4, width: 0, fill: tint(soft, 0.75), stroke: "transparent" } },
       ],
-      bands: [{ series: [2, 1], fill: tint(accent, 20) }],
+      bands: [{ series: [2, 1], fill: tint(accent, 0.2) }],
       hooks: { setCursor: [read] },
     }, data, plot);
   }

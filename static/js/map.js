@@ -17,6 +17,7 @@ const AGGREGATED_BELOW = 10;
 
 // ---- the address bar ----
 const asked = new URLSearchParams(location.search);
+const startedWithHash = location.hash.length > 1;
 const stretches = [5, 10, 20, 50];
 const view = {
   layer: config.layers.some((one) => one.name === asked.get("layer")) ? asked.get("layer") : config.default_layer,
@@ -68,7 +69,8 @@ function padding() {
   const edge = 48;
   if (!panel.isOpen()) return { top: edge, bottom: edge, left: edge, right: edge };
   if (narrow.matches) return { top: 24, left: 24, right: 24, bottom: Math.min(Math.max(24, map_.bottom - panel_.top + 24), map_.height * 0.7) };
-  return { top: edge, bottom: edge, left: edge, right: Math.min(map_.right - panel_.left + edge, map_.width * 0.6) };
+  const covered = panel_.left > map_.left ? map_.right - panel_.left : 0;
+  return { top: edge, bottom: edge, left: edge, right: covered + edge };
 }
 
 function mapIntoView() {
@@ -259,7 +261,6 @@ async function start() {
   map.triggerRepaint();
 }
 
-const startedWithHash = location.hash.length > 1;
 setUpLegend();
 setUpList();
 if (asked.has("bbox")) remember({ bbox: null });

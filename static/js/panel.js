@@ -107,16 +107,16 @@ function renderPoint(point, drawChart) {
     dates, values, line: fit,
     ...(fit && band !== null ? { low: around(-1), high: around(1) } : {}),
     positiveWord: point.positive_word, negativeWord: point.negative_word,
-    names: { values: "measured", line: "trend and seasons", band: `usual scatter (±${band?.toFixed(1)} mm)` },
+    names: { values: "measured", line: "trend and seasons", short: "trend", band: `usual scatter (±${band?.toFixed(1)} mm)` },
   });
 }
 
 function figures(point, measured) {
   const std = point.velocity_std_mm_yr;
-  const uncertainty = std === null ? "uncertainty not given" : `± ${std.toFixed(1)}`;
+  const unit = std === null ? "mm per year, uncertainty not given" : `± ${std.toFixed(1)} mm per year`;
   const change = measured.length > 1 ? measured.at(-1) - measured[0] : null;
   return h("dl", { class: "figures" },
-    h("div", {}, h("dt", {}, "Speed"), h("dd", {}, `${signed(point.velocity_mm_yr)} `, h("small", {}, `${uncertainty} mm per year`))),
+    h("div", {}, h("dt", {}, "Speed"), h("dd", {}, `${signed(point.velocity_mm_yr)} `, h("small", {}, unit))),
     change !== null && h("div", {}, h("dt", {}, "Change in all"), h("dd", {}, `${signed(change, 0)} `, h("small", {}, `mm since ${date(point.dates[0])}`))));
 }
 

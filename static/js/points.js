@@ -26,16 +26,14 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
     },
   }, before);
   map.addSource("chosen", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
-  map.addLayer({
-    id: "chosen",
-    type: "circle",
-    source: "chosen",
-    paint: { "circle-radius": 11, "circle-opacity": 0, "circle-stroke-width": 3 },
-  });
+  for (const [id, width] of [["chosen-casing", 7], ["chosen", 3]]) {
+    map.addLayer({ id, type: "circle", source: "chosen", paint: { "circle-radius": 10, "circle-opacity": 0, "circle-stroke-width": width } });
+  }
 
   const colour = () => {
     map.setPaintProperty("points", "circle-color", velocityColour(now.stretch));
     map.setPaintProperty("points", "circle-stroke-color", css("point-edge"));
+    map.setPaintProperty("chosen-casing", "circle-stroke-color", css("alert-casing"));
     map.setPaintProperty("chosen", "circle-stroke-color", css("accent"));
   };
   onTheme(colour);

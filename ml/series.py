@@ -1,0 +1,52 @@
+"""A curve through one displacement series: the trend with its uncertainty, and the yearly wave."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHORTEST_FOR_A_SEASON_YEARS = 1.5
+
+
+class SeriesFit(NamedTuple):
+    """fit_mm: (dates,), mm. rate_mm_yr ± rate_sigma_mm_yr. sigma_mm: what the curve leaves unexplained."""
+
+    fit_mm: NDArray[np.float32]
+    rate_mm_yr: float
+    rate_sigma_mm_yr: float
+    sigma_mm: float
+
+
+def fit_series(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> SeriesFit | None:
+    """Least squares of offset, rate and, from a year and a half on, a yearly wave; None with too few values.
+
+    displacement_mm: (dates,), mm, NaN where missing; signs stay. The standard error of the rate is widened by
+    sqrt((1 + r) / (1 - r)) for residuals whose lag-1 correlation r is positive (AR(1), Santer et al. 2000,
+    doi 10.1029/1999JD901105): neighbouring images share their atmosphere and are not independent.
+    """
+    years = np.array([(day - dates[0]).days for day in dates]) / 365.25
+    columns = [np.ones_like(years), years]
+    if years[-1] >= SHORTEST_FOR_A_SEASON_YEARS:
+        columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
+    design = np.column_stack(columns)
+    known = np.isfinite(displacement_mm)
+    freedom = int(known.sum()) - design.shape[1]
+    if freedom < 1:
+        return None
+    solution, *_ = np.linalg.lstsq(design[known], displacement_mm[known], rcond=None)
+    residual = displacement_mm[known] - design[known] @ solution
+    sigma = float(np.sqrt(np.sum(residual**2) / freedom))
+    spread = float(np.sqrt(np.linalg.inv(design[known].T @ design[known])[1, 1]))
+    return SeriesFit(
+        (design @ solution).astype(np.float32), float(solution[1]), sigma * spread * _widening(residual), sigma
+    )
+
+
+def _widening(residual: NDArray[np.floating]) -> float:
+    power = float(np.sum(residual**2))
+    if power == 0 or residual.size < 4:
+        return 1.0
+    lag_one = min(max(float(np.sum(residual[1:] * residual[:-1])) / power, 0.0), 0.95)
+    return float(np.sqrt((1 + lag_one) / (1 - lag_one)))

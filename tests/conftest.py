@@ -1,0 +1,108 @@
+"""What every test may ask for: made EGMS and LiCSBAS files, and the real data beside the project."""
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from pyproj import Transformer
+
+ROOT = Path(__file__).resolve().parent.parent
+DATES = ["20200103", "20200715", "20210103", "20210715", "20220103"]
+LOS_ASCENDING = (-0.62, -0.10, 0.78)
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in the test's thread
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The shared folder of real files."""
+    folder = Path(os.environ.get("GROUND_MOTION_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"there is no folder of real data at {folder} (set GROUND_MOTION_DATA)")
+    return folder
+
+
+def egms_table(
+    n: int = 12, velocity_mm_yr: float = 5.0, level: str = "L2b", old_names: bool = False, los: tuple = LOS_ASCENDING
+) -> dict[str, list]:
+    """Columns of an EGMS table: n points 50 m apart near Ustica whose displacement is velocity x time."""
+    easting = 4_600_000.0 + 50.0 * np.arange(n)
+    northing = np.full(n, 1_740_000.0)
+    longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(easting, northing)
+    years = [(int(d[:4]) - 2020) + (int(d[4:6]) - 1) / 12 for d in DATES]
+    table: dict[str, list] = {"pid": [f"pt{index:08d}" for index in range(n)]}
+    if level != "L3":
+        table |= {
+            "mp_type": [0] * n,
+            "latitude": list(np.round(latitude, 6)),
+            "longitude": list(np.round(longitude, 6)),
+        }
+    table |= {"easting": list(easting), "northing": list(northing)}
+    if old_names:
+        table |= {"height": [12.5] * n, "height_wgs84": [56.0] * n, "rmse": [1.5] * n}
+    else:
+        table |= {"height_ortho": [12.5] * n, "height_ellipse": [56.0] * n, "rmse_ts": [1.5] * n}
+    if level != "L3":
+        table |= {"temporal_coherence": [0.9] * n, "incidence_angle": [38.0] * n, "track_angle": [349.0] * n}
+        table |= {name: [value] * n for name, value in zip(("los_east", "los_north", "los_up"), los, strict=True)}
+    table |= {"mean_velocity": [velocity_mm_yr] * n, "mean_velocity_std": [0.1] * n}
+    return table | {day: [round(velocity_mm_yr * year, 1)] * n for day, year in zip(DATES, years, strict=True)}
+
+
+def csv_text(table: dict[str, list], delimiter: str = ",") -> str:
+    rows = zip(*table.values(), strict=True)
+    return "\n".join([delimiter.join(table), *(delimiter.join(str(value) for value in row) for row in rows)]) + "\n"
+
+
+@pytest.fixture
+def make_egms(tmp_path: Path) -> Callable[..., Path]:
+    """Write an EGMS product; the table may be changed first. xml None leaves the header out of the zip."""
+
+    def make(
+        name: str = "EGMS_L2b_117_0227_IW2_VV_2020_2024_1.zip",
+        change: Callable[[dict[str, list]], object] = lambda table: None,
+        delimiter: str = ",",
+        xml: str | None = "<BURST><track>117</track><burst_id>0227</burst_id></BURST>",
+        **options,
+    ) -> Path:
+        table = egms_table(level="L3" if "_L3_" in name else "L2b", **options)
+        change(table)
+        path, text = tmp_path / name, csv_text(table, delimiter)
+        if path.suffix != ".zip":
+            path.write_text(text)
+            return path
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"{path.stem}.csv", text)
+            if xml is not None:
+                archive.writestr(f"{path.stem}.xml", xml)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def make_licsbas(tmp_path: Path) -> Callable[..., Path]:
+    """Write a LiCSBAS cum.h5 of 4 x 5 pixels that move by velocity x time."""
+
+    def make(velocity_mm_yr: float = -20.0, leave_out: tuple[str, ...] = (), **replace) -> Path:
+        velocity = np.full((4, 5), velocity_mm_yr, dtype=np.float32)
+        years = np.array([0.0, 0.5, 1.0], dtype=np.float32)
+        content = {
+            "imdates": np.array([20200101, 20200701, 20210101], dtype=np.int32),
+            "cum": years[:, None, None] * velocity,
+            "vel": velocity,
+            "corner_lat": 19.5, "corner_lon": -99.2, "post_lat": -0.001, "post_lon": 0.001,
+            "refarea": "0:1/0:1",
+        } | replace  # fmt: skip
+        path = tmp_path / "cum.h5"
+        with h5py.File(path, "w") as file:
+            for key, value in content.items():
+                if key not in leave_out:
+                    file[key] = value
+        return path
+
+    return make

@@ -1,0 +1,118 @@
+"""One alert per moving place, through all its sightings."""
+
+import pytest
+from django.core.management import call_command
+
+from detection import selectors, services
+from detection.lifecycle import State
+from detection.models import Alert, AlertTransition, Detection, Scan
+from ingest.services import product_load
+from ml import services as ml_services
+from ml.simulation.region_files import write_region
+from ml.simulation.velocity import simulate_region
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def rasters(settings, tmp_path):
+    settings.STORAGES = settings.STORAGES | {
+        "rasters": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "rasters")},
+        }
+    }
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory) -> list:
+    files = write_region(simulate_region(7), tmp_path_factory.mktemp("region") / "out")
+    return [path for path in files if path.suffix == ".zip"]
+
+
+def watch(path) -> Scan:
+    product_load(path=path)
+    (run,) = ml_services.runs_queue(method="matched-filter")
+    ml_services.run_execute(run_id=run.pk)
+    (prediction,) = selectors.predictions_unscanned()
+    return services.prediction_scan(prediction=prediction)
+
+
+def test_one_track_opens_one_alert_per_place_with_its_first_transition(tracks):
+    scan = watch(tracks[0])
+    assert scan.n_detections == Alert.objects.count() >= 3
+    for alert in Alert.objects.all():
+        (transition,) = alert.transitions.all()
+        assert (transition.from_state, transition.to_state) == ("", "first")
+        assert "track 901" in transition.reason
+        assert alert.simulated
+        assert alert.rate_sigma_mm_yr > 0
+
+
+def test_the_second_track_joins_the_same_alerts_and_makes_them_provisional(tracks):
+    first = watch(tracks[0]).n_detections
+    codes = {alert.code for alert in Alert.objects.all()}
+    second = watch(tracks[1]).n_detections
+    assert Detection.objects.count() == first + second
+    provisional = Alert.objects.filter(state=State.PROVISIONAL)
+    assert provisional.count() >= 3
+    assert {alert.code for alert in provisional} <= codes
+    assert AlertTransition.objects.filter(to_state="provisional").count() == provisional.count()
+
+
+def test_two_directions_tell_sinking_rising_and_sideways_apart(tracks):
+    watch(tracks[0])
+    watch(tracks[1])
+    kinds = sorted(alert.kind for alert in Alert.objects.filter(state=State.PROVISIONAL))
+    assert kinds == ["subsidence", "subsidence", "unknown", "uplift"]  # mine, groundwater, landslide, mine water
+
+
+def test_a_prediction_is_searched_once(tracks):
+    scan = watch(tracks[0])
+    before = Detection.objects.count()
+    assert services.prediction_scan(prediction=scan.prediction) is None
+    assert Detection.objects.count() == before
+
+
+def test_replaying_the_same_product_raises_no_new_alert_and_no_new_transition(tracks):
+    scan = watch(tracks[0])
+    alerts, transitions = Alert.objects.count(), AlertTransition.objects.count()
+    product, version = scan.prediction.run.product, scan.prediction.run.model_version
+    version.pk, version.version = None, "replay"
+    version.save()
+    run = ml_services.run_queue(product=product, version=version)
+    ml_services.run_execute(run_id=run.pk)
+    call_command("detect")
+    assert Detection.objects.count() == 2 * alerts
+    assert (Alert.objects.count(), AlertTransition.objects.count()) == (alerts, transitions)
+
+
+def test_a_rejected_place_stays_quiet_when_it_is_seen_again(tracks):
+    watch(tracks[0])
+    for alert in Alert.objects.all():
+        services.alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
+    known = {alert.pk for alert in Alert.objects.all()}
+    watch(tracks[1])
+    assert set(Alert.objects.filter(pk__in=known).values_list("state", flat=True)) == {"rejected"}
+    assert not set(selectors.alerts_public().values_list("pk", flat=True)) & known
+
+
+def test_a_change_that_life_does_not_allow_is_refused(tracks):
+    watch(tracks[0])
+    alert = Alert.objects.first()
+    services.alert_transition(alert=alert, to=State.FINISHED, reason="at rest")
+    with pytest.raises(ValueError, match="cannot become"):
+        services.alert_transition(alert=alert, to=State.CONFIRMED, reason="no")
+
+
+def test_of_two_people_who_decide_at_once_one_is_told(tracks):
+    watch(tracks[0])
+    mine, theirs = Alert.objects.first(), Alert.objects.first()
+    services.alert_transition(alert=mine, to=State.CONFIRMED, reason="seen in the field")
+    with pytest.raises(ValueError, match="somebody else"):
+        services.alert_transition(alert=theirs, to=State.REJECTED, reason="no motion")
+
+
+def test_still_ground_opens_no_alert(make_egms):
+    assert watch(make_egms(n=100, velocity_mm_yr=0.2)).n_detections == 0
+    assert Alert.objects.count() == 0

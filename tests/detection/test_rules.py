@@ -1,0 +1,78 @@
+"""Codes, kinds, severities and lives of alerts: rules without a database."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detection.classify import Evidence, Kind, classify
+from detection.codes import decode, encode
+from detection.lifecycle import State, after_sighting, may_become
+from detection.severity import Severity, severity
+
+
+@given(st.integers(1, 10**9))
+def test_a_code_leads_back_to_its_row(number):
+    assert decode(encode(number)) == number
+
+
+def test_codes_are_short_and_do_not_count_up():
+    codes = [encode(number) for number in range(1, 1000)]
+    assert {len(code) for code in codes} == {4}
+    assert len(set(codes)) == len(codes)
+    assert codes[0][:3] != codes[1][:3]
+
+
+@pytest.mark.parametrize("written", ["gb2p", "GB2P"])
+def test_codes_are_read_as_people_write_them(written):
+    assert encode(decode(written)) == "GB2P"
+
+
+def test_look_alike_letters_are_understood():
+    assert decode("O1I0") == decode("0110")
+
+
+@pytest.mark.parametrize("text", ["", "ABC", "AB!D", "UUUU", "../x", "A" * 40])
+def test_what_is_no_code_is_refused(text):
+    with pytest.raises(ValueError, match="no alert code"):
+        decode(text)
+
+
+def seen(rate, component="los", direction="ascending", area=2e6) -> Evidence:
+    return Evidence(component, direction, rate, area)
+
+
+@pytest.mark.parametrize(("evidence", "kind"), [
+    ([seen(-20)], Kind.SUBSIDENCE),
+    ([seen(20)], Kind.UPLIFT),
+    ([seen(-20), seen(-18, direction="descending")], Kind.SUBSIDENCE),
+    ([seen(-20), seen(+18, direction="descending")], Kind.UNKNOWN),  # the two sides disagree: sideways motion
+    ([seen(-20, area=5e4)], Kind.UNKNOWN),  # small and seen from one side: may be a slope
+    ([seen(-2.5)], Kind.UNKNOWN),  # slow and seen from one side
+    ([seen(-2.5), seen(-2.5, direction="descending")], Kind.SUBSIDENCE),
+    ([seen(+20), seen(-5, component="up", direction="")], Kind.SUBSIDENCE),  # vertical decides
+    ([seen(-9, component="east", direction="")], Kind.UNKNOWN),
+    ([], Kind.UNKNOWN),
+])  # fmt: skip
+def test_a_kind_is_named_only_where_sign_size_and_rate_allow(evidence, kind):
+    assert classify(evidence) is kind
+
+
+@pytest.mark.parametrize(("rate", "area", "grade"), [
+    (-4, 1e5, Severity.MINOR),
+    (4, 3e6, Severity.MODERATE),
+    (-12, 1e5, Severity.MODERATE),
+    (-80, 1e5, Severity.STRONG),
+])  # fmt: skip
+def test_severity_grows_with_speed_and_size(rate, area, grade):
+    assert severity(rate, area) is grade
+
+
+def test_a_second_product_makes_a_first_alert_provisional_and_nothing_more():
+    assert after_sighting(State.FIRST, 1) is State.FIRST
+    assert after_sighting(State.FIRST, 2) is State.PROVISIONAL
+    for state in (State.CONFIRMED, State.REJECTED, State.FINISHED):
+        assert after_sighting(state, 5) is state
+
+
+def test_a_finished_alert_stays_finished():
+    assert not any(may_become(State.FINISHED, state) for state in State)

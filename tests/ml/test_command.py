@@ -1,0 +1,130 @@
+"""python -m ml: the contract that people script against."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from ml.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("region")
+    assert main(["simulate", "velocity", "--seed", "7", "--out", str(folder)]) == 0
+    return folder
+
+
+def overlap(area: dict, truth: dict) -> bool:
+    from shapely.geometry import shape
+
+    return shape(area["geometry"]).intersects(shape(truth["geometry"]).centroid.buffer(0.002))
+
+
+def test_every_simulated_motion_is_found_and_nothing_else(region, tmp_path):
+    raster, outlines = tmp_path / "p.tif", tmp_path / "a.geojson"
+    assert main(["deformation", str(region / "points.csv"), "--out", str(raster), "--areas", str(outlines)]) == 0
+    truths = json.loads((region / "truth.geojson").read_text())["features"]
+    areas = json.loads(outlines.read_text())["features"]
+    assert all(any(overlap(area, truth) for area in areas) for truth in truths)
+    assert all(any(overlap(area, truth) for truth in truths) for area in areas)
+    for area in areas:
+        assert set(area["properties"]) >= {"class", "score", "rate_mm_yr", "area_m2", "n_points"}
+        assert area["properties"]["n_points"] > 5
+
+
+def test_the_raster_names_its_bands_units_version_and_input(region, tmp_path):
+    raster = tmp_path / "p.tif"
+    main(["deformation", str(region / "points.csv"), "--out", str(raster), "--method", "threshold"])
+    with rasterio.open(raster) as found:
+        assert found.descriptions == ("probability", "subsidence", "uplift", "rate_mm_yr")
+        assert found.crs.to_epsg() == 3035
+        assert found.tags(4)["units"] == "mm/yr"
+        assert found.tags()["model_version"] == "threshold 1"
+        assert len(found.tags()["input_sha256"]) == 64
+        assert found.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert found.dtypes[0] == "float32"
+        assert np.isnan(found.nodata)
+
+
+def velocity_raster(path: Path, crs: str | None = "EPSG:32614", value: float = 0.0) -> Path:
+    values = np.random.default_rng(1).normal(value, 0.001, (60, 60)).astype(np.float32)
+    values[25:35, 25:35] += 0.02  # 20 mm/yr
+    with rasterio.open(
+        path, "w", driver="GTiff", width=60, height=60, count=1, dtype="float32", crs=crs,
+        transform=rasterio.Affine(100, 0, 480_000, 0, -100, 2_150_000),
+    ) as raster:  # fmt: skip
+        raster.write(values, 1)
+    return path
+
+
+@pytest.mark.parametrize(("positive", "kind"), [("toward", "uplift"), ("away", "subsidence")])
+def test_a_velocity_raster_is_read_with_its_declared_unit_and_sign(tmp_path, positive, kind):
+    source, outlines = velocity_raster(tmp_path / "v.tif"), tmp_path / "a.geojson"
+    arguments = ["--unit", "m/yr", "--positive", positive, "--out", str(tmp_path / "p.tif"), "--areas", str(outlines)]
+    assert main(["deformation", str(source), *arguments]) == 0
+    (area,) = json.loads(outlines.read_text())["features"]
+    assert area["properties"]["class"] == kind
+    assert abs(area["properties"]["peak_rate_mm_yr"]) == pytest.approx(20, rel=0.1)
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    ([], "unit of its values is not declared"),
+    (["--unit", "m/yr"], "sign of its values is not declared"),
+    (["--unit", "furlongs", "--positive", "toward"], "unit of its values"),
+])  # fmt: skip
+def test_unit_and_sign_of_a_raster_are_asked_for_never_guessed(tmp_path, capsys, arguments, said):
+    source = velocity_raster(tmp_path / "v.tif")
+    assert main(["deformation", str(source), "--out", str(tmp_path / "p.tif"), *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_vrt_that_calls_itself_tif_reads_nothing(tmp_path, capsys):
+    secret = velocity_raster(tmp_path / "secret.tif")
+    trap = tmp_path / "trap.tif"
+    trap.write_text(
+        '<VRTDataset rasterXSize="60" rasterYSize="60"><VRTRasterBand dataType="Float32" band="1"><SimpleSource>'
+        f"<SourceFilename>{secret}</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    arguments = ["--unit", "m/yr", "--positive", "toward", "--out", str(tmp_path / "p.tif")]
+    assert main(["deformation", str(trap), *arguments]) == 2
+    assert "cannot be read as GeoTIFF" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "empty.csv", "cut.zip"])
+def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(tmp_path, capsys, name):
+    path = tmp_path / name
+    if name != "missing.csv":
+        path.write_bytes(b"" if name == "empty.csv" else b"PK\x03\x04")
+    assert main(["deformation", str(path), "--out", str(tmp_path / "p.tif")]) == 2
+    error = capsys.readouterr().err
+    assert str(path) in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "p.tif").exists()
+
+
+def test_an_output_folder_that_is_missing_is_named_before_the_work_begins(region, tmp_path, capsys):
+    assert main(["deformation", str(region / "points.csv"), "--out", str(tmp_path / "no" / "p.tif")]) == 2
+    assert "folder does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.realdata
+def test_mexico_city_is_subsidence(real_data, tmp_path):
+    outlines = tmp_path / "a.geojson"
+    source = real_data / "mexicocity_s1" / "cum.h5"
+    assert main(["deformation", str(source), "--out", str(tmp_path / "p.tif"), "--areas", str(outlines)]) == 0
+    areas = json.loads(outlines.read_text())["features"]
+    assert {area["properties"]["class"] for area in areas} == {"subsidence"}
+    assert min(area["properties"]["peak_rate_mm_yr"] for area in areas) < -200
+
+
+@pytest.mark.realdata
+def test_ustica_raises_at_most_two_areas(real_data, tmp_path):
+    found = 0
+    for source in sorted((real_data / "egms_ustica").glob("*.zip")):
+        outlines = tmp_path / "a.geojson"
+        assert main(["deformation", str(source), "--out", str(tmp_path / "p.tif"), "--areas", str(outlines)]) == 0
+        found += len(json.loads(outlines.read_text())["features"])
+    assert found <= 2

@@ -1,0 +1,140 @@
+"""The job table is the truth: claims, leases, attempts, repetition."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import rasterio
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from ingest.services import product_load
+from ml import selectors, services, tasks
+from ml.models import Prediction, Run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def rasters(settings, tmp_path):
+    settings.STORAGES = settings.STORAGES | {
+        "rasters": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "rasters")},
+        }
+    }
+
+
+@pytest.fixture
+def product(make_egms):
+    return product_load(path=make_egms(n=60))
+
+
+@pytest.fixture
+def run(product) -> Run:
+    (queued,) = services.runs_queue(method="matched-filter")
+    return queued
+
+
+def test_a_new_product_is_queued_once(run):
+    assert run.status == Run.Status.QUEUED
+    assert services.runs_queue(method="matched-filter") == []
+    assert Run.objects.count() == 1
+
+
+def test_a_finished_run_can_be_traced(run, product):
+    services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert run.status == Run.Status.SUCCEEDED
+    assert run.input_sha256 == product.file_sha256
+    assert run.device == "cpu"
+    assert run.seconds > 0
+    assert run.code_version
+    assert run.model_version.parameters["smallest_rate_mm_yr"] == 2.0
+    with run.prediction.raster.open("rb") as stored, rasterio.MemoryFile(stored.read()).open() as raster:
+        assert raster.tags()["input_sha256"] == product.file_sha256
+        assert raster.tags()["model_version"] == "matched-filter 1"
+
+
+def test_a_run_repeats_exactly(product):
+    version = services.model_version_current(method="matched-filter")
+    first = services.run_queue(product=product, version=version)
+    services.run_execute(run_id=first.pk)
+    before = Prediction.objects.get(run=first)
+    with before.raster.open("rb") as stored, rasterio.MemoryFile(stored.read()).open() as raster:
+        once = raster.read()
+    first.delete()
+    again = services.run_queue(product=product, version=version)
+    services.run_execute(run_id=again.pk)
+    with again.prediction.raster.open("rb") as stored, rasterio.MemoryFile(stored.read()).open() as raster:
+        np.testing.assert_array_equal(raster.read(), once)
+
+
+def test_only_one_worker_gets_a_run(run):
+    assert services.run_claim(run_id=run.pk) is not None
+    assert services.run_claim(run_id=run.pk) is None
+    assert services.run_execute(run_id=run.pk) is None
+
+
+def test_a_run_whose_worker_died_returns_and_fails_after_three_attempts(run):
+    for attempt in (1, 2, 3):
+        assert services.run_claim(run_id=run.pk).attempt == attempt
+        assert services.runs_requeue_expired() == 0  # the lease still holds
+        Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert services.runs_requeue_expired() == 1
+    run.refresh_from_db()
+    assert run.status == Run.Status.FAILED
+    assert "worker died" in run.error
+
+
+def test_a_fault_is_written_into_the_row_and_tried_again(run, monkeypatch):
+    monkeypatch.setattr(services, "detect_deformation", lambda *args: 1 / 0)
+    for attempt in (1, 2, 3):
+        with pytest.raises(ZeroDivisionError):
+            services.run_execute(run_id=run.pk)
+        run.refresh_from_db()
+        assert run.error == "ZeroDivisionError: division by zero"
+        assert run.status == (Run.Status.FAILED if attempt == 3 else Run.Status.QUEUED)
+    assert Prediction.objects.count() == 0
+
+
+def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkeypatch):
+    detect = services.detect_deformation
+
+    def overtaken(*args):
+        Run.objects.filter(pk=run.pk).update(attempt=2)  # the lease ran out, somebody else claimed it
+        return detect(*args)
+
+    monkeypatch.setattr(services, "detect_deformation", overtaken)
+    services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert run.status == Run.Status.RUNNING
+    assert Prediction.objects.count() == 0
+
+
+def test_the_broker_is_told_once_and_again_when_it_may_have_forgotten(
+    run, monkeypatch, django_capture_on_commit_callbacks
+):
+    told = []
+    monkeypatch.setattr(tasks.execute_run, "delay", told.append)
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            tasks.queue_due_runs()
+    assert told == [run.pk]
+    Run.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.queue_due_runs()
+    assert told == [run.pk, run.pk]
+
+
+def test_the_command_runs_what_is_due(product, capsys):
+    call_command("run", "matched-filter")
+    assert not selectors.runs_unfinished().exists()
+    assert "on cpu" in capsys.readouterr().out
+    call_command("run", "matched-filter", product=product.pk)
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_the_command_names_a_product_that_is_not_there(product):
+    with pytest.raises(CommandError, match=f"no product 999999; there are: {product.pk}"):
+        call_command("run", "matched-filter", product=999_999)
