@@ -132,7 +132,7 @@ PLOTLY_COMPONENTS = ["dpd_components"]
 PLOTLY_DASH = {
     "serve_locally": True,
     "cache_arguments": False,
-}  # arguments travel in the address: any web process answers
+}  # arguments in the session: any web process answers
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "rasters": {

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
+from ml.simulation.region_files import write_region
+from ml.simulation.velocity import simulate_region
+
 ROOT = Path(__file__).resolve().parent.parent
 DATES = ["20200103", "20200715", "20210103", "20210715", "20220103"]
 LOS_ASCENDING = (-0.62, -0.10, 0.78)
@@ -24,6 +27,24 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"there is no folder of real data at {folder} (set GROUND_MOTION_DATA)")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_folder():
+    """WhiteNoise warns where nothing has been collected; tests serve static files by other means."""
+    from django.conf import settings
+
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def own_rasters(settings, tmp_path):
+    """No test writes rasters where the service keeps its own."""
+    local = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(tmp_path / "rasters")},
+    }
+    settings.STORAGES = settings.STORAGES | {"rasters": local}
 
 
 def egms_table(
@@ -56,6 +77,29 @@ def egms_table(
 def csv_text(table: dict[str, list], delimiter: str = ",") -> str:
     rows = zip(*table.values(), strict=True)
     return "\n".join([delimiter.join(table), *(delimiter.join(str(value) for value in row) for row in rows)]) + "\n"
+
+
+@pytest.fixture(scope="session")
+def simulated_tracks(tmp_path_factory) -> list[Path]:
+    """The two EGMS zips of the simulated region: ascending, descending."""
+    files = write_region(simulate_region(7), tmp_path_factory.mktemp("simulated") / "region")
+    return [path for path in files if path.suffix == ".zip"]
+
+
+@pytest.fixture
+def watched_region(db, simulated_tracks) -> list[Path]:
+    """The simulated region loaded, run and searched: products, predictions, alerts."""
+    from detection import selectors, services
+    from ingest.services import product_load
+    from ml import services as ml_services
+
+    for path in simulated_tracks:
+        product_load(path=path)
+    for run in ml_services.runs_queue(method="matched-filter"):
+        ml_services.run_execute(run_id=run.pk)
+    for prediction in selectors.predictions_unscanned():
+        services.prediction_scan(prediction=prediction)
+    return simulated_tracks
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ LAYOUT = {
 app = DjangoDash("ProductAnalysis", serve_locally=True, add_bootstrap_links=False)
 app.layout = html.Div(
     [
-        dcc.Store(id="product-id"),
+        dcc.Store(id="product-id", data=0),
         html.Div(
             [
                 dcc.Graph(id="histogram", config={"displaylogo": False}),
@@ -36,7 +36,7 @@ app.layout = html.Div(
 
 
 @app.callback(Output("histogram", "figure"), Output("points", "figure"), Input("product-id", "data"))
-def draw_product(product_id: int | None) -> tuple[go.Figure, go.Figure]:
+def draw_product(product_id: int) -> tuple[go.Figure, go.Figure]:
     product = Product.objects.get(pk=product_id)
     sample = sample_points(product=product)
     return histogram(product, sample), point_map(product, sample)

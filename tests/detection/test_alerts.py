@@ -8,26 +8,13 @@ from detection.lifecycle import State
 from detection.models import Alert, AlertTransition, Detection, Scan
 from ingest.services import product_load
 from ml import services as ml_services
-from ml.simulation.region_files import write_region
-from ml.simulation.velocity import simulate_region
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def rasters(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {
-        "rasters": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "rasters")},
-        }
-    }
-
-
-@pytest.fixture(scope="module")
-def tracks(tmp_path_factory) -> list:
-    files = write_region(simulate_region(7), tmp_path_factory.mktemp("region") / "out")
-    return [path for path in files if path.suffix == ".zip"]
+@pytest.fixture
+def tracks(simulated_tracks) -> list:
+    return simulated_tracks
 
 
 def watch(path) -> Scan:

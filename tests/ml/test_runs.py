@@ -15,16 +15,6 @@ from ml.models import Prediction, Run
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def rasters(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {
-        "rasters": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "rasters")},
-        }
-    }
-
-
 @pytest.fixture
 def product(make_egms):
     return product_load(path=make_egms(n=60))

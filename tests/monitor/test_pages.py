@@ -1,0 +1,214 @@
+"""What a visitor without a login, and without JavaScript, gets to see."""
+
+import json
+import re
+
+import mapbox_vector_tile
+import pytest
+from django.test import Client
+
+from detection.models import Alert
+from ingest.models import MeasurementPoint, Product
+from ingest.services import product_load
+
+pytestmark = pytest.mark.django_db
+PAGES = ["/", "/alerts/", "/products/", "/about/"]
+
+
+@pytest.fixture
+def visitor() -> Client:
+    return Client()
+
+
+def text(response) -> str:
+    assert response.status_code == 200, response.status_code
+    return re.sub(r"\s+", " ", re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.S))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_while_nothing_is_loaded(visitor, page):
+    assert "Ground Motion Monitor" in text(visitor.get(page))
+
+
+def test_the_list_is_readable_without_javascript(visitor, watched_region):
+    for page in ("/", "/alerts/"):
+        said = text(visitor.get(page))
+        assert "Sinking ground" in said
+        assert "Rising ground" in said
+        assert "seen twice, not yet reviewed" in said
+        for alert in Alert.objects.all():
+            assert f"/alerts/{alert.code}/" in visitor.get(page).content.decode()
+
+
+def test_the_list_is_filtered_by_a_plain_form(visitor, watched_region):
+    said = text(visitor.get("/alerts/?kind=uplift"))
+    assert Alert.objects.get(kind="uplift").code in visitor.get("/alerts/?kind=uplift").content.decode()
+    sinking = Alert.objects.filter(kind="subsidence")
+    assert not any(
+        f"/alerts/{alert.code}/" in visitor.get("/alerts/?kind=uplift").content.decode() for alert in sinking
+    )
+    assert "Rising ground" in said
+    assert visitor.get("/alerts/?kind=<script>&state=nonsense").status_code == 200
+
+
+def test_an_alert_says_what_where_how_sure_and_what_now(visitor, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    said = text(visitor.get(f"/alerts/{alert.code}/"))
+    assert re.search(r"The ground here sank by about [\d.]+ ± [\d.]+ mm a year", said)
+    assert "simulated region" in said
+    assert "What you can do" in said
+    assert "Nobody has checked this yet" in said
+    assert "track 901 ascending" in said
+    assert "track 902 descending" in said
+    assert "matched-filter 1" in said
+    assert "danger" not in said.lower()
+
+
+def test_an_alert_is_found_in_lower_case_and_others_are_not_found(visitor, watched_region):
+    alert = Alert.objects.first()
+    assert visitor.get(f"/alerts/{alert.code.lower()}/").status_code == 200
+    for code in ("ZZZZ", "nonsense!", "AB"):
+        answer = visitor.get(f"/alerts/{code}/")
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_simulated_data_carry_a_banner_on_every_page(visitor, watched_region, page):
+    assert "simulated" in text(visitor.get(page)).lower()
+
+
+def test_real_data_carry_no_banner_and_name_their_source(visitor, make_egms):
+    product_load(path=make_egms())
+    said = text(visitor.get("/"))
+    assert "Simulated data" not in said
+    assert "Copernicus" in said
+
+
+def test_no_page_allows_eval_or_foreign_hosts(visitor, watched_region):
+    policy = visitor.get("/")["Content-Security-Policy"]
+    assert "unsafe-eval" not in policy
+    assert "script-src 'self' 'nonce-" in policy
+    assert "http" not in policy
+    for page in PAGES:
+        page_text = visitor.get(page).content.decode()
+        assert not re.search(
+            r"""(src|href)=["'](https?:)?//(?!127\.0\.0\.1)""", page_text.replace("http://www.w3.org", "")
+        )
+
+
+def test_the_outlines_come_as_geojson(visitor, watched_region):
+    collection = json.loads(visitor.get("/alerts.geojson").content)
+    assert len(collection["features"]) == Alert.objects.count()
+    feature = collection["features"][0]
+    longitude, latitude = feature["geometry"]["coordinates"][0][0][0]
+    assert -13 < longitude < -11
+    assert 46 < latitude < 48
+    assert feature["properties"]["simulated"] is True
+    assert feature["properties"]["sentence"].startswith("The ground here")
+
+
+def test_the_series_of_an_area_has_both_tracks_and_its_spread(visitor, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").first()
+    found = visitor.get(f"/alerts/{alert.code}/series.json").json()
+    assert len(found["series"]) == 2
+    for series in found["series"]:
+        assert len(series["dates"]) == len(series["mean_mm"]) == len(series["low_mm"]) == 120
+        assert series["low_mm"][-1] <= series["mean_mm"][-1] <= series["high_mm"][-1]
+        assert series["mean_mm"][-1] < -5
+
+
+def test_a_point_gives_its_series_its_fit_and_a_sentence(visitor, make_egms):
+    product = product_load(path=make_egms(velocity_mm_yr=-12.0))
+    found = visitor.get(f"/api/points/{product.pk}/pt00000003/series/").json()
+    assert (
+        found["sentence"]
+        == "This point moved away from the satellite by about 12 ± 1 mm a year, between 2020 and 2022."
+    )
+    assert found["displacement_mm"][-1] == pytest.approx(-24)
+    assert found["fit_mm"][-1] == pytest.approx(-24, abs=0.2)
+    assert found["band_mm"] is not None
+    assert found["temporal_coherence"] == pytest.approx(0.9)
+    rows = visitor.get(found["csv_url"]).content.decode().splitlines()
+    assert rows[0] == "date,displacement_mm_los"
+    assert rows[-1] == "2022-01-03,-24.0"
+
+
+def test_a_still_point_is_called_still(visitor, make_egms):
+    product = product_load(path=make_egms(velocity_mm_yr=0.3))
+    assert "hardly moved" in visitor.get(f"/api/points/{product.pk}/pt00000003/series/").json()["sentence"]
+
+
+def test_a_point_that_does_not_exist_is_not_found(visitor, make_egms):
+    product = product_load(path=make_egms())
+    assert visitor.get(f"/api/points/{product.pk}/none/series/").status_code == 404
+    assert visitor.get("/api/points/99999/pt00000003/series/").status_code == 404
+
+
+def tile_of(longitude: float, latitude: float, zoom: int) -> str:
+    import math
+
+    x = int((longitude + 180) / 360 * 2**zoom)
+    y = int((1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2 * 2**zoom)
+    return f"{zoom}/{x}/{y}"
+
+
+def test_a_close_tile_holds_single_points_with_id_and_rate(visitor, make_egms):
+    product = product_load(path=make_egms(n=5, velocity_mm_yr=-7.3))
+    point = MeasurementPoint.objects.first()
+    answer = visitor.get(f"/tiles/points/los/{tile_of(point.position.x, point.position.y, 12)}.mvt")
+    features = mapbox_vector_tile.decode(answer.content)["points"]["features"]
+    assert len(features) == 5
+    assert features[0]["properties"]["product"] == product.pk
+    assert features[0]["properties"]["v"] == pytest.approx(-7.3, abs=0.05)
+    assert {feature["properties"]["pid"] for feature in features} == {f"pt{n:08d}" for n in range(5)}
+
+
+def test_a_far_tile_holds_averages_and_stays_small(visitor, watched_region):
+    answer = visitor.get("/tiles/points/los/5/14/11.mvt")
+    features = mapbox_vector_tile.decode(answer.content)["points"]["features"]
+    assert sum(feature["properties"]["n"] for feature in features) == MeasurementPoint.objects.count()
+    assert len(answer.content) < 500_000
+
+
+def test_layers_show_their_direction_only(visitor, watched_region):
+    counts = {}
+    for layer in ("los", "ascending", "descending", "vertical"):
+        content = visitor.get(f"/tiles/points/{layer}/0/0/0.mvt").content
+        features = mapbox_vector_tile.decode(content).get("points", {"features": []})["features"]
+        counts[layer] = sum(feature["properties"]["n"] for feature in features)
+    assert counts["los"] == counts["ascending"] + counts["descending"] == MeasurementPoint.objects.count()
+    assert counts["vertical"] == 0
+
+
+@pytest.mark.parametrize("address", ["nonsense/1/0/0", "los/1/5/0", "los/60/0/0"])
+def test_a_tile_that_cannot_be_is_not_found(visitor, address):
+    assert visitor.get(f"/tiles/points/{address}.mvt").status_code == 404
+
+
+def test_the_raster_behind_an_alert_can_be_downloaded(visitor, watched_region):
+    page = visitor.get(f"/alerts/{Alert.objects.first().code}/").content.decode()
+    address = re.search(r'href="(/rasters/\d+\.tif)"', page)[1]
+    content = b"".join(visitor.get(address).streaming_content)
+    assert content[:4] in (b"II*\0", b"II+\0")
+    assert visitor.get("/rasters/99999.tif").status_code == 404
+
+
+def test_the_data_page_tells_where_data_come_from(visitor, watched_region):
+    said = text(visitor.get("/products/"))
+    for product in Product.objects.all():
+        assert product.name in said
+        assert product.file_name in said
+        assert product.file_sha256[:12] in said
+
+
+def test_the_analysis_page_opens_for_a_product_and_for_no_other(visitor, watched_region):
+    product = Product.objects.first()
+    assert product.name in text(visitor.get(f"/products/{product.pk}/"))
+    assert visitor.get("/products/99999/").status_code == 404
+
+
+def test_pages_take_few_queries_however_many_alerts(visitor, watched_region, django_assert_max_num_queries):
+    with django_assert_max_num_queries(12):
+        visitor.get("/")
+    with django_assert_max_num_queries(6):
+        visitor.get("/alerts/")

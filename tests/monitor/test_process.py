@@ -1,0 +1,65 @@
+"""The processes: what the web imports, who beats, what the schedule names."""
+
+import subprocess
+import sys
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from monitor.beat import LOCK, LOOK_AGAIN_SECONDS, GuardedScheduler
+from monitor.celery import app
+from monitor.schedule import BEAT_SCHEDULE
+
+
+def test_the_web_process_never_imports_torch():
+    code = "import sys, monitor.wsgi, monitor.urls; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+
+
+def test_every_scheduled_task_exists():
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in BEAT_SCHEDULE.values()} <= set(app.tasks)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_beats_one_stays_silent():
+    import psycopg
+
+    parameters = connection.get_connection_params()
+    with psycopg.connect(
+        dbname=parameters["dbname"],
+        host=parameters.get("host"),
+        user=parameters.get("user"),
+        password=parameters.get("password"),
+    ) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        scheduler = GuardedScheduler(app=app, lazy=True)
+        with CaptureQueriesContext(connection) as queries:
+            assert scheduler.tick() == LOOK_AGAIN_SECONDS
+        assert not scheduler.leading
+        assert len(queries) == 1  # it asked for the lock, and did nothing else
+    assert scheduler._leads()
+    assert scheduler._leads()  # and keeps it
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        assert cursor.fetchone()[0]
+
+
+@pytest.mark.django_db
+def test_the_doctor_names_what_is_missing(capsys, settings):
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    with pytest.raises(SystemExit):
+        call_command("doctor")
+    said = capsys.readouterr().out
+    assert "MISSING  broker" in said
+    assert "ok       database: PostgreSQL" in said
+
+
+@pytest.mark.django_db
+def test_the_demo_region_loads_once(capsys):
+    call_command("loaddemo")
+    assert capsys.readouterr().out.count("product ") == 2
+    call_command("loaddemo")
+    assert "already" in capsys.readouterr().out
