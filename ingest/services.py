@@ -12,7 +12,7 @@ from ingest import encoding, partitions
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import file_sha256
 from ingest.models import Product
-from ingest.readers import open_velocity_field
+from ingest.readers import TITLES, open_velocity_field
 from ingest.readers.records import Component, FieldHeader, PointBatch, VelocityField
 
 Progress = Callable[[int], None]
@@ -160,10 +160,10 @@ def _product_create(
 
 def product_name(header: FieldHeader, path: Path) -> str:
     """A short name that a person recognises: what it is, where from, which way it looks."""
-    first = (
-        "Simulated velocity field" if header.simulated else {"egms": f"EGMS {header.level}"}.get(header.source_format)
-    )
-    parts = [first or f"{header.source_format.upper()} {path.stem} ({path.parent.name})"]
+    title = f"{TITLES[header.source_format]} {header.level}"
+    parts = ["Simulated velocity field" if header.simulated else title]
+    if header.track is None and not header.burst:  # nothing but its place on the disk tells it from others
+        parts.append(f"{path.parent.name}/{path.stem}")
     if header.component is not Component.LOS:
         parts.append({Component.UP: "vertical", Component.EAST: "east-west"}[header.component])
     if header.track is not None:

@@ -91,7 +91,7 @@ def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon 
 def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
     """The same area in degrees, EPSG:4326, always as a MultiPolygon."""
     project = Transformer.from_crs(epsg, 4326, always_xy=True).transform
-    geographic = transform_geometry(polygon, project, interleaved=False)
+    geographic = transform_geometry(polygon, project, interleaved=False)  # type: ignore[arg-type]  # stubs lag
     return geographic if isinstance(geographic, MultiPolygon) else MultiPolygon([geographic])
 
 

@@ -88,10 +88,8 @@ def alert_sentence(
         if abs(peak_rate_mm_yr) > 1.3 * abs(rate_mm_yr)
         else ""
     )
-    seen = " as seen from the satellite" if component == "los" and kind != "unknown" else ""
-    return (
-        f"The ground here {verb} by about {rate} mm a year{fastest}, {when}{seen}, compared with the ground around it."
-    )
+    seen = "as seen from the satellite and compared" if component == "los" and kind != "unknown" else "compared"
+    return f"The ground here {verb} by about {rate} mm a year{fastest}, {when}, {seen} with the ground around it."
 
 
 def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, first: date, last: date) -> str:
@@ -132,6 +130,12 @@ def limits(component: str, direction_count: int, posting_m: float | None, n_date
     said.append("Measured against the ground around it: a motion of the whole region does not show.")
     said.append("No points here and there (forest, fields, water, snow) does not mean that the ground is still.")
     return said
+
+
+def colour_caption(component: str, stretch_mm_yr: int) -> str:
+    """What the colours of a small map mean."""
+    negative, positive = WORDS[component]
+    return f"Brown: {negative}. Grey: still. Blue: {positive}. Full colour at {stretch_mm_yr} mm a year."
 
 
 def area_label(area_m2: float) -> str:

@@ -1,10 +1,11 @@
+# shellcheck shell=bash disable=SC2034
 # Sourced by the other scripts: where things are, and who may run the private PostgreSQL.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 export GROUND_MOTION_VAR=${GROUND_MOTION_VAR:-$ROOT/var}
 VENV=$ROOT/.venv
 PYTHON=$VENV/bin/python
-PG_BIN=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1 || true)
+PG_BIN=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }

@@ -8,6 +8,7 @@ from ingest.readers import egms, licsbas
 from ingest.readers.records import VelocityField
 
 READERS = {"egms": egms.read, "licsbas": licsbas.read}
+TITLES = {"egms": "EGMS", "licsbas": "LiCSBAS"}
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK"
 

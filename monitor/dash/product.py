@@ -109,8 +109,8 @@ def series_chart(product: Product, pids: list[str]) -> go.Figure:
     negative, positive = component_words(product.component)
     figure.update_layout(
         **LAYOUT,
-        title=f"Displacement {COMPONENT_LABELS[product.component]}",
-        yaxis_title=f"mm   (down: {negative}, up: {positive})",
+        title=f"Displacement {COMPONENT_LABELS[product.component]}   (down: {negative}, up: {positive})",
+        yaxis_title="mm",
         height=420,
         legend_title="point",
     )

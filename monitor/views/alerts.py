@@ -11,6 +11,7 @@ from monitor.cards import AlertCard, alert_card
 from monitor.views.map import map_config
 from monitor.views.points import product_summary
 
+STRETCHES_MM_YR = (10, 20, 50, 100, 300)
 ACTOR_WORDS = {"automatic": "the computer"}
 
 
@@ -32,14 +33,15 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = _alert_or_404(code)
     card = alert_card(alert)
-    evidence = _evidence(alert)
+    stretch = _stretch(alert)
     context = {
         "card": card,
         "alert_geojson": _feature(alert, card),
-        "map_config": map_config() | {"bounds": list(alert.area.extent)},
+        "map_config": map_config() | {"bounds": list(alert.area.extent), "stretch_mm_yr": stretch},
+        "map_caption": sentences.colour_caption("los", stretch),
         "advice": sentences.advice(alert.kind, alert.state),
         "transitions": [_transition(transition) for transition in alert.transitions.all()],
-        "evidence": evidence,
+        "evidence": _evidence(alert),
         "limits": _limits(alert),
         "series_summary": [_series_row(found) for found in selectors.alert_series(alert=alert)],
     }
@@ -93,6 +95,11 @@ def _feature(alert: Alert, card: AlertCard) -> dict[str, object]:
 def _outline(alert: Alert) -> list:
     """Coordinates to about 10 cm."""
     return [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in alert.area.coords]
+
+
+def _stretch(alert: Alert) -> int:
+    """The colour range that shows this alert's differences."""
+    return next((reach for reach in STRETCHES_MM_YR if reach >= abs(alert.peak_rate_mm_yr)), STRETCHES_MM_YR[-1])
 
 
 def _evidence(alert: Alert) -> list[dict[str, object]]:

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from ingest.models import Product
+from ingest.readers import TITLES
 from ingest.selectors import products
 from monitor import sentences
 
@@ -32,7 +33,7 @@ def _row(product: Product) -> dict[str, Any]:
     return {
         "id": product.pk,
         "name": product.name,
-        "level_label": f"{product.source_format.upper()} {product.level}",
+        "level_label": f"{TITLES[product.source_format]} {product.level}",
         "component_label": sentences.COMPONENT_LABELS[product.component],
         "track_label": f"{product.track:03d} {product.direction}"
         if product.track is not None

@@ -19,7 +19,7 @@ function drawMap() {
   }
   map.once("load", () => {
     fillBasemap(map).catch((error) => console.warn("base map:", error.message));
-    if (config.default_layer) addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch: 10 });
+    if (config.default_layer) addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch: config.stretch_mm_yr ?? 10 });
     addOutlines(map, area);
     map.once("idle", () => (window.__mapReady = true));
   });

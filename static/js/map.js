@@ -18,7 +18,7 @@ const AGGREGATED_BELOW = 10;
 // ---- the address bar ----
 const asked = new URLSearchParams(location.search);
 const startedWithHash = location.hash.length > 1;
-const stretches = [5, 10, 20, 50];
+const stretches = [5, 10, 20, 50, 100, 300];
 const view = {
   layer: config.layers.some((one) => one.name === asked.get("layer")) ? asked.get("layer") : config.default_layer,
   stretch: stretches.includes(Number(asked.get("stretch"))) ? Number(asked.get("stretch")) : 10,

@@ -22,7 +22,7 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
     "source-layer": "points",
     paint: {
       "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2.5, 9, 3.5, 12, 3.5, 15, 6, 18, 9],
-      "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 9, 0, 11, 0.4, 16, 0.8],
+      "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 12, 0, 14, 0.4, 16, 0.8],
     },
   }, before);
   map.addSource("chosen", { type: "geojson", data: { type: "FeatureCollection", features: [] } });

@@ -30,7 +30,7 @@ def test_the_fastest_part_is_told_where_it_differs():
     said = sentences.alert_sentence("uplift", "los", 12.0, 30.0, 1.0, date(2018, 1, 6), date(2018, 7, 17))
     assert said == (
         "The ground here rose by about 12 ± 2 mm a year, and by up to 30 mm a year at its fastest, between January and "
-        "July 2018 as seen from the satellite, compared with the ground around it."
+        "July 2018, as seen from the satellite and compared with the ground around it."
     )
 
 

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# web | worker | beat | gpu-worker, or any command.
+set -euo pipefail
+
+case ${1:-web} in
+  web)
+    python manage.py prepare
+    exec gunicorn monitor.wsgi --bind "0.0.0.0:${PORT:-8000}" --workers "${WEB_WORKERS:-2}" --threads 4 --worker-tmp-dir /dev/shm
+    ;;
+  worker) exec celery --app monitor worker --queues ingest,cpu,mail --concurrency "${WORKERS:-2}" --loglevel INFO ;;
+  gpu-worker) exec celery --app monitor worker --queues gpu --pool solo --loglevel INFO ;;
+  beat) exec celery --app monitor beat --pidfile= --loglevel INFO ;;
+  *) exec "$@" ;;
+esac

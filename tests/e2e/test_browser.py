@@ -1,0 +1,105 @@
+"""A resident in a browser: opens the map, finds an alert, reads its sentence; clicks a point, sees its series."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from detection.models import Alert
+from ingest.models import MeasurementPoint, Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
+    "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+READY_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(params=SIZES)
+def page(request, browser) -> Iterator[Page]:
+    """A page that fails the test when a script fails, a file is missing, or another host is asked."""
+    context = browser.new_context(viewport=SIZES[request.param])
+    page, faults = context.new_page(), []
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
+    page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+    page.on("request", lambda sent: faults.append(f"foreign: {sent.url}") if foreign(sent.url) else None)
+    yield page
+    context.close()
+    assert faults == []
+
+
+def foreign(url: str) -> bool:
+    return not re.match(r"(http://(localhost|127\.0\.0\.1)[:/]|blob:|data:)", url)
+
+
+def wait_for_map(page: Page) -> None:
+    for _ in range(READY_MS // 200):
+        if page.evaluate("window.__mapReady === true"):
+            return
+        page.wait_for_timeout(200)
+    pytest.fail("the map did not get ready")
+
+
+def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, live_server, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
+    page.goto(live_server.url)
+    expect(page.locator(f"[data-alert-code='{alert.code}']").first).to_contain_text("Sinking ground")
+    wait_for_map(page)
+    marker = page.locator(f"[data-alert-marker='{alert.code}']")
+    expect(marker).to_be_visible()
+    marker.dispatch_event("click")
+    verdict = page.locator("#panel .verdict")
+    expect(verdict).to_contain_text(re.compile(r"The ground here sank by about [\d.]+ ± [\d.]+ mm a year"))
+    page.locator("#panel").get_by_role("link").first.click()
+    expect(page).to_have_url(re.compile(f"/alerts/{alert.code}/$"))
+    expect(page.locator("h1")).to_have_text("Sinking ground")
+    expect(page.locator(".verdict")).to_contain_text("The ground here sank")
+    expect(page.locator("#series canvas").first).to_be_visible(timeout=READY_MS)
+
+
+def test_a_click_on_a_point_draws_its_series_and_says_what_it_means(page, live_server, watched_region):
+    point = MeasurementPoint.objects.filter(velocity_mm_yr__lt=-12).first()
+    page.goto(f"{live_server.url}/#16/{point.position.y:.6f}/{point.position.x:.6f}")
+    wait_for_map(page)
+    box = page.locator("#map").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.locator("#panel .verdict")).to_contain_text(
+        re.compile(r"This point moved .* mm a year"), timeout=READY_MS
+    )
+    expect(page.locator("#panel canvas").first).to_be_visible(timeout=READY_MS)
+
+
+def test_the_workbench_draws_a_product(browser, live_server, watched_region):
+    page = browser.new_page(viewport=SIZES["desktop"])
+    failed = []
+    page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
+    page.on("request", lambda sent: failed.append(sent.url) if foreign(sent.url) else None)
+    page.goto(f"{live_server.url}/products/{Product.objects.first().pk}/")
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("#histogram .gtitle")).to_contain_text("How fast the points move", timeout=READY_MS)
+    expect(frame.locator("#series .scatterlayer .trace")).to_have_count(3, timeout=READY_MS)
+    page.close()
+    assert failed == []
+
+
+def test_the_list_works_without_javascript(browser, live_server, watched_region):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{live_server.url}/alerts/")
+    page.get_by_role("link", name=re.compile("Rising ground")).first.click()
+    expect(page.locator(".verdict")).to_contain_text("The ground here rose")
+    context.close()

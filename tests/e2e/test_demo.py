@@ -1,0 +1,79 @@
+"""scripts/demo as a stranger would run it: everything from nothing, in a state folder of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.demo
+
+
+@pytest.fixture
+def surroundings(tmp_path) -> Iterator[dict[str, str]]:
+    """The environment without anything that the tests themselves use."""
+    dropped = ("DATABASE_URL", "REDIS_URL", "GROUND_MOTION_DATABASE", "DJANGO_SETTINGS_MODULE")
+    kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    own = kept | {"GROUND_MOTION_VAR": str(tmp_path / "var")}
+    yield own
+    services(own, "remove")
+
+
+def demo(surroundings, *arguments, timeout=280) -> subprocess.CompletedProcess:
+    command = [str(ROOT / "scripts" / "demo"), *arguments]
+    return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def services(surroundings, verb="status") -> str:
+    command = [str(ROOT / "scripts" / "services"), verb]
+    return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def fetch(address: str) -> bytes:
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        return answer.read()
+
+
+def test_without_files_the_simulated_region_becomes_alerts_and_everything_is_stopped(surroundings):
+    done = demo(surroundings, "--check")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/alerts/[0-9A-Z]{4}/", done.stdout.splitlines()[-1])
+    assert services(surroundings) == "nothing runs"
+
+
+def test_a_bad_file_ends_the_demo_with_its_one_line(surroundings, tmp_path):
+    bad = tmp_path / "cut.zip"
+    bad.write_bytes(b"PK\x03\x04")
+    done = demo(surroundings, "--check", str(bad))
+    assert done.returncode == 2
+    assert f"{bad}: this is not a whole zip file" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert services(surroundings) == "nothing runs"
+
+
+def test_ctrl_c_stops_what_it_started_and_nothing_else(surroundings):
+    """The second start is quick, serves the same alerts, and a server that was there before stays."""
+    demo(surroundings, "--check")
+    services(surroundings, "start")
+    command = [str(ROOT / "scripts" / "demo")]
+    with subprocess.Popen(
+        command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        try:
+            address = next(m[1] for line in process.stdout if (m := re.search(r"is at (http://\S+)", line)))
+            assert b"Simulated" in fetch(address)
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.wait(timeout=60) == 130
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    with pytest.raises(OSError, match="refused"):
+        fetch(address)
+    assert "PostgreSQL runs" in services(surroundings)
+    services(surroundings, "stop")
+    assert services(surroundings) == "nothing runs"
