@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from ml import evaluation
 from ml.deformation import command as deformation
 from ml.simulation import command as simulation
 
@@ -10,7 +11,7 @@ from ml.simulation import command as simulation
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ml", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, module in {"deformation": deformation, "simulate": simulation}.items():
+    for name, module in {"deformation": deformation, "simulate": simulation, "evaluate": evaluation}.items():
         child = commands.add_parser(name, help=module.__doc__)
         module.add_arguments(child)
         child.set_defaults(run=module.run)

@@ -1,11 +1,9 @@
 """Queueing, claiming and executing runs."""
 
 import logging
-import subprocess
 import tempfile
 import time
 from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from django.utils import timezone
 from ingest import selectors as ingest_selectors
 from ingest.hashing import file_sha256
 from ingest.models import Product
+from ml.code_version import code_version
 from ml.deformation.infer import UNITS, VERSIONS, DeformationResult, detect_deformation, parameters
 from ml.deformation.points import project
 from ml.device import choose_device
@@ -163,13 +162,3 @@ def _statistics(result: DeformationResult) -> dict[str, float]:
         "cells_moving": int((np.nan_to_num(maps.probability) >= 0.5).sum()),
         "highest_probability": round(float(np.nan_to_num(maps.probability).max()), 4),
     }
-
-
-@lru_cache(maxsize=1)
-def code_version() -> str:
-    """The commit that is running, as git tells; 'unknown' outside a checkout."""
-    try:
-        command = ["git", "-C", str(settings.BASE_DIR), "describe", "--always", "--dirty", "--abbrev=12"]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"

@@ -1,0 +1,28 @@
+"""manage.py bench NAME: measure speed against a control in the same run. scripts/bench brings up servers for it."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandParser
+
+NAMES = ("ingest", "tiles")
+
+
+class Command(BaseCommand):
+    help = "Measure speed: median ratio to a control, both in the same run."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", choices=NAMES)
+        parser.add_argument("--json", type=Path, metavar="OUT")
+
+    def handle(self, *args, **options) -> None:
+        report = import_module(f"monitor.bench.{options['name']}").run()
+        if options["json"]:
+            options["json"].write_text(json.dumps(report, indent=2) + "\n")
+        self.stdout.write(f"{report['name']} at {report['commit']} on {report['machine']}, load {report['load']:.1f}")
+        for row in report["results"]:
+            against = "" if row["ratio"] is None else f", control {row['control']:,}, ratio {row['ratio']}"
+            self.stdout.write(
+                f"  {row['what']}: {row['value']:,} {row['unit']}{against} ({row['low']} to {row['high']})"
+            )

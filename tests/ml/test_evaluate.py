@@ -1,0 +1,49 @@
+"""The benchmark: same tiles for everybody, figures with their interval, in the JSON of the contract."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ml.__main__ import main
+from ml.deformation.evaluate import bootstrap, make_tile, truth_sha256
+
+
+def test_a_tile_is_the_same_whoever_makes_it():
+    first, again, other = make_tile(3)[0], make_tile(3)[0], make_tile(4)[0]
+    np.testing.assert_array_equal(first.velocity_mm_yr, again.velocity_mm_yr)
+    assert first.x.size != other.x.size
+
+
+def test_a_still_tile_is_still_and_a_bowl_is_where_it_says():
+    still, none = make_tile(5)
+    assert none is None
+    assert abs(np.median(still.velocity_mm_yr)) < 0.3
+    points, bowl = make_tile(5, rate_mm_yr=40.0, radius_m=800.0)
+    inside = np.hypot(points.x - bowl.x, points.y - bowl.y) < 150
+    assert np.median(points.velocity_mm_yr[inside]) == pytest.approx(bowl.rate_mm_yr, abs=2)
+
+
+def test_a_bootstrap_interval_holds_its_value():
+    interval = bootstrap(np.array([0.0, 1.0] * 100), scale=10)
+    assert interval.low < interval.value == 5.0 < interval.high
+
+
+def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
+    out = tmp_path / "result.json"
+    assert main(["evaluate", "deformation", "--json", str(out), "--still-tiles", "2", "--bowl-tiles", "2"]) == 0
+    result = json.loads(out.read_text())
+    assert set(result) == {
+        "task", "benchmark", "benchmark_version", "truth_sha256", "method", "model_version", "weights_sha256", "device",
+        "seconds", "commit", "command", "metrics",
+    }  # fmt: skip
+    assert result["truth_sha256"] == truth_sha256(2, 2)
+    assert set(result["metrics"]) == {
+        "false_alarms_per_1000km2", "pd_3mm_800m", "pd_4mm_300m", "pd_4mm_800m", "pd_3mm_2000m",
+    }  # fmt: skip
+    assert set(result["metrics"]["pd_4mm_800m"]) == {"value", "low", "high"}
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path, capsys):
+    assert main(["evaluate", "deformation", "--json", str(tmp_path / "no" / "r.json")]) == 2
+    assert "folder does not exist" in capsys.readouterr().err
