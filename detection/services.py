@@ -38,8 +38,11 @@ def prediction_scan(*, prediction: Prediction, thresholds: AreaThresholds = DEFA
             return None
         areas, epsg = _read_areas(prediction, thresholds)
         for area in areas:
-            _carry_into_alert(scan, area, epsg)
-        scan.n_detections = len(areas)
+            outline = _to_django(to_geographic(area.polygon, epsg))
+            n_points = ingest_selectors.points_count_within(product=prediction.run.product, area=outline)
+            if n_points >= thresholds.fewest_points:
+                _carry_into_alert(scan, area, outline, n_points)
+                scan.n_detections += 1
         scan.save(update_fields=["n_detections"])
         return scan
 
@@ -67,20 +70,19 @@ def _read_areas(prediction: Prediction, thresholds: AreaThresholds) -> tuple[lis
         return find_areas(classes, raster.read(bands["rate_mm_yr"]), raster.transform, thresholds), raster.crs.to_epsg()
 
 
-def _carry_into_alert(scan: Scan, area: Area, epsg: int) -> Detection:
+def _carry_into_alert(scan: Scan, area: Area, outline: MultiPolygon, n_points: int) -> Detection:
     product = scan.prediction.run.product
-    polygon = _to_django(to_geographic(area.polygon, epsg))
     detection = Detection(
         scan=scan,
         kind=classify([Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2)]),
         score=area.score,
         rate_mm_yr=area.rate_mm_yr,
         peak_rate_mm_yr=area.peak_rate_mm_yr,
-        area=polygon,
+        area=outline,
         area_m2=area.area_m2,
-        n_points=ingest_selectors.points_count_within(product=product, area=polygon),
+        n_points=n_points,
     )
-    alert = _same_place(polygon)
+    alert = _same_place(outline)
     if alert is None:
         alert = _alert_open(detection, product)
     detection.alert = alert

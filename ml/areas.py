@@ -32,9 +32,12 @@ class Area(NamedTuple):
 
 
 class AreaThresholds(NamedTuple):
+    """fewest_points is for whoever has the points: `find_areas` sees the raster only."""
+
     enter: float = 0.5
     leave: float = 0.2
     smallest_m2: float = 30_000.0
+    fewest_points: int = 5
 
 
 DEFAULT_THRESHOLDS = AreaThresholds()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ml.deformation.gridding import VelocityGrid
 from ml.deformation.points import Float32
@@ -41,6 +42,7 @@ class MatchedFilterConfig:
     score_width: float = 0.5
     smallest_rate_mm_yr: float = 2.0
     smallest_support: float = 4.0
+    reach_m: float = 200.0
     still_within_mm_yr: float = 5.0
     correlated_sigma_mm_yr: float = 0.45
 
@@ -68,7 +70,7 @@ def matched_filter(
     The score on one scale is the mean rate over its standard error: white noise of the cells (measured between
     neighbours, so that motion does not count as noise) and a correlated part, made wider where the scores of still
     ground spread more than they should. A cell is flagged only where its own neighbourhood moves, so that a wide
-    kernel does not paint the surroundings of a small bowl.
+    kernel does not paint the surroundings of a small bowl, and only within reach_m of a measurement.
     """
     config, device = config or MatchedFilterConfig(), device or torch.device("cpu")
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
@@ -90,6 +92,7 @@ def matched_filter(
         local[first] = mean[first]
         if np.isnan(local_sigma) and first.any():
             local_sigma = float(np.median(error[first]))
+    local[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan  # nothing was seen here
     moves = (np.abs(local) >= config.smallest_rate_mm_yr) & (np.sign(local) == np.sign(score))
     probability = np.where(moves, _logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
     probability[np.isnan(local)] = np.nan

@@ -9,8 +9,16 @@ from shapely.geometry import mapping
 
 from ingest.errors import InputError
 from ingest.hashing import file_sha256
-from ml.areas import count_within, find_areas, to_geographic
-from ml.deformation.infer import CLASSES, METHODS, UNITS, VERSIONS, DeformationResult, detect_deformation, strongest
+from ml.areas import to_geographic
+from ml.deformation.infer import (
+    METHODS,
+    UNITS,
+    VERSIONS,
+    DeformationResult,
+    detect_deformation,
+    flagged_areas,
+    strongest,
+)
 from ml.deformation.inputs import read_points
 from ml.deformation.points import PointCloud
 from ml.device import choose_device
@@ -52,8 +60,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write_areas(path: Path, result: DeformationResult, tracks: list[PointCloud]) -> int:
-    bands = result.bands()
-    areas = find_areas({name: bands[name] for name in CLASSES}, bands["rate_mm_yr"], result.transform)
     features = [
         {
             "type": "Feature",
@@ -64,10 +70,10 @@ def _write_areas(path: Path, result: DeformationResult, tracks: list[PointCloud]
                 "rate_mm_yr": round(area.rate_mm_yr, 2),
                 "peak_rate_mm_yr": round(area.peak_rate_mm_yr, 2),
                 "area_m2": round(area.area_m2),
-                "n_points": sum(count_within(area.polygon, track.x, track.y) for track in tracks),
+                "n_points": n_points,
             },
         }
-        for area in areas
+        for area, n_points in flagged_areas(result, tracks)
     ]
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely import Point
 
-from ml.areas import Area, find_areas
-from ml.deformation.infer import CLASSES, detect_deformation
+from ml.areas import Area
+from ml.deformation.infer import detect_deformation, flagged_areas
 from ml.deformation.points import Float64, PointCloud
 from ml.simulation.noise import VelocityNoise, velocity_errors
 from ml.simulation.scatter import Density
@@ -98,9 +98,7 @@ def _place(rng: np.random.Generator, x: Float64, y: Float64, rate_mm_yr: float, 
 
 
 def _areas(method: str, points: PointCloud) -> list[Area]:
-    result = detect_deformation(points, method)
-    bands = result.bands()
-    return find_areas({name: bands[name] for name in CLASSES}, bands["rate_mm_yr"], result.transform)
+    return [area for area, _ in flagged_areas(detect_deformation(points, method), [points])]
 
 
 def _false_alarms(method: str, seed: int) -> float:

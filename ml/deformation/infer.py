@@ -1,5 +1,6 @@
 """One interface for every detector: points in, maps on a grid out."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
+from ml.areas import DEFAULT_THRESHOLDS, Area, count_within, find_areas
 from ml.deformation.baseline import DeformationMaps, MatchedFilterConfig, ThresholdConfig, matched_filter, threshold
 from ml.deformation.despike import despike
 from ml.deformation.gridding import grid_median
@@ -51,6 +53,14 @@ def detect_deformation(points: PointCloud, method: str, device: torch.device | N
         grid = grid_median(points)
         return DeformationResult(threshold(grid), grid.transform, grid.epsg)
     raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+
+
+def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
+    """The areas of a result that enough of the points stand in, with their number, strongest first."""
+    bands = result.bands()
+    areas = find_areas({name: bands[name] for name in CLASSES}, bands["rate_mm_yr"], result.transform)
+    counted = [(area, sum(count_within(area.polygon, track.x, track.y) for track in tracks)) for area in areas]
+    return [(area, n_points) for area, n_points in counted if n_points >= DEFAULT_THRESHOLDS.fewest_points]
 
 
 def strongest(results: list[DeformationResult]) -> DeformationResult:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from ml.areas import find_areas
+from ml.areas import Area
 from ml.deformation.baseline import background_and_noise, matched_filter, threshold
 from ml.deformation.despike import despike
 from ml.deformation.gridding import assign_cells, cell_mean, grid_median
-from ml.deformation.infer import CLASSES, detect_deformation, strongest
+from ml.deformation.infer import detect_deformation, flagged_areas, strongest
 from ml.deformation.points import PointCloud, project, utm_epsg
 
 SIDE_M = 8000.0
@@ -28,10 +28,8 @@ def with_bowl(points: PointCloud, rate_mm_yr: float, radius_m: float = 600.0) ->
     return points._replace(velocity_mm_yr=(points.velocity_mm_yr + bowl).astype(np.float32))
 
 
-def areas(points: PointCloud, method: str = "matched-filter"):
-    result = detect_deformation(points, method)
-    bands = result.bands()
-    return find_areas({name: bands[name] for name in CLASSES}, bands["rate_mm_yr"], result.transform)
+def areas(points: PointCloud, method: str = "matched-filter") -> list[Area]:
+    return [area for area, _ in flagged_areas(detect_deformation(points, method), [points])]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -157,3 +155,13 @@ def test_the_matched_filter_is_the_same_whatever_field_lies_beside():
     rows, cols = np.nonzero(np.nan_to_num(maps.probability) > 0.5)
     x, y = grid.transform @ (cols + 0.5, rows + 0.5)
     assert np.hypot(x - 4_604_000, y - 1_744_000).max() < 1400
+
+
+def test_ground_that_nothing_measured_is_not_flagged_by_what_lies_around_it():
+    """A forest in the middle of sinking ground: the kernel reaches in, the flag must not."""
+    points = with_bowl(field(), -30.0, 1500.0)
+    outside = np.hypot(points.x - 4_604_000, points.y - 1_744_000) > 600
+    around = PointCloud(points.x[outside], points.y[outside], points.velocity_mm_yr[outside], 3035)
+    result = detect_deformation(around, "matched-filter")
+    col, row = ~result.transform @ (4_604_000, 1_744_000)
+    assert np.isnan(result.maps.probability[int(row), int(col)])
