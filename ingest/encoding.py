@@ -67,11 +67,10 @@ def copy_rows(columns: Sequence[NDArray[np.generic]]) -> bytes:
     copied as they stand (text, geometry, bytea). Rows are grouped by which values are NULL and how long their text
     is, because numpy writes records of one size: their order is not kept.
     """
-    keys = [_null_key(column) for column in columns]
-    stacked = np.column_stack([key for key in keys if key is not None] or [np.zeros(len(columns[0]), dtype=np.int32)])
-    groups, member = np.unique(stacked, axis=0, return_inverse=True)
-    if len(groups) == 1:
+    keys = [key for key in map(_null_key, columns) if key is not None and (key != key[0]).any()]
+    if not keys:
         return _one_group(columns)
+    groups, member = np.unique(np.column_stack(keys), axis=0, return_inverse=True)
     member = member.ravel()
     return b"".join(_one_group([column[member == group] for column in columns]) for group in range(len(groups)))
 

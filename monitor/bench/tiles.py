@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from ingest import partitions, services
@@ -35,8 +35,6 @@ def _load():
             yield batch._replace(displacement_mm=batch.displacement_mm[:, :2])
 
     field = VelocityField(header, batches)
-    from django.db import transaction
-
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('ingest_product', 'id'))")
         (product_id,) = cursor.fetchone()
@@ -49,18 +47,24 @@ def _load():
 def _at_zoom(zoom: int, product_id: int) -> dict[str, Any]:
     """The tiles of points drawn at random, so that towns are asked for as people ask."""
     batch, rng = made_batch(CHUNK, seed=0), np.random.default_rng(zoom)
-    client, ours, control = Client(), [], []
+    client, ours, control = Client(SERVER_NAME="localhost"), [], []
     for index in rng.integers(0, CHUNK, TILES):
         x = int((batch.longitude[index] + 180) / 360 * 2**zoom)
         y = int((1 - math.asinh(math.tan(math.radians(batch.latitude[index]))) / math.pi) / 2 * 2**zoom)
         both = [
-            (ours, lambda x=x, y=y: client.get(f"/tiles/points/los/{zoom}/{x}/{y}.mvt")),
+            (ours, lambda x=x, y=y: _fetch(client, f"/tiles/points/los/{zoom}/{x}/{y}.mvt")),
             (control, lambda x=x, y=y: _raw(zoom, x, y, product_id)),
         ]
         both[0][1]()  # warm the cache of the server for both
         for times, work in both if index % 2 else reversed(both):
             times.append(1000 * seconds(work))
     return result(f"vector tile at zoom {zoom}, {POINTS:,} points, warm, median of {TILES}", "ms", ours, control)
+
+
+def _fetch(client: Client, address: str) -> None:
+    status = client.get(address).status_code
+    if status != 200:
+        raise RuntimeError(f"{address} answers {status}")
 
 
 def _raw(z: int, x: int, y: int, product_id: int) -> None:
