@@ -43,7 +43,7 @@ def alert_card(alert: Alert) -> AlertCard:
         kind_label=sentences.KIND_LABELS[alert.kind],
         place=place_name(inside.x, inside.y, alert.simulated),
         area_label=sentences.area_label(alert.area_m2),
-        rate_label=sentences.rate_label(alert.kind, alert.component, alert.rate_mm_yr),
+        rate_label=sentences.rate_label(alert.kind, alert.component, alert.rate_mm_yr, alert.peak_rate_mm_yr),
         state=alert.state,
         state_label=state_label,
         state_meaning=state_meaning,

@@ -52,10 +52,19 @@ def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
     )
 
 
-def rate_label(kind: str, component: str, rate_mm_yr: float) -> str:
-    """'sinking 14 mm/year'; for motion of unknown kind the plain direction of the measurement."""
+def rate_label(kind: str, component: str, rate_mm_yr: float, peak_rate_mm_yr: float) -> str:
+    """'sinking 14 mm/year', 'sinking up to 17 mm/year' where parts are much faster than the rest.
+
+    For motion of unknown kind, the plain direction of the measurement.
+    """
     verb = {"subsidence": "sinking", "uplift": "rising"}.get(kind) or WORDS[component][rate_mm_yr > 0]
+    if _uneven(rate_mm_yr, peak_rate_mm_yr):
+        return f"{verb} up to {figure(peak_rate_mm_yr)} mm/year"
     return f"{verb} {figure(rate_mm_yr)} mm/year"
+
+
+def _uneven(rate_mm_yr: float, peak_rate_mm_yr: float) -> bool:
+    return abs(peak_rate_mm_yr) > 1.3 * abs(rate_mm_yr)
 
 
 def period_words(first: date, last: date) -> str:

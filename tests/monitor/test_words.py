@@ -34,6 +34,12 @@ def test_the_fastest_part_is_told_where_it_differs():
     )
 
 
+def test_a_card_tells_the_fastest_part_where_it_differs():
+    assert sentences.rate_label("subsidence", "los", -6.3, -17.2) == "sinking up to 17 mm/year"
+    assert sentences.rate_label("uplift", "up", 5.0, 5.5) == "rising 5.0 mm/year"
+    assert sentences.rate_label("unknown", "east", -5.0, -5.5) == "moving west 5.0 mm/year"
+
+
 def test_motion_of_unknown_kind_is_told_as_it_was_measured():
     assert "moved away from the satellite" in sentences.alert_sentence("unknown", "los", -5.0, -6.0, 0.5, *PERIOD)
     assert "moved east" in sentences.alert_sentence("unknown", "east", 5.0, 6.0, 0.5, *PERIOD)
