@@ -94,7 +94,7 @@ def alert_sentence(
         )
     fastest = (
         f", and by up to {figure(peak_rate_mm_yr)} mm a year at its fastest"
-        if abs(peak_rate_mm_yr) > 1.3 * abs(rate_mm_yr)
+        if _uneven(rate_mm_yr, peak_rate_mm_yr)
         else ""
     )
     seen = "as seen from the satellite and compared" if component == "los" and kind != "unknown" else "compared"
