@@ -8,9 +8,11 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from shapely import Point
 
@@ -126,7 +128,8 @@ def bootstrap(values: NDArray[np.float64], scale: float = 1.0, rounds: int = 200
 
 def evaluate(method: str, still_tiles: int = 300, bowl_tiles: int = 200, processes: int = 2) -> dict[str, Interval]:
     """Measure a method on the benchmark. Returns metric name -> interval."""
-    with ProcessPoolExecutor(processes) as pool:
+    # spawned, not forked: torch's threads do not survive a fork
+    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
 
         def over(measure: Callable[[int], float], first: int, n: int) -> NDArray[np.float64]:
             return np.array(list(pool.map(measure, range(first, first + n), chunksize=4)))

@@ -41,7 +41,7 @@ def test_a_finished_run_can_be_traced(run, product):
     assert run.seconds > 0
     assert run.code_version
     assert run.model_version.parameters["smallest_rate_mm_yr"] == 2.0
-    with run.prediction.raster.open("rb") as stored, rasterio.MemoryFile(stored.read()).open() as raster:
+    with rasterio.open(run.prediction.raster.path) as raster:
         assert raster.tags()["input_sha256"] == product.file_sha256
         assert raster.tags()["model_version"] == "matched-filter 1"
 
@@ -51,12 +51,12 @@ def test_a_run_repeats_exactly(product):
     first = services.run_queue(product=product, version=version)
     services.run_execute(run_id=first.pk)
     before = Prediction.objects.get(run=first)
-    with before.raster.open("rb") as stored, rasterio.MemoryFile(stored.read()).open() as raster:
+    with rasterio.open(before.raster.path) as raster:
         once = raster.read()
     first.delete()
     again = services.run_queue(product=product, version=version)
     services.run_execute(run_id=again.pk)
-    with again.prediction.raster.open("rb") as stored, rasterio.MemoryFile(stored.read()).open() as raster:
+    with rasterio.open(again.prediction.raster.path) as raster:
         np.testing.assert_array_equal(raster.read(), once)
 
 
