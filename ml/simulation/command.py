@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .region_files import write_region
-from .velocity import simulate_region
+from ml.simulation.region_files import write_region
+from ml.simulation.velocity import simulate_region
 
 DEFAULT_SEED = 7
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import erf
 
-from .frame import Floats, Motion
+from ml.simulation.frame import Floats, Motion
 
 
 class Panel(NamedTuple):

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from .frame import Floats
-from .velocity import TrackGeometry, TrackPoints
+from ml.simulation.frame import Floats
+from ml.simulation.velocity import TrackGeometry, TrackPoints
 
 COLUMNS = (  # of the 2020–2024 release, before one column YYYYMMDD per date
     "pid", "mp_type", "latitude", "longitude", "easting", "northing", "height_ortho", "height_ellipse", "line", "pixel",

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from .deformation import Ellipse, Panel, SlideBody, influence_radius_m
-from .frame import Floats, Offset
-from .sources import GroundwaterSubsidence, Landslide, MineWaterUplift, MiningSubsidence, Source
-from .terrain import Settlement, Terrain
+from ml.simulation.deformation import Ellipse, Panel, SlideBody, influence_radius_m
+from ml.simulation.frame import Floats, Offset
+from ml.simulation.sources import GroundwaterSubsidence, Landslide, MineWaterUplift, MiningSubsidence, Source
+from ml.simulation.terrain import Settlement, Terrain
 
 SLIDE_LENGTH_M = 600.0
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from .frame import Floats
+from ml.simulation.frame import Floats
 
 GRID_M = 10.0
 

@@ -14,11 +14,11 @@ import rasterio
 from rasterio import Affine
 from shapely.geometry.polygon import orient
 
-from .egms import csv_bytes, egms_name, write_egms_l2b
-from .frame import GRID_EPSG
-from .sources import TruthArea
-from .terrain import Terrain
-from .velocity import Region
+from ml.simulation.egms import csv_bytes, egms_name, write_egms_l2b
+from ml.simulation.frame import GRID_EPSG
+from ml.simulation.sources import TruthArea
+from ml.simulation.terrain import Terrain
+from ml.simulation.velocity import Region
 
 
 def write_region(region: Region, folder: Path) -> tuple[Path, ...]:

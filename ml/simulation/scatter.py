@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame import Floats
-from .terrain import LandCover, Terrain
+from ml.simulation.frame import Floats
+from ml.simulation.terrain import LandCover, Terrain
 
 
 class Density(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame import Floats
+from ml.simulation.frame import Floats
 
 DAYS_PER_YEAR = 365.25
 WAVELENGTH_MM = 55.5  # Sentinel-1, C band

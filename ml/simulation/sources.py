@@ -11,9 +11,17 @@ from typing import ClassVar, Protocol
 import numpy as np
 from shapely.geometry import Polygon
 
-from .deformation import Ellipse, Panel, SlideBody, groundwater_bowl, landslide, longwall_mining, mine_water_dome
-from .frame import Floats, Motion, Offset, to_geographic
-from .terrain import Terrain
+from ml.simulation.deformation import (
+    Ellipse,
+    Panel,
+    SlideBody,
+    groundwater_bowl,
+    landslide,
+    longwall_mining,
+    mine_water_dome,
+)
+from ml.simulation.frame import Floats, Motion, Offset, to_geographic
+from ml.simulation.terrain import Terrain
 
 
 class Source(Protocol):

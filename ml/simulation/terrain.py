@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .deformation import Downslope
-from .frame import Floats, LocalFrame, Offset
+from ml.simulation.deformation import Downslope
+from ml.simulation.frame import Floats, LocalFrame, Offset
 
 LOWEST_LAND_M = 1.0
 

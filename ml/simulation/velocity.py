@@ -9,13 +9,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame import Floats, LineOfSight, Motion, frame_at, project_to_los_mm_yr, to_geographic
-from .layout import lay_out
-from .noise import VelocityNoise, velocity_errors
-from .scatter import Density, scatter_points
-from .series import SeriesFit, Trend, acquisition_dates, fit_series, simulate_series, slope_variance, years_of
-from .sources import Source, TruthArea, outline_truth, total_motion
-from .terrain import Terrain, TerrainConfig, make_land_cover, make_terrain
+from ml.simulation.frame import Floats, LineOfSight, Motion, frame_at, project_to_los_mm_yr, to_geographic
+from ml.simulation.layout import lay_out
+from ml.simulation.noise import VelocityNoise, velocity_errors
+from ml.simulation.scatter import Density, scatter_points
+from ml.simulation.series import (
+    SeriesFit,
+    Trend,
+    acquisition_dates,
+    fit_series,
+    simulate_series,
+    slope_variance,
+    years_of,
+)
+from ml.simulation.sources import Source, TruthArea, outline_truth, total_motion
+from ml.simulation.terrain import Terrain, TerrainConfig, make_land_cover, make_terrain
 
 
 @dataclass(frozen=True)

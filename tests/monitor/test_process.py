@@ -40,6 +40,7 @@ def test_of_two_beats_one_stays_silent():
             assert scheduler.tick() == LOOK_AGAIN_SECONDS
         assert not scheduler.leading
         assert len(queries) == 1  # it asked for the lock, and did nothing else
+        other.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     assert scheduler._leads()
     assert scheduler._leads()  # and keeps it
     with connection.cursor() as cursor:
