@@ -105,7 +105,9 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
     """One sentence for a single measurement point."""
     when = period_words(first, last)
     if abs(rate_mm_yr) < max(STILL_MM_YR, 2 * (std_mm_yr or 0)):
-        return f"This point hardly moved {when}: {figure(rate_mm_yr)} mm a year is too little to tell from none."
+        return (
+            f"This point moved very little {when}: {figure(rate_mm_yr)} mm a year, as much as such a figure may be off."
+        )
     negative, positive = WORDS[component]
     way = positive if rate_mm_yr > 0 else negative
     verb = {"sinking": "sank", "rising": "rose", "moving west": "moved west", "moving east": "moved east"}.get(

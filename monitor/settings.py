@@ -7,6 +7,7 @@ from pathlib import Path
 import environ
 import rasterio  # before GeoDjango: brings the one GDAL of this process
 from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 
@@ -33,6 +34,12 @@ def _wheel_library(prefix: str) -> str:
     folder = Path(rasterio.__file__).resolve().parent.parent / "rasterio.libs"
     return str(next(folder.glob(f"{prefix}*")))
 
+
+for _name in ("DATABASE_URL", "REDIS_URL"):
+    if _name not in os.environ:
+        raise ImproperlyConfigured(
+            f"{_name} is not set and no private server was started. Run scripts/services start, or set it."
+        )
 
 SECRET_KEY = env("SECRET_KEY", default=None) or _own_secret()
 DEBUG = env.bool("DEBUG", default=False)

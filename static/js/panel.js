@@ -1,6 +1,6 @@
 // The panel beside the map: what is known about one point or one alert. Each has a loading, an empty and an error form.
 import { element as h } from "gmm/dom";
-import { date, position, signed } from "gmm/format";
+import { date, position, seconds, signed } from "gmm/format";
 
 const panel = document.getElementById("panel");
 let removeChart = null;
@@ -114,7 +114,9 @@ function renderPoint(point, drawChart) {
 function figures(point, measured) {
   const std = point.velocity_std_mm_yr;
   const unit = std === null ? "mm per year, uncertainty not given" : `± ${std.toFixed(1)} mm per year`;
-  const change = measured.length > 1 ? measured.at(-1) - measured[0] : null;
+  // the speed times the years: a difference of two single measurements would be mostly scatter
+  const years = (seconds(point.dates.at(-1)) - seconds(point.dates[0])) / (365.25 * 86400);
+  const change = measured.length > 1 ? point.velocity_mm_yr * years : null;
   return h("dl", { class: "figures" },
     h("div", {}, h("dt", {}, "Speed"), h("dd", {}, `${signed(point.velocity_mm_yr)} `, h("small", {}, unit))),
     change !== null && h("div", {}, h("dt", {}, "Change in all"), h("dd", {}, `${signed(change, 0)} `, h("small", {}, `mm since ${date(point.dates[0])}`))));

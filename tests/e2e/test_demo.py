@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -24,8 +25,15 @@ def surroundings(tmp_path) -> Iterator[dict[str, str]]:
     services(own, "remove")
 
 
+def free_port() -> str:
+    """Any port: two of these tests may run at once, and both would find the same first free one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
 def demo(surroundings, *arguments, timeout=280) -> subprocess.CompletedProcess:
-    command = [str(ROOT / "scripts" / "demo"), *arguments]
+    command = [str(ROOT / "scripts" / "demo"), "--port", free_port(), *arguments]
     return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=timeout, check=False)
 
 
@@ -60,7 +68,7 @@ def test_ctrl_c_stops_what_it_started_and_nothing_else(surroundings):
     """The second start is quick, serves the same alerts, and a server that was there before stays."""
     demo(surroundings, "--check")
     services(surroundings, "start")
-    command = [str(ROOT / "scripts" / "demo")]
+    command = [str(ROOT / "scripts" / "demo"), "--port", free_port()]
     with subprocess.Popen(
         command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:
@@ -76,4 +84,15 @@ def test_ctrl_c_stops_what_it_started_and_nothing_else(surroundings):
         fetch(address)
     assert "PostgreSQL runs" in services(surroundings)
     services(surroundings, "stop")
+    assert services(surroundings) == "nothing runs"
+
+
+def test_a_port_that_is_taken_is_named(surroundings):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        command = [str(ROOT / "scripts" / "demo"), "--check", "--port", str(taken.getsockname()[1])]
+        done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 1
+    assert "taken" in done.stderr
     assert services(surroundings) == "nothing runs"

@@ -133,9 +133,9 @@ def test_a_point_gives_its_series_its_fit_and_a_sentence(visitor, make_egms):
     assert rows[-1] == "2022-01-03,-24.0"
 
 
-def test_a_still_point_is_called_still(visitor, make_egms):
+def test_a_still_point_is_told_to_move_very_little(visitor, make_egms):
     product = product_load(path=make_egms(velocity_mm_yr=0.3))
-    assert "hardly moved" in visitor.get(f"/api/points/{product.pk}/pt00000003/series/").json()["sentence"]
+    assert "moved very little" in visitor.get(f"/api/points/{product.pk}/pt00000003/series/").json()["sentence"]
 
 
 def test_a_point_that_does_not_exist_is_not_found(visitor, make_egms):
