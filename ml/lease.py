@@ -1,10 +1,13 @@
 """A heartbeat: while a job works, its lease is prolonged; when its process dies, the lease runs out by itself."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.db import connection
+from django.db import DatabaseError, connection
+
+logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 90
 BEAT_SECONDS = 20
@@ -18,7 +21,11 @@ def heartbeat(prolong: Callable[[], None], every_seconds: float = BEAT_SECONDS) 
     def beat() -> None:
         try:
             while not stop.wait(every_seconds):
-                prolong()
+                try:
+                    prolong()
+                except DatabaseError:
+                    logger.warning("the lease could not be prolonged; trying again", exc_info=True)
+                    connection.close()
         finally:
             connection.close()
 

@@ -31,6 +31,8 @@ def read(path: Path) -> VelocityField:
             raise InputError(
                 path, f"dataset {missing[0]!r} is missing", "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote"
             )
+        for name in file:
+            _refuse_foreign(path, file, name)
         shape = file["cum"].shape
         if len(shape) != 3 or file["vel"].shape != shape[1:] or file["imdates"].shape != shape[:1]:
             raise InputError(
@@ -66,6 +68,17 @@ def _open(path: Path) -> h5py.File:
         return h5py.File(path, "r")
     except OSError as fault:
         raise InputError(path, f"the HDF5 file is damaged ({fault})", "Copy or make it again") from fault
+
+
+def _refuse_foreign(path: Path, file: h5py.File, name: str) -> None:
+    """HDF5 can take a dataset's values from any other file on the disk; a product never needs that."""
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise InputError(
+            path, f"dataset {name!r} is a link to somewhere else", "Give the file itself, not one that links to it"
+        )
+    dataset = file[name]
+    if isinstance(dataset, h5py.Dataset) and (dataset.external or dataset.is_virtual):
+        raise InputError(path, f"dataset {name!r} takes its values from another file", "Copy the values into this file")
 
 
 def _text(value: Any) -> str:

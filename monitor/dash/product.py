@@ -3,6 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 from dash import Input, Output, State, dcc, html
+from dash.exceptions import PreventUpdate
 from django_plotly_dash import DjangoDash
 
 from ingest.models import Product
@@ -37,7 +38,7 @@ app.layout = html.Div(
 
 @app.callback(Output("histogram", "figure"), Output("points", "figure"), Input("product-id", "data"))
 def draw_product(product_id: int) -> tuple[go.Figure, go.Figure]:
-    product = Product.objects.get(pk=product_id)
+    product = _product(product_id)
     sample = sample_points(product=product)
     return histogram(product, sample), point_map(product, sample)
 
@@ -49,10 +50,18 @@ def draw_product(product_id: int) -> tuple[go.Figure, go.Figure]:
     State("product-id", "data"),
 )
 def draw_series(clicked: dict | None, selected: dict | None, product_id: int) -> go.Figure:
-    product = Product.objects.get(pk=product_id)
+    product = _product(product_id)
     marks = (selected or {}).get("points") or (clicked or {}).get("points") or []
     pids = [mark["customdata"] for mark in marks if "customdata" in mark][:MOST_CHOSEN]
     return series_chart(product, pids or sample_points(product=product).extreme_pids())
+
+
+def _product(product_id: int) -> Product:
+    """The product; nothing is drawn where there is none (the address of a callback is public)."""
+    product = Product.objects.filter(pk=product_id).first()
+    if product is None:
+        raise PreventUpdate
+    return product
 
 
 def histogram(product: Product, sample: MapSample) -> go.Figure:

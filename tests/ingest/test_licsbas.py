@@ -62,6 +62,26 @@ def test_a_truncated_file_is_refused(make_licsbas):
         open_velocity_field(path)
 
 
+def linked(path, canary):
+    with h5py.File(path, "a") as file:
+        file["cum"] = h5py.ExternalLink(str(canary), "cum")
+
+
+def stored_elsewhere(path, canary):
+    with h5py.File(path, "a") as file:
+        file.create_dataset("cum", shape=(3, 4, 5), dtype="f4", external=[(str(canary), 0, 240)])
+
+
+@pytest.mark.parametrize("trap", [linked, stored_elsewhere])
+def test_values_are_never_taken_from_another_file(make_licsbas, tmp_path, trap):
+    canary = tmp_path / "canary"
+    canary.write_bytes(b"c" * 240)
+    path = make_licsbas(leave_out=("cum",))
+    trap(path, canary)
+    with pytest.raises(InputError, match=r"somewhere else|another file"):
+        open_velocity_field(path)
+
+
 def test_a_declared_size_is_checked_before_anything_is_read(make_licsbas):
     path = make_licsbas(leave_out=("cum", "vel"))
     with h5py.File(path, "a") as file:

@@ -212,3 +212,17 @@ def test_pages_take_few_queries_however_many_alerts(visitor, watched_region, dja
         visitor.get("/")
     with django_assert_max_num_queries(6):
         visitor.get("/alerts/")
+
+
+def test_an_administrator_sees_jobs_and_alerts_and_changes_nothing_there(admin_client, watched_region):
+    for page in ("ingest/product", "ml/run", "ml/modelversion", "detection/alert"):
+        assert admin_client.get(f"/admin/{page}/").status_code == 200
+        assert admin_client.get(f"/admin/{page}/add/").status_code == 403
+    alert = Alert.objects.first()
+    assert admin_client.get(f"/admin/detection/alert/{alert.pk}/change/").status_code == 200
+    assert admin_client.post(f"/admin/detection/alert/{alert.pk}/change/", {"state": "rejected"}).status_code == 403
+    assert admin_client.post(f"/admin/detection/alert/{alert.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_visitors_do_not_see_the_administration(visitor):
+    assert visitor.get("/admin/ml/run/").status_code == 302

@@ -1,0 +1,25 @@
+"""Products, to look at. They are loaded and removed by commands, so that points and rows stay together."""
+
+from django.contrib import admin
+
+from ingest.models import Product
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Shows everything and changes nothing."""
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(Product)
+class ProductAdmin(ReadOnlyAdmin):
+    list_display = ("name", "level", "component", "n_points", "n_refused", "simulated", "file_name", "loaded_at")
+    list_filter = ("source_format", "component", "simulated")
+    search_fields = ("name", "file_name", "file_sha256")

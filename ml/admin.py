@@ -1,0 +1,18 @@
+"""The job table, to look at: what waits, what runs, what failed and why."""
+
+from django.contrib import admin
+
+from ingest.admin import ReadOnlyAdmin
+from ml.models import ModelVersion, Run
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    list_display = ("id", "model_version", "product", "status", "attempt", "seconds", "device", "code_version", "error")
+    list_filter = ("status", "model_version")
+    list_select_related = ("model_version", "product")
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    list_display = ("task", "method", "version", "weights_sha256")
