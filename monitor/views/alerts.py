@@ -37,7 +37,7 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "card": card,
         "alert_geojson": _feature(alert, card),
-        "map_config": map_config() | {"bounds": list(alert.area.extent), "stretch_mm_yr": stretch},
+        "map_config": map_config(selectors.layers_available(), list(alert.area.extent)) | {"stretch_mm_yr": stretch},
         "map_caption": sentences.colour_caption("los", stretch),
         "advice": sentences.advice(alert.kind, alert.state),
         "transitions": [_transition(transition) for transition in alert.transitions.all()],

@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import call_command
 
-from detection import selectors, services
+from detection import selectors, services, tasks
 from detection.lifecycle import State
 from detection.models import Alert, AlertTransition, Detection, Scan
 from ingest.services import product_load
@@ -103,3 +103,15 @@ def test_of_two_people_who_decide_at_once_one_is_told(tracks):
 def test_still_ground_opens_no_alert(make_egms):
     assert watch(make_egms(n=100, velocity_mm_yr=0.2)).n_detections == 0
     assert Alert.objects.count() == 0
+
+
+def test_a_prediction_that_cannot_be_read_does_not_hold_up_the_others(tracks):
+    for path in tracks:
+        product_load(path=path)
+    first, second = ml_services.runs_queue(method="matched-filter")
+    for run in (first, second):
+        ml_services.run_execute(run_id=run.pk)
+    first.prediction.raster.storage.delete(first.prediction.raster.name)
+    tasks.scan_finished_predictions()
+    assert list(selectors.predictions_unscanned()) == [first.prediction]
+    assert Detection.objects.filter(scan__prediction=second.prediction).count() >= 3
