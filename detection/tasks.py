@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task(ignore_result=True)
 def scan_finished_predictions() -> None:
-    """Search every finished prediction that has not been searched; one that cannot be read does not hold up the others."""
+    """Search every finished prediction that has not been searched; a bad one does not hold up the others."""
     for prediction in selectors.predictions_unscanned():
         try:
             services.prediction_scan(prediction=prediction)
