@@ -78,6 +78,7 @@ def _carry_into_alert(scan: Scan, area: Area, outline: MultiPolygon, n_points: i
         score=area.score,
         rate_mm_yr=area.rate_mm_yr,
         peak_rate_mm_yr=area.peak_rate_mm_yr,
+        rate_sigma_mm_yr=_rate_sigma(scan, outline),
         area=outline,
         area_m2=area.area_m2,
         n_points=n_points,
@@ -112,6 +113,7 @@ def _alert_open(detection: Detection, product: Product) -> Alert:
         area_m2=detection.area_m2,
         rate_mm_yr=detection.rate_mm_yr,
         peak_rate_mm_yr=detection.peak_rate_mm_yr,
+        rate_sigma_mm_yr=detection.rate_sigma_mm_yr,
         component=product.component,
         first_motion=product.dates[0],
         last_motion=product.dates[-1],
@@ -134,7 +136,7 @@ def _alert_refresh(alert: Alert, product: Product) -> None:
     alert.area, alert.area_m2 = _to_django(area), _square_metres(area)
     alert.kind = classify(_evidence(current, products))
     alert.rate_mm_yr, alert.peak_rate_mm_yr = main.rate_mm_yr, main.peak_rate_mm_yr
-    alert.rate_sigma_mm_yr = _rate_sigma(main, main_product)
+    alert.rate_sigma_mm_yr = main.rate_sigma_mm_yr
     alert.component = main_product.component
     alert.severity = severity(main.peak_rate_mm_yr, alert.area_m2)
     alert.first_motion = min(p.dates[0] for p in products)
@@ -150,10 +152,10 @@ def _alert_refresh(alert: Alert, product: Product) -> None:
         alert_transition(alert=alert, to=state, reason=f"seen again in {product.name}")
 
 
-def _rate_sigma(detection: Detection, product: Product) -> float:
+def _rate_sigma(scan: Scan, outline: MultiPolygon) -> float:
     """One standard deviation of an area's rate, mm/yr: between neighbours, and of its mean series in time."""
-    between = detection.scan.prediction.statistics["rate_sigma_mm_yr"]
-    series = ingest_selectors.area_series(product=product, area=detection.area)
+    between = scan.prediction.statistics["rate_sigma_mm_yr"]
+    series = ingest_selectors.area_series(product=scan.prediction.run.product, area=outline)
     fit = fit_series(series.dates, series.mean_mm) if series else None
     return math.hypot(between, fit.rate_sigma_mm_yr if fit else 0.0)
 

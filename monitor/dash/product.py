@@ -10,14 +10,24 @@ from ingest.models import Product
 from monitor.dash.data import MapSample, chosen_series, sample_points
 from monitor.sentences import COMPONENT_LABELS, component_words
 
-BLUE, BROWN, GREY = "#2166ac", "#8c3b1a", "#6b7280"
+GREY = "#6b7280"
 SCALE = [[0.0, "#7a2f14"], [0.25, "#d08a5b"], [0.5, "#e7e7e7"], [0.75, "#6da5d1"], [1.0, "#174f8a"]]
 MOST_CHOSEN = 12
 LAYOUT = {
-    "margin": {"l": 60, "r": 16, "t": 44, "b": 48},
+    "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
     "font": {"family": "system-ui, sans-serif", "size": 13},
     "plot_bgcolor": "#ffffff",
 }
+GRAPH = {"displaylogo": False}
+HEADING = {"fontSize": "1.1rem", "margin": "12px 8px 0"}
+COLUMNS = {"display": "grid", "gridTemplateColumns": "repeat(auto-fit, minmax(min(100%, 320px), 1fr))", "gap": "8px"}
+
+
+def _part(name: str, heading: str, **config: object) -> html.Section:
+    """A heading of its own (a chart's title would be cut off on a phone), a line in words, and the chart."""
+    words = html.P(id=f"{name}-words", style={"margin": "4px 8px", "color": GREY})
+    return html.Section([html.H2(heading, style=HEADING), words, dcc.Graph(id=name, config=GRAPH | config)])
+
 
 app = DjangoDash("ProductAnalysis", serve_locally=True, add_bootstrap_links=False)
 app.layout = html.Div(
@@ -25,22 +35,31 @@ app.layout = html.Div(
         dcc.Store(id="product-id", data=0),
         html.Div(
             [
-                dcc.Graph(id="histogram", config={"displaylogo": False}),
-                dcc.Graph(id="points", config={"displaylogo": False, "scrollZoom": True}),
+                _part("histogram", "How fast the points move"),
+                _part("points", "Where they are: click one, or choose several with the lasso", scrollZoom=True),
             ],
-            style={"display": "grid", "gridTemplateColumns": "repeat(auto-fit, minmax(320px, 1fr))", "gap": "8px"},
+            style=COLUMNS,
         ),
-        dcc.Graph(id="series", config={"displaylogo": False}),
+        _part("series", "How the chosen points moved"),
     ],
     style={"fontFamily": "system-ui, sans-serif"},
 )
 
 
-@app.callback(Output("histogram", "figure"), Output("points", "figure"), Input("product-id", "data"))
-def draw_product(product_id: int) -> tuple[go.Figure, go.Figure]:
+@app.callback(
+    Output("histogram", "figure"),
+    Output("points", "figure"),
+    Output("histogram-words", "children"),
+    Output("series-words", "children"),
+    Input("product-id", "data"),
+)
+def draw_product(product_id: int) -> tuple[go.Figure, go.Figure, str, str]:
     product = _product(product_id)
     sample = sample_points(product=product)
-    return histogram(product, sample), point_map(product, sample)
+    negative, positive = component_words(product.component)
+    shown = f"{len(sample.pid):,} of {product.n_points:,} points. Left of the line: {negative}; right: {positive}."
+    moved = f"Displacement {COMPONENT_LABELS[product.component]}. Down: {negative}; up: {positive}."
+    return histogram(sample), point_map(sample), shown, moved
 
 
 @app.callback(
@@ -64,21 +83,14 @@ def _product(product_id: int) -> Product:
     return product
 
 
-def histogram(product: Product, sample: MapSample) -> go.Figure:
-    negative, positive = component_words(product.component)
+def histogram(sample: MapSample) -> go.Figure:
     figure = go.Figure(go.Histogram(x=sample.velocity_mm_yr, nbinsx=80, marker_color=GREY))
     figure.add_vline(x=0, line_width=1, line_color="#111827")
-    figure.update_layout(
-        **LAYOUT,
-        title=f"How fast the points move ({len(sample.velocity_mm_yr):,} of {product.n_points:,})",
-        xaxis_title=f"mm/year   (left: {negative}, right: {positive})",
-        yaxis_title="points",
-        height=380,
-    )
+    figure.update_layout(**LAYOUT, xaxis_title="mm/year", yaxis_title="points", height=340)
     return figure
 
 
-def point_map(product: Product, sample: MapSample) -> go.Figure:
+def point_map(sample: MapSample) -> go.Figure:
     reach = max(2.0, float(np.percentile(np.abs(sample.velocity_mm_yr), 98)))
     figure = go.Figure(
         go.Scattergl(
@@ -100,10 +112,9 @@ def point_map(product: Product, sample: MapSample) -> go.Figure:
     stretch = 1 / np.cos(np.radians(float(np.mean(sample.latitude))))
     figure.update_layout(
         **LAYOUT,
-        title="Click a point, or choose several with the lasso",
         xaxis_title="longitude",
         yaxis={"title": "latitude", "scaleanchor": "x", "scaleratio": stretch},
-        height=380,
+        height=340,
         clickmode="event+select",
     )
     return figure
@@ -115,12 +126,6 @@ def series_chart(product: Product, pids: list[str]) -> go.Figure:
         figure.add_trace(
             go.Scatter(x=product.dates, y=displacement_mm, mode="lines+markers", name=pid, marker={"size": 4})
         )
-    negative, positive = component_words(product.component)
-    figure.update_layout(
-        **LAYOUT,
-        title=f"Displacement {COMPONENT_LABELS[product.component]}   (down: {negative}, up: {positive})",
-        yaxis_title="mm",
-        height=420,
-        legend_title="point",
-    )
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
+    figure.update_layout(LAYOUT | {"margin": LAYOUT["margin"] | {"t": 60}}, yaxis_title="mm", height=440, legend=legend)
     return figure

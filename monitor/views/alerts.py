@@ -107,14 +107,13 @@ def _evidence(alert: Alert) -> list[dict[str, object]]:
     for detection in detections_current(alert=alert):
         run = detection.scan.prediction.run
         product = run.product
-        sigma = detection.scan.prediction.statistics.get("rate_sigma_mm_yr")
         rows.append({
             "product_name": product.name,
             "product_url": reverse("product-analysis", args=[product.pk]),
             "method": run.model_version.method.replace("-", " "),
             "component_label": sentences.COMPONENT_LABELS[product.component],
             "rate_label": f"{sentences.WORDS[product.component][detection.rate_mm_yr > 0]}, "
-            f"{sentences.with_uncertainty(detection.rate_mm_yr, sigma)} mm/year",
+            f"{sentences.with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)} mm/year",
             "score": round(detection.score, 2),
             "area_label": sentences.area_label(detection.area_m2),
             "n_points": detection.n_points,

@@ -90,7 +90,8 @@ def test_the_workbench_draws_a_product(browser, live_server, watched_region):
     page.on("request", lambda sent: failed.append(sent.url) if foreign(sent.url) else None)
     page.goto(f"{live_server.url}/products/{Product.objects.first().pk}/")
     frame = page.frame_locator("iframe")
-    expect(frame.locator("#histogram .gtitle")).to_contain_text("How fast the points move", timeout=READY_MS)
+    expect(frame.locator("#histogram-words")).to_contain_text("of 22,", timeout=READY_MS)
+    expect(frame.locator("#histogram .bars path").first).to_be_attached(timeout=READY_MS)
     expect(frame.locator("#series .scatterlayer .trace")).to_have_count(3, timeout=READY_MS)
     page.close()
     assert failed == []
