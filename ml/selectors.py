@@ -8,11 +8,12 @@ from ingest.models import Product
 from ml.models import Prediction, Run
 
 
-def products_without_run(*, method: str, version: str) -> QuerySet[Product]:
-    """Products that this version of the method has not been asked to look at."""
-    return Product.objects.exclude(runs__model_version__method=method, runs__model_version__version=version).order_by(
-        "id"
-    )
+def products_without_run(*, method: str, version: str | None = None) -> QuerySet[Product]:
+    """Products that this version of the method, or any version of it, has not been asked to look at."""
+    runs = Run.objects.filter(model_version__method=method)
+    if version is not None:
+        runs = runs.filter(model_version__version=version)
+    return Product.objects.exclude(pk__in=runs.values("product")).order_by("id")
 
 
 def runs_to_announce(*, told_before: datetime) -> QuerySet[Run]:

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from django.conf import settings
 from django.contrib.gis.db.models import Extent
 from django.db import connection
 from django.db.models import Count, Q, Sum
@@ -108,8 +107,3 @@ def alert_series(*, alert: Alert) -> list[dict[str, object]]:
 
 def state_choices() -> list[tuple[str, str]]:
     return [(state, label) for state, (label, _) in STATE_LABELS.items()]
-
-
-def products_waiting() -> bool:
-    """Whether a product has no run of the configured method yet."""
-    return Product.objects.exclude(runs__model_version__method=settings.DEFORMATION_METHOD).exists()

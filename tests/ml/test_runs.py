@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from ingest.services import product_load
 from ml import selectors, services, tasks
-from ml.models import Prediction, Run
+from ml.models import ModelVersion, Prediction, Run
 
 pytestmark = pytest.mark.django_db
 
@@ -128,3 +128,12 @@ def test_the_command_runs_what_is_due(product, capsys):
 def test_the_command_names_a_product_that_is_not_there(product):
     with pytest.raises(CommandError, match=f"no product 999999; there are: {product.pk}"):
         call_command("run", "matched-filter", product=999_999)
+
+
+def test_another_method_at_the_same_version_does_not_count_as_seen(product):
+    """A product seen by matched-filter 1 and by threshold 2 is still new to matched-filter 2."""
+    for method, version in (("matched-filter", "1"), ("threshold", "2")):
+        row = ModelVersion.objects.create(task=ModelVersion.Task.DEFORMATION, method=method, version=version)
+        services.run_queue(product=product, version=row)
+    assert list(selectors.products_without_run(method="matched-filter", version="2")) == [product]
+    assert not selectors.products_without_run(method="matched-filter", version="1").exists()

@@ -5,12 +5,12 @@ import time
 import urllib.error
 import urllib.request
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from detection.selectors import predictions_unscanned
 from ml.models import Run
-from ml.selectors import runs_unfinished
-from monitor.selectors import products_waiting
+from ml.selectors import products_without_run, runs_unfinished
 
 
 class Command(BaseCommand):
@@ -53,7 +53,8 @@ class Command(BaseCommand):
 
     def _idle(self) -> bool:
         """Every product has a finished run, and every prediction has been searched."""
-        return not (products_waiting() or runs_unfinished().exists() or predictions_unscanned().exists())
+        waiting = products_without_run(method=settings.DEFORMATION_METHOD), runs_unfinished(), predictions_unscanned()
+        return not any(rows.exists() for rows in waiting)
 
     def _answers(self, url: str) -> bool:
         try:
