@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import connection, transaction
@@ -18,11 +19,10 @@ from detection.selectors import alerts_touching, detections_current
 from detection.severity import severity
 from ingest import selectors as ingest_selectors
 from ingest.models import Product
-from ml.areas import DEFAULT_THRESHOLDS, Area, AreaThresholds, find_areas, to_geographic
+from ml.areas import CLASSES, DEFAULT_THRESHOLDS, Area, AreaThresholds, find_areas, to_geographic
 from ml.models import Prediction
 from ml.series import fit_series
 
-CLASS_BANDS = ("subsidence", "uplift")
 SAME_PLACE_SHARE = 0.1  # of the smaller area
 _LOCK = 0x6A1E  # one scan at a time, so that two do not open two alerts for one place
 _GEOD = Geod(ellps="WGS84")
@@ -66,7 +66,7 @@ def _read_areas(prediction: Prediction, thresholds: AreaThresholds) -> tuple[lis
         memory.open(driver="GTiff") as raster,
     ):
         bands = {name: index for index, name in enumerate(raster.descriptions, start=1)}
-        classes = {name: raster.read(bands[name]) for name in CLASS_BANDS}
+        classes = {name: raster.read(bands[name]) for name in CLASSES}
         return find_areas(classes, raster.read(bands["rate_mm_yr"]), raster.transform, thresholds), raster.crs.to_epsg()
 
 
@@ -85,7 +85,8 @@ def _carry_into_alert(scan: Scan, area: Area, outline: MultiPolygon, n_points: i
     )
     alert = _same_place(outline)
     if alert is None:
-        alert = _alert_open(detection, product)
+        alert = Alert.objects.create(state=State.FIRST, **_description([detection]))
+        AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=f"seen in {product.name}")
     detection.alert = alert
     detection.save()
     _alert_refresh(alert, product)
@@ -104,52 +105,46 @@ def _same_place(polygon: MultiPolygon) -> Alert | None:
     return max(shared, key=lambda pair: pair[0])[1] if shared else None
 
 
-def _alert_open(detection: Detection, product: Product) -> Alert:
-    alert = Alert.objects.create(
-        kind=detection.kind,
-        state=State.FIRST,
-        severity=severity(detection.peak_rate_mm_yr, detection.area_m2),
-        area=detection.area,
-        area_m2=detection.area_m2,
-        rate_mm_yr=detection.rate_mm_yr,
-        peak_rate_mm_yr=detection.peak_rate_mm_yr,
-        rate_sigma_mm_yr=detection.rate_sigma_mm_yr,
-        component=product.component,
-        first_motion=product.dates[0],
-        last_motion=product.dates[-1],
-        simulated=product.simulated,
-    )
-    AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=f"seen in {product.name}")
-    return alert
-
-
 def _alert_refresh(alert: Alert, product: Product) -> None:
     """Bring an alert up to everything that is known of its place now."""
     current = list(detections_current(alert=alert))
     if not current:
         return
-    products = [d.scan.prediction.run.product for d in current]
-    main, main_product = max(
-        zip(current, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
-    )
-    area = unary_union([from_wkb(bytes(d.area.wkb)) for d in current])
-    alert.area, alert.area_m2 = _to_django(area), _square_metres(area)
-    alert.kind = classify(_evidence(current, products))
-    alert.rate_mm_yr, alert.peak_rate_mm_yr = main.rate_mm_yr, main.peak_rate_mm_yr
-    alert.rate_sigma_mm_yr = main.rate_sigma_mm_yr
-    alert.component = main_product.component
-    alert.severity = severity(main.peak_rate_mm_yr, alert.area_m2)
-    alert.first_motion = min(p.dates[0] for p in products)
-    alert.last_motion = max(p.dates[-1] for p in products)
-    alert.simulated = any(p.simulated for p in products)
-    alert.save(update_fields=[
-        "area", "area_m2", "kind", "rate_mm_yr", "peak_rate_mm_yr", "rate_sigma_mm_yr", "component", "severity",
-        "first_motion", "last_motion", "simulated", "updated",
-    ])  # fmt: skip
+    description = _description(current)
+    for name, value in description.items():
+        setattr(alert, name, value)
+    alert.save(update_fields=[*description, "updated"])
+    products = [detection.scan.prediction.run.product for detection in current]
     independent = {(p.component, p.track, p.direction) for p in products}
     state = after_sighting(State(alert.state), len(independent))
     if state != alert.state:
         alert_transition(alert=alert, to=state, reason=f"seen again in {product.name}")
+
+
+def _description(detections: Sequence[Detection]) -> dict[str, Any]:
+    """What an alert says of its place: the union of its detections, with the figures of the one that tells most."""
+    products = [detection.scan.prediction.run.product for detection in detections]
+    main, main_product = max(
+        zip(detections, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
+    )
+    area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
+    area_m2 = abs(float(_GEOD.geometry_area_perimeter(area)[0]))
+    evidence = [
+        Evidence(p.component, p.direction, d.rate_mm_yr, d.area_m2) for d, p in zip(detections, products, strict=True)
+    ]
+    return {
+        "area": _to_django(area),
+        "area_m2": area_m2,
+        "kind": classify(evidence),
+        "rate_mm_yr": main.rate_mm_yr,
+        "peak_rate_mm_yr": main.peak_rate_mm_yr,
+        "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
+        "component": main_product.component,
+        "severity": severity(main.peak_rate_mm_yr, area_m2),
+        "first_motion": min(p.dates[0] for p in products),
+        "last_motion": max(p.dates[-1] for p in products),
+        "simulated": any(p.simulated for p in products),
+    }
 
 
 def _rate_sigma(scan: Scan, outline: MultiPolygon) -> float:
@@ -163,16 +158,6 @@ def _rate_sigma(scan: Scan, outline: MultiPolygon) -> float:
 def _weight(product: Product) -> int:
     """Vertical motion tells people most, then the line of sight, then east-west."""
     return {"up": 2, "los": 1}.get(product.component, 0)
-
-
-def _evidence(detections: Sequence[Detection], products: Sequence[Product]) -> list[Evidence]:
-    return [
-        Evidence(p.component, p.direction, d.rate_mm_yr, d.area_m2) for d, p in zip(detections, products, strict=True)
-    ]
-
-
-def _square_metres(area: BaseGeometry) -> float:
-    return abs(float(_GEOD.geometry_area_perimeter(area)[0]))
 
 
 def _to_django(geometry: BaseGeometry) -> MultiPolygon:

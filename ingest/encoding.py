@@ -84,25 +84,18 @@ def _null_key(column: NDArray[np.generic]) -> NDArray[np.int32] | None:
 
 
 def _one_group(columns: Sequence[NDArray[np.generic]]) -> bytes:
-    parts: list[tuple[str, NDArray[np.generic]]] = []
-    layout: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [("count", ">i2")]
-    lengths: dict[str, int] = {}
-    for index, column in enumerate(columns):
-        name = f"c{index}"
+    payloads = {f"c{index}": _payload(column) for index, column in enumerate(columns)}
+    layout: list[tuple[str, str]] = [("count", ">i2")]
+    for name, payload in payloads.items():
         layout.append((f"{name}_bytes", ">i4"))
-        payload = _payload(column)
-        if payload is None:
-            lengths[name] = -1
-            continue
-        lengths[name] = payload.dtype.itemsize
-        layout.append((name, payload.dtype.str if payload.dtype.names is None else f"V{payload.dtype.itemsize}"))
-        parts.append((name, payload))
+        if payload is not None:
+            layout.append((name, payload.dtype.str))
     rows = np.empty(len(columns[0]), dtype=layout)
     rows["count"] = len(columns)
-    for name, length in lengths.items():
-        rows[f"{name}_bytes"] = length
-    for name, payload in parts:
-        rows[name] = payload if payload.dtype.names is None else payload.view(f"V{payload.dtype.itemsize}")
+    for name, payload in payloads.items():
+        rows[f"{name}_bytes"] = -1 if payload is None else payload.dtype.itemsize  # -1 is NULL
+        if payload is not None:
+            rows[name] = payload
     return rows.tobytes()
 
 
@@ -115,7 +108,7 @@ def _payload(column: NDArray[np.generic]) -> NDArray[np.generic] | None:
         flat = np.ascontiguousarray(column)
         return flat.view(f"V{flat.dtype.itemsize * flat.shape[1]}").ravel()
     if column.dtype.names is not None:
-        return column
+        return column.view(f"V{column.dtype.itemsize}")
     if column.dtype.kind == "f":
         if column.size and np.isnan(column[0]):
             return None

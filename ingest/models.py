@@ -24,7 +24,6 @@ class Product(models.Model):
     n_points = models.PositiveIntegerField()
     n_refused = models.PositiveIntegerField(default=0, help_text="rows without a position or a velocity")
     footprint = models.PolygonField(srid=4326, help_text="bounding box of the points")
-    mean_los_up = models.FloatField(null=True, help_text="mean up part of the unit vector to the satellite")
     simulated = models.BooleanField(default=False)
     attribution = models.CharField(max_length=300, blank=True)
     licence = models.CharField(max_length=300, blank=True)

@@ -7,8 +7,6 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection
 from django.db.models import QuerySet
-from pyproj import Transformer
-from shapely import from_wkb, to_wkb, transform
 
 from ingest.encoding import unpack_series
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
@@ -68,16 +66,17 @@ def point_series(*, point: MeasurementPoint) -> Float32:
 
 def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
     """How many points of a product stand in an area (EPSG:4326)."""
-    return MeasurementPoint.objects.filter(product=product, tile_point__intersects=_mercator(area)).count()
+    return MeasurementPoint.objects.filter(product=product, tile_point__intersects=area).count()
 
 
 def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> AreaSeries | None:
     """Mean series of a product's points in an area (of `most` of them where there are more); None without points."""
     sql = f"""
         SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
-        WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_GeomFromEWKB(%s)) ORDER BY md5(p.pid) LIMIT %s"""  # noqa: S608
+        WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
+        ORDER BY md5(p.pid) LIMIT %s"""  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [product.pk, bytes(_mercator(area).ewkb), most])
+        cursor.execute(sql, [product.pk, bytes(area.ewkb), most])
         rows = cursor.fetchall()
     if not rows:
         return None
@@ -86,10 +85,3 @@ def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> Ar
     low, high = np.nanpercentile(series[:, known], [16, 84], axis=0)
     dates = [day for day, keep in zip(product.dates, known, strict=True) if keep]
     return AreaSeries(rows[0][1], len(rows), dates, np.nanmean(series[:, known], axis=0), low, high)
-
-
-def _mercator(area: GEOSGeometry) -> GEOSGeometry:
-    """The same area in EPSG:3857."""
-    project = Transformer.from_crs(4326, 3857, always_xy=True).transform
-    projected = transform(from_wkb(bytes(area.wkb)), project, interleaved=False)
-    return GEOSGeometry(memoryview(to_wkb(projected)), srid=3857)

@@ -19,14 +19,13 @@ Progress = Callable[[int], None]
 MAX_MERCATOR_LATITUDE = 85.06
 
 
-class _Totals:
+class Totals:
     """What is learnt about a product while its points stream by."""
 
     def __init__(self) -> None:
         self.points = self.refused = 0
         self.west = self.south = np.inf
         self.east = self.north = -np.inf
-        self.los_up_sum, self.los_up_n = 0.0, 0
 
     def add(self, batch: PointBatch) -> None:
         self.points += batch.pid.size
@@ -34,8 +33,6 @@ class _Totals:
         if batch.pid.size:
             self.west, self.east = min(self.west, batch.longitude.min()), max(self.east, batch.longitude.max())
             self.south, self.north = min(self.south, batch.latitude.min()), max(self.north, batch.latitude.max())
-        known = batch.los_up[np.isfinite(batch.los_up)]
-        self.los_up_sum, self.los_up_n = self.los_up_sum + float(known.sum()), self.los_up_n + known.size
 
 
 def product_load(
@@ -56,17 +53,25 @@ def product_load(
             raise AlreadyLoaded(
                 path, f"this very file is already loaded as product {loaded.pk} ({loaded.name})", "Nothing to do"
             )
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('ingest_product', 'id'))")
-        (product_id,) = cursor.fetchone()
-        cursor.execute(partitions.create_detached(product_id))
-        totals = _copy(cursor, path, field, product_id, progress)
-        try:
-            with transaction.atomic():
-                cursor.execute(partitions.index_and_attach(product_id))
-        except IntegrityError as fault:
-            detail = str(fault).splitlines()[-1].removeprefix("DETAIL:").strip()
-            raise InputError(path, f"a point id stands twice ({detail})", "Remove the doubled rows") from fault
-        return _product_create(product_id, path, sha256, field.header, totals, attribution, licence)
+        product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
+        return product_create(product_id, path, sha256, field.header, totals, attribution, licence)
+
+
+def field_copy(
+    cursor, *, path: Path, field: VelocityField, progress: Progress = lambda points: None
+) -> tuple[int, Totals]:
+    """Copy a field into partitions of a new product id, index and attach them. For use inside a transaction."""
+    cursor.execute("SELECT nextval(pg_get_serial_sequence('ingest_product', 'id'))")
+    (product_id,) = cursor.fetchone()
+    cursor.execute(partitions.create_detached(product_id))
+    totals = copy_points(cursor, path=path, field=field, product_id=product_id, progress=progress)
+    try:
+        with transaction.atomic():
+            cursor.execute(partitions.index_and_attach(product_id))
+    except IntegrityError as fault:
+        detail = str(fault).splitlines()[-1].removeprefix("DETAIL:").strip()
+        raise InputError(path, f"a point id stands twice ({detail})", "Remove the doubled rows") from fault
+    return product_id, totals
 
 
 def product_delete(*, product: Product) -> None:
@@ -76,8 +81,11 @@ def product_delete(*, product: Product) -> None:
         product.delete()
 
 
-def _copy(cursor, path: Path, field: VelocityField, product_id: int, progress: Progress) -> _Totals:
-    totals = _Totals()
+def copy_points(
+    cursor, *, path: Path, field: VelocityField, product_id: int, progress: Progress = lambda points: None
+) -> Totals:
+    """Copy points and series into the detached tables of a product id, batch by batch."""
+    totals = Totals()
     for batch in field.batches():
         _check(path, batch)
         totals.add(batch)
@@ -128,8 +136,8 @@ def _series_rows(batch: PointBatch) -> Iterator[bytes]:
         yield encoding.copy_rows([batch.pid[~small], batch.displacement_mm[~small].astype("<f4")])
 
 
-def _product_create(
-    product_id: int, path: Path, sha256: str, header: FieldHeader, totals: _Totals, attribution: str, licence: str
+def product_create(
+    product_id: int, path: Path, sha256: str, header: FieldHeader, totals: Totals, attribution: str, licence: str
 ) -> Product:
     return Product.objects.create(
         id=product_id,
@@ -148,7 +156,6 @@ def _product_create(
         n_points=totals.points,
         n_refused=totals.refused,
         footprint=Polygon.from_bbox((totals.west, totals.south, totals.east, totals.north)),
-        mean_los_up=totals.los_up_sum / totals.los_up_n if totals.los_up_n else None,
         simulated=header.simulated,
         attribution=attribution or header.attribution,
         licence=licence or header.licence,

@@ -13,6 +13,7 @@ from shapely import transform as transform_geometry
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+CLASSES = ("subsidence", "uplift")  # bands of a deformation raster that hold one class' probability each
 EIGHT = np.ones((3, 3), dtype=bool)
 
 

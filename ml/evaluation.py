@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from ingest.errors import InputError
 from ml.code_version import code_version
 from ml.deformation import evaluate as deformation
 from ml.deformation.infer import METHODS, VERSIONS
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, write, print. ValueError for a folder that does not exist or counts that measure nothing."""
     if not args.json.parent.is_dir():
-        raise ValueError(f"{args.json}: its folder does not exist. Make the folder first.")
+        raise InputError(args.json, "its folder does not exist", "Make the folder first")
     if min(args.still_tiles, args.bowl_tiles) < 1:
         raise ValueError("--still-tiles and --bowl-tiles must be at least 1.")
     started = time.monotonic()

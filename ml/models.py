@@ -1,7 +1,7 @@
 """What ran, with what, on what, and what came out. A Run row is the truth about a job, the queue only a bell."""
 
-from django.contrib.gis.db import models
 from django.core.files.storage import storages
+from django.db import models
 
 from ingest.models import Product
 
@@ -73,7 +73,6 @@ class Prediction(models.Model):
     run = models.OneToOneField(Run, models.CASCADE, related_name="prediction")
     raster = models.FileField(storage=raster_storage, max_length=200)
     raster_sha256 = models.CharField(max_length=64)
-    footprint = models.PolygonField(srid=4326)
     statistics = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -148,7 +148,6 @@ def _finish(run: Run, result: DeformationResult, device: str, seconds: float) ->
                 run=run,
                 raster=File(stream, name=path.name),
                 raster_sha256=sha256,
-                footprint=product.footprint,
                 statistics=_statistics(result),
             )
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from django.contrib.gis.db.models import Extent
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Sum
 
 from detection.models import Alert
 from detection.selectors import alerts_public, detections_current
@@ -63,19 +63,17 @@ def layers_available() -> list[Layer]:
 
 def points_tile(*, layer: Layer, z: int, x: int, y: int) -> bytes:
     """A vector tile of the layer's points; below zoom 10 their averages on a grid."""
-    width = WORLD_M / 2**z
-    values = {
-        "z": z,
-        "x": x,
-        "y": y,
-        "products": layer_products(layer=layer),
-        "margin": width / 64,
-        "cell": width / TILE_CELLS,
-    }
     with connection.cursor() as cursor:
-        cursor.execute(_POINTS_TILE if z >= ZOOM_OF_SINGLE_POINTS else _GRID_TILE, values)
+        cursor.execute(*tile_query(products=layer_products(layer=layer), z=z, x=x, y=y))
         (tile,) = cursor.fetchone()
     return bytes(tile)
+
+
+def tile_query(*, products: list[int], z: int, x: int, y: int) -> tuple[str, dict[str, object]]:
+    """The SQL of a tile and its values."""
+    width = WORLD_M / 2**z
+    values = {"z": z, "x": x, "y": y, "products": products, "margin": width / 64, "cell": width / TILE_CELLS}
+    return _POINTS_TILE if z >= ZOOM_OF_SINGLE_POINTS else _GRID_TILE, values
 
 
 def map_totals() -> MapTotals:
@@ -87,11 +85,10 @@ def map_totals() -> MapTotals:
 
 def site_facts() -> dict[str, object]:
     """For every page: whether anything shown is simulated, and whom to thank."""
-    facts = Product.objects.aggregate(simulated=Count("id", filter=Q(simulated=True)))
     lines = (
         Product.objects.exclude(attribution="").order_by("attribution").values_list("attribution", flat=True).distinct()
     )
-    return {"has_simulated": facts["simulated"] > 0, "attributions": list(lines)}
+    return {"has_simulated": Product.objects.filter(simulated=True).exists(), "attributions": list(lines)}
 
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:

@@ -30,9 +30,15 @@ WORDS = {
 }
 
 
-def component_words(component: str) -> tuple[str, str]:
-    """The words for negative and positive values of a component."""
-    return WORDS[component]
+def _way(component: str, rate_mm_yr: float) -> str:
+    """'sinking', 'toward the satellite': the direction of a measurement in words."""
+    return WORDS[component][rate_mm_yr > 0]
+
+
+def _moved(component: str, rate_mm_yr: float) -> str:
+    """'sank', 'moved toward the satellite': the same, in the past."""
+    way = _way(component, rate_mm_yr)
+    return {"sinking": "sank", "rising": "rose"}.get(way) or f"moved {way.removeprefix('moving ')}"
 
 
 def figure(value: float) -> str:
@@ -57,7 +63,7 @@ def rate_label(kind: str, component: str, rate_mm_yr: float, peak_rate_mm_yr: fl
 
     For motion of unknown kind, the plain direction of the measurement.
     """
-    verb = {"subsidence": "sinking", "uplift": "rising"}.get(kind) or WORDS[component][rate_mm_yr > 0]
+    verb = {"subsidence": "sinking", "uplift": "rising"}.get(kind) or _way(component, rate_mm_yr)
     if _uneven(rate_mm_yr, peak_rate_mm_yr):
         return f"{verb} up to {figure(peak_rate_mm_yr)} mm/year"
     return f"{verb} {figure(rate_mm_yr)} mm/year"
@@ -85,13 +91,7 @@ def alert_sentence(
 ) -> str:
     """One sentence for an area: what it did, how fast, when, compared with what."""
     rate, when = with_uncertainty(rate_mm_yr, sigma_mm_yr), period_words(first, last)
-    verb = {"subsidence": "sank", "uplift": "rose"}.get(kind)
-    if verb is None:
-        negative, positive = WORDS[component]
-        way = positive if rate_mm_yr > 0 else negative
-        verb = (
-            "moved " + way.removeprefix("moving ") if component != "up" else {"sinking": "sank", "rising": "rose"}[way]
-        )
+    verb = {"subsidence": "sank", "uplift": "rose"}.get(kind) or _moved(component, rate_mm_yr)
     fastest = (
         f", and by up to {figure(peak_rate_mm_yr)} mm a year at its fastest"
         if _uneven(rate_mm_yr, peak_rate_mm_yr)
@@ -108,12 +108,8 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
         return (
             f"This point moved very little {when}: {figure(rate_mm_yr)} mm a year, as much as such a figure may be off."
         )
-    negative, positive = WORDS[component]
-    way = positive if rate_mm_yr > 0 else negative
-    verb = {"sinking": "sank", "rising": "rose", "moving west": "moved west", "moving east": "moved east"}.get(
-        way, f"moved {way}"
-    )
-    return f"This point {verb} by about {with_uncertainty(rate_mm_yr, std_mm_yr)} mm a year, {when}."
+    verb, rate = _moved(component, rate_mm_yr), with_uncertainty(rate_mm_yr, std_mm_yr)
+    return f"This point {verb} by about {rate} mm a year, {when}."
 
 
 def advice(kind: str, state: str) -> list[str]:

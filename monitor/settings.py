@@ -136,10 +136,8 @@ STATICFILES_FINDERS = [
     "django_plotly_dash.finders.DashAppDirectoryFinder",
 ]
 PLOTLY_COMPONENTS = ["dpd_components"]
-PLOTLY_DASH = {
-    "serve_locally": True,
-    "cache_arguments": False,
-}  # arguments in the session: any web process answers
+# arguments in the session, not in one process's memory: any web process answers
+PLOTLY_DASH = {"serve_locally": True, "cache_arguments": False}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "rasters": {
@@ -176,7 +174,7 @@ if BEHIND_HTTPS:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# Detection: which method runs on every new product, and when a score becomes an area.
+# Which detector runs on every new product, and on what.
 DEFORMATION_METHOD = env("DEFORMATION_METHOD", default="matched-filter")
 ML_DEVICE = env("ML_DEVICE", default="auto")
 

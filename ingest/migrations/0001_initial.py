@@ -35,7 +35,6 @@ class Migration(migrations.Migration):
                 ('n_points', models.PositiveIntegerField()),
                 ('n_refused', models.PositiveIntegerField(default=0, help_text='rows without a position or a velocity')),
                 ('footprint', django.contrib.gis.db.models.fields.PolygonField(help_text='bounding box of the points', srid=4326)),
-                ('mean_los_up', models.FloatField(help_text='mean up part of the unit vector to the satellite', null=True)),
                 ('simulated', models.BooleanField(default=False)),
                 ('attribution', models.CharField(blank=True, max_length=300)),
                 ('licence', models.CharField(blank=True, max_length=300)),

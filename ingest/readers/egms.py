@@ -24,7 +24,7 @@ from defusedxml.ElementTree import fromstring as parse_xml
 from pyproj import Transformer
 
 from ingest.errors import InputError
-from ingest.readers.records import Component, Direction, FieldHeader, Float32, Float64, PointBatch, VelocityField
+from ingest.readers.records import Component, Direction, FieldHeader, Float64, PointBatch, VelocityField
 
 EPSG = 3035
 ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"
@@ -75,7 +75,7 @@ def read(path: Path) -> VelocityField:
         component=component,
         dates=dates,
         track=int(track) if track and track.isdigit() else None,
-        direction=_direction(first.los_east) if component is Component.LOS else Direction.UNKNOWN,
+        direction=Direction.from_los_east(first.los_east) if component is Component.LOS else Direction.UNKNOWN,
         burst=xml.get("burst_id") or groups.get("burst") or groups.get("tile") or "",
         polarisation=groups.get("pol") or "",
         release=groups.get("release") or "",
@@ -182,14 +182,6 @@ def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
             "Keep the published name, EGMS_L3_E..N.._100km_U|E_..",
         )
     return "L3", Component.UP if name["component"] == "U" else Component.EAST
-
-
-def _direction(los_east: Float32) -> Direction:
-    """Sentinel-1 looks to the right: the satellite stands west of the ground on ascending passes."""
-    mean_east = float(np.nanmean(los_east)) if np.isfinite(los_east).any() else 0.0
-    if mean_east == 0.0:
-        return Direction.UNKNOWN
-    return Direction.ASCENDING if mean_east < 0 else Direction.DESCENDING
 
 
 def _batches(

@@ -15,12 +15,19 @@ import h5py
 import numpy as np
 
 from ingest.errors import InputError
-from ingest.readers.records import Component, Direction, FieldHeader, Float32, PointBatch, VelocityField
+from ingest.readers.records import (
+    METRES_PER_DEGREE,
+    Component,
+    Direction,
+    FieldHeader,
+    Float32,
+    PointBatch,
+    VelocityField,
+)
 
 REQUIRED = ("imdates", "cum", "vel", "corner_lat", "corner_lon", "post_lat", "post_lon")
 MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
 BATCH_ROWS = 64
-METRES_PER_DEGREE = 111_320.0
 
 
 def read(path: Path) -> VelocityField:
@@ -55,7 +62,7 @@ def read(path: Path) -> VelocityField:
             level="time series",
             component=Component.LOS,
             dates=dates,
-            direction=_direction(los_east),
+            direction=Direction.from_los_east(los_east),
             posting_m=max(abs(post_lat), abs(post_lon) * np.cos(np.radians(corner_lat))) * METRES_PER_DEGREE,
             attribution="LiCSBAS time series; its source is not stated in the file",
             extras={"refarea": _text(file["refarea"][()])} if "refarea" in file else {},
@@ -102,12 +109,6 @@ def _vector(file: h5py.File, name: str, shape: tuple[int, ...]) -> Float32:
         values[values == 0] = np.nan
         return values
     return np.full(shape, np.nan, dtype=np.float32)
-
-
-def _direction(los_east: Float32) -> Direction:
-    if not np.isfinite(los_east).any():
-        return Direction.UNKNOWN
-    return Direction.ASCENDING if np.nanmean(los_east) < 0 else Direction.DESCENDING
 
 
 def _batches(path: Path) -> Iterator[PointBatch]:

@@ -9,12 +9,11 @@ from pyproj import Transformer
 from rasterio.errors import RasterioError
 
 from ingest.errors import InputError
-from ingest.readers.records import Float32, Float64
+from ingest.readers.records import METRES_PER_DEGREE, Float32, Float64
 
 MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0}
 TOWARD = {"toward": 1.0, "away": -1.0, "up": 1.0, "down": -1.0, "east": 1.0, "west": -1.0}
 MAX_PIXELS = 10**9
-DEGREES_TO_M = 111_320.0
 
 
 class RasterVelocities(NamedTuple):
@@ -51,7 +50,7 @@ def read(path: Path, unit: str | None, positive: str | None) -> RasterVelocities
         raise InputError(path, "no pixel has a velocity", "Check its nodata value")
     x, y = transform @ (col + 0.5, row + 0.5)
     longitude, latitude = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
-    posting = abs(transform.a) * (DEGREES_TO_M if crs.is_geographic else 1.0)
+    posting = abs(transform.a) * (METRES_PER_DEGREE if crs.is_geographic else 1.0)
     # file: declared unit and sign; ours: mm/yr, positive toward the satellite, up or east
     velocity = values[row, col] * np.float32(MM_PER_UNIT[unit] * TOWARD[positive])
     return RasterVelocities(longitude, latitude, velocity, posting)

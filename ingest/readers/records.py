@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
+
 
 class Component(StrEnum):
     """What a product's numbers measure. LOS is positive toward the satellite, up and east are positive."""
@@ -27,6 +29,14 @@ class Direction(StrEnum):
     ASCENDING = "ascending"
     DESCENDING = "descending"
     UNKNOWN = ""
+
+    @classmethod
+    def from_los_east(cls, los_east: Float32) -> "Direction":
+        """Sentinel-1 looks to the right: the satellite stands west of the ground on ascending passes."""
+        mean_east = float(np.nanmean(los_east)) if np.isfinite(los_east).any() else 0.0
+        if mean_east == 0.0:
+            return cls.UNKNOWN
+        return cls.ASCENDING if mean_east < 0 else cls.DESCENDING
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.areas import DEFAULT_THRESHOLDS, Area, count_within, find_areas
+from ml.areas import CLASSES, DEFAULT_THRESHOLDS, Area, count_within, find_areas
 from ml.deformation.baseline import DeformationMaps, MatchedFilterConfig, ThresholdConfig, matched_filter, threshold
 from ml.deformation.despike import despike
 from ml.deformation.gridding import grid_median
@@ -17,7 +17,6 @@ from ml.deformation.points import PointCloud
 
 METHODS = ("matched-filter", "threshold")
 VERSIONS = {"matched-filter": "1", "threshold": "1"}  # raise when the numbers change
-CLASSES = ("subsidence", "uplift")
 UNITS = ("1", "1", "1", "mm/yr")
 
 

@@ -43,7 +43,7 @@ def run() -> dict[str, Any]:
     files = {table: folder / table for table in TABLES}
 
     def ours(cursor) -> None:
-        services._copy(cursor, Path("bench.csv"), field, SCRATCH_ID, lambda points: None)
+        services.copy_points(cursor, path=Path("bench.csv"), field=field, product_id=SCRATCH_ID)
 
     def write_files(cursor) -> None:
         ours(cursor)

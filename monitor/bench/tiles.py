@@ -8,7 +8,7 @@ import numpy as np
 from django.db import connection, transaction
 from django.test import Client
 
-from ingest import partitions, services
+from ingest import services
 from ingest.readers.records import Component, FieldHeader, VelocityField
 from monitor import selectors
 from monitor.bench.made import DATES, made_batch
@@ -35,13 +35,10 @@ def _load():
             yield batch._replace(displacement_mm=batch.displacement_mm[:, :2])
 
     field = VelocityField(header, batches)
+    path = Path("bench.csv")
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('ingest_product', 'id'))")
-        (product_id,) = cursor.fetchone()
-        cursor.execute(partitions.create_detached(product_id))
-        totals = services._copy(cursor, Path("bench.csv"), field, product_id, lambda points: None)
-        cursor.execute(partitions.index_and_attach(product_id))
-        return services._product_create(product_id, Path("bench.csv"), f"{product_id:064d}", header, totals, "", "")
+        product_id, totals = services.field_copy(cursor, path=path, field=field)
+        return services.product_create(product_id, path, f"{product_id:064d}", header, totals, "", "")
 
 
 def _at_zoom(zoom: int, product_id: int) -> dict[str, Any]:
@@ -68,16 +65,6 @@ def _fetch(client: Client, address: str) -> None:
 
 
 def _raw(z: int, x: int, y: int, product_id: int) -> None:
-    width = selectors.WORLD_M / 2**z
-    values = {
-        "z": z,
-        "x": x,
-        "y": y,
-        "products": [product_id],
-        "margin": width / 64,
-        "cell": width / selectors.TILE_CELLS,
-    }
-    sql = selectors._POINTS_TILE if z >= selectors.ZOOM_OF_SINGLE_POINTS else selectors._GRID_TILE
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(*selectors.tile_query(products=[product_id], z=z, x=x, y=y))
         cursor.fetchone()

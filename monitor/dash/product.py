@@ -8,7 +8,7 @@ from django_plotly_dash import DjangoDash
 
 from ingest.models import Product
 from monitor.dash.data import MapSample, chosen_series, sample_points
-from monitor.sentences import COMPONENT_LABELS, component_words
+from monitor.sentences import COMPONENT_LABELS, WORDS
 
 GREY = "#6b7280"
 SCALE = [[0.0, "#7a2f14"], [0.25, "#d08a5b"], [0.5, "#e7e7e7"], [0.75, "#6da5d1"], [1.0, "#174f8a"]]
@@ -56,7 +56,7 @@ app.layout = html.Div(
 def draw_product(product_id: int) -> tuple[go.Figure, go.Figure, str, str]:
     product = _product(product_id)
     sample = sample_points(product=product)
-    negative, positive = component_words(product.component)
+    negative, positive = WORDS[product.component]
     shown = f"{len(sample.pid):,} of {product.n_points:,} points. Left of the line: {negative}; right: {positive}."
     moved = f"Displacement {COMPONENT_LABELS[product.component]}. Down: {negative}; up: {positive}."
     return histogram(sample), point_map(sample), shown, moved

@@ -4,8 +4,9 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from detection.models import Alert
+from detection.models import Alert, Detection
 from detection.selectors import alert_by_code, alerts_public, detections_current
+from ingest.models import Product
 from monitor import selectors, sentences
 from monitor.cards import AlertCard, alert_card
 from monitor.views.map import map_config
@@ -33,7 +34,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = _alert_or_404(code)
     card = alert_card(alert)
-    stretch = _stretch(alert)
+    stretch, detections = _stretch(alert), list(detections_current(alert=alert))
     context = {
         "card": card,
         "alert_geojson": _feature(alert, card),
@@ -41,8 +42,8 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
         "map_caption": sentences.colour_caption("los", stretch),
         "advice": sentences.advice(alert.kind, alert.state),
         "transitions": [_transition(transition) for transition in alert.transitions.all()],
-        "evidence": _evidence(alert),
-        "limits": _limits(alert),
+        "evidence": [_evidence(detection) for detection in detections],
+        "limits": _limits(alert, [detection.scan.prediction.run.product for detection in detections]),
         "series_summary": [_series_row(found) for found in selectors.alert_series(alert=alert)],
     }
     return render(request, "monitor/alert_detail.html", context)
@@ -50,7 +51,7 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
 
 def alert_series(request: HttpRequest, code: str) -> JsonResponse:
     alert = _alert_or_404(code)
-    negative, positive = sentences.component_words(alert.component)
+    negative, positive = sentences.WORDS[alert.component]
     series = [
         {
             "product": product_summary(found["product"]),
@@ -102,31 +103,27 @@ def _stretch(alert: Alert) -> int:
     return next((reach for reach in STRETCHES_MM_YR if reach >= abs(alert.peak_rate_mm_yr)), STRETCHES_MM_YR[-1])
 
 
-def _evidence(alert: Alert) -> list[dict[str, object]]:
-    rows = []
-    for detection in detections_current(alert=alert):
-        run = detection.scan.prediction.run
-        product = run.product
-        rows.append({
-            "product_name": product.name,
-            "product_url": reverse("product-analysis", args=[product.pk]),
-            "method": run.model_version.method.replace("-", " "),
-            "component_label": sentences.COMPONENT_LABELS[product.component],
-            "rate_label": f"{sentences.WORDS[product.component][detection.rate_mm_yr > 0]}, "
-            f"{sentences.with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)} mm/year",
-            "score": round(detection.score, 2),
-            "area_label": sentences.area_label(detection.area_m2),
-            "n_points": detection.n_points,
-            "run_version": f"{run.model_version}, code {run.code_version}, on {run.device}",
-            "input_sha256": run.input_sha256,
-            "finished_at": run.finished_at,
-            "probability_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
-        })  # fmt: skip
-    return rows
+def _evidence(detection: Detection) -> dict[str, object]:
+    run = detection.scan.prediction.run
+    product = run.product
+    way = sentences.WORDS[product.component][detection.rate_mm_yr > 0]
+    return {
+        "product_name": product.name,
+        "product_url": reverse("product-analysis", args=[product.pk]),
+        "method": run.model_version.method.replace("-", " "),
+        "component_label": sentences.COMPONENT_LABELS[product.component],
+        "rate_label": f"{way}, {sentences.with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)} mm/year",
+        "score": round(detection.score, 2),
+        "area_label": sentences.area_label(detection.area_m2),
+        "n_points": detection.n_points,
+        "run_version": f"{run.model_version}, code {run.code_version}, on {run.device}",
+        "input_sha256": run.input_sha256,
+        "finished_at": run.finished_at,
+        "probability_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
+    }
 
 
-def _limits(alert: Alert) -> list[str]:
-    products = [d.scan.prediction.run.product for d in detections_current(alert=alert)]
+def _limits(alert: Alert, products: list[Product]) -> list[str]:
     directions = {p.direction for p in products if p.component == "los"}
     widest = max((p.posting_m or 0 for p in products), default=0)
     return sentences.limits(alert.component, len(directions), widest, min((len(p.dates) for p in products), default=0))
@@ -146,7 +143,7 @@ def _transition(transition) -> dict[str, object]:
 def _series_row(found: dict) -> dict[str, object]:
     series, product = found["series"], found["product"]
     change = float(series.mean_mm[-1] - series.mean_mm[0])
-    negative, positive = sentences.component_words(product.component)
+    negative, positive = sentences.WORDS[product.component]
     return {
         "product_name": product.name,
         "first_date": series.dates[0],

@@ -16,7 +16,7 @@ def series_json(request: HttpRequest, product: int, pid: str) -> JsonResponse:
     point = _point_or_404(product, pid)
     displacement = point_series(point=point)
     fit = fit_series(point.product.dates, displacement)
-    negative, positive = sentences.component_words(point.product.component)
+    negative, positive = sentences.WORDS[point.product.component]
     first, last = point.product.dates[0], point.product.dates[-1]
     return JsonResponse({
         "product": product_summary(point.product),

@@ -87,7 +87,7 @@ def test_a_bad_file_leaves_the_database_as_it_was(make_egms, change, said):
 
 def test_a_fault_in_the_middle_leaves_the_database_as_it_was(make_egms, monkeypatch):
     before = contents()
-    monkeypatch.setattr(services, "_product_create", lambda *args: 1 / 0)
+    monkeypatch.setattr(services, "product_create", lambda *args: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         services.product_load(path=make_egms())
     assert contents() == before
