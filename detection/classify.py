@@ -9,6 +9,8 @@ class Kind(StrEnum):
     SUBSIDENCE = "subsidence"
     UPLIFT = "uplift"
     UNKNOWN = "unknown"
+    SURFACE_CHANGE = "surface-change"
+    MOVING_GROUND = "moving-ground"
 
 
 class Evidence(NamedTuple):

@@ -26,18 +26,36 @@ class Scan(models.Model):
         return f"{self.n_detections} areas in {self.prediction}"
 
 
-class Alert(models.Model):
+class AreaFigures(models.Model):
+    """What is known of an area. Velocity fields fill the rates, offsets the speed, coherence change the coherence.
+
+    Rates against the surroundings, sign as the component says; bearing clockwise from north, toward which it moves.
+    """
+
+    area = models.MultiPolygonField(srid=4326)
+    area_m2 = models.FloatField()
+    rate_mm_yr = models.FloatField(null=True, help_text="median inside")
+    peak_rate_mm_yr = models.FloatField(null=True)
+    rate_sigma_mm_yr = models.FloatField(null=True, help_text="one standard deviation")
+    speed_m_day = models.FloatField(null=True, help_text="median inside, never negative")
+    peak_speed_m_day = models.FloatField(null=True)
+    speed_sigma_m_day = models.FloatField(null=True, help_text="one standard deviation")
+    bearing_deg = models.FloatField(null=True)
+    coherence_before = models.FloatField(null=True, help_text="median of the pair's predecessors, 0-1")
+    coherence_after = models.FloatField(null=True, help_text="median of the pair itself, 0-1")
+    change_sigma = models.FloatField(null=True, help_text="robust z-score of the change, negative: coherence was lost")
+
+    class Meta:
+        abstract = True
+
+
+class Alert(AreaFigures):
     """A place that moves, with one code for its whole life."""
 
     kind = models.CharField(max_length=20, choices=_choices(Kind))
     state = models.CharField(max_length=12, choices=_choices(State), default=State.FIRST.value, db_index=True)
     severity = models.CharField(max_length=10, choices=_choices(Severity))
-    area = models.MultiPolygonField(srid=4326)
-    area_m2 = models.FloatField()
-    rate_mm_yr = models.FloatField(help_text="median inside, against the surroundings; sign as its main product")
-    peak_rate_mm_yr = models.FloatField()
-    rate_sigma_mm_yr = models.FloatField(help_text="one standard deviation")
-    component = models.CharField(max_length=5, help_text="what the rates measure: los, up or east")
+    component = models.CharField(max_length=5, blank=True, help_text="what the rates measure: los, up or east")
     first_motion = models.DateField(help_text="first date of the data that show it")
     last_motion = models.DateField()
     simulated = models.BooleanField(default=False)
@@ -58,25 +76,20 @@ class Alert(models.Model):
         return reverse("alert-detail", args=[self.code])
 
 
-class Detection(models.Model):
-    """One area in one run. Rates in mm/yr against the surroundings, sign as the product's component."""
+class Detection(AreaFigures):
+    """One area in one run."""
 
     scan = models.ForeignKey(Scan, models.CASCADE, related_name="detections")
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="detections")
     kind = models.CharField(max_length=20, choices=_choices(Kind))
     score = models.FloatField(help_text="highest probability inside, 0-1")
-    rate_mm_yr = models.FloatField()
-    peak_rate_mm_yr = models.FloatField()
-    rate_sigma_mm_yr = models.FloatField(help_text="one standard deviation, between neighbours and in time")
-    area = models.MultiPolygonField(srid=4326)
-    area_m2 = models.FloatField()
-    n_points = models.PositiveIntegerField()
+    n_points = models.PositiveIntegerField(help_text="measurement points, or cells of an image pair, inside")
 
     class Meta:
         ordering = ["-score", "-area_m2"]
 
     def __str__(self) -> str:
-        return f"{self.kind}, {self.rate_mm_yr:.1f} mm/yr"
+        return f"{self.kind}, {self.area_m2:,.0f} m²"
 
 
 class AlertTransition(models.Model):

@@ -1,9 +1,15 @@
-"""Products and their measurement points. Points and series are partitioned by product (see migration 0001)."""
+"""Velocity products with their measurement points, and images with their pairs.
+
+Points and series are partitioned by product (see migration 0001).
+"""
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
 from ingest.readers.records import Component, Direction
+from ingest.storage import raster_storage
+
+DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
 
 class Product(models.Model):
@@ -14,7 +20,7 @@ class Product(models.Model):
     level = models.CharField(max_length=30)
     component = models.CharField(max_length=5, choices=[(c.value, c.value) for c in Component])
     track = models.PositiveSmallIntegerField(null=True)
-    direction = models.CharField(max_length=10, blank=True, choices=[(d.value, d.value) for d in Direction if d])
+    direction = models.CharField(max_length=10, blank=True, choices=DIRECTIONS)
     burst = models.CharField(max_length=20, blank=True)
     polarisation = models.CharField(max_length=2, blank=True)
     release = models.CharField(max_length=30, blank=True)
@@ -72,3 +78,65 @@ class DisplacementSeries(models.Model):
 
     def __str__(self) -> str:
         return self.pid
+
+
+class Scene(models.Model):
+    """One calibrated, map-projected image in one polarisation: linear power in storage, NaN where nothing was seen."""
+
+    name = models.CharField(max_length=120)
+    source_format = models.CharField(max_length=30)
+    platform = models.CharField(max_length=10)
+    track = models.PositiveSmallIntegerField(help_text="relative orbit")
+    direction = models.CharField(max_length=10, choices=DIRECTIONS)
+    mode = models.CharField(max_length=4)
+    burst = models.CharField(max_length=20, help_text="which piece of the track, so that pairs lie on one grid")
+    polarisation = models.CharField(max_length=2)
+    backscatter = models.CharField(max_length=10, help_text="gamma0 or sigma0; linear power")
+    acquired_at = models.DateTimeField()
+    epsg = models.PositiveIntegerField()
+    posting_m = models.FloatField()
+    grid = ArrayField(models.FloatField(), size=6, help_text="affine transform of the raster: a, b, c, d, e, f")
+    rows = models.PositiveIntegerField()
+    cols = models.PositiveIntegerField()
+    footprint = models.PolygonField(srid=4326)
+    raster = models.FileField(storage=raster_storage, max_length=200)
+    simulated = models.BooleanField(default=False)
+    attribution = models.CharField(max_length=300, blank=True)
+    licence = models.CharField(max_length=300, blank=True)
+    header = models.JSONField(default=dict)
+    file_name = models.CharField(max_length=255)
+    file_sha256 = models.CharField(max_length=64, unique=True)
+    loaded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-acquired_at", "-id"]
+        indexes = [models.Index(fields=["track", "burst", "polarisation", "acquired_at"], name="scenes_of_a_burst")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ScenePair(models.Model):
+    """Two images of one track, burst and polarisation; the reference is the earlier one."""
+
+    reference = models.ForeignKey(Scene, models.CASCADE, related_name="pairs_as_reference")
+    secondary = models.ForeignKey(Scene, models.CASCADE, related_name="pairs_as_secondary")
+    temporal_baseline_days = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["reference", "secondary"], name="one_pair_per_two_scenes"),
+            models.CheckConstraint(condition=models.Q(temporal_baseline_days__gt=0), name="reference_is_earlier"),
+        ]
+
+    def __str__(self) -> str:
+        first, second = self.reference, self.secondary
+        return (
+            f"track {first.track:03d} {first.burst} {first.polarisation}, "
+            f"{first.acquired_at:%Y-%m-%d} to {second.acquired_at:%Y-%m-%d}"
+        )
+
+    @property
+    def simulated(self) -> bool:
+        return self.reference.simulated or self.secondary.simulated

@@ -1,13 +1,9 @@
 """What ran, with what, on what, and what came out. A Run row is the truth about a job, the queue only a bell."""
 
-from django.core.files.storage import storages
 from django.db import models
 
-from ingest.models import Product
-
-
-def raster_storage():
-    return storages["rasters"]
+from ingest.models import Product, ScenePair
+from ingest.storage import raster_storage
 
 
 class ModelVersion(models.Model):
@@ -15,6 +11,9 @@ class ModelVersion(models.Model):
 
     class Task(models.TextChoices):
         DEFORMATION = "deformation", "deformation in a velocity field"
+        COHERENCE = "coherence", "coherence of an image pair"
+        COHERENCE_CHANGE = "coherence-change", "coherence of a pair against its predecessors"
+        OFFSETS = "offsets", "offsets between the images of a pair"
 
     task = models.CharField(max_length=20, choices=Task.choices)
     method = models.CharField(max_length=40)
@@ -34,7 +33,7 @@ class ModelVersion(models.Model):
 
 
 class Run(models.Model):
-    """One execution of a model version on one product. The unique constraint is its idempotency key."""
+    """One execution of a model version on one product or one pair. The unique constraints are its idempotency key."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", "waiting"
@@ -43,7 +42,8 @@ class Run(models.Model):
         FAILED = "failed", "failed"
 
     model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="runs")
-    product = models.ForeignKey(Product, models.CASCADE, related_name="runs")
+    product = models.ForeignKey(Product, models.CASCADE, null=True, related_name="runs")
+    pair = models.ForeignKey(ScenePair, models.CASCADE, null=True, related_name="runs")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, db_index=True)
     attempt = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, help_text="when the broker was last told")
@@ -60,11 +60,17 @@ class Run(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["model_version", "product"], name="one_run_per_model_and_product")
+            models.UniqueConstraint(fields=["model_version", "product"], name="one_run_per_model_and_product"),
+            models.UniqueConstraint(fields=["model_version", "pair"], name="one_run_per_model_and_pair"),
+            models.CheckConstraint(condition=models.Q(product=None) ^ models.Q(pair=None), name="a_run_has_one_input"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.model_version} on {self.product}"
+        return f"{self.model_version} on {self.input}"
+
+    @property
+    def input(self) -> Product | ScenePair:
+        return self.product or self.pair
 
 
 class Prediction(models.Model):

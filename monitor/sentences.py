@@ -5,7 +5,13 @@ from datetime import date
 
 STILL_MM_YR = 2.0
 
-KIND_LABELS = {"subsidence": "Sinking ground", "uplift": "Rising ground", "unknown": "Moving ground, cause not known"}
+KIND_LABELS = {
+    "subsidence": "Sinking ground",
+    "uplift": "Rising ground",
+    "unknown": "Moving ground, cause not known",
+    "surface-change": "Changed surface",
+    "moving-ground": "Fast-moving ground",
+}
 STATE_LABELS = {
     "first": ("not yet reviewed", "A computer found this in one set of satellite data. Nobody has checked it yet."),
     "provisional": ("seen twice, not yet reviewed", "Two sets of satellite data show it. Nobody has checked it yet."),

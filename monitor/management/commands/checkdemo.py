@@ -2,8 +2,6 @@
 
 import json
 import time
-import urllib.error
-import urllib.request
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from detection.selectors import predictions_unscanned
 from ml.models import Run
 from ml.selectors import products_without_run, runs_unfinished
+from monitor.checks.site import Site
 
 
 class Command(BaseCommand):
@@ -22,15 +21,15 @@ class Command(BaseCommand):
         parser.add_argument("--require-alerts", choices=["yes", "no"], default="no")
 
     def handle(self, *args, **options) -> None:
-        url, deadline = options["url"].rstrip("/"), time.monotonic() + options["timeout"]
-        self._wait("the web server", lambda: self._answers(url), deadline)
+        site, deadline = Site(options["url"]), time.monotonic() + options["timeout"]
+        self._wait("the web server", lambda: self._answers(site), deadline)
         self._wait("the jobs", self._idle, deadline)
         failed = Run.objects.filter(status=Run.Status.FAILED)
         if failed:
             raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].error}")
         for page in ("", "alerts/", "products/", "about/", "tiles/points/los/0/0/0.mvt"):
-            self._get(f"{url}/{page}")
-        alerts = json.loads(self._get(f"{url}/alerts.geojson"))["features"]
+            site.get(page)
+        alerts = json.loads(site.get("alerts.geojson"))["features"]
         if not alerts:
             if options["require_alerts"] == "yes":
                 raise CommandError("no area was flagged where the simulated region has some")
@@ -38,11 +37,11 @@ class Command(BaseCommand):
             return
         for alert in alerts:
             properties = alert["properties"]
-            self.stderr.write(f"{url}{properties['url']}  {properties['kind']}: {properties['sentence']}")
-        first = f"{url}{alerts[0]['properties']['url']}"
-        if alerts[0]["properties"]["sentence"] not in self._get(first).decode():
+            self.stderr.write(f"{site.url}{properties['url']}  {properties['kind']}: {properties['sentence']}")
+        first = f"{site.url}{alerts[0]['properties']['url']}"
+        if alerts[0]["properties"]["sentence"] not in site.get(first).decode():
             raise CommandError(f"{first} does not say what the alert says")
-        self._get(f"{first}series.json")
+        site.get(f"{first}series.json")
         self.stdout.write(first)
 
     def _wait(self, what: str, done, deadline: float) -> None:
@@ -56,16 +55,9 @@ class Command(BaseCommand):
         waiting = products_without_run(method=settings.DEFORMATION_METHOD), runs_unfinished(), predictions_unscanned()
         return not any(rows.exists() for rows in waiting)
 
-    def _answers(self, url: str) -> bool:
+    def _answers(self, site: Site) -> bool:
         try:
-            self._get(f"{url}/about/")
+            site.get("about/")
         except (CommandError, OSError):
             return False
         return True
-
-    def _get(self, url: str) -> bytes:
-        try:
-            with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 (the address given by the caller)
-                return answer.read()
-        except urllib.error.HTTPError as fault:
-            raise CommandError(f"{url} answers {fault.code}") from fault
