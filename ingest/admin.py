@@ -1,8 +1,8 @@
-"""Products, to look at. They are loaded and removed by commands, so that points and rows stay together."""
+"""Products and scenes, to look at. They are loaded and removed by commands, so that points and rows stay together."""
 
 from django.contrib import admin
 
-from ingest.models import Product
+from ingest.models import Product, Scene, ScenePair
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -23,3 +23,16 @@ class ProductAdmin(ReadOnlyAdmin):
     list_display = ("name", "level", "component", "n_points", "n_refused", "simulated", "file_name", "loaded_at")
     list_filter = ("source_format", "component", "simulated")
     search_fields = ("name", "file_name", "file_sha256")
+
+
+@admin.register(Scene)
+class SceneAdmin(ReadOnlyAdmin):
+    list_display = ("name", "platform", "track", "burst", "polarisation", "acquired_at", "simulated", "loaded_at")
+    list_filter = ("source_format", "track", "polarisation", "simulated")
+    search_fields = ("name", "file_name", "file_sha256")
+
+
+@admin.register(ScenePair)
+class ScenePairAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "temporal_baseline_days", "reference", "secondary")
+    list_select_related = ("reference", "secondary")

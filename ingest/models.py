@@ -110,7 +110,12 @@ class Scene(models.Model):
 
     class Meta:
         ordering = ["-acquired_at", "-id"]
-        indexes = [models.Index(fields=["track", "burst", "polarisation", "acquired_at"], name="scenes_of_a_burst")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["track", "burst", "polarisation", "acquired_at", "source_format"],
+                name="one_scene_per_acquisition",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

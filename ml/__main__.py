@@ -4,14 +4,24 @@ import argparse
 import sys
 
 from ml import evaluation
+from ml.coherence import command as coherence
 from ml.deformation import command as deformation
+from ml.offsets import command as offsets
 from ml.simulation import command as simulation
+
+COMMANDS = {
+    "deformation": deformation,
+    "coherence": coherence,
+    "offsets": offsets,
+    "simulate": simulation,
+    "evaluate": evaluation,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ml", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, module in {"deformation": deformation, "simulate": simulation, "evaluate": evaluation}.items():
+    for name, module in COMMANDS.items():
         child = commands.add_parser(name, help=module.__doc__)
         module.add_arguments(child)
         child.set_defaults(run=module.run)

@@ -2,18 +2,71 @@
 
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ingest.models import Product
-from ml.models import Prediction, Run
+from ingest.models import Product, ScenePair
+from ml.models import ModelVersion, Prediction, Run
+
+Task = ModelVersion.Task
+FEWEST_PREDECESSORS = 3  # a change needs a past
 
 
-def products_without_run(*, method: str, version: str | None = None) -> QuerySet[Product]:
-    """Products that this version of the method, or any version of it, has not been asked to look at."""
+def inputs_due(*, task: str, method: str, version: str | None = None) -> QuerySet[Product] | QuerySet[ScenePair]:
+    """Products or pairs that are ready for a task and that this version of the method (or any) was not asked about."""
     runs = Run.objects.filter(model_version__method=method)
     if version is not None:
         runs = runs.filter(model_version__version=version)
-    return Product.objects.exclude(pk__in=runs.values("product")).order_by("id")
+    if task == Task.DEFORMATION:
+        return Product.objects.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
+    pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
+    unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
+    return unseen.select_related("reference", "secondary").order_by("secondary__acquired_at", "id")
+
+
+def pairs_with_history() -> QuerySet[ScenePair]:
+    """Pairs whose coherence is known, and that of at least three predecessors, none of which is still waited for."""
+    coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
+    known = coherence.filter(status=Run.Status.SUCCEEDED)
+    settled = coherence.filter(status__in=[Run.Status.SUCCEEDED, Run.Status.FAILED])
+    before = _predecessors(OuterRef)
+    return ScenePair.objects.filter(pk__in=known.values("pair")).annotate(
+        waited_for=Exists(before.exclude(pk__in=settled.values("pair"))),
+        enough=_at_least(FEWEST_PREDECESSORS, before.filter(pk__in=known.values("pair"))),
+    ).filter(waited_for=False, enough=True)  # fmt: skip
+
+
+def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
+    """A pair's coherence and that of its latest predecessors, at most so many, latest first."""
+    coherence = Prediction.objects.filter(
+        run__status=Run.Status.SUCCEEDED, run__model_version__task=Task.COHERENCE
+    ).order_by("-run__pair__secondary__acquired_at", "-id")
+    own = coherence.filter(run__pair=pair)[0]
+    values = {
+        "secondary__acquired_at": pair.secondary.acquired_at,
+        "temporal_baseline_days": pair.temporal_baseline_days,
+        **{f"reference__{name}": getattr(pair.reference, name) for name in SAME_GROUND},
+    }
+    before = _predecessors(values.__getitem__)
+    same_method = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)
+    return own, list(same_method[:most])
+
+
+SAME_GROUND = ("track", "burst", "polarisation", "source_format", "simulated")
+
+
+def _predecessors(value) -> QuerySet[ScenePair]:
+    """Pairs of the same ground and temporal baseline that ended earlier; value: name of a field -> what it is."""
+    same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
+    return ScenePair.objects.filter(
+        secondary__acquired_at__lt=value("secondary__acquired_at"),
+        temporal_baseline_days=value("temporal_baseline_days"),
+        **same,
+    )
+
+
+def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
+    """Whether a correlated subquery has so many rows."""
+    return Exists(rows.order_by("id")[n - 1 : n])
 
 
 def runs_to_announce(*, told_before: datetime) -> QuerySet[Run]:
@@ -29,6 +82,6 @@ def predictions_finished() -> QuerySet[Prediction]:
     """Predictions of succeeded runs, oldest first."""
     return (
         Prediction.objects.filter(run__status=Run.Status.SUCCEEDED)
-        .select_related("run__product", "run__model_version")
+        .select_related("run__product", "run__model_version", "run__pair__reference", "run__pair__secondary")
         .order_by("id")
     )

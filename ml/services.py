@@ -6,24 +6,22 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from ingest import selectors as ingest_selectors
 from ingest.hashing import file_sha256
-from ingest.models import Product
+from ingest.models import Product, ScenePair
+from ingest.rasters import write_cog
+from ml import selectors
 from ml.code_version import code_version
-from ml.deformation.infer import UNITS, VERSIONS, DeformationResult, detect_deformation, parameters
-from ml.deformation.points import project
 from ml.device import choose_device
+from ml.jobs import JOBS, METHODS
 from ml.lease import LEASE_SECONDS, heartbeat
 from ml.models import ModelVersion, Prediction, Run
-from ml.rasters import write_cog
-from ml.selectors import products_without_run
+from ml.results import RasterResult
 
 logger = logging.getLogger(__name__)
 
@@ -32,28 +30,29 @@ MOST_ATTEMPTS = 3
 
 def model_version_current(*, method: str) -> ModelVersion:
     """The row of the method as this code has it."""
+    task = METHODS[method]
+    methods = JOBS[task].methods
     version, _ = ModelVersion.objects.get_or_create(
-        task=ModelVersion.Task.DEFORMATION,
+        task=task,
         method=method,
-        version=VERSIONS[method],
+        version=methods.VERSIONS[method],
         weights_sha256="",
-        defaults={"parameters": parameters(method)},
+        defaults={"parameters": methods.parameters(method)},
     )
     return version
 
 
 def runs_queue(*, method: str) -> list[Run]:
-    """Make a waiting run for every product that the method has not seen."""
+    """Make a waiting run for every product or pair that is ready and that the method has not seen."""
     version = model_version_current(method=method)
-    due = products_without_run(method=method, version=version.version)
-    return [run_queue(product=product, version=version) for product in due]
+    due = selectors.inputs_due(task=version.task, method=method, version=version.version)
+    return [run_queue(subject=subject, version=version) for subject in due]
 
 
-def run_queue(*, product: Product, version: ModelVersion) -> Run:
-    """Make the run of this version on this product, or return the one there is."""
-    run, _ = Run.objects.get_or_create(
-        model_version=version, product=product, defaults={"input_sha256": product.file_sha256}
-    )
+def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:
+    """Make the run of this version on a product or a pair, or return the one there is."""
+    wanted = {"product": subject} if isinstance(subject, Product) else {"pair": subject}
+    run, _ = Run.objects.get_or_create(model_version=version, **wanted)
     return run
 
 
@@ -67,7 +66,9 @@ def run_claim(*, run_id: int) -> Run | None:
         lease_until=now + timedelta(seconds=LEASE_SECONDS),
         error="",
     )
-    return Run.objects.select_related("product", "model_version").get(pk=run_id) if claimed else None
+    if not claimed:
+        return None
+    return Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version").get(pk=run_id)
 
 
 def run_execute(*, run_id: int) -> Run | None:
@@ -83,9 +84,7 @@ def run_execute(*, run_id: int) -> Run | None:
     try:
         with heartbeat(prolong):
             device = choose_device(settings.ML_DEVICE)
-            points = ingest_selectors.product_points(product=run.product)
-            cloud = project(*points, epsg=run.product.grid_epsg, posting_m=run.product.posting_m)
-            result = detect_deformation(cloud, run.model_version.method, device)
+            result = JOBS[ModelVersion.Task(run.model_version.task)].work(run, device)
             _finish(run, result, str(device), time.monotonic() - started)
     except Exception as fault:
         _give_back(run, f"{type(fault).__name__}: {fault}")
@@ -117,20 +116,13 @@ def _give_back(run: Run, error: str) -> None:
     )
 
 
-def _finish(run: Run, result: DeformationResult, device: str, seconds: float) -> None:
-    product, version = run.product, run.model_version
-    tags = {
-        "method": version.method,
-        "model_version": str(version),
-        "code_version": code_version(),
-        "input_sha256": product.file_sha256,
-        "product": product.name,
-        "component": product.component,
-        "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
-    }
+def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None:
+    version = run.model_version
+    tags = {"method": version.method, "model_version": str(version), "code_version": code_version()}
+    subject = f"p{run.product_id}" if run.product_id else f"pair{run.pair_id}"
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"deformation_p{product.pk}_r{run.pk}.tif"
-        write_cog(path, result.bands(), result.transform, result.epsg, UNITS, tags)
+        path = Path(folder) / f"{version.task}_{subject}_r{run.pk}.tif"
+        write_cog(path, result.bands, result.transform, result.epsg, result.units, result.tags | tags)
         sha256 = file_sha256(path)
         with transaction.atomic(), path.open("rb") as stream:
             owned = _mine(run).update(
@@ -139,25 +131,12 @@ def _finish(run: Run, result: DeformationResult, device: str, seconds: float) ->
                 seconds=seconds,
                 device=device,
                 code_version=code_version(),
+                input_sha256=result.tags["input_sha256"],
                 lease_until=None,
             )
             if not owned:
                 logger.warning("run %s was taken over by another worker; its result is left out", run.pk)
                 return
             Prediction.objects.create(
-                run=run,
-                raster=File(stream, name=path.name),
-                raster_sha256=sha256,
-                statistics=_statistics(result),
+                run=run, raster=File(stream, name=path.name), raster_sha256=sha256, statistics=result.statistics
             )
-
-
-def _statistics(result: DeformationResult) -> dict[str, float]:
-    maps = result.maps
-    return {
-        "background_mm_yr": round(maps.background_mm_yr, 3),
-        "rate_sigma_mm_yr": round(maps.rate_sigma_mm_yr, 3),
-        "cells_known": int(np.isfinite(maps.probability).sum()),
-        "cells_moving": int((np.nan_to_num(maps.probability) >= 0.5).sum()),
-        "highest_probability": round(float(np.nan_to_num(maps.probability).max()), 4),
-    }

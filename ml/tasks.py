@@ -14,10 +14,11 @@ TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
 
 @shared_task(ignore_result=True)
 def queue_due_runs() -> None:
-    """Queue a run for every new product, and tell the broker of every run that waits."""
+    """Queue runs for every new product and pair, and tell the broker of every run that waits."""
     from ml import services  # torch, only in a worker
 
-    services.runs_queue(method=settings.DEFORMATION_METHOD)
+    for method in settings.SCHEDULED_METHODS.values():
+        services.runs_queue(method=method)
     for run in selectors.runs_to_announce(told_before=timezone.now() - TELL_AGAIN):
         with transaction.atomic():
             run.sent_at = timezone.now()

@@ -174,8 +174,14 @@ if BEHIND_HTTPS:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# Which detector runs on every new product, and on what.
-DEFORMATION_METHOD = env("DEFORMATION_METHOD", default="matched-filter")
+# Which images become pairs; which methods run on every new product and pair, and on what.
+PAIR_BASELINES_DAYS = env.list("PAIR_BASELINES_DAYS", cast=int, default=[6, 12])
+SCHEDULED_METHODS = {
+    "deformation": env("DEFORMATION_METHOD", default="matched-filter"),
+    "coherence": env("COHERENCE_METHOD", default="guarnieri-prati"),
+    "coherence-change": env("COHERENCE_CHANGE_METHOD", default="robust-z"),
+    "offsets": env("OFFSETS_METHOD", default="multi-kernel"),
+}
 ML_DEVICE = env("ML_DEVICE", default="auto")
 
 LOGGING = {

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-acquired_at', '-id'],
-                'indexes': [models.Index(fields=['track', 'burst', 'polarisation', 'acquired_at'], name='scenes_of_a_burst')],
+                'constraints': [models.UniqueConstraint(fields=('track', 'burst', 'polarisation', 'acquired_at', 'source_format'), name='one_scene_per_acquisition')],
             },
         ),
         migrations.CreateModel(

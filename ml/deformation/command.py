@@ -9,6 +9,7 @@ from shapely.geometry import mapping
 
 from ingest.errors import InputError
 from ingest.hashing import file_sha256
+from ingest.rasters import write_cog
 from ml.areas import to_geographic
 from ml.deformation.infer import (
     METHODS,
@@ -22,7 +23,6 @@ from ml.deformation.infer import (
 from ml.deformation.inputs import read_points
 from ml.deformation.points import PointCloud
 from ml.device import choose_device
-from ml.rasters import write_cog
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

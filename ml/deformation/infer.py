@@ -37,6 +37,17 @@ class DeformationResult(NamedTuple):
             "rate_mm_yr": maps.rate_mm_yr,
         }
 
+    def statistics(self) -> dict[str, float]:
+        """What is worth knowing without opening the raster."""
+        probability = np.nan_to_num(self.maps.probability)
+        return {
+            "background_mm_yr": round(self.maps.background_mm_yr, 3),
+            "rate_sigma_mm_yr": round(self.maps.rate_sigma_mm_yr, 3),
+            "cells_known": int(np.isfinite(self.maps.probability).sum()),
+            "cells_moving": int((probability >= 0.5).sum()),
+            "highest_probability": round(float(probability.max()), 4),
+        }
+
 
 def parameters(method: str) -> dict[str, Any]:
     """The constants a method runs with, for the record."""

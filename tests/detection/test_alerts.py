@@ -67,7 +67,7 @@ def test_replaying_the_same_product_raises_no_new_alert_and_no_new_transition(tr
     product, version = scan.prediction.run.product, scan.prediction.run.model_version
     version.pk, version.version = None, "replay"
     version.save()
-    run = ml_services.run_queue(product=product, version=version)
+    run = ml_services.run_queue(subject=product, version=version)
     ml_services.run_execute(run_id=run.pk)
     call_command("detect")
     assert Detection.objects.count() == 2 * alerts

@@ -48,13 +48,13 @@ def test_a_finished_run_can_be_traced(run, product):
 
 def test_a_run_repeats_exactly(product):
     version = services.model_version_current(method="matched-filter")
-    first = services.run_queue(product=product, version=version)
+    first = services.run_queue(subject=product, version=version)
     services.run_execute(run_id=first.pk)
     before = Prediction.objects.get(run=first)
     with rasterio.open(before.raster.path) as raster:
         once = raster.read()
     first.delete()
-    again = services.run_queue(product=product, version=version)
+    again = services.run_queue(subject=product, version=version)
     services.run_execute(run_id=again.pk)
     with rasterio.open(again.prediction.raster.path) as raster:
         np.testing.assert_array_equal(raster.read(), once)
@@ -134,6 +134,6 @@ def test_another_method_at_the_same_version_does_not_count_as_seen(product):
     """A product seen by matched-filter 1 and by threshold 2 is still new to matched-filter 2."""
     for method, version in (("matched-filter", "1"), ("threshold", "2")):
         row = ModelVersion.objects.create(task=ModelVersion.Task.DEFORMATION, method=method, version=version)
-        services.run_queue(product=product, version=row)
-    assert list(selectors.products_without_run(method="matched-filter", version="2")) == [product]
-    assert not selectors.products_without_run(method="matched-filter", version="1").exists()
+        services.run_queue(subject=product, version=row)
+    assert list(selectors.inputs_due(task="deformation", method="matched-filter", version="2")) == [product]
+    assert not selectors.inputs_due(task="deformation", method="matched-filter", version="1").exists()

@@ -1,4 +1,4 @@
-"""manage.py ingest PATH…: load velocity products into the database."""
+"""manage.py ingest PATH…: load velocity products and radar images into the database."""
 
 import sys
 import time
@@ -8,16 +8,19 @@ from django.core.management.base import BaseCommand, CommandParser
 from tqdm import tqdm
 
 from ingest.errors import AlreadyLoaded, InputError
-from ingest.readers import READERS
+from ingest.readers import FORMATS, SCENE_READERS, SUFFIXES, recognise
+from ingest.scene_services import scene_load
 from ingest.services import product_load
 
 
 class Command(BaseCommand):
-    help = "Load velocity products. Each file is loaded wholly or not at all; exit code 2 if one could not be."
+    help = (
+        "Load velocity products and images. Each file is loaded wholly or not at all; exit code 2 if one could not be."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
-        parser.add_argument("--format", default="auto", choices=["auto", *READERS])
+        parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of them")
+        parser.add_argument("--format", default="auto", choices=["auto", *FORMATS])
         parser.add_argument(
             "--attribution", default="", help="line to show on the map where the file does not name its source"
         )
@@ -26,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         failed = False
-        for path in options["paths"]:
+        for path in (file for given in options["paths"] for file in self._files(given)):
             try:
                 self._load(path, options)
             except AlreadyLoaded as known:
@@ -43,16 +46,28 @@ class Command(BaseCommand):
         self.stderr.write(f"{fault}")
         return True
 
+    def _files(self, path: Path) -> list[Path]:
+        """A folder stands for every file in it that could be one of ours."""
+        if not path.is_dir():
+            return [path]
+        found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
+        if not found:
+            self._refuse(InputError(path, "this folder holds no file of a known format", "Give files"))
+            sys.exit(2)
+        return found
+
     def _load(self, path: Path, options: dict) -> None:
+        kept = {name: options[name] for name in ("attribution", "licence")} | {"source_format": options["format"]}
+        if recognise(path) in SCENE_READERS:
+            scene = scene_load(path=path, **kept)
+            self.stdout.write(f"{path.name}: loaded as scene {scene.pk} ({scene.name}), {scene.rows} x {scene.cols} px")
+        else:
+            self._load_product(path, kept)
+
+    def _load_product(self, path: Path, kept: dict) -> None:
         started = time.monotonic()
         with tqdm(unit=" points", unit_scale=True, desc=path.name, leave=False, disable=not sys.stderr.isatty()) as bar:
-            product = product_load(
-                path=path,
-                source_format=options["format"],
-                attribution=options["attribution"],
-                licence=options["licence"],
-                progress=bar.update,
-            )
+            product = product_load(path=path, progress=bar.update, **kept)
         seconds = time.monotonic() - started
         refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""
         self.stdout.write(

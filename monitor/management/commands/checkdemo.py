@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from detection.selectors import predictions_unscanned
 from ml.models import Run
-from ml.selectors import products_without_run, runs_unfinished
+from ml.selectors import inputs_due, runs_unfinished
 from monitor.checks.site import Site
 
 
@@ -51,9 +51,9 @@ class Command(BaseCommand):
             time.sleep(0.3)
 
     def _idle(self) -> bool:
-        """Every product has a finished run, and every prediction has been searched."""
-        waiting = products_without_run(method=settings.DEFORMATION_METHOD), runs_unfinished(), predictions_unscanned()
-        return not any(rows.exists() for rows in waiting)
+        """Every product and pair has its finished runs, and every prediction has been searched."""
+        due = [inputs_due(task=task, method=method) for task, method in settings.SCHEDULED_METHODS.items()]
+        return not any(rows.exists() for rows in (*due, runs_unfinished(), predictions_unscanned()))
 
     def _answers(self, site: Site) -> bool:
         try:

@@ -14,16 +14,19 @@ def write_cog(
     path: Path,
     bands: Mapping[str, NDArray[np.float32]],
     transform: Affine,
-    epsg: int,
+    epsg: int | None,
     units: Sequence[str],
     tags: Mapping[str, str],
 ) -> None:
-    """Write (rows, cols) bands as float32 COG, NaN as nodata. The file appears whole or not at all."""
+    """Write (rows, cols) bands as float32 COG, NaN as nodata. The file appears whole or not at all.
+
+    epsg None: a plain pixel grid without a place on the ground.
+    """
     rows, cols = next(iter(bands.values())).shape
     partial = path.with_name(f".{path.name}.partial")
     profile = {
         "driver": "COG", "dtype": "float32", "count": len(bands), "height": rows, "width": cols, "nodata": np.nan,
-        "crs": CRS.from_epsg(epsg), "transform": transform, "compress": "DEFLATE", "predictor": 3,
+        "crs": CRS.from_epsg(epsg) if epsg else None, "transform": transform, "compress": "DEFLATE", "predictor": 3,
     }  # fmt: skip
     try:
         with rasterio.open(partial, "w", **profile) as raster:

@@ -1,0 +1,114 @@
+"""Loading radar images, and pairing those that show the same ground from the same track."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.contrib.gis.geos import GEOSGeometry
+from django.core.files import File
+from django.db import connection, transaction
+from pyproj import Transformer
+from shapely import box, to_wkb, transform
+
+from ingest.errors import AlreadyLoaded, InputError
+from ingest.hashing import file_sha256
+from ingest.models import Scene
+from ingest.rasters import write_cog
+from ingest.readers import TITLES, open_scene
+from ingest.readers.scenes import SceneFile, SceneHeader
+
+# Pairs lie on one grid: same track, burst, polarisation, mode and reference system, to the metre.
+_PAIR = """
+    INSERT INTO ingest_scenepair (reference_id, secondary_id, temporal_baseline_days)
+    SELECT reference.id, secondary.id, days FROM ingest_scene reference
+    JOIN ingest_scene secondary
+        USING (source_format, track, burst, polarisation, mode, epsg, grid, rows, cols, simulated),
+    LATERAL (SELECT round(extract(epoch FROM secondary.acquired_at - reference.acquired_at) / 86400)::int AS days) gap
+    WHERE days = ANY(%s) ON CONFLICT DO NOTHING RETURNING id"""
+
+
+def scene_load(*, path: Path, source_format: str = "auto", attribution: str = "", licence: str = "") -> Scene:
+    """Load one image as one scene. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
+    scene = open_scene(path, source_format)
+    sha256 = file_sha256(path)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
+        _refuse_known(path, sha256, scene.header)
+        return _create(path, sha256, scene, attribution, licence)
+
+
+def pairs_make(*, baselines_days: Sequence[int]) -> int:
+    """Pair every two scenes of one grid that are so many days apart; returns how many pairs are new."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PAIR, [list(baselines_days)])
+        return len(cursor.fetchall())
+
+
+def _refuse_known(path: Path, sha256: str, header: SceneHeader) -> None:
+    loaded = Scene.objects.filter(file_sha256=sha256).first()
+    if loaded:
+        raise AlreadyLoaded(path, f"this very file is already loaded as scene {loaded.pk}", "Nothing to do")
+    same = Scene.objects.filter(
+        source_format=header.source_format,
+        track=header.track,
+        burst=header.burst,
+        polarisation=header.polarisation,
+        acquired_at=header.acquired_at,
+    ).first()
+    if same:
+        found = f"the same image is already loaded from another file, {same.file_name} (scene {same.pk})"
+        raise InputError(path, found, "Keep one of the two")
+
+
+def _create(path: Path, sha256: str, scene: SceneFile, attribution: str, licence: str) -> Scene:
+    header, power = scene.header, scene.power()
+    row = Scene(
+        name=_name(header),
+        source_format=header.source_format,
+        platform=header.platform,
+        track=header.track,
+        direction=header.direction.value,
+        mode=header.mode,
+        burst=header.burst,
+        polarisation=header.polarisation,
+        backscatter=header.backscatter,
+        acquired_at=header.acquired_at,
+        epsg=header.epsg,
+        posting_m=header.posting_m,
+        grid=list(header.transform)[:6],
+        rows=header.rows,
+        cols=header.cols,
+        footprint=_footprint(header),
+        simulated=header.simulated,
+        attribution=attribution or header.attribution,
+        licence=licence or header.licence,
+        header=header.extras,
+        file_name=path.name,
+        file_sha256=sha256,
+    )
+    tags = {"file_name": path.name, "file_sha256": sha256, "backscatter": header.backscatter}
+    with tempfile.TemporaryDirectory() as folder:
+        cog = Path(folder) / f"scene_{path.stem}.tif"
+        write_cog(cog, {header.polarisation: power}, header.transform, header.epsg, ["linear power"], tags)
+        with cog.open("rb") as stream:
+            row.raster = File(stream, name=cog.name)
+            try:
+                row.save()
+            except BaseException:  # the row is rolled back; its file must go with it
+                row.raster.storage.delete(row.raster.name)
+                raise
+    return row
+
+
+def _footprint(header: SceneHeader) -> GEOSGeometry:
+    west, north = header.transform @ (0, 0)
+    east, south = header.transform @ (header.cols, header.rows)
+    project = Transformer.from_crs(header.epsg, 4326, always_xy=True).transform
+    outline = box(west, south, east, north).segmentize((east - west) / 8)
+    return GEOSGeometry(memoryview(to_wkb(transform(outline, project, interleaved=False))), srid=4326)
+
+
+def _name(header: SceneHeader) -> str:
+    title = "Simulated image" if header.simulated else TITLES[header.source_format]
+    where = f"track {header.track:03d} {header.direction}, burst {header.burst}"
+    return f"{title}, {where}, {header.polarisation}, {header.acquired_at:%Y-%m-%d}"

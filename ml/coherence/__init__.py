@@ -1,0 +1,1 @@
+"""Coherence of two detected images, and its change against the pairs before."""

@@ -1,0 +1,73 @@
+"""Coherence from two detected images by their classical estimators. No network, no training.
+
+Both follow from speckle with L looks, whose intensities correlate as the square of the coherence g:
+Guarnieri & Prati 1997: E[I1 I2] / sqrt(E[I1^2] E[I2^2]) = (L + g^2) / (L + 1), which texture common to both leaves as
+it is; Pearson's correlation of the intensities, r = g^2, which texture raises.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from ml.imagery import box_mean, pixels_per_cell
+
+# Spread of the squared coherence over N independent cells is this times (1 - g^2) / sqrt(N): Monte Carlo, 1-9 looks.
+SPREAD_GUARNIERI_PRATI = 1.45
+SPREAD_PEARSON = 1.6
+LEAST_LOOKS, MOST_LOOKS = 1.0, 30.0
+LOOKS_WINDOW = 7
+
+
+class Coherence(NamedTuple):
+    """coherence (rows, cols) 0-1 and its standard deviation; NaN unknown. looks: what was used (1 where unused)."""
+
+    coherence: torch.Tensor
+    sigma: torch.Tensor
+    looks: float
+
+
+def guarnieri_prati(power: torch.Tensor, window: int, looks: float | None = None) -> Coherence:
+    """Estimate coherence from second moments. power: (2, rows, cols), linear; looks None: estimated from the images."""
+    power = power / torch.nanmedian(power)
+    looks = estimate_looks(power) if looks is None else looks
+    product = box_mean((power[0] * power[1])[None], window)[0]
+    squares = box_mean(power**2, window)
+    rho = product / (squares[0] * squares[1]).clamp_min(1e-20).sqrt()
+    return _coherence((looks + 1) * rho - looks, SPREAD_GUARNIERI_PRATI, power, window, looks)
+
+
+def pearson(power: torch.Tensor, window: int) -> Coherence:
+    """Estimate coherence from the correlation of intensities. power: (2, rows, cols), linear."""
+    power = power / torch.nanmedian(power)
+    mean = box_mean(power, window)
+    variance = (box_mean(power**2, window) - mean**2).clamp_min(1e-12)
+    covariance = box_mean((power[0] * power[1])[None], window)[0] - mean[0] * mean[1]
+    return _coherence(covariance / (variance[0] * variance[1]).sqrt(), SPREAD_PEARSON, power, window, 1.0)
+
+
+def estimate_looks(power: torch.Tensor) -> float:
+    """Equivalent number of looks from the local variance of the log power, where that is least disturbed by texture.
+
+    The 20th percentile of the local variances stands for pure speckle; what the mere scatter of such variances takes
+    from it is put back. Unbiased on homogeneous speckle; too low where no window is homogeneous.
+    power: (n, rows, cols), linear.
+    """
+    log = torch.log(power.clamp_min(1e-9))
+    mean = box_mean(log, LOOKS_WINDOW)
+    variance = box_mean(log**2, LOOKS_WINDOW) - mean**2
+    known = variance[torch.isfinite(variance)]
+    shared = pixels_per_cell(power)
+    cells = LOOKS_WINDOW**2 / shared
+    scatter = (2.5 * shared**0.4 / LOOKS_WINDOW**2) ** 0.5  # variances share less than means do: squared correlations
+    typical = float(known.quantile(0.2)) if known.numel() < 10**7 else float(known[::97].quantile(0.2))
+    speckle = typical / max(0.3, 1 - 0.84 * scatter) / (1 - 1 / cells)
+    return min(MOST_LOOKS, max(LEAST_LOOKS, 1 / max(speckle, 1e-3) + 0.5))  # trigamma(L) is about 1 / (L - 0.5)
+
+
+def _coherence(squared: torch.Tensor, spread: float, power: torch.Tensor, window: int, looks: float) -> Coherence:
+    cells = max(1.0, window**2 / pixels_per_cell(power))
+    squared = torch.where(torch.isfinite(power).all(dim=0), squared, torch.nan).clamp(0.0, 1.0)
+    deviation = spread * (1 - squared) / cells**0.5
+    upper, lower = (squared + deviation).clamp_max(1.0).sqrt(), (squared - deviation).clamp_min(0.0).sqrt()
+    sigma = ((upper - lower) / 2).clamp_min(0.01)
+    return Coherence(squared.sqrt(), torch.where(torch.isnan(squared), torch.nan, sigma), looks)

@@ -1,0 +1,75 @@
+"""Change of coherence: a pair against its own predecessors, in robust standard deviations."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from ml.results import RasterResult
+
+METHODS = ("robust-z",)
+VERSIONS = {"robust-z": "1"}  # raise when the numbers change
+Float32 = NDArray[np.float32]
+FEWEST_PREDECESSORS = 3
+MOST_PREDECESSORS = 12
+TO_SIGMA = 1.4826  # median absolute deviation of a Gaussian to its standard deviation
+
+
+class CoherenceChange(NamedTuple):
+    """change_sigma: robust z-score, negative where coherence was lost; before: median of the predecessors; after: now.
+
+    All (rows, cols), NaN where the pair or fewer than FEWEST_PREDECESSORS of its predecessors are known.
+    weather: the median difference of the whole scene, which was taken out.
+    """
+
+    change_sigma: Float32
+    before: Float32
+    after: Float32
+    weather: float
+
+
+def coherence_change(history: Float32, coherence: Float32, sigma: Float32) -> CoherenceChange:
+    """Compare a pair with its predecessors. history: (n, rows, cols); coherence and its sigma: (rows, cols); 0-1.
+
+    What the whole scene lost (rain, wind, snow) is no event of the ground: the median difference is taken out. The
+    scale of a pixel is the largest of three: the spread of its own past, the uncertainty of the estimate, and the
+    spread of the differences over the scene on that day, since bad weather also decorrelates unevenly.
+    """
+    if len(history) < FEWEST_PREDECESSORS:
+        raise ValueError(f"{len(history)} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # pixels that are never known
+        before = np.nanmedian(history, axis=0)
+        spread = TO_SIGMA * np.nanmedian(np.abs(history - before), axis=0)
+        known = np.isfinite(coherence) & (np.isfinite(history).sum(axis=0) >= FEWEST_PREDECESSORS)
+        difference = np.where(known, coherence - before, np.nan)
+        weather = float(np.nanmedian(difference)) if known.any() else 0.0
+        difference -= weather
+        of_the_day = TO_SIGMA * float(np.nanmedian(np.abs(difference))) if known.any() else 0.0
+    scale = np.maximum(np.maximum(spread, sigma), max(of_the_day, 1e-3))
+    z = (difference / scale).astype(np.float32)
+    blank = np.where(known, np.float32(1), np.float32(np.nan))
+    return CoherenceChange(z, (before * blank).astype(np.float32), (coherence * blank).astype(np.float32), weather)
+
+
+def parameters(method: str) -> dict[str, Any]:
+    """The constants the method runs with, for the record."""
+    return {"fewest_predecessors": FEWEST_PREDECESSORS, "most_predecessors": MOST_PREDECESSORS}
+
+
+def as_result(change: CoherenceChange, transform: Affine, epsg: int) -> RasterResult:
+    """The change as bands on the ground."""
+    bands = {
+        "change_sigma": change.change_sigma,
+        "coherence_before": change.before,
+        "coherence_after": change.after,
+    }
+    known = np.isfinite(change.change_sigma)
+    statistics = {
+        "known_share": round(float(known.mean()), 4),
+        "weather": round(change.weather, 4),
+        "lowest_sigma": round(float(change.change_sigma[known].min()), 2) if known.any() else 0.0,
+    }
+    return RasterResult(bands, ("1", "1", "1"), transform, epsg, {"weather": f"{change.weather:.4f}"}, statistics)

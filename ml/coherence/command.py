@@ -1,0 +1,26 @@
+"""`python -m ml coherence`: two images in, a coherence raster out, no database."""
+
+import argparse
+
+from ml import pair_command
+from ml.coherence.infer import METHODS, VERSIONS, WINDOW_PX, estimate_coherence
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    pair_command.add_arguments(parser, METHODS, "C.tif")
+    parser.add_argument("--window", type=int, default=WINDOW_PX, metavar="N", help="px (default: %(default)s)")
+    parser.add_argument("--looks", type=float, metavar="L", help="of the images; estimated where not given")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Estimate, write, say what was found. Raises InputError or ValueError for what cannot be used."""
+    if args.window < 3 or args.window % 2 == 0:
+        raise ValueError(f"--window {args.window} is not an odd number of at least 3")
+    if args.looks is not None and not 0.5 <= args.looks <= 1000:
+        raise ValueError(f"--looks {args.looks:g} is no number of looks")
+
+    return pair_command.run(
+        args,
+        lambda pair, device: estimate_coherence(pair, args.method, device, args.window, args.looks),
+        VERSIONS[args.method],
+    )

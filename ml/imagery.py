@@ -1,0 +1,109 @@
+"""Two radar images on one grid: how they are read, and the local statistics that coherence and offsets share."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import rasterio
+import torch
+import torch.nn.functional as functional
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from ingest.errors import InputError
+
+Float32 = NDArray[np.float32]
+MAX_PIXELS = 10**9
+SCALES: dict[str, Callable[[Float32], Float32]] = {
+    "power": lambda values: values,
+    "amplitude": lambda values: values**2,
+    "db": lambda values: 10 ** (values / 10),
+}
+
+
+class ImagePair(NamedTuple):
+    """Reference (earlier) and secondary image: (rows, cols), linear power, NaN unknown. epsg None: a pixel grid."""
+
+    reference: Float32
+    secondary: Float32
+    transform: Affine
+    epsg: int | None
+
+
+def read_pair(reference: Path, secondary: Path, scale: str = "power") -> ImagePair:
+    """Read two GeoTIFFs (band 1) that lie on one grid. scale: power, amplitude or db. Raises InputError."""
+    images, grids = [], []
+    for path in (reference, secondary):
+        if not path.is_file():
+            raise InputError(path, "there is no such file", "Check the path")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                with rasterio.open(path, driver="GTiff") as raster:
+                    images.append(_linear_power(path, raster, scale))
+                    grids.append((raster.shape, raster.transform, raster.crs.to_epsg() if raster.crs else None))
+        except RasterioError as fault:
+            raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Copy or make it again") from fault
+    if grids[0] != grids[1]:
+        found = f"its grid {_words(grids[1])} is not that of the reference, {_words(grids[0])}"
+        raise InputError(secondary, found, "Resample one image onto the other's grid")
+    return ImagePair(images[0], images[1], grids[0][1], grids[0][2])
+
+
+def _linear_power(path: Path, raster: DatasetReader, scale: str) -> Float32:
+    if raster.width * raster.height > MAX_PIXELS:
+        raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", "Cut it into tiles")
+    values = raster.read(1, masked=True).astype(np.float32).filled(np.nan)
+    known = values[np.isfinite(values)]
+    if not known.size:
+        raise InputError(path, "no pixel has a value", "Check its nodata value")
+    if scale != "db" and np.median(known) < 0:
+        raise InputError(path, f"half of its values are negative, so they are not {scale}", "Add --scale db")
+    power = SCALES[scale](values)
+    return np.where(power > 0, power, np.float32(np.nan))
+
+
+def _words(grid: tuple[tuple[int, int], Affine, int | None]) -> str:
+    (rows, cols), transform, epsg = grid
+    return f"{rows} x {cols} px from ({transform.c:g}, {transform.f:g}), EPSG:{epsg}"
+
+
+def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> torch.Tensor:
+    """Mean over a window of the known (finite) values. values: (n, rows, cols); NaN where too few are known."""
+    known = torch.isfinite(values)
+    size, margin = (window, window), window // 2
+    total = functional.avg_pool2d(torch.where(known, values, 0.0), size, 1, margin, count_include_pad=True)
+    share = functional.avg_pool2d(known.to(values.dtype), size, 1, margin, count_include_pad=True)
+    rows, cols = values.shape[-2:]
+    total, share = total[..., :rows, :cols], share[..., :rows, :cols]
+    inside = functional.avg_pool2d(torch.ones_like(values), size, 1, margin, count_include_pad=True)[..., :rows, :cols]
+    return torch.where(share >= least_share * inside, total / share.clamp_min(1e-9), torch.nan)
+
+
+def high_pass(power: torch.Tensor, window: int = 21) -> torch.Tensor:
+    """Log power against its surroundings, in units of its local spread. power: (n, rows, cols), linear; NaN stays."""
+    log = torch.log(power.clamp_min(1e-9))
+    mean = box_mean(log, window)
+    spread = (box_mean(log**2, window) - mean**2).clamp_min(1e-6).sqrt()
+    return (log - mean) / spread
+
+
+def pixels_per_cell(power: torch.Tensor) -> float:
+    """How many pixels share one independent cell of speckle, from the autocorrelation of the high-passed images."""
+    texture = high_pass(power, 15)
+
+    def along(dim: int) -> float:
+        n = texture.shape[dim]
+        total = 1.0
+        for lag in (1, 2):
+            a, b = texture.narrow(dim, lag, n - lag), texture.narrow(dim, 0, n - lag)
+            both = torch.isfinite(a) & torch.isfinite(b)
+            if both.any():
+                total += 2 * max(0.0, float((a[both] * b[both]).mean() / (a[both] ** 2).mean().clamp_min(1e-9)))
+        return total
+
+    return along(-1) * along(-2)

@@ -1,0 +1,96 @@
+"""What a run does, task by task: rows in, a raster out. Every method is registered here once."""
+
+import hashlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from affine import Affine
+
+from ingest import selectors as ingest_selectors
+from ingest.models import ScenePair
+from ml import selectors
+from ml.coherence import change as change_infer
+from ml.coherence import infer as coherence_infer
+from ml.deformation import infer as deformation_infer
+from ml.deformation.points import project
+from ml.imagery import ImagePair
+from ml.models import ModelVersion, Run
+from ml.offsets import infer as offsets_infer
+from ml.pair_command import pair_sha256
+from ml.results import RasterResult
+from ml.stored import read_prediction, read_scene
+
+Task = ModelVersion.Task
+
+
+class Job(NamedTuple):
+    """methods: the module that names METHODS, VERSIONS and parameters; work: the job itself."""
+
+    methods: ModuleType
+    work: Callable[[Run, torch.device], RasterResult]
+
+
+def deformation(run: Run, device: torch.device) -> RasterResult:
+    product = run.product
+    points = ingest_selectors.product_points(product=product)
+    cloud = project(*points, epsg=product.grid_epsg, posting_m=product.posting_m)
+    result = deformation_infer.detect_deformation(cloud, run.model_version.method, device)
+    tags = {
+        "input_sha256": product.file_sha256,
+        "product": product.name,
+        "component": product.component,
+        "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
+    }
+    return RasterResult(
+        result.bands(), deformation_infer.UNITS, result.transform, result.epsg, tags, result.statistics()
+    )
+
+
+def coherence(run: Run, device: torch.device) -> RasterResult:
+    result = coherence_infer.estimate_coherence(_images(run.pair), run.model_version.method, device)
+    return _with_pair(result, run.pair)
+
+
+def offsets(run: Run, device: torch.device) -> RasterResult:
+    result = offsets_infer.track_offsets(_images(run.pair), run.model_version.method, device)
+    return _with_pair(result, run.pair)
+
+
+def coherence_change(run: Run, device: torch.device) -> RasterResult:
+    """A pair's coherence against that of its predecessors, as their runs left them."""
+    own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
+    now = read_prediction(own)
+    history = np.stack([read_prediction(prediction).bands["coherence"] for prediction in predecessors])
+    found = change_infer.coherence_change(history, now.bands["coherence"], now.bands["coherence_sigma"])
+    result = change_infer.as_result(found, now.transform, now.epsg)
+    hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors])
+    tags = {"input_sha256": hashlib.sha256(hashes.encode()).hexdigest(), "predecessors": str(len(predecessors))}
+    return _with_pair(result._replace(tags=result.tags | tags), run.pair)
+
+
+def _images(pair: ScenePair) -> ImagePair:
+    reference, secondary = pair.reference, pair.secondary
+    return ImagePair(read_scene(reference), read_scene(secondary), Affine(*reference.grid), reference.epsg)
+
+
+def _with_pair(result: RasterResult, pair: ScenePair) -> RasterResult:
+    tags = {
+        "input_sha256": pair_sha256(pair.reference.file_sha256, pair.secondary.file_sha256),
+        "reference": pair.reference.name,
+        "secondary": pair.secondary.name,
+        "temporal_baseline_days": str(pair.temporal_baseline_days),
+        "input_posting_m": f"{pair.reference.posting_m:g}",
+    }
+    return result._replace(tags=tags | result.tags)
+
+
+JOBS = {
+    Task.DEFORMATION: Job(deformation_infer, deformation),
+    Task.COHERENCE: Job(coherence_infer, coherence),
+    Task.COHERENCE_CHANGE: Job(change_infer, coherence_change),
+    Task.OFFSETS: Job(offsets_infer, offsets),
+}
+METHODS = {method: task for task, job in JOBS.items() for method in job.methods.METHODS}

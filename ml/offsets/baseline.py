@@ -1,0 +1,88 @@
+"""Offset tracking without a network: normalised cross-correlation with one window, or with many that must agree."""
+
+import math
+from typing import NamedTuple
+
+import torch
+
+from ml.imagery import high_pass, pixels_per_cell
+from ml.offsets.consensus import agrees_with_neighbours, consensus
+from ml.offsets.correlate import Peaks, correlate
+
+KERNELS = (24, 32, 48, 64)
+SINGLE_KERNEL = (32,)
+SEARCH_PX = 6
+POSTING_PX = 8
+CALIBRATION = 1.0  # of the predicted standard deviation, against simulated pairs
+
+
+class Offsets(NamedTuple):
+    """dx_px, dy_px (columns right, rows down), one standard deviation of each, and quality 0-1; NaN unknown.
+
+    All (rows, cols) on a grid of one node every `posting` pixels, the first in the middle of the first such square.
+    """
+
+    dx_px: torch.Tensor
+    dy_px: torch.Tensor
+    sigma_dx_px: torch.Tensor
+    sigma_dy_px: torch.Tensor
+    quality: torch.Tensor
+
+
+def track(
+    power: torch.Tensor, kernels: tuple[int, ...] = KERNELS, search: int = SEARCH_PX, posting: int = POSTING_PX
+) -> Offsets:
+    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; kernels from small to large."""
+    texture = high_pass(power)
+    rows, cols = (_nodes(size, posting, power.device) for size in power.shape[1:])
+    shape = (len(rows), len(cols))
+    row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
+    shared = pixels_per_cell(power)
+    peaks = [correlate(texture[0], texture[1], row, col, kernel, search) for kernel in kernels]
+    known = torch.stack([
+        peak.known & (peak.height > chance_peak(kernel, search, shared))
+        for peak, kernel in zip(peaks, kernels, strict=True)
+    ])  # fmt: skip
+    if len(kernels) == 1:
+        offset = torch.stack([torch.where(known[0], part, torch.nan) for part in peaks[0][:2]])
+        spread, quality = torch.zeros_like(offset), peaks[0].height
+    else:
+        dx, spread_dx, share_dx = consensus(torch.stack([peak.dx_px for peak in peaks]), known)
+        dy, spread_dy, share_dy = consensus(torch.stack([peak.dy_px for peak in peaks]), known)
+        offset, spread = torch.stack([dx, dy]), torch.stack([spread_dx, spread_dy])
+        quality = torch.minimum(share_dx, share_dy)
+    bound = expected_sigma(peaks, kernels, known, shared)
+    sigma = CALIBRATION * (bound**2 + (spread / len(kernels) ** 0.5) ** 2).sqrt()
+    offset, sigma, quality = offset.reshape(2, *shape), sigma.reshape(2, *shape), quality.reshape(shape)
+    kept = agrees_with_neighbours(offset, search)
+    return Offsets(*(torch.where(kept, part, torch.nan) for part in (*offset, *sigma, quality)))
+
+
+def chance_peak(kernel: int, search: int, pixels_per_cell: float) -> float:
+    """The correlation that the best of all tried offsets reaches by chance, with a margin: no more is no match.
+
+    N independent cells correlate by chance with a spread of 1 / sqrt(N); the highest of M tries stands near
+    sqrt(2 ln M) of those (extreme values of a Gaussian).
+    """
+    cells = max(4.0, kernel**2 / pixels_per_cell)
+    tries = max(2.0, (2 * search + 1) ** 2 / pixels_per_cell)
+    return (math.sqrt(2 * math.log(tries)) + 1.5) / math.sqrt(cells)
+
+
+def expected_sigma(
+    peaks: list[Peaks], kernels: tuple[int, ...], known: torch.Tensor, pixels_per_cell: float
+) -> torch.Tensor:
+    """Standard deviation (n,), px, of incoherent correlation of the smallest known kernel (science of the project).
+
+    sigma^2 = 0.4 (1 - g^4) / (pi^2 g^4 N) in resolution cells, with g^2 taken as the height of the peak.
+    """
+    smallest = known.to(torch.uint8).argmax(dim=0)
+    height = torch.stack([peak.height for peak in peaks]).gather(0, smallest[None])[0].clamp(0.05, 0.98)
+    window = torch.tensor(kernels, device=height.device, dtype=height.dtype)[smallest]
+    cells = (window**2 / pixels_per_cell).clamp_min(4.0)
+    cell_px = math.sqrt(pixels_per_cell)
+    return cell_px * (0.4 * (1 - height**2) / (math.pi**2 * height**2 * cells)).sqrt()
+
+
+def _nodes(size: int, posting: int, device: torch.device) -> torch.Tensor:
+    return torch.arange(max(1, size // posting), device=device) * posting + posting // 2

@@ -1,0 +1,50 @@
+"""Many kernels become one offset with its uncertainty, and what contradicts its neighbours is dropped.
+
+The rule over kernels follows Jung and co-workers' multi-kernel offset tracking as Kim, Jung, Lu 2025 use it
+(doi 10.1016/j.rse.2024.114577); the filter is autoRIFT's normalised displacement coherence (Lei et al. 2021).
+"""
+
+import torch
+import torch.nn.functional as functional
+
+TO_SIGMA = 1.4826
+FLOOR_PX = 0.05  # kernels that agree better than this agree
+NEIGHBOURS, FEWEST_NEIGHBOURS = 5, 8
+NEAR_SHARE = 0.2  # of the search range
+SPREADS = 4.0
+
+
+def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Choose the smallest kernel that agrees with all. values: (kernels, n), px, from small to large; known: the same.
+
+    Returns the offset (n,), the spread over kernels (n,) as one standard deviation, and the share of kernels that
+    agree (n,), 0-1; NaN where fewer than two do.
+    """
+    held = torch.where(known, values, torch.nan)
+    centre = held.nanmedian(dim=0).values
+    distance = (held - centre).abs()
+    spread = TO_SIGMA * distance.nanmedian(dim=0).values
+    agrees = distance <= (2 * spread).clamp_min(FLOOR_PX)
+    share = agrees.to(values.dtype).mean(dim=0)
+    smallest = agrees.to(torch.uint8).argmax(dim=0)  # the first True
+    chosen = values.gather(0, smallest[None])[0]
+    return torch.where(agrees.sum(dim=0) >= 2, chosen, torch.nan), spread, share
+
+
+def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
+    """Whether an offset (2, rows, cols), px, NaN unknown, is supported by those around it: (rows, cols), bool.
+
+    At least 8 of the 25 in its 5 x 5 window lie within a fifth of the search range, and it lies within 4 median
+    absolute deviations of their median.
+    """
+    rows, cols = offset.shape[1:]
+    margin = NEIGHBOURS // 2
+    padded = functional.pad(offset, (margin,) * 4, value=torch.nan)
+    around = functional.unfold(torch.nan_to_num(padded, nan=1e9)[None], NEIGHBOURS)
+    around = around.reshape(2, NEIGHBOURS**2, rows, cols)
+    around = torch.where(around > 1e8, torch.nan, around)
+    near = ((around - offset[:, None]).abs() <= NEAR_SHARE * search).all(dim=0)
+    supported = near.sum(dim=0) >= FEWEST_NEIGHBOURS + 1  # the node itself is among them
+    median = around.nanmedian(dim=1).values
+    spread = (TO_SIGMA * (around - median[:, None]).abs().nanmedian(dim=1).values).clamp_min(2 * FLOOR_PX)
+    return supported & ((offset - median).abs() <= SPREADS * spread).all(dim=0) & torch.isfinite(offset).all(dim=0)

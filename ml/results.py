@@ -1,0 +1,18 @@
+"""What every method gives back: named bands on a grid, and what is worth knowing about them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+
+class RasterResult(NamedTuple):
+    """bands: name -> (rows, cols) float32, NaN unknown; units: one for each band; epsg None: a plain pixel grid."""
+
+    bands: dict[str, NDArray[np.float32]]
+    units: tuple[str, ...]
+    transform: Affine
+    epsg: int | None
+    tags: dict[str, str]
+    statistics: dict[str, float]
