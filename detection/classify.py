@@ -1,4 +1,4 @@
-"""What kind of motion an area shows: by sign, size and rate only. Nothing is claimed that these cannot tell."""
+"""What kind of motion an area shows. Nothing is claimed that the measurements cannot tell."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,6 +11,26 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     SURFACE_CHANGE = "surface-change"
     MOVING_GROUND = "moving-ground"
+
+
+class Family(StrEnum):
+    """What an alert was seen by. Figures of different families do not add up, so each has alerts of its own."""
+
+    VELOCITY = "velocity"
+    SURFACE = "surface"
+    OFFSETS = "offsets"
+
+
+FAMILIES: dict[Family, tuple[Kind, ...]] = {
+    Family.VELOCITY: (Kind.SUBSIDENCE, Kind.UPLIFT, Kind.UNKNOWN),
+    Family.SURFACE: (Kind.SURFACE_CHANGE,),
+    Family.OFFSETS: (Kind.MOVING_GROUND,),
+}
+
+
+def family(kind: str) -> Family:
+    """The family of a kind."""
+    return next(name for name, kinds in FAMILIES.items() if kind in kinds)
 
 
 class Evidence(NamedTuple):

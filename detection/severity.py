@@ -11,6 +11,8 @@ class Severity(StrEnum):
 
 MODERATE_MM_YR, STRONG_MM_YR = 10.0, 50.0
 LARGE_M2 = 1_000_000.0
+FAST_M_DAY = 1.0
+WIDE_M2 = 100_000.0
 
 
 def severity(peak_rate_mm_yr: float, area_m2: float) -> Severity:
@@ -21,3 +23,15 @@ def severity(peak_rate_mm_yr: float, area_m2: float) -> Severity:
     if speed >= MODERATE_MM_YR or area_m2 >= LARGE_M2:
         return Severity.MODERATE
     return Severity.MINOR
+
+
+def severity_of_speed(peak_speed_m_day: float) -> Severity:
+    """Grade motion of metres: never minor."""
+    return Severity.STRONG if peak_speed_m_day >= FAST_M_DAY else Severity.MODERATE
+
+
+def severity_of_change(area_m2: float) -> Severity:
+    """Grade a change of the surface by its size alone."""
+    if area_m2 >= LARGE_M2:
+        return Severity.STRONG
+    return Severity.MODERATE if area_m2 >= WIDE_M2 else Severity.MINOR

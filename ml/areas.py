@@ -57,14 +57,25 @@ def find_areas(
     """
     areas: list[Area] = []
     for kind, probability in classes.items():
-        p = np.nan_to_num(probability, nan=0.0)
-        labels, n = ndimage.label(p >= thresholds.leave, structure=EIGHT)
-        highest = np.asarray(ndimage.maximum(p, labels, index=np.arange(1, n + 1)))
-        for label in np.flatnonzero(highest >= thresholds.enter) + 1:
-            area = _area(kind, labels == label, p, rate_mm_yr, transform, thresholds)
+        for mask in grow(probability, thresholds.enter, thresholds.leave):
+            area = _area(kind, mask, probability, rate_mm_yr, transform, thresholds)
             if area.area_m2 >= thresholds.smallest_m2:
                 areas.append(area)
     return sorted(areas, key=lambda area: (-abs(area.peak_rate_mm_yr), -area.area_m2))
+
+
+def grow(score: NDArray[np.float32], enter: float, leave: float) -> list[NDArray[np.bool_]]:
+    """Masks of the connected regions (eight neighbours) above `leave` that reach `enter`. score: (rows, cols)."""
+    known = np.nan_to_num(score, nan=-np.inf)
+    labels, n = ndimage.label(known >= leave, structure=EIGHT)
+    highest = np.asarray(ndimage.maximum(known, labels, index=np.arange(1, n + 1)))
+    return [labels == label for label in np.flatnonzero(highest >= enter) + 1]
+
+
+def outline(mask: NDArray[np.bool_], transform: Affine, smallest_hole_m2: float) -> Polygon | MultiPolygon:
+    """The edge of a mask's cells in the raster's system; smaller holes are filled."""
+    shapes = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=transform)
+    return _without_small_holes(unary_union([shape(found) for found, _ in shapes]), smallest_hole_m2)
 
 
 def _area(
@@ -75,8 +86,7 @@ def _area(
     transform: Affine,
     thresholds: AreaThresholds,
 ) -> Area:
-    outlines = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=transform)
-    polygon = _without_small_holes(unary_union([shape(outline) for outline, _ in outlines]), thresholds.smallest_m2)
+    polygon = outline(mask, transform, thresholds.smallest_m2)
     rates = rate_mm_yr[mask & np.isfinite(rate_mm_yr)]
     median = float(np.median(rates))
     peak = float(np.percentile(rates, 95 if median >= 0 else 5))

@@ -21,7 +21,7 @@ MAX_PIXELS = 10**9
 SCALES: dict[str, Callable[[Float32], Float32]] = {
     "power": lambda values: values,
     "amplitude": lambda values: values**2,
-    "db": lambda values: 10 ** (values / 10),
+    "db": lambda values: np.asarray(10 ** (values / 10), dtype=np.float32),
 }
 
 
@@ -64,7 +64,7 @@ def _linear_power(path: Path, raster: DatasetReader, scale: str) -> Float32:
     if scale != "db" and np.median(known) < 0:
         raise InputError(path, f"half of its values are negative, so they are not {scale}", "Add --scale db")
     power = SCALES[scale](values)
-    return np.where(power > 0, power, np.float32(np.nan))
+    return np.where(power > 0, power, np.float32(np.nan)).astype(np.float32, copy=False)
 
 
 def _words(grid: tuple[tuple[int, int], Affine, int | None]) -> str:

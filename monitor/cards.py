@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from detection.classify import Family, family
 from detection.models import Alert
-from monitor import sentences
+from monitor import pair_sentences, sentences
 from monitor.places import place_name
 
 
@@ -35,7 +36,8 @@ def alert_card(alert: Alert) -> AlertCard:
     """Say everything about an alert that needs words."""
     inside = alert.area.point_on_surface
     state_label, state_meaning = sentences.STATE_LABELS[alert.state]
-    severity_label, severity_meaning = sentences.SEVERITY_LABELS[alert.severity]
+    severity_label, severity_meaning = _severity(alert)
+    rate_label, sentence = _words(alert)
     return AlertCard(
         code=alert.code,
         url=alert.get_absolute_url(),
@@ -43,25 +45,44 @@ def alert_card(alert: Alert) -> AlertCard:
         kind_label=sentences.KIND_LABELS[alert.kind],
         place=place_name(inside.x, inside.y, alert.simulated),
         area_label=sentences.area_label(alert.area_m2),
-        rate_label=sentences.rate_label(alert.kind, alert.component, alert.rate_mm_yr, alert.peak_rate_mm_yr),
+        rate_label=rate_label,
         state=alert.state,
         state_label=state_label,
         state_meaning=state_meaning,
         severity=alert.severity,
         severity_label=severity_label,
         severity_meaning=severity_meaning,
-        sentence=sentences.alert_sentence(
-            alert.kind,
-            alert.component,
-            alert.rate_mm_yr,
-            alert.peak_rate_mm_yr,
-            alert.rate_sigma_mm_yr,
-            alert.first_motion,
-            alert.last_motion,
-        ),
+        sentence=sentence,
         first_seen=alert.first_seen,
         updated=alert.updated,
         simulated=alert.simulated,
         longitude=round(inside.x, 5),
         latitude=round(inside.y, 5),
     )
+
+
+def _words(alert: Alert) -> tuple[str, str]:
+    """The short figure and the sentence of an alert, in the terms of its family."""
+    kind, span = family(alert.kind), (alert.first_motion, alert.last_motion)
+    if kind is Family.OFFSETS:
+        return pair_sentences.speed_label(alert.speed_m_day, alert.bearing_deg), pair_sentences.moving_sentence(
+            alert.speed_m_day, alert.speed_sigma_m_day, alert.bearing_deg, *span
+        )
+    if kind is Family.SURFACE:
+        match = alert.coherence_before, alert.coherence_after
+        return pair_sentences.change_label(*match), pair_sentences.change_sentence(*match, *span)
+    rates = alert.rate_mm_yr, alert.peak_rate_mm_yr
+    return sentences.rate_label(alert.kind, alert.component, *rates), sentences.alert_sentence(
+        alert.kind, alert.component, *rates, alert.rate_sigma_mm_yr, *span
+    )
+
+
+def _severity(alert: Alert) -> tuple[str, str]:
+    """Label and meaning: 'large motion', 'medium change'."""
+    kind = family(alert.kind)
+    if kind is Family.OFFSETS:
+        return pair_sentences.SEVERITY_OF_SPEED[alert.severity]
+    if kind is Family.SURFACE:
+        return pair_sentences.SEVERITY_OF_CHANGE[alert.severity]
+    label, meaning = sentences.SEVERITY_LABELS[alert.severity]
+    return f"{label} motion", meaning

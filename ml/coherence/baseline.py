@@ -5,6 +5,7 @@ Guarnieri & Prati 1997: E[I1 I2] / sqrt(E[I1^2] E[I2^2]) = (L + g^2) / (L + 1), 
 it is; Pearson's correlation of the intensities, r = g^2, which texture raises.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -58,7 +59,7 @@ def estimate_looks(power: torch.Tensor) -> float:
     known = variance[torch.isfinite(variance)]
     shared = pixels_per_cell(power)
     cells = LOOKS_WINDOW**2 / shared
-    scatter = (2.5 * shared**0.4 / LOOKS_WINDOW**2) ** 0.5  # variances share less than means do: squared correlations
+    scatter = math.sqrt(2.5 * shared**0.4 / LOOKS_WINDOW**2)  # variances share less than means do: squared correlations
     typical = float(known.quantile(0.2)) if known.numel() < 10**7 else float(known[::97].quantile(0.2))
     speckle = typical / max(0.3, 1 - 0.84 * scatter) / (1 - 1 / cells)
     return min(MOST_LOOKS, max(LEAST_LOOKS, 1 / max(speckle, 1e-3) + 0.5))  # trigamma(L) is about 1 / (L - 0.5)

@@ -38,7 +38,7 @@ def correlate(
     batch = max(1, BATCH_ELEMENTS // size**2)
     parts = [
         _correlate_batch(images, known, r, c, kernel, search)
-        for r, c in zip(rows.split(batch), cols.split(batch), strict=True)
+        for r, c in zip(torch.split(rows, batch), torch.split(cols, batch), strict=True)
     ]
     return Peaks(*(torch.cat([part[index] for part in parts]) for index in range(4)))
 

@@ -166,7 +166,7 @@ export function showAlert(alert) {
     h("p", { class: "verdict" }, alert.sentence),
     h("p", { class: "badges" },
       h("span", { class: `badge badge--${alert.state}` }, alert.state_label),
-      h("span", { class: "badge" }, `${alert.severity_label} motion`)),
+      h("span", { class: "badge" }, alert.severity_label)),
     h("dl", { class: "facts" },
       h("dt", {}, "Kind"), h("dd", {}, alert.kind_label),
       h("dt", {}, "Place"), h("dd", {}, alert.place),

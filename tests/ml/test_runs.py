@@ -78,7 +78,8 @@ def test_a_run_whose_worker_died_returns_and_fails_after_three_attempts(run):
 
 
 def test_a_fault_is_written_into_the_row_and_tried_again(run, monkeypatch):
-    monkeypatch.setattr(services, "detect_deformation", lambda *args: 1 / 0)
+    task = run.model_version.task
+    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=lambda run, device: 1 / 0))
     for attempt in (1, 2, 3):
         with pytest.raises(ZeroDivisionError):
             services.run_execute(run_id=run.pk)
@@ -89,13 +90,13 @@ def test_a_fault_is_written_into_the_row_and_tried_again(run, monkeypatch):
 
 
 def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkeypatch):
-    detect = services.detect_deformation
+    job = services.JOBS[run.model_version.task]
 
     def overtaken(*args):
         Run.objects.filter(pk=run.pk).update(attempt=2)  # the lease ran out, somebody else claimed it
-        return detect(*args)
+        return job.work(*args)
 
-    monkeypatch.setattr(services, "detect_deformation", overtaken)
+    monkeypatch.setitem(services.JOBS, run.model_version.task, job._replace(work=overtaken))
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
     assert run.status == Run.Status.RUNNING

@@ -4,12 +4,13 @@ import sys
 import time
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from tqdm import tqdm
 
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.readers import FORMATS, SCENE_READERS, SUFFIXES, recognise
-from ingest.scene_services import scene_load
+from ingest.scene_services import pairs_make, scene_load
 from ingest.services import product_load
 
 
@@ -39,12 +40,19 @@ class Command(BaseCommand):
                     failed = self._refuse(known)
             except InputError as fault:
                 failed = self._refuse(fault)
+        self._pair()
         if failed:
             sys.exit(2)
 
     def _refuse(self, fault: InputError) -> bool:
         self.stderr.write(f"{fault}")
         return True
+
+    def _pair(self) -> None:
+        """New images are paired at once; the scheduled job would do it a little later."""
+        new = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
+        if new:
+            self.stdout.write(f"{new} new pairs of images")
 
     def _files(self, path: Path) -> list[Path]:
         """A folder stands for every file in it that could be one of ours."""

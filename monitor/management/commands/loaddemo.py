@@ -1,15 +1,19 @@
-"""manage.py loaddemo: a simulated region, marked as such on every page."""
+"""manage.py loaddemo: a simulated region with its velocity fields and radar images, marked as such on every page."""
 
 import tempfile
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from ingest.errors import AlreadyLoaded
-from ingest.models import Product
+from ingest.models import Product, Scene
+from ingest.scene_services import pairs_make, scene_load
 from ingest.services import product_load
 from ml.simulation.region_files import write_region
-from ml.simulation.velocity import simulate_region
+from ml.simulation.scene_files import write_series
+from ml.simulation.scenes import simulate_scenes
+from ml.simulation.velocity import Region, simulate_region
 
 
 class Command(BaseCommand):
@@ -19,15 +23,31 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=7)
 
     def handle(self, *args, **options) -> None:
-        if Product.objects.filter(simulated=True).exists():
+        missing = [
+            load
+            for model, load in ((Product, self._products), (Scene, self._scenes))
+            if not model.objects.filter(simulated=True).exists()
+        ]
+        if not missing:
             self.stdout.write("a simulated region is loaded already")
             return
+        region = simulate_region(options["seed"])
         with tempfile.TemporaryDirectory() as folder:
-            files = write_region(simulate_region(options["seed"]), Path(folder) / "region")
-            for path in (path for path in files if path.suffix == ".zip"):
-                try:
-                    product = product_load(path=path)
-                except AlreadyLoaded as known:
-                    self.stdout.write(str(known))
-                    continue
-                self.stdout.write(f"product {product.pk} ({product.name}): {product.n_points:,} points")
+            for load in missing:
+                load(region, Path(folder))
+
+    def _products(self, region: Region, folder: Path) -> None:
+        for path in (path for path in write_region(region, folder / "region") if path.suffix == ".zip"):
+            try:
+                product = product_load(path=path)
+            except AlreadyLoaded as known:
+                self.stdout.write(str(known))
+                continue
+            self.stdout.write(f"product {product.pk} ({product.name}): {product.n_points:,} points")
+
+    def _scenes(self, region: Region, folder: Path) -> None:
+        files = write_series(simulate_scenes(region), folder / "scenes")
+        for path in files:
+            scene_load(path=path)
+        pairs = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
+        self.stdout.write(f"{len(files)} simulated images, {pairs} pairs")
