@@ -19,12 +19,15 @@ _GEOD = Geod(ellps="WGS84")
 
 
 class ChangeThresholds(NamedTuple):
-    """Robust z-scores, both of a loss; least_drop is of coherence, 0-1, the weather's share already taken out."""
+    """Robust z-scores, both of a loss; least_drop is of coherence, 0-1, the weather's share already taken out.
+
+    fewest_cells: one bright scatterer that comes or goes spoils a whole window of 9 x 9; a patch is larger than that.
+    """
 
     enter: float = 4.5
     leave: float = 2.5
     least_drop: float = 0.2
-    smallest_m2: float = 30_000.0
+    fewest_cells: int = 122
 
 
 class MotionThresholds(NamedTuple):
@@ -67,9 +70,10 @@ def changed_patches(
     patches = []
     drop = bands["coherence_before"] - bands["coherence_after"] + weather
     for mask in grow(-bands["change_sigma"], thresholds.enter, thresholds.leave):
-        polygon = outline(mask, transform, thresholds.smallest_m2)
-        if polygon.area < thresholds.smallest_m2 or np.median(drop[mask]) < thresholds.least_drop:
+        if mask.sum() < thresholds.fewest_cells or np.median(drop[mask]) < thresholds.least_drop:
             continue
+        cell_m2 = abs(transform.a * transform.e)
+        polygon = outline(mask, transform, thresholds.fewest_cells * cell_m2)
         strongest = float(bands["change_sigma"][mask].min())
         figures = {
             "change_sigma": strongest,

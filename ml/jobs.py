@@ -63,8 +63,9 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
     """A pair's coherence against that of its predecessors, as their runs left them."""
     own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
     now = read_prediction(own)
-    history = np.stack([read_prediction(prediction).bands["coherence"] for prediction in predecessors])
-    found = change_infer.coherence_change(history, now.bands["coherence"], now.bands["coherence_sigma"])
+    past = [read_prediction(prediction).bands for prediction in predecessors]
+    history, sigma = (np.stack([bands[name] for bands in past]) for name in ("coherence", "coherence_sigma"))
+    found = change_infer.coherence_change(history, sigma, now.bands["coherence"])
     result = change_infer.as_result(found, now.transform, now.epsg)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors])
     tags = {"input_sha256": hashlib.sha256(hashes.encode()).hexdigest(), "predecessors": str(len(predecessors))}

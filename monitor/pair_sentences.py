@@ -1,4 +1,4 @@
-"""What people read of alerts that come from pairs of radar images: metres instead of millimetres, days instead of years."""
+"""What people read of alerts from pairs of radar images: metres instead of millimetres, days instead of years."""
 
 from datetime import date
 
@@ -68,7 +68,7 @@ def advice_on_change(kind: str) -> list[str]:
     """What a resident can do where images changed or moved; nothing that two images cannot carry."""
     if kind == "surface-change":
         return [
-            "A harvest, building work, a flood, a fire or a slide look alike from above: go and see, or ask who was there.",
+            "A harvest, building work, a flood, a fire or a slide look alike from above: go and see, or ask there.",
             "If nothing of that is known, tell your municipality or the geological survey, and show them this page.",
         ]
     return [
@@ -78,7 +78,7 @@ def advice_on_change(kind: str) -> list[str]:
 
 
 def limits_of_pairs(kind: str, cell_m: float, days: int, least_m: float | None) -> list[str]:
-    """What pairs of images cannot tell, for this very alert. cell_m: side of one value; least_m: smallest motion seen."""
+    """What pairs of images cannot tell, for this alert. cell_m: side of one value; least_m: smallest motion seen."""
     said = [f"Each value stands for a square of about {cell_m:.0f} metres, not for a single house or field."]
     if kind == "surface-change":
         said.append("What changed cannot be told: snow, ploughing, building work and a slide look alike.")

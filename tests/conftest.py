@@ -8,9 +8,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from pyproj import Transformer
 
 from ml.simulation.region_files import write_region
+from ml.simulation.scene_files import write_series
+from ml.simulation.scenes import simulate_scenes
 from ml.simulation.velocity import simulate_region
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,3 +154,39 @@ def make_licsbas(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+RTC_GRID = Affine(30, 0, 240_000, 0, -30, 3_810_000)
+
+
+@pytest.fixture
+def make_rtc(tmp_path: Path) -> Callable[..., Path]:
+    """Write an OPERA RTC-S1 GeoTIFF, 48 x 40 pixels of four-look speckle unless told otherwise."""
+
+    def make(
+        date: str = "20211119", power=None, burst: str = "292320-IW2", layer: str = "VV", made: str = "20250830T120333",
+        name: str | None = None, **profile,
+    ) -> Path:  # fmt: skip
+        rng = np.random.default_rng([*f"{date}{burst}{layer}{made}".encode()])
+        power = rng.gamma(4, 0.025, size=(40, 48)) if power is None else power
+        platform = "S1A"
+        name = name or f"OPERA_L2_RTC-S1_T137-{burst}_{date}T015900Z_{made}Z_{platform}_30_v1.0_{layer}.tif"
+        tags = profile.pop("tags", {})
+        wanted = {
+            "driver": "GTiff", "dtype": "float32", "count": 1, "height": power.shape[0], "width": power.shape[1],
+            "crs": "EPSG:32611", "transform": RTC_GRID, "nodata": float("nan"),
+        } | profile  # fmt: skip
+        with rasterio.open(tmp_path / name, "w", **wanted) as raster:
+            for band in range(1, wanted["count"] + 1):
+                raster.write(power.astype(wanted["dtype"]), band)
+            raster.update_tags(**tags)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def simulated_scenes(tmp_path_factory) -> list[Path]:
+    """The images of the simulated region, one a date."""
+    series = simulate_scenes(simulate_region(7))
+    return list(write_series(series, tmp_path_factory.mktemp("scenes")))

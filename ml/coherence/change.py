@@ -14,6 +14,7 @@ VERSIONS = {"robust-z": "1"}  # raise when the numbers change
 Float32 = NDArray[np.float32]
 FEWEST_PREDECESSORS = 3
 MOST_PREDECESSORS = 12
+BELOW_ONE_SIGMA = 16  # per cent of a Gaussian
 TO_SIGMA = 1.4826  # median absolute deviation of a Gaussian to its standard deviation
 
 
@@ -30,12 +31,13 @@ class CoherenceChange(NamedTuple):
     weather: float
 
 
-def coherence_change(history: Float32, coherence: Float32, sigma: Float32) -> CoherenceChange:
-    """Compare a pair with its predecessors. history: (n, rows, cols); coherence and its sigma: (rows, cols); 0-1.
+def coherence_change(history: Float32, history_sigma: Float32, coherence: Float32) -> CoherenceChange:
+    """Compare a pair with its predecessors. history, its sigma: (n, rows, cols); coherence: (rows, cols); 0-1.
 
     What the whole scene lost (rain, wind, snow) is no event of the ground: the median difference is taken out. The
-    scale of a pixel is the largest of three: the spread of its own past, the uncertainty of the estimate, and the
-    spread of the differences over the scene on that day, since bad weather also decorrelates unevenly.
+    scale of a pixel is the largest of three: the spread of its own past, the uncertainty that an estimate would have
+    had without a change, and how far the sixth of the scene that lost most lies below its middle on that day, since
+    bad weather also decorrelates unevenly.
     """
     if len(history) < FEWEST_PREDECESSORS:
         raise ValueError(f"{len(history)} predecessors are too few: at least {FEWEST_PREDECESSORS} are needed")
@@ -43,12 +45,13 @@ def coherence_change(history: Float32, coherence: Float32, sigma: Float32) -> Co
         warnings.simplefilter("ignore", RuntimeWarning)  # pixels that are never known
         before = np.nanmedian(history, axis=0)
         spread = TO_SIGMA * np.nanmedian(np.abs(history - before), axis=0)
+        usual = np.nanmedian(history_sigma, axis=0)
         known = np.isfinite(coherence) & (np.isfinite(history).sum(axis=0) >= FEWEST_PREDECESSORS)
         difference = np.where(known, coherence - before, np.nan)
         weather = float(np.nanmedian(difference)) if known.any() else 0.0
         difference -= weather
-        of_the_day = TO_SIGMA * float(np.nanmedian(np.abs(difference))) if known.any() else 0.0
-    scale = np.maximum(np.maximum(spread, sigma), max(of_the_day, 1e-3))
+        of_the_day = -float(np.nanpercentile(difference, BELOW_ONE_SIGMA)) if known.any() else 0.0
+    scale = np.maximum(np.maximum(spread, usual), max(of_the_day, 1e-3))
     z = (difference / scale).astype(np.float32)
     blank = np.where(known, np.float32(1), np.float32(np.nan))
     return CoherenceChange(z, (before * blank).astype(np.float32), (coherence * blank).astype(np.float32), weather)

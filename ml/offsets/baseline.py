@@ -13,7 +13,8 @@ KERNELS = (24, 32, 48, 64)
 SINGLE_KERNEL = (32,)
 SEARCH_PX = 6
 POSTING_PX = 8
-CALIBRATION = 1.0  # of the predicted standard deviation, against simulated pairs
+CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
+LOCKING_PX = 0.03  # what is left of the draw to whole pixels, as a standard deviation
 
 
 class Offsets(NamedTuple):
@@ -52,7 +53,7 @@ def track(
         offset, spread = torch.stack([dx, dy]), torch.stack([spread_dx, spread_dy])
         quality = torch.minimum(share_dx, share_dy)
     bound = expected_sigma(peaks, kernels, known, shared)
-    sigma = CALIBRATION * (bound**2 + (spread / len(kernels) ** 0.5) ** 2).sqrt()
+    sigma = ((CALIBRATION * bound) ** 2 + (spread / len(kernels) ** 0.5) ** 2 + LOCKING_PX**2).sqrt()
     offset, sigma, quality = offset.reshape(2, *shape), sigma.reshape(2, *shape), quality.reshape(shape)
     kept = agrees_with_neighbours(offset, search)
     return Offsets(*(torch.where(kept, part, torch.nan) for part in (*offset, *sigma, quality)))

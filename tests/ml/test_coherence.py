@@ -1,0 +1,128 @@
+"""Coherence by its classical estimators: what speckle of a known coherence must give."""
+
+import numpy as np
+import pytest
+import torch
+
+from ml.coherence.baseline import estimate_looks, guarnieri_prati, pearson
+from ml.coherence.change import coherence_change
+from ml.coherence.infer import estimate_coherence
+from ml.imagery import ImagePair, box_mean
+
+
+def speckle(
+    gamma: float, looks: int, size: int = 160, seed: int = 1, texture: np.ndarray | float = 1.0
+) -> torch.Tensor:
+    """(2, size, size): power of two images whose coherence is gamma."""
+    rng = np.random.default_rng(seed)
+    first, fresh = (
+        (rng.normal(size=(looks, size, size)) + 1j * rng.normal(size=(looks, size, size))) / np.sqrt(2) for _ in "ab"
+    )
+    second = gamma * first + np.sqrt(1 - gamma**2) * fresh
+    power = np.stack([(np.abs(field) ** 2).mean(axis=0) for field in (first, second)])
+    return torch.tensor(power * texture, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("looks", [4, 9])
+@pytest.mark.parametrize("gamma", [0.5, 0.7, 0.9])
+def test_both_estimators_find_the_coherence_that_was_put_in(gamma, looks):
+    power = speckle(gamma, looks)
+    assert float(guarnieri_prati(power, 9, looks).coherence.mean()) == pytest.approx(gamma, abs=0.035)
+    assert float(pearson(power, 9).coherence.mean()) == pytest.approx(gamma, abs=0.035)
+
+
+def test_texture_leaves_guarnieri_prati_as_it_is_and_raises_pearson():
+    texture = np.exp(np.random.default_rng(3).normal(0, 0.6, size=(160, 160)))
+    power = speckle(0.4, 4, texture=texture)
+    assert float(guarnieri_prati(power, 9, 4).coherence.nanmean()) == pytest.approx(0.4, abs=0.12)
+    assert float(pearson(power, 9).coherence.nanmean()) > 0.7
+
+
+@pytest.mark.parametrize("looks", [1, 4, 9])
+def test_the_number_of_looks_is_found(looks):
+    assert estimate_looks(speckle(0.5, looks)) == pytest.approx(looks, rel=0.2)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 0.7, 0.9])
+def test_about_two_thirds_of_the_errors_lie_within_one_sigma(gamma):
+    found = guarnieri_prati(speckle(gamma, 5, size=240), 9, 5)
+    within = float(((found.coherence - gamma).abs() <= found.sigma).float().mean())
+    assert 0.55 <= within <= 0.80
+
+
+def test_a_gain_between_the_images_changes_nothing():
+    power = speckle(0.7, 5)
+    louder = power * torch.tensor([1.0, 1.6])[:, None, None]
+    assert torch.allclose(guarnieri_prati(power, 9, 5).coherence, guarnieri_prati(louder, 9, 5).coherence, atol=2e-3)
+
+
+def test_what_is_unknown_in_either_image_is_unknown_in_the_result():
+    power = speckle(0.7, 5).numpy()
+    power[1, :20] = np.nan
+    pair = ImagePair(power[0], power[1], None, None)
+    result = estimate_coherence(pair, "guarnieri-prati", torch.device("cpu"))
+    assert np.isnan(result.bands["coherence"][:20]).all()
+    assert np.isfinite(result.bands["coherence"][25:]).all()
+
+
+def test_a_method_that_does_not_exist_is_named():
+    power = speckle(0.7, 5).numpy()
+    with pytest.raises(ValueError, match="no method 'magic'"):
+        estimate_coherence(ImagePair(power[0], power[1], None, None), "magic", torch.device("cpu"))
+
+
+def test_a_box_mean_ignores_what_is_unknown():
+    values = torch.ones((1, 9, 9))
+    values[0, :, :4] = torch.nan
+    mean = box_mean(values, 3)
+    assert torch.isnan(mean[0, 4, 1])
+    assert float(mean[0, 4, 6]) == 1.0
+    assert float(mean[0, 4, 4]) == pytest.approx(1.0)
+
+
+# ---- change ----
+
+
+def past(n: int = 6, level: float = 0.75, spread: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
+    history = np.random.default_rng(5).normal(level, spread, size=(n, 60, 60)).astype(np.float32)
+    return history, np.full_like(history, 0.06)
+
+
+def test_a_lost_coherence_stands_out_and_the_rest_does_not():
+    history, sigma = past()
+    now = np.random.default_rng(6).normal(0.75, 0.05, size=(60, 60)).astype(np.float32)
+    now[20:40, 20:40] = 0.15
+    z = coherence_change(history, sigma, now).change_sigma
+    assert np.median(z[22:38, 22:38]) < -6
+    assert (z[:15] < -4.5).mean() < 0.01
+
+
+def test_rain_over_the_whole_scene_is_no_change():
+    history, sigma = past()
+    now = np.random.default_rng(6).normal(0.45, 0.05, size=(60, 60)).astype(np.float32)
+    found = coherence_change(history, sigma, now)
+    assert found.weather == pytest.approx(-0.3, abs=0.02)
+    assert (found.change_sigma < -4.5).mean() < 0.001
+
+
+def test_uneven_weather_widens_the_scale():
+    """A quarter of the scene loses half of its coherence at once: that is weather or harvest, not an event."""
+    history, sigma = past()
+    now = np.random.default_rng(6).normal(0.75, 0.05, size=(60, 60)).astype(np.float32)
+    now[:15] -= 0.4
+    assert coherence_change(history, sigma, now).change_sigma[:15].min() > -2.5
+
+
+def test_without_a_past_there_is_no_change():
+    history, sigma = past(2)
+    with pytest.raises(ValueError, match="2 predecessors are too few"):
+        coherence_change(history, sigma, history[0])
+
+
+def test_a_pixel_with_a_short_past_is_unknown():
+    history, sigma = past(4)
+    history[:2, 5, 5] = np.nan
+    found = coherence_change(history, sigma, history[3].copy())
+    assert np.isnan(found.change_sigma[5, 5])
+    assert np.isnan(found.before[5, 5])
+    assert np.isfinite(found.change_sigma).sum() == 60 * 60 - 1
