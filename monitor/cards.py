@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from detection.models import Alert
+from detection.models import Alert, Review
+from detection.verdicts import Verdict
 from monitor import sentences
 from monitor.places import place_name
 
@@ -65,3 +66,18 @@ def alert_card(alert: Alert) -> AlertCard:
         longitude=round(inside.x, 5),
         latitude=round(inside.y, 5),
     )
+
+
+@dataclass(frozen=True)
+class ReviewWords:
+    heading: str
+    reason: str
+    note: str
+    at: datetime
+
+
+def review_words(review: Review) -> ReviewWords:
+    """What a specialist said, for everybody: no name, no internal note."""
+    heading = sentences.VERDICT_HEADINGS[review.verdict]
+    reason = "" if review.verdict == Verdict.FIELD_VISIT else review.reason.label
+    return ReviewWords(heading=heading, reason=reason, note=review.public_note, at=review.at)

@@ -11,7 +11,7 @@ function drawMap() {
   const box = document.getElementById("small-map");
   let map;
   try {
-    map = createMap(box, { bounds: boundsOf(area.geometry), fitBoundsOptions: { padding: 56, maxZoom: 15 }, cooperativeGestures: true });
+    map = createMap(box, { bounds: boundsOf(area.geometry), fitBoundsOptions: { padding: 56, maxZoom: 15 }, cooperativeGestures: box.dataset.gestures !== "free" });
   } catch (error) {
     console.warn(error);
     box.hidden = true;
