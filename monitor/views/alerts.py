@@ -3,6 +3,7 @@
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from detection.models import Alert, Detection
 from detection.selectors import alert_by_code, alerts_public, detections_current, reviews_standing
@@ -16,6 +17,7 @@ STRETCHES_MM_YR = (10, 20, 50, 100, 300)
 ACTOR_WORDS = {"automatic": "the computer"}
 
 
+@require_safe
 def alert_list(request: HttpRequest) -> HttpResponse:
     kinds, states = list(sentences.KIND_LABELS.items()), selectors.state_choices()
     kind, state = request.GET.get("kind", ""), request.GET.get("state", "")
@@ -31,6 +33,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     return render(request, "monitor/alert_list.html", context)
 
 
+@require_safe
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     said = [review_words(review) for review in reviews_standing(alert=alert)]
@@ -54,6 +57,7 @@ def alert_context(alert: Alert) -> dict[str, object]:
     }
 
 
+@require_safe
 def alert_series(request: HttpRequest, code: str) -> JsonResponse:
     alert = alert_or_404(code)
     negative, positive = sentences.WORDS[alert.component]
@@ -72,6 +76,7 @@ def alert_series(request: HttpRequest, code: str) -> JsonResponse:
     return JsonResponse({"code": alert.code, "series": series, "negative_word": negative, "positive_word": positive})
 
 
+@require_safe
 def alerts_geojson(request: HttpRequest) -> JsonResponse:
     """Every public alert with its outline, EPSG:4326."""
     features = [_feature(alert, alert_card(alert)) for alert in alerts_public()]
