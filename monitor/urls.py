@@ -26,6 +26,6 @@ urlpatterns = [
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/undo/", reviews.review_undo, name="review-undo"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
-    path("django_plotly_dash/", include("django_plotly_dash.urls")),
+    path("django_plotly_dash/", include("monitor.dash.urls")),
     path("admin/", admin.site.urls),
 ]
