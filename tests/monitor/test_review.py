@@ -247,7 +247,7 @@ def test_who_looks_at_a_case_is_visible_to_the_others(operator, anna, watched_re
     alert = Alert.objects.first()
     operator.get(case(alert))
     ben = signed_in(account("ben", OPERATORS))
-    assert "anna is looking at this since" in words(ben.get(case(alert)))
+    assert "anna has been looking at this since" in words(ben.get(case(alert)))
     assert "anna is looking at it" in words(ben.get("/review/"))
     assert Claim.objects.get(alert=alert).holder == anna
 
