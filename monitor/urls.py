@@ -22,6 +22,7 @@ urlpatterns = [
     path("rasters/<int:prediction>.tif", tiles.prediction_raster, name="prediction-raster"),
     path("login/", accounts.SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", accounts.OwnPassword.as_view(), name="own-password"),
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/undo/", reviews.review_undo, name="review-undo"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
@@ -19,6 +19,13 @@ class SignIn(LoginView):
 
     def get_default_redirect_url(self) -> str:
         return resolve_url("review-queue" if may_review(self.request.user) else "map")
+
+
+class OwnPassword(PasswordChangeView):
+    template_name = "monitor/password.html"
+
+    def get_success_url(self) -> str:
+        return f"{self.request.path}?done=yes"
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:

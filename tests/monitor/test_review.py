@@ -130,6 +130,16 @@ def test_behind_a_proxy_of_ours_the_visitor_is_counted_and_not_the_proxy(visitor
     assert visitor.post("/login/", right, HTTP_X_FORWARDED_FOR="192.0.2.2").status_code == 302
 
 
+def test_a_reviewer_changes_the_password_to_a_good_one(operator, anna):
+    form = {"old_password": PASSWORD, "new_password1": "short", "new_password2": "short"}
+    assert "too short" in words(operator.post("/password/", form))
+    new = "another long pass phrase"
+    answer = operator.post("/password/", form | {"new_password1": new, "new_password2": new})
+    assert "Your password was changed" in words(operator.get(answer["Location"]))
+    anna.refresh_from_db()
+    assert anna.check_password(new)
+
+
 def test_the_administration_uses_the_same_door(visitor, anna):
     answer = visitor.get("/admin/", follow=True)
     assert answer.redirect_chain[-1][0] == "/login/?next=/admin/"
