@@ -1,8 +1,8 @@
-"""Alerts with their history, to look at; their state changes only by a transition."""
+"""Alerts with their history, to look at; their state changes only by a transition. Reviews and the audit likewise."""
 
 from django.contrib import admin
 
-from detection.models import Alert, AlertTransition
+from detection.models import Alert, AlertTransition, AuditEntry, Review
 from ingest.admin import ReadOnlyAdmin
 
 
@@ -23,3 +23,17 @@ class AlertAdmin(ReadOnlyAdmin):
     list_display = ("code", "kind", "state", "severity", "peak_rate_mm_yr", "area_m2", "first_seen", "updated")
     list_filter = ("state", "kind", "severity", "simulated")
     inlines = (TransitionInline,)
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnlyAdmin):
+    list_display = ("alert", "verdict", "reason_code", "public_note", "internal_note", "reviewer", "takes_back", "at")
+    list_filter = ("verdict", "reason_code")
+    list_select_related = ("alert", "reviewer", "takes_back__alert")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "actor", "action", "subject", "before", "after", "detail")
+    list_filter = ("action", "actor")
+    search_fields = ("subject", "actor", "detail")

@@ -14,8 +14,9 @@ class State(StrEnum):
 ALLOWED: dict[State, frozenset[State]] = {
     State.FIRST: frozenset({State.PROVISIONAL, State.CONFIRMED, State.REJECTED, State.FINISHED}),
     State.PROVISIONAL: frozenset({State.CONFIRMED, State.REJECTED, State.FINISHED}),
-    State.CONFIRMED: frozenset({State.REJECTED, State.FINISHED}),
-    State.REJECTED: frozenset({State.FIRST}),
+    # back to an unreviewed state: a verdict was taken back
+    State.CONFIRMED: frozenset({State.REJECTED, State.FINISHED, State.FIRST, State.PROVISIONAL}),
+    State.REJECTED: frozenset({State.CONFIRMED, State.FIRST, State.PROVISIONAL}),
     State.FINISHED: frozenset(),
 }
 

@@ -1,5 +1,9 @@
-"""Detection: one area in one run. Alert: what people follow, through all its detections. Transition: a new state."""
+"""Detection: one area in one run. Alert: what people follow, through all its detections. Transition: a new state.
 
+Review: what a specialist said. Claim: who looks at an alert now. AuditEntry: who did what, for ever.
+"""
+
+from django.conf import settings
 from django.contrib.gis.db import models
 from django.urls import reverse
 
@@ -7,6 +11,7 @@ from detection.classify import Kind
 from detection.codes import encode
 from detection.lifecycle import State
 from detection.severity import Severity
+from detection.verdicts import REASONS, Reason, Verdict
 from ml.models import Prediction
 
 
@@ -107,3 +112,60 @@ class AlertTransition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alert.code}: {self.from_state or 'new'} to {self.to_state}"
+
+
+class Review(models.Model):
+    """What a specialist said of an alert. Rows are only added: what is taken back stays, and another row says so."""
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="reviews")
+    transition = models.OneToOneField(
+        AlertTransition, models.CASCADE, null=True, related_name="review", help_text="none for a visit: the state stays"
+    )
+    verdict = models.CharField(max_length=12, choices=_choices(Verdict))
+    reason_code = models.CharField(max_length=20)
+    public_note = models.TextField(help_text="what everybody reads")
+    internal_note = models.TextField(blank=True, help_text="for reviewers only")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    takes_back = models.OneToOneField("self", models.CASCADE, null=True, related_name="taken_back_by")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: {self.verdict}"
+
+    @property
+    def reason(self) -> Reason:
+        return REASONS[Verdict(self.verdict)][self.reason_code]
+
+
+class Claim(models.Model):
+    """Who looks at an alert. It locks nobody out; it lets two people see each other."""
+
+    alert = models.OneToOneField(Alert, models.CASCADE, related_name="claim")
+    holder = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: {self.holder} since {self.since:%H:%M}"
+
+
+class AuditEntry(models.Model):
+    """Who did what, and when. The database refuses to change or delete a row; names are kept as text."""
+
+    at = models.DateTimeField(auto_now_add=True)
+    actor = models.CharField(max_length=150)
+    action = models.CharField(max_length=40)
+    subject = models.CharField(max_length=40, help_text="an alert's code")
+    before = models.CharField(max_length=40, blank=True)
+    after = models.CharField(max_length=40, blank=True)
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor}: {self.action} {self.subject}"

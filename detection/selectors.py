@@ -1,20 +1,22 @@
 """Reading alerts and detections."""
 
-from datetime import date
+from datetime import date, datetime
 
 from django.contrib.gis.geos import MultiPolygon
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, QuerySet, Value, When
 from django.db.models.functions import Abs
 
 from detection.classify import FAMILIES, Family
 from detection.codes import decode
 from detection.lifecycle import State
-from detection.models import Alert, Detection
+from detection.models import Alert, Claim, Detection, Review
 from detection.severity import Severity
+from detection.verdicts import STATE_AFTER, Verdict
 from ml.models import ModelVersion, Prediction, Run
 from ml.selectors import predictions_finished
 
 PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED]
+UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:
@@ -45,8 +47,7 @@ def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
     alerts = Alert.objects.filter(state__in=[state] if state else [s.value for s in PUBLIC_STATES])
     if kind:
         alerts = alerts.filter(kind=kind)
-    rank = Case(*(When(severity=name, then=rank) for rank, name in enumerate(Severity)))
-    return alerts.order_by(rank.desc(), Abs("peak_rate_mm_yr").desc(nulls_last=True), "-id")
+    return _strongest_first(alerts)
 
 
 def alert_by_code(*, code: str) -> Alert:
@@ -63,3 +64,48 @@ def alerts_touching(*, area: MultiPolygon, family: Family, during: tuple[date, d
     if during:
         alerts = alerts.filter(first_motion__lt=during[1], last_motion__gt=during[0])
     return alerts
+
+
+def alerts_to_review() -> QuerySet[Alert]:
+    """What nobody has judged yet, strongest first; where a visit is planned, after the others (`visit_planned`)."""
+    visit = Review.objects.filter(alert=OuterRef("pk"), verdict=Verdict.FIELD_VISIT, taken_back_by=None)
+    waiting = Alert.objects.filter(state__in=[state.value for state in UNREVIEWED_STATES])
+    return _strongest_first(waiting.annotate(visit_planned=Exists(visit)), "visit_planned")
+
+
+def _strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
+    """By severity, then by speed, or by how much the surface changed; `before` comes first."""
+    grades = [When(severity=grade, then=Value(rank)) for rank, grade in enumerate(reversed(Severity))]
+    return alerts.annotate(grade=Case(*grades, output_field=IntegerField())).order_by(
+        *before,
+        "grade",
+        F("peak_speed_m_day").desc(nulls_last=True),
+        Abs("peak_rate_mm_yr").desc(nulls_last=True),
+        F("change_sigma").asc(nulls_last=True),
+        "-id",
+    )
+
+
+def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:
+    """What people have judged, the latest first."""
+    judged = Alert.objects.filter(state__in=[state.value for state in STATE_AFTER.values()])
+    return judged.order_by("-updated", "-id")[:limit]
+
+
+def reviews_standing(*, alert: Alert) -> list[Review]:
+    """What specialists say of an alert now, latest first: the verdict that made its state, and visits since then."""
+    standing = []
+    reviews = alert.reviews.exclude(verdict=Verdict.TAKEN_BACK).filter(taken_back_by=None).select_related("transition")
+    for review in reviews.order_by("-at", "-id"):
+        if review.transition is None:
+            standing.append(review)
+            continue
+        if review.transition.to_state == alert.state:
+            standing.append(review)
+        break
+    return standing
+
+
+def claims_living(*, now: datetime) -> dict[int, Claim]:
+    """Who looks at what: by the alert's row."""
+    return {claim.alert_id: claim for claim in Claim.objects.filter(until__gte=now).select_related("holder")}

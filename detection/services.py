@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 from shapely import from_wkb
 
 from detection.classify import Family, family
@@ -41,7 +42,7 @@ def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "auto
     if not may_become(current, to):
         raise ValueError(f"an alert that is {current} cannot become {to}")
     with transaction.atomic():
-        if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to):
+        if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to, updated=timezone.now()):
             raise ValueError(f"alert {alert.code} was changed by somebody else; look at it again")
         alert.state = to.value
         return AlertTransition.objects.create(alert=alert, from_state=current, to_state=to, reason=reason, actor=actor)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from detection.classify import Family, family
-from detection.models import Alert
+from detection.models import Alert, Review
+from detection.verdicts import Verdict
 from monitor import pair_sentences, sentences
 from monitor.places import place_name
 
@@ -86,3 +87,18 @@ def _severity(alert: Alert) -> tuple[str, str]:
         return pair_sentences.SEVERITY_OF_CHANGE[alert.severity]
     label, meaning = sentences.SEVERITY_LABELS[alert.severity]
     return f"{label} motion", meaning
+
+
+@dataclass(frozen=True)
+class ReviewWords:
+    heading: str
+    reason: str
+    note: str
+    at: datetime
+
+
+def review_words(review: Review) -> ReviewWords:
+    """What a specialist said, for everybody: no name, no internal note."""
+    heading = sentences.VERDICT_HEADINGS[review.verdict]
+    reason = "" if review.verdict == Verdict.FIELD_VISIT else review.reason.label
+    return ReviewWords(heading=heading, reason=reason, note=review.public_note, at=review.at)

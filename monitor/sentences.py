@@ -19,6 +19,27 @@ STATE_LABELS = {
     "rejected": ("not motion", "A specialist has looked at this and found that it is not ground motion."),
     "finished": ("finished", "The ground here moved and has come to rest."),
 }
+VERDICT_HEADINGS = {
+    "confirm": "The ground moves here",
+    "reject": "This is not motion of the ground",
+    "field-visit": "A visit on site is planned",
+    "taken-back": "An earlier finding was taken back",
+}
+VERDICT_FORMS = {
+    "confirm": {"key": "c", "title": "Confirm", "meaning": "The ground moves here.", "button": "Confirm"},
+    "reject": {
+        "key": "n",
+        "title": "Not motion",
+        "meaning": "It leaves the list; its page stays and says why.",
+        "button": "Record as not motion",
+    },
+    "field-visit": {
+        "key": "f",
+        "title": "Field visit",
+        "meaning": "It stays as it is until somebody has been there.",
+        "button": "Plan a visit",
+    },
+}
 SEVERITY_LABELS = {
     "minor": ("small", "Slow motion of a small area."),
     "moderate": ("medium", "Faster motion (over 10 mm a year), or a large area."),
@@ -120,6 +141,11 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
 
 def advice(kind: str, state: str) -> list[str]:
     """What a resident can do: calm, concrete, nothing that the data cannot carry."""
+    if state == "rejected":
+        return [
+            "Nothing needs to be done because of this alert.",
+            "If you see fresh cracks or doors that jam all the same, tell your municipality or the geological survey.",
+        ]
     steps = [
         "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak. Note the date, take a photo.",
         "If you see such signs, tell your municipality or the geological survey, and show them this page.",

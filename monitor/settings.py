@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -46,6 +47,7 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BEHIND_HTTPS = env.bool("BEHIND_HTTPS", default=False)
+PROXIES = env.int("PROXIES", default=0)  # how many of ours stand in front and add to X-Forwarded-For
 
 GDAL_LIBRARY_PATH = _wheel_library("libgdal-")
 GEOS_LIBRARY_PATH = _wheel_library("libgeos_c-")
@@ -63,6 +65,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "django_plotly_dash.apps.DjangoPlotlyDashConfig",
     "csp",
+    "axes",
     "ingest.apps.IngestConfig",
     "ml.apps.MlConfig",
     "detection.apps.DetectionConfig",
@@ -80,6 +83,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_plotly_dash.middleware.BaseMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "monitor.urls"
@@ -119,6 +123,33 @@ CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 CELERY_BEAT_SCHEDULER = "monitor.beat:GuardedScheduler"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGOUT_REDIRECT_URL = "map"
+SESSION_COOKIE_AGE = 12 * 3600  # a working day
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# five wrong passwords for one name from one address, then a quarter of an hour's pause
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_CALLABLE = "monitor.views.accounts.locked_out"
+AXES_CLIENT_IP_CALLABLE = "monitor.views.accounts.client_address"
+AXES_DISABLE_ACCESS_LOG = True  # who signed in from where is nobody's business
+AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -183,6 +214,8 @@ SCHEDULED_METHODS = {
     "offsets": env("OFFSETS_METHOD", default="multi-kernel"),
 }
 ML_DEVICE = env("ML_DEVICE", default="auto")
+
+DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 
 LOGGING = {
     "version": 1,

@@ -1,10 +1,11 @@
 """Addresses. Pages end with a slash; data say their format."""
 
 from django.contrib import admin
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 import monitor.dash.product  # noqa: F401  (registers the Dash app)
-from monitor.views import alerts, map, points, products, tiles
+from monitor.views import accounts, alerts, map, points, products, reviews, tiles
 
 urlpatterns = [
     path("", map.map_view, name="map"),
@@ -19,6 +20,13 @@ urlpatterns = [
     path("api/points/<int:product>/<str:pid>/series.csv", points.series_csv, name="point-series-csv"),
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),
     path("rasters/<int:prediction>.tif", tiles.prediction_raster, name="prediction-raster"),
-    path("django_plotly_dash/", include("django_plotly_dash.urls")),
+    path("login/", accounts.SignIn.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", accounts.OwnPassword.as_view(), name="own-password"),
+    path("review/", reviews.review_queue, name="review-queue"),
+    path("review/<str:code>/", reviews.review_case, name="review-case"),
+    path("review/<str:code>/undo/", reviews.review_undo, name="review-undo"),
+    path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
+    path("django_plotly_dash/", include("monitor.dash.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -3,12 +3,13 @@
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from detection.models import Alert, Detection
-from detection.selectors import alert_by_code, alerts_public, detections_current
+from detection.selectors import alert_by_code, alerts_public, detections_current, reviews_standing
 from ingest.models import Product
 from monitor import selectors, sentences
-from monitor.cards import AlertCard, alert_card
+from monitor.cards import AlertCard, alert_card, review_words
 from monitor.views.map import map_config
 from monitor.views.points import product_summary
 
@@ -16,6 +17,7 @@ STRETCHES_MM_YR = (10, 20, 50, 100, 300)
 ACTOR_WORDS = {"automatic": "the computer"}
 
 
+@require_safe
 def alert_list(request: HttpRequest) -> HttpResponse:
     kinds, states = list(sentences.KIND_LABELS.items()), selectors.state_choices()
     kind, state = request.GET.get("kind", ""), request.GET.get("state", "")
@@ -31,11 +33,18 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     return render(request, "monitor/alert_list.html", context)
 
 
+@require_safe
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
-    alert = _alert_or_404(code)
+    alert = alert_or_404(code)
+    said = [review_words(review) for review in reviews_standing(alert=alert)]
+    return render(request, "monitor/alert_detail.html", alert_context(alert) | {"said": said})
+
+
+def alert_context(alert: Alert) -> dict[str, object]:
+    """Everything that is known of an alert, in words: for its own page and for those who review it."""
     card = alert_card(alert)
     stretch, detections = _stretch(alert), list(detections_current(alert=alert))
-    context = {
+    return {
         "card": card,
         "alert_geojson": _feature(alert, card),
         "map_config": map_config(selectors.layers_available(), list(alert.area.extent)) | {"stretch_mm_yr": stretch},
@@ -46,11 +55,11 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
         "limits": _limits(alert, [detection.scan.prediction.run.product for detection in detections]),
         "series_summary": [_series_row(found) for found in selectors.alert_series(alert=alert)],
     }
-    return render(request, "monitor/alert_detail.html", context)
 
 
+@require_safe
 def alert_series(request: HttpRequest, code: str) -> JsonResponse:
-    alert = _alert_or_404(code)
+    alert = alert_or_404(code)
     negative, positive = sentences.WORDS[alert.component]
     series = [
         {
@@ -67,13 +76,14 @@ def alert_series(request: HttpRequest, code: str) -> JsonResponse:
     return JsonResponse({"code": alert.code, "series": series, "negative_word": negative, "positive_word": positive})
 
 
+@require_safe
 def alerts_geojson(request: HttpRequest) -> JsonResponse:
     """Every public alert with its outline, EPSG:4326."""
     features = [_feature(alert, alert_card(alert)) for alert in alerts_public()]
     return JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
 
 
-def _alert_or_404(code: str) -> Alert:
+def alert_or_404(code: str) -> Alert:
     try:
         return alert_by_code(code=code)
     except Alert.DoesNotExist as fault:

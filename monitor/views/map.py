@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from detection.selectors import alerts_public
 from monitor import selectors
@@ -29,6 +30,7 @@ def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str,
     }
 
 
+@require_safe
 def map_view(request: HttpRequest) -> HttpResponse:
     layers, totals = selectors.layers_available(), selectors.map_totals()
     config = map_config(layers, totals.bounds)
@@ -43,5 +45,6 @@ def map_view(request: HttpRequest) -> HttpResponse:
     return render(request, "monitor/map.html", context)
 
 
+@require_safe
 def about(request: HttpRequest) -> HttpResponse:
     return render(request, "monitor/about.html")

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from ingest.models import MeasurementPoint, Product
 from ingest.selectors import point_get, point_series
@@ -12,6 +13,7 @@ from ml.series import fit_series
 from monitor import sentences
 
 
+@require_safe
 def series_json(request: HttpRequest, product: int, pid: str) -> JsonResponse:
     point = _point_or_404(product, pid)
     displacement = point_series(point=point)
@@ -41,6 +43,7 @@ def series_json(request: HttpRequest, product: int, pid: str) -> JsonResponse:
     })  # fmt: skip
 
 
+@require_safe
 def series_csv(request: HttpRequest, product: int, pid: str) -> HttpResponse:
     point = _point_or_404(product, pid)
     response = HttpResponse(content_type="text/csv; charset=utf-8")

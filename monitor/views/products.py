@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from ingest.models import Product
 from ingest.readers import TITLES
@@ -14,10 +15,12 @@ from ingest.selectors import products
 from monitor import sentences
 
 
+@require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
     return render(request, "monitor/product_list.html", {"products": [_row(product) for product in products()]})
 
 
+@require_safe
 def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
     found = Product.objects.filter(pk=product).first()
     if found is None:

@@ -1,6 +1,7 @@
 """Vector tiles of points, and the rasters behind alerts."""
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
 from ml.models import Prediction
 from monitor import selectors
@@ -9,6 +10,7 @@ from monitor.layers import BY_NAME
 MAX_ZOOM = 22
 
 
+@require_safe
 def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponse:
     if layer not in BY_NAME or z > MAX_ZOOM or x >= 2**z or y >= 2**z:
         raise Http404("There is no such tile.")
@@ -18,6 +20,7 @@ def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResp
     return response
 
 
+@require_safe
 def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
     """The Cloud-Optimised GeoTIFF of a run, to download."""
     found = Prediction.objects.filter(pk=prediction).first()

@@ -11,7 +11,7 @@ function drawMap() {
   const box = document.getElementById("small-map");
   let map;
   try {
-    map = createMap(box, { bounds: boundsOf(area.geometry), fitBoundsOptions: { padding: 56, maxZoom: 15 }, cooperativeGestures: true });
+    map = createMap(box, { bounds: boundsOf(area.geometry), fitBoundsOptions: { padding: 56, maxZoom: 15 }, cooperativeGestures: box.dataset.gestures !== "free" });
   } catch (error) {
     console.warn(error);
     box.hidden = true;
@@ -19,9 +19,21 @@ function drawMap() {
   }
   map.once("load", () => {
     fillBasemap(map).catch((error) => console.warn("base map:", error.message));
-    if (config.default_layer) addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch: config.stretch_mm_yr ?? 10 });
+    const stretch = config.stretch_mm_yr ?? 10;
+    const points = config.default_layer && addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch });
+    if (points) chooseLayer(points, stretch);
     addOutlines(map, area);
     map.once("idle", () => (window.__mapReady = true));
+  });
+}
+
+/** Where the page offers a choice of layers: other points, and what their colours mean. */
+function chooseLayer(points, stretch) {
+  document.getElementById("layer")?.addEventListener("change", ({ target }) => {
+    const layer = config.layers.find((one) => one.name === target.value);
+    points.show({ layer: layer.name, stretch });
+    document.getElementById("map-caption").textContent =
+      `Brown: ${layer.negative_word}. Grey: still. Blue: ${layer.positive_word}. Full colour at ${stretch} mm a year.`;
   });
 }
 

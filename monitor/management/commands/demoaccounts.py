@@ -1,0 +1,47 @@
+"""manage.py demoaccounts: an operator and an administrator to try the service with. Never for a real one."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.core.management.base import BaseCommand, CommandError
+
+from monitor.roles import ADMINISTRATORS, OPERATORS
+
+ACCOUNTS = {"operator": OPERATORS, "administrator": ADMINISTRATORS}
+MARK = "Demo"  # a first name by which the command knows its own
+
+
+class Command(BaseCommand):
+    help = "Make or refresh the two demo accounts; their random passwords stay in var/demo-accounts.json."
+
+    def handle(self, *args, **options) -> None:
+        if settings.BEHIND_HTTPS:
+            raise CommandError(
+                "this is a public service (BEHIND_HTTPS); make accounts of its own, see docs/operations.md"
+            )
+        passwords = _passwords(settings.DEMO_ACCOUNTS_FILE)
+        for name, group in ACCOUNTS.items():
+            user, created = User.objects.get_or_create(username=name, defaults={"first_name": MARK})
+            if not created and user.first_name != MARK:
+                raise CommandError(f"there is an account {name} that is no demo account; nothing was changed")
+            user.is_staff = group == ADMINISTRATORS
+            if not user.check_password(passwords[name]):
+                user.set_password(passwords[name])
+            user.save()
+            user.groups.set([Group.objects.get(name=group)])
+            self.stdout.write(f"sign in at /login/ as {name} with {passwords[name]}")
+
+
+def _passwords(path: Path) -> dict[str, str]:
+    """The passwords kept there; made where there are none. Readable by the owner only."""
+    if path.exists():
+        return json.loads(path.read_text())
+    passwords = {name: secrets.token_urlsafe(15) for name in ACCOUNTS}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(passwords, file)
+    return passwords

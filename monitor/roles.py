@@ -1,0 +1,32 @@
+"""Who may do what, as Django groups that always exist. Everybody else reads what is public.
+
+operators review alerts; administrators review, look at every table in Django's admin, change the schedule and
+release locked logins. Accounts are made by a superuser only: whoever edits accounts could give themselves every right.
+"""
+
+from django.apps import AppConfig, apps
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
+
+OPERATORS, ADMINISTRATORS = "operators", "administrators"
+REVIEW = "detection.add_review"
+
+
+def may_review(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return user.has_perm(REVIEW)
+
+
+def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
+    """After migrations: make the groups and bring their permissions up to the tables that there are."""
+    if sender is not [config for config in apps.get_app_configs() if config.models_module][-1]:
+        return  # permissions of later apps do not exist yet
+    from django.contrib.auth.models import Group, Permission
+
+    review = Q(codename="add_review", content_type__app_label="detection")
+    look = Q(codename__startswith="view_")
+    schedule = Q(content_type__app_label="django_celery_beat")
+    release = Q(codename="delete_accessattempt", content_type__app_label="axes")
+    for name, wanted in ((OPERATORS, review), (ADMINISTRATORS, review | look | schedule | release)):
+        group, _ = Group.objects.using(using).get_or_create(name=name)
+        group.permissions.set(Permission.objects.using(using).filter(wanted))

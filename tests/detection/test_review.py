@@ -1,0 +1,257 @@
+"""Verdicts: one wins, everything can be taken back, and the audit is kept by the database itself."""
+
+from datetime import timedelta
+from threading import Barrier, Thread
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from detection import reviews, selectors
+from detection.lifecycle import State, may_become
+from detection.models import Alert, AlertTransition, AuditEntry, Claim, Review
+from detection.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def make_alert():
+    def make(state="provisional", severity="moderate", peak_rate_mm_yr=-20.0, **more) -> Alert:
+        square = MultiPolygon(Polygon(((10, 50), (10.02, 50), (10.02, 50.02), (10, 50.02), (10, 50))), srid=4326)
+        figures = {"area": square, "area_m2": 3e6, "rate_mm_yr": -15.0, "component": "los", "kind": "subsidence"}
+        days = {"first_motion": "2020-01-01", "last_motion": "2024-01-01"}
+        return Alert.objects.create(
+            state=state, severity=severity, peak_rate_mm_yr=peak_rate_mm_yr, **(figures | days | more)
+        )
+
+    return make
+
+
+@pytest.fixture
+def alert(make_alert) -> Alert:
+    return make_alert()
+
+
+@pytest.fixture
+def anna():
+    return get_user_model().objects.create_user("anna")
+
+
+@pytest.fixture
+def ben():
+    return get_user_model().objects.create_user("ben")
+
+
+def say(alert, verdict, reviewer, reason="", **changes) -> Review:
+    said = {
+        "alert": alert,
+        "verdict": verdict,
+        "reason_code": reason or next(iter(REASONS[verdict])),
+        "public_note": "",
+        "internal_note": "",
+        "reviewer": reviewer,
+        "expected_state": alert.state,
+    }
+    return reviews.alert_review(**(said | changes))
+
+
+def test_a_verdict_changes_the_state_and_leaves_three_rows(alert, anna):
+    review = say(alert, Verdict.REJECT, anna, "surface", public_note="Snow until May.", internal_note="see winter 2021")
+    alert.refresh_from_db()
+    assert alert.state == "rejected"
+    step = alert.transitions.get()
+    assert (step.from_state, step.to_state, step.actor) == ("provisional", "rejected", "a specialist")
+    assert review.transition == step
+    assert (review.public_note, review.internal_note, review.reviewer) == ("Snow until May.", "see winter 2021", anna)
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.subject) == ("anna", "review.reject", alert.code)
+    assert (entry.before, entry.after) == ("provisional", "rejected")
+    assert "Snow until May." in entry.detail
+
+
+def test_the_public_transition_never_names_the_reviewer(alert, anna):
+    say(alert, Verdict.CONFIRM, anna)
+    assert "anna" not in str(AlertTransition.objects.values_list("actor", "reason"))
+
+
+def test_without_a_note_the_sentence_of_the_reason_is_published(alert, anna):
+    assert say(alert, Verdict.REJECT, anna, "unwrapping").public_note == REASONS[Verdict.REJECT]["unwrapping"].sentence
+
+
+def test_a_visit_is_recorded_and_leaves_the_state(alert, anna):
+    review = say(alert, Verdict.FIELD_VISIT, anna, public_note="In spring.")
+    alert.refresh_from_db()
+    assert alert.state == "provisional"
+    assert review.transition is None
+    assert not alert.transitions.exists()
+    assert AuditEntry.objects.get().action == "review.field-visit"
+    assert selectors.reviews_standing(alert=alert) == [review]
+
+
+def test_a_verdict_dates_the_alert_anew(alert, anna):
+    before = alert.updated
+    say(alert, Verdict.CONFIRM, anna)
+    alert.refresh_from_db()
+    assert alert.updated > before
+
+
+@pytest.mark.parametrize("verdict", [Verdict.CONFIRM, Verdict.REJECT, Verdict.FIELD_VISIT])
+def test_every_verdict_can_be_taken_back_with_an_audit_row_of_its_own(alert, anna, ben, verdict):
+    review = say(alert, verdict, anna)
+    back = reviews.review_take_back(review=review, reviewer=ben)
+    alert.refresh_from_db()
+    assert alert.state == "provisional"
+    assert back.takes_back == review
+    assert selectors.reviews_standing(alert=alert) == []
+    entry = AuditEntry.objects.first()
+    assert (entry.actor, entry.action, entry.after) == ("ben", "review.taken-back", "provisional")
+    assert AuditEntry.objects.count() == 2
+
+
+def test_a_row_of_verdicts_is_taken_back_one_by_one_from_the_last(alert, anna):
+    first = say(alert, Verdict.CONFIRM, anna)
+    second = say(alert, Verdict.REJECT, anna)
+    with pytest.raises(ValueError, match=r"no longer|changed"):
+        reviews.review_take_back(review=first, reviewer=anna)
+    reviews.review_take_back(review=second, reviewer=anna)
+    alert.refresh_from_db()
+    assert alert.state == "confirmed"
+    assert selectors.reviews_standing(alert=alert) == [first]
+    reviews.review_take_back(review=first, reviewer=anna)
+    alert.refresh_from_db()
+    assert alert.state == "provisional"
+
+
+def test_what_was_taken_back_is_not_taken_back_again(alert, anna):
+    review = say(alert, Verdict.FIELD_VISIT, anna)
+    reviews.review_take_back(review=review, reviewer=anna)
+    with pytest.raises(ValueError, match="no longer"):
+        reviews.review_take_back(review=review, reviewer=anna)
+
+
+def test_whoever_saw_an_older_state_is_told_and_changes_nothing(alert, anna, ben):
+    seen_by_ben = Alert.objects.get(pk=alert.pk)
+    say(alert, Verdict.CONFIRM, anna)
+    with pytest.raises(reviews.Overtaken, match="somebody else"):
+        say(seen_by_ben, Verdict.REJECT, ben, expected_state="provisional")
+    alert.refresh_from_db()
+    assert alert.state == "confirmed"
+    assert Review.objects.count() == AuditEntry.objects.count() == AlertTransition.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_answer_at_the_same_moment_one_wins_and_one_is_told(alert, anna, ben):
+    outcomes, together = [], Barrier(2)
+
+    def answer(verdict, reviewer):
+        mine = Alert.objects.get(pk=alert.pk)
+        together.wait(timeout=20)
+        try:
+            outcomes.append(say(mine, verdict, reviewer).verdict)
+        except reviews.Overtaken:
+            outcomes.append("told")
+        finally:
+            connection.close()
+
+    people = [Thread(target=answer, args=pair) for pair in ((Verdict.CONFIRM, anna), (Verdict.REJECT, ben))]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join(timeout=30)
+    assert sorted(outcomes)[-1] == "told"
+    assert len(outcomes) == 2
+    assert Review.objects.count() == AuditEntry.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"), [(Verdict.CONFIRM, "atmosphere"), (Verdict.REJECT, ""), (Verdict.TAKEN_BACK, "taken-back")]
+)
+def test_a_reason_that_does_not_fit_the_verdict_is_refused(alert, anna, verdict, reason):
+    with pytest.raises(ValueError, match="no reason"):
+        say(alert, verdict, anna, reason_code=reason)
+    assert not Review.objects.exists()
+
+
+def test_a_finished_alert_is_not_judged_any_more(make_alert, anna):
+    done = make_alert(state="finished")
+    assert verdicts_open(State.FINISHED) == []
+    for verdict in STATE_AFTER:
+        with pytest.raises(ValueError, match="cannot be answered"):
+            say(done, verdict, anna)
+
+
+def test_a_note_that_is_far_too_long_is_refused(alert, anna):
+    with pytest.raises(ValueError, match="shorten"):
+        say(alert, Verdict.CONFIRM, anna, public_note="x" * 1001)
+
+
+def test_the_way_back_is_allowed_from_every_verdict_to_every_unreviewed_state():
+    for judged in STATE_AFTER.values():
+        assert all(may_become(judged, state) for state in selectors.UNREVIEWED_STATES)
+
+
+@pytest.mark.parametrize("order", [
+    "UPDATE detection_auditentry SET actor = 'nobody'",
+    "DELETE FROM detection_auditentry",
+    "TRUNCATE detection_auditentry",
+    "TRUNCATE detection_auditentry CASCADE",
+])  # fmt: skip
+def test_the_database_refuses_to_change_delete_or_empty_the_audit(alert, anna, order):
+    say(alert, Verdict.CONFIRM, anna)
+    with pytest.raises(DatabaseError, match="only added to"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(order)
+    assert AuditEntry.objects.get().actor == "anna"
+
+
+def test_the_audit_outlives_the_alert_and_the_account(alert, anna):
+    code = alert.code
+    say(alert, Verdict.REJECT, anna)
+    alert.delete()
+    anna.delete()
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.subject) == ("anna", code)
+
+
+def test_a_review_outlives_the_account_of_its_reviewer(alert, anna):
+    review = say(alert, Verdict.REJECT, anna)
+    anna.delete()
+    review.refresh_from_db()
+    assert review.reviewer is None
+
+
+def test_the_queue_begins_with_the_strongest_and_ends_where_a_visit_is_planned(make_alert, anna):
+    visited = make_alert(severity="strong", peak_rate_mm_yr=-90)
+    slow = make_alert(severity="minor", peak_rate_mm_yr=-4)
+    fast = make_alert(severity="strong", peak_rate_mm_yr=80)
+    pair = make_alert(
+        severity="strong", peak_rate_mm_yr=None, rate_mm_yr=None, peak_speed_m_day=2.0, kind="moving-ground"
+    )
+    make_alert(state="confirmed")
+    say(visited, Verdict.FIELD_VISIT, anna)
+    assert list(selectors.alerts_to_review()) == [fast, pair, slow, visited]
+
+
+def test_who_looks_first_holds_the_alert_until_the_lease_ends(alert, anna, ben):
+    mine = reviews.claim_take(alert=alert, holder=anna)
+    assert reviews.claim_take(alert=alert, holder=ben).holder == anna
+    assert reviews.claim_take(alert=alert, holder=anna).since == mine.since
+    Claim.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert selectors.claims_living(now=timezone.now()) == {}
+    assert reviews.claim_take(alert=alert, holder=ben).holder == ben
+
+
+def test_a_person_holds_one_alert_at_a_time_and_lets_it_go_with_the_verdict(make_alert, anna):
+    first, second = make_alert(), make_alert()
+    reviews.claim_take(alert=first, holder=anna)
+    reviews.claim_take(alert=second, holder=anna)
+    assert list(selectors.claims_living(now=timezone.now())) == [second.pk]
+    say(second, Verdict.CONFIRM, anna)
+    assert selectors.claims_living(now=timezone.now()) == {}
+
+
+def test_a_claim_locks_nobody_out(alert, anna, ben):
+    reviews.claim_take(alert=alert, holder=anna)
+    assert say(alert, Verdict.CONFIRM, ben).reviewer == ben

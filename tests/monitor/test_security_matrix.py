@@ -1,0 +1,152 @@
+"""Every address and every role against the table in docs/security.md. The list of addresses comes from the resolver.
+
+A new address needs one row in that table; the test prints it as it should be. A parameter in its pattern that
+`parameters` does not know is added there; a value that one address alone needs, in SPECIAL; what the signed link
+of a subscriber carries, in LINKS.
+"""
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from detection.models import Alert
+from ingest.models import MeasurementPoint, Product
+from ml.models import Prediction
+from monitor.roles import ADMINISTRATORS, OPERATORS
+
+pytestmark = pytest.mark.django_db
+TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"
+ROLES = ["anonymous", "subscriber link", "operator", "administrator"]
+# a visit leaves a trace there, and nowhere else: who looks at a case, and Dash's list of its own apps
+NOT_COUNTED = {"sessions.session", "detection.claim", "django_plotly_dash.statelessapp"}
+
+
+def parameters() -> dict[str, object]:
+    """A value that exists for every parameter of an address."""
+    product = Product.objects.first()
+    return {
+        "code": Alert.objects.first().code,
+        "product": product.pk,
+        "pid": MeasurementPoint.objects.filter(product=product).first().pid,
+        "prediction": Prediction.objects.first().pk,
+        "layer": "los", "z": 0, "x": 0, "y": 0,
+        # Django's admin, Plotly Dash
+        "object_id": "0", "app_label": "detection", "content_type_id": 1, "from_field": "id", "id": "0",
+        "ident": "ProductAnalysis", "cache_id": "none", "component": "none", "cpe2": "none", "resource": "none",
+        "path": "none",
+    }  # fmt: skip
+
+
+# Dash's callbacks, which read only
+WITHOUT_TOKEN = {f"the_django_plotly_dash:app-update-component{ending}" for ending in ("", "--args")}
+SPECIAL: dict[str, dict[str, object]] = {}  # name of an address: values that only it needs
+LINKS: dict[str, dict[str, object]] = {}  # name of an address: what the signed link of a subscriber carries
+
+
+def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, frozenset[str]]]:
+    """Name, with its namespace, and parameters of every address; only inside a group may one be without a name."""
+    for found in (resolver or get_resolver()).url_patterns:
+        if isinstance(found, URLResolver):
+            yield from addresses(found, f"{prefix}{found.namespace}:" if found.namespace else prefix)
+        elif isinstance(found, URLPattern) and (found.name or not prefix):
+            yield f"{prefix}{found.name}", frozenset(found.pattern.regex.groupindex)
+
+
+def table() -> dict[str, list[str]]:
+    rows = re.findall(r"^\| `([^`]+)` \|(.+)\|$", TABLE.read_text(), flags=re.M)
+    return {name: [re.sub(r"\s+", " ", cell.strip()) for cell in cells.split("|")] for name, cells in rows}
+
+
+def row_of(name: str, rows: dict[str, list[str]]) -> list[str] | None:
+    """The row of that very name; in a group (a name with a colon) the longest pattern that fits."""
+    if name in rows or ":" not in name:
+        return rows.get(name)
+    fitting = [pattern for pattern in rows if "*" in pattern and fnmatch(name, pattern)]
+    return rows[max(fitting, key=len)] if fitting else None
+
+
+class People:
+    """Every role with an account of its own, and what addresses are made of."""
+
+    def __init__(self) -> None:
+        self.accounts = {}
+        for role, group in (("operator", OPERATORS), ("administrator", ADMINISTRATORS)):
+            self.accounts[role] = get_user_model().objects.create_user(role, is_staff=role == "administrator")
+            self.accounts[role].groups.add(Group.objects.get(name=group))
+        self.values = parameters()
+        self.clients: dict[tuple[str, bool], Client] = {}
+
+    def status(self, role: str, verb: str, name: str, wanted: frozenset[str], token: bool = True) -> int:
+        answer = self.client(role, token).generic(verb, self.path(role, name, wanted))
+        if name.endswith("logout"):
+            del self.clients[role, token]
+        if answer.streaming:
+            assert list(answer.streaming_content)
+        return answer.status_code
+
+    def client(self, role: str, token: bool) -> Client:
+        if (role, token) not in self.clients:
+            client = self.clients[role, token] = Client(raise_request_exception=False, enforce_csrf_checks=not token)
+            if role in self.accounts:
+                client.force_login(self.accounts[role])
+        return self.clients[role, token]
+
+    def path(self, role: str, name: str, wanted: frozenset[str]) -> str:
+        own = SPECIAL.get(name, {}) | (LINKS.get(name, {}) if role == "subscriber link" else {})
+        return reverse(name, kwargs={parameter: own.get(parameter, self.values.get(parameter)) for parameter in wanted})
+
+
+@pytest.fixture
+def people(watched_region) -> People:
+    return People()
+
+
+def counts() -> dict[str, int]:
+    models = [
+        model for model in apps.get_models() if model._meta.managed and model._meta.label_lower not in NOT_COUNTED
+    ]
+    return {model._meta.label_lower: model.objects.count() for model in models}
+
+
+def test_every_address_has_a_row_and_every_row_an_address():
+    rows, names = table(), [name for name, _ in addresses()]
+    assert [name for name in names if row_of(name, rows) is None] == []
+    assert [row for row in rows if not any(row_of(name, rows) is rows[row] for name in names)] == []
+
+
+def test_every_role_gets_the_answer_of_the_table(people):
+    rows, wrong = table(), []
+    for name, wanted in sorted(addresses(), key=lambda found: found[0]):
+        answers = [
+            " / ".join(str(people.status(role, verb, name, wanted)) for verb in ("GET", "POST")) for role in ROLES
+        ]
+        if answers != row_of(name, rows):
+            wrong.append(f"| `{name}` | {' | '.join(answers)} |")
+    assert not wrong, "These rows are missing or say something else:\n" + "\n".join(wrong)
+
+
+def test_no_verb_of_a_stranger_changes_anything(people):
+    before = counts()
+    for name, wanted in addresses():
+        for verb in ("POST", "PUT", "PATCH", "DELETE"):
+            assert people.status("anonymous", verb, name, wanted) < 500
+    assert counts() == before
+
+
+def test_without_the_token_of_a_form_nobody_changes_anything(people):
+    before, through = counts(), set()
+    for name, wanted in addresses():
+        for role in ("operator", "administrator"):
+            for verb in ("POST", "PUT", "PATCH", "DELETE"):
+                if people.status(role, verb, name, wanted, token=False) < 300:
+                    through.add(name)
+    assert counts() == before
+    assert through <= WITHOUT_TOKEN
