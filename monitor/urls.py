@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 import monitor.dash.product  # noqa: F401  (registers the Dash app)
-from monitor.views import alerts, map, points, products, tiles
+from monitor.views import alerts, map, points, products, rasters, tiles
 
 urlpatterns = [
     path("", map.map_view, name="map"),
@@ -18,6 +18,9 @@ urlpatterns = [
     path("api/points/<int:product>/<str:pid>/series/", points.series_json, name="point-series"),
     path("api/points/<int:product>/<str:pid>/series.csv", points.series_csv, name="point-series-csv"),
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),
+    path("tiles/rasters/<str:layer>/<str:group>/<int:z>/<int:x>/<int:y>.png", rasters.tile, name="raster-tile"),
+    path("rasters.json", rasters.catalogue, name="raster-catalogue"),
+    path("rasters/<str:group>/arrows.geojson", rasters.arrows, name="raster-arrows"),
     path("rasters/<int:prediction>.tif", tiles.prediction_raster, name="prediction-raster"),
     path("django_plotly_dash/", include("django_plotly_dash.urls")),
     path("admin/", admin.site.urls),
