@@ -144,7 +144,8 @@ def _groups_of_products() -> list[RasterGroup]:
 
 def _groups_of_scenes() -> list[RasterGroup]:
     rows = (
-        Scene.objects.values(day=TruncDate("acquired_at"))
+        Scene.objects.exclude(raster="")
+        .values(day=TruncDate("acquired_at"))
         .annotate(n=Count("id"), bounds=Extent("footprint"), made_up=BoolOr("simulated"))
         .order_by("day")
     )
@@ -201,7 +202,7 @@ def _sources_of_scenes(group: str, box: Polygon) -> list[RasterSource] | None:
     day = _day(parts[1]) if parts else None
     if day is None:
         return None
-    scenes = Scene.objects.filter(acquired_at__date=day, footprint__bboverlaps=box).order_by("id")
+    scenes = Scene.objects.exclude(raster="").filter(acquired_at__date=day, footprint__bboverlaps=box).order_by("id")
     chosen = _one_polarisation([(scene, scene) for scene in scenes])
     return [RasterSource(one.raster, f"{one.pk} {one.file_sha256}") for one in chosen]
 

@@ -78,23 +78,23 @@ RASTER_LAYERS = (
         "highest",
     ),
     RasterLayer(
-        "coherence", "Likeness of two radar images (coherence)", Task.COHERENCE, ("coherence",), _only, "", 0, 1,
+        "coherence", "Coherence", Task.COHERENCE, ("coherence",), _only, "", 0, 1,
         ("#dcefec", "#aed5cf", "#7fb9b1", "#4f9c93", "#237b73", "#00544e"),
-        "low: it changed", "", "high: it stayed the same",
-        "How alike two radar images of one place are. High: the surface stayed the same between the two days.",
+        "changed", "", "stayed the same",
+        "How alike two radar images of one place are. Where they are alike, the surface stayed the same in between.",
         "Water, forest and growing fields are always low. Fresh snow, ploughing or building work lower it for a time.",
     ),
     RasterLayer(
-        "coherence-change", "Change of likeness (coherence)", Task.COHERENCE_CHANGE, ("change_sigma",), _only,
+        "coherence-change", "Change of coherence", Task.COHERENCE_CHANGE, ("change_sigma",), _only,
         "times the usual scatter", -6, 6,
         ("#55156a", "#8a559d", "#bd9bc8", "#e4e2e0", "#a0c7a4", "#599a63", "#1a6832"),
-        "less alike than before", "as before", "more alike",
+        "less alike", "as before", "more alike",
         "Where two radar images are less alike than the pairs of images before them: the surface itself has changed.",
         "Counted in the usual scatter of this place (robust standard deviations). "
         "Below −3 is rare by chance. Rain or snow can lower whole slopes at once.",
     ),
     RasterLayer(
-        "speed", "Speed and direction of fast motion", Task.OFFSETS, ("dx_px", "dy_px"), _length, "m a day", 0, 2,
+        "speed", "Speed of fast motion", Task.OFFSETS, ("dx_px", "dy_px"), _length, "m a day", 0, 2,
         ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
         "slow", "", "fast",
         "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week.",
@@ -104,8 +104,8 @@ RASTER_LAYERS = (
     RasterLayer(
         "radar", "Radar image", "", (), _decibel, "dB", -22, 0,
         ("#0d0d0d", "#565656", "#8f8f8f", "#c4c4c4", "#f7f7f7"),
-        "dark: smooth, calm water", "", "bright: rough, buildings",
-        "The radar image itself, as the satellite saw it: how much of its signal came back from each place.",
+        "smooth, calm water", "", "rough, buildings",
+        "The image itself, as the radar saw it: dark where little of its signal came back, bright where much did.",
         "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them.",
     ),
 )  # fmt: skip

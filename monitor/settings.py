@@ -183,5 +183,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {name: {"level": "WARNING"} for name in ("numexpr", "rasterio")},  # they tell of every start and file
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

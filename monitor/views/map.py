@@ -15,6 +15,9 @@ URLS = {
     "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
     "series": "/api/points/{product}/{pid}/series/",
     "alerts": "/alerts.geojson",
+    "rasters": "/rasters.json",
+    "raster_tiles": "/tiles/rasters/{layer}/{group}/{z}/{x}/{y}.png",
+    "arrows": "/rasters/{group}/arrows.geojson",
 }
 
 
