@@ -1,5 +1,7 @@
 """Reading alerts and detections."""
 
+from datetime import datetime
+
 from django.contrib.gis.geos import MultiPolygon
 from django.db.models import QuerySet
 from django.db.models.functions import Abs
@@ -38,6 +40,25 @@ def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
     if kind:
         alerts = alerts.filter(kind=kind)
     return alerts.order_by(Abs("peak_rate_mm_yr").desc(), "-id")
+
+
+def alerts_matching(
+    *,
+    kind: str = "",
+    state: str = "",
+    severity: str = "",
+    area: MultiPolygon | None = None,
+    updated_since: datetime | None = None,
+) -> QuerySet[Alert]:
+    """Public alerts that fit every filter given, the last changed first."""
+    alerts = alerts_public(kind=kind, state=state)
+    if severity:
+        alerts = alerts.filter(severity=severity)
+    if area is not None:
+        alerts = alerts.filter(area__intersects=area)
+    if updated_since is not None:
+        alerts = alerts.filter(updated__gte=updated_since)
+    return alerts.order_by("-updated", "-id")
 
 
 def alert_by_code(*, code: str) -> Alert:

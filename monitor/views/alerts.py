@@ -8,9 +8,10 @@ from detection.models import Alert, Detection
 from detection.selectors import alert_by_code, alerts_public, detections_current
 from ingest.models import Product
 from monitor import selectors, sentences
-from monitor.cards import AlertCard, alert_card
+from monitor.cards import alert_card
+from monitor.features import alert_feature
+from monitor.series import alert_body
 from monitor.views.map import map_config
-from monitor.views.points import product_summary
 
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
 ACTOR_WORDS = {"automatic": "the computer"}
@@ -37,7 +38,7 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     stretch, detections = _stretch(alert), list(detections_current(alert=alert))
     context = {
         "card": card,
-        "alert_geojson": _feature(alert, card),
+        "alert_geojson": alert_feature(alert, card),
         "map_config": map_config(selectors.layers_available(), list(alert.area.extent)) | {"stretch_mm_yr": stretch},
         "map_caption": sentences.colour_caption("los", stretch),
         "advice": sentences.advice(alert.kind, alert.state),
@@ -50,27 +51,7 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def alert_series(request: HttpRequest, code: str) -> JsonResponse:
-    alert = _alert_or_404(code)
-    negative, positive = sentences.WORDS[alert.component]
-    series = [
-        {
-            "product": product_summary(found["product"]),
-            "n_points": found["series"].n_points,
-            "n_sampled": found["series"].n_sampled,
-            "dates": [day.isoformat() for day in found["series"].dates],
-            "mean_mm": _rounded(found["series"].mean_mm),
-            "low_mm": _rounded(found["series"].low_mm),
-            "high_mm": _rounded(found["series"].high_mm),
-        }
-        for found in selectors.alert_series(alert=alert)
-    ]
-    return JsonResponse({"code": alert.code, "series": series, "negative_word": negative, "positive_word": positive})
-
-
-def alerts_geojson(request: HttpRequest) -> JsonResponse:
-    """Every public alert with its outline, EPSG:4326."""
-    features = [_feature(alert, alert_card(alert)) for alert in alerts_public()]
-    return JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
+    return JsonResponse(alert_body(_alert_or_404(code)))
 
 
 def _alert_or_404(code: str) -> Alert:
@@ -78,24 +59,6 @@ def _alert_or_404(code: str) -> Alert:
         return alert_by_code(code=code)
     except Alert.DoesNotExist as fault:
         raise Http404("There is no alert with this code.") from fault
-
-
-def _feature(alert: Alert, card: AlertCard) -> dict[str, object]:
-    names = (
-        "code", "url", "kind", "kind_label", "place", "area_label", "rate_label", "state", "state_label",
-        "severity", "severity_label", "sentence", "simulated", "longitude", "latitude",
-    )  # fmt: skip
-    return {
-        "type": "Feature",
-        "id": alert.pk,
-        "geometry": {"type": "MultiPolygon", "coordinates": _outline(alert)},
-        "properties": {name: getattr(card, name) for name in names},
-    }
-
-
-def _outline(alert: Alert) -> list:
-    """Coordinates to about 10 cm."""
-    return [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in alert.area.coords]
 
 
 def _stretch(alert: Alert) -> int:
@@ -152,7 +115,3 @@ def _series_row(found: dict) -> dict[str, object]:
         "n_points": series.n_points,
         "change_label": f"{sentences.figure(change)} mm {positive if change > 0 else negative}",
     }
-
-
-def _rounded(values) -> list[float]:
-    return [round(float(value), 2) for value in values]

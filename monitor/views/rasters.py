@@ -1,7 +1,5 @@
 """Raster layers for the map: what there is, tiles, and arrows."""
 
-import math
-
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
@@ -10,6 +8,7 @@ from monitor import raster_tiles, rasters
 from monitor.raster_catalogue import RasterSource, raster_sources, rasters_available
 from monitor.raster_layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.rasters import Bounds
+from monitor.refusals import boxes, refusals_as_json
 from monitor.views.tiles import MAX_ZOOM
 
 MIN_ZOOM = 5  # below, a tile would open hundreds of rasters
@@ -45,15 +44,14 @@ def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -
 
 
 @require_safe
+@refusals_as_json
 def arrows(request: HttpRequest, group: str) -> JsonResponse:
     """Arrows of the motion between two images, thinned to about 400 for the box ?bbox=west,south,east,north."""
-    bounds = _box(request.GET.get("bbox", ""))
-    if bounds is None:
-        return JsonResponse(
-            {"error": "bbox is not a box on the earth", "remedy": "Give ?bbox=west,south,east,north in degrees."},
-            status=400,
-        )
-    sources = _sources_or_404(ARROW_LAYER, group, bounds)
+    found = [
+        arrow
+        for box in boxes(request.GET.get("bbox", ""))
+        for arrow in raster_tiles.group_arrows(_sources_or_404(ARROW_LAYER, group, box), box)
+    ]
     features = [
         {
             "type": "Feature",
@@ -64,7 +62,7 @@ def arrows(request: HttpRequest, group: str) -> JsonResponse:
                 "bearing_deg": round(arrow.bearing_deg, 1),
             },
         }
-        for arrow in raster_tiles.group_arrows(sources, bounds)
+        for arrow in found
     ]
     response = JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
     response["Cache-Control"] = CACHE
@@ -76,14 +74,3 @@ def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[Rast
     if sources is None:
         raise Http404("There is no such date.")
     return sources
-
-
-def _box(text: str) -> Bounds | None:
-    """west,south,east,north in degrees; None for anything else."""
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-    except ValueError:
-        return None
-    if not all(map(math.isfinite, (west, south, east, north))):
-        return None
-    return (west, south, east, north) if -180 <= west < east <= 180 and -90 <= south < north <= 90 else None
