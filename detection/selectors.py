@@ -49,8 +49,9 @@ def alerts_matching(
     severity: str = "",
     area: MultiPolygon | None = None,
     updated_since: datetime | None = None,
+    newest_first: bool = True,
 ) -> QuerySet[Alert]:
-    """Public alerts that fit every filter given, the last changed first."""
+    """Public alerts that fit every filter given, the last changed first or the strongest first."""
     alerts = alerts_public(kind=kind, state=state)
     if severity:
         alerts = alerts.filter(severity=severity)
@@ -58,7 +59,7 @@ def alerts_matching(
         alerts = alerts.filter(area__intersects=area)
     if updated_since is not None:
         alerts = alerts.filter(updated__gte=updated_since)
-    return alerts.order_by("-updated", "-id")
+    return alerts.order_by("-updated", "-id") if newest_first else alerts
 
 
 def alert_by_code(*, code: str) -> Alert:

@@ -10,8 +10,8 @@ from monitor import sentences
 from monitor.refusals import area_of, boxes, choice, moment
 
 
-def alerts_asked_for(asked: Mapping[str, str]) -> QuerySet[Alert]:
-    """Public alerts by kind, state, severity, bbox, updated_since; the last changed first. Raises Refused."""
+def alerts_asked_for(asked: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
+    """Public alerts by kind, state, severity, bbox, updated_since. Raises Refused."""
     bbox = asked.get("bbox", "")
     return alerts_matching(
         kind=choice("kind", asked.get("kind", ""), list(sentences.KIND_LABELS)),
@@ -19,4 +19,5 @@ def alerts_asked_for(asked: Mapping[str, str]) -> QuerySet[Alert]:
         severity=choice("severity", asked.get("severity", ""), list(sentences.SEVERITY_LABELS)),
         area=area_of(boxes(bbox)) if bbox else None,
         updated_since=moment("updated_since", asked.get("updated_since", "")),
+        newest_first=newest_first,
     )

@@ -14,7 +14,7 @@ from django.db.models.functions import ExtractYear, TruncDate
 
 from ingest.models import Scene
 from ml.models import ModelVersion, Prediction, Run
-from monitor.raster_layers import RASTER_LAYERS, RasterLayer
+from monitor.raster_layers import ARROW_LAYER, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.rasters import Bounds, InputGrid
 
 POLARISATIONS = ("VV", "HH", "VH", "HV")  # the first one there is, is shown
@@ -67,6 +67,19 @@ def raster_group(prediction: Prediction) -> tuple[str, str]:
     if run.product is not None:
         return layer.name, f"{run.product.dates[-1]:%Y}"
     return layer.name, _pair_key(run.pair.secondary.acquired_at.date(), run.pair.temporal_baseline_days)
+
+
+def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
+    """What a small map shows of an alert from image pairs: its newest one. None where velocity fields are behind it."""
+    of_pairs = [one for one in predictions if one.run.pair is not None]
+    if not of_pairs:
+        return None
+    newest = max(of_pairs, key=lambda one: (one.run.pair.secondary.acquired_at, one.pk))
+    name, group = raster_group(newest)
+    layer, pair = RASTER_LAYERS_BY_NAME[name], newest.run.pair
+    days = (pair.reference.acquired_at.date(), pair.secondary.acquired_at.date())
+    caption = f"{layer.label}, {pair_label(*days, pair.temporal_baseline_days)}. {layer.caption}"
+    return {"layer": name, "group": group, "arrows": layer is ARROW_LAYER, "fastest": layer.high, "caption": caption}
 
 
 def day_label(day: date, year: bool = True) -> str:

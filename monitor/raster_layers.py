@@ -15,6 +15,7 @@ class RasterLayer(NamedTuple):
     """Values run from low to high, coloured through evenly spaced stops; beyond, the end colours hold.
 
     task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols).
+    caption: the colours in words, where no legend stands.
     overlap: which value counts where several rasters lie over each other, the first one or the highest.
     """
 
@@ -32,6 +33,7 @@ class RasterLayer(NamedTuple):
     high_word: str
     description: str
     details: str
+    caption: str
     overlap: str = "first"
 
     def as_dict(self) -> dict[str, object]:
@@ -75,6 +77,7 @@ RASTER_LAYERS = (
         "unlikely", "", "nearly certain",
         "How likely it is, for the computer, that this ground moves differently from the ground around it.",
         "Found in the measurement points; empty where there are none. Where tracks overlap, the highest value counts.",
+        "Dark: nearly certain that this ground moves. Pale: unlikely.",
         "highest",
     ),
     RasterLayer(
@@ -83,6 +86,7 @@ RASTER_LAYERS = (
         "changed", "", "stayed the same",
         "How alike two radar images of one place are. Where they are alike, the surface stayed the same in between.",
         "Water, forest and growing fields are always low. Fresh snow, ploughing or building work lower it for a time.",
+        "Dark: the surface stayed the same. Pale: it changed.",
     ),
     RasterLayer(
         "coherence-change", "Change of coherence", Task.COHERENCE_CHANGE, ("change_sigma",), _only,
@@ -92,6 +96,7 @@ RASTER_LAYERS = (
         "Where two radar images are less alike than the pairs of images before them: the surface itself has changed.",
         "Counted in the usual scatter of this place (robust standard deviations). "
         "Below −3 is rare by chance. Rain or snow can lower whole slopes at once.",
+        "Purple: less alike than before. Grey: as before. Green: more alike.",
     ),
     RasterLayer(
         "speed", "Speed of fast motion", Task.OFFSETS, ("dx_px", "dy_px"), _length, "m a day", 0, 2,
@@ -100,6 +105,7 @@ RASTER_LAYERS = (
         "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week.",
         "Arrows point to where it moves, and stand only where the motion is larger than twice its uncertainty. "
         "Slow motion of millimetres does not show here; the points show that.",
+        "Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves.",
     ),
     RasterLayer(
         "radar", "Radar image", "", (), _decibel, "dB", -22, 0,
@@ -107,6 +113,7 @@ RASTER_LAYERS = (
         "smooth, calm water", "", "rough, buildings",
         "The image itself, as the radar saw it: dark where little of its signal came back, bright where much did.",
         "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them.",
+        "Bright: much of the radar's signal came back. Dark: little.",
     ),
 )  # fmt: skip
 RASTER_LAYERS_BY_NAME = {layer.name: layer for layer in RASTER_LAYERS}

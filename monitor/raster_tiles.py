@@ -27,7 +27,8 @@ MOST_ARROWS = 400
 
 def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str) -> str:
     """An ETag: the same while neither the rasters nor the way they are painted change."""
-    said = [str(PAINT_VERSION), *map(str, layer[:10]), place, *(source.fingerprint for source in sources)]
+    looks = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, layer.overlap)
+    said = [*map(str, looks), place, *(source.fingerprint for source in sources)]
     return f'"{hashlib.sha256(chr(0).join(said).encode()).hexdigest()[:32]}"'
 
 

@@ -1,16 +1,19 @@
 """The operations of /api/v1/. Each reads, makes rows, and returns."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from django.db.models import Prefetch, Q
 from django.http import Http404, HttpRequest
 from ninja import Path, Query, Router
+from pydantic.fields import FieldInfo
 
 from detection.models import Alert
 from detection.selectors import alert_by_code
 from ingest.models import MeasurementPoint, Product, ScenePair
 from ingest.selectors import products
 from ml.models import Run
+from monitor import sentences
 from monitor.alert_filters import alerts_asked_for
 from monitor.api import rows
 from monitor.api.schemas import (
@@ -39,7 +42,15 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000, description="how many to leave
 Box = Annotated[str, Query(max_length=100, description="west,south,east,north in degrees")]
 Since = Annotated[str, Query(max_length=40, description="ISO 8601, UTC where no zone is named")]
 Id = Annotated[int, Path(ge=1, le=BIGGEST_ID)]
-Word = Annotated[str, Query(max_length=40)]
+
+
+def _one_of(words: Iterable[str]) -> FieldInfo:
+    return Query(max_length=40, description=f"one of {', '.join(words)}")
+
+
+Kind = Annotated[str, _one_of(sentences.KIND_LABELS)]
+State = Annotated[str, _one_of(sentences.STATE_LABELS)]
+Severity = Annotated[str, _one_of(sentences.SEVERITY_LABELS)]
 BAD = {400: Fault}
 MISSING = {400: Fault, 404: Fault}
 
@@ -47,9 +58,9 @@ MISSING = {400: Fault, 404: Fault}
 @router.get("/alerts", response={200: AlertPage, **BAD}, tags=["alerts"], summary="Places that move")
 def alerts(
     request: HttpRequest,
-    kind: Word = "",
-    state: Word = "",
-    severity: Word = "",
+    kind: Kind = "",
+    state: State = "",
+    severity: Severity = "",
     bbox: Box = "",
     updated_since: Since = "",
     limit: Limit = 50,

@@ -10,6 +10,7 @@ from ingest.models import Product
 from monitor import selectors, sentences
 from monitor.cards import alert_card
 from monitor.features import alert_feature
+from monitor.raster_catalogue import evidence_raster
 from monitor.series import alert_body
 from monitor.views.map import map_config
 
@@ -36,11 +37,13 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = _alert_or_404(code)
     card = alert_card(alert)
     stretch, detections = _stretch(alert), list(detections_current(alert=alert))
+    raster = evidence_raster([detection.scan.prediction for detection in detections])
     context = {
         "card": card,
         "alert_geojson": alert_feature(alert, card),
-        "map_config": map_config(selectors.layers_available(), list(alert.area.extent)) | {"stretch_mm_yr": stretch},
-        "map_caption": sentences.colour_caption("los", stretch),
+        "map_config": map_config(selectors.layers_available(), list(alert.area.extent))
+        | {"stretch_mm_yr": stretch, "evidence_raster": raster},
+        "map_caption": raster["caption"] if raster else sentences.colour_caption("los", stretch),
         "advice": sentences.advice(alert.kind, alert.state),
         "transitions": [_transition(transition) for transition in alert.transitions.all()],
         "evidence": [_evidence(detection) for detection in detections],

@@ -34,5 +34,5 @@ def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
         "required": parameter["required"],
         "description": schema.get("description", ""),
         "limits": " ".join(limits) if schema.get("maximum", 0) < 2**32 else "",
-        "default": schema.get("default") or "",
+        "default": "no filter" if schema.get("default") in ("", None) else str(schema["default"]),
     }

@@ -110,6 +110,7 @@ def alerts_atom(request: HttpRequest) -> HttpResponseBase:
 @refusals_as_json
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_geojson(request: HttpRequest) -> JsonResponse:
-    """Every public alert with its outline, EPSG:4326."""
-    features = [alert_feature(alert, alert_card(alert)) for alert in alerts_asked_for(request.GET)]
+    """Every public alert with its outline, EPSG:4326, the strongest first."""
+    alerts = alerts_asked_for(request.GET, newest_first=False)
+    features = [alert_feature(alert, alert_card(alert)) for alert in alerts]
     return JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")

@@ -3,6 +3,7 @@ import { createMap, fillBasemap } from "gmm/basemap";
 import { element as h, jsonOf } from "gmm/dom";
 import { addOutlines, boundsOf } from "gmm/marks";
 import { addPoints } from "gmm/points";
+import { addArrows, addRaster } from "gmm/rasters";
 
 const config = jsonOf("map-config");
 const area = jsonOf("alert-area");
@@ -19,7 +20,11 @@ function drawMap() {
   }
   map.once("load", () => {
     fillBasemap(map).catch((error) => console.warn("base map:", error.message));
-    if (config.default_layer) addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch: config.stretch_mm_yr ?? 10 });
+    const image = config.evidence_raster;
+    if (image) {
+      addRaster(map, { ...image, tilesUrl: config.urls.raster_tiles });
+      if (image.arrows) addArrows(map, { ...image, arrowsUrl: config.urls.arrows });
+    } else if (config.default_layer) addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch: config.stretch_mm_yr ?? 10 });
     addOutlines(map, area);
     map.once("idle", () => (window.__mapReady = true));
   });

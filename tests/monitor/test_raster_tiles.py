@@ -14,7 +14,7 @@ from rasterio.io import MemoryFile
 
 from ml.models import Prediction, Run
 from monitor import rasters
-from monitor.raster_catalogue import pair_label, raster_group
+from monitor.raster_catalogue import evidence_raster, pair_label, raster_group
 from monitor.raster_layers import RASTER_LAYERS, RASTER_LAYERS_BY_NAME
 from tests import made_pairs
 
@@ -154,6 +154,13 @@ def test_a_prediction_knows_where_it_is_shown(client, pair_predictions):
     ]
 
 
+def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pair_predictions):
+    found = evidence_raster(pair_predictions[2:5])
+    assert (found["layer"], found["group"], found["arrows"]) == ("coherence-change", SECOND, False)
+    assert found["caption"].startswith("Change of coherence, 25 Dec 2021 (12 days since 13 Dec). Purple: less alike")
+    assert evidence_raster([]) is None
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -263,7 +270,7 @@ def test_a_raster_in_degrees_has_the_same_arrows():
 
 
 @pytest.mark.parametrize(
-    "bbox", ["", "1,2,3", "a,b,c,d", "nan,0,1,1", "inf,0,1,1", "5,0,1,1", "0,0,999,1", "0,-91,1,1"]
+    "bbox", ["", "1,2,3", "a,b,c,d", "nan,0,1,1", "inf,0,1,1", "1,0,1,1", "0,0,999,1", "0,-91,1,1"]
 )
 def test_a_box_that_is_none_is_refused_with_its_remedy(client, bbox):
     answer = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={bbox}")
