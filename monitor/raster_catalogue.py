@@ -60,10 +60,12 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
     return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
 
 
-def raster_group(prediction: Prediction) -> tuple[str, str]:
-    """The layer and the group in which a prediction is shown, for tiles of it; its run, product and pair are read."""
+def raster_group(prediction: Prediction) -> tuple[str, str] | None:
+    """The layer and the group in which a prediction is shown, or None; its run, product and pair are read."""
     run = prediction.run
-    layer = next(one for one in RASTER_LAYERS if one.task == run.model_version.task)
+    layer = next((one for one in RASTER_LAYERS if one.task == run.model_version.task), None)
+    if layer is None:
+        return None
     if run.product is not None:
         return layer.name, f"{run.product.dates[-1]:%Y}"
     return layer.name, _pair_key(run.pair.secondary.acquired_at.date(), run.pair.temporal_baseline_days)
@@ -72,10 +74,11 @@ def raster_group(prediction: Prediction) -> tuple[str, str]:
 def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     """What a small map shows of an alert from image pairs: its newest one. None where velocity fields are behind it."""
     of_pairs = [one for one in predictions if one.run.pair is not None]
-    if not of_pairs:
+    newest = max(of_pairs, key=lambda one: (one.run.pair.secondary.acquired_at, one.pk), default=None)
+    place = raster_group(newest) if newest else None
+    if newest is None or place is None:
         return None
-    newest = max(of_pairs, key=lambda one: (one.run.pair.secondary.acquired_at, one.pk))
-    name, group = raster_group(newest)
+    name, group = place
     layer, pair = RASTER_LAYERS_BY_NAME[name], newest.run.pair
     days = (pair.reference.acquired_at.date(), pair.secondary.acquired_at.date())
     caption = f"{layer.label}, {pair_label(*days, pair.temporal_baseline_days)}. {layer.caption}"

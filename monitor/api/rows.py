@@ -94,7 +94,7 @@ def pair_row(pair: ScenePair) -> dict[str, Any]:
 def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
     prediction, version = run.prediction, run.model_version
     prediction.run, run.pair = run, pair  # known already: not to be read again
-    layer, group = raster_group(prediction)
+    layer, group = raster_group(prediction) or (None, None)
     return {
         "id": prediction.pk,
         "task": version.task,

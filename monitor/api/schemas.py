@@ -172,8 +172,8 @@ class PredictionOut(Schema):
     raster_url: str
     raster_sha256: str
     statistics: dict[str, Any]
-    layer: str = Field(description="in which layer of /rasters it is shown")
-    group: str = Field(description="under which date of that layer")
+    layer: str | None = Field(description="in which layer of /rasters it is shown")
+    group: str | None = Field(description="under which date of that layer")
     created_at: datetime
 
 

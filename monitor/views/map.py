@@ -10,6 +10,7 @@ from detection.selectors import alerts_public
 from monitor import selectors
 from monitor.cards import alert_card
 from monitor.layers import Layer
+from monitor.raster_layers import RASTER_LAYERS
 
 URLS = {
     "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
@@ -47,4 +48,4 @@ def map_view(request: HttpRequest) -> HttpResponse:
 
 
 def about(request: HttpRequest) -> HttpResponse:
-    return render(request, "monitor/about.html")
+    return render(request, "monitor/about.html", {"raster_layers": RASTER_LAYERS})

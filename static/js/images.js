@@ -7,7 +7,7 @@ const STRENGTH = 80;
 const part = (name) => document.querySelector(`[data-image="${name}"]`);
 
 /**
- * Fills the choice of images and shows the one that the address bar asks for. Resolves to { at(point) } for the words
+ * Fills the choice of images and shows the one that the address bar asks for. Resolves to { at(point), retry() }, `at` giving the words
  * under a place on the screen, or to null where there are no images. onPoints(visible) is told whether points stay.
  */
 export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoints }) {
@@ -103,7 +103,7 @@ export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoi
   part("section").hidden = false;
   document.getElementById("legend").hidden = false;
   choose();
-  return { at: (point, reach) => arrows?.at(point, reach) ?? null };
+  return { at: (point, reach) => arrows?.at(point, reach) ?? null, retry: () => raster?.retry() };
 }
 
 /** The box around all dates of a layer: outside it, no tile is asked for. */

@@ -282,6 +282,7 @@ if (map) {
   map.once("load", start);
   map.on("error", ({ error, sourceId }) => {
     if (sourceId === "points") warn("Some measurement points could not be loaded.", () => points.retry());
+    else if (sourceId === "raster") warn("Some images could not be loaded.", () => images?.retry());
     else console.warn(error?.message);
   });
 }

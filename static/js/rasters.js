@@ -7,7 +7,7 @@ const COMPASS = ["north", "north-east", "east", "south-east", "south", "south-we
 
 /**
  * Shows a raster below `before` (by default below points and outlines). tilesUrl holds {layer} and {group};
- * bounds: west, south, east, north. Returns { show({layer, group, opacity}), remove() }.
+ * bounds: west, south, east, north. Returns { show({layer, group, opacity}), retry(), remove() }.
  */
 export function addRaster(map, { tilesUrl, layer, group, opacity = 0.8, bounds, minzoom = 5, before = lowest(map) }) {
   const tiles = (one) => [location.origin + tilesUrl.replace("{layer}", encodeURIComponent(one.layer)).replace("{group}", encodeURIComponent(one.group))];
@@ -21,6 +21,7 @@ export function addRaster(map, { tilesUrl, layer, group, opacity = 0.8, bounds, 
       if (now.layer !== before_.layer || now.group !== before_.group) map.getSource("raster").setTiles(tiles(now));
       map.setPaintProperty("raster", "raster-opacity", now.opacity);
     },
+    retry: () => map.getSource("raster").setTiles(tiles(now)),
     remove() {
       map.removeLayer("raster");
       map.removeSource("raster");
