@@ -103,7 +103,7 @@ RASTER_LAYERS = (
         ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
         "slow", "", "fast",
         "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week.",
-        "Arrows point to where it moves, and stand only where the motion is larger than twice its uncertainty. "
+        "Arrows stand only where the motion is larger than twice its uncertainty. "
         "Slow motion of millimetres does not show here; the points show that.",
         "Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves.",
     ),
@@ -111,7 +111,7 @@ RASTER_LAYERS = (
         "radar", "Radar image", "", (), _decibel, "dB", -22, 0,
         ("#0d0d0d", "#565656", "#8f8f8f", "#c4c4c4", "#f7f7f7"),
         "smooth, calm water", "", "rough, buildings",
-        "The image itself, as the radar saw it: dark where little of its signal came back, bright where much did.",
+        "The image itself, as the radar on the satellite saw it.",
         "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them.",
         "Bright: much of the radar's signal came back. Dark: little.",
     ),
