@@ -50,6 +50,26 @@ def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
     return _strongest_first(alerts)
 
 
+def alerts_matching(
+    *,
+    kind: str = "",
+    state: str = "",
+    severity: str = "",
+    area: MultiPolygon | None = None,
+    updated_since: datetime | None = None,
+    newest_first: bool = True,
+) -> QuerySet[Alert]:
+    """Public alerts that fit every filter given, the last changed first or the strongest first."""
+    alerts = alerts_public(kind=kind, state=state)
+    if severity:
+        alerts = alerts.filter(severity=severity)
+    if area is not None:
+        alerts = alerts.filter(area__intersects=area)
+    if updated_since is not None:
+        alerts = alerts.filter(updated__gte=updated_since)
+    return alerts.order_by("-updated", "-id") if newest_first else alerts
+
+
 def alert_by_code(*, code: str) -> Alert:
     """Raises Alert.DoesNotExist, also for what is no code."""
     try:

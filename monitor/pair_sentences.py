@@ -64,26 +64,29 @@ SEVERITY_OF_SPEED = {
 }
 
 
-def advice_on_change(kind: str) -> list[str]:
+def advice(kind: str, state: str) -> list[str]:
     """What a resident can do where images changed or moved; nothing that two images cannot carry."""
-    if kind == "surface-change":
-        return [
+    steps = {
+        "surface-change": [
             "A harvest, building work, a flood, a fire or a slide look alike from above: go and see, or ask there.",
             "If nothing of that is known, tell your municipality or the geological survey, and show them this page.",
-        ]
-    return [
-        "Glaciers and some slopes move like this all the time: ask whether this one is known.",
-        "If the motion is new to you, tell your municipality or the geological survey, and show them this page.",
-    ]
+        ],
+        "moving-ground": [
+            "Glaciers and some slopes move like this all the time: ask whether this one is known.",
+            "If the motion is new to you, tell your municipality or the geological survey, and show them this page.",
+        ],
+    }[kind]
+    hint = "Nobody has checked this yet. Take it as a hint, not as a finding."
+    return [hint, *steps] if state in {"first", "provisional"} else steps
 
 
-def limits_of_pairs(kind: str, cell_m: float, days: int, least_m: float | None) -> list[str]:
+def limits(kind: str, cell_m: float, days: int, least_m: float) -> list[str]:
     """What pairs of images cannot tell, for this alert. cell_m: side of one value; least_m: smallest motion seen."""
     said = [f"Each value stands for a square of about {cell_m:.0f} metres, not for a single house or field."]
     if kind == "surface-change":
         said.append("What changed cannot be told: snow, ploughing, building work and a slide look alike.")
         said.append("Over water, in dense forest and under fresh snow such changes do not show.")
-    elif least_m is not None:
+    else:
         said.append(f"Motion of less than about {least_m:.0f} metres in {days} days does not show in these images.")
         said.append("Only motion along the ground is measured, not sinking or rising.")
     said.append("Measured against the rest of the image: a motion of everything in it does not show.")

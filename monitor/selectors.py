@@ -8,7 +8,7 @@ from django.db.models import Count, Sum
 
 from detection.models import Alert
 from detection.selectors import alerts_public, detections_current
-from ingest.models import Product
+from ingest.models import Product, Scene
 from ingest.partitions import POINTS
 from ingest.selectors import area_series
 from monitor.layers import LAYERS, Layer
@@ -85,15 +85,18 @@ def map_totals() -> MapTotals:
 
 def site_facts() -> dict[str, object]:
     """For every page: whether anything shown is simulated, and whom to thank."""
-    lines = (
-        Product.objects.exclude(attribution="").order_by("attribution").values_list("attribution", flat=True).distinct()
-    )
-    return {"has_simulated": Product.objects.filter(simulated=True).exists(), "attributions": list(lines)}
+    lines = {
+        line
+        for model in (Product, Scene)
+        for line in model.objects.exclude(attribution="").values_list("attribution", flat=True).distinct()
+    }
+    simulated = any(model.objects.filter(simulated=True).exists() for model in (Product, Scene))
+    return {"has_simulated": simulated, "attributions": sorted(lines)}
 
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:
     """Mean series of every product that saw the alert, over the alert's whole area."""
-    products = {d.scan.prediction.run.product for d in detections_current(alert=alert)}
+    products = {d.scan.prediction.run.product for d in detections_current(alert=alert)} - {None}
     found = []
     for product in sorted(products, key=lambda p: p.pk):
         series = area_series(product=product, area=alert.area)

@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_plotly_dash.middleware.BaseMiddleware",
+    "monitor.middleware.public_data",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -222,5 +223,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {name: {"level": "WARNING"} for name in ("numexpr", "rasterio")},  # they tell of every start and file
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

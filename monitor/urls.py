@@ -5,20 +5,27 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 import monitor.dash.product  # noqa: F401  (registers the Dash app)
-from monitor.views import accounts, alerts, map, points, products, reviews, tiles
+from monitor.api.site import api
+from monitor.views import accounts, alerts, api_page, feeds, map, points, products, rasters, reviews, tiles
 
 urlpatterns = [
     path("", map.map_view, name="map"),
     path("about/", map.about, name="about"),
     path("alerts/", alerts.alert_list, name="alert-list"),
-    path("alerts.geojson", alerts.alerts_geojson, name="alerts-geojson"),
+    path("alerts.atom", feeds.alerts_atom, name="alerts-atom"),
+    path("alerts.geojson", feeds.alerts_geojson, name="alerts-geojson"),
     path("alerts/<str:code>/", alerts.alert_detail, name="alert-detail"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
     path("products/", products.product_list, name="product-list"),
     path("products/<int:product>/", products.product_analysis, name="product-analysis"),
+    path("api/v1/", api_page.api_page, name="api-page"),
+    path("api/v1/", api.urls),
     path("api/points/<int:product>/<str:pid>/series/", points.series_json, name="point-series"),
     path("api/points/<int:product>/<str:pid>/series.csv", points.series_csv, name="point-series-csv"),
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),
+    path("tiles/rasters/<str:layer>/<str:group>/<int:z>/<int:x>/<int:y>.png", rasters.tile, name="raster-tile"),
+    path("rasters.json", rasters.catalogue, name="raster-catalogue"),
+    path("rasters/<str:group>/arrows.geojson", rasters.arrows, name="raster-arrows"),
     path("rasters/<int:prediction>.tif", tiles.prediction_raster, name="prediction-raster"),
     path("login/", accounts.SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

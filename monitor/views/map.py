@@ -11,11 +11,15 @@ from detection.selectors import alerts_public
 from monitor import selectors
 from monitor.cards import alert_card
 from monitor.layers import Layer
+from monitor.raster_layers import RASTER_LAYERS
 
 URLS = {
     "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
     "series": "/api/points/{product}/{pid}/series/",
     "alerts": "/alerts.geojson",
+    "rasters": "/rasters.json",
+    "raster_tiles": "/tiles/rasters/{layer}/{group}/{z}/{x}/{y}.png",
+    "arrows": "/rasters/{group}/arrows.geojson",
 }
 
 
@@ -47,4 +51,4 @@ def map_view(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
-    return render(request, "monitor/about.html")
+    return render(request, "monitor/about.html", {"raster_layers": RASTER_LAYERS})

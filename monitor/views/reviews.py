@@ -21,8 +21,9 @@ from detection.reviews import LONGEST_NOTE, Overtaken, alert_review, claim_take,
 from detection.verdicts import REASONS, Verdict, verdicts_open
 from monitor import selectors, sentences
 from monitor.cards import alert_card
+from monitor.evidence import alert_context
 from monitor.roles import may_review
-from monitor.views.alerts import alert_context, alert_or_404
+from monitor.views.alerts import alert_or_404
 from monitor.views.map import map_config
 
 REVIEWED_LATELY = 12

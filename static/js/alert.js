@@ -3,6 +3,7 @@ import { createMap, fillBasemap } from "gmm/basemap";
 import { element as h, jsonOf } from "gmm/dom";
 import { addOutlines, boundsOf } from "gmm/marks";
 import { addPoints } from "gmm/points";
+import { addArrows, addRaster } from "gmm/rasters";
 
 const config = jsonOf("map-config");
 const area = jsonOf("alert-area");
@@ -20,8 +21,13 @@ function drawMap() {
   map.once("load", () => {
     fillBasemap(map).catch((error) => console.warn("base map:", error.message));
     const stretch = config.stretch_mm_yr ?? 10;
-    const points = config.default_layer && addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch });
-    if (points) chooseLayer(points, stretch);
+    const image = config.evidence_raster;
+    if (image) {
+      addRaster(map, { ...image, tilesUrl: config.urls.raster_tiles });
+      if (image.arrows) addArrows(map, { ...image, arrowsUrl: config.urls.arrows });
+    } else if (config.default_layer) {
+      chooseLayer(addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch }), stretch);
+    }
     addOutlines(map, area);
     map.once("idle", () => (window.__mapReady = true));
   });
@@ -66,4 +72,4 @@ async function drawSeries() {
 }
 
 drawMap();
-drawSeries();
+if (document.getElementById("series")) drawSeries();

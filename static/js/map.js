@@ -2,6 +2,7 @@
 import { createMap, fillBasemap, maplibre } from "gmm/basemap";
 import { jsonOf } from "gmm/dom";
 import { position, signed } from "gmm/format";
+import { setUpImages } from "gmm/images";
 import { addAlerts, boundsOf } from "gmm/marks";
 import * as panel from "gmm/panel";
 import { addPoints } from "gmm/points";
@@ -47,6 +48,7 @@ try {
 
 let points = null;
 let alerts = null;
+let images = null;
 let popup = null;
 
 function say(text) {
@@ -112,8 +114,7 @@ async function selectPoint(product, pid, coordinates) {
   if (x > box.clientWidth - room.right || y > box.clientHeight - room.bottom || x < 0 || y < 0) map.easeTo({ center: at, padding: room });
 }
 
-function nothingHere(lngLat) {
-  const text = "No measurement point here: that does not mean that the ground is still.";
+function tell(lngLat, text) {
   const content = document.createElement("p");
   content.textContent = text;
   popup?.remove();
@@ -123,7 +124,8 @@ function nothingHere(lngLat) {
 }
 
 function pressed(event) {
-  const found = points?.at(event.point, matchMedia("(pointer: coarse)").matches ? 14 : 7);
+  const reach = matchMedia("(pointer: coarse)").matches ? 14 : 7;
+  const found = points?.at(event.point, reach);
   if (found?.properties.pid !== undefined) {
     selectPoint(found.properties.product, found.properties.pid, found.geometry.coordinates);
     return;
@@ -135,8 +137,10 @@ function pressed(event) {
   }
   const area = alerts && map.queryRenderedFeatures(event.point, { layers: ["alert-fill"] })[0];
   const feature = area && alerts.find(area.properties.code);
-  if (feature) selectAlert(feature, { move: false });
-  else nothingHere(event.lngLat);
+  const arrow = images?.at(event.point, reach);
+  if (arrow) tell(event.lngLat, `The surface here moved ${arrow}.`);
+  else if (feature) selectAlert(feature, { move: false });
+  else tell(event.lngLat, "No measurement point here: that does not mean that the ground is still.");
 }
 
 panel.onClose(() => choose({}));
@@ -178,16 +182,17 @@ class Readout {
     const centre = () => this.put(on.getCenter());
     on.on("mousemove", ({ lngLat, point }) => {
       const value = points && on.loaded() ? points.at(point, 4)?.properties.v : undefined;
-      on.getCanvas().style.cursor = value === undefined ? "" : "pointer";
-      this.put(lngLat, value);
+      const said = value === undefined ? images?.at(point, 4) : `${signed(value)} mm/year`;
+      on.getCanvas().style.cursor = said ? "pointer" : "";
+      this.put(lngLat, said);
     });
     on.on("moveend", centre);
     centre();
     return this.node;
   }
 
-  put({ lng, lat }, value) {
-    this.node.textContent = position(lng, lat) + (value === undefined ? "" : ` · ${signed(value)} mm/year`);
+  put({ lng, lat }, said) {
+    this.node.textContent = position(lng, lat) + (said ? ` · ${said}` : "");
   }
 
   onRemove() {
@@ -248,6 +253,15 @@ async function loadAlerts() {
   }
 }
 
+async function loadImages() {
+  try {
+    images = await setUpImages({ map, urls: config.urls, asked, remember, hasPoints: Boolean(view.layer), onPoints: (visible) => points?.setVisible(visible) });
+  } catch (error) {
+    console.warn(error);
+    warn("The images could not be loaded.", loadImages);
+  }
+}
+
 async function start() {
   message.hidden = true;
   map.addControl(new Readout(), "bottom-left");
@@ -256,7 +270,7 @@ async function start() {
   map.on("click", pressed);
   const slash = asked.get("point")?.indexOf("/") ?? -1;
   if (slash > 0) selectPoint(asked.get("point").slice(0, slash), asked.get("point").slice(slash + 1));
-  await loadAlerts();
+  await Promise.all([loadAlerts(), loadImages()]);
   map.once("idle", () => (window.__mapReady = true));
   map.triggerRepaint();
 }
@@ -268,6 +282,7 @@ if (map) {
   map.once("load", start);
   map.on("error", ({ error, sourceId }) => {
     if (sourceId === "points") warn("Some measurement points could not be loaded.", () => points.retry());
+    else if (sourceId === "raster") warn("Some images could not be loaded.", () => images?.retry());
     else console.warn(error?.message);
   });
 }

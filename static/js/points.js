@@ -44,6 +44,9 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
       now = next;
       colour();
     },
+    setVisible(visible) {
+      for (const id of ["points", "chosen-casing", "chosen"]) map.setLayoutProperty(id, "visibility", visible ? "visible" : "none");
+    },
     retry: () => map.getSource("points").setTiles(tiles(now.layer)),
     /** The point nearest to a place on the screen, within reach of a finger; or null. */
     at({ x, y }, reach = 7) {

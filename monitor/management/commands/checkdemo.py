@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from detection.selectors import predictions_unscanned
 from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished
+from monitor.checks import open as open_data
 from monitor.checks import review
 from monitor.checks.site import Site
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].error}")
         for page in ("", "alerts/", "products/", "about/", "tiles/points/los/0/0/0.mvt"):
             site.get(page)
+        self.stderr.write(open_data.check(site))
         alerts = json.loads(site.get("alerts.geojson"))["features"]
         if not alerts:
             if options["require_alerts"] == "yes":

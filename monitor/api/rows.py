@@ -1,0 +1,117 @@
+"""From rows of the database to what the interface answers with."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from detection.models import Alert, AreaFigures, Detection
+from ingest.models import Product, ScenePair
+from ml.models import Run
+from monitor.api.schemas import Figures
+from monitor.cards import alert_card
+from monitor.features import alert_geometry
+from monitor.raster_catalogue import raster_group
+from monitor.series import product_summary
+
+
+def page(rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
+    """A part of the rows, and how many there are."""
+    items = [make(row) for row in rows[offset : offset + limit]]
+    return {"count": rows.count(), "limit": limit, "offset": offset, "items": items}
+
+
+def alert_row(alert: Alert) -> dict[str, Any]:
+    card = alert_card(alert)
+    words = (
+        "code", "url", "kind", "kind_label", "place", "state", "state_label", "state_meaning", "severity",
+        "severity_label", "severity_meaning", "sentence", "simulated", "longitude", "latitude", "first_seen", "updated",
+    )  # fmt: skip
+    return {name: getattr(card, name) for name in words} | {
+        **_figures(alert),
+        "component": alert.component,
+        "bbox": _box(alert.area.extent),
+        "first_motion": alert.first_motion,
+        "last_motion": alert.last_motion,
+    }
+
+
+def alert_detail_row(alert: Alert) -> dict[str, Any]:
+    return alert_row(alert) | {"area": alert_geometry(alert)}
+
+
+def detection_row(detection: Detection) -> dict[str, Any]:
+    """Reads scan, prediction, run and model version of the detection."""
+    prediction = detection.scan.prediction
+    run = prediction.run
+    return {
+        **_figures(detection),
+        "id": detection.pk,
+        "kind": detection.kind,
+        "score": detection.score,
+        "n_points": detection.n_points,
+        "task": run.model_version.task,
+        "method": run.model_version.method,
+        "version": run.model_version.version,
+        "product_id": run.product_id,
+        "pair_id": run.pair_id,
+        "prediction_id": prediction.pk,
+        "raster_url": reverse("prediction-raster", args=[prediction.pk]),
+        "run_finished_at": run.finished_at,
+    }
+
+
+def product_row(product: Product) -> dict[str, Any]:
+    same = (
+        "source_format", "level", "direction", "release", "posting_m", "n_points", "licence", "file_name",
+        "file_sha256", "loaded_at",
+    )  # fmt: skip
+    return {
+        **product_summary(product),
+        **{name: getattr(product, name) for name in same},
+        "n_dates": len(product.dates),
+        "first_date": product.dates[0],
+        "last_date": product.dates[-1],
+        "bbox": _box(product.footprint.extent),
+    }
+
+
+def pair_row(pair: ScenePair) -> dict[str, Any]:
+    """Reads both scenes, and the finished runs in `pair.finished_runs`."""
+    reference, secondary = pair.reference, pair.secondary
+    same = ("platform", "track", "direction", "burst", "polarisation", "posting_m")
+    return {name: getattr(reference, name) for name in same} | {
+        "id": pair.pk,
+        "reference_at": reference.acquired_at,
+        "secondary_at": secondary.acquired_at,
+        "temporal_baseline_days": pair.temporal_baseline_days,
+        "bbox": _box(secondary.footprint.extent),
+        "simulated": pair.simulated,
+        "predictions": [_prediction_row(run, pair) for run in pair.finished_runs],
+    }
+
+
+def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
+    prediction, version = run.prediction, run.model_version
+    prediction.run, run.pair = run, pair  # known already: not to be read again
+    layer, group = raster_group(prediction) or (None, None)
+    return {
+        "id": prediction.pk,
+        "task": version.task,
+        "method": version.method,
+        "version": version.version,
+        "raster_url": reverse("prediction-raster", args=[prediction.pk]),
+        "raster_sha256": prediction.raster_sha256,
+        "statistics": prediction.statistics,
+        "layer": layer,
+        "group": group,
+        "created_at": prediction.created_at,
+    }
+
+
+def _figures(area: AreaFigures) -> dict[str, float | None]:
+    return {name: getattr(area, name) for name in Figures.model_fields}
+
+
+def _box(extent: tuple[float, float, float, float]) -> list[float]:
+    return [round(edge, 6) for edge in extent]

@@ -1,0 +1,245 @@
+"""What the interface answers with. Units stand in the names; signs as docs/units-and-signs.md says."""
+
+from datetime import date, datetime
+from typing import Any
+
+from ninja import Schema
+from pydantic import Field
+
+
+class Fault(Schema):
+    """What was wrong, and what to do about it."""
+
+    error: str
+    remedy: str
+
+
+class Figures(Schema):
+    """What is known of an area.
+
+    Rates come from velocity fields, speeds from offsets between two images, coherence and its change from image pairs;
+    the others are null. Uncertainties are one standard deviation.
+    """
+
+    area_m2: float
+    rate_mm_yr: float | None = Field(None, description="median inside, against the ground around; sign: see component")
+    peak_rate_mm_yr: float | None = None
+    rate_sigma_mm_yr: float | None = None
+    speed_m_day: float | None = Field(None, description="median inside, never negative")
+    peak_speed_m_day: float | None = None
+    speed_sigma_m_day: float | None = None
+    bearing_deg: float | None = Field(None, description="toward where it moves, clockwise from north")
+    coherence_before: float | None = Field(None, description="0 to 1")
+    coherence_after: float | None = Field(None, description="0 to 1")
+    change_sigma: float | None = Field(None, description="change of coherence in usual scatters; negative: lost")
+
+
+class AlertOut(Figures):
+    """A place that moves, with one code for its whole life."""
+
+    code: str
+    url: str
+    kind: str
+    kind_label: str
+    place: str
+    state: str
+    state_label: str
+    severity: str
+    severity_label: str
+    sentence: str
+    component: str = Field(description="los: plus is toward the satellite; up: plus is up; east: plus is to the east")
+    simulated: bool
+    longitude: float
+    latitude: float
+    bbox: list[float] = Field(description="west, south, east, north in degrees")
+    first_motion: date
+    last_motion: date
+    first_seen: datetime
+    updated: datetime
+
+
+class Geometry(Schema):
+    type: str
+    coordinates: list[list[list[list[float]]]]
+
+
+class AlertDetail(AlertOut):
+    """One alert with its outline, EPSG:4326."""
+
+    state_meaning: str
+    severity_meaning: str
+    area: Geometry
+
+
+class DetectionOut(Figures):
+    """One area in one run: an alert is what its detections have in common."""
+
+    id: int
+    kind: str
+    score: float = Field(description="highest probability inside, 0 to 1")
+    n_points: int = Field(description="measurement points, or cells of an image pair, inside")
+    task: str
+    method: str
+    version: str
+    product_id: int | None
+    pair_id: int | None
+    prediction_id: int
+    raster_url: str
+    run_finished_at: datetime | None
+
+
+class ProductSummary(Schema):
+    id: int
+    name: str
+    track: int | None
+    component: str
+    component_label: str
+    attribution: str
+    simulated: bool
+    url: str
+
+
+class ProductOut(ProductSummary):
+    """One velocity field as it was published."""
+
+    source_format: str
+    level: str
+    direction: str
+    release: str
+    posting_m: float | None
+    n_points: int
+    n_dates: int
+    first_date: date
+    last_date: date
+    bbox: list[float] = Field(description="west, south, east, north in degrees")
+    licence: str
+    file_name: str
+    file_sha256: str
+    loaded_at: datetime
+
+
+class PointSeries(Schema):
+    """One point over time. Displacements in mm on `dates`; null where nothing was measured."""
+
+    product: ProductSummary
+    pid: str
+    longitude: float
+    latitude: float
+    height_m: float | None
+    velocity_mm_yr: float | None
+    velocity_std_mm_yr: float | None
+    temporal_coherence: float | None
+    rmse_mm: float | None
+    los_east: float | None = Field(description="unit vector from the ground to the satellite")
+    los_north: float | None
+    los_up: float | None
+    sentence: str
+    dates: list[date]
+    displacement_mm: list[float | None]
+    fit_mm: list[float | None] | None
+    band_mm: float | None = Field(description="one standard deviation around the fit")
+    negative_word: str
+    positive_word: str
+    csv_url: str
+
+
+class AreaSeriesOut(Schema):
+    product: ProductSummary
+    n_points: int
+    n_sampled: int = Field(description="how many of the points were averaged")
+    dates: list[date]
+    mean_mm: list[float]
+    low_mm: list[float] = Field(description="16th percentile of the points")
+    high_mm: list[float] = Field(description="84th percentile of the points")
+
+
+class AlertSeries(Schema):
+    """Mean series of every product that saw the alert."""
+
+    code: str
+    series: list[AreaSeriesOut]
+    negative_word: str
+    positive_word: str
+
+
+class PredictionOut(Schema):
+    """What one run found in a pair: a raster and its statistics."""
+
+    id: int
+    task: str
+    method: str
+    version: str
+    raster_url: str
+    raster_sha256: str
+    statistics: dict[str, Any]
+    layer: str | None = Field(description="in which layer of /rasters it is shown")
+    group: str | None = Field(description="under which date of that layer")
+    created_at: datetime
+
+
+class PairOut(Schema):
+    """Two radar images of one track, burst and polarisation; the reference is the earlier one."""
+
+    id: int
+    platform: str
+    track: int
+    direction: str
+    burst: str
+    polarisation: str
+    reference_at: datetime
+    secondary_at: datetime
+    temporal_baseline_days: int
+    posting_m: float
+    bbox: list[float] = Field(description="west, south, east, north in degrees")
+    simulated: bool
+    predictions: list[PredictionOut]
+
+
+class RasterGroupOut(Schema):
+    key: str
+    label: str
+    date: date
+    n_rasters: int
+    bounds: list[float] = Field(description="west, south, east, north in degrees")
+    simulated: bool
+
+
+class RasterLayerOut(Schema):
+    """A layer of images: its dates, and what its colours mean from low to high."""
+
+    name: str
+    label: str
+    unit: str
+    low: float
+    high: float
+    low_word: str
+    middle_word: str
+    high_word: str
+    description: str
+    details: str
+    colours: list[str]
+    arrows: bool
+    tiles_url: str = Field(description="PNG tiles, {group}/{z}/{x}/{y}, Web Mercator")
+    groups: list[RasterGroupOut]
+
+
+class Page(Schema):
+    count: int = Field(description="how many there are in all")
+    limit: int
+    offset: int
+
+
+class AlertPage(Page):
+    items: list[AlertOut]
+
+
+class DetectionPage(Page):
+    items: list[DetectionOut]
+
+
+class ProductPage(Page):
+    items: list[ProductOut]
+
+
+class PairPage(Page):
+    items: list[PairOut]

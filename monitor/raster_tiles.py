@@ -1,0 +1,90 @@
+"""Tiles and arrows of a layer's date: files from the storage through `monitor.rasters`."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from django.core.files.storage import Storage
+from django.db.models.fields.files import FieldFile
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+
+from monitor import rasters
+from monitor.raster_catalogue import RasterSource
+from monitor.raster_layers import ARROW_LAYER, RasterLayer
+from monitor.rasters import Arrow, Bounds, Float32
+
+logger = logging.getLogger(__name__)
+Found = TypeVar("Found")
+
+PAINT_VERSION = 1  # raise when tiles of the same rasters look different
+MOST_ARROWS = 400
+
+
+def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str) -> str:
+    """An ETag: the same while neither the rasters nor the way they are painted change."""
+    looks = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, layer.overlap)
+    said = [*map(str, looks), place, *(source.fingerprint for source in sources)]
+    return f'"{hashlib.sha256(chr(0).join(said).encode()).hexdigest()[:32]}"'
+
+
+def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int, y: int) -> bytes:
+    """A PNG of 256 x 256 with every source that reaches into the tile; transparent where nothing is known."""
+    shown: Float32 | None = None
+    for source in sources:
+        values = _read(source, lambda dataset: rasters.tile_values(dataset, layer.bands, z, x, y))
+        if values is None:
+            continue
+        value = layer.value(values)
+        if source.grid is not None and layer is ARROW_LAYER:
+            value = value * np.float32(source.grid.posting_m / source.grid.days)  # pixels to metres a day
+        shown = value if shown is None else _merged(shown, value, layer.overlap)
+        if layer.overlap == "first" and np.isfinite(shown).all():
+            break
+    return rasters.empty_tile() if shown is None else rasters.paint(shown, layer.stops, layer.low, layer.high)
+
+
+def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]:
+    """At most about 400 arrows in a box of degrees."""
+    found: list[Arrow] = []
+    for source in sources:
+        if (grid := source.grid) is not None:
+            most = max(1, MOST_ARROWS // len(sources))
+            found += _read(source, lambda dataset, g=grid, m=most: rasters.arrows(dataset, g, bounds, m)) or []
+    return found
+
+
+def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
+    return np.fmax(shown, values) if overlap == "highest" else np.where(np.isfinite(shown), shown, values)
+
+
+def _read(source: RasterSource, work: Callable[[DatasetReader], Found]) -> Found | None:
+    """What `work` finds in the raster; None where the file is gone or broken: a map with a hole is better than none."""
+    try:
+        with rasters.open_tiff(_local_path(source.file) or _content(source.file)) as dataset:
+            return work(dataset)
+    except (OSError, RasterioError, ValueError) as fault:
+        logger.warning("raster %s cannot be shown: %s", source.file.name, fault)
+        return None
+
+
+def _local_path(file: FieldFile) -> Path | None:
+    try:
+        return Path(file.path)
+    except NotImplementedError:  # a storage on another machine
+        return None
+
+
+def _content(file: FieldFile) -> bytes:
+    return _fetched(file.storage, file.name)
+
+
+@lru_cache(maxsize=8)
+def _fetched(storage: Storage, name: str) -> bytes:
+    """A file of a storage on another machine; names are never used twice there."""
+    with storage.open(name) as file:
+        return file.read()

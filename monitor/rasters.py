@@ -1,0 +1,182 @@
+"""Tiles and arrows out of rasters. Pure: an open raster in, arrays and PNG out; nothing is smoothed or filled in."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window
+from rio_tiler.reader import part
+from rio_tiler.utils import render
+
+Float32 = NDArray[np.float32]
+Bounds = tuple[float, float, float, float]
+
+TILE_PIXELS = 256
+HALF_WORLD_M = 20037508.342789244  # EPSG:3857
+# no side files: a raster says everything itself, and names no other file
+GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
+MOST_SIGMA = 2.0  # an arrow is drawn where the offset is at least this many standard deviations long
+EARTH = Geod(ellps="WGS84")
+
+
+class Arrow(NamedTuple):
+    """Motion of one cell. bearing_deg clockwise from north, toward which it moves."""
+
+    longitude: float
+    latitude: float
+    speed_m_day: float
+    sigma_m_day: float
+    bearing_deg: float
+
+
+class InputGrid(NamedTuple):
+    """The images in whose pixels offsets are counted: posting in metres, steps of a pixel in the raster's CRS, days."""
+
+    posting_m: float
+    column_step: tuple[float, float]
+    row_step: tuple[float, float]
+    days: int
+
+
+@contextmanager
+def open_tiff(source: Path | bytes) -> Iterator[DatasetReader]:
+    """Open a GeoTIFF with that one driver: a VRT in its place is refused. Raises rasterio.errors.RasterioIOError."""
+    with rasterio.Env(**GDAL):
+        if isinstance(source, bytes):
+            with MemoryFile(source) as memory, memory.open(driver="GTiff") as dataset:
+                yield dataset
+        else:
+            with rasterio.open(source, driver="GTiff") as dataset:
+                yield dataset
+
+
+def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:
+    """Numbers of the bands with these names, the first one where no name is asked for; ValueError for a missing one."""
+    if not names:
+        return [1]
+    missing = [name for name in names if name not in dataset.descriptions]
+    if missing:
+        raise ValueError(f"{dataset.name} has no band {missing[0]!r}, only {dataset.descriptions}")
+    return [dataset.descriptions.index(name) + 1 for name in names]
+
+
+def tile_bounds_m(z: int, x: int, y: int) -> Bounds:
+    """West, south, east, north of a tile in metres of EPSG:3857."""
+    width = 2 * HALF_WORLD_M / 2**z
+    west, north = x * width - HALF_WORLD_M, HALF_WORLD_M - y * width
+    return west, north - width, west + width, north
+
+
+def tile_bounds_deg(z: int, x: int, y: int, margin_deg: float = 0.0) -> Bounds:
+    """West, south, east, north of a tile in degrees, widened by a margin and kept on the earth."""
+    west, south, east, north = transform_bounds("EPSG:3857", "EPSG:4326", *tile_bounds_m(z, x, y))
+    return (
+        max(west - margin_deg, -180.0),
+        max(south - margin_deg, -90.0),
+        min(east + margin_deg, 180.0),
+        min(north + margin_deg, 90.0),
+    )
+
+
+def tile_values(dataset: DatasetReader, bands: Sequence[str], z: int, x: int, y: int) -> Float32:
+    """The bands in a tile, nearest cells, (bands, 256, 256), NaN where unknown or outside."""
+    image = part(
+        dataset,
+        tile_bounds_m(z, x, y),
+        dst_crs=rasterio.CRS.from_epsg(3857),
+        bounds_crs=rasterio.CRS.from_epsg(3857),
+        width=TILE_PIXELS,
+        height=TILE_PIXELS,
+        indexes=band_numbers(dataset, bands),
+    )
+    return np.ma.filled(image.array.astype(np.float32), np.nan)
+
+
+def paint(values: Float32, stops: Sequence[str], low: float, high: float) -> bytes:
+    """A PNG of (rows, cols) values, coloured from low to high; unknown cells are transparent."""
+    known = np.isfinite(values)
+    if not known.any():
+        return empty_tile()
+    share = np.clip((np.where(known, values, low) - low) / (high - low), 0, 1)
+    rgb = colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]  # (rows, cols, 3)
+    return bytes(render(np.moveaxis(rgb, -1, 0), mask=np.where(known, 255, 0).astype(np.uint8), img_format="PNG"))
+
+
+@lru_cache(maxsize=32)
+def colour_table(stops: tuple[str, ...]) -> NDArray[np.uint8]:
+    """256 colours through evenly spaced stops like '#0b5f73'; (256, 3)."""
+    colours = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops], dtype=float)
+    places = np.linspace(0, 1, len(stops))
+    return np.stack(
+        [np.rint(np.interp(np.linspace(0, 1, 256), places, colours[:, i])) for i in range(3)], axis=1
+    ).astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def empty_tile() -> bytes:
+    """A tile with nothing on it."""
+    nothing = np.zeros((1, TILE_PIXELS, TILE_PIXELS), np.uint8)
+    return bytes(render(nothing, mask=nothing[0], img_format="PNG"))
+
+
+def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -> list[Arrow]:
+    """At most `most` arrows in a box (degrees), on a regular grid of cells that stays in place when the map moves.
+
+    Bands dx_px (to the east), dy_px (down) and their sigmas; unknown cells and those below 2 sigma are left out.
+    """
+    window = _window(dataset, bounds)
+    if window is None:
+        return []
+    step = 1
+    while math.ceil(window.height / step) * math.ceil(window.width / step) > most:
+        step *= 2
+    rows = np.arange(-(-window.row_off // step) * step, window.row_off + window.height, step)
+    cols = np.arange(-(-window.col_off // step) * step, window.col_off + window.width, step)
+    if not (rows.size and cols.size):
+        return []
+    bands = dataset.read(band_numbers(dataset, ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px")), window=window)
+    dx, dy, sigma_dx, sigma_dy = bands[:, rows - window.row_off][:, :, cols - window.col_off].astype(float)
+    length = np.hypot(dx, dy)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sigma = np.hypot(dx * sigma_dx, dy * sigma_dy) / length
+        clear = (length > 0) & (length >= MOST_SIGMA * sigma)
+    at, across = np.nonzero(clear)
+    x, y = dataset.transform @ (cols[across] + 0.5, rows[at] + 0.5)
+    longitude, latitude, bearing = _bearings(dataset.crs.to_wkt(), x, y, dx[clear], dy[clear], grid)
+    m_day = grid.posting_m / grid.days
+    return [
+        Arrow(*values)
+        for values in zip(longitude, latitude, length[clear] * m_day, sigma[clear] * m_day, bearing, strict=True)
+    ]
+
+
+def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
+    """The cells of a north-up raster that lie in a box of degrees."""
+    west, south, east, north = transform_bounds("EPSG:4326", dataset.crs, *bounds)
+    back = ~dataset.transform
+    (left, top), (right, bottom) = back @ (west, north), back @ (east, south)
+    first_col, first_row = max(0, math.floor(left)), max(0, math.floor(top))
+    last_col, last_row = min(dataset.width, math.ceil(right)), min(dataset.height, math.ceil(bottom))
+    if first_col >= last_col or first_row >= last_row:
+        return None
+    return Window(first_col, first_row, last_col - first_col, last_row - first_row)
+
+
+def _bearings(wkt: str, x: Any, y: Any, dx: Any, dy: Any, grid: InputGrid) -> tuple[Any, Any, Any]:
+    """Where the cells stand (degrees) and toward what true bearing they moved; x, y in the raster's CRS."""
+    to_degrees = Transformer.from_crs(CRS.from_wkt(wkt), 4326, always_xy=True)
+    longitude, latitude = to_degrees.transform(x, y)
+    far = to_degrees.transform(
+        x + dx * grid.column_step[0] + dy * grid.row_step[0], y + dx * grid.column_step[1] + dy * grid.row_step[1]
+    )
+    azimuth, _, _ = EARTH.inv(longitude, latitude, *far)
+    return longitude, latitude, np.mod(azimuth, 360)

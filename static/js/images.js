@@ -1,0 +1,113 @@
+// The images on the map: which one, of which date, how strong; and what their colours mean.
+import { element as h } from "gmm/dom";
+import { signed } from "gmm/format";
+import { addArrows, addRaster } from "gmm/rasters";
+
+const STRENGTH = 80;
+const part = (name) => document.querySelector(`[data-image="${name}"]`);
+
+/**
+ * Fills the choice of images and shows the one that the address bar asks for. Resolves to { at(point), retry() }, `at` giving the words
+ * under a place on the screen, or to null where there are no images. onPoints(visible) is told whether points stay.
+ */
+export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoints }) {
+  const response = await fetch(urls.rasters);
+  if (!response.ok) throw new Error(`images: HTTP ${response.status}`);
+  const { layers, min_zoom: minzoom } = await response.json();
+  if (layers.length === 0) return null;
+  const [select, slider, strength, points] = ["choice", "date", "strength", "points"].map(part);
+  let [raster, arrows, key] = [null, null, asked.get("date")];
+
+  const layer = () => layers.find((one) => one.name === select.value);
+  const group = () => layer()?.groups[Number(slider.value)];
+
+  function clear() {
+    raster?.remove();
+    arrows?.remove();
+    raster = arrows = null;
+  }
+
+  /** Another layer: the date that was shown where it has it, else its newest. */
+  function choose() {
+    clear();
+    const groups = layer()?.groups ?? [];
+    const wanted = groups.findIndex((one) => one.key === key);
+    slider.max = Math.max(0, groups.length - 1);
+    slider.value = wanted >= 0 ? wanted : slider.max;
+    part("dates").hidden = groups.length < 2;
+    show();
+  }
+
+  function show() {
+    const [one, date] = [layer(), group()];
+    key = date?.key ?? key;
+    if (one && raster) raster.show({ group: date.key, opacity: strength.value / 100 });
+    else if (one) raster = addRaster(map, { tilesUrl: urls.raster_tiles, layer: one.name, group: date.key, opacity: strength.value / 100, bounds: around(one.groups), minzoom });
+    if (one?.arrows && arrows) arrows.show({ group: date.key });
+    else if (one?.arrows) arrows = addArrows(map, { arrowsUrl: urls.arrows, group: date.key, fastest: one.high, minzoom });
+    onPoints(!one || points.checked);
+    describe(one, date);
+    remember({
+      raster: one?.name, date: one && Number(slider.value) < Number(slider.max) ? date.key : null,
+      opacity: one && Number(strength.value) !== STRENGTH ? strength.value : null, points: one && points.checked ? "on" : null,
+    });
+  }
+
+  function describe(one, date) {
+    part("legend").hidden = part("options").hidden = !one;
+    for (const node of document.querySelectorAll("[data-legend-of=points]")) node.hidden = !hasPoints || (Boolean(one) && !points.checked);
+    document.querySelector("[data-legend=unit]").textContent = !hasPoints || (one && !points.checked) ? "Options" : "mm per year · options";
+    if (!one) return;
+    for (const name of ["low_word", "middle_word", "high_word", "description", "details"]) part(name).textContent = one[name];
+    part("bar").style.background = `linear-gradient(to right, ${one.colours.join(", ")})`;
+    const figure = (value) => (one.low < 0 && one.unit !== "dB" ? signed(value, 0) : String(value).replace("-", "\u2212"));
+    part("low").textContent = figure(one.low);
+    part("unit").textContent = one.unit;
+    part("high").textContent = figure(one.high);
+    const text = date.label + (date.simulated ? ", simulated" : "");
+    part("label").textContent = `${one.label}, ${text}`;
+    slider.setAttribute("aria-valuetext", text);
+    strength.setAttribute("aria-valuetext", `${strength.value} percent`);
+    part("earlier").disabled = Number(slider.value) <= 0;
+    part("later").disabled = Number(slider.value) >= Number(slider.max);
+    elsewhere();
+  }
+
+  /** A way to the images while none of them is in view. */
+  function elsewhere() {
+    const date = group();
+    if (!date) return;
+    const [west, south, east, north] = date.bounds;
+    const view = map.getBounds();
+    const outside = view.getWest() > east || view.getEast() < west || view.getSouth() > north || view.getNorth() < south;
+    part("elsewhere").hidden = !outside && map.getZoom() >= minzoom;
+  }
+
+  function step(by) {
+    slider.value = Number(slider.value) + by;
+    show();
+  }
+
+  select.append(...layers.map((one) => h("option", { value: one.name }, one.label)));
+  if (layers.some((one) => one.name === asked.get("raster"))) select.value = asked.get("raster");
+  strength.value = asked.has("opacity") && Number.isFinite(Number(asked.get("opacity"))) ? asked.get("opacity") : STRENGTH;
+  points.checked = asked.get("points") === "on";
+  select.addEventListener("change", choose);
+  slider.addEventListener("input", show);
+  strength.addEventListener("input", show);
+  points.addEventListener("change", show);
+  part("earlier").addEventListener("click", () => step(-1));
+  part("later").addEventListener("click", () => step(1));
+  part("elsewhere").addEventListener("click", () => map.fitBounds(group().bounds, { padding: 24, maxZoom: 13 }));
+  map.on("moveend", elsewhere);
+  part("section").hidden = false;
+  document.getElementById("legend").hidden = false;
+  choose();
+  return { at: (point, reach) => arrows?.at(point, reach) ?? null, retry: () => raster?.retry() };
+}
+
+/** The box around all dates of a layer: outside it, no tile is asked for. */
+function around(groups) {
+  const edge = (i, pick) => pick(...groups.map((one) => one.bounds[i]));
+  return [edge(0, Math.min), edge(1, Math.min), edge(2, Math.max), edge(3, Math.max)];
+}

@@ -1,0 +1,112 @@
+// Rasters on a map: tiles of one layer and one date, and arrows of fast motion.
+import { css, onTheme } from "gmm/dom";
+
+const EMPTY = { type: "FeatureCollection", features: [] };
+const DEEPEST = 14; // beyond, the browser enlarges the cells
+const COMPASS = ["north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west"];
+
+/**
+ * Shows a raster below `before` (by default below points and outlines). tilesUrl holds {layer} and {group};
+ * bounds: west, south, east, north. Returns { show({layer, group, opacity}), retry(), remove() }.
+ */
+export function addRaster(map, { tilesUrl, layer, group, opacity = 0.8, bounds, minzoom = 5, before = lowest(map) }) {
+  const tiles = (one) => [location.origin + tilesUrl.replace("{layer}", encodeURIComponent(one.layer)).replace("{group}", encodeURIComponent(one.group))];
+  let now = { layer, group, opacity };
+  map.addSource("raster", { type: "raster", tiles: tiles(now), tileSize: 256, minzoom, maxzoom: DEEPEST, ...(bounds ? { bounds } : {}) });
+  map.addLayer({ id: "raster", type: "raster", source: "raster", paint: { "raster-opacity": opacity, "raster-resampling": "nearest", "raster-fade-duration": 100 } }, before);
+  return {
+    show(next) {
+      const before_ = now;
+      now = { ...now, ...next };
+      if (now.layer !== before_.layer || now.group !== before_.group) map.getSource("raster").setTiles(tiles(now));
+      map.setPaintProperty("raster", "raster-opacity", now.opacity);
+    },
+    retry: () => map.getSource("raster").setTiles(tiles(now)),
+    remove() {
+      map.removeLayer("raster");
+      map.removeSource("raster");
+    },
+  };
+}
+
+function lowest(map) {
+  return ["points", "alert-fill"].find((id) => map.getLayer(id));
+}
+
+/** Arrows toward which the ground moves, fetched for what is in view. arrowsUrl holds {group}; fastest in m a day. */
+export function addArrows(map, { arrowsUrl, group, fastest = 2, minzoom = 5, before = map.getLayer("alert-fill") ? "alert-fill" : undefined }) {
+  let running = null;
+  map.addSource("arrows", { type: "geojson", data: EMPTY });
+  if (!map.hasImage("arrow")) map.addImage("arrow", drawArrow(), { pixelRatio: 2 });
+  const size = ["interpolate", ["linear"], ["get", "speed_m_day"], 0, 0.45, fastest, 1];
+  const layout = { "icon-image": "arrow", "icon-rotate": ["get", "bearing_deg"], "icon-rotation-alignment": "map", "icon-size": size, "icon-allow-overlap": true, "icon-ignore-placement": true };
+  map.addLayer({ id: "arrows", type: "symbol", source: "arrows", layout }, before);
+  const endTheme = onTheme(() => map.updateImage("arrow", drawArrow()));
+
+  async function load() {
+    running?.abort();
+    const bbox = boxInView(map);
+    if (map.getZoom() < minzoom || !bbox) return map.getSource("arrows").setData(EMPTY);
+    running = new AbortController();
+    try {
+      const response = await fetch(`${arrowsUrl.replace("{group}", encodeURIComponent(group))}?bbox=${bbox}`, { signal: running.signal });
+      if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      map.getSource("arrows")?.setData(await response.json());
+    } catch (error) {
+      if (error.name !== "AbortError") console.warn("arrows:", error.message);
+    }
+  }
+  map.on("moveend", load);
+  load();
+
+  return {
+    show(next) {
+      group = next.group;
+      load();
+    },
+    /** The arrow under a place on the screen in words, or null. */
+    at({ x, y }, reach = 10) {
+      const found = map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]], { layers: ["arrows"] })[0];
+      return found ? inWords(found.properties) : null;
+    },
+    remove() {
+      running?.abort();
+      endTheme();
+      map.off("moveend", load);
+      map.removeLayer("arrows");
+      map.removeSource("arrows");
+    },
+  };
+}
+
+/** "2.4 ± 0.3 m a day toward the north-east": two standard deviations, never "± 0". */
+export function inWords({ speed_m_day: speed, sigma_m_day: sigma, bearing_deg: bearing }) {
+  const digits = speed >= 10 ? 0 : speed >= 1 ? 1 : 2;
+  const margin = Math.max(2 * sigma, 10 ** -digits);
+  return `${speed.toFixed(digits)} ± ${margin.toFixed(digits)} m a day toward the ${COMPASS[Math.round(bearing / 45) % 8]}`;
+}
+
+function boxInView(map) {
+  const bounds = map.getBounds();
+  const box = [Math.max(-180, bounds.getWest()), Math.max(-90, bounds.getSouth()), Math.min(180, bounds.getEast()), Math.min(90, bounds.getNorth())];
+  return box[0] < box[2] && box[1] < box[3] ? box.map((edge) => edge.toFixed(5)).join(",") : null;
+}
+
+/** An arrow to the north with a casing, drawn here: no image is fetched. */
+function drawArrow() {
+  const side = 64;
+  const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  const middle = side / 2;
+  for (const [colour, width] of [[css("alert-casing"), 12], [css("alert-line"), 5]]) {
+    Object.assign(pen, { strokeStyle: colour, lineWidth: width, lineCap: "round", lineJoin: "round" });
+    pen.beginPath();
+    pen.moveTo(middle, side - 9);
+    pen.lineTo(middle, 10);
+    pen.moveTo(middle - 13, 25);
+    pen.lineTo(middle, 10);
+    pen.lineTo(middle + 13, 25);
+    pen.stroke();
+  }
+  return pen.getImageData(0, 0, side, side);
+}

@@ -1,0 +1,64 @@
+"""A visitor lays an image over the map, moves its date, and reads what the colours and arrows say."""
+# ruff: noqa: F811 (fixtures come by import)
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import made_pairs
+from tests.e2e.test_browser import READY_MS, browser, page, wait_for_map  # noqa: F401
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"
+
+
+def test_a_visitor_lays_coherence_over_the_map_and_moves_its_date(page, live_server, pair_predictions):
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url))
+    page.goto(live_server.url + "/" + HERE)
+    wait_for_map(page)
+    assert not any("/tiles/rasters/" in url for url in asked)
+    page.locator("#legend > details > summary").click()
+    with page.expect_request(re.compile("/tiles/rasters/coherence/2021-12-25-12d/"), timeout=READY_MS):
+        page.get_by_label("Images").select_option(label="Coherence")
+    legend = page.locator("#legend")
+    expect(legend).to_contain_text("stayed the same")
+    expect(legend).to_contain_text("25 Dec 2021 (12 days since 13 Dec)")
+    with page.expect_request(re.compile("/tiles/rasters/coherence/2021-12-13-12d/"), timeout=READY_MS):
+        page.get_by_role("button", name="Earlier image").click()
+    expect(legend).to_contain_text("13 Dec 2021 (12 days since 1 Dec), simulated")
+    slider = page.get_by_role("slider", name="Date of the image")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("13 Dec 2021"))
+    expect(page.get_by_role("button", name="Earlier image")).to_be_disabled()
+    slider.press("ArrowRight")
+    expect(legend).to_contain_text("25 Dec 2021")
+    slider.press("ArrowLeft")
+    page.get_by_role("slider", name="How strong it is drawn").press("End")
+    expect(page).to_have_url(re.compile(r"raster=coherence&date=2021-12-13-12d&opacity=100"))
+    page.get_by_label("Images").select_option(label="None")
+    expect(page.locator("[data-image=legend]")).to_be_hidden()
+    assert "raster=" not in page.url
+
+
+def test_the_address_brings_the_image_back_and_arrows_say_how_fast(page, live_server, pair_predictions):
+    with page.expect_response(re.compile(r"/rasters/2021-12-13-12d/arrows\.geojson\?bbox=")) as arrows:
+        page.goto(f"{live_server.url}/?raster=speed&date=2021-12-13-12d{HERE}")
+    assert len(arrows.value.json()["features"]) > 10
+    wait_for_map(page)
+    expect(page.locator("#legend")).to_contain_text("Speed of fast motion, 13 Dec 2021")
+    box = page.locator("#map").bounding_box()
+    said = page.locator(".readout-here")
+    for step in range(0, 60, 6):  # somewhere near the middle the pointer meets an arrow
+        page.mouse.move(box["x"] + box["width"] / 2 - 30 + step, box["y"] + box["height"] / 3 + step)
+        if "m a day" in (said.text_content() or ""):
+            break
+        page.wait_for_timeout(100)
+    expect(said).to_contain_text("2.4 ± 0.2 m a day toward the north-east", timeout=READY_MS)
+
+
+def test_where_no_image_exists_nothing_is_offered(page, live_server):
+    page.goto(live_server.url)
+    wait_for_map(page)
+    expect(page.locator("[data-image=section]")).to_be_hidden()
+    expect(page.locator("#legend")).to_be_hidden()

@@ -1,0 +1,114 @@
+"""Made image pairs and what was found in them: small rasters with known values, for tests and for looking."""
+
+import tempfile
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+from django.contrib.gis.geos import Polygon
+from django.core.files import File
+from django.utils import timezone
+from pyproj import Transformer
+from rasterio.warp import transform_bounds
+
+from ingest.models import Scene, ScenePair
+from ingest.rasters import write_cog
+from ml.models import ModelVersion, Prediction, Run
+
+EPSG, POSTING_M, CELL_M = 32629, 10.0, 40.0
+LONGITUDE, LATITUDE = -12.0, 47.0  # where the simulated region lies
+ROWS, COLS = 160, 200
+DAYS = 12
+# two pixels to the east and two up: 28.3 m in 12 days toward the north-east
+MOVED_PX, SIGMA_PX = (2.0, -2.0), 0.1
+UNITS = {"coherence": "1", "coherence_sigma": "1", "change_sigma": "1", "coherence_before": "1", "coherence_after": "1"}
+
+
+def corner() -> tuple[float, float]:
+    """North-west corner of the made rasters, metres of EPSG:32629."""
+    x, y = Transformer.from_crs(4326, EPSG, always_xy=True).transform(LONGITUDE, LATITUDE)
+    return x - COLS * CELL_M / 2, y + ROWS * CELL_M / 2
+
+
+def raster_transform() -> Affine:
+    return Affine(CELL_M, 0, corner()[0], 0, -CELL_M, corner()[1])
+
+
+def make_scene(day: datetime, polarisation: str = "VV", burst: str = "901-0001-IW1") -> Scene:
+    """A scene without a file of its own: pairs only need its place."""
+    (x, y), factor = corner(), CELL_M / POSTING_M
+    bounds = transform_bounds(EPSG, 4326, x, y - ROWS * CELL_M, x + COLS * CELL_M, y)
+    return Scene.objects.create(
+        name=f"made scene {day:%Y-%m-%d} {polarisation} {burst}", source_format="made", platform="S1A", track=901,
+        direction="ascending", mode="IW", burst=burst, polarisation=polarisation, backscatter="gamma0",
+        acquired_at=day, epsg=EPSG, posting_m=POSTING_M, grid=[POSTING_M, 0, x, 0, -POSTING_M, y],
+        rows=int(ROWS * factor), cols=int(COLS * factor), footprint=Polygon.from_bbox(bounds), simulated=True,
+        file_name="made.tif", file_sha256=f"{day:%Y%m%d}{polarisation}{burst}".ljust(64, "0"),
+    )  # fmt: skip
+
+
+def fill_scene(scene: Scene, power: np.ndarray) -> Scene:
+    """Give a scene its image, linear power."""
+    keep(scene.raster, {"power": power.astype(np.float32)}, f"scene-{scene.pk}.tif")
+    scene.save(update_fields=["raster"])
+    return scene
+
+
+def make_pair(reference: Scene, secondary: Scene) -> ScenePair:
+    days = (secondary.acquired_at - reference.acquired_at).days
+    return ScenePair.objects.create(reference=reference, secondary=secondary, temporal_baseline_days=days)
+
+
+def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) -> Prediction:
+    """A finished run on a pair with these bands."""
+    version, _ = ModelVersion.objects.get_or_create(task=task, method=f"made-{task}", version="1", weights_sha256="")
+    run = Run.objects.create(
+        model_version=version, pair=pair, status=Run.Status.SUCCEEDED, finished_at=timezone.now(), device="cpu"
+    )
+    prediction = Prediction(run=run, raster_sha256=f"{run.pk:064d}", statistics={"made": True})
+    keep(prediction.raster, bands, f"run-{run.pk}.tif")
+    prediction.save()
+    return prediction
+
+
+def keep(field, bands: dict[str, np.ndarray], name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        units = [UNITS.get(band, "px") for band in bands]
+        write_cog(path, bands, raster_transform(), EPSG, units, {})
+        with path.open("rb") as file:
+            field.save(name, File(file), save=False)
+
+
+def full(value: float) -> np.ndarray:
+    return np.full((ROWS, COLS), value, dtype=np.float32)
+
+
+def bump() -> np.ndarray:
+    """0 at the edges to 1 in the middle, (rows, cols)."""
+    row, col = np.mgrid[0:ROWS, 0:COLS]
+    square = ((row - ROWS / 2) / (ROWS / 6)) ** 2 + ((col - COLS / 2) / (COLS / 6)) ** 2
+    return np.exp(-square).astype(np.float32)
+
+
+def make_dates(first: datetime = datetime(2021, 12, 1, 6, 30, tzinfo=UTC), n: int = 3) -> list[Prediction]:
+    """n scenes twelve days apart; every pair of neighbours with coherence, its change, and offsets of its middle."""
+    scenes = [make_scene(first + timedelta(days=DAYS * i)) for i in range(n)]
+    made, hill = [], bump()
+    for i, (reference, secondary) in enumerate(pairwise(scenes)):
+        pair = make_pair(reference, secondary)
+        coherence = full(0.8) - 0.6 * hill * (i % 2)
+        coherence[:, : COLS // 8] = np.nan  # nothing is known in the west
+        still = hill < 0.3
+        noise = full(SIGMA_PX)
+        offsets = {
+            "dx_px": np.where(still, 0.05, MOVED_PX[0]), "dy_px": np.where(still, 0.05, MOVED_PX[1]),
+            "sigma_dx_px": noise, "sigma_dy_px": noise, "quality": full(0.9),
+        }  # fmt: skip
+        change = {"change_sigma": -5 * hill * (i % 2), "coherence_before": full(0.8), "coherence_after": coherence}
+        found = {"coherence": {"coherence": coherence, "coherence_sigma": full(0.05)}}
+        found |= {"coherence-change": change, "offsets": offsets}
+        made += [make_prediction(pair, task, bands) for task, bands in found.items()]
+    return made

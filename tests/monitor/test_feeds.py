@@ -1,0 +1,145 @@
+"""What feed readers and maps of others get."""
+
+import json
+import re
+from datetime import timedelta
+from xml.etree.ElementTree import Element
+
+import pytest
+from defusedxml.ElementTree import fromstring
+from django.utils import timezone
+from django.utils.http import http_date
+
+from detection.models import Alert
+
+pytestmark = pytest.mark.django_db
+ATOM, GEORSS = "{http://www.w3.org/2005/Atom}", "{http://www.georss.org/georss}"
+
+
+def feed(client, query: str = "") -> Element:
+    answer = client.get(f"/alerts.atom{query}")
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "application/atom+xml; charset=utf-8"
+    return fromstring(answer.content)
+
+
+def entries(client, query: str = "") -> list[Element]:
+    return feed(client, query).findall(f"{ATOM}entry")
+
+
+def ids(client, query: str = "") -> list[str]:
+    return [entry.findtext(f"{ATOM}id") for entry in entries(client, query)]
+
+
+def test_an_empty_feed_is_a_feed(client):
+    found = feed(client)
+    for name in ("id", "title", "updated"):
+        assert found.findtext(f"{ATOM}{name}")
+    assert found.find(f"{ATOM}author/{ATOM}name") is not None
+    assert entries(client) == []
+
+
+def test_every_entry_has_what_atom_asks_for_and_says_what_moves(client, watched_region):
+    found = entries(client)
+    assert len(found) == Alert.objects.count()
+    for entry in found:
+        assert entry.findtext(f"{ATOM}id").startswith("urn:uuid:")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*\+00:00", entry.findtext(f"{ATOM}updated"))
+        assert entry.findtext(f"{ATOM}title").startswith("Simulated: ")
+        assert entry.findtext(f"{ATOM}summary").startswith("The ground here ")
+        assert re.fullmatch(r"http://testserver/alerts/\w+/", entry.find(f"{ATOM}link").get("href"))
+        schemes = {one.get("scheme").partition("#")[2]: one.get("term") for one in entry.findall(f"{ATOM}category")}
+        assert set(schemes) == {"kind", "state", "severity"}
+        assert schemes["state"] in {"first", "provisional"}
+
+
+def test_the_outline_is_closed_and_gives_latitude_first(client, watched_region):
+    numbers = [float(one) for one in entries(client)[0].findtext(f"{GEORSS}polygon").split()]
+    assert len(numbers) >= 8
+    assert numbers[:2] == numbers[-2:]
+    assert all(46 < latitude < 48 for latitude in numbers[::2])
+    assert all(-13 < longitude < -11 for longitude in numbers[1::2])
+
+
+def test_an_entry_keeps_its_id_while_it_changes_and_whatever_the_host(client, watched_region):
+    before = set(ids(client))
+    assert len(before) == Alert.objects.count()
+    for alert in Alert.objects.all():
+        alert.state = "confirmed"
+        alert.save()
+    assert set(ids(client)) == before
+    again = fromstring(client.get("/alerts.atom", headers={"host": "localhost"}).content)
+    assert {entry.findtext(f"{ATOM}id") for entry in again.findall(f"{ATOM}entry")} == before
+
+
+def test_real_alerts_are_not_called_simulated(client, watched_region):
+    Alert.objects.update(simulated=False)
+    assert not any("Simulated" in entry.findtext(f"{ATOM}title") for entry in entries(client))
+
+
+def test_rejected_alerts_leave_the_feed(client, watched_region):
+    alert = Alert.objects.first()
+    Alert.objects.filter(pk=alert.pk).update(state="rejected")
+    assert len(entries(client)) == Alert.objects.count() - 1
+    assert len(entries(client, "?state=rejected")) == 1
+
+
+@pytest.mark.parametrize("address", ["/alerts.atom", "/alerts.geojson"])
+def test_what_has_not_changed_is_not_sent_again(client, watched_region, address):
+    first = client.get(address)
+    assert client.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 304
+    later = http_date((timezone.now() + timedelta(hours=1)).timestamp())
+    assert client.get(address, headers={"If-Modified-Since": later}).status_code == 304
+    Alert.objects.first().save()
+    assert client.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/alerts.atom", "/alerts.geojson"])
+def test_any_page_may_read_the_feeds_and_nobody_may_write(client, watched_region, address):
+    assert client.get(address)["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in client.get(address)
+    assert client.post(address).status_code == 405
+    assert "Access-Control-Allow-Origin" not in client.get("/alerts/")
+
+
+def geojson_codes(client, query: str) -> set[str]:
+    answer = client.get(f"/alerts.geojson?{query}")
+    assert answer.status_code == 200
+    return {feature["properties"]["code"] for feature in json.loads(answer.content)["features"]}
+
+
+def test_filters_of_the_geojson(client, watched_region):
+    everything = {alert.code for alert in Alert.objects.all()}
+    rising = {alert.code for alert in Alert.objects.filter(kind="uplift")}
+    assert geojson_codes(client, "") == everything
+    assert geojson_codes(client, "kind=uplift") == rising
+    assert geojson_codes(client, "state=confirmed") == set()
+    assert geojson_codes(client, "bbox=-13,46,-11,48") == everything
+    assert geojson_codes(client, "bbox=5,46,11,48") == set()
+    assert geojson_codes(client, "bbox=170,-90,-11,90") == everything
+    assert geojson_codes(client, "updated_since=2999-01-01") == set()
+    assert geojson_codes(client, "updated_since=2001-01-01T00:00:00Z") == everything
+    alert = Alert.objects.get(kind="uplift")
+    west, south, east, north = alert.area.extent
+    assert alert.code in geojson_codes(client, f"bbox={west},{south},{east},{north}")
+
+
+@pytest.mark.parametrize("address", ["/alerts.atom", "/alerts.geojson"])
+@pytest.mark.parametrize(
+    "query",
+    ["kind=<script>", "state=%00", "severity=9", "bbox=1,2,3", "bbox=nan,1,2,3", "bbox=1e999,0,1,1", "bbox=1,1,1,1",
+     "bbox=0,5,9,1", "updated_since=yesterday", "updated_since=0001-01-01T00:00:00%2B23:59", "updated_since=%00"],
+)  # fmt: skip
+def test_a_filter_that_makes_no_sense_is_refused_with_its_remedy(client, address, query):
+    answer = client.get(f"{address}?{query}")
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"error", "remedy"}
+
+
+def test_pages_name_the_feed(client, watched_region):
+    for page in ("/", "/alerts/", "/about/"):
+        assert re.search(
+            r'<link rel="alternate" type="application/atom\+xml"[^>]* href="/alerts.atom">',
+            client.get(page).content.decode(),
+        )
+    assert 'href="/alerts.atom"' in client.get("/alerts/").content.decode().partition("<main")[2]
