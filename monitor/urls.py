@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 import monitor.dash.product  # noqa: F401  (registers the Dash app)
-from monitor.views import alerts, map, points, products, tiles
+from monitor.views import alerts, demo_mail, map, points, products, subscription_links, subscriptions, tiles
 
 urlpatterns = [
     path("", map.map_view, name="map"),
@@ -19,6 +19,18 @@ urlpatterns = [
     path("api/points/<int:product>/<str:pid>/series.csv", points.series_csv, name="point-series-csv"),
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),
     path("rasters/<int:prediction>.tif", tiles.prediction_raster, name="prediction-raster"),
+    path("alerts/<str:code>/subscribe/", subscriptions.subscribe_alert, name="subscribe-alert"),
+    path("subscribe/", subscriptions.subscribe, name="subscribe"),
+    path("subscribe/preview.json", subscriptions.subscribe_preview, name="subscribe-preview"),
+    path("subscribe/sent/", subscriptions.subscribe_sent, name="subscribe-sent"),
+    path("subscribe/confirm/<str:token>/", subscription_links.confirm, name="subscribe-confirm"),
+    path("subscribe/stop/<str:token>/", subscription_links.stop, name="subscribe-stop"),
+    path("subscriptions/", subscriptions.subscription_link, name="subscription-link"),
+    path("subscriptions/<str:token>/", subscription_links.manage, name="subscription-manage"),
+    path("subscriptions/<str:token>/export.json", subscription_links.export, name="subscription-export"),
+    path("demo/mail/", demo_mail.mail_list, name="demo-mail-list"),
+    path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),
+    path("demo/mail/<str:name>/html/", demo_mail.mail_html, name="demo-mail-html"),
     path("django_plotly_dash/", include("django_plotly_dash.urls")),
     path("admin/", admin.site.urls),
 ]

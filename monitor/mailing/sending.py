@@ -1,0 +1,172 @@
+"""Sending what waits in the outbox, one mail after the other, outside transactions.
+
+A mail is claimed by a conditional update and holds a lease; after the server has taken it, it is marked as sent.
+A sender that dies in between leaves one claimed mail, which is sent when its lease has run out; no other is touched.
+"""
+
+import logging
+import smtplib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.core.mail import EmailMessage, get_connection
+from django.db import connection
+from django.db.models import F
+from django.utils import timezone
+
+from monitor.mailing import selectors
+from monitor.mailing.compose import Composer
+from monitor.models import OutgoingMail, Subscription
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=5)
+BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
+MOST_BOUNCES = 3
+MOST_TROUBLES = 3  # in a row: then the server is left alone until the next round
+MAILS_PER_CONNECTION = 100
+CHUNK = 200
+_LOCK = 0x6A4E
+
+
+class ServerTrouble(Exception):
+    """The mail server did not take the mail, for a reason that is not this mail's."""
+
+
+class Refused(Exception):
+    """The mail server will never take this mail."""
+
+
+def mails_send(*, seconds: float | None = None) -> int:
+    """Send what is due, for at most so many seconds; how many were sent. Does nothing while another sender works."""
+    with _alone() as alone:
+        return _Round().run(None if seconds is None else time.monotonic() + seconds) if alone else 0
+
+
+def mail_claim(*, mail_id: int) -> OutgoingMail | None:
+    """Take a mail for this sender; None where another one has it, or it has been withdrawn."""
+    now = timezone.now()
+    claimed = (
+        selectors.mails_due(now=now)
+        .filter(pk=mail_id)
+        .order_by()
+        .update(state=OutgoingMail.State.SENDING, attempts=F("attempts") + 1, lease_until=now + LEASE)
+    )
+    if not claimed:
+        return None
+    mails = OutgoingMail.objects.select_related("subscription", "transition__alert")
+    return mails.defer("subscription__region").filter(pk=mail_id).first()
+
+
+class _Round:
+    """One walk through the outbox over as few connections to the mail server as possible."""
+
+    def __init__(self) -> None:
+        self.server = get_connection()
+        self.compose = Composer()
+        self.sent = self.troubles = 0
+
+    def run(self, deadline: float | None) -> int:
+        try:
+            while ids := list(selectors.mails_due(now=timezone.now()).values_list("pk", flat=True)[:CHUNK]):
+                for mail_id in ids:
+                    mail = mail_claim(mail_id=mail_id)
+                    if mail is not None:
+                        self.deliver(mail)
+                    if self.troubles >= MOST_TROUBLES or (deadline is not None and time.monotonic() > deadline):
+                        return self.sent
+        finally:
+            self._hang_up()
+        return self.sent
+
+    def deliver(self, mail: OutgoingMail) -> None:
+        """Send one claimed mail, and write down what became of it."""
+        try:
+            letter = self.compose(mail)
+            if letter is None:
+                _mine(mail).update(state=OutgoingMail.State.WITHDRAWN, lease_until=None)
+                return
+            self._hand_over(letter.message)
+        except Refused as fault:
+            mail_refuse(mail=mail, error=str(fault))
+        except ServerTrouble as fault:
+            self.troubles += 1
+            self._hang_up()
+            mail_put_off(mail=mail, error=str(fault))
+        except Exception as fault:  # one bad mail does not hold up the others
+            logger.exception("%s could not be made", mail)
+            mail_put_off(mail=mail, error=f"{type(fault).__name__}: {fault}")
+        else:
+            self.troubles = 0
+            self.sent += 1
+            now = timezone.now()
+            _mine(mail).update(state=OutgoingMail.State.SENT, sent_at=now, lease_until=None, error="")
+            if letter.had_bounces:
+                Subscription.objects.filter(email=mail.email).update(bounces=0)
+
+    def _hand_over(self, message: EmailMessage) -> None:
+        try:
+            if self.sent and self.sent % MAILS_PER_CONNECTION == 0:
+                self.server.close()
+            self.server.open()
+            self.server.send_messages([message])
+        except smtplib.SMTPRecipientsRefused as fault:
+            code, words = next(iter(fault.recipients.values()))
+            raise (Refused if code >= 500 else ServerTrouble)(f"{code} {_plain(words)}") from fault
+        except smtplib.SMTPDataError as fault:
+            permanent = fault.smtp_code >= 500
+            raise (Refused if permanent else ServerTrouble)(f"{fault.smtp_code} {_plain(fault.smtp_error)}") from fault
+        except (smtplib.SMTPException, OSError) as fault:
+            raise ServerTrouble(f"{type(fault).__name__}: {fault}") from fault
+
+    def _hang_up(self) -> None:
+        try:
+            self.server.close()
+        except (smtplib.SMTPException, OSError) as fault:
+            logger.info("the mail server did not take leave: %s", fault)
+
+
+def mail_put_off(*, mail: OutgoingMail, error: str) -> None:
+    """Try again later; give up after the last delay."""
+    logger.warning("%s was put off: %s", mail, error)
+    if mail.attempts > len(BACK_OFF):
+        _mine(mail).update(state=OutgoingMail.State.FAILED, lease_until=None, error=error[:300])
+        return
+    later = timezone.now() + BACK_OFF[mail.attempts - 1]
+    _mine(mail).update(state=OutgoingMail.State.QUEUED, lease_until=None, next_try_at=later, error=error[:300])
+
+
+def mail_refuse(*, mail: OutgoingMail, error: str) -> None:
+    """The address takes no mail: not tried again; after three such mails in a row its subscriptions are paused."""
+    logger.warning("%s was refused: %s", mail, error)
+    _mine(mail).update(state=OutgoingMail.State.FAILED, lease_until=None, error=error[:300])
+    active = selectors.subscriptions_active().filter(email=mail.email)
+    active.update(bounces=F("bounces") + 1)
+    active.filter(bounces__gte=MOST_BOUNCES).update(
+        paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED
+    )
+
+
+def _mine(mail: OutgoingMail):
+    """The row, as long as this attempt still owns it."""
+    return OutgoingMail.objects.filter(pk=mail.pk, state=OutgoingMail.State.SENDING, attempts=mail.attempts)
+
+
+def _plain(words: bytes | str) -> str:
+    return words.decode(errors="replace") if isinstance(words, bytes) else words
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether this is the only sender; the lock dies with its connection, and so with a sender that is killed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        (alone,) = cursor.fetchone()
+    try:
+        yield alone
+    finally:
+        if alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
