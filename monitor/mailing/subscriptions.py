@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import to_wkb
 
+from monitor import regions
 from monitor.mailing import limits, selectors
 from monitor.mailing.tokens import CONFIRM_FOR
 from monitor.models import Notification, OutgoingMail, Subscription
@@ -17,6 +18,8 @@ from monitor.regions import Region
 from monitor.sentences import KIND_LABELS, SEVERITY_LABELS
 
 MOST_PER_ADDRESS = 20
+DEMO_ADDRESS = "resident@example.org"
+DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
 KEEP_ENDED = timedelta(days=30)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
@@ -60,6 +63,24 @@ def subscription_request(
             next_try_at=timezone.now(),
         )
     return wanted
+
+
+def demo_subscription_make() -> Subscription:
+    """Somebody in the simulated region who has confirmed, so that the demo has a mail to show."""
+    region = regions.circle(*DEMO_PLACE, regions.FARTHEST_M)
+    subscription, _ = Subscription.objects.get_or_create(
+        email=DEMO_ADDRESS,
+        defaults={
+            "region": to_geos(region),
+            "label": region.label,
+            "kinds": sorted(KIND_LABELS),
+            "lowest_severity": "minor",
+            "unreviewed": True,
+            "frequency": Subscription.Frequency.AT_ONCE,
+            "confirmed_at": timezone.now(),
+        },
+    )
+    return subscription
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:

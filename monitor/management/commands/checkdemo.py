@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from detection.selectors import predictions_unscanned
 from ml.models import Run
 from ml.selectors import products_without_run, runs_unfinished
+from monitor.checks import mail
 from monitor.checks.site import Site
 
 
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         if alerts[0]["properties"]["sentence"] not in site.get(first).decode():
             raise CommandError(f"{first} does not say what the alert says")
         site.get(f"{first}series.json")
+        self.stderr.write(mail.check(site))
         self.stdout.write(first)
 
     def _wait(self, what: str, done, deadline: float) -> None:

@@ -1,4 +1,4 @@
-"""manage.py loaddemo: a simulated region, marked as such on every page."""
+"""manage.py loaddemo: a simulated region, marked as such on every page, and in a demo somebody who hears of it."""
 
 import tempfile
 from pathlib import Path
@@ -10,6 +10,8 @@ from ingest.models import Product
 from ingest.services import product_load
 from ml.simulation.region_files import write_region
 from ml.simulation.velocity import simulate_region
+from monitor.mailing import files
+from monitor.mailing.subscriptions import demo_subscription_make
 
 
 class Command(BaseCommand):
@@ -22,9 +24,11 @@ class Command(BaseCommand):
         if Product.objects.filter(simulated=True).exists():
             self.stdout.write("a simulated region is loaded already")
             return
+        if files.pages_exist():
+            demo_subscription_make()
         with tempfile.TemporaryDirectory() as folder:
-            files = write_region(simulate_region(options["seed"]), Path(folder) / "region")
-            for path in (path for path in files if path.suffix == ".zip"):
+            written = write_region(simulate_region(options["seed"]), Path(folder) / "region")
+            for path in (path for path in written if path.suffix == ".zip"):
                 try:
                     product = product_load(path=path)
                 except AlreadyLoaded as known:
