@@ -48,7 +48,7 @@ class EmailBackend(BaseEmailBackend):
 
 def pages_exist() -> bool:
     """Whether the demo shows its mails: only a demo does, and only mails that were never sent anywhere."""
-    return settings.DEMO and settings.EMAIL_BACKEND == BACKEND
+    return bool(settings.DEMO and settings.EMAIL_BACKEND == BACKEND)
 
 
 def mails_kept(*, newest: int = 100) -> list[KeptMail]:

@@ -46,13 +46,13 @@ let map = null;
 let tool = null;
 let pin = null;
 
-function show({ move = false } = {}) {
+function show({ move = false, duration = 600 } = {}) {
   const circle = where() === "circle" ? chosenCircle() : null;
   map?.getSource("circle")?.setData(circle ? outlineOf(circle) : NOTHING);
   pin?.remove();
   pin = circle && map ? new maplibre.Marker({ color: css("accent") }).setLngLat([circle.longitude, circle.latitude]).addTo(map) : null;
   const area = circle ? outlineOf(circle) : where() === "drawn" && drawnArea();
-  if (map && move && area) map.fitBounds(boundsOf(area), { padding: 40, maxZoom: 15, duration: 600 });
+  if (map && move && area) map.fitBounds(boundsOf(area), { padding: 40, maxZoom: 15, duration });
 }
 
 async function showTool() {
@@ -105,6 +105,7 @@ function setUpMap() {
       map.setPaintProperty("circle-line", "line-color", css("accent"));
     });
     map.on("click", pressed);
+    show({ move: true, duration: 0 }); // the box may have grown since the map was made
     await showTool();
     map.once("idle", () => (window.__mapReady = true));
     map.triggerRepaint();
