@@ -18,7 +18,10 @@ class Letter(NamedTuple):
 
 
 class Composer:
-    """Composes the mails of one round; what is said of an alert is made once for all its readers."""
+    """Composes the mails of one round, as selectors.mails_to_compose reads them.
+
+    What is said of an alert is made once for all its readers.
+    """
 
     def __init__(self) -> None:
         self._cards: dict[tuple[int, str, object], AlertCard] = {}
@@ -39,13 +42,7 @@ class Composer:
         return Letter(emails.confirm_mail(key=mail.key, subscription=wanted))
 
     def _news(self, mail: OutgoingMail) -> Letter | None:
-        told = (
-            Notification.objects.filter(mail=mail, withdrawn_at=None, subscription__in=selectors.subscriptions_active())
-            .select_related("subscription", "transition__alert")
-            .defer("subscription__region", "transition__alert__area")
-            .order_by("subscription_id", "transition_id")
-        )
-        news = [one for one in told if not _overtaken(one.transition)]
+        news = [one for one in mail.told if not _overtaken(one.transition)]
         if not news:
             return None
         subscriptions = list({one.subscription_id: one.subscription for one in news}.values())

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from detection.lifecycle import State
@@ -65,6 +65,22 @@ def mails_due(*, now: datetime) -> QuerySet[OutgoingMail]:
     return OutgoingMail.objects.filter(
         Q(state=state.QUEUED, next_try_at__lte=now) | Q(state=state.SENDING, lease_until__lt=now)
     ).order_by("next_try_at", "id")
+
+
+def mails_to_compose(*, now: datetime) -> QuerySet[OutgoingMail]:
+    """Mails that are due, with all that their words need; `told` is what each tells to subscriptions in life."""
+    told = (
+        Notification.objects.filter(withdrawn_at=None, subscription__in=subscriptions_active())
+        .select_related("subscription", "transition__alert")
+        .defer("subscription__region", "transition__alert__area")
+        .order_by("subscription_id", "transition_id")
+    )
+    return (
+        mails_due(now=now)
+        .select_related("subscription", "transition__alert")
+        .defer("subscription__region", "transition__alert__area")
+        .prefetch_related(Prefetch("notifications", queryset=told, to_attr="told"))
+    )
 
 
 def mails_in_the_past(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from django.core.mail import EmailMessage, get_connection
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -27,7 +27,8 @@ BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 
 MOST_BOUNCES = 3
 MOST_TROUBLES = 3  # in a row: then the server is left alone until the next round
 MAILS_PER_CONNECTION = 100
-CHUNK = 200
+BATCH = 200
+FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
 _LOCK = 0x6A4E
 
 
@@ -45,19 +46,22 @@ def mails_send(*, seconds: float | None = None) -> int:
         return _Round().run(None if seconds is None else time.monotonic() + seconds) if alone else 0
 
 
-def mail_claim(*, mail_id: int) -> OutgoingMail | None:
-    """Take a mail for this sender; None where another one has it, or it has been withdrawn."""
-    now = timezone.now()
-    claimed = (
-        selectors.mails_due(now=now)
-        .filter(pk=mail_id)
-        .order_by()
-        .update(state=OutgoingMail.State.SENDING, attempts=F("attempts") + 1, lease_until=now + LEASE)
-    )
-    if not claimed:
-        return None
-    mails = OutgoingMail.objects.select_related("subscription", "transition__alert")
-    return mails.defer("subscription__region").filter(pk=mail_id).first()
+def mail_claim(*, mail: OutgoingMail) -> bool:
+    """Take a mail for this sender; False where another one was quicker, or it has been withdrawn.
+
+    The claim does not wait for the disk: after a crash of the database an unsent mail is merely unclaimed again. Only
+    the mark that it was sent has to last, and committing that one writes this one as well.
+    """
+    lease_until = timezone.now() + LEASE
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = off")
+        claimed = OutgoingMail.objects.filter(pk=mail.pk, state=mail.state, attempts=mail.attempts).update(
+            state=OutgoingMail.State.SENDING, attempts=mail.attempts + 1, lease_until=lease_until
+        )
+    if claimed:
+        mail.state, mail.attempts, mail.lease_until = OutgoingMail.State.SENDING, mail.attempts + 1, lease_until
+    return bool(claimed)
 
 
 class _Round:
@@ -70,13 +74,16 @@ class _Round:
 
     def run(self, deadline: float | None) -> int:
         try:
-            while ids := list(selectors.mails_due(now=timezone.now()).values_list("pk", flat=True)[:CHUNK]):
-                for mail_id in ids:
-                    mail = mail_claim(mail_id=mail_id)
-                    if mail is not None:
+            while batch := list(selectors.mails_to_compose(now=timezone.now())[:BATCH]):
+                fresh_until = time.monotonic() + FRESH_SECONDS
+                for mail in batch:
+                    if mail_claim(mail=mail):
                         self.deliver(mail)
-                    if self.troubles >= MOST_TROUBLES or (deadline is not None and time.monotonic() > deadline):
+                    now = time.monotonic()
+                    if self.troubles >= MOST_TROUBLES or (deadline is not None and now > deadline):
                         return self.sent
+                    if now > fresh_until:
+                        break
         finally:
             self._hang_up()
         return self.sent

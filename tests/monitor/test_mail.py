@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.mailing import files, sending
+from monitor.mailing import files, selectors, sending
 from monitor.models import OutgoingMail, Subscription
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -171,10 +171,14 @@ def test_one_mail_that_gets_through_clears_the_count_of_refusals(make_alert, mak
 def test_a_mail_is_claimed_by_one_sender(make_alert, make_subscription):
     queued(make_alert, make_subscription)
     mail = OutgoingMail.objects.get()
-    assert sending.mail_claim(mail_id=mail.pk) is not None
-    assert sending.mail_claim(mail_id=mail.pk) is None
+    seen_by_another = OutgoingMail.objects.get()
+    assert sending.mail_claim(mail=mail)
+    assert not sending.mail_claim(mail=seen_by_another)
+    assert not selectors.mails_due(now=timezone.now()).exists()
     let_time_pass()
-    assert sending.mail_claim(mail_id=mail.pk).attempts == 2
+    (again,) = selectors.mails_due(now=timezone.now())
+    assert sending.mail_claim(mail=again)
+    assert again.attempts == 2
 
 
 @pytest.mark.django_db(transaction=True)
