@@ -119,7 +119,7 @@ def _mail(
         stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
         headers |= {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
         context |= {
-            "labels": [one.label for one in subscriptions],
+            "labels": list(dict.fromkeys(one.label for one in subscriptions)),
             "stop_url": stop_url,
             "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
         }

@@ -94,7 +94,7 @@ class Notification(models.Model):
 
     transition = models.ForeignKey(AlertTransition, models.CASCADE, related_name="notifications")
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="notifications")
-    mail = models.ForeignKey(OutgoingMail, models.SET_NULL, null=True, related_name="notifications")
+    mail = models.ForeignKey(OutgoingMail, models.CASCADE, null=True, related_name="notifications")
     withdrawn_at = models.DateTimeField(null=True, help_text="it was overtaken before it was told")
     created = models.DateTimeField(auto_now_add=True)
 

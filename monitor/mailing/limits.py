@@ -1,5 +1,7 @@
 """How many mails may be asked for in a day. Addresses and connections are counted as keyed hashes, for a day."""
 
+from ipaddress import ip_address, ip_network
+
 from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
@@ -19,10 +21,18 @@ def allowed_for_connection(*, ip: str) -> bool:
 
 
 def client_ip(*, remote_address: str, forwarded_for: str) -> str:
-    """Who asks. Behind n proxies of ours, the n-th address from the right in X-Forwarded-For; others can be made up."""
+    """Who asks. Behind n proxies of ours, the n-th address from the right in X-Forwarded-For; others can be made up.
+
+    Of an IPv6 address only the network counts: whoever has one has all of its addresses.
+    """
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     trusted = settings.TRUSTED_PROXIES
-    return hops[-trusted] if trusted and len(hops) >= trusted else remote_address
+    asked_by = hops[-trusted] if trusted and len(hops) >= trusted else remote_address
+    try:
+        version = ip_address(asked_by).version
+    except ValueError:
+        return asked_by
+    return str(ip_network(f"{asked_by}/64", strict=False)) if version == 6 else asked_by
 
 
 def counts_forget() -> int:

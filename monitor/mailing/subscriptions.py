@@ -98,6 +98,12 @@ def subscription_pause(*, subscription: Subscription) -> None:
     )
 
 
+def address_pause(*, email: str) -> int:
+    """Pause every subscription of an address whose mails came back; how many were paused."""
+    active = selectors.subscriptions_active().filter(email=email_normal(email))
+    return active.update(paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED)
+
+
 def subscription_resume(*, subscription: Subscription) -> None:
     """What happened while it was paused is not told."""
     Subscription.objects.filter(pk=subscription.pk).update(paused_at=None, pause_reason="", bounces=0)

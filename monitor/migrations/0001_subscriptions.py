@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
                 ('withdrawn_at', models.DateTimeField(help_text='it was overtaken before it was told', null=True)),
                 ('created', models.DateTimeField(auto_now_add=True)),
                 ('transition', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='detection.alerttransition')),
-                ('mail', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='notifications', to='monitor.outgoingmail')),
+                ('mail', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='monitor.outgoingmail')),
                 ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='monitor.subscription')),
             ],
             options={

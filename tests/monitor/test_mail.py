@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -157,6 +158,14 @@ def test_an_address_that_refuses_three_mails_is_paused_and_others_get_theirs(
     assert (gone.bounces, gone.pause_reason) == (3, "bounced")
     assert mail_server.recipients.count("gone@example.org") == 3
     assert received_by(mail_server) == ["there@example.org"] * 4
+
+
+def test_an_address_whose_mails_came_back_is_paused_by_hand(make_subscription, capsys):
+    subscription = make_subscription()
+    call_command("pausemails", subscription.email.upper())
+    subscription.refresh_from_db()
+    assert subscription.pause_reason == "bounced"
+    assert "paused subscriptions: 1" in capsys.readouterr().out
 
 
 def test_one_mail_that_gets_through_clears_the_count_of_refusals(make_alert, make_subscription, mail_server):

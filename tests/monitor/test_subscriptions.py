@@ -220,6 +220,7 @@ def test_a_made_up_forwarding_header_does_not_change_who_asks(settings):
     settings.TRUSTED_PROXIES = 1
     assert who("198.51.100.1, 203.0.113.9") == "203.0.113.9"
     assert who("") == "10.0.0.1"
+    assert who("2001:db8:1:2:3::4") == who("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
 
 
 # ---- the page of one's own ----

@@ -11,4 +11,4 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         tasks.queue_digests()
-        self.stdout.write(f"{sending.mails_send()} mails were sent")
+        self.stdout.write(f"mails sent: {sending.mails_send()}")
