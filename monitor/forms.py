@@ -103,7 +103,5 @@ class EmailForm(forms.Form):
     )
 
 
-class SubscribeForm(WishForm, EmailForm):
-    """The whole page."""
-
-    field_order = ["where"]
+class SubscribeForm(EmailForm, WishForm):
+    """The whole page; the address comes last."""

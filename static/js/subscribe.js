@@ -56,7 +56,6 @@ function show({ move = false, duration = 600 } = {}) {
 }
 
 async function showTool() {
-  for (const part of form.querySelectorAll("[data-where]")) part.hidden = part.dataset.where !== where();
   if (where() === "circle") tool?.stop();
   show();
   if (where() !== "drawn" || !map) return;
