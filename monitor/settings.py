@@ -187,6 +187,7 @@ if env("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=15)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Ground Motion Monitor <no-reply@localhost>")
+MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # connections to the mail server at once
 MAIL_LIMIT_PER_ADDRESS = env.int("MAIL_LIMIT_PER_ADDRESS", default=3)  # confirmations and links, a day
 MAIL_LIMIT_PER_IP = env.int("MAIL_LIMIT_PER_IP", default=30)
 MAIL_LIMIT_OVERALL = env.int("MAIL_LIMIT_OVERALL", default=2000)

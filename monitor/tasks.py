@@ -3,6 +3,7 @@
 import logging
 
 from celery import shared_task
+from django.conf import settings
 
 from monitor.mailing import digests, outbox, selectors, sending, subscriptions
 
@@ -23,7 +24,7 @@ def announce_transitions() -> None:
 
 @shared_task(ignore_result=True)
 def send_mails() -> None:
-    sending.mails_send(seconds=SEND_SECONDS)
+    sending.mails_send(seconds=SEND_SECONDS, senders=settings.MAIL_SENDERS)
 
 
 @shared_task(ignore_result=True)

@@ -77,7 +77,7 @@ def _sending() -> dict[str, Any]:
 
         def ours() -> None:
             OutgoingMail.objects.filter(pk__in=ids).update(state=OutgoingMail.State.QUEUED, attempts=0)
-            sent = sending.mails_send()
+            sent = sending.mails_send(senders=settings.MAIL_SENDERS)
             if sent != MAILS:
                 raise RuntimeError(f"{sent} of {MAILS} mails were sent")
 

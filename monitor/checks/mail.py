@@ -15,7 +15,7 @@ from monitor.mailing import files, tokens
 from monitor.mailing.subscriptions import DEMO_ADDRESS
 from monitor.models import Subscription
 
-SECONDS = 60.0
+SECONDS = 120.0
 WISH = {
     "where": "circle", "distance": "2000", "kinds": "subsidence", "lowest_severity": "minor", "unreviewed": "on",
     "frequency": "at-once",

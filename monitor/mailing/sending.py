@@ -8,12 +8,14 @@ import logging
 import smtplib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
 from django.core.mail import EmailMessage, get_connection
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
+from django.db.models.functions import Mod
 from django.utils import timezone
 
 from monitor.mailing import selectors
@@ -40,10 +42,19 @@ class Refused(Exception):
     """The mail server will never take this mail."""
 
 
-def mails_send(*, seconds: float | None = None) -> int:
-    """Send what is due, for at most so many seconds; how many were sent. Does nothing while another sender works."""
+def mails_send(*, seconds: float | None = None, senders: int = 1) -> int:
+    """Send what is due, for at most so many seconds; how many were sent. Does nothing while another round is going on.
+
+    Several senders share the mails, each with connections of its own: one sends while another waits for the disk.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
     with _alone() as alone:
-        return _Round().run(None if seconds is None else time.monotonic() + seconds) if alone else 0
+        if not alone:
+            return 0
+        if senders == 1:
+            return _Round().run(deadline)
+        with ThreadPoolExecutor(senders) as pool:
+            return sum(pool.map(lambda share: _round_of_a_share(deadline, share, senders), range(senders)))
 
 
 def mail_claim(*, mail: OutgoingMail) -> bool:
@@ -64,17 +75,25 @@ def mail_claim(*, mail: OutgoingMail) -> bool:
     return bool(claimed)
 
 
-class _Round:
-    """One walk through the outbox over as few connections to the mail server as possible."""
+def _round_of_a_share(deadline: float | None, share: int, senders: int) -> int:
+    try:
+        return _Round(share, senders).run(deadline)
+    finally:
+        connection.close()  # this thread's own
 
-    def __init__(self) -> None:
+
+class _Round:
+    """One walk through a share of the outbox, over as few connections to the mail server as possible."""
+
+    def __init__(self, share: int = 0, senders: int = 1) -> None:
+        self.share, self.senders = share, senders
         self.server = get_connection()
         self.compose = Composer()
         self.sent = self.troubles = 0
 
     def run(self, deadline: float | None) -> int:
         try:
-            while batch := list(selectors.mails_to_compose(now=timezone.now())[:BATCH]):
+            while batch := list(self._due()[:BATCH]):
                 fresh_until = time.monotonic() + FRESH_SECONDS
                 for mail in batch:
                     if mail_claim(mail=mail):
@@ -87,6 +106,10 @@ class _Round:
         finally:
             self._hang_up()
         return self.sent
+
+    def _due(self) -> QuerySet[OutgoingMail]:
+        due = selectors.mails_to_compose(now=timezone.now())
+        return due.alias(share=Mod("id", self.senders)).filter(share=self.share) if self.senders > 1 else due
 
     def deliver(self, mail: OutgoingMail) -> None:
         """Send one claimed mail, and write down what became of it."""
@@ -156,7 +179,7 @@ def mail_refuse(*, mail: OutgoingMail, error: str) -> None:
     )
 
 
-def _mine(mail: OutgoingMail):
+def _mine(mail: OutgoingMail) -> QuerySet[OutgoingMail]:
     """The row, as long as this attempt still owns it."""
     return OutgoingMail.objects.filter(pk=mail.pk, state=OutgoingMail.State.SENDING, attempts=mail.attempts)
 

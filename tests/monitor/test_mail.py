@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -217,12 +218,33 @@ def test_a_sender_killed_between_two_mails_loses_none_and_sends_none_twice(make_
     assert len({message["Message-ID"] for message in mail_server.received}) == 6
 
 
+@pytest.mark.django_db(transaction=True)
+def test_several_senders_share_the_mails_and_send_each_once(make_alert, make_subscription, mail_server):
+    emails = queued(make_alert, make_subscription, 12)
+    assert sending.mails_send(senders=3) == 12
+    assert received_by(mail_server) == sorted(emails)
+    assert set(OutgoingMail.objects.values_list("state", "attempts")) == {("sent", 1)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_round_does_nothing_while_one_is_going_on(make_alert, make_subscription, mail_server):
+    queued(make_alert, make_subscription)
+    parameters = connection.get_connection_params()
+    names = ("dbname", "host", "user", "password")
+    with psycopg.connect(**{name: parameters.get(name) for name in names}) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [sending._LOCK])
+        assert sending.mails_send() == 0
+        other.execute("SELECT pg_advisory_unlock(%s)", [sending._LOCK])
+    assert sending.mails_send() == 1
+
+
 def own_environment(mail_server) -> dict[str, str]:
     """A process of its own on the database of the tests, with this mail server."""
     values = connection.get_connection_params()
     database = f"postgis://{values['user']}@/{values['dbname']}?host={values['host']}"
     kept = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
-    return kept | {"DATABASE_URL": database, "EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}"}
+    server = {"EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}", "MAIL_SENDERS": "1"}
+    return kept | {"DATABASE_URL": database} | server
 
 
 def wait_until_alone() -> None:
