@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from pyproj import Geod
-from shapely import MultiPolygon, Polygon, box, get_num_coordinates, make_valid
+from shapely import MultiPolygon, Polygon, box, force_2d, get_num_coordinates, make_valid
 from shapely.affinity import translate
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
@@ -52,11 +52,11 @@ def circle(longitude: float, latitude: float, distance_m: float) -> Region:
 def drawn(text: str) -> Region:
     """A drawn area, as GeoJSON: a Polygon or MultiPolygon, alone or as a Feature."""
     try:
-        content = json.loads(text)
+        content = json.loads(text, parse_constant=_refuse)
         content = content.get("geometry") or content
         if content.get("type") not in {"Polygon", "MultiPolygon"}:
             raise RegionError("Draw an area with at least three corners.")
-        geometry = shape(content)
+        geometry = force_2d(shape(content))
         n_vertices = get_num_coordinates(geometry)
     except RegionError:
         raise
@@ -93,6 +93,11 @@ def area_m2(geometry: BaseGeometry) -> float:
 def distance_label(distance_m: float) -> str:
     """'200 m', '2 km', '2.5 km'."""
     return f"{distance_m:.0f} m" if distance_m < 1000 else f"{distance_m / 1000:.1f} km".replace(".0 km", " km")
+
+
+def _refuse(constant: str) -> None:
+    """NaN and Infinity: Python reads them, JSON has none."""
+    raise ValueError(constant)
 
 
 def _check(geometry: BaseGeometry) -> None:

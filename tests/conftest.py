@@ -197,7 +197,7 @@ def make_subscription(db) -> Callable[..., object]:
             "kinds": [kind.value for kind in Kind], "lowest_severity": "minor", "unreviewed": True,
             "frequency": "at-once", "confirmed_at": timezone.now() - timedelta(days=30), "label": region.label,
         }  # fmt: skip
-        return Subscription.objects.create(email=email, region=to_geos(region), **(defaults | values))
+        return Subscription.objects.create(email=email, **({"region": to_geos(region)} | defaults | values))
 
     return make
 

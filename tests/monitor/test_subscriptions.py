@@ -106,6 +106,30 @@ def test_lines_that_cross_are_told_as_such():
         regions.drawn(json.dumps(bow))
 
 
+@pytest.mark.parametrize("coordinates", [
+    "[[[0, 0], [NaN, 1], [1, 1], [0, 0]]]",
+    "[[[0, 0], [1e400, 1], [1, 1], [0, 0]]]",
+    "[[[0, 0], [1, 1], [0, 0]]]",
+    "[[[0, 0], [0, 0], [0, 0], [0, 0]]]",
+    "[[[0, 0], [1, 0], [2, 0], [0, 0]]]",
+    "[[[true, 0], [null, 0], [2, 0], [0, 0]]]",
+    "[[0, 0], [1, 0], [2, 0]]",
+    "[[], []]",
+    '"x"', "null", "{}", "7", "[" * 5000 + "]" * 5000,
+    "[[[0, 0], [5, 0], [5, 5], [0, 0]], [[9, 9], [9, 8], [8, 8], [9, 9]]]",
+])  # fmt: skip
+@pytest.mark.parametrize("kind", ["Polygon", "MultiPolygon"])
+def test_hostile_outlines_are_refused_in_words(kind, coordinates):
+    with pytest.raises(regions.RegionError):
+        regions.drawn(f'{{"type": "{kind}", "coordinates": {coordinates}}}')
+
+
+def test_heights_in_an_outline_are_left_out(make_subscription):
+    ring = [[-12.1, 46.9, 5], [-11.9, 46.9, 5], [-11.9, 47.1, 5], [-12.1, 46.9, 5]]
+    region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    assert make_subscription(region=subscriptions.to_geos(region)).region.hasz is False
+
+
 def test_a_region_has_at_most_five_hundred_corners():
     import math
 
