@@ -116,7 +116,7 @@ def test_only_who_had_been_told_gets_a_correction(make_alert, make_subscription)
     alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
     (letter,) = tell()
     assert letter.to == ["told@example.org"]
-    assert letter.subject.startswith("Correction: no ground motion")
+    assert letter.subject.startswith("Correction: not ground motion")
     assert "not ground motion" in letter.body
     assert "sank" not in letter.body
 
@@ -171,8 +171,8 @@ def test_a_daily_digest_groups_by_region_and_counts(make_alert, make_subscriptio
     assert digests.digests_queue() == 1
     (letter,) = tell()
     assert letter.subject.startswith("3 places with news: ")
-    assert "THE HARBOUR: 2 places" in letter.body
-    assert "THE AIRFIELD: 1 place\n" in letter.body
+    assert "=== the harbour: 2 places ===" in letter.body
+    assert "=== the airfield: 1 place ===" in letter.body
     assert "Rising ground" in letter.body
     assert digests.digests_queue() == 0
     assert tell() == []
@@ -213,7 +213,8 @@ def test_a_digest_leaves_out_what_was_rejected_meanwhile_and_corrects_what_was_t
     (letter,) = tell()
     assert told.code in letter.body
     assert untold.code not in letter.body
-    assert "not ground motion" in letter.body
+    assert "Correction: Sinking ground" in letter.body
+    assert "The ground here sank" not in letter.body
 
 
 def test_changing_from_daily_to_at_once_loses_nothing(make_alert, make_subscription):
