@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from monitor import tasks
-from monitor.mailing import files, selectors, sending
+from monitor.mailing import files, selectors, sending, subscriptions
 from monitor.models import OutgoingMail, Subscription
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -299,3 +299,14 @@ def test_an_address_cannot_smuggle_a_header(make_alert, make_subscription):
     assert sending.mails_send() == 0
     assert Subscription.objects.count() == 1
     assert "BadHeaderError" in OutgoingMail.objects.get().error
+
+
+def test_the_demo_has_one_reader_who_hears_of_the_simulated_region(make_alert, kept_as_files):
+    first, second = subscriptions.demo_subscription_make(), subscriptions.demo_subscription_make()
+    assert first.pk == second.pk
+    make_alert(*subscriptions.DEMO_PLACE, simulated=True)
+    tasks.announce_transitions()
+    sending.mails_send()
+    (mail,) = files.mails_kept()
+    assert mail.to == subscriptions.DEMO_ADDRESS
+    assert mail.text.startswith("SIMULATED DATA")
