@@ -1,6 +1,7 @@
 """The one place that orders the stages: each stage pulls what the stage below has finished.
 
 ingest (a product, or images that become pairs)  ->  ml (runs for it)  ->  detection (areas, alerts)
+  ->  monitor (mails)
 """
 
 from datetime import timedelta
@@ -21,6 +22,18 @@ BEAT_SCHEDULE = {
         "task": "detection.tasks.scan_finished_predictions",
         "schedule": timedelta(seconds=STAGE_SECONDS),
     },
+    "mail 1 queue what is to be told": {
+        "task": "monitor.tasks.announce_transitions",
+        "schedule": timedelta(seconds=STAGE_SECONDS),
+        "options": {"expires": STAGE_SECONDS},
+    },
+    "mail 2 send what is queued": {
+        "task": "monitor.tasks.send_mails",
+        "schedule": timedelta(seconds=STAGE_SECONDS),
+        "options": {"expires": STAGE_SECONDS},
+    },
+    "mail 3 make the digests that are due": {"task": "monitor.tasks.queue_digests", "schedule": timedelta(hours=1)},
+    "mail 4 delete what is over": {"task": "monitor.tasks.delete_what_is_over", "schedule": timedelta(hours=1)},
 }
 
 TASK_ROUTES = {
@@ -28,4 +41,5 @@ TASK_ROUTES = {
     "ml.tasks.execute_run": {"queue": "cpu"},
     "ml.tasks.*": {"queue": "ingest"},
     "detection.tasks.*": {"queue": "ingest"},
+    "monitor.tasks.*": {"queue": "mail"},
 }

@@ -1,7 +1,7 @@
 """What people read: one plain sentence first, figures second, never more certain than the data."""
 
 import math
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 STILL_MM_YR = 2.0
 
@@ -168,6 +168,18 @@ def limits(component: str, direction_count: int, posting_m: float | None, n_date
         said.append(f"Only {n_dates} images: seasonal swelling and shrinking cannot be told from lasting motion.")
     said.append("Measured against the ground around it: a motion of the whole region does not show.")
     said.append("No points here and there (forest, fields, water, snow) does not mean that the ground is still.")
+    return said
+
+
+def preview_sentence(mails: int, years: int, records_begin: datetime | None) -> str:
+    """What a subscription would have brought, and since when we could know."""
+    period = "two years" if years == 2 else f"{years} years"
+    count = {0: "no mail", 1: "one mail"}.get(mails, f"{mails} mails")
+    said = f"In the last {period} this would have sent you {count}."
+    if records_begin is None:
+        return f"{said} Nothing has been recorded here yet."
+    if records_begin > datetime.now(UTC) - timedelta(days=365 * years):
+        return f"{said} Our records begin on {records_begin.day} {records_begin:%B %Y}."
     return said
 
 

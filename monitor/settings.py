@@ -217,6 +217,19 @@ SCHEDULED_METHODS = {
 ML_DEVICE = env("ML_DEVICE", default="auto")
 
 DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
+# Mail. Without EMAIL_URL every mail becomes a file under var/mail and none leaves this machine.
+PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
+DEMO = env.bool("GROUND_MOTION_DEMO", default=False)
+EMAIL_FILE_PATH = VAR_DIR / "mail"
+EMAIL_BACKEND = "monitor.mailing.files.EmailBackend"
+if env("EMAIL_URL", default=""):
+    vars().update(env.email_url("EMAIL_URL"))
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=15)
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Ground Motion Monitor <no-reply@localhost>")
+MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # connections to the mail server at once
+MAIL_LIMIT_PER_ADDRESS = env.int("MAIL_LIMIT_PER_ADDRESS", default=3)  # confirmations and links, a day
+MAIL_LIMIT_PER_IP = env.int("MAIL_LIMIT_PER_IP", default=30)
+MAIL_LIMIT_OVERALL = env.int("MAIL_LIMIT_OVERALL", default=2000)
 
 LOGGING = {
     "version": 1,

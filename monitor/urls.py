@@ -6,7 +6,21 @@ from django.urls import include, path
 
 import monitor.dash.product  # noqa: F401  (registers the Dash app)
 from monitor.api.site import api
-from monitor.views import accounts, alerts, api_page, feeds, map, points, products, rasters, reviews, tiles
+from monitor.views import (
+    accounts,
+    alerts,
+    api_page,
+    demo_mail,
+    feeds,
+    map,
+    points,
+    products,
+    rasters,
+    reviews,
+    subscription_links,
+    subscriptions,
+    tiles,
+)  # fmt: skip
 
 urlpatterns = [
     path("", map.map_view, name="map"),
@@ -27,6 +41,18 @@ urlpatterns = [
     path("rasters.json", rasters.catalogue, name="raster-catalogue"),
     path("rasters/<str:group>/arrows.geojson", rasters.arrows, name="raster-arrows"),
     path("rasters/<int:prediction>.tif", tiles.prediction_raster, name="prediction-raster"),
+    path("alerts/<str:code>/subscribe/", subscriptions.subscribe_alert, name="subscribe-alert"),
+    path("subscribe/", subscriptions.subscribe, name="subscribe"),
+    path("subscribe/preview.json", subscriptions.subscribe_preview, name="subscribe-preview"),
+    path("subscribe/sent/", subscriptions.subscribe_sent, name="subscribe-sent"),
+    path("subscribe/confirm/<str:token>/", subscription_links.confirm, name="subscribe-confirm"),
+    path("subscribe/stop/<str:token>/", subscription_links.stop, name="subscribe-stop"),
+    path("subscriptions/", subscriptions.subscription_link, name="subscription-link"),
+    path("subscriptions/<str:token>/", subscription_links.manage, name="subscription-manage"),
+    path("subscriptions/<str:token>/export.json", subscription_links.export, name="subscription-export"),
+    path("demo/mail/", demo_mail.mail_list, name="demo-mail-list"),
+    path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),
+    path("demo/mail/<str:name>/html/", demo_mail.mail_html, name="demo-mail-html"),
     path("login/", accounts.SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", accounts.OwnPassword.as_view(), name="own-password"),

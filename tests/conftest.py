@@ -61,13 +61,16 @@ def audit_may_be_swept():
 
 
 @pytest.fixture(autouse=True)
-def own_rasters(settings, tmp_path):
-    """No test writes rasters where the service keeps its own."""
-    local = {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(tmp_path / "rasters")},
-    }
-    settings.STORAGES = settings.STORAGES | {"rasters": local}
+def own_rasters(monkeypatch, tmp_path):
+    """No test writes rasters where the service keeps its own. (A field holds its storage from the start.)"""
+    from django.core.files.storage import FileSystemStorage
+
+    from ingest.models import Scene
+    from ml.models import Prediction
+
+    storage = FileSystemStorage(location=tmp_path / "rasters")
+    for model in (Scene, Prediction):
+        monkeypatch.setattr(model._meta.get_field("raster"), "storage", storage)
 
 
 def egms_table(
@@ -204,8 +207,100 @@ def make_rtc(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def make_alert(db) -> Callable[..., object]:
+    """An alert with its first transition, a square of 0.02 degrees, without any detector."""
+    from datetime import date
+
+    from django.contrib.gis.geos import MultiPolygon, Polygon
+
+    from detection.models import Alert, AlertTransition
+
+    def make(longitude: float = -12.0, latitude: float = 47.0, state: str = "first", **values) -> Alert:
+        square = Polygon.from_bbox((longitude - 0.01, latitude - 0.01, longitude + 0.01, latitude + 0.01))
+        alert = Alert.objects.create(
+            area=MultiPolygon(square, srid=4326), state=state,
+            **{
+                "kind": "subsidence", "severity": "moderate", "component": "up", "area_m2": 3.4e6,
+                "rate_mm_yr": -14.0, "peak_rate_mm_yr": -15.0, "rate_sigma_mm_yr": 1.0,
+                "first_motion": date(2020, 1, 3), "last_motion": date(2024, 12, 25), "simulated": False,
+            } | values,
+        )  # fmt: skip
+        AlertTransition.objects.create(alert=alert, to_state=state, reason="seen in a made field")
+        return alert
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def simulated_scenes(tmp_path_factory) -> list[Path]:
     """The images of the simulated region, one a date."""
     series = simulate_scenes(simulate_region(7))
     return list(write_series(series, tmp_path_factory.mktemp("scenes")))
+
+
+@pytest.fixture
+def make_subscription(db) -> Callable[..., object]:
+    """A confirmed subscription to everything within 5 km of the made alert."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from detection.classify import Kind
+    from monitor import regions
+    from monitor.mailing.subscriptions import to_geos
+    from monitor.models import Subscription
+
+    def make(
+        email: str = "resident@example.org", longitude: float = -12.0, latitude: float = 47.0, **values
+    ) -> Subscription:
+        region = regions.circle(longitude, latitude, 5000)
+        defaults = {
+            "kinds": [kind.value for kind in Kind], "lowest_severity": "minor", "unreviewed": True,
+            "frequency": "at-once", "confirmed_at": timezone.now() - timedelta(days=30), "label": region.label,
+        }  # fmt: skip
+        return Subscription.objects.create(email=email, **({"region": to_geos(region)} | defaults | values))
+
+    return make
+
+
+@pytest.fixture
+def mail_server(settings):
+    """A mail server on this machine. `received` holds what it took; a test may set `answer` to refuse or to break."""
+    import socket
+    from email import message_from_bytes, policy
+
+    from aiosmtpd.controller import Controller
+
+    class Handler:
+        def __init__(self) -> None:
+            self.received, self.recipients = [], []
+            self.on_recipient = self.on_data = lambda count: None
+
+        async def handle_RCPT(self, server, session, envelope, address, options):
+            self.recipients.append(address)
+            answer = self.on_recipient(len(self.recipients))
+            if answer is None:
+                envelope.rcpt_tos.append(address)
+            return answer or "250 OK"
+
+        async def handle_DATA(self, server, session, envelope):
+            answer = self.on_data(len(self.received))
+            if answer == "drop":
+                server.transport.abort()
+                return "451 never seen"
+            if answer is None:
+                self.received.append(message_from_bytes(envelope.content, policy=policy.default))
+            return answer or "250 taken"
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    handler = Handler()
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 2
+    handler.port = port
+    yield handler
+    controller.stop()

@@ -240,6 +240,18 @@ function filterList() {
   remember({ kind: kind.value, state: state.value });
 }
 
+/** The link that subscribes to what the map shows. */
+function setUpMailLink() {
+  const link = document.getElementById("mail-view");
+  if (!link) return;
+  const follow = () => {
+    const bounds = map.getBounds().toArray().flat();
+    link.search = new URLSearchParams({ bbox: bounds.map((degrees) => degrees.toFixed(4)).join(",") });
+  };
+  map.on("moveend", follow);
+  follow();
+}
+
 // ---- putting it together ----
 async function loadAlerts() {
   try {
@@ -268,6 +280,7 @@ async function start() {
   fillBasemap(map).catch((error) => console.warn("base map:", error.message));
   if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...view });
   map.on("click", pressed);
+  setUpMailLink();
   const slash = asked.get("point")?.indexOf("/") ?? -1;
   if (slash > 0) selectPoint(asked.get("point").slice(0, slash), asked.get("point").slice(slash + 1));
   await Promise.all([loadAlerts(), loadImages()]);

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandParser
 
-NAMES = ("ingest", "tiles")
+NAMES = ("ingest", "mail", "tiles")
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from detection.selectors import predictions_unscanned
 from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished
+from monitor.checks import mail, review
 from monitor.checks import open as open_data
-from monitor.checks import review
 from monitor.checks.site import Site
 
 
@@ -47,6 +47,7 @@ class Command(BaseCommand):
         site.get(f"{first}series.json")
         if options["require_alerts"] == "yes":  # the simulated region: real alerts are not touched
             self.stderr.write(review.check(site))
+        self.stderr.write(mail.check(site))
         self.stdout.write(first)
 
     def _wait(self, what: str, done, deadline: float) -> None:

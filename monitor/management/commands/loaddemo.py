@@ -14,6 +14,8 @@ from ml.simulation.region_files import write_region
 from ml.simulation.scene_files import write_series
 from ml.simulation.scenes import simulate_scenes
 from ml.simulation.velocity import Region, simulate_region
+from monitor.mailing import files
+from monitor.mailing.subscriptions import demo_subscription_make
 
 
 class Command(BaseCommand):
@@ -31,6 +33,8 @@ class Command(BaseCommand):
         if not missing:
             self.stdout.write("a simulated region is loaded already")
             return
+        if files.pages_exist():
+            demo_subscription_make()
         region = simulate_region(options["seed"])
         with tempfile.TemporaryDirectory() as folder:
             for load in missing:
@@ -46,8 +50,8 @@ class Command(BaseCommand):
             self.stdout.write(f"product {product.pk} ({product.name}): {product.n_points:,} points")
 
     def _scenes(self, region: Region, folder: Path) -> None:
-        files = write_series(simulate_scenes(region), folder / "scenes")
-        for path in files:
+        images = write_series(simulate_scenes(region), folder / "scenes")
+        for path in images:
             scene_load(path=path)
         pairs = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
-        self.stdout.write(f"{len(files)} simulated images, {pairs} pairs")
+        self.stdout.write(f"{len(images)} simulated images, {pairs} pairs")

@@ -1,0 +1,79 @@
+"""Subscribing from outside: ask, confirm by the mailed link, look at the page of one's own, stop, delete."""
+
+import json
+import re
+import secrets
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+
+from django.core.management.base import CommandError
+
+from monitor.checks.site import Site
+from monitor.mailing import files, tokens
+from monitor.mailing.subscriptions import DEMO_ADDRESS
+from monitor.models import Subscription
+
+SECONDS = 120.0
+WISH = {
+    "where": "circle", "distance": "2000", "kinds": "subsidence", "lowest_severity": "minor", "unreviewed": "on",
+    "frequency": "at-once",
+}  # fmt: skip
+
+
+def check(site: Site) -> str:
+    """Go through a subscription as a visitor would. CommandError where a step fails; one line of what was tried."""
+    if not files.pages_exist():
+        return "mails: not tried, they leave this machine"
+    alerts = json.loads(site.get("alerts.geojson"))["features"]
+    place = alerts[0]["properties"] if alerts else {"latitude": 47.0, "longitude": -12.0}
+    wish = WISH | {"latitude": str(place["latitude"]), "longitude": str(place["longitude"])}
+    counted = json.loads(site.post("subscribe/preview.json", wish, page="subscribe/"))["mails"]
+    if not isinstance(counted, int):
+        raise CommandError("the preview of a subscription says no number")
+    address = f"check-{secrets.token_hex(4)}@example.org"
+    site.post("subscribe/", wish | {"email": address})
+    letter = _mail_to(address, lambda mail: "/subscribe/confirm/" in mail.text)
+    confirmed = site.post(_path_in(letter.text, "subscribe/confirm"), {}).decode()
+    manage = _path_in(confirmed, "subscriptions", start='href="')
+    if address not in site.get(manage).decode():
+        raise CommandError("the page of a subscriber does not name the address")
+    _stop_with_one_click(site, address)
+    site.post(manage, {"deed": "delete"})
+    told = ""
+    if any(alert["properties"]["simulated"] for alert in alerts):
+        _mail_to(DEMO_ADDRESS, lambda mail: "/alerts/" in mail.text and "SIMULATED" in mail.text)
+        told = f", the mail to {DEMO_ADDRESS} came"
+    return f"mails: preview says {counted}, subscribed, confirmed, managed, stopped and deleted{told}"
+
+
+def _stop_with_one_click(site: Site, address: str) -> None:
+    """As a mail program does it (RFC 8058): a POST without cookies. A look before it only asks."""
+    mine = Subscription.objects.get(email=address)
+    stop = f"subscribe/stop/{tokens.stop_token([mine.pk])}/"
+    if b"Stop these mails?" not in site.get(stop):
+        raise CommandError("the link to unsubscribe does not ask")
+    data = urllib.parse.urlencode({"List-Unsubscribe": "One-Click"}).encode()
+    with urllib.request.urlopen(f"{site.url}/{stop}", data=data, timeout=30) as answer:  # noqa: S310 (our own service)
+        said = answer.read()
+    if b"You are unsubscribed" not in said:
+        raise CommandError("one click does not unsubscribe")
+
+
+def _mail_to(address: str, fits: Callable[[files.KeptMail], bool]) -> files.KeptMail:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        found = next((mail for mail in files.mails_kept() if mail.to == address and fits(mail)), None)
+        if found is not None:
+            return found
+        time.sleep(0.3)
+    raise CommandError(f"no mail to {address} was written within {SECONDS:.0f} s")
+
+
+def _path_in(text: str, name: str, start: str = "") -> str:
+    """The path of a link in a mail or page: the host may be known by another name here."""
+    found = re.search(rf"{re.escape(start)}(?:https?://[^/\s]+)?(/{name}/[\w:-]+/)", text)
+    if found is None:
+        raise CommandError(f"there is no link to {name}")
+    return found[1]

@@ -1,0 +1,15 @@
+"""manage.py pausemails ADDRESS: for addresses whose mails came back."""
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from monitor.mailing.subscriptions import address_pause
+
+
+class Command(BaseCommand):
+    help = "Pause every subscription of an address; its owner can go on from the page of their subscriptions."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("address")
+
+    def handle(self, *args, **options) -> None:
+        self.stdout.write(f"paused subscriptions: {address_pause(email=options['address'])}")

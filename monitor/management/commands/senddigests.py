@@ -1,0 +1,15 @@
+"""manage.py senddigests: what the schedule does by itself, now and in this process."""
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from monitor import tasks
+from monitor.mailing import sending
+
+
+class Command(BaseCommand):
+    help = "Make the digests that are due, and send every mail that is due."
+
+    def handle(self, *args, **options) -> None:
+        tasks.queue_digests()
+        self.stdout.write(f"mails sent: {sending.mails_send(senders=settings.MAIL_SENDERS)}")

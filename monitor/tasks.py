@@ -1,0 +1,37 @@
+"""Celery's entry points: news become mails, mails are sent, old things are deleted."""
+
+import logging
+
+from celery import shared_task
+from django.conf import settings
+
+from monitor.mailing import digests, outbox, selectors, sending, subscriptions
+
+logger = logging.getLogger(__name__)
+
+SEND_SECONDS = 60.0  # then the next task goes on
+
+
+@shared_task(ignore_result=True)
+def announce_transitions() -> None:
+    """Queue what is to be told of every new transition; a bad one does not hold up the others."""
+    for transition_id in selectors.transitions_unannounced().values_list("pk", flat=True):
+        try:
+            outbox.transition_announce(transition_id=transition_id)
+        except Exception:
+            logger.exception("transition %s could not be announced; it is tried again", transition_id)
+
+
+@shared_task(ignore_result=True)
+def send_mails() -> None:
+    sending.mails_send(seconds=SEND_SECONDS, senders=settings.MAIL_SENDERS)
+
+
+@shared_task(ignore_result=True)
+def queue_digests() -> None:
+    digests.digests_queue()
+
+
+@shared_task(ignore_result=True)
+def delete_what_is_over() -> None:
+    subscriptions.purge()

@@ -1,0 +1,176 @@
+// The page to subscribe on: the map writes into the form's fields, the fields draw on the map, and a line tells what would come.
+import { createMap, fillBasemap, maplibre } from "gmm/basemap";
+import { css, jsonOf, onTheme } from "gmm/dom";
+import { addOutlines, boundsOf } from "gmm/marks";
+
+const config = jsonOf("subscribe-config");
+const form = document.getElementById("subscribe");
+const fields = form.elements;
+const box = document.getElementById("region-map");
+const preview = document.getElementById("preview");
+const EARTH_M = 6_371_000;
+const NOTHING = { type: "FeatureCollection", features: [] };
+
+const where = () => fields.where.value;
+const number = (text) => (text.trim() === "" ? NaN : Number(text.trim().replace(/°$/, "").replace("−", "-").replace(",", ".")));
+
+function chosenCircle() {
+  const [latitude, longitude] = [number(fields.latitude.value), number(fields.longitude.value)];
+  const metres = fields.distance.value === "own" ? 1000 * number(fields.own_km.value) : Number(fields.distance.value);
+  const right = Math.abs(latitude) <= 89 && Math.abs(longitude) <= 180 && metres > 0 && metres <= 1000 * config.farthest_km;
+  return right ? { latitude, longitude, metres } : null;
+}
+
+function drawnArea() {
+  try {
+    return JSON.parse(fields.drawn.value);
+  } catch {
+    return null;
+  }
+}
+
+/** A circle on the globe as a polygon, good enough to look at. */
+function outlineOf({ latitude, longitude, metres }) {
+  const ring = [];
+  for (let step = 0; step <= 64; step++) {
+    const [angle, reach, up] = [(step / 32) * Math.PI, metres / EARTH_M, (latitude * Math.PI) / 180];
+    const y = Math.asin(Math.sin(up) * Math.cos(reach) + Math.cos(up) * Math.sin(reach) * Math.cos(angle));
+    const x = Math.atan2(Math.sin(angle) * Math.sin(reach) * Math.cos(up), Math.cos(reach) - Math.sin(up) * Math.sin(y));
+    ring.push([longitude + (x * 180) / Math.PI, (y * 180) / Math.PI]);
+  }
+  return { type: "Polygon", coordinates: [ring] };
+}
+
+// ---- the map ----
+let map = null;
+let tool = null;
+let pin = null;
+
+function show({ move = false, duration = 600 } = {}) {
+  const circle = where() === "circle" ? chosenCircle() : null;
+  map?.getSource("circle")?.setData(circle ? outlineOf(circle) : NOTHING);
+  pin?.remove();
+  pin = circle && map ? new maplibre.Marker({ color: css("accent") }).setLngLat([circle.longitude, circle.latitude]).addTo(map) : null;
+  const area = circle ? outlineOf(circle) : where() === "drawn" && drawnArea();
+  if (map && move && area) map.fitBounds(boundsOf(area), { padding: 40, maxZoom: 15, duration });
+}
+
+async function showTool() {
+  if (where() === "circle") tool?.stop();
+  show();
+  if (where() !== "drawn" || !map) return;
+  const { drawArea } = await import("gmm/draw");
+  tool ??= drawArea(map, (geometry) => {
+    fields.drawn.value = geometry ? JSON.stringify(geometry) : "";
+    changed();
+  });
+  if (where() === "drawn") tool.start(drawnArea());
+}
+
+function pressed({ lngLat }) {
+  if (where() !== "circle") return;
+  const { lng, lat } = lngLat.wrap();
+  fields.latitude.value = lat.toFixed(5);
+  fields.longitude.value = lng.toFixed(5);
+  show();
+  changed();
+}
+
+async function showAlerts() {
+  const response = await fetch(config.alerts_url);
+  if (response.ok) addOutlines(map, await response.json());
+}
+
+function setUpMap() {
+  try {
+    const area = where() === "circle" ? chosenCircle() && outlineOf(chosenCircle()) : drawnArea();
+    const bounds = area ? boundsOf(area) : config.bounds;
+    map = createMap(box, { cooperativeGestures: true, ...(bounds ? { bounds, fitBoundsOptions: { padding: 40, maxZoom: 15 } } : {}) });
+  } catch (error) {
+    console.warn(error);
+    box.hidden = true;
+    showTool();
+    return;
+  }
+  map.on("error", ({ error }) => console.warn(error?.message));
+  map.once("load", async () => {
+    fillBasemap(map).catch((error) => console.warn("base map:", error.message));
+    await showAlerts().catch((error) => console.warn("alerts:", error.message));
+    map.addSource("circle", { type: "geojson", data: NOTHING });
+    map.addLayer({ id: "circle-fill", type: "fill", source: "circle", paint: { "fill-opacity": 0.15 } });
+    map.addLayer({ id: "circle-line", type: "line", source: "circle", paint: { "line-width": 3 } });
+    onTheme(() => {
+      map.setPaintProperty("circle-fill", "fill-color", css("accent"));
+      map.setPaintProperty("circle-line", "line-color", css("accent"));
+    });
+    map.on("click", pressed);
+    show({ move: true, duration: 0 }); // the box may have grown since the map was made
+    await showTool();
+    map.once("idle", () => (window.__mapReady = true));
+    map.triggerRepaint();
+  });
+}
+
+// ---- the words ----
+function labelOf(name) {
+  return form.querySelector(`[name=${name}]:checked`)?.nextElementSibling.textContent.split(/[:(]/)[0].trim() ?? "";
+}
+
+function describe() {
+  const kinds = form.querySelectorAll("[name=kinds]:checked").length;
+  const all = form.querySelectorAll("[name=kinds]").length;
+  const what = [kinds === all ? "every kind" : `${kinds} of ${all} kinds`, labelOf("lowest_severity").toLowerCase(), fields.unreviewed.checked ? "also not reviewed" : "reviewed only"];
+  form.querySelector("[data-said=what]").textContent = what.join(", ");
+  form.querySelector("[data-said=often]").textContent = labelOf("frequency");
+}
+
+let asked = 0;
+let timer = 0;
+
+async function ask() {
+  const mine = ++asked;
+  try {
+    const response = await fetch(form.dataset.previewUrl, { method: "POST", body: new FormData(form) });
+    const said = await response.json();
+    if (mine !== asked) return;
+    const chosen = where() === "circle" ? fields.latitude.value && fields.longitude.value : fields.drawn.value;
+    form.querySelector("[data-said=where]").textContent = said.label ?? "";
+    preview.textContent = response.ok
+      ? `${said.label[0].toUpperCase()}${said.label.slice(1)}. ${said.sentence}`
+      : (chosen && Object.values(said.errors)[0]?.[0]) || "Choose a place, and this line tells how many mails it would have brought.";
+  } catch (error) {
+    console.warn(error);
+    if (mine === asked) preview.textContent = "How many mails this would bring could not be counted just now. You can subscribe all the same.";
+  }
+}
+
+function changed() {
+  describe();
+  clearTimeout(timer);
+  const nowhere = where() === "circle" ? !fields.latitude.value || !fields.longitude.value : !fields.drawn.value;
+  if (nowhere) {
+    asked++;
+    preview.textContent = "Choose a place, and this line tells how many mails it would have brought.";
+    form.querySelector("[data-said=where]").textContent = "";
+    return;
+  }
+  timer = setTimeout(ask, 250);
+}
+
+form.addEventListener("input", ({ target }) => {
+  if (target.name === "own_km") fields.distance.value = "own";
+  if (target.name === "where") showTool();
+  else if (["latitude", "longitude", "distance", "own_km"].includes(target.name)) show({ move: true });
+  if (target.name !== "email") changed();
+});
+document.getElementById("draw-again").addEventListener("click", () => tool?.again());
+document.getElementById("use-circle").addEventListener("click", () => {
+  fields.where.value = "circle";
+  showTool();
+  changed();
+  fields.latitude.focus();
+});
+
+setUpMap();
+changed();
+document.getElementById("form-errors")?.focus();
