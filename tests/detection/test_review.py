@@ -231,7 +231,7 @@ def test_the_queue_begins_with_the_strongest_and_ends_where_a_visit_is_planned(m
     )
     make_alert(state="confirmed")
     say(visited, Verdict.FIELD_VISIT, anna)
-    assert list(selectors.alerts_to_review()) == [fast, pair, slow, visited]
+    assert list(selectors.alerts_to_review()) == [pair, fast, slow, visited]  # metres a day before millimetres a year
 
 
 def test_who_looks_first_holds_the_alert_until_the_lease_ends(alert, anna, ben):

@@ -2,7 +2,7 @@
 
 A new address needs one row in that table; the test prints it as it should be. A parameter in its pattern that
 `parameters` does not know is added there; a value that one address alone needs, in SPECIAL; what the signed link
-of a subscriber carries, in LINKS.
+of a subscriber carries, in `links`.
 """
 
 import re
@@ -18,8 +18,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from detection.models import Alert
-from ingest.models import MeasurementPoint, Product
+from ingest.models import MeasurementPoint, Product, ScenePair
 from ml.models import Prediction
+from monitor.mailing import tokens
 from monitor.roles import ADMINISTRATORS, OPERATORS
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,9 @@ def parameters() -> dict[str, object]:
         "product": product.pk,
         "pid": MeasurementPoint.objects.filter(product=product).first().pid,
         "prediction": Prediction.objects.first().pk,
-        "layer": "los", "z": 0, "x": 0, "y": 0,
+        "layer": "los", "z": 0, "x": 0, "y": 0, "group": "2021-12-13-12d",
+        "product_id": product.pk, "pair_id": ScenePair.objects.first().pk,
+        "token": "nonsense", "name": "0123456789abcdef",
         # Django's admin, Plotly Dash
         "object_id": "0", "app_label": "detection", "content_type_id": 1, "from_field": "id", "id": "0",
         "ident": "ProductAnalysis", "cache_id": "none", "component": "none", "cpe2": "none", "resource": "none",
@@ -47,8 +50,21 @@ def parameters() -> dict[str, object]:
 
 # Dash's callbacks, which read only
 WITHOUT_TOKEN = {f"the_django_plotly_dash:app-update-component{ending}" for ending in ("", "--args")}
-SPECIAL: dict[str, dict[str, object]] = {}  # name of an address: values that only it needs
-LINKS: dict[str, dict[str, object]] = {}  # name of an address: what the signed link of a subscriber carries
+# name of an address: values that only it needs
+SPECIAL: dict[str, dict[str, object]] = {"raster-tile": {"layer": "coherence"}}
+
+
+def links(make_subscription) -> dict[str, dict[str, object]]:
+    """Name of an address: what the signed link of a subscriber carries. Each link is of a subscription of its own."""
+    new, old, over = (make_subscription(email=f"{name}@example.org") for name in ("new", "old", "over"))
+    type(new).objects.filter(pk=new.pk).update(confirmed_at=None)
+    manage = {"token": tokens.manage_token(old.pk)}
+    return {
+        "subscribe-confirm": {"token": tokens.confirm_token(new.pk)},
+        "subscribe-stop": {"token": tokens.stop_token([over.pk])},
+        "subscription-manage": manage,
+        "subscription-export": manage,
+    }
 
 
 def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, frozenset[str]]]:
@@ -76,8 +92,8 @@ def row_of(name: str, rows: dict[str, list[str]]) -> list[str] | None:
 class People:
     """Every role with an account of its own, and what addresses are made of."""
 
-    def __init__(self) -> None:
-        self.accounts = {}
+    def __init__(self, links: dict[str, dict[str, object]]) -> None:
+        self.accounts, self.links = {}, links
         for role, group in (("operator", OPERATORS), ("administrator", ADMINISTRATORS)):
             self.accounts[role] = get_user_model().objects.create_user(role, is_staff=role == "administrator")
             self.accounts[role].groups.add(Group.objects.get(name=group))
@@ -100,13 +116,13 @@ class People:
         return self.clients[role, token]
 
     def path(self, role: str, name: str, wanted: frozenset[str]) -> str:
-        own = SPECIAL.get(name, {}) | (LINKS.get(name, {}) if role == "subscriber link" else {})
+        own = SPECIAL.get(name, {}) | (self.links.get(name, {}) if role == "subscriber link" else {})
         return reverse(name, kwargs={parameter: own.get(parameter, self.values.get(parameter)) for parameter in wanted})
 
 
 @pytest.fixture
-def people(watched_region) -> People:
-    return People()
+def people(watched_region, pair_predictions, make_subscription) -> People:
+    return People(links(make_subscription))
 
 
 def counts() -> dict[str, int]:
