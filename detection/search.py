@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from detection.classify import Evidence, classify
 from detection.models import Detection
 from detection.patches import CHANGE, MOTION, Patch, changed_patches, moving_patches
+from detection.selectors import moving_areas
 from detection.sizes import area_of
 from ingest import selectors as ingest_selectors
 from ml.areas import CLASSES, DEFAULT_THRESHOLDS, find_areas, to_geographic
@@ -59,9 +60,11 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
 
 
 def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    weather = prediction.statistics["weather"]
-    patches = changed_patches(raster.bands, raster.transform, weather, thresholds)
-    return [_from_patch(patch, raster.epsg) for patch in patches]
+    """What moved by metres has left its place: that is told as motion, not as a change of the surface as well."""
+    patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
+    moving = moving_areas(pair=prediction.run.pair)
+    found = [_from_patch(patch, raster.epsg) for patch in patches]
+    return [one for one in found if not any(one.area.intersects(area) for area in moving)]
 
 
 def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:

@@ -3,25 +3,43 @@
 from datetime import date, datetime
 
 from django.contrib.gis.geos import MultiPolygon
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, QuerySet, Value, When
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Abs
 
-from detection.classify import FAMILIES, Family
+from detection.classify import FAMILIES, Family, Kind
 from detection.codes import decode
 from detection.lifecycle import State
 from detection.models import Alert, Claim, Detection, Review
 from detection.severity import Severity
 from detection.verdicts import STATE_AFTER, Verdict
+from ingest.models import ScenePair
 from ml.models import ModelVersion, Prediction, Run
 from ml.selectors import predictions_finished
 
+Task = ModelVersion.Task
 PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED]
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:
-    """Finished predictions that could hold areas and that nobody has searched."""
-    return predictions_finished().filter(scan=None).exclude(run__model_version__task=ModelVersion.Task.COHERENCE)
+    """Finished predictions that could hold areas, that nobody has searched, and that need not wait for another.
+
+    A change of coherence waits for the offsets of its pair: ground that moved by metres has lost its coherence too.
+    """
+    offsets = Run.objects.filter(model_version__task=Task.OFFSETS)
+    awaited = offsets.filter(Q(status__in=Run.UNSETTLED) | Q(prediction__isnull=False, prediction__scan=None))
+    return (
+        predictions_finished()
+        .filter(scan=None)
+        .exclude(run__model_version__task=Task.COHERENCE)
+        .exclude(Q(run__model_version__task=Task.COHERENCE_CHANGE) & Q(run__pair__in=awaited.values("pair")))
+    )
+
+
+def moving_areas(*, pair: ScenePair) -> list[MultiPolygon]:
+    """Where the ground moved by metres between the images of a pair."""
+    seen = Detection.objects.filter(scan__prediction__run__pair=pair, kind=Kind.MOVING_GROUND)
+    return list(seen.values_list("area", flat=True))
 
 
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:

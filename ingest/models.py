@@ -138,8 +138,8 @@ class ScenePair(models.Model):
     def __str__(self) -> str:
         first, second = self.reference, self.secondary
         return (
-            f"track {first.track:03d} {first.burst} {first.polarisation}, "
-            f"{first.acquired_at:%Y-%m-%d} to {second.acquired_at:%Y-%m-%d}"
+            f"radar images of {first.acquired_at:%Y-%m-%d} and {second.acquired_at:%Y-%m-%d}, "
+            f"track {first.track:03d} {first.direction}, burst {first.burst}, {first.polarisation}"
         )
 
     @property

@@ -41,6 +41,8 @@ class Run(models.Model):
         SUCCEEDED = "succeeded", "finished"
         FAILED = "failed", "failed"
 
+    UNSETTLED = (Status.QUEUED, Status.RUNNING)
+
     model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="runs")
     product = models.ForeignKey(Product, models.CASCADE, null=True, related_name="runs")
     pair = models.ForeignKey(ScenePair, models.CASCADE, null=True, related_name="runs")

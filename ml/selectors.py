@@ -75,7 +75,7 @@ def runs_to_announce(*, told_before: datetime) -> QuerySet[Run]:
 
 
 def runs_unfinished() -> QuerySet[Run]:
-    return Run.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+    return Run.objects.filter(status__in=Run.UNSETTLED)
 
 
 def predictions_finished() -> QuerySet[Prediction]:

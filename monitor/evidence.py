@@ -95,7 +95,7 @@ def _in_pair(detection: Detection, pair: ScenePair) -> dict[str, Any]:
             "Change of coherence (GeoTIFF)",
         )
     return {
-        "seen_in": f"radar images, {pair}",
+        "seen_in": str(pair),
         "seen_in_url": "",
         "rate_label": words[0],
         "component_label": words[1],

@@ -24,7 +24,7 @@ TILE_PIXELS = 256
 HALF_WORLD_M = 20037508.342789244  # EPSG:3857
 # no side files: a raster says everything itself, and names no other file
 GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
-MOST_SIGMA = 2.0  # an arrow is drawn where the offset is at least this many standard deviations long
+ARROW_SIGMA = 3.0  # an arrow is drawn where the offset is at least this many standard deviations long
 EARTH = Geod(ellps="WGS84")
 
 
@@ -131,7 +131,7 @@ def empty_tile() -> bytes:
 def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -> list[Arrow]:
     """At most `most` arrows in a box (degrees), on a regular grid of cells that stays in place when the map moves.
 
-    Bands dx_px (to the east), dy_px (down) and their sigmas; unknown cells and those below 2 sigma are left out.
+    Bands dx_px (to the east), dy_px (down) and their sigmas; unknown cells and those below ARROW_SIGMA are left out.
     """
     window = _window(dataset, bounds)
     if window is None:
@@ -148,7 +148,7 @@ def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -
     length = np.hypot(dx, dy)
     with np.errstate(invalid="ignore", divide="ignore"):
         sigma = np.hypot(dx * sigma_dx, dy * sigma_dy) / length
-        clear = (length > 0) & (length >= MOST_SIGMA * sigma)
+        clear = (length > 0) & (length >= ARROW_SIGMA * sigma)
     at, across = np.nonzero(clear)
     x, y = dataset.transform @ (cols[across] + 0.5, rows[at] + 0.5)
     longitude, latitude, bearing = _bearings(dataset.crs.to_wkt(), x, y, dx[clear], dy[clear], grid)

@@ -8,7 +8,7 @@ from django.db.models import Count, Sum
 
 from detection.models import Alert
 from detection.selectors import alerts_public, detections_current
-from ingest.models import Product, Scene
+from ingest.models import Product, Scene, ScenePair
 from ingest.partitions import POINTS
 from ingest.selectors import area_series
 from monitor.layers import LAYERS, Layer
@@ -38,6 +38,7 @@ WORLD_M = 2 * 20037508.342789244
 class MapTotals(NamedTuple):
     n_products: int
     n_points: int
+    n_pairs: int
     bounds: list[float] | None
 
 
@@ -80,7 +81,8 @@ def map_totals() -> MapTotals:
     """How much is loaded, and where the map opens: at the alerts, else at the data."""
     totals = Product.objects.aggregate(n=Count("id"), points=Sum("n_points"), bounds=Extent("footprint"))
     bounds = alerts_public().aggregate(bounds=Extent("area"))["bounds"] or totals["bounds"]
-    return MapTotals(totals["n"], totals["points"] or 0, list(bounds) if bounds else None)
+    bounds = bounds or Scene.objects.aggregate(bounds=Extent("footprint"))["bounds"]
+    return MapTotals(totals["n"], totals["points"] or 0, ScenePair.objects.count(), list(bounds) if bounds else None)
 
 
 def site_facts() -> dict[str, object]:

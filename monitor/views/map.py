@@ -44,6 +44,7 @@ def map_view(request: HttpRequest) -> HttpResponse:
         "default_layer": config["default_layer"],
         "n_products": totals.n_products,
         "n_points": totals.n_points,
+        "n_pairs": totals.n_pairs,
         "map_config": config,
     }
     return render(request, "monitor/map.html", context)

@@ -10,9 +10,10 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         found = 0
-        for prediction in selectors.predictions_unscanned():
-            scan = services.prediction_scan(prediction=prediction)
-            if scan:
-                found += scan.n_detections
-                self.stdout.write(f"{prediction}: {scan.n_detections} areas")
+        while predictions := list(selectors.predictions_unscanned()):  # some wait for others
+            for prediction in predictions:
+                scan = services.prediction_scan(prediction=prediction)
+                if scan:
+                    found += scan.n_detections
+                    self.stdout.write(f"{prediction}: {scan.n_detections} areas")
         self.stdout.write(f"{found} areas")

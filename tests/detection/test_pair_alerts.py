@@ -1,0 +1,89 @@
+"""From simulated images to alerts: the event that was put in, once, and nothing else."""
+
+import pytest
+from django.core.management import call_command
+
+from detection import selectors, services
+from detection.lifecycle import State
+from detection.models import Alert
+from ingest.scene_services import pairs_make, scene_load
+from ml import services as ml_services
+from ml.models import Run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def watched_images(simulated_scenes) -> None:
+    for path in simulated_scenes:
+        scene_load(path=path)
+    pairs_make(baselines_days=[12])
+    for method in ("guarnieri-prati", "robust-z", "multi-kernel"):
+        for run in ml_services.runs_queue(method=method):
+            ml_services.run_execute(run_id=run.pk)
+
+
+def test_one_alert_for_what_changed_and_one_for_what_moves(watched_images, capsys):
+    call_command("detect")
+    assert "5 areas" in capsys.readouterr().out
+    changed, moving = Alert.objects.get(kind="surface-change"), Alert.objects.get(kind="moving-ground")
+    assert Alert.objects.count() == 2
+    # the ellipse of 900 by 600 m that lost its coherence between the sixth and the seventh image
+    assert (str(changed.first_motion), str(changed.last_motion)) == ("2023-10-04", "2023-10-16")
+    assert 0.6 * 424_000 < changed.area_m2 < 1.4 * 424_000
+    assert changed.coherence_before - changed.coherence_after > 0.3
+    assert changed.state == State.FIRST
+    # the body of 2,400 by 1,500 m that moves by 3 m a day toward 120 degrees since the fifth image
+    assert str(moving.first_motion) == "2023-09-22"
+    assert moving.speed_m_day == pytest.approx(3.0, abs=0.4)
+    assert moving.bearing_deg == pytest.approx(120, abs=10)
+    assert moving.state == State.PROVISIONAL
+    assert moving.detections.count() == 4
+    assert all(alert.simulated and alert.rate_mm_yr is None for alert in (changed, moving))
+
+
+def test_a_change_waits_for_the_offsets_of_its_pair(watched_images):
+    of_change = Run.objects.filter(model_version__task="coherence-change").order_by("id")
+    pair = of_change[0].pair
+    Run.objects.filter(pair=pair, model_version__task="offsets").update(status=Run.Status.QUEUED)
+    waiting = {prediction.run_id for prediction in selectors.predictions_unscanned()}
+    assert not waiting & set(of_change.values_list("pk", flat=True))  # offsets that are not searched yet come first
+    for prediction in selectors.predictions_unscanned():
+        services.prediction_scan(prediction=prediction)
+    left = {prediction.run for prediction in selectors.predictions_unscanned()}
+    assert left == set(of_change) - {of_change[0]}
+
+
+def test_searching_again_raises_no_second_alert(watched_images):
+    call_command("detect")
+    before = Alert.objects.count()
+    call_command("detect")
+    assert Alert.objects.count() == before
+    assert not selectors.predictions_unscanned().exists()
+
+
+def test_a_later_change_at_the_same_place_is_another_event(watched_images):
+    """A surface changes once; when it changes again, that is news of its own."""
+    from datetime import timedelta
+
+    call_command("detect")
+    first = Alert.objects.get(kind="surface-change")
+    (detection,) = first.detections.all()
+    early = first.first_motion - timedelta(days=90), first.last_motion - timedelta(days=90)
+    Alert.objects.filter(pk=first.pk).update(first_motion=early[0], last_motion=early[1])
+    detection.pk = None
+    services._carry_into_alert(detection)
+    assert Alert.objects.filter(kind="surface-change").count() == 2
+
+
+@pytest.mark.realdata
+def test_real_land_without_known_events_raises_no_alert(real_data):
+    """The land burst whose fields change most, in both polarisations: 22 dates, 44 pairs."""
+    for path in sorted((real_data / "opera_rtc_10sgd").glob("*-292324-IW2_*.tif")):
+        scene_load(path=path)
+    pairs_make(baselines_days=[6, 12])
+    for method in ("guarnieri-prati", "robust-z", "multi-kernel"):
+        for run in ml_services.runs_queue(method=method):
+            ml_services.run_execute(run_id=run.pk)
+    call_command("detect")
+    assert Alert.objects.count() == 0

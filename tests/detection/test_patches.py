@@ -1,0 +1,117 @@
+"""Rasters of pairs become patches: what is told, and what is not."""
+
+import numpy as np
+import pytest
+from affine import Affine
+from pyproj import Transformer
+from shapely import box
+
+from detection.classify import Kind
+from detection.patches import MotionThresholds, bearing, changed_patches, moving_patches
+
+GRID = Affine(30, 0, 500_000, 0, -30, 5_200_000)
+NODES = Affine(240, 0, 500_000, 0, -240, 5_200_000)
+EPSG = 32629
+
+
+def change(drop: float = 0.5, z: float = -8.0, rows: slice = slice(10, 24), cols: slice = slice(10, 24)) -> dict:
+    bands = {
+        "change_sigma": np.zeros((60, 60)), "coherence_before": np.full((60, 60), 0.7),
+        "coherence_after": np.full((60, 60), 0.7),
+    }  # fmt: skip
+    bands["change_sigma"][rows, cols] = z
+    bands["coherence_after"][rows, cols] -= drop
+    return {name: band.astype(np.float32) for name, band in bands.items()}
+
+
+def test_a_lost_coherence_is_told_with_its_figures():
+    (patch,) = changed_patches(change(), GRID, weather=0.0)
+    assert patch.kind is Kind.SURFACE_CHANGE
+    assert patch.cells == 14 * 14
+    assert patch.polygon.area == pytest.approx(14 * 14 * 900)
+    assert patch.figures == pytest.approx({"change_sigma": -8.0, "coherence_before": 0.7, "coherence_after": 0.2})
+    assert 0.98 < patch.score < 1
+
+
+@pytest.mark.parametrize(
+    "bands",
+    [
+        change(z=-4.0),  # not far enough out of its past
+        change(drop=0.1),  # hardly a loss, however steady the past
+        change(rows=slice(10, 19), cols=slice(10, 19)),  # one window: a single scatterer that went away
+        change(z=8.0),  # more coherent than before
+    ],
+)
+def test_what_is_weak_small_or_a_gain_is_not_told(bands):
+    assert changed_patches(bands, GRID, weather=0.0) == []
+
+
+def test_what_the_weather_took_does_not_count_as_lost():
+    assert changed_patches(change(drop=0.3), GRID, weather=-0.2) == []
+
+
+def test_unknown_cells_are_no_patch():
+    bands = {name: np.full((40, 40), np.nan, dtype=np.float32) for name in change()}
+    assert changed_patches(bands, GRID, weather=0.0) == []
+
+
+def offsets(dx: float = 1.0, dy: float = 0.5, rows: slice = slice(5, 10), noise: float = 0.02) -> dict:
+    rng = np.random.default_rng(4)
+    bands = {name: rng.normal(0, noise, (24, 24)) for name in ("dx_px", "dy_px")}
+    bands["dx_px"][rows, 8:13] += dx
+    bands["dy_px"][rows, 8:13] += dy
+    bands |= {name: np.full((24, 24), 0.04) for name in ("sigma_dx_px", "sigma_dy_px")}
+    return {name: band.astype(np.float32) for name, band in bands.items()}
+
+
+def moving(bands: dict, **options) -> list:
+    return moving_patches(bands, NODES, EPSG, posting_m=30.0, days=12.0, **options)
+
+
+def test_moving_ground_is_told_with_speed_and_direction():
+    (patch,) = moving(offsets())
+    assert patch.kind is Kind.MOVING_GROUND
+    assert patch.cells == 25
+    assert patch.figures["speed_m_day"] == pytest.approx(np.hypot(1.0, 0.5) * 30 / 12, rel=0.05)
+    assert patch.figures["bearing_deg"] == pytest.approx(116.6 - 1.5, abs=4)  # grid north is not true north there
+    assert 0 < patch.figures["speed_sigma_m_day"] < 0.3
+
+
+def test_the_misregistration_of_the_whole_pair_is_no_motion():
+    bands = offsets(dx=0.0, dy=0.0)
+    bands["dx_px"] += 1.5
+    assert moving(bands) == []
+
+
+@pytest.mark.parametrize(
+    "bands",
+    [
+        offsets(dx=0.15, dy=0.0),  # below the least that is told
+        offsets(rows=slice(5, 6)),  # narrower than one window
+        offsets(noise=0.4),  # the scene scatters as much
+    ],
+)
+def test_slow_narrow_or_noisy_motion_is_not_told(bands):
+    assert moving(bands) == []
+
+
+def test_offsets_that_point_everywhere_are_no_motion():
+    bands = offsets()
+    bands["dx_px"][5:10, 8:13] = np.where(np.indices((5, 5)).sum(axis=0) % 2, 1.0, -1.0)
+    assert moving(bands) == []
+
+
+def test_nothing_known_is_nothing_told():
+    assert moving({name: np.full((8, 8), np.nan, dtype=np.float32) for name in offsets()}) == []
+
+
+def test_thresholds_are_what_they_say():
+    assert moving(offsets(dx=0.3, dy=0.0), thresholds=MotionThresholds(least_px=0.5)) == []
+    assert len(moving(offsets(dx=0.3, dy=0.0))) == 1
+
+
+@pytest.mark.parametrize(("dx", "dy", "degrees"), [(0, -1, 0), (1, 0, 90), (0, 1, 180), (-1, 0, 270)])
+def test_bearings_are_clockwise_from_true_north(dx, dy, degrees):
+    x, y = Transformer.from_crs(4326, EPSG, always_xy=True).transform(-9.0, 47.0)  # the zone's middle meridian
+    square = box(x - 100, y - 100, x + 100, y + 100)
+    assert bearing(square, EPSG, dx, dy) == pytest.approx(degrees, abs=0.1)

@@ -1,0 +1,115 @@
+"""python -m ml coherence | offsets | simulate pair: the contract of the command line."""
+
+import numpy as np
+import pytest
+import rasterio
+
+from ml.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pair")
+    assert main(["simulate", "pair", "--seed", "7", "--out", str(folder)]) == 0
+    return folder
+
+
+def run(task: str, folder, *options: str) -> int:
+    out = folder / f"{task}.tif"
+    return main([task, str(folder / "reference.tif"), str(folder / "secondary.tif"), "--out", str(out), *options])
+
+
+@pytest.mark.parametrize("method", ["guarnieri-prati", "pearson"])
+def test_coherence_writes_its_two_bands_with_everything_to_trace_them(pair, method, capsys):
+    assert run("coherence", pair, "--method", method) == 0
+    assert method in capsys.readouterr().out
+    with rasterio.open(pair / "coherence.tif") as raster, rasterio.open(pair / "truth.tif") as truth:
+        assert raster.descriptions == ("coherence", "coherence_sigma")
+        assert raster.dtypes == ("float32", "float32")
+        assert (raster.shape, raster.crs, raster.transform) == (truth.shape, truth.crs, truth.transform)
+        tags = raster.tags()
+        assert tags["model_version"] == f"{method} 1"
+        assert len(tags["input_sha256"]) == 64
+        found, gamma = raster.read(1), truth.read(3)
+        still = (truth.read(1) == 0) & (gamma > 0.6)
+        assert np.median(np.abs(found - gamma)[still]) < 0.12
+
+
+@pytest.mark.parametrize("method", ["multi-kernel", "ncc"])
+def test_offsets_writes_its_five_bands_on_the_grid_of_the_posting(pair, method):
+    assert run("offsets", pair, "--method", method, "--posting", "16") == 0
+    with rasterio.open(pair / "offsets.tif") as raster, rasterio.open(pair / "reference.tif") as reference:
+        assert raster.descriptions == ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px", "quality")
+        assert raster.transform.a == 16 * reference.transform.a
+        assert (raster.transform.c, raster.transform.f) == (reference.transform.c, reference.transform.f)
+        assert raster.shape == tuple(size // 16 for size in reference.shape)
+        assert [raster.tags(band)["units"] for band in range(1, 6)] == ["px", "px", "px", "px", "1"]
+        assert np.nanmedian(np.abs(raster.read(1))) < 0.2
+
+
+def test_decibels_and_amplitudes_give_what_power_gives(pair, tmp_path):
+    run("coherence", pair)
+    with rasterio.open(pair / "coherence.tif") as raster:
+        expected = raster.read(1)
+    scaled = {"db": lambda power: 10 * np.log10(power), "amplitude": np.sqrt}
+    for scale, convert in scaled.items():
+        folder = tmp_path / scale
+        folder.mkdir()
+        for name in ("reference.tif", "secondary.tif"):
+            with rasterio.open(pair / name) as raster:
+                profile, power = raster.profile, raster.read(1)
+            with rasterio.open(folder / name, "w", **profile) as raster:
+                raster.write(convert(power).astype(np.float32), 1)
+        assert run("coherence", folder, "--scale", scale) == 0
+        with rasterio.open(folder / "coherence.tif") as raster:
+            np.testing.assert_allclose(raster.read(1), expected, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["coherence", "{a}", "{missing}", "--out", "{out}"], "there is no such file"),
+        (["coherence", "{a}", "{other}", "--out", "{out}"], "is not that of the reference"),
+        (["offsets", "{db}", "{db}", "--out", "{out}"], "Add --scale db"),
+        (["offsets", "{text}", "{a}", "--out", "{out}"], "cannot be read as GeoTIFF"),
+        (["offsets", "{a}", "{a}", "--out", "{nowhere}"], "its folder does not exist"),
+        (["offsets", "{a}", "{a}", "--out", "{out}", "--posting", "0"], "--posting 0 is not between"),
+        (["coherence", "{a}", "{a}", "--out", "{out}", "--window", "8"], "--window 8 is not an odd number"),
+        (["coherence", "{a}", "{a}", "--out", "{out}", "--looks", "0"], "is no number of looks"),
+        (["coherence", "{empty}", "{a}", "--out", "{out}"], "no pixel has a value"),
+    ],
+)
+def test_what_cannot_be_used_ends_with_2_and_one_line(tmp_path, capsys, arguments, said):
+    rng = np.random.default_rng(1)
+    made = {
+        "a": rng.gamma(4, 0.1, (40, 40)), "other": rng.gamma(4, 0.1, (30, 40)),
+        "db": rng.normal(-12, 2, (40, 40)), "empty": np.full((40, 40), np.nan),
+    }  # fmt: skip
+    names = {name: tmp_path / f"{name}.tif" for name in (*made, "missing", "out", "text")}
+    names["nowhere"] = tmp_path / "no" / "folder.tif"
+    for name, values in made.items():
+        profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": "EPSG:32611"}
+        size = {"height": values.shape[0], "width": values.shape[1]}
+        with rasterio.open(
+            names[name], "w", transform=rasterio.Affine(10, 0, 0, 0, -10, 0), **profile, **size
+        ) as raster:
+            raster.write(values.astype(np.float32), 1)
+    names["text"].write_text("not a raster")
+    assert main([part.format(**names) for part in arguments]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert not names["out"].exists()
+
+
+def test_rasters_without_a_place_are_plain_pixel_grids(tmp_path, recwarn):
+    rng = np.random.default_rng(1)
+    for name in ("reference.tif", "secondary.tif"):
+        with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
+            raster = rasterio.open(tmp_path / name, "w", driver="GTiff", count=1, dtype="float32", height=40, width=40)
+        with raster:
+            raster.write(rng.gamma(4, 0.1, (40, 40)).astype(np.float32), 1)
+    assert run("offsets", tmp_path) == 0
+    with rasterio.open(tmp_path / "offsets.tif") as raster:
+        assert raster.crs is None
+        assert raster.transform.a == 8

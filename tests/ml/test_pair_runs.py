@@ -1,0 +1,137 @@
+"""Runs on pairs: what is due when, what a run leaves, and what the real chips of land and sea must show."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from ingest.models import ScenePair
+from ingest.scene_services import pairs_make, scene_load
+from ml import selectors, services, tasks
+from ml.models import ModelVersion, Prediction, Run
+from ml.stored import read_prediction
+
+pytestmark = pytest.mark.django_db
+DATES = ("20211101", "20211113", "20211125", "20211207", "20211219")
+
+
+@pytest.fixture
+def pairs(make_rtc) -> list[ScenePair]:
+    for date in DATES:
+        scene_load(path=make_rtc(date))
+    pairs_make(baselines_days=[12])
+    return list(ScenePair.objects.order_by("secondary__acquired_at"))
+
+
+def execute(method: str) -> list[Run]:
+    return [services.run_execute(run_id=run.pk) for run in services.runs_queue(method=method)]
+
+
+def test_a_run_on_a_pair_leaves_its_raster_and_can_be_traced(pairs):
+    for run in execute("guarnieri-prati"):
+        run.refresh_from_db()
+        assert run.status == Run.Status.SUCCEEDED
+        assert len(run.input_sha256) == 64
+        raster = read_prediction(run.prediction)
+        assert list(raster.bands) == ["coherence", "coherence_sigma"]
+        assert raster.epsg == run.pair.reference.epsg
+    assert execute("guarnieri-prati") == []
+
+
+def test_offsets_and_coherence_are_due_on_every_pair_and_products_are_not_pairs(pairs):
+    for task, method in (("coherence", "pearson"), ("offsets", "multi-kernel")):
+        assert list(selectors.inputs_due(task=task, method=method)) == pairs
+    assert not selectors.inputs_due(task="deformation", method="matched-filter").exists()
+
+
+def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
+    assert not selectors.inputs_due(task="coherence-change", method="robust-z").exists()
+    runs = services.runs_queue(method="guarnieri-prati")
+    for run in runs[1:]:
+        services.run_execute(run_id=run.pk)
+    assert not selectors.inputs_due(task="coherence-change", method="robust-z").exists()  # one is still waited for
+    services.run_execute(run_id=runs[0].pk)
+    assert list(selectors.inputs_due(task="coherence-change", method="robust-z")) == pairs[3:]
+    (run,) = execute("robust-z")
+    run.refresh_from_db()
+    assert run.pair == pairs[3]
+    raster = read_prediction(run.prediction)
+    assert list(raster.bands) == ["change_sigma", "coherence_before", "coherence_after"]
+
+
+def test_a_predecessor_that_failed_is_not_waited_for(pairs, make_rtc):
+    scene_load(path=make_rtc("20211231"))
+    pairs_make(baselines_days=[12])
+    first, *others = services.runs_queue(method="guarnieri-prati")
+    Run.objects.filter(pk=first.pk).update(status=Run.Status.FAILED)
+    for run in others:
+        services.run_execute(run_id=run.pk)
+    due = selectors.inputs_due(task="coherence-change", method="robust-z")
+    assert [f"{pair.secondary.acquired_at:%Y%m%d}" for pair in due] == ["20211231"]
+
+
+def test_pairs_of_other_ground_or_another_baseline_are_no_predecessors(pairs, make_rtc):
+    for date in DATES[:4]:
+        scene_load(path=make_rtc(date, burst="292322-IW2"))
+    pairs_make(baselines_days=[12, 24])
+    execute("guarnieri-prati")
+    due = set(selectors.inputs_due(task="coherence-change", method="robust-z"))
+    assert due == {pairs[3]}
+    own, before = selectors.coherence_history(pair=pairs[3], most=12)
+    assert own.run.pair == pairs[3]
+    assert [prediction.run.pair for prediction in before] == pairs[2::-1]
+
+
+def test_a_run_has_one_input(pairs):
+    from django.db import IntegrityError
+
+    with pytest.raises(IntegrityError, match="a_run_has_one_input"):
+        Run.objects.create(model_version=services.model_version_current(method="ncc"))
+
+
+def test_the_scheduled_task_queues_every_method_and_the_command_refuses_the_wrong_input(pairs, settings):
+    from django.core.management import CommandError, call_command
+
+    tasks.queue_due_runs()
+    queued = set(Run.objects.values_list("model_version__task", flat=True))
+    assert queued == {"coherence", "offsets"}
+    with pytest.raises(CommandError, match="does not run on a product"):
+        call_command("run", "multi-kernel", product=1)
+    with pytest.raises(CommandError, match="there is no pair 0"):
+        call_command("run", "multi-kernel", pair=0)
+    call_command("run", "ncc", pair=pairs[0].pk)
+    assert Prediction.objects.get().run.model_version.method == "ncc"
+
+
+@pytest.mark.realdata
+def test_real_land_stands_still_and_keeps_its_coherence_and_the_sea_is_unknown(
+    real_data, django_capture_on_commit_callbacks
+):
+    """All four bursts in VV, by the scheduled jobs: the figures that the baselines promise on ground without events."""
+    for path in sorted((real_data / "opera_rtc_10sgd").glob("*_VV.tif")):
+        scene_load(path=path)
+    pairs_make(baselines_days=[6, 12])
+    for _ in range(2):  # the change becomes due when coherence is known
+        with django_capture_on_commit_callbacks(execute=False):
+            tasks.queue_due_runs()
+        for run in Run.objects.filter(status=Run.Status.QUEUED).order_by("id"):
+            tasks.execute_run(run.pk)
+    assert not Run.objects.exclude(status=Run.Status.SUCCEEDED).exists()
+    assert Run.objects.filter(model_version__task=ModelVersion.Task.COHERENCE).count() == 4 * 22
+    assert Run.objects.filter(model_version__task=ModelVersion.Task.COHERENCE_CHANGE).count() == 4 * 16
+    coherence: dict[object, dict[str, float]] = defaultdict(dict)
+    for prediction in selectors.predictions_finished():
+        run, burst = prediction.run, prediction.run.pair.reference.burst
+        bands = read_prediction(prediction).bands
+        if run.model_version.task == ModelVersion.Task.COHERENCE:
+            dates = (run.pair.reference.acquired_at.date(), run.pair.secondary.acquired_at.date())
+            coherence[dates][burst] = float(np.nanmean(bands["coherence"]))
+        if run.model_version.task == ModelVersion.Task.OFFSETS and burst.endswith("IW1"):
+            assert np.isnan(bands["dx_px"]).all()
+        elif run.model_version.task == ModelVersion.Task.OFFSETS:
+            assert np.nanmedian(np.hypot(bands["dx_px"], bands["dy_px"])) <= 0.2
+            assert np.isfinite(bands["dx_px"]).mean() > 0.15
+    assert len(coherence) == 22
+    for of_bursts in coherence.values():
+        sea = of_bursts.pop("292320-IW1")
+        assert min(of_bursts.values()) > sea
