@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from ingest.encoding import unpack_series
-from ingest.models import DisplacementSeries, MeasurementPoint, Product
+from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
 from ingest.partitions import POINTS, SERIES
 from ingest.readers.records import Float32, Float64
 
@@ -38,6 +38,11 @@ class AreaSeries(NamedTuple):
 
 def products() -> QuerySet[Product]:
     return Product.objects.all()
+
+
+def scenes_by_ground() -> QuerySet[Scene]:
+    """Images ordered so that those of one piece of one track stand together, from old to new."""
+    return Scene.objects.order_by("source_format", "simulated", "track", "burst", "acquired_at", "polarisation")
 
 
 def product_points(*, product: Product) -> PointColumns:

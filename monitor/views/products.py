@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import groupby
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,15 +10,19 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from ingest.models import Product
+from ingest.models import Product, Scene
 from ingest.readers import TITLES
-from ingest.selectors import products
+from ingest.selectors import products, scenes_by_ground
 from monitor import sentences
 
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "monitor/product_list.html", {"products": [_row(product) for product in products()]})
+    context = {
+        "products": [_row(product) for product in products()],
+        "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
+    }
+    return render(request, "monitor/product_list.html", context)
 
 
 @require_safe
@@ -29,6 +34,34 @@ def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
     return render(
         request, "monitor/product_analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)}
     )
+
+
+def _ground(scene: Scene) -> tuple[object, ...]:
+    return scene.source_format, scene.simulated, scene.track, scene.burst
+
+
+def _stack(scenes: list[Scene]) -> dict[str, Any]:
+    """All images of one piece of one track."""
+    first, last = scenes[0], scenes[-1]
+    west, south, east, north = first.footprint.extent
+    title = "Simulated images" if first.simulated else f"{TITLES[first.source_format]} images"
+    return {
+        "name": f"{title}, track {first.track:03d} {first.direction}, burst {first.burst}",
+        "polarisations": " and ".join(sorted({scene.polarisation for scene in scenes})),
+        "period_label": f"{first.acquired_at:%Y-%m-%d} to {last.acquired_at:%Y-%m-%d}",
+        "n_images": len(scenes),
+        "posting_m": first.posting_m,
+        "scenes": scenes,
+        "attribution": first.attribution,
+        "licence": first.licence,
+        "simulated": first.simulated,
+        "bounds_url": f"{reverse('map')}?raster=radar{_at(west, south, east, north)}",
+    }
+
+
+def _at(west: float, south: float, east: float, north: float) -> str:
+    """The part of the map's address that opens it on a box."""
+    return f"#{_zoom(east - west):.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"
 
 
 def _row(product: Product) -> dict[str, Any]:
@@ -51,7 +84,7 @@ def _row(product: Product) -> dict[str, Any]:
         "licence": product.licence,
         "simulated": product.simulated,
         "loaded_at": product.loaded_at,
-        "bounds_url": f"{reverse('map')}#{_zoom(east - west):.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}",
+        "bounds_url": reverse("map") + _at(west, south, east, north),
         "analysis_url": reverse("product-analysis", args=[product.pk]),
     }
 

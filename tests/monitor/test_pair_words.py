@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from ingest.scene_services import scene_load
 from monitor import pair_sentences as words
 from monitor.cards import alert_card
 
@@ -88,6 +89,16 @@ def test_lists_and_feeds_tell_them_too(client, changed, moving, path):
     said = client.get(path).content.decode()
     assert "Changed surface" in said
     assert "Fast-moving ground" in said
+
+
+def test_the_images_stand_among_the_data_with_their_source(client, make_rtc):
+    for date in ("20211119", "20211201"):
+        scene_load(path=make_rtc(date))
+    said = client.get("/products/").content.decode()
+    assert "OPERA RTC-S1 images, track 137 ascending, burst 292320-IW2" in said
+    assert "2021-11-19 to 2021-12-01" in said
+    assert "Copernicus Sentinel" in said
+    assert said.count("_VV.tif") == 2
 
 
 def test_their_own_pages_have_no_empty_series(client, changed, moving):
