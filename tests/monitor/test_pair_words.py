@@ -91,9 +91,9 @@ def test_lists_and_feeds_tell_them_too(client, changed, moving, path):
     assert "Fast-moving ground" in said
 
 
-def test_the_images_stand_among_the_data_with_their_source(client, make_rtc):
-    for date in ("20211119", "20211201"):
-        scene_load(path=make_rtc(date))
+def test_the_images_stand_among_the_data_with_their_source(db, client, make_rtc):
+    for day in ("20211119", "20211201"):
+        scene_load(path=make_rtc(day))
     said = client.get("/products/").content.decode()
     assert "OPERA RTC-S1 images, track 137 ascending, burst 292320-IW2" in said
     assert "2021-11-19 to 2021-12-01" in said
