@@ -1,14 +1,15 @@
 """Reading runs and predictions."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ingest.models import Product, ScenePair
+from ml.coherence.change import FEWEST_PREDECESSORS
 from ml.models import ModelVersion, Prediction, Run
 
 Task = ModelVersion.Task
-FEWEST_PREDECESSORS = 3  # a change needs a past
 
 
 def inputs_due(*, task: str, method: str, version: str | None = None) -> QuerySet[Product] | QuerySet[ScenePair]:
@@ -24,37 +25,45 @@ def inputs_due(*, task: str, method: str, version: str | None = None) -> QuerySe
 
 
 def pairs_with_history() -> QuerySet[ScenePair]:
-    """Pairs whose coherence is known, and that of at least three predecessors, none of which is still waited for."""
+    """Pairs whose coherence is known, and that of at least three predecessors, none of which is still waited for.
+
+    All by one version of one method: figures of different methods are not compared.
+    """
     coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
-    known = coherence.filter(status=Run.Status.SUCCEEDED)
-    settled = coherence.filter(status__in=[Run.Status.SUCCEEDED, Run.Status.FAILED])
-    before = _predecessors(OuterRef)
-    return ScenePair.objects.filter(pk__in=known.values("pair")).annotate(
-        waited_for=Exists(before.exclude(pk__in=settled.values("pair"))),
-        enough=_at_least(FEWEST_PREDECESSORS, before.filter(pk__in=known.values("pair"))),
-    ).filter(waited_for=False, enough=True)  # fmt: skip
+    before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
+    alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
+    ready = coherence.filter(status=Run.Status.SUCCEEDED).annotate(
+        waited_for=Exists(before.exclude(Exists(alike.exclude(status__in=Run.UNSETTLED)))),
+        enough=_at_least(FEWEST_PREDECESSORS, before.filter(Exists(alike.filter(status=Run.Status.SUCCEEDED)))),
+    )
+    return ScenePair.objects.filter(pk__in=ready.filter(waited_for=False, enough=True).values("pair"))
 
 
 def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
-    """A pair's coherence and that of its latest predecessors, at most so many, latest first."""
+    """A pair's coherence and that of its latest predecessors by the same version, at most so many, latest first.
+
+    Of several versions the newest that has predecessors enough. LookupError where none has.
+    """
     coherence = Prediction.objects.filter(
         run__status=Run.Status.SUCCEEDED, run__model_version__task=Task.COHERENCE
     ).order_by("-run__pair__secondary__acquired_at", "-id")
-    own = coherence.filter(run__pair=pair)[0]
     values = {
         "secondary__acquired_at": pair.secondary.acquired_at,
         "temporal_baseline_days": pair.temporal_baseline_days,
         **{f"reference__{name}": getattr(pair.reference, name) for name in SAME_GROUND},
     }
     before = _predecessors(values.__getitem__)
-    same_method = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)
-    return own, list(same_method[:most])
+    for own in coherence.filter(run__pair=pair):
+        same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)[:most]
+        if len(same_version) >= FEWEST_PREDECESSORS:
+            return own, list(same_version)
+    raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 
 
-SAME_GROUND = ("track", "burst", "polarisation", "source_format", "simulated")
+SAME_GROUND = ("track", "burst", "polarisation", "source_format", "simulated", "epsg", "grid", "rows", "cols")
 
 
-def _predecessors(value) -> QuerySet[ScenePair]:
+def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
     """Pairs of the same ground and temporal baseline that ended earlier; value: name of a field -> what it is."""
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     return ScenePair.objects.filter(

@@ -81,6 +81,15 @@ def test_the_commands_load_a_folder_and_pair_it(make_rtc, capsys):
     assert "0 new pairs, 1 in all" in capsys.readouterr().out
 
 
+def test_an_empty_folder_is_named_and_the_others_are_loaded(make_rtc, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        call_command("ingest", str(tmp_path / "empty"), str(make_rtc()))
+    assert ended.value.code == 2
+    assert "holds no file of a known format" in capsys.readouterr().err
+    assert Scene.objects.count() == 1
+
+
 def test_a_bad_image_among_good_ones_ends_with_2_and_one_line(make_rtc, capsys):
     good, bad = make_rtc("20211119"), make_rtc("20211201", power=np.full((4, 4), np.nan))
     with pytest.raises(SystemExit) as ended:

@@ -82,6 +82,20 @@ def test_pairs_of_other_ground_or_another_baseline_are_no_predecessors(pairs, ma
     assert [prediction.run.pair for prediction in before] == pairs[2::-1]
 
 
+def test_figures_of_different_methods_are_not_compared(pairs):
+    for run in services.runs_queue(method="guarnieri-prati")[:3]:
+        services.run_execute(run_id=run.pk)
+    Run.objects.filter(status=Run.Status.QUEUED).delete()
+    services.run_execute(
+        run_id=services.run_queue(subject=pairs[3], version=services.model_version_current(method="pearson")).pk
+    )
+    assert not selectors.inputs_due(task="coherence-change", method="robust-z").exists()
+    with pytest.raises(LookupError, match="too few predecessors"):
+        selectors.coherence_history(pair=pairs[3], most=12)
+    execute("pearson")
+    assert list(selectors.inputs_due(task="coherence-change", method="robust-z")) == [pairs[3]]
+
+
 def test_a_run_has_one_input(pairs):
     from django.db import IntegrityError
 

@@ -32,6 +32,8 @@ class Command(BaseCommand):
         failed = False
         for path in (file for given in options["paths"] for file in self._files(given)):
             try:
+                if path.is_dir():
+                    raise InputError(path, "this folder holds no file of a known format", "Give files")
                 self._load(path, options)
             except AlreadyLoaded as known:
                 if options["skip_loaded"]:
@@ -55,14 +57,11 @@ class Command(BaseCommand):
             self.stdout.write(f"{new} new pairs of images")
 
     def _files(self, path: Path) -> list[Path]:
-        """A folder stands for every file in it that could be one of ours."""
+        """A folder stands for every file in it that could be one of ours; for itself where there is none."""
         if not path.is_dir():
             return [path]
         found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
-        if not found:
-            self._refuse(InputError(path, "this folder holds no file of a known format", "Give files"))
-            sys.exit(2)
-        return found
+        return found or [path]
 
     def _load(self, path: Path, options: dict) -> None:
         kept = {name: options[name] for name in ("attribution", "licence")} | {"source_format": options["format"]}
