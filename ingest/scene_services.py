@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.contrib.gis.geos import GEOSGeometry
 from django.core.files import File
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from pyproj import Transformer
 from shapely import box, to_wkb, transform
 
@@ -34,7 +34,10 @@ def scene_load(*, path: Path, source_format: str = "auto", attribution: str = ""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
         _refuse_known(path, sha256, scene.header)
-        return _create(path, sha256, scene, attribution, licence)
+        try:
+            return _create(path, sha256, scene, attribution, licence)
+        except IntegrityError as fault:  # another file of it, in the same moment
+            raise InputError(path, "the same image is just being loaded from another file", "Keep one") from fault
 
 
 def pairs_make(*, baselines_days: Sequence[int]) -> int:

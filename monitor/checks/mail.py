@@ -17,8 +17,7 @@ from monitor.models import Subscription
 
 SECONDS = 120.0
 WISH = {
-    "where": "circle", "distance": "2000", "kinds": "subsidence", "lowest_severity": "minor", "unreviewed": "on",
-    "frequency": "at-once",
+    "where": "circle", "distance": "2000", "lowest_severity": "minor", "unreviewed": "on", "frequency": "at-once",
 }  # fmt: skip
 
 
@@ -27,11 +26,13 @@ def check(site: Site) -> str:
     if not files.pages_exist():
         return "mails: not tried, they leave this machine"
     alerts = json.loads(site.get("alerts.geojson"))["features"]
-    place = alerts[0]["properties"] if alerts else {"latitude": 47.0, "longitude": -12.0}
-    wish = WISH | {"latitude": str(place["latitude"]), "longitude": str(place["longitude"])}
+    place = alerts[0]["properties"] if alerts else {"latitude": 47.0, "longitude": -12.0, "kind": "subsidence"}
+    wish = WISH | {"kinds": place["kind"], **{name: str(place[name]) for name in ("latitude", "longitude")}}
     counted = json.loads(site.post("subscribe/preview.json", wish, page="subscribe/"))["mails"]
     if not isinstance(counted, int):
         raise CommandError("the preview of a subscription says no number")
+    if alerts and not counted:
+        raise CommandError("the preview of a subscription around an alert counts no mail")
     address = f"check-{secrets.token_hex(4)}@example.org"
     site.post("subscribe/", wish | {"email": address})
     letter = _mail_to(address, lambda mail: "/subscribe/confirm/" in mail.text)

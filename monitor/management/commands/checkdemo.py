@@ -13,6 +13,8 @@ from monitor.checks import mail, review
 from monitor.checks import open as open_data
 from monitor.checks.site import Site
 
+SIMULATED_KINDS = {"subsidence", "uplift", "surface-change", "moving-ground"}
+
 
 class Command(BaseCommand):
     help = "Check a running service from outside; exit code 1 and one line where something is wrong."
@@ -33,9 +35,10 @@ class Command(BaseCommand):
             site.get(page)
         self.stderr.write(open_data.check(site))
         alerts = json.loads(site.get("alerts.geojson"))["features"]
+        missing = SIMULATED_KINDS - {alert["properties"]["kind"] for alert in alerts}
+        if missing and options["require_alerts"] == "yes":
+            raise CommandError(f"the simulated region holds some of each, but none was flagged: {', '.join(missing)}")
         if not alerts:
-            if options["require_alerts"] == "yes":
-                raise CommandError("no area was flagged where the simulated region has some")
             self.stdout.write("no area was flagged")
             return
         for alert in alerts:
