@@ -5,23 +5,22 @@ benchmarks with all forward models take its place; metric names stay.
 """
 
 import hashlib
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from shapely import Point
 
 from ml.areas import Area
-from ml.deformation.infer import detect_deformation, flagged_areas
+from ml.deformation.infer import METHODS, VERSIONS, detect_deformation, flagged_areas
 from ml.deformation.points import Float64, PointCloud
+from ml.intervals import Interval, bootstrap
 from ml.simulation.noise import VelocityNoise, velocity_errors
 from ml.simulation.scatter import Density
 from ml.simulation.terrain import fractal_field
+from ml.workers import over_seeds
+
+__all__ = ["METHODS", "NAME", "VERSION", "VERSIONS", "evaluate", "truth_sha256"]
 
 NAME, VERSION = "tiles-100km2", "1"
 SIDE_M, BLOCK_M = 10_000.0, 50.0
@@ -35,14 +34,6 @@ BOWLS = {
 }
 FIRST_SEED = 9_000_000  # no training may use seeds from here on
 FEWEST_POINTS = 30
-
-
-class Interval(NamedTuple):
-    """A value with its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Bowl(NamedTuple):
@@ -119,26 +110,13 @@ def _is_found(method: str, rate_mm_yr: float, radius_m: float, seed: int) -> flo
     return float(any(area.kind == kind and area.polygon.intersects(heart) for area in _areas(method, points)))
 
 
-def bootstrap(values: NDArray[np.float64], scale: float = 1.0, rounds: int = 2000) -> Interval:
-    """Mean of values (n,) times scale with its 95 % interval over tiles."""
-    rng = np.random.default_rng(1)
-    means = values[rng.integers(0, values.size, (rounds, values.size))].mean(axis=1) * scale
-    return Interval(float(values.mean() * scale), *(float(v) for v in np.percentile(means, [2.5, 97.5])))
-
-
-def evaluate(method: str, still_tiles: int = 300, bowl_tiles: int = 200, processes: int = 2) -> dict[str, Interval]:
+def evaluate(method: str, still_tiles: int = 300, bowl_tiles: int = 200) -> dict[str, Interval]:
     """Measure a method on the benchmark. Returns metric name -> interval."""
-    # spawned, not forked: torch's threads do not survive a fork
-    with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-
-        def over(measure: Callable[[int], float], first: int, n: int) -> NDArray[np.float64]:
-            return np.array(list(pool.map(measure, range(first, first + n), chunksize=4)))
-
-        still = over(partial(_false_alarms, method), 0, still_tiles)
-        metrics = {"false_alarms_per_1000km2": bootstrap(still, 1000 / (SIDE_M / 1000) ** 2)}
-        for index, (name, (rate, radius)) in enumerate(BOWLS.items(), start=1):
-            found = over(partial(_is_found, method, rate, radius), 100_000 * index, bowl_tiles)
-            metrics[name] = bootstrap(found)
+    still = np.array(over_seeds(partial(_false_alarms, method), still_tiles))
+    metrics = {"false_alarms_per_1000km2": bootstrap(still, 1000 / (SIDE_M / 1000) ** 2)}
+    for index, (name, (rate, radius)) in enumerate(BOWLS.items(), start=1):
+        found = over_seeds(partial(_is_found, method, rate, radius), bowl_tiles, first=100_000 * index)
+        metrics[name] = bootstrap(np.array(found))
     return metrics
 
 

@@ -15,14 +15,13 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
-from scipy import fft, ndimage
+from scipy import ndimage
 
 from ml.simulation.frame import GRID_EPSG, Floats
+from ml.simulation.speckle import Complex, Float32, averaged, image, moved, scatterers
 from ml.simulation.terrain import LandCover, fractal_field
 from ml.simulation.velocity import Region
 
-Complex = NDArray[np.complex64]
-Float32 = NDArray[np.float32]
 UTM_EPSG = 32629  # 12° W to 6° W
 
 # In the order of LandCover: sea, town, suburb, open land, forest.
@@ -97,7 +96,7 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
     dx_m, dy_m = step * np.sin(bearing), -step * np.cos(bearing)  # rows run south
     x, y = ground.centres(1)
     truth = {name: np.zeros((config.dates - 1, *x.shape), np.float32) for name in ("coherence", "dx_px", "dy_px")}
-    field = _noise(rng, x_fine.shape)
+    field = scatterers(rng, x_fine.shape)
     images = [_image(field * amplitude, config)]
     for date in range(1, config.dates):
         coherence = static * (config.rain_keeps if config.rainy_date in {date, date - 1} else 1.0)
@@ -105,13 +104,13 @@ def simulate_scenes(region: Region, config: SceneConfig | None = None) -> SceneS
             coherence = np.where(in_change, 0.0, coherence)
         if date > config.moves_from:
             fine_m = config.posting_m / config.oversampling
-            field = np.where(in_body, _moved(field, dx_m / fine_m, dy_m / fine_m), field)
+            field = np.where(in_body, moved(field, dx_m / fine_m, dy_m / fine_m), field)
             body = moving.holds(x, y)
             truth["dx_px"][date - 1][body] = dx_m / config.posting_m
             truth["dy_px"][date - 1][body] = dy_m / config.posting_m
-        field = coherence * field + np.sqrt(1 - coherence**2) * _noise(rng, x_fine.shape)
+        field = coherence * field + np.sqrt(1 - coherence**2) * scatterers(rng, x_fine.shape)
         images.append(_image(field * amplitude, config))
-        truth["coherence"][date - 1] = _averaged(coherence, config.oversampling)
+        truth["coherence"][date - 1] = averaged(coherence, config.oversampling)
     dates = tuple(config.first_date + dt.timedelta(days=config.repeat_days * n) for n in range(config.dates))
     return SceneSeries(
         config,
@@ -183,35 +182,5 @@ def _best(room_m: Floats, x: Floats, y: Floats, half_m: tuple[float, ...]) -> Ev
     return Event(float(x[row, col]), float(y[row, col]), (half_m[0], half_m[1]))
 
 
-def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> Complex:
-    parts = rng.standard_normal((2, *shape), dtype=np.float32) * np.float32(np.sqrt(0.5))
-    return np.asarray(parts[0] + 1j * parts[1], dtype=np.complex64)
-
-
-def _moved(field: Complex, cols: float, rows: float) -> Complex:
-    """The field shifted right by cols and down by rows, exactly, by the shift theorem."""
-    phase_rows = np.exp(-2j * np.pi * rows * fft.fftfreq(field.shape[0])).astype(np.complex64)
-    phase_cols = np.exp(-2j * np.pi * cols * fft.fftfreq(field.shape[1])).astype(np.complex64)
-    spectrum = fft.fft2(field, workers=-1) * phase_rows[:, None] * phase_cols
-    return np.asarray(fft.ifft2(spectrum, workers=-1), dtype=np.complex64)
-
-
 def _image(field: Complex, config: SceneConfig) -> Float32:
-    """Band-limit (Hamming-weighted), detect, average to the posting: linear power (rows, cols)."""
-    fine_m = config.posting_m / config.oversampling
-    edge = 0.5 * fine_m / config.resolution_m
-
-    def window(n: int) -> Float32:
-        frequency = np.abs(fft.fftfreq(n))
-        shape = np.where(frequency <= edge, 0.75 + 0.25 * np.cos(np.pi * frequency / edge), 0.0)
-        return np.asarray(shape, dtype=np.float32)
-
-    spectrum = fft.fft2(field, workers=-1) * window(field.shape[0])[:, None] * window(field.shape[1])
-    power = np.abs(fft.ifft2(spectrum, workers=-1)) ** 2
-    passed = float(np.mean(window(field.shape[0]) ** 2) * np.mean(window(field.shape[1]) ** 2))
-    return (_averaged(power, config.oversampling) / passed).astype(np.float32)
-
-
-def _averaged(values: NDArray[np.floating], factor: int) -> Float32:
-    rows, cols = values.shape[0] // factor, values.shape[1] // factor
-    return np.asarray(values.reshape(rows, factor, cols, factor).mean(axis=(1, 3)), dtype=np.float32)
+    return image(field, config.oversampling, config.resolution_m / config.posting_m)

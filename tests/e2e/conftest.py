@@ -1,9 +1,44 @@
 """What tests in a browser may ask for besides the fixtures of everybody."""
 
+from collections.abc import Callable, Iterator
+
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from ml.models import Prediction
 from tests import made_pairs
+from tests.e2e.browsers import CHROMIUM, FLAGS, SIZES, watch
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
+    """Opens pages, desktop or phone, that fail the test over a failing script, a missing file, or another host."""
+    contexts, faults = [], []
+
+    def make(size: str, **options) -> Page:
+        contexts.append(browser.new_context(viewport=SIZES[size], base_url=live_server.url, **options))
+        page = contexts[-1].new_page()
+        watch(page, faults)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture(params=SIZES)
+def page(request, open_page) -> Page:
+    """A page of either size."""
+    return open_page(request.param)
 
 
 @pytest.fixture

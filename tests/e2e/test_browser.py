@@ -1,57 +1,15 @@
 """A resident in a browser: opens the map, finds an alert, reads its sentence; clicks a point, sees its series."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product
+from tests.e2e.browsers import READY_MS, SIZES, foreign, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
-    "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-READY_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(params=SIZES)
-def page(request, browser) -> Iterator[Page]:
-    """A page that fails the test when a script fails, a file is missing, or another host is asked."""
-    context = browser.new_context(viewport=SIZES[request.param])
-    page, faults = context.new_page(), []
-    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-    page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
-    page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
-    page.on("request", lambda sent: faults.append(f"foreign: {sent.url}") if foreign(sent.url) else None)
-    yield page
-    context.close()
-    assert faults == []
-
-
-def foreign(url: str) -> bool:
-    return not re.match(r"(http://(localhost|127\.0\.0\.1)[:/]|blob:|data:)", url)
-
-
-def wait_for_map(page: Page) -> None:
-    for _ in range(READY_MS // 200):
-        if page.evaluate("window.__mapReady === true"):
-            return
-        page.wait_for_timeout(200)
-    pytest.fail("the map did not get ready")
 
 
 def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, live_server, watched_region):

@@ -1,5 +1,4 @@
 """A visitor lays an image over the map, moves its date, and reads what the colours and arrows say."""
-# ruff: noqa: F811 (fixtures come by import)
 
 import re
 
@@ -7,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import made_pairs
-from tests.e2e.test_browser import READY_MS, browser, page, wait_for_map  # noqa: F401
+from tests.e2e.browsers import READY_MS, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"

@@ -1,33 +1,19 @@
 """An operator in a browser rejects an alert with a note, and everybody reads it; by mouse, by keys, without scripts."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from detection.models import Alert, AuditEntry
 from monitor.roles import OPERATORS
+from tests.e2e.browsers import READY_MS, SIZES, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-FLAGS = [
-    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
-    "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 PASSWORD = "a long enough pass phrase"
-READY_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -35,38 +21,6 @@ def operator(watched_region):
     user = get_user_model().objects.create_user("anna", password=PASSWORD)
     user.groups.add(Group.objects.get(name=OPERATORS))
     return user
-
-
-@pytest.fixture
-def open_page(browser, live_server) -> Iterator:
-    """Pages that fail the test when a script fails, a file is missing, or another host is asked."""
-    contexts, faults = [], []
-
-    def make(size: str, **options) -> Page:
-        contexts.append(browser.new_context(viewport=SIZES[size], base_url=live_server.url, **options))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-        page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
-        page.on("response", lambda got: faults.append(f"{got.status} {got.url}") if got.status >= 400 else None)
-        page.on("request", lambda sent: faults.append(f"foreign: {sent.url}") if foreign(sent.url) else None)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert faults == []
-
-
-def foreign(url: str) -> bool:
-    return not re.match(r"(http://(localhost|127\.0\.0\.1)[:/]|blob:|data:)", url)
-
-
-def wait_for_map(page: Page) -> None:
-    for _ in range(READY_MS // 200):
-        if page.evaluate("window.__mapReady === true"):
-            return
-        page.wait_for_timeout(200)
-    pytest.fail("the map did not get ready")
 
 
 def sign_in(page: Page) -> None:

@@ -1,66 +1,18 @@
 """A resident in a browser: chooses a place, confirms by mail, hears of an alert, unsubscribes, hears no more."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from detection.lifecycle import State
 from detection.services import alert_transition
 from monitor import tasks
 from monitor.mailing import sending
 from monitor.models import Subscription
+from tests.e2e.browsers import wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
-    "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-READY_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser) -> Iterator:
-    """Opens pages that fail the test when a script fails, a file is missing, or another host is asked."""
-    contexts, faults = [], []
-
-    def open_one(width: int, height: int, **options) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-        page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
-        page.on("request", lambda sent: None if local(sent.url) else faults.append(f"foreign: {sent.url}"))
-        page.on("response", lambda got: faults.append(f"{got.status} {got.url}") if got.status >= 400 else None)
-        return page
-
-    yield open_one
-    for context in contexts:
-        context.close()
-    assert faults == []
-
-
-def local(url: str) -> bool:
-    return bool(re.match(r"(http://(localhost|127\.0\.0\.1)[:/]|blob:|data:)", url))
-
-
-def wait_for_map(page: Page) -> None:
-    for _ in range(READY_MS // 200):
-        if page.evaluate("window.__mapReady === true"):
-            return
-        page.wait_for_timeout(200)
-    pytest.fail("the map did not get ready")
 
 
 def draw_around(page: Page) -> None:
@@ -120,7 +72,7 @@ def subscribe_and_hear(page: Page, url: str, mail_server, alert) -> None:
 
 
 def test_at_a_desk_an_area_is_drawn_and_its_owner_hears_of_it(open_page, reachable, mail_server, make_alert):
-    alert, page = make_alert(), open_page(1440, 900)
+    alert, page = make_alert(), open_page("desktop")
     page.goto(f"{reachable}/subscribe/")
     wait_for_map(page)
     draw_around(page)
@@ -129,7 +81,7 @@ def test_at_a_desk_an_area_is_drawn_and_its_owner_hears_of_it(open_page, reachab
 
 
 def test_on_a_phone_a_tap_and_a_distance_are_enough(open_page, reachable, mail_server, make_alert):
-    alert, page = make_alert(), open_page(390, 844, has_touch=True)
+    alert, page = make_alert(), open_page("phone", has_touch=True)
     page.goto(f"{reachable}/subscribe/")
     wait_for_map(page)
     page.locator("#region-map canvas").tap()
@@ -141,7 +93,7 @@ def test_on_a_phone_a_tap_and_a_distance_are_enough(open_page, reachable, mail_s
 
 def test_the_view_of_the_map_becomes_an_area(open_page, reachable, make_alert):
     make_alert()
-    page = open_page(1440, 900)
+    page = open_page("desktop")
     page.goto(reachable)
     wait_for_map(page)
     page.get_by_role("link", name="Mail me about this view of the map").click()
@@ -151,7 +103,7 @@ def test_the_view_of_the_map_becomes_an_area(open_page, reachable, make_alert):
 
 
 def test_without_javascript_a_typed_place_is_enough(open_page, reachable, mail_server, make_alert):
-    page = open_page(1440, 900, java_script_enabled=False)
+    page = open_page("desktop", java_script_enabled=False)
     page.goto(f"{reachable}/subscribe/")
     assert not page.get_by_text("An area that I draw").is_visible()
     page.get_by_label("Latitude").fill("47,0")

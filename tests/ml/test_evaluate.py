@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from ml.__main__ import main
-from ml.deformation.evaluate import bootstrap, make_tile, truth_sha256
+from ml.coherence import evaluate as coherence
+from ml.deformation.evaluate import make_tile, truth_sha256
+from ml.intervals import bootstrap
+from ml.offsets import evaluate as offsets
 
 
 def test_a_tile_is_the_same_whoever_makes_it():
@@ -42,6 +45,41 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
         "false_alarms_per_1000km2", "pd_3mm_800m", "pd_4mm_300m", "pd_4mm_800m", "pd_3mm_2000m",
     }  # fmt: skip
     assert set(result["metrics"]["pd_4mm_800m"]) == {"value", "low", "high"}
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ("coherence", {"rmse", "bias_max", "rmse_misregistered", "within_68", "within_95"}),
+        (
+            "offsets",
+            {
+                "sigma_g50", "sigma_g70", "sigma_g90", "bias_max", "epe", "rmse", "outlier_share", "within_68",
+                "within_95", "known_share",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_pairs_are_measured_under_the_names_of_the_contract(task, names, tmp_path, capsys):
+    out = tmp_path / "result.json"
+    assert main(["evaluate", task, "--json", str(out), "--pairs", "2"]) == 0
+    result = json.loads(out.read_text())
+    assert set(result["metrics"]) == names
+    assert result["truth_sha256"] == (coherence if task == "coherence" else offsets).truth_sha256(2)
+    for interval in result["metrics"].values():
+        assert interval["low"] <= interval["value"] <= interval["high"]
+
+
+def test_a_pair_of_the_benchmark_is_the_same_whoever_makes_it_and_holds_its_truth():
+    power, shift = offsets.make_pair(0.9, 3)
+    again, _ = offsets.make_pair(0.9, 3)
+    np.testing.assert_array_equal(power, again)
+    assert max(map(abs, shift)) <= 1.5
+    first, second = (np.fft.fft2(image - image.mean()) for image in power)
+    peak = np.unravel_index(np.argmax(np.fft.ifft2(second * first.conj()).real), power.shape[1:])
+    half = power.shape[1] // 2
+    found = [(place + half) % power.shape[1] - half for place in peak]
+    assert found == [round(shift[1]), round(shift[0])]
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path, capsys):

@@ -1,0 +1,37 @@
+"""A measured figure with its 95 % bootstrap interval."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+
+class Interval(NamedTuple):
+    """A value with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap(values: Float64, scale: float = 1.0, rounds: int = 2000) -> Interval:
+    """Mean of values (n,) times scale with its 95 % interval over tiles."""
+    rng = np.random.default_rng(1)
+    means = values[rng.integers(0, values.size, (rounds, values.size))].mean(axis=1) * scale
+    return Interval(float(values.mean() * scale), *(float(v) for v in np.percentile(means, [2.5, 97.5])))
+
+
+def bootstrap_over(groups: Sequence[Float64], statistic: Callable[[Float64], float], rounds: int = 500) -> Interval:
+    """A statistic of all rows with its 95 % interval over groups (pairs, scenes), whose rows are not independent.
+
+    groups: arrays (rows, columns) that differ in rows only.
+    """
+    rng = np.random.default_rng(1)
+    draws = [
+        statistic(np.concatenate([groups[index] for index in rng.integers(0, len(groups), len(groups))]))
+        for _ in range(rounds)
+    ]
+    return Interval(statistic(np.concatenate(groups)), *(float(v) for v in np.nanpercentile(draws, [2.5, 97.5])))

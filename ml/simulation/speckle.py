@@ -1,0 +1,74 @@
+"""Speckle: complex scatterers finer than the resolution, moved exactly, band-limited, detected, averaged to pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+Complex = NDArray[np.complex64]
+Float32 = NDArray[np.float32]
+
+
+def scatterers(rng: np.random.Generator, shape: tuple[int, ...]) -> Complex:
+    """Circular Gaussian reflectivity of unit power."""
+    parts = rng.standard_normal((2, *shape), dtype=np.float32) * np.float32(np.sqrt(0.5))
+    return np.asarray(parts[0] + 1j * parts[1], dtype=np.complex64)
+
+
+def moved(field: Complex, cols: float, rows: float) -> Complex:
+    """The field shifted right by cols and down by rows, in its own cells, exactly (shift theorem)."""
+    phase_rows = np.exp(-2j * np.pi * rows * fft.fftfreq(field.shape[0])).astype(np.complex64)
+    phase_cols = np.exp(-2j * np.pi * cols * fft.fftfreq(field.shape[1])).astype(np.complex64)
+    spectrum = fft.fft2(field, workers=-1) * phase_rows[:, None] * phase_cols
+    return np.asarray(fft.ifft2(spectrum, workers=-1), dtype=np.complex64)
+
+
+def image(field: Complex, oversampling: int, resolution_px: float) -> Float32:
+    """Band-limit (Hamming-weighted) to a resolution in pixels, detect, average to pixels: linear power, mean 1."""
+    edge = 0.5 / (oversampling * resolution_px)
+
+    def window(n: int) -> Float32:
+        frequency = np.abs(fft.fftfreq(n))
+        shape = np.where(frequency <= edge, 0.75 + 0.25 * np.cos(np.pi * frequency / edge), 0.0)
+        return np.asarray(shape, dtype=np.float32)
+
+    down, along = window(field.shape[0]), window(field.shape[1])
+    power = np.abs(fft.ifft2(fft.fft2(field, workers=-1) * down[:, None] * along, workers=-1)) ** 2
+    passed = float(np.mean(down**2) * np.mean(along**2))
+    return np.asarray(averaged(power, oversampling) / passed, dtype=np.float32)
+
+
+def averaged(values: NDArray[np.floating], factor: int) -> Float32:
+    """Mean over factor x factor cells."""
+    rows, cols = values.shape[0] // factor, values.shape[1] // factor
+    return np.asarray(values.reshape(rows, factor, cols, factor).mean(axis=(1, 3)), dtype=np.float32)
+
+
+def speckle_pair(
+    rng: np.random.Generator,
+    size: int,
+    gamma: float,
+    resolution_px: float,
+    dx_px: float = 0.0,
+    dy_px: float = 0.0,
+    oversampling: int = 4,
+) -> Float32:
+    """(2, size, size): linear power of two images of even ground with coherence gamma.
+
+    The ground of the first stands dx_px right and dy_px down in the second: half of it moves each image, and a random
+    part of a pixel moves both.
+    """
+    shape = (size * oversampling,) * 2
+    first = scatterers(rng, shape)
+    second = np.float32(gamma) * first + np.float32(np.sqrt(1 - gamma**2)) * scatterers(rng, shape)
+    common = rng.uniform(-0.5, 0.5, 2)
+    images = [
+        image(
+            moved(field, oversampling * (common[0] + half * dx_px), oversampling * (common[1] + half * dy_px)),
+            oversampling,
+            resolution_px,
+        )
+        for field, half in ((first, -0.5), (np.asarray(second, dtype=np.complex64), 0.5))
+    ]
+    return np.stack(images)

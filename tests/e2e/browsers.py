@@ -1,0 +1,34 @@
+"""What every test in a browser shares: the flags of headless Chromium, the two sizes, waiting for the map."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic",
+    "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+READY_MS = 60_000
+
+
+def watch(page: Page, faults: list[str]) -> None:
+    """Note every script that fails, every file that is missing, and every other host that is asked."""
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on("console", lambda line: faults.append(f"console: {line.text}") if line.type == "error" else None)
+    page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+    page.on("request", lambda sent: faults.append(f"foreign: {sent.url}") if foreign(sent.url) else None)
+
+
+def foreign(url: str) -> bool:
+    return not re.match(r"(http://(localhost|127\.0\.0\.1)[:/]|blob:|data:)", url)
+
+
+def wait_for_map(page: Page) -> None:
+    for _ in range(READY_MS // 200):
+        if page.evaluate("window.__mapReady === true"):
+            return
+        page.wait_for_timeout(200)
+    pytest.fail("the map did not get ready")
