@@ -50,7 +50,7 @@ def estimate_looks(power: torch.Tensor) -> float:
     """Equivalent number of looks from the local variance of the log power, where that is least disturbed by texture.
 
     The 20th percentile of the local variances stands for pure speckle; what the mere scatter of such variances takes
-    from it is put back. Unbiased on homogeneous speckle; too low where no window is homogeneous.
+    from it is put back. Right on homogeneous speckle; too low where no window is homogeneous.
     power: (n, rows, cols), linear.
     """
     log = torch.log(power.clamp_min(1e-9))
@@ -62,7 +62,9 @@ def estimate_looks(power: torch.Tensor) -> float:
     scatter = math.sqrt(2.5 * shared**0.4 / LOOKS_WINDOW**2)  # variances share less than means do: squared correlations
     typical = float(known.quantile(0.2)) if known.numel() < 10**7 else float(known[::97].quantile(0.2))
     speckle = typical / max(0.3, 1 - 0.84 * scatter) / (1 - 1 / cells)
-    return min(MOST_LOOKS, max(LEAST_LOOKS, 1 / max(speckle, 1e-3) + 0.5))  # trigamma(L) is about 1 / (L - 0.5)
+    # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
+    # trigamma(L), about 1 / (L - 0.5): measured on simulated images (docs/models/coherence.md).
+    return min(MOST_LOOKS, max(LEAST_LOOKS, 1 / max(speckle, 1e-3)))
 
 
 def _coherence(squared: torch.Tensor, spread: float, power: torch.Tensor, window: int, looks: float) -> Coherence:
