@@ -21,13 +21,13 @@ _GEOD = Geod(ellps="WGS84")
 class ChangeThresholds(NamedTuple):
     """Robust z-scores, both of a loss; least_drop is of coherence, 0-1, the weather's share already taken out.
 
-    fewest_cells: one bright scatterer that comes or goes spoils a whole window of 9 x 9; a patch is larger than that.
+    fewest_cells: one scatterer that comes or goes spoils a whole window of 9 x 9; a patch holds two and a half of them.
     """
 
     enter: float = 4.5
     leave: float = 2.5
     least_drop: float = 0.2
-    fewest_cells: int = 122
+    fewest_cells: int = 200
 
 
 class MotionThresholds(NamedTuple):

@@ -17,6 +17,7 @@ SPREAD_GUARNIERI_PRATI = 1.45
 SPREAD_PEARSON = 1.6
 LEAST_LOOKS, MOST_LOOKS = 1.0, 30.0
 LOOKS_WINDOW = 7
+BRIGHT_WINDOW, BRIGHT_SPREADS = 21, 8.0  # px; standard deviations of speckle
 
 
 class Coherence(NamedTuple):
@@ -31,10 +32,20 @@ def guarnieri_prati(power: torch.Tensor, window: int, looks: float | None = None
     """Estimate coherence from second moments. power: (2, rows, cols), linear; looks None: estimated from the images."""
     power = power / torch.nanmedian(power)
     looks = estimate_looks(power) if looks is None else looks
-    product = box_mean((power[0] * power[1])[None], window)[0]
-    squares = box_mean(power**2, window)
+    held = torch.minimum(power, brightest(power, looks))
+    product = box_mean((held[0] * held[1])[None], window)[0]
+    squares = box_mean(held**2, window)
     rho = product / (squares[0] * squares[1]).clamp_min(1e-20).sqrt()
     return _coherence((looks + 1) * rho - looks, SPREAD_GUARNIERI_PRATI, power, window, looks)
+
+
+def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
+    """The power that a pixel is held at, from the geometric mean around it: far above what speckle reaches.
+
+    Second moments follow the brightest pixels. One metal roof that turns a little would spoil its whole window.
+    """
+    around = torch.exp(box_mean(torch.log(power.clamp_min(1e-9)), BRIGHT_WINDOW))
+    return around * (1 + BRIGHT_SPREADS / math.sqrt(looks))
 
 
 def pearson(power: torch.Tensor, window: int) -> Coherence:

@@ -14,6 +14,8 @@ VERSIONS = {"robust-z": "1"}  # raise when the numbers change
 Float32 = NDArray[np.float32]
 FEWEST_PREDECESSORS = 3
 MOST_PREDECESSORS = 12
+# What the median absolute deviation of n values must be multiplied by: Croux and Rousseeuw 1992.
+SMALL_SAMPLES = ((3, 4, 5, 6, 7, 8, 9, 12), (1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107, 1.07))
 BELOW_ONE_SIGMA = 16  # per cent of a Gaussian
 TO_SIGMA = 1.4826  # median absolute deviation of a Gaussian to its standard deviation
 
@@ -51,7 +53,10 @@ def coherence_change(history: Float32, history_sigma: Float32, coherence: Float3
         weather = float(np.nanmedian(difference)) if known.any() else 0.0
         difference -= weather
         of_the_day = -float(np.nanpercentile(difference, BELOW_ONE_SIGMA)) if known.any() else 0.0
-    scale = np.maximum(np.maximum(spread, usual), max(of_the_day, 1e-3))
+    n = np.isfinite(history).sum(axis=0)
+    spread *= np.interp(n, *SMALL_SAMPLES)
+    own = np.maximum(spread, usual) * np.sqrt(1 + np.pi / 2 / np.maximum(n, 1))  # the median of n is not exact either
+    scale = np.maximum(own, max(of_the_day, 1e-3))
     z = (difference / scale).astype(np.float32)
     blank = np.where(known, np.float32(1), np.float32(np.nan))
     return CoherenceChange(z, (before * blank).astype(np.float32), (coherence * blank).astype(np.float32), weather)

@@ -14,7 +14,7 @@ NODES = Affine(240, 0, 500_000, 0, -240, 5_200_000)
 EPSG = 32629
 
 
-def change(drop: float = 0.5, z: float = -8.0, rows: slice = slice(10, 24), cols: slice = slice(10, 24)) -> dict:
+def change(drop: float = 0.5, z: float = -8.0, rows: slice = slice(10, 26), cols: slice = slice(10, 26)) -> dict:
     bands = {
         "change_sigma": np.zeros((60, 60)), "coherence_before": np.full((60, 60), 0.7),
         "coherence_after": np.full((60, 60), 0.7),
@@ -27,8 +27,8 @@ def change(drop: float = 0.5, z: float = -8.0, rows: slice = slice(10, 24), cols
 def test_a_lost_coherence_is_told_with_its_figures():
     (patch,) = changed_patches(change(), GRID, weather=0.0)
     assert patch.kind is Kind.SURFACE_CHANGE
-    assert patch.cells == 14 * 14
-    assert patch.polygon.area == pytest.approx(14 * 14 * 900)
+    assert patch.cells == 16 * 16
+    assert patch.polygon.area == pytest.approx(16 * 16 * 900)
     assert patch.figures == pytest.approx({"change_sigma": -8.0, "coherence_before": 0.7, "coherence_after": 0.2})
     assert 0.98 < patch.score < 1
 
@@ -39,6 +39,7 @@ def test_a_lost_coherence_is_told_with_its_figures():
         change(z=-4.0),  # not far enough out of its past
         change(drop=0.1),  # hardly a loss, however steady the past
         change(rows=slice(10, 19), cols=slice(10, 19)),  # one window: a single scatterer that went away
+        change(rows=slice(10, 19), cols=slice(10, 30)),  # two windows beside each other
         change(z=8.0),  # more coherent than before
     ],
 )

@@ -50,6 +50,14 @@ def test_about_two_thirds_of_the_errors_lie_within_one_sigma(gamma):
     assert 0.55 <= within <= 0.80
 
 
+def test_one_bright_roof_that_turns_does_not_spoil_its_window():
+    power = speckle(0.8, 5)
+    power[0, 80, 80] *= 300.0
+    found = guarnieri_prati(power, 9, 5).coherence
+    assert float(found[76:85, 76:85].mean()) > 0.5
+    assert float(found.mean()) == pytest.approx(0.8, abs=0.03)
+
+
 def test_a_gain_between_the_images_changes_nothing():
     power = speckle(0.7, 5)
     louder = power * torch.tensor([1.0, 1.6])[:, None, None]
