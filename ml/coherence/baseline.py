@@ -6,6 +6,7 @@ it is; Pearson's correlation of the intensities, r = g^2, which texture raises.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -58,24 +59,37 @@ def pearson(power: torch.Tensor, window: int) -> Coherence:
 
 
 def estimate_looks(power: torch.Tensor) -> float:
-    """Equivalent number of looks from the local variance of the log power, where that is least disturbed by texture.
+    """Equivalent number of looks from the local variance where that is least disturbed by texture.
 
     The 20th percentile of the local variances stands for pure speckle; what the mere scatter of such variances takes
-    from it is put back. Right on homogeneous speckle; too low where no window is homogeneous.
-    power: (n, rows, cols), linear.
+    from it is put back. Of the variance of the log power and of the power over its squared mean the one that tells of
+    more looks counts: texture disturbs the second more, what is left after noise was subtracted the first. Right on
+    homogeneous speckle; too low where no window is homogeneous. power: (n, rows, cols), linear.
     """
-    log = torch.log(power.clamp_min(1e-9))
-    mean = box_mean(log, LOOKS_WINDOW)
-    variance = box_mean(log**2, LOOKS_WINDOW) - mean**2
-    known = variance[torch.isfinite(variance)]
-    shared = pixels_per_cell(power)
-    cells = LOOKS_WINDOW**2 / shared
-    scatter = math.sqrt(2.5 * shared**0.4 / LOOKS_WINDOW**2)  # variances share less than means do: squared correlations
-    typical = float(known.quantile(0.2)) if known.numel() < 10**7 else float(known[::97].quantile(0.2))
-    speckle = typical / max(0.3, 1 - 0.84 * scatter) / (1 - 1 / cells)
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
     # trigamma(L), about 1 / (L - 0.5): measured on simulated images (docs/models/coherence.md).
-    return min(MOST_LOOKS, max(LEAST_LOOKS, 1 / max(speckle, 1e-3)))
+    shared = pixels_per_cell(power)
+    mean = box_mean(power, LOOKS_WINDOW)
+    ratio = box_mean(power**2, LOOKS_WINDOW) / mean**2 - 1
+    log = torch.log(power.clamp_min(1e-9))
+    of_log = box_mean(log**2, LOOKS_WINDOW) - box_mean(log, LOOKS_WINDOW) ** 2
+    looks = max(
+        1 / _speckle(of_log, shared, lambda looks: 2.5), 1 / _speckle(ratio, shared, lambda looks: 2 + 6 / looks)
+    )
+    return min(MOST_LOOKS, max(LEAST_LOOKS, looks))
+
+
+def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], float]) -> float:
+    """The variance of speckle alone, from local ones. tails: kurtosis less one at so many looks; shared: px a cell."""
+    known = variance[torch.isfinite(variance)]
+    low = max(1e-3, float((known if known.numel() < 10**7 else known[::97]).quantile(0.2)))
+    n = LOOKS_WINDOW**2
+    speckle = low
+    for _ in range(5):  # the scatter depends on the looks, a little
+        scatter = math.sqrt(tails(1 / speckle) * shared**0.4 / n)  # variances share less than means do
+        skew = math.sqrt(math.log(1 + scatter**2))  # such variances are about log-normal
+        speckle = min(1 / LEAST_LOOKS, low / math.exp(-0.84 * skew - skew**2 / 2) / (1 - shared / n))
+    return speckle
 
 
 def _coherence(squared: torch.Tensor, spread: float, power: torch.Tensor, window: int, looks: float) -> Coherence:

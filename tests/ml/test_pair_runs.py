@@ -121,8 +121,8 @@ def test_the_scheduled_task_queues_every_method_and_the_command_refuses_the_wron
 def test_real_land_stands_still_and_keeps_its_coherence_and_the_sea_is_unknown(
     real_data, django_capture_on_commit_callbacks
 ):
-    """All four bursts in VV, by the scheduled jobs: the figures that the baselines promise on ground without events."""
-    for path in sorted((real_data / "opera_rtc_10sgd").glob("*_VV.tif")):
+    """All four bursts in VV and VH, by the scheduled jobs: what the baselines promise on ground without events."""
+    for path in sorted((real_data / "opera_rtc_10sgd").glob("*.tif")):
         scene_load(path=path)
     pairs_make(baselines_days=[6, 12])
     for _ in range(2):  # the change becomes due when coherence is known
@@ -131,21 +131,22 @@ def test_real_land_stands_still_and_keeps_its_coherence_and_the_sea_is_unknown(
         for run in Run.objects.filter(status=Run.Status.QUEUED).order_by("id"):
             tasks.execute_run(run.pk)
     assert not Run.objects.exclude(status=Run.Status.SUCCEEDED).exists()
-    assert Run.objects.filter(model_version__task=ModelVersion.Task.COHERENCE).count() == 4 * 22
-    assert Run.objects.filter(model_version__task=ModelVersion.Task.COHERENCE_CHANGE).count() == 4 * 16
+    assert Run.objects.filter(model_version__task=ModelVersion.Task.COHERENCE).count() == 8 * 22
+    assert Run.objects.filter(model_version__task=ModelVersion.Task.COHERENCE_CHANGE).count() == 8 * 16
     coherence: dict[object, dict[str, float]] = defaultdict(dict)
     for prediction in selectors.predictions_finished():
         run, burst = prediction.run, prediction.run.pair.reference.burst
         bands = read_prediction(prediction).bands
         if run.model_version.task == ModelVersion.Task.COHERENCE:
-            dates = (run.pair.reference.acquired_at.date(), run.pair.secondary.acquired_at.date())
-            coherence[dates][burst] = float(np.nanmean(bands["coherence"]))
+            reference, secondary = run.pair.reference, run.pair.secondary
+            seen = reference.acquired_at.date(), secondary.acquired_at.date(), reference.polarisation
+            coherence[seen][burst] = float(np.nanmean(bands["coherence"]))
         if run.model_version.task == ModelVersion.Task.OFFSETS and burst.endswith("IW1"):
             assert np.isnan(bands["dx_px"]).all()
         elif run.model_version.task == ModelVersion.Task.OFFSETS:
             assert np.nanmedian(np.hypot(bands["dx_px"], bands["dy_px"])) <= 0.2
             assert np.isfinite(bands["dx_px"]).mean() > 0.15
-    assert len(coherence) == 22
+    assert len(coherence) == 2 * 22
     for of_bursts in coherence.values():
         sea = of_bursts.pop("292320-IW1")
         assert min(of_bursts.values()) > sea
