@@ -11,10 +11,10 @@ from shapely import MultiPolygon, Polygon
 
 from detection.classify import Kind
 from ml.areas import grow, outline
+from ml.robust import MAD_TO_SIGMA
 
 Float32 = NDArray[np.float32]
 Bands = dict[str, Float32]
-TO_SIGMA = 1.4826
 _GEOD = Geod(ellps="WGS84")
 
 
@@ -100,7 +100,7 @@ def moving_patches(
     if not np.isfinite(bands["dx_px"]).any():
         return []
     dx, dy = (bands[name] - np.nanmedian(bands[name]) for name in ("dx_px", "dy_px"))
-    scatter = [TO_SIGMA * float(np.nanmedian(np.abs(part))) for part in (dx, dy)]
+    scatter = [MAD_TO_SIGMA * float(np.nanmedian(np.abs(part))) for part in (dx, dy)]
     length = np.hypot(dx, dy)
     sigma = np.maximum(
         np.hypot(dx * bands["sigma_dx_px"], dy * bands["sigma_dy_px"]) / np.maximum(length, 1e-9), max(scatter)

@@ -103,7 +103,7 @@ RASTER_LAYERS = (
         ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
         "slow", "", "fast",
         "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week.",
-        "Arrows stand only where the motion is larger than twice its uncertainty. "
+        "Arrows stand only where the motion is more than three times its uncertainty. "
         "Slow motion of millimetres does not show here; the points show that.",
         "Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves.",
     ),

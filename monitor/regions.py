@@ -12,6 +12,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
+from detection.sizes import area_of
 from monitor.places import coordinates
 from monitor.sentences import area_label
 
@@ -67,7 +68,7 @@ def drawn(text: str) -> Region:
     _check(geometry)
     outline = _onto_the_map(geometry)
     middle = outline.representative_point()
-    return Region(outline, f"a drawn area of {area_label(area_m2(outline))} around {coordinates(middle.x, middle.y)}")
+    return Region(outline, f"a drawn area of {area_label(area_of(outline))} around {coordinates(middle.x, middle.y)}")
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> str:
@@ -83,11 +84,6 @@ def around(area: BaseGeometry, label: str) -> Region:
     stretch = 1 / max(0.02, float(np.cos(np.radians(middle.y))))
     grown = make_valid(area.simplify(degrees_up / 10).buffer(degrees_up * (1 + stretch) / 2, quad_segs=3))
     return Region(_multi(grown), label)
-
-
-def area_m2(geometry: BaseGeometry) -> float:
-    """On the ellipsoid."""
-    return abs(float(_GEOD.geometry_area_perimeter(geometry)[0]))
 
 
 def distance_label(distance_m: float) -> str:
@@ -113,7 +109,7 @@ def _check(geometry: BaseGeometry) -> None:
             if crossing
             else "The drawn area has no proper outline. Please draw it again."
         )
-    size = area_m2(geometry) / 1e6
+    size = area_of(geometry) / 1e6
     if size > LARGEST_KM2:
         raise RegionError(f"The area is {size:,.0f} km²; {LARGEST_KM2:,.0f} km² is the most. Choose a smaller one.")
     if size <= 0:

@@ -8,6 +8,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from ml.results import RasterResult
+from ml.robust import MAD_TO_SIGMA
 
 METHODS = ("robust-z",)
 VERSIONS = {"robust-z": "1"}  # raise when the numbers change
@@ -17,7 +18,6 @@ MOST_PREDECESSORS = 12
 # What the median absolute deviation of n values must be multiplied by: Croux and Rousseeuw 1992.
 SMALL_SAMPLES = ((3, 4, 5, 6, 7, 8, 9, 12), (1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107, 1.07))
 BELOW_ONE_SIGMA = 16  # per cent of a Gaussian
-TO_SIGMA = 1.4826  # median absolute deviation of a Gaussian to its standard deviation
 
 
 class CoherenceChange(NamedTuple):
@@ -46,7 +46,7 @@ def coherence_change(history: Float32, history_sigma: Float32, coherence: Float3
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # pixels that are never known
         before = np.nanmedian(history, axis=0)
-        spread = TO_SIGMA * np.nanmedian(np.abs(history - before), axis=0)
+        spread = MAD_TO_SIGMA * np.nanmedian(np.abs(history - before), axis=0)
         usual = np.nanmedian(history_sigma, axis=0)
         known = np.isfinite(coherence) & (np.isfinite(history).sum(axis=0) >= FEWEST_PREDECESSORS)
         difference = np.where(known, coherence - before, np.nan)

@@ -14,8 +14,7 @@ from scipy import ndimage
 
 from ml.deformation.gridding import VelocityGrid
 from ml.deformation.points import Float32
-
-MAD_TO_SIGMA = 1.4826
+from ml.robust import MAD_TO_SIGMA
 
 
 class DeformationMaps(NamedTuple):

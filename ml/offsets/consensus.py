@@ -7,7 +7,8 @@ The rule over kernels follows Jung and co-workers' multi-kernel offset tracking 
 import torch
 import torch.nn.functional as functional
 
-TO_SIGMA = 1.4826
+from ml.robust import MAD_TO_SIGMA
+
 FLOOR_PX = 0.05  # kernels that agree better than this agree
 NEIGHBOURS, FEWEST_NEIGHBOURS = 5, 8
 NEAR_SHARE = 0.2  # of the search range
@@ -23,7 +24,7 @@ def consensus(values: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, 
     held = torch.where(known, values, torch.nan)
     centre = held.nanmedian(dim=0).values
     distance = (held - centre).abs()
-    spread = TO_SIGMA * distance.nanmedian(dim=0).values
+    spread = MAD_TO_SIGMA * distance.nanmedian(dim=0).values
     agrees = distance <= (2 * spread).clamp_min(FLOOR_PX)
     share = agrees.to(values.dtype).mean(dim=0)
     smallest = agrees.to(torch.uint8).argmax(dim=0)  # the first True
@@ -46,5 +47,5 @@ def agrees_with_neighbours(offset: torch.Tensor, search: int) -> torch.Tensor:
     near = ((around - offset[:, None]).abs() <= NEAR_SHARE * search).all(dim=0)
     supported = near.sum(dim=0) >= FEWEST_NEIGHBOURS + 1  # the node itself is among them
     median = around.nanmedian(dim=1).values
-    spread = (TO_SIGMA * (around - median[:, None]).abs().nanmedian(dim=1).values).clamp_min(2 * FLOOR_PX)
+    spread = (MAD_TO_SIGMA * (around - median[:, None]).abs().nanmedian(dim=1).values).clamp_min(2 * FLOOR_PX)
     return supported & ((offset - median).abs() <= SPREADS * spread).all(dim=0) & torch.isfinite(offset).all(dim=0)

@@ -11,6 +11,7 @@ from shapely import from_wkb
 from detection.classify import Kind
 from detection.models import Alert
 from detection.selectors import alert_by_code
+from detection.sizes import area_of
 from monitor import regions, sentences
 from monitor.forms import EmailForm, SubscribeForm, WishForm
 from monitor.mailing import limits, selectors, subscriptions
@@ -76,7 +77,7 @@ def subscribe_preview(request: HttpRequest) -> JsonResponse:
         "mails": mails,
         "years": selectors.PREVIEW_YEARS,
         "label": region.label,
-        "area_km2": round(regions.area_m2(region.outline) / 1e6, 3),
+        "area_km2": round(area_of(region.outline) / 1e6, 3),
         "sentence": sentences.preview_sentence(mails, selectors.PREVIEW_YEARS, selectors.records_begin()),
     })  # fmt: skip
 

@@ -9,6 +9,7 @@ from django.core import mail, signing
 from django.test import Client
 from django.utils import timezone
 
+from detection.sizes import area_of
 from monitor import regions
 from monitor.mailing import limits, sending, subscriptions, tokens
 from monitor.models import OutgoingMail, RequestCount, Subscription
@@ -142,7 +143,7 @@ def test_a_circle_has_the_size_that_was_asked_for():
     import math
 
     outline, label = regions.circle(-12.0, 46.99, 2000)
-    assert regions.area_m2(outline) == pytest.approx(math.pi * 2000**2, rel=0.01)
+    assert area_of(outline) == pytest.approx(math.pi * 2000**2, rel=0.01)
     assert label == "2 km around 46.99° N 12.00° W"
     assert regions.circle(0, 0, 200).label.startswith("200 m around")
 
@@ -154,7 +155,7 @@ def test_a_circle_across_the_date_line_lies_on_both_sides():
     assert len(outline.geoms) == 2
     assert outline.bounds[0] == -180
     assert outline.bounds[2] == 180
-    assert regions.area_m2(outline) == pytest.approx(math.pi * 20_000**2, rel=0.01)
+    assert area_of(outline) == pytest.approx(math.pi * 20_000**2, rel=0.01)
 
 
 def test_an_area_drawn_on_the_next_copy_of_the_world_is_the_same_area():
