@@ -12,8 +12,8 @@ from ingest.models import Product, ScenePair
 from monitor import pair_sentences, selectors, sentences
 from monitor.cards import alert_card
 from monitor.features import alert_feature
+from monitor.map_config import map_config
 from monitor.raster_catalogue import evidence_raster
-from monitor.views.map import map_config
 
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
 ACTOR_WORDS = {"automatic": "the computer"}

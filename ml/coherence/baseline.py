@@ -32,12 +32,13 @@ class Coherence(NamedTuple):
 def guarnieri_prati(power: torch.Tensor, window: int, looks: float | None = None) -> Coherence:
     """Estimate coherence from second moments. power: (2, rows, cols), linear; looks None: estimated from the images."""
     power = power / torch.nanmedian(power)
-    looks = estimate_looks(power) if looks is None else looks
+    shared = pixels_per_cell(power)
+    looks = _looks(power, shared) if looks is None else looks
     held = torch.minimum(power, brightest(power, looks))
     product = box_mean((held[0] * held[1])[None], window)[0]
     squares = box_mean(held**2, window)
     rho = product / (squares[0] * squares[1]).clamp_min(1e-20).sqrt()
-    return _coherence((looks + 1) * rho - looks, SPREAD_GUARNIERI_PRATI, power, window, looks)
+    return _coherence((looks + 1) * rho - looks, SPREAD_GUARNIERI_PRATI, power, window, shared, looks)
 
 
 def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
@@ -55,7 +56,8 @@ def pearson(power: torch.Tensor, window: int) -> Coherence:
     mean = box_mean(power, window)
     variance = (box_mean(power**2, window) - mean**2).clamp_min(1e-12)
     covariance = box_mean((power[0] * power[1])[None], window)[0] - mean[0] * mean[1]
-    return _coherence(covariance / (variance[0] * variance[1]).sqrt(), SPREAD_PEARSON, power, window, 1.0)
+    squared = covariance / (variance[0] * variance[1]).sqrt()
+    return _coherence(squared, SPREAD_PEARSON, power, window, pixels_per_cell(power), 1.0)
 
 
 def estimate_looks(power: torch.Tensor) -> float:
@@ -66,9 +68,12 @@ def estimate_looks(power: torch.Tensor) -> float:
     more looks counts: texture disturbs the second more, what is left after noise was subtracted the first. Right on
     homogeneous speckle; too low where no window is homogeneous. power: (n, rows, cols), linear.
     """
+    return _looks(power, pixels_per_cell(power))
+
+
+def _looks(power: torch.Tensor, shared: float) -> float:
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
     # trigamma(L), about 1 / (L - 0.5): measured on simulated images (docs/models/coherence.md).
-    shared = pixels_per_cell(power)
     mean = box_mean(power, LOOKS_WINDOW)
     ratio = box_mean(power**2, LOOKS_WINDOW) / mean**2 - 1
     log = torch.log(power.clamp_min(1e-9))
@@ -92,8 +97,10 @@ def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], flo
     return speckle
 
 
-def _coherence(squared: torch.Tensor, spread: float, power: torch.Tensor, window: int, looks: float) -> Coherence:
-    cells = max(1.0, window**2 / pixels_per_cell(power))
+def _coherence(
+    squared: torch.Tensor, spread: float, power: torch.Tensor, window: int, shared: float, looks: float
+) -> Coherence:
+    cells = max(1.0, window**2 / shared)
     squared = torch.where(torch.isfinite(power).all(dim=0), squared, torch.nan).clamp(0.0, 1.0)
     deviation = spread * (1 - squared) / cells**0.5
     upper, lower = (squared + deviation).clamp_max(1.0).sqrt(), (squared - deviation).clamp_min(0.0).sqrt()

@@ -6,14 +6,14 @@ import datetime as dt
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 
+from ingest.rasters import write_cog
 from ml.simulation.scenes import SceneSeries
 from ml.simulation.velocity import ASCENDING
 
 BURST = "000001-IW2"
+UNITS = {"dx_px": "px", "dy_px": "px", "coherence": "1"}
 
 
 def write_series(series: SceneSeries, folder: Path) -> tuple[Path, ...]:
@@ -23,7 +23,7 @@ def write_series(series: SceneSeries, folder: Path) -> tuple[Path, ...]:
     for date, power in zip(series.dates, series.power, strict=True):
         stamp, made = (f"{when:%Y%m%dT%H%M%SZ}" for when in (date, date + dt.timedelta(days=1)))
         path = folder / f"OPERA_L2_RTC-S1_T{ASCENDING.number}-{BURST}_{stamp}_{made}_S1A_30_v1.0_VV.tif"
-        _write(path, {"VV": power}, series.transform, series.epsg)
+        _write(path, series, {"VV": power})
         written.append(path)
     return tuple(written)
 
@@ -39,20 +39,10 @@ def write_pair(series: SceneSeries, index: int, folder: Path) -> tuple[Path, ...
     for path, bands in zip(
         names, ({"power": series.power[index]}, {"power": series.power[index + 1]}, truth), strict=True
     ):
-        _write(path, bands, series.transform, series.epsg)
+        _write(path, series, bands)
     return names
 
 
-def _write(path: Path, bands: dict[str, NDArray[np.float32]], transform: Affine, epsg: int) -> None:
-    rows, cols = next(iter(bands.values())).shape
-    profile = {
-        "driver": "GTiff", "dtype": "float32", "count": len(bands), "height": rows, "width": cols,
-        "crs": f"EPSG:{epsg}", "transform": transform, "nodata": np.nan, "compress": "deflate", "predictor": 3,
-    }  # fmt: skip
-    partial = path.with_name(f".{path.name}.partial")
-    with rasterio.open(partial, "w", **profile) as raster:
-        for index, (name, values) in enumerate(bands.items(), start=1):
-            raster.write(values, index)
-            raster.set_band_description(index, name)
-        raster.update_tags(SIMULATED="yes")
-    partial.replace(path)
+def _write(path: Path, series: SceneSeries, bands: dict[str, NDArray[np.float32]]) -> None:
+    units = [UNITS.get(name, "linear power") for name in bands]
+    write_cog(path, bands, series.transform, series.epsg, units, {"SIMULATED": "yes"})

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from monitor.models import RequestCount
+from monitor.visitors import visitor_address
 
 
 def allowed_for_address(*, email: str) -> bool:
@@ -21,13 +22,8 @@ def allowed_for_connection(*, ip: str) -> bool:
 
 
 def client_ip(*, remote_address: str, forwarded_for: str) -> str:
-    """Who asks. Behind n proxies of ours, the n-th address from the right in X-Forwarded-For; others can be made up.
-
-    Of an IPv6 address only the network counts: whoever has one has all of its addresses.
-    """
-    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
-    trusted = settings.PROXIES
-    asked_by = hops[-trusted] if trusted and len(hops) >= trusted else remote_address
+    """Who asks. Of an IPv6 address only the network counts: whoever has one has all of its addresses."""
+    asked_by = visitor_address(remote_address=remote_address, forwarded_for=forwarded_for)
     try:
         version = ip_address(asked_by).version
     except ValueError:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,6 +10,7 @@ from django.shortcuts import render, resolve_url
 from django.urls import reverse
 
 from monitor.roles import may_review
+from monitor.visitors import visitor_address
 
 
 class SignIn(LoginView):
@@ -42,8 +42,6 @@ def locked_out(request: HttpRequest, response: object, credentials: Mapping[str,
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Whose attempts are counted. Behind N proxies of ours: the address that the outermost of them saw."""
-    seen = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    if settings.PROXIES and len(seen) >= settings.PROXIES:
-        return seen[-settings.PROXIES]
-    return request.META.get("REMOTE_ADDR")
+    """Whose attempts are counted."""
+    remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return visitor_address(remote_address=remote, forwarded_for=forwarded) or None

@@ -22,9 +22,9 @@ from detection.verdicts import REASONS, Verdict, verdicts_open
 from monitor import selectors, sentences
 from monitor.cards import alert_card
 from monitor.evidence import alert_context
+from monitor.map_config import map_config
 from monitor.roles import may_review
 from monitor.views.alerts import alert_or_404
-from monitor.views.map import map_config
 
 REVIEWED_LATELY = 12
 FIELDS = ("reason_code", "public_note", "internal_note")

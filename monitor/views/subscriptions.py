@@ -3,21 +3,20 @@
 import math
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from shapely import from_wkb
 
 from detection.classify import Kind
-from detection.models import Alert
-from detection.selectors import alert_by_code
 from detection.sizes import area_of
 from monitor import regions, sentences
 from monitor.forms import EmailForm, SubscribeForm, WishForm
 from monitor.mailing import limits, selectors, subscriptions
+from monitor.map_config import URLS
 from monitor.models import Subscription
 from monitor.selectors import map_totals
-from monitor.views.map import URLS
+from monitor.views.alerts import alert_or_404
 
 DEFAULTS = {
     "where": "circle",
@@ -44,7 +43,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
 @require_POST
 def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
     """'Tell me when this changes': the place of one alert, with one field to fill in."""
-    alert, form = _alert_or_404(code), EmailForm(request.POST)
+    alert, form = alert_or_404(code), EmailForm(request.POST)
     if not form.is_valid():
         return render(request, "monitor/subscribe_alert.html", {"alert": alert, "form": form}, status=422)
     return _keep(
@@ -139,10 +138,3 @@ def _numbers(text: str, count: int) -> list[float]:
     except ValueError:
         return []
     return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else []
-
-
-def _alert_or_404(code: str) -> Alert:
-    try:
-        return alert_by_code(code=code)
-    except Alert.DoesNotExist as fault:
-        raise Http404("There is no alert with this code.") from fault
