@@ -12,7 +12,22 @@ from ingest.storage import raster_storage
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
 
-class Product(models.Model):
+class FromFile(models.Model):
+    """Where a row came from: which file, of whom, under what licence, loaded when."""
+
+    simulated = models.BooleanField(default=False)
+    attribution = models.CharField(max_length=300, blank=True)
+    licence = models.CharField(max_length=300, blank=True)
+    header = models.JSONField(default=dict)
+    file_name = models.CharField(max_length=255)
+    file_sha256 = models.CharField(max_length=64, unique=True)
+    loaded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+
+
+class Product(FromFile):
     """One velocity field as it was published: a track, a tile, a time series. It is there wholly or not at all."""
 
     name = models.CharField(max_length=120)
@@ -30,13 +45,6 @@ class Product(models.Model):
     n_points = models.PositiveIntegerField()
     n_refused = models.PositiveIntegerField(default=0, help_text="rows without a position or a velocity")
     footprint = models.PolygonField(srid=4326, help_text="bounding box of the points")
-    simulated = models.BooleanField(default=False)
-    attribution = models.CharField(max_length=300, blank=True)
-    licence = models.CharField(max_length=300, blank=True)
-    header = models.JSONField(default=dict)
-    file_name = models.CharField(max_length=255)
-    file_sha256 = models.CharField(max_length=64, unique=True)
-    loaded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-loaded_at", "-id"]
@@ -80,7 +88,7 @@ class DisplacementSeries(models.Model):
         return self.pid
 
 
-class Scene(models.Model):
+class Scene(FromFile):
     """One calibrated, map-projected image in one polarisation: linear power in storage, NaN where nothing was seen."""
 
     name = models.CharField(max_length=120)
@@ -100,13 +108,6 @@ class Scene(models.Model):
     cols = models.PositiveIntegerField()
     footprint = models.PolygonField(srid=4326)
     raster = models.FileField(storage=raster_storage, max_length=200)
-    simulated = models.BooleanField(default=False)
-    attribution = models.CharField(max_length=300, blank=True)
-    licence = models.CharField(max_length=300, blank=True)
-    header = models.JSONField(default=dict)
-    file_name = models.CharField(max_length=255)
-    file_sha256 = models.CharField(max_length=64, unique=True)
-    loaded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-acquired_at", "-id"]
