@@ -6,7 +6,7 @@ Points and series are partitioned by product (see migration 0001).
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
-from ingest.readers.records import Component, Direction
+from ingest.readers.records import Component, Direction, Technique
 from ingest.storage import raster_storage
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
@@ -22,9 +22,16 @@ class FromFile(models.Model):
     file_name = models.CharField(max_length=255)
     file_sha256 = models.CharField(max_length=64, unique=True)
     loaded_at = models.DateTimeField(auto_now_add=True)
+    loaded_by = models.CharField(max_length=150, blank=True, help_text="account; never shown to the public")
 
     class Meta:
         abstract = True
+
+
+class ProductQuerySet(models.QuerySet):
+    def current(self) -> "ProductQuerySet":
+        """Those that no newer release supersedes: what is shown and searched."""
+        return self.filter(superseded_by=None)
 
 
 class Product(FromFile):
@@ -41,13 +48,26 @@ class Product(FromFile):
     release = models.CharField(max_length=30, blank=True)
     posting_m = models.FloatField(null=True, help_text="spacing of a gridded product; empty for scattered points")
     grid_epsg = models.PositiveIntegerField(null=True)
-    dates = ArrayField(models.DateField())
+    dates = ArrayField(models.DateField(), help_text="of the images; first and last day where there is no series")
     n_points = models.PositiveIntegerField()
-    n_refused = models.PositiveIntegerField(default=0, help_text="rows without a position or a velocity")
+    n_refused = models.PositiveIntegerField(default=0, help_text="rows that were left out")
+    refused_reasons = models.JSONField(default=dict, help_text="reason: how many rows")
+    refused_rows = models.JSONField(default=list, help_text="the first of them: [point id, reason]")
+    tile = models.CharField(max_length=80, blank=True, help_text="what every release covers again")
+    technique = models.CharField(max_length=10, choices=[(t.value, t.value) for t in Technique], default="insar")
+    has_series = models.BooleanField(default=True)
+    superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
+    derived_from = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="derived")
+    file_sha256 = models.CharField(max_length=64)
     footprint = models.PolygonField(srid=4326, help_text="bounding box of the points")
+
+    objects = ProductQuerySet.as_manager()
 
     class Meta:
         ordering = ["-loaded_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["file_sha256", "component"], name="one_product_per_file_and_component")
+        ]
 
     def __str__(self) -> str:
         return self.name

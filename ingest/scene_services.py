@@ -11,6 +11,7 @@ from pyproj import Transformer
 from shapely import box, to_wkb, transform
 
 from ingest.errors import AlreadyLoaded, InputError
+from ingest.given import NOTHING_SAID, Given
 from ingest.hashing import file_sha256
 from ingest.models import Scene
 from ingest.rasters import write_cog
@@ -27,15 +28,15 @@ _PAIR = """
     WHERE days = ANY(%s) ON CONFLICT DO NOTHING RETURNING id"""
 
 
-def scene_load(*, path: Path, source_format: str = "auto", attribution: str = "", licence: str = "") -> Scene:
+def scene_load(*, path: Path, given: Given = NOTHING_SAID) -> Scene:
     """Load one image as one scene. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
-    scene = open_scene(path, source_format)
+    scene = open_scene(path, given.source_format)
     sha256 = file_sha256(path)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
         _refuse_known(path, sha256, scene.header)
         try:
-            return _create(path, sha256, scene, attribution, licence)
+            return _create(path, sha256, scene, given)
         except IntegrityError as fault:  # another file of it, in the same moment
             raise InputError(path, "the same image is just being loaded from another file", "Keep one") from fault
 
@@ -63,7 +64,7 @@ def _refuse_known(path: Path, sha256: str, header: SceneHeader) -> None:
         raise InputError(path, found, "Keep one of the two")
 
 
-def _create(path: Path, sha256: str, scene: SceneFile, attribution: str, licence: str) -> Scene:
+def _create(path: Path, sha256: str, scene: SceneFile, given: Given) -> Scene:
     header, power = scene.header, scene.power()
     row = Scene(
         name=_name(header),
@@ -83,11 +84,12 @@ def _create(path: Path, sha256: str, scene: SceneFile, attribution: str, licence
         cols=header.cols,
         footprint=_footprint(header),
         simulated=header.simulated,
-        attribution=attribution or header.attribution,
-        licence=licence or header.licence,
+        attribution=given.attribution or header.attribution,
+        licence=given.licence or header.licence,
         header=header.extras,
         file_name=path.name,
         file_sha256=sha256,
+        loaded_by=given.loaded_by,
     )
     tags = {"file_name": path.name, "file_sha256": sha256, "backscatter": header.backscatter}
     with tempfile.TemporaryDirectory() as folder:

@@ -61,6 +61,12 @@ def audit_may_be_swept():
 
 
 @pytest.fixture(autouse=True)
+def one_file_at_a_time(settings):
+    """A test's transaction is seen by its own connection only, so files are not loaded in threads."""
+    settings.INGEST_WORKERS = 1
+
+
+@pytest.fixture(autouse=True)
 def own_rasters(monkeypatch, tmp_path):
     """No test writes rasters where the service keeps its own. (A field holds its storage from the start.)"""
     from django.core.files.storage import FileSystemStorage

@@ -1,55 +1,78 @@
-"""One module per format; `recognise` finds the right one by content. No Django in here."""
+"""One module per format; `recognise` finds the right one by content. No Django in here.
+
+A module of a velocity format has TITLE, `recognises(path)` (never raises, looks inside) and `read(path, declared)`,
+which gives one VelocityField, or several where a file holds several components. A new format is its module, a line
+here, and its maker and damaged variants in tests/ingest.
+"""
 
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 from ingest.errors import InputError
-from ingest.readers import egms, licsbas, opera_rtc
-from ingest.readers.records import VelocityField
+from ingest.readers import egms, hdf5, licsbas, opera_rtc, raster, tables
+from ingest.readers.records import Declared, VelocityField
 from ingest.readers.scenes import SceneFile
 
-READERS = {"egms": egms.read, "licsbas": licsbas.read}
-SCENE_READERS = {"opera-rtc": opera_rtc.read}
-FORMATS = (*READERS, *SCENE_READERS)
-TITLES = {"egms": "EGMS", "licsbas": "LiCSBAS", "opera-rtc": "OPERA RTC-S1"}
-SUFFIXES = {".zip", ".csv", ".h5", ".hdf5", ".tif", ".tiff"}
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_ZIP_MAGIC = b"PK"
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# in the order in which they are asked: the particular before the general
+READERS: dict[str, ModuleType] = {
+    "egms": egms,
+    "licsbas": licsbas,
+}
+SCENE_READERS: dict[str, ModuleType] = {"opera-rtc": opera_rtc}
+LAST_READERS: dict[str, ModuleType] = {"geotiff": raster}  # whatever nobody else claims
+ALL_READERS = READERS | SCENE_READERS | LAST_READERS
+FORMATS = tuple(ALL_READERS)
+TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
+SUFFIXES = tables.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
+KNOWN = "an EGMS .zip or .csv, a LiCSBAS .h5, a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
 
 
 def recognise(path: Path) -> str:
-    """Name the reader for a file by its first bytes and its extension, which must agree."""
-    if not path.is_file():
+    """Name the reader for a file or folder by its content. Raises InputError where none fits."""
+    if not path.exists():
         raise InputError(path, "there is no such file", "Check the path")
-    with path.open("rb") as stream:
-        magic = stream.read(8)
-    if not magic:
+    if path.is_file() and not path.stat().st_size:
         raise InputError(path, "the file is empty", "Download or export it again")
-    suffix = path.suffix.lower()
-    if magic == _HDF5_MAGIC and suffix in {".h5", ".hdf5"}:
-        return "licsbas"
-    if suffix == ".zip" and (magic.startswith(_ZIP_MAGIC) and zipfile.is_zipfile(path)):
-        return "egms"
-    if suffix == ".zip":
+    if path.suffix.lower() == ".zip" and not zipfile.is_zipfile(path):
         raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
-    if suffix == ".csv" and b"\0" not in magic and not magic.startswith(_ZIP_MAGIC):
-        return "egms"
-    if suffix in {".tif", ".tiff"} and magic.startswith(_TIFF_MAGIC) and path.name.startswith("OPERA_L2_RTC-S1_"):
-        return "opera-rtc"
-    raise InputError(
-        path,
-        f"content and extension {suffix or '(none)'!r} fit none of the known formats",
-        "Give an EGMS .zip or .csv, a LiCSBAS .h5, or an OPERA RTC-S1 .tif with its own name",
-    )
+    for name, module in ALL_READERS.items():
+        if module.recognises(path):
+            return name
+    raise InputError(path, _found_in(path), f"Give {KNOWN}")
 
 
-def open_velocity_field(path: Path, source_format: str = "auto") -> VelocityField:
-    """Read a product's header and prepare its batches. Raises InputError for anything that cannot be used."""
+def _found_in(path: Path) -> str:
+    """What an unknown file is, as far as can be told; a damaged one raises its own InputError."""
+    suffix = path.suffix.lower()
+    if suffix in {".tif", ".tiff"}:
+        raise InputError(path, "it cannot be read as GeoTIFF: it is something else by that name", "Make it again")
+    if suffix in tables.SUFFIXES:
+        return f"its columns {', '.join(tables.table_of(path).names[:8])} … fit none of the known formats"
+    if suffix in hdf5.SUFFIXES:
+        with hdf5.opened(path) as file:
+            return f"its datasets {', '.join(list(file)[:8])} … fit none of the known formats"
+    return f"content and extension {path.suffix or '(none)'!r} fit none of the known formats"
+
+
+def open_velocity_fields(
+    path: Path, source_format: str = "auto", declared: Declared | None = None
+) -> tuple[VelocityField, ...]:
+    """Read the headers of a file's components and prepare their batches. Raises InputError for what cannot be used."""
     recognised = _expect(path, source_format)
-    if recognised not in READERS:
-        raise InputError(path, "this is an image, not a velocity field", "Give an EGMS or LiCSBAS file")
-    return READERS[recognised](path)
+    if recognised in SCENE_READERS:
+        raise InputError(path, "this is an image, not a velocity field", f"Give {KNOWN}")
+    fields = ALL_READERS[recognised].read(path, declared or Declared())
+    return fields if isinstance(fields, tuple) else (fields,)
+
+
+def open_velocity_field(path: Path, source_format: str = "auto", declared: Declared | None = None) -> VelocityField:
+    """Read the header of a file of one component. Raises InputError, also where there are several."""
+    fields = open_velocity_fields(path, source_format, declared)
+    if len(fields) > 1:
+        found = f"it holds {len(fields)} components: {', '.join(field.header.component for field in fields)}"
+        raise InputError(path, found, "Give a file of one component")
+    return fields[0]
 
 
 def open_scene(path: Path, source_format: str = "auto") -> SceneFile:
@@ -57,13 +80,14 @@ def open_scene(path: Path, source_format: str = "auto") -> SceneFile:
     recognised = _expect(path, source_format)
     if recognised not in SCENE_READERS:
         raise InputError(path, "this is a velocity field, not an image", "Give an OPERA RTC-S1 GeoTIFF")
-    return SCENE_READERS[recognised](path)
+    scene: SceneFile = SCENE_READERS[recognised].read(path)
+    return scene
 
 
 def _expect(path: Path, source_format: str) -> str:
     recognised = recognise(path)
-    if source_format not in {"auto", recognised}:
-        raise InputError(
-            path, f"this is not a file of format {source_format!r} but {recognised!r}", "Leave --format out"
-        )
-    return recognised
+    if source_format in {"auto", recognised}:
+        return recognised
+    if recognised in LAST_READERS or source_format in LAST_READERS:  # the general one takes what the particular can
+        return source_format
+    raise InputError(path, f"this is not a file of format {source_format!r} but {recognised!r}", "Leave --format out")

@@ -4,28 +4,34 @@ Source: EGMS product description and format specification (Copernicus Land Monit
 mm/yr; LOS is positive toward the satellite; L3 is up or east. Columns are matched by name, never by position.
 """
 
-import io
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
-from itertools import pairwise
+from datetime import date
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring as parse_xml
 from pyproj import Transformer
 
 from ingest.errors import InputError
-from ingest.readers.records import Component, Direction, FieldHeader, Float64, PointBatch, VelocityField
+from ingest.readers import raster, tables
+from ingest.readers.records import (
+    UNIT_VECTORS,
+    Component,
+    Declared,
+    Direction,
+    FieldHeader,
+    Float64,
+    PointBatch,
+    VelocityField,
+)
+from ingest.readers.tables import Table
 
+TITLE = "EGMS"
 EPSG = 3035
 ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"
 LICENCE = "Copernicus data: free, full and open, with attribution"
@@ -39,133 +45,98 @@ ALIASES = {
     "velocity_std_mm_yr": ("mean_velocity_std",),
 }
 ALWAYS = ("pid", "easting", "northing", "mean_velocity")
+REMEDY = "Give the table as EGMS publishes it, with all columns"
 LOS_VECTOR = ("los_east", "los_north", "los_up")
-UNIT_VECTORS = {Component.LOS: (0.0, 0.0, 0.0), Component.UP: (0.0, 0.0, 1.0), Component.EAST: (1.0, 0.0, 0.0)}
-DATE_NAME = re.compile(r"[12]\d{7}")
 L2_NAME = re.compile(
     r"EGMS_(?P<level>L2[ab])_(?P<track>\d{3})_(?P<burst>\d{4})_IW(?P<swath>\d)_(?P<pol>[VH]{2})"
     r"(?:_(?P<release>\d{4}_\d{4}_\w+))?"
 )
 L3_NAME = re.compile(r"EGMS_L3_(?P<tile>E\d+N\d+)_100km_(?P<component>[UE])(?:_(?P<release>\d{4}_\d{4}_\w+))?")
-
-MAX_UNPACKED_BYTES = 60 * 2**30  # a whole burst of 300 dates is about 3 GB
-MAX_RATIO = 200  # digits pack about 1:5; far more is a bomb
-BLOCK_BYTES = 16 * 2**20
+SIGN_OF_GRID = {"U": "up", "E": "east"}
 
 
-def read(path: Path) -> VelocityField:
+def recognises(path: Path) -> bool:
+    """Tell an EGMS table by its columns, and an EGMS grid by its name (a GeoTIFF has nothing else to say it)."""
+    if path.suffix.lower() in {".tif", ".tiff"}:
+        return L3_NAME.match(path.name) is not None and raster.is_geotiff(path)
+    names = tables.header_names(path)
+    egms_only = names & {"easting", "mp_type", "height_ellipse", "height_wgs84", "rmse_ts", "gnss_velocity"}
+    looks = "mean_velocity" in names and bool(egms_only) and "dataset" not in {name.lower() for name in names}
+    return looks or (re.match(r"EGMS_L(2[ab]|3)_", path.name) is not None and path.suffix.lower() in {".zip", ".csv"})
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
     """Read the header of an EGMS file; its points follow in batches. Raises InputError."""
-    with _csv_stream(path) as stream:
-        names, delimiter = _column_names(path, stream)
+    if path.suffix.lower() in {".tif", ".tiff"}:
+        return _read_grid(path)
+    table = tables.table_of(path)
     xml = _xml_header(path)
-    dates = _dates(path, names)
-    _require(path, names, ALWAYS)
-    level, component = _level_and_component(path, names)
+    dates = tables.date_columns(path, table.names)
+    if len(dates) < 2:
+        found = f"{len(dates)} date columns (YYYYMMDD) were found"
+        raise InputError(path, found, "Give an EGMS file with its time series")
+    tables.require(path, table.names, ALWAYS, REMEDY)
+    level, component = _level_and_component(path, table.names)
     if component is Component.LOS:
-        _require(path, names, (*LOS_VECTOR, "latitude", "longitude"))
-    first = next(_batches(path, names, delimiter, dates, component, block_bytes=2**20), None)
+        tables.require(path, table.names, (*LOS_VECTOR, "latitude", "longitude"), REMEDY)
+    first = next(_batches(path, table, dates, component, block_bytes=2**20), None)
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Download it again")
+    direction = Direction.from_los_east(first.los_east) if component is Component.LOS else Direction.UNKNOWN
+    header = _header(path, xml, level, component, tuple(dates.values()), direction)
+    return VelocityField(header, lambda: _batches(path, table, dates, component))
+
+
+def _header(
+    path: Path, xml: dict[str, str], level: str, component: Component, dates: tuple[date, ...], direction: Direction
+) -> FieldHeader:
     name = L2_NAME.match(path.name) or L3_NAME.match(path.name)
     groups = name.groupdict() if name else {}
-    track = xml.get("track") or groups.get("track")
-    header = FieldHeader(
+    track, simulated = xml.get("track") or groups.get("track"), xml.get("simulated") == "true"
+    burst = xml.get("burst_id") or groups.get("burst") or groups.get("tile") or ""
+    swath, pol = xml.get("sub_swath") or groups.get("swath") or "", groups.get("pol") or ""
+    place = "/".join(part for part in (level, track, burst, swath, pol, component.value) if part)
+    return FieldHeader(
         source_format="egms",
         level=level,
         component=component,
         dates=dates,
+        has_series=bool(dates),
         track=int(track) if track and track.isdigit() else None,
-        direction=Direction.from_los_east(first.los_east) if component is Component.LOS else Direction.UNKNOWN,
-        burst=xml.get("burst_id") or groups.get("burst") or groups.get("tile") or "",
-        polarisation=groups.get("pol") or "",
+        direction=direction,
+        burst=burst,
+        polarisation=pol,
         release=groups.get("release") or "",
+        tile=place if burst and (swath or level == "L3") else "",
         posting_m=L3_POSTING_M if level == "L3" else None,
         grid_epsg=EPSG,
-        simulated=xml.get("simulated") == "true",
-        attribution="Simulated data" if xml.get("simulated") == "true" else ATTRIBUTION,
-        licence="" if xml.get("simulated") == "true" else LICENCE,
+        simulated=simulated,
+        attribution="Simulated data" if simulated else ATTRIBUTION,
+        licence="" if simulated else LICENCE,
         extras={key: value for key, value in xml.items() if key != "simulated"},
     )
-    return VelocityField(header, lambda: _batches(path, names, delimiter, dates, component))
 
 
-@contextmanager
-def _csv_stream(path: Path) -> Iterator[IO[bytes]]:
-    """Open the table, inside its zip where there is one; faults of the container become InputError."""
-    try:
-        if path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive, archive.open(_member(path, archive, ".csv")) as stream:
-                yield stream
-        else:
-            with path.open("rb") as stream:
-                yield stream
-    except (zipfile.BadZipFile, zlib.error, EOFError) as fault:
-        raise InputError(path, f"the zip file is damaged ({fault})", "Download it again") from fault
-
-
-def _member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.ZipInfo:
-    members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
-    if len(members) != 1:
-        raise InputError(
-            path, f"the zip holds {len(members)} {suffix} files where one is expected", "Give one EGMS product per zip"
-        )
-    info = members[0]
-    if info.file_size > MAX_UNPACKED_BYTES or info.file_size > MAX_RATIO * max(info.compress_size, 1):
-        raise InputError(
-            path, f"{info.filename} would unpack to {info.file_size:,} bytes", "Check where this file comes from"
-        )
-    if info.flag_bits & 0x1:
-        raise InputError(path, f"{info.filename} is encrypted", "Give the zip as it was downloaded")
-    return info
+def _read_grid(path: Path) -> VelocityField:
+    """An L3 grid as GeoTIFF: velocities only, mm/yr, up or east as its name says."""
+    name = L3_NAME.match(path.name)
+    if name is None:
+        raise InputError(path, "its name does not say which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
+    component = Component.UP if name["component"] == "U" else Component.EAST
+    header = _header(path, {}, "L3", component, (), Direction.UNKNOWN)
+    return raster.field(path, Declared(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
 
 
 def _xml_header(path: Path) -> dict[str, str]:
     """The leaves directly under the root of the product's XML; empty where there is no XML."""
-    if path.suffix.lower() != ".zip":
+    text = tables.zip_text(path, ".xml")
+    if text is None:
         return {}
-    with zipfile.ZipFile(path) as archive:
-        if not any(name.lower().endswith(".xml") for name in archive.namelist()):
-            return {}
-        try:
-            root: Element = parse_xml(archive.read(_member(path, archive, ".xml")), forbid_dtd=True)
-        except (ParseError, DefusedXmlException, zipfile.BadZipFile, zlib.error, EOFError) as fault:
-            raise InputError(path, f"its XML header cannot be read ({fault})", "Download it again") from fault
-    return {child.tag: (child.text or "").strip() for child in root if len(child) == 0}
-
-
-def _column_names(path: Path, stream: IO[bytes]) -> tuple[list[str], str]:
-    line = stream.readline(2**20).decode("utf-8-sig", errors="replace").strip()
-    if not line:
-        raise InputError(path, "the table is empty", "Download it again")
-    delimiter = ";" if line.count(";") > line.count(",") else ","
-    names = [name.strip().strip('"') for name in line.split(delimiter)]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise InputError(path, f"column {doubled[0]!r} stands twice", "Remove one of the two")
-    return names, delimiter
-
-
-def _dates(path: Path, names: list[str]) -> tuple[date, ...]:
-    texts = [name for name in names if DATE_NAME.fullmatch(name)]
     try:
-        dates = tuple(datetime.strptime(text, "%Y%m%d").date() for text in texts)  # noqa: DTZ007 (a day, no time zone)
-    except ValueError as fault:
-        raise InputError(path, f"a date column is no date ({fault})", "Name date columns YYYYMMDD") from fault
-    if len(dates) < 2:
-        raise InputError(
-            path, f"{len(dates)} date columns (YYYYMMDD) were found", "Give an EGMS file with its time series"
-        )
-    if any(later <= earlier for earlier, later in pairwise(dates)):
-        raise InputError(path, "the date columns are not in order", "Sort them by date")
-    return dates
-
-
-def _require(path: Path, names: list[str], required: tuple[str, ...]) -> None:
-    missing = [name for name in required if name not in names]
-    if missing:
-        raise InputError(
-            path, f"column {missing[0]!r} is missing", "Give the table as EGMS publishes it, with all columns"
-        )
+        root: Element = parse_xml(text, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError) as fault:
+        raise InputError(path, f"its XML header cannot be read ({fault})", "Download it again") from fault
+    return {child.tag: (child.text or "").strip() for child in root if len(child) == 0}
 
 
 def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
@@ -173,7 +144,7 @@ def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
         name = L2_NAME.match(path.name)
         return (name["level"] if name else ("L2a" if "cluster_label" in names else "L2b")), Component.LOS
     if "latitude" in names or "track_angle" in names:  # a level 2 table that lost its line of sight
-        raise InputError(path, "column 'los_east' is missing", "Give the table as EGMS publishes it, with all columns")
+        raise InputError(path, "column 'los_east' is missing", REMEDY)
     name = L3_NAME.match(path.name)
     if name is None:
         raise InputError(
@@ -185,45 +156,13 @@ def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
 
 
 def _batches(
-    path: Path,
-    names: list[str],
-    delimiter: str,
-    dates: tuple[date, ...],
-    component: Component,
-    block_bytes: int = BLOCK_BYTES,
+    path: Path, table: Table, dates: dict[str, date], component: Component, block_bytes: int = tables.BLOCK_BYTES
 ) -> Iterator[PointBatch]:
-    date_names = [day.strftime("%Y%m%d") for day in dates]
-    wanted = [name for name in _wanted_columns() if name in names]
-    types: dict[str, Any] = {name: pa.float32() for name in (*wanted, *date_names)}
-    types |= {name: pa.float64() for name in ("latitude", "longitude", "easting", "northing") if name in names}
-    types["pid"] = pa.binary()
-    convert = pa_csv.ConvertOptions(column_types=types, include_columns=["pid", *wanted, *date_names])
-    with _csv_stream(path) as stream:
-        stream.readline()
-        options = pa_csv.ReadOptions(column_names=names, block_size=block_bytes, use_threads=True)
-        try:
-            reader = pa_csv.open_csv(_Unclosed(stream), options, pa_csv.ParseOptions(delimiter=delimiter), convert)
-            for table in reader:
-                yield _batch(path, table, date_names, component)
-        except (pa.ArrowInvalid, pa.ArrowKeyError) as fault:
-            if "Empty CSV" in str(fault):
-                return
-            raise InputError(
-                path, f"the table cannot be read ({str(fault).splitlines()[0]})", "Download it again"
-            ) from fault
-
-
-class _Unclosed(io.RawIOBase):
-    """Lend a stream to a reader that would close it."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._stream.read(size)
+    wanted = [name for name in _wanted_columns() if name in table.names]
+    types: dict[str, Any] = {"pid": pa.binary()} | {name: pa.float32() for name in (*wanted, *dates)}
+    types |= {name: pa.float64() for name in ("latitude", "longitude", "easting", "northing") if name in types}
+    for rows in tables.record_batches(path, table, types, block_bytes):
+        yield _batch(path, rows, list(dates), component)
 
 
 def _wanted_columns() -> list[str]:
@@ -247,20 +186,18 @@ def _batch(path: Path, table: pa.RecordBatch, date_names: list[str], component: 
         _check_positions(path, longitude, latitude, easting, northing)
     else:
         longitude, latitude = _geographic(easting, northing)
-    velocity = column(*ALIASES["velocity_mm_yr"])
     displacement = np.column_stack([column(name) for name in date_names]).astype(np.float32, copy=False)
-    good = np.isfinite(longitude) & np.isfinite(latitude) & np.isfinite(velocity)
-    displacement[~np.isfinite(displacement)] = np.nan
     los_east, los_north, los_up = (
-        column(name) if component is Component.LOS else np.full(rows, part, dtype=np.float32)
-        for name, part in zip(LOS_VECTOR, UNIT_VECTORS[component], strict=True)
+        [column(name) for name in LOS_VECTOR]
+        if component is Component.LOS
+        else [np.full(rows, part, dtype=np.float32) for part in UNIT_VECTORS[component]]
     )
     pid = np.asarray(table.column("pid").to_pylist(), dtype=np.bytes_)
-    batch = PointBatch(
-        pid, longitude, latitude, column(*ALIASES["height_m"]), velocity, column(*ALIASES["velocity_std_mm_yr"]),
-        column("temporal_coherence"), column(*ALIASES["rmse_mm"]), los_east, los_north, los_up, displacement,
-    )  # fmt: skip
-    return batch if good.all() else batch.only(good)
+    return PointBatch(
+        pid, longitude, latitude, column(*ALIASES["height_m"]), column(*ALIASES["velocity_mm_yr"]),
+        column(*ALIASES["velocity_std_mm_yr"]), column("temporal_coherence"), column(*ALIASES["rmse_mm"]),
+        los_east, los_north, los_up, displacement,
+    ).only_usable()  # fmt: skip
 
 
 def _geographic(easting: Float64, northing: Float64) -> tuple[Float64, Float64]:

@@ -15,9 +15,11 @@ import h5py
 import numpy as np
 
 from ingest.errors import InputError
+from ingest.readers import hdf5
 from ingest.readers.records import (
     METRES_PER_DEGREE,
     Component,
+    Declared,
     Direction,
     FieldHeader,
     Float32,
@@ -25,21 +27,20 @@ from ingest.readers.records import (
     VelocityField,
 )
 
+TITLE = "LiCSBAS"
 REQUIRED = ("imdates", "cum", "vel", "corner_lat", "corner_lon", "post_lat", "post_lon")
-MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
 BATCH_ROWS = 64
 
 
-def read(path: Path) -> VelocityField:
+def recognises(path: Path) -> bool:
+    """Tell a LiCSBAS series by the names of its datasets, any of them: what is missing is said by `read`."""
+    return len({"cum", "imdates", "corner_lat", "post_lat"} & hdf5.names(path)) >= 2
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
     """Read the header of a `cum.h5`; its pixels with a velocity follow in batches. Raises InputError."""
-    with _open(path) as file:
-        missing = [name for name in REQUIRED if name not in file]
-        if missing:
-            raise InputError(
-                path, f"dataset {missing[0]!r} is missing", "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote"
-            )
-        for name in file:
-            _refuse_foreign(path, file, name)
+    with hdf5.opened(path) as file:
+        hdf5.require(path, file, REQUIRED, "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote")
         shape = file["cum"].shape
         if len(shape) != 3 or file["vel"].shape != shape[1:] or file["imdates"].shape != shape[:1]:
             raise InputError(
@@ -47,8 +48,6 @@ def read(path: Path) -> VelocityField:
                 f"cum {shape}, vel {file['vel'].shape} and imdates {file['imdates'].shape} do not fit",
                 "Run LiCSBAS again",
             )
-        if np.prod(shape, dtype=np.float64) > MAX_VALUES:
-            raise InputError(path, f"cum declares {shape} values", "Clip the frame (LiCSBAS05op_clip_unw.py)")
         dates = _dates(path, file["imdates"][()])
         corner_lat, post_lat, post_lon = (float(file[name][()]) for name in ("corner_lat", "post_lat", "post_lon"))
         if not (-90 <= corner_lat <= 90 and -180 <= float(file["corner_lon"][()]) <= 180):
@@ -65,31 +64,9 @@ def read(path: Path) -> VelocityField:
             direction=Direction.from_los_east(los_east),
             posting_m=max(abs(post_lat), abs(post_lon) * np.cos(np.radians(corner_lat))) * METRES_PER_DEGREE,
             attribution="LiCSBAS time series; its source is not stated in the file",
-            extras={"refarea": _text(file["refarea"][()])} if "refarea" in file else {},
+            extras={"refarea": hdf5.text(file["refarea"][()])} if "refarea" in file else {},
         )
     return VelocityField(header, lambda: _batches(path))
-
-
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as fault:
-        raise InputError(path, f"the HDF5 file is damaged ({fault})", "Copy or make it again") from fault
-
-
-def _refuse_foreign(path: Path, file: h5py.File, name: str) -> None:
-    """HDF5 can take a dataset's values from any other file on the disk; a product never needs that."""
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise InputError(
-            path, f"dataset {name!r} is a link to somewhere else", "Give the file itself, not one that links to it"
-        )
-    dataset = file[name]
-    if isinstance(dataset, h5py.Dataset) and (dataset.external or dataset.is_virtual):
-        raise InputError(path, f"dataset {name!r} takes its values from another file", "Copy the values into this file")
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _dates(path: Path, stamps: Any) -> tuple[date, ...]:
@@ -112,20 +89,17 @@ def _vector(file: h5py.File, name: str, shape: tuple[int, ...]) -> Float32:
 
 
 def _batches(path: Path) -> Iterator[PointBatch]:
-    with _open(path) as file:
+    with hdf5.opened(path) as file:
         rows, cols = file["vel"].shape
         for first in range(0, rows, BATCH_ROWS):
-            batch = _block(path, file, slice(first, min(first + BATCH_ROWS, rows)), cols)
+            batch = _block(file, slice(first, min(first + BATCH_ROWS, rows)), cols)
             if batch.pid.size:
                 yield batch
 
 
-def _block(path: Path, file: h5py.File, block: slice, cols: int) -> PointBatch:
-    try:
-        velocity = file["vel"][block].astype(np.float32)
-        cum = file["cum"][:, block].astype(np.float32)  # (dates, rows, cols)
-    except OSError as fault:
-        raise InputError(path, f"the HDF5 file is damaged ({fault})", "Copy or make it again") from fault
+def _block(file: h5py.File, block: slice, cols: int) -> PointBatch:
+    velocity = file["vel"][block].astype(np.float32)
+    cum = file["cum"][:, block].astype(np.float32)  # (dates, rows, cols)
     row, col = np.nonzero(np.isfinite(velocity) & np.isfinite(cum).any(axis=0))
 
     def layer(name: str) -> Float32:

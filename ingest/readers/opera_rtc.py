@@ -14,9 +14,11 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.errors import InputError
+from ingest.readers import raster
 from ingest.readers.records import Float32
 from ingest.readers.scenes import SceneFile, SceneHeader, direction_at
 
+TITLE = "OPERA RTC-S1"
 NAME = re.compile(
     r"OPERA_L2_RTC-S1_T(?P<track>\d{3})-(?P<burst>\d{6}-IW\d)_(?P<acquired>\d{8}T\d{6})Z_(?P<made>\d{8}T\d{6})Z"
     r"_(?P<platform>S1[A-D])_(?P<posting>\d+)_v(?P<version>[\d.]+)_(?P<layer>VV|VH|HH|HV|mask)\.tiff?"
@@ -24,6 +26,11 @@ NAME = re.compile(
 MAX_PIXELS = 10**8  # a burst has about 5 million
 MOST_POWER = 1e5  # 50 dB: brighter is no backscatter
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
+
+
+def recognises(path: Path) -> bool:
+    """Tell an image by its published name: OPERA's GeoTIFFs say nothing else of where they come from."""
+    return path.name.startswith("OPERA_L2_RTC-S1_") and raster.is_geotiff(path)
 
 
 def read(path: Path) -> SceneFile:
@@ -36,8 +43,8 @@ def read(path: Path) -> SceneFile:
             path, "this is the layover and shadow mask, not an image", "Give the files ending with VV or VH"
         )
     try:
-        with rasterio.open(path, driver="GTiff") as raster:
-            return SceneFile(_header(path, named, raster), lambda: _power(path))
+        with rasterio.open(path, driver="GTiff") as dataset:
+            return SceneFile(_header(path, named, dataset), lambda: _power(path))
     except RasterioError as fault:
         raise _unreadable(path, fault) from fault
     except ValueError as fault:
@@ -46,23 +53,23 @@ def read(path: Path) -> SceneFile:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Download it again") from fault
 
 
-def _header(path: Path, named: re.Match[str], raster: DatasetReader) -> SceneHeader:
-    epsg = raster.crs.to_epsg() if raster.crs else None
-    if epsg is None or not raster.crs.is_projected:
-        raise InputError(path, f"its reference system is {raster.crs}, not a projected one", "Download it again")
-    grid = raster.transform
+def _header(path: Path, named: re.Match[str], dataset: DatasetReader) -> SceneHeader:
+    epsg = dataset.crs.to_epsg() if dataset.crs else None
+    if epsg is None or not dataset.crs.is_projected:
+        raise InputError(path, f"its reference system is {dataset.crs}, not a projected one", "Download it again")
+    grid = dataset.transform
     if grid.b or grid.d or grid.a <= 0 or not np.isclose(grid.a, -grid.e):
         raise InputError(path, f"its grid {tuple(grid)[:6]} is not north-up with square pixels", "Download it again")
-    if raster.width * raster.height > MAX_PIXELS:
-        raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", "Cut it into pieces")
-    if raster.count != 1 or raster.dtypes[0] not in {"float32", "float64"}:
+    if dataset.width * dataset.height > MAX_PIXELS:
+        raise InputError(path, f"it declares {dataset.width} x {dataset.height} pixels", "Cut it into pieces")
+    if dataset.count != 1 or dataset.dtypes[0] not in {"float32", "float64"}:
         raise InputError(
-            path, f"it holds {raster.count} bands of {raster.dtypes[0]}, not one of floats", "Export it again"
+            path, f"it holds {dataset.count} bands of {dataset.dtypes[0]}, not one of floats", "Export it again"
         )
     acquired_at = datetime.strptime(named["acquired"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    centre = grid @ (raster.width / 2, raster.height / 2)
+    centre = grid @ (dataset.width / 2, dataset.height / 2)
     longitude, _ = Transformer.from_crs(epsg, 4326, always_xy=True).transform(*centre)
-    simulated = raster.tags().get("SIMULATED") == "yes"
+    simulated = dataset.tags().get("SIMULATED") == "yes"
     return SceneHeader(
         source_format="opera-rtc",
         platform=named["platform"],
@@ -75,8 +82,8 @@ def _header(path: Path, named: re.Match[str], raster: DatasetReader) -> SceneHea
         acquired_at=acquired_at,
         epsg=epsg,
         transform=grid,
-        rows=raster.height,
-        cols=raster.width,
+        rows=dataset.height,
+        cols=dataset.width,
         simulated=simulated,
         attribution="" if simulated else ATTRIBUTION,
         licence="" if simulated else "Copernicus Sentinel data terms; OPERA products are free and open",
@@ -87,8 +94,8 @@ def _header(path: Path, named: re.Match[str], raster: DatasetReader) -> SceneHea
 def _power(path: Path) -> Float32:
     """Linear power, NaN where nothing was seen (file: NaN or 0)."""
     try:
-        with rasterio.open(path, driver="GTiff") as raster:
-            power = raster.read(1, masked=True).astype(np.float32).filled(np.nan)
+        with rasterio.open(path, driver="GTiff") as dataset:
+            power = dataset.read(1, masked=True).astype(np.float32).filled(np.nan)
     except RasterioError as fault:
         raise _unreadable(path, fault) from fault
     known = power[np.isfinite(power) & (power != 0)]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +17,22 @@ METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
 
 
 class Component(StrEnum):
-    """What a product's numbers measure. LOS is positive toward the satellite, up and east are positive."""
+    """What a product's numbers measure. LOS is positive toward the satellite; up, east and north are positive."""
 
     LOS = "los"
     UP = "up"
     EAST = "east"
+    NORTH = "north"
+
+
+UNIT_VECTORS = {Component.UP: (0.0, 0.0, 1.0), Component.EAST: (1.0, 0.0, 0.0), Component.NORTH: (0.0, 1.0, 0.0)}
+
+
+class Technique(StrEnum):
+    """How motion was measured: by phase (mm), or by following features from image to image (metres)."""
+
+    INSAR = "insar"
+    TRACKING = "tracking"
 
 
 class Direction(StrEnum):
@@ -44,7 +56,10 @@ class FieldHeader:
     """What is true of all points of one velocity product.
 
     posting_m is the spacing of a gridded product and None for scattered points; grid_epsg is the projected reference
-    system that the product is published on (None: choose the local UTM zone).
+    system that the product is published on (None: choose the local UTM zone). tile names the piece of ground and track
+    that every release of a series of products covers again, so that a newer release supersedes an older one; empty
+    where the source publishes no releases. dates: the acquisitions; where has_series is false, the first and last day
+    of the period, or nothing where the source does not say.
     """
 
     source_format: str
@@ -58,18 +73,43 @@ class FieldHeader:
     release: str = ""
     posting_m: float | None = None
     grid_epsg: int | None = None
+    tile: str = ""
+    has_series: bool = True
+    technique: Technique = Technique.INSAR
     simulated: bool = False
     attribution: str = ""
     licence: str = ""
     extras: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Declared:
+    """What whoever gives a file says about it, because the file itself does not.
+
+    mapping: a TOML file that names a table's columns; unit and positive: of a raster's or a table's values, as
+    `ingest.readers.raster` lists them. None: not said, and then never guessed.
+    """
+
+    mapping: Path | None = None
+    unit: str | None = None
+    positive: str | None = None
+    track: int | None = None
+
+
+class Refused(NamedTuple):
+    """A row that was left out: which one, and why."""
+
+    pid: str
+    reason: str
+
+
 class PointBatch(NamedTuple):
     """n measurement points in columns; NaN where the source does not say.
 
     longitude, latitude: (n,), degrees, EPSG:4326. velocity_*: (n,), mm/yr, sign as the header's component.
-    displacement_mm: (n, dates), mm, same sign. los_*: (n,), unit vector from the ground to the satellite.
-    refused: rows left out of this batch because position or velocity was not a number.
+    displacement_mm: (n, dates), mm, same sign; (n, 0) where the header has no series.
+    los_*: (n,), unit vector from the ground to the satellite, or of the component's own direction.
+    refused: the rows that were left out of this batch.
     """
 
     pid: NDArray[np.bytes_]
@@ -84,17 +124,34 @@ class PointBatch(NamedTuple):
     los_north: Float32
     los_up: Float32
     displacement_mm: Float32
-    refused: int = 0
+    refused: tuple[Refused, ...] = ()
 
-    def only(self, good: NDArray[np.bool_]) -> "PointBatch":
-        """The rows where good (n,) is true; the others count as refused."""
+    def only(self, good: NDArray[np.bool_], reason: str) -> "PointBatch":
+        """The rows where good (n,) is true; the others are refused for this reason."""
+        if good.all():
+            return self
         columns = {name: getattr(self, name)[good] for name in self._fields if name != "refused"}
-        return self._replace(**columns, refused=self.refused + int((~good).sum()))
+        left_out = tuple(Refused(pid.decode("utf-8", "replace"), reason) for pid in self.pid[~good])
+        return self._replace(**columns, refused=self.refused + left_out)
+
+    def only_usable(self) -> "PointBatch":
+        """The rows that have a position and a velocity; displacements that are no numbers become NaN."""
+        displacement = np.where(np.isfinite(self.displacement_mm), self.displacement_mm, np.float32(np.nan))
+        placed = self._replace(displacement_mm=displacement).only(
+            np.isfinite(self.longitude) & np.isfinite(self.latitude), "its position is not a number"
+        )
+        return placed.only(np.isfinite(placed.velocity_mm_yr), "its velocity is not a number")
 
 
 @dataclass(frozen=True)
 class VelocityField:
-    """One product: its header, and its points in batches that are read only when asked for."""
+    """One product: its header, and its points in batches that are read only when asked for.
+
+    files: those it was read from, where it is a folder of them; empty: the one that was given.
+    expected_points: how many rows there will be about, for a progress bar; None: not known beforehand.
+    """
 
     header: FieldHeader
     batches: Callable[[], Iterator[PointBatch]]
+    files: tuple[Path, ...] = ()
+    expected_points: int | None = None

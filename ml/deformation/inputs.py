@@ -5,19 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from ingest.errors import InputError
-from ingest.readers import open_velocity_field, raster
+from ingest.readers import open_velocity_field
+from ingest.readers.records import Declared
 from ml.deformation.points import PointCloud, project, utm_epsg
 
 
 def read_points(path: Path, unit: str | None = None, positive: str | None = None) -> list[PointCloud]:
-    """Read a velocity product: an EGMS table, a LiCSBAS time series or a GeoTIFF (unit and sign declared).
+    """Read a velocity product of any known format; unit and sign are declared where the file does not say them.
 
     A table that holds ascending and descending points gives two clouds, in one projected system. Raises InputError.
     """
-    if path.suffix.lower() in {".tif", ".tiff"}:
-        pixels = raster.read(path, unit, positive)
-        return [project(pixels.longitude, pixels.latitude, pixels.velocity_mm_yr, None, pixels.posting_m)]
-    field = open_velocity_field(path)
+    field = open_velocity_field(path, declared=Declared(unit=unit, positive=positive))
     batches = [batch for batch in field.batches() if batch.pid.size]
     if not batches:
         raise InputError(path, "no row has a position and a velocity", "Export it again")

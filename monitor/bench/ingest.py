@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from django.db import connection, transaction
 
-from ingest import partitions, services
+from ingest import loading, partitions, services
 from ingest.readers.records import Component, FieldHeader, VelocityField
 from ml.simulation.region_files import write_region
 from ml.simulation.velocity import simulate_region
@@ -43,7 +43,7 @@ def run() -> dict[str, Any]:
     files = {table: folder / table for table in TABLES}
 
     def ours(cursor) -> None:
-        services.copy_points(cursor, path=Path("bench.csv"), field=field, product_id=SCRATCH_ID)
+        loading.points_copy(cursor, path=Path("bench.csv"), field=field, product_id=SCRATCH_ID)
 
     def write_files(cursor) -> None:
         ours(cursor)

@@ -8,7 +8,8 @@ import numpy as np
 from django.db import connection, transaction
 from django.test import Client
 
-from ingest import services
+from ingest import loading, services
+from ingest.given import Given
 from ingest.readers.records import Component, FieldHeader, VelocityField
 from monitor import selectors
 from monitor.bench.made import DATES, made_batch
@@ -37,8 +38,8 @@ def _load():
     field = VelocityField(header, batches)
     path = Path("bench.csv")
     with transaction.atomic(), connection.cursor() as cursor:
-        product_id, totals = services.field_copy(cursor, path=path, field=field)
-        return services.product_create(product_id, path, f"{product_id:064d}", header, totals, "", "")
+        product_id, totals = loading.field_copy(cursor, path=path, field=field)
+        return services.product_create(product_id, path, f"{product_id:064d}", header, totals, Given())
 
 
 def _at_zoom(zoom: int, product_id: int) -> dict[str, Any]:

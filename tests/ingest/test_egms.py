@@ -80,7 +80,8 @@ def test_rows_without_a_velocity_are_left_out_and_counted(make_egms):
 
     batch = points(make_egms(change=spoil))
     assert batch.pid.size == 10
-    assert batch.refused == 2
+    assert [row.pid for row in batch.refused] == ["pt00000003", "pt00000005"]
+    assert {row.reason for row in batch.refused} == {"its velocity is not a number"}
 
 
 def test_a_gap_in_a_series_is_not_a_zero(make_egms):
@@ -149,7 +150,7 @@ def test_a_flipped_bit_is_noticed(make_egms):
     ("a.csv", b"", "empty"),
     ("a.zip", b"", "empty"),
     ("a.txt", b"pid,easting\n", "none of the known formats"),
-    ("a.h5", b"pid,easting\n", "none of the known formats"),
+    ("a.h5", b"pid,easting\n", "damaged"),
     ("a.csv", b"PK\x03\x04 something", "none of the known formats"),
     ("a.csv", b"\n", "the table is empty"),
 ])  # fmt: skip

@@ -87,5 +87,5 @@ def test_a_declared_size_is_checked_before_anything_is_read(make_licsbas):
     with h5py.File(path, "a") as file:
         file.create_dataset("cum", shape=(3, 10**6, 10**6), dtype="f4", chunks=(1, 100, 100))
         file.create_dataset("vel", shape=(10**6, 10**6), dtype="f4", chunks=(100, 100))
-    with pytest.raises(InputError, match="cum declares"):
+    with pytest.raises(InputError, match="'cum' declares"):
         open_velocity_field(path)

@@ -1,17 +1,23 @@
 """manage.py ingest PATH…: load velocity products and radar images into the database."""
 
+import getpass
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
 from tqdm import tqdm
 
+from ingest.arrivals import arrival_load, arrivals_in
 from ingest.errors import AlreadyLoaded, InputError
-from ingest.readers import FORMATS, SCENE_READERS, SUFFIXES, recognise
-from ingest.scene_services import pairs_make, scene_load
-from ingest.services import product_load
+from ingest.given import Given
+from ingest.readers import FORMATS
+from ingest.readers.raster import MM_PER_UNIT, TOWARD
+from ingest.readers.records import Declared
+from ingest.scene_services import pairs_make
 
 
 class Command(BaseCommand):
@@ -22,62 +28,75 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of them")
         parser.add_argument("--format", default="auto", choices=["auto", *FORMATS])
+        parser.add_argument("--unit", choices=[*MM_PER_UNIT], help="of velocities, where the file does not say it")
+        parser.add_argument("--positive", choices=[*TOWARD], help="which way a positive velocity moves")
+        parser.add_argument("--mapping", type=Path, help="TOML file that names a table's columns")
+        parser.add_argument("--track", type=int, help="relative orbit, where the file does not say it")
         parser.add_argument(
             "--attribution", default="", help="line to show on the map where the file does not name its source"
         )
         parser.add_argument("--licence", default="")
         parser.add_argument("--skip-loaded", action="store_true", help="a file that is already loaded is no error")
+        parser.add_argument("--workers", type=int, default=settings.INGEST_WORKERS, help="files loaded at a time")
 
     def handle(self, *args, **options) -> None:
-        failed = False
-        for path in (file for given in options["paths"] for file in self._files(given)):
-            try:
-                if path.is_dir():
-                    raise InputError(path, "this folder holds no file of a known format", "Give files")
-                self._load(path, options)
-            except AlreadyLoaded as known:
-                if options["skip_loaded"]:
-                    self.stdout.write(f"{known}")
-                else:
-                    failed = self._refuse(known)
-            except InputError as fault:
-                failed = self._refuse(fault)
+        self.skip_loaded, self.failed = options["skip_loaded"], False
+        declared = Declared(options["mapping"], options["unit"], options["positive"], options["track"])
+        given = Given(
+            options["format"], declared, options["attribution"], options["licence"], loaded_by=getpass.getuser()
+        )
+        paths = self._arrivals(options["paths"])
+        with self._bar(paths) as bar:
+            if len(paths) < 2 or options["workers"] < 2:
+                for path in paths:
+                    self._load(path, given, bar)
+            else:
+                with ThreadPoolExecutor(options["workers"]) as pool:
+                    list(pool.map(lambda path: self._load_apart(path, given, bar), paths))
         self._pair()
-        if failed:
+        if self.failed:
             sys.exit(2)
 
-    def _refuse(self, fault: InputError) -> bool:
+    def _arrivals(self, given: list[Path]) -> list[Path]:
+        found = []
+        for path in given:
+            try:
+                found += arrivals_in(path)
+            except InputError as fault:
+                self._refuse(fault)
+        return found
+
+    def _bar(self, paths: list[Path]) -> tqdm:
+        desc = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+        return tqdm(unit=" points", unit_scale=True, desc=desc, leave=False, disable=not sys.stderr.isatty())
+
+    def _load_apart(self, path: Path, given: Given, bar: tqdm) -> None:
+        """In a thread of its own, which has a connection of its own."""
+        try:
+            self._load(path, given, bar)
+        finally:
+            connection.close()
+
+    def _load(self, path: Path, given: Given, bar: tqdm) -> None:
+        started = time.monotonic()
+        try:
+            loaded = arrival_load(path=path, given=given, progress=bar.update)
+        except AlreadyLoaded as known:
+            if self.skip_loaded:
+                self.stdout.write(f"{known}")
+            else:
+                self._refuse(known)
+        except InputError as fault:
+            self._refuse(fault)
+        else:
+            self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
+
+    def _refuse(self, fault: InputError) -> None:
+        self.failed = True
         self.stderr.write(f"{fault}")
-        return True
 
     def _pair(self) -> None:
         """New images are paired at once; the scheduled job would do it a little later."""
         new = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
         if new:
             self.stdout.write(f"{new} new pairs of images")
-
-    def _files(self, path: Path) -> list[Path]:
-        """A folder stands for every file in it that could be one of ours; for itself where there is none."""
-        if not path.is_dir():
-            return [path]
-        found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
-        return found or [path]
-
-    def _load(self, path: Path, options: dict) -> None:
-        kept = {name: options[name] for name in ("attribution", "licence")} | {"source_format": options["format"]}
-        if recognise(path) in SCENE_READERS:
-            scene = scene_load(path=path, **kept)
-            self.stdout.write(f"{path.name}: loaded as scene {scene.pk} ({scene.name}), {scene.rows} x {scene.cols} px")
-        else:
-            self._load_product(path, kept)
-
-    def _load_product(self, path: Path, kept: dict) -> None:
-        started = time.monotonic()
-        with tqdm(unit=" points", unit_scale=True, desc=path.name, leave=False, disable=not sys.stderr.isatty()) as bar:
-            product = product_load(path=path, progress=bar.update, **kept)
-        seconds = time.monotonic() - started
-        refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""
-        self.stdout.write(
-            f"{path.name}: loaded as product {product.pk} ({product.name}), {product.n_points:,} points, "
-            f"{len(product.dates)} dates{refused}, {seconds:.1f} s"
-        )

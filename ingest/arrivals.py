@@ -1,0 +1,46 @@
+"""Whatever arrives (a file, or a folder that is one product) is loaded by the service that its format asks for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from ingest.errors import InputError
+from ingest.given import NOTHING_SAID, Given
+from ingest.models import Product, Scene
+from ingest.readers import ALL_READERS, SCENE_READERS, SUFFIXES, recognise
+from ingest.scene_services import scene_load
+from ingest.services import products_load
+
+
+class Loaded(NamedTuple):
+    """What a file became."""
+
+    products: list[Product]
+    scenes: list[Scene]
+
+    def __str__(self) -> str:
+        lines = [f"scene {scene.pk} ({scene.name}), {scene.rows} x {scene.cols} px" for scene in self.scenes]
+        for product in self.products:
+            refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""
+            dates = f"{len(product.dates)} dates" if product.has_series else "no series"
+            lines.append(f"product {product.pk} ({product.name}), {product.n_points:,} points, {dates}{refused}")
+        return "; ".join(lines)
+
+
+def arrival_load(
+    *, path: Path, given: Given = NOTHING_SAID, progress: Callable[[int], None] = lambda points: None
+) -> Loaded:
+    """Load a file or folder as what it is. Raises InputError (AlreadyLoaded); then nothing has changed."""
+    if recognise(path) in SCENE_READERS:
+        return Loaded([], [scene_load(path=path, given=given)])
+    return Loaded(products_load(path=path, given=given, progress=progress), [])
+
+
+def arrivals_in(path: Path) -> list[Path]:
+    """What is to be loaded for a path: itself, or every file of a folder that is no product. Raises InputError."""
+    if not path.is_dir() or any(module.recognises(path) for module in ALL_READERS.values()):
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
+    if not found:
+        raise InputError(path, "this folder holds no file of a known format", "Give files")
+    return found

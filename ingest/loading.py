@@ -1,0 +1,114 @@
+"""A velocity field goes into partitions of its own: packed, copied, indexed, attached; for use inside a transaction."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from django.db import IntegrityError, transaction
+from pyproj import Transformer
+
+from ingest import encoding, partitions
+from ingest.errors import InputError
+from ingest.readers.records import PointBatch, Refused, VelocityField
+
+Progress = Callable[[int], None]
+MAX_MERCATOR_LATITUDE = 85.06
+MOST_REFUSED_LISTED = 1000
+MAX_PID_BYTES = 200
+
+
+class Totals:
+    """What is learnt about a product while its points stream by."""
+
+    def __init__(self) -> None:
+        self.points = 0
+        self.reasons: Counter[str] = Counter()
+        self.listed: list[Refused] = []
+        self.west = self.south = np.inf
+        self.east = self.north = -np.inf
+
+    def add(self, batch: PointBatch) -> None:
+        self.points += batch.pid.size
+        self.reasons.update(row.reason for row in batch.refused)
+        self.listed += batch.refused[: MOST_REFUSED_LISTED - len(self.listed)]
+        if batch.pid.size:
+            self.west, self.east = min(self.west, batch.longitude.min()), max(self.east, batch.longitude.max())
+            self.south, self.north = min(self.south, batch.latitude.min()), max(self.north, batch.latitude.max())
+
+
+def field_copy(
+    cursor, *, path: Path, field: VelocityField, progress: Progress = lambda points: None
+) -> tuple[int, Totals]:
+    """Copy a field into partitions of a new product id, index and attach them."""
+    cursor.execute("SELECT nextval(pg_get_serial_sequence('ingest_product', 'id'))")
+    (product_id,) = cursor.fetchone()
+    cursor.execute(partitions.create_detached(product_id))
+    totals = points_copy(cursor, path=path, field=field, product_id=product_id, progress=progress)
+    try:
+        with transaction.atomic():
+            cursor.execute(partitions.index_and_attach(product_id))
+    except IntegrityError as fault:
+        detail = str(fault).splitlines()[-1].removeprefix("DETAIL:").strip()
+        raise InputError(path, f"a point id stands twice ({detail})", "Remove the doubled rows") from fault
+    return product_id, totals
+
+
+def points_copy(
+    cursor, *, path: Path, field: VelocityField, product_id: int, progress: Progress = lambda points: None
+) -> Totals:
+    """Copy points and series into the detached tables of a product id, batch by batch."""
+    totals = Totals()
+    for batch in field.batches():
+        _check(path, batch)
+        totals.add(batch)
+        if batch.pid.size:
+            _copy_into(cursor, f"{partitions.POINTS}_p{product_id}", partitions.POINT_COLUMNS, [_point_rows(batch)])
+            if field.header.has_series:
+                _copy_into(cursor, f"{partitions.SERIES}_p{product_id}", "pid, packed", _series_rows(batch))
+        progress(batch.pid.size)
+    if not totals.points:
+        found = f"none of its {totals.reasons.total()} rows has a position and a velocity"
+        raise InputError(path, found, "Export it again")
+    return totals
+
+
+def _check(path: Path, batch: PointBatch) -> None:
+    beyond = np.abs(batch.latitude) > MAX_MERCATOR_LATITUDE
+    if beyond.any() or (np.abs(batch.longitude) > 180).any():
+        value = batch.latitude[beyond][0] if beyond.any() else batch.longitude[np.abs(batch.longitude) > 180][0]
+        raise InputError(
+            path, f"a coordinate of {value:.4f} degrees cannot be", "Check whether latitude and longitude are swapped"
+        )
+    if (batch.los_east > 0.1).any() and (batch.los_east < -0.1).any():
+        raise InputError(path, "it holds points of an ascending and of a descending track", "Give one file per track")
+    lengths = np.char.str_len(batch.pid)
+    if (lengths == 0).any():
+        raise InputError(path, "a point has no id", "Fill the column of point ids")
+    if (lengths > MAX_PID_BYTES).any():
+        raise InputError(path, f"a point id has {lengths.max()} letters", f"Use ids of at most {MAX_PID_BYTES}")
+
+
+def _copy_into(cursor, table: str, columns: str, blocks: Iterator[bytes] | list[bytes]) -> None:
+    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
+        copy.write(encoding.COPY_HEADER)
+        for block in blocks:
+            copy.write(block)
+        copy.write(encoding.COPY_TRAILER)
+
+
+def _point_rows(batch: PointBatch) -> bytes:
+    x, y = Transformer.from_crs(4326, 3857, always_xy=True).transform(batch.longitude, batch.latitude)
+    return encoding.copy_rows([
+        batch.pid, batch.velocity_mm_yr, batch.velocity_std_mm_yr, batch.height_m, batch.temporal_coherence,
+        batch.rmse_mm, batch.los_east, batch.los_north, batch.los_up,
+        encoding.point_ewkb(batch.longitude, batch.latitude, 4326), encoding.point_ewkb(x, y, 3857),
+    ])  # fmt: skip
+
+
+def _series_rows(batch: PointBatch) -> Iterator[bytes]:
+    small = encoding.fits_int16(batch.displacement_mm)
+    if small.any():
+        yield encoding.copy_rows([batch.pid[small], encoding.pack_int16(batch.displacement_mm[small])])
+    if not small.all():
+        yield encoding.copy_rows([batch.pid[~small], batch.displacement_mm[~small].astype("<f4")])

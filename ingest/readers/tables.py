@@ -1,0 +1,168 @@
+"""What readers of tables share: opening a CSV inside its zip or without, its header line, its rows in batches.
+
+Columns are matched by name, never by position; nothing is unpacked before its declared size was looked at.
+"""
+
+import io
+import lzma
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from ingest.errors import InputError
+
+MAX_UNPACKED_BYTES = 60 * 2**30  # a whole burst of 300 dates is about 3 GB
+MAX_RATIO = 200  # digits pack about 1:5; far more is a bomb
+MAX_MEMBERS = 1000
+SUFFIXES = {".zip", ".csv"}
+MAX_SIDE_BYTES = 16 * 2**20
+MAX_HEADER_BYTES = 2**20
+BLOCK_BYTES = 16 * 2**20
+DATE_NAME = re.compile(r"[12]\d{7}")
+
+
+_CONTAINER_FAULTS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error, OSError,
+)  # fmt: skip
+
+
+@contextmanager
+def csv_stream(path: Path) -> Iterator[IO[bytes]]:
+    """Open the table, inside its zip where there is one; faults of the container become InputError."""
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive, archive.open(zip_member(path, archive, ".csv")) as stream:
+                yield stream
+        else:
+            with path.open("rb") as stream:
+                yield stream
+    except _CONTAINER_FAULTS as fault:
+        raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+
+
+def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.ZipInfo:
+    """The one member with a suffix, once its declared size, its ratio and its kind were found harmless."""
+    if len(archive.infolist()) > MAX_MEMBERS:
+        raise InputError(path, f"the zip holds {len(archive.infolist())} files", "Give one product per zip")
+    members = [info for info in archive.infolist() if info.filename.lower().endswith(suffix)]
+    if len(members) != 1:
+        raise InputError(
+            path, f"the zip holds {len(members)} {suffix} files where one is expected", "Give one product per zip"
+        )
+    info = members[0]
+    if info.file_size > MAX_UNPACKED_BYTES or info.file_size > MAX_RATIO * max(info.compress_size, 1):
+        raise InputError(
+            path, f"{info.filename} would unpack to {info.file_size:,} bytes", "Check where this file comes from"
+        )
+    if info.flag_bits & 0x1:
+        raise InputError(path, f"{info.filename} is encrypted", "Give the zip as it was downloaded")
+    return info
+
+
+def zip_text(path: Path, suffix: str) -> bytes | None:
+    """The bytes of the one small member with a suffix; None where path is no zip or has no such member."""
+    if path.suffix.lower() != ".zip":
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if not any(name.lower().endswith(suffix) for name in archive.namelist()):
+                return None
+            info = zip_member(path, archive, suffix)
+            if info.file_size > MAX_SIDE_BYTES:
+                raise InputError(path, f"{info.filename} holds {info.file_size:,} bytes", "Download it again")
+            return archive.read(info)
+    except _CONTAINER_FAULTS as fault:
+        raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+
+
+class Table(NamedTuple):
+    """A table's header line."""
+
+    names: list[str]
+    delimiter: str
+
+
+def table_of(path: Path) -> Table:
+    """Read the header line. Raises InputError for an empty table or a column that stands twice."""
+    with csv_stream(path) as stream:
+        line = stream.readline(MAX_HEADER_BYTES).decode("utf-8-sig", errors="replace").strip()
+    if not line:
+        raise InputError(path, "the table is empty", "Download it again")
+    delimiter = max(",;\t|", key=line.count)
+    names = [name.strip().strip('"') for name in line.split(delimiter)]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(path, f"column {doubled[0]!r} stands twice", "Remove one of the two")
+    return Table(names, delimiter)
+
+
+def header_names(path: Path) -> frozenset[str]:
+    """The column names of what may be a table, for telling formats apart; empty where it is none. Never raises."""
+    try:
+        return frozenset(table_of(path).names)
+    except InputError:
+        return frozenset()
+
+
+def date_columns(path: Path, names: Sequence[str], pattern: re.Pattern[str] = DATE_NAME) -> dict[str, date]:
+    """The columns that are dates, in their order: name -> day. The digits of the pattern's match are YYYYMMDD."""
+    try:
+        found = {name: day_of(name) for name in names if pattern.fullmatch(name)}
+    except ValueError as fault:
+        raise InputError(path, f"a date column is no date ({fault})", "Name date columns YYYYMMDD") from fault
+    if any(later <= earlier for earlier, later in pairwise(found.values())):
+        raise InputError(path, "the date columns are not in order", "Sort them by date")
+    return found
+
+
+def day_of(text: str) -> date:
+    """The day in a text whose only eight digits are YYYYMMDD. Raises ValueError."""
+    return datetime.strptime(re.sub(r"\D", "", text), "%Y%m%d").date()  # noqa: DTZ007 (a day has no time zone)
+
+
+def require(path: Path, names: Sequence[str], required: Sequence[str], remedy: str) -> None:
+    missing = [name for name in required if name not in names]
+    if missing:
+        raise InputError(path, f"column {missing[0]!r} is missing", remedy)
+
+
+def record_batches(
+    path: Path, table: Table, types: Mapping[str, pa.DataType], block_bytes: int = BLOCK_BYTES
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a table, its columns of these types only, in batches of about block_bytes of text."""
+    convert = pa_csv.ConvertOptions(column_types=dict(types), include_columns=list(types))
+    with csv_stream(path) as stream:
+        stream.readline(MAX_HEADER_BYTES)
+        options = pa_csv.ReadOptions(column_names=table.names, block_size=block_bytes, use_threads=True)
+        parse = pa_csv.ParseOptions(delimiter=table.delimiter)
+        try:
+            yield from pa_csv.open_csv(_Unclosed(stream), options, parse, convert)
+        except (pa.ArrowInvalid, pa.ArrowKeyError) as fault:
+            if "Empty CSV" in str(fault):
+                return
+            raise InputError(
+                path, f"the table cannot be read ({str(fault).splitlines()[0]})", "Download it again"
+            ) from fault
+
+
+class _Unclosed(io.RawIOBase):
+    """Lend a stream to a reader that would close it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._stream.read(size)
