@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from django.db import IntegrityError, transaction
 from pyproj import Transformer
 
 from ingest import encoding, partitions
+from ingest.ahead import ahead
 from ingest.errors import InputError
 from ingest.readers.records import PointBatch, Refused, VelocityField
 
@@ -16,6 +19,7 @@ Progress = Callable[[int], None]
 MAX_MERCATOR_LATITUDE = 85.06
 MOST_REFUSED_LISTED = 1000
 MAX_PID_BYTES = 200
+MESSAGE_BYTES = 2**17
 
 
 class Totals:
@@ -57,20 +61,38 @@ def field_copy(
 def points_copy(
     cursor, *, path: Path, field: VelocityField, product_id: int, progress: Progress = lambda points: None
 ) -> Totals:
-    """Copy points and series into the detached tables of a product id, batch by batch."""
+    """Copy points and series into the detached tables of a product id, batch by batch.
+
+    A thread reads and packs the next batch while the database takes this one: that work is outside Python's lock.
+    """
     totals = Totals()
-    for batch in field.batches():
-        _check(path, batch)
-        totals.add(batch)
-        if batch.pid.size:
-            _copy_into(cursor, f"{partitions.POINTS}_p{product_id}", partitions.POINT_COLUMNS, [_point_rows(batch)])
-            if field.header.has_series:
-                _copy_into(cursor, f"{partitions.SERIES}_p{product_id}", "pid, packed", _series_rows(batch))
-        progress(batch.pid.size)
+    with closing(ahead(_packed(path, field, totals), depth=1)) as batches:
+        for batch in batches:
+            _copy_into(cursor, f"{partitions.POINTS}_p{product_id}", partitions.POINT_COLUMNS, batch.points)
+            if batch.series:
+                _copy_into(cursor, f"{partitions.SERIES}_p{product_id}", "pid, packed", batch.series)
+            progress(batch.n_points)
     if not totals.points:
         found = f"none of its {totals.reasons.total()} rows has a position and a velocity"
         raise InputError(path, found, "Export it again")
     return totals
+
+
+class _Packed(NamedTuple):
+    """A batch as blocks of binary COPY."""
+
+    n_points: int
+    points: list[memoryview]
+    series: list[memoryview]
+
+
+def _packed(path: Path, field: VelocityField, totals: Totals) -> Iterator[_Packed]:
+    for batch in field.batches():
+        _check(path, batch)
+        totals.add(batch)
+        if batch.pid.size:
+            series = _series_rows(batch) if field.header.has_series else []
+            yield _Packed(batch.pid.size, _point_rows(batch), series)
 
 
 def _check(path: Path, batch: PointBatch) -> None:
@@ -89,15 +111,16 @@ def _check(path: Path, batch: PointBatch) -> None:
         raise InputError(path, f"a point id has {lengths.max()} letters", f"Use ids of at most {MAX_PID_BYTES}")
 
 
-def _copy_into(cursor, table: str, columns: str, blocks: Iterator[bytes] | list[bytes]) -> None:
+def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> None:
     with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
         copy.write(encoding.COPY_HEADER)
         for block in blocks:
-            copy.write(block)
+            for start in range(0, len(block), MESSAGE_BYTES):  # one message of the protocol each: fits a cache
+                copy.write(block[start : start + MESSAGE_BYTES])
         copy.write(encoding.COPY_TRAILER)
 
 
-def _point_rows(batch: PointBatch) -> bytes:
+def _point_rows(batch: PointBatch) -> list[memoryview]:
     x, y = Transformer.from_crs(4326, 3857, always_xy=True).transform(batch.longitude, batch.latitude)
     return encoding.copy_rows([
         batch.pid, batch.velocity_mm_yr, batch.velocity_std_mm_yr, batch.height_m, batch.temporal_coherence,
@@ -106,9 +129,11 @@ def _point_rows(batch: PointBatch) -> bytes:
     ])  # fmt: skip
 
 
-def _series_rows(batch: PointBatch) -> Iterator[bytes]:
+def _series_rows(batch: PointBatch) -> list[memoryview]:
     small = encoding.fits_int16(batch.displacement_mm)
-    if small.any():
-        yield encoding.copy_rows([batch.pid[small], encoding.pack_int16(batch.displacement_mm[small])])
-    if not small.all():
-        yield encoding.copy_rows([batch.pid[~small], batch.displacement_mm[~small].astype("<f4")])
+    if small.all():
+        return encoding.copy_rows([batch.pid, encoding.pack_int16(batch.displacement_mm)])
+    packed = encoding.pack_int16(batch.displacement_mm[small])
+    wide = batch.displacement_mm[~small].astype("<f4")
+    rows = [(batch.pid[small], packed), (batch.pid[~small], wide)]
+    return [block for pid, series in rows if pid.size for block in encoding.copy_rows([pid, series])]

@@ -56,7 +56,7 @@ def test_binary_copy_arrives_in_postgresql_as_it_was():
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE t (name text, a real, b float8, place geometry(Point, 4326), packed bytea)")
         with cursor.copy("COPY t FROM STDIN (FORMAT binary)") as copy:
-            copy.write(encoding.COPY_HEADER + encoding.copy_rows(columns) + encoding.COPY_TRAILER)
+            copy.write(encoding.COPY_HEADER + b"".join(encoding.copy_rows(columns)) + encoding.COPY_TRAILER)
         cursor.execute(
             "SELECT name, a, b, ST_X(place), ST_Y(place), ST_SRID(place), encode(packed, 'hex') FROM t ORDER BY 4"
         )
