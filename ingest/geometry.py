@@ -36,3 +36,9 @@ def decompose_up_east(
         up = (first_mm_yr * second_los.east - second_mm_yr * first_los.east) / determinant
         east = (first_los.up * second_mm_yr - second_los.up * first_mm_yr) / determinant
     return UpEast(up, east)
+
+
+def utm_epsg(longitude: float, latitude: float) -> int:
+    """The EPSG code of the WGS 84 / UTM zone of a place (degrees)."""
+    zone = min(int((longitude + 180) // 6) + 1, 60)
+    return (32600 if latitude >= 0 else 32700) + zone

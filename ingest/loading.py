@@ -10,7 +10,7 @@ import numpy as np
 from django.db import IntegrityError, transaction
 from pyproj import Transformer
 
-from ingest import encoding, partitions
+from ingest import encoding, partitions, pyramid
 from ingest.ahead import ahead
 from ingest.errors import InputError
 from ingest.readers.records import PointBatch, Refused, VelocityField
@@ -52,6 +52,7 @@ def field_copy(
     try:
         with transaction.atomic():
             cursor.execute(partitions.index_and_attach(product_id))
+            cursor.execute(pyramid.build(product_id))
     except IntegrityError as fault:
         detail = str(fault).splitlines()[-1].removeprefix("DETAIL:").strip()
         raise InputError(path, f"a point id stands twice ({detail})", "Remove the doubled rows") from fault

@@ -108,6 +108,38 @@ class DisplacementSeries(models.Model):
         return self.pid
 
 
+class ReleaseChange(models.Model):
+    """What changed from an older release of a tile to the one that stands."""
+
+    older = models.OneToOneField(Product, models.CASCADE, related_name="change_after")
+    newer = models.ForeignKey(Product, models.CASCADE, related_name="changes_before")
+    n_gone = models.PositiveIntegerField(help_text="points of the older release without a point near them in the newer")
+    n_new = models.PositiveIntegerField()
+    n_kept = models.PositiveIntegerField()
+    median_change_mm_yr = models.FloatField(null=True, help_text="over the cells that both see")
+    raster = models.FileField(storage=raster_storage, max_length=200)
+    made_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.older} to {self.newer}"
+
+
+class PyramidCell(models.Model):
+    """Points of a product averaged over a cell of a map tile, as `ingest.pyramid` says."""
+
+    pk = models.CompositePrimaryKey("z", "tile_x", "tile_y", "product", "cell")
+    product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False)
+    z = models.PositiveSmallIntegerField()
+    tile_x = models.PositiveSmallIntegerField()
+    tile_y = models.PositiveSmallIntegerField()
+    cell = models.PositiveSmallIntegerField()
+    n = models.PositiveIntegerField()
+    velocity_mm_yr = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.z}/{self.tile_x}/{self.tile_y} cell {self.cell}"
+
+
 class Scene(FromFile):
     """One calibrated, map-projected image in one polarisation: linear power in storage, NaN where nothing was seen."""
 

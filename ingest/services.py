@@ -5,7 +5,7 @@ from pathlib import Path
 from django.contrib.gis.geos import Polygon
 from django.db import connection, transaction
 
-from ingest import partitions
+from ingest import partitions, pyramid
 from ingest.errors import AlreadyLoaded
 from ingest.given import NOTHING_SAID, Given
 from ingest.hashing import files_sha256
@@ -13,6 +13,7 @@ from ingest.loading import Progress, Totals, field_copy
 from ingest.models import Product
 from ingest.readers import TITLES, open_velocity_fields
 from ingest.readers.records import Component, FieldHeader, VelocityField
+from ingest.releases import releases_settle
 
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
 
@@ -44,13 +45,17 @@ def products_load(
 def product_delete(*, product: Product) -> None:
     """Remove a product with its points and series."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(partitions.drop(product.pk))
+        cursor.execute(partitions.drop(product.pk) + pyramid.drop(product.pk))
         product.delete()
+        releases_settle(cursor, like=product)
 
 
 def _field_load(cursor, path: Path, sha256: str, field: VelocityField, given: Given, progress: Progress) -> Product:
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
-    return product_create(product_id, path, sha256, field.header, totals, given)
+    product = product_create(product_id, path, sha256, field.header, totals, given)
+    releases_settle(cursor, like=product)
+    product.refresh_from_db(fields=["superseded_by"])
+    return product
 
 
 def product_create(

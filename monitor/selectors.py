@@ -10,12 +10,13 @@ from detection.models import Alert
 from detection.selectors import alerts_public, detections_current
 from ingest.models import Product, Scene, ScenePair
 from ingest.partitions import POINTS
+from ingest.pyramid import CELLS, FINEST_ZOOM
+from ingest.pyramid import TABLE as PYRAMID
 from ingest.selectors import area_series
 from monitor.layers import LAYERS, Layer
 from monitor.sentences import STATE_LABELS
 
-ZOOM_OF_SINGLE_POINTS = 10
-TILE_CELLS = 256  # below that zoom, points are averaged per 1/256 of a tile
+ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
 _POINTS_TILE = f"""
     WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile)
@@ -24,14 +25,14 @@ _POINTS_TILE = f"""
                ST_AsMVTGeom(tile_point, bounds.tile, 4096, 64) AS geometry
         FROM {POINTS}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
     ) AS rows"""  # noqa: S608
-_GRID_TILE = f"""
-    WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile)
-    SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
-        SELECT round(avg(velocity_mm_yr)::numeric, 1)::float4 AS v, count(*)::int AS n,
-               ST_AsMVTGeom(ST_SnapToGrid(tile_point, %(cell)s), (SELECT tile FROM bounds), 4096, 64) AS geometry
-        FROM {POINTS}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && bounds.tile
-        GROUP BY ST_SnapToGrid(tile_point, %(cell)s)
-    ) AS rows"""  # noqa: S608
+_PYRAMID_TILE = f"""
+    SELECT ST_AsMVT(cells, 'points', 4096, 'geometry') FROM (
+        SELECT (round(sum(velocity_mm_yr * n) / sum(n) * 10) / 10)::float4 AS v, sum(n)::int AS n,
+               ST_MakePoint((cell %% {CELLS} + 0.5) * {4096 // CELLS}, (cell / {CELLS} + 0.5) * {4096 // CELLS})
+                   AS geometry
+        FROM {PYRAMID} WHERE z = %(z)s AND tile_x = %(x)s AND tile_y = %(y)s AND product_id = ANY(%(products)s)
+        GROUP BY cell
+    ) AS cells"""  # noqa: S608
 WORLD_M = 2 * 20037508.342789244
 
 
@@ -44,7 +45,7 @@ class MapTotals(NamedTuple):
 
 def layer_products(*, layer: Layer) -> list[int]:
     """Ids of the products that a layer shows."""
-    products = Product.objects.filter(component=layer.component)
+    products = Product.objects.current().filter(component=layer.component)
     if layer.direction is not None:
         products = products.filter(direction=layer.direction)
     return list(products.values_list("id", flat=True))
@@ -52,7 +53,7 @@ def layer_products(*, layer: Layer) -> list[int]:
 
 def layers_available() -> list[Layer]:
     """The layers that have data; a direction of its own only where there are several."""
-    known = set(Product.objects.values_list("component", "direction"))
+    known = set(Product.objects.current().values_list("component", "direction"))
     los_directions = {direction for component, direction in known if component == "los"}
     return [
         layer
@@ -73,8 +74,8 @@ def points_tile(*, layer: Layer, z: int, x: int, y: int) -> bytes:
 def tile_query(*, products: list[int], z: int, x: int, y: int) -> tuple[str, dict[str, object]]:
     """The SQL of a tile and its values."""
     width = WORLD_M / 2**z
-    values = {"z": z, "x": x, "y": y, "products": products, "margin": width / 64, "cell": width / TILE_CELLS}
-    return _POINTS_TILE if z >= ZOOM_OF_SINGLE_POINTS else _GRID_TILE, values
+    values = {"z": z, "x": x, "y": y, "products": products, "margin": width / 64}
+    return _POINTS_TILE if z >= ZOOM_OF_SINGLE_POINTS else _PYRAMID_TILE, values
 
 
 def map_totals() -> MapTotals:

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from ingest.errors import InputError
+from ingest.geometry import utm_epsg
 from ingest.readers import open_velocity_field
 from ingest.readers.records import Declared
-from ml.deformation.points import PointCloud, project, utm_epsg
+from ml.deformation.points import PointCloud, project
 
 
 def read_points(path: Path, unit: str | None = None, positive: str | None = None) -> list[PointCloud]:

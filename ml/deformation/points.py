@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
 
+from ingest.geometry import utm_epsg
+
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
@@ -32,9 +34,3 @@ def project(
         epsg = utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
     x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(longitude, latitude)
     return PointCloud(x, y, velocity_mm_yr, epsg, posting_m)
-
-
-def utm_epsg(longitude: float, latitude: float) -> int:
-    """The EPSG code of the WGS 84 / UTM zone of a place (degrees)."""
-    zone = min(int((longitude + 180) // 6) + 1, 60)
-    return (32600 if latitude >= 0 else 32700) + zone

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from ingest.geometry import utm_epsg
 from ml.areas import Area
 from ml.deformation.baseline import background_and_noise, matched_filter, threshold
 from ml.deformation.despike import despike
 from ml.deformation.gridding import assign_cells, cell_mean, grid_median
 from ml.deformation.infer import detect_deformation, flagged_areas, strongest
-from ml.deformation.points import PointCloud, project, utm_epsg
+from ml.deformation.points import PointCloud, project
 
 SIDE_M = 8000.0
 
