@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
+from pyproj import Geod
 from shapely import MultiPolygon, Polygon
 
 from detection.classify import Kind
+from ingest.projections import transformer
 from ml.areas import grow, outline
 from ml.robust import MAD_TO_SIGMA
 
@@ -127,7 +128,7 @@ def bearing(polygon: Any, epsg: int, dx: float, dy: float) -> float:
     """Degrees clockwise from true north of a step of dx to the right and dy down on a north-up grid, at a polygon."""
     at, length = polygon.centroid, math.hypot(dx, dy)
     further = (at.x + 1000 * dx / length, at.y - 1000 * dy / length)
-    to_geographic = Transformer.from_crs(epsg, 4326, always_xy=True).transform
+    to_geographic = transformer(epsg, 4326).transform
     azimuth, _, _ = _GEOD.inv(*to_geographic(at.x, at.y), *to_geographic(*further))
     return float(azimuth) % 360.0
 

@@ -57,8 +57,8 @@ def decompose_cells(
     ]
     shared = common_dates(*dates)
     series = decompose_up_east(
-        _on_dates(first.displacement_mm, dates[0], shared), LineOfSight(*(part[:, None] for part in los[0])),
-        _on_dates(second.displacement_mm, dates[1], shared), LineOfSight(*(part[:, None] for part in los[1])),
+        on_dates(first.displacement_mm, dates[0], shared), LineOfSight(*(part[:, None] for part in los[0])),
+        on_dates(second.displacement_mm, dates[1], shared), LineOfSight(*(part[:, None] for part in los[1])),
     )  # fmt: skip
     columns = (first.height_m, *velocity, *std, *series)
     good = np.isfinite(velocity.up_mm_yr)
@@ -83,14 +83,17 @@ def _averaged(cells: Cells, view: View) -> tuple[NDArray[np.int64], View]:
     return index, View(*(mean_of_runs(column[order], starts) for column in view))
 
 
-def _on_dates(displacement_mm: Float32, own: Sequence[date], wanted: Sequence[date]) -> Float32:
-    """Series interpolated linearly in time; NaN between two dates of which one is NaN. (k, own) -> (k, wanted)."""
+def on_dates(displacement_mm: Float32, own: Sequence[date], wanted: Sequence[date]) -> Float32:
+    """Series on other dates, linearly in time; NaN beyond its ends and beside NaN. (k, own) -> (k, wanted)."""
     if not wanted:
         return np.empty((displacement_mm.shape[0], 0), dtype=np.float32)
+    if list(own) == list(wanted):
+        return displacement_mm
     days, at = (np.array([day.toordinal() for day in group], dtype=float) for group in (own, wanted))
     later = np.clip(np.searchsorted(days, at), 1, len(days) - 1)
     weight = ((at - days[later - 1]) / (days[later] - days[later - 1])).astype(np.float32)
     before, after = displacement_mm[:, later - 1], displacement_mm[:, later]
-    # on one of its own dates a value needs no neighbour
+    # on one of its own dates a value needs no neighbour, and before the first or after the last there is none
     mixed = np.where(weight == 0, before, np.where(weight == 1, after, before + weight * (after - before)))
+    mixed[:, (weight < 0) | (weight > 1)] = np.nan
     return mixed.astype(np.float32)

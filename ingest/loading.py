@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from django.db import IntegrityError, transaction
-from pyproj import Transformer
 
 from ingest import encoding, partitions, pyramid
 from ingest.ahead import ahead
 from ingest.errors import InputError
+from ingest.projections import transformer
 from ingest.readers.records import PointBatch, Refused, VelocityField
 
 Progress = Callable[[int], None]
@@ -67,7 +67,8 @@ def points_copy(
     A thread reads and packs the next batch while the database takes this one: that work is outside Python's lock.
     """
     totals = Totals()
-    with closing(ahead(_packed(path, field, totals), depth=1)) as batches:
+    packed = _packed(path, field, totals)
+    with closing(ahead(packed, depth=1) if field.read_ahead else packed) as batches:
         for batch in batches:
             _copy_into(cursor, f"{partitions.POINTS}_p{product_id}", partitions.POINT_COLUMNS, batch.points)
             if batch.series:
@@ -122,7 +123,7 @@ def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> No
 
 
 def _point_rows(batch: PointBatch) -> list[memoryview]:
-    x, y = Transformer.from_crs(4326, 3857, always_xy=True).transform(batch.longitude, batch.latitude)
+    x, y = transformer(4326, 3857).transform(batch.longitude, batch.latitude)
     return encoding.copy_rows([
         batch.pid, batch.velocity_mm_yr, batch.velocity_std_mm_yr, batch.height_m, batch.temporal_coherence,
         batch.rmse_mm, batch.los_east, batch.los_north, batch.los_up,

@@ -9,9 +9,7 @@ from ingest.grid import Cells, cells_around, count_by_cell, median_by_cell
 from ingest.readers.records import Float32, Float64
 
 POSTING_M = 100.0
-MATCH_M = (
-    20.0  # a point of the other release so near counts as the same piece of ground; Sentinel-1 resolves about this
-)
+MATCH_M = 20.0  # a point of the other release so near is the same ground: about what Sentinel-1 resolves
 MOST_CELLS = 10**8
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from django.core.files import File
 from django.db import transaction
 from django.db.models import F, QuerySet
-from pyproj import Transformer
 
 from ingest.geometry import utm_epsg
 from ingest.models import Product, ReleaseChange
+from ingest.projections import transformer
 from ingest.rasters import write_cog
 from ingest.release_change import Released, compare
 from ingest.selectors import product_points
@@ -85,5 +85,5 @@ def _age(product: Product) -> tuple[str, str, int]:
 
 def _projected(product: Product, epsg: int) -> Released:
     points = product_points(product=product)
-    x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(points.longitude, points.latitude)
+    x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     return Released(x, y, points.velocity_mm_yr)

@@ -7,13 +7,13 @@ from pathlib import Path
 from django.contrib.gis.geos import GEOSGeometry
 from django.core.files import File
 from django.db import IntegrityError, connection, transaction
-from pyproj import Transformer
 from shapely import box, to_wkb, transform
 
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.given import NOTHING_SAID, Given
 from ingest.hashing import file_sha256
 from ingest.models import Scene
+from ingest.projections import transformer
 from ingest.rasters import write_cog
 from ingest.readers import TITLES, open_scene
 from ingest.readers.scenes import SceneFile, SceneHeader
@@ -108,7 +108,7 @@ def _create(path: Path, sha256: str, scene: SceneFile, given: Given) -> Scene:
 def _footprint(header: SceneHeader) -> GEOSGeometry:
     west, north = header.transform @ (0, 0)
     east, south = header.transform @ (header.cols, header.rows)
-    project = Transformer.from_crs(header.epsg, 4326, always_xy=True).transform
+    project = transformer(header.epsg, 4326).transform
     outline = box(west, south, east, north).segmentize((east - west) / 8)
     return GEOSGeometry(memoryview(to_wkb(transform(outline, project, interleaved=False))), srid=4326)
 

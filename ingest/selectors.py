@@ -1,16 +1,20 @@
 """Reading products, points and series."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import GEOSGeometry
+from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db import connection
 from django.db.models import QuerySet
 
+from ingest.decomposition import View, on_dates
 from ingest.encoding import unpack_series
+from ingest.grid import Cells
 from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
 from ingest.partitions import POINTS, SERIES
+from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
 
 
@@ -56,6 +60,28 @@ def product_points(*, product: Product) -> PointColumns:
         raw = b"".join(copy)  # header 19 bytes, trailer 2; no column is NULL, so all rows have one size
     rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
     return PointColumns(rows["x"].astype(float), rows["y"].astype(float), rows["v"].astype(np.float32))
+
+
+def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:
+    """The points of a product on a piece of a grid (metres, epsg) as columns; series brought onto other dates."""
+    x0, y0, side = cells.x0, cells.y0, cells.posting_m
+    edge = Polygon.from_bbox((x0, y0 - cells.rows * side, x0 + cells.cols * side, y0))
+    sql = f"""
+        SELECT ST_X(position), ST_Y(position), velocity_mm_yr, velocity_std_mm_yr, height_m,
+               los_east, los_north, los_up, packed
+        FROM {POINTS} p LEFT JOIN {SERIES} s USING (product_id, pid)
+        WHERE p.product_id = %s
+          AND p.tile_point && ST_Transform(ST_Segmentize(ST_GeomFromText(%s, %s), %s), 3857)"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [product.pk, edge.wkt, epsg, side * 20])
+        rows = cursor.fetchall()
+    numbers = np.array([row[:8] for row in rows], dtype=np.float64).reshape(len(rows), 8)
+    x, y = transformer(4326, epsg).transform(numbers[:, 0], numbers[:, 1])
+    velocity, std, height = numbers[:, 2:5].T.astype(np.float32)
+    series = np.full((len(rows), len(dates)), np.nan, dtype=np.float32)
+    if product.has_series and rows and len(dates):
+        series = on_dates(unpack_series([bytes(row[8]) for row in rows], len(product.dates)), product.dates, dates)
+    return View(x, y, velocity, std, height, numbers[:, 5:8].astype(np.float32), series)
 
 
 def point_get(*, product_id: int, pid: str) -> MeasurementPoint:

@@ -39,7 +39,10 @@ def products_load(
             raise AlreadyLoaded(
                 path, f"this very file is already loaded as product {loaded.pk} ({loaded.name})", "Nothing to do"
             )
-        return [_field_load(cursor, path, sha256, field, given, progress) for field in fields]
+        return [
+            field_publish(cursor, path=path, sha256=sha256, field=field, given=given, progress=progress)
+            for field in fields
+        ]
 
 
 def product_delete(*, product: Product) -> None:
@@ -50,7 +53,16 @@ def product_delete(*, product: Product) -> None:
         releases_settle(cursor, like=product)
 
 
-def _field_load(cursor, path: Path, sha256: str, field: VelocityField, given: Given, progress: Progress) -> Product:
+def field_publish(
+    cursor,
+    *,
+    path: Path,
+    sha256: str,
+    field: VelocityField,
+    given: Given = NOTHING_SAID,
+    progress: Progress = lambda points: None,
+) -> Product:
+    """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
     product = product_create(product_id, path, sha256, field.header, totals, given)
     releases_settle(cursor, like=product)
@@ -104,5 +116,5 @@ def product_name(header: FieldHeader, path: Path) -> str:
     if header.track is not None:
         parts.append(f"track {header.track:03d} {header.direction}".strip())
     if header.burst:
-        parts.append(f"{'tile' if header.level == 'L3' else 'burst'} {header.burst}")
+        parts.append(f"{'burst' if header.component is Component.LOS else 'tile'} {header.burst}")
     return ", ".join(parts)[:120]

@@ -6,12 +6,13 @@ import numpy as np
 import rasterio.features
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import Transformer
 from scipy import ndimage
 from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
 from shapely import transform as transform_geometry
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
+
+from ingest.projections import transformer
 
 CLASSES = ("subsidence", "uplift")  # bands of a deformation raster that hold one class' probability each
 EIGHT = np.ones((3, 3), dtype=bool)
@@ -104,7 +105,7 @@ def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon 
 
 def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
     """The same area in degrees, EPSG:4326, always as a MultiPolygon."""
-    project = Transformer.from_crs(epsg, 4326, always_xy=True).transform
+    project = transformer(epsg, 4326).transform
     geographic = transform_geometry(polygon, project, interleaved=False)  # type: ignore[arg-type]  # stubs lag
     return geographic if isinstance(geographic, MultiPolygon) else MultiPolygon([geographic])
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ingest.models import Product, ScenePair
+from ingest.readers.records import Technique
 from ml.coherence.change import FEWEST_PREDECESSORS
 from ml.models import ModelVersion, Prediction, Run
 
@@ -18,7 +19,9 @@ def inputs_due(*, task: str, method: str, version: str | None = None) -> QuerySe
     if version is not None:
         runs = runs.filter(model_version__version=version)
     if task == Task.DEFORMATION:
-        return Product.objects.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
+        # derived products say nothing that their sources did not, and glaciers are not searched for slow motion
+        own = Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
+        return own.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
     return unseen.select_related("reference", "secondary").order_by("secondary__acquired_at", "id")

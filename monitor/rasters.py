@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import Geod
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 from rio_tiler.reader import part
 from rio_tiler.utils import render
+
+from ingest.projections import transformer
 
 Float32 = NDArray[np.float32]
 Bounds = tuple[float, float, float, float]
@@ -173,7 +175,7 @@ def _window(dataset: DatasetReader, bounds: Bounds) -> Window | None:
 
 def _bearings(wkt: str, x: Any, y: Any, dx: Any, dy: Any, grid: InputGrid) -> tuple[Any, Any, Any]:
     """Where the cells stand (degrees) and toward what true bearing they moved; x, y in the raster's CRS."""
-    to_degrees = Transformer.from_crs(CRS.from_wkt(wkt), 4326, always_xy=True)
+    to_degrees = transformer(wkt, 4326)
     longitude, latitude = to_degrees.transform(x, y)
     far = to_degrees.transform(
         x + dx * grid.column_step[0] + dy * grid.row_step[0], y + dx * grid.column_step[1] + dy * grid.row_step[1]

@@ -7,12 +7,21 @@ ingest (a product, or images that become pairs)  ->  ml (runs for it)  ->  detec
 from datetime import timedelta
 
 STAGE_SECONDS = 5.0
+FOLLOW_UP_SECONDS = 30.0
 
 BEAT_SCHEDULE = {
     "1 return runs whose worker died": {"task": "ml.tasks.requeue_expired_runs", "schedule": timedelta(seconds=30)},
     "2 pair new images": {
         "task": "ingest.tasks.pair_new_scenes",
         "schedule": timedelta(seconds=STAGE_SECONDS),
+    },
+    "2 compare a release with the one before": {
+        "task": "ingest.tasks.compare_releases",
+        "schedule": timedelta(seconds=FOLLOW_UP_SECONDS),
+    },
+    "2 derive up and east from two directions": {
+        "task": "ingest.tasks.derive_products",
+        "schedule": timedelta(seconds=FOLLOW_UP_SECONDS),
     },
     "3 queue runs for every new product and pair": {
         "task": "ml.tasks.queue_due_runs",

@@ -208,6 +208,7 @@ if BEHIND_HTTPS:
 
 # Which images become pairs; which methods run on every new product and pair, and on what.
 INGEST_WORKERS = env.int("INGEST_WORKERS", default=min(4, os.cpu_count() or 1))  # files loaded at a time
+DERIVE_AFTER_SECONDS = env.int("DERIVE_AFTER_SECONDS", default=60)  # neighbours of a new track may be on their way
 PAIR_BASELINES_DAYS = env.list("PAIR_BASELINES_DAYS", cast=int, default=[6, 12])
 SCHEDULED_METHODS = {
     "deformation": env("DEFORMATION_METHOD", default="matched-filter"),

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring as parse_xml
-from pyproj import Transformer
 
 from ingest.errors import InputError
+from ingest.projections import transformer
 from ingest.readers import raster, tables
 from ingest.readers.records import (
     UNIT_VECTORS,
@@ -201,7 +201,7 @@ def _batch(path: Path, table: pa.RecordBatch, date_names: list[str], component: 
 
 
 def _geographic(easting: Float64, northing: Float64) -> tuple[Float64, Float64]:
-    longitude, latitude = Transformer.from_crs(EPSG, 4326, always_xy=True).transform(easting, northing)
+    longitude, latitude = transformer(EPSG, 4326).transform(easting, northing)
     longitude[~np.isfinite(longitude)] = np.nan
     return longitude, latitude
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from pyproj import Transformer
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.errors import InputError
+from ingest.projections import transformer
 from ingest.readers import raster
 from ingest.readers.records import Float32
 from ingest.readers.scenes import SceneFile, SceneHeader, direction_at
@@ -68,7 +68,7 @@ def _header(path: Path, named: re.Match[str], dataset: DatasetReader) -> SceneHe
         )
     acquired_at = datetime.strptime(named["acquired"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     centre = grid @ (dataset.width / 2, dataset.height / 2)
-    longitude, _ = Transformer.from_crs(epsg, 4326, always_xy=True).transform(*centre)
+    longitude, _ = transformer(epsg, 4326).transform(*centre)
     simulated = dataset.tags().get("SIMULATED") == "yes"
     return SceneHeader(
         source_format="opera-rtc",

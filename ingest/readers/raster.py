@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from affine import Affine
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ingest.errors import InputError
+from ingest.projections import transformer
 from ingest.readers.records import (
     METRES_PER_DEGREE,
     UNIT_VECTORS,
@@ -114,7 +115,7 @@ def _posting_m(transform: Affine, crs: CRS) -> float:
 
 def _batches(path: Path, factor: float, component: Component) -> Iterator[PointBatch]:
     with opened(path) as dataset:
-        geographic = Transformer.from_crs(dataset.crs, 4326, always_xy=True)
+        geographic = transformer(dataset.crs.to_wkt(), 4326)
         lines = max(1, BLOCK_PIXELS // dataset.width)
         for first in range(0, dataset.height, lines):
             window = Window(0, first, dataset.width, min(lines, dataset.height - first))

@@ -149,9 +149,11 @@ class VelocityField:
 
     files: those it was read from, where it is a folder of them; empty: the one that was given.
     expected_points: how many rows there will be about, for a progress bar; None: not known beforehand.
+    read_ahead: whether another thread may read the batches; not where they come from the database that they go to.
     """
 
     header: FieldHeader
     batches: Callable[[], Iterator[PointBatch]]
     files: tuple[Path, ...] = ()
     expected_points: int | None = None
+    read_ahead: bool = True

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from ingest.geometry import utm_epsg
+from ingest.projections import transformer
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -32,5 +32,5 @@ def project(
     """Put geographic points (degrees, EPSG:4326) on a plane: the given one, or the UTM zone of their middle."""
     if epsg is None:
         epsg = utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
-    x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(longitude, latitude)
+    x, y = transformer(4326, epsg).transform(longitude, latitude)
     return PointCloud(x, y, velocity_mm_yr, epsg, posting_m)

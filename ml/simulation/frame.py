@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
+
+from ingest.projections import transformer
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +104,7 @@ class LocalFrame:
 
 def frame_at(longitude_deg: float, latitude_deg: float) -> LocalFrame:
     """The local frame around a geographic position, its origin on whole kilometres of the grid."""
-    to_grid = Transformer.from_crs(GEOGRAPHIC_EPSG, GRID_EPSG, always_xy=True)
+    to_grid = transformer(GEOGRAPHIC_EPSG, GRID_EPSG)
     easting_m, northing_m = to_grid.transform(longitude_deg, latitude_deg)
     easting_further_m, northing_further_m = to_grid.transform(longitude_deg, latitude_deg + 0.01)
     turn_rad = math.atan2(easting_further_m - easting_m, northing_further_m - northing_m)
@@ -112,6 +113,6 @@ def frame_at(longitude_deg: float, latitude_deg: float) -> LocalFrame:
 
 def to_geographic(easting_m: Floats, northing_m: Floats) -> tuple[Floats, Floats]:
     """EPSG:3035 metres to (longitude, latitude) in degrees, in this order."""
-    back = Transformer.from_crs(GRID_EPSG, GEOGRAPHIC_EPSG, always_xy=True)
+    back = transformer(GRID_EPSG, GEOGRAPHIC_EPSG)
     longitude_deg, latitude_deg = back.transform(easting_m, northing_m)
     return np.asarray(longitude_deg, dtype=np.float64), np.asarray(latitude_deg, dtype=np.float64)

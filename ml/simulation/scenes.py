@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import Transformer
 from scipy import ndimage
 
+from ingest.projections import transformer
 from ml.simulation.frame import GRID_EPSG, Floats
 from ml.simulation.speckle import Complex, Float32, averaged, image, moved, scatterers
 from ml.simulation.terrain import LandCover, fractal_field
@@ -129,9 +129,9 @@ class _Ground:
 
     def __init__(self, region: Region, config: SceneConfig) -> None:
         self.region, self.config = region, config
-        self._to_region = Transformer.from_crs(UTM_EPSG, GRID_EPSG, always_xy=True)
+        self._to_region = transformer(UTM_EPSG, GRID_EPSG)
         frame = region.terrain.frame
-        x, y = Transformer.from_crs(GRID_EPSG, UTM_EPSG, always_xy=True).transform(frame.easting_m, frame.northing_m)
+        x, y = transformer(GRID_EPSG, UTM_EPSG).transform(frame.easting_m, frame.northing_m)
         half = config.pixels * config.posting_m / 2
         west, north = (round(v / config.posting_m) * config.posting_m for v in (x - half, y + half))
         self.transform = Affine(config.posting_m, 0, west, 0, -config.posting_m, north)

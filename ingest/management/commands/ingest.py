@@ -12,11 +12,13 @@ from django.db import connection
 from tqdm import tqdm
 
 from ingest.arrivals import arrival_load, arrivals_in
+from ingest.derived import derived_make
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.given import Given
 from ingest.readers import FORMATS
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declared
+from ingest.releases import release_changes_make
 from ingest.scene_services import pairs_make
 
 
@@ -53,7 +55,7 @@ class Command(BaseCommand):
             else:
                 with ThreadPoolExecutor(options["workers"]) as pool:
                     list(pool.map(lambda path: self._load_apart(path, given, bar), paths))
-        self._pair()
+        self._follow_up()
         if self.failed:
             sys.exit(2)
 
@@ -95,8 +97,14 @@ class Command(BaseCommand):
         self.failed = True
         self.stderr.write(f"{fault}")
 
-    def _pair(self) -> None:
-        """New images are paired at once; the scheduled job would do it a little later."""
+    def _follow_up(self) -> None:
+        """What new products and images make possible is made at once; the schedule would do it a little later."""
         new = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
         if new:
             self.stdout.write(f"{new} new pairs of images")
+        for change in release_changes_make():
+            self.stdout.write(
+                f"{change.newer.name}: {change.n_new:,} points new, {change.n_gone:,} gone since {change.older.release}"
+            )
+        for product in derived_make():
+            self.stdout.write(f"derived product {product.pk} ({product.name}), {product.n_points:,} cells")
