@@ -22,7 +22,7 @@ class Loaded(NamedTuple):
         lines = [f"scene {scene.pk} ({scene.name}), {scene.rows} x {scene.cols} px" for scene in self.scenes]
         for product in self.products:
             refused = f", {product.n_refused:,} rows refused" if product.n_refused else ""
-            dates = f"{len(product.dates)} dates" if product.has_series else "no series"
+            dates = f"{product.n_dates} dates" if product.has_series else "no series"
             lines.append(f"product {product.pk} ({product.name}), {product.n_points:,} points, {dates}{refused}")
         return "; ".join(lines)
 

@@ -72,6 +72,11 @@ class Product(FromFile):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def n_dates(self) -> int:
+        """How many images its series have; 0 without series."""
+        return len(self.dates) if self.has_series else 0
+
 
 class MeasurementPoint(models.Model):
     """A point whose motion is known. mm and mm/yr; LOS positive toward the satellite, up and east positive."""

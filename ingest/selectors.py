@@ -90,7 +90,9 @@ def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
 
 
 def point_series(*, point: MeasurementPoint) -> Float32:
-    """A point's displacements on its product's dates, mm, NaN where missing."""
+    """A point's displacements on its product's dates, mm, NaN where missing; empty where there is no series."""
+    if not point.product.has_series:
+        return np.empty(0, dtype=np.float32)
     packed = DisplacementSeries.objects.values_list("packed", flat=True).get(product_id=point.product_id, pid=point.pid)
     return unpack_series([bytes(packed)], len(point.product.dates))[0]
 

@@ -6,7 +6,7 @@ from django.contrib.gis.geos import Polygon
 from django.db import connection, transaction
 
 from ingest import partitions, pyramid
-from ingest.errors import AlreadyLoaded
+from ingest.errors import AlreadyLoaded, InputError
 from ingest.given import NOTHING_SAID, Given
 from ingest.hashing import files_sha256
 from ingest.loading import Progress, Totals, field_copy
@@ -31,6 +31,8 @@ def products_load(
     Raises InputError (AlreadyLoaded for the same content); then nothing has changed.
     """
     fields = open_velocity_fields(path, given.source_format, given.declared)
+    if not all(field.header.dates for field in fields):
+        raise InputError(path, "nobody says for which time its velocities stand", "Add --period FIRST_DAY/LAST_DAY")
     sha256 = files_sha256(fields[0].files or (path,))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])

@@ -109,7 +109,7 @@ def _limits(alert: Alert, detections: list[Detection]) -> list[str]:
         products = [detection.scan.prediction.run.product for detection in detections]
         directions = {p.direction for p in products if p.component == "los"}
         widest = max((p.posting_m or 0 for p in products), default=0)
-        n_dates = min((len(p.dates) for p in products), default=0)
+        n_dates = min((p.n_dates for p in products), default=0)
         return sentences.limits(alert.component, len(directions), widest, n_dates)
     pairs = [detection.scan.prediction.run.pair for detection in detections]
     posting_m = max((pair.reference.posting_m for pair in pairs), default=30.0)

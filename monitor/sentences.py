@@ -49,11 +49,13 @@ COMPONENT_LABELS = {
     "los": "along the satellite's line of sight",
     "up": "up and down",
     "east": "east and west",
+    "north": "north and south",
 }
 WORDS = {
     "los": ("away from the satellite", "toward the satellite"),
     "up": ("sinking", "rising"),
     "east": ("moving west", "moving east"),
+    "north": ("moving south", "moving north"),
 }
 
 
@@ -164,7 +166,9 @@ def limits(component: str, direction_count: int, posting_m: float | None, n_date
         said.append("Seen from one direction only: sideways motion cannot be told from sinking or rising.")
     if posting_m and posting_m > 50:
         said.append(f"Each measurement stands for a square of about {posting_m:.0f} metres, not for a single building.")
-    if n_dates < 30:
+    if n_dates == 0:
+        said.append("Only mean speeds are known, no series: seasonal and lasting motion cannot be told apart.")
+    elif n_dates < 30:
         said.append(f"Only {n_dates} images: seasonal swelling and shrinking cannot be told from lasting motion.")
     said.append("Measured against the ground around it: a motion of the whole region does not show.")
     said.append("No points here and there (forest, fields, water, snow) does not mean that the ground is still.")

@@ -22,7 +22,8 @@ def point_find(*, product_id: int, pid: str) -> MeasurementPoint:
 def point_body(point: MeasurementPoint) -> dict[str, object]:
     """A point's displacements with a fit and a sentence. mm; sign as the product's component says."""
     product, displacement = point.product, point_series(point=point)
-    fit = fit_series(product.dates, displacement)
+    dates = product.dates if product.has_series else []
+    fit = fit_series(dates, displacement) if dates else None
     negative, positive = sentences.WORDS[product.component]
     return {
         "product": product_summary(product),
@@ -40,7 +41,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
         "sentence": sentences.point_sentence(
             product.component, point.velocity_mm_yr, point.velocity_std_mm_yr, product.dates[0], product.dates[-1]
         ),
-        "dates": [day.isoformat() for day in product.dates],
+        "dates": [day.isoformat() for day in dates],
         "displacement_mm": [number(value) for value in displacement],
         "fit_mm": [number(value) for value in fit.fit_mm] if fit else None,
         "band_mm": number(fit.sigma_mm) if fit else None,

@@ -4,6 +4,7 @@ Source: EGMS product description and format specification (Copernicus Land Monit
 mm/yr; LOS is positive toward the satellite; L3 is up or east. Columns are matched by name, never by position.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -101,7 +102,6 @@ def _header(
         level=level,
         component=component,
         dates=dates,
-        has_series=bool(dates),
         track=int(track) if track and track.isdigit() else None,
         direction=direction,
         burst=burst,
@@ -123,8 +123,15 @@ def _read_grid(path: Path) -> VelocityField:
     if name is None:
         raise InputError(path, "its name does not say which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
     component = Component.UP if name["component"] == "U" else Component.EAST
-    header = _header(path, {}, "L3", component, (), Direction.UNKNOWN)
+    header = _header(path, {}, "L3", component, _period(name["release"]), Direction.UNKNOWN)
+    header = dataclasses.replace(header, has_series=False)
     return raster.field(path, Declared(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
+
+
+def _period(release: str | None) -> tuple[date, ...]:
+    """First and last day of a release such as 2020_2024_1, which names its years; nothing without one."""
+    years = [int(year) for year in (release or "").split("_")[:2]]
+    return (date(years[0], 1, 1), date(years[1], 12, 31)) if years else ()
 
 
 def _xml_header(path: Path) -> dict[str, str]:

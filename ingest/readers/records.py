@@ -59,7 +59,7 @@ class FieldHeader:
     system that the product is published on (None: choose the local UTM zone). tile names the piece of ground and track
     that every release of a series of products covers again, so that a newer release supersedes an older one; empty
     where the source publishes no releases. dates: the acquisitions; where has_series is false, the first and last day
-    of the period, or nothing where the source does not say.
+    of the period, or nothing where nobody says.
     """
 
     source_format: str
@@ -87,13 +87,15 @@ class Declared:
     """What whoever gives a file says about it, because the file itself does not.
 
     mapping: a TOML file that names a table's columns; unit and positive: of a raster's or a table's values, as
-    `ingest.readers.raster` lists them. None: not said, and then never guessed.
+    `ingest.readers.raster` lists them; period: first and last day that velocities without a series stand for.
+    None: not said, and then never guessed.
     """
 
     mapping: Path | None = None
     unit: str | None = None
     positive: str | None = None
     track: int | None = None
+    period: tuple[date, date] | None = None
 
 
 class Refused(NamedTuple):

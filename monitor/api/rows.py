@@ -69,7 +69,7 @@ def product_row(product: Product) -> dict[str, Any]:
     return {
         **product_summary(product),
         **{name: getattr(product, name) for name in same},
-        "n_dates": len(product.dates),
+        "n_dates": product.n_dates,
         "first_date": product.dates[0],
         "last_date": product.dates[-1],
         "bbox": _box(product.footprint.extent),

@@ -23,7 +23,8 @@ def series_csv(request: HttpRequest, product: int, pid: str) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="product-{product:d}-point.csv"'
     writer = csv.writer(response)
     writer.writerow(["date", f"displacement_mm_{point.product.component}"])
-    for day, value in zip(point.product.dates, point_series(point=point), strict=True):
+    series = point_series(point=point)
+    for day, value in zip(point.product.dates[: series.size], series, strict=True):
         writer.writerow([day.isoformat(), "" if np.isnan(value) else round(float(value), 2)])
     return response
 

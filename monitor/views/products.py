@@ -74,7 +74,8 @@ def _row(product: Product) -> dict[str, Any]:
         "track_label": f"{product.track:03d} {product.direction}"
         if product.track is not None
         else product.direction or "not stated",
-        "period_label": f"{product.dates[0]} to {product.dates[-1]}, {len(product.dates)} dates",
+        "period_label": f"{product.dates[0]} to {product.dates[-1]}, "
+        + (f"{product.n_dates} dates" if product.has_series else "velocities only"),
         "n_points": product.n_points,
         "n_refused": product.n_refused,
         "source_file": product.file_name,

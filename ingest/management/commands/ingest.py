@@ -1,9 +1,11 @@
 """manage.py ingest PATH…: load velocity products and radar images into the database."""
 
+import argparse
 import getpass
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 from django.conf import settings
@@ -22,6 +24,16 @@ from ingest.releases import release_changes_make
 from ingest.scene_services import pairs_make
 
 
+def _period(text: str) -> tuple[date, date]:
+    try:
+        first, last = (date.fromisoformat(day) for day in text.split("/"))
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(f"{text!r} is no period: give two days, 2019-01-01/2023-12-31") from fault
+    if last <= first:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
+    return first, last
+
+
 class Command(BaseCommand):
     help = (
         "Load velocity products and images. Each file is loaded wholly or not at all; exit code 2 if one could not be."
@@ -33,6 +45,9 @@ class Command(BaseCommand):
         parser.add_argument("--unit", choices=[*MM_PER_UNIT], help="of velocities, where the file does not say it")
         parser.add_argument("--positive", choices=[*TOWARD], help="which way a positive velocity moves")
         parser.add_argument("--mapping", type=Path, help="TOML file that names a table's columns")
+        parser.add_argument(
+            "--period", type=_period, metavar="FIRST/LAST", help="days that velocities without a series stand for"
+        )
         parser.add_argument("--track", type=int, help="relative orbit, where the file does not say it")
         parser.add_argument(
             "--attribution", default="", help="line to show on the map where the file does not name its source"
@@ -43,7 +58,9 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         self.skip_loaded, self.failed = options["skip_loaded"], False
-        declared = Declared(options["mapping"], options["unit"], options["positive"], options["track"])
+        declared = Declared(
+            options["mapping"], options["unit"], options["positive"], options["track"], options["period"]
+        )
         given = Given(
             options["format"], declared, options["attribution"], options["licence"], loaded_by=getpass.getuser()
         )
