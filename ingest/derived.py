@@ -18,7 +18,7 @@ from ingest.decomposition import UpEastCells, View, common_dates, decompose_cell
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.grid import Cells
-from ingest.models import Product
+from ingest.models import DerivedTile, Product
 from ingest.projections import transformer
 from ingest.readers.records import UNIT_VECTORS, Component, FieldHeader, PointBatch, Technique, VelocityField
 from ingest.selectors import views_in
@@ -64,9 +64,11 @@ def derived_make(*, settled_before: datetime | None = None) -> list[Product]:
     settled_before: leave out tiles of which a product came later, because its neighbours may be on their way.
     """
     tiles = list(tiles_of_two_directions())
-    for stale in Product.objects.filter(level=LEVEL).exclude(file_sha256__in=[tile.key for tile in tiles]):
+    keys = [tile.key for tile in tiles]
+    for stale in Product.objects.filter(level=LEVEL).exclude(file_sha256__in=keys):
         product_delete(product=stale)
-    known = set(Product.objects.filter(level=LEVEL).values_list("file_sha256", flat=True))
+    DerivedTile.objects.exclude(key__in=keys).delete()
+    known = set(DerivedTile.objects.values_list("key", flat=True))
     due = [tile for tile in tiles if tile.key not in known]
     if settled_before is not None:
         due = [tile for tile in due if max(p.loaded_at for p in (*tile.ascending, *tile.descending)) < settled_before]
@@ -97,8 +99,8 @@ def tile_derive(*, tile: Tile) -> list[Product]:
     made = []
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(tile.key[:15], 16)])
-        if Product.objects.filter(file_sha256=tile.key).exists():
-            return []
+        if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:
+            return []  # somebody else was faster
         for component in COMPONENTS:
             field = VelocityField(
                 _header(tile, component), lambda component=component: _batches(tile, component), read_ahead=False

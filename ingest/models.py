@@ -129,6 +129,17 @@ class ReleaseChange(models.Model):
         return f"{self.older} to {self.newer}"
 
 
+class DerivedTile(models.Model):
+    """A tile whose up and east were derived, or could not be because its two directions share no cell."""
+
+    key = models.CharField(max_length=64, primary_key=True, help_text="as the file_sha256 of its products")
+    name = models.CharField(max_length=80)
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PyramidCell(models.Model):
     """Points of a product averaged over a cell of a map tile, as `ingest.pyramid` says."""
 

@@ -94,7 +94,7 @@ def _header(
     name = L2_NAME.match(path.name) or L3_NAME.match(path.name)
     groups = name.groupdict() if name else {}
     track, simulated = xml.get("track") or groups.get("track"), xml.get("simulated") == "true"
-    burst = xml.get("burst_id") or groups.get("burst") or groups.get("tile") or ""
+    burst = groups.get("tile") or xml.get("burst_id") or groups.get("burst") or ""
     swath, pol = xml.get("sub_swath") or groups.get("swath") or "", groups.get("pol") or ""
     place = "/".join(part for part in (level, track, burst, swath, pol, component.value) if part)
     return FieldHeader(
