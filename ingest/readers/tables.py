@@ -33,6 +33,7 @@ DATE_NAME = re.compile(r"[12]\d{7}")
 
 _CONTAINER_FAULTS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error, OSError,
+    UnicodeDecodeError,
 )  # fmt: skip
 
 
