@@ -29,7 +29,7 @@ NUMBERS = (
 ROLES = ("pid", *PLACES, *NUMBERS)
 LOS_VECTOR = ("los_east", "los_north", "los_up")
 BATCH_ROWS = 200_000
-BATCH_VALUES = 4_000_000
+BATCH_VALUES = 2_000_000
 FEW_ROWS = 2_000
 FARTHEST_MM = 1e7  # ten kilometres
 LONGEST_PID = 200
@@ -201,10 +201,12 @@ class _Rows:
             return np.arange(done + 1, done + self.n + 1).astype("S12"), np.ones(self.n, dtype=bool)
         column = self.batch.column(self.batch.schema.get_field_index(self.plan.columns["pid"]))
         values = [(value or b"").strip() for value in column.to_pylist()]
+        sound = np.array([_is_text(value) for value in values], dtype=bool)
+        values = [v if good else printable(v).encode() for v, good in zip(values, sound, strict=True)]
         longest = max(map(len, values), default=0)
         if longest > LONGEST_PID:
             raise InputError(self.path, f"a point id has {longest} letters", f"Use ids of at most {LONGEST_PID}")
-        return np.asarray(values, dtype=f"S{max(longest, 1)}"), np.array([_is_text(v) for v in values], dtype=bool)
+        return np.asarray(values, dtype=f"S{max(longest, 1)}"), sound
 
     def _position(self) -> tuple[Float64, Float64]:
         """Longitude and latitude; where a table has several kinds of coordinates, they must name the same place."""
@@ -266,6 +268,12 @@ class _Rows:
         else:
             east = north = up = np.full(self.n, np.nan)
         return east.astype(np.float32), north.astype(np.float32), up.astype(np.float32)
+
+
+def printable(content: bytes | str) -> str:
+    """What a file says, fit to be stored and shown: whatever is no letter, sign or space becomes a question mark."""
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
+    return "".join(letter if letter.isprintable() else "?" for letter in text).strip()
 
 
 def _is_text(pid: bytes) -> bool:

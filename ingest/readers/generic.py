@@ -121,7 +121,7 @@ def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direct
 
 
 def _extras(plan: Plan) -> dict[str, str]:
-    said = dict(plan.columns)
+    said = {role: columns.printable(name) for role, name in plan.columns.items()}
     if "velocity" not in plan.columns:
         said["velocity"] = "least-squares slope of the series"
     if "pid" not in plan.columns:

@@ -28,7 +28,7 @@ BOMB_BYTES = 64 * 2**20  # below it, no ratio of packing does harm
 MAX_WKB_BYTES = 64
 MAX_TEXT_BYTES = 10 * LONGEST_PID
 REMEDY = "Export it again as GeoParquet"
-_FAULTS = (pa.ArrowException, OSError, MemoryError, ValueError, KeyError, IndexError, OverflowError, RecursionError)
+_FAULTS = (pa.ArrowException, OSError, MemoryError, ValueError, RecursionError)
 
 
 class Geometry(NamedTuple):

@@ -75,8 +75,11 @@ def _check_whole(path: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path, tables: frozenset[str]) -> Iterator[sqlite3.Connection]:
-    """Open read-only, without journals beside it, for selects from these tables and nothing else."""
+def _opened(path: Path, tables: frozenset[str], check: str | None = None) -> Iterator[sqlite3.Connection]:
+    """Open read-only, without journals beside it, for selects from these tables and nothing else.
+
+    check: a table whose pages are walked through first: a damaged one could lose rows without a word.
+    """
 
     def allow(action: int, one: str | None, _two: str | None, _database: str | None, _trigger: str | None) -> int:
         if action == sqlite3.SQLITE_SELECT or (action == sqlite3.SQLITE_READ and one in tables):
@@ -91,6 +94,8 @@ def _opened(path: Path, tables: frozenset[str]) -> Iterator[sqlite3.Connection]:
         connection.text_factory = lambda content: content.decode("utf-8", "replace")
         for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
             connection.execute(f"PRAGMA {pragma}")
+        if check is not None:
+            _check_pages(path, connection, check)
         connection.set_authorizer(allow)
         yield connection
     except (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError) as fault:
@@ -98,6 +103,12 @@ def _opened(path: Path, tables: frozenset[str]) -> Iterator[sqlite3.Connection]:
     finally:
         if connection is not None:
             connection.close()
+
+
+def _check_pages(path: Path, connection: sqlite3.Connection, table: str) -> None:
+    said = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({_quoted(table)})")]
+    if said != ["ok"]:
+        raise InputError(path, f"the GeoPackage is damaged ({said[0] if said else 'no answer'})", REMEDY)
 
 
 def _layer(path: Path) -> Layer:
@@ -120,7 +131,7 @@ def _layer(path: Path) -> Layer:
             "SELECT organization, organization_coordsys_id FROM gpkg_spatial_ref_sys WHERE srs_id = ?", [srs_id]
         ).fetchone()
     is_epsg = srs is not None and str(srs[0]).upper() == "EPSG" and isinstance(srs[1], int) and 0 < srs[1] < 10**6
-    with _opened(path, frozenset({table})) as connection:
+    with _opened(path, frozenset({table}), check=table) as connection:
         described = connection.execute(f"SELECT * FROM {_quoted(table)} LIMIT 0").description  # noqa: S608 (quoted)
         columns = [str(column[0]) for column in described]
     if geometry not in columns:
@@ -152,12 +163,11 @@ def _array(path: Path, name: str, values: tuple[Any, ...], kind: pa.DataType) ->
     """SQLite lets any value stand in any column: a number must be one."""
     if kind == TEXT:
         return pa.array([_text(value) for value in values], TEXT)
-    odd = next((value for value in values if value is not None and not isinstance(value, int | float)), None)
-    if odd is not None:
-        raise InputError(
-            path, f"column {name!r} holds {odd!r:.40}, which is no number", "Correct it, or leave it empty"
-        )
-    numbers = np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    try:
+        numbers = np.array(values, dtype=np.float64)  # None becomes NaN
+    except (TypeError, ValueError) as fault:
+        found = f"column {name!r} holds what is no number ({fault!s:.80})"
+        raise InputError(path, found, "Correct it, or leave it empty") from fault
     with np.errstate(over="ignore"):
         return pa.array(numbers.astype(kind.to_pandas_dtype()))
 

@@ -82,8 +82,8 @@ def _said(path: Path, source: columns.Source, plan: Plan) -> tuple[str, str]:
     """Data set and track of the first row; that all rows agree is checked as they are read."""
     batches = source.batches(dict.fromkeys(plan.same, columns.TEXT), columns.FEW_ROWS)
     first = next(batches)
-    dataset, track = (str((first.column(name)[0].as_py() or b"").decode("utf-8", "replace")) for name in plan.same)
-    return dataset.strip(), track.strip()
+    dataset, track = (columns.printable(first.column(name)[0].as_py() or b"") for name in plan.same)
+    return dataset, track
 
 
 def _check_place(path: Path, first: PointBatch) -> None:

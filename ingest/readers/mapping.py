@@ -116,7 +116,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
     elif name == "nodata":
         good = isinstance(value, int | float) and not isinstance(value, bool)
     else:
-        good = isinstance(value, str) and len(value) <= _TEXT_LIMITS[name]
+        good = isinstance(value, str) and len(value) <= _TEXT_LIMITS[name] and value.isprintable()
     if not good:
         allowed = f"Use {'|'.join(choices[name])}" if name in choices else EXAMPLE
         raise InputError(path, f"{name} = {value!r:.60} cannot be", allowed)

@@ -8,9 +8,11 @@ import pytest
 from django.core.management import call_command
 
 from ingest.errors import InputError
+from ingest.given import Given
 from ingest.models import MeasurementPoint, Product
 from ingest.readers import columns, open_velocity_field, recognise
 from ingest.readers.records import Component, Declared, Direction
+from ingest.services import product_load
 from tests.ingest import damage
 from tests.ingest.made_generic import DATES, make, projected
 
@@ -303,6 +305,28 @@ def test_turned_bits_give_a_line_or_sane_numbers(tmp_path, kind):
     outcomes = [damage.outcome(path, TOWARD) for path in damage.flipped(make(tmp_path, kind, n=60))]
     assert set(outcomes) <= {"refused", "read"}
     assert "refused" in outcomes
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["csv", "gpkg", "parquet"])
+def test_a_damaged_table_is_loaded_whole_or_not_at_all(tmp_path, kind):
+    for path in damage.flipped(make(tmp_path, kind, n=30), seeds=25, bits=2):
+        before = Product.objects.count(), MeasurementPoint.objects.count()
+        try:
+            product = product_load(path=path, given=Given(declared=TOWARD))
+        except InputError:
+            assert (Product.objects.count(), MeasurementPoint.objects.count()) == before
+        else:
+            assert product.n_points + product.n_refused == 30
+
+
+@pytest.mark.django_db
+def test_an_id_that_is_no_text_is_refused_and_can_still_be_listed(tmp_path):
+    def spoil(table):
+        table["CODE"][3] = "P\x003"
+
+    product = product_load(path=make(tmp_path, change=spoil), given=Given(declared=TOWARD))
+    assert product.refused_rows == [["P?3", "its id is empty or no text"]]
 
 
 @pytest.mark.django_db

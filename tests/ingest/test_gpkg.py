@@ -82,7 +82,9 @@ def test_missing_and_infinite_numbers_are_not_known(tmp_path):
 
 LINE = struct.pack("<2sBBi", b"GP", 0, 1, 4326) + shapely.to_wkb(shapely.LineString([(0, 0), (1, 1)]))
 BAD = {
-    "holds 'fast', which is no number": ("UPDATE points SET VEL = 'fast' WHERE fid = 3",),
+    "holds what is no number (could not convert string to float: 'fast'": (
+        "UPDATE points SET VEL = 'fast' WHERE fid = 3",
+    ),
     "a geometry of layer 'points' is damaged": ("UPDATE points SET geom = x'4750' WHERE fid = 3",),
     "is damaged (ParseException": ("UPDATE points SET geom = ? WHERE fid = 3", [blob(shapely.Point(1, 1))[:20]]),
     "geometries that are no points": ("UPDATE points SET geom = ? WHERE fid = 3", [LINE]),
