@@ -112,7 +112,7 @@ def line_of_sight(incidence_deg: Float64, heading_deg: Float64, look: float = 1.
 
     incidence_deg: from the vertical at the ground; heading_deg: of the flight, clockwise from north; look: +1 to the
     right of the track, -1 to the left. A satellite that looks right stands 90 degrees left of its heading as seen from
-    the ground. Hanssen 2001, Radar Interferometry, doi 10.1007/0-306-47633-9, section 5.1.1.
+    the ground. Hanssen 2001, Radar Interferometry, doi 10.1007/0-306-47633-9.
     """
     theta, heading = np.radians(incidence_deg), np.radians(heading_deg)
     sine = np.sin(theta)

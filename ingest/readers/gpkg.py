@@ -1,6 +1,6 @@
 """GeoPackage: one point layer, read as the SQLite file it is, with nothing allowed but to select from that layer.
 
-Source: OGC 12-128r19, GeoPackage Encoding Standard 1.4, clauses 1.1.3 (reference systems), 2.1.3 (geometry blobs).
+Source: OGC 12-128r19, GeoPackage Encoding Standard 1.4, clause 2.1.3 for the geometry blobs.
 No GDAL here: rasterio brings the one GDAL of the process.
 """
 
@@ -197,9 +197,11 @@ def _wkb(path: Path, layer: Layer, blob: Any) -> bytes | None:
     """The well-known binary behind a GeoPackage header: magic, version, flags, srs_id, envelope."""
     if blob is None:
         return None
-    if not isinstance(blob, bytes) or len(blob) < 8 or blob[:2] != b"GP" or (blob[3] >> 1 & 0b111) > 4:
+    if not isinstance(blob, bytes) or len(blob) < 8 or blob[:3] != b"GP\0" or (blob[3] >> 1 & 0b111) > 4:
         raise InputError(path, f"a geometry of layer {layer.table!r} is damaged", REMEDY)
     flags = blob[3]
+    if flags & 0b100000:
+        raise InputError(path, f"layer {layer.table!r} holds extended geometries", "Give a layer of points")
     (srs_id,) = struct.unpack("<i" if flags & 1 else ">i", blob[4:8])
     if srs_id != layer.srs_id:
         found = f"a geometry has reference system {srs_id} where its layer has {layer.srs_id}"

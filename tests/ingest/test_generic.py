@@ -157,6 +157,18 @@ def test_angles_of_real_files_give_the_line_of_sight_that_they_state(real_data, 
     assert np.abs(columns.line_of_sight(incidence, heading) - np.stack(stated)).max() < 0.002
 
 
+@pytest.mark.realdata
+@pytest.mark.parametrize("track", ["022_0845", "117_0227"])
+def test_a_real_file_read_as_any_table_gives_what_its_own_reader_gives(real_data, track):
+    (path,) = (real_data / "egms_ustica").glob(f"EGMS_L2b_{track}_*.zip")
+    own, general = (open_velocity_field(path, name, TOWARD) for name in ("egms", "generic"))
+    assert (own.header.dates, own.header.direction) == (general.header.dates, general.header.direction)
+    for one, other in zip(own.batches(), general.batches(), strict=True):
+        for name in ("pid", "longitude", "latitude", "velocity_mm_yr", "velocity_std_mm_yr", "rmse_mm", "los_east"):
+            assert (getattr(one, name) == getattr(other, name)).all()
+        assert np.array_equal(one.displacement_mm, other.displacement_mm, equal_nan=True)
+
+
 def _columns_of(path):
     from ingest.readers.generic import csv_source
 
