@@ -31,7 +31,7 @@ def arrival_load(
     *, path: Path, given: Given = NOTHING_SAID, progress: Callable[[int], None] = lambda points: None
 ) -> Loaded:
     """Load a file or folder as what it is. Raises InputError (AlreadyLoaded); then nothing has changed."""
-    if recognise(path) in SCENE_READERS:
+    if recognise(path, given.declared) in SCENE_READERS:
         return Loaded([], [scene_load(path=path, given=given)])
     return Loaded(products_load(path=path, given=given, progress=progress), [])
 

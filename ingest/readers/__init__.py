@@ -10,32 +10,38 @@ from pathlib import Path
 from types import ModuleType
 
 from ingest.errors import InputError
-from ingest.readers import egms, hdf5, licsbas, opera_rtc, raster, tables
+from ingest.readers import egms, generic, hdf5, insar_norway, licsbas, opera_rtc, raster, tables
 from ingest.readers.records import Declared, VelocityField
 from ingest.readers.scenes import SceneFile
 
 # in the order in which they are asked: the particular before the general
 READERS: dict[str, ModuleType] = {
     "egms": egms,
+    "insar-norway": insar_norway,
     "licsbas": licsbas,
 }
 SCENE_READERS: dict[str, ModuleType] = {"opera-rtc": opera_rtc}
-LAST_READERS: dict[str, ModuleType] = {"geotiff": raster}  # whatever nobody else claims
+LAST_READERS: dict[str, ModuleType] = {"geotiff": raster, "generic": generic}  # whatever nobody else claims
 ALL_READERS = READERS | SCENE_READERS | LAST_READERS
 FORMATS = tuple(ALL_READERS)
 TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
-SUFFIXES = tables.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
-KNOWN = "an EGMS .zip or .csv, a LiCSBAS .h5, a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
+SUFFIXES = generic.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
+KNOWN = (
+    "an EGMS .zip or .csv, an InSAR Norway .csv, a table of points with --mapping, a LiCSBAS .h5, "
+    "a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
+)
 
 
-def recognise(path: Path) -> str:
-    """Name the reader for a file or folder by its content. Raises InputError where none fits."""
+def recognise(path: Path, declared: Declared | None = None) -> str:
+    """Name the reader for a file or folder by its content; a mapping makes any table generic. Raises InputError."""
     if not path.exists():
         raise InputError(path, "there is no such file", "Check the path")
     if path.is_file() and not path.stat().st_size:
         raise InputError(path, "the file is empty", "Download or export it again")
     if path.suffix.lower() == ".zip" and not zipfile.is_zipfile(path):
         raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
+    if declared and declared.mapping and path.suffix.lower() in generic.SUFFIXES:
+        return "generic"
     for name, module in ALL_READERS.items():
         if module.recognises(path):
             return name
@@ -47,6 +53,8 @@ def _found_in(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in {".tif", ".tiff"}:
         raise InputError(path, "it cannot be read as GeoTIFF: it is something else by that name", "Make it again")
+    if suffix in generic.SUFFIXES - tables.SUFFIXES:
+        return f"it is no {suffix.removeprefix('.')}: it is something else by that name"
     if suffix in tables.SUFFIXES:
         return f"its columns {', '.join(tables.table_of(path).names[:8])} … fit none of the known formats"
     if suffix in hdf5.SUFFIXES:
@@ -59,7 +67,7 @@ def open_velocity_fields(
     path: Path, source_format: str = "auto", declared: Declared | None = None
 ) -> tuple[VelocityField, ...]:
     """Read the headers of a file's components and prepare their batches. Raises InputError for what cannot be used."""
-    recognised = _expect(path, source_format)
+    recognised = _expect(path, source_format, declared)
     if recognised in SCENE_READERS:
         raise InputError(path, "this is an image, not a velocity field", f"Give {KNOWN}")
     fields = ALL_READERS[recognised].read(path, declared or Declared())
@@ -84,8 +92,8 @@ def open_scene(path: Path, source_format: str = "auto") -> SceneFile:
     return scene
 
 
-def _expect(path: Path, source_format: str) -> str:
-    recognised = recognise(path)
+def _expect(path: Path, source_format: str, declared: Declared | None = None) -> str:
+    recognised = recognise(path, declared)
     if source_format in {"auto", recognised}:
         return recognised
     if recognised in LAST_READERS or source_format in LAST_READERS:  # the general one takes what the particular can

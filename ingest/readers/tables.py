@@ -9,7 +9,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import pairwise
@@ -33,6 +33,7 @@ DATE_NAME = re.compile(r"[12]\d{7}")
 
 _CONTAINER_FAULTS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error, OSError,
+    UnicodeDecodeError,
 )  # fmt: skip
 
 
@@ -114,10 +115,15 @@ def header_names(path: Path) -> frozenset[str]:
         return frozenset()
 
 
-def date_columns(path: Path, names: Sequence[str], pattern: re.Pattern[str] = DATE_NAME) -> dict[str, date]:
-    """The columns that are dates, in their order: name -> day. The digits of the pattern's match are YYYYMMDD."""
+def date_columns(
+    path: Path,
+    names: Sequence[str],
+    pattern: re.Pattern[str] = DATE_NAME,
+    day: Callable[[str], date] = lambda name: day_of(name),
+) -> dict[str, date]:
+    """The columns that are dates, in their order: name -> day. A name's digits are YYYYMMDD, or `day` reads it."""
     try:
-        found = {name: day_of(name) for name in names if pattern.fullmatch(name)}
+        found = {name: day(name) for name in names if pattern.fullmatch(name)}
     except ValueError as fault:
         raise InputError(path, f"a date column is no date ({fault})", "Name date columns YYYYMMDD") from fault
     if any(later <= earlier for earlier, later in pairwise(found.values())):

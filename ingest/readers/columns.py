@@ -1,0 +1,310 @@
+"""From the columns of any table to points: the one way that CSV, GeoPackage and GeoParquet share.
+
+A Source gives a file's columns as record batches; a Plan says which of them are what, in which unit and sign.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from ingest.errors import InputError
+from ingest.readers.raster import FASTEST_MM_YR
+from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch
+
+NUMBER, PLACE, TEXT = pa.float32(), pa.float64(), pa.binary()
+GEOMETRY = (":x:", ":y:")  # what a source calls the two coordinates of its geometries
+PLACES = ("longitude", "latitude", "easting", "northing")
+NUMBERS = (
+    "height", "velocity", "velocity_std", "temporal_coherence", "rmse",
+    "los_east", "los_north", "los_up", "incidence_angle", "track_angle",
+)  # fmt: skip
+ROLES = ("pid", *PLACES, *NUMBERS)
+LOS_VECTOR = ("los_east", "los_north", "los_up")
+BATCH_ROWS = 200_000
+BATCH_VALUES = 2_000_000
+FEW_ROWS = 2_000
+FARTHEST_MM = 1e7  # ten kilometres
+LONGEST_PID = 200
+AGREE_DEG = 0.005
+DAYS_PER_YEAR = 365.25
+
+
+class Source(NamedTuple):
+    """A table as it stands in a file.
+
+    kind: what the file is called. batches: the columns of these names and types, about so many rows at a time, and with
+    them GEOMETRY where there is one. epsg: of the geometry; None: it has none, or one that is not told.
+    """
+
+    kind: str
+    names: list[str]
+    batches: Callable[[Mapping[str, pa.DataType], int], Iterator[pa.RecordBatch]]
+    has_geometry: bool = False
+    epsg: int | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a table is read.
+
+    columns: our role -> the file's column; constants: role -> one value for all rows; dates: the file's column -> day.
+    velocity_factor, series_factor: from the file's unit and sign to mm/yr and mm with ours. epsg: of easting and
+    northing; geometry_epsg: of the geometry; look: +1 for a radar that looks to the right of its track, -1 to the left.
+    """
+
+    columns: dict[str, str]
+    dates: dict[str, date]
+    component: Component
+    velocity_factor: float
+    series_factor: float
+    constants: dict[str, float] = field(default_factory=dict)
+    epsg: int | None = None
+    geometry_epsg: int | None = None
+    look: float = 1.0
+    nodata: float | None = None
+    same: tuple[str, ...] = ()  # columns that must hold one value throughout
+
+    def types(self) -> dict[str, pa.DataType]:
+        """The columns that are read, and as what."""
+        types = {name: TEXT for role, name in self.columns.items() if role == "pid"} | dict.fromkeys(self.same, TEXT)
+        types |= {name: PLACE for role, name in self.columns.items() if role in PLACES}
+        types |= {name: NUMBER for role, name in self.columns.items() if role in NUMBERS}
+        return types | dict.fromkeys(self.dates, NUMBER)
+
+
+def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> Iterator[PointBatch]:
+    """The table's rows as points, about `rows` at a time; rows that cannot be used are refused with their reason."""
+    types = plan.types()
+    rows = rows or max(FEW_ROWS, min(BATCH_ROWS, BATCH_VALUES // max(len(types), 1)))
+    done, held = 0, dict[str, str]()
+    for batch in source.batches(types, rows):
+        for name in plan.same:
+            _hold(path, held, name, batch)
+        yield _Rows(path, batch, plan).points(done)
+        done += batch.num_rows
+
+
+def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
+    """The first few points, for what a header says of all. Raises InputError where there are none, or they conflict."""
+    batches = points(path, source, plan, FEW_ROWS)
+    try:
+        first = next((batch for batch in batches if batch.pid.size or batch.refused), None)
+    finally:
+        batches.close()  # type: ignore[attr-defined]
+    if first is None:
+        raise InputError(path, "the table has a header and no rows", "Export it again")
+    if plan.dates and "velocity" in plan.columns:
+        _check_rates(path, first, plan)
+    return first
+
+
+def line_of_sight(incidence_deg: Float64, heading_deg: Float64, look: float = 1.0) -> NDArray[np.float64]:
+    """Unit vector from the ground to the satellite: (3, n) east, north, up.
+
+    incidence_deg: from the vertical at the ground; heading_deg: of the flight, clockwise from north; look: +1 to the
+    right of the track, -1 to the left. A satellite that looks right stands 90 degrees left of its heading as seen from
+    the ground. Hanssen 2001, Radar Interferometry, doi 10.1007/0-306-47633-9.
+    """
+    theta, heading = np.radians(incidence_deg), np.radians(heading_deg)
+    sine = np.sin(theta)
+    return np.stack([-look * sine * np.cos(heading), look * sine * np.sin(heading), np.cos(theta)])
+
+
+def slopes(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
+    """Least-squares slope of each series (n, dates), mm -> mm/yr; NaN where fewer than three dates are known."""
+    days = np.array([day.toordinal() for day in dates], dtype=np.float64)
+    years = ((days - days.mean()) / DAYS_PER_YEAR).astype(np.float32)
+    known = np.isfinite(displacement_mm)
+    count = known.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_year = (known * years).sum(axis=1) / count
+        filled = np.where(known, displacement_mm, np.float32(0))
+        mean = filled.sum(axis=1, dtype=np.float64) / count
+        over = np.where(known, years - mean_year[:, None], 0)
+        slope = (over * (filled - mean[:, None])).sum(axis=1) / (over**2).sum(axis=1)
+    known_enough: Float32 = np.where(count >= 3, slope, np.nan).astype(np.float32)
+    return known_enough
+
+
+def transformer(path: Path, epsg: int) -> Transformer:
+    """From a reference system that is an EPSG number to longitude and latitude. Raises InputError."""
+    try:
+        return Transformer.from_crs(CRS.from_epsg(epsg), 4326, always_xy=True)
+    except CRSError as fault:
+        raise InputError(path, f"EPSG:{epsg} is no reference system that is known", "Correct the number") from fault
+
+
+class _Rows:
+    """One record batch under its plan."""
+
+    def __init__(self, path: Path, batch: pa.RecordBatch, plan: Plan) -> None:
+        self.path, self.batch, self.plan, self.n = path, batch, plan, batch.num_rows
+
+    def points(self, done: int) -> PointBatch:
+        plan = self.plan
+        longitude, latitude = self._position()
+        # file: the plan's unit and sign; ours: mm and mm/yr, positive toward the satellite, up or east
+        series = [self._values(name) for name in plan.dates]
+        displacement = np.column_stack(series) if series else np.empty((self.n, 0), dtype=np.float32)
+        displacement *= np.float32(plan.series_factor)
+        if "velocity" in plan.columns:
+            velocity = self._column("velocity") * np.float32(plan.velocity_factor)
+        else:
+            velocity = slopes(displacement, tuple(plan.dates.values()))
+        self._check_size("velocity", "mm/yr", velocity, FASTEST_MM_YR)
+        self._check_size("displacement", "mm", displacement, FARTHEST_MM)
+        east, north, up = self._line_of_sight()
+        pid, is_text = self._pid(done)
+        made = PointBatch(
+            pid, longitude, latitude, self._column("height"), velocity,
+            self._column("velocity_std") * np.float32(abs(plan.velocity_factor)), self._column("temporal_coherence"),
+            self._column("rmse") * np.float32(abs(plan.series_factor)), east, north, up, displacement,
+        )  # fmt: skip
+        made = made.only(is_text, "its id is empty or no text")
+        norm = made.los_east**2 + made.los_north**2 + made.los_up**2
+        return made.only(
+            np.isnan(norm) | (np.abs(norm - 1) < 0.05), "its line of sight is no unit vector"
+        ).only_usable()
+
+    def _values(self, name: str) -> Any:
+        values = self.batch.column(self.batch.schema.get_field_index(name)).to_numpy(zero_copy_only=False)
+        if self.plan.nodata is None:
+            return values
+        return np.where(values == self.plan.nodata, values.dtype.type(np.nan), values)
+
+    def _column(self, role: str) -> Float32:
+        """A role's numbers, NaN where the table does not say or says what is no number."""
+        if role not in self.plan.columns:
+            return np.full(self.n, self.plan.constants.get(role, np.nan), dtype=np.float32)
+        values = self._values(self.plan.columns[role])
+        clean: Float32 = np.where(np.isfinite(values), values, np.float32(np.nan))
+        return clean
+
+    def _check_size(self, what: str, unit: str, values: Float32, most: float) -> None:
+        size = np.abs(values)[np.isfinite(values)]
+        if size.size and size.max() > most:
+            remedy = "Check the unit, and state the nodata value in a mapping if there is one"
+            raise InputError(self.path, f"a {what} of {size.max():.3g} {unit} cannot be", remedy)
+
+    def _pid(self, done: int) -> tuple[NDArray[np.bytes_], NDArray[np.bool_]]:
+        """Ids, row numbers where there are none, and which of them can be stored."""
+        if "pid" not in self.plan.columns:
+            return np.arange(done + 1, done + self.n + 1).astype("S12"), np.ones(self.n, dtype=bool)
+        column = self.batch.column(self.batch.schema.get_field_index(self.plan.columns["pid"]))
+        values = [(value or b"").strip() for value in column.to_pylist()]
+        sound = np.array([_is_text(value) for value in values], dtype=bool)
+        values = [v if good else printable(v).encode() for v, good in zip(values, sound, strict=True)]
+        longest = max(map(len, values), default=0)
+        if longest > LONGEST_PID:
+            raise InputError(self.path, f"a point id has {longest} letters", f"Use ids of at most {LONGEST_PID}")
+        return np.asarray(values, dtype=f"S{max(longest, 1)}"), sound
+
+    def _position(self) -> tuple[Float64, Float64]:
+        """Longitude and latitude; where a table has several kinds of coordinates, they must name the same place."""
+        plan, kinds = self.plan, list[tuple[Float64, Float64]]()
+        if plan.geometry_epsg is not None:
+            kinds.append(self._geographic(plan.geometry_epsg, self._place(GEOMETRY[0]), self._place(GEOMETRY[1])))
+        if {"longitude", "latitude"} <= set(plan.columns):
+            kinds.append((self._place(plan.columns["longitude"]), self._place(plan.columns["latitude"])))
+        if plan.epsg is not None and {"easting", "northing"} <= set(plan.columns):
+            metres = self._place(plan.columns["easting"]), self._place(plan.columns["northing"])
+            kinds.append(self._geographic(plan.epsg, *metres))
+        for other in kinds[1:]:
+            self._check_agree(kinds[0], other)
+        longitude, latitude = kinds[0]
+        for name, values, most in (("latitude", latitude, 90), ("longitude", longitude, 180)):
+            beyond = np.abs(values) > most  # NaN is not beyond: it is refused as a row
+            if beyond.any():
+                found = f"a {name} of {values[beyond][0]:.6g} degrees cannot be"
+                remedy = "Check whether latitude and longitude are swapped, or name metres and their epsg in a mapping"
+                raise InputError(self.path, found, remedy)
+        return longitude, latitude
+
+    def _place(self, name: str) -> Float64:
+        values = self.batch.column(self.batch.schema.get_field_index(name)).to_numpy(zero_copy_only=False)
+        return np.where(np.isfinite(values), values, np.nan)
+
+    def _geographic(self, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+        if epsg == 4326:
+            return x, y
+        longitude, latitude = transformer(self.path, epsg).transform(x, y)
+        lost = ~(np.isfinite(longitude) & np.isfinite(latitude))
+        longitude[lost] = latitude[lost] = np.nan
+        return longitude, latitude
+
+    def _check_agree(self, one: tuple[Float64, Float64], other: tuple[Float64, Float64]) -> None:
+        apart = np.abs(one[0] - other[0]) * np.cos(np.radians(one[1])) + np.abs(one[1] - other[1])
+        if (apart[np.isfinite(apart)] > AGREE_DEG).any():
+            raise InputError(
+                self.path,
+                "its two kinds of coordinates do not name the same places",
+                "Check whether latitude and longitude are swapped, and the epsg number",
+            )
+
+    def _line_of_sight(self) -> tuple[Float32, Float32, Float32]:
+        plan = self.plan
+        given = set(plan.columns) | set(plan.constants)
+        if plan.component is not Component.LOS:
+            east, north, up = (np.full(self.n, part) for part in UNIT_VECTORS[plan.component])
+        elif set(LOS_VECTOR) <= given:
+            east, north, up = (self._column(role) for role in LOS_VECTOR)
+            if (up[np.isfinite(up)] < 0).any():
+                found = "its line of sight points to the ground (los_up is negative)"
+                raise InputError(self.path, found, "Give the unit vector from the ground to the satellite")
+        elif {"incidence_angle", "track_angle"} <= given:
+            incidence = self._column("incidence_angle").astype(np.float64)
+            incidence[~((incidence > 0) & (incidence < 90))] = np.nan
+            heading = self._column("track_angle").astype(np.float64)
+            east, north, up = line_of_sight(incidence, heading, plan.look)
+        else:
+            east = north = up = np.full(self.n, np.nan)
+        return east.astype(np.float32), north.astype(np.float32), up.astype(np.float32)
+
+
+def printable(content: bytes | str) -> str:
+    """What a file says, fit to be stored and shown: whatever is no letter, sign or space becomes a question mark."""
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
+    return "".join(letter if letter.isprintable() else "?" for letter in text).strip()
+
+
+def _is_text(pid: bytes) -> bool:
+    try:
+        return bool(pid) and pid.decode("utf-8").isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) -> None:
+    """Every row must hold the value that the first one held."""
+    values = batch.column(batch.schema.get_field_index(name)).unique().to_pylist()
+    found = sorted(
+        {(value or b"").decode("utf-8", "replace").strip() for value in values} | {held.get(name, "")} - {""}
+    )
+    if len(found) > 1:
+        shown = ", ".join(repr(value[:40]) for value in found[:3])
+        raise InputError(path, f"column {name!r} holds several: {shown}", "Export one data set and track per file")
+    if found:
+        held[name] = found[0]
+
+
+def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
+    """Velocities and series that move together must do so at one rate: this catches a wrong unit and a turned sign."""
+    slope = slopes(first.displacement_mm, tuple(plan.dates.values())).astype(np.float64)
+    known = np.isfinite(slope)
+    velocity, slope = first.velocity_mm_yr[known].astype(np.float64), slope[known]
+    power, common = float((velocity**2).sum()), float((velocity * slope).sum())
+    if not known.any() or power < known.sum() * 2.0**2:  # ground that is still tells nothing
+        return
+    alike = abs(common) / np.sqrt(power * float((slope**2).sum()) + 1e-12)
+    if alike > 0.9 and not 0.3 < common / power < 3:
+        found = f"its series move {common / power:.3g} times as fast as its velocities say"
+        raise InputError(path, found, "Check the units and signs of both (unit, series and positive in a mapping)")

@@ -1,0 +1,132 @@
+"""Tables of points as CSV, GeoPackage and GeoParquet, made without GDAL. `make` is what a test calls."""
+
+import json
+import sqlite3
+import struct
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from pyproj import Transformer
+
+DATES = ("20200103", "20200715", "20210103", "20210715", "20220103")
+YEARS = (0.0, 0.531, 1.002, 1.531, 2.001)  # of 365.25 days since the first
+LENGTHS_PER_MM = {"mm": 1.0, "cm": 0.1, "m": 0.001}
+COMMERCIAL = {"id": "CODE", "lon": "LON", "lat": "LAT", "velocity": "VEL", "date": "D{}"}
+
+
+def table_of(
+    n: int = 12, velocity: float = -20.0, unit: str = "mm", names: dict[str, str] = COMMERCIAL, los: bool = False
+) -> dict[str, list]:
+    """Columns of n points 0.001 degrees apart that move by velocity x time; velocity in the unit per year."""
+    table: dict[str, list] = {
+        names["id"]: [f"P{index:05d}" for index in range(n)],
+        names["lon"]: [round(11.0 + 0.001 * index, 6) for index in range(n)],
+        names["lat"]: [47.5] * n,
+        "HEIGHT": [560.0] * n,
+        names["velocity"]: [velocity] * n,
+        "V_STDEV": [0.4 * LENGTHS_PER_MM[unit]] * n,
+        "ACC": [0.1] * n,
+        "COHERENCE": [0.9] * n,
+    }
+    if los:
+        table |= {"LOS_EAST": [-0.62] * n, "LOS_NORTH": [-0.10] * n, "LOS_UP": [0.778] * n}
+    return table | {names["date"].format(day): [velocity * year] * n for day, year in zip(DATES, YEARS, strict=True)}
+
+
+def projected(table: dict[str, list], epsg: int = 25832) -> dict[str, list]:
+    """Put easting and northing in the place of LON and LAT."""
+    east, north = Transformer.from_crs(4326, epsg, always_xy=True).transform(table["LON"], table["LAT"])
+    placed = {"EASTING": list(east), "NORTHING": list(north)}
+    return placed | {name: values for name, values in table.items() if name not in {"LON", "LAT"}}
+
+
+def csv_text(table: dict[str, list], delimiter: str = ",") -> str:
+    rows = zip(*table.values(), strict=True)
+    return "\n".join([delimiter.join(table), *(delimiter.join(str(value) for value in row) for row in rows)]) + "\n"
+
+
+def make(folder: Path, kind: str = "csv", name: str = "", change=lambda table: None, **options) -> Path:
+    """Write a table as csv, zip, gpkg or parquet; the table may be changed first."""
+    own = {key: options.pop(key) for key in ("delimiter", "epsg", "layers", "crs", "encoding") if key in options}
+    table = table_of(**options)
+    change(table)
+    path = folder / (name or f"points.{kind}")
+    return {"csv": _csv, "zip": _zip, "gpkg": _gpkg, "parquet": _parquet}[kind](path, table, **own)
+
+
+def _csv(path: Path, table: dict[str, list], delimiter: str = ",") -> Path:
+    path.write_text(csv_text(table, delimiter), newline="")
+    return path
+
+
+def _zip(path: Path, table: dict[str, list], delimiter: str = ",") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("points.csv", csv_text(table, delimiter))
+    return path
+
+
+def _points(table: dict[str, list], epsg: int) -> tuple[list, dict[str, list]]:
+    transform = Transformer.from_crs(4326, epsg, always_xy=True).transform
+    places = [shapely.Point(*transform(x, y)) for x, y in zip(table["LON"], table["LAT"], strict=True)]
+    return places, {name: values for name, values in table.items() if name not in {"LON", "LAT"}}
+
+
+def blob(point: shapely.Point | None, srs_id: int = 4326, envelope: int = 0) -> bytes:
+    """A GeoPackage geometry: header, perhaps an envelope, well-known binary."""
+    if point is None:
+        return struct.pack("<2sBBi", b"GP", 0, 0b10001, srs_id) + shapely.to_wkb(shapely.Point())
+    box = struct.pack("<4d", point.x, point.x, point.y, point.y) if envelope else b""
+    return struct.pack("<2sBBi", b"GP", 0, 1 | envelope << 1, srs_id) + box + shapely.to_wkb(point, byte_order=1)
+
+
+def _gpkg(path: Path, table: dict[str, list], epsg: int = 4326, layers: tuple[str, ...] = ("points",)) -> Path:
+    places, table = _points(table, epsg)
+    path.unlink(missing_ok=True)
+    file = sqlite3.connect(path)
+    file.executescript("""
+        PRAGMA application_id = 1196444487;
+        CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT, srs_id INTEGER PRIMARY KEY, organization TEXT,
+            organization_coordsys_id INTEGER, definition TEXT, description TEXT);
+        CREATE TABLE gpkg_contents (table_name TEXT PRIMARY KEY, data_type TEXT, identifier TEXT, srs_id INTEGER);
+        CREATE TABLE gpkg_geometry_columns (table_name TEXT, column_name TEXT, geometry_type_name TEXT,
+            srs_id INTEGER, z TINYINT, m TINYINT);
+    """)
+    file.execute("INSERT INTO gpkg_spatial_ref_sys VALUES ('one', ?, 'EPSG', ?, 'undefined', NULL)", [epsg, epsg])
+    for layer in layers:
+        file.execute("INSERT INTO gpkg_contents VALUES (?, 'features', ?, ?)", [layer, layer, epsg])
+        file.execute("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', 'POINT', ?, 0, 0)", [layer, epsg])
+        columns = ", ".join(f'"{name}"' for name in table)
+        file.execute(f'CREATE TABLE "{layer}" (fid INTEGER PRIMARY KEY, geom POINT, {columns})')
+        marks = ", ".join("?" * (len(table) + 1))
+        file.executemany(
+            f'INSERT INTO "{layer}" (geom, {columns}) VALUES ({marks})',
+            [
+                (blob(place, epsg, index % 2), *row)
+                for index, (place, row) in enumerate(zip(places, zip(*table.values(), strict=True), strict=True))
+            ],
+        )
+    file.commit()
+    file.close()
+    return path
+
+
+def _parquet(
+    path: Path, table: dict[str, list], epsg: int = 4326, crs: object = "by number", encoding: str = "WKB"
+) -> Path:
+    places, table = _points(table, epsg)
+    stored = [shapely.to_wkb(place) for place in places]
+    geometry = (
+        pa.array([{"x": p.x, "y": p.y} for p in places]) if encoding == "point" else pa.array(stored, pa.binary())
+    )
+    said: dict = {"encoding": encoding, "geometry_types": ["Point"]}
+    if crs == "by number":
+        said["crs"] = {"type": "GeographicCRS", "id": {"authority": "EPSG", "code": epsg}}
+    elif crs != "left out":
+        said["crs"] = crs
+    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": said}}
+    written = pa.table({**table, "geometry": geometry}).replace_schema_metadata({"geo": json.dumps(geo)})
+    pq.write_table(written, path, row_group_size=5, write_page_checksum=True)
+    return path
