@@ -90,11 +90,26 @@ class _Packed(NamedTuple):
 
 def _packed(path: Path, field: VelocityField, totals: Totals) -> Iterator[_Packed]:
     for batch in field.batches():
+        batch = _with_writable_ids(batch)
         _check(path, batch)
         totals.add(batch)
         if batch.pid.size:
             series = _series_rows(batch) if field.header.has_series else []
             yield _Packed(batch.pid.size, _point_rows(batch), series)
+
+
+def _with_writable_ids(batch: PointBatch) -> PointBatch:
+    """Without the rows whose id PostgreSQL cannot keep: it takes no zero byte and nothing but UTF-8."""
+    if not batch.pid.size or not batch.pid.dtype.itemsize:
+        return batch
+    letters = np.ascontiguousarray(batch.pid).view(np.uint8).reshape(batch.pid.size, -1)
+    good = (letters != 0).sum(axis=1) == np.char.str_len(batch.pid)
+    for row in np.flatnonzero((letters >= 128).any(axis=1)):
+        try:
+            bytes(batch.pid[row]).decode()
+        except UnicodeDecodeError:
+            good[row] = False
+    return batch.only(good, "its id is no text")
 
 
 def _check(path: Path, batch: PointBatch) -> None:

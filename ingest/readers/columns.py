@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import Transformer
 from pyproj.exceptions import CRSError
 
+from ingest import projections
 from ingest.errors import InputError
 from ingest.readers.raster import FASTEST_MM_YR
 from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch
@@ -138,7 +139,7 @@ def slopes(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
 def transformer(path: Path, epsg: int) -> Transformer:
     """From a reference system that is an EPSG number to longitude and latitude. Raises InputError."""
     try:
-        return Transformer.from_crs(CRS.from_epsg(epsg), 4326, always_xy=True)
+        return projections.transformer(epsg, 4326)
     except CRSError as fault:
         raise InputError(path, f"EPSG:{epsg} is no reference system that is known", "Correct the number") from fault
 

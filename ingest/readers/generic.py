@@ -7,6 +7,7 @@ file does not. A table with series and no velocities gets the least-squares slop
 import csv
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -52,7 +53,7 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
         source_format="generic",
         level=source.kind,
         component=plan.component,
-        dates=tuple(plan.dates.values()),
+        dates=tuple(plan.dates.values()) or declared.period or _period(declared.mapping, said),
         has_series=bool(plan.dates),
         track=mapping.agreed(path, "track", {"--track": declared.track, "the mapping": said.track}),
         direction=_direction(path, plan, first, said.direction),
@@ -63,6 +64,15 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
         extras=_extras(plan),
     )
     return VelocityField(header, lambda: columns.points(path, source, plan), expected_points=source.rows)
+
+
+def _period(path: Path | None, said: mapping.Mapping) -> tuple[date, ...]:
+    """What the mapping says of the time that velocities without a series stand for; nothing where it says nothing."""
+    if path is None or said.first_day is None or said.last_day is None:
+        return ()
+    if said.last_day <= said.first_day:
+        raise InputError(path, f"last_day {said.last_day} is not after first_day", "Correct the two days")
+    return said.first_day, said.last_day
 
 
 def source_of(path: Path) -> Source:

@@ -47,7 +47,7 @@ VELOCITY = re.compile(
 )
 DATE_NAME = re.compile(r"[dD]?[12]\d{3}([-_/.]?)\d{2}\1\d{2}")
 _FORMAT_PARTS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}"}
-_TEXT_LIMITS = {"attribution": 500, "licence": 500, "tile": 80, "release": 30, "dates": 80}
+_TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class Mapping:
     """A mapping file. columns: our role -> the file's column; constants: role -> a value that holds for all rows.
 
     unit: mm/yr, cm/yr or m/yr; series: mm, cm or m; positive: toward, away, up, down, east or west; dates: the name of
-    a date column, with %Y, %m and %d in it; epsg: of easting and northing, or of a geometry that does not tell its own.
+    a date column, with %Y, %m and %d in it; first_day, last_day: what velocities without a series stand for; epsg: of
+    easting and northing, or of a geometry that does not tell its own.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -68,6 +69,8 @@ class Mapping:
     nodata: float | None = None
     look: str = "right"
     track: int | None = None
+    first_day: date | None = None
+    last_day: date | None = None
     direction: str = ""
     attribution: str = ""
     licence: str = ""
@@ -113,6 +116,8 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
     elif name in {"epsg", "track"}:
         most = 10**6 if name == "epsg" else 1000
         good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < most
+    elif name in {"first_day", "last_day"}:
+        good = isinstance(value, date) and not isinstance(value, datetime)
     elif name == "nodata":
         good = isinstance(value, int | float) and not isinstance(value, bool)
     else:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+LONGEST_NAME = 200  # letters of a point's id that are shown
 METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
 
 
@@ -133,7 +134,8 @@ class PointBatch(NamedTuple):
         if good.all():
             return self
         columns = {name: getattr(self, name)[good] for name in self._fields if name != "refused"}
-        left_out = tuple(Refused(pid.decode("utf-8", "replace"), reason) for pid in self.pid[~good])
+        names = (pid.decode("utf-8", "replace").replace("\0", "\ufffd") for pid in self.pid[~good])
+        left_out = tuple(Refused(name[:LONGEST_NAME], reason) for name in names)
         return self._replace(**columns, refused=self.refused + left_out)
 
     def only_usable(self) -> "PointBatch":

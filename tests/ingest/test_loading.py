@@ -10,6 +10,7 @@ from django.db import connection, connections
 from ingest import selectors, services
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.models import DisplacementSeries, MeasurementPoint, Product
+from ingest.readers import egms
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +71,22 @@ def both_tracks(table):
 
 def nothing_known(table):
     table["mean_velocity"] = ["nan"] * len(table["pid"])
+
+
+def test_a_point_whose_id_is_no_text_is_left_out_and_named(monkeypatch, make_egms):
+    path = make_egms()
+
+    def spoilt(*args, **options):
+        (batch,) = batches(*args, **options)
+        batch.pid[2], batch.pid[4] = b"a\0b", b"\xff\xfe"
+        yield batch
+
+    batches = egms._batches
+    monkeypatch.setattr(egms, "_batches", spoilt)
+    product = services.product_load(path=path)
+    assert (product.n_points, product.n_refused) == (10, 2)
+    assert product.refused_reasons == {"its id is no text": 2}
+    assert [pid for pid, _ in product.refused_rows] == ["a\ufffdb", "\ufffd\ufffd"]
 
 
 @pytest.mark.parametrize(("change", "said"), [
