@@ -10,7 +10,19 @@ from pathlib import Path
 from types import ModuleType
 
 from ingest.errors import InputError
-from ingest.readers import egms, hdf5, licsbas, opera_rtc, raster, tables
+from ingest.readers import (
+    egms,
+    hdf5,
+    hyp3,
+    its_live,
+    licsar,
+    licsbas,
+    opera_rtc,
+    pyrate,
+    raster,
+    tables,
+    vx_vy,
+)
 from ingest.readers.records import Declared, VelocityField
 from ingest.readers.scenes import SceneFile
 
@@ -18,6 +30,11 @@ from ingest.readers.scenes import SceneFile
 READERS: dict[str, ModuleType] = {
     "egms": egms,
     "licsbas": licsbas,
+    "licsar": licsar,
+    "pyrate": pyrate,
+    "hyp3": hyp3,
+    "its_live": its_live,
+    "vx_vy": vx_vy,
 }
 SCENE_READERS: dict[str, ModuleType] = {"opera-rtc": opera_rtc}
 LAST_READERS: dict[str, ModuleType] = {"geotiff": raster}  # whatever nobody else claims
@@ -25,7 +42,10 @@ ALL_READERS = READERS | SCENE_READERS | LAST_READERS
 FORMATS = tuple(ALL_READERS)
 TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
 SUFFIXES = tables.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
-KNOWN = "an EGMS .zip or .csv, a LiCSBAS .h5, a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
+KNOWN = (
+    "an EGMS .zip or .csv, a LiCSBAS .h5, a folder of interferograms (LiCSAR, HyP3, GAMMA/PyRate), an ITS_LIVE .nc, "
+    "a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
+)
 
 
 def recognise(path: Path) -> str:
