@@ -124,6 +124,10 @@ def _read_grid(path: Path) -> VelocityField:
         raise InputError(path, "its name does not say which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
     component = Component.UP if name["component"] == "U" else Component.EAST
     header = _header(path, {}, "L3", component, (), Direction.UNKNOWN)
+    with raster.opened(path) as dataset:
+        if raster.epsg_of(path, dataset) != EPSG:
+            found = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
+            raise InputError(path, found, "Give the grid as it was published")
     return raster.field(path, Declared(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
 
 

@@ -31,3 +31,11 @@ def make(folder: Path, value: float = -20.0, name: str = "velocity.tif", dtype: 
     values = np.full((4, 5), value, dtype=dtype)
     values[0, 0] = -9999
     return write(folder / name, values, **({"nodata": -9999} | options))
+
+
+def make_vx_vy(folder: Path, vx: float = 0.4, vy: float = 0.0, name: str = "20180304-20180405_velo") -> Path:
+    """A folder of one tracked pair, on the central meridian of its UTM zone: x is east, y is north."""
+    grid = Affine(60, 0, 500_000, 0, -60, 6_754_000)
+    for axis, value in (("vx", vx), ("vy", vy)):
+        make(folder, value=value, name=f"{name}_{axis}.tif", crs="EPSG:32607", transform=grid)
+    return folder

@@ -138,15 +138,8 @@ def test_damaged_files_are_refused_or_give_sane_numbers(tmp_path):
         assert not made_damage.outcome(path, UP)
 
 
-def make_vx_vy(folder, vx=0.4, vy=0.0, name="20180304-20180405_velo"):
-    grid = Affine(60, 0, 500_000, 0, -60, 6_754_000)
-    for axis, value in (("vx", vx), ("vy", vy)):
-        made_geotiff.make(folder, value=value, name=f"{name}_{axis}.tif", crs="EPSG:32607", transform=grid)
-    return folder
-
-
 def test_a_folder_of_vx_and_vy_is_one_tracked_pair(tmp_path):
-    path = make_vx_vy(tmp_path / "pair")
+    path = made_geotiff.make_vx_vy(tmp_path / "pair")
     assert recognise(path) == "vx_vy"
     eastward, northward = all_points(path, Declared(unit="m/day"))
     assert eastward.columns.velocity_mm_yr == pytest.approx(0.4 * 365_250, rel=1e-4)
@@ -159,11 +152,11 @@ def test_a_folder_of_vx_and_vy_is_one_tracked_pair(tmp_path):
 
 
 def test_vx_and_vy_ask_for_their_unit_and_for_one_grid(tmp_path):
-    path = make_vx_vy(tmp_path / "pair")
+    path = made_geotiff.make_vx_vy(tmp_path / "pair")
     assert "--unit" in made_damage.outcome(path)
     write(path / "20180304-20180405_velo_vy.tif", np.zeros((4, 6), dtype=np.float32), crs="EPSG:32607")
     assert "grid of vx" in made_damage.outcome(path, Declared(unit="m/day"))
-    make_vx_vy(path, name="20180405-20180507_velo")
+    made_geotiff.make_vx_vy(path, name="20180405-20180507_velo")
     with pytest.raises(InputError, match="fit none"):
         recognise(path)  # two pairs: file by file
 
@@ -175,6 +168,28 @@ def test_kaskawulsh_glacier_flows_by_hundreds_of_metres_a_year(real_data):
     assert eastward.columns.pid.size == 538_734
     assert 100 < np.percentile(speed_m_yr, 95) < 500
     assert np.median(speed_m_yr) < 40  # most of the image is rock
+
+
+@pytest.mark.parametrize(("name", "component"), [
+    ("EGMS_L3_E46N17_100km_U_2020_2024_1.tiff", Component.UP),
+    ("EGMS_L3_E46N17_100km_E_2019_2023_1.tiff", Component.EAST),
+])  # fmt: skip
+def test_an_egms_grid_is_mm_a_year_up_or_east_as_its_name_says(tmp_path, name, component):
+    grid = Affine(100, 0, 4_600_000, 0, -100, 1_740_000)
+    path = made_geotiff.make(tmp_path, value=-20.0, name=name, crs="EPSG:3035", transform=grid)
+    found = points(path)
+    assert found.columns.velocity_mm_yr == pytest.approx(-20)
+    assert (found.header.component, found.header.level, found.header.release) == (component, "L3", name[23:-5])
+    assert (found.header.posting_m, found.header.grid_epsg, found.header.has_series) == (100, 3035, False)
+    assert "Copernicus" in found.header.attribution
+    longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(4_600_250.0, 1_739_650.0)
+    assert found.columns.longitude[found.at["3_2"]] == pytest.approx(longitude)
+    assert found.columns.latitude[found.at["3_2"]] == pytest.approx(latitude)
+
+
+def test_an_egms_grid_elsewhere_than_published_is_refused(tmp_path):
+    path = made_geotiff.make(tmp_path, name="EGMS_L3_E46N17_100km_U_2020_2024_1.tiff")
+    assert "not EPSG:3035" in made_damage.outcome(path)
 
 
 @pytest.mark.realdata
