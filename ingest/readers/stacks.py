@@ -155,7 +155,7 @@ def _check_network(stack: Stack) -> None:
         if (other := seen.setdefault(frozenset((pair.first, pair.second)), pair.phase)) != pair.phase:
             found = f"the pair {pair.first} and {pair.second} is also in {other.name}"
             raise InputError(pair.phase, found, "Keep one of the two")
-    piece = pieces(stack.network, len(stack.dates))
+    piece = pieces(stack.network, np.ones((1, len(stack.pairs)), dtype=bool), len(stack.dates))[0]
     if piece.any():
         apart = int(np.flatnonzero(piece)[0])
         found = f"the network falls apart: no chain of pairs leads from {stack.dates[0]} to {stack.dates[apart]}"

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from ingest.readers import interferograms
 from ingest.readers.interferograms import inverted, pieces, slope_mm_yr
 
 DATES = [date(2020, 1, 1) + timedelta(days=12 * step) for step in range(8)]
@@ -38,6 +39,18 @@ def test_missing_pairs_change_nothing_while_the_rest_connects_all_dates(series):
     assert len(np.unique(missing, axis=1).T) > 30  # many patterns
     found = inverted(change, PAIRS, 8, RADIANS_PER_MM)
     assert found.displacement_mm == pytest.approx(series, abs=1e-4)
+
+
+@pytest.mark.parametrize(("frequent", "matrix_values"), [(0, 2**21), (10**6, 2**21), (10**6, 200)])
+def test_however_pixels_are_grouped_they_come_out_the_same(series, monkeypatch, frequent, matrix_values):
+    change = changes(series) + np.random.default_rng(4).normal(0, 2, size=(len(PAIRS), 40))
+    change[np.random.default_rng(5).random(change.shape) < 0.4] = np.nan
+    expected = inverted(change, PAIRS, 8, RADIANS_PER_MM)
+    assert len(set(expected.connected)) > 1
+    monkeypatch.setattr(interferograms, "FREQUENT", frequent)
+    monkeypatch.setattr(interferograms, "MATRIX_VALUES", matrix_values)
+    for ours, theirs in zip(inverted(change, PAIRS, 8, RADIANS_PER_MM), expected, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4, nan_ok=True)
 
 
 def test_the_solution_is_that_of_least_squares(series):
@@ -93,7 +106,8 @@ def test_a_pair_the_other_way_round_counts_backwards(series):
 
 
 def test_pieces_are_named_by_their_first_date():
-    assert pieces(np.array([(0, 2), (1, 3), (3, 4)]), 5).tolist() == [0, 1, 0, 1, 1]
+    network, known = np.array([(0, 2), (1, 3), (3, 4)]), np.array([[True, True, True], [True, False, True]])
+    assert pieces(network, known, 5).tolist() == [[0, 1, 0, 1, 1], [0, 1, 0, 3, 3]]
 
 
 def test_a_slope_is_that_of_the_known_dates():
