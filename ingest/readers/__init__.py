@@ -10,7 +10,21 @@ from pathlib import Path
 from types import ModuleType
 
 from ingest.errors import InputError
-from ingest.readers import egms, generic, hdf5, insar_norway, licsbas, opera_rtc, raster, tables
+from ingest.readers import (
+    egms,
+    generic,
+    hdf5,
+    hyp3,
+    insar_norway,
+    its_live,
+    licsar,
+    licsbas,
+    opera_rtc,
+    pyrate,
+    raster,
+    tables,
+    vx_vy,
+)
 from ingest.readers.records import Declared, VelocityField
 from ingest.readers.scenes import SceneFile
 
@@ -19,6 +33,11 @@ READERS: dict[str, ModuleType] = {
     "egms": egms,
     "insar-norway": insar_norway,
     "licsbas": licsbas,
+    "licsar": licsar,
+    "pyrate": pyrate,
+    "hyp3": hyp3,
+    "its-live": its_live,
+    "vx-vy": vx_vy,
 }
 SCENE_READERS: dict[str, ModuleType] = {"opera-rtc": opera_rtc}
 LAST_READERS: dict[str, ModuleType] = {"geotiff": raster, "generic": generic}  # whatever nobody else claims
@@ -28,6 +47,7 @@ TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
 SUFFIXES = generic.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
 KNOWN = (
     "an EGMS .zip or .csv, an InSAR Norway .csv, a table of points with --mapping, a LiCSBAS .h5, "
+    "a folder of interferograms (LiCSAR, HyP3, GAMMA/PyRate), an ITS_LIVE .nc, "
     "a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
 )
 

@@ -18,7 +18,7 @@ from pyproj.exceptions import CRSError
 from ingest import projections
 from ingest.errors import InputError
 from ingest.readers.raster import FASTEST_MM_YR
-from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch
+from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch, Technique
 
 NUMBER, PLACE, TEXT = pa.float32(), pa.float64(), pa.binary()
 GEOMETRY = (":x:", ":y:")  # what a source calls the two coordinates of its geometries
@@ -161,7 +161,7 @@ class _Rows:
             velocity = self._column("velocity") * np.float32(plan.velocity_factor)
         else:
             velocity = slopes(displacement, tuple(plan.dates.values()))
-        self._check_size("velocity", "mm/yr", velocity, FASTEST_MM_YR)
+        self._check_size("velocity", "mm/yr", velocity, FASTEST_MM_YR[Technique.INSAR])
         self._check_size("displacement", "mm", displacement, FARTHEST_MM)
         east, north, up = self._line_of_sight()
         pid, is_text = self._pid(done)

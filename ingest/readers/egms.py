@@ -125,6 +125,10 @@ def _read_grid(path: Path) -> VelocityField:
     component = Component.UP if name["component"] == "U" else Component.EAST
     header = _header(path, {}, "L3", component, _period(name["release"]), Direction.UNKNOWN)
     header = dataclasses.replace(header, has_series=False)
+    with raster.opened(path) as dataset:
+        if raster.epsg_of(path, dataset) != EPSG:
+            found = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
+            raise InputError(path, found, "Give the grid as it was published")
     return raster.field(path, Declared(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
 
 

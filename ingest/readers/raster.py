@@ -1,19 +1,25 @@
-"""A GeoTIFF of velocities. A file cannot be trusted to say its unit and sign: they are declared by whoever gives it."""
+"""A GeoTIFF of velocities. A file cannot be trusted to say its unit and sign: they are declared by whoever gives it.
 
+Also what all readers of GeoTIFFs share: opening with that one driver, the place of pixels, their names.
+"""
+
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import rasterio
-from affine import Affine
-from pyproj import CRS
-from rasterio.errors import RasterioError
+from affine import Affine, TransformNotInvertibleError
+from numpy.typing import NDArray
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
+from rasterio.crs import CRS
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ingest.errors import InputError
-from ingest.projections import transformer
 from ingest.readers.records import (
     METRES_PER_DEGREE,
     UNIT_VECTORS,
@@ -23,28 +29,37 @@ from ingest.readers.records import (
     Float32,
     Float64,
     PointBatch,
+    Technique,
     VelocityField,
 )
 
 TITLE = "GeoTIFF"
-MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0}
-TOWARD = {"toward": 1.0, "away": -1.0, "up": 1.0, "down": -1.0, "east": 1.0, "west": -1.0}
+MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0, "m/day": 365_250.0}
+TRACKED_UNITS = {"m/day"}  # nobody states phase measurements so
+TOWARD = {
+    "toward": 1.0, "away": -1.0, "up": 1.0, "down": -1.0, "east": 1.0, "west": -1.0, "north": 1.0, "south": -1.0,
+}  # fmt: skip
 COMPONENT_OF_SIGN = {
     "toward": Component.LOS, "away": Component.LOS, "up": Component.UP, "down": Component.UP,
-    "east": Component.EAST, "west": Component.EAST,
+    "east": Component.EAST, "west": Component.EAST, "north": Component.NORTH, "south": Component.NORTH,
 }  # fmt: skip
 MAX_PIXELS = 10**9
+MAX_COLUMNS = 10**6  # a row at least is read at a time
 BLOCK_PIXELS = 200_000
-FASTEST_MM_YR = 1e6  # a kilometre a year: no ground, and no ice but in a surge
+FASTEST_MM_YR = {Technique.INSAR: 1e6, Technique.TRACKING: 2e7}  # 1 km/yr: no ground; 20 km/yr: no glacier
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_FAULTS = (RasterioError, CRSError, TransformNotInvertibleError, UnicodeDecodeError)
 
 
 def is_geotiff(path: Path) -> bool:
-    """Whether a file begins as a TIFF does and is called one."""
+    """Whether a file begins as a TIFF does and is called one. Never raises."""
     if path.suffix.lower() not in {".tif", ".tiff"} or not path.is_file():
         return False
-    with path.open("rb") as stream:
-        return stream.read(4) in _TIFF_MAGIC
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) in _TIFF_MAGIC
+    except OSError:
+        return False
 
 
 def recognises(path: Path) -> bool:
@@ -54,31 +69,92 @@ def recognises(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF with that one driver, once its declared size was looked at; faults become InputError."""
+    """Open a GeoTIFF with that one driver, once its size and its place were looked at; faults become InputError."""
     try:
-        with rasterio.open(path, driver="GTiff") as dataset:
-            if dataset.width * dataset.height > MAX_PIXELS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said below, and as an error
+            dataset = rasterio.open(path, driver="GTiff")
+        with dataset:
+            if dataset.width * dataset.height > MAX_PIXELS or dataset.width > MAX_COLUMNS:
                 raise InputError(path, f"it declares {dataset.width} x {dataset.height} pixels", "Cut it into tiles")
             if dataset.crs is None:
                 raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
+            if not _is_place(dataset.transform):
+                raise InputError(path, "it does not say where its pixels stand", "Assign its corner and pixel size")
             yield dataset
-    except RasterioError as fault:
+    except _FAULTS as fault:
         raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Copy or make it again") from fault
 
 
+def _is_place(grid: Affine) -> bool:
+    return bool(grid != Affine.identity() and np.isfinite(grid[:6]).all() and grid.determinant != 0)
+
+
+def epsg_of(path: Path, dataset: DatasetReader) -> int:
+    """The number of a GeoTIFF's reference system: nothing else is handed on to the projection library."""
+    epsg = dataset.crs.to_epsg()
+    if epsg is None:
+        raise InputError(
+            path, "its reference system has no EPSG number", "Warp it to one that has (gdalwarp -t_srs EPSG:…)"
+        )
+    return int(epsg)
+
+
+def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+    """Longitude and latitude, EPSG:4326, of places on a grid; NaN where there is no such place. Raises InputError."""
+    try:
+        longitude, latitude = Transformer.from_crs(epsg, 4326, always_xy=True).transform(x, y)
+    except ProjError as fault:  # CRSError is one
+        raise InputError(
+            path, f"EPSG:{epsg} cannot be turned into degrees ({fault})", "Warp it to EPSG:4326"
+        ) from fault
+    beyond = np.isfinite(latitude) & (np.abs(latitude) > 90)
+    if beyond.any():
+        found = f"a latitude of {latitude[beyond][0]:.4f} degrees cannot be"
+        raise InputError(path, found, "Check whether latitude and longitude are swapped")
+    longitude = np.where(longitude > 180, longitude - 360, longitude)  # some global grids run from 0 to 360
+    good = np.isfinite(longitude) & np.isfinite(latitude)
+    return np.where(good, longitude, np.nan), np.where(good, latitude, np.nan)
+
+
+def centres(transform: Affine, row: NDArray[np.int64], col: NDArray[np.int64]) -> tuple[Float64, Float64]:
+    """The middle of pixels, in the coordinates of their grid."""
+    x: Float64 = transform.a * (col + 0.5) + transform.b * (row + 0.5) + transform.c
+    y: Float64 = transform.d * (col + 0.5) + transform.e * (row + 0.5) + transform.f
+    return x, y
+
+
+def pids(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.bytes_]:
+    """Names of pixels, row_col, unique in their image."""
+    return np.char.add(np.char.add(row.astype("S10"), b"_"), col.astype("S10"))
+
+
+def posting_m(transform: Affine, crs: CRS) -> float:
+    """The spacing of columns in metres (of degrees: as if on the equator), also where the grid is turned."""
+    if crs.is_geographic:
+        return float(np.hypot(transform.a, transform.d)) * METRES_PER_DEGREE
+    return float(np.hypot(transform.a, transform.d)) * float(crs.linear_units_factor[1])
+
+
+def is_metric(crs: CRS) -> bool:
+    """Whether a grid's coordinates are metres."""
+    return bool(crs.is_projected and crs.linear_units_factor[1] == 1.0)
+
+
 def read(path: Path, declared: Declared | None = None) -> VelocityField:
-    """Read band 1 as velocities of the declared unit and sign. Raises InputError where they are not declared."""
+    """Read the one band as velocities of the declared unit and sign. Raises InputError where they are not declared."""
     declared = declared or Declared()
-    _scale(path, declared)
+    mm_per_value(path, declared)
     with opened(path) as dataset:
-        posting, epsg = _posting_m(dataset.transform, dataset.crs), dataset.crs.to_epsg()
-        metric = dataset.crs.is_projected and dataset.crs.linear_units.startswith("met")
+        posting, metric = posting_m(dataset.transform, dataset.crs), is_metric(dataset.crs)
+        epsg = epsg_of(path, dataset)
     header = FieldHeader(
         source_format="geotiff",
         level="velocity",
         component=COMPONENT_OF_SIGN[str(declared.positive)],
         dates=declared.period or (),
         has_series=False,
+        technique=Technique.TRACKING if declared.unit in TRACKED_UNITS else Technique.INSAR,
         track=declared.track,
         posting_m=posting,
         grid_epsg=epsg if metric else None,
@@ -89,14 +165,20 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
 
 
 def field(path: Path, declared: Declared, header: FieldHeader) -> VelocityField:
-    """Band 1 as a velocity field under a header that the caller made."""
-    factor = _scale(path, declared)
-    with opened(path):  # refuse what cannot be used before anybody asks for its points
-        pass
-    return VelocityField(header, lambda: _batches(path, factor, header.component))
+    """The one band as a velocity field under a header that the caller made."""
+    factor = mm_per_value(path, declared)
+    with opened(path) as dataset:  # refuse what cannot be used before anybody asks for its points
+        epsg_of(path, dataset)
+        if dataset.count != 1:
+            found = f"it holds {dataset.count} bands, and nothing says which of them is the velocity"
+            raise InputError(path, found, "Give one band (gdal_translate -b 1)")
+        if dataset.dtypes[0].startswith("complex"):
+            raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give real velocities")
+        pixels = dataset.width * dataset.height
+    return VelocityField(header, lambda: _batches(path, factor, header), expected_points=pixels)
 
 
-def _scale(path: Path, declared: Declared) -> float:
+def mm_per_value(path: Path, declared: Declared) -> float:
     """What turns the file's values into mm/yr with our sign."""
     if declared.unit not in MM_PER_UNIT:
         raise InputError(
@@ -109,34 +191,49 @@ def _scale(path: Path, declared: Declared) -> float:
     return MM_PER_UNIT[declared.unit] * TOWARD[declared.positive]
 
 
-def _posting_m(transform: Affine, crs: CRS) -> float:
-    return float(abs(transform.a)) * (METRES_PER_DEGREE if crs.is_geographic else 1.0)
+def values_of(path: Path, dataset: DatasetReader, window: Window) -> Float64:
+    """Band 1 of a window as the file means it: scale and offset applied, NaN where there is none."""
+    scale, offset = dataset.scales[0], dataset.offsets[0]
+    if not (np.isfinite(scale) and np.isfinite(offset) and scale):
+        raise InputError(path, f"its scale is {scale} and its offset {offset}", "Remove or mend these tags")
+    with np.errstate(all="ignore"):
+        values = dataset.read(1, window=window, masked=True).astype(np.float64).filled(np.nan) * scale + offset
+    return np.where(np.isfinite(values), values, np.nan)
 
 
-def _batches(path: Path, factor: float, component: Component) -> Iterator[PointBatch]:
+def refuse_too_fast(path: Path, velocity_mm_yr: Float64, technique: Technique) -> None:
+    """Raise InputError where a velocity cannot be: a wrong unit, or a nodata value that is not declared."""
+    largest = float(np.nanmax(np.abs(velocity_mm_yr), initial=0.0))
+    if largest > FASTEST_MM_YR[technique]:
+        found = f"a velocity of {largest:.3g} mm/yr cannot be"
+        raise InputError(path, found, "Check the unit and the nodata value")
+
+
+def _batches(path: Path, factor: float, header: FieldHeader) -> Iterator[PointBatch]:
     with opened(path) as dataset:
-        geographic = transformer(dataset.crs.to_wkt(), 4326)
+        epsg = epsg_of(path, dataset)
         lines = max(1, BLOCK_PIXELS // dataset.width)
         for first in range(0, dataset.height, lines):
             window = Window(0, first, dataset.width, min(lines, dataset.height - first))
-            values = dataset.read(1, window=window, masked=True).astype(np.float32).filled(np.nan)
+            # file: declared unit and sign; ours: mm/yr, positive toward the satellite, up, east or north
+            values = values_of(path, dataset, window) * factor
+            refuse_too_fast(path, values, header.technique)
             row, col = np.nonzero(np.isfinite(values))
-            if not row.size:
-                continue
-            # file: declared unit and sign; ours: mm/yr, positive toward the satellite, up or east
-            velocity = values[row, col] * np.float32(factor)
-            if np.abs(velocity).max() > FASTEST_MM_YR:
-                found = f"a velocity of {velocity[np.abs(velocity).argmax()]:.3g} mm/yr cannot be"
-                raise InputError(path, found, "Check the unit and the nodata value")
-            x, y = dataset.transform @ (col + 0.5, row + first + 0.5)
-            yield _batch(row + first, col, *geographic.transform(x, y), velocity, component)
+            if row.size:
+                velocity = values[row, col].astype(np.float32)
+                places = degrees(path, epsg, *centres(dataset.transform, row + first, col))
+                yield batch(row + first, col, *places, velocity, header.component)
 
 
-def _batch(row, col, longitude: Float64, latitude: Float64, velocity: Float32, component: Component) -> PointBatch:  # type: ignore[no-untyped-def]
+def batch(
+    row: NDArray[np.int64], col: NDArray[np.int64], longitude: Float64, latitude: Float64, velocity_mm_yr: Float32,
+    component: Component, velocity_std_mm_yr: Float32 | None = None,
+) -> PointBatch:  # fmt: skip
+    """Pixels with a velocity and no series; those without a place or a velocity are refused. All (n,)."""
     unknown = np.full(row.size, np.nan, dtype=np.float32)
     east, north, up = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
-    pid = np.char.add(np.char.add(row.astype("S7"), b"_"), col.astype("S7"))
     return PointBatch(
-        pid, longitude, latitude, unknown, velocity, unknown, unknown, unknown,
+        pids(row, col), longitude, latitude, unknown, velocity_mm_yr,
+        unknown if velocity_std_mm_yr is None else velocity_std_mm_yr, unknown, unknown,
         east, north, up, np.empty((row.size, 0), dtype=np.float32),
-    )  # fmt: skip
+    ).only_usable()  # fmt: skip

@@ -31,7 +31,7 @@ BLOCK_BYTES = 16 * 2**20
 DATE_NAME = re.compile(r"[12]\d{7}")
 
 
-_CONTAINER_FAULTS = (
+CONTAINER_FAULTS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error, OSError,
     UnicodeDecodeError,
 )  # fmt: skip
@@ -47,7 +47,7 @@ def csv_stream(path: Path) -> Iterator[IO[bytes]]:
         else:
             with path.open("rb") as stream:
                 yield stream
-    except _CONTAINER_FAULTS as fault:
+    except CONTAINER_FAULTS as fault:
         raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
 
 
@@ -82,7 +82,7 @@ def zip_text(path: Path, suffix: str) -> bytes | None:
             if info.file_size > MAX_SIDE_BYTES:
                 raise InputError(path, f"{info.filename} holds {info.file_size:,} bytes", "Download it again")
             return archive.read(info)
-    except _CONTAINER_FAULTS as fault:
+    except CONTAINER_FAULTS as fault:
         raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
 
 

@@ -1,0 +1,39 @@
+"""What readers of tracked motion share: speeds along the axes of a map become speeds to true east and true north."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
+
+from ingest.readers.records import Component, Float64
+
+STEP_DEGREES = 1e-4  # about 11 m: short against any curvature, long against rounding
+
+
+def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np.complex128]:
+    """Where true north points on a map: unit complex numbers x + iy, (n,), NaN where that cannot be told.
+
+    Numerical derivative of the projection along the meridian. longitude, latitude: (n,), degrees. On a polar
+    stereographic map true north turns with the longitude, through all directions around the pole.
+    """
+    step = np.where(latitude > 89.9, -STEP_DEGREES, STEP_DEGREES)  # never over the pole
+    try:
+        forward = Transformer.from_crs(4326, epsg, always_xy=True)
+        x0, y0 = forward.transform(longitude, latitude)
+        x1, y1 = forward.transform(longitude, latitude + step)
+    except ProjError:
+        return np.full(longitude.shape, np.nan, np.complex128)
+    along = np.column_stack([x1 - x0, y1 - y0]) * np.sign(step)[:, None]
+    length = np.hypot(along[:, 0], along[:, 1])
+    good = np.isfinite(length) & (length > 0)
+    north = along[:, 0] + 1j * along[:, 1]
+    return np.asarray(np.where(good, north, np.nan) / np.where(good, length, 1.0), dtype=np.complex128)
+
+
+def along(component: Component, epsg: int, longitude: Float64, latitude: Float64, vx: Float64, vy: Float64) -> Float64:
+    """The eastward or northward part of speeds along map x and y, all (n,), in the unit of these.
+
+    The map is taken as conformal (polar stereographic and UTM are): east is a right angle clockwise of north.
+    """
+    turned = (vx + 1j * vy) * np.conj(north_on_map(epsg, longitude, latitude))  # real: north; imaginary: west
+    return np.asarray(turned.real if component is Component.NORTH else -turned.imag, dtype=np.float64)

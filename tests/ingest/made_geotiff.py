@@ -1,0 +1,41 @@
+"""Makes GeoTIFFs: of anything, and of velocities."""
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+
+DEGREES = Affine(0.001, 0, -99.2, 0, -0.001, 19.5)
+
+
+def write(path: Path, values, crs="EPSG:4326", transform: Affine | None = DEGREES, **options) -> Path:
+    """One image. values: (rows, cols) or (bands, rows, cols); tags, scale and offset as options."""
+    values = np.atleast_3d(np.asarray(values).T).T
+    tags, scale, offset = options.pop("tags", {}), options.pop("scale", None), options.pop("offset", None)
+    profile = {
+        "driver": "GTiff", "dtype": str(values.dtype), "count": values.shape[0],
+        "height": values.shape[1], "width": values.shape[2], "crs": crs,
+    } | ({"transform": transform} if transform else {}) | options  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(path, "w", **profile) as raster:
+        raster.write(values)
+        raster.update_tags(**tags)
+        if scale is not None:
+            raster.scales, raster.offsets = (scale,) * values.shape[0], (offset,) * values.shape[0]
+    return path
+
+
+def make(folder: Path, value: float = -20.0, name: str = "velocity.tif", dtype: str = "float32", **options) -> Path:
+    """4 x 5 pixels of one velocity, the first of them nodata (-9999)."""
+    values = np.full((4, 5), value, dtype=dtype)
+    values[0, 0] = -9999
+    return write(folder / name, values, **({"nodata": -9999} | options))
+
+
+def make_vx_vy(folder: Path, vx: float = 0.4, vy: float = 0.0, name: str = "20180304-20180405_velo") -> Path:
+    """A folder of one tracked pair, on the central meridian of its UTM zone: x is east, y is north."""
+    grid = Affine(60, 0, 500_000, 0, -60, 6_754_000)
+    for axis, value in (("vx", vx), ("vy", vy)):
+        make(folder, value=value, name=f"{name}_{axis}.tif", crs="EPSG:32607", transform=grid)
+    return folder

@@ -1,0 +1,51 @@
+"""Makes an ITS_LIVE image pair."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+NAME = "LC08_L1TP_062018_20180304_20200901_02_T1_X_LC08_L1TP_062018_20180405_20200901_02_T1_G0120V02_P099.nc"
+CORNERS = {
+    3413: (-2_000_000.0, 360.0),  # 135 degrees west: true north is along map x, true east along minus y
+    32607: (500_000.0, 6_754_000.0),  # the central meridian of the zone: x is east, y is north
+    3031: (2_000_000.0, 360.0),  # Antarctica, 90 degrees east: true north is along map x, true east along minus y
+}
+INFO = {
+    "acquisition_date_img1": "20180304T20:33:12.5", "acquisition_date_img2": "20180405T20:33:10.",
+    "date_dt": 32.0, "mission_img1": "L", "satellite_img1": "8",
+}  # fmt: skip
+
+
+def make(
+    folder: Path, vx: float = 100, vy: float = 0, epsg: int = 32607, corner: tuple[float, float] | None = None,
+    name: str = NAME, leave_out: tuple[str, ...] = (), info: dict | None = None, mapping: dict | None = None,
+    error: float | None = 12.0, units: str = "meter/year", replace: dict | None = None,
+) -> Path:  # fmt: skip
+    """6 x 5 pixels of 120 m with one velocity, m/yr along map x and y; the first pixel has none."""
+    x0, y0 = corner or CORNERS[epsg]
+    rows, cols = 6, 5
+    said = {"vx": vx, "vy": vy, "v": round(np.hypot(vx, vy)), "v_error": 15}
+    speeds = {key: np.full((rows, cols), value, dtype=np.int16) for key, value in said.items()}
+    for values in speeds.values():
+        values[0, 0] = -32767
+    content = speeds | {
+        "x": x0 + 120 * (np.arange(cols) + 0.5), "y": y0 - 120 * (np.arange(rows) + 0.5),
+        "mapping": "", "img_pair_info": "",
+    } | (replace or {})  # fmt: skip
+    path = folder / name
+    with h5py.File(path, "w") as file:
+        for key, value in content.items():
+            if key not in leave_out:
+                file[key] = value
+        for key in {"vx", "vy", "v", "v_error"} & set(file):
+            file[key].attrs.update({"units": units, "_FillValue": np.int16(-32767)})
+            if error is not None and key in {"vx", "vy"}:
+                file[key].attrs["error"] = error
+        said = {"spatial_epsg": np.array([epsg]), "GeoTransform": f"{x0} 120.0 0 {y0} 0 -120.0"} | (mapping or {})
+        if "mapping" in file:
+            file["mapping"].attrs.update({key: value for key, value in said.items() if value is not None})
+        if "img_pair_info" in file:
+            said = INFO | (info or {})
+            file["img_pair_info"].attrs.update({key: value for key, value in said.items() if value is not None})
+    return path
