@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ingest.errors import InputError
-from ingest.readers import egms, hdf5, licsbas, opera_rtc, raster, tables
+from ingest.readers import egms, hdf5, licsbas, mintpy, mintpy_he5, opera_disp, opera_rtc, raster, tables
 from ingest.readers.records import Declared, VelocityField
 from ingest.readers.scenes import SceneFile
 
@@ -18,6 +18,9 @@ from ingest.readers.scenes import SceneFile
 READERS: dict[str, ModuleType] = {
     "egms": egms,
     "licsbas": licsbas,
+    "mintpy": mintpy,
+    "hdfeos5": mintpy_he5,
+    "opera-disp": opera_disp,
 }
 SCENE_READERS: dict[str, ModuleType] = {"opera-rtc": opera_rtc}
 LAST_READERS: dict[str, ModuleType] = {"geotiff": raster}  # whatever nobody else claims
@@ -25,7 +28,10 @@ ALL_READERS = READERS | SCENE_READERS | LAST_READERS
 FORMATS = tuple(ALL_READERS)
 TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
 SUFFIXES = tables.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
-KNOWN = "an EGMS .zip or .csv, a LiCSBAS .h5, a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
+KNOWN = (
+    "an EGMS .zip or .csv, a LiCSBAS .h5, a MintPy .h5, .he5 or folder geo, OPERA DISP-S1 .nc files in a folder, "
+    "a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
+)
 
 
 def recognise(path: Path) -> str:

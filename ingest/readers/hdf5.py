@@ -220,15 +220,26 @@ def pixel_ids(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.byte
     return np.char.add(np.char.add(row.astype("S7"), b"_"), col.astype("S7"))
 
 
-def refuse_impossible(path: Path, velocity_mm_yr: Float32, displacement_mm: Float32) -> None:
-    """Raise InputError where ground moves faster or farther than any ground: a wrong unit, or a damaged value."""
-    for values, most, what in (
-        (velocity_mm_yr, FASTEST_MM_YR, "velocity of {:.3g} mm/yr"),
-        (displacement_mm, FARTHEST_MM, "displacement of {:.3g} mm"),
-    ):
-        largest = max(np.nanmax(values, initial=0.0), -np.nanmin(values, initial=0.0))
-        if largest > most:
-            raise InputError(path, f"a {what.format(largest)} cannot be", "Check the unit, or make it again")
+def millimetres(metres: Float32) -> Float32:
+    """Metres in millimetres; infinite where no float32 holds them, which `refuse_too_far` and `_too_fast` refuse."""
+    with np.errstate(over="ignore"):
+        return metres * np.float32(1000)
+
+
+def refuse_too_fast(path: Path, velocity_mm_yr: Float32) -> None:
+    """Raise InputError where ground is faster than any ground: a wrong unit, or a damaged value."""
+    _refuse_beyond(path, velocity_mm_yr, FASTEST_MM_YR, "velocity of {:.3g} mm/yr")
+
+
+def refuse_too_far(path: Path, displacement_mm: Float32) -> None:
+    """Raise InputError where ground has gone farther than any ground: a wrong unit, or a damaged value."""
+    _refuse_beyond(path, displacement_mm, FARTHEST_MM, "displacement of {:.3g} mm")
+
+
+def _refuse_beyond(path: Path, values: Float32, most: float, what: str) -> None:
+    largest = max(np.nanmax(values, initial=0.0), -np.nanmin(values, initial=0.0))
+    if largest > most:
+        raise InputError(path, f"a {what.format(largest)} cannot be", "Check the unit, or make it again")
 
 
 def _refuse_foreign(path: Path, file: h5py.File) -> None:

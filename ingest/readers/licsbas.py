@@ -87,7 +87,8 @@ def _block(path: Path, file: h5py.File, grid: Grid, rows: slice) -> PointBatch:
     cum = hdf5.numbers(path, file, "cum", (slice(None), rows))  # (dates, rows, cols)
     row, col = np.nonzero(np.isfinite(velocity) & np.isfinite(cum).any(axis=0))
     displacement = np.ascontiguousarray(cum[:, row, col].T)  # (pixels, dates)
-    hdf5.refuse_impossible(path, velocity[row, col], displacement)
+    hdf5.refuse_too_fast(path, velocity[row, col])
+    hdf5.refuse_too_far(path, displacement)
 
     def layer(name: str) -> Float32:
         if hdf5.shape_of(path, file, name) != (grid.rows, grid.cols):
