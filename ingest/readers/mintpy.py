@@ -40,13 +40,17 @@ class Part(NamedTuple):
 
 def recognises(path: Path) -> bool:
     """Tell a MintPy file by its datasets and attributes, and a folder by holding one."""
-    return any(_kind(*hdf5.look(file), file) in MAIN for file in (_files(path) if path.is_dir() else [path]))
+    given = _files(path)[:MAX_FILES] if path.is_dir() else [path]
+    return any(_kind(*hdf5.look(file), file) in MAIN for file in given)
 
 
 def read(path: Path, declared: Declared | None = None) -> VelocityField:
     """Read the header of a file or folder; its pixels follow in batches. Raises InputError."""
     found: dict[str, Path] = {}
-    for file in _files(path) if path.is_dir() else [path]:
+    given = _files(path) if path.is_dir() else [path]
+    if len(given) > MAX_FILES:
+        raise InputError(path, f"it holds {len(given)} .h5 files", "Give the folder geo, with the files of one product")
+    for file in given:
         with hdf5.opened(file) as content:  # a damaged file of a folder is not passed over
             kind = _kind(frozenset(content), hdf5.attributes(file, content), file)
         if kind in found:
@@ -61,7 +65,7 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
 
 def _files(path: Path) -> list[Path]:
     try:
-        return sorted(file for file in path.iterdir() if file.suffix.lower() == ".h5" and file.is_file())[:MAX_FILES]
+        return sorted(file for file in path.iterdir() if file.suffix.lower() == ".h5" and file.is_file())
     except OSError:
         return []
 

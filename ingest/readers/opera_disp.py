@@ -93,7 +93,8 @@ def _header(frame: Frame, older: int, declared: Declared) -> FieldHeader:
         release=f"to {frame.dates[-1]}",
         posting_m=frame.grid.posting_m,
         grid_epsg=frame.grid.epsg,
-        tile=f"DISP-S1/F{newest.frame}",
+        # a file alone is one step of a series, and no newer release of all of it
+        tile=f"DISP-S1/F{newest.frame}" if frame.path.is_dir() else "",
         attribution=ATTRIBUTION,
         licence=LICENCE,
         extras=extras,

@@ -63,6 +63,7 @@ def test_one_file_alone_is_a_series_of_two_dates(tmp_path):
     (batch,) = field.batches()
     assert field.header.dates == (date(2016, 7, 5), date(2016, 7, 29))
     assert field.files == ()
+    assert field.header.tile == ""  # one step, and no newer release of a whole series
     assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
 
 
