@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.errors import InputError
+from ingest.readers import hdf5_heaps
 from ingest.readers.raster import FASTEST_MM_YR
 from ingest.readers.records import Float32, Float64
 
@@ -31,6 +32,7 @@ MAX_DEPTH = 32
 BATCH_ROWS = 64
 FARTHEST_MM = 1e7  # ten kilometres
 REMEDY = "Copy or make it again"
+_PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
 # what h5py and numpy raise where bytes are wrong, depending on which of them
 _FAULTS = (
     OSError, RuntimeError, KeyError, OverflowError, ValueError, TypeError, AttributeError, MemoryError, RecursionError,
@@ -53,7 +55,7 @@ def is_hdf5(path: Path) -> bool:
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open a file whose every dataset keeps its values inside it and declares a size that can be; else InputError."""
     with _reading(path, "the HDF5 file"):
-        file = h5py.File(path, "r")
+        file = _opened(path)
     try:
         with _reading(path, "the HDF5 file"):
             _refuse_foreign(path, file)
@@ -63,6 +65,13 @@ def opened(path: Path) -> Iterator[h5py.File]:
     finally:
         with _reading(path, "the HDF5 file"):
             file.close()
+
+
+def _opened(path: Path) -> h5py.File:
+    """Let the library open a file, unless that would keep it busy for ever."""
+    if is_hdf5(path) and (fault := hdf5_heaps.fault_of(path)):
+        raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY)
+    return h5py.File(path, "r")
 
 
 @contextmanager
@@ -87,7 +96,7 @@ def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
     if not is_hdf5(path):
         return frozenset(), {}
     try:
-        with h5py.File(path, "r") as file:
+        with _opened(path) as file:
             return frozenset(file), attributes(path, file)
     except _FAULTS:
         return frozenset(), {}
@@ -98,7 +107,7 @@ def holds(path: Path, name: str) -> bool:
     if not is_hdf5(path):
         return False
     try:
-        with h5py.File(path, "r") as file:
+        with _opened(path) as file:
             return name in file
     except _FAULTS:
         return False
@@ -131,8 +140,13 @@ def text(value: Any) -> str:
 def attributes(path: Path, file: h5py.Group, name: str = "/") -> dict[str, str]:
     """The attributes of a file, or of something in it, as text."""
     with _reading(path, "an attribute"):
-        item = file[name]
-        return {str(key): text(value) for key, value in item.attrs.items()}
+        held = file[name].attrs
+        return {str(key): text(held[key]) for key in held if _is_plain(held.get_id(key))}
+
+
+def _is_plain(item: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> bool:
+    """Whether something holds numbers or texts; a damaged kind of anything else crashes the library."""
+    return isinstance(item.get_type(), _PLAIN)
 
 
 def words(path: Path, file: h5py.Group, name: str) -> str:
@@ -141,15 +155,15 @@ def words(path: Path, file: h5py.Group, name: str) -> str:
         return ""
     with _reading(path, f"dataset {name!r}"):
         dataset = file[name]
-        if dataset.size != 1:
-            raise InputError(path, f"dataset {name!r} holds {dataset.size} values where one is expected", REMEDY)
+        if dataset.size != 1 or not _is_plain(dataset.id):
+            raise InputError(path, f"dataset {name!r} is not the one text or number that is expected", REMEDY)
         return text(dataset[()])
 
 
 def _numbers(path: Path, file: h5py.Group, name: str, where: Any) -> Any:
     with _reading(path, f"dataset {name!r}"):
         dataset = file[name]
-        if dataset.dtype.kind not in "iufb":
+        if not _is_plain(dataset.id) or dataset.dtype.kind not in "iufb":
             raise InputError(path, f"dataset {name!r} holds {dataset.dtype}, not numbers", REMEDY)
         return np.asarray(dataset[where])
 
@@ -190,7 +204,10 @@ def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
     if len(shape) != 1 or not 2 <= shape[0] <= MAX_LIST:
         raise InputError(path, f"{name} has the shape {shape} where a list of dates is expected", REMEDY)
     with _reading(path, f"dataset {name!r}"):
-        stamps = file[name][()]
+        dataset = file[name]
+        if not _is_plain(dataset.id):
+            raise InputError(path, f"{name} holds neither numbers nor texts", REMEDY)
+        stamps = dataset[()]
     try:
         found = tuple(day_of(stamp) for stamp in stamps)
     except (ValueError, TypeError, OverflowError) as fault:
