@@ -19,6 +19,9 @@ from ingest.readers import (
     its_live,
     licsar,
     licsbas,
+    mintpy,
+    mintpy_he5,
+    opera_disp,
     opera_rtc,
     pyrate,
     raster,
@@ -33,6 +36,9 @@ READERS: dict[str, ModuleType] = {
     "egms": egms,
     "insar-norway": insar_norway,
     "licsbas": licsbas,
+    "mintpy": mintpy,
+    "hdfeos5": mintpy_he5,
+    "opera-disp": opera_disp,
     "licsar": licsar,
     "pyrate": pyrate,
     "hyp3": hyp3,
@@ -47,6 +53,7 @@ TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
 SUFFIXES = generic.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
 KNOWN = (
     "an EGMS .zip or .csv, an InSAR Norway .csv, a table of points with --mapping, a LiCSBAS .h5, "
+    "a MintPy .h5, .he5 or folder geo, a folder of OPERA DISP-S1 .nc, "
     "a folder of interferograms (LiCSAR, HyP3, GAMMA/PyRate), an ITS_LIVE .nc, "
     "a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
 )

@@ -19,6 +19,7 @@ from ingest import projections
 from ingest.errors import InputError
 from ingest.readers.raster import FASTEST_MM_YR
 from ingest.readers.records import UNIT_VECTORS, Component, Float32, Float64, PointBatch, Technique
+from ingest.readers.slopes import slope_mm_yr
 
 NUMBER, PLACE, TEXT = pa.float32(), pa.float64(), pa.binary()
 GEOMETRY = (":x:", ":y:")  # what a source calls the two coordinates of its geometries
@@ -120,20 +121,11 @@ def line_of_sight(incidence_deg: Float64, heading_deg: Float64, look: float = 1.
     return np.stack([-look * sine * np.cos(heading), look * sine * np.sin(heading), np.cos(theta)])
 
 
-def slopes(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
-    """Least-squares slope of each series (n, dates), mm -> mm/yr; NaN where fewer than three dates are known."""
-    days = np.array([day.toordinal() for day in dates], dtype=np.float64)
-    years = ((days - days.mean()) / DAYS_PER_YEAR).astype(np.float32)
-    known = np.isfinite(displacement_mm)
-    count = known.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean_year = (known * years).sum(axis=1) / count
-        filled = np.where(known, displacement_mm, np.float32(0))
-        mean = filled.sum(axis=1, dtype=np.float64) / count
-        over = np.where(known, years - mean_year[:, None], 0)
-        slope = (over * (filled - mean[:, None])).sum(axis=1) / (over**2).sum(axis=1)
-    known_enough: Float32 = np.where(count >= 3, slope, np.nan).astype(np.float32)
-    return known_enough
+def _slope(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
+    """The slope of each series, NaN where it has fewer than three dates: a table's two are no velocity."""
+    velocity = slope_mm_yr(displacement_mm, dates)
+    velocity[np.isfinite(displacement_mm).sum(axis=1) < 3] = np.nan
+    return velocity
 
 
 def transformer(path: Path, epsg: int) -> Transformer:
@@ -160,7 +152,7 @@ class _Rows:
         if "velocity" in plan.columns:
             velocity = self._column("velocity") * np.float32(plan.velocity_factor)
         else:
-            velocity = slopes(displacement, tuple(plan.dates.values()))
+            velocity = _slope(displacement, tuple(plan.dates.values()))
         self._check_size("velocity", "mm/yr", velocity, FASTEST_MM_YR[Technique.INSAR])
         self._check_size("displacement", "mm", displacement, FARTHEST_MM)
         east, north, up = self._line_of_sight()
@@ -299,7 +291,7 @@ def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) ->
 
 def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
     """Velocities and series that move together must do so at one rate: this catches a wrong unit and a turned sign."""
-    slope = slopes(first.displacement_mm, tuple(plan.dates.values())).astype(np.float64)
+    slope = _slope(first.displacement_mm, tuple(plan.dates.values())).astype(np.float64)
     known = np.isfinite(slope)
     velocity, slope = first.velocity_mm_yr[known].astype(np.float64), slope[known]
     power, common = float((velocity**2).sum()), float((velocity * slope).sum())

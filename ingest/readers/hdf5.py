@@ -1,55 +1,133 @@
-"""What readers of HDF5 and NetCDF-4 share: a file is opened, and looked at, before any of its values is believed."""
+"""What readers of HDF5 and NetCDF-4 share: a file is opened, and looked at, before any of its values is believed.
+
+Every value is fetched through `numbers`, `scalar`, `words` or `attributes`: these name the file and the dataset where
+bytes are damaged, whatever h5py makes of them.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.errors import InputError
+from ingest.readers import hdf5_heaps
+from ingest.readers.raster import FASTEST_MM_YR
+from ingest.readers.records import Float32, Float64, Technique
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = {".h5", ".hdf5", ".he5", ".nc"}
 MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
+MAX_VALUE_BYTES = 4096  # a date, a name, a polygon; texts of any length are kept apart and not counted here
+MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever is asked of it
+MAX_BLOCK_VALUES = 20_000_000  # 80 MB of float32
 MAX_OBJECTS = 10_000
+MAX_LIST = 10_000  # dates, coordinates of a row
+MAX_DEPTH = 32
+BATCH_ROWS = 64
+FARTHEST_MM = 1e7  # ten kilometres
+REMEDY = "Copy or make it again"
+_PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
+# what h5py and numpy raise where bytes are wrong, depending on which of them
+_FAULTS = (
+    OSError, RuntimeError, KeyError, OverflowError, ValueError, TypeError, AttributeError, MemoryError, RecursionError,
+    NotImplementedError, ZeroDivisionError, SystemError,
+)  # fmt: skip
 
 
 def is_hdf5(path: Path) -> bool:
     """Whether a file begins as HDF5 does and is called so."""
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+    try:
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+            return False
+        with path.open("rb") as stream:
+            return stream.read(8) == MAGIC
+    except OSError:
         return False
-    with path.open("rb") as stream:
-        return stream.read(8) == MAGIC
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open a file whose every dataset keeps its values inside it and declares a size that can be; else InputError."""
+    with _reading(path, "the HDF5 file"):
+        file = _opened(path)
     try:
-        with h5py.File(path, "r") as file:
+        with _reading(path, "the HDF5 file"):
             _refuse_foreign(path, file)
-            yield file
-    except (OSError, RuntimeError, KeyError, OverflowError) as fault:  # what h5py raises where bytes are wrong
-        raise InputError(path, f"the HDF5 file is damaged ({fault})", "Copy or make it again") from fault
+        yield file
+    except (OSError, RuntimeError, KeyError, OverflowError) as fault:  # of a value that was fetched without our help
+        raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY) from fault
+    finally:
+        with _reading(path, "the HDF5 file"):
+            file.close()
+
+
+def _opened(path: Path) -> h5py.File:
+    """Let the library open a file, unless that would keep it busy for ever."""
+    if is_hdf5(path) and (fault := hdf5_heaps.fault_of(path)):
+        raise InputError(path, f"the HDF5 file is damaged ({fault})", REMEDY)
+    return h5py.File(path, "r")
+
+
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[None]:
+    """Around a call of h5py and nothing else: whatever it raises says that the file is damaged."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _FAULTS as fault:
+        said = " ".join(str(fault).split())[:200]
+        raise InputError(path, f"{what} is damaged ({said or type(fault).__name__})", REMEDY) from fault
 
 
 def names(path: Path) -> frozenset[str]:
     """The names at the top of what may be an HDF5 file, for telling formats apart; empty where it is none."""
+    return look(path)[0]
+
+
+def look(path: Path) -> tuple[frozenset[str], dict[str, str]]:
+    """Names and attributes at the top of what may be an HDF5 file; empty where it is none. Never raises."""
     if not is_hdf5(path):
-        return frozenset()
+        return frozenset(), {}
     try:
-        with h5py.File(path, "r") as file:
-            return frozenset(file)
-    except (OSError, RuntimeError):
-        return frozenset()
+        with _opened(path) as file:
+            return frozenset(file), attributes(path, file)
+    except _FAULTS:
+        return frozenset(), {}
+
+
+def holds(path: Path, name: str) -> bool:
+    """Whether what may be an HDF5 file has something by a name, a path inside it. Never raises."""
+    if not is_hdf5(path):
+        return False
+    try:
+        with _opened(path) as file:
+            return name in file
+    except _FAULTS:
+        return False
 
 
 def require(path: Path, file: h5py.Group, required: tuple[str, ...], remedy: str) -> None:
-    missing = [name for name in required if name not in file]
+    missing = [name for name in required if not is_dataset(path, file, name)]
     if missing:
         raise InputError(path, f"dataset {missing[0]!r} is missing", remedy)
+
+
+def is_dataset(path: Path, file: h5py.Group, name: str) -> bool:
+    with _reading(path, f"dataset {name!r}"):
+        return isinstance(file.get(name), h5py.Dataset)
+
+
+def shape_of(path: Path, file: h5py.Group, name: str) -> tuple[int, ...]:
+    """The shape of a dataset; () where there is none by that name."""
+    with _reading(path, f"dataset {name!r}"):
+        return tuple(file[name].shape or ()) if is_dataset(path, file, name) else ()
 
 
 def text(value: Any) -> str:
@@ -59,11 +137,136 @@ def text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
+def attributes(path: Path, file: h5py.Group, name: str = "/") -> dict[str, str]:
+    """The attributes of a file, or of something in it, as text."""
+    with _reading(path, "an attribute"):
+        held = file[name].attrs
+        return {str(key): text(held[key]) for key in held if _is_plain(held.get_id(key))}
+
+
+def _is_plain(item: h5py.h5a.AttrID | h5py.h5d.DatasetID) -> bool:
+    """Whether something holds numbers or texts; a damaged kind of anything else crashes the library."""
+    return isinstance(item.get_type(), _PLAIN)
+
+
+def words(path: Path, file: h5py.Group, name: str) -> str:
+    """A dataset of one text, or of one number as text; empty where there is none by that name."""
+    if not is_dataset(path, file, name):
+        return ""
+    with _reading(path, f"dataset {name!r}"):
+        dataset = file[name]
+        if dataset.size != 1 or not _is_plain(dataset.id):
+            raise InputError(path, f"dataset {name!r} is not the one text or number that is expected", REMEDY)
+        return text(dataset[()])
+
+
+def _numbers(path: Path, file: h5py.Group, name: str, where: Any) -> Any:
+    with _reading(path, f"dataset {name!r}"):
+        dataset = file[name]
+        if not _is_plain(dataset.id) or dataset.dtype.kind not in "iufb":
+            raise InputError(path, f"dataset {name!r} holds {dataset.dtype}, not numbers", REMEDY)
+        return np.asarray(dataset[where])
+
+
+def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32:
+    """Values of a dataset, or of a part of it; infinity, which measures nothing, becomes NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):  # a damaged float64 may be larger than any float32
+        values: Float32 = _numbers(path, file, name, where).astype(np.float32)
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
+    """The values of a short list in full precision. Raises InputError where one is no number."""
+    if shape_of(path, file, name)[1:] or not 0 < shape_of(path, file, name)[0] <= MAX_VALUES**0.5:
+        found = f"dataset {name!r} has the shape {shape_of(path, file, name)} where a list is expected"
+        raise InputError(path, found, REMEDY)
+    values: Float64 = _numbers(path, file, name, ()).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(path, f"dataset {name!r} holds what is no number", REMEDY)
+    return values
+
+
+def scalar(path: Path, file: h5py.Group, name: str) -> float:
+    """The one number of a dataset. Raises InputError where there are more, or it is none."""
+    shape = shape_of(path, file, name)
+    if np.prod(shape, dtype=np.float64) != 1:
+        raise InputError(path, f"dataset {name!r} has the shape {shape} where one number is expected", REMEDY)
+    value = float(_numbers(path, file, name, ()).ravel()[0])
+    if not np.isfinite(value):
+        raise InputError(path, f"dataset {name!r} is {value}", REMEDY)
+    return value
+
+
+def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
+    """The dates of a series, written YYYYMMDD as numbers or as text. Raises InputError where they are not in order."""
+    shape = shape_of(path, file, name)
+    if len(shape) != 1 or not 2 <= shape[0] <= MAX_LIST:
+        raise InputError(path, f"{name} has the shape {shape} where a list of dates is expected", REMEDY)
+    with _reading(path, f"dataset {name!r}"):
+        dataset = file[name]
+        if not _is_plain(dataset.id):
+            raise InputError(path, f"{name} holds neither numbers nor texts", REMEDY)
+        stamps = dataset[()]
+    try:
+        found = tuple(day_of(stamp) for stamp in stamps)
+    except (ValueError, TypeError, OverflowError) as fault:
+        raise InputError(path, f"{name} holds what is no date ({str(fault)[:100]!s})", REMEDY) from fault
+    if any(later <= earlier for earlier, later in pairwise(found)):
+        raise InputError(path, f"{name} holds {len(found)} dates that are not in order", REMEDY)
+    return found
+
+
+def day_of(stamp: Any) -> date:
+    """The day of YYYYMMDD, a number or a text. Raises ValueError."""
+    digits = text(stamp) if isinstance(stamp, bytes | str) else str(int(stamp))
+    if len(digits) != 8 or not digits.isdigit():
+        raise ValueError(f"{digits!r} is not YYYYMMDD")
+    return datetime.strptime(digits, "%Y%m%d").date()  # noqa: DTZ007 (a day has no time zone)
+
+
+def row_blocks(rows: int, cols: int, layers: int) -> Iterator[slice]:
+    """Rows to read at a time, so that all layers (dates) of a block together stay small."""
+    step = max(1, min(BATCH_ROWS, MAX_BLOCK_VALUES // max(1, cols * layers)))
+    for first in range(0, rows, step):
+        yield slice(first, min(first + step, rows))
+
+
+def pixel_ids(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.bytes_]:
+    """The ids of pixels: row, underscore, column."""
+    return np.char.add(np.char.add(row.astype("S7"), b"_"), col.astype("S7"))
+
+
+def millimetres(metres: Float32) -> Float32:
+    """Metres in millimetres; infinite where no float32 holds them, which `refuse_too_far` and `_too_fast` refuse."""
+    with np.errstate(over="ignore"):
+        return metres * np.float32(1000)
+
+
+def refuse_too_fast(path: Path, velocity_mm_yr: Float32) -> None:
+    """Raise InputError where ground is faster than any ground: a wrong unit, or a damaged value."""
+    _refuse_beyond(path, velocity_mm_yr, FASTEST_MM_YR[Technique.INSAR], "velocity of {:.3g} mm/yr")
+
+
+def refuse_too_far(path: Path, displacement_mm: Float32) -> None:
+    """Raise InputError where ground has gone farther than any ground: a wrong unit, or a damaged value."""
+    _refuse_beyond(path, displacement_mm, FARTHEST_MM, "displacement of {:.3g} mm")
+
+
+def _refuse_beyond(path: Path, values: Float32, most: float, what: str) -> None:
+    largest = max(np.nanmax(values, initial=0.0), -np.nanmin(values, initial=0.0))
+    if largest > most:
+        raise InputError(path, f"a {what.format(largest)} cannot be", "Check the unit, or make it again")
+
+
 def _refuse_foreign(path: Path, file: h5py.File) -> None:
     """HDF5 can take a dataset's values from any other file on the disk; a product never needs that."""
-    waiting, seen = [("", file)], 0
+    waiting: list[tuple[str, h5py.Group]] = [("", file)]
+    seen = 0
     while waiting:
         prefix, group = waiting.pop()
+        if prefix.count("/") > MAX_DEPTH:  # a group may hold itself
+            raise InputError(path, f"its groups stand more than {MAX_DEPTH} deep", "Give one product per file")
         for name in group:
             seen += 1
             full = f"{prefix}{name}"
@@ -83,5 +286,8 @@ def _refuse_dataset(path: Path, name: str, dataset: h5py.Dataset) -> None:
     if dataset.external or dataset.is_virtual:
         found = f"dataset {name!r} takes its values from another file"
         raise InputError(path, found, "Copy the values into this file")
-    if np.prod(dataset.shape or (), dtype=np.float64) > MAX_VALUES:
+    count, size = np.prod(dataset.shape or (), dtype=np.float64), dataset.dtype.itemsize
+    if count > MAX_VALUES or (count > 1 and size > MAX_VALUE_BYTES):
         raise InputError(path, f"dataset {name!r} declares {dataset.shape} values", "Cut it into pieces")
+    if dataset.chunks and np.prod(dataset.chunks, dtype=np.float64) * size > MAX_CHUNK_BYTES:
+        raise InputError(path, f"dataset {name!r} declares chunks of {dataset.chunks}", "Write it in smaller chunks")

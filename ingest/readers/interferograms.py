@@ -6,8 +6,6 @@ displacements at the dates are the same unknowns; here they are the displacement
 Temporal coherence: Pepe & Lanari 2006, doi 10.1109/TGRS.2006.873207.
 """
 
-from collections.abc import Sequence
-from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -31,18 +29,6 @@ class Inverted(NamedTuple):
     connected: NDArray[np.int64]
     rmse_mm: Float32
     temporal_coherence: Float32
-
-
-def slope_mm_yr(displacement_mm: Float32, dates: Sequence[date]) -> Float32:
-    """Least-squares slopes of series. displacement_mm: (n, dates), mm, NaN where unknown; returns (n,), mm/yr."""
-    years = np.array([(day - dates[0]).days / DAYS_PER_YEAR for day in dates])
-    known = np.isfinite(displacement_mm)
-    count = np.maximum(known.sum(axis=1), 1)
-    values = np.where(known, displacement_mm, 0).astype(np.float64)
-    centred = np.where(known, years - (known @ years / count)[:, None], 0.0)
-    spread = (centred**2).sum(axis=1)
-    slope = (centred * values).sum(axis=1) / np.where(spread > 0, spread, np.nan)
-    return np.asarray(slope, dtype=np.float32)
 
 
 def pieces(pairs: NDArray[np.int64], known: NDArray[np.bool_], n_dates: int) -> NDArray[np.int64]:

@@ -6,18 +6,15 @@ corner + index x post, EPSG:4326.
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
 from ingest.errors import InputError
 from ingest.readers import hdf5
+from ingest.readers.hdf5_grids import Grid
 from ingest.readers.records import (
-    METRES_PER_DEGREE,
     Component,
     Declared,
     Direction,
@@ -29,7 +26,8 @@ from ingest.readers.records import (
 
 TITLE = "LiCSBAS"
 REQUIRED = ("imdates", "cum", "vel", "corner_lat", "corner_lon", "post_lat", "post_lon")
-BATCH_ROWS = 64
+REMEDY = "Run LiCSBAS again"
+VECTOR_TOLERANCE = 0.05  # of the length of a unit vector that was averaged over a few pixels
 
 
 def recognises(path: Path) -> bool:
@@ -41,78 +39,69 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
     """Read the header of a `cum.h5`; its pixels with a velocity follow in batches. Raises InputError."""
     with hdf5.opened(path) as file:
         hdf5.require(path, file, REQUIRED, "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote")
-        shape = file["cum"].shape
-        if len(shape) != 3 or file["vel"].shape != shape[1:] or file["imdates"].shape != shape[:1]:
-            raise InputError(
-                path,
-                f"cum {shape}, vel {file['vel'].shape} and imdates {file['imdates'].shape} do not fit",
-                "Run LiCSBAS again",
-            )
-        dates = _dates(path, file["imdates"][()])
-        corner_lat, post_lat, post_lon = (float(file[name][()]) for name in ("corner_lat", "post_lat", "post_lon"))
-        if not (-90 <= corner_lat <= 90 and -180 <= float(file["corner_lon"][()]) <= 180):
-            raise InputError(path, f"corner_lat is {corner_lat}", "Check whether latitude and longitude are swapped")
-        velocity = file["vel"][()]
-        if not np.isfinite(velocity).any():
+        shape, vel, imdates = (hdf5.shape_of(path, file, name) for name in ("cum", "vel", "imdates"))
+        if len(shape) != 3 or vel != shape[1:] or imdates != shape[:1]:
+            raise InputError(path, f"cum {shape}, vel {vel} and imdates {imdates} do not fit", REMEDY)
+        dates, grid = hdf5.days(path, file, "imdates"), _grid(path, file, shape)
+        first = next(_blocks(path, file, grid, len(dates)), None)
+        if first is None:
             raise InputError(path, "no pixel has a velocity", "Relax the LiCSBAS mask and run it again")
-        los_east = _vector(file, "E.geo", velocity.shape)
-        header = FieldHeader(
-            source_format="licsbas",
-            level="time series",
-            component=Component.LOS,
-            dates=dates,
-            direction=Direction.from_los_east(los_east),
-            posting_m=max(abs(post_lat), abs(post_lon) * np.cos(np.radians(corner_lat))) * METRES_PER_DEGREE,
-            attribution="LiCSBAS time series; its source is not stated in the file",
-            extras={"refarea": hdf5.text(file["refarea"][()])} if "refarea" in file else {},
-        )
-    return VelocityField(header, lambda: _batches(path))
+        refarea = hdf5.words(path, file, "refarea")
+    header = FieldHeader(
+        source_format="licsbas",
+        level="time series",
+        component=Component.LOS,
+        dates=dates,
+        track=declared.track if declared else None,
+        direction=Direction.from_los_east(first.los_east),
+        posting_m=grid.posting_m,
+        attribution="LiCSBAS time series; its source is not stated in the file",
+        extras={"refarea": refarea} if refarea else {},
+    )
+    return VelocityField(header, lambda: _batches(path, grid, len(dates)))
 
 
-def _dates(path: Path, stamps: Any) -> tuple[date, ...]:
-    try:
-        dates = tuple(datetime.strptime(str(int(stamp)), "%Y%m%d").date() for stamp in stamps)  # noqa: DTZ007 (a day)
-    except ValueError as fault:
-        raise InputError(path, f"imdates holds what is no date ({fault})", "Run LiCSBAS again") from fault
-    if len(dates) < 2 or any(later <= earlier for earlier, later in pairwise(dates)):
-        raise InputError(path, f"imdates holds {len(dates)} dates that are not in order", "Run LiCSBAS again")
-    return dates
+def _grid(path: Path, file: h5py.File, shape: tuple[int, ...]) -> Grid:
+    lat, lon, post_lat, post_lon = (
+        hdf5.scalar(path, file, name) for name in ("corner_lat", "corner_lon", "post_lat", "post_lon")
+    )
+    return Grid(lon, post_lon, lat, post_lat, shape[1], shape[2]).checked(path)
 
 
-def _vector(file: h5py.File, name: str, shape: tuple[int, ...]) -> Float32:
-    """A layer of the line-of-sight vector, NaN where LiCSBAS was run without it."""
-    if name in file and file[name].shape == shape:
-        values: Float32 = file[name][()].astype(np.float32)
-        values[values == 0] = np.nan
-        return values
-    return np.full(shape, np.nan, dtype=np.float32)
-
-
-def _batches(path: Path) -> Iterator[PointBatch]:
+def _batches(path: Path, grid: Grid, n_dates: int) -> Iterator[PointBatch]:
     with hdf5.opened(path) as file:
-        rows, cols = file["vel"].shape
-        for first in range(0, rows, BATCH_ROWS):
-            batch = _block(file, slice(first, min(first + BATCH_ROWS, rows)), cols)
-            if batch.pid.size:
-                yield batch
+        yield from _blocks(path, file, grid, n_dates)
 
 
-def _block(file: h5py.File, block: slice, cols: int) -> PointBatch:
-    velocity = file["vel"][block].astype(np.float32)
-    cum = file["cum"][:, block].astype(np.float32)  # (dates, rows, cols)
+def _blocks(path: Path, file: h5py.File, grid: Grid, n_dates: int) -> Iterator[PointBatch]:
+    """The blocks that hold a point, one after the other."""
+    for rows in hdf5.row_blocks(grid.rows, grid.cols, n_dates):
+        batch = _block(path, file, grid, rows)
+        if batch.pid.size:
+            yield batch
+
+
+def _block(path: Path, file: h5py.File, grid: Grid, rows: slice) -> PointBatch:
+    # file: mm and mm/yr, positive toward the satellite; ours: the same
+    velocity = hdf5.numbers(path, file, "vel", rows)
+    cum = hdf5.numbers(path, file, "cum", (slice(None), rows))  # (dates, rows, cols)
     row, col = np.nonzero(np.isfinite(velocity) & np.isfinite(cum).any(axis=0))
+    displacement = np.ascontiguousarray(cum[:, row, col].T)  # (pixels, dates)
+    hdf5.refuse_too_fast(path, velocity[row, col])
+    hdf5.refuse_too_far(path, displacement)
 
     def layer(name: str) -> Float32:
-        if name not in file or file[name].shape != file["vel"].shape:
+        if hdf5.shape_of(path, file, name) != (grid.rows, grid.cols):
             return np.full(row.size, np.nan, dtype=np.float32)
-        values: Float32 = file[name][block].astype(np.float32)[row, col]
+        values: Float32 = hdf5.numbers(path, file, name, rows)[row, col]
         return values
 
-    los = [layer(name) for name in ("E.geo", "N.geo", "U.geo")]
+    los = _unit_vectors(path, [layer(name) for name in ("E.geo", "N.geo", "U.geo")])
+    longitude, latitude = grid.positions(row + rows.start, col)
     return PointBatch(
-        pid=np.char.add(np.char.add((row + block.start).astype("S6"), b"_"), col.astype("S6")),
-        longitude=float(file["corner_lon"][()]) + col.astype(np.float64) * float(file["post_lon"][()]),
-        latitude=float(file["corner_lat"][()]) + (row + block.start) * float(file["post_lat"][()]),
+        pid=hdf5.pixel_ids(row + rows.start, col),
+        longitude=longitude,
+        latitude=latitude,
         height_m=layer("hgt"),
         velocity_mm_yr=velocity[row, col],
         velocity_std_mm_yr=layer("vstd"),
@@ -121,5 +110,15 @@ def _block(file: h5py.File, block: slice, cols: int) -> PointBatch:
         los_east=los[0],
         los_north=los[1],
         los_up=los[2],
-        displacement_mm=np.ascontiguousarray(cum[:, row, col].T),
+        displacement_mm=displacement,
     )
+
+
+def _unit_vectors(path: Path, los: list[Float32]) -> list[Float32]:
+    """The layers east, north, up, NaN where LiCSBAS has no vector: it writes zeros there. Raises InputError."""
+    length = np.sqrt(sum(part.astype(np.float64) ** 2 for part in los))
+    wrong = np.isfinite(length) & (length > 0) & (np.abs(length - 1) > VECTOR_TOLERANCE)
+    if wrong.any():
+        found = f"E.geo, N.geo and U.geo make a vector of the length {length[wrong][0]:.3g}, not 1"
+        raise InputError(path, found, REMEDY)
+    return [np.where(length == 0, np.float32(np.nan), part) for part in los]

@@ -20,7 +20,7 @@ from rasterio.windows import Window
 
 from ingest.errors import InputError
 from ingest.readers import raster
-from ingest.readers.interferograms import Inverted, inverted, pieces, slope_mm_yr
+from ingest.readers.interferograms import Inverted, inverted, pieces
 from ingest.readers.records import (
     UNIT_VECTORS,
     Component,
@@ -31,6 +31,7 @@ from ingest.readers.records import (
     PointBatch,
     VelocityField,
 )
+from ingest.readers.slopes import slope_mm_yr
 
 SENTINEL1_WAVELENGTH_M = 0.05546576  # ESA: 5.405 GHz
 MAX_PAIRS = 1000

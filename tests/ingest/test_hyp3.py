@@ -9,9 +9,9 @@ import pytest
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, recognise
 from ingest.readers.records import Component, Direction
-from tests.ingest import made_damage, made_hyp3
+from tests.ingest import damage, made_hyp3
 from tests.ingest import made_interferograms as ground
-from tests.ingest.made_damage import points
+from tests.ingest.damage import points
 from tests.ingest.made_geotiff import write
 
 YEARS = ground.years(*ground.PAIRS[0])
@@ -99,36 +99,36 @@ def virtual(path):
         archive.writestr(f"../{made_hyp3.product(*ground.PAIRS[0])}_los_disp.tif", text)
 
 
-@pytest.mark.parametrize(("damage", "said"), [
+@pytest.mark.parametrize(("spoil", "said"), [
     (two_products, "2 _los_disp.tif files"),
     (bomb, "would unpack to 10,000,000 bytes"),
     (virtual, "cannot be read as GeoTIFF"),
 ])  # fmt: skip
-def test_a_zip_that_is_no_product_is_refused(tmp_path, damage, said):
+def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, said):
     path = made_hyp3.make(tmp_path, kind="zip")
-    damage(path)
-    assert said in made_damage.outcome(path)
+    spoil(path)
+    assert said in damage.outcome(path)
     assert not list(tmp_path.parent.glob("*.tif"))
 
 
 def test_products_without_a_common_layer_and_impossible_dates_are_refused(tmp_path):
     made_hyp3.make(tmp_path, layers=("los_disp",))
     path = made_hyp3.make(tmp_path, pairs=ground.PAIRS[1:2], layers=("vert_disp",))
-    assert "no layer in common" in made_damage.outcome(path)
+    assert "no layer in common" in damage.outcome(path)
     for image in path.glob("*los_disp*"):
         image.rename(image.with_name(image.name.replace("20200101", "20200199").replace("los", "vert")))
-    assert "no date" in made_damage.outcome(path)
+    assert "no date" in damage.outcome(path)
 
 
-@made_damage.NOISY
+@damage.NOISY
 def test_damaged_images_and_zips_are_refused_or_give_sane_numbers(tmp_path):
     path = made_hyp3.make(tmp_path, compress="deflate")
     (image,) = path.glob("*los_disp.tif")
     (angle,) = path.glob("*lv_phi.tif")
-    for _ in chain(made_damage.truncated(image), made_damage.flipped(image), made_damage.flipped(angle)):
-        made_damage.outcome(path)
-    assert not made_damage.outcome(path)
+    for _ in chain(damage.truncated(image), damage.flipped(image), damage.flipped(angle)):
+        damage.outcome(path)
+    assert not damage.outcome(path)
     archive = made_hyp3.zipped(path)
-    assert all(made_damage.outcome(archive) for _ in made_damage.truncated(archive))
-    for _ in made_damage.flipped(archive):
-        made_damage.outcome(archive)
+    assert all(damage.outcome(archive) for _ in damage.truncated(archive))
+    for _ in damage.flipped(archive):
+        damage.outcome(archive)

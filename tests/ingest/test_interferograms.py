@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ingest.readers import interferograms
-from ingest.readers.interferograms import inverted, pieces, slope_mm_yr
+from ingest.readers.interferograms import inverted, pieces
+from ingest.readers.slopes import slope_mm_yr
 
 DATES = [date(2020, 1, 1) + timedelta(days=12 * step) for step in range(8)]
 PAIRS = np.array([(i, j) for i in range(8) for j in range(i + 1, min(i + 4, 8))])

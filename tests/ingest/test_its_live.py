@@ -9,8 +9,8 @@ import pytest
 
 from ingest.readers import open_velocity_fields, recognise
 from ingest.readers.records import Component, Technique
-from tests.ingest import made_damage, made_its_live
-from tests.ingest.made_damage import all_points
+from tests.ingest import damage, made_its_live
+from tests.ingest.damage import all_points
 
 
 @pytest.mark.parametrize(("epsg", "vx", "vy", "east", "north"), [
@@ -91,7 +91,7 @@ def test_it_is_recognised_by_its_variables_whatever_its_name(tmp_path):
     ({"replace": {"vx": np.full((6, 5), 1e5)}}, "cannot be"),
 ])  # fmt: skip
 def test_a_bad_pair_is_refused_with_a_line_that_names_the_fault(tmp_path, options, said):
-    refused = made_damage.outcome(made_its_live.make(tmp_path, **options))
+    refused = damage.outcome(made_its_live.make(tmp_path, **options))
     assert said in refused
     assert bool(refused) == bool(said)
 
@@ -109,7 +109,7 @@ def test_a_fill_value_of_its_own_is_honoured(tmp_path):
 
 def test_damaged_files_are_refused_or_give_sane_numbers(tmp_path):
     path = made_its_live.make(tmp_path)
-    assert all(made_damage.outcome(path) for _ in made_damage.truncated(path))
-    for _ in chain(made_damage.flipped(path), made_damage.flipped(path, bits=40)):
-        made_damage.outcome(path)
-    assert not made_damage.outcome(path)
+    assert all(damage.outcome(path) for _ in damage.truncated(path))
+    for _ in chain(damage.flipped(path), damage.flipped(path, bits=40)):
+        damage.outcome(path)
+    assert not damage.outcome(path)

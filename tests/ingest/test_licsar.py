@@ -10,9 +10,9 @@ from affine import Affine
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, recognise, stacks
 from ingest.readers.records import Direction
-from tests.ingest import made_damage, made_licsar
+from tests.ingest import damage, made_licsar
 from tests.ingest import made_interferograms as ground
-from tests.ingest.made_damage import points
+from tests.ingest.damage import points
 from tests.ingest.made_geotiff import DEGREES, write
 
 
@@ -131,7 +131,7 @@ def infinite(path):
         write(file, np.full((ground.ROWS, ground.COLS), np.inf, dtype=np.float32))
 
 
-@pytest.mark.parametrize(("damage", "said"), [
+@pytest.mark.parametrize(("spoil", "said"), [
     (gap, "the network falls apart: no chain of pairs leads from 2020-07-01 to 2022-01-01"),
     (other_grid, "does not lie on the grid"),
     (other_place, "does not overlap"),
@@ -144,10 +144,10 @@ def infinite(path):
     (lambda path: renamed(path, "20200101_20200701", "20200701_20200701"), "both its dates are 2020-07-01"),
     (lambda path: renamed(path, "20200101_20210101", "20200701_20200101"), "is also in"),
 ])  # fmt: skip
-def test_a_bad_folder_is_refused_with_a_line_that_names_the_fault(tmp_path, damage, said):
+def test_a_bad_folder_is_refused_with_a_line_that_names_the_fault(tmp_path, spoil, said):
     path = made_licsar.make(tmp_path)
-    damage(path)
-    found = made_damage.outcome(path)
+    spoil(path)
+    found = damage.outcome(path)
     if said:
         with pytest.raises(InputError, match=said):
             for _ in open_velocity_field(path).batches():
@@ -160,7 +160,7 @@ def test_a_value_that_cannot_be_is_no_motion(tmp_path):
         values[3, 3] = -9.9e9
         return values
 
-    assert "cannot be" in made_damage.outcome(made_licsar.make(tmp_path, change=nodata_not_declared))
+    assert "cannot be" in damage.outcome(made_licsar.make(tmp_path, change=nodata_not_declared))
 
 
 def test_more_phases_than_can_be_inverted_here_are_refused_before_any_is_read(tmp_path, monkeypatch):
@@ -172,15 +172,15 @@ def test_more_phases_than_can_be_inverted_here_are_refused_before_any_is_read(tm
         open_velocity_field(made_licsar.make(tmp_path))
 
 
-@made_damage.NOISY
+@damage.NOISY
 @pytest.mark.parametrize("options", [{}, {"compress": "deflate"}])
 def test_damaged_images_are_refused_or_give_sane_numbers(tmp_path, options):
     path = made_licsar.make(tmp_path, **options)
     first = path / "GEOC/20200101_20200701/20200101_20200701.geo.unw.tif"
-    for _ in chain(made_damage.truncated(first), made_damage.flipped(first)):
-        made_damage.outcome(path)
+    for _ in chain(damage.truncated(first), damage.flipped(first)):
+        damage.outcome(path)
     for file in (first.with_name("20200101_20200701.geo.cc.tif"), next(path.rglob("*E.tif"))):
-        for _ in chain(made_damage.truncated(file, 16), made_damage.flipped(file, 16)):
-            made_damage.outcome(path)
+        for _ in chain(damage.truncated(file, 16), damage.flipped(file, 16)):
+            damage.outcome(path)
     first.write_bytes(first.read_bytes()[:-100])
-    assert made_damage.outcome(path)
+    assert damage.outcome(path)

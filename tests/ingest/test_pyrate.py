@@ -10,9 +10,9 @@ import pytest
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, recognise
 from ingest.readers.records import Declared
-from tests.ingest import made_damage, made_pyrate
+from tests.ingest import damage, made_pyrate
 from tests.ingest import made_interferograms as ground
-from tests.ingest.made_damage import points
+from tests.ingest.damage import points
 from tests.ingest.made_geotiff import write
 
 
@@ -62,13 +62,13 @@ def test_stacks_of_two_sensors_are_not_mixed(tmp_path):
         open_velocity_field(path)
 
 
-@made_damage.NOISY
+@damage.NOISY
 def test_damaged_images_are_refused_or_give_sane_numbers(tmp_path):
     path = made_pyrate.make(tmp_path)
     file = sorted(path.glob("*unw.tif"))[0]
-    for _ in chain(made_damage.truncated(file), made_damage.flipped(file)):
-        made_damage.outcome(path)
-    assert not made_damage.outcome(path)
+    for _ in chain(damage.truncated(file), damage.flipped(file)):
+        damage.outcome(path)
+    assert not damage.outcome(path)
 
 
 @pytest.mark.realdata

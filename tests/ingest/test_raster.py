@@ -11,8 +11,8 @@ from pyproj import Transformer
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, open_velocity_fields, recognise
 from ingest.readers.records import Component, Declared, Technique
-from tests.ingest import made_damage, made_geotiff
-from tests.ingest.made_damage import all_points, points
+from tests.ingest import damage, made_geotiff
+from tests.ingest.damage import all_points, points
 from tests.ingest.made_geotiff import write
 
 UP = Declared(unit="mm/yr", positive="up")
@@ -120,22 +120,22 @@ def sparse(path):
 ])  # fmt: skip
 def test_what_cannot_be_used_is_refused_with_a_line_that_names_it(tmp_path, make, said):
     make(tmp_path)
-    assert said in made_damage.outcome(tmp_path / "velocity.tif", UP)
+    assert said in damage.outcome(tmp_path / "velocity.tif", UP)
 
 
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
 def test_an_image_that_stands_nowhere_is_refused(tmp_path):
     made_geotiff.make(tmp_path, transform=None)
-    assert "does not say where its pixels stand" in made_damage.outcome(tmp_path / "velocity.tif", UP)
+    assert "does not say where its pixels stand" in damage.outcome(tmp_path / "velocity.tif", UP)
 
 
-@made_damage.NOISY
+@damage.NOISY
 def test_damaged_files_are_refused_or_give_sane_numbers(tmp_path):
     for options in ({}, {"compress": "deflate"}):
         path = write(tmp_path / "velocity.tif", np.full((40, 50), -20, dtype=np.float32), **options)
-        for _ in chain(made_damage.truncated(path), made_damage.flipped(path)):
-            made_damage.outcome(path, UP, fastest_mm_yr=1e6)
-        assert not made_damage.outcome(path, UP)
+        for _ in chain(damage.truncated(path), damage.flipped(path)):
+            damage.outcome(path, UP, fastest_mm_yr=1e6)
+        assert not damage.outcome(path, UP)
 
 
 def test_a_folder_of_vx_and_vy_is_one_tracked_pair(tmp_path):
@@ -153,9 +153,9 @@ def test_a_folder_of_vx_and_vy_is_one_tracked_pair(tmp_path):
 
 def test_vx_and_vy_ask_for_their_unit_and_for_one_grid(tmp_path):
     path = made_geotiff.make_vx_vy(tmp_path / "pair")
-    assert "--unit" in made_damage.outcome(path)
+    assert "--unit" in damage.outcome(path)
     write(path / "20180304-20180405_velo_vy.tif", np.zeros((4, 6), dtype=np.float32), crs="EPSG:32607")
-    assert "grid of vx" in made_damage.outcome(path, Declared(unit="m/day"))
+    assert "grid of vx" in damage.outcome(path, Declared(unit="m/day"))
     made_geotiff.make_vx_vy(path, name="20180405-20180507_velo")
     with pytest.raises(InputError, match="fit none"):
         recognise(path)  # two pairs: file by file
@@ -189,7 +189,7 @@ def test_an_egms_grid_is_mm_a_year_up_or_east_as_its_name_says(tmp_path, name, c
 
 def test_an_egms_grid_elsewhere_than_published_is_refused(tmp_path):
     path = made_geotiff.make(tmp_path, name="EGMS_L3_E46N17_100km_U_2020_2024_1.tiff")
-    assert "not EPSG:3035" in made_damage.outcome(path)
+    assert "not EPSG:3035" in damage.outcome(path)
 
 
 @pytest.mark.realdata

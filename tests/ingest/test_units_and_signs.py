@@ -21,9 +21,11 @@ from tests.ingest import (
     made_insar_norway,
     made_its_live,
     made_licsar,
+    made_mintpy,
+    made_opera_disp,
     made_pyrate,
 )
-from tests.ingest.made_damage import all_points
+from tests.ingest.damage import all_points
 
 SINKS = -20.0  # mm/yr: away from the satellite, or down
 FLOWS = 100_000.0  # mm/yr, to the east
@@ -101,6 +103,10 @@ SOURCES = [
         Technique.TRACKING, Declared(unit="m/day"), series=False,
     ),
     Source("insar-norway", made_insar_norway.make, Component.LOS, SINKS),
+    Source("mintpy", made_mintpy.make, Component.LOS, SINKS),
+    Source("mintpy", made_mintpy.make_velocity, Component.LOS, SINKS, series=False),
+    Source("hdfeos5", made_mintpy.make_he5, Component.LOS, SINKS),
+    Source("opera-disp", made_opera_disp.make_frame, Component.LOS, SINKS),
     Source("generic", made_generic.make, Component.LOS, SINKS, declared=Declared(unit="mm/yr", positive="toward")),
     geotiff("mm/yr", "toward", -20),
     geotiff("cm/yr", "away", 2),

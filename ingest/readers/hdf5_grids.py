@@ -1,0 +1,119 @@
+"""A regular grid as HDF5 products describe it: where its pixels stand, and whether that can be."""
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import ProjError
+
+from ingest.errors import InputError
+from ingest.readers.records import METRES_PER_DEGREE, Float64
+
+GEOGRAPHIC = 4326
+FINEST_DEGREES, COARSEST_DEGREES = 1e-6, 1.0  # 0.1 m, 100 km
+FINEST_M, COARSEST_M = 0.1, 100_000.0
+BEYOND_AREA_DEGREES = 6.0  # a scene may reach into the neighbouring UTM zone, hardly over it
+_TOLERANCE = 1e-3  # of a pixel
+
+
+class Grid(NamedTuple):
+    """x, y: centre of the first pixel; dx, dy: to the next column and row; degrees in EPSG:4326, else metres."""
+
+    x: float
+    dx: float
+    y: float
+    dy: float
+    rows: int
+    cols: int
+    epsg: int = GEOGRAPHIC
+
+    @property
+    def posting_m(self) -> float:
+        """The larger of the two spacings, metres on the ground."""
+        if self.epsg != GEOGRAPHIC:
+            return max(abs(self.dx), abs(self.dy))
+        return float(max(abs(self.dy), abs(self.dx) * np.cos(np.radians(self.y))) * METRES_PER_DEGREE)
+
+    def positions(self, row: NDArray[np.int64], col: NDArray[np.int64]) -> tuple[Float64, Float64]:
+        """Longitude and latitude of pixels, (n,) each, degrees."""
+        x = self.x + col.astype(np.float64) * self.dx
+        y = self.y + row.astype(np.float64) * self.dy
+        if self.epsg != GEOGRAPHIC:
+            longitude, latitude = _to_degrees(self.epsg).transform(x, y)
+            return np.asarray(longitude), np.asarray(latitude)
+        return np.where(x > 180, x - 360, np.where(x < -180, x + 360, x)), y
+
+    def fits(self, other: "Grid") -> bool:
+        """Whether both put every pixel at the same place."""
+        if (self.rows, self.cols, self.epsg) != (other.rows, other.cols, other.epsg):
+            return False
+        corners = [(self.x, other.x, self.dx), (self.y, other.y, self.dy)]
+        corners += [(self.x + self.cols * self.dx, other.x + other.cols * other.dx, self.dx)]
+        corners += [(self.y + self.rows * self.dy, other.y + other.rows * other.dy, self.dy)]
+        return all(abs(ours - theirs) <= abs(step) * _TOLERANCE for ours, theirs, step in corners)
+
+    def checked(self, path: Path) -> "Grid":
+        """The grid itself. Raises InputError where it cannot stand on the Earth, or not in its reference system."""
+        finest, coarsest = (FINEST_DEGREES, COARSEST_DEGREES) if self.epsg == GEOGRAPHIC else (FINEST_M, COARSEST_M)
+        if not all(finest <= abs(step) <= coarsest for step in (self.dx, self.dy)):
+            unit = "degrees" if self.epsg == GEOGRAPHIC else "metres"
+            found = f"its pixels are {self.dx:g} x {self.dy:g} {unit} apart"
+            raise InputError(path, found, "Check the spacing and the unit of the coordinates")
+        x = (self.x, self.x + (self.cols - 1) * self.dx)
+        y = (self.y, self.y + (self.rows - 1) * self.dy)
+        if self.epsg == GEOGRAPHIC:
+            self._check_degrees(path, x, y)
+        else:
+            self._check_metres(path, x, y)
+        return self
+
+    def _check_degrees(self, path: Path, x: tuple[float, float], y: tuple[float, float]) -> None:
+        if max(map(abs, y)) > 90 or not (min(x) >= -181 and max(x) <= 361 and max(x) - min(x) <= 361):
+            found = f"its corner_lat is {y[0]:g} and its corner_lon {x[0]:g}: the grid leaves the Earth"
+            raise InputError(path, found, "Check whether latitude and longitude are swapped")
+
+    def _check_metres(self, path: Path, x: tuple[float, float], y: tuple[float, float]) -> None:
+        area = metric_crs(path, self.epsg).area_of_use
+        longitude, latitude = _to_degrees(self.epsg).transform(np.array([*x, x[0], x[1]]), np.array([*y, y[1], y[0]]))
+        if area is None or not np.isfinite([longitude, latitude]).all():
+            inside = False
+        else:
+            west, east = area.west - BEYOND_AREA_DEGREES, area.east + BEYOND_AREA_DEGREES
+            if east < west:  # over the 180th meridian
+                east += 360
+            turned = west + np.mod(longitude - west, 360)
+            south, north = area.south - BEYOND_AREA_DEGREES, area.north + BEYOND_AREA_DEGREES
+            inside = bool((turned <= east).all() and (latitude >= south).all() and (latitude <= north).all())
+        if not inside:
+            found = f"x {x[0]:g} and y {y[0]:g} stand far outside the area of EPSG:{self.epsg}"
+            raise InputError(path, found, "Check whether x and y are swapped, and the reference system")
+
+
+def metric_crs(path: Path, epsg: int) -> CRS:
+    """The projected reference system of an EPSG number. Raises InputError where it is none, or not in metres."""
+    try:
+        crs = CRS.from_epsg(epsg)
+    except ProjError as fault:
+        raise InputError(path, f"EPSG:{epsg} is no reference system", "State the right one") from fault
+    if not crs.is_projected or any(axis.unit_name not in {"metre", "meter"} for axis in crs.axis_info[:2]):
+        raise InputError(path, f"EPSG:{epsg} ({crs.name}) does not measure in metres", "State the right one")
+    return crs
+
+
+@cache
+def _to_degrees(epsg: int) -> Transformer:
+    return Transformer.from_crs(epsg, GEOGRAPHIC, always_xy=True)
+
+
+def evenly(path: Path, name: str, values: Float64) -> tuple[float, float]:
+    """First value and step of coordinates. Raises InputError where they are not evenly spaced."""
+    if values.size < 2:
+        raise InputError(path, f"{name} holds {values.size} coordinates", "Give a grid of at least two by two pixels")
+    step = float((values[-1] - values[0]) / (values.size - 1))
+    even = values[0] + np.arange(values.size) * step
+    if step == 0 or np.abs(values - even).max() > abs(step) * 0.01:
+        raise InputError(path, f"the coordinates {name} are not evenly spaced", "Give the file as it was published")
+    return float(values[0]), step

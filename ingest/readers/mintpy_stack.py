@@ -1,0 +1,259 @@
+"""What MintPy's own files and its HDF-EOS5 product have in common: attributes, geometry, and how pixels become points.
+
+Sources: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331), its class `coordinate` (X_FIRST and Y_FIRST are
+the outer corner of the first pixel, so that a centre is X_FIRST + (column + 0.5) X_STEP) and its `utils0`
+(azimuthAngle: of the line of sight from the ground to the satellite, from north, anti-clockwise).
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.errors import InputError
+from ingest.readers import hdf5
+from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid, metric_crs
+from ingest.readers.records import Direction, Float32, Float64, PointBatch
+from ingest.readers.slopes import Slopes, slopes
+
+Places = NDArray[np.int64]
+
+METRES = {"m", "meter", "meters", "metre", "metres"}
+METRES_PER_YEAR = {"m/year", "m/yr", "meters/year"}
+ATTRIBUTION = "MintPy time series; its source is not stated in the file"
+SLOPE = "least-squares slope of the series"
+KEPT = ("REF_LAT", "REF_LON", "REF_DATE", "WAVELENGTH", "HEADING", "PLATFORM", "PROCESSOR", "START_DATE", "END_DATE")
+
+
+class Layer(NamedTuple):
+    """A dataset of a file: (rows, cols), or (dates, rows, cols) for displacement."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where each quantity of a product stands; None: nowhere. heading_deg is of the flight, clockwise from north."""
+
+    grid: Grid
+    dates: tuple[date, ...] = ()
+    displacement: Layer | None = None
+    velocity: Layer | None = None
+    velocity_std: Layer | None = None
+    coherence: Layer | None = None
+    mask: Layer | None = None
+    height: Layer | None = None
+    incidence: Layer | None = None
+    azimuth: Layer | None = None
+    latitude: Layer | None = None
+    longitude: Layer | None = None
+    azimuth_deg: float | None = None
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return tuple(value for value in vars(self).values() if isinstance(value, Layer))
+
+    @property
+    def main(self) -> Layer:
+        """The layer that cannot be missing."""
+        layer = self.displacement or self.velocity
+        if layer is None:
+            raise ValueError("a stack has displacements or velocities")
+        return layer
+
+
+def grid_of(path: Path, attributes: dict[str, str], rows: int, cols: int) -> Grid:
+    """The grid of a geocoded file. Raises InputError where it is in radar coordinates, or does not say its unit."""
+    if "X_FIRST" not in attributes:
+        remedy = "Geocode it with MintPy's geocode.py and give the file geo_…"
+        raise InputError(path, "it is in radar coordinates (it has no attribute X_FIRST)", remedy)
+    x, dx, y, dy = (number(path, attributes, name) for name in ("X_FIRST", "X_STEP", "Y_FIRST", "Y_STEP"))
+    # file: the corner of the first pixel; ours: its centre
+    return Grid(x + dx / 2, dx, y + dy / 2, dy, rows, cols, _epsg(path, attributes)).checked(path)
+
+
+def _epsg(path: Path, attributes: dict[str, str]) -> int:
+    unit = attributes.get("X_UNIT", "").strip().lower()
+    if unit != attributes.get("Y_UNIT", unit).strip().lower():
+        raise InputError(path, f"X_UNIT is {unit!r} and Y_UNIT {attributes['Y_UNIT']!r}", "Geocode it again")
+    if unit.startswith("deg"):  # ROI_PAC writes 'degres'
+        return GEOGRAPHIC
+    if unit not in METRES:
+        found = f"the unit of its coordinates, X_UNIT, is {unit or 'missing'}"
+        raise InputError(path, found, "Add it with MintPy's add_attribute.py: X_UNIT=degrees, or meters and EPSG")
+    code, zone = attributes.get("EPSG", "").strip(), attributes.get("UTM_ZONE", "").strip().upper()
+    if not code and len(zone) > 1 and zone[:-1].isdigit() and 1 <= int(zone[:-1]) <= 60 and zone[-1] in "NS":
+        code = str((32600 if zone[-1] == "N" else 32700) + int(zone[:-1]))
+    if not code.isdigit() or len(code) > 6:
+        found = f"its coordinates are metres and EPSG is {code or 'missing'}"
+        raise InputError(path, found, "Add it with MintPy's add_attribute.py: EPSG=32611 or the like")
+    metric_crs(path, int(code))
+    return int(code)
+
+
+def number(path: Path, attributes: dict[str, str], name: str) -> float:
+    """An attribute that must be a number. Raises InputError."""
+    try:
+        value = float(attributes[name])
+    except KeyError as fault:
+        raise InputError(path, f"attribute {name!r} is missing", "Make it again with MintPy") from fault
+    except ValueError as fault:
+        raise InputError(path, f"attribute {name!r} is {attributes[name][:40]!r}", "Make it again") from fault
+    if not np.isfinite(value):
+        raise InputError(path, f"attribute {name!r} is {value}", "Make it again with MintPy")
+    return value
+
+
+def require_unit(path: Path, unit: str, known: set[str], wanted: str) -> None:
+    """Raise InputError where a unit is not the one that MintPy writes; it is never guessed."""
+    if unit.strip().lower() not in known:
+        found = f"the unit of its values, UNIT, is {unit[:40] or 'missing'} where {wanted} is expected"
+        raise InputError(path, found, f"Convert it, or state the unit with MintPy's add_attribute.py: UNIT={wanted}")
+
+
+def direction_of(attributes: dict[str, str]) -> Direction:
+    said = attributes.get("ORBIT_DIRECTION", "").strip().lower()
+    return {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(said[:1], Direction.UNKNOWN)
+
+
+def track_of(attributes: dict[str, str]) -> int | None:
+    said = (attributes.get("relative_orbit") or attributes.get("trackNumber") or "").strip()
+    return int(said) if said.isdigit() and 0 < int(said) < 1000 else None
+
+
+def azimuth_of(attributes: dict[str, str]) -> float | None:
+    """The azimuth of the line of sight, degrees anti-clockwise from north, of the flight's HEADING and side."""
+    try:
+        heading, side = float(attributes["HEADING"]), float(attributes["ANTENNA_SIDE"])
+    except (KeyError, ValueError):
+        return None
+    # a satellite that looks to the right (ANTENNA_SIDE -1) is seen from the ground to the left of its heading
+    azimuth = 90 - heading if side < 0 else -90 - heading
+    return azimuth if np.isfinite(azimuth) else None
+
+
+def los_vector(incidence_deg: Float32, azimuth_deg: Float32) -> tuple[Float32, Float32, Float32]:
+    """Unit vector from the ground to the satellite: east, north, up.
+
+    incidence_deg: from the vertical; azimuth_deg: of the line of sight from the ground to the satellite, from north,
+    anti-clockwise. An incidence of 0 is MintPy's nodata.
+    """
+    incidence = np.radians(np.where((incidence_deg > 0) & (incidence_deg < 90), incidence_deg, np.nan))
+    azimuth = np.radians(np.where(np.abs(azimuth_deg) <= 360, azimuth_deg, np.nan))
+    horizontal = np.sin(incidence)
+    vector = (-horizontal * np.sin(azimuth), horizontal * np.cos(azimuth), np.cos(incidence) + 0 * azimuth)
+    return tuple(part.astype(np.float32) for part in vector)  # type: ignore[return-value]
+
+
+class Rows(NamedTuple):
+    """Some rows of a stack whose files are open."""
+
+    stack: Stack
+    opened: dict[Path, h5py.File]
+    rows: slice
+
+    def plane(self, layer: Layer | None) -> Float32:
+        """Values of a layer, (rows, cols); NaN where there is no such layer."""
+        if layer is None:
+            return np.full((self.rows.stop - self.rows.start, self.stack.grid.cols), np.nan, dtype=np.float32)
+        return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, self.rows)
+
+    def series(self) -> Float32 | None:
+        """Displacements, (dates, rows, cols), m; None where the stack has no series."""
+        layer = self.stack.displacement
+        if layer is None:
+            return None
+        return hdf5.numbers(layer.path, self.opened[layer.path], layer.name, (slice(None), self.rows))
+
+    def line_of_sight(self, row: Places, col: Places) -> tuple[Float32, Float32, Float32]:
+        """Unit vectors of pixels from the ground to the satellite; NaN where the geometry is not known."""
+        azimuth = self.plane(self.stack.azimuth)[row, col]
+        if self.stack.azimuth is None and self.stack.azimuth_deg is not None:
+            azimuth = np.full(row.size, self.stack.azimuth_deg, dtype=np.float32)
+        return los_vector(self.plane(self.stack.incidence)[row, col], azimuth)
+
+    def positions(self, row: Places, col: Places) -> tuple[Float64, Float64]:
+        """Longitude and latitude of pixels: of the grid, or as they are listed."""
+        if self.stack.longitude is None or self.stack.latitude is None:
+            return self.stack.grid.positions(row + self.rows.start, col)
+        longitude = self.plane(self.stack.longitude)[row, col].astype(np.float64)
+        latitude = self.plane(self.stack.latitude)[row, col].astype(np.float64)
+        nowhere = (longitude == 0) & (latitude == 0)  # the product's nodata
+        longitude, latitude = np.where(nowhere, np.nan, longitude), np.where(nowhere, np.nan, latitude)
+        _check_positions(self.stack.longitude.path, longitude, latitude)
+        return longitude, latitude
+
+
+def batches(stack: Stack) -> Iterator[PointBatch]:
+    """The pixels of a stack that hold a measurement, 64 rows or fewer at a time. Raises InputError where none does."""
+    found = 0
+    with ExitStack() as files:
+        opened = {path: files.enter_context(hdf5.opened(path)) for path in dict(stack.layers)}
+        for rows in hdf5.row_blocks(stack.grid.rows, stack.grid.cols, max(1, len(stack.dates))):
+            batch = _block(Rows(stack, opened, rows))
+            found += batch.pid.size
+            if batch.pid.size:
+                yield batch
+    if not found:
+        raise InputError(stack.main.path, "no pixel holds a measurement", "Relax MintPy's mask and run it again")
+
+
+def _block(block: Rows) -> PointBatch:
+    stack, series, velocity = block.stack, block.series(), block.plane(block.stack.velocity)
+    good = _measured(series, velocity if stack.velocity else None)
+    if stack.mask is not None:
+        good &= block.plane(stack.mask) > 0
+    row, col = np.nonzero(good)
+    displacement = np.empty((row.size, 0), dtype=np.float32)
+    if series is not None:  # file: m, positive toward the satellite; ours: mm, the same sign
+        displacement = hdf5.millimetres(np.ascontiguousarray(series[:, row, col].T))  # (pixels, dates)
+        hdf5.refuse_too_far(stack.main.path, displacement)
+    motion = _motion(stack, velocity[row, col], block.plane(stack.velocity_std)[row, col], displacement)
+    hdf5.refuse_too_fast(stack.main.path, motion.velocity_mm_yr)
+    east, north, up = block.line_of_sight(row, col)
+    longitude, latitude = block.positions(row, col)
+    return PointBatch(
+        pid=hdf5.pixel_ids(row + block.rows.start, col),
+        longitude=longitude,
+        latitude=latitude,
+        height_m=block.plane(stack.height)[row, col],
+        velocity_mm_yr=motion.velocity_mm_yr,
+        velocity_std_mm_yr=motion.velocity_std_mm_yr,
+        temporal_coherence=block.plane(stack.coherence)[row, col],
+        rmse_mm=np.full(row.size, np.nan, dtype=np.float32),
+        los_east=east,
+        los_north=north,
+        los_up=up,
+        displacement_mm=displacement,
+    ).only_usable()
+
+
+def _measured(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bool_]:
+    """Where there is a value at all: MintPy writes NaN or, on every date, 0 where it has none."""
+    good: Any = True
+    if series is not None:
+        known = np.isfinite(series)
+        good = (known.sum(axis=0) >= 2) & (known & (series != 0)).any(axis=0)
+    if velocity is not None:
+        good = good & np.isfinite(velocity) & ((velocity != 0) if series is None else True)
+    return np.asarray(good, dtype=np.bool_)
+
+
+def _motion(stack: Stack, velocity: Float32, std: Float32, displacement_mm: Float32) -> Slopes:
+    if stack.velocity is not None:  # file: m/yr, positive toward the satellite; ours: mm/yr, the same sign
+        return Slopes(hdf5.millimetres(velocity), hdf5.millimetres(std))
+    return slopes(displacement_mm, stack.dates)
+
+
+def _check_positions(path: Path, longitude: Float64, latitude: Float64) -> None:
+    known = np.isfinite(longitude) & np.isfinite(latitude)
+    if (np.abs(latitude[known]) > 90).any() or (np.abs(longitude[known]) > 180).any():
+        found = "its latitudes and longitudes leave the Earth"
+        raise InputError(path, found, "Check whether latitude and longitude are swapped")

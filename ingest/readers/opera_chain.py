@@ -1,0 +1,167 @@
+"""The files of an OPERA DISP-S1 frame: which dates each spans, which of two counts, how they make one series.
+
+A file's displacement is relative to the reference date of its ministack, and the reference date moves on from ministack
+to ministack: a file from D to E adds to what the file that ends on D has reached. NASA/JPL, OPERA DISP-S1 product
+specification, JPL D-108772; opera-utils' `rebase_timeseries` does the same.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import h5py
+
+from ingest.errors import InputError
+from ingest.readers import hdf5
+from ingest.readers.records import Direction
+
+REMEDY = "Give the .nc files as they were downloaded"
+CORRECTIONS = ("corrections/ionospheric_delay", "corrections/solid_earth_tide")
+MAX_FILES = 800  # each stays open while a frame is read; ten years of six days are 600
+NAME = re.compile(
+    r"OPERA_L3_DISP-S1_IW_F(?P<frame>\d{5})_(?P<polarisation>VV|HH)_(?P<reference>\d{8}T\d{6})Z"
+    r"_(?P<secondary>\d{8}T\d{6})Z_v(?P<version>[\d.]+)_(?P<processed>\d{8}T\d{6})Z"
+)
+# file name's part -> where the file says the same: a CF time, and a text
+TIMES = {
+    "reference": ("reference_time", "identification/reference_datetime"),
+    "secondary": ("time", "identification/secondary_datetime"),
+}
+SAME_PASS = timedelta(hours=1)  # a frame is flown over in half a minute
+_CF_UNIT = re.compile(r"(seconds|minutes|hours|days) since (\S+)[ T]?(\S*)")
+
+
+@dataclass(frozen=True)
+class DispFile:
+    """What one file says of itself. reference, secondary: the days between which the ground has moved."""
+
+    path: Path
+    frame: str
+    reference: date
+    secondary: date
+    processed: datetime | None
+    version: str
+    polarisation: str
+    track: int | None
+    direction: Direction
+    corrections: tuple[str, ...]
+
+
+def files_in(path: Path) -> list[Path]:
+    """The NetCDF files of a folder, by name; empty where it cannot be listed."""
+    try:
+        return sorted(file for file in path.iterdir() if file.suffix.lower() == ".nc" and file.is_file())
+    except OSError:
+        return []
+
+
+def described(path: Path) -> DispFile:
+    """What a file says of itself in its name and inside. Raises InputError where the two disagree."""
+    match = NAME.match(path.name)
+    named = match.groupdict() if match else {}
+    with hdf5.opened(path) as file:
+        hdf5.require(path, file, ("displacement", "recommended_mask"), REMEDY)
+        reference, secondary = (_time(path, file, which, named.get(which, "")) for which in TIMES)
+        if reference >= secondary:
+            raise InputError(path, f"its reference date {reference} is not before {secondary}", REMEDY)
+        track = hdf5.words(path, file, "identification/track_number")
+        way = hdf5.words(path, file, "identification/orbit_pass_direction")
+        said = named.get("processed") or hdf5.words(path, file, "identification/processing_start_datetime")
+        return DispFile(
+            path=path,
+            frame=_frame(path, file, named.get("frame", "")),
+            reference=reference,
+            secondary=secondary,
+            processed=_moment(path, "processing time", said) if said else None,
+            version=named.get("version") or hdf5.words(path, file, "identification/product_version")[:20],
+            polarisation=named.get("polarisation", ""),
+            track=int(track) if track.isdigit() and 1 <= int(track) <= 175 else None,
+            direction={"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(way[:1].lower(), Direction.UNKNOWN),
+            corrections=tuple(name for name in CORRECTIONS if hdf5.is_dataset(path, file, name)),
+        )
+
+
+def _frame(path: Path, file: h5py.File, named: str) -> str:
+    inside = hdf5.words(path, file, "identification/frame_id")
+    inside = inside.zfill(5) if inside.isdigit() else ""
+    if named and inside and named != inside:
+        raise InputError(path, f"its name says frame {named} and its content {inside}", REMEDY)
+    if not (named or inside):
+        raise InputError(path, "it does not say which frame it is", "Keep the published name, OPERA_L3_DISP-S1_IW_F…")
+    return named or inside
+
+
+def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
+    """The day of an acquisition, as name and content say it alike."""
+    variable, words = TIMES[which]
+    found = {"name": _moment(path, which, named)} if named else {}
+    if hdf5.is_dataset(path, file, variable):
+        found[variable] = _cf_time(path, file, variable)
+    if hdf5.is_dataset(path, file, words):
+        found[words] = _moment(path, words, hdf5.words(path, file, words))
+    if not found:
+        raise InputError(path, f"it does not say its {which} date", "Keep the published name, OPERA_L3_DISP-S1_IW_F…")
+    said = list(found.values())
+    if max(said) - min(said) > SAME_PASS:
+        sentence = ", ".join(f"{source} {moment:%Y-%m-%d %H:%M}" for source, moment in found.items())
+        raise InputError(path, f"it disagrees about its {which} date: {sentence}", REMEDY)
+    return said[0].date()
+
+
+def _moment(path: Path, what: str, said: str) -> datetime:
+    """A time in the ways that these files write it, all of them UTC; without a zone."""
+    try:
+        return datetime.fromisoformat(said.strip().replace("Z", "")).replace(tzinfo=None)
+    except ValueError as fault:
+        raise InputError(path, f"its {what} is {said[:40]!r}, which is no time", REMEDY) from fault
+
+
+def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:
+    """A time of the CF conventions: a number of units since a moment."""
+    unit = hdf5.attributes(path, file, name).get("units", "")
+    parts = _CF_UNIT.fullmatch(unit.strip())
+    if parts is None:
+        raise InputError(path, f"the unit of {name} is {unit[:60]!r}", REMEDY)
+    start = _moment(path, f"unit of {name}", f"{parts[2]} {parts[3]}")
+    try:
+        return start + timedelta(**{parts[1]: hdf5.scalar(path, file, name)})
+    except OverflowError as fault:
+        raise InputError(path, f"{name} lies beyond all calendars", REMEDY) from fault
+
+
+def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
+    """The files to use, by their second date, and how many older processings of the same pair were left out."""
+    if len(files) > MAX_FILES:
+        raise InputError(path, f"it holds {len(files)} files", f"Give at most {MAX_FILES}, of a shorter time")
+    chosen: dict[date, DispFile] = {}
+    for file in files:
+        other = chosen.get(file.secondary)
+        if other is None:
+            chosen[file.secondary] = file
+            continue
+        if other.reference != file.reference:
+            found = f"{other.path.name} and {file.path.name} end on {file.secondary} and begin on different dates"
+            raise InputError(path, found, "Leave one of them")
+        if file.processed is None or other.processed is None or file.processed == other.processed:
+            found = f"{other.path.name} and {file.path.name} are of the same dates, and neither is said to be newer"
+            raise InputError(path, found, "Leave one of them")
+        if file.processed > other.processed:
+            chosen[file.secondary] = file
+    return [chosen[day] for day in sorted(chosen)], len(files) - len(chosen)
+
+
+def chained(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
+    """The dates of the series that the files make together, the first reference before all others.
+
+    files: by their second date. Raises InputError where a file builds on a date that no other file reaches.
+    """
+    dates = [files[0].reference]
+    for file in files:
+        if file.reference not in dates:
+            found = f"{file.path.name} builds on {file.reference}, and no file before it reaches that date"
+            remedy = f"Add the file whose second date is {file.reference}, or leave out all files before it"
+            raise InputError(path, found, remedy)
+        dates.append(file.secondary)
+    return tuple(dates)

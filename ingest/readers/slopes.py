@@ -1,0 +1,59 @@
+"""The straight line through a displacement series: what readers give as velocity where the file gives none."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+
+from ingest.readers.records import Float32, Float64
+
+DAYS_PER_YEAR = 365.25
+BLOCK_ROWS = 20_000  # in float64, a row of 300 dates at a time of these is 48 MB
+
+
+class Slopes(NamedTuple):
+    """velocity_mm_yr, velocity_std_mm_yr: (n,), mm/yr, sign as the displacement's; NaN where not known."""
+
+    velocity_mm_yr: Float32
+    velocity_std_mm_yr: Float32
+
+
+def slope_mm_yr(displacement_mm: Float32, dates: Sequence[date]) -> Float32:
+    """Least-squares slope of each row. displacement_mm: (n, dates), mm, NaN where unknown; gives (n,), mm/yr.
+
+    NaN where fewer than two dates are known. A year has 365.25 days.
+    """
+    return slopes(displacement_mm, dates).velocity_mm_yr
+
+
+def slopes(displacement_mm: Float32, dates: Sequence[date]) -> Slopes:
+    """Least-squares slope of each row and its standard error, as ordinary regression has it (independent residuals).
+
+    displacement_mm: (n, dates), mm, NaN where unknown. The slope wants two known dates, its error three; else NaN.
+    """
+    days = np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
+    years = (days - days.mean()) / DAYS_PER_YEAR if days.size else days
+    parts = [
+        _block(displacement_mm[first : first + BLOCK_ROWS].astype(np.float64), years)
+        for first in range(0, len(displacement_mm), BLOCK_ROWS)
+    ]
+    if not parts:
+        return Slopes(np.empty(0, dtype=np.float32), np.empty(0, dtype=np.float32))
+    return Slopes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _block(displacement_mm: Float64, years: Float64) -> tuple[Float32, Float32]:
+    known = np.isfinite(displacement_mm)
+    weight = known.astype(np.float64)
+    count = weight.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows without a known date become NaN
+        # moments about each row's own means: no digits are lost to a large offset
+        time = np.where(known, years - (weight @ years / count)[:, None], 0.0)
+        value = np.where(known, displacement_mm, 0.0)
+        value = np.where(known, value - (value.sum(axis=1) / count)[:, None], 0.0)
+        spread = np.einsum("nd,nd->n", time, time)
+        slope = np.where(count >= 2, np.einsum("nd,nd->n", time, value) / spread, np.nan)
+        rest = np.square(value - slope[:, None] * time).sum(axis=1)
+        error = np.where(count >= 3, np.sqrt(rest / (count - 2) / spread), np.nan)
+    return slope.astype(np.float32), error.astype(np.float32)

@@ -1,0 +1,117 @@
+"""Made MintPy files: 4 x 5 pixels that move by velocity x time, as `timeseries.h5`, `velocity.h5`, a folder, a .he5."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+ROWS, COLS = 4, 5
+DAYS = ("20200101", "20200701", "20210101", "20210701", "20220101")
+YEARS = np.array([0, 182, 366, 547, 731]) / 365.25
+INCIDENCE, AZIMUTH = 39.0, 99.0  # Sentinel-1, ascending, to the right: (-0.62, -0.10, 0.78)
+HE5 = "HDFEOS/GRIDS/timeseries"
+
+DEGREES = {
+    "X_FIRST": "-99.2", "Y_FIRST": "19.5", "X_STEP": "0.001", "Y_STEP": "-0.001",
+    "X_UNIT": "degrees", "Y_UNIT": "degrees",
+}  # fmt: skip
+METRES = {
+    "X_FIRST": "480000.0", "Y_FIRST": "2155000.0", "X_STEP": "80.0", "Y_STEP": "-80.0",
+    "X_UNIT": "meters", "Y_UNIT": "meters", "EPSG": "32614",
+}  # fmt: skip
+COMMON = {
+    "ORBIT_DIRECTION": "ASCENDING", "HEADING": "-9.0", "ANTENNA_SIDE": "-1", "WAVELENGTH": "0.05546576",
+    "REF_LAT": "19.4985", "REF_LON": "-99.1985", "LENGTH": str(ROWS), "WIDTH": str(COLS), "trackNumber": "5",
+}  # fmt: skip
+
+
+def attributes(**change: str | None) -> dict[str, str]:
+    return {name: value for name, value in (COMMON | DEGREES | change).items() if value is not None}
+
+
+def write(path: Path, content: dict, attrs: dict[str, str], leave_out: tuple[str, ...] = ()) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, value in content.items():
+            if name not in leave_out:
+                file[name] = value
+        for name, value in attrs.items():
+            file.attrs[name] = value
+    return path
+
+
+def series(velocity_m_yr: float = -0.02, days: tuple[str, ...] = DAYS) -> dict:
+    moved = (YEARS[: len(days), None, None] * np.full((ROWS, COLS), velocity_m_yr)).astype(np.float32)
+    return {"date": np.array(days, dtype="S8"), "timeseries": moved, "bperp": np.zeros(len(days), dtype=np.float32)}
+
+
+def make(
+    folder: Path, name: str = "geo_timeseries_ERA5.h5", velocity_m_yr: float = -0.02, leave_out: tuple[str, ...] = (),
+    content: dict | None = None, **change: str | None,
+) -> Path:  # fmt: skip
+    """A time series. content: datasets to replace; change: attributes, None to leave one out."""
+    attrs = attributes(**({"FILE_TYPE": "timeseries", "UNIT": "m"} | change))
+    return write(folder / name, series(velocity_m_yr) | (content or {}), attrs, leave_out)
+
+
+def make_velocity(
+    folder: Path, name: str = "geo_velocity.h5", velocity_m_yr: float = -0.02, leave_out: tuple[str, ...] = (),
+    content: dict | None = None, **change: str | None,
+) -> Path:  # fmt: skip
+    velocity = np.full((ROWS, COLS), velocity_m_yr, dtype=np.float32)
+    made = {"velocity": velocity, "velocityStd": np.full_like(velocity, 0.001)} | (content or {})
+    more = {"FILE_TYPE": "velocity", "UNIT": "m/year", "START_DATE": DAYS[0], "END_DATE": DAYS[-1]} | change
+    return write(folder / name, made, attributes(**more), leave_out)
+
+
+def geometry() -> dict:
+    shape = (ROWS, COLS)
+    return {
+        "incidenceAngle": np.full(shape, INCIDENCE, dtype=np.float32),
+        "azimuthAngle": np.full(shape, AZIMUTH, dtype=np.float32),
+        "height": np.full(shape, 2240.0, dtype=np.float32),
+    }
+
+
+def make_geometry(folder: Path, leave_out: tuple[str, ...] = (), **change: str | None) -> Path:
+    attrs = attributes(**({"FILE_TYPE": "geometry"} | change))
+    return write(folder / "geo_geometryRadar.h5", geometry(), attrs, leave_out)
+
+
+def make_folder(folder: Path, velocity_m_yr: float = -0.02, estimated_m_yr: float = -0.021) -> Path:
+    """The folder geo: series, velocity, geometry, coherence, and a mask without the first row."""
+    geo = folder / "geo"
+    geo.mkdir()
+    make(geo, velocity_m_yr=velocity_m_yr)
+    make_velocity(geo, velocity_m_yr=estimated_m_yr)
+    make_geometry(geo)
+    coherence = np.full((ROWS, COLS), 0.9, dtype=np.float32)
+    write(geo / "geo_temporalCoherence.h5", {"temporalCoherence": coherence}, attributes(FILE_TYPE="temporalCoherence"))
+    mask = np.ones((ROWS, COLS), dtype=bool)
+    mask[0] = False
+    write(geo / "geo_maskTempCoh.h5", {"mask": mask}, attributes(FILE_TYPE="mask"))
+    write(geo / "geo_avgSpatialCoh.h5", {"coherence": coherence}, attributes(FILE_TYPE="coherence"))
+    return geo
+
+
+def make_he5(
+    folder: Path, name: str = "S1_IW12_005_0528_0540_20200101_20220101.he5", velocity_m_yr: float = -0.02,
+    radar: bool = False, content: dict | None = None, leave_out: tuple[str, ...] = (), units: str = "meters",
+    **change: str | None,
+) -> Path:  # fmt: skip
+    """The HDF-EOS5 product; radar: in radar coordinates, with the place of each pixel and no X_FIRST."""
+    made = series(velocity_m_yr)
+    parts = {"observation/displacement": made["timeseries"], "observation/date": made["date"]}
+    parts["quality/temporalCoherence"] = np.full((ROWS, COLS), 0.9, dtype=np.float32)
+    parts["quality/mask"] = np.ones((ROWS, COLS), dtype=bool)
+    parts |= {f"geometry/{layer}": value for layer, value in geometry().items()}
+    row, col = np.mgrid[:ROWS, :COLS].astype(np.float32)
+    parts |= {"geometry/latitude": 19.4995 - 0.001 * row, "geometry/longitude": -99.1995 + 0.001 * col}
+    if radar:
+        change = dict.fromkeys(DEGREES) | change
+    attrs = attributes(**({"FILE_TYPE": "HDFEOS", "UNIT": "m", "relative_orbit": "5", "mission": "S1"} | change))
+    parts = {f"{HE5}/{key}": value for key, value in (parts | (content or {})).items() if key not in leave_out}
+    path = write(folder / name, parts, attrs)
+    with h5py.File(path, "a") as file:
+        if f"{HE5}/observation/displacement" in file:
+            file[f"{HE5}/observation/displacement"].attrs["Units"] = units
+    return path

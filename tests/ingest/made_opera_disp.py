@@ -1,0 +1,82 @@
+"""Made OPERA DISP-S1 files of 6 x 5 pixels in UTM zone 11: ground that moves by velocity x time, in ministacks."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import h5py
+import numpy as np
+from pyproj import CRS
+
+ROWS, COLS, POSTING = 6, 5, 30.0
+WEST, NORTH = 400_000.0, 3_800_000.0
+FRAME = "11116"
+# (reference, secondary): two ministacks, the second builds on 2016-08-22
+PAIRS = (
+    ("20160705", "20160729"), ("20160705", "20160810"), ("20160705", "20160822"),
+    ("20160822", "20160915"), ("20160822", "20161009"), ("20160822", "20161102"),
+)  # fmt: skip
+MADE = "20241219T231545"
+IONOSPHERE_M, TIDE_M = 0.004, -0.003
+
+
+def moment(day: str) -> datetime:
+    return datetime.strptime(f"{day}T140755", "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+
+def file_name(reference: str, secondary: str, version: str = "1.0", made: str = MADE, frame: str = FRAME) -> str:
+    return f"OPERA_L3_DISP-S1_IW_F{frame}_VV_{reference}T140755Z_{secondary}T140756Z_v{version}_{made}Z.nc"
+
+
+def make(
+    folder: Path, pair: tuple[str, str] = PAIRS[0], velocity_m_yr: float = -0.02, name: str | None = None,
+    leave_out: tuple[str, ...] = (), content: dict | None = None, epsg: int = 32611, wkt: str | None = None,
+    units: str = "meters", **named,
+) -> Path:  # fmt: skip
+    """One file: the motion from its reference to its second date, with an ionosphere and a tide on top."""
+    reference, secondary = moment(pair[0]), moment(pair[1])
+    years = (secondary - reference).days / 365.25
+    shape = (ROWS, COLS)
+    true = np.full(shape, velocity_m_yr * years, dtype=np.float32)
+    made = {
+        "displacement": true + np.float32(IONOSPHERE_M + TIDE_M),
+        "short_wavelength_displacement": np.full(shape, 0.5, dtype=np.float32),
+        "recommended_mask": np.ones(shape, dtype=np.uint8),
+        "water_mask": np.ones(shape, dtype=np.uint8),
+        "temporal_coherence": np.full(shape, 0.8, dtype=np.float32),
+        "connected_component_labels": np.ones(shape, dtype=np.uint16),
+        "x": WEST + POSTING * (np.arange(COLS) + 0.5),
+        "y": NORTH - POSTING * (np.arange(ROWS) + 0.5),
+        "spatial_ref": 0,
+        "reference_time": np.zeros(1),
+        "time": np.zeros(1),
+        "corrections/ionospheric_delay": np.full(shape, IONOSPHERE_M, dtype=np.float32),
+        "corrections/solid_earth_tide": np.full(shape, TIDE_M, dtype=np.float32),
+        "identification/frame_id": int(named.get("frame", FRAME)),
+        "identification/reference_datetime": np.bytes_(f"{reference:%Y-%m-%d %H:%M:%S.%f}"),
+        "identification/secondary_datetime": np.bytes_(f"{secondary:%Y-%m-%d %H:%M:%S.%f}"),
+        "identification/track_number": 42,
+        "identification/orbit_pass_direction": np.bytes_("Ascending"),
+    } | (content or {})
+    path = folder / (name or file_name(*pair, **named))
+    with h5py.File(path, "w") as file:
+        for key, value in made.items():
+            if not any(key == out or key.startswith(f"{out}/") for out in leave_out):
+                file[key] = value
+        for key, start in (("reference_time", reference), ("time", secondary)):
+            if key in file:
+                file[key].attrs["units"] = f"seconds since {start:%Y-%m-%d %H:%M:%S.%f}"
+        for key in ("displacement", "corrections/ionospheric_delay", "corrections/solid_earth_tide"):
+            if key in file:
+                file[key].attrs["units"] = units
+        if "spatial_ref" in file:
+            file["spatial_ref"].attrs["crs_wkt"] = CRS.from_epsg(epsg).to_wkt() if wkt is None else wkt
+    return path
+
+
+def make_frame(folder: Path, pairs=PAIRS, velocity_m_yr: float = -0.02, **options) -> Path:
+    """A folder of the files of a frame."""
+    frame = folder / "frame"
+    frame.mkdir(exist_ok=True)
+    for pair in pairs:
+        make(frame, pair, velocity_m_yr, **options)
+    return frame
