@@ -6,8 +6,22 @@ Points and series are partitioned by product (see migration 0001).
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
+from ingest.context.models import (  # Django looks for tables in here
+    AdministrativeRegion,
+    ContextLayer,
+    ElevationTile,
+    Glacier,
+    Landslide,
+    Mine,
+    Place,
+)
 from ingest.readers.records import Component, Direction
 from ingest.storage import raster_storage
+
+__all__ = [
+    "DIRECTIONS", "AdministrativeRegion", "ContextLayer", "DisplacementSeries", "ElevationTile", "FromFile", "Glacier",
+    "Landslide", "MeasurementPoint", "Mine", "Place", "Product", "Scene", "ScenePair",
+]  # fmt: skip
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
