@@ -31,7 +31,7 @@ OVERLAYS = (
         {"name": "name", "level": "level"}, "outline", "outline",
     ),
     Overlay(
-        "glaciers", "Glaciers", "glacier",
+        "glaciers", "Glaciers, stronger where they surge", "glacier",
         {"name": "name", "surge": "surge"}, "position", "coalesce(outline, position)", "shown",
     ),
     Overlay("mines", "Mines", "mine", {"name": "name"}, "position", "outline"),

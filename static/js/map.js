@@ -53,6 +53,7 @@ let alerts = null;
 let images = null;
 let popup = null;
 let pin = null;
+let known = null;
 
 function say(text) {
   document.getElementById("said").textContent = text;
@@ -143,6 +144,7 @@ function pressed(event) {
   const arrow = images?.at(event.point, reach);
   if (arrow) tell(event.lngLat, `The surface here moved ${arrow}.`);
   else if (feature) selectAlert(feature, { move: false });
+  else if (known?.at(event.point, reach)) tell(event.lngLat, known.at(event.point, reach));
   else tell(event.lngLat, "No measurement point here: that does not mean that the ground is still.");
 }
 
@@ -295,7 +297,7 @@ async function start() {
   map.addControl(new Readout(), "bottom-left");
   fillBasemap(map).catch((error) => console.warn("base map:", error.message));
   if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...view });
-  setUpContext({ map, url: config.urls.context, asked, remember, before: view.layer ? "points" : undefined });
+  known = setUpContext({ map, url: config.urls.context, asked, remember, before: view.layer ? "points" : undefined });
   map.on("click", pressed);
   setUpMailLink();
   const slash = asked.get("point")?.indexOf("/") ?? -1;
