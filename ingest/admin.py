@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from ingest.models import Product, Scene, ScenePair
+from ingest.models import ContextLayer, Product, Scene, ScenePair
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -36,3 +36,10 @@ class SceneAdmin(ReadOnlyAdmin):
 class ScenePairAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "temporal_baseline_days", "reference", "secondary")
     list_select_related = ("reference", "secondary")
+
+
+@admin.register(ContextLayer)
+class ContextLayerAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "n_features", "n_refused", "simulated", "file_name", "loaded_at")
+    list_filter = ("kind", "simulated")
+    search_fields = ("name", "file_name", "file_sha256")

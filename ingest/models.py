@@ -6,8 +6,23 @@ Points and series are partitioned by product (see migration 0001).
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
+from ingest.context.models import (  # Django looks for tables in here
+    AdministrativeRegion,
+    ContextLayer,
+    ElevationTile,
+    Glacier,
+    Landslide,
+    Mine,
+    Place,
+)
 from ingest.readers.records import Component, Direction, Technique
 from ingest.storage import raster_storage
+
+__all__ = [
+    "DIRECTIONS", "AdministrativeRegion", "ContextLayer", "DerivedTile", "DisplacementSeries", "ElevationTile",
+    "FromFile", "Glacier", "Landslide", "MeasurementPoint", "Mine", "Place", "Product", "PyramidCell", "ReleaseChange",
+    "Scene", "ScenePair",
+]  # fmt: skip
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 

@@ -1,5 +1,6 @@
 """An alert as pages show it: every label and sentence made once, in one place."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from detection.classify import Family, family
 from detection.models import Alert, Review
 from detection.verdicts import Verdict
 from monitor import pair_sentences, sentences
-from monitor.places import place_name
+from monitor.whereabouts import place_names
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,18 @@ class AlertCard:
     latitude: float
 
 
+def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
+    """Cards of many alerts; their places are looked up all at once."""
+    held = list(alerts)
+    return [_card(alert, place) for alert, place in zip(held, place_names(held), strict=True)]
+
+
 def alert_card(alert: Alert) -> AlertCard:
     """Say everything about an alert that needs words."""
+    return alert_cards([alert])[0]
+
+
+def _card(alert: Alert, place: str) -> AlertCard:
     inside = alert.area.point_on_surface
     state_label, state_meaning = sentences.STATE_LABELS[alert.state]
     severity_label, severity_meaning = _severity(alert)
@@ -44,7 +55,7 @@ def alert_card(alert: Alert) -> AlertCard:
         url=alert.get_absolute_url(),
         kind=alert.kind,
         kind_label=sentences.KIND_LABELS[alert.kind],
-        place=place_name(inside.x, inside.y, alert.simulated),
+        place=place,
         area_label=sentences.area_label(alert.area_m2),
         rate_label=rate_label,
         state=alert.state,

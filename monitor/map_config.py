@@ -12,6 +12,8 @@ URLS = {
     "alerts": "/alerts.geojson",
     "rasters": "/rasters.json",
     "raster_tiles": "/tiles/rasters/{layer}/{group}/{z}/{x}/{y}.png",
+    "places": "/places.json",
+    "context": "/tiles/context/{kind}/{z}/{x}/{y}.mvt",
     "arrows": "/rasters/{group}/arrows.geojson",
 }
 

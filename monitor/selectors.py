@@ -8,7 +8,7 @@ from django.db.models import Count, Sum
 
 from detection.models import Alert
 from detection.selectors import alerts_public, detections_current
-from ingest.models import Product, Scene, ScenePair
+from ingest.models import ContextLayer, Product, Scene, ScenePair
 from ingest.partitions import POINTS
 from ingest.pyramid import CELLS, FINEST_ZOOM
 from ingest.pyramid import TABLE as PYRAMID
@@ -90,7 +90,7 @@ def site_facts() -> dict[str, object]:
     """For every page: whether anything shown is simulated, and whom to thank."""
     lines = {
         line
-        for model in (Product, Scene)
+        for model in (Product, Scene, ContextLayer)
         for line in model.objects.exclude(attribution="").values_list("attribution", flat=True).distinct()
     }
     simulated = any(model.objects.filter(simulated=True).exists() for model in (Product, Scene))

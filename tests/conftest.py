@@ -71,11 +71,11 @@ def own_rasters(monkeypatch, tmp_path):
     """No test writes rasters where the service keeps its own. (A field holds its storage from the start.)"""
     from django.core.files.storage import FileSystemStorage
 
-    from ingest.models import ReleaseChange, Scene
+    from ingest.models import ElevationTile, ReleaseChange, Scene
     from ml.models import Prediction
 
     storage = FileSystemStorage(location=tmp_path / "rasters")
-    for model in (Scene, Prediction, ReleaseChange):
+    for model in (ElevationTile, Scene, Prediction, ReleaseChange):
         monkeypatch.setattr(model._meta.get_field("raster"), "storage", storage)
 
 

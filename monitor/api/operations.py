@@ -68,7 +68,7 @@ def alerts(
 ) -> Any:
     """The last changed first. Rejected ones come only with state=rejected."""
     asked = {"kind": kind, "state": state, "severity": severity, "bbox": bbox, "updated_since": updated_since}
-    return rows.page(alerts_asked_for(asked), limit, offset, rows.alert_row)
+    return rows.alert_page(alerts_asked_for(asked), limit, offset)
 
 
 @router.get("/alerts/{code}", response={200: AlertDetail, **MISSING}, tags=["alerts"], summary="One place")

@@ -9,7 +9,7 @@ from detection.models import Alert, AreaFigures, Detection
 from ingest.models import Product, ScenePair
 from ml.models import Run
 from monitor.api.schemas import Figures
-from monitor.cards import alert_card
+from monitor.cards import AlertCard, alert_card, alert_cards
 from monitor.features import alert_geometry
 from monitor.raster_catalogue import raster_group
 from monitor.series import product_summary
@@ -21,8 +21,14 @@ def page(rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
     return {"count": rows.count(), "limit": limit, "offset": offset, "items": items}
 
 
-def alert_row(alert: Alert) -> dict[str, Any]:
-    card = alert_card(alert)
+def alert_page(alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
+    """A part of the alerts; their places are looked up all at once."""
+    held = list(alerts[offset : offset + limit])
+    items = [alert_row(alert, card) for alert, card in zip(held, alert_cards(held), strict=True)]
+    return {"count": alerts.count(), "limit": limit, "offset": offset, "items": items}
+
+
+def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
     words = (
         "code", "url", "kind", "kind_label", "place", "state", "state_label", "state_meaning", "severity",
         "severity_label", "severity_meaning", "sentence", "simulated", "longitude", "latitude", "first_seen", "updated",
@@ -37,7 +43,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
 
 
 def alert_detail_row(alert: Alert) -> dict[str, Any]:
-    return alert_row(alert) | {"area": alert_geometry(alert)}
+    return alert_row(alert, alert_card(alert)) | {"area": alert_geometry(alert)}
 
 
 def detection_row(detection: Detection) -> dict[str, Any]:

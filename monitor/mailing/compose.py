@@ -7,7 +7,7 @@ from django.core.mail import EmailMultiAlternatives
 from detection.lifecycle import State
 from detection.models import Alert, AlertTransition
 from monitor import emails
-from monitor.cards import AlertCard, alert_card
+from monitor.cards import AlertCard, alert_cards
 from monitor.mailing import selectors
 from monitor.models import Notification, OutgoingMail, Subscription
 
@@ -59,16 +59,23 @@ class Composer:
     def _places(self, news: list[Notification]) -> list[tuple[Subscription, list[emails.News]]]:
         """News by region, each alert once, with the last that is known of it."""
         places: dict[int, tuple[Subscription, dict[int, emails.News]]] = {}
+        self._make_cards([one.transition.alert for one in news])
         for one in news:
             _, alerts = places.setdefault(one.subscription_id, (one.subscription, {}))
             alerts[one.transition.alert_id] = emails.News(self._card(one.transition.alert), one.transition)
         return [(subscription, list(alerts.values())) for subscription, alerts in places.values()]
 
     def _card(self, alert: Alert) -> AlertCard:
-        known = (alert.pk, alert.state, alert.updated)
-        if known not in self._cards:
-            self._cards[known] = alert_card(alert)
-        return self._cards[known]
+        self._make_cards([alert])
+        return self._cards[_version(alert)]
+
+    def _make_cards(self, alerts: list[Alert]) -> None:
+        new = [alert for alert in alerts if _version(alert) not in self._cards]
+        self._cards |= {_version(alert): card for alert, card in zip(new, alert_cards(new), strict=True)}
+
+
+def _version(alert: Alert) -> tuple[int, str, object]:
+    return alert.pk, alert.state, alert.updated
 
 
 def _overtaken(transition: AlertTransition) -> bool:

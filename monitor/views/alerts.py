@@ -7,9 +7,11 @@ from django.views.decorators.http import require_safe
 from detection.models import Alert
 from detection.selectors import alert_by_code, alerts_public, reviews_standing
 from monitor import selectors, sentences
-from monitor.cards import alert_card, review_words
+from monitor.cards import alert_cards, review_words
 from monitor.evidence import alert_context
+from monitor.roles import may_review
 from monitor.series import alert_body
+from monitor.whereabouts import surroundings
 
 
 @require_safe
@@ -19,7 +21,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     kind = kind if kind in dict(kinds) else ""
     state = state if state in dict(states) else ""
     context = {
-        "cards": [alert_card(alert) for alert in alerts_public(kind=kind, state=state)],
+        "cards": alert_cards(alerts_public(kind=kind, state=state)),
         "kinds": kinds,
         "states": states,
         "selected_kind": kind,
@@ -32,7 +34,8 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     said = [review_words(review) for review in reviews_standing(alert=alert)]
-    return render(request, "monitor/alert_detail.html", alert_context(alert) | {"said": said})
+    here = surroundings(alert, with_missing=may_review(request.user))
+    return render(request, "monitor/alert_detail.html", alert_context(alert) | here | {"said": said})
 
 
 @require_safe

@@ -14,7 +14,7 @@ from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert
 from monitor.alert_filters import alerts_asked_for
-from monitor.cards import AlertCard, alert_card
+from monitor.cards import AlertCard, alert_cards
 from monitor.features import alert_feature
 from monitor.refusals import refusals_as_json
 
@@ -44,7 +44,8 @@ class AlertFeed(Feed):
     author_name = "Ground Motion Monitor"
 
     def get_object(self, request: HttpRequest) -> list[tuple[Alert, AlertCard]]:
-        return [(alert, alert_card(alert)) for alert in alerts_asked_for(request.GET)[:MOST_ENTRIES]]
+        alerts = list(alerts_asked_for(request.GET)[:MOST_ENTRIES])
+        return list(zip(alerts, alert_cards(alerts), strict=True))
 
     def items(self, found: list[tuple[Alert, AlertCard]]) -> list[tuple[Alert, AlertCard]]:
         return found
@@ -111,6 +112,6 @@ def alerts_atom(request: HttpRequest) -> HttpResponseBase:
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_geojson(request: HttpRequest) -> JsonResponse:
     """Every public alert with its outline, EPSG:4326, the strongest first."""
-    alerts = alerts_asked_for(request.GET, newest_first=False)
-    features = [alert_feature(alert, alert_card(alert)) for alert in alerts]
+    alerts = list(alerts_asked_for(request.GET, newest_first=False))
+    features = [alert_feature(alert, card) for alert, card in zip(alerts, alert_cards(alerts), strict=True)]
     return JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")

@@ -6,7 +6,8 @@ from django.views.decorators.http import require_safe
 
 from detection.selectors import alerts_public
 from monitor import selectors
-from monitor.cards import alert_card
+from monitor.cards import alert_cards
+from monitor.context_tiles import overlays_available
 from monitor.map_config import map_config
 from monitor.raster_layers import RASTER_LAYERS
 
@@ -14,10 +15,12 @@ from monitor.raster_layers import RASTER_LAYERS
 @require_safe
 def map_view(request: HttpRequest) -> HttpResponse:
     layers, totals = selectors.layers_available(), selectors.map_totals()
+    overlays = overlays_available()
     config = map_config(layers, totals.bounds)
     context = {
-        "cards": [alert_card(alert) for alert in alerts_public()],
+        "cards": alert_cards(alerts_public()),
         "layers": layers,
+        "overlays": overlays,
         "default_layer": config["default_layer"],
         "n_products": totals.n_products,
         "n_points": totals.n_points,

@@ -20,7 +20,7 @@ from detection.models import Alert, Claim, Review
 from detection.reviews import LONGEST_NOTE, Overtaken, alert_review, claim_take, may_take_back, review_take_back
 from detection.verdicts import REASONS, Verdict, verdicts_open
 from monitor import selectors, sentences
-from monitor.cards import alert_card
+from monitor.cards import AlertCard, alert_cards
 from monitor.evidence import alert_context
 from monitor.map_config import map_config
 from monitor.roles import may_review
@@ -122,19 +122,21 @@ def _queue(request: HttpRequest, chosen: Alert | None = None) -> dict[str, Any]:
     lately = list(detections.alerts_reviewed_lately(limit=REVIEWED_LATELY))
     codes = [alert.code for alert in [*waiting, *lately]]
     at = codes.index(chosen.code) if chosen and chosen.code in codes else -1
+    listed = [*waiting, *lately]
+    rows = [_row(*row, claims, request) for row in zip(listed, alert_cards(listed), strict=True)]
     return {
-        "waiting": [_row(alert, claims, request) for alert in waiting],
-        "lately": [_row(alert, claims, request) for alert in lately],
+        "waiting": rows[: len(waiting)],
+        "lately": rows[len(waiting) :],
         "chosen_code": chosen.code if chosen else "",
         "next_code": codes[at + 1] if at + 1 < len(codes) else "",
         "previous_code": codes[at - 1] if at > 0 else "",
     }
 
 
-def _row(alert: Alert, claims: dict[int, Claim], request: HttpRequest) -> dict[str, Any]:
+def _row(alert: Alert, card: AlertCard, claims: dict[int, Claim], request: HttpRequest) -> dict[str, Any]:
     claim = claims.get(alert.pk)
     return {
-        "card": alert_card(alert),
+        "card": card,
         "visit_planned": getattr(alert, "visit_planned", False),
         "claim": claim if claim and claim.holder != request.user else None,
     }

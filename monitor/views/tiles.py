@@ -5,6 +5,7 @@ from django.views.decorators.http import require_safe
 
 from ml.models import Prediction
 from monitor import selectors
+from monitor.context_tiles import BY_KIND, context_tile
 from monitor.layers import BY_NAME
 
 MAX_ZOOM = 22
@@ -17,6 +18,16 @@ def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResp
     tile = selectors.points_tile(layer=BY_NAME[layer], z=z, x=x, y=y)
     response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
     response["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+@require_safe
+def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResponse:
+    if kind not in BY_KIND or z > MAX_ZOOM or x >= 2**z or y >= 2**z:
+        raise Http404("There is no such tile.")
+    tile = context_tile(overlay=BY_KIND[kind], z=z, x=x, y=y)
+    response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
+    response["Cache-Control"] = "public, max-age=300"
     return response
 
 

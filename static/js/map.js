@@ -1,11 +1,13 @@
 // The map page: list, map and panel tell the same story, and the address bar holds the view.
 import { createMap, fillBasemap, maplibre } from "gmm/basemap";
-import { jsonOf } from "gmm/dom";
+import { setUpContext } from "gmm/context";
+import { css, jsonOf } from "gmm/dom";
 import { position, signed } from "gmm/format";
 import { setUpImages } from "gmm/images";
 import { addAlerts, boundsOf } from "gmm/marks";
 import * as panel from "gmm/panel";
 import { addPoints } from "gmm/points";
+import { setUpSearch } from "gmm/search";
 
 const config = jsonOf("map-config");
 const pane = document.getElementById("map-pane");
@@ -50,6 +52,8 @@ let points = null;
 let alerts = null;
 let images = null;
 let popup = null;
+let pin = null;
+let known = null;
 
 function say(text) {
   document.getElementById("said").textContent = text;
@@ -140,6 +144,7 @@ function pressed(event) {
   const arrow = images?.at(event.point, reach);
   if (arrow) tell(event.lngLat, `The surface here moved ${arrow}.`);
   else if (feature) selectAlert(feature, { move: false });
+  else if (known?.at(event.point, reach)) tell(event.lngLat, known.at(event.point, reach));
   else tell(event.lngLat, "No measurement point here: that does not mean that the ground is still.");
 }
 
@@ -252,6 +257,19 @@ function setUpMailLink() {
   follow();
 }
 
+/** Moves the map to a place that was searched for; a pin marks it where it is no whole region. */
+function goTo({ name, bounds }) {
+  const [west, south, east, north] = bounds;
+  pin?.remove();
+  pin = null;
+  if (east - west < 1) {
+    pin = new maplibre.Marker({ color: css("accent") }).setLngLat([(west + east) / 2, (south + north) / 2]).addTo(map);
+    pin.getElement().setAttribute("aria-label", name);
+  }
+  mapIntoView();
+  map.fitBounds(bounds, { padding: padding(), maxZoom: 14, duration: 900 });
+}
+
 // ---- putting it together ----
 async function loadAlerts() {
   try {
@@ -279,6 +297,7 @@ async function start() {
   map.addControl(new Readout(), "bottom-left");
   fillBasemap(map).catch((error) => console.warn("base map:", error.message));
   if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...view });
+  known = setUpContext({ map, url: config.urls.context, asked, remember, before: view.layer ? "points" : undefined });
   map.on("click", pressed);
   setUpMailLink();
   const slash = asked.get("point")?.indexOf("/") ?? -1;
@@ -292,6 +311,7 @@ setUpLegend();
 setUpList();
 if (asked.has("bbox")) remember({ bbox: null });
 if (map) {
+  setUpSearch(goTo);
   map.once("load", start);
   map.on("error", ({ error, sourceId }) => {
     if (sourceId === "points") warn("Some measurement points could not be loaded.", () => points.retry());

@@ -56,7 +56,7 @@ def no_number(path):
 @pytest.mark.parametrize("damage", [cut, no_number])
 def test_a_damaged_folder_leaves_the_database_as_it_was(tmp_path, capsys, damage):
     path = made_licsar.make(tmp_path)
-    spoil(path)
+    damage(path)
     with pytest.raises(SystemExit) as left:
         call_command("ingest", str(path))
     assert left.value.code == 2

@@ -38,7 +38,7 @@ def parameters() -> dict[str, object]:
         "product": product.pk,
         "pid": MeasurementPoint.objects.filter(product=product).first().pid,
         "prediction": Prediction.objects.first().pk,
-        "layer": "los", "z": 0, "x": 0, "y": 0, "group": "2021-12-13-12d",
+        "layer": "los", "z": 0, "x": 0, "y": 0, "group": "2021-12-13-12d", "kind": "glaciers",
         "product_id": product.pk, "pair_id": ScenePair.objects.first().pk,
         "token": "nonsense", "name": "0123456789abcdef",
         # Django's admin, Plotly Dash

@@ -8,9 +8,10 @@ from django.contrib.gis.gdal import gdal_version
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management.base import BaseCommand
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from ingest.context.selectors import layer_states
 from ml.models import Run
 from monitor.celery import app
 
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             except Exception as fault:  # whatever is wrong is what we are here to tell
                 healthy = False
                 self.stdout.write(f"MISSING  {name}: {str(fault).splitlines()[0]}")
+        self._context()
         if not healthy:
             sys.exit(1)
 
@@ -63,6 +65,19 @@ class Command(BaseCommand):
         storage = storages["rasters"]
         storage.delete(storage.save("doctor.txt", ContentFile(b"")))
         return "writable"
+
+    def _context(self) -> None:
+        """Nothing of it is needed, so what is missing is no fault."""
+        try:
+            states = layer_states()
+        except DatabaseError:  # told above
+            return
+        for known, mark in ((True, "ok     "), (False, "without")):
+            kinds = [state.kind.value for state in states if bool(state.layers) == known]
+            if kinds:
+                self.stdout.write(
+                    f"{mark}  context: {', '.join(kinds)}{'' if known else ' (manage.py loadcontext --list)'}"
+                )
 
     def _jobs(self) -> str:
         failed = Run.objects.filter(status=Run.Status.FAILED).count()

@@ -6,10 +6,13 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from ingest.context.readers.records import ContextKind
+from ingest.context.services import context_load
 from ingest.errors import AlreadyLoaded
-from ingest.models import Product, Scene
+from ingest.models import ContextLayer, Product, Scene
 from ingest.scene_services import pairs_make, scene_load
 from ingest.services import product_load
+from ml.simulation.context_files import write_heights, write_villages
 from ml.simulation.region_files import write_region
 from ml.simulation.scene_files import write_series
 from ml.simulation.scenes import simulate_scenes
@@ -27,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         missing = [
             load
-            for model, load in ((Product, self._products), (Scene, self._scenes))
+            for model, load in ((Product, self._products), (Scene, self._scenes), (ContextLayer, self._context))
             if not model.objects.filter(simulated=True).exists()
         ]
         if not missing:
@@ -48,6 +51,16 @@ class Command(BaseCommand):
                 self.stdout.write(str(known))
                 continue
             self.stdout.write(f"product {product.pk} ({product.name}): {product.n_points:,} points")
+
+    def _context(self, region: Region, folder: Path) -> None:
+        """Invented villages and the island's own heights, so that its places have names and slopes."""
+        villages, heights = (
+            write_villages(region, folder / "villages.csv"),
+            write_heights(region, folder / "heights.tif"),
+        )
+        for kind, path in ((ContextKind.PLACES, villages), (ContextKind.ELEVATION, heights)):
+            layer = context_load(path=path, kind=kind, simulated=True, attribution="Simulated data")
+            self.stdout.write(f"simulated {layer.kind}: {layer.n_features}")
 
     def _scenes(self, region: Region, folder: Path) -> None:
         images = write_series(simulate_scenes(region), folder / "scenes")

@@ -1,0 +1,135 @@
+"""Tables of context. Each row points to the layer that it came with; a layer is there wholly or not at all."""
+
+from django.contrib.gis.db import models
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
+
+from ingest.context.readers.records import ContextKind, Surge
+from ingest.storage import raster_storage
+
+KINDS = [(kind.value, kind.value) for kind in ContextKind]
+SURGES = [(surge.value, surge.value) for surge in Surge]
+
+
+class ContextLayer(models.Model):
+    """One file of context: of which kind, of whom, loaded when."""
+
+    kind = models.CharField(max_length=12, choices=KINDS)
+    name = models.CharField(max_length=200, help_text="what a newer edition of the same file shares with it")
+    file_name = models.CharField(max_length=255)
+    file_sha256 = models.CharField(max_length=64)
+    attribution = models.CharField(max_length=300, blank=True)
+    licence = models.CharField(max_length=300, blank=True)
+    simulated = models.BooleanField(default=False)
+    loaded_at = models.DateTimeField(auto_now_add=True)
+    n_features = models.PositiveIntegerField(default=0)
+    n_refused = models.PositiveIntegerField(default=0)
+    remarks = models.JSONField(default=dict, help_text="what was said of rows, with how many it was said of")
+
+    class Meta:
+        ordering = ["kind", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "name"], name="one_layer_per_kind_and_name"),
+            models.UniqueConstraint(fields=["kind", "file_sha256"], name="one_layer_per_kind_and_file"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.name}"
+
+
+class AdministrativeRegion(models.Model):
+    """A country (level 0), a province or state (1), or what lies below."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    name = models.CharField(max_length=200)
+    search_name = models.CharField(max_length=200)
+    country = models.CharField(max_length=100, blank=True)
+    level = models.PositiveSmallIntegerField()
+    outline = models.MultiPolygonField(srid=4326)
+    view = models.PolygonField(srid=4326, spatial_index=False, help_text="bounding box of its largest part")
+
+    class Meta:
+        indexes = [GinIndex(SearchVector("search_name", config="simple"), name="region_words")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Place(models.Model):
+    """A place where people live."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    name = models.CharField(max_length=200)
+    search_name = models.CharField(max_length=200)
+    country = models.CharField(max_length=100, blank=True)
+    population = models.PositiveIntegerField()
+    position = models.PointField(srid=4326)
+
+    class Meta:
+        indexes = [GinIndex(SearchVector("search_name", config="simple"), name="place_words")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Glacier(models.Model):
+    """A glacier. `surge` is what its own file says, raised by the lists of surges that are loaded."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    glacier_id = models.CharField(max_length=40, blank=True, db_index=True)
+    glims_id = models.CharField(max_length=20, blank=True, db_index=True)
+    name = models.CharField(max_length=200, blank=True)
+    position = models.PointField(srid=4326)
+    outline = models.MultiPolygonField(srid=4326, null=True)
+    surge_in_file = models.CharField(max_length=10, choices=SURGES)
+    surge = models.CharField(max_length=10, choices=SURGES)
+    of_surge_list = models.BooleanField(default=False)
+    shown = models.BooleanField(default=True, help_text="false where a better row of the same glacier is loaded")
+
+    def __str__(self) -> str:
+        return self.name or self.glacier_id or f"glacier {self.pk}"
+
+
+class Mine(models.Model):
+    """The outline of a mine."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    name = models.CharField(max_length=200, blank=True)
+    country = models.CharField(max_length=100, blank=True)
+    position = models.PointField(srid=4326)
+    outline = models.MultiPolygonField(srid=4326)
+
+    def __str__(self) -> str:
+        return self.name or f"mine {self.pk}"
+
+
+class Landslide(models.Model):
+    """A landslide that was reported; its position may be off by accuracy_m."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    event_id = models.CharField(max_length=40)
+    happened_on = models.DateField(null=True)
+    position = models.PointField(srid=4326)
+    accuracy_m = models.FloatField(null=True)
+    landslide_type = models.CharField(max_length=60, blank=True)
+    trigger = models.CharField(max_length=60, blank=True)
+    size = models.CharField(max_length=60, blank=True)
+    near = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return self.event_id
+
+
+class ElevationTile(models.Model):
+    """Elevation, slope and aspect of a tile, as a raster in storage: bands elevation_m, slope_deg, aspect_deg."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    epsg = models.PositiveIntegerField()
+    rows = models.PositiveIntegerField()
+    cols = models.PositiveIntegerField()
+    posting_m = models.FloatField()
+    footprint = models.PolygonField(srid=4326)
+    raster = models.FileField(storage=raster_storage, max_length=200)
+
+    def __str__(self) -> str:
+        return self.raster.name

@@ -1,0 +1,106 @@
+"""One module per kind of context; `recognise` tells the kind where the content is unambiguous. No Django in here."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from ingest.context.readers import glaciers, landslides, mines, places, regions
+from ingest.context.readers.outlines import parts_of, property_names
+from ingest.context.readers.packages import layer_name, unpacked
+from ingest.context.readers.records import ContextFile, ContextKind, Record, Remark
+from ingest.context.readers.tables import column_names
+from ingest.errors import InputError
+
+Reader = Callable[[Path], Iterator[Record | Remark]]
+OUTLINES, TABLES, RASTERS = {".geojson", ".json", ".shp"}, {".csv", ".txt", ".tsv"}, {".tif", ".tiff"}
+READERS: dict[ContextKind, tuple[Reader, set[str]]] = {
+    ContextKind.REGIONS: (regions.read, OUTLINES),
+    ContextKind.PLACES: (places.read, TABLES),
+    ContextKind.GLACIERS: (glaciers.read, OUTLINES | {".csv"}),
+    ContextKind.MINES: (mines.read, OUTLINES),
+    ContextKind.LANDSLIDES: (landslides.read, {".csv"}),
+}
+SUFFIXES = OUTLINES | TABLES | RASTERS | {".zip"}
+
+
+def recognise(path: Path) -> ContextKind:
+    """Name the kind of a file by its content; InputError where it could be several."""
+    suffix = path.suffix.lower()
+    if suffix in RASTERS:
+        return ContextKind.ELEVATION
+    found = None
+    if suffix in OUTLINES:
+        found = _of_names(property_names(path), (glaciers, mines, regions))
+    elif suffix in TABLES:
+        if places.is_geonames(path):
+            return ContextKind.PLACES
+        found = _of_names(set(column_names(path)), (glaciers, landslides, places))
+    if found is None:
+        kinds = ", ".join(ContextKind)
+        raise InputError(path, "its content does not tell which kind of context it is", f"Name the kind: {kinds}")
+    return found
+
+
+@contextmanager
+def opened(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
+    """A file as a layer, its zip unpacked meanwhile. kind None: recognised by content. Raises InputError."""
+    if not path.is_file():
+        raise InputError(path, "there is no such file", "Check the path")
+    if not path.stat().st_size:
+        raise InputError(path, "the file is empty", "Download or export it again")
+    with unpacked(path) as layer, _named(path, layer):
+        if layer.suffix.lower() not in SUFFIXES:
+            known = ", ".join(sorted(SUFFIXES))
+            raise InputError(
+                path, f"files that end with {layer.suffix or '(none)'} are not read", f"Give one of {known}"
+            )
+        chosen = kind or recognise(layer)
+        parts = (path,) if layer != path else parts_of(path)
+        rows, credit = partial(_rows, path, layer, chosen), _credit(layer, chosen)
+        yield ContextFile(chosen, layer_name(path), parts, layer, rows, *credit)
+
+
+def _rows(path: Path, layer: Path, kind: ContextKind) -> Iterator[Record | Remark]:
+    reader, suffixes = READERS[kind]
+    if layer.suffix.lower() not in suffixes:
+        known = ", ".join(sorted(suffixes))
+        raise InputError(path, f"{kind} cannot be read from a file that ends with {layer.suffix}", f"Give {known}")
+    with _named(path, layer):
+        yield from reader(layer)
+
+
+@contextmanager
+def _named(path: Path, layer: Path) -> Iterator[None]:
+    """A fault inside a zip names the zip: the folder it was unpacked to means nothing to anybody."""
+    try:
+        yield
+    except InputError as fault:
+        if layer == path or fault.path != str(layer):
+            raise
+        raise InputError(path, fault.found, fault.remedy) from fault
+
+
+def _of_names(names: set[str], modules: tuple[object, ...]) -> ContextKind | None:
+    kinds = {glaciers: ContextKind.GLACIERS, mines: ContextKind.MINES, regions: ContextKind.REGIONS,
+             landslides: ContextKind.LANDSLIDES, places: ContextKind.PLACES}  # fmt: skip
+    return next((kind for module, kind in kinds.items() if module in modules and module.recognised(names)), None)
+
+
+def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
+    """Whom to thank, and the licence, where the format tells."""
+    if kind is ContextKind.PLACES and places.is_geonames(layer):
+        return places.ATTRIBUTION, places.LICENCE
+    if kind is ContextKind.LANDSLIDES:
+        return landslides.ATTRIBUTION, landslides.LICENCE
+    if kind is ContextKind.GLACIERS and layer.suffix.lower() == ".csv":
+        listed = glaciers.is_surge_list(set(column_names(layer)))
+        return (glaciers.LIST_ATTRIBUTION if listed else glaciers.RGI_ATTRIBUTION), glaciers.RGI_LICENCE
+    if kind is ContextKind.GLACIERS:
+        if glaciers.recognised(property_names(layer)):
+            return glaciers.RGI_ATTRIBUTION, glaciers.RGI_LICENCE
+    elif kind is ContextKind.MINES and mines.recognised(property_names(layer)):
+        return "Mines: Maus et al. 2022", "CC BY-SA 4.0"
+    elif kind is ContextKind.REGIONS and regions.recognised(property_names(layer)):
+        return "Regions: Natural Earth", "public domain"
+    return "", ""

@@ -1,0 +1,114 @@
+"""Elevation tiles: GeoTIFF with one band of metres in a stated reference system, such as the Copernicus DEM's tiles.
+
+Copernicus DEM Product Handbook, 2022: Copernicus_DSM_COG_10_N46_00_E008_00_DEM.tif, EPSG:4326, heights over EGM2008.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from shapely import Polygon, box, transform
+
+from ingest.errors import InputError
+
+MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
+LOWEST_M, HIGHEST_M = -1000.0, 9500.0
+METRES = {"", "m", "metre", "metres", "meter", "meters"}
+COPERNICUS_NAME = re.compile(r"Copernicus_DSM_(?:COG_)?\d+_([NS]\d\d)_00_([EW]\d{3})_00(?:_DEM)?", re.IGNORECASE)
+COPERNICUS = (
+    "Elevation: Copernicus DEM, © DLR e.V. 2010-2014 and © Airbus Defence and Space GmbH 2014-2018, provided under"
+    " COPERNICUS by the European Union and ESA; all rights reserved",
+    "Copernicus DEM licence: free of charge, with attribution",
+)
+
+
+class ElevationGrid(NamedTuple):
+    """(rows, cols) float32 metres, NaN unknown, on a north-up grid. epsg: of its reference system."""
+
+    height_m: NDArray[np.float32]
+    transform: Affine
+    epsg: int
+
+
+def read(path: Path) -> ElevationGrid:
+    """Check what the file declares, then read it. InputError for what cannot be metres above the sea."""
+    with _opened(path) as raster:
+        epsg = _checked_epsg(path, raster)
+        height, grid = raster.read(1, masked=True).astype(np.float32).filled(np.nan), raster.transform
+    known = height[np.isfinite(height)]
+    if not known.size:
+        raise InputError(path, "no pixel has a height", "Check its nodata value")
+    lowest, highest = float(known.min()), float(known.max())
+    if lowest < LOWEST_M or highest > HIGHEST_M:
+        found = f"its heights go from {lowest:g} to {highest:g}, which cannot be metres above the sea"
+        raise InputError(path, found, "Set its nodata value, or convert it to metres")
+    height[~np.isfinite(height)] = np.nan
+    return ElevationGrid(height, grid, epsg)
+
+
+def footprint(grid: ElevationGrid) -> Polygon:
+    """The outline of the grid in degrees."""
+    rows, cols = grid.height_m.shape
+    (west, north), (east, south) = grid.transform @ (0, 0), grid.transform @ (cols, rows)
+    project: Callable[..., Any] = Transformer.from_crs(grid.epsg, 4326, always_xy=True).transform
+    corners = box(west, south, east, north).segmentize((east - west) / 8)
+    outline: Polygon = transform(corners, project, interleaved=False)
+    return outline
+
+
+def credit(name: str) -> tuple[str, str]:
+    """Whom to thank, and the licence, where the file has the name of a Copernicus tile."""
+    return COPERNICUS if COPERNICUS_NAME.match(name) else ("", "")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[DatasetReader]:
+    try:
+        with rasterio.open(path, driver="GTiff") as raster:
+            yield raster
+    except RasterioError as fault:
+        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download it again") from fault
+
+
+def _checked_epsg(path: Path, raster: DatasetReader) -> int:
+    """The EPSG number of the reference system, once everything that the file declares has been found right."""
+    if raster.crs is None:
+        raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
+    epsg = raster.crs.to_epsg()
+    if epsg is None:
+        raise InputError(path, "its reference system has no EPSG number", "Warp it (gdalwarp -t_srs EPSG:…)")
+    grid = raster.transform
+    if grid.b or grid.d or grid.a <= 0 or grid.e >= 0:
+        raise InputError(path, f"its grid {tuple(grid)[:6]} is not north-up", "Warp it (gdalwarp)")
+    if raster.width * raster.height > MAX_PIXELS:
+        remedy = "Cut it into tiles (gdal_translate -srcwin)"
+        raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", remedy)
+    if min(raster.width, raster.height) < 3:
+        raise InputError(path, f"it has {raster.width} x {raster.height} pixels", "A slope needs three of each")
+    if raster.count != 1:
+        raise InputError(path, f"it has {raster.count} bands", "Give one band of heights")
+    unit = (raster.units[0] or "").strip().lower()
+    if unit not in METRES:
+        raise InputError(path, f"its heights are in {unit[:20]!r}", "Convert them to metres")
+    _check_place(path, raster, CRS.from_epsg(epsg))
+    return int(epsg)
+
+
+def _check_place(path: Path, raster: DatasetReader, crs: CRS) -> None:
+    if not crs.is_geographic:
+        if not crs.is_projected:
+            raise InputError(path, f"its reference system {crs.name} is no map", "Warp it (gdalwarp -t_srs EPSG:…)")
+        return
+    bounds = raster.bounds
+    if bounds.bottom < -90.01 or bounds.top > 90.01 or bounds.left < -180.01 or bounds.right > 180.01:
+        corners = f"{bounds.left:g}, {bounds.bottom:g} to {bounds.right:g}, {bounds.top:g}"
+        raise InputError(path, f"a grid in degrees from {corners} is not on the earth", "Assign its reference system")

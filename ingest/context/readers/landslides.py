@@ -1,0 +1,76 @@
+"""NASA's Global Landslide Catalog as CSV (Kirschbaum et al. 2010, doi:10.1007/s11069-009-9401-4).
+
+Its text was read once in the wrong encoding before it was published; that is taken back where it is unambiguous.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+from ingest.context.readers.records import LandslideRecord, Remark
+from ingest.context.readers.tables import position, read_rows
+from ingest.context.readers.text import repair_mojibake
+
+NEEDED = ("date", "latitude", "longitude", "landslide_type", "trigger", "location_accuracy", "landslide_size")
+ATTRIBUTION = "Landslides: NASA Global Landslide Catalog"
+LICENCE = "free and open, with attribution"
+EXACT_M = 50.0  # the catalogue's 'exact' is a spot read off a map
+_WITHIN = re.compile(r"known[_ ]within[_ ](\d+)[_ ]?km", re.IGNORECASE)
+_DATE_FORMATS = ("%m/%d/%Y", "%m/%d/%Y %I:%M:%S %p", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S.%f")
+
+
+def recognised(names: set[str]) -> bool:
+    """Whether the columns are those of the catalogue."""
+    return {"landslide_type", "location_accuracy"} <= names
+
+
+def read(path: Path) -> Iterator[LandslideRecord | Remark]:
+    """Every event with a position; a row whose columns are shifted is refused."""
+    for number, row in enumerate(read_rows(path, NEEDED), start=2):
+        found = position(path, row["longitude"], row["latitude"], f"row {number}")
+        known, accuracy_m = accuracy(row["location_accuracy"])
+        if found is None:
+            yield Remark("no position", refused=True)
+        elif not known:
+            yield Remark("columns that are shifted (its location accuracy says something else)", refused=True)
+        else:
+            near = row.get("near") or row.get("nearest_places") or row.get("gazetteer_closest_point") or ""
+            yield LandslideRecord(
+                event_id=(row.get("id") or row.get("event_id") or str(number))[:40],
+                happened_on=day(row["date"]),
+                longitude=found[0],
+                latitude=found[1],
+                accuracy_m=accuracy_m,
+                landslide_type=words(row["landslide_type"]),
+                trigger=words(row["trigger"]),
+                size=words(row["landslide_size"]),
+                near=repair_mojibake(near)[:200],
+            )
+
+
+def accuracy(text: str) -> tuple[bool, float | None]:
+    """Whether the words are the catalogue's, and the metres that they mean; None for unknown."""
+    said = text.strip().lower().replace("_", " ")
+    if said in {"", "unknown"}:
+        return True, None
+    if said in {"exact location", "exact"}:
+        return True, EXACT_M
+    within = _WITHIN.fullmatch(text.strip()) or re.fullmatch(r"(\d+)km", said)
+    return (True, 1000.0 * int(within[1])) if within else (False, None)
+
+
+def day(text: str) -> date | None:
+    """A date in one of the forms of the catalogue's editions (month first), or None."""
+    for form in _DATE_FORMATS:
+        try:
+            return datetime.strptime(text.strip(), form).date()  # noqa: DTZ007 (a day of the calendar, no moment)
+        except ValueError:
+            continue
+    return None
+
+
+def words(text: str) -> str:
+    """'Rock_Fall' is 'rock fall'; 'unknown' says nothing."""
+    said = text.strip().replace("_", " ").lower()
+    return "" if said == "unknown" else said[:60]

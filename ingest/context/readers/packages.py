@@ -1,0 +1,97 @@
+"""A zip of a layer: everything is checked before anything is unpacked."""
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from ingest.errors import InputError
+
+MOST_MEMBERS = 200
+MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
+MOST_RATIO = 200
+LAYERS = {".shp", ".geojson", ".json", ".csv", ".txt", ".tif", ".tiff"}
+PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The layer of a zip in a temporary folder; any other file as it is. Raises InputError."""
+    if path.suffix.lower() != ".zip":
+        yield path
+        return
+    try:
+        with zipfile.ZipFile(path) as archive, TemporaryDirectory() as folder:
+            main, members = _chosen(path, archive)
+            for info in members:
+                _unpack(archive, info, Path(folder) / f"layer{PurePosixPath(info.filename).suffix.lower()}")
+            yield Path(folder) / f"layer{PurePosixPath(main.filename).suffix.lower()}"
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
+        raise InputError(path, f"the zip file is damaged ({fault})", "Download it again") from fault
+
+
+def layer_name(path: Path) -> str:
+    """What a layer is called: the name of its file, or of the layer inside its zip."""
+    if path.suffix.lower() != ".zip":
+        return path.stem
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return PurePosixPath(_chosen(path, archive)[0].filename).stem
+    except zipfile.BadZipFile as fault:
+        raise InputError(path, f"the zip file is damaged ({fault})", "Download it again") from fault
+
+
+def _chosen(path: Path, archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, list[zipfile.ZipInfo]]:
+    members = [info for info in archive.infolist() if not info.is_dir()]
+    _check(path, members)
+    layers = [
+        info
+        for info in members
+        if PurePosixPath(info.filename).suffix.lower() in LAYERS
+        and not PurePosixPath(info.filename).name.lower().startswith(("readme", "."))
+    ]
+    shapes = [info for info in layers if info.filename.lower().endswith(".shp")]
+    chosen = shapes or layers
+    if len(chosen) != 1:
+        raise InputError(
+            path, f"the zip holds {len(chosen)} layers where one is expected", "Give one layer in each zip"
+        )
+    main = chosen[0]
+    if not shapes:
+        return main, [main]
+    stem = main.filename[:-4]
+    return main, [
+        info for info in members if info.filename[:-4] == stem and PurePosixPath(info.filename).suffix.lower() in PARTS
+    ]
+
+
+def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > MOST_MEMBERS:
+        raise InputError(path, f"the zip holds {len(members)} files", "Give one layer in each zip")
+    total = sum(info.file_size for info in members)
+    if total > MOST_BYTES:
+        raise InputError(path, f"it would unpack to {total:,} bytes", "Check where this file comes from")
+    for info in members:
+        name = PurePosixPath(info.filename.replace("\\", "/"))
+        if name.is_absolute() or ".." in name.parts:
+            raise InputError(path, f"it names a file outside itself ({info.filename[:80]})", "Do not use it")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise InputError(path, f"it holds a link ({info.filename[:80]})", "Give the files themselves")
+        if info.flag_bits & 0x1:
+            raise InputError(path, f"{info.filename[:80]} is encrypted", "Give the zip as it was downloaded")
+        if info.file_size > MOST_RATIO * max(info.compress_size, 1):
+            found = f"{info.filename[:80]} would unpack to {info.file_size:,} bytes"
+            raise InputError(path, found, "Check where this file comes from")
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+    with archive.open(info) as packed, target.open("wb") as out:
+        left = info.file_size
+        while block := packed.read(min(2**20, left + 1)):
+            left -= len(block)
+            if left < 0:
+                raise zipfile.BadZipFile(f"{info.filename[:80]} is longer than it says")
+            out.write(block)

@@ -1,0 +1,109 @@
+"""The typed records that every reader of context yields. Degrees, EPSG:4326, longitude first; outlines are valid."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from shapely import MultiPolygon
+
+
+class ContextKind(StrEnum):
+    """The kinds of context, in the order in which they are listed."""
+
+    REGIONS = "regions"
+    PLACES = "places"
+    GLACIERS = "glaciers"
+    MINES = "mines"
+    LANDSLIDES = "landslides"
+    ELEVATION = "elevation"
+
+
+class Surge(StrEnum):
+    """Whether a glacier surges: RGI's 0, 1, 2, 3 and 9 (RGI 6 technical note, 'Surging'; RGI 7 'surge_type')."""
+
+    NONE = "none"
+    POSSIBLE = "possible"
+    PROBABLE = "probable"
+    OBSERVED = "observed"
+    UNKNOWN = "unknown"
+
+
+class RegionRecord(NamedTuple):
+    """level: 0 a country, 1 a province or state, 2 what lies below."""
+
+    name: str
+    country: str
+    level: int
+    outline: MultiPolygon
+
+
+class PlaceRecord(NamedTuple):
+    """population 0 where the file does not say; country: name or ISO code, as the file has it."""
+
+    name: str
+    longitude: float
+    latitude: float
+    population: int
+    country: str
+
+
+class GlacierRecord(NamedTuple):
+    """glacier_id: RGI's; glims_id: GLIMS's; outline None where the file holds positions only."""
+
+    glacier_id: str
+    glims_id: str
+    name: str
+    longitude: float
+    latitude: float
+    outline: MultiPolygon | None
+    surge: Surge
+    of_surge_list: bool = False
+
+
+class MineRecord(NamedTuple):
+    name: str
+    country: str
+    outline: MultiPolygon
+
+
+class LandslideRecord(NamedTuple):
+    """accuracy_m: how far the position may be off; None where the catalogue does not know."""
+
+    event_id: str
+    happened_on: date | None
+    longitude: float
+    latitude: float
+    accuracy_m: float | None
+    landslide_type: str
+    trigger: str
+    size: str
+    near: str
+
+
+class Remark(NamedTuple):
+    """Something about a row: it was left out (refused), or taken with a change."""
+
+    said: str
+    refused: bool
+
+
+Record = RegionRecord | PlaceRecord | GlacierRecord | MineRecord | LandslideRecord
+
+
+@dataclass(frozen=True)
+class ContextFile:
+    """One file: its kind, the name that a newer edition shares, and its rows, read when asked for.
+
+    parts: all files that belong to it (a shapefile has several), for the hash. source: the layer itself, unpacked.
+    """
+
+    kind: ContextKind
+    name: str
+    parts: tuple[Path, ...]
+    source: Path
+    rows: Callable[[], Iterator[Record | Remark]]
+    attribution: str = ""
+    licence: str = ""

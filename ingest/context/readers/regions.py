@@ -1,0 +1,45 @@
+"""Administrative regions: polygons with a name. Natural Earth's admin_0 and admin_1, or any GeoJSON or shapefile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ingest.context.readers.outlines import property_names, read_outlines, text_of
+from ingest.context.readers.records import RegionRecord, Remark
+from ingest.errors import InputError
+
+NAMES = ("name_en", "name_long", "name", "shapename", "nam")
+COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2")
+
+
+def recognised(properties: set[str]) -> bool:
+    """Natural Earth says what its features are."""
+    return "featurecla" in properties and bool(properties & {"admin", "adm0_a3"})
+
+
+def read(path: Path) -> Iterator[RegionRecord | Remark]:
+    """Every region with a name. InputError where no feature has one."""
+    names = property_names(path)
+    if not names & set(NAMES):
+        found = ", ".join(sorted(names))[:200] or "none"
+        raise InputError(path, f"its features have no property 'name' (found: {found})", "Name the regions")
+    for feature in read_outlines(path):
+        name = text_of(feature.properties, *NAMES)
+        if feature.outline is None:
+            yield Remark(feature.fault, refused=True)
+        elif not name:
+            yield Remark("no name", refused=True)
+        else:
+            level = _level(feature.properties)
+            country = name if level == 0 else text_of(feature.properties, *COUNTRIES)
+            yield RegionRecord(name[:200], country[:100], level, feature.outline)
+
+
+def _level(properties: dict[str, object]) -> int:
+    """0 for Natural Earth's countries, 1 for its provinces; else as 'admin_level' or 'level' says, 1 by default."""
+    said = str(properties.get("featurecla", "")).lower()
+    if said.startswith("admin-0") or "country" in str(properties.get("type", "")).lower():
+        return 0
+    if said.startswith("admin-1"):
+        return 1
+    value = text_of(properties, "admin_level", "level")
+    return int(value) if value.isdigit() and int(value) < 20 else 1

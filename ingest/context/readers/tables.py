@@ -1,0 +1,101 @@
+"""Tables as text, read row by row: encoding and faults are settled here."""
+
+import csv
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from ingest.errors import InputError
+
+MOST_BYTES_TO_TRY = 64 * 2**20  # larger tables are GeoNames dumps, which are UTF-8
+Row = dict[str, str]
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """A text file as UTF-8, or as Latin-1 where it is small and not UTF-8. Faults become InputError."""
+    try:
+        with path.open(encoding=_encoding(path), newline="") as stream:
+            yield stream
+    except (UnicodeError, csv.Error) as fault:
+        raise InputError(path, f"it cannot be read as a table ({fault})", "Export it again as UTF-8") from fault
+
+
+def read_rows(path: Path, needed: Iterable[str] = ()) -> Iterator[Row]:
+    """The rows of a CSV by lower-case column name, stripped. InputError without a header or a needed column."""
+    with open_text(path) as stream:
+        names = _names(path, stream.readline())
+        missing = [name for name in needed if name not in names]
+        if missing:
+            raise InputError(
+                path, f"it has no column {missing[0]!r} (found: {', '.join(names)[:200]})", "Export it again"
+            )
+        for number, fields in enumerate(csv.reader(stream, delimiter=names.delimiter), start=2):
+            if not fields:
+                continue
+            if len(fields) != len(names):
+                raise InputError(
+                    path,
+                    f"row {number} has {len(fields)} fields and the header {len(names)}",
+                    "Download it again: it may have been cut off",
+                )
+            yield {name: field.strip() for name, field in zip(names, fields, strict=True)}
+
+
+class Names(list[str]):
+    """Column names, and the sign between them."""
+
+    delimiter = ","
+
+
+def column_names(path: Path) -> Names:
+    """The lower-case column names of a CSV."""
+    with open_text(path) as stream:
+        return _names(path, stream.readline())
+
+
+def number(text: str) -> float | None:
+    """A finite number, or None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def position(path: Path, longitude: str, latitude: str, what: str) -> tuple[float, float] | None:
+    """Degrees; None where one is no number. InputError where they cannot be degrees: then the columns are wrong."""
+    x, y = number(longitude), number(latitude)
+    if x is None or y is None:
+        return None
+    if abs(y) > 90 or abs(x) > 180:
+        raise InputError(
+            path,
+            f"{what}: latitude {y:g}, longitude {x:g} is no place on earth",
+            "Check whether latitude and longitude are swapped",
+        )
+    return x, y
+
+
+def _names(path: Path, line: str) -> Names:
+    if not line.strip():
+        raise InputError(path, "the table is empty", "Download it again")
+    names = Names()
+    names.delimiter = max(",;\t", key=line.count)
+    names += [name.strip().lower() for name in next(csv.reader([line], delimiter=names.delimiter))]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise InputError(path, f"column {doubled!r} stands twice", "Remove one of the two")
+    return names
+
+
+def _encoding(path: Path) -> str:
+    if path.stat().st_size > MOST_BYTES_TO_TRY:
+        return "utf-8-sig"
+    try:
+        path.read_bytes().decode()
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8-sig"

@@ -1,0 +1,290 @@
+"""Reading context: names for places, what lies in an area, and what is loaded at all."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.db import connection
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from pyproj import Geod, Transformer
+from rasterio.errors import RasterioError
+from rasterio.features import geometry_mask
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.windows import Window, from_bounds
+from shapely import transform, wkb
+from shapely.geometry.base import BaseGeometry
+
+from ingest.context.models import (
+    AdministrativeRegion,
+    ContextLayer,
+    ElevationTile,
+    Glacier,
+    Landslide,
+    Mine,
+    Place,
+)
+from ingest.context.readers.records import ContextKind
+from ingest.context.readers.text import search_key
+from ingest.context.terrain import mean_bearing
+
+FARTHEST_PLACE_M = 100_000.0
+LANDSLIDES_WITHIN_M = 5_000.0
+MOST_NAMED = 20
+MOST_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
+_GEOD = Geod(ellps="WGS84")
+BRINGS = {
+    ContextKind.REGIONS: "alerts name their province and the search finds regions",
+    ContextKind.PLACES: "alerts say '3 km south of …' and the search finds towns and villages",
+    ContextKind.GLACIERS: "alerts on glaciers say which one, and whether it is known to surge",
+    ContextKind.MINES: "alerts in mines say so",
+    ContextKind.LANDSLIDES: "alerts tell of landslides that were reported nearby",
+    ContextKind.ELEVATION: "alerts tell height and slope of the ground, and which way it falls",
+}
+
+
+class LayerState(NamedTuple):
+    """One kind: its layers, and what it brings."""
+
+    kind: ContextKind
+    layers: list[ContextLayer]
+    brings: str
+
+
+class FoundPlace(NamedTuple):
+    """One answer to a search. bounds: west, south, east, north, or None for a place without extent."""
+
+    name: str
+    detail: str
+    longitude: float
+    latitude: float
+    bounds: tuple[float, float, float, float] | None
+    rank: int
+    population: int
+
+
+class NearPlace(NamedTuple):
+    """The place nearest to a point: how far the point lies from it, and in which direction, degrees from north."""
+
+    name: str
+    country: str
+    distance_m: float
+    bearing_deg: float
+
+
+class Whereabouts(NamedTuple):
+    """What a point is called by: the nearest place, and the smallest region that holds it."""
+
+    near: NearPlace | None
+    region: str
+    country: str
+
+
+class Ground(NamedTuple):
+    """Means over an area; aspect_deg: the way down, None where it has no one direction."""
+
+    elevation_m: float
+    slope_deg: float
+    aspect_deg: float | None
+
+
+class Context(NamedTuple):
+    """What is known of an area. glaciers, mines: those that it touches; landslides: within 5 km, the latest first."""
+
+    whereabouts: Whereabouts
+    glaciers: list[Glacier]
+    mines: list[Mine]
+    landslides: list[Landslide]
+    ground: Ground | None
+    missing: list[ContextKind]
+
+
+def layer_states() -> list[LayerState]:
+    """Every kind with its layers, loaded or not."""
+    layers = list(ContextLayer.objects.all())
+    return [LayerState(kind, [one for one in layers if one.kind == kind], BRINGS[kind]) for kind in ContextKind]
+
+
+def kinds_loaded() -> set[ContextKind]:
+    return {ContextKind(kind) for kind in ContextLayer.objects.values_list("kind", flat=True).distinct()}
+
+
+def place_search(*, text: str, limit: int = 8) -> list[FoundPlace]:
+    """Places and regions whose name has every word of the text as the beginning of one of its own.
+
+    The very name comes first, then names that begin so, then the others; within each the most people first.
+    """
+    key = search_key(text)[:100]
+    if len(key) < 2:
+        return []
+    found = [_found_place(place) for place in _named(Place.objects.all(), key).order_by("rank", "-population")[:limit]]
+    regions = _named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
+    found += [_found_region(region) for region in regions]
+    return sorted(found, key=lambda one: (one.rank, one.bounds is None, -one.population))[:limit]
+
+
+def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Whereabouts]:
+    """Names of many points (longitude, latitude, simulated) in two queries. Simulated places name simulated points."""
+    layers = list(ContextLayer.objects.filter(kind__in=["places", "regions"]).values_list("kind", "simulated", "pk"))
+    if not layers or not points:
+        return [Whereabouts(None, "", "")] * len(points)
+    near: dict[int, NearPlace] = {}
+    regions: dict[int, tuple[str, str]] = {}
+    for simulated in {bool(point[2]) for point in points}:
+        asked = [(index, point) for index, point in enumerate(points) if bool(point[2]) == simulated]
+        of_kind = {kind: [pk for k, s, pk in layers if k == kind and s == simulated] for kind in ("places", "regions")}
+        near |= _nearest(asked, of_kind["places"])
+        regions |= _regions(asked, of_kind["regions"])
+    return [Whereabouts(near.get(index), *regions.get(index, ("", ""))) for index in range(len(points))]
+
+
+def nearest_place(*, longitude: float, latitude: float, simulated: bool = False) -> NearPlace | None:
+    """The nearest place within 100 km, or None."""
+    return whereabouts_of(points=[(longitude, latitude, simulated)])[0].near
+
+
+def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
+    """Everything that is known of an area (EPSG:4326)."""
+    inside = area.point_on_surface
+    loaded = kinds_loaded()
+    of_layer = {"layer__simulated": simulated}
+    return Context(
+        whereabouts_of(points=[(inside.x, inside.y, simulated)])[0],
+        list(_glaciers_in(area).filter(**of_layer)[:MOST_NAMED]) if ContextKind.GLACIERS in loaded else [],
+        list(Mine.objects.filter(outline__intersects=area, **of_layer).defer("outline")[:MOST_NAMED]),
+        _landslides_near(area, simulated) if ContextKind.LANDSLIDES in loaded else [],
+        ground_at(area=area, simulated=simulated) if ContextKind.ELEVATION in loaded else None,
+        [kind for kind in ContextKind if kind not in loaded],
+    )
+
+
+def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> Ground | None:
+    """Mean height, slope and aspect of an area from the finest tile that has any of it; None without one."""
+    shape = wkb.loads(bytes(area.wkb))
+    tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=simulated)
+    for tile in tiles.order_by("posting_m", "pk"):
+        try:
+            with (
+                tile.raster.open("rb") as stored,
+                MemoryFile(stored.read()) as memory,
+                memory.open(driver="GTiff") as r,
+            ):
+                found = _ground(r, shape)
+        except (OSError, RasterioError):  # a raster that is gone is no reason to hide the rest
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def _named(rows: QuerySet, key: str) -> QuerySet:
+    words = " & ".join(f"{word}:*" for word in key.split())
+    rank = Case(
+        When(search_name=key, then=Value(0)), When(search_name__startswith=key, then=Value(1)),
+        default=Value(2), output_field=IntegerField(),
+    )  # fmt: skip
+    vector = SearchVector("search_name", config="simple")
+    query = SearchQuery(words, config="simple", search_type="raw")
+    return rows.annotate(words=vector, rank=rank).filter(words=query)
+
+
+def _found_place(place: Place) -> FoundPlace:
+    x, y = place.position.coords
+    return FoundPlace(place.name, place.country, x, y, None, place.rank, place.population)
+
+
+def _found_region(region: AdministrativeRegion) -> FoundPlace:
+    west, south, east, north = region.view.extent
+    detail = "country" if region.level == 0 else f"region of {region.country}" if region.country else "region"
+    middle = (west + east) / 2, (south + north) / 2
+    return FoundPlace(region.name, detail, *middle, (west, south, east, north), region.rank, 0)
+
+
+def _asked(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:
+    return [[index for index, _ in points], [point[0] for _, point in points], [point[1] for _, point in points]]
+
+
+def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, NearPlace]:
+    """By degrees the database finds sixteen; which of them is nearest, the ellipsoid tells."""
+    if not layers:
+        return {}
+    query = """
+        SELECT asked.i, asked.x, asked.y, near.name, near.country, ST_X(near.position), ST_Y(near.position)
+        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS asked(i, x, y), LATERAL (
+            SELECT name, country, position FROM ingest_place WHERE layer_id = ANY(%s)
+            ORDER BY position <-> ST_SetSRID(ST_MakePoint(asked.x, asked.y), 4326) LIMIT 16) AS near"""
+    with connection.cursor() as cursor:
+        cursor.execute(query, [*_asked(points), layers])
+        rows = cursor.fetchall()
+    found: dict[int, NearPlace] = {}
+    for index, x, y, name, country, place_x, place_y in rows:
+        bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)
+        if distance <= FARTHEST_PLACE_M and (index not in found or distance < found[index].distance_m):
+            found[index] = NearPlace(name, country, float(distance), float(bearing) % 360)
+    return found
+
+
+def _regions(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, tuple[str, str]]:
+    if not layers:
+        return {}
+    query = """
+        SELECT DISTINCT ON (asked.i) asked.i, region.name, region.country
+        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS asked(i, x, y)
+        JOIN ingest_administrativeregion region
+          ON region.layer_id = ANY(%s)
+          AND ST_Intersects(region.outline, ST_SetSRID(ST_MakePoint(asked.x, asked.y), 4326))
+        ORDER BY asked.i, region.level DESC, region.id"""
+    with connection.cursor() as cursor:
+        cursor.execute(query, [*_asked(points), layers])
+        return {index: (name, country) for index, name, country in cursor.fetchall()}
+
+
+def _glaciers_in(area: GEOSGeometry) -> QuerySet[Glacier]:
+    touching = Q(outline__intersects=area) | Q(outline__isnull=True, position__intersects=area)
+    return Glacier.objects.filter(touching, shown=True).defer("outline").order_by("name", "pk")
+
+
+def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
+    """Those within 5 km of the area on the ellipsoid."""
+    y = area.centroid.y
+    degrees = LANDSLIDES_WITHIN_M / 111_000
+    reach = degrees / max(0.02, float(np.cos(np.radians(y))))
+    box = area.envelope.buffer(max(degrees, reach)) if abs(y) < 89 else area.envelope
+    rows = Landslide.objects.filter(position__intersects=box, layer__simulated=simulated).extra(
+        where=["ST_DWithin(position::geography, ST_GeomFromEWKB(%s)::geography, %s)"],
+        params=[bytes(area.ewkb), LANDSLIDES_WITHIN_M],
+    )
+    return list(rows.order_by("-happened_on", "pk")[:MOST_NAMED])
+
+
+def _ground(raster: DatasetReader, area: BaseGeometry) -> Ground | None:
+    project = Transformer.from_crs(4326, raster.crs, always_xy=True).transform
+    shape = transform(area, project, interleaved=False)
+    window = _window(raster, shape)
+    if window is None:
+        return None
+    step = max(1, int(np.ceil(max(window.height, window.width) / MOST_TERRAIN_PIXELS)))
+    rows, cols = max(1, int(window.height / step)), max(1, int(window.width / step))
+    bands = raster.read(window=window, out_shape=(3, rows, cols))
+    grid = raster.window_transform(window)
+    grid = grid @ grid.scale(window.width / cols, window.height / rows)
+    inside = geometry_mask([shape], (rows, cols), grid, invert=True, all_touched=True)
+    height, slope, aspect = (band[inside & np.isfinite(band)] for band in bands)
+    if not height.size:
+        return None
+    way = mean_bearing(aspect)
+    return Ground(
+        float(height.mean()), float(slope.mean()) if slope.size else float("nan"), None if np.isnan(way) else way
+    )
+
+
+def _window(raster: DatasetReader, shape: BaseGeometry) -> Window | None:
+    """Whole pixels of the raster under a shape; None where there are none."""
+    around = from_bounds(*shape.bounds, transform=raster.transform)
+    first_row, first_col = max(0, int(np.floor(around.row_off))), max(0, int(np.floor(around.col_off)))
+    last_row = min(raster.height, int(np.ceil(around.row_off + around.height)))
+    last_col = min(raster.width, int(np.ceil(around.col_off + around.width)))
+    if last_row <= first_row or last_col <= first_col:
+        return None
+    return Window(first_col, first_row, last_col - first_col, last_row - first_row)

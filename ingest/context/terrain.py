@@ -1,0 +1,122 @@
+"""Slope and aspect of an elevation grid: arrays in, arrays out.
+
+Horn, B. K. P. 1981, Hill shading and the reflectance map, Proc. IEEE 69(1), doi:10.1109/PROC.1981.11918.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Proj, Transformer
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+BLOCK_ROWS = 256
+_GEOD = Geod(ellps="WGS84")
+_NODES = 17  # of the mesh on which a map projection's stretch and turn are computed
+
+
+class Spacing(NamedTuple):
+    """What a pixel measures on the ground: metres to the east and to the south, and by how many degrees the
+    grid's north is turned clockwise from true north. Each broadcasts to (rows, cols)."""
+
+    east_m: Float64
+    south_m: Float64
+    turn_deg: Float64
+
+
+class SlopeAspect(NamedTuple):
+    """(rows, cols): slope 0 flat, 90 upright; aspect the way down, clockwise from true north, NaN on the flat."""
+
+    slope_deg: Float32
+    aspect_deg: Float32
+
+
+def slope_and_aspect(height_m: Float32, transform: Affine, crs: CRS) -> SlopeAspect:
+    """Horn's slope and aspect. height_m: (rows, cols), metres, NaN unknown; a north-up grid in any reference system.
+
+    Beyond its edges the grid is continued in a straight line; next to an unknown pixel both are NaN.
+    """
+    rows, cols = height_m.shape
+    slope, aspect = (np.empty((rows, cols), dtype=np.float32) for _ in range(2))
+    for first, last in _blocks(rows):
+        padded = _padded(height_m, first, last)  # (last - first + 2, cols + 2)
+        spacing = spacing_of(transform, crs, (rows, cols), first, last)
+        slope[first:last], aspect[first:last] = _horn(padded, spacing)
+    return SlopeAspect(slope, aspect)
+
+
+def spacing_of(transform: Affine, crs: CRS, shape: tuple[int, int], first: int, last: int) -> Spacing:
+    """The spacing of the rows first to last of a grid."""
+    row: Float64 = np.arange(first, last, dtype=np.float64) + 0.5
+    if crs.is_geographic:
+        latitude = np.radians(transform.f + transform.e * row)[:, None]  # (rows, 1)
+        squeeze = 1 - _GEOD.es * np.sin(latitude) ** 2
+        east = np.radians(transform.a) * _GEOD.a / np.sqrt(squeeze) * np.cos(latitude)
+        south = np.radians(-transform.e) * _GEOD.a * (1 - _GEOD.es) / squeeze**1.5
+        return Spacing(east, south, np.zeros((1, 1)))
+    metre = float(crs.axis_info[0].unit_conversion_factor)
+    scale, turn = _stretch_and_turn(transform, crs, shape, row)
+    return Spacing(transform.a * metre / scale, -transform.e * metre / scale, turn)
+
+
+def mean_bearing(bearing_deg: Float32) -> float:
+    """The mean of directions, degrees 0 to 360, or NaN where they cancel each other out or none is known."""
+    known = np.radians(bearing_deg[np.isfinite(bearing_deg)].astype(float))
+    if not known.size:
+        return float("nan")
+    east, north = np.sin(known).mean(), np.cos(known).mean()
+    return float(np.degrees(np.arctan2(east, north)) % 360) if np.hypot(east, north) > 0.1 else float("nan")
+
+
+def _blocks(rows: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, rows, BLOCK_ROWS):
+        yield first, min(first + BLOCK_ROWS, rows)
+
+
+def _padded(height_m: Float32, first: int, last: int) -> Float64:
+    """The rows with one more on every side; at the edges of the grid continued in a straight line."""
+    rows = height_m.shape[0]
+    block = height_m[max(first - 1, 0) : min(last + 1, rows)].astype(float)
+    if first == 0:
+        block = np.vstack([2 * block[:1] - block[1:2], block])
+    if last == rows:
+        block = np.vstack([block, 2 * block[-1:] - block[-2:-1]])
+    return np.hstack([2 * block[:, :1] - block[:, 1:2], block, 2 * block[:, -1:] - block[:, -2:-1]])
+
+
+def _horn(z: Float64, spacing: Spacing) -> SlopeAspect:
+    west = z[:-2, :-2] + 2 * z[1:-1, :-2] + z[2:, :-2]
+    east = z[:-2, 2:] + 2 * z[1:-1, 2:] + z[2:, 2:]
+    north = z[:-2, :-2] + 2 * z[:-2, 1:-1] + z[:-2, 2:]
+    south = z[2:, :-2] + 2 * z[2:, 1:-1] + z[2:, 2:]
+    to_east, to_north = (east - west) / (8 * spacing.east_m), (north - south) / (8 * spacing.south_m)
+    rise = np.hypot(to_east, to_north) + 0 * z[1:-1, 1:-1]  # NaN where the pixel itself is unknown
+    aspect = (np.degrees(np.arctan2(-to_east, -to_north)) + spacing.turn_deg) % 360
+    aspect = np.where(rise > 1e-6, aspect, np.nan)
+    return SlopeAspect(np.degrees(np.arctan(rise)).astype(np.float32), aspect.astype(np.float32))
+
+
+def _stretch_and_turn(transform: Affine, crs: CRS, shape: tuple[int, int], row: Float64) -> tuple[Float64, Float64]:
+    """Length on the map per length on the ground, and the turn of grid north from true north, (rows, cols)."""
+    mesh_row, mesh_col = np.linspace(0, shape[0], _NODES), np.linspace(0, shape[1], _NODES)
+    x = transform.c + transform.a * np.tile(mesh_col, _NODES)
+    y = transform.f + transform.e * np.repeat(mesh_row, _NODES)
+    longitude, latitude = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True).transform(x, y)
+    factors = Proj(crs).get_factors(longitude, latitude)
+    stretch = np.sqrt(np.asarray(factors.areal_scale)).reshape(_NODES, _NODES)
+    turn = np.unwrap(np.asarray(factors.meridian_convergence).reshape(_NODES, _NODES), period=360)
+    col: Float64 = np.arange(shape[1], dtype=np.float64) + 0.5
+    return _between(stretch, mesh_row, mesh_col, row, col), _between(turn, mesh_row, mesh_col, row, col)
+
+
+def _between(values: Float64, mesh_row: Float64, mesh_col: Float64, row: Float64, col: Float64) -> Float64:
+    """Values of a mesh at rows and columns between its nodes, linear."""
+    along = np.array([np.interp(col, mesh_col, line) for line in values])  # (nodes, cols)
+    at = np.clip(np.searchsorted(mesh_row, row, side="right") - 1, 0, len(mesh_row) - 2)
+    share = ((row - mesh_row[at]) / (mesh_row[at + 1] - mesh_row[at]))[:, None]
+    blended: Float64 = along[at] * (1 - share) + along[at + 1] * share
+    return blended

@@ -1,0 +1,82 @@
+"""manage.py loadcontext [KIND] PATH…: load what is known of places: regions, names, glaciers, mines, landslides,
+elevation."""
+
+import sys
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from ingest.context.readers import SUFFIXES
+from ingest.context.readers.records import ContextKind
+from ingest.context.selectors import layer_states
+from ingest.context.services import context_load
+from ingest.errors import AlreadyLoaded, InputError
+
+
+class Command(BaseCommand):
+    help = "Load context layers. Each file is loaded wholly or not at all; exit code 2 if one could not be."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        kinds = [kind.value for kind in ContextKind]
+        parser.add_argument(
+            "kind", nargs="?", choices=["auto", *kinds], help="auto: told by the content where that is unambiguous"
+        )
+        parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files, or folders of them")
+        parser.add_argument("--list", action="store_true", help="say what is loaded, and what is missing")
+        parser.add_argument(
+            "--replace", action="store_true", help="put a newer file of the same name in the old one's place"
+        )
+        parser.add_argument("--skip-loaded", action="store_true", help="a file that is already loaded is no error")
+        parser.add_argument("--attribution", default="", help="line to show where the file does not name its source")
+        parser.add_argument("--licence", default="")
+
+    def handle(self, *args, **options) -> None:
+        if options["list"]:
+            self._list()
+            return
+        if not options["kind"] or not options["paths"]:
+            raise CommandError("give a kind and files, or --list", returncode=2)
+        kind = None if options["kind"] == "auto" else ContextKind(options["kind"])
+        failed = False
+        for path in (file for given in options["paths"] for file in self._files(given)):
+            try:
+                self._load(path, kind, options)
+            except AlreadyLoaded as known:
+                failed = failed or not options["skip_loaded"]
+                (self.stdout if options["skip_loaded"] else self.stderr).write(str(known))
+            except InputError as fault:
+                failed = True
+                self.stderr.write(str(fault))
+        if failed:
+            sys.exit(2)
+
+    def _load(self, path: Path, kind: ContextKind | None, options: dict) -> None:
+        with tqdm(unit=" rows", unit_scale=True, desc=path.name, leave=False, disable=not sys.stderr.isatty()) as bar:
+            layer = context_load(
+                path=path, kind=kind, replace=options["replace"], attribution=options["attribution"],
+                licence=options["licence"], progress=bar.update,
+            )  # fmt: skip
+        said = "".join(f"; {times:,} with {remark}" for remark, times in layer.remarks.items())
+        refused = f", {layer.n_refused:,} rows refused" if layer.n_refused else ""
+        self.stdout.write(
+            f"{path.name}: loaded as {layer.kind} ({layer.name}), {layer.n_features:,} features{refused}{said}"
+        )
+
+    def _files(self, path: Path) -> list[Path]:
+        """A folder stands for every file in it that could be a layer; for itself where there is none."""
+        if not path.is_dir():
+            return [path]
+        return sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES) or [path]
+
+    def _list(self) -> None:
+        for state in layer_states():
+            if not state.layers:
+                self.stdout.write(f"missing  {state.kind}: with them, {state.brings}")
+            for layer in state.layers:
+                refused = f", {layer.n_refused:,} refused" if layer.n_refused else ""
+                simulated = ", simulated" if layer.simulated else ""
+                self.stdout.write(
+                    f"loaded   {state.kind}: {layer.name}, {layer.n_features:,} features{refused}{simulated}, "
+                    f"{layer.loaded_at:%Y-%m-%d}"
+                )

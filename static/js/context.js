@@ -1,0 +1,74 @@
+// What is known of places without radar: glaciers, mines, landslides and borders of regions, each switched on by its checkbox.
+import { css, onTheme } from "gmm/dom";
+import { date } from "gmm/format";
+
+const WIDE = ["interpolate", ["linear"], ["zoom"], 3, 0.8, 10, 1.6];
+const LAYERS = {
+  regions: [{ id: "line", type: "line", paint: { "line-width": WIDE, "line-dasharray": [3, 2] }, colour: "line-color" }],
+  glaciers: [
+    { id: "fill", type: "fill", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-opacity": 0.25 }, colour: "fill-color" },
+    { id: "line", type: "line", filter: ["==", ["geometry-type"], "Polygon"], paint: { "line-width": ["case", ["in", ["get", "surge"], ["literal", ["observed", "probable"]]], 2.2, 1] }, colour: "line-color" },
+    { id: "dot", type: "circle", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 1.5, 8, 4, 12, 6], "circle-opacity": ["case", ["in", ["get", "surge"], ["literal", ["observed", "probable"]]], 0.9, 0.35], "circle-stroke-width": 1 }, colour: "circle-color", edge: "circle-stroke-color" },
+  ],
+  mines: [
+    { id: "fill", type: "fill", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-opacity": 0.2 }, colour: "fill-color" },
+    { id: "line", type: "line", filter: ["==", ["geometry-type"], "Polygon"], paint: { "line-width": 1.5, "line-dasharray": [2, 1] }, colour: "line-color" },
+    { id: "dot", type: "circle", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 1.5, 8, 4] }, colour: "circle-color" },
+  ],
+  landslides: [{ id: "dot", type: "circle", paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2, 8, 4.5, 12, 6], "circle-opacity": 0.85, "circle-stroke-width": 1 }, colour: "circle-color", edge: "circle-stroke-color" }],
+};
+
+const SURGES = { observed: ", which is known to surge", probable: ", which probably surges", possible: ", which may surge" };
+const WORDS = {
+  glaciers: ({ name, surge }) => `${name || "A glacier"}${SURGES[surge] ?? ""}.`,
+  mines: ({ name }) => (name ? `A mine: ${name}.` : "A mine."),
+  landslides({ name, day, accuracy_m: metres }) {
+    const sure = metres === undefined ? "where exactly is not known" : metres < 1000 ? "the spot is known" : `its place is known to about ${metres / 1000} km`;
+    return `A landslide was reported here${day ? ` on ${date(day)}` : ""}${name && name !== "landslide" ? `: ${name}` : ""} (${sure}).`;
+  },
+};
+
+/** Wires the checkboxes of the legend; `before` is the layer that stays above what they show. */
+export function setUpContext({ map, url, asked, remember, before }) {
+  const boxes = [...document.querySelectorAll("[data-context]")];
+  const wanted = new Set(asked.get("context")?.split(",") ?? []);
+
+  function add(kind) {
+    const source = `context-${kind}`;
+    const tiles = [location.origin + url.replace("{kind}", encodeURIComponent(kind))];
+    map.addSource(source, { type: "vector", tiles, minzoom: 0, maxzoom: 13 });
+    for (const { id, colour, edge, ...layer } of LAYERS[kind]) {
+      const name = `${source}-${id}`;
+      map.addLayer({ ...layer, id: name, source, "source-layer": "context" }, map.getLayer(before) ? before : undefined);
+      onTheme(() => {
+        map.setPaintProperty(name, colour, css(source));
+        if (edge) map.setPaintProperty(name, edge, css("map-halo"));
+      });
+    }
+  }
+
+  function show(kind, visible) {
+    if (visible && !map.getSource(`context-${kind}`)) add(kind);
+    else if (map.getSource(`context-${kind}`)) {
+      for (const { id } of LAYERS[kind]) map.setLayoutProperty(`context-${kind}-${id}`, "visibility", visible ? "visible" : "none");
+    }
+  }
+
+  /** What is known at a place on the screen, in words; or null. */
+  function at({ x, y }, reach) {
+    const kinds = Object.keys(WORDS).filter((kind) => map.getSource(`context-${kind}`));
+    const layers = kinds.flatMap((kind) => LAYERS[kind].map(({ id }) => `context-${kind}-${id}`)).filter((id) => map.getLayer(id));
+    const [found] = layers.length ? map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]], { layers }) : [];
+    return found ? WORDS[found.source.replace("context-", "")](found.properties) : null;
+  }
+
+  for (const box of boxes) {
+    box.checked = wanted.has(box.dataset.context);
+    if (box.checked) show(box.dataset.context, true);
+    box.addEventListener("change", () => {
+      show(box.dataset.context, box.checked);
+      remember({ context: boxes.filter((one) => one.checked).map((one) => one.dataset.context).join(",") });
+    });
+  }
+  return { at };
+}

@@ -1,0 +1,111 @@
+// The search field on the map: a list of places unfolds below it (ARIA combobox); without this script the form works by itself.
+import { element } from "gmm/dom";
+
+const WAIT_MS = 200;
+
+/** `go(hit)` moves the map; hit: {name, detail, bounds: [west, south, east, north]}. */
+export function setUpSearch(go) {
+  const form = document.getElementById("search");
+  if (!form) return;
+  const input = form.querySelector("input");
+  const [found, list, note, said] = ["search-found", "search-hits", "search-note", "search-said"].map((id) => document.getElementById(id));
+  let hits = [];
+  let active = -1;
+  let answered = "";
+  let timer = 0;
+  let running = null;
+
+  const attributes = { role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false" };
+  for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
+
+  function open(wanted) {
+    found.hidden = !wanted;
+    input.setAttribute("aria-expanded", String(wanted && hits.length > 0));
+    if (!wanted) mark(-1);
+  }
+
+  function mark(index) {
+    active = index;
+    [...list.children].forEach((option, i) => option.setAttribute("aria-selected", String(i === index)));
+    if (index < 0) input.removeAttribute("aria-activedescendant");
+    else {
+      input.setAttribute("aria-activedescendant", list.children[index].id);
+      list.children[index].scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  function show(answer) {
+    hits = answer.hits;
+    answered = answer.text;
+    list.replaceChildren(...hits.map((hit, i) => element("li", { role: "option", id: `search-hit-${i}`, "aria-selected": "false" }, hit.name, element("span", {}, hit.detail))));
+    note.textContent = answer.note;
+    note.hidden = !answer.note;
+    active = -1;
+    open(hits.length > 0 || Boolean(answer.note));
+    said.textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "place" : "places"} found.` : answer.note;
+  }
+
+  /** Resolves when the list answers what stands in the field; a newer question takes an older one's place. */
+  async function ask() {
+    clearTimeout(timer);
+    running?.abort();
+    const text = input.value.trim();
+    if (text.length < 2) {
+      hits = [];
+      answered = "";
+      open(false);
+      return;
+    }
+    running = new AbortController();
+    const response = await fetch(`${form.dataset.url}?${new URLSearchParams({ q: text })}`, { signal: running.signal });
+    if (!response.ok) throw new Error(`places: HTTP ${response.status}`);
+    show(await response.json());
+  }
+
+  const quietly = (promise) => promise.catch((error) => error.name === "AbortError" || console.warn(error.message));
+
+  function pick(hit) {
+    input.value = hit.name;
+    answered = hit.name;
+    open(false);
+    said.textContent = `The map shows ${hit.name}.`;
+    go(hit);
+  }
+
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => quietly(ask()), WAIT_MS);
+  });
+  input.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && hits.length) {
+      event.preventDefault();
+      const closed = found.hidden;
+      open(true);
+      mark(closed && step > 0 ? 0 : (active + step + hits.length) % hits.length);
+    } else if (event.key === "Escape" && !found.hidden) {
+      event.preventDefault();
+      open(false);
+    }
+  });
+  input.addEventListener("focus", () => hits.length && input.value.trim() === answered && open(true));
+  form.addEventListener("focusout", (event) => form.contains(event.relatedTarget) || open(false));
+  list.addEventListener("pointerdown", (event) => event.preventDefault()); // the field keeps the focus
+  list.addEventListener("click", (event) => {
+    const option = event.target.closest("[role=option]");
+    if (option) pick(hits[[...list.children].indexOf(option)]);
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (active >= 0) {
+      pick(hits[active]);
+      return;
+    }
+    try {
+      if (input.value.trim() !== answered || !hits.length) await ask();
+      if (hits.length) pick(hits[0]);
+    } catch (error) {
+      if (error.name !== "AbortError") form.submit(); // the page of results says what is wrong
+    }
+  });
+}

@@ -1,0 +1,309 @@
+"""Each kind of context is read as its format says, row by row; what cannot be used is refused with a reason."""
+
+import zipfile
+from datetime import date
+
+import pytest
+
+from ingest.context.readers import opened, recognise
+from ingest.context.readers.glaciers import position_in_glims_id
+from ingest.context.readers.landslides import accuracy
+from ingest.context.readers.records import ContextKind, Remark, Surge
+from ingest.context.readers.text import repair_mojibake, search_key
+from ingest.errors import InputError
+from tests.ingest.context.conftest import square
+
+LANDSLIDES = "id,date,latitude,longitude,landslide_type,trigger,location_accuracy,landslide_size,near"
+RGI = "RGIId,GLIMSId,CenLon,CenLat,Surging,Name"
+LIST = "Country,RGI_ID,GLIMS_ID,Glacier_Name,Number of dated surges,CENLAT,CENLON"
+
+
+def rows(path, kind: str | None = None) -> tuple[list, list[Remark]]:
+    with opened(path, ContextKind(kind) if kind else None) as file:
+        found = list(file.rows())
+    return [row for row in found if not isinstance(row, Remark)], [row for row in found if isinstance(row, Remark)]
+
+
+def refusal(path, kind: str | None = None) -> str:
+    with pytest.raises(InputError) as caught:
+        rows(path, kind)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+# ---- regions ----
+def test_natural_earth_says_which_features_are_countries(make_geojson):
+    path = make_geojson(
+        ({"NAME": "Atlantis", "ADMIN": "Atlantis", "featurecla": "Admin-0 country"}, square(0, 0)),
+        ({"name": "Westshore", "admin": "Atlantis", "featurecla": "Admin-1 scale rank"}, square(0, 0, 0.5)),
+    )
+    assert recognise(path) is ContextKind.REGIONS
+    (country, province), _ = rows(path)
+    assert (country.name, country.country, country.level) == ("Atlantis", "Atlantis", 0)
+    assert (province.name, province.country, province.level) == ("Westshore", "Atlantis", 1)
+
+
+def test_regions_without_an_outline_or_a_name_are_refused_one_by_one(make_geojson):
+    path = make_geojson(
+        ({"name": "Good"}, square(0, 0)),
+        ({"name": "No outline"}, None),
+        ({"name": ""}, square(2, 0)),
+        ({"name": "Not a number"}, [[0, 0], [1, 0], [1, float("nan")], [0, 0]]),
+        ({"name": "A line"}, {"type": "LineString", "coordinates": [[0, 0], [1, 1]]}),
+    )
+    taken, refused = rows(path, "regions")
+    assert [region.name for region in taken] == ["Good"]
+    assert len(refused) == 4
+    assert all(remark.refused for remark in refused)
+
+
+def test_an_outline_that_crosses_itself_is_mended(make_geojson):
+    bow_tie = [[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]
+    ((region,), _) = rows(make_geojson(({"name": "Bow"}, bow_tie)), "regions")
+    assert region.outline.is_valid
+    assert region.outline.area == pytest.approx(2.0)
+
+
+def test_polygons_without_names_are_no_regions(make_geojson):
+    assert "no property 'name'" in refusal(make_geojson(({"colour": "red"}, square(0, 0))), "regions")
+
+
+def test_what_could_be_several_kinds_must_be_named(make_geojson):
+    assert "does not tell which kind" in refusal(make_geojson(({"name": "What"}, square(0, 0))))
+
+
+@pytest.mark.parametrize(
+    ("ring", "said"),
+    [
+        (square(10, 100), "latitude and longitude are swapped"),
+        (square(500_000, 5_000_000, 1000), "degrees, EPSG:4326"),
+    ],
+)
+def test_outlines_that_are_not_on_earth_say_why(make_geojson, ring, said):
+    assert said in refusal(make_geojson(({"name": "Off"}, ring)), "regions")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"type": "FeatureCollection"}', '{"type": "Point"}', "[1]", "\x00\x01"])
+def test_a_broken_geojson_is_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "broken.geojson"
+    path.write_text(text)
+    assert "\n" not in refusal(path, "regions")
+
+
+# ---- places ----
+def test_geonames_gives_places_where_people_live(make_geonames):
+    path = make_geonames(
+        ("Aldwick", 50.78, -0.71, 12_000, "GB"),
+        ("A hill", 50.8, -0.7, 0, "GB", "T", "HLL"),
+        ("Gone", 50.9, -0.7, 0, "GB", "P", "PPLW"),
+    )
+    assert recognise(path) is ContextKind.PLACES
+    taken, refused = rows(path)
+    assert [(place.name, place.population, place.country) for place in taken] == [("Aldwick", 12_000, "GB")]
+    assert len(refused) == 2
+
+
+def test_a_cut_off_geonames_table_is_refused(make_geonames):
+    path = make_geonames(("Aldwick", 50.78, -0.71, 12_000, "GB"), ("Other", 50.8, -0.7, 10, "GB"))
+    path.write_text(path.read_text()[:-12])
+    assert "cut off" in refusal(path, "places")
+
+
+def test_a_plain_table_of_places_needs_three_columns(make_csv):
+    (place,), refused = rows(make_csv("Name;Latitude;Longitude;Population", "Ålesund;62.47;6.15;67000", "Nowhere;;;"))
+    assert (place.name, place.longitude, place.population) == ("Ålesund", 6.15, 67_000)
+    assert [remark.said for remark in refused] == ["no position"]
+    assert "no column 'longitude'" in refusal(make_csv("name,latitude", "A,1"), "places")
+
+
+@pytest.mark.parametrize("row", ["Swapped,-99.1,19.4", "Far,10,200"])
+def test_a_place_that_is_not_on_earth_names_its_row(make_csv, row):
+    said = refusal(make_csv("name,latitude,longitude", "Good,1,2", row), "places")
+    assert "row 3" in said
+    assert "swapped" in said
+
+
+def test_not_a_number_is_no_position(make_csv):
+    taken, refused = rows(make_csv("name,latitude,longitude", "A,nan,2", "B,1,inf", "C,1,2"), "places")
+    assert [place.name for place in taken] == ["C"]
+    assert len(refused) == 2
+
+
+# ---- glaciers ----
+def test_rgi_flags_become_words(make_csv):
+    lines = [f"RGI60-07.0000{flag},G01703{flag}E76705N,  17.03,  76.70, {flag},Name{flag}" for flag in (0, 1, 2, 3, 9)]
+    path = make_csv(RGI, *lines)
+    assert recognise(path) is ContextKind.GLACIERS
+    taken, _ = rows(path)
+    assert [g.surge for g in taken] == [Surge.NONE, Surge.POSSIBLE, Surge.PROBABLE, Surge.OBSERVED, Surge.UNKNOWN]
+    assert (taken[0].longitude, taken[0].latitude, taken[0].outline) == (17.03, 76.70, None)
+
+
+def test_a_flag_that_rgi_does_not_know_is_refused(make_csv):
+    assert "surge flag is '7'" in refusal(make_csv(RGI, "RGI60-07.00001,G017035E76705N,17.0,76.7,7,"))
+
+
+def test_names_in_latin_1_are_read(make_csv):
+    path = make_csv(RGI, "RGI60-07.00001,G017035E76705N,17.0,76.7,3,Vågsbreen", encoding="latin-1")
+    assert rows(path)[0][0].name == "Vågsbreen"
+
+
+def test_a_glims_id_spells_a_position():
+    assert position_in_glims_id("G213316E63499N") == pytest.approx((-146.684, 63.499))
+    assert position_in_glims_id("G289936E33830S") == pytest.approx((-70.064, -33.83))
+    assert position_in_glims_id("G016056E78265") is None
+
+
+def test_a_list_of_surges_turns_swapped_positions_and_refuses_wrong_ones(make_csv):
+    path = make_csv(
+        LIST,
+        "Svalbard,RGI50-07.00001,G016561E78093N,Right,1,78.093,16.561",
+        "Svalbard,RGI50-07.00002,G016561E78093N,Swapped,1,16.561,78.093",
+        "Canada,RGI50-01.00003,G219442E61362N,Elsewhere,1,39.12,71.53",
+        "Greenland,RGI50-05.00004,G306345E69729N,Empty,0,,",
+        "Mexico,,,Without ids,2,19.03,-98.63",
+        encoding="utf-8-sig",
+    )
+    taken, remarks = rows(path)
+    assert [(g.name, g.longitude, g.latitude) for g in taken] == [
+        ("Right", 16.561, 78.093), ("Swapped", 16.561, 78.093), ("Without ids", -98.63, 19.03),
+    ]  # fmt: skip
+    assert all(g.surge is Surge.OBSERVED and g.of_surge_list for g in taken)
+    assert [remark.refused for remark in remarks] == [False, True, True]
+
+
+def test_a_shapefile_in_metres_comes_out_in_degrees(make_shapefile):
+    ring = square(600_000, 6_700_000, 10_000)
+    path = make_shapefile(({"RGIId": "RGI60-01.16201", "Surging": "3", "Name": "Made"}, ring), epsg=32607)
+    (glacier,), _ = rows(path)
+    assert glacier.surge is Surge.OBSERVED
+    west, south, _, _ = glacier.outline.bounds
+    assert west == pytest.approx(-139.17, abs=0.02)
+    assert south == pytest.approx(60.42, abs=0.02)
+
+
+# ---- shapefiles and zips ----
+def test_a_hole_stays_a_hole(make_geojson):
+    geometry = {"type": "Polygon", "coordinates": [square(0, 0, 3), square(1, 1)[::-1]]}
+    ((mine,), _) = rows(make_geojson(({"COUNTRY_NAME": "X", "ISO3_CODE": "XXX", "AREA": 1}, geometry)))
+    assert mine.outline.area == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("suffix", [".prj", ".dbf"])
+def test_a_shapefile_without_one_of_its_parts_is_refused(make_shapefile, suffix):
+    path = make_shapefile(({"name": "One"}, square(0, 0)))
+    path.with_suffix(suffix).unlink()
+    assert f"made{suffix} is missing" in refusal(path, "mines")
+
+
+def test_a_cut_off_shapefile_is_refused(make_shapefile):
+    path = make_shapefile(({"name": "One"}, square(0, 0)))
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "Download it again" in refusal(path, "mines")
+
+
+def test_a_table_of_other_outlines_is_refused(make_shapefile):
+    path = make_shapefile(({"name": "One"}, square(0, 0)), ({"name": "Two"}, square(3, 0)))
+    other = make_shapefile(({"name": "Only"}, square(0, 0)), name="other")
+    path.with_suffix(".dbf").write_bytes(other.with_suffix(".dbf").read_bytes())
+    refusal(path, "mines")
+
+
+def test_a_zip_of_a_shapefile_is_read(make_shapefile, tmp_path):
+    path = make_shapefile(({"name": "One"}, square(0, 0)))
+    packed = tmp_path / "mines.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for suffix in (".shp", ".shx", ".dbf", ".prj"):
+            archive.write(path.with_suffix(suffix), f"folder/made{suffix}")
+    with opened(packed, ContextKind.MINES) as file:
+        assert file.name == "made"
+        assert len(list(file.rows())) == 1
+
+
+def link(archive: zipfile.ZipFile) -> None:
+    info = zipfile.ZipInfo("made.shp")
+    info.external_attr = 0o120777 << 16
+    archive.writestr(info, "/etc/passwd")
+
+
+HOSTILE = {
+    "outside itself": lambda archive: archive.writestr("../made.csv", "x"),
+    "a link": link,
+    "would unpack": lambda archive: archive.writestr("made.csv", b"0" * 10_000_000),
+    "files": lambda archive: [archive.writestr(f"{n}.csv", "x") for n in range(201)],
+    "2 layers": lambda archive: [archive.writestr(f"{n}.csv", "x") for n in range(2)],
+    "0 layers": lambda archive: archive.writestr("made.exe", "x"),
+}
+
+
+@pytest.mark.parametrize("said", HOSTILE)
+def test_a_hostile_zip_is_refused_before_anything_is_unpacked(tmp_path, said):
+    path = tmp_path / "hostile.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        HOSTILE[said](archive)
+    assert said in refusal(path, "places")
+
+
+def test_a_cut_off_zip_is_refused(tmp_path):
+    path = tmp_path / "cut.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("made.csv", "name,latitude,longitude\nA,1,2\n" * 100)
+    path.write_bytes(path.read_bytes()[:200])
+    assert "damaged" in refusal(path, "places")
+
+
+# ---- landslides ----
+def test_a_landslide_says_how_sure_its_position_is(make_csv):
+    path = make_csv(LANDSLIDES, "7,09/25/2015,9.94,-84.08,Rock_Fall,Continuous_rain,Known_within_5_km,Small,San JosÃ©")
+    assert recognise(path) is ContextKind.LANDSLIDES
+    (event,), _ = rows(path)
+    assert event.happened_on == date(2015, 9, 25)
+    assert event.accuracy_m == 5000.0
+    assert (event.landslide_type, event.trigger, event.near) == ("rock fall", "continuous rain", "San José")
+
+
+@pytest.mark.parametrize(
+    ("words", "known", "metres"),
+    [
+        ("Known_within_1km", True, 1000.0), ("Exact_Location", True, 50.0), ("Unknown", True, None), ("", True, None),
+        ("25km", True, 25_000.0), (" March 7", False, None),
+    ],
+)  # fmt: skip
+def test_words_of_accuracy_become_metres(words, known, metres):
+    assert accuracy(words) == (known, metres)
+
+
+def test_a_row_with_shifted_columns_is_refused_and_the_others_stay(make_csv):
+    path = make_csv(
+        LANDSLIDES, "1,,1,1,Landslide,Rain, March 7,Small,", "2,01/02/2012,1,1,Landslide,Rain,Unknown,Small,"
+    )
+    taken, refused = rows(path)
+    assert [event.event_id for event in taken] == ["2"]
+    assert len(refused) == 1
+
+
+def test_a_missing_column_is_named(make_csv):
+    assert "no column 'trigger'" in refusal(
+        make_csv(LANDSLIDES.replace(",trigger", ""), "1,,1,1,L,Unknown,Small,"), "landslides"
+    )
+
+
+def test_a_cut_off_table_is_refused(make_csv):
+    assert "row 3 has 3 fields" in refusal(
+        make_csv(LANDSLIDES, "2,01/02/2012,1,1,Landslide,Rain,Unknown,Small,", "3,01/02"[:7] + ",1"), "landslides"
+    )
+
+
+# ---- text ----
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [("San JosÃ©", "San José"), ("â€œthe narrows.â€\x9d", "“the narrows.”"), ("San José", "San José"), ("RÃo", "RÃo")],
+)
+def test_text_from_the_wrong_encoding_is_mended_where_it_is_unambiguous(text, mended):
+    assert repair_mojibake(text) == mended
+
+
+def test_names_are_searched_without_marks_and_case():
+    assert search_key("  Saint-Étienne ") == "saint etienne"
+    assert search_key("ØRSTA, Ålesund") == "orsta alesund"
+    assert search_key("'; DROP--") == "drop"
