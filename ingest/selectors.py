@@ -41,7 +41,8 @@ class AreaSeries(NamedTuple):
 
 
 def products() -> QuerySet[Product]:
-    return Product.objects.all()
+    """Every product with what came before it and what it was made from."""
+    return Product.objects.select_related("superseded_by").prefetch_related("changes_before__older", "derived_from")
 
 
 def scenes_by_ground() -> QuerySet[Scene]:

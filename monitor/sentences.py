@@ -187,6 +187,24 @@ def preview_sentence(mails: int, years: int, records_begin: datetime | None) -> 
     return said
 
 
+def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: float | None, component: str) -> str:
+    """What changed since an older release of the same ground."""
+    since = (
+        f"Since the release {release.replace('_', '–', 1).replace('_', ', version ')}"
+        if release
+        else "Since the file before"
+    )
+    counts = f"{n_gone:,} points are gone and {n_new:,} are new"
+    if median_change_mm_yr is None:
+        return f"{since}, {counts}."
+    size = figure(median_change_mm_yr)
+    if abs(median_change_mm_yr) < 0.05:
+        return f"{since}, {counts}; where both measure, the usual speed is the same."
+    negative, positive = WORDS[component]
+    way = positive if median_change_mm_yr > 0 else negative
+    return f"{since}, {counts}; where both measure, the usual speed changed by {size} mm a year ({way})."
+
+
 def colour_caption(component: str, stretch_mm_yr: int) -> str:
     """What the colours of a small map mean."""
     negative, positive = WORDS[component]

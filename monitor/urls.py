@@ -35,6 +35,8 @@ urlpatterns = [
     path("places.json", places.places_json, name="places-json"),
     path("products/", products.product_list, name="product-list"),
     path("products/<int:product>/", products.product_analysis, name="product-analysis"),
+    path("products/<int:product>/refused.csv", products.refused_rows, name="product-refused"),
+    path("products/<int:product>/change.tif", products.release_change, name="product-change"),
     path("api/v1/", api_page.api_page, name="api-page"),
     path("api/v1/", api.urls),
     path("api/points/<int:product>/<str:pid>/series/", points.series_json, name="point-series"),

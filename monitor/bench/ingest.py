@@ -1,20 +1,30 @@
-"""Points into PostGIS, against PostgreSQL's own server-side binary COPY of the same rows; and a CSV all the way."""
+"""Points into PostGIS against PostgreSQL's own server-side binary COPY; a CSV all the way against ogr2ogr; memory."""
 
+import math
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.db import connection, transaction
 
-from ingest import loading, partitions, services
-from ingest.readers.records import Component, FieldHeader, VelocityField
-from ml.simulation.region_files import write_region
-from ml.simulation.velocity import simulate_region
-from monitor.bench.made import DATES, made_batch
+from ingest import loading, partitions, pyramid, services
+from ingest.models import Product
+from ingest.readers.records import Component, FieldHeader, PointBatch, VelocityField
+from monitor.bench.made import DATES, made_batch, write_egms_csv
 from monitor.bench.measure import pairs, report, result, seconds
 
-POINTS, CHUNK = 200_000, 50_000
+SIZES = (10**4, 10**5, 10**6)
+LARGEST = 10**7  # with four dates: the rows of 300 would fill a small disk twice
+LARGEST_DATES = 4
+CHUNK = 20_000
+CSV_POINTS = 10**5
 SCRATCH_ID = 2_000_000_000
 TABLES = (partitions.POINTS, partitions.SERIES)
 
@@ -23,7 +33,7 @@ class _Undone(Exception):
     pass
 
 
-def _rolled_back(work) -> None:
+def _rolled_back(work: Callable[[Any], object]) -> None:
     """Do it in a transaction that leaves nothing behind."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -35,10 +45,27 @@ def _rolled_back(work) -> None:
 
 
 def run() -> dict[str, Any]:
-    batches = [made_batch(CHUNK, seed=n, first=n * CHUNK) for n in range(POINTS // CHUNK)]
-    header = FieldHeader("egms", "L2b", Component.LOS, DATES)
-    field = VelocityField(header, lambda: iter(batches))
-    folder = Path(tempfile.mkdtemp(prefix="ground-motion-bench-"))
+    copies = [_copy(points, len(DATES)) for points in SIZES] + [_copy(LARGEST, LARGEST_DATES)]
+    return report("ingest", [*copies, _growth(copies), _bytes_a_point(), *_whole_file(), _memory()])
+
+
+def field_of(points: int, n_dates: int) -> VelocityField:
+    """Points in batches that are made beforehand and used again and again, so that their making costs nothing."""
+    kinds = [made_batch(min(CHUNK, points), seed=seed) for seed in range(4)]
+
+    def batches() -> Iterator[PointBatch]:
+        for first in range(0, points, CHUNK):
+            one, n = kinds[first // CHUNK % len(kinds)], min(CHUNK, points - first)
+            pid = np.char.add(b"bench", np.char.zfill(np.arange(first, first + n).astype("S9"), 9))
+            columns = {name: getattr(one, name)[:n] for name in one._fields if name not in {"refused", "pid"}}
+            yield one._replace(**columns | {"pid": pid, "displacement_mm": one.displacement_mm[:n, :n_dates]})
+
+    return VelocityField(FieldHeader("egms", "L2b", Component.LOS, DATES[:n_dates]), batches)
+
+
+def _copy(points: int, n_dates: int) -> dict[str, Any]:
+    """Packing and copying, without parsing and indices, against COPY of the very same rows from files."""
+    field, folder = field_of(points, n_dates), Path(tempfile.mkdtemp(prefix="ground-motion-bench-"))
     folder.chmod(0o777)
     files = {table: folder / table for table in TABLES}
 
@@ -55,31 +82,90 @@ def run() -> dict[str, Any]:
             cursor.execute(f"COPY {table}_p{SCRATCH_ID} FROM '{path}' (FORMAT binary)")
 
     _rolled_back(write_files)
-    times = pairs(lambda: _rolled_back(ours), lambda: _rolled_back(control))
-    for path in files.values():
-        path.unlink()
-    folder.rmdir()
-    copied = result("points into PostGIS, 300 dates, parse excluded", "points/s", *times, amount=POINTS)
-    return report("ingest", [copied, _whole_file()])
+    rounds = 3 if points >= LARGEST else 5
+    times = pairs(lambda: _rolled_back(ours), lambda: _rolled_back(control), rounds=rounds)
+    shutil.rmtree(folder)
+    what = f"{points:,} points of {n_dates} dates into PostGIS, parse excluded"
+    return result(what, "points/s", *times, amount=points) | {"points": points}
 
 
-def _whole_file() -> dict[str, Any]:
-    """CSV in a zip → published, indexed product; no control (ogr2ogr is not installed)."""
+def _growth(copies: list[dict[str, Any]]) -> dict[str, Any]:
+    """How seconds grow with points: the exponent between the smallest and the largest run of 300 dates."""
+    small, large = copies[0], copies[len(SIZES) - 1]
+    exponent = 1 + math.log(small["value"] / large["value"]) / math.log(large["points"] / small["points"])
+    return _figure(f"growth of time from {small['points']:,} to {large['points']:,} points", "exponent", exponent)
+
+
+def _bytes_a_point() -> dict[str, Any]:
+    """Tables, indices and pyramid of a product of 300 dates, per point."""
+    sizes: list[float] = []
+
+    def measure(cursor) -> None:
+        loading.points_copy(cursor, path=Path("bench.csv"), field=field_of(CSV_POINTS, 300), product_id=SCRATCH_ID)
+        cursor.execute(partitions.index_and_attach(SCRATCH_ID))
+        cursor.execute("SELECT pg_total_relation_size(%s)", [pyramid.TABLE])
+        (before,) = cursor.fetchone()
+        cursor.execute(pyramid.build(SCRATCH_ID))
+        cursor.execute("SELECT pg_total_relation_size(%s)", [pyramid.TABLE])
+        total = cursor.fetchone()[0] - before
+        for table in TABLES:
+            cursor.execute("SELECT pg_total_relation_size(%s)", [f"{table}_p{SCRATCH_ID}"])
+            total += cursor.fetchone()[0]
+        sizes.append(total / CSV_POINTS)
+
+    _rolled_back(measure)
+    return _figure("disk for a point of 300 dates, indices and pyramid included", "bytes", sizes[0])
+
+
+def _whole_file() -> list[dict[str, Any]]:
+    """An EGMS CSV of 300 dates to a published, indexed, tiled product, against ogr2ogr and its spatial index."""
     with tempfile.TemporaryDirectory() as folder:
-        path = next(p for p in write_region(simulate_region(7), Path(folder) / "region") if p.suffix == ".zip")
-        rates = []
-        for _ in range(5):
-            loaded = []
-            spent = seconds(lambda loaded=loaded: loaded.append(services.product_load(path=path)))
-            rates.append(loaded[0].n_points / spent)
-            services.product_delete(product=loaded[0])
-    return {
-        "what": "EGMS zip with 120 dates to published product",
-        "value": round(float(np.median(rates))),
-        "unit": "points/s",
-        "control": None,
-        "ratio": None,
-        "n": len(rates),
-        "low": round(min(rates)),
-        "high": round(max(rates)),
-    }
+        path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
+        write_egms_csv(path, CSV_POINTS)
+
+        def ours() -> None:
+            services.product_delete(product=services.product_load(path=path))
+
+        what = f"EGMS CSV of {CSV_POINTS:,} points and 300 dates to published product (control: ogr2ogr + index)"
+        if shutil.which("ogr2ogr") is None:
+            spent = [seconds(ours) for _ in range(3)]
+            rate = float(np.median([CSV_POINTS / one for one in spent]))
+            return [_figure(f"{what}; ogr2ogr is not installed (gdal-bin)", "points/s", rate)]
+        times = pairs(ours, lambda: _ogr2ogr(path), rounds=3)
+        return [result(what, "points/s", *times, amount=CSV_POINTS)]
+
+
+def _ogr2ogr(path: Path) -> None:
+    """Its fastest way that makes points: PGDump would not even load; PG_USE_COPY is on, the index is GiST."""
+    options = connection.get_connection_params()
+    target = " ".join(f"{name}={options[name]}" for name in ("dbname", "host", "port", "user") if options.get(name))
+    command = [
+        "ogr2ogr", "-q", "-f", "PostgreSQL", f"PG:{target}", str(path), "-nln", "bench_ogr2ogr", "-overwrite",
+        "-oo", "X_POSSIBLE_NAMES=longitude", "-oo", "Y_POSSIBLE_NAMES=latitude", "-oo", "AUTODETECT_TYPE=YES",
+        "-a_srs", "EPSG:4326", "-lco", "SPATIAL_INDEX=GIST", "--config", "PG_USE_COPY", "YES",
+    ]  # fmt: skip
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE INDEX ON bench_ogr2ogr (pid)")
+        cursor.execute("DROP TABLE bench_ogr2ogr")
+
+
+def _memory() -> dict[str, Any]:
+    """Peak of a whole `manage.py ingest` of a file of ten times as many points."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
+        write_egms_csv(path, 10 * CSV_POINTS)
+        manage = settings.BASE_DIR / "manage.py"
+        loader = subprocess.Popen([sys.executable, manage, "ingest", str(path)], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(loader.pid, 0)
+    if status:
+        raise RuntimeError(f"manage.py ingest ended with {os.waitstatus_to_exitcode(status)}")
+    services.product_delete(product=Product.objects.latest("id"))
+    return _figure(
+        f"peak memory of manage.py ingest, EGMS CSV of {10 * CSV_POINTS:,} points", "MB", usage.ru_maxrss / 1024
+    )
+
+
+def _figure(what: str, unit: str, value: float) -> dict[str, Any]:
+    nothing = dict.fromkeys(("control", "ratio", "low", "high"))
+    return {"what": what, "value": round(value, 3), "unit": unit, **nothing, "n": 1}

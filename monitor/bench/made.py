@@ -1,9 +1,14 @@
 """Made points for benchmarks: clustered like towns, with 300 dates."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+from pyproj import Transformer
 
+from ingest.projections import transformer
 from ingest.readers.records import PointBatch
 
 DATES = tuple(date(2019, 1, 3) + timedelta(days=6 * n) for n in range(300))
@@ -26,3 +31,29 @@ def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
         pid, longitude, latitude, 100 * ones, velocity, 0.1 * ones, 0.9 * ones, 2 * ones,
         -0.62 * ones, -0.1 * ones, 0.78 * ones, displacement,
     )  # fmt: skip
+
+
+def write_egms_csv(path: Path, points: int, chunk: int = 20_000) -> None:
+    """Made points in the columns of an EGMS L2b table, figures as short as EGMS writes them."""
+    writer, to_grid = None, transformer(4326, 3035)
+    with path.open("wb") as stream:
+        for first in range(0, points, chunk):
+            table = pa.table(_egms_columns(made_batch(min(chunk, points - first), seed=first, first=first), to_grid))
+            writer = writer or csv.CSVWriter(stream, table.schema)
+            writer.write_table(table)
+        if writer:
+            writer.close()
+
+
+def _egms_columns(batch: PointBatch, to_grid: Transformer) -> dict[str, np.ndarray]:
+    easting, northing = to_grid.transform(batch.longitude, batch.latitude)
+    numbers = {
+        "latitude": (batch.latitude, 6), "longitude": (batch.longitude, 6), "easting": (easting, 1),
+        "northing": (northing, 1), "height_ortho": (batch.height_m, 1), "rmse_ts": (batch.rmse_mm, 1),
+        "temporal_coherence": (batch.temporal_coherence, 2), "los_east": (batch.los_east, 3),
+        "los_north": (batch.los_north, 3), "los_up": (batch.los_up, 3), "mean_velocity": (batch.velocity_mm_yr, 1),
+        "mean_velocity_std": (batch.velocity_std_mm_yr, 1),
+        **{f"{day:%Y%m%d}": (batch.displacement_mm[:, place], 1) for place, day in enumerate(DATES)},
+    }  # fmt: skip
+    columns = {name: values.astype(np.float64).round(digits) for name, (values, digits) in numbers.items()}
+    return {"pid": batch.pid.astype(str), "mp_type": np.zeros(batch.pid.size, dtype=int), **columns}

@@ -1,25 +1,31 @@
 """What is loaded: provenance of every product, and the analysis page of one."""
 
+import csv
 import json
 import math
 from itertools import groupby
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from ingest.models import Product, Scene
+from ingest.models import Product, ReleaseChange, Scene
 from ingest.readers import TITLES
 from ingest.selectors import products, scenes_by_ground
 from monitor import sentences
+from monitor.csv_cells import cell_text
+from monitor.roles import may_review
 
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
+    rows = [_row(product) for product in products()]
     context = {
-        "products": [_row(product) for product in products()],
+        "products": [row for row in rows if not row["superseded_by"]],
+        "older": [row for row in rows if row["superseded_by"]],
+        "tells_who": may_review(request.user),
         "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
     }
     return render(request, "monitor/product_list.html", context)
@@ -27,13 +33,47 @@ def product_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
-    found = Product.objects.filter(pk=product).first()
-    if found is None:
-        raise Http404("There is no such product.")
+    found = _product_or_404(product)
     arguments = {"product-id": {"data": found.pk}}
     return render(
         request, "monitor/product_analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)}
     )
+
+
+@require_safe
+def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
+    """Which rows of the file were left out, and why: the first thousand, as CSV."""
+    found = _product_or_404(product)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="product-{product:d}-refused-rows.csv"'
+    writer = csv.writer(response)
+    writer.writerow(["point", "reason"])
+    writer.writerows([cell_text(pid), cell_text(reason)] for pid, reason in found.refused_rows)
+    listed = len(found.refused_rows)
+    if listed < found.n_refused:
+        writer.writerow(["", f"and {found.n_refused - listed} more"])
+    return response
+
+
+@require_safe
+def release_change(request: HttpRequest, product: int) -> FileResponse:
+    """What changed since the release before, per cell, as a Cloud-Optimised GeoTIFF."""
+    change = _product_or_404(product).changes_before.order_by("made_at").last()
+    if change is None or not change.raster.storage.exists(change.raster.name):
+        raise Http404("There is no release before this one.")
+    return FileResponse(
+        change.raster.open("rb"),
+        as_attachment=True,
+        filename=f"product-{product:d}-change.tif",
+        content_type="image/tiff",
+    )
+
+
+def _product_or_404(product: int) -> Product:
+    found = Product.objects.filter(pk=product).first()
+    if found is None:
+        raise Http404("There is no such product.")
+    return found
 
 
 def _ground(scene: Scene) -> tuple[object, ...]:
@@ -78,6 +118,13 @@ def _row(product: Product) -> dict[str, Any]:
         + (f"{product.n_dates} dates" if product.has_series else "velocities only"),
         "n_points": product.n_points,
         "n_refused": product.n_refused,
+        "refused_reasons": product.refused_reasons,
+        "refused_url": reverse("product-refused", args=[product.pk]),
+        "release": product.release,
+        "superseded_by": product.superseded_by and product.superseded_by.name,
+        "changes": [_change(change) for change in product.changes_before.all()],
+        "derived_from": [source.name for source in product.derived_from.all()],
+        "loaded_by": product.loaded_by,
         "source_file": product.file_name,
         "sha256": product.file_sha256,
         "sha256_short": product.file_sha256[:12],
@@ -87,6 +134,15 @@ def _row(product: Product) -> dict[str, Any]:
         "loaded_at": product.loaded_at,
         "bounds_url": reverse("map") + _at(west, south, east, north),
         "analysis_url": reverse("product-analysis", args=[product.pk]),
+    }
+
+
+def _change(change: ReleaseChange) -> dict[str, Any]:
+    return {
+        "sentence": sentences.change_sentence(
+            change.older.release, change.n_gone, change.n_new, change.median_change_mm_yr, change.newer.component
+        ),
+        "url": reverse("product-change", args=[change.newer_id]),
     }
 
 
