@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from ingest.models import Product, Scene, ScenePair
+from ingest.models import IngestJob, Product, Scene, ScenePair
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -36,3 +36,10 @@ class SceneAdmin(ReadOnlyAdmin):
 class ScenePairAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "temporal_baseline_days", "reference", "secondary")
     list_select_related = ("reference", "secondary")
+
+
+@admin.register(IngestJob)
+class IngestJobAdmin(ReadOnlyAdmin):
+    list_display = ("original_name", "source", "state", "given_by", "attempt", "points_done", "created_at", "error")
+    list_filter = ("state", "source")
+    search_fields = ("original_name", "sha256")
