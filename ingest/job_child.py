@@ -10,10 +10,10 @@ from django.db import DatabaseError, DataError, connections, transaction
 from django.utils import timezone
 
 from ingest.arrivals import Loaded, arrival_load
-from ingest.errors import AlreadyLoaded, InputError
+from ingest.errors import AlreadyLoaded, InputError, one_line
 from ingest.given import Given
 from ingest.hashing import file_sha256
-from ingest.job_words import one_line, refusal
+from ingest.job_words import refusal
 from ingest.jobs import give_back, mine, reject
 from ingest.models import IngestJob, Product, Scene
 from ingest.readers.records import Declared

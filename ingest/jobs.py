@@ -16,9 +16,9 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from ingest.confine import Ended, Limits, Outcome, run_confined
+from ingest.errors import one_line
 from ingest.given import NOTHING_SAID, Given
 from ingest.job_environment import job_environment
-from ingest.job_words import one_line
 from ingest.models import IngestJob
 
 logger = logging.getLogger(__name__)

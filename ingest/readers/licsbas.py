@@ -41,6 +41,7 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
     """Read the header of a `cum.h5`; its pixels with a velocity follow in batches. Raises InputError."""
     with hdf5.opened(path) as file:
         hdf5.require(path, file, REQUIRED, "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote")
+        _refuse_other_kinds(path, file)
         shape = file["cum"].shape
         if len(shape) != 3 or file["vel"].shape != shape[1:] or file["imdates"].shape != shape[:1]:
             raise InputError(
@@ -49,8 +50,8 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
                 "Run LiCSBAS again",
             )
         dates = _dates(path, file["imdates"][()])
-        corner_lat, post_lat, post_lon = (float(file[name][()]) for name in ("corner_lat", "post_lat", "post_lon"))
-        if not (-90 <= corner_lat <= 90 and -180 <= float(file["corner_lon"][()]) <= 180):
+        corner_lat, post_lat, post_lon = (_number(file, name) for name in ("corner_lat", "post_lat", "post_lon"))
+        if not (-90 <= corner_lat <= 90 and -180 <= _number(file, "corner_lon") <= 180):
             raise InputError(path, f"corner_lat is {corner_lat}", "Check whether latitude and longitude are swapped")
         velocity = file["vel"][()]
         if not np.isfinite(velocity).any():
@@ -67,6 +68,21 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
             extras={"refarea": hdf5.text(file["refarea"][()])} if "refarea" in file else {},
         )
     return VelocityField(header, lambda: _batches(path))
+
+
+def _refuse_other_kinds(path: Path, file: h5py.File) -> None:
+    """What is required are fields of numbers, and single numbers for corner and posting."""
+    for name in REQUIRED:
+        item = file[name]
+        numbers = isinstance(item, h5py.Dataset) and item.shape is not None and item.dtype.kind in "iuf"
+        if not numbers or (name.startswith(("corner", "post")) and item.size != 1):
+            raise InputError(
+                path, f"dataset {name!r} does not hold numbers as LiCSBAS writes them", "Run LiCSBAS again"
+            )
+
+
+def _number(file: h5py.File, name: str) -> float:
+    return float(np.asarray(file[name][()]).ravel()[0])
 
 
 def _dates(path: Path, stamps: Any) -> tuple[date, ...]:

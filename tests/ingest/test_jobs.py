@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from ingest import jobs, partitions, tasks
 from ingest.confine import Limits
+from ingest.errors import one_line
 from ingest.given import Given
 from ingest.job_environment import HARDENED, job_environment
-from ingest.job_words import one_line
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.readers.records import Declared
 from ingest.services import product_delete
