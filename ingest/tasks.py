@@ -1,11 +1,14 @@
 """Celery's entry points of the stage."""
 
+import logging
 from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
 
 from ingest import jobs, scene_services, watching
+
+logger = logging.getLogger(__name__)
 
 TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
 MOST_TOLD = 20
@@ -35,8 +38,12 @@ def announce_jobs() -> None:
 @shared_task(ignore_result=True)
 def watch_folder() -> None:
     """One round over WATCH_FOLDER, where one is set."""
-    if settings.WATCH_FOLDER:
+    if not settings.WATCH_FOLDER:
+        return
+    try:
         watching.round_make(folder=settings.WATCH_FOLDER)
+    except OSError as fault:
+        logger.error("the watched folder cannot be used: %s", fault)
 
 
 @shared_task(ignore_result=True)

@@ -66,7 +66,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
         "name": job.original_name,
         "state": job.state,
         "state_words": state_words(job),
-        "reason": plain_reason(job.error),
+        "reason": plain_reason(job),
         "size": in_words(job.size_bytes),
         "source": job.get_source_display(),
         "given_by": job.given_by,
@@ -90,10 +90,11 @@ def state_words(job: IngestJob) -> str:
     return words
 
 
-def plain_reason(error: str) -> str:
+def plain_reason(job: IngestJob) -> str:
     """A line for the command line in the words of the page."""
+    where = "below and try again" if may_retry(job) else "on this page, and send the file"
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
-        lambda found: f"{OPTION_WORDS.get(found[1], 'Say more about it')} below and try again",
-        error.replace(" (None)", ""),
+        lambda found: f"{OPTION_WORDS.get(found[1], 'Say more about it')} {where}",
+        job.error.replace(" (None)", ""),
     )

@@ -66,9 +66,7 @@ def uploads(request: HttpRequest) -> HttpResponse:
 def uploads_jobs(request: HttpRequest) -> HttpResponse:
     """What changes while something runs."""
     jobs = list(job_selectors.jobs_lately(limit=SHOWN))
-    rows = [
-        {"id": job.pk, "state": job.state, "words": state_words(job), "reason": plain_reason(job.error)} for job in jobs
-    ]
+    rows = [{"id": job.pk, "state": job.state, "words": state_words(job), "reason": plain_reason(job)} for job in jobs]
     return JsonResponse({"busy": any(job.state in IngestJob.UNSETTLED for job in jobs), "jobs": rows})
 
 

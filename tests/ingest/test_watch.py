@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connections
 
 from ingest import jobs, watching
 from ingest.models import IngestJob, Product
@@ -307,7 +307,7 @@ call_command("watch", sys.argv[1], "--every", "60")
 """
 
 
-def test_the_scheduled_round_looks_only_where_a_folder_is_set(inbox, give, settings):
+def test_the_scheduled_round_looks_only_where_a_folder_is_set(inbox, give, settings, caplog):
     from ingest import tasks
 
     give()
@@ -317,4 +317,6 @@ def test_the_scheduled_round_looks_only_where_a_folder_is_set(inbox, give, setti
     settings.WATCH_FOLDER = str(inbox)
     tasks.watch_folder()
     assert IngestJob.objects.count() == 1
-    assert connection.is_usable()
+    settings.WATCH_FOLDER = str(inbox / "gone")
+    tasks.watch_folder()
+    assert "cannot be used" in caplog.text
