@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from ingest.models import ContextLayer, Product, Scene, ScenePair
+from ingest.models import ContextLayer, IngestJob, Product, Scene, ScenePair
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -43,3 +43,10 @@ class ContextLayerAdmin(ReadOnlyAdmin):
     list_display = ("name", "kind", "n_features", "n_refused", "simulated", "file_name", "loaded_at")
     list_filter = ("kind", "simulated")
     search_fields = ("name", "file_name", "file_sha256")
+
+
+@admin.register(IngestJob)
+class IngestJobAdmin(ReadOnlyAdmin):
+    list_display = ("original_name", "source", "state", "given_by", "attempt", "points_done", "created_at", "error")
+    list_filter = ("state", "source")
+    search_fields = ("original_name", "sha256")

@@ -1,14 +1,20 @@
-"""Celery's entry point of the stage."""
+"""Celery's entry points of the stage."""
 
+import logging
 from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingest import scene_services
+from ingest import jobs, scene_services, watching
 from ingest.derived import derived_make
 from ingest.releases import release_changes_make
+
+logger = logging.getLogger(__name__)
+
+TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
+MOST_TOLD = 20
 
 
 @shared_task(ignore_result=True)
@@ -24,3 +30,34 @@ def compare_releases() -> None:
 @shared_task(ignore_result=True)
 def derive_products() -> None:
     derived_make(settled_before=timezone.now() - timedelta(seconds=settings.DERIVE_AFTER_SECONDS))
+
+
+def execute_job(job_id: int) -> None:
+    """Carry out one job, then ring for the next: as many run at a time as the settings allow."""
+    if jobs.job_execute(job_id=job_id) is not None:
+        for job in jobs.jobs_to_announce(told_before=timedelta())[: settings.INGEST_JOBS_AT_ONCE]:
+            jobs.job_announce(job_id=job.pk)
+
+
+@shared_task(ignore_result=True)
+def announce_jobs() -> None:
+    """Return jobs whose worker died, and tell the broker of every job that waits."""
+    jobs.jobs_requeue_expired()
+    for job in jobs.jobs_to_announce(told_before=TELL_AGAIN)[:MOST_TOLD]:
+        jobs.job_announce(job_id=job.pk)
+
+
+@shared_task(ignore_result=True)
+def watch_folder() -> None:
+    """One round over WATCH_FOLDER, where one is set."""
+    if not settings.WATCH_FOLDER:
+        return
+    try:
+        watching.round_make(folder=settings.WATCH_FOLDER)
+    except OSError as fault:
+        logger.error("the watched folder cannot be used: %s", fault)
+
+
+@shared_task(ignore_result=True)
+def delete_uploads() -> None:
+    jobs.uploads_tidy()

@@ -1,7 +1,8 @@
 """Who may do what, as Django groups that always exist. Everybody else reads what is public.
 
-operators review alerts; administrators review, look at every table in Django's admin, change the schedule and
-release locked logins. Accounts are made by a superuser only: whoever edits accounts could give themselves every right.
+operators review alerts and add data; administrators do so too, look at every table in Django's admin, change the
+schedule and release locked logins. Accounts are made by a superuser only: whoever edits accounts could give themselves
+every right.
 """
 
 from django.apps import AppConfig, apps
@@ -11,10 +12,15 @@ from django.db.models import Q
 
 OPERATORS, ADMINISTRATORS = "operators", "administrators"
 REVIEW = "detection.add_review"
+LOAD = "ingest.add_ingestjob"
 
 
 def may_review(user: AbstractBaseUser | AnonymousUser) -> bool:
     return user.has_perm(REVIEW)
+
+
+def may_load(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return user.has_perm(LOAD)
 
 
 def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
@@ -23,10 +29,11 @@ def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
         return  # permissions of later apps do not exist yet
     from django.contrib.auth.models import Group, Permission
 
-    review = Q(codename="add_review", content_type__app_label="detection")
+    work = Q(codename="add_review", content_type__app_label="detection")
+    work |= Q(codename="add_ingestjob", content_type__app_label="ingest")
     look = Q(codename__startswith="view_")
     schedule = Q(content_type__app_label="django_celery_beat")
     release = Q(codename="delete_accessattempt", content_type__app_label="axes")
-    for name, wanted in ((OPERATORS, review), (ADMINISTRATORS, review | look | schedule | release)):
+    for name, wanted in ((OPERATORS, work), (ADMINISTRATORS, work | look | schedule | release)):
         group, _ = Group.objects.using(using).get_or_create(name=name)
         group.permissions.set(Permission.objects.using(using).filter(wanted))

@@ -10,6 +10,17 @@ STAGE_SECONDS = 5.0
 FOLLOW_UP_SECONDS = 30.0
 
 BEAT_SCHEDULE = {
+    "data 1 take up what lies in the watched folder": {
+        "task": "ingest.tasks.watch_folder",
+        "schedule": timedelta(seconds=STAGE_SECONDS),
+        "options": {"expires": STAGE_SECONDS},
+    },
+    "data 2 tell of given files that wait": {
+        "task": "ingest.tasks.announce_jobs",
+        "schedule": timedelta(seconds=STAGE_SECONDS),
+        "options": {"expires": STAGE_SECONDS},
+    },
+    "data 3 delete uploads that are over": {"task": "ingest.tasks.delete_uploads", "schedule": timedelta(hours=1)},
     "1 return runs whose worker died": {"task": "ml.tasks.requeue_expired_runs", "schedule": timedelta(seconds=30)},
     "2 pair new images": {
         "task": "ingest.tasks.pair_new_scenes",

@@ -218,6 +218,20 @@ SCHEDULED_METHODS = {
 }
 ML_DEVICE = env("ML_DEVICE", default="auto")
 
+# Files that are given: a watched folder, uploads, and the limits of the process that reads one.
+WATCH_FOLDER = env("WATCH_FOLDER", default="")  # empty: none
+WATCH_STABLE_SECONDS = env.float("WATCH_STABLE_SECONDS", default=10.0)  # unchanged so long: it has arrived
+UPLOAD_DIR = env("UPLOAD_DIR", default=str(VAR_DIR / "uploads"))  # web and worker both reach it; never served
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=10 * 10**9)
+UPLOAD_SPARE_BYTES = env.int("UPLOAD_SPARE_BYTES", default=2 * 10**9)  # of the disk, left free
+UPLOAD_KEEP_LOADED = env.bool("UPLOAD_KEEP_LOADED", default=False)
+UPLOAD_KEEP_HOURS = env.float("UPLOAD_KEEP_HOURS", default=24.0)  # refused and failed ones, to be tried again; 0: none
+INGEST_JOBS_AT_ONCE = env.int("INGEST_JOBS_AT_ONCE", default=1)  # so that a worker of two has a hand free for the rest
+INGEST_MEMORY_GB = env.float("INGEST_MEMORY_GB", default=4.0)  # address space
+INGEST_CPU_MINUTES = env.float("INGEST_CPU_MINUTES", default=120.0)
+INGEST_MINUTES = env.float("INGEST_MINUTES", default=120.0)
+INGEST_FILE_GB = env.float("INGEST_FILE_GB", default=4.0)  # the largest file that it may write
+
 DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 # Mail. Without EMAIL_URL every mail becomes a file under var/mail and none leaves this machine.
 PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")

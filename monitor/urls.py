@@ -21,6 +21,7 @@ from monitor.views import (
     subscription_links,
     subscriptions,
     tiles,
+    uploads,
 )  # fmt: skip
 
 urlpatterns = [
@@ -65,6 +66,9 @@ urlpatterns = [
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/undo/", reviews.review_undo, name="review-undo"),
+    path("uploads/", uploads.uploads, name="uploads"),
+    path("uploads/jobs.json", uploads.uploads_jobs, name="upload-jobs"),
+    path("uploads/<int:job>/again/", uploads.upload_again, name="upload-again"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
     path("django_plotly_dash/", include("monitor.dash.urls")),
     path("admin/", admin.site.urls),

@@ -219,7 +219,8 @@ def _geographic(easting: Float64, northing: Float64) -> tuple[Float64, Float64]:
 
 def _check_positions(path: Path, longitude: Float64, latitude: Float64, easting: Float64, northing: Float64) -> None:
     """The two kinds of coordinates must name the same place: this catches a swap and a wrong reference system."""
-    sample = np.flatnonzero(np.isfinite(longitude + latitude + easting + northing))[:200]
+    placed = np.isfinite(longitude) & np.isfinite(latitude) & np.isfinite(easting) & np.isfinite(northing)
+    sample = np.flatnonzero(placed)[:200]
     there = _geographic(easting[sample], northing[sample])
     apart_deg = np.hypot(there[0] - longitude[sample], there[1] - latitude[sample])
     if sample.size and not np.nanmax(apart_deg) < 0.005:

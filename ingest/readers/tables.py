@@ -9,6 +9,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -27,6 +28,7 @@ MAX_MEMBERS = 1000
 SUFFIXES = {".zip", ".csv"}
 MAX_SIDE_BYTES = 16 * 2**20
 MAX_HEADER_BYTES = 2**20
+MAX_COLUMNS = 20_000  # six days apart, that is three centuries
 BLOCK_BYTES = 16 * 2**20
 DATE_NAME = re.compile(r"[12]\d{7}")
 
@@ -101,7 +103,9 @@ def table_of(path: Path) -> Table:
         raise InputError(path, "the table is empty", "Download it again")
     delimiter = max(",;\t|", key=line.count)
     names = [name.strip().strip('"') for name in line.split(delimiter)]
-    doubled = sorted({name for name in names if names.count(name) > 1})
+    if len(names) > MAX_COLUMNS:
+        raise InputError(path, f"its table has {len(names):,} columns", "Export it again: one row a point")
+    doubled = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubled:
         raise InputError(path, f"column {doubled[0]!r} stands twice", "Remove one of the two")
     return Table(names, delimiter)

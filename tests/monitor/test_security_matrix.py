@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from detection.models import Alert
-from ingest.models import MeasurementPoint, Product, ScenePair
+from ingest.models import IngestJob, MeasurementPoint, Product, ScenePair
 from ml.models import Prediction
 from monitor.mailing import tokens
 from monitor.roles import ADMINISTRATORS, OPERATORS
@@ -39,6 +39,7 @@ def parameters() -> dict[str, object]:
         "pid": MeasurementPoint.objects.filter(product=product).first().pid,
         "prediction": Prediction.objects.first().pk,
         "layer": "los", "z": 0, "x": 0, "y": 0, "group": "2021-12-13-12d", "kind": "glaciers",
+        "job": IngestJob.objects.get_or_create(source="upload", state="loaded", original_name="made.csv")[0].pk,
         "product_id": product.pk, "pair_id": ScenePair.objects.first().pk,
         "token": "nonsense", "name": "0123456789abcdef",
         # Django's admin, Plotly Dash

@@ -1,0 +1,17 @@
+"""manage.py ingestjob ID: what a worker runs, with limits, to read one given file. Not meant for people."""
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from ingest.job_child import job_carry_out
+
+
+class Command(BaseCommand):
+    help = "Load the file of one claimed job; workers call it in a confined process."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("job", type=int)
+        parser.add_argument("--attempt", type=int, required=True)
+
+    def handle(self, *args, **options) -> None:
+        job_carry_out(job_id=options["job"], attempt=options["attempt"])

@@ -1,0 +1,50 @@
+"""manage.py watch [FOLDER] [--once]: make jobs of what arrives in a folder; the schedule does so for WATCH_FOLDER."""
+
+import signal
+import threading
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ingest import jobs, watching
+from ingest.models import IngestJob
+
+
+class Command(BaseCommand):
+    help = "Watch a folder: what has arrived there is queued, and workers load it. Ends cleanly on SIGTERM and Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", nargs="?", type=Path, default=settings.WATCH_FOLDER or None)
+        parser.add_argument("--once", action="store_true", help="one round, then end")
+        parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS")
+        parser.add_argument("--work", action="store_true", help="load what is queued here, where no worker runs")
+
+    def handle(self, *args, **options) -> None:
+        folder: Path | None = options["folder"]
+        if folder is None or not folder.is_dir():
+            raise CommandError(f"there is no folder {folder or ''} to watch: name one, or set WATCH_FOLDER")
+        stop = threading.Event()
+
+        for number in () if options["once"] else (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while True:
+            self._round(folder, stop, work=options["work"])
+            if options["once"] or stop.wait(options["every"]):
+                return
+
+    def _round(self, folder: Path, stop: threading.Event, *, work: bool) -> None:
+        try:
+            new = watching.round_make(folder=folder)
+        except OSError as fault:
+            raise CommandError(f"the folder cannot be used: {fault}") from fault
+        if new:
+            self.stdout.write(f"{new} new")
+        if not work:
+            return
+        jobs.jobs_requeue_expired()
+        for job in list(IngestJob.objects.filter(state=IngestJob.State.QUEUED).order_by("id")):
+            done = None if stop.is_set() else jobs.job_execute(job_id=job.pk)
+            if done:
+                self.stdout.write(f"{done.original_name}: {done.get_state_display()} {done.error}".rstrip())
+        watching.round_make(folder=folder)

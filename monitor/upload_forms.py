@@ -1,0 +1,100 @@
+"""What a person may say of the files that they send, and how a job is told."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+
+from ingest.given import Given
+from ingest.jobs import may_retry
+from ingest.models import IngestJob
+from ingest.readers import TITLES
+from ingest.readers.raster import MM_PER_UNIT, TOWARD
+from ingest.readers.records import Declared
+from monitor.uploads import in_words
+
+UNIT_WORDS = {"mm/yr": "millimetres a year", "cm/yr": "centimetres a year", "m/yr": "metres a year"}
+SIGN_WORDS = {
+    "toward": "toward the satellite", "away": "away from the satellite", "up": "upward", "down": "downward",
+    "east": "to the east", "west": "to the west", "north": "to the north", "south": "to the south",
+}  # fmt: skip
+# what a remedy for the command line says -> what it is called on the page
+OPTION_WORDS = {
+    "unit": "Choose its unit", "positive": "Choose which way a positive value moves", "mapping": "Send a column list",
+    "format": "Choose its format", "track": "Type its track",
+}  # fmt: skip
+STATE_WORDS = {
+    IngestJob.State.QUEUED: "waiting",
+    IngestJob.State.RUNNING: "being read",
+    IngestJob.State.LOADED: "loaded",
+    IngestJob.State.REJECTED: "not loaded",
+    IngestJob.State.FAILED: "failed",
+}
+
+
+class SaidForm(forms.Form):
+    """Everything may be left empty; then the file speaks for itself."""
+
+    source_format = forms.ChoiceField(
+        required=False, choices=lambda: [("auto", "find out by itself"), *sorted(TITLES.items(), key=lambda at: at[1])]
+    )
+    unit = forms.ChoiceField(
+        required=False, choices=lambda: [("", "the file says it"), *((u, UNIT_WORDS.get(u, u)) for u in MM_PER_UNIT)]
+    )
+    positive = forms.ChoiceField(
+        required=False, choices=lambda: [("", "the file says it"), *((s, SIGN_WORDS.get(s, s)) for s in TOWARD)]
+    )
+    track = forms.IntegerField(
+        required=False, min_value=1, max_value=999, error_messages={"invalid": "The track is a number, such as 117."}
+    )
+    attribution = forms.CharField(required=False, max_length=300)
+    licence = forms.CharField(required=False, max_length=300)
+
+    def given(self, account: str, mapping: Path | None = None) -> Given:
+        said: dict[str, Any] = self.cleaned_data
+        declared = Declared(mapping, said["unit"] or None, said["positive"] or None, said["track"])
+        return Given(said["source_format"] or "auto", declared, said["attribution"], said["licence"], account)
+
+
+def job_row(job: IngestJob) -> dict[str, Any]:
+    """What the list says of a job; for operators only. Products and scenes are expected to be prefetched."""
+    said = {"source_format": job.source_format, "unit": job.unit, "positive": job.positive, "track": job.track}
+    return {
+        "id": job.pk,
+        "name": job.original_name,
+        "state": job.state,
+        "state_words": state_words(job),
+        "reason": plain_reason(job),
+        "size": in_words(job.size_bytes),
+        "source": job.get_source_display(),
+        "given_by": job.given_by,
+        "created_at": job.created_at,
+        "products": [
+            {"name": product.name, "url": reverse("product-analysis", args=[product.pk])}
+            for product in job.products.all()
+        ],
+        "scenes": [{"name": scene.name, "url": reverse("product-list")} for scene in job.scenes.all()],
+        "again": may_retry(job),
+        "form": SaidForm(initial=said, auto_id=f"job-{job.pk}-%s"),
+    }
+
+
+def state_words(job: IngestJob) -> str:
+    words = STATE_WORDS[IngestJob.State(job.state)]
+    if job.state == IngestJob.State.RUNNING and job.points_done:
+        return f"{words}, {job.points_done:,} points so far"
+    if job.state == IngestJob.State.LOADED and job.points_done:
+        return f"{words}, {job.points_done:,} points"
+    return words
+
+
+def plain_reason(job: IngestJob) -> str:
+    """A line for the command line in the words of the page."""
+    where = "below and try again" if may_retry(job) else "on this page, and send the file"
+    return re.sub(
+        r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
+        lambda found: f"{OPTION_WORDS.get(found[1], 'Say more about it')} {where}",
+        job.error.replace(" (None)", ""),
+    )

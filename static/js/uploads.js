@@ -1,0 +1,132 @@
+// Sending files one after the other with their progress, and a list that keeps up while something runs.
+import { element } from "gmm/dom";
+
+const form = document.getElementById("upload");
+const chooser = form.elements.files;
+const drop = document.getElementById("drop");
+const sending = document.getElementById("sending");
+const faults = document.getElementById("faults");
+const button = form.querySelector("button[type=submit]");
+const LOOK_AGAIN_MS = 1500;
+const MISSING = "The service could not be reached. Nothing was kept; please send it again.";
+
+let underWay = false;
+
+const inWords = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toPrecision(3)} GB` : bytes >= 1e6 ? `${(bytes / 1e6).toPrecision(3)} MB` : `${Math.ceil(bytes / 1e3)} kB`);
+
+function say(lines) {
+  faults.querySelector("ul").replaceChildren(...lines.map((line) => element("li", {}, line)));
+  faults.hidden = lines.length === 0;
+}
+
+/** The form's fields with one file, in the order of the page: `whole` comes last and tells that nothing is missing. */
+function bodyWith(file) {
+  const body = new FormData();
+  for (const [name, value] of new FormData(form)) {
+    if (name !== "files") body.append(name, value);
+    else if (!body.has("files")) body.append("files", file, file.name);
+  }
+  return body;
+}
+
+function send(file) {
+  const bar = element("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
+  const said = element("span", {}, "0 %");
+  sending.append(element("li", {}, element("span", {}, file.name), bar, said));
+  return new Promise((done) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      bar.value = loaded / total;
+      said.textContent = loaded < total ? `${Math.floor((100 * loaded) / total)} % of ${inWords(total)}` : "checking";
+    });
+    request.addEventListener("loadend", () => {
+      let answer = { queued: [], faults: [MISSING] };
+      try {
+        answer = JSON.parse(request.responseText);
+      } catch {
+        if (request.status === 403) answer.faults = ["You are not signed in any more. Load this page again and sign in."];
+      }
+      said.textContent = answer.queued.length ? "sent" : "not taken";
+      done(answer.faults);
+    });
+    request.send(bodyWith(file));
+  });
+}
+
+async function sendAll(files) {
+  const most = Number(form.dataset.maxBytes);
+  const said = files.filter((file) => file.size > most).map((file) => `${file.name} is too large: ${inWords(file.size)}; at most ${form.dataset.maxWords} can be sent at a time.`);
+  say(said);
+  sending.replaceChildren();
+  sending.hidden = false;
+  underWay = true;
+  button.disabled = true;
+  for (const file of files) {
+    if (file.size > most) continue;
+    said.push(...(await send(file)));
+    say(said);
+    await refresh();
+  }
+  underWay = false;
+  button.disabled = false;
+  chooser.value = "";
+}
+
+/** Take the list from the page as the server writes it now; what is typed or open in it stays as it is. */
+async function refreshList() {
+  const list = document.getElementById("jobs");
+  if (list.contains(document.activeElement) || list.querySelector("details[open]")) return;
+  const response = await fetch(location.pathname);
+  if (!response.ok || response.redirected) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = page.getElementById("jobs");
+  if (fresh) list.replaceWith(document.importNode(fresh, true));
+}
+
+function show(job) {
+  const row = document.querySelector(`[data-job="${job.id}"]`);
+  if (!row || row.dataset.state !== job.state) return false;
+  row.querySelector("[data-said=state]").textContent = job.words;
+  const reason = row.querySelector("[data-said=reason]");
+  reason.textContent = job.reason;
+  reason.hidden = !job.reason;
+  return true;
+}
+
+let timer = 0;
+
+async function refresh() {
+  clearTimeout(timer);
+  let busy = true;
+  try {
+    const response = await fetch(form.dataset.jobsUrl, { headers: { Accept: "application/json" } });
+    if (response.redirected) return;
+    const said = await response.json();
+    const known = said.jobs.map(show).every(Boolean);
+    if (!known) await refreshList();
+    busy = said.busy || !known;
+  } catch (error) {
+    console.warn(error);
+  }
+  if (busy) timer = setTimeout(refresh, LOOK_AGAIN_MS);
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!underWay) sendAll([...chooser.files]);
+});
+for (const kind of ["dragenter", "dragover"]) {
+  drop.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.add("drop--over");
+  });
+}
+for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("drop--over"));
+drop.addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (!underWay && event.dataTransfer.files.length) chooser.files = event.dataTransfer.files;
+});
+addEventListener("beforeunload", (event) => underWay && event.preventDefault());
+if (document.getElementById("jobs").dataset.busy === "yes") refresh();
