@@ -233,4 +233,5 @@ def _declared(given: Given) -> dict[str, object]:
     return {
         "source_format": given.source_format, "unit": said.unit or "", "positive": said.positive or "",
         "track": said.track, "mapping_path": str(said.mapping or ""),
+        **dict(zip(("first_day", "last_day"), said.period or (None, None), strict=True)),
     }  # fmt: skip

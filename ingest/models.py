@@ -20,8 +20,8 @@ from ingest.storage import raster_storage
 
 __all__ = [
     "DIRECTIONS", "AdministrativeRegion", "ContextLayer", "DerivedTile", "DisplacementSeries", "ElevationTile",
-    "FromFile", "Glacier", "IngestJob", "Landslide", "MeasurementPoint", "Mine", "Place", "Product", "PyramidCell", "ReleaseChange",
-    "Scene", "ScenePair",
+    "FromFile", "Glacier", "IngestJob", "Landslide", "MeasurementPoint", "Mine", "Place", "Product", "PyramidCell",
+    "ReleaseChange", "Scene", "ScenePair",
 ]  # fmt: skip
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
@@ -257,6 +257,8 @@ class IngestJob(models.Model):
     unit = models.CharField(max_length=20, blank=True)
     positive = models.CharField(max_length=20, blank=True)
     track = models.PositiveSmallIntegerField(null=True, blank=True)
+    first_day = models.DateField(null=True, blank=True, help_text="of the time that velocities without a series cover")
+    last_day = models.DateField(null=True, blank=True)
     mapping_path = models.TextField(blank=True, help_text="a TOML file that names a table's columns")
     attribution = models.CharField(max_length=300, blank=True)
     licence = models.CharField(max_length=300, blank=True)

@@ -23,7 +23,7 @@ SIGN_WORDS = {
 # what a remedy for the command line says -> what it is called on the page
 OPTION_WORDS = {
     "unit": "Choose its unit", "positive": "Choose which way a positive value moves", "mapping": "Send a column list",
-    "format": "Choose its format", "track": "Type its track",
+    "format": "Choose its format", "track": "Type its track", "period": "Say for which time its velocities stand",
 }  # fmt: skip
 STATE_WORDS = {
     IngestJob.State.QUEUED: "waiting",
@@ -49,18 +49,31 @@ class SaidForm(forms.Form):
     track = forms.IntegerField(
         required=False, min_value=1, max_value=999, error_messages={"invalid": "The track is a number, such as 117."}
     )
+    first_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
+    last_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
     attribution = forms.CharField(required=False, max_length=300)
     licence = forms.CharField(required=False, max_length=300)
 
+    def clean(self) -> dict[str, Any]:
+        said = super().clean()
+        first, last = said.get("first_day"), said.get("last_day")
+        if (first is None) != (last is None):
+            raise forms.ValidationError("Give both the first and the last day, or neither.")
+        if first and last and last <= first:
+            raise forms.ValidationError("The last day is after the first one.")
+        return said
+
     def given(self, account: str, mapping: Path | None = None) -> Given:
         said: dict[str, Any] = self.cleaned_data
-        declared = Declared(mapping, said["unit"] or None, said["positive"] or None, said["track"])
+        period = (said["first_day"], said["last_day"]) if said["first_day"] else None
+        declared = Declared(mapping, said["unit"] or None, said["positive"] or None, said["track"], period)
         return Given(said["source_format"] or "auto", declared, said["attribution"], said["licence"], account)
 
 
 def job_row(job: IngestJob) -> dict[str, Any]:
     """What the list says of a job; for operators only. Products and scenes are expected to be prefetched."""
-    said = {"source_format": job.source_format, "unit": job.unit, "positive": job.positive, "track": job.track}
+    names = ("source_format", "unit", "positive", "track", "first_day", "last_day")
+    said = {name: getattr(job, name) for name in names}
     return {
         "id": job.pk,
         "name": job.original_name,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandParser
 
-NAMES = ("ingest", "mail", "tiles")
+NAMES = ("faults", "ingest", "mail", "tiles")
 
 
 class Command(BaseCommand):
@@ -15,9 +15,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
+        parser.add_argument("--rounds", type=int, help="how often each fault is made (faults only)")
 
     def handle(self, *args, **options) -> None:
-        report = import_module(f"monitor.bench.{options['name']}").run()
+        chosen = {"rounds": options["rounds"]} if options["rounds"] else {}
+        report = import_module(f"monitor.bench.{options['name']}").run(**chosen)
         if options["json"]:
             options["json"].write_text(json.dumps(report, indent=2) + "\n")
         self.stdout.write(f"{report['name']} at {report['commit']} on {report['machine']}, load {report['load']:.1f}")

@@ -1,0 +1,33 @@
+"""A killed loader and a crashed database leave no product in part; on servers of the test's own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def own_servers(tmp_path):
+    """PostgreSQL and Redis that nobody else uses, and may be taken down."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    environment["GROUND_MOTION_VAR"] = str(tmp_path / "var")
+    services = ROOT / "scripts" / "services"
+    subprocess.run([services, "start"], env=environment, check=True)
+    yield environment
+    subprocess.run([services, "remove"], env=environment, check=True)
+
+
+@pytest.mark.demo
+def test_no_fault_leaves_a_product_in_part(own_servers, tmp_path):
+    manage = [sys.executable, ROOT / "manage.py"]
+    subprocess.run([*manage, "migrate", "--verbosity", "0"], env=own_servers, check=True)
+    out = tmp_path / "faults.json"
+    subprocess.run([*manage, "bench", "faults", "--rounds", "3", "--json", out], env=own_servers, check=True)
+    results = json.loads(out.read_text())["results"]
+    assert [row["value"] for row in results] == [0, 0]
+    assert [row["n"] for row in results] == [3, 3]
