@@ -1,11 +1,11 @@
 """Whatever arrives (a file, or a folder that is one product) is loaded by the service that its format asks for."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from ingest.errors import InputError
 from ingest.given import NOTHING_SAID, Given
+from ingest.loading import Expect, Progress
 from ingest.models import Product, Scene
 from ingest.readers import ALL_READERS, SCENE_READERS, SUFFIXES, recognise
 from ingest.scene_services import scene_load
@@ -28,12 +28,16 @@ class Loaded(NamedTuple):
 
 
 def arrival_load(
-    *, path: Path, given: Given = NOTHING_SAID, progress: Callable[[int], None] = lambda points: None
+    *,
+    path: Path,
+    given: Given = NOTHING_SAID,
+    progress: Progress = lambda points: None,
+    expect: Expect = lambda points: None,
 ) -> Loaded:
     """Load a file or folder as what it is. Raises InputError (AlreadyLoaded); then nothing has changed."""
     if recognise(path, given.declared) in SCENE_READERS:
         return Loaded([], [scene_load(path=path, given=given)])
-    return Loaded(products_load(path=path, given=given, progress=progress), [])
+    return Loaded(products_load(path=path, given=given, progress=progress, expect=expect), [])
 
 
 def arrivals_in(path: Path) -> list[Path]:

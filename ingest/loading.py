@@ -16,6 +16,7 @@ from ingest.projections import transformer
 from ingest.readers.records import PointBatch, Refused, VelocityField
 
 Progress = Callable[[int], None]
+Expect = Callable[[int], None]
 MAX_MERCATOR_LATITUDE = 85.06
 MOST_REFUSED_LISTED = 1000
 MAX_PID_BYTES = 200

@@ -9,7 +9,7 @@ from ingest import partitions, pyramid
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.given import NOTHING_SAID, Given
 from ingest.hashing import files_sha256
-from ingest.loading import Progress, Totals, field_copy
+from ingest.loading import Expect, Progress, Totals, field_copy
 from ingest.models import Product
 from ingest.readers import TITLES, open_velocity_fields
 from ingest.readers.records import Component, FieldHeader, VelocityField
@@ -24,16 +24,22 @@ def product_load(*, path: Path, given: Given = NOTHING_SAID, progress: Progress 
 
 
 def products_load(
-    *, path: Path, given: Given = NOTHING_SAID, progress: Progress = lambda points: None
+    *,
+    path: Path,
+    given: Given = NOTHING_SAID,
+    progress: Progress = lambda points: None,
+    expect: Expect = lambda points: None,
 ) -> list[Product]:
     """Load a file or folder, each component as one product.
 
-    Raises InputError (AlreadyLoaded for the same content); then nothing has changed.
+    expect is told beforehand about how many points there will be, progress of each batch that is in. Raises InputError
+    (AlreadyLoaded for the same content); then nothing has changed.
     """
     fields = open_velocity_fields(path, given.source_format, given.declared)
     if not all(field.header.dates for field in fields):
         raise InputError(path, "nobody says for which time its velocities stand", "Add --period FIRST_DAY/LAST_DAY")
     sha256 = files_sha256(fields[0].files or (path,))
+    expect(sum(field.expected_points or 0 for field in fields))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
         loaded = Product.objects.filter(file_sha256=sha256).first()

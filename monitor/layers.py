@@ -13,6 +13,7 @@ class Layer(NamedTuple):
     component: str
     direction: str | None
     description: str
+    technique: str = "insar"
 
     @property
     def negative_word(self) -> str:
@@ -30,6 +31,7 @@ class Layer(NamedTuple):
             "description": self.description,
             "negative_word": self.negative_word,
             "positive_word": self.positive_word,
+            "fast": self.technique == "tracking",
         }
 
 
@@ -53,5 +55,21 @@ LAYERS = (
     ),
     Layer("vertical", "Up and down", "up", None, "Vertical motion, where two directions were combined."),
     Layer("east", "East and west", "east", None, "Sideways motion, where two directions were combined."),
+    Layer(
+        "tracked-east",
+        "Ice and fast ground, east and west",
+        "east",
+        None,
+        "Followed from image to image, in metres a year.",
+        "tracking",
+    ),
+    Layer(
+        "tracked-north",
+        "Ice and fast ground, north and south",
+        "north",
+        None,
+        "Followed from image to image, in metres a year.",
+        "tracking",
+    ),
 )
 BY_NAME = {layer.name: layer for layer in LAYERS}

@@ -45,7 +45,7 @@ class MapTotals(NamedTuple):
 
 def layer_products(*, layer: Layer) -> list[int]:
     """Ids of the products that a layer shows."""
-    products = Product.objects.current().filter(component=layer.component)
+    products = Product.objects.current().filter(component=layer.component, technique=layer.technique)
     if layer.direction is not None:
         products = products.filter(direction=layer.direction)
     return list(products.values_list("id", flat=True))
@@ -53,12 +53,13 @@ def layer_products(*, layer: Layer) -> list[int]:
 
 def layers_available() -> list[Layer]:
     """The layers that have data; a direction of its own only where there are several."""
-    known = set(Product.objects.current().values_list("component", "direction"))
-    los_directions = {direction for component, direction in known if component == "los"}
+    known = set(Product.objects.current().values_list("component", "technique", "direction"))
+    los_directions = {direction for component, technique, direction in known if component == "los"}
+    kinds = {(component, technique) for component, technique, _ in known}
     return [
         layer
         for layer in LAYERS
-        if (layer.direction is None and any(layer.component == component for component, _ in known))
+        if (layer.direction is None and (layer.component, layer.technique) in kinds)
         or (len(los_directions) > 1 and layer.direction in los_directions and layer.direction)
     ]
 

@@ -70,6 +70,9 @@ def _moved(component: str, rate_mm_yr: float) -> str:
     return {"sinking": "sank", "rising": "rose"}.get(way) or f"moved {way.removeprefix('moving ')}"
 
 
+FAST_MM_YR = 3000.0  # ice, and ground that runs: from here on in metres
+
+
 def figure(value: float) -> str:
     """A rate as people say it: whole millimetres from 10 on, one decimal below."""
     return f"{abs(value):.0f}" if abs(value) >= 10 else f"{abs(value):.1f}"
@@ -137,8 +140,10 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
         return (
             f"This point moved very little {when}: {figure(rate_mm_yr)} mm a year, as much as such a figure may be off."
         )
-    verb, rate = _moved(component, rate_mm_yr), with_uncertainty(rate_mm_yr, std_mm_yr)
-    return f"This point {verb} by about {rate} mm a year, {when}."
+    verb, unit = _moved(component, rate_mm_yr), "mm"
+    if abs(rate_mm_yr) >= FAST_MM_YR:
+        rate_mm_yr, std_mm_yr, unit = rate_mm_yr / 1000, None if std_mm_yr is None else std_mm_yr / 1000, "m"
+    return f"This point {verb} by about {with_uncertainty(rate_mm_yr, std_mm_yr)} {unit} a year, {when}."
 
 
 def advice(kind: str, state: str) -> list[str]:

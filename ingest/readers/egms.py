@@ -37,6 +37,7 @@ EPSG = 3035
 ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"
 LICENCE = "Copernicus data: free, full and open, with attribution"
 L3_POSTING_M = 100.0
+HEAD_BYTES = 2**20  # of the table, read at once to see what is in it
 
 # our name -> the names that releases have used
 ALIASES = {
@@ -80,12 +81,13 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
     level, component = _level_and_component(path, table.names)
     if component is Component.LOS:
         tables.require(path, table.names, (*LOS_VECTOR, "latitude", "longitude"), REMEDY)
-    first = next(_batches(path, table, dates, component, block_bytes=2**20), None)
+    first = next(_batches(path, table, dates, component, block_bytes=HEAD_BYTES), None)
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Download it again")
     direction = Direction.from_los_east(first.los_east) if component is Component.LOS else Direction.UNKNOWN
     header = _header(path, xml, level, component, tuple(dates.values()), direction)
-    return VelocityField(header, lambda: _batches(path, table, dates, component))
+    expected = int(first.pid.size * max(tables.table_bytes(path) / HEAD_BYTES, 1))
+    return VelocityField(header, lambda: _batches(path, table, dates, component), expected_points=expected)
 
 
 def _header(

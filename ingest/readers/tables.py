@@ -72,6 +72,17 @@ def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.Zip
     return info
 
 
+def table_bytes(path: Path) -> int:
+    """How long a table is, unpacked."""
+    if path.suffix.lower() != ".zip":
+        return path.stat().st_size
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return zip_member(path, archive, ".csv").file_size
+    except CONTAINER_FAULTS as fault:
+        raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+
+
 def zip_text(path: Path, suffix: str) -> bytes | None:
     """The bytes of the one small member with a suffix; None where path is no zip or has no such member."""
     if path.suffix.lower() != ".zip":

@@ -151,12 +151,22 @@ function pressed(event) {
 panel.onClose(() => choose({}));
 
 // ---- legend and layers ----
+const isFast = () => config.layers.find((one) => one.name === view.layer)?.fast;
+const speed = (value) => (isFast() ? `${signed(value / 1000)} m/year` : `${signed(value)} mm/year`);
+
+/** What the points are drawn with: ice is coloured in metres a year, with the same steps. */
+function drawn() {
+  return { ...view, stretch: view.stretch * (isFast() ? 1000 : 1) };
+}
+
 function describe() {
   const layer = config.layers.find((one) => one.name === view.layer);
   const put = (name, text) => (legend.querySelector(`[data-legend="${name}"]`).textContent = text);
   put("negative", layer?.negative_word ?? "sinking");
   put("positive", layer?.positive_word ?? "rising");
   put("description", layer?.description ?? "");
+  put("unit", layer?.fast ? "metres per year · options" : "mm per year · options");
+  put("stretch-unit", layer?.fast ? "metres per year" : "mm per year");
   put("low", signed(-view.stretch, 0));
   put("high", signed(view.stretch, 0));
 }
@@ -176,7 +186,7 @@ function changeView(change) {
   Object.assign(view, change);
   remember({ layer: view.layer === config.default_layer ? null : view.layer, stretch: view.stretch === 10 ? null : view.stretch });
   describe();
-  points?.show({ ...view });
+  points?.show(drawn());
 }
 
 /** What stands under the pointer, beside the scale. */
@@ -187,7 +197,7 @@ class Readout {
     const centre = () => this.put(on.getCenter());
     on.on("mousemove", ({ lngLat, point }) => {
       const value = points && on.loaded() ? points.at(point, 4)?.properties.v : undefined;
-      const said = value === undefined ? images?.at(point, 4) : `${signed(value)} mm/year`;
+      const said = value === undefined ? images?.at(point, 4) : speed(value);
       on.getCanvas().style.cursor = said ? "pointer" : "";
       this.put(lngLat, said);
     });
@@ -296,7 +306,7 @@ async function start() {
   message.hidden = true;
   map.addControl(new Readout(), "bottom-left");
   fillBasemap(map).catch((error) => console.warn("base map:", error.message));
-  if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...view });
+  if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...drawn() });
   known = setUpContext({ map, url: config.urls.context, asked, remember, before: view.layer ? "points" : undefined });
   map.on("click", pressed);
   setUpMailLink();

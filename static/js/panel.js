@@ -112,13 +112,15 @@ function renderPoint(point, drawChart) {
 }
 
 function figures(point, measured) {
+  // ice moves by metres, ground by millimetres
+  const [per, name] = Math.abs(point.velocity_mm_yr) >= 3000 ? [1000, "m"] : [1, "mm"];
   const std = point.velocity_std_mm_yr;
-  const unit = std === null ? "mm per year, uncertainty not given" : `± ${std.toFixed(1)} mm per year`;
+  const unit = std === null ? `${name} per year, uncertainty not given` : `± ${(std / per).toFixed(1)} ${name} per year`;
   // the speed times the years: a difference of two single measurements would be mostly scatter
   const years = (seconds(point.dates.at(-1)) - seconds(point.dates[0])) / (365.25 * 86400);
   const change = measured.length > 1 ? point.velocity_mm_yr * years : null;
   return h("dl", { class: "figures" },
-    h("div", {}, h("dt", {}, "Speed"), h("dd", {}, `${signed(point.velocity_mm_yr)} `, h("small", {}, unit))),
+    h("div", {}, h("dt", {}, "Speed"), h("dd", {}, `${signed(point.velocity_mm_yr / per)} `, h("small", {}, unit))),
     change !== null && h("div", {}, h("dt", {}, "Change in all"), h("dd", {}, `${signed(change, 0)} `, h("small", {}, `mm since ${date(point.dates[0])}`))));
 }
 

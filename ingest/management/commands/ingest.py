@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -99,7 +100,7 @@ class Command(BaseCommand):
     def _load(self, path: Path, given: Given, bar: tqdm) -> None:
         started = time.monotonic()
         try:
-            loaded = arrival_load(path=path, given=given, progress=bar.update)
+            loaded = arrival_load(path=path, given=given, progress=bar.update, expect=partial(self._expect, bar))
         except AlreadyLoaded as known:
             if self.skip_loaded:
                 self.stdout.write(f"{known}")
@@ -109,6 +110,12 @@ class Command(BaseCommand):
             self._refuse(fault)
         else:
             self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
+
+    def _expect(self, bar: tqdm, points: int) -> None:
+        """The bar shows the time left once it knows about how many points will come."""
+        if points:
+            bar.total = (bar.total or 0) + points
+            bar.refresh()
 
     def _refuse(self, fault: InputError) -> None:
         self.failed = True

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ingest.context.readers.records import ContextKind
 from ingest.context.services import context_load
+from ingest.derived import derived_make
 from ingest.errors import AlreadyLoaded
 from ingest.models import ContextLayer, Product, Scene
 from ingest.scene_services import pairs_make, scene_load
@@ -51,6 +52,8 @@ class Command(BaseCommand):
                 self.stdout.write(str(known))
                 continue
             self.stdout.write(f"product {product.pk} ({product.name}): {product.n_points:,} points")
+        for product in derived_make():
+            self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
 
     def _context(self, region: Region, folder: Path) -> None:
         """Invented villages and the island's own heights, so that its places have names and slopes."""
