@@ -72,6 +72,7 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
     if path.suffix.lower() in {".tif", ".tiff"}:
         return _read_grid(path)
     table = tables.table_of(path)
+    tables.refuse_cut_off(path)
     xml = _xml_header(path)
     dates = tables.date_columns(path, table.names)
     if len(dates) < 2:

@@ -102,12 +102,7 @@ def csv_source(path: Path) -> Source:
 
 
 def _check_text(path: Path, table: tables.Table) -> None:
-    if path.suffix.lower() != ".zip":
-        with path.open("rb") as stream:
-            stream.seek(-1, 2)
-            if stream.read(1) not in b"\r\n":
-                found = "its last line has no end: it may have been cut off"
-                raise InputError(path, found, "Download it again, or end the last line if it is whole")
+    tables.refuse_cut_off(path)
     with tables.csv_stream(path) as stream:
         stream.readline(tables.MAX_HEADER_BYTES)
         lines = [stream.readline(tables.MAX_HEADER_BYTES).decode("utf-8", "replace") for _ in range(SNIFFED_ROWS)]

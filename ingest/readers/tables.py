@@ -72,6 +72,17 @@ def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.Zip
     return info
 
 
+def refuse_cut_off(path: Path) -> None:
+    """Raise InputError for a plain table whose last line has no end; a zip tells by its checksum."""
+    if path.suffix.lower() == ".zip":
+        return
+    with path.open("rb") as stream:
+        stream.seek(-1, 2)
+        if stream.read(1) not in b"\r\n":
+            found = "its last line has no end: it may have been cut off"
+            raise InputError(path, found, "Download it again, or end the last line if it is whole")
+
+
 def table_bytes(path: Path) -> int:
     """How long a table is, unpacked."""
     if path.suffix.lower() != ".zip":

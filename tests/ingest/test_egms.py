@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
+from ingest.models import Product
 from ingest.readers import open_velocity_field
 from ingest.readers.records import Component, Direction, PointBatch
+from ingest.services import product_load
+from tests.ingest import damage
 
 
 def points(path) -> PointBatch:
@@ -205,3 +208,32 @@ def test_xml_with_entities_is_refused(make_egms):
 def test_a_wrong_format_is_not_forced(make_egms):
     with pytest.raises(InputError, match="not a file of format 'licsbas'"):
         open_velocity_field(make_egms(), "licsbas")
+
+
+@pytest.mark.parametrize("suffix", ["zip", "csv"])
+def test_a_table_cut_off_anywhere_is_refused(make_egms, suffix):
+    path = make_egms(name=f"EGMS_L2b_117_0227_IW2_VV_2020_2024_1.{suffix}")
+    whole = path.read_bytes().count(b"\n")
+    for _ in damage.truncated(path):
+        content = path.read_bytes()
+        whole_lines = suffix == "csv" and content.endswith(b"\n") and 1 < content.count(b"\n") < whole
+        assert damage.outcome(path) or whole_lines  # nothing in a CSV tells that more lines came
+
+
+@pytest.mark.parametrize("suffix", ["zip", "csv"])
+def test_turned_bits_give_a_line_or_sane_numbers(make_egms, suffix):
+    path = make_egms(name=f"EGMS_L2b_117_0227_IW2_VV_2020_2024_1.{suffix}", n=60)
+    refused = [damage.outcome(path) != "" for _ in damage.flipped(path, seeds=100, bits=2)]
+    assert True in refused
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda table: table.update(latitude=table["longitude"], longitude=table["latitude"]), "swapped"),
+    (lambda table: table.update(mean_velocity=["inf"] * 12), "none of its 12 rows"),
+    (lambda table: table.update(easting=[value + 1e6 for value in table["easting"]]), "do not agree"),
+])  # fmt: skip
+def test_values_that_cannot_be_are_refused(make_egms, change, said, db):
+    path = make_egms(change=change)
+    with pytest.raises(InputError, match=said):
+        product_load(path=path)
+    assert not Product.objects.exists()
