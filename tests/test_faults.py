@@ -31,3 +31,16 @@ def test_no_fault_leaves_a_product_in_part(own_servers, tmp_path):
     results = json.loads(out.read_text())["results"]
     assert [row["value"] for row in results] == [0, 0]
     assert [row["n"] for row in results] == [3, 3]
+
+
+@pytest.mark.demo
+def test_eight_processes_with_one_file_make_one_product(own_servers, make_egms):
+    manage, path = [sys.executable, ROOT / "manage.py"], make_egms(n=3000)
+    subprocess.run([*manage, "migrate", "--verbosity", "0"], env=own_servers, check=True)
+    loaders = [subprocess.Popen([*manage, "ingest", path], env=own_servers) for _ in range(8)]
+    assert sorted(loader.wait() for loader in loaders) == [0, *[2] * 7]
+    count = "from ingest.models import *; print(Product.objects.count(), MeasurementPoint.objects.count())"
+    told = subprocess.run(
+        [*manage, "shell", "--verbosity", "0", "-c", count], env=own_servers, check=True, capture_output=True, text=True
+    )
+    assert told.stdout.split() == ["1", "3000"]
