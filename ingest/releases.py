@@ -78,9 +78,9 @@ def _lock_of(product: Product) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big")
 
 
-def _age(product: Product) -> tuple[str, str, int]:
-    """What makes a release newer: its last image, then its name, then that it came later."""
-    return (f"{product.dates[-1]}" if product.dates else "", product.release, product.pk)
+def _age(product: Product) -> tuple[str, bool, str, int]:
+    """What makes a release newer: its name, that it has series, its last image, then that it came later."""
+    return (product.release, product.has_series, f"{product.dates[-1]}", product.pk)
 
 
 def _projected(product: Product, epsg: int) -> Released:

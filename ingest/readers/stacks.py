@@ -1,8 +1,8 @@
 """What the readers of folders of interferograms share: one grid, one reference, blocks of rows of all pairs.
 
-The reference: of the pixels that every pair has, the REFERENCE_PIXELS of highest mean coherence (where there are no
-coherence maps, as many spread over the image); the median of each pair over them is taken off that pair. Its zero is a
-convention, as in every such product. Memory is flat; the number of pairs and of phases is limited: small stacks only.
+The reference is the patch of ground that moves most alike (`ingest.readers.still_ground`); its mean in each pair is
+taken off that pair. Its zero is a convention, as in every such product. Memory is flat; the number of pairs and of
+phases is limited: small stacks only.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,13 +31,13 @@ from ingest.readers.records import (
     PointBatch,
     VelocityField,
 )
-from ingest.readers.slopes import slope_mm_yr
+from ingest.readers.slopes import DAYS_PER_YEAR, slope_mm_yr
+from ingest.readers.still_ground import Patches
 
 SENTINEL1_WAVELENGTH_M = 0.05546576  # ESA: 5.405 GHz
 MAX_PAIRS = 1000
 MAX_PHASES = 4 * 10**9  # a LiCSAR frame at 0.001 degrees with about 600 pairs
 MAX_CHANGE_MM = 1e6  # a kilometre within one pair
-REFERENCE_PIXELS = 100
 BLOCK_PHASES = 2**22
 MAX_BLOCK_ROWS = 64
 APART = "its interferograms connect fewer than half of the dates"
@@ -228,22 +228,15 @@ def _coherence(stack: Stack, grid: Grid, block: slice) -> Float64 | None:
 
 def _reference(stack: Stack, grid: Grid) -> Float64:
     """What is taken off each pair, (pairs,), in the unit of the files."""
-    merit, phases = np.empty(0), np.empty((len(stack.pairs), 0))
+    years = np.array([(pair.second - pair.first).days / DAYS_PER_YEAR for pair in stack.pairs])
+    patches = Patches(grid.rows, grid.cols, len(stack.pairs))
     for block in _blocks(stack, grid):
-        phase, coherence = _phases(stack, grid, block), _coherence(stack, grid, block)
-        if coherence is None:  # an order that spreads over the image: steps of the golden section
-            coherence = (np.arange(block.start * grid.cols, block.stop * grid.cols) * 0.6180339887498949 % 1).reshape(
-                phase.shape[1:]
-            )
-        row, col = np.nonzero(np.isfinite(phase).all(axis=0) & np.isfinite(coherence))
-        merit = np.concatenate([merit, coherence[row, col]])
-        phases = np.concatenate([phases, phase[:, row, col]], axis=1)
-        best = np.argsort(-merit, kind="stable")[:REFERENCE_PIXELS]
-        merit, phases = merit[best], phases[:, best]
-    if not merit.size:
+        patches.add(block.start, _phases(stack, grid, block), _coherence(stack, grid, block), years)
+    reference = patches.reference(stack.mm)
+    if reference is None:
         found = "no pixel has a phase in every interferogram"
         raise InputError(stack.folder, found, "Remove the interferograms with the largest gaps")
-    return np.asarray(np.median(phases, axis=1), dtype=np.float64)
+    return reference
 
 
 def _vectors(stack: Stack, grid: Grid, block: slice) -> tuple[Float32, Float32, Float32]:

@@ -85,7 +85,7 @@ def _read(path: Path, declared: Declared | None, fastest_mm_yr: float) -> None:
             assert (np.abs(batch.velocity_mm_yr) <= fastest_mm_yr).all()
             assert (np.abs(batch.latitude) <= 90).all()
             assert (np.abs(batch.longitude) <= 360).all()
-            if field.header.posting_m is not None:  # ids of a table are its own: doubled ones are refused by the database
+            if field.header.posting_m is not None:  # a table's own ids: the database refuses doubled ones
                 assert np.unique(batch.pid).size == batch.pid.size
             assert batch.displacement_mm.shape[1] == len(field.header.dates) * field.header.has_series
             assert not np.isinf(batch.displacement_mm).any()

@@ -73,7 +73,7 @@ def test_damaged_images_are_refused_or_give_sane_numbers(tmp_path):
 
 @pytest.mark.realdata
 def test_mexico_city_comes_out_as_the_series_made_of_the_same_interferograms(real_data):
-    """Zero is elsewhere (there: the western hills; here: the most coherent pixels), sign and scale are the same."""
+    """Sign and scale are the same; both zeros lie in the western hills, which do not move quite alike."""
     folder = real_data / "mexicocity_s1"
     found = points(folder / "interferograms")
     with h5py.File(folder / "cum.h5") as file:
@@ -84,6 +84,6 @@ def test_mexico_city_comes_out_as_the_series_made_of_the_same_interferograms(rea
     assert np.corrcoef(theirs, ours)[0, 1] > 0.9999
     slope, zero = np.polyfit(theirs, ours, 1)
     assert slope == pytest.approx(1, abs=0.01)
-    assert abs(zero) < 100
+    assert abs(zero) < 30
     assert [int(f"{day:%Y%m%d}") for day in found.header.dates] == days.tolist()
     assert found.header.dates[0] == date(2018, 1, 6)

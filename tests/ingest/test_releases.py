@@ -11,6 +11,7 @@ from ingest.services import product_delete, product_load
 from ml.services import runs_queue
 from monitor.layers import BY_NAME
 from monitor.selectors import layer_products
+from tests.ingest import made_geotiff
 
 NAMES = [f"EGMS_L2b_117_0227_IW2_VV_{years}.zip" for years in ("2018_2022_1", "2019_2023_1", "2020_2024_1")]
 
@@ -58,6 +59,15 @@ def test_without_the_newer_one_the_older_stands_again(release):
     older, newer = release(0), release(1)
     product_delete(product=newer)
     assert standing() == [older]
+
+
+def test_velocities_alone_do_not_take_the_place_of_series(make_egms, tmp_path, db):
+    grid = made_geotiff.make(
+        tmp_path, name="EGMS_L3_E46N17_100km_U_2020_2024_1.tiff", epsg=3035, x=4_600_000, y=1_740_000
+    )
+    table = product_load(path=make_egms(name="EGMS_L3_E46N17_100km_U_2020_2024_1.zip", n=20))
+    product_load(path=grid)
+    assert standing() == [table]
 
 
 def test_another_swath_track_or_component_is_no_newer_release(make_egms, db):
