@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 from ingest.models import MeasurementPoint, Product, ReleaseChange
 from ingest.release_change import Released, compare
@@ -62,9 +63,8 @@ def test_without_the_newer_one_the_older_stands_again(release):
 
 
 def test_velocities_alone_do_not_take_the_place_of_series(make_egms, tmp_path, db):
-    grid = made_geotiff.make(
-        tmp_path, name="EGMS_L3_E46N17_100km_U_2020_2024_1.tiff", epsg=3035, x=4_600_000, y=1_740_000
-    )
+    place = {"crs": "EPSG:3035", "transform": Affine(100, 0, 4_600_000, 0, -100, 1_740_000)}
+    grid = made_geotiff.make(tmp_path, name="EGMS_L3_E46N17_100km_U_2020_2024_1.tiff", **place)
     table = product_load(path=make_egms(name="EGMS_L3_E46N17_100km_U_2020_2024_1.zip", n=20))
     product_load(path=grid)
     assert standing() == [table]
