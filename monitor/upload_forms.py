@@ -15,7 +15,12 @@ from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declared
 from monitor.uploads import in_words
 
-UNIT_WORDS = {"mm/yr": "millimetres a year", "cm/yr": "centimetres a year", "m/yr": "metres a year"}
+UNIT_WORDS = {
+    "mm/yr": "millimetres a year",
+    "cm/yr": "centimetres a year",
+    "m/yr": "metres a year",
+    "m/day": "metres a day",
+}
 SIGN_WORDS = {
     "toward": "toward the satellite", "away": "away from the satellite", "up": "upward", "down": "downward",
     "east": "to the east", "west": "to the west", "north": "to the north", "south": "to the south",

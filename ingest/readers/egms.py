@@ -96,9 +96,11 @@ def _header(
 ) -> FieldHeader:
     name = L2_NAME.match(path.name) or L3_NAME.match(path.name)
     groups = name.groupdict() if name else {}
-    track, simulated = xml.get("track") or groups.get("track"), xml.get("simulated") == "true"
+    simulated = xml.get("simulated") == "true"
+    track = None if level == "L3" else xml.get("track") or groups.get("track")
     burst = groups.get("tile") or xml.get("burst_id") or groups.get("burst") or ""
-    swath, pol = xml.get("sub_swath") or groups.get("swath") or "", groups.get("pol") or ""
+    swath = "" if level == "L3" else xml.get("sub_swath") or groups.get("swath") or ""
+    pol = groups.get("pol") or ""
     place = "/".join(part for part in (level, track, burst, swath, pol, component.value) if part)
     return FieldHeader(
         source_format="egms",
