@@ -21,6 +21,8 @@ MAX_MERCATOR_LATITUDE = 85.06
 MOST_REFUSED_LISTED = 1000
 MAX_PID_BYTES = 200
 MESSAGE_BYTES = 2**17
+POINTS_A_COPY = 10_000
+AHEAD = 2  # batches that are packed before the database asks for them
 
 
 class Totals:
@@ -69,11 +71,12 @@ def points_copy(
     """
     totals = Totals()
     packed = _packed(path, field, totals)
-    with closing(ahead(packed, depth=1) if field.read_ahead else packed) as batches:
-        for batch in batches:
-            _copy_into(cursor, f"{partitions.POINTS}_p{product_id}", partitions.POINT_COLUMNS, batch.points)
+    points, series = (f"{table}_p{product_id}" for table in (partitions.POINTS, partitions.SERIES))
+    with closing(ahead(packed, depth=AHEAD) if field.read_ahead else packed) as batches:
+        for batch in _together(batches):
+            _copy_into(cursor, points, partitions.POINT_COLUMNS, batch.points)
             if batch.series:
-                _copy_into(cursor, f"{partitions.SERIES}_p{product_id}", "pid, packed", batch.series)
+                _copy_into(cursor, series, "pid, packed", batch.series)
             progress(batch.n_points)
     if not totals.points:
         found = f"none of its {totals.reasons.total()} rows has a position and a velocity"
@@ -87,6 +90,18 @@ class _Packed(NamedTuple):
     n_points: int
     points: list[memoryview]
     series: list[memoryview]
+
+
+def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
+    """Small batches put together: each statement of COPY costs a millisecond or two."""
+    n_points, points, series = 0, [], []
+    for batch in batches:
+        n_points, points, series = n_points + batch.n_points, points + batch.points, series + batch.series
+        if n_points >= POINTS_A_COPY:
+            yield _Packed(n_points, points, series)
+            n_points, points, series = 0, [], []
+    if n_points:
+        yield _Packed(n_points, points, series)
 
 
 def _packed(path: Path, field: VelocityField, totals: Totals) -> Iterator[_Packed]:

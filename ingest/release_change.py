@@ -10,7 +10,7 @@ from ingest.readers.records import Float32, Float64
 
 POSTING_M = 100.0
 MATCH_M = 20.0  # a point of the other release so near is the same ground: about what Sentinel-1 resolves
-MOST_CELLS = 10**8
+MOST_CELLS = 10**7
 
 
 class Released(NamedTuple):
@@ -38,11 +38,12 @@ class Change(NamedTuple):
 
 
 def compare(older: Released, newer: Released) -> Change:
-    """Match points by place and velocities by cell. ValueError where the two lie too far apart to share a grid."""
+    """Match points by place and velocities by cell; cells are larger where the ground is too much for small ones."""
     x, y = np.concatenate([older.x, newer.x]), np.concatenate([older.y, newer.y])
-    if np.ptp(x) * np.ptp(y) / POSTING_M**2 > MOST_CELLS:
-        raise ValueError("the two releases cover too much ground to share a grid")
-    cells = cells_around(x, y, POSTING_M)
+    posting_m = POSTING_M
+    while np.ptp(x) * np.ptp(y) / posting_m**2 > MOST_CELLS:
+        posting_m *= 2
+    cells = cells_around(x, y, posting_m)
     gone, new = ~_has_near(older, newer), ~_has_near(newer, older)
     before, after = cells.index(older.x, older.y), cells.index(newer.x, newer.y)
     change = median_by_cell(cells, after, newer.velocity_mm_yr) - median_by_cell(cells, before, older.velocity_mm_yr)

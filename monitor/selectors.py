@@ -81,7 +81,8 @@ def tile_query(*, products: list[int], z: int, x: int, y: int) -> tuple[str, dic
 
 def map_totals() -> MapTotals:
     """How much is loaded, and where the map opens: at the alerts, else at the data."""
-    totals = Product.objects.aggregate(n=Count("id"), points=Sum("n_points"), bounds=Extent("footprint"))
+    searched = Product.objects.current().filter(derived_from=None)
+    totals = searched.aggregate(n=Count("id"), points=Sum("n_points"), bounds=Extent("footprint"))
     bounds = alerts_public().aggregate(bounds=Extent("area"))["bounds"] or totals["bounds"]
     bounds = bounds or Scene.objects.aggregate(bounds=Extent("footprint"))["bounds"]
     return MapTotals(totals["n"], totals["points"] or 0, ScenePair.objects.count(), list(bounds) if bounds else None)

@@ -75,6 +75,7 @@ def product_row(product: Product) -> dict[str, Any]:
     return {
         **product_summary(product),
         **{name: getattr(product, name) for name in same},
+        "superseded_by": product.superseded_by_id,
         "n_dates": product.n_dates,
         "first_date": product.dates[0],
         "last_date": product.dates[-1],

@@ -106,6 +106,7 @@ class ProductOut(ProductSummary):
     level: str
     direction: str
     release: str
+    superseded_by: int | None = Field(description="id of the newer release that stands in its place")
     posting_m: float | None
     n_points: int
     n_dates: int

@@ -17,13 +17,13 @@ from django.db import connection, transaction
 from ingest import loading, partitions, pyramid, services
 from ingest.models import Product
 from ingest.readers.records import Component, FieldHeader, PointBatch, VelocityField
-from monitor.bench.made import DATES, made_batch, write_egms_csv
+from monitor.bench.made import DATES, made_batch, numbered, write_egms_csv
 from monitor.bench.measure import pairs, report, result, seconds
 
 SIZES = (10**4, 10**5, 10**6)
 LARGEST = 10**7  # with four dates: the rows of 300 would fill a small disk twice
 LARGEST_DATES = 4
-CHUNK = 20_000
+CHUNK = 4_000  # about what 4 MB of an EGMS table hold
 CSV_POINTS = 10**5
 SCRATCH_ID = 2_000_000_000
 TABLES = (partitions.POINTS, partitions.SERIES)
@@ -46,7 +46,7 @@ def _rolled_back(work: Callable[[Any], object]) -> None:
 
 def run() -> dict[str, Any]:
     copies = [_copy(points, len(DATES)) for points in SIZES] + [_copy(LARGEST, LARGEST_DATES)]
-    return report("ingest", [*copies, _growth(copies), _bytes_a_point(), *_whole_file(), _memory()])
+    return report("ingest", [*copies, _growth(copies), *_bytes_a_point(), *_whole_file(), _memory()])
 
 
 def field_of(points: int, n_dates: int) -> VelocityField:
@@ -56,7 +56,7 @@ def field_of(points: int, n_dates: int) -> VelocityField:
     def batches() -> Iterator[PointBatch]:
         for first in range(0, points, CHUNK):
             one, n = kinds[first // CHUNK % len(kinds)], min(CHUNK, points - first)
-            pid = np.char.add(b"bench", np.char.zfill(np.arange(first, first + n).astype("S9"), 9))
+            pid = numbered(first, n)
             columns = {name: getattr(one, name)[:n] for name in one._fields if name not in {"refused", "pid"}}
             yield one._replace(**columns | {"pid": pid, "displacement_mm": one.displacement_mm[:n, :n_dates]})
 
@@ -96,25 +96,28 @@ def _growth(copies: list[dict[str, Any]]) -> dict[str, Any]:
     return _figure(f"growth of time from {small['points']:,} to {large['points']:,} points", "exponent", exponent)
 
 
-def _bytes_a_point() -> dict[str, Any]:
-    """Tables, indices and pyramid of a product of 300 dates, per point."""
-    sizes: list[float] = []
+def _bytes_a_point() -> list[dict[str, Any]]:
+    """Disk for a point of 300 dates: its series with their index, and the whole product with indices and pyramid."""
+    sizes: dict[str, float] = {}
 
     def measure(cursor) -> None:
         loading.points_copy(cursor, path=Path("bench.csv"), field=field_of(CSV_POINTS, 300), product_id=SCRATCH_ID)
         cursor.execute(partitions.index_and_attach(SCRATCH_ID))
-        cursor.execute("SELECT pg_total_relation_size(%s)", [pyramid.TABLE])
-        (before,) = cursor.fetchone()
+        before = _size(cursor, pyramid.TABLE)
         cursor.execute(pyramid.build(SCRATCH_ID))
-        cursor.execute("SELECT pg_total_relation_size(%s)", [pyramid.TABLE])
-        total = cursor.fetchone()[0] - before
-        for table in TABLES:
-            cursor.execute("SELECT pg_total_relation_size(%s)", [f"{table}_p{SCRATCH_ID}"])
-            total += cursor.fetchone()[0]
-        sizes.append(total / CSV_POINTS)
+        points, series = (_size(cursor, f"{table}_p{SCRATCH_ID}") for table in TABLES)
+        sizes["series with their index"] = series / CSV_POINTS
+        sizes["everything, indices and pyramid included"] = (
+            points + series + _size(cursor, pyramid.TABLE) - before
+        ) / CSV_POINTS
 
     _rolled_back(measure)
-    return _figure("disk for a point of 300 dates, indices and pyramid included", "bytes", sizes[0])
+    return [_figure(f"disk for a point of 300 dates: {what}", "bytes", size) for what, size in sizes.items()]
+
+
+def _size(cursor, table: str) -> int:
+    cursor.execute("SELECT pg_total_relation_size(%s)", [table])
+    return cursor.fetchone()[0]
 
 
 def _whole_file() -> list[dict[str, Any]]:
