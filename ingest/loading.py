@@ -21,7 +21,7 @@ MAX_MERCATOR_LATITUDE = 85.06
 MOST_REFUSED_LISTED = 1000
 MAX_PID_BYTES = 200
 MESSAGE_BYTES = 2**17
-POINTS_A_COPY = 10_000
+BYTES_A_COPY = 8 * 2**20
 AHEAD = 2  # batches that are packed before the database asks for them
 
 
@@ -97,7 +97,7 @@ def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
     n_points, points, series = 0, [], []
     for batch in batches:
         n_points, points, series = n_points + batch.n_points, points + batch.points, series + batch.series
-        if n_points >= POINTS_A_COPY:
+        if sum(map(len, points)) + sum(map(len, series)) >= BYTES_A_COPY:
             yield _Packed(n_points, points, series)
             n_points, points, series = 0, [], []
     if n_points:

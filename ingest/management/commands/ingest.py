@@ -36,6 +36,7 @@ def _period(text: str) -> tuple[date, date]:
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # they would import the whole site
     help = (
         "Load velocity products and images. Each file is loaded wholly or not at all; exit code 2 if one could not be."
     )
