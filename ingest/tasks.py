@@ -32,6 +32,7 @@ def derive_products() -> None:
     derived_make(settled_before=timezone.now() - timedelta(seconds=settings.DERIVE_AFTER_SECONDS))
 
 
+@shared_task(ignore_result=True)
 def execute_job(job_id: int) -> None:
     """Carry out one job, then ring for the next: as many run at a time as the settings allow."""
     if jobs.job_execute(job_id=job_id) is not None:
