@@ -101,7 +101,14 @@ def _given(job: IngestJob) -> Given:
     mapping = Path(job.mapping_path) if job.mapping_path else None
     period = (job.first_day, job.last_day) if job.first_day and job.last_day else None
     declared = Declared(mapping, job.unit or None, job.positive or None, job.track, period)
-    return Given(job.source_format, declared, job.attribution, job.licence, loaded_by=job.given_by)
+    return Given(
+        job.source_format,
+        declared,
+        job.attribution,
+        job.licence,
+        loaded_by=job.given_by,
+        called=Path(job.original_name).stem,
+    )
 
 
 def _already(job: IngestJob, known: AlreadyLoaded) -> None:

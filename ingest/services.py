@@ -83,7 +83,7 @@ def product_create(
 ) -> Product:
     return Product.objects.create(
         id=product_id,
-        name=product_name(header, path),
+        name=product_name(header, given.called or f"{path.parent.name}/{path.stem}"),
         source_format=header.source_format,
         level=header.level,
         component=header.component.value,
@@ -113,12 +113,12 @@ def product_create(
     )
 
 
-def product_name(header: FieldHeader, path: Path) -> str:
+def product_name(header: FieldHeader, called: str) -> str:
     """A short name that a person recognises: what it is, where from, which way it looks."""
     title = f"{TITLES[header.source_format]} {header.level}"
     parts = ["Simulated velocity field" if header.simulated else title]
     if header.track is None and not header.burst:  # nothing but its place on the disk tells it from others
-        parts.append(f"{path.parent.name}/{path.stem}")
+        parts.append(called)
     if header.component is not Component.LOS:
         parts.append(WAYS[header.component])
     if header.track is not None:

@@ -114,5 +114,5 @@ def plain_reason(job: IngestJob) -> str:
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
         lambda found: f"{OPTION_WORDS.get(found[1], 'Say more about it')} {where}",
-        job.error.replace(" (None)", ""),
+        job.error.replace(" (None)", "").replace("with --mapping", "with a column list"),
     )

@@ -56,7 +56,6 @@ export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoi
   function describe(one, date) {
     part("legend").hidden = part("options").hidden = !one;
     for (const node of document.querySelectorAll("[data-legend-of=points]")) node.hidden = !hasPoints || (Boolean(one) && !points.checked);
-    document.querySelector("[data-legend=unit]").textContent = !hasPoints || (one && !points.checked) ? "Options" : "mm per year · options";
     if (!one) return;
     for (const name of ["low_word", "middle_word", "high_word", "description", "details"]) part(name).textContent = one[name];
     part("bar").style.background = `linear-gradient(to right, ${one.colours.join(", ")})`;

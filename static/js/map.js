@@ -165,7 +165,7 @@ function describe() {
   put("negative", layer?.negative_word ?? "sinking");
   put("positive", layer?.positive_word ?? "rising");
   put("description", layer?.description ?? "");
-  put("unit", layer?.fast ? "metres per year · options" : "mm per year · options");
+  put("unit", layer?.fast ? "metres per year" : "mm per year");
   put("stretch-unit", layer?.fast ? "metres per year" : "mm per year");
   put("low", signed(-view.stretch, 0));
   put("high", signed(view.stretch, 0));

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from detection.selectors import predictions_unscanned
 from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished
-from monitor.checks import mail, review
+from monitor.checks import mail, review, upload
 from monitor.checks import open as open_data
 from monitor.checks.site import Site
 
@@ -34,6 +34,7 @@ class Command(BaseCommand):
         for page in ("", "alerts/", "products/", "about/", "tiles/points/los/0/0/0.mvt"):
             site.get(page)
         self.stderr.write(open_data.check(site))
+        self.stderr.write(upload.check(site))
         alerts = json.loads(site.get("alerts.geojson"))["features"]
         missing = SIMULATED_KINDS - {alert["properties"]["kind"] for alert in alerts}
         if missing and options["require_alerts"] == "yes":
