@@ -13,7 +13,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from ingest.errors import InputError
 from ingest.readers import hdf5_heaps
@@ -230,11 +229,6 @@ def row_blocks(rows: int, cols: int, layers: int) -> Iterator[slice]:
     step = max(1, min(BATCH_ROWS, MAX_BLOCK_VALUES // max(1, cols * layers)))
     for first in range(0, rows, step):
         yield slice(first, min(first + step, rows))
-
-
-def pixel_ids(row: NDArray[np.int64], col: NDArray[np.int64]) -> NDArray[np.bytes_]:
-    """The ids of pixels: row, underscore, column."""
-    return np.char.add(np.char.add(row.astype("S7"), b"_"), col.astype("S7"))
 
 
 def millimetres(metres: Float32) -> Float32:

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from ingest.errors import InputError
-from ingest.readers import hdf5
+from ingest.readers import hdf5, raster
 from ingest.readers.hdf5_grids import Grid
 from ingest.readers.records import (
     Component,
@@ -99,7 +99,7 @@ def _block(path: Path, file: h5py.File, grid: Grid, rows: slice) -> PointBatch:
     los = _unit_vectors(path, [layer(name) for name in ("E.geo", "N.geo", "U.geo")])
     longitude, latitude = grid.positions(row + rows.start, col)
     return PointBatch(
-        pid=hdf5.pixel_ids(row + rows.start, col),
+        pid=raster.pids(row + rows.start, col),
         longitude=longitude,
         latitude=latitude,
         height_m=layer("hgt"),

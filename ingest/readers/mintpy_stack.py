@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.errors import InputError
-from ingest.readers import hdf5
+from ingest.readers import hdf5, raster
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid, metric_crs
 from ingest.readers.records import Direction, Float32, Float64, PointBatch
 from ingest.readers.slopes import Slopes, slopes
@@ -220,7 +220,7 @@ def _block(block: Rows) -> PointBatch:
     east, north, up = block.line_of_sight(row, col)
     longitude, latitude = block.positions(row, col)
     return PointBatch(
-        pid=hdf5.pixel_ids(row + block.rows.start, col),
+        pid=raster.pids(row + block.rows.start, col),
         longitude=longitude,
         latitude=latitude,
         height_m=block.plane(stack.height)[row, col],

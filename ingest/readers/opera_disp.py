@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.errors import InputError
-from ingest.readers import hdf5, opera_chain
+from ingest.readers import hdf5, opera_chain, raster
 from ingest.readers.hdf5_grids import Grid, evenly, metric_crs
 from ingest.readers.opera_chain import CORRECTIONS, DispFile
 from ingest.readers.records import Component, Declared, FieldHeader, Float32, PointBatch, VelocityField
@@ -219,7 +219,7 @@ def _points(
     longitude, latitude = frame.grid.positions(row, col)
     unknown = np.full(row.size, np.nan, dtype=np.float32)  # the line of sight stands in another product, DISP-S1-STATIC
     return PointBatch(
-        pid=hdf5.pixel_ids(row, col),
+        pid=raster.pids(row, col),
         longitude=longitude,
         latitude=latitude,
         height_m=unknown,
