@@ -61,6 +61,8 @@ def test_the_doctor_names_what_is_missing(capsys, settings):
 @pytest.mark.django_db
 def test_the_demo_region_loads_once(capsys):
     call_command("loaddemo")
-    assert capsys.readouterr().out.count("product ") == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("product ") for line in lines) == 2
+    assert sum(line.startswith("derived product ") for line in lines) == 4  # up and east of two tiles
     call_command("loaddemo")
     assert "already" in capsys.readouterr().out
