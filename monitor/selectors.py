@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from django.contrib.gis.db.models import Extent
 from django.db import connection
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from detection.models import Alert
 from detection.selectors import alerts_public, detections_current
@@ -12,6 +12,7 @@ from ingest.models import ContextLayer, Product, Scene, ScenePair
 from ingest.partitions import POINTS
 from ingest.pyramid import CELLS, FINEST_ZOOM
 from ingest.pyramid import TABLE as PYRAMID
+from ingest.readers.records import Technique
 from ingest.selectors import area_series
 from monitor.layers import LAYERS, Layer
 from monitor.sentences import STATE_LABELS
@@ -82,7 +83,10 @@ def tile_query(*, products: list[int], z: int, x: int, y: int) -> tuple[str, dic
 def map_totals() -> MapTotals:
     """How much is loaded, and where the map opens: at the alerts, else at the data."""
     searched = Product.objects.current().filter(derived_from=None)
-    totals = searched.aggregate(n=Count("id"), points=Sum("n_points"), bounds=Extent("footprint"))
+    insar = Q(technique=Technique.INSAR)  # ice is shown, and not searched
+    totals = searched.aggregate(
+        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=Extent("footprint")
+    )
     bounds = alerts_public().aggregate(bounds=Extent("area"))["bounds"] or totals["bounds"]
     bounds = bounds or Scene.objects.aggregate(bounds=Extent("footprint"))["bounds"]
     return MapTotals(totals["n"], totals["points"] or 0, ScenePair.objects.count(), list(bounds) if bounds else None)
