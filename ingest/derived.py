@@ -20,6 +20,7 @@ from ingest.geometry import utm_epsg
 from ingest.grid import Cells
 from ingest.models import DerivedTile, Product
 from ingest.projections import transformer
+from ingest.readers import raster
 from ingest.readers.records import UNIT_VECTORS, Component, FieldHeader, PointBatch, Technique, VelocityField
 from ingest.selectors import views_in
 from ingest.services import field_publish, product_delete
@@ -146,11 +147,12 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
     tracks = sorted({product.track for product in (*tile.ascending, *tile.descending) if product.track is not None})
     dates = common_dates(_dates(tile.ascending), _dates(tile.descending))
     sources = (*tile.ascending, *tile.descending)
+    period = (min(product.dates[0] for product in sources), max(product.dates[-1] for product in sources))
     return FieldHeader(
         source_format=tile.source_format,
         level=LEVEL,
         component=component,
-        dates=dates,
+        dates=dates or period,
         has_series=bool(dates),
         burst=f"E{tile.east}N{tile.north}",
         posting_m=POSTING_M,
@@ -190,9 +192,9 @@ def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -
     up = component is Component.UP
     unknown = np.full(x.size, np.nan, dtype=np.float32)
     east, north, vertical = (np.full(x.size, part, dtype=np.float32) for part in UNIT_VECTORS[component])
-    names = [b"%d_%d" % place for place in zip((x // POSTING_M).astype(int), (y // POSTING_M).astype(int), strict=True)]
+    pid = raster.pids(*((axis // POSTING_M).astype(np.int64) for axis in (x, y)))
     return PointBatch(
-        np.array(names), longitude, latitude, solved.height_m, solved.up_mm_yr if up else solved.east_mm_yr,
+        pid, longitude, latitude, solved.height_m, solved.up_mm_yr if up else solved.east_mm_yr,
         solved.up_std_mm_yr if up else solved.east_std_mm_yr, unknown, unknown, east, north, vertical,
         solved.up_mm if up else solved.east_mm,
     )  # fmt: skip

@@ -74,6 +74,13 @@ def test_two_tracks_over_one_place_make_an_up_and_an_east_product(two_tracks):
     assert derived_make() == []
 
 
+def test_two_tracks_without_series_make_products_of_their_period(two_tracks):
+    Product.objects.update(has_series=False)
+    for product in derived_make():
+        assert not product.has_series
+        assert product.dates == [two_tracks[0].dates[0], two_tracks[0].dates[-1]]
+
+
 def test_a_derived_product_is_not_searched_again(two_tracks):
     derived_make()
     assert {run.product for run in runs_queue(method="matched-filter")} == set(two_tracks)
