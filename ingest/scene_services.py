@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.core.files import File
 from django.db import IntegrityError, connection, transaction
 from shapely import box, to_wkb, transform
 
@@ -17,6 +16,7 @@ from ingest.projections import transformer
 from ingest.rasters import write_cog
 from ingest.readers import TITLES, open_scene
 from ingest.readers.scenes import SceneFile, SceneHeader
+from ingest.storage import save_with_raster
 
 # Pairs lie on one grid: same track, burst, polarisation, mode and reference system, to the metre.
 _PAIR = """
@@ -95,13 +95,7 @@ def _create(path: Path, sha256: str, scene: SceneFile, given: Given) -> Scene:
     with tempfile.TemporaryDirectory() as folder:
         cog = Path(folder) / f"scene_{path.stem}.tif"
         write_cog(cog, {header.polarisation: power}, header.transform, header.epsg, ["linear power"], tags)
-        with cog.open("rb") as stream:
-            row.raster = File(stream, name=cog.name)
-            try:
-                row.save()
-            except BaseException:  # the row is rolled back; its file must go with it
-                row.raster.storage.delete(row.raster.name)
-                raise
+        save_with_raster(row, cog)
     return row
 
 

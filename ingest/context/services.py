@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from django.core.files import File
 from django.db import connection, transaction
 from psycopg import sql
 from pyproj import CRS
@@ -33,6 +32,7 @@ from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import file_sha256
 from ingest.rasters import write_cog
 from ingest.readers.records import METRES_PER_DEGREE
+from ingest.storage import save_with_raster
 
 Progress = Callable[[int], None]
 Values = tuple[Any, ...]
@@ -215,10 +215,4 @@ def _load_elevation(path: Path, file: ContextFile, layer: ContextLayer) -> None:
     with tempfile.TemporaryDirectory() as folder:
         cog = Path(folder) / f"elevation_{layer.file_sha256[:16]}.tif"
         write_cog(cog, bands, grid.transform, grid.epsg, list(BANDS.values()), tags)
-        with cog.open("rb") as stream:
-            row.raster = File(stream, name=cog.name)
-            try:
-                row.save()
-            except BaseException:  # the row is rolled back; its file must go with it
-                row.raster.storage.delete(row.raster.name)
-                raise
+        save_with_raster(row, cog)

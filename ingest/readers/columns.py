@@ -162,11 +162,7 @@ class _Rows:
             self._column("velocity_std") * np.float32(abs(plan.velocity_factor)), self._column("temporal_coherence"),
             self._column("rmse") * np.float32(abs(plan.series_factor)), east, north, up, displacement,
         )  # fmt: skip
-        made = made.only(is_text, "its id is empty or no text")
-        norm = made.los_east**2 + made.los_north**2 + made.los_up**2
-        return made.only(
-            np.isnan(norm) | (np.abs(norm - 1) < 0.05), "its line of sight is no unit vector"
-        ).only_usable()
+        return made.only(is_text, "its id is empty or no text").only_usable()
 
     def _values(self, name: str) -> Any:
         values = self.batch.column(self.batch.schema.get_field_index(name)).to_numpy(zero_copy_only=False)

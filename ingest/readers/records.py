@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-UNIT_LENGTH_WITHIN = 0.05  # tables round the three parts to two or three decimals
+UNIT_SQUARE_WITHIN = 0.05  # tables round the three parts to two or three decimals
 LONGEST_NAME = 200  # letters of a point's id that are shown
 METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
 
@@ -146,8 +146,8 @@ class PointBatch(NamedTuple):
             np.isfinite(self.longitude) & np.isfinite(self.latitude), "its position is not a number"
         )
         moving = placed.only(np.isfinite(placed.velocity_mm_yr), "its velocity is not a number")
-        length = np.sqrt(moving.los_east**2 + moving.los_north**2 + moving.los_up**2)
-        return moving.only(~(np.abs(length - 1) > UNIT_LENGTH_WITHIN), "its line of sight is no unit vector")
+        square = moving.los_east**2 + moving.los_north**2 + moving.los_up**2
+        return moving.only(~(np.abs(square - 1) >= UNIT_SQUARE_WITHIN), "its line of sight is no unit vector")
 
 
 @dataclass(frozen=True)
