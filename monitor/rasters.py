@@ -4,18 +4,19 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from PIL import Image
 from pyproj import Geod
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 from rio_tiler.reader import part
-from rio_tiler.utils import render
 
 from ingest.projections import transformer
 
@@ -110,7 +111,8 @@ def paint(values: Float32, stops: Sequence[str], low: float, high: float) -> byt
         return empty_tile()
     share = np.clip((np.where(known, values, low) - low) / (high - low), 0, 1)
     rgb = colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]  # (rows, cols, 3)
-    return bytes(render(np.moveaxis(rgb, -1, 0), mask=np.where(known, 255, 0).astype(np.uint8), img_format="PNG"))
+    opacity = np.where(known, 255, 0).astype(np.uint8)
+    return _png(np.concatenate([rgb, opacity[..., None]], axis=-1))
 
 
 @lru_cache(maxsize=32)
@@ -126,8 +128,14 @@ def colour_table(stops: tuple[str, ...]) -> NDArray[np.uint8]:
 @lru_cache(maxsize=1)
 def empty_tile() -> bytes:
     """A tile with nothing on it."""
-    nothing = np.zeros((1, TILE_PIXELS, TILE_PIXELS), np.uint8)
-    return bytes(render(nothing, mask=nothing[0], img_format="PNG"))
+    return _png(np.zeros((TILE_PIXELS, TILE_PIXELS, 2), np.uint8))
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """Grey or colour with opacity as the last channel, (rows, cols, 2 or 4). rio-tiler's own is not safe in threads."""
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
 
 
 def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -> list[Arrow]:
