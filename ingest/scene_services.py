@@ -14,7 +14,7 @@ from ingest.hashing import file_sha256
 from ingest.models import Scene
 from ingest.projections import transformer
 from ingest.rasters import write_cog
-from ingest.readers import TITLES, open_scene
+from ingest.readers import TITLES, open_scenes
 from ingest.readers.scenes import SceneFile, SceneHeader
 from ingest.storage import save_with_raster
 
@@ -30,7 +30,7 @@ _PAIR = """
 
 def scene_load(*, path: Path, given: Given = NOTHING_SAID) -> Scene:
     """Load one image as one scene. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
-    scene = open_scene(path, given.source_format)
+    scene = open_scenes(path, given.source_format, given.declared)[0]
     sha256 = file_sha256(path)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])

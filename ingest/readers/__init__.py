@@ -1,8 +1,9 @@
 """One module per format; `recognise` finds the right one by content. No Django in here.
 
 A module of a velocity format has TITLE, `recognises(path)` (never raises, looks inside) and `read(path, declared)`,
-which gives one VelocityField, or several where a file holds several components. A new format is its module, a line
-here, and its maker and damaged variants in tests/ingest.
+which gives one VelocityField, or several where a file holds several components. One of a format of images gives one
+SceneFile, or one per polarisation, and has `about(path)`: what the name tells of an image that cannot be used. A new
+format is its module, a line here, and its maker and damaged variants in tests/ingest.
 """
 
 import zipfile
@@ -29,7 +30,7 @@ from ingest.readers import (
     vx_vy,
 )
 from ingest.readers.records import Declared, VelocityField
-from ingest.readers.scenes import SceneFile
+from ingest.readers.scenes import SceneAbout, SceneFile
 
 # in the order in which they are asked: the particular before the general
 READERS: dict[str, ModuleType] = {
@@ -110,13 +111,22 @@ def open_velocity_field(path: Path, source_format: str = "auto", declared: Decla
     return fields[0]
 
 
-def open_scene(path: Path, source_format: str = "auto") -> SceneFile:
-    """Read an image's header and prepare to read it. Raises InputError for anything that cannot be used."""
-    recognised = _expect(path, source_format)
+def open_scenes(path: Path, source_format: str = "auto", declared: Declared | None = None) -> tuple[SceneFile, ...]:
+    """Read the headers of a file's images (one per polarisation) and prepare to read them. Raises InputError."""
+    recognised = _expect(path, source_format, declared)
     if recognised not in SCENE_READERS:
-        raise InputError(path, "this is a velocity field, not an image", "Give an OPERA RTC-S1 GeoTIFF")
-    scene: SceneFile = SCENE_READERS[recognised].read(path)
-    return scene
+        raise InputError(path, "this is a velocity field, not an image", "Give a radar image")
+    found = SCENE_READERS[recognised].read(path, declared or Declared())
+    return found if isinstance(found, tuple) else (found,)
+
+
+def scene_about(path: Path) -> tuple[str, SceneAbout] | None:
+    """Format and what the name tells of an image, usable or not; None for what is no image. Never raises InputError."""
+    try:
+        recognised = recognise(path)
+    except InputError:
+        return None
+    return (recognised, SCENE_READERS[recognised].about(path)) if recognised in SCENE_READERS else None
 
 
 def _expect(path: Path, source_format: str, declared: Declared | None = None) -> str:

@@ -15,8 +15,8 @@ from rasterio.io import DatasetReader
 from ingest.errors import InputError
 from ingest.projections import transformer
 from ingest.readers import raster
-from ingest.readers.records import Float32
-from ingest.readers.scenes import SceneFile, SceneHeader, direction_at
+from ingest.readers.records import Declared, Float32
+from ingest.readers.scenes import Block, SceneAbout, SceneFile, SceneHeader, direction_at
 
 TITLE = "OPERA RTC-S1"
 NAME = re.compile(
@@ -28,12 +28,20 @@ MOST_POWER = 1e5  # 50 dB: brighter is no backscatter
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
 
 
+def about(path: Path) -> SceneAbout:
+    """What the name tells, for an image that cannot be used."""
+    named = NAME.fullmatch(path.name)
+    if named is None:
+        return SceneAbout()
+    return SceneAbout(named["platform"], int(named["track"]), None, "IW", named["layer"].replace("mask", ""))
+
+
 def recognises(path: Path) -> bool:
     """Tell an image by its published name: OPERA's GeoTIFFs say nothing else of where they come from."""
     return path.name.startswith("OPERA_L2_RTC-S1_") and raster.is_geotiff(path)
 
 
-def read(path: Path) -> SceneFile:
+def read(path: Path, declared: Declared = Declared()) -> SceneFile:
     """Read name and grid; the image itself when asked for. Raises InputError for what cannot be used."""
     named = NAME.fullmatch(path.name)
     if named is None:
@@ -44,7 +52,7 @@ def read(path: Path) -> SceneFile:
         )
     try:
         with rasterio.open(path, driver="GTiff") as dataset:
-            return SceneFile(_header(path, named, dataset), lambda: _power(path))
+            return SceneFile(_header(path, named, dataset), lambda: iter([Block(0, 0, _power(path))]))
     except RasterioError as fault:
         raise _unreadable(path, fault) from fault
     except ValueError as fault:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -90,7 +90,8 @@ class Declared:
 
     mapping: a TOML file that names a table's columns; unit and positive: of a raster's or a table's values, as
     `ingest.readers.raster` lists them; period: first and last day that velocities without a series stand for.
-    None: not said, and then never guessed.
+    Of images: scale of the values (power, amplitude or db), polarisation (of a file of several: only this one), when
+    and by which satellite they were taken, which way it flew. None: not said, and then never guessed.
     """
 
     mapping: Path | None = None
@@ -98,6 +99,11 @@ class Declared:
     positive: str | None = None
     track: int | None = None
     period: tuple[date, date] | None = None
+    scale: str | None = None
+    polarisation: str | None = None
+    acquired_at: datetime | None = None
+    platform: str | None = None
+    direction: Direction | None = None
 
 
 class Refused(NamedTuple):

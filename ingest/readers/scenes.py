@@ -1,9 +1,12 @@
 """What a reader of radar images yields: a header, and the image when it is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 from affine import Affine
 
 from ingest.readers.records import Direction, Float32
@@ -14,6 +17,8 @@ class SceneHeader:
     """What is known of one image in one polarisation.
 
     backscatter: gamma0 or sigma0, always linear power here; transform and epsg: a north-up projected grid in metres.
+    burst: which piece of the track, where the source names its pieces; empty where it does not. absolute_orbit: counted
+    from the launch; None where the source does not say. Sentinel-1 looks to the right of its flight.
     """
 
     source_format: str
@@ -29,6 +34,8 @@ class SceneHeader:
     transform: Affine
     rows: int
     cols: int
+    absolute_orbit: int | None = None
+    look_direction: str = "right"
     simulated: bool = False
     attribution: str = ""
     licence: str = ""
@@ -39,12 +46,43 @@ class SceneHeader:
         return float(self.transform.a)
 
 
+class Block(NamedTuple):
+    """A piece of an image: (rows, cols), linear power, NaN where nothing was seen; its first row and column."""
+
+    row: int
+    col: int
+    power: Float32
+
+
 @dataclass(frozen=True)
 class SceneFile:
-    """One image. `power` reads it: (rows, cols), linear power, NaN where nothing was seen."""
+    """One image. `blocks` reads it piece by piece, each pixel once, pieces without a value left out if need be.
+
+    projected: for an image that is not map-projected yet, the same one in another UTM zone (EPSG code) and, where an
+    elevation raster is given, corrected for terrain; None where the file already lies on a map.
+    """
 
     header: SceneHeader
-    power: Callable[[], Float32]
+    blocks: Callable[[], Iterator[Block]]
+    projected: Callable[[int, Path | None], "SceneFile"] | None = None
+
+    def power(self) -> Float32:
+        """The whole image, (rows, cols), for small ones."""
+        whole = np.full((self.header.rows, self.header.cols), np.nan, dtype=np.float32)
+        for row, col, power in self.blocks():
+            whole[row : row + power.shape[0], col : col + power.shape[1]] = power
+        return whole
+
+
+class SceneAbout(NamedTuple):
+    """What the name of a file tells of an image that cannot be used; None or empty where it does not."""
+
+    platform: str = ""
+    track: int | None = None
+    direction: Direction | None = None
+    mode: str = ""
+    polarisation: str = ""
+    acquired_at: datetime | None = None
 
 
 def direction_at(acquired_at: datetime, longitude: float) -> Direction:

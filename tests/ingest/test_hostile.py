@@ -18,7 +18,7 @@ from ingest.errors import InputError
 from ingest.given import Given
 from ingest.job_environment import HARDENED, job_environment
 from ingest.models import IngestJob, Product, Scene
-from ingest.readers import SCENE_READERS, open_scene, open_velocity_fields, recognise
+from ingest.readers import SCENE_READERS, open_scenes, open_velocity_fields, recognise
 from ingest.readers.records import Declared
 from ingest.services import product_delete
 from tests.ingest.hostile import CANARY, EGMS, RTC, VRT, Hostile, Trap, plain_tiff
@@ -88,7 +88,7 @@ def watchdog() -> Iterator[None]:
 def read_all(path: Path) -> bytes:
     """Everything that a reader takes from a file."""
     if recognise(path) in SCENE_READERS:
-        return open_scene(path).power().tobytes()
+        return open_scenes(path)[0].power().tobytes()
     return b"".join(
         b"".join(column.tobytes() for column in batch if hasattr(column, "tobytes"))
         for field in open_velocity_fields(path, declared=SAID)

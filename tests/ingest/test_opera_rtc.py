@@ -7,13 +7,13 @@ import pytest
 from affine import Affine
 
 from ingest.errors import InputError
-from ingest.readers import open_scene, open_velocity_field, opera_rtc, recognise
+from ingest.readers import open_scenes, open_velocity_field, opera_rtc, recognise
 from ingest.readers.records import Direction
 from ingest.readers.scenes import direction_at
 
 
 def test_name_and_grid_say_what_the_image_is(make_rtc):
-    header = open_scene(make_rtc()).header
+    header = open_scenes(make_rtc())[0].header
     assert (header.track, header.burst, header.polarisation, header.platform) == (137, "292320-IW2", "VV", "S1A")
     assert header.acquired_at == datetime(2021, 11, 19, 1, 59, tzinfo=UTC)
     assert (header.epsg, header.posting_m, header.rows, header.cols) == (32611, 30.0, 40, 48)
@@ -25,14 +25,14 @@ def test_name_and_grid_say_what_the_image_is(make_rtc):
 def test_power_stays_as_it_is_and_nothing_seen_is_nan(make_rtc):
     power = np.full((40, 48), 0.25, dtype=np.float32)
     power[0, :3] = [np.nan, 0.0, 0.5]
-    read = open_scene(make_rtc(power=power)).power()
+    read = open_scenes(make_rtc(power=power))[0].power()
     assert np.isnan(read[0, :2]).all()
     assert read[0, 2] == np.float32(0.5)
     assert read[1, 1] == np.float32(0.25)
 
 
 def test_a_simulated_image_says_so(make_rtc):
-    header = open_scene(make_rtc(tags={"SIMULATED": "yes"})).header
+    header = open_scenes(make_rtc(tags={"SIMULATED": "yes"}))[0].header
     assert header.simulated
     assert header.attribution == ""
 
@@ -65,7 +65,7 @@ def test_sentinel_1_passes_northward_in_the_evening(hour, longitude, direction):
 def test_what_cannot_be_used_is_refused_with_the_reason(make_rtc, change, said):
     path = make_rtc(**change)
     with pytest.raises(InputError, match=said) as refused:
-        open_scene(path).power()
+        open_scenes(path)[0].power()
     assert str(path) in str(refused.value)
 
 
@@ -73,20 +73,20 @@ def test_a_cut_file_is_refused(make_rtc):
     path = make_rtc()
     path.write_bytes(path.read_bytes()[:400])
     with pytest.raises(InputError, match="cannot be read as GeoTIFF"):
-        open_scene(path).power()
+        open_scenes(path)[0].power()
 
 
 def test_a_huge_declared_size_is_refused_before_reading(make_rtc, monkeypatch):
     monkeypatch.setattr(opera_rtc, "MAX_PIXELS", 1000)
     with pytest.raises(InputError, match="declares 48 x 40 pixels"):
-        open_scene(make_rtc())
+        open_scenes(make_rtc())[0]
 
 
 def test_images_and_velocity_fields_are_not_taken_for_each_other(make_rtc, make_egms):
     with pytest.raises(InputError, match="this is an image"):
         open_velocity_field(make_rtc())
     with pytest.raises(InputError, match="this is a velocity field"):
-        open_scene(make_egms())
+        open_scenes(make_egms())[0]
 
 
 def test_a_vrt_that_calls_itself_tif_is_not_opened(tmp_path):

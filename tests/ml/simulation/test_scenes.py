@@ -5,7 +5,7 @@ import pytest
 import rasterio
 from scipy import ndimage
 
-from ingest.readers import open_scene
+from ingest.readers import open_scenes
 from ml.simulation.scene_files import write_pair, write_series
 from ml.simulation.scenes import SceneConfig, SceneSeries, simulate_scenes
 from ml.simulation.velocity import simulate_region
@@ -77,7 +77,7 @@ def test_the_changed_surface_loses_its_coherence_once(series):
 
 def test_files_read_back_as_opera_images_that_say_they_are_simulated(series, tmp_path):
     files = write_series(series, tmp_path / "scenes")
-    scenes = [open_scene(path) for path in files]
+    scenes = [open_scenes(path)[0] for path in files]
     assert [scene.header.acquired_at for scene in scenes] == list(series.dates)
     assert all(scene.header.simulated for scene in scenes)
     assert {str(scene.header.direction) for scene in scenes} == {"ascending"}
