@@ -41,7 +41,7 @@ def recognises(path: Path) -> bool:
     return path.name.startswith("OPERA_L2_RTC-S1_") and raster.is_geotiff(path)
 
 
-def read(path: Path, declared: Declared = Declared()) -> SceneFile:
+def read(path: Path, declared: Declared) -> SceneFile:
     """Read name and grid; the image itself when asked for. Raises InputError for what cannot be used."""
     named = NAME.fullmatch(path.name)
     if named is None:
