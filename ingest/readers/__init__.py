@@ -26,6 +26,7 @@ from ingest.readers import (
     opera_rtc,
     pyrate,
     raster,
+    sentinel1_grd,
     tables,
     vx_vy,
 )
@@ -46,9 +47,9 @@ READERS: dict[str, ModuleType] = {
     "its-live": its_live,
     "vx-vy": vx_vy,
 }
-SCENE_READERS: dict[str, ModuleType] = {"opera-rtc": opera_rtc}
+SCENE_READERS: dict[str, ModuleType] = {"sentinel1-grd": sentinel1_grd, "opera-rtc": opera_rtc}
 LAST_READERS: dict[str, ModuleType] = {"geotiff": raster, "generic": generic}  # whatever nobody else claims
-ALL_READERS = READERS | SCENE_READERS | LAST_READERS
+ALL_READERS = SCENE_READERS | READERS | LAST_READERS
 FORMATS = tuple(ALL_READERS)
 TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
 SUFFIXES = generic.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
@@ -56,7 +57,7 @@ KNOWN = (
     "an EGMS .zip or .csv, an InSAR Norway .csv, a table of points with --mapping, a LiCSBAS .h5, "
     "a MintPy .h5, .he5 or folder geo, a folder of OPERA DISP-S1 .nc, "
     "a folder of interferograms (LiCSAR, HyP3, GAMMA/PyRate), an ITS_LIVE .nc, "
-    "a GeoTIFF of velocities, or an OPERA RTC-S1 .tif with its own name"
+    "a GeoTIFF of velocities, a Sentinel-1 GRD .SAFE folder or zip, or an OPERA RTC-S1 .tif with its own name"
 )
 
 
