@@ -90,11 +90,8 @@ class Noise:
             left, right = max(block.first_pixel, window.pixel), min(block.last_pixel + 1, window.pixel + window.pixels)
             if top < bottom and left < right:
                 factor = np.interp(np.arange(top, bottom), block.line, block.value).astype(np.float32)
-                rows, cols = (
-                    slice(top - window.line, bottom - window.line),
-                    slice(left - window.pixel, right - window.pixel),
-                )
-                power[rows, cols] *= factor[:, None]
+                part = power[top - window.line : bottom - window.line, left - window.pixel : right - window.pixel]
+                part *= factor[:, None]
         return power
 
 

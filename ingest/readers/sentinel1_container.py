@@ -1,4 +1,4 @@
-"""The files of a Sentinel-1 product: a folder *.SAFE, a zip that holds one, or the folder that one was unpacked into."""
+"""The files of a Sentinel-1 product: a folder *.SAFE, a zip that holds one, or the folder around one."""
 
 import os
 import re

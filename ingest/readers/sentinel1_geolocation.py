@@ -24,7 +24,7 @@ FARTHEST = 4.0  # a pixel may be so many times wider or narrower on the map than
 
 
 class GridPoints(NamedTuple):
-    """An annotation's grid. line: (n,); pixel: (m,); the others (n, m): degrees, metres above the ellipsoid, degrees."""
+    """An annotation's grid. line: (n,); pixel: (m,); the others (n, m). Heights are above the ellipsoid."""
 
     line: Float64
     pixel: Float64

@@ -50,7 +50,7 @@ class Piece(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """Where the pixels of a piece lie in the image. at: (2, rows, cols), line and pixel counted from `line`, `pixel`."""
+    """Where a piece's pixels lie in the image. at: (2, rows, cols), line and pixel counted from `line`, `pixel`."""
 
     line: int
     pixel: int

@@ -17,9 +17,7 @@ from ingest.readers.sentinel1_container import MANIFEST, Safe
 from ingest.readers.sentinel1_geolocation import GridPoints
 from ingest.readers.sentinel1_xml import Node
 
-ANNOTATION = re.compile(
-    r"annotation/(?P<stem>(?:s1[a-d]-)?(?:s[1-6]|iw|ew|wv\d?)\d?-(?:[a-z]{3}-)?(?P<pol>[vh]{2})\b.*)\.xml"
-)
+ANNOTATION = re.compile(r"annotation/(?:s1[a-d]-)?(?:s[1-6]|iw|ew|wv)\d?-(?:[a-z]{3}-)?(?P<pol>[vh]{2})\b.*\.xml")
 FIRST_ORBITS = {"S1A": 73, "S1B": 27, "S1C": 172}  # absolute orbits that are relative orbit 1; S1D: the manifest says
 ORBITS_A_CYCLE = 175
 KINDS = {"SLC": "an SLC (complex) product", "OCN": "an OCN (ocean) product", "RAW": "a RAW (level 0) product"}
@@ -265,5 +263,7 @@ def _azimuth_block(node: Node) -> AzimuthBlock:
     line, value = node.numbers("line"), node.numbers("noiseAzimuthLut")
     if line.size != value.size or (np.diff(line) <= 0).any():
         raise node.fault(f"a noiseAzimuthLut has {line.size} lines (perhaps out of order) but {value.size} values")
-    names = ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
-    return AzimuthBlock(*(node.whole(name) for name in names), line, value)
+    return AzimuthBlock(
+        node.whole("firstAzimuthLine"), node.whole("lastAzimuthLine"),
+        node.whole("firstRangeSample"), node.whole("lastRangeSample"), line, value,
+    )  # fmt: skip

@@ -158,12 +158,12 @@ class _RangeTable:
 
     def _ground(self, index: int, distance_m: Float64) -> Float64:
         model = self.models[index]
-        ground: Float64 = np.polynomial.polynomial.polyval(distance_m - model.sr0_m, model.srgr)
+        ground: Float64 = np.asarray(np.polynomial.polynomial.polyval(distance_m - model.sr0_m, model.srgr))
         return ground
 
 
 def _offset_and_top(annotation: Annotation, dataset: DatasetReader) -> tuple[float, float]:
-    """The median of ellipsoidal less raster heights at the grid's points (0 with few), and the highest height there is."""
+    """The median of ellipsoidal less raster heights at the grid's points (0 with few), and the greatest height."""
     points = annotation.points
     x, y = transformer(4326, dataset.crs.to_wkt()).transform(points.longitude.ravel(), points.latitude.ravel())
     there = np.isfinite(x) & np.isfinite(y)
