@@ -8,7 +8,7 @@ from ingest.given import NOTHING_SAID, Given
 from ingest.loading import Expect, Progress
 from ingest.models import Product, Scene
 from ingest.readers import ALL_READERS, SCENE_READERS, SUFFIXES, recognise
-from ingest.scene_services import scene_load
+from ingest.scene_services import scenes_load
 from ingest.services import products_load
 
 
@@ -36,7 +36,7 @@ def arrival_load(
 ) -> Loaded:
     """Load a file or folder as what it is. Raises InputError (AlreadyLoaded); then nothing has changed."""
     if recognise(path, given.declared) in SCENE_READERS:
-        return Loaded([], [scene_load(path=path, given=given)])
+        return Loaded([], scenes_load(path=path, given=given))
     return Loaded(products_load(path=path, given=given, progress=progress, expect=expect), [])
 
 

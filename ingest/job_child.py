@@ -17,6 +17,7 @@ from ingest.job_words import refusal
 from ingest.jobs import give_back, mine, reject
 from ingest.models import IngestJob, Product, Scene
 from ingest.readers.records import Declared
+from ingest.scene_services import scene_refuse, scenes_forget
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ def job_carry_out(*, job_id: int, attempt: int) -> None:
     except AlreadyLoaded as known:
         _already(job, known)
     except InputError as fault:
-        reject(job, refusal(job, fault))
+        said = refusal(job, fault)
+        reject(job, said)
+        scene_refuse(path=Path(job.stored_path), fault=fault, given=_given(job), reason=said)
     except MemoryError:
         reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
     except DataError as fault:
@@ -92,8 +95,7 @@ def _load(job: IngestJob) -> None:
             loaded = arrival_load(path=Path(job.stored_path), given=_given(job), progress=progress)
             _finish(job, loaded.products, loaded.scenes, "")
     except BaseException:  # the rows are rolled back; the files of images must go with them
-        for scene in loaded.scenes:
-            scene.raster.storage.delete(scene.raster.name)
+        scenes_forget(loaded.scenes)
         raise
 
 

@@ -1,13 +1,36 @@
 """Rasters that are written: Cloud-Optimised GeoTIFF with named bands and the tags that let a number be traced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.windows import Window
+
+from ingest.image_grids import PixelGrid
+from ingest.readers.scenes import Block
+
+# no side files: a raster says everything itself, and names no other file
+PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
+CACHE_MB = 256  # GDAL's own would be a share of all memory
+
+
+@contextmanager
+def open_tiff(source: Path | bytes) -> Iterator[DatasetReader]:
+    """Open a GeoTIFF with that one driver: a VRT in its place is refused. Raises rasterio.errors.RasterioIOError."""
+    with rasterio.Env(**PLAIN):
+        if isinstance(source, bytes):
+            with MemoryFile(source) as memory, memory.open(driver="GTiff") as dataset:
+                yield dataset
+        else:
+            with rasterio.open(source, driver="GTiff") as dataset:
+                yield dataset
 
 
 def write_cog(
@@ -38,3 +61,39 @@ def write_cog(
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_cog_blocks(
+    path: Path, grid: PixelGrid, blocks: Iterable[Block], band: tuple[str, str], tags: Mapping[str, str]
+) -> int:
+    """Write an image that comes in pieces as float32 COG of one band (name, unit); returns how many pixels are known.
+
+    Memory stays that of a piece. Overviews are means. What no piece covers is unknown (NaN). The file appears whole or
+    not at all.
+    """
+    plain, partial = path.with_name(f".{path.name}.plain"), path.with_name(f".{path.name}.partial")
+    profile = {
+        "driver": "GTiff", "dtype": "float32", "count": 1, "height": grid.rows, "width": grid.cols, "nodata": np.nan,
+        "crs": CRS.from_epsg(grid.epsg), "transform": grid.transform, "tiled": True, "blockxsize": 512,
+        "blockysize": 512, "sparse_ok": True, "bigtiff": "if_safer",
+    }  # fmt: skip
+    known = 0
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_NUM_THREADS="ALL_CPUS"):
+            with rasterio.open(plain, "w", **profile) as raster:
+                for row, col, power in blocks:
+                    rows, cols = power.shape
+                    raster.write(power.astype(np.float32, copy=False), 1, window=Window(col, row, cols, rows))
+                    known += int(np.isfinite(power).sum())
+                raster.set_band_description(1, band[0])
+                raster.update_tags(1, units=band[1])
+                raster.update_tags(**tags)
+            rasterio.shutil.copy(
+                plain, partial, driver="COG", compress="DEFLATE", level=1, predictor=3, bigtiff="IF_SAFER",
+                overview_resampling="AVERAGE",
+            )  # fmt: skip
+        partial.replace(path)
+    finally:
+        plain.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
+    return known

@@ -1,77 +1,159 @@
-"""Loading radar images, and pairing those that show the same ground from the same track."""
+"""Loading radar images: each becomes a scene, or a scene's row that says why it cannot be used."""
 
+import logging
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import IntegrityError, connection, transaction
-from shapely import box, to_wkb, transform
+from shapely import to_wkb
+from shapely.geometry.base import BaseGeometry
 
+from ingest.context.elevation import elevation_over
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.given import NOTHING_SAID, Given
-from ingest.hashing import file_sha256
+from ingest.hashing import files_sha256
+from ingest.image_grids import PixelGrid, footprint_of
 from ingest.models import Scene
-from ingest.projections import transformer
-from ingest.rasters import write_cog
-from ingest.readers import TITLES, open_scenes
+from ingest.rasters import write_cog_blocks
+from ingest.readers import TITLES, open_scenes, scene_about
 from ingest.readers.scenes import SceneFile, SceneHeader
 from ingest.storage import save_with_raster
 
-# Pairs lie on one grid: same track, burst, polarisation, mode and reference system, to the metre.
-_PAIR = """
-    INSERT INTO ingest_scenepair (reference_id, secondary_id, temporal_baseline_days)
-    SELECT reference.id, secondary.id, days FROM ingest_scene reference
-    JOIN ingest_scene secondary
-        USING (source_format, track, burst, polarisation, mode, epsg, grid, rows, cols, simulated),
-    LATERAL (SELECT round(extract(epoch FROM secondary.acquired_at - reference.acquired_at) / 86400)::int AS days) gap
-    WHERE days = ANY(%s) ON CONFLICT DO NOTHING RETURNING id"""
+logger = logging.getLogger(__name__)
+
+ELEVATION_POSTING_M = 30.0
 
 
-def scene_load(*, path: Path, given: Given = NOTHING_SAID) -> Scene:
-    """Load one image as one scene. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
-    scene = open_scenes(path, given.source_format, given.declared)[0]
-    sha256 = file_sha256(path)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
-        _refuse_known(path, sha256, scene.header)
-        try:
-            return _create(path, sha256, scene, given)
-        except IntegrityError as fault:  # another file of it, in the same moment
+def scenes_load(*, path: Path, given: Given = NOTHING_SAID) -> list[Scene]:
+    """Load a file's images, one scene per polarisation. Raises InputError (AlreadyLoaded); then nothing has changed."""
+    files = open_scenes(path, given.source_format, given.declared)
+    sha256 = files_sha256(_files_of(path, files[0]))
+    scenes: list[Scene] = []
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
+            Scene.objects.filter(file_sha256=sha256, state=Scene.State.REFUSED).delete()
+            new = [file for file in files if not _known(path, sha256, file.header)]
+            if not new:
+                raise AlreadyLoaded(path, f"this very file is already loaded as {_numbers(sha256)}", "Nothing to do")
+            for file in new:
+                with tempfile.TemporaryDirectory() as folder:
+                    scenes.append(_create(path, sha256, _placed(file, Path(folder)), given, Path(folder)))
+    except BaseException as fault:  # the rows are rolled back; their files must go with them
+        scenes_forget(scenes)
+        if isinstance(fault, IntegrityError):  # another file of it, in the same moment
             raise InputError(path, "the same image is just being loaded from another file", "Keep one") from fault
+        raise
+    return scenes
 
 
-def pairs_make(*, baselines_days: Sequence[int]) -> int:
-    """Pair every two scenes of one grid that are so many days apart; returns how many pairs are new."""
-    with connection.cursor() as cursor:
-        cursor.execute(_PAIR, [list(baselines_days)])
-        return len(cursor.fetchall())
+def scene_refuse(*, path: Path, fault: InputError, given: Given = NOTHING_SAID, reason: str = "") -> Scene | None:
+    """Leave a row for an image that cannot be used, with what its name tells and why; None for what is no image.
+
+    reason: the line to keep, where the fault's own would betray a path. The same file again renews its row.
+    """
+    known = scene_about(path, given.declared)
+    if known is None or isinstance(fault, AlreadyLoaded):
+        return None
+    source_format, about = known
+    try:
+        sha256 = files_sha256(_files_of(path, None))
+    except OSError:
+        logger.warning("%s cannot be read, so no row can name it", path.name)
+        return None
+    row, _ = Scene.objects.update_or_create(
+        file_sha256=sha256,
+        polarisation=given.declared.polarisation or about.polarisation,
+        state=Scene.State.REFUSED,
+        defaults={
+            "reason": reason or f"{fault.found}. {fault.remedy}.",
+            "name": f"{TITLES[source_format]}, {path.name}"[:120],
+            "source_format": source_format,
+            "platform": about.platform,
+            "track": about.track,
+            "direction": (about.direction or given.declared.direction or ""),
+            "mode": about.mode,
+            "acquired_at": about.acquired_at,
+            "file_name": path.name,
+            "loaded_by": given.loaded_by,
+        },
+    )
+    return row
 
 
-def _refuse_known(path: Path, sha256: str, header: SceneHeader) -> None:
-    loaded = Scene.objects.filter(file_sha256=sha256).first()
-    if loaded:
-        raise AlreadyLoaded(path, f"this very file is already loaded as scene {loaded.pk}", "Nothing to do")
-    same = Scene.objects.filter(
+def scenes_forget(scenes: list[Scene]) -> None:
+    """Delete the rasters of scenes whose rows were rolled back."""
+    for scene in scenes:
+        scene.raster.storage.delete(scene.raster.name)
+
+
+def geos(geometry: BaseGeometry) -> GEOSGeometry:
+    """A shape in degrees as the database takes it."""
+    return GEOSGeometry(memoryview(to_wkb(geometry)), srid=4326)
+
+
+def _files_of(path: Path, file: SceneFile | None) -> list[Path]:
+    if file is not None and file.files:
+        return list(file.files)
+    return [path] if path.is_file() else sorted(inside for inside in path.rglob("*") if inside.is_file())
+
+
+def _known(path: Path, sha256: str, header: SceneHeader) -> bool:
+    """Whether this image of this file is loaded. Raises InputError where it is, but from another file."""
+    same = Scene.objects.ready().filter(polarisation=header.polarisation)
+    if same.filter(file_sha256=sha256).exists():
+        return True
+    other = same.filter(
         source_format=header.source_format,
         track=header.track,
         burst=header.burst,
-        polarisation=header.polarisation,
         acquired_at=header.acquired_at,
+        **({} if header.burst else {"grid": list(header.transform)[:6]}),
     ).first()
-    if same:
-        found = f"the same image is already loaded from another file, {same.file_name} (scene {same.pk})"
+    if other:
+        found = f"the same image is already loaded from another file, {other.file_name} (scene {other.pk})"
         raise InputError(path, found, "Keep one of the two")
+    return False
 
 
-def _create(path: Path, sha256: str, scene: SceneFile, given: Given) -> Scene:
-    header, power = scene.header, scene.power()
+def _numbers(sha256: str) -> str:
+    numbers = Scene.objects.filter(file_sha256=sha256).order_by("id").values_list("pk", flat=True)
+    return " and ".join(f"scene {number}" for number in numbers)
+
+
+def _placed(file: SceneFile, folder: Path) -> SceneFile:
+    """An image that is not on a map yet is put into the zone of its track's others here, with terrain if loaded."""
+    if file.projected is None:
+        return file
+    header, outline = file.header, geos(footprint_of(_grid(file.header)))
+    neighbour = (
+        Scene.objects.ready()
+        .filter(source_format=header.source_format, track=header.track, posting_m=header.posting_m)
+        .filter(footprint__intersects=outline)
+        .order_by("id")
+        .first()
+    )
+    epsg, elevation = neighbour.epsg if neighbour else header.epsg, folder / "elevation.tif"
+    if elevation_over(area=outline, epsg=epsg, posting_m=ELEVATION_POSTING_M, path=elevation):
+        return file.projected(epsg, elevation)
+    return file.projected(epsg, None) if epsg != header.epsg else file
+
+
+def _grid(header: SceneHeader) -> PixelGrid:
+    return PixelGrid(header.epsg, header.transform, header.rows, header.cols)
+
+
+def _create(path: Path, sha256: str, file: SceneFile, given: Given, folder: Path) -> Scene:
+    header = file.header
     row = Scene(
         name=_name(header),
         source_format=header.source_format,
         platform=header.platform,
         track=header.track,
+        absolute_orbit=header.absolute_orbit,
         direction=header.direction.value,
+        look_direction=header.look_direction,
         mode=header.mode,
         burst=header.burst,
         polarisation=header.polarisation,
@@ -82,7 +164,7 @@ def _create(path: Path, sha256: str, scene: SceneFile, given: Given) -> Scene:
         grid=list(header.transform)[:6],
         rows=header.rows,
         cols=header.cols,
-        footprint=_footprint(header),
+        footprint=geos(footprint_of(_grid(header))),
         simulated=header.simulated,
         attribution=given.attribution or header.attribution,
         licence=given.licence or header.licence,
@@ -91,23 +173,36 @@ def _create(path: Path, sha256: str, scene: SceneFile, given: Given) -> Scene:
         file_sha256=sha256,
         loaded_by=given.loaded_by,
     )
-    tags = {"file_name": path.name, "file_sha256": sha256, "backscatter": header.backscatter}
-    with tempfile.TemporaryDirectory() as folder:
-        cog = Path(folder) / f"scene_{path.stem}.tif"
-        write_cog(cog, {header.polarisation: power}, header.transform, header.epsg, ["linear power"], tags)
-        save_with_raster(row, cog)
+    cog = folder / f"scene_{path.stem[:80]}_{header.polarisation}.tif"
+    band = (header.polarisation, "linear power")
+    if not write_cog_blocks(cog, _grid(header), file.blocks(), band, _tags(path, sha256, header)):
+        raise InputError(path, f"no pixel of {header.polarisation} has a value", "Download it again")
+    save_with_raster(row, cog)
     return row
 
 
-def _footprint(header: SceneHeader) -> GEOSGeometry:
-    west, north = header.transform @ (0, 0)
-    east, south = header.transform @ (header.cols, header.rows)
-    project = transformer(header.epsg, 4326).transform
-    outline = box(west, south, east, north).segmentize((east - west) / 8)
-    return GEOSGeometry(memoryview(to_wkb(transform(outline, project, interleaved=False))), srid=4326)
+def _tags(path: Path, sha256: str, header: SceneHeader) -> dict[str, str]:
+    said = {
+        "file_name": path.name,
+        "file_sha256": sha256,
+        "source_format": header.source_format,
+        "backscatter": header.backscatter,
+        "platform": header.platform,
+        "track": str(header.track),
+        "absolute_orbit": str(header.absolute_orbit or ""),
+        "direction": header.direction.value,
+        "look_direction": header.look_direction,
+        "mode": header.mode,
+        "burst": header.burst,
+        "polarisation": header.polarisation,
+        "acquired_at": header.acquired_at.isoformat(),
+        "simulated": "yes" if header.simulated else "",
+    }
+    return {name: value for name, value in (header.extras | said).items() if value}
 
 
 def _name(header: SceneHeader) -> str:
     title = "Simulated image" if header.simulated else TITLES[header.source_format]
-    where = f"track {header.track:03d} {header.direction}, burst {header.burst}"
-    return f"{title}, {where}, {header.polarisation}, {header.acquired_at:%Y-%m-%d}"
+    piece = f"burst {header.burst}, " if header.burst else ""
+    where = f"track {header.track:03d} {header.direction}, {piece}{header.polarisation}"
+    return f"{title}, {where}, {header.acquired_at:%Y-%m-%d}"

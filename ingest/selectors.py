@@ -47,7 +47,7 @@ def products() -> QuerySet[Product]:
 
 def scenes_by_ground() -> QuerySet[Scene]:
     """Images ordered so that those of one piece of one track stand together, from old to new."""
-    return Scene.objects.order_by("source_format", "simulated", "track", "burst", "acquired_at", "polarisation")
+    return Scene.objects.ready().order_by("source_format", "simulated", "track", "burst", "acquired_at", "polarisation")
 
 
 def product_points(*, product: Product) -> PointColumns:

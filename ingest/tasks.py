@@ -7,7 +7,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingest import jobs, scene_services, watching
+from ingest import jobs, pair_services, watching
 from ingest.derived import derived_make
 from ingest.releases import release_changes_make
 
@@ -19,7 +19,7 @@ MOST_TOLD = 20
 
 @shared_task(ignore_result=True)
 def pair_new_scenes() -> None:
-    scene_services.pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
+    pair_services.pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
 
 
 @shared_task(ignore_result=True)

@@ -11,6 +11,7 @@ from affine import Affine
 
 from ingest import selectors as ingest_selectors
 from ingest.models import ScenePair
+from ingest.scene_images import read_pair
 from ml import selectors
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
@@ -21,7 +22,7 @@ from ml.models import ModelVersion, Run
 from ml.offsets import infer as offsets_infer
 from ml.pair_command import pair_sha256
 from ml.results import RasterResult
-from ml.stored import read_prediction, read_scene
+from ml.stored import read_prediction
 
 Task = ModelVersion.Task
 
@@ -63,7 +64,7 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
     """A pair's coherence against that of its predecessors, as their runs left them."""
     own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
     now = read_prediction(own)
-    past = [read_prediction(prediction).bands for prediction in predecessors]
+    past = [read_prediction(prediction, now).bands for prediction in predecessors]
     history, sigma = (np.stack([bands[name] for bands in past]) for name in ("coherence", "coherence_sigma"))
     found = change_infer.coherence_change(history, sigma, now.bands["coherence"])
     result = change_infer.as_result(found, now.transform, now.epsg)
@@ -73,8 +74,7 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
 
 
 def _images(pair: ScenePair) -> ImagePair:
-    reference, secondary = pair.reference, pair.secondary
-    return ImagePair(read_scene(reference), read_scene(secondary), Affine(*reference.grid), reference.epsg)
+    return ImagePair(*read_pair(pair), Affine(*pair.grid), pair.epsg)
 
 
 def _with_pair(result: RasterResult, pair: ScenePair) -> RasterResult:

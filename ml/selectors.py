@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.contrib.gis.db.models import PolygonField
+from django.db.models import Exists, F, FloatField, Func, OuterRef, Q, QuerySet, Value
+from django.db.models.lookups import GreaterThanOrEqual
 
 from ingest.models import Product, ScenePair
 from ingest.readers.records import Technique
@@ -53,6 +55,7 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
     values = {
         "secondary__acquired_at": pair.secondary.acquired_at,
         "temporal_baseline_days": pair.temporal_baseline_days,
+        "footprint": Value(pair.footprint, output_field=PolygonField(srid=4326)),
         **{f"reference__{name}": getattr(pair.reference, name) for name in SAME_GROUND},
     }
     before = _predecessors(values.__getitem__)
@@ -63,17 +66,26 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 
 
-SAME_GROUND = ("track", "burst", "polarisation", "source_format", "simulated", "epsg", "grid", "rows", "cols")
+SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
+LEAST_SHARE = 0.5  # of a pair's ground that a predecessor shows; slices of one track overlap a little
 
 
 def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
     """Pairs of the same ground and temporal baseline that ended earlier; value: name of a field -> what it is."""
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
+    ground = value("footprint")
+    shared = Func(
+        F("footprint"),
+        ground,
+        template="ST_Area(ST_Intersection(%(expressions)s))",
+        output_field=FloatField(),
+    )
+    whole = Func(ground, function="ST_Area", output_field=FloatField())
     return ScenePair.objects.filter(
         secondary__acquired_at__lt=value("secondary__acquired_at"),
         temporal_baseline_days=value("temporal_baseline_days"),
         **same,
-    )
+    ).filter(GreaterThanOrEqual(shared, whole * LEAST_SHARE))
 
 
 def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:

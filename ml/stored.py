@@ -1,15 +1,14 @@
 """Rasters in storage become arrays. Nothing here imports torch, so that every floor above may use it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.crs import CRS
+from rasterio.warp import reproject
 
-from ingest.models import Scene
+from ingest.storage import stored_tiff
 from ml.models import Prediction
 
 
@@ -20,21 +19,25 @@ class StoredRaster(NamedTuple):
     transform: Affine
     epsg: int
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        rows, cols = next(iter(self.bands.values())).shape
+        return rows, cols
 
-def read_prediction(prediction: Prediction) -> StoredRaster:
-    """All bands of a run's raster, by name."""
-    with _opened(prediction) as raster:
+
+def read_prediction(prediction: Prediction, onto: StoredRaster | None = None) -> StoredRaster:
+    """All bands of a run's raster, by name; where another raster is given, its nearest cells on that one's grid."""
+    with stored_tiff(prediction.raster) as raster:
+        own = raster.transform, raster.crs.to_epsg(), raster.shape
         bands = {name: raster.read(index) for index, name in enumerate(raster.descriptions, start=1)}
-        return StoredRaster(bands, raster.transform, raster.crs.to_epsg())
+    found = StoredRaster(bands, *own[:2])
+    if onto is None or own == (onto.transform, onto.epsg, onto.shape):
+        return found
+    return StoredRaster({name: _moved(band, found, onto) for name, band in bands.items()}, onto.transform, onto.epsg)
 
 
-def read_scene(scene: Scene) -> NDArray[np.float32]:
-    """An image: (rows, cols), linear power, NaN unknown."""
-    with _opened(scene) as raster:
-        return raster.read(1)
-
-
-@contextmanager
-def _opened(row: Prediction | Scene) -> Iterator[DatasetReader]:
-    with row.raster.open("rb") as stored, MemoryFile(stored.read()) as memory, memory.open(driver="GTiff") as raster:
-        yield raster
+def _moved(band: NDArray[np.float32], source: StoredRaster, onto: StoredRaster) -> NDArray[np.float32]:
+    moved = np.full(onto.shape, np.nan, dtype=np.float32)
+    crs = {"src_crs": CRS.from_epsg(source.epsg), "dst_crs": CRS.from_epsg(onto.epsg)}
+    reproject(band, moved, src_transform=source.transform, dst_transform=onto.transform, src_nodata=np.nan, **crs)
+    return moved

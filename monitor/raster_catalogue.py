@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from django.contrib.gis.db.models import Extent
@@ -121,7 +121,7 @@ def _groups_of_pairs() -> dict[str, list[RasterGroup]]:
         .annotate(
             first=Min(TruncDate("run__pair__reference__acquired_at")),
             n=Count("run__pair", distinct=True),
-            bounds=Extent("run__pair__secondary__footprint"),
+            bounds=Extent("run__pair__footprint"),
             made_up=BoolOr(Q(run__pair__secondary__simulated=True) | Q(run__pair__reference__simulated=True)),
         )
         .order_by("last", "-days")  # of two pairs that end on one day the shorter one comes last, as the newest does
@@ -200,13 +200,15 @@ def _sources_of_pairs(layer: RasterLayer, group: str, box: Polygon) -> list[Rast
             run__model_version__task=layer.task,
             run__pair__secondary__acquired_at__date=day,
             run__pair__temporal_baseline_days=int(parts[2]),
-            run__pair__secondary__footprint__bboverlaps=box,
+            run__pair__footprint__bboverlaps=box,
         )
-        .select_related("run__pair__reference")
+        .select_related("run__pair__reference", "run__pair__secondary")
         .order_by("run__pair_id", "-run__finished_at", "-id")
         .distinct("run__pair_id")
     )
-    chosen = _one_polarisation([(one.run.pair.reference, one) for one in predictions])
+    chosen = _one_polarisation(
+        [(one.run.pair.reference, one.run.pair.secondary.acquired_at, one) for one in predictions]
+    )
     return [
         RasterSource(one.raster, f"{one.pk} {one.raster_sha256}", _grid(one.run.pair.reference, int(parts[2])))
         for one in chosen
@@ -219,15 +221,15 @@ def _sources_of_scenes(group: str, box: Polygon) -> list[RasterSource] | None:
     if day is None:
         return None
     scenes = Scene.objects.exclude(raster="").filter(acquired_at__date=day, footprint__bboverlaps=box).order_by("id")
-    chosen = _one_polarisation([(scene, scene) for scene in scenes])
+    chosen = _one_polarisation([(scene, None, scene) for scene in scenes])
     return [RasterSource(one.raster, f"{one.pk} {one.file_sha256}") for one in chosen]
 
 
-def _one_polarisation(found: Sequence[tuple[Scene, Any]]) -> list[Any]:
-    """Of each burst the polarisation that is shown."""
-    best: dict[tuple[int, str], tuple[int, Any]] = {}
-    for scene, one in found:
-        place = (scene.track, scene.burst)
+def _one_polarisation(found: Sequence[tuple[Scene, datetime | None, Any]]) -> list[Any]:
+    """Of each image, or each two of a pair (the second one's time is said), the polarisation that is shown."""
+    best: dict[tuple[Any, ...], tuple[int, Any]] = {}
+    for scene, until, one in found:
+        place = (scene.track, scene.burst, scene.acquired_at, until)
         order = POLARISATIONS.index(scene.polarisation) if scene.polarisation in POLARISATIONS else len(POLARISATIONS)
         if place not in best or order < best[place][0]:
             best[place] = (order, one)

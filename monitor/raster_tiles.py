@@ -3,16 +3,13 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from django.core.files.storage import Storage
-from django.db.models.fields.files import FieldFile
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
+from ingest.storage import stored_tiff
 from monitor import rasters
 from monitor.raster_catalogue import RasterSource
 from monitor.raster_layers import ARROW_LAYER, RasterLayer
@@ -65,26 +62,8 @@ def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
 def _read(source: RasterSource, work: Callable[[DatasetReader], Found]) -> Found | None:
     """What `work` finds in the raster; None where the file is gone or broken: a map with a hole is better than none."""
     try:
-        with rasters.open_tiff(_local_path(source.file) or _content(source.file)) as dataset:
+        with stored_tiff(source.file) as dataset:
             return work(dataset)
     except (OSError, RasterioError, ValueError) as fault:
         logger.warning("raster %s cannot be shown: %s", source.file.name, fault)
         return None
-
-
-def _local_path(file: FieldFile) -> Path | None:
-    try:
-        return Path(file.path)
-    except NotImplementedError:  # a storage on another machine
-        return None
-
-
-def _content(file: FieldFile) -> bytes:
-    return _fetched(file.storage, file.name)
-
-
-@lru_cache(maxsize=8)
-def _fetched(storage: Storage, name: str) -> bytes:
-    """A file of a storage on another machine; names are never used twice there."""
-    with storage.open(name) as file:
-        return file.read()

@@ -1,11 +1,9 @@
 """Tiles and arrows out of rasters. Pure: an open raster in, arrays and PNG out; nothing is smoothed or filled in."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +11,7 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 from pyproj import Geod
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.io import DatasetReader
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 from rio_tiler.reader import part
@@ -25,8 +23,6 @@ Bounds = tuple[float, float, float, float]
 
 TILE_PIXELS = 256
 HALF_WORLD_M = 20037508.342789244  # EPSG:3857
-# no side files: a raster says everything itself, and names no other file
-GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
 ARROW_SIGMA = 3.0  # an arrow is drawn where the offset is at least this many standard deviations long
 EARTH = Geod(ellps="WGS84")
 
@@ -48,18 +44,6 @@ class InputGrid(NamedTuple):
     column_step: tuple[float, float]
     row_step: tuple[float, float]
     days: int
-
-
-@contextmanager
-def open_tiff(source: Path | bytes) -> Iterator[DatasetReader]:
-    """Open a GeoTIFF with that one driver: a VRT in its place is refused. Raises rasterio.errors.RasterioIOError."""
-    with rasterio.Env(**GDAL):
-        if isinstance(source, bytes):
-            with MemoryFile(source) as memory, memory.open(driver="GTiff") as dataset:
-                yield dataset
-        else:
-            with rasterio.open(source, driver="GTiff") as dataset:
-                yield dataset
 
 
 def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:

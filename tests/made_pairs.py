@@ -58,7 +58,10 @@ def fill_scene(scene: Scene, power: np.ndarray) -> Scene:
 
 def make_pair(reference: Scene, secondary: Scene) -> ScenePair:
     days = (secondary.acquired_at - reference.acquired_at).days
-    return ScenePair.objects.create(reference=reference, secondary=secondary, temporal_baseline_days=days)
+    return ScenePair.objects.create(
+        reference=reference, secondary=secondary, temporal_baseline_days=days, footprint=reference.footprint,
+        epsg=reference.epsg, grid=reference.grid, rows=reference.rows, cols=reference.cols,
+    )  # fmt: skip
 
 
 def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) -> Prediction:

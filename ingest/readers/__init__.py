@@ -67,14 +67,27 @@ def recognise(path: Path, declared: Declared | None = None) -> str:
         raise InputError(path, "there is no such file", "Check the path")
     if path.is_file() and not path.stat().st_size:
         raise InputError(path, "the file is empty", "Download or export it again")
-    if path.suffix.lower() == ".zip" and not zipfile.is_zipfile(path):
-        raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
+    if path.suffix.lower() == ".zip":
+        _refuse_odd_zip(path)
     if declared and declared.mapping and path.suffix.lower() in generic.SUFFIXES:
         return "generic"
     for name, module in ALL_READERS.items():
         if module.recognises(path):
             return name
     raise InputError(path, _found_in(path), f"Give {KNOWN}")
+
+
+def _refuse_odd_zip(path: Path) -> None:
+    """Before every reader looks into it: its list of members alone may be endless."""
+    if not zipfile.is_zipfile(path):
+        raise InputError(path, "this is not a whole zip file", "Download it again: it may have been cut off")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = len(archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError) as fault:
+        raise InputError(path, f"its list of files cannot be read ({fault})", "Download it again") from fault
+    if members > tables.MAX_MEMBERS:
+        raise InputError(path, f"the zip holds {members:,} files", "Give one product per zip")
 
 
 def _found_in(path: Path) -> str:
@@ -121,10 +134,10 @@ def open_scenes(path: Path, source_format: str = "auto", declared: Declared | No
     return found if isinstance(found, tuple) else (found,)
 
 
-def scene_about(path: Path) -> tuple[str, SceneAbout] | None:
+def scene_about(path: Path, declared: Declared | None = None) -> tuple[str, SceneAbout] | None:
     """Format and what the name tells of an image, usable or not; None for what is no image. Never raises InputError."""
     try:
-        recognised = recognise(path)
+        recognised = recognise(path, declared)
     except InputError:
         return None
     return (recognised, SCENE_READERS[recognised].about(path)) if recognised in SCENE_READERS else None

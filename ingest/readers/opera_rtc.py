@@ -33,7 +33,12 @@ def about(path: Path) -> SceneAbout:
     named = NAME.fullmatch(path.name)
     if named is None:
         return SceneAbout()
-    return SceneAbout(named["platform"], int(named["track"]), None, "IW", named["layer"].replace("mask", ""))
+    try:
+        acquired_at = datetime.strptime(named["acquired"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        acquired_at = None
+    layer = named["layer"].replace("mask", "")
+    return SceneAbout(named["platform"], int(named["track"]), None, "IW", layer, acquired_at)
 
 
 def recognises(path: Path) -> bool:

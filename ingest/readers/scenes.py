@@ -58,6 +58,7 @@ class Block(NamedTuple):
 class SceneFile:
     """One image. `blocks` reads it piece by piece, each pixel once, pieces without a value left out if need be.
 
+    files: what it was read from, where that is not just the file that was given.
     projected: for an image that is not map-projected yet, the same one in another UTM zone (EPSG code) and, where an
     elevation raster is given, corrected for terrain; None where the file already lies on a map.
     """
@@ -65,6 +66,7 @@ class SceneFile:
     header: SceneHeader
     blocks: Callable[[], Iterator[Block]]
     projected: Callable[[int, Path | None], "SceneFile"] | None = None
+    files: tuple[Path, ...] = ()
 
     def power(self) -> Float32:
         """The whole image, (rows, cols), for small ones."""

@@ -139,7 +139,7 @@ def pairs(
     if (first := moment("since", since)) is not None:
         wanted &= Q(secondary__acquired_at__gte=first)
     if bbox:
-        wanted &= Q(secondary__footprint__intersects=area_of(boxes(bbox)))
+        wanted &= Q(footprint__intersects=area_of(boxes(bbox)))
     return rows.page(_pairs().filter(wanted).order_by("-secondary__acquired_at", "-id"), limit, offset, rows.pair_row)
 
 

@@ -92,7 +92,7 @@ def pair_row(pair: ScenePair) -> dict[str, Any]:
         "reference_at": reference.acquired_at,
         "secondary_at": secondary.acquired_at,
         "temporal_baseline_days": pair.temporal_baseline_days,
-        "bbox": _box(secondary.footprint.extent),
+        "bbox": _box(pair.footprint.extent),
         "simulated": pair.simulated,
         "predictions": [_prediction_row(run, pair) for run in pair.finished_runs],
     }

@@ -179,7 +179,7 @@ class PredictionOut(Schema):
 
 
 class PairOut(Schema):
-    """Two radar images of one track, burst and polarisation; the reference is the earlier one."""
+    """Two radar images of one track and polarisation and the ground both show; the reference is the earlier one."""
 
     id: int
     platform: str

@@ -86,7 +86,7 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
     west, south, east, north = first.footprint.extent
     title = "Simulated images" if first.simulated else f"{TITLES[first.source_format]} images"
     return {
-        "name": f"{title}, track {first.track:03d} {first.direction}, burst {first.burst}",
+        "name": f"{title}, {first.piece}",
         "polarisations": " and ".join(sorted({scene.polarisation for scene in scenes})),
         "period_label": f"{first.acquired_at:%Y-%m-%d} to {last.acquired_at:%Y-%m-%d}",
         "n_images": len(scenes),

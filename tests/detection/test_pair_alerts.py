@@ -6,7 +6,8 @@ from django.core.management import call_command
 from detection import selectors, services
 from detection.lifecycle import State
 from detection.models import Alert
-from ingest.scene_services import pairs_make, scene_load
+from ingest.pair_services import pairs_make
+from ingest.scene_services import scenes_load
 from ml import services as ml_services
 from ml.models import Run
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def watched_images(simulated_scenes) -> None:
     for path in simulated_scenes:
-        scene_load(path=path)
+        scenes_load(path=path)
     pairs_make(baselines_days=[12])
     for method in ("guarnieri-prati", "robust-z", "multi-kernel"):
         for run in ml_services.runs_queue(method=method):
@@ -80,7 +81,7 @@ def test_a_later_change_at_the_same_place_is_another_event(watched_images):
 def test_real_land_without_known_events_raises_no_alert(real_data):
     """The land burst whose fields change most, in both polarisations: 22 dates, 44 pairs."""
     for path in sorted((real_data / "opera_rtc_10sgd").glob("*-292324-IW2_*.tif")):
-        scene_load(path=path)
+        scenes_load(path=path)
     pairs_make(baselines_days=[6, 12])
     for method in ("guarnieri-prati", "robust-z", "multi-kernel"):
         for run in ml_services.runs_queue(method=method):

@@ -10,15 +10,18 @@ from django.core.management import call_command
 from ingest import scene_services
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.models import Scene, ScenePair
-from ingest.scene_services import pairs_make, scene_load
-from ml.stored import read_scene
+from ingest.pair_services import pairs_make
+from ingest.scene_images import read_pair, read_scene
+from ingest.scene_services import scene_refuse, scenes_load
 
 pytestmark = pytest.mark.django_db
+
+RTC_GRID = Affine(30, 0, 240_000, 0, -30, 3_810_000)  # of make_rtc
 
 
 def test_a_scene_is_stored_as_it_was_and_where_it_was(make_rtc):
     power = np.linspace(0.01, 1, 40 * 48).reshape(40, 48).astype(np.float32)
-    scene = scene_load(path=make_rtc(power=power))
+    (scene,) = scenes_load(path=make_rtc(power=power))
     np.testing.assert_array_equal(read_scene(scene), power)
     west, south, east, north = scene.footprint.extent
     assert -120 < west < east < -119
@@ -28,11 +31,11 @@ def test_a_scene_is_stored_as_it_was_and_where_it_was(make_rtc):
 
 def test_the_same_file_is_loaded_once_and_the_same_image_too(make_rtc):
     path = make_rtc()
-    scene_load(path=path)
+    scenes_load(path=path)
     with pytest.raises(AlreadyLoaded, match="already loaded as scene"):
-        scene_load(path=path)
+        scenes_load(path=path)
     with pytest.raises(InputError, match="same image is already loaded"):
-        scene_load(path=make_rtc(made="20260101T000000"))
+        scenes_load(path=make_rtc(made="20260101T000000"))
     assert Scene.objects.count() == 1
 
 
@@ -43,16 +46,16 @@ def test_a_fault_leaves_neither_row_nor_raster(make_rtc, monkeypatch, tmp_path):
 
     monkeypatch.setattr(Scene, "save", fail)
     with pytest.raises(OSError, match="disk full"):
-        scene_load(path=make_rtc())
+        scenes_load(path=make_rtc())
     assert not Scene.objects.exists()
     assert list((tmp_path / "rasters").glob("*")) == []
 
 
 def test_pairs_are_of_one_track_burst_polarisation_and_so_many_days(make_rtc):
     for date in ("20211119", "20211125", "20211201", "20211225"):
-        scene_load(path=make_rtc(date))
-    scene_load(path=make_rtc("20211201", burst="292322-IW2"))
-    scene_load(path=make_rtc("20211207", layer="VH"))
+        scenes_load(path=make_rtc(date))
+    scenes_load(path=make_rtc("20211201", burst="292322-IW2"))
+    scenes_load(path=make_rtc("20211207", layer="VH"))
     assert pairs_make(baselines_days=[6, 12]) == 3
     found = {
         (f"{p.reference.acquired_at:%m%d}", f"{p.secondary.acquired_at:%m%d}", p.temporal_baseline_days)
@@ -63,11 +66,91 @@ def test_pairs_are_of_one_track_burst_polarisation_and_so_many_days(make_rtc):
     assert pairs_make(baselines_days=[24]) == 1
 
 
-def test_images_on_another_grid_or_simulated_are_no_pair(make_rtc):
-    scene_load(path=make_rtc("20211119"))
-    scene_load(path=make_rtc("20211125", transform=Affine(30, 0, 240_030, 0, -30, 3_810_000)))
-    scene_load(path=make_rtc("20211201", tags={"SIMULATED": "yes"}))
+def test_images_of_other_ground_or_simulated_are_no_pair_and_say_so(make_rtc):
+    scenes_load(path=make_rtc("20211119"))
+    scenes_load(path=make_rtc("20211125", transform=Affine(30, 0, 340_030, 0, -30, 3_810_000)))
+    scenes_load(path=make_rtc("20211201", tags={"SIMULATED": "yes"}))
     assert pairs_make(baselines_days=[6, 12]) == 0
+    reasons = list(Scene.objects.order_by("acquired_at").values_list("reason", flat=True))
+    assert "none of the 1 other images of its track shows enough of the same ground" in reasons[0]
+    assert reasons[1] == reasons[0]
+    assert "the only image of its track" in reasons[2]
+
+
+def test_an_image_too_far_in_time_says_so_until_it_has_a_pair(make_rtc):
+    for date in ("20211119", "20211225"):
+        scenes_load(path=make_rtc(date))
+    assert pairs_make(baselines_days=[6, 12]) == 0
+    assert {scene.reason for scene in Scene.objects.all()} == {
+        "In no pair: the nearest image of this ground is 36 days apart (pairs: 6, 12 days)."
+    }
+    scenes_load(path=make_rtc("20211201"))
+    assert pairs_make(baselines_days=[6, 12]) == 1
+    assert [bool(scene.reason) for scene in Scene.objects.order_by("acquired_at")] == [False, False, True]
+
+
+@pytest.mark.parametrize(("east_m", "resampled"), [(90.0, False), (100.0, True)])
+def test_a_pair_lies_on_the_ground_that_both_show_and_is_resampled_once_at_most(make_rtc, east_m, resampled):
+    """A straight slope of amplitude, so that a cubic kernel must give the very values of the common grid."""
+    x = np.arange(48)[None, :] + np.zeros((40, 1))
+    scenes_load(path=make_rtc("20211119", power=((10 + x) ** 2).astype(np.float32)))
+    moved = Affine(30, 0, RTC_GRID.c + east_m, 0, -30, RTC_GRID.f - 60)
+    scenes_load(path=make_rtc("20211201", power=((10 + x + east_m / 30) ** 2).astype(np.float32), transform=moved))
+    assert pairs_make(baselines_days=[12]) == 1
+    pair = ScenePair.objects.get()
+    first_col = int(np.ceil(east_m / 30))
+    assert (pair.rows, pair.cols, pair.resampled) == (38, 48 - first_col, resampled)
+    assert pair.pixel_grid.transform == RTC_GRID @ Affine.translation(first_col, 2)
+    images = read_pair(pair)
+    np.testing.assert_array_equal(images.reference, (10 + x[2:, first_col:]) ** 2)
+    known = images.secondary[4:-4, 4:-4]
+    np.testing.assert_allclose(known, images.reference[4:-4, 4:-4], rtol=1e-6 if not resampled else 1e-3)
+    west, south, east, north = pair.footprint.extent
+    assert all(low < high for low, high in ((west, east), (south, north)))
+
+
+def test_a_part_of_a_pair_and_a_picture_of_it_are_read_without_the_rest(make_rtc):
+    power = np.random.default_rng(1).gamma(4, 0.02, (40, 48)).astype(np.float32)
+    scenes_load(path=make_rtc("20211119", power=power))
+    scenes_load(path=make_rtc("20211201", power=power[::-1]))
+    pairs_make(baselines_days=[12])
+    pair = ScenePair.objects.get()
+    images = read_pair(pair, pair.pixel_grid.part(10, 20, 8, 6))
+    np.testing.assert_array_equal(images.reference, power[10:18, 20:26])
+    np.testing.assert_array_equal(images.secondary, power[::-1][10:18, 20:26])
+    picture = read_pair(pair, shape=(10, 12)).reference
+    np.testing.assert_allclose(picture, power.reshape(10, 4, 12, 4).mean(axis=(1, 3)), rtol=1e-4)
+
+
+def test_an_image_that_cannot_be_used_leaves_a_row_that_says_why(make_rtc):
+    path = make_rtc("20211119", power=np.full((40, 48), np.nan, dtype=np.float32))
+    for _ in range(2):
+        with pytest.raises(InputError, match="no pixel has a value") as fault:
+            scenes_load(path=path)
+        scene_refuse(path=path, fault=fault.value)
+    row = Scene.objects.get()
+    assert (row.state, row.track, row.polarisation, row.platform) == ("refused", 137, "VV", "S1A")
+    assert "no pixel has a value" in row.reason
+    assert not row.raster
+    assert pairs_make(baselines_days=[12]) == 0
+
+
+def test_an_image_that_was_refused_and_is_usable_now_leaves_no_trace_of_it(make_rtc):
+    path = make_rtc()
+    assert scene_refuse(path=path, fault=InputError(path, "the disk was full", "Try again")) is not None
+    scenes_load(path=path)
+    assert Scene.objects.get().state == "ready"
+
+
+def test_a_file_that_is_no_image_or_is_loaded_leaves_no_row(make_rtc, make_egms):
+    path = make_egms()
+    assert scene_refuse(path=path, fault=InputError(path, "it is cut off", "Download it again")) is None
+    path = make_rtc()
+    scenes_load(path=path)
+    with pytest.raises(AlreadyLoaded) as fault:
+        scenes_load(path=path)
+    assert scene_refuse(path=path, fault=fault.value) is None
+    assert Scene.objects.get().state == "ready"
 
 
 def test_the_commands_load_a_folder_and_pair_it(make_rtc, capsys):
@@ -96,14 +179,14 @@ def test_a_bad_image_among_good_ones_ends_with_2_and_one_line(make_rtc, capsys):
         call_command("ingest", str(bad), str(good))
     assert ended.value.code == 2
     assert capsys.readouterr().err.count("no pixel has a value") == 1
-    assert Scene.objects.count() == 1
+    assert [scene.state for scene in Scene.objects.order_by("acquired_at")] == ["ready", "refused"]
 
 
 def test_the_scheduled_task_pairs(make_rtc):
     from ingest.tasks import pair_new_scenes
 
     for date in ("20211119", "20211201"):
-        scene_load(path=make_rtc(date))
+        scenes_load(path=make_rtc(date))
     pair_new_scenes()
     assert ScenePair.objects.get().temporal_baseline_days == 12
 
@@ -111,7 +194,7 @@ def test_the_scheduled_task_pairs(make_rtc):
 @pytest.mark.realdata
 def test_the_real_dates_make_the_expected_pairs(real_data):
     for path in sorted((real_data / "opera_rtc_10sgd").glob("*-292320-IW[12]_*_VV.tif")):
-        scene_services.scene_load(path=path)
+        scene_services.scenes_load(path=path)
     assert Scene.objects.count() == 44
     pairs_make(baselines_days=[6, 12])
     counted = Counter(ScenePair.objects.values_list("reference__burst", "temporal_baseline_days"))

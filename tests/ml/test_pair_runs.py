@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ingest.models import ScenePair
-from ingest.scene_services import pairs_make, scene_load
+from ingest.pair_services import pairs_make
+from ingest.scene_services import scenes_load
 from ml import selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
 from ml.stored import read_prediction
@@ -18,7 +19,7 @@ DATES = ("20211101", "20211113", "20211125", "20211207", "20211219")
 @pytest.fixture
 def pairs(make_rtc) -> list[ScenePair]:
     for date in DATES:
-        scene_load(path=make_rtc(date))
+        scenes_load(path=make_rtc(date))
     pairs_make(baselines_days=[12])
     return list(ScenePair.objects.order_by("secondary__acquired_at"))
 
@@ -60,7 +61,7 @@ def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
 
 
 def test_a_predecessor_that_failed_is_not_waited_for(pairs, make_rtc):
-    scene_load(path=make_rtc("20211231"))
+    scenes_load(path=make_rtc("20211231"))
     pairs_make(baselines_days=[12])
     first, *others = services.runs_queue(method="guarnieri-prati")
     Run.objects.filter(pk=first.pk).update(status=Run.Status.FAILED)
@@ -72,7 +73,7 @@ def test_a_predecessor_that_failed_is_not_waited_for(pairs, make_rtc):
 
 def test_pairs_of_other_ground_or_another_baseline_are_no_predecessors(pairs, make_rtc):
     for date in DATES[:4]:
-        scene_load(path=make_rtc(date, burst="292322-IW2"))
+        scenes_load(path=make_rtc(date, burst="292322-IW2"))
     pairs_make(baselines_days=[12, 24])
     execute("guarnieri-prati")
     due = set(selectors.inputs_due(task="coherence-change", method="robust-z"))
@@ -123,7 +124,7 @@ def test_real_land_stands_still_and_keeps_its_coherence_and_the_sea_is_unknown(
 ):
     """All four bursts in VV and VH, by the scheduled jobs: what the baselines promise on ground without events."""
     for path in sorted((real_data / "opera_rtc_10sgd").glob("*.tif")):
-        scene_load(path=path)
+        scenes_load(path=path)
     pairs_make(baselines_days=[6, 12])
     for _ in range(2):  # the change becomes due when coherence is known
         with django_capture_on_commit_callbacks(execute=False):

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ingest.scene_services import scene_load
+from ingest.scene_services import scenes_load
 from monitor import pair_sentences as words
 from monitor.cards import alert_card
 
@@ -93,7 +93,7 @@ def test_lists_and_feeds_tell_them_too(client, changed, moving, path):
 
 def test_the_images_stand_among_the_data_with_their_source(db, client, make_rtc):
     for day in ("20211119", "20211201"):
-        scene_load(path=make_rtc(day))
+        scenes_load(path=make_rtc(day))
     said = client.get("/products/").content.decode()
     assert "OPERA RTC-S1 images, track 137 ascending, burst 292320-IW2" in said
     assert "2021-11-19 to 2021-12-01" in said

@@ -18,11 +18,12 @@ from ingest.arrivals import arrival_load, arrivals_in
 from ingest.derived import derived_make
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.given import Given
+from ingest.pair_services import pairs_make
 from ingest.readers import FORMATS
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declared
 from ingest.releases import release_changes_make
-from ingest.scene_services import pairs_make
+from ingest.scene_services import scene_refuse
 
 
 def _period(text: str) -> tuple[date, date]:
@@ -108,6 +109,7 @@ class Command(BaseCommand):
             else:
                 self._refuse(known)
         except InputError as fault:
+            scene_refuse(path=path, fault=fault, given=given)
             self._refuse(fault)
         else:
             self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from ingest.models import ScenePair
-from ingest.scene_services import pairs_make
+from ingest.pair_services import pairs_make
 
 
 class Command(BaseCommand):

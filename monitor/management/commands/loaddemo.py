@@ -11,7 +11,8 @@ from ingest.context.services import context_load
 from ingest.derived import derived_make
 from ingest.errors import AlreadyLoaded
 from ingest.models import ContextLayer, Product, Scene
-from ingest.scene_services import pairs_make, scene_load
+from ingest.pair_services import pairs_make
+from ingest.scene_services import scenes_load
 from ingest.services import product_load
 from ml.simulation.context_files import write_heights, write_villages
 from ml.simulation.region_files import write_region
@@ -68,6 +69,6 @@ class Command(BaseCommand):
     def _scenes(self, region: Region, folder: Path) -> None:
         images = write_series(simulate_scenes(region), folder / "scenes")
         for path in images:
-            scene_load(path=path)
+            scenes_load(path=path)
         pairs = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
         self.stdout.write(f"{len(images)} simulated images, {pairs} pairs")

@@ -1,0 +1,80 @@
+"""Grids of images: where they lie, and the one grid that two images share. Pure."""
+
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from rasterio.warp import transform_bounds
+from shapely import Polygon, box, transform
+
+from ingest.projections import transformer
+
+ALIGNED_PX = 1e-3  # grids that differ by less than this are the same lattice
+
+
+class PixelGrid(NamedTuple):
+    """A north-up grid of square pixels. transform: of its upper left corner, metres of the projected system `epsg`."""
+
+    epsg: int
+    transform: Affine
+    rows: int
+    cols: int
+
+    @property
+    def posting_m(self) -> float:
+        return float(self.transform.a)
+
+    @property
+    def bounds_m(self) -> tuple[float, float, float, float]:
+        """West, south, east, north."""
+        west, north = self.transform @ (0, 0)
+        east, south = self.transform @ (self.cols, self.rows)
+        return west, south, east, north
+
+    def part(self, row: int, col: int, rows: int, cols: int) -> "PixelGrid":
+        """The piece that begins at a row and column, of so many rows and columns."""
+        return PixelGrid(self.epsg, self.transform @ Affine.translation(col, row), rows, cols)
+
+    def shift_from(self, other: "PixelGrid") -> tuple[float, float]:
+        """Row and column of the other grid, of the same system and posting, at which this one begins."""
+        col, row = ~other.transform @ (self.transform.c, self.transform.f)
+        return row, col
+
+
+def same_lattice(first: PixelGrid, second: PixelGrid) -> bool:
+    """Whether the pixels of both grids fall on each other, so that no image has to be resampled."""
+    if first.epsg != second.epsg or not np.isclose(first.posting_m, second.posting_m, rtol=1e-9):
+        return False
+    return all(abs(shift - round(shift)) < ALIGNED_PX for shift in first.shift_from(second))
+
+
+def common_grid(reference: PixelGrid, secondary: PixelGrid) -> PixelGrid | None:
+    """The reference's pixels that the secondary covers as well; None where they share no ground or differ in posting.
+
+    Pixels are the reference's own, so that it is never resampled and the secondary once at most.
+    """
+    if not np.isclose(reference.posting_m, secondary.posting_m, rtol=1e-6):
+        return None
+    if reference.epsg == secondary.epsg:
+        west, south, east, north = secondary.bounds_m
+    else:
+        west, south, east, north = transform_bounds(
+            f"EPSG:{secondary.epsg}", f"EPSG:{reference.epsg}", *secondary.bounds_m
+        )
+    # pixels that are covered wholly, up to what two grids of one lattice differ by
+    first_col, first_row = ~reference.transform @ (west, north)
+    last_col, last_row = ~reference.transform @ (east, south)
+    left, top = (max(0, int(np.ceil(edge - ALIGNED_PX))) for edge in (first_col, first_row))
+    right = min(reference.cols, int(np.floor(last_col + ALIGNED_PX)))
+    bottom = min(reference.rows, int(np.floor(last_row + ALIGNED_PX)))
+    if right <= left or bottom <= top:
+        return None
+    return reference.part(top, left, bottom - top, right - left)
+
+
+def footprint_of(grid: PixelGrid) -> Polygon:
+    """The outline in degrees (EPSG:4326), its edges bent as the projection bends them."""
+    west, south, east, north = grid.bounds_m
+    project = transformer(grid.epsg, 4326).transform
+    outline = box(west, south, east, north).segmentize(max(east - west, north - south) / 8)
+    return transform(outline, project, interleaved=False)  # type: ignore[arg-type]
