@@ -1,4 +1,4 @@
-"""Makes Sentinel-1 GRD products (SAFE): a folder or a zip, with every file that the reader asks for.
+"""Makes Sentinel-1 GRD products (SAFE), for the benchmark and the tests: every file that the reader asks for.
 
 The satellite flies a circle over a turning-free Earth; where a line and pixel lie at a height is worked out from that
 circle alone (the place abeam, at that distance, to the right), so that nothing of the reader is used to check it.
@@ -110,7 +110,7 @@ class Recipe:
     mode: str = "IW"
     kind: str = "GRD"
     absolute_orbit: int = 36201
-    track: int | None = 79
+    track: int = 79
     start: datetime = FIRST_LINE
     height_m: float | Callable = 0.0
     sigma_nought: Callable = lambda line, pixel: 400 + 0.1 * line + 0.2 * pixel
@@ -126,11 +126,11 @@ class Recipe:
     @property
     def name(self) -> str:
         stop = self.start + timedelta(seconds=self.flight.lines * self.flight.line_s)
-        pols = {1: "SV", 2: "DV"}[len(self.polarisations)]
+        pols = {1: "SSV", 2: "SDV"}[len(self.polarisations)]
         times = f"{self.start:%Y%m%dT%H%M%S}_{stop:%Y%m%dT%H%M%S}"
         kind = {"GRD": "GRDH", "SLC": "SLC_", "OCN": "OCN_", "RAW": "RAW_"}[self.kind]
         mode = "S3" if self.mode == "SM" else self.mode
-        return f"{self.platform}_{mode}_{kind}_1S{pols[1] if len(pols) == 1 else pols}_{times}_{self.absolute_orbit:06d}_043ED0_8255"
+        return f"{self.platform}_{mode}_{kind}_1{pols}_{times}_{self.absolute_orbit:06d}_043ED0_8255"
 
     def stem(self, polarisation: str) -> str:
         number = self.polarisations.index(polarisation) + 1
@@ -270,14 +270,14 @@ def _orbit(recipe: Recipe) -> str:
     for second in range(-60, 61, 10):
         line = second / recipe.flight.line_s + recipe.flight.lines / 2
         position, velocity = recipe.flight.satellite(line)
-        parts = [
-            f"<{name}>"
-            + "".join(f"<{axis}>{value:.9e}</{axis}>" for axis, value in zip("xyz", vector, strict=True))
-            + f"</{name}>"
-            for name, vector in (("position", position), ("velocity", velocity))
-        ]
-        text += f"<orbit><time>{_time(recipe, line)}</time><frame>Earth Fixed</frame>{''.join(parts)}</orbit>\n"
+        parts = _vector("position", position) + _vector("velocity", velocity)
+        text += f"<orbit><time>{_time(recipe, line)}</time><frame>Earth Fixed</frame>{parts}</orbit>\n"
     return f'<orbitList count="13">{text}</orbitList>'
+
+
+def _vector(name: str, vector: np.ndarray) -> str:
+    parts = "".join(f"<{axis}>{value:.9e}</{axis}>" for axis, value in zip("xyz", vector, strict=True))
+    return f"<{name}>{parts}</{name}>"
 
 
 def _ranges(recipe: Recipe) -> str:
@@ -287,7 +287,8 @@ def _ranges(recipe: Recipe) -> str:
         f"{_list('srgrCoefficients', to_ground, '.15e')}</coordinateConversion>\n"
         for line in np.linspace(-700, recipe.flight.lines + 700, 5)
     )
-    return f'<coordinateConversion><coordinateConversionList count="5">{text}</coordinateConversionList></coordinateConversion>'
+    models = f'<coordinateConversionList count="5">{text}</coordinateConversionList>'
+    return f"<coordinateConversion>{models}</coordinateConversion>"
 
 
 def _nodes(count: int, step: int) -> np.ndarray:
@@ -308,8 +309,9 @@ def calibration(recipe: Recipe, polarisation: str) -> str:
         f"{_list('betaNought', 237.0 + 0.0 * pixels, '.6e')}</calibrationVector>\n"
         for line in lines
     )
-    return f"""<calibration>{_header(recipe, polarisation)}<calibrationInformation><absoluteCalibrationConstant>1.000000e+00
-</absoluteCalibrationConstant></calibrationInformation><calibrationVectorList count="{len(lines)}">{vectors}
+    return f"""<calibration>{_header(recipe, polarisation)}<calibrationInformation>
+<absoluteCalibrationConstant>1.000000e+00</absoluteCalibrationConstant></calibrationInformation>
+<calibrationVectorList count="{len(lines)}">{vectors}
 </calibrationVectorList></calibration>"""
 
 
@@ -319,12 +321,12 @@ def noise(recipe: Recipe, polarisation: str) -> str:
     kind, lut = ("noise", "noiseLut") if recipe.old_noise else ("noiseRange", "noiseRangeLut")
     vectors = "".join(
         f"<{kind}Vector><azimuthTime>{_time(recipe, line)}</azimuthTime><line>{line}</line>"
-        f"{_list('pixel', pixels, 'd')}{_list(lut, recipe.noise_range(line, pixels) + 0.0 * pixels, '.6e')}</{kind}Vector>\n"
+        f"{_list('pixel', pixels, 'd')}{_list(lut, recipe.noise_range(line, pixels) + 0.0 * pixels, '.6e')}"
+        f"</{kind}Vector>\n"
         for line in lines
     )
-    blocks = (
-        "" if recipe.old_noise else f'<noiseAzimuthVectorList count="2">{_azimuth(recipe)}</noiseAzimuthVectorList>'
-    )
+    blocks = f'<noiseAzimuthVectorList count="2">{_azimuth(recipe)}</noiseAzimuthVectorList>'
+    blocks = "" if recipe.old_noise else blocks
     return f"""<noise>{_header(recipe, polarisation)}<{kind}VectorList count="{len(lines)}">{vectors}</{kind}VectorList>
 {blocks}</noise>"""
 
@@ -349,15 +351,10 @@ def _azimuth(recipe: Recipe) -> str:
 def manifest(recipe: Recipe) -> str:
     flight = recipe.flight
     lines, pixels = np.array([0, 0, 1, 1]) * (flight.lines - 1), np.array([1, 0, 0, 1]) * (flight.pixels - 1)
-    corners = " ".join(
-        f"{latitude:.6f},{longitude:.6f}" for longitude, latitude in zip(*flight.place(lines, pixels), strict=True)
-    )
+    places = zip(*flight.place(lines, pixels), strict=True)
+    corners = " ".join(f"{latitude:.6f},{longitude:.6f}" for longitude, latitude in places)
     way = "DESCENDING" if flight.descending else "ASCENDING"
-    track = (
-        ""
-        if recipe.track is None
-        else f'<safe:relativeOrbitNumber type="start">{recipe.track}</safe:relativeOrbitNumber>'
-    )
+    track = f'<safe:relativeOrbitNumber type="start">{recipe.track}</safe:relativeOrbitNumber>'
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <xfdu:XFDU xmlns:gml="http://www.opengis.net/gml" xmlns:xfdu="urn:ccsds:schema:xfdu:1"
  xmlns:safe="http://www.esa.int/safe/sentinel-1.0" xmlns:s1="http://www.esa.int/safe/sentinel-1.0/sentinel-1"
