@@ -136,4 +136,14 @@ def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
             raise image.safe.fault(f"{found}, its annotation {annotation.pixels} x {annotation.lines}")
         if dataset.count != 1 or dataset.dtypes[0] != "uint16":
             raise image.safe.fault(f"{file} holds {dataset.count} bands of {dataset.dtypes[0]}, not one of uint16")
+        if _end_of(dataset) > path.stat().st_size:  # GDAL's direct reading would take what is missing for zeros
+            raise image.safe.fault(f"{file} is cut off: it holds {path.stat().st_size:,} bytes")
         yield dataset
+
+
+def _end_of(dataset: DatasetReader) -> int:
+    """The byte after the last block of samples; 0 where the file does not say."""
+    height, width = dataset.block_shapes[0]
+    last = f"{(dataset.width - 1) // width}_{(dataset.height - 1) // height}"
+    offset, size = (dataset.get_tag_item(f"BLOCK_{what}_{last}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE"))
+    return int(offset or 0) + int(size or 0)

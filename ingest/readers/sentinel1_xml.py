@@ -25,7 +25,7 @@ class Node:
         """The root of a file. Raises InputError for what is no XML, or XML that leads elsewhere."""
         content = safe.xml(file)
         try:
-            return cls(safe, file, fromstring(content))
+            return cls(safe, file, fromstring(content, forbid_dtd=True))
         except (ParseError, DefusedXmlException, ValueError, LookupError) as fault:
             raise safe.fault(f"{file} is no XML that can be read ({str(fault)[:120]})") from fault
 

@@ -27,7 +27,7 @@ ORBIT_RAD_S = 7_455.0 / ORBIT_M
 
 @dataclass(frozen=True)
 class Flight:
-    """How the satellite flew over a place. Lines and pixels of spacing_m; line and pixel 0 may lie anywhere."""
+    """How the satellite flew over a place (to some 20 km). Lines and pixels of spacing_m."""
 
     longitude: float = 10.5
     latitude: float = 46.0
@@ -91,7 +91,7 @@ class Flight:
         return position + slant[..., None] * (np.cos(look)[..., None] * down + np.sin(look)[..., None] * right)
 
     def incidence_deg(self, line, pixel, height_m=0.0) -> np.ndarray:
-        longitude, latitude = self.place(line, pixel, height_m)
+        longitude, latitude = (np.asarray(values) for values in self.place(line, pixel, height_m))
         place = np.stack(TO_EARTH.transform(longitude, latitude, np.broadcast_to(height_m, longitude.shape)), axis=-1)
         above = np.stack(TO_EARTH.transform(longitude, latitude, np.full(longitude.shape, 1e5)), axis=-1)
         up, sight = above - place, self.satellite(line)[0] - place

@@ -222,7 +222,7 @@ def test_pieces_cover_every_pixel_once_and_make_the_same_image_however_they_are_
     assert len(blocks) > 6
     assert times.max() == 1
     assert (times[np.isfinite(whole)] == 1).all()
-    np.testing.assert_allclose(scene.power(), whole, rtol=1e-4)
+    np.testing.assert_allclose(scene.power(), whole, rtol=1e-3)
     assert len(blocks) < np.ceil(np.array(whole.shape) / 64).prod()  # those beside the swath are left out
 
 
