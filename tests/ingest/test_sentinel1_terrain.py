@@ -31,8 +31,8 @@ def spot(flight: Flight, line: int, pixel: int) -> np.ndarray:
 def elevation(path, flight: Flight, height, epsg: int = 4326, geoid_m: float = 0.0):
     """Heights above the sea (ellipsoid less geoid_m) around a flight. height: of longitude and latitude, metres."""
     step = 0.0002
-    west, north = np.array(flight.place(flight.lines / 2, flight.pixels / 2)) + [-0.12, 0.09]
-    grid = Affine(step, 0, west, 0, -step, north)
+    longitude, latitude = flight.place(flight.lines / 2, flight.pixels / 2)
+    grid = Affine(step, 0, float(longitude) - 0.12, 0, -step, float(latitude) + 0.09)
     col, row = np.meshgrid(np.arange(1200), np.arange(900))
     longitude, latitude = grid @ (col + 0.5, row + 0.5)
     values = (height(longitude, latitude) - geoid_m).astype(np.float32)
