@@ -29,7 +29,10 @@ def track_offsets(
     search: int = baseline.SEARCH_PX,
     posting: int = baseline.POSTING_PX,
 ) -> RasterResult:
-    """Track a pair's offsets tile by tile, px of the input: columns right, rows down. ValueError for what is too small."""
+    """Track a pair's offsets tile by tile, px of the input: columns right, rows down.
+
+    ValueError for a pair that is too small or shows no ground.
+    """
     source = pair.source() if isinstance(pair, ImagePair) else pair
     if min(source.shape) < posting:
         raise ValueError(f"the images ({source.shape}) are smaller than one posting of {posting} px")
