@@ -2,9 +2,9 @@
 
 Source: ASF, Sentinel-1 RTC Product Guide (hyp3-docs.asf.alaska.edu/guides/rtc_product_guide), naming convention
 `S1x_yy_aaaaaaaaTbbbbbb_ppo_RTCzz_u_defklm_ssss`: d gamma0 (g) or sigma0 (s); e power (p), decibel (d) or amplitude (a);
-f unmasked (u) or water-masked (w); k not filtered (n) or filtered (f); l entire (e) or clipped (c); m dead reckoning (d)
-or matched to the elevation (m). Already in UTM. The name holds no orbit: the track comes from the name of the granule
-in the product's README or log, and is asked for where neither is there. Nodata 0.
+f unmasked (u) or water-masked (w); k not filtered (n) or filtered (f); l entire (e) or clipped (c); m dead reckoning
+(d) or matched to the elevation (m). Already in UTM; nodata 0. The name holds no orbit: the track comes from the name of
+the granule in the product's README or log, and is asked for where neither is there.
 """
 
 import re
@@ -109,17 +109,20 @@ def _scene(
             simulated=found_there.simulated,
             attribution="" if found_there.simulated else ATTRIBUTION,
             licence="" if found_there.simulated else LICENCE,
-            extras={
-                "product": named["product"],
-                "scale": scale,
-                "speckle filter": "yes" if named["filtered"] == "f" else "no",
-                "water": "masked" if named["masked"] == "w" else "not masked",
-            }
-            | ({"granule": granule.name} if granule else {})
-            | found_there.extras(),
+            extras=_extras(named, scale, granule) | found_there.extras(),
         )
         scene_raster.refuse_other_scale(file, scene_raster.sample(file), scale)
     return SceneFile(header, lambda: _blocks(path, polarisation, found_there, scale))
+
+
+def _extras(named: re.Match[str], scale: str, granule: Granule | None) -> dict[str, str]:
+    extras = {
+        "product": named["product"],
+        "scale": scale,
+        "speckle filter": "yes" if named["filtered"] == "f" else "no",
+        "water": "masked" if named["masked"] == "w" else "not masked",
+    }
+    return extras | ({"granule": granule.name} if granule else {})
 
 
 def _blocks(path: Path, polarisation: str, found: scene_raster.Raster, scale: str) -> Iterator[Block]:

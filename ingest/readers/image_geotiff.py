@@ -10,7 +10,7 @@ Sentinel-1 is assumed where the direction is worked out from time and place.
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from ingest.errors import InputError
 from ingest.readers import raster, scene_raster
@@ -52,7 +52,7 @@ def about(path: Path) -> SceneAbout:
 
 
 def recognises(path: Path) -> bool:
-    """An image that pyroSAR named. Any other GeoTIFF is one where a scale is declared: `readers.recognise` asks that."""
+    """An image that pyroSAR named. Any other GeoTIFF is one where a scale is declared, as `readers.recognise` sees."""
     return PYROSAR.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
@@ -61,32 +61,19 @@ def read(path: Path, declared: Declared) -> SceneFile:
     said = _said(path)
     found = scene_raster.look(path)
     polarisation, band = _band(path, found, said.polarisation, declared)
-    scale = scene_raster.agreed(path, "scale", said.scale, declared.scale)
-    track = scene_raster.agreed(path, "track", said.track, declared.track)
-    acquired_at = scene_raster.agreed(path, "time", said.acquired_at, _utc(declared.acquired_at))
-    platform = scene_raster.agreed(path, "satellite", said.platform, declared.platform) or ""
-    if scale not in scene_raster.SCALES:
-        _ask(path, "the scale of its values", f"--scale {'|'.join(scene_raster.SCALES)}")
-    if track is None:
-        _ask(path, "its relative orbit", "--track")
-    if acquired_at is None:
-        _ask(path, "when it was taken", "--acquired YYYY-MM-DDTHH:MM:SS")
-    direction = scene_raster.agreed(path, "direction", said.direction, declared.direction)
-    if direction is None and platform and not platform.startswith("S1"):
-        _ask(path, f"which way {platform} flew", "--direction ascending|descending")
-    assert scale and track and acquired_at  # noqa: S101 (asked for above)
-    sentinel1 = platform.startswith("S1")
+    known = _known(path, said, declared)
+    sentinel1 = known.platform.startswith("S1")
     named = BACKSCATTER.search(f"{path.name} {found.bands[band - 1]}")
     header = SceneHeader(
         source_format="geotiff-image",
-        platform=platform,
-        track=track,
-        direction=direction or direction_at(acquired_at, found.longitude),
+        platform=known.platform,
+        track=known.track,
+        direction=known.direction or direction_at(known.acquired_at, found.longitude),
         mode=said.mode,
         burst="",
         polarisation=polarisation,
         backscatter=f"{named[1].lower()}0" if named else "",
-        acquired_at=acquired_at,
+        acquired_at=known.acquired_at,
         epsg=found.grid.epsg,
         transform=found.grid.transform,
         rows=found.grid.rows,
@@ -95,12 +82,39 @@ def read(path: Path, declared: Declared) -> SceneFile:
         simulated=found.simulated,
         attribution="" if found.simulated else SENTINEL1 if sentinel1 else ATTRIBUTION,
         licence="Copernicus Sentinel data terms" if sentinel1 and not found.simulated else "",
-        extras={"scale": scale} | found.extras(),
+        extras={"scale": known.scale} | found.extras(),
     )
-    return scene_raster.image(path, header, found, scale, band)
+    return scene_raster.image(path, header, found, known.scale, band)
 
 
-def _ask(path: Path, what: str, option: str) -> None:
+class Known(NamedTuple):
+    """What must be known of an image, said or declared. direction: None where time and place tell it."""
+
+    scale: str
+    track: int
+    acquired_at: datetime
+    platform: str
+    direction: Direction | None
+
+
+def _known(path: Path, said: Said, declared: Declared) -> Known:
+    scale = scene_raster.agreed(path, "scale", said.scale, declared.scale)
+    track = scene_raster.agreed(path, "track", said.track, declared.track)
+    acquired_at = scene_raster.agreed(path, "time", said.acquired_at, _utc(declared.acquired_at))
+    platform = scene_raster.agreed(path, "satellite", said.platform, declared.platform) or ""
+    direction = scene_raster.agreed(path, "direction", said.direction, declared.direction)
+    if scale not in scene_raster.SCALES:
+        _ask(path, "the scale of its values", f"--scale {'|'.join(scene_raster.SCALES)}")
+    if track is None:
+        _ask(path, "its relative orbit", "--track")
+    if acquired_at is None:
+        _ask(path, "when it was taken", "--acquired YYYY-MM-DDTHH:MM:SS")
+    if direction is None and platform and not platform.startswith("S1"):
+        _ask(path, f"which way {platform} flew", "--direction ascending|descending")
+    return Known(scale, track, acquired_at, platform, direction)
+
+
+def _ask(path: Path, what: str, option: str) -> NoReturn:
     raise InputError(path, f"{what} is neither in its name nor declared", f"Add {option}")
 
 

@@ -21,6 +21,8 @@ from ingest.readers.resampling import Places
 LEAST_POSTING_M, MOST_POSTING_M = 0.5, 1000.0
 MOST_EXTENT_M = 1_000_000.0  # the widest swath is 410 km
 EDGE_POINTS = 33
+EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # of the equator, by which a scale in metres becomes one in degrees
+NAMED_WITHIN = 0.05
 WARP = "Warp it (gdalwarp -t_srs EPSG:… -tr …)"
 
 
@@ -57,13 +59,13 @@ def grid_out(path: Path, own: Grid, degrees: bool) -> Grid:
     if degrees and own.transform.f > 90.0 + abs(e):
         found = f"a latitude of {own.transform.f:.4f} degrees cannot be"
         raise InputError(path, found, "Check whether latitude and longitude are swapped")
-    grid = own if utm else _local(path, own)
+    grid = own if utm else _local(path, own, degrees)
     if not LEAST_POSTING_M <= grid.transform.a <= MOST_POSTING_M:
         raise InputError(path, f"its pixels measure {grid.transform.a:.6g} m", "Give an image of 1 to 1000 m")
     return grid
 
 
-def _local(path: Path, own: Grid) -> Grid:
+def _local(path: Path, own: Grid, degrees: bool) -> Grid:
     """The lattice of the local UTM zone around an image."""
     epsg = utm_epsg(*middle(path, own))
     col, row = own.cols / 2, own.rows / 2
@@ -73,13 +75,19 @@ def _local(path: Path, own: Grid) -> Grid:
     sides = np.hypot(east[1::2] - east[::2], north[1::2] - north[::2])
     if not np.isfinite(sides).all() or sides.max() > MOST_POSTING_M:
         raise InputError(path, f"its pixels measure {sides.max():.6g} m", "Give an image of 1 to 1000 m")
-    posting = max(1.0, round(float(sides.max())))
+    posting = _posting_m(own, float(sides.max()), degrees)
     west, south, right, top = _bounds(path, own, epsg)
     if not max(right - west, top - south) <= MOST_EXTENT_M:
         raise InputError(path, f"it spans {max(right - west, top - south) / 1000:.0f} km: no one scene does", "Cut it")
     west, top = np.floor(west / posting) * posting, np.ceil(top / posting) * posting
     rows, cols = int(np.ceil((top - south) / posting)), int(np.ceil((right - west) / posting))
     return Grid(epsg, Affine(posting, 0, float(west), 0, -posting, float(top)), rows, cols)
+
+
+def _posting_m(own: Grid, side_m: float, degrees: bool) -> float:
+    """Whole metres. The size that the file names itself where it is about the true one: it is the same everywhere."""
+    named = max(own.transform.a, -own.transform.e) * (EARTH_ENGINE_METRES_PER_DEGREE if degrees else 1.0)
+    return max(1.0, round(named if abs(named - side_m) <= NAMED_WITHIN * side_m else side_m))
 
 
 def _bounds(path: Path, own: Grid, epsg: int) -> tuple[float, float, float, float]:
