@@ -125,4 +125,6 @@ def _scale(path: Path, band: int) -> str:
     if values.size and np.mean(values < 0) >= DB_SHARE:
         return "db"
     found = "nothing says whether its values are decibels or linear power"
+    if not values.size:
+        found = "no pixel has a value where it was looked at, and " + found
     raise InputError(path, found, "Add --scale db (COPERNICUS/S1_GRD) or --scale power (COPERNICUS/S1_GRD_FLOAT)")

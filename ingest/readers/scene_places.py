@@ -118,7 +118,7 @@ class Placing:
         row, col = self.grid.rows / 2, self.grid.cols / 2
         rows, cols = self(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
         down, across = np.hypot(*np.diff(rows[[0, 1, 0, 2]])[[0, 2]]), np.hypot(*np.diff(cols[[0, 1, 0, 2]])[[0, 2]])
-        return max(1.0, float(down)), max(1.0, float(across))
+        return max(1.0, round(float(down), 2)), max(1.0, round(float(across), 2))  # neighbouring images have the same
 
 
 def _on(transform: Affine, cols: Float64, rows: Float64) -> Places:

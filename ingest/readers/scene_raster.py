@@ -132,6 +132,8 @@ def sample(path: Path, band: int = 1) -> Float64:
 
 def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
     """Raise InputError where values, (n,), cannot be of a scale, or hold a fill value that is not declared."""
+    if scale not in SCALES:
+        raise InputError(path, f"{scale!r} is no scale", f"Declare --scale {'|'.join(SCALES)}")
     known = values if scale == "db" else values[values != 0]
     if not known.size:
         return  # nothing was seen where we looked; the whole will tell

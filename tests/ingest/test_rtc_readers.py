@@ -152,6 +152,10 @@ def test_decibels_or_power_is_asked_for_where_the_values_leave_a_doubt(tmp_path)
     assert "--scale db" in outcome(path)
     assert not outcome(path, Declared(scale="power"))
     assert "no decibels" in outcome(path, Declared(scale="db"))
+    assert "'decibel' is no scale" in outcome(path, Declared(scale="decibel"))
+    empty = made_rtc.earth_engine(tmp_path, np.full((40, 48), np.nan, np.float32))
+    assert "no pixel has a value" in outcome(empty)
+    assert "no pixel has a value" in outcome(empty, Declared(scale="db"))
 
 
 def test_an_export_that_cannot_be_used_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from pyproj import Transformer
+from scipy.ndimage import binary_erosion
 
 from ingest.errors import InputError
 from ingest.readers import open_scenes, scene_raster
@@ -95,6 +96,38 @@ def test_a_bright_target_stays_at_its_place(tmp_path, crs, grid, posting):
     assert np.hypot(at[0] - place[0], at[1] - place[1]) <= 0.25 * posting
     assert np.isfinite(found).sum() * posting**2 == pytest.approx(_area_m2(crs, grid, header.epsg), rel=0.02)
     assert np.nanmin(found) == pytest.approx(0.05, rel=1e-5)
+
+
+def test_two_cuts_of_one_image_lie_on_one_lattice_and_agree(tmp_path):
+    power, grid = made_rtc.speckle((400, 500)), degrees_grid(14.0, 45.0)
+    first, a = read(plain(tmp_path, power[:300, :400], crs="EPSG:4326", transform=grid), declared())
+    cut = plain(tmp_path, power[60:, 80:], crs="EPSG:4326", transform=grid @ Affine.translation(80, 60))
+    second, b = read(cut, declared())
+    col, row = ~first.transform @ (second.transform.c, second.transform.f)
+    assert (col, row) == pytest.approx((round(col), round(row)), abs=1e-6)
+    rows, cols = min(a.shape[0] - round(row), b.shape[0]), min(a.shape[1] - round(col), b.shape[1])
+    a, b = a[round(row) :, round(col) :][:rows, :cols], b[:rows, :cols]
+    both = binary_erosion(np.isfinite(a) & np.isfinite(b), iterations=4)  # at an edge part of the kernel is unknown
+    assert both.sum() > 50_000
+    np.testing.assert_allclose(a[both], b[both], rtol=1e-4)
+
+
+def test_it_agrees_with_gdals_own_bilinear_warp(tmp_path):
+    from rasterio.warp import Resampling, reproject
+
+    y, x = np.mgrid[:300, :400]
+    power = (0.2 + 0.1 * np.sin(x / 15) * np.cos(y / 20)).astype(np.float32)
+    grid = degrees_grid(14.0, 5.0)
+    header, ours = read(plain(tmp_path, power, crs="EPSG:4326", transform=grid), declared())
+    theirs = np.full_like(ours, np.nan)
+    reproject(
+        power, theirs, src_transform=grid, src_crs="EPSG:4326", dst_transform=header.transform, tolerance=0,
+        dst_crs=f"EPSG:{header.epsg}", src_nodata=np.nan, dst_nodata=np.nan, resampling=Resampling.bilinear,
+    )  # fmt: skip
+    inside = np.isfinite(ours) & np.isfinite(theirs)
+    inside[:3] = inside[-3:] = inside[:, :3] = inside[:, -3:] = False
+    assert inside.sum() > 100_000
+    assert np.abs(ours - theirs)[inside].max() < 1e-4  # a step between two pixels is up to 7e-3
 
 
 def _area_m2(crs, grid, epsg):
