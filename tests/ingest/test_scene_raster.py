@@ -109,7 +109,7 @@ def test_two_cuts_of_one_image_lie_on_one_lattice_and_agree(tmp_path):
     a, b = a[round(row) :, round(col) :][:rows, :cols], b[:rows, :cols]
     both = binary_erosion(np.isfinite(a) & np.isfinite(b), iterations=4)  # at an edge part of the kernel is unknown
     assert both.sum() > 50_000
-    np.testing.assert_allclose(a[both], b[both], rtol=1e-4)
+    np.testing.assert_allclose(a[both], b[both], rtol=1e-3)  # places are within millimetres
 
 
 def test_it_agrees_with_gdals_own_bilinear_warp(tmp_path):
