@@ -50,33 +50,29 @@ def resampled(power: Float32, rows: Float64, cols: Float64, reach: tuple[float, 
     power: (r, c), linear, NaN unknown. rows, cols: (n, m), in pixels; 0 is the centre of the first one. reach: half the
     triangle's width along rows and columns, in pixels, at least 1. NaN where less than half of the weight is known.
     """
-    known = np.isfinite(power)
-    filled = np.where(known, power, np.float32(0))
+    framed = np.pad(power, 1, constant_values=np.nan)  # whatever lies outside is unknown
+    known = np.isfinite(framed)
+    filled, known_share = np.where(known, framed, np.float32(0)), known.astype(np.float32)
     total, known_weight, weight = (np.zeros(rows.shape, dtype=np.float32) for _ in range(3))
-    row_taps, col_taps = (
-        _taps(at, width, size) for at, width, size in zip((rows, cols), reach, power.shape, strict=True)
-    )
-    for row, row_weight, row_inside in row_taps:
-        for col, col_weight, col_inside in col_taps:
-            both = row_weight * col_weight
+    row_taps, col_taps = _taps(rows, reach[0], power.shape[0]), _taps(cols, reach[1], power.shape[1])
+    for row, row_weight in row_taps:
+        begin = row * framed.shape[1]
+        for col, col_weight in col_taps:
+            at, both = begin + col, row_weight * col_weight
             weight += both
-            both = np.where(row_inside & col_inside & known[row, col], both, np.float32(0))
-            known_weight += both
-            total += both * filled[row, col]
+            known_weight += both * known_share.take(at)
+            total += both * filled.take(at)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where((weight > 0) & (known_weight >= LEAST_KNOWN * weight), total / known_weight, np.float32(np.nan))
 
 
-Tap = tuple[NDArray[np.int64], Float32, NDArray[np.bool_]]
-
-
-def _taps(at: Float64, reach: float, size: int) -> list[Tap]:
-    """The pixels within reach along one axis: index (within the image), weight, whether it is inside the image."""
+def _taps(at: Float64, reach: float, size: int) -> list[tuple[NDArray[np.int64], Float32]]:
+    """The pixels within reach along one axis: their index in an image framed by one pixel, and their weight."""
     first = np.floor(at - reach) + 1
+    part = (at - first).astype(np.float32)
+    start = np.clip(first, -3 * reach - 1, size).astype(np.int64) + 1
     taps = []
     for step in range(int(np.ceil(2 * reach))):
-        index = first + step
-        weight = np.maximum(0, 1 - np.abs(index - at) / reach).astype(np.float32)
-        inside = (index >= 0) & (index < size)
-        taps.append((np.clip(index, 0, size - 1).astype(np.int64), weight, inside))
+        weight = np.maximum(0, 1 - np.abs(step - part) / np.float32(reach))
+        taps.append((np.clip(start + step, 0, size + 1), weight))
     return taps

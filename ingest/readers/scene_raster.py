@@ -244,4 +244,6 @@ def _warped(path: Path, dataset: DatasetReader, found: Raster, scale: str, band:
         if window.width * window.height > 4 * BLOCK_PIXELS:
             raise InputError(path, "its grid is bent too much for its UTM zone", "Warp it (gdalwarp -t_srs EPSG:…)")
         power = _power(path, dataset, scale, band, window)
+        if not np.isfinite(power).any():
+            continue
         yield Block(row, col, resampled(power, at[0] - low[0], at[1] - low[1], reach))
