@@ -1,3 +1,4 @@
+"""What is declared of an image stands with its job."""
 
 from django.db import migrations, models
 

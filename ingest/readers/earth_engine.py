@@ -14,8 +14,8 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import raster, scene_raster
 from ingest.readers.records import Declared
-from ingest.readers.scenes import SceneAbout, SceneFile, SceneHeader, direction_at
-from ingest.readers.sentinel1_names import GRANULE, POLARISATIONS, Granule, granules_in
+from ingest.readers.scenes import POLARISATIONS, SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.sentinel1_names import GRANULE, Granule, granules_in
 
 TITLE = "Earth Engine export of Sentinel-1"
 OF_ONE_BAND = re.compile(r"[._](VV|VH|HH|HV)\.tiff?", re.IGNORECASE)  # how a download band by band names its files

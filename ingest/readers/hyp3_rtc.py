@@ -19,8 +19,8 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster, scene_raster, tables
 from ingest.readers.records import Declared
-from ingest.readers.scenes import Block, SceneAbout, SceneFile, SceneHeader, direction_at
-from ingest.readers.sentinel1_names import POLARISATIONS, Granule, granules_in, time_of
+from ingest.readers.scenes import POLARISATIONS, Block, SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.sentinel1_names import Granule, granules_in, time_of
 
 TITLE = "HyP3 RTC"
 PRODUCT = (

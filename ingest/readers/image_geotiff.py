@@ -15,8 +15,8 @@ from typing import NamedTuple, NoReturn
 from ingest.errors import InputError
 from ingest.readers import raster, scene_raster
 from ingest.readers.records import Declared, Direction
-from ingest.readers.scenes import SceneAbout, SceneFile, SceneHeader, direction_at
-from ingest.readers.sentinel1_names import POLARISATIONS, TIME, granules_in, time_of
+from ingest.readers.scenes import POLARISATIONS, SCALES, SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.sentinel1_names import TIME, granules_in, time_of
 
 TITLE = "image (GeoTIFF)"
 PYROSAR = re.compile(
@@ -103,8 +103,8 @@ def _known(path: Path, said: Said, declared: Declared) -> Known:
     acquired_at = scene_raster.agreed(path, "time", said.acquired_at, _utc(declared.acquired_at))
     platform = scene_raster.agreed(path, "satellite", said.platform, declared.platform) or ""
     direction = scene_raster.agreed(path, "direction", said.direction, declared.direction)
-    if scale not in scene_raster.SCALES:
-        _ask(path, "the scale of its values", f"--scale {'|'.join(scene_raster.SCALES)}")
+    if scale not in SCALES:
+        _ask(path, "the scale of its values", f"--scale {'|'.join(SCALES)}")
     if track is None:
         _ask(path, "its relative orbit", "--track")
     if acquired_at is None:

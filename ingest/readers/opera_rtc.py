@@ -28,7 +28,7 @@ def about(path: Path) -> SceneAbout:
     if named is None:
         return SceneAbout()
     try:
-        acquired_at = datetime.strptime(named["acquired"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        acquired_at = time_of(named["acquired"])
     except ValueError:
         acquired_at = None
     layer = named["layer"].replace("mask", "")

@@ -23,9 +23,8 @@ from ingest.readers import raster
 from ingest.readers.records import Float32, Float64
 from ingest.readers.resampling import places_between, resampled
 from ingest.readers.scene_places import Grid, Placing, grid_out, middle
-from ingest.readers.scenes import Block, SceneFile, SceneHeader
+from ingest.readers.scenes import SCALES, Block, SceneFile, SceneHeader
 
-SCALES = ("power", "amplitude", "db")
 MAX_PIXELS = 10**9  # a whole scene at 10 m has about 600 million
 MAX_TILE_BYTES = 2**28  # is decoded at once
 MAX_RATIO = 10_000  # declared bytes to bytes of the file: far more is an empty file

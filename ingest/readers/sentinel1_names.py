@@ -13,7 +13,6 @@ GRANULE = re.compile(
     r"(?P<platform>S1[A-D])_(?P<mode>IW|EW|WV|S[1-6])_(?P<product>GRD[FHM]|SLC_|RAW_)_[012][SA](?P<pols>[SD][HV])"
     r"_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<orbit>\d{6})_(?P<take>[0-9A-F]{6})_(?P<crc>[0-9A-F]{4})"
 )
-POLARISATIONS = ("VV", "VH", "HH", "HV")
 TIME = re.compile(r"(?<!\d)\d{8}T\d{6}(?!\d)")
 REPEAT_ORBITS = 175
 FIRST_ORBIT = {"S1A": 73, "S1B": 27, "S1C": 172, "S1D": 42}
