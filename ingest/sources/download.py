@@ -82,6 +82,17 @@ class Surroundings:
     timeout_seconds: tuple[float, float] = (15.0, 60.0)
 
 
+class Memory:
+    """What is known of the file, here and wherever it outlives this process."""
+
+    def __init__(self, known: Known, tell: Callable[[Known], None]) -> None:
+        self.known, self._tell = known, tell
+
+    def keep(self, known: Known) -> None:
+        self.known = known
+        self._tell(known)
+
+
 class Cut(Exception):
     """The transfer ended before the file did. after_seconds: when the server wants to be asked again."""
 
@@ -96,10 +107,10 @@ class Overlong(Exception):
 
 def fetch(session: requests.Session, wanted: Wanted, known: Known, around: Surroundings) -> Fetched:
     """Fetch a file to its path. Raises Hopeless, HostRefused; Later, NoRoom, Stopped, for which the part stays."""
-    idle, reached = 0, _size(wanted.part)
+    memory, idle, reached = Memory(known, around.remember), 0, _size(wanted.part)
     for tries in range(1, MOST_TRIES + 1):
         try:
-            known = _transfer(session, wanted, known, around)
+            _transfer(session, wanted, memory, around)
         except Cut as cut:
             idle = 0 if _size(wanted.part) > reached else idle + 1
             reached = max(reached, _size(wanted.part))
@@ -110,16 +121,18 @@ def fetch(session: requests.Session, wanted: Wanted, known: Known, around: Surro
         else:
             right = _is_right(wanted)
         if right:
-            return Fetched(_put_in_place(wanted), tries, known.damaged)
-        reached, known = 0, _throw_away(wanted, known, around)
+            return Fetched(_put_in_place(wanted), tries, memory.known.damaged)
+        reached = 0
+        _throw_away(wanted, memory)
     raise Later(f"{_host(wanted.url)} cut the transfer {MOST_TRIES} times. It goes on later.")
 
 
-def _transfer(session: requests.Session, wanted: Wanted, known: Known, around: Surroundings) -> Known:
-    """One request; returns what is known of the file when all of its bytes should be there. Raises Cut and others."""
+def _transfer(session: requests.Session, wanted: Wanted, memory: Memory, around: Surroundings) -> None:
+    """One request; returns when all bytes of the file should be there. Raises Cut and others."""
+    known = memory.known
     have = _resumable_bytes(wanted, known)
     if have and have == wanted.size_bytes:
-        return known  # killed between the last byte and the name
+        return  # killed between the last byte and the name
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -130,14 +143,13 @@ def _transfer(session: requests.Session, wanted: Wanted, known: Known, around: S
     response = _ask(session, wanted, headers, around)
     try:
         if response.status_code == 416 and have:
-            return _beyond(response, wanted, known, have)
+            _beyond(response, wanted, known, have)
+            return
         start, total = _judge(response, wanted, known, have, around)
-        known = known._replace(etag="", modified="") if _encoded(response) else _of(response, known)
-        around.remember(known)
+        memory.keep(_of(response, known))
         _receive(response, wanted, start, total, around)
     finally:
         response.close()
-    return known
 
 
 def _ask(session: requests.Session, wanted: Wanted, headers: dict[str, str], around: Surroundings) -> requests.Response:
@@ -229,12 +241,12 @@ def _resumable_bytes(wanted: Wanted, known: Known) -> int:
     return have
 
 
-def _beyond(response: requests.Response, wanted: Wanted, known: Known, have: int) -> Known:
+def _beyond(response: requests.Response, wanted: Wanted, known: Known, have: int) -> None:
     """416: the part reaches the end of the file already, or it is a piece of another one. Raises Cut."""
     said = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
     same = not known.etag or response.headers.get("ETag", known.etag) == known.etag
     if said and int(said[1]) == have and same:
-        return known
+        return
     _discard(wanted)
     raise Cut(f"{_host(response.url)} has a shorter file than the piece that lies here")
 
@@ -246,17 +258,16 @@ def _is_right(wanted: Wanted) -> bool:
     return wanted.size_bytes is None or _size(wanted.part) == wanted.size_bytes
 
 
-def _throw_away(wanted: Wanted, known: Known, around: Surroundings) -> Known:
+def _throw_away(wanted: Wanted, memory: Memory) -> None:
+    """Wrong bytes: as if nothing had been fetched, but counted. Raises Hopeless the third time."""
     _discard(wanted)
-    known = Known(damaged=known.damaged + 1)
-    around.remember(known)
-    if known.damaged >= MOST_DAMAGED:
+    memory.keep(Known(damaged=memory.known.damaged + 1))
+    if memory.known.damaged >= MOST_DAMAGED:
         by = f"{wanted.checksum.algorithm} checksum" if wanted.checksum else "length"
         raise Hopeless(
-            f"{_host(wanted.url)} gave bytes that do not have the {by} of the catalogue, {known.damaged} times."
+            f"{_host(wanted.url)} gave bytes that do not have the {by} of the catalogue, {memory.known.damaged} times."
             " They were thrown away."
         )
-    return known
 
 
 def _put_in_place(wanted: Wanted) -> int:
@@ -297,6 +308,9 @@ def _retry_after(response: requests.Response, now: datetime) -> float | None:
 
 
 def _of(response: requests.Response, known: Known) -> Known:
+    """Which file this answer is a piece of; nothing for a packed body, whose bytes are not those of the file."""
+    if _encoded(response):
+        return known._replace(etag="", modified="")
     return known._replace(
         etag=response.headers.get("ETag", "")[:200], modified=response.headers.get("Last-Modified", "")[:60]
     )
