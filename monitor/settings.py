@@ -293,6 +293,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {name: {"level": "WARNING"} for name in ("numexpr", "rasterio")},  # they tell of every start and file
+    "loggers": {
+        name: {"level": "WARNING"} for name in ("numexpr", "rasterio", "asf_search", "pystac_client", "urllib3")
+    },  # they tell of every start, file, address
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

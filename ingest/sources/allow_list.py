@@ -107,7 +107,7 @@ def _entry(line: str) -> Entry:
         _, host, port = _parts(f"{scheme}://{rest.removeprefix('.')}")
     except HostRefused as fault:
         raise ValueError(f"{line.strip()!r} is no host: {fault}") from fault
-    if re.sub(r"^\.?[^/]*", "", rest) or (below and (_is_address(host) or "." not in host)):
+    if re.search(r"[/?#]", rest) or (below and (_is_address(host) or "." not in host)):
         raise ValueError(
             f"{line.strip()!r} is no host. Write one as data.example.org, or .example.org for all below it."
         )
