@@ -12,7 +12,7 @@ import requests
 from ingest.sources import transport
 from ingest.sources.allow_list import AllowList
 from ingest.sources.faults import HostRefused, SearchFailed, without_secrets
-from ingest.sources.transport import guard
+from ingest.sources.transport import Credential, guard
 from tests.ingest.sources import replay
 
 LIST = AllowList.of(
@@ -207,3 +207,15 @@ def test_no_line_shows_a_secret():
     said = without_secrets("GET https://anna:word@host/x?X-Amz-Signature=abc Authorization: Bearer ey.J.x, Basic YTpi")
     for secret in ("word", "abc", "ey.J.x", "YTpi"):
         assert secret not in said
+
+
+def test_credentials_do_not_follow_a_redirect_that_a_library_follows(server, stranger):
+    server.always["/hop"] = replay.redirect(f"{stranger.address}/there")
+    stranger.files["/there"] = b"there"
+    token = Credential(AllowList.of([server.address]), "Bearer topsecret")
+    session = guard(requests.Session(), AllowList.of([server.address, stranger.address]), [token])
+    session.headers["Authorization"] = "Bearer put here by a library"
+    assert session.get(f"{server.address}/hop", timeout=2).content == b"there"
+    assert session.get(f"{stranger.address}/there", timeout=2).content == b"there"
+    assert server.asked[0].headers["Authorization"] == "Bearer topsecret"
+    assert not any("Authorization" in asked.headers for asked in stranger.asked)
