@@ -18,12 +18,13 @@ from ingest.context.models import (  # Django looks for tables in here
 )
 from ingest.image_grids import PixelGrid
 from ingest.readers.records import Component, Direction, Technique
+from ingest.sources.models import SceneDownload
 from ingest.storage import raster_storage
 
 __all__ = [
     "DIRECTIONS", "AdministrativeRegion", "ContextLayer", "DerivedTile", "DisplacementSeries", "ElevationTile",
     "FromFile", "Glacier", "IngestJob", "Landslide", "MeasurementPoint", "Mine", "Place", "Product", "PyramidCell",
-    "ReleaseChange", "Scene", "ScenePair",
+    "ReleaseChange", "Scene", "SceneDownload", "ScenePair",
 ]  # fmt: skip
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
@@ -296,6 +297,7 @@ class IngestJob(models.Model):
     class Source(models.TextChoices):
         UPLOAD = "upload", "sent from the page"
         WATCH = "watch", "watched folder"
+        FETCHED = "fetched", "fetched from a search service"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"
