@@ -16,7 +16,7 @@ def is_known(*, found: FoundScene) -> bool:
     """Whether an image is wanted, fetched or loaded already, by this service or in another way."""
     return (
         SceneDownload.objects.filter(source=found.source, scene_id=found.scene_id).exists()
-        or Scene.objects.filter(file_name=found.file_name).exists()
+        or Scene.objects.ready().filter(file_name=found.file_name).exists()
     )
 
 
