@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from ingest.models import ContextLayer, IngestJob, Product, Scene, ScenePair
+from ingest.models import ContextLayer, IngestJob, Product, Scene, SceneDownload, ScenePair
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -50,3 +50,10 @@ class IngestJobAdmin(ReadOnlyAdmin):
     list_display = ("original_name", "source", "state", "given_by", "attempt", "points_done", "created_at", "error")
     list_filter = ("state", "source")
     search_fields = ("original_name", "sha256")
+
+
+@admin.register(SceneDownload)
+class SceneDownloadAdmin(ReadOnlyAdmin):
+    list_display = ("scene_id", "source", "state", "acquired_at", "size_bytes", "bytes_done", "next_try_at", "error")
+    list_filter = ("state", "source", "track")
+    search_fields = ("scene_id", "file_name")

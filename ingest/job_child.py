@@ -16,7 +16,7 @@ from ingest.hashing import file_sha256
 from ingest.job_words import refusal
 from ingest.jobs import give_back, mine, reject
 from ingest.models import IngestJob, Product, Scene
-from ingest.readers.records import Declared
+from ingest.readers.records import Declared, Direction
 from ingest.scene_services import scene_refuse, scenes_forget
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,11 @@ def _load(job: IngestJob) -> None:
 def _given(job: IngestJob) -> Given:
     mapping = Path(job.mapping_path) if job.mapping_path else None
     period = (job.first_day, job.last_day) if job.first_day and job.last_day else None
-    declared = Declared(mapping, job.unit or None, job.positive or None, job.track, period)
+    declared = Declared(
+        mapping, job.unit or None, job.positive or None, job.track, period, job.scale or None,
+        job.polarisation or None, job.acquired_at, job.platform or None,
+        Direction(job.direction) if job.direction else None,
+    )  # fmt: skip
     return Given(
         job.source_format,
         declared,

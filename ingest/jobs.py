@@ -232,6 +232,8 @@ def _declared(given: Given) -> dict[str, object]:
     said = given.declared
     return {
         "source_format": given.source_format, "unit": said.unit or "", "positive": said.positive or "",
-        "track": said.track, "mapping_path": str(said.mapping or ""),
+        "track": said.track, "mapping_path": str(said.mapping or ""), "scale": said.scale or "",
+        "polarisation": said.polarisation or "", "acquired_at": said.acquired_at, "platform": said.platform or "",
+        "direction": said.direction or "",
         **dict(zip(("first_day", "last_day"), said.period or (None, None), strict=True)),
     }  # fmt: skip

@@ -18,12 +18,13 @@ from ingest.context.models import (  # Django looks for tables in here
 )
 from ingest.image_grids import PixelGrid
 from ingest.readers.records import Component, Direction, Technique
+from ingest.sources.models import SceneDownload
 from ingest.storage import raster_storage
 
 __all__ = [
     "DIRECTIONS", "AdministrativeRegion", "ContextLayer", "DerivedTile", "DisplacementSeries", "ElevationTile",
     "FromFile", "Glacier", "IngestJob", "Landslide", "MeasurementPoint", "Mine", "Place", "Product", "PyramidCell",
-    "ReleaseChange", "Scene", "ScenePair",
+    "ReleaseChange", "Scene", "SceneDownload", "ScenePair",
 ]  # fmt: skip
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
@@ -296,6 +297,7 @@ class IngestJob(models.Model):
     class Source(models.TextChoices):
         UPLOAD = "upload", "sent from the page"
         WATCH = "watch", "watched folder"
+        FETCHED = "fetched", "fetched from a search service"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"
@@ -319,6 +321,11 @@ class IngestJob(models.Model):
     first_day = models.DateField(null=True, blank=True, help_text="of the time that velocities without a series cover")
     last_day = models.DateField(null=True, blank=True)
     mapping_path = models.TextField(blank=True, help_text="a TOML file that names a table's columns")
+    scale = models.CharField(max_length=10, blank=True, help_text="of an image's values")
+    polarisation = models.CharField(max_length=2, blank=True)
+    acquired_at = models.DateTimeField(null=True, blank=True, help_text="when an image was taken")
+    platform = models.CharField(max_length=10, blank=True)
+    direction = models.CharField(max_length=10, blank=True, choices=DIRECTIONS)
     attribution = models.CharField(max_length=300, blank=True)
     licence = models.CharField(max_length=300, blank=True)
     given_by = models.CharField(max_length=150, blank=True, help_text="account; never shown to the public")

@@ -1,5 +1,7 @@
 """The pixels of scenes and pairs, a piece at a time. The secondary comes onto the common grid here, at most once."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +14,12 @@ from rasterio.windows import Window
 
 from ingest.image_grids import PixelGrid, same_lattice
 from ingest.models import Scene, ScenePair
+from ingest.rasters import write_cog_blocks
 from ingest.readers.records import Float32
+from ingest.readers.scenes import Block
 from ingest.storage import stored_tiff
 
+PIECE_PX = 2048
 MARGIN_PX = 4  # around what is resampled: more than its kernel reaches
 
 
@@ -75,3 +80,25 @@ def _resampled(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tu
         resampling=Resampling.cubic,
     )
     return np.maximum(amplitude, 0) ** 2
+
+
+def pair_write(*, pair: ScenePair, folder: Path) -> tuple[Path, Path]:
+    """Write both images of a pair on its common grid, as `python -m ml` takes them: COG, linear power, NaN unknown."""
+    paths = folder / "reference.tif", folder / "secondary.tif"
+    for path, scene in zip(paths, (pair.reference, pair.secondary), strict=True):
+        tags = {
+            "file_name": scene.file_name, "file_sha256": scene.file_sha256, "backscatter": scene.backscatter,
+            "acquired_at": scene.acquired_at.isoformat(), "pair": str(pair),
+            "temporal_baseline_days": str(pair.temporal_baseline_days),
+        }  # fmt: skip
+        write_cog_blocks(
+            path, pair.pixel_grid, _pieces(scene, pair.pixel_grid), (scene.polarisation, "linear power"), tags
+        )
+    return paths
+
+
+def _pieces(scene: Scene, grid: PixelGrid) -> Iterator[Block]:
+    for row in range(0, grid.rows, PIECE_PX):
+        for col in range(0, grid.cols, PIECE_PX):
+            part = grid.part(row, col, min(PIECE_PX, grid.rows - row), min(PIECE_PX, grid.cols - col))
+            yield Block(row, col, read_scene(scene, part))

@@ -1,6 +1,7 @@
 """Celery's entry points of the stage."""
 
 import logging
+import time
 from datetime import timedelta
 
 from celery import shared_task
@@ -15,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
 MOST_TOLD = 20
+FETCH_SECONDS = 50.0  # then the hand of the worker is free for others; the next round goes on with the same file
 
 
 @shared_task(ignore_result=True)
@@ -62,3 +64,15 @@ def watch_folder() -> None:
 @shared_task(ignore_result=True)
 def delete_uploads() -> None:
     jobs.uploads_tidy()
+
+
+@shared_task(ignore_result=True)
+def fetch_images() -> None:
+    """Write into downloads what became of their jobs, and fetch what is wanted, where a source is set."""
+    if not settings.ACQUIRE_SOURCE:
+        return
+    from ingest.sources import services  # HTTP is needed where images are fetched, and nowhere else
+
+    ends_at = time.monotonic() + FETCH_SECONDS
+    services.downloads_settle()
+    services.downloads_fetch(until=lambda: time.monotonic() >= ends_at)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from affine import Affine
 
 from ingest import selectors as ingest_selectors
 from ingest.models import ScenePair
@@ -17,7 +16,7 @@ from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
 from ml.deformation import infer as deformation_infer
 from ml.deformation.points import project
-from ml.imagery import ImagePair
+from ml.imagery import PairSource
 from ml.models import ModelVersion, Run
 from ml.offsets import infer as offsets_infer
 from ml.pair_command import pair_sha256
@@ -73,8 +72,11 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
     return _with_pair(result._replace(tags=result.tags | tags), run.pair)
 
 
-def _images(pair: ScenePair) -> ImagePair:
-    return ImagePair(*read_pair(pair), Affine(*pair.grid), pair.epsg)
+def _images(pair: ScenePair) -> PairSource:
+    grid = pair.pixel_grid
+    return PairSource(
+        (grid.rows, grid.cols), grid.transform, grid.epsg, lambda at: np.stack(read_pair(pair, grid.part(*at)))
+    )
 
 
 def _with_pair(result: RasterResult, pair: ScenePair) -> RasterResult:

@@ -12,10 +12,10 @@ from ingest.errors import InputError
 from ingest.hashing import file_sha256
 from ingest.rasters import write_cog
 from ml.device import choose_device
-from ml.imagery import SCALES, ImagePair, read_pair
+from ml.imagery import SCALES, PairSource, open_pair
 from ml.results import RasterResult
 
-Method = Callable[[ImagePair, torch.device], RasterResult]
+Method = Callable[[PairSource, torch.device], RasterResult]
 
 
 def add_arguments(parser: argparse.ArgumentParser, methods: Sequence[str], out: str) -> None:
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace, method: Method, version: str) -> int:
     if not args.out.parent.is_dir():
         raise InputError(args.out, "its folder does not exist", "Make the folder first")
     device, started = choose_device(args.device), time.monotonic()
-    pair = read_pair(args.reference, args.secondary, args.scale)
+    pair = open_pair(args.reference, args.secondary, args.scale)
     result = method(pair, device)
     tags = {
         "method": args.method,

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 STAGE_SECONDS = 5.0
 FOLLOW_UP_SECONDS = 30.0
+FETCH_SECONDS = 60.0
+SEARCH_HOURS = 6
 
 BEAT_SCHEDULE = {
     "data 1 take up what lies in the watched folder": {
@@ -21,6 +23,16 @@ BEAT_SCHEDULE = {
         "options": {"expires": STAGE_SECONDS},
     },
     "data 3 delete uploads that are over": {"task": "ingest.tasks.delete_uploads", "schedule": timedelta(hours=1)},
+    "data 4 look for new images": {
+        "task": "monitor.tasks.search_images",
+        "schedule": timedelta(hours=SEARCH_HOURS),
+        "options": {"expires": SEARCH_HOURS * 3600},
+    },
+    "data 5 fetch images that are wanted": {
+        "task": "ingest.tasks.fetch_images",
+        "schedule": timedelta(seconds=FETCH_SECONDS),
+        "options": {"expires": FETCH_SECONDS},
+    },
     "1 return runs whose worker died": {"task": "ml.tasks.requeue_expired_runs", "schedule": timedelta(seconds=30)},
     "2 pair new images": {
         "task": "ingest.tasks.pair_new_scenes",
@@ -61,5 +73,6 @@ TASK_ROUTES = {
     "ml.tasks.execute_run": {"queue": "cpu"},
     "ml.tasks.*": {"queue": "ingest"},
     "detection.tasks.*": {"queue": "ingest"},
+    "monitor.tasks.search_images": {"queue": "ingest"},
     "monitor.tasks.*": {"queue": "mail"},
 }

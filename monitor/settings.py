@@ -234,6 +234,47 @@ INGEST_CPU_MINUTES = env.float("INGEST_CPU_MINUTES", default=120.0)
 INGEST_MINUTES = env.float("INGEST_MINUTES", default=120.0)
 INGEST_FILE_GB = env.float("INGEST_FILE_GB", default=4.0)  # the largest file that it may write
 
+# Images that are fetched (the extra `acquire`). Off unless ACQUIRE_SOURCE is asf or stac.
+ACQUIRE_SOURCE = env("ACQUIRE_SOURCE", default="")
+ACQUIRE_AREA = env("ACQUIRE_AREA", default="")  # WKT or west,south,east,north; besides the areas that people watch
+ACQUIRE_DAYS = env.float("ACQUIRE_DAYS", default=14.0)  # how far a search looks back
+ACQUIRE_PRODUCT = env.list("ACQUIRE_PRODUCT", default=["RTC"])  # of ASF: RTC, GRD
+ACQUIRE_POLARISATION = env("ACQUIRE_POLARISATION", default="VV")  # of sources with one file for each
+ACQUIRE_ASF_HOST = env("ACQUIRE_ASF_HOST", default="cmr.earthdata.nasa.gov")
+ACQUIRE_STAC_URL = env("ACQUIRE_STAC_URL", default="https://stac.dataspace.copernicus.eu/v1/")
+ACQUIRE_STAC_COLLECTION = env("ACQUIRE_STAC_COLLECTION", default="sentinel-1-grd")
+ACQUIRE_MOST_FOUND = env.int("ACQUIRE_MOST_FOUND", default=200)  # per area and product in one search
+ACQUIRE_FOLDER = env("ACQUIRE_FOLDER", default=str(VAR_DIR / "downloads"))  # workers only; never served
+ACQUIRE_QUOTA_BYTES = env.int("ACQUIRE_QUOTA_BYTES", default=50 * 10**9)
+ACQUIRE_SPARE_BYTES = env.int("ACQUIRE_SPARE_BYTES", default=2 * 10**9)  # of the disk, left free
+ACQUIRE_AT_ONCE = env.int("ACQUIRE_AT_ONCE", default=1)
+ACQUIRE_CONNECT_SECONDS = env.float("ACQUIRE_CONNECT_SECONDS", default=15.0)
+ACQUIRE_READ_SECONDS = env.float("ACQUIRE_READ_SECONDS", default=60.0)  # between two bytes
+# Every host that is contacted to find and fetch images; ingest/sources/allow_list.py says how entries are written.
+OUTBOUND_HOSTS = env.list(
+    "OUTBOUND_HOSTS",
+    default=[
+        "cmr.earthdata.nasa.gov",  # ASF: search
+        "urs.earthdata.nasa.gov",  # ASF: login
+        "datapool.asf.alaska.edu",  # ASF: files, and what they redirect to
+        "sentinel1.asf.alaska.edu",
+        "cumulus.asf.earthdatacloud.nasa.gov",
+        "dy4owt9f80bz7.cloudfront.net",
+        "stac.dataspace.copernicus.eu",  # Copernicus Data Space: search, files
+        "download.dataspace.copernicus.eu",
+    ],
+)
+EARTHDATA_TOKEN = env("EARTHDATA_TOKEN", default="")
+EARTHDATA_USER = env("EARTHDATA_USER", default="")
+EARTHDATA_PASSWORD = env("EARTHDATA_PASSWORD", default="")
+EARTHDATA_TOKEN_HOSTS = env.list(
+    "EARTHDATA_TOKEN_HOSTS",
+    default=["datapool.asf.alaska.edu", "sentinel1.asf.alaska.edu", "cumulus.asf.earthdatacloud.nasa.gov"],
+)
+EARTHDATA_LOGIN_HOSTS = env.list("EARTHDATA_LOGIN_HOSTS", default=["urs.earthdata.nasa.gov"])
+STAC_TOKEN = env("STAC_TOKEN", default="")
+STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: the host of ACQUIRE_STAC_URL only
+
 DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 # Mail. Without EMAIL_URL every mail becomes a file under var/mail and none leaves this machine.
 PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
@@ -254,6 +295,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {name: {"level": "WARNING"} for name in ("numexpr", "rasterio")},  # they tell of every start and file
+    "loggers": {
+        name: {"level": "WARNING"} for name in ("numexpr", "rasterio", "asf_search", "pystac_client", "urllib3")
+    },  # they tell of every start, file, address
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

@@ -1,4 +1,4 @@
-"""Celery's entry points: news become mails, mails are sent, old things are deleted."""
+"""Celery's entry points: news become mails, mails are sent, old things are deleted, new images are looked for."""
 
 import logging
 
@@ -35,3 +35,24 @@ def queue_digests() -> None:
 @shared_task(ignore_result=True)
 def delete_what_is_over() -> None:
     subscriptions.purge()
+
+
+@shared_task(ignore_result=True)
+def search_images() -> None:
+    """Ask ACQUIRE_SOURCE, where one is set, for images of the areas that are watched, and want what is new."""
+    if not settings.ACQUIRE_SOURCE:
+        return
+    from ingest.sources import services
+    from ingest.sources.faults import SourceError
+    from monitor.watched_areas import watched_areas
+
+    try:
+        search = services.scenes_search(
+            source=settings.ACQUIRE_SOURCE, areas=watched_areas(), days=settings.ACQUIRE_DAYS
+        )
+    except SourceError as fault:
+        logger.error("no images can be looked for: %s", fault)
+        return
+    for scene, why in search.refused:
+        logger.warning("%s is not fetched: %s", scene, why)
+    services.scenes_want(found=search.new)

@@ -9,10 +9,11 @@ from django.urls import reverse
 
 from ingest.given import Given
 from ingest.jobs import may_retry
-from ingest.models import IngestJob
+from ingest.models import DIRECTIONS, IngestJob
 from ingest.readers import TITLES
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declared
+from ingest.readers.records import Declared, Direction
+from ingest.readers.scenes import POLARISATIONS
 from monitor.uploads import in_words
 
 UNIT_WORDS = {
@@ -25,10 +26,14 @@ SIGN_WORDS = {
     "toward": "toward the satellite", "away": "away from the satellite", "up": "upward", "down": "downward",
     "east": "to the east", "west": "to the west", "north": "to the north", "south": "to the south",
 }  # fmt: skip
+SCALE_WORDS = {"db": "decibels", "power": "power (linear)", "amplitude": "amplitude"}
 # what a remedy for the command line says -> what it is called on the page
 OPTION_WORDS = {
     "unit": "Choose its unit", "positive": "Choose which way a positive value moves", "mapping": "Send a column list",
     "format": "Choose its format", "track": "Type its track", "period": "Say for which time its velocities stand",
+    "scale": "Choose what the values of the image are", "polarisation": "Choose its polarisation",
+    "acquired": "Say when it was taken", "platform": "Type the satellite",
+    "direction": "Choose which way the satellite flew",
 }  # fmt: skip
 STATE_WORDS = {
     IngestJob.State.QUEUED: "waiting",
@@ -56,6 +61,15 @@ class SaidForm(forms.Form):
     )
     first_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
     last_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
+    scale = forms.ChoiceField(required=False, choices=[("", "the file says it"), *SCALE_WORDS.items()])
+    polarisation = forms.ChoiceField(required=False, choices=[("", "all there are"), *((p, p) for p in POLARISATIONS)])
+    acquired_at = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local", "step": "1"}, "%Y-%m-%dT%H:%M:%S"),
+        error_messages={"invalid": "The time of an image is a day and a time, such as 2021-01-19 03:16:53."},
+    )
+    platform = forms.CharField(required=False, max_length=10)
+    direction = forms.ChoiceField(required=False, choices=[("", "the file says it"), *DIRECTIONS])
     attribution = forms.CharField(required=False, max_length=300)
     licence = forms.CharField(required=False, max_length=300)
 
@@ -71,14 +85,15 @@ class SaidForm(forms.Form):
     def given(self, account: str, mapping: Path | None = None) -> Given:
         said: dict[str, Any] = self.cleaned_data
         period = (said["first_day"], said["last_day"]) if said["first_day"] else None
-        declared = Declared(mapping, said["unit"] or None, said["positive"] or None, said["track"], period)
+        direction = Direction(said["direction"]) if said["direction"] else None
+        names = ("unit", "positive", "track", "scale", "polarisation", "acquired_at", "platform")
+        declared = Declared(mapping, period=period, direction=direction, **{name: said[name] or None for name in names})
         return Given(said["source_format"] or "auto", declared, said["attribution"], said["licence"], account)
 
 
 def job_row(job: IngestJob) -> dict[str, Any]:
     """What the list says of a job; for operators only. Products and scenes are expected to be prefetched."""
-    names = ("source_format", "unit", "positive", "track", "first_day", "last_day")
-    said = {name: getattr(job, name) for name in names}
+    said = {name: getattr(job, name) for name in SaidForm.base_fields if name not in {"attribution", "licence"}}
     return {
         "id": job.pk,
         "name": job.original_name,

@@ -12,10 +12,13 @@ from types import ModuleType
 
 from ingest.errors import InputError
 from ingest.readers import (
+    earth_engine,
     egms,
     generic,
     hdf5,
     hyp3,
+    hyp3_rtc,
+    image_geotiff,
     insar_norway,
     its_live,
     licsar,
@@ -47,9 +50,16 @@ READERS: dict[str, ModuleType] = {
     "its-live": its_live,
     "vx-vy": vx_vy,
 }
-SCENE_READERS: dict[str, ModuleType] = {"sentinel1-grd": sentinel1_grd, "opera-rtc": opera_rtc}
+SCENE_READERS: dict[str, ModuleType] = {
+    "sentinel1-grd": sentinel1_grd,
+    "opera-rtc": opera_rtc,
+    "hyp3-rtc": hyp3_rtc,
+    "earth-engine": earth_engine,
+    "geotiff-image": image_geotiff,
+}
 LAST_READERS: dict[str, ModuleType] = {"geotiff": raster, "generic": generic}  # whatever nobody else claims
-ALL_READERS = SCENE_READERS | READERS | LAST_READERS
+# a SAFE product is asked for first: its folder or zip holds files that others might claim
+ALL_READERS = {"sentinel1-grd": sentinel1_grd} | READERS | SCENE_READERS | LAST_READERS
 FORMATS = tuple(ALL_READERS)
 TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
 SUFFIXES = generic.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
@@ -57,12 +67,16 @@ KNOWN = (
     "an EGMS .zip or .csv, an InSAR Norway .csv, a table of points with --mapping, a LiCSBAS .h5, "
     "a MintPy .h5, .he5 or folder geo, a folder of OPERA DISP-S1 .nc, "
     "a folder of interferograms (LiCSAR, HyP3, GAMMA/PyRate), an ITS_LIVE .nc, "
-    "a GeoTIFF of velocities, a Sentinel-1 GRD .SAFE folder or zip, or an OPERA RTC-S1 .tif with its own name"
+    "a GeoTIFF of velocities, a Sentinel-1 GRD .SAFE folder or zip, an OPERA RTC-S1 .tif or a HyP3 RTC product with its own name, "
+    "an Earth Engine export of Sentinel-1, or a GeoTIFF of a radar image with --scale"
 )
 
 
 def recognise(path: Path, declared: Declared | None = None) -> str:
-    """Name the reader for a file or folder by its content; a mapping makes any table generic. Raises InputError."""
+    """Name the reader for a file or folder by its content. Raises InputError.
+
+    What is declared decides where content cannot: a mapping makes any table generic, a scale any GeoTIFF an image.
+    """
     if not path.exists():
         raise InputError(path, "there is no such file", "Check the path")
     if path.is_file() and not path.stat().st_size:
@@ -73,7 +87,7 @@ def recognise(path: Path, declared: Declared | None = None) -> str:
         return "generic"
     for name, module in ALL_READERS.items():
         if module.recognises(path):
-            return name
+            return "geotiff-image" if name == "geotiff" and declared and declared.scale else name
     raise InputError(path, _found_in(path), f"Give {KNOWN}")
 
 

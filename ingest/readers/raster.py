@@ -48,7 +48,7 @@ MAX_COLUMNS = 10**6  # a row at least is read at a time
 BLOCK_PIXELS = 200_000
 FASTEST_MM_YR = {Technique.INSAR: 1e6, Technique.TRACKING: 2e7}  # 1 km/yr: no ground; 20 km/yr: no glacier
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_FAULTS = (RasterioError, CRSError, TransformNotInvertibleError, UnicodeDecodeError)
+FAULTS = (RasterioError, CRSError, TransformNotInvertibleError, UnicodeDecodeError)
 
 
 def is_geotiff(path: Path) -> bool:
@@ -82,7 +82,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
             if not _is_place(dataset.transform):
                 raise InputError(path, "it does not say where its pixels stand", "Assign its corner and pixel size")
             yield dataset
-    except _FAULTS as fault:
+    except FAULTS as fault:
         raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Copy or make it again") from fault
 
 
@@ -144,6 +144,9 @@ def is_metric(crs: CRS) -> bool:
 def read(path: Path, declared: Declared | None = None) -> VelocityField:
     """Read the one band as velocities of the declared unit and sign. Raises InputError where they are not declared."""
     declared = declared or Declared()
+    if declared.unit is None:
+        remedy = f"Add --unit {'|'.join(MM_PER_UNIT)}, or --scale power|amplitude|db if it is a radar image"
+        raise InputError(path, "the unit of its values is not declared", remedy)
     mm_per_value(path, declared)
     with opened(path) as dataset:
         posting, metric = posting_m(dataset.transform, dataset.crs), is_metric(dataset.crs)

@@ -46,6 +46,10 @@ class SceneHeader:
         return float(self.transform.a)
 
 
+SCALES = ("power", "amplitude", "db")
+POLARISATIONS = ("VV", "VH", "HH", "HV")
+
+
 class Block(NamedTuple):
     """A piece of an image: (rows, cols), linear power, NaN where nothing was seen; its first row and column."""
 

@@ -6,7 +6,8 @@ it is; Pearson's correlation of the intensities, r = g^2, which texture raises.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import median
 from typing import NamedTuple
 
 import torch
@@ -29,11 +30,31 @@ class Coherence(NamedTuple):
     looks: float
 
 
-def guarnieri_prati(power: torch.Tensor, window: int, looks: float | None = None) -> Coherence:
+class Speckle(NamedTuple):
+    """What is estimated once for two images: equivalent number of looks, pixels that share a cell of speckle."""
+
+    looks: float
+    pixels_per_cell: float
+
+
+def speckle_of(pieces: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
+    """The median over pieces (2, rows, cols) of two images; looks: what is known of them. ValueError without pieces."""
+    if not pieces:
+        raise ValueError("nowhere do both images show most of the ground")
+    found = []
+    for piece in pieces:
+        power = piece / torch.nanmedian(piece)
+        shared = pixels_per_cell(power)
+        found.append((_looks(power, shared) if looks is None else looks, shared))
+    return Speckle(*(median(values) for values in zip(*found, strict=True)))
+
+
+def guarnieri_prati(
+    power: torch.Tensor, window: int, looks: float | None = None, speckle: Speckle | None = None
+) -> Coherence:
     """Estimate coherence from second moments. power: (2, rows, cols), linear; looks None: estimated from the images."""
     power = power / torch.nanmedian(power)
-    shared = pixels_per_cell(power)
-    looks = _looks(power, shared) if looks is None else looks
+    looks, shared = speckle or speckle_of([power], looks)
     held = torch.minimum(power, brightest(power, looks))
     product = box_mean((held[0] * held[1])[None], window)[0]
     squares = box_mean(held**2, window)
@@ -50,14 +71,15 @@ def brightest(power: torch.Tensor, looks: float) -> torch.Tensor:
     return around * (1 + BRIGHT_SPREADS / math.sqrt(looks))
 
 
-def pearson(power: torch.Tensor, window: int) -> Coherence:
+def pearson(power: torch.Tensor, window: int, speckle: Speckle | None = None) -> Coherence:
     """Estimate coherence from the correlation of intensities. power: (2, rows, cols), linear."""
+    shared = speckle.pixels_per_cell if speckle else pixels_per_cell(power)
     power = power / torch.nanmedian(power)
     mean = box_mean(power, window)
     variance = (box_mean(power**2, window) - mean**2).clamp_min(1e-12)
     covariance = box_mean((power[0] * power[1])[None], window)[0] - mean[0] * mean[1]
     squared = covariance / (variance[0] * variance[1]).sqrt()
-    return _coherence(squared, SPREAD_PEARSON, power, window, pixels_per_cell(power), 1.0)
+    return _coherence(squared, SPREAD_PEARSON, power, window, shared, 1.0)
 
 
 def estimate_looks(power: torch.Tensor) -> float:

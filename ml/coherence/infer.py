@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from ml.coherence import baseline
-from ml.imagery import ImagePair
+from ml.imagery import Float32, ImagePair, PairSource
 from ml.results import RasterResult
+from ml.tiling import over_tiles, samples
 
 METHODS = ("guarnieri-prati", "pearson")
 VERSIONS = {"guarnieri-prati": "1", "pearson": "1"}  # raise when the numbers change
@@ -20,22 +21,36 @@ def parameters(method: str) -> dict[str, Any]:
 
 
 def estimate_coherence(
-    pair: ImagePair, method: str, device: torch.device, window: int = WINDOW_PX, looks: float | None = None
+    pair: ImagePair | PairSource,
+    method: str,
+    device: torch.device,
+    window: int = WINDOW_PX,
+    looks: float | None = None,
 ) -> RasterResult:
-    """Estimate a pair's coherence, 0-1. looks None: estimated from the images. ValueError for a method unknown."""
-    power = torch.from_numpy(np.stack([pair.reference, pair.secondary])).to(device)
-    if method == "guarnieri-prati":
-        found = baseline.guarnieri_prati(power, window, looks)
-    elif method == "pearson":
-        found = baseline.pearson(power, window)
-    else:
+    """Estimate a pair's coherence, 0-1, tile by tile. looks None: estimated from the images.
+
+    ValueError for a method unknown, and for a pair that shows no ground.
+    """
+    if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    bands = {"coherence": found.coherence.cpu().numpy(), "coherence_sigma": found.sigma.cpu().numpy()}
+    source = pair.source() if isinstance(pair, ImagePair) else pair
+    speckle = baseline.speckle_of([torch.from_numpy(piece).to(device) for piece in samples(source)], looks)
+
+    def work(images: Float32) -> dict[str, Float32]:
+        power = torch.from_numpy(images).to(device)
+        if method == "guarnieri-prati":
+            found = baseline.guarnieri_prati(power, window, speckle=speckle)
+        else:
+            found = baseline.pearson(power, window, speckle)
+        return {"coherence": found.coherence.cpu().numpy(), "coherence_sigma": found.sigma.cpu().numpy()}
+
+    bands = over_tiles(source, work, window // 2 + baseline.BRIGHT_WINDOW)
     known = np.isfinite(bands["coherence"])
+    used = speckle.looks if method == "guarnieri-prati" else 1.0
     statistics = {
-        "looks": round(found.looks, 2),
+        "looks": round(used, 2),
         "known_share": round(float(known.mean()), 4),
         "mean_coherence": round(float(bands["coherence"][known].mean()), 4) if known.any() else 0.0,
     }
-    tags = {"window_px": str(window), "looks": f"{found.looks:.2f}"}
-    return RasterResult(bands, ("1", "1"), pair.transform, pair.epsg, tags, statistics)
+    tags = {"window_px": str(window), "looks": f"{used:.2f}"}
+    return RasterResult(bands, ("1", "1"), source.transform, source.epsg, tags, statistics)

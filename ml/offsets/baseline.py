@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import torch
 
-from ml.imagery import high_pass, pixels_per_cell
-from ml.offsets.consensus import agrees_with_neighbours, consensus
+from ml.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
+from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours, consensus
 from ml.offsets.correlate import Peaks, correlate
 
 KERNELS = (24, 32, 48, 64)
@@ -31,14 +31,21 @@ class Offsets(NamedTuple):
 
 
 def track(
-    power: torch.Tensor, kernels: tuple[int, ...] = KERNELS, search: int = SEARCH_PX, posting: int = POSTING_PX
+    power: torch.Tensor,
+    kernels: tuple[int, ...] = KERNELS,
+    search: int = SEARCH_PX,
+    posting: int = POSTING_PX,
+    shared: float | None = None,
 ) -> Offsets:
-    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; kernels from small to large."""
+    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; kernels from small to large.
+
+    shared: pixels that share a cell of speckle, estimated from these images where it is not given.
+    """
     texture = high_pass(power)
     rows, cols = (_nodes(size, posting, power.device) for size in power.shape[1:])
     shape = (len(rows), len(cols))
     row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
-    shared = pixels_per_cell(power)
+    shared = pixels_per_cell(power) if shared is None else shared
     peaks = [correlate(texture[0], texture[1], row, col, kernel, search) for kernel in kernels]
     known = torch.stack([
         peak.known & (peak.height > chance_peak(kernel, search, shared))
@@ -57,6 +64,11 @@ def track(
     offset, sigma, quality = offset.reshape(2, *shape), sigma.reshape(2, *shape), quality.reshape(shape)
     kept = agrees_with_neighbours(offset, search)
     return Offsets(*(torch.where(kept, part, torch.nan) for part in (*offset, *sigma, quality)))
+
+
+def reach(kernels: tuple[int, ...], search: int, posting: int) -> int:
+    """How far around a node the images matter, px: window, search, high-pass, and the neighbours that must agree."""
+    return max(kernels) // 2 + search + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting
 
 
 def chance_peak(kernel: int, search: int, pixels_per_cell: float) -> float:

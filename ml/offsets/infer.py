@@ -1,14 +1,16 @@
 """One interface for every offset tracker: a pair in, offsets with their uncertainty out."""
 
+from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
 from affine import Affine
 
-from ml.imagery import ImagePair
+from ml.imagery import Float32, ImagePair, PairSource, pixels_per_cell
 from ml.offsets import baseline
 from ml.results import RasterResult
+from ml.tiling import over_tiles, samples
 
 METHODS = ("multi-kernel", "ncc")
 VERSIONS = {"multi-kernel": "1", "ncc": "1"}  # raise when the numbers change
@@ -21,18 +23,30 @@ def parameters(method: str) -> dict[str, Any]:
 
 
 def track_offsets(
-    pair: ImagePair,
+    pair: ImagePair | PairSource,
     method: str,
     device: torch.device,
     search: int = baseline.SEARCH_PX,
     posting: int = baseline.POSTING_PX,
 ) -> RasterResult:
-    """Track a pair's offsets, px of the input: columns right, rows down. ValueError for what cannot be tracked."""
-    if min(pair.reference.shape) < posting:
-        raise ValueError(f"the images ({pair.reference.shape}) are smaller than one posting of {posting} px")
-    power = torch.from_numpy(np.stack([pair.reference, pair.secondary])).to(device)
-    found = baseline.track(power, _kernels(method), search, posting)
-    bands = {name: band.cpu().numpy() for name, band in found._asdict().items()}
+    """Track a pair's offsets tile by tile, px of the input: columns right, rows down.
+
+    ValueError for a pair that is too small or shows no ground.
+    """
+    source = pair.source() if isinstance(pair, ImagePair) else pair
+    if min(source.shape) < posting:
+        raise ValueError(f"the images ({source.shape}) are smaller than one posting of {posting} px")
+    kernels = _kernels(method)
+    pieces = [pixels_per_cell(torch.from_numpy(piece).to(device)) for piece in samples(source)]
+    if not pieces:
+        raise ValueError("nowhere do both images show most of the ground")
+    shared = median(pieces)
+
+    def work(images: Float32) -> dict[str, Float32]:
+        found = baseline.track(torch.from_numpy(images).to(device), kernels, search, posting, shared)
+        return {name: band.cpu().numpy() for name, band in found._asdict().items()}
+
+    bands = over_tiles(source, work, baseline.reach(kernels, search, posting), posting)
     known = np.isfinite(bands["dx_px"])
     statistics = {"known_share": round(float(known.mean()), 4)}
     if known.any():
@@ -43,9 +57,9 @@ def track_offsets(
             "median_length_px": round(float(np.median(length)), 4),
             "largest_length_px": round(float(length.max()), 4),
         }
-    tags = {"kernels_px": " ".join(map(str, _kernels(method))), "search_px": str(search), "posting_px": str(posting)}
-    grid = pair.transform @ Affine.scale(posting)
-    return RasterResult(bands, UNITS, grid, pair.epsg, tags, statistics)
+    tags = {"kernels_px": " ".join(map(str, kernels)), "search_px": str(search), "posting_px": str(posting)}
+    grid = source.transform @ Affine.scale(posting)
+    return RasterResult(bands, UNITS, grid, source.epsg, tags, statistics)
 
 
 def _kernels(method: str) -> tuple[int, ...]:

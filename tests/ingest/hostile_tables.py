@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 
 from tests.ingest.hostile import EGMS, L3, VRT, Hostile, Trap, foreign_rasters, hdf5s, licsbas, plain_tiff, tiffs
+from tests.ingest.hostile_safe import safes
 
 COLUMNS = (
     "pid,easting,northing,height,rmse,mean_velocity,mean_velocity_std,los_east,los_north,los_up,latitude,longitude"
@@ -29,7 +30,7 @@ ENDINGS = (".tif", ".h5", ".nc", ".zip", ".csv")
 
 def every() -> list[Hostile]:
     """The whole corpus, in a fixed order."""
-    parts = (foreign_rasters, tiffs, hdf5s, zips, tables, xmls, noise, polyglots)
+    parts = (foreign_rasters, tiffs, hdf5s, zips, tables, xmls, noise, polyglots, safes)
     return [one for part in parts for one in part()]
 
 

@@ -4,8 +4,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from ingest import scene_services
 from ingest.errors import AlreadyLoaded, InputError
@@ -93,16 +94,18 @@ def test_an_image_too_far_in_time_says_so_until_it_has_a_pair(make_rtc):
 def test_a_pair_lies_on_the_ground_that_both_show_and_is_resampled_once_at_most(make_rtc, east_m, resampled):
     """A straight slope of amplitude, so that a cubic kernel must give the very values of the common grid."""
     x = np.arange(48)[None, :] + np.zeros((40, 1))
-    scenes_load(path=make_rtc("20211119", power=((10 + x) ** 2).astype(np.float32)))
+    scenes_load(path=make_rtc("20211119", power=((10 + x) ** 2 / 1e4).astype(np.float32)))
     moved = Affine(30, 0, RTC_GRID.c + east_m, 0, -30, RTC_GRID.f - 60)
-    scenes_load(path=make_rtc("20211201", power=((10 + x + east_m / 30) ** 2).astype(np.float32), transform=moved))
+    scenes_load(
+        path=make_rtc("20211201", power=((10 + x + east_m / 30) ** 2 / 1e4).astype(np.float32), transform=moved)
+    )
     assert pairs_make(baselines_days=[12]) == 1
     pair = ScenePair.objects.get()
     first_col = int(np.ceil(east_m / 30))
     assert (pair.rows, pair.cols, pair.resampled) == (38, 48 - first_col, resampled)
     assert pair.pixel_grid.transform == RTC_GRID @ Affine.translation(first_col, 2)
     images = read_pair(pair)
-    np.testing.assert_array_equal(images.reference, (10 + x[2:, first_col:]) ** 2)
+    np.testing.assert_allclose(images.reference, (10 + x[2:, first_col:]) ** 2 / 1e4, rtol=1e-6)
     known = images.secondary[4:-4, 4:-4]
     np.testing.assert_allclose(known, images.reference[4:-4, 4:-4], rtol=1e-6 if not resampled else 1e-3)
     west, south, east, north = pair.footprint.extent
@@ -202,3 +205,60 @@ def test_the_real_dates_make_the_expected_pairs(real_data):
     six = ScenePair.objects.filter(temporal_baseline_days=6, reference__burst="292320-IW2")
     starts = sorted(f"{pair.reference.acquired_at:%Y-%m-%d}" for pair in six)
     assert starts == ["2021-11-19", "2021-11-25", "2021-12-01", "2021-12-07", "2021-12-13"]
+
+
+def test_pairs_are_written_as_files_that_the_methods_take(make_rtc, tmp_path, capsys):
+    x = np.arange(48)[None, :] + np.zeros((40, 1))
+    scenes_load(path=make_rtc("20211119", power=((10 + x) ** 2 / 1e4).astype(np.float32)))
+    moved = Affine(30, 0, RTC_GRID.c + 100, 0, -30, RTC_GRID.f)
+    scenes_load(path=make_rtc("20211201", power=((10 + x + 100 / 30) ** 2 / 1e4).astype(np.float32), transform=moved))
+    out = tmp_path / "out"
+    out.mkdir()
+    call_command("pairscenes", "--out", str(out))
+    pair = ScenePair.objects.get()
+    with (
+        rasterio.open(out / f"pair-{pair.pk}" / "reference.tif") as first,
+        rasterio.open(out / f"pair-{pair.pk}" / "secondary.tif") as second,
+    ):
+        assert first.shape == second.shape == (40, 44)
+        assert first.transform == second.transform == pair.pixel_grid.transform
+        assert second.tags()["temporal_baseline_days"] == "12"
+        np.testing.assert_allclose(second.read(1)[4:-4, 4:-4], first.read(1)[4:-4, 4:-4], rtol=1e-3)
+    with pytest.raises(CommandError, match="there is no pair 0"):
+        call_command("pairscenes", "--out", str(out), "--pair", "0")
+    with pytest.raises(CommandError, match="make it first"):
+        call_command("pairscenes", "--out", str(tmp_path / "nowhere"))
+
+
+# of the 22 dates of every real chip: days apart -> reference and secondary, by hand from the calendar
+REAL_PAIRS = {
+    6: """20211119-20211125 20211125-20211201 20211201-20211207 20211207-20211213 20211213-20211219""",
+    12: """20211119-20211201 20211125-20211207 20211201-20211213 20211207-20211219
+           20221102-20221114 20221114-20221126 20221126-20221208 20221208-20221220 20221220-20230101
+           20231004-20231016 20231016-20231028 20231028-20231109 20231109-20231121 20231121-20231203
+           20231203-20231215 20231215-20231227 20241221-20250102""",
+    24: """20211119-20211213 20211125-20211219
+           20221102-20221126 20221114-20221208 20221126-20221220 20221208-20230101
+           20231004-20231028 20231016-20231109 20231028-20231121 20231109-20231203 20231121-20231215
+           20231203-20231227""",
+}
+
+
+@pytest.mark.realdata
+def test_the_real_chips_pair_at_six_twelve_and_twenty_four_days(real_data):
+    """Three bursts of land and one of the sea, VV and VH; a chip keeps its own grid and is never resampled."""
+    for path in sorted((real_data / "opera_rtc_10sgd").glob("*_V[VH].tif")):
+        scenes_load(path=path)
+    assert Scene.objects.count() == 22 * 4 * 2
+    assert pairs_make(baselines_days=[6, 12, 24]) == (5 + 17 + 12) * 8
+    pairs = ScenePair.objects.select_related("reference", "secondary")
+    for burst in ("292320-IW1", "292320-IW2", "292322-IW2", "292324-IW2"):
+        for polarisation in ("VV", "VH"):
+            found: dict[int, set[str]] = {days: set() for days in REAL_PAIRS}
+            for pair in pairs.filter(reference__burst=burst, reference__polarisation=polarisation):
+                days = f"{pair.reference.acquired_at:%Y%m%d}-{pair.secondary.acquired_at:%Y%m%d}"
+                found[pair.temporal_baseline_days].add(days)
+                assert (pair.secondary.burst, pair.secondary.polarisation) == (burst, polarisation)
+                assert (pair.rows, pair.cols, pair.resampled) == (100, 100, False)
+            assert found == {days: {*listed.split()} for days, listed in REAL_PAIRS.items()}
+    assert not Scene.objects.exclude(reason="").exists()

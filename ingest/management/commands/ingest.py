@@ -5,7 +5,7 @@ import getpass
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from ingest.given import Given
 from ingest.pair_services import pairs_make
 from ingest.readers import FORMATS
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declared
+from ingest.readers.records import Declared, Direction
+from ingest.readers.scenes import POLARISATIONS, SCALES
 from ingest.releases import release_changes_make
 from ingest.scene_services import scene_refuse
 
@@ -34,6 +35,14 @@ def _period(text: str) -> tuple[date, date]:
     if last <= first:
         raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
     return first, last
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: give it as 2021-01-19T03:16:53Z") from fault
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class Command(BaseCommand):
@@ -52,6 +61,12 @@ class Command(BaseCommand):
             "--period", type=_period, metavar="FIRST/LAST", help="days that velocities without a series stand for"
         )
         parser.add_argument("--track", type=int, help="relative orbit, where the file does not say it")
+        image = parser.add_argument_group("of an image, where the file does not say it")
+        image.add_argument("--scale", choices=SCALES, help="what its values are")
+        image.add_argument("--polarisation", choices=POLARISATIONS, help="of a file of several: only this one")
+        image.add_argument("--acquired", type=_moment, dest="acquired_at", metavar="TIME", help="2021-01-19T03:16:53Z")
+        image.add_argument("--platform", metavar="NAME", help="the satellite, S1A")
+        image.add_argument("--direction", choices=[way.value for way in Direction if way])
         parser.add_argument(
             "--attribution", default="", help="line to show on the map where the file does not name its source"
         )
@@ -61,9 +76,9 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         self.skip_loaded, self.failed = options["skip_loaded"], False
-        declared = Declared(
-            options["mapping"], options["unit"], options["positive"], options["track"], options["period"]
-        )
+        named = ("mapping", "unit", "positive", "track", "period", "scale", "polarisation", "acquired_at", "platform")
+        direction = Direction(options["direction"]) if options["direction"] else None
+        declared = Declared(**{name: options[name] for name in named}, direction=direction)
         given = Given(
             options["format"], declared, options["attribution"], options["licence"], loaded_by=getpass.getuser()
         )

@@ -1,0 +1,136 @@
+"""The hosts that this service may open connections to when it looks for images; everything else is refused.
+
+Entries, in the setting OUTBOUND_HOSTS:
+
+    cmr.earthdata.nasa.gov        this host, HTTPS, port 443
+    data.example.org:8443         this host, HTTPS, this port
+    .asf.alaska.edu               every host below this one, not itself, HTTPS, port 443
+    http://127.0.0.1:8123         plain HTTP, this host and port only: for a mirror in your own network, and for tests
+
+Decision about private addresses: a listed *name* that leads to a private, loopback or link-local address is refused,
+because whoever holds the name's DNS would otherwise choose where inside your network we connect to. An entry that is
+itself an address, or begins with http://, says that such a place is meant, and is let through.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from ingest.sources.faults import HostRefused
+
+PORTS = {"http": 80, "https": 443}
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_UNWANTED = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+class Entry(NamedTuple):
+    """host: in lower case; with a leading dot: everything below it. private: it may lead into a private network."""
+
+    scheme: str
+    host: str
+    port: int
+    private: bool
+
+    def covers(self, scheme: str, host: str, port: int) -> bool:
+        named = host.endswith(self.host) and len(host) > len(self.host) if self.host[0] == "." else host == self.host
+        return named and scheme == self.scheme and port == self.port
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Which hosts may be contacted."""
+
+    entries: tuple[Entry, ...]
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> "AllowList":
+        """Read entries. Raises ValueError for one that is no host."""
+        return cls(tuple(_entry(line) for line in lines if line.strip()))
+
+    def check(self, url: str) -> SplitResult:
+        """The parts of an address that may be asked. Raises HostRefused, before anything is resolved."""
+        parts, host, port = _parts(url)
+        self.entry(parts.scheme, host, port)
+        return parts
+
+    def entry(self, scheme: str, host: str, port: int) -> Entry:
+        """The entry that lets a connection through. Raises HostRefused."""
+        host = _bare(host)
+        for entry in self.entries:
+            if entry.covers(scheme, host, port):
+                return entry
+        if any(known.covers("https", host, known.port) for known in self.entries) and scheme == "http":
+            raise HostRefused(f"{host} may be asked by HTTPS only, and the address says http. It is not contacted.")
+        shown = host if port == PORTS.get(scheme) else f"{host}:{port}"
+        raise HostRefused(
+            f"{shown} is not among the hosts that may be contacted. Add it to OUTBOUND_HOSTS if you trust it."
+        )
+
+    def may_lead_to(self, entry: Entry, address: str) -> bool:
+        """Whether a connection that an entry lets through may go to an address that its name was resolved to."""
+        return entry.private or _public(address)
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of an address. Raises HostRefused for one that is not plainly an address of a host."""
+    parts, host, port = _parts(url)
+    return parts.scheme, host, port
+
+
+def _parts(url: str) -> tuple[SplitResult, str, int]:
+    if not url.isascii() or _UNWANTED.search(url):
+        raise HostRefused("An address holds signs that none may hold (spaces, backslashes, other letters).")
+    try:
+        parts = urlsplit(url)
+        host, port = _bare(parts.hostname or ""), parts.port
+    except ValueError as fault:
+        raise HostRefused("An address cannot be read.") from fault
+    if parts.scheme not in PORTS:
+        raise HostRefused(f"An address begins with {parts.scheme or 'nothing'}: only https is asked.")
+    if "@" in parts.netloc:
+        raise HostRefused("An address holds a user's name before its host: such addresses are never followed.")
+    if not host or not (_NAME.fullmatch(host) or _is_address(host)):
+        raise HostRefused("An address names no host that can be read.")
+    return parts, host, PORTS[parts.scheme] if port is None else port
+
+
+def _entry(line: str) -> Entry:
+    text = line.strip().lower()
+    scheme, split, rest = text.rpartition("://")
+    scheme = scheme if split else "https"
+    below = rest.startswith(".")
+    try:
+        _, host, port = _parts(f"{scheme}://{rest.removeprefix('.')}")
+    except HostRefused as fault:
+        raise ValueError(f"{line.strip()!r} is no host: {fault}") from fault
+    if re.search(r"[/?#]", rest) or (below and (_is_address(host) or "." not in host)):
+        raise ValueError(
+            f"{line.strip()!r} is no host. Write one as data.example.org, or .example.org for all below it."
+        )
+    private = scheme == "http" or _is_address(host)
+    return Entry(scheme, f".{host}" if below else host, port, private)
+
+
+def _bare(host: str) -> str:
+    return host.lower().strip("[]").removesuffix(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _public(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_global and not (mapped or found).is_multicast

@@ -1,0 +1,135 @@
+"""Search the Alaska Satellite Facility (NASA's archive of Sentinel-1) through its library `asf_search`.
+
+The library asks NASA's Common Metadata Repository: POST https://HOST/search/granules.umm_json, pages by the header
+CMR-Search-After. Records: UMM-G, https://git.earthdata.nasa.gov/projects/EMFD/repos/unified-metadata-model.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from shapely import Polygon
+from shapely.errors import ShapelyError
+
+from ingest.readers.records import Direction
+from ingest.sources.allow_list import AllowList
+from ingest.sources.checksums import Checksum, checksum
+from ingest.sources.faults import NotInstalled, SearchFailed, SourceError
+from ingest.sources.file_names import name_of
+from ingest.sources.found import FoundScene
+from ingest.sources.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
+from ingest.sources.transport import guard
+
+SOURCE = "asf"
+CMR_HOST = "cmr.earthdata.nasa.gov"
+PRODUCTS: dict[str, dict[str, object]] = {
+    "GRD": {"platform": ["SENTINEL-1"], "processingLevel": ["GRD_HD", "GRD_HS"], "beamMode": ["IW"]},
+    "RTC": {"dataset": ["OPERA-S1"], "processingLevel": ["RTC"]},
+}
+
+
+def search(
+    *, area: Polygon, start: datetime, end: datetime, products: Sequence[str], polarisation: str, most: int,
+    allowed: AllowList, host: str = CMR_HOST,
+) -> Iterator[FoundScene]:  # fmt: skip
+    """Images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
+    try:
+        import asf_search
+    except ImportError as fault:
+        raise NotInstalled("Searching ASF needs the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
+    asf_search.REPORT_ERRORS = False  # it would tell ASF of every fault, past our session
+    session = _session(asf_search.ASFSession, allowed, host)
+    for product in products:
+        if product not in PRODUCTS:
+            raise SearchFailed(f"{product} is no product that can be searched. Set ACQUIRE_PRODUCT to GRD or RTC.")
+        pages = asf_search.search_generator(
+            intersectsWith=area.wkt, start=start, end=end, maxResults=most, **PRODUCTS[product],
+            opts=asf_search.ASFSearchOptions(host=urlsplit(_address(host)).netloc, session=session),
+        )  # fmt: skip
+        for granule in _granules(pages):
+            yield from _scenes(granule, product, polarisation)
+
+
+def _address(host: str) -> str:
+    return host if "://" in host else f"https://{host}"
+
+
+def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> requests.Session:
+    """The library's session, guarded, which tells of a refusal at once: its own way is to wait and to report."""
+    address = _address(host).rstrip("/")
+
+    class Guarded(kind):  # type: ignore[misc,valid-type]
+        def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            answer: requests.Response = super().send(request, **options)
+            if answer.status_code >= 400:
+                raise SearchFailed(f"{urlsplit(address).hostname} refuses the search ({answer.status_code}).")
+            return answer
+
+        def post(self, url: str, *args: Any, **options: Any) -> requests.Response:
+            spelled = f"https://{urlsplit(address).netloc}"  # the library knows no other than https
+            return super().post(url.replace(spelled, address, 1), *args, **options)  # type: ignore[no-any-return]
+
+    return guard(Guarded(), allowed, answers=True)
+
+
+def _granules(pages: Iterator[Any]) -> Iterator[Any]:
+    try:
+        for page in pages:
+            yield from page
+    except (SourceError, GeneratorExit):
+        raise
+    except requests.RequestException as fault:
+        raise SearchFailed(f"ASF cannot be searched just now ({type(fault).__name__}).") from fault
+    except Exception as fault:  # the library lets through whatever a strange answer makes it stumble over
+        raise SearchFailed(f"ASF's answer cannot be understood ({type(fault).__name__}).") from fault
+
+
+def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[FoundScene]:
+    """The files of a granule that are wanted: a GRD's zip, or the image of an RTC in one polarisation."""
+    try:
+        yield from _files(granule, product, polarisation)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError) as fault:
+        raise SearchFailed(
+            f"ASF's answer holds a record that cannot be understood ({type(fault).__name__})."
+        ) from fault
+
+
+def _files(granule: Any, product: str, polarisation: str) -> Iterator[FoundScene]:
+    said, umm = granule.properties, granule.umm
+    scene = str(said["sceneName"] or said["fileID"])
+    packed = {
+        str(entry.get("Name")): entry for entry in umm["DataGranule"].get("ArchiveAndDistributionInformation", [])
+    }
+    corners = (granule.geometry or {}).get("coordinates")
+    for link in umm["RelatedUrls"]:
+        url = str(link.get("URL", ""))
+        last = url.rpartition("/")[2]
+        wanted = last.endswith(f"_{polarisation}.tif") if product == "RTC" else last.endswith(".zip")
+        if link.get("Type") != "GET DATA" or not url.startswith("http") or not wanted:
+            continue
+        entry = packed.get(last, {})
+        held = said.get("polarization") or ""
+        yield FoundScene(
+            source=SOURCE, scene_id=last.rpartition(".")[0], url=url, file_name=name_of(url, scene),
+            size_bytes=exact_bytes(entry.get("SizeInBytes") or (said.get("bytes") if product == "GRD" else None)),
+            checksum=_checksum(entry, said.get("md5sum") if product == "GRD" else None),
+            platform=platform_of(said.get("platform")), track=track_of(said.get("pathNumber")),
+            direction=direction_of(said.get("flightDirection") or _attribute(umm, "ASCENDING_DESCENDING")),
+            polarisation=polarisation if product == "RTC" else held if isinstance(held, str) else "+".join(held),
+            acquired_at=moment_of(said.get("startTime")), footprint=Polygon(corners[0]) if corners else None,
+        )  # fmt: skip
+
+
+def _attribute(umm: Any, name: str) -> str:
+    for attribute in umm.get("AdditionalAttributes", []):
+        if attribute.get("Name") == name and attribute.get("Values"):
+            return str(attribute["Values"][0])
+    return Direction.UNKNOWN.value
+
+
+def _checksum(entry: Any, md5: object) -> Checksum | None:
+    said = entry.get("Checksum") or {}
+    found = checksum(str(said.get("Algorithm", "")), str(said.get("Value", "")))
+    return found or (checksum("md5", md5) if isinstance(md5, str) else None)

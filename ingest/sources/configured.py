@@ -1,0 +1,83 @@
+"""What the settings say of sources: hosts, credentials, where to search. Credentials come from the environment only."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from shapely import Polygon
+
+from ingest.sources import asf, stac
+from ingest.sources.allow_list import AllowList
+from ingest.sources.faults import SearchFailed
+from ingest.sources.found import FoundScene
+from ingest.sources.transport import Credential, guard
+
+if TYPE_CHECKING:
+    import requests
+
+SOURCES = (asf.SOURCE, stac.SOURCE)
+EARTHDATA_LOGIN = "urs.earthdata.nasa.gov"
+IF_DENIED = {
+    asf.SOURCE: "Set EARTHDATA_TOKEN, or EARTHDATA_USER and EARTHDATA_PASSWORD, and accept the data's terms with that"
+    " account.",
+    stac.SOURCE: "Set STAC_TOKEN, and name the host in STAC_TOKEN_HOSTS.",
+}
+
+
+def allow_list() -> AllowList:
+    """The hosts of OUTBOUND_HOSTS. Raises ImproperlyConfigured."""
+    try:
+        return AllowList.of(settings.OUTBOUND_HOSTS)
+    except ValueError as fault:
+        raise ImproperlyConfigured(f"OUTBOUND_HOSTS: {fault}") from fault
+
+
+def credentials() -> tuple[Credential, ...]:
+    """Each for its own hosts: NASA's token for NASA's archives, its password for its login page, STAC's for STAC."""
+    made = []
+    if settings.EARTHDATA_TOKEN:
+        made.append(Credential(_hosts("EARTHDATA_TOKEN_HOSTS"), f"Bearer {settings.EARTHDATA_TOKEN}"))
+    elif settings.EARTHDATA_USER and settings.EARTHDATA_PASSWORD:
+        pair = f"{settings.EARTHDATA_USER}:{settings.EARTHDATA_PASSWORD}".encode()
+        made.append(Credential(_hosts("EARTHDATA_LOGIN_HOSTS"), f"Basic {b64encode(pair).decode()}"))
+    if settings.STAC_TOKEN:
+        made.append(Credential(_hosts("STAC_TOKEN_HOSTS"), f"Bearer {settings.STAC_TOKEN}"))
+    return tuple(made)
+
+
+def download_session() -> "requests.Session":
+    """A session for one download: its cookies end with it."""
+    import requests
+
+    return guard(requests.Session(), allow_list(), credentials())
+
+
+def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: int) -> Iterator[FoundScene]:
+    """Ask a search service. Raises SourceError."""
+    if source == asf.SOURCE:
+        return asf.search(
+            area=area, start=start, end=end, products=settings.ACQUIRE_PRODUCT, most=most, allowed=allow_list(),
+            polarisation=settings.ACQUIRE_POLARISATION, host=settings.ACQUIRE_ASF_HOST,
+        )  # fmt: skip
+    if source == stac.SOURCE:
+        return stac.search(
+            area=area, start=start, end=end, url=settings.ACQUIRE_STAC_URL, most=most, allowed=allow_list(),
+            collection=settings.ACQUIRE_STAC_COLLECTION, polarisation=settings.ACQUIRE_POLARISATION,
+            credentials=credentials(),
+        )  # fmt: skip
+    raise SearchFailed(f"{source!r} is no source. Set ACQUIRE_SOURCE to one of {', '.join(SOURCES)}.")
+
+
+def _hosts(name: str) -> AllowList:
+    said = getattr(settings, name)
+    if name == "STAC_TOKEN_HOSTS" and not said:
+        parts = urlsplit(settings.ACQUIRE_STAC_URL)
+        said = [parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}"]
+    try:
+        return AllowList.of(said)
+    except ValueError as fault:
+        raise ImproperlyConfigured(f"{name}: {fault}") from fault

@@ -1,0 +1,333 @@
+"""Fetch one file over HTTP so that an interruption costs nothing and a wrong byte is noticed.
+
+The bytes go to NAME.part. What is there is continued by a range request, if the server still has the same file
+(RFC 9110: Range, If-Range, Content-Range, 206, 416). At the end the whole is hashed, and only the right bytes get
+the name. Wrong ones are thrown away and fetched anew, at most three times in all.
+"""
+
+import os
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.exceptions import ConnectionError as NoConnection
+from requests.exceptions import Timeout
+from urllib3.exceptions import HTTPError as TransferError
+
+from ingest.sources.checksums import Checksum, file_checksum
+from ingest.sources.faults import Hopeless, HostRefused, Later, Stopped
+from ingest.sources.transport import MOST_REDIRECTS
+
+MOST_DAMAGED = 3
+MOST_IDLE_TRIES = 5  # in a row, without a byte more than before
+MOST_TRIES = 60
+LONGEST_WAIT_SECONDS = 60.0  # a longer one is left to the schedule
+PIECE_BYTES = 2**18
+ROOM_STEP_BYTES = 2**26
+REDIRECTS = (301, 302, 303, 307, 308)
+BUSY = (408, 425, 429)
+
+
+class Wanted(NamedTuple):
+    """What is to be fetched, where to. if_denied: what to do where the server wants to know who asks."""
+
+    url: str
+    path: Path
+    size_bytes: int | None = None
+    checksum: Checksum | None = None
+    if_denied: str = "Check the credentials in the environment."
+
+    @property
+    def part(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.part")
+
+
+class Known(NamedTuple):
+    """What outlives a process: of which file NAME.part is a piece, and how often the bytes were wrong."""
+
+    etag: str = ""
+    modified: str = ""
+    damaged: int = 0
+
+
+class Fetched(NamedTuple):
+    size_bytes: int
+    tries: int
+    damaged: int
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a transfer asks of whoever started it.
+
+    go_on(bytes that lie there, whether the rest can be fetched later): False ends the transfer with Stopped.
+    room(bytes still to come): makes room or raises NoRoom. remember: keeps Known before the first byte is written.
+    timeout_seconds: to connect, and between two bytes.
+    """
+
+    go_on: Callable[[int, bool], bool] = lambda done, resumable: True
+    room: Callable[[int], None] = lambda coming: None
+    remember: Callable[[Known], None] = lambda known: None
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    timeout_seconds: tuple[float, float] = (15.0, 60.0)
+
+
+class Memory:
+    """What is known of the file, here and wherever it outlives this process."""
+
+    def __init__(self, known: Known, tell: Callable[[Known], None]) -> None:
+        self.known, self._tell = known, tell
+
+    def keep(self, known: Known) -> None:
+        self.known = known
+        self._tell(known)
+
+
+class Cut(Exception):
+    """The transfer ended before the file did. after_seconds: when the server wants to be asked again."""
+
+    def __init__(self, said: str, after_seconds: float | None = None) -> None:
+        super().__init__(said)
+        self.after_seconds = after_seconds
+
+
+class Overlong(Exception):
+    """More bytes come than the file has."""
+
+
+def fetch(session: requests.Session, wanted: Wanted, known: Known, around: Surroundings) -> Fetched:
+    """Fetch a file to its path. Raises Hopeless, HostRefused; Later, NoRoom, Stopped, for which the part stays."""
+    memory, idle, reached = Memory(known, around.remember), 0, _size(wanted.part)
+    for tries in range(1, MOST_TRIES + 1):
+        try:
+            _transfer(session, wanted, memory, around)
+        except Cut as cut:
+            idle = 0 if _size(wanted.part) > reached else idle + 1
+            reached = max(reached, _size(wanted.part))
+            _wait(cut, idle, around, _size(wanted.part))
+            continue
+        except Overlong:
+            right = False
+        else:
+            right = _is_right(wanted)
+        if right:
+            return Fetched(_put_in_place(wanted), tries, memory.known.damaged)
+        reached = 0
+        _throw_away(wanted, memory)
+    raise Later(f"{_host(wanted.url)} cut the transfer {MOST_TRIES} times. It goes on later.")
+
+
+def _transfer(session: requests.Session, wanted: Wanted, memory: Memory, around: Surroundings) -> None:
+    """One request; returns when all bytes of the file should be there. Raises Cut and others."""
+    known = memory.known
+    have = _resumable_bytes(wanted, known)
+    if have and have == wanted.size_bytes:
+        return  # killed between the last byte and the name
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if known.etag and not known.etag.startswith("W/"):
+            headers["If-Range"] = known.etag
+        elif known.modified:
+            headers["If-Range"] = known.modified
+    response = _ask(session, wanted, headers, around)
+    try:
+        if response.status_code == 416 and have:
+            _beyond(response, wanted, known, have)
+            return
+        start, total = _judge(response, wanted, known, have, around)
+        memory.keep(_of(response, known))
+        _receive(response, wanted, start, total, around)
+    finally:
+        response.close()
+
+
+def _ask(session: requests.Session, wanted: Wanted, headers: dict[str, str], around: Surroundings) -> requests.Response:
+    """Follow redirects ourselves: every hop is checked by the session, and no answer on the way is read."""
+    url = wanted.url
+    for _ in range(MOST_REDIRECTS + 1):
+        try:
+            response = session.get(
+                url, headers=headers, stream=True, allow_redirects=False, timeout=around.timeout_seconds
+            )
+        except (NoConnection, Timeout) as fault:
+            raise Cut(f"{_host(url)} cannot be reached ({type(fault).__name__})") from fault
+        except (requests.RequestException, TransferError) as fault:
+            raise HostRefused(f"An address cannot be asked ({type(fault).__name__}).") from fault
+        if response.status_code not in REDIRECTS:
+            return response
+        url = urljoin(url, response.headers.get("Location", ""))
+        response.close()
+    raise Hopeless(f"{_host(wanted.url)} sends us from place to place, more than {MOST_REDIRECTS} times.")
+
+
+def _judge(
+    response: requests.Response, wanted: Wanted, known: Known, have: int, around: Surroundings
+) -> tuple[int, int | None]:
+    """Where the body begins and how long the whole file is, as far as the server says. Raises Cut, Hopeless."""
+    status, host = response.status_code, _host(response.url)
+    if status in (401, 403):
+        raise Hopeless(f"{host} refuses the file ({status}). {wanted.if_denied}")
+    if status in BUSY or status >= 500:
+        raise Cut(f"{host} is busy ({status})", _retry_after(response, around.now()))
+    if status not in (200, 206):
+        raise Hopeless(f"{host} does not give the file ({status}). It may have been removed: look for it there.")
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise Hopeless(f"{host} gives a web page in place of the file. {wanted.if_denied}")
+    length = response.headers.get("Content-Length", "")
+    if status == 200:
+        return 0, int(length) if length.isdecimal() and not _encoded(response) else None
+    said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
+    changed = known.etag and response.headers.get("ETag", known.etag) != known.etag
+    if not said or int(said[1]) != have or changed or _encoded(response):
+        _discard(wanted)
+        raise Cut(f"{host} gives another piece than was asked for")
+    return have, None if said[3] == "*" else int(said[3])
+
+
+def _receive(response: requests.Response, wanted: Wanted, start: int, total: int | None, around: Surroundings) -> None:
+    """Write the body behind the first `start` bytes of the part. Raises Cut, Overlong, Stopped, NoRoom."""
+    whole = total if total is not None else wanted.size_bytes
+    resumable = response.status_code == 206 or response.headers.get("Accept-Ranges", "").strip() == "bytes"
+    around.room(max(0, (whole or 0) - start))
+    have, asked = start, start
+    wanted.part.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(wanted.part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
+    with os.fdopen(descriptor, "r+b") as stream:
+        stream.truncate(start)
+        stream.seek(start)
+        while piece := _piece(response):
+            if whole is not None and have + len(piece) > whole:
+                raise Overlong
+            stream.write(piece)
+            have += len(piece)
+            if whole is None and have - asked >= ROOM_STEP_BYTES:
+                stream.flush()
+                around.room(ROOM_STEP_BYTES)
+                asked = have
+            if not around.go_on(have, resumable):
+                raise Stopped(f"stopped after {have:,} bytes; they are kept")
+    if whole is not None and have < whole:
+        raise Cut(f"{_host(response.url)} ended after {have:,} of {whole:,} bytes")
+
+
+def _piece(response: requests.Response) -> bytes:
+    """What has arrived, as it arrives: a cut must not take with it what came before."""
+    try:
+        piece: bytes = response.raw.read1(PIECE_BYTES, decode_content=True)
+    except (TransferError, OSError) as fault:
+        raise Cut(f"{_host(response.url)} cut the transfer ({type(fault).__name__})") from fault
+    return piece
+
+
+def _resumable_bytes(wanted: Wanted, known: Known) -> int:
+    """How much of the part may be continued. Without anything to check against it may be a piece of another file."""
+    have = _size(wanted.part)
+    checked = wanted.checksum is not None or known.etag or known.modified
+    too_long = wanted.size_bytes is not None and have > wanted.size_bytes
+    if have and (not checked or too_long):
+        _discard(wanted)
+        return 0
+    return have
+
+
+def _beyond(response: requests.Response, wanted: Wanted, known: Known, have: int) -> None:
+    """416: the part reaches the end of the file already, or it is a piece of another one. Raises Cut."""
+    said = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
+    same = not known.etag or response.headers.get("ETag", known.etag) == known.etag
+    if said and int(said[1]) == have and same:
+        return
+    _discard(wanted)
+    raise Cut(f"{_host(response.url)} has a shorter file than the piece that lies here")
+
+
+def _is_right(wanted: Wanted) -> bool:
+    """By its hash; where the catalogue has none, by its length."""
+    if wanted.checksum is not None:
+        return file_checksum(wanted.part, wanted.checksum.algorithm) == wanted.checksum
+    return wanted.size_bytes is None or _size(wanted.part) == wanted.size_bytes
+
+
+def _throw_away(wanted: Wanted, memory: Memory) -> None:
+    """Wrong bytes: as if nothing had been fetched, but counted. Raises Hopeless the third time."""
+    _discard(wanted)
+    memory.keep(Known(damaged=memory.known.damaged + 1))
+    if memory.known.damaged >= MOST_DAMAGED:
+        by = f"{wanted.checksum.algorithm} checksum" if wanted.checksum else "length"
+        raise Hopeless(
+            f"{_host(wanted.url)} gave bytes that do not have the {by} of the catalogue, {memory.known.damaged} times."
+            " They were thrown away."
+        )
+
+
+def _put_in_place(wanted: Wanted) -> int:
+    """To the disk, then under its name: after a power cut the name never stands for half a file."""
+    with wanted.part.open("rb") as stream:
+        os.fsync(stream.fileno())
+    size = _size(wanted.part)
+    wanted.part.replace(wanted.path)
+    folder = os.open(wanted.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return size
+
+
+def _wait(cut: Cut, idle: int, around: Surroundings, done: int) -> None:
+    """Wait longer each time, not all clients at the same moment; leave what takes long to the schedule."""
+    asked = cut.after_seconds
+    if idle >= MOST_IDLE_TRIES or (asked is not None and asked > LONGEST_WAIT_SECONDS):
+        raise Later(f"{cut}. It goes on later.", asked)
+    seconds = min(LONGEST_WAIT_SECONDS, 2.0**idle) * (0.5 + around.chance() / 2)
+    if not around.go_on(done, True):
+        raise Stopped(f"stopped after {done:,} bytes; they are kept")
+    around.sleep(max(seconds, asked or 0.0))
+
+
+def _retry_after(response: requests.Response, now: datetime) -> float | None:
+    """Retry-After in seconds, whether it is a number or a date."""
+    said = response.headers.get("Retry-After", "").strip()
+    if said.isdecimal():
+        return float(said)
+    try:
+        when = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
+
+
+def _of(response: requests.Response, known: Known) -> Known:
+    """Which file this answer is a piece of; nothing for a packed body, whose bytes are not those of the file."""
+    if _encoded(response):
+        return known._replace(etag="", modified="")
+    return known._replace(
+        etag=response.headers.get("ETag", "")[:200], modified=response.headers.get("Last-Modified", "")[:60]
+    )
+
+
+def _encoded(response: requests.Response) -> bool:
+    """Whether the body is packed for the way: then its bytes are not those of the file, and cannot be continued."""
+    return response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
+
+
+def _discard(wanted: Wanted) -> None:
+    wanted.part.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or "the server"

@@ -1,0 +1,51 @@
+"""What can go wrong between us and a source; every message is one line for an operator, without any secret."""
+
+import re
+
+from ingest.errors import one_line
+
+_SECRET = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+|(?<=://)[^/@\s]+@|(?<=\?)\S+")
+
+
+def without_secrets(text: str) -> str:
+    """One line in which no token, no password and no query of an address stands (a signed address is a secret)."""
+    return one_line(_SECRET.sub("…", text))
+
+
+class SourceError(Exception):
+    """Base of all of them; the message is one line."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(without_secrets(said))
+
+
+class NotInstalled(SourceError):
+    """The extra that this needs is not installed."""
+
+
+class HostRefused(SourceError):
+    """An address lies outside the allow-list; nothing was resolved or contacted."""
+
+
+class SearchFailed(SourceError):
+    """A search service did not answer as it should."""
+
+
+class Hopeless(SourceError):
+    """A download that trying again does not help: the line says what to set or do."""
+
+
+class Later(SourceError):
+    """A download that may go on later; what has arrived is kept. after_seconds: what the server asked for, or None."""
+
+    def __init__(self, said: str, after_seconds: float | None = None) -> None:
+        super().__init__(said)
+        self.after_seconds = after_seconds
+
+
+class NoRoom(SourceError):
+    """The quota or the disk does not hold the file."""
+
+
+class Stopped(SourceError):
+    """The caller asked to stop (time is over, or another worker has the row); what has arrived is kept."""

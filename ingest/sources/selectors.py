@@ -1,0 +1,38 @@
+"""Reading downloads."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from ingest.models import IngestJob, Scene, SceneDownload
+from ingest.sources.found import FoundScene
+from ingest.sources.quota import Processed
+
+State = SceneDownload.State
+
+
+def is_known(*, found: FoundScene) -> bool:
+    """Whether an image is wanted, fetched or loaded already, by this service or in another way."""
+    return (
+        SceneDownload.objects.filter(source=found.source, scene_id=found.scene_id).exists()
+        or Scene.objects.ready().filter(file_name=found.file_name).exists()
+    )
+
+
+def downloads_due(*, now: datetime | None = None) -> QuerySet[SceneDownload]:
+    """Those that a worker may take: waiting and due, or left behind by a dead one. The newest image first."""
+    now = now or timezone.now()
+    waiting = Q(state=State.WANTED) & (Q(next_try_at=None) | Q(next_try_at__lte=now))
+    left = Q(state=State.FETCHING, lease_until__lt=now)
+    return SceneDownload.objects.filter(waiting | left).order_by("-acquired_at", "id")
+
+
+def downloads_processed() -> list[Processed]:
+    """Files that have done their work and may make way: loaded, or refused by the reader."""
+    ended = SceneDownload.objects.exclude(stored_path="").filter(
+        state__in=[State.LOADED, State.FAILED], job__state__in=[IngestJob.State.LOADED, IngestJob.State.REJECTED]
+    )
+    return [
+        Processed(row.pk, row.bytes_done, row.finished_at or row.created_at, row.state == State.LOADED) for row in ended
+    ]

@@ -1,0 +1,290 @@
+"""Wanting, claiming and fetching images, handing them to the jobs that load files, and making room for them."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from shapely import Polygon
+
+from ingest.given import Given
+from ingest.jobs import job_queue
+from ingest.models import IngestJob, SceneDownload
+from ingest.readers.records import Declared, Direction
+from ingest.sources import configured
+from ingest.sources.checksums import Checksum
+from ingest.sources.download import Known, Surroundings, Wanted, fetch
+from ingest.sources.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
+from ingest.sources.found import FoundScene
+from ingest.sources.quota import folder_bytes, make_way
+from ingest.sources.selectors import downloads_due, downloads_processed, is_known
+
+logger = logging.getLogger(__name__)
+
+State = SceneDownload.State
+LEASE = timedelta(minutes=5)  # longer than any wait between two bytes or two tries
+TELL_SECONDS = 5.0
+LOCK = 0x5CE7E
+WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360, 1440))  # then a download has failed
+LONGEST_ASKED = timedelta(days=1)  # where a server asks for a longer wait than that, we look again before
+
+
+class Search(NamedTuple):
+    """What a search came to. refused: (scene, why) for images that lie outside the allow-list."""
+
+    new: list[FoundScene]
+    known: int
+    refused: list[tuple[str, str]]
+
+
+def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None) -> Search:
+    """Ask a service for the images of the last days over some areas; changes nothing. Raises SourceError."""
+    end = timezone.now()
+    most = settings.ACQUIRE_MOST_FOUND
+    allowed = configured.allow_list()
+    new: dict[str, FoundScene] = {}
+    known, refused = set(), {}
+    for area in areas:
+        for found in configured.search(source=source, area=area, start=end - timedelta(days=days), end=end, most=most):
+            if found.scene_id in new or found.scene_id in known:
+                continue
+            if is_known(found=found):
+                known.add(found.scene_id)
+                continue
+            try:
+                allowed.check(found.url)
+            except HostRefused as fault:
+                refused[found.scene_id] = str(fault)
+            else:
+                new[found.scene_id] = found
+    return Search(list(new.values())[:limit], len(known), list(refused.items()))
+
+
+def scenes_want(*, found: Iterable[FoundScene]) -> list[SceneDownload]:
+    """Make a row for each image that has none yet."""
+    made = []
+    for scene in found:
+        row, new = SceneDownload.objects.get_or_create(
+            source=scene.source, scene_id=scene.scene_id[:255], defaults=_columns(scene)
+        )
+        made += [row] if new else []
+    return made
+
+
+def download_claim(*, download_id: int) -> SceneDownload | None:
+    """Take a row for this worker; None where another one has it, or as many are fetched as may be at a time."""
+    now = timezone.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        running = SceneDownload.objects.filter(state=State.FETCHING, lease_until__gte=now).count()
+        if running >= settings.ACQUIRE_AT_ONCE:
+            return None
+        claimed = downloads_due(now=now).filter(pk=download_id).update(
+            state=State.FETCHING, attempts=F("attempts") + 1, started_at=now, lease_until=now + LEASE, error=""
+        )  # fmt: skip
+    return SceneDownload.objects.get(pk=download_id) if claimed else None
+
+
+def downloads_fetch(
+    *,
+    until: Callable[[], bool] = lambda: False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[SceneDownload]:
+    """Fetch what is due, one after the other, until time is over; returns what was taken, each as it is now."""
+    taken: list[SceneDownload] = []
+    while not until():
+        row = downloads_due().exclude(pk__in=[row.pk for row in taken]).first()
+        claimed = download_claim(download_id=row.pk) if row else None
+        if claimed is None:
+            break
+        taken.append(download_fetch(download=claimed, until=until, sleep=sleep))
+    return taken
+
+
+def download_fetch(
+    *, download: SceneDownload, until: Callable[[], bool] = lambda: False, sleep: Callable[[float], None] = time.sleep
+) -> SceneDownload:
+    """Fetch a claimed row's file and queue it for loading. Whatever happens is in the row afterwards."""
+    wanted = _wanted(download)
+    known = Known(download.etag, download.modified, download.damaged)
+    try:
+        fetched = fetch(configured.download_session(), wanted, known, _around(download, wanted, until, sleep))
+    except (Hopeless, HostRefused) as fault:
+        wanted.part.unlink(missing_ok=True)
+        _settle(download, State.FAILED, str(fault))
+    except NoRoom as fault:
+        _settle(download, State.WANTED, str(fault), next_try_at=timezone.now() + WAITS[1])
+    except Later as fault:
+        _put_off(download, fault)
+    except Stopped as fault:
+        _settle(download, State.WANTED, str(fault))
+    except OSError as fault:
+        _settle(download, State.WANTED, f"The disk could not take it just now ({fault.strerror}).",
+                next_try_at=timezone.now() + WAITS[1])  # fmt: skip
+    except Exception as fault:
+        logger.exception("download %s: a fault of ours", download.pk)
+        _settle(download, State.FAILED, f"Fetching it failed by a fault of this program ({type(fault).__name__}).")
+    else:
+        _hand_over(download, wanted.path, fetched.size_bytes)
+    download.refresh_from_db()
+    return download
+
+
+def downloads_settle() -> int:
+    """Write into each row what became of its job; returns how many are settled."""
+    settled = 0
+    for row in SceneDownload.objects.filter(state=State.FETCHED).select_related("job"):
+        if row.job is None:
+            values = {"state": State.FAILED, "error": "Its job was deleted before it was loaded."}
+        elif row.job.state == IngestJob.State.LOADED:
+            values = {"state": State.LOADED, "error": row.job.error}
+        elif row.job.state in (IngestJob.State.REJECTED, IngestJob.State.FAILED):
+            values = {"state": State.FAILED, "error": row.job.error}
+        else:
+            continue
+        changed = SceneDownload.objects.filter(pk=row.pk, state=State.FETCHED)
+        settled += changed.update(finished_at=timezone.now(), **values)
+    return settled
+
+
+def downloads_retry() -> int:
+    """Want again what failed before it was fetched; what its reader refused would be refused again."""
+    failed = SceneDownload.objects.filter(state=State.FAILED, job=None)
+    return failed.update(state=State.WANTED, faults=0, damaged=0, next_try_at=None, error="", finished_at=None)
+
+
+def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
+    """Delete processed files until so many bytes fit into the quota and on the disk; returns the rows that lost theirs.
+
+    besides: the row that is being fetched; what other workers still have to fetch is counted. Raises NoRoom.
+    """
+    folder = Path(settings.ACQUIRE_FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
+    downloads_settle()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        coming = SceneDownload.objects.filter(state=State.FETCHING, lease_until__gte=timezone.now()).exclude(pk=besides)
+        promised = sum(max(0, (row.size_bytes or 0) - row.bytes_done) for row in coming)
+        over_quota = folder_bytes(folder) + promised + needed_bytes - settings.ACQUIRE_QUOTA_BYTES
+        over_disk = promised + needed_bytes + settings.ACQUIRE_SPARE_BYTES - shutil.disk_usage(folder).free
+        going = make_way(must_free_bytes=max(0, over_quota, over_disk), processed=downloads_processed())
+        for file in going:
+            _delete_file(SceneDownload.objects.get(pk=file.key))
+    return [file.key for file in going]
+
+
+def _delete_file(row: SceneDownload) -> None:
+    """Delete a processed row's file and its own folder, and nothing outside ACQUIRE_FOLDER."""
+    path = Path(row.stored_path)
+    if path.parent.parent == Path(settings.ACQUIRE_FOLDER):
+        shutil.rmtree(path.parent, ignore_errors=True)
+    now = timezone.now()
+    values = {"state": State.DELETED} if row.state == State.LOADED else {}
+    SceneDownload.objects.filter(pk=row.pk).update(stored_path="", finished_at=now, **values)
+    IngestJob.objects.filter(pk=row.job_id, stored_path=row.stored_path).update(stored_path="")
+    logger.info("%s made way for a newer image", row.scene_id)
+
+
+def mine(download: SceneDownload) -> QuerySet[SceneDownload]:
+    """The row, as long as this attempt still owns it."""
+    return SceneDownload.objects.filter(pk=download.pk, state=State.FETCHING, attempts=download.attempts)
+
+
+def _around(
+    download: SceneDownload, wanted: Wanted, until: Callable[[], bool], sleep: Callable[[float], None]
+) -> Surroundings:
+    told = 0.0
+
+    def go_on(done: int, resumable: bool) -> bool:
+        nonlocal told
+        if resumable and until():
+            return False
+        if time.monotonic() - told < TELL_SECONDS and told:
+            return True
+        told = time.monotonic()
+        return mine(download).update(bytes_done=done, lease_until=timezone.now() + LEASE) == 1
+
+    def remember(known: Known) -> None:
+        mine(download).update(etag=known.etag, modified=known.modified, damaged=known.damaged)
+
+    return Surroundings(
+        go_on=go_on, room=lambda coming: _room(download, coming), remember=remember, sleep=sleep, now=timezone.now,
+        timeout_seconds=(settings.ACQUIRE_CONNECT_SECONDS, settings.ACQUIRE_READ_SECONDS),
+    )  # fmt: skip
+
+
+def _room(download: SceneDownload, coming: int) -> None:
+    room_make(needed_bytes=coming, besides=download.pk)
+
+
+def _wanted(download: SceneDownload) -> Wanted:
+    checksum = Checksum(download.checksum_algorithm, download.checksum) if download.checksum else None
+    path = Path(settings.ACQUIRE_FOLDER) / str(download.pk) / download.file_name
+    return Wanted(download.url, path, download.size_bytes, checksum, configured.IF_DENIED.get(download.source, ""))
+
+
+def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
+    """The file is there: the row says so, and a job is queued for it, both or neither."""
+    several = "+" in download.polarisation
+    declared = Declared(
+        track=download.track, polarisation=None if several else download.polarisation or None,
+        acquired_at=download.acquired_at, platform=download.platform or None,
+        direction=Direction(download.direction) if download.direction else None,
+    )  # fmt: skip
+    with transaction.atomic():
+        owned = mine(download).update(
+            state=State.FETCHED, bytes_done=size_bytes, stored_path=str(path), lease_until=None, faults=0,
+            next_try_at=None, error="", fetched_at=timezone.now(),
+        )  # fmt: skip
+        if owned:
+            job = job_queue(
+                source=IngestJob.Source.FETCHED, path=path, original_name=download.file_name,
+                given=Given(declared=declared), size_bytes=size_bytes,
+            )  # fmt: skip
+            SceneDownload.objects.filter(pk=download.pk).update(job=job)
+
+
+def _put_off(download: SceneDownload, fault: Later) -> None:
+    """Try again later, each time after a longer while; after the last one it has failed."""
+    if download.faults >= len(WAITS):
+        _settle(download, State.FAILED, f"{fault} This was the last of {len(WAITS) + 1} rounds.")
+        return
+    asked = timedelta(seconds=fault.after_seconds or 0)
+    wait = max(WAITS[download.faults], min(asked, LONGEST_ASKED))
+    _settle(download, State.WANTED, str(fault), next_try_at=timezone.now() + wait, faults=download.faults + 1)
+
+
+def _settle(
+    download: SceneDownload, state: str, error: str, *, next_try_at: datetime | None = None, faults: int | None = None
+) -> None:
+    part = _wanted(download).part
+    mine(download).update(
+        state=state, error=error, lease_until=None, next_try_at=next_try_at,
+        bytes_done=part.stat().st_size if part.exists() else 0,
+        faults=download.faults if faults is None else faults,
+        finished_at=timezone.now() if state == State.FAILED else None,
+    )  # fmt: skip
+    if state == State.FAILED:
+        logger.warning("%s: %s", download.scene_id, error)
+
+
+def _columns(found: FoundScene) -> dict[str, object]:
+    outline = found.footprint
+    geometry = GEOSGeometry(outline.wkt, srid=4326) if outline is not None else None
+    if geometry is not None and geometry.geom_type == "Polygon":
+        geometry = MultiPolygon(geometry, srid=4326)
+    return {
+        "url": found.url, "file_name": found.file_name, "size_bytes": found.size_bytes,
+        "checksum_algorithm": found.checksum.algorithm if found.checksum else "",
+        "checksum": found.checksum.hexadecimal if found.checksum else "",
+        "platform": found.platform, "track": found.track, "direction": found.direction.value,
+        "polarisation": found.polarisation[:11], "acquired_at": found.acquired_at, "footprint": geometry,
+    }  # fmt: skip

@@ -1,0 +1,134 @@
+"""Search a STAC catalogue (SpatioTemporal Asset Catalog API 1.0) through the library `pystac_client`.
+
+Fields: STAC extensions sat, sar, file and alternate-assets. The Copernicus Data Space holds a whole SAFE as the asset
+`Product`; catalogues of terrain-corrected images hold one GeoTIFF per polarisation (`vv`, `vh`).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from shapely import MultiPolygon, Polygon
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+
+from ingest.sources.allow_list import AllowList
+from ingest.sources.checksums import from_multihash
+from ingest.sources.faults import NotInstalled, SearchFailed, SourceError
+from ingest.sources.file_names import name_of
+from ingest.sources.found import FoundScene
+from ingest.sources.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
+from ingest.sources.transport import Credential, guard
+
+SOURCE = "stac"
+WHOLE = ("product", "zip", "safe")  # assets that hold all of an image
+TIMEOUT_SECONDS = 30.0
+PAGE = 100
+
+
+def search(
+    *, area: Polygon, start: datetime, end: datetime, url: str, collection: str, polarisation: str, most: int,
+    allowed: AllowList, credentials: tuple[Credential, ...] = (),
+) -> Iterator[FoundScene]:  # fmt: skip
+    """Images over the bounding box of an area, as the catalogue orders them. Raises SourceError."""
+    try:
+        import pystac_client
+        from pystac_client.stac_api_io import StacApiIO
+    except ImportError as fault:
+        raise NotInstalled("A STAC catalogue needs the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
+    allowed.check(url)
+    way = _guarded(StacApiIO, allowed, credentials)
+    try:
+        client = pystac_client.Client.open(url, stac_io=way, timeout=TIMEOUT_SECONDS)
+        client.add_conforms_to("ITEM_SEARCH")  # some catalogues search and do not say so
+        found = client.search(
+            collections=[collection], bbox=area.bounds, datetime=(start, end), limit=PAGE, max_items=most
+        )
+        for item in found.items_as_dicts():
+            yield from _scenes(item, url, polarisation)
+    except (SourceError, GeneratorExit):
+        raise
+    except Exception as fault:  # the library turns everything into its own errors, and stumbles over strange answers
+        raise _reason(fault, url) from fault
+
+
+def _reason(fault: BaseException, url: str) -> SourceError:
+    """A refusal of ours inside the library's error, or one line about the answer."""
+    inner: BaseException | None = fault
+    while inner is not None:
+        if isinstance(inner, SourceError):
+            return inner
+        inner = inner.__cause__ or inner.__context__
+    status = getattr(fault, "status_code", None)
+    said = f"{status}" if status else type(fault).__name__
+    return SearchFailed(f"The catalogue at {urlsplit(url).hostname} cannot be searched ({said}).")
+
+
+def _guarded(kind: type[Any], allowed: AllowList, credentials: tuple[Credential, ...]) -> Any:
+    class Guarded(kind):  # type: ignore[misc]
+        """Reads addresses only: a link that names a file of this machine is refused."""
+
+        def read_text(self, source: Any, *args: Any, **options: Any) -> str:
+            allowed.check(str(getattr(source, "href", source)))
+            return super().read_text(source, *args, **options)  # type: ignore[no-any-return]
+
+    way = Guarded(max_retries=None, timeout=TIMEOUT_SECONDS)
+    way.session = guard(requests.Session(), allowed, credentials, answers=True)
+    return way
+
+
+def _scenes(item: dict[str, Any], url: str, polarisation: str) -> Iterator[FoundScene]:
+    try:
+        yield from _files(item, url, polarisation)
+    except (KeyError, TypeError, ValueError, AttributeError, ShapelyError) as fault:
+        raise SearchFailed(
+            f"The catalogue at {urlsplit(url).hostname} holds an item that cannot be understood"
+            f" ({type(fault).__name__})."
+        ) from fault
+
+
+def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[FoundScene]:
+    said, scene = item["properties"], str(item["id"])
+    held = "+".join(said.get("sar:polarizations") or [])
+    for key, asset in _wanted(item["assets"], polarisation):
+        address = _address(asset, _own_address(item, url))
+        whole = key.lower() in WHOLE or "zip" in str(asset.get("type", ""))
+        yield FoundScene(
+            source=SOURCE, scene_id=scene if whole else f"{scene}_{polarisation}", url=address,
+            file_name=name_of(address, scene if whole else f"{scene}_{polarisation}", str(asset.get("type", ""))),
+            size_bytes=exact_bytes(asset.get("file:size")),
+            checksum=from_multihash(str(asset.get("file:checksum", ""))),
+            platform=platform_of(said.get("platform")), track=track_of(said.get("sat:relative_orbit")),
+            direction=direction_of(said.get("sat:orbit_state")), polarisation=held if whole else polarisation,
+            acquired_at=moment_of(said.get("start_datetime") or said.get("datetime")),
+            footprint=_footprint(item.get("geometry")),
+        )  # fmt: skip
+
+
+def _wanted(assets: dict[str, dict[str, Any]], polarisation: str) -> list[tuple[str, dict[str, Any]]]:
+    """The whole image where there is one, otherwise its raster in the polarisation."""
+    whole = [(key, asset) for key, asset in assets.items() if key.lower() in WHOLE]
+    rasters = [(key, asset) for key, asset in assets.items() if key.lower() == polarisation.lower()]
+    return (whole or rasters)[:1]
+
+
+def _own_address(item: dict[str, Any], url: str) -> str:
+    links = [link["href"] for link in item.get("links", []) if link.get("rel") == "self"]
+    return str(links[0]) if links else url
+
+
+def _address(asset: dict[str, Any], own: str) -> str:
+    """An HTTP address of a file: its own, or one of its alternates."""
+    others = asset.get("alternate") or {}
+    for address in [asset["href"], *(other.get("href", "") for other in others.values())]:
+        whole = urljoin(own, str(address))
+        if urlsplit(whole).scheme in ("http", "https"):
+            return whole
+    return str(asset["href"])
+
+
+def _footprint(geometry: dict[str, Any] | None) -> Polygon | MultiPolygon | None:
+    outline = shape(geometry) if geometry else None
+    return outline if isinstance(outline, (Polygon, MultiPolygon)) else None

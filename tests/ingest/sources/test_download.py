@@ -1,0 +1,416 @@
+"""Whatever happens on the way, a file ends up whole, with the right hash, or not at all and with a reason."""
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from ingest.sources.allow_list import AllowList
+from ingest.sources.checksums import Checksum
+from ingest.sources.download import Fetched, Known, Surroundings, Wanted, fetch
+from ingest.sources.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
+from ingest.sources.transport import Credential, guard
+from tests.ingest.sources import replay
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+DATA = random.Random(5).randbytes(700_001)  # larger than two pieces, and not a round number
+MD5 = Checksum("md5", hashlib.md5(DATA).hexdigest())
+SIZE = len(DATA)
+SHA256 = Checksum("sha256", hashlib.sha256(DATA).hexdigest())
+CUTS = sorted({0, 1, 2, len(DATA) - 2, len(DATA) - 1, *random.Random(7).sample(range(3, len(DATA) - 2), 35)})
+
+
+class Transfer:
+    """A transfer to a folder of its own; `slept` is how long it would have waited."""
+
+    def __init__(self, server: replay.Replay, folder: Path) -> None:
+        self.server, self.path = server, folder / "new" / "S1A.zip"
+        server.files["/S1A.zip"] = DATA
+        self.slept: list[float] = []
+        self.known = Known()
+
+    @property
+    def part(self) -> Path:
+        return self.path.with_name("S1A.zip.part")
+
+    def __call__(self, checksum=SHA256, size_bytes=SIZE, session=None, **around) -> Fetched:
+        wanted = Wanted(f"{self.server.address}/S1A.zip", self.path, size_bytes, checksum, "Set TOKEN.")
+        hooks = {
+            "sleep": self.slept.append, "chance": lambda: 1.0, "remember": self.remember, "timeout_seconds": (2.0, 0.3)
+        }  # fmt: skip
+        with session or guard(requests.Session(), AllowList.of([self.server.address])) as used:
+            return fetch(used, wanted, self.known, Surroundings(**{**hooks, **around}))
+
+    def remember(self, known: Known) -> None:
+        self.known = known
+
+    def faults(self, *faults: replay.Answer) -> None:
+        self.server.faults["/S1A.zip"] = list(faults)
+
+    def is_whole(self) -> bool:
+        return self.path.read_bytes() == DATA and not self.part.exists()
+
+    def is_nothing(self) -> bool:
+        return not self.path.exists() and not self.part.exists()
+
+
+@pytest.fixture
+def transfer(server, tmp_path) -> Transfer:
+    return Transfer(server, tmp_path)
+
+
+def test_a_file_is_fetched_whole_and_no_part_stays(transfer, server):
+    assert transfer() == Fetched(len(DATA), 1, 0)
+    assert transfer.is_whole()
+    assert server.ranges() == [""]
+    assert server.asked[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("at", CUTS)
+def test_a_transfer_that_is_cut_goes_on_where_it_was_cut(transfer, server, at):
+    transfer.faults(replay.cut(at))
+    transfer()
+    assert transfer.is_whole()
+    assert server.ranges() == ["", f"bytes={at}-" if at else ""]
+    if at:
+        assert server.asked[1].headers["If-Range"] == '"first"'
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_transfer_that_is_cut_many_times_goes_on_each_time(transfer, server, seed):
+    lengths = random.Random(seed).choices(range(1, 200_000), k=6)
+    transfer.faults(*map(replay.cut, lengths))
+    transfer()
+    assert transfer.is_whole()
+    starts = [sum(lengths[:n]) for n in range(1, 7)]
+    assert server.ranges()[1:] == [f"bytes={start}-" for start in starts if start < len(DATA)]
+
+
+def test_a_server_that_knows_no_ranges_sends_everything_again(transfer, server):
+    transfer.faults(replay.cut(1000), replay.ignore_range)
+    transfer()
+    assert transfer.is_whole()
+    assert server.ranges() == ["", "bytes=1000-"]
+
+
+def test_wrong_bytes_are_thrown_away_and_fetched_anew(transfer, server):
+    transfer.faults(replay.wrong)
+    assert transfer() == Fetched(len(DATA), 2, 1)
+    assert transfer.is_whole()
+    assert server.ranges() == ["", ""]
+
+
+def test_bytes_that_are_always_wrong_are_fetched_three_times_and_never_given_the_name(transfer, server):
+    server.always["/S1A.zip"] = replay.wrong
+    with pytest.raises(Hopeless, match=r"do not have the md5 checksum of the catalogue, 3 times\. They were thrown"):
+        transfer(checksum=MD5)
+    assert len(server.asked) == 3
+    assert transfer.is_nothing()
+
+
+def test_wrong_bytes_are_counted_over_processes(transfer, server):
+    server.always["/S1A.zip"] = replay.wrong
+    transfer.known = Known(damaged=2)
+    with pytest.raises(Hopeless):
+        transfer()
+    assert len(server.asked) == 1
+
+
+def test_a_wrong_beginning_is_found_at_the_end(transfer, server):
+    """What lay in the part was damaged on this disk: the whole is hashed, not what came last."""
+    transfer.part.parent.mkdir()
+    transfer.part.write_bytes(b"\0" * 5000)
+    transfer.known = Known('"first"')
+    assert transfer() == Fetched(len(DATA), 2, 1)
+    assert server.ranges() == ["bytes=5000-", ""]
+    assert transfer.is_whole()
+
+
+def test_a_file_that_changed_in_between_is_fetched_from_its_beginning(transfer, server):
+    def changes(handler, data):
+        replay.give(handler, b"old" + data[3:], 4000)
+        server.etags["/S1A.zip"] = '"second"'
+
+    transfer.faults(changes)
+    transfer()
+    assert transfer.is_whole()
+    assert server.asked[1].headers["If-Range"] == '"first"'
+    assert transfer.known.etag == '"second"'
+
+
+def test_a_piece_of_another_file_is_not_put_behind_ours(transfer, server):
+    """A server that says in its 206 that the file is another one by now."""
+    transfer.faults(replay.cut(4000), lambda handler, data: _other_etag(handler, data))
+    assert transfer().damaged == 0
+    assert transfer.is_whole()
+    assert server.ranges() == ["", "bytes=4000-", ""]
+
+
+def _other_etag(handler, data):
+    headers = {"Content-Range": f"bytes 4000-{len(data) - 1}/{len(data)}", "ETag": '"second"'}
+    handler.send(206, data[4000:], headers)
+
+
+def test_a_piece_that_was_not_asked_for_is_not_used(transfer, server):
+    transfer.faults(replay.cut(4000), replay.other_piece)
+    assert transfer().damaged == 0
+    assert transfer.is_whole()
+    assert server.ranges() == ["", "bytes=4000-", ""]
+
+
+def test_a_part_without_anything_to_check_it_by_is_not_continued(transfer, server):
+    transfer.part.parent.mkdir()
+    transfer.part.write_bytes(DATA[:5000])
+    transfer(checksum=None)
+    assert server.ranges() == [""]
+    assert transfer.is_whole()
+
+
+def test_a_part_that_is_already_whole_is_only_hashed(transfer, server):
+    transfer.part.parent.mkdir()
+    transfer.part.write_bytes(DATA)
+    transfer()
+    assert transfer.is_whole()
+    assert server.asked == []
+
+
+def test_a_part_that_is_whole_where_nobody_knows_the_length_ends_with_416(transfer, server):
+    transfer.part.parent.mkdir()
+    transfer.part.write_bytes(DATA)
+    transfer(size_bytes=None)
+    assert server.ranges() == [f"bytes={len(DATA)}-"]
+    assert transfer.is_whole()
+
+
+def test_a_part_that_is_longer_than_the_file_is_thrown_away(transfer, server):
+    transfer.part.parent.mkdir()
+    transfer.part.write_bytes(DATA + b"more")
+    assert transfer(size_bytes=None).damaged == 0
+    assert server.ranges() == [f"bytes={len(DATA) + 4}-", ""]
+    assert transfer.is_whole()
+
+
+@pytest.mark.parametrize("length", [len(DATA) - 1000, len(DATA) + 1000])
+def test_a_length_that_is_not_that_of_the_body_does_no_harm(transfer, length):
+    transfer.faults(replay.says_length(length))
+    transfer()
+    assert transfer.is_whole()
+
+
+def test_a_body_that_was_packed_on_the_way_is_unpacked(transfer):
+    transfer.faults(replay.zipped)
+    assert transfer() == Fetched(len(DATA), 1, 0)
+    assert transfer.is_whole()
+    assert transfer.known.etag == ""  # its bytes are not those of a range
+
+
+def test_a_packed_body_that_unpacks_to_more_than_the_file_ends_there(transfer, server):
+    server.files["/S1A.zip"] = bytes(50_000_000)
+    server.always["/S1A.zip"] = replay.zipped
+    seen = []
+    with pytest.raises(Hopeless, match="3 times"):
+        transfer(go_on=lambda done, resumable: seen.append(done) or True)
+    assert max(seen, default=0) <= len(DATA)
+    assert transfer.is_nothing()
+
+
+def test_an_overloaded_server_is_asked_again_after_waits_that_grow(transfer, server):
+    transfer.faults(*[replay.status(503)] * 4)
+    transfer()
+    assert transfer.is_whole()
+    assert transfer.slept == [2.0, 4.0, 8.0, 16.0]
+
+
+def test_waits_are_not_the_same_for_everybody(transfer):
+    transfer.faults(replay.status(502))
+    transfer(chance=lambda: 0.0)
+    assert transfer.slept == [1.0]
+
+
+def test_a_server_that_names_a_wait_is_left_alone_for_so_long(transfer):
+    transfer.faults(replay.status(429, Retry_After="40"))
+    transfer()
+    assert transfer.slept == [40.0]
+    assert transfer.is_whole()
+
+
+def test_a_long_wait_is_left_to_the_schedule(transfer):
+    transfer.faults(replay.cut(5000), replay.status(429, Retry_After="900"))
+    with pytest.raises(Later) as later:
+        transfer()
+    assert later.value.after_seconds == 900
+    assert transfer.part.read_bytes() == DATA[:5000]
+
+
+def test_a_wait_may_be_a_date(transfer):
+    from datetime import UTC, datetime
+
+    transfer.faults(replay.status(503, Retry_After="Fri, 20 Nov 2026 12:00:30 GMT"))
+    transfer(now=lambda: datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC))
+    assert transfer.slept == [30.0]
+
+
+def test_a_server_that_never_recovers_is_left_to_the_schedule_and_what_has_arrived_stays(transfer, server):
+    transfer.faults(replay.cut(5000), *[replay.status(500)] * 50)
+    with pytest.raises(Later, match=r"is busy \(500\)"):
+        transfer()
+    assert len(server.asked) == 6
+    assert transfer.part.read_bytes() == DATA[:5000]
+
+
+def test_a_server_that_starts_over_and_over_is_left_alone_in_the_end(transfer, server):
+    server.always["/S1A.zip"] = replay.ignore_range_and_cut(1000)
+    with pytest.raises(Later):
+        transfer()
+    assert len(server.asked) == 6
+
+
+def test_a_server_that_falls_silent_is_left_and_asked_for_the_rest(transfer, server):
+    transfer.faults(replay.hang)
+    transfer()
+    assert transfer.is_whole()
+    assert server.ranges() == ["", f"bytes={len(DATA) // 2}-"]
+
+
+def test_a_server_that_is_not_there_is_tried_again(transfer):
+    transfer.server.shutdown()
+    transfer.server.socket.close()
+    with pytest.raises(Later, match="cannot be reached"):
+        transfer()
+    assert len(transfer.slept) == 4
+
+
+@pytest.mark.parametrize(("code", "said"), [(401, "Set TOKEN"), (403, "Set TOKEN"), (404, "removed"), (410, "removed")])
+def test_a_refusal_is_not_tried_again_and_says_what_to_do(transfer, server, code, said):
+    transfer.faults(replay.status(code))
+    with pytest.raises(Hopeless, match=rf"^127\.0\.0\.1 .*\({code}\).*{said}"):
+        transfer()
+    assert len(server.asked) == 1
+    assert transfer.slept == []
+
+
+def test_a_login_page_is_no_image(transfer, server):
+    transfer.faults(lambda handler, data: handler.send(200, b"<html>", {"Content-Type": "text/html; charset=utf-8"}))
+    with pytest.raises(Hopeless, match=r"web page in place of the file\. Set TOKEN"):
+        transfer(checksum=None, size_bytes=None)
+    assert transfer.is_nothing()
+
+
+def test_a_redirect_to_a_listed_host_is_followed(transfer, server):
+    server.files["/elsewhere"] = DATA
+    transfer.faults(replay.redirect("/elsewhere", 307))
+    transfer()
+    assert transfer.is_whole()
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_is_refused_and_that_host_never_hears_of_it(transfer, server, stranger, code):
+    transfer.faults(replay.redirect(f"{stranger.address}/S1A.zip?secret=1", code))
+    with pytest.raises(HostRefused, match="is not among the hosts that may be contacted"):
+        transfer()
+    assert stranger.connections == 0
+    assert transfer.is_nothing()
+
+
+def test_a_redirect_in_the_middle_of_a_resumed_file_is_refused_too(transfer, server, stranger):
+    transfer.faults(replay.cut(1000), replay.redirect(stranger.address))
+    with pytest.raises(HostRefused):
+        transfer()
+    assert stranger.connections == 0
+
+
+def test_redirects_in_a_circle_end(transfer, server):
+    server.always["/S1A.zip"] = replay.redirect("/S1A.zip")
+    with pytest.raises(Hopeless, match="from place to place"):
+        transfer()
+
+
+def test_credentials_go_to_the_host_that_they_are_for_and_to_no_other(transfer, server, stranger):
+    """The second server is allowed here, and is not the one that the token is for."""
+    stranger.files["/signed"] = DATA
+    transfer.faults(replay.redirect(f"{stranger.address}/signed?signature=x"))
+    allowed = AllowList.of([server.address, stranger.address])
+    token = Credential(AllowList.of([server.address]), "Bearer topsecret")
+    transfer(session=guard(requests.Session(), allowed, [token]))
+    assert transfer.is_whole()
+    assert server.asked[0].headers["Authorization"] == "Bearer topsecret"
+    assert "Authorization" not in stranger.asked[0].headers
+    assert "topsecret" not in repr(token)
+
+
+def test_a_transfer_may_be_stopped_and_goes_on_in_another_process(transfer, server):
+    with pytest.raises(Stopped):
+        transfer(go_on=lambda done, resumable: done < 300_000)
+    have = transfer.part.stat().st_size
+    assert 300_000 <= have < len(DATA)
+    transfer()
+    assert server.ranges() == ["", f"bytes={have}-"]
+    assert transfer.is_whole()
+
+
+def test_nothing_is_written_where_there_is_no_room(transfer):
+    asked = []
+
+    def room(coming):
+        asked.append(coming)
+        raise NoRoom("full")
+
+    with pytest.raises(NoRoom):
+        transfer(room=room)
+    assert asked == [len(DATA)]
+    assert transfer.is_nothing()
+
+
+def test_only_the_rest_needs_room(transfer):
+    asked = []
+    transfer.faults(replay.cut(5000))
+    transfer(room=asked.append)
+    assert asked == [len(DATA), len(DATA) - 5000]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import requests
+from ingest.sources.allow_list import AllowList
+from ingest.sources.checksums import Checksum
+from ingest.sources.download import Known, Surroundings, Wanted, fetch
+from ingest.sources.transport import guard
+
+address, path, digest, size = sys.argv[1:]
+
+def go_on(done, resumable):
+    if done >= 250_000:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return True
+
+wanted = Wanted(f"{address}/S1A.zip", Path(path), int(size), Checksum("sha256", digest))
+fetch(guard(requests.Session(), AllowList.of([address])), wanted, Known(), Surroundings(go_on=go_on))
+"""
+
+
+def test_a_process_that_is_killed_in_the_middle_leaves_a_part_that_another_one_finishes(transfer, server):
+    command = [sys.executable, "-c", KILLED, server.address, str(transfer.path), SHA256.hexadecimal, str(len(DATA))]
+    died = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, timeout=60)
+    assert died.returncode == -signal.SIGKILL
+    assert not transfer.path.exists()
+    have = transfer.part.stat().st_size
+    assert 0 < have < len(DATA)
+    transfer()
+    assert server.ranges() == ["", f"bytes={have}-"]
+    assert transfer.is_whole()
+
+
+def test_a_link_in_place_of_the_part_is_not_followed(transfer, tmp_path):
+    transfer.part.parent.mkdir()
+    (tmp_path / "mine").write_bytes(b"untouched")
+    transfer.part.symlink_to(tmp_path / "mine")
+    with pytest.raises(OSError, match="symbolic"):
+        transfer()
+    assert (tmp_path / "mine").read_bytes() == b"untouched"

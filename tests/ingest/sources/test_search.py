@@ -1,0 +1,256 @@
+"""The two search services, asked through their own libraries, against a server of recorded answers."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from shapely import box
+
+from ingest.readers.records import Direction
+from ingest.sources import asf, stac
+from ingest.sources.allow_list import AllowList
+from ingest.sources.checksums import Checksum
+from ingest.sources.faults import HostRefused, NotInstalled, SearchFailed
+from ingest.sources.transport import Credential
+from tests.ingest.sources import recorded, replay
+
+pytest.importorskip("asf_search")
+pytest.importorskip("pystac_client")
+
+AREA = box(-148.0, 64.9, -147.9, 65.0)
+START, END = datetime(2023, 11, 20, tzinfo=UTC), datetime(2023, 12, 4, tzinfo=UTC)
+FILES = {f"{recorded.RTC}_{layer}": layer.encode() * 50 for layer in ("VH.tif", "VV.tif", "mask.tif")}
+FILES |= {f"{recorded.RTC}.h5": b"metadata"}
+
+
+def ask_asf(server: replay.Replay, products=("RTC",), most=50, allowed=None):
+    allowed = allowed or AllowList.of([server.address])
+    return list(
+        asf.search(
+            area=AREA, start=START, end=END, products=products, polarisation="VV", most=most, allowed=allowed,
+            host=server.address,
+        )
+    )  # fmt: skip
+
+
+def ask_stac(url, server: replay.Replay, credentials=(), most=50):
+    allowed = AllowList.of([server.address])
+    return list(
+        stac.search(
+            area=AREA, start=START, end=END, url=url, collection="sentinel-1-grd", polarisation="VV", most=most,
+            allowed=allowed, credentials=credentials,
+        )
+    )  # fmt: skip
+
+
+def test_asf_is_asked_for_the_area_the_time_and_the_product(server):
+    recorded.cmr(server, [])
+    assert ask_asf(server) == []
+    (asked,) = server.asked
+    said = recorded.cmr_asked(asked)
+    assert ("shortName", "OPERA_L2_RTC-S1_V1") in said
+    assert ("temporal", "2023-11-20T00:00:00Z,2023-12-04T00:00:00Z,") in said
+    assert any(
+        value.startswith("-148.0,64.9,-147.9")
+        for name, value in said
+        if name in {"polygon[]", "polygon", "bounding_box"}
+    )
+    assert "Authorization" not in asked.headers
+
+
+def test_an_opera_image_in_the_wanted_polarisation_is_found_with_all_that_is_known_of_it(server):
+    recorded.cmr(server, [recorded.rtc("https://datapool.asf.alaska.edu", FILES)])
+    (found,) = ask_asf(server)
+    assert found.scene_id == f"{recorded.RTC}_VV"
+    assert found.file_name == f"{recorded.RTC}_VV.tif"
+    assert found.url == f"https://datapool.asf.alaska.edu/RTC/OPERA-S1/{recorded.RTC}_VV.tif"
+    assert (found.size_bytes, found.checksum.algorithm) == (300, "md5")
+    assert (found.platform, found.track, found.direction, found.polarisation) == (
+        "S1A", 131, Direction.DESCENDING, "VV")  # fmt: skip
+    assert found.acquired_at == datetime(2023, 12, 2, 16, 28, 56, tzinfo=UTC)
+    assert found.footprint.bounds == (-149.0, 64.8, -147.1, 65.1)
+
+
+def test_a_grd_is_found_as_its_zip(server):
+    recorded.cmr(server, [recorded.grd("https://datapool.asf.alaska.edu", b"zip" * 99)])
+    (found,) = ask_asf(server, products=("GRD",))
+    assert (found.scene_id, found.file_name) == (recorded.GRD, f"{recorded.GRD}.zip")
+    assert found.size_bytes == 297
+    assert found.checksum.algorithm == "md5"
+    assert (found.platform, found.track, found.direction, found.polarisation) == (
+        "S1B", 94, Direction.ASCENDING, "VV+VH")  # fmt: skip
+    said = recorded.cmr_asked(server.asked[0])
+    assert {value for name, value in said if name == "shortName"} >= {"SENTINEL-1A_DP_GRD_HIGH"}
+
+
+def test_asf_is_asked_page_after_page_and_no_further_than_wanted(server):
+    many = [
+        recorded.rtc("https://datapool.asf.alaska.edu", {f"{name}_VV.tif": b"x"}, name)
+        for name in (recorded.RTC.replace("279916", f"{number:06d}") for number in range(600))
+    ]
+    recorded.cmr(server, many)
+    assert len({found.scene_id for found in ask_asf(server, most=1000)}) == 600
+    assert [asked.headers.get("CMR-Search-After") for asked in server.asked] == [None, "250", "500"]
+    server.asked.clear()
+    assert len(ask_asf(server, most=10)) == 10
+    assert len(server.asked) == 1
+
+
+def test_asf_is_asked_through_our_session_only(server, stranger):
+    with pytest.raises(HostRefused):
+        ask_asf(stranger, allowed=AllowList.of([server.address]))
+    assert stranger.connections == 0
+
+
+def test_a_search_that_is_sent_elsewhere_is_refused(server, stranger):
+    server.always["/search/granules.umm_json"] = replay.redirect(stranger.address, 307)
+    with pytest.raises(HostRefused):
+        ask_asf(server)
+    assert stranger.connections == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [replay.status(500), replay.status(400), lambda handler, data: handler.send(200, b"<html>"), replay.cut(0)],
+)
+def test_a_search_that_fails_is_one_line_at_once_and_is_reported_to_nobody(server, answer, monkeypatch):
+    """The library would wait, and post what we searched for to a host of its own."""
+    import requests
+
+    monkeypatch.setattr(requests, "post", lambda *args, **options: pytest.fail("reported"))
+    server.files["/search/granules.umm_json"] = b"{}"
+    server.always["/search/granules.umm_json"] = answer
+    with pytest.raises(SearchFailed, match=r"^(ASF|127)") as failed:
+        ask_asf(server)
+    assert "\n" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "broken", [{"hits": 1, "items": [{"meta": {}, "umm": {}}]}, {"hits": 1}, [], {"hits": 1, "items": [None]}]
+)
+def test_an_answer_that_cannot_be_understood_is_one_line(server, broken):
+    server.answers["/search/granules.umm_json"] = lambda asked: (broken, {})
+    with pytest.raises(SearchFailed, match="ASF"):
+        ask_asf(server)
+
+
+def test_a_stac_catalogue_is_asked_page_after_page(server):
+    items = [
+        recorded.item(f"S1A_{number}", {"Product": recorded.whole(f"https://h.org/Products({number})/$value", b"x")})
+        for number in range(5)
+    ]
+    url = recorded.stac(server, items)
+    assert [found.scene_id for found in ask_stac(url, server)] == [f"S1A_{number}" for number in range(5)]
+    searches = [json.loads(asked.body) for asked in server.asked if asked.path == "/stac/search"]
+    assert len(searches) == 3
+    assert searches[0]["collections"] == ["sentinel-1-grd"]
+    assert searches[0]["bbox"] == [-148.0, 64.9, -147.9, 65.0]
+    assert searches[0]["datetime"] == "2023-11-20T00:00:00Z/2023-12-04T00:00:00Z"
+
+
+def test_a_whole_image_of_a_catalogue_is_found_with_its_multihash(server):
+    data = b"safe" * 100
+    scene = "S1A_IW_GRDH_1SDV_20230413T135642_20230413T135707_048078_05C78B_1234.SAFE"
+    asset = recorded.whole("https://download.dataspace.copernicus.eu/odata/v1/Products(9c03)/$value", data)
+    url = recorded.stac(server, [recorded.item(scene, {"vv": {"href": "s3://eodata/x.tif"}, "Product": asset})])
+    (found,) = ask_stac(url, server)
+    assert found.file_name == scene.replace(".SAFE", ".zip")
+    assert (found.size_bytes, found.checksum) == (400, Checksum("md5", asset["file:checksum"][6:]))
+    assert (found.platform, found.track, found.direction, found.polarisation) == (
+        "S1A", 131, Direction.DESCENDING, "VV+VH")  # fmt: skip
+    assert found.acquired_at == datetime(2023, 4, 13, 13, 56, 42, 123456, tzinfo=UTC)
+
+
+def test_of_a_catalogue_of_rasters_the_wanted_polarisation_is_taken_by_http(server):
+    raster = {
+        "href": "s3://eodata/vv.tif",
+        "type": "image/tiff",
+        "alternate": {"https": {"href": "https://h.org/vv.tif"}},
+    }
+    url = recorded.stac(server, [recorded.item("S1A_X", {"vh": {"href": "./vh.tif"}, "vv": raster})])
+    (found,) = ask_stac(url, server)
+    assert (found.scene_id, found.polarisation, found.url) == ("S1A_X_VV", "VV", "https://h.org/vv.tif")
+    assert found.checksum is None
+
+
+def test_a_token_goes_to_the_catalogue_and_not_where_the_catalogue_points(server, stranger):
+    url = recorded.stac(server, [])
+    token = Credential(AllowList.of([server.address]), "Bearer topsecret")
+    ask_stac(url, server, (token,))
+    assert {asked.headers["Authorization"] for asked in server.asked} == {"Bearer topsecret"}
+    assert all("topsecret" not in asked.path for asked in server.asked)
+
+
+@pytest.mark.parametrize("way", ["search", "next", "root"])
+def test_a_catalogue_that_points_elsewhere_is_refused_and_nobody_else_is_contacted(server, stranger, way):
+    items = [recorded.item(f"S1A_{n}", {"Product": recorded.whole("https://h.org/$value", b"x")}) for n in range(3)]
+    url = recorded.stac(server, items)
+    if way == "root":
+        server.answers.pop("/stac")
+        server.always["/stac"] = replay.redirect(f"{stranger.address}/stac")
+    elif way == "search":
+        catalog, _ = server.answers["/stac"](None)
+        catalog["links"][-1]["href"] = f"{stranger.address}/search"
+    else:
+        honest = server.answers["/stac/search"]
+
+        def points_elsewhere(asked):
+            page, headers = honest(asked)
+            for link in page["links"]:
+                link["href"] = f"{stranger.address}/search"
+            return page, headers
+
+        server.answers["/stac/search"] = points_elsewhere
+    with pytest.raises(HostRefused):
+        ask_stac(url, server)
+    assert stranger.connections == 0
+
+
+def test_a_catalogue_cannot_make_us_read_a_file_of_ours(server, tmp_path):
+    (tmp_path / "secret.json").write_text("{}")
+    url = recorded.stac(server, [recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})] * 3)
+    honest = server.answers["/stac/search"]
+
+    def points_at_a_file(asked):
+        page, headers = honest(asked)
+        return {**page, "links": [{"rel": "next", "href": str(tmp_path / "secret.json")}]}, headers
+
+    server.answers["/stac/search"] = points_at_a_file
+    with pytest.raises((HostRefused, SearchFailed)):
+        ask_stac(url, server)
+
+
+@pytest.mark.parametrize("answer", [replay.status(401), replay.status(500), replay.cut(0)])
+def test_a_catalogue_that_fails_is_one_line(server, answer):
+    server.files["/stac"] = b"{}"
+    server.always["/stac"] = answer
+    with pytest.raises(SearchFailed, match=r"^The catalogue at 127\.0\.0\.1 cannot be searched"):
+        ask_stac(f"{server.address}/stac", server)
+
+
+@pytest.mark.parametrize("strange", [{"assets": None}, {"properties": []}, {"geometry": {"type": "Polygon"}}])
+def test_an_item_that_cannot_be_understood_is_one_line(server, strange):
+    good = recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})
+    url = recorded.stac(server, [{**good, **strange}])
+    with pytest.raises(SearchFailed, match="cannot be understood"):
+        ask_stac(url, server)
+
+
+def test_without_the_extra_one_line_says_what_to_install(server, monkeypatch):
+    monkeypatch.setitem(sys.modules, "asf_search", None)
+    monkeypatch.setitem(sys.modules, "pystac_client", None)
+    for ask in (lambda: ask_asf(server), lambda: ask_stac(f"{server.address}/stac", server)):
+        with pytest.raises(NotInstalled, match=r"pip install 'ground-motion-monitor\[acquire\]'"):
+            ask()
+
+
+def test_neither_web_nor_worker_imports_the_libraries_at_its_start():
+    root = Path(__file__).resolve().parent.parent.parent.parent
+    code = (
+        "import sys, monitor.wsgi, monitor.urls, monitor.celery, ingest.tasks, monitor.tasks;"
+        "sys.exit(bool({'asf_search', 'pystac_client'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False, timeout=120).returncode == 0
