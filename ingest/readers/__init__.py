@@ -67,7 +67,8 @@ KNOWN = (
     "an EGMS .zip or .csv, an InSAR Norway .csv, a table of points with --mapping, a LiCSBAS .h5, "
     "a MintPy .h5, .he5 or folder geo, a folder of OPERA DISP-S1 .nc, "
     "a folder of interferograms (LiCSAR, HyP3, GAMMA/PyRate), an ITS_LIVE .nc, "
-    "a GeoTIFF of velocities, a Sentinel-1 GRD .SAFE folder or zip, an OPERA RTC-S1 .tif or a HyP3 RTC product with its own name, "
+    "a GeoTIFF of velocities, a Sentinel-1 GRD .SAFE folder or zip, "
+    "an OPERA RTC-S1 .tif or a HyP3 RTC product with its own name, "
     "an Earth Engine export of Sentinel-1, or a GeoTIFF of a radar image with --scale"
 )
 

@@ -32,7 +32,7 @@ def safes() -> Iterator[Hostile]:
         ("a huge image", b"numberOfSamples>48<", b"numberOfSamples>199999<"),
         ("a huge grid", b"<rangePixelSpacing>1", b"<rangePixelSpacing>1e-300 1"),
         ("places that are no numbers", b"<latitude>4", b"<latitude>nan4"),
-        ("places all over the Earth", b"<longitude>10", b"<longitude>-170"),
+        ("places all over the Earth", b"<longitude>1.", b"<longitude>-9."),
         ("heights out of this world", b"<height>0", b"<height>9e300"),
     ):
         yield Hostile(f"safe with {what}", FILE, _changed("annotation/s1a", _replaced(old, new)))
@@ -41,9 +41,10 @@ def safes() -> Iterator[Hostile]:
 
 
 def _text(body: str) -> Change:
-    return lambda name, held, trap: (
-        body.replace("{canary}", str(trap.canary)).replace("{port}", str(trap.port)).encode()
-    )
+    def change(name: str, held: bytes, trap: Trap) -> bytes:
+        return body.replace("{canary}", str(trap.canary)).replace("{port}", str(trap.port)).encode()
+
+    return change
 
 
 def _replaced(old: bytes, new: bytes) -> Change:
