@@ -1,5 +1,6 @@
 """The samples of one polarisation of a Sentinel-1 GRD product, read piece by piece and laid onto a map."""
 
+import math
 import os
 import warnings
 from collections import deque
@@ -27,6 +28,8 @@ from ingest.readers.sentinel1_terrain import Terrain
 
 MOST_WINDOW_PIXELS = 64 * 10**6
 WORKERS = min(2, os.cpu_count() or 1)
+# only the samples that are wanted, past the cache of blocks; nothing that lies beside the file
+GDAL = {"GTIFF_DIRECT_IO": True, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def _block(image: Image, dataset: DatasetReader, locator: Locator, piece: Piece)
 def _read(image: Image, dataset: DatasetReader, window: Window) -> NDArray[np.uint16]:
     place = RasterWindow(window.pixel, window.line, window.pixels, window.lines)
     try:
-        with rasterio.Env(GTIFF_DIRECT_IO=True):
+        with rasterio.Env(**GDAL):
             digital: NDArray[np.uint16] = dataset.read(1, window=place)
     except RasterioError as fault:
         raise image.safe.fault(f"{image.measurement} cannot be read whole ({fault})") from fault
@@ -112,7 +115,10 @@ def _read(image: Image, dataset: DatasetReader, window: Window) -> NDArray[np.ui
 
 @contextmanager
 def _on_disk(image: Image) -> Iterator[Path]:
-    """The measurement as a file: out of a zip for as long as it is read. Backward reads in a zip take for ever."""
+    """The measurement as a file, out of a zip for as long as it is read.
+
+    A piece takes some samples of a thousand lines: inside a zip, lines would be inflated again and again, or all kept.
+    """
     most = 2 * image.annotation.lines * image.annotation.pixels
     with image.safe.unpacked(image.measurement, 2 * most + 2**26) as path:
         yield path
@@ -126,7 +132,7 @@ def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
         if path is None:
             path = stack.enter_context(_on_disk(image))
         try:
-            with warnings.catch_warnings(), rasterio.Env(GTIFF_DIRECT_IO=True):
+            with warnings.catch_warnings(), rasterio.Env(**GDAL):
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)  # its place comes from the annotation
                 dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
         except RasterioError as fault:
@@ -136,6 +142,8 @@ def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
             raise image.safe.fault(f"{found}, its annotation {annotation.pixels} x {annotation.lines}")
         if dataset.count != 1 or dataset.dtypes[0] != "uint16":
             raise image.safe.fault(f"{file} holds {dataset.count} bands of {dataset.dtypes[0]}, not one of uint16")
+        if math.prod(dataset.block_shapes[0]) > MOST_WINDOW_PIXELS:
+            raise image.safe.fault(f"{file} is one block of {dataset.block_shapes[0]} samples", "Write it in strips")
         if _end_of(dataset) > path.stat().st_size:  # GDAL's direct reading would take what is missing for zeros
             raise image.safe.fault(f"{file} is cut off: it holds {path.stat().st_size:,} bytes")
         yield dataset
