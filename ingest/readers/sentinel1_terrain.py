@@ -6,7 +6,8 @@ bilinear mesh and a parabola in height, which makes it quick. UZH, Guide to Sent
 
 Elevation rasters count heights from the sea (a geoid), the orbit from the ellipsoid. The difference is taken from the
 product itself: its geolocation grid gives ellipsoidal heights at some 200 places, and the median difference to the
-raster there is added to it (to a metre or two, which is 0.2 pixels of 10 m, where both know the ground to 20 m). Where the raster knows nothing (the sea), its height is 0. Layover and shadow are kept.
+raster there is added to it (to a metre or two, 0.2 pixels of 10 m, where both know the ground to 20 m). Where the
+raster knows nothing (the sea), its height is 0. Layover and shadow are kept.
 """
 
 import math
