@@ -8,45 +8,50 @@ import time
 from pathlib import Path
 
 from ingest.errors import InputError
+from ml.benchmark import Benchmark
 from ml.code_version import code_version
 from ml.coherence import evaluate as coherence
 from ml.deformation import evaluate as deformation
 from ml.offsets import evaluate as offsets
 
-TASKS = {"deformation": deformation, "coherence": coherence, "offsets": offsets}
+TASKS: dict[str, tuple[Benchmark, ...]] = {
+    "deformation": deformation.BENCHMARKS,
+    "coherence": coherence.BENCHMARKS,
+    "offsets": offsets.BENCHMARKS,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tasks = parser.add_subparsers(dest="task", required=True)
-    for name, module in TASKS.items():
-        task = tasks.add_parser(name, help=module.__doc__)
-        task.add_argument("--benchmark", choices=[module.NAME], default=module.NAME)
-        task.add_argument("--method", choices=module.METHODS, default=module.METHODS[0])
+    for name, benchmarks in TASKS.items():
+        task = tasks.add_parser(name, help=f"benchmarks: {', '.join(benchmark.name for benchmark in benchmarks)}")
+        methods = {method: None for benchmark in benchmarks for method in benchmark.methods}
+        task.add_argument(
+            "--benchmark", choices=[benchmark.name for benchmark in benchmarks], default=benchmarks[0].name
+        )
+        task.add_argument("--method", choices=[*methods], default=next(iter(methods)))
         task.add_argument("--json", type=Path, required=True, metavar="OUT.json")
-        if module is deformation:
-            task.add_argument("--still-tiles", type=int, default=300)
-            task.add_argument("--bowl-tiles", type=int, default=200)
-        else:
-            task.add_argument("--pairs", type=int, default=60, help="of each kind (default: %(default)s)")
+        task.add_argument("--size", type=int, metavar="N", help="scenes; the published figures stand on the default")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write, print. ValueError for a folder that does not exist or counts that measure nothing."""
+    """Measure, write, print. ValueError for a folder that does not exist or a size that measures nothing."""
     if not args.json.parent.is_dir():
         raise InputError(args.json, "its folder does not exist", "Make the folder first")
-    module, started = TASKS[args.task], time.monotonic()
-    counts = {name: getattr(args, name) for name in ("still_tiles", "bowl_tiles", "pairs") if hasattr(args, name)}
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least 1.")
-    metrics = module.evaluate(args.method, **counts)
+    benchmark = next(one for one in TASKS[args.task] if one.name == args.benchmark)
+    if args.method not in benchmark.methods:
+        raise ValueError(f"{benchmark.name} measures {', '.join(benchmark.methods)}, not {args.method}")
+    size, started = benchmark.size if args.size is None else args.size, time.monotonic()
+    if size < 1:
+        raise ValueError("--size must be at least 1.")
+    metrics = benchmark.evaluate(args.method, size)
     result = {
         "task": args.task,
-        "benchmark": args.benchmark,
-        "benchmark_version": module.VERSION,
-        "truth_sha256": module.truth_sha256(**counts),
+        "benchmark": benchmark.name,
+        "benchmark_version": benchmark.version,
+        "truth_sha256": benchmark.truth_sha256(size),
         "method": args.method,
-        "model_version": f"{args.method} {module.VERSIONS[args.method]}",
+        "model_version": f"{args.method} {benchmark.methods[args.method]}",
         "weights_sha256": None,
         "device": "cpu",
         "seconds": round(time.monotonic() - started, 1),
@@ -55,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         "metrics": {name: interval._asdict() for name, interval in metrics.items()},
     }
     args.json.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"{benchmark.name} {benchmark.version}, {size} {benchmark.of}, {args.method}, {result['seconds']} s")
     for name, interval in metrics.items():
         print(f"{name:28s} {interval.value:6.3f}   ({interval.low:.3f} to {interval.high:.3f})")
     return 0

@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ml.coherence.infer import METHODS, VERSIONS, estimate_coherence
+from ml.benchmark import Benchmark
+from ml.coherence.infer import VERSIONS, estimate_coherence
 from ml.imagery import ImagePair
 from ml.intervals import Float64, Interval, bootstrap_over
 from ml.simulation.speckle import Float32, speckle_pair
 from ml.workers import over_seeds
-
-__all__ = ["METHODS", "NAME", "VERSION", "VERSIONS", "evaluate", "truth_sha256"]
 
 NAME, VERSION = "homogeneous-speckle", "1"
 SIZE_PX = 96
@@ -78,3 +77,6 @@ def truth_sha256(pairs: int) -> str:
     power, gamma = make_pair(0.0, 0)
     recipe = (NAME, VERSION, FIRST_SEED, SIZE_PX, RESOLUTIONS_PX, EVERY_PX, MISREGISTRATION_PX, GOLDEN, pairs, gamma)
     return hashlib.sha256(repr(recipe).encode() + power.tobytes()).hexdigest()
+
+
+BENCHMARKS = (Benchmark(NAME, VERSION, 60, "pairs of each kind", VERSIONS, evaluate, truth_sha256),)

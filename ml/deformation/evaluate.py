@@ -12,15 +12,14 @@ import numpy as np
 from shapely import Point
 
 from ml.areas import Area
-from ml.deformation.infer import METHODS, VERSIONS, detect_deformation, flagged_areas
+from ml.benchmark import Benchmark
+from ml.deformation.infer import VERSIONS, detect_deformation, flagged_areas
 from ml.deformation.points import Float64, PointCloud
 from ml.intervals import Interval, bootstrap
 from ml.simulation.noise import VelocityNoise, velocity_errors
 from ml.simulation.scatter import Density
 from ml.simulation.terrain import fractal_field
 from ml.workers import over_seeds
-
-__all__ = ["METHODS", "NAME", "VERSION", "VERSIONS", "evaluate", "truth_sha256"]
 
 NAME, VERSION = "tiles-100km2", "1"
 SIDE_M, BLOCK_M = 10_000.0, 50.0
@@ -110,18 +109,21 @@ def _is_found(method: str, rate_mm_yr: float, radius_m: float, seed: int) -> flo
     return float(any(area.kind == kind and area.polygon.intersects(heart) for area in _areas(method, points)))
 
 
-def evaluate(method: str, still_tiles: int = 300, bowl_tiles: int = 200) -> dict[str, Interval]:
-    """Measure a method on the benchmark. Returns metric name -> interval."""
-    still = np.array(over_seeds(partial(_false_alarms, method), still_tiles))
+def evaluate(method: str, size: int) -> dict[str, Interval]:
+    """Measure a method on so many tiles, still ones and of each bowl. Returns metric name -> interval."""
+    still = np.array(over_seeds(partial(_false_alarms, method), size))
     metrics = {"false_alarms_per_1000km2": bootstrap(still, 1000 / (SIDE_M / 1000) ** 2)}
     for index, (name, (rate, radius)) in enumerate(BOWLS.items(), start=1):
-        found = over_seeds(partial(_is_found, method, rate, radius), bowl_tiles, first=100_000 * index)
+        found = over_seeds(partial(_is_found, method, rate, radius), size, first=100_000 * index)
         metrics[name] = bootstrap(np.array(found))
     return metrics
 
 
-def truth_sha256(still_tiles: int, bowl_tiles: int) -> str:
+def truth_sha256(size: int) -> str:
     """A hash of what the tiles are: name, version, seeds, bowls, counts, and the very first tile's velocities."""
     first, _ = make_tile(0)
-    recipe = repr((NAME, VERSION, FIRST_SEED, BOWLS, still_tiles, bowl_tiles)).encode()
+    recipe = repr((NAME, VERSION, FIRST_SEED, BOWLS, size)).encode()
     return hashlib.sha256(recipe + first.velocity_mm_yr.tobytes()).hexdigest()
+
+
+BENCHMARKS = (Benchmark(NAME, VERSION, 300, "tiles of each kind", VERSIONS, evaluate, truth_sha256),)

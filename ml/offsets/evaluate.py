@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from affine import Affine
 
+from ml.benchmark import Benchmark
 from ml.imagery import ImagePair
 from ml.intervals import Float64, Interval, bootstrap_over
-from ml.offsets.infer import METHODS, VERSIONS, track_offsets
+from ml.offsets.infer import VERSIONS, track_offsets
 from ml.simulation.speckle import Float32, speckle_pair
 from ml.workers import over_seeds
-
-__all__ = ["METHODS", "NAME", "VERSION", "VERSIONS", "evaluate", "truth_sha256"]
 
 NAME, VERSION = "constant-shifts", "1"
 SIZE_PX = 160
@@ -109,3 +108,6 @@ def truth_sha256(pairs: int) -> str:
     power, shift = make_pair(GAMMAS[0], 0)
     recipe = (NAME, VERSION, FIRST_SEED, SIZE_PX, GAMMAS, RESOLUTIONS_PX, FARTHEST_PX, pairs, shift)
     return hashlib.sha256(repr(recipe).encode() + power.tobytes()).hexdigest()
+
+
+BENCHMARKS = (Benchmark(NAME, VERSION, 60, "pairs of each kind", VERSIONS, evaluate, truth_sha256),)

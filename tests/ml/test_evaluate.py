@@ -34,13 +34,13 @@ def test_a_bootstrap_interval_holds_its_value():
 
 def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
     out = tmp_path / "result.json"
-    assert main(["evaluate", "deformation", "--json", str(out), "--still-tiles", "2", "--bowl-tiles", "2"]) == 0
+    assert main(["evaluate", "deformation", "--json", str(out), "--size", "2"]) == 0
     result = json.loads(out.read_text())
     assert set(result) == {
         "task", "benchmark", "benchmark_version", "truth_sha256", "method", "model_version", "weights_sha256", "device",
         "seconds", "commit", "command", "metrics",
     }  # fmt: skip
-    assert result["truth_sha256"] == truth_sha256(2, 2)
+    assert result["truth_sha256"] == truth_sha256(2)
     assert set(result["metrics"]) == {
         "false_alarms_per_1000km2", "pd_3mm_800m", "pd_4mm_300m", "pd_4mm_800m", "pd_3mm_2000m",
     }  # fmt: skip
@@ -62,7 +62,7 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
 )  # fmt: skip
 def test_pairs_are_measured_under_the_names_of_the_contract(task, names, tmp_path, capsys):
     out = tmp_path / "result.json"
-    assert main(["evaluate", task, "--json", str(out), "--pairs", "2"]) == 0
+    assert main(["evaluate", task, "--json", str(out), "--size", "2"]) == 0
     result = json.loads(out.read_text())
     assert set(result["metrics"]) == names
     assert result["truth_sha256"] == (coherence if task == "coherence" else offsets).truth_sha256(2)

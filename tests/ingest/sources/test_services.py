@@ -144,10 +144,10 @@ def test_a_fetched_image_is_loaded(server, transactional_db, make_rtc, settings,
 
 
 def test_what_was_loaded_by_hand_is_not_fetched(server, make_rtc, settings):
-    from ingest.scene_services import scene_load
+    from ingest.scene_services import scenes_load
 
     path = make_rtc()
-    scene_load(path=path)
+    scenes_load(path=path)
     recorded.cmr(server, [recorded.rtc(server.address, {path.name: b"x"}, path.stem)])
     found = services.scenes_search(source="asf", areas=[box(0, 0, 1, 1)], days=14)
     assert (found.new, found.known) == ([], 1)

@@ -1,0 +1,27 @@
+"""Which random numbers belong to whom, so that no benchmark can be seen by training.
+
+Every generator that makes scenes is seeded with a sequence that begins with one of these numbers; a benchmark adds its
+own name's number and the scene's. Training, tests and the demonstration have numbers of their own.
+"""
+
+import zlib
+from enum import IntEnum
+
+import numpy as np
+
+
+class Purpose(IntEnum):
+    """The first number of a seed."""
+
+    TRAINING = 1
+    VALIDATION = 2  # of training: stopping, choosing; never published
+    BENCHMARK = 3
+    DEMO = 4
+    TEST = 5
+
+
+def generator(purpose: Purpose, name: str, scene: int) -> np.random.Generator:
+    """The generator of one scene. name: of the benchmark, the training set or whatever it is for; scene: from 0."""
+    if scene < 0:
+        raise ValueError(f"scene {scene} is less than 0")
+    return np.random.default_rng([purpose, zlib.crc32(name.encode()), scene])
