@@ -9,7 +9,6 @@ before 2.5 hold zeros, and nothing is subtracted then. ESA, Sentinel-1 Product S
 """
 
 import math
-from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.geometry import utm_epsg
@@ -18,6 +17,7 @@ from ingest.readers.scenes import SceneAbout, SceneFile, SceneHeader
 from ingest.readers.sentinel1_container import NAME, Safe, is_safe, opened, product_name
 from ingest.readers.sentinel1_geolocation import MapGrid, grid_over, positions_of
 from ingest.readers.sentinel1_image import Image, blocks_of, measured
+from ingest.readers.sentinel1_names import relative_orbit, time_of
 from ingest.readers.sentinel1_safe import (
     KINDS,
     Manifest,
@@ -26,7 +26,6 @@ from ingest.readers.sentinel1_safe import (
     calibration_of,
     manifest_of,
     noise_of,
-    relative_orbit,
 )
 from ingest.readers.sentinel1_terrain import terrain_of
 
@@ -49,10 +48,10 @@ def about(path: Path) -> SceneAbout:
         return SceneAbout()
     mode = "SM" if named["mode"].startswith("S") else named["mode"]
     try:
-        acquired_at = datetime.strptime(named["start"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        acquired_at = time_of(named["start"])
     except ValueError:
         return SceneAbout(platform=named["platform"], mode=mode)
-    track = relative_orbit(named["platform"], int(named["orbit"]))
+    track = relative_orbit(named["platform"], int(named["orbit"]), acquired_at)
     return SceneAbout(named["platform"], track, None, mode, POLARISATIONS.get(named["pols"], ""), acquired_at)
 
 

@@ -15,11 +15,10 @@ from ingest.readers.records import Direction, Float64
 from ingest.readers.sentinel1_calibration import AzimuthBlock, Noise, Table
 from ingest.readers.sentinel1_container import MANIFEST, Safe
 from ingest.readers.sentinel1_geolocation import GridPoints
+from ingest.readers.sentinel1_names import REPEAT_ORBITS, relative_orbit
 from ingest.readers.sentinel1_xml import Node
 
 ANNOTATION = re.compile(r"annotation/(?:s1[a-d]-)?(?:s[1-6]|iw|ew|wv)\d?-(?:[a-z]{3}-)?(?P<pol>[vh]{2})\b.*\.xml")
-FIRST_ORBITS = {"S1A": 73, "S1B": 27, "S1C": 172}  # absolute orbits that are relative orbit 1; S1D: the manifest says
-ORBITS_A_CYCLE = 175
 KINDS = {"SLC": "an SLC (complex) product", "OCN": "an OCN (ocean) product", "RAW": "a RAW (level 0) product"}
 MOST_PIXELS = 3 * 10**9  # the largest, stripmap in full resolution, has about 1.5
 MOST_PER_LINE = 200_000
@@ -82,12 +81,6 @@ class Annotation:
     ranges: tuple[RangeModel, ...]
 
 
-def relative_orbit(platform: str, absolute_orbit: int) -> int | None:
-    """The track of an absolute orbit, 1 to 175; None for a satellite whose first orbit we do not know."""
-    first = FIRST_ORBITS.get(platform)
-    return None if first is None else (absolute_orbit - first) % ORBITS_A_CYCLE + 1
-
-
 def manifest_of(safe: Safe) -> Manifest:
     """Read the manifest. Raises InputError, also for another product than GRD."""
     if MANIFEST not in safe.files:
@@ -101,13 +94,14 @@ def manifest_of(safe: Safe) -> Manifest:
         raise root.fault(f"it is of {family[:40]}, not of Sentinel-1")
     platform, orbit = f"S1{number}", root.whole(".//{*}orbitNumber[@type='start']")
     track = root.whole(".//{*}relativeOrbitNumber[@type='start']")
-    if not 1 <= track <= ORBITS_A_CYCLE:
-        raise root.fault(f"its relative orbit is {track}, not 1 to {ORBITS_A_CYCLE}")
+    if not 1 <= track <= REPEAT_ORBITS:
+        raise root.fault(f"its relative orbit is {track}, not 1 to {REPEAT_ORBITS}")
     software = root.element.find(".//{*}processing/{*}facility/{*}software")
+    start = root.time(".//{*}acquisitionPeriod/{*}startTime")
     return Manifest(
-        platform=platform, track=track, formula_track=relative_orbit(platform, orbit), absolute_orbit=orbit,
-        direction=_direction(root, ".//{*}orbitProperties/{*}pass"),
-        start=root.time(".//{*}acquisitionPeriod/{*}startTime"), stop=root.time(".//{*}acquisitionPeriod/{*}stopTime"),
+        platform=platform, track=track, formula_track=relative_orbit(platform, orbit, start), absolute_orbit=orbit,
+        direction=_direction(root, ".//{*}orbitProperties/{*}pass"), start=start,
+        stop=root.time(".//{*}acquisitionPeriod/{*}stopTime"),
         software="" if software is None else f"{software.get('name', '')} {software.get('version', '')}".strip(),
         footprint=_footprint(root),
     )  # fmt: skip

@@ -20,7 +20,6 @@ from ingest.readers.sentinel1_safe import (
     calibration_of,
     manifest_of,
     noise_of,
-    relative_orbit,
 )
 from monitor.bench.made_safe import Flight, Recipe, make, random_digital, swath_of
 
@@ -275,16 +274,6 @@ def test_the_posting_is_the_products_own_spacing(tmp_path, mode, spacing, postin
     scene = open_scenes(make(tmp_path, mode=mode, flight=Flight(spacing_m=spacing)))[0]
     assert (scene.header.mode, scene.header.posting_m) == (mode, posting)
     assert np.isfinite(scene.power()).sum() == pytest.approx(200 * 240, rel=0.03)
-
-
-@pytest.mark.parametrize(
-    ("platform", "absolute", "track"),
-    [("S1A", 36201, 79), ("S1A", 73, 1), ("S1A", 72, 175), ("S1B", 27, 1), ("S1C", 172, 1), ("S1D", 500, None)],
-)
-def test_the_relative_orbit_repeats_after_175(platform, absolute, track):
-    assert relative_orbit(platform, absolute) == track
-    if track:
-        assert relative_orbit(platform, absolute + 175) == track
 
 
 def test_the_manifest_is_believed_where_its_track_is_not_the_formulas(tmp_path):
