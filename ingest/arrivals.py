@@ -41,10 +41,18 @@ def arrival_load(
 
 
 def arrivals_in(path: Path) -> list[Path]:
-    """What is to be loaded for a path: itself, or every file of a folder that is no product. Raises InputError."""
-    if not path.is_dir() or any(module.recognises(path) for module in ALL_READERS.values()):
+    """What is to be loaded for a path: itself, or all in a folder that is no product: files, and folders that are one.
+
+    Raises InputError.
+    """
+    if not path.is_dir() or _is_product(path):
         return [path]
-    found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
+    inside = sorted(path.iterdir())
+    found = [one for one in inside if (_is_product(one) if one.is_dir() else one.suffix.lower() in SUFFIXES)]
     if not found:
         raise InputError(path, "this folder holds no file of a known format", "Give files")
     return found
+
+
+def _is_product(folder: Path) -> bool:
+    return any(module.recognises(folder) for module in ALL_READERS.values())

@@ -17,12 +17,13 @@ from ingest.image_grids import PixelGrid, footprint_of
 from ingest.models import Scene
 from ingest.rasters import write_cog_blocks
 from ingest.readers import TITLES, open_scenes, scene_about
-from ingest.readers.scenes import SceneFile, SceneHeader
+from ingest.readers.scenes import Placing, SceneFile, SceneHeader
 from ingest.storage import save_with_raster
 
 logger = logging.getLogger(__name__)
 
 ELEVATION_POSTING_M = 30.0
+ALIKE = 0.5  # of an image's ground that another one shows whose heights it takes
 
 
 def scenes_load(*, path: Path, given: Given = NOTHING_SAID) -> list[Scene]:
@@ -123,21 +124,17 @@ def _numbers(sha256: str) -> str:
 
 
 def _placed(file: SceneFile, folder: Path) -> SceneFile:
-    """An image that is not on a map yet is put into the zone of its track's others here, with terrain if loaded."""
+    """An image that is not on a map yet is laid like its track's others here, and with the elevation that is loaded."""
     if file.projected is None:
         return file
     header, outline = file.header, geos(footprint_of(_grid(file.header)))
-    neighbour = (
-        Scene.objects.ready()
-        .filter(source_format=header.source_format, track=header.track, posting_m=header.posting_m)
-        .filter(footprint__intersects=outline)
-        .order_by("id")
-        .first()
-    )
-    epsg, elevation = neighbour.epsg if neighbour else header.epsg, folder / "elevation.tif"
-    if elevation_over(area=outline, epsg=epsg, posting_m=ELEVATION_POSTING_M, path=elevation):
-        return file.projected(epsg, elevation)
-    return file.projected(epsg, None) if epsg != header.epsg else file
+    others = Scene.objects.ready().filter(source_format=header.source_format, track=header.track)
+    near = others.filter(posting_m=header.posting_m, footprint__intersects=outline).order_by("id")
+    alike = next((scene for scene in near if scene.footprint.intersection(outline).area >= ALIKE * outline.area), None)
+    neighbour, elevation = alike or near.first(), folder / "elevation.tif"
+    epsg = neighbour.epsg if neighbour else header.epsg
+    loaded = elevation_over(area=outline, epsg=epsg, posting_m=ELEVATION_POSTING_M, path=elevation)
+    return file.projected(Placing(epsg, elevation if loaded else None, alike.ground if alike else ""))
 
 
 def _grid(header: SceneHeader) -> PixelGrid:
@@ -169,6 +166,7 @@ def _create(path: Path, sha256: str, file: SceneFile, given: Given, folder: Path
         attribution=given.attribution or header.attribution,
         licence=given.licence or header.licence,
         header=header.extras,
+        ground=file.ground,
         file_name=path.name,
         file_sha256=sha256,
         loaded_by=given.loaded_by,

@@ -210,8 +210,6 @@ if BEHIND_HTTPS:
 INGEST_WORKERS = env.int("INGEST_WORKERS", default=min(4, os.cpu_count() or 1))  # files loaded at a time
 DERIVE_AFTER_SECONDS = env.int("DERIVE_AFTER_SECONDS", default=60)  # neighbours of a new track may be on their way
 PAIR_BASELINES_DAYS = env.list("PAIR_BASELINES_DAYS", cast=int, default=[6, 12, 24])
-# heights of most elevation models are above the geoid; its mean height above the ellipsoid in this country, metres
-GEOID_HEIGHT_M = env.float("GEOID_HEIGHT_M", default=0.0)
 SCHEDULED_METHODS = {
     "deformation": env("DEFORMATION_METHOD", default="matched-filter"),
     "coherence": env("COHERENCE_METHOD", default="guarnieri-prati"),

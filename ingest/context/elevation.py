@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
@@ -26,7 +25,7 @@ BLOCK_ROWS = 512
 def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Path) -> bool:
     """Write the finest loaded elevation over an area (EPSG:4326) as GeoTIFF; False, and no file, where there is none.
 
-    Metres above the WGS 84 ellipsoid: GEOID_HEIGHT_M of the settings is added to what was loaded; NaN unknown.
+    Metres above whatever the loaded tiles are; NaN unknown.
     """
     tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=False)
     tiles = list(tiles.order_by("-posting_m", "-pk"))  # the finest is written last
@@ -60,6 +59,6 @@ def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Pat
 def _lay_over(merged: rasterio.io.DatasetWriter, warped: WarpedVRT) -> None:
     for first in range(0, merged.height, BLOCK_ROWS):
         window = Window(0, first, merged.width, min(BLOCK_ROWS, merged.height - first))
-        height = warped.read(1, window=window, masked=True).filled(np.nan) + np.float32(settings.GEOID_HEIGHT_M)
+        height = warped.read(1, window=window, masked=True).filled(np.nan)
         if np.isfinite(height).any():
             merged.write(np.where(np.isfinite(height), height, merged.read(1, window=window)), 1, window=window)

@@ -58,19 +58,32 @@ class Block(NamedTuple):
     power: Float32
 
 
+class Placing(NamedTuple):
+    """How an image is to be laid onto the map; None or empty: as it says itself.
+
+    epsg: the UTM zone; elevation: a raster of heights, to correct for terrain; ground: what an earlier image of the
+    track said of the ground (`SceneFile.ground`), so that both lie alike where heights are known badly.
+    """
+
+    epsg: int | None = None
+    elevation: Path | None = None
+    ground: str = ""
+
+
 @dataclass(frozen=True)
 class SceneFile:
     """One image. `blocks` reads it piece by piece, each pixel once, pieces without a value left out if need be.
 
     files: what it was read from, where that is not just the file that was given.
-    projected: for an image that is not map-projected yet, the same one in another UTM zone (EPSG code) and, where an
-    elevation raster is given, corrected for terrain; None where the file already lies on a map.
+    projected: for an image that is not map-projected yet, the same one placed otherwise; None where the file already
+    lies on a map. ground: the heights that its place was worked out with, as text.
     """
 
     header: SceneHeader
     blocks: Callable[[], Iterator[Block]]
-    projected: Callable[[int, Path | None], "SceneFile"] | None = None
+    projected: Callable[[Placing], "SceneFile"] | None = None
     files: tuple[Path, ...] = ()
+    ground: str = ""
 
     def power(self) -> Float32:
         """The whole image, (rows, cols), for small ones."""

@@ -5,14 +5,19 @@ h lies h / tan(incidence) farther from the satellite than one at height 0, so th
 kilometres from point to point. Positions are therefore taken down to height 0, where they are smooth and a cubic spline
 holds, and the lift is put back on, interpolated without overshoot (Fritsch and Carlson 1980, doi:10.1137/0717021).
 At the grid's own points this is exact. Between them the ground is unknown: only an elevation raster can tell it.
+
+The next pass of a track has its points elsewhere, so that its heights between them are wrong in another way. Two images
+that are compared pixel by pixel must be wrong alike: `positions_of` takes the heights of another pass's grid.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
 from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.ndimage import map_coordinates
 
 from ingest.projections import transformer
 from ingest.readers.records import Float64
@@ -32,6 +37,15 @@ class GridPoints(NamedTuple):
     latitude: Float64
     height_m: Float64
     incidence_deg: Float64
+
+    def as_text(self) -> str:
+        """For the record, to a centimetre and better; `from_text` reads it."""
+        return json.dumps([np.round(values, 7).tolist() for values in self])
+
+    @classmethod
+    def from_text(cls, text: str) -> "GridPoints":
+        """Raises ValueError for what `as_text` did not write."""
+        return cls(*(np.array(values, dtype=np.float64) for values in json.loads(text)))
 
 
 class MapGrid(NamedTuple):
@@ -129,20 +143,44 @@ class Positions:
         return x, y, x_line, x_pixel, y_line, y_pixel
 
 
-def positions_of(points: GridPoints, epsg: int) -> Positions:
-    """The grid's points on a map, made dense. epsg: a projected system in metres."""
+def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None) -> Positions:
+    """The grid's points on a map, made dense. epsg: a projected system in metres.
+
+    ground: the grid of the pass whose heights count; its own where none is given. Beyond that grid its edge goes on.
+    """
+    at_zero, lift_per_m = _at_zero(points, epsg)
+    ground = ground or points
+    flat = at_zero if ground is points else _at_zero(ground, epsg)[0]
+    line, pixel = flat.image_of(at_zero.x, at_zero.y)
+    height_m = _dense(ground, ground.height_m, PchipInterpolator)
+    inside = [
+        np.clip(np.nan_to_num((place - first) / step), 0, size - 1)
+        for place, first, step, size in zip(
+            (line, pixel), (flat.line, flat.pixel), (flat.step_line, flat.step_pixel), height_m.shape, strict=True
+        )
+    ]
+    lift = lift_per_m * map_coordinates(height_m, inside, order=1)
+    return replace(at_zero, x=at_zero.x + lift[0], y=at_zero.y + lift[1])
+
+
+def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
+    """Where pixels of height 0 lie, and by how much a metre of height moves them on the map: (2, n, m)."""
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])  # from the satellite
     with np.errstate(divide="ignore", invalid="ignore"):
         away /= np.hypot(*away)  # NaN where two points coincide: refused by is_sane
-    lift = away * points.height_m / np.tan(np.radians(points.incidence_deg))
+    per_m = away / np.tan(np.radians(points.incidence_deg))
+    flat = [_dense(points, at - lift * points.height_m, CubicSpline) for at, lift in zip((x, y), per_m, strict=True)]
     line, pixel = _even(points.line), _even(points.pixel)
-    dense = []
-    for at_zero, lifted in zip(np.stack([x, y]) - lift, lift, strict=True):
-        smooth = CubicSpline(points.pixel, CubicSpline(points.line, at_zero, axis=0)(line), axis=1)(pixel)
-        raised = PchipInterpolator(points.line, lifted, axis=0)(line)
-        dense.append(smooth + PchipInterpolator(points.pixel, raised, axis=1)(pixel))
-    return Positions(line[0], pixel[0], line[1] - line[0], pixel[1] - pixel[0], *dense)
+    positions = Positions(line[0], pixel[0], line[1] - line[0], pixel[1] - pixel[0], *flat)
+    return positions, np.stack([_dense(points, part, PchipInterpolator) for part in per_m])
+
+
+def _dense(points: GridPoints, values: Float64, spline: type[CubicSpline] | type[PchipInterpolator]) -> Float64:
+    """Values of the grid on the even one."""
+    along: Float64 = spline(points.line, values, axis=0)(_even(points.line))
+    dense: Float64 = spline(points.pixel, along, axis=1)(_even(points.pixel))
+    return dense
 
 
 def grid_over(positions: Positions, lines: int, pixels: int, epsg: int, posting_m: float) -> MapGrid:

@@ -2,10 +2,11 @@
 
 Of each polarisation one image. It is read, calibrated and resampled piece by piece, so that a scene of 25,000 x 16,700
 samples never stands in memory. By the geolocation grid alone, places between its points (some 13 x 20 km apart) are as
-right as heights between them are even: in mountains wrong by h / tan(incidence), and for two passes of one track not by
-the same amount. With an elevation raster and the extra `terrain` every pixel is right. What is dark at the border of
-products of processors before 2.9 (border noise) is kept: it is power that was measured. The noise tables of processors
-before 2.5 hold zeros, and nothing is subtracted then. ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
+right as heights between them are even: in mountains wrong by h / tan(incidence), and two passes of one track are wrong
+alike only if both take the heights of the first one's grid (`Placing.ground`). With an elevation raster and the extra
+`terrain` every pixel is right. What is dark at the border of products of processors before 2.9 (border noise) is kept:
+it is power that was measured. The noise tables of processors before 2.5 hold zeros, and nothing is subtracted then.
+ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
 """
 
 import math
@@ -13,9 +14,9 @@ from pathlib import Path
 
 from ingest.geometry import utm_epsg
 from ingest.readers.records import Declared
-from ingest.readers.scenes import SceneAbout, SceneFile, SceneHeader
+from ingest.readers.scenes import Placing, SceneAbout, SceneFile, SceneHeader
 from ingest.readers.sentinel1_container import NAME, Safe, is_safe, opened, product_name
-from ingest.readers.sentinel1_geolocation import MapGrid, grid_over, positions_of
+from ingest.readers.sentinel1_geolocation import GridPoints, MapGrid, grid_over, positions_of
 from ingest.readers.sentinel1_image import Image, blocks_of, measured
 from ingest.readers.sentinel1_names import relative_orbit, time_of
 from ingest.readers.sentinel1_safe import (
@@ -69,7 +70,7 @@ def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
         raise safe.fault(f"it holds no {wanted}, only {' and '.join(sorted(files))}", "Ask for one that it has")
     images = [_image(safe, manifest, polarisation, files[polarisation]) for polarisation in sorted(files, reverse=True)
               if wanted in {"", polarisation}]  # fmt: skip
-    return tuple(_scene(image, None, None) for image in images)
+    return tuple(_scene(image, Placing()) for image in images)
 
 
 def _image(safe: Safe, manifest: Manifest, polarisation: str, file: str) -> Image:
@@ -92,12 +93,13 @@ def _image(safe: Safe, manifest: Manifest, polarisation: str, file: str) -> Imag
     return image
 
 
-def _scene(image: Image, epsg: int | None, elevation: Path | None) -> SceneFile:
+def _scene(image: Image, placing: Placing) -> SceneFile:
     """One image in a zone: that of its centre unless one is given."""
-    points, annotation = image.annotation.points, image.annotation
+    points, annotation, elevation = image.annotation.points, image.annotation, placing.elevation
     longitude = (float(points.longitude.mean()) + 180) % 360 - 180
-    epsg = epsg or utm_epsg(longitude, float(points.latitude.mean()))
-    positions = positions_of(points, epsg)
+    epsg = placing.epsg or utm_epsg(longitude, float(points.latitude.mean()))
+    ground = GridPoints.from_text(placing.ground) if placing.ground else points
+    positions = positions_of(points, epsg, ground)
     if not positions.is_sane(image.posting_m):
         raise image.safe.fault(f"{annotation.file}: its geolocation grid folds over or tears in EPSG:{epsg}")
     found = terrain_of(annotation, elevation, image.safe.path) if elevation else ""
@@ -115,7 +117,8 @@ def _scene(image: Image, epsg: int | None, elevation: Path | None) -> SceneFile:
     return SceneFile(
         _header(image, grid, extras),
         lambda: blocks_of(image, grid, positions, terrain),
-        lambda other, raster: _scene(image, other, raster),
+        lambda other: _scene(image, other),
+        ground=ground.as_text(),
     )
 
 

@@ -11,9 +11,10 @@ from ingest.errors import InputError
 from ingest.readers import open_scenes, recognise, scene_about, sentinel1_grd
 from ingest.readers import sentinel1_projection as projection
 from ingest.readers.records import Declared, Direction
+from ingest.readers.scenes import Placing
 from ingest.readers.sentinel1_calibration import LEAST_POWER, AzimuthBlock, Noise, Table, Window, sigma0_amplitude
 from ingest.readers.sentinel1_container import opened
-from ingest.readers.sentinel1_geolocation import positions_of
+from ingest.readers.sentinel1_geolocation import GridPoints, positions_of
 from ingest.readers.sentinel1_safe import (
     annotation_of,
     annotations_of,
@@ -146,6 +147,30 @@ def test_the_shortcuts_of_the_map_cost_less_than_a_twentieth_of_a_pixel(tmp_path
     assert np.abs(at_points[1] - annotation.points.pixel).max() < 0.05
 
 
+def test_two_passes_over_mountains_lie_alike_where_both_take_the_heights_of_one(tmp_path):
+    """One orbit, but grids that met other heights: more than 200 m apart by themselves, half a pixel together."""
+
+    def mountains(line, pixel):
+        return 900 + 800 * np.sin(line / 300) * np.cos(pixel / 400)
+
+    points = []
+    for later in (0, 370):  # lines by which the second grid looked elsewhere
+        flight = Flight(lines=3000, pixels=4000)
+        recipe = Recipe(
+            flight=flight, polarisations=("VV",), grid=(8, 9),
+            height_m=lambda line, pixel, later=later: mountains(line + later, pixel),
+        )  # fmt: skip
+        safe = opened(make(tmp_path / str(later), recipe, leave_out=("measurement",)))
+        points.append(annotation_of(safe, "VV", annotations_of(safe)["VV"]).points)
+    first, second = points
+    lifted = positions_of(first, 32632)
+    line, pixel = np.mgrid[500:2500:50, 500:3500:50].astype(float)
+    x, y = lifted.place_of(line, pixel)
+    assert np.hypot(*np.subtract(positions_of(second, 32632).place_of(line, pixel), (x, y))).max() > 200
+    alike = positions_of(second, 32632, GridPoints.from_text(first.as_text()))
+    assert np.hypot(*np.subtract(alike.place_of(line, pixel), (x, y))).max() < 5
+
+
 def test_noise_is_taken_off_once_and_not_where_the_processor_did(tmp_path):
     flat = np.full((200, 240), 60, dtype=np.uint16)
     common = {"digital": {"VV": flat}, "polarisations": ("VV",), "sigma_nought": lambda line, pixel: 500.0 + 0 * pixel}
@@ -228,7 +253,7 @@ def test_pieces_cover_every_pixel_once_and_make_the_same_image_however_they_are_
 def test_the_same_image_in_another_zone_shows_the_same_ground(tmp_path):
     flight = Flight(longitude=11.98)
     (scene,) = open_scenes(make(tmp_path, flight=flight, polarisations=("VV",)))
-    other = scene.projected(32633, None)
+    other = scene.projected(Placing(32633))
     assert (scene.header.epsg, other.header.epsg) == (32632, 32633)
     line, pixel = (a.ravel() for a in np.meshgrid(np.arange(30, 170, 20), np.arange(30, 210, 20)))
     found = []

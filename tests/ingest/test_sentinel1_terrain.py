@@ -8,6 +8,7 @@ from affine import Affine
 from ingest.errors import InputError
 from ingest.projections import transformer
 from ingest.readers import open_scenes, sentinel1_terrain
+from ingest.readers.scenes import Placing
 from ingest.readers.sentinel1_container import opened
 from ingest.readers.sentinel1_safe import annotation_of, annotations_of
 from monitor.bench.made_safe import Flight, Recipe, make
@@ -69,7 +70,7 @@ def test_flat_ground_at_the_grids_height_lies_where_the_points_say(tmp_path, fli
     flight = Flight(lines=400, pixels=500, descending=descending)
     recipe = Recipe(flight=flight, digital={"VV": spot(flight, *TARGET)}, polarisations=("VV",), height_m=FLAT_M)
     (scene,) = open_scenes(make(tmp_path, recipe))
-    corrected = scene.projected(scene.header.epsg, elevation(tmp_path / "flat.tif", flight, flat))
+    corrected = scene.projected(Placing(scene.header.epsg, elevation(tmp_path / "flat.tif", flight, flat)))
     assert corrected.header.extras["geolocation"] == "terrain"
     found = np.array(brightest(corrected))
     assert np.hypot(*(found - brightest(scene))) < 1.0  # metres: a tenth of a pixel
@@ -88,7 +89,7 @@ def test_a_summit_lies_at_its_place_and_without_terrain_too_near_the_satellite(t
 
     recipe = Recipe(flight=flight, digital={"VV": spot(flight, *TARGET)}, polarisations=("VV",), height_m=FLAT_M)
     (scene,) = open_scenes(make(tmp_path, recipe))
-    corrected = scene.projected(scene.header.epsg, elevation(tmp_path / "mountain.tif", flight, mountain))
+    corrected = scene.projected(Placing(scene.header.epsg, elevation(tmp_path / "mountain.tif", flight, mountain)))
     truth = on_map(scene, *at)
     # layover: the foot of the mountain lies as far from the satellite, and shows the same target once more
     assert np.hypot(*(np.array(brightest(corrected, near=truth)) - truth)) < 1.0
@@ -103,7 +104,7 @@ def test_heights_above_the_sea_are_lifted_to_the_ellipsoid_by_the_products_own_p
     pytest.importorskip("sarsen")
     recipe = Recipe(flight=flight, digital={"VV": spot(flight, *TARGET)}, polarisations=("VV",), height_m=FLAT_M)
     (scene,) = open_scenes(make(tmp_path, recipe))
-    corrected = scene.projected(scene.header.epsg, elevation(tmp_path / "sea.tif", flight, flat, geoid_m=48.5))
+    corrected = scene.projected(Placing(scene.header.epsg, elevation(tmp_path / "sea.tif", flight, flat, geoid_m=48.5)))
     assert corrected.header.extras["elevation_offset_m"] == "48.5"
     assert np.hypot(*(np.array(brightest(corrected)) - brightest(scene))) < 1.0
 
@@ -126,7 +127,7 @@ def test_the_parabola_in_height_is_true_to_a_hundredth_of_a_pixel(tmp_path, flig
 def test_without_the_extra_the_points_place_the_image_and_it_says_so(tmp_path, flight, monkeypatch):
     monkeypatch.setattr(sentinel1_terrain, "find_spec", lambda name: None)
     (scene,) = open_scenes(make(tmp_path, flight=flight, polarisations=("VV",)))
-    other = scene.projected(scene.header.epsg, elevation(tmp_path / "flat.tif", flight, flat))
+    other = scene.projected(Placing(scene.header.epsg, elevation(tmp_path / "flat.tif", flight, flat)))
     assert other.header.extras["terrain"] == "ellipsoid, the extra terrain is not installed"
     assert other.header.extras["geolocation"] == "gcp"
     np.testing.assert_array_equal(other.power(), scene.power())
@@ -137,7 +138,7 @@ def test_an_elevation_raster_of_no_use_is_refused(tmp_path, flight):
     path = tmp_path / "heights.tif"
     path.write_text("no raster")
     with pytest.raises(InputError, match="elevation raster cannot be read"):
-        scene.projected(scene.header.epsg, path)
+        scene.projected(Placing(scene.header.epsg, path))
 
 
 @pytest.mark.realdata
