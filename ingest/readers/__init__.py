@@ -64,12 +64,9 @@ FORMATS = tuple(ALL_READERS)
 TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
 SUFFIXES = generic.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
 KNOWN = (
-    "an EGMS .zip or .csv, an InSAR Norway .csv, a table of points with --mapping, a LiCSBAS .h5, "
-    "a MintPy .h5, .he5 or folder geo, a folder of OPERA DISP-S1 .nc, "
-    "a folder of interferograms (LiCSAR, HyP3, GAMMA/PyRate), an ITS_LIVE .nc, "
-    "a GeoTIFF of velocities, a Sentinel-1 GRD .SAFE folder or zip, "
-    "an OPERA RTC-S1 .tif or a HyP3 RTC product with its own name, "
-    "an Earth Engine export of Sentinel-1, or a GeoTIFF of a radar image with --scale"
+    "velocities (EGMS, InSAR Norway, LiCSBAS, LiCSAR, MintPy, OPERA DISP-S1, HyP3, ITS_LIVE, a table of points with "
+    "--mapping, a GeoTIFF with --unit) or images (Sentinel-1 GRD, OPERA RTC-S1, HyP3 RTC, Earth Engine, a GeoTIFF "
+    "with --scale), under the names that they came with"
 )
 
 
