@@ -42,7 +42,7 @@ class Transfer:
     def __call__(self, checksum=SHA256, size_bytes=SIZE, session=None, **around) -> Fetched:
         wanted = Wanted(f"{self.server.address}/S1A.zip", self.path, size_bytes, checksum, "Set TOKEN.")
         hooks = {
-            "sleep": self.slept.append, "chance": lambda: 1.0, "remember": self.remember, "timeout_seconds": (2.0, 0.3)
+            "sleep": self.slept.append, "chance": lambda: 1.0, "remember": self.remember, "timeout_seconds": (10.0, 20.0)
         }  # fmt: skip
         with session or guard(requests.Session(), AllowList.of([self.server.address])) as used:
             return fetch(used, wanted, self.known, Surroundings(**{**hooks, **around}))
@@ -273,7 +273,7 @@ def test_a_server_that_starts_over_and_over_is_left_alone_in_the_end(transfer, s
 
 def test_a_server_that_falls_silent_is_left_and_asked_for_the_rest(transfer, server):
     transfer.faults(replay.hang)
-    transfer()
+    transfer(timeout_seconds=(10.0, 1.0))
     assert transfer.is_whole()
     assert server.ranges() == ["", f"bytes={len(DATA) // 2}-"]
 
