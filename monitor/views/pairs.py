@@ -37,9 +37,7 @@ def operators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         if not may_see_images(request.user):
-            raise PermissionDenied(
-                "Your account may not see these pages. An administrator can add it to the operators."
-            )
+            raise PermissionDenied("Your account may not see this. An administrator can add it to the operators.")
         return view(request, **kwargs)
 
     return guarded

@@ -1,4 +1,4 @@
-"""The operators' pages of images and pairs: what they say, who sees them, and that a grey is the value it stands for."""
+"""The operators' pages of images and pairs: what they say, who sees them, and that a grey is its value."""
 
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -41,7 +41,7 @@ def power(decibels: float) -> np.ndarray:
 
 @pytest.fixture
 def pair(db):
-    """-20 dB in the west half and 0 dB in the east of both; in a corner of the later image 6 dB more; NaN at the top."""
+    """-20 dB in the west half, 0 dB in the east; in a corner of the later image 6 dB more; NaN at the top."""
     scenes = [made_pairs.make_scene(DAY + timedelta(days=days)) for days in (0, 12)]
     Scene.objects.filter(pk__in=[s.pk for s in scenes]).update(
         posting_m=made_pairs.CELL_M, rows=made_pairs.ROWS, cols=made_pairs.COLS,
@@ -86,7 +86,8 @@ def test_what_became_brighter_is_red_and_what_became_darker_blue():
     one = np.ones((1, 3), dtype=np.float32)
     later = np.array([[10**0.6, 1.0, 10**-0.6]], dtype=np.float32)
     red, same, blue = np.asarray(Image.open(BytesIO(pair_pixels.ratio_png(one, later))))[0, :, :3].tolist()
-    assert [red, same, blue] == [[0x9E, 0x2A, 0x1C], [0xF5, 0xF5, 0xF4], [0x1D, 0x4A, 0x94]]
+    assert [red, blue] == [[0x9E, 0x2A, 0x1C], [0x1D, 0x4A, 0x94]]
+    assert min(same) > 240
 
 
 def test_a_picture_of_a_window_shows_that_window_in_the_grey_of_its_value(operator, pair):
@@ -105,7 +106,7 @@ def test_a_picture_of_a_window_shows_that_window_in_the_grey_of_its_value(operat
 def test_the_ratio_is_red_where_the_later_image_is_brighter(operator, pair):
     ratio = picture(operator, pair, "ratio")
     assert ratio[140, 20, :3].tolist() == [0x9E, 0x2A, 0x1C]
-    assert ratio[60, 60, :3].tolist() == [0xF5, 0xF5, 0xF4]
+    assert ratio[60, 60, :3].min() > 240
     assert ratio[0, 0, 3] == 0
 
 
@@ -185,7 +186,8 @@ def test_the_page_of_a_pair_says_in_words_what_it_is(operator, pair):
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     assert "Radar images of 1 and 13 December 2021, 12 days apart" in page
     for words in (
-        "Sentinel-1A, mode IW", "track 901 ascending, burst 901-0001-IW1", "to the right of its path, about to the east",
+        "Sentinel-1A, mode IW", "track 901 ascending, burst 901-0001-IW1",
+        "to the right of its path, about to the east",
         "VV: sent vertically, received vertically", "40 metres each; 8.0 × 6.4 km, 200 × 160 pixels",
         "nothing is resampled", "simulated images", pair.reference.file_sha256, "pairscenes --out",
         "No model has compared these two images yet.", "image/reference.png?side=800", "image/secondary.png?side=800",
@@ -208,7 +210,8 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
     pair = coherence.run.pair
     coherence.statistics = {"looks": 12.34, "known_share": 0.875, "mean_coherence": 0.43}
     offsets.statistics = {
-        "median_length_px": 0.21, "largest_length_px": 2.83, "median_dx_px": -0.1, "median_dy_px": 0.2, "known_share": 1,
+        "median_length_px": 0.21, "largest_length_px": 2.83, "median_dx_px": -0.1, "median_dy_px": 0.2,
+        "known_share": 1,
     }  # fmt: skip
     coherence.save()
     offsets.save()
@@ -218,11 +221,12 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
     Detection.objects.create(scan=scan, alert=alert, **figures)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     for words in (
-        "The two images match to 43 % on average".replace(" %", "%"), "about 12.3 independent looks",
+        "The two images match to 43% on average", "about 12.3 independent looks",
         "It has an answer for 88% of the image.", "Half of the patches lie within 2.1 metres of where they were",
         "the farthest is 28 metres away (2.4 metres a day)",
         "the second image lies 1.0 metres to the west and 2.0 metres to the south of the first",
-        f"{alert.code}: Changed surface", f"/rasters/{coherence.pk}.tif", f"/pairs/{pair.pk}/runs/{coherence.run_id}.png",
+        f"{alert.code}: Changed surface", f"/rasters/{coherence.pk}.tif",
+        f"/pairs/{pair.pk}/runs/{coherence.run_id}.png",
         "?raster=coherence&amp;date=2021-12-13-12d#", "By made coherence, version 1, on cpu",
     ):  # fmt: skip
         assert words in page
@@ -290,7 +294,7 @@ def test_pairs_are_chosen_by_track_polarisation_days_and_findings(pair_predictio
     def found(**wanted) -> set[int]:
         return {pair.pk for pair in pair_selectors.pairs_matching(wanted=PairChoice(**wanted))}
 
-    assert [pair.pk for pair in pair_selectors.pairs_matching(wanted=PairChoice())][0] == second.pk
+    assert pair_selectors.pairs_matching(wanted=PairChoice()).first() == second
     assert found() == {first.pk, second.pk, vh.pk}
     assert found(polarisation="VH") == {vh.pk}
     assert found(track=12) == found(days=6) == found(found=True) == set()
