@@ -56,11 +56,23 @@ def polarisation(name: str) -> str:
 
 
 def look(direction: str, side: str) -> str:
-    """'to the right of its path, about to the east'. direction: ascending flies to the north."""
+    """'to the right of its path, roughly east'. direction: ascending flies to the north."""
     if direction not in ("ascending", "descending"):
         return f"to the {side} of its path"
     east = (direction == "ascending") == (side == "right")
-    return f"to the {side} of its path, about to the {'east' if east else 'west'}"
+    return f"to the {side} of its path, roughly {'east' if east else 'west'}"
+
+
+def extent(west: float, south: float, east: float, north: float) -> str:
+    """'35.26° to 35.29° N, 119.96° to 119.93° W': the edges of a box, degrees."""
+
+    def along(first: float, last: float, letters: str) -> str:
+        ends = [(f"{abs(edge):.2f}°", letters[edge < 0]) for edge in (first, last)]
+        if ends[0][1] == ends[1][1]:
+            return f"{ends[0][0]} to {ends[1][0]} {ends[1][1]}"
+        return " to ".join(f"{figure} {letter}" for figure, letter in ends)
+
+    return f"{along(south, north, 'NS')}, {along(west, east, 'EW')}"
 
 
 def size(rows: int, cols: int, posting_m: float) -> str:
@@ -76,7 +88,9 @@ def found_sentences(task: str, statistics: Mapping[str, float], posting_m: float
         statistics, posting_m, days
     )
     known = statistics.get("known_share")
-    return [*sentences, *([f"It has an answer for {known:.0%} of the image."] if known is not None else [])]
+    if known is None or known >= 0.995:
+        return sentences
+    return [*sentences, f"It has an answer for {known:.0%} of the image."]
 
 
 def _coherence(said: Mapping[str, float], posting_m: float, days: int) -> list[str]:
@@ -84,10 +98,10 @@ def _coherence(said: Mapping[str, float], posting_m: float, days: int) -> list[s
     if "mean_coherence" in said:
         found.append(
             f"The two images match to {said['mean_coherence']:.0%} on average; "
-            "100 % would be a surface that stayed the same everywhere."
+            "100% would be a surface that stayed the same everywhere."
         )
     if "looks" in said:
-        found.append(f"Each value of the images holds about {said['looks']:.3g} independent looks.")
+        found.append(f"Each value of the images is a mean of about {said['looks']:.2g} independent looks.")
     return found
 
 

@@ -15,14 +15,17 @@ from ml.models import ModelVersion, Prediction
 from monitor import rasters
 from monitor.pair_pixels import (
     RATIO_DB,
+    RATIO_MEAN_PX,
     RATIO_STOPS,
     Piece,
     Stretch,
     common_stretch,
     grey_png,
+    ratio_db,
     ratio_png,
 )
 from monitor.raster_layers import ARROW_LAYER, RASTER_LAYERS, RasterLayer
+from monitor.rasters import Float32
 
 IMAGES = ("reference", "secondary", "ratio")
 OVERVIEW_PX = 400  # what the stretch is computed from, along the longer side
@@ -45,9 +48,27 @@ def pair_png(pair: ScenePair, image: str, piece: Piece) -> bytes:
     part = pair.pixel_grid.part(*piece[:4])
     with _files_of(pair):
         if image == "ratio":
-            return ratio_png(*read_pair(pair, part, piece.shape))
+            return ratio_png(_ratio(pair, piece))
         scene = pair.reference if image == "reference" else pair.secondary
         return grey_png(read_scene(scene, part, piece.shape), pair_stretch(pair))
+
+
+def _ratio(pair: ScenePair, piece: Piece) -> Float32:
+    """The ratio of means over RATIO_MEAN_PX pixels of the pair, or over as much ground where the picture is coarser.
+
+    At full resolution the neighbours of a window count, so that windows fit together.
+    """
+    factor = piece.shape[1] / piece.cols
+    side = 2 * round((RATIO_MEAN_PX * factor - 1) / 2) + 1
+    if piece.shape != (piece.rows, piece.cols):
+        return ratio_db(*read_pair(pair, pair.pixel_grid.part(*piece[:4]), piece.shape), max(1, side))
+    reach = RATIO_MEAN_PX // 2
+    row, col = max(0, piece.row - reach), max(0, piece.col - reach)
+    bottom, right = min(pair.rows, piece.row + piece.rows + reach), min(pair.cols, piece.col + piece.cols + reach)
+    around = pair.pixel_grid.part(row, col, bottom - row, right - col)
+    found = ratio_db(*read_pair(pair, around))
+    top, left = piece.row - row, piece.col - col
+    return found[top : top + piece.rows, left : left + piece.cols]
 
 
 def pair_stretch(pair: ScenePair) -> Stretch:
@@ -80,7 +101,8 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
 
 def fingerprint(pair: ScenePair, image: str, piece: Piece) -> str:
     """An ETag: the same while neither the files nor the way they are painted change."""
-    return f'"{_digest([str(PAINT_VERSION), image, str(piece), str((RATIO_DB, RATIO_STOPS)), *_of_files(pair)])}"'
+    looks = (PAINT_VERSION, image, piece, RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS)
+    return f'"{_digest([*map(str, looks), *_of_files(pair)])}"'
 
 
 def run_fingerprint(prediction: Prediction, layer: RasterLayer, piece: Piece) -> str:

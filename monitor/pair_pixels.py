@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from monitor.rasters import Float32, paint, png
@@ -14,6 +15,7 @@ LEAST_PX = 16
 GREY_PERCENTILES = (2.0, 98.0)
 NO_STRETCH = (-25.0, 0.0)  # where neither image has a value
 RATIO_DB = 6.0  # four times as bright, or a quarter
+RATIO_MEAN_PX = 5
 RATIO_STOPS = ("#1d4a94", "#7ea2d6", "#f5f5f4", "#e3967d", "#9e2a1c")
 RATIO_WORDS = ("darker in the second image", "the same", "brighter in the second image")
 _NUMBER = re.compile(r"\d{1,7}", re.ASCII)
@@ -61,9 +63,36 @@ def grey_png(power: Float32, stretch: Stretch) -> bytes:
     return png(np.stack([grey, np.where(known, 255, 0).astype(np.uint8)], axis=-1), level=3)
 
 
-def ratio_png(reference: Float32, secondary: Float32) -> bytes:
-    """How much brighter the secondary is, dB: red brighter, blue darker, white the same; unknown is transparent."""
-    return paint(decibels(secondary) - decibels(reference), RATIO_STOPS, -RATIO_DB, RATIO_DB)
+def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) -> Float32:
+    """How much brighter the secondary is, dB, of means over side x side pixels: single ones differ by speckle alone.
+
+    Linear power (rows, cols); NaN where either is unknown.
+    """
+    means = [_box_mean(np.where(image > 0, image, np.float32(np.nan)), side) for image in (reference, secondary)]
+    return decibels(means[1]) - decibels(means[0])
+
+
+def ratio_png(ratio: Float32) -> bytes:
+    """A ratio in dB as picture: red brighter, blue darker, white the same; unknown is transparent."""
+    return paint(ratio, RATIO_STOPS, -RATIO_DB, RATIO_DB)
+
+
+def _box_mean(values: Float32, side: int) -> Float32:
+    """Mean of the known values around each known one."""
+    if side == 1:
+        return values
+    reach = side // 2
+    known = np.isfinite(values)
+    total, count = (_box_sum(one.astype(np.float32), reach) for one in (np.where(known, values, 0), known))
+    return np.where(known, total / np.maximum(count, 1), np.float32(np.nan))
+
+
+def _box_sum(values: Float32, reach: int) -> Float32:
+    for axis in (0, 1):
+        edges = [(reach, reach) if one == axis else (0, 0) for one in (0, 1)]
+        shifted = sliding_window_view(np.pad(values, edges), 2 * reach + 1, axis=axis)
+        values = shifted.sum(axis=-1, dtype=np.float32)
+    return values
 
 
 def piece_of(said: Mapping[str, str], rows: int, cols: int) -> Piece:

@@ -102,7 +102,7 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         if pair.resampled
         else "The pixels of both images lie on each other; nothing is resampled.",
         "backscatter": words.BACKSCATTER.get(first.backscatter, first.backscatter or "not stated"),
-        "extent": f"{south:.4f}° to {north:.4f}° north, {west:.4f}° to {east:.4f}° east",
+        "extent": words.extent(west, south, east, north),
         "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(west, south, east, north)}",
         "licences": [(attribution, licence) for attribution, licence in licences if attribution or licence],
         "images": [_file_row("earlier", first), _file_row("later", second)],

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from ingest.models import ScenePair
 from monitor import pair_pictures, pair_selectors
 from monitor.pair_pictures import IMAGES, LAYER_OF_TASK, ImageGone
-from monitor.pair_pixels import RATIO_DB, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
+from monitor.pair_pixels import RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
 from monitor.pair_rows import image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
 from monitor.pair_selectors import ImageChoice, PairChoice
 from monitor.refusals import Refused, refusals_as_json
@@ -87,7 +87,7 @@ def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
     alerts = pair_selectors.alerts_of_runs(pair=found)
     rows = run_rows(found, pair_selectors.runs_of_pair(pair=found), alerts)
     gone = pair_pictures.missing_images(found)
-    ratio = {"colours": RATIO_STOPS, "words": RATIO_WORDS, "reach_db": RATIO_DB}
+    ratio = {"colours": RATIO_STOPS, "words": RATIO_WORDS, "reach_db": RATIO_DB, "mean_px": RATIO_MEAN_PX}
     context = {
         "pair": pair_facts(found),
         "neighbours": neighbour_rows(found),

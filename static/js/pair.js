@@ -8,7 +8,7 @@ const [viewer, canvas, flicker, divide, speed] = ["viewer", "picture", "flicker"
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 let [second, timer] = [false, 0];
 
-const windows = createWindows(canvas, { grid: config, urls: config.urls, onChange: describe, onFault: (failed) => (part("failed").hidden = !failed) });
+const windows = createWindows(canvas, { grid: config, urls: config.urls, onChange: describe, onFault: (failed) => (part("failed").hidden = !failed), onDivide: divideAt });
 const mode = () => document.querySelector("[name=mode]:checked").value;
 
 /** What each mode draws, and what stands in the corners. */
@@ -27,7 +27,7 @@ const MODES = {
     const chosen = part("result").value;
     for (const legend of document.querySelectorAll("[data-legend]")) legend.hidden = legend.dataset.legend !== chosen;
     part("strength").setAttribute("aria-valuetext", `${part("strength").value} percent`);
-    return [[{ name: "reference" }, { name: chosen, alpha: part("strength").value / 100 }], config.days.reference, ""];
+    return [[{ name: "reference" }, { name: chosen, alpha: part("strength").value / 100 }], config.days.reference, part("result").selectedOptions[0].dataset.label];
   },
   side: () => [[], "", ""],
 };
@@ -37,6 +37,11 @@ function show() {
   windows.show(layers);
   part("left-day").textContent = left;
   part("right-day").textContent = right;
+}
+
+function divideAt(share) {
+  divide.value = Math.round(share * 100);
+  show();
 }
 
 function choose() {

@@ -5,14 +5,15 @@ const MOST_PX = 1200; // along a side; the server makes no larger ones
 const SETTLED_MS = 150;
 const CLOSEST = 16; // pixels of the screen for one of the grid
 const STEP = 1.6;
+const GRIP_PX = 18; // how near a hand must come to the line between two layers
 const SCALES_M = [1, 2, 5];
 
 /**
  * grid: { rows, cols, posting_m }; urls: name → address of a picture of the whole grid. onChange(what) is told what is in view, onFault(failed)
- * whether something could not be loaded. Returns { show(layers), zoom(factor), whole(), move(right, down), retry() }.
+ * whether something could not be loaded, onDivide(share) where a hand takes the line between two layers. Returns { show(layers), zoom(factor), whole(), move(right, down), retry() }.
  * A layer is { name, alpha, from, to }: drawn between two shares of the width.
  */
-export function createWindows(canvas, { grid, urls, onChange, onFault }) {
+export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide }) {
   const pen = canvas.getContext("2d");
   const stores = new Map(Object.keys(urls).map((name) => [name, { overview: null, piece: null, asked: "", failed: false }]));
   let [layers, timer, frame] = [[], 0, 0];
@@ -126,9 +127,12 @@ export function createWindows(canvas, { grid, urls, onChange, onFault }) {
     }
     for (const { from = 0 } of layers) {
       if (from <= 0 || from >= 1) continue;
-      for (const [colour, thick] of [["#000", 4], ["#fff", 2]]) {
+      for (const [colour, more] of [["#000", 1], ["#fff", 0]]) {
         pen.fillStyle = colour;
-        pen.fillRect(from * width - thick / 2, 0, thick, height);
+        pen.fillRect(from * width - 1 - more, 0, 2 + 2 * more, height);
+        pen.beginPath();
+        pen.arc(from * width, height / 2, GRIP_PX / 2 + more, 0, 2 * Math.PI);
+        pen.fill();
       }
     }
     canvas.dataset.drawn = layers.filter(({ name }) => stores.get(name).overview instanceof Image).map(({ name }) => name).join(" ");
@@ -169,7 +173,8 @@ export function createWindows(canvas, { grid, urls, onChange, onFault }) {
     else whole();
   }
 
-  setUpPointers(canvas, { zoom, move });
+  const onLine = (x) => layers.some(({ from = 0 }) => from > 0 && from < 1 && Math.abs(x - from * width) < GRIP_PX);
+  setUpPointers(canvas, { zoom, move, onLine, divide: (x) => onDivide(Math.min(1, Math.max(0, x / width))) });
   new ResizeObserver(resize).observe(canvas);
   resize();
 
@@ -191,20 +196,24 @@ export function createWindows(canvas, { grid, urls, onChange, onFault }) {
   };
 }
 
-/** Drag to move, two fingers or the wheel to zoom. The wheel scrolls the page until the picture has the focus. */
-function setUpPointers(canvas, { zoom, move }) {
+/** Drag the line between two layers, or what is around it to move; two fingers or the wheel to zoom. The wheel scrolls the page until the picture has the focus. */
+function setUpPointers(canvas, { zoom, move, onLine, divide }) {
   const down = new Map();
+  let dividing = null;
   const spot = ({ clientX, clientY }) => {
     const box = canvas.getBoundingClientRect();
     return { x: clientX - box.left, y: clientY - box.top };
   };
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
+    if (!down.size && onLine(spot(event).x)) dividing = event.pointerId;
     down.set(event.pointerId, spot(event));
   });
   canvas.addEventListener("pointermove", (event) => {
     const before = down.get(event.pointerId);
+    canvas.classList.toggle("on-line", dividing !== null || (!before && onLine(spot(event).x)));
     if (!before) return;
+    if (dividing === event.pointerId) return divide(spot(event).x);
     const now = spot(event);
     const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
     down.set(event.pointerId, now);
@@ -213,7 +222,12 @@ function setUpPointers(canvas, { zoom, move }) {
     move((before.x - now.x) / 2, (before.y - now.y) / 2);
     zoom(apart(now) / apart(before), (now.x + other.x) / 2, (now.y + other.y) / 2);
   });
-  for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, ({ pointerId }) => down.delete(pointerId));
+  for (const kind of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(kind, ({ pointerId }) => {
+      down.delete(pointerId);
+      if (dividing === pointerId) dividing = null;
+    });
+  }
   canvas.addEventListener("wheel", (event) => {
     if (document.activeElement !== canvas && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();

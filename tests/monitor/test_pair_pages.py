@@ -85,9 +85,25 @@ def test_both_images_share_one_stretch_of_their_middle_values():
 def test_what_became_brighter_is_red_and_what_became_darker_blue():
     one = np.ones((1, 3), dtype=np.float32)
     later = np.array([[10**0.6, 1.0, 10**-0.6]], dtype=np.float32)
-    red, same, blue = np.asarray(Image.open(BytesIO(pair_pixels.ratio_png(one, later))))[0, :, :3].tolist()
+    ratio = pair_pixels.ratio_db(one, later, side=1)
+    assert ratio[0] == pytest.approx([6, 0, -6], abs=1e-5)
+    red, same, blue = np.asarray(Image.open(BytesIO(pair_pixels.ratio_png(ratio))))[0, :, :3].tolist()
     assert [red, blue] == [[0x9E, 0x2A, 0x1C], [0x1D, 0x4A, 0x94]]
     assert min(same) > 240
+
+
+def test_the_ratio_is_of_means_over_the_known_pixels_around():
+    reference, later = np.ones((5, 5), dtype=np.float32), np.ones((5, 5), dtype=np.float32)
+    later[2, 2], later[0, 0] = 26.0, np.nan
+    ratio = pair_pixels.ratio_db(reference, later)
+    assert ratio[2, 2] == pytest.approx(10 * np.log10((23 + 26) / 24))
+    assert np.isnan(ratio[0, 0])
+    assert pair_pixels.ratio_db(reference, np.ones((5, 5), dtype=np.float32)) == pytest.approx(0)
+
+
+def test_windows_of_the_ratio_fit_together(operator, pair):
+    whole = picture(operator, pair, "ratio")
+    assert (picture(operator, pair, "ratio", row=118, col=30, rows=20, cols=20) == whole[118:138, 30:50]).all()
 
 
 def test_a_picture_of_a_window_shows_that_window_in_the_grey_of_its_value(operator, pair):
@@ -187,7 +203,7 @@ def test_the_page_of_a_pair_says_in_words_what_it_is(operator, pair):
     assert "Radar images of 1 and 13 December 2021, 12 days apart" in page
     for words in (
         "Sentinel-1A, mode IW", "track 901 ascending, burst 901-0001-IW1",
-        "to the right of its path, about to the east",
+        "to the right of its path, roughly east",
         "VV: sent vertically, received vertically", "40 metres each; 8.0 × 6.4 km, 200 × 160 pixels",
         "nothing is resampled", "simulated images", pair.reference.file_sha256, "pairscenes --out",
         "No model has compared these two images yet.", "image/reference.png?side=800", "image/secondary.png?side=800",
@@ -221,7 +237,7 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
     Detection.objects.create(scan=scan, alert=alert, **figures)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     for words in (
-        "The two images match to 43% on average", "about 12.3 independent looks",
+        "The two images match to 43% on average", "about 12 independent looks",
         "It has an answer for 88% of the image.", "Half of the patches lie within 2.1 metres of where they were",
         "the farthest is 28 metres away (2.4 metres a day)",
         "the second image lies 1.0 metres to the west and 2.0 metres to the south of the first",
@@ -371,7 +387,9 @@ def test_days_and_looks_in_words():
     assert image_sentences.two_days(day("2021-11-28"), day("2021-12-10")) == "28 November and 10 December 2021"
     assert image_sentences.two_days(day("2021-12-28"), day("2022-01-09")) == "28 December 2021 and 9 January 2022"
     assert image_sentences.apart(1) == "1 day apart"
-    assert image_sentences.look("descending", "right") == "to the right of its path, about to the west"
+    assert image_sentences.look("descending", "right") == "to the right of its path, roughly west"
+    assert image_sentences.extent(-119.96, 35.26, -119.93, 35.29) == "35.26° to 35.29° N, 119.96° to 119.93° W"
+    assert image_sentences.extent(-0.5, -1, 0.5, 1) == "1.00° S to 1.00° N, 0.50° W to 0.50° E"
     assert image_sentences.platforms("S1A", "S1B") == "Sentinel-1A, then Sentinel-1B"
     assert image_sentences.polarisation("VH") == "VH: sent vertically, received horizontally"
     lost = image_sentences.found_sentences("coherence-change", {"lowest_sigma": -7.1, "weather": -0.04}, 30, 12)
