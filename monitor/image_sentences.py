@@ -88,9 +88,11 @@ def found_sentences(task: str, statistics: Mapping[str, float], posting_m: float
         statistics, posting_m, days
     )
     known = statistics.get("known_share")
+    if known == 0:
+        return ["It has no answer for this pair: nothing in the two images could be matched."]
     if known is None or known >= 0.995:
         return sentences
-    return [*sentences, f"It has an answer for {known:.0%} of the image."]
+    return [*sentences, f"It has an answer for {max(known, 0.01):.0%} of the image."]
 
 
 def _coherence(said: Mapping[str, float], posting_m: float, days: int) -> list[str]:

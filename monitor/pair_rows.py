@@ -71,7 +71,7 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
         ) if fact],
         "state": state,
         "state_words": {"refused": "not usable", "alone": "in no pair", "ready": "usable"}[state],
-        "reason": plain_words(scene.reason, WHERE_TO_SAY),
+        "reason": plain_words(scene.reason.removeprefix(f"{scene.file_name}: "), WHERE_TO_SAY),
         "n_pairs": n_pairs,
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'image': scene.pk})}",
         "loaded_at": scene.loaded_at,
@@ -159,7 +159,9 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
             task, prediction.statistics, pair.reference.posting_m, pair.temporal_baseline_days
         ),
         "layer": layer,
-        "picture": reverse("pair-run-image", args=[pair.pk, run.pk]),
+        "picture": reverse("pair-run-image", args=[pair.pk, run.pk])
+        if prediction.statistics.get("known_share") != 0
+        else "",
         "map_url": f"{reverse('map')}?raster={layer.name}&date={group}{where}",
         "download_url": reverse("prediction-raster", args=[prediction.pk]),
     }

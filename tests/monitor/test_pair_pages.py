@@ -248,6 +248,15 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
         assert words in page
 
 
+def test_a_run_without_any_answer_says_so_and_shows_no_empty_picture(operator, pair_predictions):
+    offsets = pair_predictions[2]
+    offsets.statistics = {"known_share": 0.0}
+    offsets.save()
+    page = operator.get(f"/pairs/{offsets.run.pair_id}/").content.decode()
+    assert "It has no answer for this pair: nothing in the two images could be matched." in page
+    assert f"runs/{offsets.run_id}.png" not in page
+
+
 def test_runs_that_wait_or_failed_say_so(operator, pair):
     for task, status, error in (("coherence", "queued", ""), ("offsets", "failed", "the images are too small")):
         version = ModelVersion.objects.create(task=task, method=f"made-{task}", version="1")
@@ -286,7 +295,7 @@ def test_refused_images_and_those_in_no_pair_say_why(operator, pair):
     alone = made_pairs.make_scene(DAY + timedelta(days=3))
     Scene.objects.filter(pk=alone.pk).update(reason="In no pair: the nearest image of this ground is 3 days apart.")
     refuse("empty.tif", "the file is empty. Download or export it again.")
-    refuse("odd.tif", "its track is not said. Add --track 117.", track=44, acquired_at=DAY)
+    refuse("odd.tif", "odd.tif: its track is not said. Add --track 117.", track=44, acquired_at=DAY)
     page = operator.get("/pairs/images/").content.decode()
     for words in (
         "<strong>3</strong> usable images", "<strong>2</strong> not usable", "<strong>1</strong> in no pair",
@@ -295,6 +304,7 @@ def test_refused_images_and_those_in_no_pair_say_why(operator, pair):
     ):  # fmt: skip
         assert words in page
     assert "--track" not in page
+    assert "odd.tif: its" not in page
     refused = operator.get("/pairs/images/?state=refused").content.decode()
     assert "empty.tif" in refused
     assert "made.tif" not in refused
