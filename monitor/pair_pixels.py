@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from monitor.rasters import Float32, paint, png
@@ -13,6 +12,7 @@ from monitor.rasters import Float32, paint, png
 MOST_PX = 1200  # of a picture, along one side
 LEAST_PX = 16
 GREY_PERCENTILES = (2.0, 98.0)
+QUICK = 2  # compression of a PNG of speckle, which hardly gets smaller by more work
 NO_STRETCH = (-25.0, 0.0)  # where neither image has a value
 RATIO_DB = 6.0  # four times as bright, or a quarter
 RATIO_MEAN_PX = 5
@@ -60,7 +60,7 @@ def grey_png(power: Float32, stretch: Stretch) -> bytes:
     known = np.isfinite(values)
     share = (np.where(known, values, stretch.black_db) - stretch.black_db) / (stretch.white_db - stretch.black_db)
     grey: NDArray[np.uint8] = np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8)
-    return png(np.stack([grey, np.where(known, 255, 0).astype(np.uint8)], axis=-1), level=3)
+    return png(np.stack([grey, np.where(known, 255, 0).astype(np.uint8)], axis=-1), level=QUICK)
 
 
 def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) -> Float32:
@@ -74,7 +74,7 @@ def ratio_db(reference: Float32, secondary: Float32, side: int = RATIO_MEAN_PX) 
 
 def ratio_png(ratio: Float32) -> bytes:
     """A ratio in dB as picture: red brighter, blue darker, white the same; unknown is transparent."""
-    return paint(ratio, RATIO_STOPS, -RATIO_DB, RATIO_DB)
+    return paint(ratio, RATIO_STOPS, -RATIO_DB, RATIO_DB, level=QUICK)
 
 
 def _box_mean(values: Float32, side: int) -> Float32:
@@ -90,8 +90,11 @@ def _box_mean(values: Float32, side: int) -> Float32:
 def _box_sum(values: Float32, reach: int) -> Float32:
     for axis in (0, 1):
         edges = [(reach, reach) if one == axis else (0, 0) for one in (0, 1)]
-        shifted = sliding_window_view(np.pad(values, edges), 2 * reach + 1, axis=axis)
-        values = shifted.sum(axis=-1, dtype=np.float32)
+        n, padded = values.shape[axis], np.pad(values, edges)
+        values = sum(
+            (padded[at : at + n] if axis == 0 else padded[:, at : at + n] for at in range(1, 2 * reach + 1)),
+            start=padded[:n] if axis == 0 else padded[:, :n],
+        )
     return values
 
 

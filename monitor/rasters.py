@@ -96,15 +96,15 @@ def window_values(
     return np.ma.filled(image.array.astype(np.float32), np.nan)
 
 
-def paint(values: Float32, stops: Sequence[str], low: float, high: float) -> bytes:
-    """A PNG of (rows, cols) values, coloured from low to high; unknown cells are transparent."""
+def paint(values: Float32, stops: Sequence[str], low: float, high: float, level: int = 6) -> bytes:
+    """A PNG of (rows, cols) values, coloured from low to high; unknown cells are transparent. level: as of `png`."""
     known = np.isfinite(values)
     if not known.any():
         return empty_tile(values.shape)
     share = np.clip((np.where(known, values, low) - low) / (high - low), 0, 1)
     rgb = colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]  # (rows, cols, 3)
     opacity = np.where(known, 255, 0).astype(np.uint8)
-    return png(np.concatenate([rgb, opacity[..., None]], axis=-1))
+    return png(np.concatenate([rgb, opacity[..., None]], axis=-1), level)
 
 
 @lru_cache(maxsize=32)
