@@ -97,6 +97,7 @@ def _in_pair(detection: Detection, pair: ScenePair) -> dict[str, Any]:
     return {
         "seen_in": str(pair),
         "seen_in_url": "",
+        "pair_url": reverse("pair-detail", args=[pair.pk]),  # for operators
         "rate_label": words[0],
         "component_label": words[1],
         "counted": "cells",

@@ -1,5 +1,6 @@
 """What the scripts of maps need to know."""
 
+import math
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -27,3 +28,9 @@ def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str,
         "urls": URLS,
         "basemap_style_url": settings.BASEMAP_STYLE_URL,
     }
+
+
+def map_at(west: float, south: float, east: float, north: float) -> str:
+    """The part of the map's address that opens it on a box, which fills about half of a desktop map."""
+    zoom = max(2.0, min(14.0, math.log2(360 / max(east - west, 0.001))))
+    return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"

@@ -76,27 +76,35 @@ def tile_bounds_deg(z: int, x: int, y: int, margin_deg: float = 0.0) -> Bounds:
 
 def tile_values(dataset: DatasetReader, bands: Sequence[str], z: int, x: int, y: int) -> Float32:
     """The bands in a tile, nearest cells, (bands, 256, 256), NaN where unknown or outside."""
+    return window_values(dataset, bands, 3857, tile_bounds_m(z, x, y), (TILE_PIXELS, TILE_PIXELS))
+
+
+def window_values(
+    dataset: DatasetReader, bands: Sequence[str], epsg: int, bounds_m: Bounds, shape: tuple[int, int]
+) -> Float32:
+    """The bands in a box of a projected system, nearest cells, (bands, rows, cols), NaN where unknown or outside."""
+    rows, cols = shape
     image = part(
         dataset,
-        tile_bounds_m(z, x, y),
-        dst_crs=rasterio.CRS.from_epsg(3857),
-        bounds_crs=rasterio.CRS.from_epsg(3857),
-        width=TILE_PIXELS,
-        height=TILE_PIXELS,
+        bounds_m,
+        dst_crs=rasterio.CRS.from_epsg(epsg),
+        bounds_crs=rasterio.CRS.from_epsg(epsg),
+        width=cols,
+        height=rows,
         indexes=band_numbers(dataset, bands),
     )
     return np.ma.filled(image.array.astype(np.float32), np.nan)
 
 
-def paint(values: Float32, stops: Sequence[str], low: float, high: float) -> bytes:
-    """A PNG of (rows, cols) values, coloured from low to high; unknown cells are transparent."""
+def paint(values: Float32, stops: Sequence[str], low: float, high: float, level: int = 6) -> bytes:
+    """A PNG of (rows, cols) values, coloured from low to high; unknown cells are transparent. level: as of `png`."""
     known = np.isfinite(values)
     if not known.any():
-        return empty_tile()
+        return empty_tile(values.shape)
     share = np.clip((np.where(known, values, low) - low) / (high - low), 0, 1)
     rgb = colour_table(tuple(stops))[np.rint(share * 255).astype(np.uint8)]  # (rows, cols, 3)
     opacity = np.where(known, 255, 0).astype(np.uint8)
-    return _png(np.concatenate([rgb, opacity[..., None]], axis=-1))
+    return png(np.concatenate([rgb, opacity[..., None]], axis=-1), level)
 
 
 @lru_cache(maxsize=32)
@@ -109,16 +117,19 @@ def colour_table(stops: tuple[str, ...]) -> NDArray[np.uint8]:
     ).astype(np.uint8)
 
 
-@lru_cache(maxsize=1)
-def empty_tile() -> bytes:
-    """A tile with nothing on it."""
-    return _png(np.zeros((TILE_PIXELS, TILE_PIXELS, 2), np.uint8))
+@lru_cache(maxsize=4)
+def empty_tile(shape: tuple[int, ...] = (TILE_PIXELS, TILE_PIXELS)) -> bytes:
+    """A tile, or a picture of so many rows and columns, with nothing on it."""
+    return png(np.zeros((*shape, 2), np.uint8))
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """Grey or colour with opacity as the last channel, (rows, cols, 2 or 4). rio-tiler's own is not safe in threads."""
+def png(pixels: NDArray[np.uint8], level: int = 6) -> bytes:
+    """Grey or colour with opacity as the last channel, (rows, cols, 2 or 4). rio-tiler's own is not safe in threads.
+
+    level: of compression, 1 quick to 9 small.
+    """
     out = BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
+    Image.fromarray(pixels).save(out, "PNG", compress_level=level)
     return out.getvalue()
 
 

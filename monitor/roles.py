@@ -23,6 +23,11 @@ def may_load(user: AbstractBaseUser | AnonymousUser) -> bool:
     return user.has_perm(LOAD)
 
 
+def may_see_images(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """The pages of images and pairs are for whoever judges what was found in them, or adds them."""
+    return may_review(user) or may_load(user)
+
+
 def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
     """After migrations: make the groups and bring their permissions up to the tables that there are."""
     if sender is not [config for config in apps.get_app_configs() if config.models_module][-1]:

@@ -108,7 +108,10 @@ def job_row(job: IngestJob) -> dict[str, Any]:
             {"name": product.name, "url": reverse("product-analysis", args=[product.pk])}
             for product in job.products.all()
         ],
-        "scenes": [{"name": scene.name, "url": reverse("product-list")} for scene in job.scenes.all()],
+        "scenes": [
+            {"name": scene.name, "url": f"{reverse('pair-list')}?image={scene.pk}", "reason": scene.reason}
+            for scene in job.scenes.all()
+        ],
         "again": may_retry(job),
         "form": SaidForm(initial=said, auto_id=f"job-{job.pk}-%s"),
     }
@@ -125,9 +128,13 @@ def state_words(job: IngestJob) -> str:
 
 def plain_reason(job: IngestJob) -> str:
     """A line for the command line in the words of the page."""
-    where = "below and try again" if may_retry(job) else "on this page, and send the file"
+    return plain_words(job.error, "below and try again" if may_retry(job) else "on this page, and send the file")
+
+
+def plain_words(line: str, where: str) -> str:
+    """A line for the command line in the words of a page. where: at which place one says more."""
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
         lambda found: f"{OPTION_WORDS.get(found[1], 'Say more about it')} {where}",
-        job.error.replace(" (None)", "").replace("with --mapping", "with a column list"),
+        line.replace(" (None)", "").replace("with --mapping", "with a column list"),
     )

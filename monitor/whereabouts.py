@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django.contrib.gis.geos import GEOSGeometry
+
 from detection.models import Alert
 from ingest.context.selectors import MOST_NAMED, Context, Whereabouts, context_at, whereabouts_of
 from monitor import context_sentences as words
@@ -10,11 +12,16 @@ from monitor.places import place_name
 
 def place_names(alerts: Sequence[Alert]) -> list[str]:
     """The name of every alert's place, in a fixed number of queries."""
-    points = [(point.x, point.y) for point in (alert.area.point_on_surface for alert in alerts)]
-    found = whereabouts_of(points=[(*point, alert.simulated) for point, alert in zip(points, alerts, strict=True)])
+    return area_names([(alert.area, alert.simulated) for alert in alerts])
+
+
+def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
+    """The name of a point in each area (EPSG:4326, simulated or not), in a fixed number of queries."""
+    points = [(point.x, point.y, simulated) for point, simulated in ((a.point_on_surface, s) for a, s in areas)]
+    found = whereabouts_of(points=points)
     return [
-        place_name(*point, alert.simulated, near=near_of(where), region=region_of(where))
-        for point, alert, where in zip(points, alerts, found, strict=True)
+        place_name(*point, near=near_of(where), region=region_of(where))
+        for point, where in zip(points, found, strict=True)
     ]
 
 

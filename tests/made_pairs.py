@@ -32,8 +32,8 @@ def corner() -> tuple[float, float]:
     return x - COLS * CELL_M / 2, y + ROWS * CELL_M / 2
 
 
-def raster_transform() -> Affine:
-    return Affine(CELL_M, 0, corner()[0], 0, -CELL_M, corner()[1])
+def raster_transform(cell_m: float = CELL_M) -> Affine:
+    return Affine(cell_m, 0, corner()[0], 0, -cell_m, corner()[1])
 
 
 def make_scene(day: datetime, polarisation: str = "VV", burst: str = "901-0001-IW1") -> Scene:
@@ -49,9 +49,9 @@ def make_scene(day: datetime, polarisation: str = "VV", burst: str = "901-0001-I
     )  # fmt: skip
 
 
-def fill_scene(scene: Scene, power: np.ndarray) -> Scene:
-    """Give a scene its image, linear power."""
-    keep(scene.raster, {"power": power.astype(np.float32)}, f"scene-{scene.pk}.tif")
+def fill_scene(scene: Scene, power: np.ndarray, cell_m: float = CELL_M) -> Scene:
+    """Give a scene its image, linear power. cell_m: of its pixels."""
+    keep(scene.raster, {"power": power.astype(np.float32)}, f"scene-{scene.pk}.tif", cell_m)
     scene.save(update_fields=["raster"])
     return scene
 
@@ -76,11 +76,11 @@ def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) ->
     return prediction
 
 
-def keep(field, bands: dict[str, np.ndarray], name: str) -> None:
+def keep(field, bands: dict[str, np.ndarray], name: str, cell_m: float = CELL_M) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         units = [UNITS.get(band, "px") for band in bands]
-        write_cog(path, bands, raster_transform(), EPSG, units, {})
+        write_cog(path, bands, raster_transform(cell_m), EPSG, units, {})
         with path.open("rb") as file:
             field.save(name, File(file), save=False)
 

@@ -2,9 +2,9 @@
 
 import csv
 import json
-import math
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,7 +16,8 @@ from ingest.readers import TITLES
 from ingest.selectors import products, scenes_by_ground
 from monitor import sentences
 from monitor.csv_cells import cell_text
-from monitor.roles import may_review
+from monitor.map_config import map_at
+from monitor.roles import may_review, may_see_images
 
 
 @require_safe
@@ -26,6 +27,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
         "products": [row for row in rows if not row["superseded_by"]],
         "older": [row for row in rows if row["superseded_by"]],
         "tells_who": may_review(request.user),
+        "sees_images": may_see_images(request.user),
         "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
     }
     return render(request, "monitor/product_list.html", context)
@@ -95,13 +97,9 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
         "attribution": first.attribution,
         "licence": first.licence,
         "simulated": first.simulated,
-        "bounds_url": f"{reverse('map')}?raster=radar{_at(west, south, east, north)}",
+        "bounds_url": f"{reverse('map')}?raster=radar{map_at(west, south, east, north)}",
+        "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
     }
-
-
-def _at(west: float, south: float, east: float, north: float) -> str:
-    """The part of the map's address that opens it on a box."""
-    return f"#{_zoom(east - west):.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"
 
 
 def _row(product: Product) -> dict[str, Any]:
@@ -132,7 +130,7 @@ def _row(product: Product) -> dict[str, Any]:
         "licence": product.licence,
         "simulated": product.simulated,
         "loaded_at": product.loaded_at,
-        "bounds_url": reverse("map") + _at(west, south, east, north),
+        "bounds_url": reverse("map") + map_at(west, south, east, north),
         "analysis_url": reverse("product-analysis", args=[product.pk]),
     }
 
@@ -144,8 +142,3 @@ def _change(change: ReleaseChange) -> dict[str, Any]:
         ),
         "url": reverse("product-change", args=[change.newer_id]),
     }
-
-
-def _zoom(width_deg: float) -> float:
-    """The zoom at which a width fills about half of a desktop map."""
-    return max(2.0, min(14.0, math.log2(360 / max(width_deg, 0.001))))

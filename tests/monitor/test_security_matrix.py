@@ -18,10 +18,11 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from detection.models import Alert
-from ingest.models import IngestJob, MeasurementPoint, Product, ScenePair
-from ml.models import Prediction
+from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair
+from ml.models import Prediction, Run
 from monitor.mailing import tokens
 from monitor.roles import ADMINISTRATORS, OPERATORS
+from tests import made_pairs
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"
@@ -41,6 +42,8 @@ def parameters() -> dict[str, object]:
         "layer": "los", "z": 0, "x": 0, "y": 0, "group": "2021-12-13-12d", "kind": "glaciers",
         "job": IngestJob.objects.get_or_create(source="upload", state="loaded", original_name="made.csv")[0].pk,
         "product_id": product.pk, "pair_id": ScenePair.objects.first().pk,
+        "pair": ScenePair.objects.first().pk, "image": "ratio",
+        "run": Run.objects.filter(pair__isnull=False).first().pk,
         "token": "nonsense", "name": "0123456789abcdef",
         # Django's admin, Plotly Dash
         "object_id": "0", "app_label": "detection", "content_type_id": 1, "from_field": "id", "id": "0",
@@ -123,6 +126,8 @@ class People:
 
 @pytest.fixture
 def people(watched_region, pair_predictions, make_subscription) -> People:
+    for scene in Scene.objects.all():
+        made_pairs.fill_scene(scene, made_pairs.full(0.1))
     return People(links(make_subscription))
 
 

@@ -1,0 +1,191 @@
+"""Reading images, pairs and what was found in them for the operators' pages, in few queries."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, QuerySet
+
+from detection.models import Alert, Detection
+from ingest.models import Scene, ScenePair
+from ml.models import Run
+
+RUN_OF = "scan__prediction__run"
+
+
+class PairChoice(NamedTuple):
+    """Which pairs are asked for; what is left out does not matter. image: a scene that they hold."""
+
+    track: int | None = None
+    burst: str = ""
+    polarisation: str = ""
+    days: int | None = None
+    found: bool = False
+    image: int | None = None
+
+
+class ImageChoice(NamedTuple):
+    """Which images are asked for. state: refused, alone (in no pair), paired, or empty for all."""
+
+    state: str = ""
+    track: int | None = None
+
+
+class Totals(NamedTuple):
+    n_images: int
+    n_refused: int
+    n_alone: int
+    n_pairs: int
+    n_waiting: int
+    n_failed: int
+
+
+class Choices(NamedTuple):
+    """What can be chosen from: tracks with their directions, polarisations, days."""
+
+    tracks: list[tuple[int, str]]
+    polarisations: list[str]
+    days: list[int]
+
+
+def totals() -> Totals:
+    """How many images, pairs and runs there are, and how many of them need somebody. Three queries."""
+    ready, refused = Q(state=Scene.State.READY), Q(state=Scene.State.REFUSED)
+    images = Scene.objects.aggregate(
+        n=Count("id", filter=ready),
+        refused=Count("id", filter=refused),
+        alone=Count("id", filter=ready & ~Q(reason="")),
+    )
+    runs = Run.objects.filter(pair__isnull=False).aggregate(
+        waiting=Count("id", filter=Q(status__in=Run.UNSETTLED)), failed=Count("id", filter=Q(status=Run.Status.FAILED))
+    )
+    return Totals(
+        images["n"], images["refused"], images["alone"], ScenePair.objects.count(), runs["waiting"], runs["failed"]
+    )
+
+
+def pair_choices() -> Choices:
+    """What the pairs differ in. One query."""
+    rows = ScenePair.objects.values_list(
+        "reference__track", "reference__direction", "reference__polarisation", "temporal_baseline_days"
+    )
+    found = set(rows.order_by().distinct())
+    return Choices(
+        sorted({(track, direction) for track, direction, _, _ in found}),
+        sorted({name for _, _, name, _ in found}),
+        sorted({days for *_, days in found}),
+    )
+
+
+def pairs_matching(*, wanted: PairChoice) -> QuerySet[ScenePair]:
+    """Pairs newest first, each with its images and its runs."""
+    pairs = ScenePair.objects.select_related("reference", "secondary")
+    if wanted.track is not None:
+        pairs = pairs.filter(reference__track=wanted.track)
+    if wanted.burst:
+        pairs = pairs.filter(reference__burst=wanted.burst)
+    if wanted.polarisation:
+        pairs = pairs.filter(reference__polarisation=wanted.polarisation)
+    if wanted.days is not None:
+        pairs = pairs.filter(temporal_baseline_days=wanted.days)
+    if wanted.image is not None:
+        pairs = pairs.filter(Q(reference=wanted.image) | Q(secondary=wanted.image))
+    if wanted.found:
+        pairs = pairs.filter(Exists(Detection.objects.filter(**{f"{RUN_OF}__pair": OuterRef("pk")})))
+    runs = Run.objects.select_related("model_version").order_by("model_version__task", "id")
+    return pairs.prefetch_related(Prefetch("runs", runs)).order_by(
+        "-secondary__acquired_at", "temporal_baseline_days", "id"
+    )
+
+
+def images_matching(*, wanted: ImageChoice) -> QuerySet[Scene]:
+    """Images newest first, those of an unknown day before all others."""
+    scenes = Scene.objects.order_by(F("acquired_at").desc(nulls_first=True), "-id")
+    if wanted.track is not None:
+        scenes = scenes.filter(track=wanted.track)
+    if wanted.state == "refused":
+        return scenes.filter(state=Scene.State.REFUSED)
+    if wanted.state == "alone":
+        return scenes.filter(state=Scene.State.READY).exclude(reason="")
+    if wanted.state == "paired":
+        return scenes.filter(_in_a_pair("reference") | _in_a_pair("secondary"))
+    return scenes
+
+
+def _in_a_pair(place: str) -> Exists:
+    return Exists(ScenePair.objects.filter(**{place: OuterRef("pk")}))
+
+
+def image_tracks() -> list[tuple[int, str]]:
+    """Tracks of all images with their directions."""
+    rows = Scene.objects.exclude(track=None).order_by().values_list("track", "direction").distinct()
+    return sorted(rows)
+
+
+def pairs_counted(*, scenes: Sequence[Scene]) -> Counter[int]:
+    """In how many pairs each of these images is, by its row. One query."""
+    numbers = [scene.pk for scene in scenes]
+    rows = ScenePair.objects.filter(Q(reference__in=numbers) | Q(secondary__in=numbers)).order_by()
+    return Counter(number for row in rows.values_list("reference_id", "secondary_id") for number in row)
+
+
+def alerts_counted(*, pairs: Sequence[ScenePair]) -> Counter[int]:
+    """How many alerts each of these pairs had a part in, by its row. One query."""
+    found = Detection.objects.filter(**{f"{RUN_OF}__pair__in": [pair.pk for pair in pairs]}).order_by()
+    return Counter(pair for pair, _ in found.values_list(f"{RUN_OF}__pair_id", "alert_id").distinct())
+
+
+def pair_by_number(*, number: int) -> ScenePair | None:
+    return ScenePair.objects.select_related("reference", "secondary").filter(pk=number).first()
+
+
+def runs_of_pair(*, pair: ScenePair) -> list[Run]:
+    """The runs on a pair with what they found, the newest version of a method first; their pair is this very row."""
+    runs = Run.objects.filter(pair=pair).select_related("model_version", "prediction")
+    found = list(runs.order_by("model_version__task", "-id"))
+    for run in found:
+        run.pair = pair
+    return found
+
+
+def run_of_pair(*, pair: ScenePair, number: int) -> Run | None:
+    """A run on this pair that found something."""
+    runs = Run.objects.filter(pair=pair, pk=number, prediction__isnull=False)
+    run = runs.select_related("model_version", "prediction").first()
+    if run is not None:
+        run.pair = pair
+    return run
+
+
+def alerts_of_runs(*, pair: ScenePair) -> dict[int, list[Alert]]:
+    """Alerts in which the runs on a pair had a part, by the run's row. One query."""
+    rows = (
+        Detection.objects.filter(**{f"{RUN_OF}__pair": pair})
+        .select_related("alert")
+        .annotate(run=F(f"{RUN_OF}__id"))
+        .order_by("-score", "id")
+    )
+    found: dict[int, dict[int, Alert]] = defaultdict(dict)
+    for row in rows:
+        found[row.run][row.alert_id] = row.alert
+    return {run: list(alerts.values()) for run, alerts in found.items()}
+
+
+def neighbours(*, pair: ScenePair) -> tuple[ScenePair | None, ScenePair | None]:
+    """The pair before and the one after, of the same ground, polarisation and temporal baseline."""
+    alike = (
+        ScenePair.objects.select_related("reference", "secondary")
+        .filter(
+            temporal_baseline_days=pair.temporal_baseline_days,
+            footprint__bboverlaps=pair.footprint,
+            **{f"reference__{name}": getattr(pair.reference, name) for name in _ALIKE},
+        )
+        .exclude(pk=pair.pk)
+    )
+    when = pair.secondary.acquired_at
+    before = alike.filter(secondary__acquired_at__lt=when).order_by("-secondary__acquired_at", "-id").first()
+    after = alike.filter(secondary__acquired_at__gt=when).order_by("secondary__acquired_at", "id").first()
+    return before, after
+
+
+_ALIKE = ("source_format", "track", "direction", "burst", "polarisation", "mode", "backscatter", "simulated")
