@@ -147,11 +147,15 @@ def open_scenes(path: Path, source_format: str = "auto", declared: Declared | No
 
 
 def scene_about(path: Path, declared: Declared | None = None) -> tuple[str, SceneAbout] | None:
-    """Format and what the name tells of an image, usable or not; None for what is no image. Never raises InputError."""
+    """Format and what the name tells of an image, usable or not; None for what is no image. Never raises InputError.
+
+    What cannot even be recognised (an empty file, half a zip) is an image if it has the name of one.
+    """
     try:
         recognised = recognise(path, declared)
     except InputError:
-        return None
+        named = ((name, module.about(path)) for name, module in SCENE_READERS.items())
+        return next(((name, about) for name, about in named if about.platform), None)
     return (recognised, SCENE_READERS[recognised].about(path)) if recognised in SCENE_READERS else None
 
 

@@ -138,6 +138,17 @@ def test_an_image_that_cannot_be_used_leaves_a_row_that_says_why(make_rtc):
     assert pairs_make(baselines_days=[12]) == 0
 
 
+@pytest.mark.parametrize("content", [b"", b"II*\x00 and no more"])
+def test_an_empty_or_broken_file_with_the_name_of_an_image_says_why_in_its_row(make_rtc, content, capsys):
+    path = make_rtc()
+    path.write_bytes(content)
+    with pytest.raises(SystemExit):
+        call_command("ingest", str(path))
+    row = Scene.objects.get()
+    assert (row.state, row.source_format, row.track, row.platform) == ("refused", "opera-rtc", 137, "S1A")
+    assert row.reason
+
+
 def test_an_image_that_was_refused_and_is_usable_now_leaves_no_trace_of_it(make_rtc):
     path = make_rtc()
     assert scene_refuse(path=path, fault=InputError(path, "the disk was full", "Try again")) is not None
