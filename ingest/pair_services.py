@@ -16,10 +16,12 @@ _ALIKE = """
     JOIN ingest_scene secondary
     USING (source_format, track, direction, burst, polarisation, mode, backscatter, simulated)"""
 _APART = "round(extract(epoch FROM secondary.acquired_at - reference.acquired_at) / 86400)::int"
+# an image corrected for terrain and one that is not differ by the mountains between them
 _SHARES = """
     ST_Intersects(reference.footprint, secondary.footprint)
     AND ST_Area(ST_Intersection(reference.footprint, secondary.footprint))
         >= %s * LEAST(ST_Area(reference.footprint), ST_Area(secondary.footprint))
+    AND coalesce(reference.header->>'geolocation', '') = coalesce(secondary.header->>'geolocation', '')
     AND abs(reference.posting_m - secondary.posting_m) < 1e-6 * reference.posting_m"""
 _NEW = f"""
     SELECT reference.id, secondary.id, {_APART} FROM ingest_scene reference {_ALIKE}
@@ -107,6 +109,6 @@ def _why(row: Alone, baselines_days: Sequence[int]) -> str:
     if not row.n_others:
         return "In no pair: it is the only image of its track, kind and polarisation so far."
     if not row.n_sharing:
-        return f"In no pair: none of the {row.n_others} other images of its track shows enough of the same ground."
+        return f"In no pair: none of the {row.n_others} other images of its track shows enough of the same ground, laid alike."
     wanted = ", ".join(str(days) for days in sorted(baselines_days))
     return f"In no pair: the nearest image of this ground is {row.nearest_days} days apart (pairs: {wanted} days)."

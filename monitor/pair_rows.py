@@ -101,6 +101,7 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "grid": "The later image is brought onto the pixels of the earlier one, once, when it is read."
         if pair.resampled
         else "The pixels of both images lie on each other; nothing is resampled.",
+        "placed": words.PLACED.get(second.header.get("geolocation", ""), ""),
         "backscatter": words.BACKSCATTER.get(first.backscatter, first.backscatter or "not stated"),
         "extent": words.extent(west, south, east, north),
         "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(west, south, east, north)}",

@@ -67,3 +67,14 @@ def test_a_folder_of_products_loads_each_of_them(tmp_path, capsys):
     call_command("ingest", str(tmp_path))
     assert capsys.readouterr().out.count("loaded as scene") == 2
     assert ScenePair.objects.count() == 1
+
+
+def test_an_image_corrected_for_terrain_is_no_pair_of_one_that_is_not(tmp_path):
+    for days in (0, 12):
+        start = made_safe.FIRST_LINE + timedelta(days=days)
+        scenes_load(path=made_safe.make(tmp_path / str(days), made_safe.Recipe(start=start, polarisations=("VV",))))
+    first, second = Scene.objects.order_by("acquired_at")
+    second.header |= {"geolocation": "terrain"}
+    second.save(update_fields=["header"])
+    assert pairs_make(baselines_days=[12]) == 0
+    assert "laid alike" in Scene.objects.get(pk=first.pk).reason

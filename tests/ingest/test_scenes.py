@@ -73,7 +73,7 @@ def test_images_of_other_ground_or_simulated_are_no_pair_and_say_so(make_rtc):
     scenes_load(path=make_rtc("20211201", tags={"SIMULATED": "yes"}))
     assert pairs_make(baselines_days=[6, 12]) == 0
     reasons = list(Scene.objects.order_by("acquired_at").values_list("reason", flat=True))
-    assert "none of the 1 other images of its track shows enough of the same ground" in reasons[0]
+    assert "none of the 1 other images of its track shows enough of the same ground, laid alike" in reasons[0]
     assert reasons[1] == reasons[0]
     assert "the only image of its track" in reasons[2]
 
