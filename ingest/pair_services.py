@@ -109,6 +109,7 @@ def _why(row: Alone, baselines_days: Sequence[int]) -> str:
     if not row.n_others:
         return "In no pair: it is the only image of its track, kind and polarisation so far."
     if not row.n_sharing:
-        return f"In no pair: none of the {row.n_others} other images of its track shows enough of the same ground, laid alike."
+        others = f"none of the {row.n_others} other images of its track"
+        return f"In no pair: {others} shows enough of the same ground, laid alike."
     wanted = ", ".join(str(days) for days in sorted(baselines_days))
     return f"In no pair: the nearest image of this ground is {row.nearest_days} days apart (pairs: {wanted} days)."
