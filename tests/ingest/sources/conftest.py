@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ingest import jobs
 from tests.ingest.sources import replay
 
 
@@ -19,3 +20,17 @@ def stranger() -> Iterator[replay.Replay]:
     """One that nobody allowed: nothing may ever connect to it."""
     with replay.running() as running:
         yield running
+
+
+@pytest.fixture
+def configured(settings, tmp_path, server, monkeypatch):
+    """A folder of its own, one listed server, and a broker that hears nothing."""
+    settings.ACQUIRE_FOLDER = str(tmp_path / "downloads")
+    settings.OUTBOUND_HOSTS = [server.address]
+    settings.ACQUIRE_SOURCE, settings.ACQUIRE_ASF_HOST = "asf", server.address
+    settings.ACQUIRE_STAC_URL = f"{server.address}/stac"
+    settings.ACQUIRE_SPARE_BYTES, settings.ACQUIRE_QUOTA_BYTES = 0, 10**9
+    settings.ACQUIRE_READ_SECONDS = 20.0
+    settings.EARTHDATA_TOKEN = settings.EARTHDATA_USER = settings.EARTHDATA_PASSWORD = settings.STAC_TOKEN = ""
+    settings.ACQUIRE_AREA = "-148.2,64.9,-147.9,65.0"
+    monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)

@@ -1,74 +1,23 @@
 """An image is wanted once, fetched once, given to the jobs that load files, and makes way when others need its room."""
 
-import hashlib
-import random
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
 from shapely import box
 
-from ingest import jobs, tasks
-from ingest.job_environment import job_environment
+from ingest import jobs
 from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources import services
-from ingest.sources.checksums import Checksum
 from ingest.sources.faults import NoRoom
-from ingest.sources.found import FoundScene
-from monitor import tasks as monitor_tasks
-from monitor.schedule import BEAT_SCHEDULE
-from monitor.watched_areas import area_of, watched_areas
 from tests.ingest.sources import recorded, replay
+from tests.ingest.sources.wanted import DATA, State, fetched, scene, settle_job, wanted
 
-State = SceneDownload.State
-DATA = random.Random(11).randbytes(300_000)
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def configured(settings, tmp_path, server, monkeypatch):
-    """A folder of its own, one listed server, and a broker that hears nothing."""
-    settings.ACQUIRE_FOLDER = str(tmp_path / "downloads")
-    settings.OUTBOUND_HOSTS = [server.address]
-    settings.ACQUIRE_SOURCE, settings.ACQUIRE_ASF_HOST = "asf", server.address
-    settings.ACQUIRE_STAC_URL = f"{server.address}/stac"
-    settings.ACQUIRE_SPARE_BYTES, settings.ACQUIRE_QUOTA_BYTES = 0, 10**9
-    settings.ACQUIRE_READ_SECONDS = 20.0
-    settings.EARTHDATA_TOKEN = settings.EARTHDATA_USER = settings.EARTHDATA_PASSWORD = settings.STAC_TOKEN = ""
-    settings.ACQUIRE_AREA = "-148.2,64.9,-147.9,65.0"
-    monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
-
-
-def scene(server: replay.Replay, name="S1A_one", data=DATA, **other) -> FoundScene:
-    server.files[f"/{name}.zip"] = data
-    values = {
-        "source": "asf", "scene_id": name, "url": f"{server.address}/{name}.zip", "file_name": f"{name}.zip",
-        "size_bytes": len(data), "checksum": Checksum("md5", hashlib.md5(data).hexdigest()), "platform": "S1A",
-        "track": 131, "direction": Direction.DESCENDING, "polarisation": "VV",
-        "acquired_at": datetime(2026, 11, 1, tzinfo=UTC), "footprint": box(10, 63, 11, 64),
-    }  # fmt: skip
-    return FoundScene(**{**values, **other})
-
-
-def wanted(server, name="S1A_one", **other) -> SceneDownload:
-    (row,) = services.scenes_want(found=[scene(server, name, **other)])
-    return row
-
-
-def fetched(**options) -> list[SceneDownload]:
-    return services.downloads_fetch(sleep=lambda seconds: None, **options)
-
-
-def settle_job(row: SceneDownload, state=IngestJob.State.LOADED, error="", days_ago=0) -> None:
-    row.refresh_from_db()
-    IngestJob.objects.filter(pk=row.job_id).update(state=state, error=error)
-    services.downloads_settle()
-    SceneDownload.objects.filter(pk=row.pk).update(finished_at=timezone.now() - timedelta(days=days_ago))
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configured")]
 
 
 def test_an_image_is_fetched_and_given_to_the_jobs(server, monkeypatch):
@@ -330,179 +279,3 @@ def test_nothing_outside_the_folder_is_deleted(server, settings, tmp_path):
     settings.ACQUIRE_QUOTA_BYTES = 3 * len(DATA)
     services.room_make(needed_bytes=len(DATA))
     assert (tmp_path / "mine" / "kept").exists()
-
-
-def found_by_asf(server, count=2) -> list[str]:
-    names = [recorded.RTC.replace("279916", f"{number:06d}") for number in range(count)]
-    granules = []
-    for name in names:
-        server.files[f"/RTC/OPERA-S1/{name}_VV.tif"] = DATA
-        granules.append(recorded.rtc(server.address, {f"{name}_VV.tif": DATA}, name))
-    recorded.cmr(server, granules)
-    return names
-
-
-def test_a_dry_run_lists_and_sums_and_fetches_nothing(server, capsys):
-    names = found_by_asf(server)
-    call_command("acquire", "--dry-run")
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == f"{names[0]}_VV  2023-12-02 16:28  0.3 MB"
-    assert said[-1] == "2 new images, 0.6 MB; 0 known already; 0 refused"
-    assert SceneDownload.objects.count() == 0
-    assert {asked.method for asked in server.asked} == {"POST"}
-
-
-def test_the_command_fetches_what_is_new_and_only_that(server, capsys):
-    found_by_asf(server)
-    call_command("acquire", "--limit", "1")
-    assert SceneDownload.objects.count() == 1
-    call_command("acquire")
-    assert SceneDownload.objects.filter(state=State.FETCHED).count() == 2
-    call_command("acquire")
-    assert "0 new images, 0.0 MB; 2 known already; 0 refused" in capsys.readouterr().out
-
-
-def test_an_address_elsewhere_is_refused_in_one_line_and_never_contacted(server, stranger, capsys):
-    name = recorded.RTC
-    recorded.cmr(server, [recorded.rtc(stranger.address, {f"{name}_VV.tif": DATA})])
-    call_command("acquire")
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith(f"{name}_VV  refused: 127.0.0.1:{stranger.server_port} is not among the hosts")
-    assert SceneDownload.objects.count() == 0
-    assert stranger.connections == 0
-
-
-def test_a_file_that_redirects_elsewhere_fails_with_the_line(server, stranger):
-    wanted(server)
-    server.always["/S1A_one.zip"] = replay.redirect(f"{stranger.address}/x?signature=secret")
-    (row,) = fetched()
-    assert row.state == State.FAILED
-    assert "OUTBOUND_HOSTS" in row.error
-    assert "secret" not in row.error
-    assert stranger.connections == 0
-
-
-def test_a_stac_catalogue_is_searched_by_the_command(server, capsys):
-    server.files["/safe"] = DATA
-    recorded.stac(server, [recorded.item("S1A_X.SAFE", {"Product": recorded.whole(f"{server.address}/safe", DATA)})])
-    call_command("acquire", "--source", "stac", "--area", "POLYGON ((10 63, 11 63, 11 64, 10 63))", "--days", "30")
-    row = SceneDownload.objects.get()
-    assert (row.state, row.file_name, row.source) == (State.FETCHED, "S1A_X.zip", "stac")
-
-
-@pytest.mark.parametrize("area", ["1,2,3", "4,3,2,1", "POINT", "0,0,400,10", "POLYGON EMPTY"])
-def test_an_area_that_is_none_is_refused(area):
-    with pytest.raises(CommandError, match="is no area"):
-        call_command("acquire", "--area", area)
-
-
-def test_without_source_area_or_extra_one_line_says_what_is_missing(settings, monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "asf_search", None)
-    with pytest.raises(CommandError, match=r"^Searching ASF needs the extra: pip install"):
-        call_command("acquire")
-    settings.ACQUIRE_AREA = ""
-    with pytest.raises(CommandError, match="Nothing is watched"):
-        call_command("acquire")
-    settings.ACQUIRE_SOURCE = ""
-    with pytest.raises(CommandError, match="no source"):
-        call_command("acquire")
-
-
-def test_only_coarse_boxes_of_confirmed_subscriptions_go_out(settings, make_subscription):
-    settings.ACQUIRE_AREA = ""
-    assert watched_areas() == []
-    make_subscription(10.3931, 63.4305)
-    make_subscription(20.05, 50.05, confirmed=False)
-    assert [area.bounds for area in watched_areas()] == [(10.3, 63.4, 10.4, 63.5)]
-
-
-@pytest.fixture
-def make_subscription():
-    from django.contrib.gis.geos import MultiPolygon, Point
-
-    from monitor.models import Subscription
-
-    def make(longitude, latitude, *, confirmed=True):
-        return Subscription.objects.create(
-            email=f"{longitude}@example.org", region=MultiPolygon(Point(longitude, latitude, srid=4326).buffer(0.003)),
-            label="home", kinds=["sinking"], lowest_severity="low", unreviewed=True, frequency="at-once",
-            confirmed_at=timezone.now() if confirmed else None,
-        )  # fmt: skip
-
-    return make
-
-
-def test_an_area_is_a_box_or_an_outline():
-    assert area_of("10,63,11,64").bounds == (10, 63, 11, 64)
-    assert area_of("POLYGON ((10 63, 11 63, 11 64, 10 63))").area == 0.5
-
-
-def test_the_schedule_searches_and_fetches_only_where_a_source_is_set(server, settings):
-    assert {"monitor.tasks.search_images", "ingest.tasks.fetch_images"} <= {
-        row["task"] for row in BEAT_SCHEDULE.values()
-    }
-    found_by_asf(server)
-    settings.ACQUIRE_SOURCE = ""
-    monitor_tasks.search_images()
-    tasks.fetch_images()
-    assert server.connections == 0
-    settings.ACQUIRE_SOURCE = "asf"
-    monitor_tasks.search_images()
-    assert SceneDownload.objects.filter(state=State.WANTED).count() == 2
-    tasks.fetch_images()
-    assert SceneDownload.objects.filter(state=State.FETCHED).count() == 2
-
-
-def test_a_search_that_fails_is_a_line_in_the_log(server, caplog):
-    server.always["/search/granules.umm_json"] = replay.status(503)
-    server.files["/search/granules.umm_json"] = b"{}"
-    monitor_tasks.search_images()
-    assert "no images can be looked for: 127.0.0.1 refuses the search (503)." in caplog.text
-
-
-def test_credentials_are_for_their_own_hosts_and_stand_in_no_log_row_or_address(server, stranger, settings, caplog):
-    settings.EARTHDATA_TOKEN = "topsecret"
-    settings.EARTHDATA_TOKEN_HOSTS = [server.address]
-    settings.OUTBOUND_HOSTS = [server.address, stranger.address]
-    wanted(server)
-    stranger.files["/signed"] = DATA
-    server.always["/S1A_one.zip"] = replay.redirect(f"{stranger.address}/signed")
-    with caplog.at_level("DEBUG"):
-        (row,) = fetched()
-    assert row.state == State.FETCHED
-    assert server.asked[0].headers["Authorization"] == "Bearer topsecret"
-    assert "Authorization" not in stranger.asked[0].headers
-    assert "topsecret" not in caplog.text
-    assert all("topsecret" not in str(value) for value in vars(row).values())
-
-
-def test_the_process_that_reads_a_strangers_file_has_no_credentials(monkeypatch):
-    around = dict.fromkeys(("EARTHDATA_TOKEN", "EARTHDATA_PASSWORD", "STAC_TOKEN"), "secret")
-    assert "secret" not in job_environment({**around, "DATABASE_URL": "postgis:///x"}).values()
-
-
-def test_a_password_is_shown_to_the_login_page_only(server, stranger, settings):
-    """NASA's way: the archive sends us to the login page, which sends us back with a code; a cookie then opens."""
-    settings.EARTHDATA_USER, settings.EARTHDATA_PASSWORD = "anna", "word"
-    settings.EARTHDATA_LOGIN_HOSTS = [stranger.address]
-    settings.OUTBOUND_HOSTS = [server.address, stranger.address]
-    wanted(server)
-
-    def archive(handler, data):
-        if "asf-urs=pass" in handler.headers.get("Cookie", ""):
-            replay.give(handler, data)
-        else:
-            replay.redirect(f"{stranger.address}/oauth/authorize")(handler, data)
-
-    server.always["/S1A_one.zip"] = archive
-    back = f"{server.address}/login?code=1"
-    stranger.always["/oauth/authorize"] = replay.redirect(back)
-    server.always["/login"] = lambda handler, data: handler.send(
-        302, b"", {"Location": f"{server.address}/S1A_one.zip", "Set-Cookie": "asf-urs=pass; Path=/"}
-    )
-    (row,) = fetched()
-    assert (row.state, row.error) == (State.FETCHED, "")
-    assert stranger.asked[0].headers["Authorization"].startswith("Basic ")
-    assert all("Authorization" not in asked.headers for asked in server.asked)
