@@ -1,7 +1,7 @@
 """Detectors without learning: a plain threshold, and a robust matched filter on several scales.
 
-Two more stand in `hotspots`. The matched filter is what a network must beat. Where it stands and what sets its constants:
-docs/models/matched-filter.md.
+Two more stand in `hotspots`. The matched filter is what a network must beat. Where it stands and what sets its
+constants: docs/models/matched-filter.md.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,6 @@ the simulator that changes a tile is a new version of the benchmark.
 """
 
 import hashlib
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +58,7 @@ def field_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
 
 def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> Tile:
     """A tile in which nothing moves yet, for the bowls of the table."""
-    return make_tile(generator(purpose, f"{name} still", number), replace(CONFIGS[name], signal_share=0.0))
+    return make_tile(generator(purpose, f"{name} still", number), CONFIGS[name]._replace(signal_share=0.0))
 
 
 def bowl_in(tile: Tile, cell: Cell, rng: np.random.Generator) -> Tile:
@@ -87,9 +86,7 @@ def bowl_in(tile: Tile, cell: Cell, rng: np.random.Generator) -> Tile:
 def bowl_tiles(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> dict[str, Tile]:
     """One still tile with each bowl of the table in turn."""
     still = still_tile(name, number, purpose)
-    return {
-        key: bowl_in(still, cell, generator(purpose, f"{name} {key}", number)) for key, cell in CELLS.items()
-    }
+    return {key: bowl_in(still, cell, generator(purpose, f"{name} {key}", number)) for key, cell in CELLS.items()}
 
 
 def cloud(track: TileTrack) -> PointCloud:

@@ -25,7 +25,7 @@ from ml.workers import over_seeds
 
 VERSION = "1"
 SIZE = 1_000
-TILES_PER_BOWL_TILE = 4  # of every so many tiles, one more is drawn for the bowls of the table
+TILES_PER_BOWL_TILE = 5  # of every so many tiles, one more is drawn for the bowls of the table
 ROUNDS = 1_000
 TILE_KM2 = (SIDE_M / 1000) ** 2
 FROZEN_SHA256: dict[str, dict[int, str]] = {NATIONAL: {}, SHIFTED: {}}
@@ -82,11 +82,12 @@ def measure_bowls(name: str, configs: Sequence[Config], purpose: Purpose, number
 def evaluate_configs(
     name: str, configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK
 ) -> list[dict[str, Interval]]:
-    """Every figure of each configuration, in their order, on so many tiles and a quarter as many for each bowl."""
+    """Every figure of each configuration, in their order, on so many tiles and a fifth as many for each bowl."""
     fields = over_seeds(partial(measure_field, name, configs, purpose), size)
     bowls = over_seeds(partial(measure_bowls, name, configs, purpose), _bowl_tiles(size))
+    digests = [each.digest for each in fields] + [each.digest for each in bowls]
     if purpose == Purpose.BENCHMARK:
-        _digests[name, size] = _combined(size, [each.digest for each in (*fields, *bowls)])
+        _digests[name, size] = _combined(size, digests)
     figures = []
     for i in range(len(configs)):
         metrics = field_metrics([field.one[i] for field in fields])

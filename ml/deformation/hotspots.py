@@ -103,7 +103,7 @@ def _into_gaps(score: Float32, grid: VelocityGrid) -> Float32:
 def _nearest_rate(grid: VelocityGrid, background: float) -> Float32:
     """Rate against the background of the nearest cell that has one, NaN more than 200 m away."""
     away, (row, col) = ndimage.distance_transform_edt(np.isnan(grid.velocity_mm_yr), return_indices=True)
-    rate = grid.velocity_mm_yr[row, col] - np.float32(background)
+    rate: Float32 = (grid.velocity_mm_yr[row, col] - background).astype(np.float32)
     rate[away * grid.cell_m > 200.0] = np.nan
     return rate
 

@@ -141,7 +141,7 @@ def _match(areas: list[Found], objects: list[Found]) -> dict[int, tuple[int, flo
     """Area -> (object, IoU), each at most once, best overlaps first: IoU ≥ 0.3, or the area's middle is inside."""
     candidates = []
     for i, area in enumerate(areas):
-        row, col = (int(round(float(at.mean()))) for at in np.nonzero(area.mask))
+        row, col = (round(float(at.mean())) for at in np.nonzero(area.mask))
         for j, thing in enumerate(objects):
             overlap = float((area.mask & thing.mask).sum() / (area.mask | thing.mask).sum())
             if overlap >= MATCHING_IOU or thing.mask[row, col]:

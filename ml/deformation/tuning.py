@@ -69,7 +69,7 @@ def main() -> None:
     args = parser.parse_args()
     others = {name: float(value) for name, value in (pair.split("=") for pair in args.set)}
     base = replace(CONFIGS[args.method](), **others)  # type: ignore[arg-type]
-    configs = [replace(base, **{THRESHOLDS[args.method]: value}) for value in args.values]  # type: ignore[arg-type]
+    configs = [replace(base, **{THRESHOLDS[args.method]: value}) for value in args.values]
     rates, recall, found = table(configs, args.tiles, args.bowls)
     print(f"{THRESHOLDS[args.method]:>16s}  alarms  recall  " + "  ".join(key[3:] for key in CELLS))
     for value, rate, share, row in zip(args.values, rates, recall, found, strict=True):

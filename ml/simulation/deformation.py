@@ -187,7 +187,7 @@ def tunnel_settlement_mm(tunnel: Tunnel, volume_loss: float) -> float:
 
 
 def tunnel_trough(east_m: Floats, north_m: Floats, tunnel: Tunnel, subsidence_mm_yr: float) -> Motion:
-    """Settlement above a tunnel: S · exp(−y²/2i²) across it, toward its axis by S·y/z0 (Peck 1969, O'Reilly & New 1982).
+    """Settlement above a tunnel: S · exp(−y²/2i²) across it, toward its axis by S·y/z0 (Peck 1969).
 
     Both ends are Gaussian integrals of the same i. subsidence_mm_yr: S, positive.
     """

@@ -82,9 +82,7 @@ def _uplift_rate_mm_yr(rng: np.random.Generator, site: Site) -> float:
 
 def draw_mine_water_dome(rng: np.random.Generator, site: Site) -> Source:
     """2–20 km wide, +1…+10 mm/yr, one in twenty up to +29."""
-    return MineWaterUplift(
-        site.centre, _ellipse(rng, 2000, min(20_000, site.widest_m)), _uplift_rate_mm_yr(rng, site)
-    )
+    return MineWaterUplift(site.centre, _ellipse(rng, 2000, min(20_000, site.widest_m)), _uplift_rate_mm_yr(rng, site))
 
 
 def draw_mine_water_half_dome(rng: np.random.Generator, site: Site) -> Source:

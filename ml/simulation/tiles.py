@@ -7,7 +7,7 @@ second: rates only; series and files on request (ml.simulation.tile_files).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,8 +29,7 @@ CELLS = int(SIDE_M / CELL_M)
 SEA_LONGITUDE_DEG, SEA_LATITUDE_DEG = 10.0, 58.4  # open Skagerrak: nobody lives there, and grid north is true north
 
 
-@dataclass(frozen=True)
-class TileConfig:
+class TileConfig(NamedTuple):
     """Everything that shapes a tile besides its generator.
 
     signal_share: of the tiles hold one or two sources (second_share of these hold two). kinds: names in DRAWS. Shares
@@ -43,7 +42,7 @@ class TileConfig:
     kinds: tuple[str, ...] = tuple(DRAWS)
     widest_m: float = 7_000.0  # what is wider than the tile is its background
     rate_factor: float = 1.0
-    density: Density = field(default_factory=Density)
+    density: Density = Density()
     town_share: Range = Range(-0.01, 0.03)  # below 0: no town
     suburb_share: Range = Range(0.02, 0.12)
     forest_share: Range = Range(0.10, 0.50)
@@ -94,7 +93,7 @@ class SourceTruth(NamedTuple):
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile. land_cover: (CELLS, CELLS) of LandCover; motions: of each source, mean of each cell, in sources' order."""
+    """A tile. land_cover: (CELLS, CELLS) of LandCover; motions: each source's, mean of each cell."""
 
     config: TileConfig
     terrain: Terrain
@@ -180,7 +179,8 @@ def _terrain(rng: np.random.Generator, config: TileConfig) -> Terrain:
     frame = tile_frame()
     height_m = fractal_field(rng, 128, -3.8)[:CELLS, :CELLS] * config.relief_m.draw(rng)
     height_m += 1.0 - height_m.min()
-    fall_per_row, rise_per_col = np.gradient(ndimage.gaussian_filter(height_m, 1.0), CELL_M)
+    smooth_m: Floats = ndimage.gaussian_filter(height_m, 1.0)
+    fall_per_row, rise_per_col = (np.gradient(smooth_m, CELL_M, axis=axis) for axis in (0, 1))
     slope_east, slope_north = frame.turn_to_true(rise_per_col, -fall_per_row)  # row 0 is north
     west_m, top_m = frame.easting_m - SIDE_M / 2, frame.northing_m + SIDE_M / 2
     return Terrain(frame, west_m, top_m, CELL_M, height_m.astype(np.float32), slope_east, slope_north)
