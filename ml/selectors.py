@@ -58,7 +58,7 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
         "footprint": Value(pair.footprint, output_field=PolygonField(srid=4326)),
         **{f"reference__{name}": getattr(pair.reference, name) for name in SAME_GROUND},
     }
-    before = _predecessors(values.__getitem__)
+    before = list(_predecessors(values.__getitem__).values_list("pk", flat=True))  # few, and found once
     for own in coherence.filter(run__pair=pair):
         same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)[:most]
         if len(same_version) >= FEWEST_PREDECESSORS:
