@@ -5,6 +5,7 @@ A method is an estimator of coherence followed by the robust z of `ml.coherence.
 
 import hashlib
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from ml.coherence.infer import VERSIONS, WINDOW_PX, estimate_coherence
 from ml.imagery import ImagePair
 from ml.intervals import Float64, Interval, bootstrap
 from ml.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSeries, change_series
-from ml.simulation.sar.system import Float32
+from ml.simulation.sar.system import GRDH, Float32
 from ml.simulation.seeds import Purpose, generator
 from ml.workers import over_seeds
 
@@ -48,16 +49,16 @@ def auc(scores: Float64, positive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -
 def _estimates(method: str, power: Float32) -> tuple[Float32, Float32]:
     """Coherence and sigma (steps, rows, cols) of each image with the next."""
     found = []
-    for pair in zip(power[:-1], power[1:], strict=True):
+    for pair in pairwise(power):
         images = ImagePair(pair[0], pair[1], Affine.identity(), None)
-        bands = estimate_coherence(images, method, torch.device("cpu")).bands
+        bands = estimate_coherence(images, method, torch.device("cpu"), WINDOW_PX, GRDH.equivalent_looks).bands
         found.append((bands["coherence"], bands["coherence_sigma"]))
     values, sigmas = zip(*found, strict=True)
     return np.stack(values), np.stack(sigmas)
 
 
 def _outcome(method: str, scene: int) -> tuple[float, float]:
-    """AUC of the event's pixels against all others, and the share told on the step before it, where nothing happened."""
+    """AUC of the event's pixels against all others, and the share told at the step before it (nothing happened)."""
     series = make_series(scene)
     coherence, sigma = _estimates(method, series.power)
     past, past_sigma = coherence[:PREDECESSORS], sigma[:PREDECESSORS]

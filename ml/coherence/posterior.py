@@ -1,7 +1,7 @@
 """Posterior mean of the coherence under the bivariate gamma density of two L-look powers, prior uniform.
 
 The density (Kibble 1941; Lee et al. 1994 for radar): log p(i1, i2 | g) = - L (i1 + i2) / (1 - g^2) - log(1 - g^2)
-- (L - 1) log g + log I_(L-1)(2 L g sqrt(i1 i2) / (1 - g^2)) + what does not depend on g; i1, i2: powers over their means.
+- (L - 1) log g + log I_(L-1)(2 L g sqrt(i1 i2) / (1 - g^2)) + what is free of g; i1, i2: powers over their means.
 On even ground no estimator from detected images is better on average; it is the floor there.
 """
 

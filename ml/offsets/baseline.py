@@ -14,6 +14,7 @@ KERNELS = (24, 32, 48, 64)
 SINGLE_KERNEL = (32,)
 SEARCH_PX = 6
 CHANCE_MARGIN = 1.5
+SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (python -m ml.offsets.tune)
 POSTING_PX = 8
 CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
 LOCKING_PX = 0.03  # what is left of the draw to whole pixels, as a standard deviation

@@ -13,7 +13,7 @@ from ml.results import RasterResult
 from ml.tiling import over_tiles, samples
 
 METHODS = ("multi-kernel", "ncc", "whitened")
-VERSIONS = {"multi-kernel": "1", "ncc": "1", "whitened": "1"}  # raise when the numbers change
+VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "1"}  # raise when the numbers change
 UNITS = ("px", "px", "px", "px", "1")
 
 
@@ -41,6 +41,7 @@ def track_offsets(
     if not pieces:
         raise ValueError("nowhere do both images show most of the ground")
     shared = median(pixels_per_cell(piece) for piece in pieces)
+    margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
     whitening = whitened.whitening_of(pieces) if method == "whitened" else None
 
     def work(images: Float32) -> dict[str, Float32]:
@@ -48,7 +49,7 @@ def track_offsets(
         if whitening:
             found = whitened.track(power, whitening, search, posting, shared)
         else:
-            found = baseline.track(power, kernels, search, posting, shared)
+            found = baseline.track(power, kernels, search, posting, shared, margin)
         return {name: band.cpu().numpy() for name, band in found._asdict().items()}
 
     halo = whitened.reach(search, posting) if whitening else baseline.reach(kernels, search, posting)

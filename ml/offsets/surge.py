@@ -75,7 +75,9 @@ def _flags(day: Floats, speed: Floats, sigma: Floats, rule: SurgeRule) -> tuple[
     usual, spread = season_and_trend(day, speed, sigma)
     with np.errstate(invalid="ignore"):
         known = np.isfinite(speed)
-        middle = np.array([np.median(column[ok]) if ok.any() else np.nan for column, ok in zip(speed.T, known.T)])
+        middle = np.array(
+            [np.median(column[ok]) if ok.any() else np.nan for column, ok in zip(speed.T, known.T, strict=True)]
+        )
         residual = speed - usual
         z = residual / np.hypot(sigma, spread)
         least = np.maximum(rule.least_increase_m_day, rule.sigmas * sigma)
@@ -108,7 +110,7 @@ def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats,
 def _robust_fit(design: Floats, speed: Floats, sigma: Floats, known: Bools) -> tuple[Floats, float]:
     inside, values = design[known], speed[known]
     floor = float(np.median(sigma[known]))
-    fit = np.full(values.size, np.median(values))
+    fit: Floats = np.full(values.size, np.median(values))
     scale = max(floor, MAD_TO_SIGMA * float(np.median(np.abs(values - fit))))
     coefficients = np.zeros(design.shape[1])
     for _ in range(ROUNDS):
@@ -117,7 +119,7 @@ def _robust_fit(design: Floats, speed: Floats, sigma: Floats, known: Bools) -> t
         # A ridge on all but the level keeps harmonics from running away through gaps.
         ridge = np.diag([0.0, *([1e-2 * weight.sum()] * (design.shape[1] - 1))])
         coefficients = np.linalg.solve((inside.T * weight) @ inside + ridge, (inside.T * weight) @ values)
-        fit = inside @ coefficients
+        fit = np.asarray(inside @ coefficients)
         scale = max(floor, MAD_TO_SIGMA * float(np.median(np.abs(values - fit))))
     return design @ coefficients, scale
 

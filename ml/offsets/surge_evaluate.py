@@ -21,12 +21,14 @@ def make_glacier(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> GlacierSer
 
 def _outcome(found: tuple[Surge, ...], glacier: GlacierSeries) -> Float64:
     """(1, 5): surged or not, found or not, false alarms, years, |error of the onset| in days (NaN where not found)."""
-    own = ()
+    own: tuple[Surge, ...] = ()
     if glacier.onset_day is not None and glacier.end_day is not None:
         first, last = glacier.onset_day - EARLY_DAYS, glacier.end_day
         own = tuple(one for one in found if one.onset_day <= last and one.end_day >= first)
     late = abs(own[0].onset_day - glacier.onset_day) if own and glacier.onset_day is not None else np.nan
-    return np.array([[glacier.onset_day is not None, bool(own), len(found) - len(own), glacier.years, late]], dtype=float)
+    return np.array(
+        [[glacier.onset_day is not None, bool(own), len(found) - len(own), glacier.years, late]], dtype=float
+    )
 
 
 def _median(values: Float64) -> float:

@@ -1,7 +1,7 @@
 """`python -m ml.offsets.tune`: which window and threshold a single-window correlation should have.
 
-On pairs that no benchmark and no training draws (Purpose.VALIDATION). Judged by the mean over nodes of the error, held at
-1 px, where an unknown node costs UNKNOWN_PX: neither silence nor noise may win.
+On pairs that no benchmark and no training draws (Purpose.VALIDATION). Judged by the mean over nodes of the error, held
+at 1 px, where an unknown node costs UNKNOWN_PX: neither silence nor noise may win.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ from ml.workers import over_seeds
 KERNELS = (24, 32, 48, 64)
 MARGINS = (0.0, 0.75, 1.5)
 UNKNOWN_PX = 0.5
-PAIRS = 21
+PAIRS = 7
 
 
 def costs(scene: int) -> Float64:

@@ -1,8 +1,9 @@
 """Two-stage whitened correlation: whole pixels from plain correlation, the rest where every frequency counts alike.
 
-Speckle is wider than a pixel, so its highest frequencies, which tell most of a shift, are weak. Whitening by the images'
-own mean spectrum brings them back (the generalised correlation of Knapp and Carter 1976). The second stage maximises the
-correlation of the whitened windows by Newton's steps; the secondary's window is shifted by the shift theorem.
+Speckle is wider than a pixel, so its highest frequencies, which tell most of a shift, are weak. Whitening by the
+images' own mean spectrum brings them back (the generalised correlation of Knapp and Carter 1976). The second stage
+maximises the correlation of the whitened windows by Newton's steps, with the secondary's window shifted by the shift
+theorem.
 """
 
 import math
@@ -67,7 +68,8 @@ def whitened(texture: torch.Tensor, whitening: Whitening) -> torch.Tensor:
     power = torch.fft.rfft2(torch.roll(lags, (-LAGS, -LAGS), (0, 1))).real.clamp_min(0)
     gain = 1 / (power + LEAST_SHARE * power.max()).sqrt()
     spectrum = torch.fft.rfft2(torch.nan_to_num(texture), s=size) * gain
-    return torch.fft.irfft2(spectrum, s=size)[:, : texture.shape[1], : texture.shape[2]]
+    flat: torch.Tensor = torch.fft.irfft2(spectrum, s=size)
+    return flat[:, : texture.shape[1], : texture.shape[2]]
 
 
 def track(

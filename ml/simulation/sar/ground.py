@@ -101,7 +101,7 @@ def gamma_texture(normal: Float32, shape: float) -> Float32:
     at = np.linspace(-5, 5, 513)
     power = np.maximum(1 - 1 / (9 * shape) + at / (3 * np.sqrt(shape)), 0.02) ** 3
     density = np.exp(-(at**2) / 2)
-    return np.interp(normal, at, power / (power * density).sum() * density.sum()).astype(np.float32)
+    return np.asarray(np.interp(normal, at, power / (power * density).sum() * density.sum()), dtype=np.float32)
 
 
 def structured(rng: np.random.Generator, size: tuple[int, int], system: System, likely: Likely) -> Ground:
@@ -113,7 +113,7 @@ def structured(rng: np.random.Generator, size: tuple[int, int], system: System, 
     level_db, gamma = _parcels(rng, y, x, size, likely)
     slope, relief = _relief(rng, shape, system, likely)
     level_db += slope
-    power = 10 ** (level_db / 10)
+    power = np.asarray(10 ** (level_db / 10), dtype=np.float32)
     if rng.random() < likely.textured:
         k, reach = _log_uniform(rng, likely.texture_shape), _log_uniform(rng, likely.texture_px)
         length = reach * fine[0], reach * fine[1] * float(rng.uniform(0.6, 1.7))
@@ -194,9 +194,7 @@ def _water(
         gamma[wet] = 0.0
 
 
-def _roads(
-    rng: np.random.Generator, y: Float32, x: Float32, power: Float32, gamma: Float32, likely: Likely
-) -> None:
+def _roads(rng: np.random.Generator, y: Float32, x: Float32, power: Float32, gamma: Float32, likely: Likely) -> None:
     if rng.random() >= likely.roads:
         return
     for _ in range(int(rng.integers(1, 5))):

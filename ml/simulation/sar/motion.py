@@ -29,7 +29,7 @@ def zero(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int])
 
 def constant(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
     """All moves alike, within 3 px."""
-    return zero(rng, size, fine) + rng.uniform(-3, 3, (2, 1, 1)).astype(np.float32)
+    return np.asarray(zero(rng, size, fine) + rng.uniform(-3, 3, (2, 1, 1)).astype(np.float32))
 
 
 def fractional(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:

@@ -33,6 +33,7 @@ class SarPair(NamedTuple):
     """power: (2, rows, cols), linear. dx_px, dy_px: (rows, cols): what stands at (x, y) of the reference stands at
     (x + dx, y + dy) in the secondary. gamma: coherence of what a pixel of the reference holds. sample_gamma: the
     complex sample coherence over SAMPLE_WINDOW_PX squared and all looks of the same pair without its motion, or None.
+    looks: equivalent ones, as a product's description would tell.
     """
 
     power: Float32
@@ -40,6 +41,7 @@ class SarPair(NamedTuple):
     dy_px: Float32
     gamma: Float32
     sample_gamma: Float32 | None
+    looks: float
 
 
 def padded(size: int) -> tuple[int, int]:
@@ -83,7 +85,7 @@ def simulate_pair(
         still = inner(sample_coherence(images[0], images[1], system))
     gain = np.array([1.0, 10 ** (gain_db / 10)], dtype=np.float32)[:, None, None]
     dx, dy, gamma = _truth(system, ground, cells, common)
-    return SarPair(inner(np.stack(power) * gain), inner(dx), inner(dy), inner(gamma), still)
+    return SarPair(inner(np.stack(power) * gain), inner(dx), inner(dy), inner(gamma), still, system.equivalent_looks)
 
 
 def decorrelated(rng: np.random.Generator, field: Complex, gamma: Float32) -> Complex:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ml.simulation.sar import motion
-from ml.simulation.sar.ground import Ground, Likely, no_points, structured
+from ml.simulation.sar.ground import Ground, Likely, no_points, smooth_field, structured
 from ml.simulation.sar.pairs import decorrelated, imaged_at, inner, padded
 from ml.simulation.sar.system import GRDH, Float32, System, detected, scatterers, to_pixels
 
@@ -67,7 +67,7 @@ def change_series(rng: np.random.Generator, predecessors: int, size: int = 128) 
     power = np.where(around, np.maximum(ground.power, 10**-0.3), ground.power).astype(np.float32)
     steps = predecessors + 2
     weather = 1 - rng.uniform(0, 0.25, steps) * (rng.random(steps) < 0.4)
-    uneven = np.stack([motion.smooth_field(rng, whole, (40.0, 40.0)) for _ in range(steps)])
+    uneven = np.stack([smooth_field(rng, whole, (40.0, 40.0)) for _ in range(steps)])
     gamma = np.clip(static * (weather[:, None, None] + 0.03 * uneven), 0, 0.99)
     gamma[-1][place] *= EVENT_TO / EVENT_FROM
     registration = rng.normal(0, 0.1, (steps + 1, 2, 1, 1)) * np.ones((1, 1, *whole))
@@ -132,7 +132,7 @@ def _moving(
     size: int,
     lost_at: int | None = None,
 ) -> ImageSeries:
-    """Scatterers that move along profile (2, rows, cols) by speed (steps,) px a step; lost_at: the step of a failure."""
+    """Scatterers that move along profile (2, rows, cols) by speed (steps,) px a step; lost_at: when it fails."""
     body = np.hypot(*profile) > 0.02
     gamma = np.repeat(ground.gamma[None], speed.size, axis=0)
     if lost_at is not None:
