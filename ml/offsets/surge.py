@@ -6,7 +6,7 @@ least 0.25 km2 of the glacier.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,18 +110,18 @@ def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats,
 def _robust_fit(design: Floats, speed: Floats, sigma: Floats, known: Bools) -> tuple[Floats, float]:
     inside, values = design[known], speed[known]
     floor = float(np.median(sigma[known]))
-    fit: Floats = np.full(values.size, np.median(values))
+    fit = np.asarray(design[known] @ np.zeros(design.shape[1]) + np.median(values))
     scale = max(floor, MAD_TO_SIGMA * float(np.median(np.abs(values - fit))))
-    coefficients = np.zeros(design.shape[1])
+    coefficients: Any = np.zeros(design.shape[1])
     for _ in range(ROUNDS):
         off = (values - fit) / (4.0 * scale)
         weight = np.where(np.abs(off) < 1, (1 - off**2) ** 2, 0.0) + 1e-4
         # A ridge on all but the level keeps harmonics from running away through gaps.
         ridge = np.diag([0.0, *([1e-2 * weight.sum()] * (design.shape[1] - 1))])
         coefficients = np.linalg.solve((inside.T * weight) @ inside + ridge, (inside.T * weight) @ values)
-        fit = np.asarray(inside @ coefficients)
+        fit = np.asarray(inside @ coefficients).ravel()
         scale = max(floor, MAD_TO_SIGMA * float(np.median(np.abs(values - fit))))
-    return design @ coefficients, scale
+    return np.asarray(design @ coefficients), scale
 
 
 def _in_a_row(flags: Bools, known: Bools, least: int) -> Bools:

@@ -29,7 +29,8 @@ def zero(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int])
 
 def constant(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
     """All moves alike, within 3 px."""
-    return np.asarray(zero(rng, size, fine) + rng.uniform(-3, 3, (2, 1, 1)).astype(np.float32))
+    shift = rng.uniform(-3, 3, (2, 1, 1)).astype(np.float32)
+    return np.asarray(zero(rng, size, fine) + shift)
 
 
 def fractional(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:
@@ -52,7 +53,7 @@ def glacier(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, in
     front = rng.uniform(-0.1, 0.45) * size[0]
     profile *= 1 / (1 + np.exp((along - front) / rng.uniform(1, 4)))
     heading = angle + np.arctan(2 * bend * along)
-    return (speed * profile * np.stack([np.cos(heading), np.sin(heading)])).astype(np.float32)
+    return np.asarray(speed * profile * np.stack([np.cos(heading), np.sin(heading)]), dtype=np.float32)
 
 
 def landslide(rng: np.random.Generator, size: tuple[int, int], fine: tuple[int, int]) -> Float32:

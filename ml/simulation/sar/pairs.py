@@ -16,16 +16,17 @@ from ml.simulation.sar.system import (
     Complex,
     Float32,
     Places,
+    Spread,
     System,
     complex_looks,
     detected,
     gridded_spectrum,
-    placed_spectrum,
     scatterers,
     to_pixels,
 )
 
 MARGIN_PX = 16  # around what is handed out: the grid repeats itself
+Pair = tuple[float, float]
 SAMPLE_WINDOW_PX = 5  # of the complex sample coherence
 
 
@@ -68,21 +69,17 @@ def simulate_pair(
     first = scatterers(rng, (looks, *shape))
     second = decorrelated(rng, first, ground.gamma)
     stands = _points(rng, ground, looks)
-    common = rng.uniform(-0.5, 0.5, 2) * fine
+    common: Pair = tuple((rng.uniform(-0.5, 0.5, 2) * fine).tolist())
     cells = motion_px[::-1] * np.array(fine, dtype=np.float32)[:, None, None]  # rows, cols
     amplitude = np.sqrt(ground.power)
     reflect = [first * amplitude[0], second * amplitude[1]]
-    power = [
-        detected(_imaged(system, field, point, ground, cells, half, common), system)
-        for field, point, half in zip(reflect, stands, (-0.5, 0.5), strict=True)
-    ]
+    stand = [_Standing(system, ground, cells, half, common) for half in (-0.5, 0.5)]
+    images = [place.imaged(*what) for place, *what in zip(stand, reflect, stands, strict=True)]
     still = None
     if sample:
-        images = [
-            _imaged(system, field, point, ground, cells, -0.5, common)
-            for field, point in zip(reflect, stands, strict=True)
-        ]
-        still = inner(sample_coherence(images[0], images[1], system))
+        unmoved = stand[0].imaged(reflect[1], stands[1])
+        still = inner(sample_coherence(images[0], unmoved, system))
+    power = [detected(image, system) for image in images]
     gain = np.array([1.0, 10 ** (gain_db / 10)], dtype=np.float32)[:, None, None]
     dx, dy, gamma = _truth(system, ground, cells, common)
     return SarPair(inner(np.stack(power) * gain), inner(dx), inner(dy), inner(gamma), still, system.equivalent_looks)
@@ -105,47 +102,44 @@ def _points(rng: np.random.Generator, ground: Ground, looks: int) -> tuple[Compl
     return first.astype(np.complex64), second.astype(np.complex64)
 
 
-def _imaged(
-    system: System,
-    field: Complex,
-    stands: Complex,
-    ground: Ground,
-    cells: Float32,
-    half: float,
-    common: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> Complex:
-    """Complex looks of scatterers (looks, rows, cols) and points (looks, n), moved by half of cells (2, rows, cols)."""
-    shape = ground.gamma.shape
-    if ground.relief_cols is None and _uniform(cells):
-        shift = half * float(cells[0, 0, 0]) + common[0], half * float(cells[1, 0, 0]) + common[1]
-        spectrum = gridded_spectrum(field, shift)
-    else:
-        at = _positions(ground, cells, half, common)
-        places = Places(at.rows.reshape(-1), at.cols.reshape(-1))
-        spectrum = placed_spectrum(field.reshape(system.looks, -1), places, shape)
-    if stands.shape[1]:
-        spectrum = spectrum + placed_spectrum(stands, _point_positions(ground, cells, half, common), shape)
-    return complex_looks(spectrum, system)
+class _Standing:
+    """Where all scatterers of a ground stand in one image, moved by half of cells, and how they look there."""
+
+    def __init__(self, system: System, ground: Ground, cells: Float32, half: float, common: Pair) -> None:
+        self.system, self.shape = system, ground.gamma.shape
+        self.shift: tuple[float, float] | None = None
+        if ground.relief_cols is None and _uniform(cells):
+            self.shift = half * float(cells[0, 0, 0]) + common[0], half * float(cells[1, 0, 0]) + common[1]
+        else:
+            at = _positions(ground, cells, half, common)
+            self.grid = Spread(Places(at.rows.reshape(-1), at.cols.reshape(-1)), self.shape)
+        self.points = Spread(_point_positions(ground, cells, half, common), self.shape)
+
+    def imaged(self, field: Complex, stands: Complex) -> Complex:
+        """Complex looks of scatterers (looks, rows, cols) and points (looks, n)."""
+        if self.shift is not None:
+            spectrum = gridded_spectrum(field, self.shift)
+        else:
+            spectrum = self.grid.spectrum(field.reshape(len(field), -1))
+        if stands.shape[1]:
+            spectrum = spectrum + self.points.spectrum(stands)
+        return complex_looks(spectrum, self.system)
 
 
-def imaged_at(
-    system: System, field: Complex, ground: Ground, moved_px: Float32, registration_px: tuple[float, ...]
-) -> Complex:
+def imaged_at(system: System, field: Complex, ground: Ground, moved_px: Float32, registration_px: Pair) -> Complex:
     """Complex looks of scatterers (looks, rows, cols) that have moved; moved_px: (2, rows, cols), dx and dy."""
-    fine = np.array(system.fine)
-    cells = moved_px[::-1] * fine.astype(np.float32)[:, None, None]
+    cells = moved_px[::-1] * np.array(system.fine, dtype=np.float32)[:, None, None]
     nothing = np.zeros((system.looks, 0), dtype=np.complex64)
     flat = ground._replace(points=no_points())
-    return _imaged(system, field, nothing, flat, cells, 1.0, np.array(registration_px) * fine)
+    rows, cols = (by * n for by, n in zip(registration_px, system.fine, strict=True))
+    return _Standing(system, flat, cells, 1.0, (rows, cols)).imaged(field, nothing)
 
 
 def _uniform(cells: Float32) -> bool:
     return bool((cells == cells[:, :1, :1]).all())
 
 
-def _positions(
-    ground: Ground, cells: Float32, half: float, common: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> Places:
+def _positions(ground: Ground, cells: Float32, half: float, common: Pair) -> Places:
     """Where every scatterer of the grid stands in an image, fine cells."""
     shape = ground.gamma.shape
     rows = np.arange(shape[0], dtype=np.float32)[:, None] + np.float32(half) * cells[0] + np.float32(common[0])
@@ -155,9 +149,7 @@ def _positions(
     return Places(rows % np.float32(shape[0]), cols % np.float32(shape[1]))
 
 
-def _point_positions(
-    ground: Ground, cells: Float32, half: float, common: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> Places:
+def _point_positions(ground: Ground, cells: Float32, half: float, common: Pair) -> Places:
     """A point moves as the cell that holds it."""
     shape, points = ground.gamma.shape, ground.points
     row, col = points.rows.astype(np.int64) % shape[0], points.cols.astype(np.int64) % shape[1]
@@ -168,9 +160,7 @@ def _point_positions(
     return Places(rows % np.float32(shape[0]), cols % np.float32(shape[1]))
 
 
-def _truth(
-    system: System, ground: Ground, cells: Float32, common: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> tuple[Float32, Float32, Float32]:
+def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tuple[Float32, Float32, Float32]:
     """dx, dy and gamma of what each pixel of the reference holds, weighted by power within the system's response."""
     shape, points = ground.gamma.shape, ground.points
     places = [_positions(ground, cells, -0.5, common), _point_positions(ground, cells, -0.5, common)]

@@ -46,7 +46,9 @@ def image_series(
     for date in range(len(moved_px)):
         if date:
             field = decorrelated(rng, field, gamma[date - 1])
-        looks = imaged_at(system, field * amplitude, ground, moved_px[date], tuple(rng.uniform(-0.5, 0.5, 2)))
+        looks = imaged_at(
+            system, field * amplitude, ground, moved_px[date], (rng.uniform(-0.5, 0.5), rng.uniform(-0.5, 0.5))
+        )
         images.append(inner(detected(looks, system)))
     return np.stack(images), inner(to_pixels(gamma, system.fine))
 

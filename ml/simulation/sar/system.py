@@ -86,32 +86,49 @@ def gridded_spectrum(field: Complex, shift: tuple[float, float]) -> Complex:
     return np.asarray(fft.fft2(field, axes=(1, 2)) * (rows[:, None] * cols), dtype=np.complex64)
 
 
-def placed_spectrum(amplitudes: Complex, places: Places, shape: tuple[int, int]) -> Complex:
-    """Spectrum (looks, rows, cols) of scatterers (looks, n) that stand anywhere; right within a quarter of the rate."""
-    n, looks = places.rows.size, amplitudes.shape[0]
-    row, row_weights = _around(places.rows, shape[0])
-    col, col_weights = _around(places.cols, shape[1])
-    weights = (row_weights[:, :, None] * col_weights[:, None, :]).reshape(-1)
-    cells = (row[:, :, None] * np.int32(shape[1]) + col[:, None, :]).reshape(-1)
-    starts = np.arange(0, n * WIDTH**2 + 1, WIDTH**2, dtype=np.int32)
-    spread = sparse.csc_array((weights, cells, starts), shape=(shape[0] * shape[1], n))
-    values = np.ascontiguousarray(amplitudes.T).view(np.float32).reshape(n, 2 * looks)
-    grid = np.ascontiguousarray((spread @ values).view(np.complex64).reshape(*shape, looks).transpose(2, 0, 1))
-    response = _spreading(shape[0])[:, None] * _spreading(shape[1])
-    return np.asarray(fft.fft2(grid, axes=(1, 2)) / response, dtype=np.complex64)
+class Spread:
+    """The way from scatterers at given places to their spectrum; made once, used for every date they are imaged at."""
+
+    def __init__(self, places: Places, shape: tuple[int, int]) -> None:
+        row, row_weights = _around(places.rows, shape[0])
+        col, col_weights = _around(places.cols, shape[1])
+        n = places.rows.size
+        weights = (row_weights[:, :, None] * col_weights[:, None, :]).reshape(-1)
+        cells = (row[:, :, None] * np.int32(shape[1]) + col[:, None, :]).reshape(-1)
+        starts = np.arange(0, n * WIDTH**2 + 1, WIDTH**2, dtype=np.int32)
+        self.shape = shape
+        self._matrix = sparse.csc_array((weights, cells, starts), shape=(shape[0] * shape[1], n))
+
+    def spectrum(self, amplitudes: Complex) -> Complex:
+        """Spectrum (looks, rows, cols) of scatterers (looks, n); right within a quarter of the sampling rate."""
+        looks, n = amplitudes.shape
+        values = np.ascontiguousarray(amplitudes.T).view(np.float32).reshape(n, 2 * looks)
+        grid = (self._matrix @ values).view(np.complex64).reshape(*self.shape, looks)
+        response = _spreading(self.shape[0])[:, None] * _spreading(self.shape[1])
+        return np.asarray(fft.fft2(np.ascontiguousarray(grid.transpose(2, 0, 1)), axes=(1, 2)) / response)
 
 
 def _around(at: Float32, size: int) -> tuple[Ints, Float32]:
     """The WIDTH cells around each place, (n, WIDTH), and how much of it each takes."""
-    first = np.floor(at - np.float32(WIDTH / 2 - 1)).astype(np.int32)
+    whole = np.floor(at)
+    first = whole.astype(np.int32) - np.int32(WIDTH // 2 - 1)
+    place = (at - whole) * np.float32(TABLE_ROWS)
+    row = place.astype(np.int32)
+    part = (place - row)[:, None]
+    weights = _TABLE[row] * (1 - part) + _TABLE[row + 1] * part
     cells = first[:, None] + np.arange(WIDTH, dtype=np.int32)
-    distance = (cells - at[:, None]) * np.float32(2 / WIDTH)
-    weights = np.interp(distance * distance, _TABLE_AT, _TABLE).astype(np.float32)
-    return cells % np.int32(size), weights
+    return np.asarray(cells % np.int32(size), dtype=np.int32), np.asarray(weights, dtype=np.float32)
 
 
-_TABLE_AT = np.linspace(0, 1, 4097)
-_TABLE = np.i0(SHAPE * np.sqrt(1 - _TABLE_AT)) / np.i0(SHAPE)
+def _table() -> Float32:
+    """(TABLE_ROWS + 2, WIDTH): weights of the cells around a place, by where it stands between two of them."""
+    between = np.arange(TABLE_ROWS + 2)[:, None] / TABLE_ROWS
+    distance = (np.arange(WIDTH) - (WIDTH // 2 - 1) - between) * 2 / WIDTH
+    return (np.i0(SHAPE * np.sqrt(np.maximum(1 - distance**2, 0))) / np.i0(SHAPE)).astype(np.float32)
+
+
+TABLE_ROWS = 1024
+_TABLE = _table()
 
 
 def _spreading(n: int) -> Float32:
