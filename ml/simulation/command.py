@@ -1,4 +1,4 @@
-"""`python -m ml simulate velocity|pair|report|cache --out DIR`: made ground with a known truth, and what it is worth."""
+"""`python -m ml simulate velocity|pair|report|cache --out DIR`: made ground of known truth, and its worth."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from ml.intervals import Float64, Interval, bootstrap_over
 from ml.simulation.sar.system import Float32
 
 PATCH_PX = 32
-ROUNDS, BATCH = 400, 64
+ROUNDS, BATCH = 150, 64
 LAGS = ((0, 1), (1, 0), (0, 2), (2, 0), (0, 4), (4, 0), (0, 8), (8, 0), (0, 16), (16, 0))
 
 
