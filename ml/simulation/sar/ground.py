@@ -221,7 +221,7 @@ def _town(
     gamma[built] = rng.uniform(0.05, 0.5)
     power[built] *= 10 ** (rng.uniform(0, 4) / 10)
     cells = np.flatnonzero(built)
-    n = min(cells.size, int(cells.size / (fine[0] * fine[1]) * _log_uniform(rng, (0.02, 0.4))))
+    n = min(cells.size, int(cells.size / (fine[0] * fine[1]) * _log_uniform(rng, (0.01, 0.15))))
     if n == 0:
         return no_points()
     chosen = rng.choice(cells, n, replace=False)

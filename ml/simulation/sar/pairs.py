@@ -22,6 +22,7 @@ from ml.simulation.sar.system import (
     detected,
     gridded_spectrum,
     scatterers,
+    seen,
     to_pixels,
 )
 
@@ -161,7 +162,9 @@ def _point_positions(ground: Ground, cells: Float32, half: float, common: Pair) 
 
 
 def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tuple[Float32, Float32, Float32]:
-    """dx, dy and gamma of what each pixel of the reference holds, weighted by power within the system's response."""
+    """dx, dy and gamma of what each pixel of the reference holds, weighted by power under the response to a point.
+
+    Side lobes count: a strong house is coherent also in the water beside it."""
     shape, points = ground.gamma.shape, ground.points
     places = [_positions(ground, cells, -0.5, common), _point_positions(ground, cells, -0.5, common)]
     cell = [
@@ -178,13 +181,11 @@ def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tupl
         (ground.power[0] * cells[1], points.power * cells[1][held]),
         (ground.power[0] * cells[0], points.power * cells[0][held]),
     ]
-    width = [size * n / 2.355 for size, n in zip(system.resolution_px, system.fine, strict=True)]
     sums = []
     for of_cells, of_points in weights:
         total = np.bincount(cell[0], of_cells.reshape(-1), shape[0] * shape[1])
         total += np.bincount(cell[1], of_points, shape[0] * shape[1])
-        smooth = ndimage.gaussian_filter(total.reshape(shape).astype(np.float32), width, mode="wrap")
-        sums.append(to_pixels(smooth, system.fine))
+        sums.append(to_pixels(seen(total.reshape(shape).astype(np.float32), system), system.fine))
     first, second, shared, dx, dy = sums
     least = np.float32(1e-12)
     gamma = np.clip(shared / np.sqrt(np.maximum(first * second, least)), 0, 1)

@@ -156,6 +156,17 @@ def _band(n: int, resolution_cells: float) -> Float32:
     return np.where(inside, HAMMING + (1 - HAMMING) * np.cos(np.pi * frequency / edge), 0.0).astype(np.float32)
 
 
+def seen(values: NDArray[np.floating], system: System) -> Float32:
+    """What the cells of a pixel's surroundings are worth to it: values (..., rows, cols) under the response |h|^2."""
+    rows, cols = values.shape[-2:]
+    parts = [
+        fft.fft(np.abs(fft.ifft(_band(n, fine * size))) ** 2).real
+        for n, fine, size in zip((rows, cols), system.fine, system.resolution_px, strict=True)
+    ]
+    response = (parts[0][:, None] * parts[1][: cols // 2 + 1] / (parts[0][0] * parts[1][0])).astype(np.float32)
+    return np.asarray(fft.irfft2(fft.rfft2(values) * response, s=(rows, cols)), dtype=np.float32)
+
+
 def detected(images: Complex, system: System) -> Float32:
     """Power (rows, cols) of pixels: detected look by look, added, averaged over the cells of each pixel."""
     power = np.einsum("l,lrc->rc", system.look_powers(), images.real**2 + images.imag**2)
