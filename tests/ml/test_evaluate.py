@@ -18,10 +18,10 @@ OFFSETS = {"bias_max", "epe", "rmse", "outlier_share", "within_68", "within_95",
 BY_GAMMA = {f"{name}_g{gamma}" for name in ("sigma", "known_share") for gamma in (50, 70, 90)}
 FROZEN = {
     ("coherence", "coherence-homogeneous"): "8f865e14e350c0b06201820071ecdfc5500a35dae346b306bfb580cc7c325843",
-    ("coherence", "coherence-structured"): "674a5045784bb44c3ec5e8e7fa3005b133c659b84447a09236c23dc087217276",
+    ("coherence", "coherence-structured"): "9fba3bd61fd0de62e833e5cda333e6305fc2b1ee4a854cab710d4acd374ac291",
     ("coherence", "change"): "87c46c5f2d2371a696a5c76948787b3607742130bcc7706de90e4f86a70eba73",
     ("offsets", "offsets-constant"): "8da3d1450e2f8d7cd05bd0cedb2da29de1465ce1079e80b0d57f1ef9547c2cf7",
-    ("offsets", "offsets-fields"): "93840bd9daca615c9f9182eff7af7ae5269c2cb152435997bff9e7508224ea0d",
+    ("offsets", "offsets-fields"): "be035847fcccb44f99d487d9b67ac39bc16ed3f1d54f65f0d274c13a6a130305",
     ("offsets", "surges"): "b7f739964b118df89de6fbcfe6bbf4fd88549ffc25d3ad780ea8faff3bcf35f0",
 }
 
