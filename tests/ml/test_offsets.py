@@ -10,7 +10,9 @@ from ml.imagery import ImagePair
 from ml.offsets.baseline import chance_peak, track
 from ml.offsets.consensus import agrees_with_neighbours, consensus
 from ml.offsets.infer import track_offsets
-from ml.simulation.sar.recipes import constant_shift
+from ml.simulation.sar.pairs import padded, simulate_pair
+from ml.simulation.sar.recipes import constant_shift, even_ground
+from ml.simulation.sar.system import GRDH
 from ml.simulation.seeds import Purpose, generator
 
 FINE = 3  # scatterers per pixel and axis
@@ -99,12 +101,21 @@ def test_an_image_smaller_than_the_posting_is_refused():
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (2.0, -3.0), (0.5, 0.25), (-1.3, 0.7)])
-def test_whitened_correlation_brings_a_shift_back(dx, dy):
-    power = images(dx, dy).numpy()
+def test_whitened_correlation_brings_a_shift_back_where_pixels_are_finer_than_the_resolution(dx, dy):
+    rng = generator(Purpose.TEST, "whitened", 1)
+    field = np.zeros((2, *padded(160)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
+    power = simulate_pair(rng, GRDH, even_ground(GRDH, 160, 0.9), field).power
     bands = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), "whitened", torch.device("cpu")).bands
     assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(dx, abs=0.02)
     assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(dy, abs=0.02)
     assert np.isfinite(bands["dx_px"][3:-3, 3:-3]).all()
+
+
+def test_where_a_pixel_is_a_resolution_wide_whitening_is_drawn_to_whole_pixels():
+    """Known and told (docs/models/multi-kernel.md): aliased frequencies are strengthened too."""
+    power = images(0.25, 0.25).numpy()
+    bands = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), "whitened", torch.device("cpu")).bands
+    assert 0.1 < float(np.nanmedian(bands["dx_px"])) < 0.24
 
 
 def test_on_oversampled_images_whitening_comes_near_the_bound_and_plain_correlation_does_not():
