@@ -106,8 +106,8 @@ def test_whitened_correlation_brings_a_shift_back_where_pixels_are_finer_than_th
     field = np.zeros((2, *padded(160)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
     power = simulate_pair(rng, GRDH, even_ground(GRDH, 160, 0.9), field).power
     bands = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), "whitened", torch.device("cpu")).bands
-    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(dx, abs=0.02)
-    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(dy, abs=0.02)
+    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(dx, abs=0.04)
+    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(dy, abs=0.04)
     assert np.isfinite(bands["dx_px"][3:-3, 3:-3]).all()
 
 
