@@ -1,7 +1,7 @@
 """Detectors without learning: a plain threshold, and a robust matched filter on several scales.
 
-The matched filter is what a network must beat. Where it stands and what sets its constants:
-docs/models/matched-filter.md.
+Two more stand in `hotspots`. The matched filter is what a network must beat. Where it stands and what sets its
+constants: docs/models/matched-filter.md.
 """
 
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ def threshold(grid: VelocityGrid, config: ThresholdConfig | None = None) -> Defo
     config = config or ThresholdConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.rate_mm_yr / 2)
     rate = grid.velocity_mm_yr - np.float32(background)
-    probability = _logistic((np.abs(rate) - config.rate_mm_yr) / config.width_mm_yr)
-    return _split(probability, rate, background, sigma)
+    probability = logistic((np.abs(rate) - config.rate_mm_yr) / config.width_mm_yr)
+    return split_by_sign(probability, rate, background, sigma)
 
 
 def matched_filter(
@@ -93,9 +93,9 @@ def matched_filter(
             local_sigma = float(np.median(error[first]))
     local[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan  # nothing was seen here
     moves = (np.abs(local) >= config.smallest_rate_mm_yr) & (np.sign(local) == np.sign(score))
-    probability = np.where(moves, _logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
+    probability = np.where(moves, logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
     probability[np.isnan(local)] = np.nan
-    return _split(probability.astype(np.float32), local, background, local_sigma)
+    return split_by_sign(probability.astype(np.float32), local, background, local_sigma)
 
 
 def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> tuple[float, float]:
@@ -144,12 +144,14 @@ def _gaussian(stack: torch.Tensor, sigma_cells: float) -> torch.Tensor:
     return torch.nn.functional.conv2d(rows, kernel[None, None, None, :], padding=(0, half))[:, 0]
 
 
-def _logistic(x: NDArray[np.floating]) -> NDArray[np.floating]:
+def logistic(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """1 / (1 + e^−x)."""
     p: NDArray[np.floating] = 1 / (1 + np.exp(-np.clip(x, -30, 30)))
     return p
 
 
-def _split(probability: NDArray[np.floating], rate: Float32, background: float, sigma: float) -> DeformationMaps:
+def split_by_sign(probability: NDArray[np.floating], rate: Float32, background: float, sigma: float) -> DeformationMaps:
+    """Maps of a detector that knows how sure it is and how fast the ground moves; unknown where the rate is NaN."""
     unknown = np.isnan(rate)
     p = np.where(unknown, np.nan, probability).astype(np.float32)
     away = np.where(rate < 0, p, 0).astype(np.float32)

@@ -13,10 +13,19 @@ from ml.areas import CLASSES, DEFAULT_THRESHOLDS, Area, count_within, find_areas
 from ml.deformation.baseline import DeformationMaps, MatchedFilterConfig, ThresholdConfig, matched_filter, threshold
 from ml.deformation.despike import despike
 from ml.deformation.gridding import grid_median
+from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.points import PointCloud
 
-METHODS = ("matched-filter", "threshold")
-VERSIONS = {"matched-filter": "1", "threshold": "1"}  # raise when the numbers change
+Config = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig
+
+CONFIGS: dict[str, type[Config]] = {
+    "matched-filter": MatchedFilterConfig,
+    "threshold": ThresholdConfig,
+    "ada": AdaConfig,
+    "getis-ord": GetisOrdConfig,
+}
+METHODS = tuple(CONFIGS)
+VERSIONS = {"matched-filter": "2", "threshold": "2", "ada": "1", "getis-ord": "1"}  # raise when the numbers change
 UNITS = ("1", "1", "1", "mm/yr")
 
 
@@ -51,18 +60,33 @@ class DeformationResult(NamedTuple):
 
 def parameters(method: str) -> dict[str, Any]:
     """The constants a method runs with, for the record."""
-    return asdict(MatchedFilterConfig() if method == "matched-filter" else ThresholdConfig())
+    return asdict(CONFIGS[method]())
 
 
-def detect_deformation(points: PointCloud, method: str, device: torch.device | None = None) -> DeformationResult:
-    """Run a detector on one product's points. ValueError for a method that does not exist."""
-    if method == "matched-filter":
-        grid = grid_median(points._replace(velocity_mm_yr=despike(points)))
-        return DeformationResult(matched_filter(grid, device=device), grid.transform, grid.epsg)
-    if method == "threshold":
+def detect_deformation(
+    points: PointCloud, method: str, device: torch.device | None = None, config: Config | None = None
+) -> DeformationResult:
+    """Run a detector on one product's points. ValueError for a method that does not exist.
+
+    config: in place of the method's default.
+    """
+    if method not in CONFIGS:
+        raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+    return detect_with(points, config or CONFIGS[method](), device)
+
+
+def detect_with(points: PointCloud, config: Config, device: torch.device | None = None) -> DeformationResult:
+    """Run the detector that a configuration belongs to."""
+    if isinstance(config, ThresholdConfig):
         grid = grid_median(points)
-        return DeformationResult(threshold(grid), grid.transform, grid.epsg)
-    raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+        return DeformationResult(threshold(grid, config), grid.transform, grid.epsg)
+    if isinstance(config, AdaConfig):
+        grid = grid_median(points)
+        return DeformationResult(active_areas(points, grid, config), grid.transform, grid.epsg)
+    grid = grid_median(points._replace(velocity_mm_yr=despike(points)))
+    if isinstance(config, GetisOrdConfig):
+        return DeformationResult(getis_ord(grid, config, device), grid.transform, grid.epsg)
+    return DeformationResult(matched_filter(grid, config, device), grid.transform, grid.epsg)
 
 
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:

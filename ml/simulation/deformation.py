@@ -106,7 +106,7 @@ def mine_water_dome(east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr:
     """Uplift where the water of a closed mine rises: a dome up = peak · (1 − ρ²)², still beyond ρ = 1, purely vertical.
 
     up_mm_yr: rate at the centre, positive for rising (+1 to +10 is usual). The project's choice of a smooth dome with a
-    finite edge; the fault-bounded half-dome is not modelled yet.
+    finite edge; `mine_water_half_dome` is the one that a fault cuts.
     """
     inside = np.clip(1 - _ellipse_radius(east_m, north_m, ellipse) ** 2, 0, None)
     return _vertical(up_mm_yr * inside**2)
@@ -133,3 +133,73 @@ def landslide(east_m: Floats, north_m: Floats, body: SlideBody, downslope: Downs
     radius = ((2 * along_m / body.length_m) ** 4 + (2 * across_m / body.width_m) ** 4) ** 0.25
     taper = np.clip((1 - radius) * body.width_m / (2 * body.edge_m), 0, 1)
     return Motion(*(speed_mm_yr * taper * component for component in downslope))
+
+
+def mine_water_half_dome(
+    east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr: float, fault_width_m: float
+) -> Motion:
+    """The dome of `mine_water_dome` cut by a sealing fault along its long axis: only the ground right of it rises.
+
+    Right as seen along the ellipse's bearing; the step across the fault is a Gaussian integral of standard deviation
+    fault_width_m. up_mm_yr: rate of the whole dome at its centre; the strongest ground lies just beside the fault.
+    """
+    _, right_m = turn_to_axes(east_m, north_m, ellipse.bearing_deg)
+    share = (1 + erf(right_m / (math.sqrt(2) * fault_width_m))) / 2
+    return _vertical(mine_water_dome(east_m, north_m, ellipse, up_mm_yr).up_mm_yr * share)
+
+
+POISSON_RATIO = 0.25
+
+
+def mogi(east_m: Floats, north_m: Floats, depth_m: float, volume_m3_yr: float) -> Motion:
+    """A small sphere that swells (volume_m3_yr > 0) or shrinks at depth_m in an elastic half-space. Mogi 1958.
+
+    up = (1 − ν)/π · ΔV · d/(d² + r²)^1.5, outward the same with r in place of d. The uplifted volume is
+    2·(1 − ν)·ΔV.
+    """
+    strength = 1000 * (1 - POISSON_RATIO) / math.pi * volume_m3_yr / (depth_m**2 + east_m**2 + north_m**2) ** 1.5
+    return Motion(strength * east_m, strength * north_m, strength * depth_m)
+
+
+def mogi_volume_m3_yr(up_mm_yr: float, depth_m: float) -> float:
+    """The change of volume that lifts the ground right above by up_mm_yr."""
+    return up_mm_yr / 1000 * math.pi * depth_m**2 / (1 - POISSON_RATIO)
+
+
+class Tunnel(NamedTuple):
+    """A bored tunnel: its length and bearing, depth of its axis, diameter, and Peck's factor K of the ground."""
+
+    length_m: float
+    bearing_deg: float
+    depth_m: float
+    diameter_m: float
+    trough_factor: float
+
+    @property
+    def trough_m(self) -> float:
+        """Distance of the trough's inflection from the axis: i = K · z0."""
+        return self.trough_factor * self.depth_m
+
+
+def tunnel_settlement_mm(tunnel: Tunnel, volume_loss: float) -> float:
+    """Peck's deepest settlement, S_max = 0.313 · V_L · D² / i, mm. volume_loss: share of the face, 0.005–0.02."""
+    return 1000 * 0.313 * volume_loss * tunnel.diameter_m**2 / tunnel.trough_m
+
+
+def tunnel_trough(east_m: Floats, north_m: Floats, tunnel: Tunnel, subsidence_mm_yr: float) -> Motion:
+    """Settlement above a tunnel: S · exp(−y²/2i²) across it, toward its axis by S·y/z0 (Peck 1969).
+
+    Both ends are Gaussian integrals of the same i. subsidence_mm_yr: S, positive.
+    """
+    along_m, across_m = turn_to_axes(east_m, north_m, tunnel.bearing_deg)
+    i = tunnel.trough_m * math.sqrt(2)
+    within = (erf((along_m + tunnel.length_m / 2) / i) - erf((along_m - tunnel.length_m / 2) / i)) / 2
+    down = subsidence_mm_yr * within * np.exp(-((across_m / i) ** 2))
+    inward = -down * across_m / tunnel.depth_m
+    cos, sin = math.cos(math.radians(tunnel.bearing_deg)), math.sin(math.radians(tunnel.bearing_deg))
+    return Motion(inward * cos, -inward * sin, -down)
+
+
+def settling_ground(east_m: Floats, north_m: Floats, ellipse: Ellipse, up_mm_yr: float) -> Motion:
+    """A quarry's floor or a fill: flat inside and steep at its edge, up = peak · exp(−ρ⁸), purely vertical."""
+    return groundwater_bowl(east_m, north_m, ellipse, up_mm_yr, flatness=4.0)

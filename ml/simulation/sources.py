@@ -15,10 +15,16 @@ from ml.simulation.deformation import (
     Ellipse,
     Panel,
     SlideBody,
+    Tunnel,
     groundwater_bowl,
     landslide,
     longwall_mining,
     mine_water_dome,
+    mine_water_half_dome,
+    mogi,
+    mogi_volume_m3_yr,
+    settling_ground,
+    tunnel_trough,
 )
 from ml.simulation.frame import Floats, Motion, Offset, to_geographic
 from ml.simulation.terrain import Terrain
@@ -86,11 +92,12 @@ class GroundwaterSubsidence:
     peak_mm_yr: float
     acceleration_per_yr: float = 0.0
     seasonal_mm_per_mm_yr: float = 0.4
+    flatness: float = 2.0
 
     def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
         """Super-Gaussian bowl around the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
-        return groundwater_bowl(east_m, north_m, self.ellipse, self.peak_mm_yr)
+        return groundwater_bowl(east_m, north_m, self.ellipse, self.peak_mm_yr, self.flatness)
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,100 @@ class MineWaterUplift:
         """Dome around the centre."""
         east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
         return mine_water_dome(east_m, north_m, self.ellipse, self.peak_mm_yr)
+
+
+@dataclass(frozen=True)
+class FaultedMineWaterUplift:
+    """Rising ground over a flooded mine that a fault seals on one side; dome_mm_yr: of the whole dome's middle."""
+
+    kind: ClassVar[str] = "mine_water_uplift"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    ellipse: Ellipse
+    dome_mm_yr: float
+    fault_width_m: float = 40.0
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    @property
+    def peak_mm_yr(self) -> float:
+        """Up beside the fault, where the step is over and the dome has not fallen yet."""
+        right = np.linspace(0, self.ellipse.semi_minor_m, 200)
+        straight = Ellipse(self.ellipse.semi_major_m, self.ellipse.semi_minor_m, 0.0)
+        rates = mine_water_half_dome(right, np.zeros(200), straight, self.dome_mm_yr, self.fault_width_m).up_mm_yr
+        return float(rates[np.argmax(np.abs(rates))])
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Half a dome, right of the fault through the centre."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return mine_water_half_dome(east_m, north_m, self.ellipse, self.dome_mm_yr, self.fault_width_m)
+
+
+@dataclass(frozen=True)
+class PressureSource:
+    """Magma, gas or brine that swells or shrinks at depth (Mogi); peak_mm_yr: up right above."""
+
+    kind: ClassVar[str] = "pressure_source"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    depth_m: float
+    peak_mm_yr: float
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Mogi around the centre."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return mogi(east_m, north_m, self.depth_m, mogi_volume_m3_yr(self.peak_mm_yr, self.depth_m))
+
+
+@dataclass(frozen=True)
+class TunnelSettlement:
+    """The trough above a new tunnel; subsidence_mm_yr: positive."""
+
+    kind: ClassVar[str] = "tunnel"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    tunnel: Tunnel
+    subsidence_mm_yr: float
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    @property
+    def peak_mm_yr(self) -> float:
+        """Up above the axis, negative."""
+        return -self.subsidence_mm_yr
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Peck's trough along the tunnel."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return tunnel_trough(east_m, north_m, self.tunnel, self.subsidence_mm_yr)
+
+
+@dataclass(frozen=True)
+class QuarrySettlement:
+    """The ground in and around a quarry, sinking as it is worked and dewatered."""
+
+    kind: ClassVar[str] = "quarry"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    ellipse: Ellipse
+    peak_mm_yr: float
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Flat inside, steep at the edge."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return settling_ground(east_m, north_m, self.ellipse, self.peak_mm_yr)
+
+
+@dataclass(frozen=True)
+class FillSettlement(QuarrySettlement):
+    """Made ground that settles under its own weight, slower every year."""
+
+    kind: ClassVar[str] = "fill_settlement"
+    acceleration_per_yr: float = -0.3
 
 
 @dataclass(frozen=True)

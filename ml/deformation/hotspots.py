@@ -1,0 +1,142 @@
+"""Two detectors of the literature, for comparison: clusters of active points, and the Getis-Ord statistic."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ml.deformation.baseline import DeformationMaps, background_and_noise, logistic, split_by_sign
+from ml.deformation.gridding import VelocityGrid, assign_cells
+from ml.deformation.points import Float32, Float64, PointCloud
+from ml.robust import MAD_TO_SIGMA
+
+
+@dataclass(frozen=True)
+class AdaConfig:
+    """sigmas: a point is active beyond so many standard deviations of the map; fewest: active points of one sign within
+    influence_m, itself included. quality_at_half: quality index (see `active_areas`) where probability is one half.
+    """
+
+    sigmas: float = 2.0
+    fewest: int = 5
+    influence_m: float = 200.0
+    quality_at_half: float = 2.0
+    quality_width: float = 0.15
+    still_within_mm_yr: float = 5.0
+
+
+@dataclass(frozen=True)
+class GetisOrdConfig:
+    """band_m: neighbours are the cells within this distance; z_at_half: |Gi*| where probability is one half."""
+
+    band_m: float = 500.0
+    z_at_half: float = 12.0
+    z_width: float = 0.8
+    still_within_mm_yr: float = 5.0
+    fewest_cells: int = 4
+
+
+class Neighbours(NamedTuple):
+    """Of each point, (n,): active points of its own sign in reach, all points in reach, sum of the active ones' z."""
+
+    n_active: NDArray[np.int64]
+    n_all: NDArray[np.int64]
+    z_sum: Float64
+
+
+def active_areas(points: PointCloud, grid: VelocityGrid, config: AdaConfig | None = None) -> DeformationMaps:
+    """Clusters of active points after the manner of ADAfinder (Barra et al. 2017, doi 10.3390/rs9101002).
+
+    A point is active where its rate is more than sigmas standard deviations (robust, of the whole map) from the
+    background, and stays so where at least `fewest` active points of its sign lie within influence_m. Quality index
+    (ours: the original grades series, which a rate does not have): mean |z| of these neighbours times the share that
+    they are of all points there. Maps are those of grid, which must be of the same points.
+    """
+    config = config or AdaConfig()
+    background, _ = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
+    residual = points.velocity_mm_yr.astype(np.float64) - background
+    sigma = max(float(MAD_TO_SIGMA * np.median(np.abs(residual - np.median(residual)))), 0.1)
+    z = residual / sigma
+    near = _neighbours(points, z, config)
+    quality = np.where(near.n_active >= config.fewest, near.z_sum / np.maximum(near.n_all, 1), 0.0)
+    cells = assign_cells(points.x, points.y, grid.cell_m)
+    highest = np.zeros(cells.shape[0] * cells.shape[1], dtype=np.float32)
+    np.maximum.at(highest, cells.cell, quality.astype(np.float32))
+    score = _into_gaps(highest.reshape(cells.shape), grid)
+    rate = _nearest_rate(grid, background)
+    probability = np.where(score > 0, logistic((score - config.quality_at_half) / config.quality_width), 0)
+    return split_by_sign(probability, rate, background, sigma)
+
+
+def _neighbours(points: PointCloud, z: Float64, config: AdaConfig) -> Neighbours:
+    """Counted for active points only; zero for all others."""
+    at = np.column_stack([points.x, points.y])
+    n_active, n_all = np.zeros(z.size, dtype=np.int64), np.zeros(z.size, dtype=np.int64)
+    z_sum = np.zeros(z.size)
+    everything = cKDTree(at)
+    for sign in (-1.0, 1.0):
+        active = np.flatnonzero(sign * z > config.sigmas)
+        if active.size < config.fewest:
+            continue
+        tree = cKDTree(at[active])
+        pairs = tree.query_pairs(config.influence_m, output_type="ndarray")
+        both = np.concatenate([pairs.ravel(), np.arange(active.size)])  # each point is its own neighbour
+        other = np.concatenate([pairs[:, ::-1].ravel(), np.arange(active.size)])
+        n_active[active] = np.bincount(both, minlength=active.size)
+        z_sum[active] = np.bincount(both, weights=np.abs(z[active])[other], minlength=active.size)
+        kept = active[n_active[active] >= config.fewest]
+        if kept.size:
+            n_all[kept] = everything.query_ball_point(at[kept], config.influence_m, return_length=True)
+    return Neighbours(n_active, n_all, z_sum)
+
+
+def _into_gaps(score: Float32, grid: VelocityGrid) -> Float32:
+    """A cell without points takes the highest score of the cells around it."""
+    around = ndimage.maximum_filter(score, size=3)
+    return np.where(grid.n_points > 0, score, around).astype(np.float32)
+
+
+def _nearest_rate(grid: VelocityGrid, background: float) -> Float32:
+    """Rate against the background of the nearest cell that has one, NaN more than 200 m away."""
+    away, (row, col) = ndimage.distance_transform_edt(np.isnan(grid.velocity_mm_yr), return_indices=True)
+    rate: Float32 = (grid.velocity_mm_yr[row, col] - background).astype(np.float32)
+    rate[away * grid.cell_m > 200.0] = np.nan
+    return rate
+
+
+def getis_ord(
+    grid: VelocityGrid, config: GetisOrdConfig | None = None, device: torch.device | None = None
+) -> DeformationMaps:
+    """Hot and cold spots by Gi* with binary weights (Ord & Getis 1995, doi 10.1111/j.1538-4632.1995.tb00912.x).
+
+    Gi* = (Σ w·x − x̄·Σ w) / (s·√((n·Σ w² − (Σ w)²)/(n − 1))) over the n cells that have a rate, with their mean x̄ and
+    standard deviation s. Rates of one product are correlated in space, so |Gi*| of still ground is far beyond that of
+    a normal variable: z_at_half is tuned, not looked up.
+    """
+    config = config or GetisOrdConfig()
+    background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
+    known = np.isfinite(grid.velocity_mm_yr)
+    n, values = int(known.sum()), grid.velocity_mm_yr[known].astype(np.float64)
+    reach = config.band_m / grid.cell_m
+    offsets = np.arange(-int(reach), int(reach) + 1)
+    disc = (np.hypot(*np.meshgrid(offsets, offsets)) <= reach).astype(np.float32)
+    stack = np.stack([np.where(known, grid.velocity_mm_yr, 0), known]).astype(np.float32)
+    with torch.no_grad():
+        kernel = torch.from_numpy(disc)[None, None].to(device)
+        total, weights = (
+            torch.nn.functional.conv2d(torch.from_numpy(stack)[:, None].to(device), kernel, padding="same")[:, 0]
+            .cpu()
+            .numpy()
+            .astype(np.float64)
+        )
+    mean, spread = float(values.mean()), max(float(values.std()), 1e-6)
+    variance = np.maximum((n * weights - weights**2) / max(n - 1, 1), 1e-6)  # weights are 0 or 1: Σ w² = Σ w
+    z = np.where(weights >= config.fewest_cells, (total - mean * weights) / (spread * np.sqrt(variance)), 0)
+    rate = np.where(weights > 0, total / np.maximum(weights, 1) - background, np.nan).astype(np.float32)
+    rate[ndimage.distance_transform_edt(~known) * grid.cell_m > 200.0] = np.nan
+    probability = np.where(np.sign(z) == np.sign(rate), logistic((np.abs(z) - config.z_at_half) / config.z_width), 0)
+    return split_by_sign(probability, rate, background, sigma)

@@ -1,0 +1,283 @@
+"""Tiles: points, errors with their stated statistics, truth, and files that our own reader takes back."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from ingest.readers import open_velocity_field
+from ml.deformation.points import project
+from ml.simulation.courses import COURSES, draw_course, of_unit_rate
+from ml.simulation.deformation import Ellipse, Panel
+from ml.simulation.frame import Offset
+from ml.simulation.noise import velocity_errors
+from ml.simulation.nuisance import (
+    USTICA,
+    Ground,
+    Nuisance,
+    Range,
+    draw_errors,
+    ramp,
+    seam,
+    stratified,
+    turbulence_field,
+    unwrapping_block,
+    warm_buildings,
+)
+from ml.simulation.seeds import Purpose, generator
+from ml.simulation.sources import GroundwaterSubsidence, MiningSubsidence, QuarrySettlement
+from ml.simulation.terrain import LandCover
+from ml.simulation.tile_files import track_points, truth_records, write_tile
+from ml.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
+
+CALM = Nuisance()._replace(
+    turbulence_mm2_yr2=Range(0, 0), stratified_mm_yr_km=Range(0, 0), ramp_mm_yr=Range(0, 0), seam_share=0.0,
+    block_share=0.0, warm_share=0.0,
+)  # fmt: skip
+
+
+def rng(scene: int = 0) -> np.random.Generator:
+    return generator(Purpose.TEST, "tiles", scene)
+
+
+@pytest.fixture(scope="module")
+def still():
+    return make_tile(rng(3), TileConfig(signal_share=0.0, town_share=Range(0.01, 0.01)))
+
+
+@pytest.fixture(scope="module")
+def ground(still):
+    track = still.tracks[0]
+    x_m, y_m = track.x_m - still.terrain.west_m, track.y_m - still.terrain.top_m + SIDE_M
+    return Ground(x_m, y_m, track.height_m, track.cover, SIDE_M)
+
+
+def semivariance(x_m, y_m, rate, bounds):
+    """Mean of half the squared difference of all pairs within each pair of distances."""
+    position = np.column_stack([x_m, y_m])
+    pairs = cKDTree(position).query_pairs(bounds[-1][1], output_type="ndarray")
+    apart = np.linalg.norm(position[pairs[:, 0]] - position[pairs[:, 1]], axis=1)
+    half = 0.5 * (rate[pairs[:, 0]] - rate[pairs[:, 1]]).astype(float) ** 2
+    return [float(half[(apart >= low) & (apart < high)].mean()) for low, high in bounds]
+
+
+NEAR = [(0, 10), (10, 20), (20, 30), (30, 60), (60, 120), (120, 250)]
+
+
+def test_a_tile_is_the_same_whoever_makes_it_and_other_numbers_make_another(still):
+    config = TileConfig(signal_share=0.0, town_share=Range(0.01, 0.01))
+    again, other = make_tile(rng(3), config), make_tile(rng(4), config)
+    for mine, same, not_same in zip(still.tracks, again.tracks, other.tracks, strict=True):
+        np.testing.assert_array_equal(mine.velocity_mm_yr, same.velocity_mm_yr)
+        assert mine.x_m.size != not_same.x_m.size
+
+
+def test_what_moves_does_not_change_where_points_are_and_how_wrong(still):
+    bowl = GroundwaterSubsidence(Offset(0, 0), Ellipse(1500, 1500, 0), -10.0)
+    moving = with_sources(still, (bowl,))
+    for before, after in zip(still.tracks, moving.tracks, strict=True):
+        np.testing.assert_array_equal(before.x_m, after.x_m)
+        np.testing.assert_array_equal(before.errors.rate_mm_yr, after.errors.rate_mm_yr)
+        at = np.hypot(after.x_m - still.terrain.frame.easting_m, after.y_m - still.terrain.frame.northing_m) < 300
+        assert after.truth_mm_yr[at] == pytest.approx(-10.0 * after.geometry.los.up, rel=0.05)
+
+
+def test_points_are_as_dense_as_the_real_service_states_and_none_stand_in_forest(still):
+    floors = {LandCover.TOWN: 5_000, LandCover.SUBURB: 1_000, LandCover.OPEN: 100}
+    for track in still.tracks:
+        for cover, floor in floors.items():
+            km2 = (still.land_cover == cover).sum() * (CELL_M / 1000) ** 2
+            assert floor < (track.cover == cover).sum() / km2 < 1.25 * floor
+        assert not (track.cover == LandCover.FOREST).any()
+
+
+def test_two_tracks_look_from_opposite_sides_with_vectors_of_length_one(still):
+    ascending, descending = (track.geometry.los for track in still.tracks)
+    assert ascending.east < 0 < descending.east
+    for los in (ascending, descending):
+        assert np.hypot(np.hypot(los.east, los.north), los.up) == pytest.approx(1, abs=0.01)
+
+
+def test_the_noise_of_a_tile_has_the_semivariance_of_ustica():
+    """Targets: means of the two real tracks, by distance; see docs/simulation.md."""
+    place = rng(7).uniform(0, 2_500, (2, 25_000))
+    found = semivariance(*place, velocity_errors(rng(8), *place, USTICA, 0.0), NEAR)
+    assert found[0] == pytest.approx(0.357, abs=0.06)
+    assert found[1] == pytest.approx(0.422, abs=0.06)
+    assert found[2] == pytest.approx(0.545, abs=0.06)
+    assert found[3] == pytest.approx(0.611, abs=0.06)
+    assert found[4] == pytest.approx(0.665, abs=0.06)
+
+
+@pytest.mark.realdata
+def test_the_real_tracks_show_the_semivariance_that_tiles_are_made_with(real_data):
+    files = sorted((real_data / "egms_ustica").glob("EGMS_L2b_*.zip"))
+    assert len(files) == 2
+    measured = []
+    for path in files:
+        batches = list(open_velocity_field(path).batches())
+        at = [np.concatenate([getattr(b, name) for b in batches]) for name in ("longitude", "latitude")]
+        rate = np.concatenate([b.velocity_mm_yr for b in batches])
+        cloud = project(*at, rate, 3035)
+        measured.append(semivariance(cloud.x, cloud.y, rate, NEAR))
+    place = rng(7).uniform(0, 2_500, (2, 25_000))
+    simulated = semivariance(*place, velocity_errors(rng(8), *place, USTICA, 0.0), NEAR)
+    np.testing.assert_allclose(simulated, np.mean(measured, axis=0), atol=0.07)
+
+
+def test_turbulence_has_its_two_slopes_and_its_semivariance():
+    size, posting_m = 256, 100.0
+    power, gamma = np.zeros((size, size // 2 + 1)), []
+    for scene in range(20):
+        field = turbulence_field(rng(scene), size, posting_m)
+        power += np.abs(np.fft.rfft2(field)) ** 2
+        gamma.append(0.5 * ((field[:, 25:] - field[:, :-25]) ** 2).mean())  # 2.5 km
+        gamma.append(0.5 * ((field[:, 12:] - field[:, :-12]) ** 2).mean())  # 1.2 km
+    k = np.hypot(*np.meshgrid(np.fft.fftfreq(size, posting_m), np.fft.rfftfreq(size, posting_m), indexing="ij"))
+
+    def slope(longest_m, shortest_m):
+        chosen = (k > 1 / longest_m) & (k < 1 / shortest_m)
+        return np.polyfit(np.log(k[chosen]), np.log(power[chosen]), 1)[0]
+
+    assert slope(12_000, 1_600) == pytest.approx(-8 / 3, abs=0.25)
+    assert slope(1_400, 250) == pytest.approx(-11 / 3, abs=0.1)
+    assert np.mean(gamma[1::2]) == pytest.approx((1200 / 1250) ** (5 / 3), rel=0.15)
+    assert np.mean(gamma[0::2]) > np.mean(gamma[1::2])
+
+
+def test_stratified_air_follows_height_at_half_to_three_mm_per_kilometre(ground):
+    low, high = Nuisance().stratified_mm_yr_km
+    assert (low, high) == (0.5, 3.0)
+    error = stratified(rng(), ground, 2.0)
+    slope, _ = np.polyfit(ground.height_m / 1000, error, 1)
+    assert abs(slope) == pytest.approx(2.0)
+    assert error.mean() == pytest.approx(0, abs=1e-9)
+
+
+def test_a_ramp_is_a_plane(ground):
+    error = ramp(rng(2), ground, Range(1.0, 1.0))
+    design = np.column_stack([np.ones_like(error), ground.x_m, ground.y_m])
+    plane = np.linalg.lstsq(design, error, rcond=None)[0]
+    assert design @ plane == pytest.approx(error, abs=1e-9)
+    assert np.hypot(*plane[1:]) * SIDE_M == pytest.approx(1.0)
+
+
+def test_a_seam_is_one_step_of_its_size(ground):
+    error = seam(rng(1), ground, 1.4)
+    assert sorted(np.unique(error)) == pytest.approx([-0.7, 0.7])
+
+
+def test_an_unwrapping_block_is_off_by_whole_half_waves_over_the_span(ground):
+    error = unwrapping_block(rng(5), ground, 500.0, years=5.0)
+    inside = error != 0
+    assert 0 < inside.mean() < 0.2
+    assert np.unique(np.abs(error[inside]))[0] * 5.0 / 28.0 in (1.0, 2.0)
+    assert np.hypot(np.ptp(ground.x_m[inside]), np.ptp(ground.y_m[inside])) < 1.5 * 500
+
+
+def test_one_point_in_a_hundred_is_a_spike():
+    place = rng(9).uniform(0, 20_000, (2, 40_000))
+    error = velocity_errors(rng(10), *place, USTICA._replace(sill_mm2_yr2=0.321), 0.0)
+    assert (np.abs(error) > 2.5).mean() == pytest.approx(0.01, abs=0.002)
+
+
+def test_tall_buildings_breathe_and_stand_in_built_up_land_only(ground):
+    yearly = warm_buildings(rng(6), ground, Nuisance())
+    built = np.isin(ground.cover, [LandCover.TOWN, LandCover.SUBURB])
+    assert not yearly[~built].any()
+    assert (yearly[built] > 0).mean() == pytest.approx(0.04, abs=0.02)
+    assert yearly.max() <= 10.0
+
+
+def test_errors_grow_by_their_factor_but_for_whole_cycles(ground):
+    once = draw_errors(rng(11), ground, CALM, 5.0).rate_mm_yr
+    stronger = draw_errors(rng(11), ground, CALM._replace(factor=1.5), 5.0).rate_mm_yr
+    assert stronger == pytest.approx(1.5 * once)
+
+
+def test_seams_and_blocks_are_as_frequent_as_stated():
+    here = Ground(*rng(1).uniform(0, SIDE_M, (2, 50)), np.zeros(50), np.zeros(50, dtype=np.uint8), SIDE_M)
+    quick = CALM._replace(seam_share=0.1, block_share=0.03)
+    small = Ground(here.x_m / 10, here.y_m / 10, here.height_m, here.cover, SIDE_M / 10)
+    kinds = [draw_errors(rng(scene), small, quick, 5.0).kinds for scene in range(600)]
+    assert sum("seam" in one for one in kinds) / 600 == pytest.approx(0.1, abs=0.04)
+    assert sum("block" in one for one in kinds) / 600 == pytest.approx(0.03, abs=0.02)
+
+
+def test_the_core_of_an_active_panel_has_no_points_and_its_flanks_have(still):
+    panel = MiningSubsidence(Offset(0, 0), Panel(1500, 800, 20), 600.0, 250.0)
+    moving = with_sources(still, (panel,))
+    limit = moving.config.decorrelation_mm_yr
+    for before, after in zip(still.tracks, moving.tracks, strict=True):
+        east, north = moving.terrain.frame.to_local(after.x_m, after.y_m)
+        speed = panel.motion_at(east, north, moving.terrain).speed_mm_yr()
+        assert speed.max() <= limit
+        assert speed.max() > limit / 4
+        assert after.x_m.size < before.x_m.size
+
+
+def test_no_point_stands_on_a_quarrys_floor(still):
+    quarry = QuarrySettlement(Offset(0, 0), Ellipse(250, 250, 0), -10.0)
+    moving = with_sources(still, (quarry,))
+    for track in moving.tracks:
+        away = np.hypot(*(np.array(moving.terrain.frame.to_local(track.x_m, track.y_m))))
+        assert away.min() > 150
+
+
+def test_truth_is_drawn_where_the_line_of_sight_moves_by_two_mm_and_names_class_peak_and_size(still):
+    bowl = GroundwaterSubsidence(Offset(500.0, 500.0), Ellipse(1000, 1000, 0), -10.0, flatness=1.0)
+    moving = with_sources(still, (bowl,))
+    track = moving.tracks[0]
+    (record,) = truth_records(moving, track)
+    peak = -10.0 * track.geometry.los.up
+    assert record.kind == "groundwater_subsidence"
+    assert record.peak_mm_yr == pytest.approx(peak, rel=0.02)
+    assert record.area_m2 == pytest.approx(np.pi * 1000**2 * np.log(abs(peak) / 2), rel=0.03)
+    assert record.polygon.centroid.x == pytest.approx(still.terrain.frame.easting_m + 500, abs=CELL_M)
+
+
+@pytest.mark.parametrize("kind", COURSES)
+def test_every_course_starts_at_zero_and_has_a_rate_of_one(kind):
+    years = np.linspace(0, 5, 120)
+    for scene in range(20):
+        name, course = draw_course(rng(scene), kind, years)
+        assert name
+        assert course[0] == 0
+        assert of_unit_rate(course, years) == pytest.approx(course)
+
+
+def test_a_tile_is_written_as_a_release_and_read_back_by_our_own_reader(tmp_path):
+    config = TileConfig(town_share=Range(-0.01, -0.01), suburb_share=Range(0.01, 0.01), forest_share=Range(0.6, 0.6))
+    still = make_tile(rng(20), config._replace(signal_share=0.0))
+    tile = with_sources(still, (GroundwaterSubsidence(Offset(0, 0), Ellipse(2500, 2500, 0), -20.0),))
+    zips = write_tile(rng(21), tile, tmp_path, date_count=60)
+    assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in zips), "truth.geojson"}
+    for path, track in zip(zips, tile.tracks, strict=True):
+        field = open_velocity_field(Path(path))
+        batches = list(field.batches())
+        assert field.header.simulated
+        velocity = np.concatenate([batch.velocity_mm_yr for batch in batches])
+        assert velocity.size == track.x_m.size
+        # the series' own noise and the yearly wave of 60 dates add some tenths
+        assert np.median(np.abs(velocity - track.velocity_mm_yr)) < 0.4
+        los_up = np.concatenate([batch.los_up for batch in batches])
+        assert los_up == pytest.approx(track.geometry.los.up, abs=1e-6)
+
+
+def test_a_series_has_the_rate_of_its_tile_and_more_noise_makes_no_bias():
+    config = TileConfig(signal_share=0.0, town_share=Range(-0.01, -0.01), suburb_share=Range(0.01, 0.01))
+    tile = make_tile(rng(22), config)
+    points = track_points(rng(23), tile, tile.tracks[0])
+    difference = points.fit.velocity_mm_yr - tile.tracks[0].velocity_mm_yr
+    assert difference.mean() == pytest.approx(0, abs=0.02)
+    assert difference.std() < 0.3
+
+
+def test_a_tile_that_moves_elsewhere_has_other_truth_and_the_same_config():
+    config = TileConfig(signal_share=1.0)
+    tiles = [make_tile(rng(scene), config) for scene in range(30, 36)]
+    kinds = {source.kind for tile in tiles for source in tile.sources}
+    assert len(kinds) > 2
+    assert replace(tiles[0], sources=()).config == config
