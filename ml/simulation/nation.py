@@ -61,7 +61,7 @@ class Village(NamedTuple):
 
 
 VILLAGES = (
-    Village("Marnholt", 46_300, CITY, 1_100.0, 2_200.0),
+    Village("Marnholt", 46_300, CITY, 1_000.0, 2_000.0),
     Village("New Quay", 3_900, Offset(-13_100.0, -14_600.0), 0.0, 650.0),
     Village("Corrow Pits", 8_200, MINING_TOWN, 400.0, 900.0),
     Village("Eastlode", 2_700, Offset(16_000.0, -6_000.0), 0.0, 900.0),
@@ -94,7 +94,7 @@ PIT_NAME, PIT, PIT_HALF_M = "Corrow open pit", Offset(8_600.0, -12_800.0), (1_00
 def _region_config() -> RegionConfig:
     return RegionConfig(
         terrain=TerrainConfig(
-            side_m=64_000.0, posting_m=100.0, island_radius_m=29_000.0, highest_m=1_600.0, forest_share=0.72
+            side_m=64_000.0, posting_m=100.0, island_radius_m=29_000.0, highest_m=1_600.0, forest_share=0.78
         ),
         density=Density(town_per_km2=5_100.0, suburb_per_km2=1_050.0, open_per_km2=100.0),
         nuisance=Nuisance(

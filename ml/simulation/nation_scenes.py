@@ -118,7 +118,7 @@ def _event(
     burst: str,
     event: tuple[Offset, tuple[float, float], int],
 ) -> AreaImages:
-    """Ground at rest whose surface is destroyed once: in an ellipse, within one pair. event: centre, half axes, pair."""
+    """Ground at rest whose surface is destroyed once: in an ellipse, in one pair. event: centre, half axes, pair."""
     centre, half_m, pair = event
     place, (x_m, y_m) = _place(rng, nation, centre), _xy(nation.region.terrain.frame, centre)
     rows, cols = place.coherence.shape
@@ -158,8 +158,9 @@ def _place(rng: np.random.Generator, nation: Nation, centre: Offset) -> _Place:
     easting_m, northing_m = transformer(UTM_EPSG, GRID_EPSG).transform(x, y)
     cell = terrain.cell_of(easting_m, northing_m)
     cover = nation.region.land_cover[cell]
-    level = BACKSCATTER_DB[cover] - 12 * np.clip(terrain.slope_east[cell], -0.5, 0.5)
-    level = level + 1.2 * fractal_field(rng, x.shape[0], -2.2) * (cover != LandCover.SEA)
+    uneven = 1.2 * fractal_field(rng, x.shape[0], -2.2) - 12 * np.clip(terrain.slope_east[cell], -0.5, 0.5)
+    even = (cover == LandCover.SEA) | (cover == LandCover.ICE)  # what stands still must not hold back what flows
+    level = BACKSCATTER_DB[cover] + np.where(even, 0.0, uneven)
     amplitude = np.sqrt(10 ** (level / 10)).astype(np.float32)
     return _Place(grid, COHERENCE[cover], amplitude, *terrain.frame.to_local(easting_m, northing_m))
 
