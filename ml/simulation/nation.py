@@ -39,6 +39,7 @@ from ml.simulation.terrain import (
 )
 from ml.simulation.velocity import Region, RegionConfig, survey
 
+COUNTRY = "Velmark"
 SLIDES = (  # length, width, mm/yr down the slope, growth per year
     (900.0, 420.0, 55.0, 0.2),
     (800.0, 380.0, 32.0, 0.0),
@@ -88,7 +89,8 @@ class Glacier(NamedTuple):
 
 
 GLACIER = Glacier("Skarn Glacier", Offset(8_500.0, 15_500.0), 2_300.0, 800.0, 125.0)
-PIT_NAME, PIT, PIT_HALF_M = "Corrow open pit", Offset(8_600.0, -12_800.0), (1_000.0, 800.0)
+BARE_M = 3_800.0
+PIT_NAME, PIT, PIT_HALF_M = "Corrow open pit", Offset(8_600.0, -12_800.0), (620.0, 460.0)
 
 
 def _region_config() -> RegionConfig:
@@ -197,17 +199,19 @@ def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], for
     houses = [Settlement(village.at, village.town_m, village.suburb_m) for village in VILLAGES]
     houses += [Settlement(slide, 0.0, 0.5 * shape[0]) for slide, shape in zip(slides, SLIDES, strict=True)]
     cover = make_land_cover(rng, terrain, tuple(houses), forest_share)
+    rock = terrain.within(GLACIER.centre, BARE_M) & (cover == LandCover.FOREST)
+    cover[rock] = LandCover.OPEN  # no forest grows beside a glacier
     cover[on_glacier(*terrain.cell_centres()) > 0] = LandCover.ICE
     return cover
 
 
 def _city() -> tuple[Source, ...]:
     """Pumped ground under the growing half of the city, and new ground in its harbour that settles."""
-    bowl = Offset(CITY.east_m + 500, CITY.north_m + 700)
+    bowl = Offset(CITY.east_m + 200, CITY.north_m + 250)
     fill = Offset(VILLAGES[1].at.east_m - 150, VILLAGES[1].at.north_m + 100)
     return (
         GroundwaterSubsidence(
-            bowl, Ellipse(2_300, 1_700, 40), -19.0, acceleration_per_yr=0.15, seasonal_mm_per_mm_yr=0.35
+            bowl, Ellipse(2_100, 1_650, 40), -19.0, acceleration_per_yr=0.15, seasonal_mm_per_mm_yr=0.35
         ),
         FillSettlement(fill, Ellipse(330, 240, 70), -13.0),
     )

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
-from shapely.geometry import Polygon, mapping
+from rasterio.features import shapes
+from shapely import get_coordinates, get_exterior_ring
+from shapely.geometry import Polygon, mapping, shape
 from shapely.geometry.polygon import orient
 
 from ml.simulation.egms import egms_name, write_egms_l2b
 from ml.simulation.frame import LocalFrame, Offset, to_geographic
-from ml.simulation.nation import GLACIER, PIT, PIT_HALF_M, PIT_NAME, VILLAGES, Glacier, Nation
+from ml.simulation.nation import COUNTRY, GLACIER, PIT, PIT_HALF_M, PIT_NAME, VILLAGES, Glacier, Nation
 from ml.simulation.nation_scenes import FAILING_HALF_M, SURGE_M_DAY, AreaImages
 from ml.simulation.scene_files import write_series
 from ml.simulation.sources import TruthArea
@@ -92,6 +95,18 @@ def write_mine(nation: Nation, path: Path) -> Path:
     return _write_features(path, [(ellipse(nation.region.terrain.frame, PIT, MINE_HALF_M), {"name": PIT_NAME})])
 
 
+def write_country(nation: Nation, path: Path) -> Path:
+    """Write the coast as the border of the country, to about 200 m."""
+    land = nation.region.terrain
+    grid = Affine(land.posting_m, 0, land.west_m, 0, -land.posting_m, land.top_m)
+    dry = np.isfinite(land.height_m).astype(np.uint8)
+    pieces = [shape(found) for found, value in shapes(dry, transform=grid, connectivity=4) if value]
+    coast = max(pieces, key=lambda piece: piece.area).simplify(150.0)
+    easting_m, northing_m = (part for part in get_coordinates(get_exterior_ring(coast)).T)
+    outline = Polygon(np.column_stack(to_geographic(easting_m, northing_m)))
+    return _write_features(path, [(outline, {"name": COUNTRY, "level": 0, "type": "country"})])
+
+
 def write_truth(nation: Nation, images: Sequence[AreaImages], path: Path) -> Path:
     """Write outlines of everything that was put in, each with a title and a phrase in plain words.
 
@@ -117,7 +132,7 @@ def _of_source(area: TruthArea) -> dict[str, Any]:
 def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon, dict[str, Any]]]:
     frame = nation.region.terrain.frame
     glacier, pit, slope = images
-    shapes = (
+    events = (
         (
             glacier,
             "glacier_surge",
@@ -135,7 +150,7 @@ def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon,
         ),
     )
     found = []
-    for series, kind, title, outline, told in shapes:
+    for series, kind, title, outline, told in events:
         size_m = 2 * math.sqrt(_area_m2(outline) / math.pi)
         since, until = (date.date() for date in series.event_between)
         speed = SURGE_M_DAY[-1] if series is glacier else None

@@ -23,8 +23,8 @@ const LAYERS = {
     {
       id: "name", type: "symbol", minzoom: 9.2, colour: "text-color", edge: "text-halo-color",
       layout: {
-        "text-field": ["format", ["get", "title"], { "font-scale": 1 }, "\n", {}, ["get", "told"], { "font-scale": 0.85 }], "text-font": ["sans-serif"], "text-size": 13,
-        "text-max-width": 15, "text-variable-anchor": ["top", "bottom", "left", "right"], "text-radial-offset": 1.6, "text-justify": "auto",
+        "text-field": ["step", ["zoom"], ["get", "title"], 11, ["format", ["get", "title"], {}, "\n", {}, ["get", "told"], { "font-scale": 0.85 }]], "text-font": ["sans-serif"], "text-size": 13,
+        "text-max-width": 15, "text-variable-anchor": ["top", "bottom", "left", "right"], "text-radial-offset": 1.8, "text-justify": "auto",
       },
       paint: { "text-halo-width": 1.6 },
     },
@@ -45,7 +45,8 @@ const WORDS = {
 /** Wires the checkboxes of the legend; `before` is the layer that stays above what they show. */
 export function setUpContext({ map, url, asked, remember, before }) {
   const boxes = [...document.querySelectorAll("[data-context]")];
-  const wanted = new Set(asked.get("context")?.split(",") ?? []);
+  const shown = boxes.filter((box) => box.hasAttribute("data-context-shown")).map((box) => box.dataset.context); // unless the address says otherwise
+  const wanted = new Set(asked.get("context")?.split(",") ?? shown);
 
   function add(kind) {
     const source = `context-${kind}`;
@@ -53,7 +54,7 @@ export function setUpContext({ map, url, asked, remember, before }) {
     map.addSource(source, { type: "vector", tiles, minzoom: 0, maxzoom: 13 });
     for (const { id, colour, edge, colourOf = source, ...layer } of LAYERS[kind]) {
       const name = `${source}-${id}`;
-      map.addLayer({ ...layer, id: name, source, "source-layer": "context" }, map.getLayer(before) ? before : undefined);
+      map.addLayer({ ...layer, id: name, source, "source-layer": "context" }, kind !== "truth" && map.getLayer(before) ? before : undefined);
       onTheme(() => {
         map.setPaintProperty(name, colour, css(colourOf));
         if (edge) map.setPaintProperty(name, edge, css("map-halo"));

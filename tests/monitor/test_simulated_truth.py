@@ -62,7 +62,13 @@ def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypat
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("product ") for line in lines) == 4  # two tracks, two halves
     assert sum(line.startswith("derived product ") for line in lines) >= 2
-    assert {layer.kind for layer in ContextLayer.objects.all()} == {"places", "elevation", "glaciers", "mines"}
+    assert {layer.kind for layer in ContextLayer.objects.all()} == {
+        "regions",
+        "places",
+        "elevation",
+        "glaciers",
+        "mines",
+    }
     for model in (Product, Scene, ContextLayer):
         assert not model.objects.filter(simulated=False).exists()
     assert ScenePair.objects.filter(temporal_baseline_days=12).exists()

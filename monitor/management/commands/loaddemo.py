@@ -78,8 +78,9 @@ class Command(BaseCommand):
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
 
     def _context(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
-        """Invented places, heights, the glacier and the mine, so that what is found has names and slopes."""
+        """The coast, invented places, heights, the glacier and the mine, so that what is found has names and slopes."""
         layers = (
+            (ContextKind.REGIONS, nation_files.write_country(nation, folder / "country.geojson")),
             (ContextKind.PLACES, nation_files.write_villages(nation, folder / "places.csv")),
             (ContextKind.ELEVATION, write_heights(nation.region, folder / "heights.tif")),
             (ContextKind.GLACIERS, nation_files.write_glacier(nation, folder / "glaciers.geojson")),
