@@ -37,7 +37,7 @@ class MatchedFilterConfig:
     """Scales are the standard deviations of Gaussian kernels, m. See docs/models/matched-filter.md."""
 
     scales_m: tuple[float, ...] = (150.0, 300.0, 600.0, 1200.0)
-    score_at_half: float = 4.5
+    score_at_half: float = 4.8
     score_width: float = 0.5
     smallest_rate_mm_yr: float = 2.0
     smallest_support: float = 4.0
@@ -48,7 +48,7 @@ class MatchedFilterConfig:
 
 @dataclass(frozen=True)
 class ThresholdConfig:
-    rate_mm_yr: float = 10.0
+    rate_mm_yr: float = 4.5
     width_mm_yr: float = 1.0
 
 

@@ -24,11 +24,20 @@ from ml.simulation.tiles import SIDE_M, Tile
 from ml.workers import over_seeds
 
 VERSION = "1"
-SIZE = 1_000
+SIZES = {NATIONAL: 1_000, SHIFTED: 400}
 TILES_PER_BOWL_TILE = 5  # of every so many tiles, one more is drawn for the bowls of the table
 ROUNDS = 1_000
 TILE_KM2 = (SIDE_M / 1000) ** 2
-FROZEN_SHA256: dict[str, dict[int, str]] = {NATIONAL: {}, SHIFTED: {}}
+FROZEN_SHA256: dict[str, dict[int, str]] = {  # benchmark -> size -> hash of its truth
+    NATIONAL: {
+        8: "6da91f6716b983f8b9f07f50ad09daa1a3aff4de7c3386c5d1a97cf210700752",
+        1000: "652e13450e8ff3d9630d04d213e1163c024395852465b0b259d5466d2b0ec9e1",
+    },
+    SHIFTED: {
+        8: "7f2ee72113ab81278f6eef3c97f0febcd582a31250c644032cfb124b022b6e10",
+        400: "51587982462f203bde10e11d72d0ae669dad9340a44581721dac115da61677a0",
+    },
+}
 
 _digests: dict[tuple[str, int], str] = {}
 
@@ -198,6 +207,6 @@ def _bowl_digest(name: str, number: int) -> bytes:
 
 
 BENCHMARKS = tuple(
-    Benchmark(name, VERSION, SIZE, "tiles", VERSIONS, partial(evaluate, name), partial(truth_sha256, name))
-    for name in (NATIONAL, SHIFTED)
+    Benchmark(name, VERSION, size, "tiles", VERSIONS, partial(evaluate, name), partial(truth_sha256, name))
+    for name, size in SIZES.items()
 )

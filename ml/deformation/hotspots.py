@@ -24,7 +24,7 @@ class AdaConfig:
     sigmas: float = 2.0
     fewest: int = 5
     influence_m: float = 200.0
-    quality_at_half: float = 2.0
+    quality_at_half: float = 3.5
     quality_width: float = 0.15
     still_within_mm_yr: float = 5.0
 
@@ -34,7 +34,7 @@ class GetisOrdConfig:
     """band_m: neighbours are the cells within this distance; z_at_half: |Gi*| where probability is one half."""
 
     band_m: float = 500.0
-    z_at_half: float = 12.0
+    z_at_half: float = 20.0
     z_width: float = 0.8
     still_within_mm_yr: float = 5.0
     fewest_cells: int = 4

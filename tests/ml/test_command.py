@@ -42,7 +42,7 @@ def test_the_raster_names_its_bands_units_version_and_input(region, tmp_path):
         assert found.descriptions == ("probability", "subsidence", "uplift", "rate_mm_yr")
         assert found.crs.to_epsg() == 3035
         assert found.tags(4)["units"] == "mm/yr"
-        assert found.tags()["model_version"] == "threshold 1"
+        assert found.tags()["model_version"] == "threshold 2"
         assert len(found.tags()["input_sha256"]) == 64
         assert found.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert found.dtypes[0] == "float32"

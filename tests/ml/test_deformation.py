@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from affine import Affine
 
 from ingest.geometry import utm_epsg
 from ml.areas import Area
 from ml.deformation.baseline import background_and_noise, matched_filter, threshold
 from ml.deformation.despike import despike
-from ml.deformation.gridding import assign_cells, cell_mean, grid_median
-from ml.deformation.infer import detect_deformation, flagged_areas, strongest
+from ml.deformation.gridding import VelocityGrid, assign_cells, cell_mean, grid_median
+from ml.deformation.hotspots import GetisOrdConfig, active_areas, getis_ord
+from ml.deformation.infer import METHODS, detect_deformation, flagged_areas, parameters, strongest
 from ml.deformation.points import PointCloud, project
 
 SIDE_M = 8000.0
@@ -105,8 +107,47 @@ def test_the_threshold_sees_what_is_fast_and_nothing_else():
     maps = threshold(grid)
     flagged = maps.probability > 0.5
     assert flagged.any()
-    assert (maps.rate_mm_yr[flagged] < -9).all()
-    assert (maps.uplift[flagged] == 0).all()
+    assert (np.abs(maps.rate_mm_yr[flagged]) >= 4.5).all()
+    assert np.median(maps.rate_mm_yr[flagged]) < -10
+
+
+def test_active_points_need_company_of_their_own_sign():
+    """Four fast points close together are no area; five are, unless one of them moves the other way."""
+    points = field(n=8_000)
+    for signs, wanted in (((1, 1, 1, 1), False), ((1, 1, 1, 1, 1), True), ((1, 1, 1, 1, -1), False)):
+        x = np.append(points.x, 4_604_000 + 20.0 * np.arange(len(signs)))
+        y = np.append(points.y, np.full(len(signs), 1_744_050.0))
+        rate = np.append(points.velocity_mm_yr, 60.0 * np.array(signs)).astype(np.float32)
+        alone = (np.hypot(x - 4_604_050, y - 1_744_050) > 400) | (np.arange(x.size) >= points.x.size)
+        cloud = PointCloud(x[alone], y[alone], rate[alone], 3035)
+        maps = active_areas(cloud, grid_median(cloud))
+        assert bool((np.nan_to_num(maps.probability) > 0.5).any()) == wanted
+
+
+def test_gi_star_is_the_mean_of_its_band_in_standard_errors():
+    """A lone hot cell among n: (x − x̄)·m / (s·√((n·m − m²)/(n − 1))) for the m cells of its band, worked out here."""
+    rates = np.random.default_rng(0).normal(0, 1, (40, 40)).astype(np.float32)
+    grid = VelocityGrid(rates, np.full((40, 40), 5, dtype=np.int32), Affine(100, 0, 0, 0, -100, 0), 3035)
+    row, col = np.mgrid[:40, :40]
+    band = np.hypot(row - 20, col - 20) <= 5
+    n, m = rates.size, band.sum()
+    z = (rates[band].sum() - rates.mean() * m) / (rates.std() * np.sqrt((n * m - m**2) / (n - 1)))
+    at_half = GetisOrdConfig(z_at_half=abs(float(z)), z_width=0.1)
+    assert getis_ord(grid, at_half).probability[20, 20] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("method", ["ada", "getis-ord", "threshold"])
+@pytest.mark.parametrize("rate", [-15.0, 15.0])
+def test_every_baseline_finds_a_fast_bowl_with_its_sign_and_nothing_on_still_ground(method, rate):
+    found = areas(with_bowl(field(), rate), method)
+    assert {area.kind for area in found} == {"uplift" if rate > 0 else "subsidence"}
+    assert areas(field(), method) == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_names_its_constants_for_the_record(method):
+    assert parameters(method)
+    assert all(isinstance(value, float | int | tuple) for value in parameters(method).values())
 
 
 def test_unknown_ground_stays_unknown():
