@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ml.coherence import baseline
+from ml.coherence import baseline, posterior
 from ml.imagery import Float32, ImagePair, PairSource
 from ml.results import RasterResult
 from ml.tiling import over_tiles, samples
 
-METHODS = ("guarnieri-prati", "pearson")
-VERSIONS = {"guarnieri-prati": "1", "pearson": "1"}  # raise when the numbers change
+METHODS = ("guarnieri-prati", "pearson", "posterior-mean")
+VERSIONS = {"guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}  # raise when the numbers change
 WINDOW_PX = 9
 
 
@@ -40,13 +40,15 @@ def estimate_coherence(
         power = torch.from_numpy(images).to(device)
         if method == "guarnieri-prati":
             found = baseline.guarnieri_prati(power, window, speckle=speckle)
+        elif method == "posterior-mean":
+            found = posterior.posterior_mean(power, window, speckle)
         else:
             found = baseline.pearson(power, window, speckle)
         return {"coherence": found.coherence.cpu().numpy(), "coherence_sigma": found.sigma.cpu().numpy()}
 
     bands = over_tiles(source, work, window // 2 + baseline.BRIGHT_WINDOW)
     known = np.isfinite(bands["coherence"])
-    used = speckle.looks if method == "guarnieri-prati" else 1.0
+    used = 1.0 if method == "pearson" else speckle.looks
     statistics = {
         "looks": round(used, 2),
         "known_share": round(float(known.mean()), 4),

@@ -1,6 +1,7 @@
 """Offset tracking without a network: normalised cross-correlation with one window, or with many that must agree."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,8 @@ from ml.offsets.correlate import Peaks, correlate
 KERNELS = (24, 32, 48, 64)
 SINGLE_KERNEL = (32,)
 SEARCH_PX = 6
+CHANCE_MARGIN = 1.5
+SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (python -m ml.offsets.tune)
 POSTING_PX = 8
 CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
 LOCKING_PX = 0.03  # what is left of the draw to whole pixels, as a standard deviation
@@ -36,19 +39,19 @@ def track(
     search: int = SEARCH_PX,
     posting: int = POSTING_PX,
     shared: float | None = None,
+    margin: float = CHANCE_MARGIN,
 ) -> Offsets:
     """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; kernels from small to large.
 
-    shared: pixels that share a cell of speckle, estimated from these images where it is not given.
+    shared: pixels that share a cell of speckle, estimated from these images where it is not given; margin: of a match
+    above chance.
     """
     texture = high_pass(power)
-    rows, cols = (_nodes(size, posting, power.device) for size in power.shape[1:])
-    shape = (len(rows), len(cols))
-    row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
+    row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
     shared = pixels_per_cell(power) if shared is None else shared
     peaks = [correlate(texture[0], texture[1], row, col, kernel, search) for kernel in kernels]
     known = torch.stack([
-        peak.known & (peak.height > chance_peak(kernel, search, shared))
+        peak.known & (peak.height > chance_peak(kernel, search, shared, margin))
         for peak, kernel in zip(peaks, kernels, strict=True)
     ])  # fmt: skip
     if len(kernels) == 1:
@@ -71,15 +74,15 @@ def reach(kernels: tuple[int, ...], search: int, posting: int) -> int:
     return max(kernels) // 2 + search + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting
 
 
-def chance_peak(kernel: int, search: int, pixels_per_cell: float) -> float:
-    """The correlation that the best of all tried offsets reaches by chance, with a margin: no more is no match.
+def chance_peak(kernel: int, search: int, pixels_per_cell: float, margin: float = CHANCE_MARGIN) -> float:
+    """The correlation that the best of all tried offsets reaches by chance, plus a margin in its standard deviations.
 
     N independent cells correlate by chance with a spread of 1 / sqrt(N); the highest of M tries stands near
     sqrt(2 ln M) of those (extreme values of a Gaussian).
     """
     cells = max(4.0, kernel**2 / pixels_per_cell)
     tries = max(2.0, (2 * search + 1) ** 2 / pixels_per_cell)
-    return (math.sqrt(2 * math.log(tries)) + 1.5) / math.sqrt(cells)
+    return (math.sqrt(2 * math.log(tries)) + margin) / math.sqrt(cells)
 
 
 def expected_sigma(
@@ -97,5 +100,10 @@ def expected_sigma(
     return cell_px * (0.4 * (1 - height**2) / (math.pi**2 * height**2 * cells)).sqrt()
 
 
-def _nodes(size: int, posting: int, device: torch.device) -> torch.Tensor:
-    return torch.arange(max(1, size // posting), device=device) * posting + posting // 2
+def grid_of_nodes(
+    size: Sequence[int], posting: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, tuple[int, int]]:
+    """Row and column (n,) of the nodes of an image of so many rows and columns, and the shape of their grid."""
+    rows, cols = (torch.arange(max(1, n // posting), device=device) * posting + posting // 2 for n in size)
+    row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
+    return row, col, (len(rows), len(cols))

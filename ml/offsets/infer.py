@@ -8,12 +8,12 @@ import torch
 from affine import Affine
 
 from ml.imagery import Float32, ImagePair, PairSource, pixels_per_cell
-from ml.offsets import baseline
+from ml.offsets import baseline, whitened
 from ml.results import RasterResult
 from ml.tiling import over_tiles, samples
 
-METHODS = ("multi-kernel", "ncc")
-VERSIONS = {"multi-kernel": "1", "ncc": "1"}  # raise when the numbers change
+METHODS = ("multi-kernel", "ncc", "whitened")
+VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "1"}  # raise when the numbers change
 UNITS = ("px", "px", "px", "px", "1")
 
 
@@ -37,16 +37,23 @@ def track_offsets(
     if min(source.shape) < posting:
         raise ValueError(f"the images ({source.shape}) are smaller than one posting of {posting} px")
     kernels = _kernels(method)
-    pieces = [pixels_per_cell(torch.from_numpy(piece).to(device)) for piece in samples(source)]
+    pieces = [torch.from_numpy(piece).to(device) for piece in samples(source)]
     if not pieces:
         raise ValueError("nowhere do both images show most of the ground")
-    shared = median(pieces)
+    shared = median(pixels_per_cell(piece) for piece in pieces)
+    margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
+    whitening = whitened.whitening_of(pieces) if method == "whitened" else None
 
     def work(images: Float32) -> dict[str, Float32]:
-        found = baseline.track(torch.from_numpy(images).to(device), kernels, search, posting, shared)
+        power = torch.from_numpy(images).to(device)
+        if whitening:
+            found = whitened.track(power, whitening, search, posting, shared)
+        else:
+            found = baseline.track(power, kernels, search, posting, shared, margin)
         return {name: band.cpu().numpy() for name, band in found._asdict().items()}
 
-    bands = over_tiles(source, work, baseline.reach(kernels, search, posting), posting)
+    halo = whitened.reach(search, posting) if whitening else baseline.reach(kernels, search, posting)
+    bands = over_tiles(source, work, halo, posting)
     known = np.isfinite(bands["dx_px"])
     statistics = {"known_share": round(float(known.mean()), 4)}
     if known.any():
@@ -67,4 +74,6 @@ def _kernels(method: str) -> tuple[int, ...]:
         return baseline.KERNELS
     if method == "ncc":
         return baseline.SINGLE_KERNEL
+    if method == "whitened":
+        return (*whitened.COARSE_KERNELS, whitened.FINE_KERNEL)
     raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")

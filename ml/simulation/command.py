@@ -1,13 +1,16 @@
-"""`python -m ml simulate velocity|pair --seed 7 --out DIR`: a made region with a known truth, as files."""
+"""`python -m ml simulate velocity|pair|report|cache --out DIR`: made ground of known truth, and its worth."""
 
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
 
 from ml.simulation.region_files import write_region
+from ml.simulation.sar.cache import fill
+from ml.simulation.sar.report import report
 from ml.simulation.scene_files import write_pair
 from ml.simulation.scenes import simulate_scenes
 from ml.simulation.velocity import Region, simulate_region
@@ -22,12 +25,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind = kinds.add_parser(name, help=title)
         kind.add_argument("--seed", type=int, default=DEFAULT_SEED, help="same seed, same files (default: %(default)s)")
         kind.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to, made if missing")
+    report = kinds.add_parser("report", help="checks of the simulator of pairs, with pictures")
+    report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
+    report.add_argument("--chips", type=Path, metavar="DIR", help="real OPERA RTC-S1 files to compare with")
+    cache = kinds.add_parser("cache", help="training pairs ahead of time; an interrupted run goes on")
+    cache.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder, made if missing")
+    cache.add_argument("--pairs", type=int, default=2000, help="(default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Simulate a region and write it; returns 0. Raises ValueError for a bad seed or folder."""
+    """Simulate and write; returns 0. Raises ValueError for a bad seed or folder."""
+    if args.what == "report":
+        return report(args.out, args.chips)
+    if args.what == "cache":
+        return _cache(args.out, args.pairs)
     region = simulate_region(args.seed)
     return _pair(region, args.out) if args.what == "pair" else _velocity(region, args.out)
+
+
+def _cache(out: Path, pairs: int) -> int:
+    if pairs < 1:
+        raise ValueError(f"--pairs {pairs} is less than 1")
+    started = time.monotonic()
+    cache = fill(out, pairs)
+    print(f"{out}: {len(cache.looks)} pairs, {time.monotonic() - started:.0f} s")
+    return 0
 
 
 def _velocity(region: Region, out: Path) -> int:

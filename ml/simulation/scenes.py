@@ -2,7 +2,7 @@
 
 Simple on purpose, and true where it matters: scatterers are complex Gaussians on a grid finer than the resolution;
 motion is applied to them, never to a detected image; only then the field is band-limited, detected and averaged to
-looks. Towns of point scatterers, layover and relief in the geometry are left out (docs/simulation.md).
+looks. Towns of point scatterers, layover and relief in the geometry are left out: `ml.simulation.sar` has them.
 """
 
 from __future__ import annotations

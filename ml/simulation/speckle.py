@@ -43,32 +43,3 @@ def averaged(values: NDArray[np.floating], factor: int) -> Float32:
     """Mean over factor x factor cells."""
     rows, cols = values.shape[0] // factor, values.shape[1] // factor
     return np.asarray(values.reshape(rows, factor, cols, factor).mean(axis=(1, 3)), dtype=np.float32)
-
-
-def speckle_pair(
-    rng: np.random.Generator,
-    size: int,
-    gamma: float,
-    resolution_px: float,
-    dx_px: float = 0.0,
-    dy_px: float = 0.0,
-    oversampling: int = 4,
-) -> Float32:
-    """(2, size, size): linear power of two images of even ground with coherence gamma.
-
-    The ground of the first stands dx_px right and dy_px down in the second: half of it moves each image, and a random
-    part of a pixel moves both.
-    """
-    shape = (size * oversampling,) * 2
-    first = scatterers(rng, shape)
-    second = np.float32(gamma) * first + np.float32(np.sqrt(1 - gamma**2)) * scatterers(rng, shape)
-    common = rng.uniform(-0.5, 0.5, 2)
-    images = [
-        image(
-            moved(field, oversampling * (common[0] + half * dx_px), oversampling * (common[1] + half * dy_px)),
-            oversampling,
-            resolution_px,
-        )
-        for field, half in ((first, -0.5), (np.asarray(second, dtype=np.complex64), 0.5))
-    ]
-    return np.stack(images)

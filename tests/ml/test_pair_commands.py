@@ -19,7 +19,7 @@ def run(task: str, folder, *options: str) -> int:
     return main([task, str(folder / "reference.tif"), str(folder / "secondary.tif"), "--out", str(out), *options])
 
 
-@pytest.mark.parametrize("method", ["guarnieri-prati", "pearson"])
+@pytest.mark.parametrize("method", ["guarnieri-prati", "pearson", "posterior-mean"])
 def test_coherence_writes_its_two_bands_with_everything_to_trace_them(pair, method, capsys):
     assert run("coherence", pair, "--method", method) == 0
     assert method in capsys.readouterr().out
@@ -35,7 +35,7 @@ def test_coherence_writes_its_two_bands_with_everything_to_trace_them(pair, meth
         assert np.median(np.abs(found - gamma)[still]) < 0.12
 
 
-@pytest.mark.parametrize("method", ["multi-kernel", "ncc"])
+@pytest.mark.parametrize("method", ["multi-kernel", "ncc", "whitened"])
 def test_offsets_writes_its_five_bands_on_the_grid_of_the_posting(pair, method):
     assert run("offsets", pair, "--method", method, "--posting", "16") == 0
     with rasterio.open(pair / "offsets.tif") as raster, rasterio.open(pair / "reference.tif") as reference:

@@ -1,0 +1,88 @@
+"""Posterior mean of the coherence under the bivariate gamma density of two L-look powers, prior uniform.
+
+The density (Kibble 1941; Lee et al. 1994 for radar): log p(i1, i2 | g) = - L (i1 + i2) / (1 - g^2) - log(1 - g^2)
+- (L - 1) log g + log I_(L-1)(2 L g sqrt(i1 i2) / (1 - g^2)) + what is free of g; i1, i2: powers over their means.
+On even ground no estimator from detected images is better on average; it is the floor there.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import special
+
+from ml.coherence.baseline import Coherence, Speckle, brightest
+from ml.imagery import box_mean
+
+GRID = np.linspace(0.0, 0.99, 34)  # of coherence
+TABLE_AT = np.linspace(-9.0, 5.0, 561)  # natural logarithm of sqrt(i1 i2)
+LEAST_SIGMA = 0.01
+
+
+@lru_cache(maxsize=64)
+def _table(tenths_of_looks: int) -> NDArray[np.float64]:
+    """(coherences, values): log of (z/2)^-(L-1) I_(L-1)(z) - z against the logarithm of sqrt(i1 i2)."""
+    looks = tenths_of_looks / 10
+    product = np.exp(TABLE_AT)
+    rows = []
+    for gamma in GRID:
+        z = np.maximum(2 * looks * gamma * product / (1 - gamma**2), 1e-12)
+        scaled = special.ive(looks - 1, z)
+        series = -special.gammaln(looks) - z + np.log1p((z / 2) ** 2 / looks)
+        with np.errstate(divide="ignore"):
+            direct = np.log(scaled) - (looks - 1) * np.log(z / 2)
+        rows.append(np.where(z < 1e-3, series, direct))
+    return np.array(rows)
+
+
+def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Coherence:
+    """Estimate coherence and its posterior deviation over a window of independent cells. power: (2, rows, cols).
+
+    What both images are worth on average is taken from the same window; bright single pixels are held (brightest).
+    """
+    power = power / torch.nanmedian(power)
+    looks = max(1.0, round(speckle.looks, 1))
+    held = torch.minimum(power, brightest(power, looks))
+    level = box_mean(held, window)
+    # The window's own mean is used for the unknown one, so each pixel is too near to it: n - 1 cells of n are free.
+    cells = max(2.0, window**2 / speckle.pixels_per_cell)
+    ratio = (held / level).clamp(1e-4, 60.0)
+    both = ratio.sum(dim=0)  # (rows, cols)
+    place = (torch.log(ratio).sum(dim=0) / 2 - TABLE_AT[0]) / (TABLE_AT[1] - TABLE_AT[0])
+    place = place.clamp(0, len(TABLE_AT) - 1.001)
+    unknown = ~torch.isfinite(place)
+    index = torch.where(unknown, 0.0, place).long()
+    part = place - index
+    table = torch.from_numpy(_table(round(10 * looks))).to(power)
+    root = torch.exp(torch.log(ratio).sum(dim=0) / 2)
+    weights = _Weights(both)
+    for gamma, row in zip(GRID, table, strict=True):
+        decorrelated = 1 - gamma**2
+        # - L (i1 + i2) / (1 - g^2) and the growth z of the Bessel function nearly cancel: together, not apart
+        quadratic = -looks * (both - 2 * gamma * root) / decorrelated
+        bessel = row[index] * (1 - part) + row[index + 1] * part
+        log = quadratic + bessel - looks * math.log(decorrelated)
+        weights.add(gamma, box_mean(log[None], window)[0] * (cells - 1))
+    mean, deviation = weights.moments()
+    blank = torch.where(torch.isfinite(power).all(dim=0), 1.0, torch.nan)
+    return Coherence(mean * blank, deviation.clamp_min(LEAST_SIGMA) * blank, looks)
+
+
+class _Weights:
+    """Sums of exp(log weight) as the coherences come one by one, held against the largest weight so far."""
+
+    def __init__(self, like: torch.Tensor) -> None:
+        self.largest = torch.full_like(like, -math.inf)
+        self.sums = [torch.zeros_like(like) for _ in range(3)]
+
+    def add(self, gamma: float, log: torch.Tensor) -> None:
+        largest = torch.maximum(self.largest, log)
+        shrink, weight = torch.exp(self.largest - largest), torch.exp(log - largest)
+        self.sums = [part * shrink + weight * gamma**order for order, part in enumerate(self.sums)]
+        self.largest = largest
+
+    def moments(self) -> tuple[torch.Tensor, torch.Tensor]:
+        mean = self.sums[1] / self.sums[0]
+        return mean, (self.sums[2] / self.sums[0] - mean**2).clamp_min(0).sqrt()

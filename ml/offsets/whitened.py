@@ -1,0 +1,159 @@
+"""Two-stage whitened correlation: whole pixels from plain correlation, the rest where every frequency counts alike.
+
+Speckle is wider than a pixel, so its highest frequencies, which tell most of a shift, are weak. Whitening by the
+images' own mean spectrum brings them back (the generalised correlation of Knapp and Carter 1976). The second stage
+maximises the correlation of the whitened windows by Newton's steps, with the secondary's window shifted by the shift
+theorem.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as functional
+from scipy.fft import next_fast_len
+
+from ml.imagery import HIGH_PASS_PX, high_pass
+from ml.offsets.baseline import POSTING_PX, SEARCH_PX, Offsets, chance_peak, grid_of_nodes
+from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours
+from ml.offsets.correlate import correlate
+
+FINE_KERNEL = 32
+COARSE_KERNELS = (32, 64)
+MARGIN_PX = 8  # around a window that is shifted by a part of a pixel
+LAGS = 8  # of the autocorrelation that the spectrum is made from
+LEAST_SHARE = 0.06  # of the strongest frequency: what is weaker is noise
+STEPS = 6
+FARTHEST_STEP_PX = 1.5  # from the first stage
+CALIBRATION = 2.3  # of the standard deviation, against simulated pairs
+FLOOR_PX = 0.01
+BATCH = 1024
+
+
+class Whitening(NamedTuple):
+    """Autocorrelation (2 LAGS + 1, 2 LAGS + 1) of the images' texture, lag 0 in its middle."""
+
+    correlation: torch.Tensor
+
+
+class Refined(NamedTuple):
+    """dx_px, dy_px of n nodes and the correlation of their whitened windows there."""
+
+    dx_px: torch.Tensor
+    dy_px: torch.Tensor
+    height: torch.Tensor
+
+
+def whitening_of(pieces: Sequence[torch.Tensor]) -> Whitening:
+    """The mean autocorrelation over pieces (2, rows, cols), linear power. ValueError without pieces."""
+    if not pieces:
+        raise ValueError("nowhere do both images show most of the ground")
+    total = torch.zeros((2 * LAGS + 1, 2 * LAGS + 1), device=pieces[0].device)
+    for piece in pieces:
+        texture = torch.nan_to_num(high_pass(piece))
+        size = [next_fast_len(n + 2 * LAGS, real=True) for n in texture.shape[1:]]
+        power = torch.fft.rfft2(texture, s=size).abs() ** 2
+        lags = torch.fft.irfft2(power.sum(dim=0), s=size)
+        total += torch.roll(lags, (LAGS, LAGS), (0, 1))[: 2 * LAGS + 1, : 2 * LAGS + 1]
+    return Whitening(total / total[LAGS, LAGS].clamp_min(1e-9))
+
+
+def whitened(texture: torch.Tensor, whitening: Whitening) -> torch.Tensor:
+    """Images (2, rows, cols) whose frequencies are alike strong; texture: high-passed, NaN unknown (0 afterwards)."""
+    size = [next_fast_len(n + 4 * LAGS, real=True) for n in texture.shape[1:]]
+    window = torch.hann_window(2 * LAGS + 3, periodic=False, device=texture.device)[1:-1]
+    lags = torch.zeros(size, device=texture.device)
+    lags[: 2 * LAGS + 1, : 2 * LAGS + 1] = whitening.correlation * window[:, None] * window
+    power = torch.fft.rfft2(torch.roll(lags, (-LAGS, -LAGS), (0, 1))).real.clamp_min(0)
+    gain = 1 / (power + LEAST_SHARE * power.max()).sqrt()
+    spectrum = torch.fft.rfft2(torch.nan_to_num(texture), s=size) * gain
+    flat: torch.Tensor = torch.fft.irfft2(spectrum, s=size)
+    return flat[:, : texture.shape[1], : texture.shape[2]]
+
+
+def track(
+    power: torch.Tensor,
+    whitening: Whitening,
+    search: int = SEARCH_PX,
+    posting: int = POSTING_PX,
+    shared: float = 1.0,
+) -> Offsets:
+    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; shared: pixels a cell."""
+    texture = high_pass(power)
+    flat = whitened(texture, whitening)
+    row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
+    best = Refined(*(torch.full((row.numel(),), torch.nan, device=power.device) for _ in range(3)))
+    for kernel in COARSE_KERNELS:
+        peaks = correlate(texture[0], texture[1], row, col, kernel, search)
+        start = peaks.known & (peaks.height > chance_peak(kernel, search, shared))
+        found = refine(flat, row, col, peaks.dx_px, peaks.dy_px)
+        better = start & torch.isfinite(found.height) & ~(found.height <= best.height)
+        best = Refined(*(torch.where(better, new, old) for new, old in zip(found, best, strict=True)))
+    known = best.height > chance_peak(FINE_KERNEL, 2, 1.0)
+    offset = torch.where(known, torch.stack([best.dx_px, best.dy_px]), torch.nan).reshape(2, *shape)
+    sigma = CALIBRATION * bound_px(best.height).reshape(shape)
+    kept = agrees_with_neighbours(offset, search)
+    bands = (*offset, sigma, sigma, best.height.reshape(shape).clamp(0, 1))
+    return Offsets(*(torch.where(kept, band, torch.nan) for band in bands))
+
+
+def bound_px(height: torch.Tensor) -> torch.Tensor:
+    """Cramer-Rao bound, px, of a shift from FINE_KERNEL^2 white samples that correlate by height, and a floor."""
+    held = height.clamp(0.03, 0.97)
+    return (3 * (1 - held**2) / (math.pi**2 * held**2 * FINE_KERNEL**2) + FLOOR_PX**2).sqrt()
+
+
+def refine(flat: torch.Tensor, row: torch.Tensor, col: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> Refined:
+    """Newton's steps from a first answer dx, dy (n,) to the maximum of the whitened correlation."""
+    parts = [
+        _refine_batch(flat, *(part[at : at + BATCH] for part in (row, col, dx, dy))) for at in range(0, len(row), BATCH)
+    ]
+    return Refined(*(torch.cat([part[index] for part in parts]) for index in range(3)))
+
+
+def _refine_batch(
+    flat: torch.Tensor, row: torch.Tensor, col: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor
+) -> Refined:
+    size = FINE_KERNEL + 2 * MARGIN_PX
+    reach = size // 2 + int(max(dx.abs().max(), dy.abs().max())) + 2
+    images = functional.pad(flat, (reach,) * 4)
+    corner = reach - size // 2
+    whole_x, whole_y = dx.round(), dy.round()
+    first = _windows(images[0], row + corner, col + corner, size)
+    second = _windows(images[1], row + corner + whole_y.long(), col + corner + whole_x.long(), size)
+    rows = 2 * math.pi * torch.fft.fftfreq(size, device=flat.device)[:, None]
+    cols = 2 * math.pi * torch.fft.rfftfreq(size, device=flat.device)
+    spectrum, moving = torch.fft.rfft2(first), torch.fft.rfft2(second)
+    slope_x, slope_y = (_core(torch.fft.irfft2(1j * along * spectrum, s=(size, size))) for along in (cols, rows))
+    chip = _core(first)
+    energy_x, energy_y = ((slope**2).sum(dim=(1, 2)).clamp_min(1e-9) for slope in (slope_x, slope_y))
+    x, y = dx - whole_x, dy - whole_y
+    height = torch.zeros_like(x)
+    for _ in range(STEPS):
+        phase = torch.exp(1j * (cols * x[:, None, None] + rows * y[:, None, None]))
+        shifted = _core(torch.fft.irfft2(moving * phase, s=(size, size)))
+        scale = ((chip**2).sum(dim=(1, 2)) * (shifted**2).sum(dim=(1, 2))).clamp_min(1e-12).sqrt()
+        height = (chip * shifted).sum(dim=(1, 2)) / scale
+        steps = [
+            ((slope * shifted).sum(dim=(1, 2)) / energy / height.clamp_min(0.15)).clamp(-0.3, 0.3)
+            for slope, energy in ((slope_x, energy_x), (slope_y, energy_y))
+        ]
+        x, y = x - steps[0], y - steps[1]
+    wandered = torch.hypot(x - (dx - whole_x), y - (dy - whole_y)) > FARTHEST_STEP_PX
+    return Refined(whole_x + x, whole_y + y, torch.where(wandered, torch.nan, height))
+
+
+def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
+    steps = torch.arange(size, device=image.device)
+    return image[(rows[:, None] + steps)[:, :, None], (cols[:, None] + steps)[:, None, :]]
+
+
+def _core(windows: torch.Tensor) -> torch.Tensor:
+    return windows[:, MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
+
+
+def reach(search: int, posting: int) -> int:
+    """How far around a node the images matter, px."""
+    widest = max(max(COARSE_KERNELS) // 2 + search, FINE_KERNEL // 2 + MARGIN_PX + search + 3 * LAGS)
+    return widest + HIGH_PASS_PX // 2 + 1 + NEIGHBOURS // 2 * posting

@@ -1,0 +1,85 @@
+"""Pairs simulated ahead, on disk and memory-mapped, so that training never waits for them.
+
+One file an array, `.npy`, in one folder; `done.npy` tells which scenes are made, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.simulation.sar.recipes import training_pair
+from ml.simulation.seeds import Purpose, generator
+
+NAMES = ("log_power", "dx_px", "dy_px", "gamma", "sample_gamma", "looks")
+PIECE = 16  # scenes that a process makes at a time
+
+
+class PairCache(NamedTuple):
+    """Read-only arrays: log_power (n, 2, rows, cols) natural logarithms; dx_px, dy_px, gamma, sample_gamma
+    (n, rows, cols); looks (n,). float16 but looks; a shift of 20 px is kept to 0.008 px, one below 1 px to 0.0003.
+    """
+
+    log_power: NDArray[np.float16]
+    dx_px: NDArray[np.float16]
+    dy_px: NDArray[np.float16]
+    gamma: NDArray[np.float16]
+    sample_gamma: NDArray[np.float16]
+    looks: NDArray[np.float32]
+
+
+def fill(folder: Path, pairs: int, size: int = 128, name: str = "sar-pairs", processes: int = 2) -> PairCache:
+    """Make what is missing of so many training pairs; the same folder and name always hold the same pairs.
+
+    ValueError where the folder holds pairs of another number or size.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shapes = {"log_power": (pairs, 2, size, size), "looks": (pairs,)}
+    for array in NAMES:
+        _open(folder, array, shapes.get(array, (pairs, size, size)), np.float32 if array == "looks" else np.float16)
+    done = _open(folder, "done", (pairs,), np.uint8)
+    pieces = [at for at in range(0, pairs, PIECE) if not done[at : at + PIECE].all()]
+    work = partial(_make, folder, size, name, pairs)
+    if processes < 2 or len(pieces) < 2:
+        for first in pieces:
+            work(first)
+    else:
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            list(pool.map(work, pieces))
+    return opened(folder)
+
+
+def opened(folder: Path) -> PairCache:
+    """The arrays of a folder that fill has made."""
+    return PairCache(*(np.load(folder / f"{array}.npy", mmap_mode="r") for array in NAMES))
+
+
+def _open(
+    folder: Path, array: str, shape: tuple[int, ...], dtype: type
+) -> np.memmap[tuple[int, ...], np.dtype[np.generic]]:
+    path = folder / f"{array}.npy"
+    if not path.exists():
+        return np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=shape)
+    held = np.lib.format.open_memmap(path, "r+")
+    if held.shape != shape:
+        raise ValueError(f"{path} holds {held.shape}, not {shape}: name another folder")
+    return held
+
+
+def _make(folder: Path, size: int, name: str, pairs: int, first: int) -> None:
+    arrays = {array: np.lib.format.open_memmap(folder / f"{array}.npy", "r+") for array in (*NAMES, "done")}
+    for scene in range(first, min(first + PIECE, pairs)):
+        pair = training_pair(generator(Purpose.TRAINING, name, scene), size)
+        arrays["log_power"][scene] = np.log(np.maximum(pair.power, 1e-6))
+        for array in ("dx_px", "dy_px", "gamma", "sample_gamma", "looks"):
+            arrays[array][scene] = getattr(pair, array)
+    for array in NAMES:
+        arrays[array].flush()
+    arrays["done"][first : first + PIECE] = 1
+    arrays["done"].flush()
