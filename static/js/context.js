@@ -21,7 +21,7 @@ const LAYERS = {
     { id: "casing", type: "line", paint: { "line-width": 4.5, "line-opacity": 0.7 }, colour: "line-color", colourOf: "map-halo" },
     { id: "line", type: "line", paint: { "line-width": 2.2, "line-dasharray": [0.6, 1.4] }, layout: { "line-cap": "round" }, colour: "line-color" },
     {
-      id: "name", type: "symbol", minzoom: 9.2, colour: "text-color", edge: "text-halo-color",
+      id: "name", type: "symbol", minzoom: 8.5, colour: "text-color", edge: "text-halo-color",
       layout: {
         "text-field": ["step", ["zoom"], ["get", "title"], 11, ["format", ["get", "title"], {}, "\n", {}, ["get", "told"], { "font-scale": 0.85 }]], "text-font": ["sans-serif"], "text-size": 13,
         "text-max-width": 15, "text-variable-anchor": ["top", "bottom", "left", "right"], "text-radial-offset": 1.8, "text-justify": "auto",
