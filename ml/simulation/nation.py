@@ -199,9 +199,11 @@ def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], for
     houses = [Settlement(village.at, village.town_m, village.suburb_m) for village in VILLAGES]
     houses += [Settlement(slide, 0.0, 0.5 * shape[0]) for slide, shape in zip(slides, SLIDES, strict=True)]
     cover = make_land_cover(rng, terrain, tuple(houses), forest_share)
-    rock = terrain.within(GLACIER.centre, BARE_M) & (cover == LandCover.FOREST)
-    cover[rock] = LandCover.OPEN  # no forest grows beside a glacier
-    cover[on_glacier(*terrain.cell_centres()) > 0] = LandCover.ICE
+    east_m, north_m = terrain.cell_centres()
+    away_m = np.hypot(east_m - GLACIER.centre.east_m, north_m - GLACIER.centre.north_m)
+    away_m += 700 * fractal_field(rng, away_m.shape[0], -3.0)
+    cover[(away_m < BARE_M) & (cover == LandCover.FOREST)] = LandCover.OPEN  # no forest grows beside a glacier
+    cover[on_glacier(east_m, north_m) > 0] = LandCover.ICE
     return cover
 
 

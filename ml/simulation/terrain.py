@@ -71,11 +71,6 @@ class Terrain:
         northing_m = self.top_m - (np.arange(rows) + 0.5) * self.posting_m
         return self.frame.to_local(*np.meshgrid(easting_m, northing_m))
 
-    def within(self, centre: Offset, distance_m: float) -> NDArray[np.bool_]:
-        """Which cells lie so near a place, (rows, cols)."""
-        east_m, north_m = self.cell_centres()
-        return np.asarray(np.hypot(east_m - centre.east_m, north_m - centre.north_m) < distance_m)
-
     def downslope_at(self, east_m: Floats, north_m: Floats) -> Downslope:
         """Downslope unit vectors at positions from the origin: (−∂h/∂e, −∂h/∂n, −|∇h|²)/length; zero where flat."""
         cell = self.cell_of(*self.frame.to_grid(east_m, north_m))
