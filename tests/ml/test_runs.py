@@ -43,7 +43,7 @@ def test_a_finished_run_can_be_traced(run, product):
     assert run.model_version.parameters["smallest_rate_mm_yr"] == 2.0
     with rasterio.open(run.prediction.raster.path) as raster:
         assert raster.tags()["input_sha256"] == product.file_sha256
-        assert raster.tags()["model_version"] == "matched-filter 1"
+        assert raster.tags()["model_version"] == "matched-filter 2"
 
 
 def test_a_run_repeats_exactly(product):

@@ -60,7 +60,7 @@ def test_an_alert_says_what_where_how_sure_and_what_now(visitor, watched_region)
     assert "Nobody has checked this yet" in said
     assert "track 901 ascending" in said
     assert "track 902 descending" in said
-    assert "matched-filter 1" in said
+    assert "matched-filter 2" in said
     assert "danger" not in said.lower()
 
 
