@@ -83,7 +83,7 @@ def two_sample_auc(
 
 
 def _network() -> torch.nn.Sequential:
-    """Some 7,000 parameters that see 13 px at a time and then average over the patch."""
+    """Some 5,000 parameters that see 10 px at a time and then average over the patch."""
     nn = torch.nn
     return nn.Sequential(
         nn.Conv2d(1, 12, 3, padding=1), nn.ReLU(),
