@@ -15,6 +15,7 @@ from ingest.context.models import (  # Django looks for tables in here
     Landslide,
     Mine,
     Place,
+    SimulatedTruth,
 )
 from ingest.image_grids import PixelGrid
 from ingest.readers.records import Component, Direction, Technique
@@ -24,7 +25,7 @@ from ingest.storage import raster_storage
 __all__ = [
     "DIRECTIONS", "AdministrativeRegion", "ContextLayer", "DerivedTile", "DisplacementSeries", "ElevationTile",
     "FromFile", "Glacier", "IngestJob", "Landslide", "MeasurementPoint", "Mine", "Place", "Product", "PyramidCell",
-    "ReleaseChange", "Scene", "SceneDownload", "ScenePair",
+    "ReleaseChange", "Scene", "SceneDownload", "ScenePair", "SimulatedTruth",
 ]  # fmt: skip
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]

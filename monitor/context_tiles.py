@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from ingest.context.selectors import kinds_loaded
+from ingest.context.simulated_truth import truth_is_loaded
 
 ZOOM_OF_OUTLINES = 7  # further out a glacier is smaller than its mark
 MOST_FEATURES = 20_000
@@ -41,13 +42,22 @@ OVERLAYS = (
         "position", "position",
     ),
 )  # fmt: skip
-BY_KIND = {overlay.kind: overlay for overlay in OVERLAYS}
+# What a simulation put in: a switch of its own, and only where a simulation is loaded.
+TRUTH = Overlay(
+    "truth", "Show what was simulated", "simulatedtruth", {"title": "title", "told": "told"}, "outline", "outline"
+)
+BY_KIND = {overlay.kind: overlay for overlay in (*OVERLAYS, TRUTH)}
 
 
 def overlays_available() -> list[Overlay]:
     """Those that have something to show."""
     loaded = kinds_loaded()
     return [overlay for overlay in OVERLAYS if overlay.kind in loaded]
+
+
+def truth_overlay() -> Overlay | None:
+    """The switch that shows what was simulated, where a simulation is loaded."""
+    return TRUTH if truth_is_loaded() else None
 
 
 def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:

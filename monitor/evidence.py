@@ -8,6 +8,7 @@ from detection.classify import Family, family
 from detection.models import Alert, Detection
 from detection.patches import MOTION
 from detection.selectors import detections_current
+from ingest.context.simulated_truth import truth_in, truth_is_loaded
 from ingest.models import Product, ScenePair
 from monitor import pair_sentences, selectors, sentences
 from monitor.cards import alert_card
@@ -35,8 +36,16 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "evidence": [_evidence(detection) for detection in detections],
         "of_pairs": family(alert.kind) is not Family.VELOCITY,
         "limits": _limits(alert, detections),
+        "simulated_here": _simulated_here(alert),
         "series_summary": [_series_row(found) for found in selectors.alert_series(alert=alert)],
     }
+
+
+def _simulated_here(alert: Alert) -> dict[str, Any] | None:
+    """What a simulation put in where an alert lies, to compare; None for real data."""
+    if not alert.simulated or not truth_is_loaded():
+        return None
+    return {"found": alert_card(alert).rate_label, "put_in": list(truth_in(area=alert.area))}
 
 
 def _stretch(alert: Alert) -> int:

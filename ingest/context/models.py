@@ -120,6 +120,24 @@ class Landslide(models.Model):
         return self.event_id
 
 
+class SimulatedTruth(models.Model):
+    """What a simulation put in at a place. Loaded with the demo, drawn for people; nothing that detects reads it."""
+
+    kind = models.CharField(max_length=40)
+    title = models.CharField(max_length=80)
+    told = models.CharField(max_length=200)
+    rate_mm_yr = models.FloatField(null=True, help_text="strongest rate, + up, or along the slope as rate_along says")
+    rate_along = models.CharField(max_length=10, blank=True)
+    speed_m_day = models.FloatField(null=True)
+    size_m = models.FloatField(help_text="diameter of the circle of the same area")
+    starts_on = models.DateField(null=True)
+    ends_on = models.DateField(null=True)
+    outline = models.MultiPolygonField(srid=4326)
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.told}"
+
+
 class ElevationTile(models.Model):
     """Elevation, slope and aspect of a tile, as a raster in storage: bands elevation_m, slope_deg, aspect_deg."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.rasters import write_cog
+from ml.simulation.nation_scenes import AreaImages
 from ml.simulation.scenes import SceneSeries
 from ml.simulation.velocity import ASCENDING
 
@@ -16,13 +17,13 @@ BURST = "000001-IW2"
 UNITS = {"dx_px": "px", "dy_px": "px", "coherence": "1"}
 
 
-def write_series(series: SceneSeries, folder: Path) -> tuple[Path, ...]:
+def write_series(series: SceneSeries | AreaImages, folder: Path, burst: str = BURST) -> tuple[Path, ...]:
     """Write one VV GeoTIFF a date, tagged as simulated, under the name that OPERA RTC-S1 would give it."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for date, power in zip(series.dates, series.power, strict=True):
         stamp, made = (f"{when:%Y%m%dT%H%M%SZ}" for when in (date, date + dt.timedelta(days=1)))
-        path = folder / f"OPERA_L2_RTC-S1_T{ASCENDING.number}-{BURST}_{stamp}_{made}_S1A_30_v1.0_VV.tif"
+        path = folder / f"OPERA_L2_RTC-S1_T{ASCENDING.number}-{burst}_{stamp}_{made}_S1A_30_v1.0_VV.tif"
         _write(path, series, {"VV": power})
         written.append(path)
     return tuple(written)
@@ -43,6 +44,6 @@ def write_pair(series: SceneSeries, index: int, folder: Path) -> tuple[Path, ...
     return names
 
 
-def _write(path: Path, series: SceneSeries, bands: dict[str, NDArray[np.float32]]) -> None:
+def _write(path: Path, series: SceneSeries | AreaImages, bands: dict[str, NDArray[np.float32]]) -> None:
     units = [UNITS.get(name, "linear power") for name in bands]
     write_cog(path, bands, series.transform, series.epsg, units, {"SIMULATED": "yes"})

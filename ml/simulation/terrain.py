@@ -23,6 +23,7 @@ class LandCover(IntEnum):
     SUBURB = 2
     OPEN = 3
     FOREST = 4
+    ICE = 5
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,12 @@ def make_terrain(rng: np.random.Generator, config: TerrainConfig, frame: LocalFr
     pieces, _ = ndimage.label(relief > 0)
     largest = np.argmax(np.bincount(pieces.ravel())[1:]) + 1
     land = ndimage.binary_fill_holes(pieces == largest)
-    height_m = np.clip(config.highest_m * relief / relief[land].max(), LOWEST_LAND_M, None)
+    return terrain_on(frame, config, land, config.highest_m * relief / relief[land].max())
+
+
+def terrain_on(frame: LocalFrame, config: TerrainConfig, land: NDArray[np.bool_], height_m: Floats) -> Terrain:
+    """Heights and their slopes on the grid of a config. land: (rows, cols), the rest is sea; height_m: the same."""
+    height_m = np.clip(height_m, LOWEST_LAND_M, None)
     smooth_m = ndimage.gaussian_filter(np.where(land, height_m, 0.0), 100.0 / config.posting_m)
     fall_per_row, rise_per_col = np.gradient(smooth_m, config.posting_m)
     slope_east, slope_north = frame.turn_to_true(rise_per_col, -fall_per_row)  # row 0 is north

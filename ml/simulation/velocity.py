@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ml.simulation.frame import Floats, LineOfSight, Motion, frame_at, project_to_los_mm_yr, to_geographic
 from ml.simulation.layout import lay_out
 from ml.simulation.noise import VelocityNoise, velocity_errors
+from ml.simulation.nuisance import Ground, Nuisance, draw_errors
 from ml.simulation.scatter import Density, scatter_points
 from ml.simulation.series import (
     SeriesFit,
@@ -49,6 +51,7 @@ class RegionConfig:
     tracks: tuple[TrackGeometry, ...] = (ASCENDING, DESCENDING)
     density: Density = field(default_factory=Density)
     noise: VelocityNoise = field(default_factory=VelocityNoise)
+    nuisance: Nuisance | None = None  # in place of noise: air, ramps, seams and warm buildings as well
     first_date: dt.date = dt.date(2019, 1, 3)
     years: int = 5
     repeat_days: int = 12
@@ -115,6 +118,19 @@ def simulate_region(seed: int, config: RegionConfig | None = None, sources: tupl
     layout = lay_out(layout_rng, terrain)
     moving = layout.sources if sources is None else sources
     cover = make_land_cover(cover_rng, terrain, layout.settlements, config.terrain.forest_share)
+    return survey(seed, config, terrain, cover, moving, date_rng, track_rngs)
+
+
+def survey(
+    seed: int,
+    config: RegionConfig,
+    terrain: Terrain,
+    cover: NDArray[np.uint8],
+    moving: tuple[Source, ...],
+    date_rng: np.random.Generator,
+    track_rngs: Sequence[np.random.Generator],
+) -> Region:
+    """See land and what moves on it from every track of the config."""
     dates = acquisition_dates(date_rng, config.first_date, config.years, config.repeat_days, config.date_count)
     scene = Scene(terrain, cover, moving, dates)
     tracks = tuple(
@@ -189,6 +205,17 @@ def _draw_trend(
         acceleration_mm_yr2 += source.acceleration_per_yr * los_mm_yr
         seasonal_mm += source.seasonal_mm_per_mm_yr * los_mm_yr
     noise_mm = rng.uniform(*config.series_noise_mm, count)
-    series_variance = slope_variance(float(np.sqrt((noise_mm**2).mean())), years_of(scene.dates))
-    velocity_mm_yr += velocity_errors(rng, easting_m, northing_m, config.noise, series_variance)
+    if config.nuisance is None:
+        series_variance = slope_variance(float(np.sqrt((noise_mm**2).mean())), years_of(scene.dates))
+        velocity_mm_yr += velocity_errors(rng, easting_m, northing_m, config.noise, series_variance)
+    else:
+        land, side_m = scene.terrain, config.terrain.side_m
+        cell = land.cell_of(easting_m, northing_m)
+        ground = Ground(
+            easting_m - land.west_m, northing_m - land.top_m + side_m, land.height_m[cell].astype(np.float64),
+            scene.land_cover[cell], side_m,
+        )  # fmt: skip
+        errors = draw_errors(rng, ground, config.nuisance, config.years)
+        velocity_mm_yr += errors.rate_mm_yr
+        seasonal_mm += errors.yearly_mm
     return Trend(velocity_mm_yr, acceleration_mm_yr2, seasonal_mm, noise_mm)

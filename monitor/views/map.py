@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from detection.selectors import alerts_public
 from monitor import selectors
 from monitor.cards import alert_cards
-from monitor.context_tiles import overlays_available
+from monitor.context_tiles import overlays_available, truth_overlay
 from monitor.map_config import map_config
 from monitor.raster_layers import RASTER_LAYERS
 
@@ -21,6 +21,7 @@ def map_view(request: HttpRequest) -> HttpResponse:
         "cards": alert_cards(alerts_public()),
         "layers": layers,
         "overlays": overlays,
+        "truth": truth_overlay(),
         "default_layer": config["default_layer"],
         "n_products": totals.n_products,
         "n_points": totals.n_points,

@@ -16,10 +16,24 @@ const LAYERS = {
     { id: "dot", type: "circle", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 1.5, 8, 4] }, colour: "circle-color" },
   ],
   landslides: [{ id: "dot", type: "circle", paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2, 8, 4.5, 12, 6], "circle-opacity": 0.85, "circle-stroke-width": 1 }, colour: "circle-color", edge: "circle-stroke-color" }],
+  truth: [
+    { id: "fill", type: "fill", paint: { "fill-opacity": 0.06 }, colour: "fill-color" },
+    { id: "casing", type: "line", paint: { "line-width": 4.5, "line-opacity": 0.7 }, colour: "line-color", colourOf: "map-halo" },
+    { id: "line", type: "line", paint: { "line-width": 2.2, "line-dasharray": [0.6, 1.4] }, layout: { "line-cap": "round" }, colour: "line-color" },
+    {
+      id: "name", type: "symbol", minzoom: 8.5, colour: "text-color", edge: "text-halo-color",
+      layout: {
+        "text-field": ["step", ["zoom"], ["get", "title"], 11, ["format", ["get", "title"], {}, "\n", {}, ["get", "told"], { "font-scale": 0.85 }]], "text-font": ["sans-serif"], "text-size": 13,
+        "text-max-width": 15, "text-variable-anchor": ["top", "bottom", "left", "right"], "text-radial-offset": 1.8, "text-justify": "auto",
+      },
+      paint: { "text-halo-width": 1.6 },
+    },
+  ],
 };
 
 const SURGES = { observed: ", which is known to surge", probable: ", which probably surges", possible: ", which may surge" };
 const WORDS = {
+  truth: ({ title, told }) => `Simulated here: ${title} (${told}).`,
   glaciers: ({ name, surge }) => `${name || "A glacier"}${SURGES[surge] ?? ""}.`,
   mines: ({ name }) => (name ? `A mine: ${name}.` : "A mine."),
   landslides({ name, day, accuracy_m: metres }) {
@@ -31,17 +45,18 @@ const WORDS = {
 /** Wires the checkboxes of the legend; `before` is the layer that stays above what they show. */
 export function setUpContext({ map, url, asked, remember, before }) {
   const boxes = [...document.querySelectorAll("[data-context]")];
-  const wanted = new Set(asked.get("context")?.split(",") ?? []);
+  const shown = boxes.filter((box) => box.hasAttribute("data-context-shown")).map((box) => box.dataset.context); // unless the address says otherwise
+  const wanted = new Set(asked.get("context")?.split(",") ?? shown);
 
   function add(kind) {
     const source = `context-${kind}`;
     const tiles = [location.origin + url.replace("{kind}", encodeURIComponent(kind))];
     map.addSource(source, { type: "vector", tiles, minzoom: 0, maxzoom: 13 });
-    for (const { id, colour, edge, ...layer } of LAYERS[kind]) {
+    for (const { id, colour, edge, colourOf = source, ...layer } of LAYERS[kind]) {
       const name = `${source}-${id}`;
-      map.addLayer({ ...layer, id: name, source, "source-layer": "context" }, map.getLayer(before) ? before : undefined);
+      map.addLayer({ ...layer, id: name, source, "source-layer": "context" }, kind !== "truth" && map.getLayer(before) ? before : undefined);
       onTheme(() => {
-        map.setPaintProperty(name, colour, css(source));
+        map.setPaintProperty(name, colour, css(colourOf));
         if (edge) map.setPaintProperty(name, edge, css("map-halo"));
       });
     }

@@ -56,13 +56,3 @@ def test_the_doctor_names_what_is_missing(capsys, settings):
     said = capsys.readouterr().out
     assert "MISSING  broker" in said
     assert "ok       database: PostgreSQL" in said
-
-
-@pytest.mark.django_db
-def test_the_demo_region_loads_once(capsys):
-    call_command("loaddemo")
-    lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("product ") for line in lines) == 2
-    assert sum(line.startswith("derived product ") for line in lines) == 4  # up and east of two tiles
-    call_command("loaddemo")
-    assert "already" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from detection.selectors import predictions_unscanned
 from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished
-from monitor.checks import mail, review, upload
+from monitor.checks import mail, review, truth, upload
 from monitor.checks import open as open_data
 from monitor.checks.site import Site
 
@@ -50,6 +50,7 @@ class Command(BaseCommand):
             raise CommandError(f"{first} does not say what the alert says")
         site.get(f"{first}series.json")
         if options["require_alerts"] == "yes":  # the simulated region: real alerts are not touched
+            self.stderr.write(truth.compare())
             self.stderr.write(review.check(site))
         self.stderr.write(mail.check(site))
         self.stdout.write(first)

@@ -1,6 +1,9 @@
-"""manage.py loaddemo: a simulated region with its velocity fields and radar images, marked as such on every page."""
+"""manage.py loaddemo: the simulated nation with its velocity fields and radar images, marked as such on every page."""
 
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -8,23 +11,24 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ingest.context.readers.records import ContextKind
 from ingest.context.services import context_load
+from ingest.context.simulated_truth import truth_load
 from ingest.derived import derived_make
 from ingest.errors import AlreadyLoaded
-from ingest.models import ContextLayer, Product, Scene
+from ingest.models import ContextLayer, Product, Scene, SimulatedTruth
 from ingest.pair_services import pairs_make
 from ingest.scene_services import scenes_load
 from ingest.services import product_load
-from ml.simulation.context_files import write_heights, write_villages
-from ml.simulation.region_files import write_region
-from ml.simulation.scene_files import write_series
-from ml.simulation.scenes import simulate_scenes
-from ml.simulation.velocity import Region, simulate_region
+from ml.simulation import nation_files
+from ml.simulation.context_files import write_heights
+from ml.simulation.nation import Nation, NationConfig, simulate_nation
+from ml.simulation.nation_scenes import AreaImages, simulate_images
 from monitor.mailing import files
 from monitor.mailing.subscriptions import demo_subscription_make
 
 
 class Command(BaseCommand):
-    help = "Simulate a small region and load it; does nothing where a simulated region is loaded."
+    help = "Simulate a small country and load it; does nothing where a simulation is loaded."
+    config = NationConfig()  # tests load a smaller one
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--seed", type=int, default=7)
@@ -32,43 +36,69 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         missing = [
             load
-            for model, load in ((Product, self._products), (Scene, self._scenes), (ContextLayer, self._context))
-            if not model.objects.filter(simulated=True).exists()
+            for known, load in (
+                (Product.objects.filter(simulated=True), self._products),
+                (Scene.objects.filter(simulated=True), self._scenes),
+                (ContextLayer.objects.filter(simulated=True), self._context),
+                (SimulatedTruth.objects.all(), self._truth),
+            )
+            if not known.exists()
         ]
         if not missing:
-            self.stdout.write("a simulated region is loaded already")
+            self.stdout.write("a simulation is loaded already")
             return
         if files.pages_exist():
             demo_subscription_make()
-        region = simulate_region(options["seed"])
+        with self._timed("simulated"):
+            nation = simulate_nation(options["seed"], self.config)
+            images = simulate_images(nation)
         with tempfile.TemporaryDirectory() as folder:
             for load in missing:
-                load(region, Path(folder))
+                load(nation, images, Path(folder))
 
-    def _products(self, region: Region, folder: Path) -> None:
-        for path in (path for path in write_region(region, folder / "region") if path.suffix == ".zip"):
-            try:
-                product = product_load(path=path)
-            except AlreadyLoaded as known:
-                self.stdout.write(str(known))
-                continue
-            self.stdout.write(f"product {product.pk} ({product.name}): {product.n_points:,} points")
-        for product in derived_make():
-            self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.stdout.write(f"{what} in {time.monotonic() - start:.1f} s")
 
-    def _context(self, region: Region, folder: Path) -> None:
-        """Invented villages and the island's own heights, so that its places have names and slopes."""
-        villages, heights = (
-            write_villages(region, folder / "villages.csv"),
-            write_heights(region, folder / "heights.tif"),
+    def _products(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
+        with self._timed("velocity fields written"):
+            paths = nation_files.write_products(nation, folder / "products")
+        with self._timed("velocity fields loaded"):
+            for path in paths:
+                try:
+                    product = product_load(path=path)
+                except AlreadyLoaded as known:
+                    self.stdout.write(str(known))
+                    continue
+                self.stdout.write(f"product {product.pk} ({product.name}): {product.n_points:,} points")
+        with self._timed("up and east derived"):
+            for product in derived_make():
+                self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
+
+    def _context(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
+        """The coast, invented places, heights, the glacier and the mine, so that what is found has names and slopes."""
+        layers = (
+            (ContextKind.REGIONS, nation_files.write_country(nation, folder / "country.geojson")),
+            (ContextKind.PLACES, nation_files.write_villages(nation, folder / "places.csv")),
+            (ContextKind.ELEVATION, write_heights(nation.region, folder / "heights.tif")),
+            (ContextKind.GLACIERS, nation_files.write_glacier(nation, folder / "glaciers.geojson")),
+            (ContextKind.MINES, nation_files.write_mine(nation, folder / "mines.geojson")),
         )
-        for kind, path in ((ContextKind.PLACES, villages), (ContextKind.ELEVATION, heights)):
+        for kind, path in layers:
             layer = context_load(path=path, kind=kind, simulated=True, attribution="Simulated data")
             self.stdout.write(f"simulated {layer.kind}: {layer.n_features}")
 
-    def _scenes(self, region: Region, folder: Path) -> None:
-        images = write_series(simulate_scenes(region), folder / "scenes")
-        for path in images:
-            scenes_load(path=path)
+    def _scenes(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
+        with self._timed("images written and loaded"):
+            paths = nation_files.write_images(images, folder / "images")
+            for path in paths:
+                scenes_load(path=path)
         pairs = pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
-        self.stdout.write(f"{len(images)} simulated images, {pairs} pairs")
+        self.stdout.write(f"{len(paths)} simulated images, {pairs} pairs")
+
+    def _truth(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
+        """What was put in, for the switch on the map; nothing that detects reads it."""
+        n = truth_load(path=nation_files.write_truth(nation, images, folder / "truth.geojson"))
+        self.stdout.write(f"{n} outlines of what was simulated")

@@ -184,5 +184,5 @@ def test_the_command_writes_a_region_and_says_what_is_in_it(tmp_path, capsys):
 
 def test_the_command_refuses_a_negative_seed_before_it_writes(tmp_path):
     with pytest.raises(ValueError, match="seed -3"):
-        command.run(argparse.Namespace(seed=-3, out=tmp_path / "region"))
+        command.run(argparse.Namespace(what="velocity", seed=-3, out=tmp_path / "region"))
     assert not (tmp_path / "region").exists()

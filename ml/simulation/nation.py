@@ -1,0 +1,241 @@
+"""The demo nation: an invented country of 60 by 60 km, what moves in it, and how two tracks see it for five years.
+
+Lowlands with a city in the south-west, a coalfield in the south-east, mountains in the north with a valley of
+landslides and a glacier; in between large areas that are still. Places are fixed, so that the country looks the same
+with every seed; relief, points, rates' errors and speckle change with it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ml.simulation.deformation import Ellipse, Panel, SlideBody
+from ml.simulation.frame import Floats, LocalFrame, Offset, frame_at
+from ml.simulation.nuisance import Nuisance, Range
+from ml.simulation.scatter import Density
+from ml.simulation.sources import (
+    FillSettlement,
+    GroundwaterSubsidence,
+    Landslide,
+    MineWaterUplift,
+    MiningSubsidence,
+    Source,
+)
+from ml.simulation.terrain import (
+    LandCover,
+    Settlement,
+    Terrain,
+    TerrainConfig,
+    fractal_field,
+    make_land_cover,
+    terrain_on,
+)
+from ml.simulation.velocity import Region, RegionConfig, survey
+
+COUNTRY = "Velmark"
+SLIDES = (  # length, width, mm/yr down the slope, growth per year
+    (900.0, 420.0, 55.0, 0.2),
+    (800.0, 380.0, 32.0, 0.0),
+    (700.0, 330.0, 20.0, 0.25),
+    (600.0, 300.0, 9.0, 0.0),
+)
+VALLEY, VALLEY_M = Offset(-12_000.0, 11_000.0), 6_500.0
+CITY, MINING_TOWN = Offset(-9_000.0, -12_000.0), Offset(13_000.0, -9_500.0)
+SPREAD_M = 1_500.0  # between two slides, and around the slope that fails
+
+
+class Village(NamedTuple):
+    """A named place. suburb_m 0: a name only."""
+
+    name: str
+    people: int
+    at: Offset
+    town_m: float
+    suburb_m: float
+
+
+VILLAGES = (
+    Village("Marnholt", 46_300, CITY, 1_000.0, 2_000.0),
+    Village("New Quay", 3_900, Offset(-13_100.0, -14_600.0), 0.0, 650.0),
+    Village("Corrow Pits", 8_200, MINING_TOWN, 400.0, 900.0),
+    Village("Eastlode", 2_700, Offset(16_000.0, -6_000.0), 0.0, 900.0),
+    Village("Westlode", 1_300, Offset(10_400.0, -7_300.0), 0.0, 700.0),
+    Village("Wetherlow", 1_900, Offset(17_000.0, -15_800.0), 0.0, 800.0),
+    Village("Sallow Bridge", 1_150, Offset(2_500.0, -18_500.0), 0.0, 550.0),
+    Village("Midmarsh", 780, Offset(-1_500.0, -3_500.0), 0.0, 450.0),
+    Village("Hartsel", 640, Offset(-19_500.0, -2_500.0), 0.0, 450.0),
+    Village("Lindern", 1_400, Offset(-12_000.0, 8_500.0), 0.0, 500.0),
+    Village("Upper Lindern", 310, Offset(-10_500.0, 14_500.0), 0.0, 300.0),
+    Village("Skarn", 220, Offset(11_500.0, 12_200.0), 0.0, 350.0),
+    Village("Tarrow", 90, Offset(3_500.0, 21_000.0), 0.0, 250.0),
+)
+
+
+class Glacier(NamedTuple):
+    """A tongue: half its length along the bearing (clockwise from true north, the way it flows) and half its width."""
+
+    name: str
+    centre: Offset
+    half_length_m: float
+    half_width_m: float
+    bearing_deg: float
+
+
+GLACIER = Glacier("Skarn Glacier", Offset(8_500.0, 15_500.0), 2_300.0, 800.0, 125.0)
+BARE_M = 3_800.0
+PIT_NAME, PIT, PIT_HALF_M = "Corrow open pit", Offset(8_600.0, -12_800.0), (620.0, 460.0)
+
+
+def _region_config() -> RegionConfig:
+    return RegionConfig(
+        terrain=TerrainConfig(
+            side_m=64_000.0, posting_m=100.0, island_radius_m=29_000.0, highest_m=1_600.0, forest_share=0.78
+        ),
+        density=Density(town_per_km2=5_100.0, suburb_per_km2=1_050.0, open_per_km2=100.0),
+        nuisance=Nuisance(
+            turbulence_mm2_yr2=Range(0.02, 0.04),
+            stratified_mm_yr_km=Range(0.5, 0.6),
+            ramp_mm_yr=Range(0.2, 0.5),
+            seam_share=1.0,
+            seam_mm_yr=Range(0.5, 0.6),
+            block_share=0.0,
+        ),
+        first_date=dt.date(2019, 1, 9),
+        date_count=150,
+    )
+
+
+@dataclass(frozen=True)
+class NationConfig:
+    """Size of the demo: points by `region`, images by the rest. pixels: side of each of the three images."""
+
+    region: RegionConfig = field(default_factory=_region_config)
+    pixels: int = 192
+    sparse_pairs: int = 13  # one every 48 days
+    dense_dates: int = 9  # of the glacier, at the end, 12 days apart
+
+
+@dataclass(frozen=True)
+class Nation:
+    """The country: its points, and the place of the slope that fails."""
+
+    region: Region
+    config: NationConfig
+    failing: Offset
+    failing_bearing_deg: float
+
+
+def simulate_nation(seed: int, config: NationConfig | None = None) -> Nation:
+    """Make the country; the same seed and config give the same numbers. Raises ValueError for a negative seed."""
+    if seed < 0:
+        raise ValueError(f"seed {seed} is negative: give 0 or a positive whole number")
+    config = config or NationConfig()
+    relief_rng, cover_rng, date_rng, *track_rngs = (
+        np.random.default_rng(child)
+        for child in np.random.SeedSequence([seed, 0x4A710]).spawn(3 + len(config.region.tracks))
+    )
+    land = config.region.terrain
+    frame = frame_at(land.longitude_deg, land.latitude_deg)
+    terrain = make_country(relief_rng, land, frame)
+    slopes = steep_sites(terrain, len(SLIDES) + 1)
+    slides, failing = slopes[:-1], slopes[-1]
+    cover = _cover(cover_rng, terrain, slides, land.forest_share)
+    sources = (*_city(), *_coalfield(), *(_slide(terrain, *pair) for pair in zip(slides, SLIDES, strict=True)))
+    region = survey(seed, config.region, terrain, cover, sources, date_rng, track_rngs)
+    return Nation(region, config, failing, _downhill_deg(terrain, failing))
+
+
+def make_country(rng: np.random.Generator, config: TerrainConfig, frame: LocalFrame) -> Terrain:
+    """One rounded island: plains in the south, mountains with steep valleys in the north."""
+    size = round(config.side_m / config.posting_m)
+    axis_m = (np.arange(size) + 0.5) * config.posting_m - config.side_m / 2
+    along, up = (np.abs(part) / config.island_radius_m for part in np.meshgrid(axis_m, -axis_m))
+    coast = 1 - along**3 - up**3 + 0.16 * np.clip(fractal_field(rng, size, -2.8), -2.5, 2.5)
+    pieces, _ = ndimage.label(coast > 0)
+    land = ndimage.binary_fill_holes(pieces == np.argmax(np.bincount(pieces.ravel())[1:]) + 1)
+    wide = 2 * np.tanh(fractal_field(rng, size, config.spectral_slope) / 2)
+    steep = fractal_field(rng, size, -3.2)
+    steep -= ndimage.gaussian_filter(steep, 2_500 / config.posting_m, mode="wrap")
+    steep /= steep.std()
+    west_m, top_m = frame.easting_m - config.side_m / 2, frame.northing_m + config.side_m / 2
+    _, north_m = frame.to_local(*np.meshgrid(west_m + axis_m + config.side_m / 2, top_m - axis_m - config.side_m / 2))
+    mountains = 1 / (1 + np.exp(-(north_m - 3_500) / 2_200))
+    height = 45 + 18 * wide + 4 * steep + mountains * (0.35 + 0.1 * wide + 0.16 * np.tanh(steep / 2)) * config.highest_m
+    shore = np.clip(ndimage.distance_transform_edt(land) * config.posting_m / 2_500, 0, 1)
+    return terrain_on(frame, config, land, height * shore)
+
+
+def steep_sites(terrain: Terrain, wanted: int) -> list[Offset]:
+    """The steepest places of the valley that face east or west, SPREAD_M apart: a radar sees these slide."""
+    east_m, north_m = terrain.cell_centres()
+    free = np.hypot(east_m - VALLEY.east_m, north_m - VALLEY.north_m) < VALLEY_M
+    facing: Floats = np.abs(ndimage.uniform_filter(terrain.slope_east, round(600 / terrain.posting_m)))
+    sites: list[Offset] = []
+    for _ in range(wanted):
+        row, col = np.unravel_index(np.argmax(np.where(free, facing, -1.0)), facing.shape)
+        sites.append(Offset(float(east_m[row, col]), float(north_m[row, col])))
+        free &= np.hypot(east_m - sites[-1].east_m, north_m - sites[-1].north_m) > SPREAD_M
+    return sites
+
+
+def on_glacier(east_m: Floats, north_m: Floats, glacier: Glacier = GLACIER) -> Floats:
+    """How fast each place flows against the middle of the tongue, 0–1: slow at its sides and ends, 0 off the ice."""
+    turn = math.radians(glacier.bearing_deg)
+    east_m, north_m = east_m - glacier.centre.east_m, north_m - glacier.centre.north_m
+    along = (east_m * math.sin(turn) + north_m * math.cos(turn)) / glacier.half_length_m
+    across = (east_m * math.cos(turn) - north_m * math.sin(turn)) / glacier.half_width_m
+    return np.clip(1 - across**4, 0, 1) * np.clip(1 - along**4, 0, 1)
+
+
+def _cover(rng: np.random.Generator, terrain: Terrain, slides: list[Offset], forest_share: float) -> NDArray[np.uint8]:
+    """Forest and moor without points, open land, settlements, scattered farms on the slopes that slide, ice."""
+    houses = [Settlement(village.at, village.town_m, village.suburb_m) for village in VILLAGES]
+    houses += [Settlement(slide, 0.0, 0.5 * shape[0]) for slide, shape in zip(slides, SLIDES, strict=True)]
+    cover = make_land_cover(rng, terrain, tuple(houses), forest_share)
+    east_m, north_m = terrain.cell_centres()
+    away_m = np.hypot(east_m - GLACIER.centre.east_m, north_m - GLACIER.centre.north_m)
+    away_m += 700 * fractal_field(rng, away_m.shape[0], -3.0)
+    cover[(away_m < BARE_M) & (cover == LandCover.FOREST)] = LandCover.OPEN  # no forest grows beside a glacier
+    cover[on_glacier(east_m, north_m) > 0] = LandCover.ICE
+    return cover
+
+
+def _city() -> tuple[Source, ...]:
+    """Pumped ground under the growing half of the city, and new ground in its harbour that settles."""
+    bowl = Offset(CITY.east_m + 200, CITY.north_m + 250)
+    fill = Offset(VILLAGES[1].at.east_m - 150, VILLAGES[1].at.north_m + 100)
+    return (
+        GroundwaterSubsidence(
+            bowl, Ellipse(2_100, 1_650, 40), -19.0, acceleration_per_yr=0.15, seasonal_mm_per_mm_yr=0.35
+        ),
+        FillSettlement(fill, Ellipse(330, 240, 70), -13.0),
+    )
+
+
+def _coalfield() -> tuple[Source, ...]:
+    """Two panels that are worked, an older field that goes on sinking, and a flooded part that rises."""
+    east, north = MINING_TOWN
+    return (
+        MiningSubsidence(Offset(east + 2_600, north + 3_900), Panel(1_300, 300, 35), 560.0, 420.0),
+        MiningSubsidence(Offset(east - 2_500, north + 2_700), Panel(1_000, 280, 20), 190.0, 400.0),
+        MiningSubsidence(Offset(east, north - 300), Panel(1_700, 1_200, 60), 10.0, 420.0, acceleration_per_yr=-0.2),
+        MineWaterUplift(Offset(east + 4_000, north - 6_300), Ellipse(3_400, 2_600, 100), 7.5),
+    )
+
+
+def _slide(terrain: Terrain, at: Offset, shape: tuple[float, float, float, float]) -> Source:
+    length_m, width_m, speed_mm_yr, growth = shape
+    body = SlideBody(length_m, width_m, _downhill_deg(terrain, at), edge_m=20.0)
+    return Landslide(at, body, speed_mm_yr, acceleration_per_yr=growth)
+
+
+def _downhill_deg(terrain: Terrain, at: Offset) -> float:
+    downslope = terrain.downslope_at(np.array([at.east_m]), np.array([at.north_m]))
+    return math.degrees(math.atan2(downslope.east[0], downslope.north[0]))

@@ -1,0 +1,47 @@
+"""The switch that shows what was simulated: hidden until it is pressed, by keyboard too; an alert's page compares."""
+
+import pytest
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from playwright.sync_api import expect
+
+from ingest.models import SimulatedTruth
+from tests.e2e.browsers import READY_MS, wait_for_map
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def alert(make_alert):
+    outline = MultiPolygon(Polygon.from_bbox((-12.02, 46.98, -11.98, 47.02)), srid=4326)
+    SimulatedTruth.objects.create(
+        kind="groundwater_subsidence", title="Pumped ground", told="sinks by up to 19 mm a year", rate_mm_yr=-19.0,
+        rate_along="up", size_m=4800.0, outline=outline,
+    )  # fmt: skip
+    return make_alert(simulated=True)
+
+
+def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed(page, live_server, alert):
+    asked = []
+    page.on("request", lambda sent: asked.append(sent.url) if "/tiles/context/truth/" in sent.url else None)
+    page.goto(f"{live_server.url}/#11/47/-12")
+    wait_for_map(page)
+    switch = page.get_by_role("switch", name="Show what was simulated")
+    expect(switch).not_to_be_checked()
+    assert asked == []
+    with page.expect_response(lambda answer: "/tiles/context/truth/" in answer.url, timeout=READY_MS):
+        switch.focus()
+        page.keyboard.press("Space")
+    expect(switch).to_be_checked()
+    assert "context=truth" in page.url
+    page.reload()
+    wait_for_map(page)
+    expect(switch).to_be_checked()
+
+
+def test_an_alerts_page_folds_out_what_was_put_in(page, live_server, alert):
+    page.goto(f"{live_server.url}/alerts/{alert.code}/")
+    put_in = page.get_by_text("sinks by up to 19 mm a year")
+    expect(put_in).to_be_hidden()
+    page.get_by_text("What was simulated here").focus()
+    page.keyboard.press("Enter")
+    expect(put_in).to_be_visible()
