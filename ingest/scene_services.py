@@ -13,7 +13,7 @@ from ingest.context.elevation import elevation_over
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.given import NOTHING_SAID, Given
 from ingest.hashing import files_sha256
-from ingest.image_grids import PixelGrid, footprint_of
+from ingest.image_grids import footprint_of
 from ingest.models import Scene
 from ingest.rasters import write_cog_blocks
 from ingest.readers import TITLES, open_scenes, scene_about
@@ -127,7 +127,7 @@ def _placed(file: SceneFile, folder: Path) -> SceneFile:
     """An image that is not on a map yet is laid like its track's others here, and with the elevation that is loaded."""
     if file.projected is None:
         return file
-    header, outline = file.header, geos(footprint_of(_grid(file.header)))
+    header, outline = file.header, geos(footprint_of(file.header.pixel_grid))
     others = Scene.objects.ready().filter(source_format=header.source_format, track=header.track)
     near = others.filter(posting_m=header.posting_m, footprint__intersects=outline).order_by("id")
     alike = next((scene for scene in near if scene.footprint.intersection(outline).area >= ALIKE * outline.area), None)
@@ -135,10 +135,6 @@ def _placed(file: SceneFile, folder: Path) -> SceneFile:
     epsg = neighbour.epsg if neighbour else header.epsg
     loaded = elevation_over(area=outline, epsg=epsg, posting_m=ELEVATION_POSTING_M, path=elevation)
     return file.projected(Placing(epsg, elevation if loaded else None, alike.ground if alike else ""))
-
-
-def _grid(header: SceneHeader) -> PixelGrid:
-    return PixelGrid(header.epsg, header.transform, header.rows, header.cols)
 
 
 def _create(path: Path, sha256: str, file: SceneFile, given: Given, folder: Path) -> Scene:
@@ -161,7 +157,7 @@ def _create(path: Path, sha256: str, file: SceneFile, given: Given, folder: Path
         grid=list(header.transform)[:6],
         rows=header.rows,
         cols=header.cols,
-        footprint=geos(footprint_of(_grid(header))),
+        footprint=geos(footprint_of(header.pixel_grid)),
         simulated=header.simulated,
         attribution=given.attribution or header.attribution,
         licence=given.licence or header.licence,
@@ -173,7 +169,7 @@ def _create(path: Path, sha256: str, file: SceneFile, given: Given, folder: Path
     )
     cog = folder / f"scene_{path.stem[:80]}_{header.polarisation}.tif"
     band = (header.polarisation, "linear power")
-    if not write_cog_blocks(cog, _grid(header), file.blocks(), band, _tags(path, sha256, header)):
+    if not write_cog_blocks(cog, header.pixel_grid, file.blocks(), band, _tags(path, sha256, header)):
         raise InputError(path, f"no pixel of {header.polarisation} has a value", "Download it again")
     save_with_raster(row, cog)
     return row

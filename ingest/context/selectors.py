@@ -11,7 +11,7 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from pyproj import Geod, Transformer
 from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.io import DatasetReader
 from rasterio.windows import Window, from_bounds
 from shapely import transform, wkb
 from shapely.geometry.base import BaseGeometry
@@ -28,6 +28,7 @@ from ingest.context.models import (
 from ingest.context.readers.records import ContextKind
 from ingest.context.readers.text import search_key
 from ingest.context.terrain import mean_bearing
+from ingest.storage import stored_tiff
 
 FARTHEST_PLACE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0
@@ -165,12 +166,8 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> Ground | None:
     tiles = ElevationTile.objects.filter(footprint__intersects=area, layer__simulated=simulated)
     for tile in tiles.order_by("posting_m", "pk"):
         try:
-            with (
-                tile.raster.open("rb") as stored,
-                MemoryFile(stored.read()) as memory,
-                memory.open(driver="GTiff") as r,
-            ):
-                found = _ground(r, shape)
+            with stored_tiff(tile.raster) as raster:
+                found = _ground(raster, shape)
         except (OSError, RasterioError):  # a raster that is gone is no reason to hide the rest
             continue
         if found is not None:

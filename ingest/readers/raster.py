@@ -117,7 +117,9 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
     return np.where(good, longitude, np.nan), np.where(good, latitude, np.nan)
 
 
-def centres(transform: Affine, row: NDArray[np.int64], col: NDArray[np.int64]) -> tuple[Float64, Float64]:
+def centres(
+    transform: Affine, row: NDArray[np.int64] | Float64, col: NDArray[np.int64] | Float64
+) -> tuple[Float64, Float64]:
     """The middle of pixels, in the coordinates of their grid."""
     x: Float64 = transform.a * (col + 0.5) + transform.b * (row + 0.5) + transform.c
     y: Float64 = transform.d * (col + 0.5) + transform.e * (row + 0.5) + transform.f

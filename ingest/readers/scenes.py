@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 
+from ingest.image_grids import PixelGrid
 from ingest.readers.records import Direction, Float32
 
 
@@ -40,6 +41,10 @@ class SceneHeader:
     attribution: str = ""
     licence: str = ""
     extras: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def pixel_grid(self) -> PixelGrid:
+        return PixelGrid(self.epsg, self.transform, self.rows, self.cols)
 
     @property
     def posting_m(self) -> float:

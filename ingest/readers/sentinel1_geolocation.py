@@ -19,6 +19,7 @@ from affine import Affine
 from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.ndimage import map_coordinates
 
+from ingest.image_grids import PixelGrid
 from ingest.projections import transformer
 from ingest.readers.records import Float64
 
@@ -46,20 +47,6 @@ class GridPoints(NamedTuple):
     def from_text(cls, text: str) -> "GridPoints":
         """Raises ValueError for what `as_text` did not write."""
         return cls(*(np.array(values, dtype=np.float64) for values in json.loads(text)))
-
-
-class MapGrid(NamedTuple):
-    """A north-up grid of square pixels in metres."""
-
-    epsg: int
-    transform: Affine
-    rows: int
-    cols: int
-
-    def centres(self, row: Float64, col: Float64) -> tuple[Float64, Float64]:
-        """x and y, metres, of the centres of pixels."""
-        posting = self.transform.a
-        return self.transform.c + (col + 0.5) * posting, self.transform.f - (row + 0.5) * posting
 
 
 @dataclass(frozen=True)
@@ -183,13 +170,13 @@ def _dense(points: GridPoints, values: Float64, spline: type[CubicSpline] | type
     return dense
 
 
-def grid_over(positions: Positions, lines: int, pixels: int, epsg: int, posting_m: float) -> MapGrid:
+def grid_over(positions: Positions, lines: int, pixels: int, epsg: int, posting_m: float) -> PixelGrid:
     """The smallest grid that holds an image, its edges whole multiples of the posting: one lattice for every pass."""
     x, y = positions.outline(lines, pixels)
     west, north = np.floor(x.min() / posting_m), np.ceil(y.max() / posting_m)
     cols, rows = int(np.ceil(x.max() / posting_m) - west), int(north - np.floor(y.min() / posting_m))
     transform = Affine(posting_m, 0, float(west) * posting_m, 0, -posting_m, float(north) * posting_m)
-    return MapGrid(epsg, transform, rows, cols)
+    return PixelGrid(epsg, transform, rows, cols)
 
 
 def _even(nodes: Float64) -> Float64:

@@ -13,10 +13,11 @@ import math
 from pathlib import Path
 
 from ingest.geometry import utm_epsg
+from ingest.image_grids import PixelGrid
 from ingest.readers.records import Declared
 from ingest.readers.scenes import Placing, SceneAbout, SceneFile, SceneHeader
 from ingest.readers.sentinel1_container import NAME, Safe, is_safe, opened, product_name
-from ingest.readers.sentinel1_geolocation import GridPoints, MapGrid, grid_over, positions_of
+from ingest.readers.sentinel1_geolocation import GridPoints, grid_over, positions_of
 from ingest.readers.sentinel1_image import Image, blocks_of, measured
 from ingest.readers.sentinel1_names import relative_orbit, time_of
 from ingest.readers.sentinel1_safe import (
@@ -122,11 +123,11 @@ def _scene(image: Image, placing: Placing) -> SceneFile:
     )
 
 
-def _widened(grid: MapGrid, reach_m: float) -> MapGrid:
+def _widened(grid: PixelGrid, reach_m: float) -> PixelGrid:
     """The grid with so many metres more on every side, on the same lattice."""
     more, posting = math.ceil(reach_m / grid.transform.a), grid.transform.a
     moved = grid.transform.translation(-more * posting, more * posting) @ grid.transform
-    return MapGrid(grid.epsg, moved, grid.rows + 2 * more, grid.cols + 2 * more)
+    return PixelGrid(grid.epsg, moved, grid.rows + 2 * more, grid.cols + 2 * more)
 
 
 def _extras(image: Image) -> dict[str, str]:
@@ -159,7 +160,7 @@ def _extras(image: Image) -> dict[str, str]:
     return {name: value for name, value in extras.items() if value}
 
 
-def _header(image: Image, grid: MapGrid, extras: dict[str, str]) -> SceneHeader:
+def _header(image: Image, grid: PixelGrid, extras: dict[str, str]) -> SceneHeader:
     annotation, manifest = image.annotation, image.manifest
     return SceneHeader(
         source_format="sentinel1-grd", platform=manifest.platform, track=manifest.track,

@@ -18,10 +18,11 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterWindow
 
+from ingest.image_grids import PixelGrid
 from ingest.readers.scenes import Block
 from ingest.readers.sentinel1_calibration import Noise, Table, Window, sigma0_amplitude
 from ingest.readers.sentinel1_container import Safe
-from ingest.readers.sentinel1_geolocation import MapGrid, Positions
+from ingest.readers.sentinel1_geolocation import Positions
 from ingest.readers.sentinel1_projection import ByPoints, Locator, Piece, pieces_of, resampled, window_of
 from ingest.readers.sentinel1_safe import Annotation, Manifest
 from ingest.readers.sentinel1_terrain import Terrain
@@ -49,7 +50,7 @@ class Image:
         return float(max(1, round(max(self.annotation.range_spacing_m, self.annotation.azimuth_spacing_m))))
 
 
-def blocks_of(image: Image, grid: MapGrid, positions: Positions, terrain: Terrain | None) -> Iterator[Block]:
+def blocks_of(image: Image, grid: PixelGrid, positions: Positions, terrain: Terrain | None) -> Iterator[Block]:
     """The pieces that hold something, row by row; two threads read ahead. Raises InputError where there are none."""
     lines, pixels, empty = image.annotation.lines, image.annotation.pixels, True
     with ExitStack() as stack:

@@ -14,9 +14,11 @@ import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ingest.image_grids import PixelGrid
+from ingest.readers import raster
 from ingest.readers.records import Float32, Float64
 from ingest.readers.sentinel1_calibration import LEAST_POWER, Window
-from ingest.readers.sentinel1_geolocation import MapGrid, Positions
+from ingest.readers.sentinel1_geolocation import Positions
 
 PIECE = 1024  # rows and columns of a piece of the map; a multiple of NODE_STEP
 NODE_STEP = 16  # pixels between the places whose line and pixel are computed; the others lie between, bilinear
@@ -66,11 +68,11 @@ class Locator(Protocol):
 class ByPoints:
     """By the geolocation grid alone."""
 
-    def __init__(self, grid: MapGrid, positions: Positions) -> None:
+    def __init__(self, grid: PixelGrid, positions: Positions) -> None:
         self.grid, self.positions = grid, positions
 
     def __call__(self, piece: Piece) -> Sighting | None:
-        line, pixel = self.positions.image_of(*self.grid.centres(*piece.nodes()))
+        line, pixel = self.positions.image_of(*raster.centres(self.grid.transform, *piece.nodes()))
         if not np.isfinite(line).any():
             return None
         first_line, first_pixel = int(np.nanmin(line)), int(np.nanmin(pixel))
@@ -79,7 +81,7 @@ class ByPoints:
         )
 
 
-def pieces_of(grid: MapGrid, positions: Positions, lines: int, pixels: int, margin_m: float) -> Iterator[Piece]:
+def pieces_of(grid: PixelGrid, positions: Positions, lines: int, pixels: int, margin_m: float) -> Iterator[Piece]:
     """The pieces of a grid that an image may touch. margin_m: how far it may reach beyond its geolocation grid."""
     outline = shapely.Polygon(np.stack(positions.outline(lines, pixels), axis=1)).buffer(
         margin_m + AROUND_PX * grid.transform.a

@@ -25,9 +25,11 @@ from rasterio.io import DatasetReader
 from rasterio.warp import Resampling, reproject
 
 from ingest.errors import InputError
+from ingest.image_grids import PixelGrid
 from ingest.projections import transformer
+from ingest.readers import raster
 from ingest.readers.records import Float32, Float64
-from ingest.readers.sentinel1_geolocation import MapGrid, Positions
+from ingest.readers.sentinel1_geolocation import Positions
 from ingest.readers.sentinel1_projection import Locator, Piece, Sighting
 from ingest.readers.sentinel1_safe import Annotation
 
@@ -51,7 +53,7 @@ class Terrain:
     image_of: ImageOf
 
     @contextmanager
-    def locator(self, grid: MapGrid, positions: Positions) -> Iterator[Locator]:
+    def locator(self, grid: PixelGrid, positions: Positions) -> Iterator[Locator]:
         """A locator of its own for each thread: it holds the raster open."""
         with _opened(self.elevation) as dataset:
             yield ByTerrain(self, grid, positions, dataset)
@@ -60,14 +62,14 @@ class Terrain:
 class ByTerrain:
     """By the orbit and the height of every pixel."""
 
-    def __init__(self, terrain: Terrain, grid: MapGrid, positions: Positions, dataset: DatasetReader) -> None:
+    def __init__(self, terrain: Terrain, grid: PixelGrid, positions: Positions, dataset: DatasetReader) -> None:
         self.terrain, self.grid, self.positions, self.dataset = terrain, grid, positions, dataset
 
     def __call__(self, piece: Piece) -> Sighting | None:
         height = self._height(piece)
         middle = float(height.min() + height.max()) / 2
         span = max(float(np.ptp(height)) / 2, LEAST_SPAN_M)
-        x, y = self.grid.centres(*piece.nodes())
+        x, y = raster.centres(self.grid.transform, *piece.nodes())
         longitude, latitude = transformer(self.grid.epsg, 4326).transform(x, y)
         levels = [self.terrain.image_of(longitude, latitude, np.full(x.shape, middle + d)) for d in (-span, 0, span)]
         if not all(np.isfinite(part).all() for level in levels for part in level):

@@ -8,7 +8,7 @@ from pyproj import Transformer
 from shapely import Polygon
 
 from ingest.errors import InputError
-from ingest.readers import open_scenes, recognise, scene_about, sentinel1_grd
+from ingest.readers import open_scenes, raster, recognise, scene_about, sentinel1_grd
 from ingest.readers import sentinel1_projection as projection
 from ingest.readers.records import Declared, Direction
 from ingest.readers.scenes import Placing
@@ -138,7 +138,7 @@ def test_the_shortcuts_of_the_map_cost_less_than_a_twentieth_of_a_pixel(tmp_path
     piece = projection.Piece(1024, 1024, 1024, 1024)
     sighting = projection.ByPoints(grid, positions)(piece)
     row, col = np.mgrid[1024:2048:37, 1024:2048:41].astype(float)
-    line, pixel = positions.image_of(*grid.centres(row, col))  # every one by itself
+    line, pixel = positions.image_of(*raster.centres(grid.transform, row, col))  # every one by itself
     found = sighting.at[:, ::37, ::41] + np.array([sighting.line, sighting.pixel])[:, None, None]
     assert np.abs(found - np.stack([line, pixel])).max() < 0.05
     at_points = positions.image_of(*Transformer.from_crs(4326, 32632, always_xy=True).transform(
