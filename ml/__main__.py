@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from ml import evaluation
+from ml import evaluation, train_command
 from ml.coherence import command as coherence
 from ml.deformation import command as deformation
 from ml.offsets import command as offsets
@@ -14,6 +14,7 @@ COMMANDS = {
     "coherence": coherence,
     "offsets": offsets,
     "simulate": simulation,
+    "train": train_command,
     "evaluate": evaluation,
 }
 

@@ -1,0 +1,1 @@
+"""Torch modules only: no Django, no files, no simulators."""
