@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from ingest.projections import transformer
 
 CLASSES = ("subsidence", "uplift")  # bands of a raster of a method that knows the sign only
-KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")  # of one that names
+KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")  # and one that names
 EIGHT = np.ones((3, 3), dtype=bool)
 Float32 = NDArray[np.float32]
 

@@ -47,7 +47,7 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
     return RasterResult(
-        result.bands(), deformation_infer.UNITS, result.transform, result.epsg, tags, result.statistics()
+        result.bands(), result.units(), result.transform, result.epsg, tags, result.statistics()
     )
 
 
