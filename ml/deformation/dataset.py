@@ -34,10 +34,10 @@ class TileCache(NamedTuple):
 
     released, released_raw: (n, 2, 100, 100) float16, what each track releases, cells' median, of despiked points and
     of points as they are; errors, errors_raw: the same of the errors alone; mad: spread of the points as released;
-    n_points: (n, 2, 100, 100) of each cell; centre: (n, 2, 2, 100, 100) int8, east and south of the cell's middle, of the place
-    that the despiked median speaks for, in cells / CENTRE_STEPS; truth: (n, 2, 100, 100), what was put in, of every
-    cell; kind: (n, 100, 100) index in kinds.KINDS of what moves most there, NOTHING elsewhere; block: (n, 2) whether a
-    track holds a piece that was unwrapped wrongly, whose size must not be scaled.
+    n_points: (n, 2, 100, 100) of each cell; centre: (n, 2, 2, 100, 100) int8, east and south of the cell's middle, of
+    the place that the despiked median speaks for, in cells / CENTRE_STEPS; truth: (n, 2, 100, 100), what was put in, of
+    every cell; kind: (n, 100, 100) index in kinds.KINDS of what moves most there, NOTHING elsewhere; block: (n, 2)
+    whether a track holds a piece that was unwrapped wrongly, whose size must not be scaled.
     """
 
     released: NDArray[np.float16]

@@ -1,4 +1,4 @@
-"""Parts that several networks are made of, none of which normalises over the image: what lies far off must not count."""
+"""Parts that several networks are made of, none of which normalises over the image: far ground must not count."""
 
 import torch
 from torch import Tensor, nn

@@ -43,13 +43,13 @@ class DeformationUnet(nn.Module):
             nn.Conv2d(widths[0], widths[0] + 1, 3, padding=1),
         )
         self.join = nn.Conv2d(2 * widths[0] + 1 + extra, widths[0], 1)
-        self.enter = nn.ModuleList(Residual(width) for width in widths)
+        self.enter = nn.ModuleList(Residual(width) for width in widths[1:])
         self.down = nn.ModuleList(Down(width, to) for width, to in pairwise(widths))
         self.show = nn.ModuleList(nn.Conv2d(extra, width, 1) for width in widths[1:] if means)
         self.bottom = Residual(widths[-1])
         self.up = nn.ModuleList(Up(width, to) for width, to in zip(widths[1:], widths, strict=False))
         self.leave = nn.ModuleList(Residual(width) for width in widths[:-1])
-        self.head = nn.Conv2d(widths[0], 4 * (len(THRESHOLDS_MM_YR) + kinds + 1), 3, padding=1)
+        self.head = nn.Conv2d(widths[0], 4 * (len(THRESHOLDS_MM_YR) + kinds + 1), 1)
         with torch.no_grad():
             self.head.weight.mul_(0.1)
 
@@ -61,12 +61,11 @@ class DeformationUnet(nn.Module):
         means = self._means(image, tracks) if self.means else []
         seen = self.stem(torch.cat([torch.arcsinh(image[:, :1] / 2), image[:, 2:]], dim=1))
         x = self.join(torch.cat([*_laid_together(seen, tracks), *means[:1]], dim=1))
-        kept = []
-        for level, enter in enumerate(self.enter):
-            if level:
-                x = self.down[level - 1](x)
-                if self.means:
-                    x = x + self.show[level - 1](means[level])
+        kept = [x]
+        for level, (down, enter) in enumerate(zip(self.down, self.enter, strict=True)):
+            x = down(x)
+            if self.means:
+                x = x + self.show[level](means[level + 1])
             x = enter(x)
             kept.append(x)
         x = self.bottom(x)
