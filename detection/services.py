@@ -72,7 +72,7 @@ def _take_over(alert: Alert) -> None:
     Only where most of the other lies inside, nobody has judged it, and no latest run shows it by itself.
     """
     kind = family(alert.kind)
-    if kind is not Family.VELOCITY or alert.state not in UNREVIEWED_STATES + [State.CONFIRMED]:
+    if kind is not Family.VELOCITY or alert.state not in [*UNREVIEWED_STATES, State.CONFIRMED]:
         return
     area = from_wkb(bytes(alert.area.wkb))
     for other in alerts_overtaken(alert=alert, family=kind):
