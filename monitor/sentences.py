@@ -185,9 +185,8 @@ def advice(kind: str, state: str) -> list[str]:
     if state in {"first", "provisional"}:
         steps.insert(0, "Nobody has checked this yet. Take it as a hint, not as a finding.")
     if kind == "landslide":
-        steps.insert(
-            -1, "On and below a slope, also look for leaning trees and poles, steps in the ground, new springs."
-        )
+        signs = "On and below a slope, look also for leaning trees and poles, steps in the ground and new springs."
+        steps.insert(-1, signs)
     if kind == "unknown":
         steps.append("What causes the motion cannot be told from these data alone.")
     return steps
