@@ -1,8 +1,9 @@
 """The five kinds of motion that a network names, and which of them each simulated source is."""
 
+from ml.areas import KINDS
 from ml.simulation.sources import Source
 
-KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")
+__all__ = ["KINDS", "kind_of"]
 _OF_SOURCE = {
     "mining_subsidence": "mining_subsidence",
     "tunnel": "mining_subsidence",  # ground is taken from below in both
