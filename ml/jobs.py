@@ -46,9 +46,7 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
         "component": product.component,
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
-    return RasterResult(
-        result.bands(), result.units(), result.transform, result.epsg, tags, result.statistics()
-    )
+    return RasterResult(result.bands(), result.units(), result.transform, result.epsg, tags, result.statistics())
 
 
 def coherence(run: Run, device: torch.device) -> RasterResult:

@@ -34,8 +34,10 @@ class TrackReason(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: rounded, and nothing where there is no figure."""
-        rounded = {name: round(value, 2) if isinstance(value, float) else value for name, value in self._asdict().items()}
-        return {name: None if value != value else value for name, value in rounded.items()}  # noqa: PLR0124  NaN
+        rounded = {
+            name: round(value, 2) if isinstance(value, float) else value for name, value in self._asdict().items()
+        }
+        return {name: None if value != value else value for name, value in rounded.items()}
 
 
 def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:

@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--mapping", type=Path, metavar="M.toml", help="of a table: names its columns")
     parser.add_argument("--unit", help="of a GeoTIFF or a table: mm/yr, cm/yr or m/yr")
-    parser.add_argument("--positive", help="of a GeoTIFF or a table: toward or away (line of sight), up, down, east, west")
+    parser.add_argument(
+        "--positive", help="of a GeoTIFF or a table: toward or away (line of sight), up, down, east, west"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

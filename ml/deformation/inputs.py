@@ -65,7 +65,9 @@ def _columns(path: Path, field: VelocityField) -> _Columns:
     if not batches:
         raise InputError(path, "no row has a position and a velocity", "Export it again")
     los_east = np.concatenate([batch.los_east for batch in batches])
-    seen = np.where(np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), str(field.header.direction))
+    seen = np.where(
+        np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), str(field.header.direction)
+    )
     if field.header.component != "los":
         seen[:] = ""
     return _Columns(
