@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from ml.checkpoints import Card
 from ml.deformation.compose import Larder, Recipe, Sample, larder, sample
-from ml.deformation.dataset import fill
+from ml.deformation.dataset import HELD_BACK, fill
 from ml.deformation.interpolation import FILLS
 from ml.deformation.overwrap import GAINS, overwrapped, wrap
 from ml.deformation.points import Float32
@@ -155,7 +155,7 @@ def dense_patches(rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor]:
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:
     """Tiles simulated where they are missing, and everything that the loop needs."""
     cache = fill(folder, settings.tiles)
-    kept = round(settings.tiles * 0.94)
+    kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     lesson = PatchLesson(larder(cache, 0, kept), larder(cache, kept, settings.tiles), settings)
     card = Card("deformation-patches", settings.name, "1", {}, {"fill": settings.fill, "despiked": True})
     return PatchClassifier(), lesson, card

@@ -16,14 +16,13 @@ from torch.nn import functional
 from ml.checkpoints import Card
 from ml.deformation.channels import CHANNELS, channels, shown
 from ml.deformation.compose import Larder, Recipe, Sample, finish, laid_over, larder, sample, still, weak_bowls
-from ml.deformation.dataset import NOTHING, fill
+from ml.deformation.dataset import HELD_BACK, NOTHING, fill
 from ml.deformation.kinds import KINDS
 from ml.deformation.overwrap import GAINS
 from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
 from ml.train_command import Course
 from ml.training import Batch, Lesson, low_precision
 
-HELD_BACK = 0.06  # share of the cached tiles that only validation sees
 WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 300.0)}
 
 
@@ -148,7 +147,7 @@ def loss_of(out: Tensor, batch: Batch) -> Tensor:
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:
     """Tiles simulated where they are missing, and everything that the loop needs."""
     cache = fill(folder, settings.tiles)
-    kept = round(settings.tiles * (1 - HELD_BACK))
+    kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     lesson = DeformationLesson(larder(cache, 0, kept), larder(cache, kept, settings.tiles), settings)
     arguments: dict[str, Any] = {
         "channels": CHANNELS, "widths": list(settings.widths), "kinds": len(KINDS), "means": settings.means,
