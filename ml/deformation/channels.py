@@ -9,6 +9,8 @@ from torch import Tensor
 
 from ml.deformation.baseline import background_and_noise
 from ml.deformation.gridding import RobustGrid
+from ml.deformation.interpolation import FILLS
+from ml.deformation.overwrap import overwrapped
 from ml.deformation.points import Float32
 
 CHANNELS = 6
@@ -28,6 +30,16 @@ class TrackCells(NamedTuple):
 def background_of(grid: RobustGrid) -> float:
     """The rate that counts as still in a whole product, mm/yr: measured once, not block by block."""
     return background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)[0]
+
+
+def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None) -> list[Float32] | None:
+    """What stands in the first channel of each track: rates with the gaps filled in that `way` (a name in FILLS), or
+    their phase at a gain; None for the rates as they are.
+    """
+    if way == "none" and gain is None:
+        return None
+    filled = [FILLS[way](track.velocity_mm_yr) for track in tracks]
+    return filled if gain is None else [overwrapped(each, gain) for each in filled]
 
 
 def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> Tensor:

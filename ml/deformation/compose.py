@@ -14,7 +14,9 @@ from ml.deformation.channels import STILL_WITHIN_MM_YR, TrackCells
 from ml.deformation.dataset import CENTRE_STEPS, NOTHING, TileCache
 from ml.deformation.gridding import CELL_M, distance_to_points_m
 from ml.deformation.network import REACH_M
+from ml.deformation.overwrap import YEARS
 from ml.deformation.points import Float32
+from ml.simulation.nuisance import HALF_WAVE_MM, Nuisance
 from ml.simulation.tiles import CELLS
 
 QUIET_MM_YR = 10.0  # tiles in which nothing is faster lend their errors: faster motion leaves holes and spread behind
@@ -26,7 +28,7 @@ class Recipe:
     """Shares of what a sample holds: nothing, its own tile's motion, another's, or weak bowls (the rest).
 
     crop: cells on a side. despiked: which of the cached grids. offset_mm_yr: standard deviation of what the background
-    of a product misses of a place's own.
+    of a product misses of a place's own. blocks: share of the tracks that get one more piece unwrapped wrongly.
     """
 
     nothing: float = 0.32
@@ -35,6 +37,7 @@ class Recipe:
     crop: int = 96
     despiked: bool = True
     offset_mm_yr: float = 0.3
+    blocks: float = 0.08
 
 
 class Sample(NamedTuple):
@@ -64,6 +67,8 @@ class Larder(NamedTuple):
 
 def larder(cache: TileCache, first: int, last: int) -> Larder:
     """Tiles first to last of a cache, sorted by what they are good for."""
+    if first >= last:
+        raise ValueError("there are too few tiles: raise `tiles`")
     fastest = np.array([np.abs(cache.truth[i].astype(np.float32)).max() for i in range(first, last)])
     usable = np.array([np.isfinite(cache.errors[i, :, ::4, ::4]).any(axis=(1, 2)).all() for i in range(first, last)])
     return Larder(
@@ -113,6 +118,8 @@ def laid_over(
     for at_points, t in zip(motion.at_points, order, strict=True):
         factor = 1.0 if cache.block[number, t] else rng.uniform(0.85, 1.2)
         velocity = errors[number, t].astype(np.float32) * np.float32(factor * rng.choice([-1.0, 1.0])) + at_points
+        if rng.random() < recipe.blocks:
+            velocity += wrong_piece(rng, cache, number, int(t))
         velocity[np.abs(at_points) > GONE_MM_YR] = np.nan
         points = np.where(np.isnan(velocity), 0, cache.n_points[number, t])
         tracks.append(_cells(velocity, points, cache.mad[number, t].astype(np.float32) * np.float32(factor)))
@@ -160,6 +167,22 @@ def weak_bowls(
             at_points[i] += np.float32(seen_rate) * bowl.share(_ROW + south, _COL + east)
             of_cells[i] += np.float32(seen_rate) * bowl.share(_ROW, _COL)
     return Motion(at_points, of_cells, motion.kind)
+
+
+def wrong_piece(rng: np.random.Generator, cache: TileCache, number: int, track: int) -> Float32:
+    """A piece of ground off by whole half waves, as ml.simulation.nuisance draws it, on the cells of a track, mm/yr."""
+    seen = np.argwhere(cache.n_points[number, track] > 0)
+    east, south = cache.centre[number, track].astype(np.float32) / CENTRE_STEPS
+    row, col = seen[rng.integers(len(seen))]
+    turn, size = rng.uniform(0, math.pi), Nuisance().block_m.draw(rng) / CELL_M
+    right, down = _COL + east - np.float32(col), _ROW + south - np.float32(row)
+    along, across = (
+        np.abs(right * np.float32(math.cos(angle)) + down * np.float32(math.sin(angle)))
+        for angle in (turn, turn + math.pi / 2)
+    )
+    inside = (along < size / 2) & (across < size * rng.uniform(0.3, 0.5))
+    cycles = rng.choice([-1, 1]) * (1 if rng.random() < 0.9 else 2)
+    return np.where(inside, cycles * HALF_WAVE_MM / YEARS, 0).astype(np.float32)
 
 
 _ROW, _COL = np.mgrid[:CELLS, :CELLS].astype(np.float32)

@@ -29,6 +29,9 @@ CENTRE_STEPS = 48  # per cell, of `centre`
 BLOCK_SHARE = 0.06  # twice the benchmark's: pieces unwrapped wrongly are what is mistaken most easily
 
 
+HELD_BACK = 0.06  # share of the cached tiles that only validation sees
+
+
 class TileCache(NamedTuple):
     """Arrays of n tiles on 100 × 100 cells, read-only; rates mm/yr, + toward the satellite, NaN without a point.
 

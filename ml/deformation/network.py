@@ -111,13 +111,27 @@ def predict_block(
     if not seen:
         nothing = np.full(shape, np.nan, dtype=np.float32)
         return NetworkMaps(nothing, np.full((len(KINDS), *shape), np.nan, dtype=np.float32), nothing.copy())
-    image = channels(list(seen))
+    return read_out(network.card, _forward(network, seen, device), len(seen), reach)
+
+
+def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32]:
+    """Logits of the two lowest thresholds, (2, rows, cols), before calibration, and rate in mm/yr; for calibration."""
+    out = _forward(network, tracks, torch.device("cpu"))
+    return out[:2].numpy(), _rate_of(out).numpy()
+
+
+def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device) -> torch.Tensor:
+    """What the network says of a block, on the CPU, (thresholds + kinds + 1, rows, cols)."""
+    shape = tracks[0].velocity_mm_yr.shape
     margin = [-size % STRIDE for size in shape]
-    image = functional.pad(image, (0, margin[1], 0, margin[0]))
-    module = network.module.to(device)
+    image = functional.pad(channels(list(tracks)), (0, margin[1], 0, margin[0]))
     with torch.inference_mode():
-        out = module(image.to(device), len(seen))[0, :, : shape[0], : shape[1]].float().cpu()
-    return read_out(network.card, out, len(seen), reach)
+        out: torch.Tensor = network.module.to(device)(image.to(device), len(tracks))
+    return out[0, :, : shape[0], : shape[1]].float().cpu()
+
+
+def _rate_of(out: torch.Tensor) -> torch.Tensor:
+    return 2 * torch.sinh(out[-1].clamp(-FASTEST_ARCSINH, FASTEST_ARCSINH))
 
 
 def read_out(card: Card, out: torch.Tensor, tracks: int, reach: np.ndarray) -> NetworkMaps:
@@ -125,7 +139,7 @@ def read_out(card: Card, out: torch.Tensor, tracks: int, reach: np.ndarray) -> N
     n = len(THRESHOLDS_MM_YR)
     probability = torch.sigmoid(calibrated(out[:n], card.settings["calibration"][str(min(tracks, 2))]))
     kinds = torch.softmax(out[n : n + len(KINDS)], dim=0) * probability
-    rate = 2 * torch.sinh(out[-1].clamp(-FASTEST_ARCSINH, FASTEST_ARCSINH))
+    rate = _rate_of(out)
     unknown = torch.from_numpy(~reach)
     planes = [plane.masked_fill(unknown, torch.nan).numpy() for plane in (probability, kinds, rate)]
     return NetworkMaps(*(plane.astype(np.float32) for plane in planes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.checkpoints import Card
-from ml.deformation.channels import CHANNELS, channels
+from ml.deformation.channels import CHANNELS, channels, shown
 from ml.deformation.compose import Larder, Recipe, Sample, finish, laid_over, larder, sample, still, weak_bowls
-from ml.deformation.dataset import NOTHING, fill
-from ml.deformation.interpolation import FILLS
+from ml.deformation.dataset import HELD_BACK, NOTHING, fill
 from ml.deformation.kinds import KINDS
+from ml.deformation.overwrap import GAINS
 from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
 from ml.train_command import Course
 from ml.training import Batch, Lesson, low_precision
 
-HELD_BACK = 0.06  # share of the cached tiles that only validation sees
 WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 300.0)}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything --config may change. fill: a name in FILLS; widths, means: of the network."""
+    """Everything --config may change. fill: a name in FILLS; widths, means: of the network; wrapped: whether it sees
+    wrapped phase, each sample at one of the gains, in place of rates.
+    """
 
     tiles: int = 2_200
     batch: int = 8
@@ -37,6 +39,7 @@ class Settings:
     means: bool = True
     fill: str = "none"
     despiked: bool = True
+    wrapped: bool = False
     name: str = "deformation"
 
 
@@ -50,7 +53,11 @@ class DeformationLesson(Lesson):
     def batch(self, rng: np.random.Generator) -> Batch:
         n_tracks = 2 if rng.random() < self.settings.both_share else 1
         n = self.settings.batch if n_tracks == 1 else max(1, self.settings.batch * 3 // 4)
-        return as_batch([sample(rng, self.stock, n_tracks, self.recipe) for _ in range(n)], self.settings.fill)
+        return self._as_batch([sample(rng, self.stock, n_tracks, self.recipe) for _ in range(n)], rng)
+
+    def _as_batch(self, samples: list[Sample], rng: np.random.Generator) -> Batch:
+        gains = rng.choice(GAINS, len(samples)).tolist() if self.settings.wrapped else [None] * len(samples)
+        return as_batch(samples, self.settings.fill, gains)
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
         out = network(batch["image"], int(batch["tracks"]))
@@ -62,7 +69,7 @@ class DeformationLesson(Lesson):
         losses = []
         for _ in range(6):
             samples = [sample(rng, self.held_back, 1, self.recipe) for _ in range(16)]
-            batch = as_batch(samples, self.settings.fill)
+            batch = self._as_batch(samples, rng)
             losses.append(float(loss_of(_answer(network, batch, device), batch)))
         return {"loss_held_back": float(np.mean(losses))} | self._weak(network, device)
 
@@ -81,7 +88,7 @@ class DeformationLesson(Lesson):
         rng = np.random.default_rng(8)
         rows = []
         for _ in range(n // 16):
-            batch = as_batch([self._with_bowl(rng, bowl) for _ in range(16)], self.settings.fill)
+            batch = self._as_batch([self._with_bowl(rng, bowl) for _ in range(16)], rng)
             out = _answer(network, batch, device)[:, :2].masked_fill(~batch["reached"][:, None], -20)
             rows.append(out.amax(dim=(2, 3)).numpy())
         return np.concatenate(rows)
@@ -99,12 +106,9 @@ def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     return out.float().cpu()
 
 
-def as_batch(samples: list[Sample], way: str) -> Batch:
-    """Samples of equal size and number of tracks as tensors. way: a name in FILLS."""
-    images = [
-        channels(one.tracks, None if way == "none" else [FILLS[way](track.velocity_mm_yr) for track in one.tracks])
-        for one in samples
-    ]
+def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> Batch:
+    """Samples of equal size and number of tracks as tensors. way: a name in FILLS; gains: of each, None unwrapped."""
+    images = [channels(one.tracks, shown(one.tracks, way, gain)) for one, gain in zip(samples, gains, strict=True)]
     return {
         "image": torch.cat(images),
         "tracks": torch.tensor(len(samples[0].tracks)),
@@ -143,12 +147,13 @@ def loss_of(out: Tensor, batch: Batch) -> Tensor:
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:
     """Tiles simulated where they are missing, and everything that the loop needs."""
     cache = fill(folder, settings.tiles)
-    kept = round(settings.tiles * (1 - HELD_BACK))
+    kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     lesson = DeformationLesson(larder(cache, 0, kept), larder(cache, kept, settings.tiles), settings)
     arguments: dict[str, Any] = {
         "channels": CHANNELS, "widths": list(settings.widths), "kinds": len(KINDS), "means": settings.means,
     }  # fmt: skip
-    card = Card("deformation", settings.name, "1", arguments)
+    told = {"fill": settings.fill, "despiked": settings.despiked, "wrapped": settings.wrapped}
+    card = Card("deformation", settings.name, "1", arguments, told)
     return DeformationUnet(**arguments), lesson, card
 
 
