@@ -3,6 +3,7 @@
 Pure functions of points; whatever the method was, this is what a reader can check.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,10 +35,13 @@ class TrackReason(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: rounded, and nothing where there is no figure."""
-        rounded = {
-            name: round(value, 2) if isinstance(value, float) else value for name, value in self._asdict().items()
-        }
-        return {name: None if value != value else value for name, value in rounded.items()}
+
+        def told(value: Any) -> Any:
+            if not isinstance(value, float):
+                return value
+            return round(value, 2) if math.isfinite(value) else None
+
+        return {name: told(value) for name, value in self._asdict().items()}
 
 
 def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:

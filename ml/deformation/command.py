@@ -4,7 +4,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,8 @@ def run(args: argparse.Namespace) -> int:
     declared = Declared(mapping=args.mapping, unit=args.unit, positive=args.positive)
     tracks, files = read_tracks(args.inputs, declared)
     clouds = [track.points for track in tracks]
-    with tqdm(total=100, unit="%", leave=False, disable=not sys.stderr.isatty()) as bar:
-        with listening(lambda share: bar.update(round(100 * share) - bar.n)):
-            result = detect_tracks(clouds, args.method, device)
+    with _bar() as show, listening(show):
+        result = detect_tracks(clouds, args.method, device)
     tags = _tags(args.inputs, files, args.method)
     write_cog(args.out, result.bands(), result.transform, result.epsg, result.units(), tags)
     n_areas = _write_areas(args.areas, result, tracks) if args.areas else None
@@ -61,6 +61,17 @@ def run(args: argparse.Namespace) -> int:
     seconds, names = time.monotonic() - started, ", ".join(path.name for path in args.inputs)
     print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {args.out}{found}")
     return 0
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[float], None]]:
+    """A progress bar on a terminal, nothing elsewhere; give it the share that is done."""
+    with tqdm(total=100, unit="%", leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def show(share: float) -> None:
+            bar.update(round(100 * share) - bar.n)
+
+        yield show
 
 
 def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[str, str]:

@@ -70,7 +70,8 @@ def _columns(path: Path, field: VelocityField) -> _Columns:
     )
     if field.header.component != "los":
         seen[:] = ""
-    return _Columns(
-        *(np.concatenate([getattr(b, name) for b in batches]) for name in ("longitude", "latitude", "velocity_mm_yr")),
-        seen,
+    longitude, latitude, velocity = (
+        np.concatenate([getattr(batch, name) for batch in batches])
+        for name in ("longitude", "latitude", "velocity_mm_yr")
     )
+    return _Columns(longitude, latitude, velocity, seen)

@@ -68,7 +68,7 @@ def predict(
     asked = list(windows(lattice.tracks, network.halo_cells, network.stride, config.core_cells))
     runner = _Runner(network, device, config)
     done = 0
-    for (_, tracks), group in groupby(sorted(asked, key=_alike), _alike):
+    for _, group in groupby(sorted(asked, key=_alike), _alike):
         alike = list(group)
         for first in range(0, len(alike), runner.batch):
             some = alike[first : first + runner.batch]
@@ -120,7 +120,7 @@ def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequenc
     )
     here = _choice(tracks, window.core) == sum(1 << number for number in window.tracks)
     for whole, part in zip(maps, values, strict=True):
-        whole[(..., *window.core)][..., here] = part[(..., *inner)][..., here]
+        whole[..., window.core[0], window.core[1]][..., here] = part[..., inner[0], inner[1]][..., here]
 
 
 class _Runner:
@@ -168,4 +168,4 @@ class _Runner:
 
 
 def _cut(track: TrackCells, at: tuple[slice, slice]) -> TrackCells:
-    return TrackCells(*(plane[at] for plane in track))
+    return TrackCells(track.velocity_mm_yr[at], track.n_points[at], track.mad_mm_yr[at], track.distance_m[at])

@@ -151,7 +151,7 @@ def test_two_files_of_one_region_are_looked_at_together_track_by_track(region, t
     for area in json.loads(areas.read_text())["features"]:
         reasons = area["properties"]["reasons"]
         assert {reason["track"] for reason in reasons} == {"ascending", "descending"}
-        assert any(abs(reason["rate_mm_yr"] - reason["around_mm_yr"]) > 1.5 for reason in reasons)
+        assert all(reason["beyond"] > 0.3 for reason in reasons)  # the edge of a small one is drawn too wide
 
 
 def test_the_network_names_kinds_and_traces_its_weights(region, tmp_path):

@@ -1,4 +1,4 @@
-"""The network over more than fits into one window: seams, tracks that end, devices. On a network with random weights."""
+"""Ground that does not fit into one window: seams, tracks that end, devices. The network has random weights."""
 
 import json
 

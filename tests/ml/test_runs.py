@@ -183,9 +183,7 @@ def test_other_weights_are_another_version_and_queue_everything_anew(product, mo
     (second,) = services.runs_queue(method="model", task="deformation")
     assert second.pk != first.pk
     assert second.model_version.weights_sha256 == "b" * 64
-    with pytest.raises(
-        InputError, match="wants aaaaaaaaaaaa"
-    ):  # what was queued for the old ones is not run with these
+    with pytest.raises(InputError, match="wants aaaaaaaaaaaa"):  # what waits for the old ones
         services.run_execute(run_id=first.pk)
 
 

@@ -24,7 +24,8 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         method = options["method"]
         if options["repeat"] is not None:
-            return self._repeat(options["repeat"], method)
+            self._repeat(options["repeat"], method)
+            return
         try:
             task = services.task_of(method, options["task"] or self._task_of_flag(method, options))
         except ValueError as fault:
