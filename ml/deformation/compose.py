@@ -20,6 +20,7 @@ from ml.simulation.nuisance import HALF_WAVE_MM, Nuisance
 from ml.simulation.tiles import CELLS
 
 QUIET_MM_YR = 10.0  # tiles in which nothing is faster lend their errors: faster motion leaves holes and spread behind
+MOVING_MM_YR = 1.5
 GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 
 
@@ -71,11 +72,10 @@ def larder(cache: TileCache, first: int, last: int) -> Larder:
         raise ValueError("there are too few tiles: raise `tiles`")
     fastest = np.array([np.abs(cache.truth[i].astype(np.float32)).max() for i in range(first, last)])
     usable = np.array([np.isfinite(cache.errors[i, :, ::4, ::4]).any(axis=(1, 2)).all() for i in range(first, last)])
-    return Larder(
-        cache,
-        np.flatnonzero((fastest < QUIET_MM_YR) & usable) + first,
-        np.flatnonzero((fastest >= 1.5) & usable) + first,
-    )
+    quiet, moving = (np.flatnonzero(some & usable) + first for some in (fastest < QUIET_MM_YR, fastest >= MOVING_MM_YR))
+    if not quiet.size:
+        raise ValueError("no tile is quiet enough to lend its errors: raise `tiles`")
+    return Larder(cache, quiet, moving)
 
 
 def sample(rng: np.random.Generator, stock: Larder, n_tracks: int, recipe: Recipe) -> Sample:

@@ -23,6 +23,7 @@ from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
 from ml.train_command import Course
 from ml.training import Batch, Lesson, low_precision
 
+SHIPPED = "deformation"
 WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 300.0)}
 
 
@@ -40,7 +41,7 @@ class Settings:
     fill: str = "none"
     despiked: bool = True
     wrapped: bool = False
-    name: str = "deformation"
+    name: str = SHIPPED
 
 
 class DeformationLesson(Lesson):
@@ -157,4 +158,11 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Les
     return DeformationUnet(**arguments), lesson, card
 
 
-COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=1.5e-3)
+def finish_course(network: nn.Module, lesson: Lesson) -> dict[str, Any]:
+    """Arms of the ablation are kept at half precision; thresholds come later (`calibration`)."""
+    if isinstance(lesson, DeformationLesson) and lesson.settings.name != SHIPPED:
+        network.half()
+    return {}
+
+
+COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=1.5e-3, finish=finish_course)
