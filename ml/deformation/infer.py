@@ -9,7 +9,7 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, by_sign, count_within
+from ml.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
 from ml.checkpoints import read_card
 from ml.deformation.baseline import (
     DeformationMaps,
@@ -158,7 +158,10 @@ def with_network(
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
     """The areas of a result that enough of the points stand in, with their number, strongest first."""
     areas = areas_in(result.bands(), result.transform)
-    counted = [(area, sum(count_within(area.polygon, track.x, track.y) for track in tracks)) for area in areas]
+    held = [SortedPoints(track.x, track.y, track.velocity_mm_yr) for track in tracks] if areas else []
+    counted = [
+        (area, sum(count_within(area.polygon, *points.near(area.polygon)[:2]) for points in held)) for area in areas
+    ]
     return [(area, n_points) for area, n_points in counted if n_points >= DEFAULT_THRESHOLDS.fewest_points]
 
 

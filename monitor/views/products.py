@@ -18,8 +18,8 @@ from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor import sentences
 from monitor.csv_cells import cell_text
-from monitor.map_config import map_at
 from monitor.image_sentences import run_state
+from monitor.map_config import map_at
 from monitor.roles import may_review, may_see_images
 
 
