@@ -33,8 +33,8 @@ from ml.simulation.tiles import SIDE_M, Tile, TileTrack
 from ml.workers import over_seeds
 
 ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
-ENTERS = tuple(np.arange(-3.0, 4.01, 0.7).tolist())
-BLENDS, GAPS = (0.0, 0.35, 0.7), (1.5, 3.0)
+ENTERS = tuple(np.arange(-2.1, 4.91, 0.7).tolist())
+BLENDS, GAPS = (0.3, 0.65, 1.0), (1.5, 3.0)
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
 LN4 = 1.3863
 

@@ -6,7 +6,6 @@ ascending track alone. What each figure means: docs/benchmarks.md.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -16,12 +15,9 @@ from scipy.stats import rankdata
 from ml.areas import CLASSES, KINDS
 from ml.benchmark import Benchmark
 from ml.deformation.arms import ARMS, ArmConfig, detect_arm
-from ml.deformation.baseline import MatchedFilterConfig, ThresholdConfig
 from ml.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from ml.deformation.gridding import RobustGrid, grid_robust
-from ml.deformation.hotspots import AdaConfig, GetisOrdConfig
 from ml.deformation.infer import CONFIGS, VERSIONS, Config, DeformationResult, detect_all_with
-from ml.deformation.nation import NetworkConfig
 from ml.deformation.points import Float64
 from ml.deformation.scoring import BINS, TileScore, finds_bowl, score_tile, truth_of
 from ml.intervals import Interval, bootstrap
@@ -46,14 +42,6 @@ FROZEN_SHA256: dict[str, dict[int, str]] = {  # benchmark -> size -> hash of its
 }
 
 _digests: dict[tuple[str, int], str] = {}
-
-
-OF_BOTH: dict[type, tuple[str, float]] = {  # from validation tiles, as the other thresholds
-    MatchedFilterConfig: ("score_at_half", 5.6),
-    ThresholdConfig: ("rate_mm_yr", 5.5),
-    AdaConfig: ("quality_at_half", 4.5),
-    GetisOrdConfig: ("z_at_half", 23.0),
-}
 
 
 class FieldScores(NamedTuple):
@@ -88,17 +76,9 @@ def _views(tile: Tile, configs: Sequence[Measured]) -> list[tuple[DeformationRes
     return [
         (detect_arm(first_grid, config), None)
         if isinstance(config, ArmConfig)
-        else (detect_all_with(points[:1], config), detect_all_with(points, both_of(config)))
+        else (detect_all_with(points[:1], config), detect_all_with(points, config))
         for config in configs
     ]
-
-
-def both_of(config: Config) -> Config:
-    """The same method with the threshold that gives two tracks together half a false alarm per 1,000 km²."""
-    if isinstance(config, NetworkConfig) or config != type(config)():
-        return config
-    name, value = OF_BOTH[type(config)]
-    return replace(config, **{name: value})  # type: ignore[arg-type]  # a field of this very type
 
 
 def measure_field(name: str, configs: Sequence[Measured], purpose: Purpose, number: int) -> FieldScores:

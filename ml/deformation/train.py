@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,8 @@ class DeformationLesson(Lesson):
         """One track of a quiet tile, with that bowl in it or nothing."""
         order, number, cache = rng.permutation(2)[:1], int(rng.choice(self.held_back.quiet)), self.held_back.cache
         motion = weak_bowls(rng, cache, number, order, bowl) if bowl else still(1)
-        return finish(rng, laid_over(rng, cache, number, order, motion, self.recipe), motion, self.recipe)
+        recipe = replace(self.recipe, blocks=0.0)  # those of the tiles themselves are enough
+        return finish(rng, laid_over(rng, cache, number, order, motion, recipe), motion, recipe)
 
 
 def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:

@@ -2,7 +2,7 @@
 
 Prints, for each value of the threshold, false alarms per 1,000 km² and the share of the table's bowls that are found.
 The defaults in `baseline` and `hotspots` are the values that give about half a false alarm per 1,000 km² on one track;
-with --both, those in `evaluate.OF_BOTH` on two. A network's thresholds: `calibration`.
+--both shows what two tracks would want. A network's thresholds: `calibration`.
 """
 
 import argparse
