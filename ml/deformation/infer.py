@@ -21,7 +21,7 @@ from ml.deformation.baseline import (
 )
 from ml.deformation.channels import STILL_WITHIN_MM_YR
 from ml.deformation.despike import despike
-from ml.deformation.gridding import CELL_M, grid_median, grid_robust
+from ml.deformation.gridding import CELL_M, RobustGrid, grid_median, grid_robust
 from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
@@ -135,7 +135,17 @@ def with_network(
 ) -> DeformationResult:
     """What a network says of all tracks together, on the cells that any of them spans."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
-    grids = [grid_robust(points, cell_m) for points in tracks]
+    return on_grids([grid_robust(points, cell_m) for points in tracks], network, device, config)
+
+
+def on_grids(
+    grids: Sequence[RobustGrid],
+    network: DeformationNetwork,
+    device: torch.device | None = None,
+    config: NetworkConfig | None = None,
+) -> DeformationResult:
+    """The same of tracks that are on their grids already, all of one cell size."""
+    cell_m = grids[0].cell_m
     sigmas = [background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)[1] for grid in grids]
     maps, lattice = predict(network, grids, device, config)
     top = max(grid.transform.f for grid in grids)
