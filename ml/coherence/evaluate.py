@@ -13,7 +13,7 @@ import torch
 from affine import Affine
 
 from ml.benchmark import Benchmark
-from ml.coherence import change_evaluate
+from ml.coherence import change_evaluate, confirm_evaluate
 from ml.coherence.infer import VERSIONS, WINDOW_PX, estimate_coherence
 from ml.imagery import ImagePair
 from ml.intervals import Float64, Interval, bootstrap_over
@@ -152,4 +152,5 @@ BENCHMARKS = (
     Benchmark(HOMOGENEOUS, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_even, even_sha256),
     Benchmark(STRUCTURED, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_structured, structured_sha256),
     change_evaluate.BENCHMARK,
+    confirm_evaluate.BENCHMARK,
 )

@@ -1,7 +1,7 @@
 """What the network sees of two detected images: statistics that do not change when the images are swapped.
 
-The log ratio of two dates is free of texture, its variance tells coherence where the looks are known; the correlation of
-the log powers and Guarnieri and Prati's moments say it again in their own ways, each with errors of its own.
+The log ratio of two dates is free of texture, its variance tells coherence where the looks are known; the correlation
+of the log powers and Guarnieri and Prati's moments say it again in their own ways, each with errors of its own.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from ml.simulation.sar.cache import PairCache, fill
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.system import Float32
 from ml.simulation.seeds import Purpose
-from ml.training import Batch
 from ml.train_command import Course
+from ml.training import Batch
 
 CHUNK = 1024  # pairs that are simulated into one folder
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1), (2, 4))
@@ -81,7 +81,8 @@ class CoherenceLesson:
         samples = [self._sample(rng, pool) for _ in range(count)]
         rows = min(sample[0].shape[-2] for sample in samples)
         cols = min(sample[0].shape[-1] for sample in samples)
-        log, truth = (torch.stack([sample[part][..., :rows, :cols] for sample in samples]) for part in (0, 1))
+        log = torch.stack([sample[0][..., :rows, :cols] for sample in samples])
+        truth = torch.stack([sample[1][..., :rows, :cols] for sample in samples])
         facts = torch.tensor([sample[2] for sample in samples])
         seen = features(log, facts, self.settings.symmetric)
         truth = torch.where(torch.isfinite(log).all(dim=1, keepdim=True), truth, torch.nan)

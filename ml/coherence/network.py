@@ -61,7 +61,7 @@ class CoherenceNetwork(NamedTuple):
 
     def halo_px(self) -> int:
         """What a tile must be read with."""
-        return self.unet.reach_px() + 2 * self.unet.stride  # the features' windows and the shift
+        return self.unet.reach_px + 2 * self.unet.stride  # the features' windows and the shift
 
     def estimate(self, power: Tensor, facts: Facts, truth: str = TRUTHS[0]) -> Estimate:
         """Coherence of power (2, rows, cols), linear, NaN unknown; NaN where either image is unknown."""
@@ -92,10 +92,16 @@ def from_card(card: Card, unet: nn.Module) -> CoherenceNetwork:
     return CoherenceNetwork(unet.eval(), Settings(**kept), card.weights_sha256)
 
 
+@lru_cache(maxsize=1)
+def card_shipped() -> Card:
+    """The card of the network that is shipped."""
+    return read_card(NAME)
+
+
 @lru_cache(maxsize=2)
 def shipped(device: torch.device) -> CoherenceNetwork:
     """The network that is shipped. InputError where its files are missing or spoilt."""
-    card = read_card(NAME)
+    card = card_shipped()
     unet = made(card.network)
     load(card, unet)
     return from_card(card, unet.to(device).to(memory_format=torch.channels_last))  # type: ignore[call-overload]

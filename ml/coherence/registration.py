@@ -75,7 +75,7 @@ def _vertex(three: Tensor) -> float:
 
 
 def moved(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
-    """Power (rows, cols) as it stands shift_px (rows, cols) farther on: four-point cubic, NaN where nothing is known."""
+    """Power (rows, cols) as it stands shift_px (rows, cols) farther on: four-point cubic, NaN unknown."""
     for axis, by in enumerate(shift_px):
         power = _moved_along(power, by, axis)
     return power

@@ -1,12 +1,13 @@
 """A residual U-Net that begins at half resolution: statistics in, a few maps at full resolution out.
 
-No layer normalises over a batch or an image, so that a pixel's result depends on its surroundings alone: neither on what
-it was trained beside (batches of one number of looks misled a trial) nor on where a tile ends.
+No layer normalises over a batch or an image, so that a pixel's result depends on its surroundings alone: neither on
+what it was trained beside (batches of one number of looks misled a trial) nor on where a tile ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as functional
@@ -48,9 +49,10 @@ class ResidualUNet(nn.Module):
         residual: bool = True,
     ) -> None:
         super().__init__()
-        self.stride = 2 ** len(widths)
+        self.stride: int = 2 ** len(widths)
+        self.reach_px = _reach_px(blocks)
         self.stem = nn.Conv2d(inputs, widths[0], 3, padding=1)
-        steps = list(zip(widths[:-1], widths[1:], strict=True))
+        steps = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in steps)
         self.inward = nn.ModuleList(
             nn.Sequential(*(Block(width, residual) for _ in range(n))) for width, n in zip(widths, blocks, strict=True)
@@ -77,11 +79,12 @@ class ResidualUNet(nn.Module):
         full = functional.relu(self.mix(functional.relu(full)) + full)
         return torch.as_tensor(self.head(full)).float()
 
-    def reach_px(self) -> int:
-        """How far a pixel of the output looks, at most, in whole strides."""
-        far, scale = 2 + 2, 2
-        for level, inward in enumerate(self.inward):
-            convolutions = 2 * len(inward) + (2 if level < len(self.outward) else 0) + (level == 0)
-            far += (convolutions + 1) * scale  # and one for what falls between two of its pixels
-            scale *= 2
-        return -(-far // self.stride) * self.stride
+
+def _reach_px(blocks: Sequence[int]) -> int:
+    """How far a pixel of the output looks, at most, in whole strides."""
+    far = 2 + 2
+    for level, n in enumerate(blocks):
+        convolutions = 2 * n + (2 if level + 1 < len(blocks) else 0) + (level == 0)
+        far += (convolutions + 1) * 2 ** (level + 1)  # and one for what falls between two of its pixels
+    stride = 2 ** len(blocks)
+    return int(-(-far // stride) * stride)
