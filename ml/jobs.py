@@ -69,9 +69,8 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
     past = [read_prediction(prediction, now).bands for prediction in predecessors]
     history, sigma = (np.stack([bands[name] for bands in past]) for name in ("coherence", "coherence_sigma"))
     found = change_infer.coherence_change(history, sigma, now.bands["coherence"])
-    beside = list(
-        {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}.values()
-    )  # the newest of each
+    newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
+    beside = list(newest.values())
     spanning = [Evidence(*_dates(run.pair), found.change_sigma)]
     spanning += [Evidence(*_dates(one.run.pair), read_prediction(one, now).bands["change_sigma"]) for one in beside]
     ratio_db = backscatter_change_db(_images(run.pair), device)
