@@ -74,7 +74,9 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
     spanning = [Evidence(*_dates(run.pair), found.change_sigma)]
     spanning += [Evidence(*_dates(one.run.pair), read_prediction(one, now).bands["change_sigma"]) for one in beside]
     ratio_db = backscatter_change_db(_images(run.pair), device)
-    result = change_infer.as_result(found, confirmed(spanning), ratio_db, now.transform, now.epsg)
+    result = change_infer.as_result(
+        found, confirmed(spanning, span=_dates(run.pair)), ratio_db, now.transform, now.epsg
+    )
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
     tags = {
         "input_sha256": hashlib.sha256(hashes.encode()).hexdigest(),

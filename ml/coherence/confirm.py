@@ -19,6 +19,7 @@ Float32 = NDArray[np.float32]
 HIGH_SIGMA, LOW_SIGMA = 4.5, 2.5
 FEWEST_ACQUISITIONS = 3
 EPOCH = date(1970, 1, 1)
+Span = tuple[date, date]
 
 
 class Evidence(NamedTuple):
@@ -40,9 +41,10 @@ class Confirmed(NamedTuple):
 
 
 def confirmed(
-    evidence: Sequence[Evidence], since: date | None = None, high: float = HIGH_SIGMA, low: float = LOW_SIGMA
+    evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA, span: Span | None = None
 ) -> Confirmed:
-    """Look for events between any two acquisitions in turn; the strongest counts. since: the first onset looked for.
+    """Look for events between any two acquisitions in turn; the strongest counts. span: first and last date, outside
+    of which nothing is looked for.
 
     ValueError without evidence and for rasters of different sizes.
     """
@@ -52,7 +54,7 @@ def confirmed(
     found = Confirmed(*(np.full(shape, np.nan, dtype=np.float32) for _ in range(3)))
     days = sorted({day for one in evidence for day in (one.reference, one.secondary)})
     for before, onset in pairwise(days):
-        if since is not None and onset < since:
+        if span is not None and not (span[0] <= before and onset <= span[1]):
             continue
         spanning = [one for one in evidence if one.reference <= before and one.secondary >= onset]
         if not _independent(spanning):

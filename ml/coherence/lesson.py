@@ -70,7 +70,7 @@ class CoherenceLesson:
 
     def _wanted(self, chunk: int, pair: int) -> bool:
         cache = self.caches[chunk]
-        still = self.settings.misregistered or abs(float(cache.dx_px[pair, 64, 64])) < 0.02
+        still = self.settings.misregistered or abs(float(cache.dx_px[pair, -1, -1])) < 0.02
         return still and (self.settings.structured or float(np.std(cache.gamma[pair], dtype=np.float32)) < 0.01)
 
     def batch(self, rng: np.random.Generator) -> Batch:
