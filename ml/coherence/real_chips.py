@@ -10,7 +10,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +47,7 @@ def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]
     for path in sorted(folder.glob("*.tif")):
         match = NAME.search(path.name)
         if match and match["polarisation"] == polarisation:
-            found[match["burst"]].append((datetime.strptime(match["date"], "%Y%m%d").date(), path))
+            found[match["burst"]].append((date.fromisoformat(match["date"]), path))
     if not found:
         raise ValueError(f"{folder} holds no OPERA RTC-S1 chips of {polarisation}")
     return {burst: sorted(files) for burst, files in sorted(found.items())}
@@ -106,9 +106,8 @@ def main(arguments: Sequence[str]) -> int:
                 kind = "sea " if burst.endswith(SEA) else "land"
                 table = ", ".join(f"{name} {value:.2f} ({n})" for name, (value, n) in medians(seen).items())
                 mean, worst = confirmed_share(evidence_of(seen))
-                print(
-                    f"{method} {polarisation} {burst} {kind}: {table}; confirmed {mean:.4%} a date, worst {worst:.4%}"
-                )
+                said = f"confirmed {mean:.4%} of the cells a date, at worst {worst:.4%}"
+                print(f"{method} {polarisation} {burst} {kind}: {table}; {said}", flush=True)
     return 0
 
 
