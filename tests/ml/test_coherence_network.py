@@ -156,6 +156,8 @@ def test_the_network_does_not_know_where_tiles_end(core, monkeypatch):
     rng = np.random.default_rng(5)
     power = rng.gamma(4, 0.25, (2, 490, 300)).astype(np.float32)
     power[1] = 0.6 * power[0] + 0.4 * power[1]
+    power[:, 300:420, 150:] *= 10.0
+    power[:, ::50, ::30] *= 1000.0
     power[0, 200:230, 90:140] = np.nan
     images = image_pair(power)
     whole = estimate_coherence(images, NETWORK, CPU, looks=4.0).bands
