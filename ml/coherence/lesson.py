@@ -37,13 +37,13 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class CoherenceSettings:
-    """pairs: simulated ahead, whole chunks; tile_px, batch: of a step. What else is an arm of the ablation:
-    symmetric features; register the secondary first; misregistered pairs, structured pairs in training; residual
-    blocks; widths and blocks of the levels; pooled: share of steps on pairs made coarser; told: share of pairs whose
-    looks are told; sample_weight: of the second truth.
+    """pairs: simulated ahead, in whole chunks, of size px; batch: pairs in a step, twice as many where they are made
+    coarser (pooled: the share of such steps). told: share of pairs whose looks are told. sample_weight: of the second
+    truth against the first. The others are arms of the ablation: symmetric features; the secondary registered first;
+    misregistered, structured pairs in training; residual blocks; widths and blocks of the levels.
     """
 
-    pairs: int = 4096
+    pairs: int = 2048
     size: int = 128
     batch: int = 10
     symmetric: bool = True
@@ -56,7 +56,6 @@ class CoherenceSettings:
     pooled: float = 0.2
     told: float = 0.6
     sample_weight: float = 0.3
-    scatterers_weight: float = 1.0
 
 
 class CoherenceLesson:
@@ -124,13 +123,15 @@ class CoherenceLesson:
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
         """The mean follows the square error alone; sigma follows the likelihood of the errors that are left."""
-        found = estimates(network(batch["half"], batch["detail"]))
-        weights = (self.settings.scatterers_weight, self.settings.sample_weight)
-        total = batch["half"].new_zeros(())
-        for estimate, truth, weight in zip(found, batch["truth"].unbind(1), weights, strict=True):
-            if weight:
-                total = total + weight * _loss(estimate, truth)
-        return total
+        first, second = estimates(network(batch["half"], batch["detail"]))
+        gamma, sample = batch["truth"].unbind(1)
+        return _loss(first, gamma) + self.settings.sample_weight * _loss(second, sample)
+
+    def share(self, other: CoherenceLesson) -> None:
+        """Take over what another lesson on the same pairs has worked out: scenes, and facts where it registers too."""
+        self.scenes = other.scenes
+        if self.settings.register == other.settings.register:
+            self.kept = other.kept
 
     @cached_property
     def scenes(self) -> list[SarPair]:
