@@ -159,18 +159,17 @@ def _words(grid: Grid) -> str:
 def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> torch.Tensor:
     """Mean over a window of the known (finite) values. values: (n, rows, cols); NaN where too few are known."""
     known = torch.isfinite(values)
-    total = _window_mean(torch.where(known, values, 0.0), window)
-    share = _window_mean(known.to(values.dtype), window)
-    inside = _window_mean(torch.ones_like(values[:1]), window)
+    total = _box(torch.where(known, values, 0.0), window)
+    share = _box(known.to(values.dtype), window)
+    inside = _box(torch.ones_like(values[:1]), window)
     return torch.where(share >= least_share * inside, total / share.clamp_min(1e-9), torch.nan)
 
 
-def _window_mean(values: torch.Tensor, window: int) -> torch.Tensor:
-    """Mean over a window beyond whose image all is 0: one axis after the other, which costs 2 n and not n^2."""
+def _box(values: torch.Tensor, window: int) -> torch.Tensor:
+    """Mean over a window, beyond the edge counted as 0: along the rows, then along the columns."""
     rows, cols = values.shape[-2:]
-    margin = window // 2
-    along = functional.avg_pool2d(values, (1, window), 1, (0, margin), count_include_pad=True)[..., :cols]
-    return functional.avg_pool2d(along, (window, 1), 1, (margin, 0), count_include_pad=True)[..., :rows, :]
+    along = functional.avg_pool2d(values[:, None], (1, window), 1, (0, window // 2))[..., :cols]
+    return functional.avg_pool2d(along, (window, 1), 1, (window // 2, 0))[:, 0, :rows]
 
 
 def high_pass(power: torch.Tensor, window: int = HIGH_PASS_PX) -> torch.Tensor:

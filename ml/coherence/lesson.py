@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ml.checkpoints import Card
 from ml.coherence.evaluate import EDGE_PX, EVERY_PX, make_even, make_structured
 from ml.coherence.features import Facts, features
-from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, Estimate, Settings, estimates, made, registered
+from ml.coherence.network import NAME, CoherenceNetwork, Estimate, Settings, estimates, made, registered
 from ml.coherence.registration import facts_of
 from ml.coherence.scenes import coherence_pair
 from ml.networks.residual_unet import ResidualUNet
@@ -140,8 +140,8 @@ class CoherenceLesson:
         makers = [(make_structured, 0.0, n), (make_structured, 1.0, n // 2), (make_even, 0.0, n), (make_even, 1.0, 8)]
         return [make(shift, scene, Purpose.VALIDATION) for make, shift, count in makers for scene in range(count)]
 
-    def errors(self, network: nn.Module, truth: str = TRUTHS[0]) -> list[Float32]:
-        """(pixels, 2) of every scene: error and sigma; looks told."""
+    def errors(self, network: nn.Module) -> list[Float32]:
+        """(pixels, 2) of every scene: error of gamma and sigma; looks told."""
         ready = CoherenceNetwork(_unet(network), Settings(self.settings.symmetric, self.settings.register), "")
         return [_errors(ready, scene) for scene in self.scenes]
 
