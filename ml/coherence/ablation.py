@@ -17,7 +17,7 @@ import torch
 from ml.coherence.lesson import CoherenceLesson, CoherenceSettings, prepare
 from ml.training import Schedule, train
 
-BASE = CoherenceSettings(pairs=1024)
+BASE = CoherenceSettings(pairs=1024, batch=6)
 ARMS = {
     "as shipped": BASE,
     "three levels": replace(BASE, widths=(48, 64, 96), blocks=(1, 2, 2)),

@@ -14,9 +14,9 @@ from ml.results import RasterResult
 from ml.tiling import over_tiles, samples
 
 NETWORK = "residual-unet"
-METHODS = ("guarnieri-prati", "pearson", "posterior-mean", NETWORK)
+METHODS = (NETWORK, "guarnieri-prati", "pearson", "posterior-mean")
 # raise when the numbers change
-VERSIONS = {"guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1", NETWORK: "1"}
+VERSIONS = {NETWORK: "1", "guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
 

@@ -32,6 +32,7 @@ POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1), (2, 4))
 Float16 = NDArray[np.float16]
 LOOKS_SPREAD = 0.05  # of what a product tells, in logarithms
 VALIDATION_SCENES = 24
+SIGMA_PARTS = 8  # of the errors of validation, by the sigma that was said
 VERSION = "1"
 
 
@@ -217,10 +218,13 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
 
 
 def finish(network: nn.Module, lesson: Any) -> dict[str, Any]:
-    """The factor by which sigma must grow for 68 % of the errors of validation to lie within it."""
+    """How sigma must be stretched for 68 % of the errors of validation to lie within it, small and large ones alike."""
     rows = np.concatenate(lesson.errors(network))
-    factor = float(np.quantile(np.abs(rows[:, 0]) / rows[:, 1], 0.68))
-    return {"sigma_factor": [round(factor, 3), round(factor, 3)]}
+    parts = np.array_split(rows[np.argsort(rows[:, 1])], SIGMA_PARTS)
+    said = np.log([np.median(part[:, 1]) for part in parts])
+    found = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])
+    power, factor = np.polyfit(said, found, 1)
+    return {"sigma_factor": round(float(np.exp(factor)), 3), "sigma_power": round(float(power), 3)}
 
 
 COURSE = Course(CoherenceSettings, prepare, minutes=40.0, learning_rate=2e-3, finish=finish)

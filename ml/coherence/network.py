@@ -46,11 +46,12 @@ def registered(power: Tensor, facts: Facts) -> Tensor:
 
 @dataclass(frozen=True)
 class Settings:
-    """What inference must know besides the weights. sigma_factor: calibration of each of TRUTHS."""
+    """What inference must know besides the weights. Sigma is calibrated as sigma_factor times its sigma_power."""
 
     symmetric: bool = True
     register: bool = True
-    sigma_factor: tuple[float, float] = (1.0, 1.0)
+    sigma_factor: float = 1.0
+    sigma_power: float = 1.0
 
 
 class CoherenceNetwork(NamedTuple):
@@ -79,7 +80,7 @@ class CoherenceNetwork(NamedTuple):
             found = estimates(self.unet(seen.half, seen.detail))[which]
         blank = torch.where(torch.isfinite(log_power).all(dim=0), 1.0, torch.nan)
         values, sigma = (part[0, :rows, :cols] for part in found)
-        calibrated = (sigma * self.settings.sigma_factor[which]).clamp(LEAST_SIGMA, MOST_SIGMA)
+        calibrated = (self.settings.sigma_factor * sigma**self.settings.sigma_power).clamp(LEAST_SIGMA, MOST_SIGMA)
         return Estimate(values * blank, calibrated * blank)
 
 
@@ -92,8 +93,7 @@ def from_card(card: Card, unet: nn.Module) -> CoherenceNetwork:
     """A network with its weights loaded and its settings from the card."""
     if not isinstance(unet, ResidualUNet):
         raise TypeError(f"{type(unet).__name__} is no ResidualUNet")
-    kept = {**card.settings, "sigma_factor": tuple(card.settings.get("sigma_factor", (1.0, 1.0)))}
-    return CoherenceNetwork(unet.eval(), Settings(**kept), card.weights_sha256)
+    return CoherenceNetwork(unet.eval(), Settings(**card.settings), card.weights_sha256)
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ def run(task: str, folder, *options: str) -> int:
     return main([task, str(folder / "reference.tif"), str(folder / "secondary.tif"), "--out", str(out), *options])
 
 
-@pytest.mark.parametrize("method", ["guarnieri-prati", "pearson", "posterior-mean"])
+@pytest.mark.parametrize("method", ["residual-unet", "guarnieri-prati", "pearson", "posterior-mean"])
 def test_coherence_writes_its_two_bands_with_everything_to_trace_them(pair, method, capsys):
     assert run("coherence", pair, "--method", method) == 0
     assert method in capsys.readouterr().out
