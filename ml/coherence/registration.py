@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 import torch
@@ -15,6 +15,7 @@ from ml.coherence.features import Facts
 from ml.imagery import high_pass
 
 FARTHEST_PX = 4
+LEAST_SHIFT_PX = 0.05
 SPECKLE_PX = 15  # what is wider is texture
 LEAST_SCORE = 5.0  # standard deviations of chance, of which the 81 shifts reach 3
 
@@ -31,12 +32,18 @@ def facts_of(pieces: Sequence[Tensor], looks: float | None = None, register: boo
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
     found = [shift_of(piece, shared) for piece in passed]
     sure = [(shift, peak) for shift, peak, score in found if score >= LEAST_SCORE]
-    shift = (median(at[0][0] for at in sure), median(at[0][1] for at in sure)) if sure and register else (0.0, 0.0)
+    shift = (_told(at[0][0] for at in sure), _told(at[0][1] for at in sure)) if sure and register else (0.0, 0.0)
     logs = [torch.log(piece.clamp_min(1e-9)) for piece in pieces]
     level = [median(float(torch.nanmedian(log[image])) for log in logs) for image in (0, 1)]
     peak = median(peak for _, peak, _ in found)
     known = looks if looks is not None else median(looks_of(piece, shared) for piece in pieces)
     return Facts(known, looks is not None, (*lags,), shift, peak, (level[0], level[1]))
+
+
+def _told(shifts: Iterable[float]) -> float:
+    """Their median; what is less than can be told is none, so that no image is interpolated for nothing."""
+    middle = median(shifts)
+    return middle if abs(middle) >= LEAST_SHIFT_PX else 0.0
 
 
 def _lags(passed: Tensor) -> Tensor:
