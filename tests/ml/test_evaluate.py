@@ -20,6 +20,7 @@ FROZEN = {
     ("coherence", "coherence-homogeneous"): "8f865e14e350c0b06201820071ecdfc5500a35dae346b306bfb580cc7c325843",
     ("coherence", "coherence-structured"): "9fba3bd61fd0de62e833e5cda333e6305fc2b1ee4a854cab710d4acd374ac291",
     ("coherence", "change"): "87c46c5f2d2371a696a5c76948787b3607742130bcc7706de90e4f86a70eba73",
+    ("coherence", "change-confirmed"): "7258df9fba663d178b077f95698c01c6846c5b21afb067ef63fba80c914cac75",
     ("offsets", "offsets-constant"): "8da3d1450e2f8d7cd05bd0cedb2da29de1465ce1079e80b0d57f1ef9547c2cf7",
     ("offsets", "offsets-fields"): "be035847fcccb44f99d487d9b67ac39bc16ed3f1d54f65f0d274c13a6a130305",
     ("offsets", "surges"): "b7f739964b118df89de6fbcfe6bbf4fd88549ffc25d3ad780ea8faff3bcf35f0",
@@ -55,6 +56,11 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
         ("coherence", "coherence-homogeneous", COHERENCE),
         ("coherence", "coherence-structured", COHERENCE),
         ("coherence", "change", {"auc_change", "false_alarm_share"}),
+        (
+            "coherence",
+            "change-confirmed",
+            {"confirmed_share", "found_share", "right_onset_share", "false_confirmed_share"},
+        ),
         (
             "offsets",
             "offsets-constant",
