@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from ml import evaluation, train_command
+from ml import courses, evaluation, train_command  # noqa: F401 (courses registers)
 from ml.coherence import command as coherence
 from ml.deformation import command as deformation
 from ml.offsets import command as offsets

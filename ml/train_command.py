@@ -34,7 +34,7 @@ class Course(NamedTuple):
     finish: Callable[[nn.Module, Lesson], dict[str, Any]] = lambda network, lesson: {}
 
 
-COURSES: dict[str, Course] = {}
+COURSES: dict[str, Course] = {}  # filled by ml.courses
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,201 @@
+"""CC-ResSiamNet over whole pairs: a coarse start everywhere, then the network, block by block, once or more often.
+
+Blocks lie where the image's own rows and columns say, so the answer at a place does not depend on how files are cut.
+What is kept for the whole image is on the grid of nodes, 64 times smaller than it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ml.checkpoints import WEIGHTS, Card, load, read_card
+from ml.imagery import Float32, PairSource, Window
+from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
+from ml.offsets import coarse
+from ml.offsets.baseline import Offsets
+from ml.offsets.texture import WINDOW_PX, texture
+from ml.offsets.whole_pixels import surroundings, whole
+from ml.training import low_precision
+
+NAME = "offsets"
+BLOCK_PX = 2048
+HALO_PX = 128
+COARSE_ALIGN_PX = 64
+FARTHEST_SEARCH_PX = 64
+UNKNOWN_SIGMA_PX = 0.5  # a larger standard deviation is "unknown"
+LEAST_KNOWN = 0.5  # of a node's square
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """A trained network and how it is used. iterations: how often an answer is gathered by and looked at again.
+
+    calibration: log sigma as the network says it -> what is added to it, found on validation scenes.
+    """
+
+    network: CCResSiamNet
+    iterations: int
+    calibration: tuple[tuple[float, ...], tuple[float, ...]]
+    device: torch.device
+    exact: bool = False
+    block: int = BLOCK_PX
+
+
+def tracker_of(card: Card, folder: Path, device: torch.device) -> Tracker:
+    """The network of a card, ready. InputError where its weights are missing or not its own."""
+    network = CCResSiamNet(**card.network)
+    load(card, network, folder)
+    network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    table: dict[str, Any] = card.settings["calibration"]
+    return Tracker(network, card.settings["iterations"], (tuple(table["log_sigma"]), tuple(table["add"])), device)
+
+
+def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS) -> Tracker:
+    """The network that the repository ships."""
+    return tracker_of(read_card(name, folder), folder, device)
+
+
+def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
+    """Offsets on the network's own grid, one node for NODE_PX pixels. search: largest offset looked for, px."""
+    start = _start(source, tracker, min(search, FARTHEST_SEARCH_PX))
+    answer = torch.full((5, *start.shape[1:]), torch.nan)
+    for turn in range(tracker.iterations):
+        if turn:
+            start = _again(start, answer)
+        answer = _pass(source, tracker, start)
+    return _told(answer, tracker, [max(1, size // NODE_PX) for size in source.shape], search)
+
+
+def _again(start: Tensor, answer: Tensor) -> Tensor:
+    """What is begun with next: the answer where it is sure, else its surroundings."""
+    sure = (answer[2:4].exp() < UNKNOWN_SIGMA_PX).all(dim=0) & (answer[4] >= LEAST_KNOWN)
+    if not sure.any():
+        return start
+    return coarse.filled(torch.where(sure, answer[:2], torch.nan))
+
+
+def _blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
+    """Core and outer windows, beyond the image too: (rows, cols) cut at multiples of block."""
+    for row in range(0, shape[0], block):
+        for col in range(0, shape[1], block):
+            size = [
+                -(-min(block, n - at) // COARSE_ALIGN_PX) * COARSE_ALIGN_PX
+                for n, at in zip(shape, (row, col), strict=True)
+            ]
+            yield Window(row, col, *size), Window(row - halo, col - halo, size[0] + 2 * halo, size[1] + 2 * halo)
+
+
+def _read(source: PairSource, at: Window) -> Float32:
+    """(2, rows, cols) of a window that may reach beyond the image, NaN there."""
+    row, col = max(0, at.row), max(0, at.col)
+    rows, cols = min(at.row + at.rows, source.shape[0]) - row, min(at.col + at.cols, source.shape[1]) - col
+    held = np.full((2, at.rows, at.cols), np.nan, dtype=np.float32)
+    if rows > 0 and cols > 0:
+        held[:, row - at.row : row - at.row + rows, col - at.col : col - at.col + cols] = source.read(
+            Window(row, col, rows, cols)
+        )
+    return held
+
+
+def _texture(source: PairSource, at: Window, device: torch.device) -> Tensor:
+    """Texture (2, rows, cols) of a window, 0 unknown; what the high-pass needs around it is read too."""
+    margin = WINDOW_PX // 2
+    wide = Window(at.row - margin, at.col - margin, at.rows + 2 * margin, at.cols + 2 * margin)
+    log = torch.from_numpy(np.log(_read(source, wide))).to(device)
+    return texture(log)[:, margin:-margin, margin:-margin]
+
+
+def _grid(shape: tuple[int, int]) -> tuple[int, int]:
+    rows, cols = (-(-size // COARSE_ALIGN_PX) * COARSE_ALIGN_PX // NODE_PX for size in shape)
+    return rows, cols
+
+
+def _start(source: PairSource, tracker: Tracker, search: int) -> Tensor:
+    """Offsets (2, nodes, nodes), px, known everywhere."""
+    step = coarse.STEP * NODE_PX
+    rows, cols = (n // coarse.STEP for n in _grid(source.shape))
+    found = torch.full((2, rows, cols), torch.nan)
+    halo = -(-coarse.reach(search) // COARSE_ALIGN_PX) * COARSE_ALIGN_PX
+    for core, outer in _blocks(source.shape, tracker.block, halo):
+        images = _texture(source, outer, tracker.device)
+        if not (images != 0).all(dim=0).any():
+            continue
+        offset = coarse.coarse(images, search).cpu()
+        inner = offset[:, halo // step : (halo + core.rows) // step, halo // step : (halo + core.cols) // step]
+        row, col = core.row // step, core.col // step
+        found[:, row : row + inner.shape[1], col : col + inner.shape[2]] = inner
+    known = coarse.filled(found)
+    return functional.interpolate(known[None], scale_factor=2.0, mode="bilinear", align_corners=False)[0]
+
+
+def _pass(source: PairSource, tracker: Tracker, start: Tensor) -> Tensor:
+    """(5, nodes, nodes): dx, dy, logarithms of their sigmas, share of pixels known. Unknown blocks are NaN."""
+    shift = whole(start)
+    near = surroundings(shift)
+    answer = torch.full((5, *shift.shape[1:]), torch.nan)
+    margin = HALO_PX // NODE_PX
+    for core, outer in _blocks(source.shape, tracker.block, HALO_PX):
+        row, col = core.row // NODE_PX, core.col // NODE_PX
+        rows, cols = core.rows // NODE_PX, core.cols // NODE_PX
+        by, mean = (
+            _around(field, row - margin, col - margin, rows + 2 * margin, cols + 2 * margin) for field in (shift, near)
+        )
+        images = _gathered(source, outer, by, tracker.device)
+        if not (images != 0).all(dim=0).any():
+            continue
+        known = functional.avg_pool2d((images != 0).all(dim=0).float()[None, None], NODE_PX)
+        answered = _asked(tracker, images[None], (by - mean)[None].to(tracker.device), known)[0].cpu()
+        answered[:2] += mean
+        answer[:, row : row + rows, col : col + cols] = answered[:, margin : margin + rows, margin : margin + cols]
+    return answer
+
+
+def _around(field: Tensor, row: int, col: int, rows: int, cols: int) -> Tensor:
+    """A part of a field of nodes, which goes on beyond its edge as it ends there."""
+    at_row = torch.arange(row, row + rows).clamp(0, field.shape[1] - 1)
+    at_col = torch.arange(col, col + cols).clamp(0, field.shape[2] - 1)
+    return field[:, at_row][:, :, at_col]
+
+
+def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.device) -> Tensor:
+    """(2, rows, cols): the reference's texture, and the secondary's from where shift (2, nodes, nodes) says."""
+    far = int(shift.abs().max())
+    wide = Window(outer.row - far, outer.col - far, outer.rows + 2 * far, outer.cols + 2 * far)
+    images = _texture(source, wide, device)
+    by = shift.long().to(device).repeat_interleave(NODE_PX, 1).repeat_interleave(NODE_PX, 2)
+    row = torch.arange(far, far + outer.rows, device=device)[:, None] + by[1]
+    col = torch.arange(far, far + outer.cols, device=device) + by[0]
+    reference = images[0, far : far + outer.rows, far : far + outer.cols]
+    return torch.stack([reference, images[1][row, col]])
+
+
+def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, known: Tensor) -> Tensor:
+    """(n, 5, nodes, nodes), relative to the surroundings."""
+    laid = images.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        if tracker.exact:
+            found = tracker.network(laid, beyond, known)
+        else:
+            with low_precision(tracker.device):
+                found = tracker.network(laid, beyond, known)
+    return torch.cat([found.offset, found.log_sigma, known], dim=1).float()
+
+
+def _told(answer: Tensor, tracker: Tracker, size: list[int], search: int) -> Offsets:
+    """With sigma as calibrated; unknown where the images are, where sigma says so, beyond the search."""
+    answer = answer[:, : size[0], : size[1]]
+    at, add = (np.asarray(part, dtype=np.float32) for part in tracker.calibration)
+    said = answer[2:4].numpy()
+    sigma = torch.from_numpy(np.exp(said + np.interp(said, at, add)).astype(np.float32))
+    kept = (answer[4] >= LEAST_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0)
+    kept &= (answer[:2].abs() <= search + 1).all(dim=0)
+    quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * answer[4]
+    return Offsets(*(torch.where(kept, band, torch.nan) for band in (*answer[:2], *sigma, quality)))
