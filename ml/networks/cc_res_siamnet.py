@@ -1,9 +1,9 @@
 """CC-ResSiamNet: residual offsets between two images, with their uncertainty, from one look at both.
 
 After Kim, Jung and Lu 2025 (doi 10.1016/j.rse.2024.114577): Siamese residual encoders that are connected at every
-scale, attention, a U-Net decoder. Ours answers on a grid of one node every 8 px, works on speckle at half and quarter
-resolution, connects the encoders also by products of their features, as a correlation does, and predicts sigma.
-No layer looks at statistics of the image, so a tile answers as the whole does.
+scale, attention, a U-Net decoder. Ours answers on a grid of one node every 8 px; its encoders also meet in a local
+correlation of their features at lags of up to 2 px, the images themselves among these, so that it begins where
+correlation ends; and it predicts sigma. No layer looks at statistics of the image: a tile answers as the whole does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from torch.nn import functional
 
 NODE_PX = 8  # one node for so many pixels
 ALIGN_PX = 16  # sizes and origins of tiles are multiples of it
-REACH_PX = 160  # farther pixels do not enter a node's answer
+FARTHEST_LAG_PX = 2  # of the correlation of features
+LAGS = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if abs(y) + abs(x) <= FARTHEST_LAG_PX]
+POOL_PX = 4  # it is averaged over so many pixels before it is looked at
 LOG_SIGMA = (-5.5, 1.5)  # natural logarithms, px
 
 
@@ -28,33 +30,28 @@ class Residuals(NamedTuple):
 
 
 class CCResSiamNet(nn.Module):
-    """width: channels at half resolution; joint: at quarter resolution; nodes: on the grid.
+    """width: channels of the encoders; features: that are correlated, the image among them; nodes: of all that follows.
 
     cross: connect the encoders before they meet; attention: weigh what is pooled and what is passed over.
     """
 
     def __init__(
-        self, width: int = 32, joint: int = 64, nodes: int = 96, cross: bool = True, attention: bool = True
+        self, width: int = 16, features: int = 8, nodes: int = 96, cross: bool = True, attention: bool = True
     ) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(4, width, 3, padding=1)
+        self.stem = nn.Conv2d(1, width, 5, padding=2)
         self.fine = Residual(width)
-        self.fine_cross = nn.Conv2d(width, width, 1, bias=False) if cross else None
-        self.fine_meet = Meeting(width, joint // 2)
-        self.fine_down = nn.Conv2d(joint, joint, 4, 2, 1)
-        self.down = nn.Conv2d(width, joint, 4, 2, 1)
-        self.coarse = Residual(joint)
-        self.coarse_cross = nn.Conv2d(joint, joint, 1, bias=False) if cross else None
-        self.coarse_meet = Meeting(joint, joint // 2)
-        self.merge = nn.Conv2d(2 * joint, nodes, 3, padding=1)
-        self.joint = Residual(nodes)
+        self.features = nn.Conv2d(width, features - 1, 1)
+        self.down = nn.Conv2d(width, 2 * width, POOL_PX, POOL_PX)
+        self.coarse_cross = nn.Conv2d(2 * width, 2 * width, 1, bias=False) if cross else None
+        self.merge = nn.Conv2d(len(LAGS) * features + 4 * width, nodes, 1)
+        self.joint = nn.Sequential(Residual(nodes), Residual(nodes))
         self.weight = nn.Conv2d(nodes, nodes, 1) if attention else None
         self.enter = nn.Conv2d(nodes + 3, nodes, 1)
         self.decoder = Decoder(nodes, attention)
         self.head = nn.Sequential(nn.Conv2d(nodes, nodes, 1), nn.ReLU(), nn.Conv2d(nodes, 4, 1))
-        if cross:
-            nn.init.zeros_(self.fine_cross.weight)  # type: ignore[union-attr]
-            nn.init.zeros_(self.coarse_cross.weight)  # type: ignore[union-attr]
+        if self.coarse_cross is not None:
+            nn.init.zeros_(self.coarse_cross.weight)
 
     def forward(self, texture: Tensor, beyond: Tensor, known: Tensor) -> Residuals:
         """texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
@@ -63,13 +60,13 @@ class CCResSiamNet(nn.Module):
         mean; known: (n, 1, nodes, nodes), share of pixels known in both. The answer is relative to that mean.
         """
         n = texture.shape[0]
-        both = functional.pixel_unshuffle(torch.cat([texture[:, :1], texture[:, 1:]]), 2)  # (2n, 4, rows/2, cols/2)
+        both = torch.cat([texture[:, :1], texture[:, 1:]])  # (2n, 1, rows, cols)
         fine = self.fine(functional.relu_(self.stem(both)))
-        fine = _crossed(fine, self.fine_cross)
-        coarse = self.coarse(functional.relu_(self.down(fine)))  # (2n, joint, rows/4, cols/4)
-        coarse = _crossed(coarse, self.coarse_cross)
-        met = functional.relu_(self.fine_down(self.fine_meet(fine, n)))
-        met = functional.relu_(self.merge(torch.cat([met, self.coarse_meet(coarse, n)], dim=1)))
+        coarse = _crossed(functional.relu_(self.down(fine)), self.coarse_cross)  # (2n, 2 width, rows/4, cols/4)
+        featured = self.features(fine)
+        featured = torch.cat([both.to(featured.dtype), featured], dim=1)
+        met = torch.cat([correlated(featured[:n], featured[n:]), coarse[:n], coarse[n:]], dim=1)
+        met = functional.relu_(self.merge(met))  # (n, nodes, rows/4, cols/4)
         met = self.joint(met)
         if self.weight is not None:
             met = met * torch.sigmoid(self.weight(met))
@@ -79,11 +76,26 @@ class CCResSiamNet(nn.Module):
         return Residuals(answer[:, :2], LOG_SIGMA[0] + functional.softplus(answer[:, 2:] - LOG_SIGMA[0] - 2.0))
 
 
+def correlated(first: Tensor, second: Tensor) -> Tensor:
+    """Products of features at every lag, averaged over squares. first, second: (n, c, rows, cols).
+
+    Returns (n, lags c, rows / POOL_PX, cols / POOL_PX), lags from the upper left to the lower right.
+    """
+    (rows, cols), margin = first.shape[-2:], FARTHEST_LAG_PX
+    wide = functional.pad(second, (margin,) * 4)
+    products = []
+    for y, x in LAGS:
+        there = wide[..., margin + y : margin + y + rows, margin + x : margin + x + cols]
+        products.append(functional.avg_pool2d(first * there, POOL_PX))
+    return torch.cat(products, dim=1)
+
+
 def _crossed(features: Tensor, cross: nn.Module | None) -> Tensor:
     """Each image's features (2n, ...) hear of the other's at the same place."""
     if cross is None:
         return features
-    return features + cross(features.roll(features.shape[0] // 2, 0))
+    heard: Tensor = cross(features.roll(features.shape[0] // 2, 0))
+    return features + heard
 
 
 class Residual(nn.Module):
@@ -96,18 +108,6 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu_(self.second(functional.relu_(self.first(x))).add_(x))
-
-
-class Meeting(nn.Module):
-    """Products of two projections of both images' features: local correlation, its direction included."""
-
-    def __init__(self, width: int, products: int) -> None:
-        super().__init__()
-        self.project = nn.Conv2d(width, 2 * products, 1)
-
-    def forward(self, features: Tensor, n: int) -> Tensor:
-        first, second = self.project(features).chunk(2, dim=1)  # (2n, products, ...)
-        return torch.cat([first[:n] * second[n:], second[:n] * first[n:]], dim=1)
 
 
 class Decoder(nn.Module):

@@ -7,6 +7,7 @@ that the network says.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ def table_of(rows: Float64) -> dict[str, list[float]]:
     """rows: (n, 2): log sigma and error over sigma. Half of what 68 % and half of what 95 % of the errors ask for."""
     edges = np.quantile(rows[:, 0], np.linspace(0, 1, BINS + 1))
     at, add = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = np.abs(rows[(rows[:, 0] >= low) & (rows[:, 0] <= high), 1])
         asked = [np.log(np.quantile(inside, WITHIN_ONE)), np.log(np.quantile(inside, WITHIN_TWO) / 1.96)]
         at.append(float(np.median(rows[(rows[:, 0] >= low) & (rows[:, 0] <= high), 0])))

@@ -1,4 +1,4 @@
-"""Where to begin: offsets to about a pixel, from correlation of images made smaller, coarser first where motion may be large.
+"""Where to begin: offsets to about a pixel, from correlation of smaller images, of yet smaller ones for large motion.
 
 Answers on the grid of nodes of the network (one for 8 px) and is known everywhere: where nothing matches, neighbours
 speak, then the median of all.

@@ -1,4 +1,4 @@
-"""How `python -m ml train offsets` goes: the lesson, then sigma calibrated on validation scenes through the whole way."""
+"""How `python -m ml train offsets` goes: the lesson, then sigma calibrated on validation scenes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Less
     lesson = OffsetLesson(settings, cache)
     if settings.real:
         lesson.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
-    arguments = {name: getattr(settings, name) for name in ("width", "joint", "nodes", "cross", "attention")}
+    arguments = {name: getattr(settings, name) for name in ("width", "features", "nodes", "cross", "attention")}
     card = Card("offsets", NAME, VERSION, arguments, {"iterations": ITERATIONS})
     return CCResSiamNet(**arguments), lesson, card
 

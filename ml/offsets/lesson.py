@@ -32,8 +32,8 @@ GAMMAS = (0.5, 0.7, 0.9)
 class Settings:
     """What --config may change. real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch."""
 
-    width: int = 32
-    joint: int = 64
+    width: int = 16
+    features: int = 8
     nodes: int = 96
     cross: bool = True
     attention: bool = True
@@ -140,7 +140,7 @@ class OffsetLesson:
                 source = self.real
             chosen.append(np.asarray(source[int(rng.integers(len(source)))], dtype=np.float32))
         held = torch.from_numpy(np.stack(chosen))
-        images = texture(held[:, :2].flatten(0, 1)).unflatten(0, (-1, 2))
+        images = texture(held[:, :2].flatten(0, 1)).reshape(held[:, :2].shape)
         crops = [
             cut(rng, *turned(rng, *pair), self.settings.crop_px) for pair in zip(images, held[:, 2:4], strict=True)
         ]

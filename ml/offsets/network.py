@@ -83,14 +83,20 @@ def _again(start: Tensor, answer: Tensor) -> Tensor:
 
 
 def _blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
-    """Core and outer windows, beyond the image too: (rows, cols) cut at multiples of block."""
+    """Core and outer windows of an image (rows, cols) cut at multiples of block; its size is rounded up."""
     for row in range(0, shape[0], block):
         for col in range(0, shape[1], block):
-            size = [
-                -(-min(block, n - at) // COARSE_ALIGN_PX) * COARSE_ALIGN_PX
-                for n, at in zip(shape, (row, col), strict=True)
-            ]
-            yield Window(row, col, *size), Window(row - halo, col - halo, size[0] + 2 * halo, size[1] + 2 * halo)
+            core = Window(row, col, *(_aligned(min(block, n - at)) for n, at in zip(shape, (row, col), strict=True)))
+            first = max(0, row - halo), max(0, col - halo)
+            last = (
+                min(at + size + halo, _aligned(n))
+                for at, size, n in zip((row, col), (core.rows, core.cols), shape, strict=True)
+            )
+            yield core, Window(*first, *(end - begin for end, begin in zip(last, first, strict=True)))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // COARSE_ALIGN_PX) * COARSE_ALIGN_PX
 
 
 def _read(source: PairSource, at: Window) -> Float32:
@@ -114,8 +120,7 @@ def _texture(source: PairSource, at: Window, device: torch.device) -> Tensor:
 
 
 def _grid(shape: tuple[int, int]) -> tuple[int, int]:
-    rows, cols = (-(-size // COARSE_ALIGN_PX) * COARSE_ALIGN_PX // NODE_PX for size in shape)
-    return rows, cols
+    return _aligned(shape[0]) // NODE_PX, _aligned(shape[1]) // NODE_PX
 
 
 def _start(source: PairSource, tracker: Tracker, search: int) -> Tensor:
@@ -123,13 +128,14 @@ def _start(source: PairSource, tracker: Tracker, search: int) -> Tensor:
     step = coarse.STEP * NODE_PX
     rows, cols = (n // coarse.STEP for n in _grid(source.shape))
     found = torch.full((2, rows, cols), torch.nan)
-    halo = -(-coarse.reach(search) // COARSE_ALIGN_PX) * COARSE_ALIGN_PX
+    halo = _aligned(coarse.reach(search))
     for core, outer in _blocks(source.shape, tracker.block, halo):
         images = _texture(source, outer, tracker.device)
         if not (images != 0).all(dim=0).any():
             continue
         offset = coarse.coarse(images, search).cpu()
-        inner = offset[:, halo // step : (halo + core.rows) // step, halo // step : (halo + core.cols) // step]
+        above, left = (core.row - outer.row) // step, (core.col - outer.col) // step
+        inner = offset[:, above : above + core.rows // step, left : left + core.cols // step]
         row, col = core.row // step, core.col // step
         found[:, row : row + inner.shape[1], col : col + inner.shape[2]] = inner
     known = coarse.filled(found)
@@ -141,28 +147,24 @@ def _pass(source: PairSource, tracker: Tracker, start: Tensor) -> Tensor:
     shift = whole(start)
     near = surroundings(shift)
     answer = torch.full((5, *shift.shape[1:]), torch.nan)
-    margin = HALO_PX // NODE_PX
     for core, outer in _blocks(source.shape, tracker.block, HALO_PX):
-        row, col = core.row // NODE_PX, core.col // NODE_PX
-        rows, cols = core.rows // NODE_PX, core.cols // NODE_PX
-        by, mean = (
-            _around(field, row - margin, col - margin, rows + 2 * margin, cols + 2 * margin) for field in (shift, near)
-        )
+        at = Window(*(value // NODE_PX for value in outer))
+        by, mean = _part(shift, at), _part(near, at)
         images = _gathered(source, outer, by, tracker.device)
         if not (images != 0).all(dim=0).any():
             continue
         known = functional.avg_pool2d((images != 0).all(dim=0).float()[None, None], NODE_PX)
         answered = _asked(tracker, images[None], (by - mean)[None].to(tracker.device), known)[0].cpu()
         answered[:2] += mean
-        answer[:, row : row + rows, col : col + cols] = answered[:, margin : margin + rows, margin : margin + cols]
+        own = Window(*(value // NODE_PX for value in core))
+        inner = _part(answered, own._replace(row=own.row - at.row, col=own.col - at.col))
+        _part(answer, own).copy_(inner)
     return answer
 
 
-def _around(field: Tensor, row: int, col: int, rows: int, cols: int) -> Tensor:
-    """A part of a field of nodes, which goes on beyond its edge as it ends there."""
-    at_row = torch.arange(row, row + rows).clamp(0, field.shape[1] - 1)
-    at_col = torch.arange(col, col + cols).clamp(0, field.shape[2] - 1)
-    return field[:, at_row][:, :, at_col]
+def _part(field: Tensor, at: Window) -> Tensor:
+    """A part of a field of nodes (n, rows, cols)."""
+    return field[:, at.row : at.row + at.rows, at.col : at.col + at.cols]
 
 
 def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.device) -> Tensor:

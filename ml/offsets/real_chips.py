@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
 from ingest.errors import InputError
 from ml.simulation.sar.system import Float32
@@ -81,10 +81,9 @@ def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
     phase = np.exp(-2j * np.pi * (rows[:, None] * dy_px + cols[None, : wide.shape[1] // 2 + 1] * dx_px))
     result = fft.irfft2(fft.rfft2(wide) * phase, s=wide.shape)[MIRROR_PX:-MIRROR_PX, MIRROR_PX:-MIRROR_PX]
     if not known.all():
-        gone = np.pad(~known, 2, mode="edge")
-        gone = np.lib.stride_tricks.sliding_window_view(gone, (5, 5)).any(axis=(2, 3))
+        gone = ndimage.maximum_filter((~known).astype(np.uint8), 5) == 1
         result[np.roll(gone, (round(dy_px), round(dx_px)), (0, 1))] = np.nan
-    return result.astype(np.float32)
+    return np.asarray(result, dtype=np.float32)
 
 
 def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 6) -> NDArray[np.float16]:
