@@ -18,6 +18,7 @@ NODE_PX = 8  # one node for so many pixels
 ALIGN_PX = 16  # sizes and origins of tiles are multiples of it
 FARTHEST_LAG_PX = 2  # of the correlation of features
 LAGS = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if abs(y) + abs(x) <= FARTHEST_LAG_PX]
+WINDOWS = (3, 5)  # nodes over which the evidence is averaged too
 POOL_PX = 4  # it is averaged over so many pixels before it is looked at
 LOG_SIGMA = (-5.5, 1.5)  # natural logarithms, px
 
@@ -47,11 +48,18 @@ class CCResSiamNet(nn.Module):
         self.merge = nn.Conv2d(len(LAGS) * features + 4 * width, nodes, 1)
         self.joint = nn.Sequential(Residual(nodes), Residual(nodes))
         self.weight = nn.Conv2d(nodes, nodes, 1) if attention else None
-        self.enter = nn.Conv2d(nodes + 3, nodes, 1)
+        self.enter = nn.Conv2d((1 + len(WINDOWS)) * nodes + 3, nodes, 1)
         self.decoder = Decoder(nodes, attention)
-        self.head = nn.Sequential(nn.Conv2d(nodes, nodes, 1), nn.ReLU(), nn.Conv2d(nodes, 4, 1))
+        self.head = nn.Conv2d(nodes, nodes, 1)
+        self.answer = nn.Conv2d(nodes, 4, 1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d) and bool(layer.weight.any()):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
         if self.coarse_cross is not None:
             nn.init.zeros_(self.coarse_cross.weight)
+        nn.init.normal_(self.answer.weight, std=0.01)
 
     def forward(self, texture: Tensor, beyond: Tensor, known: Tensor) -> Residuals:
         """texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
@@ -71,8 +79,9 @@ class CCResSiamNet(nn.Module):
         if self.weight is not None:
             met = met * torch.sigmoid(self.weight(met))
         pooled = functional.avg_pool2d(met, 2)  # (n, nodes, rows/8, cols/8)
-        entered = functional.relu_(self.enter(torch.cat([pooled, beyond.to(pooled), known.to(pooled)], dim=1)))
-        answer = self.head(self.decoder(entered)).float()
+        means = [functional.avg_pool2d(pooled, size, 1, size // 2, count_include_pad=False) for size in WINDOWS]
+        entered = functional.relu_(self.enter(torch.cat([pooled, *means, beyond.to(pooled), known.to(pooled)], dim=1)))
+        answer = self.answer(functional.relu_(self.head(self.decoder(entered)))).float()
         return Residuals(answer[:, :2], LOG_SIGMA[0] + functional.softplus(answer[:, 2:] - LOG_SIGMA[0] - 2.0))
 
 

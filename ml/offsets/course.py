@@ -37,4 +37,4 @@ def finish(network: nn.Module, lesson: Lesson) -> dict[str, Any]:
     return {"calibration": calibration_of(network, ITERATIONS)}
 
 
-COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=1.5e-3, finish=finish)
+COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=2e-3, finish=finish)

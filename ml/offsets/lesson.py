@@ -21,7 +21,7 @@ from ml.simulation.sar.recipes import constant_shift
 from ml.simulation.seeds import Purpose, generator
 from ml.training import Batch
 
-HUBER_SHARE = 0.15  # of the training, before the likelihood alone counts
+HUBER_SHARE = 0.08  # of the training, before the likelihood alone counts
 HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # a residual beyond counts as so much
 SPREADS = 3.0  # errors beyond so many sigmas count less
@@ -39,7 +39,7 @@ class Settings:
     attention: bool = True
     scenes: int = 1200
     crop_px: int = 112
-    batch: int = 10
+    batch: int = 8
     real: str = ""
     real_share: float = 0.15
 
