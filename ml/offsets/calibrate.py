@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from affine import Affine
 from numpy.typing import NDArray
-from torch import nn
 
 from ml.imagery import ImagePair
 from ml.intervals import Float64
+from ml.networks.cc_res_siamnet import CCResSiamNet
 from ml.offsets.lesson import at_nodes
 from ml.offsets.network import Tracker, track
 from ml.simulation.sar.pairs import SarPair
@@ -24,7 +24,6 @@ from ml.simulation.sar.recipes import KINDS, constant_shift, moving
 from ml.simulation.seeds import Purpose, generator
 
 NAME = "offsets-calibration"
-PAIRS = 48
 SIZE_PX = 192
 SEARCH_PX = 24
 EDGE_NODES = 4
@@ -33,9 +32,9 @@ WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
 UNTOUCHED = ((-3.0,), (0.0,))
 
 
-def calibration_of(network: nn.Module, iterations: int, pairs: int = PAIRS) -> dict[str, list[float]]:
+def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[str, list[float]]:
     """log_sigma: as the network says it; add: what makes it true there, flat beyond the ends."""
-    tracker = Tracker(network, iterations, UNTOUCHED, next(network.parameters()).device)  # type: ignore[arg-type]
+    tracker = Tracker(network, iterations, UNTOUCHED, next(network.parameters()).device)
     rows = np.concatenate([_errors(tracker, scene) for scene in range(pairs)])
     return table_of(rows)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from torch import nn
@@ -34,7 +34,8 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Less
 
 def finish(network: nn.Module, lesson: Lesson) -> dict[str, Any]:
     """The card's calibration."""
-    return {"calibration": calibration_of(network, ITERATIONS)}
+    settings = cast(OffsetLesson, lesson).settings
+    return {"calibration": calibration_of(cast(CCResSiamNet, network), ITERATIONS, settings.calibration_pairs)}
 
 
 COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=2e-3, finish=finish)

@@ -15,7 +15,7 @@ from torch.nn import functional
 from ml.networks.cc_res_siamnet import NODE_PX, Residuals
 from ml.offsets.dataset import planes, prepared
 from ml.offsets.texture import texture
-from ml.offsets.whole_pixels import box, surroundings, whole
+from ml.offsets.whole_pixels import box, gathered, surroundings, whole
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import constant_shift
 from ml.simulation.seeds import Purpose, generator
@@ -39,6 +39,7 @@ class Settings:
     attention: bool = True
     scenes: int = 1200
     crop_px: int = 112
+    calibration_pairs: int = 48
     batch: int = 8
     real: str = ""
     real_share: float = 0.15
@@ -69,7 +70,7 @@ def loss_of(answer: Residuals, target: Tensor, known: Tensor, progress: float) -
 
 
 def at_nodes(truth: Tensor) -> Tensor:
-    """Mean of the four pixels in the middle of each node's square. truth: (..., rows, cols)."""
+    """Mean of the four pixels in the middle of each node's square. truth: (..., rows, cols), whole nodes."""
     first = NODE_PX // 2 - 1
     parts = [truth[..., first + row :: NODE_PX, first + col :: NODE_PX] for row in (0, 1) for col in (0, 1)]
     return torch.stack(parts).mean(dim=0)
@@ -97,11 +98,7 @@ def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int) -> C
     row, col = int(rng.integers(0, rows - size + 1)), int(rng.integers(0, cols - size + 1))
     target = at_nodes(truth[:, row : row + size, col : col + size])
     start = likely_start(rng, torch.nan_to_num(target))
-    by = start.long().repeat_interleave(NODE_PX, 1).repeat_interleave(NODE_PX, 2)
-    at_row = torch.arange(row, row + size)[:, None] + by[1]
-    at_col = torch.arange(col, col + size) + by[0]
-    inside = (at_row >= 0) & (at_row < rows) & (at_col >= 0) & (at_col < cols)
-    second = images[1][at_row.clamp(0, rows - 1), at_col.clamp(0, cols - 1)] * inside
+    second = gathered(images[1], start, row, col)
     both = torch.stack([images[0, row : row + size, col : col + size], second])
     near = surroundings(start)
     known = functional.avg_pool2d((both != 0).all(dim=0).float()[None, None], NODE_PX)[0]

@@ -22,7 +22,7 @@ from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
 from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
 from ml.offsets.texture import WINDOW_PX, texture
-from ml.offsets.whole_pixels import surroundings, whole
+from ml.offsets.whole_pixels import gathered, surroundings, whole
 from ml.training import low_precision
 
 NAME = "offsets"
@@ -172,11 +172,8 @@ def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.de
     far = int(shift.abs().max())
     wide = Window(outer.row - far, outer.col - far, outer.rows + 2 * far, outer.cols + 2 * far)
     images = _texture(source, wide, device)
-    by = shift.long().to(device).repeat_interleave(NODE_PX, 1).repeat_interleave(NODE_PX, 2)
-    row = torch.arange(far, far + outer.rows, device=device)[:, None] + by[1]
-    col = torch.arange(far, far + outer.cols, device=device) + by[0]
     reference = images[0, far : far + outer.rows, far : far + outer.cols]
-    return torch.stack([reference, images[1][row, col]])
+    return torch.stack([reference, gathered(images[1], shift.to(device), far, far)])
 
 
 def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, known: Tensor) -> Tensor:

@@ -32,14 +32,15 @@ def surroundings(shift: Tensor) -> Tensor:
     return box(shift, NEAR_NODES)
 
 
-def gathered(image: Tensor, shift: Tensor) -> Tensor:
+def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor:
     """Every node's square of an image (rows, cols), taken from where shift (2, nodes, nodes) says; 0 beyond the image.
 
-    The image's size is NODE_PX times the nodes; what stands there lands where the reference has it.
+    row, col: where in the image the first node's square begins when nothing is shifted. The result has NODE_PX rows and
+    columns a node; what stands there lands where the reference has it.
     """
     rows, cols = image.shape
     by = shift.long().repeat_interleave(NODE_PX, 1).repeat_interleave(NODE_PX, 2)
-    row = torch.arange(rows, device=image.device)[:, None] + by[1]
-    col = torch.arange(cols, device=image.device) + by[0]
-    inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
-    return image[row.clamp(0, rows - 1), col.clamp(0, cols - 1)] * inside
+    down = torch.arange(row, row + by.shape[1], device=image.device)[:, None] + by[1]
+    right = torch.arange(col, col + by.shape[2], device=image.device) + by[0]
+    inside = (down >= 0) & (down < rows) & (right >= 0) & (right < cols)
+    return image[down.clamp(0, rows - 1), right.clamp(0, cols - 1)] * inside
