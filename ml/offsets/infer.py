@@ -91,16 +91,15 @@ def usable_samples(source: PairSource, posting: int) -> list[Float32]:
     if min(source.shape) < posting:
         raise ValueError(f"the images ({source.shape}) are smaller than one posting of {posting} px")
     pieces = samples(source)
-    if not pieces:
+    if not any(np.isfinite(piece).all(axis=0).any() for piece in pieces):
         raise ValueError(
             "nowhere do both images show most of the ground: they do not overlap, or one is empty; "
             "choose two images of the same track and frame"
         )
     for index, name in enumerate(("reference", "secondary")):
         values = np.concatenate([piece[index][np.isfinite(piece[index])] for piece in pieces])
-        if values.size == 0 or float(values.max()) - float(values.min()) <= FLAT * float(abs(values).max()):
-            value = float(values[0]) if values.size else float("nan")
-            raise ValueError(f"the {name} has the same value ({value:g}) everywhere; check its band and its scale")
+        if float(np.ptp(values)) <= FLAT * float(values.max()):
+            raise ValueError(f"the {name} has the same value ({values[0]:g}) everywhere; check its band and its scale")
     return pieces
 
 
