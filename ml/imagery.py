@@ -132,13 +132,17 @@ def _words(grid: tuple[tuple[int, int], Affine, int | None]) -> str:
 def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> torch.Tensor:
     """Mean over a window of the known (finite) values. values: (n, rows, cols); NaN where too few are known."""
     known = torch.isfinite(values)
-    size, margin = (window, window), window // 2
-    total = functional.avg_pool2d(torch.where(known, values, 0.0), size, 1, margin, count_include_pad=True)
-    share = functional.avg_pool2d(known.to(values.dtype), size, 1, margin, count_include_pad=True)
-    rows, cols = values.shape[-2:]
-    total, share = total[..., :rows, :cols], share[..., :rows, :cols]
-    inside = functional.avg_pool2d(torch.ones_like(values), size, 1, margin, count_include_pad=True)[..., :rows, :cols]
+    total = _box(torch.where(known, values, 0.0), window)
+    share = _box(known.to(values.dtype), window)
+    inside = _box(torch.ones_like(values[:1]), window)
     return torch.where(share >= least_share * inside, total / share.clamp_min(1e-9), torch.nan)
+
+
+def _box(values: torch.Tensor, window: int) -> torch.Tensor:
+    """Mean over a window, beyond the edge counted as 0: along the rows, then along the columns."""
+    rows, cols = values.shape[-2:]
+    along = functional.avg_pool2d(values[:, None], (1, window), 1, (0, window // 2))[..., :cols]
+    return functional.avg_pool2d(along, (window, 1), 1, (window // 2, 0))[:, 0, :rows]
 
 
 def high_pass(power: torch.Tensor, window: int = HIGH_PASS_PX) -> torch.Tensor:
