@@ -40,6 +40,7 @@ class CCResSiamNet(nn.Module):
         self, width: int = 16, features: int = 8, nodes: int = 96, cross: bool = True, attention: bool = True
     ) -> None:
         super().__init__()
+        self.own = nn.Parameter(torch.zeros(2))  # of its own whole pixels, dx and dy, that a node begins with
         self.stem = nn.Conv2d(1, width, 5, padding=2)
         self.fine = Residual(width)
         self.features = nn.Conv2d(width, features - 1, 1)
@@ -82,7 +83,8 @@ class CCResSiamNet(nn.Module):
         means = [functional.avg_pool2d(pooled, size, 1, size // 2, count_include_pad=False) for size in WINDOWS]
         entered = functional.relu_(self.enter(torch.cat([pooled, *means, beyond.to(pooled), known.to(pooled)], dim=1)))
         answer = self.answer(functional.relu_(self.head(self.decoder(entered)))).float()
-        return Residuals(answer[:, :2], LOG_SIGMA[0] + functional.softplus(answer[:, 2:] - LOG_SIGMA[0] - 2.0))
+        offset = answer[:, :2] + self.own[:, None, None] * beyond
+        return Residuals(offset, LOG_SIGMA[0] + functional.softplus(answer[:, 2:] - LOG_SIGMA[0] - 2.0))
 
 
 def correlated(first: Tensor, second: Tensor) -> Tensor:

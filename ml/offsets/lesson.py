@@ -24,6 +24,7 @@ from ml.training import Batch
 HUBER_SHARE = 0.08  # of the training, before the likelihood alone counts
 HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # a residual beyond counts as so much
+TEMPER = 0.5  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
 SPREADS = 3.0  # errors beyond so many sigmas count less
 GAMMAS = (0.5, 0.7, 0.9)
 
@@ -55,11 +56,11 @@ class Crop(NamedTuple):
 
 
 def loss_of(answer: Residuals, target: Tensor, known: Tensor, progress: float) -> Tensor:
-    """Huber's loss, then the Gaussian negative log-likelihood, whose tails grow linearly; known: weights."""
+    """Huber's loss, then the tempered Gaussian negative log-likelihood, its tails linear; known: weights."""
     error = answer.offset - target.clamp(-FARTHEST_PX, FARTHEST_PX)
     z = error * torch.exp(-answer.log_sigma)
     squared = 2 * functional.huber_loss(z, torch.zeros_like(z), reduction="none", delta=SPREADS)
-    likelihood = 0.5 * squared + answer.log_sigma
+    likelihood = (0.5 * squared + answer.log_sigma) * torch.exp(2 * TEMPER * answer.log_sigma.detach())
     weight = known.expand_as(error)
     total = weight.sum().clamp_min(1.0)
     value = (likelihood * weight).sum() / total
