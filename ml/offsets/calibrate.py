@@ -11,14 +11,12 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from affine import Affine
 from numpy.typing import NDArray
 
-from ml.imagery import ImagePair
 from ml.intervals import Float64
 from ml.networks.cc_res_siamnet import CCResSiamNet
 from ml.offsets.lesson import at_nodes
-from ml.offsets.network import Tracker, track
+from ml.offsets.network import Tracker, track, without_file
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import KINDS, constant_shift, moving
 from ml.simulation.seeds import Purpose, generator
@@ -63,8 +61,7 @@ def validation_pair(scene: int) -> SarPair:
 
 def _errors(tracker: Tracker, scene: int) -> Float64:
     pair = validation_pair(scene)
-    images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-    found = track(images.source(), tracker, SEARCH_PX)
+    found = track(without_file(pair.power), tracker, SEARCH_PX)
     inner = slice(EDGE_NODES, -EDGE_NODES)
     columns: list[NDArray[np.float32]] = []
     for name, sigma, truth in (("dx_px", "sigma_dx_px", pair.dx_px), ("dy_px", "sigma_dy_px", pair.dy_px)):

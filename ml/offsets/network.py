@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from affine import Affine
 from torch import Tensor
 from torch.nn import functional
 
 from ml.checkpoints import WEIGHTS, Card, load, read_card
-from ml.imagery import Float32, PairSource, Window
+from ml.imagery import Float32, ImagePair, PairSource, Window
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
 from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
@@ -47,6 +48,7 @@ class Tracker:
     device: torch.device
     exact: bool = False
     block: int = BLOCK_PX
+    kernels: tuple[int, ...] = coarse.KERNELS_PX
 
 
 def tracker_of(card: Card, folder: Path, device: torch.device) -> Tracker:
@@ -61,6 +63,11 @@ def tracker_of(card: Card, folder: Path, device: torch.device) -> Tracker:
 def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS) -> Tracker:
     """The network that the repository ships."""
     return tracker_of(read_card(name, folder), folder, device)
+
+
+def without_file(power: Float32) -> PairSource:
+    """A pair in memory. power: (2, rows, cols), linear, NaN unknown."""
+    return ImagePair(power[0], power[1], Affine.identity(), None).source()
 
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
@@ -133,7 +140,7 @@ def _start(source: PairSource, tracker: Tracker, search: int) -> Tensor:
         images = _texture(source, outer, tracker.device)
         if not (images != 0).all(dim=0).any():
             continue
-        offset = coarse.coarse(images, search).cpu()
+        offset = coarse.coarse(images, search, tracker.kernels).cpu()
         above, left = (core.row - outer.row) // step, (core.col - outer.col) // step
         inner = offset[:, above : above + core.rows // step, left : left + core.cols // step]
         row, col = core.row // step, core.col // step

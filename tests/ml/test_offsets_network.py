@@ -1,5 +1,6 @@
 """The offsets network: what it is taught, how it is asked, and what the shipped weights answer."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 import torch
 from affine import Affine
 
+from ml.__main__ import main
+from ml.checkpoints import read_card
 from ml.imagery import ImagePair, PairSource
 from ml.networks.cc_res_siamnet import LAGS, NODE_PX, CCResSiamNet, correlated
 from ml.offsets import coarse, network, real_chips
@@ -219,3 +222,15 @@ def test_bad_pairs_have_a_reason():
     refused(ImagePair(left, right, Affine.identity(), None), "do not overlap")
     refused(good._replace(secondary=np.full_like(good.reference, 3.0)), "secondary has the same value .3. everywhere")
     refused(ImagePair(good.reference[:4], good.secondary[:4], Affine.identity(), None), "smaller than one posting")
+
+
+def test_the_course_trains_calibrates_and_leaves_weights_that_track(tmp_path, capsys):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"scenes": 2, "nodes": 16, "crop_px": 48, "batch": 2, "calibration_pairs": 2}))
+    arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]
+    assert main([*arguments, "--device", "cpu"]) == 0
+    card = read_card("offsets", tmp_path)
+    assert card.network["nodes"] == 16
+    assert set(card.figures) == {f"{name}_g{gamma}" for name in ("sigma", "within_68") for gamma in (50, 70, 90)}
+    found = network.track(pair_of(0.0, 0.0, size=96).source(), network.tracker_of(card, tmp_path, CPU), 6)
+    assert found.dx_px.shape == (12, 12)
