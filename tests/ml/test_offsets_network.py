@@ -204,6 +204,47 @@ def test_sigma_is_widened_where_errors_are_wider_than_it_says():
     np.testing.assert_allclose(table["add"], np.log(2), atol=0.08)
 
 
+# ---- the shipped weights ----
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (0.5, -0.25), (-1.3, 0.7)])
+def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy):
+    bands = track_offsets(pair_of(dx, dy), "model", CPU).bands
+    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(dx, abs=0.03)
+    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(dy, abs=0.03)
+    assert np.isfinite(bands["dx_px"][2:-2, 2:-2]).all()
+
+
+def test_the_network_is_surer_than_one_window_and_says_how_sure():
+    pair = pair_of(0.3, -0.4, gamma=0.7, size=256)
+    found, single = (track_offsets(pair, method, CPU).bands for method in ("model", "ncc"))
+    inner = slice(4, -4)
+    error, other = (bands["dx_px"][inner, inner] - 0.3 for bands in (found, single))
+    assert np.nanstd(error) < 0.75 * np.nanstd(other)
+    within = np.abs(error) <= found["sigma_dx_px"][inner, inner]
+    assert 0.5 <= float(within.mean()) <= 0.9
+
+
+def test_noise_is_unknown_to_the_network():
+    assert track_offsets(pair_of(0.0, 0.0, gamma=0.0), "model", CPU).statistics["known_share"] < 0.1
+
+
+def test_motion_of_many_pixels_is_followed_where_the_search_allows_it():
+    pair = pair_of(0.25, 0.0, gamma=0.8, size=256)
+    pair = pair._replace(secondary=np.roll(pair.secondary, (-17, 20), (0, 1)))
+    bands = track_offsets(pair, "model", CPU, search=24).bands
+    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(20.25, abs=0.05)
+    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(-17, abs=0.05)
+
+
+def test_bfloat16_changes_offsets_by_less_than_a_hundredth_of_a_pixel():
+    source = pair_of(0.4, 0.1, gamma=0.8).source()
+    tracker = network.shipped(CPU)
+    plain, exact = (network.track(source, replace(tracker, exact=exact), 6) for exact in (False, True))
+    difference = (plain.dx_px - exact.dx_px).abs()
+    assert float(difference[torch.isfinite(difference)].quantile(0.99)) < 0.01
+
+
 # ---- pairs that cannot be tracked ----
 
 
