@@ -7,16 +7,22 @@ that the network says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ml.intervals import Float64
 from ml.networks.cc_res_siamnet import CCResSiamNet
 from ml.offsets.lesson import at_nodes
-from ml.offsets.network import Tracker, track, without_file
+from ml.offsets.network import (
+    LEAST_KNOWN,
+    UNKNOWN_SIGMA_PX,
+    Calibration,
+    Tracker,
+    answered,
+    log_restless,
+    without_file,
+)
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import KINDS, constant_shift, moving
 from ml.simulation.seeds import Purpose, generator
@@ -27,26 +33,32 @@ SEARCH_PX = 24
 EDGE_NODES = 4
 BINS = 9
 WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
-UNTOUCHED = ((-3.0,), (0.0,))
 
 
 def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[str, list[float]]:
-    """log_sigma: as the network says it; add: what makes it true there, flat beyond the ends."""
-    tracker = Tracker(network, iterations, UNTOUCHED, next(network.parameters()).device)
-    rows = np.concatenate([_errors(tracker, scene) for scene in range(pairs)])
-    return table_of(rows)
+    """The fields of ml.offsets.network.Calibration."""
+    tracker = Tracker(network, iterations, Calibration(), next(network.parameters()).device)
+    return tables_of(np.concatenate([_errors(tracker, scene) for scene in range(pairs)]))
 
 
-def table_of(rows: Float64) -> dict[str, list[float]]:
-    """rows: (n, 2): log sigma and error over sigma. Half of what 68 % and half of what 95 % of the errors ask for."""
-    edges = np.quantile(rows[:, 0], np.linspace(0, 1, BINS + 1))
-    at, add = [], []
-    for low, high in pairwise(edges):
-        inside = np.abs(rows[(rows[:, 0] >= low) & (rows[:, 0] <= high), 1])
-        asked = [np.log(np.quantile(inside, WITHIN_ONE)), np.log(np.quantile(inside, WITHIN_TWO) / 1.96)]
-        at.append(float(np.median(rows[(rows[:, 0] >= low) & (rows[:, 0] <= high), 0])))
+def tables_of(rows: Float64) -> dict[str, list[float]]:
+    """rows: (n, 3): log sigma, error over sigma, log restlessness. The second table is of what the first leaves."""
+    by_sigma = _table(rows[:, 0], rows[:, 1])
+    left = rows[:, 1] / np.exp(np.interp(rows[:, 0], *by_sigma))
+    by_restless = _table(rows[:, 2], left)
+    parts = (*by_sigma, *by_restless)
+    return {name: [round(value, 4) for value in part] for name, part in zip(Calibration._fields, parts, strict=True)}
+
+
+def _table(at: Float64, errors: Float64) -> tuple[list[float], list[float]]:
+    """Bins of equal count: their medians, and half of what 68 % and half of what 95 % of the errors ask for."""
+    middles, add = [], []
+    for inside in np.array_split(np.argsort(at, kind="stable"), BINS):
+        size = np.abs(errors[inside])
+        asked = [np.log(np.quantile(size, WITHIN_ONE)), np.log(np.quantile(size, WITHIN_TWO) / 1.96)]
+        middles.append(float(np.median(at[inside])))
         add.append(float(np.mean(asked)))
-    return {"log_sigma": [round(value, 4) for value in at], "add": [round(value, 4) for value in add]}
+    return middles, add
 
 
 def validation_pair(scene: int) -> SarPair:
@@ -61,12 +73,10 @@ def validation_pair(scene: int) -> SarPair:
 
 def _errors(tracker: Tracker, scene: int) -> Float64:
     pair = validation_pair(scene)
-    found = track(without_file(pair.power), tracker, SEARCH_PX)
-    inner = slice(EDGE_NODES, -EDGE_NODES)
-    columns: list[NDArray[np.float32]] = []
-    for name, sigma, truth in (("dx_px", "sigma_dx_px", pair.dx_px), ("dy_px", "sigma_dy_px", pair.dy_px)):
-        error = getattr(found, name).numpy() - at_nodes(torch.from_numpy(truth)).numpy()
-        said = getattr(found, sigma).numpy()
-        columns.append(np.stack([np.log(said), error / said], axis=-1)[inner, inner].reshape(-1, 2))
-    rows = np.concatenate(columns).astype(np.float64)
-    return np.asarray(rows[np.isfinite(rows).all(axis=1)])
+    answer = answered(without_file(pair.power), tracker, SEARCH_PX)
+    truth = np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
+    log_sigma = answer[2:4].numpy()
+    columns = [log_sigma, (answer[:2].numpy() - truth) / np.exp(log_sigma), log_restless(answer).numpy()]
+    known = (answer[4].numpy() >= LEAST_KNOWN) & (log_sigma <= np.log(UNKNOWN_SIGMA_PX)).all(axis=0)
+    known[:EDGE_NODES] = known[-EDGE_NODES:] = known[:, :EDGE_NODES] = known[:, -EDGE_NODES:] = False
+    return np.stack([part[:, known].ravel() for part in columns], axis=1).astype(np.float64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
 from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
 from ml.offsets.texture import WINDOW_PX, texture
-from ml.offsets.whole_pixels import gathered, surroundings, whole
+from ml.offsets.whole_pixels import box, gathered, surroundings, whole
 from ml.training import low_precision
 
 NAME = "offsets"
@@ -33,18 +33,28 @@ COARSE_ALIGN_PX = 64
 FARTHEST_SEARCH_PX = 64
 UNKNOWN_SIGMA_PX = 0.5  # a larger standard deviation is "unknown"
 LEAST_KNOWN = 0.5  # of a node's square
+RESTLESS_NODES = 5
+
+
+class Calibration(NamedTuple):
+    """Two tables, each flat beyond its ends: by log sigma as the network says it, and then by log restlessness."""
+
+    log_sigma: tuple[float, ...] = (0.0,)
+    add: tuple[float, ...] = (0.0,)
+    log_restless: tuple[float, ...] = (0.0,)
+    add_restless: tuple[float, ...] = (0.0,)
 
 
 @dataclass(frozen=True)
 class Tracker:
     """A trained network and how it is used. iterations: how often an answer is gathered by and looked at again.
 
-    calibration: log sigma as the network says it -> what is added to it, found on validation scenes.
+    calibration: what is added to log sigma, found on validation scenes.
     """
 
     network: CCResSiamNet
     iterations: int
-    calibration: tuple[tuple[float, ...], tuple[float, ...]]
+    calibration: Calibration
     device: torch.device
     exact: bool = False
     block: int = BLOCK_PX
@@ -56,8 +66,8 @@ def tracker_of(card: Card, folder: Path, device: torch.device) -> Tracker:
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
     network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    table: dict[str, Any] = card.settings["calibration"]
-    return Tracker(network, card.settings["iterations"], (tuple(table["log_sigma"]), tuple(table["add"])), device)
+    table = Calibration(**{name: tuple(values) for name, values in card.settings["calibration"].items()})
+    return Tracker(network, card.settings["iterations"], table, device)
 
 
 def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS) -> Tracker:
@@ -72,13 +82,29 @@ def without_file(power: Float32) -> PairSource:
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
     """Offsets on the network's own grid, one node for NODE_PX pixels. search: largest offset looked for, px."""
+    return _told(answered(source, tracker, search), tracker.calibration, search)
+
+
+def answered(source: PairSource, tracker: Tracker, search: int) -> Tensor:
+    """(5, nodes, nodes) as the network says it: dx, dy, logarithms of their sigmas, share of pixels known."""
     start = _start(source, tracker, min(search, FARTHEST_SEARCH_PX))
     answer = torch.full((5, *start.shape[1:]), torch.nan)
     for turn in range(tracker.iterations):
         if turn:
             start = _again(start, answer)
         answer = _pass(source, tracker, start)
-    return _told(answer, tracker, [max(1, size // NODE_PX) for size in source.shape], search)
+    rows, cols = (max(1, size // NODE_PX) for size in source.shape)
+    return answer[:, :rows, :cols]
+
+
+def log_restless(answer: Tensor) -> Tensor:
+    """How much offsets differ between neighbours, against what sigma says: (2, nodes, nodes), natural logarithm.
+
+    On even ground neighbours share most of their windows and agree; where motion varies they do not.
+    """
+    offset = torch.nan_to_num(answer[:2])
+    spread = (box(offset**2, RESTLESS_NODES) - box(offset, RESTLESS_NODES) ** 2).mean(dim=0).clamp_min(1e-8).sqrt()
+    return spread.log() - answer[2:4]
 
 
 def _again(start: Tensor, answer: Tensor) -> Tensor:
@@ -195,13 +221,19 @@ def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, known: Tensor) -> T
     return torch.cat([found.offset, found.log_sigma, known], dim=1).float()
 
 
-def _told(answer: Tensor, tracker: Tracker, size: list[int], search: int) -> Offsets:
+def _told(answer: Tensor, calibration: Calibration, search: int) -> Offsets:
     """With sigma as calibrated; unknown where the images are, where sigma says so, beyond the search."""
-    answer = answer[:, : size[0], : size[1]]
-    at, add = (np.asarray(part, dtype=np.float32) for part in tracker.calibration)
-    said = answer[2:4].numpy()
-    sigma = torch.from_numpy(np.exp(said + np.interp(said, at, add)).astype(np.float32))
+    sigma = calibrated(answer, calibration)
     kept = (answer[4] >= LEAST_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0)
     kept &= (answer[:2].abs() <= search + 1).all(dim=0)
     quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * answer[4]
     return Offsets(*(torch.where(kept, band, torch.nan) for band in (*answer[:2], *sigma, quality)))
+
+
+def calibrated(answer: Tensor, calibration: Calibration) -> Tensor:
+    """Sigma (2, nodes, nodes), px."""
+    log_sigma, restless = answer[2:4].numpy(), log_restless(answer).numpy()
+    log_sigma = log_sigma + np.interp(log_sigma, calibration.log_sigma, calibration.add)
+    return torch.from_numpy(
+        np.exp(log_sigma + np.interp(restless, calibration.log_restless, calibration.add_restless)).astype(np.float32)
+    )

@@ -14,7 +14,7 @@ from ml.imagery import ImagePair, PairSource
 from ml.networks.cc_res_siamnet import LAGS, NODE_PX, CCResSiamNet, correlated
 from ml.offsets import coarse, network, real_chips
 from ml.offsets.baseline import Offsets
-from ml.offsets.calibrate import table_of
+from ml.offsets.calibrate import tables_of
 from ml.offsets.dataset import make_scene, prepared
 from ml.offsets.infer import track_offsets
 from ml.offsets.lesson import cut, likely_start, turned
@@ -158,7 +158,7 @@ def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
 
 def random_tracker(**changes) -> network.Tracker:
     torch.manual_seed(0)
-    return replace(network.Tracker(CCResSiamNet(nodes=16).eval(), 2, ((-3.0,), (0.0,)), CPU, exact=True), **changes)
+    return replace(network.Tracker(CCResSiamNet(nodes=16).eval(), 2, network.Calibration(), CPU, exact=True), **changes)
 
 
 def test_blocks_do_not_show_in_the_answer():
@@ -199,9 +199,15 @@ def test_another_posting_is_read_off_the_networks_grid(posting):
 
 def test_sigma_is_widened_where_errors_are_wider_than_it_says():
     rng = np.random.default_rng(0)
-    log_sigma = rng.uniform(-4, -1, 20_000)
-    table = table_of(np.column_stack([log_sigma, 2 * rng.standard_normal(20_000)]))
-    np.testing.assert_allclose(table["add"], np.log(2), atol=0.08)
+    log_sigma, restless = rng.uniform(-4, -1, 20_000), rng.uniform(-1, 1, 20_000)
+    errors = 2 * np.where(restless > 0, 1.5, 1.0) * rng.standard_normal(20_000)
+    tables = network.Calibration(**tables_of(np.column_stack([log_sigma, errors, restless])))
+    stretched = np.exp(
+        np.interp(log_sigma, tables.log_sigma, tables.add)
+        + np.interp(restless, tables.log_restless, tables.add_restless)
+    )
+    for part in (restless > 0.2, restless < -0.2):
+        assert np.mean(np.abs(errors / stretched)[part] < 1) == pytest.approx(0.6827, abs=0.02)
 
 
 # ---- the shipped weights ----
