@@ -18,7 +18,7 @@ from ml.benchmark import Benchmark
 from ml.imagery import ImagePair
 from ml.intervals import Float64, Interval, bootstrap_over
 from ml.offsets import real_evaluate, surge_evaluate
-from ml.offsets.infer import VERSIONS, track_offsets
+from ml.offsets.infer import VERSIONS, WEIGHTS, track_offsets
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import KINDS, constant_shift, fingerprint, moving, stepped
 from ml.simulation.sar.system import Float32
@@ -253,8 +253,17 @@ def fields_sha256(pairs: int) -> str:
 
 
 BENCHMARKS = (
-    Benchmark(CONSTANT, VERSION, 60, "pairs at each of three coherences", VERSIONS, evaluate_constant, constant_sha256),
-    Benchmark(FIELDS, VERSION, 210, "pairs", VERSIONS, evaluate_fields, fields_sha256),
+    Benchmark(
+        CONSTANT,
+        VERSION,
+        60,
+        "pairs at each of three coherences",
+        VERSIONS,
+        evaluate_constant,
+        constant_sha256,
+        WEIGHTS,
+    ),
+    Benchmark(FIELDS, VERSION, 210, "pairs", VERSIONS, evaluate_fields, fields_sha256, WEIGHTS),
     real_evaluate.BENCHMARK,
     surge_evaluate.BENCHMARK,
 )

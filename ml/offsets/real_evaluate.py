@@ -17,7 +17,7 @@ from affine import Affine
 from ml.benchmark import Benchmark
 from ml.imagery import ImagePair
 from ml.intervals import Float64, Interval, bootstrap_over
-from ml.offsets.infer import VERSIONS, track_offsets
+from ml.offsets.infer import VERSIONS, WEIGHTS, track_offsets
 from ml.offsets.real_chips import SEA, ChipPair, chip_pairs, moved
 from ml.simulation.seeds import Purpose, generator
 from ml.workers import over_seeds
@@ -144,4 +144,4 @@ def truth_sha256(pairs: int) -> str:
     return digest.hexdigest()
 
 
-BENCHMARK = Benchmark(NAME, VERSION, PAIRS, "pairs of real chips", VERSIONS, evaluate, truth_sha256)
+BENCHMARK = Benchmark(NAME, VERSION, PAIRS, "pairs of real chips", VERSIONS, evaluate, truth_sha256, WEIGHTS)
