@@ -11,6 +11,8 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     SURFACE_CHANGE = "surface-change"
     MOVING_GROUND = "moving-ground"
+    GLACIER_SURGE = "glacier-surge"
+    FAST_LANDSLIDE = "fast-landslide"
 
 
 class Family(StrEnum):
@@ -24,7 +26,7 @@ class Family(StrEnum):
 FAMILIES: dict[Family, tuple[Kind, ...]] = {
     Family.VELOCITY: (Kind.SUBSIDENCE, Kind.UPLIFT, Kind.UNKNOWN),
     Family.SURFACE: (Kind.SURFACE_CHANGE,),
-    Family.OFFSETS: (Kind.MOVING_GROUND,),
+    Family.OFFSETS: (Kind.MOVING_GROUND, Kind.GLACIER_SURGE, Kind.FAST_LANDSLIDE),
 }
 
 

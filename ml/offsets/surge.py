@@ -49,7 +49,8 @@ class Surge(NamedTuple):
     """onset, end: where the rise passes a tenth of its height; end None: not over in the last pair that is known.
 
     peak_m_day: the highest mean speed of the cells that surge, and its standard deviation; usual_m_day: what they would
-    do then without the surge; cells: (cells,), those that surge at any time.
+    do then without the surge; cells: (cells,), those that surge at any time; first, last: numbers of the pairs in which
+    enough of them do.
     """
 
     onset: Moment
@@ -59,6 +60,8 @@ class Surge(NamedTuple):
     peak_sigma_m_day: float
     usual_m_day: float
     cells: Bools
+    first: int
+    last: int
 
 
 def surges(
@@ -131,6 +134,8 @@ def _described(
         float(noise[peak]),
         float(normal[peak]),
         body,
+        first,
+        last,
     )
 
 
