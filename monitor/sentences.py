@@ -11,6 +11,8 @@ KIND_LABELS = {
     "unknown": "Moving ground, cause not known",
     "surface-change": "Changed surface",
     "moving-ground": "Fast-moving ground",
+    "glacier-surge": "Glacier surge",
+    "fast-landslide": "Fast landslide",
 }
 STATE_LABELS = {
     "first": ("not yet reviewed", "A computer found this in one set of satellite data. Nobody has checked it yet."),
