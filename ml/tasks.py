@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from ml import selectors
+from ml import events, selectors
 
 TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
 
@@ -19,6 +19,8 @@ def queue_due_runs() -> None:
 
     for method in settings.SCHEDULED_METHODS.values():
         services.runs_queue(method=method)
+    for event in events.events_followed():
+        events.event_pairs_find(event=event)
     for run in selectors.runs_to_announce(told_before=timezone.now() - TELL_AGAIN):
         with transaction.atomic():
             run.sent_at = timezone.now()
@@ -28,8 +30,12 @@ def queue_due_runs() -> None:
 
 @shared_task(ignore_result=True)
 def execute_run(run_id: int) -> None:
+    """A run, and before it whatever is urgent: the message is only a bell, the table says what comes first."""
     from ml import services
 
+    urgent = events.runs_urgent().exclude(pk=run_id).first()
+    if urgent is not None:
+        services.run_execute(run_id=urgent.pk)
     services.run_execute(run_id=run_id)
 
 

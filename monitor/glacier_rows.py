@@ -103,13 +103,13 @@ def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
     """Where the newest pair is shown on the map, and how far its figures may be off."""
     samples = [rows[-1] for rows in samples_by_view(glacier=motion.glacier).values()]
     if not samples:
-        return {"map_url": "", "error": ""}
+        return {"speed_url": "", "raster_url": "", "error": ""}
     prediction = max(samples, key=lambda one: one.prediction.run.pair.secondary.acquired_at).prediction
     layer, group = raster_group(prediction)
     where = map_at(*motion.glacier.outline.extent)
     scan = getattr(prediction, "glacier_scan", None)
     return {
-        "map_url": f"{reverse('map')}?raster={layer}&date={group}&context=glaciers{where}",
+        "speed_url": f"{reverse('map')}?raster={layer}&date={group}&context=glaciers{where}",
         "raster_url": reverse("prediction-raster", args=[prediction.pk]),
         "error": words.error_sentence(scan.stable_ground, scan.stable_rmse_m_day) if scan else "",
     }
