@@ -60,7 +60,7 @@ def event_context(event: GroundEvent) -> dict[str, Any]:
     area = to_geos(region)
     pairs = list(event.pairs.select_related("reference", "secondary").order_by("temporal_baseline_days", "id"))
     before, after = events.images_around(event=event)
-    alerts = alerts_matching(area=area, updated_since=event.asked_at)
+    alerts = alerts_matching(area=area).filter(last_motion__gte=event.happened_at.date())
     return {
         "event": _row(event) | {"radius_km": event.radius_km, "id": event.pk},
         "look_for": words.LOOK_FOR[event.kind],
@@ -77,7 +77,8 @@ def event_context(event: GroundEvent) -> dict[str, Any]:
 
 def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     runs = [run for run in pair_selectors.runs_of_pair(pair=pair) if run.model_version.task in events.TASKS]
-    rows = [row for row in run_rows(pair, runs, {}) if row["task"] in events.TASKS]
+    alerts = pair_selectors.alerts_of_runs(pair=pair)
+    rows = [row for row in run_rows(pair, runs, alerts) if row["task"] in events.TASKS]
     predictions = {run.pk: run.prediction for run in runs if hasattr(run, "prediction")}
     days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
     return {
@@ -85,9 +86,14 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
         "headline": image_words.headline(*days, pair.temporal_baseline_days),
         "piece": f"{pair.reference.piece}, {pair.reference.polarisation}",
         "simulated": pair.simulated,
-        "runs": [row | {"near": _near(event, pair, predictions.get(row.get("id")))} for row in rows],
+        "runs": [_with_near(row, _near(event, pair, predictions.get(row.get("id")))) for row in rows],
         "waits": any(row["state"] in ("queued", "running", "none") for row in rows),
     }
+
+
+def _with_near(row: dict[str, Any], near: str) -> dict[str, Any]:
+    """What it says near the place comes before what it says of the whole image."""
+    return row | {"sentences": [near, *row.get("sentences", [])]} if near else row
 
 
 def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction | None) -> str:

@@ -125,7 +125,7 @@ def _described(
     peak = int(inside[np.argmax(rise[inside])])
     near = np.flatnonzero(rise >= rise[peak] - noise[peak])
     near = near[(near >= inside[0]) & (near <= inside[-1])]
-    width = max(float(np.ptp(days[near])) / 2, float(np.median(np.diff(days))) / 2)
+    width = max(float(np.ptp(days[near])) / 2, _spacing(days, peak) / 2)
     return Surge(
         _crossing(days, rise, noise, peak, -1) or Moment(float(days[0]), float(days[peak] - days[0])),
         Moment(float(days[peak]), width),
@@ -137,6 +137,11 @@ def _described(
         first,
         last,
     )
+
+
+def _spacing(days: Floats, at: int) -> float:
+    """Days to the nearer of a pair's neighbours."""
+    return float(np.abs(np.delete(days, at) - days[at]).min()) if days.size > 1 else 0.0
 
 
 def _crossing(days: Floats, rise: Floats, noise: Floats, peak: int, step: int) -> Moment | None:
