@@ -16,7 +16,7 @@ from ml.offsets.motion import GroundMotion
 
 Floats = NDArray[np.float64]
 
-SIDE_M = 225.0  # 0.05 km2
+SIDE_M = 250.0  # no less than the nodes of 30 m images are apart, or cells between them would stay empty
 MOST_CELLS = 2000  # larger glaciers have larger cells
 
 
