@@ -219,13 +219,14 @@ def evaluate_constant(method: str, pairs: int) -> dict[str, Interval]:
         percent = round(100 * gamma)
         metrics[f"sigma_g{percent}"] = bootstrap_over(groups, _sigma)
         metrics[f"known_share_g{percent}"] = bootstrap_over(groups, STATISTICS["known_share"])
-        metrics[f"bias_max_g{percent}"] = bootstrap_over(groups, _bias)
-        metrics[f"within_68_g{percent}"] = bootstrap_over(groups, STATISTICS["within_68"])
-        metrics[f"within_95_g{percent}"] = bootstrap_over(groups, STATISTICS["within_95"])
-        metrics[f"resolution_px_g{percent}"] = resolution(method, pairs, gamma)
+        if all((rows[:, AT.known] == 1).any() for rows in groups):  # else there is nothing to draw from
+            metrics[f"bias_max_g{percent}"] = bootstrap_over(groups, _bias)
+            metrics[f"within_68_g{percent}"] = bootstrap_over(groups, STATISTICS["within_68"])
+            metrics[f"within_95_g{percent}"] = bootstrap_over(groups, STATISTICS["within_95"])
+            metrics[f"resolution_px_g{percent}"] = resolution(method, pairs, gamma)
         everything += groups
     metrics |= {name: bootstrap_over(everything, statistic) for name, statistic in STATISTICS.items()}
-    return metrics | {"resolution_px": metrics["resolution_px_g90"]}
+    return metrics | {"resolution_px": resolution(method, pairs)}
 
 
 def evaluate_fields(method: str, pairs: int) -> dict[str, Interval]:
