@@ -6,7 +6,7 @@ from typing import Any
 
 from shapely import from_wkb, unary_union
 
-from detection.classify import Evidence, Family, classify, family
+from detection.classify import Evidence, Family, classify, family, mean_shares
 from detection.models import Detection
 from detection.search import to_django
 from detection.severity import severity, severity_of_change, severity_of_speed
@@ -56,10 +56,12 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, A
         zip(detections, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
     )
     evidence = [
-        Evidence(p.component, p.direction, d.rate_mm_yr, d.area_m2) for d, p in zip(detections, products, strict=True)
+        Evidence(p.component, p.direction, d.rate_mm_yr, d.area_m2, d.class_shares)
+        for d, p in zip(detections, products, strict=True)
     ]
     return {
         "kind": classify(evidence),
+        "class_shares": mean_shares([detection.class_shares for detection in detections]),
         "rate_mm_yr": main.rate_mm_yr,
         "peak_rate_mm_yr": main.peak_rate_mm_yr,
         "rate_sigma_mm_yr": main.rate_sigma_mm_yr,

@@ -9,15 +9,17 @@ class State(StrEnum):
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
     FINISHED = "finished"
+    MERGED = "merged"
 
 
 ALLOWED: dict[State, frozenset[State]] = {
-    State.FIRST: frozenset({State.PROVISIONAL, State.CONFIRMED, State.REJECTED, State.FINISHED}),
-    State.PROVISIONAL: frozenset({State.CONFIRMED, State.REJECTED, State.FINISHED}),
+    State.FIRST: frozenset({State.PROVISIONAL, State.CONFIRMED, State.REJECTED, State.FINISHED, State.MERGED}),
+    State.PROVISIONAL: frozenset({State.CONFIRMED, State.REJECTED, State.FINISHED, State.MERGED}),
     # back to an unreviewed state: a verdict was taken back
     State.CONFIRMED: frozenset({State.REJECTED, State.FINISHED, State.FIRST, State.PROVISIONAL}),
     State.REJECTED: frozenset({State.CONFIRMED, State.FIRST, State.PROVISIONAL}),
     State.FINISHED: frozenset(),
+    State.MERGED: frozenset(),  # its place is followed under another alert
 }
 
 

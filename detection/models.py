@@ -49,6 +49,7 @@ class AreaFigures(models.Model):
     coherence_before = models.FloatField(null=True, help_text="median of the pair's predecessors, 0-1")
     coherence_after = models.FloatField(null=True, help_text="median of the pair itself, 0-1")
     change_sigma = models.FloatField(null=True, help_text="robust z-score of the change, negative: coherence was lost")
+    class_shares = models.JSONField(default=dict, help_text="a network's class: its share in what the area may be, 0-1")
 
     class Meta:
         abstract = True
@@ -57,7 +58,7 @@ class AreaFigures(models.Model):
 class Alert(AreaFigures):
     """A place that moves, with one code for its whole life."""
 
-    kind = models.CharField(max_length=20, choices=_choices(Kind))
+    kind = models.CharField(max_length=30, choices=_choices(Kind))
     state = models.CharField(max_length=12, choices=_choices(State), default=State.FIRST.value, db_index=True)
     severity = models.CharField(max_length=10, choices=_choices(Severity))
     component = models.CharField(max_length=5, blank=True, help_text="what the rates measure: los, up or east")
@@ -86,9 +87,10 @@ class Detection(AreaFigures):
 
     scan = models.ForeignKey(Scan, models.CASCADE, related_name="detections")
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="detections")
-    kind = models.CharField(max_length=20, choices=_choices(Kind))
+    kind = models.CharField(max_length=30, choices=_choices(Kind))
     score = models.FloatField(help_text="highest probability inside, 0-1")
     n_points = models.PositiveIntegerField(help_text="measurement points, or cells of an image pair, inside")
+    reasons = models.JSONField(default=list, help_text="`ml.reasons`: the points inside against those around")
 
     class Meta:
         ordering = ["-score", "-area_m2"]

@@ -15,8 +15,11 @@ from detection.patches import CHANGE, MOTION, Patch, changed_patches, moving_pat
 from detection.selectors import moving_areas
 from detection.sizes import area_of
 from ingest import selectors as ingest_selectors
-from ml.areas import CLASSES, DEFAULT_THRESHOLDS, find_areas, to_geographic
+from ingest.models import Product
+from ingest.projections import transformer
+from ml.areas import DEFAULT_THRESHOLDS, areas_in, to_geographic
 from ml.models import ModelVersion, Prediction
+from ml.reasons import reach_of, track_reason
 from ml.series import fit_series
 from ml.stored import StoredRaster, read_prediction
 
@@ -38,15 +41,18 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
 
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     product, found = prediction.run.product, []
-    classes = {name: raster.bands[name] for name in CLASSES}
-    for area in find_areas(classes, raster.bands["rate_mm_yr"], raster.transform, thresholds):
+    for area in areas_in(raster.bands, raster.transform, thresholds):
         place = to_django(to_geographic(area.polygon, raster.epsg))
         n_points = ingest_selectors.points_count_within(product=product, area=place)
         if n_points < thresholds.fewest_points:
             continue
         found.append(
             Detection(
-                kind=classify([Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2)]),
+                kind=classify(
+                    [Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2, area.kinds)]
+                ),
+                class_shares={name: round(share, 4) for name, share in area.kinds.items()},
+                reasons=[_reason(product, area.polygon, raster.epsg)],
                 score=area.score,
                 rate_mm_yr=area.rate_mm_yr,
                 peak_rate_mm_yr=area.peak_rate_mm_yr,
@@ -91,6 +97,15 @@ def _from_patch(patch: Patch, epsg: int) -> Detection:
         n_points=patch.cells,
         **patch.figures,
     )
+
+
+def _reason(product: Product, polygon: BaseGeometry, epsg: int) -> dict[str, Any]:
+    """The product's points in an area (metres, epsg) against those around it."""
+    _, far_m = reach_of(polygon)
+    box = to_django(to_geographic(polygon.buffer(far_m).envelope, epsg))
+    points = ingest_selectors.product_points(product=product, area=box)
+    x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
+    return track_reason(product.direction, polygon, x, y, points.velocity_mm_yr).as_dict()
 
 
 def _rate_sigma(prediction: Prediction, place: MultiPolygon) -> float:

@@ -98,10 +98,17 @@ def alert_by_code(*, code: str) -> Alert:
 
 def alerts_touching(*, area: MultiPolygon, family: Family, during: tuple[date, date] | None = None) -> QuerySet[Alert]:
     """Alerts of a family, in life or rejected, whose area meets this one; `during`: and whose dates meet these."""
-    alerts = Alert.objects.exclude(state=State.FINISHED.value).filter(area__intersects=area, kind__in=FAMILIES[family])
+    over = [State.FINISHED.value, State.MERGED.value]
+    alerts = Alert.objects.exclude(state__in=over).filter(area__intersects=area, kind__in=FAMILIES[family])
     if during:
         alerts = alerts.filter(first_motion__lt=during[1], last_motion__gt=during[0])
     return alerts
+
+
+def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
+    """Unreviewed alerts on the place of this one that none of the latest runs shows any more."""
+    beside = alerts_touching(area=alert.area, family=family).filter(state__in=UNREVIEWED_STATES).exclude(pk=alert.pk)
+    return [one for one in beside if not detections_current(alert=one).exists()]
 
 
 def alerts_to_review() -> QuerySet[Alert]:

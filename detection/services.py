@@ -11,10 +11,11 @@ from detection.describe import data_span, describe, independent_view
 from detection.lifecycle import State, after_sighting, may_become
 from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.search import SEARCHES, search
-from detection.selectors import alerts_touching, detections_current
+from detection.selectors import UNREVIEWED_STATES, alerts_overtaken, alerts_touching, detections_current
 from ml.models import Prediction
 
 SAME_PLACE_SHARE = 0.1  # of the smaller area
+INSIDE_SHARE = 0.5  # of an alert that another one takes over
 _LOCK = 0x6A1E  # one scan at a time, so that two do not open two alerts for one place
 
 
@@ -30,7 +31,15 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
         found = search(prediction, used)
         for detection in found:
             detection.scan = scan
-            _carry_into_alert(detection)
+        # all places before any changes: an alert that falls into pieces keeps them all, it does not shrink to the first
+        places = [_same_place(detection) for detection in found]
+        touched = {}
+        for detection, alert in zip(found, places, strict=True):
+            _carry_into_alert(detection, touched.get(alert.pk, alert) if alert else None)
+            touched[detection.alert.pk] = detection.alert
+        for alert in touched.values():
+            _alert_refresh(alert, str(prediction.run.input))
+            _take_over(alert)
         scan.n_detections = len(found)
         scan.save(update_fields=["n_detections"])
         return scan
@@ -48,14 +57,28 @@ def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "auto
         return AlertTransition.objects.create(alert=alert, from_state=current, to_state=to, reason=reason, actor=actor)
 
 
-def _carry_into_alert(detection: Detection) -> None:
-    alert, seen_in = _same_place(detection), detection.scan.prediction.run.input
+def _carry_into_alert(detection: Detection, alert: Alert | None) -> None:
     if alert is None:
         alert = Alert.objects.create(state=State.FIRST, **describe([detection]))
+        seen_in = detection.scan.prediction.run.input
         AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=f"seen in {seen_in}")
     detection.alert = alert
     detection.save()
-    _alert_refresh(alert, str(seen_in))
+
+
+def _take_over(alert: Alert) -> None:
+    """What a newer run draws as one area is followed under one code, and the others' pages say under which.
+
+    Only where most of the other lies inside, nobody has judged it, and no latest run shows it by itself.
+    """
+    kind = family(alert.kind)
+    if kind is not Family.VELOCITY or alert.state not in [*UNREVIEWED_STATES, State.CONFIRMED]:
+        return
+    area = from_wkb(bytes(alert.area.wkb))
+    for other in alerts_overtaken(alert=alert, family=kind):
+        inside = from_wkb(bytes(other.area.wkb))
+        if inside.intersection(area).area >= INSIDE_SHARE * inside.area:
+            alert_transition(alert=other, to=State.MERGED, reason=f"part of alert {alert.code} in the newest run")
 
 
 def _same_place(detection: Detection) -> Alert | None:

@@ -50,10 +50,11 @@ def scenes_by_ground() -> QuerySet[Scene]:
     return Scene.objects.ready().order_by("source_format", "simulated", "track", "burst", "acquired_at", "polarisation")
 
 
-def product_points(*, product: Product) -> PointColumns:
-    """Fetch every point's position and velocity, ordered by id, as arrays."""
+def product_points(*, product: Product, area: GEOSGeometry | None = None) -> PointColumns:
+    """Fetch every point's position and velocity, ordered by id, as arrays; of an area (EPSG:4326), those in its box."""
     columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8"
-    sql = f"SELECT {columns} FROM {POINTS} WHERE product_id = {product.pk:d} ORDER BY pid"  # noqa: S608
+    inside = f"AND tile_point && ST_Transform('{area.hexewkb.decode()}'::geometry, 3857)" if area else ""
+    sql = f"SELECT {columns} FROM {POINTS} WHERE product_id = {product.pk:d} {inside} ORDER BY pid"  # noqa: S608
     row = np.dtype(
         [("fields", ">i2"), ("l0", ">i4"), ("x", ">f8"), ("l1", ">i4"), ("y", ">f8"), ("l2", ">i4"), ("v", ">f8")]
     )

@@ -8,9 +8,12 @@ from ml.models import ModelVersion, Run
 
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin):
-    list_display = ("id", "model_version", "product", "status", "attempt", "seconds", "device", "code_version", "error")
+    list_display = (
+        "id", "model_version", "product", "pair", "status", "share_done", "attempt", "seconds", "device",
+        "code_version", "error",
+    )  # fmt: skip
     list_filter = ("status", "model_version")
-    list_select_related = ("model_version", "product")
+    list_select_related = ("model_version", "product", "pair")
 
 
 @admin.register(ModelVersion)

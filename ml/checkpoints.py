@@ -45,10 +45,15 @@ def save(folder: Path, card: Card, network: nn.Module | Mapping[str, Tensor]) ->
     save_file({key: value.detach().cpu().contiguous() for key, value in weights.items()}, partial)
     card = replace(card, weights_sha256=file_sha256(partial))
     partial.replace(path)
-    card_path = folder / f"{card.name}.json"
-    partial.write_text(json.dumps(asdict(card), indent=2) + "\n")
-    partial.replace(card_path)
+    write_card(folder, card)
     return card
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write a card alone, wholly or not at all: what was found out about weights that stay as they are."""
+    partial = folder / f"{card.name}.partial"
+    partial.write_text(json.dumps(asdict(card), indent=2) + "\n")
+    partial.replace(folder / f"{card.name}.json")
 
 
 def read_card(name: str, folder: Path = WEIGHTS) -> Card:

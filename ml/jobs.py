@@ -30,7 +30,9 @@ Task = ModelVersion.Task
 
 
 class Job(NamedTuple):
-    """methods: the module that names METHODS, VERSIONS and parameters; work: the job itself."""
+    """methods: the module that names METHODS, VERSIONS, parameters, and WEIGHTS where there are networks (method ->
+    name of the card); work: the job itself.
+    """
 
     methods: ModuleType
     work: Callable[[Run, torch.device], RasterResult]
@@ -47,9 +49,7 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
         "component": product.component,
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
-    return RasterResult(
-        result.bands(), deformation_infer.UNITS, result.transform, result.epsg, tags, result.statistics()
-    )
+    return RasterResult(result.bands(), result.units(), result.transform, result.epsg, tags, result.statistics())
 
 
 def coherence(run: Run, device: torch.device) -> RasterResult:
@@ -114,4 +114,7 @@ JOBS = {
     Task.COHERENCE_CHANGE: Job(change_infer, coherence_change),
     Task.OFFSETS: Job(offsets_infer, offsets),
 }
-METHODS = {method: task for task, job in JOBS.items() for method in job.methods.METHODS}
+METHODS: dict[str, list[ModelVersion.Task]] = {}  # every name, and the tasks that have a method of that name
+for _task, _job in JOBS.items():
+    for _method in _job.methods.METHODS:
+        METHODS.setdefault(_method, []).append(_task)

@@ -31,6 +31,11 @@ class ModelVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.method} {self.version}"
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether it is a network."""
+        return bool(self.weights_sha256)
+
 
 class Run(models.Model):
     """One execution of a model version on one product or one pair. The unique constraints are its idempotency key."""
@@ -48,6 +53,7 @@ class Run(models.Model):
     pair = models.ForeignKey(ScenePair, models.CASCADE, null=True, related_name="runs")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, db_index=True)
     attempt = models.PositiveSmallIntegerField(default=0)
+    share_done = models.FloatField(default=0.0, help_text="of a running job, 0-1, as its last heartbeat said")
     sent_at = models.DateTimeField(null=True, help_text="when the broker was last told")
     lease_until = models.DateTimeField(null=True, help_text="a running job is dead when this has passed")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -15,11 +15,16 @@ from ml.models import ModelVersion, Prediction, Run
 Task = ModelVersion.Task
 
 
-def inputs_due(*, task: str, method: str, version: str | None = None) -> QuerySet[Product] | QuerySet[ScenePair]:
-    """Products or pairs that are ready for a task and that this version of the method (or any) was not asked about."""
-    runs = Run.objects.filter(model_version__method=method)
+def inputs_due(
+    *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
+) -> QuerySet[Product] | QuerySet[ScenePair]:
+    """Products or pairs that are ready for a task and that this version of the method (or any) was not asked about.
+
+    A network with other weights is another version.
+    """
+    runs = Run.objects.filter(model_version__task=task, model_version__method=method)
     if version is not None:
-        runs = runs.filter(model_version__version=version)
+        runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
         # derived products say nothing that their sources did not, and glaciers are not searched for slow motion
         own = Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
@@ -113,7 +118,16 @@ def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
 
 def runs_to_announce(*, told_before: datetime) -> QuerySet[Run]:
     """Waiting runs of which the broker was never told, or so long ago that it may have forgotten."""
-    return Run.objects.filter(Q(sent_at=None) | Q(sent_at__lt=told_before), status=Run.Status.QUEUED).order_by("id")
+    waiting = Run.objects.filter(Q(sent_at=None) | Q(sent_at__lt=told_before), status=Run.Status.QUEUED)
+    return waiting.select_related("model_version").order_by("id")
+
+
+def runs_of_products() -> dict[int, list[Run]]:
+    """All runs on velocity fields by product, the newest first. One query."""
+    found: dict[int, list[Run]] = {}
+    for run in Run.objects.filter(pair=None).select_related("model_version"):
+        found.setdefault(run.product_id, []).append(run)
+    return found
 
 
 def runs_unfinished() -> QuerySet[Run]:

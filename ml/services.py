@@ -1,51 +1,78 @@
 """Queueing, claiming and executing runs."""
 
 import logging
+import math
 import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+import torch
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from ingest.errors import InputError
 from ingest.hashing import file_sha256
 from ingest.models import Product, ScenePair
 from ingest.rasters import write_cog
 from ml import selectors
+from ml.checkpoints import read_card
 from ml.code_version import code_version
 from ml.device import choose_device
 from ml.jobs import JOBS, METHODS
 from ml.lease import LEASE_SECONDS, heartbeat
 from ml.models import ModelVersion, Prediction, Run
+from ml.progress import listening
 from ml.results import RasterResult
+from ml.stored import read_prediction
 
 logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 3
 
 
-def model_version_current(*, method: str) -> ModelVersion:
-    """The row of the method as this code has it."""
-    task = METHODS[method]
+def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
+    """The row of the method as this code, and the weights on this machine, have it.
+
+    ValueError where the method does not exist, or several tasks have one of that name and none is said; InputError
+    where its weights are missing.
+    """
+    task = task_of(method, task)
     methods = JOBS[task].methods
+    weights = getattr(methods, "WEIGHTS", {}).get(method)
     version, _ = ModelVersion.objects.get_or_create(
         task=task,
         method=method,
         version=methods.VERSIONS[method],
-        weights_sha256="",
+        weights_sha256=read_card(weights).weights_sha256 if weights else "",
         defaults={"parameters": methods.parameters(method)},
     )
     return version
 
 
-def runs_queue(*, method: str) -> list[Run]:
+def task_of(method: str, task: str | None = None) -> ModelVersion.Task:
+    """The task whose method is meant. ValueError where there is none, or more than one and none is said."""
+    tasks = METHODS.get(method, [])
+    if task is not None and task in tasks:
+        return ModelVersion.Task(task)
+    if task is not None or not tasks:
+        raise ValueError(f"there is no method {method!r}{f' for {task}' if task else ''}")
+    if len(tasks) > 1:
+        raise ValueError(f"{method!r} is a method of {' and of '.join(tasks)}; say which task is meant")
+    return tasks[0]
+
+
+def runs_queue(*, method: str, task: str | None = None) -> list[Run]:
     """Make a waiting run for every product or pair that is ready and that the method has not seen."""
-    version = model_version_current(method=method)
-    due = selectors.inputs_due(task=version.task, method=method, version=version.version)
+    version = model_version_current(method=method, task=task)
+    due = selectors.inputs_due(
+        task=version.task, method=method, version=version.version, weights_sha256=version.weights_sha256
+    )
     return [run_queue(subject=subject, version=version) for subject in due]
 
 
@@ -64,6 +91,7 @@ def run_claim(*, run_id: int) -> Run | None:
         attempt=F("attempt") + 1,
         started_at=now,
         lease_until=now + timedelta(seconds=LEASE_SECONDS),
+        share_done=0.0,
         error="",
     )
     if not claimed:
@@ -77,19 +105,70 @@ def run_execute(*, run_id: int) -> Run | None:
     if run is None:
         return None
 
+    share_done = 0.0
+
+    def hear(share: float) -> None:
+        nonlocal share_done
+        share_done = share
+
     def prolong() -> None:
-        _mine(run).update(lease_until=timezone.now() + timedelta(seconds=LEASE_SECONDS))
+        _mine(run).update(lease_until=timezone.now() + timedelta(seconds=LEASE_SECONDS), share_done=share_done)
 
     started = time.monotonic()
     try:
-        with heartbeat(prolong):
+        with heartbeat(prolong), listening(hear):
             device = choose_device(settings.ML_DEVICE)
-            result = JOBS[ModelVersion.Task(run.model_version.task)].work(run, device)
+            result = _work(run, device)
             _finish(run, result, str(device), time.monotonic() - started)
     except Exception as fault:
         _give_back(run, f"{type(fault).__name__}: {fault}")
         raise
     return run
+
+
+class Repetition(NamedTuple):
+    """A run done once more. same: whether every cell of every band is what is stored; largest_difference: over all."""
+
+    same: bool
+    largest_difference: float
+    seconds: float
+    device: str
+
+
+def run_repeat(*, run: Run) -> Repetition:
+    """Do a finished run again and compare; nothing is stored. LookupError where it found nothing to compare with.
+
+    InputError where the weights on this machine are no longer those of the run.
+    """
+    prediction = Prediction.objects.filter(run=run).first()
+    if prediction is None:
+        raise LookupError(f"run {run.pk} has no result to compare with; it is {run.get_status_display()}")
+    stored, device, started = read_prediction(prediction).bands, choose_device(settings.ML_DEVICE), time.monotonic()
+    bands = _work(run, device).bands
+    same = set(bands) == set(stored)
+    largest = 0.0
+    for name in set(bands) & set(stored):
+        if bands[name].shape != stored[name].shape or (np.isnan(bands[name]) != np.isnan(stored[name])).any():
+            same, largest = False, math.inf
+        elif np.isfinite(stored[name]).any():
+            largest = max(largest, float(np.nanmax(np.abs(bands[name] - stored[name]))))
+    return Repetition(same and largest == 0.0, largest, time.monotonic() - started, str(device))
+
+
+def _work(run: Run, device: torch.device) -> RasterResult:
+    """What the run's version makes of its input. InputError where this machine holds other weights than the run's."""
+    version = run.model_version
+    job = JOBS[ModelVersion.Task(version.task)]
+    weights = getattr(job.methods, "WEIGHTS", {}).get(version.method)
+    if weights:
+        here = read_card(weights).weights_sha256
+        if here != version.weights_sha256:
+            raise InputError(
+                f"{weights}.safetensors",
+                f"its sha-256 is {here[:12]}…, the run wants {version.weights_sha256[:12]}…",
+                "Put back the weights of that version, or queue the new ones (manage.py run)",
+            )
+    return job.work(run, device)
 
 
 def runs_requeue_expired() -> int:
@@ -119,6 +198,8 @@ def _give_back(run: Run, error: str) -> None:
 def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None:
     version = run.model_version
     tags = {"method": version.method, "model_version": str(version), "code_version": code_version()}
+    if version.has_weights:
+        tags["weights_sha256"] = version.weights_sha256
     subject = f"p{run.product_id}" if run.product_id else f"pair{run.pair_id}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{version.task}_{subject}_r{run.pk}.tif"
@@ -127,6 +208,7 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
         with transaction.atomic(), path.open("rb") as stream:
             owned = _mine(run).update(
                 status=Run.Status.SUCCEEDED,
+                share_done=1.0,
                 finished_at=timezone.now(),
                 seconds=seconds,
                 device=device,

@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 
-from celery import shared_task
+from celery import current_app, shared_task
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from ml import selectors
 
 TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
+ASK_SECONDS = 1.0
 
 
 @shared_task(ignore_result=True)
@@ -17,13 +19,25 @@ def queue_due_runs() -> None:
     """Queue runs for every new product and pair, and tell the broker of every run that waits."""
     from ml import services  # torch, only in a worker
 
-    for method in settings.SCHEDULED_METHODS.values():
-        services.runs_queue(method=method)
-    for run in selectors.runs_to_announce(told_before=timezone.now() - TELL_AGAIN):
+    for task, method in settings.SCHEDULED_METHODS.items():
+        services.runs_queue(method=method, task=task)
+    waiting = selectors.runs_to_announce(told_before=timezone.now() - TELL_AGAIN)
+    gpu = any(run.model_version.has_weights for run in waiting) and _gpu_listens()
+    for run in waiting:
+        queue = "gpu" if gpu and run.model_version.has_weights else "cpu"
         with transaction.atomic():
             run.sent_at = timezone.now()
             run.save(update_fields=["sent_at"])
-            transaction.on_commit(lambda run_id=run.pk: execute_run.delay(run_id))
+            transaction.on_commit(lambda run_id=run.pk, queue=queue: execute_run.apply_async((run_id,), queue=queue))
+
+
+def _gpu_listens() -> bool:
+    """Whether any worker takes from the queue `gpu`. Where nobody answers, the queue `cpu` is the sure one."""
+    try:
+        answers = current_app.control.inspect(timeout=ASK_SECONDS).active_queues() or {}
+    except (OSError, OperationalError):
+        return False
+    return any(queue["name"] == "gpu" for queues in answers.values() for queue in queues)
 
 
 @shared_task(ignore_result=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.imagery import PairSource, Window
+from ml.progress import tell
 
 Float32 = NDArray[np.float32]
 CORE_PX = 2048
@@ -51,7 +52,9 @@ def over_tiles(
     """
     rows, cols = (max(1, size // posting) for size in source.shape)
     bands: dict[str, Float32] = {}
-    for tile in tiles(source.shape, halo, posting, core):
+    cut = list(tiles(source.shape, halo, posting, core))
+    for done, tile in enumerate(cut):
+        tell(done / len(cut))
         images = source.read(tile.outer)
         if not np.isfinite(images).all(axis=0).any():
             continue

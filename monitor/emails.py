@@ -21,6 +21,7 @@ WHAT_HAPPENED = {
     "confirmed": "A specialist has looked at this place and confirmed it.",
     "rejected": "A specialist has looked at this place and found that it is not ground motion.",
     "finished": "The ground here has come to rest.",
+    "merged": "This place is followed under another alert now.",
 }
 SEEN_AGAIN = "This place had been called “not motion”. It is looked at once more."
 

@@ -32,6 +32,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "map_config": config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
         "map_caption": raster["caption"] if raster else sentences.colour_caption("los", stretch),
         "advice": _advice(alert),
+        "cause": sentences.cause_sentences(alert.kind, alert.class_shares),
         "transitions": [_transition(transition) for transition in alert.transitions.all()],
         "evidence": [_evidence(detection) for detection in detections],
         "of_pairs": family(alert.kind) is not Family.VELOCITY,
@@ -68,6 +69,7 @@ def _evidence(detection: Detection) -> dict[str, Any]:
         "score": round(detection.score, 2),
         "area_label": sentences.area_label(detection.area_m2),
         "n_points": detection.n_points,
+        "weights_sha256": run.model_version.weights_sha256,
         "run_version": f"{run.model_version}, code {run.code_version}, on {run.device}",
         "input_sha256": run.input_sha256,
         "finished_at": run.finished_at,
@@ -83,6 +85,7 @@ def _in_product(detection: Detection, product: Product) -> dict[str, Any]:
         "seen_in_url": reverse("product-analysis", args=[product.pk]),
         "component_label": sentences.COMPONENT_LABELS[product.component],
         "rate_label": f"{way}, {rate} mm/year",
+        "reasons": [line for one in detection.reasons for line in sentences.reason_sentences(product.component, one)],
         "counted": "measurement points",
         "raster_label": "Score map (GeoTIFF)",
     }

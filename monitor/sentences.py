@@ -1,23 +1,47 @@
 """What people read: one plain sentence first, figures second, never more certain than the data."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from detection.classify import SINKING
 
 STILL_MM_YR = 2.0
 
 KIND_LABELS = {
     "subsidence": "Sinking ground",
+    "mining-subsidence": "Sinking ground, likely mining",
+    "groundwater-subsidence": "Sinking ground, likely groundwater",
+    "fill-or-quarry": "Sinking ground, likely fill or quarry",
+    "landslide": "Sliding slope, likely a landslide",
     "uplift": "Rising ground",
     "unknown": "Moving ground, cause not known",
     "surface-change": "Changed surface",
     "moving-ground": "Fast-moving ground",
 }
+KIND_MEANINGS = {
+    "mining-subsidence": "Ground sinks like this over mines, tunnels and other hollows.",
+    "groundwater-subsidence": "Ground sinks like this, widely and evenly, where much water is pumped from below.",
+    "fill-or-quarry": "Fresh fill, waste heaps and the floors of quarries settle like this.",
+    "landslide": "Slopes that creep downhill look like this.",
+    "uplift": "Ground rises like this where old mines fill with water, or where pumping has ended.",
+}
+CLASS_WORDS = {
+    "mining_subsidence": "mining",
+    "groundwater_subsidence": "pumped groundwater",
+    "fill_or_quarry": "fill or a quarry",
+    "landslide": "a landslide",
+    "uplift": "rising ground",
+}
+LEAST_SHARE = 0.1  # of a cause that is worth naming
 STATE_LABELS = {
     "first": ("not yet reviewed", "A computer found this in one set of satellite data. Nobody has checked it yet."),
     "provisional": ("seen twice, not yet reviewed", "Two sets of satellite data show it. Nobody has checked it yet."),
     "confirmed": ("confirmed", "A specialist has looked at this and agrees that the ground moves."),
     "rejected": ("not motion", "A specialist has looked at this and found that it is not ground motion."),
     "finished": ("finished", "The ground here moved and has come to rest."),
+    "merged": ("part of another alert", "This place is followed under another alert; the history says under which."),
 }
 VERDICT_HEADINGS = {
     "confirm": "The ground moves here",
@@ -95,7 +119,7 @@ def rate_label(kind: str, component: str, rate_mm_yr: float, peak_rate_mm_yr: fl
 
     For motion of unknown kind, the plain direction of the measurement.
     """
-    verb = {"subsidence": "sinking", "uplift": "rising"}.get(kind) or _way(component, rate_mm_yr)
+    verb = "sinking" if kind in SINKING else "rising" if kind == "uplift" else _way(component, rate_mm_yr)
     if _uneven(rate_mm_yr, peak_rate_mm_yr):
         return f"{verb} up to {figure(peak_rate_mm_yr)} mm/year"
     return f"{verb} {figure(rate_mm_yr)} mm/year"
@@ -123,13 +147,14 @@ def alert_sentence(
 ) -> str:
     """One sentence for an area: what it did, how fast, when, compared with what."""
     rate, when = with_uncertainty(rate_mm_yr, sigma_mm_yr), period_words(first, last)
-    verb = {"subsidence": "sank", "uplift": "rose"}.get(kind) or _moved(component, rate_mm_yr)
+    verb = "sank" if kind in SINKING else "rose" if kind == "uplift" else _moved(component, rate_mm_yr)
     fastest = (
         f", and by up to {figure(peak_rate_mm_yr)} mm a year at its fastest"
         if _uneven(rate_mm_yr, peak_rate_mm_yr)
         else ""
     )
-    seen = "as seen from the satellite and compared" if component == "los" and kind != "unknown" else "compared"
+    sideways = kind in {"unknown", "landslide"}  # the direction itself says where from
+    seen = "as seen from the satellite and compared" if component == "los" and not sideways else "compared"
     return f"The ground here {verb} by about {rate} mm a year{fastest}, {when}, {seen} with the ground around it."
 
 
@@ -159,9 +184,46 @@ def advice(kind: str, state: str) -> list[str]:
     ]
     if state in {"first", "provisional"}:
         steps.insert(0, "Nobody has checked this yet. Take it as a hint, not as a finding.")
+    if kind == "landslide":
+        signs = "On and below a slope, look also for leaning trees and poles, steps in the ground and new springs."
+        steps.insert(-1, signs)
     if kind == "unknown":
         steps.append("What causes the motion cannot be told from these data alone.")
     return steps
+
+
+def cause_sentences(kind: str, shares: Mapping[str, float]) -> list[str]:
+    """What a network takes an area for, how sure it is, and what that rests on; nothing where no network looked.
+
+    shares: class -> its share, 0-1, in what the area may be.
+    """
+    likely = sorted(((share, name) for name, share in shares.items() if share >= LEAST_SHARE), reverse=True)
+    if not likely:
+        return []
+    causes = ", ".join(f"{CLASS_WORDS[name]} in {10 * share:.0f}" for share, name in likely)
+    named = KIND_MEANINGS.get(kind, "The computer is not sure enough of a cause to name one.")
+    return [
+        named,
+        f"In ten such cases the computer would expect, by shape and speed: {causes}.",
+        "It has learnt this from simulated ground and knows no map of mines, wells or slopes. Take it as a hint.",
+    ]
+
+
+def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
+    """Why one product's points speak for motion: those inside an area against those around it. See `ml.reasons`."""
+    inside, around = reason["rate_mm_yr"], reason["around_mm_yr"]
+    if inside is None:
+        return []
+    points = "The only point inside moves" if reason["n_points"] == 1 else f"{reason['n_points']:,} points inside move"
+    first = f"{points} by {figure(inside)} mm a year (median), {_way(component, inside)}"
+    if around is None:
+        return [f"{first}.", "There are too few points around it to compare with."]
+    still = "by 0" if abs(around) < 0.05 else f"by {figure(around)} mm, {_way(component, around)}"
+    spread = f"two thirds of those within {figure(reason['scatter_mm_yr'])} mm of that"
+    return [
+        f"{first}; the {reason['n_around']:,} around it {still}, {spread}.",
+        f"Of the points inside, {100 * reason['beyond']:.0f} % are more than twice that far off.",
+    ]
 
 
 def limits(component: str, direction_count: int, posting_m: float | None, n_dates: int) -> list[str]:

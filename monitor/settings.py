@@ -10,6 +10,7 @@ import rasterio  # before GeoDjango: brings the one GDAL of this process
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from ml.deformation import DEFAULT_METHOD
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -211,7 +212,7 @@ INGEST_WORKERS = env.int("INGEST_WORKERS", default=min(4, os.cpu_count() or 1)) 
 DERIVE_AFTER_SECONDS = env.int("DERIVE_AFTER_SECONDS", default=60)  # neighbours of a new track may be on their way
 PAIR_BASELINES_DAYS = env.list("PAIR_BASELINES_DAYS", cast=int, default=[6, 12, 24])
 SCHEDULED_METHODS = {
-    "deformation": env("DEFORMATION_METHOD", default="matched-filter"),
+    "deformation": env("DEFORMATION_METHOD", default=DEFAULT_METHOD),
     "coherence": env("COHERENCE_METHOD", default="residual-unet"),
     "coherence-change": env("COHERENCE_CHANGE_METHOD", default="robust-z"),
     "offsets": env("OFFSETS_METHOD", default="multi-kernel"),

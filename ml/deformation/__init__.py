@@ -1,1 +1,3 @@
 """Deformation in a velocity field: points become a grid, a grid becomes probability and rate, per pixel."""
+
+DEFAULT_METHOD = "matched-filter"  # of the command and of the service, unless its settings say otherwise

@@ -2,37 +2,44 @@
 
 import argparse
 import json
+import sys
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from shapely.geometry import mapping
+from tqdm import tqdm
 
 from ingest.errors import InputError
-from ingest.hashing import file_sha256
+from ingest.hashing import files_sha256
 from ingest.rasters import write_cog
-from ml.areas import to_geographic
-from ml.deformation.infer import (
-    METHODS,
-    UNITS,
-    VERSIONS,
-    DeformationResult,
-    detect_deformation,
-    flagged_areas,
-    strongest,
-)
-from ml.deformation.inputs import read_points
-from ml.deformation.points import PointCloud
+from ingest.readers.records import Declared
+from ml.areas import Area, SortedPoints, to_geographic
+from ml.checkpoints import read_card
+from ml.deformation import DEFAULT_METHOD
+from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
+from ml.deformation.inputs import InputTrack, read_tracks
 from ml.device import choose_device
+from ml.progress import listening
+from ml.reasons import reach_of, track_reason
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="POINTS.csv|POINTS.zip|CUM.h5|VEL.tif")
+    parser.add_argument(
+        "inputs", type=Path, nargs="+", metavar="POINTS.csv|POINTS.zip|CUM.h5|VEL.tif",
+        help="a product; several of one region (its other tracks) are looked at together",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="P.tif")
     parser.add_argument("--areas", type=Path, metavar="A.geojson", help="also write the flagged areas")
-    parser.add_argument("--method", choices=METHODS, default="matched-filter")
+    parser.add_argument("--method", choices=METHODS, default=DEFAULT_METHOD)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--unit", help="of a GeoTIFF: mm/yr, cm/yr or m/yr")
-    parser.add_argument("--positive", help="of a GeoTIFF: toward or away (line of sight), up, down, east, west")
+    parser.add_argument("--mapping", type=Path, metavar="M.toml", help="of a table: names its columns")
+    parser.add_argument("--unit", help="of a GeoTIFF or a table: mm/yr, cm/yr or m/yr")
+    parser.add_argument(
+        "--positive", help="of a GeoTIFF or a table: toward or away (line of sight), up, down, east, west"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,41 +48,71 @@ def run(args: argparse.Namespace) -> int:
         if not target.parent.is_dir():
             raise InputError(target, "its folder does not exist", "Make the folder first")
     device, started = choose_device(args.device), time.monotonic()
-    tracks = read_points(args.input, args.unit, args.positive)
-    result = strongest([detect_deformation(points, args.method, device) for points in tracks])
-    tags = {
-        "method": args.method,
-        "model_version": f"{args.method} {VERSIONS[args.method]}",
-        "input_sha256": file_sha256(args.input),
-        "input_name": args.input.name,
-        "sign": "positive toward the satellite (or up, or east)",
-    }
-    write_cog(args.out, result.bands(), result.transform, result.epsg, UNITS, tags)
+    declared = Declared(mapping=args.mapping, unit=args.unit, positive=args.positive)
+    tracks, files = read_tracks(args.inputs, declared)
+    clouds = [track.points for track in tracks]
+    with _bar() as show, listening(show):
+        result = detect_tracks(clouds, args.method, device)
+    tags = _tags(args.inputs, files, args.method)
+    write_cog(args.out, result.bands(), result.transform, result.epsg, result.units(), tags)
     n_areas = _write_areas(args.areas, result, tracks) if args.areas else None
-    points = sum(track.x.size for track in tracks)
+    points = sum(cloud.x.size for cloud in clouds)
     found = "" if n_areas is None else f", {n_areas} areas -> {args.areas}"
-    seconds = time.monotonic() - started
-    print(f"{args.input.name}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {args.out}{found}")
+    seconds, names = time.monotonic() - started, ", ".join(path.name for path in args.inputs)
+    print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {args.out}{found}")
     return 0
 
 
-def _write_areas(path: Path, result: DeformationResult, tracks: list[PointCloud]) -> int:
-    features = [
-        {
-            "type": "Feature",
-            "geometry": mapping(to_geographic(area.polygon, result.epsg)),
-            "properties": {
-                "class": area.kind,
-                "score": round(area.score, 4),
-                "rate_mm_yr": round(area.rate_mm_yr, 2),
-                "peak_rate_mm_yr": round(area.peak_rate_mm_yr, 2),
-                "area_m2": round(area.area_m2),
-                "n_points": n_points,
-            },
-        }
-        for area, n_points in flagged_areas(result, tracks)
-    ]
+@contextmanager
+def _bar() -> Iterator[Callable[[float], None]]:
+    """A progress bar on a terminal, nothing elsewhere; give it the share that is done."""
+    with tqdm(total=100, unit="%", leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def show(share: float) -> None:
+            bar.update(round(100 * share) - bar.n)
+
+        yield show
+
+
+def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[str, str]:
+    tags = {
+        "method": method,
+        "model_version": f"{method} {VERSIONS[method]}",
+        "input_sha256": files_sha256(files),
+        "input_name": ", ".join(path.name for path in inputs),
+        "sign": "positive toward the satellite (or up, or east)",
+    }
+    if method in WEIGHTS:
+        tags["weights_sha256"] = read_card(WEIGHTS[method]).weights_sha256
+    return tags
+
+
+def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTrack]) -> int:
+    found = flagged_areas(result, [track.points for track in tracks])
+    held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
+    features = [_feature(area, n_points, result.epsg, held) for area, n_points in found]
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     partial.replace(path)
     return len(features)
+
+
+def _feature(area: Area, n_points: int, epsg: int, tracks: Mapping[str, SortedPoints]) -> dict[str, Any]:
+    _, far_m = reach_of(area.polygon)
+    reasons = [
+        track_reason(name, area.polygon, *points.near(area.polygon, far_m)).as_dict() for name, points in tracks.items()
+    ]
+    return {
+        "type": "Feature",
+        "geometry": mapping(to_geographic(area.polygon, epsg)),
+        "properties": {
+            "class": area.kind,
+            "score": round(area.score, 4),
+            "rate_mm_yr": round(area.rate_mm_yr, 2),
+            "peak_rate_mm_yr": round(area.peak_rate_mm_yr, 2),
+            "area_m2": round(area.area_m2),
+            "n_points": n_points,
+            "class_shares": {name: round(share, 3) for name, share in area.kinds.items()},
+            "reasons": reasons,
+        },
+    }

@@ -6,16 +6,18 @@ ascending track alone. What each figure means: docs/benchmarks.md.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import rankdata
 
-from ml.areas import CLASSES
+from ml.areas import CLASSES, KINDS
 from ml.benchmark import Benchmark
+from ml.deformation.arms import ARMS, ArmConfig, detect_arm
 from ml.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
-from ml.deformation.infer import CONFIGS, VERSIONS, Config, DeformationResult, detect_with, strongest
+from ml.deformation.gridding import RobustGrid, grid_robust
+from ml.deformation.infer import CONFIGS, VERSIONS, Config, DeformationResult, detect_all_with
 from ml.deformation.points import Float64
 from ml.deformation.scoring import BINS, TileScore, finds_bowl, score_tile, truth_of
 from ml.intervals import Interval, bootstrap
@@ -43,68 +45,115 @@ _digests: dict[tuple[str, int], str] = {}
 
 
 class FieldScores(NamedTuple):
-    """One tile: scores of each configuration on the first track and on both."""
+    """One tile: scores of each configuration on the first track and on both, None where it is for one track only."""
 
     digest: bytes
     one: list[TileScore]
-    both: list[TileScore]
+    both: list[TileScore | None]
 
 
 class BowlScores(NamedTuple):
-    """One still tile with each bowl in turn: found or not, (configurations, bowls)."""
+    """One still tile with each bowl in turn: found or not, (configurations, bowls); NaN where nobody looked."""
 
     digest: bytes
     one: Float64
     both: Float64
 
 
-def _views(tile: Tile, config: Config) -> tuple[DeformationResult, DeformationResult]:
-    """Results of the first track, and of both."""
-    results = [detect_with(cloud(track), config) for track in tile.tracks]
-    return results[0], strongest(results)
+Measured = Config | ArmConfig
+EITHER: dict[str, Measured] = {name: config() for name, config in CONFIGS.items()} | ARMS
+METHODS = VERSIONS | dict.fromkeys(ARMS, "1")
 
 
-def measure_field(name: str, configs: Sequence[Config], purpose: Purpose, number: int) -> FieldScores:
+def _views(tile: Tile, configs: Sequence[Measured]) -> list[tuple[DeformationResult, DeformationResult | None]]:
+    """Results of the first track, and of both, of each configuration; an arm of the ablation looks at the first."""
+    points = [cloud(track) for track in tile.tracks]
+
+    @cache
+    def first_grid(despiked: bool) -> RobustGrid:
+        return grid_robust(points[0], despiked=despiked, workers=1)
+
+    return [
+        (detect_arm(first_grid, config), None)
+        if isinstance(config, ArmConfig)
+        else (detect_all_with(points[:1], config), detect_all_with(points, config))
+        for config in configs
+    ]
+
+
+def measure_field(name: str, configs: Sequence[Measured], purpose: Purpose, number: int) -> FieldScores:
     """Score some configurations on one tile."""
     tile = field_tile(name, number, purpose)
     first, both = truth_of(tile, tile.tracks[:1]), truth_of(tile, tile.tracks)
-    views = [_views(tile, config) for config in configs]
+    views = _views(tile, configs)
     return FieldScores(
         digest(tile),
         [score_tile(view[0], tile, tile.tracks[:1], first) for view in views],
-        [score_tile(view[1], tile, tile.tracks, both) for view in views],
+        [None if view[1] is None else score_tile(view[1], tile, tile.tracks, both) for view in views],
     )
 
 
-def measure_bowls(name: str, configs: Sequence[Config], purpose: Purpose, number: int) -> BowlScores:
+def measure_bowls(name: str, configs: Sequence[Measured], purpose: Purpose, number: int) -> BowlScores:
     """Look for each bowl of the table in one tile."""
     tiles = bowl_tiles(name, number, purpose)
-    one, both = np.zeros((2, len(configs), len(CELLS)))
+    one, both = np.full((2, len(configs), len(CELLS)), np.nan)
     for j, (key, tile) in enumerate(tiles.items()):
-        for i, config in enumerate(configs):
-            first, together = _views(tile, config)
+        for i, (first, together) in enumerate(_views(tile, configs)):
             one[i, j] = finds_bowl(first, tile, tile.tracks[:1], CELLS[key].radius_m)
-            both[i, j] = finds_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
+            if together is not None:
+                both[i, j] = finds_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
     return BowlScores(hashlib.sha256(b"".join(map(digest, tiles.values()))).digest(), one, both)
 
 
-def evaluate_configs(
-    name: str, configs: Sequence[Config], size: int, purpose: Purpose = Purpose.BENCHMARK
-) -> list[dict[str, Interval]]:
-    """Every figure of each configuration, in their order, on so many tiles and a fifth as many for each bowl."""
-    fields = over_seeds(partial(measure_field, name, configs, purpose), size)
-    bowls = over_seeds(partial(measure_bowls, name, configs, purpose), _bowl_tiles(size))
-    digests = [each.digest for each in fields] + [each.digest for each in bowls]
+class Scores(NamedTuple):
+    """Everything that was counted on the tiles and on the still tiles with the bowls of the table."""
+
+    fields: list[FieldScores]
+    bowls: list[BowlScores]
+
+
+def measure(
+    name: str, configs: Sequence[Measured], size: int, purpose: Purpose = Purpose.BENCHMARK, processes: int = 2
+) -> Scores:
+    """Run each configuration on so many tiles and on a fifth as many for each bowl."""
+    fields = over_seeds(partial(measure_field, name, configs, purpose), size, processes=processes)
+    bowls = over_seeds(partial(measure_bowls, name, configs, purpose), _bowl_tiles(size), processes=processes)
     if purpose == Purpose.BENCHMARK:
-        _digests[name, size] = _combined(size, digests)
-    figures = []
-    for i in range(len(configs)):
-        metrics = field_metrics([field.one[i] for field in fields])
-        metrics |= {key: bootstrap(np.array([b.one[i, j] for b in bowls])) for j, key in enumerate(CELLS)}
-        together = field_metrics([field.both[i] for field in fields])
-        together |= {key: bootstrap(np.array([b.both[i, j] for b in bowls])) for j, key in enumerate(CELLS)}
-        figures.append(metrics | {f"both_{key}": value for key, value in together.items()})
-    return figures
+        _digests[name, size] = _combined(size, [*(field.digest for field in fields), *(bowl.digest for bowl in bowls)])
+    return Scores(fields, bowls)
+
+
+def figures_of(scores: Scores, i: int) -> dict[str, Interval]:
+    """Every figure of configuration i."""
+    metrics = _metrics([field.one[i] for field in scores.fields], np.stack([bowl.one[i] for bowl in scores.bowls]))
+    together = [score for field in scores.fields if (score := field.both[i]) is not None]
+    if together:
+        both = _metrics(together, np.stack([bowl.both[i] for bowl in scores.bowls]))
+        metrics |= {f"both_{key}": value for key, value in both.items()}
+    return metrics
+
+
+def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
+    """By how much configuration i finds more of each bowl than another on the same tiles: paired over tiles."""
+    found: dict[str, Interval] = {}
+    for prefix, of in (("", "one"), ("both_", "both")):
+        more = np.stack([getattr(bowl, of)[i] - getattr(bowl, of)[over] for bowl in scores.bowls])
+        if np.isfinite(more).all():
+            found |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(CELLS)}
+    return found
+
+
+def evaluate_configs(
+    name: str, configs: Sequence[Measured], size: int, purpose: Purpose = Purpose.BENCHMARK
+) -> list[dict[str, Interval]]:
+    """Every figure of each configuration, in their order."""
+    scores = measure(name, configs, size, purpose)
+    return [figures_of(scores, i) for i in range(len(configs))]
+
+
+def _metrics(scores: Sequence[TileScore], found: Float64) -> dict[str, Interval]:
+    """Figures of the tiles and of the table. found: (tiles, bowls) 0 or 1."""
+    return field_metrics(scores) | {key: bootstrap(found[:, j]) for j, key in enumerate(CELLS)}
 
 
 def _bowl_tiles(size: int) -> int:
@@ -126,16 +175,18 @@ def field_metrics(scores: Sequence[TileScore]) -> dict[str, Interval]:
     objects = np.array([(s.n_objects, s.n_found, s.n_areas) for s in scores], dtype=np.float64)
     cells = np.array([(s.both_cells, s.either_cells) for s in scores], dtype=np.float64)
     per_class = np.array([s.per_class.ravel() for s in scores], dtype=np.float64)
+    per_kind = np.array([s.per_kind.ravel() for s in scores], dtype=np.float64)
     calibration = np.array([s.calibration.ravel() for s in scores])
     alarms = np.array([s.false_alarms for s in scores], dtype=np.float64)
-    return {
+    named = {"kind_macro_f1": ratio(per_kind, lambda n: _macro_f1(n, len(KINDS)))} if scores[0].names_kinds else {}
+    return named | {
         "false_alarms_per_1000km2": bootstrap(alarms, 1000 / TILE_KM2),
         "object_precision": ratio(objects, lambda n: _share(n[:, 1], n[:, 2])),
         "object_recall": ratio(objects, lambda n: _share(n[:, 1], n[:, 0])),
         "object_f1": ratio(objects, lambda n: _share(2 * n[:, 1], n[:, 0] + n[:, 2])),
         "median_iou": _resampled(scores, draws[:200], _median_iou),
         "pixel_iou": ratio(cells, lambda n: _share(n[:, 0], n[:, 1])),
-        "class_macro_f1": ratio(per_class, _macro_f1),
+        "class_macro_f1": ratio(per_class, lambda n: _macro_f1(n, len(CLASSES))),
         "ece": ratio(calibration, _calibration_error),
         "auc": _resampled(scores, draws[:200], _auc),
     }
@@ -145,8 +196,8 @@ def _share(part: Float64, whole: Float64) -> Float64:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _macro_f1(counts: Float64) -> Float64:
-    right, wrong, missed = np.moveaxis(counts.reshape(-1, len(CLASSES), 3), -1, 0)
+def _macro_f1(counts: Float64, classes: int) -> Float64:
+    right, wrong, missed = np.moveaxis(counts.reshape(-1, classes, 3), -1, 0)
     f1: Float64 = _share(2 * right, 2 * right + wrong + missed).mean(axis=1)
     return f1
 
@@ -186,7 +237,7 @@ def _combined(size: int, digests: Sequence[bytes]) -> str:
 
 def evaluate(name: str, method: str, size: int) -> dict[str, Interval]:
     """A method as it is shipped."""
-    return evaluate_configs(name, [CONFIGS[method]()], size)[0]
+    return evaluate_configs(name, [EITHER[method]], size)[0]
 
 
 def truth_sha256(name: str, size: int) -> str:
@@ -207,6 +258,6 @@ def _bowl_digest(name: str, number: int) -> bytes:
 
 
 BENCHMARKS = tuple(
-    Benchmark(name, VERSION, size, "tiles", VERSIONS, partial(evaluate, name), partial(truth_sha256, name))
+    Benchmark(name, VERSION, size, "tiles", METHODS, partial(evaluate, name), partial(truth_sha256, name))
     for name, size in SIZES.items()
 )

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from ml.deformation.despike import NEIGHBOURS, median_of, neighbours
 from ml.deformation.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
@@ -16,6 +18,26 @@ class VelocityGrid(NamedTuple):
 
     velocity_mm_yr: Float32
     n_points: NDArray[np.int32]
+    transform: Affine
+    epsg: int
+
+    @property
+    def cell_m(self) -> float:
+        return float(self.transform.a)
+
+
+class RobustGrid(NamedTuple):
+    """What one track says about each cell, (rows, cols). Row 0 is the north.
+
+    velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
+    mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
+    distance_m: from the cell's middle to that of the nearest cell with a point.
+    """
+
+    velocity_mm_yr: Float32
+    n_points: NDArray[np.int32]
+    mad_mm_yr: Float32
+    distance_m: Float32
     transform: Affine
     epsg: int
 
@@ -48,14 +70,46 @@ def grid_median(points: PointCloud, cell_m: float | None = None) -> VelocityGrid
     """Median velocity of the points of each cell. cell_m: 100 m, or the posting where that is wider."""
     size = cell_m or max(CELL_M, float(np.ceil(points.posting_m or 0.0)))
     cells = assign_cells(points.x, points.y, size)
-    order = np.lexsort((points.velocity_mm_yr, cells.cell))
-    index, first, count = np.unique(cells.cell[order], return_index=True, return_counts=True)
-    sorted_velocity = points.velocity_mm_yr[order]
-    middle = (sorted_velocity[first + (count - 1) // 2] + sorted_velocity[first + count // 2]) / 2
-    velocity = np.full(cells.shape, np.nan, dtype=np.float32)
-    counts = np.zeros(cells.shape, dtype=np.int32)
-    velocity.flat[index], counts.flat[index] = middle, count
+    velocity, counts = cell_median(cells, points.velocity_mm_yr)
     return VelocityGrid(velocity, counts, cells.transform, points.epsg)
+
+
+def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = True, workers: int = -1) -> RobustGrid:
+    """Bin the points first, fill nothing. cell_m: or the posting where that is wider; workers: threads, -1 all.
+
+    despiked: whether each velocity first becomes the median of its neighbourhood (`despike`). ValueError where there
+    is no point.
+    """
+    if not points.x.size:
+        raise ValueError("there is no point to grid")
+    cells = assign_cells(points.x, points.y, max(cell_m, float(np.ceil(points.posting_m or 0.0))))
+    released = points.velocity_mm_yr.astype(np.float32, copy=False)
+    kept = released
+    if despiked and released.size >= NEIGHBOURS:
+        kept = median_of(released, neighbours(points, workers=workers))
+    velocity, counts = cell_median(cells, kept)
+    mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))
+    distance = distance_to_points_m(counts > 0, cells.transform.a)
+    return RobustGrid(velocity, counts, mad, distance, cells.transform, points.epsg)
+
+
+def distance_to_points_m(occupied: NDArray[np.bool_], cell_m: float) -> Float32:
+    """From each cell's middle to that of the nearest occupied one, (rows, cols), m; infinite where there is none."""
+    if not occupied.any():
+        return np.full(occupied.shape, np.inf, dtype=np.float32)
+    return np.asarray(ndimage.distance_transform_edt(~occupied) * cell_m, dtype=np.float32)
+
+
+def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int32]]:
+    """Median of each cell's values (n,), NaN where a cell is empty, and their number; both (rows, cols)."""
+    order = np.lexsort((values, cells.cell))
+    index, first, count = np.unique(cells.cell[order], return_index=True, return_counts=True)
+    ordered = values[order]
+    median = np.full(cells.shape, np.nan, dtype=np.float32)
+    counts = np.zeros(cells.shape, dtype=np.int32)
+    median.flat[index] = (ordered[first + (count - 1) // 2] + ordered[first + count // 2]) / 2
+    counts.flat[index] = count
+    return median, counts
 
 
 def cell_mean(cells: Cells, values: NDArray[np.floating]) -> Float64:

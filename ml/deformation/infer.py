@@ -9,42 +9,57 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.areas import CLASSES, DEFAULT_THRESHOLDS, Area, count_within, find_areas
-from ml.deformation.baseline import DeformationMaps, MatchedFilterConfig, ThresholdConfig, matched_filter, threshold
+from ml.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
+from ml.checkpoints import read_card
+from ml.deformation.baseline import (
+    DeformationMaps,
+    MatchedFilterConfig,
+    ThresholdConfig,
+    background_and_noise,
+    matched_filter,
+    threshold,
+)
+from ml.deformation.channels import STILL_WITHIN_MM_YR
 from ml.deformation.despike import despike
-from ml.deformation.gridding import grid_median
+from ml.deformation.gridding import CELL_M, RobustGrid, grid_median, grid_robust
 from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
+from ml.deformation.nation import NetworkConfig, predict
+from ml.deformation.network import DeformationNetwork
 from ml.deformation.points import PointCloud
 
-Config = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig
+Config = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig | NetworkConfig
 
 CONFIGS: dict[str, type[Config]] = {
     "matched-filter": MatchedFilterConfig,
     "threshold": ThresholdConfig,
     "ada": AdaConfig,
     "getis-ord": GetisOrdConfig,
+    "model": NetworkConfig,
 }
+WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
 METHODS = tuple(CONFIGS)
-VERSIONS = {"matched-filter": "2", "threshold": "2", "ada": "1", "getis-ord": "1"}  # raise when the numbers change
-UNITS = ("1", "1", "1", "mm/yr")
+VERSIONS = {  # raise when the numbers change
+    "matched-filter": "2", "threshold": "2", "ada": "1", "getis-ord": "1", "model": "1",
+}  # fmt: skip
 
 
 class DeformationResult(NamedTuple):
-    """Maps (rows, cols) with their place on the ground."""
+    """Maps (rows, cols) with their place on the ground. kinds: name -> probability, of a method that names kinds."""
 
     maps: DeformationMaps
     transform: Affine
     epsg: int
+    kinds: dict[str, NDArray[np.float32]] | None = None
 
     def bands(self) -> dict[str, NDArray[np.float32]]:
-        """The bands in the order of the command line's contract."""
+        """The bands in the order of the command line's contract; the classes' add up to the probability."""
         maps = self.maps
-        return {
-            "probability": maps.probability,
-            "subsidence": maps.subsidence,
-            "uplift": maps.uplift,
-            "rate_mm_yr": maps.rate_mm_yr,
-        }
+        classes = self.kinds or {"subsidence": maps.subsidence, "uplift": maps.uplift}
+        return {"probability": maps.probability, **classes, "rate_mm_yr": maps.rate_mm_yr}
+
+    def units(self) -> tuple[str, ...]:
+        """One for each band."""
+        return ("1",) * (len(self.bands()) - 1) + ("mm/yr",)
 
     def statistics(self) -> dict[str, float]:
         """What is worth knowing without opening the raster."""
@@ -59,24 +74,47 @@ class DeformationResult(NamedTuple):
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """The constants a method runs with, for the record."""
-    return asdict(CONFIGS[method]())
+    """The constants a method runs with, for the record; of a network, also what its card says."""
+    constants = asdict(CONFIGS[method]())
+    if method not in WEIGHTS:
+        return constants
+    card = read_card(WEIGHTS[method])
+    return constants | {"network": card.network, "settings": card.settings}
 
 
 def detect_deformation(
     points: PointCloud, method: str, device: torch.device | None = None, config: Config | None = None
 ) -> DeformationResult:
-    """Run a detector on one product's points. ValueError for a method that does not exist.
+    """Run a detector on one track. ValueError for a method that does not exist. config: in place of the default."""
+    return detect_tracks([points], method, device, config)
 
-    config: in place of the method's default.
+
+def detect_tracks(
+    tracks: Sequence[PointCloud], method: str, device: torch.device | None = None, config: Config | None = None
+) -> DeformationResult:
+    """Run a detector on every track of one place, all in one projected system.
+
+    A network sees them together; of the other methods, each track's own result, and the surer one stands. ValueError
+    for a method that does not exist; InputError where a network's weights are missing.
     """
     if method not in CONFIGS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    return detect_with(points, config or CONFIGS[method](), device)
+    return detect_all_with(tracks, config or CONFIGS[method](), device)
+
+
+def detect_all_with(
+    tracks: Sequence[PointCloud], config: Config, device: torch.device | None = None
+) -> DeformationResult:
+    """Run the detector that a configuration belongs to on every track of one place."""
+    if isinstance(config, NetworkConfig):
+        return with_network(tracks, DeformationNetwork.load(config.weights), device, config)
+    return strongest([detect_with(points, config, device) for points in tracks])
 
 
 def detect_with(points: PointCloud, config: Config, device: torch.device | None = None) -> DeformationResult:
-    """Run the detector that a configuration belongs to."""
+    """The same on one track."""
+    if isinstance(config, NetworkConfig):
+        return detect_all_with([points], config, device)
     if isinstance(config, ThresholdConfig):
         grid = grid_median(points)
         return DeformationResult(threshold(grid, config), grid.transform, grid.epsg)
@@ -89,11 +127,51 @@ def detect_with(points: PointCloud, config: Config, device: torch.device | None 
     return DeformationResult(matched_filter(grid, config, device), grid.transform, grid.epsg)
 
 
+def with_network(
+    tracks: Sequence[PointCloud],
+    network: DeformationNetwork,
+    device: torch.device | None = None,
+    config: NetworkConfig | None = None,
+) -> DeformationResult:
+    """What a network says of all tracks together, on the cells that any of them spans."""
+    cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
+    return on_grids([grid_robust(points, cell_m) for points in tracks], network, device, config)
+
+
+def on_grids(
+    grids: Sequence[RobustGrid],
+    network: DeformationNetwork,
+    device: torch.device | None = None,
+    config: NetworkConfig | None = None,
+) -> DeformationResult:
+    """The same of tracks that are on their grids already, all of one cell size."""
+    cell_m = grids[0].cell_m
+    sigmas = [background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)[1] for grid in grids]
+    maps, lattice = predict(network, grids, device, config)
+    top = max(grid.transform.f for grid in grids)
+    left = min(grid.transform.c for grid in grids)
+    bottom = min(grid.transform.f - cell_m * grid.velocity_mm_yr.shape[0] for grid in grids)
+    right = max(grid.transform.c + cell_m * grid.velocity_mm_yr.shape[1] for grid in grids)
+    row, col = round((lattice.transform.f - top) / cell_m), round((left - lattice.transform.c) / cell_m)
+    spanned = slice(row, row + round((top - bottom) / cell_m)), slice(col, col + round((right - left) / cell_m))
+    probability, rate = maps.probability[spanned], maps.rate_mm_yr[spanned]
+    away, toward = by_sign(probability, rate)
+    sigma = float(network.card.settings.get("rate_sigma_mm_yr", max(sigmas)))
+    return DeformationResult(
+        DeformationMaps(probability, away, toward, rate, lattice.backgrounds_mm_yr[0], sigma),
+        lattice.transform @ Affine.translation(col, row),
+        lattice.epsg,
+        dict(zip(KINDS, (plane[spanned] for plane in maps.class_probability), strict=True)),
+    )
+
+
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
     """The areas of a result that enough of the points stand in, with their number, strongest first."""
-    bands = result.bands()
-    areas = find_areas({name: bands[name] for name in CLASSES}, bands["rate_mm_yr"], result.transform)
-    counted = [(area, sum(count_within(area.polygon, track.x, track.y) for track in tracks)) for area in areas]
+    areas = areas_in(result.bands(), result.transform)
+    held = [SortedPoints(track.x, track.y, track.velocity_mm_yr) for track in tracks] if areas else []
+    counted = [
+        (area, sum(count_within(area.polygon, *points.near(area.polygon)[:2]) for points in held)) for area in areas
+    ]
     return [(area, n_points) for area, n_points in counted if n_points >= DEFAULT_THRESHOLDS.fewest_points]
 
 

@@ -1,28 +1,77 @@
 """Files become point clouds, one per track, for `python -m ml deformation`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.readers import open_velocity_field
-from ingest.readers.records import Declared
-from ml.deformation.points import PointCloud, project
+from ingest.readers.records import Declared, Float64, VelocityField
+from ml.deformation.points import Float32, PointCloud, project
+
+
+class InputTrack(NamedTuple):
+    """All points of one direction, and its name: ascending, descending, or nothing where nobody says."""
+
+    name: str
+    points: PointCloud
+
+
+class _Columns(NamedTuple):
+    """Points of one file, (n,): degrees, mm/yr, and the name of each one's track."""
+
+    longitude: Float64
+    latitude: Float64
+    velocity_mm_yr: Float32
+    track: np.ndarray
 
 
 def read_points(path: Path, unit: str | None = None, positive: str | None = None) -> list[PointCloud]:
-    """Read a velocity product of any known format; unit and sign are declared where the file does not say them.
+    """The clouds of one file; see `read_tracks`."""
+    tracks, _ = read_tracks([path], Declared(unit=unit, positive=positive))
+    return [track.points for track in tracks]
 
-    A table that holds ascending and descending points gives two clouds, in one projected system. Raises InputError.
+
+def read_tracks(paths: Sequence[Path], declared: Declared) -> tuple[list[InputTrack], list[Path]]:
+    """Read velocity products of one region, of any known format, and tell which files they were.
+
+    Points of one direction become one cloud, whatever file they stand in; all clouds are in one projected system: the
+    first product's own, or the UTM zone of its middle. Unit, sign and columns are declared where a file does not say
+    them. Raises InputError, also for files that measure different things.
     """
-    field = open_velocity_field(path, declared=Declared(unit=unit, positive=positive))
+    fields = [open_velocity_field(path, declared=declared) for path in paths]
+    header = fields[0].header
+    for path, field in zip(paths, fields, strict=True):
+        if field.header.component != header.component:
+            found = f"it measures {field.header.component}, {paths[0].name} measures {header.component}"
+            raise InputError(path, found, "Give products of one component; run the others on their own")
+    files = [_columns(path, field) for path, field in zip(paths, fields, strict=True)]
+    longitude, latitude, velocity, names = (np.concatenate(column) for column in zip(*files, strict=True))
+    epsg = header.grid_epsg or utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
+    posting_m = max((field.header.posting_m or 0.0 for field in fields), default=0.0) or None
+    tracks = []
+    for name in sorted(set(names), reverse=True):  # descending, ascending, unknown
+        of_track = names == name
+        points = project(longitude[of_track], latitude[of_track], velocity[of_track], epsg, posting_m)
+        tracks.append(InputTrack(str(name), points))
+    return tracks, [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
+
+
+def _columns(path: Path, field: VelocityField) -> _Columns:
     batches = [batch for batch in field.batches() if batch.pid.size]
     if not batches:
         raise InputError(path, "no row has a position and a velocity", "Export it again")
-    longitude, latitude = (np.concatenate([getattr(b, name) for b in batches]) for name in ("longitude", "latitude"))
-    velocity = np.concatenate([b.velocity_mm_yr for b in batches])
-    looks_west = np.concatenate([b.los_east for b in batches]) > 0  # NaN, the unknown, counts as one track
-    epsg = field.header.grid_epsg or utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
-    tracks = [mask for mask in (looks_west, ~looks_west) if mask.any()]
-    return [project(longitude[m], latitude[m], velocity[m], epsg, field.header.posting_m) for m in tracks]
+    los_east = np.concatenate([batch.los_east for batch in batches])
+    seen = np.where(
+        np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), str(field.header.direction)
+    )
+    if field.header.component != "los":
+        seen[:] = ""
+    longitude, latitude, velocity = (
+        np.concatenate([getattr(batch, name) for batch in batches])
+        for name in ("longitude", "latitude", "velocity_mm_yr")
+    )
+    return _Columns(longitude, latitude, velocity, seen)

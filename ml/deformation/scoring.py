@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.areas import CLASSES, DEFAULT_THRESHOLDS, grow
+from ml.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, by_sign, grow
 from ml.deformation.infer import DeformationResult
+from ml.deformation.kinds import kind_of
 from ml.deformation.points import Float32
 from ml.simulation.tiles import CELL_M, CELLS, Tile, TileTrack
 
@@ -20,10 +21,11 @@ BINS = 10
 
 
 class Found(NamedTuple):
-    """One area of a detector: its cells and its class."""
+    """One area: its cells, whether it sinks or rises along the line of sight, and its name among KINDS, or none."""
 
     mask: BoolMap
     kind: str
+    name: str = ""
 
 
 class Truth(NamedTuple):
@@ -41,7 +43,8 @@ class Truth(NamedTuple):
 class TileScore(NamedTuple):
     """Counts of one tile. calibration: (BINS, 3), cells, sum of probabilities, cells that move.
 
-    per_class: (2, 3) for subsidence and uplift, right, wrongly named or not there, missed. overlaps: IoU of each match.
+    per_class: (2, 3) for subsidence and uplift, right, wrongly named or not there, missed; per_kind: (5, 3) the same
+    for KINDS, of a detector that names them. overlaps: IoU of each match.
     """
 
     false_alarms: int
@@ -54,6 +57,8 @@ class TileScore(NamedTuple):
     per_class: NDArray[np.int64]
     calibration: NDArray[np.float64]
     highest: float
+    per_kind: NDArray[np.int64]
+    names_kinds: bool
 
 
 def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
@@ -77,7 +82,7 @@ def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
         peak = max((truth.peak_mm_yr for truth in seen), key=abs)
         enough = mask.sum() * CELL_M**2 >= DEFAULT_THRESHOLDS.smallest_m2
         if enough and points[mask].sum() >= DEFAULT_THRESHOLDS.fewest_points:
-            objects.append(Found(mask, CLASSES[0] if peak < 0 else CLASSES[1]))
+            objects.append(Found(mask, CLASSES[0] if peak < 0 else CLASSES[1], KINDS[kind_of(source)]))
         else:
             hidden.append(np.logical_or.reduce([truth.mask for truth in seen]))
     fastest = np.take_along_axis(total, np.abs(total).argmax(axis=0)[None], axis=0)[0]
@@ -85,13 +90,14 @@ def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
 
 
 def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
-    """The bands of a result on the tile's own grid, (CELLS, CELLS), NaN where the result does not reach."""
+    """The bands of a result on the tile's own grid, (CELLS, CELLS), NaN where it does not reach, cut where it does."""
     row = round((tile.terrain.top_m - result.transform.f) / CELL_M)
     col = round((result.transform.c - tile.terrain.west_m) / CELL_M)
     bands = {}
     for name, band in result.bands().items():
         whole = np.full((CELLS, CELLS), np.nan, dtype=np.float32)
-        whole[row : row + band.shape[0], col : col + band.shape[1]] = band
+        part = band[max(0, -row) : CELLS - row, max(0, -col) : CELLS - col]
+        whole[max(0, row) :, max(0, col) :][: part.shape[0], : part.shape[1]] = part
         bands[name] = whole
     return bands
 
@@ -101,13 +107,18 @@ def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack])
     x, y = (np.concatenate([getattr(track, axis) for track in tracks]) for axis in ("x_m", "y_m"))
     row, col = tile.terrain.cell_of(x, y)
     points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
-    limits = DEFAULT_THRESHOLDS
+    limits, named = DEFAULT_THRESHOLDS, set(KINDS) <= set(bands)
+    signs = by_sign(bands["probability"], bands["rate_mm_yr"]) if named else [bands[kind] for kind in CLASSES]
     return [
-        Found(mask, kind)
-        for kind in CLASSES
-        for mask in grow(bands[kind], limits.enter, limits.leave)
+        Found(mask, kind, _likeliest(bands, mask) if named else "")
+        for kind, probability in zip(CLASSES, signs, strict=True)
+        for mask in grow(probability, limits.enter, limits.leave)
         if mask.sum() * CELL_M**2 >= limits.smallest_m2 and points[mask].sum() >= limits.fewest_points
     ]
+
+
+def _likeliest(bands: dict[str, Float32], mask: BoolMap) -> str:
+    return max(KINDS, key=lambda kind: float(np.nansum(bands[kind][mask])))
 
 
 def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], truth: Truth) -> TileScore:
@@ -131,7 +142,9 @@ def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack
         overlaps=tuple(overlap for _, overlap in partner.values()),
         both_cells=int((flagged & wanted).sum()),
         either_cells=int(((flagged | wanted) & judged).sum()),
-        per_class=_class_counts(areas, truth.objects, partner, counted),
+        per_class=_class_counts(areas, truth.objects, partner, counted, CLASSES, "kind"),
+        per_kind=_class_counts(areas, truth.objects, partner, counted, KINDS, "name"),
+        names_kinds=set(KINDS) <= set(bands),
         calibration=_calibration(probability, truth.rate_mm_yr, tile.config.moving_mm_yr),
         highest=float(np.nan_to_num(probability).max()),
     )
@@ -156,15 +169,23 @@ def _match(areas: list[Found], objects: list[Found]) -> dict[int, tuple[int, flo
 
 
 def _class_counts(
-    areas: list[Found], objects: list[Found], partner: dict[int, tuple[int, float]], counted: list[int]
+    areas: list[Found],
+    objects: list[Found],
+    partner: dict[int, tuple[int, float]],
+    counted: list[int],
+    classes: Sequence[str],
+    field: str,
 ) -> NDArray[np.int64]:
-    counts = np.zeros((len(CLASSES), 3), dtype=np.int64)
-    named = {j: areas[i].kind for i, (j, _) in partner.items()}
+    """Right, wrong and missed of each class, (classes, 3). field: of Found, kind or name."""
+    counts = np.zeros((len(classes), 3), dtype=np.int64)
+    named = {j: getattr(areas[i], field) for i, (j, _) in partner.items()}
     for j, thing in enumerate(objects):
-        counts[CLASSES.index(thing.kind), 0 if named.get(j) == thing.kind else 2] += 1
+        wanted = getattr(thing, field)
+        counts[classes.index(wanted), 0 if named.get(j) == wanted else 2] += 1
     for i in counted:
-        right = i in partner and objects[partner[i][0]].kind == areas[i].kind
-        counts[CLASSES.index(areas[i].kind), 1] += not right
+        name = getattr(areas[i], field)
+        if name in classes:
+            counts[classes.index(name), 1] += not (i in partner and getattr(objects[partner[i][0]], field) == name)
     return counts
 
 

@@ -55,6 +55,7 @@ def detection_row(detection: Detection) -> dict[str, Any]:
         "id": detection.pk,
         "kind": detection.kind,
         "score": detection.score,
+        "reasons": detection.reasons,
         "n_points": detection.n_points,
         "task": run.model_version.task,
         "method": run.model_version.method,
@@ -116,7 +117,7 @@ def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
     }
 
 
-def _figures(area: AreaFigures) -> dict[str, float | None]:
+def _figures(area: AreaFigures) -> dict[str, Any]:
     return {name: getattr(area, name) for name in Figures.model_fields}
 
 

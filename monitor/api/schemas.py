@@ -32,6 +32,7 @@ class Figures(Schema):
     coherence_before: float | None = Field(None, description="0 to 1")
     coherence_after: float | None = Field(None, description="0 to 1")
     change_sigma: float | None = Field(None, description="change of coherence in usual scatters; negative: lost")
+    class_shares: dict[str, float] = Field({}, description="a network's causes and how likely each is; add up to 1")
 
 
 class AlertOut(Figures):
@@ -77,6 +78,7 @@ class DetectionOut(Figures):
     id: int
     kind: str
     score: float = Field(description="highest probability inside, 0 to 1")
+    reasons: list[dict[str, float | str | None]] = Field(description="points inside against those around, mm a year")
     n_points: int = Field(description="measurement points, or cells of an image pair, inside")
     task: str
     method: str

@@ -25,14 +25,16 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
         if not created:
             return None
         news = AlertTransition.objects.select_related("alert").get(pk=transition_id)
-        rejected = news.to_state == State.REJECTED
+        rejected, merged = news.to_state == State.REJECTED, news.to_state == State.MERGED
         audience = (
             selectors.subscriptions_told(transition=news)
             if rejected
             else selectors.subscriptions_matching(transition=news)
         )
+        if merged:  # no news for anybody: the place is told under its other code
+            audience = audience.none()
         people = list(audience.values_list("pk", "email", "frequency"))
-        _withdraw_older(news, None if rejected else [pk for pk, _, _ in people])
+        _withdraw_older(news, None if rejected or merged else [pk for pk, _, _ in people])
         kind = OutgoingMail.Kind.CORRECTION if rejected else OutgoingMail.Kind.ALERT
         _queue(news, kind, people)
         announcement.n_notifications = len(people)

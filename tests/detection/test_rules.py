@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.classify import Evidence, Kind, classify
+from detection.classify import KIND_OF_CLASS, Evidence, Kind, classify
 from detection.codes import decode, encode
 from detection.lifecycle import State, after_sighting, may_become
 from detection.severity import Severity, severity
+from ml.areas import KINDS
 
 
 @given(st.integers(1, 10**9))
@@ -76,3 +77,31 @@ def test_a_second_product_makes_a_first_alert_provisional_and_nothing_more():
 
 def test_a_finished_alert_stays_finished():
     assert not any(may_become(State.FINISHED, state) for state in State)
+
+
+def named(name: str, share: float, rate=-20.0, direction="ascending", component="los") -> Evidence:
+    """Seen by a network that gives this share to a name and the rest to another one."""
+    other = "uplift" if name != "uplift" else "landslide"
+    return Evidence(component, direction, rate, 2e6, {name: share, other: 1 - share})
+
+
+@pytest.mark.parametrize(("evidence", "kind"), [
+    ([named("mining_subsidence", 0.8)], Kind.MINING),
+    ([named("groundwater_subsidence", 0.8)], Kind.GROUNDWATER),
+    ([named("fill_or_quarry", 0.8)], Kind.FILL),
+    ([named("uplift", 0.8, rate=5)], Kind.UPLIFT),
+    ([named("mining_subsidence", 0.55)], Kind.SUBSIDENCE),  # not sure: what the sign tells
+    ([named("mining_subsidence", 0.8, rate=5)], Kind.UPLIFT),  # what rises is no mine that falls in
+    ([named("uplift", 0.8)], Kind.SUBSIDENCE),
+    ([named("landslide", 0.8), named("landslide", 0.8, rate=7, direction="descending")], Kind.LANDSLIDE),
+    ([named("mining_subsidence", 0.8), named("mining_subsidence", 0.8, rate=7, direction="descending")], Kind.UNKNOWN),
+    ([named("mining_subsidence", 0.9), named("landslide", 0.9, direction="descending")], Kind.SUBSIDENCE),  # no quorum
+    ([named("mining_subsidence", 0.9, component="east")], Kind.UNKNOWN),
+    ([named("landslide", 0.8), seen(-20, direction="descending")], Kind.LANDSLIDE),  # the other method names nothing
+])  # fmt: skip
+def test_a_networks_name_counts_where_it_is_sure_and_no_sign_speaks_against_it(evidence, kind):
+    assert classify(evidence) is kind
+
+
+def test_every_class_of_a_network_is_a_kind():
+    assert set(KIND_OF_CLASS) == set(KINDS)

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import rasterio
 
+from ingest.hashing import file_sha256
 from ml.__main__ import main
+from ml.areas import KINDS
+from ml.checkpoints import WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +131,40 @@ def test_ustica_raises_at_most_two_areas(real_data, tmp_path):
         assert main(["deformation", str(source), "--out", str(tmp_path / "p.tif"), "--areas", str(outlines)]) == 0
         found += len(json.loads(outlines.read_text())["features"])
     assert found <= 2
+
+
+def test_two_files_of_one_region_are_looked_at_together_track_by_track(region, tmp_path):
+    """The table of both tracks, cut into one file for each, gives what the whole gives."""
+    header, *rows = (region / "points.csv").read_text().splitlines()
+    los_east = header.split(",").index("los_east")
+    files = []
+    for name, west in (("asc.csv", True), ("desc.csv", False)):
+        kept = [row for row in rows if (float(row.split(",")[los_east]) < 0) == west]
+        files.append(tmp_path / name)
+        files[-1].write_text("\n".join([header, *kept]) + "\n")
+    whole, parts, areas = tmp_path / "whole.tif", tmp_path / "parts.tif", tmp_path / "a.geojson"
+    assert main(["deformation", str(region / "points.csv"), "--out", str(whole)]) == 0
+    assert main(["deformation", *map(str, files), "--out", str(parts), "--areas", str(areas)]) == 0
+    with rasterio.open(whole) as one, rasterio.open(parts) as other:
+        np.testing.assert_array_equal(one.read(), other.read())
+        assert other.tags()["input_name"] == "asc.csv, desc.csv"
+    for area in json.loads(areas.read_text())["features"]:
+        reasons = area["properties"]["reasons"]
+        assert {reason["track"] for reason in reasons} == {"ascending", "descending"}
+        assert all(reason["beyond"] > 0.3 for reason in reasons)  # the edge of a small one is drawn too wide
+
+
+def test_the_network_names_kinds_and_traces_its_weights(region, tmp_path):
+    raster = tmp_path / "p.tif"
+    assert main(["deformation", str(region / "points.csv"), "--out", str(raster), "--method", "model"]) == 0
+    with rasterio.open(raster) as found:
+        assert found.descriptions == ("probability", *KINDS, "rate_mm_yr")
+        assert [found.tags(band)["units"] for band in range(1, 8)] == ["1"] * 6 + ["mm/yr"]
+        assert found.tags()["weights_sha256"] == file_sha256(WEIGHTS / "deformation.safetensors")
+
+
+def test_products_that_measure_different_things_are_not_mixed(tmp_path, region, make_egms, capsys):
+    up = make_egms(name="EGMS_L3_E46N17_100km_U_2020_2024_1.zip", n=30)
+    command = ["deformation", str(region / "points.csv"), str(up), "--out", str(tmp_path / "p.tif")]
+    assert main(command) == 2
+    assert "it measures up, points.csv measures los" in capsys.readouterr().err

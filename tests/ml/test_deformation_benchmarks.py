@@ -181,7 +181,7 @@ def test_the_areas_that_are_scored_are_those_that_are_drawn(method, moving):
     result = detect_deformation(points, method)
     drawn = flagged_areas(result, [points])
     scored = areas_of(on_tile(result, moving), moving, tracks)
-    assert sorted(area.kind for area, _ in drawn) == sorted(area.kind for area in scored)
+    assert sorted(area.kind for area, _ in drawn) == sorted(area.name or area.kind for area in scored)
     cells = sorted(area.mask.sum() * CELL_M**2 for area in scored)
     assert all(
         a >= b for a, b in zip(sorted(area.area_m2 for area, _ in drawn), cells, strict=True)

@@ -1,6 +1,8 @@
 """The job table is the truth: claims, leases, attempts, repetition."""
 
+from contextlib import contextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ import rasterio
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from ingest.errors import InputError
 from ingest.services import product_load
 from ml import selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
+from ml.progress import tell
 
 pytestmark = pytest.mark.django_db
 
@@ -107,15 +111,15 @@ def test_the_broker_is_told_once_and_again_when_it_may_have_forgotten(
     run, monkeypatch, django_capture_on_commit_callbacks
 ):
     told = []
-    monkeypatch.setattr(tasks.execute_run, "delay", told.append)
+    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: told.append((*args, queue)))
     for _ in range(2):
         with django_capture_on_commit_callbacks(execute=True):
             tasks.queue_due_runs()
-    assert told == [run.pk]
+    assert told == [(run.pk, "cpu")]
     Run.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
     with django_capture_on_commit_callbacks(execute=True):
         tasks.queue_due_runs()
-    assert told == [run.pk, run.pk]
+    assert told == [(run.pk, "cpu")] * 2
 
 
 def test_the_command_runs_what_is_due(product, capsys):
@@ -124,6 +128,77 @@ def test_the_command_runs_what_is_due(product, capsys):
     assert "on cpu" in capsys.readouterr().out
     call_command("run", "matched-filter", product=product.pk)
     assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answers", "queue"), [
+    ({"worker@a": [{"name": "cpu"}], "gpu@b": [{"name": "gpu"}]}, "gpu"),
+    ({"worker@a": [{"name": "cpu"}]}, "cpu"),
+    (None, "cpu"),
+])  # fmt: skip
+def test_a_network_goes_to_the_gpu_where_a_worker_listens_to_it_and_only_a_network(
+    run, monkeypatch, django_capture_on_commit_callbacks, answers, queue
+):
+    network = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="a" * 64)
+    heavy = services.run_queue(subject=run.product, version=network)
+    told = {}
+    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: told.update({args[0]: queue}))
+    monkeypatch.setattr(
+        tasks.current_app.control, "inspect", lambda timeout: type("", (), {"active_queues": lambda self: answers})()
+    )
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.queue_due_runs()
+    assert told == {run.pk: "cpu", heavy.pk: queue}
+
+
+def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
+    """The heartbeat writes it; here the work itself makes it beat."""
+    beats, seen = [], []
+    job = services.JOBS[run.model_version.task]
+
+    @contextmanager
+    def beating(prolong):
+        beats.append(prolong)
+        yield
+
+    def work(*args):
+        for share in (0.25, 0.5):
+            tell(share)
+            beats[0]()
+            seen.append(Run.objects.get(pk=run.pk).share_done)
+        return job.work(*args)
+
+    monkeypatch.setattr(services, "heartbeat", beating)
+    monkeypatch.setitem(services.JOBS, run.model_version.task, job._replace(work=work))
+    services.run_execute(run_id=run.pk)
+    assert seen == [0.25, 0.5]
+    assert Run.objects.get(pk=run.pk).share_done == 1.0
+
+
+def test_other_weights_are_another_version_and_queue_everything_anew(product, monkeypatch):
+    monkeypatch.setattr(services, "read_card", lambda name: SimpleNamespace(weights_sha256=hashes[-1]))
+    hashes = ["a" * 64]
+    (first,) = services.runs_queue(method="model", task="deformation")
+    assert services.runs_queue(method="model", task="deformation") == []
+    hashes.append("b" * 64)
+    (second,) = services.runs_queue(method="model", task="deformation")
+    assert second.pk != first.pk
+    assert second.model_version.weights_sha256 == "b" * 64
+    with pytest.raises(InputError, match="wants aaaaaaaaaaaa"):  # what waits for the old ones
+        services.run_execute(run_id=first.pk)
+
+
+def test_a_finished_run_can_be_done_again_and_compared(run, capsys):
+    with pytest.raises(LookupError, match="it is waiting"):
+        services.run_repeat(run=run)
+    services.run_execute(run_id=run.pk)
+    call_command("run", "matched-filter", repeat=run.pk)
+    assert "the same in every cell" in capsys.readouterr().out
+    version = run.model_version
+    version.method = "threshold"  # the same run by another method would not be the same
+    version.save(update_fields=["method"])
+    with pytest.raises(CommandError, match="not the same"):
+        call_command("run", "threshold", repeat=run.pk)
+    assert Prediction.objects.count() == 1
 
 
 def test_the_command_names_a_product_that_is_not_there(product):

@@ -87,3 +87,37 @@ def test_places_are_named_by_their_country(longitude, latitude, country):
 def test_a_simulated_place_is_never_given_a_country():
     assert place_name(-99.1, 19.4, simulated=True) == "simulated region, 19.40° N 99.10° W"
     assert coordinates(151.2, -33.9) == "33.90° S 151.20° E"
+
+
+def test_a_likely_cause_is_told_with_how_likely_it_is_and_what_that_rests_on():
+    shares = {"mining_subsidence": 0.71, "groundwater_subsidence": 0.22, "landslide": 0.07}
+    meaning, figures, ground = sentences.cause_sentences("mining-subsidence", shares)
+    assert "mines" in meaning
+    assert figures.endswith("expect, by shape and speed: mining in 7, pumped groundwater in 2.")
+    assert "hint" in ground
+    assert "not sure enough" in sentences.cause_sentences("subsidence", {"uplift": 0.5, "landslide": 0.5})[0]
+    assert sentences.cause_sentences("subsidence", {}) == []
+
+
+def test_the_reason_of_a_flag_compares_the_points_inside_with_those_around():
+    reason = {
+        "track": "ascending", "n_points": 1200, "rate_mm_yr": -6.1, "n_around": 800, "around_mm_yr": 0.3,
+        "scatter_mm_yr": 0.9, "beyond": 0.74,
+    }  # fmt: skip
+    assert sentences.reason_sentences("los", reason) == [
+        "1,200 points inside move by 6.1 mm a year (median), away from the satellite; the 800 around it by 0.3 mm, "
+        "toward the satellite, two thirds of those within 0.9 mm of that.",
+        "Of the points inside, 74 % are more than twice that far off.",
+    ]
+    alone = reason | {"n_points": 1, "around_mm_yr": None, "scatter_mm_yr": None, "beyond": None, "n_around": 2}
+    assert sentences.reason_sentences("up", alone) == [
+        "The only point inside moves by 6.1 mm a year (median), sinking.",
+        "There are too few points around it to compare with.",
+    ]
+
+
+def test_a_likely_landslide_is_told_as_it_was_measured_and_where_to_look():
+    said = sentences.alert_sentence("landslide", "los", 5.0, 6.0, 0.5, *PERIOD)
+    assert "moved toward the satellite" in said
+    assert "as seen from" not in said
+    assert any("leaning trees" in line for line in sentences.advice("landslide", "first"))

@@ -7,30 +7,47 @@ from ml import services
 from ml.jobs import METHODS
 from ml.models import ModelVersion, Run
 
+Task = ModelVersion.Task
+
 
 class Command(BaseCommand):
     help = "Run a method on one product or pair, or on every one that is ready and that it has not seen."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("method", choices=METHODS)
+        parser.add_argument("--task", choices=list(Task.values), help="where several have a method of that name")
         which = parser.add_mutually_exclusive_group()
         which.add_argument("--product", type=int, metavar="ID")
         which.add_argument("--pair", type=int, metavar="ID")
+        which.add_argument("--repeat", type=int, metavar="RUN", help="do a finished run again and compare; exit code 1")
 
     def handle(self, *args, **options) -> None:
         method = options["method"]
-        wanted = {"product": Product} if METHODS[method] == ModelVersion.Task.DEFORMATION else {"pair": ScenePair}
-        for name in {"product", "pair"} - set(wanted):
-            if options[name] is not None:
-                raise CommandError(f"{method} does not run on a {name}", returncode=2)
-        ((name, model),) = wanted.items()
+        if options["repeat"] is not None:
+            self._repeat(options["repeat"], method)
+            return
+        try:
+            task = services.task_of(method, options["task"] or self._task_of_flag(method, options))
+        except ValueError as fault:
+            raise CommandError(f"{fault} (--task)", returncode=2) from fault
+        name, model = ("product", Product) if task == Task.DEFORMATION else ("pair", ScenePair)
+        other = {"product": "pair", "pair": "product"}[name]
+        if options[other] is not None:
+            raise CommandError(f"{method} does not run on a {other}", returncode=2)
         if options[name] is None:
-            runs = services.runs_queue(method=method)
+            runs = services.runs_queue(method=method, task=task)
         else:
             subject = self._find(model, name, options[name])
-            runs = [services.run_queue(subject=subject, version=services.model_version_current(method=method))]
+            version = services.model_version_current(method=method, task=task)
+            runs = [services.run_queue(subject=subject, version=version)]
         for run in runs:
             self._execute(run)
+
+    def _task_of_flag(self, method: str, options) -> str | None:
+        """A product is asked about its deformation; of a pair there is more than one question."""
+        wanted = [task for task in METHODS[method] if (task == Task.DEFORMATION) == (options["product"] is not None)]
+        given = options["product"] is not None or options["pair"] is not None
+        return wanted[0] if given and len(wanted) == 1 else None
 
     def _find(self, model, name: str, pk: int):
         subject = model.objects.filter(pk=pk).first()
@@ -44,3 +61,17 @@ class Command(BaseCommand):
         run.refresh_from_db()
         state = f"{run.seconds:.1f} s on {run.device}" if done else f"nothing to do, it is {run.get_status_display()}"
         self.stdout.write(f"run {run.pk}: {run}: {state}")
+
+    def _repeat(self, pk: int, method: str) -> None:
+        runs = Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version")
+        run = runs.filter(pk=pk, model_version__method=method).first()
+        if run is None:
+            raise CommandError(f"there is no run {pk} of {method}", returncode=2)
+        try:
+            again = services.run_repeat(run=run)
+        except (LookupError, ValueError) as fault:
+            raise CommandError(str(fault), returncode=2) from fault
+        told = f"run {run.pk}: {run}, again in {again.seconds:.1f} s on {again.device}"
+        if not again.same:
+            raise CommandError(f"{told}: not the same, by up to {again.largest_difference:g}", returncode=1)
+        self.stdout.write(f"{told}: the same in every cell")

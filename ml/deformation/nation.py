@@ -1,0 +1,171 @@
+"""The network over a nation: window by window, and nobody sees where one ends.
+
+Windows begin at whole multiples of the network's stride, counted from the plane's origin, and reach beyond what they
+answer for by as far as the network looks. Which tracks count in a cell is decided by the distance to their points, not
+by what happens to lie in a window. So a cell's answer depends neither on the cut nor on where a product begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml.deformation.channels import TrackCells, channels
+from ml.deformation.gridding import RobustGrid
+from ml.deformation.kinds import KINDS
+from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
+from ml.progress import tell
+
+JOINT_M = 1_000.0  # a track counts where it has a point within this distance
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """core_cells: side of what one window answers for; batch: windows at a time on a GPU; weights: name of the card.
+
+    bfloat16: half as exact and faster where the hardware has it. Off: windows then agree to the last digits, and the
+    network is the smaller part of the time either way (docs/performance.md).
+    """
+
+    weights: str = "deformation"
+    core_cells: int = 1024
+    batch: int = 4
+    bfloat16: bool = False
+
+
+class Window(NamedTuple):
+    """core: rows and columns that are answered for; outer: those that are looked at; tracks: which of them count."""
+
+    core: tuple[slice, slice]
+    outer: tuple[slice, slice]
+    tracks: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        rows, cols = self.outer
+        return rows.stop - rows.start, cols.stop - cols.start
+
+
+def predict(
+    network: DeformationNetwork,
+    grids: Sequence[RobustGrid],
+    device: torch.device | None = None,
+    config: NetworkConfig | None = None,
+) -> tuple[NetworkMaps, Lattice]:
+    """Maps of everything that any track saw, and the lattice that they lie on. ValueError where grids do not match."""
+    config, device = config or NetworkConfig(), device or torch.device("cpu")
+    lattice = on_lattice(grids)
+    shape = lattice.tracks[0].velocity_mm_yr.shape
+    found = np.full((len(KINDS) + 2, *shape), np.nan, dtype=np.float32)
+    maps = NetworkMaps(found[0], found[1:-1], found[-1])
+    asked = list(windows(lattice.tracks, network.halo_cells, network.stride, config.core_cells))
+    runner = _Runner(network, device, config)
+    done = 0
+    for _, group in groupby(sorted(asked, key=_alike), _alike):
+        alike = list(group)
+        for first in range(0, len(alike), runner.batch):
+            some = alike[first : first + runner.batch]
+            for window, values in zip(some, runner.run(lattice.tracks, some), strict=True):
+                _lay(maps, values, window, lattice.tracks)
+            done += len(some)
+            tell(done / len(asked))
+    return maps, lattice
+
+
+def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: int) -> Iterator[Window]:
+    """Every window in which there is ground to answer for, once for each choice of tracks that counts in it."""
+    rows, cols = tracks[0].velocity_mm_yr.shape
+    halo, step = (-(-size // stride) * stride for size in (halo, core_cells))
+    for row in range(0, rows, step):
+        for col in range(0, cols, step):
+            core = slice(row, min(row + step, rows)), slice(col, min(col + step, cols))
+            outer = tuple(
+                slice(max(0, part.start - halo), min(size, part.stop + halo))
+                for part, size in zip(core, (rows, cols), strict=True)
+            )
+            choice = _choice(tracks, core)
+            for code in np.unique(choice[choice > 0]):
+                yield Window(core, (outer[0], outer[1]), _tracks_of(int(code), len(tracks)))
+
+
+def _choice(tracks: Sequence[TrackCells], core: tuple[slice, slice]) -> np.ndarray:
+    """Which tracks count in each cell, one bit for each; 0 where nothing is said."""
+    code = np.zeros(tracks[0].distance_m[core].shape, dtype=np.int64)
+    for number, track in enumerate(tracks):
+        code |= (track.distance_m[core] <= JOINT_M).astype(np.int64) << number
+    nearest = np.minimum.reduce([track.distance_m[core] for track in tracks])
+    return np.where(nearest <= REACH_M, code, 0)
+
+
+def _tracks_of(code: int, n: int) -> tuple[int, ...]:
+    return tuple(number for number in range(n) if code >> number & 1)
+
+
+def _alike(window: Window) -> tuple[tuple[int, int], tuple[int, ...]]:
+    return window.shape, window.tracks
+
+
+def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequence[TrackCells]) -> None:
+    """Put a window's answers where its tracks are those that count."""
+    inner = tuple(
+        slice(core.start - outer.start, core.stop - outer.start)
+        for core, outer in zip(window.core, window.outer, strict=True)
+    )
+    here = _choice(tracks, window.core) == sum(1 << number for number in window.tracks)
+    for whole, part in zip(maps, values, strict=True):
+        whole[..., window.core[0], window.core[1]][..., here] = part[..., inner[0], inner[1]][..., here]
+
+
+class _Runner:
+    """The network on a device; where its memory does not do, fewer windows at a time, and at last the CPU."""
+
+    def __init__(self, network: DeformationNetwork, device: torch.device, config: NetworkConfig) -> None:
+        self.network, self.device, self.config = network, device, config
+        self.batch = config.batch if device.type == "cuda" else 1
+        network.module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def run(self, tracks: Sequence[TrackCells], some: Sequence[Window]) -> Iterator[NetworkMaps]:
+        """Maps of some windows of one shape and one choice of tracks."""
+        chosen = some[0].tracks
+        blocks = [[_cut(tracks[number], window.outer) for number in chosen] for window in some]
+        out = self._forward([channels(block) for block in blocks], len(chosen))
+        for block, values in zip(blocks, out, strict=True):
+            reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
+            yield read_out(self.network.card, values, len(chosen), reach)
+
+    def _forward(self, images: list[Tensor], tracks: int) -> list[Tensor]:
+        found: list[Tensor] = []
+        while len(found) < len(images):
+            some = images[len(found) : len(found) + self.batch]
+            try:
+                found += self._one(torch.cat(some), tracks)
+            except torch.OutOfMemoryError:
+                if self.device.type != "cuda":
+                    raise
+                self._do_with_less()
+        return found
+
+    def _one(self, image: Tensor, tracks: int) -> list[Tensor]:
+        precision: Any = torch.autocast(self.device.type, torch.bfloat16) if self.config.bfloat16 else nullcontext()
+        with torch.inference_mode(), precision:
+            image = image.to(self.device).contiguous(memory_format=torch.channels_last)
+            return list(self.network.module(image, tracks).float().cpu())
+
+    def _do_with_less(self) -> None:
+        if self.batch > 1:
+            self.batch //= 2
+        else:
+            self.device = torch.device("cpu")
+            self.network.module.to(self.device)
+        torch.cuda.empty_cache()
+
+
+def _cut(track: TrackCells, at: tuple[slice, slice]) -> TrackCells:
+    return TrackCells(track.velocity_mm_yr[at], track.n_points[at], track.mad_mm_yr[at], track.distance_m[at])

@@ -1,0 +1,157 @@
+"""The trained network in service: tracks on a common lattice in, maps out, a block of any size at a time.
+
+A block's result is that of the whole product wherever halo_cells of the product lie around it (or the product ends) and
+its first row and column are whole multiples of `stride` on the lattice: the lattice of `on_lattice` begins there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from affine import Affine
+from torch.nn import functional
+
+from ml.checkpoints import WEIGHTS, Card, load, read_card
+from ml.deformation.channels import TrackCells, background_of, channels
+from ml.deformation.gridding import RobustGrid, distance_to_points_m
+from ml.deformation.kinds import KINDS
+from ml.deformation.points import Float32
+from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUnet
+
+CLASSES5 = KINDS
+HALO_CELLS = 144
+REACH_M = 200.0  # nothing is said of ground farther than this from all points
+FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
+
+
+class NetworkMaps(NamedTuple):
+    """Per cell, float32, NaN farther than REACH_M from all points.
+
+    probability: (rows, cols), that the ground moves; class_probability: (5, rows, cols), its share of each of
+    CLASSES5, which sum to probability; rate_mm_yr: of the line of sight that sees it move faster, against the
+    background, + toward the satellite. Areas grow on `probability`; an area is of the kind with the largest sum in it.
+    """
+
+    probability: Float32
+    class_probability: Float32
+    rate_mm_yr: Float32
+
+
+class DeformationNetwork:
+    """Weights and what their card says. Not trained further: always in evaluation mode, float32."""
+
+    def __init__(self, card: Card, module: DeformationUnet) -> None:
+        self.card, self.module = card, module.eval()
+        self.halo_cells, self.stride = HALO_CELLS, STRIDE
+
+    @classmethod
+    def load(cls, name: str = "deformation", folder: Path = WEIGHTS) -> DeformationNetwork:
+        """The shipped network of that name. InputError where card or weights are missing or do not fit."""
+        card = read_card(name, folder)
+        module = DeformationUnet(**card.network)
+        load(card, module, folder)
+        return cls(card, module)
+
+
+class Lattice(NamedTuple):
+    """Tracks of one product on common cells, each minus its own background. transform: of the lattice."""
+
+    tracks: list[TrackCells]
+    transform: Affine
+    epsg: int
+    backgrounds_mm_yr: list[float]
+
+
+def on_lattice(grids: Sequence[RobustGrid], multiple: int = STRIDE) -> Lattice:
+    """Lay the grids of a product's tracks over each other; the lattice begins and ends on whole multiples of cells.
+
+    Counted from the plane's origin, so that the same place has the same phase in every product. ValueError where the
+    grids differ in cell size or projected system.
+    """
+    cell, epsg = grids[0].cell_m, grids[0].epsg
+    if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):
+        raise ValueError("the tracks' grids differ in cell size or projected system")
+    tops = [round(grid.transform.f / cell) for grid in grids]  # in cells, + north
+    lefts = [round(grid.transform.c / cell) for grid in grids]
+    bottoms = [top - grid.velocity_mm_yr.shape[0] for top, grid in zip(tops, grids, strict=True)]
+    rights = [left + grid.velocity_mm_yr.shape[1] for left, grid in zip(lefts, grids, strict=True)]
+    top, left = -(-max(tops) // multiple) * multiple, min(lefts) // multiple * multiple
+    rows = -(-(top - min(bottoms)) // multiple) * multiple
+    cols = -(-(max(rights) - left) // multiple) * multiple
+    backgrounds = [background_of(grid) for grid in grids]
+    tracks = [
+        _placed(grid, (top - at_top, at_left - left), (rows, cols), background)
+        for grid, at_top, at_left, background in zip(grids, tops, lefts, backgrounds, strict=True)
+    ]
+    return Lattice(tracks, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, backgrounds)
+
+
+def _placed(grid: RobustGrid, at: tuple[int, int], shape: tuple[int, int], background: float) -> TrackCells:
+    rows, cols = grid.velocity_mm_yr.shape
+    window = slice(at[0], at[0] + rows), slice(at[1], at[1] + cols)
+    velocity = np.full(shape, np.nan, dtype=np.float32)
+    mad, count = velocity.copy(), np.zeros(shape, dtype=np.int32)
+    velocity[window] = grid.velocity_mm_yr - np.float32(background)
+    mad[window], count[window] = grid.mad_mm_yr, grid.n_points
+    return TrackCells(velocity, count, mad, distance_to_points_m(count > 0, grid.cell_m))
+
+
+def predict_block(
+    network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device | None = None
+) -> NetworkMaps:
+    """Maps of one block, whatever its size. tracks: those of a Lattice, or the same window cut out of each."""
+    device = device or torch.device("cpu")
+    shape = tracks[0].velocity_mm_yr.shape
+    reach = np.minimum.reduce([track.distance_m for track in tracks]) <= REACH_M
+    seen = [track for track in tracks if np.isfinite(track.velocity_mm_yr).any()]
+    if not seen:
+        nothing = np.full(shape, np.nan, dtype=np.float32)
+        return NetworkMaps(nothing, np.full((len(KINDS), *shape), np.nan, dtype=np.float32), nothing.copy())
+    return read_out(network.card, _forward(network, seen, device), len(seen), reach)
+
+
+def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32]:
+    """Logits of the two lowest thresholds, (2, rows, cols), before calibration, and rate in mm/yr; for calibration."""
+    out = _forward(network, tracks, torch.device("cpu"))
+    return out[:2].numpy(), _rate_of(out).numpy()
+
+
+def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device) -> torch.Tensor:
+    """What the network says of a block, on the CPU, (thresholds + kinds + 1, rows, cols)."""
+    shape = tracks[0].velocity_mm_yr.shape
+    margin = [-size % STRIDE for size in shape]
+    image = functional.pad(channels(list(tracks)), (0, margin[1], 0, margin[0]))
+    with torch.inference_mode():
+        out: torch.Tensor = network.module.to(device)(image.to(device), len(tracks))
+    return out[0, :, : shape[0], : shape[1]].float().cpu()
+
+
+def _rate_of(out: torch.Tensor) -> torch.Tensor:
+    return 2 * torch.sinh(out[-1].clamp(-FASTEST_ARCSINH, FASTEST_ARCSINH))
+
+
+def read_out(card: Card, out: torch.Tensor, tracks: int, reach: np.ndarray) -> NetworkMaps:
+    """The network's channels (thresholds + kinds + 1, rows, cols) as maps. reach: where anything is said."""
+    n = len(THRESHOLDS_MM_YR)
+    probability = torch.sigmoid(calibrated(out[:n], card.settings["calibration"][str(min(tracks, 2))]))
+    kinds = torch.softmax(out[n : n + len(KINDS)], dim=0) * probability
+    rate = _rate_of(out)
+    unknown = torch.from_numpy(~reach)
+    planes = [plane.masked_fill(unknown, torch.nan).numpy() for plane in (probability, kinds, rate)]
+    return NetworkMaps(*(plane.astype(np.float32) for plane in planes))
+
+
+def calibrated(logits: torch.Tensor, calibration: dict[str, float]) -> torch.Tensor:
+    """One logit of the thresholds' (thresholds, rows, cols), so that areas enter at one half and leave at a fifth.
+
+    The card's `blend` weighs the logit of the lowest threshold (is there anything?) against that of 2 mm/yr (where is
+    its edge?); `enter` and `leave` are where the blend stands for 0.5 and 0.2.
+    """
+    blend = calibration["blend"]
+    score = blend * logits[0] + (1 - blend) * logits[1]
+    slope = 1.3863 / (calibration["enter"] - calibration["leave"])  # ln 4: from 0.2 to 0.5
+    return (score - calibration["enter"]) * slope

@@ -1,0 +1,43 @@
+"""Parts that several networks are made of, none of which normalises over the image: far ground must not count."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Residual(nn.Module):
+    """Two 3 × 3 convolutions around which the input goes unchanged; at first it changes nothing."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.kaiming_normal_(self.first.weight, nonlinearity="relu")
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, width, rows, cols) to the same."""
+        return x + self.second(torch.relu(self.first(torch.relu(x))))  # type: ignore[no-any-return]
+
+
+class Down(nn.Module):
+    """Half the rows and columns: every 2 × 2 cells become one."""
+
+    def __init__(self, width: int, to: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(width, to, 2, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, width, 2 rows, 2 cols) to (n, to, rows, cols)."""
+        return self.mix(x)  # type: ignore[no-any-return]
+
+
+class Up(nn.Module):
+    """Twice the rows and columns, added to what was seen at that size on the way down."""
+
+    def __init__(self, width: int, to: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(width, to, 1)
+
+    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+        """(n, width, rows, cols) and (n, to, 2 rows, 2 cols) to the latter's shape."""
+        return seen + nn.functional.interpolate(self.mix(x), scale_factor=2, mode="nearest")

@@ -1,0 +1,99 @@
+"""A U-Net over what one track or several say about each cell of a velocity field.
+
+Cells are gathered 2 × 2 at the door, so that nothing costly runs at full size. One stem reads each track; the tracks
+are then laid together (weighted mean and maximum), so that the same weights serve any number of them. Beside what it
+has learnt to carry down, each size sees the plain weighted mean of the rates at that size: a matched filter for free.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.networks.blocks import Down, Residual, Up
+
+LEVELS = 4
+STRIDE = 2**LEVELS  # rows and columns must be whole multiples
+RATE, WEIGHT = 0, 1  # channels of the plain mean: rate mm/yr (0 unknown), weight
+THRESHOLDS_MM_YR = (1.0, 2.0, 3.0)
+
+
+class DeformationUnet(nn.Module):
+    """channels: of each track, RATE and WEIGHT before the others; widths: at a half, quarter, eighth, sixteenth.
+
+    means: whether each size sees the plain means. Output channels: logits that the ground moves by THRESHOLDS_MM_YR at
+    least, of the `kinds`, and arcsinh of half the rate in mm/yr.
+    """
+
+    def __init__(
+        self,
+        channels: int = 6,
+        widths: tuple[int, ...] = (48, 64, 96, 128),
+        kinds: int = 5,
+        means: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kinds, self.means = kinds, means
+        extra = 3 if means else 0
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4 * (channels - 1), widths[0], 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(widths[0], widths[0] + 1, 3, padding=1),
+        )
+        self.join = nn.Conv2d(2 * widths[0] + 1 + extra, widths[0], 1)
+        self.enter = nn.ModuleList(Residual(width) for width in widths[1:])
+        self.down = nn.ModuleList(Down(width, to) for width, to in pairwise(widths))
+        self.show = nn.ModuleList(nn.Conv2d(extra, width, 1) for width in widths[1:] if means)
+        self.bottom = Residual(widths[-1])
+        self.up = nn.ModuleList(Up(width, to) for width, to in zip(widths[1:], widths, strict=False))
+        self.leave = nn.ModuleList(Residual(width) for width in widths[:-1])
+        self.head = nn.Conv2d(widths[0], 4 * (len(THRESHOLDS_MM_YR) + kinds + 1), 1)
+        with torch.no_grad():
+            self.head.weight.mul_(0.1)
+
+    def forward(self, image: Tensor, tracks: int = 1) -> Tensor:
+        """image: (n · tracks, channels, rows, cols), the tracks of a place one after the other.
+
+        Returns (n, thresholds + kinds + 1, rows, cols).
+        """
+        means = self._means(image, tracks) if self.means else []
+        seen = self.stem(torch.cat([torch.arcsinh(image[:, :1] / 2), image[:, 2:]], dim=1))
+        x = self.join(torch.cat([*_laid_together(seen, tracks), *means[:1]], dim=1))
+        kept = [x]
+        for level, (down, enter) in enumerate(zip(self.down, self.enter, strict=True)):
+            x = down(x)
+            if self.means:
+                x = x + self.show[level](means[level + 1])
+            x = enter(x)
+            kept.append(x)
+        x = self.bottom(x)
+        for level in reversed(range(len(self.leave))):
+            x = self.leave[level](self.up[level](x, kept[level]))
+        return functional.pixel_shuffle(self.head(torch.relu(x)), 2)
+
+    def _means(self, image: Tensor, tracks: int) -> list[Tensor]:
+        """Of each size (n, 3, …): mean rate over tracks, spread between them, and how much stands behind it."""
+        weight = image[:, WEIGHT : WEIGHT + 1].float()
+        total = torch.cat([image[:, RATE : RATE + 1].float() * weight, weight], dim=1)
+        found = []
+        for _ in range(LEVELS):
+            total = functional.avg_pool2d(total, 2) * 4
+            parts = total.view(-1, tracks, *total.shape[1:])  # (n, tracks, 2, rows, cols)
+            support = parts[:, :, 1:].sum(dim=1)
+            mean = parts[:, :, :1].sum(dim=1) / support.clamp_min(1e-3)
+            each = parts[:, :, :1] / parts[:, :, 1:].clamp_min(1e-3)
+            off = (parts[:, :, 1:] * (each - mean[:, None]).square()).sum(dim=1) / support.clamp_min(1e-3)
+            found.append(
+                torch.cat([torch.arcsinh(mean / 2), torch.arcsinh(off.clamp_min(1e-6).sqrt()), torch.log1p(support)], 1)
+            )
+        return found
+
+
+def _laid_together(seen: Tensor, tracks: int) -> list[Tensor]:
+    """Weighted mean, maximum and sum of weights of what each track's stem saw; its last channel is the weight."""
+    parts = seen.reshape(-1, tracks, *seen.shape[1:])  # (n, tracks, width + 1, rows, cols)
+    weight = torch.sigmoid(parts[:, :, -1:])
+    features, total = torch.relu(parts[:, :, :-1]), weight.sum(dim=1)
+    return [(features * weight).sum(dim=1) / total, features.amax(dim=1), total]

@@ -1,0 +1,27 @@
+"""How far a long computation is, told from deep inside without passing anything down.
+
+A tiling loop calls `tell`; whoever started the work listens, or nobody does.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_listener: ContextVar[Callable[[float], None] | None] = ContextVar("listener", default=None)
+
+
+def tell(share: float) -> None:
+    """Say that this share of the work, 0 to 1, is done."""
+    listener = _listener.get()
+    if listener:
+        listener(share)
+
+
+@contextmanager
+def listening(listener: Callable[[float], None]) -> Iterator[None]:
+    """Hear of the progress of everything that this block does in its own thread."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)

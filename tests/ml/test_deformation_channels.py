@@ -1,0 +1,152 @@
+"""From points to what a network sees: gridding, filling, wrapping, patches."""
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+
+from ml.deformation.channels import TrackCells, background_of, channels, shown
+from ml.deformation.gridding import RobustGrid, distance_to_points_m, grid_robust
+from ml.deformation.interpolation import FILLS, inverse_distance, nearest, soft_impute
+from ml.deformation.network import on_lattice
+from ml.deformation.overwrap import merge, overwrapped
+from ml.deformation.patches import PATCH, gaussian, slide, starts
+from ml.deformation.points import PointCloud
+
+WEST, SOUTH = 4_600_000.0, 1_740_000.0
+
+
+def cloud(x: list[float], y: list[float], rates: list[float]) -> PointCloud:
+    return PointCloud(np.array(x) + WEST, np.array(y) + SOUTH, np.array(rates, dtype=np.float32), 3035)
+
+
+def test_a_robust_grid_tells_median_number_spread_and_distance():
+    points = cloud([10, 50, 90, 450], [20, 20, 20, 20], [1, 2, 9, 5])
+    grid = grid_robust(points)
+    np.testing.assert_array_equal(grid.n_points, [[3, 0, 0, 0, 1]])
+    np.testing.assert_array_equal(grid.velocity_mm_yr, [[2, np.nan, np.nan, np.nan, 5]])
+    np.testing.assert_array_equal(grid.mad_mm_yr, [[1, np.nan, np.nan, np.nan, 0]])
+    np.testing.assert_array_equal(grid.distance_m, [[0, 100, 200, 100, 0]])
+
+
+def test_a_spike_does_not_reach_the_grid_but_shows_in_the_spread():
+    points = cloud([10, 20, 30, 40, 50, 60], [50] * 6, [1, 1, 1, 1, 90, 1])
+    assert grid_robust(points).velocity_mm_yr.item() == 1
+    lonely = cloud([10, 120, 130, 140, 150, 160], [50] * 6, [90, 1, 1, 1, 1, 1])
+    assert grid_robust(lonely).velocity_mm_yr[0, 0] == 1
+    assert grid_robust(lonely).mad_mm_yr[0, 0] == 89
+    assert grid_robust(lonely, despiked=False).velocity_mm_yr[0, 0] == 90
+
+
+def test_a_grid_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="no point"):
+        grid_robust(cloud([], [], []))
+
+
+def test_tracks_lie_on_one_lattice_each_minus_its_own_background():
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 3000, (2, 2000))
+    first = grid_robust(cloud(list(x), list(y), list(rng.normal(1.5, 0.2, 2000))))
+    second = grid_robust(cloud(list(x + 700), list(y - 900), list(rng.normal(-1, 0.2, 2000))))
+    lattice = on_lattice([first, second])
+    rows, cols = lattice.tracks[0].velocity_mm_yr.shape
+    assert rows % 16 == cols % 16 == 0
+    assert lattice.transform.c % 1600 == lattice.transform.f % 1600 == 0
+    assert lattice.backgrounds_mm_yr == pytest.approx([1.5, -1], abs=0.1)
+    for grid, track, background in zip([first, second], lattice.tracks, lattice.backgrounds_mm_yr, strict=True):
+        row = round((lattice.transform.f - grid.transform.f) / 100)
+        col = round((grid.transform.c - lattice.transform.c) / 100)
+        inside = track.velocity_mm_yr[row : row + grid.n_points.shape[0], col : col + grid.n_points.shape[1]]
+        np.testing.assert_allclose(inside, grid.velocity_mm_yr - background, atol=1e-5)
+        assert track.n_points.sum() == 2000
+    with pytest.raises(ValueError, match="differ"):
+        on_lattice([first, second._replace(epsg=25832)])
+
+
+def track_of(velocity: np.ndarray) -> TrackCells:
+    known = np.isfinite(velocity)
+    distance = distance_to_points_m(known, 100.0)
+    return TrackCells(
+        velocity.astype(np.float32), known.astype(np.int32), np.zeros(velocity.shape, np.float32), distance
+    )
+
+
+def test_unknown_cells_are_marked_and_hold_no_rate():
+    image = channels([track_of(np.array([[2.0, np.nan]]))])
+    assert image.shape == (1, 6, 1, 2)
+    assert image[0, 0].tolist() == [[2.0, 0.0]]
+    assert image[0, 1].tolist() == [[0.5, 0.0]]  # n / (n + 1)
+    assert image[0, 2].tolist() == [[1.0, 0.0]]
+    assert bool(torch.isfinite(image).all())
+
+
+def test_the_background_of_a_product_is_that_of_its_still_ground():
+    velocity = np.full((40, 40), -60.0, dtype=np.float32)
+    velocity[:, :10] = 1.2 + np.random.default_rng(0).normal(0, 0.1, (40, 10))
+    count = np.ones((40, 40), dtype=np.int32)
+    grid = RobustGrid(velocity, count, velocity * 0, velocity * 0, Affine(100, 0, 0, 0, -100, 0), 3035)
+    assert background_of(grid) == pytest.approx(1.2, abs=0.05)
+
+
+@pytest.mark.parametrize("way", FILLS)
+def test_filling_leaves_no_gap_and_touches_nothing_known(way):
+    rng = np.random.default_rng(0)
+    velocity = np.where(rng.random((40, 50)) < 0.3, rng.normal(0, 3, (40, 50)), np.nan).astype(np.float32)
+    filled = FILLS[way](velocity)
+    known = np.isfinite(velocity)
+    assert np.isfinite(filled).all()
+    np.testing.assert_array_equal(filled[known], velocity[known])
+    assert np.isfinite(FILLS[way](np.full((40, 50), np.nan, dtype=np.float32))).all()
+
+
+def test_the_nearest_value_and_the_mean_by_distance():
+    velocity = np.full((1, 9), np.nan, dtype=np.float32)
+    velocity[0, 0], velocity[0, 8] = 1.0, 3.0
+    assert nearest(velocity)[0, 3] == 1.0
+    assert inverse_distance(velocity)[0, 4] == pytest.approx(2.0, abs=1e-3)
+    assert inverse_distance(velocity)[0, 2] == pytest.approx((1 / 4 + 3 / 36) / (1 / 4 + 1 / 36), abs=1e-3)
+
+
+def test_matrix_completion_restores_a_field_of_rank_one():
+    row, col = np.mgrid[:60, :60] / 60
+    field = (10 * np.sin(3 * row) * np.exp(-col)).astype(np.float32)
+    seen = np.where(np.random.default_rng(0).random(field.shape) < 0.5, field, np.nan).astype(np.float32)
+    gaps = np.isnan(seen)
+    assert np.sqrt(((soft_impute(seen) - field)[gaps] ** 2).mean()) < 0.1 * field[gaps].std()
+
+
+def test_half_a_wavelength_of_motion_is_one_fringe():
+    rates = np.array([0.0, 55.5 / 2 / 5, -55.5 / 2 / 5], dtype=np.float32)  # over five years
+    np.testing.assert_allclose(overwrapped(rates, 1), 0, atol=1e-4)
+    quarter = np.array([55.5 / 8 / 5], dtype=np.float32)
+    assert overwrapped(quarter, 1).item() == pytest.approx(np.pi / 2, abs=1e-4)
+    assert overwrapped(quarter / 16, 16).item() == pytest.approx(np.pi / 2, abs=1e-4)
+    assert overwrapped(-quarter, 1).item() == pytest.approx(-np.pi / 2, abs=1e-4)
+    track = track_of(np.array([[quarter.item(), np.nan]]))
+    assert shown([track]) is None
+    (phase,) = shown([track], "none", 2.0) or []
+    assert abs(phase[0, 0]) == pytest.approx(np.pi, abs=1e-3)
+
+
+def test_gains_merge_by_mean_or_by_maximum():
+    maps = [np.array([[0.2]], dtype=np.float32), np.array([[0.8]], dtype=np.float32)]
+    assert merge(maps, "mean").item() == pytest.approx(0.5)
+    assert merge(maps, "max").item() == pytest.approx(0.8)
+    with pytest.raises(ValueError, match="mean or max"):
+        merge(maps, "median")
+
+
+def test_patches_slide_by_a_quarter_and_end_at_the_edge():
+    assert starts(100).tolist() == [0, 8, 16, 24, 32, 40, 48, 56, 64, 68]
+    assert starts(PATCH).tolist() == [0]
+    assert gaussian()[PATCH // 2, PATCH // 2] == pytest.approx(1, abs=0.02)
+
+
+def test_merged_patches_keep_what_all_say_and_leave_out_the_unknown():
+    phase = np.zeros((64, 64), dtype=np.float32)
+    reached = np.ones((64, 64), dtype=bool)
+    reached[:, 24:] = False
+    merged = slide(phase, reached, lambda x: torch.full((len(x),), 0.7))
+    np.testing.assert_allclose(merged[np.isfinite(merged)], 0.7, atol=1e-5)
+    assert np.isfinite(merged[:, :32]).all()
+    assert np.isnan(merged[:, 40:]).all()  # a patch that begins at 8 knows half, one at 16 less

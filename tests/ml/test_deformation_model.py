@@ -1,0 +1,117 @@
+"""The network that is shipped: its file, its manners, and what it makes of real ground."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ml.areas import KINDS
+from ml.checkpoints import WEIGHTS
+from ml.deformation.benchmark_tiles import NATIONAL, cloud, still_tile
+from ml.deformation.channels import TrackCells
+from ml.deformation.gridding import grid_robust
+from ml.deformation.infer import detect_deformation, detect_tracks, flagged_areas
+from ml.deformation.inputs import read_points
+from ml.deformation.network import DeformationNetwork, on_lattice, predict_block
+from ml.deformation.points import PointCloud
+from ml.networks.deformation_unet import STRIDE, DeformationUnet
+from ml.simulation.deformation import Ellipse
+from ml.simulation.frame import Offset
+from ml.simulation.seeds import Purpose
+from ml.simulation.sources import GroundwaterSubsidence
+from ml.simulation.tiles import with_sources
+
+
+@pytest.fixture(scope="module")
+def network() -> DeformationNetwork:
+    return DeformationNetwork.load()
+
+
+@pytest.fixture(scope="module")
+def tile():
+    """A still tile with one bowl of 5 mm/yr and 1 km in the middle."""
+    bowl = GroundwaterSubsidence(Offset(0, 0), Ellipse(1000, 1000, 0), -5.0, flatness=1.0)
+    return with_sources(still_tile(NATIONAL, 0, Purpose.TEST), (bowl,))
+
+
+def test_the_weights_are_small_and_their_card_tells_how_they_came_to_be(network):
+    assert (WEIGHTS / "deformation.safetensors").stat().st_size <= 10_000_000
+    card = network.card
+    assert card.training["command"].startswith("python -m ml train deformation")
+    assert {"1", "2"} <= set(card.settings["calibration"])
+    for calibration in card.settings["calibration"].values():
+        assert calibration["enter"] > calibration["leave"]
+
+
+def test_the_network_looks_no_farther_than_its_halo(network):
+    module = DeformationUnet(widths=(4, 4, 4, 4))
+    with torch.no_grad():
+        for weights in module.parameters():
+            weights.copy_(weights.abs() + 0.01)
+    for at in (208, 223):  # first and last of a stride
+        image = torch.rand(1, 6, 432, 432, requires_grad=True)
+        module(image)[0, 1, at, at].backward()
+        looked = image.grad[0].abs().sum(dim=0).nonzero() - at
+        assert int(looked.abs().max()) <= network.halo_cells
+        assert int(looked.abs().max()) > 64
+    assert network.halo_cells % network.stride == 0
+    assert network.stride == STRIDE
+
+
+def test_two_tracks_say_the_same_in_either_order(network, tile):
+    grids = [grid_robust(cloud(track), workers=1) for track in tile.tracks]
+    one = predict_block(network, on_lattice(grids).tracks)
+    other = predict_block(network, on_lattice(grids[::-1]).tracks)
+    np.testing.assert_allclose(one.probability, other.probability, atol=1e-4)
+
+
+def test_kinds_share_the_probability_and_nothing_is_said_where_nothing_was_seen(network, tile):
+    lattice = on_lattice([grid_robust(cloud(tile.tracks[0]), workers=1)])
+    maps = predict_block(network, lattice.tracks)
+    known = np.isfinite(maps.probability)
+    np.testing.assert_allclose(maps.class_probability.sum(axis=0)[known], maps.probability[known], atol=1e-5)
+    np.testing.assert_array_equal(known, lattice.tracks[0].distance_m <= 200.0)
+    empty = np.full((20, 20), np.nan, dtype=np.float32)
+    nothing = TrackCells(empty, np.zeros((20, 20), dtype=np.int32), empty, np.full((20, 20), np.inf, dtype=np.float32))
+    assert np.isnan(predict_block(network, [nothing]).probability).all()
+
+
+def test_a_weak_bowl_is_found_by_one_track_and_by_both(tile):
+    points = [cloud(track) for track in tile.tracks]
+    for seen in (points[:1], points[1:], points):
+        areas = flagged_areas(detect_tracks(seen, "model"), seen)
+        assert any(area.rate_mm_yr < -1 and area.kind in KINDS for area, _ in areas)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_product_with_no_signal_gives_nothing(seed):
+    """Still ground with white noise of 1 mm/yr, 300 points per square kilometre, its reference off by 1.6 mm/yr."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0, 8000, (2, 20_000)) + np.array([[4_600_000.0], [1_740_000.0]])
+    points = PointCloud(x, y, rng.normal(-1.6, 1.0, 20_000).astype(np.float32), 3035)
+    assert flagged_areas(detect_deformation(points, "model"), [points]) == []
+    flat = points._replace(velocity_mm_yr=np.zeros(20_000, dtype=np.float32))
+    assert flagged_areas(detect_deformation(flat, "model"), [flat]) == []
+
+
+@pytest.mark.realdata
+def test_ustica_is_nearly_still(real_data: Path):
+    files = sorted((real_data / "egms_ustica").glob("EGMS_L2b_*.zip"))
+    assert len(files) == 2
+    for path in files:
+        (points,) = read_points(path)
+        assert len(flagged_areas(detect_deformation(points, "model"), [points])) <= 2
+
+
+@pytest.mark.realdata
+def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_data: Path):
+    (points,) = read_points(real_data / "mexicocity_s1" / "cum.h5")
+    result = detect_deformation(points, "model")
+    (area, _), *_ = flagged_areas(result, [points])
+    assert area.rate_mm_yr < -50
+    assert area.area_m2 > 80e6
+    cell = ~result.transform @ (points.x, points.y)
+    p = result.maps.probability[np.floor(cell[1]).astype(int), np.floor(cell[0]).astype(int)]
+    assert (p[points.velocity_mm_yr < -30] > 0.5).mean() > 0.99
+    assert (p[np.abs(points.velocity_mm_yr) < 2] > 0.5).mean() < 0.2
