@@ -99,7 +99,7 @@ def _width(cols: int, rows: Float64) -> float:
     line = rows.reshape(-1, cols).mean(axis=0)
     quarter = cols // 4
     left, right = line[EDGE_PX:quarter].mean(), line[-quarter:-EDGE_PX].mean()
-    line = np.where(np.isfinite(line), line, left)  # a registered secondary has an unknown edge
+    line = np.where(np.arange(cols) < EDGE_PX, left, line)  # the image's edge is no step, and may be unknown
     share = np.maximum.accumulate((left - line) / (left - right)) + 1e-9 * np.arange(cols)
     at = [float(np.interp(level, share[EDGE_PX:-EDGE_PX], np.arange(cols)[EDGE_PX:-EDGE_PX])) for level in (0.1, 0.9)]
     return at[1] - at[0]
