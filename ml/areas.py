@@ -177,6 +177,24 @@ def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
     return geographic if isinstance(geographic, MultiPolygon) else MultiPolygon([geographic])
 
 
+class SortedPoints:
+    """Points (n,) sorted by their easting once, so that looking near many areas does not mean looking at all points."""
+
+    def __init__(self, x: NDArray[np.float64], y: NDArray[np.float64], velocity_mm_yr: Float32) -> None:
+        order = np.argsort(x)
+        self.x, self.y, self.velocity_mm_yr = x[order], y[order], velocity_mm_yr[order]
+
+    def near(
+        self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Float32]:
+        """x, y and velocity of those within the box of a polygon, widened by reach_m."""
+        west, south, east, north = polygon.bounds
+        first, last = np.searchsorted(self.x, [west - reach_m, east + reach_m], side="left")
+        strip = slice(first, last + 1)
+        inside = (self.y[strip] >= south - reach_m) & (self.y[strip] <= north + reach_m)
+        return self.x[strip][inside], self.y[strip][inside], self.velocity_mm_yr[strip][inside]
+
+
 def count_within(polygon: Polygon | MultiPolygon, x: NDArray[np.float64], y: NDArray[np.float64]) -> int:
     """How many of the points (n,), in the polygon's system, stand inside."""
     return int(contains_xy(polygon, x, y).sum())

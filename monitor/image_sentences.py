@@ -18,6 +18,14 @@ BACKSCATTER = {
     "sigma0": "sigma nought (per area of flat ground)",
 }
 RUN_STATES = {"queued": "waits", "running": "at work", "succeeded": "finished", "failed": "failed"}
+
+
+def run_state(status: str, share_done: float) -> str:
+    """'waits', 'at work, 40 % done': what a run is doing."""
+    done = f", {share_done:.0%} done".replace("%", " %") if status == "running" and share_done > 0 else ""
+    return RUN_STATES[status] + done
+
+
 TASKS = {"coherence": "Coherence", "coherence-change": "Change of coherence", "offsets": "Offsets"}
 NOT_ASKED = {
     "coherence": "No model has compared these two images yet.",

@@ -47,7 +47,7 @@ def _pair_row(pair: ScenePair, place: str, n_alerts: int) -> dict[str, Any]:
 
 def _run_mark(run: Run) -> dict[str, str]:
     task = run.model_version.task
-    return {"label": words.TASKS[task], "state": run.status, "state_words": words.RUN_STATES[run.status]}
+    return {"label": words.TASKS[task], "state": run.status, "state_words": words.run_state(run.status, run.share_done)}
 
 
 def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
@@ -140,7 +140,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         "method": run.model_version.method.replace("-", " "),
         "version": run.model_version.version,
         "state": run.status,
-        "state_words": words.RUN_STATES[run.status],
+        "state_words": words.run_state(run.status, run.share_done),
         "device": run.device,
         "seconds": run.seconds,
         "code_version": run.code_version,

@@ -200,12 +200,12 @@ def cause_sentences(kind: str, shares: Mapping[str, float]) -> list[str]:
     likely = sorted(((share, name) for name, share in shares.items() if share >= LEAST_SHARE), reverse=True)
     if not likely:
         return []
-    causes = ", ".join(f"{CLASS_WORDS[name]} {10 * share:.0f}" for share, name in likely)
+    causes = ", ".join(f"{CLASS_WORDS[name]} in {10 * share:.0f}" for share, name in likely)
     named = KIND_MEANINGS.get(kind, "The computer is not sure enough of a cause to name one.")
     return [
         named,
-        f"In ten such cases it would expect, by shape and speed: {causes}.",
-        "It has learnt this from simulated ground, and it knows no map of mines, wells or slopes: take it as a hint.",
+        f"In ten such cases the computer would expect, by shape and speed: {causes}.",
+        "It has learnt this from simulated ground and knows no map of mines, wells or slopes. Take it as a hint.",
     ]
 
 
@@ -215,14 +215,14 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
     if inside is None:
         return []
     points = "The only point inside moves" if reason["n_points"] == 1 else f"{reason['n_points']:,} points inside move"
-    first = f"{points} by {figure(inside)} mm a year ({_way(component, inside)}; the middle one)"
+    first = f"{points} by {figure(inside)} mm a year (median), {_way(component, inside)}"
     if around is None:
         return [f"{first}.", "There are too few points around it to compare with."]
-    still = "0" if abs(around) < 0.05 else f"{figure(around)} mm ({_way(component, around)})"
-    spread = f"two thirds of them within {figure(reason['scatter_mm_yr'])} mm of that"
+    still = "by 0" if abs(around) < 0.05 else f"by {figure(around)} mm, {_way(component, around)}"
+    spread = f"two thirds of those within {figure(reason['scatter_mm_yr'])} mm of that"
     return [
-        f"{first}; the {reason['n_around']:,} around it by {still}, {spread}.",
-        f"{reason['beyond']:.0%} of the points inside lie more than twice as far off as that.",
+        f"{first}; the {reason['n_around']:,} around it {still}, {spread}.",
+        f"Of the points inside, {100 * reason['beyond']:.0f} % are more than twice that far off.",
     ]
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from ingest.errors import InputError
 from ingest.hashing import files_sha256
 from ingest.rasters import write_cog
 from ingest.readers.records import Declared
-from ml.areas import Area, to_geographic
+from ml.areas import Area, SortedPoints, to_geographic
 from ml.checkpoints import read_card
 from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
 from ml.device import choose_device
 from ml.progress import listening
-from ml.reasons import track_reason
+from ml.reasons import reach_of, track_reason
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,15 +89,19 @@ def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[st
 
 def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTrack]) -> int:
     found = flagged_areas(result, [track.points for track in tracks])
-    features = [_feature(area, n_points, result.epsg, tracks) for area, n_points in found]
+    held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
+    features = [_feature(area, n_points, result.epsg, held) for area, n_points in found]
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     partial.replace(path)
     return len(features)
 
 
-def _feature(area: Area, n_points: int, epsg: int, tracks: Sequence[InputTrack]) -> dict[str, Any]:
-    reasons = [track_reason(track.name, area.polygon, *track.points[:3]).as_dict() for track in tracks]
+def _feature(area: Area, n_points: int, epsg: int, tracks: Mapping[str, SortedPoints]) -> dict[str, Any]:
+    _, far_m = reach_of(area.polygon)
+    reasons = [
+        track_reason(name, area.polygon, *points.near(area.polygon, far_m)).as_dict() for name, points in tracks.items()
+    ]
     return {
         "type": "Feature",
         "geometry": mapping(to_geographic(area.polygon, epsg)),

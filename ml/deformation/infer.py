@@ -9,7 +9,7 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, by_sign, count_within
+from ml.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
 from ml.checkpoints import read_card
 from ml.deformation.baseline import (
     DeformationMaps,
@@ -21,7 +21,7 @@ from ml.deformation.baseline import (
 )
 from ml.deformation.channels import STILL_WITHIN_MM_YR
 from ml.deformation.despike import despike
-from ml.deformation.gridding import CELL_M, grid_median, grid_robust
+from ml.deformation.gridding import CELL_M, RobustGrid, grid_median, grid_robust
 from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
@@ -135,7 +135,17 @@ def with_network(
 ) -> DeformationResult:
     """What a network says of all tracks together, on the cells that any of them spans."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
-    grids = [grid_robust(points, cell_m) for points in tracks]
+    return on_grids([grid_robust(points, cell_m) for points in tracks], network, device, config)
+
+
+def on_grids(
+    grids: Sequence[RobustGrid],
+    network: DeformationNetwork,
+    device: torch.device | None = None,
+    config: NetworkConfig | None = None,
+) -> DeformationResult:
+    """The same of tracks that are on their grids already, all of one cell size."""
+    cell_m = grids[0].cell_m
     sigmas = [background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)[1] for grid in grids]
     maps, lattice = predict(network, grids, device, config)
     top = max(grid.transform.f for grid in grids)
@@ -158,7 +168,10 @@ def with_network(
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
     """The areas of a result that enough of the points stand in, with their number, strongest first."""
     areas = areas_in(result.bands(), result.transform)
-    counted = [(area, sum(count_within(area.polygon, track.x, track.y) for track in tracks)) for area in areas]
+    held = [SortedPoints(track.x, track.y, track.velocity_mm_yr) for track in tracks] if areas else []
+    counted = [
+        (area, sum(count_within(area.polygon, *points.near(area.polygon)[:2]) for points in held)) for area in areas
+    ]
     return [(area, n_points) for area, n_points in counted if n_points >= DEFAULT_THRESHOLDS.fewest_points]
 
 

@@ -4,6 +4,10 @@ Speckle is wider than a pixel, so its highest frequencies, which tell most of a 
 images' own mean spectrum brings them back (the generalised correlation of Knapp and Carter 1976). The second stage
 maximises the correlation of the whitened windows by Newton's steps, with the secondary's window shifted by the shift
 theorem.
+
+What is whitened is amplitude, not its logarithm: a logarithm has overtones beyond the images' band, they alias, and
+whitening makes them as strong as the rest: offsets were drawn to whole pixels by 0.014 to 0.017 px and scattered a
+fifth more.
 """
 
 import math
@@ -14,7 +18,7 @@ import torch
 import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
-from ml.imagery import HIGH_PASS_PX, high_pass
+from ml.imagery import HIGH_PASS_PX, box_mean, high_pass
 from ml.offsets.baseline import POSTING_PX, SEARCH_PX, Offsets, chance_peak, grid_of_nodes
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours
 from ml.offsets.correlate import correlate
@@ -23,6 +27,7 @@ FINE_KERNEL = 32
 COARSE_KERNELS = (32, 64)
 MARGIN_PX = 8  # around a window that is shifted by a part of a pixel
 LAGS = 8  # of the autocorrelation that the spectrum is made from
+BRIGHTEST = 4.0  # local standard deviations: what is brighter is held there
 LEAST_SHARE = 0.06  # of the strongest frequency: what is weaker is noise
 STEPS = 6
 FARTHEST_STEP_PX = 1.5  # from the first stage
@@ -45,13 +50,21 @@ class Refined(NamedTuple):
     height: torch.Tensor
 
 
+def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
+    """Amplitude against its surroundings, in units of its local spread. power: (n, rows, cols), linear; NaN stays."""
+    amplitude = power.clamp_min(0).sqrt()
+    mean = box_mean(amplitude, HIGH_PASS_PX)
+    spread = (box_mean(amplitude**2, HIGH_PASS_PX) - mean**2).clamp_min(1e-12).sqrt()
+    return ((amplitude - mean) / spread).clamp(-BRIGHTEST, BRIGHTEST)
+
+
 def whitening_of(pieces: Sequence[torch.Tensor]) -> Whitening:
     """The mean autocorrelation over pieces (2, rows, cols), linear power. ValueError without pieces."""
     if not pieces:
         raise ValueError("nowhere do both images show most of the ground")
     total = torch.zeros((2 * LAGS + 1, 2 * LAGS + 1), device=pieces[0].device)
     for piece in pieces:
-        texture = torch.nan_to_num(high_pass(piece))
+        texture = torch.nan_to_num(amplitude_texture(piece))
         size = [next_fast_len(n + 2 * LAGS, real=True) for n in texture.shape[1:]]
         power = torch.fft.rfft2(texture, s=size).abs() ** 2
         lags = torch.fft.irfft2(power.sum(dim=0), s=size)
@@ -81,7 +94,7 @@ def track(
 ) -> Offsets:
     """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; shared: pixels a cell."""
     texture = high_pass(power)
-    flat = whitened(texture, whitening)
+    flat = whitened(amplitude_texture(power), whitening)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
     best = Refined(*(torch.full((row.numel(),), torch.nan, device=power.device) for _ in range(3)))
     for kernel in COARSE_KERNELS:

@@ -14,19 +14,24 @@ from django.views.decorators.http import require_safe
 from ingest.models import Product, ReleaseChange, Scene
 from ingest.readers import TITLES
 from ingest.selectors import products, scenes_by_ground
+from ml.models import Run
+from ml.selectors import runs_of_products
 from monitor import sentences
 from monitor.csv_cells import cell_text
+from monitor.image_sentences import run_state
 from monitor.map_config import map_at
 from monitor.roles import may_review, may_see_images
 
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
-    rows = [_row(product) for product in products()]
+    tells = may_review(request.user)
+    runs = runs_of_products() if tells else {}
+    rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in products()]
     context = {
         "products": [row for row in rows if not row["superseded_by"]],
         "older": [row for row in rows if row["superseded_by"]],
-        "tells_who": may_review(request.user),
+        "tells_who": tells,
         "sees_images": may_see_images(request.user),
         "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
     }
@@ -132,6 +137,19 @@ def _row(product: Product) -> dict[str, Any]:
         "loaded_at": product.loaded_at,
         "bounds_url": reverse("map") + map_at(west, south, east, north),
         "analysis_url": reverse("product-analysis", args=[product.pk]),
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.pk,
+        "model": str(run.model_version).replace("-", " "),
+        "weights_sha256": run.model_version.weights_sha256,
+        "state": run_state(run.status, run.share_done),
+        "finished_at": run.finished_at,
+        "seconds": run.seconds,
+        "device": run.device,
+        "error": run.error,
     }
 
 

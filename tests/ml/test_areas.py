@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from affine import Affine
+from shapely import box
 
-from ml.areas import AreaThresholds, count_within, find_areas, to_geographic
+from ml.areas import KINDS, AreaThresholds, SortedPoints, areas_in, count_within, find_areas, to_geographic
 
 GRID = Affine(100, 0, 4_600_000, 0, -100, 1_741_000)
 
@@ -66,3 +67,30 @@ def test_outlines_go_to_degrees_and_points_inside_are_counted():
     assert geographic.geom_type == "MultiPolygon"
     assert geographic.centroid.x == pytest.approx(13.18, abs=0.05)
     assert count_within(area.polygon, np.array([4_600_050.0, 4_600_450.0]), np.array([1_740_950.0, 1_740_950.0])) == 1
+
+
+def test_of_sorted_points_those_near_an_area_are_found_and_no_others():
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 1_000, (2, 3_000)).round(0)  # some stand on the very edge
+    velocity = np.arange(3_000, dtype=np.float32)
+    square = box(300, 400, 500, 450)
+    near = SortedPoints(x, y, velocity).near(square, reach_m=20)
+    inside = (x >= 280) & (x <= 520) & (y >= 380) & (y <= 470)
+    assert set(near[2]) == set(velocity[inside])
+    assert count_within(square, *near[:2]) == count_within(square, x, y)
+
+
+def test_a_raster_that_names_kinds_draws_by_sign_and_names_what_is_likeliest():
+    """Two likely names do not cut one bowl in two; ground that rises beside it is another area."""
+    shares = {"mining_subsidence": 0.6, "groundwater_subsidence": 0.3}
+    p, rate = flat(), flat()
+    p[2:8, 0:4], rate[2:8, 0:4] = 0.9, -5
+    p[2:8, 4:8], rate[2:8, 4:8] = 0.8, 4
+    bands = {"probability": p, "rate_mm_yr": rate}
+    bands |= {name: np.where(rate < 0, shares.get(name, 0.0), 0).astype(np.float32) for name in KINDS}
+    bands["uplift"] = np.where(rate > 0, p, 0).astype(np.float32)
+    bands["groundwater_subsidence"][2:4, 0:4] = 0.9  # at one end it looks like something else
+    sinking, rising = areas_in(bands, GRID)
+    assert (sinking.kind, rising.kind) == ("mining_subsidence", "uplift")
+    assert sinking.area_m2 == pytest.approx(24e4)
+    assert sum(sinking.kinds.values()) == pytest.approx(1)

@@ -9,8 +9,9 @@ from affine import Affine
 
 from ml.areas import KINDS, areas_in
 from ml.checkpoints import Card
-from ml.deformation import infer, nation
+from ml.deformation import infer, naming, nation
 from ml.deformation.gridding import RobustGrid, distance_to_points_m
+from ml.deformation.naming import named_areas
 from ml.deformation.nation import NetworkConfig, predict, windows
 from ml.deformation.network import DeformationNetwork, on_lattice
 from ml.deformation.points import PointCloud
@@ -168,3 +169,10 @@ def test_the_shipped_network_is_the_version_that_the_service_names():
     card = infer.read_card(infer.WEIGHTS["model"])
     assert card.task == "deformation"
     json.dumps(infer.parameters("model"))
+
+
+def test_how_sure_a_name_is_is_measured_on_areas_that_lie_on_something():
+    found = [one for number in range(naming.FIRST_TILE, naming.FIRST_TILE + 4) for one in named_areas("model", number)]
+    assert found
+    assert all(0.2 <= one.share <= 1 for one in found)  # the likeliest of five
+    assert any(one.right for one in found)

@@ -13,6 +13,7 @@ from ingest.given import Given
 from ingest.models import Product
 from ingest.releases import release_changes_make
 from ingest.services import product_load, products_load
+from ml.models import ModelVersion, Run
 from monitor import sentences
 from monitor.csv_cells import cell_text
 from monitor.roles import OPERATORS
@@ -79,6 +80,20 @@ def test_who_loaded_it_is_told_to_operators_only(client, make_egms):
     operator.groups.add(Group.objects.get(name=OPERATORS))
     client.force_login(operator)
     assert "somebody.else" in client.get(reverse("product-list")).content.decode()
+
+
+def test_operators_see_what_searched_a_product_and_how_far_it_is(client, make_egms):
+    product = product_load(path=make_egms())
+    version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
+    Run.objects.create(model_version=version, product=product, status="running", share_done=0.4)
+    page = reverse("product-list")
+    assert "Searched for motion" not in client.get(page).content.decode()
+    operator = get_user_model().objects.create_user("anna")
+    operator.groups.add(Group.objects.get(name=OPERATORS))
+    client.force_login(operator)
+    told = client.get(page).content.decode()
+    assert "at work, 40 % done" in told
+    assert "weights <code>abababababab</code>" in told
 
 
 def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_egms):

@@ -7,6 +7,7 @@ import pytest
 from ingest.scene_services import scenes_load
 from monitor import pair_sentences as words
 from monitor.cards import alert_card
+from monitor.image_sentences import run_state
 
 
 @pytest.mark.parametrize(
@@ -108,3 +109,9 @@ def test_their_own_pages_have_no_empty_series(client, changed, moving):
         assert "How the ground moved" not in said
         assert "What you can do" in said
         assert client.get(f"{alert.get_absolute_url()}series.json").json()["series"] == []
+
+
+def test_how_far_a_run_is_is_told_while_it_works():
+    assert run_state("running", 0.4) == "at work, 40 % done"
+    assert run_state("running", 0.0) == "at work"
+    assert run_state("succeeded", 1.0) == "finished"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandParser
 
-NAMES = ("faults", "ingest", "mail", "scenes", "tiles")
+NAMES = ("deformation", "faults", "ingest", "mail", "scenes", "tiles")
 
 
 class Command(BaseCommand):
