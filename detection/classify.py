@@ -15,6 +15,8 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     SURFACE_CHANGE = "surface-change"
     MOVING_GROUND = "moving-ground"
+    GLACIER_SURGE = "glacier-surge"
+    FAST_LANDSLIDE = "fast-landslide"
 
 
 class Family(StrEnum):
@@ -36,7 +38,7 @@ FAMILIES: dict[Family, tuple[Kind, ...]] = {
         Kind.UNKNOWN,
     ),
     Family.SURFACE: (Kind.SURFACE_CHANGE,),
-    Family.OFFSETS: (Kind.MOVING_GROUND,),
+    Family.OFFSETS: (Kind.MOVING_GROUND, Kind.GLACIER_SURGE, Kind.FAST_LANDSLIDE),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from shapely import from_wkb, unary_union
 
-from detection.classify import Evidence, Family, classify, family, mean_shares
+from detection.classify import Evidence, Family, Kind, classify, family, mean_shares
 from detection.models import Detection
 from detection.search import to_django
 from detection.severity import severity, severity_of_change, severity_of_speed
@@ -15,7 +15,7 @@ from ingest.models import Product, ScenePair
 
 FIGURES_OF_PAIRS = (
     "speed_m_day", "peak_speed_m_day", "speed_sigma_m_day", "bearing_deg",
-    "coherence_before", "coherence_after", "change_sigma",
+    "coherence_before", "coherence_after", "change_sigma", "usual_speed_m_day", "onset", "onset_sigma_days",
 )  # fmt: skip
 
 
@@ -24,10 +24,11 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
     area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
     area_m2 = area_of(area)
     spans = [data_span(detection) for detection in detections]
+    begins = [first for first, _ in spans] + [detection.onset for detection in detections if detection.onset]
     return {
         "area": to_django(area),
         "area_m2": area_m2,
-        "first_motion": min(first for first, _ in spans),
+        "first_motion": min(begins),
         "last_motion": max(last for _, last in spans),
         "simulated": any(detection.scan.prediction.run.input.simulated for detection in detections),
         **_FIGURES_OF[family(detections[0].kind)](detections, area_m2),
@@ -48,6 +49,15 @@ def data_span(detection: Detection) -> tuple[date, date]:
     if isinstance(seen, ScenePair):
         return seen.reference.acquired_at.date(), seen.secondary.acquired_at.date()
     return seen.dates[0], seen.dates[-1]
+
+
+def event_span(detection: Detection) -> tuple[date, date] | None:
+    """The days of what happens once, a change of the surface or a surge; None for what goes on."""
+    if family(detection.kind) is Family.SURFACE:
+        return data_span(detection)
+    if detection.kind == Kind.GLACIER_SURGE:
+        return detection.onset, data_span(detection)[1]
+    return None
 
 
 def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
@@ -77,7 +87,8 @@ def _of_surface(detections: Sequence[Detection], area_m2: float) -> dict[str, An
 
 
 def _of_offsets(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
-    """The latest speed."""
+    """The latest speed; once it was told as a surge, it stays one."""
+    detections = [one for one in detections if one.kind == Kind.GLACIER_SURGE] or detections
     main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
     return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day)}
 

@@ -9,10 +9,16 @@ from django.urls import reverse
 
 from detection.classify import Kind
 from detection.codes import encode
+from detection.glacier_models import GlacierMotion, GlacierSample, GlacierScan  # Django looks for tables in here
 from detection.lifecycle import State
 from detection.severity import Severity
 from detection.verdicts import REASONS, Reason, Verdict
 from ml.models import Prediction
+
+__all__ = [
+    "Alert", "AlertTransition", "AreaFigures", "AuditEntry", "Claim", "Detection", "GlacierMotion", "GlacierSample",
+    "GlacierScan", "Review", "Scan",
+]  # fmt: skip
 
 
 def _choices(values) -> list[tuple[str, str]]:
@@ -46,6 +52,9 @@ class AreaFigures(models.Model):
     peak_speed_m_day = models.FloatField(null=True)
     speed_sigma_m_day = models.FloatField(null=True, help_text="one standard deviation")
     bearing_deg = models.FloatField(null=True)
+    usual_speed_m_day = models.FloatField(null=True, help_text="of a glacier: what season and trend would bring")
+    onset = models.DateField(null=True, help_text="of a surge: a tenth of its rise is reached")
+    onset_sigma_days = models.FloatField(null=True, help_text="one standard deviation")
     coherence_before = models.FloatField(null=True, help_text="median of the pair's predecessors, 0-1")
     coherence_after = models.FloatField(null=True, help_text="median of the pair itself, 0-1")
     change_sigma = models.FloatField(null=True, help_text="robust z-score of the change, negative: coherence was lost")

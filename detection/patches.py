@@ -23,12 +23,14 @@ class ChangeThresholds(NamedTuple):
     """Robust z-scores, both of a loss; least_drop is of coherence, 0-1, the weather's share already taken out.
 
     fewest_cells: one scatterer that comes or goes spoils a whole window of 9 x 9; a patch holds two and a half of them.
+    fewest_confirmed: cells of a patch that pairs without an image in common confirm (ml.coherence.confirm).
     """
 
     enter: float = 4.5
     leave: float = 2.5
     least_drop: float = 0.2
     fewest_cells: int = 200
+    fewest_confirmed: int = 60
 
 
 class MotionThresholds(NamedTuple):
@@ -46,6 +48,7 @@ class MotionThresholds(NamedTuple):
 
 CHANGE = ChangeThresholds()
 MOTION = MotionThresholds()
+CONFIRMED_SHARE = 0.5  # of a patch's cells
 
 
 class Patch(NamedTuple):
@@ -64,24 +67,33 @@ class Patch(NamedTuple):
 def changed_patches(
     bands: Bands, transform: Affine, weather: float, thresholds: ChangeThresholds = CHANGE
 ) -> list[Patch]:
-    """Find where coherence was lost. bands: change_sigma, coherence_before, coherence_after.
+    """Find where coherence was lost. bands: change_sigma, coherence_before, coherence_after and, where other pairs
+    were asked, confidence.
 
-    weather: what the whole scene lost or won, as the change gave it.
+    A cell that is confirmed enters whatever its own z; a patch confirmed in half of its cells may be smaller, and its
+    score is that confidence. weather: what the whole scene lost or won, as the change gave it.
     """
     patches = []
     drop = bands["coherence_before"] - bands["coherence_after"] + weather
-    for mask in grow(-bands["change_sigma"], thresholds.enter, thresholds.leave):
-        if mask.sum() < thresholds.fewest_cells or np.median(drop[mask]) < thresholds.least_drop:
+    confidence = bands.get("confidence", np.full_like(drop, np.nan))
+    loss = np.where(
+        np.isfinite(confidence), np.maximum(-bands["change_sigma"], thresholds.enter), -bands["change_sigma"]
+    )
+    for mask in grow(loss, thresholds.enter, thresholds.leave):
+        sure = float(np.isfinite(confidence[mask]).mean()) >= CONFIRMED_SHARE
+        fewest = thresholds.fewest_confirmed if sure else thresholds.fewest_cells
+        if mask.sum() < fewest or np.median(drop[mask]) < thresholds.least_drop:
             continue
         cell_m2 = abs(transform.a * transform.e)
-        polygon = outline(mask, transform, thresholds.fewest_cells * cell_m2)
+        polygon = outline(mask, transform, fewest * cell_m2)
         strongest = float(bands["change_sigma"][mask].min())
         figures = {
             "change_sigma": strongest,
             "coherence_before": float(np.median(bands["coherence_before"][mask])),
             "coherence_after": float(np.median(bands["coherence_after"][mask])),
         }
-        patches.append(Patch(Kind.SURFACE_CHANGE, polygon, _score(strongest), int(mask.sum()), figures))
+        score = float(np.nanmedian(confidence[mask])) if sure else _score(strongest)
+        patches.append(Patch(Kind.SURFACE_CHANGE, polygon, score, int(mask.sum()), figures))
     return sorted(patches, key=lambda patch: -patch.polygon.area)
 
 

@@ -9,12 +9,15 @@ from shapely import MultiPolygon as ShapelyMultiPolygon
 from shapely import to_wkb
 from shapely.geometry.base import BaseGeometry
 
-from detection.classify import Evidence, classify
+from detection.classify import Evidence, Kind, classify
+from detection.glacier_selectors import ice_share
 from detection.models import Detection
 from detection.patches import CHANGE, MOTION, Patch, changed_patches, moving_patches
-from detection.selectors import moving_areas
+from detection.selectors import offsets_of
 from detection.sizes import area_of
+from detection.surge import MOSTLY_ICE, slides
 from ingest import selectors as ingest_selectors
+from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.projections import transformer
 from ml.areas import DEFAULT_THRESHOLDS, areas_in, to_geographic
@@ -68,12 +71,25 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
 def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """What moved by metres has left its place: that is told as motion, not as a change of the surface as well."""
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
-    moving = moving_areas(pair=prediction.run.pair)
+    offsets = offsets_of(pair=prediction.run.pair) if patches else None
+    moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
     found = [_from_patch(patch, raster.epsg) for patch in patches]
-    return [one for one in found if not any(one.area.intersects(area) for area in moving)]
+    return [one for one in found if not any(one.area.intersects(other.area) for other in moving)]
 
 
 def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+    """Ground that moves outside glaciers. That ice flows is no news; its surges are found in series of pairs."""
+    simulated = prediction.run.pair.simulated
+    found = _moving(prediction, raster, thresholds)
+    outside = [one for one in found if ice_share(area=one.area, simulated=simulated) < MOSTLY_ICE]
+    for one in outside:
+        ground = ground_at(area=one.area, simulated=simulated)
+        if ground is not None and slides(ground.slope_deg, ground.aspect_deg, one.bearing_deg):
+            one.kind = Kind.FAST_LANDSLIDE
+    return outside
+
+
+def _moving(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     pair = prediction.run.pair
     posting_m, days = pair.reference.posting_m, pair.temporal_baseline_days
     patches = moving_patches(raster.bands, raster.transform, raster.epsg, posting_m, days, thresholds)

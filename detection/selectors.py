@@ -6,7 +6,7 @@ from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Abs
 
-from detection.classify import FAMILIES, Family, Kind
+from detection.classify import FAMILIES, Family
 from detection.codes import decode
 from detection.lifecycle import State
 from detection.models import Alert, Claim, Detection, Review
@@ -36,10 +36,10 @@ def predictions_unscanned() -> QuerySet[Prediction]:
     )
 
 
-def moving_areas(*, pair: ScenePair) -> list[MultiPolygon]:
-    """Where the ground moved by metres between the images of a pair."""
-    seen = Detection.objects.filter(scan__prediction__run__pair=pair, kind=Kind.MOVING_GROUND)
-    return list(seen.values_list("area", flat=True))
+def offsets_of(*, pair: ScenePair) -> Prediction | None:
+    """The latest offsets of a pair."""
+    of_pair = predictions_finished().filter(run__model_version__task=Task.OFFSETS, run__pair=pair)
+    return of_pair.order_by("-run__finished_at", "-id").first()
 
 
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:

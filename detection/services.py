@@ -7,7 +7,7 @@ from django.utils import timezone
 from shapely import from_wkb
 
 from detection.classify import Family, family
-from detection.describe import data_span, describe, independent_view
+from detection.describe import describe, event_span, independent_view
 from detection.lifecycle import State, after_sighting, may_become
 from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.search import SEARCHES, search
@@ -23,8 +23,7 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
     """Search a prediction and carry what is found into alerts; None where that has been done. All of it or nothing."""
     used = thresholds or SEARCHES[prediction.run.model_version.task].thresholds
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        lock_alerts()
         scan, created = Scan.objects.get_or_create(prediction=prediction, defaults={"thresholds": used._asdict()})
         if not created:
             return None
@@ -35,7 +34,7 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
         places = [_same_place(detection) for detection in found]
         touched = {}
         for detection, alert in zip(found, places, strict=True):
-            _carry_into_alert(detection, touched.get(alert.pk, alert) if alert else None)
+            _keep(detection, touched.get(alert.pk, alert) if alert else None)
             touched[detection.alert.pk] = detection.alert
         for alert in touched.values():
             _alert_refresh(alert, str(prediction.run.input))
@@ -43,6 +42,12 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
         scan.n_detections = len(found)
         scan.save(update_fields=["n_detections"])
         return scan
+
+
+def lock_alerts() -> None:
+    """Within a transaction: nobody else carries detections into alerts until it ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "automatic") -> AlertTransition:
@@ -57,7 +62,13 @@ def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "auto
         return AlertTransition.objects.create(alert=alert, from_state=current, to_state=to, reason=reason, actor=actor)
 
 
-def _carry_into_alert(detection: Detection, alert: Alert | None) -> None:
+def carry_into_alert(detection: Detection) -> None:
+    """Save a detection under the alert of its place, a new one where there is none."""
+    _keep(detection, _same_place(detection))
+    _alert_refresh(detection.alert, str(detection.scan.prediction.run.input))
+
+
+def _keep(detection: Detection, alert: Alert | None) -> None:
     if alert is None:
         alert = Alert.objects.create(state=State.FIRST, **describe([detection]))
         seen_in = detection.scan.prediction.run.input
@@ -84,10 +95,10 @@ def _take_over(alert: Alert) -> None:
 def _same_place(detection: Detection) -> Alert | None:
     """The alert of the same family that shares most with this area, at least a tenth of the smaller one.
 
-    A change of the surface is an event: one at another time is another one.
+    A change of the surface and a surge are events: one at another time is another one.
     """
     new, kind = from_wkb(bytes(detection.area.wkb)), family(detection.kind)
-    during = data_span(detection) if kind is Family.SURFACE else None
+    during = event_span(detection)
     shared = []
     for alert in alerts_touching(area=detection.area, family=kind, during=during):
         old = from_wkb(bytes(alert.area.wkb))

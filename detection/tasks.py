@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from detection import selectors, services
+from detection import glacier_selectors, glacier_services, selectors, services
 
 logger = logging.getLogger(__name__)
 
@@ -17,3 +17,18 @@ def scan_finished_predictions() -> None:
             services.prediction_scan(prediction=prediction)
         except Exception:
             logger.exception("prediction %s (%s) could not be searched; it is tried again", prediction.pk, prediction)
+
+
+@shared_task(ignore_result=True)
+def follow_glaciers() -> None:
+    """Measure the glaciers in every pair that was searched, then work out what that makes of each of them."""
+    for prediction in glacier_selectors.predictions_unmeasured():
+        try:
+            glacier_services.glaciers_measure(prediction=prediction)
+        except Exception:
+            logger.exception("glaciers in %s (%s) could not be measured; it is tried again", prediction.pk, prediction)
+    for motion in glacier_selectors.glaciers_stale():
+        try:
+            glacier_services.glacier_follow(motion=motion)
+        except Exception:
+            logger.exception("the series of %s could not be worked out; it is tried again", motion.glacier)

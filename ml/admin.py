@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from ingest.admin import ReadOnlyAdmin
-from ml.models import ModelVersion, Run
+from ml.models import GroundEvent, ModelVersion, Run
 
 
 @admin.register(Run)
@@ -19,3 +19,9 @@ class RunAdmin(ReadOnlyAdmin):
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
     list_display = ("task", "method", "version", "weights_sha256")
+
+
+@admin.register(GroundEvent)
+class GroundEventAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "name", "happened_at", "asked_by", "asked_at")
+    list_filter = ("kind",)

@@ -1,6 +1,7 @@
 """What a benchmark is: frozen scenes with a known truth, and the figures that a method reaches on them."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ml.intervals import Interval
@@ -20,3 +21,4 @@ class Benchmark(NamedTuple):
     methods: Mapping[str, str]
     evaluate: Callable[[str, int], dict[str, Interval]]
     truth_sha256: Callable[[int], str]
+    weights: Mapping[str, str] = MappingProxyType({})  # networks, and the names of their cards

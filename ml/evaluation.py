@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ingest.errors import InputError
 from ml.benchmark import Benchmark
+from ml.checkpoints import read_card
 from ml.code_version import code_version
 from ml.coherence import evaluate as coherence
 from ml.deformation import evaluate as deformation
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     size, started = benchmark.size if args.size is None else args.size, time.monotonic()
     if size < 1:
         raise ValueError("--size must be at least 1.")
+    card = benchmark.weights.get(args.method)
     metrics = benchmark.evaluate(args.method, size)
     result = {
         "task": args.task,
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         "truth_sha256": benchmark.truth_sha256(size),
         "method": args.method,
         "model_version": f"{args.method} {benchmark.methods[args.method]}",
-        "weights_sha256": None,
+        "weights_sha256": read_card(card).weights_sha256 if card else None,
         "device": "cpu",
         "seconds": round(time.monotonic() - started, 1),
         "commit": code_version(),

@@ -68,24 +68,51 @@ class ImagePair(NamedTuple):
         return PairSource((rows, cols), self.transform, self.epsg, read)
 
 
-def open_pair(reference: Path, secondary: Path, scale: str = "power") -> PairSource:
-    """Look into two GeoTIFFs (band 1) that lie on one grid. scale: power, amplitude or db. Raises InputError."""
+def open_pair(reference: Path, secondary: Path, scale: str = "power", slack_px: int = 0) -> PairSource:
+    """Look into two GeoTIFFs (band 1) on one grid. scale: power, amplitude or db. Raises InputError.
+
+    slack_px: edges of grids of one posting may differ by so much; then whole pixels of the reference that both show
+    are read, and what the secondary is off by a part of a pixel is left to whoever registers.
+    """
     paths = (reference, secondary)
     grids = [_grid_of(path, scale) for path in paths]
-    if grids[0] != grids[1]:
+    shared = _shared(grids[0], grids[1], slack_px)
+    if shared is None:
         found = f"its grid {_words(grids[1])} is not that of the reference, {_words(grids[0])}"
         raise InputError(secondary, found, "Resample one image onto the other's grid")
-    shape, transform, epsg = grids[0]
+    shape, corners = shared
+    _, transform, epsg = grids[0]
 
     def read(at: Window) -> Float32:
-        window = RasterWindow(at.col, at.row, at.cols, at.rows)
         images = []
-        for path in paths:
+        for path, (row, col) in zip(paths, corners, strict=True):
+            window = RasterWindow(at.col + col, at.row + row, at.cols, at.rows)
             with _opened(path) as raster:
                 images.append(_linear(raster.read(1, window=window, masked=True), scale))
         return np.stack(images)
 
-    return PairSource(shape, transform, epsg, read)
+    return PairSource(shape, transform @ Affine.translation(*corners[0][::-1]), epsg, read)
+
+
+Grid = tuple[tuple[int, int], Affine, int | None]
+Corners = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _shared(reference: Grid, secondary: Grid, slack_px: int) -> tuple[tuple[int, int], Corners] | None:
+    """Rows and columns that both show, and where those begin (row, col) in each; None where the grids differ more."""
+    if reference == secondary:
+        return reference[0], ((0, 0), (0, 0))
+    (own, transform, epsg), (other, moved, other_epsg) = reference, secondary
+    alike = np.allclose((transform.a, transform.b, transform.d, transform.e), (moved.a, moved.b, moved.d, moved.e))
+    if epsg != other_epsg or not alike:
+        return None
+    col, row = (round(part) for part in ~transform @ (moved.c, moved.f))
+    first, last = (max(0, row), max(0, col)), (min(own[0], row + other[0]), min(own[1], col + other[1]))
+    edges = (row, col, row + other[0] - own[0], col + other[1] - own[1])
+    if max(map(abs, edges)) > slack_px:
+        return None
+    size = last[0] - first[0], last[1] - first[1]
+    return (size, (first, (first[0] - row, first[1] - col))) if min(size) > 0 else None
 
 
 @contextmanager
@@ -99,7 +126,7 @@ def _opened(path: Path) -> Iterator[DatasetReader]:
         raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Copy or make it again") from fault
 
 
-def _grid_of(path: Path, scale: str) -> tuple[tuple[int, int], Affine, int | None]:
+def _grid_of(path: Path, scale: str) -> Grid:
     """The grid, once every value was looked at: in strips, so that a large image does not fill the memory."""
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
@@ -124,7 +151,7 @@ def _linear(values: Any, scale: str) -> Float32:
     return np.where(power > 0, power, np.float32(np.nan)).astype(np.float32, copy=False)
 
 
-def _words(grid: tuple[tuple[int, int], Affine, int | None]) -> str:
+def _words(grid: Grid) -> str:
     (rows, cols), transform, epsg = grid
     return f"{rows} x {cols} px from ({transform.c:g}, {transform.f:g}), EPSG:{epsg}"
 
@@ -132,13 +159,17 @@ def _words(grid: tuple[tuple[int, int], Affine, int | None]) -> str:
 def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> torch.Tensor:
     """Mean over a window of the known (finite) values. values: (n, rows, cols); NaN where too few are known."""
     known = torch.isfinite(values)
-    size, margin = (window, window), window // 2
-    total = functional.avg_pool2d(torch.where(known, values, 0.0), size, 1, margin, count_include_pad=True)
-    share = functional.avg_pool2d(known.to(values.dtype), size, 1, margin, count_include_pad=True)
-    rows, cols = values.shape[-2:]
-    total, share = total[..., :rows, :cols], share[..., :rows, :cols]
-    inside = functional.avg_pool2d(torch.ones_like(values), size, 1, margin, count_include_pad=True)[..., :rows, :cols]
+    total = _box(torch.where(known, values, 0.0), window)
+    share = _box(known.to(values.dtype), window)
+    inside = _box(torch.ones_like(values[:1]), window)
     return torch.where(share >= least_share * inside, total / share.clamp_min(1e-9), torch.nan)
+
+
+def _box(values: torch.Tensor, window: int) -> torch.Tensor:
+    """Mean over a window, beyond the edge counted as 0: along the rows, then along the columns."""
+    rows, cols = values.shape[-2:]
+    along = functional.avg_pool2d(values[:, None], (1, window), 1, (0, window // 2))[..., :cols]
+    return functional.avg_pool2d(along, (window, 1), 1, (window // 2, 0))[:, 0, :rows]
 
 
 def high_pass(power: torch.Tensor, window: int = HIGH_PASS_PX) -> torch.Tensor:

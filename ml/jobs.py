@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import date
 from types import ModuleType
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from ingest.scene_images import read_pair
 from ml import selectors
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
+from ml.coherence.confirm import Evidence, confirmed
+from ml.coherence.log_ratio import backscatter_change_db
 from ml.deformation import infer as deformation_infer
 from ml.deformation.points import project
 from ml.imagery import PairSource
@@ -60,16 +63,31 @@ def offsets(run: Run, device: torch.device) -> RasterResult:
 
 
 def coherence_change(run: Run, device: torch.device) -> RasterResult:
-    """A pair's coherence against that of its predecessors, as their runs left them."""
+    """A pair's coherence against that of its predecessors, and what the changes of other pairs confirm of it."""
     own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
     now = read_prediction(own)
     past = [read_prediction(prediction, now).bands for prediction in predecessors]
     history, sigma = (np.stack([bands[name] for bands in past]) for name in ("coherence", "coherence_sigma"))
     found = change_infer.coherence_change(history, sigma, now.bands["coherence"])
-    result = change_infer.as_result(found, now.transform, now.epsg)
-    hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors])
-    tags = {"input_sha256": hashlib.sha256(hashes.encode()).hexdigest(), "predecessors": str(len(predecessors))}
+    newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
+    beside = list(newest.values())
+    spanning = [Evidence(*_dates(run.pair), found.change_sigma)]
+    spanning += [Evidence(*_dates(one.run.pair), read_prediction(one, now).bands["change_sigma"]) for one in beside]
+    ratio_db = backscatter_change_db(_images(run.pair), device)
+    result = change_infer.as_result(
+        found, confirmed(spanning, span=_dates(run.pair)), ratio_db, now.transform, now.epsg
+    )
+    hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
+    tags = {
+        "input_sha256": hashlib.sha256(hashes.encode()).hexdigest(),
+        "predecessors": str(len(predecessors)),
+        "confirming_pairs": str(len(beside)),
+    }
     return _with_pair(result._replace(tags=result.tags | tags), run.pair)
+
+
+def _dates(pair: ScenePair) -> tuple[date, date]:
+    return pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
 
 
 def _images(pair: ScenePair) -> PairSource:

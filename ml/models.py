@@ -4,6 +4,9 @@ from django.db import models
 
 from ingest.models import Product, ScenePair
 from ingest.storage import raster_storage
+from ml.event_models import GroundEvent  # Django looks for tables in here
+
+__all__ = ["GroundEvent", "ModelVersion", "Prediction", "Run"]
 
 
 class ModelVersion(models.Model):

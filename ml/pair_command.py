@@ -20,19 +20,22 @@ Method = Callable[[PairSource, torch.device], RasterResult]
 
 def add_arguments(parser: argparse.ArgumentParser, methods: Sequence[str], out: str) -> None:
     parser.add_argument("reference", type=Path, metavar="REF.tif", help="the earlier image")
-    parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="the later image, on the same grid")
+    parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="the later image, of the same posting")
     parser.add_argument("--out", type=Path, required=True, metavar=out)
     parser.add_argument("--scale", choices=list(SCALES), default="power", help="what the files hold")
     parser.add_argument("--method", choices=methods, default=methods[0])
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 
 
-def run(args: argparse.Namespace, method: Method, version: str) -> int:
-    """Read, run, write, say what was found. Raises InputError or ValueError for what cannot be used."""
+def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0) -> int:
+    """Read, run, write, say what was found. slack_px: by which the grids may differ.
+
+    InputError or ValueError for what cannot be used.
+    """
     if not args.out.parent.is_dir():
         raise InputError(args.out, "its folder does not exist", "Make the folder first")
     device, started = choose_device(args.device), time.monotonic()
-    pair = open_pair(args.reference, args.secondary, args.scale)
+    pair = open_pair(args.reference, args.secondary, args.scale, slack_px)
     result = method(pair, device)
     tags = {
         "method": args.method,

@@ -57,13 +57,7 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
     coherence = Prediction.objects.filter(
         run__status=Run.Status.SUCCEEDED, run__model_version__task=Task.COHERENCE
     ).order_by("-run__pair__secondary__acquired_at", "-id")
-    values = {
-        "secondary__acquired_at": pair.secondary.acquired_at,
-        "temporal_baseline_days": pair.temporal_baseline_days,
-        "footprint": Value(pair.footprint, output_field=PolygonField(srid=4326)),
-        **{f"reference__{name}": getattr(pair.reference, name) for name in SAME_GROUND},
-    }
-    before = list(_predecessors(values.__getitem__).values_list("pk", flat=True))  # few, and found once
+    before = list(_predecessors(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
     for own in coherence.filter(run__pair=pair):
         same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)[:most]
         if len(same_version) >= FEWEST_PREDECESSORS:
@@ -71,12 +65,40 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 
 
+def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
+    """Changes of coherence of other pairs of the same ground whose time overlaps that of a pair."""
+    others = _same_ground(_fields_of(pair).__getitem__).filter(
+        reference__acquired_at__lt=pair.secondary.acquired_at, secondary__acquired_at__gt=pair.reference.acquired_at
+    )
+    beside = list(others.exclude(pk=pair.pk).values_list("pk", flat=True))  # few, and found once
+    changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)
+    return changes.select_related("run__pair__reference", "run__pair__secondary").order_by("id")
+
+
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")
 LEAST_SHARE = 0.5  # of a pair's ground that a predecessor shows; slices of one track overlap a little
 
 
+def _fields_of(pair: ScenePair) -> dict[str, object]:
+    """What is compared of a pair, by the name of the field."""
+    return {
+        "secondary__acquired_at": pair.secondary.acquired_at,
+        "temporal_baseline_days": pair.temporal_baseline_days,
+        "footprint": Value(pair.footprint, output_field=PolygonField(srid=4326)),
+        **{f"reference__{name}": getattr(pair.reference, name) for name in SAME_GROUND},
+    }
+
+
 def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
     """Pairs of the same ground and temporal baseline that ended earlier; value: name of a field -> what it is."""
+    return _same_ground(value).filter(
+        secondary__acquired_at__lt=value("secondary__acquired_at"),
+        temporal_baseline_days=value("temporal_baseline_days"),
+    )
+
+
+def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
+    """Pairs of the same track, polarisation and place; value: name of a field -> what it is."""
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
     shared = Func(
@@ -86,11 +108,7 @@ def _predecessors(value: Callable[[str], object]) -> QuerySet[ScenePair]:
         output_field=FloatField(),
     )
     whole = Func(ground, function="ST_Area", output_field=FloatField())
-    return ScenePair.objects.filter(
-        secondary__acquired_at__lt=value("secondary__acquired_at"),
-        temporal_baseline_days=value("temporal_baseline_days"),
-        **same,
-    ).filter(GreaterThanOrEqual(shared, whole * LEAST_SHARE))
+    return ScenePair.objects.filter(**same).filter(GreaterThanOrEqual(shared, whole * LEAST_SHARE))
 
 
 def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ml import selectors
+from ml import events, selectors
 
 TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
 ASK_SECONDS = 1.0
@@ -21,6 +21,8 @@ def queue_due_runs() -> None:
 
     for task, method in settings.SCHEDULED_METHODS.items():
         services.runs_queue(method=method, task=task)
+    for event in events.events_followed():
+        events.event_pairs_find(event=event)
     waiting = selectors.runs_to_announce(told_before=timezone.now() - TELL_AGAIN)
     gpu = any(run.model_version.has_weights for run in waiting) and _gpu_listens()
     for run in waiting:
@@ -42,8 +44,12 @@ def _gpu_listens() -> bool:
 
 @shared_task(ignore_result=True)
 def execute_run(run_id: int) -> None:
+    """A run, and before it whatever is urgent: the message is only a bell, the table says what comes first."""
     from ml import services
 
+    urgent = events.runs_urgent().exclude(pk=run_id).first()
+    if urgent is not None:
+        services.run_execute(run_id=urgent.pk)
     services.run_execute(run_id=run_id)
 
 

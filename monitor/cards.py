@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from detection.classify import Family, family
+from detection.classify import Family, Kind, family
 from detection.models import Alert, Review
 from detection.verdicts import Verdict
 from monitor import pair_sentences, sentences
@@ -76,8 +76,15 @@ def _card(alert: Alert, place: str) -> AlertCard:
 def _words(alert: Alert) -> tuple[str, str]:
     """The short figure and the sentence of an alert, in the terms of its family."""
     kind, span = family(alert.kind), (alert.first_motion, alert.last_motion)
+    if alert.kind == Kind.GLACIER_SURGE:
+        usual = alert.usual_speed_m_day
+        return pair_sentences.surge_label(alert.speed_m_day, usual, alert.bearing_deg), pair_sentences.surge_sentence(
+            alert.speed_m_day, alert.speed_sigma_m_day, usual, alert.bearing_deg, alert.onset, alert.onset_sigma_days
+        )
     if kind is Family.OFFSETS:
-        return pair_sentences.speed_label(alert.speed_m_day, alert.bearing_deg), pair_sentences.moving_sentence(
+        slide = alert.kind == Kind.FAST_LANDSLIDE
+        sentence = pair_sentences.slide_sentence if slide else pair_sentences.moving_sentence
+        return pair_sentences.speed_label(alert.speed_m_day, alert.bearing_deg), sentence(
             alert.speed_m_day, alert.speed_sigma_m_day, alert.bearing_deg, *span
         )
     if kind is Family.SURFACE:

@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import reverse
 
 from detection.classify import Family, family
+from detection.glacier_selectors import motions_touching
 from detection.models import Alert, Detection
 from detection.patches import MOTION
 from detection.selectors import detections_current
@@ -13,6 +14,7 @@ from ingest.models import Product, ScenePair
 from monitor import pair_sentences, selectors, sentences
 from monitor.cards import alert_card
 from monitor.features import alert_feature
+from monitor.glacier_rows import glacier_link
 from monitor.map_config import map_config
 from monitor.raster_catalogue import evidence_raster
 
@@ -38,6 +40,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "of_pairs": family(alert.kind) is not Family.VELOCITY,
         "limits": _limits(alert, detections),
         "simulated_here": _simulated_here(alert),
+        "glaciers": [glacier_link(one) for one in motions_touching(area=alert.area, simulated=alert.simulated)],
         "series_summary": [_series_row(found) for found in selectors.alert_series(alert=alert)],
     }
 

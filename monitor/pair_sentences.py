@@ -39,6 +39,31 @@ def moving_sentence(speed_m_day: float, sigma_m_day: float, bearing_deg: float, 
     return f"The ground here moved to the {way} by about {speed}, {days_words(first, last)}, as radar images show."
 
 
+def surge_label(speed_m_day: float, usual_m_day: float, bearing_deg: float) -> str:
+    """'moving 3.1 metres a day to the south-east, 8 times as fast as usual'."""
+    label = speed_label(speed_m_day, bearing_deg)
+    times = speed_m_day / usual_m_day if usual_m_day > 0 else 0.0
+    return f"{label}, {times:.0f} times as fast as usual" if times >= 2 else label
+
+
+def surge_sentence(
+    speed_m_day: float, sigma_m_day: float, usual_m_day: float, bearing_deg: float, onset: date, onset_sigma: float
+) -> str:
+    """One sentence for a glacier that surges."""
+    since = f"{onset.day} {onset:%B %Y}, give or take {max(1, round(2 * onset_sigma))} days"
+    usual = speed_words(max(usual_m_day, 0.01))
+    return (
+        f"The glacier here has flowed much faster than usual since about {since}: lately by about "
+        f"{speed_words(speed_m_day, sigma_m_day)} to the {compass(bearing_deg)}, where about {usual} are usual."
+    )
+
+
+def slide_sentence(speed_m_day: float, sigma_m_day: float, bearing_deg: float, first: date, last: date) -> str:
+    """One sentence for a slope that moves by metres."""
+    speed, way = speed_words(speed_m_day, sigma_m_day), compass(bearing_deg)
+    return f"The slope here slid to the {way} by about {speed}, {days_words(first, last)}, as radar images show."
+
+
 def change_label(before: float, after: float) -> str:
     """'surface changed: match fell from 75 % to 12 %'."""
     return f"surface changed: match fell from {before:.0%} to {after:.0%}"
@@ -75,6 +100,14 @@ def advice(kind: str, state: str) -> list[str]:
             "Glaciers and some slopes move like this all the time: ask whether this one is known.",
             "If the motion is new to you, tell your municipality or the geological survey, and show them this page.",
         ],
+        "glacier-surge": [
+            "Ice that moves like this opens new crevasses: before you go on it, ask those who know this glacier.",
+            "Rivers below it may rise, fall or turn muddy. Tell your municipality what you see; show them this page.",
+        ],
+        "fast-landslide": [
+            "Ask your municipality or the geological survey whether this slide is known, and show them this page.",
+            "New cracks, leaning trees, tilted walls or fresh debris there are worth a photo with its date.",
+        ],
     }[kind]
     hint = "Nobody has checked this yet. Take it as a hint, not as a finding."
     return [hint, *steps] if state in {"first", "provisional"} else steps
@@ -89,5 +122,11 @@ def limits(kind: str, cell_m: float, days: int, least_m: float) -> list[str]:
     else:
         said.append(f"Motion of less than about {least_m:.0f} metres in {days} days does not show in these images.")
         said.append("Only motion along the ground is measured, not sinking or rising.")
+    if kind == "glacier-surge":
+        said.append("Three pairs of images in a row must show it: a surge is told weeks after it began.")
+    if kind == "fast-landslide":
+        said.append(
+            "Called a slide because it goes down a slope outside known glaciers; so does ice that is not mapped."
+        )
     said.append("Measured against the rest of the image: a motion of everything in it does not show.")
     return said

@@ -1,6 +1,6 @@
 """The one place that orders the stages: each stage pulls what the stage below has finished.
 
-ingest (a product, or images that become pairs)  ->  ml (runs for it)  ->  detection (areas, alerts)
+ingest (a product, or images that become pairs)  ->  ml (runs for it)  ->  detection (areas, series, alerts)
   ->  monitor (mails)
 """
 
@@ -53,6 +53,11 @@ BEAT_SCHEDULE = {
     "4 turn finished predictions into alerts": {
         "task": "detection.tasks.scan_finished_predictions",
         "schedule": timedelta(seconds=STAGE_SECONDS),
+    },
+    "5 follow the glaciers through their pairs": {
+        "task": "detection.tasks.follow_glaciers",
+        "schedule": timedelta(seconds=FOLLOW_UP_SECONDS),
+        "options": {"expires": FOLLOW_UP_SECONDS},
     },
     "mail 1 queue what is to be told": {
         "task": "monitor.tasks.announce_transitions",

@@ -19,6 +19,8 @@ KIND_LABELS = {
     "unknown": "Moving ground, cause not known",
     "surface-change": "Changed surface",
     "moving-ground": "Fast-moving ground",
+    "glacier-surge": "Glacier surge",
+    "fast-landslide": "Fast landslide",
 }
 KIND_MEANINGS = {
     "mining-subsidence": "Ground sinks like this over mines, tunnels and other hollows.",

@@ -213,7 +213,7 @@ DERIVE_AFTER_SECONDS = env.int("DERIVE_AFTER_SECONDS", default=60)  # neighbours
 PAIR_BASELINES_DAYS = env.list("PAIR_BASELINES_DAYS", cast=int, default=[6, 12, 24])
 SCHEDULED_METHODS = {
     "deformation": env("DEFORMATION_METHOD", default=DEFAULT_METHOD),
-    "coherence": env("COHERENCE_METHOD", default="guarnieri-prati"),
+    "coherence": env("COHERENCE_METHOD", default="residual-unet"),
     "coherence-change": env("COHERENCE_CHANGE_METHOD", default="robust-z"),
     "offsets": env("OFFSETS_METHOD", default="multi-kernel"),
 }

@@ -45,7 +45,7 @@ def speckle_of(pieces: Sequence[torch.Tensor], looks: float | None = None) -> Sp
     for piece in pieces:
         power = piece / torch.nanmedian(piece)
         shared = pixels_per_cell(power)
-        found.append((_looks(power, shared) if looks is None else looks, shared))
+        found.append((looks_of(power, shared) if looks is None else looks, shared))
     return Speckle(*(median(values) for values in zip(*found, strict=True)))
 
 
@@ -90,10 +90,11 @@ def estimate_looks(power: torch.Tensor) -> float:
     more looks counts: texture disturbs the second more, what is left after noise was subtracted the first. Right on
     homogeneous speckle; too low where no window is homogeneous. power: (n, rows, cols), linear.
     """
-    return _looks(power, pixels_per_cell(power))
+    return looks_of(power, pixels_per_cell(power))
 
 
-def _looks(power: torch.Tensor, shared: float) -> float:
+def looks_of(power: torch.Tensor, shared: float) -> float:
+    """estimate_looks where it is known how many pixels share a cell of speckle."""
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
     # trigamma(L), about 1 / (L - 0.5): measured on simulated images (docs/models/coherence.md).
     mean = box_mean(power, LOOKS_WINDOW)

@@ -7,11 +7,12 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from ml.coherence.confirm import FEWEST_ACQUISITIONS, HIGH_SIGMA, LOW_SIGMA, Confirmed
 from ml.results import RasterResult
 from ml.robust import MAD_TO_SIGMA
 
 METHODS = ("robust-z",)
-VERSIONS = {"robust-z": "1"}  # raise when the numbers change
+VERSIONS = {"robust-z": "2"}  # raise when the numbers change
 Float32 = NDArray[np.float32]
 FEWEST_PREDECESSORS = 3
 MOST_PREDECESSORS = 12
@@ -64,20 +65,36 @@ def coherence_change(history: Float32, history_sigma: Float32, coherence: Float3
 
 def parameters(method: str) -> dict[str, Any]:
     """The constants the method runs with, for the record."""
-    return {"fewest_predecessors": FEWEST_PREDECESSORS, "most_predecessors": MOST_PREDECESSORS}
+    return {
+        "fewest_predecessors": FEWEST_PREDECESSORS,
+        "most_predecessors": MOST_PREDECESSORS,
+        "confirmed_at_sigma": [HIGH_SIGMA, LOW_SIGMA],
+        "fewest_acquisitions": FEWEST_ACQUISITIONS,
+    }
 
 
-def as_result(change: CoherenceChange, transform: Affine, epsg: int) -> RasterResult:
-    """The change as bands on the ground."""
+def as_result(
+    change: CoherenceChange, event: Confirmed, ratio_db: Float32, transform: Affine, epsg: int
+) -> RasterResult:
+    """The change as bands on the ground: against the past, what other pairs confirm of it, and backscatter beside it.
+
+    ratio_db: (rows, cols), positive: brighter than in the reference.
+    """
     bands = {
         "change_sigma": change.change_sigma,
         "coherence_before": change.before,
         "coherence_after": change.after,
+        "confirmed_sigma": event.change_sigma,
+        "onset_day": event.onset_day,
+        "confidence": event.confidence,
+        "backscatter_change_db": ratio_db,
     }
     known = np.isfinite(change.change_sigma)
     statistics = {
         "known_share": round(float(known.mean()), 4),
         "weather": round(change.weather, 4),
         "lowest_sigma": round(float(change.change_sigma[known].min()), 2) if known.any() else 0.0,
+        "confirmed_share": round(float(np.isfinite(event.confidence[known]).mean()), 6) if known.any() else 0.0,
     }
-    return RasterResult(bands, ("1", "1", "1"), transform, epsg, {"weather": f"{change.weather:.4f}"}, statistics)
+    units = ("1", "1", "1", "1", "days since 1970-01-01", "1", "dB")
+    return RasterResult(bands, units, transform, epsg, {"weather": f"{change.weather:.4f}"}, statistics)

@@ -4,6 +4,7 @@ A method is an estimator of coherence followed by the robust z of `ml.coherence.
 """
 
 import hashlib
+from collections.abc import Iterable
 from functools import partial
 from itertools import pairwise
 
@@ -46,10 +47,10 @@ def auc(scores: Float64, positive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -
     return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (scores.size - n)))
 
 
-def _estimates(method: str, power: Float32) -> tuple[Float32, Float32]:
-    """Coherence and sigma (steps, rows, cols) of each image with the next."""
+def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple[Float32, Float32]:
+    """Coherence and sigma (pairs, rows, cols) of GRDH images."""
     found = []
-    for pair in pairwise(power):
+    for pair in pairs:
         images = ImagePair(pair[0], pair[1], Affine.identity(), None)
         bands = estimate_coherence(images, method, torch.device("cpu"), WINDOW_PX, GRDH.equivalent_looks).bands
         found.append((bands["coherence"], bands["coherence_sigma"]))
@@ -60,7 +61,7 @@ def _estimates(method: str, power: Float32) -> tuple[Float32, Float32]:
 def _outcome(method: str, scene: int) -> tuple[float, float]:
     """AUC of the event's pixels against all others, and the share told at the step before it (nothing happened)."""
     series = make_series(scene)
-    coherence, sigma = _estimates(method, series.power)
+    coherence, sigma = estimates_of(method, pairwise(series.power))
     past, past_sigma = coherence[:PREDECESSORS], sigma[:PREDECESSORS]
     inner = (slice(EDGE_PX, -EDGE_PX),) * 2
     event = series.event[inner] > 0.5

@@ -4,12 +4,20 @@ import argparse
 
 from ml import pair_command
 from ml.coherence.infer import METHODS, VERSIONS, WINDOW_PX, estimate_coherence
+from ml.coherence.network import TRUTHS
+
+SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     pair_command.add_arguments(parser, METHODS, "C.tif")
-    parser.add_argument("--window", type=int, default=WINDOW_PX, metavar="N", help="px (default: %(default)s)")
+    parser.add_argument(
+        "--window", type=int, default=WINDOW_PX, metavar="N", help="px, of a window's estimate (%(default)s)"
+    )
     parser.add_argument("--looks", type=float, metavar="L", help="of the images; estimated where not given")
+    parser.add_argument(
+        "--truth", choices=TRUTHS, default=TRUTHS[0], help="what the network answers: see docs/models/coherence.md"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
     return pair_command.run(
         args,
-        lambda pair, device: estimate_coherence(pair, args.method, device, args.window, args.looks),
+        lambda pair, device: estimate_coherence(pair, args.method, device, args.window, args.looks, args.truth),
         VERSIONS[args.method],
+        SLACK_PX,
     )

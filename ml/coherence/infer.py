@@ -1,23 +1,32 @@
 """One interface for every estimator of coherence: a pair in, coherence and its uncertainty out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
-from ml.coherence import baseline, posterior
+from ml.coherence import baseline, network, posterior
+from ml.coherence.features import Facts
+from ml.coherence.registration import facts_of
 from ml.imagery import Float32, ImagePair, PairSource
 from ml.results import RasterResult
 from ml.tiling import over_tiles, samples
 
-METHODS = ("guarnieri-prati", "pearson", "posterior-mean")
-VERSIONS = {"guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}  # raise when the numbers change
+NETWORK = "residual-unet"
+METHODS = (NETWORK, "guarnieri-prati", "pearson", "posterior-mean")
+# raise when the numbers change
+VERSIONS = {NETWORK: "1", "guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}
+WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
+
+Bands = dict[str, Float32]
+Work = Callable[[Float32], Bands]
 
 
 def parameters(method: str) -> dict[str, Any]:
     """The constants a method runs with, for the record."""
-    return {"window_px": WINDOW_PX}
+    return {} if method == NETWORK else {"window_px": WINDOW_PX}
 
 
 def estimate_coherence(
@@ -26,17 +35,38 @@ def estimate_coherence(
     device: torch.device,
     window: int = WINDOW_PX,
     looks: float | None = None,
+    truth: str = network.TRUTHS[0],
 ) -> RasterResult:
     """Estimate a pair's coherence, 0-1, tile by tile. looks None: estimated from the images.
 
-    ValueError for a method unknown, and for a pair that shows no ground.
+    window: of the classical estimators; truth: what the network estimates. ValueError for a method unknown, and for a
+    pair that shows no ground.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     source = pair.source() if isinstance(pair, ImagePair) else pair
-    speckle = baseline.speckle_of([torch.from_numpy(piece).to(device) for piece in samples(source)], looks)
+    pieces = [torch.from_numpy(piece).to(device) for piece in samples(source)]
+    if method == NETWORK:
+        ready, facts = network.shipped(device), facts_of(pieces, looks)
+        bands = over_tiles(source, _by_network(ready, facts, truth, device), ready.halo_px())
+        return _result(source, bands, facts.looks, _said(facts) | {"truth": truth})
+    speckle = baseline.speckle_of(pieces, looks)
+    used = 1.0 if method == "pearson" else speckle.looks
+    halo = window // 2 + baseline.BRIGHT_WINDOW
+    bands = over_tiles(source, _by_window(method, window, speckle, device), halo)
+    return _result(source, bands, used, {"window_px": str(window)})
 
-    def work(images: Float32) -> dict[str, Float32]:
+
+def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, device: torch.device) -> Work:
+    def work(images: Float32) -> Bands:
+        found = ready.estimate(torch.from_numpy(images).to(device), facts, truth)
+        return {"coherence": found.coherence.cpu().numpy(), "coherence_sigma": found.sigma.cpu().numpy()}
+
+    return work
+
+
+def _by_window(method: str, window: int, speckle: baseline.Speckle, device: torch.device) -> Work:
+    def work(images: Float32) -> Bands:
         power = torch.from_numpy(images).to(device)
         if method == "guarnieri-prati":
             found = baseline.guarnieri_prati(power, window, speckle=speckle)
@@ -46,13 +76,19 @@ def estimate_coherence(
             found = baseline.pearson(power, window, speckle)
         return {"coherence": found.coherence.cpu().numpy(), "coherence_sigma": found.sigma.cpu().numpy()}
 
-    bands = over_tiles(source, work, window // 2 + baseline.BRIGHT_WINDOW)
+    return work
+
+
+def _said(facts: Facts) -> dict[str, str]:
+    """Where the secondary lay, for the raster's tags."""
+    return {"shift_rows_px": f"{facts.shift_px[0]:.3f}", "shift_cols_px": f"{facts.shift_px[1]:.3f}"}
+
+
+def _result(source: PairSource, bands: Bands, looks: float, tags: dict[str, str]) -> RasterResult:
     known = np.isfinite(bands["coherence"])
-    used = 1.0 if method == "pearson" else speckle.looks
     statistics = {
-        "looks": round(used, 2),
+        "looks": round(looks, 2),
         "known_share": round(float(known.mean()), 4),
         "mean_coherence": round(float(bands["coherence"][known].mean()), 4) if known.any() else 0.0,
     }
-    tags = {"window_px": str(window), "looks": f"{used:.2f}"}
-    return RasterResult(bands, ("1", "1"), source.transform, source.epsg, tags, statistics)
+    return RasterResult(bands, ("1", "1"), source.transform, source.epsg, tags | {"looks": f"{looks:.2f}"}, statistics)

@@ -9,6 +9,7 @@ import torch
 from ml.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours, consensus
 from ml.offsets.correlate import Peaks, correlate
+from ml.offsets.lags import correlate_grid, fits
 
 KERNELS = (24, 32, 48, 64)
 SINGLE_KERNEL = (32,)
@@ -49,7 +50,10 @@ def track(
     texture = high_pass(power)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
     shared = pixels_per_cell(power) if shared is None else shared
-    peaks = [correlate(texture[0], texture[1], row, col, kernel, search) for kernel in kernels]
+    if fits(kernels, search, posting):
+        peaks = correlate_grid(texture[0], texture[1], kernels, search, posting)
+    else:
+        peaks = [correlate(texture[0], texture[1], row, col, kernel, search) for kernel in kernels]
     known = torch.stack([
         peak.known & (peak.height > chance_peak(kernel, search, shared, margin))
         for peak, kernel in zip(peaks, kernels, strict=True)

@@ -36,7 +36,7 @@ def correlate(
     images = torch.nan_to_num(torch.stack([reference, secondary]))
     images, known = (functional.pad(part, (margin,) * 4) for part in (images, known))
     batch = max(1, BATCH_ELEMENTS // size**2)
-    boxes = [_box(part, kernel) for part in (images[1], images[1] ** 2, known[1])]
+    boxes = [box_means(part, kernel) for part in (images[1], images[1] ** 2, known[1])]
     parts = [
         _correlate_batch(images, known, boxes, r, c, kernel, search)
         for r, c in zip(torch.split(rows, batch), torch.split(cols, batch), strict=True)
@@ -67,7 +67,7 @@ def _correlate_batch(
     energy = (square - mean**2 / share.clamp_min(1e-3)).clamp_min(1e-6) * kernel**2  # (n, 2s + 1, 2s + 1)
     surface = product / (energy * (chip**2).sum(dim=(1, 2), keepdim=True).clamp_min(1e-6)).sqrt()
     enough = (chip_known.mean(dim=(1, 2)) >= 0.5) & (share.amin(dim=(1, 2)) >= 0.5)
-    return _peaks(surface, enough, search)
+    return peaks_of(surface, enough, search)
 
 
 def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:
@@ -76,7 +76,7 @@ def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: 
     return image[(rows[:, None] + steps)[:, :, None], (cols[:, None] + steps)[:, None, :]]
 
 
-def _box(image: torch.Tensor, kernel: int) -> torch.Tensor:
+def box_means(image: torch.Tensor, kernel: int) -> torch.Tensor:
     """Mean over every whole kernel x kernel window of an image, at its upper left corner, by running sums."""
     for dim in (0, 1):
         sums = functional.pad(image.double().movedim(dim, -1).cumsum(dim=-1), (1, 0))
@@ -84,7 +84,7 @@ def _box(image: torch.Tensor, kernel: int) -> torch.Tensor:
     return image.float()
 
 
-def _peaks(surface: torch.Tensor, enough: torch.Tensor, search: int) -> Peaks:
+def peaks_of(surface: torch.Tensor, enough: torch.Tensor, search: int) -> Peaks:
     """The highest point of each correlation surface (n, 2s + 1, 2s + 1), between its samples."""
     n, reach = surface.shape[0], surface.shape[1]
     height, index = surface.reshape(n, -1).max(dim=1)

@@ -8,13 +8,17 @@ import torch
 from affine import Affine
 
 from ml.imagery import Float32, ImagePair, PairSource, pixels_per_cell
-from ml.offsets import baseline, whitened
+from ml.offsets import baseline, coarse, network, whitened
+from ml.offsets.regrid import at_posting
 from ml.results import RasterResult
 from ml.tiling import over_tiles, samples
 
-METHODS = ("multi-kernel", "ncc", "whitened")
-VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "2"}  # raise when the numbers change
+NETWORK = "model"
+METHODS = ("multi-kernel", "ncc", "whitened", NETWORK)
+VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "2", NETWORK: "1"}  # raise when the numbers change
+WEIGHTS = {NETWORK: network.NAME}  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
+FLAT = 1e-6  # of the largest value: less range than this is none
 
 
 def parameters(method: str) -> dict[str, Any]:
@@ -34,12 +38,24 @@ def track_offsets(
     ValueError for a pair that is too small or shows no ground.
     """
     source = pair.source() if isinstance(pair, ImagePair) else pair
-    if min(source.shape) < posting:
-        raise ValueError(f"the images ({source.shape}) are smaller than one posting of {posting} px")
     kernels = _kernels(method)
-    pieces = [torch.from_numpy(piece).to(device) for piece in samples(source)]
-    if not pieces:
-        raise ValueError("nowhere do both images show most of the ground")
+    pieces = usable_samples(source, posting)
+    if method == NETWORK:
+        found = network.track(source, network.shipped(device), search)
+        bands = {name: band.numpy() for name, band in at_posting(found, source.shape, posting)._asdict().items()}
+    else:
+        on_device = [torch.from_numpy(piece).to(device) for piece in pieces]
+        bands = _correlated(source, method, on_device, search, posting)
+    tags = {"kernels_px": " ".join(map(str, kernels)), "search_px": str(search), "posting_px": str(posting)}
+    grid = source.transform @ Affine.scale(posting)
+    return RasterResult(bands, UNITS, grid, source.epsg, tags, _statistics(bands))
+
+
+def _correlated(
+    source: PairSource, method: str, pieces: list[torch.Tensor], search: int, posting: int
+) -> dict[str, Float32]:
+    """Bands of the methods that correlate windows. pieces: samples of the pair, on the device to be used."""
+    kernels, device = _kernels(method), pieces[0].device
     shared = median(pixels_per_cell(piece) for piece in pieces)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
     whitening = whitened.whitening_of(pieces) if method == "whitened" else None
@@ -53,7 +69,10 @@ def track_offsets(
         return {name: band.cpu().numpy() for name, band in found._asdict().items()}
 
     halo = whitened.reach(search, posting) if whitening else baseline.reach(kernels, search, posting)
-    bands = over_tiles(source, work, halo, posting)
+    return over_tiles(source, work, halo, posting)
+
+
+def _statistics(bands: dict[str, Float32]) -> dict[str, float]:
     known = np.isfinite(bands["dx_px"])
     statistics = {"known_share": round(float(known.mean()), 4)}
     if known.any():
@@ -64,9 +83,24 @@ def track_offsets(
             "median_length_px": round(float(np.median(length)), 4),
             "largest_length_px": round(float(length.max()), 4),
         }
-    tags = {"kernels_px": " ".join(map(str, kernels)), "search_px": str(search), "posting_px": str(posting)}
-    grid = source.transform @ Affine.scale(posting)
-    return RasterResult(bands, UNITS, grid, source.epsg, tags, statistics)
+    return statistics
+
+
+def usable_samples(source: PairSource, posting: int) -> list[Float32]:
+    """Pieces of a pair that can be tracked. ValueError, with the reason, for one that cannot."""
+    if min(source.shape) < posting:
+        raise ValueError(f"the images ({source.shape}) are smaller than one posting of {posting} px")
+    pieces = samples(source)
+    if not any(np.isfinite(piece).all(axis=0).any() for piece in pieces):
+        raise ValueError(
+            "nowhere do both images show most of the ground: they do not overlap, or one is empty; "
+            "choose two images of the same track and frame"
+        )
+    for index, name in enumerate(("reference", "secondary")):
+        values = np.concatenate([piece[index][np.isfinite(piece[index])] for piece in pieces])
+        if float(np.ptp(values)) <= FLAT * float(values.max()):
+            raise ValueError(f"the {name} has the same value ({values[0]:g}) everywhere; check its band and its scale")
+    return pieces
 
 
 def _kernels(method: str) -> tuple[int, ...]:
@@ -74,6 +108,8 @@ def _kernels(method: str) -> tuple[int, ...]:
         return baseline.KERNELS
     if method == "ncc":
         return baseline.SINGLE_KERNEL
+    if method == NETWORK:
+        return coarse.KERNELS_PX
     if method == "whitened":
         return (*whitened.COARSE_KERNELS, whitened.FINE_KERNEL)
     raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")

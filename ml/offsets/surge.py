@@ -1,14 +1,15 @@
 """Glacier surges in the velocity series of one glacier: far above its season and trend, for long, over an area.
 
-A pair counts where the robust z of the speed, seasons and trend removed, is at least 3; a surge is three such pairs in
-a row in which the speed is also at least twice its median and the increase at least max(0.2 m/day, 5 sigma), over at
-least 0.25 km2 of the glacier.
+A pair counts where the robust z of the speed, season and trend removed, is at least 3. A surge is three such pairs in a
+row whose mean speed is also at least twice the median and 1.6 times what the season would bring, with an increase of
+at least max(0.2 m/day, 5 sigma), over at least 0.25 km2 of the glacier.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ml.robust import MAD_TO_SIGMA
@@ -17,9 +18,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 METHODS = ("surge-rule",)
-VERSIONS = {"surge-rule": "1"}  # raise when the numbers change
+VERSIONS = {"surge-rule": "2"}  # raise when the numbers change
 YEAR_DAYS = 365.25
 ROUNDS = 6
+ONSET_SHARE = 0.1  # of the whole rise
 
 
 @dataclass(frozen=True)
@@ -29,19 +31,37 @@ class SurgeRule:
     z: float = 3.0
     pairs: int = 3
     times_median: float = 2.0
+    times_season: float = 1.6  # of what season and trend would bring then
     least_increase_m_day: float = 0.2
     sigmas: float = 5.0
     least_km2: float = 0.25
     gap_pairs: int = 3  # quieter pairs that do not end a surge
 
 
-class Surge(NamedTuple):
-    """Days on the series' own scale; peak_m_day: the speed at the peak, mean of the cells that surge."""
+class Moment(NamedTuple):
+    """A day on the series' own scale and its standard deviation, days."""
 
-    onset_day: float
-    peak_day: float
-    end_day: float
+    day: float
+    sigma_days: float
+
+
+class Surge(NamedTuple):
+    """onset, end: where the rise passes a tenth of its height; end None: not over in the last pair that is known.
+
+    peak_m_day: the highest mean speed of the cells that surge, and its standard deviation; usual_m_day: what they would
+    do then without the surge; cells: (cells,), those that surge at any time; first, last: numbers of the pairs in which
+    enough of them do.
+    """
+
+    onset: Moment
+    peak: Moment
+    end: Moment | None
     peak_m_day: float
+    peak_sigma_m_day: float
+    usual_m_day: float
+    cells: Bools
+    first: int
+    last: int
 
 
 def surges(
@@ -57,82 +77,140 @@ def surges(
         raise ValueError(f"{day.size} dates, speeds {speed_m_day.shape} and sigmas {sigma_m_day.shape} do not fit")
     if day.size <= rule.pairs:
         return ()
-    stands_out, strong = _flags(day, speed_m_day, sigma_m_day, rule)
-    cells = _in_a_row(stands_out & strong, np.isfinite(speed_m_day), rule.pairs)
+    usual, spread = season_and_trend(day, speed_m_day, sigma_m_day)
+    cells = _surging(speed_m_day, sigma_m_day, usual, spread, rule)
     surging = cells.sum(axis=1) * cell_km2 >= rule.least_km2
-    found = []
-    for first, last in _stretches(surging, rule.gap_pairs):
-        inside = np.where(cells[first : last + 1], speed_m_day[first : last + 1], np.nan)
-        counts = np.isfinite(inside).sum(axis=1)
-        means = np.nansum(inside, axis=1) / np.maximum(counts, 1)
-        peak = int(np.argmax(means))
-        found.append(Surge(float(day[first]), float(day[first + peak]), float(day[last]), float(means[peak])))
-    return tuple(found)
+    return tuple(
+        _described(day, speed_m_day, sigma_m_day, usual, cells, stretch)
+        for stretch in _stretches(surging, rule.gap_pairs)
+    )
 
 
-def _flags(day: Floats, speed: Floats, sigma: Floats, rule: SurgeRule) -> tuple[Bools, Bools]:
-    """(pairs, cells) twice: whether a speed stands out of its season, and whether it is fast and much faster."""
-    usual, spread = season_and_trend(day, speed, sigma)
+def _surging(speed: Floats, sigma: Floats, usual: Floats, spread: Floats, rule: SurgeRule) -> Bools:
+    """(pairs, cells): pairs of a window of `rule.pairs` pairs that are known, each of which stands out of its season,
+    and whose mean is fast and much faster than usual. Pairs that are not known are skipped.
+    """
+    kept = np.zeros(speed.shape, dtype=bool)
+    middle = _median(speed)
     with np.errstate(invalid="ignore"):
-        known = np.isfinite(speed)
-        middle = np.array(
-            [np.median(column[ok]) if ok.any() else np.nan for column, ok in zip(speed.T, known.T, strict=True)]
-        )
-        residual = speed - usual
-        z = residual / np.hypot(sigma, spread)
-        least = np.maximum(rule.least_increase_m_day, rule.sigmas * sigma)
-        strong = (speed >= rule.times_median * middle) & (residual >= least)
-        return np.asarray(z >= rule.z), np.asarray(strong)
+        stands_out = speed - usual >= rule.z * np.hypot(sigma, spread)
+    for cell in np.flatnonzero(stands_out.sum(axis=0) >= rule.pairs):
+        known = np.flatnonzero(np.isfinite(speed[:, cell]))
+        speeds, normal, errors = (sliding_window_view(part[known, cell], rule.pairs) for part in (speed, usual, sigma))
+        fast, season = speeds.mean(axis=1), normal.mean(axis=1)
+        error = np.sqrt((errors**2).sum(axis=1)) / rule.pairs
+        strong = fast >= np.maximum(rule.times_median * middle[cell], rule.times_season * season)
+        strong &= fast - season >= np.maximum(rule.least_increase_m_day, rule.sigmas * error)
+        for first in np.flatnonzero(sliding_window_view(stands_out[known, cell], rule.pairs).all(axis=1) & strong):
+            kept[known[first : first + rule.pairs], cell] = True
+    return kept
+
+
+def _described(
+    day: Floats, speed: Floats, sigma: Floats, usual: Floats, cells: Bools, stretch: tuple[int, int]
+) -> Surge:
+    first, last = stretch
+    body = np.asarray(cells[first : last + 1].any(axis=0))
+    known = np.isfinite(speed[:, body]) & np.isfinite(usual[:, body])
+    n = known.sum(axis=1)
+    seen = n >= max(1, body.sum() // 4)  # a pair that shows a corner only says little of the body
+
+    def mean(values: Floats) -> Floats:
+        return np.asarray(np.where(known, values[:, body], 0.0).sum(axis=1) / np.maximum(n, 1))
+
+    speeds, normal, noise = mean(speed)[seen], mean(usual)[seen], mean(sigma)[seen]
+    at = np.flatnonzero(seen)
+    inside = np.flatnonzero((at >= first) & (at <= last))
+    days, rise = day[seen], speeds - normal
+    peak = int(inside[np.argmax(rise[inside])])
+    near = np.flatnonzero(rise >= rise[peak] - noise[peak])
+    near = near[(near >= inside[0]) & (near <= inside[-1])]
+    width = max(float(np.ptp(days[near])) / 2, _spacing(days, peak) / 2)
+    return Surge(
+        _crossing(days, rise, noise, peak, -1) or Moment(float(days[0]), float(days[peak] - days[0])),
+        Moment(float(days[peak]), width),
+        _crossing(days, rise, noise, peak, 1),
+        float(speeds[peak]),
+        float(noise[peak]),
+        float(normal[peak]),
+        body,
+        first,
+        last,
+    )
+
+
+def _spacing(days: Floats, at: int) -> float:
+    """Days to the nearer of a pair's neighbours."""
+    return float(np.abs(np.delete(days, at) - days[at]).min()) if days.size > 1 else 0.0
+
+
+def _crossing(days: Floats, rise: Floats, noise: Floats, peak: int, step: int) -> Moment | None:
+    """Where the rise falls below a tenth of its peak, going back (step -1) or on (+1) from it; None: nowhere.
+
+    Between two pairs it is taken to change evenly; its error is the noise over the slope, and that assumption.
+    """
+    low = max(ONSET_SHARE * rise[peak], float(noise[peak]))
+    at = peak
+    while 0 <= at + step < days.size:
+        if rise[at + step] < low:
+            slope = (rise[at] - rise[at + step]) / (days[at] - days[at + step])
+            day = float(days[at + step] + (low - rise[at + step]) / slope)
+            gap = abs(float(days[at] - days[at + step]))
+            return Moment(day, float(np.hypot(noise[at + step] / abs(slope), gap / np.sqrt(12))))
+        at += step
+    return None
 
 
 def season_and_trend(day: Floats, speed: Floats, sigma: Floats) -> tuple[Floats, Floats]:
     """What each cell would do without a surge (pairs, cells), and the robust spread around it (cells,).
 
     Level, trend and two harmonics of a year (without harmonics below two years, without a trend below one), fitted with
-    Tukey's weights from the lower half of the speeds on, so that a surge, which only ever adds, does not pull the fit.
+    Tukey's weights from the median on, so that a surge, which only ever adds, does not pull the fit. NaN where a cell
+    has too few pairs.
     """
+    design = _design(day)
+    freedom = design.shape[1]
+    known = np.isfinite(speed)
+    fitted = known.sum(axis=0) > freedom + 2
+    usual, spread = np.full(speed.shape, np.nan), np.full(speed.shape[1], np.nan)
+    if not fitted.any():
+        return usual, spread
+    values, known = np.where(known, speed, np.nan)[:, fitted], known[:, fitted]
+    floor = _median(np.where(known, sigma[:, fitted], np.nan))
+    fit = np.broadcast_to(_median(values), values.shape)
+    # A ridge on all but the level keeps harmonics from running away through gaps.
+    ridge = np.diag([0.0, *([1e-2] * (freedom - 1))])
+    squares = (design[:, :, None] * design[:, None, :]).reshape(day.size, -1)
+    for _ in range(ROUNDS):
+        scale = np.maximum(floor, MAD_TO_SIGMA * _median(np.abs(values - fit)))
+        off = np.where(known, (values - fit) / (4.0 * scale), np.inf)
+        weight = np.where(np.abs(off) < 1, (1 - np.minimum(np.abs(off), 1) ** 2) ** 2, 0.0) + 1e-4 * known
+        normal = (weight.T @ squares).reshape(-1, freedom, freedom) + weight.sum(axis=0)[:, None, None] * ridge
+        right = (weight * np.where(known, values, 0.0)).T @ design
+        fit = design @ np.linalg.solve(normal, right[..., None])[..., 0].T
+    usual[:, fitted] = fit
+    spread[fitted] = np.maximum(floor, MAD_TO_SIGMA * _median(np.abs(values - fit)))
+    return usual, spread
+
+
+def _design(day: Floats) -> Floats:
     years = (day - day.mean()) / YEAR_DAYS
-    span = float(years.max() - years.min())
+    span = float(np.ptp(years))
     columns = [np.ones_like(years)]
     if span >= 1:
         columns.append(years)
     if span >= 2:
         columns += [wave(2 * np.pi * n * years) for n in (1, 2) for wave in (np.cos, np.sin)]
-    design = np.column_stack(columns)
-    usual, spread = np.full(speed.shape, np.nan), np.full(speed.shape[1], np.nan)
-    for cell in range(speed.shape[1]):
-        known = np.isfinite(speed[:, cell])
-        if known.sum() > design.shape[1] + 2:
-            usual[:, cell], spread[cell] = _robust_fit(design, speed[:, cell], sigma[:, cell], known)
-    return usual, spread
+    return np.column_stack(columns)
 
 
-def _robust_fit(design: Floats, speed: Floats, sigma: Floats, known: Bools) -> tuple[Floats, float]:
-    inside, values = design[known], speed[known]
-    floor = float(np.median(sigma[known]))
-    fit = np.asarray(design[known] @ np.zeros(design.shape[1]) + np.median(values))
-    scale = max(floor, MAD_TO_SIGMA * float(np.median(np.abs(values - fit))))
-    coefficients: Any = np.zeros(design.shape[1])
-    for _ in range(ROUNDS):
-        off = (values - fit) / (4.0 * scale)
-        weight = np.where(np.abs(off) < 1, (1 - off**2) ** 2, 0.0) + 1e-4
-        # A ridge on all but the level keeps harmonics from running away through gaps.
-        ridge = np.diag([0.0, *([1e-2 * weight.sum()] * (design.shape[1] - 1))])
-        coefficients = np.linalg.solve((inside.T * weight) @ inside + ridge, (inside.T * weight) @ values)
-        fit = np.asarray(inside @ coefficients).ravel()
-        scale = max(floor, MAD_TO_SIGMA * float(np.median(np.abs(values - fit))))
-    return np.asarray(design @ coefficients), scale
-
-
-def _in_a_row(flags: Bools, known: Bools, least: int) -> Bools:
-    """Keep flags (pairs, cells) that stand with at least so many others in a row; unknown pairs are skipped."""
-    kept = np.zeros_like(flags)
-    for cell in range(flags.shape[1]):
-        at = np.flatnonzero(known[:, cell])
-        for first, last in _stretches(flags[at, cell], 0):
-            if last - first + 1 >= least:
-                kept[at[first : last + 1], cell] = True
-    return kept
+def _median(values: Floats) -> Floats:
+    """Of each column, (cells,), without what is unknown; NaN for a column of nothing."""
+    ordered = np.sort(values, axis=0)  # NaN comes last
+    n = np.isfinite(values).sum(axis=0)
+    cols = np.arange(values.shape[1])
+    low, high = ordered[np.maximum(n - 1, 0) // 2, cols], ordered[np.minimum(n // 2, values.shape[0] - 1), cols]
+    return np.asarray(np.where(n > 0, (low + high) / 2, np.nan))
 
 
 def _stretches(flags: Bools, gap: int) -> list[tuple[int, int]]:

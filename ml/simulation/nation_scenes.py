@@ -69,15 +69,23 @@ def pair_dates(sparse_pairs: int, dense_dates: int) -> tuple[dt.datetime, ...]:
 
 def simulate_images(nation: Nation) -> tuple[AreaImages, ...]:
     """Glacier, pit and slope; the same nation gives the same numbers."""
-    config, children = nation.config, np.random.SeedSequence([nation.region.seed, 0x1A6E5]).spawn(3)
-    glacier_rng, pit_rng, slope_rng = (np.random.default_rng(child) for child in children)
-    dates = pair_dates(config.sparse_pairs, config.dense_dates)
-    sparse = pair_dates(config.sparse_pairs + 2, 0)
+    _, pit_rng, slope_rng = _rngs(nation)
+    sparse = pair_dates(nation.config.sparse_pairs + 2, 0)
     return (
-        _glacier(glacier_rng, nation, dates),
+        simulate_glacier_images(nation),
         _event(pit_rng, nation, sparse, "000002-IW1", (PIT, PIT_HALF_M, PIT_PAIR)),
         _event(slope_rng, nation, sparse, "000003-IW3", (nation.failing, FAILING_HALF_M, SLOPE_PAIR)),
     )
+
+
+def simulate_glacier_images(nation: Nation) -> AreaImages:
+    """The glacier alone, as `simulate_images` has it."""
+    config = nation.config
+    return _glacier(_rngs(nation)[0], nation, pair_dates(config.sparse_pairs, config.dense_dates))
+
+
+def _rngs(nation: Nation) -> list[np.random.Generator]:
+    return [np.random.default_rng(seed) for seed in np.random.SeedSequence([nation.region.seed, 0x1A6E5]).spawn(3)]
 
 
 def glacier_speeds(dates: tuple[dt.datetime, ...]) -> tuple[float, ...]:

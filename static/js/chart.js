@@ -1,4 +1,4 @@
-// A light chart of millimetres against time: points, a line (fit or mean) and a band around it.
+// A light chart of millimetres, or another unit, against time: points, a line (fit or mean) and a band around it.
 import uPlot from "uplot";
 import { css, element, onTheme } from "gmm/dom";
 import { date, seconds, signed } from "gmm/format";
@@ -22,10 +22,12 @@ const tint = (colour, opacity) => colour + Math.round(opacity * 255).toString(16
 
 /**
  * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
- * each may be missing), positiveWord, negativeWord, names {values, line, short, band}. Returns a function that removes it.
+ * each may be missing), positiveWord, negativeWord, names {values, line, short, band}. For another unit: `unit`, `direction`
+ * (what up and down mean) and `text`, how a figure is written. Returns a function that removes it.
  */
 export function drawChart(box, series) {
-  const { dates, line = null, values = null, low = null, high = null, names } = series;
+  const { dates, line = null, values = null, low = null, high = null, names, unit = "mm", text = signed } = series;
+  const direction = series.direction ?? `Millimetres. Up: ${series.positiveWord}, down: ${series.negativeWord}.`;
   const x = dates.map(seconds);
   const none = x.map(() => null);
   const data = [x, low ?? none, high ?? none, line ?? none, values ?? none];
@@ -38,7 +40,7 @@ export function drawChart(box, series) {
     low && element("li", {}, element("i", { class: "key-band" }), names.band),
   );
   box.replaceChildren(
-    element("p", { class: "direction" }, `Millimetres. Up: ${series.positiveWord}, down: ${series.negativeWord}.`),
+    element("p", { class: "direction" }, direction),
     readout, plot, key,
   );
   box.setAttribute("aria-hidden", "true"); // the sentence and the table say the same
@@ -50,9 +52,9 @@ export function drawChart(box, series) {
       return;
     }
     const parts = [];
-    if (values && values[i] !== null) parts.push(`${signed(values[i])} mm`);
-    if (line && line[i] !== null) parts.push(`${names.short} ${signed(line[i])} mm`);
-    if (!values && low && low[i] !== null) parts.push(`${signed(low[i])} to ${signed(high[i])} mm`);
+    if (values && values[i] !== null) parts.push(`${text(values[i])} ${unit}`);
+    if (line && line[i] !== null) parts.push(`${names.short} ${text(line[i])} ${unit}`);
+    if (!values && low && low[i] !== null) parts.push(`${text(low[i])} to ${text(high[i])} ${unit}`);
     readout.textContent = `${date(dates[i])}: ${parts.join(" · ") || "no value"}`;
   }
 
@@ -71,7 +73,7 @@ export function drawChart(box, series) {
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       axes: [
         { ...axis, size: 30, space: 80, values: timeLabels },
-        { ...axis, size: 46, values: (_, splits, _axis, _space, step) => splits.map((mm) => signed(mm, step < 1 ? 1 : 0)) },
+        { ...axis, size: 46, values: (_, splits, _axis, _space, step) => splits.map((value) => text(value, step < 1 ? 1 : 0)) },
       ],
       series: [
         {},

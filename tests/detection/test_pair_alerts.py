@@ -73,7 +73,7 @@ def test_a_later_change_at_the_same_place_is_another_event(watched_images):
     early = first.first_motion - timedelta(days=90), first.last_motion - timedelta(days=90)
     Alert.objects.filter(pk=first.pk).update(first_motion=early[0], last_motion=early[1])
     detection.pk = None
-    services._carry_into_alert(detection)
+    services.carry_into_alert(detection)
     assert Alert.objects.filter(kind="surface-change").count() == 2
 
 

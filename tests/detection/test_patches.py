@@ -51,6 +51,15 @@ def test_what_the_weather_took_does_not_count_as_lost():
     assert changed_patches(change(drop=0.3), GRID, weather=-0.2) == []
 
 
+def test_what_other_pairs_confirm_is_told_though_weaker_and_smaller():
+    weak = change(z=-3.0, rows=slice(10, 19), cols=slice(10, 19))
+    assert changed_patches(weak, GRID, weather=0.0) == []
+    confidence = np.where(weak["change_sigma"] < 0, np.float32(0.95), np.float32(np.nan))
+    (patch,) = changed_patches(weak | {"confidence": confidence}, GRID, weather=0.0)
+    assert patch.cells == 81
+    assert patch.score == pytest.approx(0.95)
+
+
 def test_unknown_cells_are_no_patch():
     bands = {name: np.full((40, 40), np.nan, dtype=np.float32) for name in change()}
     assert changed_patches(bands, GRID, weather=0.0) == []

@@ -15,11 +15,18 @@ from ml.simulation.seeds import Purpose, generator
 
 COHERENCE = {"rmse", "bias_max", "rmse_misregistered", "within_68", "within_95", "resolution_px"}
 OFFSETS = {"bias_max", "epe", "rmse", "outlier_share", "within_68", "within_95", "known_share", "resolution_px"}
-BY_GAMMA = {f"{name}_g{gamma}" for name in ("sigma", "known_share") for gamma in (50, 70, 90)}
+PER_GAMMA = ("sigma", "known_share", "bias_max", "within_68", "within_95", "resolution_px")
+BY_GAMMA = {f"{name}_g{gamma}" for name in PER_GAMMA for gamma in (50, 70, 90)}
+FIELDS = OFFSETS | {"epe_surest_85", "outlier_share_surest_85", "epe_slow", "known_share_slow"}
+SURGES = {
+    "recall", "recall_within_3_pairs", "false_alarms_per_100_glacier_years", "false_alarms_per_100_years_followed",
+    "onset_error_days", "onset_within_68",
+}  # fmt: skip
 FROZEN = {
     ("coherence", "coherence-homogeneous"): "8f865e14e350c0b06201820071ecdfc5500a35dae346b306bfb580cc7c325843",
     ("coherence", "coherence-structured"): "9fba3bd61fd0de62e833e5cda333e6305fc2b1ee4a854cab710d4acd374ac291",
     ("coherence", "change"): "87c46c5f2d2371a696a5c76948787b3607742130bcc7706de90e4f86a70eba73",
+    ("coherence", "change-confirmed"): "7258df9fba663d178b077f95698c01c6846c5b21afb067ef63fba80c914cac75",
     ("offsets", "offsets-constant"): "8da3d1450e2f8d7cd05bd0cedb2da29de1465ce1079e80b0d57f1ef9547c2cf7",
     ("offsets", "offsets-fields"): "be035847fcccb44f99d487d9b67ac39bc16ed3f1d54f65f0d274c13a6a130305",
     ("offsets", "surges"): "b7f739964b118df89de6fbcfe6bbf4fd88549ffc25d3ad780ea8faff3bcf35f0",
@@ -56,18 +63,23 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
         ("coherence", "coherence-structured", COHERENCE),
         ("coherence", "change", {"auc_change", "false_alarm_share"}),
         (
+            "coherence",
+            "change-confirmed",
+            {"confirmed_share", "found_share", "right_onset_share", "false_confirmed_share"},
+        ),
+        (
             "offsets",
             "offsets-constant",
             OFFSETS | BY_GAMMA,
         ),
-        ("offsets", "offsets-fields", OFFSETS),
-        ("offsets", "surges", {"recall", "false_alarms_per_100_glacier_years", "onset_error_days"}),
+        ("offsets", "offsets-fields", FIELDS),
+        ("offsets", "surges", SURGES),
     ],
 )
 def test_pairs_are_measured_under_the_names_of_the_contract(task, benchmark, names, tmp_path, capsys):
     out = tmp_path / "result.json"
     measured = next(one for one in TASKS[task] if one.name == benchmark)
-    size = 40 if benchmark == "surges" else 2
+    size = 20 if benchmark == "surges" else 2
     arguments = ["--benchmark", benchmark, "--method", next(iter(measured.methods)), "--size", str(size)]
     assert main(["evaluate", task, "--json", str(out), *arguments]) == 0
     result = json.loads(out.read_text())

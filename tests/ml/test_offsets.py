@@ -6,10 +6,12 @@ import torch
 from affine import Affine
 from scipy import fft
 
-from ml.imagery import ImagePair
-from ml.offsets.baseline import chance_peak, track
+from ml.imagery import ImagePair, high_pass
+from ml.offsets.baseline import chance_peak, grid_of_nodes, track
 from ml.offsets.consensus import agrees_with_neighbours, consensus
+from ml.offsets.correlate import correlate
 from ml.offsets.infer import track_offsets
+from ml.offsets.lags import correlate_grid
 from ml.simulation.sar.pairs import padded, simulate_pair
 from ml.simulation.sar.recipes import constant_shift, even_ground
 from ml.simulation.sar.system import GRDH
@@ -95,6 +97,22 @@ def test_an_image_smaller_than_the_posting_is_refused():
     tiny = np.ones((4, 4), dtype=np.float32)
     with pytest.raises(ValueError, match="smaller than one posting"):
         track_offsets(ImagePair(tiny, tiny, Affine.identity(), None), "ncc", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("size", [(160, 136), (131, 150)])
+def test_lag_by_lag_answers_as_batched_ffts_do_holes_and_edges_included(size):
+    power = images(0.4, -1.3, gamma=0.8)[:, : size[0], : size[1]].clone()
+    power[0, 40:60, 20:50], power[1, 90:100, 60:90] = torch.nan, torch.nan
+    reference, secondary = high_pass(power)
+    row, col, _ = grid_of_nodes(size, 8, power.device)
+    kernels = (24, 32, 48, 64)
+    for kernel, found in zip(kernels, correlate_grid(reference, secondary, kernels, 4, 8), strict=True):
+        wanted = correlate(reference, secondary, row, col, kernel, 4)
+        assert torch.equal(found.known, wanted.known)
+        assert int(found.known.sum()) > 50
+        for name in ("dx_px", "dy_px", "height"):
+            one, other = (getattr(peaks, name)[found.known] for peaks in (found, wanted))
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 
 # ---- whitened correlation ----

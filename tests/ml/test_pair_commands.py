@@ -19,7 +19,7 @@ def run(task: str, folder, *options: str) -> int:
     return main([task, str(folder / "reference.tif"), str(folder / "secondary.tif"), "--out", str(out), *options])
 
 
-@pytest.mark.parametrize("method", ["guarnieri-prati", "pearson", "posterior-mean"])
+@pytest.mark.parametrize("method", ["residual-unet", "guarnieri-prati", "pearson", "posterior-mean"])
 def test_coherence_writes_its_two_bands_with_everything_to_trace_them(pair, method, capsys):
     assert run("coherence", pair, "--method", method) == 0
     assert method in capsys.readouterr().out
@@ -100,6 +100,26 @@ def test_what_cannot_be_used_ends_with_2_and_one_line(tmp_path, capsys, argument
     assert len(lines) == 1
     assert said in lines[0]
     assert not names["out"].exists()
+
+
+def test_grids_that_differ_by_a_few_pixels_are_read_where_both_show_the_ground(pair, tmp_path):
+    with rasterio.open(pair / "secondary.tif") as raster:
+        profile, power = raster.profile, raster.read(1)
+    place = profile["transform"] @ rasterio.Affine.translation(5.2, -3)  # whole pixels, and a part of one
+    wide = np.pad(power, ((3, 0), (0, 0)), mode="edge")[:, 5:]
+    profile |= {"transform": place, "height": wide.shape[0], "width": wide.shape[1]}
+    with rasterio.open(tmp_path / "secondary.tif", "w", **profile) as raster:
+        raster.write(wide, 1)
+    arguments = [str(pair / "reference.tif"), str(tmp_path / "secondary.tif"), "--out"]
+    told = ["--method", "guarnieri-prati", "--looks", "4.7"]
+    assert main(["coherence", *arguments, str(tmp_path / "c.tif"), *told]) == 0
+    both = [str(pair / f"{name}.tif") for name in ("reference", "secondary")]
+    assert main(["coherence", *both, "--out", str(tmp_path / "whole.tif"), *told]) == 0
+    with rasterio.open(tmp_path / "c.tif") as cut, rasterio.open(tmp_path / "whole.tif") as whole:
+        assert cut.shape == (whole.shape[0], whole.shape[1] - 5)
+        assert cut.transform == whole.transform @ rasterio.Affine.translation(5, 0)
+        np.testing.assert_allclose(cut.read(1)[40:-40, 40:-40], whole.read(1)[40:-40, 45:-40], atol=5e-3)
+    assert main(["offsets", *arguments[:2], "--out", str(tmp_path / "o.tif")]) == 2  # offsets want one grid
 
 
 def test_rasters_without_a_place_are_plain_pixel_grids(tmp_path, recwarn):

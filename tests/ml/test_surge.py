@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.offsets.surge import surges
+from ml.offsets.surge import season_and_trend, surges
 
 DAYS = np.arange(0, 5 * 365.25, 12) + 6
 
@@ -18,10 +18,27 @@ def glacier(rise: float = 0.0, begin: float = 900, end: float = 1300, cells: int
 
 def test_a_surge_is_found_with_its_onset_and_its_end():
     (found,) = surges(*glacier(rise=2.0), cell_km2=0.05)
-    assert found.onset_day == pytest.approx(900, abs=12)
-    assert found.end_day == pytest.approx(1300, abs=12)
+    assert found.onset.day == pytest.approx(900, abs=12)
+    assert found.end.day == pytest.approx(1300, abs=12)
+    assert all(1 < moment.sigma_days < 12 for moment in (found.onset, found.end))
     assert found.peak_m_day == pytest.approx(2.5, abs=0.15)
-    assert 900 <= found.peak_day <= 1300
+    assert found.usual_m_day == pytest.approx(0.5, abs=0.05)
+    assert 900 <= found.peak.day <= 1300
+    assert found.cells.all()
+
+
+def test_a_surge_that_goes_on_has_no_end():
+    series = glacier(rise=2.0, begin=1500, end=9999)
+    (found,) = surges(*series, cell_km2=0.05)
+    assert found.end is None
+    assert found.onset.day == pytest.approx(1500, abs=12)
+
+
+def test_a_doubling_is_told_after_three_pairs_and_not_before():
+    day, speed, sigma = glacier(rise=0.6, begin=900, end=9999)
+    first = int(np.argmax(day >= 900))
+    told = [bool(surges(day[:n], speed[:n], sigma[:n], cell_km2=0.05)) for n in range(first, first + 5)]
+    assert told == [False, False, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -56,3 +73,11 @@ def test_series_that_do_not_fit_are_refused():
     day, speed, sigma = glacier()
     with pytest.raises(ValueError, match="do not fit"):
         surges(day[:-1], speed, sigma, cell_km2=0.05)
+
+
+def test_season_and_trend_are_found_beside_a_surge():
+    day, speed, sigma = glacier(rise=2.0, summer=0.3)
+    usual, spread = season_and_trend(day, speed, sigma)
+    quiet = 0.5 + 0.3 * np.exp(-0.5 * (((DAYS % 365.25) - 170) / 25) ** 2)
+    assert np.abs(usual.mean(axis=1) - quiet).max() < 0.2
+    assert (spread < 0.15).all()

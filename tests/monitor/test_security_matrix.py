@@ -19,10 +19,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair
-from ml.models import Prediction, Run
+from ml.models import GroundEvent, Prediction, Run
 from monitor.mailing import tokens
 from monitor.roles import ADMINISTRATORS, OPERATORS
-from tests import made_pairs
+from tests import made_glaciers, made_pairs
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"
@@ -43,6 +43,7 @@ def parameters() -> dict[str, object]:
         "job": IngestJob.objects.get_or_create(source="upload", state="loaded", original_name="made.csv")[0].pk,
         "product_id": product.pk, "pair_id": ScenePair.objects.first().pk,
         "pair": ScenePair.objects.first().pk, "image": "ratio",
+        "glacier": "MADE-1", "event": GroundEvent.objects.first().pk,
         "run": Run.objects.filter(pair__isnull=False).first().pk,
         "token": "nonsense", "name": "0123456789abcdef",
         # Django's admin, Plotly Dash
@@ -126,6 +127,8 @@ class People:
 
 @pytest.fixture
 def people(watched_region, pair_predictions, make_subscription) -> People:
+    made_glaciers.make_motion()
+    made_glaciers.make_event()
     for scene in Scene.objects.all():
         made_pairs.fill_scene(scene, made_pairs.full(0.1))
     return People(links(make_subscription))

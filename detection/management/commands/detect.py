@@ -2,11 +2,11 @@
 
 from django.core.management.base import BaseCommand
 
-from detection import selectors, services
+from detection import glacier_selectors, glacier_services, selectors, services
 
 
 class Command(BaseCommand):
-    help = "Search every finished prediction that has not been searched yet."
+    help = "Search every finished prediction that has not been searched yet, and follow the glaciers in them."
 
     def handle(self, *args, **options) -> None:
         found = 0
@@ -17,3 +17,7 @@ class Command(BaseCommand):
                     found += scan.n_detections
                     self.stdout.write(f"{prediction}: {scan.n_detections} areas")
         self.stdout.write(f"{found} areas")
+        for prediction in glacier_selectors.predictions_unmeasured():
+            glacier_services.glaciers_measure(prediction=prediction)
+        for motion in glacier_selectors.glaciers_stale():
+            self.stdout.write(str(glacier_services.glacier_follow(motion=motion)))

@@ -5,6 +5,7 @@ One file an array, `.npy`, in one folder; `done.npy` tells which scenes are made
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import training_pair
 from ml.simulation.seeds import Purpose, generator
 
@@ -34,8 +36,15 @@ class PairCache(NamedTuple):
     looks: NDArray[np.float32]
 
 
-def fill(folder: Path, pairs: int, size: int = 128, name: str = "sar-pairs", processes: int = 2) -> PairCache:
-    """Make what is missing of so many training pairs; the same folder and name always hold the same pairs.
+def fill(
+    folder: Path,
+    pairs: int,
+    size: int = 128,
+    name: str = "sar-pairs",
+    processes: int = 2,
+    recipe: Callable[[np.random.Generator, int], SarPair] = training_pair,
+) -> PairCache:
+    """Make what is missing of so many training pairs; the same folder, name and recipe always hold the same pairs.
 
     ValueError where the folder holds pairs of another number or size.
     """
@@ -45,7 +54,7 @@ def fill(folder: Path, pairs: int, size: int = 128, name: str = "sar-pairs", pro
         _open(folder, array, shapes.get(array, (pairs, size, size)), np.float32 if array == "looks" else np.float16)
     done = _open(folder, "done", (pairs,), np.uint8)
     pieces = [at for at in range(0, pairs, PIECE) if not done[at : at + PIECE].all()]
-    work = partial(_make, folder, size, name, pairs)
+    work = partial(_make, folder, size, name, pairs, recipe)
     if processes < 2 or len(pieces) < 2:
         for first in pieces:
             work(first)
@@ -72,10 +81,17 @@ def _open(
     return held
 
 
-def _make(folder: Path, size: int, name: str, pairs: int, first: int) -> None:
+def _make(
+    folder: Path,
+    size: int,
+    name: str,
+    pairs: int,
+    recipe: Callable[[np.random.Generator, int], SarPair],
+    first: int,
+) -> None:
     arrays = {array: np.lib.format.open_memmap(folder / f"{array}.npy", "r+") for array in (*NAMES, "done")}
     for scene in range(first, min(first + PIECE, pairs)):
-        pair = training_pair(generator(Purpose.TRAINING, name, scene), size)
+        pair = recipe(generator(Purpose.TRAINING, name, scene), size)
         arrays["log_power"][scene] = np.log(np.maximum(pair.power, 1e-6))
         for array in ("dx_px", "dy_px", "gamma", "sample_gamma", "looks"):
             arrays[array][scene] = getattr(pair, array)

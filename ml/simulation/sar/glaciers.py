@@ -25,6 +25,7 @@ class GlacierSeries(NamedTuple):
     """day: (pairs,), middles; speed, sigma: (pairs, cells), m/day, NaN unknown. onset_day: of the surge, or None.
 
     onset: the day from which a tenth of the whole rise is reached; end_day: when it is last above a tenth.
+    usual_m_day, rise_m_day: (pairs, cells), the truth without the surge, and what the surge adds.
     """
 
     day: Floats
@@ -34,6 +35,8 @@ class GlacierSeries(NamedTuple):
     years: float
     onset_day: float | None
     end_day: float | None
+    usual_m_day: Floats
+    rise_m_day: Floats
 
 
 def simulate_glacier(rng: np.random.Generator, surges: bool) -> GlacierSeries:
@@ -43,16 +46,17 @@ def simulate_glacier(rng: np.random.Generator, surges: bool) -> GlacierSeries:
     cells = int(rng.integers(10, 40))
     base = float(np.exp(rng.uniform(np.log(0.03), np.log(1.5))))
     profile = base * (0.4 + 0.9 * np.sin(np.pi * (np.arange(cells) + 0.5) / cells))
-    speed = _season(rng, day)[:, None] * profile * (1 + rng.normal(0, 0.02) * (day / YEAR_DAYS))[:, None]
+    usual = _season(rng, day)[:, None] * profile * (1 + rng.normal(0, 0.02) * (day / YEAR_DAYS))[:, None]
+    added = np.zeros_like(usual)
     onset = end = None
     if surges:
         rise = max(LEAST_RISE_M_DAY, base) * float(np.exp(rng.uniform(0, np.log(12))))
         shape, onset, end = _surge(rng, day)
         middle, reach = rng.uniform(0.2, 0.8) * cells, rng.uniform(6, 20)
         where = np.exp(-0.5 * (np.maximum(np.abs(np.arange(cells) - middle) - reach / 2, 0) / 3) ** 2)
-        speed = speed + rise * shape[:, None] * where
-    speed, sigma = _tracked(rng, day, speed)
-    return GlacierSeries(day, speed, sigma, CELL_KM2, years, onset, end)
+        added = rise * shape[:, None] * where
+    speed, sigma = _tracked(rng, day, usual + added)
+    return GlacierSeries(day, speed, sigma, CELL_KM2, years, onset, end, usual, added)
 
 
 def _season(rng: np.random.Generator, day: Floats) -> Floats:

@@ -63,10 +63,12 @@ def moving(rng: np.random.Generator, kind: str, size: int = 256, likely: Likely 
     return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)))
 
 
-def stepped(rng: np.random.Generator, along_rows: bool, size: int = 160, height_px: float = 0.5) -> SarPair:
-    """GRDH, even ground of gamma 0.9, a step across the middle: for the width of a method's response."""
+def stepped(
+    rng: np.random.Generator, along_rows: bool, size: int = 160, height_px: float = 0.5, gamma: float = 0.9
+) -> SarPair:
+    """GRDH, even ground, a step across the middle: for the width of a method's response."""
     field = motion.step(padded(size), GRDH.fine, height_px, along_rows)
-    return simulate_pair(rng, GRDH, even_ground(GRDH, size, 0.9), field)
+    return simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field)
 
 
 def homogeneous(rng: np.random.Generator, gamma: float, misregistration_px: float, size: int = 112) -> SarPair:

@@ -53,8 +53,10 @@ def image_series(
     return np.stack(images), inner(to_pixels(gamma, system.fine))
 
 
-def change_series(rng: np.random.Generator, predecessors: int, size: int = 128) -> ImageSeries:
+def change_series(rng: np.random.Generator, predecessors: int, size: int = 128, after: int = 0) -> ImageSeries:
     """GRDH images of structured ground at rest: so many ordinary steps and one more, then the fall over 30 x 30 px.
+
+    after: ordinary steps that follow, over the new ground, which is as steady as the old one was.
 
     Weather takes up to a quarter of the coherence of a step, a little unevenly. Images are registered to 0.1 px.
     """
@@ -67,17 +69,17 @@ def change_series(rng: np.random.Generator, predecessors: int, size: int = 128) 
     around[row - 15 : row + EVENT_PX + 15, col - 15 : col + EVENT_PX + 15] = True
     static = np.where(around, EVENT_FROM, ground.gamma)
     power = np.where(around, np.maximum(ground.power, 10**-0.3), ground.power).astype(np.float32)
-    steps = predecessors + 2
+    steps, event = predecessors + 2 + after, predecessors + 1
     weather = 1 - rng.uniform(0, 0.25, steps) * (rng.random(steps) < 0.4)
     uneven = np.stack([smooth_field(rng, whole, (40.0, 40.0)) for _ in range(steps)])
     gamma = np.clip(static * (weather[:, None, None] + 0.03 * uneven), 0, 0.99)
-    gamma[-1][place] *= EVENT_TO / EVENT_FROM
+    gamma[event][place] *= EVENT_TO / EVENT_FROM
     registration = rng.normal(0, 0.1, (steps + 1, 2, 1, 1)) * np.ones((1, 1, *whole))
     images, truth = image_series(
         rng, GRDH, ground._replace(power=power), gamma.astype(np.float32), registration.astype(np.float32)
     )
     still = np.zeros((steps, size, size), dtype=np.float32)
-    return ImageSeries(images, truth, still, still, inner(place.astype(np.float32)), steps - 1)
+    return ImageSeries(images, truth, still, still, inner(place.astype(np.float32)), event)
 
 
 def glacier_series(rng: np.random.Generator, dates: int, surge_at: int, size: int = 192) -> ImageSeries:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from detection.classify import SINKING, Kind
+from detection.glacier_selectors import glaciers_stale, predictions_unmeasured
 from detection.selectors import predictions_unscanned
 from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished
@@ -14,7 +15,7 @@ from monitor.checks import mail, review, truth, upload
 from monitor.checks import open as open_data
 from monitor.checks.site import Site
 
-SIMULATED_KINDS = {Kind.SUBSIDENCE, Kind.UPLIFT, Kind.SURFACE_CHANGE, Kind.MOVING_GROUND}
+SIMULATED_KINDS = {Kind.SUBSIDENCE, Kind.UPLIFT, Kind.SURFACE_CHANGE, Kind.GLACIER_SURGE}
 
 
 class Command(BaseCommand):
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         failed = Run.objects.filter(status=Run.Status.FAILED)
         if failed:
             raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].error}")
-        for page in ("", "alerts/", "products/", "about/", "tiles/points/los/0/0/0.mvt"):
+        for page in ("", "alerts/", "products/", "about/", "glaciers/", "tiles/points/los/0/0/0.mvt"):
             site.get(page)
         self.stderr.write(open_data.check(site))
         self.stderr.write(upload.check(site))
@@ -64,9 +65,10 @@ class Command(BaseCommand):
             time.sleep(0.3)
 
     def _idle(self) -> bool:
-        """Every product and pair has its finished runs, and every prediction has been searched."""
+        """Every product and pair has its finished runs, every prediction has been searched, every glacier followed."""
         due = [inputs_due(task=task, method=method) for task, method in settings.SCHEDULED_METHODS.items()]
-        return not any(rows.exists() for rows in (*due, runs_unfinished(), predictions_unscanned()))
+        glaciers = predictions_unmeasured(), glaciers_stale()
+        return not any(rows.exists() for rows in (*due, runs_unfinished(), predictions_unscanned(), *glaciers))
 
     def _answers(self, site: Site) -> bool:
         try:

@@ -1,0 +1,75 @@
+"""The cells of a glacier: squares of a fixed grid whose middles lie on its ice, the same for every pair. Pure."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.features import geometry_mask
+from shapely import transform as transform_geometry
+from shapely.geometry.base import BaseGeometry
+
+from ingest.geometry import utm_epsg
+from ingest.projections import transformer
+from ml.offsets.motion import GroundMotion
+
+Floats = NDArray[np.float64]
+
+SIDE_M = 250.0  # no less than the nodes of 30 m images are apart, or cells between them would stay empty
+MOST_CELLS = 2000  # larger glaciers have larger cells
+
+
+class Cells(NamedTuple):
+    """number: (rows, cols) of the grid, -1 off the ice; transform: its upper left corner, metres of UTM zone `epsg`."""
+
+    epsg: int
+    transform: Affine
+    number: NDArray[np.intp]
+    outline: BaseGeometry
+
+    @property
+    def n(self) -> int:
+        return int(self.number.max()) + 1
+
+    @property
+    def km2(self) -> float:
+        """Of one cell."""
+        return float(self.transform.a) ** 2 / 1e6
+
+    def of_points(self, epsg: int, x_m: Floats, y_m: Floats) -> NDArray[np.intp]:
+        """Number of the cell in which each point of another system stands, -1 for none; (n,)."""
+        east, north = transformer(epsg, self.epsg).transform(x_m, y_m)
+        col, row = (np.floor(part) for part in ~self.transform @ (np.asarray(east), np.asarray(north)))
+        rows, cols = self.number.shape
+        inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
+        found = np.full(x_m.shape, -1, dtype=np.intp)
+        found[inside] = self.number[row[inside].astype(np.intp), col[inside].astype(np.intp)]
+        return found
+
+
+def cells_of(outline: BaseGeometry) -> Cells:
+    """The cells of an outline in degrees, EPSG:4326; of none where it is smaller than a cell."""
+    middle = outline.representative_point()
+    epsg = utm_epsg(middle.x, middle.y)
+    on_map = transform_geometry(outline, transformer(4326, epsg).transform, interleaved=False)  # type: ignore[arg-type]
+    side = max(SIDE_M, math.ceil(math.sqrt(on_map.area / MOST_CELLS)))
+    west, south, east, north = on_map.bounds
+    left, top = math.floor(west / side) * side, math.ceil(north / side) * side
+    shape = max(1, math.ceil((top - south) / side)), max(1, math.ceil((east - left) / side))
+    grid = Affine(side, 0, left, 0, -side, top)
+    inside = geometry_mask([on_map], shape, grid, invert=True)
+    number = np.full(shape, -1, dtype=np.intp)
+    number[inside] = np.arange(inside.sum())
+    return Cells(epsg, grid, number, on_map)
+
+
+def pack(motion: GroundMotion) -> bytes:
+    """East, north and sigma of every cell as float32, one after the other."""
+    return np.stack(motion).astype("<f4").tobytes()
+
+
+def unpack(packed: bytes, cells: int) -> GroundMotion | None:
+    """What `pack` made of so many cells; None where it was made for others (the outline was replaced)."""
+    values = np.frombuffer(packed, "<f4").astype(np.float64)
+    return GroundMotion(*values.reshape(3, cells)) if values.size == 3 * cells else None

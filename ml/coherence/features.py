@@ -1,0 +1,99 @@
+"""What the network sees of two detected images: statistics that do not change when the images are swapped.
+
+The log ratio of two dates is free of texture, its variance tells coherence where the looks are known; the correlation
+of the log powers and Guarnieri and Prati's moments say it again in their own ways, each with errors of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+WIDE_PX = 20  # window of the mean that is taken off, px
+WINDOWS_PX = (6, 14)
+FACTS = 9
+INPUTS = 12 + 4 * len(WINDOWS_PX) + 3 + FACTS
+DETAILS = 4
+LARGEST = 8.0  # natural logarithm of power against the image's median
+
+
+class Seen(NamedTuple):
+    """half: (n, INPUTS, rows / 2, cols / 2); detail: (n, DETAILS, rows, cols)."""
+
+    half: Tensor
+    detail: Tensor
+
+
+def features(log_power: Tensor, facts: Tensor, symmetric: bool = True) -> Seen:
+    """log_power: (n, 2, rows, cols), natural logarithms against each image's median, registered, NaN unknown; sizes
+    even. facts: (n, FACTS), of Facts.row(). symmetric False: the sign of the log ratio is shown (an ablation).
+    """
+    blank = ~torch.isfinite(log_power).all(dim=1, keepdim=True)
+    log = torch.where(blank, 0.0, log_power).clamp(-LARGEST, LARGEST)
+    looks = torch.exp(facts[:, 0])[:, None, None, None]
+    level, ratio = log.mean(dim=1, keepdim=True), log[:, 1:] - log[:, :1]
+    wide = _wide_mean(torch.cat([level, ratio, log], dim=1))
+    m, d = level - wide[:, :1], (ratio - wide[:, 1:2]) * (looks / 2).sqrt()
+    held = torch.minimum(log - wide[:, 2:], torch.log1p(8 / looks.sqrt()))
+    x = torch.exp(held)
+    shown = d if not symmetric else d.abs()
+    moments = functional.avg_pool2d(torch.cat([d, d**2, m, m**2, x[:, :1] * x[:, 1:], x**2], dim=1), 2)
+    parts = [functional.pixel_unshuffle(torch.cat([m, shown.clamp(-6, 6), x.prod(dim=1, keepdim=True).log1p()], 1), 2)]
+    parts += [_statistics(_box(moments, window // 2), looks) for window in WINDOWS_PX]
+    tilt = functional.avg_pool2d(wide[:, :2], 2)
+    parts += [tilt[:, :1] / 2, tilt[:, 1:].abs() if symmetric else tilt[:, 1:]]
+    parts.append(functional.avg_pool2d(blank.to(log), 2))
+    parts.append(facts[:, :, None, None].expand(-1, -1, *moments.shape[-2:]))
+    detail = torch.cat([m, shown.clamp(-6, 6), (d**2).clamp_max(16) / 4, blank.to(log)], dim=1)
+    return Seen(torch.cat(parts, dim=1), detail)
+
+
+def _wide_mean(values: Tensor) -> Tensor:
+    """Mean over WIDE_PX, worked out at a quarter of the resolution."""
+    rows, cols = values.shape[-2:]
+    quarter = _box(functional.avg_pool2d(values, 4, ceil_mode=True), WIDE_PX // 4)
+    return functional.interpolate(quarter, size=(rows, cols), mode="bilinear", align_corners=False)
+
+
+def _box(values: Tensor, window: int) -> Tensor:
+    """Mean over an odd window, one axis after the other; at the edge over what there is."""
+    margin = window // 2
+    along = functional.avg_pool2d(values, (1, window), 1, (0, margin), count_include_pad=False)
+    return functional.avg_pool2d(along, (window, 1), 1, (margin, 0), count_include_pad=False)
+
+
+def _statistics(means: Tensor, looks: Tensor) -> Tensor:
+    """Of moments (n, 7, …): log variances of ratio and level over those of speckle, two correlations."""
+    of_ratio = (means[:, 1:2] - means[:, :1] ** 2).clamp_min(1e-3)
+    of_level = (means[:, 3:4] - means[:, 2:3] ** 2).clamp_min(1e-4) * 2 * looks
+    correlation = (of_level - of_ratio) / (of_level + of_ratio)
+    second = means[:, 4:5] / (means[:, 5:6] * means[:, 6:7]).sqrt().clamp_min(1e-9)
+    guarnieri_prati = ((looks + 1) * second - looks).clamp(-1, 1)
+    return torch.cat([of_ratio.log().clamp(-4, 3), of_level.log().clamp(-4, 5) / 2, correlation, guarnieri_prati], 1)
+
+
+class Facts(NamedTuple):
+    """What holds for a whole pair. looks: equivalent ones; told: by the product, not estimated; lags: correlation of
+    the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px: rows, columns by which the secondary is off;
+    peak: correlation of the images at that shift; level: median log power of each image.
+    """
+
+    looks: float
+    told: bool
+    lags: tuple[float, float, float, float]
+    shift_px: tuple[float, float]
+    peak: float
+    level: tuple[float, float]
+
+    def transposed(self) -> Facts:
+        """Of the same pair with rows and columns exchanged."""
+        return self._replace(lags=(*self.lags[2:], *self.lags[:2]), shift_px=self.shift_px[::-1])
+
+    def row(self) -> list[float]:
+        """(FACTS,) for the network; of the shift only what is no whole pixel."""
+        part = [abs(by - round(by)) * 2 for by in self.shift_px]
+        return [math.log(self.looks), float(self.told), *self.lags, *part, self.peak]

@@ -1,0 +1,111 @@
+"""The residual U-Net of coherence: images in, coherence and its sigma out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from ml.checkpoints import Card, load, read_card
+from ml.coherence.features import DETAILS, INPUTS, Facts, features
+from ml.coherence.registration import moved
+from ml.networks.residual_unet import ResidualUNet
+from ml.training import low_precision
+
+NAME = "coherence"
+OUTPUTS = 4  # logit of gamma, its log sigma, logit of the sample coherence, its log sigma
+LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
+TRUTHS = ("scatterers", "sample")  # gamma of the scatterers; complex sample coherence over 5 x 5 px
+
+
+class Estimate(NamedTuple):
+    """coherence 0-1 and its sigma, (n, rows, cols) or (rows, cols)."""
+
+    coherence: Tensor
+    sigma: Tensor
+
+
+def estimates(maps: Tensor) -> tuple[Estimate, Estimate]:
+    """The network's output (n, OUTPUTS, rows, cols) as estimates of each of TRUTHS, sigma not yet calibrated."""
+    pairs = (maps[:, 0], maps[:, 1]), (maps[:, 2], maps[:, 3])
+    first, second = (
+        Estimate(torch.sigmoid(mean), torch.exp(log.clamp(-6, 2)).clamp(LEAST_SIGMA, MOST_SIGMA)) for mean, log in pairs
+    )
+    return first, second
+
+
+def registered(power: Tensor, facts: Facts) -> Tensor:
+    """Log power (2, rows, cols) against each image's level, the secondary laid onto the reference; NaN unknown."""
+    both = torch.stack([power[0], moved(power[1], facts.shift_px)])
+    return torch.log(both.clamp_min(1e-9)) - torch.tensor(facts.level, device=power.device)[:, None, None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What inference must know besides the weights. Sigma is calibrated as sigma_factor times its sigma_power."""
+
+    symmetric: bool = True
+    register: bool = True
+    sigma_factor: float = 1.0
+    sigma_power: float = 1.0
+
+
+class CoherenceNetwork(NamedTuple):
+    """A network ready to answer."""
+
+    unet: ResidualUNet
+    settings: Settings
+    weights_sha256: str
+
+    def halo_px(self) -> int:
+        """What a tile must be read with: half of what a pixel could see, since from farther off nothing arrives.
+
+        Held by a test (1e-3); on speckle what lies 64 px beyond changes the seventh digit.
+        """
+        return self.unet.reach_px // 2 + self.unet.stride
+
+    def estimate(self, power: Tensor, facts: Facts, truth: str = TRUTHS[0]) -> Estimate:
+        """Coherence of power (2, rows, cols), linear, NaN unknown; NaN where either image is unknown."""
+        log_power, stride = registered(power.float(), facts), self.unet.stride
+        rows, cols = log_power.shape[-2:]
+        pad = (0, -cols % stride, 0, -rows % stride)
+        row = torch.tensor([facts.row()], device=power.device)
+        seen = features(functional.pad(log_power, pad, value=torch.nan)[None], row, self.settings.symmetric)
+        which = TRUTHS.index(truth)
+        with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
+            found = estimates(self.unet(seen.half, seen.detail))[which]
+        blank = torch.where(torch.isfinite(log_power).all(dim=0), 1.0, torch.nan)
+        values, sigma = (part[0, :rows, :cols] for part in found)
+        calibrated = (self.settings.sigma_factor * sigma**self.settings.sigma_power).clamp(LEAST_SIGMA, MOST_SIGMA)
+        return Estimate(values * blank, calibrated * blank)
+
+
+def made(arguments: dict[str, Any]) -> ResidualUNet:
+    """A network of a card's arguments, not yet trained."""
+    return ResidualUNet(INPUTS, DETAILS, OUTPUTS, **arguments)
+
+
+def from_card(card: Card, unet: nn.Module) -> CoherenceNetwork:
+    """A network with its weights loaded and its settings from the card."""
+    if not isinstance(unet, ResidualUNet):
+        raise TypeError(f"{type(unet).__name__} is no ResidualUNet")
+    return CoherenceNetwork(unet.eval(), Settings(**card.settings), card.weights_sha256)
+
+
+@lru_cache(maxsize=1)
+def card_shipped() -> Card:
+    """The card of the network that is shipped."""
+    return read_card(NAME)
+
+
+@lru_cache(maxsize=2)
+def shipped(device: torch.device) -> CoherenceNetwork:
+    """The network that is shipped. InputError where its files are missing or spoilt."""
+    card = card_shipped()
+    unet = made(card.network)
+    load(card, unet)
+    return from_card(card, unet.to(device).to(memory_format=torch.channels_last))  # type: ignore[call-overload]

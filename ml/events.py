@@ -1,0 +1,64 @@
+"""Event response: the pairs across an event are found, and their runs go before all others. Needs no torch."""
+
+from datetime import datetime
+
+from django.contrib.gis.geos import Point
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from ingest.models import Scene, ScenePair
+from ml.event_models import MOST_WAIT, GroundEvent
+from ml.models import ModelVersion, Run
+
+TASKS = (ModelVersion.Task.OFFSETS, ModelVersion.Task.COHERENCE)
+_PIECE = ("track", "direction", "burst", "polarisation", "source_format", "simulated")
+
+
+def event_ask(
+    *, kind: str, name: str, position: Point, radius_km: float, between: tuple[datetime, datetime], asked_by: str
+) -> GroundEvent:
+    """Write an event down and find the pairs across it that are there already. between: not before, not after."""
+    first, last = between
+    event = GroundEvent.objects.create(
+        kind=kind, name=name, position=position, radius_km=radius_km, happened_at=first, over_at=last, asked_by=asked_by
+    )
+    event_pairs_find(event=event)
+    return event
+
+
+def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
+    """The pair across the event of each piece of a track that shows its place; returns those that are new.
+
+    Of several the one whose images lie nearest to it in time: the latest before, then the earliest after.
+    """
+    across = ScenePair.objects.filter(
+        footprint__intersects=event.position,
+        reference__acquired_at__lt=event.happened_at,
+        secondary__acquired_at__gte=event.over_at,
+    )
+    best = across.order_by(
+        *(f"reference__{name}" for name in _PIECE), "-reference__acquired_at", "secondary__acquired_at", "id"
+    ).distinct(*(f"reference__{name}" for name in _PIECE))
+    chosen, known = set(best.values_list("pk", flat=True)), set(event.pairs.values_list("pk", flat=True))
+    if chosen != known:
+        event.pairs.set(chosen)  # an image that came late may lie nearer
+    return list(ScenePair.objects.filter(pk__in=chosen - known).select_related("reference", "secondary"))
+
+
+def events_followed() -> QuerySet[GroundEvent]:
+    """Events for which images may still come."""
+    return GroundEvent.objects.filter(asked_at__gte=timezone.now() - MOST_WAIT)
+
+
+def runs_urgent() -> QuerySet[Run]:
+    """Waiting runs on pairs across an event, the newest event first."""
+    waiting = Run.objects.filter(status=Run.Status.QUEUED, model_version__task__in=TASKS, pair__events__isnull=False)
+    return waiting.order_by("-pair__events__asked_at", "id")
+
+
+def images_around(*, event: GroundEvent) -> tuple[Scene | None, Scene | None]:
+    """The last image of the place before the event and the first one after it, whatever their tracks."""
+    here = Scene.objects.ready().filter(footprint__intersects=event.position)
+    before = here.filter(acquired_at__lt=event.happened_at).order_by(F("acquired_at").desc()).first()
+    after = here.filter(acquired_at__gte=event.over_at).order_by("acquired_at").first()
+    return before, after

@@ -1,0 +1,90 @@
+"""A residual U-Net that begins at half resolution: statistics in, a few maps at full resolution out.
+
+No layer normalises over a batch or an image, so that a pixel's result depends on its surroundings alone: neither on
+what it was trained beside (batches of one number of looks misled a trial) nor on where a tile ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+FULL_WIDTH = 16  # channels at full resolution: each costs as much as four at half resolution
+
+
+class Block(nn.Module):
+    """Two convolutions; residual: they add to what came in, little at first."""
+
+    def __init__(self, width: int, residual: bool = True) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.residual = residual
+        if residual:
+            with torch.no_grad():
+                self.second.weight *= 0.3
+
+    def forward(self, x: Tensor) -> Tensor:
+        inside = torch.as_tensor(self.second(functional.relu(self.first(functional.relu(x)))))
+        return x + inside if self.residual else inside
+
+
+class ResidualUNet(nn.Module):
+    """inputs: channels at half resolution; details: at full resolution; outputs: maps at full resolution.
+
+    widths: channels at 1/2, 1/4, 1/8 … of the resolution; blocks: at each of them on the way down.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        details: int,
+        outputs: int,
+        widths: Sequence[int] = (48, 64, 96, 128),
+        blocks: Sequence[int] = (1, 2, 2, 2),
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        self.stride: int = 2 ** len(widths)
+        self.reach_px = _reach_px(blocks)
+        self.stem = nn.Conv2d(inputs, widths[0], 3, padding=1)
+        steps = list(pairwise(widths))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in steps)
+        self.inward = nn.ModuleList(
+            nn.Sequential(*(Block(width, residual) for _ in range(n))) for width, n in zip(widths, blocks, strict=True)
+        )
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in steps)
+        self.outward = nn.ModuleList(Block(width, residual) for width in widths[:-1])
+        self.unfold = nn.Conv2d(widths[0], 4 * FULL_WIDTH, 1)
+        self.detail = nn.Conv2d(details, FULL_WIDTH, 3, padding=1)
+        self.mix = nn.Conv2d(FULL_WIDTH, FULL_WIDTH, 3, padding=1)
+        self.head = nn.Conv2d(FULL_WIDTH, outputs, 3, padding=1)
+
+    def forward(self, half: Tensor, detail: Tensor) -> Tensor:
+        """half: (n, inputs, rows / 2, cols / 2); detail: (n, details, rows, cols), sizes multiples of stride."""
+        x, kept = self.stem(half), []
+        for level, inward in enumerate(self.inward):
+            x = inward(x)
+            if level < len(self.down):
+                kept.append(x)
+                x = self.down[level](functional.avg_pool2d(x, 2))
+        for level in reversed(range(len(self.up))):
+            wide = functional.interpolate(self.up[level](functional.relu(x)), scale_factor=2.0, mode="nearest")
+            x = self.outward[level](kept[level] + wide)
+        full = functional.pixel_shuffle(self.unfold(functional.relu(x)), 2) + self.detail(detail)
+        full = functional.relu(self.mix(functional.relu(full)) + full)
+        return torch.as_tensor(self.head(full)).float()
+
+
+def _reach_px(blocks: Sequence[int]) -> int:
+    """How far a pixel of the output looks, at most, in whole strides."""
+    far = 2 + 2
+    for level, n in enumerate(blocks):
+        convolutions = 2 * n + (2 if level + 1 < len(blocks) else 0) + (level == 0)
+        far += (convolutions + 1) * 2 ** (level + 1)  # and one for what falls between two of its pixels
+    stride = 2 ** len(blocks)
+    return int(-(-far // stride) * stride)

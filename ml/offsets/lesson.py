@@ -1,0 +1,179 @@
+"""How the offsets network is taught: crops of prepared scenes, a start that is wrong as a coarse search is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.networks.cc_res_siamnet import NODE_PX, Residuals
+from ml.offsets.dataset import planes, prepared
+from ml.offsets.texture import texture
+from ml.offsets.whole_pixels import box, gathered, surroundings, whole
+from ml.simulation.sar.pairs import SarPair
+from ml.simulation.sar.recipes import constant_shift
+from ml.simulation.seeds import Purpose, generator
+from ml.training import Batch
+
+HUBER_SHARE = 0.08  # of the training, before the likelihood alone counts
+HUBER_PX = 0.1
+FARTHEST_PX = 3.0  # a residual beyond counts as so much
+TEMPER = 0.5  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
+SPREADS = 3.0  # errors beyond so many sigmas count less
+GAMMAS = (0.5, 0.7, 0.9)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What --config may change. real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch."""
+
+    width: int = 16
+    features: int = 8
+    nodes: int = 96
+    cross: bool = True
+    attention: bool = True
+    scenes: int = 1200
+    crop_px: int = 112
+    calibration_pairs: int = 48
+    batch: int = 8
+    real: str = ""
+    real_share: float = 0.15
+
+
+class Crop(NamedTuple):
+    """texture: (2, px, px), the secondary gathered; beyond, target: (2, nodes, nodes); known: (1, nodes, nodes)."""
+
+    texture: Tensor
+    beyond: Tensor
+    target: Tensor
+    known: Tensor
+
+
+def loss_of(answer: Residuals, target: Tensor, known: Tensor, progress: float) -> Tensor:
+    """Huber's loss, then the tempered Gaussian negative log-likelihood, its tails linear; known: weights."""
+    error = answer.offset - target.clamp(-FARTHEST_PX, FARTHEST_PX)
+    z = error * torch.exp(-answer.log_sigma)
+    squared = 2 * functional.huber_loss(z, torch.zeros_like(z), reduction="none", delta=SPREADS)
+    likelihood = (0.5 * squared + answer.log_sigma) * torch.exp(2 * TEMPER * answer.log_sigma.detach())
+    weight = known.expand_as(error)
+    total = weight.sum().clamp_min(1.0)
+    value = (likelihood * weight).sum() / total
+    if progress < HUBER_SHARE:
+        huber = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none", beta=HUBER_PX)
+        return 0.1 * value + 5 * (huber * weight).sum() / total
+    return value
+
+
+def at_nodes(truth: Tensor) -> Tensor:
+    """Mean of the four pixels in the middle of each node's square. truth: (..., rows, cols), whole nodes."""
+    first = NODE_PX // 2 - 1
+    parts = [truth[..., first + row :: NODE_PX, first + col :: NODE_PX] for row in (0, 1) for col in (0, 1)]
+    return torch.stack(parts).mean(dim=0)
+
+
+def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
+    """Whole pixels (2, nodes, nodes) near the truth, wrong as what a coarse search finds is wrong."""
+    shape = truth.shape
+    smooth = box(truth, int(rng.choice([3, 5])))
+    noise = box(torch.from_numpy(rng.standard_normal(shape).astype(np.float32)), 3) * 3
+    found = smooth + float(np.exp(rng.uniform(np.log(0.02), np.log(0.35)))) * noise
+    if rng.random() < 0.2:  # a place where another peak was higher
+        row, col = (int(rng.integers(0, n)) for n in shape[1:])
+        height, width = (int(rng.integers(1, 6)) for _ in "yx")
+        off = torch.from_numpy(rng.uniform(-4, 4, (2, 1, 1)).astype(np.float32))
+        found[:, row : row + height, col : col + width] += off
+    if rng.random() < 0.12:  # or the whole neighbourhood is off
+        found = found + torch.from_numpy(rng.integers(-2, 3, (2, 1, 1)).astype(np.float32))
+    return whole(found)
+
+
+def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int) -> Crop:
+    """A crop at random. images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px."""
+    rows, cols = images.shape[1:]
+    row, col = int(rng.integers(0, rows - size + 1)), int(rng.integers(0, cols - size + 1))
+    target = at_nodes(truth[:, row : row + size, col : col + size])
+    start = likely_start(rng, torch.nan_to_num(target))
+    second = gathered(images[1], start, row, col)
+    both = torch.stack([images[0, row : row + size, col : col + size], second])
+    near = surroundings(start)
+    known = functional.avg_pool2d((both != 0).all(dim=0).float()[None, None], NODE_PX)[0]
+    return Crop(both, start - near, target - near, known)
+
+
+def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Flipped, transposed, and, where all moves alike, the dates exchanged."""
+    if rng.random() < 0.5:
+        images, truth = images.flip(2), truth.flip(2) * torch.tensor([-1.0, 1.0])[:, None, None]
+    if rng.random() < 0.5:
+        images, truth = images.flip(1), truth.flip(1) * torch.tensor([1.0, -1.0])[:, None, None]
+    if rng.random() < 0.5:
+        images, truth = images.transpose(1, 2), truth.transpose(1, 2).flip(0)
+    if rng.random() < 0.5 and float(np.nanmax(truth.std(dim=(1, 2)).numpy())) < 1e-3:
+        images, truth = images.flip(0), -truth
+    return images, truth
+
+
+class OffsetLesson:
+    """Batches from prepared scenes; validation on pairs of its own."""
+
+    def __init__(self, settings: Settings, cache: Path) -> None:
+        self.settings = settings
+        self.scenes = prepared(cache, settings.scenes)
+        self.real: NDArray[np.float16] | None = None
+        self.held = [(gamma, scene) for gamma in GAMMAS for scene in range(8)]
+        self._validation: list[tuple[float, Crop]] | None = None
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """texture (n, 2, px, px), beyond and target (n, 2, nodes, nodes), known (n, 1, nodes, nodes)."""
+        chosen = []
+        for _ in range(self.settings.batch):
+            source = self.scenes
+            if self.real is not None and rng.random() < self.settings.real_share:
+                source = self.real
+            chosen.append(np.asarray(source[int(rng.integers(len(source)))], dtype=np.float32))
+        held = torch.from_numpy(np.stack(chosen))
+        images = texture(held[:, :2].flatten(0, 1)).reshape(held[:, :2].shape)
+        crops = [
+            cut(rng, *turned(rng, *pair), self.settings.crop_px) for pair in zip(images, held[:, 2:4], strict=True)
+        ]
+        return _together(crops)
+
+    def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
+        answer = network(batch["texture"], batch["beyond"], batch["known"])
+        usable = (batch["known"] > 0.5).float()
+        return loss_of(answer, batch["target"], usable, progress)
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Per axis standard deviation of the error on even ground, the worse one, and how sigma holds."""
+        if self._validation is None:
+            self._validation = [(gamma, _held_out(gamma, scene)) for gamma, scene in self.held]
+        found = {}
+        device = next(network.parameters()).device
+        for gamma in GAMMAS:
+            batch = _together([crop for of, crop in self._validation if of == gamma])
+            with torch.no_grad():
+                answer = network(*(batch[name].to(device) for name in ("texture", "beyond", "known")))
+            inner = slice(3, -3)
+            error = (answer.offset.cpu() - batch["target"])[..., inner, inner]
+            z = error * torch.exp(-answer.log_sigma.cpu())[..., inner, inner]
+            percent = round(100 * gamma)
+            found[f"sigma_g{percent}"] = float(error.std(dim=(0, 2, 3)).max())
+            found[f"within_68_g{percent}"] = float((z.abs() < 1).float().mean())
+        return found
+
+
+def _held_out(gamma: float, scene: int) -> Crop:
+    rng = generator(Purpose.VALIDATION, f"offsets-lesson-{round(100 * gamma)}", scene)
+    pair: SarPair = constant_shift(rng, gamma)
+    held = torch.from_numpy(planes(pair).astype(np.float32))
+    return cut(rng, texture(held[:2]), held[2:4], 128)
+
+
+def _together(crops: list[Crop]) -> dict[str, Tensor]:
+    return {name: torch.stack(parts).contiguous() for name, *parts in zip(Crop._fields, *crops, strict=True)}

@@ -1,0 +1,239 @@
+"""CC-ResSiamNet over whole pairs: a coarse start everywhere, then the network, block by block, once or more often.
+
+Blocks lie where the image's own rows and columns say, so the answer at a place does not depend on how files are cut.
+What is kept for the whole image is on the grid of nodes, 64 times smaller than it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from affine import Affine
+from torch import Tensor
+from torch.nn import functional
+
+from ml.checkpoints import WEIGHTS, Card, load, read_card
+from ml.imagery import Float32, ImagePair, PairSource, Window
+from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
+from ml.offsets import coarse
+from ml.offsets.baseline import Offsets
+from ml.offsets.texture import WINDOW_PX, texture
+from ml.offsets.whole_pixels import box, gathered, surroundings, whole
+from ml.training import low_precision
+
+NAME = "offsets"
+BLOCK_PX = 2048
+HALO_PX = 128
+COARSE_ALIGN_PX = 64
+FARTHEST_SEARCH_PX = 64
+UNKNOWN_SIGMA_PX = 0.5  # a larger standard deviation is "unknown"
+LEAST_KNOWN = 0.5  # of a node's square
+RESTLESS_NODES = 5
+
+
+class Calibration(NamedTuple):
+    """Two tables, each flat beyond its ends: by log sigma as the network says it, and then by log restlessness."""
+
+    log_sigma: tuple[float, ...] = (0.0,)
+    add: tuple[float, ...] = (0.0,)
+    log_restless: tuple[float, ...] = (0.0,)
+    add_restless: tuple[float, ...] = (0.0,)
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """A trained network and how it is used. iterations: how often an answer is gathered by and looked at again.
+
+    calibration: what is added to log sigma, found on validation scenes.
+    """
+
+    network: CCResSiamNet
+    iterations: int
+    calibration: Calibration
+    device: torch.device
+    exact: bool = False
+    block: int = BLOCK_PX
+    kernels: tuple[int, ...] = coarse.KERNELS_PX
+
+
+def tracker_of(card: Card, folder: Path, device: torch.device) -> Tracker:
+    """The network of a card, ready. InputError where its weights are missing or not its own."""
+    network = CCResSiamNet(**card.network)
+    load(card, network, folder)
+    network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    table = Calibration(**{name: tuple(values) for name, values in card.settings["calibration"].items()})
+    return Tracker(network, card.settings["iterations"], table, device)
+
+
+def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS) -> Tracker:
+    """The network that the repository ships."""
+    return tracker_of(read_card(name, folder), folder, device)
+
+
+def without_file(power: Float32) -> PairSource:
+    """A pair in memory. power: (2, rows, cols), linear, NaN unknown."""
+    return ImagePair(power[0], power[1], Affine.identity(), None).source()
+
+
+def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
+    """Offsets on the network's own grid, one node for NODE_PX pixels. search: largest offset looked for, px."""
+    return _told(answered(source, tracker, search), tracker.calibration, search)
+
+
+def answered(source: PairSource, tracker: Tracker, search: int) -> Tensor:
+    """(5, nodes, nodes) as the network says it: dx, dy, logarithms of their sigmas, share of pixels known."""
+    start = _start(source, tracker, min(search, FARTHEST_SEARCH_PX))
+    answer = torch.full((5, *start.shape[1:]), torch.nan)
+    for turn in range(tracker.iterations):
+        if turn:
+            start = _again(start, answer)
+        answer = _pass(source, tracker, start)
+    rows, cols = (max(1, size // NODE_PX) for size in source.shape)
+    return answer[:, :rows, :cols]
+
+
+def log_restless(answer: Tensor) -> Tensor:
+    """How much offsets differ between neighbours, against what sigma says: (2, nodes, nodes), natural logarithm.
+
+    On even ground neighbours share most of their windows and agree; where motion varies they do not.
+    """
+    offset = torch.nan_to_num(answer[:2])
+    spread = (box(offset**2, RESTLESS_NODES) - box(offset, RESTLESS_NODES) ** 2).mean(dim=0).clamp_min(1e-8).sqrt()
+    return spread.log() - answer[2:4]
+
+
+def _again(start: Tensor, answer: Tensor) -> Tensor:
+    """What is begun with next: the answer where it is sure, else its surroundings."""
+    sure = (answer[2:4].exp() < UNKNOWN_SIGMA_PX).all(dim=0) & (answer[4] >= LEAST_KNOWN)
+    if not sure.any():
+        return start
+    return coarse.filled(torch.where(sure, answer[:2], torch.nan))
+
+
+def _blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
+    """Core and outer windows of an image (rows, cols) cut at multiples of block; its size is rounded up."""
+    for row in range(0, shape[0], block):
+        for col in range(0, shape[1], block):
+            core = Window(row, col, *(_aligned(min(block, n - at)) for n, at in zip(shape, (row, col), strict=True)))
+            first = max(0, row - halo), max(0, col - halo)
+            last = (
+                min(at + size + halo, _aligned(n))
+                for at, size, n in zip((row, col), (core.rows, core.cols), shape, strict=True)
+            )
+            yield core, Window(*first, *(end - begin for end, begin in zip(last, first, strict=True)))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // COARSE_ALIGN_PX) * COARSE_ALIGN_PX
+
+
+def _read(source: PairSource, at: Window) -> Float32:
+    """(2, rows, cols) of a window that may reach beyond the image, NaN there."""
+    row, col = max(0, at.row), max(0, at.col)
+    rows, cols = min(at.row + at.rows, source.shape[0]) - row, min(at.col + at.cols, source.shape[1]) - col
+    held = np.full((2, at.rows, at.cols), np.nan, dtype=np.float32)
+    if rows > 0 and cols > 0:
+        held[:, row - at.row : row - at.row + rows, col - at.col : col - at.col + cols] = source.read(
+            Window(row, col, rows, cols)
+        )
+    return held
+
+
+def _texture(source: PairSource, at: Window, device: torch.device) -> Tensor:
+    """Texture (2, rows, cols) of a window, 0 unknown; what the high-pass needs around it is read too."""
+    margin = WINDOW_PX // 2
+    wide = Window(at.row - margin, at.col - margin, at.rows + 2 * margin, at.cols + 2 * margin)
+    log = torch.from_numpy(np.log(_read(source, wide))).to(device)
+    return texture(log)[:, margin:-margin, margin:-margin]
+
+
+def _grid(shape: tuple[int, int]) -> tuple[int, int]:
+    return _aligned(shape[0]) // NODE_PX, _aligned(shape[1]) // NODE_PX
+
+
+def _start(source: PairSource, tracker: Tracker, search: int) -> Tensor:
+    """Offsets (2, nodes, nodes), px, known everywhere."""
+    step = coarse.STEP * NODE_PX
+    rows, cols = (n // coarse.STEP for n in _grid(source.shape))
+    found = torch.full((2, rows, cols), torch.nan)
+    halo = _aligned(coarse.reach(search))
+    for core, outer in _blocks(source.shape, tracker.block, halo):
+        images = _texture(source, outer, tracker.device)
+        if not (images != 0).all(dim=0).any():
+            continue
+        offset = coarse.coarse(images, search, tracker.kernels).cpu()
+        above, left = (core.row - outer.row) // step, (core.col - outer.col) // step
+        inner = offset[:, above : above + core.rows // step, left : left + core.cols // step]
+        row, col = core.row // step, core.col // step
+        found[:, row : row + inner.shape[1], col : col + inner.shape[2]] = inner
+    known = coarse.filled(found)
+    return functional.interpolate(known[None], scale_factor=2.0, mode="bilinear", align_corners=False)[0]
+
+
+def _pass(source: PairSource, tracker: Tracker, start: Tensor) -> Tensor:
+    """(5, nodes, nodes): dx, dy, logarithms of their sigmas, share of pixels known. Unknown blocks are NaN."""
+    shift = whole(start)
+    near = surroundings(shift)
+    answer = torch.full((5, *shift.shape[1:]), torch.nan)
+    for core, outer in _blocks(source.shape, tracker.block, HALO_PX):
+        at = Window(*(value // NODE_PX for value in outer))
+        by, mean = _part(shift, at), _part(near, at)
+        images = _gathered(source, outer, by, tracker.device)
+        if not (images != 0).all(dim=0).any():
+            continue
+        known = functional.avg_pool2d((images != 0).all(dim=0).float()[None, None], NODE_PX)
+        answered = _asked(tracker, images[None], (by - mean)[None].to(tracker.device), known)[0].cpu()
+        answered[:2] += mean
+        own = Window(*(value // NODE_PX for value in core))
+        inner = _part(answered, own._replace(row=own.row - at.row, col=own.col - at.col))
+        _part(answer, own).copy_(inner)
+    return answer
+
+
+def _part(field: Tensor, at: Window) -> Tensor:
+    """A part of a field of nodes (n, rows, cols)."""
+    return field[:, at.row : at.row + at.rows, at.col : at.col + at.cols]
+
+
+def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.device) -> Tensor:
+    """(2, rows, cols): the reference's texture, and the secondary's from where shift (2, nodes, nodes) says."""
+    far = int(shift.abs().max())
+    wide = Window(outer.row - far, outer.col - far, outer.rows + 2 * far, outer.cols + 2 * far)
+    images = _texture(source, wide, device)
+    reference = images[0, far : far + outer.rows, far : far + outer.cols]
+    return torch.stack([reference, gathered(images[1], shift.to(device), far, far)])
+
+
+def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, known: Tensor) -> Tensor:
+    """(n, 5, nodes, nodes), relative to the surroundings."""
+    laid = images.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        if tracker.exact:
+            found = tracker.network(laid, beyond, known)
+        else:
+            with low_precision(tracker.device):
+                found = tracker.network(laid, beyond, known)
+    return torch.cat([found.offset, found.log_sigma, known], dim=1).float()
+
+
+def _told(answer: Tensor, calibration: Calibration, search: int) -> Offsets:
+    """With sigma as calibrated; unknown where the images are, where sigma says so, beyond the search."""
+    sigma = calibrated(answer, calibration)
+    kept = (answer[4] >= LEAST_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0)
+    kept &= (answer[:2].abs() <= search + 1).all(dim=0)
+    quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * answer[4]
+    return Offsets(*(torch.where(kept, band, torch.nan) for band in (*answer[:2], *sigma, quality)))
+
+
+def calibrated(answer: Tensor, calibration: Calibration) -> Tensor:
+    """Sigma (2, nodes, nodes), px."""
+    log_sigma, restless = answer[2:4].numpy(), log_restless(answer).numpy()
+    log_sigma = log_sigma + np.interp(log_sigma, calibration.log_sigma, calibration.add)
+    return torch.from_numpy(
+        np.exp(log_sigma + np.interp(restless, calibration.log_restless, calibration.add_restless)).astype(np.float32)
+    )

@@ -1,0 +1,98 @@
+"""Velocity series from pairs that overlap in time: what moved from one date to the next.
+
+A pair measures the mean velocity between its two dates. Least squares find, for each cell, the velocities of the steps
+between neighbouring dates whose means fit all pairs best, each weighted by its inverse variance; where pairs leave a
+choice (a step that only a longer pair covers) neighbouring steps are taken alike within CHANGE_M_DAY. A series of pairs
+that do not overlap comes out as it went in.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve_banded, cholesky_banded
+
+Floats = NDArray[np.float64]
+
+CHANGE_M_DAY = 2.0  # one standard deviation, from one step to the next
+
+
+class PairVelocities(NamedTuple):
+    """start, end: (pairs,), days; east, north, sigma: (pairs, cells), m/day, NaN unknown."""
+
+    start_day: Floats
+    end_day: Floats
+    east_m_day: Floats
+    north_m_day: Floats
+    sigma_m_day: Floats
+
+
+class SpeedSeries(NamedTuple):
+    """start, end: (steps,), days; east, north, sigma: (steps, cells), m/day, NaN where no pair knows the step."""
+
+    start_day: Floats
+    end_day: Floats
+    east_m_day: Floats
+    north_m_day: Floats
+    sigma_m_day: Floats
+
+    @property
+    def day(self) -> Floats:
+        """The middle of each step."""
+        return np.asarray((self.start_day + self.end_day) / 2)
+
+    @property
+    def speed_m_day(self) -> Floats:
+        """Length of the velocity; near rest noise makes it look a little faster than it is."""
+        return np.hypot(self.east_m_day, self.north_m_day)
+
+
+def velocity_series(pairs: PairVelocities) -> SpeedSeries:
+    """Velocities of the steps between neighbouring dates. ValueError where a pair does not end after it begins."""
+    if pairs.east_m_day.shape != pairs.sigma_m_day.shape or pairs.east_m_day.shape[0] != pairs.start_day.size:
+        raise ValueError(f"{pairs.start_day.size} pairs do not fit velocities of {pairs.east_m_day.shape}")
+    if not (pairs.end_day > pairs.start_day).all():
+        raise ValueError("a pair ends before it begins: give the earlier image as its reference")
+    dates = np.unique(np.concatenate([pairs.start_day, pairs.end_day]))
+    covers = (pairs.start_day[:, None] <= dates[:-1]) & (pairs.end_day[:, None] >= dates[1:])  # (pairs, steps)
+    kept = covers.any(axis=0)
+    start, end, covers = dates[:-1][kept], dates[1:][kept], covers[:, kept]
+    share = covers * (end - start) / (pairs.end_day - pairs.start_day)[:, None]
+    cells = pairs.east_m_day.shape[1]
+    east, north, sigma = (np.full((start.size, cells), np.nan) for _ in range(3))
+    known = np.isfinite(pairs.east_m_day) & np.isfinite(pairs.north_m_day) & (pairs.sigma_m_day > 0)
+    adjoin = np.isclose(start[1:], end[:-1])
+    for cell in np.flatnonzero(known.any(axis=0)):
+        at = known[:, cell]
+        seen = np.asarray(covers[at].any(axis=0))
+        rows, weight = share[at][:, seen], 1.0 / pairs.sigma_m_day[at, cell] ** 2
+        links = adjoin & seen[1:] & seen[:-1]
+        values = np.column_stack([pairs.east_m_day[at, cell], pairs.north_m_day[at, cell]])
+        solution, errors = _least_squares(rows, weight, values, links[seen[1:] & seen[:-1]], seen)
+        east[seen, cell], north[seen, cell], sigma[seen, cell] = solution[:, 0], solution[:, 1], errors
+    return SpeedSeries(start, end, east, north, sigma)
+
+
+def _least_squares(
+    rows: Floats, weight: Floats, values: Floats, links: NDArray[np.bool_], seen: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Velocities (steps, 2) and their standard deviation (steps,)."""
+    steps = rows.shape[1]
+    normal = (rows.T * weight) @ rows
+    if np.count_nonzero(rows, axis=1).max() == 1:  # no pair spans two steps: each stands for itself
+        diagonal = normal.diagonal()
+        return np.asarray((rows.T * weight) @ values / diagonal[:, None]), np.asarray(1 / np.sqrt(diagonal))
+    place = np.flatnonzero(seen)
+    tied = np.flatnonzero(np.diff(place) == 1)[links]
+    np.add.at(normal, (tied, tied), CHANGE_M_DAY**-2)
+    np.add.at(normal, (tied + 1, tied + 1), CHANGE_M_DAY**-2)
+    np.add.at(normal, (tied, tied + 1), -(CHANGE_M_DAY**-2))
+    np.add.at(normal, (tied + 1, tied), -(CHANGE_M_DAY**-2))
+    reach = int(max(np.ptp(np.flatnonzero(row)) for row in rows)) if steps > 1 else 0
+    band = max(reach, 1 if tied.size else 0)
+    upper = np.zeros((band + 1, steps))
+    for off in range(band + 1):
+        upper[band - off, off:] = np.diagonal(normal, off)
+    factor = cholesky_banded(upper), False
+    errors = cho_solve_banded(factor, np.eye(steps)).diagonal()
+    return cho_solve_banded(factor, (rows.T * weight) @ values), np.sqrt(errors)

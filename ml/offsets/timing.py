@@ -1,0 +1,89 @@
+"""`python -m ml.offsets.timing`: seconds of each tracker on the same pair in turn, and memory, as JSON for the bench.
+
+The pair is a simulated one (GRDH, gamma 0.7), repeated to the size that is asked for and made while it is read, so that
+memory is that of the tracker. Reading files and writing the raster are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+import torch
+from affine import Affine
+
+from ml.device import choose_device
+from ml.imagery import Float32, PairSource, Window
+from ml.offsets.infer import METHODS, track_offsets
+from ml.simulation.sar.recipes import constant_shift
+from ml.simulation.seeds import Purpose, generator
+
+PIECE_PX = 256
+
+
+def repeated(size: int) -> PairSource:
+    """A pair of size x size px without a file."""
+    power = constant_shift(generator(Purpose.TEST, "offsets-timing", 0), 0.7, PIECE_PX).power
+
+    def read(at: Window) -> Float32:
+        rows, cols = (np.arange(first, first + n) % PIECE_PX for first, n in ((at.row, at.rows), (at.col, at.cols)))
+        return power[:, rows][:, :, cols]
+
+    return PairSource((size, size), Affine.identity(), None, read)
+
+
+def seconds(method: str, size: int, device: torch.device) -> float:
+    """Of one pair of size x size px."""
+    source = repeated(size)
+    started = time.perf_counter()
+    track_offsets(source, method, device)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def times(methods: list[str], size: int, rounds: int, device: torch.device) -> dict[str, list[float]]:
+    """Seconds of every method, one after the other in each round, after one round to warm up on a small pair."""
+    for method in methods:
+        seconds(method, 2 * PIECE_PX, device)
+    found: dict[str, list[float]] = {method: [] for method in methods}
+    for turn in range(rounds):
+        for method in methods if turn % 2 == 0 else methods[::-1]:
+            found[method].append(seconds(method, size, device))
+    return found
+
+
+def memory_mib(method: str, size: int) -> float:
+    """Highest resident memory of a process of its own that tracks one pair of size x size px."""
+    command = [sys.executable, "-m", "ml.offsets.timing", "--alone", method, "--size", str(size)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    """Print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=4096, help="px a side")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["model", "ncc", "multi-kernel"])
+    parser.add_argument("--alone", choices=METHODS, help="print only the memory, MiB, of this method")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    device = choose_device(args.device)
+    if args.alone:
+        seconds(args.alone, args.size, device)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    found = times(args.methods, args.size, args.rounds, device)
+    memory = [memory_mib("model", size) for size in (args.size, 2 * args.size)] if "model" in args.methods else []
+    print(json.dumps({"size": args.size, "device": str(device), "seconds": found, "memory_mib": memory}))
+
+
+if __name__ == "__main__":
+    main()

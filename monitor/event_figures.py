@@ -1,0 +1,99 @@
+"""What two images across an event show near its place: figures out of rasters, for the operator who asked. Pure."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from ingest.projections import transformer
+from ml.offsets.motion import Nodes, PixelScale, against_stable, ground_motion, stable_ground
+
+Floats = NDArray[np.float64]
+SIGMAS = 5.0
+
+
+class NearMotion(NamedTuple):
+    """Between the two images, against the rest of the window. share: of what is known, that moved clearly.
+
+    fastest_m: 95th percentile of that, its standard deviation, and toward where; None where nothing moved clearly.
+    """
+
+    known: float
+    share: float
+    fastest_m: float | None
+    sigma_m: float
+    bearing_deg: float
+
+
+class NearCoherence(NamedTuple):
+    """known: share of the cells; median, lowest: 0-1, of what is known (lowest: 5th percentile)."""
+
+    known: float
+    median: float
+    lowest: float
+
+
+class Around(NamedTuple):
+    """Where results are looked at: degrees and metres."""
+
+    longitude: float
+    latitude: float
+    radius_m: float
+
+
+def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> NearMotion | None:
+    """Of offsets; None where the raster does not reach there or knows nothing."""
+    found = _near(raster, around, ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px"))
+    if found is None:
+        return None
+    bands, x, y = found
+    nodes = Nodes(x, y, bands[0], bands[1], np.hypot(bands[2], bands[3]) / math.sqrt(2))
+    motion = ground_motion(nodes, raster.crs.to_epsg(), scale)
+    ground = stable_ground(motion, np.ones(x.size, dtype=bool))
+    if ground is None:
+        return None
+    own = against_stable(motion, ground)
+    length_m = np.hypot(own.east_m_day, own.north_m_day) * scale.days
+    sigma_m = own.sigma_m_day * scale.days
+    known, clear = np.isfinite(length_m), length_m > SIGMAS * sigma_m
+    if not clear.any():
+        return NearMotion(float(known.mean()), 0.0, None, float(np.nanmedian(sigma_m)), 0.0)
+    fastest = float(np.percentile(length_m[clear], 95))
+    at = clear & (length_m >= 0.8 * fastest)
+    bearing = math.degrees(math.atan2(own.east_m_day[at].mean(), own.north_m_day[at].mean())) % 360
+    return NearMotion(
+        float(known.mean()), float(clear.sum() / known.sum()), fastest, float(np.median(sigma_m[clear])), bearing
+    )
+
+
+def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | None:
+    """Of a coherence raster; None where it does not reach there or knows nothing."""
+    found = _near(raster, around, ("coherence",))
+    if found is None:
+        return None
+    values = found[0][0]
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return None
+    return NearCoherence(known.size / values.size, float(np.median(known)), float(np.percentile(known, 5)))
+
+
+def _near(raster: DatasetReader, around: Around, names: tuple[str, ...]) -> tuple[Floats, Floats, Floats] | None:
+    """The bands' cells within the circle, (bands, n), and where they stand, m."""
+    centre = transformer(4326, raster.crs.to_wkt()).transform(around.longitude, around.latitude)
+    col, row = ~raster.transform @ centre
+    reach = around.radius_m / abs(raster.transform.a)
+    first_row, first_col = (max(0, math.floor(at - reach)) for at in (row, col))
+    last_row, last_col = min(raster.height, math.ceil(row + reach)), min(raster.width, math.ceil(col + reach))
+    if last_row <= first_row or last_col <= first_col:
+        return None
+    window = Window(first_col, first_row, last_col - first_col, last_row - first_row)
+    indexes = [raster.descriptions.index(name) + 1 for name in names]
+    bands = raster.read(indexes, window=window).astype(np.float64)
+    rows, cols = np.mgrid[first_row:last_row, first_col:last_col]
+    inside = np.hypot(rows + 0.5 - row, cols + 0.5 - col) <= reach
+    x, y = raster.transform @ (cols[inside] + 0.5, rows[inside] + 0.5)
+    return bands[:, inside], np.asarray(x), np.asarray(y)

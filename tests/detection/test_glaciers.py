@@ -1,0 +1,125 @@
+"""Glaciers in made offsets: what is kept of each pair, what is told, and what is no news."""
+
+import numpy as np
+import pytest
+from django.utils import timezone
+from shapely import box
+
+from detection import glacier_selectors, glacier_services, selectors, services
+from detection.glacier_cells import cells_of, pack, unpack
+from detection.models import Alert, GlacierMotion, GlacierSample
+from detection.surge import FEWEST_STEPS, slides
+from ingest.context.models import ContextLayer, Glacier
+from ml.offsets.motion import GroundMotion
+from ml.stored import read_prediction
+from tests import made_pairs
+from tests.made_glaciers import FIRST, STEP, follow, make_glacier, make_offsets
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_pair_is_measured_against_stable_ground_and_kept_cell_by_cell():
+    make_glacier()
+    make_offsets([0.5])
+    motion = follow()
+    assert motion.speed_m_day == pytest.approx(0.5, abs=0.05)  # the 0.4 px of the whole pair are out
+    assert (motion.state, motion.n_pairs) == (GlacierMotion.State.SHORT, 1)
+    scan = GlacierSample.objects.get().prediction.glacier_scan
+    assert scan.stable_ground == "stationary"
+    assert scan.stable_rmse_m_day == pytest.approx(0.05 * 10 / 12, rel=0.15)
+
+
+def test_ice_that_flows_fast_and_steadily_is_no_news():
+    make_glacier()
+    make_offsets([1.0] * (FEWEST_STEPS + 2))
+    assert follow().state == GlacierMotion.State.STEADY
+    assert not Alert.objects.exists()
+
+
+def test_a_surge_becomes_one_alert_that_every_pair_confirms():
+    make_glacier()
+    make_offsets([0.4] * 10 + [1.2, 2.0, 2.6])
+    motion = follow()
+    assert motion.state == GlacierMotion.State.SURGING
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.state, alert.detections.count()) == ("glacier-surge", "provisional", 3)
+    assert alert.speed_m_day == pytest.approx(2.6, abs=0.1)
+    assert alert.usual_speed_m_day == pytest.approx(0.4, abs=0.1)
+    assert alert.bearing_deg == pytest.approx(45 - 2.2, abs=3)  # grid north is 2.2 degrees west of true north there
+    assert alert.onset <= (FIRST + 11 * STEP).date()
+    make_later = made_pairs.make_scene(FIRST + 14 * STEP)
+    last = glacier_selectors.samples_by_view(glacier=Glacier.objects.get())["track 901 ascending"][-1]
+    pair = made_pairs.make_pair(last.prediction.run.pair.secondary, make_later)
+    made_pairs.make_prediction(pair, "offsets", read_prediction(last.prediction).bands)
+    follow()
+    assert Alert.objects.get().detections.count() == 4
+
+
+def test_a_surge_that_was_over_long_ago_is_history_and_no_alert(monkeypatch):
+    monkeypatch.setattr(glacier_services, "NEWS_DAYS", 60)
+    make_glacier()
+    make_offsets([0.4] * 8 + [2.0] * 3 + [0.4] * 7)
+    motion = follow()
+    assert len(motion.views[0]["surges"]) == 1
+    assert motion.views[0]["surges"][0]["end"] is not None
+    assert motion.state == GlacierMotion.State.STEADY
+    assert not Alert.objects.exists()
+
+
+def test_without_outlines_moving_ice_is_moving_ground():
+    make_offsets([2.0])
+    for prediction in selectors.predictions_unscanned():
+        services.prediction_scan(prediction=prediction)
+    assert Alert.objects.get().kind == "moving-ground"
+    assert not glacier_selectors.predictions_unmeasured().exists()
+
+
+def test_outlines_that_come_later_measure_what_was_there_before():
+    make_offsets([0.5])
+    for prediction in selectors.predictions_unscanned():
+        services.prediction_scan(prediction=prediction)
+    make_glacier()
+    assert follow().n_pairs == 1
+    assert not glacier_selectors.predictions_unmeasured().exists()
+    ContextLayer.objects.update(loaded_at=timezone.now())  # a newer edition
+    assert glacier_selectors.predictions_unmeasured().count() == 1
+
+
+def test_a_glacier_too_small_to_surge_is_not_followed():
+    make_glacier(width_deg=0.004)
+    make_offsets([0.5])
+    for prediction in selectors.predictions_unscanned():
+        services.prediction_scan(prediction=prediction)
+    for prediction in glacier_selectors.predictions_unmeasured():
+        assert glacier_services.glaciers_measure(prediction=prediction).n_glaciers == 1
+    assert not GlacierSample.objects.exists()
+
+
+def test_real_glaciers_are_not_measured_in_simulated_pairs():
+    make_glacier()
+    ContextLayer.objects.update(simulated=False)
+    make_offsets([0.5])
+    for prediction in selectors.predictions_unscanned():
+        services.prediction_scan(prediction=prediction)
+    for prediction in glacier_selectors.predictions_unmeasured():
+        glacier_services.glaciers_measure(prediction=prediction)
+    assert not GlacierSample.objects.exists()
+
+
+def test_cells_cover_the_ice_and_packing_keeps_their_values():
+    cells = cells_of(box(-12.02, 46.98, -11.98, 47.02))
+    assert cells.n * cells.km2 == pytest.approx(cells.outline.area / 1e6, rel=0.05)
+    motion = GroundMotion(*np.random.default_rng(0).normal(size=(3, cells.n)))
+    np.testing.assert_allclose(unpack(pack(motion), cells.n), motion, rtol=1e-6)
+    assert unpack(pack(motion), cells.n + 1) is None
+    assert cells_of(box(-13, 46, -11, 48)).n <= 2100  # a large ice cap has larger cells
+
+
+@pytest.mark.parametrize(
+    ("slope_deg", "aspect_deg", "bearing_deg", "slide"),
+    [(20, 90, 100, True), (20, 350, 20, True), (20, 90, 200, False), (3, 90, 90, False), (20, None, 90, False),
+     (float("nan"), 90, 90, False)],
+    ids=["down the slope", "across north", "along the slope", "flat", "no one way down", "no elevation"],
+)  # fmt: skip
+def test_a_slide_goes_down_a_slope(slope_deg, aspect_deg, bearing_deg, slide):
+    assert slides(slope_deg, aspect_deg, bearing_deg) is slide

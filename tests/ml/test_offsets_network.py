@@ -1,0 +1,283 @@
+"""The offsets network: what it is taught, how it is asked, and what the shipped weights answer."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+
+from ml.__main__ import main
+from ml.checkpoints import read_card
+from ml.imagery import ImagePair, PairSource
+from ml.networks.cc_res_siamnet import LAGS, NODE_PX, CCResSiamNet, correlated
+from ml.offsets import coarse, network, real_chips
+from ml.offsets.baseline import Offsets
+from ml.offsets.calibrate import tables_of
+from ml.offsets.dataset import make_scene, prepared
+from ml.offsets.infer import track_offsets
+from ml.offsets.lesson import cut, likely_start, turned
+from ml.offsets.regrid import at_posting
+from ml.offsets.texture import texture
+from ml.offsets.whole_pixels import box, gathered, surroundings, whole
+from ml.simulation.sar.pairs import padded, simulate_pair
+from ml.simulation.sar.recipes import even_ground
+from ml.simulation.sar.system import GRDH
+from ml.simulation.seeds import Purpose, generator
+
+CPU = torch.device("cpu")
+
+
+def pair_of(dx: float, dy: float, gamma: float = 0.9, size: int = 160, scene: int = 1) -> ImagePair:
+    rng = generator(Purpose.TEST, "offsets-network", scene)
+    field = np.zeros((2, *padded(size)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
+    power = simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field).power
+    return ImagePair(power[0], power[1], Affine.identity(), None)
+
+
+def peak_of(reference: torch.Tensor, secondary: torch.Tensor) -> tuple[int, int]:
+    """dx, dy of the highest circular correlation."""
+    surface = torch.fft.irfft2(torch.fft.rfft2(reference).conj() * torch.fft.rfft2(secondary), s=reference.shape)
+    row, col = divmod(int(surface.argmax()), reference.shape[1])
+    rows, cols = reference.shape
+    return (col + cols // 2) % cols - cols // 2, (row + rows // 2) % rows - rows // 2
+
+
+# ---- whole pixels ----
+
+
+@pytest.mark.parametrize("offset", [0.45, -0.55, 1.46, 0.0])
+def test_ground_that_moves_alike_is_gathered_alike_even_near_half_a_pixel(offset):
+    noise = 0.1 * box(torch.randn(2, 40, 40, generator=torch.Generator().manual_seed(0)), 3)
+    shift = whole(offset + noise)
+    assert len(shift[0].unique()) == 1
+    assert float((shift - offset).abs().max()) <= 0.6
+
+
+def test_what_is_gathered_lands_where_the_reference_has_it():
+    image = torch.arange(64 * 64, dtype=torch.float32).reshape(64, 64)
+    shift = torch.zeros(2, 8, 8)
+    shift[0, 2, 3], shift[1, 2, 3] = 2.0, -1.0
+    moved = gathered(image, shift)
+    assert moved[16, 24] == image[15, 26]
+    assert moved[0, 0] == image[0, 0]
+    assert gathered(image, shift + 60)[63, 63] == 0
+
+
+def test_surroundings_of_even_ground_are_its_own_shift():
+    shift = torch.full((2, 9, 9), 3.0)
+    assert torch.equal(surroundings(shift), shift)
+
+
+# ---- what the network sees ----
+
+
+def test_texture_does_not_know_the_gain_and_leaves_holes_at_zero():
+    log = torch.randn(1, 60, 60, generator=torch.Generator().manual_seed(1))
+    log[0, 20:40, 20:40] = torch.nan
+    seen = texture(log)
+    assert bool((seen[0, 20:40, 20:40] == 0).all())
+    torch.testing.assert_close(texture(log + 2.3), seen, atol=1e-4, rtol=0)
+    assert 0.8 < float(seen[0, :20].std()) < 1.2
+
+
+def test_features_are_correlated_at_the_lag_at_which_they_agree():
+    first = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(2))
+    second = first.roll((1, -1), (2, 3))  # stands one row lower, one column to the left
+    found = correlated(first, second).mean(dim=(2, 3))[0]
+    assert LAGS[int(found.argmax())] == (1, -1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_turning_a_pair_turns_its_truth(seed):
+    pair = pair_of(3.0, -2.0)
+    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
+    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
+    images, shift = turned(np.random.default_rng(seed), texture(log), truth)
+    assert peak_of(*images) == (round(float(shift[0].mean())), round(float(shift[1].mean())))
+
+
+def test_a_crop_is_gathered_near_its_truth_and_its_target_says_what_is_left():
+    pair = pair_of(1.0, -1.0)
+    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
+    truth = torch.tensor([1.0, -1.0])[:, None, None].expand(2, 160, 160)
+    for seed in range(5):
+        crop = cut(np.random.default_rng(seed), texture(log), truth, 96)
+        if float(crop.beyond.abs().max()) == 0 and float(crop.target.std(dim=(1, 2)).max()) == 0:
+            assert peak_of(*crop.texture) == tuple(int(part.mean()) for part in crop.target)
+            return
+    pytest.fail("no start of five was the same everywhere")
+
+
+def test_a_start_is_whole_and_mostly_near():
+    truth = torch.zeros(2, 14, 14) + 0.3
+    starts = torch.stack([likely_start(np.random.default_rng(seed), truth) for seed in range(40)])
+    assert torch.equal(starts, starts.round())
+    assert 0.6 < float(((starts - 0.3).abs() < 1).float().mean()) < 0.99
+
+
+# ---- training data ----
+
+
+def test_training_refuses_what_belongs_to_the_benchmarks():
+    with pytest.raises(ValueError, match="never see"):
+        make_scene(0, Purpose.BENCHMARK)
+
+
+def test_prepared_scenes_are_the_same_again_and_another_number_is_refused(tmp_path):
+    scenes = prepared(tmp_path, 2, size=48)
+    assert scenes.shape == (2, 5, 48, 48)
+    again = np.array(scenes)
+    (tmp_path / "scenes.npy").unlink()
+    np.testing.assert_array_equal(prepared(tmp_path, 2, size=48), again)
+    with pytest.raises(ValueError, match="name another folder"):
+        prepared(tmp_path, 3, size=48)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0.5, -0.25), (1.75, 0.0)])
+def test_an_imposed_shift_moves_what_stands_there(dx, dy):
+    y, x = np.mgrid[:80, :80].astype(np.float32)
+    bump = np.exp(-((x - 40) ** 2 + (y - 36) ** 2) / 50).astype(np.float32)
+    wanted = np.exp(-((x - 40 - dx) ** 2 + (y - 36 - dy) ** 2) / 50)
+    np.testing.assert_allclose(real_chips.moved(bump, dx, dy), wanted, atol=1e-3)
+
+
+@pytest.mark.realdata
+def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
+    pairs = real_chips.chip_pairs(real_data / "opera_rtc_10sgd")
+    trained = [pair for pair in pairs if pair.trained_on]
+    assert len(trained) == 40
+    assert {pair.place for pair in trained} == {"292320-IW2", "292322-IW2"}
+    assert max(pair.reference for pair in trained) < real_chips.TRAIN_BEFORE
+    assert all(pair.days <= 12 for pair in pairs)
+
+
+# ---- the whole way ----
+
+
+def random_tracker(**changes) -> network.Tracker:
+    torch.manual_seed(0)
+    return replace(network.Tracker(CCResSiamNet(nodes=16).eval(), 2, network.Calibration(), CPU, exact=True), **changes)
+
+
+def test_blocks_do_not_show_in_the_answer():
+    source = pair_of(2.3, -1.2, size=256).source()
+    whole_way = network.track(source, random_tracker(), 6)
+    cut_up = network.track(source, random_tracker(block=128), 6)
+    for name in Offsets._fields:
+        one, other = getattr(whole_way, name), getattr(cut_up, name)
+        assert torch.equal(torch.isfinite(one), torch.isfinite(other))
+        torch.testing.assert_close(other, one, atol=1e-3, rtol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize(("dx", "dy", "search"), [(5.0, -4.0, 6), (-19.0, 12.0, 24), (40.0, -33.0, 64)])
+def test_the_coarse_start_is_within_a_pixel_even_of_large_motion(dx, dy, search):
+    pair = pair_of(0.0, 0.0, gamma=0.8, size=320)
+    moved = np.roll(pair.secondary, (round(dy), round(dx)), (0, 1))
+    log = torch.from_numpy(np.log(np.stack([pair.reference, moved])))
+    found = coarse.filled(coarse.coarse(texture(log), search))[:, 5:-5, 5:-5]
+    assert float((found - torch.tensor([dx, dy])[:, None, None]).abs().mean()) < 0.5
+
+
+def test_where_nothing_matches_neighbours_speak():
+    offset = torch.full((2, 12, 12), 2.0)
+    offset[:, 4:8, 4:8] = torch.nan
+    assert torch.equal(coarse.filled(offset), torch.full((2, 12, 12), 2.0))
+    assert torch.equal(coarse.filled(torch.full((2, 4, 4), torch.nan)), torch.zeros(2, 4, 4))
+
+
+@pytest.mark.parametrize("posting", [4, 16, 20])
+def test_another_posting_is_read_off_the_networks_grid(posting):
+    y, x = torch.meshgrid(*(torch.arange(20) * NODE_PX + NODE_PX / 2,) * 2, indexing="ij")
+    ramp = x / 100 + y / 50
+    found = at_posting(Offsets(ramp, ramp, ramp, ramp, ramp), (160, 160), posting).dx_px
+    middle = torch.arange(160 // posting) * posting + posting / 2
+    wanted = (middle / 100 + middle[:, None] / 50)[1:-1, 1:-1]
+    torch.testing.assert_close(found[1:-1, 1:-1], wanted)
+
+
+def test_sigma_is_widened_where_errors_are_wider_than_it_says():
+    rng = np.random.default_rng(0)
+    log_sigma, restless = rng.uniform(-4, -1, 20_000), rng.uniform(-1, 1, 20_000)
+    errors = 2 * np.where(restless > 0, 1.5, 1.0) * rng.standard_normal(20_000)
+    tables = network.Calibration(**tables_of(np.column_stack([log_sigma, errors, restless])))
+    stretched = np.exp(
+        np.interp(log_sigma, tables.log_sigma, tables.add)
+        + np.interp(restless, tables.log_restless, tables.add_restless)
+    )
+    for part in (restless > 0.2, restless < -0.2):
+        assert np.mean(np.abs(errors / stretched)[part] < 1) == pytest.approx(0.6827, abs=0.02)
+
+
+# ---- the shipped weights ----
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (0.5, -0.25), (-1.3, 0.7)])
+def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy):
+    bands = track_offsets(pair_of(dx, dy), "model", CPU).bands
+    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(dx, abs=0.03)
+    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(dy, abs=0.03)
+    assert np.isfinite(bands["dx_px"][2:-2, 2:-2]).all()
+
+
+def test_the_network_is_surer_than_one_window_and_says_how_sure():
+    pair = pair_of(0.3, -0.4, gamma=0.7, size=256)
+    found, single = (track_offsets(pair, method, CPU).bands for method in ("model", "ncc"))
+    inner = slice(4, -4)
+    error, other = (bands["dx_px"][inner, inner] - 0.3 for bands in (found, single))
+    assert np.nanstd(error) < 0.75 * np.nanstd(other)
+    within = np.abs(error) <= found["sigma_dx_px"][inner, inner]
+    assert 0.5 <= float(within.mean()) <= 0.9
+
+
+def test_noise_is_unknown_to_the_network():
+    assert track_offsets(pair_of(0.0, 0.0, gamma=0.0), "model", CPU).statistics["known_share"] < 0.1
+
+
+def test_motion_of_many_pixels_is_followed_where_the_search_allows_it():
+    pair = pair_of(0.25, 0.0, gamma=0.8, size=256)
+    pair = pair._replace(secondary=np.roll(pair.secondary, (-17, 20), (0, 1)))
+    bands = track_offsets(pair, "model", CPU, search=24).bands
+    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(20.25, abs=0.05)
+    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(-17, abs=0.05)
+
+
+def test_bfloat16_changes_offsets_by_less_than_a_hundredth_of_a_pixel():
+    source = pair_of(0.4, 0.1, gamma=0.8).source()
+    tracker = network.shipped(CPU)
+    plain, exact = (network.track(source, replace(tracker, exact=exact), 6) for exact in (False, True))
+    difference = (plain.dx_px - exact.dx_px).abs()
+    assert float(difference[torch.isfinite(difference)].quantile(0.99)) < 0.01
+
+
+# ---- pairs that cannot be tracked ----
+
+
+def refused(pair: ImagePair | PairSource, match: str) -> None:
+    for method in ("model", "multi-kernel"):
+        with pytest.raises(ValueError, match=match):
+            track_offsets(pair, method, CPU)
+
+
+def test_bad_pairs_have_a_reason():
+    good = pair_of(0.0, 0.0, size=96)
+    nothing = np.full_like(good.reference, np.nan)
+    left, right = good.reference.copy(), good.secondary.copy()
+    left[:, 40:], right[:, :56] = np.nan, np.nan
+    refused(good._replace(secondary=nothing), "do not overlap, or one is empty")
+    refused(ImagePair(left, right, Affine.identity(), None), "do not overlap")
+    refused(good._replace(secondary=np.full_like(good.reference, 3.0)), "secondary has the same value .3. everywhere")
+    refused(ImagePair(good.reference[:4], good.secondary[:4], Affine.identity(), None), "smaller than one posting")
+
+
+def test_the_course_trains_calibrates_and_leaves_weights_that_track(tmp_path, capsys):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"scenes": 2, "nodes": 16, "crop_px": 48, "batch": 2, "calibration_pairs": 2}))
+    arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]
+    assert main([*arguments, "--device", "cpu"]) == 0
+    card = read_card("offsets", tmp_path)
+    assert card.network["nodes"] == 16
+    assert set(card.figures) == {f"{name}_g{gamma}" for name in ("sigma", "within_68") for gamma in (50, 70, 90)}
+    found = network.track(pair_of(0.0, 0.0, size=96).source(), network.tracker_of(card, tmp_path, CPU), 6)
+    assert found.dx_px.shape == (12, 12)
