@@ -9,6 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from ml.checkpoints import read_card
 from ml.code_version import code_version
 from ml.deformation.benchmark_tiles import CONFIGS as BENCHMARKS
 from ml.deformation.benchmark_tiles import NATIONAL
@@ -31,7 +32,15 @@ def main() -> None:
         for i, name in enumerate(args.methods)
     }
     command = shlex.join(["python", "-m", "ml.deformation.compare", *sys.argv[1:]])
-    about = {"command": command, "commit": code_version(), "size": args.size, "benchmark": args.benchmark}
+    weights = {name: one.weights for name in args.methods if hasattr(one := EITHER[name], "weights")}
+    hashes = {name: read_card(card).weights_sha256 for name, card in weights.items()}
+    about = {
+        "weights_sha256": hashes,
+        "command": command,
+        "commit": code_version(),
+        "size": args.size,
+        "benchmark": args.benchmark,
+    }
     args.json.write_text(json.dumps(about | {"over": args.methods[last], "methods": found}, indent=1) + "\n")
     for name, parts in found.items():
         for part, values in parts.items():

@@ -17,7 +17,7 @@ from ml.benchmark import Benchmark
 from ml.deformation.arms import ARMS, ArmConfig, detect_arm
 from ml.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from ml.deformation.gridding import RobustGrid, grid_robust
-from ml.deformation.infer import CONFIGS, VERSIONS, Config, DeformationResult, detect_all_with
+from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, DeformationResult, detect_all_with
 from ml.deformation.points import Float64
 from ml.deformation.scoring import BINS, TileScore, finds_bowl, score_tile, truth_of
 from ml.intervals import Interval, bootstrap
@@ -257,7 +257,8 @@ def _bowl_digest(name: str, number: int) -> bytes:
     return hashlib.sha256(b"".join(map(digest, bowl_tiles(name, number).values()))).digest()
 
 
+NETWORKS = WEIGHTS | {name: arm.weights for name, arm in ARMS.items()}
 BENCHMARKS = tuple(
-    Benchmark(name, VERSION, size, "tiles", METHODS, partial(evaluate, name), partial(truth_sha256, name))
+    Benchmark(name, VERSION, size, "tiles", METHODS, partial(evaluate, name), partial(truth_sha256, name), NETWORKS)
     for name, size in SIZES.items()
 )
