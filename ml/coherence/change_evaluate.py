@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from ml.benchmark import Benchmark
 from ml.coherence.change import coherence_change
-from ml.coherence.infer import VERSIONS, WINDOW_PX, estimate_coherence
+from ml.coherence.infer import VERSIONS, WEIGHTS, WINDOW_PX, estimate_coherence
 from ml.imagery import ImagePair
 from ml.intervals import Float64, Interval, bootstrap
 from ml.simulation.sar.series import EVENT_FROM, EVENT_PX, EVENT_TO, ImageSeries, change_series
@@ -88,4 +88,4 @@ def truth_sha256(series: int) -> str:
     return digest.hexdigest()
 
 
-BENCHMARK = Benchmark(NAME, VERSION, 100, "series of nine images", VERSIONS, evaluate, truth_sha256)
+BENCHMARK = Benchmark(NAME, VERSION, 100, "series of nine images", VERSIONS, evaluate, truth_sha256, WEIGHTS)

@@ -14,7 +14,7 @@ from ml.benchmark import Benchmark
 from ml.coherence.change import coherence_change
 from ml.coherence.change_evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of
 from ml.coherence.confirm import Evidence, confirmed
-from ml.coherence.infer import VERSIONS
+from ml.coherence.infer import VERSIONS, WEIGHTS
 from ml.intervals import Interval, bootstrap
 from ml.simulation.sar.series import ImageSeries, change_series
 from ml.simulation.seeds import Purpose, generator
@@ -77,4 +77,4 @@ def truth_sha256(series: int) -> str:
     return digest.hexdigest()
 
 
-BENCHMARK = Benchmark(NAME, VERSION, 60, "series of eleven images", VERSIONS, evaluate, truth_sha256)
+BENCHMARK = Benchmark(NAME, VERSION, 60, "series of eleven images", VERSIONS, evaluate, truth_sha256, WEIGHTS)

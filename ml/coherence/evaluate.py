@@ -14,7 +14,7 @@ from affine import Affine
 
 from ml.benchmark import Benchmark
 from ml.coherence import change_evaluate, confirm_evaluate
-from ml.coherence.infer import VERSIONS, WINDOW_PX, estimate_coherence
+from ml.coherence.infer import VERSIONS, WEIGHTS, WINDOW_PX, estimate_coherence
 from ml.imagery import ImagePair
 from ml.intervals import Float64, Interval, bootstrap_over
 from ml.simulation.sar.pairs import SarPair
@@ -150,8 +150,8 @@ def structured_sha256(pairs: int) -> str:
 
 
 BENCHMARKS = (
-    Benchmark(HOMOGENEOUS, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_even, even_sha256),
-    Benchmark(STRUCTURED, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_structured, structured_sha256),
+    Benchmark(HOMOGENEOUS, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_even, even_sha256, WEIGHTS),
+    Benchmark(STRUCTURED, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_structured, structured_sha256, WEIGHTS),
     change_evaluate.BENCHMARK,
     confirm_evaluate.BENCHMARK,
 )
