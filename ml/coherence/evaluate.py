@@ -151,7 +151,9 @@ def structured_sha256(pairs: int) -> str:
 
 BENCHMARKS = (
     Benchmark(HOMOGENEOUS, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_even, even_sha256, WEIGHTS),
-    Benchmark(STRUCTURED, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_structured, structured_sha256, WEIGHTS),
+    Benchmark(
+        STRUCTURED, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_structured, structured_sha256, WEIGHTS
+    ),
     change_evaluate.BENCHMARK,
     confirm_evaluate.BENCHMARK,
 )
