@@ -138,7 +138,7 @@ class _Runner:
         out = self._forward([channels(block) for block in blocks], len(chosen))
         for block, values in zip(blocks, out, strict=True):
             reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
-            yield read_out(self.network.card, values, len(chosen), reach)
+            yield read_out(self.network.card, values, block, reach)
 
     def _forward(self, images: list[Tensor], tracks: int) -> list[Tensor]:
         found: list[Tensor] = []

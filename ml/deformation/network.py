@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from affine import Affine
+from scipy import ndimage
 from torch.nn import functional
 
 from ml.checkpoints import WEIGHTS, Card, load, read_card
@@ -26,6 +27,7 @@ CLASSES5 = KINDS
 HALO_CELLS = 144
 REACH_M = 200.0  # nothing is said of ground farther than this from all points
 FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
+MEASURED_CELLS = 5  # a rate lies within what was measured so far around it
 
 
 class NetworkMaps(NamedTuple):
@@ -33,7 +35,8 @@ class NetworkMaps(NamedTuple):
 
     probability: (rows, cols), that the ground moves; class_probability: (5, rows, cols), its share of each of
     CLASSES5, which sum to probability; rate_mm_yr: of the line of sight that sees it move faster, against the
-    background, + toward the satellite. Areas grow on `probability`; an area is of the kind with the largest sum in it.
+    background, + toward the satellite, within what was measured there. Areas grow on `probability`; an area is of the
+    kind with the largest sum in it.
     """
 
     probability: Float32
@@ -111,7 +114,34 @@ def predict_block(
     if not seen:
         nothing = np.full(shape, np.nan, dtype=np.float32)
         return NetworkMaps(nothing, np.full((len(KINDS), *shape), np.nan, dtype=np.float32), nothing.copy())
-    return read_out(network.card, _forward(network, seen, device), len(seen), reach)
+    return read_out(network.card, _forward(network, seen, device), seen, reach)
+
+
+def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float32:
+    """The rate, held within what any track measured there; NaN stays.
+
+    That is the range of a cell's neighbourhood of 3 x 3 where half of it is known, else of all within MEASURED_CELLS,
+    and 0. The network's own rate overshoots six times at the edge of fast ground and falls short in its middle.
+    """
+    velocity = [track.velocity_mm_yr for track in tracks]
+    known = np.maximum.reduce([ndimage.uniform_filter(np.isfinite(v).astype(np.float32), 3) for v in velocity]) >= 0.5
+    size = 2 * MEASURED_CELLS + 1
+    near = (
+        [np.where(np.isfinite(v), v, np.inf) for v in velocity],
+        [np.where(np.isfinite(v), v, -np.inf) for v in velocity],
+    )
+    far = [np.nan_to_num(v) for v in velocity]
+    low = np.where(
+        known,
+        np.minimum.reduce([ndimage.minimum_filter(v, 3) for v in near[0]]),
+        np.minimum.reduce([ndimage.minimum_filter(v, size) for v in far]).clip(max=0),
+    )
+    high = np.where(
+        known,
+        np.maximum.reduce([ndimage.maximum_filter(v, 3) for v in near[1]]),
+        np.maximum.reduce([ndimage.maximum_filter(v, size) for v in far]).clip(min=0),
+    )
+    return np.asarray(np.clip(rate_mm_yr, low, high), dtype=np.float32)
 
 
 def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32]:
@@ -134,15 +164,16 @@ def _rate_of(out: torch.Tensor) -> torch.Tensor:
     return 2 * torch.sinh(out[-1].clamp(-FASTEST_ARCSINH, FASTEST_ARCSINH))
 
 
-def read_out(card: Card, out: torch.Tensor, tracks: int, reach: np.ndarray) -> NetworkMaps:
+def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach: np.ndarray) -> NetworkMaps:
     """The network's channels (thresholds + kinds + 1, rows, cols) as maps. reach: where anything is said."""
     n = len(THRESHOLDS_MM_YR)
-    probability = torch.sigmoid(calibrated(out[:n], card.settings["calibration"][str(min(tracks, 2))]))
+    probability = torch.sigmoid(calibrated(out[:n], card.settings["calibration"][str(min(len(tracks), 2))]))
     kinds = torch.softmax(out[n : n + len(KINDS)], dim=0) * probability
     rate = _rate_of(out)
     unknown = torch.from_numpy(~reach)
     planes = [plane.masked_fill(unknown, torch.nan).numpy() for plane in (probability, kinds, rate)]
-    return NetworkMaps(*(plane.astype(np.float32) for plane in planes))
+    maps = NetworkMaps(*(plane.astype(np.float32) for plane in planes))
+    return maps._replace(rate_mm_yr=within_measured(maps.rate_mm_yr, tracks))
 
 
 def calibrated(logits: torch.Tensor, calibration: dict[str, float]) -> torch.Tensor:

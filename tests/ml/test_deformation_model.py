@@ -44,6 +44,19 @@ def test_the_weights_are_small_and_their_card_tells_how_they_came_to_be(network)
         assert calibration["enter"] > calibration["leave"]
 
 
+def test_a_rate_is_never_beyond_what_was_measured_near(network):
+    """At the edge of a square of 20 mm/yr the network's own rate overshoots six times."""
+    velocity = np.random.default_rng(1).normal(0, 1, (64, 64)).astype(np.float32)
+    velocity[27:37, 27:37] += 20
+    count = np.ones(velocity.shape, dtype=np.int32)
+    track = TrackCells(velocity, count, np.zeros_like(velocity), np.zeros_like(velocity))
+    maps = predict_block(network, [track])
+    assert maps.probability[31, 31] > 0.5
+    assert velocity[28:36, 28:36].min() <= np.median(maps.rate_mm_yr[29:35, 29:35]) <= velocity.max()
+    assert maps.rate_mm_yr.max() <= velocity.max()
+    assert maps.rate_mm_yr.min() >= velocity.min()
+
+
 def test_the_network_looks_no_farther_than_its_halo(network):
     module = DeformationUnet(widths=(4, 4, 4, 4))
     with torch.no_grad():

@@ -108,8 +108,9 @@ def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkey
 
 
 def test_the_broker_is_told_once_and_again_when_it_may_have_forgotten(
-    run, monkeypatch, django_capture_on_commit_callbacks
+    run, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
+    settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}
     told = []
     monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: told.append((*args, queue)))
     for _ in range(2):
@@ -136,8 +137,9 @@ def test_the_command_runs_what_is_due(product, capsys):
     (None, "cpu"),
 ])  # fmt: skip
 def test_a_network_goes_to_the_gpu_where_a_worker_listens_to_it_and_only_a_network(
-    run, monkeypatch, django_capture_on_commit_callbacks, answers, queue
+    run, settings, monkeypatch, django_capture_on_commit_callbacks, answers, queue
 ):
+    settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}
     network = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="a" * 64)
     heavy = services.run_queue(subject=run.product, version=network)
     told = {}
