@@ -76,7 +76,7 @@ def test_ctrl_c_stops_what_it_started_and_nothing_else(surroundings):
             address = next(m[1] for line in process.stdout if (m := re.search(r"is at (http://\S+)", line)))
             assert b"Simulated" in fetch(address)
             os.killpg(process.pid, signal.SIGINT)
-            assert process.wait(timeout=60) == 130
+            assert process.wait(timeout=180) == 130
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
