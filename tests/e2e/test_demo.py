@@ -32,7 +32,7 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def demo(surroundings, *arguments, timeout=560) -> subprocess.CompletedProcess:
+def demo(surroundings, *arguments, timeout=280) -> subprocess.CompletedProcess:
     command = [str(ROOT / "scripts" / "demo"), "--port", free_port(), *arguments]
     return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=timeout, check=False)
 
@@ -76,7 +76,7 @@ def test_ctrl_c_stops_what_it_started_and_nothing_else(surroundings):
             address = next(m[1] for line in process.stdout if (m := re.search(r"is at (http://\S+)", line)))
             assert b"Simulated" in fetch(address)
             os.killpg(process.pid, signal.SIGINT)
-            assert process.wait(timeout=180) == 130
+            assert process.wait(timeout=60) == 130
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_a_port_that_is_taken_is_named(surroundings):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         command = [str(ROOT / "scripts" / "demo"), "--check", "--port", str(taken.getsockname()[1])]
-        done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=560, check=False)
+        done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 1
     assert "taken" in done.stderr
     assert services(surroundings) == "nothing runs"
