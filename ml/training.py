@@ -66,8 +66,9 @@ def low_precision(device: torch.device) -> AbstractContextManager[Any]:
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether this CPU has tile units for bfloat16 (AMX)."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    """Whether this CPU multiplies in bfloat16: tile units (AMX) or AVX-512, on which a step takes about half as long."""
+    held = torch.cpu.get_capabilities()
+    return bool(held.get("amx_bf16", False) or held.get("avx512_bf16", False))
 
 
 def train(
