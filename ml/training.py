@@ -66,7 +66,7 @@ def low_precision(device: torch.device) -> AbstractContextManager[Any]:
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether this CPU multiplies in bfloat16: tile units (AMX) or AVX-512, on which a step takes about half as long."""
+    """Whether this CPU multiplies in bfloat16, by tile units (AMX) or AVX-512: a step takes half as long."""
     held = torch.cpu.get_capabilities()
     return bool(held.get("amx_bf16", False) or held.get("avx512_bf16", False))
 
