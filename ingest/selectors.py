@@ -19,11 +19,12 @@ from ingest.readers.records import Float32, Float64
 
 
 class PointColumns(NamedTuple):
-    """All points of a product as columns. Degrees (EPSG:4326) and mm/yr."""
+    """All points of a product as columns. Degrees (EPSG:4326), mm/yr, and m, NaN where nobody tells a height."""
 
     longitude: Float64
     latitude: Float64
     velocity_mm_yr: Float32
+    height_m: Float32
 
 
 class AreaSeries(NamedTuple):
@@ -51,17 +52,17 @@ def scenes_by_ground() -> QuerySet[Scene]:
 
 
 def product_points(*, product: Product, area: GEOSGeometry | None = None) -> PointColumns:
-    """Fetch every point's position and velocity, ordered by id, as arrays; of an area (EPSG:4326), those in its box."""
-    columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8"
+    """Fetch every point's position, velocity and height, ordered by id, as arrays; of an area (EPSG:4326), those in its box."""
+    columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8, COALESCE(height_m::float8, 'NaN')"
     inside = f"AND tile_point && ST_Transform('{area.hexewkb.decode()}'::geometry, 3857)" if area else ""
     sql = f"SELECT {columns} FROM {POINTS} WHERE product_id = {product.pk:d} {inside} ORDER BY pid"  # noqa: S608
-    row = np.dtype(
-        [("fields", ">i2"), ("l0", ">i4"), ("x", ">f8"), ("l1", ">i4"), ("y", ">f8"), ("l2", ">i4"), ("v", ">f8")]
-    )
+    names = PointColumns._fields
+    row = np.dtype([("n", ">i2"), *(part for name in names for part in ((f"{name}_bytes", ">i4"), (name, ">f8")))])
     with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
         raw = b"".join(copy)  # header 19 bytes, trailer 2; no column is NULL, so all rows have one size
     rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
-    return PointColumns(rows["x"].astype(float), rows["y"].astype(float), rows["v"].astype(np.float32))
+    longitude, latitude = (rows[name].astype(np.float64) for name in names[:2])
+    return PointColumns(longitude, latitude, *(rows[name].astype(np.float32) for name in names[2:]))
 
 
 def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:

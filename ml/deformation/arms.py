@@ -78,6 +78,7 @@ def detect_arm(grid_of: Callable[[bool], RobustGrid], config: ArmConfig) -> Defo
     reach = lattice.tracks[0].distance_m <= REACH_M
     probability = np.where(reach, torch.sigmoid(logit).numpy(), np.nan).astype(np.float32)
     away, toward = by_sign(probability, rate)
+    rate *= np.float32(lattice.scale)
     maps = DeformationMaps(probability, away, toward, rate, lattice.backgrounds_mm_yr[0], 1.0)
     return DeformationResult(maps, lattice.transform, lattice.epsg)
 
@@ -96,10 +97,11 @@ def arm_score(lattice: Lattice, config: ArmConfig) -> tuple[Float32, Float32]:
         return _logit(np.nan_to_num(merge(found, config.merge))), filled
     found, rates = [], []
     for gain in config.gains or (None,):
-        image = channels([track], shown([track], settings["fill"], gain))
+        unet = _network(config.weights).module
+        image = channels([track], shown([track], settings["fill"], gain))[:, : unet.channels]
         margin = [-size % STRIDE for size in reach.shape]
         with torch.inference_mode():
-            out = _network(config.weights).module(functional.pad(image, (0, margin[1], 0, margin[0])), 1)[0]
+            out = unet(functional.pad(image, (0, margin[1], 0, margin[0])), 1)[0]
         out = out[:, : reach.shape[0], : reach.shape[1]]
         found.append(torch.sigmoid((out[0] + out[1]) / 2).numpy())
         rates.append((2 * torch.sinh(out[-1].clamp(-FASTEST, FASTEST))).numpy())

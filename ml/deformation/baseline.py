@@ -117,6 +117,16 @@ def _neighbour_noise(velocity_mm_yr: Float32) -> float:
     return max(_spread(steps) / float(np.sqrt(2)), 0.1) if steps.size >= 10 else 1.0
 
 
+def cell_noise(velocity_mm_yr: Float32) -> float:
+    """Standard deviation of one cell's rate, mm/yr, from second differences: a slope of the rates does not count.
+
+    0 where too few cells stand three in a row.
+    """
+    v = velocity_mm_yr
+    bends = np.concatenate([(v[2:] - 2 * v[1:-1] + v[:-2]).ravel(), (v[:, 2:] - 2 * v[:, 1:-1] + v[:, :-2]).ravel()])
+    return _spread(bends[np.isfinite(bends)]) / float(np.sqrt(6))
+
+
 def _spread(values: NDArray[np.floating]) -> float:
     """Robust standard deviation about zero-centred values; 0 where there are too few."""
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))) if values.size >= 10 else 0.0

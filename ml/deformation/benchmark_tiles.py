@@ -32,6 +32,7 @@ CONFIGS = {
 }
 FEWEST_POINTS = 30  # of the first track, within a bowl's radius
 KEEP_OFF_M = 1_000.0
+HEIGHT_ERROR_M = 2.0  # standard deviation, as those of the made regions
 
 
 class Cell(NamedTuple):
@@ -90,8 +91,10 @@ def bowl_tiles(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
 
 
 def cloud(track: TileTrack) -> PointCloud:
-    """A track's points as a detector gets them."""
-    return PointCloud(track.x_m, track.y_m, track.velocity_mm_yr, 3035)
+    """A track's points as a detector gets them; their heights err by HEIGHT_ERROR_M, always the same in one track."""
+    error_m = np.random.default_rng(track.x_m.size).normal(0, HEIGHT_ERROR_M, track.x_m.size)
+    height_m = (track.height_m + error_m).astype(np.float32)
+    return PointCloud(track.x_m, track.y_m, track.velocity_mm_yr, 3035, height_m=height_m)
 
 
 def digest(tile: Tile) -> bytes:

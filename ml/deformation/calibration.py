@@ -85,7 +85,7 @@ def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Seq
     for choice in choices:
         lattice = on_lattice([grids[i] for i in choice])
         logits, rate = predict_logits(network, lattice.tracks)
-        views.append(_view([tile.tracks[i] for i in choice], logits, rate, lattice))
+        views.append(_view([tile.tracks[i] for i in choice], logits, rate * np.float32(lattice.scale), lattice))
     return views
 
 

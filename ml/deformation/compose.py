@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +13,11 @@ from ml.deformation.baseline import background_and_noise
 from ml.deformation.channels import STILL_WITHIN_MM_YR, TrackCells
 from ml.deformation.dataset import CENTRE_STEPS, NOTHING, TileCache
 from ml.deformation.gridding import CELL_M, distance_to_points_m
+from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M
 from ml.deformation.overwrap import YEARS
 from ml.deformation.points import Float32
+from ml.deformation.relief import PLANES, relief
 from ml.simulation.nuisance import HALF_WAVE_MM, Nuisance
 from ml.simulation.tiles import CELLS
 
@@ -30,15 +32,18 @@ class Recipe:
 
     crop: cells on a side. despiked: which of the cached grids. offset_mm_yr: standard deviation of what the background
     of a product misses of a place's own. blocks: share of the tracks that get one more piece unwrapped wrongly.
+    heightless: share of the samples whose points tell no heights; heights: whether this one's do.
     """
 
-    nothing: float = 0.32
-    own: float = 0.2
-    another: float = 0.2
+    nothing: float = 0.3
+    own: float = 0.26
+    another: float = 0.18
     crop: int = 96
     despiked: bool = True
     offset_mm_yr: float = 0.3
     blocks: float = 0.08
+    heightless: float = 0.25
+    heights: bool = True
 
 
 class Sample(NamedTuple):
@@ -59,11 +64,15 @@ class Motion(NamedTuple):
 
 
 class Larder(NamedTuple):
-    """A cache, the tiles that lend their errors, and those that hold motion."""
+    """A cache, the tiles that lend their errors, and those that hold motion; of each kind in turn, empty ones left out.
+
+    movable: what may be laid over another tile: all but slides, which belong to their slope.
+    """
 
     cache: TileCache
     quiet: NDArray[np.intp]
-    moving: NDArray[np.intp]
+    moving: list[NDArray[np.intp]]
+    movable: NDArray[np.intp]
 
 
 def larder(cache: TileCache, first: int, last: int) -> Larder:
@@ -72,25 +81,29 @@ def larder(cache: TileCache, first: int, last: int) -> Larder:
         raise ValueError("there are too few tiles: raise `tiles`")
     fastest = np.array([np.abs(cache.truth[i].astype(np.float32)).max() for i in range(first, last)])
     usable = np.array([np.isfinite(cache.errors[i, :, ::4, ::4]).any(axis=(1, 2)).all() for i in range(first, last)])
-    quiet, moving = (np.flatnonzero(some & usable) + first for some in (fastest < QUIET_MM_YR, fastest >= MOVING_MM_YR))
+    moves = usable & (fastest >= MOVING_MM_YR)
+    holds = np.array([[(cache.kind[i] == kind).any() for i in range(first, last)] for kind in range(len(KINDS))])
+    quiet = np.flatnonzero(usable & (fastest < QUIET_MM_YR)) + first
     if not quiet.size:
         raise ValueError("no tile is quiet enough to lend its errors: raise `tiles`")
-    return Larder(cache, quiet, moving)
+    moving = [at + first for kind in holds if (at := np.flatnonzero(moves & kind)).size]
+    return Larder(cache, quiet, moving, np.flatnonzero(moves & ~holds[KINDS.index("landslide")]) + first)
 
 
 def sample(rng: np.random.Generator, stock: Larder, n_tracks: int, recipe: Recipe) -> Sample:
     """Draw one sample seen by one track (either) or both (in either order)."""
     order = rng.permutation(2)[:n_tracks]
     chance = rng.random()
-    if recipe.nothing <= chance < recipe.nothing + recipe.own and stock.moving.size:
-        number = int(rng.choice(stock.moving))
+    recipe = replace(recipe, heights=rng.random() >= recipe.heightless)
+    if recipe.nothing <= chance < recipe.nothing + recipe.own and stock.moving:
+        number = int(rng.choice(stock.moving[int(rng.integers(len(stock.moving)))]))
         truth = stock.cache.truth[number][order].astype(np.float32)
         motion = Motion(truth, truth, stock.cache.kind[number])
         return finish(rng, _own_tracks(stock.cache, number, order, recipe), motion, recipe)
     number = int(rng.choice(stock.quiet))
     if chance < recipe.nothing:
         motion = still(n_tracks)
-    elif chance < recipe.nothing + recipe.own + recipe.another and stock.moving.size:
+    elif chance < recipe.nothing + recipe.own + recipe.another and stock.movable.size:
         motion = _another(rng, stock, order)
     else:
         motion = weak_bowls(rng, stock.cache, number, order)
@@ -104,36 +117,51 @@ def still(n_tracks: int) -> Motion:
 
 
 def _own_tracks(cache: TileCache, number: int, order: NDArray[np.intp], recipe: Recipe) -> list[TrackCells]:
-    released = (cache.released if recipe.despiked else cache.released_raw)[number]
-    points, mad = cache.n_points[number], cache.mad[number]
-    return [_cells(released[t].astype(np.float32), points[t], mad[t].astype(np.float32)) for t in order]
+    tracks = []
+    for t in map(int, order):
+        released, raw, mad = (
+            each[number, t].astype(np.float32) for each in (cache.released, cache.released_raw, cache.mad)
+        )
+        height = _height(cache, number, t, recipe)
+        tracks.append(_cells(released if recipe.despiked else raw, cache.n_points[number, t], mad, raw, height))
+    return tracks
+
+
+def _height(cache: TileCache, number: int, track: int, recipe: Recipe) -> Float32 | None:
+    return cache.height[number, track].astype(np.float32) if recipe.heights else None
 
 
 def laid_over(
     rng: np.random.Generator, cache: TileCache, number: int, order: NDArray[np.intp], motion: Motion, recipe: Recipe
 ) -> list[TrackCells]:
     """Tracks of a still tile with motion in them: errors of either sign, a little stronger or weaker."""
-    errors = cache.errors if recipe.despiked else cache.errors_raw
     tracks = []
     for at_points, t in zip(motion.at_points, order, strict=True):
         factor = 1.0 if cache.block[number, t] else rng.uniform(0.85, 1.2)
-        velocity = errors[number, t].astype(np.float32) * np.float32(factor * rng.choice([-1.0, 1.0])) + at_points
-        if rng.random() < recipe.blocks:
-            velocity += wrong_piece(rng, cache, number, int(t))
-        velocity[np.abs(at_points) > GONE_MM_YR] = np.nan
+        signed = np.float32(factor * rng.choice([-1.0, 1.0]))
+        added = at_points + (wrong_piece(rng, cache, number, int(t)) if rng.random() < recipe.blocks else np.float32(0))
+        added = np.where(np.abs(at_points) > GONE_MM_YR, np.float32(np.nan), added)
+        raw = cache.errors_raw[number, t].astype(np.float32) * signed + added
+        velocity = cache.errors[number, t].astype(np.float32) * signed + added if recipe.despiked else raw
         points = np.where(np.isnan(velocity), 0, cache.n_points[number, t])
-        tracks.append(_cells(velocity, points, cache.mad[number, t].astype(np.float32) * np.float32(factor)))
+        mad = cache.mad[number, t].astype(np.float32) * np.float32(factor)
+        tracks.append(_cells(velocity, points, mad, raw, _height(cache, number, int(t), recipe)))
     return tracks
 
 
-def _cells(velocity: Float32, n_points: NDArray[np.integer], mad: Float32) -> TrackCells:
+def _cells(
+    velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32, height_m: Float32 | None
+) -> TrackCells:
     background = background_and_noise(velocity, STILL_WITHIN_MM_YR)[0] if np.isfinite(velocity).any() else 0.0
-    return TrackCells(velocity - np.float32(background), n_points, mad, np.zeros_like(velocity))
+    velocity, raw = velocity - np.float32(background), raw - np.float32(background)
+    flat = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
+    heights = flat if height_m is None else relief(velocity, height_m, CELL_M)
+    return TrackCells(velocity, n_points, mad, np.zeros_like(velocity), raw, heights)
 
 
 def _another(rng: np.random.Generator, stock: Larder, order: NDArray[np.intp]) -> Motion:
     """The motion of another tile, turned, slower or faster."""
-    number = int(rng.choice(stock.moving))
+    number = int(rng.choice(stock.movable))
     truth = stock.cache.truth[number][order].astype(np.float32)
     turned = _turn(np.concatenate([truth, stock.cache.kind[number][None].astype(np.float32)]), int(rng.integers(8)))
     rate = turned[:-1] * np.float32(math.exp(rng.uniform(math.log(0.3), math.log(1.4))))
@@ -224,13 +252,15 @@ def finish(rng: np.random.Generator, tracks: list[TrackCells], motion: Motion, r
     gone = _edge(rng, recipe.crop) if rng.random() < 0.25 else None
     done = []
     for track in tracks:
-        velocity, points, mad = (_turn(np.asarray(each), way)[window].copy() for each in track[:3])
-        velocity += np.float32(rng.normal(0, recipe.offset_mm_yr))
+        velocity, points, mad, _, raw, heights = (_turn(np.asarray(each), way)[window].copy() for each in track)
+        offset = np.float32(rng.normal(0, recipe.offset_mm_yr))
         if gone is not None and (len(tracks) == 1 or rng.random() < 0.5):
             velocity[gone], points[gone] = np.nan, 0
         points[np.isnan(velocity)] = 0
-        velocity[points == 0] = np.nan
-        done.append(TrackCells(velocity, points, mad, distance_to_points_m(points > 0, CELL_M)))
+        unseen = points == 0
+        velocity[unseen], heights[:, unseen] = np.nan, 0
+        distance = distance_to_points_m(~unseen, CELL_M)
+        done.append(TrackCells(velocity + offset, points, mad, distance, raw + offset, heights))
     reached = np.minimum.reduce([track.distance_m for track in done]) <= REACH_M
     rate = np.take_along_axis(of_cells, np.abs(of_cells).argmax(axis=0)[None], axis=0)[0]
     return Sample(done, np.ascontiguousarray(rate), np.ascontiguousarray(kind), reached)

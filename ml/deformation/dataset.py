@@ -26,6 +26,8 @@ NAME = "deformation-training"
 TRACKS = 2
 NOTHING = 255  # in `kind`: a cell in which nothing was put
 CENTRE_STEPS = 48  # per cell, of `centre`
+RARE_KINDS = ("landslide", "quarry", "fill")  # seldom in a tile drawn as the nation is, and small
+RARE_SHARE = 0.25
 BLOCK_SHARE = 0.06  # twice the benchmark's: pieces unwrapped wrongly are what is mistaken most easily
 
 
@@ -40,7 +42,8 @@ class TileCache(NamedTuple):
     n_points: (n, 2, 100, 100) of each cell; centre: (n, 2, 2, 100, 100) int8, east and south of the cell's middle, of
     the place that the despiked median speaks for, in cells / CENTRE_STEPS; truth: (n, 2, 100, 100), what was put in, of
     every cell; kind: (n, 100, 100) index in kinds.KINDS of what moves most there, NOTHING elsewhere; block: (n, 2)
-    whether a track holds a piece that was unwrapped wrongly, whose size must not be scaled.
+    whether a track holds a piece that was unwrapped wrongly, whose size must not be scaled; height: (n, 2, 100, 100),
+    mean of the points above the tile's lowest place, m, NaN without one.
     """
 
     released: NDArray[np.float16]
@@ -53,6 +56,7 @@ class TileCache(NamedTuple):
     truth: NDArray[np.float16]
     kind: NDArray[np.uint8]
     block: NDArray[np.uint8]
+    height: NDArray[np.float16]
 
 
 _GRID = (TRACKS, CELLS, CELLS)
@@ -67,13 +71,17 @@ LAYOUT: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
     "truth": (_GRID, np.float16),
     "kind": ((CELLS, CELLS), np.uint8),
     "block": ((TRACKS,), np.uint8),
+    "height": (_GRID, np.float16),
 }
 
 
 def training_config(rng: np.random.Generator) -> TileConfig:
-    """What a training tile is drawn with: as the nation, or with more noise, fewer points and more forest."""
+    """What a training tile is drawn with: as the nation, with rare kinds, or with more noise and fewer points."""
     nuisance = Nuisance(block_share=BLOCK_SHARE)
-    if rng.random() < 0.6:
+    chance = rng.random()
+    if chance < RARE_SHARE:
+        return TileConfig(signal_share=1.0, second_share=0.5, kinds=RARE_KINDS, nuisance=nuisance)
+    if chance < RARE_SHARE + 0.45:
         return TileConfig(signal_share=0.8, nuisance=nuisance)
     points = rng.uniform(0.6, 1.0)
     return TileConfig(
@@ -147,8 +155,9 @@ def _track_arrays(tile: Tile, track: TileTrack) -> dict[str, Any]:
     points = cloud(track)
     released, errors = points.velocity_mm_yr, track.errors.rate_mm_yr.astype(np.float32)
     if released.size < 5:
-        return dict.fromkeys(("released", "released_raw", "errors", "errors_raw", "mad"), np.nan)
+        return dict.fromkeys(("released", "released_raw", "errors", "errors_raw", "mad", "height"), np.nan)
     near = neighbours(points)
+    heights = points.height_m if points.height_m is not None else track.height_m
     east = (track.x_m - tile.terrain.west_m) / tile.terrain.posting_m - 0.5 - col
     south = (tile.terrain.top_m - track.y_m) / tile.terrain.posting_m - 0.5 - row
     centres = []
@@ -167,4 +176,5 @@ def _track_arrays(tile: Tile, track: TileTrack) -> dict[str, Any]:
         "n_points": count.clip(0, 255),
         "centre": np.rint(np.stack(centres)).clip(-127, 127),
         "block": "block" in track.errors.kinds,
+        "height": cell_mean(cells, heights) - float(tile.terrain.height_m.min()),
     }

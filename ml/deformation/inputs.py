@@ -21,11 +21,12 @@ class InputTrack(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """Points of one file, (n,): degrees, mm/yr, and the name of each one's track."""
+    """Points of one file, (n,): degrees, mm/yr, heights in m, and the name of each one's track."""
 
     longitude: Float64
     latitude: Float64
     velocity_mm_yr: Float32
+    height_m: Float32
     track: np.ndarray
 
 
@@ -49,13 +50,13 @@ def read_tracks(paths: Sequence[Path], declared: Declared) -> tuple[list[InputTr
             found = f"it measures {field.header.component}, {paths[0].name} measures {header.component}"
             raise InputError(path, found, "Give products of one component; run the others on their own")
     files = [_columns(path, field) for path, field in zip(paths, fields, strict=True)]
-    longitude, latitude, velocity, names = (np.concatenate(column) for column in zip(*files, strict=True))
-    epsg = header.grid_epsg or utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
+    *columns, names = (np.concatenate(column) for column in zip(*files, strict=True))
+    epsg = header.grid_epsg or utm_epsg(float(np.median(columns[0])), float(np.median(columns[1])))
     posting_m = max((field.header.posting_m or 0.0 for field in fields), default=0.0) or None
     tracks = []
     for name in sorted(set(names), reverse=True):  # descending, ascending, unknown
-        of_track = names == name
-        points = project(longitude[of_track], latitude[of_track], velocity[of_track], epsg, posting_m)
+        longitude, latitude, *measured = (column[names == name] for column in columns)
+        points = project(longitude, latitude, measured[0], measured[1], epsg, posting_m)
         tracks.append(InputTrack(str(name), points))
     return tracks, [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
 
@@ -70,8 +71,5 @@ def _columns(path: Path, field: VelocityField) -> _Columns:
     )
     if field.header.component != "los":
         seen[:] = ""
-    longitude, latitude, velocity = (
-        np.concatenate([getattr(batch, name) for batch in batches])
-        for name in ("longitude", "latitude", "velocity_mm_yr")
-    )
-    return _Columns(longitude, latitude, velocity, seen)
+    columns = [np.concatenate([getattr(batch, name) for batch in batches]) for name in _Columns._fields[:-1]]
+    return _Columns(columns[0], columns[1], columns[2], columns[3], seen)

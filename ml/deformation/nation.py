@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.deformation.channels import TrackCells, channels
+from ml.deformation.channels import TrackCells
 from ml.deformation.gridding import RobustGrid
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
@@ -76,6 +76,7 @@ def predict(
                 _lay(maps, values, window, lattice.tracks)
             done += len(some)
             tell(done / len(asked))
+    maps.rate_mm_yr[:] *= np.float32(lattice.scale)
     return maps, lattice
 
 
@@ -135,7 +136,7 @@ class _Runner:
         """Maps of some windows of one shape and one choice of tracks."""
         chosen = some[0].tracks
         blocks = [[_cut(tracks[number], window.outer) for number in chosen] for window in some]
-        out = self._forward([channels(block) for block in blocks], len(chosen))
+        out = self._forward([self.network.image(block) for block in blocks], len(chosen))
         for block, values in zip(blocks, out, strict=True):
             reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
             yield read_out(self.network.card, values, block, reach)
@@ -168,4 +169,5 @@ class _Runner:
 
 
 def _cut(track: TrackCells, at: tuple[slice, slice]) -> TrackCells:
-    return TrackCells(track.velocity_mm_yr[at], track.n_points[at], track.mad_mm_yr[at], track.distance_m[at])
+    planes: Any = (None if plane is None else plane[..., *at] for plane in track)
+    return TrackCells(*planes)

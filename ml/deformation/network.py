@@ -17,10 +17,11 @@ from scipy import ndimage
 from torch.nn import functional
 
 from ml.checkpoints import WEIGHTS, Card, load, read_card
-from ml.deformation.channels import TrackCells, background_of, channels
+from ml.deformation.channels import TrackCells, background_of, channels, noise_scale
 from ml.deformation.gridding import RobustGrid, distance_to_points_m
 from ml.deformation.kinds import KINDS
 from ml.deformation.points import Float32
+from ml.deformation.relief import PLANES, relief
 from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUnet
 
 CLASSES5 = KINDS
@@ -51,6 +52,10 @@ class DeformationNetwork:
         self.card, self.module = card, module.eval()
         self.halo_cells, self.stride = HALO_CELLS, STRIDE
 
+    def image(self, tracks: Sequence[TrackCells]) -> torch.Tensor:
+        """What it is shown of some tracks, (tracks, channels, rows, cols)."""
+        return channels(list(tracks))[:, : self.module.channels]
+
     @classmethod
     def load(cls, name: str = "deformation", folder: Path = WEIGHTS) -> DeformationNetwork:
         """The shipped network of that name. InputError where card or weights are missing or do not fit."""
@@ -61,12 +66,16 @@ class DeformationNetwork:
 
 
 class Lattice(NamedTuple):
-    """Tracks of one product on common cells, each minus its own background. transform: of the lattice."""
+    """Tracks of one product on common cells, each minus its own background. transform: of the lattice.
+
+    scale: what the tracks' rates were divided by; maps that are read from them are in units of it.
+    """
 
     tracks: list[TrackCells]
     transform: Affine
     epsg: int
     backgrounds_mm_yr: list[float]
+    scale: float = 1.0
 
 
 def on_lattice(grids: Sequence[RobustGrid], multiple: int = STRIDE) -> Lattice:
@@ -85,22 +94,31 @@ def on_lattice(grids: Sequence[RobustGrid], multiple: int = STRIDE) -> Lattice:
     top, left = -(-max(tops) // multiple) * multiple, min(lefts) // multiple * multiple
     rows = -(-(top - min(bottoms)) // multiple) * multiple
     cols = -(-(max(rights) - left) // multiple) * multiple
-    backgrounds = [background_of(grid) for grid in grids]
+    backgrounds, scale = [background_of(grid) for grid in grids], noise_scale(grids)
     tracks = [
-        _placed(grid, (top - at_top, at_left - left), (rows, cols), background)
+        _placed(grid, (top - at_top, at_left - left), (rows, cols), background, scale)
         for grid, at_top, at_left, background in zip(grids, tops, lefts, backgrounds, strict=True)
     ]
-    return Lattice(tracks, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, backgrounds)
+    return Lattice(tracks, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, backgrounds, scale)
 
 
-def _placed(grid: RobustGrid, at: tuple[int, int], shape: tuple[int, int], background: float) -> TrackCells:
+def _placed(
+    grid: RobustGrid, at: tuple[int, int], shape: tuple[int, int], background: float, scale: float
+) -> TrackCells:
     rows, cols = grid.velocity_mm_yr.shape
     window = slice(at[0], at[0] + rows), slice(at[1], at[1] + cols)
     velocity = np.full(shape, np.nan, dtype=np.float32)
     mad, count = velocity.copy(), np.zeros(shape, dtype=np.int32)
-    velocity[window] = grid.velocity_mm_yr - np.float32(background)
-    mad[window], count[window] = grid.mad_mm_yr, grid.n_points
-    return TrackCells(velocity, count, mad, distance_to_points_m(count > 0, grid.cell_m))
+    velocity[window] = (grid.velocity_mm_yr - np.float32(background)) / np.float32(scale)
+    mad[window], count[window] = grid.mad_mm_yr / np.float32(scale), grid.n_points
+    raw = heights = None
+    if grid.raw_mm_yr is not None:
+        raw = np.full(shape, np.nan, dtype=np.float32)
+        raw[window] = (grid.raw_mm_yr - np.float32(background)) / np.float32(scale)
+    if grid.height_m is not None:
+        heights = np.zeros((PLANES, *shape), dtype=np.float32)
+        heights[:, window[0], window[1]] = relief(velocity[window], grid.height_m, grid.cell_m)
+    return TrackCells(velocity, count, mad, distance_to_points_m(count > 0, grid.cell_m), raw, heights)
 
 
 def predict_block(
@@ -154,7 +172,7 @@ def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: 
     """What the network says of a block, on the CPU, (thresholds + kinds + 1, rows, cols)."""
     shape = tracks[0].velocity_mm_yr.shape
     margin = [-size % STRIDE for size in shape]
-    image = functional.pad(channels(list(tracks)), (0, margin[1], 0, margin[0]))
+    image = functional.pad(network.image(tracks), (0, margin[1], 0, margin[0]))
     with torch.inference_mode():
         out: torch.Tensor = network.module.to(device)(image.to(device), len(tracks))
     return out[0, :, : shape[0], : shape[1]].float().cpu()

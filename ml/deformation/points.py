@@ -13,19 +13,24 @@ Float64 = NDArray[np.float64]
 
 
 class PointCloud(NamedTuple):
-    """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), as the product's."""
+    """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), as the product's.
+
+    height_m: (n,), above any one level, NaN unknown; None where the product tells no heights.
+    """
 
     x: Float64
     y: Float64
     velocity_mm_yr: Float32
     epsg: int
     posting_m: float | None = None
+    height_m: Float32 | None = None
 
 
 def project(
     longitude: Float64,
     latitude: Float64,
     velocity_mm_yr: Float32,
+    height_m: Float32 | None = None,
     epsg: int | None = None,
     posting_m: float | None = None,
 ) -> PointCloud:
@@ -33,4 +38,4 @@ def project(
     if epsg is None:
         epsg = utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
     x, y = transformer(4326, epsg).transform(longitude, latitude)
-    return PointCloud(x, y, velocity_mm_yr, epsg, posting_m)
+    return PointCloud(x, y, velocity_mm_yr, epsg, posting_m, height_m)

@@ -29,14 +29,15 @@ WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything --config may change. fill: a name in FILLS; widths, means: of the network; wrapped: whether it sees
-    wrapped phase, each sample at one of the gains, in place of rates.
+    """Everything --config may change. fill: a name in FILLS; widths, means: of the network; channels: how many of them
+    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates.
     """
 
-    tiles: int = 2_200
+    tiles: int = 3_000
     batch: int = 8
     both_share: float = 0.4
-    widths: tuple[int, ...] = (48, 64, 96, 128)
+    widths: tuple[int, ...] = (64, 96, 128, 160)
+    channels: int = CHANNELS
     means: bool = True
     fill: str = "none"
     despiked: bool = True
@@ -58,7 +59,8 @@ class DeformationLesson(Lesson):
 
     def _as_batch(self, samples: list[Sample], rng: np.random.Generator) -> Batch:
         gains = rng.choice(GAINS, len(samples)).tolist() if self.settings.wrapped else [None] * len(samples)
-        return as_batch(samples, self.settings.fill, gains)
+        batch = as_batch(samples, self.settings.fill, gains)
+        return batch | {"image": batch["image"][:, : self.settings.channels]}
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
         out = network(batch["image"], int(batch["tracks"]))
@@ -108,7 +110,7 @@ def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     return out.float().cpu()
 
 
-def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> Batch:
+def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> dict[str, Tensor]:
     """Samples of equal size and number of tracks as tensors. way: a name in FILLS; gains: of each, None unwrapped."""
     images = [channels(one.tracks, shown(one.tracks, way, gain)) for one, gain in zip(samples, gains, strict=True)]
     return {
@@ -143,7 +145,7 @@ def loss_of(out: Tensor, batch: Batch) -> Tensor:
     naming = functional.cross_entropy(out[:, n : n + len(KINDS)], kind, reduction="none", ignore_index=-100)
     naming = (naming * weight).sum() / (weight * named).sum().clamp_min(1)
     wrong = functional.smooth_l1_loss(out[:, -1], torch.arcsinh(rate / 2), reduction="none", beta=0.3)
-    return found + 0.05 * dice + 0.05 * naming + 0.5 * (wrong * weight).sum() / total
+    return found + 0.05 * dice + 0.1 * naming + 0.5 * (wrong * weight).sum() / total
 
 
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:
@@ -152,7 +154,7 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Les
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     lesson = DeformationLesson(larder(cache, 0, kept), larder(cache, kept, settings.tiles), settings)
     arguments: dict[str, Any] = {
-        "channels": CHANNELS, "widths": list(settings.widths), "kinds": len(KINDS), "means": settings.means,
+        "channels": settings.channels, "widths": list(settings.widths), "kinds": len(KINDS), "means": settings.means,
     }  # fmt: skip
     told = {"fill": settings.fill, "despiked": settings.despiked, "wrapped": settings.wrapped}
     card = Card("deformation", settings.name, "1", arguments, told)

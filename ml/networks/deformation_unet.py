@@ -34,7 +34,7 @@ class DeformationUnet(nn.Module):
         means: bool = True,
     ) -> None:
         super().__init__()
-        self.kinds, self.means = kinds, means
+        self.channels, self.kinds, self.means = channels, kinds, means
         extra = 3 if means else 0
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(2),

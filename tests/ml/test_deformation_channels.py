@@ -5,13 +5,14 @@ import pytest
 import torch
 from affine import Affine
 
-from ml.deformation.channels import TrackCells, background_of, channels, shown
+from ml.deformation.channels import CHANNELS, TrackCells, background_of, channels, noise_scale, shown
 from ml.deformation.gridding import RobustGrid, distance_to_points_m, grid_robust
 from ml.deformation.interpolation import FILLS, inverse_distance, nearest, soft_impute
 from ml.deformation.network import on_lattice
 from ml.deformation.overwrap import merge, overwrapped
 from ml.deformation.patches import PATCH, gaussian, slide, starts
 from ml.deformation.points import PointCloud
+from ml.deformation.relief import relief
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 
@@ -73,7 +74,7 @@ def track_of(velocity: np.ndarray) -> TrackCells:
 
 def test_unknown_cells_are_marked_and_hold_no_rate():
     image = channels([track_of(np.array([[2.0, np.nan]]))])
-    assert image.shape == (1, 6, 1, 2)
+    assert image.shape == (1, CHANNELS, 1, 2)
     assert image[0, 0].tolist() == [[2.0, 0.0]]
     assert image[0, 1].tolist() == [[0.5, 0.0]]  # n / (n + 1)
     assert image[0, 2].tolist() == [[1.0, 0.0]]
@@ -86,6 +87,46 @@ def test_the_background_of_a_product_is_that_of_its_still_ground():
     count = np.ones((40, 40), dtype=np.int32)
     grid = RobustGrid(velocity, count, velocity * 0, velocity * 0, Affine(100, 0, 0, 0, -100, 0), 3035)
     assert background_of(grid) == pytest.approx(1.2, abs=0.05)
+
+
+def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
+    rng = np.random.default_rng(0)
+    x, y = (part.ravel() + 50.0 for part in np.meshgrid(np.arange(60) * 100.0, np.arange(60) * 100.0))
+    noise = rng.normal(0, 1, x.size)
+    scales = [
+        noise_scale([grid_robust(cloud(list(x), list(y), list(rates)), despiked=False)])
+        for rates in (0.1 * noise, 1.5 * noise, 1.5 * noise + 0.02 * x)
+    ]
+    assert scales[0] == 1
+    assert scales[1:] == pytest.approx([5, 5], rel=0.1)
+    noisy = on_lattice([grid_robust(cloud(list(x), list(y), list(1.5 * noise)), despiked=False)])
+    assert np.nanstd(noisy.tracks[0].velocity_mm_yr) == pytest.approx(1.5 / noisy.scale, rel=0.1)
+
+
+def test_air_in_layers_goes_with_height_and_a_slope_is_told():
+    row, col = np.mgrid[:100, :100]
+    height = (150 * np.sin(col / 9) * np.cos(row / 11)).astype(np.float32)
+    height[np.random.default_rng(1).random(height.shape) < 0.5] = np.nan
+    above, slope, layered = relief(0.01 * height, height, 100.0)
+    known = np.isfinite(height)
+    inner = known & (row > 10) & (row < 90) & (col > 10) & (col < 90)
+    error = layered - 0.01 * height
+    assert float(np.nanstd(error[inner])) < 0.2 * float(np.nanstd(0.01 * height[inner]))
+    steepest = (
+        np.hypot(150 / 9 * np.cos(col / 9) * np.cos(row / 11), 150 / 11 * np.sin(col / 9) * np.sin(row / 11)) / 100
+    )
+    assert float(np.corrcoef(slope[inner], steepest[inner])[0, 1]) > 0.8
+    assert float(np.corrcoef(above[inner], height[inner])[0, 1]) > 0.9
+    assert not above[~known].any()
+    assert not relief(0.01 * height, np.full_like(height, np.nan), 100.0).any()
+
+
+def test_relief_does_not_change_when_a_map_is_turned():
+    rng = np.random.default_rng(2)
+    height = np.where(rng.random((40, 50)) < 0.6, rng.normal(0, 40, (40, 50)), np.nan).astype(np.float32)
+    rate = rng.normal(0, 1, (40, 50)).astype(np.float32)
+    turned = relief(np.rot90(rate), np.rot90(height), 100.0)
+    np.testing.assert_allclose(turned, np.rot90(relief(rate, height, 100.0), axes=(1, 2)), atol=1e-5)
 
 
 @pytest.mark.parametrize("way", FILLS)

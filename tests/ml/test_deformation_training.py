@@ -9,6 +9,7 @@ from ml.areas import KINDS
 from ml.checkpoints import read_card
 from ml.deformation.benchmark_tiles import NATIONAL, digest, field_tile, still_tile
 from ml.deformation.calibration import Setting, counts, enter_at, network_views
+from ml.deformation.channels import CHANNELS
 from ml.deformation.compose import Recipe, laid_over, larder, sample, still, weak_bowls
 from ml.deformation.dataset import NOTHING, fill, opened, tile_arrays, training_tile
 from ml.deformation.kinds import kind_of
@@ -141,7 +142,7 @@ def test_a_network_learns_from_a_handful_of_samples(stock):
     torch.manual_seed(0)
     lesson = DeformationLesson(stock, stock, Settings(batch=4))
     batch = lesson.batch(np.random.default_rng(0))
-    network = DeformationUnet(widths=(16, 16, 16, 16))
+    network = DeformationUnet(CHANNELS, widths=(16, 16, 16, 16))
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
     losses = []
     for _ in range(25):

@@ -67,6 +67,7 @@ def test_no_cell_knows_how_the_ground_was_cut(network, core):
 def test_a_product_that_begins_elsewhere_says_the_same_of_the_same_ground(network, monkeypatch):
     """Seven cells fewer in the west, eleven in the north. Its background, measured on each product, is left out."""
     monkeypatch.setattr("ml.deformation.network.background_of", lambda grid: 0.0)
+    monkeypatch.setattr("ml.deformation.network.noise_scale", lambda grids: 1.0)
     ground = grid(400, 400)
     part = RobustGrid(*(plane[11:, 7:] for plane in ground[:4]), ground.transform @ Affine.translation(7, 11), 3035)
     whole, lattice = predict(network, [ground])

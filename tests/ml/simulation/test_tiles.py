@@ -120,7 +120,7 @@ def test_the_real_tracks_show_the_semivariance_that_tiles_are_made_with(real_dat
         batches = list(open_velocity_field(path).batches())
         at = [np.concatenate([getattr(b, name) for b in batches]) for name in ("longitude", "latitude")]
         rate = np.concatenate([b.velocity_mm_yr for b in batches])
-        cloud = project(*at, rate, 3035)
+        cloud = project(*at, rate, epsg=3035)
         measured.append(semivariance(cloud.x, cloud.y, rate, NEAR))
     place = rng(7).uniform(0, 2_500, (2, 25_000))
     simulated = semivariance(*place, velocity_errors(rng(8), *place, USTICA, 0.0), NEAR)  # air comes on top

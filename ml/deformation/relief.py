@@ -1,0 +1,57 @@
+"""What the heights of a product's points tell of each cell: where ground can slide, and which rates are layered air.
+
+Air in layers leaves a rate that is proportional to height over kilometres; a slide needs a slope. Three planes that do
+not change when a map is turned, and are zero where nobody knows.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ml.deformation.points import Float32
+
+PLANES = 3
+NEAR_CELLS, WIDE_CELLS = 21, 61  # windows: of the mean height; of the regression of rates on heights
+SMOOTH_CELLS = 1.5  # heights before their slope is taken
+FASTEST_MM_YR = 5.0  # rates beyond count as so much in the regression
+FLAT_M = 30.0  # with a spread of heights below, the regression is held toward none
+LEAST_WEIGHT = 1e-3
+
+
+def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
+    """(3, rows, cols): height above its surroundings, 100 m; slope, m/m; the rate that goes with height, mm/yr.
+
+    velocity: (rows, cols), mm/yr against the product's background; height_m: mean of each cell's points; NaN unknown.
+    """
+    known = np.isfinite(height_m) & np.isfinite(velocity)
+    if not known.any():
+        return np.zeros((PLANES, *height_m.shape), dtype=np.float32)
+    height = np.where(known, height_m - np.float32(np.median(height_m[known])), 0).astype(np.float64)
+    near = _mean(height, known, NEAR_CELLS)
+    planes = (height - near) / 100, _slope(height, known) / cell_m, _with_height(height, velocity, known)
+    return np.stack([np.where(known, plane, 0) for plane in planes]).astype(np.float32)
+
+
+def _mean(values: NDArray[np.float64], known: NDArray[np.bool_], size: int) -> NDArray[np.float64]:
+    """Mean of what is known (zero elsewhere) in a square window."""
+    weight = ndimage.uniform_filter(known.astype(np.float64), size, mode="constant")
+    total = ndimage.uniform_filter(values, size, mode="constant")
+    return np.asarray(total / np.maximum(weight, 1 / size**2), dtype=np.float64)
+
+
+def _slope(height: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Rise per cell of heights smoothed over the gaps, m."""
+    weight = ndimage.gaussian_filter(known.astype(np.float64), SMOOTH_CELLS, mode="constant")
+    smooth = ndimage.gaussian_filter(height, SMOOTH_CELLS, mode="constant") / np.maximum(weight, LEAST_WEIGHT)
+    if min(height.shape) < 2:
+        return np.zeros_like(height)
+    return np.asarray(np.hypot(*np.gradient(smooth)), dtype=np.float64)
+
+
+def _with_height(height: NDArray[np.float64], velocity: Float32, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What a line through rates and heights of WIDE_CELLS around says at a cell's height, mm/yr."""
+    rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float64)
+    mean_height, mean_rate = _mean(height, known, WIDE_CELLS), _mean(rate, known, WIDE_CELLS)
+    variance = _mean(height**2, known, WIDE_CELLS) - mean_height**2
+    covariance = _mean(height * rate, known, WIDE_CELLS) - mean_height * mean_rate
+    return covariance / (np.maximum(variance, 0) + FLAT_M**2) * (height - mean_height)
