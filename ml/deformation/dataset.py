@@ -17,6 +17,7 @@ from ml.deformation.despike import median_of, neighbours
 from ml.deformation.gridding import Cells, cell_mean, cell_median
 from ml.deformation.kinds import kind_of
 from ml.simulation.frame import project_to_los_mm_yr
+from ml.simulation.memory_maps import held
 from ml.simulation.nuisance import Nuisance, Range
 from ml.simulation.scatter import Density
 from ml.simulation.seeds import Purpose, generator
@@ -102,8 +103,8 @@ def training_tile(number: int, purpose: Purpose = Purpose.TRAINING) -> Tile:
 def fill(folder: Path, tiles: int, purpose: Purpose = Purpose.TRAINING) -> TileCache:
     """Make what is missing of so many tiles; the same folder always holds the same. ValueError for another number."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: _held(folder, name, (tiles, *shape), kind) for name, (shape, kind) in LAYOUT.items()}
-    done = _held(folder, "done", (tiles,), np.uint8)
+    arrays = {name: held(folder, name, (tiles, *shape), kind) for name, (shape, kind) in LAYOUT.items()}
+    done = held(folder, "done", (tiles,), np.uint8)
     for number in np.flatnonzero(done == 0):
         for name, values in tile_arrays(training_tile(int(number), purpose)).items():
             arrays[name][number] = values
@@ -118,18 +119,6 @@ def opened(folder: Path) -> TileCache:
     done = np.load(folder / "done.npy", mmap_mode="r")
     made = int(np.argmin(done)) if not done.all() else done.size
     return TileCache(*(np.load(folder / f"{name}.npy", mmap_mode="r")[:made] for name in LAYOUT))
-
-
-def _held(
-    folder: Path, name: str, shape: tuple[int, ...], kind: type[np.generic]
-) -> np.memmap[tuple[int, ...], np.dtype[np.generic]]:
-    path = folder / f"{name}.npy"
-    if not path.exists():
-        return np.lib.format.open_memmap(path, "w+", dtype=kind, shape=shape)
-    held = np.lib.format.open_memmap(path, "r+")
-    if held.shape != shape:
-        raise ValueError(f"{path} holds {held.shape}, not {shape}: name another folder")
-    return held
 
 
 def tile_arrays(tile: Tile) -> dict[str, NDArray[np.generic]]:

@@ -19,7 +19,6 @@ from django.conf import settings
 from scipy.interpolate import griddata
 from torch import Tensor, nn
 
-from ml.deformation.channels import CHANNELS
 from ml.deformation.gridding import CELL_M, Cells, assign_cells, grid_median, grid_robust
 from ml.deformation.infer import WEIGHTS, flagged_areas, on_grids
 from ml.deformation.interpolation import inverse_distance
@@ -44,7 +43,7 @@ def run(side_cells: int = SIDE_CELLS, points: int = POINTS, gridded: int = GRIDD
 
 
 def made_nation(side_cells: int, points: int, seed: int = 1) -> PointCloud:
-    """Four fifths of the points in towns, the rest anywhere; white noise of 1 mm/yr; a hundred bowls."""
+    """Four fifths of the points in towns, the rest anywhere; white noise of 1 mm/yr; a hundred bowls; hills."""
     rng = np.random.default_rng(seed)
     side_m = side_cells * CELL_M
     towns = max(1, round(TOWNS_PER_10_000_KM2 * (side_m / 1e5) ** 2))
@@ -61,13 +60,14 @@ def made_nation(side_cells: int, points: int, seed: int = 1) -> PointCloud:
         near = np.flatnonzero(np.abs(xy - (east, north)).max(axis=1) < 3_000)
         away = np.hypot(*(xy[near] - (east, north)).T)
         velocity[near] += (-8 * np.exp(-((away / 800) ** 2))).astype(np.float32)
-    return PointCloud(xy[:, 0] + 4_000_000, xy[:, 1] + 2_000_000, velocity, 3035)
+    height_m = (200 * np.sin(xy[:, 0] / 2_000) * np.cos(xy[:, 1] / 3_000)).astype(np.float32)
+    return PointCloud(xy[:, 0] + 4_000_000, xy[:, 1] + 2_000_000, velocity, 3035, height_m=height_m)
 
 
 def _against_mm(network: DeformationNetwork, bfloat16: bool, rounds: int) -> dict[str, Any]:
     """The network's arithmetic in one window against one large product of matrices in the same precision."""
     side = NetworkConfig().core_cells + 2 * network.halo_cells
-    image = torch.rand(1, CHANNELS, side, side).contiguous(memory_format=torch.channels_last)
+    image = torch.rand(1, network.module.channels, side, side).contiguous(memory_format=torch.channels_last)
     module = network.module.to(memory_format=torch.channels_last)
     kind = torch.bfloat16 if bfloat16 else torch.float32
     left, right = (torch.rand(MM_SIZE, MM_SIZE, dtype=kind) for _ in range(2))

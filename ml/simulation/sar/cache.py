@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.simulation.memory_maps import held
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import training_pair
 from ml.simulation.seeds import Purpose, generator
@@ -51,8 +52,8 @@ def fill(
     folder.mkdir(parents=True, exist_ok=True)
     shapes = {"log_power": (pairs, 2, size, size), "looks": (pairs,)}
     for array in NAMES:
-        _open(folder, array, shapes.get(array, (pairs, size, size)), np.float32 if array == "looks" else np.float16)
-    done = _open(folder, "done", (pairs,), np.uint8)
+        held(folder, array, shapes.get(array, (pairs, size, size)), np.float32 if array == "looks" else np.float16)
+    done = held(folder, "done", (pairs,), np.uint8)
     pieces = [at for at in range(0, pairs, PIECE) if not done[at : at + PIECE].all()]
     work = partial(_make, folder, size, name, pairs, recipe)
     if processes < 2 or len(pieces) < 2:
@@ -67,18 +68,6 @@ def fill(
 def opened(folder: Path) -> PairCache:
     """The arrays of a folder that fill has made."""
     return PairCache(*(np.load(folder / f"{array}.npy", mmap_mode="r") for array in NAMES))
-
-
-def _open(
-    folder: Path, array: str, shape: tuple[int, ...], dtype: type
-) -> np.memmap[tuple[int, ...], np.dtype[np.generic]]:
-    path = folder / f"{array}.npy"
-    if not path.exists():
-        return np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=shape)
-    held = np.lib.format.open_memmap(path, "r+")
-    if held.shape != shape:
-        raise ValueError(f"{path} holds {held.shape}, not {shape}: name another folder")
-    return held
 
 
 def _make(

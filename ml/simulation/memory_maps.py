@@ -1,0 +1,18 @@
+"""Arrays on disk that are filled piece by piece, and stay as they are when a run is cut."""
+
+from pathlib import Path
+
+import numpy as np
+
+Held = np.memmap[tuple[int, ...], np.dtype[np.generic]]
+
+
+def held(folder: Path, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> Held:
+    """The array `name` of a folder, made of zeros where it is missing. ValueError where it has another shape."""
+    path = folder / f"{name}.npy"
+    if not path.exists():
+        return np.lib.format.open_memmap(path, "w+", dtype=kind, shape=shape)
+    found = np.lib.format.open_memmap(path, "r+")
+    if found.shape != shape:
+        raise ValueError(f"{path} holds {found.shape}, not {shape}: name another folder")
+    return found
