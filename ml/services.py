@@ -43,8 +43,7 @@ def model_version_current(*, method: str, task: str | None = None) -> ModelVersi
     where its weights are missing.
     """
     task = task_of(method, task)
-    methods = JOBS[task].methods
-    weights = getattr(methods, "WEIGHTS", {}).get(method)
+    methods, weights = JOBS[task].methods, _card_of(task, method)
     version, _ = ModelVersion.objects.get_or_create(
         task=task,
         method=method,
@@ -53,6 +52,12 @@ def model_version_current(*, method: str, task: str | None = None) -> ModelVersi
         defaults={"parameters": methods.parameters(method)},
     )
     return version
+
+
+def _card_of(task: ModelVersion.Task, method: str) -> str | None:
+    """Name of the card of a method that is a network."""
+    name: str | None = getattr(JOBS[task].methods, "WEIGHTS", {}).get(method)
+    return name
 
 
 def task_of(method: str, task: str | None = None) -> ModelVersion.Task:
@@ -158,9 +163,8 @@ def run_repeat(*, run: Run) -> Repetition:
 def _work(run: Run, device: torch.device) -> RasterResult:
     """What the run's version makes of its input. InputError where this machine holds other weights than the run's."""
     version = run.model_version
-    job = JOBS[ModelVersion.Task(version.task)]
-    weights = getattr(job.methods, "WEIGHTS", {}).get(version.method)
-    if weights:
+    task = ModelVersion.Task(version.task)
+    if weights := _card_of(task, version.method):
         here = read_card(weights).weights_sha256
         if here != version.weights_sha256:
             raise InputError(
@@ -168,7 +172,7 @@ def _work(run: Run, device: torch.device) -> RasterResult:
                 f"its sha-256 is {here[:12]}…, the run wants {version.weights_sha256[:12]}…",
                 "Put back the weights of that version, or queue the new ones (manage.py run)",
             )
-    return job.work(run, device)
+    return JOBS[task].work(run, device)
 
 
 def runs_requeue_expired() -> int:

@@ -69,7 +69,7 @@ def slide(phase_rad: Float32, reached: NDArray[np.bool_], classify: Callable[[Te
 class Settings:
     """dense_share: of the training, from its start, on synthetic interferograms; the rest adapts."""
 
-    tiles: int = 2_200
+    tiles: int = 3_000
     batch: int = 64
     dense_share: float = 0.35
     fill: str = "soft-impute"

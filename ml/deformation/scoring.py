@@ -125,7 +125,7 @@ def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack
     """Match areas and truth, and count."""
     bands = on_tile(result, tile)
     areas = areas_of(bands, tile, tracks)
-    partner = _match(areas, truth.objects)
+    partner = matched(areas, truth.objects)
     moving = np.abs(truth.rate_mm_yr) >= STILL_MM_YR
     hidden = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *truth.hidden])
     alarms = [not (area.mask & moving).any() for area in areas]
@@ -150,7 +150,7 @@ def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack
     )
 
 
-def _match(areas: list[Found], objects: list[Found]) -> dict[int, tuple[int, float]]:
+def matched(areas: list[Found], objects: list[Found]) -> dict[int, tuple[int, float]]:
     """Area -> (object, IoU), each at most once, best overlaps first: IoU ≥ 0.3, or the area's middle is inside."""
     candidates = []
     for i, area in enumerate(areas):

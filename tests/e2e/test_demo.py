@@ -68,7 +68,8 @@ def test_ctrl_c_stops_what_it_started_and_nothing_else(surroundings):
     """The second start is quick, serves the same alerts, and a server that was there before stays."""
     demo(surroundings, "--check")
     services(surroundings, "start")
-    command = [str(ROOT / "scripts" / "demo"), "--port", free_port()]
+    # A shell's background jobs ignore SIGINT, and so would all that these tests start there: Ctrl-C must be heard.
+    command = ["env", "--default-signal=INT", str(ROOT / "scripts" / "demo"), "--port", free_port()]
     with subprocess.Popen(
         command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:
