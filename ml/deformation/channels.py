@@ -13,9 +13,9 @@ from ml.deformation.gridding import RobustGrid
 from ml.deformation.interpolation import FILLS
 from ml.deformation.overwrap import overwrapped
 from ml.deformation.points import Float32
-from ml.deformation.relief import PLANES
+from ml.deformation.surroundings import PLANES
 
-CHANNELS = 10
+CHANNELS = 7 + PLANES
 STILL_WITHIN_MM_YR = 5.0
 FARTHEST_M = 1_000.0
 TAUGHT_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years of Sentinel-1 (0.24)
@@ -24,8 +24,8 @@ TAUGHT_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years
 class TrackCells(NamedTuple):
     """One track on a lattice, (rows, cols) each. velocity: minus the product's background, NaN without a point.
 
-    raw: the same of points that were not despiked, None where it is the same; relief: (3, rows, cols) of `relief`, None
-    where the product tells no heights.
+    raw: the same of points that were not despiked, None where it is the same; around: (PLANES, rows, cols) of
+    `surroundings`, None where a network does not look at it.
     """
 
     velocity_mm_yr: Float32
@@ -33,7 +33,7 @@ class TrackCells(NamedTuple):
     mad_mm_yr: Float32
     distance_m: Float32
     raw_mm_yr: Float32 | None = None
-    relief: Float32 | None = None
+    around: Float32 | None = None
 
 
 def background_of(grid: RobustGrid) -> float:
@@ -62,8 +62,8 @@ def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None
 
 def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> Tensor:
     """(tracks, CHANNELS, rows, cols) float32: rate (0 where unknown, or as filled), weight of the plain mean, known,
-    points, spread, distance; rate of points not despiked; height above the surroundings, slope, rate that goes with
-    height. A network of fewer channels takes the first of them.
+    points, spread, distance; rate of points not despiked; the planes of `surroundings`. A network of fewer channels
+    takes the first of them.
     """
     velocity = np.stack([track.velocity_mm_yr for track in tracks])
     known = np.isfinite(velocity)
@@ -72,8 +72,8 @@ def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> T
     mad = np.stack([track.mad_mm_yr for track in tracks])
     distance = np.stack([track.distance_m for track in tracks])
     raw = np.stack([track.velocity_mm_yr if track.raw_mm_yr is None else track.raw_mm_yr for track in tracks])
-    flat = np.zeros((PLANES, *known.shape[1:]), dtype=np.float32)
-    heights = np.stack([flat if track.relief is None else track.relief for track in tracks], axis=1)
+    nothing = np.zeros((PLANES, *known.shape[1:]), dtype=np.float32)
+    around = np.stack([nothing if track.around is None else track.around for track in tracks], axis=1)
     planes = [
         rate,
         count / (count + 1),
@@ -82,6 +82,6 @@ def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> T
         np.arcsinh(np.where(known, mad, 0)),
         np.minimum(distance, FARTHEST_M) / 500,
         np.arcsinh(np.where(known, raw, 0) / 2),
-        *heights,
+        *np.arcsinh(around),
     ]
     return torch.from_numpy(np.stack([np.asarray(plane, dtype=np.float32) for plane in planes], axis=1))

@@ -17,7 +17,7 @@ from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M
 from ml.deformation.overwrap import YEARS
 from ml.deformation.points import Float32
-from ml.deformation.relief import PLANES, relief
+from ml.deformation.surroundings import surroundings
 from ml.simulation.nuisance import HALF_WAVE_MM, Nuisance
 from ml.simulation.tiles import CELLS
 
@@ -53,6 +53,16 @@ class Sample(NamedTuple):
     rate_mm_yr: Float32
     kind: NDArray[np.uint8]
     reached: NDArray[np.bool_]
+
+
+class Drawn(NamedTuple):
+    """One track of a sample before it is turned and cut, (rows, cols) each; height: NaN unknown."""
+
+    velocity_mm_yr: Float32
+    n_points: NDArray[Any]
+    mad_mm_yr: Float32
+    raw_mm_yr: Float32
+    height_m: Float32
 
 
 class Motion(NamedTuple):
@@ -116,14 +126,14 @@ def still(n_tracks: int) -> Motion:
     return Motion(zero, zero, np.full((CELLS, CELLS), NOTHING, dtype=np.uint8))
 
 
-def _own_tracks(cache: TileCache, number: int, order: NDArray[np.intp], recipe: Recipe) -> list[TrackCells]:
+def _own_tracks(cache: TileCache, number: int, order: NDArray[np.intp], recipe: Recipe) -> list[Drawn]:
     tracks = []
     for t in map(int, order):
         released, raw, mad = (
             each[number, t].astype(np.float32) for each in (cache.released, cache.released_raw, cache.mad)
         )
         height = _height(cache, number, t, recipe)
-        tracks.append(_cells(released if recipe.despiked else raw, cache.n_points[number, t], mad, raw, height))
+        tracks.append(_drawn(released if recipe.despiked else raw, cache.n_points[number, t], mad, raw, height))
     return tracks
 
 
@@ -133,7 +143,7 @@ def _height(cache: TileCache, number: int, track: int, recipe: Recipe) -> Float3
 
 def laid_over(
     rng: np.random.Generator, cache: TileCache, number: int, order: NDArray[np.intp], motion: Motion, recipe: Recipe
-) -> list[TrackCells]:
+) -> list[Drawn]:
     """Tracks of a still tile with motion in them: errors of either sign, a little stronger or weaker."""
     tracks = []
     for at_points, t in zip(motion.at_points, order, strict=True):
@@ -145,18 +155,15 @@ def laid_over(
         velocity = cache.errors[number, t].astype(np.float32) * signed + added if recipe.despiked else raw
         points = np.where(np.isnan(velocity), 0, cache.n_points[number, t])
         mad = cache.mad[number, t].astype(np.float32) * np.float32(factor)
-        tracks.append(_cells(velocity, points, mad, raw, _height(cache, number, int(t), recipe)))
+        tracks.append(_drawn(velocity, points, mad, raw, _height(cache, number, int(t), recipe)))
     return tracks
 
 
-def _cells(
-    velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32, height_m: Float32 | None
-) -> TrackCells:
+def _drawn(velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32, height_m: Float32 | None) -> Drawn:
     background = background_and_noise(velocity, STILL_WITHIN_MM_YR)[0] if np.isfinite(velocity).any() else 0.0
-    velocity, raw = velocity - np.float32(background), raw - np.float32(background)
-    flat = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
-    heights = flat if height_m is None else relief(velocity, height_m, CELL_M)
-    return TrackCells(velocity, n_points, mad, np.zeros_like(velocity), raw, heights)
+    unknown = np.full_like(velocity, np.nan)
+    by = np.float32(background)
+    return Drawn(velocity - by, n_points, mad, raw - by, unknown if height_m is None else height_m)
 
 
 def _another(rng: np.random.Generator, stock: Larder, order: NDArray[np.intp]) -> Motion:
@@ -243,7 +250,7 @@ def _turn(planes: NDArray[Any], way: int) -> NDArray[Any]:
     return np.rot90(planes, way % 4, axes=(-2, -1))
 
 
-def finish(rng: np.random.Generator, tracks: list[TrackCells], motion: Motion, recipe: Recipe) -> Sample:
+def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe: Recipe) -> Sample:
     """Turn all alike, cut a piece out, sometimes blank an edge, and measure distances."""
     way = int(rng.integers(8))
     at = rng.integers(0, CELLS - recipe.crop + 1, 2)
@@ -252,15 +259,15 @@ def finish(rng: np.random.Generator, tracks: list[TrackCells], motion: Motion, r
     gone = _edge(rng, recipe.crop) if rng.random() < 0.25 else None
     done = []
     for track in tracks:
-        velocity, points, mad, _, raw, heights = (_turn(np.asarray(each), way)[window].copy() for each in track)
+        velocity, points, mad, raw, height = (_turn(plane, way)[window].copy() for plane in track)
         offset = np.float32(rng.normal(0, recipe.offset_mm_yr))
         if gone is not None and (len(tracks) == 1 or rng.random() < 0.5):
             velocity[gone], points[gone] = np.nan, 0
         points[np.isnan(velocity)] = 0
         unseen = points == 0
-        velocity[unseen], heights[:, unseen] = np.nan, 0
-        distance = distance_to_points_m(~unseen, CELL_M)
-        done.append(TrackCells(velocity + offset, points, mad, distance, raw + offset, heights))
+        velocity[unseen], height[unseen] = np.nan, np.nan
+        distance, around = distance_to_points_m(~unseen, CELL_M), surroundings(velocity, points, height, CELL_M)
+        done.append(TrackCells(velocity + offset, points, mad, distance, raw + offset, around))
     reached = np.minimum.reduce([track.distance_m for track in done]) <= REACH_M
     rate = np.take_along_axis(of_cells, np.abs(of_cells).argmax(axis=0)[None], axis=0)[0]
     return Sample(done, np.ascontiguousarray(rate), np.ascontiguousarray(kind), reached)

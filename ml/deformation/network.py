@@ -21,7 +21,7 @@ from ml.deformation.channels import TrackCells, background_of, channels, noise_s
 from ml.deformation.gridding import RobustGrid, distance_to_points_m
 from ml.deformation.kinds import KINDS
 from ml.deformation.points import Float32
-from ml.deformation.relief import PLANES, relief
+from ml.deformation.surroundings import PLANES, surroundings
 from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUnet
 
 CLASSES5 = KINDS
@@ -111,14 +111,13 @@ def _placed(
     mad, count = velocity.copy(), np.zeros(shape, dtype=np.int32)
     velocity[window] = (grid.velocity_mm_yr - np.float32(background)) / np.float32(scale)
     mad[window], count[window] = grid.mad_mm_yr / np.float32(scale), grid.n_points
-    raw = heights = None
+    raw = None
     if grid.raw_mm_yr is not None:
         raw = np.full(shape, np.nan, dtype=np.float32)
         raw[window] = (grid.raw_mm_yr - np.float32(background)) / np.float32(scale)
-    if grid.height_m is not None:
-        heights = np.zeros((PLANES, *shape), dtype=np.float32)
-        heights[:, window[0], window[1]] = relief(velocity[window], grid.height_m, grid.cell_m)
-    return TrackCells(velocity, count, mad, distance_to_points_m(count > 0, grid.cell_m), raw, heights)
+    around = np.zeros((PLANES, *shape), dtype=np.float32)
+    around[:, window[0], window[1]] = surroundings(velocity[window], grid.n_points, grid.height_m, grid.cell_m)
+    return TrackCells(velocity, count, mad, distance_to_points_m(count > 0, grid.cell_m), raw, around)
 
 
 def predict_block(

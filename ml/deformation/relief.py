@@ -26,32 +26,33 @@ def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
     known = np.isfinite(height_m) & np.isfinite(velocity)
     if not known.any():
         return np.zeros((PLANES, *height_m.shape), dtype=np.float32)
-    height = np.where(known, height_m - np.float32(np.median(height_m[known])), 0).astype(np.float64)
+    height = np.where(known, height_m - np.float32(np.median(height_m[known])), 0).astype(np.float32)
     near = _mean(height, known, NEAR_CELLS)
     planes = (height - near) / 100, _slope(height, known) / cell_m, _with_height(height, velocity, known)
     return np.stack([np.where(known, plane, 0) for plane in planes]).astype(np.float32)
 
 
-def _mean(values: NDArray[np.float64], known: NDArray[np.bool_], size: int) -> NDArray[np.float64]:
+def _mean(values: Float32, known: NDArray[np.bool_], size: int) -> Float32:
     """Mean of what is known (zero elsewhere) in a square window."""
-    weight = ndimage.uniform_filter(known.astype(np.float64), size, mode="constant")
+    weight = ndimage.uniform_filter(known.astype(np.float32), size, mode="constant")
     total = ndimage.uniform_filter(values, size, mode="constant")
-    return np.asarray(total / np.maximum(weight, 1 / size**2), dtype=np.float64)
+    return np.asarray(total / np.maximum(weight, 1 / size**2), dtype=np.float32)
 
 
-def _slope(height: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
     """Rise per cell of heights smoothed over the gaps, m."""
-    weight = ndimage.gaussian_filter(known.astype(np.float64), SMOOTH_CELLS, mode="constant")
+    weight = ndimage.gaussian_filter(known.astype(np.float32), SMOOTH_CELLS, mode="constant")
     smooth = ndimage.gaussian_filter(height, SMOOTH_CELLS, mode="constant") / np.maximum(weight, LEAST_WEIGHT)
     if min(height.shape) < 2:
         return np.zeros_like(height)
-    return np.asarray(np.hypot(*np.gradient(smooth)), dtype=np.float64)
+    return np.asarray(np.hypot(*np.gradient(smooth)), dtype=np.float32)
 
 
-def _with_height(height: NDArray[np.float64], velocity: Float32, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _with_height(height: Float32, velocity: Float32, known: NDArray[np.bool_]) -> Float32:
     """What a line through rates and heights of WIDE_CELLS around says at a cell's height, mm/yr."""
-    rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float64)
+    rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
     mean_height, mean_rate = _mean(height, known, WIDE_CELLS), _mean(rate, known, WIDE_CELLS)
     variance = _mean(height**2, known, WIDE_CELLS) - mean_height**2
     covariance = _mean(height * rate, known, WIDE_CELLS) - mean_height * mean_rate
-    return covariance / (np.maximum(variance, 0) + FLAT_M**2) * (height - mean_height)
+    slope = covariance / (np.maximum(variance, 0) + FLAT_M**2)
+    return np.asarray(slope * (height - mean_height), dtype=np.float32)

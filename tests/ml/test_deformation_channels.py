@@ -13,6 +13,7 @@ from ml.deformation.overwrap import merge, overwrapped
 from ml.deformation.patches import PATCH, gaussian, slide, starts
 from ml.deformation.points import PointCloud
 from ml.deformation.relief import relief
+from ml.deformation.surroundings import OF_HEIGHTS, PLANES, REACH_CELLS, WINDOWS_CELLS, surroundings
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 
@@ -127,6 +128,39 @@ def test_relief_does_not_change_when_a_map_is_turned():
     rate = rng.normal(0, 1, (40, 50)).astype(np.float32)
     turned = relief(np.rot90(rate), np.rot90(height), 100.0)
     np.testing.assert_allclose(turned, np.rot90(relief(rate, height, 100.0), axes=(1, 2)), atol=1e-5)
+
+
+def test_a_weak_wide_bowl_stands_out_of_its_surroundings_and_a_constant_does_not():
+    rng = np.random.default_rng(3)
+    row, col = np.mgrid[:120, :120]
+    rate = rng.normal(0.7, 0.3, (120, 120)).astype(np.float32)
+    rate[rng.random(rate.shape) < 0.6] = np.nan
+    count = np.isfinite(rate).astype(np.int32)
+    still = surroundings(rate, count, None, 100.0)
+    assert still.shape == (PLANES, 120, 120)
+    assert not still[:OF_HEIGHTS].any()
+    bowl = rate - 3 * np.exp(-((row - 60) ** 2 + (col - 60) ** 2) / 20**2).astype(np.float32)
+    there = surroundings(bowl, count, None, 100.0)
+    middle = OF_HEIGHTS + WINDOWS_CELLS.index(17)
+    heart = np.isfinite(rate) & (np.hypot(row - 60, col - 60) < 8)
+    assert float(np.median(there[middle][heart])) < -0.8
+    assert float(np.abs(still[middle]).max()) < 0.3
+    over = middle + len(WINDOWS_CELLS)
+    assert float(np.median(there[over][heart])) < -2
+    assert not there[:, ~np.isfinite(rate)].any()
+
+
+def test_surroundings_know_nothing_of_what_lies_farther_than_they_say():
+    rng = np.random.default_rng(4)
+    rate = rng.normal(0, 1, (60, 300)).astype(np.float32)
+    height = rng.normal(0, 80, rate.shape).astype(np.float32)
+    count = np.ones(rate.shape, dtype=np.int32)
+    whole = surroundings(rate, count, height, 100.0)
+    changed = rate.copy()
+    changed[:, :100] += 5
+    other = surroundings(changed, count, height, 100.0)
+    np.testing.assert_allclose(other[..., 100 + REACH_CELLS :], whole[..., 100 + REACH_CELLS :], atol=1e-4)
+    assert np.abs(other - whole)[..., 100 : 100 + REACH_CELLS // 2].max() > 0.05
 
 
 @pytest.mark.parametrize("way", FILLS)
