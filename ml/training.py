@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 Batch = Mapping[str, Tensor]
+MOST_SKIPPED = 20  # steps in a row whose gradient is not finite, which are left out
 WARM_UP = 0.02  # share of the training in which the learning rate rises
 
 
@@ -87,15 +88,21 @@ def train(
     state = _State(network, averaged, optimiser, folder / "checkpoint.pt")
     state.resume(device)
     clock, spoken, saved, checked, running = time.monotonic(), 0.0, state.seconds, state.seconds, math.nan
-    before, step_before = state.seconds, state.step
+    before, step_before, skipped = state.seconds, state.step, 0
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(_batch, lesson, schedule.seed, state.step)
         while (progress := _progress(schedule, state)) < 1:
             batch = _taken(coming, device)
             coming = ahead.submit(_batch, lesson, schedule.seed, state.step + 1)
             value = _step(network, optimiser, lesson, batch, schedule, progress, device)
-            averaged.update_parameters(network)
-            running = value if math.isnan(running) else 0.98 * running + 0.02 * value
+            skipped = skipped + 1 if math.isnan(value) else 0
+            if skipped == MOST_SKIPPED:
+                raise FloatingPointError(
+                    f"{skipped} steps in a row had no finite gradient: step {state.step} in {folder}"
+                )
+            if not skipped:
+                averaged.update_parameters(network)
+                running = value if math.isnan(running) else 0.98 * running + 0.02 * value
             state.step += 1
             state.seconds = before + time.monotonic() - clock
             if state.seconds - spoken >= 30:
@@ -149,6 +156,7 @@ def _step(
     progress: float,
     device: torch.device,
 ) -> float:
+    """The loss; NaN where its gradient is not finite and nothing was learnt from it."""
     network.train()
     for group in optimiser.param_groups:
         group["lr"] = schedule.learning_rate * learning_rate_at(progress)
@@ -156,7 +164,9 @@ def _step(
     with low_precision(device):
         loss = lesson.loss(network, batch, progress)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), schedule.largest_gradient, error_if_nonfinite=True)
+    size = nn.utils.clip_grad_norm_(network.parameters(), schedule.largest_gradient)
+    if not torch.isfinite(size):
+        return math.nan
     optimiser.step()
     return float(loss.detach())
 

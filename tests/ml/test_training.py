@@ -51,6 +51,27 @@ def test_the_loop_learns_and_keeps_a_log(tmp_path):
     assert last["training"] == 0.0, "validated in training mode"
 
 
+class Spoilt(Line):
+    """Some losses are infinite: from a step on, or of every third batch."""
+
+    def __init__(self, always_from: int | None = None) -> None:
+        super().__init__()
+        self.always_from, self.taught = always_from, 0
+
+    def loss(self, network: nn.Module, batch: dict[str, torch.Tensor], progress: float) -> torch.Tensor:
+        self.taught += 1
+        bad = self.taught % 3 == 0 if self.always_from is None else self.taught > self.always_from
+        return super().loss(network, batch, progress) * (torch.inf if bad else 1.0)
+
+
+def test_a_step_without_a_finite_gradient_is_left_out_and_too_many_end_the_run(tmp_path):
+    done = _learn(tmp_path, 400, Spoilt())
+    assert done.weights["weight"].item() == pytest.approx(3, abs=0.05)
+    (tmp_path / "broken").mkdir()
+    with pytest.raises(FloatingPointError, match="20 steps in a row"):
+        _learn(tmp_path / "broken", 400, Spoilt(always_from=50))
+
+
 def test_a_cut_run_goes_on_with_the_batches_that_were_due(tmp_path):
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
