@@ -12,7 +12,7 @@ from rasterio.io import DatasetReader
 from ingest.storage import stored_tiff
 from monitor import rasters
 from monitor.raster_catalogue import RasterSource
-from monitor.raster_layers import ARROW_LAYER, RasterLayer
+from monitor.raster_layers import RasterLayer
 from monitor.rasters import Arrow, Bounds, Float32
 
 logger = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int
         if values is None:
             continue
         value = layer.value(values)
-        if source.grid is not None and layer is ARROW_LAYER:
-            value = value * np.float32(source.grid.posting_m / source.grid.days)  # pixels to metres a day
+        if source.grid is not None:
+            value = layer.of_pair(value, source.grid)
         shown = value if shown is None else _merged(shown, value, layer.overlap)
         if layer.overlap == "first" and np.isfinite(shown).all():
             break

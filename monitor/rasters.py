@@ -38,12 +38,16 @@ class Arrow(NamedTuple):
 
 
 class InputGrid(NamedTuple):
-    """The images in whose pixels offsets are counted: posting in metres, steps of a pixel in the raster's CRS, days."""
+    """The images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them.
+
+    last_day: of the later one, counted from 1970-01-01.
+    """
 
     posting_m: float
     column_step: tuple[float, float]
     row_step: tuple[float, float]
     days: int
+    last_day: int
 
 
 def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:

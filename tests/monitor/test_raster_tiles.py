@@ -129,7 +129,7 @@ def test_likelihoods_of_overlapping_tracks_show_the_highest(client, watched_regi
 
 
 def test_dates_come_in_order_with_words_and_bounds(client, pair_predictions, django_assert_max_num_queries):
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         layers = {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
     assert [one.name for one in RASTER_LAYERS if one.name in layers] == list(layers)
     groups = layers["coherence"]["groups"]
@@ -261,7 +261,7 @@ def test_a_raster_in_degrees_has_the_same_arrows():
             for number, (name, values) in enumerate(bands.items(), start=1):
                 raster.write(values, number)
                 raster.set_band_description(number, name)
-        grid = rasters.InputGrid(10, (0.0001, 0), (0, -0.0001), 5)
+        grid = rasters.InputGrid(10, (0.0001, 0), (0, -0.0001), 5, 0)
         with memory.open() as raster:
             found = rasters.arrows(raster, grid, (9, 59, 11, 61), 100)
     assert len(found) == 100
