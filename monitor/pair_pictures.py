@@ -31,7 +31,7 @@ from monitor.rasters import Float32
 IMAGES = ("reference", "secondary", "ratio")
 OVERVIEW_PX = 400  # what the stretch is computed from, along the longer side
 STRETCH_KEPT_S = 24 * 3600
-PAINT_VERSION = 1  # raise when pictures of the same files look different
+PAINT_VERSION = 2  # raise when pictures of the same files look different
 
 
 class ImageGone(LookupError):
@@ -93,7 +93,7 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
             values = rasters.window_values(dataset, layer.bands, part.epsg, part.bounds_m, piece.shape)
     except (OSError, RasterioError, ValueError) as fault:
         raise ImageGone("The file of what this run found is no longer in the storage, or it is broken.") from fault
-    value = layer.of_pair(layer.value(values), images_of(pair))
+    value = layer.value(layer.of_pair(values, images_of(prediction)))
     return rasters.paint(value, layer.stops, layer.low, layer.high)
 
 

@@ -12,7 +12,7 @@ from django.db.models import Count, DateField, F, Func, Max, Min, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.db.models.functions import ExtractYear, TruncDate
 
-from ingest.models import Scene, ScenePair
+from ingest.models import Scene
 from ml.models import ModelVersion, Prediction, Run
 from monitor.raster_layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.rasters import Bounds, InputGrid
@@ -216,7 +216,7 @@ def _sources_of_pairs(layer: RasterLayer, group: str, box: Polygon) -> list[Rast
         [(one.run.pair.reference, one.run.pair.secondary.acquired_at, one) for one in predictions]
     )
     return [
-        RasterSource(one.raster, f"{one.pk} {one.raster_sha256}", images_of(one.run.pair))
+        RasterSource(one.raster, f"{one.pk} {one.raster_sha256}", images_of(one))
         for one in chosen
         if not layer.needs or one.statistics.get(layer.needs, 0) > 0
     ]
@@ -243,11 +243,13 @@ def _one_polarisation(found: Sequence[tuple[Scene, datetime | None, Any]]) -> li
     return [best[place][1] for place in sorted(best)]
 
 
-def images_of(pair: ScenePair) -> InputGrid:
-    """What the values of a pair's rasters are counted in."""
+def images_of(prediction: Prediction) -> InputGrid:
+    """What the values of a raster on a pair are counted in."""
+    pair, said = prediction.run.pair, prediction.statistics
+    shift = said.get("median_dx_px", 0.0), said.get("median_dy_px", 0.0)
     a, b, _, d, e, _ = pair.reference.grid
     last = (pair.secondary.acquired_at.date() - date(1970, 1, 1)).days
-    return InputGrid(pair.reference.posting_m, (a, d), (b, e), pair.temporal_baseline_days, last)
+    return InputGrid(pair.reference.posting_m, (a, d), (b, e), pair.temporal_baseline_days, last, shift)
 
 
 def _day(text: str) -> date | None:

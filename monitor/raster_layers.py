@@ -17,8 +17,8 @@ class RasterLayer(NamedTuple):
     task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols).
     caption: the colours in words, where no legend stands.
     overlap: which value counts where several rasters lie over each other, the first one or the highest.
-    of_pair: what becomes of `value` with the images that it stands on. needs: only dates in whose statistics this
-    figure is above 0 are shown.
+    of_pair: what becomes of the bands, before `value`, with the images that they stand on. needs: only dates in whose
+    statistics this figure is above 0 are shown.
     """
 
     name: str
@@ -37,7 +37,7 @@ class RasterLayer(NamedTuple):
     details: str
     caption: str
     overlap: str = "first"
-    of_pair: Callable[[Float32, InputGrid], Float32] = lambda value, images: value
+    of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
     needs: str = ""
 
     def as_dict(self) -> dict[str, object]:
@@ -73,8 +73,10 @@ def _percent(bands: Float32) -> Float32:
     return 100 * bands[0]
 
 
-def _metres_a_day(pixels: Float32, images: InputGrid) -> Float32:
-    return pixels * np.float32(images.posting_m / images.days)
+def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
+    """Against the image as a whole, as alerts are found. offsets: (2, rows, cols), px."""
+    shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
+    return (offsets - shift) * np.float32(images.posting_m / images.days)
 
 
 def _days_before(day: Float32, images: InputGrid) -> Float32:
@@ -143,7 +145,8 @@ RASTER_LAYERS = (
         ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
         "slow", "", "fast",
         "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week.",
-        "Arrows stand only where the motion is more than three times its uncertainty. "
+        "Arrows stand only where the motion is more than three times its uncertainty. What the image as a whole is off "
+        "is taken out. "
         "Slow motion of millimetres does not show here; the points show that.",
         "Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves.",
         of_pair=_metres_a_day,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from detection.models import GlacierMotion
+from detection import selectors, services
+from detection.models import Alert, GlacierMotion
 from tests import made_pairs
 from tests.e2e.browsers import READY_MS, fits, wait_for_map
 from tests.made_glaciers import follow, make_glacier, make_motion, make_offsets
@@ -104,3 +105,17 @@ def press_ice(page) -> None:
     """Press the made glacier, a little above the middle of the map, where its alert's mark stands."""
     box = page.locator("#map canvas").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 - 70)
+
+
+def test_ground_without_an_outline_has_its_series_on_the_page_of_its_alert(page, transactional_db):
+    make_offsets([1.5, 2.0, 2.5])
+    for prediction in selectors.predictions_unscanned():
+        services.prediction_scan(prediction=prediction)
+    page.goto(Alert.objects.get(kind="moving-ground").get_absolute_url())
+    plot = page.locator("[data-series] canvas")
+    expect(plot).to_be_visible(timeout=READY_MS)
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 12, box["y"] + box["height"] / 2)
+    expect(page.locator("[data-series] .readout")).to_contain_text(re.compile(r"31 Jan 2020: 2\.[45]\d m a day"))
+    assert fits(page)
