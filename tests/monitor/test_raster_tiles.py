@@ -90,7 +90,7 @@ def test_what_the_image_as_a_whole_is_off_is_no_motion(client, pair_predictions)
     west, south, east, north = offsets.run.pair.footprint.extent
     found = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={west},{south},{east},{north}").json()["features"]
     assert found
-    for arrow in found:  # 1.95 px left and 2.05 px down is 223.6 degrees on this map, whose north is 2.2 degrees east
+    for arrow in found:  # 1.95 px left, 2.05 px down: 223.6 degrees on a map whose north is off by 2.2
         assert arrow["properties"]["bearing_deg"] == pytest.approx(221.4, abs=0.5)
 
 
