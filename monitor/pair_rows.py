@@ -147,7 +147,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         "finished_at": run.finished_at,
         "started_at": run.started_at,
         "attempt": run.attempt,
-        "error": run.error,
+        "error": run.error.removeprefix("ValueError: ").removeprefix("InputError: "),  # what they say is for people
         "alerts": cards,
     }
     prediction = getattr(run, "prediction", None)

@@ -90,6 +90,16 @@ def test_a_result_whose_file_is_gone_is_told(operator):
     assert "cannot be read" in answer.content.decode()
 
 
+def test_runs_that_all_failed_are_no_results(operator):
+    made_pairs.make_dates(n=2)
+    event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
+    said = "ValueError: the reference has the same value (0) everywhere; check its band and its scale"
+    event.pairs.get().runs.update(status="failed", error=said)
+    assert "no result: every run failed" in operator.get("/events/").content.decode()
+    page = operator.get(f"/events/{event.pk}/").content.decode()
+    assert '<p class="reason">the reference has the same value (0) everywhere' in page
+
+
 def test_strangers_are_asked_to_sign_in_and_others_are_told_no(client):
     event = make_event()
     assert client.get("/events/").status_code == 302
