@@ -216,6 +216,9 @@ class Scene(FromFile):
     cols = models.PositiveIntegerField(null=True)
     footprint = models.PolygonField(srid=4326, null=True)
     raster = models.FileField(storage=raster_storage, max_length=200, blank=True)
+    looks = models.FloatField(
+        null=True, help_text="equivalent number of looks of its speckle, where the product's is known"
+    )
     ground = models.TextField(blank=True, help_text="heights it was laid on the map with; later passes take the same")
     # a file may hold several polarisations, each a scene of its own
     file_sha256 = models.CharField(max_length=64, db_index=True)

@@ -162,6 +162,7 @@ def _create(path: Path, sha256: str, file: SceneFile, given: Given, folder: Path
         attribution=given.attribution or header.attribution,
         licence=given.licence or header.licence,
         header=header.extras,
+        looks=header.looks,
         ground=file.ground,
         file_name=path.name,
         file_sha256=sha256,

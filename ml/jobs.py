@@ -53,7 +53,8 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
 
 
 def coherence(run: Run, device: torch.device) -> RasterResult:
-    result = coherence_infer.estimate_coherence(_images(run.pair), run.model_version.method, device)
+    method = run.model_version.method
+    result = coherence_infer.estimate_coherence(_images(run.pair), method, device, looks=looks_of(run.pair))
     return _with_pair(result, run.pair)
 
 
@@ -88,6 +89,12 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
 
 def _dates(pair: ScenePair) -> tuple[date, date]:
     return pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
+
+
+def looks_of(pair: ScenePair) -> float | None:
+    """The equivalent number of looks of both images; None, and so estimated, where it is not known or differs."""
+    first, second = pair.reference.looks, pair.secondary.looks
+    return first if first == second else None
 
 
 def _images(pair: ScenePair) -> PairSource:

@@ -11,6 +11,10 @@ ZOOM_OF_OUTLINES = 7  # further out a glacier is smaller than its mark
 MOST_FEATURES = 20_000
 WORLD_DEGREES, MERCATOR_DEGREES = 360.0, 85.06
 MARGIN = 0.02  # of a tile; the buffer of the tile itself is a sixty-fourth
+# what the address of its page calls it, as `glacier_rows.ident_of` does; nothing where no pair has seen it yet
+PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ingest_glacier.id::text)
+    FROM detection_glaciermotion AS motion
+    WHERE motion.glacier_id = ingest_glacier.id AND motion.speed_m_day IS NOT NULL)"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ OVERLAYS = (
     ),
     Overlay(
         "glaciers", "Glaciers, stronger where they surge", "glacier",
-        {"name": "name", "surge": "surge"}, "position", "coalesce(outline, position)", "shown",
+        {"name": "name", "surge": "surge", "page": PAGE_OF_GLACIER}, "position", "coalesce(outline, position)", "shown",
     ),
     Overlay("mines", "Mines", "mine", {"name": "name"}, "position", "outline"),
     Overlay(

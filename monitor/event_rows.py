@@ -40,6 +40,8 @@ def _row(event: GroundEvent) -> dict[str, Any]:
         state = "no pair across it yet"
     elif waiting or not runs:
         state = "at work"
+    elif not any(run.status == run.Status.SUCCEEDED for run in runs):
+        state = "no result: every run failed"
     else:
         state = "results are there"
     return {

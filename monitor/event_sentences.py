@@ -43,8 +43,8 @@ def coherence_near(found: NearCoherence | None, radius_km: float) -> str:
     if found is None:
         return f"Within {radius_km:g} km of the place this coherence knows nothing."
     return (
-        f"Within {radius_km:g} km the two images match to {found.median:.0%} in the middle of all values; the worst "
-        f"twentieth to {found.lowest:.0%} or less."
+        f"Within {radius_km:g} km the two images match to {found.median:.0%} or better on half of the ground; on the "
+        f"twentieth that changed most, to {found.lowest:.0%} or less."
     )
 
 

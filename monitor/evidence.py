@@ -1,12 +1,14 @@
 """Everything that is known of an alert, in words: for its own page, and for those who review it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.urls import reverse
 
-from detection.classify import Family, family
+from detection.classify import Family, Kind, family
 from detection.glacier_selectors import motions_touching
 from detection.models import Alert, Detection
+from detection.moving_series import series_of
 from detection.patches import MOTION
 from detection.selectors import detections_current
 from ingest.context.simulated_truth import truth_in, truth_is_loaded
@@ -14,7 +16,7 @@ from ingest.models import Product, ScenePair
 from monitor import pair_sentences, selectors, sentences
 from monitor.cards import alert_card
 from monitor.features import alert_feature
-from monitor.glacier_rows import glacier_link
+from monitor.glacier_rows import glacier_link, series_table
 from monitor.map_config import map_config
 from monitor.raster_catalogue import evidence_raster
 
@@ -37,12 +39,21 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "cause": sentences.cause_sentences(alert.kind, alert.class_shares),
         "transitions": [_transition(transition) for transition in alert.transitions.all()],
         "evidence": [_evidence(detection) for detection in detections],
+        **_speeds(alert, detections),
         "of_pairs": family(alert.kind) is not Family.VELOCITY,
         "limits": _limits(alert, detections),
         "simulated_here": _simulated_here(alert),
         "glaciers": [glacier_link(one) for one in motions_touching(area=alert.area, simulated=alert.simulated)],
         "series_summary": [_series_row(found) for found in selectors.alert_series(alert=alert)],
     }
+
+
+def _speeds(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any]:
+    """The series of ground that has no outline of its own; a glacier's stands on the glacier's page."""
+    if alert.kind not in (Kind.MOVING_GROUND, Kind.FAST_LANDSLIDE):
+        return {}
+    charts = series_of(detections)
+    return {"charts": charts, "views": [series_table(view) for view in charts]}
 
 
 def _simulated_here(alert: Alert) -> dict[str, Any] | None:

@@ -66,7 +66,7 @@ def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
         "verdict": words.verdict(*known),
         "season": next((said for view in motion.views if (said := _season(view))), ""),
         "surges": [words.surge_facts(one, km2) for view in motion.views for one in view["surges"]],
-        "views": [_view(view) for view in motion.views],
+        "views": [series_table(view) for view in motion.views],
         "charts": motion.views,
         "alerts": alert_cards(alerts),
         "cell_m": round((km2 * 1e6) ** 0.5),
@@ -84,7 +84,7 @@ def middles(view: dict[str, Any]) -> list[date]:
     return [start + (end - start) // 2 for start, end in zip(starts, ends, strict=True)]
 
 
-def _view(view: dict[str, Any]) -> dict[str, Any]:
+def series_table(view: dict[str, Any]) -> dict[str, Any]:
     """A series as a table, the newest first."""
     names = ("start", "end", "speed_m_day", "sigma_m_day", "usual_m_day")
     columns = zip(*(view[name] for name in names), strict=True)

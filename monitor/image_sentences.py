@@ -121,6 +121,10 @@ def _coherence(said: Mapping[str, float], posting_m: float, days: int) -> list[s
     return found
 
 
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+
+
 def _change(said: Mapping[str, float], posting_m: float, days: int) -> list[str]:
     found = []
     if "lowest_sigma" in said:
@@ -129,6 +133,12 @@ def _change(said: Mapping[str, float], posting_m: float, days: int) -> list[str]
             f"Where most was lost, the match fell by {lost:.1f} times its usual scatter; more than 3 is rare by chance."
             if lost > 3
             else "Nowhere did the match fall by more than 3 times its usual scatter."
+        )
+    if "confirmed_share" in said:
+        found.append(
+            f"Pairs that have no image in common confirm a change on {_share(said['confirmed_share'])} of it."
+            if said["confirmed_share"] > 0
+            else "No change is confirmed by other pairs of images so far."
         )
     if "weather" in said:
         points = 100 * said["weather"]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from detection.classify import FAMILIES, Family
 from monitor.layers import Layer
 
 URLS = {
@@ -16,6 +17,7 @@ URLS = {
     "places": "/places.json",
     "context": "/tiles/context/{kind}/{z}/{x}/{y}.mvt",
     "arrows": "/rasters/{group}/arrows.geojson",
+    "glacier": "/glaciers/{glacier}/",
 }
 
 
@@ -26,6 +28,7 @@ def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str,
         "default_layer": layers[0].name if layers else None,
         "bounds": bounds,
         "urls": URLS,
+        "kinds_of_points": FAMILIES[Family.VELOCITY],
         "basemap_style_url": settings.BASEMAP_STYLE_URL,
     }
 

@@ -11,7 +11,7 @@ from ingest.image_grids import PixelGrid
 from ingest.models import Scene, ScenePair
 from ingest.scene_images import read_pair, read_scene
 from ingest.storage import stored_tiff
-from ml.models import ModelVersion, Prediction
+from ml.models import Prediction
 from monitor import rasters
 from monitor.pair_pixels import (
     RATIO_DB,
@@ -24,14 +24,14 @@ from monitor.pair_pixels import (
     ratio_db,
     ratio_png,
 )
-from monitor.raster_layers import ARROW_LAYER, RASTER_LAYERS, RasterLayer
+from monitor.raster_catalogue import images_of
+from monitor.raster_layers import RasterLayer
 from monitor.rasters import Float32
 
 IMAGES = ("reference", "secondary", "ratio")
 OVERVIEW_PX = 400  # what the stretch is computed from, along the longer side
 STRETCH_KEPT_S = 24 * 3600
-PAINT_VERSION = 1  # raise when pictures of the same files look different
-LAYER_OF_TASK = {layer.task: layer for layer in RASTER_LAYERS if layer.task not in ("", ModelVersion.Task.DEFORMATION)}
+PAINT_VERSION = 2  # raise when pictures of the same files look different
 
 
 class ImageGone(LookupError):
@@ -93,9 +93,7 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
             values = rasters.window_values(dataset, layer.bands, part.epsg, part.bounds_m, piece.shape)
     except (OSError, RasterioError, ValueError) as fault:
         raise ImageGone("The file of what this run found is no longer in the storage, or it is broken.") from fault
-    value = layer.value(values)
-    if layer is ARROW_LAYER:
-        value = value * (pair.reference.posting_m / pair.temporal_baseline_days)  # pixels to metres a day
+    value = layer.value(layer.of_pair(values, images_of(prediction)))
     return rasters.paint(value, layer.stops, layer.low, layer.high)
 
 

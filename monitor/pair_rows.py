@@ -14,8 +14,8 @@ from monitor import image_sentences as words
 from monitor import pair_selectors
 from monitor.cards import alert_cards
 from monitor.map_config import map_at
-from monitor.pair_pictures import LAYER_OF_TASK
 from monitor.raster_catalogue import day_label, raster_group
+from monitor.raster_layers import LAYER_OF_TASK, RASTER_LAYERS
 from monitor.upload_forms import plain_words
 from monitor.whereabouts import area_names
 
@@ -147,7 +147,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         "finished_at": run.finished_at,
         "started_at": run.started_at,
         "attempt": run.attempt,
-        "error": run.error,
+        "error": run.error.removeprefix("ValueError: ").removeprefix("InputError: "),  # what they say is for people
         "alerts": cards,
     }
     prediction = getattr(run, "prediction", None)
@@ -164,6 +164,11 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         if prediction.statistics.get("known_share") != 0
         else "",
         "map_url": f"{reverse('map')}?raster={layer.name}&date={group}{where}",
+        "more_maps": [
+            (one.label, f"{reverse('map')}?raster={one.name}&date={group}{where}")
+            for one in RASTER_LAYERS
+            if one.task == task and one.needs and prediction.statistics.get(one.needs, 0) > 0
+        ],
         "download_url": reverse("prediction-raster", args=[prediction.pk]),
     }
 

@@ -14,7 +14,7 @@ from django.db.models.functions import ExtractYear, TruncDate
 
 from ingest.models import Scene
 from ml.models import ModelVersion, Prediction, Run
-from monitor.raster_layers import ARROW_LAYER, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.raster_layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.rasters import Bounds, InputGrid
 
 POLARISATIONS = ("VV", "HH", "VH", "HV")  # the first one there is, is shown
@@ -38,7 +38,7 @@ class RasterGroup(NamedTuple):
 
 
 class RasterSource(NamedTuple):
-    """One file in the storage "rasters". grid: for offsets, the images in whose pixels they are counted."""
+    """One file in the storage "rasters". grid: of what was found in a pair, its images."""
 
     file: FieldFile
     fingerprint: str
@@ -46,9 +46,13 @@ class RasterSource(NamedTuple):
 
 
 def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
-    """The layers that have rasters, each with its dates, oldest first. Three queries."""
-    groups = _groups_of_pairs() | {ModelVersion.Task.DEFORMATION.value: _groups_of_products(), "": _groups_of_scenes()}
-    return [(layer, groups[layer.task]) for layer in RASTER_LAYERS if groups.get(layer.task)]
+    """The layers that have rasters, each with its dates, oldest first. A query for products, scenes, pairs, and each
+    figure that layers of pairs need.
+    """
+    others = {ModelVersion.Task.DEFORMATION.value: _groups_of_products(), "": _groups_of_scenes()}
+    groups = {needs: _groups_of_pairs(needs) | others for needs in {layer.needs for layer in RASTER_LAYERS}}
+    found = [(layer, groups[layer.needs].get(layer.task, [])) for layer in RASTER_LAYERS]
+    return [(layer, dates) for layer, dates in found if dates]
 
 
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
@@ -63,7 +67,7 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
 def raster_group(prediction: Prediction) -> tuple[str, str] | None:
     """The layer and the group in which a prediction is shown, or None; its run, product and pair are read."""
     run = prediction.run
-    layer = next((one for one in RASTER_LAYERS if one.task == run.model_version.task), None)
+    layer = LAYER_OF_TASK.get(run.model_version.task)
     if layer is None:
         return None
     if run.product is not None:
@@ -109,10 +113,12 @@ def _last_date() -> Func:
     return Func(F("run__product__dates"), template=last, output_field=DateField())
 
 
-def _groups_of_pairs() -> dict[str, list[RasterGroup]]:
+def _groups_of_pairs(needs: str = "") -> dict[str, list[RasterGroup]]:
+    """By task. needs: a figure of the statistics that must be above 0."""
+    some = {f"statistics__{needs}__gt": 0} if needs else {}
     rows = (
         _succeeded()
-        .filter(run__pair__isnull=False)
+        .filter(run__pair__isnull=False, **some)
         .values(
             task=F("run__model_version__task"),
             last=TruncDate("run__pair__secondary__acquired_at"),
@@ -210,8 +216,9 @@ def _sources_of_pairs(layer: RasterLayer, group: str, box: Polygon) -> list[Rast
         [(one.run.pair.reference, one.run.pair.secondary.acquired_at, one) for one in predictions]
     )
     return [
-        RasterSource(one.raster, f"{one.pk} {one.raster_sha256}", _grid(one.run.pair.reference, int(parts[2])))
+        RasterSource(one.raster, f"{one.pk} {one.raster_sha256}", images_of(one))
         for one in chosen
+        if not layer.needs or one.statistics.get(layer.needs, 0) > 0
     ]
 
 
@@ -236,9 +243,13 @@ def _one_polarisation(found: Sequence[tuple[Scene, datetime | None, Any]]) -> li
     return [best[place][1] for place in sorted(best)]
 
 
-def _grid(scene: Scene, days: int) -> InputGrid:
-    a, b, _, d, e, _ = scene.grid
-    return InputGrid(scene.posting_m, (a, d), (b, e), days)
+def images_of(prediction: Prediction) -> InputGrid:
+    """What the values of a raster on a pair are counted in."""
+    pair, said = prediction.run.pair, prediction.statistics
+    shift = said.get("median_dx_px", 0.0), said.get("median_dy_px", 0.0)
+    a, b, _, d, e, _ = pair.reference.grid
+    last = (pair.secondary.acquired_at.date() - date(1970, 1, 1)).days
+    return InputGrid(pair.reference.posting_m, (a, d), (b, e), pair.temporal_baseline_days, last, shift)
 
 
 def _day(text: str) -> date | None:

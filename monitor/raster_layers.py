@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ml.models import ModelVersion
-from monitor.rasters import Float32
+from monitor.rasters import Float32, InputGrid
 
 Task = ModelVersion.Task
 
@@ -17,6 +17,8 @@ class RasterLayer(NamedTuple):
     task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols).
     caption: the colours in words, where no legend stands.
     overlap: which value counts where several rasters lie over each other, the first one or the highest.
+    of_pair: what becomes of the bands, before `value`, with the images that they stand on. needs: only dates in whose
+    statistics this figure is above 0 are shown.
     """
 
     name: str
@@ -35,6 +37,8 @@ class RasterLayer(NamedTuple):
     details: str
     caption: str
     overlap: str = "first"
+    of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
+    needs: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """For the map's legend."""
@@ -63,6 +67,21 @@ def _only(bands: Float32) -> Float32:
 
 def _length(bands: Float32) -> Float32:
     return np.hypot(bands[0], bands[1])
+
+
+def _percent(bands: Float32) -> Float32:
+    return 100 * bands[0]
+
+
+def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
+    """Against the image as a whole, as alerts are found. offsets: (2, rows, cols), px."""
+    shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
+    return (offsets - shift) * np.float32(images.posting_m / images.days)
+
+
+def _days_before(day: Float32, images: InputGrid) -> Float32:
+    """Days from that day to the later image."""
+    return np.float32(images.last_day) - day
 
 
 def _decibel(bands: Float32) -> Float32:
@@ -99,13 +118,38 @@ RASTER_LAYERS = (
         "Purple: less alike than before. Grey: as before. Green: more alike.",
     ),
     RasterLayer(
+        "confirmed-change", "Confirmed change", Task.COHERENCE_CHANGE, ("confidence",), _percent,
+        "% sure, at least", 80, 100,
+        ("#fbe3b8", "#f0bd74", "#dc9440", "#b86c1c", "#874809", "#532a02"),
+        "likely", "", "nearly certain",
+        "Where the surface changed, as several pairs of images confirm that have no image in common.",
+        "One rainy or windy day cannot do that. A harvest, building work, a flood, a fire or a slide can. Where there "
+        "is no colour, nothing is confirmed: that does not mean that nothing changed. Only dates with a confirmed "
+        "change can be chosen. The figure holds for a single place, whatever the noise is like.",
+        "Dark: nearly certain that the surface changed. Pale: likely.",
+        needs="confirmed_share",
+    ),
+    RasterLayer(
+        "change-onset", "When it changed", Task.COHERENCE_CHANGE, ("onset_day",), _only,
+        "days earlier", 0, 24,
+        ("#0b3a5c", "#2b628a", "#5a8cb1", "#8fb3cf", "#c0d6e6", "#e4edf4"),
+        "just appeared", "", "there for weeks",
+        "How long before the later image a confirmed change of the surface was first seen.",
+        "The change happened between that image and the one before it, 6 or 12 days earlier in most places. "
+        "Only dates with a confirmed change can be chosen.",
+        "Dark: first seen in the later image. Pale: seen in images up to 24 days before.",
+        of_pair=_days_before, needs="confirmed_share",
+    ),
+    RasterLayer(
         "speed", "Speed of fast motion", Task.OFFSETS, ("dx_px", "dy_px"), _length, "m a day", 0, 2,
         ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
         "slow", "", "fast",
         "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week.",
-        "Arrows stand only where the motion is more than three times its uncertainty. "
+        "Arrows stand only where the motion is more than three times its uncertainty. What the image as a whole is off "
+        "is taken out. "
         "Slow motion of millimetres does not show here; the points show that.",
         "Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves.",
+        of_pair=_metres_a_day,
     ),
     RasterLayer(
         "radar", "Radar image", "", (), _decibel, "dB", -22, 0,
@@ -118,3 +162,4 @@ RASTER_LAYERS = (
 )  # fmt: skip
 RASTER_LAYERS_BY_NAME = {layer.name: layer for layer in RASTER_LAYERS}
 ARROW_LAYER = RASTER_LAYERS_BY_NAME["speed"]
+LAYER_OF_TASK = {layer.task: layer for layer in reversed(RASTER_LAYERS) if layer.task}  # the first one of each

@@ -12,13 +12,13 @@ from rasterio.io import DatasetReader
 from ingest.storage import stored_tiff
 from monitor import rasters
 from monitor.raster_catalogue import RasterSource
-from monitor.raster_layers import ARROW_LAYER, RasterLayer
+from monitor.raster_layers import RasterLayer
 from monitor.rasters import Arrow, Bounds, Float32
 
 logger = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
-PAINT_VERSION = 1  # raise when tiles of the same rasters look different
+PAINT_VERSION = 2  # raise when tiles of the same rasters look different
 MOST_ARROWS = 400
 
 
@@ -36,9 +36,7 @@ def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int
         values = _read(source, lambda dataset: rasters.tile_values(dataset, layer.bands, z, x, y))
         if values is None:
             continue
-        value = layer.value(values)
-        if source.grid is not None and layer is ARROW_LAYER:
-            value = value * np.float32(source.grid.posting_m / source.grid.days)  # pixels to metres a day
+        value = layer.value(values if source.grid is None else layer.of_pair(values, source.grid))
         shown = value if shown is None else _merged(shown, value, layer.overlap)
         if layer.overlap == "first" and np.isfinite(shown).all():
             break

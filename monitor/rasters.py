@@ -38,12 +38,18 @@ class Arrow(NamedTuple):
 
 
 class InputGrid(NamedTuple):
-    """The images in whose pixels offsets are counted: posting in metres, steps of a pixel in the raster's CRS, days."""
+    """The images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them.
+
+    last_day: of the later one, counted from 1970-01-01. shift_px: by which the whole of it is off, columns and rows;
+    that is no motion, and is taken out.
+    """
 
     posting_m: float
     column_step: tuple[float, float]
     row_step: tuple[float, float]
     days: int
+    last_day: int
+    shift_px: tuple[float, float] = (0.0, 0.0)
 
 
 def band_numbers(dataset: DatasetReader, names: Sequence[str]) -> list[int]:
@@ -150,6 +156,7 @@ def arrows(dataset: DatasetReader, grid: InputGrid, bounds: Bounds, most: int) -
         return []
     bands = dataset.read(band_numbers(dataset, ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px")), window=window)
     dx, dy, sigma_dx, sigma_dy = bands[:, rows - window.row_off][:, :, cols - window.col_off].astype(float)
+    dx, dy = dx - grid.shift_px[0], dy - grid.shift_px[1]
     length = np.hypot(dx, dy)
     with np.errstate(invalid="ignore", divide="ignore"):
         sigma = np.hypot(dx * sigma_dx, dy * sigma_dy) / length

@@ -45,7 +45,11 @@ def make_offsets(speeds_m_day: list[float], noise_px: float = 0.05, seed: int = 
             "quality": np.full(ice.shape, 0.9),
         }  # fmt: skip
         pair = made_pairs.make_pair(scenes[i], scenes[i + 1])
-        made_pairs.make_prediction(pair, "offsets", {name: band.astype(np.float32) for name, band in bands.items()})
+        made = made_pairs.make_prediction(
+            pair, "offsets", {name: one.astype(np.float32) for name, one in bands.items()}
+        )
+        made.statistics = {f"median_{name}": float(np.median(bands[name])) for name in ("dx_px", "dy_px")}
+        made.save(update_fields=["statistics"])
 
 
 def follow() -> GlacierMotion:

@@ -1,7 +1,7 @@
 """Made image pairs and what was found in them: small rasters with known values, for tests and for looking."""
 
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -94,6 +94,23 @@ def bump() -> np.ndarray:
     row, col = np.mgrid[0:ROWS, 0:COLS]
     square = ((row - ROWS / 2) / (ROWS / 6)) ** 2 + ((col - COLS / 2) / (COLS / 6)) ** 2
     return np.exp(-square).astype(np.float32)
+
+
+def make_confirmed(first: datetime = datetime(2021, 12, 1, 6, 30, tzinfo=UTC)) -> list[Prediction]:
+    """Change in a pair of 12 days that confirms nothing, and in one of 24 days whose middle changed at half time."""
+    scenes = [make_scene(first + timedelta(days=DAYS * i)) for i in range(3)]
+    changed = bump() > 0.3
+    onset = (scenes[1].acquired_at.date() - date(1970, 1, 1)).days
+    made = []
+    for secondary, share in ((scenes[1], 0.0), (scenes[2], float(changed.mean()))):
+        bands = {"change_sigma": np.where(changed, -5.0, 0.0)}
+        told = {"confirmed_sigma": -5.0, "onset_day": onset, "confidence": 0.96}
+        bands |= {name: np.where(changed & (share > 0), value, np.nan) for name, value in told.items()}
+        bands = {name: band.astype(np.float32) for name, band in bands.items()}
+        made.append(make_prediction(make_pair(scenes[0], secondary), "coherence-change", bands))
+        made[-1].statistics = {"known_share": 1.0, "confirmed_share": share}
+        made[-1].save(update_fields=["statistics"])
+    return made
 
 
 def make_dates(first: datetime = datetime(2021, 12, 1, 6, 30, tzinfo=UTC), n: int = 3) -> list[Prediction]:

@@ -19,7 +19,8 @@ class SceneHeader:
 
     backscatter: gamma0 or sigma0, always linear power here; transform and epsg: a north-up projected grid in metres.
     burst: which piece of the track, where the source names its pieces; empty where it does not. absolute_orbit: counted
-    from the launch; None where the source does not say. Sentinel-1 looks to the right of its flight.
+    from the launch; None where the source does not say. Sentinel-1 looks to the right of its flight. looks: equivalent
+    number of looks, where the product's is known.
     """
 
     source_format: str
@@ -36,6 +37,7 @@ class SceneHeader:
     rows: int
     cols: int
     absolute_orbit: int | None = None
+    looks: float | None = None
     look_direction: str = "right"
     simulated: bool = False
     attribution: str = ""

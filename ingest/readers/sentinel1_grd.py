@@ -35,6 +35,8 @@ TITLE = "Sentinel-1 GRD"
 ATTRIBUTION = "Contains modified Copernicus Sentinel data"
 LICENCE = "Copernicus Sentinel data terms"
 MOST_GRID_PIXELS = 10**10
+# Equivalent looks of IW in high resolution (5 looks that overlap), in the specification; other kinds are left open.
+GRDH_LOOKS, GRDH_POSTING_M = 4.4, 10.0
 POLARISATIONS = {"SV": "VV", "SH": "HH"}
 
 
@@ -162,9 +164,11 @@ def _extras(image: Image) -> dict[str, str]:
 
 def _header(image: Image, grid: PixelGrid, extras: dict[str, str]) -> SceneHeader:
     annotation, manifest = image.annotation, image.manifest
+    is_grdh = annotation.mode == "IW" and image.posting_m == GRDH_POSTING_M
     return SceneHeader(
         source_format="sentinel1-grd", platform=manifest.platform, track=manifest.track,
         direction=annotation.direction, mode=annotation.mode, burst="", polarisation=annotation.polarisation,
         backscatter="sigma0", acquired_at=annotation.start, epsg=grid.epsg, transform=grid.transform, rows=grid.rows,
-        cols=grid.cols, absolute_orbit=manifest.absolute_orbit, attribution=ATTRIBUTION, licence=LICENCE, extras=extras,
+        cols=grid.cols, absolute_orbit=manifest.absolute_orbit, looks=GRDH_LOOKS if is_grdh else None,
+        attribution=ATTRIBUTION, licence=LICENCE, extras=extras,
     )  # fmt: skip

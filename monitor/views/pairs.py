@@ -16,10 +16,11 @@ from django.views.decorators.http import require_safe
 
 from ingest.models import ScenePair
 from monitor import pair_pictures, pair_selectors
-from monitor.pair_pictures import IMAGES, LAYER_OF_TASK, ImageGone
+from monitor.pair_pictures import IMAGES, ImageGone
 from monitor.pair_pixels import RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
 from monitor.pair_rows import image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
 from monitor.pair_selectors import ImageChoice, PairChoice
+from monitor.raster_layers import LAYER_OF_TASK
 from monitor.refusals import Refused, refusals_as_json
 from monitor.roles import may_see_images
 

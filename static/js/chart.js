@@ -23,7 +23,7 @@ const tint = (colour, opacity) => colour + Math.round(opacity * 255).toString(16
 /**
  * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
  * each may be missing), positiveWord, negativeWord, names {values, line, short, band}. For another unit: `unit`, `direction`
- * (what up and down mean) and `text`, how a figure is written. Returns a function that removes it.
+ * (what up and down mean) and `text`, how a figure is written; `dot`, the size of a value. Returns a function that removes it.
  */
 export function drawChart(box, series) {
   const { dates, line = null, values = null, low = null, high = null, names, unit = "mm", text = signed } = series;
@@ -67,7 +67,7 @@ export function drawChart(box, series) {
     chart = new uPlot({
       width: plot.clientWidth || 360,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
@@ -80,7 +80,7 @@ export function drawChart(box, series) {
         { ...hidden },
         { ...hidden },
         { stroke: accent, width: 2, points: { show: false }, spanGaps: true },
-        { paths: () => null, points: { show: true, size: 4, width: 0, fill: tint(soft, 0.75), stroke: "transparent" } },
+        { paths: () => null, points: { show: true, size: series.dot ?? 4, width: 0, fill: tint(soft, 0.75), stroke: "transparent" } },
       ],
       bands: [{ series: [2, 1], fill: tint(accent, 0.2) }],
       hooks: { setCursor: [read] },

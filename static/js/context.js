@@ -42,15 +42,15 @@ const WORDS = {
   },
 };
 
-/** Wires the checkboxes of the legend; `before` is the layer that stays above what they show. */
-export function setUpContext({ map, url, asked, remember, before }) {
+/** Wires the checkboxes of the legend; `before` is the layer that stays above what they show. urls: of the tiles (context) and of a glacier's page. */
+export function setUpContext({ map, urls, asked, remember, before }) {
   const boxes = [...document.querySelectorAll("[data-context]")];
   const shown = boxes.filter((box) => box.hasAttribute("data-context-shown")).map((box) => box.dataset.context); // unless the address says otherwise
   const wanted = new Set(asked.get("context")?.split(",") ?? shown);
 
   function add(kind) {
     const source = `context-${kind}`;
-    const tiles = [location.origin + url.replace("{kind}", encodeURIComponent(kind))];
+    const tiles = [location.origin + urls.context.replace("{kind}", encodeURIComponent(kind))];
     map.addSource(source, { type: "vector", tiles, minzoom: 0, maxzoom: 13 });
     for (const { id, colour, edge, colourOf = source, ...layer } of LAYERS[kind]) {
       const name = `${source}-${id}`;
@@ -69,12 +69,15 @@ export function setUpContext({ map, url, asked, remember, before }) {
     }
   }
 
-  /** What is known at a place on the screen, in words; or null. */
+  /** What is known at a place on the screen: { text, link }, the link (or null) as { href, text }; or null. */
   function at({ x, y }, reach) {
     const kinds = Object.keys(WORDS).filter((kind) => map.getSource(`context-${kind}`));
     const layers = kinds.flatMap((kind) => LAYERS[kind].map(({ id }) => `context-${kind}-${id}`)).filter((id) => map.getLayer(id));
     const [found] = layers.length ? map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]], { layers }) : [];
-    return found ? WORDS[found.source.replace("context-", "")](found.properties) : null;
+    if (!found) return null;
+    const { page } = found.properties;
+    const link = page === undefined ? null : { href: urls.glacier.replace("{glacier}", encodeURIComponent(page)), text: "How it moves, pair by pair" };
+    return { text: WORDS[found.source.replace("context-", "")](found.properties), link };
   }
 
   for (const box of boxes) {

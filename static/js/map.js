@@ -1,7 +1,7 @@
 // The map page: list, map and panel tell the same story, and the address bar holds the view.
 import { createMap, fillBasemap, maplibre } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
-import { css, jsonOf } from "gmm/dom";
+import { css, element, jsonOf } from "gmm/dom";
 import { position, signed } from "gmm/format";
 import { setUpImages } from "gmm/images";
 import { addAlerts, boundsOf } from "gmm/marks";
@@ -91,10 +91,10 @@ function choose({ alert = null, point = null }) {
   for (const card of cards) card.toggleAttribute("data-selected", card.dataset.alertCode === alert);
 }
 
-function selectAlert(feature, { move = true, scroll = true } = {}) {
+function selectAlert(feature, { move = true, scroll = true, link = null } = {}) {
   const { code } = feature.properties;
   popup?.remove();
-  panel.showAlert(feature.properties);
+  panel.showAlert(feature.properties, { link, hasPoints: config.kinds_of_points.includes(feature.properties.kind) });
   choose({ alert: code });
   if (scroll && !narrow.matches) cards.find((card) => card.dataset.alertCode === code)?.scrollIntoView({ block: "nearest" });
   if (!move) return;
@@ -118,9 +118,9 @@ async function selectPoint(product, pid, coordinates) {
   if (x > box.clientWidth - room.right || y > box.clientHeight - room.bottom || x < 0 || y < 0) map.easeTo({ center: at, padding: room });
 }
 
-function tell(lngLat, text) {
-  const content = document.createElement("p");
-  content.textContent = text;
+/** Words at a place, with a link to more about it where there is one. */
+function tell(lngLat, text, link = null) {
+  const content = element("div", {}, element("p", {}, text), link && element("p", {}, element("a", { href: link.href }, link.text)));
   popup?.remove();
   popup = new maplibre.Popup({ closeOnMove: false, focusAfterOpen: false }).setLngLat(lngLat).setDOMContent(content).addTo(map);
   say("");
@@ -142,9 +142,10 @@ function pressed(event) {
   const area = alerts && map.queryRenderedFeatures(event.point, { layers: ["alert-fill"] })[0];
   const feature = area && alerts.find(area.properties.code);
   const arrow = images?.at(event.point, reach);
-  if (arrow) tell(event.lngLat, `The surface here moved ${arrow}.`);
-  else if (feature) selectAlert(feature, { move: false });
-  else if (known?.at(event.point, reach)) tell(event.lngLat, known.at(event.point, reach));
+  const here = known?.at(event.point, reach);
+  if (arrow) tell(event.lngLat, `The surface here moved ${arrow}.`, here?.link);
+  else if (feature) selectAlert(feature, { move: false, link: here?.link });
+  else if (here) tell(event.lngLat, here.text, here.link);
   else tell(event.lngLat, "No measurement point here: that does not mean that the ground is still.");
 }
 
@@ -307,7 +308,7 @@ async function start() {
   map.addControl(new Readout(), "bottom-left");
   fillBasemap(map).catch((error) => console.warn("base map:", error.message));
   if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...drawn() });
-  known = setUpContext({ map, url: config.urls.context, asked, remember, before: view.layer ? "points" : undefined });
+  known = setUpContext({ map, urls: config.urls, asked, remember, before: view.layer ? "points" : undefined });
   map.on("click", pressed);
   setUpMailLink();
   const slash = asked.get("point")?.indexOf("/") ?? -1;

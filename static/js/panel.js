@@ -38,7 +38,7 @@ function open(title, ...content) {
     h("div", { class: "panel-bar" },
       h("h2", { id: "panel-title" }, title),
       h("button", { type: "button", class: "button button--icon", "aria-label": "Close", onclick: close }, "×")),
-    ...content,
+    ...content.filter(Boolean),
   );
   panel.hidden = false;
   panel.scrollTop = 0;
@@ -161,8 +161,8 @@ function howSure(point, count) {
     h("p", { class: "soft" }, "The point stands for a spot of some metres, and its position may be off by as much: it is not one particular house."));
 }
 
-/** Shows an alert in short, with the way to its own page. */
-export function showAlert(alert) {
+/** Shows an alert in short, with the way to its own page. link: to more about the place that was pressed; hasPoints: whether points show its motion. */
+export function showAlert(alert, { link = null, hasPoints = true } = {}) {
   running?.abort();
   open(`Alert ${alert.code}`,
     h("p", { class: "verdict" }, alert.sentence),
@@ -176,6 +176,7 @@ export function showAlert(alert) {
       h("dt", {}, "Area"), h("dd", {}, alert.area_label)),
     h("p", { class: "buttons" },
       h("a", { class: "button button--main", href: alert.url }, "What you can do, and all details"),
+      link && h("a", { class: "button", href: link.href }, link.text),
       h("button", { type: "button", class: "button", onclick: copyLink }, "Copy link")),
-    h("p", { class: "soft" }, "Press a point inside the outline to see how it moved over time."));
+    hasPoints && h("p", { class: "soft" }, "Press a point inside the outline to see how it moved over time."));
 }

@@ -26,6 +26,11 @@ def foreign(url: str) -> bool:
     return not re.match(r"(http://(localhost|127\.0\.0\.1)[:/]|blob:|data:)", url)
 
 
+def fits(page: Page) -> bool:
+    """Whether nothing is wider than the window."""
+    return page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 def wait_for_map(page: Page) -> None:
     for _ in range(READY_MS // 200):
         if page.evaluate("window.__mapReady === true"):

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import made_pairs
-from tests.e2e.browsers import READY_MS, wait_for_map
+from tests.e2e.browsers import READY_MS, fits, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"
@@ -61,3 +61,22 @@ def test_where_no_image_exists_nothing_is_offered(page, live_server):
     wait_for_map(page)
     expect(page.locator("[data-image=section]")).to_be_hidden()
     expect(page.locator("#legend")).to_be_hidden()
+
+
+def test_a_visitor_sees_what_is_confirmed_how_sure_and_when(page, live_server, transactional_db):
+    made_pairs.make_confirmed()
+    with page.expect_response(re.compile("/tiles/rasters/confirmed-change/2021-12-25-24d/"), timeout=READY_MS) as tile:
+        page.goto(f"{live_server.url}/?raster=confirmed-change{HERE}")
+    assert tile.value.headers["content-type"] == "image/png"
+    wait_for_map(page)
+    legend = page.locator("#legend")
+    expect(legend).to_contain_text("nearly certain")
+    expect(legend).to_contain_text("% sure, at least")
+    expect(page.get_by_role("slider", name="Date of the image")).to_be_hidden()  # only one date has a confirmed change
+    legend.locator("> details > summary").click()
+    with page.expect_request(re.compile("/tiles/rasters/change-onset/2021-12-25-24d/"), timeout=READY_MS):
+        page.get_by_label("Images").select_option(label="When it changed")
+    expect(legend).to_contain_text("just appeared")
+    expect(legend).to_contain_text("days earlier")
+    expect(legend).to_contain_text("25 Dec 2021 (24 days since 1 Dec)")
+    assert fits(page)

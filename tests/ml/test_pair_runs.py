@@ -45,6 +45,14 @@ def test_offsets_and_coherence_are_due_on_every_pair_and_products_are_not_pairs(
     assert not selectors.inputs_due(task="deformation", method="matched-filter").exists()
 
 
+def test_coherence_is_told_the_looks_of_its_product_where_both_images_have_the_same(pairs):
+    for pair in pairs[:2]:
+        type(pair.reference).objects.filter(pk=pair.reference_id).update(looks=4.4)
+    for run in execute("guarnieri-prati"):
+        told = run.pair_id == pairs[0].pk  # of the second pair one image is known, of the others none
+        assert (run.prediction.statistics["looks"] == 4.4) == told
+
+
 def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
     assert not selectors.inputs_due(task="coherence-change", method="robust-z").exists()
     runs = services.runs_queue(method="guarnieri-prati")

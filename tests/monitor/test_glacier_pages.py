@@ -71,3 +71,14 @@ def test_words_of_a_glacier():
     assert season_sentence(days[:12], summer[:12]) == ""
     assert "slowest quarter" in error_sentence("slowest", 0.1)
     assert error_sentence("nothing", None) == ""
+
+
+def test_on_the_map_a_glacier_knows_its_page_once_a_pair_has_seen_it(client):
+    tile = "/tiles/context/glaciers/13/3822/2881.mvt"
+    make_glacier(glacier_id="UNSEEN-1")
+    assert b"UNSEEN-1" not in client.get(tile).content
+    assert b"Made Glacier" in client.get(tile).content
+    make_motion()
+    content = client.get(tile).content
+    assert b"MADE-1" in content
+    assert b"UNSEEN-1" not in content

@@ -80,6 +80,20 @@ def test_speed_is_metres_a_day(client, pair_predictions):
     assert list(image[:3, 128, 128]) == colour("speed", metres_a_day)
 
 
+def test_what_the_image_as_a_whole_is_off_is_no_motion(client, pair_predictions):
+    """Both pixels of motion are shown as none where the whole image is off by as much, and still ground as moving."""
+    offsets = pair_predictions[2]
+    offsets.statistics = {"median_dx_px": made_pairs.MOVED_PX[0], "median_dy_px": made_pairs.MOVED_PX[1]}
+    offsets.save(update_fields=["statistics"])
+    image = shown(client, "speed", FIRST, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 16))
+    assert list(image[:3, 128, 128]) == colour("speed", 0)
+    west, south, east, north = offsets.run.pair.footprint.extent
+    found = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={west},{south},{east},{north}").json()["features"]
+    assert found
+    for arrow in found:  # 1.95 px left, 2.05 px down: 223.6 degrees on a map whose north is off by 2.2
+        assert arrow["properties"]["bearing_deg"] == pytest.approx(221.4, abs=0.5)
+
+
 def test_of_two_polarisations_the_better_one_is_shown(client, pair_predictions):
     days = [datetime(2021, 12, day, 6, 30, tzinfo=UTC) for day in (1, 13)]
     pair = made_pairs.make_pair(*(made_pairs.make_scene(day, "VH") for day in days))
@@ -129,7 +143,7 @@ def test_likelihoods_of_overlapping_tracks_show_the_highest(client, watched_regi
 
 
 def test_dates_come_in_order_with_words_and_bounds(client, pair_predictions, django_assert_max_num_queries):
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         layers = {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
     assert [one.name for one in RASTER_LAYERS if one.name in layers] == list(layers)
     groups = layers["coherence"]["groups"]
@@ -261,7 +275,7 @@ def test_a_raster_in_degrees_has_the_same_arrows():
             for number, (name, values) in enumerate(bands.items(), start=1):
                 raster.write(values, number)
                 raster.set_band_description(number, name)
-        grid = rasters.InputGrid(10, (0.0001, 0), (0, -0.0001), 5)
+        grid = rasters.InputGrid(10, (0.0001, 0), (0, -0.0001), 5, 0)
         with memory.open() as raster:
             found = rasters.arrows(raster, grid, (9, 59, 11, 61), 100)
     assert len(found) == 100
