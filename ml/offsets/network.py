@@ -28,7 +28,7 @@ from ml.training import low_precision
 
 NAME = "offsets"
 BLOCK_PX = 2048
-HALO_PX = 128
+HALO_PX = 64
 COARSE_ALIGN_PX = 64
 FARTHEST_SEARCH_PX = 64
 UNKNOWN_SIGMA_PX = 0.5  # a larger standard deviation is "unknown"

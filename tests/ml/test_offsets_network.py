@@ -11,7 +11,7 @@ from affine import Affine
 from ml.__main__ import main
 from ml.checkpoints import read_card
 from ml.imagery import ImagePair, PairSource
-from ml.networks.cc_res_siamnet import LAGS, NODE_PX, CCResSiamNet, correlated
+from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, Alike, CCResSiamNet, correlated
 from ml.offsets import coarse, network, real_chips
 from ml.offsets.baseline import Offsets
 from ml.offsets.calibrate import tables_of
@@ -87,6 +87,29 @@ def test_features_are_correlated_at_the_lag_at_which_they_agree():
     second = first.roll((1, -1), (2, 3))  # stands one row lower, one column to the left
     found = correlated(first, second).mean(dim=(2, 3))[0]
     assert LAGS[int(found.argmax())] == (1, -1)
+
+
+def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_around_it():
+    torch.manual_seed(0)
+    asked = CCResSiamNet(nodes=16).eval()
+    for part in asked.parameters():
+        torch.nn.init.normal_(part, std=0.1)
+    images, beyond, known = torch.randn(1, 2, 160, 160), torch.zeros(1, 2, 20, 20), torch.ones(1, 1, 20, 20)
+    other = images.clone()
+    other[..., 84 + 40 :] = torch.randn(1, 2, 160, 36)
+    one, two = (asked(part, beyond, known).offset[0, :, 10, 10] for part in (images, other))
+    torch.testing.assert_close(one, two)
+    other[..., 84 + 12 :] = other[..., 84 + 12 :] + 1.0
+    assert not torch.allclose(asked(other, beyond, known).offset[0, :, 10, 10], one)
+
+
+def test_attention_is_the_mean_of_the_window_where_nothing_tells_nodes_apart():
+    torch.manual_seed(0)
+    alike, own = Alike(6, 4), torch.randn(1, 6, 12, 12)
+    found = alike(torch.ones(1, 6, 12, 12), own)[0, :, 5, 5]
+    weights = torch.tensor(REACH_WEIGHTS)
+    value = torch.relu(alike.value(own))[0, :, 3:8, 3:8]
+    torch.testing.assert_close(found, (value * weights * weights[:, None]).sum(dim=(1, 2)) / 16)
 
 
 @pytest.mark.parametrize("seed", range(6))
