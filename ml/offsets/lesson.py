@@ -26,6 +26,7 @@ FARTHEST_PX = 3.0  # a residual beyond counts as so much
 TEMPER = 0.5  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
 SPREADS = 3.0  # errors beyond so many sigmas count less
 GAMMAS = (0.5, 0.7, 0.9)
+OFF_BY = (0.35, 0.5, 0.15)  # how often a start is off by up to 0, 1, 2 whole pixels
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,10 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
         height, width = (int(rng.integers(1, 6)) for _ in "yx")
         off = torch.from_numpy(rng.uniform(-4, 4, (2, 1, 1)).astype(np.float32))
         found[:, row : row + height, col : col + width] += off
-    if rng.random() < 0.08:  # or the whole neighbourhood is off
-        found = found + torch.from_numpy(rng.integers(-2, 3, (2, 1, 1)).astype(np.float32))
+    # Or the whole neighbourhood is off: what is left to find is then as likely beyond half a pixel as within it, and
+    # nothing is gained by an answer that is drawn to the start.
+    off_by = int(rng.choice(3, p=OFF_BY))
+    found = found + torch.from_numpy(rng.integers(-off_by, off_by + 1, (2, 1, 1)).astype(np.float32))
     return whole(found)
 
 
