@@ -23,7 +23,7 @@ from ml.training import Batch
 HUBER_SHARE = 0.08  # of the training, before the likelihood alone counts
 HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # a residual beyond counts as so much
-TEMPER = 0.5  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
+TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
 SPREADS = 3.0  # errors beyond so many sigmas count less
 GAMMAS = (0.5, 0.7, 0.9)
 OFF_BY = (0.35, 0.5, 0.15)  # how often a start is off by up to 0, 1, 2 whole pixels
@@ -40,7 +40,7 @@ class Settings:
     attention: bool = True
     scenes: int = 8000
     crop_px: int = 112
-    calibration_pairs: int = 48
+    calibration_pairs: int = 112
     batch: int = 8
     real: str = ""
     real_share: float = 0.08
