@@ -133,11 +133,13 @@ def test_a_crop_is_gathered_near_its_truth_and_its_target_says_what_is_left():
     pytest.fail("no start of five was the same everywhere")
 
 
-def test_a_start_is_whole_and_mostly_near():
+def test_a_start_is_whole_and_often_a_whole_pixel_off_but_seldom_more_than_two():
     truth = torch.zeros(2, 14, 14) + 0.3
     starts = torch.stack([likely_start(np.random.default_rng(seed), truth) for seed in range(40)])
     assert torch.equal(starts, starts.round())
-    assert 0.6 < float(((starts - 0.3).abs() < 1).float().mean()) < 0.99
+    off = (starts - 0.3).abs()
+    assert 0.4 < float((off < 1).float().mean()) < 0.8
+    assert 0.9 < float((off < 2.5).float().mean()) < 1.0
 
 
 # ---- training data ----
