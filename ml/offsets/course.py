@@ -18,7 +18,7 @@ from ml.offsets.real_chips import training_scenes
 from ml.train_command import Course
 from ml.training import Lesson
 
-VERSION = "1"
+VERSION = "2"
 ITERATIONS = 2
 
 
@@ -38,4 +38,4 @@ def finish(network: nn.Module, lesson: Lesson) -> dict[str, Any]:
     return {"calibration": calibration_of(cast(CCResSiamNet, network), ITERATIONS, settings.calibration_pairs)}
 
 
-COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=2e-3, finish=finish)
+COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=3e-3, finish=finish)

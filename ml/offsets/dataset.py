@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from ml.offsets.texture import texture
 from ml.simulation.sar import motion, opera_like
 from ml.simulation.sar.ground import Likely
 from ml.simulation.sar.pairs import SarPair, padded, simulate_pair
@@ -24,9 +26,10 @@ from ml.simulation.seeds import Purpose, generator
 
 SIZE_PX = 160
 NAME = "offsets-training"
-PLANES = ("log power, reference", "log power, secondary", "dx_px", "dy_px", "gamma")
-KINDS_OF_SCENE = ("even", "moving", "country", "anything")
-SHARES = (0.52, 0.36, 0.04, 0.08)  # the dear ones seldom
+PLANES = ("texture, reference", "texture, secondary", "dx_px", "dy_px", "gamma")
+KINDS_OF_SCENE = ("even", "varied", "moving", "country", "anything")
+SHARES = (0.40, 0.12, 0.36, 0.04, 0.08)  # the dear ones seldom
+UNLIKE = ("fractional", "glacier", "landslide", "fault", "bowl")  # kinds of motion that are not the same everywhere
 
 
 def scene_kind(scene: int) -> str:
@@ -43,6 +46,8 @@ def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE
     kind = scene_kind(scene)
     if kind == "even":
         return _even(rng, size)
+    if kind == "varied":
+        return _varied(rng, size)
     if kind == "moving":
         wide = Likely(gamma=(0.3, 0.98) if rng.random() < 0.7 else (0.02, 0.98))
         return moving(rng, KINDS[int(rng.integers(len(KINDS)))], size, wide)
@@ -58,6 +63,15 @@ def _even(rng: np.random.Generator, size: int) -> SarPair:
     shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
     ground = even_ground(system, size, gamma)
     return simulate_pair(rng, system, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32) + shift)
+
+
+def _varied(rng: np.random.Generator, size: int) -> SarPair:
+    """Even ground whose motion is not the same everywhere: speckle alone must tell where it changes."""
+    system = any_system(rng)
+    ground = even_ground(system, size, float(rng.uniform(0.4, 0.97)))
+    field = motion.MOTIONS[UNLIKE[int(rng.integers(len(UNLIKE)))]](rng, padded(size), system.fine)
+    shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
+    return simulate_pair(rng, system, ground, field + shift)
 
 
 def country_pair(rng: np.random.Generator, size: int) -> SarPair:
@@ -79,7 +93,7 @@ def prepared(folder: Path, scenes: int, size: int = SIZE_PX) -> NDArray[np.float
     held = np.lib.format.open_memmap(path, mode, dtype=np.float16, shape=None if mode == "r+" else shape)
     if held.shape != shape:
         raise ValueError(f"{path} holds {held.shape}, not {shape}: name another folder")
-    # A scene that was made has a logarithm somewhere that is not 0; one that was not is all zeros.
+    # A scene that was made has a texture somewhere that is not 0; one that was not is all zeros.
     for scene in range(scenes):
         if not held[scene, 1].any():
             held[scene, [0, 2, 3, 4, 1]] = planes(make_scene(scene, size=size))[[0, 2, 3, 4, 1]]
@@ -88,7 +102,7 @@ def prepared(folder: Path, scenes: int, size: int = SIZE_PX) -> NDArray[np.float
 
 
 def planes(pair: SarPair) -> NDArray[np.float16]:
-    """(5, rows, cols), see PLANES; logarithms are natural ones."""
-    log = np.log(np.maximum(pair.power, np.float32(1e-6)))
-    parts: list[Float32] = [log[0], log[1], pair.dx_px, pair.dy_px, pair.gamma]
+    """(5, rows, cols), see PLANES."""
+    seen = texture(torch.from_numpy(np.log(np.maximum(pair.power, np.float32(1e-6))))).numpy()
+    parts: list[Float32] = [seen[0], seen[1], pair.dx_px, pair.dy_px, pair.gamma]
     return np.stack(parts).astype(np.float16)

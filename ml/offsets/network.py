@@ -28,10 +28,10 @@ from ml.training import low_precision
 
 NAME = "offsets"
 BLOCK_PX = 2048
-HALO_PX = 128
+HALO_PX = 64
 COARSE_ALIGN_PX = 64
 FARTHEST_SEARCH_PX = 64
-UNKNOWN_SIGMA_PX = 0.5  # a larger standard deviation is "unknown"
+UNKNOWN_SIGMA_PX = 0.4  # a larger standard deviation is "unknown"; at 0.5 a sixth of mere noise had an answer
 LEAST_KNOWN = 0.5  # of a node's square
 RESTLESS_NODES = 5
 

@@ -15,10 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 import rasterio
+import torch
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from ingest.errors import InputError
+from ml.offsets.texture import texture
 from ml.simulation.sar.system import Float32
 
 FILE = re.compile(r"OPERA_L2_RTC-S1_T\d+-(\d+-IW\d)_(\d{8})T\d+Z_.*_(VV|VH)\.tif$")
@@ -86,8 +88,8 @@ def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
     return np.asarray(result, dtype=np.float32)
 
 
-def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 6) -> NDArray[np.float16]:
-    """Scenes as ml.offsets.dataset keeps them (n, 5, size, size), NaN around chips that are smaller; gamma unknown."""
+def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 24) -> NDArray[np.float16]:
+    """Scenes as ml.offsets.dataset keeps them (n, 5, size, size), 0 around smaller chips; gamma unknown."""
     scenes = []
     for pair in chip_pairs(folder):
         if not pair.trained_on:
@@ -98,6 +100,7 @@ def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: in
             scene = np.full((5, size, size), np.nan, dtype=np.float32)
             rows, cols = (min(size, n) for n in both[0].shape)
             scene[:2, :rows, :cols] = np.stack(both)[:, :rows, :cols]
+            scene[:2] = texture(torch.from_numpy(scene[:2])).numpy()
             scene[2:4] = shift[:, None, None]
             scenes.append(scene.astype(np.float16))
     if not scenes:

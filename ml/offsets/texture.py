@@ -1,4 +1,9 @@
-"""What the network sees of an image: the logarithm of power against its surroundings, in units of their spread."""
+"""What the network sees of an image: amplitude against its surroundings, in units of their spread.
+
+Not its logarithm: a detected image just fits its band, a logarithm has overtones beyond it, and these alias.
+"""
+
+import math
 
 import torch
 from torch import Tensor
@@ -6,19 +11,21 @@ from torch.nn import functional
 
 WINDOW_PX = 21
 LEAST_SHARE = 0.5  # of a window that must be known
-LARGEST = 6.0
+BRIGHTEST = 4.0  # times the surroundings' geometric mean of amplitude: what is brighter is held there
+LARGEST = 5.0
 
 
 def texture(log: Tensor) -> Tensor:
     """(n, rows, cols), natural logarithms of power, NaN unknown, to the same without NaN: unknown is 0."""
     known = torch.isfinite(log)
     weight = known.to(log.dtype)
-    held = torch.where(known, log, 0.0)
     share = _box(weight)
-    mean = _box(held) / share.clamp_min(1e-3)
+    least = share.clamp_min(1e-3)
+    held = torch.where(known, log, 0.0)
+    amplitude = torch.exp((0.5 * (held - _box(held) / least)).clamp_max(math.log(BRIGHTEST))) * weight
     # About the mean of the whole, so that squares keep their digits.
-    centred = torch.where(known, log - mean, 0.0)
-    spread = (_box(centred**2) / share.clamp_min(1e-3)).clamp_min(1e-4).sqrt()
+    centred = torch.where(known, amplitude - _box(amplitude) / least, 0.0)
+    spread = (_box(centred**2) / least).clamp_min(1e-4).sqrt()
     usable = known & (share >= LEAST_SHARE * _box(torch.ones_like(weight[:1])))
     return torch.where(usable, (centred / spread).clamp(-LARGEST, LARGEST), 0.0)
 

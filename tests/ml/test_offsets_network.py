@@ -11,7 +11,7 @@ from affine import Affine
 from ml.__main__ import main
 from ml.checkpoints import read_card
 from ml.imagery import ImagePair, PairSource
-from ml.networks.cc_res_siamnet import LAGS, NODE_PX, CCResSiamNet, correlated
+from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, Alike, CCResSiamNet, correlated
 from ml.offsets import coarse, network, real_chips
 from ml.offsets.baseline import Offsets
 from ml.offsets.calibrate import tables_of
@@ -89,6 +89,29 @@ def test_features_are_correlated_at_the_lag_at_which_they_agree():
     assert LAGS[int(found.argmax())] == (1, -1)
 
 
+def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_around_it():
+    torch.manual_seed(0)
+    asked = CCResSiamNet(nodes=16).eval()
+    for part in asked.parameters():
+        torch.nn.init.normal_(part, std=0.1)
+    images, beyond, known = torch.randn(1, 2, 160, 160), torch.zeros(1, 2, 20, 20), torch.ones(1, 1, 20, 20)
+    other = images.clone()
+    other[..., 84 + 40 :] = torch.randn(1, 2, 160, 36)
+    one, two = (asked(part, beyond, known).offset[0, :, 10, 10] for part in (images, other))
+    torch.testing.assert_close(one, two)
+    other[..., 84 + 12 :] = other[..., 84 + 12 :] + 1.0
+    assert not torch.allclose(asked(other, beyond, known).offset[0, :, 10, 10], one)
+
+
+def test_attention_is_the_mean_of_the_window_where_nothing_tells_nodes_apart():
+    torch.manual_seed(0)
+    alike, own = Alike(6, 4), torch.randn(1, 6, 12, 12)
+    found = alike(torch.ones(1, 6, 12, 12), own)[0, :, 5, 5]
+    weights = torch.tensor(REACH_WEIGHTS)
+    value = torch.relu(alike.value(own))[0, :, 3:8, 3:8]
+    torch.testing.assert_close(found, (value * weights * weights[:, None]).sum(dim=(1, 2)) / 16)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_turning_a_pair_turns_its_truth(seed):
     pair = pair_of(3.0, -2.0)
@@ -110,11 +133,13 @@ def test_a_crop_is_gathered_near_its_truth_and_its_target_says_what_is_left():
     pytest.fail("no start of five was the same everywhere")
 
 
-def test_a_start_is_whole_and_mostly_near():
+def test_a_start_is_whole_and_often_a_whole_pixel_off_but_seldom_more_than_two():
     truth = torch.zeros(2, 14, 14) + 0.3
     starts = torch.stack([likely_start(np.random.default_rng(seed), truth) for seed in range(40)])
     assert torch.equal(starts, starts.round())
-    assert 0.6 < float(((starts - 0.3).abs() < 1).float().mean()) < 0.99
+    off = (starts - 0.3).abs()
+    assert 0.4 < float((off < 1).float().mean()) < 0.8
+    assert 0.9 < float((off < 2.5).float().mean()) < 1.0
 
 
 # ---- training data ----
