@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from ml.simulation.sar.system import GRDH, RTC, Float32, System
 
 GRDH_SHARE, RTC_SHARE, WIDE_SHARE = 0.25, 0.12, 0.1
 EVEN_SHARE, COUNTRY_SHARE, WAVY_SHARE, CITY_SHARE, COMPLEX_SHARE = 0.18, 0.35, 0.05, 0.15, 0.2
+COMPLEX_CITY_SHARE = 0.5  # of single looks
 LIKELY = dataclasses.replace(Likely(), layover=0.06, town=0.45)
 NO_TOWN = dataclasses.replace(Likely(), layover=0.0, town=0.0)
 FINER = 2  # samples of a single look a pixel, on each axis
@@ -23,21 +26,30 @@ FINER = 2  # samples of a single look a pixel, on each axis
 def coherence_pair(rng: np.random.Generator, size: int = 128) -> SarPair:
     """One pair at rest, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence."""
     if rng.random() < COMPLEX_SHARE:
-        return single_look_pair(rng, size)
+        return single_look_pair(rng, size, partial(_ground, city_share=COMPLEX_CITY_SHARE))
     system = drawn_system(rng)
     ground = _ground(rng, size, system)
     field = _misregistration(rng, size, system, FARTHEST_PX)
     return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample=True)
 
 
-def single_look_pair(rng: np.random.Generator, size: int, city_share: float = 0.5) -> SarPair:
-    """As the squared amplitude of a complex image: one look, sampled and not averaged, 1.05 to 1.9 px a response."""
+def single_look_pair(
+    rng: np.random.Generator,
+    size: int,
+    ground_of: Callable[[np.random.Generator, int, System], Ground],
+    sample_window: int = SAMPLE_WINDOW_PX,
+    farthest_px: float = FARTHEST_PX,
+) -> SarPair:
+    """As the squared amplitude of a complex image: one look, sampled and not averaged, 1.05 to 1.9 px a response.
+
+    ground_of: generator, px, system to ground.
+    """
     rows, cols = (FINER * rng.uniform(1.05, 1.9, 2)).tolist()
     system = System(5.0, (rows, cols), 1)
-    ground = _ground(rng, FINER * size, system, city_share)
-    field = _misregistration(rng, FINER * size, system, FINER * FARTHEST_PX)
+    ground = ground_of(rng, FINER * size, system)
+    field = _misregistration(rng, FINER * size, system, FINER * farthest_px)
     gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
-    return _every(simulate_pair(rng, system, ground, field, gain, True, FINER * SAMPLE_WINDOW_PX))
+    return _every(simulate_pair(rng, system, ground, field, gain, True, FINER * sample_window))
 
 
 def _every(pair: SarPair) -> SarPair:
