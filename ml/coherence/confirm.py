@@ -24,17 +24,18 @@ from ml.imagery import box_mean
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 HIGH_SIGMA, LOW_SIGMA = 4.5, 2.5
-MOST_RISE = 0.5  # sigma that no pair that spans an event may have won
+MOST_RISE = 1.0  # sigma that no pair that spans an event may have won
 FEWEST_ACQUISITIONS = 3
 AVERAGED_PX = 5  # window over which z is averaged: less than half of the network's resolution
-LEAST_BEFORE = 0.05  # coherence
+NO_COHERENCE = 0.2  # what estimates from detected images do not fall below
+LEAST_WEIGHT = 0.05
 EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
 
 
 class Evidence(NamedTuple):
     """One pair's change. change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: coherence
-    that it had to lose, likewise; None: alike in all pairs.
+    that it could lose, likewise; None: alike in all pairs.
     """
 
     reference: date
@@ -90,7 +91,7 @@ def confirmed(
 
 def _prepared(one: Evidence) -> _Pair:
     z = box_mean(torch.from_numpy(one.change_sigma)[None], AVERAGED_PX, 0.0)[0].numpy()
-    weight = np.ones_like(z) if one.before is None else np.maximum(one.before, LEAST_BEFORE)
+    weight = np.ones_like(z) if one.before is None else np.maximum(one.before - NO_COHERENCE, LEAST_WEIGHT)
     unknown = ~np.isfinite(one.change_sigma) | ~np.isfinite(weight)
     return _Pair(frozenset((one.reference, one.secondary)), np.where(unknown, np.nan, z), weight)
 
@@ -99,7 +100,7 @@ def _explained(pairs: Sequence[_Pair]) -> Float32:
     """How well one loss in just these pairs explains them, in sigma, of those that are known; 0 where they rose."""
     total = np.nansum([pair.weight * pair.z for pair in pairs], axis=0)
     squares = np.sum([np.where(np.isfinite(pair.z), pair.weight, 0) ** 2 for pair in pairs], axis=0)
-    return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_BEFORE**2)))
+    return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_WEIGHT**2)))
 
 
 def _by_one_image(spanning: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:

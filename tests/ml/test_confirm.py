@@ -37,7 +37,7 @@ def test_a_loss_in_every_pair_that_spans_it_is_confirmed_with_its_date():
         {(1, 2): -6.0, (0, 2): -5.0},  # the same, and nothing known that came after
         {(1, 2): -2.5, (0, 2): -2.2, (1, 3): -2.4},  # all together not far enough out of the past
         {(1, 2): -6.0, (0, 2): -2.0, (1, 3): -4.0},  # date 1 explains it as well
-        {(1, 2): -6.0, (0, 2): 0.8, (1, 3): -4.0, (0, 1): 0.0, (2, 3): 0.0},  # one pair rose
+        {(1, 2): -6.0, (0, 2): 1.2, (1, 3): -4.0, (0, 1): 0.0, (2, 3): 0.0},  # one pair rose
         {(1, 2): -6.0, (0, 2): np.nan, (1, 3): -4.0},  # one pair knows nothing
     ],
 )
