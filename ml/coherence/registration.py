@@ -17,7 +17,7 @@ from ml.imagery import high_pass
 FARTHEST_PX = 4
 LEAST_SHIFT_PX = 0.05
 SPECKLE_PX = 15  # what is wider is texture
-LEAST_SCORE = 5.0  # standard deviations of chance, of which the 81 shifts reach 3
+LEAST_SCORE = 3.5  # standard deviations of chance, of which the 81 shifts reach 3
 
 
 def facts_of(pieces: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
