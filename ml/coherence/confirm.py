@@ -1,10 +1,11 @@
 """Whether a loss of coherence is an event of the ground, or one bad image.
 
-A pair spans an event when one image is older and the other younger. An event lowers every pair that spans it, and no
-other; a wet or windy day lowers the pairs that hold its image, and no others. Both explanations are held against all
-pairs around: how well a loss in just those pairs, in proportion to what each had to lose, explains their z (the square
-root of what it takes from the sum of squares). What is told is explained by an event beyond the high threshold and
-better than by any one image, by the low one; around such cells all that pass the low threshold is told with them.
+A pair spans an event when one image is older and the other younger. An event lowers every pair that spans it, and where
+the ground stays incoherent those that follow; a wet or windy day lowers the pairs that hold its image, and no others.
+These explanations are held against all pairs around: how well a loss in just those pairs, in proportion to what each
+had to lose, explains their z (the square root of what it takes from the sum of squares). What is told is explained by
+an event beyond the high threshold and better than by any one image, by the low one; around such cells all that pass the
+low threshold is told with them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ Bools = NDArray[np.bool_]
 HIGH_SIGMA, LOW_SIGMA = 4.5, 2.5
 MOST_RISE = 1.0  # sigma that no pair that spans an event may have won
 FEWEST_ACQUISITIONS = 3
+LASTING_IMAGES = 3  # after an event, whose pairs stay low where the ground stays incoherent
 AVERAGED_PX = 5  # window over which z is averaged: less than half of the network's resolution
 NO_COHERENCE = 0.2  # what estimates from detected images do not fall below
 LEAST_WEIGHT = 0.05
@@ -45,8 +47,9 @@ class Evidence(NamedTuple):
 
 
 class Confirmed(NamedTuple):
-    """(rows, cols), NaN where nothing is confirmed. change_sigma: of the pairs that span the event together; onset_day:
-    first image that shows it, days since 1970-01-01; confidence: 1 - 1 / z^2 of it, a bound whatever the noise.
+    """(rows, cols), NaN where nothing is confirmed. change_sigma: of the pairs that the event lowers, together;
+    onset_day: first image that shows it, days since 1970-01-01; confidence: 1 - 1 / z^2 of it, a bound whatever the
+    noise.
     """
 
     change_sigma: Float32
@@ -74,18 +77,22 @@ def confirmed(
     found = Confirmed(*(np.full(shape, np.nan, dtype=np.float32) for _ in range(3)))
     pairs = [_prepared(one) for one in evidence]
     days = sorted(frozenset.union(*(pair.images for pair in pairs)))
-    for before, onset in pairwise(days):
+    for index, (before, onset) in enumerate(pairwise(days)):
         if span is not None and not (span[0] <= before and onset <= span[1]):
             continue
         spanning = [pair for pair in pairs if min(pair.images) <= before and max(pair.images) >= onset]
         if not _independent(spanning):
             continue
-        event = _explained(spanning)
-        told = _told(event, _by_one_image(spanning, pairs), spanning, high, low)
-        better = told & ~(event <= -found.change_sigma)
-        found.change_sigma[better] = -event[better]
-        found.onset_day[better] = (onset - EPOCH).days
-        found.confidence[better] = 1 - 1 / np.maximum(event[better] ** 2, 1)
+        until = days[min(index + LASTING_IMAGES, len(days) - 1)]
+        later = [pair for pair in pairs if onset <= min(pair.images) < until]
+        image = _by_one_image([*spanning, *later], pairs)
+        for lowered in (spanning, [*spanning, *later]):
+            event = _explained(lowered)
+            told = _told(event, image, lowered, high, low)
+            better = told & ~(event <= -found.change_sigma)
+            found.change_sigma[better] = -event[better]
+            found.onset_day[better] = (onset - EPOCH).days
+            found.confidence[better] = 1 - 1 / np.maximum(event[better] ** 2, 1)
     return found
 
 
@@ -103,16 +110,16 @@ def _explained(pairs: Sequence[_Pair]) -> Float32:
     return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_WEIGHT**2)))
 
 
-def _by_one_image(spanning: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
-    """The same of all pairs that hold one image of those that span the event: the image that explains most."""
-    images = frozenset.union(*(pair.images for pair in spanning))
+def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
+    """The same of all pairs that hold one image of those that an event lowers: the image that explains most."""
+    images = frozenset.union(*(pair.images for pair in lowered))
     alone = [_explained([pair for pair in pairs if image in pair.images]) for image in sorted(images)]
     return np.asarray(np.max(alone, axis=0))
 
 
-def _told(event: Float32, image: Float32, spanning: Sequence[_Pair], high: float, low: float) -> Bools:
+def _told(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> Bools:
     """Cells beyond the low threshold whose patch holds one that passes all."""
-    rise = np.max([pair.z for pair in spanning], axis=0)  # unknown in one is unknown
+    rise = np.max([pair.z for pair in lowered], axis=0)  # unknown in one is unknown
     weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
     strong = weak & (event >= high) & (event**2 - image**2 >= low**2)
     patches, _ = ndimage.label(weak)

@@ -60,6 +60,14 @@ def test_ordinary_pairs_beside_an_event_tell_it_from_a_bad_image():
     assert told == [False, True, False]
 
 
+def test_ground_that_stays_incoherent_is_confirmed_once_a_pair_without_its_first_image_shows_it():
+    before = {(0, 1): 0.0, (1, 2): -5.0, (0, 2): -2.0}
+    one_more = {**before, (2, 3): -5.0, (1, 3): -2.0}
+    two_more = {**one_more, (3, 4): -5.0, (2, 4): -2.0}
+    assert np.isnan(confirmed(evidence(one_more)).confidence).all()  # image 2 explains it as well
+    assert (confirmed(evidence(two_more)).onset_day == (day(2) - EPOCH).days).all()
+
+
 def test_around_cells_that_are_sure_the_weaker_ones_are_told_too():
     pairs = evidence(EVENT, cells=30)
     for one in pairs:
