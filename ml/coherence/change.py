@@ -6,12 +6,10 @@ from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.coherence.confirm import FEWEST_ACQUISITIONS, HIGH_SIGMA, LOW_SIGMA, Confirmed
-from ml.imagery import box_mean
+from ml.coherence.confirm import FEWEST_ACQUISITIONS, HIGH_SIGMA, LOW_SIGMA, Confirmed, averaged
 from ml.results import RasterResult
 from ml.robust import MAD_TO_SIGMA
 
@@ -62,7 +60,7 @@ def coherence_change(history: Float32, history_sigma: Float32, coherence: Float3
         difference = np.where(known, coherence - before, np.nan)
         lost = _lost_share(difference, before)
         difference += lost * before
-        around = box_mean(torch.from_numpy(spread.astype(np.float32))[None], SPREAD_PX, 0.0)[0].numpy()
+        around = averaged(spread.astype(np.float32), SPREAD_PX)
         own = np.maximum(around, usual) * np.sqrt(1 + np.pi / 2 / np.maximum(n, 1))  # a median is not exact either
         z = difference / np.maximum(own, 1e-3)
         of_the_day = -float(np.nanpercentile(z, BELOW_ONE_SIGMA)) if known.any() else 0.0

@@ -16,11 +16,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage
-
-from ml.imagery import box_mean
 
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -97,10 +94,18 @@ def confirmed(
 
 
 def _prepared(one: Evidence) -> _Pair:
-    z = box_mean(torch.from_numpy(one.change_sigma)[None], AVERAGED_PX, 0.0)[0].numpy()
+    z = averaged(one.change_sigma, AVERAGED_PX)
     weight = np.ones_like(z) if one.before is None else np.maximum(one.before - NO_COHERENCE, LEAST_WEIGHT)
     unknown = ~np.isfinite(one.change_sigma) | ~np.isfinite(weight)
     return _Pair(frozenset((one.reference, one.secondary)), np.where(unknown, np.nan, z), weight)
+
+
+def averaged(values: Float32, window: int) -> Float32:
+    """Mean over a window of what is known (finite) there; 0 where nothing is. values: (rows, cols)."""
+    known = np.isfinite(values)
+    total = ndimage.uniform_filter(np.where(known, values, 0).astype(np.float32), window, mode="constant")
+    share = ndimage.uniform_filter(known.astype(np.float32), window, mode="constant")
+    return np.asarray(total / np.maximum(share, 1e-6), dtype=np.float32)
 
 
 def _explained(pairs: Sequence[_Pair]) -> Float32:
