@@ -72,12 +72,12 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
     found = change_infer.coherence_change(history, sigma, now.bands["coherence"])
     newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
     beside = list(newest.values())
-    spanning = [Evidence(*_dates(run.pair), found.change_sigma)]
-    spanning += [Evidence(*_dates(one.run.pair), read_prediction(one, now).bands["change_sigma"]) for one in beside]
+    around = [Evidence(*_dates(run.pair), found.change_sigma, found.before)]
+    for one in beside:
+        bands = read_prediction(one, now).bands
+        around.append(Evidence(*_dates(one.run.pair), bands["change_sigma"], bands["coherence_before"]))
     ratio_db = backscatter_change_db(_images(run.pair), device)
-    result = change_infer.as_result(
-        found, confirmed(spanning, span=_dates(run.pair)), ratio_db, now.transform, now.epsg
-    )
+    result = change_infer.as_result(found, confirmed(around, span=_dates(run.pair)), ratio_db, now.transform, now.epsg)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
     tags = {
         "input_sha256": hashlib.sha256(hashes.encode()).hexdigest(),

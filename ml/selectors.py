@@ -9,7 +9,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from ingest.models import Product, ScenePair
 from ingest.readers.records import Technique
-from ml.coherence.change import FEWEST_PREDECESSORS
+from ml.coherence.change import FEWEST_PREDECESSORS, in_season
 from ml.models import ModelVersion, Prediction, Run
 
 Task = ModelVersion.Task
@@ -50,25 +50,31 @@ def pairs_with_history() -> QuerySet[ScenePair]:
 
 
 def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[Prediction]]:
-    """A pair's coherence and that of its latest predecessors by the same version, at most so many, latest first.
+    """A pair's coherence and that of its predecessors by the same version, at most so many, latest first.
 
-    Of several versions the newest that has predecessors enough. LookupError where none has.
+    Those of the pair's season where there are enough (`ml.coherence.change.in_season`), else the latest. Of several
+    versions the newest that has predecessors enough. LookupError where none has.
     """
     coherence = Prediction.objects.filter(
         run__status=Run.Status.SUCCEEDED, run__model_version__task=Task.COHERENCE
     ).order_by("-run__pair__secondary__acquired_at", "-id")
     before = list(_predecessors(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
     for own in coherence.filter(run__pair=pair):
-        same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)[:most]
-        if len(same_version) >= FEWEST_PREDECESSORS:
-            return own, list(same_version)
+        same_version = coherence.filter(run__model_version=own.run.model_version, run__pair__in=before)
+        known = list(same_version.select_related("run__pair__secondary"))
+        if len(known) >= FEWEST_PREDECESSORS:
+            days = [one.run.pair.secondary.acquired_at.date() for one in known]
+            return own, [known[index] for index in in_season(days, pair.secondary.acquired_at.date(), most)]
     raise LookupError(f"{pair} has too few predecessors whose coherence is known")
 
 
 def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
-    """Changes of coherence of other pairs of the same ground whose time overlaps that of a pair."""
+    """Changes of coherence of other pairs of the same ground whose time overlaps or meets that of a pair.
+
+    Those that only meet it hold one of its images: whether that image is a bad one shows in them.
+    """
     others = _same_ground(_fields_of(pair).__getitem__).filter(
-        reference__acquired_at__lt=pair.secondary.acquired_at, secondary__acquired_at__gt=pair.reference.acquired_at
+        reference__acquired_at__lte=pair.secondary.acquired_at, secondary__acquired_at__gte=pair.reference.acquired_at
     )
     beside = list(others.exclude(pk=pair.pk).values_list("pk", flat=True))  # few, and found once
     changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)

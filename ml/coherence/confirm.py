@@ -1,8 +1,11 @@
-"""Whether a loss of coherence is an event of the ground: it must show in every pair that spans it.
+"""Whether a loss of coherence is an event of the ground, or one bad image.
 
-A pair spans an event when one image is older and the other younger. A wet or windy day spoils the pairs that hold its
-image and no others, so that what is told must show in pairs that have no image in common, over three acquisitions at
-least; one of them beyond the high threshold, all beyond the low one (as OPERA's disturbance product confirms).
+A pair spans an event when one image is older and the other younger. An event lowers every pair that spans it, and where
+the ground stays incoherent those that follow; a wet or windy day lowers the pairs that hold its image, and no others.
+These explanations are held against all pairs around: how well a loss in just those pairs, in proportion to what each
+had to lose, explains their z (the square root of what it takes from the sum of squares). What is told is explained by
+an event beyond the high threshold and better than by any one image, by the low one; around such cells all that pass the
+low threshold is told with them.
 """
 
 from __future__ import annotations
@@ -14,30 +17,47 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Float32 = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 HIGH_SIGMA, LOW_SIGMA = 4.5, 2.5
+MOST_RISE = 1.0  # sigma that no pair that spans an event may have won
 FEWEST_ACQUISITIONS = 3
+LASTING_IMAGES = 3  # after an event, whose pairs stay low where the ground stays incoherent
+AVERAGED_PX = 5  # window over which z is averaged: less than half of the network's resolution
+NO_COHERENCE = 0.2  # what estimates from detected images do not fall below
+LEAST_WEIGHT = 0.05
 EPOCH = date(1970, 1, 1)
 Span = tuple[date, date]
 
 
 class Evidence(NamedTuple):
-    """One pair's change. change_sigma: (rows, cols), negative where coherence was lost, NaN unknown."""
+    """One pair's change. change_sigma: (rows, cols), negative where coherence was lost, NaN unknown; before: coherence
+    that it could lose, likewise; None: alike in all pairs.
+    """
 
     reference: date
     secondary: date
     change_sigma: Float32
+    before: Float32 | None = None
 
 
 class Confirmed(NamedTuple):
-    """(rows, cols), NaN where nothing is confirmed. change_sigma: mean over the pairs that span the event; onset_day:
-    first image that shows it, days since 1970-01-01; confidence: 1 - 1 / z^2 of the mean, a bound whatever the noise.
+    """(rows, cols), NaN where nothing is confirmed. change_sigma: of the pairs that the event lowers, together;
+    onset_day: first image that shows it, days since 1970-01-01; confidence: 1 - 1 / z^2 of it, a bound whatever the
+    noise.
     """
 
     change_sigma: Float32
     onset_day: Float32
     confidence: Float32
+
+
+class _Pair(NamedTuple):
+    images: frozenset[date]
+    z: Float32
+    weight: Float32
 
 
 def confirmed(
@@ -52,24 +72,66 @@ def confirmed(
         raise ValueError("pairs on one grid are needed, at least one")
     shape = evidence[0].change_sigma.shape
     found = Confirmed(*(np.full(shape, np.nan, dtype=np.float32) for _ in range(3)))
-    days = sorted({day for one in evidence for day in (one.reference, one.secondary)})
-    for before, onset in pairwise(days):
+    pairs = [_prepared(one) for one in evidence]
+    days = sorted(frozenset.union(*(pair.images for pair in pairs)))
+    for index, (before, onset) in enumerate(pairwise(days)):
         if span is not None and not (span[0] <= before and onset <= span[1]):
             continue
-        spanning = [one for one in evidence if one.reference <= before and one.secondary >= onset]
+        spanning = [pair for pair in pairs if min(pair.images) <= before and max(pair.images) >= onset]
         if not _independent(spanning):
             continue
-        z = np.stack([one.change_sigma for one in spanning])
-        mean = z.mean(axis=0)  # unknown in one is unknown
-        told = (z.max(axis=0) <= -low) & (z.min(axis=0) <= -high)
-        better = told & ~(mean >= found.change_sigma)
-        found.change_sigma[better] = mean[better]
-        found.onset_day[better] = (onset - EPOCH).days
-        found.confidence[better] = 1 - 1 / np.maximum(mean[better] ** 2, 1)
+        until = days[min(index + LASTING_IMAGES, len(days) - 1)]
+        later = [pair for pair in pairs if onset <= min(pair.images) < until]
+        image = _by_one_image([*spanning, *later], pairs)
+        for lowered in (spanning, [*spanning, *later]):
+            event = _explained(lowered)
+            told = _told(event, image, lowered, high, low)
+            better = told & ~(event <= -found.change_sigma)
+            found.change_sigma[better] = -event[better]
+            found.onset_day[better] = (onset - EPOCH).days
+            found.confidence[better] = 1 - 1 / np.maximum(event[better] ** 2, 1)
     return found
 
 
-def _independent(spanning: Sequence[Evidence]) -> bool:
+def _prepared(one: Evidence) -> _Pair:
+    z = averaged(one.change_sigma, AVERAGED_PX)
+    weight = np.ones_like(z) if one.before is None else np.maximum(one.before - NO_COHERENCE, LEAST_WEIGHT)
+    unknown = ~np.isfinite(one.change_sigma) | ~np.isfinite(weight)
+    return _Pair(frozenset((one.reference, one.secondary)), np.where(unknown, np.nan, z), weight)
+
+
+def averaged(values: Float32, window: int) -> Float32:
+    """Mean over a window of what is known (finite) there; 0 where nothing is. values: (rows, cols)."""
+    known = np.isfinite(values)
+    total = ndimage.uniform_filter(np.where(known, values, 0).astype(np.float32), window, mode="constant")
+    share = ndimage.uniform_filter(known.astype(np.float32), window, mode="constant")
+    return np.asarray(total / np.maximum(share, 1e-6), dtype=np.float32)
+
+
+def _explained(pairs: Sequence[_Pair]) -> Float32:
+    """How well one loss in just these pairs explains them, in sigma, of those that are known; 0 where they rose."""
+    total = np.nansum([pair.weight * pair.z for pair in pairs], axis=0)
+    squares = np.sum([np.where(np.isfinite(pair.z), pair.weight, 0) ** 2 for pair in pairs], axis=0)
+    return np.asarray(np.maximum(-total, 0) / np.sqrt(np.maximum(squares, LEAST_WEIGHT**2)))
+
+
+def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
+    """The same of all pairs that hold one image of those that an event lowers: the image that explains most."""
+    images = frozenset.union(*(pair.images for pair in lowered))
+    alone = [_explained([pair for pair in pairs if image in pair.images]) for image in sorted(images)]
+    return np.asarray(np.max(alone, axis=0))
+
+
+def _told(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> Bools:
+    """Cells beyond the low threshold whose patch holds one that passes all."""
+    rise = np.max([pair.z for pair in lowered], axis=0)  # unknown in one is unknown
+    weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)
+    strong = weak & (event >= high) & (event**2 - image**2 >= low**2)
+    patches, _ = ndimage.label(weak)
+    return np.asarray(weak & np.isin(patches, np.unique(patches[strong])))
+
+
+def _independent(spanning: Sequence[_Pair]) -> bool:
     """Whether three acquisitions take part and no single one in every pair."""
-    images = [{one.reference, one.secondary} for one in spanning]
-    return bool(images) and len(set.union(*images)) >= FEWEST_ACQUISITIONS and not set.intersection(*images)
+    images = [pair.images for pair in spanning]
+    return bool(images) and len(frozenset.union(*images)) >= FEWEST_ACQUISITIONS and not frozenset.intersection(*images)

@@ -43,7 +43,7 @@ def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
             past = slice(max(0, index - PREDECESSORS), index)
             change = coherence_change(coherence[past], sigma[past], coherence[index])
             days = BEGIN + index * REPEAT, BEGIN + (index + apart) * REPEAT
-            found.append(Evidence(*days, change.change_sigma))
+            found.append(Evidence(*days, change.change_sigma, change.before))
     return found
 
 

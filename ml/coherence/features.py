@@ -14,8 +14,8 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 WIDE_PX = 20  # window of the mean that is taken off, px
-WINDOWS_PX = (6, 14)
-FACTS = 9
+WINDOWS_PX = (6, 14, 30)
+FACTS = 10
 INPUTS = 12 + 4 * len(WINDOWS_PX) + 3 + FACTS
 DETAILS = 4
 LARGEST = 8.0  # natural logarithm of power against the image's median
@@ -77,13 +77,15 @@ def _statistics(means: Tensor, looks: Tensor) -> Tensor:
 
 
 class Facts(NamedTuple):
-    """What holds for a whole pair. looks: equivalent ones; told: by the product, not estimated; lags: correlation of
-    the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px: rows, columns by which the secondary is off;
-    peak: correlation of the images at that shift; level: median log power of each image.
+    """What holds for a whole pair. looks: equivalent ones; told: by the product, not estimated; own_looks: estimated
+    from the images all the same; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px:
+    rows, columns by which the secondary is off; peak: correlation of the images at that shift; level: median log power
+    of each image.
     """
 
     looks: float
     told: bool
+    own_looks: float
     lags: tuple[float, float, float, float]
     shift_px: tuple[float, float]
     peak: float
@@ -96,4 +98,11 @@ class Facts(NamedTuple):
     def row(self) -> list[float]:
         """(FACTS,) for the network; of the shift only what is no whole pixel."""
         part = [abs(by - round(by)) * 2 for by in self.shift_px]
-        return [math.log(self.looks), float(self.told), *self.lags, *part, self.peak]
+        return [
+            math.log(self.looks),
+            float(self.told),
+            math.log(self.own_looks / self.looks),
+            *self.lags,
+            *part,
+            self.peak,
+        ]

@@ -31,6 +31,11 @@ CHUNK = 1024  # pairs that are simulated into one folder
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1), (2, 4))
 Float16 = NDArray[np.float16]
 LOOKS_SPREAD = 0.05  # of what a product tells, in logarithms
+NOMINAL_SHARE = (
+    0.15  # of what is told counts looks that are not independent: up to MOST_NOMINAL too many, in logarithms
+)
+MOST_NOMINAL = 0.5
+SINGLE_SHARE = 0.4  # of the pairs that are made coarser have a single look before
 VALIDATION_SCENES = 24
 SIGMA_PARTS = 8  # of the errors of validation, by the sigma that was said
 VERSION = "1"
@@ -44,7 +49,7 @@ class CoherenceSettings:
     misregistered, structured pairs in training; residual blocks; widths and blocks of the levels.
     """
 
-    pairs: int = 2048
+    pairs: int = 6144
     size: int = 128
     batch: int = 10
     symmetric: bool = True
@@ -54,7 +59,7 @@ class CoherenceSettings:
     residual: bool = True
     widths: tuple[int, ...] = (48, 64, 96, 128)
     blocks: tuple[int, ...] = (1, 2, 2, 2)
-    pooled: float = 0.2
+    pooled: float = 0.25
     told: float = 0.6
     sample_weight: float = 0.3
 
@@ -67,6 +72,7 @@ class CoherenceLesson:
         places = [(chunk, pair) for chunk, cache in enumerate(caches) for pair in range(len(cache.looks))]
         self.kept: dict[tuple[int, int], tuple[Float16, Float16, Facts]] = {}
         self.places = [place for place in places if self._wanted(*place)]
+        self.single = [(chunk, pair) for chunk, pair in self.places if caches[chunk].looks[pair] < 1.01]
 
     def _wanted(self, chunk: int, pair: int) -> bool:
         cache = self.caches[chunk]
@@ -89,14 +95,12 @@ class CoherenceLesson:
         return {"half": seen.half, "detail": seen.detail, "truth": truth}
 
     def _sample(self, rng: np.random.Generator, pool: tuple[int, int]) -> tuple[Tensor, Tensor, list[float]]:
-        place = self.places[int(rng.integers(len(self.places)))]
-        if pool == (1, 1):
-            log, truth, facts = self._of_place(place)
-            if rng.random() < self.settings.told:
-                looks = float(self.caches[place[0]].looks[place[1]]) * float(np.exp(rng.normal(0, LOOKS_SPREAD)))
-                facts = facts._replace(looks=looks, told=True)
-        else:
-            log, truth, facts = self._prepared(place, pool)
+        pooled = pool != (1, 1)
+        places = self.single if pooled and self.single and rng.random() < SINGLE_SHARE else self.places
+        place = places[int(rng.integers(len(places)))]
+        log, truth, facts = self._prepared(place, pool) if pooled else self._of_place(place)
+        if rng.random() < self.settings.told:
+            facts = facts._replace(looks=_told(rng, float(self.caches[place[0]].looks[place[1]]), pool), told=True)
         flips = rng.integers(0, 2, 3)
         if flips[2]:
             facts = facts.transposed()
@@ -156,6 +160,16 @@ class CoherenceLesson:
             for name in dict.fromkeys(names)
         }
         return {f"rmse_{name}": float(np.mean(values) ** 0.5) for name, values in squares.items()}
+
+
+def _told(rng: np.random.Generator, looks: float, pool: tuple[int, int]) -> float:
+    """What a product tells of its looks: nearly their number, or that of pixels averaged, independent or not."""
+    extra = float(rng.normal(0, LOOKS_SPREAD))
+    if pool != (1, 1):
+        extra += float(rng.uniform(0.6, 1)) * float(np.log(pool[0] * pool[1]))
+    elif rng.random() < NOMINAL_SHARE:
+        extra += float(rng.uniform(0, MOST_NOMINAL))
+    return looks * float(np.exp(extra))
 
 
 def _unet(network: nn.Module) -> ResidualUNet:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ml.coherence.change import FEWEST_PREDECESSORS, MOST_PREDECESSORS, coherence_change
+from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
 from ml.coherence.confirm import Evidence, confirmed
 from ml.coherence.infer import NETWORK, estimate_coherence
 from ml.imagery import Float32, open_pair
@@ -80,10 +80,11 @@ def evidence_of(seen: Sequence[Seen]) -> list[Evidence]:
     for baseline in BASELINES_DAYS:
         alike = sorted((one for one in seen if one.days == baseline), key=lambda one: one.secondary)
         for index in range(FEWEST_PREDECESSORS, len(alike)):
-            past, now = alike[max(0, index - MOST_PREDECESSORS) : index], alike[index]
+            now, days = alike[index], [one.secondary for one in alike[:index]]
+            past = [alike[chosen] for chosen in in_season(days, now.secondary)]
             history, sigma = np.stack([one.coherence for one in past]), np.stack([one.sigma for one in past])
             change = coherence_change(history, sigma, now.coherence)
-            found.append(Evidence(now.reference, now.secondary, change.change_sigma))
+            found.append(Evidence(now.reference, now.secondary, change.change_sigma, change.before))
     return found
 
 

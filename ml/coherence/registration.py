@@ -17,7 +17,7 @@ from ml.imagery import high_pass
 FARTHEST_PX = 4
 LEAST_SHIFT_PX = 0.05
 SPECKLE_PX = 15  # what is wider is texture
-LEAST_SCORE = 5.0  # standard deviations of chance, of which the 81 shifts reach 3
+LEAST_SCORE = 3.5  # standard deviations of chance, of which the 81 shifts reach 3
 
 
 def facts_of(pieces: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
@@ -36,8 +36,8 @@ def facts_of(pieces: Sequence[Tensor], looks: float | None = None, register: boo
     logs = [torch.log(piece.clamp_min(1e-9)) for piece in pieces]
     level = [median(float(torch.nanmedian(log[image])) for log in logs) for image in (0, 1)]
     peak = median(peak for _, peak, _ in found)
-    known = looks if looks is not None else median(looks_of(piece, shared) for piece in pieces)
-    return Facts(known, looks is not None, (*lags,), shift, peak, (level[0], level[1]))
+    own = median(looks_of(piece, shared) for piece in pieces)
+    return Facts(own if looks is None else looks, looks is not None, own, (*lags,), shift, peak, (level[0], level[1]))
 
 
 def _told(shifts: Iterable[float]) -> float:

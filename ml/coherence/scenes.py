@@ -3,31 +3,70 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from ml.simulation.sar import motion
-from ml.simulation.sar.ground import Ground, Likely, structured, with_noise
+from ml.simulation.sar.ground import Bools, Ground, Likely, Points, smooth_field, structured, with_noise
 from ml.simulation.sar.opera_like import country
-from ml.simulation.sar.pairs import SarPair, padded, simulate_pair
+from ml.simulation.sar.pairs import SAMPLE_WINDOW_PX, SarPair, padded, simulate_pair
 from ml.simulation.sar.recipes import FARTHEST_PX, GAIN_DB, any_system, even_ground
-from ml.simulation.sar.system import GRDH, RTC, System
+from ml.simulation.sar.system import GRDH, RTC, Float32, System
 
 GRDH_SHARE, RTC_SHARE, WIDE_SHARE = 0.25, 0.12, 0.1
-EVEN_SHARE, COUNTRY_SHARE, WAVY_SHARE = 0.18, 0.35, 0.05
+EVEN_SHARE, COUNTRY_SHARE, WAVY_SHARE, CITY_SHARE, COMPLEX_SHARE = 0.18, 0.35, 0.05, 0.15, 0.2
+COMPLEX_CITY_SHARE = 0.5  # of single looks
 LIKELY = dataclasses.replace(Likely(), layover=0.06, town=0.45)
+NO_TOWN = dataclasses.replace(Likely(), layover=0.0, town=0.0)
+FINER = 2  # samples of a single look a pixel, on each axis
 
 
 def coherence_pair(rng: np.random.Generator, size: int = 128) -> SarPair:
     """One pair at rest, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence."""
+    if rng.random() < COMPLEX_SHARE:
+        return single_look_pair(rng, size, partial(_ground, city_share=COMPLEX_CITY_SHARE))
     system = drawn_system(rng)
-    whole = padded(size)
     ground = _ground(rng, size, system)
-    field = np.zeros((2, *ground.gamma.shape), dtype=np.float32)
-    field += rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32) * np.float32(rng.random() < 0.75)
+    field = _misregistration(rng, size, system, FARTHEST_PX)
+    return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample=True)
+
+
+def single_look_pair(
+    rng: np.random.Generator,
+    size: int,
+    ground_of: Callable[[np.random.Generator, int, System], Ground],
+    sample_window: int = SAMPLE_WINDOW_PX,
+    farthest_px: float = FARTHEST_PX,
+) -> SarPair:
+    """As the squared amplitude of a complex image: one look, sampled and not averaged, 1.05 to 1.9 px a response.
+
+    ground_of: generator, px, system to ground.
+    """
+    rows, cols = (FINER * rng.uniform(1.05, 1.9, 2)).tolist()
+    system = System(5.0, (rows, cols), 1)
+    ground = ground_of(rng, FINER * size, system)
+    field = _misregistration(rng, FINER * size, system, FINER * farthest_px)
+    gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
+    return _every(simulate_pair(rng, system, ground, field, gain, True, FINER * sample_window))
+
+
+def _every(pair: SarPair) -> SarPair:
+    """Every second sample of a pair, on each axis."""
+    power, dx, dy, gamma = (np.ascontiguousarray(part[..., ::FINER, ::FINER]) for part in pair[:4])
+    sample = None if pair.sample_gamma is None else np.ascontiguousarray(pair.sample_gamma[::FINER, ::FINER])
+    return SarPair(power, dx / np.float32(FINER), dy / np.float32(FINER), gamma, sample, pair.looks)
+
+
+def _misregistration(rng: np.random.Generator, size: int, system: System, farthest_px: float) -> Float32:
+    whole = padded(size)
+    shape = whole[0] * system.fine[0], whole[1] * system.fine[1]
+    field = np.zeros((2, *shape), dtype=np.float32)
+    field += rng.uniform(-farthest_px, farthest_px, (2, 1, 1)).astype(np.float32) * np.float32(rng.random() < 0.75)
     if rng.random() < WAVY_SHARE:
         field += 0.3 * motion.wavy(rng, whole, system.fine)
-    return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample=True)
+    return field
 
 
 def drawn_system(rng: np.random.Generator) -> System:
@@ -52,10 +91,53 @@ def _of_any(rng: np.random.Generator) -> System:
     return system
 
 
-def _ground(rng: np.random.Generator, size: int, system: System) -> Ground:
+def _ground(rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE) -> Ground:
     if rng.random() < EVEN_SHARE:
         gamma = max(0.0, float(rng.uniform(-0.1, 1)))
         return with_noise(even_ground(system, size, gamma), float(rng.uniform(-30, -15)))
     if system is RTC and rng.random() < COUNTRY_SHARE:
         return country(rng, padded(size))
+    if rng.random() < city_share:
+        return city(rng, size, system)
     return structured(rng, padded(size), system, LIKELY)
+
+
+def city(rng: np.random.Generator, size: int, system: System) -> Ground:
+    """Blocks between streets over structured ground: scatterers of every strength in clutter that decorrelates.
+
+    Most of them are stable; some, bright as they are, are others at the second date (vehicles, cranes, works).
+    """
+    ground = structured(rng, padded(size), system, NO_TOWN)
+    fine, shape = system.fine, ground.gamma.shape
+    reach = rng.uniform(15, 60)
+    built = smooth_field(rng, shape, (reach * fine[0], reach * fine[1])) > rng.uniform(-1.5, 0.7)
+    built &= ~_streets(rng, shape, fine)
+    power, gamma = ground.power.copy(), ground.gamma.copy()
+    gamma[built] = gamma[built] * np.float32(rng.uniform(0, 0.3)) + np.float32(rng.uniform(0, 0.4))
+    power[:, built] *= np.float32(10 ** (rng.uniform(-2, 4) / 10))
+    return ground._replace(power=power, gamma=gamma, points=_houses(rng, built, power[0], fine))
+
+
+def _streets(rng: np.random.Generator, shape: tuple[int, int], fine: tuple[int, int]) -> Bools:
+    """Two sets of parallel lines at right angles, a pixel or two wide."""
+    angle, apart = rng.uniform(0, np.pi), rng.uniform(6, 30, 2)
+    width = rng.uniform(0.5, 2.5)
+    y, x = (np.arange(n)[:, None] / cells for n, cells in zip(shape, fine, strict=True))
+    along, across = y * np.cos(angle) + x.T * np.sin(angle), x.T * np.cos(angle) - y * np.sin(angle)
+    return np.asarray((along % apart[0] < width) | (across % apart[1] < width))
+
+
+def _houses(rng: np.random.Generator, built: Bools, power: Float32, fine: tuple[int, int]) -> Points:
+    """Single scatterers on built ground, 1 to 80 of a hundred pixels, log-normal over the clutter around them."""
+    pixel = fine[0] * fine[1]
+    cells = np.flatnonzero(built)
+    share = float(np.exp(rng.uniform(np.log(0.01), np.log(0.8))))
+    chosen = rng.choice(cells, int(cells.size / pixel * share)) if cells.size else cells
+    row, col = np.divmod(chosen, built.shape[1])
+    level_db = np.clip(rng.normal(rng.uniform(0, 12), rng.uniform(4, 9), chosen.size), -6, 42)
+    strength = 10 ** (level_db / 10) * pixel * power.reshape(-1)[chosen]
+    stable = 1 - np.minimum(rng.exponential(rng.uniform(0.01, 0.08), chosen.size), 0.6)
+    other = rng.random(chosen.size) < rng.uniform(0, 0.2)
+    gamma = np.where(other, rng.uniform(0, 0.6, chosen.size), stable)
+    off = rng.uniform(0, 1, (2, chosen.size))
+    return Points(*(np.asarray(part, dtype=np.float32) for part in (row + off[0], col + off[1], strength, gamma)))

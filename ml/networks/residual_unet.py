@@ -77,7 +77,8 @@ class ResidualUNet(nn.Module):
             x = self.outward[level](kept[level] + wide)
         full = functional.pixel_shuffle(self.unfold(functional.relu(x)), 2) + self.detail(detail)
         full = functional.relu(self.mix(functional.relu(full)) + full)
-        return torch.as_tensor(self.head(full)).float()
+        with torch.autocast(full.device.type, enabled=False):  # rounded to bfloat16, a logit has steps that can be seen
+            return torch.as_tensor(self.head(full.float()))
 
 
 def _reach_px(blocks: Sequence[int]) -> int:

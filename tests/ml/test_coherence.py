@@ -1,11 +1,13 @@
 """Coherence by its classical estimators: what speckle of a known coherence must give."""
 
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 import torch
 
 from ml.coherence.baseline import Speckle, estimate_looks, guarnieri_prati, pearson
-from ml.coherence.change import coherence_change
+from ml.coherence.change import coherence_change, in_season
 from ml.coherence.infer import estimate_coherence
 from ml.coherence.posterior import posterior_mean
 from ml.imagery import ImagePair, box_mean
@@ -166,3 +168,23 @@ def test_a_pixel_with_a_short_past_is_unknown():
     assert np.isnan(found.change_sigma[5, 5])
     assert np.isnan(found.before[5, 5])
     assert np.isfinite(found.change_sigma).sum() == 60 * 60 - 1
+
+
+def test_a_wet_day_long_ago_does_not_widen_the_past():
+    history, sigma = past(8)
+    now = np.random.default_rng(6).normal(0.75, 0.05, size=(60, 60)).astype(np.float32)
+    now[20:40, 20:40] = 0.4
+    dry = coherence_change(history, sigma, now)
+    history[1::2] *= 0.7
+    wet = coherence_change(history, sigma, now)
+    assert np.median(wet.change_sigma[22:38, 22:38]) < 0.8 * np.median(dry.change_sigma[22:38, 22:38]) < -3
+
+
+def test_a_pair_is_compared_with_its_own_season_where_there_is_enough_of_it():
+    day = date(2024, 7, 1)
+    latest = [day - timedelta(days=12 * back) for back in range(1, 16)]
+    assert in_season(latest, day) == list(range(12))
+    years = [date(year, month, 1) for year in (2021, 2022, 2023) for month in range(1, 13)]
+    assert [years[index].month for index in in_season(years, day)] == [8, 7, 6] * 3
+    assert [years[index].year for index in in_season(years, day, 4)] == [2023, 2023, 2023, 2022]
+    assert {years[index].month for index in in_season(years, date(2024, 1, 5))} == {12, 1, 2}

@@ -25,8 +25,9 @@ EVENT = {(0, 1): 0.0, (1, 2): -6.0, (0, 2): -3.5, (1, 3): -4.0, (2, 3): 0.2}  # 
 def test_a_loss_in_every_pair_that_spans_it_is_confirmed_with_its_date():
     found = confirmed(evidence(EVENT))
     assert (found.onset_day == (day(2) - EPOCH).days).all()
-    assert found.change_sigma == pytest.approx(np.full((4, 4), -4.5))
-    assert found.confidence == pytest.approx(np.full((4, 4), 1 - 1 / 4.5**2))
+    together = 13.5 / 3**0.5  # three pairs of equal weight
+    assert found.change_sigma == pytest.approx(np.full((4, 4), -together))
+    assert found.confidence == pytest.approx(np.full((4, 4), 1 - 1 / together**2))
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,9 @@ def test_a_loss_in_every_pair_that_spans_it_is_confirmed_with_its_date():
     [
         {(0, 1): 0.0, (1, 2): -6.0, (0, 2): -5.0, (1, 3): 0.0, (2, 3): -6.0},  # one wet day: date 2
         {(1, 2): -6.0, (0, 2): -5.0},  # the same, and nothing known that came after
-        {(1, 2): -4.0, (0, 2): -3.5, (1, 3): -4.0},  # never far enough out of the past
-        {(1, 2): -6.0, (0, 2): -2.0, (1, 3): -4.0},  # one pair does not see it
+        {(1, 2): -2.5, (0, 2): -2.2, (1, 3): -2.4},  # all together not far enough out of the past
+        {(1, 2): -6.0, (0, 2): -2.0, (1, 3): -4.0},  # date 1 explains it as well
+        {(1, 2): -6.0, (0, 2): 1.2, (1, 3): -4.0, (0, 1): 0.0, (2, 3): 0.0},  # one pair rose
         {(1, 2): -6.0, (0, 2): np.nan, (1, 3): -4.0},  # one pair knows nothing
     ],
 )
@@ -43,18 +45,54 @@ def test_what_one_image_explains_or_one_pair_denies_is_not_confirmed(z):
     assert np.isnan(confirmed(evidence(z)).confidence).all()
 
 
+def test_ordinary_pairs_beside_an_event_tell_it_from_a_bad_image():
+    """Pairs over two steps have little left to lose; that the next pairs are as ever before is what tells."""
+    spanning = {(1, 2): -5.0, (0, 2): -1.0, (1, 3): -1.0}
+    unknown, ordinary, bad = ({**spanning, (0, 1): z, (2, 3): last} for z, last in ((np.nan, np.nan), (0, 0), (0, -5)))
+    weights = {12: 0.65, 24: 0.35}
+    told = []
+    for z in (unknown, ordinary, bad):
+        pairs = [
+            one._replace(before=np.full((4, 4), weights[(one.secondary - one.reference).days], dtype=np.float32))
+            for one in evidence(z)
+        ]
+        told.append(np.isfinite(confirmed(pairs).confidence).all())
+    assert told == [False, True, False]
+
+
+def test_ground_that_stays_incoherent_is_confirmed_once_a_pair_without_its_first_image_shows_it():
+    before = {(0, 1): 0.0, (1, 2): -5.0, (0, 2): -2.0}
+    one_more = {**before, (2, 3): -5.0, (1, 3): -2.0}
+    two_more = {**one_more, (3, 4): -5.0, (2, 4): -2.0}
+    assert np.isnan(confirmed(evidence(one_more)).confidence).all()  # image 2 explains it as well
+    assert (confirmed(evidence(two_more)).onset_day == (day(2) - EPOCH).days).all()
+
+
+def test_around_cells_that_are_sure_the_weaker_ones_are_told_too():
+    pairs = evidence(EVENT, cells=30)
+    for one in pairs:
+        one.change_sigma[:, :10] = 0.0
+        one.change_sigma[:, 20:] *= 0.5
+    told = np.isfinite(confirmed(pairs).confidence)
+    assert told[:, 13:].all()
+    assert not told[:, :8].any()
+    assert np.isnan(confirmed([one._replace(change_sigma=0.5 * one.change_sigma) for one in pairs]).confidence).all()
+
+
 def test_nothing_is_looked_for_outside_of_the_span():
     assert np.isnan(confirmed(evidence(EVENT), span=(day(2), day(4))).confidence).all()
     assert np.isfinite(confirmed(evidence(EVENT), span=(day(1), day(3))).confidence).all()
 
 
-def test_cells_are_judged_one_by_one():
-    pairs = evidence(EVENT)
+def test_cells_are_judged_where_they_are():
+    pairs = evidence(EVENT, cells=20)
     for one in pairs:
-        one.change_sigma[0] = 0.0
+        one.change_sigma[:10] = 0.0
+        one.change_sigma[-1, -1] = np.nan
     found = confirmed(pairs)
-    assert np.isnan(found.onset_day[0]).all()
-    assert np.isfinite(found.onset_day[1:]).all()
+    assert np.isnan(found.onset_day[:8]).all()
+    assert np.isfinite(found.onset_day[12:, :-1]).all()
+    assert np.isnan(found.onset_day[-1, -1])
 
 
 def test_rasters_of_different_sizes_are_refused():

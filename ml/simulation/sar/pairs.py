@@ -63,8 +63,12 @@ def simulate_pair(
     motion_px: Float32,
     gain_db: float = 0.0,
     sample: bool = False,
+    sample_window: int = SAMPLE_WINDOW_PX,
 ) -> SarPair:
-    """Image ground twice. motion_px: (2, rows, cols) on the fine grid, dx and dy; gain_db: of the secondary."""
+    """Image ground twice. motion_px: (2, rows, cols) on the fine grid, dx and dy; gain_db: of the secondary.
+
+    sample: the complex sample coherence too, over sample_window pixels squared.
+    """
     fine, looks = system.fine, system.looks
     shape = ground.gamma.shape
     first = scatterers(rng, (looks, *shape))
@@ -79,7 +83,7 @@ def simulate_pair(
     still = None
     if sample:
         unmoved = stand[0].imaged(reflect[1], stands[1])
-        still = inner(sample_coherence(images[0], unmoved, system))
+        still = inner(sample_coherence(images[0], unmoved, system, sample_window))
     power = [detected(image, system) for image in images]
     gain = np.array([1.0, 10 ** (gain_db / 10)], dtype=np.float32)[:, None, None]
     dx, dy, gamma = _truth(system, ground, cells, common)
