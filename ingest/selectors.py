@@ -52,7 +52,7 @@ def scenes_by_ground() -> QuerySet[Scene]:
 
 
 def product_points(*, product: Product, area: GEOSGeometry | None = None) -> PointColumns:
-    """Fetch every point's position, velocity and height, ordered by id, as arrays; of an area (EPSG:4326), those in its box."""
+    """Every point's position, velocity and height, ordered by id; of an area (EPSG:4326), those in its box."""
     columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8, COALESCE(height_m::float8, 'NaN')"
     inside = f"AND tile_point && ST_Transform('{area.hexewkb.decode()}'::geometry, 3857)" if area else ""
     sql = f"SELECT {columns} FROM {POINTS} WHERE product_id = {product.pk:d} {inside} ORDER BY pid"  # noqa: S608
