@@ -1,7 +1,8 @@
 """`python -m ml.offsets.timing`: seconds of each tracker on the same pair in turn, and memory, as JSON for the bench.
 
 The pair is a simulated one (GRDH, gamma 0.7), repeated to the size that is asked for and made while it is read, so that
-memory is that of the tracker. Reading files and writing the raster are left out.
+memory is that of the tracker. Reading files and writing the raster are left out. Where OpenCV is installed (the extra
+`bench`), its matchTemplate stands beside: one window, whole pixels only, no peak ratio.
 """
 
 from __future__ import annotations
@@ -16,14 +17,22 @@ import time
 import numpy as np
 import torch
 from affine import Affine
+from numpy.typing import NDArray
 
 from ml.device import choose_device
 from ml.imagery import Float32, PairSource, Window
+from ml.offsets.baseline import POSTING_PX, SEARCH_PX
 from ml.offsets.infer import METHODS, track_offsets
 from ml.simulation.sar.recipes import constant_shift
 from ml.simulation.seeds import Purpose, generator
 
+try:
+    import cv2
+except ImportError:
+    cv2 = None
+
 PIECE_PX = 256
+OPENCV, OPENCV_WINDOW_PX = "opencv", 32
 
 
 def repeated(size: int) -> PairSource:
@@ -37,9 +46,30 @@ def repeated(size: int) -> PairSource:
     return PairSource((size, size), Affine.identity(), None, read)
 
 
+def by_opencv(power: Float32) -> NDArray[np.float32]:
+    """Whole-pixel offsets (2, rows, cols), dx then dy, at every POSTING_PX; power: (2, rows, cols), linear."""
+    first, second = np.log(power).astype(np.float32)
+    half, far = OPENCV_WINDOW_PX // 2, OPENCV_WINDOW_PX // 2 + SEARCH_PX
+    rows, cols = (range(far, n - far + 1, POSTING_PX) for n in first.shape)
+    found = np.empty((2, len(rows), len(cols)), dtype=np.float32)
+    for i, row in enumerate(rows):
+        for j, col in enumerate(cols):
+            template = first[row - half : row + half, col - half : col + half]
+            place = second[row - far : row + far, col - far : col + far]
+            score = cv2.matchTemplate(place, template, cv2.TM_CCOEFF_NORMED)
+            found[:, i, j] = np.array(cv2.minMaxLoc(score)[3]) - SEARCH_PX
+    return found
+
+
 def seconds(method: str, size: int, device: torch.device) -> float:
     """Of one pair of size x size px."""
     source = repeated(size)
+    if method == OPENCV:
+        power = source.read(Window(0, 0, size, size))
+        cv2.setNumThreads(torch.get_num_threads())
+        started = time.perf_counter()
+        by_opencv(power)
+        return time.perf_counter() - started
     started = time.perf_counter()
     track_offsets(source, method, device)
     if device.type == "cuda":
@@ -80,7 +110,7 @@ def main() -> None:
         seconds(args.alone, args.size, device)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    found = times(args.methods, args.size, args.rounds, device)
+    found = times([*args.methods, *([OPENCV] if cv2 else [])], args.size, args.rounds, device)
     memory = [memory_mib("model", size) for size in (args.size, 2 * args.size)] if "model" in args.methods else []
     print(json.dumps({"size": args.size, "device": str(device), "seconds": found, "memory_mib": memory}))
 

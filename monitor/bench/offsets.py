@@ -10,7 +10,7 @@ from typing import Any
 
 from monitor.bench.measure import report, result
 
-SIZE_PX = 4096
+SIZE_PX = 2048
 POSTING_PX = 8
 
 
@@ -24,6 +24,9 @@ def run(rounds: int = 5, size: int = SIZE_PX) -> dict[str, Any]:
         result(f"{name}, {where}; control: one window of 32 px", "Mpx/s", times[method], times["ncc"], megapixels)
         for name, method in (("network", "model"), ("four windows", "multi-kernel"))
     ]
+    if "opencv" in times:
+        what = f"one window of 32 px, {where}; control: OpenCV's matchTemplate, whole pixels only"
+        rows.append(result(what, "Mpx/s", times["ncc"], times["opencv"], megapixels))
     small, large = measured["memory_mib"]
     rows.append(result("network, peak memory at four times the area; control: at one", "MiB", [large], [small]))
     return report("offsets", rows)
