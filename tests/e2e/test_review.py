@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from detection.models import Alert, AuditEntry
 from monitor.roles import OPERATORS
-from tests.e2e.browsers import READY_MS, SIZES, wait_for_map
+from tests.e2e.browsers import READY_MS, SIZES, fits, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -51,8 +51,7 @@ def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_p
     expect(page).to_have_url(re.compile(rf"/review/\w+/\?after={code}$"))
     expect(page.locator(".recorded")).to_contain_text(f"{code} recorded: vegetation or snow")
     wait_for_map(page)
-    wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-    assert not wide
+    assert fits(page)
 
     visitor = open_page(size)
     visitor.goto(f"/alerts/{code}/")

@@ -9,7 +9,7 @@ from ingest import jobs
 from ingest.models import IngestJob, Product
 from ingest.services import product_delete
 from monitor.roles import OPERATORS
-from tests.e2e.browsers import SIZES
+from tests.e2e.browsers import SIZES, fits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -57,7 +57,7 @@ def test_files_are_sent_and_the_list_says_what_became_of_them(open_page, make_eg
     expect(rows.filter(has_text="notes.csv")).to_contain_text("its columns name, colour")
     good = rows.filter(has_text="EGMS_L2b")
     expect(good).to_contain_text("loaded, 30 points")
-    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    assert fits(page)
     expect(good.get_by_role("link", name="EGMS L2b, track 117")).to_have_attribute(
         "href", f"/products/{Product.objects.get().pk}/"
     )
