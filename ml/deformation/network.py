@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from affine import Affine
+from numpy.typing import NDArray
 from scipy import ndimage
 from torch.nn import functional
 
@@ -21,7 +22,7 @@ from ml.deformation.channels import TrackCells, background_of, channels, noise_s
 from ml.deformation.gridding import RobustGrid, distance_to_points_m
 from ml.deformation.kinds import KINDS
 from ml.deformation.points import Float32
-from ml.deformation.surroundings import PLANES, surroundings
+from ml.deformation.surroundings import surroundings
 from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUnet
 
 CLASSES5 = KINDS
@@ -106,18 +107,24 @@ def _placed(
     grid: RobustGrid, at: tuple[int, int], shape: tuple[int, int], background: float, scale: float
 ) -> TrackCells:
     rows, cols = grid.velocity_mm_yr.shape
-    window = slice(at[0], at[0] + rows), slice(at[1], at[1] + cols)
-    velocity = np.full(shape, np.nan, dtype=np.float32)
-    mad, count = velocity.copy(), np.zeros(shape, dtype=np.int32)
-    velocity[window] = (grid.velocity_mm_yr - np.float32(background)) / np.float32(scale)
-    mad[window], count[window] = grid.mad_mm_yr / np.float32(scale), grid.n_points
-    raw = None
-    if grid.raw_mm_yr is not None:
-        raw = np.full(shape, np.nan, dtype=np.float32)
-        raw[window] = (grid.raw_mm_yr - np.float32(background)) / np.float32(scale)
-    around = np.zeros((PLANES, *shape), dtype=np.float32)
-    around[:, window[0], window[1]] = surroundings(velocity[window], grid.n_points, grid.height_m, grid.cell_m)
-    return TrackCells(velocity, count, mad, distance_to_points_m(count > 0, grid.cell_m), raw, around)
+    window = (..., slice(at[0], at[0] + rows), slice(at[1], at[1] + cols))
+    by, unit = np.float32(background), np.float32(scale)
+
+    def laid(values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
+        whole = np.full((*values.shape[:-2], *shape), elsewhere, dtype=values.dtype)
+        whole[window] = values
+        return whole
+
+    velocity = (grid.velocity_mm_yr - by) / unit
+    count = laid(grid.n_points, 0)
+    return TrackCells(
+        laid(velocity, np.nan),
+        count,
+        laid(grid.mad_mm_yr / unit, np.nan),
+        distance_to_points_m(count > 0, grid.cell_m),
+        None if grid.raw_mm_yr is None else laid((grid.raw_mm_yr - by) / unit, np.nan),
+        laid(surroundings(velocity, grid.n_points, grid.height_m, grid.cell_m), 0),
+    )
 
 
 def predict_block(

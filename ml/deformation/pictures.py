@@ -1,7 +1,7 @@
 """`python -m ml.deformation.pictures --out FILE.png`: where the network fails on validation tiles, to look at.
 
-A row for each case: false alarms and missed objects in turn, the largest first. Left the
-rates of the cells, right the probability; black: the outline of what moves by 2 mm/yr, yellow: of what was found.
+A row for each case: false alarms, then missed objects, the largest first. Left the rates of the cells, right the
+probability; black: the outline of what moves by 2 mm/yr, yellow: of what was found.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from ml.deformation.benchmark_tiles import NATIONAL, cloud, field_tile
-from ml.deformation.gridding import grid_median
+from ml.deformation.gridding import Cells, cell_median
 from ml.deformation.infer import CONFIGS, detect_all_with
-from ml.deformation.scoring import areas_of, matched, on_tile, truth_of
+from ml.deformation.scoring import STILL_MM_YR, areas_of, matched, on_tile, truth_of
 from ml.simulation.seeds import Purpose
-from ml.simulation.tiles import CELL_M, CELLS
+from ml.simulation.tiles import CELLS
 from ml.workers import over_seeds
 
 FIRST_TILE = 7_000
@@ -48,7 +48,7 @@ def failures(method: str, number: int) -> list[Failure]:
     tracks, points = tile.tracks[:1], cloud(tile.tracks[0])
     bands = on_tile(detect_all_with([points], CONFIGS[method]()), tile)
     truth, areas = truth_of(tile, tracks), areas_of(bands, tile, tracks)
-    moving = np.abs(truth.rate_mm_yr) >= 1
+    moving = np.abs(truth.rate_mm_yr) >= STILL_MM_YR
     partner = {j for j, _ in matched(areas, truth.objects).values()}
     alarms = [("false alarm", area.mask) for area in areas if not (area.mask & moving).any()]
     missed = [(f"missed: {thing.name}", thing.mask) for j, thing in enumerate(truth.objects) if j not in partner]
@@ -56,13 +56,8 @@ def failures(method: str, number: int) -> list[Failure]:
     outlines = [
         _outline(np.logical_or.reduce([nothing, *(one.mask for one in some)])) for some in (truth.objects, areas)
     ]
-    grid = grid_median(points)
-    rate = np.full((CELLS, CELLS), np.nan, dtype=np.float32)
     row, col = tile.terrain.cell_of(points.x, points.y)
-    rate[row, col] = grid.velocity_mm_yr[
-        np.floor((grid.transform.f - points.y) / CELL_M).astype(int).clip(0, grid.velocity_mm_yr.shape[0] - 1),
-        np.floor((points.x - grid.transform.c) / CELL_M).astype(int),
-    ]
+    rate, _ = cell_median(Cells(row * CELLS + col, (CELLS, CELLS), tile.transform), points.velocity_mm_yr)
     about = f"tile {number}: {{}}, {{}} ha" + "".join(f", {kind}" for kind in tracks[0].errors.kinds[4:])
     return [
         Failure(about.format(what, int(mask.sum())), int(mask.sum()), rate, bands["probability"], *outlines)
