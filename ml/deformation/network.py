@@ -18,6 +18,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from ml.checkpoints import WEIGHTS, Card, load, read_card
+from ml.deformation.air import ALIGN_CELLS
 from ml.deformation.channels import TrackCells, background_of, channels, noise_scale
 from ml.deformation.gridding import RobustGrid, distance_to_points_m
 from ml.deformation.kinds import KINDS
@@ -79,7 +80,7 @@ class Lattice(NamedTuple):
     scale: float = 1.0
 
 
-def on_lattice(grids: Sequence[RobustGrid], multiple: int = STRIDE) -> Lattice:
+def on_lattice(grids: Sequence[RobustGrid], multiple: int = ALIGN_CELLS) -> Lattice:
     """Lay the grids of a product's tracks over each other; the lattice begins and ends on whole multiples of cells.
 
     Counted from the plane's origin, so that the same place has the same phase in every product. ValueError where the
@@ -115,15 +116,15 @@ def _placed(
         whole[window] = values
         return whole
 
-    velocity = (grid.velocity_mm_yr - by) / unit
-    count = laid(grid.n_points, 0)
+    velocity, count = laid((grid.velocity_mm_yr - by) / unit, np.nan), laid(grid.n_points, 0)
+    height = None if grid.height_m is None else laid(grid.height_m, np.nan)
     return TrackCells(
-        laid(velocity, np.nan),
+        velocity,
         count,
         laid(grid.mad_mm_yr / unit, np.nan),
         distance_to_points_m(count > 0, grid.cell_m),
         None if grid.raw_mm_yr is None else laid((grid.raw_mm_yr - by) / unit, np.nan),
-        laid(surroundings(velocity, grid.n_points, grid.height_m, grid.cell_m), 0),
+        surroundings(velocity, count, height, grid.cell_m),
     )
 
 

@@ -2,18 +2,21 @@
 
 Means over windows of points whose rates go with height no more, less the mean over three times the window; and the same
 in units of how much such differences scatter there. The air over a place differs tenfold in strength between products.
+At last, how far a bowl at the place would stand out of the air (`air.py`).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ml.deformation.air import PLANES as OF_AIR
+from ml.deformation.air import standing_out
 from ml.deformation.points import Float32
 from ml.deformation.relief import PLANES as OF_HEIGHTS
 from ml.deformation.relief import relief
 
 WINDOWS_CELLS = (9, 17, 33)
-PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS)
+PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_AIR
 WIDER, SCATTER_CELLS = 3, 99
 FASTEST_MM_YR = 20.0  # a rate beyond counts as so much
 LARGEST_MM_YR = 0.6  # a difference beyond counts as so much in the scatter, which is of still ground
@@ -23,7 +26,7 @@ FEWEST = 5.0  # cells with points, each counted as its weight, in a window
 
 
 def surroundings(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float) -> Float32:
-    """(PLANES, rows, cols): those of `relief`; differences of means, mm/yr; the same over their scatter. 0 unknown.
+    """(PLANES, rows, cols): of `relief`; differences of means, mm/yr; the same over their scatter; of `air`. 0 unknown.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
     NaN unknown, None where nobody tells heights.
@@ -42,6 +45,7 @@ def surroundings(velocity: Float32, n_points: NDArray[np.integer], height_m: Flo
         planes[OF_HEIGHTS + len(WINDOWS_CELLS) + i] = difference / (
             _sum(held, SCATTER_CELLS) / seen + LEAST_SCATTER_MM_YR
         )
+    planes[-OF_AIR:] = standing_out(velocity, n_points, height_m, cell_m)
     return planes
 
 

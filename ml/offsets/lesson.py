@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX, Residuals
 from ml.offsets.dataset import planes, prepared
-from ml.offsets.whole_pixels import box, gathered, surroundings, whole
+from ml.offsets.nearer import box, gathered, in_parts, surroundings, whole
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import constant_shift
 from ml.simulation.seeds import Purpose, generator
@@ -26,6 +26,7 @@ FARTHEST_PX = 3.0  # a residual beyond counts as so much
 TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
 SPREADS = 3.0  # errors beyond so many sigmas count less
 GAMMAS = (0.5, 0.7, 0.9)
+COARSE_SHARE = 0.4  # of the starts; the others are answers', as the second time
 OFF_BY = (0.35, 0.5, 0.15)  # how often a start is off by up to 0, 1, 2 whole pixels
 
 
@@ -78,6 +79,20 @@ def at_nodes(truth: Tensor) -> Tensor:
 
 
 def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
+    """A start (2, nodes, nodes) near the truth: one by whole pixels, as a coarse search has it, or an answer's."""
+    return likely_coarse(rng, truth) if rng.random() < COARSE_SHARE else likely_answer(rng, truth)
+
+
+def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
+    """Parts of pixels (2, nodes, nodes) near the truth, wrong as the network's first answer is wrong."""
+    size = int(rng.choice([1, 3, 5]))
+    noise = box(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), size) * size
+    wrong = float(np.exp(rng.uniform(np.log(0.01), np.log(0.3)))) * noise
+    always = torch.from_numpy(rng.normal(0, 0.1, (2, 1, 1)).astype(np.float32))  # a whole neighbourhood's
+    return in_parts(box(truth, int(rng.choice([3, 5]))) + wrong + always)
+
+
+def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
     """Whole pixels (2, nodes, nodes) near the truth, wrong as what a coarse search finds is wrong."""
     shape = truth.shape
     smooth = box(truth, int(rng.choice([3, 5])))

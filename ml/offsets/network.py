@@ -22,8 +22,8 @@ from ml.imagery import Float32, ImagePair, PairSource, Window
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
 from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
+from ml.offsets.nearer import TAPS, box, gathered, in_parts, surroundings, whole
 from ml.offsets.texture import WINDOW_PX, texture
-from ml.offsets.whole_pixels import box, gathered, surroundings, whole
 from ml.training import low_precision
 
 NAME = "offsets"
@@ -87,7 +87,7 @@ def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Tensor:
     """(5, nodes, nodes) as the network says it: dx, dy, logarithms of their sigmas, share of pixels known."""
-    start = _start(source, tracker, min(search, FARTHEST_SEARCH_PX))
+    start = whole(_start(source, tracker, min(search, FARTHEST_SEARCH_PX)))
     answer = torch.full((5, *start.shape[1:]), torch.nan)
     for turn in range(tracker.iterations):
         if turn:
@@ -112,7 +112,7 @@ def _again(start: Tensor, answer: Tensor) -> Tensor:
     sure = (answer[2:4].exp() < UNKNOWN_SIGMA_PX).all(dim=0) & (answer[4] >= LEAST_KNOWN)
     if not sure.any():
         return start
-    return coarse.filled(torch.where(sure, answer[:2], torch.nan))
+    return in_parts(coarse.filled(torch.where(sure, answer[:2], torch.nan)))
 
 
 def _blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
@@ -175,9 +175,8 @@ def _start(source: PairSource, tracker: Tracker, search: int) -> Tensor:
     return functional.interpolate(known[None], scale_factor=2.0, mode="bilinear", align_corners=False)[0]
 
 
-def _pass(source: PairSource, tracker: Tracker, start: Tensor) -> Tensor:
+def _pass(source: PairSource, tracker: Tracker, shift: Tensor) -> Tensor:
     """(5, nodes, nodes): dx, dy, logarithms of their sigmas, share of pixels known. Unknown blocks are NaN."""
-    shift = whole(start)
     near = surroundings(shift)
     answer = torch.full((5, *shift.shape[1:]), torch.nan)
     for core, outer in _blocks(source.shape, tracker.block, HALO_PX):
@@ -202,7 +201,7 @@ def _part(field: Tensor, at: Window) -> Tensor:
 
 def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.device) -> Tensor:
     """(2, rows, cols): the reference's texture, and the secondary's from where shift (2, nodes, nodes) says."""
-    far = int(shift.abs().max())
+    far = int(shift.abs().max()) + TAPS
     wide = Window(outer.row - far, outer.col - far, outer.rows + 2 * far, outer.cols + 2 * far)
     images = _texture(source, wide, device)
     reference = images[0, far : far + outer.rows, far : far + outer.cols]

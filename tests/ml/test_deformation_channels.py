@@ -13,7 +13,7 @@ from ml.deformation.overwrap import merge, overwrapped
 from ml.deformation.patches import PATCH, gaussian, slide, starts
 from ml.deformation.points import PointCloud
 from ml.deformation.relief import relief
-from ml.deformation.surroundings import OF_HEIGHTS, PLANES, REACH_CELLS, WINDOWS_CELLS, surroundings
+from ml.deformation.surroundings import OF_AIR, OF_HEIGHTS, PLANES, REACH_CELLS, WINDOWS_CELLS, surroundings
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 
@@ -147,7 +147,9 @@ def test_a_weak_wide_bowl_stands_out_of_its_surroundings_and_a_constant_does_not
     assert float(np.abs(still[middle]).max()) < 0.3
     over = middle + len(WINDOWS_CELLS)
     assert float(np.median(there[over][heart])) < -2
-    assert not there[:, ~np.isfinite(rate)].any()
+    assert not there[:-OF_AIR, ~np.isfinite(rate)].any()
+    assert float(np.median(there[-OF_AIR:, heart])) < -5
+    assert float(np.abs(still[-OF_AIR:]).max()) < 5
 
 
 def test_surroundings_know_nothing_of_what_lies_farther_than_they_say():

@@ -18,9 +18,9 @@ from ml.offsets.calibrate import tables_of
 from ml.offsets.dataset import make_scene, prepared
 from ml.offsets.infer import track_offsets
 from ml.offsets.lesson import cut, likely_start, turned
+from ml.offsets.nearer import box, gathered, in_parts, surroundings, whole
 from ml.offsets.regrid import at_posting
 from ml.offsets.texture import texture
-from ml.offsets.whole_pixels import box, gathered, surroundings, whole
 from ml.simulation.sar.pairs import padded, simulate_pair
 from ml.simulation.sar.recipes import even_ground
 from ml.simulation.sar.system import GRDH
@@ -63,6 +63,29 @@ def test_what_is_gathered_lands_where_the_reference_has_it():
     assert moved[16, 24] == image[15, 26]
     assert moved[0, 0] == image[0, 0]
     assert gathered(image, shift + 60)[63, 63] == 0
+
+
+def test_parts_of_a_pixel_are_gathered_as_a_band_limited_image_moves():
+    spectrum = torch.fft.rfft2(torch.randn(64, 64, generator=torch.Generator().manual_seed(2)))
+    down, right = torch.fft.fftfreq(64)[:, None], torch.fft.rfftfreq(64)
+    spectrum = spectrum * torch.exp(-8 * (down**2 + right**2))
+
+    def moved_by(dx: float, dy: float) -> torch.Tensor:
+        return torch.fft.irfft2(spectrum * torch.exp(2j * torch.pi * (down * dy + right * dx)), s=(64, 64))
+
+    shift = torch.zeros(2, 4, 4)
+    shift[0], shift[1] = 0.40625, -1.28125
+    assert torch.equal(in_parts(shift + 0.01), shift)
+    wanted = moved_by(0.40625, -1.28125)[16:48, 16:48]
+    assert float((gathered(moved_by(0, 0), shift, 16, 16) - wanted).std() / wanted.std()) < 0.06
+
+
+def test_what_is_unknown_stays_unknown_between_pixels():
+    image = torch.ones(64, 64)
+    image[20:24, 30:40] = 0
+    moved = gathered(image, torch.full((2, 8, 8), 0.25))
+    assert torch.equal(moved == 0, image == 0)
+    assert float(moved[40:, 40:56].std()) < 1e-6
 
 
 def test_surroundings_of_even_ground_are_its_own_shift():

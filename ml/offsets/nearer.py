@@ -1,0 +1,95 @@
+"""How a secondary is brought near its reference, node by node: by whole pixels at first, then by parts of a pixel.
+
+Whole pixels interpolate nothing, and change seldom: what is the same over a wide neighbourhood is rounded once, and
+only what differs from it is rounded again. So ground that moves by half a pixel is not cut into patches of 0 and 1.
+Once an offset is known to a part of a pixel the secondary is interpolated there, so that next to nothing is left to
+find: half a pixel beside a whole one the same network errs by half as much again.
+"""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+NODE_PX = 8
+NEAR_NODES, WIDE_NODES = 5, 31  # surroundings of a node
+PARTS = 32  # of a pixel, that a secondary is interpolated at
+TAPS = 8  # of the interpolation, along each axis
+KAISER_BETA = 4.5
+
+
+def box(values: Tensor, size: int) -> Tensor:
+    """Mean over (size, size) neighbours that exist. values: (..., rows, cols), all known."""
+    leading, margin = values.shape[:-2], size // 2
+    flat = values.reshape(-1, 1, *values.shape[-2:])
+    for window, pad in (((1, size), (0, margin)), ((size, 1), (margin, 0))):
+        flat = functional.avg_pool2d(flat, window, 1, pad, count_include_pad=False)
+    return flat.reshape(*leading, *values.shape[-2:])
+
+
+def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
+    """Whole pixels, as floats, near a field of offsets (..., 2, nodes, nodes), px, all known."""
+    slow = box(offset, wide)
+    return slow.round() + (offset - slow).round()
+
+
+def in_parts(offset: Tensor) -> Tensor:
+    """A field of offsets, px, in whole parts of a pixel."""
+    return (offset * PARTS).round() / PARTS
+
+
+def surroundings(shift: Tensor) -> Tensor:
+    """What a node's answer is relative to: the mean of the whole pixels around it."""
+    return box(shift, NEAR_NODES)
+
+
+def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor:
+    """Every node's square of an image (rows, cols), taken from where shift (2, nodes, nodes) says; 0 beyond the image.
+
+    shift: of `whole` or `in_parts`; interpolated where it is no whole pixel, unknown (0) where the nearest pixel is.
+    row, col: where in the image the first node's square begins when nothing is shifted. The result has NODE_PX rows and
+    columns a node; what stands there lands where the reference has it.
+    """
+    nearest = _at_whole(image, shift.round(), row, col)
+    if bool((shift == shift.round()).all()):
+        return nearest
+    return torch.where(nearest != 0, _interpolated(image, shift, row, col), 0.0)
+
+
+def _at_whole(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
+    rows, cols = image.shape
+    by = shift.long().repeat_interleave(NODE_PX, 1).repeat_interleave(NODE_PX, 2)
+    down = torch.arange(row, row + by.shape[1], device=image.device)[:, None] + by[1]
+    right = torch.arange(col, col + by.shape[2], device=image.device) + by[0]
+    inside = (down >= 0) & (down < rows) & (right >= 0) & (right < cols)
+    return image[down.clamp(0, rows - 1), right.clamp(0, cols - 1)] * inside
+
+
+def _interpolated(image: Tensor, shift: Tensor, row: int, col: int) -> Tensor:
+    """By a Kaiser-windowed sinc along one axis and then the other; at the edge the last pixel goes on."""
+    rows, cols = image.shape
+    begins = shift.floor().long()
+    part = ((shift - begins) * PARTS).round().long()
+    wide = torch.arange(NODE_PX + TAPS - 1, device=image.device) - (TAPS // 2 - 1)
+    n_rows, n_cols = shift.shape[1:]
+    top = torch.arange(row, row + n_rows * NODE_PX, NODE_PX, device=image.device)[:, None] + begins[1]
+    left = torch.arange(col, col + n_cols * NODE_PX, NODE_PX, device=image.device) + begins[0]
+    down = (top[..., None] + wide).clamp(0, rows - 1)  # (nodes, nodes, 15)
+    right = (left[..., None] + wide).clamp(0, cols - 1)
+    squares = image[down[..., :, None], right[..., None, :]].flatten(0, 1)  # (nodes, 15, 15)
+    table = _weights().to(image)
+    along_rows = torch.bmm(table[part[1].flatten()], squares)
+    both = torch.bmm(along_rows, table[part[0].flatten()].transpose(1, 2))  # (nodes, 8, 8)
+    laid = both.reshape(n_rows, n_cols, NODE_PX, NODE_PX).transpose(1, 2)
+    return laid.reshape(n_rows * NODE_PX, n_cols * NODE_PX)
+
+
+@cache
+def _weights() -> Tensor:
+    """(PARTS + 1, NODE_PX, NODE_PX + TAPS - 1): what each pixel of a square gets of the ones around, by the part."""
+    part = torch.arange(PARTS + 1)[:, None, None] / PARTS
+    at = torch.arange(NODE_PX + TAPS - 1) - (TAPS // 2 - 1) - torch.arange(NODE_PX)[:, None] - part
+    window = torch.i0(KAISER_BETA * (1 - (at / (TAPS / 2)) ** 2).clamp_min(0).sqrt())
+    weights = torch.where(at.abs() < TAPS / 2, torch.sinc(at) * window, 0.0)
+    return weights / weights.sum(dim=2, keepdim=True)

@@ -1,0 +1,74 @@
+"""Bowls against the air: in their own standard deviations, wherever a product begins."""
+
+import numpy as np
+import pytest
+
+from ml.deformation.air import ALIGN_CELLS, MARGIN, PLANES, RADII_M, SQUARE_CELLS, standing_out
+from ml.simulation.nuisance import turbulence_field
+
+SIDE = 128
+ROW, COL = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+
+
+def still(seed: int, strength: float = 0.05):
+    """Rates of air and of points, and their number; two cells of five are known."""
+    rng = np.random.default_rng(seed)
+    air = np.sqrt(strength) * turbulence_field(rng, 256, 100.0)[:SIDE, :SIDE]
+    rate = (air + rng.normal(0, 0.5, (SIDE, SIDE))).astype(np.float32)
+    rate[rng.random(rate.shape) < 0.6] = np.nan
+    return rate, np.where(np.isfinite(rate), 4, 0)
+
+
+def bowl(rate_mm_yr: float, radius_m: float, row: float = 60, col: float = 68):
+    away_m2 = ((ROW - row) ** 2 + (COL - col) ** 2) * 100.0**2
+    return (rate_mm_yr * np.exp(-away_m2 / radius_m**2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("strength", [0.01, 0.05, 0.15])
+def test_still_ground_scatters_by_about_one_however_strong_the_air_is(strength):
+    told = np.stack([standing_out(*still(seed, strength), None, 100.0) for seed in range(12)])
+    scatter = told[:, :, ::SQUARE_CELLS, ::SQUARE_CELLS].std(axis=(0, 2, 3))
+    assert (scatter > 0.6).all()
+    assert (scatter < 1.4).all()
+
+
+@pytest.mark.parametrize("radius_m", [700.0, 2000.0])
+def test_a_bowl_stands_out_with_its_sign_and_most_at_its_own_radius(radius_m):
+    own = RADII_M.index(radius_m)
+    heart = []
+    for seed in range(8):
+        rate, count = still(seed)
+        told = standing_out(rate + bowl(-3.0, radius_m), count, None, 100.0)
+        heart.append(told[:, 56:64, 64:72].mean(axis=(1, 2)))
+    told = np.median(heart, axis=0)
+    assert told[own] < -6
+    assert told[own] == told.min()
+
+
+def test_a_plane_and_what_goes_with_height_do_not_stand_out():
+    rate, count = still(3)
+    height = (300 * np.sin(ROW / 17) * np.cos(COL / 23)).astype(np.float32)
+    before = standing_out(rate, count, height, 100.0)
+    after = standing_out(rate + 0.01 * ROW - 0.02 * COL + 1.5 + 0.01 * height, count, height, 100.0)
+    assert float(np.abs(after - before).max()) < 0.05 * float(np.abs(before).max())
+    untold = standing_out(rate + 0.01 * height, count, None, 100.0)
+    assert float(np.abs(untold).max()) > 1.5 * float(np.abs(before).max())
+
+
+def test_what_is_said_does_not_depend_on_where_a_product_begins_nor_on_what_is_far():
+    rate, count = still(5)
+    rate = rate + bowl(-3.0, 1200.0)
+    whole = standing_out(rate, count, None, 100.0)
+    later = standing_out(rate[ALIGN_CELLS:, ALIGN_CELLS:], count[ALIGN_CELLS:, ALIGN_CELLS:], None, 100.0)
+    inner = -(-MARGIN * SQUARE_CELLS // ALIGN_CELLS) * ALIGN_CELLS
+    assert np.allclose(whole[:, ALIGN_CELLS + inner :, ALIGN_CELLS + inner :], later[:, inner:, inner:], atol=1e-6)
+    assert np.abs(later[:, :inner] - whole[:, ALIGN_CELLS : ALIGN_CELLS + inner, ALIGN_CELLS:]).max() > 0.01
+
+
+def test_where_too_little_is_known_nothing_is_said():
+    rate, count = still(7)
+    rate[:, 24:] = np.nan
+    rate[24:] = np.nan
+    told = standing_out(rate, np.where(np.isfinite(rate), count, 0), None, 100.0)
+    assert told.shape == (PLANES, SIDE, SIDE)
+    assert not told.any()
