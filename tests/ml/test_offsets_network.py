@@ -17,7 +17,7 @@ from ml.offsets.baseline import Offsets
 from ml.offsets.calibrate import tables_of
 from ml.offsets.dataset import make_scene, prepared
 from ml.offsets.infer import track_offsets
-from ml.offsets.lesson import cut, likely_start, turned
+from ml.offsets.lesson import cut, likely_answer, likely_coarse, likely_start, turned
 from ml.offsets.nearer import box, gathered, in_parts, surroundings, whole
 from ml.offsets.regrid import at_posting
 from ml.offsets.texture import texture
@@ -68,7 +68,7 @@ def test_what_is_gathered_lands_where_the_reference_has_it():
 def test_parts_of_a_pixel_are_gathered_as_a_band_limited_image_moves():
     spectrum = torch.fft.rfft2(torch.randn(64, 64, generator=torch.Generator().manual_seed(2)))
     down, right = torch.fft.fftfreq(64)[:, None], torch.fft.rfftfreq(64)
-    spectrum = spectrum * torch.exp(-8 * (down**2 + right**2))
+    spectrum = spectrum * torch.exp(-20 * (down**2 + right**2))
 
     def moved_by(dx: float, dy: float) -> torch.Tensor:
         return torch.fft.irfft2(spectrum * torch.exp(2j * torch.pi * (down * dy + right * dx)), s=(64, 64))
@@ -156,9 +156,19 @@ def test_a_crop_is_gathered_near_its_truth_and_its_target_says_what_is_left():
     pytest.fail("no start of five was the same everywhere")
 
 
-def test_a_start_is_whole_and_often_a_whole_pixel_off_but_seldom_more_than_two():
+def test_some_starts_are_answers_to_a_part_of_a_pixel_and_some_are_coarse():
     truth = torch.zeros(2, 14, 14) + 0.3
-    starts = torch.stack([likely_start(np.random.default_rng(seed), truth) for seed in range(40)])
+    starts = [likely_start(np.random.default_rng(seed), truth) for seed in range(60)]
+    coarse_ones = sum(torch.equal(start, start.round()) for start in starts)
+    assert 0.2 < coarse_ones / len(starts) < 0.6
+    answers = torch.stack([likely_answer(np.random.default_rng(seed), truth) for seed in range(40)])
+    assert torch.equal(answers, in_parts(answers))
+    assert 0.05 < float((answers - 0.3).std()) < 0.3
+
+
+def test_a_coarse_start_is_whole_and_often_a_whole_pixel_off_but_seldom_more_than_two():
+    truth = torch.zeros(2, 14, 14) + 0.3
+    starts = torch.stack([likely_coarse(np.random.default_rng(seed), truth) for seed in range(40)])
     assert torch.equal(starts, starts.round())
     off = (starts - 0.3).abs()
     assert 0.4 < float((off < 1).float().mean()) < 0.8
