@@ -35,7 +35,7 @@ from ml.workers import over_seeds
 
 ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
 ENTERS = tuple(np.arange(-2.1, 4.91, 0.7).tolist())
-WIDES = (*np.arange(0.0, 5.61, 0.8).tolist(), math.inf)
+WIDES = (*np.arange(2.0, 5.21, 0.4).tolist(), math.inf)
 GAP = 1.5
 NEVER = 1e3  # a score that nothing reaches
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
