@@ -100,7 +100,8 @@ def test_where_a_second_track_ends_the_first_goes_on_alone_whatever_the_cut(netw
     assert differ(both.probability, other.probability) <= 1e-3
     offset = [round((lattice.transform.f - on_lattice([ground]).transform.f) / 100)]
     assert offset == [0]
-    east = slice(120 + 11, 380)  # beyond a kilometre from its last points
+    began = round((ground.transform.c - lattice.transform.c) / 100)
+    east = slice(began + 120 + 11, began + 380)  # beyond a kilometre from its last points
     assert differ(both.probability[:, east], alone.probability[:, east]) <= 1e-3
     west = slice(16, 100)
     assert np.nanmax(np.abs(both.probability[:, west] - alone.probability[:, west])) > 0.01
