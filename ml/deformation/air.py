@@ -31,7 +31,7 @@ FASTEST_MM_YR = 10.0  # a rate beyond counts as so much
 FEWEST_SQUARES = 12
 LEAST_WEIGHT = 0.4
 LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: less tells nothing
-LAG_M = 100.0
+LAG_M, LAGS = 100.0, 256  # distances are told apart so well, and so far
 
 
 class Squares(NamedTuple):
@@ -89,47 +89,59 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float) -> Float32:
     if np.count_nonzero(seen) < FEWEST_SQUARES:
         return np.zeros((PLANES, BLOCK, BLOCK), dtype=np.float32)
     weight, rate, height, down, right = (plane[seen] for plane in part)
-    free = np.stack(
-        [np.ones_like(rate), *(plane - plane.mean() for plane in (down / 5e3, right / 5e3, height))], axis=1
-    )
-    apart = np.hypot(down[:, None] - down, right[:, None] - right) / LAG_M
-    air = _covariance()[apart.round().astype(np.intp)]
-    middle = (np.arange(BLOCK) + 0.5) * square_m
-    away = (down[:, None, None] - row * square_m - middle[:, None]) ** 2 + (
-        right[:, None, None] - col * square_m - middle
-    ) ** 2
-    bowls = np.concatenate([np.exp(-away / radius**2).reshape(rate.size, -1) for radius in RADII_M], axis=1)
-    return _fitted(rate - np.median(rate), air, NOISE_MM2_YR2 / weight + LEAST_NOISE_MM2_YR2, free, bowls)
+    down, right = down - (row + BLOCK / 2) * square_m, right - (col + BLOCK / 2) * square_m
+    known = np.stack([np.ones_like(rate), down / 5e3, right / 5e3, height, rate])
+    known[1:] -= known[1:].mean(axis=1, keepdims=True)
+    noise = NOISE_MM2_YR2 / weight + LEAST_NOISE_MM2_YR2
+    fit = _likeliest(_air(down, right, _lag_m(square_m)), noise, known.astype(np.float32))
+    return _told(fit, _bowls(down, right, square_m))
 
 
-def _fitted(rate: Float64, air: Float64, noise: Float64, free: Float64, bowls: Float64) -> Float32:
-    """(PLANES, BLOCK, BLOCK). air: (n, n), covariance at strength 1; noise: (n,); free: (n, k); bowls: (n, b)."""
-    fit = _likeliest(rate, air, noise, free)
-    of_bowls = lapack.dpotrs(fit.factor, bowls, lower=1)[0]
-    taken = fit.solved_free.T @ bowls
-    information = (bowls * of_bowls).sum(axis=0) - (taken * np.linalg.solve(fit.normal, taken)).sum(axis=0)
-    told = bowls.T @ fit.left / np.sqrt(np.maximum(information, LEAST_INFORMATION))
-    return np.asarray(told.reshape(PLANES, BLOCK, BLOCK), dtype=np.float32)
+def _lag_m(square_m: float) -> float:
+    """Step of the distances that are told apart: LAG_M, wider where the cells are wider than it."""
+    return max(LAG_M, square_m / SQUARE_CELLS)
+
+
+def _air(down: Float64, right: Float64, lag_m: float) -> Float32:
+    """(n, n): covariance at strength 1. Whole lags are told in float64: many distances lie halfway between two."""
+    down, right = down / lag_m, right / lag_m
+    square, one = down**2 + right**2, np.ones_like(down)
+    apart = np.stack([square, one, -2 * down, -2 * right], axis=1) @ np.stack([one, square, down, right])
+    apart = np.rint(np.sqrt(np.abs(apart, out=apart), out=apart), out=apart)
+    return _covariance(lag_m).take(apart.astype(np.int32), mode="clip")
+
+
+def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
+    """(PLANES * BLOCK * BLOCK, n): bowls of 1 mm/yr around the squares of a block. down, right: from its middle, m."""
+    middle = (np.arange(BLOCK) + 0.5 - BLOCK / 2) * square_m
+    away = np.subtract.outer(middle, np.stack([down, right])) / np.array(RADII_M)[:, None, None, None]
+    part = np.exp(-np.square(away.astype(np.float32)))  # (radius, middle, way, n)
+    return np.asarray(part[:, :, None, 0] * part[:, None, :, 1]).reshape(-1, down.size)
 
 
 class _Fit(NamedTuple):
-    """Of one strength of the air. factor: of the covariance; left: its inverse times what `free` leaves of the rate."""
+    """Of one strength of the air. root: (n, n), of the covariance, lower; known: (k + 1, n), over that root.
+
+    normal: (k + 1, k + 1), products of `known`.
+    """
 
     likelihood: float
-    factor: Float64
-    solved_free: Float64
+    root: Float32
+    known: Float64
     normal: Float64
-    left: Float64
 
 
-def _likeliest(rate: Float64, air: Float64, noise: Float64, free: Float64) -> _Fit:
-    """From the middle of STRENGTHS on while the likelihood, which has one summit, rises."""
+def _likeliest(air: Float32, noise: Float64, known: Float32) -> _Fit:
+    """From the middle of STRENGTHS on while the likelihood, which has one summit, rises.
+
+    air: (n, n), covariance at strength 1; noise: (n,), variance; known: (k + 1, n), what goes free, then the rate.
+    """
     at = len(STRENGTHS) // 2
-    best = _fit(STRENGTHS[at], rate, air, noise, free)
+    best = _fit(STRENGTHS[at], air, noise, known)
     for way in (-1, 1):
         began = at
         while 0 <= at + way < len(STRENGTHS):
-            other = _fit(STRENGTHS[at + way], rate, air, noise, free)
+            other = _fit(STRENGTHS[at + way], air, noise, known)
             if other.likelihood <= best.likelihood:
                 break
             best, at = other, at + way
@@ -138,24 +150,36 @@ def _likeliest(rate: Float64, air: Float64, noise: Float64, free: Float64) -> _F
     return best
 
 
-def _fit(strength: float, rate: Float64, air: Float64, noise: Float64, free: Float64) -> _Fit:
-    covariance = strength * air
-    covariance[np.diag_indices_from(covariance)] += noise
-    factor, _ = lapack.dpotrf(covariance, lower=1, overwrite_a=1)
-    solved = lapack.dpotrs(factor, np.column_stack([free, rate]), lower=1)[0]
-    solved_free, of_rate = solved[:, :-1], solved[:, -1]
-    normal = free.T @ solved_free + 1e-9 * np.eye(free.shape[1])
-    left = of_rate - solved_free @ np.linalg.solve(normal, free.T @ of_rate)
-    likelihood = -np.log(np.diag(factor)).sum() - 0.5 * np.linalg.slogdet(normal)[1] - 0.5 * rate @ left
-    return _Fit(float(likelihood), factor, solved_free, normal, left)
+def _fit(strength: float, air: Float32, noise: Float64, known: Float32) -> _Fit:
+    covariance = air * np.float32(strength)
+    covariance.flat[:: noise.size + 1] += noise
+    root, _ = lapack.spotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
+    over_root = lapack.strtrs(root, known.T, lower=1)[0].T.astype(np.float64)
+    normal: Float64 = over_root @ over_root.T
+    normal.flat[: -1 : len(normal) + 1] += 1e-9
+    *of_free, of_rate = lapack.dpotrf(normal, lower=1)[0].diagonal()
+    spread = np.log(root.diagonal()).sum(dtype=np.float64) + np.log(of_free).sum()
+    return _Fit(float(-spread - 0.5 * of_rate**2), root, over_root, normal)
+
+
+def _told(fit: _Fit, bowls: Float32) -> Float32:
+    """(PLANES, BLOCK, BLOCK)."""
+    of_bowls = lapack.strtrs(fit.root, bowls.T, lower=1)[0].T
+    taken = fit.known @ of_bowls.T
+    taken, told = taken[:-1], taken[-1]
+    free = np.linalg.solve(fit.normal[:-1, :-1], taken)
+    information = np.square(of_bowls).sum(axis=1) - (taken * free).sum(axis=0)
+    told = (told - fit.normal[-1, :-1] @ free) / np.sqrt(np.maximum(information, LEAST_INFORMATION))
+    return np.asarray(told.reshape(PLANES, BLOCK, BLOCK), dtype=np.float32)
 
 
 @cache
-def _covariance() -> Float64:
-    """Of air, semivariance 1 at KNEE_M, by distance in LAG_M; only differences of it count beside a free mean."""
-    size = 512
-    frequency = np.hypot(np.fft.fftfreq(size, LAG_M)[:, None], np.fft.rfftfreq(size, LAG_M))
+def _covariance(lag_m: float) -> Float32:
+    """Of air, semivariance 1 at KNEE_M, by distance in lags; only differences of it count beside a free mean."""
+    size = 2 * LAGS
+    frequency = np.hypot(np.fft.fftfreq(size, lag_m)[:, None], np.fft.rfftfreq(size, lag_m))
     frequency[0, 0] = np.inf
     power = (frequency * KNEE_M) ** np.where(frequency * KNEE_M < 1, ABOVE, BELOW)
-    covariance = np.fft.irfft2(power, s=(size, size))[0, : size // 2]
-    return np.asarray(covariance / (covariance[0] - covariance[round(KNEE_M / LAG_M)]))
+    covariance = np.fft.irfft2(power, s=(size, size))[0]
+    unit = covariance[0] - covariance[max(1, round(KNEE_M / lag_m))]
+    return np.asarray(covariance[:LAGS] / unit, dtype=np.float32)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ml.deformation import air
 from ml.deformation.air import ALIGN_CELLS, MARGIN, PLANES, RADII_M, SQUARE_CELLS, standing_out
 from ml.simulation.nuisance import turbulence_field
 
@@ -72,3 +73,41 @@ def test_where_too_little_is_known_nothing_is_said():
     told = standing_out(rate, np.where(np.isfinite(rate), count, 0), None, 100.0)
     assert told.shape == (PLANES, SIDE, SIDE)
     assert not told.any()
+
+
+def plainly(squares: air.Squares, row: int, col: int, strength: float, square_m: float = 800.0):
+    """Likelihood of a strength of the air in one block, and what is told there, by whole inverses."""
+    window = tuple(slice(max(0, at - MARGIN), at + air.BLOCK + MARGIN) for at in (row, col))
+    weight, rate, height, down, right = (plane[window][squares.weight[window] > air.LEAST_WEIGHT] for plane in squares)
+    lags = np.rint(np.hypot(np.subtract.outer(down, down), np.subtract.outer(right, right)) / air.LAG_M)
+    noise = air.NOISE_MM2_YR2 / weight + air.LEAST_NOISE_MM2_YR2
+    covariance = strength * air._covariance(100.0).astype(float)[lags.astype(int)] + np.diag(noise)
+    free = np.stack([np.ones_like(rate), down / 5e3, right / 5e3, height - height.mean()], axis=1)
+    inverse = np.linalg.inv(covariance)
+    normal = free.T @ inverse @ free + 1e-9 * np.eye(4)
+    left = inverse - inverse @ free @ np.linalg.inv(normal) @ free.T @ inverse
+    likelihood = -(np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(normal)[1] + rate @ left @ rate) / 2
+    told = np.empty((PLANES, air.BLOCK, air.BLOCK))
+    for plane, i, j in np.ndindex(told.shape):
+        away = np.hypot(down - (row + i + 0.5) * square_m, right - (col + j + 0.5) * square_m)
+        shape = np.exp(-((away / RADII_M[plane]) ** 2))
+        told[plane, i, j] = shape @ left @ rate / np.sqrt(max(shape @ left @ shape, air.LEAST_INFORMATION))
+    return likelihood, told
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.03, 0.3])
+def test_what_is_told_is_what_whole_inverses_in_double_precision_tell(strength):
+    rate, count = still(11, strength)
+    height = (300 * np.sin(ROW / 17) * np.cos(COL / 23)).astype(np.float32)
+    told = standing_out(rate, count, height, 100.0)[:, ::SQUARE_CELLS, ::SQUARE_CELLS]
+    squares = air._squares(rate, count, height, 100.0)
+    for row, col in ((0, 4), (8, 8), (12, 0)):
+        expected = max((plainly(squares, row, col, one) for one in air.STRENGTHS), key=lambda both: both[0])[1]
+        assert np.abs(told[:, row : row + air.BLOCK, col : col + air.BLOCK] - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("cell_m", [150.0, 250.0, 1000.0])
+def test_wider_cells_are_told_too(cell_m):
+    told = standing_out(*still(13), None, cell_m)
+    assert np.isfinite(told).all()
+    assert 0.5 < told.std() < 1.5
