@@ -31,7 +31,8 @@ class Recipe:
     """Shares of what a sample holds: nothing, its own tile's motion, another's, or weak bowls (the rest).
 
     crop: cells on a side. despiked: which of the cached grids. offset_mm_yr: standard deviation of what the background
-    of a product misses of a place's own. blocks: share of the tracks that get one more piece unwrapped wrongly.
+    of a product misses of a place's own. blocks: share of the tracks that get one more piece unwrapped wrongly: most
+    false alarms are such pieces.
     heightless: share of the samples whose points tell no heights; heights: whether this one's do.
     """
 
@@ -41,28 +42,33 @@ class Recipe:
     crop: int = 96
     despiked: bool = True
     offset_mm_yr: float = 0.3
-    blocks: float = 0.08
+    blocks: float = 0.2
     heightless: float = 0.25
     heights: bool = True
 
 
 class Sample(NamedTuple):
-    """tracks: as a detector gets them; rate: (rows, cols), of the track that sees most, mm/yr; kind: uint8."""
+    """tracks: as a detector gets them; rate: (rows, cols), of the track that sees most, mm/yr; kind: uint8.
+
+    wrong: cells of pieces that were unwrapped wrongly in any track, as far as they were laid over it here.
+    """
 
     tracks: list[TrackCells]
     rate_mm_yr: Float32
     kind: NDArray[np.uint8]
     reached: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
 
 
 class Drawn(NamedTuple):
-    """One track of a sample before it is turned and cut, (rows, cols) each; height: NaN unknown."""
+    """One track of a sample before it is turned and cut, (rows, cols) each; height: NaN unknown; wrong: see Sample."""
 
     velocity_mm_yr: Float32
     n_points: NDArray[Any]
     mad_mm_yr: Float32
     raw_mm_yr: Float32
     height_m: Float32
+    wrong: NDArray[np.bool_]
 
 
 class Motion(NamedTuple):
@@ -149,13 +155,15 @@ def laid_over(
     for at_points, t in zip(motion.at_points, order, strict=True):
         factor = 1.0 if cache.block[number, t] else rng.uniform(0.85, 1.2)
         signed = np.float32(factor * rng.choice([-1.0, 1.0]))
-        added = at_points + (wrong_piece(rng, cache, number, int(t)) if rng.random() < recipe.blocks else np.float32(0))
+        off = wrong_piece(rng, cache, number, int(t)) if rng.random() < recipe.blocks else np.zeros_like(at_points)
+        added = at_points + off
         added = np.where(np.abs(at_points) > GONE_MM_YR, np.float32(np.nan), added)
         raw = cache.errors_raw[number, t].astype(np.float32) * signed + added
         velocity = cache.errors[number, t].astype(np.float32) * signed + added if recipe.despiked else raw
         points = np.where(np.isnan(velocity), 0, cache.n_points[number, t])
         mad = cache.mad[number, t].astype(np.float32) * np.float32(factor)
-        tracks.append(_drawn(velocity, points, mad, raw, _height(cache, number, int(t), recipe)))
+        drawn = _drawn(velocity, points, mad, raw, _height(cache, number, int(t), recipe))
+        tracks.append(drawn._replace(wrong=off != 0))
     return tracks
 
 
@@ -163,7 +171,8 @@ def _drawn(velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32
     background = background_and_noise(velocity, STILL_WITHIN_MM_YR)[0] if np.isfinite(velocity).any() else 0.0
     unknown = np.full_like(velocity, np.nan)
     by = np.float32(background)
-    return Drawn(velocity - by, n_points, mad, raw - by, unknown if height_m is None else height_m)
+    height = unknown if height_m is None else height_m
+    return Drawn(velocity - by, n_points, mad, raw - by, height, np.zeros(velocity.shape, dtype=bool))
 
 
 def _another(rng: np.random.Generator, stock: Larder, order: NDArray[np.intp]) -> Motion:
@@ -257,9 +266,10 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
     window = (..., slice(at[0], at[0] + recipe.crop), slice(at[1], at[1] + recipe.crop))
     of_cells, kind = (_turn(each, way)[window] for each in (motion.of_cells, motion.kind))
     gone = _edge(rng, recipe.crop) if rng.random() < 0.25 else None
-    done = []
+    done, wrong = [], np.zeros((recipe.crop, recipe.crop), dtype=bool)
     for track in tracks:
-        velocity, points, mad, raw, height = (_turn(plane, way)[window].copy() for plane in track)
+        velocity, points, mad, raw, height, off = (_turn(plane, way)[window].copy() for plane in track)
+        wrong |= off
         offset = np.float32(rng.normal(0, recipe.offset_mm_yr))
         if gone is not None and (len(tracks) == 1 or rng.random() < 0.5):
             velocity[gone], points[gone] = np.nan, 0
@@ -270,7 +280,7 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
         done.append(TrackCells(velocity + offset, points, mad, distance, raw + offset, around))
     reached = np.minimum.reduce([track.distance_m for track in done]) <= REACH_M
     rate = np.take_along_axis(of_cells, np.abs(of_cells).argmax(axis=0)[None], axis=0)[0]
-    return Sample(done, np.ascontiguousarray(rate), np.ascontiguousarray(kind), reached)
+    return Sample(done, np.ascontiguousarray(rate), np.ascontiguousarray(kind), reached, wrong)
 
 
 def _edge(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:

@@ -119,19 +119,20 @@ def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> 
         "rate": torch.from_numpy(np.stack([one.rate_mm_yr for one in samples])),
         "kind": torch.from_numpy(np.stack([one.kind for one in samples]).astype(np.int64)),
         "reached": torch.from_numpy(np.stack([one.reached for one in samples])),
+        "wrong": torch.from_numpy(np.stack([one.wrong for one in samples])),
     }
 
 
 def loss_of(out: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy of the thresholds and the kinds, overlap of what moves, and the rate; out: (n, c, rows, cols).
 
-    Small objects count more per cell, so that the many cells of large ones do not drown them.
+    Small objects count more per cell, so that the many cells of large ones do not drown them; so do pieces that were
+    unwrapped wrongly, else they would be taken for small objects.
     """
     n, rate, reached = len(THRESHOLDS_MM_YR), batch["rate"], batch["reached"].float()
     speed = rate.abs()
     moving = (speed >= THRESHOLDS_MM_YR[0]).float() * reached
-    area = moving.sum(dim=(1, 2), keepdim=True)
-    weight = reached * (1 + moving * ((400 / area.clamp_min(1)).sqrt().clamp(1, 6) - 1))
+    weight = reached * (1 + _more_if_small(moving) + _more_if_small(batch["wrong"].float() * reached * (1 - moving)))
     targets = torch.stack([(speed >= threshold).float() for threshold in THRESHOLDS_MM_YR], dim=1)
     cross = functional.binary_cross_entropy_with_logits(out[:, :n], targets, reduction="none")
     total = reached.sum().clamp_min(1)
@@ -146,6 +147,12 @@ def loss_of(out: Tensor, batch: Batch) -> Tensor:
     naming = (naming * weight).sum() / (weight * named).sum().clamp_min(1)
     wrong = functional.smooth_l1_loss(out[:, -1], torch.arcsinh(rate / 2), reduction="none", beta=0.3)
     return found + 0.05 * dice + 0.1 * naming + 0.5 * (wrong * weight).sum() / total
+
+
+def _more_if_small(cells: Tensor) -> Tensor:
+    """By how much more each of some cells (n, rows, cols; 1 or 0) counts than one of many."""
+    area = cells.sum(dim=(1, 2), keepdim=True)
+    return cells * ((400 / area.clamp_min(1)).sqrt().clamp(1, 6) - 1)
 
 
 def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:

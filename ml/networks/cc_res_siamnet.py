@@ -10,6 +10,7 @@ image: a tile answers as the whole does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from types import EllipsisType
 from typing import Any, NamedTuple
@@ -69,11 +70,13 @@ class CCResSiamNet(nn.Module):
             nn.init.zeros_(self.coarse_cross.weight)
         nn.init.normal_(self.answer.weight, std=0.01)
 
-    def forward(self, texture: Tensor, beyond: Tensor, known: Tensor) -> Residuals:
+    def forward(self, texture: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Residuals:
         """texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
 
-        beyond: (n, 2, nodes, nodes), whole pixels that a node's secondary was gathered from beyond its surroundings'
-        mean; known: (n, 1, nodes, nodes), share of pixels known in both. The answer is relative to that mean.
+        beyond: (n, 2, nodes, nodes), pixels that a node's secondary was gathered from beyond its surroundings'
+        mean; part: the same, by what part of a pixel a secondary was interpolated, which blurs it and moves its finest
+        detail less than the rest; known: (n, 1, nodes, nodes), share of pixels known in both. The answer is relative to
+        that mean.
         """
         met = self._met(texture)
         with torch.autocast(texture.device.type, enabled=False):  # means over a window want all their digits
@@ -84,6 +87,7 @@ class CCResSiamNet(nn.Module):
             parts = [wide, near, beyond.float(), known.float()]
             if self.alike is not None:
                 parts.append(self.alike(near, _window_mean(evidence, NODE_PX)))
+            parts += [(2 * math.pi * part.float()).sin(), (2 * math.pi * part.float()).cos()]
             answer = self.answer(self.decoder(torch.cat(parts, dim=1)))
         offset = answer[:, :2] + wide[:, -2:]
         return Residuals(offset, LOG_SIGMA[0] + functional.softplus(answer[:, 2:] - LOG_SIGMA[0] - 2.0))
@@ -201,7 +205,7 @@ class Decoder(nn.Module):
 
     def __init__(self, evidence: int, alike: int, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(len(WINDOWS_PX) * evidence + 3 + alike, width, 1)
+        self.enter = nn.Conv2d(len(WINDOWS_PX) * evidence + 7 + alike, width, 1)
         self.blocks = nn.Sequential(Residual(width, 1), Residual(width, 1))
 
     def forward(self, windows: Tensor) -> Tensor:

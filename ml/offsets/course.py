@@ -18,7 +18,7 @@ from ml.offsets.real_chips import training_scenes
 from ml.train_command import Course
 from ml.training import Lesson
 
-VERSION = "2"
+VERSION = "3"
 ITERATIONS = 2
 
 

@@ -15,7 +15,7 @@ from ml.tiling import over_tiles, samples
 
 NETWORK = "model"
 METHODS = ("multi-kernel", "ncc", "whitened", NETWORK)
-VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "2", NETWORK: "2"}  # raise when the numbers change
+VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "2", NETWORK: "3"}  # raise when the numbers change
 WEIGHTS = {NETWORK: network.NAME}  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
 FLAT = 1e-6  # of the largest value: less range than this is none

@@ -26,6 +26,7 @@ FARTHEST_PX = 3.0  # a residual beyond counts as so much
 TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
 SPREADS = 3.0  # errors beyond so many sigmas count less
 GAMMAS = (0.5, 0.7, 0.9)
+SEEN = ("texture", "beyond", "part", "known")  # of a batch, by the network
 COARSE_SHARE = 0.4  # of the starts; the others are answers', as the second time
 ALWAYS_PX = 0.5  # that an answer in training is off everywhere, at most
 OFF_BY = (0.35, 0.5, 0.15)  # how often a start is off by up to 0, 1, 2 whole pixels
@@ -49,10 +50,11 @@ class Settings:
 
 
 class Crop(NamedTuple):
-    """texture: (2, px, px), the secondary gathered; beyond, target: (2, nodes, nodes); known: (1, nodes, nodes)."""
+    """texture: (2, px, px), secondary gathered; beyond, part, target: (2, nodes, nodes); known: (1, nodes, nodes)."""
 
     texture: Tensor
     beyond: Tensor
+    part: Tensor
     target: Tensor
     known: Tensor
 
@@ -125,7 +127,7 @@ def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int) -> C
     both = torch.stack([images[0, row : row + size, col : col + size], second])
     near = surroundings(start)
     known = functional.avg_pool2d((both != 0).all(dim=0).float()[None, None], NODE_PX)[0]
-    return Crop(both, start - near, target - near, known)
+    return Crop(both, start - near, start - start.floor(), target - near, known)
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -152,7 +154,7 @@ class OffsetLesson:
         self._validation: list[tuple[float, Crop]] | None = None
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """texture (n, 2, px, px), beyond and target (n, 2, nodes, nodes), known (n, 1, nodes, nodes)."""
+        """texture (n, 2, px, px), beyond, part and target (n, 2, nodes, nodes), known (n, 1, nodes, nodes)."""
         chosen = []
         for _ in range(self.settings.batch):
             source = self.scenes
@@ -164,7 +166,7 @@ class OffsetLesson:
         return _together(crops)
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
-        answer = network(batch["texture"], batch["beyond"], batch["known"])
+        answer = network(*(batch[name] for name in SEEN))
         usable = (batch["known"] > 0.5).float()
         return loss_of(answer, batch["target"], usable, progress)
 
@@ -177,7 +179,7 @@ class OffsetLesson:
         for gamma in GAMMAS:
             batch = _together([crop for of, crop in self._validation if of == gamma])
             with torch.no_grad():
-                answer = network(*(batch[name].to(device) for name in ("texture", "beyond", "known")))
+                answer = network(*(batch[name].to(device) for name in SEEN))
             inner = slice(3, -3)
             error = (answer.offset.cpu() - batch["target"])[..., inner, inner]
             z = error * torch.exp(-answer.log_sigma.cpu())[..., inner, inner]

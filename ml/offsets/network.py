@@ -186,7 +186,7 @@ def _pass(source: PairSource, tracker: Tracker, shift: Tensor) -> Tensor:
         if not (images != 0).all(dim=0).any():
             continue
         known = functional.avg_pool2d((images != 0).all(dim=0).float()[None, None], NODE_PX)
-        answered = _asked(tracker, images[None], (by - mean)[None].to(tracker.device), known)[0].cpu()
+        answered = _asked(tracker, images[None], (by - mean)[None], (by - by.floor())[None], known)[0].cpu()
         answered[:2] += mean
         own = Window(*(value // NODE_PX for value in core))
         inner = _part(answered, own._replace(row=own.row - at.row, col=own.col - at.col))
@@ -208,15 +208,16 @@ def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.de
     return torch.stack([reference, gathered(images[1], shift.to(device), far, far)])
 
 
-def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, known: Tensor) -> Tensor:
+def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Tensor:
     """(n, 5, nodes, nodes), relative to the surroundings."""
     laid = images.contiguous(memory_format=torch.channels_last)
+    told = beyond.to(tracker.device), part.to(tracker.device), known
     with torch.no_grad():
         if tracker.exact:
-            found = tracker.network(laid, beyond, known)
+            found = tracker.network(laid, *told)
         else:
             with low_precision(tracker.device):
-                found = tracker.network(laid, beyond, known)
+                found = tracker.network(laid, *told)
     return torch.cat([found.offset, found.log_sigma, known], dim=1).float()
 
 

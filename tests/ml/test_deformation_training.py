@@ -118,7 +118,8 @@ def batch_of_truth() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         right[:, i] = torch.where(rate >= threshold, 12.0, -12.0)
     right[:, 4] = 12.0
     right[:, 8] = torch.arcsinh(rate / 2)
-    return right, {"rate": rate, "kind": kind, "reached": torch.ones(1, 32, 32, dtype=torch.bool)}
+    everywhere = torch.ones(1, 32, 32, dtype=torch.bool)
+    return right, {"rate": rate, "kind": kind, "reached": everywhere, "wrong": ~everywhere}
 
 
 def test_the_right_answer_costs_nothing_and_every_wrong_one_something():
@@ -136,6 +137,20 @@ def test_ground_that_nobody_saw_does_not_count():
     answer = right.clone()
     answer[:, :, :8] = 5.0
     assert float(loss_of(answer, batch)) == pytest.approx(float(loss_of(right, batch)))
+
+
+def test_a_piece_unwrapped_wrongly_is_no_motion_and_costs_more_than_other_still_ground(cache, stock):
+    number, order = int(stock.quiet[0]), np.array([0])
+    for blocks in (0.0, 1.0):
+        (drawn,) = laid_over(np.random.default_rng(2), cache, number, order, still(1), Recipe(blocks=blocks))
+        assert bool(drawn.wrong.any()) == (blocks > 0)
+    right, batch = batch_of_truth()
+    answer = right.clone()
+    answer[:, 0, :4, :4] = 3.0
+    before = float(loss_of(answer, batch))
+    batch["wrong"][:, :4, :4] = True
+    assert float(loss_of(answer, batch)) > 3 * before
+    assert float(loss_of(right, batch)) < 0.01
 
 
 def test_a_network_learns_from_a_handful_of_samples(stock):
@@ -177,6 +192,6 @@ def test_a_higher_threshold_flags_no_more():
     network = DeformationNetwork(read_card("deformation"), DeformationUnet(widths=(8, 8, 8, 8)))
     tile = field_tile(NATIONAL, 3, Purpose.TEST)
     (view,) = network_views(network, tile, ([0],))
-    alarms = counts(view, tile, [Setting(0.5, 1.5, enter) for enter in (-9.0, 0.0, 9.0)])
+    alarms = counts(view, tile, [Setting(enter, enter) for enter in (-9.0, 0.0, 9.0)])
     assert alarms[2, 0] == 0
     assert alarms[0, 3] >= alarms[2, 3]
