@@ -11,6 +11,7 @@ from ml.deformation.despike import NEIGHBOURS, median_of, neighbours
 from ml.deformation.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
+HALF, SIGN = np.uint64(32), np.uint32(1 << 31)
 
 
 class VelocityGrid(NamedTuple):
@@ -106,15 +107,32 @@ def distance_to_points_m(occupied: NDArray[np.bool_], cell_m: float) -> Float32:
 
 
 def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int32]]:
-    """Median of each cell's values (n,), NaN where a cell is empty, and their number; both (rows, cols)."""
-    order = np.lexsort((values, cells.cell))
-    index, first, count = np.unique(cells.cell[order], return_index=True, return_counts=True)
-    ordered = values[order]
+    """Median of each cell's values (n,), NaN where a cell is empty, and their number; both (rows, cols).
+
+    Cell and value are sorted as one whole number, many times faster than by two keys. NaN is the largest value.
+    """
+    ordered = np.sort((cells.cell.astype(np.uint64) << HALF) | _rank(values))
+    cell = (ordered >> HALF).astype(np.int64)
+    first = np.flatnonzero(np.diff(cell, prepend=-1))
+    count = np.diff(first, append=cell.size)
     median = np.full(cells.shape, np.nan, dtype=np.float32)
     counts = np.zeros(cells.shape, dtype=np.int32)
-    median.flat[index] = (ordered[first + (count - 1) // 2] + ordered[first + count // 2]) / 2
-    counts.flat[index] = count
+    low, high = (_ranked(ordered[first + at]) for at in ((count - 1) // 2, count // 2))
+    median.flat[cell[first]] = (low + high) / 2
+    counts.flat[cell[first]] = count
     return median, counts
+
+
+def _rank(values: Float32) -> NDArray[np.uint32]:
+    """Whole numbers that ascend as the values do: the bits of floats do so once those below zero are turned over."""
+    bits = np.where(np.isnan(values), np.float32(np.nan), values).astype(np.float32).view(np.uint32)
+    return bits ^ np.where(bits & SIGN, ~np.uint32(0), SIGN)
+
+
+def _ranked(ordered: NDArray[np.uint64]) -> Float32:
+    """The values whose ranks stand in the lower halves."""
+    rank = ordered.astype(np.uint32)
+    return (rank ^ np.where(rank & SIGN, SIGN, ~np.uint32(0))).view(np.float32)
 
 
 def cell_mean(cells: Cells, values: NDArray[np.floating]) -> Float64:
