@@ -16,7 +16,7 @@ from ml.tiling import over_tiles, samples
 NETWORK = "residual-unet"
 METHODS = (NETWORK, "guarnieri-prati", "pearson", "posterior-mean")
 # raise when the numbers change
-VERSIONS = {NETWORK: "1", "guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}
+VERSIONS = {NETWORK: "2", "guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
 

@@ -17,7 +17,10 @@ from ml.imagery import high_pass
 FARTHEST_PX = 4
 LEAST_SHIFT_PX = 0.05
 SPECKLE_PX = 15  # what is wider is texture
-LEAST_SCORE = 3.5  # standard deviations of chance, of which the 81 shifts reach 3
+STEP_PX = 0.5
+LEAST_SCORE = 3.5  # standard deviations of chance, of which the shifts that are sought reach 3
+SPECTRUM_BINS = 9
+LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
 
 def facts_of(pieces: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
@@ -30,7 +33,7 @@ def facts_of(pieces: Sequence[Tensor], looks: float | None = None, register: boo
     passed = [torch.nan_to_num(high_pass(piece, SPECKLE_PX)) for piece in pieces]
     lags = torch.stack([_lags(piece) for piece in passed]).median(dim=0).values.clamp(0, 1).tolist()
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
-    found = [shift_of(piece, shared) for piece in passed]
+    found = [shift_of(piece) for piece in passed]
     sure = [(shift, peak) for shift, peak, score in found if score >= LEAST_SCORE]
     shift = (_told(at[0][0] for at in sure), _told(at[0][1] for at in sure)) if sure and register else (0.0, 0.0)
     logs = [torch.log(piece.clamp_min(1e-9)) for piece in pieces]
@@ -55,24 +58,42 @@ def _lags(passed: Tensor) -> Tensor:
     return torch.stack(along) / power
 
 
-def shift_of(passed: Tensor, pixels_per_cell: float) -> tuple[tuple[float, float], float, float]:
-    """((rows, cols) in px, correlation there, its score) from high-passed images (2, rows, cols).
+def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
+    """((rows, cols) in px, highest correlation at whole pixels, score) from high-passed images (2, rows, cols).
 
-    What stands at (r, c) of the first image stands at (r + rows, c + cols) in the second. score: standard deviations
-    of what chance reaches at one shift.
+    What stands at (r, c) of the first image stands at (r + rows, c + cols) in the second. Sought at half pixels in the
+    correlation of half-whitened images, whose peak stands farther above chance and between pixels too; score: standard
+    deviations of what chance reaches at one shift.
     """
-    spectra = torch.fft.rfft2(passed)
-    surface = torch.fft.irfft2(spectra[0].conj() * spectra[1], s=passed.shape[-2:])
-    n = FARTHEST_PX + 1
-    near = torch.roll(surface, (n, n), (0, 1))[: 2 * n + 1, : 2 * n + 1]
-    near = near / (passed[0].norm() * passed[1].norm()).clamp_min(1e-9)
-    row, col = divmod(int(near[1:-1, 1:-1].argmax()), 2 * n - 1)
-    row, col = row + 1, col + 1
-    peak = float(near[row, col])
-    score = peak * math.sqrt(passed[0].numel() / max(1.0, pixels_per_cell))
-    by_row = row - n + _vertex(near[row - 1 : row + 2, col])
-    by_col = col - n + _vertex(near[row, col - 1 : col + 2])
-    return (by_row, by_col), peak, score
+    spectra = torch.fft.fft2(passed)
+    cross = spectra[0].conj() * spectra[1]
+    lags = torch.arange(-FARTHEST_PX - STEP_PX, FARTHEST_PX + 2 * STEP_PX, STEP_PX, device=passed.device)
+    even = (spectra.abs() ** 2).sum(dim=0)
+    whitened = cross / (_smooth(even) + LEAST_POWER * even.mean()).sqrt()
+    near = _at(whitened, lags) / whitened.abs().square().sum().sqrt().clamp_min(1e-9)
+    n = near.shape[0] - 2
+    row, col = (at + 1 for at in divmod(int(near[1:-1, 1:-1].argmax()), n))
+    by_row = float(lags[row]) + STEP_PX * _vertex(near[row - 1 : row + 2, col])
+    by_col = float(lags[col]) + STEP_PX * _vertex(near[row, col - 1 : col + 2])
+    scale = passed[0].norm() * passed[1].norm() * passed[0].numel()
+    peak = float(_at(cross, torch.arange(-FARTHEST_PX, FARTHEST_PX + 1.0, device=passed.device)).max())
+    return (by_row, by_col), peak / max(float(scale), 1e-9), float(near[row, col])
+
+
+def _smooth(power: Tensor) -> Tensor:
+    """A power spectrum averaged over SPECTRUM_BINS on each axis, round its edges."""
+    margin = SPECTRUM_BINS // 2
+    around = functional.pad(power[None, None], (margin,) * 4, mode="circular")
+    along = functional.avg_pool2d(around, (1, SPECTRUM_BINS), 1)
+    return functional.avg_pool2d(along, (SPECTRUM_BINS, 1), 1)[0, 0]
+
+
+def _at(cross: Tensor, lags: Tensor) -> Tensor:
+    """The correlation of a cross-spectrum (rows, cols) at lags in px, (lags, lags), not scaled."""
+    rows, cols = (torch.fft.fftfreq(size, device=cross.device) for size in cross.shape)
+    by_row = torch.exp(2j * math.pi * lags[:, None] * rows)
+    by_col = torch.exp(2j * math.pi * cols[:, None] * lags)
+    return (by_row @ cross @ by_col).real
 
 
 def _vertex(three: Tensor) -> float:

@@ -1,13 +1,14 @@
 """`python -m ml.deformation.calibration`: where a network's areas begin and end, from tiles that no benchmark holds.
 
 For each use of the weights (one track, two; an arm's gains) the score at which areas begin is read off at ALARMS false
-alarms per 1,000 km². For the shipped network also how the logits blend and how far areas reach: what finds most of the
-table's bowls, then what gives the best F1 and overlap. Everything goes into the card.
+alarms per 1,000 km². For the shipped network also how these are shared between its two scores, of small areas and of
+wide ones: as finds most of the table's bowls and gives the best F1 and overlap. Everything goes into the card.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,7 +26,7 @@ from ml.deformation.baseline import DeformationMaps
 from ml.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile
 from ml.deformation.gridding import RobustGrid, grid_robust
 from ml.deformation.infer import DeformationResult
-from ml.deformation.network import REACH_M, DeformationNetwork, on_lattice, predict_logits
+from ml.deformation.network import REACH_M, DeformationNetwork, calibrated, on_lattice, predict_logits
 from ml.deformation.points import Float32, Float64
 from ml.deformation.scoring import finds_bowl, score_tile, truth_of
 from ml.simulation.seeds import Purpose
@@ -34,17 +35,19 @@ from ml.workers import over_seeds
 
 ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
 ENTERS = tuple(np.arange(-2.1, 4.91, 0.7).tolist())
-BLENDS, GAPS = (0.3, 0.65, 1.0), (1.5, 3.0)
+WIDES = (*np.arange(2.0, 5.21, 0.4).tolist(), math.inf)
+GAP = 1.5
+NEVER = 1e3  # a score that nothing reaches
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
-LN4 = 1.3863
 
 
 class Setting(NamedTuple):
-    """One candidate: areas begin where the blended logit passes `enter` and end where it falls `gap` below."""
+    """One candidate: areas begin where the score of small ones passes `fine` or that of wide ones `wide`, and end where
+    both fall GAP below.
+    """
 
-    blend: float
-    gap: float
-    enter: float
+    fine: float
+    wide: float = math.inf
 
 
 class View(NamedTuple):
@@ -58,8 +61,8 @@ class View(NamedTuple):
 
 def bands_at(view: View, setting: Setting) -> DeformationResult:
     """The view as a result in which areas begin at one half and end at a fifth."""
-    score = setting.blend * view.logits[0] + (1 - setting.blend) * view.logits[1]
-    p = torch.sigmoid(torch.from_numpy((score - setting.enter) * LN4 / setting.gap)).numpy()
+    logits = torch.from_numpy(view.logits)
+    p = torch.sigmoid(calibrated(logits, {**setting._asdict(), "gap": GAP})).numpy()
     unknown = np.isnan(view.result.maps.probability)
     rate = view.rate_mm_yr
     maps = DeformationMaps(
@@ -151,40 +154,41 @@ def _rates(found: Float64, n_tiles: int) -> Float64:
 
 
 def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> dict[str, Any]:
-    """Blend, gap and score of one track and of two, by what is found of the bowls and by F1."""
-    grid = [Setting(*values) for values in product(BLENDS, GAPS, ENTERS)]
+    """Both scores of one track and of two, by what is found of the bowls and by F1."""
+    grid = [Setting(*values) for values in product(ENTERS, WIDES)]
     fields = np.sum(over_seeds(partial(shipped_on_field, folder, grid), tiles, processes=processes), axis=0)
     found = np.mean(over_seeds(partial(shipped_on_bowls, folder, grid), bowls, processes=processes), axis=0)
     chosen = {}
     for i, label in enumerate(("1", "2")):
         best: tuple[float, dict[str, float]] = (-1.0, {})
-        for blend, gap in product(BLENDS, GAPS):
-            at = [k for k, one in enumerate(grid) if (one.blend, one.gap) == (blend, gap)]
-            enter = enter_at(ENTERS, _rates(fields[i, at], tiles))
-            totals = [np.interp(enter, ENTERS, fields[i, at, column]) for column in range(1, 5)]
+        for wide in WIDES:
+            at = [k for k, one in enumerate(grid) if one.wide == wide]
+            alarms = _rates(fields[i, at], tiles)
+            if alarms[-1] > ALARMS:
+                continue  # the wide score alone gives too many
+            fine = enter_at(ENTERS, alarms)
+            totals = [np.interp(fine, ENTERS, fields[i, at, column]) for column in range(1, 5)]
             f1 = 2 * totals[0] / max(totals[1] + totals[2], 1)
             overlap = totals[3] / max(totals[0], 1)
-            pd = [float(np.interp(enter, ENTERS, found[i, at, j])) for j in range(len(TABLE))]
+            pd = [float(np.interp(fine, ENTERS, found[i, at, j])) for j in range(len(TABLE))]
             value = float(np.mean(pd)) + 0.5 * f1 + 0.25 * overlap
-            print(
-                f"{label} blend {blend:.2f} gap {gap:.1f} enter {enter:5.2f} F1 {f1:.3f} IoU {overlap:.3f} found {pd}"
-            )
+            print(f"{label} wide {wide:.1f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} found {pd}")
             if value > best[0]:
-                best = (value, {"blend": blend, "enter": round(enter, 3), "leave": round(enter - gap, 3)})
+                best = (value, {"fine": round(fine, 3), "wide": min(round(wide, 3), NEVER), "gap": GAP})
         chosen[label] = best[1]
     return chosen
 
 
 def calibrate_arms(tiles: int, processes: int) -> dict[str, dict[str, Any]]:
-    """Name of the weights -> label -> score of each arm; blend and gap are the same for all."""
-    configs, gap = list(ARMS.values()), GAPS[0]
-    grid = [Setting(0.5, gap, enter) for enter in ENTERS]
+    """Name of the weights -> label -> score of each arm, which has but one."""
+    configs = list(ARMS.values())
+    grid = [Setting(enter) for enter in ENTERS]
     sums = np.sum(over_seeds(partial(arms_on_field, configs, grid), tiles, processes=processes), axis=0)
     chosen: dict[str, dict[str, Any]] = {}
     for config, rows in zip(configs, sums, strict=True):
         enter = round(enter_at(ENTERS, _rates(rows, tiles)), 3)
         print(f"{config.weights:34s} {config.label:8s} enter {enter:5.2f}")
-        chosen.setdefault(config.weights, {})[config.label] = {"blend": 0.5, "enter": enter, "leave": enter - gap}
+        chosen.setdefault(config.weights, {})[config.label] = {"fine": enter, "wide": NEVER, "gap": GAP}
     return chosen
 
 

@@ -29,6 +29,8 @@ from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUn
 CLASSES5 = KINDS
 HALO_CELLS = 144
 REACH_M = 200.0  # nothing is said of ground farther than this from all points
+FINE_BLEND = 0.3
+LN4 = 1.3863  # from a fifth to one half, in logits
 FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
 MEASURED_CELLS = 5  # a rate lies within what was measured so far around it
 
@@ -204,10 +206,14 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
 def calibrated(logits: torch.Tensor, calibration: dict[str, float]) -> torch.Tensor:
     """One logit of the thresholds' (thresholds, rows, cols), so that areas enter at one half and leave at a fifth.
 
-    The card's `blend` weighs the logit of the lowest threshold (is there anything?) against that of 2 mm/yr (where is
-    its edge?); `enter` and `leave` are where the blend stands for 0.5 and 0.2.
+    Two scores stand side by side, and the higher counts: mostly the logit of 2 mm/yr, which tells small areas and where
+    their edge is, and that of the lowest threshold alone, which tells wide slow ones. The card's `fine` and `wide` are
+    where each stands for one half; `gap` below that it stands for a fifth.
     """
-    blend = calibration["blend"]
-    score = blend * logits[0] + (1 - blend) * logits[1]
-    slope = 1.3863 / (calibration["enter"] - calibration["leave"])  # ln 4: from 0.2 to 0.5
-    return (score - calibration["enter"]) * slope
+    score = torch.maximum(fine_score(logits) - calibration["fine"], logits[0] - calibration["wide"])
+    return score * (LN4 / calibration["gap"])
+
+
+def fine_score(logits: Any) -> Any:
+    """The score of small areas, of a tensor or an array (thresholds, rows, cols)."""
+    return FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1]

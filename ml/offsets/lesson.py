@@ -27,6 +27,7 @@ TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so t
 SPREADS = 3.0  # errors beyond so many sigmas count less
 GAMMAS = (0.5, 0.7, 0.9)
 COARSE_SHARE = 0.4  # of the starts; the others are answers', as the second time
+ALWAYS_PX = 0.5  # that an answer in training is off everywhere, at most
 OFF_BY = (0.35, 0.5, 0.15)  # how often a start is off by up to 0, 1, 2 whole pixels
 
 
@@ -84,11 +85,15 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
 
 
 def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
-    """Parts of pixels (2, nodes, nodes) near the truth, wrong as the network's first answer is wrong."""
+    """Parts of pixels (2, nodes, nodes) near the truth, wrong as the network's first answer is wrong.
+
+    All of a neighbourhood is off by more than an answer would be: a start must not tell more than the images do, else
+    what is learnt is to smooth it where they tell little.
+    """
     size = int(rng.choice([1, 3, 5]))
     noise = box(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), size) * size
-    wrong = float(np.exp(rng.uniform(np.log(0.01), np.log(0.3)))) * noise
-    always = torch.from_numpy(rng.normal(0, 0.1, (2, 1, 1)).astype(np.float32))  # a whole neighbourhood's
+    wrong = float(np.exp(rng.uniform(np.log(0.01), np.log(0.15)))) * noise
+    always = torch.from_numpy(rng.uniform(-ALWAYS_PX, ALWAYS_PX, (2, 1, 1)).astype(np.float32))
     return in_parts(box(truth, int(rng.choice([3, 5]))) + wrong + always)
 
 

@@ -26,7 +26,7 @@ def random_weights(monkeypatch):
     """Every arm has weights at random and thresholds that flag something."""
     torch.manual_seed(0)
     module, classifier = DeformationUnet(widths=(8, 8, 8, 8), means=False), PatchClassifier().eval()
-    at = {"blend": 0.5, "enter": 0.0, "leave": -1.5}
+    at = {"fine": 0.0, "wide": 1e3, "gap": 1.5}
     labels = dict.fromkeys(["1", "mean", "max", *(f"gain-{gain}" for gain in GAINS)], at)
 
     def card(name: str) -> Card:

@@ -13,7 +13,7 @@ from ml.deformation.channels import TrackCells
 from ml.deformation.gridding import grid_robust
 from ml.deformation.infer import detect_deformation, detect_tracks, flagged_areas
 from ml.deformation.inputs import read_points
-from ml.deformation.network import DeformationNetwork, on_lattice, predict_block
+from ml.deformation.network import DeformationNetwork, calibrated, on_lattice, predict_block
 from ml.deformation.points import PointCloud
 from ml.networks.deformation_unet import STRIDE, DeformationUnet
 from ml.simulation.deformation import Ellipse
@@ -41,7 +41,7 @@ def test_the_weights_are_small_and_their_card_tells_how_they_came_to_be(network)
     assert card.training["command"].startswith("python -m ml train deformation")
     assert {"1", "2"} <= set(card.settings["calibration"])
     for calibration in card.settings["calibration"].values():
-        assert calibration["enter"] > calibration["leave"]
+        assert calibration["gap"] > 0
 
 
 def test_a_rate_is_never_beyond_what_was_measured_near(network):
@@ -128,3 +128,13 @@ def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_dat
     p = result.maps.probability[np.floor(cell[1]).astype(int), np.floor(cell[0]).astype(int)]
     assert (p[points.velocity_mm_yr < -30] > 0.5).mean() > 0.99
     assert (p[np.abs(points.velocity_mm_yr) < 2] > 0.5).mean() < 0.2
+
+
+def test_an_area_begins_where_either_score_says_so():
+    logits = torch.tensor([[-4.0, 1.0, 4.0, 0.0], [-4.0, 2.0, -2.0, -9.0], [-9.0] * 4])[:, None]
+    p = torch.sigmoid(calibrated(logits, {"fine": 1.7, "wide": 4.0, "gap": 1.5}))[0]
+    assert p[0] < 0.01
+    assert p[1] == pytest.approx(0.5, abs=1e-4)  # 0.3 · 1 + 0.7 · 2
+    assert p[2] == pytest.approx(0.5, abs=1e-4)
+    left = torch.sigmoid(calibrated(logits[:, :, 2:3] - 1.5, {"fine": 1.7, "wide": 4.0, "gap": 1.5}))
+    assert float(left) == pytest.approx(0.2, abs=1e-4)

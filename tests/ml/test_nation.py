@@ -33,7 +33,7 @@ def network() -> DeformationNetwork:
             fan = weights[0].numel() if weights.dim() > 1 else 8
             gain = 0.1 if name.startswith("head") else 1.6
             weights.copy_(torch.randn(weights.shape, generator=generator) * (gain / fan**0.5))
-    even = {"blend": 0.5, "enter": 0.0, "leave": -1.3863}
+    even = {"fine": 0.0, "wide": 1e3, "gap": 1.3863}
     card = Card(
         "deformation",
         "random",
@@ -100,10 +100,10 @@ def test_where_a_second_track_ends_the_first_goes_on_alone_whatever_the_cut(netw
     assert differ(both.probability, other.probability) <= 1e-3
     offset = [round((lattice.transform.f - on_lattice([ground]).transform.f) / 100)]
     assert offset == [0]
-    began = round((ground.transform.c - lattice.transform.c) / 100)
-    east = slice(began + 120 + 11, began + 380)  # beyond a kilometre from its last points
+    first = round((ground.transform.c - lattice.transform.c) / 100)
+    east = slice(first + 120 + 11, first + 380)  # beyond a kilometre from its last points
     assert differ(both.probability[:, east], alone.probability[:, east]) <= 1e-3
-    west = slice(16, 100)
+    west = slice(first + 16, first + 100)
     assert np.nanmax(np.abs(both.probability[:, west] - alone.probability[:, west])) > 0.01
 
 
