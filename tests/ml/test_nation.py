@@ -140,7 +140,7 @@ def test_memory_that_runs_out_means_fewer_windows_and_at_last_the_cpu(network, m
         return list(image)
 
     monkeypatch.setattr(runner, "_one", one)
-    assert len(runner._forward([torch.zeros(1, 6, 16, 16)] * 3, 1)) == 3
+    assert len(runner.run(torch.zeros(3, 6, 16, 16), 1)) == 3
     assert sizes == [(3, "cuda"), (2, "cuda"), (1, "cuda"), *[(1, "cpu")] * 3]
 
 
