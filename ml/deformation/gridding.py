@@ -32,14 +32,12 @@ class RobustGrid(NamedTuple):
 
     velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
     mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
-    distance_m: from the cell's middle to that of the nearest cell with a point; raw_mm_yr: median of the points as
-    released; height_m: mean height of the points, None where the product tells none.
+    raw_mm_yr: median of the points as released; height_m: mean height of the points, None where the product tells none.
     """
 
     velocity_mm_yr: Float32
     n_points: NDArray[np.int32]
     mad_mm_yr: Float32
-    distance_m: Float32
     transform: Affine
     epsg: int
     raw_mm_yr: Float32 | None = None
@@ -93,10 +91,9 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         kept = median_of(released, neighbours(points, workers=workers))
     velocity, counts = cell_median(cells, kept)
     mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))
-    distance = distance_to_points_m(counts > 0, cells.transform.a)
     raw = velocity if kept is released else cell_median(cells, released)[0]
     height = None if points.height_m is None else cell_mean(cells, points.height_m).astype(np.float32)
-    return RobustGrid(velocity, counts, mad, distance, cells.transform, points.epsg, raw, height)
+    return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, height)
 
 
 def distance_to_points_m(occupied: NDArray[np.bool_], cell_m: float) -> Float32:
