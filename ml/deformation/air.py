@@ -66,8 +66,9 @@ def standing_out(
             block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
             if (squares.weight[block] > LEAST_WEIGHT).any():
                 found[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m)
-    by_cell = found.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
-    return by_cell[:, first:last, : velocity.shape[1]]
+    answered = found[:, first // SQUARE_CELLS : -(-last // SQUARE_CELLS)]
+    by_cell = answered.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
+    return by_cell[:, : last - first, : velocity.shape[1]]
 
 
 def _squares(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float) -> Squares:

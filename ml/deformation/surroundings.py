@@ -39,7 +39,9 @@ def surroundings(velocity: Float32, n_points: NDArray[np.integer], height_m: Flo
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
     NaN unknown, None where nobody tells heights.
     """
-    return _of_rows(Ground(velocity, n_points, height_m, cell_m), slice(0, len(velocity)))
+    planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
+    _fill(Ground(velocity, n_points, height_m, cell_m), planes, slice(0, len(velocity)))
+    return planes
 
 
 class Ground(NamedTuple):
@@ -95,32 +97,29 @@ class Ahead:
 
 
 def _fill(ground: Ground, planes: Float32, own: slice) -> None:
-    planes[:, own] = _of_rows(ground, own)
-
-
-def _of_rows(ground: Ground, own: slice) -> Float32:
     part, inner = ground.around(own, REACH_CELLS)
-    return np.concatenate([_of_means(part)[:, inner], standing_out(*part, inner)])
+    for plane, values in zip(planes, _of_means(part), strict=False):
+        plane[own] = values[inner]
+    planes[-OF_AIR:, own] = standing_out(*part, inner)
 
 
-def _of_means(ground: Ground) -> Float32:
-    """All planes but those of `air`."""
+def _of_means(ground: Ground) -> Iterator[Float32]:
+    """All planes but those of `air`, one after the other."""
     velocity, n_points, height_m, cell_m = ground
-    planes = np.zeros((PLANES - OF_AIR, *velocity.shape), dtype=np.float32)
-    if height_m is not None:
-        planes[:OF_HEIGHTS] = relief(velocity, height_m, cell_m)
+    nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
+    of_heights = nothing if height_m is None else relief(velocity, height_m, cell_m)
+    yield from of_heights
     known = np.isfinite(velocity)
     weight = np.where(known, n_points / (n_points + np.float32(1)), 0).astype(np.float32)
-    rate = np.where(known, np.clip(velocity - planes[OF_HEIGHTS - 1], -FASTEST_MM_YR, FASTEST_MM_YR), 0) * weight
+    rate = np.where(known, np.clip(velocity - of_heights[-1], -FASTEST_MM_YR, FASTEST_MM_YR), 0) * weight
     seen = np.maximum(_sum(known.astype(np.float32), SCATTER_CELLS), 1)
-    for i, window in enumerate(WINDOWS_CELLS):
+    told = []
+    for window in WINDOWS_CELLS:
         difference = _against_wider(rate, weight, known, window)
+        yield difference
         held = np.minimum(np.abs(difference), np.float32(LARGEST_MM_YR))
-        planes[OF_HEIGHTS + i] = difference
-        planes[OF_HEIGHTS + len(WINDOWS_CELLS) + i] = difference / (
-            _sum(held, SCATTER_CELLS) / seen + LEAST_SCATTER_MM_YR
-        )
-    return planes
+        told.append(difference / (_sum(held, SCATTER_CELLS) / seen + LEAST_SCATTER_MM_YR))
+    yield from told
 
 
 def _sum(values: Float32, window: int) -> Float32:
