@@ -106,8 +106,8 @@ def _fill(ground: Ground, planes: Float32, own: slice) -> None:
 def _of_means(ground: Ground) -> Iterator[Float32]:
     """All planes but those of `air`, one after the other."""
     velocity, n_points, height_m, cell_m = ground
-    nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
-    of_heights = nothing if height_m is None else relief(velocity, height_m, cell_m)
+    nothing: Float32 = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
+    of_heights: Float32 = nothing if height_m is None else relief(velocity, height_m, cell_m)
     yield from of_heights
     known = np.isfinite(velocity)
     weight = np.where(known, n_points / (n_points + np.float32(1)), 0).astype(np.float32)
