@@ -106,19 +106,19 @@ def _fill(ground: Ground, planes: Float32, own: slice) -> None:
 def _of_means(ground: Ground) -> Iterator[Float32]:
     """All planes but those of `air`, one after the other."""
     velocity, n_points, height_m, cell_m = ground
-    nothing: Float32 = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
-    of_heights: Float32 = nothing if height_m is None else relief(velocity, height_m, cell_m)
+    nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
+    of_heights = nothing if height_m is None else relief(velocity, height_m, cell_m)
     yield from of_heights
     known = np.isfinite(velocity)
     weight = np.where(known, n_points / (n_points + np.float32(1)), 0).astype(np.float32)
     rate = np.where(known, np.clip(velocity - of_heights[-1], -FASTEST_MM_YR, FASTEST_MM_YR), 0) * weight
     seen = np.maximum(_sum(known.astype(np.float32), SCATTER_CELLS), 1)
-    told = []
+    told: list[Float32] = []
     for window in WINDOWS_CELLS:
         difference = _against_wider(rate, weight, known, window)
         yield difference
         held = np.minimum(np.abs(difference), np.float32(LARGEST_MM_YR))
-        told.append(difference / (_sum(held, SCATTER_CELLS) / seen + LEAST_SCATTER_MM_YR))
+        told.append(difference / (_sum(held, SCATTER_CELLS) / seen + np.float32(LEAST_SCATTER_MM_YR)))
     yield from told
 
 
