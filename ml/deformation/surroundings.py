@@ -118,7 +118,8 @@ def _of_means(ground: Ground) -> Iterator[Float32]:
         difference = _against_wider(rate, weight, known, window)
         yield difference
         held = np.minimum(np.abs(difference), np.float32(LARGEST_MM_YR))
-        told.append(difference / (_sum(held, SCATTER_CELLS) / seen + np.float32(LEAST_SCATTER_MM_YR)))
+        scatter = _sum(held, SCATTER_CELLS) / seen + LEAST_SCATTER_MM_YR
+        told.append(np.asarray(difference / scatter, dtype=np.float32))
     yield from told
 
 
