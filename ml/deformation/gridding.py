@@ -11,6 +11,7 @@ from ml.deformation.despike import NEIGHBOURS, median_of, neighbours
 from ml.deformation.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
+HALF, SIGN = np.uint64(32), np.uint32(1 << 31)
 
 
 class VelocityGrid(NamedTuple):
@@ -31,14 +32,12 @@ class RobustGrid(NamedTuple):
 
     velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
     mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
-    distance_m: from the cell's middle to that of the nearest cell with a point; raw_mm_yr: median of the points as
-    released; height_m: mean height of the points, None where the product tells none.
+    raw_mm_yr: median of the points as released; height_m: mean height of the points, None where the product tells none.
     """
 
     velocity_mm_yr: Float32
     n_points: NDArray[np.int32]
     mad_mm_yr: Float32
-    distance_m: Float32
     transform: Affine
     epsg: int
     raw_mm_yr: Float32 | None = None
@@ -92,10 +91,9 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         kept = median_of(released, neighbours(points, workers=workers))
     velocity, counts = cell_median(cells, kept)
     mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))
-    distance = distance_to_points_m(counts > 0, cells.transform.a)
     raw = velocity if kept is released else cell_median(cells, released)[0]
     height = None if points.height_m is None else cell_mean(cells, points.height_m).astype(np.float32)
-    return RobustGrid(velocity, counts, mad, distance, cells.transform, points.epsg, raw, height)
+    return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, height)
 
 
 def distance_to_points_m(occupied: NDArray[np.bool_], cell_m: float) -> Float32:
@@ -106,15 +104,32 @@ def distance_to_points_m(occupied: NDArray[np.bool_], cell_m: float) -> Float32:
 
 
 def cell_median(cells: Cells, values: Float32) -> tuple[Float32, NDArray[np.int32]]:
-    """Median of each cell's values (n,), NaN where a cell is empty, and their number; both (rows, cols)."""
-    order = np.lexsort((values, cells.cell))
-    index, first, count = np.unique(cells.cell[order], return_index=True, return_counts=True)
-    ordered = values[order]
+    """Median of each cell's values (n,), NaN where a cell is empty, and their number; both (rows, cols).
+
+    Cell and value are sorted as one whole number, many times faster than by two keys. NaN is the largest value.
+    """
+    ordered = np.sort((cells.cell.astype(np.uint64) << HALF) | _rank(values))
+    cell = (ordered >> HALF).astype(np.int64)
+    first = np.flatnonzero(np.diff(cell, prepend=-1))
+    count = np.diff(first, append=cell.size)
     median = np.full(cells.shape, np.nan, dtype=np.float32)
     counts = np.zeros(cells.shape, dtype=np.int32)
-    median.flat[index] = (ordered[first + (count - 1) // 2] + ordered[first + count // 2]) / 2
-    counts.flat[index] = count
+    low, high = (_ranked(ordered[first + at]) for at in ((count - 1) // 2, count // 2))
+    median.flat[cell[first]] = (low + high) / 2
+    counts.flat[cell[first]] = count
     return median, counts
+
+
+def _rank(values: Float32) -> NDArray[np.uint32]:
+    """Whole numbers that ascend as the values do: the bits of floats do so once those below zero are turned over."""
+    bits = np.where(np.isnan(values), np.float32(np.nan), values).astype(np.float32).view(np.uint32)
+    return bits ^ np.where(bits & SIGN, ~np.uint32(0), SIGN)
+
+
+def _ranked(ordered: NDArray[np.uint64]) -> Float32:
+    """The values whose ranks stand in the lower halves."""
+    rank = ordered.astype(np.uint32)
+    return (rank ^ np.where(rank & SIGN, SIGN, ~np.uint32(0))).view(np.float32)
 
 
 def cell_mean(cells: Cells, values: NDArray[np.floating]) -> Float64:

@@ -7,7 +7,8 @@ by what happens to lie in a window. So a cell's answer depends neither on the cu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,6 +22,7 @@ from ml.deformation.channels import TrackCells
 from ml.deformation.gridding import RobustGrid
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
+from ml.deformation.surroundings import Ahead
 from ml.progress import tell
 
 JOINT_M = 1_000.0  # a track counts where it has a point within this distance
@@ -61,23 +63,48 @@ def predict(
 ) -> tuple[NetworkMaps, Lattice]:
     """Maps of everything that any track saw, and the lattice that they lie on. ValueError where grids do not match."""
     config, device = config or NetworkConfig(), device or torch.device("cpu")
-    lattice = on_lattice(grids)
+    ahead = Ahead()
+    lattice = on_lattice(grids, look=ahead)
     shape = lattice.tracks[0].velocity_mm_yr.shape
     found = np.full((len(KINDS) + 2, *shape), np.nan, dtype=np.float32)
     maps = NetworkMaps(found[0], found[1:-1], found[-1])
-    asked = list(windows(lattice.tracks, network.halo_cells, network.stride, config.core_cells))
     runner = _Runner(network, device, config)
-    done = 0
-    for _, group in groupby(sorted(asked, key=_alike), _alike):
-        alike = list(group)
-        for first in range(0, len(alike), runner.batch):
-            some = alike[first : first + runner.batch]
-            for window, values in zip(some, runner.run(lattice.tracks, some), strict=True):
-                _lay(maps, values, window, lattice.tracks)
-            done += len(some)
-            tell(done / len(asked))
+    asked = sorted(windows(lattice.tracks, network.halo_cells, network.stride, config.core_cells), key=_alike)
+    batches = [batch for _, alike in groupby(asked, _alike) for batch in _by(list(alike), runner.batch)]
+
+    def image(batch: list[Window]) -> Tensor:
+        ahead.wait(max(window.outer[0].stop for window in batch))
+        return torch.cat([network.image([_cut(lattice.tracks[i], w.outer) for i in w.tracks]) for w in batch])
+
+    def lay(batch: list[Window], out: list[Tensor]) -> None:
+        for window, values in zip(batch, out, strict=True):
+            _lay(maps, _read(network, values, window, lattice.tracks), window, lattice.tracks)
+
+    with ahead.working(), ThreadPoolExecutor(2) as beside:
+        laid = beside.submit(lay, [], [])
+        for number, (batch, shown) in enumerate(zip(batches, _one_ahead(beside, image, batches), strict=True), start=1):
+            out = runner.run(shown, len(batch[0].tracks))
+            laid.result()
+            laid = beside.submit(lay, batch, out)
+            tell(number / len(batches))
+        laid.result()
     maps.rate_mm_yr[:] *= np.float32(lattice.scale)
     return maps, lattice
+
+
+def _by(items: list[Window], size: int) -> list[list[Window]]:
+    return [items[first : first + size] for first in range(0, len(items), size)]
+
+
+def _one_ahead(
+    pool: Executor, work: Callable[[list[Window]], Tensor], items: Sequence[list[Window]]
+) -> Iterator[Tensor]:
+    """What is made of each item in turn; the next is being made while one is in use."""
+    following = [pool.submit(work, item) for item in items[:1]]
+    for number in range(1, len(items) + 1):
+        made = following.pop().result()
+        following = [pool.submit(work, item) for item in items[number : number + 1]]
+        yield made
 
 
 def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: int) -> Iterator[Window]:
@@ -109,8 +136,9 @@ def _tracks_of(code: int, n: int) -> tuple[int, ...]:
     return tuple(number for number in range(n) if code >> number & 1)
 
 
-def _alike(window: Window) -> tuple[tuple[int, int], tuple[int, ...]]:
-    return window.shape, window.tracks
+def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
+    """Windows that run together: of one row, for their surroundings are filled from the north."""
+    return window.core[0].start, window.shape, window.tracks
 
 
 def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequence[TrackCells]) -> None:
@@ -124,6 +152,12 @@ def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequenc
         whole[..., window.core[0], window.core[1]][..., here] = part[..., inner[0], inner[1]][..., here]
 
 
+def _read(network: DeformationNetwork, out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> NetworkMaps:
+    block = [_cut(tracks[number], window.outer) for number in window.tracks]
+    reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
+    return read_out(network.card, out, block, reach)
+
+
 class _Runner:
     """The network on a device; where its memory does not do, fewer windows at a time, and at last the CPU."""
 
@@ -132,21 +166,13 @@ class _Runner:
         self.batch = config.batch if device.type == "cuda" else 1
         network.module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def run(self, tracks: Sequence[TrackCells], some: Sequence[Window]) -> Iterator[NetworkMaps]:
-        """Maps of some windows of one shape and one choice of tracks."""
-        chosen = some[0].tracks
-        blocks = [[_cut(tracks[number], window.outer) for number in chosen] for window in some]
-        out = self._forward([self.network.image(block) for block in blocks], len(chosen))
-        for block, values in zip(blocks, out, strict=True):
-            reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
-            yield read_out(self.network.card, values, block, reach)
-
-    def _forward(self, images: list[Tensor], tracks: int) -> list[Tensor]:
+    def run(self, images: Tensor, tracks: int) -> list[Tensor]:
+        """What it says of some windows of one shape. images: (windows * tracks, channels, rows, cols)."""
         found: list[Tensor] = []
-        while len(found) < len(images):
-            some = images[len(found) : len(found) + self.batch]
+        while len(found) * tracks < len(images):
+            some = images[len(found) * tracks : (len(found) + self.batch) * tracks]
             try:
-                found += self._one(torch.cat(some), tracks)
+                found += self._one(some, tracks)
             except torch.OutOfMemoryError:
                 if self.device.type != "cuda":
                     raise

@@ -6,7 +6,7 @@ its first row and column are whole multiples of `stride` on the lattice: the lat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,11 +82,13 @@ class Lattice(NamedTuple):
     scale: float = 1.0
 
 
-def on_lattice(grids: Sequence[RobustGrid], multiple: int = ALIGN_CELLS) -> Lattice:
+def on_lattice(
+    grids: Sequence[RobustGrid], multiple: int = ALIGN_CELLS, look: Callable[..., Float32] = surroundings
+) -> Lattice:
     """Lay the grids of a product's tracks over each other; the lattice begins and ends on whole multiples of cells.
 
-    Counted from the plane's origin, so that the same place has the same phase in every product. ValueError where the
-    grids differ in cell size or projected system.
+    Counted from the plane's origin, so that the same place has the same phase in every product. look: `surroundings`,
+    or an `Ahead` of it. ValueError where the grids differ in cell size or projected system.
     """
     cell, epsg = grids[0].cell_m, grids[0].epsg
     if any(grid.cell_m != cell or grid.epsg != epsg for grid in grids):
@@ -100,14 +102,19 @@ def on_lattice(grids: Sequence[RobustGrid], multiple: int = ALIGN_CELLS) -> Latt
     cols = -(-(max(rights) - left) // multiple) * multiple
     backgrounds, scale = [background_of(grid) for grid in grids], noise_scale(grids)
     tracks = [
-        _placed(grid, (top - at_top, at_left - left), (rows, cols), background, scale)
+        _placed(grid, (top - at_top, at_left - left), (rows, cols), background, scale, look)
         for grid, at_top, at_left, background in zip(grids, tops, lefts, backgrounds, strict=True)
     ]
     return Lattice(tracks, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, backgrounds, scale)
 
 
 def _placed(
-    grid: RobustGrid, at: tuple[int, int], shape: tuple[int, int], background: float, scale: float
+    grid: RobustGrid,
+    at: tuple[int, int],
+    shape: tuple[int, int],
+    background: float,
+    scale: float,
+    look: Callable[..., Float32],
 ) -> TrackCells:
     rows, cols = grid.velocity_mm_yr.shape
     window = (..., slice(at[0], at[0] + rows), slice(at[1], at[1] + cols))
@@ -126,7 +133,7 @@ def _placed(
         laid(grid.mad_mm_yr / unit, np.nan),
         distance_to_points_m(count > 0, grid.cell_m),
         None if grid.raw_mm_yr is None else laid((grid.raw_mm_yr - by) / unit, np.nan),
-        surroundings(velocity, count, height, grid.cell_m),
+        look(velocity, count, height, grid.cell_m),
     )
 
 

@@ -27,16 +27,15 @@ def relief(velocity: Float32, height_m: Float32, cell_m: float) -> Float32:
     if not known.any():
         return np.zeros((PLANES, *height_m.shape), dtype=np.float32)
     height = np.where(known, height_m - np.float32(np.median(height_m[known])), 0).astype(np.float32)
-    near = _mean(height, known, NEAR_CELLS)
+    (near,) = _means(known, NEAR_CELLS, height)
     planes = (height - near) / 100, _slope(height, known) / cell_m, _with_height(height, velocity, known)
     return np.stack([np.where(known, plane, 0) for plane in planes]).astype(np.float32)
 
 
-def _mean(values: Float32, known: NDArray[np.bool_], size: int) -> Float32:
-    """Mean of what is known (zero elsewhere) in a square window."""
-    weight = ndimage.uniform_filter(known.astype(np.float32), size, mode="constant")
-    total = ndimage.uniform_filter(values, size, mode="constant")
-    return np.asarray(total / np.maximum(weight, 1 / size**2), dtype=np.float32)
+def _means(known: NDArray[np.bool_], size: int, *planes: Float32) -> list[Float32]:
+    """Mean of what is known (zero elsewhere) in a square window, of each plane."""
+    share = np.maximum(ndimage.uniform_filter(known.astype(np.float32), size, mode="constant"), 1 / size**2)
+    return [ndimage.uniform_filter(plane, size, mode="constant") / share for plane in planes]
 
 
 def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
@@ -51,8 +50,7 @@ def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
 def _with_height(height: Float32, velocity: Float32, known: NDArray[np.bool_]) -> Float32:
     """What a line through rates and heights of WIDE_CELLS around says at a cell's height, mm/yr."""
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
-    mean_height, mean_rate = _mean(height, known, WIDE_CELLS), _mean(rate, known, WIDE_CELLS)
-    variance = _mean(height**2, known, WIDE_CELLS) - mean_height**2
-    covariance = _mean(height * rate, known, WIDE_CELLS) - mean_height * mean_rate
-    slope = covariance / (np.maximum(variance, 0) + FLAT_M**2)
+    mean_height, mean_rate, square, product = _means(known, WIDE_CELLS, height, rate, height**2, height * rate)
+    variance = square - mean_height**2
+    slope = (product - mean_height * mean_rate) / (np.maximum(variance, 0) + FLAT_M**2)
     return np.asarray(slope * (height - mean_height), dtype=np.float32)

@@ -5,15 +5,17 @@ import pytest
 import torch
 from affine import Affine
 
+from ml.deformation import surroundings as around
 from ml.deformation.channels import CHANNELS, TrackCells, background_of, channels, noise_scale, shown
-from ml.deformation.gridding import RobustGrid, distance_to_points_m, grid_robust
+from ml.deformation.despike import median_of, neighbours
+from ml.deformation.gridding import Cells, RobustGrid, cell_median, distance_to_points_m, grid_robust
 from ml.deformation.interpolation import FILLS, inverse_distance, nearest, soft_impute
 from ml.deformation.network import on_lattice
 from ml.deformation.overwrap import merge, overwrapped
 from ml.deformation.patches import PATCH, gaussian, slide, starts
 from ml.deformation.points import PointCloud
 from ml.deformation.relief import relief
-from ml.deformation.surroundings import OF_AIR, OF_HEIGHTS, PLANES, REACH_CELLS, WINDOWS_CELLS, surroundings
+from ml.deformation.surroundings import OF_AIR, OF_HEIGHTS, PLANES, REACH_CELLS, WINDOWS_CELLS, Ahead, surroundings
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 
@@ -28,7 +30,34 @@ def test_a_robust_grid_tells_median_number_spread_and_distance():
     np.testing.assert_array_equal(grid.n_points, [[3, 0, 0, 0, 1]])
     np.testing.assert_array_equal(grid.velocity_mm_yr, [[2, np.nan, np.nan, np.nan, 5]])
     np.testing.assert_array_equal(grid.mad_mm_yr, [[1, np.nan, np.nan, np.nan, 0]])
-    np.testing.assert_array_equal(grid.distance_m, [[0, 100, 200, 100, 0]])
+    np.testing.assert_array_equal(distance_to_points_m(grid.n_points > 0, 100.0), [[0, 100, 200, 100, 0]])
+
+
+def test_medians_of_cells_are_those_of_their_values_one_by_one():
+    rng = np.random.default_rng(5)
+    cell = rng.integers(0, 40, 300)
+    values = rng.normal(0, 5, 300).astype(np.float32)
+    values[:20], values[20:40] = 0.0, -0.0
+    values[cell == 7] = np.nan
+    median, count = cell_median(Cells(cell, (6, 8), Affine.identity()), values)
+    held = [values[cell == number] for number in range(48)]
+    np.testing.assert_array_equal(count.ravel(), [each.size for each in held])
+    np.testing.assert_array_equal(median.ravel(), [np.median(each) if each.size else np.nan for each in held])
+
+
+def test_neighbours_are_those_that_every_distance_would_name(monkeypatch):
+    monkeypatch.setattr("ml.deformation.despike.AT_ONCE", 17)
+    rng = np.random.default_rng(6)
+    x, y = rng.uniform(0, 1500, (2, 120))
+    points = cloud(list(x), list(y), list(rng.normal(0, 1, 120)))
+    found = neighbours(points)
+    for number in range(120):
+        away = np.hypot(x - x[number], y - y[number])
+        near = [other for other in np.argsort(away)[:5] if away[other] <= 250]
+        assert set(found[number]) - {120} == set(near if len(near) > 2 else [number])
+    medians = median_of(points.velocity_mm_yr, found)
+    held = np.append(points.velocity_mm_yr, np.float32(np.nan))[found]
+    np.testing.assert_array_equal(medians, np.nanmedian(held, axis=1))
 
 
 def test_a_spike_does_not_reach_the_grid_but_shows_in_the_spread():
@@ -86,7 +115,7 @@ def test_the_background_of_a_product_is_that_of_its_still_ground():
     velocity = np.full((40, 40), -60.0, dtype=np.float32)
     velocity[:, :10] = 1.2 + np.random.default_rng(0).normal(0, 0.1, (40, 10))
     count = np.ones((40, 40), dtype=np.int32)
-    grid = RobustGrid(velocity, count, velocity * 0, velocity * 0, Affine(100, 0, 0, 0, -100, 0), 3035)
+    grid = RobustGrid(velocity, count, velocity * 0, Affine(100, 0, 0, 0, -100, 0), 3035)
     assert background_of(grid) == pytest.approx(1.2, abs=0.05)
 
 
@@ -163,6 +192,30 @@ def test_surroundings_know_nothing_of_what_lies_farther_than_they_say():
     other = surroundings(changed, count, height, 100.0)
     np.testing.assert_allclose(other[..., 100 + REACH_CELLS :], whole[..., 100 + REACH_CELLS :], atol=1e-4)
     assert np.abs(other - whole)[..., 100 : 100 + REACH_CELLS // 2].max() > 0.05
+
+
+def test_surroundings_that_are_filled_ahead_are_those_of_the_whole(monkeypatch):
+    monkeypatch.setattr(around, "STRIP_CELLS", 160)
+    rng = np.random.default_rng(8)
+    grounds = []
+    for heights in (rng.normal(200, 80, (500, 90)).astype(np.float32), None):
+        rate = rng.normal(0, 1, (500, 90)).astype(np.float32)
+        rate[rng.random(rate.shape) < 0.5] = np.nan
+        grounds.append((rate, np.isfinite(rate).astype(np.int32), heights, 100.0))
+    ahead = Ahead()
+    filled = [ahead(*ground) for ground in grounds]
+    with ahead.working():
+        ahead.wait(500)
+    for planes, ground in zip(filled, grounds, strict=True):
+        np.testing.assert_allclose(planes, surroundings(*ground), atol=1e-4)
+
+
+def test_what_goes_wrong_ahead_is_told_to_whoever_waits(monkeypatch):
+    ahead = Ahead()
+    ahead(np.zeros((64, 64), dtype=np.float32), np.ones((64, 64), dtype=np.int32), None, 100.0)
+    monkeypatch.setattr(around, "standing_out", lambda *_: 1 / 0)
+    with ahead.working(), pytest.raises(ZeroDivisionError):
+        ahead.wait(1)
 
 
 @pytest.mark.parametrize("way", FILLS)

@@ -11,7 +11,7 @@ from ml.areas import KINDS, areas_in
 from ml.checkpoints import Card
 from ml.deformation import infer, naming, nation
 from ml.deformation.channels import CHANNELS
-from ml.deformation.gridding import RobustGrid, distance_to_points_m
+from ml.deformation.gridding import RobustGrid
 from ml.deformation.naming import named_areas
 from ml.deformation.nation import NetworkConfig, predict, windows
 from ml.deformation.network import DeformationNetwork, on_lattice
@@ -54,8 +54,7 @@ def grid(rows: int, cols: int, seed: int = 0, west: float = 4_600_000.0, north: 
     mad = np.where(known, rng.uniform(0, 2, (rows, cols)), np.nan).astype(np.float32)
     transform = Affine(100, 0, west, 0, -100, north)
     height = np.where(known, rng.normal(300, 60, (rows, cols)), np.nan).astype(np.float32)
-    distance = distance_to_points_m(known, 100.0)
-    return RobustGrid(velocity, count, mad, distance, transform, 3035, velocity + mad, height)
+    return RobustGrid(velocity, count, mad, transform, 3035, velocity + mad, height)
 
 
 def differ(one: np.ndarray, other: np.ndarray) -> float:
@@ -140,7 +139,7 @@ def test_memory_that_runs_out_means_fewer_windows_and_at_last_the_cpu(network, m
         return list(image)
 
     monkeypatch.setattr(runner, "_one", one)
-    assert len(runner._forward([torch.zeros(1, 6, 16, 16)] * 3, 1)) == 3
+    assert len(runner.run(torch.zeros(3, 6, 16, 16), 1)) == 3
     assert sizes == [(3, "cuda"), (2, "cuda"), (1, "cuda"), *[(1, "cpu")] * 3]
 
 
