@@ -19,6 +19,7 @@ METHODS = (NETWORK, "guarnieri-prati", "pearson", "posterior-mean")
 VERSIONS = {NETWORK: "2", "guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
+AREA_PX = 14  # side of the smallest area in which a change is told
 
 Bands = dict[str, Float32]
 Work = Callable[[Float32], Bands]
@@ -27,6 +28,13 @@ Work = Callable[[Float32], Bands]
 def parameters(method: str) -> dict[str, Any]:
     """The constants a method runs with, for the record."""
     return {} if method == NETWORK else {"window_px": WINDOW_PX}
+
+
+def area_share(method: str) -> float:
+    """Of an estimate's sigma, what is left in the mean over AREA_PX: each window errs for itself, a network for a whole
+    parcel at once.
+    """
+    return 1.0 if method == NETWORK else WINDOW_PX / AREA_PX
 
 
 def estimate_coherence(
