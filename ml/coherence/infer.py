@@ -19,6 +19,7 @@ METHODS = (NETWORK, "guarnieri-prati", "pearson", "posterior-mean")
 VERSIONS = {NETWORK: "2", "guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
+TILE_PX = 1024  # of the network: larger ones do not fit the processor's caches
 AREA_PX = 14  # side of the smallest area in which a change is told
 
 Bands = dict[str, Float32]
@@ -56,7 +57,7 @@ def estimate_coherence(
     pieces = [torch.from_numpy(piece).to(device) for piece in samples(source)]
     if method == NETWORK:
         ready, facts = network.shipped(device), facts_of(pieces, looks)
-        bands = over_tiles(source, _by_network(ready, facts, truth, device), ready.halo_px())
+        bands = over_tiles(source, _by_network(ready, facts, truth, device), ready.halo_px(), core=TILE_PX)
         return _result(source, bands, facts.looks, _said(facts) | {"truth": truth})
     speckle = baseline.speckle_of(pieces, looks)
     used = 1.0 if method == "pearson" else speckle.looks

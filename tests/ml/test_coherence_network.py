@@ -7,7 +7,7 @@ import pytest
 import torch
 from affine import Affine
 
-from ml import tiling
+from ml.coherence import infer
 from ml.coherence.evaluate import errors, estimated, make_structured
 from ml.coherence.features import DETAILS, FACTS, INPUTS, features
 from ml.coherence.infer import NETWORK, estimate_coherence
@@ -172,7 +172,7 @@ def test_the_network_does_not_know_where_tiles_end(core, monkeypatch):
     power[0, 200:230, 90:140] = np.nan
     images = image_pair(power)
     whole = estimate_coherence(images, NETWORK, CPU, looks=4.0).bands
-    monkeypatch.setattr(tiling.over_tiles, "__defaults__", (1, core))
+    monkeypatch.setattr(infer, "TILE_PX", core)
     cut = estimate_coherence(images, NETWORK, CPU, looks=4.0).bands
     for name, values in whole.items():
         np.testing.assert_array_equal(np.isfinite(cut[name]), np.isfinite(values), err_msg=name)
