@@ -66,7 +66,7 @@ def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
     correlation of half-whitened images, whose peak stands farther above chance and between pixels too. score: standard
     deviations of what chance reaches at one shift, less what a shift of so many USUAL_PX takes (squares).
     """
-    spectra = torch.fft.fft2(passed)
+    spectra = torch.fft.fft2(passed.float())
     cross = spectra[0].conj() * spectra[1]
     lags = torch.arange(-FARTHEST_PX - STEP_PX, FARTHEST_PX + 2 * STEP_PX, STEP_PX, device=passed.device)
     even = (spectra.abs() ** 2).sum(dim=0)
