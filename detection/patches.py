@@ -22,6 +22,8 @@ _GEOD = Geod(ellps="WGS84")
 class ChangeThresholds(NamedTuple):
     """Robust z-scores, both of a loss; least_drop is of coherence, 0-1, the weather's share already taken out.
 
+    least_certain: median loss over area_sigma, what is told wrongly once in twenty times: a parcel of which the
+    estimate was always sure, and suddenly is not, has lost nothing.
     fewest_cells: one scatterer that comes or goes spoils a whole window of 9 x 9; a patch holds two and a half of them.
     fewest_confirmed: cells of a patch that pairs without an image in common confirm (ml.coherence.confirm).
     """
@@ -29,6 +31,7 @@ class ChangeThresholds(NamedTuple):
     enter: float = 4.5
     leave: float = 2.5
     least_drop: float = 0.2
+    least_certain: float = 1.64
     fewest_cells: int = 200
     fewest_confirmed: int = 60
 
@@ -67,14 +70,15 @@ class Patch(NamedTuple):
 def changed_patches(
     bands: Bands, transform: Affine, weather: float, thresholds: ChangeThresholds = CHANGE
 ) -> list[Patch]:
-    """Find where coherence was lost. bands: change_sigma, coherence_before, coherence_after and, where other pairs
-    were asked, confidence.
+    """Find where coherence was lost. bands: change_sigma, coherence_before, coherence_after and, in rasters that hold
+    them, area_sigma (of an area's coherence) and confidence (by other pairs).
 
-    A cell that is confirmed enters whatever its own z; a patch confirmed in half of its cells may be smaller, and its
-    score is that confidence. weather: what the whole scene lost or won, as the change gave it.
+    A cell that is confirmed enters whatever its own z; a patch confirmed in half of its cells may be smaller and within
+    area_sigma, and its score is that confidence. weather: what the whole scene lost or won, as the change gave it.
     """
     patches = []
     drop = bands["coherence_before"] - bands["coherence_after"] + weather
+    certain = drop / np.maximum(bands.get("area_sigma", np.zeros_like(drop)), 1e-3)
     confidence = bands.get("confidence", np.full_like(drop, np.nan))
     loss = np.where(
         np.isfinite(confidence), np.maximum(-bands["change_sigma"], thresholds.enter), -bands["change_sigma"]
@@ -83,6 +87,8 @@ def changed_patches(
         sure = float(np.isfinite(confidence[mask]).mean()) >= CONFIRMED_SHARE
         fewest = thresholds.fewest_confirmed if sure else thresholds.fewest_cells
         if mask.sum() < fewest or np.median(drop[mask]) < thresholds.least_drop:
+            continue
+        if not sure and np.median(certain[mask]) < thresholds.least_certain:
             continue
         cell_m2 = abs(transform.a * transform.e)
         polygon = outline(mask, transform, fewest * cell_m2)

@@ -159,10 +159,19 @@ def _words(grid: Grid) -> str:
 def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> torch.Tensor:
     """Mean over a window of the known (finite) values. values: (n, rows, cols); NaN where too few are known."""
     known = torch.isfinite(values)
+    inside = _inside(values, window)
+    if known.all():
+        return _box(values, window) / inside
     total = _box(torch.where(known, values, 0.0), window)
     share = _box(known.to(values.dtype), window)
-    inside = _box(torch.ones_like(values[:1]), window)
     return torch.where(share >= least_share * inside, total / share.clamp_min(1e-9), torch.nan)
+
+
+def _inside(values: torch.Tensor, window: int) -> torch.Tensor:
+    """Share of each pixel's window that lies inside the image, (rows, cols)."""
+    rows, cols = values.shape[-2:]
+    across, down = values.new_ones(1, 1, cols), values.new_ones(1, rows, 1)
+    return (_box(across, window) * window * (_box(down, window) * window))[0]
 
 
 def _box(values: torch.Tensor, window: int) -> torch.Tensor:

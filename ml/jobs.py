@@ -77,7 +77,9 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
         bands = read_prediction(one, now).bands
         around.append(Evidence(*_dates(one.run.pair), bands["change_sigma"], bands["coherence_before"]))
     ratio_db = backscatter_change_db(_images(run.pair), device)
-    result = change_infer.as_result(found, confirmed(around, span=_dates(run.pair)), ratio_db, now.transform, now.epsg)
+    event = confirmed(around, span=_dates(run.pair))
+    area_sigma = now.bands["coherence_sigma"] * np.float32(coherence_infer.area_share(own.run.model_version.method))
+    result = change_infer.as_result(found, area_sigma, event, ratio_db, now.transform, now.epsg)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
     tags = {
         "input_sha256": hashlib.sha256(hashes.encode()).hexdigest(),

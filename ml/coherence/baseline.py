@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from ml.imagery import box_mean, pixels_per_cell
@@ -110,7 +111,7 @@ def looks_of(power: torch.Tensor, shared: float) -> float:
 def _speckle(variance: torch.Tensor, shared: float, tails: Callable[[float], float]) -> float:
     """The variance of speckle alone, from local ones. tails: kurtosis less one at so many looks; shared: px a cell."""
     known = variance[torch.isfinite(variance)]
-    low = max(1e-3, float((known if known.numel() < 10**7 else known[::97]).quantile(0.2)))
+    low = max(1e-3, float(np.quantile((known if known.numel() < 10**7 else known[::97]).cpu().numpy(), 0.2)))
     n = LOOKS_WINDOW**2
     speckle = low
     for _ in range(5):  # the scatter depends on the looks, a little

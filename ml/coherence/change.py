@@ -111,16 +111,18 @@ def parameters(method: str) -> dict[str, Any]:
 
 
 def as_result(
-    change: CoherenceChange, event: Confirmed, ratio_db: Float32, transform: Affine, epsg: int
+    change: CoherenceChange, area_sigma: Float32, event: Confirmed, ratio_db: Float32, transform: Affine, epsg: int
 ) -> RasterResult:
     """The change as bands on the ground: against the past, what other pairs confirm of it, and backscatter beside it.
 
-    ratio_db: (rows, cols), positive: brighter than in the reference.
+    area_sigma: of the mean coherence of a small area, (rows, cols); ratio_db: likewise, positive: brighter than in the
+    reference.
     """
     bands = {
         "change_sigma": change.change_sigma,
         "coherence_before": change.before,
         "coherence_after": change.after,
+        "area_sigma": area_sigma,
         "confirmed_sigma": event.change_sigma,
         "onset_day": event.onset_day,
         "confidence": event.confidence,
@@ -133,5 +135,5 @@ def as_result(
         "lowest_sigma": round(float(change.change_sigma[known].min()), 2) if known.any() else 0.0,
         "confirmed_share": round(float(np.isfinite(event.confidence[known]).mean()), 6) if known.any() else 0.0,
     }
-    units = ("1", "1", "1", "1", "days since 1970-01-01", "1", "dB")
+    units = ("1", "1", "1", "1", "1", "days since 1970-01-01", "1", "dB")
     return RasterResult(bands, units, transform, epsg, {"weather": f"{change.weather:.4f}"}, statistics)

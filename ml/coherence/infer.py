@@ -19,6 +19,8 @@ METHODS = (NETWORK, "guarnieri-prati", "pearson", "posterior-mean")
 VERSIONS = {NETWORK: "2", "guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
+TILE_PX = 1024  # of the network: larger ones do not fit the processor's caches
+AREA_PX = 14  # side of the smallest area in which a change is told
 
 Bands = dict[str, Float32]
 Work = Callable[[Float32], Bands]
@@ -27,6 +29,13 @@ Work = Callable[[Float32], Bands]
 def parameters(method: str) -> dict[str, Any]:
     """The constants a method runs with, for the record."""
     return {} if method == NETWORK else {"window_px": WINDOW_PX}
+
+
+def area_share(method: str) -> float:
+    """Of an estimate's sigma, what is left in the mean over AREA_PX: each window errs for itself, a network for a whole
+    parcel at once.
+    """
+    return 1.0 if method == NETWORK else WINDOW_PX / AREA_PX
 
 
 def estimate_coherence(
@@ -48,7 +57,7 @@ def estimate_coherence(
     pieces = [torch.from_numpy(piece).to(device) for piece in samples(source)]
     if method == NETWORK:
         ready, facts = network.shipped(device), facts_of(pieces, looks)
-        bands = over_tiles(source, _by_network(ready, facts, truth, device), ready.halo_px())
+        bands = over_tiles(source, _by_network(ready, facts, truth, device), ready.halo_px(), core=TILE_PX)
         return _result(source, bands, facts.looks, _said(facts) | {"truth": truth})
     speckle = baseline.speckle_of(pieces, looks)
     used = 1.0 if method == "pearson" else speckle.looks

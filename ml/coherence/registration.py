@@ -18,7 +18,8 @@ FARTHEST_PX = 4
 LEAST_SHIFT_PX = 0.05
 SPECKLE_PX = 15  # what is wider is texture
 STEP_PX = 0.5
-LEAST_SCORE = 3.5  # standard deviations of chance, of which the shifts that are sought reach 3
+USUAL_PX = 1.5  # standard deviation of shifts: what lies farther must stand out more
+LEAST_SCORE = 4.0  # standard deviations of chance; noise reaches 3.5 in one pair of a hundred
 SPECTRUM_BINS = 9
 LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
@@ -62,22 +63,23 @@ def shift_of(passed: Tensor) -> tuple[tuple[float, float], float, float]:
     """((rows, cols) in px, highest correlation at whole pixels, score) from high-passed images (2, rows, cols).
 
     What stands at (r, c) of the first image stands at (r + rows, c + cols) in the second. Sought at half pixels in the
-    correlation of half-whitened images, whose peak stands farther above chance and between pixels too; score: standard
-    deviations of what chance reaches at one shift.
+    correlation of half-whitened images, whose peak stands farther above chance and between pixels too. score: standard
+    deviations of what chance reaches at one shift, less what a shift of so many USUAL_PX takes (squares).
     """
-    spectra = torch.fft.fft2(passed)
+    spectra = torch.fft.fft2(passed.float())
     cross = spectra[0].conj() * spectra[1]
     lags = torch.arange(-FARTHEST_PX - STEP_PX, FARTHEST_PX + 2 * STEP_PX, STEP_PX, device=passed.device)
     even = (spectra.abs() ** 2).sum(dim=0)
     whitened = cross / (_smooth(even) + LEAST_POWER * even.mean()).sqrt()
     near = _at(whitened, lags) / whitened.abs().square().sum().sqrt().clamp_min(1e-9)
+    likely = near.clamp_min(0) ** 2 - (lags[:, None] ** 2 + lags**2) / USUAL_PX**2
     n = near.shape[0] - 2
-    row, col = (at + 1 for at in divmod(int(near[1:-1, 1:-1].argmax()), n))
+    row, col = (at + 1 for at in divmod(int(likely[1:-1, 1:-1].argmax()), n))
     by_row = float(lags[row]) + STEP_PX * _vertex(near[row - 1 : row + 2, col])
     by_col = float(lags[col]) + STEP_PX * _vertex(near[row, col - 1 : col + 2])
     scale = passed[0].norm() * passed[1].norm() * passed[0].numel()
     peak = float(_at(cross, torch.arange(-FARTHEST_PX, FARTHEST_PX + 1.0, device=passed.device)).max())
-    return (by_row, by_col), peak / max(float(scale), 1e-9), float(near[row, col])
+    return (by_row, by_col), peak / max(float(scale), 1e-9), math.sqrt(max(0.0, float(likely[row, col])))
 
 
 def _smooth(power: Tensor) -> Tensor:

@@ -14,10 +14,12 @@ NODES = Affine(240, 0, 500_000, 0, -240, 5_200_000)
 EPSG = 32629
 
 
-def change(drop: float = 0.5, z: float = -8.0, rows: slice = slice(10, 26), cols: slice = slice(10, 26)) -> dict:
+def change(
+    drop: float = 0.5, z: float = -8.0, rows: slice = slice(10, 26), cols: slice = slice(10, 26), sigma: float = 0.12
+) -> dict:
     bands = {
         "change_sigma": np.zeros((60, 60)), "coherence_before": np.full((60, 60), 0.7),
-        "coherence_after": np.full((60, 60), 0.7),
+        "coherence_after": np.full((60, 60), 0.7), "area_sigma": np.full((60, 60), sigma),
     }  # fmt: skip
     bands["change_sigma"][rows, cols] = z
     bands["coherence_after"][rows, cols] -= drop
@@ -40,6 +42,7 @@ def test_a_lost_coherence_is_told_with_its_figures():
         change(drop=0.1),  # hardly a loss, however steady the past
         change(rows=slice(10, 19), cols=slice(10, 19)),  # one window: a single scatterer that went away
         change(rows=slice(10, 19), cols=slice(10, 30)),  # two windows beside each other
+        change(drop=0.21, sigma=0.15),  # a parcel of which the estimate itself is not sure
         change(z=8.0),  # more coherent than before
     ],
 )
