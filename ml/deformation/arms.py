@@ -46,8 +46,7 @@ def _arms() -> dict[str, ArmConfig]:
     """Every arm by the name of its method."""
     fills = ("none", "nearest", "idw", "soft-impute")
     arms = {f"unet-{fill}{end}": ArmConfig(f"deformation-unet-{fill}{end}") for end in ("", "-raw") for fill in fills}
-    seen = ("means", "points", "heights", "around", "air")
-    arms |= {f"unet-{what}": ArmConfig(f"deformation-unet-{what}") for what in seen}
+    arms |= {f"unet-{what}": ArmConfig(f"deformation-unet-{what}") for what in ("means", "points", "heights", "around")}
     arms |= {f"unet-gain-{gain}": ArmConfig("deformation-unet-wrapped", (gain,)) for gain in GAINS}
     for how in ("mean", "max"):
         arms[f"unet-gains-{how}"] = ArmConfig("deformation-unet-wrapped", GAINS, how)
