@@ -120,10 +120,10 @@ def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_aroun
     images, beyond, known = torch.randn(1, 2, 160, 160), torch.zeros(1, 2, 20, 20), torch.ones(1, 1, 20, 20)
     other = images.clone()
     other[..., 84 + 40 :] = torch.randn(1, 2, 160, 36)
-    one, two = (asked(part, beyond, known).offset[0, :, 10, 10] for part in (images, other))
+    one, two = (asked(seen, beyond, beyond, known).offset[0, :, 10, 10] for seen in (images, other))
     torch.testing.assert_close(one, two)
     other[..., 84 + 12 :] = other[..., 84 + 12 :] + 1.0
-    assert not torch.allclose(asked(other, beyond, known).offset[0, :, 10, 10], one)
+    assert not torch.allclose(asked(other, beyond, beyond, known).offset[0, :, 10, 10], one)
 
 
 def test_attention_is_the_mean_of_the_window_where_nothing_tells_nodes_apart():
