@@ -29,7 +29,7 @@ from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUn
 CLASSES5 = KINDS
 HALO_CELLS = 144
 REACH_M = 200.0  # nothing is said of ground farther than this from all points
-FINE_BLEND = 0.3
+FINE_BLEND = 0.3  # of the lowest threshold's logit, in the score of small areas
 LN4 = 1.3863  # from a fifth to one half, in logits
 FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
 MEASURED_CELLS = 5  # a rate lies within what was measured so far around it
@@ -217,10 +217,6 @@ def calibrated(logits: torch.Tensor, calibration: dict[str, float]) -> torch.Ten
     their edge is, and that of the lowest threshold alone, which tells wide slow ones. The card's `fine` and `wide` are
     where each stands for one half; `gap` below that it stands for a fifth.
     """
-    score = torch.maximum(fine_score(logits) - calibration["fine"], logits[0] - calibration["wide"])
+    fine = FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1]
+    score = torch.maximum(fine - calibration["fine"], logits[0] - calibration["wide"])
     return score * (LN4 / calibration["gap"])
-
-
-def fine_score(logits: Any) -> Any:
-    """The score of small areas, of a tensor or an array (thresholds, rows, cols)."""
-    return FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1]

@@ -5,6 +5,7 @@ import pytest
 import rasterio
 
 from ml.__main__ import main
+from ml.coherence.infer import VERSIONS
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def test_coherence_writes_its_two_bands_with_everything_to_trace_them(pair, meth
         assert raster.dtypes == ("float32", "float32")
         assert (raster.shape, raster.crs, raster.transform) == (truth.shape, truth.crs, truth.transform)
         tags = raster.tags()
-        assert tags["model_version"] == f"{method} 1"
+        assert tags["model_version"] == f"{method} {VERSIONS[method]}"
         assert len(tags["input_sha256"]) == 64
         found, gamma = raster.read(1), truth.read(3)
         still = (truth.read(1) == 0) & (gamma > 0.6)
