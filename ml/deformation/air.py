@@ -23,10 +23,8 @@ RADII_M = (700.0, 1200.0, 2000.0)
 PLANES = len(RADII_M)
 STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16)  # (mm/yr)², semivariances of air at KNEE_M
 KNEE_M, BELOW, ABOVE = 1_500.0, -11 / 3, -8 / 3  # of the air's two-dimensional spectrum
-NOISE_MM2_YR2, LEAST_NOISE_MM2_YR2 = (
-    0.35,
-    0.005,
-)  # variance of a cell's rate, and of a square's that all its cells share
+NOISE_MM2_YR2 = 0.35  # variance of a cell's rate
+LEAST_NOISE_MM2_YR2 = 0.005  # of what all cells of a square share
 FASTEST_MM_YR = 10.0  # a rate beyond counts as so much
 FEWEST_SQUARES = 12
 LEAST_WEIGHT = 0.4

@@ -27,6 +27,7 @@ LAGS = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if abs(y) + abs(x) <=
 WINDOWS_PX = (32, 16)  # around a node, over which evidence is averaged: nothing beyond the first is seen
 REACH_WEIGHTS = (0.5, 1.0, 1.0, 1.0, 0.5)  # nodes around one whose squares are in its window of 32 px, by their shares
 KEYS = 8
+FACTS = 7  # of a node, that are no evidence: beyond (2), known, sine and cosine of the part (4)
 POOL_PX = 4  # it is averaged over so many pixels before it is looked at
 LOG_SIGMA = (-5.5, 1.5)  # natural logarithms, px
 
@@ -205,7 +206,7 @@ class Decoder(nn.Module):
 
     def __init__(self, evidence: int, alike: int, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(len(WINDOWS_PX) * evidence + 7 + alike, width, 1)
+        self.enter = nn.Conv2d(len(WINDOWS_PX) * evidence + FACTS + alike, width, 1)
         self.blocks = nn.Sequential(Residual(width, 1), Residual(width, 1))
 
     def forward(self, windows: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def in_parts(offset: Tensor) -> Tensor:
 
 
 def surroundings(shift: Tensor) -> Tensor:
-    """What a node's answer is relative to: the mean of the whole pixels around it."""
+    """What a node's answer is relative to: the mean of the shifts around it."""
     return box(shift, NEAR_NODES)
 
 
