@@ -68,9 +68,7 @@ def test_the_raster_names_its_bands_units_version_and_input(region, tmp_path):
 def velocity_raster(path: Path, crs: str | None = "EPSG:32614", value: float = 0.0) -> Path:
     values = np.random.default_rng(1).normal(value, 0.001, (60, 60)).astype(np.float32)
     row, col = np.mgrid[:60, :60] - 29.5
-    values += 0.02 * np.exp(-(((row**2 + col**2) / 10**2) ** 2)).astype(
-        np.float32
-    )  # 20 mm/yr, soft edges
+    values += 0.02 * np.exp(-(((row**2 + col**2) / 10**2) ** 2)).astype(np.float32)  # 20 mm/yr, soft edges
     with rasterio.open(
         path, "w", driver="GTiff", width=60, height=60, count=1, dtype="float32", crs=crs,
         transform=rasterio.Affine(100, 0, 480_000, 0, -100, 2_150_000),
