@@ -39,22 +39,43 @@ class Area(NamedTuple):
 
 
 class AreaThresholds(NamedTuple):
-    """fewest_points is for whoever has the points: `find_areas` sees the raster only."""
+    """joined_m: pieces this near to each other are one area: ground without points between them cuts nothing in two.
+
+    fewest_points is for whoever has the points: `find_areas` sees the raster only.
+    """
 
     enter: float = 0.5
     leave: float = 0.2
     smallest_m2: float = 30_000.0
     fewest_points: int = 5
+    joined_m: float = 500.0
 
 
 DEFAULT_THRESHOLDS = AreaThresholds()
 
 
 class Region(NamedTuple):
-    """Cells that belong together: the smallest window around them, and which of its cells they are."""
+    """Cells that belong together: a window around them, and which of its cells they are."""
 
     window: tuple[slice, slice]
     mask: NDArray[np.bool_]
+
+
+class Motion(NamedTuple):
+    """Cells that move together. sign: of CLASSES, of most of them, which are `main`; shares: of each of KINDS, or none.
+
+    A slope that slides, or the rim of a mine, may come toward the satellite in one part and go away in another.
+    """
+
+    region: Region
+    main: NDArray[np.bool_]
+    sign: str
+    shares: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        """The likeliest of KINDS; none where the method knows the sign only."""
+        return max(self.shares, key=lambda name: self.shares[name]) if self.shares else ""
 
 
 def areas_in(
@@ -89,19 +110,69 @@ def find_areas(
     thresholds: AreaThresholds = DEFAULT_THRESHOLDS,
     kinds: Mapping[str, Float32] | None = None,
 ) -> list[Area]:
-    """Find connected areas, each class on its own, strongest first.
-
-    classes: name -> probability (rows, cols), NaN unknown. Cells above `leave` that are connected (eight neighbours)
-    to a cell above `enter` belong together; holes smaller than `smallest_m2` are filled. kinds: name -> probability, to
-    name an area by in place of its class.
-    """
-    areas: list[Area] = []
-    for kind, probability in classes.items():
-        for region in regions(probability, thresholds.enter, thresholds.leave):
-            area = _area(kind, region, probability, rate_mm_yr, transform, thresholds)
-            if area.area_m2 >= thresholds.smallest_m2:
-                areas.append(_named(area, region, kinds) if kinds else area)
+    """Find areas that move, strongest first; holes smaller than `smallest_m2` are filled. See `motions`."""
+    found = [
+        _area(motion, classes, rate_mm_yr, transform, thresholds)
+        for motion in motions(classes, transform.a, thresholds, kinds)
+    ]
+    areas = [area for area in found if area.area_m2 >= thresholds.smallest_m2]
     return sorted(areas, key=lambda area: (-abs(area.peak_rate_mm_yr), -area.area_m2))
+
+
+def motions(
+    classes: Mapping[str, Float32],
+    cell_m: float,
+    thresholds: AreaThresholds = DEFAULT_THRESHOLDS,
+    kinds: Mapping[str, Float32] | None = None,
+) -> list[Motion]:
+    """What moves together. classes: sign -> probability (rows, cols), NaN unknown; kinds: name -> probability.
+
+    Cells above `leave` that are connected (eight neighbours) to a cell above `enter` are a piece; pieces of one sign
+    within `joined_m` of each other are one motion, and so are two of opposite signs that have the same name.
+    """
+    widened = max(0, round((thresholds.joined_m / cell_m - 1) / 2))
+    found = [
+        Motion(region, region.mask, sign, _shares(region, kinds or {}))
+        for sign, probability in classes.items()
+        for region in regions(probability, thresholds.enter, thresholds.leave, widened)
+    ]
+    together: list[Motion] = []
+    for motion in sorted(found, key=lambda motion: -int(motion.main.sum())):
+        for at, larger in enumerate(together):
+            alike = motion.name and motion.name == larger.name and motion.sign != larger.sign
+            if alike and _touch(motion.region, larger.region, widened):
+                together[at] = _as_one(larger, motion, kinds or {})
+                break
+        else:
+            together.append(motion)
+    return together
+
+
+def _touch(one: Region, other: Region, widened: int) -> bool:
+    """Whether two regions, both widened by so many cells as their windows are, have cells in common."""
+    sides = zip(one.window, other.window, strict=True)
+    if any(max(a.start, b.start) >= min(a.stop, b.stop) for a, b in sides):
+        return False
+    first, second = (ndimage.maximum_filter(mask, 2 * widened + 1) for mask in _laid(one, other)[1:])
+    return bool((first & second).any())
+
+
+def _laid(one: Region, other: Region) -> tuple[tuple[slice, slice], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The window that holds both, and both masks in it."""
+    pairs = zip(one.window, other.window, strict=True)
+    rows, cols = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
+    masks = np.zeros((2, rows.stop - rows.start, cols.stop - cols.start), dtype=bool)
+    for mask, (window, own) in zip(masks, (one, other), strict=True):
+        row, col = (part.start - whole.start for part, whole in zip(window, (rows, cols), strict=True))
+        mask[row : row + own.shape[0], col : col + own.shape[1]] = own
+    return (rows, cols), masks[0], masks[1]
+
+
+def _as_one(larger: Motion, smaller: Motion, kinds: Mapping[str, Float32]) -> Motion:
+    window, mask, more = _laid(larger.region, smaller.region)
+    main = _laid(Region(larger.region.window, larger.main), smaller.region)[1]
+    region = Region(window, mask | more)
+    return Motion(region, main, larger.sign, _shares(region, kinds))
 
 
 def grow(score: Float32, enter: float, leave: float) -> list[NDArray[np.bool_]]:
@@ -114,18 +185,25 @@ def grow(score: Float32, enter: float, leave: float) -> list[NDArray[np.bool_]]:
     return masks
 
 
-def regions(score: Float32, enter: float, leave: float) -> Iterator[Region]:
-    """The same, each in its own window: on a nation a mask of the whole for each would fill the memory."""
+def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Iterator[Region]:
+    """The same, each in its own window: on a nation a mask of the whole for each would fill the memory.
+
+    widened: regions that touch when all are widened by so many cells are one; windows are as wide.
+    """
     labels, n = ndimage.label(score >= leave, structure=EIGHT)  # NaN is not above anything
     if not n:
         return
     highest = np.zeros(n + 1, dtype=np.float32)
     inside = labels > 0
     np.maximum.at(highest, labels[inside], score[inside])
-    windows = ndimage.find_objects(labels)
-    for label in np.flatnonzero(highest[1:] >= enter) + 1:
-        window = windows[label - 1]
-        yield Region(window, labels[window] == label)
+    highest[0] = -np.inf
+    kept = (highest >= enter)[labels]
+    if widened:
+        labels, _ = ndimage.label(ndimage.maximum_filter(kept.view(np.uint8), 2 * widened + 1), structure=EIGHT)
+    for label, window in enumerate(ndimage.find_objects(labels), 1):
+        mask = (labels[window] == label) & kept[window]
+        if mask.any():
+            yield Region(window, mask)
 
 
 def outline(mask: NDArray[np.bool_], transform: Affine, smallest_hole_m2: float) -> Polygon | MultiPolygon:
@@ -135,30 +213,28 @@ def outline(mask: NDArray[np.bool_], transform: Affine, smallest_hole_m2: float)
 
 
 def _area(
-    kind: str,
-    region: Region,
-    p: Float32,
+    motion: Motion,
+    classes: Mapping[str, Float32],
     rate_mm_yr: Float32,
     transform: Affine,
     thresholds: AreaThresholds,
 ) -> Area:
-    (rows, cols), mask = region.window, region.mask
+    """Its rates are those of the cells that move as most do."""
+    (rows, cols), mask = motion.region.window, motion.region.mask
     polygon = outline(mask, transform @ Affine.translation(cols.start, rows.start), thresholds.smallest_m2)
-    rates = rate_mm_yr[region.window][mask]
+    rates = rate_mm_yr[rows, cols][motion.main]
     rates = rates[np.isfinite(rates)]
     median = float(np.median(rates))
     peak = float(np.percentile(rates, 95 if median >= 0 else 5))
-    return Area(polygon, kind, float(p[region.window][mask].max()), median, peak, float(polygon.area))
+    score = max(float(np.nanmax(probability[rows, cols][mask])) for probability in classes.values())
+    return Area(polygon, motion.name or motion.sign, score, median, peak, float(polygon.area), motion.shares)
 
 
-def _named(area: Area, region: Region, kinds: Mapping[str, Float32]) -> Area:
-    """The area under the name that is likeliest inside, with the share of every name."""
+def _shares(region: Region, kinds: Mapping[str, Float32]) -> dict[str, float]:
+    """The share of every name inside; none where there are no names."""
     sums = {name: float(np.nansum(band[region.window][region.mask])) for name, band in kinds.items()}
     whole = sum(sums.values())
-    if whole <= 0:
-        return area
-    shares = {name: part / whole for name, part in sums.items()}
-    return area._replace(kind=max(shares, key=lambda name: shares[name]), kinds=shares)
+    return {name: part / whole for name, part in sums.items()} if whole > 0 else {}
 
 
 def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon | MultiPolygon:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, by_sign, grow
+from ml.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, by_sign, motions
 from ml.deformation.infer import DeformationResult
 from ml.deformation.kinds import kind_of
 from ml.deformation.points import Float32
@@ -107,18 +107,18 @@ def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack])
     x, y = (np.concatenate([getattr(track, axis) for track in tracks]) for axis in ("x_m", "y_m"))
     row, col = tile.terrain.cell_of(x, y)
     points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
-    limits, named = DEFAULT_THRESHOLDS, set(KINDS) <= set(bands)
-    signs = by_sign(bands["probability"], bands["rate_mm_yr"]) if named else [bands[kind] for kind in CLASSES]
-    return [
-        Found(mask, kind, _likeliest(bands, mask) if named else "")
-        for kind, probability in zip(CLASSES, signs, strict=True)
-        for mask in grow(probability, limits.enter, limits.leave)
-        if mask.sum() * CELL_M**2 >= limits.smallest_m2 and points[mask].sum() >= limits.fewest_points
-    ]
-
-
-def _likeliest(bands: dict[str, Float32], mask: BoolMap) -> str:
-    return max(KINDS, key=lambda kind: float(np.nansum(bands[kind][mask])))
+    limits, kinds = DEFAULT_THRESHOLDS, {}
+    signs = {kind: bands[kind] for kind in CLASSES if kind in bands}
+    if set(KINDS) <= set(bands):
+        kinds = {name: bands[name] for name in KINDS}
+        signs = dict(zip(CLASSES, by_sign(bands["probability"], bands["rate_mm_yr"]), strict=True))
+    found = []
+    for motion in motions(signs, CELL_M, limits, kinds):
+        mask = np.zeros((CELLS, CELLS), dtype=bool)
+        mask[motion.region.window] = motion.region.mask
+        if mask.sum() * CELL_M**2 >= limits.smallest_m2 and points[mask].sum() >= limits.fewest_points:
+            found.append(Found(mask, motion.sign, motion.name))
+    return found
 
 
 def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], truth: Truth) -> TileScore:

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
+from ml.networks.window_choice import WindowChoice
+
 NODE_PX = 8  # one node for so many pixels
 ALIGN_PX = 16  # sizes and origins of tiles are multiples of it
 FARTHEST_LAG_PX = 2  # of the correlation of features
@@ -33,10 +35,10 @@ LOG_SIGMA = (-5.5, 1.5)  # natural logarithms, px
 
 
 class Residuals(NamedTuple):
-    """offset: (n, 2, rows, cols), px, dx then dy; log_sigma: the same, natural logarithm of px."""
+    """own: of a window of 32 px; near: of 16 px. (n, 4, nodes, nodes) each: dx, dy, px, and logs of their sigmas."""
 
-    offset: Tensor
-    log_sigma: Tensor
+    own: Tensor
+    near: Tensor
 
 
 class CCResSiamNet(nn.Module):
@@ -60,8 +62,10 @@ class CCResSiamNet(nn.Module):
         self.placed = nn.Conv2d(nodes, nodes // 4, 1)
         evidence = nodes + 2 * (nodes // 4) + 2
         self.alike = Alike(evidence, nodes // 2) if attention else None
-        self.decoder = Decoder(evidence, nodes // 2 if attention else 0, 2 * nodes)
+        self.decoder = Decoder(len(WINDOWS_PX) * evidence + FACTS + (nodes // 2 if attention else 0), 2 * nodes)
         self.answer = nn.Conv2d(2 * nodes, 4, 1)
+        self.near_decoder = Decoder(2 * evidence + FACTS, nodes)
+        self.near_answer = nn.Conv2d(nodes, 4, 1)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d) and bool(layer.weight.any()):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -69,7 +73,9 @@ class CCResSiamNet(nn.Module):
                     nn.init.zeros_(layer.bias)
         if self.coarse_cross is not None:
             nn.init.zeros_(self.coarse_cross.weight)
-        nn.init.normal_(self.answer.weight, std=0.01)
+        for last in (self.answer, self.near_answer):
+            nn.init.normal_(last.weight, std=0.01)
+        self.choice = WindowChoice()
 
     def forward(self, texture: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Residuals:
         """texture: (n, 2, rows, cols), reference and gathered secondary, 0 unknown; multiples of ALIGN_PX.
@@ -84,14 +90,13 @@ class CCResSiamNet(nn.Module):
             apart = functional.interpolate(beyond.float(), scale_factor=NODE_PX / POOL_PX, mode="nearest")
             placed = self.placed(met)
             evidence = torch.cat([met, placed * apart[:, :1], placed * apart[:, 1:], apart], dim=1)
-            wide, near = (_window_mean(evidence, size) for size in WINDOWS_PX)
-            parts = [wide, near, beyond.float(), known.float()]
-            if self.alike is not None:
-                parts.append(self.alike(near, _window_mean(evidence, NODE_PX)))
-            parts += [(2 * math.pi * part.float()).sin(), (2 * math.pi * part.float()).cos()]
-            answer = self.answer(self.decoder(torch.cat(parts, dim=1)))
-        offset = answer[:, :2] + wide[:, -2:]
-        return Residuals(offset, LOG_SIGMA[0] + functional.softplus(answer[:, 2:] - LOG_SIGMA[0] - 2.0))
+            wide, near, narrow = (_window_mean(evidence, size) for size in (*WINDOWS_PX, NODE_PX))
+            turn = 2 * math.pi * part.float()
+            facts = [beyond.float(), known.float()], [turn.sin(), turn.cos()]
+            alike = [] if self.alike is None else [self.alike(near, narrow)]
+            own = self.answer(self.decoder(torch.cat([wide, near, *facts[0], *alike, *facts[1]], dim=1)))
+            close = self.near_answer(self.near_decoder(torch.cat([near, narrow, *facts[0], *facts[1]], dim=1)))
+        return Residuals(_placed(own, wide[:, -2:]), _placed(close, near[:, -2:]))
 
     def _met(self, texture: Tensor) -> Tensor:
         """What squares of POOL_PX pixels say, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
@@ -106,6 +111,12 @@ class CCResSiamNet(nn.Module):
         if self.weight is not None:
             met = met * torch.sigmoid(self.weight(met))
         return met.float()  # type: ignore[no-any-return]
+
+
+def _placed(answer: Tensor, shift: Tensor) -> Tensor:
+    """Offsets about where a window was gathered from, and bounded log sigmas."""
+    log_sigma = LOG_SIGMA[0] + functional.softplus(answer[:, 2:] - LOG_SIGMA[0] - 2.0)
+    return torch.cat([answer[:, :2] + shift, log_sigma], dim=1)
 
 
 def _window_mean(evidence: Tensor, size: int) -> Tensor:
@@ -204,9 +215,9 @@ class Decoder(nn.Module):
     No layer looks at neighbouring nodes: the windows alone say how sharp an answer is.
     """
 
-    def __init__(self, evidence: int, alike: int, width: int) -> None:
+    def __init__(self, told: int, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(len(WINDOWS_PX) * evidence + FACTS + alike, width, 1)
+        self.enter = nn.Conv2d(told, width, 1)
         self.blocks = nn.Sequential(Residual(width, 1), Residual(width, 1))
 
     def forward(self, windows: Tensor) -> Tensor:

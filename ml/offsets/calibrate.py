@@ -7,6 +7,7 @@ that the network says.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,9 +18,11 @@ from ml.offsets.lesson import at_nodes
 from ml.offsets.network import (
     LEAST_KNOWN,
     UNKNOWN_SIGMA_PX,
+    Answer,
     Calibration,
     Tracker,
     answered,
+    chosen,
     log_restless,
     without_file,
 )
@@ -35,10 +38,20 @@ BINS = 9
 WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
 
 
-def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[str, list[float]]:
-    """The fields of ml.offsets.network.Calibration."""
-    tracker = Tracker(network, iterations, Calibration(), next(network.parameters()).device)
-    return tables_of(np.concatenate([_errors(tracker, scene) for scene in range(pairs)]))
+def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[str, dict[str, list[float]]]:
+    """The fields of ml.offsets.network.Calibration, for chosen windows and for one of 32 px at every node."""
+    choice = Tracker(network, iterations, Calibration(), next(network.parameters()).device)
+    window = replace(choice, choose=False)
+    of_choice, of_window = [], []
+    for scene in range(pairs):
+        pair = validation_pair(scene)
+        answer = answered(without_file(pair.power), choice, SEARCH_PX)
+        of_choice.append(_errors(answer, choice, pair))
+        of_window.append(_errors(answer, window, pair))
+    return {
+        "calibration": tables_of(np.concatenate(of_choice)),
+        "calibration_of_window": tables_of(np.concatenate(of_window)),
+    }
 
 
 def tables_of(rows: Float64) -> dict[str, list[float]]:
@@ -71,12 +84,12 @@ def validation_pair(scene: int) -> SarPair:
     return makers[scene % 2]()
 
 
-def _errors(tracker: Tracker, scene: int) -> Float64:
-    pair = validation_pair(scene)
-    answer = answered(without_file(pair.power), tracker, SEARCH_PX)
+def _errors(answer: Answer, tracker: Tracker, pair: SarPair) -> Float64:
+    """(n, 3): log sigma, error over sigma, log restlessness of known nodes."""
     truth = np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
-    log_sigma = answer[2:4].numpy()
-    columns = [log_sigma, (answer[:2].numpy() - truth) / np.exp(log_sigma), log_restless(answer).numpy()]
-    known = (answer[4].numpy() >= LEAST_KNOWN) & (log_sigma <= np.log(UNKNOWN_SIGMA_PX)).all(axis=0)
+    found = chosen(answer, tracker).numpy()
+    log_sigma = found[2:4]
+    columns = [log_sigma, (found[:2] - truth) / np.exp(log_sigma), log_restless(answer.own).numpy()]
+    known = (answer.known.numpy() >= LEAST_KNOWN) & (log_sigma <= np.log(UNKNOWN_SIGMA_PX)).all(axis=0)
     known[:EDGE_NODES] = known[-EDGE_NODES:] = known[:, :EDGE_NODES] = known[:, -EDGE_NODES:] = False
     return np.stack([part[:, known].ravel() for part in columns], axis=1).astype(np.float64)

@@ -18,7 +18,7 @@ from ml.offsets.real_chips import training_scenes
 from ml.train_command import Course
 from ml.training import Lesson
 
-VERSION = "3"
+VERSION = "4"
 ITERATIONS = 2
 
 
@@ -33,9 +33,9 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Less
 
 
 def finish(network: nn.Module, lesson: Lesson) -> dict[str, Any]:
-    """The card's calibration."""
+    """The card's calibrations."""
     settings = cast(OffsetLesson, lesson).settings
-    return {"calibration": calibration_of(cast(CCResSiamNet, network), ITERATIONS, settings.calibration_pairs)}
+    return dict(calibration_of(cast(CCResSiamNet, network), ITERATIONS, settings.calibration_pairs))
 
 
 COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=3e-3, finish=finish)

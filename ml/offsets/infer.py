@@ -13,10 +13,10 @@ from ml.offsets.regrid import at_posting
 from ml.results import RasterResult
 from ml.tiling import over_tiles, samples
 
-NETWORK = "model"
-METHODS = ("multi-kernel", "ncc", "whitened", NETWORK)
-VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "2", NETWORK: "3"}  # raise when the numbers change
-WEIGHTS = {NETWORK: network.NAME}  # networks, and the names of their cards
+NETWORK, ONE_WINDOW = "model", "model-32px"  # the network's choice of windows; its window of 32 px everywhere
+METHODS = ("multi-kernel", "ncc", "whitened", NETWORK, ONE_WINDOW)
+VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "2", NETWORK: "4", ONE_WINDOW: "4"}  # raise with the numbers
+WEIGHTS = dict.fromkeys((NETWORK, ONE_WINDOW), network.NAME)  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
 FLAT = 1e-6  # of the largest value: less range than this is none
 
@@ -40,8 +40,8 @@ def track_offsets(
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kernels = _kernels(method)
     pieces = usable_samples(source, posting)
-    if method == NETWORK:
-        found = network.track(source, network.shipped(device), search)
+    if method in WEIGHTS:
+        found = network.track(source, network.shipped(device, choose=method == NETWORK), search)
         bands = {name: band.numpy() for name, band in at_posting(found, source.shape, posting)._asdict().items()}
     else:
         on_device = [torch.from_numpy(piece).to(device) for piece in pieces]
@@ -108,7 +108,7 @@ def _kernels(method: str) -> tuple[int, ...]:
         return baseline.KERNELS
     if method == "ncc":
         return baseline.SINGLE_KERNEL
-    if method == NETWORK:
+    if method in WEIGHTS:
         return coarse.KERNELS_PX
     if method == "whitened":
         return (*whitened.COARSE_KERNELS, whitened.FINE_KERNEL)

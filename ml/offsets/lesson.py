@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -12,20 +13,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.networks.cc_res_siamnet import NODE_PX, Residuals
-from ml.offsets.dataset import planes, prepared
+from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet, Residuals
+from ml.offsets.dataset import UNLIKE, planes, prepared
 from ml.offsets.nearer import box, gathered, in_parts, surroundings, whole
 from ml.simulation.sar.pairs import SarPair
-from ml.simulation.sar.recipes import constant_shift
+from ml.simulation.sar.recipes import constant_shift, moving
 from ml.simulation.seeds import Purpose, generator
 from ml.training import Batch
 
 HUBER_SHARE = 0.08  # of the training, before the likelihood alone counts
 HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # a residual beyond counts as so much
+STRAY_PX = 6.0
+NEAR_WEIGHT = 0.5  # of the narrow windows' answers in the loss
 TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
 SPREADS = 3.0  # errors beyond so many sigmas count less
 GAMMAS = (0.5, 0.7, 0.9)
+VARYING = 20  # validation scenes whose motion varies
 SEEN = ("texture", "beyond", "part", "known")  # of a batch, by the network
 COARSE_SHARE = 0.4  # of the starts; the others are answers', as the second time
 ALWAYS_PX = 0.5  # that an answer in training is off everywhere, at most
@@ -34,7 +38,11 @@ OFF_BY = (0.35, 0.5, 0.15)  # how often a start is off by up to 0, 1, 2 whole pi
 
 @dataclass(frozen=True)
 class Settings:
-    """What --config may change. real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch."""
+    """What --config may change.
+
+    real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch; strangers: share of crops whose images have
+    nothing in common.
+    """
 
     width: int = 16
     features: int = 8
@@ -46,25 +54,33 @@ class Settings:
     calibration_pairs: int = 112
     batch: int = 8
     real: str = ""
-    real_share: float = 0.08
+    real_share: float = 0.2
+    strangers: float = 0.04
 
 
 class Crop(NamedTuple):
-    """texture: (2, px, px), secondary gathered; beyond, part, target: (2, nodes, nodes); known: (1, nodes, nodes)."""
+    """texture: (2, px, px), secondary gathered; known: (1, nodes, nodes); all else (2, nodes, nodes).
+
+    target: relative to frame, the mean of the start around each node.
+    """
 
     texture: Tensor
     beyond: Tensor
     part: Tensor
     target: Tensor
+    frame: Tensor
     known: Tensor
 
 
-def loss_of(answer: Residuals, target: Tensor, known: Tensor, progress: float) -> Tensor:
-    """Huber's loss, then the tempered Gaussian negative log-likelihood, its tails linear; known: weights."""
-    error = answer.offset - target.clamp(-FARTHEST_PX, FARTHEST_PX)
-    z = error * torch.exp(-answer.log_sigma)
+def loss_of(answer: Tensor, target: Tensor, known: Tensor, progress: float) -> Tensor:
+    """Huber's loss, then the tempered Gaussian negative log-likelihood, its tails linear.
+
+    answer: (n, 4, nodes, nodes): offsets and log sigmas; known: weights.
+    """
+    error, log_sigma = answer[:, :2] - target.clamp(-FARTHEST_PX, FARTHEST_PX), answer[:, 2:]
+    z = error * torch.exp(-log_sigma)
     squared = 2 * functional.huber_loss(z, torch.zeros_like(z), reduction="none", delta=SPREADS)
-    likelihood = (0.5 * squared + answer.log_sigma) * torch.exp(2 * TEMPER * answer.log_sigma.detach())
+    likelihood = (0.5 * squared + log_sigma) * torch.exp(2 * TEMPER * log_sigma.detach())
     weight = known.expand_as(error)
     total = weight.sum().clamp_min(1.0)
     value = (likelihood * weight).sum() / total
@@ -72,6 +88,16 @@ def loss_of(answer: Residuals, target: Tensor, known: Tensor, progress: float) -
         huber = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none", beta=HUBER_PX)
         return 0.1 * value + 5 * (huber * weight).sum() / total
     return value
+
+
+def chosen(network: CCResSiamNet, answer: Residuals, frame: Tensor, known: Tensor) -> Tensor:
+    """What the choice of windows makes of an answer, (n, 4, nodes, nodes), relative to the frame as the answer is.
+
+    Nothing is taught through it to what it chooses from.
+    """
+    placed = [torch.cat([part[:, :2] + frame, part[:, 2:]], dim=1).detach() for part in answer]
+    offset, log_sigma = network.choice(*placed, known)
+    return torch.cat([offset - frame, log_sigma], dim=1)
 
 
 def at_nodes(truth: Tensor) -> Tensor:
@@ -117,17 +143,32 @@ def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
     return whole(found)
 
 
-def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int) -> Crop:
-    """A crop at random. images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px."""
+def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, stray_px: float = 0.0) -> Crop:
+    """A crop at random. images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px.
+
+    stray_px: how far the start is from the truth everywhere, at most: of images that have nothing in common no search
+    finds the shift.
+    """
     rows, cols = images.shape[1:]
     row, col = int(rng.integers(0, rows - size + 1)), int(rng.integers(0, cols - size + 1))
     target = at_nodes(truth[:, row : row + size, col : col + size])
-    start = likely_start(rng, torch.nan_to_num(target))
+    found = torch.nan_to_num(target)
+    if stray_px:
+        found = found + _stray(rng, target.shape[1:], stray_px)
+    start = likely_start(rng, found)
     second = gathered(images[1], start, row, col)
     both = torch.stack([images[0, row : row + size, col : col + size], second])
     near = surroundings(start)
     known = functional.avg_pool2d((both != 0).all(dim=0).float()[None, None], NODE_PX)[0]
-    return Crop(both, start - near, start - start.floor(), target - near, known)
+    return Crop(both, start - near, start - start.floor(), target - near, near, known)
+
+
+def _stray(rng: np.random.Generator, nodes: Sequence[int], farthest: float) -> Tensor:
+    """Where a search ends that finds nothing, from where it should: smooth to some extent. (2, nodes, nodes), px."""
+    size = int(rng.choice([3, 5, 9]))
+    alone = box(torch.from_numpy(rng.standard_normal((2, *nodes)).astype(np.float32)), size) * size
+    common = torch.from_numpy(rng.uniform(-farthest, farthest, (2, 1, 1)).astype(np.float32))
+    return common + alone * float(rng.uniform(0, farthest / 2))
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,43 +196,67 @@ class OffsetLesson:
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """texture (n, 2, px, px), beyond, part and target (n, 2, nodes, nodes), known (n, 1, nodes, nodes)."""
-        chosen = []
+        crops = []
         for _ in range(self.settings.batch):
             source = self.scenes
             if self.real is not None and rng.random() < self.settings.real_share:
                 source = self.real
-            chosen.append(np.asarray(source[int(rng.integers(len(source)))], dtype=np.float32))
-        held = torch.from_numpy(np.stack(chosen))
-        crops = [cut(rng, *turned(rng, scene[:2], scene[2:4]), self.settings.crop_px) for scene in held]
+            scene, other = (_drawn(rng, source) for _ in range(2))
+            strangers = rng.random() < self.settings.strangers
+            if strangers:
+                scene[1] = other[1]
+            images, truth = turned(rng, scene[:2], scene[2:4])
+            crops.append(cut(rng, images, truth, self.settings.crop_px, STRAY_PX if strangers else 0.0))
         return _together(crops)
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
         answer = network(*(batch[name] for name in SEEN))
-        usable = (batch["known"] > 0.5).float()
-        return loss_of(answer, batch["target"], usable, progress)
+        usable, target = (batch["known"] > 0.5).float(), batch["target"]
+        with torch.autocast(target.device.type, enabled=False):
+            choice = chosen(cast(CCResSiamNet, network), answer, batch["frame"], batch["known"])
+        parts = ((answer.own, 1.0), (answer.near, NEAR_WEIGHT), (choice, 1.0))
+        return torch.stack([weight * loss_of(part, target, usable, progress) for part, weight in parts]).sum()
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Per axis standard deviation of the error on even ground, the worse one, and how sigma holds."""
+        """Errors per axis on even ground, the worse one, and how sigma holds; end-point errors of what varies."""
         if self._validation is None:
             self._validation = [(gamma, _held_out(gamma, scene)) for gamma, scene in self.held]
+            self._varying = [_held_out(None, scene) for scene in range(VARYING)]
         found = {}
-        device = next(network.parameters()).device
         for gamma in GAMMAS:
-            batch = _together([crop for of, crop in self._validation if of == gamma])
-            with torch.no_grad():
-                answer = network(*(batch[name].to(device) for name in SEEN))
-            inner = slice(3, -3)
-            error = (answer.offset.cpu() - batch["target"])[..., inner, inner]
-            z = error * torch.exp(-answer.log_sigma.cpu())[..., inner, inner]
+            own, near, choice = _errors(network, [crop for of, crop in self._validation if of == gamma])
             percent = round(100 * gamma)
-            found[f"sigma_g{percent}"] = float(error.std(dim=(0, 2, 3)).max())
-            found[f"within_68_g{percent}"] = float((z.abs() < 1).float().mean())
+            for name, (error, z) in (("sigma", own), ("near_sigma", near), ("choice_sigma", choice)):
+                found[f"{name}_g{percent}"] = float(error.std(dim=(0, 2, 3)).max())
+                found[f"{name}_within_68_g{percent}".replace("sigma_", "")] = float((z.abs() < 1).float().mean())
+        for name, (error, _) in zip(("own", "near", "choice"), _errors(network, self._varying), strict=True):
+            found[f"{name}_epe"] = float(error.norm(dim=1).mean())
         return found
 
 
-def _held_out(gamma: float, scene: int) -> Crop:
-    rng = generator(Purpose.VALIDATION, f"offsets-lesson-{round(100 * gamma)}", scene)
-    pair: SarPair = constant_shift(rng, gamma)
+def _errors(network: nn.Module, crops: list[Crop]) -> list[tuple[Tensor, Tensor]]:
+    """Errors, px, and errors over sigma, of a window of 32 px, of narrow ones and of the choice, edges left out."""
+    device, inner = next(network.parameters()).device, slice(3, -3)
+    batch = {name: part.to(device) for name, part in _together(crops).items()}
+    with torch.no_grad():
+        answer = network(*(batch[name] for name in SEEN))
+        parts = (*answer, chosen(cast(CCResSiamNet, network), answer, batch["frame"], batch["known"]))
+    errors = []
+    for part in parts:
+        error = (part[:, :2] - batch["target"])[..., inner, inner].cpu()
+        errors.append((error, error * torch.exp(-part[:, 2:])[..., inner, inner].cpu()))
+    return errors
+
+
+def _drawn(rng: np.random.Generator, source: NDArray[np.float16]) -> Tensor:
+    return torch.from_numpy(np.array(source[int(rng.integers(len(source)))], dtype=np.float32))
+
+
+def _held_out(gamma: float | None, scene: int) -> Crop:
+    """Even ground of a coherence; None: motion that varies."""
+    of = "varying" if gamma is None else str(round(100 * gamma))
+    rng = generator(Purpose.VALIDATION, f"offsets-lesson-{of}", scene)
+    pair: SarPair = moving(rng, UNLIKE[scene % len(UNLIKE)]) if gamma is None else constant_shift(rng, gamma)
     held = torch.from_numpy(planes(pair).astype(np.float32))
     return cut(rng, held[:2], held[2:4], 128)
 

@@ -20,6 +20,7 @@ from torch.nn import functional
 from ml.checkpoints import WEIGHTS, Card, load, read_card
 from ml.imagery import Float32, ImagePair, PairSource, Window
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
+from ml.networks.window_choice import REACH_NODES
 from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
 from ml.offsets.nearer import TAPS, box, gathered, in_parts, surroundings, whole
@@ -49,7 +50,8 @@ class Calibration(NamedTuple):
 class Tracker:
     """A trained network and how it is used. iterations: how often an answer is gathered by and looked at again.
 
-    calibration: what is added to log sigma, found on validation scenes.
+    calibration: what is added to log sigma, found on validation scenes; choose: let the network choose the window at
+    each node, else all have the one of 32 px.
     """
 
     network: CCResSiamNet
@@ -59,20 +61,30 @@ class Tracker:
     exact: bool = False
     block: int = BLOCK_PX
     kernels: tuple[int, ...] = coarse.KERNELS_PX
+    choose: bool = True
 
 
-def tracker_of(card: Card, folder: Path, device: torch.device) -> Tracker:
+class Answer(NamedTuple):
+    """What the network says on its grid. own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share."""
+
+    own: Tensor
+    near: Tensor
+    known: Tensor
+
+
+def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = True) -> Tracker:
     """The network of a card, ready. InputError where its weights are missing or not its own."""
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
     network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    table = Calibration(**{name: tuple(values) for name, values in card.settings["calibration"].items()})
-    return Tracker(network, card.settings["iterations"], table, device)
+    held = card.settings["calibration" if choose else "calibration_of_window"]
+    table = Calibration(**{name: tuple(values) for name, values in held.items()})
+    return Tracker(network, card.settings["iterations"], table, device, choose=choose)
 
 
-def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS) -> Tracker:
+def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS, choose: bool = True) -> Tracker:
     """The network that the repository ships."""
-    return tracker_of(read_card(name, folder), folder, device)
+    return tracker_of(read_card(name, folder), folder, device, choose)
 
 
 def without_file(power: Float32) -> PairSource:
@@ -82,34 +94,56 @@ def without_file(power: Float32) -> PairSource:
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
     """Offsets on the network's own grid, one node for NODE_PX pixels. search: largest offset looked for, px."""
-    return _told(answered(source, tracker, search), tracker.calibration, search)
+    return _told(answered(source, tracker, search), tracker, search)
 
 
-def answered(source: PairSource, tracker: Tracker, search: int) -> Tensor:
-    """(5, nodes, nodes) as the network says it: dx, dy, logarithms of their sigmas, share of pixels known."""
+def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
+    """What the network says, before the windows are chosen; NaN where a whole block is unknown."""
     start = whole(_start(source, tracker, min(search, FARTHEST_SEARCH_PX)))
-    answer = torch.full((5, *start.shape[1:]), torch.nan)
+    answer = torch.full((9, *start.shape[1:]), torch.nan)
     for turn in range(tracker.iterations):
         if turn:
             start = _again(start, answer)
         answer = _pass(source, tracker, start)
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
-    return answer[:, :rows, :cols]
+    held = answer[:, :rows, :cols]
+    return Answer(held[:4], held[4:8], held[8])
 
 
-def log_restless(answer: Tensor) -> Tensor:
+def chosen(answer: Answer, tracker: Tracker) -> Tensor:
+    """(4, nodes, nodes): offsets, px, and logarithms of their sigmas; of one window or of the one chosen."""
+    if not tracker.choose:
+        return answer.own
+    known = torch.nan_to_num(answer.known)[None]
+    given = torch.cat([torch.nan_to_num(answer.own), torch.nan_to_num(answer.near), known])
+    result = torch.full_like(answer.own, torch.nan)
+    rows, cols = result.shape[1:]
+    step, reach = tracker.block // NODE_PX, REACH_NODES
+    for row in range(0, rows, step):
+        for col in range(0, cols, step):
+            first = max(0, row - reach), max(0, col - reach)
+            outer = given[:, first[0] : row + step + reach, first[1] : col + step + reach].to(tracker.device)
+            with torch.no_grad():
+                said = torch.cat(tracker.network.choice(outer[None, :4], outer[None, 4:8], outer[None, 8:]), dim=1)[0]
+            inner = said[:, row - first[0] :, col - first[1] :][:, :step, :step]
+            result[:, row : row + step, col : col + step] = inner.cpu()
+    return torch.where(torch.isfinite(answer.known), result, torch.nan)
+
+
+def log_restless(own: Tensor) -> Tensor:
     """How much offsets differ between neighbours, against what sigma says: (2, nodes, nodes), natural logarithm.
 
-    On even ground neighbours share most of their windows and agree; where motion varies they do not.
+    own: of windows of 32 px. On even ground neighbours share most of their windows and agree; where motion varies they
+    do not.
     """
-    offset = torch.nan_to_num(answer[:2])
+    offset = torch.nan_to_num(own[:2])
     spread = (box(offset**2, RESTLESS_NODES) - box(offset, RESTLESS_NODES) ** 2).mean(dim=0).clamp_min(1e-8).sqrt()
-    return spread.log() - answer[2:4]
+    return spread.log() - own[2:4]
 
 
 def _again(start: Tensor, answer: Tensor) -> Tensor:
     """What is begun with next: the answer where it is sure, else its surroundings."""
-    sure = (answer[2:4].exp() < UNKNOWN_SIGMA_PX).all(dim=0) & (answer[4] >= LEAST_KNOWN)
+    sure = (answer[2:4].exp() < UNKNOWN_SIGMA_PX).all(dim=0) & (answer[8] >= LEAST_KNOWN)
     if not sure.any():
         return start
     return in_parts(coarse.filled(torch.where(sure, answer[:2], torch.nan)))
@@ -176,9 +210,9 @@ def _start(source: PairSource, tracker: Tracker, search: int) -> Tensor:
 
 
 def _pass(source: PairSource, tracker: Tracker, shift: Tensor) -> Tensor:
-    """(5, nodes, nodes): dx, dy, logarithms of their sigmas, share of pixels known. Unknown blocks are NaN."""
+    """(9, nodes, nodes): own and near of Residuals, share of pixels known. Unknown blocks are NaN."""
     near = surroundings(shift)
-    answer = torch.full((5, *shift.shape[1:]), torch.nan)
+    answer = torch.full((9, *shift.shape[1:]), torch.nan)
     for core, outer in _blocks(source.shape, tracker.block, HALO_PX):
         at = Window(*(value // NODE_PX for value in outer))
         by, mean = _part(shift, at), _part(near, at)
@@ -187,7 +221,8 @@ def _pass(source: PairSource, tracker: Tracker, shift: Tensor) -> Tensor:
             continue
         known = functional.avg_pool2d((images != 0).all(dim=0).float()[None, None], NODE_PX)
         answered = _asked(tracker, images[None], (by - mean)[None], (by - by.floor())[None], known)[0].cpu()
-        answered[:2] += mean
+        for first in (0, 4):
+            answered[first : first + 2] += mean
         own = Window(*(value // NODE_PX for value in core))
         inner = _part(answered, own._replace(row=own.row - at.row, col=own.col - at.col))
         _part(answer, own).copy_(inner)
@@ -209,7 +244,7 @@ def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.de
 
 
 def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Tensor:
-    """(n, 5, nodes, nodes), relative to the surroundings."""
+    """(n, 9, nodes, nodes), relative to the surroundings."""
     laid = images.contiguous(memory_format=torch.channels_last)
     told = beyond.to(tracker.device), part.to(tracker.device), known
     with torch.no_grad():
@@ -218,21 +253,22 @@ def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, known
         else:
             with low_precision(tracker.device):
                 found = tracker.network(laid, *told)
-    return torch.cat([found.offset, found.log_sigma, known], dim=1).float()
+    return torch.cat([*found, known], dim=1).float()
 
 
-def _told(answer: Tensor, calibration: Calibration, search: int) -> Offsets:
+def _told(answer: Answer, tracker: Tracker, search: int) -> Offsets:
     """With sigma as calibrated; unknown where the images are, where sigma says so, beyond the search."""
-    sigma = calibrated(answer, calibration)
-    kept = (answer[4] >= LEAST_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0)
-    kept &= (answer[:2].abs() <= search + 1).all(dim=0)
-    quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * answer[4]
-    return Offsets(*(torch.where(kept, band, torch.nan) for band in (*answer[:2], *sigma, quality)))
+    found = chosen(answer, tracker)
+    sigma = calibrated(found, answer, tracker.calibration)
+    kept = (answer.known >= LEAST_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0)
+    kept &= (found[:2].abs() <= search + 1).all(dim=0)
+    quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * answer.known
+    return Offsets(*(torch.where(kept, band, torch.nan) for band in (*found[:2], *sigma, quality)))
 
 
-def calibrated(answer: Tensor, calibration: Calibration) -> Tensor:
-    """Sigma (2, nodes, nodes), px."""
-    log_sigma, restless = answer[2:4].numpy(), log_restless(answer).numpy()
+def calibrated(found: Tensor, answer: Answer, calibration: Calibration) -> Tensor:
+    """Sigma (2, nodes, nodes), px. found: of `chosen`."""
+    log_sigma, restless = found[2:4].numpy(), log_restless(answer.own).numpy()
     log_sigma = log_sigma + np.interp(log_sigma, calibration.log_sigma, calibration.add)
     return torch.from_numpy(
         np.exp(log_sigma + np.interp(restless, calibration.log_restless, calibration.add_restless)).astype(np.float32)

@@ -28,6 +28,30 @@ def test_without_a_core_there_is_no_area():
     assert find_areas({"uplift": flat() + 0.4}, flat(), GRID) == []
 
 
+def test_pieces_near_each_other_are_one_area_and_far_ones_are_two():
+    p = flat((10, 30))
+    p[2:8, 0:4] = p[2:8, 8:12] = p[2:8, 17:21] = 1  # 500 m apart, middle to middle of the cells between; then 600
+    joined, alone = sorted(find_areas({"subsidence": p}, p * -5, GRID), key=lambda area: area.polygon.centroid.x)
+    assert joined.polygon.geom_type == "MultiPolygon"
+    assert (joined.area_m2, alone.area_m2) == (pytest.approx(48e4), pytest.approx(24e4))
+    assert len(find_areas({"subsidence": p}, p * -5, GRID, AreaThresholds(joined_m=0))) == 3
+
+
+def test_a_slide_that_comes_and_goes_is_one_area_with_the_rates_of_its_larger_part():
+    p, rate, names = flat((10, 20)), flat((10, 20)), flat((10, 20))
+    p[2:8, 2:8] = p[2:6, 10:13] = 1
+    rate[2:8, 2:8], rate[2:6, 10:13] = -9, 20
+    names[:] = 0.9
+    bands = {"probability": p, "rate_mm_yr": rate} | {name: flat((10, 20)) for name in KINDS}
+    (slide,) = areas_in(bands | {"landslide": names}, GRID)
+    assert (slide.kind, slide.rate_mm_yr, slide.peak_rate_mm_yr) == ("landslide", -9, -9)
+    assert slide.area_m2 == pytest.approx(48e4)
+    other = names.copy()
+    other[:, 9:] = 0
+    both = bands | {"mining_subsidence": other, "uplift": names - other}
+    assert [area.kind for area in areas_in(both, GRID)] == ["uplift", "mining_subsidence"]
+
+
 def test_small_specks_are_left_out():
     p = flat()
     p[2, 2] = 1.0
