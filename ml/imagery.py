@@ -159,15 +159,15 @@ def _words(grid: Grid) -> str:
 def box_mean(values: torch.Tensor, window: int, least_share: float = 0.5) -> torch.Tensor:
     """Mean over a window of the known (finite) values. values: (n, rows, cols); NaN where too few are known."""
     known = torch.isfinite(values)
-    inside = _inside(values, window)
+    whole = inside(values, window)
     if known.all():
-        return box(values, window) / inside
+        return box(values, window) / whole
     total = box(torch.where(known, values, 0.0), window)
     share = box(known.to(values.dtype), window)
-    return torch.where(share >= least_share * inside, total / share.clamp_min(1e-9), torch.nan)
+    return torch.where(share >= least_share * whole, total / share.clamp_min(1e-9), torch.nan)
 
 
-def _inside(values: torch.Tensor, window: int) -> torch.Tensor:
+def inside(values: torch.Tensor, window: int) -> torch.Tensor:
     """Share of each pixel's window that lies inside the image, (rows, cols)."""
     rows, cols = values.shape[-2:]
     across, down = values.new_ones(1, 1, cols), values.new_ones(1, rows, 1)

@@ -57,13 +57,16 @@ def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> 
     row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
     shape = len(rows), len(cols)
     reach_px = -(-search // by) + 1
-    found = torch.full((2, *shape), torch.nan, device=images.device)
-    for kernel in sorted(kernels, reverse=True):
-        peaks = correlate(images[0], images[1], row, col, max(8, kernel // by), reach_px)
+    found = torch.full((2, row.numel()), torch.nan, device=images.device)
+    for kernel in sorted(kernels):  # a wider window only where no narrower one stands out
+        asked = torch.isnan(found[0])
+        if not asked.any():
+            break
+        peaks = correlate(images[0], images[1], row[asked], col[asked], max(8, kernel // by), reach_px)
         stands_out = peaks.height > chance_peak(max(8, kernel // by), reach_px, SPECKLE_PX, MARGIN)
-        kept = (peaks.known & stands_out).reshape(shape)
-        offset = torch.stack([peaks.dx_px, peaks.dy_px]).reshape(2, *shape)
-        found = torch.where(kept, offset, found)
+        offset = torch.stack([peaks.dx_px, peaks.dy_px])
+        found[:, asked] = torch.where(peaks.known & stands_out, offset, torch.nan)
+    found = found.reshape(2, *shape)
     kept = agrees_with_neighbours(found, reach_px)
     return by * torch.where(kept, found, torch.nan)
 

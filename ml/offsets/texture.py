@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from ml.imagery import box
+from ml.imagery import box, inside
 
 WINDOW_PX = 21
 LEAST_SHARE = 0.5  # of a window that must be known
@@ -20,7 +20,7 @@ def texture(log: Tensor) -> Tensor:
     """(n, rows, cols), natural logarithms of power, NaN unknown, to the same without NaN: unknown is 0."""
     known = torch.isfinite(log)
     weight = known.to(log.dtype)
-    whole = box(torch.ones_like(weight[:1]), WINDOW_PX)
+    whole = inside(log, WINDOW_PX)
     share = whole if bool(known.all()) else box(weight, WINDOW_PX)
     least = share.clamp_min(1e-3)
     held = torch.where(known, log, 0.0)

@@ -1,6 +1,7 @@
 """The offsets network: what it is taught, how it is asked, and what the shipped weights answer."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,17 +13,19 @@ from ml.__main__ import main
 from ml.checkpoints import read_card
 from ml.imagery import ImagePair, PairSource
 from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, Alike, CCResSiamNet, correlated
+from ml.networks.window_choice import WindowChoice, candidates
 from ml.offsets import coarse, network, real_chips
 from ml.offsets.baseline import Offsets
 from ml.offsets.calibrate import tables_of
 from ml.offsets.dataset import make_scene, prepared
+from ml.offsets.evaluate import width_px
 from ml.offsets.infer import track_offsets
 from ml.offsets.lesson import cut, likely_answer, likely_coarse, likely_start, turned
 from ml.offsets.nearer import box, gathered, in_parts, surroundings, whole
 from ml.offsets.regrid import at_posting
 from ml.offsets.texture import texture
 from ml.simulation.sar.pairs import padded, simulate_pair
-from ml.simulation.sar.recipes import even_ground
+from ml.simulation.sar.recipes import even_ground, stepped
 from ml.simulation.sar.system import GRDH
 from ml.simulation.seeds import Purpose, generator
 
@@ -120,10 +123,15 @@ def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_aroun
     images, beyond, known = torch.randn(1, 2, 160, 160), torch.zeros(1, 2, 20, 20), torch.ones(1, 1, 20, 20)
     other = images.clone()
     other[..., 84 + 40 :] = torch.randn(1, 2, 160, 36)
-    one, two = (asked(seen, beyond, beyond, known).offset[0, :, 10, 10] for seen in (images, other))
-    torch.testing.assert_close(one, two)
+    one, two = (asked(seen, beyond, beyond, known) for seen in (images, other))
+    torch.testing.assert_close(one.own[0, :, 10, 10], two.own[0, :, 10, 10])
     other[..., 84 + 12 :] = other[..., 84 + 12 :] + 1.0
-    assert not torch.allclose(asked(other, beyond, beyond, known).offset[0, :, 10, 10], one)
+    assert not torch.allclose(asked(other, beyond, beyond, known).own[0, :, 10, 10], one.own[0, :, 10, 10])
+    other[:] = images
+    other[..., 84 + 28 :] = torch.randn(1, 2, 160, 48)  # the narrow windows hear less far
+    three = asked(other, beyond, beyond, known)
+    torch.testing.assert_close(one.near[0, :, 10, 10], three.near[0, :, 10, 10])
+    assert not torch.allclose(one.own[0, :, 10, 10], three.own[0, :, 10, 10])
 
 
 def test_attention_is_the_mean_of_the_window_where_nothing_tells_nodes_apart():
@@ -133,6 +141,62 @@ def test_attention_is_the_mean_of_the_window_where_nothing_tells_nodes_apart():
     weights = torch.tensor(REACH_WEIGHTS)
     value = torch.relu(alike.value(own))[0, :, 3:8, 3:8]
     torch.testing.assert_close(found, (value * weights * weights[:, None]).sum(dim=(1, 2)) / 16)
+
+
+# ---- which window is believed ----
+
+
+def answers(step_px: float = 0.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Own and near answers with their log sigmas, and all known: noise of 0.1 px about a step in the middle."""
+    torch.manual_seed(3)
+    offset = 0.1 * torch.randn(1, 2, 24, 24)
+    offset[..., 12:] += step_px
+    own = torch.cat([offset, torch.full_like(offset, math.log(0.1))], dim=1)
+    return (
+        own,
+        own + torch.cat([0.2 * torch.randn_like(offset), torch.full_like(offset, 0.7)], dim=1),
+        own[:, :1] * 0 + 1,
+    )
+
+
+def test_what_agrees_is_averaged_and_nothing_over_a_step():
+    own, near, known = answers(step_px=3.0)
+    offsets, _ = candidates(own, near, known)
+    wide, alike = offsets[0, :, 4], offsets[0, :, 6]  # 9 x 9 nodes: all, and those that agree
+    truth = torch.zeros(24, 24)
+    truth[:, 12:] = 3.0
+    assert float((wide - truth)[:, :, 10:14].abs().min()) > 0.3
+    assert float((alike - truth).std()) < 0.05
+    assert float((alike - truth).abs().max()) < 0.5
+    assert float((offsets[0, :, 4] - truth)[:, :, 2:6].std()) < 0.03
+
+
+def test_an_unknown_neighbour_counts_for_nothing():
+    own, near, known = answers()
+    known[..., 10:] = 0
+    own[:, :2, :, 10:] = 40.0
+    offsets, _ = candidates(own, near, known)
+    assert float(offsets[0, :, 2:, :, :10].abs().max()) < 0.4
+
+
+def test_the_choice_lies_among_its_candidates_and_knows_no_frame():
+    own, near, known = answers(step_px=1.0)
+    choice = WindowChoice()
+    torch.nn.init.normal_(choice.answer.weight, std=0.5)
+    found, log_sigma = choice(own, near, known)
+    offsets, _ = candidates(own, near, known)
+    assert bool(((found >= offsets.amin(dim=2) - 1e-5) & (found <= offsets.amax(dim=2) + 1e-5)).all())
+    by = torch.tensor([5.0, -3.0, 0.0, 0.0])[:, None, None]
+    moved, same = choice(own + by, near + by, known)
+    torch.testing.assert_close(moved, found + by[:2], atol=1e-4, rtol=0)
+    torch.testing.assert_close(same, log_sigma, atol=1e-3, rtol=0)
+
+
+def test_images_with_nothing_in_common_start_far_from_where_they_should():
+    truth, images = torch.zeros(2, 160, 160), torch.randn(2, 160, 160)
+    far = [float(cut(np.random.default_rng(seed), images, truth, 96, 6.0).target.abs().median()) for seed in range(30)]
+    near = [float(cut(np.random.default_rng(seed), images, truth, 96).target.abs().median()) for seed in range(30)]
+    assert np.median(far) > 2 > 1 > np.median(near)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -216,7 +280,9 @@ def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
 
 def random_tracker(**changes) -> network.Tracker:
     torch.manual_seed(0)
-    return replace(network.Tracker(CCResSiamNet(nodes=16).eval(), 2, network.Calibration(), CPU, exact=True), **changes)
+    asked = CCResSiamNet(nodes=16).eval()
+    torch.nn.init.normal_(asked.choice.answer.weight, std=0.5)
+    return replace(network.Tracker(asked, 2, network.Calibration(), CPU, exact=True), **changes)
 
 
 def test_blocks_do_not_show_in_the_answer():
@@ -271,9 +337,10 @@ def test_sigma_is_widened_where_errors_are_wider_than_it_says():
 # ---- the shipped weights ----
 
 
+@pytest.mark.parametrize("method", ["model", "model-32px"])
 @pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (0.5, -0.25), (-1.3, 0.7)])
-def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy):
-    bands = track_offsets(pair_of(dx, dy), "model", CPU).bands
+def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy, method):
+    bands = track_offsets(pair_of(dx, dy), method, CPU).bands
     assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(dx, abs=0.03)
     assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(dy, abs=0.03)
     assert np.isfinite(bands["dx_px"][2:-2, 2:-2]).all()
@@ -287,6 +354,17 @@ def test_the_network_is_surer_than_one_window_and_says_how_sure():
     assert np.nanstd(error) < 0.75 * np.nanstd(other)
     within = np.abs(error) <= found["sigma_dx_px"][inner, inner]
     assert 0.5 <= float(within.mean()) <= 0.9
+
+
+def test_choosing_windows_gains_on_even_ground_and_blurs_no_step():
+    even, tracker = pair_of(0.3, -0.4, gamma=0.6, size=256).source(), network.shipped(CPU)
+    rough, fine = (network.track(even, replace(tracker, choose=choose), 6).dx_px for choose in (False, True))
+    inner = slice(4, -4)
+    assert float((fine - 0.3)[inner, inner].std()) < 0.75 * float((rough - 0.3)[inner, inner].std())
+    pair = stepped(generator(Purpose.TEST, "offsets-network", 7), along_rows=False)
+    images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
+    profile = np.nanmedian(track_offsets(images, "model", CPU, 6, 4).bands["dx_px"][8:-8], axis=0) / 0.5
+    assert width_px(profile, 4) < 40
 
 
 def test_noise_is_unknown_to_the_network():
@@ -336,6 +414,7 @@ def test_the_course_trains_calibrates_and_leaves_weights_that_track(tmp_path, ca
     assert main([*arguments, "--device", "cpu"]) == 0
     card = read_card("offsets", tmp_path)
     assert card.network["nodes"] == 16
-    assert set(card.figures) == {f"{name}_g{gamma}" for name in ("sigma", "within_68") for gamma in (50, 70, 90)}
+    by_gamma = {f"{of}{name}_g50" for of in ("", "near_", "choice_") for name in ("sigma", "within_68")}
+    assert by_gamma | {"own_epe", "near_epe", "choice_epe"} <= set(card.figures)
     found = network.track(pair_of(0.0, 0.0, size=96).source(), network.tracker_of(card, tmp_path, CPU), 6)
     assert found.dx_px.shape == (12, 12)
