@@ -25,7 +25,8 @@ def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:
 
 def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -> NDArray[np.intp]:
     """Each point and its four nearest within reach_m, (n, 5); n stands where there is none. At least five points."""
-    tree = cKDTree(np.column_stack([points.x, points.y]))
+    # Halved at the middle and not at the median: built in half of the time, and asked as fast.
+    tree = cKDTree(np.column_stack([points.x, points.y]), balanced_tree=False, compact_nodes=False)
     reach = max(reach_m, 1.6 * (points.posting_m or 0.0))
     index = np.empty((points.x.size, NEIGHBOURS), dtype=np.intp)
     for first in range(0, points.x.size, AT_ONCE):

@@ -1,5 +1,6 @@
 """Scattered points become a north-up grid of cells."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -86,14 +87,20 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         raise ValueError("there is no point to grid")
     cells = assign_cells(points.x, points.y, max(cell_m, float(np.ceil(points.posting_m or 0.0))))
     released = points.velocity_mm_yr.astype(np.float32, copy=False)
-    kept = released
-    if despiked and released.size >= NEIGHBOURS:
-        kept = median_of(released, neighbours(points, workers=workers))
-    velocity, counts = cell_median(cells, kept)
-    mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))
-    raw = velocity if kept is released else cell_median(cells, released)[0]
-    height = None if points.height_m is None else cell_mean(cells, points.height_m).astype(np.float32)
-    return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, height)
+    with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while the tree of neighbours is built and asked
+        as_released = beside.submit(cell_median, cells, released)
+        heights = beside.submit(_heights, cells, points)
+        kept = released
+        if despiked and released.size >= NEIGHBOURS:
+            kept = median_of(released, neighbours(points, workers=workers))
+        raw, counts = as_released.result()
+        velocity = raw if kept is released else cell_median(cells, kept)[0]
+        mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))
+        return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, heights.result())
+
+
+def _heights(cells: Cells, points: PointCloud) -> Float32 | None:
+    return None if points.height_m is None else cell_mean(cells, points.height_m).astype(np.float32)
 
 
 def distance_to_points_m(occupied: NDArray[np.bool_], cell_m: float) -> Float32:
