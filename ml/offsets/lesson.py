@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -14,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet, Residuals
+from ml.offsets import coarse
 from ml.offsets.dataset import UNLIKE, planes, prepared
 from ml.offsets.nearer import box, gathered, in_parts, surroundings, whole
+from ml.offsets.network import COARSE_ALIGN_PX
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import constant_shift, moving
 from ml.simulation.seeds import Purpose, generator
@@ -24,7 +25,8 @@ from ml.training import Batch
 HUBER_SHARE = 0.08  # of the training, before the likelihood alone counts
 HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # a residual beyond counts as so much
-STRAY_PX = 6.0
+STRAY_PX = 12.0  # what images with nothing in common are said to be apart, at most
+SEARCHES_PX = (6, 24)
 NEAR_WEIGHT = 0.5  # of the narrow windows' answers in the loss
 TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
 SPREADS = 3.0  # errors beyond so many sigmas count less
@@ -41,7 +43,7 @@ class Settings:
     """What --config may change.
 
     real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch; strangers: share of crops whose images have
-    nothing in common.
+    nothing in common; searched: share of crops that begin where a search ends, as those of strangers do.
     """
 
     width: int = 16
@@ -55,7 +57,8 @@ class Settings:
     batch: int = 8
     real: str = ""
     real_share: float = 0.2
-    strangers: float = 0.04
+    strangers: float = 0.05
+    searched: float = 0.3
 
 
 class Crop(NamedTuple):
@@ -143,19 +146,21 @@ def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
     return whole(found)
 
 
-def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, stray_px: float = 0.0) -> Crop:
+def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, search: int = 0) -> Crop:
     """A crop at random. images: (2, rows, cols), texture, 0 unknown; truth: (2, rows, cols), px.
 
-    stray_px: how far the start is from the truth everywhere, at most: of images that have nothing in common no search
-    finds the shift.
+    search: 0 for a start that is wrong as a search is likely to be wrong, or how far a search looks that is made.
     """
     rows, cols = images.shape[1:]
     row, col = int(rng.integers(0, rows - size + 1)), int(rng.integers(0, cols - size + 1))
+    if search:  # on whole nodes
+        row, col = row // NODE_PX * NODE_PX, col // NODE_PX * NODE_PX
     target = at_nodes(truth[:, row : row + size, col : col + size])
-    found = torch.nan_to_num(target)
-    if stray_px:
-        found = found + _stray(rng, target.shape[1:], stray_px)
-    start = likely_start(rng, found)
+    if search:
+        start = _searched(rng, images, search)[:, row // NODE_PX :, col // NODE_PX :]
+        start = start[:, : target.shape[1], : target.shape[2]]
+    else:
+        start = likely_start(rng, torch.nan_to_num(target))
     second = gathered(images[1], start, row, col)
     both = torch.stack([images[0, row : row + size, col : col + size], second])
     near = surroundings(start)
@@ -163,12 +168,12 @@ def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, stra
     return Crop(both, start - near, start - start.floor(), target - near, near, known)
 
 
-def _stray(rng: np.random.Generator, nodes: Sequence[int], farthest: float) -> Tensor:
-    """Where a search ends that finds nothing, from where it should: smooth to some extent. (2, nodes, nodes), px."""
-    size = int(rng.choice([3, 5, 9]))
-    alone = box(torch.from_numpy(rng.standard_normal((2, *nodes)).astype(np.float32)), size) * size
-    common = torch.from_numpy(rng.uniform(-farthest, farthest, (2, 1, 1)).astype(np.float32))
-    return common + alone * float(rng.uniform(0, farthest / 2))
+def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
+    """Where a search ends, which finds what is highest even where nothing is to be found; whole pixels or parts."""
+    rows, cols = (-size % COARSE_ALIGN_PX for size in images.shape[1:])
+    found = coarse.filled(coarse.coarse(functional.pad(images, (0, cols, 0, rows)), search))
+    nodes = functional.interpolate(found[None], scale_factor=2.0, mode="bilinear", align_corners=False)[0]
+    return whole(nodes) if rng.random() < 0.5 else in_parts(nodes)
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,12 +206,13 @@ class OffsetLesson:
             source = self.scenes
             if self.real is not None and rng.random() < self.settings.real_share:
                 source = self.real
-            scene, other = (_drawn(rng, source) for _ in range(2))
-            strangers = rng.random() < self.settings.strangers
-            if strangers:
-                scene[1] = other[1]
+            scene, kind = _drawn(rng, source), rng.random()
+            if strangers := kind < self.settings.strangers:
+                scene[1] = _drawn(rng, source)[1]
+                scene[2:4] = torch.from_numpy(rng.uniform(-STRAY_PX, STRAY_PX, (2, 1, 1)))
             images, truth = turned(rng, scene[:2], scene[2:4])
-            crops.append(cut(rng, images, truth, self.settings.crop_px, STRAY_PX if strangers else 0.0))
+            search = int(rng.choice(SEARCHES_PX)) if strangers or kind > 1 - self.settings.searched else 0
+            crops.append(cut(rng, images, truth, self.settings.crop_px, search))
         return _together(crops)
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:

@@ -192,11 +192,18 @@ def test_the_choice_lies_among_its_candidates_and_knows_no_frame():
     torch.testing.assert_close(same, log_sigma, atol=1e-3, rtol=0)
 
 
-def test_images_with_nothing_in_common_start_far_from_where_they_should():
-    truth, images = torch.zeros(2, 160, 160), torch.randn(2, 160, 160)
-    far = [float(cut(np.random.default_rng(seed), images, truth, 96, 6.0).target.abs().median()) for seed in range(30)]
-    near = [float(cut(np.random.default_rng(seed), images, truth, 96).target.abs().median()) for seed in range(30)]
-    assert np.median(far) > 2 > 1 > np.median(near)
+def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_there_is_none():
+    pair = pair_of(3.0, -2.0)
+    images = texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary]))))
+    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
+    for seed in range(4):
+        found = cut(np.random.default_rng(seed), images, truth, 96, 6)
+        assert found.known.shape == (1, 12, 12)
+        assert float(found.target.abs().median()) < 0.5
+    images[1] = torch.randn(160, 160)
+    lost = cut(np.random.default_rng(0), images, truth, 96, 24)
+    assert float((lost.target + lost.frame - truth[:, :12, :12]).abs().max()) < 1e-5
+    assert float(lost.target.abs().max()) > 2
 
 
 @pytest.mark.parametrize("seed", range(6))
