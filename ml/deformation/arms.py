@@ -74,8 +74,9 @@ def detect_arm(grid_of: Callable[[bool], RobustGrid], config: ArmConfig) -> Defo
     settings = read_card(config.weights).settings
     lattice = on_lattice([grid_of(settings["despiked"])])
     score, rate = arm_score(lattice, config)
-    logit = calibrated(torch.from_numpy(np.stack([score, score])), settings["calibration"][config.label])
     reach = lattice.tracks[0].distance_m <= REACH_M
+    logits = torch.from_numpy(np.stack([score, score]))
+    logit = calibrated(logits, settings["calibration"][config.label], torch.from_numpy(reach))
     probability = np.where(reach, torch.sigmoid(logit).numpy(), np.nan).astype(np.float32)
     away, toward = by_sign(probability, rate)
     rate *= np.float32(lattice.scale)

@@ -35,7 +35,7 @@ from ml.workers import over_seeds
 
 ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
 ENTERS = tuple(np.arange(-2.1, 4.91, 0.7).tolist())
-WIDES = (*np.arange(2.0, 5.21, 0.4).tolist(), math.inf)
+WIDES = (*np.arange(0.0, 3.51, 0.35).tolist(), math.inf)
 GAP = 1.5
 NEVER = 1e3  # a score that nothing reaches
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
@@ -61,9 +61,8 @@ class View(NamedTuple):
 
 def bands_at(view: View, setting: Setting) -> DeformationResult:
     """The view as a result in which areas begin at one half and end at a fifth."""
-    logits = torch.from_numpy(view.logits)
-    p = torch.sigmoid(calibrated(logits, {**setting._asdict(), "gap": GAP})).numpy()
-    unknown = np.isnan(view.result.maps.probability)
+    logits, unknown = torch.from_numpy(view.logits), np.isnan(view.result.maps.probability)
+    p = torch.sigmoid(calibrated(logits, {**setting._asdict(), "gap": GAP}, torch.from_numpy(~unknown))).numpy()
     rate = view.rate_mm_yr
     maps = DeformationMaps(
         np.where(unknown, np.nan, p).astype(np.float32),

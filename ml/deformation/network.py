@@ -30,6 +30,9 @@ CLASSES5 = KINDS
 HALO_CELLS = 144
 REACH_M = 200.0  # nothing is said of ground farther than this from all points
 FINE_BLEND = 0.3  # of the lowest threshold's logit, in the score of small areas
+WIDE_CELLS, FEWEST_REACHED = 13, 8  # what the score of wide areas is averaged over, and how many cells of it at least
+WIDE_OWN = 0.3  # by how much a cell's own logit must stand above that average's limit
+LEAST_LOGIT, MOST_LOGIT = -6.0, 20.0  # what is beyond counts as so much in that average
 LN4 = 1.3863  # from a fifth to one half, in logits
 FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
 MEASURED_CELLS = 5  # a rate lies within what was measured so far around it
@@ -201,7 +204,8 @@ def _rate_of(out: torch.Tensor) -> torch.Tensor:
 def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach: np.ndarray) -> NetworkMaps:
     """The network's channels (thresholds + kinds + 1, rows, cols) as maps. reach: where anything is said."""
     n = len(THRESHOLDS_MM_YR)
-    probability = torch.sigmoid(calibrated(out[:n], card.settings["calibration"][str(min(len(tracks), 2))]))
+    settings = card.settings["calibration"][str(min(len(tracks), 2))]
+    probability = torch.sigmoid(calibrated(out[:n], settings, torch.from_numpy(reach)))
     kinds = torch.softmax(out[n : n + len(KINDS)], dim=0) * probability
     rate = _rate_of(out)
     unknown = torch.from_numpy(~reach)
@@ -210,13 +214,25 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
     return maps._replace(rate_mm_yr=within_measured(maps.rate_mm_yr, tracks))
 
 
-def calibrated(logits: torch.Tensor, calibration: dict[str, float]) -> torch.Tensor:
+def calibrated(logits: torch.Tensor, calibration: dict[str, float], reached: torch.Tensor) -> torch.Tensor:
     """One logit of the thresholds' (thresholds, rows, cols), so that areas enter at one half and leave at a fifth.
 
     Two scores stand side by side, and the higher counts: mostly the logit of 2 mm/yr, which tells small areas and where
-    their edge is, and that of the lowest threshold alone, which tells wide slow ones. The card's `fine` and `wide` are
-    where each stands for one half; `gap` below that it stands for a fifth.
+    their edge is; and that of the lowest threshold averaged over WIDE_CELLS, which tells wide slow ones and hardly
+    rises for anything small, where the cell itself agrees. The card's `fine` and `wide` are where each stands for one
+    half; `gap` below that it stands for a fifth. reached: (rows, cols), where anything is said.
     """
     fine = FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1]
-    score = torch.maximum(fine - calibration["fine"], logits[0] - calibration["wide"])
+    wide = torch.minimum(_averaged(logits[0], reached), logits[0] - WIDE_OWN)
+    score = torch.maximum(fine - calibration["fine"], wide - calibration["wide"])
     return score * (LN4 / calibration["gap"])
+
+
+def _averaged(logit: torch.Tensor, reached: torch.Tensor) -> torch.Tensor:
+    """Mean over WIDE_CELLS x WIDE_CELLS reached cells; never, where these are few."""
+    held = torch.stack([logit.clamp(LEAST_LOGIT, MOST_LOGIT) * reached, reached.to(logit.dtype)])[None]
+    for window, margin in (((WIDE_CELLS, 1), (WIDE_CELLS // 2, 0)), ((1, WIDE_CELLS), (0, WIDE_CELLS // 2))):
+        held = functional.avg_pool2d(held, window, 1, margin)
+    total, share = held[0]
+    enough = share * WIDE_CELLS**2 > FEWEST_REACHED - 0.5
+    return torch.where(enough, total / share.clamp_min(1e-3), -MOST_LOGIT)

@@ -130,11 +130,32 @@ def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_dat
     assert (p[np.abs(points.velocity_mm_yr) < 2] > 0.5).mean() < 0.2
 
 
-def test_an_area_begins_where_either_score_says_so():
-    logits = torch.tensor([[-4.0, 1.0, 4.0, 0.0], [-4.0, 2.0, -2.0, -9.0], [-9.0] * 4])[:, None]
-    p = torch.sigmoid(calibrated(logits, {"fine": 1.7, "wide": 4.0, "gap": 1.5}))[0]
+SCORES = {"fine": 1.7, "wide": 4.0, "gap": 1.5}
+
+
+def test_a_small_area_begins_where_the_blend_of_two_thresholds_says_so():
+    logits = torch.tensor([[-4.0, 1.0, 9.0], [-4.0, 2.0, -9.0]])[:, None]
+    p = torch.sigmoid(calibrated(logits, SCORES, torch.ones(1, 3, dtype=torch.bool)))[0]
     assert p[0] < 0.01
     assert p[1] == pytest.approx(0.5, abs=1e-4)  # 0.3 · 1 + 0.7 · 2
-    assert p[2] == pytest.approx(0.5, abs=1e-4)
-    left = torch.sigmoid(calibrated(logits[:, :, 2:3] - 1.5, {"fine": 1.7, "wide": 4.0, "gap": 1.5}))
-    assert float(left) == pytest.approx(0.2, abs=1e-4)
+    assert p[2] < 0.01  # too few cells to be wide
+
+
+def test_a_wide_area_begins_where_its_surroundings_and_the_cell_itself_say_so():
+    logits, reached = torch.full((2, 40, 40), -9.0), torch.ones(40, 40, dtype=torch.bool)
+    logits[0] = 4.3
+    reached[:, 30:] = False
+    logits[0, :, 30:] = -9  # where nothing is said, nothing is averaged
+    logits[0, 20, 20] = 2.0
+    p = torch.sigmoid(calibrated(logits, SCORES, reached))
+    assert float(p[5, 25]) == pytest.approx(0.5, abs=1e-4)
+    assert float(p[20, 20]) < 0.2
+    left = torch.sigmoid(calibrated(logits - 1.5, SCORES, reached))
+    assert float(left[5, 5]) == pytest.approx(0.2, abs=1e-4)
+
+
+def test_a_small_spot_is_no_wide_area_however_sure():
+    logits = torch.full((2, 40, 40), -6.0)
+    logits[0, 19:22, 19:22] = 12.0
+    p = torch.sigmoid(calibrated(logits, SCORES | {"fine": 100.0}, torch.ones(40, 40, dtype=torch.bool)))
+    assert float(p.max()) < 0.01
