@@ -7,10 +7,10 @@ that the network says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ml.intervals import Float64
 from ml.networks.cc_res_siamnet import CCResSiamNet
@@ -40,14 +40,13 @@ WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
 
 def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[str, dict[str, list[float]]]:
     """The fields of ml.offsets.network.Calibration, for chosen windows and for one of 32 px at every node."""
-    choice = Tracker(network, iterations, Calibration(), next(network.parameters()).device)
-    window = replace(choice, choose=False)
+    tracker = Tracker(network, iterations, Calibration(), Calibration(), next(network.parameters()).device)
     of_choice, of_window = [], []
     for scene in range(pairs):
         pair = validation_pair(scene)
-        answer = answered(without_file(pair.power), choice, SEARCH_PX)
-        of_choice.append(_errors(answer, choice, pair))
-        of_window.append(_errors(answer, window, pair))
+        answer = answered(without_file(pair.power), tracker, SEARCH_PX)
+        of_choice.append(_errors(chosen(answer, tracker), answer, pair))
+        of_window.append(_errors(answer.own, answer, pair))
     return {
         "calibration": tables_of(np.concatenate(of_choice)),
         "calibration_of_window": tables_of(np.concatenate(of_window)),
@@ -84,12 +83,11 @@ def validation_pair(scene: int) -> SarPair:
     return makers[scene % 2]()
 
 
-def _errors(answer: Answer, tracker: Tracker, pair: SarPair) -> Float64:
-    """(n, 3): log sigma, error over sigma, log restlessness of known nodes."""
+def _errors(found: Tensor, answer: Answer, pair: SarPair) -> Float64:
+    """(n, 3): log sigma, error over sigma, log restlessness of nodes that a window of 32 px knows. found: see chosen."""
     truth = np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
-    found = chosen(answer, tracker).numpy()
-    log_sigma = found[2:4]
-    columns = [log_sigma, (found[:2] - truth) / np.exp(log_sigma), log_restless(answer.own).numpy()]
-    known = (answer.known.numpy() >= LEAST_KNOWN) & (log_sigma <= np.log(UNKNOWN_SIGMA_PX)).all(axis=0)
+    offset, log_sigma = found[:2].numpy(), found[2:].numpy()
+    columns = [log_sigma, (offset - truth) / np.exp(log_sigma), log_restless(answer.own).numpy()]
+    known = (answer.known >= LEAST_KNOWN) & (answer.own[2:] <= np.log(UNKNOWN_SIGMA_PX)).all(dim=0)
     known[:EDGE_NODES] = known[-EDGE_NODES:] = known[:, :EDGE_NODES] = known[:, -EDGE_NODES:] = False
-    return np.stack([part[:, known].ravel() for part in columns], axis=1).astype(np.float64)
+    return np.stack([part[:, known.numpy()].ravel() for part in columns], axis=1).astype(np.float64)

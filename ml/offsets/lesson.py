@@ -169,11 +169,16 @@ def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, sear
 
 
 def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
-    """Where a search ends, which finds what is highest even where nothing is to be found; whole pixels or parts."""
+    """Where a search ends, which finds what is highest even where nothing is to be found.
+
+    Whole pixels, as the first time; or parts, as smooth as answers' surroundings are that stand in where none is sure.
+    """
     rows, cols = (-size % COARSE_ALIGN_PX for size in images.shape[1:])
     found = coarse.filled(coarse.coarse(functional.pad(images, (0, cols, 0, rows)), search))
     nodes = functional.interpolate(found[None], scale_factor=2.0, mode="bilinear", align_corners=False)[0]
-    return whole(nodes) if rng.random() < 0.5 else in_parts(nodes)
+    if rng.random() < 0.5:
+        return whole(nodes)
+    return in_parts(box(nodes, int(rng.choice([1, 3, 5, 9]))))
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:

@@ -50,13 +50,14 @@ class Calibration(NamedTuple):
 class Tracker:
     """A trained network and how it is used. iterations: how often an answer is gathered by and looked at again.
 
-    calibration: what is added to log sigma, found on validation scenes; choose: let the network choose the window at
-    each node, else all have the one of 32 px.
+    choose: let the network choose the window at each node, else all have the one of 32 px; calibrations: what is added
+    to log sigma of the choice, and of the window of 32 px, found on validation scenes.
     """
 
     network: CCResSiamNet
     iterations: int
     calibration: Calibration
+    calibration_of_window: Calibration
     device: torch.device
     exact: bool = False
     block: int = BLOCK_PX
@@ -77,9 +78,11 @@ def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = Tr
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
     network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    held = card.settings["calibration" if choose else "calibration_of_window"]
-    table = Calibration(**{name: tuple(values) for name, values in held.items()})
-    return Tracker(network, card.settings["iterations"], table, device, choose=choose)
+    tables = [
+        Calibration(**{part: tuple(values) for part, values in card.settings[name].items()})
+        for name in ("calibration", "calibration_of_window")
+    ]
+    return Tracker(network, card.settings["iterations"], *tables, device, choose=choose)
 
 
 def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS, choose: bool = True) -> Tracker:
@@ -111,9 +114,7 @@ def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
 
 
 def chosen(answer: Answer, tracker: Tracker) -> Tensor:
-    """(4, nodes, nodes): offsets, px, and logarithms of their sigmas; of one window or of the one chosen."""
-    if not tracker.choose:
-        return answer.own
+    """(4, nodes, nodes): offsets, px, and logarithms of their sigmas, of the window that is chosen at each node."""
     known = torch.nan_to_num(answer.known)[None]
     given = torch.cat([torch.nan_to_num(answer.own), torch.nan_to_num(answer.near), known])
     result = torch.full_like(answer.own, torch.nan)
@@ -257,11 +258,17 @@ def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, known
 
 
 def _told(answer: Answer, tracker: Tracker, search: int) -> Offsets:
-    """With sigma as calibrated; unknown where the images are, where sigma says so, beyond the search."""
-    found = chosen(answer, tracker)
-    sigma = calibrated(found, answer, tracker.calibration)
-    kept = (answer.known >= LEAST_KNOWN) & (sigma <= UNKNOWN_SIGMA_PX).all(dim=0)
-    kept &= (found[:2].abs() <= search + 1).all(dim=0)
+    """With sigma as calibrated; unknown where the images are, where sigma says so, beyond the search.
+
+    What a window of 32 px cannot tell is not told by averaging either: neighbours that know nothing agree about that.
+    """
+    found, sigma = answer.own, calibrated(answer.own, answer, tracker.calibration_of_window)
+    sure = sigma <= UNKNOWN_SIGMA_PX
+    if tracker.choose:
+        found = chosen(answer, tracker)
+        sigma = calibrated(found, answer, tracker.calibration)
+        sure &= sigma <= UNKNOWN_SIGMA_PX
+    kept = (answer.known >= LEAST_KNOWN) & sure.all(dim=0) & (found[:2].abs() <= search + 1).all(dim=0)
     quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * answer.known
     return Offsets(*(torch.where(kept, band, torch.nan) for band in (*found[:2], *sigma, quality)))
 

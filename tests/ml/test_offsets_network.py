@@ -289,7 +289,7 @@ def random_tracker(**changes) -> network.Tracker:
     torch.manual_seed(0)
     asked = CCResSiamNet(nodes=16).eval()
     torch.nn.init.normal_(asked.choice.answer.weight, std=0.5)
-    return replace(network.Tracker(asked, 2, network.Calibration(), CPU, exact=True), **changes)
+    return replace(network.Tracker(asked, 2, network.Calibration(), network.Calibration(), CPU, exact=True), **changes)
 
 
 def test_blocks_do_not_show_in_the_answer():
