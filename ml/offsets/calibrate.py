@@ -84,7 +84,7 @@ def validation_pair(scene: int) -> SarPair:
 
 
 def _errors(found: Tensor, answer: Answer, pair: SarPair) -> Float64:
-    """(n, 3): log sigma, error over sigma, log restlessness of nodes that a window of 32 px knows. found: see chosen."""
+    """(n, 3): log sigma, error over it, log restlessness of nodes that a window of 32 px knows. found: see `chosen`."""
     truth = np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
     offset, log_sigma = found[:2].numpy(), found[2:].numpy()
     columns = [log_sigma, (offset - truth) / np.exp(log_sigma), log_restless(answer.own).numpy()]

@@ -78,11 +78,11 @@ def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = Tr
     network = CCResSiamNet(**card.network)
     load(card, network, folder)
     network.eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    tables = [
+    of_choice, of_window = (
         Calibration(**{part: tuple(values) for part, values in card.settings[name].items()})
         for name in ("calibration", "calibration_of_window")
-    ]
-    return Tracker(network, card.settings["iterations"], *tables, device, choose=choose)
+    )
+    return Tracker(network, card.settings["iterations"], of_choice, of_window, device, choose=choose)
 
 
 def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS, choose: bool = True) -> Tracker:
