@@ -215,7 +215,7 @@ SCHEDULED_METHODS = {
     "deformation": env("DEFORMATION_METHOD", default=DEFAULT_METHOD),
     "coherence": env("COHERENCE_METHOD", default="residual-unet"),
     "coherence-change": env("COHERENCE_CHANGE_METHOD", default="robust-z"),
-    "offsets": env("OFFSETS_METHOD", default="multi-kernel"),
+    "offsets": env("OFFSETS_METHOD", default="model"),
 }
 ML_DEVICE = env("ML_DEVICE", default="auto")
 

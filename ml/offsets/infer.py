@@ -14,7 +14,7 @@ from ml.results import RasterResult
 from ml.tiling import over_tiles, samples
 
 NETWORK, ONE_WINDOW = "model", "model-32px"  # the network's choice of windows; its window of 32 px everywhere
-METHODS = ("multi-kernel", "ncc", "whitened", NETWORK, ONE_WINDOW)
+METHODS = (NETWORK, "multi-kernel", "ncc", "whitened", ONE_WINDOW)
 VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "2", NETWORK: "4", ONE_WINDOW: "4"}  # raise with the numbers
 WEIGHTS = dict.fromkeys((NETWORK, ONE_WINDOW), network.NAME)  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")

@@ -35,6 +35,7 @@ FARTHEST_SEARCH_PX = 64
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"; at 0.4 a seventh of mere noise had an answer
 LEAST_KNOWN = 0.5  # of a node's square
 RESTLESS_NODES = 5
+FOUND_WITHIN = 7  # nodes of the coarse search on a side, 112 px: one of them must have found something
 
 
 class Calibration(NamedTuple):
@@ -101,13 +102,18 @@ def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
 
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
-    """What the network says, before the windows are chosen; NaN where a whole block is unknown."""
-    start = whole(_start(source, tracker, min(search, FARTHEST_SEARCH_PX)))
+    """What the network says, before the windows are chosen; NaN where a whole block is unknown.
+
+    Where the search found nothing in reach the start is a guess, and what is said of it is not known.
+    """
+    begun, in_reach = _start(source, tracker, min(search, FARTHEST_SEARCH_PX))
+    start = whole(begun)
     answer = torch.full((9, *start.shape[1:]), torch.nan)
     for turn in range(tracker.iterations):
         if turn:
             start = _again(start, answer)
         answer = _pass(source, tracker, start)
+        answer[8] *= in_reach
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     held = answer[:, :rows, :cols]
     return Answer(held[:4], held[4:8], held[8])
@@ -191,8 +197,8 @@ def _grid(shape: tuple[int, int]) -> tuple[int, int]:
     return _aligned(shape[0]) // NODE_PX, _aligned(shape[1]) // NODE_PX
 
 
-def _start(source: PairSource, tracker: Tracker, search: int) -> Tensor:
-    """Offsets (2, nodes, nodes), px, known everywhere."""
+def _start(source: PairSource, tracker: Tracker, search: int) -> tuple[Tensor, Tensor]:
+    """Offsets (2, nodes, nodes), px, known everywhere; and (nodes, nodes), 1 where the search found one in reach."""
     step = coarse.STEP * NODE_PX
     rows, cols = (n // coarse.STEP for n in _grid(source.shape))
     found = torch.full((2, rows, cols), torch.nan)
@@ -206,8 +212,11 @@ def _start(source: PairSource, tracker: Tracker, search: int) -> Tensor:
         inner = offset[:, above : above + core.rows // step, left : left + core.cols // step]
         row, col = core.row // step, core.col // step
         found[:, row : row + inner.shape[1], col : col + inner.shape[2]] = inner
-    known = coarse.filled(found)
-    return functional.interpolate(known[None], scale_factor=2.0, mode="bilinear", align_corners=False)[0]
+    in_reach = (box(torch.isfinite(found).all(dim=0).float(), FOUND_WITHIN) > 0).float()
+    start = functional.interpolate(coarse.filled(found)[None], scale_factor=2.0, mode="bilinear", align_corners=False)[
+        0
+    ]
+    return start, in_reach.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
 def _pass(source: PairSource, tracker: Tracker, shift: Tensor) -> Tensor:

@@ -32,13 +32,14 @@ def glacier_files(tmp_path_factory):
     return nation_files.write_images([images], folder), nation_files.write_glacier(nation, folder / "g.geojson"), images
 
 
-def test_the_surge_of_the_demo_nation_is_found_on_its_day(glacier_files):
+@pytest.mark.parametrize("tracker", ["model", "multi-kernel"])
+def test_the_surge_of_the_demo_nation_is_found_on_its_day(glacier_files, tracker):
     paths, outline, images = glacier_files
     for path in paths:
         scenes_load(path=path)
     context_load(path=outline, kind=ContextKind.GLACIERS, simulated=True)
     pairs_make(baselines_days=[12])
-    for run in ml_services.runs_queue(method="multi-kernel"):
+    for run in ml_services.runs_queue(method=tracker, task="offsets"):
         ml_services.run_execute(run_id=run.pk)
     for prediction in selectors.predictions_unscanned():
         services.prediction_scan(prediction=prediction)

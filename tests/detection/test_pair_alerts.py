@@ -14,13 +14,13 @@ from ml.models import Run
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def watched_images(simulated_scenes) -> None:
+@pytest.fixture(params=["model", "multi-kernel"])
+def watched_images(request, simulated_scenes) -> None:
     for path in simulated_scenes:
         scenes_load(path=path)
     pairs_make(baselines_days=[12])
-    for method in ("guarnieri-prati", "robust-z", "multi-kernel"):
-        for run in ml_services.runs_queue(method=method):
+    for method in ("guarnieri-prati", "robust-z", request.param):
+        for run in ml_services.runs_queue(method=method, task="offsets" if method == request.param else None):
             ml_services.run_execute(run_id=run.pk)
 
 
@@ -78,13 +78,14 @@ def test_a_later_change_at_the_same_place_is_another_event(watched_images):
 
 
 @pytest.mark.realdata
-def test_real_land_without_known_events_raises_no_alert(real_data):
+@pytest.mark.parametrize("tracker", ["model", "multi-kernel"])
+def test_real_land_without_known_events_raises_no_alert(real_data, tracker):
     """The land burst whose fields change most, in both polarisations: 22 dates, 44 pairs."""
     for path in sorted((real_data / "opera_rtc_10sgd").glob("*-292324-IW2_*.tif")):
         scenes_load(path=path)
     pairs_make(baselines_days=[6, 12])
-    for method in ("guarnieri-prati", "robust-z", "multi-kernel"):
-        for run in ml_services.runs_queue(method=method):
+    for method in ("guarnieri-prati", "robust-z", tracker):
+        for run in ml_services.runs_queue(method=method, task="offsets" if method == tracker else None):
             ml_services.run_execute(run_id=run.pk)
     call_command("detect")
     assert Alert.objects.count() == 0

@@ -302,6 +302,18 @@ def test_blocks_do_not_show_in_the_answer():
         torch.testing.assert_close(other, one, atol=1e-3, rtol=0, equal_nan=True)
 
 
+def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
+    def found_in_one_corner(images: torch.Tensor, *_: object) -> torch.Tensor:
+        found = torch.full((2, images.shape[1] // 16, images.shape[2] // 16), torch.nan)
+        found[:, 0, 0] = 0.0
+        return found
+
+    monkeypatch.setattr(coarse, "coarse", found_in_one_corner)
+    known = network.answered(pair_of(0.0, 0.0, size=256).source(), random_tracker(), 6).known
+    assert bool((known[:8, :8] == 1).all())  # three nodes of the search, of 16 px, beyond the one
+    assert float(known[8:].max()) == float(known[:, 8:].max()) == 0
+
+
 @pytest.mark.parametrize(("dx", "dy", "search"), [(5.0, -4.0, 6), (-19.0, 12.0, 24), (40.0, -33.0, 64)])
 def test_the_coarse_start_is_within_a_pixel_even_of_large_motion(dx, dy, search):
     pair = pair_of(0.0, 0.0, gamma=0.8, size=320)
