@@ -1,0 +1,93 @@
+"""Which window to believe, node by node: a learnt consensus of answers from 8 to 96 px around a node.
+
+Multi-kernel offset tracking takes the smallest kernel that agrees with the others. So does this, but learnt: a node's
+own answers, of narrow windows and of one of 32 px, stand beside the means of its neighbours' over wider ones, weighted
+by what their sigmas say, and beside the means of those neighbours alone that agree with it. What is chosen is a
+mixture of these, so it never lies outside them. Still ground is averaged far, an edge is not averaged over.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+WIDE_NODES = (3, 5, 9)  # windows over neighbours' answers: 48, 64 and 96 px
+ALIKE_NODES = (5, 9)  # the same, of those that agree
+REACH_NODES = 8  # how far a node looks: half of the widest window, and three layers of 3 x 3
+CANDIDATES = 2 + len(WIDE_NODES) + len(ALIKE_NODES)
+OWN = 1  # which candidate is the window of 32 px
+LEAST_LOG_SIGMA = -5.5
+NOTHING = 1e-9  # of a weight
+
+
+class WindowChoice(nn.Module):
+    """Mixture weights of the candidates, each axis its own, and a new sigma."""
+
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(4 * CANDIDATES + 3, width, 1)
+        self.first, self.second, self.third = (nn.Conv2d(width, width, 3, padding=1) for _ in range(3))
+        self.answer = nn.Conv2d(width, 2 * CANDIDATES + 2, 1)
+        preferred = torch.zeros(2 * CANDIDATES + 2)
+        preferred[[OWN, CANDIDATES + OWN]] = 2.0
+        self.answer.load_state_dict({"weight": torch.zeros_like(self.answer.weight), "bias": preferred})
+
+    def forward(self, own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """own, near: (n, 4, nodes, nodes): dx, dy, px, in one frame for all nodes, and their log sigmas.
+
+        known: (n, 1, nodes, nodes), share of pixels known; where none is, own and near are finite and mean nothing.
+        Returns offsets and log sigmas, (n, 2, nodes, nodes) each.
+        """
+        held, log_sigma = candidates(own, near, known)
+        apart = held - own[:, :2, None]
+        spread = torch.asinh(apart * torch.exp(-own[:, 2:, None]))
+        seen = torch.cat([spread.flatten(1, 2), log_sigma.flatten(1, 2), own[:, 2:], known], dim=1)
+        hidden = functional.relu(self.enter(seen))
+        hidden = functional.relu(hidden + self.second(functional.relu(self.first(hidden))))
+        hidden = functional.relu(hidden + self.third(hidden))
+        said = self.answer(hidden)
+        weights = said[:, : 2 * CANDIDATES].unflatten(1, (2, CANDIDATES)).softmax(dim=2)
+        told = (weights * log_sigma).sum(dim=2) + said[:, 2 * CANDIDATES :]
+        offset = own[:, :2] + (weights * apart).sum(dim=2)
+        return offset, LEAST_LOG_SIGMA + functional.softplus(told - LEAST_LOG_SIGMA)
+
+
+def candidates(own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """What may be chosen from and what it would err by: offsets and log sigmas, (n, 2, CANDIDATES, nodes, nodes).
+
+    The sigma of a mean is that of answers which err together, the mean of theirs: how much a mean gains is learnt.
+    """
+    precision = torch.exp(-2 * own[:, 2:]) * (known > 0) + NOTHING
+    means = [_mean(own, precision, size) for size in WIDE_NODES]
+    means += [_agreeing(own, precision, size) for size in ALIKE_NODES]
+    offsets = [near[:, :2], own[:, :2], *(mean for mean, _ in means)]
+    sigmas = [near[:, 2:], own[:, 2:], *(log for _, log in means)]
+    return torch.stack(offsets, dim=2), torch.stack(sigmas, dim=2)
+
+
+def _mean(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def box(values: Tensor) -> Tensor:
+        return functional.avg_pool2d(values, size, 1, size // 2, count_include_pad=False)
+
+    total = box(precision)
+    return box(precision * own[:, :2]) / total, -0.5 * total.log()
+
+
+def _agreeing(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """The mean of neighbours by how likely they move as the node does, given both sigmas."""
+    reach, (rows, cols) = size // 2, own.shape[-2:]
+    held = torch.cat([own[:, :2], torch.exp(2 * own[:, 2:]), precision], dim=1)
+    wide = functional.pad(held, (reach,) * 4)
+    total, weights = torch.zeros_like(precision), torch.zeros_like(precision)
+    counted = torch.zeros_like(precision[:, :1])
+    inside = functional.pad(torch.ones_like(precision[:, :1]), (reach,) * 4)
+    for y in range(size):
+        for x in range(size):
+            there = wide[..., y : y + rows, x : x + cols]
+            apart = (there[:, :2] - own[:, :2]).square() / (there[:, 2:4] + held[:, 2:4])
+            weight = there[:, 4:] * torch.exp(-0.5 * apart.sum(dim=1, keepdim=True))
+            total, weights = total + weight * there[:, :2], weights + weight
+            counted = counted + inside[..., y : y + rows, x : x + cols]
+    weights = weights + NOTHING
+    return (total + NOTHING * own[:, :2]) / weights, -0.5 * (weights / counted).log()
