@@ -310,7 +310,7 @@ def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
 
     monkeypatch.setattr(coarse, "coarse", found_in_one_corner)
     known = network.answered(pair_of(0.0, 0.0, size=256).source(), random_tracker(), 6).known
-    assert bool((known[:8, :8] == 1).all())  # three nodes of the search, of 16 px, beyond the one
+    assert bool((known[:8, :8] > 0).all())  # three nodes of the search, of 16 px, beyond the one
     assert float(known[8:].max()) == float(known[:, 8:].max()) == 0
 
 
