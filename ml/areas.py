@@ -1,5 +1,6 @@
 """A probability raster becomes areas: enter at a high probability, leave at a low one."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -137,14 +138,15 @@ def motions(
         for region in regions(probability, thresholds.enter, thresholds.leave, widened)
     ]
     together: list[Motion] = []
+    of: dict[tuple[str, str], list[int]] = defaultdict(list)  # where in it those of a name and a sign are
     for motion in sorted(found, key=lambda motion: -int(motion.main.sum())):
-        for at, larger in enumerate(together):
-            alike = motion.name and motion.name == larger.name and motion.sign != larger.sign
-            if alike and _touch(motion.region, larger.region, widened):
-                together[at] = _as_one(larger, motion, kinds or {})
-                break
-        else:
+        others = [at for sign in classes if sign != motion.sign for at in of[motion.name, sign]] if motion.name else []
+        touched = next((at for at in others if _touch(motion.region, together[at].region, widened)), None)
+        if touched is None:
+            of[motion.name, motion.sign].append(len(together))
             together.append(motion)
+        else:
+            together[touched] = _as_one(together[touched], motion, kinds or {})
     return together
 
 

@@ -86,3 +86,9 @@ def filled(offset: Tensor) -> Tensor:
         result = torch.where(torch.isfinite(result), result, torch.where(share > 1e-4, mean, torch.nan))
     middle = torch.stack([part[known].median() for part in offset])
     return torch.where(torch.isfinite(result), result, middle[:, None, None])
+
+
+def on_nodes(found: Tensor) -> Tensor:
+    """What `coarse` found, known everywhere, on the network's nodes."""
+    held = filled(found)[None]
+    return functional.interpolate(held, scale_factor=float(STEP), mode="bilinear", align_corners=False)[0]

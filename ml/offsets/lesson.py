@@ -174,8 +174,7 @@ def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
     Whole pixels, as the first time; or parts, as smooth as answers' surroundings are that stand in where none is sure.
     """
     rows, cols = (-size % COARSE_ALIGN_PX for size in images.shape[1:])
-    found = coarse.filled(coarse.coarse(functional.pad(images, (0, cols, 0, rows)), search))
-    nodes = functional.interpolate(found[None], scale_factor=2.0, mode="bilinear", align_corners=False)[0]
+    nodes = coarse.on_nodes(coarse.coarse(functional.pad(images, (0, cols, 0, rows)), search))
     if rng.random() < 0.5:
         return whole(nodes)
     return in_parts(box(nodes, int(rng.choice([1, 3, 5, 9]))))
@@ -205,7 +204,7 @@ class OffsetLesson:
         self._validation: list[tuple[float, Crop]] | None = None
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """texture (n, 2, px, px), beyond, part and target (n, 2, nodes, nodes), known (n, 1, nodes, nodes)."""
+        """The fields of so many crops, stacked: see Crop."""
         crops = []
         for _ in range(self.settings.batch):
             source = self.scenes
