@@ -40,6 +40,7 @@ def _with_kernels(kernels: tuple[int, ...], tracker: network.Tracker) -> network
 
 ARMS: dict[str, Arm] = {
     "as shipped": lambda tracker: tracker,
+    "one window of 32 px": lambda tracker: replace(tracker, choose=False),
     "one look": lambda tracker: replace(tracker, iterations=1),
     "three looks": lambda tracker: replace(tracker, iterations=3),
 } | {f"start from {n} kernels": partial(_with_kernels, sizes) for n, sizes in KERNELS_PX.items()}
