@@ -1,7 +1,6 @@
 """The offsets network: what it is taught, how it is asked, and what the shipped weights answer."""
 
 import json
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,6 @@ from ml.__main__ import main
 from ml.checkpoints import read_card
 from ml.imagery import ImagePair, PairSource
 from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, Alike, CCResSiamNet, correlated
-from ml.networks.window_choice import WindowChoice, candidates
 from ml.offsets import coarse, network, real_chips
 from ml.offsets.baseline import Offsets
 from ml.offsets.calibrate import tables_of
@@ -141,55 +139,6 @@ def test_attention_is_the_mean_of_the_window_where_nothing_tells_nodes_apart():
     weights = torch.tensor(REACH_WEIGHTS)
     value = torch.relu(alike.value(own))[0, :, 3:8, 3:8]
     torch.testing.assert_close(found, (value * weights * weights[:, None]).sum(dim=(1, 2)) / 16)
-
-
-# ---- which window is believed ----
-
-
-def answers(step_px: float = 0.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Own and near answers with their log sigmas, and all known: noise of 0.1 px about a step in the middle."""
-    torch.manual_seed(3)
-    offset = 0.1 * torch.randn(1, 2, 24, 24)
-    offset[..., 12:] += step_px
-    own = torch.cat([offset, torch.full_like(offset, math.log(0.1))], dim=1)
-    return (
-        own,
-        own + torch.cat([0.2 * torch.randn_like(offset), torch.full_like(offset, 0.7)], dim=1),
-        own[:, :1] * 0 + 1,
-    )
-
-
-def test_what_agrees_is_averaged_and_nothing_over_a_step():
-    own, near, known = answers(step_px=3.0)
-    offsets, _ = candidates(own, near, known)
-    wide, alike = offsets[0, :, 4], offsets[0, :, 6]  # 9 x 9 nodes: all, and those that agree
-    truth = torch.zeros(24, 24)
-    truth[:, 12:] = 3.0
-    assert float((wide - truth)[:, :, 10:14].abs().min()) > 0.3
-    assert float((alike - truth).std()) < 0.05
-    assert float((alike - truth).abs().max()) < 0.5
-    assert float((offsets[0, :, 4] - truth)[:, :, 2:6].std()) < 0.03
-
-
-def test_an_unknown_neighbour_counts_for_nothing():
-    own, near, known = answers()
-    known[..., 10:] = 0
-    own[:, :2, :, 10:] = 40.0
-    offsets, _ = candidates(own, near, known)
-    assert float(offsets[0, :, 2:, :, :10].abs().max()) < 0.4
-
-
-def test_the_choice_lies_among_its_candidates_and_knows_no_frame():
-    own, near, known = answers(step_px=1.0)
-    choice = WindowChoice()
-    torch.nn.init.normal_(choice.answer.weight, std=0.5)
-    found, log_sigma = choice(own, near, known)
-    offsets, _ = candidates(own, near, known)
-    assert bool(((found >= offsets.amin(dim=2) - 1e-5) & (found <= offsets.amax(dim=2) + 1e-5)).all())
-    by = torch.tensor([5.0, -3.0, 0.0, 0.0])[:, None, None]
-    moved, same = choice(own + by, near + by, known)
-    torch.testing.assert_close(moved, found + by[:2], atol=1e-4, rtol=0)
-    torch.testing.assert_close(same, log_sigma, atol=1e-3, rtol=0)
 
 
 def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_there_is_none():
