@@ -87,12 +87,16 @@ def areas_in(
     A method that names kinds has its areas drawn by sign, and each is named afterwards by what is likeliest in it, so
     that two likely names do not cut one bowl in two.
     """
-    rate = bands["rate_mm_yr"]
+    classes, kinds = signs_and_names(bands)
+    return find_areas(classes, bands["rate_mm_yr"], transform, thresholds, kinds)
+
+
+def signs_and_names(bands: Mapping[str, Float32]) -> tuple[dict[str, Float32], dict[str, Float32]]:
+    """Probabilities by sign, CLASSES, and by name, KINDS; no names of a method that knows the sign only."""
     if not set(KINDS) <= set(bands):
-        return find_areas({name: bands[name] for name in CLASSES}, rate, transform, thresholds)
-    signs = dict(zip(CLASSES, by_sign(bands["probability"], rate), strict=True))
-    kinds = {name: bands[name] for name in KINDS}
-    return find_areas(signs, rate, transform, thresholds, kinds)
+        return {name: bands[name] for name in CLASSES}, {}
+    signs = by_sign(bands["probability"], bands["rate_mm_yr"])
+    return dict(zip(CLASSES, signs, strict=True)), {name: bands[name] for name in KINDS}
 
 
 def by_sign(probability: Float32, rate_mm_yr: Float32) -> tuple[Float32, Float32]:

@@ -151,7 +151,8 @@ def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float
     return float(np.interp(-np.log(wanted), -rates, enters))
 
 
-def _rates(found: Float64, n_tiles: int) -> Float64:
+def alarm_rates(found: Float64, n_tiles: int) -> Float64:
+    """False alarms per 1,000 km². found: (…, columns of `counts`), sums over so many tiles."""
     return found[..., 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
 
 
@@ -165,7 +166,7 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
         best: tuple[float, dict[str, float]] = (-math.inf, {})
         for wide in WIDES:
             at = [k for k, one in enumerate(grid) if one.wide == wide]
-            alarms = _rates(fields[i, at], tiles)
+            alarms = alarm_rates(fields[i, at], tiles)
             if alarms[-1] > ALARMS:
                 continue  # the wide score alone gives too many
             fine = enter_at(ENTERS, alarms)
@@ -189,7 +190,7 @@ def calibrate_arms(tiles: int, processes: int) -> dict[str, dict[str, Any]]:
     sums = np.sum(over_seeds(partial(arms_on_field, configs, grid), tiles, processes=processes), axis=0)
     chosen: dict[str, dict[str, Any]] = {}
     for config, rows in zip(configs, sums, strict=True):
-        enter = round(enter_at(ENTERS, _rates(rows, tiles)), 3)
+        enter = round(enter_at(ENTERS, alarm_rates(rows, tiles)), 3)
         print(f"{config.weights:34s} {config.label:8s} enter {enter:5.2f}")
         chosen.setdefault(config.weights, {})[config.label] = {"fine": enter, "wide": NEVER, "gap": GAP}
     return chosen

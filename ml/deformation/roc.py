@@ -17,17 +17,15 @@ import numpy as np
 from ml.checkpoints import WEIGHTS, read_card
 from ml.deformation.benchmark_tiles import CELLS as BOWLS
 from ml.deformation.benchmark_tiles import NATIONAL, SHIFTED, bowl_tiles, field_tile
-from ml.deformation.calibration import Setting, bands_at, enter_at, network_views
+from ml.deformation.calibration import Setting, alarm_rates, bands_at, counts, enter_at, network_views
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.points import Float64
-from ml.deformation.scoring import finds_bowl, score_tile, truth_of
+from ml.deformation.scoring import finds_bowl
 from ml.intervals import Interval, bootstrap_over
 from ml.simulation.seeds import Purpose
-from ml.simulation.tiles import SIDE_M
 from ml.workers import over_seeds
 
 SHIFTS = (-0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4)  # logits, of both thresholds
-KM2 = (SIDE_M / 1000) ** 2
 
 
 def settings_of(folder: Path) -> list[Setting]:
@@ -37,12 +35,10 @@ def settings_of(folder: Path) -> list[Setting]:
 
 
 def on_field(benchmark: str, purpose: Purpose, folder: Path, number: int) -> Float64:
-    """(SHIFTS, 4) of a tile: false alarms, found, objects, areas."""
+    """(SHIFTS, columns of `counts`) of a tile."""
     tile = field_tile(benchmark, number, purpose)
     (view,) = network_views(DeformationNetwork.load("deformation", folder), tile, ([0],))
-    truth = truth_of(tile, view.tracks)
-    scores = [score_tile(bands_at(view, one), tile, view.tracks, truth) for one in settings_of(folder)]
-    return np.array([(s.false_alarms, s.n_found, s.n_objects, s.n_areas) for s in scores], dtype=np.float64)
+    return counts(view, tile, settings_of(folder))
 
 
 def on_bowls(benchmark: str, purpose: Purpose, folder: Path, number: int) -> Float64:
@@ -57,12 +53,14 @@ def on_bowls(benchmark: str, purpose: Purpose, folder: Path, number: int) -> Flo
 
 def at_alarms(fields: list[Float64], bowls: list[Float64], wanted: float) -> dict[str, Interval]:
     """Figures at that many false alarms per 1,000 km², between two shifts; intervals over tiles at that shift."""
-    rates = np.sum(fields, axis=0)[:, 0] / len(fields) / KM2 * 1000
-    at = enter_at(SHIFTS, rates, wanted)
+    at = enter_at(SHIFTS, alarm_rates(np.sum(fields, axis=0), len(fields)), wanted)
 
     def between(values: Float64) -> Float64:
         """Of rows (SHIFTS, columns), at that shift, (1, columns)."""
         return np.array([[np.interp(at, SHIFTS, column) for column in values.T]])
+
+    def alarms(rows: Float64) -> float:
+        return float(alarm_rates(rows.sum(axis=0), len(rows)))
 
     def f1(rows: Float64) -> float:
         return float(2 * rows[:, 1].sum() / max(rows[:, 2].sum() + rows[:, 3].sum(), 1))
@@ -70,7 +68,9 @@ def at_alarms(fields: list[Float64], bowls: list[Float64], wanted: float) -> dic
     of_fields, of_bowls = [between(rows) for rows in fields], [between(rows) for rows in bowls]
     figures = {
         "shift": Interval(at, at, at),
-        "false_alarms_per_1000km2": bootstrap_over(of_fields, lambda rows: float(rows[:, 0].mean() / KM2 * 1000)),
+        "false_alarms_per_1000km2": bootstrap_over(
+            of_fields, lambda rows: float(alarm_rates(rows.sum(axis=0), len(rows)))
+        ),
         "object_f1": bootstrap_over(of_fields, f1),
     }
     for column, key in enumerate(BOWLS):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, by_sign, motions
+from ml.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, motions, signs_and_names
 from ml.deformation.infer import DeformationResult
 from ml.deformation.kinds import kind_of
 from ml.deformation.points import Float32
@@ -107,11 +107,7 @@ def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack])
     x, y = (np.concatenate([getattr(track, axis) for track in tracks]) for axis in ("x_m", "y_m"))
     row, col = tile.terrain.cell_of(x, y)
     points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
-    limits, kinds = DEFAULT_THRESHOLDS, {}
-    signs = {kind: bands[kind] for kind in CLASSES if kind in bands}
-    if set(KINDS) <= set(bands):
-        kinds = {name: bands[name] for name in KINDS}
-        signs = dict(zip(CLASSES, by_sign(bands["probability"], bands["rate_mm_yr"]), strict=True))
+    limits, (signs, kinds) = DEFAULT_THRESHOLDS, signs_and_names(bands)
     found = []
     for motion in motions(signs, CELL_M, limits, kinds):
         mask = np.zeros((CELLS, CELLS), dtype=bool)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from ml.networks.window_choice import WindowChoice
+from ml.networks.window_choice import LEAST_LOG_SIGMA, WindowChoice
 
 NODE_PX = 8  # one node for so many pixels
 ALIGN_PX = 16  # sizes and origins of tiles are multiples of it
@@ -31,7 +31,6 @@ REACH_WEIGHTS = (0.5, 1.0, 1.0, 1.0, 0.5)  # nodes around one whose squares are 
 KEYS = 8
 FACTS = 7  # of a node, that are no evidence: beyond (2), known, sine and cosine of the part (4)
 POOL_PX = 4  # it is averaged over so many pixels before it is looked at
-LOG_SIGMA = (-5.5, 1.5)  # natural logarithms, px
 
 
 class Residuals(NamedTuple):
@@ -115,7 +114,7 @@ class CCResSiamNet(nn.Module):
 
 def _placed(answer: Tensor, shift: Tensor) -> Tensor:
     """Offsets about where a window was gathered from, and bounded log sigmas."""
-    log_sigma = LOG_SIGMA[0] + functional.softplus(answer[:, 2:] - LOG_SIGMA[0] - 2.0)
+    log_sigma = LEAST_LOG_SIGMA + functional.softplus(answer[:, 2:] - LEAST_LOG_SIGMA - 2.0)
     return torch.cat([answer[:, :2] + shift, log_sigma], dim=1)
 
 

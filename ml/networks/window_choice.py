@@ -17,7 +17,7 @@ ALIKE_NODES = (5, 9)  # the same, of those that agree
 REACH_NODES = 8  # how far a node looks: half of the widest window, and three layers of 3 x 3
 CANDIDATES = 2 + len(WIDE_NODES) + len(ALIKE_NODES)
 OWN = 1  # which candidate is the window of 32 px
-LEAST_LOG_SIGMA = -5.5
+LEAST_LOG_SIGMA = -5.5  # natural logarithm, px, that a network can say
 NOTHING = 1e-9  # of a weight
 
 
@@ -80,14 +80,12 @@ def _agreeing(own: Tensor, precision: Tensor, size: int) -> tuple[Tensor, Tensor
     held = torch.cat([own[:, :2], torch.exp(2 * own[:, 2:]), precision], dim=1)
     wide = functional.pad(held, (reach,) * 4)
     total, weights = torch.zeros_like(precision), torch.zeros_like(precision)
-    counted = torch.zeros_like(precision[:, :1])
-    inside = functional.pad(torch.ones_like(precision[:, :1]), (reach,) * 4)
+    inside = functional.avg_pool2d(torch.ones_like(precision[:, :1]), size, 1, reach) * size**2
     for y in range(size):
         for x in range(size):
             there = wide[..., y : y + rows, x : x + cols]
             apart = (there[:, :2] - own[:, :2]).square() / (there[:, 2:4] + held[:, 2:4])
             weight = there[:, 4:] * torch.exp(-0.5 * apart.sum(dim=1, keepdim=True))
             total, weights = total + weight * there[:, :2], weights + weight
-            counted = counted + inside[..., y : y + rows, x : x + cols]
     weights = weights + NOTHING
-    return (total + NOTHING * own[:, :2]) / weights, -0.5 * (weights / counted).log()
+    return (total + NOTHING * own[:, :2]) / weights, -0.5 * (weights / inside).log()

@@ -17,9 +17,8 @@ KERNELS_PX = (32, 64)  # of the image as it is; the smallest that stands out is 
 NEAR_PX = 12  # a search up to so far needs no smaller image first
 AROUND_PX = 8  # what is searched around a first answer
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to tell a match from chance
-MARGIN = (
-    0.0  # above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a node, at -0.5 seven
-)
+# Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a node, at -0.5 seven.
+MARGIN = 0.0
 STEP = 2  # nodes of the network for one node here
 
 
