@@ -14,9 +14,17 @@ from detection.sizes import area_of
 from ingest.models import Product, ScenePair
 
 FIGURES_OF_PAIRS = (
-    "speed_m_day", "peak_speed_m_day", "speed_sigma_m_day", "bearing_deg",
-    "coherence_before", "coherence_after", "change_sigma", "usual_speed_m_day", "onset", "onset_sigma_days",
-)  # fmt: skip
+    "speed_m_day",
+    "peak_speed_m_day",
+    "speed_sigma_m_day",
+    "bearing_deg",
+    "coherence_before",
+    "coherence_after",
+    "change_sigma",
+    "usual_speed_m_day",
+    "onset",
+    "onset_sigma_days",
+)
 
 
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:

@@ -55,11 +55,12 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
         scan, _ = GlacierScan.objects.update_or_create(
             prediction=prediction,
             defaults={
-                "n_glaciers": len(glaciers), "measured_at": now,
+                "n_glaciers": len(glaciers),
+                "measured_at": now,
                 "stable_ground": ground.where if ground else "nothing",
                 "stable_rmse_m_day": ground.rmse_m_day if ground else None,
             },
-        )  # fmt: skip
+        )
         for glacier in glaciers:
             if area_of(shapes[glacier.pk]) >= LEAST_KM2 * 1e6:
                 _keep_sample(glacier, prediction, shapes[glacier.pk], nodes, raster.epsg, motion, ground)
@@ -161,14 +162,21 @@ def _surge_tell(cells: Cells, view: GlacierView, surge: Surge, chosen: dict[tupl
         speeds = view.series.speed_m_day[step, surge.cells]
         carry_into_alert(
             Detection(
-                scan=scan, kind=Kind.GLACIER_SURGE, area=area, area_m2=area_of(geographic),
-                score=1.0 - 1.0 / max(1.0, rise * rise), n_points=int(np.isfinite(speeds).sum()),
-                speed_m_day=float(speed[step]), peak_speed_m_day=float(np.nanpercentile(speeds, 95)),
-                speed_sigma_m_day=float(sigma[step]), bearing_deg=bearing_of(view.series, step, surge.cells),
-                usual_speed_m_day=surge.usual_m_day, onset=day_of(surge.onset.day),
+                scan=scan,
+                kind=Kind.GLACIER_SURGE,
+                area=area,
+                area_m2=area_of(geographic),
+                score=1.0 - 1.0 / max(1.0, rise * rise),
+                n_points=int(np.isfinite(speeds).sum()),
+                speed_m_day=float(speed[step]),
+                peak_speed_m_day=float(np.nanpercentile(speeds, 95)),
+                speed_sigma_m_day=float(sigma[step]),
+                bearing_deg=bearing_of(view.series, step, surge.cells),
+                usual_speed_m_day=surge.usual_m_day,
+                onset=day_of(surge.onset.day),
                 onset_sigma_days=surge.onset.sigma_days,
             )
-        )  # fmt: skip
+        )
 
 
 def _summarise(motion: GlacierMotion, made: Sequence[tuple[str, GlacierView]]) -> None:

@@ -16,9 +16,18 @@ from detection.verdicts import REASONS, Reason, Verdict
 from ml.models import Prediction
 
 __all__ = [
-    "Alert", "AlertTransition", "AreaFigures", "AuditEntry", "Claim", "Detection", "GlacierMotion", "GlacierSample",
-    "GlacierScan", "Review", "Scan",
-]  # fmt: skip
+    "Alert",
+    "AlertTransition",
+    "AreaFigures",
+    "AuditEntry",
+    "Claim",
+    "Detection",
+    "GlacierMotion",
+    "GlacierSample",
+    "GlacierScan",
+    "Review",
+    "Scan",
+]
 
 
 def _choices(values) -> list[tuple[str, str]]:

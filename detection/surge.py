@@ -101,11 +101,16 @@ def as_json(view: GlacierView, name: str) -> dict[str, Any]:
 def _surge(view: GlacierView, found: Surge) -> dict[str, Any]:
     speed, sigma = mean_speed(view.series, found.cells)
     return {
-        "onset": _moment(found.onset), "peak": _moment(found.peak), "end": _moment(found.end) if found.end else None,
-        "peak_m_day": round(found.peak_m_day, 3), "peak_sigma_m_day": round(found.peak_sigma_m_day, 3),
-        "usual_m_day": round(found.usual_m_day, 3), "n_cells": int(found.cells.sum()),
-        "speed_m_day": _numbers(speed), "sigma_m_day": _numbers(sigma),
-    }  # fmt: skip
+        "onset": _moment(found.onset),
+        "peak": _moment(found.peak),
+        "end": _moment(found.end) if found.end else None,
+        "peak_m_day": round(found.peak_m_day, 3),
+        "peak_sigma_m_day": round(found.peak_sigma_m_day, 3),
+        "usual_m_day": round(found.usual_m_day, 3),
+        "n_cells": int(found.cells.sum()),
+        "speed_m_day": _numbers(speed),
+        "sigma_m_day": _numbers(sigma),
+    }
 
 
 def _moment(moment: Moment) -> dict[str, Any]:

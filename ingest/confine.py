@@ -61,13 +61,23 @@ def run_confined(
 ) -> Outcome:
     """Run a command and wait for it. go_on is asked every few seconds; when it says no, the command is killed."""
     launcher = [
-        sys.executable, "-m", "ingest.confine", str(os.getpid()), str(limits.memory_bytes), str(limits.cpu_seconds),
-        str(limits.file_bytes), *command,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "ingest.confine",
+        str(os.getpid()),
+        str(limits.memory_bytes),
+        str(limits.cpu_seconds),
+        str(limits.file_bytes),
+        *command,
+    ]
     process = subprocess.Popen(
-        launcher, env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        launcher,
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         start_new_session=True,
-    )  # fmt: skip
+    )
     ends_at = time.monotonic() + limits.wall_seconds
     try:
         while True:

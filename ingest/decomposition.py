@@ -57,9 +57,11 @@ def decompose_cells(
     ]
     shared = common_dates(*dates)
     series = decompose_up_east(
-        on_dates(first.displacement_mm, dates[0], shared), LineOfSight(*(part[:, None] for part in los[0])),
-        on_dates(second.displacement_mm, dates[1], shared), LineOfSight(*(part[:, None] for part in los[1])),
-    )  # fmt: skip
+        on_dates(first.displacement_mm, dates[0], shared),
+        LineOfSight(*(part[:, None] for part in los[0])),
+        on_dates(second.displacement_mm, dates[1], shared),
+        LineOfSight(*(part[:, None] for part in los[1])),
+    )
     columns = (first.height_m, *velocity, *std, *series)
     good = np.isfinite(velocity.up_mm_yr)
     return UpEastCells(both[good], *(column[good].astype(np.float32) for column in columns))

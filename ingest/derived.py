@@ -194,7 +194,16 @@ def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -
     east, north, vertical = (np.full(x.size, part, dtype=np.float32) for part in UNIT_VECTORS[component])
     pid = raster.pids(*((axis // POSTING_M).astype(np.int64) for axis in (x, y)))
     return PointBatch(
-        pid, longitude, latitude, solved.height_m, solved.up_mm_yr if up else solved.east_mm_yr,
-        solved.up_std_mm_yr if up else solved.east_std_mm_yr, unknown, unknown, east, north, vertical,
+        pid,
+        longitude,
+        latitude,
+        solved.height_m,
+        solved.up_mm_yr if up else solved.east_mm_yr,
+        solved.up_std_mm_yr if up else solved.east_std_mm_yr,
+        unknown,
+        unknown,
+        east,
+        north,
+        vertical,
         solved.up_mm if up else solved.east_mm,
-    )  # fmt: skip
+    )

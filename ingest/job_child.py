@@ -103,10 +103,17 @@ def _given(job: IngestJob) -> Given:
     mapping = Path(job.mapping_path) if job.mapping_path else None
     period = (job.first_day, job.last_day) if job.first_day and job.last_day else None
     declared = Declared(
-        mapping, job.unit or None, job.positive or None, job.track, period, job.scale or None,
-        job.polarisation or None, job.acquired_at, job.platform or None,
+        mapping,
+        job.unit or None,
+        job.positive or None,
+        job.track,
+        period,
+        job.scale or None,
+        job.polarisation or None,
+        job.acquired_at,
+        job.platform or None,
         Direction(job.direction) if job.direction else None,
-    )  # fmt: skip
+    )
     return Given(
         job.source_format,
         declared,

@@ -12,9 +12,23 @@ from django.conf import settings
 
 # Drivers that read other files or other hosts by what a file says, as far as rasterio's build has them.
 FOREIGN_DRIVERS = (
-    "VRT", "GTI", "DERIVED", "WMS", "WMTS", "WCS", "HTTP", "STACIT", "STACTA", "PLMOSAIC", "DAAS", "EEDA", "EEDAI",
-    "Zarr", "MBTiles", "MRF",
-)  # fmt: skip
+    "VRT",
+    "GTI",
+    "DERIVED",
+    "WMS",
+    "WMTS",
+    "WCS",
+    "HTTP",
+    "STACIT",
+    "STACTA",
+    "PLMOSAIC",
+    "DAAS",
+    "EEDA",
+    "EEDAI",
+    "Zarr",
+    "MBTiles",
+    "MRF",
+)
 
 HARDENED = {
     "GDAL_SKIP": ",".join(FOREIGN_DRIVERS),

@@ -41,10 +41,16 @@ def job_queue(
 ) -> IngestJob:
     """Make a waiting job for a file that lies at path, and tell the broker once this is committed."""
     job = IngestJob.objects.create(
-        source=source, stored_path=str(path), original_name=one_line(original_name)[:255], size_bytes=size_bytes,
-        sha256=sha256, **_declared(given), attribution=given.attribution, licence=given.licence,
+        source=source,
+        stored_path=str(path),
+        original_name=one_line(original_name)[:255],
+        size_bytes=size_bytes,
+        sha256=sha256,
+        **_declared(given),
+        attribution=given.attribution,
+        licence=given.licence,
         given_by=given.loaded_by,
-    )  # fmt: skip
+    )
     transaction.on_commit(lambda: job_announce(job_id=job.pk))
     return job
 
@@ -68,9 +74,13 @@ def job_claim(*, job_id: int) -> IngestJob | None:
         if running >= settings.INGEST_JOBS_AT_ONCE:
             return None
         claimed = IngestJob.objects.filter(pk=job_id, state=State.QUEUED).update(
-            state=State.RUNNING, attempt=F("attempt") + 1, started_at=now, lease_until=now + LEASE, error="",
+            state=State.RUNNING,
+            attempt=F("attempt") + 1,
+            started_at=now,
+            lease_until=now + LEASE,
+            error="",
             points_done=0,
-        )  # fmt: skip
+        )
     return IngestJob.objects.get(pk=job_id) if claimed else None
 
 
@@ -89,9 +99,13 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
     limits = limits or limits_set()
     command = [sys.executable, "manage.py", "ingestjob", str(job.pk), "--attempt", str(job.attempt)]
     outcome = run_confined(
-        command, environment=job_environment(), folder=settings.BASE_DIR, limits=limits, go_on=prolong,
+        command,
+        environment=job_environment(),
+        folder=settings.BASE_DIR,
+        limits=limits,
+        go_on=prolong,
         every_seconds=every_seconds,
-    )  # fmt: skip
+    )
     _judge(job, outcome, limits)
     job.refresh_from_db()
     job_tidy(job=job)
@@ -231,9 +245,15 @@ _WORDS: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
 def _declared(given: Given) -> dict[str, object]:
     said = given.declared
     return {
-        "source_format": given.source_format, "unit": said.unit or "", "positive": said.positive or "",
-        "track": said.track, "mapping_path": str(said.mapping or ""), "scale": said.scale or "",
-        "polarisation": said.polarisation or "", "acquired_at": said.acquired_at, "platform": said.platform or "",
+        "source_format": given.source_format,
+        "unit": said.unit or "",
+        "positive": said.positive or "",
+        "track": said.track,
+        "mapping_path": str(said.mapping or ""),
+        "scale": said.scale or "",
+        "polarisation": said.polarisation or "",
+        "acquired_at": said.acquired_at,
+        "platform": said.platform or "",
         "direction": said.direction or "",
         **dict(zip(("first_day", "last_day"), said.period or (None, None), strict=True)),
-    }  # fmt: skip
+    }

@@ -155,11 +155,21 @@ def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> No
 
 def _point_rows(batch: PointBatch) -> list[memoryview]:
     x, y = transformer(4326, 3857).transform(batch.longitude, batch.latitude)
-    return encoding.copy_rows([
-        batch.pid, batch.velocity_mm_yr, batch.velocity_std_mm_yr, batch.height_m, batch.temporal_coherence,
-        batch.rmse_mm, batch.los_east, batch.los_north, batch.los_up,
-        encoding.point_ewkb(batch.longitude, batch.latitude, 4326), encoding.point_ewkb(x, y, 3857),
-    ])  # fmt: skip
+    return encoding.copy_rows(
+        [
+            batch.pid,
+            batch.velocity_mm_yr,
+            batch.velocity_std_mm_yr,
+            batch.height_m,
+            batch.temporal_coherence,
+            batch.rmse_mm,
+            batch.los_east,
+            batch.los_north,
+            batch.los_up,
+            encoding.point_ewkb(batch.longitude, batch.latitude, 4326),
+            encoding.point_ewkb(x, y, 3857),
+        ]
+    )
 
 
 def _series_rows(batch: PointBatch) -> list[memoryview]:

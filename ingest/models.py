@@ -23,10 +23,27 @@ from ingest.sources.models import SceneDownload
 from ingest.storage import raster_storage
 
 __all__ = [
-    "DIRECTIONS", "AdministrativeRegion", "ContextLayer", "DerivedTile", "DisplacementSeries", "ElevationTile",
-    "FromFile", "Glacier", "IngestJob", "Landslide", "MeasurementPoint", "Mine", "Place", "Product", "PyramidCell",
-    "ReleaseChange", "Scene", "SceneDownload", "ScenePair", "SimulatedTruth",
-]  # fmt: skip
+    "DIRECTIONS",
+    "AdministrativeRegion",
+    "ContextLayer",
+    "DerivedTile",
+    "DisplacementSeries",
+    "ElevationTile",
+    "FromFile",
+    "Glacier",
+    "IngestJob",
+    "Landslide",
+    "MeasurementPoint",
+    "Mine",
+    "Place",
+    "Product",
+    "PyramidCell",
+    "ReleaseChange",
+    "Scene",
+    "SceneDownload",
+    "ScenePair",
+    "SimulatedTruth",
+]
 
 DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
@@ -235,15 +252,17 @@ class Scene(FromFile):
             models.CheckConstraint(
                 condition=models.Q(state="refused")
                 | models.Q(
-                    *((f"{name}__isnull", False) for name in (
-                        "track", "acquired_at", "epsg", "posting_m", "grid", "rows", "cols", "footprint")),
+                    *(
+                        (f"{name}__isnull", False)
+                        for name in ("track", "acquired_at", "epsg", "posting_m", "grid", "rows", "cols", "footprint")
+                    ),
                 ),
                 name="ready_scenes_are_whole",
             ),
             models.CheckConstraint(
                 condition=models.Q(state="ready") | ~models.Q(reason=""), name="refused_scenes_say_why"
             ),
-        ]  # fmt: skip
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -48,10 +48,18 @@ def write_cog(
     rows, cols = next(iter(bands.values())).shape
     partial = path.with_name(f".{path.name}.partial")
     profile = {
-        "driver": "COG", "dtype": "float32", "count": len(bands), "height": rows, "width": cols, "nodata": np.nan,
-        "crs": CRS.from_epsg(epsg) if epsg else None, "transform": transform, "compress": "DEFLATE", "predictor": 3,
+        "driver": "COG",
+        "dtype": "float32",
+        "count": len(bands),
+        "height": rows,
+        "width": cols,
+        "nodata": np.nan,
+        "crs": CRS.from_epsg(epsg) if epsg else None,
+        "transform": transform,
+        "compress": "DEFLATE",
+        "predictor": 3,
         "level": 1,  # a third faster than the driver's own 6, three hundredths larger
-    }  # fmt: skip
+    }
     try:
         with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), rasterio.open(partial, "w", **profile) as raster:
             for index, ((name, values), unit) in enumerate(zip(bands.items(), units, strict=True), start=1):
@@ -74,10 +82,20 @@ def write_cog_blocks(
     """
     plain, partial = path.with_name(f".{path.name}.plain"), path.with_name(f".{path.name}.partial")
     profile = {
-        "driver": "GTiff", "dtype": "float32", "count": 1, "height": grid.rows, "width": grid.cols, "nodata": np.nan,
-        "crs": CRS.from_epsg(grid.epsg), "transform": grid.transform, "tiled": True, "blockxsize": 512,
-        "blockysize": 512, "sparse_ok": True, "bigtiff": "if_safer",
-    }  # fmt: skip
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": 1,
+        "height": grid.rows,
+        "width": grid.cols,
+        "nodata": np.nan,
+        "crs": CRS.from_epsg(grid.epsg),
+        "transform": grid.transform,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "sparse_ok": True,
+        "bigtiff": "if_safer",
+    }
     known = 0
     try:
         with rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_NUM_THREADS="ALL_CPUS"):
@@ -90,9 +108,15 @@ def write_cog_blocks(
                 raster.update_tags(1, units=band[1])
                 raster.update_tags(**tags)
             rasterio.shutil.copy(
-                plain, partial, driver="COG", compress="DEFLATE", level=1, predictor=3, bigtiff="IF_SAFER",
+                plain,
+                partial,
+                driver="COG",
+                compress="DEFLATE",
+                level=1,
+                predictor=3,
+                bigtiff="IF_SAFER",
                 overview_resampling="AVERAGE",
-            )  # fmt: skip
+            )
         partial.replace(path)
     finally:
         plain.unlink(missing_ok=True)

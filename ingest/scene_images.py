@@ -87,10 +87,13 @@ def pair_write(*, pair: ScenePair, folder: Path) -> tuple[Path, Path]:
     paths = folder / "reference.tif", folder / "secondary.tif"
     for path, scene in zip(paths, (pair.reference, pair.secondary), strict=True):
         tags = {
-            "file_name": scene.file_name, "file_sha256": scene.file_sha256, "backscatter": scene.backscatter,
-            "acquired_at": scene.acquired_at.isoformat(), "pair": str(pair),
+            "file_name": scene.file_name,
+            "file_sha256": scene.file_sha256,
+            "backscatter": scene.backscatter,
+            "acquired_at": scene.acquired_at.isoformat(),
+            "pair": str(pair),
             "temporal_baseline_days": str(pair.temporal_baseline_days),
-        }  # fmt: skip
+        }
         write_cog_blocks(
             path, pair.pixel_grid, _pieces(scene, pair.pixel_grid), (scene.polarisation, "linear power"), tags
         )

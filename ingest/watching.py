@@ -150,8 +150,11 @@ def _look_of(path: Path) -> Look | None:
     if stat.S_ISREG(found.st_mode):
         return Look(1, found.st_size, found.st_mtime_ns)
     if not stat.S_ISDIR(found.st_mode):
-        raise Refused("this is a link, not a file. Put the file itself here" if path.is_symlink() else
-                      "this is neither a file nor a folder. Put a file here")  # fmt: skip
+        raise Refused(
+            "this is a link, not a file. Put the file itself here"
+            if path.is_symlink()
+            else "this is neither a file nor a folder. Put a file here"
+        )
     return _look_inside(path)
 
 

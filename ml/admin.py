@@ -9,9 +9,18 @@ from ml.models import GroundEvent, ModelVersion, Run
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin):
     list_display = (
-        "id", "model_version", "product", "pair", "status", "share_done", "attempt", "seconds", "device",
-        "code_version", "error",
-    )  # fmt: skip
+        "id",
+        "model_version",
+        "product",
+        "pair",
+        "status",
+        "share_done",
+        "attempt",
+        "seconds",
+        "device",
+        "code_version",
+        "error",
+    )
     list_filter = ("status", "model_version")
     list_select_related = ("model_version", "product", "pair")
 

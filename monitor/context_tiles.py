@@ -32,20 +32,32 @@ class Overlay:
 
 OVERLAYS = (
     Overlay(
-        "regions", "Borders of regions", "administrativeregion",
-        {"name": "name", "level": "level"}, "outline", "outline",
+        "regions",
+        "Borders of regions",
+        "administrativeregion",
+        {"name": "name", "level": "level"},
+        "outline",
+        "outline",
     ),
     Overlay(
-        "glaciers", "Glaciers, stronger where they surge", "glacier",
-        {"name": "name", "surge": "surge", "page": PAGE_OF_GLACIER}, "position", "coalesce(outline, position)", "shown",
+        "glaciers",
+        "Glaciers, stronger where they surge",
+        "glacier",
+        {"name": "name", "surge": "surge", "page": PAGE_OF_GLACIER},
+        "position",
+        "coalesce(outline, position)",
+        "shown",
     ),
     Overlay("mines", "Mines", "mine", {"name": "name"}, "position", "outline"),
     Overlay(
-        "landslides", "Reported landslides", "landslide",
+        "landslides",
+        "Reported landslides",
+        "landslide",
         {"name": "landslide_type", "day": "to_char(happened_on, 'YYYY-MM-DD')", "accuracy_m": "accuracy_m"},
-        "position", "position",
+        "position",
+        "position",
     ),
-)  # fmt: skip
+)
 # What a simulation put in: a switch of its own, and only where a simulation is loaded.
 TRUTH = Overlay(
     "truth", "Show what was simulated", "simulatedtruth", {"title": "title", "told": "told"}, "outline", "outline"

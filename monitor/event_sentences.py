@@ -6,8 +6,11 @@ from monitor.event_figures import NearCoherence, NearMotion
 from monitor.pair_sentences import compass
 
 KIND_WORDS = {
-    "earthquake": "Earthquake", "eruption": "Eruption", "landslide": "Landslide", "calving": "Calving of a glacier",
-}  # fmt: skip
+    "earthquake": "Earthquake",
+    "eruption": "Eruption",
+    "landslide": "Landslide",
+    "calving": "Calving of a glacier",
+}
 LOOK_FOR = {
     "earthquake": "Look for a step across a fault in the arrows, and for towns and slopes that lost their coherence.",
     "eruption": "Look for coherence lost under fresh lava and ash, and for flanks that moved.",

@@ -4,9 +4,22 @@ from detection.models import Alert
 from monitor.cards import AlertCard
 
 PROPERTIES = (
-    "code", "url", "kind", "kind_label", "place", "area_label", "rate_label", "state", "state_label",
-    "severity", "severity_label", "sentence", "simulated", "longitude", "latitude",
-)  # fmt: skip
+    "code",
+    "url",
+    "kind",
+    "kind_label",
+    "place",
+    "area_label",
+    "rate_label",
+    "state",
+    "state_label",
+    "severity",
+    "severity_label",
+    "sentence",
+    "simulated",
+    "longitude",
+    "latitude",
+)
 
 
 def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:

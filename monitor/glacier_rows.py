@@ -90,12 +90,13 @@ def series_table(view: dict[str, Any]) -> dict[str, Any]:
     columns = zip(*(view[name] for name in names), strict=True)
     rows = [
         {
-            "start": date.fromisoformat(start), "end": date.fromisoformat(end),
+            "start": date.fromisoformat(start),
+            "end": date.fromisoformat(end),
             "speed": "not known" if speed is None else speed_words(speed, sigma),
             "usual": "" if usual is None else speed_words(max(usual, 0.0)),
         }
         for start, end, speed, sigma, usual in columns
-    ]  # fmt: skip
+    ]
     return {"name": view["name"], "rows": rows[::-1]}
 
 

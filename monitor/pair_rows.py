@@ -63,12 +63,16 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
         "name": scene.file_name,
         "title": "Simulated image" if scene.simulated else TITLES.get(scene.source_format, scene.source_format),
         "acquired_at": scene.acquired_at,
-        "facts": [fact for fact in (
-            words.PLATFORMS.get(scene.platform, scene.platform),
-            scene.piece if scene.track is not None else "",
-            scene.polarisation,
-            words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else "",
-        ) if fact],
+        "facts": [
+            fact
+            for fact in (
+                words.PLATFORMS.get(scene.platform, scene.platform),
+                scene.piece if scene.track is not None else "",
+                scene.polarisation,
+                words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else "",
+            )
+            if fact
+        ],
         "state": state,
         "state_words": {"refused": "not usable", "alone": "in no pair", "ready": "usable"}[state],
         "reason": plain_words(scene.reason.removeprefix(f"{scene.file_name}: "), WHERE_TO_SAY),
@@ -76,7 +80,7 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'image': scene.pk})}",
         "loaded_at": scene.loaded_at,
         "loaded_by": scene.loaded_by,
-    }  # fmt: skip
+    }
 
 
 def pair_facts(pair: ScenePair) -> dict[str, Any]:
@@ -113,10 +117,15 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
 
 def _file_row(which: str, scene: Scene) -> dict[str, Any]:
     return {
-        "which": which, "name": scene.file_name, "sha256": scene.file_sha256, "acquired_at": scene.acquired_at,
-        "orbit": scene.absolute_orbit, "loaded_at": scene.loaded_at, "loaded_by": scene.loaded_by,
+        "which": which,
+        "name": scene.file_name,
+        "sha256": scene.file_sha256,
+        "acquired_at": scene.acquired_at,
+        "orbit": scene.absolute_orbit,
+        "loaded_at": scene.loaded_at,
+        "loaded_by": scene.loaded_by,
         "day": day_label(scene.acquired_at.date()),
-    }  # fmt: skip
+    }
 
 
 def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]]) -> list[dict[str, Any]]:
@@ -189,9 +198,12 @@ def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     found = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
     first, second = (day_label(scene.acquired_at.date()) for scene in (pair.reference, pair.secondary))
     return {
-        "rows": pair.rows, "cols": pair.cols, "posting_m": pair.reference.posting_m, "urls": images | found,
+        "rows": pair.rows,
+        "cols": pair.cols,
+        "posting_m": pair.reference.posting_m,
+        "urls": images | found,
         "days": {"reference": first, "secondary": second},
-    }  # fmt: skip
+    }
 
 
 def _days(pair: ScenePair) -> tuple[Any, Any]:

@@ -157,11 +157,15 @@ def _groups_of_products() -> list[RasterGroup]:
     )
     return [
         RasterGroup(
-            f"{row['year']:04d}", f"measured until {row['last_day']:%B %Y}", row["last_day"], row["n"], row["bounds"],
+            f"{row['year']:04d}",
+            f"measured until {row['last_day']:%B %Y}",
+            row["last_day"],
+            row["n"],
+            row["bounds"],
             row["made_up"],
         )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def _groups_of_scenes() -> list[RasterGroup]:

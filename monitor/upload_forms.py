@@ -23,18 +23,30 @@ UNIT_WORDS = {
     "m/day": "metres a day",
 }
 SIGN_WORDS = {
-    "toward": "toward the satellite", "away": "away from the satellite", "up": "upward", "down": "downward",
-    "east": "to the east", "west": "to the west", "north": "to the north", "south": "to the south",
-}  # fmt: skip
+    "toward": "toward the satellite",
+    "away": "away from the satellite",
+    "up": "upward",
+    "down": "downward",
+    "east": "to the east",
+    "west": "to the west",
+    "north": "to the north",
+    "south": "to the south",
+}
 SCALE_WORDS = {"db": "decibels", "power": "power (linear)", "amplitude": "amplitude"}
 # what a remedy for the command line says -> what it is called on the page
 OPTION_WORDS = {
-    "unit": "Choose its unit", "positive": "Choose which way a positive value moves", "mapping": "Send a column list",
-    "format": "Choose its format", "track": "Type its track", "period": "Say for which time its velocities stand",
-    "scale": "Choose what the values of the image are", "polarisation": "Choose its polarisation",
-    "acquired": "Say when it was taken", "platform": "Type the satellite",
+    "unit": "Choose its unit",
+    "positive": "Choose which way a positive value moves",
+    "mapping": "Send a column list",
+    "format": "Choose its format",
+    "track": "Type its track",
+    "period": "Say for which time its velocities stand",
+    "scale": "Choose what the values of the image are",
+    "polarisation": "Choose its polarisation",
+    "acquired": "Say when it was taken",
+    "platform": "Type the satellite",
     "direction": "Choose which way the satellite flew",
-}  # fmt: skip
+}
 STATE_WORDS = {
     IngestJob.State.QUEUED: "waiting",
     IngestJob.State.RUNNING: "being read",

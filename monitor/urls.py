@@ -25,7 +25,7 @@ from monitor.views import (
     subscriptions,
     tiles,
     uploads,
-)  # fmt: skip
+)
 
 urlpatterns = [
     path("", map.map_view, name="map"),

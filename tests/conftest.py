@@ -171,9 +171,12 @@ def make_licsbas(tmp_path: Path) -> Callable[..., Path]:
             "imdates": np.array([20200101, 20200701, 20210101], dtype=np.int32),
             "cum": years[:, None, None] * velocity,
             "vel": velocity,
-            "corner_lat": 19.5, "corner_lon": -99.2, "post_lat": -0.001, "post_lon": 0.001,
+            "corner_lat": 19.5,
+            "corner_lon": -99.2,
+            "post_lat": -0.001,
+            "post_lon": 0.001,
             "refarea": "0:1/0:1",
-        } | replace  # fmt: skip
+        } | replace
         path = tmp_path / "cum.h5"
         with h5py.File(path, "w") as file:
             for key, value in content.items():
@@ -192,18 +195,29 @@ def make_rtc(tmp_path: Path) -> Callable[..., Path]:
     """Write an OPERA RTC-S1 GeoTIFF, 48 x 40 pixels of four-look speckle unless told otherwise."""
 
     def make(
-        date: str = "20211119", power=None, burst: str = "292320-IW2", layer: str = "VV", made: str = "20250830T120333",
-        name: str | None = None, **profile,
-    ) -> Path:  # fmt: skip
+        date: str = "20211119",
+        power=None,
+        burst: str = "292320-IW2",
+        layer: str = "VV",
+        made: str = "20250830T120333",
+        name: str | None = None,
+        **profile,
+    ) -> Path:
         rng = np.random.default_rng([*f"{date}{burst}{layer}{made}".encode()])
         power = rng.gamma(4, 0.025, size=(40, 48)) if power is None else power
         platform = "S1A"
         name = name or f"OPERA_L2_RTC-S1_T137-{burst}_{date}T015900Z_{made}Z_{platform}_30_v1.0_{layer}.tif"
         tags = profile.pop("tags", {})
         wanted = {
-            "driver": "GTiff", "dtype": "float32", "count": 1, "height": power.shape[0], "width": power.shape[1],
-            "crs": "EPSG:32611", "transform": RTC_GRID, "nodata": float("nan"),
-        } | profile  # fmt: skip
+            "driver": "GTiff",
+            "dtype": "float32",
+            "count": 1,
+            "height": power.shape[0],
+            "width": power.shape[1],
+            "crs": "EPSG:32611",
+            "transform": RTC_GRID,
+            "nodata": float("nan"),
+        } | profile
         with rasterio.open(tmp_path / name, "w", **wanted) as raster:
             for band in range(1, wanted["count"] + 1):
                 raster.write(power.astype(wanted["dtype"]), band)
@@ -225,13 +239,22 @@ def make_alert(db) -> Callable[..., object]:
     def make(longitude: float = -12.0, latitude: float = 47.0, state: str = "first", **values) -> Alert:
         square = Polygon.from_bbox((longitude - 0.01, latitude - 0.01, longitude + 0.01, latitude + 0.01))
         alert = Alert.objects.create(
-            area=MultiPolygon(square, srid=4326), state=state,
+            area=MultiPolygon(square, srid=4326),
+            state=state,
             **{
-                "kind": "subsidence", "severity": "moderate", "component": "up", "area_m2": 3.4e6,
-                "rate_mm_yr": -14.0, "peak_rate_mm_yr": -15.0, "rate_sigma_mm_yr": 1.0,
-                "first_motion": date(2020, 1, 3), "last_motion": date(2024, 12, 25), "simulated": False,
-            } | values,
-        )  # fmt: skip
+                "kind": "subsidence",
+                "severity": "moderate",
+                "component": "up",
+                "area_m2": 3.4e6,
+                "rate_mm_yr": -14.0,
+                "peak_rate_mm_yr": -15.0,
+                "rate_sigma_mm_yr": 1.0,
+                "first_motion": date(2020, 1, 3),
+                "last_motion": date(2024, 12, 25),
+                "simulated": False,
+            }
+            | values,
+        )
         AlertTransition.objects.create(alert=alert, to_state=state, reason="seen in a made field")
         return alert
 
@@ -262,9 +285,13 @@ def make_subscription(db) -> Callable[..., object]:
     ) -> Subscription:
         region = regions.circle(longitude, latitude, 5000)
         defaults = {
-            "kinds": [kind.value for kind in Kind], "lowest_severity": "minor", "unreviewed": True,
-            "frequency": "at-once", "confirmed_at": timezone.now() - timedelta(days=30), "label": region.label,
-        }  # fmt: skip
+            "kinds": [kind.value for kind in Kind],
+            "lowest_severity": "minor",
+            "unreviewed": True,
+            "frequency": "at-once",
+            "confirmed_at": timezone.now() - timedelta(days=30),
+            "label": region.label,
+        }
         return Subscription.objects.create(email=email, **({"region": to_geos(region)} | defaults | values))
 
     return make

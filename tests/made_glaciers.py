@@ -24,9 +24,14 @@ def make_glacier(width_deg: float = 0.02, **values) -> Glacier:
     x, y, half = made_pairs.LONGITUDE, made_pairs.LATITUDE, width_deg / 2
     square = Polygon.from_bbox((x - half, y - half, x + half, y + half))
     return Glacier.objects.create(
-        layer=layer, glacier_id=values.get("glacier_id", "MADE-1"), name="Made Glacier", position=square.centroid,
-        outline=MultiPolygon(square, srid=4326), surge_in_file="unknown", surge="unknown",
-    )  # fmt: skip
+        layer=layer,
+        glacier_id=values.get("glacier_id", "MADE-1"),
+        name="Made Glacier",
+        position=square.centroid,
+        outline=MultiPolygon(square, srid=4326),
+        surge_in_file="unknown",
+        surge="unknown",
+    )
 
 
 def make_offsets(speeds_m_day: list[float], noise_px: float = 0.05, seed: int = 3) -> None:
@@ -41,9 +46,10 @@ def make_offsets(speeds_m_day: list[float], noise_px: float = 0.05, seed: int = 
         bands = {
             "dx_px": np.where(ice, along, 0.0) + 0.4 + noise[0],  # the pair is off by 0.4 px
             "dy_px": np.where(ice, -along, 0.0) + noise[1],
-            "sigma_dx_px": np.full(ice.shape, noise_px), "sigma_dy_px": np.full(ice.shape, noise_px),
+            "sigma_dx_px": np.full(ice.shape, noise_px),
+            "sigma_dy_px": np.full(ice.shape, noise_px),
             "quality": np.full(ice.shape, 0.9),
-        }  # fmt: skip
+        }
         pair = made_pairs.make_pair(scenes[i], scenes[i + 1])
         made = made_pairs.make_prediction(
             pair, "offsets", {name: one.astype(np.float32) for name, one in bands.items()}
@@ -67,13 +73,24 @@ def make_motion(speeds_m_day: tuple[float, ...] = (0.5, 0.6)) -> GlacierMotion:
     glacier = make_glacier()
     days = [(FIRST + i * STEP).date().isoformat() for i in range(len(speeds_m_day) + 1)]
     view = {
-        "name": "track 901 ascending", "start": days[:-1], "end": days[1:], "speed_m_day": list(speeds_m_day),
-        "sigma_m_day": [0.05] * len(speeds_m_day), "usual_m_day": [None] * len(speeds_m_day), "surges": [],
-    }  # fmt: skip
+        "name": "track 901 ascending",
+        "start": days[:-1],
+        "end": days[1:],
+        "speed_m_day": list(speeds_m_day),
+        "sigma_m_day": [0.05] * len(speeds_m_day),
+        "usual_m_day": [None] * len(speeds_m_day),
+        "surges": [],
+    }
     return GlacierMotion.objects.create(
-        glacier=glacier, stale=False, n_pairs=len(speeds_m_day), last_day=days[-1], speed_m_day=speeds_m_day[-1],
-        sigma_m_day=0.05, usual_m_day=0.55, views=[view],
-    )  # fmt: skip
+        glacier=glacier,
+        stale=False,
+        n_pairs=len(speeds_m_day),
+        last_day=days[-1],
+        speed_m_day=speeds_m_day[-1],
+        sigma_m_day=0.05,
+        usual_m_day=0.55,
+        views=[view],
+    )
 
 
 def make_event(day: datetime = FIRST, **values) -> GroundEvent:

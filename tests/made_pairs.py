@@ -41,12 +41,26 @@ def make_scene(day: datetime, polarisation: str = "VV", burst: str = "901-0001-I
     (x, y), factor = corner(), CELL_M / POSTING_M
     bounds = transform_bounds(EPSG, 4326, x, y - ROWS * CELL_M, x + COLS * CELL_M, y)
     return Scene.objects.create(
-        name=f"made scene {day:%Y-%m-%d} {polarisation} {burst}", source_format="made", platform="S1A", track=901,
-        direction="ascending", mode="IW", burst=burst, polarisation=polarisation, backscatter="gamma0",
-        acquired_at=day, epsg=EPSG, posting_m=POSTING_M, grid=[POSTING_M, 0, x, 0, -POSTING_M, y],
-        rows=int(ROWS * factor), cols=int(COLS * factor), footprint=Polygon.from_bbox(bounds), simulated=True,
-        file_name="made.tif", file_sha256=f"{day:%Y%m%d}{polarisation}{burst}".ljust(64, "0"),
-    )  # fmt: skip
+        name=f"made scene {day:%Y-%m-%d} {polarisation} {burst}",
+        source_format="made",
+        platform="S1A",
+        track=901,
+        direction="ascending",
+        mode="IW",
+        burst=burst,
+        polarisation=polarisation,
+        backscatter="gamma0",
+        acquired_at=day,
+        epsg=EPSG,
+        posting_m=POSTING_M,
+        grid=[POSTING_M, 0, x, 0, -POSTING_M, y],
+        rows=int(ROWS * factor),
+        cols=int(COLS * factor),
+        footprint=Polygon.from_bbox(bounds),
+        simulated=True,
+        file_name="made.tif",
+        file_sha256=f"{day:%Y%m%d}{polarisation}{burst}".ljust(64, "0"),
+    )
 
 
 def fill_scene(scene: Scene, power: np.ndarray, cell_m: float = CELL_M) -> Scene:
@@ -59,9 +73,15 @@ def fill_scene(scene: Scene, power: np.ndarray, cell_m: float = CELL_M) -> Scene
 def make_pair(reference: Scene, secondary: Scene) -> ScenePair:
     days = (secondary.acquired_at - reference.acquired_at).days
     return ScenePair.objects.create(
-        reference=reference, secondary=secondary, temporal_baseline_days=days, footprint=reference.footprint,
-        epsg=reference.epsg, grid=reference.grid, rows=reference.rows, cols=reference.cols,
-    )  # fmt: skip
+        reference=reference,
+        secondary=secondary,
+        temporal_baseline_days=days,
+        footprint=reference.footprint,
+        epsg=reference.epsg,
+        grid=reference.grid,
+        rows=reference.rows,
+        cols=reference.cols,
+    )
 
 
 def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) -> Prediction:
@@ -124,9 +144,12 @@ def make_dates(first: datetime = datetime(2021, 12, 1, 6, 30, tzinfo=UTC), n: in
         still = hill < 0.3
         noise = full(SIGMA_PX)
         offsets = {
-            "dx_px": np.where(still, 0.05, MOVED_PX[0]), "dy_px": np.where(still, 0.05, MOVED_PX[1]),
-            "sigma_dx_px": noise, "sigma_dy_px": noise, "quality": full(0.9),
-        }  # fmt: skip
+            "dx_px": np.where(still, 0.05, MOVED_PX[0]),
+            "dy_px": np.where(still, 0.05, MOVED_PX[1]),
+            "sigma_dx_px": noise,
+            "sigma_dy_px": noise,
+            "quality": full(0.9),
+        }
         change = {"change_sigma": -5 * hill * (i % 2), "coherence_before": full(0.8), "coherence_after": coherence}
         found = {"coherence": {"coherence": coherence, "coherence_sigma": full(0.05)}}
         found |= {"coherence-change": change, "offsets": offsets}

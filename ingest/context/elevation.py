@@ -36,8 +36,17 @@ def elevation_over(*, area: GEOSGeometry, epsg: int, posting_m: float, path: Pat
     rows = int(np.ceil((north - south + 2 * MARGIN_M) / posting_m))
     grid = from_origin(west - MARGIN_M, north + MARGIN_M, posting_m, posting_m)
     crs = CRS.from_epsg(epsg)
-    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "width": cols, "height": rows, "crs": crs,
-               "transform": grid, "nodata": np.nan, "tiled": True}  # fmt: skip
+    profile = {
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": 1,
+        "width": cols,
+        "height": rows,
+        "crs": crs,
+        "transform": grid,
+        "nodata": np.nan,
+        "tiled": True,
+    }
     with rasterio.open(path, "w+", **profile) as merged:
         for first in range(0, rows, BLOCK_ROWS):
             window = Window(0, first, cols, min(BLOCK_ROWS, rows - first))

@@ -178,9 +178,11 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> Ground | None:
 def _named(rows: QuerySet, key: str) -> QuerySet:
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
-        When(search_name=key, then=Value(0)), When(search_name__startswith=key, then=Value(1)),
-        default=Value(2), output_field=IntegerField(),
-    )  # fmt: skip
+        When(search_name=key, then=Value(0)),
+        When(search_name__startswith=key, then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
     vector = SearchVector("search_name", config="simple")
     query = SearchQuery(words, config="simple", search_type="raw")
     return rows.annotate(words=vector, rank=rank).filter(words=query)

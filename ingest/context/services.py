@@ -69,9 +69,14 @@ def context_load(
         sha256 = parts_sha256(file.parts)
         _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(
-            kind=file.kind, name=file.name[:200], file_name=path.name[:255], file_sha256=sha256, simulated=simulated,
-            attribution=(attribution or file.attribution)[:300], licence=(licence or file.licence)[:300],
-        )  # fmt: skip
+            kind=file.kind,
+            name=file.name[:200],
+            file_name=path.name[:255],
+            file_sha256=sha256,
+            simulated=simulated,
+            attribution=(attribution or file.attribution)[:300],
+            licence=(licence or file.licence)[:300],
+        )
         if file.kind is ContextKind.ELEVATION:
             _load_elevation(path, file, layer)
         else:
@@ -180,7 +185,9 @@ def _hex(geometry: BaseGeometry) -> str:
 
 TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] = {
     ContextKind.REGIONS: (
-        "ingest_administrativeregion", ("name", "search_name", "country", "level", "outline", "view"), _region,
+        "ingest_administrativeregion",
+        ("name", "search_name", "country", "level", "outline", "view"),
+        _region,
     ),
     ContextKind.PLACES: ("ingest_place", ("name", "search_name", "country", "population", "position"), _place),
     ContextKind.GLACIERS: (
@@ -194,7 +201,7 @@ TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] 
         ("event_id", "happened_on", "position", "accuracy_m", "landslide_type", "trigger", "size", "near"),
         _landslide,
     ),
-}  # fmt: skip
+}
 
 
 def _load_elevation(path: Path, file: ContextFile, layer: ContextLayer) -> None:
@@ -208,10 +215,13 @@ def _load_elevation(path: Path, file: ContextFile, layer: ContextLayer) -> None:
     layer.save(update_fields=["attribution", "licence", "n_features"])
     degrees = CRS.from_epsg(grid.epsg).is_geographic
     row = ElevationTile(
-        layer=layer, epsg=grid.epsg, rows=grid.height_m.shape[0], cols=grid.height_m.shape[1],
+        layer=layer,
+        epsg=grid.epsg,
+        rows=grid.height_m.shape[0],
+        cols=grid.height_m.shape[1],
         posting_m=-grid.transform.e * (METRES_PER_DEGREE if degrees else 1.0),
         footprint=elevation.footprint(grid).wkb_hex,
-    )  # fmt: skip
+    )
     with tempfile.TemporaryDirectory() as folder:
         cog = Path(folder) / f"elevation_{layer.file_sha256[:16]}.tif"
         write_cog(cog, bands, grid.transform, grid.epsg, list(BANDS.values()), tags)

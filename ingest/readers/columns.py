@@ -25,9 +25,17 @@ NUMBER, PLACE, TEXT = pa.float32(), pa.float64(), pa.binary()
 GEOMETRY = (":x:", ":y:")  # what a source calls the two coordinates of its geometries
 PLACES = ("longitude", "latitude", "easting", "northing")
 NUMBERS = (
-    "height", "velocity", "velocity_std", "temporal_coherence", "rmse",
-    "los_east", "los_north", "los_up", "incidence_angle", "track_angle",
-)  # fmt: skip
+    "height",
+    "velocity",
+    "velocity_std",
+    "temporal_coherence",
+    "rmse",
+    "los_east",
+    "los_north",
+    "los_up",
+    "incidence_angle",
+    "track_angle",
+)
 ROLES = ("pid", *PLACES, *NUMBERS)
 LOS_VECTOR = ("los_east", "los_north", "los_up")
 BATCH_ROWS = 200_000
@@ -158,10 +166,19 @@ class _Rows:
         east, north, up = self._line_of_sight()
         pid, is_text = self._pid(done)
         made = PointBatch(
-            pid, longitude, latitude, self._column("height"), velocity,
-            self._column("velocity_std") * np.float32(abs(plan.velocity_factor)), self._column("temporal_coherence"),
-            self._column("rmse") * np.float32(abs(plan.series_factor)), east, north, up, displacement,
-        )  # fmt: skip
+            pid,
+            longitude,
+            latitude,
+            self._column("height"),
+            velocity,
+            self._column("velocity_std") * np.float32(abs(plan.velocity_factor)),
+            self._column("temporal_coherence"),
+            self._column("rmse") * np.float32(abs(plan.series_factor)),
+            east,
+            north,
+            up,
+            displacement,
+        )
         return made.only(is_text, "its id is empty or no text").only_usable()
 
     def _values(self, name: str) -> Any:

@@ -210,10 +210,19 @@ def _batch(path: Path, table: pa.RecordBatch, date_names: list[str], component: 
     )
     pid = np.asarray(table.column("pid").to_pylist(), dtype=np.bytes_)
     return PointBatch(
-        pid, longitude, latitude, column(*ALIASES["height_m"]), column(*ALIASES["velocity_mm_yr"]),
-        column(*ALIASES["velocity_std_mm_yr"]), column("temporal_coherence"), column(*ALIASES["rmse_mm"]),
-        los_east, los_north, los_up, displacement,
-    ).only_usable()  # fmt: skip
+        pid,
+        longitude,
+        latitude,
+        column(*ALIASES["height_m"]),
+        column(*ALIASES["velocity_mm_yr"]),
+        column(*ALIASES["velocity_std_mm_yr"]),
+        column("temporal_coherence"),
+        column(*ALIASES["rmse_mm"]),
+        los_east,
+        los_north,
+        los_up,
+        displacement,
+    ).only_usable()
 
 
 def _geographic(easting: Float64, northing: Float64) -> tuple[Float64, Float64]:

@@ -69,9 +69,13 @@ def _opened(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]
     """Open a file whose declared sizes can be; texts stay dictionaries until their lengths were looked at."""
     try:
         with pq.ParquetFile(
-            path, read_dictionary=list(texts), page_checksum_verification=True, arrow_extensions_enabled=False,
-            thrift_string_size_limit=tables.MAX_SIDE_BYTES, thrift_container_size_limit=10**6,
-        ) as file:  # fmt: skip
+            path,
+            read_dictionary=list(texts),
+            page_checksum_verification=True,
+            arrow_extensions_enabled=False,
+            thrift_string_size_limit=tables.MAX_SIDE_BYTES,
+            thrift_container_size_limit=10**6,
+        ) as file:
             _check_sizes(path, file.metadata)
             yield file
     except InputError:

@@ -34,9 +34,19 @@ REMEDY = "Copy or make it again"
 _PLAIN = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeStringID, h5py.h5t.TypeEnumID)
 # what h5py and numpy raise where bytes are wrong, depending on which of them
 _FAULTS = (
-    OSError, RuntimeError, KeyError, OverflowError, ValueError, TypeError, AttributeError, MemoryError, RecursionError,
-    NotImplementedError, ZeroDivisionError, SystemError,
-)  # fmt: skip
+    OSError,
+    RuntimeError,
+    KeyError,
+    OverflowError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+    ZeroDivisionError,
+    SystemError,
+)
 
 
 def is_hdf5(path: Path) -> bool:

@@ -154,10 +154,14 @@ def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
     first_layers = next(iter(products.values()))
     alone = len(pairs) == 1
     return stacks.Stack(
-        path, tuple(pairs) if not alone else (pairs[0]._replace(coherence=None),), chosen.mm, chosen.component,
-        look=_look(first_layers), height=first_layers.get("dem"),
+        path,
+        tuple(pairs) if not alone else (pairs[0]._replace(coherence=None),),
+        chosen.mm,
+        chosen.component,
+        look=_look(first_layers),
+        height=first_layers.get("dem"),
         referenced=not alone,  # one product keeps the reference point that it was unwrapped from
-    ), "/".join(sorted(pols))  # fmt: skip
+    ), "/".join(sorted(pols))
 
 
 def _look(layers: dict[str, Path]) -> stacks.Look | None:

@@ -128,9 +128,15 @@ def _said(path: Path) -> Said:
         if named := PYROSAR.fullmatch(path.name):
             direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING
             return Said(
-                named["platform"], named["mode"], None, None, direction, time_of(named["start"]), named["polarisation"],
+                named["platform"],
+                named["mode"],
+                None,
+                None,
+                direction,
+                time_of(named["start"]),
+                named["polarisation"],
                 "db" if named["steps"].lower().endswith("_db") else "",
-            )  # fmt: skip
+            )
         words = {word.upper() for word in WORD.findall(path.name)}
         polarisation = words.pop() if len(words) == 1 else ""
         granules = granules_in(path.name)

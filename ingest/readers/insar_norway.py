@@ -16,9 +16,16 @@ TITLE = "InSAR Norway"
 ATTRIBUTION = "InSAR Norway, © Geological Survey of Norway (NGU), NVE, Norwegian Space Agency"
 LICENCE = ""  # not stated in the file: --licence
 NAMES = {
-    "pid": "pointid", "longitude": "longitude", "latitude": "latitude", "height": "height", "velocity": "meanvelocity",
-    "temporal_coherence": "temporalcoherence", "los_east": "loseast", "los_north": "losnorth", "los_up": "losup",
-}  # fmt: skip
+    "pid": "pointid",
+    "longitude": "longitude",
+    "latitude": "latitude",
+    "height": "height",
+    "velocity": "meanvelocity",
+    "temporal_coherence": "temporalcoherence",
+    "los_east": "loseast",
+    "los_north": "losnorth",
+    "los_up": "losup",
+}
 OPTIONAL = {"height", "temporal_coherence"}
 SAME = ("dataset", "track")
 TELLING = {"pointid", "track", "meanvelocity", "temporalcoherence", "verticalvelocity", "amplitudedispersion", "losup"}

@@ -56,9 +56,11 @@ def inverted(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians
     change = np.asarray(change_mm, dtype=np.float64).T  # (n, m)
     patterns, which = _patterns(np.isfinite(change))
     result = Inverted(
-        np.full((len(change), n_dates), np.nan, np.float32), np.zeros(len(change), np.int64),
-        np.full(len(change), np.nan, np.float32), np.full(len(change), np.nan, np.float32),
-    )  # fmt: skip
+        np.full((len(change), n_dates), np.nan, np.float32),
+        np.zeros(len(change), np.int64),
+        np.full(len(change), np.nan, np.float32),
+        np.full(len(change), np.nan, np.float32),
+    )
     at_once = max(1, MATRIX_VALUES // n_dates**2)
     order = np.argsort(which, kind="stable")
     ends = np.cumsum(np.bincount(which, minlength=len(patterns)))
@@ -110,9 +112,14 @@ class _Solver(NamedTuple):
         return cls(dates, used, np.linalg.inv(normal) * (free[:, :, None] & free[:, None, :]))
 
     def solve(
-        self, change: Float64, which: NDArray[np.int64], pixels: NDArray[np.int64], pairs: NDArray[np.int64],
-        radians_per_mm: float, result: Inverted,
-    ) -> None:  # fmt: skip
+        self,
+        change: Float64,
+        which: NDArray[np.int64],
+        pixels: NDArray[np.int64],
+        pairs: NDArray[np.int64],
+        radians_per_mm: float,
+        result: Inverted,
+    ) -> None:
         """Fill in the pixels whose changes (n, m) are of these patterns."""
         dates, used = self.dates[which], self.used[which]
         design = np.eye(dates.shape[1])[pairs[:, 1]] - np.eye(dates.shape[1])[pairs[:, 0]]  # (m, dates)

@@ -87,9 +87,12 @@ def _stack(path: Path) -> stacks.Stack:
         pairs.append(stacks.Pair(first, second, _phase(folder), coherence if coherence.exists() else None))
     # file: rad, plus is away; ours: mm, plus is toward
     return stacks.Stack(
-        path, tuple(pairs), stacks.mm_per_radian(stacks.SENTINEL1_WAVELENGTH_M), look=_look(path),
+        path,
+        tuple(pairs),
+        stacks.mm_per_radian(stacks.SENTINEL1_WAVELENGTH_M),
+        look=_look(path),
         height=_side(path, "hgt"),
-    )  # fmt: skip
+    )
 
 
 def _side(path: Path, layer: str) -> Path | None:

@@ -31,7 +31,15 @@ ALIASES = {
     "northing": ("northing", "north"),
     "height": ("height", "heightm", "elevation", "h", "z"),
     "velocity_std": (
-        "vstdev", "velstd", "velstdev", "velocitystd", "velocitystdev", "meanvelocitystd", "stdev", "vstd", "velsd",
+        "vstdev",
+        "velstd",
+        "velstdev",
+        "velocitystd",
+        "velocitystdev",
+        "meanvelocitystd",
+        "stdev",
+        "vstd",
+        "velsd",
     ),
     "temporal_coherence": ("temporalcoherence", "tempcoh", "coherence", "coh", "tcoh"),
     "rmse": ("rmse", "rmsets"),
@@ -40,7 +48,7 @@ ALIASES = {
     "los_up": ("losup", "losu"),
     "incidence_angle": ("incidenceangle", "incidence", "incangle", "inc"),
     "track_angle": ("trackangle", "headingangle", "heading"),
-}  # fmt: skip
+}
 VELOCITY = re.compile(
     r"(?:los|mean|avg)?(?:velocity|vel|v)(?:los)?(?P<way>up|east|toward)?(?P<unit>(?:mm|cm|m)(?=(?:per)?(?:yr|year)$))?"
     r"(?(unit)(?:per)?(?:yr|year))"
@@ -98,9 +106,12 @@ def mapping_of(path: Path | None) -> Mapping:
 
 def _check_entry(path: Path, name: str, value: Any) -> None:
     choices: dict[str, Any] = {
-        "unit": MM_PER_UNIT, "series": MM_PER_LENGTH, "positive": TOWARD, "look": LOOKS,
+        "unit": MM_PER_UNIT,
+        "series": MM_PER_LENGTH,
+        "positive": TOWARD,
+        "look": LOOKS,
         "direction": {way.value: way for way in Direction},
-    }  # fmt: skip
+    }
     if name in {"columns", "constants"}:
         kind: type | tuple[type, ...] = str if name == "columns" else (int, float)
         if not isinstance(value, dict):

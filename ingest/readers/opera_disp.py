@@ -30,10 +30,18 @@ ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL
 LICENCE = "NASA Earth Science data: free and open"
 LEAST_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
 BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
-SIGNS = frozenset({
-    "displacement", "short_wavelength_displacement", "recommended_mask", "connected_component_labels",
-    "temporal_coherence", "reference_time", "corrections", "identification",
-})  # fmt: skip
+SIGNS = frozenset(
+    {
+        "displacement",
+        "short_wavelength_displacement",
+        "recommended_mask",
+        "connected_component_labels",
+        "temporal_coherence",
+        "reference_time",
+        "corrections",
+        "identification",
+    }
+)
 LEAST_SIGNS = 4
 _EPSG_AT_END = re.compile(r'(?:ID|AUTHORITY)\["EPSG",\s*"?(\d{4,6})"?\]\s*\]\s*$')
 

@@ -37,12 +37,25 @@ TITLE = "GeoTIFF"
 MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0, "m/day": 365_250.0}
 TRACKED_UNITS = {"m/day"}  # nobody states phase measurements so
 TOWARD = {
-    "toward": 1.0, "away": -1.0, "up": 1.0, "down": -1.0, "east": 1.0, "west": -1.0, "north": 1.0, "south": -1.0,
-}  # fmt: skip
+    "toward": 1.0,
+    "away": -1.0,
+    "up": 1.0,
+    "down": -1.0,
+    "east": 1.0,
+    "west": -1.0,
+    "north": 1.0,
+    "south": -1.0,
+}
 COMPONENT_OF_SIGN = {
-    "toward": Component.LOS, "away": Component.LOS, "up": Component.UP, "down": Component.UP,
-    "east": Component.EAST, "west": Component.EAST, "north": Component.NORTH, "south": Component.NORTH,
-}  # fmt: skip
+    "toward": Component.LOS,
+    "away": Component.LOS,
+    "up": Component.UP,
+    "down": Component.UP,
+    "east": Component.EAST,
+    "west": Component.EAST,
+    "north": Component.NORTH,
+    "south": Component.NORTH,
+}
 MAX_PIXELS = 10**9
 MAX_COLUMNS = 10**6  # a row at least is read at a time
 BLOCK_PIXELS = 200_000
@@ -231,14 +244,28 @@ def _batches(path: Path, factor: float, header: FieldHeader) -> Iterator[PointBa
 
 
 def batch(
-    row: NDArray[np.int64], col: NDArray[np.int64], longitude: Float64, latitude: Float64, velocity_mm_yr: Float32,
-    component: Component, velocity_std_mm_yr: Float32 | None = None,
-) -> PointBatch:  # fmt: skip
+    row: NDArray[np.int64],
+    col: NDArray[np.int64],
+    longitude: Float64,
+    latitude: Float64,
+    velocity_mm_yr: Float32,
+    component: Component,
+    velocity_std_mm_yr: Float32 | None = None,
+) -> PointBatch:
     """Pixels with a velocity and no series; those without a place or a velocity are refused. All (n,)."""
     unknown = np.full(row.size, np.nan, dtype=np.float32)
     east, north, up = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
     return PointBatch(
-        pids(row, col), longitude, latitude, unknown, velocity_mm_yr,
-        unknown if velocity_std_mm_yr is None else velocity_std_mm_yr, unknown, unknown,
-        east, north, up, np.empty((row.size, 0), dtype=np.float32),
-    ).only_usable()  # fmt: skip
+        pids(row, col),
+        longitude,
+        latitude,
+        unknown,
+        velocity_mm_yr,
+        unknown if velocity_std_mm_yr is None else velocity_std_mm_yr,
+        unknown,
+        unknown,
+        east,
+        north,
+        up,
+        np.empty((row.size, 0), dtype=np.float32),
+    ).only_usable()

@@ -71,8 +71,11 @@ def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
     wanted = (declared.polarisation or "").upper()
     if wanted and wanted not in files:
         raise safe.fault(f"it holds no {wanted}, only {' and '.join(sorted(files))}", "Ask for one that it has")
-    images = [_image(safe, manifest, polarisation, files[polarisation]) for polarisation in sorted(files, reverse=True)
-              if wanted in {"", polarisation}]  # fmt: skip
+    images = [
+        _image(safe, manifest, polarisation, files[polarisation])
+        for polarisation in sorted(files, reverse=True)
+        if wanted in {"", polarisation}
+    ]
     return tuple(_scene(image, Placing()) for image in images)
 
 
@@ -166,9 +169,22 @@ def _header(image: Image, grid: PixelGrid, extras: dict[str, str]) -> SceneHeade
     annotation, manifest = image.annotation, image.manifest
     is_grdh = annotation.mode == "IW" and image.posting_m == GRDH_POSTING_M
     return SceneHeader(
-        source_format="sentinel1-grd", platform=manifest.platform, track=manifest.track,
-        direction=annotation.direction, mode=annotation.mode, burst="", polarisation=annotation.polarisation,
-        backscatter="sigma0", acquired_at=annotation.start, epsg=grid.epsg, transform=grid.transform, rows=grid.rows,
-        cols=grid.cols, absolute_orbit=manifest.absolute_orbit, looks=GRDH_LOOKS if is_grdh else None,
-        attribution=ATTRIBUTION, licence=LICENCE, extras=extras,
-    )  # fmt: skip
+        source_format="sentinel1-grd",
+        platform=manifest.platform,
+        track=manifest.track,
+        direction=annotation.direction,
+        mode=annotation.mode,
+        burst="",
+        polarisation=annotation.polarisation,
+        backscatter="sigma0",
+        acquired_at=annotation.start,
+        epsg=grid.epsg,
+        transform=grid.transform,
+        rows=grid.rows,
+        cols=grid.cols,
+        absolute_orbit=manifest.absolute_orbit,
+        looks=GRDH_LOOKS if is_grdh else None,
+        attribution=ATTRIBUTION,
+        licence=LICENCE,
+        extras=extras,
+    )

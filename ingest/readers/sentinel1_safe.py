@@ -99,12 +99,16 @@ def manifest_of(safe: Safe) -> Manifest:
     software = root.element.find(".//{*}processing/{*}facility/{*}software")
     start = root.time(".//{*}acquisitionPeriod/{*}startTime")
     return Manifest(
-        platform=platform, track=track, formula_track=relative_orbit(platform, orbit, start), absolute_orbit=orbit,
-        direction=_direction(root, ".//{*}orbitProperties/{*}pass"), start=start,
+        platform=platform,
+        track=track,
+        formula_track=relative_orbit(platform, orbit, start),
+        absolute_orbit=orbit,
+        direction=_direction(root, ".//{*}orbitProperties/{*}pass"),
+        start=start,
         stop=root.time(".//{*}acquisitionPeriod/{*}stopTime"),
         software="" if software is None else f"{software.get('name', '')} {software.get('version', '')}".strip(),
         footprint=_footprint(root),
-    )  # fmt: skip
+    )
 
 
 def annotations_of(safe: Safe) -> dict[str, str]:
@@ -143,17 +147,29 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
         raise root.fault(f"it declares lines {azimuth_spacing} m apart")
     removed = root.maybe("imageAnnotation/processingInformation/thermalNoiseCorrectionPerformed")
     return Annotation(
-        file=file, stem=file.removeprefix("annotation/").removesuffix(".xml"), polarisation=polarisation,
-        platform=root.text("adsHeader/missionId"), mode=mode, swath=root.maybe("adsHeader/swath"),
-        start=root.time("adsHeader/startTime"), stop=root.time("adsHeader/stopTime"),
+        file=file,
+        stem=file.removeprefix("annotation/").removesuffix(".xml"),
+        polarisation=polarisation,
+        platform=root.text("adsHeader/missionId"),
+        mode=mode,
+        swath=root.maybe("adsHeader/swath"),
+        start=root.time("adsHeader/startTime"),
+        stop=root.time("adsHeader/stopTime"),
         absolute_orbit=root.whole("adsHeader/absoluteOrbitNumber"),
-        direction=_direction(root, "generalAnnotation/productInformation/pass"), lines=lines, pixels=pixels,
-        first_line_time=root.time(f"{image}/productFirstLineUtcTime"), line_interval_s=interval,
-        range_spacing_m=spacing, azimuth_spacing_m=azimuth_spacing,
+        direction=_direction(root, "generalAnnotation/productInformation/pass"),
+        lines=lines,
+        pixels=pixels,
+        first_line_time=root.time(f"{image}/productFirstLineUtcTime"),
+        line_interval_s=interval,
+        range_spacing_m=spacing,
+        azimuth_spacing_m=azimuth_spacing,
         incidence_mid_deg=root.number(f"{image}/incidenceAngleMidSwath"),
-        slice_number=root.maybe(f"{image}/sliceNumber"), noise_removed=removed == "true",
-        points=_points(root, lines, pixels), orbit=_orbit(root), ranges=_ranges(root),
-    )  # fmt: skip
+        slice_number=root.maybe(f"{image}/sliceNumber"),
+        noise_removed=removed == "true",
+        points=_points(root, lines, pixels),
+        orbit=_orbit(root),
+        ranges=_ranges(root),
+    )
 
 
 def calibration_of(safe: Safe, annotation: Annotation) -> Table:
@@ -258,6 +274,10 @@ def _azimuth_block(node: Node) -> AzimuthBlock:
     if line.size != value.size or (np.diff(line) <= 0).any():
         raise node.fault(f"a noiseAzimuthLut has {line.size} lines (perhaps out of order) but {value.size} values")
     return AzimuthBlock(
-        node.whole("firstAzimuthLine"), node.whole("lastAzimuthLine"),
-        node.whole("firstRangeSample"), node.whole("lastRangeSample"), line, value,
-    )  # fmt: skip
+        node.whole("firstAzimuthLine"),
+        node.whole("lastAzimuthLine"),
+        node.whole("firstRangeSample"),
+        node.whole("lastRangeSample"),
+        line,
+        value,
+    )

@@ -196,9 +196,13 @@ def _opened(elevation: Path) -> Iterator[DatasetReader]:
 def _reproject(dataset: DatasetReader, height: Float32, transform: Any, crs: str) -> None:
     try:
         reproject(
-            rasterio.band(dataset, 1), height, dst_transform=transform, dst_crs=crs, dst_nodata=math.nan,
+            rasterio.band(dataset, 1),
+            height,
+            dst_transform=transform,
+            dst_crs=crs,
+            dst_nodata=math.nan,
             resampling=Resampling.bilinear,
-        )  # fmt: skip
+        )
     except (RasterioError, CRSError) as fault:
         raise _unreadable(dataset.name, fault) from fault
 

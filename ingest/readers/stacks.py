@@ -265,9 +265,19 @@ def _batch(
     row = row + block.start
     longitude, latitude = raster.degrees(stack.folder, grid.epsg, *raster.centres(grid.transform, row, col))
     batch = PointBatch(
-        raster.pids(row, col), longitude, latitude, height, velocity, np.full(row.size, np.nan, np.float32),
-        solved.temporal_coherence, solved.rmse_mm, east, north, up, solved.displacement_mm,
-    )  # fmt: skip
+        raster.pids(row, col),
+        longitude,
+        latitude,
+        height,
+        velocity,
+        np.full(row.size, np.nan, np.float32),
+        solved.temporal_coherence,
+        solved.rmse_mm,
+        east,
+        north,
+        up,
+        solved.displacement_mm,
+    )
     return batch.only(2 * solved.connected >= len(stack.dates), APART).only_usable()
 
 

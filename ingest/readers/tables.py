@@ -38,9 +38,16 @@ DATE_NAME = re.compile(r"[12]\d{7}")
 
 
 CONTAINER_FAULTS = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, struct.error, OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    OSError,
     UnicodeDecodeError,
-)  # fmt: skip
+)
 
 
 @contextmanager

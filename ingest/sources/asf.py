@@ -31,9 +31,16 @@ PRODUCTS: dict[str, dict[str, object]] = {
 
 
 def search(
-    *, area: Polygon, start: datetime, end: datetime, products: Sequence[str], polarisation: str, most: int,
-    allowed: AllowList, host: str = CMR_HOST,
-) -> Iterator[FoundScene]:  # fmt: skip
+    *,
+    area: Polygon,
+    start: datetime,
+    end: datetime,
+    products: Sequence[str],
+    polarisation: str,
+    most: int,
+    allowed: AllowList,
+    host: str = CMR_HOST,
+) -> Iterator[FoundScene]:
     """Images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
     try:
         import asf_search
@@ -45,9 +52,13 @@ def search(
         if product not in PRODUCTS:
             raise SearchFailed(f"{product} is no product that can be searched. Set ACQUIRE_PRODUCT to GRD or RTC.")
         pages = asf_search.search_generator(
-            intersectsWith=area.wkt, start=start, end=end, maxResults=most, **PRODUCTS[product],
+            intersectsWith=area.wkt,
+            start=start,
+            end=end,
+            maxResults=most,
+            **PRODUCTS[product],
             opts=asf_search.ASFSearchOptions(host=urlsplit(_address(host)).netloc, session=session),
-        )  # fmt: skip
+        )
         for granule in _granules(pages):
             yield from _scenes(granule, product, polarisation)
 
@@ -112,14 +123,19 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[FoundScene
         entry = packed.get(last, {})
         held = said.get("polarization") or ""
         yield FoundScene(
-            source=SOURCE, scene_id=last.rpartition(".")[0], url=url, file_name=name_of(url, scene),
+            source=SOURCE,
+            scene_id=last.rpartition(".")[0],
+            url=url,
+            file_name=name_of(url, scene),
             size_bytes=exact_bytes(entry.get("SizeInBytes") or (said.get("bytes") if product == "GRD" else None)),
             checksum=_checksum(entry, said.get("md5sum") if product == "GRD" else None),
-            platform=platform_of(said.get("platform")), track=track_of(said.get("pathNumber")),
+            platform=platform_of(said.get("platform")),
+            track=track_of(said.get("pathNumber")),
             direction=direction_of(said.get("flightDirection") or _attribute(umm, "ASCENDING_DESCENDING")),
             polarisation=polarisation if product == "RTC" else held if isinstance(held, str) else "+".join(held),
-            acquired_at=moment_of(said.get("startTime")), footprint=Polygon(corners[0]) if corners else None,
-        )  # fmt: skip
+            acquired_at=moment_of(said.get("startTime")),
+            footprint=Polygon(corners[0]) if corners else None,
+        )
 
 
 def _attribute(umm: Any, name: str) -> str:

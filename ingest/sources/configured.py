@@ -60,15 +60,27 @@ def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: 
     """Ask a search service. Raises SourceError."""
     if source == asf.SOURCE:
         return asf.search(
-            area=area, start=start, end=end, products=settings.ACQUIRE_PRODUCT, most=most, allowed=allow_list(),
-            polarisation=settings.ACQUIRE_POLARISATION, host=settings.ACQUIRE_ASF_HOST,
-        )  # fmt: skip
+            area=area,
+            start=start,
+            end=end,
+            products=settings.ACQUIRE_PRODUCT,
+            most=most,
+            allowed=allow_list(),
+            polarisation=settings.ACQUIRE_POLARISATION,
+            host=settings.ACQUIRE_ASF_HOST,
+        )
     if source == stac.SOURCE:
         return stac.search(
-            area=area, start=start, end=end, url=settings.ACQUIRE_STAC_URL, most=most, allowed=allow_list(),
-            collection=settings.ACQUIRE_STAC_COLLECTION, polarisation=settings.ACQUIRE_POLARISATION,
+            area=area,
+            start=start,
+            end=end,
+            url=settings.ACQUIRE_STAC_URL,
+            most=most,
+            allowed=allow_list(),
+            collection=settings.ACQUIRE_STAC_COLLECTION,
+            polarisation=settings.ACQUIRE_POLARISATION,
             credentials=credentials(),
-        )  # fmt: skip
+        )
     raise SearchFailed(f"{source!r} is no source. Set ACQUIRE_SOURCE to one of {', '.join(SOURCES)}.")
 
 

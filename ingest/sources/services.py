@@ -87,9 +87,11 @@ def download_claim(*, download_id: int) -> SceneDownload | None:
         running = SceneDownload.objects.filter(state=State.FETCHING, lease_until__gte=now).count()
         if running >= settings.ACQUIRE_AT_ONCE:
             return None
-        claimed = downloads_due(now=now).filter(pk=download_id).update(
-            state=State.FETCHING, attempts=F("attempts") + 1, started_at=now, lease_until=now + LEASE, error=""
-        )  # fmt: skip
+        claimed = (
+            downloads_due(now=now)
+            .filter(pk=download_id)
+            .update(state=State.FETCHING, attempts=F("attempts") + 1, started_at=now, lease_until=now + LEASE, error="")
+        )
     return SceneDownload.objects.get(pk=download_id) if claimed else None
 
 
@@ -127,8 +129,12 @@ def download_fetch(
     except Stopped as fault:
         _settle(download, State.WANTED, str(fault))
     except OSError as fault:
-        _settle(download, State.WANTED, f"The disk could not take it just now ({fault.strerror}).",
-                next_try_at=timezone.now() + WAITS[1])  # fmt: skip
+        _settle(
+            download,
+            State.WANTED,
+            f"The disk could not take it just now ({fault.strerror}).",
+            next_try_at=timezone.now() + WAITS[1],
+        )
     except Exception as fault:
         logger.exception("download %s: a fault of ours", download.pk)
         _settle(download, State.FAILED, f"Fetching it failed by a fault of this program ({type(fault).__name__}).")
@@ -216,9 +222,13 @@ def _around(
         mine(download).update(etag=known.etag, modified=known.modified, damaged=known.damaged)
 
     return Surroundings(
-        go_on=go_on, room=lambda coming: _room(download, coming), remember=remember, sleep=sleep, now=timezone.now,
+        go_on=go_on,
+        room=lambda coming: _room(download, coming),
+        remember=remember,
+        sleep=sleep,
+        now=timezone.now,
         timeout_seconds=(settings.ACQUIRE_CONNECT_SECONDS, settings.ACQUIRE_READ_SECONDS),
-    )  # fmt: skip
+    )
 
 
 def _room(download: SceneDownload, coming: int) -> None:
@@ -235,20 +245,31 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
     """The file is there: the row says so, and a job is queued for it, both or neither."""
     several = "+" in download.polarisation
     declared = Declared(
-        track=download.track, polarisation=None if several else download.polarisation or None,
-        acquired_at=download.acquired_at, platform=download.platform or None,
+        track=download.track,
+        polarisation=None if several else download.polarisation or None,
+        acquired_at=download.acquired_at,
+        platform=download.platform or None,
         direction=Direction(download.direction) if download.direction else None,
-    )  # fmt: skip
+    )
     with transaction.atomic():
         owned = mine(download).update(
-            state=State.FETCHED, bytes_done=size_bytes, stored_path=str(path), lease_until=None, faults=0,
-            next_try_at=None, error="", fetched_at=timezone.now(),
-        )  # fmt: skip
+            state=State.FETCHED,
+            bytes_done=size_bytes,
+            stored_path=str(path),
+            lease_until=None,
+            faults=0,
+            next_try_at=None,
+            error="",
+            fetched_at=timezone.now(),
+        )
         if owned:
             job = job_queue(
-                source=IngestJob.Source.FETCHED, path=path, original_name=download.file_name,
-                given=Given(declared=declared), size_bytes=size_bytes,
-            )  # fmt: skip
+                source=IngestJob.Source.FETCHED,
+                path=path,
+                original_name=download.file_name,
+                given=Given(declared=declared),
+                size_bytes=size_bytes,
+            )
             SceneDownload.objects.filter(pk=download.pk).update(job=job)
 
 
@@ -267,11 +288,14 @@ def _settle(
 ) -> None:
     part = _wanted(download).part
     mine(download).update(
-        state=state, error=error, lease_until=None, next_try_at=next_try_at,
+        state=state,
+        error=error,
+        lease_until=None,
+        next_try_at=next_try_at,
         bytes_done=part.stat().st_size if part.exists() else 0,
         faults=download.faults if faults is None else faults,
         finished_at=timezone.now() if state == State.FAILED else None,
-    )  # fmt: skip
+    )
     if state == State.FAILED:
         logger.warning("%s: %s", download.scene_id, error)
 
@@ -282,9 +306,15 @@ def _columns(found: FoundScene) -> dict[str, object]:
     if geometry is not None and geometry.geom_type == "Polygon":
         geometry = MultiPolygon(geometry, srid=4326)
     return {
-        "url": found.url, "file_name": found.file_name, "size_bytes": found.size_bytes,
+        "url": found.url,
+        "file_name": found.file_name,
+        "size_bytes": found.size_bytes,
         "checksum_algorithm": found.checksum.algorithm if found.checksum else "",
         "checksum": found.checksum.hexadecimal if found.checksum else "",
-        "platform": found.platform, "track": found.track, "direction": found.direction.value,
-        "polarisation": found.polarisation[:11], "acquired_at": found.acquired_at, "footprint": geometry,
-    }  # fmt: skip
+        "platform": found.platform,
+        "track": found.track,
+        "direction": found.direction.value,
+        "polarisation": found.polarisation[:11],
+        "acquired_at": found.acquired_at,
+        "footprint": geometry,
+    }

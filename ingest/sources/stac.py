@@ -29,9 +29,17 @@ PAGE = 100
 
 
 def search(
-    *, area: Polygon, start: datetime, end: datetime, url: str, collection: str, polarisation: str, most: int,
-    allowed: AllowList, credentials: tuple[Credential, ...] = (),
-) -> Iterator[FoundScene]:  # fmt: skip
+    *,
+    area: Polygon,
+    start: datetime,
+    end: datetime,
+    url: str,
+    collection: str,
+    polarisation: str,
+    most: int,
+    allowed: AllowList,
+    credentials: tuple[Credential, ...] = (),
+) -> Iterator[FoundScene]:
     """Images over the bounding box of an area, as the catalogue orders them. Raises SourceError."""
     try:
         import pystac_client
@@ -96,15 +104,19 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[FoundS
         address = _address(asset, _own_address(item, url))
         whole = key.lower() in WHOLE or "zip" in str(asset.get("type", ""))
         yield FoundScene(
-            source=SOURCE, scene_id=scene if whole else f"{scene}_{polarisation}", url=address,
+            source=SOURCE,
+            scene_id=scene if whole else f"{scene}_{polarisation}",
+            url=address,
             file_name=name_of(address, scene if whole else f"{scene}_{polarisation}", str(asset.get("type", ""))),
             size_bytes=exact_bytes(asset.get("file:size")),
             checksum=from_multihash(str(asset.get("file:checksum", ""))),
-            platform=platform_of(said.get("platform")), track=track_of(said.get("sat:relative_orbit")),
-            direction=direction_of(said.get("sat:orbit_state")), polarisation=held if whole else polarisation,
+            platform=platform_of(said.get("platform")),
+            track=track_of(said.get("sat:relative_orbit")),
+            direction=direction_of(said.get("sat:orbit_state")),
+            polarisation=held if whole else polarisation,
             acquired_at=moment_of(said.get("start_datetime") or said.get("datetime")),
             footprint=_footprint(item.get("geometry")),
-        )  # fmt: skip
+        )
 
 
 def _wanted(assets: dict[str, dict[str, Any]], polarisation: str) -> list[tuple[str, dict[str, Any]]]:

@@ -71,8 +71,10 @@ def bands_at(view: View, setting: Setting) -> DeformationResult:
         np.where(unknown, np.nan, p).astype(np.float32),
         np.where(unknown, np.nan, np.where(rate < 0, p, 0)).astype(np.float32),
         np.where(unknown, np.nan, np.where(rate > 0, p, 0)).astype(np.float32),
-        rate, 0.0, 1.0,
-    )  # fmt: skip
+        rate,
+        0.0,
+        1.0,
+    )
     return view.result._replace(maps=maps)
 
 

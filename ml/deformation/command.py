@@ -28,9 +28,12 @@ from ml.reasons import reach_of, track_reason
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "inputs", type=Path, nargs="+", metavar="POINTS.csv|POINTS.zip|CUM.h5|VEL.tif",
+        "inputs",
+        type=Path,
+        nargs="+",
+        metavar="POINTS.csv|POINTS.zip|CUM.h5|VEL.tif",
         help="a product; several of one region (its other tracks) are looked at together",
-    )  # fmt: skip
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="P.tif")
     parser.add_argument("--areas", type=Path, metavar="A.geojson", help="also write the flagged areas")
     parser.add_argument("--method", choices=METHODS, default=DEFAULT_METHOD)

@@ -39,8 +39,12 @@ CONFIGS: dict[str, type[Config]] = {
 WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
 METHODS = tuple(CONFIGS)
 VERSIONS = {  # raise when the numbers change
-    "matched-filter": "2", "threshold": "2", "ada": "1", "getis-ord": "1", "model": "3",
-}  # fmt: skip
+    "matched-filter": "2",
+    "threshold": "2",
+    "ada": "1",
+    "getis-ord": "1",
+    "model": "3",
+}
 
 
 class DeformationResult(NamedTuple):

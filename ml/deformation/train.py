@@ -161,8 +161,11 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Les
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     lesson = DeformationLesson(larder(cache, 0, kept), larder(cache, kept, settings.tiles), settings)
     arguments: dict[str, Any] = {
-        "channels": settings.channels, "widths": list(settings.widths), "kinds": len(KINDS), "means": settings.means,
-    }  # fmt: skip
+        "channels": settings.channels,
+        "widths": list(settings.widths),
+        "kinds": len(KINDS),
+        "means": settings.means,
+    }
     told = {"fill": settings.fill, "despiked": settings.despiked, "wrapped": settings.wrapped}
     card = Card("deformation", settings.name, "1", arguments, told)
     return DeformationUnet(**arguments), lesson, card

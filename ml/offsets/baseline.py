@@ -54,10 +54,12 @@ def track(
         peaks = correlate_grid(texture[0], texture[1], kernels, search, posting)
     else:
         peaks = [correlate(texture[0], texture[1], row, col, kernel, search) for kernel in kernels]
-    known = torch.stack([
-        peak.known & (peak.height > chance_peak(kernel, search, shared, margin))
-        for peak, kernel in zip(peaks, kernels, strict=True)
-    ])  # fmt: skip
+    known = torch.stack(
+        [
+            peak.known & (peak.height > chance_peak(kernel, search, shared, margin))
+            for peak, kernel in zip(peaks, kernels, strict=True)
+        ]
+    )
     if len(kernels) == 1:
         offset = torch.stack([torch.where(known[0], part, torch.nan) for part in peaks[0][:2]])
         spread, quality = torch.zeros_like(offset), peaks[0].height

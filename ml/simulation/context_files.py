@@ -16,9 +16,17 @@ def write_heights(region: Region, path: Path) -> Path:
     rows, cols = land.height_m.shape
     grid = Affine(land.posting_m, 0, land.west_m, 0, -land.posting_m, land.top_m)
     with rasterio.open(
-        path, "w", driver="GTiff", dtype="float32", count=1, height=rows, width=cols, crs=f"EPSG:{GRID_EPSG}",
-        transform=grid, nodata=np.nan,
-    ) as raster:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        dtype="float32",
+        count=1,
+        height=rows,
+        width=cols,
+        crs=f"EPSG:{GRID_EPSG}",
+        transform=grid,
+        nodata=np.nan,
+    ) as raster:
         raster.write(land.height_m, 1)
         raster.update_tags(SIMULATED="yes")
     return path

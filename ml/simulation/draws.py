@@ -123,9 +123,12 @@ def draw_pressure_source(rng: np.random.Generator, site: Site) -> Source:
 def draw_tunnel(rng: np.random.Generator, site: Site) -> Source:
     """4–14 m wide, 10–40 m deep, K 0.3–0.6, 0.5–2 % lost, spread over three years: a trough 30–150 m wide."""
     tunnel = Tunnel(
-        _log_uniform(rng, 500, min(6000, site.widest_m)), rng.uniform(0, 180), rng.uniform(10, 40), rng.uniform(4, 14),
+        _log_uniform(rng, 500, min(6000, site.widest_m)),
+        rng.uniform(0, 180),
+        rng.uniform(10, 40),
+        rng.uniform(4, 14),
         rng.uniform(0.3, 0.6),
-    )  # fmt: skip
+    )
     rate_mm_yr = tunnel_settlement_mm(tunnel, rng.uniform(0.005, 0.02)) / 3
     return TunnelSettlement(site.centre, tunnel, rate_mm_yr * site.rate_factor, acceleration_per_yr=-0.3)
 

@@ -17,11 +17,32 @@ from ml.simulation.frame import Floats
 from ml.simulation.velocity import TrackGeometry, TrackPoints
 
 COLUMNS = (  # of the 2020–2024 release, before one column YYYYMMDD per date
-    "pid", "mp_type", "latitude", "longitude", "easting", "northing", "height_ortho", "height_ellipse", "line", "pixel",
-    "rmse_ts", "temporal_coherence", "amplitude_dispersion", "incidence_angle", "track_angle",
-    "los_east", "los_north", "los_up", "mean_velocity", "mean_velocity_std", "acceleration", "acceleration_std",
-    "seasonality", "seasonality_std", "gnss_velocity",
-)  # fmt: skip
+    "pid",
+    "mp_type",
+    "latitude",
+    "longitude",
+    "easting",
+    "northing",
+    "height_ortho",
+    "height_ellipse",
+    "line",
+    "pixel",
+    "rmse_ts",
+    "temporal_coherence",
+    "amplitude_dispersion",
+    "incidence_angle",
+    "track_angle",
+    "los_east",
+    "los_north",
+    "los_up",
+    "mean_velocity",
+    "mean_velocity_std",
+    "acceleration",
+    "acceleration_std",
+    "seasonality",
+    "seasonality_std",
+    "gnss_velocity",
+)
 GEOID_HEIGHT_M = 54.0  # one round value for the whole fictional island
 LINE_SPACING_M = 14.0
 RANGE_SPACING_M = 2.3  # slant range

@@ -54,10 +54,17 @@ def part_of(track: TrackPoints, inside: NDArray[np.bool_], burst: int) -> TrackP
     single = {
         name: getattr(track, name)[inside]
         for name in (
-            "pid", "easting_m", "northing_m", "longitude_deg", "latitude_deg", "height_m", "cover",
-            "amplitude_dispersion", "series_mm",
+            "pid",
+            "easting_m",
+            "northing_m",
+            "longitude_deg",
+            "latitude_deg",
+            "height_m",
+            "cover",
+            "amplitude_dispersion",
+            "series_mm",
         )
-    }  # fmt: skip
+    }
     return dataclasses.replace(
         track,
         geometry=dataclasses.replace(track.geometry, burst=burst),
@@ -123,10 +130,16 @@ def _of_source(area: TruthArea) -> dict[str, Any]:
     if abs(area.acceleration_per_yr) >= 0.05:
         told += ", faster every year" if area.acceleration_per_yr > 0 else ", slower every year"
     return {
-        "kind": area.kind, "title": NAMES[area.kind], "told": told, "rate_mm_yr": round(area.rate_mm_yr, 1),
-        "rate_along": area.rate_along, "speed_m_day": None, "size_m": round(area.size_m),
-        "starts_on": None, "ends_on": None,
-    }  # fmt: skip
+        "kind": area.kind,
+        "title": NAMES[area.kind],
+        "told": told,
+        "rate_mm_yr": round(area.rate_mm_yr, 1),
+        "rate_along": area.rate_along,
+        "speed_m_day": None,
+        "size_m": round(area.size_m),
+        "starts_on": None,
+        "ends_on": None,
+    }
 
 
 def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon, dict[str, Any]]]:
@@ -155,10 +168,16 @@ def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon,
         since, until = (date.date() for date in series.event_between)
         speed = SURGE_M_DAY[-1] if series is glacier else None
         properties = {
-            "kind": kind, "title": title, "told": f"{told} between {_day(since)} and {_day(until)}, {_across(size_m)}",
-            "rate_mm_yr": None, "rate_along": "", "speed_m_day": speed, "size_m": round(size_m),
-            "starts_on": since.isoformat(), "ends_on": until.isoformat(),
-        }  # fmt: skip
+            "kind": kind,
+            "title": title,
+            "told": f"{told} between {_day(since)} and {_day(until)}, {_across(size_m)}",
+            "rate_mm_yr": None,
+            "rate_along": "",
+            "speed_m_day": speed,
+            "size_m": round(size_m),
+            "starts_on": since.isoformat(),
+            "ends_on": until.isoformat(),
+        }
         found.append((outline, properties))
     return found
 

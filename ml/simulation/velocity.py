@@ -212,9 +212,12 @@ def _draw_trend(
         land, side_m = scene.terrain, config.terrain.side_m
         cell = land.cell_of(easting_m, northing_m)
         ground = Ground(
-            easting_m - land.west_m, northing_m - land.top_m + side_m, land.height_m[cell].astype(np.float64),
-            scene.land_cover[cell], side_m,
-        )  # fmt: skip
+            easting_m - land.west_m,
+            northing_m - land.top_m + side_m,
+            land.height_m[cell].astype(np.float64),
+            scene.land_cover[cell],
+            side_m,
+        )
         errors = draw_errors(rng, ground, config.nuisance, config.years)
         velocity_mm_yr += errors.rate_mm_yr
         seasonal_mm += errors.yearly_mm

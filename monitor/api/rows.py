@@ -30,9 +30,24 @@ def alert_page(alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, An
 
 def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
     words = (
-        "code", "url", "kind", "kind_label", "place", "state", "state_label", "state_meaning", "severity",
-        "severity_label", "severity_meaning", "sentence", "simulated", "longitude", "latitude", "first_seen", "updated",
-    )  # fmt: skip
+        "code",
+        "url",
+        "kind",
+        "kind_label",
+        "place",
+        "state",
+        "state_label",
+        "state_meaning",
+        "severity",
+        "severity_label",
+        "severity_meaning",
+        "sentence",
+        "simulated",
+        "longitude",
+        "latitude",
+        "first_seen",
+        "updated",
+    )
     return {name: getattr(card, name) for name in words} | {
         **_figures(alert),
         "component": alert.component,
@@ -70,9 +85,17 @@ def detection_row(detection: Detection) -> dict[str, Any]:
 
 def product_row(product: Product) -> dict[str, Any]:
     same = (
-        "source_format", "level", "direction", "release", "posting_m", "n_points", "licence", "file_name",
-        "file_sha256", "loaded_at",
-    )  # fmt: skip
+        "source_format",
+        "level",
+        "direction",
+        "release",
+        "posting_m",
+        "n_points",
+        "licence",
+        "file_name",
+        "file_sha256",
+        "loaded_at",
+    )
     return {
         **product_summary(product),
         **{name: getattr(product, name) for name in same},

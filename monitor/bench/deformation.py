@@ -50,11 +50,13 @@ def made_nation(side_cells: int, points: int, seed: int = 1) -> PointCloud:
     centre = rng.uniform(0.02, 0.98, (towns, 2)) * side_m
     in_town = points * 4 // 5
     town = rng.integers(0, towns, in_town)
-    xy = np.concatenate([
-        centre[town] + rng.normal(0, 3_000, (in_town, 2)),
-        rng.uniform(0, side_m, (points - in_town - 2, 2)),
-        [[0.5, 0.5], [side_m - 0.5, side_m - 0.5]],
-    ]).clip(0, side_m - 0.5)  # fmt: skip
+    xy = np.concatenate(
+        [
+            centre[town] + rng.normal(0, 3_000, (in_town, 2)),
+            rng.uniform(0, side_m, (points - in_town - 2, 2)),
+            [[0.5, 0.5], [side_m - 0.5, side_m - 0.5]],
+        ]
+    ).clip(0, side_m - 0.5)
     velocity = rng.normal(0, 1, points).astype(np.float32)
     for east, north in centre[:100]:
         near = np.flatnonzero(np.abs(xy - (east, north)).max(axis=1) < 3_000)
@@ -137,9 +139,14 @@ def _gridding(points: int, rounds: int) -> list[dict[str, Any]]:
     what = f"gridding {points:,} points to {cells.shape[0]} x {cells.shape[1]} cells, filled (control: scipy.griddata)"
     error = {
         "what": f"root mean square of {int(held.sum()):,} points left out, against their cells (control: scipy's)",
-        "value": round(errors["ours"], 3), "unit": "mm/yr", "control": round(errors["scipy"], 3),
-        "ratio": round(errors["ours"] / errors["scipy"], 3), "n": 1, "low": None, "high": None,
-    }  # fmt: skip
+        "value": round(errors["ours"], 3),
+        "unit": "mm/yr",
+        "control": round(errors["scipy"], 3),
+        "ratio": round(errors["ours"] / errors["scipy"], 3),
+        "n": 1,
+        "low": None,
+        "high": None,
+    }
     return [result(what, "points/s", *times, amount=points), error]
 
 

@@ -78,8 +78,14 @@ def _many(
         _forget()
     return {
         "what": f"partial products after {what} at {rounds} random moments ({interrupted} of them in mid-load)",
-        "value": partial, "unit": "products", "control": None, "ratio": None, "n": rounds, "low": None, "high": None,
-    }  # fmt: skip
+        "value": partial,
+        "unit": "products",
+        "control": None,
+        "ratio": None,
+        "n": rounds,
+        "low": None,
+        "high": None,
+    }
 
 
 def _load(path: Path) -> subprocess.Popen:

@@ -143,10 +143,29 @@ def _ogr2ogr(path: Path) -> None:
     options = connection.get_connection_params()
     target = " ".join(f"{name}={options[name]}" for name in ("dbname", "host", "port", "user") if options.get(name))
     command = [
-        "ogr2ogr", "-q", "-f", "PostgreSQL", f"PG:{target}", str(path), "-nln", "bench_ogr2ogr", "-overwrite",
-        "-oo", "X_POSSIBLE_NAMES=longitude", "-oo", "Y_POSSIBLE_NAMES=latitude", "-oo", "AUTODETECT_TYPE=YES",
-        "-a_srs", "EPSG:4326", "-lco", "SPATIAL_INDEX=GIST", "--config", "PG_USE_COPY", "YES",
-    ]  # fmt: skip
+        "ogr2ogr",
+        "-q",
+        "-f",
+        "PostgreSQL",
+        f"PG:{target}",
+        str(path),
+        "-nln",
+        "bench_ogr2ogr",
+        "-overwrite",
+        "-oo",
+        "X_POSSIBLE_NAMES=longitude",
+        "-oo",
+        "Y_POSSIBLE_NAMES=latitude",
+        "-oo",
+        "AUTODETECT_TYPE=YES",
+        "-a_srs",
+        "EPSG:4326",
+        "-lco",
+        "SPATIAL_INDEX=GIST",
+        "--config",
+        "PG_USE_COPY",
+        "YES",
+    ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with connection.cursor() as cursor:
         cursor.execute("CREATE INDEX ON bench_ogr2ogr (pid)")

@@ -27,9 +27,19 @@ def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
     displacement = velocity[:, None] * years + rng.normal(0, 3, (n, len(DATES))).astype(np.float32)
     ones = np.ones(n, dtype=np.float32)
     return PointBatch(
-        numbered(first, n), longitude, latitude, 100 * ones, velocity, 0.1 * ones, 0.9 * ones, 2 * ones,
-        -0.62 * ones, -0.1 * ones, 0.78 * ones, displacement,
-    )  # fmt: skip
+        numbered(first, n),
+        longitude,
+        latitude,
+        100 * ones,
+        velocity,
+        0.1 * ones,
+        0.9 * ones,
+        2 * ones,
+        -0.62 * ones,
+        -0.1 * ones,
+        0.78 * ones,
+        displacement,
+    )
 
 
 def numbered(first: int, n: int) -> np.ndarray:
@@ -55,12 +65,19 @@ def write_egms_csv(path: Path, points: int, chunk: int = 20_000) -> None:
 def _egms_columns(batch: PointBatch, to_grid: Transformer) -> dict[str, np.ndarray]:
     easting, northing = to_grid.transform(batch.longitude, batch.latitude)
     numbers = {
-        "latitude": (batch.latitude, 6), "longitude": (batch.longitude, 6), "easting": (easting, 1),
-        "northing": (northing, 1), "height_ortho": (batch.height_m, 1), "rmse_ts": (batch.rmse_mm, 1),
-        "temporal_coherence": (batch.temporal_coherence, 2), "los_east": (batch.los_east, 3),
-        "los_north": (batch.los_north, 3), "los_up": (batch.los_up, 3), "mean_velocity": (batch.velocity_mm_yr, 1),
+        "latitude": (batch.latitude, 6),
+        "longitude": (batch.longitude, 6),
+        "easting": (easting, 1),
+        "northing": (northing, 1),
+        "height_ortho": (batch.height_m, 1),
+        "rmse_ts": (batch.rmse_mm, 1),
+        "temporal_coherence": (batch.temporal_coherence, 2),
+        "los_east": (batch.los_east, 3),
+        "los_north": (batch.los_north, 3),
+        "los_up": (batch.los_up, 3),
+        "mean_velocity": (batch.velocity_mm_yr, 1),
         "mean_velocity_std": (batch.velocity_std_mm_yr, 1),
         **{f"{day:%Y%m%d}": (batch.displacement_mm[:, place], 1) for place, day in enumerate(DATES)},
-    }  # fmt: skip
+    }
     columns = {name: values.astype(np.float64).round(digits) for name, (values, digits) in numbers.items()}
     return {"pid": batch.pid.astype(str), "mp_type": np.zeros(batch.pid.size, dtype=int), **columns}

@@ -196,9 +196,15 @@ def write_measurement(path: Path, recipe: Recipe, polarisation: str) -> None:
         for row, col, x, y, z in zip(*(a.ravel() for a in (line, pixel, longitude, latitude, height)), strict=True)
     ]
     profile = {
-        "driver": "GTiff", "dtype": "uint16", "count": 1, "height": digital.shape[0], "width": digital.shape[1],
-        "gcps": points, "crs": "EPSG:4326", "blockysize": 1,
-    } | recipe.tiff  # fmt: skip
+        "driver": "GTiff",
+        "dtype": "uint16",
+        "count": 1,
+        "height": digital.shape[0],
+        "width": digital.shape[1],
+        "gcps": points,
+        "crs": "EPSG:4326",
+        "blockysize": 1,
+    } | recipe.tiff
     with rasterio.open(path, "w", **profile) as raster:
         for band in range(1, profile["count"] + 1):
             raster.write(digital.astype(profile["dtype"]), band)

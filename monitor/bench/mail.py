@@ -92,9 +92,17 @@ def _sending() -> dict[str, Any]:
 def _made_alert() -> tuple[Alert, AlertTransition]:
     area = MultiPolygon(Polygon.from_bbox((7.0, 51.4, 7.1, 51.5)), srid=4326)
     alert = Alert.objects.create(
-        area=area, kind=Kind.SUBSIDENCE, severity="moderate", component="up", area_m2=7e7, rate_mm_yr=-14.0,
-        peak_rate_mm_yr=-15.0, rate_sigma_mm_yr=1.0, first_motion=date(2020, 1, 3), last_motion=date(2024, 12, 25),
-    )  # fmt: skip
+        area=area,
+        kind=Kind.SUBSIDENCE,
+        severity="moderate",
+        component="up",
+        area_m2=7e7,
+        rate_mm_yr=-14.0,
+        peak_rate_mm_yr=-15.0,
+        rate_sigma_mm_yr=1.0,
+        first_motion=date(2020, 1, 3),
+        last_motion=date(2024, 12, 25),
+    )
     return alert, AlertTransition.objects.create(alert=alert, to_state="first", reason="made for a benchmark")
 
 
@@ -104,13 +112,19 @@ def _make_readers() -> None:
     Subscription.objects.bulk_create(
         (
             Subscription(
-                email=f"reader{n}@example.org", region=outline, label=region.label, kinds=[k.value for k in Kind],
-                lowest_severity="minor", unreviewed=True, frequency="at-once", confirmed_at=since,
+                email=f"reader{n}@example.org",
+                region=outline,
+                label=region.label,
+                kinds=[k.value for k in Kind],
+                lowest_severity="minor",
+                unreviewed=True,
+                frequency="at-once",
+                confirmed_at=since,
             )
             for n in range(READERS)
         ),
         batch_size=2000,
-    )  # fmt: skip
+    )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE monitor_subscription")
 

@@ -65,10 +65,20 @@ def _gdal(strip: Path, cog: Path, scene: SceneFile) -> None:
     """Warp by a polynomial through the points, cubic, onto the same grid, with as many threads; then the same COG."""
     header, plain = scene.header, cog.with_suffix(".plain.tif")
     profile = {
-        "driver": "GTiff", "dtype": "float32", "count": 1, "height": header.rows, "width": header.cols,
-        "nodata": np.nan, "crs": f"EPSG:{header.epsg}", "transform": header.transform, "tiled": True,
-        "blockxsize": 512, "blockysize": 512, "sparse_ok": True, "bigtiff": "if_safer",
-    }  # fmt: skip
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": 1,
+        "height": header.rows,
+        "width": header.cols,
+        "nodata": np.nan,
+        "crs": f"EPSG:{header.epsg}",
+        "transform": header.transform,
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "sparse_ok": True,
+        "bigtiff": "if_safer",
+    }
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_NUM_THREADS="ALL_CPUS"):
         with rasterio.open(strip, driver="GTiff") as source, rasterio.open(plain, "w", **profile) as target:
             _warp(source, rasterio.band(target, 1))
@@ -79,9 +89,15 @@ def _gdal(strip: Path, cog: Path, scene: SceneFile) -> None:
 def _warp(source: DatasetReader, target: Any) -> None:
     points, crs = source.gcps
     reproject(
-        rasterio.band(source, 1), target, gcps=points, src_crs=crs, resampling=Resampling.cubic, num_threads=2,
-        warp_mem_limit=CACHE_MB, src_nodata=0,
-    )  # fmt: skip
+        rasterio.band(source, 1),
+        target,
+        gcps=points,
+        src_crs=crs,
+        resampling=Resampling.cubic,
+        num_threads=2,
+        warp_mem_limit=CACHE_MB,
+        src_nodata=0,
+    )
 
 
 def _reading(product: Path) -> dict[str, Any]:

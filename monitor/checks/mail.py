@@ -17,8 +17,12 @@ from monitor.models import Subscription
 
 SECONDS = 120.0
 WISH = {
-    "where": "circle", "distance": "2000", "lowest_severity": "minor", "unreviewed": "on", "frequency": "at-once",
-}  # fmt: skip
+    "where": "circle",
+    "distance": "2000",
+    "lowest_severity": "minor",
+    "unreviewed": "on",
+    "frequency": "at-once",
+}
 
 
 def check(site: Site) -> str:

@@ -49,10 +49,13 @@ def operators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
 @operators_only
 def pair_list(request: HttpRequest) -> HttpResponse:
     wanted = PairChoice(
-        track=_number(request, "track"), burst=request.GET.get("burst", "")[:20],
-        polarisation=request.GET.get("polarisation", "")[:2], days=_number(request, "days"),
-        found=request.GET.get("found") == "yes", image=_number(request, "image"),
-    )  # fmt: skip
+        track=_number(request, "track"),
+        burst=request.GET.get("burst", "")[:20],
+        polarisation=request.GET.get("polarisation", "")[:2],
+        days=_number(request, "days"),
+        found=request.GET.get("found") == "yes",
+        image=_number(request, "image"),
+    )
     page = _page(request, pair_selectors.pairs_matching(wanted=wanted))
     context = {
         "wanted": wanted,

@@ -72,13 +72,15 @@ def subscribe_preview(request: HttpRequest) -> JsonResponse:
     wish = form.wish()
     region = wish.pop("region")
     mails = selectors.mails_in_the_past(region=subscriptions.to_geos(region), **wish)
-    return JsonResponse({
-        "mails": mails,
-        "years": selectors.PREVIEW_YEARS,
-        "label": region.label,
-        "area_km2": round(area_of(region.outline) / 1e6, 3),
-        "sentence": sentences.preview_sentence(mails, selectors.PREVIEW_YEARS, selectors.records_begin()),
-    })  # fmt: skip
+    return JsonResponse(
+        {
+            "mails": mails,
+            "years": selectors.PREVIEW_YEARS,
+            "label": region.label,
+            "area_km2": round(area_of(region.outline) / 1e6, 3),
+            "sentence": sentences.preview_sentence(mails, selectors.PREVIEW_YEARS, selectors.records_begin()),
+        }
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -110,9 +110,13 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
         beside = Path(shutil.copy(mapping.path, file.folder)) if mapping else None
         kept.add(file.folder)
         job_queue(
-            source=IngestJob.Source.UPLOAD, path=file.path, original_name=file.name, size_bytes=file.size,
-            sha256=file.sha256, given=form.given(request.user.get_username(), beside),
-        )  # fmt: skip
+            source=IngestJob.Source.UPLOAD,
+            path=file.path,
+            original_name=file.name,
+            size_bytes=file.size,
+            sha256=file.sha256,
+            given=form.given(request.user.get_username(), beside),
+        )
         names.append(file.name)
     return _answer(request, names, faults, status=422 if faults and not names else 200)
 

@@ -117,9 +117,15 @@ def test_cells_cover_the_ice_and_packing_keeps_their_values():
 
 @pytest.mark.parametrize(
     ("slope_deg", "aspect_deg", "bearing_deg", "slide"),
-    [(20, 90, 100, True), (20, 350, 20, True), (20, 90, 200, False), (3, 90, 90, False), (20, None, 90, False),
-     (float("nan"), 90, 90, False)],
+    [
+        (20, 90, 100, True),
+        (20, 350, 20, True),
+        (20, 90, 200, False),
+        (3, 90, 90, False),
+        (20, None, 90, False),
+        (float("nan"), 90, 90, False),
+    ],
     ids=["down the slope", "across north", "along the slope", "flat", "no one way down", "no elevation"],
-)  # fmt: skip
+)
 def test_a_slide_goes_down_a_slope(slope_deg, aspect_deg, bearing_deg, slide):
     assert slides(slope_deg, aspect_deg, bearing_deg) is slide

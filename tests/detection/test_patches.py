@@ -18,9 +18,11 @@ def change(
     drop: float = 0.5, z: float = -8.0, rows: slice = slice(10, 26), cols: slice = slice(10, 26), sigma: float = 0.12
 ) -> dict:
     bands = {
-        "change_sigma": np.zeros((60, 60)), "coherence_before": np.full((60, 60), 0.7),
-        "coherence_after": np.full((60, 60), 0.7), "area_sigma": np.full((60, 60), sigma),
-    }  # fmt: skip
+        "change_sigma": np.zeros((60, 60)),
+        "coherence_before": np.full((60, 60), 0.7),
+        "coherence_after": np.full((60, 60), 0.7),
+        "area_sigma": np.full((60, 60), sigma),
+    }
     bands["change_sigma"][rows, cols] = z
     bands["coherence_after"][rows, cols] -= drop
     return {name: band.astype(np.float32) for name, band in bands.items()}

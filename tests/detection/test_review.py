@@ -193,12 +193,15 @@ def test_the_way_back_is_allowed_from_every_verdict_to_every_unreviewed_state():
         assert all(may_become(judged, state) for state in selectors.UNREVIEWED_STATES)
 
 
-@pytest.mark.parametrize("order", [
-    "UPDATE detection_auditentry SET actor = 'nobody'",
-    "DELETE FROM detection_auditentry",
-    "TRUNCATE detection_auditentry",
-    "TRUNCATE detection_auditentry CASCADE",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "order",
+    [
+        "UPDATE detection_auditentry SET actor = 'nobody'",
+        "DELETE FROM detection_auditentry",
+        "TRUNCATE detection_auditentry",
+        "TRUNCATE detection_auditentry CASCADE",
+    ],
+)
 def test_the_database_refuses_to_change_delete_or_empty_the_audit(alert, anna, order):
     say(alert, Verdict.CONFIRM, anna)
     with pytest.raises(DatabaseError, match="only added to"), transaction.atomic(), connection.cursor() as cursor:

@@ -42,28 +42,34 @@ def seen(rate, component="los", direction="ascending", area=2e6) -> Evidence:
     return Evidence(component, direction, rate, area)
 
 
-@pytest.mark.parametrize(("evidence", "kind"), [
-    ([seen(-20)], Kind.SUBSIDENCE),
-    ([seen(20)], Kind.UPLIFT),
-    ([seen(-20), seen(-18, direction="descending")], Kind.SUBSIDENCE),
-    ([seen(-20), seen(+18, direction="descending")], Kind.UNKNOWN),  # the two sides disagree: sideways motion
-    ([seen(-20, area=5e4)], Kind.UNKNOWN),  # small and seen from one side: may be a slope
-    ([seen(-2.5)], Kind.UNKNOWN),  # slow and seen from one side
-    ([seen(-2.5), seen(-2.5, direction="descending")], Kind.SUBSIDENCE),
-    ([seen(+20), seen(-5, component="up", direction="")], Kind.SUBSIDENCE),  # vertical decides
-    ([seen(-9, component="east", direction="")], Kind.UNKNOWN),
-    ([], Kind.UNKNOWN),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("evidence", "kind"),
+    [
+        ([seen(-20)], Kind.SUBSIDENCE),
+        ([seen(20)], Kind.UPLIFT),
+        ([seen(-20), seen(-18, direction="descending")], Kind.SUBSIDENCE),
+        ([seen(-20), seen(+18, direction="descending")], Kind.UNKNOWN),  # the two sides disagree: sideways motion
+        ([seen(-20, area=5e4)], Kind.UNKNOWN),  # small and seen from one side: may be a slope
+        ([seen(-2.5)], Kind.UNKNOWN),  # slow and seen from one side
+        ([seen(-2.5), seen(-2.5, direction="descending")], Kind.SUBSIDENCE),
+        ([seen(+20), seen(-5, component="up", direction="")], Kind.SUBSIDENCE),  # vertical decides
+        ([seen(-9, component="east", direction="")], Kind.UNKNOWN),
+        ([], Kind.UNKNOWN),
+    ],
+)
 def test_a_kind_is_named_only_where_sign_size_and_rate_allow(evidence, kind):
     assert classify(evidence) is kind
 
 
-@pytest.mark.parametrize(("rate", "area", "grade"), [
-    (-4, 1e5, Severity.MINOR),
-    (4, 3e6, Severity.MODERATE),
-    (-12, 1e5, Severity.MODERATE),
-    (-80, 1e5, Severity.STRONG),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rate", "area", "grade"),
+    [
+        (-4, 1e5, Severity.MINOR),
+        (4, 3e6, Severity.MODERATE),
+        (-12, 1e5, Severity.MODERATE),
+        (-80, 1e5, Severity.STRONG),
+    ],
+)
 def test_severity_grows_with_speed_and_size(rate, area, grade):
     assert severity(rate, area) is grade
 
@@ -85,20 +91,32 @@ def named(name: str, share: float, rate=-20.0, direction="ascending", component=
     return Evidence(component, direction, rate, 2e6, {name: share, other: 1 - share})
 
 
-@pytest.mark.parametrize(("evidence", "kind"), [
-    ([named("mining_subsidence", 0.8)], Kind.MINING),
-    ([named("groundwater_subsidence", 0.8)], Kind.GROUNDWATER),
-    ([named("fill_or_quarry", 0.8)], Kind.FILL),
-    ([named("uplift", 0.8, rate=5)], Kind.UPLIFT),
-    ([named("mining_subsidence", 0.55)], Kind.SUBSIDENCE),  # not sure: what the sign tells
-    ([named("mining_subsidence", 0.8, rate=5)], Kind.UPLIFT),  # what rises is no mine that falls in
-    ([named("uplift", 0.8)], Kind.SUBSIDENCE),
-    ([named("landslide", 0.8), named("landslide", 0.8, rate=7, direction="descending")], Kind.LANDSLIDE),
-    ([named("mining_subsidence", 0.8), named("mining_subsidence", 0.8, rate=7, direction="descending")], Kind.UNKNOWN),
-    ([named("mining_subsidence", 0.9), named("landslide", 0.9, direction="descending")], Kind.SUBSIDENCE),  # no quorum
-    ([named("mining_subsidence", 0.9, component="east")], Kind.UNKNOWN),
-    ([named("landslide", 0.8), seen(-20, direction="descending")], Kind.LANDSLIDE),  # the other method names nothing
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("evidence", "kind"),
+    [
+        ([named("mining_subsidence", 0.8)], Kind.MINING),
+        ([named("groundwater_subsidence", 0.8)], Kind.GROUNDWATER),
+        ([named("fill_or_quarry", 0.8)], Kind.FILL),
+        ([named("uplift", 0.8, rate=5)], Kind.UPLIFT),
+        ([named("mining_subsidence", 0.55)], Kind.SUBSIDENCE),  # not sure: what the sign tells
+        ([named("mining_subsidence", 0.8, rate=5)], Kind.UPLIFT),  # what rises is no mine that falls in
+        ([named("uplift", 0.8)], Kind.SUBSIDENCE),
+        ([named("landslide", 0.8), named("landslide", 0.8, rate=7, direction="descending")], Kind.LANDSLIDE),
+        (
+            [named("mining_subsidence", 0.8), named("mining_subsidence", 0.8, rate=7, direction="descending")],
+            Kind.UNKNOWN,
+        ),
+        (
+            [named("mining_subsidence", 0.9), named("landslide", 0.9, direction="descending")],
+            Kind.SUBSIDENCE,
+        ),  # no quorum
+        ([named("mining_subsidence", 0.9, component="east")], Kind.UNKNOWN),
+        (
+            [named("landslide", 0.8), seen(-20, direction="descending")],
+            Kind.LANDSLIDE,
+        ),  # the other method names nothing
+    ],
+)
 def test_a_networks_name_counts_where_it_is_sure_and_no_sign_speaks_against_it(evidence, kind):
     assert classify(evidence) is kind
 

@@ -14,9 +14,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def alert(make_alert):
     outline = MultiPolygon(Polygon.from_bbox((-12.02, 46.98, -11.98, 47.02)), srid=4326)
     SimulatedTruth.objects.create(
-        kind="groundwater_subsidence", title="Pumped ground", told="sinks by up to 19 mm a year", rate_mm_yr=-19.0,
-        rate_along="up", size_m=4800.0, outline=outline,
-    )  # fmt: skip
+        kind="groundwater_subsidence",
+        title="Pumped ground",
+        told="sinks by up to 19 mm a year",
+        rate_mm_yr=-19.0,
+        rate_along="up",
+        size_m=4800.0,
+        outline=outline,
+    )
     return make_alert(simulated=True)
 
 

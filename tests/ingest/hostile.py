@@ -122,9 +122,14 @@ def _entries(raw: bytes, count: int) -> bytes:
 
 def plain_tiff(path: Path, **changes) -> None:
     profile = {
-        "driver": "GTiff", "dtype": "float32", "count": 1, "width": 8, "height": 8, "crs": "EPSG:32633",
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": 1,
+        "width": 8,
+        "height": 8,
+        "crs": "EPSG:32633",
         "transform": Affine(30, 0, 4e5, 0, -30, 5e6),
-    } | changes  # fmt: skip
+    } | changes
     with rasterio.open(path, "w", **profile) as raster:
         raster.write(np.ones((profile["height"], profile["width"]), dtype=np.float32), 1)
 
@@ -143,10 +148,18 @@ def _sparse(width: int, height: int) -> Callable[[Path, Trap], object]:
     def make(path: Path, trap: Trap) -> None:
         side = 512 if height > 1 else 16
         profile = {
-            "driver": "GTiff", "dtype": "float32", "count": 1, "width": width, "height": height, "crs": "EPSG:32633",
-            "transform": Affine(30, 0, 4e5, 0, -30, 5e6), "SPARSE_OK": True, "BIGTIFF": "YES", "tiled": height > 1,
+            "driver": "GTiff",
+            "dtype": "float32",
+            "count": 1,
+            "width": width,
+            "height": height,
+            "crs": "EPSG:32633",
+            "transform": Affine(30, 0, 4e5, 0, -30, 5e6),
+            "SPARSE_OK": True,
+            "BIGTIFF": "YES",
+            "tiled": height > 1,
             "compress": "deflate",
-        }  # fmt: skip
+        }
         if height > 1:
             profile |= {
                 "blockxsize": 8192 if width > 100_000 else side,
@@ -201,7 +214,7 @@ def hdf5s() -> Iterator[Hostile]:
         "corner at infinity": lambda f, t: _new(f, "corner_lat", data=np.inf),
         "corner that is a field": lambda f, t: _new(f, "corner_lat", data=np.zeros(7)),
         "corner that is a text": lambda f, t: _new(f, "corner_lat", data="/etc/passwd"),
-    }  # fmt: skip
+    }
     for what, trick in tricks.items():
         for name in ("cum.h5", "velocity.nc"):
             yield Hostile(f"{what} {name[-3:]}", name, _hdf5(trick), harmless=what == "deep groups")
@@ -222,9 +235,14 @@ def _hdf5(trick: Callable[[h5py.File, Trap], object]) -> Callable[[Path, Trap], 
 def licsbas(file: h5py.File) -> None:
     velocity = np.full((4, 5), 3.0, dtype=np.float32)
     content = {
-        "imdates": np.array([20200101, 20200701, 20210101]), "vel": velocity, "cum": np.zeros((3, 4, 5), np.float32),
-        "corner_lat": 19.5, "corner_lon": -99.2, "post_lat": -0.001, "post_lon": 0.001,
-    }  # fmt: skip
+        "imdates": np.array([20200101, 20200701, 20210101]),
+        "vel": velocity,
+        "cum": np.zeros((3, 4, 5), np.float32),
+        "corner_lat": 19.5,
+        "corner_lon": -99.2,
+        "post_lat": -0.001,
+        "post_lon": 0.001,
+    }
     for key, value in content.items():
         file[key] = value
 

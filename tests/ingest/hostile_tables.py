@@ -19,12 +19,25 @@ DAYS = "20200103,20210103"
 HEADER = f"{COLUMNS},{DAYS}"
 ROW = "p1,4600000,1740000,10,1,5,0.1,-0.62,-0.1,0.78,38.6990,13.1890,0,5"
 MAGICS = {
-    "tiff": b"II*\0", "tiff-be": b"MM\0*", "bigtiff": b"II+\0\x08\0\0\0", "hdf5": b"\x89HDF\r\n\x1a\n",
-    "zip": b"PK\x03\x04", "zip-end": b"PK\x05\x06", "netcdf3": b"CDF\x01", "netcdf3-64": b"CDF\x02",
-    "png": b"\x89PNG\r\n\x1a\n", "gzip": b"\x1f\x8b\x08",
-    "pdf": b"%PDF-1.7\n", "elf": b"\x7fELF", "sqlite": b"SQLite format 3\0", "parquet": b"PAR1", "bom": b"\xef\xbb\xbf",
-    "utf16": b"\xff\xfe", "xml": b"<?xml version='1.0'?>", "7z": b"7z\xbc\xaf\x27\x1c",
-}  # fmt: skip
+    "tiff": b"II*\0",
+    "tiff-be": b"MM\0*",
+    "bigtiff": b"II+\0\x08\0\0\0",
+    "hdf5": b"\x89HDF\r\n\x1a\n",
+    "zip": b"PK\x03\x04",
+    "zip-end": b"PK\x05\x06",
+    "netcdf3": b"CDF\x01",
+    "netcdf3-64": b"CDF\x02",
+    "png": b"\x89PNG\r\n\x1a\n",
+    "gzip": b"\x1f\x8b\x08",
+    "pdf": b"%PDF-1.7\n",
+    "elf": b"\x7fELF",
+    "sqlite": b"SQLite format 3\0",
+    "parquet": b"PAR1",
+    "bom": b"\xef\xbb\xbf",
+    "utf16": b"\xff\xfe",
+    "xml": b"<?xml version='1.0'?>",
+    "7z": b"7z\xbc\xaf\x27\x1c",
+}
 ENDINGS = (".tif", ".h5", ".nc", ".zip", ".csv")
 
 
@@ -172,9 +185,13 @@ def tables() -> Iterator[Hostile]:
         "bytes that are no text": f"{HEADER}\n".encode() + b"\xff\xfe\xfd" + ROW[2:].encode() + b"\n",
     }
     harmless = {  # the loader and the database decide about ids and rows; eastings are a check only
-        "bytes that are no text", "nul bytes", "empty lines", "a pid of a megabyte", "a number that is too large",
+        "bytes that are no text",
+        "nul bytes",
+        "empty lines",
+        "a pid of a megabyte",
+        "a number that is too large",
         "positions at infinity",
-    }  # fmt: skip
+    }
     for what, body in bodies.items():
         for name in (f"{EGMS}.csv", f"{EGMS}.zip"):
             yield Hostile(f"table with {what} {name[-3:]}", name, _table(body), harmless=what in harmless)

@@ -13,10 +13,18 @@ def write(path: Path, values, crs="EPSG:4326", transform: Affine | None = DEGREE
     """One image. values: (rows, cols) or (bands, rows, cols); tags, scale and offset as options."""
     values = np.atleast_3d(np.asarray(values).T).T
     tags, scale, offset = options.pop("tags", {}), options.pop("scale", None), options.pop("offset", None)
-    profile = {
-        "driver": "GTiff", "dtype": str(values.dtype), "count": values.shape[0],
-        "height": values.shape[1], "width": values.shape[2], "crs": crs,
-    } | ({"transform": transform} if transform else {}) | options  # fmt: skip
+    profile = (
+        {
+            "driver": "GTiff",
+            "dtype": str(values.dtype),
+            "count": values.shape[0],
+            "height": values.shape[1],
+            "width": values.shape[2],
+            "crs": crs,
+        }
+        | ({"transform": transform} if transform else {})
+        | options
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(path, "w", **profile) as raster:
         raster.write(values)

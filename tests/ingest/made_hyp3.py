@@ -19,9 +19,16 @@ def product(first, second) -> str:
 
 
 def make(
-    folder: Path, velocity_mm_yr: float = -20.0, pairs=ground.PAIRS[:1], layers=("los_disp", "unw_phase", "corr", "lv"),
-    kind: str = "folder", shift: int = 0, constants=ground.CONSTANTS, transform: Affine = UTM, **profile,
-) -> Path:  # fmt: skip
+    folder: Path,
+    velocity_mm_yr: float = -20.0,
+    pairs=ground.PAIRS[:1],
+    layers=("los_disp", "unw_phase", "corr", "lv"),
+    kind: str = "folder",
+    shift: int = 0,
+    constants=ground.CONSTANTS,
+    transform: Affine = UTM,
+    **profile,
+) -> Path:
     """kind: folder, folders or zip. shift: by how many columns each product begins further west than the one before."""
     root = folder / "hyp3"
     for number, (first, second) in enumerate(pairs):

@@ -12,16 +12,28 @@ CORNERS = {
     3031: (2_000_000.0, 360.0),  # Antarctica, 90 degrees east: true north is along map x, true east along minus y
 }
 INFO = {
-    "acquisition_date_img1": "20180304T20:33:12.5", "acquisition_date_img2": "20180405T20:33:10.",
-    "date_dt": 32.0, "mission_img1": "L", "satellite_img1": "8",
-}  # fmt: skip
+    "acquisition_date_img1": "20180304T20:33:12.5",
+    "acquisition_date_img2": "20180405T20:33:10.",
+    "date_dt": 32.0,
+    "mission_img1": "L",
+    "satellite_img1": "8",
+}
 
 
 def make(
-    folder: Path, vx: float = 100, vy: float = 0, epsg: int = 32607, corner: tuple[float, float] | None = None,
-    name: str = NAME, leave_out: tuple[str, ...] = (), info: dict | None = None, mapping: dict | None = None,
-    error: float | None = 12.0, units: str = "meter/year", replace: dict | None = None,
-) -> Path:  # fmt: skip
+    folder: Path,
+    vx: float = 100,
+    vy: float = 0,
+    epsg: int = 32607,
+    corner: tuple[float, float] | None = None,
+    name: str = NAME,
+    leave_out: tuple[str, ...] = (),
+    info: dict | None = None,
+    mapping: dict | None = None,
+    error: float | None = 12.0,
+    units: str = "meter/year",
+    replace: dict | None = None,
+) -> Path:
     """6 x 5 pixels of 120 m with one velocity, m/yr along map x and y; the first pixel has none."""
     x0, y0 = corner or CORNERS[epsg]
     rows, cols = 6, 5
@@ -29,10 +41,16 @@ def make(
     speeds = {key: np.full((rows, cols), value, dtype=np.int16) for key, value in said.items()}
     for values in speeds.values():
         values[0, 0] = -32767
-    content = speeds | {
-        "x": x0 + 120 * (np.arange(cols) + 0.5), "y": y0 - 120 * (np.arange(rows) + 0.5),
-        "mapping": "", "img_pair_info": "",
-    } | (replace or {})  # fmt: skip
+    content = (
+        speeds
+        | {
+            "x": x0 + 120 * (np.arange(cols) + 0.5),
+            "y": y0 - 120 * (np.arange(rows) + 0.5),
+            "mapping": "",
+            "img_pair_info": "",
+        }
+        | (replace or {})
+    )
     path = folder / name
     with h5py.File(path, "w") as file:
         for key, value in content.items():

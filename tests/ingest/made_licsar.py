@@ -13,9 +13,15 @@ LOOKING_WEST = {"E": 0.6, "N": -0.1, "U": 0.79}  # the satellite stands in the e
 
 
 def make(
-    folder: Path, velocity_mm_yr: float = -20.0, name: str = FRAME, pairs=ground.PAIRS, inside: str = "GEOC",
-    layers: tuple[str, ...] = ("cc", "ENU"), change=lambda values, number: values, **profile,
-) -> Path:  # fmt: skip
+    folder: Path,
+    velocity_mm_yr: float = -20.0,
+    name: str = FRAME,
+    pairs=ground.PAIRS,
+    inside: str = "GEOC",
+    layers: tuple[str, ...] = ("cc", "ENU"),
+    change=lambda values, number: values,
+    **profile,
+) -> Path:
     """A frame of a few pairs. change(values, number) may damage the phases of a pair."""
     for number, (first, second) in enumerate(pairs):
         pair = f"{first:%Y%m%d}_{second:%Y%m%d}"

@@ -12,17 +12,33 @@ INCIDENCE, AZIMUTH = 39.0, 99.0  # Sentinel-1, ascending, to the right: (-0.62, 
 HE5 = "HDFEOS/GRIDS/timeseries"
 
 DEGREES = {
-    "X_FIRST": "-99.2", "Y_FIRST": "19.5", "X_STEP": "0.001", "Y_STEP": "-0.001",
-    "X_UNIT": "degrees", "Y_UNIT": "degrees",
-}  # fmt: skip
+    "X_FIRST": "-99.2",
+    "Y_FIRST": "19.5",
+    "X_STEP": "0.001",
+    "Y_STEP": "-0.001",
+    "X_UNIT": "degrees",
+    "Y_UNIT": "degrees",
+}
 METRES = {
-    "X_FIRST": "480000.0", "Y_FIRST": "2155000.0", "X_STEP": "80.0", "Y_STEP": "-80.0",
-    "X_UNIT": "meters", "Y_UNIT": "meters", "EPSG": "32614",
-}  # fmt: skip
+    "X_FIRST": "480000.0",
+    "Y_FIRST": "2155000.0",
+    "X_STEP": "80.0",
+    "Y_STEP": "-80.0",
+    "X_UNIT": "meters",
+    "Y_UNIT": "meters",
+    "EPSG": "32614",
+}
 COMMON = {
-    "ORBIT_DIRECTION": "ASCENDING", "HEADING": "-9.0", "ANTENNA_SIDE": "-1", "WAVELENGTH": "0.05546576",
-    "REF_LAT": "19.4985", "REF_LON": "-99.1985", "LENGTH": str(ROWS), "WIDTH": str(COLS), "trackNumber": "5",
-}  # fmt: skip
+    "ORBIT_DIRECTION": "ASCENDING",
+    "HEADING": "-9.0",
+    "ANTENNA_SIDE": "-1",
+    "WAVELENGTH": "0.05546576",
+    "REF_LAT": "19.4985",
+    "REF_LON": "-99.1985",
+    "LENGTH": str(ROWS),
+    "WIDTH": str(COLS),
+    "trackNumber": "5",
+}
 
 
 def attributes(**change: str | None) -> dict[str, str]:
@@ -45,18 +61,26 @@ def series(velocity_m_yr: float = -0.02, days: tuple[str, ...] = DAYS) -> dict:
 
 
 def make(
-    folder: Path, name: str = "geo_timeseries_ERA5.h5", velocity_m_yr: float = -0.02, leave_out: tuple[str, ...] = (),
-    content: dict | None = None, **change: str | None,
-) -> Path:  # fmt: skip
+    folder: Path,
+    name: str = "geo_timeseries_ERA5.h5",
+    velocity_m_yr: float = -0.02,
+    leave_out: tuple[str, ...] = (),
+    content: dict | None = None,
+    **change: str | None,
+) -> Path:
     """A time series. content: datasets to replace; change: attributes, None to leave one out."""
     attrs = attributes(**({"FILE_TYPE": "timeseries", "UNIT": "m"} | change))
     return write(folder / name, series(velocity_m_yr) | (content or {}), attrs, leave_out)
 
 
 def make_velocity(
-    folder: Path, name: str = "geo_velocity.h5", velocity_m_yr: float = -0.02, leave_out: tuple[str, ...] = (),
-    content: dict | None = None, **change: str | None,
-) -> Path:  # fmt: skip
+    folder: Path,
+    name: str = "geo_velocity.h5",
+    velocity_m_yr: float = -0.02,
+    leave_out: tuple[str, ...] = (),
+    content: dict | None = None,
+    **change: str | None,
+) -> Path:
     velocity = np.full((ROWS, COLS), velocity_m_yr, dtype=np.float32)
     made = {"velocity": velocity, "velocityStd": np.full_like(velocity, 0.001)} | (content or {})
     more = {"FILE_TYPE": "velocity", "UNIT": "m/year", "START_DATE": DAYS[0], "END_DATE": DAYS[-1]} | change
@@ -94,10 +118,15 @@ def make_folder(folder: Path, velocity_m_yr: float = -0.02, estimated_m_yr: floa
 
 
 def make_he5(
-    folder: Path, name: str = "S1_IW12_005_0528_0540_20200101_20220101.he5", velocity_m_yr: float = -0.02,
-    radar: bool = False, content: dict | None = None, leave_out: tuple[str, ...] = (), units: str = "meters",
+    folder: Path,
+    name: str = "S1_IW12_005_0528_0540_20200101_20220101.he5",
+    velocity_m_yr: float = -0.02,
+    radar: bool = False,
+    content: dict | None = None,
+    leave_out: tuple[str, ...] = (),
+    units: str = "meters",
     **change: str | None,
-) -> Path:  # fmt: skip
+) -> Path:
     """The HDF-EOS5 product; radar: in radar coordinates, with the place of each pixel and no X_FIRST."""
     made = series(velocity_m_yr)
     parts = {"observation/displacement": made["timeseries"], "observation/date": made["date"]}

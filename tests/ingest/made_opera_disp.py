@@ -12,9 +12,13 @@ WEST, NORTH = 400_000.0, 3_800_000.0
 FRAME = "11116"
 # (reference, secondary): two ministacks, the second builds on 2016-08-22
 PAIRS = (
-    ("20160705", "20160729"), ("20160705", "20160810"), ("20160705", "20160822"),
-    ("20160822", "20160915"), ("20160822", "20161009"), ("20160822", "20161102"),
-)  # fmt: skip
+    ("20160705", "20160729"),
+    ("20160705", "20160810"),
+    ("20160705", "20160822"),
+    ("20160822", "20160915"),
+    ("20160822", "20161009"),
+    ("20160822", "20161102"),
+)
 MADE = "20241219T231545"
 IONOSPHERE_M, TIDE_M = 0.004, -0.003
 
@@ -28,10 +32,17 @@ def file_name(reference: str, secondary: str, version: str = "1.0", made: str = 
 
 
 def make(
-    folder: Path, pair: tuple[str, str] = PAIRS[0], velocity_m_yr: float = -0.02, name: str | None = None,
-    leave_out: tuple[str, ...] = (), content: dict | None = None, epsg: int = 32611, wkt: str | None = None,
-    units: str = "meters", **named,
-) -> Path:  # fmt: skip
+    folder: Path,
+    pair: tuple[str, str] = PAIRS[0],
+    velocity_m_yr: float = -0.02,
+    name: str | None = None,
+    leave_out: tuple[str, ...] = (),
+    content: dict | None = None,
+    epsg: int = 32611,
+    wkt: str | None = None,
+    units: str = "meters",
+    **named,
+) -> Path:
     """One file: the motion from its reference to its second date, with an ionosphere and a tide on top."""
     reference, secondary = moment(pair[0]), moment(pair[1])
     years = (secondary - reference).days / 365.25

@@ -9,15 +9,24 @@ WAVELENGTH_M = 0.0555
 
 
 def make(
-    folder: Path, velocity_mm_yr: float = -20.0, processor: str = "GAMMA", pairs=ground.PAIRS,
-    name: str = "interferograms", tags: dict[str, str] | None = None, change=lambda values, number: values, **profile,
-) -> Path:  # fmt: skip
+    folder: Path,
+    velocity_mm_yr: float = -20.0,
+    processor: str = "GAMMA",
+    pairs=ground.PAIRS,
+    name: str = "interferograms",
+    tags: dict[str, str] | None = None,
+    change=lambda values, number: values,
+    **profile,
+) -> Path:
     """A few pairs with coherence. tags replace; those of value '' are left out."""
     for number, (first, second) in enumerate(pairs):
         said = {
-            "FIRST_DATE": first.isoformat(), "SECOND_DATE": second.isoformat(), "DATA_UNITS": "RADIANS",
-            "WAVELENGTH_METRES": str(WAVELENGTH_M), "INSAR_PROCESSOR": processor,
-        } | (tags or {})  # fmt: skip
+            "FIRST_DATE": first.isoformat(),
+            "SECOND_DATE": second.isoformat(),
+            "DATA_UNITS": "RADIANS",
+            "WAVELENGTH_METRES": str(WAVELENGTH_M),
+            "INSAR_PROCESSOR": processor,
+        } | (tags or {})
         said = {key: value for key, value in said.items() if value}
         stem = f"{first:%Y%m%d}-{second:%Y%m%d}_VV_8rlks"
         constant = ground.CONSTANTS[number % len(ground.CONSTANTS)]

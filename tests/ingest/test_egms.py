@@ -149,14 +149,17 @@ def test_a_flipped_bit_is_noticed(make_egms):
         list(open_velocity_field(path).batches())
 
 
-@pytest.mark.parametrize(("name", "content", "said"), [
-    ("a.csv", b"", "empty"),
-    ("a.zip", b"", "empty"),
-    ("a.txt", b"pid,easting\n", "none of the known formats"),
-    ("a.h5", b"pid,easting\n", "damaged"),
-    ("a.csv", b"PK\x03\x04 something", "none of the known formats"),
-    ("a.csv", b"\n", "the table is empty"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"", "empty"),
+        ("a.zip", b"", "empty"),
+        ("a.txt", b"pid,easting\n", "none of the known formats"),
+        ("a.h5", b"pid,easting\n", "damaged"),
+        ("a.csv", b"PK\x03\x04 something", "none of the known formats"),
+        ("a.csv", b"\n", "the table is empty"),
+    ],
+)
 def test_what_is_no_table_is_refused(tmp_path, name, content, said):
     path = tmp_path / name
     path.write_bytes(content)
@@ -227,11 +230,14 @@ def test_turned_bits_give_a_line_or_sane_numbers(make_egms, suffix):
     assert True in refused
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    (lambda table: table.update(latitude=table["longitude"], longitude=table["latitude"]), "swapped"),
-    (lambda table: table.update(mean_velocity=["inf"] * 12), "none of its 12 rows"),
-    (lambda table: table.update(easting=[value + 1e6 for value in table["easting"]]), "do not agree"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: table.update(latitude=table["longitude"], longitude=table["latitude"]), "swapped"),
+        (lambda table: table.update(mean_velocity=["inf"] * 12), "none of its 12 rows"),
+        (lambda table: table.update(easting=[value + 1e6 for value in table["easting"]]), "do not agree"),
+    ],
+)
 def test_values_that_cannot_be_are_refused(make_egms, change, said, db):
     path = make_egms(change=change)
     with pytest.raises(InputError, match=said):

@@ -50,11 +50,17 @@ def test_every_kind_of_file_gives_the_same_points(tmp_path, kind):
     assert (field.header.component, field.header.direction) == (Component.LOS, Direction.ASCENDING)
 
 
-@pytest.mark.parametrize(("unit", "positive", "component", "factor"), [
-    ("mm/yr", "toward", Component.LOS, 1), ("cm/yr", "toward", Component.LOS, 10),
-    ("m/yr", "away", Component.LOS, -1000),
-    ("mm/yr", "up", Component.UP, 1), ("cm/yr", "down", Component.UP, -10), ("mm/yr", "west", Component.EAST, -1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("unit", "positive", "component", "factor"),
+    [
+        ("mm/yr", "toward", Component.LOS, 1),
+        ("cm/yr", "toward", Component.LOS, 10),
+        ("m/yr", "away", Component.LOS, -1000),
+        ("mm/yr", "up", Component.UP, 1),
+        ("cm/yr", "down", Component.UP, -10),
+        ("mm/yr", "west", Component.EAST, -1),
+    ],
+)
 def test_unit_and_sign_are_turned_into_ours(tmp_path, unit, positive, component, factor):
     field = open_velocity_field(make(tmp_path, velocity=2.0), declared=Declared(unit=unit, positive=positive))
     (batch,) = field.batches()
@@ -69,11 +75,14 @@ def test_ground_that_sinks_20_mm_a_year_sinks_in_a_table_of_centimetres_down(tmp
     assert the_points(path, Declared(unit="cm/yr", positive="down")).velocity_mm_yr == pytest.approx(-20.0)
 
 
-@pytest.mark.parametrize(("declared", "said"), [
-    (Declared(), "the sign of its values is not declared"),
-    (Declared(positive="toward"), "the unit of its values is not declared"),
-    (Declared(unit="mm/yr"), "--positive toward|away|up|down"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        (Declared(), "the sign of its values is not declared"),
+        (Declared(positive="toward"), "the unit of its values is not declared"),
+        (Declared(unit="mm/yr"), "--positive toward|away|up|down"),
+    ],
+)
 def test_unit_and_sign_are_asked_for(tmp_path, declared, said):
     with pytest.raises(InputError) as fault:
         open_velocity_field(make(tmp_path), declared=declared)
@@ -87,11 +96,20 @@ def test_a_column_may_say_its_unit_and_then_nobody_may_say_another(tmp_path):
         open_velocity_field(path, declared=TOWARD)
 
 
-@pytest.mark.parametrize("names", [
-    {"CODE": "pid", "LON": "longitude", "LAT": "latitude", "VEL": "mean_velocity", "COHERENCE": "temporal_coherence"},
-    {"CODE": "ID", "LON": "x", "LAT": "y", "VEL": "v", "COHERENCE": "coh", "V_STDEV": "stdev"},
-    {"CODE": "Point_ID", "LON": "Long", "LAT": "Lat.", "VEL": "V_LOS [mm/yr]", "HEIGHT": "h"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        {
+            "CODE": "pid",
+            "LON": "longitude",
+            "LAT": "latitude",
+            "VEL": "mean_velocity",
+            "COHERENCE": "temporal_coherence",
+        },
+        {"CODE": "ID", "LON": "x", "LAT": "y", "VEL": "v", "COHERENCE": "coh", "V_STDEV": "stdev"},
+        {"CODE": "Point_ID", "LON": "Long", "LAT": "Lat.", "VEL": "V_LOS [mm/yr]", "HEIGHT": "h"},
+    ],
+)
 @pytest.mark.parametrize("dates", ["{}", "d{}", "D{}"])
 def test_common_names_are_known(tmp_path, names, dates):
     def rename(table):
@@ -133,9 +151,14 @@ def test_without_velocities_the_slope_of_the_series_is_taken(tmp_path):
     assert "least-squares" in field.header.extras["velocity"]
 
 
-@pytest.mark.parametrize(("heading", "vector"), [
-    (-10.0, (-0.62, -0.10, 0.78)), (350.0, (-0.62, -0.10, 0.78)), (190.0, (0.61, -0.11, 0.78)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("heading", "vector"),
+    [
+        (-10.0, (-0.62, -0.10, 0.78)),
+        (350.0, (-0.62, -0.10, 0.78)),
+        (190.0, (0.61, -0.11, 0.78)),
+    ],
+)
 def test_a_line_of_sight_is_computed_for_a_radar_that_looks_right(tmp_path, heading, vector):
     def angles(table):
         table["incidence_angle"], table["track_angle"] = [38.5] * 12, [heading] * 12
@@ -264,7 +287,7 @@ def swap(table):
 
 BAD = {
     "swapped": swap,
-    "stands twice": lambda t: t.update({' VEL': t["VEL"]}),
+    "stands twice": lambda t: t.update({" VEL": t["VEL"]}),
     "'VEL' and 'velocity' may each be the velocity": lambda t: t.update(velocity=t["VEL"]),
     "not in order": lambda t: t.update(D20200101=t["VEL"]),
     "no date": lambda t: t.update(D20221301=t["VEL"]),
@@ -274,7 +297,7 @@ BAD = {
     "move -1 times as fast": lambda t: t.update({f"D{day}": [-x for x in t[f"D{day}"]] for day in DATES}),
     "a velocity of 2e+07 mm/yr cannot be": lambda t: t["VEL"].__setitem__(0, 2e7),
     "a displacement of 9e+30 mm cannot be": lambda t: t["D20220103"].__setitem__(0, 9e30),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("said", BAD)

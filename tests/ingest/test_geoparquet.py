@@ -29,10 +29,17 @@ def refused(path, said):
     assert "\n" not in str(fault.value)
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"encoding": "point"}, {"epsg": 25832}, {"crs": "left out"}, {"epsg": 3035, "encoding": "point"},
-    {"crs": {"id": {"authority": "OGC", "code": "CRS84"}}},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"encoding": "point"},
+        {"epsg": 25832},
+        {"crs": "left out"},
+        {"epsg": 3035, "encoding": "point"},
+        {"crs": {"id": {"authority": "OGC", "code": "CRS84"}}},
+    ],
+)
 def test_points_stand_where_they_are_in_every_encoding(tmp_path, options):
     batches = the_points(make(tmp_path, "parquet", **options))
     longitude = np.concatenate([batch.longitude for batch in batches])
@@ -58,13 +65,24 @@ def test_parquet_without_geometry_is_a_table(tmp_path):
 
 def test_rows_without_place_or_velocity_are_refused_with_their_reason(tmp_path):
     path = tmp_path / "points.parquet"
-    pq.write_table(pa.table({"id": ["a", "b", "c", None], "lon": [11.0, None, 11, 11], "lat": [47.0, 47, 47, 47],
-                             "vel": [np.inf, 1, 1, 1]}), path)  # fmt: skip
+    pq.write_table(
+        pa.table(
+            {
+                "id": ["a", "b", "c", None],
+                "lon": [11.0, None, 11, 11],
+                "lat": [47.0, 47, 47, 47],
+                "vel": [np.inf, 1, 1, 1],
+            }
+        ),
+        path,
+    )
     (batch,) = the_points(path)
     assert list(batch.pid) == [b"c"]
     assert [row.reason for row in batch.refused] == [
-        "its id is empty or no text", "its position is not a number", "its velocity is not a number",
-    ]  # fmt: skip
+        "its id is empty or no text",
+        "its position is not a number",
+        "its velocity is not a number",
+    ]
 
 
 def rewritten(path, change=lambda table: table, geo=lambda geo: geo, **how):
@@ -98,7 +116,7 @@ BAD = {
     "do not name a geometry": (lambda t: t, lambda geo: [1]),
     "the table has a header and no rows": (lambda t: t.slice(0, 0), lambda geo: geo),
     "EPSG:999 is no reference system": (lambda t: t, said_of(crs={"id": {"authority": "EPSG", "code": 999}})),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("said", BAD)

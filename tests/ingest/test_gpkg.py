@@ -89,7 +89,8 @@ BAD = {
     "is damaged (ParseException": ("UPDATE points SET geom = ? WHERE fid = 3", [blob(shapely.Point(1, 1))[:20]]),
     "geometries that are no points": ("UPDATE points SET geom = ? WHERE fid = 3", [LINE]),
     "reference system 3857 where its layer has 4326": (
-        "UPDATE points SET geom = ? WHERE fid = 3", [blob(shapely.Point(1, 1), 3857)],
+        "UPDATE points SET geom = ? WHERE fid = 3",
+        [blob(shapely.Point(1, 1), 3857)],
     ),
     "no reference system (EPSG)": ("UPDATE gpkg_spatial_ref_sys SET organization = 'NONE'",),
     "EPSG:999 is no reference system": ("UPDATE gpkg_spatial_ref_sys SET organization_coordsys_id = 999",),
@@ -101,7 +102,7 @@ BAD = {
     "no column is a velocity": ("ALTER TABLE points RENAME COLUMN VEL TO speed",),
     "string or blob too big": ("UPDATE points SET CODE = zeroblob(3000000) WHERE fid = 3",),
     "a point id has 5000 letters": ("UPDATE points SET CODE = zeroblob(5000) WHERE fid = 3",),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("said", BAD)
@@ -120,17 +121,19 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 TRAPS = {
     "a view that never ends": [("DROP TABLE points",), (f"CREATE VIEW points AS {ENDLESS}",)],
     "a view of another table": [
-        ("ALTER TABLE points RENAME TO secret",), ("CREATE VIEW points AS SELECT * FROM secret",),
+        ("ALTER TABLE points RENAME TO secret",),
+        ("CREATE VIEW points AS SELECT * FROM secret",),
     ],
     "a virtual table": [("DROP TABLE points",), ("CREATE VIRTUAL TABLE points USING fts5(geom, VEL)",)],
     "system tables that are views": [
-        ("ALTER TABLE gpkg_contents RENAME TO c",), ("CREATE VIEW gpkg_contents AS SELECT * FROM c",),
+        ("ALTER TABLE gpkg_contents RENAME TO c",),
+        ("CREATE VIEW gpkg_contents AS SELECT * FROM c",),
     ],
     "a generated column": [
         ("ALTER TABLE points RENAME COLUMN VEL TO speed",),
         ("ALTER TABLE points ADD COLUMN VEL GENERATED ALWAYS AS (length(hex(zeroblob(900000))))",),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("trap", TRAPS)

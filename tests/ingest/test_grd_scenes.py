@@ -26,7 +26,9 @@ def test_a_sentinel1_product_becomes_a_scene_per_polarisation_and_its_next_pass_
         )
         scenes = scenes_load(path=made_safe.make(tmp_path / str(days), recipe, packed=bool(days)))
         assert [(scene.polarisation, scene.track, scene.backscatter) for scene in scenes] == [
-            ("VV", 79, "sigma0"), ("VH", 79, "sigma0")]  # fmt: skip
+            ("VV", 79, "sigma0"),
+            ("VH", 79, "sigma0"),
+        ]
         assert {scene.looks for scene in scenes} == {4.4}  # of GRDH, by its specification
     assert pairs_make(baselines_days=[12]) == 2
     for pair in ScenePair.objects.select_related("reference", "secondary"):

@@ -47,16 +47,19 @@ def values_in_a_file(file, canary):
     file.create_dataset("a", shape=(3,), dtype="f4", external=[(str(canary), 0, 12)])
 
 
-@pytest.mark.parametrize(("trap", "said"), [
-    (wide_chunks, "declares chunks of"),
-    (many_values, "'deep/a' declares"),
-    (long_texts, "declares"),
-    (a_group_in_itself, "deep"),
-    (a_soft_link, "somewhere else"),
-    (a_link_to_a_file, "'deep/a' is a link"),
-    (a_virtual_dataset, "another file"),
-    (values_in_a_file, "another file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("trap", "said"),
+    [
+        (wide_chunks, "declares chunks of"),
+        (many_values, "'deep/a' declares"),
+        (long_texts, "declares"),
+        (a_group_in_itself, "deep"),
+        (a_soft_link, "somewhere else"),
+        (a_link_to_a_file, "'deep/a' is a link"),
+        (a_virtual_dataset, "another file"),
+        (values_in_a_file, "another file"),
+    ],
+)
 def test_a_trap_is_refused_before_it_is_sprung(tmp_path, trap, said):
     canary, path = tmp_path / "canary", tmp_path / "a.h5"
     canary.write_bytes(b"c" * 12)
@@ -67,12 +70,15 @@ def test_a_trap_is_refused_before_it_is_sprung(tmp_path, trap, said):
     assert "cccc" not in str(fault.value)
 
 
-@pytest.mark.parametrize(("value", "said"), [
-    (np.array([b"one", b"two"]), "not numbers"),
-    (np.zeros(3, dtype=[("a", "f4"), ("b", "i4")]), "not numbers"),
-    (np.zeros((2, 2)), "where one number"),
-    (np.nan, "is nan"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.array([b"one", b"two"]), "not numbers"),
+        (np.zeros(3, dtype=[("a", "f4"), ("b", "i4")]), "not numbers"),
+        (np.zeros((2, 2)), "where one number"),
+        (np.nan, "is nan"),
+    ],
+)
 def test_what_is_no_number_is_not_taken_for_one(tmp_path, value, said):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:

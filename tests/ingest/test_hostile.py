@@ -29,13 +29,28 @@ MOST_SECONDS = 5.0
 SAID = Declared(unit="mm/yr", positive="up")
 GIVEN = Given(declared=SAID)
 THROUGH_A_JOB = (
-    "vrt to canary as .tif velo", "vrt to socket as .tif velo", "sparse 1,000 GB veloc", "deflate bomb OPERA",
-    "directory that is its own next veloc", "declares 4,000 GB .h5", "external link .h5", "external storage .h5",
-    "virtual dataset .h5", "hard-link cycle .h5", "zip bomb", "zip with a link", "zip with an encrypted table",
-    "zip with a size that lies small", "table with nul bytes csv", "table with bytes that are no text csv",
-    "table with a pid of a megabyte csv", "xml with external entity", "xml with billion laughs",
-    "a row of 1 GB without an end", "noise hdf5 .h5 2",
-)  # fmt: skip
+    "vrt to canary as .tif velo",
+    "vrt to socket as .tif velo",
+    "sparse 1,000 GB veloc",
+    "deflate bomb OPERA",
+    "directory that is its own next veloc",
+    "declares 4,000 GB .h5",
+    "external link .h5",
+    "external storage .h5",
+    "virtual dataset .h5",
+    "hard-link cycle .h5",
+    "zip bomb",
+    "zip with a link",
+    "zip with an encrypted table",
+    "zip with a size that lies small",
+    "table with nul bytes csv",
+    "table with bytes that are no text csv",
+    "table with a pid of a megabyte csv",
+    "xml with external entity",
+    "xml with billion laughs",
+    "a row of 1 GB without an end",
+    "noise hdf5 .h5 2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +180,7 @@ OPENS = "import rasterio, sys\nwith rasterio.open(sys.argv[1]) as raster: print(
 def opened_by_anything(path: str, environment: dict[str, str]) -> str:
     ran = subprocess.run(
         [sys.executable, "-c", OPENS, path], env=environment, capture_output=True, text=True, timeout=60
-    )  # fmt: skip
+    )
     return ran.stdout
 
 

@@ -99,11 +99,14 @@ def virtual(path):
         archive.writestr(f"../{made_hyp3.product(*ground.PAIRS[0])}_los_disp.tif", text)
 
 
-@pytest.mark.parametrize(("spoil", "said"), [
-    (two_products, "2 _los_disp.tif files"),
-    (bomb, "would unpack to 10,000,000 bytes"),
-    (virtual, "cannot be read as GeoTIFF"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (two_products, "2 _los_disp.tif files"),
+        (bomb, "would unpack to 10,000,000 bytes"),
+        (virtual, "cannot be read as GeoTIFF"),
+    ],
+)
 def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, said):
     path = made_hyp3.make(tmp_path, kind="zip")
     spoil(path)

@@ -89,7 +89,7 @@ BAD = {
     "a point id has 300 letters": lambda t: t["Point ID"].__setitem__(0, "x" * 300),
     "cannot be read": lambda t: t["height"].__setitem__(3, "high"),
     "cannot be. Check the unit": lambda t: t["mean_velocity"].__setitem__(3, "1e30"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("said", BAD)

@@ -13,14 +13,17 @@ from tests.ingest import damage, made_its_live
 from tests.ingest.damage import all_points
 
 
-@pytest.mark.parametrize(("epsg", "vx", "vy", "east", "north"), [
-    (32607, 100, 0, 100_000, 0),  # on the central meridian of a UTM zone x is east
-    (32607, 0, 100, 0, 100_000),
-    (3413, 100, 0, 0, 100_000),  # at 135 degrees west the polar map is turned by 90 degrees
-    (3413, 0, 100, -100_000, 0),
-    (3031, 100, 0, 0, 100_000),  # at 90 degrees east in Antarctica north is away from the pole
-    (3031, 0, 100, -100_000, 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("epsg", "vx", "vy", "east", "north"),
+    [
+        (32607, 100, 0, 100_000, 0),  # on the central meridian of a UTM zone x is east
+        (32607, 0, 100, 0, 100_000),
+        (3413, 100, 0, 0, 100_000),  # at 135 degrees west the polar map is turned by 90 degrees
+        (3413, 0, 100, -100_000, 0),
+        (3031, 100, 0, 0, 100_000),  # at 90 degrees east in Antarctica north is away from the pole
+        (3031, 0, 100, -100_000, 0),
+    ],
+)
 def test_speeds_along_the_map_become_speeds_to_true_east_and_north(tmp_path, epsg, vx, vy, east, north):
     eastward, northward = all_points(made_its_live.make(tmp_path, vx=vx, vy=vy, epsg=epsg))
     assert [found.header.component for found in (eastward, northward)] == [Component.EAST, Component.NORTH]
@@ -68,28 +71,31 @@ def test_it_is_recognised_by_its_variables_whatever_its_name(tmp_path):
     assert recognise(made_its_live.make(tmp_path, name="cum.h5")) == "its-live"
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"leave_out": ("vy",)}, "'vy' is missing"),
-    ({"leave_out": ("mapping",)}, "'mapping' is missing"),
-    ({"leave_out": ("x",)}, "'x' is missing"),
-    ({"mapping": {"spatial_epsg": 4326}}, "not one in metres"),
-    ({"mapping": {"spatial_epsg": 99999}}, "names no EPSG number"),
-    ({"mapping": {"spatial_epsg": "polar"}}, "names no EPSG number"),
-    ({"mapping": {"spatial_epsg": None}}, "names no EPSG number"),
-    ({"mapping": {"GeoTransform": "0 120 0 0 0"}}, "its GeoTransform is"),
-    ({"mapping": {"GeoTransform": "0 120 0 0 0 -120"}}, "do not agree with GeoTransform"),
-    ({"mapping": {"GeoTransform": "nan 120 0 0 0 -120"}}, "no grid along x and y"),
-    ({"replace": {"x": np.arange(4.0)}}, "do not fit"),
-    ({"replace": {"y": np.zeros((2, 3))}}, "do not fit"),
-    ({"replace": {"x": np.array([b"a"] * 5)}}, "'x' holds no plain numbers"),
-    ({"replace": {"vx": np.zeros((6, 5), dtype=[("a", "i2")])}}, "'vx' holds no plain numbers"),
-    ({"info": {"acquisition_date_img2": "20180304"}}, "not in order"),
-    ({"info": {"acquisition_date_img1": "soon"}}, "acquisition_date_img1 is 'soon'"),
-    ({"info": {"acquisition_date_img1": None}}, "acquisition_date_img1 is ''"),
-    ({"units": "meter/day"}, "the unit of vx is 'meter/day'"),
-    ({"units": ""}, "not stated"),
-    ({"replace": {"vx": np.full((6, 5), 1e5)}}, "cannot be"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"leave_out": ("vy",)}, "'vy' is missing"),
+        ({"leave_out": ("mapping",)}, "'mapping' is missing"),
+        ({"leave_out": ("x",)}, "'x' is missing"),
+        ({"mapping": {"spatial_epsg": 4326}}, "not one in metres"),
+        ({"mapping": {"spatial_epsg": 99999}}, "names no EPSG number"),
+        ({"mapping": {"spatial_epsg": "polar"}}, "names no EPSG number"),
+        ({"mapping": {"spatial_epsg": None}}, "names no EPSG number"),
+        ({"mapping": {"GeoTransform": "0 120 0 0 0"}}, "its GeoTransform is"),
+        ({"mapping": {"GeoTransform": "0 120 0 0 0 -120"}}, "do not agree with GeoTransform"),
+        ({"mapping": {"GeoTransform": "nan 120 0 0 0 -120"}}, "no grid along x and y"),
+        ({"replace": {"x": np.arange(4.0)}}, "do not fit"),
+        ({"replace": {"y": np.zeros((2, 3))}}, "do not fit"),
+        ({"replace": {"x": np.array([b"a"] * 5)}}, "'x' holds no plain numbers"),
+        ({"replace": {"vx": np.zeros((6, 5), dtype=[("a", "i2")])}}, "'vx' holds no plain numbers"),
+        ({"info": {"acquisition_date_img2": "20180304"}}, "not in order"),
+        ({"info": {"acquisition_date_img1": "soon"}}, "acquisition_date_img1 is 'soon'"),
+        ({"info": {"acquisition_date_img1": None}}, "acquisition_date_img1 is ''"),
+        ({"units": "meter/day"}, "the unit of vx is 'meter/day'"),
+        ({"units": ""}, "not stated"),
+        ({"replace": {"vx": np.full((6, 5), 1e5)}}, "cannot be"),
+    ],
+)
 def test_a_bad_pair_is_refused_with_a_line_that_names_the_fault(tmp_path, options, said):
     refused = damage.outcome(made_its_live.make(tmp_path, **options))
     assert said in refused

@@ -142,19 +142,22 @@ def infinite(path):
         write(file, np.full((ground.ROWS, ground.COLS), np.inf, dtype=np.float32))
 
 
-@pytest.mark.parametrize(("spoil", "said"), [
-    (gap, "the network falls apart: no chain of pairs leads from 2020-07-01 to 2022-01-01"),
-    (other_grid, "does not lie on the grid"),
-    (other_place, "does not overlap"),
-    (swapped, "swapped"),
-    (two_bands, "2 bands"),
-    (nothing_in_common, "no pixel has a phase in every interferogram"),
-    (infinite, "no pixel has a phase in every interferogram"),
-    (lambda path: renamed(path, "20200101_20200701", "20200132_20200701"), "no date"),
-    (lambda path: renamed(path, "20200101_20200701", "20200701_20200101x"), ""),
-    (lambda path: renamed(path, "20200101_20200701", "20200701_20200701"), "both its dates are 2020-07-01"),
-    (lambda path: renamed(path, "20200101_20210101", "20200701_20200101"), "is also in"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (gap, "the network falls apart: no chain of pairs leads from 2020-07-01 to 2022-01-01"),
+        (other_grid, "does not lie on the grid"),
+        (other_place, "does not overlap"),
+        (swapped, "swapped"),
+        (two_bands, "2 bands"),
+        (nothing_in_common, "no pixel has a phase in every interferogram"),
+        (infinite, "no pixel has a phase in every interferogram"),
+        (lambda path: renamed(path, "20200101_20200701", "20200132_20200701"), "no date"),
+        (lambda path: renamed(path, "20200101_20200701", "20200701_20200101x"), ""),
+        (lambda path: renamed(path, "20200101_20200701", "20200701_20200701"), "both its dates are 2020-07-01"),
+        (lambda path: renamed(path, "20200101_20210101", "20200701_20200101"), "is also in"),
+    ],
+)
 def test_a_bad_folder_is_refused_with_a_line_that_names_the_fault(tmp_path, spoil, said):
     path = made_licsar.make(tmp_path)
     spoil(path)

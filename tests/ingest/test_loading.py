@@ -89,12 +89,15 @@ def test_a_point_whose_id_is_no_text_is_left_out_and_named(monkeypatch, make_egm
     assert [pid for pid, _ in product.refused_rows] == ["a\ufffdb", "\ufffd\ufffd"]
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    (doubled, "stands twice"),
-    (both_tracks, "one file per track"),
-    (nothing_known, "none of its 12 rows"),
-    (lambda table: table.pop("mean_velocity"), "'mean_velocity' is missing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (doubled, "stands twice"),
+        (both_tracks, "one file per track"),
+        (nothing_known, "none of its 12 rows"),
+        (lambda table: table.pop("mean_velocity"), "'mean_velocity' is missing"),
+    ],
+)
 def test_a_bad_file_leaves_the_database_as_it_was(make_egms, change, said):
     before = contents()
     with pytest.raises(InputError, match=said):

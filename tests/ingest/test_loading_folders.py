@@ -16,12 +16,17 @@ def counts():
     return Product.objects.count(), MeasurementPoint.objects.count(), DisplacementSeries.objects.count()
 
 
-@pytest.mark.parametrize(("make", "products", "points", "series"), [
-    (made_licsar.make, 1, N, N), (made_pyrate.make, 1, N, N), (made_its_live.make, 2, 2 * 29, 0),
-    (made_hyp3.make, 1, N // 2, N // 2),  # a displacement of exactly 0 is HyP3's nodata
-    (lambda folder: made_hyp3.make(folder, kind="zip"), 1, N // 2, N // 2),
-    (lambda folder: made_hyp3.make(folder, pairs=ground.PAIRS, kind="folders"), 1, N, N),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "products", "points", "series"),
+    [
+        (made_licsar.make, 1, N, N),
+        (made_pyrate.make, 1, N, N),
+        (made_its_live.make, 2, 2 * 29, 0),
+        (made_hyp3.make, 1, N // 2, N // 2),  # a displacement of exactly 0 is HyP3's nodata
+        (lambda folder: made_hyp3.make(folder, kind="zip"), 1, N // 2, N // 2),
+        (lambda folder: made_hyp3.make(folder, pairs=ground.PAIRS, kind="folders"), 1, N, N),
+    ],
+)
 def test_it_is_loaded_by_the_command_and_only_once(tmp_path, capsys, make, products, points, series):
     path = make(tmp_path)
     call_command("ingest", str(path))

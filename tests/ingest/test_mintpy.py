@@ -89,9 +89,12 @@ def test_a_folder_is_one_product_with_its_geometry_coherence_and_mask(tmp_path):
     assert batch.temporal_coherence == pytest.approx(0.9)
     assert batch.height_m == pytest.approx(2240)
     assert [path.name for path in field.files] == [
-        "geo_timeseries_ERA5.h5", "geo_velocity.h5", "geo_geometryRadar.h5", "geo_temporalCoherence.h5",
+        "geo_timeseries_ERA5.h5",
+        "geo_velocity.h5",
+        "geo_geometryRadar.h5",
+        "geo_temporalCoherence.h5",
         "geo_maskTempCoh.h5",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_file_alone_takes_nothing_from_its_neighbours(tmp_path):
@@ -190,28 +193,34 @@ def test_a_bad_series_is_refused_with_a_line_that_names_the_fault(tmp_path, chan
     assert "\n" not in str(fault.value)
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"UNIT": "m"}, "UNIT, is m where m/year"),
-    ({"START_DATE": "20220101", "END_DATE": "20200101"}, "is not before"),
-    ({"START_DATE": "spring"}, "no date"),
-    ({"leave_out": ("velocity",)}, "'velocity' is missing"),
-    ({"content": {"velocityStd": np.zeros((2, 2))}}, "'velocityStd' has the shape"),
-    ({"content": {"velocity": np.zeros((4, 5))}}, "no pixel holds"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"UNIT": "m"}, "UNIT, is m where m/year"),
+        ({"START_DATE": "20220101", "END_DATE": "20200101"}, "is not before"),
+        ({"START_DATE": "spring"}, "no date"),
+        ({"leave_out": ("velocity",)}, "'velocity' is missing"),
+        ({"content": {"velocityStd": np.zeros((2, 2))}}, "'velocityStd' has the shape"),
+        ({"content": {"velocity": np.zeros((4, 5))}}, "no pixel holds"),
+    ],
+)
 def test_a_bad_velocity_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
     path = made_mintpy.make_velocity(tmp_path, **change)
     with pytest.raises(InputError, match=said):
         points(path)
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"units": "centimeters"}, "UNIT, is centimeters"),
-    ({"leave_out": ("observation/date",)}, "date' is missing"),
-    ({"radar": True, "leave_out": ("geometry/latitude",)}, "radar coordinates"),
-    ({"content": {"quality/mask": np.zeros((2, 2))}}, "mask' has the shape"),
-    ({"content": {"quality/mask": np.zeros((4, 5))}}, "no pixel holds"),
-    ({"radar": True, "content": {"geometry/latitude": np.full((4, 5), -99.2)}}, "swapped"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"units": "centimeters"}, "UNIT, is centimeters"),
+        ({"leave_out": ("observation/date",)}, "date' is missing"),
+        ({"radar": True, "leave_out": ("geometry/latitude",)}, "radar coordinates"),
+        ({"content": {"quality/mask": np.zeros((2, 2))}}, "mask' has the shape"),
+        ({"content": {"quality/mask": np.zeros((4, 5))}}, "no pixel holds"),
+        ({"radar": True, "content": {"geometry/latitude": np.full((4, 5), -99.2)}}, "swapped"),
+    ],
+)
 def test_a_bad_hdf_eos5_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
     with pytest.raises(InputError, match=said):
         points(made_mintpy.make_he5(tmp_path, **change))
@@ -230,11 +239,14 @@ def damaged_neighbour(geo):
     path.write_bytes(path.read_bytes()[:700])
 
 
-@pytest.mark.parametrize(("fault", "said"), [
-    (another_series, "two files of timeseries"),
-    (another_grid, "not on one grid"),
-    (damaged_neighbour, "geo_temporalCoherence.h5: the HDF5 file is damaged"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (another_series, "two files of timeseries"),
+        (another_grid, "not on one grid"),
+        (damaged_neighbour, "geo_temporalCoherence.h5: the HDF5 file is damaged"),
+    ],
+)
 def test_a_folder_that_is_no_product_is_refused(tmp_path, fault, said):
     geo = made_mintpy.make_folder(tmp_path)
     fault(geo)

@@ -219,15 +219,18 @@ def damaged(frame):
     path.write_bytes(path.read_bytes()[:5000])
 
 
-@pytest.mark.parametrize(("fault", "said"), [
-    (another_frame, "frames 00042, 11116"),
-    (another_reference, "begin on different dates"),
-    (same_age, "neither is said to be newer"),
-    (another_grid, "its grid is not that of"),
-    (one_without_corrections, "has no /corrections/ionospheric_delay, which 5 other"),
-    (another_format, "vx.nc: dataset 'displacement' is missing"),
-    (damaged, "20161009.*damaged"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (another_frame, "frames 00042, 11116"),
+        (another_reference, "begin on different dates"),
+        (same_age, "neither is said to be newer"),
+        (another_grid, "its grid is not that of"),
+        (one_without_corrections, "has no /corrections/ionospheric_delay, which 5 other"),
+        (another_format, "vx.nc: dataset 'displacement' is missing"),
+        (damaged, "20161009.*damaged"),
+    ],
+)
 def test_a_folder_that_is_no_series_is_refused(tmp_path, fault, said):
     frame = made_opera_disp.make_frame(tmp_path)
     fault(frame)

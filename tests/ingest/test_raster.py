@@ -18,10 +18,15 @@ from tests.ingest.made_geotiff import write
 UP = Declared(unit="mm/yr", positive="up")
 UNITS = {"mm/yr": 1, "cm/yr": 10, "m/yr": 1000, "m/day": 365_250}
 SIGNS = {
-    "toward": (1, Component.LOS), "away": (-1, Component.LOS), "up": (1, Component.UP), "down": (-1, Component.UP),
-    "east": (1, Component.EAST), "west": (-1, Component.EAST),
-    "north": (1, Component.NORTH), "south": (-1, Component.NORTH),
-}  # fmt: skip
+    "toward": (1, Component.LOS),
+    "away": (-1, Component.LOS),
+    "up": (1, Component.UP),
+    "down": (-1, Component.UP),
+    "east": (1, Component.EAST),
+    "west": (-1, Component.EAST),
+    "north": (1, Component.NORTH),
+    "south": (-1, Component.NORTH),
+}
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -35,23 +40,32 @@ def test_every_declared_unit_and_sign_becomes_ours(tmp_path, unit, positive):
     assert (found.header.has_series, found.header.dates) == (False, ())
 
 
-@pytest.mark.parametrize(("declared", "option"), [
-    (None, "--unit"), (Declared(positive="up"), "--unit"), (Declared(unit="mm/yr"), "--positive"),
-    (Declared(unit="inch/yr", positive="up"), "--unit"), (Declared(unit="mm/yr", positive="left"), "--positive"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("declared", "option"),
+    [
+        (None, "--unit"),
+        (Declared(positive="up"), "--unit"),
+        (Declared(unit="mm/yr"), "--positive"),
+        (Declared(unit="inch/yr", positive="up"), "--unit"),
+        (Declared(unit="mm/yr", positive="left"), "--positive"),
+    ],
+)
 def test_what_is_not_declared_is_asked_for_never_guessed(tmp_path, declared, option):
     with pytest.raises(InputError, match=option):
         open_velocity_field(made_geotiff.make(tmp_path), declared=declared)
 
 
-@pytest.mark.parametrize(("crs", "grid", "posting", "epsg"), [
-    ("EPSG:4326", made_geotiff.DEGREES, 111.32, None),
-    ("EPSG:3035", Affine(100, 0, 4_600_000, 0, -100, 1_740_000), 100, 3035),
-    ("EPSG:32633", Affine(30, 0, 300_000, 0, -30, 4_200_000), 30, 32633),
-    ("EPSG:32633", Affine(30, 0, 300_000, 0, 30, 4_200_000), 30, 32633),  # south up
-    ("EPSG:32633", Affine.translation(300_000, 4_200_000) @ Affine.rotation(25) @ Affine.scale(30, -30), 30, 32633),
-    ("EPSG:2229", Affine(100, 0, 6_500_000, 0, -100, 1_900_000), 30.48, None),  # California, in feet
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("crs", "grid", "posting", "epsg"),
+    [
+        ("EPSG:4326", made_geotiff.DEGREES, 111.32, None),
+        ("EPSG:3035", Affine(100, 0, 4_600_000, 0, -100, 1_740_000), 100, 3035),
+        ("EPSG:32633", Affine(30, 0, 300_000, 0, -30, 4_200_000), 30, 32633),
+        ("EPSG:32633", Affine(30, 0, 300_000, 0, 30, 4_200_000), 30, 32633),  # south up
+        ("EPSG:32633", Affine.translation(300_000, 4_200_000) @ Affine.rotation(25) @ Affine.scale(30, -30), 30, 32633),
+        ("EPSG:2229", Affine(100, 0, 6_500_000, 0, -100, 1_900_000), 30.48, None),  # California, in feet
+    ],
+)
 def test_pixels_stand_where_the_grid_says(tmp_path, crs, grid, posting, epsg):
     found = points(made_geotiff.make(tmp_path, crs=crs, transform=grid), UP)
     assert found.header.posting_m == pytest.approx(posting, rel=1e-4)
@@ -107,17 +121,23 @@ def sparse(path):
         pass
 
 
-@pytest.mark.parametrize(("make", "said"), [
-    (lambda path: made_geotiff.make(path, crs=None), "no reference system"),
-    (lambda path: made_geotiff.make(path, transform=Affine(0.001, 0, 19.5, 0, -0.001, -99.2)), "swapped"),
-    (lambda path: made_geotiff.make(path, crs="+proj=lcc +lat_1=40 +lat_2=50 +lon_0=7.123"), "no EPSG number"),
-    (lambda path: made_geotiff.make(path, value=-32767, nodata=None, dtype="int32", scale=1e3, offset=0), "cannot be"),
-    (lambda path: write(path / "velocity.tif", np.zeros((3, 4, 5), dtype=np.float32)), "it holds 3 bands"),
-    (lambda path: write(path / "velocity.tif", np.zeros((4, 5), dtype=np.complex64)), "complex64"),
-    (lambda path: made_geotiff.make(path, scale=float("nan"), offset=0.0), "its scale is nan"),
-    (lambda path: sparse(path / "velocity.tif"), "it declares 200000 x 200000 pixels"),
-    (lambda path: (path / "velocity.tif").write_text("<VRTDataset/>"), "something else by that name"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: made_geotiff.make(path, crs=None), "no reference system"),
+        (lambda path: made_geotiff.make(path, transform=Affine(0.001, 0, 19.5, 0, -0.001, -99.2)), "swapped"),
+        (lambda path: made_geotiff.make(path, crs="+proj=lcc +lat_1=40 +lat_2=50 +lon_0=7.123"), "no EPSG number"),
+        (
+            lambda path: made_geotiff.make(path, value=-32767, nodata=None, dtype="int32", scale=1e3, offset=0),
+            "cannot be",
+        ),
+        (lambda path: write(path / "velocity.tif", np.zeros((3, 4, 5), dtype=np.float32)), "it holds 3 bands"),
+        (lambda path: write(path / "velocity.tif", np.zeros((4, 5), dtype=np.complex64)), "complex64"),
+        (lambda path: made_geotiff.make(path, scale=float("nan"), offset=0.0), "its scale is nan"),
+        (lambda path: sparse(path / "velocity.tif"), "it declares 200000 x 200000 pixels"),
+        (lambda path: (path / "velocity.tif").write_text("<VRTDataset/>"), "something else by that name"),
+    ],
+)
 def test_what_cannot_be_used_is_refused_with_a_line_that_names_it(tmp_path, make, said):
     make(tmp_path)
     assert said in damage.outcome(tmp_path / "velocity.tif", UP)
@@ -147,8 +167,9 @@ def test_a_folder_of_vx_and_vy_is_one_tracked_pair(tmp_path):
     assert [f"{day:%Y%m%d}" for day in eastward.header.dates] == ["20180304", "20180405"]
     assert eastward.header.technique is Technique.TRACKING
     assert {file.name[-6:] for file in open_velocity_fields(path, declared=Declared(unit="m/day"))[0].files} == {
-        "vx.tif", "vy.tif",
-    }  # fmt: skip
+        "vx.tif",
+        "vy.tif",
+    }
 
 
 def test_vx_and_vy_ask_for_their_unit_and_for_one_grid(tmp_path):
@@ -170,10 +191,13 @@ def test_kaskawulsh_glacier_flows_by_hundreds_of_metres_a_year(real_data):
     assert np.median(speed_m_yr) < 40  # most of the image is rock
 
 
-@pytest.mark.parametrize(("name", "component"), [
-    ("EGMS_L3_E46N17_100km_U_2020_2024_1.tiff", Component.UP),
-    ("EGMS_L3_E46N17_100km_E_2019_2023_1.tiff", Component.EAST),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "component"),
+    [
+        ("EGMS_L3_E46N17_100km_U_2020_2024_1.tiff", Component.UP),
+        ("EGMS_L3_E46N17_100km_E_2019_2023_1.tiff", Component.EAST),
+    ],
+)
 def test_an_egms_grid_is_mm_a_year_up_or_east_as_its_name_says(tmp_path, name, component):
     grid = Affine(100, 0, 4_600_000, 0, -100, 1_740_000)
     path = made_geotiff.make(tmp_path, value=-20.0, name=name, crs="EPSG:3035", transform=grid)

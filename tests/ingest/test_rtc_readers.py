@@ -19,10 +19,20 @@ START = datetime(2021, 1, 19, 3, 16, 53, tzinfo=UTC)
 
 
 # ---- names of Sentinel-1 products ----
-@pytest.mark.parametrize(("platform", "orbit", "track"), [
-    ("S1A", 18302, 30), ("S1B", 7231, 30), ("S1A", 36201, 79), ("S1A", 29739, 92), ("S1A", 33764, 92),
-    ("S1D", 4762, 171), ("S1D", 4689, 98), ("S1A", 73, 1), ("S1A", 72, 175),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("platform", "orbit", "track"),
+    [
+        ("S1A", 18302, 30),
+        ("S1B", 7231, 30),
+        ("S1A", 36201, 79),
+        ("S1A", 29739, 92),
+        ("S1A", 33764, 92),
+        ("S1D", 4762, 171),
+        ("S1D", 4689, 98),
+        ("S1A", 73, 1),
+        ("S1A", 72, 175),
+    ],
+)
 def test_published_orbits_give_the_published_tracks(platform, orbit, track):
     assert relative_orbit(platform, orbit, START) == track
 
@@ -183,17 +193,20 @@ def test_a_scale_makes_a_geotiff_an_image_and_nothing_else_does(tmp_path):
     assert open_velocity_field(velocity, declared=Declared(unit="mm/yr", positive="up")).header.level == "velocity"
 
 
-@pytest.mark.parametrize(("name", "said", "asked"), [
-    ("a.tif", declared(), "--polarisation"),
-    ("a_VV_VH.tif", declared(), "--polarisation"),
-    ("a_VV.tif", declared(), "--acquired"),
-    ("20210119T031653_20210119T031718_VV.tif", declared(), "--acquired"),
-    ("20210119T031653_VV.tif", Declared(scale="power"), "--track"),
-    ("20210119T031653_VV.tif", Declared(scale="decibel", track=1), "--scale"),
-    ("20210119T031653_VV.tif", declared(platform="ERS-2"), "--direction"),
-    ("20210119T031653_VV.tif", declared(polarisation="VH"), "polarisation is VV, but VH was declared"),
-    ("20211919T031653_VV.tif", declared(), "impossible date"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "said", "asked"),
+    [
+        ("a.tif", declared(), "--polarisation"),
+        ("a_VV_VH.tif", declared(), "--polarisation"),
+        ("a_VV.tif", declared(), "--acquired"),
+        ("20210119T031653_20210119T031718_VV.tif", declared(), "--acquired"),
+        ("20210119T031653_VV.tif", Declared(scale="power"), "--track"),
+        ("20210119T031653_VV.tif", Declared(scale="decibel", track=1), "--scale"),
+        ("20210119T031653_VV.tif", declared(platform="ERS-2"), "--direction"),
+        ("20210119T031653_VV.tif", declared(polarisation="VH"), "polarisation is VV, but VH was declared"),
+        ("20211919T031653_VV.tif", declared(), "impossible date"),
+    ],
+)
 def test_what_is_neither_said_nor_declared_is_asked_for(tmp_path, name, said, asked):
     assert asked in outcome(plain(tmp_path, name=name), said)
 

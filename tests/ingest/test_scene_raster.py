@@ -22,18 +22,25 @@ SOURCES = {
     "earth engine db": (lambda folder: made_rtc.earth_engine(folder, DARK), None),
     "earth engine db said": (lambda folder: made_rtc.earth_engine(folder, DARK), made_rtc.Declared(scale="db")),
     "earth engine power": (
-        lambda folder: made_rtc.earth_engine(folder, DARK, "power"), made_rtc.Declared(scale="power"),
+        lambda folder: made_rtc.earth_engine(folder, DARK, "power"),
+        made_rtc.Declared(scale="power"),
     ),
     "earth engine float": (
-        lambda folder: made_rtc.earth_engine(folder, DARK, "power", name=f"S1_GRD_FLOAT_{made_rtc.GRANULE}.tif"), None,
+        lambda folder: made_rtc.earth_engine(folder, DARK, "power", name=f"S1_GRD_FLOAT_{made_rtc.GRANULE}.tif"),
+        None,
     ),
     "tags of scale and offset": (
         lambda folder: made_rtc.write(
-            folder / "a_20210119T031653_VV.tif", np.full(SHAPE, -1450, np.int16), crs="EPSG:32633",
-            transform=made_rtc.UTM, scale=0.01, offset=2.0,
-        ), declared("db"),
+            folder / "a_20210119T031653_VV.tif",
+            np.full(SHAPE, -1450, np.int16),
+            crs="EPSG:32633",
+            transform=made_rtc.UTM,
+            scale=0.01,
+            offset=2.0,
+        ),
+        declared("db"),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -55,9 +62,12 @@ def test_what_was_never_seen_is_nan_and_0_db_is_a_value(tmp_path):
     decibels = 10 * np.log10(made_rtc.speckle())
     decibels[0, :5] = [np.nan, 0, -np.inf, -9999, np.inf]
     path = made_rtc.write(
-        tmp_path / "db_20210119T031653_VV.tif", decibels.astype(np.float32), crs="EPSG:32633", transform=made_rtc.UTM,
+        tmp_path / "db_20210119T031653_VV.tif",
+        decibels.astype(np.float32),
+        crs="EPSG:32633",
+        transform=made_rtc.UTM,
         nodata=-9999,
-    )  # fmt: skip
+    )
     _, found = read(path, declared("db"))
     assert np.isnan(found[0, :5]).tolist() == [True, False, True, True, True]
     assert found[0, 1] == 1
@@ -72,14 +82,19 @@ def test_a_grid_in_utm_is_kept_to_the_last_bit(tmp_path):
     np.testing.assert_array_equal(found, power)
 
 
-@pytest.mark.parametrize(("crs", "grid", "posting"), [
-    ("EPSG:4326", degrees_grid(15.2, 60.0), 10), ("EPSG:4326", degrees_grid(-119.5, 34.2), 10),
-    ("EPSG:4326", degrees_grid(166.4, -45.1, 20), 20), ("EPSG:4326", degrees_grid(240.5, 34.2), 10),  # 0 to 360
-    ("EPSG:4326", degrees_grid(179.98, 51.9), 10),  # across the antimeridian
-    ("EPSG:3035", Affine(20, 0, 4_600_000, 0, -20, 1_740_000), 20),
-    ("EPSG:3413", Affine(40, 0, 400_000, 0, -40, -1_200_000), 40),
-    ("EPSG:25833", Affine(20, 0, 400_007, 0, -20, 6_000_013), 20),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("crs", "grid", "posting"),
+    [
+        ("EPSG:4326", degrees_grid(15.2, 60.0), 10),
+        ("EPSG:4326", degrees_grid(-119.5, 34.2), 10),
+        ("EPSG:4326", degrees_grid(166.4, -45.1, 20), 20),
+        ("EPSG:4326", degrees_grid(240.5, 34.2), 10),  # 0 to 360
+        ("EPSG:4326", degrees_grid(179.98, 51.9), 10),  # across the antimeridian
+        ("EPSG:3035", Affine(20, 0, 4_600_000, 0, -20, 1_740_000), 20),
+        ("EPSG:3413", Affine(40, 0, 400_000, 0, -40, -1_200_000), 40),
+        ("EPSG:25833", Affine(20, 0, 400_007, 0, -20, 6_000_013), 20),
+    ],
+)
 def test_a_bright_target_stays_at_its_place(tmp_path, crs, grid, posting):
     power = np.full((500, 600), 0.05, np.float32)
     power[231, 377] = 100.0
@@ -121,9 +136,17 @@ def test_it_agrees_with_gdals_own_bilinear_warp(tmp_path):
     header, ours = read(plain(tmp_path, power, crs="EPSG:4326", transform=grid), declared())
     theirs = np.full_like(ours, np.nan)
     reproject(
-        power, theirs, src_transform=grid, src_crs="EPSG:4326", dst_transform=header.transform, tolerance=0,
-        dst_crs=f"EPSG:{header.epsg}", src_nodata=np.nan, dst_nodata=np.nan, resampling=Resampling.bilinear,
-    )  # fmt: skip
+        power,
+        theirs,
+        src_transform=grid,
+        src_crs="EPSG:4326",
+        dst_transform=header.transform,
+        tolerance=0,
+        dst_crs=f"EPSG:{header.epsg}",
+        src_nodata=np.nan,
+        dst_nodata=np.nan,
+        resampling=Resampling.bilinear,
+    )
     inside = np.isfinite(ours) & np.isfinite(theirs)
     inside[:3] = inside[-3:] = inside[:, :3] = inside[:, -3:] = False
     assert inside.sum() > 100_000
@@ -198,31 +221,39 @@ def nodata(**changes):
     return {"nodata": None} | changes
 
 
-@pytest.mark.parametrize(("values", "scale", "options", "said"), [
-    (np.full(SHAPE, -12.5), "power", {}, "not linear power: most are negative"),
-    (np.full(SHAPE, -12.5), "amplitude", {}, "not linear amplitude: most are negative"),
-    (np.full(SHAPE, 500.0), "power", {}, "too bright"),
-    (np.full(SHAPE, 200.0), "amplitude", {}, "too bright"),
-    (np.full(SHAPE, 0.1), "db", {}, "no decibels"),
-    (made_rtc.speckle(), "db", {}, "no decibels"),
-    (np.where(np.arange(48) < 9, 0.0, -12.5) * np.ones(SHAPE), "db", {}, "19% of its values are exactly 0 dB"),
-    (np.where(np.arange(48) < 9, -9999, -12.5) * np.ones(SHAPE), "db", nodata(), "no backscatter"),
-    (np.full(SHAPE, np.nan), "power", {}, "no pixel has a value"),
-    (np.zeros(SHAPE), "power", nodata(), "no pixel has a value"),
-    (np.full(SHAPE, -np.inf), "db", {}, "no pixel has a value"),
-    (np.full(SHAPE, 0.1), "power", {"crs": None}, "not a projected one"),
-    (np.full(SHAPE, 0.1), "power", {"crs": "EPSG:4978"}, "not a projected one"),
-    (np.full(SHAPE, 0.1), "power", {"crs": "+proj=tmerc +lon_0=14.2 +x_0=1 +ellps=bessel"}, "no EPSG number"),
-    (np.full(SHAPE, 0.1), "power", {"transform": Affine(30, 0, 3e5, 0, -20, 4e6)}, "square pixels"),
-    (np.full(SHAPE, 0.1), "power", {"transform": Affine(30, 0, 3e5, 0, 30, 4e6)}, "not north-up"),
-    (np.full(SHAPE, 0.1), "power", {"transform": Affine(30, 5, 3e5, 5, -30, 4e6)}, "not north-up"),
-    (np.full(SHAPE, 0.1), "power", {"transform": Affine(3e4, 0, 3e5, 0, -3e4, 4e6)}, "pixels measure 3"),
-    (np.full(SHAPE, 0.1), "power", {"transform": Affine(30, 0, 1e30, 0, -30, 4e6)}, "nowhere on earth"),
-    (np.full(SHAPE, 0.1), "power", {"crs": "EPSG:4326", "transform": degrees_grid(45, 117)}, "swapped"),
-    (np.full(SHAPE, 0.1), "power", {"crs": "EPSG:4326", "transform": Affine(1, 0, 5, 0, -1, 60)}, "pixels measure 1"),
-    (np.full(SHAPE, 0.1 + 0j), "power", {}, "complex"),
-    (np.full((2, *SHAPE), 0.1), "power", {}, "it holds 2 bands, one image is asked: band 1, band 2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("values", "scale", "options", "said"),
+    [
+        (np.full(SHAPE, -12.5), "power", {}, "not linear power: most are negative"),
+        (np.full(SHAPE, -12.5), "amplitude", {}, "not linear amplitude: most are negative"),
+        (np.full(SHAPE, 500.0), "power", {}, "too bright"),
+        (np.full(SHAPE, 200.0), "amplitude", {}, "too bright"),
+        (np.full(SHAPE, 0.1), "db", {}, "no decibels"),
+        (made_rtc.speckle(), "db", {}, "no decibels"),
+        (np.where(np.arange(48) < 9, 0.0, -12.5) * np.ones(SHAPE), "db", {}, "19% of its values are exactly 0 dB"),
+        (np.where(np.arange(48) < 9, -9999, -12.5) * np.ones(SHAPE), "db", nodata(), "no backscatter"),
+        (np.full(SHAPE, np.nan), "power", {}, "no pixel has a value"),
+        (np.zeros(SHAPE), "power", nodata(), "no pixel has a value"),
+        (np.full(SHAPE, -np.inf), "db", {}, "no pixel has a value"),
+        (np.full(SHAPE, 0.1), "power", {"crs": None}, "not a projected one"),
+        (np.full(SHAPE, 0.1), "power", {"crs": "EPSG:4978"}, "not a projected one"),
+        (np.full(SHAPE, 0.1), "power", {"crs": "+proj=tmerc +lon_0=14.2 +x_0=1 +ellps=bessel"}, "no EPSG number"),
+        (np.full(SHAPE, 0.1), "power", {"transform": Affine(30, 0, 3e5, 0, -20, 4e6)}, "square pixels"),
+        (np.full(SHAPE, 0.1), "power", {"transform": Affine(30, 0, 3e5, 0, 30, 4e6)}, "not north-up"),
+        (np.full(SHAPE, 0.1), "power", {"transform": Affine(30, 5, 3e5, 5, -30, 4e6)}, "not north-up"),
+        (np.full(SHAPE, 0.1), "power", {"transform": Affine(3e4, 0, 3e5, 0, -3e4, 4e6)}, "pixels measure 3"),
+        (np.full(SHAPE, 0.1), "power", {"transform": Affine(30, 0, 1e30, 0, -30, 4e6)}, "nowhere on earth"),
+        (np.full(SHAPE, 0.1), "power", {"crs": "EPSG:4326", "transform": degrees_grid(45, 117)}, "swapped"),
+        (
+            np.full(SHAPE, 0.1),
+            "power",
+            {"crs": "EPSG:4326", "transform": Affine(1, 0, 5, 0, -1, 60)},
+            "pixels measure 1",
+        ),
+        (np.full(SHAPE, 0.1 + 0j), "power", {}, "complex"),
+        (np.full((2, *SHAPE), 0.1), "power", {}, "it holds 2 bands, one image is asked: band 1, band 2"),
+    ],
+)
 def test_what_cannot_be_an_image_of_that_scale_is_refused(tmp_path, values, scale, options, said):
     dtype = "complex64" if np.iscomplexobj(values) else "float32"
     options = {"crs": "EPSG:32633", "transform": made_rtc.UTM, "nodata": np.nan} | options

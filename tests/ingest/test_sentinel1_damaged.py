@@ -86,7 +86,7 @@ def swapped(old: str, new: str, times: int = -1):
         ({"change": {"noise-": swapped("noiseRange", "other")}}, "missing or out of order"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
-)  # fmt: skip
+)
 def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path, changes, said):
     refused = outcome(make(tmp_path, SMALL, **changes))
     assert said in refused

@@ -141,8 +141,11 @@ def test_the_shortcuts_of_the_map_cost_less_than_a_twentieth_of_a_pixel(tmp_path
     line, pixel = positions.image_of(*raster.centres(grid.transform, row, col))  # every one by itself
     found = sighting.at[:, ::37, ::41] + np.array([sighting.line, sighting.pixel])[:, None, None]
     assert np.abs(found - np.stack([line, pixel])).max() < 0.05
-    at_points = positions.image_of(*Transformer.from_crs(4326, 32632, always_xy=True).transform(
-        annotation.points.longitude, annotation.points.latitude))  # fmt: skip
+    at_points = positions.image_of(
+        *Transformer.from_crs(4326, 32632, always_xy=True).transform(
+            annotation.points.longitude, annotation.points.latitude
+        )
+    )
     assert np.abs(at_points[0] - annotation.points.line[:, None]).max() < 0.05
     assert np.abs(at_points[1] - annotation.points.pixel).max() < 0.05
 
@@ -157,9 +160,11 @@ def test_two_passes_over_mountains_lie_alike_where_both_take_the_heights_of_one(
     for later in (0, 370):  # lines by which the second grid looked elsewhere
         flight = Flight(lines=3000, pixels=4000)
         recipe = Recipe(
-            flight=flight, polarisations=("VV",), grid=(8, 9),
+            flight=flight,
+            polarisations=("VV",),
+            grid=(8, 9),
             height_m=lambda line, pixel, later=later: mountains(line + later, pixel),
-        )  # fmt: skip
+        )
         safe = opened(make(tmp_path / str(later), recipe, leave_out=("measurement",)))
         points.append(annotation_of(safe, "VV", annotations_of(safe)["VV"]).points)
     first, second = points
@@ -176,9 +181,13 @@ def test_noise_is_taken_off_once_and_not_where_the_processor_did(tmp_path):
     common = {"digital": {"VV": flat}, "polarisations": ("VV",), "sigma_nought": lambda line, pixel: 500.0 + 0 * pixel}
     means, said = [], []
     for number, changes in enumerate(
-        ({"noise_range": lambda line, pixel: 0.0}, {"denoised": True}, {"noise_azimuth": lambda line, swath: 1.0},
-         {"old_noise": True})
-    ):  # fmt: skip
+        (
+            {"noise_range": lambda line, pixel: 0.0},
+            {"denoised": True},
+            {"noise_azimuth": lambda line, swath: 1.0},
+            {"old_noise": True},
+        )
+    ):
         made = {"noise_range": lambda line, pixel: 900.0} | common | changes
         (scene,) = open_scenes(make(tmp_path / str(number), Recipe(**made)))
         means.append(float(np.nanmean(scene.power())))
@@ -212,10 +221,16 @@ def speckle_as_grd_has_it(size: int, rng) -> np.ndarray:
     """Amplitude of 4 looks resolved to two pixels, as GRD of IW has it."""
     frequency = np.abs(np.fft.fftfreq(size)) <= 0.25
     looks = [
-        np.abs(np.fft.ifft2(np.fft.fft2(rng.normal(size=(size, size)) + 1j * rng.normal(size=(size, size)))
-                            * frequency[:, None] * frequency)) ** 2
+        np.abs(
+            np.fft.ifft2(
+                np.fft.fft2(rng.normal(size=(size, size)) + 1j * rng.normal(size=(size, size)))
+                * frequency[:, None]
+                * frequency
+            )
+        )
+        ** 2
         for _ in range(4)
-    ]  # fmt: skip
+    ]
     return np.sqrt(np.mean(looks, axis=0))
 
 

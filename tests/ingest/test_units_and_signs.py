@@ -78,9 +78,14 @@ def hyp3(layer: str) -> Callable[[Path], Path]:
 
 def geotiff(unit: str, positive: str, value: float, component: Component = Component.LOS, **more) -> Source:
     return Source(
-        "geotiff", lambda folder: made_geotiff.make(folder, value=value), component, SINKS, series=False,
-        declared=Declared(unit=unit, positive=positive), **more,
-    )  # fmt: skip
+        "geotiff",
+        lambda folder: made_geotiff.make(folder, value=value),
+        component,
+        SINKS,
+        series=False,
+        declared=Declared(unit=unit, positive=positive),
+        **more,
+    )
 
 
 SOURCES = [
@@ -95,12 +100,21 @@ SOURCES = [
     Source("hyp3", hyp3("los_disp"), Component.LOS, SINKS),
     Source("hyp3", hyp3("vert_disp"), Component.UP, SINKS),
     Source(
-        "its-live", lambda folder: made_its_live.make(folder, vx=100), Component.EAST, FLOWS, Technique.TRACKING,
+        "its-live",
+        lambda folder: made_its_live.make(folder, vx=100),
+        Component.EAST,
+        FLOWS,
+        Technique.TRACKING,
         series=False,
     ),
     Source(
-        "vx-vy", lambda folder: made_geotiff.make_vx_vy(folder / "pair", vx=FLOWS / 365_250), Component.EAST, FLOWS,
-        Technique.TRACKING, Declared(unit="m/day"), series=False,
+        "vx-vy",
+        lambda folder: made_geotiff.make_vx_vy(folder / "pair", vx=FLOWS / 365_250),
+        Component.EAST,
+        FLOWS,
+        Technique.TRACKING,
+        Declared(unit="m/day"),
+        series=False,
     ),
     Source("insar-norway", made_insar_norway.make, Component.LOS, SINKS),
     Source("mintpy", made_mintpy.make, Component.LOS, SINKS),
@@ -112,7 +126,7 @@ SOURCES = [
     geotiff("cm/yr", "away", 2),
     geotiff("m/yr", "down", 0.02, Component.UP),
     geotiff("m/day", "west", 20 / 365_250, Component.EAST, technique=Technique.TRACKING),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: f"{source.format}-{source.component}")

@@ -214,9 +214,11 @@ def test_after_a_crash_at_any_point_the_next_round_goes_on(inbox, give, died, mo
         raise Died
 
     target, name = {
-        "before the row": (watching, "job_queue"), "before the move": (watching, "_put"),
-        "between line and move": (watching, "_move"), "after the move": (type(IngestJob.objects.all()), "update"),
-    }[died]  # fmt: skip
+        "before the row": (watching, "job_queue"),
+        "before the move": (watching, "_put"),
+        "between line and move": (watching, "_move"),
+        "after the move": (type(IngestJob.objects.all()), "update"),
+    }[died]
     if died != "before the row":
         watching.round_make(folder=inbox)
         jobs.job_execute(job_id=IngestJob.objects.get().pk)

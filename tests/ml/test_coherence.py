@@ -103,9 +103,10 @@ def test_on_even_ground_nothing_beats_the_posterior_mean_and_its_sigma_is_honest
         found = posterior_mean(power, 9, known)
         picked = (slice(4, None, 9),) * 2
         for name, estimate in {
-            "guarnieri-prati": guarnieri_prati(power, 9, speckle=known), "pearson": pearson(power, 9, known),
+            "guarnieri-prati": guarnieri_prati(power, 9, speckle=known),
+            "pearson": pearson(power, 9, known),
             "posterior-mean": found,
-        }.items():  # fmt: skip
+        }.items():
             errors[name].append((estimate.coherence[picked] - gamma).numpy().ravel())
         within.append(((found.coherence - gamma).abs() <= found.sigma)[picked].float().mean())
     rmse = {name: float(np.sqrt(np.mean(np.concatenate(parts) ** 2))) for name, parts in errors.items()}

@@ -70,9 +70,16 @@ def velocity_raster(path: Path, crs: str | None = "EPSG:32614", value: float = 0
     row, col = np.mgrid[:60, :60] - 29.5
     values += 0.02 * np.exp(-(((row**2 + col**2) / 10**2) ** 2)).astype(np.float32)  # 20 mm/yr, soft edges
     with rasterio.open(
-        path, "w", driver="GTiff", width=60, height=60, count=1, dtype="float32", crs=crs,
+        path,
+        "w",
+        driver="GTiff",
+        width=60,
+        height=60,
+        count=1,
+        dtype="float32",
+        crs=crs,
         transform=rasterio.Affine(100, 0, 480_000, 0, -100, 2_150_000),
-    ) as raster:  # fmt: skip
+    ) as raster:
         raster.write(values, 1)
     return path
 
@@ -91,11 +98,14 @@ def test_a_velocity_raster_is_read_with_its_declared_unit_and_sign(tmp_path, pos
     assert abs(area["properties"]["peak_rate_mm_yr"]) == pytest.approx(20, rel=0.1)
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    ([], "unit of its values is not declared"),
-    (["--unit", "m/yr"], "sign of its values is not declared"),
-    (["--unit", "furlongs", "--positive", "toward"], "unit of its values"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "unit of its values is not declared"),
+        (["--unit", "m/yr"], "sign of its values is not declared"),
+        (["--unit", "furlongs", "--positive", "toward"], "unit of its values"),
+    ],
+)
 def test_unit_and_sign_of_a_raster_are_asked_for_never_guessed(tmp_path, capsys, arguments, said):
     source = velocity_raster(tmp_path / "v.tif")
     assert main(["deformation", str(source), "--out", str(tmp_path / "p.tif"), *arguments]) == 2

@@ -21,9 +21,13 @@ WHERE_KNOWN = {
 }
 FIELDS = OFFSETS | {"epe_surest_85", "outlier_share_surest_85", "epe_slow", "known_share_slow"}
 SURGES = {
-    "recall", "recall_within_3_pairs", "false_alarms_per_100_glacier_years", "false_alarms_per_100_years_followed",
-    "onset_error_days", "onset_within_68",
-}  # fmt: skip
+    "recall",
+    "recall_within_3_pairs",
+    "false_alarms_per_100_glacier_years",
+    "false_alarms_per_100_years_followed",
+    "onset_error_days",
+    "onset_within_68",
+}
 FROZEN = {
     ("coherence", "coherence-homogeneous"): "8f865e14e350c0b06201820071ecdfc5500a35dae346b306bfb580cc7c325843",
     ("coherence", "coherence-structured"): "9fba3bd61fd0de62e833e5cda333e6305fc2b1ee4a854cab710d4acd374ac291",
@@ -35,9 +39,20 @@ FROZEN = {
 }
 
 DEFORMATION = {
-    "false_alarms_per_1000km2", "pd_3mm_800m", "pd_4mm_300m", "pd_4mm_800m", "pd_3mm_2000m", "object_precision",
-    "object_recall", "object_f1", "median_iou", "pixel_iou", "class_macro_f1", "ece", "auc",
-}  # fmt: skip
+    "false_alarms_per_1000km2",
+    "pd_3mm_800m",
+    "pd_4mm_300m",
+    "pd_4mm_800m",
+    "pd_3mm_2000m",
+    "object_precision",
+    "object_recall",
+    "object_f1",
+    "median_iou",
+    "pixel_iou",
+    "class_macro_f1",
+    "ece",
+    "auc",
+}
 
 
 def test_a_bootstrap_interval_holds_its_value():
@@ -50,9 +65,19 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
     assert main(["evaluate", "deformation", "--json", str(out), "--size", "2"]) == 0
     result = json.loads(out.read_text())
     assert set(result) == {
-        "task", "benchmark", "benchmark_version", "truth_sha256", "method", "model_version", "weights_sha256", "device",
-        "seconds", "commit", "command", "metrics",
-    }  # fmt: skip
+        "task",
+        "benchmark",
+        "benchmark_version",
+        "truth_sha256",
+        "method",
+        "model_version",
+        "weights_sha256",
+        "device",
+        "seconds",
+        "commit",
+        "command",
+        "metrics",
+    }
     assert result["truth_sha256"] == deformation.truth_sha256(result["benchmark"], 2)
     assert set(result["metrics"]) >= DEFORMATION | {f"both_{name}" for name in DEFORMATION}
     assert set(result["metrics"]["pd_4mm_800m"]) == {"value", "low", "high"}

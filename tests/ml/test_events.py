@@ -42,9 +42,13 @@ def test_an_image_of_the_same_day_may_be_from_before_it(scenes):
     day = scenes[2].acquired_at.replace(hour=0, minute=0)
     assert not make_event(day).pairs.exists()
     known = events.event_ask(
-        kind="landslide", name="known to the minute", position=make_event(day).position, radius_km=2.0,
-        between=(day + timedelta(hours=3),) * 2, asked_by="operator",
-    )  # fmt: skip
+        kind="landslide",
+        name="known to the minute",
+        position=make_event(day).position,
+        radius_km=2.0,
+        between=(day + timedelta(hours=3),) * 2,
+        asked_by="operator",
+    )
     assert known.pairs.count() == 1
 
 

@@ -83,9 +83,11 @@ def test_decibels_and_amplitudes_give_what_power_gives(pair, tmp_path):
 def test_what_cannot_be_used_ends_with_2_and_one_line(tmp_path, capsys, arguments, said):
     rng = np.random.default_rng(1)
     made = {
-        "a": rng.gamma(4, 0.1, (40, 40)), "other": rng.gamma(4, 0.1, (30, 40)),
-        "db": rng.normal(-12, 2, (40, 40)), "empty": np.full((40, 40), np.nan),
-    }  # fmt: skip
+        "a": rng.gamma(4, 0.1, (40, 40)),
+        "other": rng.gamma(4, 0.1, (30, 40)),
+        "db": rng.normal(-12, 2, (40, 40)),
+        "empty": np.full((40, 40), np.nan),
+    }
     names = {name: tmp_path / f"{name}.tif" for name in (*made, "missing", "out", "text")}
     names["nowhere"] = tmp_path / "no" / "folder.tif"
     for name, values in made.items():

@@ -66,9 +66,15 @@ def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
     assert run.pair == pairs[3]
     raster = read_prediction(run.prediction)
     assert list(raster.bands) == [
-        "change_sigma", "coherence_before", "coherence_after", "area_sigma", "confirmed_sigma",
-        "onset_day", "confidence", "backscatter_change_db",
-    ]  # fmt: skip
+        "change_sigma",
+        "coherence_before",
+        "coherence_after",
+        "area_sigma",
+        "confirmed_sigma",
+        "onset_day",
+        "confidence",
+        "backscatter_change_db",
+    ]
     assert np.isnan(raster.bands["confidence"]).all()  # one pair confirms nothing
 
 

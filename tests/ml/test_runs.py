@@ -131,11 +131,14 @@ def test_the_command_runs_what_is_due(product, capsys):
     assert "nothing to do" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("answers", "queue"), [
-    ({"worker@a": [{"name": "cpu"}], "gpu@b": [{"name": "gpu"}]}, "gpu"),
-    ({"worker@a": [{"name": "cpu"}]}, "cpu"),
-    (None, "cpu"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answers", "queue"),
+    [
+        ({"worker@a": [{"name": "cpu"}], "gpu@b": [{"name": "gpu"}]}, "gpu"),
+        ({"worker@a": [{"name": "cpu"}]}, "cpu"),
+        (None, "cpu"),
+    ],
+)
 def test_a_network_goes_to_the_gpu_where_a_worker_listens_to_it_and_only_a_network(
     run, settings, monkeypatch, django_capture_on_commit_callbacks, answers, queue
 ):

@@ -12,10 +12,17 @@ from ingest.services import product_load
 
 pytestmark = pytest.mark.django_db
 OPERATIONS = [
-    "/api/v1/alerts", "/api/v1/alerts/{code}", "/api/v1/alerts/{code}/detections", "/api/v1/alerts/{code}/series",
-    "/api/v1/products", "/api/v1/products/{product_id}", "/api/v1/products/{product_id}/points/{pid}/series",
-    "/api/v1/pairs", "/api/v1/pairs/{pair_id}", "/api/v1/rasters",
-]  # fmt: skip
+    "/api/v1/alerts",
+    "/api/v1/alerts/{code}",
+    "/api/v1/alerts/{code}/detections",
+    "/api/v1/alerts/{code}/series",
+    "/api/v1/products",
+    "/api/v1/products/{product_id}",
+    "/api/v1/products/{product_id}/points/{pid}/series",
+    "/api/v1/pairs",
+    "/api/v1/pairs/{pair_id}",
+    "/api/v1/rasters",
+]
 HOSTILE = ["%00", "'; DROP TABLE", "-1", "0", "99999999999999999999999", "1e5", "nan", "../../etc", "é€😀", "x" * 5000]
 
 
@@ -29,10 +36,20 @@ def samples() -> dict[str, str]:
     alert = Alert.objects.filter(kind="subsidence").first()
     pair = ScenePair.objects.first()
     return {
-        "code": alert.code, "product_id": str(point.product_id), "pid": point.pid, "pair_id": str(pair.pk),
-        "kind": "subsidence", "state": "provisional", "severity": alert.severity, "bbox": "-13,46,-11,48",
-        "updated_since": "2001-01-01", "since": "2001-01-01T00:00:00Z", "track": "901", "limit": "2", "offset": "0",
-    }  # fmt: skip
+        "code": alert.code,
+        "product_id": str(point.product_id),
+        "pid": point.pid,
+        "pair_id": str(pair.pk),
+        "kind": "subsidence",
+        "state": "provisional",
+        "severity": alert.severity,
+        "bbox": "-13,46,-11,48",
+        "updated_since": "2001-01-01",
+        "since": "2001-01-01T00:00:00Z",
+        "track": "901",
+        "limit": "2",
+        "offset": "0",
+    }
 
 
 def fill(path: str, values: dict[str, str]) -> str:

@@ -18,9 +18,13 @@ from tests.made_glaciers import make_event
 
 pytestmark = pytest.mark.django_db
 ASKED = {
-    "kind": "landslide", "place": f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}", "name": "Made slide",
-    "happened_on": "2021-12-08", "happened_at": "", "radius_km": "2",
-}  # fmt: skip
+    "kind": "landslide",
+    "place": f"{made_pairs.LATITUDE}, {made_pairs.LONGITUDE}",
+    "name": "Made slide",
+    "happened_on": "2021-12-08",
+    "happened_at": "",
+    "radius_km": "2",
+}
 
 
 @pytest.fixture
@@ -61,12 +65,16 @@ def test_without_a_pair_the_page_says_what_is_waited_for(operator):
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("place", "", "Type the name of a place"), ("place", "Nowhere at all", "Nothing of this name"),
-        ("happened_on", "", "Choose the day"), ("happened_on", "1999-01-01", "no such images before 2014"),
-        ("happened_on", "2999-01-01", "has not come yet"), ("radius_km", "0", "between 0.5 and 200"),
-        ("radius_km", "far", "Type a number"), ("kind", "party", "Something is missing or cannot be right"),
+        ("place", "", "Type the name of a place"),
+        ("place", "Nowhere at all", "Nothing of this name"),
+        ("happened_on", "", "Choose the day"),
+        ("happened_on", "1999-01-01", "no such images before 2014"),
+        ("happened_on", "2999-01-01", "has not come yet"),
+        ("radius_km", "0", "between 0.5 and 200"),
+        ("radius_km", "far", "Type a number"),
+        ("kind", "party", "Something is missing or cannot be right"),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_sense_is_asked_again(operator, field, value, said):
     answer = operator.post("/events/", ASKED | {field: value})
     assert answer.status_code == 422

@@ -127,9 +127,20 @@ def test_filters_of_the_geojson(client, watched_region):
 @pytest.mark.parametrize("address", ["/alerts.atom", "/alerts.geojson"])
 @pytest.mark.parametrize(
     "query",
-    ["kind=<script>", "state=%00", "severity=9", "bbox=1,2,3", "bbox=nan,1,2,3", "bbox=1e999,0,1,1", "bbox=1,1,1,1",
-     "bbox=0,5,9,1", "updated_since=yesterday", "updated_since=0001-01-01T00:00:00%2B23:59", "updated_since=%00"],
-)  # fmt: skip
+    [
+        "kind=<script>",
+        "state=%00",
+        "severity=9",
+        "bbox=1,2,3",
+        "bbox=nan,1,2,3",
+        "bbox=1e999,0,1,1",
+        "bbox=1,1,1,1",
+        "bbox=0,5,9,1",
+        "updated_since=yesterday",
+        "updated_since=0001-01-01T00:00:00%2B23:59",
+        "updated_since=%00",
+    ],
+)
 def test_a_filter_that_makes_no_sense_is_refused_with_its_remedy(client, address, query):
     answer = client.get(f"{address}?{query}")
     assert answer.status_code == 400

@@ -56,8 +56,10 @@ def test_a_mail_is_whole(make_alert, make_subscription, mail_server, settings):
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert message["Auto-Submitted"] == "auto-generated"
     assert {part.get_content_type() for part in message.walk()} == {
-        "multipart/alternative", "text/plain", "text/html",
-    }  # fmt: skip
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    }
     stop_url = message["List-Unsubscribe"].strip(" <>")
     for kind in ("plain", "html"):
         body = message.get_body((kind,)).get_content()
@@ -195,9 +197,12 @@ def test_a_mail_is_claimed_by_one_sender(make_alert, make_subscription):
 def test_a_sender_killed_between_two_mails_loses_none_and_sends_none_twice(make_alert, make_subscription, mail_server):
     emails = queued(make_alert, make_subscription, 6)
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "sendalerts"], cwd=ROOT, env=own_environment(mail_server),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, "manage.py", "sendalerts"],
+        cwd=ROOT,
+        env=own_environment(mail_server),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
     def kill_before_the_third(count: int) -> None:
         if count == 3 and process.poll() is None:

@@ -54,15 +54,18 @@ def transaction_of_its_own():
     return transaction.atomic()
 
 
-@pytest.mark.parametrize("wish", [
-    {"kinds": ["uplift"]},
-    {"lowest_severity": "strong"},
-    {"unreviewed": False},
-    {"confirmed_at": None},
-    {"paused_at": timezone.now()},
-    {"ended_at": timezone.now()},
-    {"confirmed_at": timezone.now() + timedelta(hours=1)},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"kinds": ["uplift"]},
+        {"lowest_severity": "strong"},
+        {"unreviewed": False},
+        {"confirmed_at": None},
+        {"paused_at": timezone.now()},
+        {"ended_at": timezone.now()},
+        {"confirmed_at": timezone.now() + timedelta(hours=1)},
+    ],
+)
 def test_nobody_hears_of_what_they_did_not_ask_for(make_alert, make_subscription, wish):
     make_subscription(**wish)
     make_alert(kind="subsidence", severity="moderate")
@@ -150,13 +153,16 @@ def test_real_alerts_do_not_say_simulated(make_alert, make_subscription):
 MONDAY = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("frequency", "now", "last"), [
-    ("daily", MONDAY, datetime(2026, 3, 2, 6, tzinfo=UTC)),
-    ("daily", MONDAY.replace(hour=5), datetime(2026, 3, 1, 6, tzinfo=UTC)),
-    ("weekly", MONDAY, datetime(2026, 3, 2, 6, tzinfo=UTC)),
-    ("weekly", MONDAY + timedelta(days=6), datetime(2026, 3, 2, 6, tzinfo=UTC)),
-    ("weekly", MONDAY.replace(hour=5), datetime(2026, 2, 23, 6, tzinfo=UTC)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("frequency", "now", "last"),
+    [
+        ("daily", MONDAY, datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("daily", MONDAY.replace(hour=5), datetime(2026, 3, 1, 6, tzinfo=UTC)),
+        ("weekly", MONDAY, datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("weekly", MONDAY + timedelta(days=6), datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("weekly", MONDAY.replace(hour=5), datetime(2026, 2, 23, 6, tzinfo=UTC)),
+    ],
+)
 def test_digests_are_due_at_six_each_day_or_each_monday(frequency, now, last):
     assert digests.last_moment(frequency=frequency, now=now) == last
 

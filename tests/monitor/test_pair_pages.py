@@ -44,9 +44,11 @@ def pair(db):
     """-20 dB in the west half, 0 dB in the east; in a corner of the later image 6 dB more; NaN at the top."""
     scenes = [made_pairs.make_scene(DAY + timedelta(days=days)) for days in (0, 12)]
     Scene.objects.filter(pk__in=[s.pk for s in scenes]).update(
-        posting_m=made_pairs.CELL_M, rows=made_pairs.ROWS, cols=made_pairs.COLS,
+        posting_m=made_pairs.CELL_M,
+        rows=made_pairs.ROWS,
+        cols=made_pairs.COLS,
         grid=list(made_pairs.raster_transform())[:6],
-    )  # fmt: skip
+    )
     first, second = (Scene.objects.get(pk=scene.pk) for scene in scenes)
     image = power(-20.0)
     image[:, made_pairs.COLS // 2 :] = 1.0
@@ -167,12 +169,19 @@ def test_the_page_of_a_pair_says_in_words_what_it_is(operator, pair):
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     assert "Radar images of 1 and 13 December 2021, 12 days apart" in page
     for words in (
-        "Sentinel-1A, mode IW", "track 901 ascending, burst 901-0001-IW1",
+        "Sentinel-1A, mode IW",
+        "track 901 ascending, burst 901-0001-IW1",
         "to the right of its path, roughly east",
-        "VV: sent vertically, received vertically", "40 metres each; 8.0 × 6.4 km, 200 × 160 pixels",
-        "nothing is resampled", "simulated images", pair.reference.file_sha256, "pairscenes --out",
-        "No model has compared these two images yet.", "image/reference.png?side=800", "image/secondary.png?side=800",
-    ):  # fmt: skip
+        "VV: sent vertically, received vertically",
+        "40 metres each; 8.0 × 6.4 km, 200 × 160 pixels",
+        "nothing is resampled",
+        "simulated images",
+        pair.reference.file_sha256,
+        "pairscenes --out",
+        "No model has compared these two images yet.",
+        "image/reference.png?side=800",
+        "image/secondary.png?side=800",
+    ):
         assert words in page
     assert "style=" not in page
     assert "<script>" not in page
@@ -191,9 +200,12 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
     pair = coherence.run.pair
     coherence.statistics = {"looks": 12.34, "known_share": 0.875, "mean_coherence": 0.43}
     offsets.statistics = {
-        "median_length_px": 0.21, "largest_length_px": 2.83, "median_dx_px": -0.1, "median_dy_px": 0.2,
+        "median_length_px": 0.21,
+        "largest_length_px": 2.83,
+        "median_dx_px": -0.1,
+        "median_dy_px": 0.2,
         "known_share": 1,
-    }  # fmt: skip
+    }
     coherence.save()
     offsets.save()
     alert = make_alert(kind="surface-change", coherence_before=0.8, coherence_after=0.2, change_sigma=-5.0)
@@ -202,14 +214,18 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
     Detection.objects.create(scan=scan, alert=alert, **figures)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     for words in (
-        "The two images match to 43% on average", "about 12 independent looks",
-        "It has an answer for 88% of the image.", "Half of the patches lie within 2.1 metres of where they were",
+        "The two images match to 43% on average",
+        "about 12 independent looks",
+        "It has an answer for 88% of the image.",
+        "Half of the patches lie within 2.1 metres of where they were",
         "the farthest is 28 metres away (2.4 metres a day)",
         "the second image lies 1.0 metres to the west and 2.0 metres to the south of the first",
-        f"{alert.code}: Changed surface", f"/rasters/{coherence.pk}.tif",
+        f"{alert.code}: Changed surface",
+        f"/rasters/{coherence.pk}.tif",
         f"/pairs/{pair.pk}/runs/{coherence.run_id}.png",
-        "?raster=coherence&amp;date=2021-12-13-12d#", "By made coherence, version 1, on cpu",
-    ):  # fmt: skip
+        "?raster=coherence&amp;date=2021-12-13-12d#",
+        "By made coherence, version 1, on cpu",
+    ):
         assert words in page
 
 
@@ -251,9 +267,14 @@ def test_the_picture_of_a_run_has_the_colours_of_the_map(operator, pair_predicti
 
 def refuse(name: str, reason: str, **values) -> Scene:
     return Scene.objects.create(
-        state="refused", name=name, file_name=name, reason=reason, source_format="opera-rtc",
-        file_sha256=name.ljust(64, "0")[:64], **values,
-    )  # fmt: skip
+        state="refused",
+        name=name,
+        file_name=name,
+        reason=reason,
+        source_format="opera-rtc",
+        file_sha256=name.ljust(64, "0")[:64],
+        **values,
+    )
 
 
 def test_refused_images_and_those_in_no_pair_say_why(operator, pair):
@@ -263,10 +284,15 @@ def test_refused_images_and_those_in_no_pair_say_why(operator, pair):
     refuse("odd.tif", "odd.tif: its track is not said. Add --track 117.", track=44, acquired_at=DAY)
     page = operator.get("/pairs/images/").content.decode()
     for words in (
-        "<strong>3</strong> usable images", "<strong>2</strong> not usable", "<strong>1</strong> in no pair",
-        "Day not known", "the file is empty. Download or export it again.", "In no pair: the nearest image",
-        "Type its track on the page “Add data”", "in 1 pair",
-    ):  # fmt: skip
+        "<strong>3</strong> usable images",
+        "<strong>2</strong> not usable",
+        "<strong>1</strong> in no pair",
+        "Day not known",
+        "the file is empty. Download or export it again.",
+        "In no pair: the nearest image",
+        "Type its track on the page “Add data”",
+        "in 1 pair",
+    ):
         assert words in page
     assert "--track" not in page
     assert "odd.tif: its" not in page
@@ -345,9 +371,17 @@ def test_the_evidence_of_an_alert_leads_operators_to_its_pair(client, pair_predi
     alert = make_alert(kind="surface-change", coherence_before=0.8, coherence_after=0.2, change_sigma=-5.0)
     scan = Scan.objects.create(prediction=pair_predictions[1], thresholds={})
     Detection.objects.create(
-        scan=scan, alert=alert, area=alert.area, area_m2=1e5, kind=alert.kind, score=0.9, n_points=12,
-        coherence_before=0.8, coherence_after=0.2, change_sigma=-5.0,
-    )  # fmt: skip
+        scan=scan,
+        alert=alert,
+        area=alert.area,
+        area_m2=1e5,
+        kind=alert.kind,
+        score=0.9,
+        n_points=12,
+        coherence_before=0.8,
+        coherence_after=0.2,
+        change_sigma=-5.0,
+    )
     link = f'href="/pairs/{pair_predictions[1].run.pair_id}/"'
     assert link not in client.get(f"/alerts/{alert.code}/").content.decode()
     user = get_user_model().objects.create_user("anna")

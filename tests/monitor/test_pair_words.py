@@ -59,19 +59,36 @@ def test_nothing_is_claimed_that_two_images_cannot_tell():
 @pytest.fixture
 def changed(make_alert):
     return make_alert(
-        kind="surface-change", component="", rate_mm_yr=None, peak_rate_mm_yr=None, rate_sigma_mm_yr=None,
-        coherence_before=0.74, coherence_after=0.21, change_sigma=-6.5, first_motion=date(2023, 10, 4),
+        kind="surface-change",
+        component="",
+        rate_mm_yr=None,
+        peak_rate_mm_yr=None,
+        rate_sigma_mm_yr=None,
+        coherence_before=0.74,
+        coherence_after=0.21,
+        change_sigma=-6.5,
+        first_motion=date(2023, 10, 4),
         last_motion=date(2023, 10, 16),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
 def moving(make_alert):
     return make_alert(
-        kind="moving-ground", component="", rate_mm_yr=None, peak_rate_mm_yr=None, rate_sigma_mm_yr=None,
-        speed_m_day=3.1, peak_speed_m_day=3.5, speed_sigma_m_day=0.15, bearing_deg=118.0, longitude=-11.9,
-        first_motion=date(2023, 9, 22), last_motion=date(2023, 11, 9), severity="strong",
-    )  # fmt: skip
+        kind="moving-ground",
+        component="",
+        rate_mm_yr=None,
+        peak_rate_mm_yr=None,
+        rate_sigma_mm_yr=None,
+        speed_m_day=3.1,
+        peak_speed_m_day=3.5,
+        speed_sigma_m_day=0.15,
+        bearing_deg=118.0,
+        longitude=-11.9,
+        first_motion=date(2023, 9, 22),
+        last_motion=date(2023, 11, 9),
+        severity="strong",
+    )
 
 
 def test_a_card_says_what_changed_and_what_moves(changed, moving):

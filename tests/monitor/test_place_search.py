@@ -62,10 +62,13 @@ def text(response) -> str:
 @pytest.mark.parametrize(
     ("typed", "longitude", "latitude"),
     [
-        ("19.4, -99.1", -99.1, 19.4), ("19.41° N 99.08° W", -99.08, 19.41), ("99.08 W, 19.41 N", -99.08, 19.41),
-        ("-33.9 151.2", 151.2, -33.9), ("−33.9; 151.2", 151.2, -33.9),
+        ("19.4, -99.1", -99.1, 19.4),
+        ("19.41° N 99.08° W", -99.08, 19.41),
+        ("99.08 W, 19.41 N", -99.08, 19.41),
+        ("-33.9 151.2", 151.2, -33.9),
+        ("−33.9; 151.2", 151.2, -33.9),
     ],
-)  # fmt: skip
+)
 def test_coordinates_are_read_as_people_write_them(typed, longitude, latitude):
     assert parse_position(typed) == pytest.approx((longitude, latitude))
 

@@ -178,12 +178,18 @@ def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pai
 @pytest.mark.parametrize(
     "address",
     [
-        "nonsense/2021-12-13-12d/1/0/0", "coherence/2021-12-13/1/0/0", "coherence/2021-13-45-12d/1/0/0",
-        "coherence/2021-12-13-12d/1/5/0", "coherence/2021-12-13-12d/60/0/0", "coherence/%00/1/0/0",
-        "probability/0000/9/1/1", "probability/2021-12-13-12d/9/1/1", "radar/99/9/1/1",
+        "nonsense/2021-12-13-12d/1/0/0",
+        "coherence/2021-12-13/1/0/0",
+        "coherence/2021-13-45-12d/1/0/0",
+        "coherence/2021-12-13-12d/1/5/0",
+        "coherence/2021-12-13-12d/60/0/0",
+        "coherence/%00/1/0/0",
+        "probability/0000/9/1/1",
+        "probability/2021-12-13-12d/9/1/1",
+        "radar/99/9/1/1",
         "coherence/２０２１-12-13-12d/1/0/0",
     ],
-)  # fmt: skip
+)
 def test_a_tile_that_cannot_be_is_not_found(client, address):
     assert client.get(f"/tiles/rasters/{address}.png").status_code == 404
 

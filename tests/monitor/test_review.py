@@ -344,9 +344,14 @@ def test_the_demos_own_check_leaves_the_public_state_as_it_was(live_server, watc
 def test_a_verdict_outlives_its_reviewer_in_the_trail(operator, anna, watched_region):
     alert = Alert.objects.first()
     reviews.alert_review(
-        alert=alert, verdict=Verdict.CONFIRM, reason_code="plausible", public_note="", internal_note="", reviewer=anna,
+        alert=alert,
+        verdict=Verdict.CONFIRM,
+        reason_code="plausible",
+        public_note="",
+        internal_note="",
+        reviewer=anna,
         expected_state=alert.state,
-    )  # fmt: skip
+    )
     anna.delete()
     page = words(signed_in(account("ben", OPERATORS)).get(case(alert)))
     assert "an account that is gone" in page

@@ -16,10 +16,14 @@ pytestmark = pytest.mark.django_db
 def bowl() -> SimulatedTruth:
     """A bowl around the made alert's place."""
     return SimulatedTruth.objects.create(
-        kind="groundwater_subsidence", title="Pumped ground", told="sinks by up to 19 mm a year", rate_mm_yr=-19.0,
-        rate_along="up", size_m=4800.0,
+        kind="groundwater_subsidence",
+        title="Pumped ground",
+        told="sinks by up to 19 mm a year",
+        rate_mm_yr=-19.0,
+        rate_along="up",
+        size_m=4800.0,
         outline=MultiPolygon(Polygon.from_bbox((-12.02, 46.98, -11.98, 47.02)), srid=4326),
-    )  # fmt: skip
+    )
 
 
 def test_the_map_has_the_switch_only_where_a_simulation_is_loaded(client):

@@ -17,9 +17,15 @@ from monitor.models import OutgoingMail, RequestCount, Subscription
 pytestmark = pytest.mark.django_db
 
 WISH = {
-    "where": "circle", "latitude": "47,00°", "longitude": "-12.0", "distance": "2000",
-    "kinds": ["subsidence", "uplift"], "lowest_severity": "minor", "unreviewed": "on", "frequency": "at-once",
-}  # fmt: skip
+    "where": "circle",
+    "latitude": "47,00°",
+    "longitude": "-12.0",
+    "distance": "2000",
+    "kinds": ["subsidence", "uplift"],
+    "lowest_severity": "minor",
+    "unreviewed": "on",
+    "frequency": "at-once",
+}
 RESIDENT = "resident@example.org"
 
 
@@ -73,27 +79,30 @@ def test_the_page_works_from_a_link_of_the_map(visitor):
         assert visitor.get(f"/subscribe/?{nonsense}").status_code == 200
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"latitude": ""}, "Click the place on the map"),
-    ({"latitude": "north"}, "Type a number"),
-    ({"latitude": "97"}, "Latitude goes from"),
-    ({"latitude": "nan"}, "Type a number"),
-    ({"latitude": "89.5"}, "too close to a pole"),
-    ({"distance": "own", "own_km": "51"}, "at most 50 km"),
-    ({"distance": "own", "own_km": ""}, "Type the distance"),
-    ({"distance": "7"}, "Select a valid choice"),
-    ({"kinds": []}, "Choose at least one kind"),
-    ({"email": "resident"}, "does not look like an e-mail address"),
-    ({"email": "a@example.org\nBcc: b@example.org"}, "does not look like an e-mail address"),
-    ({"where": "drawn"}, "Draw an area on the map first"),
-    ({"where": "drawn", "drawn": "{"}, "could not be read"),
-    ({"where": "drawn", "drawn": '{"type": "Point", "coordinates": [0, 0]}'}, "at least three corners"),
-    ({"where": "drawn", "drawn": '{"type": "Polygon", "coordinates": [[[0, 0], "x"]]}'}, "could not be read"),
-    ({"where": "drawn", "drawn": '{"type": "Polygon", "coordinates": []}'}, "empty"),
-    ({"where": "drawn", "drawn": "[]"}, "could not be read"),
-    ({"where": "drawn", "drawn": regions.rectangle(0, 0, 10, 10)}, "200,000 km² is the most"),
-    ({"where": "drawn", "drawn": regions.rectangle(0, 80, 10, 95)}, "beyond the edge"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"latitude": ""}, "Click the place on the map"),
+        ({"latitude": "north"}, "Type a number"),
+        ({"latitude": "97"}, "Latitude goes from"),
+        ({"latitude": "nan"}, "Type a number"),
+        ({"latitude": "89.5"}, "too close to a pole"),
+        ({"distance": "own", "own_km": "51"}, "at most 50 km"),
+        ({"distance": "own", "own_km": ""}, "Type the distance"),
+        ({"distance": "7"}, "Select a valid choice"),
+        ({"kinds": []}, "Choose at least one kind"),
+        ({"email": "resident"}, "does not look like an e-mail address"),
+        ({"email": "a@example.org\nBcc: b@example.org"}, "does not look like an e-mail address"),
+        ({"where": "drawn"}, "Draw an area on the map first"),
+        ({"where": "drawn", "drawn": "{"}, "could not be read"),
+        ({"where": "drawn", "drawn": '{"type": "Point", "coordinates": [0, 0]}'}, "at least three corners"),
+        ({"where": "drawn", "drawn": '{"type": "Polygon", "coordinates": [[[0, 0], "x"]]}'}, "could not be read"),
+        ({"where": "drawn", "drawn": '{"type": "Polygon", "coordinates": []}'}, "empty"),
+        ({"where": "drawn", "drawn": "[]"}, "could not be read"),
+        ({"where": "drawn", "drawn": regions.rectangle(0, 0, 10, 10)}, "200,000 km² is the most"),
+        ({"where": "drawn", "drawn": regions.rectangle(0, 80, 10, 95)}, "beyond the edge"),
+    ],
+)
 def test_what_cannot_be_is_said_in_plain_words(visitor, change, said):
     answer = visitor.post("/subscribe/", WISH | {"email": RESIDENT} | change)
     assert answer.status_code == 422
@@ -107,18 +116,25 @@ def test_lines_that_cross_are_told_as_such():
         regions.drawn(json.dumps(bow))
 
 
-@pytest.mark.parametrize("coordinates", [
-    "[[[0, 0], [NaN, 1], [1, 1], [0, 0]]]",
-    "[[[0, 0], [1e400, 1], [1, 1], [0, 0]]]",
-    "[[[0, 0], [1, 1], [0, 0]]]",
-    "[[[0, 0], [0, 0], [0, 0], [0, 0]]]",
-    "[[[0, 0], [1, 0], [2, 0], [0, 0]]]",
-    "[[[true, 0], [null, 0], [2, 0], [0, 0]]]",
-    "[[0, 0], [1, 0], [2, 0]]",
-    "[[], []]",
-    '"x"', "null", "{}", "7", "[" * 5000 + "]" * 5000,
-    "[[[0, 0], [5, 0], [5, 5], [0, 0]], [[9, 9], [9, 8], [8, 8], [9, 9]]]",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "coordinates",
+    [
+        "[[[0, 0], [NaN, 1], [1, 1], [0, 0]]]",
+        "[[[0, 0], [1e400, 1], [1, 1], [0, 0]]]",
+        "[[[0, 0], [1, 1], [0, 0]]]",
+        "[[[0, 0], [0, 0], [0, 0], [0, 0]]]",
+        "[[[0, 0], [1, 0], [2, 0], [0, 0]]]",
+        "[[[true, 0], [null, 0], [2, 0], [0, 0]]]",
+        "[[0, 0], [1, 0], [2, 0]]",
+        "[[], []]",
+        '"x"',
+        "null",
+        "{}",
+        "7",
+        "[" * 5000 + "]" * 5000,
+        "[[[0, 0], [5, 0], [5, 5], [0, 0]], [[9, 9], [9, 8], [8, 8], [9, 9]]]",
+    ],
+)
 @pytest.mark.parametrize("kind", ["Polygon", "MultiPolygon"])
 def test_hostile_outlines_are_refused_in_words(kind, coordinates):
     with pytest.raises(regions.RegionError):
@@ -339,8 +355,10 @@ def test_what_is_over_is_deleted(make_subscription):
     RequestCount.objects.create(who="x", day=now.date() - timedelta(days=1), n=1)
     subscriptions.purge()
     assert set(Subscription.objects.values_list("email", flat=True)) == {
-        "fresh@example.org", "active@example.org", "just-ended@example.org",
-    }  # fmt: skip
+        "fresh@example.org",
+        "active@example.org",
+        "just-ended@example.org",
+    }
     assert not RequestCount.objects.exists()
 
 

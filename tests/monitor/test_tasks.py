@@ -12,8 +12,11 @@ SENT = re.compile(r"send_task\(\s*\"([\w.]+)\"")
 
 def test_every_task_that_is_sent_exists():
     app.loader.import_default_modules()
-    code = [path.read_text() for app_name in ("ingest", "ml", "detection", "monitor")
-            for path in (settings.BASE_DIR / app_name).rglob("*.py")]  # fmt: skip
+    code = [
+        path.read_text()
+        for app_name in ("ingest", "ml", "detection", "monitor")
+        for path in (settings.BASE_DIR / app_name).rglob("*.py")
+    ]
     sent = {name for text in code for name in SENT.findall(text)} | {row["task"] for row in BEAT_SCHEDULE.values()}
     assert "ingest.tasks.execute_job" in sent
     assert sent <= set(app.tasks)

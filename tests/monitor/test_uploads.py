@@ -94,10 +94,13 @@ def test_without_the_token_of_the_form_nothing_is_kept(operator, folder):
     assert send(strict, file(), csrfmiddlewaretoken=str(token)).status_code == 302
 
 
-@pytest.mark.parametrize(("change", "status", "said"), [
-    ({"UPLOAD_MAX_BYTES": 300}, 413, "at most 1 kB can be sent"),
-    ({"UPLOAD_SPARE_BYTES": 10**18}, 507, "not enough room"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ({"UPLOAD_MAX_BYTES": 300}, 413, "at most 1 kB can be sent"),
+        ({"UPLOAD_SPARE_BYTES": 10**18}, 507, "not enough room"),
+    ],
+)
 def test_too_much_is_refused_before_a_byte_is_read(operator, settings, folder, change, status, said):
     for name, value in change.items():
         setattr(settings, name, value)

@@ -45,13 +45,16 @@ def test_motion_of_unknown_kind_is_told_as_it_was_measured():
     assert "moved east" in sentences.alert_sentence("unknown", "east", 5.0, 6.0, 0.5, *PERIOD)
 
 
-@pytest.mark.parametrize(("rate", "sigma", "said"), [
-    (-112.0, 7.4, "112 ± 15"),
-    (-112.0, 0.1, "112 ± 1"),
-    (3.14, 0.02, "3.1 ± 0.1"),
-    (3.14, None, "3.1"),
-    (3.14, float("nan"), "3.1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rate", "sigma", "said"),
+    [
+        (-112.0, 7.4, "112 ± 15"),
+        (-112.0, 0.1, "112 ± 1"),
+        (3.14, 0.02, "3.1 ± 0.1"),
+        (3.14, None, "3.1"),
+        (3.14, float("nan"), "3.1"),
+    ],
+)
 def test_uncertainty_is_two_standard_deviations_and_never_nothing(rate, sigma, said):
     assert sentences.with_uncertainty(rate, sigma) == said
 
@@ -74,12 +77,15 @@ def test_areas_are_told_in_sizes_people_know():
     assert sentences.area_label(350_000) == "35 hectares"
 
 
-@pytest.mark.parametrize(("longitude", "latitude", "country"), [
-    (-99.1, 19.4, "Mexico"),
-    (13.18, 38.71, "Italy"),  # Ustica, an island that the map is too coarse for
-    (7.0, 51.5, "Germany"),
-    (-40.0, 30.0, ""),  # the open Atlantic
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("longitude", "latitude", "country"),
+    [
+        (-99.1, 19.4, "Mexico"),
+        (13.18, 38.71, "Italy"),  # Ustica, an island that the map is too coarse for
+        (7.0, 51.5, "Germany"),
+        (-40.0, 30.0, ""),  # the open Atlantic
+    ],
+)
 def test_places_are_named_by_their_country(longitude, latitude, country):
     assert country_near(longitude, latitude) == country
 
@@ -101,9 +107,14 @@ def test_a_likely_cause_is_told_with_how_likely_it_is_and_what_that_rests_on():
 
 def test_the_reason_of_a_flag_compares_the_points_inside_with_those_around():
     reason = {
-        "track": "ascending", "n_points": 1200, "rate_mm_yr": -6.1, "n_around": 800, "around_mm_yr": 0.3,
-        "scatter_mm_yr": 0.9, "beyond": 0.74,
-    }  # fmt: skip
+        "track": "ascending",
+        "n_points": 1200,
+        "rate_mm_yr": -6.1,
+        "n_around": 800,
+        "around_mm_yr": 0.3,
+        "scatter_mm_yr": 0.9,
+        "beyond": 0.74,
+    }
     assert sentences.reason_sentences("los", reason) == [
         "1,200 points inside move by 6.1 mm a year (median), away from the satellite; the 800 around it by 0.3 mm, "
         "toward the satellite, two thirds of those within 0.9 mm of that.",

@@ -82,8 +82,13 @@ def _named(path: Path, layer: Path) -> Iterator[None]:
 
 
 def _of_names(names: set[str], modules: tuple[object, ...]) -> ContextKind | None:
-    kinds = {glaciers: ContextKind.GLACIERS, mines: ContextKind.MINES, regions: ContextKind.REGIONS,
-             landslides: ContextKind.LANDSLIDES, places: ContextKind.PLACES}  # fmt: skip
+    kinds = {
+        glaciers: ContextKind.GLACIERS,
+        mines: ContextKind.MINES,
+        regions: ContextKind.REGIONS,
+        landslides: ContextKind.LANDSLIDES,
+        places: ContextKind.PLACES,
+    }
     return next((kind for module, kind in kinds.items() if module in modules and module.recognised(names)), None)
 
 

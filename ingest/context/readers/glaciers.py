@@ -57,10 +57,14 @@ def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
             continue
         own, middle = feature.properties, feature.outline.representative_point()
         yield GlacierRecord(
-            text_of(own, *IDS)[:40], text_of(own, "glims_id", "glimsid")[:20],
-            text_of(own, "glac_name", "name")[:200], middle.x, middle.y, feature.outline,
+            text_of(own, *IDS)[:40],
+            text_of(own, "glims_id", "glimsid")[:20],
+            text_of(own, "glac_name", "name")[:200],
+            middle.x,
+            middle.y,
+            feature.outline,
             surge_of(path, text_of(own, "surging", "surge_type")),
-        )  # fmt: skip
+        )
 
 
 def _attributes(path: Path) -> Iterator[GlacierRecord | Remark]:

@@ -54,9 +54,13 @@ class Command(BaseCommand):
     def _load(self, path: Path, kind: ContextKind | None, options: dict) -> None:
         with tqdm(unit=" rows", unit_scale=True, desc=path.name, leave=False, disable=not sys.stderr.isatty()) as bar:
             layer = context_load(
-                path=path, kind=kind, replace=options["replace"], attribution=options["attribution"],
-                licence=options["licence"], progress=bar.update,
-            )  # fmt: skip
+                path=path,
+                kind=kind,
+                replace=options["replace"],
+                attribution=options["attribution"],
+                licence=options["licence"],
+                progress=bar.update,
+            )
         said = "".join(f"; {times:,} with {remark}" for remark, times in layer.remarks.items())
         refused = f", {layer.n_refused:,} rows refused" if layer.n_refused else ""
         self.stdout.write(

@@ -86,21 +86,29 @@ def _network() -> torch.nn.Sequential:
     """Some 5,000 parameters that see 10 px at a time and then average over the patch."""
     nn = torch.nn
     return nn.Sequential(
-        nn.Conv2d(1, 12, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(12, 16, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2),
-        nn.Conv2d(16, 24, 3, padding=1), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(24, 1),
-    )  # fmt: skip
+        nn.Conv2d(1, 12, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(12, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(16, 24, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(24, 1),
+    )
 
 
 def _patches(rng: np.random.Generator, images: Float32, count: int) -> torch.Tensor:
     """(count, 1, PATCH_PX, PATCH_PX), mean taken off, turned over at random along both axes."""
     rows, cols = (size - PATCH_PX + 1 for size in images.shape[1:])
     which, row, col = rng.integers(0, len(images), count), rng.integers(0, rows, count), rng.integers(0, cols, count)
-    cut = np.stack([
-        images[n, r : r + PATCH_PX, c : c + PATCH_PX][:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
-        for n, r, c in zip(which, row, col, strict=True)
-    ])  # fmt: skip
+    cut = np.stack(
+        [
+            images[n, r : r + PATCH_PX, c : c + PATCH_PX][:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
+            for n, r, c in zip(which, row, col, strict=True)
+        ]
+    )
     return torch.from_numpy(cut - cut.mean(axis=(1, 2), keepdims=True)).float()[:, None]
 
 

@@ -92,9 +92,15 @@ def make_dem(tmp_path: Path) -> Callable[..., Path]:
         height = np.tile(500.0 + 3.0 * np.arange(50), (40, 1)) if height is None else height
         unit = profile.pop("unit", None)
         wanted = {
-            "driver": "GTiff", "dtype": "float32", "count": 1, "height": height.shape[0], "width": height.shape[1],
-            "crs": "EPSG:32632", "transform": Affine(30, 0, 500_000, 0, -30, 5_200_000), "nodata": -9999.0,
-        } | profile  # fmt: skip
+            "driver": "GTiff",
+            "dtype": "float32",
+            "count": 1,
+            "height": height.shape[0],
+            "width": height.shape[1],
+            "crs": "EPSG:32632",
+            "transform": Affine(30, 0, 500_000, 0, -30, 5_200_000),
+            "nodata": -9999.0,
+        } | profile
         path = tmp_path / name
         with rasterio.open(path, "w", **wanted) as raster:
             for band in range(1, wanted["count"] + 1):

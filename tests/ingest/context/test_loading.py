@@ -103,10 +103,13 @@ def test_a_deleted_tile_takes_its_raster_along(make_dem, django_capture_on_commi
 def test_a_search_ranks_the_very_name_then_beginnings_then_words_and_then_people(make_geonames):
     context_load(
         path=make_geonames(
-            ("Newaldwick", 1, 1, 9_000_000, "GB"), ("Port Aldwick", 2, 2, 5_000_000, "GB"),
-            ("Aldwickham", 3, 3, 10, "GB"), ("Aldwick Regis", 4, 4, 100, "GB"), ("Áldwick", 5, 5, 1, "GB"),
+            ("Newaldwick", 1, 1, 9_000_000, "GB"),
+            ("Port Aldwick", 2, 2, 5_000_000, "GB"),
+            ("Aldwickham", 3, 3, 10, "GB"),
+            ("Aldwick Regis", 4, 4, 100, "GB"),
+            ("Áldwick", 5, 5, 1, "GB"),
         )
-    )  # fmt: skip
+    )
     found = [place.name for place in selectors.place_search(text="aldwick")]
     assert found == ["Áldwick", "Aldwick Regis", "Aldwickham", "Port Aldwick"]
     assert [place.name for place in selectors.place_search(text="port ald")] == ["Port Aldwick"]
@@ -213,10 +216,13 @@ def test_real_files_load_with_these_counts(real_data, name, kind, features, refu
 @pytest.mark.realdata
 def test_real_files_answer_questions(real_data):
     for name in (
-        "natural_earth/ne_110m_admin_0_countries.json", "natural_earth/ne_50m_admin_1_states_provinces.json",
-        "rgi_surge/07_rgi60_Svalbard.csv", "rgi_surge/GeodatabaseSTglaciers.csv", "mexicocity_s1/cropA_T005A_dem.tif",
+        "natural_earth/ne_110m_admin_0_countries.json",
+        "natural_earth/ne_50m_admin_1_states_provinces.json",
+        "rgi_surge/07_rgi60_Svalbard.csv",
+        "rgi_surge/GeodatabaseSTglaciers.csv",
+        "mexicocity_s1/cropA_T005A_dem.tif",
         "landslides_nasa/Global_Landslide_Catalog_Export.csv",
-    ):  # fmt: skip
+    ):
         context_load(path=real_data / name)
     mexico = selectors.context_at(area=Polygon.from_bbox((-99.12, 19.39, -99.10, 19.41)))
     assert mexico.whereabouts.region == "Mexico"

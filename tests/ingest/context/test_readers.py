@@ -166,8 +166,10 @@ def test_a_list_of_surges_turns_swapped_positions_and_refuses_wrong_ones(make_cs
     )
     taken, remarks = rows(path)
     assert [(g.name, g.longitude, g.latitude) for g in taken] == [
-        ("Right", 16.561, 78.093), ("Swapped", 16.561, 78.093), ("Without ids", -98.63, 19.03),
-    ]  # fmt: skip
+        ("Right", 16.561, 78.093),
+        ("Swapped", 16.561, 78.093),
+        ("Without ids", -98.63, 19.03),
+    ]
     assert all(g.surge is Surge.OBSERVED and g.of_surge_list for g in taken)
     assert [remark.refused for remark in remarks] == [False, True, True]
 
@@ -265,10 +267,14 @@ def test_a_landslide_says_how_sure_its_position_is(make_csv):
 @pytest.mark.parametrize(
     ("words", "known", "metres"),
     [
-        ("Known_within_1km", True, 1000.0), ("Exact_Location", True, 50.0), ("Unknown", True, None), ("", True, None),
-        ("25km", True, 25_000.0), (" March 7", False, None),
+        ("Known_within_1km", True, 1000.0),
+        ("Exact_Location", True, 50.0),
+        ("Unknown", True, None),
+        ("", True, None),
+        ("25km", True, 25_000.0),
+        (" March 7", False, None),
     ],
-)  # fmt: skip
+)
 def test_words_of_accuracy_become_metres(words, known, metres):
     assert accuracy(words) == (known, metres)
 

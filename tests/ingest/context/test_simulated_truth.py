@@ -14,9 +14,16 @@ SQUARE = [[-12.0, 47.0], [-11.9, 47.0], [-11.9, 47.1], [-12.0, 47.1], [-12.0, 47
 @pytest.fixture
 def truth(tmp_path):
     properties = {
-        "kind": "landslide", "title": "Landslide", "told": "slides by up to 20 mm a year", "rate_mm_yr": 20.0,
-        "rate_along": "downslope", "speed_m_day": None, "size_m": 500, "starts_on": None, "ends_on": "2023-12-14",
-    }  # fmt: skip
+        "kind": "landslide",
+        "title": "Landslide",
+        "told": "slides by up to 20 mm a year",
+        "rate_mm_yr": 20.0,
+        "rate_along": "downslope",
+        "speed_m_day": None,
+        "size_m": 500,
+        "starts_on": None,
+        "ends_on": "2023-12-14",
+    }
     feature = {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [SQUARE]}}
     path = tmp_path / "truth.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))

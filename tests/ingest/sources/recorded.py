@@ -18,21 +18,33 @@ CORNERS = [[-147.1, 64.9], [-148.9, 65.1], [-149.0, 64.9], [-147.2, 64.8], [-147
 
 
 def granule(
-    name: str, short_name: str, attributes: dict[str, list[str]], urls: list[str], packed: list[dict[str, Any]],
-    platform: str, begins: str,
-) -> dict[str, Any]:  # fmt: skip
+    name: str,
+    short_name: str,
+    attributes: dict[str, list[str]],
+    urls: list[str],
+    packed: list[dict[str, Any]],
+    platform: str,
+    begins: str,
+) -> dict[str, Any]:
     direct = [f"s3://bucket/{url.rpartition('/')[2]}" for url in urls]
     points = [{"Longitude": x, "Latitude": y} for x, y in CORNERS]
     return {
-        "meta": {"concept-type": "granule", "concept-id": "G2810724460-ASF", "provider-id": "ASF", "native-id": name,
-                 "format": "application/vnd.nasa.cmr.umm+json", "revision-id": 1},
+        "meta": {
+            "concept-type": "granule",
+            "concept-id": "G2810724460-ASF",
+            "provider-id": "ASF",
+            "native-id": name,
+            "format": "application/vnd.nasa.cmr.umm+json",
+            "revision-id": 1,
+        },
         "umm": {
             "GranuleUR": name,
             "TemporalExtent": {"RangeDateTime": {"BeginningDateTime": begins, "EndingDateTime": begins}},
             "OrbitCalculatedSpatialDomains": [{"OrbitNumber": 51478}],
             "AdditionalAttributes": [{"Name": key, "Values": values} for key, values in attributes.items()],
-            "SpatialExtent": {"HorizontalSpatialDomain": {
-                "Geometry": {"GPolygons": [{"Boundary": {"Points": points}}]}}},
+            "SpatialExtent": {
+                "HorizontalSpatialDomain": {"Geometry": {"GPolygons": [{"Boundary": {"Points": points}}]}}
+            },
             "CollectionReference": {"ShortName": short_name, "Version": "1"},
             "RelatedUrls": [
                 {"URL": "https://datapool.asf.alaska.edu/BROWSE/x.png", "Type": "GET RELATED VISUALIZATION"},
@@ -42,29 +54,43 @@ def granule(
                 {"URL": "https://cumulus.asf.alaska.edu/s3credentials", "Type": "VIEW RELATED INFORMATION"},
             ],
             "DataGranule": {
-                "ArchiveAndDistributionInformation": packed, "DayNightFlag": "Unspecified",
+                "ArchiveAndDistributionInformation": packed,
+                "DayNightFlag": "Unspecified",
                 "Identifiers": [{"Identifier": name.removesuffix("-GRD_HD"), "IdentifierType": "ProducerGranuleId"}],
                 "ProductionDateTime": begins,
             },
             "Platforms": [{"ShortName": platform, "Instruments": [{"ShortName": "C-SAR", "OperationalModes": ["IW"]}]}],
-            "MetadataSpecification": {"Name": "UMM-G", "Version": "1.6.5",
-                                      "URL": "https://cdn.earthdata.nasa.gov/umm/granule/v1.6.5"},
+            "MetadataSpecification": {
+                "Name": "UMM-G",
+                "Version": "1.6.5",
+                "URL": "https://cdn.earthdata.nasa.gov/umm/granule/v1.6.5",
+            },
         },
-    }  # fmt: skip
+    }
 
 
 def rtc(base: str, files: dict[str, bytes], name: str = RTC, begins: str = "2023-12-02T16:28:56Z") -> dict[str, Any]:
     """An OPERA burst: an image per polarisation, a mask and metadata, each with size and MD5."""
     packed = [
-        {"Name": file, "SizeInBytes": len(data), "Format": "GeoTIFF",
-         "Checksum": {"Value": hashlib.md5(data).hexdigest(), "Algorithm": "MD5"}}
+        {
+            "Name": file,
+            "SizeInBytes": len(data),
+            "Format": "GeoTIFF",
+            "Checksum": {"Value": hashlib.md5(data).hexdigest(), "Algorithm": "MD5"},
+        }
         for file, data in files.items()
-    ]  # fmt: skip
+    ]
     attributes = {
-        "ASCENDING_DESCENDING": ["DESCENDING"], "BEAM_MODE": ["IW"], "GROUP_ID": ["S1A_IWDV_0372_0379_051478_131"],
-        "OPERA_BURST_ID": ["T131_279916_IW1"], "PATH_NUMBER": ["131"], "POLARIZATION": ["VV", "VH"],
-        "PROCESSING_TYPE": ["RTC"], "PRODUCT_VERSION": ["1.0"], "SUBSWATH_NAME": ["IW1"],
-    }  # fmt: skip
+        "ASCENDING_DESCENDING": ["DESCENDING"],
+        "BEAM_MODE": ["IW"],
+        "GROUP_ID": ["S1A_IWDV_0372_0379_051478_131"],
+        "OPERA_BURST_ID": ["T131_279916_IW1"],
+        "PATH_NUMBER": ["131"],
+        "POLARIZATION": ["VV", "VH"],
+        "PROCESSING_TYPE": ["RTC"],
+        "PRODUCT_VERSION": ["1.0"],
+        "SUBSWATH_NAME": ["IW1"],
+    }
     urls = [f"{base}/RTC/OPERA-S1/{file}" for file in files]
     return granule(name, "OPERA_L2_RTC-S1_V1", attributes, urls, packed, "Sentinel-1A", begins)
 
@@ -72,15 +98,31 @@ def rtc(base: str, files: dict[str, bytes], name: str = RTC, begins: str = "2023
 def grd(base: str, data: bytes, name: str = GRD) -> dict[str, Any]:
     """A GRD: one zip, whose size and MD5 stand among the attributes."""
     attributes = {
-        "ASCENDING_DESCENDING": ["ASCENDING"], "ASF_PLATFORM": ["Sentinel-1B"], "BEAM_MODE": ["IW"],
-        "BEAM_MODE_TYPE": ["IW"], "BYTES": [str(len(data))], "CENTER_LAT": ["64.9796"], "CENTER_LON": ["-147.0848"],
-        "FRAME_NUMBER": ["210"], "GROUP_ID": ["S1B_IWDV_0210_0215_029520_094"], "LOOK_DIRECTION": ["R"],
-        "MD5SUM": [hashlib.md5(data).hexdigest()], "PATH_NUMBER": ["94"], "POLARIZATION": ["VV+VH"],
+        "ASCENDING_DESCENDING": ["ASCENDING"],
+        "ASF_PLATFORM": ["Sentinel-1B"],
+        "BEAM_MODE": ["IW"],
+        "BEAM_MODE_TYPE": ["IW"],
+        "BYTES": [str(len(data))],
+        "CENTER_LAT": ["64.9796"],
+        "CENTER_LON": ["-147.0848"],
+        "FRAME_NUMBER": ["210"],
+        "GROUP_ID": ["S1B_IWDV_0210_0215_029520_094"],
+        "LOOK_DIRECTION": ["R"],
+        "MD5SUM": [hashlib.md5(data).hexdigest()],
+        "PATH_NUMBER": ["94"],
+        "POLARIZATION": ["VV+VH"],
         "PROCESSING_TYPE": ["GRD_HD"],
-    }  # fmt: skip
+    }
     packed = [{"Name": "Not provided", "Size": len(data) / 2**20, "SizeUnit": "MB", "Format": "Not provided"}]
-    return granule(f"{name}-GRD_HD", "SENTINEL-1B_DP_GRD_HIGH", attributes, [f"{base}/GRD_HD/SB/{name}.zip"], packed,
-                   "SENTINEL-1B", "2021-11-10T03:20:39.000Z")  # fmt: skip
+    return granule(
+        f"{name}-GRD_HD",
+        "SENTINEL-1B_DP_GRD_HIGH",
+        attributes,
+        [f"{base}/GRD_HD/SB/{name}.zip"],
+        packed,
+        "SENTINEL-1B",
+        "2021-11-10T03:20:39.000Z",
+    )
 
 
 def cmr(server: Replay, granules: list[dict[str, Any]], page: int = 250) -> None:
@@ -101,25 +143,39 @@ def cmr_asked(asked: Asked) -> list[tuple[str, str]]:
 
 def item(scene: str, assets: dict[str, dict[str, Any]], **properties: Any) -> dict[str, Any]:
     return {
-        "type": "Feature", "stac_version": "1.1.0", "id": scene, "collection": "sentinel-1-grd",
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "id": scene,
+        "collection": "sentinel-1-grd",
         "stac_extensions": ["https://stac-extensions.github.io/file/v2.1.0/schema.json"],
-        "geometry": {"type": "Polygon", "coordinates": [CORNERS]}, "bbox": [-149.0, 64.8, -147.1, 65.1],
+        "geometry": {"type": "Polygon", "coordinates": [CORNERS]},
+        "bbox": [-149.0, 64.8, -147.1, 65.1],
         "properties": {
-            "datetime": "2023-04-13T13:56:42.123456Z", "platform": "sentinel-1a", "sat:relative_orbit": 131,
-            "sat:orbit_state": "descending", "sar:polarizations": ["VV", "VH"], "sar:instrument_mode": "IW",
-            "sar:product_type": "GRD", **properties,
+            "datetime": "2023-04-13T13:56:42.123456Z",
+            "platform": "sentinel-1a",
+            "sat:relative_orbit": 131,
+            "sat:orbit_state": "descending",
+            "sar:polarizations": ["VV", "VH"],
+            "sar:instrument_mode": "IW",
+            "sar:product_type": "GRD",
+            **properties,
         },
-        "links": [], "assets": assets,
-    }  # fmt: skip
+        "links": [],
+        "assets": assets,
+    }
 
 
 def whole(href: str, data: bytes, algorithm: str = "md5") -> dict[str, Any]:
     """The asset of the Copernicus Data Space that holds all of a SAFE."""
     code = {"md5": "d50110", "sha256": "1220"}[algorithm]
     return {
-        "href": href, "type": "application/zip", "title": "Zipped product", "roles": ["data", "metadata", "archive"],
-        "file:size": len(data), "file:checksum": code + hashlib.new(algorithm, data).hexdigest(),
-    }  # fmt: skip
+        "href": href,
+        "type": "application/zip",
+        "title": "Zipped product",
+        "roles": ["data", "metadata", "archive"],
+        "file:size": len(data),
+        "file:checksum": code + hashlib.new(algorithm, data).hexdigest(),
+    }
 
 
 def stac(server: Replay, items: list[dict[str, Any]], page: int = 2) -> str:
@@ -131,28 +187,46 @@ def stac(server: Replay, items: list[dict[str, Any]], page: int = 2) -> str:
         {"rel": "data", "href": f"{root}/collections", "type": "application/json"},
         {"rel": "search", "href": f"{root}/search", "type": "application/geo+json", "method": "POST"},
     ]
-    conforms = ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search",
-                "https://api.stacspec.org/v1.0.0/collections"]  # fmt: skip
+    conforms = [
+        "https://api.stacspec.org/v1.0.0/core",
+        "https://api.stacspec.org/v1.0.0/item-search",
+        "https://api.stacspec.org/v1.0.0/collections",
+    ]
 
     def search(asked: Asked) -> tuple[object, dict[str, str]]:
         wanted = json.loads(asked.body)
         start = int(wanted.get("token", "0"))
         more = start + page < len(items)
-        again = {"rel": "next", "href": f"{root}/search", "method": "POST", "type": "application/geo+json",
-                 "body": {**wanted, "token": str(start + page)}}  # fmt: skip
+        again = {
+            "rel": "next",
+            "href": f"{root}/search",
+            "method": "POST",
+            "type": "application/geo+json",
+            "body": {**wanted, "token": str(start + page)},
+        }
         return {
             "type": "FeatureCollection",
             "features": items[start : start + page],
             "links": [again] if more else [],
         }, {}
 
-    catalog = {"type": "Catalog", "stac_version": "1.0.0", "id": "made", "description": "made", "conformsTo": conforms,
-               "links": links}  # fmt: skip
+    catalog = {
+        "type": "Catalog",
+        "stac_version": "1.0.0",
+        "id": "made",
+        "description": "made",
+        "conformsTo": conforms,
+        "links": links,
+    }
     collection = {
-        "type": "Collection", "stac_version": "1.0.0", "id": "sentinel-1-grd", "description": "GRD", "links": [],
+        "type": "Collection",
+        "stac_version": "1.0.0",
+        "id": "sentinel-1-grd",
+        "description": "GRD",
+        "links": [],
         "license": "other",
         "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
-    }  # fmt: skip
+    }
     server.answers["/stac"] = server.answers["/stac/"] = lambda asked: (catalog, {})
     server.answers["/stac/collections"] = lambda asked: ({"collections": [collection], "links": []}, {})
     server.answers["/stac/search"] = search

@@ -110,10 +110,15 @@ def make_subscription():
 
     def make(longitude, latitude, *, confirmed=True):
         return Subscription.objects.create(
-            email=f"{longitude}@example.org", region=MultiPolygon(Point(longitude, latitude, srid=4326).buffer(0.003)),
-            label="home", kinds=["sinking"], lowest_severity="low", unreviewed=True, frequency="at-once",
+            email=f"{longitude}@example.org",
+            region=MultiPolygon(Point(longitude, latitude, srid=4326).buffer(0.003)),
+            label="home",
+            kinds=["sinking"],
+            lowest_severity="low",
+            unreviewed=True,
+            frequency="at-once",
             confirmed_at=timezone.now() if confirmed else None,
-        )  # fmt: skip
+        )
 
     return make
 

@@ -42,9 +42,11 @@ class Transfer:
     def __call__(self, checksum=SHA256, size_bytes=SIZE, session=None, **around) -> Fetched:
         wanted = Wanted(f"{self.server.address}/S1A.zip", self.path, size_bytes, checksum, "Set TOKEN.")
         hooks = {
-            "sleep": self.slept.append, "chance": lambda: 1.0, "remember": self.remember,
+            "sleep": self.slept.append,
+            "chance": lambda: 1.0,
+            "remember": self.remember,
             "timeout_seconds": (10.0, 20.0),
-        }  # fmt: skip
+        }
         with session or guard(requests.Session(), AllowList.of([self.server.address])) as used:
             return fetch(used, wanted, self.known, Surroundings(**{**hooks, **around}))
 

@@ -98,12 +98,30 @@ def test_a_file_is_called_by_its_address_or_by_its_id():
 
 def test_values_of_catalogues_become_ours_or_are_not_said():
     assert [platform_of(said) for said in ("Sentinel-1A", "SENTINEL-1C", "sentinel-1b", "S1D", "ALOS", None)] == [
-        "S1A", "S1C", "S1B", "S1D", "", ""]  # fmt: skip
+        "S1A",
+        "S1C",
+        "S1B",
+        "S1D",
+        "",
+        "",
+    ]
     assert [track_of(said) for said in (131, "94", "0", 176, None, "x")] == [131, 94, None, None, None, None]
     assert [direction_of(said) for said in ("ASCENDING", "descending", "NA", None)] == [
-        Direction.ASCENDING, Direction.DESCENDING, Direction.UNKNOWN, Direction.UNKNOWN]  # fmt: skip
+        Direction.ASCENDING,
+        Direction.DESCENDING,
+        Direction.UNKNOWN,
+        Direction.UNKNOWN,
+    ]
     assert [exact_bytes(said) for said in (885840896.0, 12, 844.8, -1, 0, None, True, "12")] == [
-        885840896, 12, None, None, None, None, None, None]  # fmt: skip
+        885840896,
+        12,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+    ]
     assert moment_of("2023-12-02T16:28:56Z") == datetime(2023, 12, 2, 16, 28, 56, tzinfo=UTC)
     assert moment_of("2021-11-10T03:20:39.000") == datetime(2021, 11, 10, 3, 20, 39, tzinfo=UTC)
     assert moment_of("yesterday") is None

@@ -30,20 +30,33 @@ def ask_asf(server: replay.Replay, products=("RTC",), most=50, allowed=None):
     allowed = allowed or AllowList.of([server.address])
     return list(
         asf.search(
-            area=AREA, start=START, end=END, products=products, polarisation="VV", most=most, allowed=allowed,
+            area=AREA,
+            start=START,
+            end=END,
+            products=products,
+            polarisation="VV",
+            most=most,
+            allowed=allowed,
             host=server.address,
         )
-    )  # fmt: skip
+    )
 
 
 def ask_stac(url, server: replay.Replay, credentials=(), most=50):
     allowed = AllowList.of([server.address])
     return list(
         stac.search(
-            area=AREA, start=START, end=END, url=url, collection="sentinel-1-grd", polarisation="VV", most=most,
-            allowed=allowed, credentials=credentials,
+            area=AREA,
+            start=START,
+            end=END,
+            url=url,
+            collection="sentinel-1-grd",
+            polarisation="VV",
+            most=most,
+            allowed=allowed,
+            credentials=credentials,
         )
-    )  # fmt: skip
+    )
 
 
 def test_asf_is_asked_for_the_area_the_time_and_the_product(server):
@@ -69,7 +82,11 @@ def test_an_opera_image_in_the_wanted_polarisation_is_found_with_all_that_is_kno
     assert found.url == f"https://datapool.asf.alaska.edu/RTC/OPERA-S1/{recorded.RTC}_VV.tif"
     assert (found.size_bytes, found.checksum.algorithm) == (300, "md5")
     assert (found.platform, found.track, found.direction, found.polarisation) == (
-        "S1A", 131, Direction.DESCENDING, "VV")  # fmt: skip
+        "S1A",
+        131,
+        Direction.DESCENDING,
+        "VV",
+    )
     assert found.acquired_at == datetime(2023, 12, 2, 16, 28, 56, tzinfo=UTC)
     assert found.footprint.bounds == (-149.0, 64.8, -147.1, 65.1)
 
@@ -81,7 +98,11 @@ def test_a_grd_is_found_as_its_zip(server):
     assert found.size_bytes == 297
     assert found.checksum.algorithm == "md5"
     assert (found.platform, found.track, found.direction, found.polarisation) == (
-        "S1B", 94, Direction.ASCENDING, "VV+VH")  # fmt: skip
+        "S1B",
+        94,
+        Direction.ASCENDING,
+        "VV+VH",
+    )
     said = recorded.cmr_asked(server.asked[0])
     assert {value for name, value in said if name == "shortName"} >= {"SENTINEL-1A_DP_GRD_HIGH"}
 
@@ -160,7 +181,11 @@ def test_a_whole_image_of_a_catalogue_is_found_with_its_multihash(server):
     assert found.file_name == scene.replace(".SAFE", ".zip")
     assert (found.size_bytes, found.checksum) == (400, Checksum("md5", asset["file:checksum"][6:]))
     assert (found.platform, found.track, found.direction, found.polarisation) == (
-        "S1A", 131, Direction.DESCENDING, "VV+VH")  # fmt: skip
+        "S1A",
+        131,
+        Direction.DESCENDING,
+        "VV+VH",
+    )
     assert found.acquired_at == datetime(2023, 4, 13, 13, 56, 42, 123456, tzinfo=UTC)
 
 

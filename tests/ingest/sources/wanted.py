@@ -21,11 +21,19 @@ DATA = random.Random(11).randbytes(300_000)
 def scene(server: replay.Replay, name="S1A_one", data=DATA, **other) -> FoundScene:
     server.files[f"/{name}.zip"] = data
     values = {
-        "source": "asf", "scene_id": name, "url": f"{server.address}/{name}.zip", "file_name": f"{name}.zip",
-        "size_bytes": len(data), "checksum": Checksum("md5", hashlib.md5(data).hexdigest()), "platform": "S1A",
-        "track": 131, "direction": Direction.DESCENDING, "polarisation": "VV",
-        "acquired_at": datetime(2026, 11, 1, tzinfo=UTC), "footprint": box(10, 63, 11, 64),
-    }  # fmt: skip
+        "source": "asf",
+        "scene_id": name,
+        "url": f"{server.address}/{name}.zip",
+        "file_name": f"{name}.zip",
+        "size_bytes": len(data),
+        "checksum": Checksum("md5", hashlib.md5(data).hexdigest()),
+        "platform": "S1A",
+        "track": 131,
+        "direction": Direction.DESCENDING,
+        "polarisation": "VV",
+        "acquired_at": datetime(2026, 11, 1, tzinfo=UTC),
+        "footprint": box(10, 63, 11, 64),
+    }
     return FoundScene(**{**values, **other})
 
 

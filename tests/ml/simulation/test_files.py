@@ -21,11 +21,32 @@ from ml.simulation.region_files import write_region
 from ml.simulation.velocity import simulate_region
 
 REAL_RELEASE = [
-    "pid", "mp_type", "latitude", "longitude", "easting", "northing", "height_ortho", "height_ellipse", "line", "pixel",
-    "rmse_ts", "temporal_coherence", "amplitude_dispersion", "incidence_angle", "track_angle", "los_east", "los_north",
-    "los_up", "mean_velocity", "mean_velocity_std", "acceleration", "acceleration_std", "seasonality",
-    "seasonality_std", "gnss_velocity",
-]  # fmt: skip
+    "pid",
+    "mp_type",
+    "latitude",
+    "longitude",
+    "easting",
+    "northing",
+    "height_ortho",
+    "height_ellipse",
+    "line",
+    "pixel",
+    "rmse_ts",
+    "temporal_coherence",
+    "amplitude_dispersion",
+    "incidence_angle",
+    "track_angle",
+    "los_east",
+    "los_north",
+    "los_up",
+    "mean_velocity",
+    "mean_velocity_std",
+    "acceleration",
+    "acceleration_std",
+    "seasonality",
+    "seasonality_std",
+    "gnss_velocity",
+]
 ZIP_901 = "EGMS_L2b_901_0001_IW2_VV_2019_2023_1"
 ZIP_902 = "EGMS_L2b_902_0001_IW2_VV_2019_2023_1"
 

@@ -33,9 +33,13 @@ from ml.simulation.tile_files import track_points, truth_records, write_tile
 from ml.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
 
 CALM = Nuisance()._replace(
-    turbulence_mm2_yr2=Range(0, 0), stratified_mm_yr_km=Range(0, 0), ramp_mm_yr=Range(0, 0), seam_share=0.0,
-    block_share=0.0, warm_share=0.0,
-)  # fmt: skip
+    turbulence_mm2_yr2=Range(0, 0),
+    stratified_mm_yr_km=Range(0, 0),
+    ramp_mm_yr=Range(0, 0),
+    seam_share=0.0,
+    block_share=0.0,
+    warm_share=0.0,
+)
 
 
 def rng(scene: int = 0) -> np.random.Generator:
