@@ -1,33 +1,20 @@
 """Detection: one area in one run. Alert: what people follow, through all its detections. Transition: a new state.
 
-Review: what a specialist said. Claim: who looks at an alert now. AuditEntry: who did what, for ever.
+Review: what a specialist said. Claim: who looks at an alert now. AuditEntry: who did what, for ever. GlacierScan,
+GlacierSample, GlacierMotion: which pairs were measured, what each measured of a glacier, and what that comes to.
 """
 
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.urls import reverse
 
-from detection.classify import Kind
 from detection.codes import encode
-from detection.glacier_models import GlacierMotion, GlacierSample, GlacierScan  # Django looks for tables in here
+from detection.kinds import Kind
 from detection.lifecycle import State
 from detection.severity import Severity
 from detection.verdicts import REASONS, Reason, Verdict
+from ingest.context.models import Glacier
 from ml.models import Prediction
-
-__all__ = [
-    "Alert",
-    "AlertTransition",
-    "AreaFigures",
-    "AuditEntry",
-    "Claim",
-    "Detection",
-    "GlacierMotion",
-    "GlacierSample",
-    "GlacierScan",
-    "Review",
-    "Scan",
-]
 
 
 def _choices(values) -> list[tuple[str, str]]:
@@ -108,7 +95,7 @@ class Detection(AreaFigures):
     kind = models.CharField(max_length=30, choices=_choices(Kind))
     score = models.FloatField(help_text="highest probability inside, 0-1")
     n_points = models.PositiveIntegerField(help_text="measurement points, or cells of an image pair, inside")
-    reasons = models.JSONField(default=list, help_text="`ml.reasons`: the points inside against those around")
+    reasons = models.JSONField(default=list, help_text="the points inside against those around")
 
     class Meta:
         ordering = ["-score", "-area_m2"]
@@ -189,3 +176,56 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor}: {self.action} {self.subject}"
+
+
+class GlacierScan(models.Model):
+    """Offsets in which the glaciers have been measured. stable_ground: what their error stands on, as ITS_LIVE says."""
+
+    prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="glacier_scan")
+    n_glaciers = models.PositiveIntegerField()
+    stable_ground = models.CharField(max_length=12, help_text="stationary, slowest, or nothing: no offset was known")
+    stable_rmse_m_day = models.FloatField(null=True, help_text="what stable ground seems to move, its median taken out")
+    measured_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.n_glaciers} glaciers in {self.prediction}"
+
+
+class GlacierSample(models.Model):
+    """Velocities of one glacier's cells from one pair, packed as `detection.glaciers.cells` says."""
+
+    glacier = models.ForeignKey(Glacier, models.CASCADE, related_name="samples")
+    prediction = models.ForeignKey(Prediction, models.CASCADE, related_name="glacier_samples")
+    packed = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["glacier", "prediction"], name="one_sample_per_glacier_and_run")]
+
+    def __str__(self) -> str:
+        return f"{self.glacier} in {self.prediction}"
+
+
+class GlacierMotion(models.Model):
+    """How a glacier moves, from all its samples. Speeds are means of its cells, m/day."""
+
+    class State(models.TextChoices):
+        SHORT = "short", "too few pairs to tell"
+        STEADY = "steady", "as usual"
+        SURGING = "surging", "surging"
+
+    glacier = models.OneToOneField(Glacier, models.CASCADE, related_name="motion")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.SHORT)
+    stale = models.BooleanField(default=True, db_index=True, help_text="a sample has come since it was worked out")
+    n_pairs = models.PositiveIntegerField(default=0)
+    last_day = models.DateField(null=True)
+    speed_m_day = models.FloatField(null=True, help_text="in the last pair")
+    sigma_m_day = models.FloatField(null=True, help_text="one standard deviation")
+    usual_m_day = models.FloatField(null=True, help_text="median of the series")
+    views = models.JSONField(default=list, help_text="series and surges of each track")
+    updated = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-speed_m_day", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.glacier}: {self.state}"

@@ -6,8 +6,8 @@ from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Abs
 
-from detection.classify import FAMILIES, Family
 from detection.codes import decode
+from detection.kinds import FAMILIES, Family
 from detection.lifecycle import State
 from detection.models import Alert, Claim, Detection, Review
 from detection.severity import Severity

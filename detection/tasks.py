@@ -4,7 +4,10 @@ import logging
 
 from celery import shared_task
 
-from detection import glacier_selectors, glacier_services, selectors, services
+from detection import selectors
+from detection.alerts import glaciers as glacier_services
+from detection.alerts import services
+from detection.glaciers import selectors as glacier_selectors
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from ingest.context.models import (  # Django looks for tables in here
     Place,
     SimulatedTruth,
 )
-from ingest.image_grids import PixelGrid
+from ingest.pixel_grids import PixelGrid
 from ingest.readers.records import Component, Direction, Technique
 from ingest.sources.models import SceneDownload
 from ingest.storage import raster_storage
@@ -138,7 +138,7 @@ class MeasurementPoint(models.Model):
 
 
 class DisplacementSeries(models.Model):
-    """A point's displacements on the product's dates, packed as `ingest.encoding` says."""
+    """A point's displacements on the product's dates, packed as `ingest.products.encoding` says."""
 
     pk = models.CompositePrimaryKey("product", "pid")
     product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, db_index=False)
@@ -177,7 +177,7 @@ class DerivedTile(models.Model):
 
 
 class PyramidCell(models.Model):
-    """Points of a product averaged over a cell of a map tile, as `ingest.pyramid` says."""
+    """Points of a product averaged over a cell of a map tile, as `ingest.products.pyramid` says."""
 
     pk = models.CompositePrimaryKey("z", "tile_x", "tile_y", "product", "cell")
     product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False)

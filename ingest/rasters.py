@@ -13,8 +13,8 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
-from ingest.image_grids import PixelGrid
-from ingest.readers.scenes import Block
+from ingest.pixel_grids import PixelGrid
+from ingest.readers.images.scenes import Block
 
 # no side files: a raster says everything itself, and names no other file
 PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}

@@ -8,9 +8,11 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from ingest import jobs, pair_services, watching
-from ingest.derived import derived_make
-from ingest.releases import release_changes_make
+from ingest.jobs import services as jobs
+from ingest.jobs import watching
+from ingest.products.derived import derived_make
+from ingest.products.releases import release_changes_make
+from ingest.scenes import pairs as pair_services
 
 logger = logging.getLogger(__name__)
 

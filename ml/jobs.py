@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ingest import selectors as ingest_selectors
 from ingest.models import ScenePair
-from ingest.scene_images import read_pair
+from ingest.products import selectors as ingest_selectors
+from ingest.scenes.images import read_pair
 from ml import selectors
 from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
@@ -19,12 +19,12 @@ from ml.coherence.confirm import Evidence, confirmed
 from ml.coherence.log_ratio import backscatter_change_db
 from ml.deformation import infer as deformation_infer
 from ml.deformation.points import project
-from ml.imagery import PairSource
 from ml.models import ModelVersion, Run
 from ml.offsets import infer as offsets_infer
-from ml.pair_command import pair_sha256
-from ml.results import RasterResult
-from ml.stored import read_prediction
+from ml.rasters.imagery import PairSource
+from ml.rasters.pair_command import pair_sha256
+from ml.rasters.results import RasterResult
+from ml.rasters.stored import read_prediction
 
 Task = ModelVersion.Task
 

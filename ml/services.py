@@ -18,18 +18,18 @@ from django.utils import timezone
 
 from ingest.errors import InputError
 from ingest.hashing import file_sha256
+from ingest.leases import LEASE_SECONDS, heartbeat
 from ingest.models import Product, ScenePair
 from ingest.rasters import write_cog
 from ml import selectors
-from ml.checkpoints import read_card
-from ml.code_version import code_version
-from ml.device import choose_device
 from ml.jobs import JOBS, METHODS
-from ml.lease import LEASE_SECONDS, heartbeat
 from ml.models import ModelVersion, Prediction, Run
-from ml.progress import listening
-from ml.results import RasterResult
-from ml.stored import read_prediction
+from ml.rasters.results import RasterResult
+from ml.rasters.stored import read_prediction
+from ml.runtime.checkpoints import read_card
+from ml.runtime.code_version import code_version
+from ml.runtime.device import choose_device
+from ml.runtime.progress import listening
 
 logger = logging.getLogger(__name__)
 

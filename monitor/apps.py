@@ -7,6 +7,6 @@ class MonitorConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from monitor.roles import roles_ensure
+        from monitor.site.roles import roles_ensure
 
         post_migrate.connect(roles_ensure, dispatch_uid="roles")

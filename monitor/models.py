@@ -6,7 +6,7 @@ Announcement: a transition that has been looked at. RequestCount: how often some
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
-from detection.classify import Kind
+from detection.kinds import Kind
 from detection.models import AlertTransition
 from detection.severity import Severity
 

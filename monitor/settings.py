@@ -103,7 +103,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "monitor.context.site",
+                "monitor.site.context.site",
             ]
         },
     }
@@ -148,8 +148,8 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_LOCKOUT_CALLABLE = "monitor.views.accounts.locked_out"
-AXES_CLIENT_IP_CALLABLE = "monitor.views.accounts.client_address"
+AXES_LOCKOUT_CALLABLE = "monitor.site.accounts.locked_out"
+AXES_CLIENT_IP_CALLABLE = "monitor.site.accounts.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # who signed in from where is nobody's business
 AXES_VERBOSE = False
 
@@ -279,7 +279,7 @@ DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 DEMO = env.bool("GROUND_MOTION_DEMO", default=False)
 EMAIL_FILE_PATH = VAR_DIR / "mail"
-EMAIL_BACKEND = "monitor.mailing.files.EmailBackend"
+EMAIL_BACKEND = "monitor.channels.mail.files.EmailBackend"
 if env("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=15)

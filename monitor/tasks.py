@@ -5,7 +5,10 @@ import logging
 from celery import shared_task
 from django.conf import settings
 
-from monitor.mailing import digests, outbox, selectors, sending, subscriptions
+from monitor.channels import digests, outbox
+from monitor.channels.mail import sending
+from monitor.subscriptions import selectors
+from monitor.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ def search_images() -> None:
         return
     from ingest.sources import services
     from ingest.sources.faults import SourceError
-    from monitor.watched_areas import watched_areas
+    from monitor.subscriptions.watched_areas import watched_areas
 
     try:
         search = services.scenes_search(

@@ -4,28 +4,25 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-import monitor.dash.product  # noqa: F401  (registers the Dash app)
+import monitor.products.dash.product  # noqa: F401  (registers the Dash app)
+from monitor.alert_pages import feeds, reviews
+from monitor.alert_pages import views as alerts
+from monitor.api import views as api_page
 from monitor.api.site import api
-from monitor.views import (
-    accounts,
-    alerts,
-    api_page,
-    demo_mail,
-    events,
-    feeds,
-    glaciers,
-    map,
-    pairs,
-    places,
-    points,
-    products,
-    rasters,
-    reviews,
-    subscription_links,
-    subscriptions,
-    tiles,
-    uploads,
-)
+from monitor.channels.mail import views as demo_mail
+from monitor.events import views as events
+from monitor.glaciers import views as glaciers
+from monitor.map import places_view as places
+from monitor.map import points_view as points
+from monitor.map import tiles_view as tiles
+from monitor.map import views as map
+from monitor.pairs import views as pairs
+from monitor.products import views as products
+from monitor.rasters import views as rasters
+from monitor.site import accounts
+from monitor.subscriptions import links as subscription_links
+from monitor.subscriptions import views as subscriptions
+from monitor.uploads import views as uploads
 
 urlpatterns = [
     path("", map.map_view, name="map"),
@@ -83,6 +80,6 @@ urlpatterns = [
     path("pairs/<int:pair>/image/<str:image>.png", pairs.pair_image, name="pair-image"),
     path("pairs/<int:pair>/runs/<int:run>.png", pairs.pair_run_image, name="pair-run-image"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
-    path("django_plotly_dash/", include("monitor.dash.urls")),
+    path("django_plotly_dash/", include("monitor.products.dash.urls")),
     path("admin/", admin.site.urls),
 ]

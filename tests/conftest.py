@@ -12,10 +12,10 @@ import rasterio
 from affine import Affine
 from pyproj import Transformer
 
-from ml.simulation.region_files import write_region
-from ml.simulation.scene_files import write_series
-from ml.simulation.scenes import simulate_scenes
-from ml.simulation.velocity import simulate_region
+from ml.simulation.files.region import write_region
+from ml.simulation.files.scenes import write_series
+from ml.simulation.sar.scenes import simulate_scenes
+from ml.simulation.velocity.region import simulate_region
 
 ROOT = Path(__file__).resolve().parent.parent
 DATES = ["20200103", "20200715", "20210103", "20210715", "20220103"]
@@ -121,8 +121,9 @@ def simulated_tracks(tmp_path_factory) -> list[Path]:
 @pytest.fixture
 def watched_region(db, simulated_tracks) -> list[Path]:
     """The simulated region loaded, run and searched: products, predictions, alerts."""
-    from detection import selectors, services
-    from ingest.services import product_load
+    from detection import selectors
+    from detection.alerts import services
+    from ingest.products.services import product_load
     from ml import services as ml_services
 
     for path in simulated_tracks:
@@ -275,10 +276,10 @@ def make_subscription(db) -> Callable[..., object]:
 
     from django.utils import timezone
 
-    from detection.classify import Kind
-    from monitor import regions
-    from monitor.mailing.subscriptions import to_geos
+    from detection.kinds import Kind
     from monitor.models import Subscription
+    from monitor.subscriptions import regions
+    from monitor.subscriptions.services import to_geos
 
     def make(
         email: str = "resident@example.org", longitude: float = -12.0, latitude: float = 47.0, **values

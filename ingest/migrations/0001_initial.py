@@ -5,7 +5,7 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
-from ingest import partitions
+from ingest.products import partitions
 
 
 class Migration(migrations.Migration):

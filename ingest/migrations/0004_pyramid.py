@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from ingest import pyramid
+from ingest.products import pyramid
 
 
 def build_for_products_there_are(apps, schema_editor):

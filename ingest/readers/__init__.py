@@ -11,30 +11,18 @@ from pathlib import Path
 from types import ModuleType
 
 from ingest.errors import InputError
-from ingest.readers import (
-    earth_engine,
-    egms,
-    generic,
-    hdf5,
-    hyp3,
-    hyp3_rtc,
-    image_geotiff,
-    insar_norway,
-    its_live,
-    licsar,
-    licsbas,
-    mintpy,
-    mintpy_he5,
-    opera_disp,
-    opera_rtc,
-    pyrate,
-    raster,
-    sentinel1_grd,
-    tables,
-    vx_vy,
-)
+from ingest.readers import hdf5, raster
+from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
+from ingest.readers.images import geotiff as image_geotiff
+from ingest.readers.images.scenes import SceneAbout, SceneFile
+from ingest.readers.images.sentinel1 import grd as sentinel1_grd
 from ingest.readers.records import Declared, VelocityField
-from ingest.readers.scenes import SceneAbout, SceneFile
+from ingest.readers.tables import csv as tables
+from ingest.readers.tables import generic
+from ingest.readers.velocity import egms, hyp3, insar_norway, its_live, licsar, licsbas, pyrate, vx_vy
+from ingest.readers.velocity.mintpy import he5 as mintpy_he5
+from ingest.readers.velocity.mintpy import velocity as mintpy
+from ingest.readers.velocity.opera_disp import stack as opera_disp
 
 # in the order in which they are asked: the particular before the general
 READERS: dict[str, ModuleType] = {

@@ -15,9 +15,9 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from shapely import Polygon
 
-from ingest.given import Given
-from ingest.jobs import job_queue
+from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, SceneDownload
+from ingest.readers.given import Given
 from ingest.readers.records import Declared, Direction
 from ingest.sources import configured
 from ingest.sources.checksums import Checksum

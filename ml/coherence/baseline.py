@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ml.imagery import box_mean, pixels_per_cell
+from ml.rasters.imagery import box_mean, pixels_per_cell
 
 # Spread of the squared coherence over N independent cells is this times (1 - g^2) / sqrt(N): Monte Carlo, 1-9 looks.
 SPREAD_GUARNIERI_PRATI = 1.45

@@ -10,8 +10,8 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from ml.coherence.confirm import FEWEST_ACQUISITIONS, HIGH_SIGMA, LOW_SIGMA, Confirmed, averaged
-from ml.results import RasterResult
-from ml.robust import MAD_TO_SIGMA
+from ml.rasters.results import RasterResult
+from ml.statistics.robust import MAD_TO_SIGMA
 
 METHODS = ("robust-z",)
 VERSIONS = {"robust-z": "3"}  # raise when the numbers change

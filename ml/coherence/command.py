@@ -2,9 +2,9 @@
 
 import argparse
 
-from ml import pair_command
 from ml.coherence.infer import METHODS, VERSIONS, WINDOW_PX, estimate_coherence
 from ml.coherence.network import TRUTHS
+from ml.rasters import pair_command
 
 SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 

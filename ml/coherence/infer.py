@@ -9,9 +9,9 @@ import torch
 from ml.coherence import baseline, network, posterior
 from ml.coherence.features import Facts
 from ml.coherence.registration import facts_of
-from ml.imagery import Float32, ImagePair, PairSource
-from ml.results import RasterResult
-from ml.tiling import over_tiles, samples
+from ml.rasters.imagery import Float32, ImagePair, PairSource
+from ml.rasters.results import RasterResult
+from ml.rasters.tiling import over_tiles, samples
 
 NETWORK = "residual-unet"
 METHODS = (NETWORK, "guarnieri-prati", "pearson", "posterior-mean")

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from ml.imagery import Float32, PairSource, box_mean
-from ml.tiling import over_tiles
+from ml.rasters.imagery import Float32, PairSource, box_mean
+from ml.rasters.tiling import over_tiles
 
 WINDOW_PX = 7
 TO_DECIBEL = 10 / np.log(10)

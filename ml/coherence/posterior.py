@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from ml.coherence.baseline import Coherence, Speckle, brightest
-from ml.imagery import box_mean
+from ml.rasters.imagery import box_mean
 
 GRID = np.linspace(0.0, 0.99, 34)  # of coherence
 TABLE_AT = np.linspace(-9.0, 5.0, 561)  # natural logarithm of sqrt(i1 i2)

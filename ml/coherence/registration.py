@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ml.coherence.baseline import looks_of
 from ml.coherence.features import Facts
-from ml.imagery import high_pass
+from ml.rasters.imagery import high_pass
 
 FARTHEST_PX = 4
 LEAST_SHIFT_PX = 0.05

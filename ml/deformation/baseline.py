@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from ml.deformation.gridding import VelocityGrid
 from ml.deformation.points import Float32
-from ml.robust import MAD_TO_SIGMA
+from ml.statistics.robust import MAD_TO_SIGMA
 
 
 class DeformationMaps(NamedTuple):

@@ -16,14 +16,14 @@ from ingest.errors import InputError
 from ingest.hashing import files_sha256
 from ingest.rasters import write_cog
 from ingest.readers.records import Declared
-from ml.areas import Area, SortedPoints, to_geographic
-from ml.checkpoints import read_card
 from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
-from ml.device import choose_device
-from ml.progress import listening
-from ml.reasons import reach_of, track_reason
+from ml.rasters.areas import Area, SortedPoints, to_geographic
+from ml.runtime.checkpoints import read_card
+from ml.runtime.device import choose_device
+from ml.runtime.progress import listening
+from ml.statistics.reasons import reach_of, track_reason
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

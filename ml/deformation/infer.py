@@ -9,8 +9,6 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
-from ml.checkpoints import read_card
 from ml.deformation.baseline import (
     DeformationMaps,
     MatchedFilterConfig,
@@ -19,13 +17,15 @@ from ml.deformation.baseline import (
     matched_filter,
     threshold,
 )
-from ml.deformation.channels import STILL_WITHIN_MM_YR
 from ml.deformation.despike import despike
+from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.gridding import CELL_M, RobustGrid, grid_median, grid_robust
 from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.points import PointCloud
+from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
+from ml.runtime.checkpoints import read_card
 
 Config = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig | NetworkConfig
 

@@ -1,7 +1,7 @@
 """The five kinds of motion that a network names, and which of them each simulated source is."""
 
-from ml.areas import KINDS
-from ml.simulation.sources import Source
+from ml.rasters.areas import KINDS
+from ml.simulation.ground.sources import Source
 
 __all__ = ["KINDS", "kind_of"]
 _OF_SOURCE = {

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.deformation.channels import TrackCells
+from ml.deformation.features.channels import TrackCells
+from ml.deformation.features.surroundings import Ahead
 from ml.deformation.gridding import RobustGrid
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
-from ml.deformation.surroundings import Ahead
-from ml.progress import tell
+from ml.runtime.progress import tell
 
 JOINT_M = 1_000.0  # a track counts where it has a point within this distance
 

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch.nn import functional
 
-from ml.checkpoints import WEIGHTS, Card, load, read_card
-from ml.deformation.air import ALIGN_CELLS
-from ml.deformation.channels import TrackCells, background_of, channels, noise_scale
+from ml.deformation.features.atmosphere import ALIGN_CELLS
+from ml.deformation.features.channels import TrackCells, background_of, channels, noise_scale
+from ml.deformation.features.surroundings import surroundings
 from ml.deformation.gridding import RobustGrid, distance_to_points_m
 from ml.deformation.kinds import KINDS
 from ml.deformation.points import Float32
-from ml.deformation.surroundings import surroundings
 from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUnet
+from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
 CLASSES5 = KINDS
 HALO_CELLS = 144

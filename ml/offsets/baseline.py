@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 import torch
 
-from ml.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours, consensus
 from ml.offsets.correlate import Peaks, correlate
 from ml.offsets.lags import correlate_grid, fits
+from ml.rasters.imagery import HIGH_PASS_PX, high_pass, pixels_per_cell
 
 KERNELS = (24, 32, 48, 64)
 SINGLE_KERNEL = (32,)
 SEARCH_PX = 6
 CHANCE_MARGIN = 1.5
-SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (python -m ml.offsets.tune)
+SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (python -m ml.lab.offsets.tune)
 POSTING_PX = 8
 CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
 LOCKING_PX = 0.03  # what is left of the draw to whole pixels, as a standard deviation

@@ -11,7 +11,7 @@ from torch.nn import functional
 from ml.offsets.baseline import chance_peak
 from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import correlate
-from ml.offsets.nearer import NODE_PX, box, gathered, whole
+from ml.offsets.resampling import NODE_PX, box, gathered, whole
 
 KERNELS_PX = (32, 64)  # of the image as it is; the smallest that stands out is taken
 NEAR_PX = 12  # a search up to so far needs no smaller image first

@@ -2,9 +2,9 @@
 
 import argparse
 
-from ml import pair_command
 from ml.offsets.baseline import POSTING_PX, SEARCH_PX
 from ml.offsets.infer import METHODS, VERSIONS, track_offsets
+from ml.rasters import pair_command
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ The rule over kernels follows Jung and co-workers' multi-kernel offset tracking 
 import torch
 import torch.nn.functional as functional
 
-from ml.robust import MAD_TO_SIGMA
+from ml.statistics.robust import MAD_TO_SIGMA
 
 FLOOR_PX = 0.05  # kernels that agree better than this agree
 NEIGHBOURS, FEWEST_NEIGHBOURS = 5, 8

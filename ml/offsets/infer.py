@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ml.imagery import Float32, ImagePair, PairSource, pixels_per_cell
 from ml.offsets import baseline, coarse, network, whitened
 from ml.offsets.regrid import at_posting
-from ml.results import RasterResult
-from ml.tiling import over_tiles, samples
+from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
+from ml.rasters.results import RasterResult
+from ml.rasters.tiling import over_tiles, samples
 
 NETWORK, ONE_WINDOW = "model", "model-32px"  # the network's choice of windows; its window of 32 px everywhere
 METHODS = (NETWORK, "multi-kernel", "ncc", "whitened", ONE_WINDOW)

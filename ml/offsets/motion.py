@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.projections import transformer
-from ingest.readers.tracking import north_on_map
-from ml.robust import MAD_TO_SIGMA
+from ingest.readers.velocity.tracking import north_on_map
+from ml.statistics.robust import MAD_TO_SIGMA
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

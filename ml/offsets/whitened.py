@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
-from ml.imagery import HIGH_PASS_PX, box_mean, high_pass
 from ml.offsets.baseline import POSTING_PX, SEARCH_PX, Offsets, chance_peak, grid_of_nodes
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours
 from ml.offsets.correlate import correlate
+from ml.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
 
 FINE_KERNEL = 32
 COARSE_KERNELS = (32, 64)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.simulation.region_files import write_region
+from ml.simulation.files.region import write_region
+from ml.simulation.files.scenes import write_pair
 from ml.simulation.sar.cache import fill
 from ml.simulation.sar.report import report
-from ml.simulation.scene_files import write_pair
-from ml.simulation.scenes import simulate_scenes
-from ml.simulation.velocity import Region, simulate_region
+from ml.simulation.sar.scenes import simulate_scenes
+from ml.simulation.velocity.region import Region, simulate_region
 
 DEFAULT_SEED = 7
 

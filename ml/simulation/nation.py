@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.simulation.deformation import Ellipse, Panel, SlideBody
-from ml.simulation.frame import Floats, LocalFrame, Offset, frame_at
-from ml.simulation.nuisance import Nuisance, Range
-from ml.simulation.scatter import Density
-from ml.simulation.sources import (
+from ml.simulation.ground.deformation import Ellipse, Panel, SlideBody
+from ml.simulation.ground.frame import Floats, LocalFrame, Offset, frame_at
+from ml.simulation.ground.scatter import Density
+from ml.simulation.ground.sources import (
     FillSettlement,
     GroundwaterSubsidence,
     Landslide,
@@ -28,7 +27,7 @@ from ml.simulation.sources import (
     MiningSubsidence,
     Source,
 )
-from ml.simulation.terrain import (
+from ml.simulation.ground.terrain import (
     LandCover,
     Settlement,
     Terrain,
@@ -37,7 +36,8 @@ from ml.simulation.terrain import (
     make_land_cover,
     terrain_on,
 )
-from ml.simulation.velocity import Region, RegionConfig, survey
+from ml.simulation.velocity.nuisance import Nuisance, Range
+from ml.simulation.velocity.region import Region, RegionConfig, survey
 
 COUNTRY = "Velmark"
 SLIDES = (  # length, width, mm/yr down the slope, growth per year

@@ -1,8 +1,8 @@
 """Two years of radar images of three places of the demo nation: a glacier that surges, a pit that is dug, a slope.
 
-Speckle as on the island (ml.simulation.scenes): complex scatterers finer than the resolution, moved exactly and never
-as an image, then band-limited, detected and averaged. Images come in pairs twelve days apart, one pair every 48 days;
-of the glacier every pass of the last months as well.
+Speckle as on the island (ml.simulation.sar.scenes): complex scatterers finer than the resolution, moved exactly and
+never as an image, then band-limited, detected and averaged. Images come in pairs twelve days apart, one pair every 48
+days; of the glacier every pass of the last months as well.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from ingest.projections import transformer
-from ml.simulation.frame import GRID_EPSG, Floats, LocalFrame, Offset
+from ml.simulation.ground.frame import GRID_EPSG, Floats, LocalFrame, Offset
+from ml.simulation.ground.terrain import LandCover, fractal_field
 from ml.simulation.nation import GLACIER, PIT, PIT_HALF_M, Nation, on_glacier
-from ml.simulation.scenes import UTM_EPSG, Event
-from ml.simulation.speckle import Complex, Float32, image, moved, scatterers
-from ml.simulation.terrain import LandCover, fractal_field
+from ml.simulation.sar.scenes import UTM_EPSG, Event
+from ml.simulation.sar.speckle import Complex, Float32, image, moved, scatterers
 
 REPEAT_DAYS, SPARSE_DAYS = 12, 48
 LAST = dt.datetime(2023, 12, 14, 18, 40, tzinfo=dt.UTC)  # an ascending pass there

@@ -11,10 +11,9 @@ from pydantic.fields import FieldInfo
 from detection.models import Alert
 from detection.selectors import alert_by_code
 from ingest.models import MeasurementPoint, Product, ScenePair
-from ingest.selectors import products
+from ingest.products.selectors import products
 from ml.models import Run
-from monitor import sentences
-from monitor.alert_filters import alerts_asked_for
+from monitor.alerts.filters import alerts_asked_for
 from monitor.api import rows
 from monitor.api.schemas import (
     AlertDetail,
@@ -29,9 +28,10 @@ from monitor.api.schemas import (
     ProductPage,
     RasterLayerOut,
 )
-from monitor.raster_catalogue import rasters_available
-from monitor.refusals import area_of, boxes, moment
-from monitor.series import alert_body, point_body, point_find
+from monitor.map.series import alert_body, point_body, point_find
+from monitor.rasters.catalogue import rasters_available
+from monitor.site.refusals import area_of, boxes, moment
+from monitor.wording import sentences
 
 router = Router()
 MOST_ROWS = 200

@@ -6,7 +6,7 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from monitor.api.operations import router
-from monitor.refusals import Refused
+from monitor.site.refusals import Refused
 
 SEE = "The parameters are listed at /api/v1/."
 
@@ -14,7 +14,7 @@ api = NinjaAPI(
     title="Ground Motion Monitor",
     version="1",
     description="Places where the ground moves, and the satellite data in which they were found. Read only, no login.",
-    docs_url=None,  # its page loads scripts from another host; ours is monitor.views.api_page
+    docs_url=None,  # its page loads scripts from another host; ours is monitor.api.views
     docs_decorator=require_safe,
     urls_namespace="api-1",
 )

@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from django.core.management.base import CommandError
 
+from monitor.channels.mail import files
 from monitor.checks.site import Site
-from monitor.mailing import files, tokens
-from monitor.mailing.subscriptions import DEMO_ADDRESS
 from monitor.models import Subscription
+from monitor.subscriptions import tokens
+from monitor.subscriptions.services import DEMO_ADDRESS
 
 SECONDS = 120.0
 WISH = {

@@ -3,10 +3,11 @@
 import pytest
 from django.core.management import call_command
 
-from detection import selectors, services, tasks
+from detection import selectors, tasks
+from detection.alerts import services
 from detection.lifecycle import State
 from detection.models import Alert, AlertTransition, Detection, Scan
-from ingest.services import product_load
+from ingest.products.services import product_load
 from ml import services as ml_services
 
 pytestmark = pytest.mark.django_db

@@ -6,18 +6,21 @@ from datetime import date
 import numpy as np
 import pytest
 
-from detection import glacier_selectors, glacier_services, selectors, services
+from detection import selectors
+from detection.alerts import glaciers as glacier_services
+from detection.alerts import services
+from detection.glaciers import selectors as glacier_selectors
 from detection.models import Alert, GlacierMotion
 from ingest.context.readers.records import ContextKind
 from ingest.context.services import context_load
 from ingest.models import ScenePair
-from ingest.pair_services import pairs_make
-from ingest.scene_services import scenes_load
+from ingest.scenes.pairs import pairs_make
+from ingest.scenes.services import scenes_load
 from ml import services as ml_services
-from ml.simulation import nation_files
+from ml.simulation.files import nation as nation_files
 from ml.simulation.nation import GLACIER, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import SURGE_M_DAY, simulate_glacier_images
-from tests.small_nation import small
+from tests.makers.small_nation import small
 
 pytestmark = pytest.mark.django_db
 SIZE = {"pixels": 128, "sparse_pairs": 6, "dense_dates": 8}

@@ -5,15 +5,18 @@ import pytest
 from django.utils import timezone
 from shapely import box
 
-from detection import glacier_selectors, glacier_services, selectors, services
-from detection.glacier_cells import cells_of, pack, unpack
+from detection import selectors
+from detection.alerts import glaciers as glacier_services
+from detection.alerts import services
+from detection.glaciers import selectors as glacier_selectors
+from detection.glaciers.cells import cells_of, pack, unpack
+from detection.glaciers.surge import FEWEST_STEPS, slides
 from detection.models import Alert, GlacierMotion, GlacierSample
-from detection.surge import FEWEST_STEPS, slides
 from ingest.context.models import ContextLayer, Glacier
 from ml.offsets.motion import GroundMotion
-from ml.stored import read_prediction
-from tests import made_pairs
-from tests.made_glaciers import FIRST, STEP, follow, make_glacier, make_offsets
+from ml.rasters.stored import read_prediction
+from tests.makers import pairs as made_pairs
+from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
 
 pytestmark = pytest.mark.django_db
 

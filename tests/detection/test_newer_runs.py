@@ -3,10 +3,10 @@
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
-from detection import services
+from detection.alerts import services
 from detection.lifecycle import State
 from detection.models import Alert, Detection
-from ingest.services import product_load
+from ingest.products.services import product_load
 from ml import services as ml_services
 from ml.models import ModelVersion, Prediction
 
@@ -80,7 +80,7 @@ def test_an_alert_that_the_same_run_still_shows_is_not_taken_over(scanned):
 
 
 def test_a_merged_alert_sends_no_mail_and_takes_back_what_was_not_told(scanned, make_subscription):
-    from monitor.mailing.outbox import transition_announce
+    from monitor.channels.outbox import transition_announce
     from monitor.models import Notification
 
     make_subscription(longitude=12.04, latitude=47.01)

@@ -3,11 +3,12 @@
 import pytest
 from django.core.management import call_command
 
-from detection import selectors, services
+from detection import selectors
+from detection.alerts import services
 from detection.lifecycle import State
 from detection.models import Alert
-from ingest.pair_services import pairs_make
-from ingest.scene_services import scenes_load
+from ingest.scenes.pairs import pairs_make
+from ingest.scenes.services import scenes_load
 from ml import services as ml_services
 from ml.models import Run
 

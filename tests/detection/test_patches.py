@@ -6,8 +6,8 @@ from affine import Affine
 from pyproj import Transformer
 from shapely import box
 
-from detection.classify import Kind
-from detection.patches import MotionThresholds, bearing, changed_patches, moving_patches
+from detection.kinds import Kind
+from detection.search.patches import MotionThresholds, bearing, changed_patches, moving_patches
 
 GRID = Affine(30, 0, 500_000, 0, -30, 5_200_000)
 NODES = Affine(240, 0, 500_000, 0, -240, 5_200_000)

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.classify import KIND_OF_CLASS, Evidence, Kind, classify
 from detection.codes import decode, encode
+from detection.kinds import KIND_OF_CLASS, Kind
 from detection.lifecycle import State, after_sighting, may_become
+from detection.search.classify import Evidence, classify
 from detection.severity import Severity, severity
-from ml.areas import KINDS
+from ml.rasters.areas import KINDS
 
 
 @given(st.integers(1, 10**9))

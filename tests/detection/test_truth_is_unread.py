@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from detection import selectors, services
+from detection import selectors
+from detection.alerts import services
 from detection.models import Detection
 from ingest.models import SimulatedTruth
-from ingest.services import product_load
+from ingest.products.services import product_load
 from ml import services as ml_services
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ml.models import Prediction
-from tests import made_pairs
 from tests.e2e.browsers import CHROMIUM, FLAGS, SIZES, watch
+from tests.makers import pairs as made_pairs
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 
-from monitor.roles import OPERATORS
-from tests import made_pairs
+from monitor.site.roles import OPERATORS
 from tests.e2e.browsers import SIZES, fits, wait_for_map
+from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a long enough pass phrase"

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from detection import selectors, services
+from detection import selectors
+from detection.alerts import services
 from detection.models import Alert, GlacierMotion
-from tests import made_pairs
 from tests.e2e.browsers import READY_MS, fits, wait_for_map
-from tests.made_glaciers import follow, make_glacier, make_motion, make_offsets
+from tests.makers import pairs as made_pairs
+from tests.makers.glaciers import follow, make_glacier, make_motion, make_offsets
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 QUIET, SURGE = [0.4] * 9, [1.4, 2.2, 2.6]

@@ -9,9 +9,9 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 
 from ingest.models import Scene
-from monitor.roles import OPERATORS
-from tests import made_pairs
+from monitor.site.roles import OPERATORS
 from tests.e2e.browsers import READY_MS, SIZES, fits
+from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests import made_pairs
 from tests.e2e.browsers import READY_MS, fits, wait_for_map
+from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"

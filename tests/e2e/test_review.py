@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 
 from detection.models import Alert, AuditEntry
-from monitor.roles import OPERATORS
+from monitor.site.roles import OPERATORS
 from tests.e2e.browsers import READY_MS, SIZES, fits, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -5,10 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from detection.alerts.services import alert_transition
 from detection.lifecycle import State
-from detection.services import alert_transition
 from monitor import tasks
-from monitor.mailing import sending
+from monitor.channels.mail import sending
 from monitor.models import Subscription
 from tests.e2e.browsers import wait_for_map
 

@@ -5,10 +5,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from playwright.sync_api import expect
 
-from ingest import jobs
+from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Product
-from ingest.services import product_delete
-from monitor.roles import OPERATORS
+from ingest.products.services import product_delete
+from monitor.site.roles import OPERATORS
 from tests.e2e.browsers import SIZES, fits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

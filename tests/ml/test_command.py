@@ -9,8 +9,8 @@ import rasterio
 
 from ingest.hashing import file_sha256
 from ml.__main__ import main
-from ml.areas import KINDS
-from ml.checkpoints import WEIGHTS
+from ml.rasters.areas import KINDS
+from ml.runtime.checkpoints import WEIGHTS
 
 
 @pytest.fixture(scope="module")

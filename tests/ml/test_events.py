@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from ml import events, tasks
 from ml.models import GroundEvent, ModelVersion, Run
-from tests import made_pairs
-from tests.made_glaciers import make_event
+from tests.makers import pairs as made_pairs
+from tests.makers.glaciers import make_event
 
 pytestmark = pytest.mark.django_db
 DAY = datetime(2021, 12, 20, tzinfo=UTC)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ingest.models import ScenePair
-from ingest.pair_services import pairs_make
-from ingest.scene_services import scenes_load
+from ingest.scenes.pairs import pairs_make
+from ingest.scenes.services import scenes_load
 from ml import selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
-from ml.stored import read_prediction
+from ml.rasters.stored import read_prediction
 
 pytestmark = pytest.mark.django_db
 DATES = ("20211101", "20211113", "20211125", "20211207", "20211219")

@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from ingest.errors import InputError
-from ingest.services import product_load
+from ingest.products.services import product_load
 from ml import selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
-from ml.progress import tell
+from ml.runtime.progress import tell
 
 pytestmark = pytest.mark.django_db
 

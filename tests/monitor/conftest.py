@@ -3,7 +3,7 @@
 import pytest
 
 from ml.models import Prediction
-from tests import made_pairs
+from tests.makers import pairs as made_pairs
 
 
 @pytest.fixture

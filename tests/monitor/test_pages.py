@@ -9,7 +9,7 @@ from django.test import Client
 
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product
-from ingest.services import product_load
+from ingest.products.services import product_load
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/", "/alerts/", "/products/", "/about/"]

@@ -20,9 +20,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair
 from ml.models import GroundEvent, Prediction, Run
-from monitor.mailing import tokens
-from monitor.roles import ADMINISTRATORS, OPERATORS
-from tests import made_glaciers, made_pairs
+from monitor.site.roles import ADMINISTRATORS, OPERATORS
+from monitor.subscriptions import tokens
+from tests.makers import glaciers as made_glaciers
+from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"

@@ -2,7 +2,10 @@
 
 from django.core.management.base import BaseCommand
 
-from detection import glacier_selectors, glacier_services, selectors, services
+from detection import selectors
+from detection.alerts import glaciers as glacier_services
+from detection.alerts import services
+from detection.glaciers import selectors as glacier_selectors
 
 
 class Command(BaseCommand):

@@ -14,17 +14,17 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from tqdm import tqdm
 
-from ingest.arrivals import arrival_load, arrivals_in
-from ingest.derived import derived_make
 from ingest.errors import AlreadyLoaded, InputError
-from ingest.given import Given
-from ingest.pair_services import pairs_make
+from ingest.jobs.arrivals import arrival_load, arrivals_in
+from ingest.products.derived import derived_make
+from ingest.products.releases import release_changes_make
 from ingest.readers import FORMATS
+from ingest.readers.given import Given
+from ingest.readers.images.scenes import POLARISATIONS, SCALES
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declared, Direction
-from ingest.readers.scenes import POLARISATIONS, SCALES
-from ingest.releases import release_changes_make
-from ingest.scene_services import scene_refuse
+from ingest.scenes.pairs import pairs_make
+from ingest.scenes.services import scene_refuse
 
 
 def _period(text: str) -> tuple[date, date]:

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from ingest.job_child import job_carry_out
+from ingest.jobs.child import job_carry_out
 
 
 class Command(BaseCommand):

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingest.models import ScenePair
-from ingest.pair_services import pairs_make
-from ingest.scene_images import pair_write
+from ingest.scenes.images import pair_write
+from ingest.scenes.pairs import pairs_make
 
 
 class Command(BaseCommand):

@@ -7,7 +7,8 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ingest import jobs, watching
+from ingest.jobs import services as jobs
+from ingest.jobs import watching
 from ingest.models import IngestJob
 
 

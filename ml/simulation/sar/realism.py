@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.intervals import Float64, Interval, bootstrap_over
 from ml.simulation.sar.system import Float32
+from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 PATCH_PX = 32
 ROUNDS, BATCH = 150, 64

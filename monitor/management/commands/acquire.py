@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ingest.sources import services
 from ingest.sources.areas import coarse
 from ingest.sources.faults import SourceError
-from monitor.watched_areas import area_of, watched_areas
+from monitor.subscriptions.watched_areas import area_of, watched_areas
 
 NOWHERE = "Nothing is watched: no subscription is confirmed. Name an --area, or set ACQUIRE_AREA."
 

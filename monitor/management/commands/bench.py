@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         chosen = {"rounds": options["rounds"]} if options["rounds"] else {}
-        report = import_module(f"monitor.bench.{options['name']}").run(**chosen)
+        report = import_module(f"bench.{options['name']}").run(**chosen)
         if options["json"]:
             options["json"].write_text(json.dumps(report, indent=2) + "\n")
         self.stdout.write(f"{report['name']} at {report['commit']} on {report['machine']}, load {report['load']:.1f}")

@@ -6,8 +6,8 @@ import time
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from detection.classify import SINKING, Kind
-from detection.glacier_selectors import glaciers_stale, predictions_unmeasured
+from detection.glaciers.selectors import glaciers_stale, predictions_unmeasured
+from detection.kinds import SINKING, Kind
 from detection.selectors import predictions_unscanned
 from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished

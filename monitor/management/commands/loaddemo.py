@@ -12,18 +12,18 @@ from django.core.management.base import BaseCommand, CommandParser
 from ingest.context.readers.records import ContextKind
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_load
-from ingest.derived import derived_make
 from ingest.errors import AlreadyLoaded
 from ingest.models import ContextLayer, Product, Scene, SimulatedTruth
-from ingest.pair_services import pairs_make
-from ingest.scene_services import scenes_load
-from ingest.services import product_load
-from ml.simulation import nation_files
-from ml.simulation.context_files import write_heights
+from ingest.products.derived import derived_make
+from ingest.products.services import product_load
+from ingest.scenes.pairs import pairs_make
+from ingest.scenes.services import scenes_load
+from ml.simulation.files import nation as nation_files
+from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import AreaImages, simulate_images
-from monitor.mailing import files
-from monitor.mailing.subscriptions import demo_subscription_make
+from monitor.channels.mail import files
+from monitor.subscriptions.services import demo_subscription_make
 
 
 class Command(BaseCommand):

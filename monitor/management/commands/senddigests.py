@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from monitor import tasks
-from monitor.mailing import sending
+from monitor.channels.mail import sending
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest import jobs
+from ingest.jobs import services as jobs
 from tests.ingest.sources import replay
 
 

@@ -5,11 +5,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from ingest import tasks
-from ingest.job_environment import job_environment
+from ingest.jobs.environment import job_environment
 from ingest.models import SceneDownload
 from monitor import tasks as monitor_tasks
 from monitor.schedule import BEAT_SCHEDULE
-from monitor.watched_areas import area_of, watched_areas
+from monitor.subscriptions.watched_areas import area_of, watched_areas
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, wanted
 

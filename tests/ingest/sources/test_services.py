@@ -9,7 +9,7 @@ from django.db import connections
 from django.utils import timezone
 from shapely import box
 
-from ingest import jobs
+from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources import services
@@ -93,7 +93,7 @@ def test_a_fetched_image_is_loaded(server, transactional_db, make_rtc, settings,
 
 
 def test_what_was_loaded_by_hand_is_not_fetched(server, make_rtc, settings):
-    from ingest.scene_services import scenes_load
+    from ingest.scenes.services import scenes_load
 
     path = make_rtc()
     scenes_load(path=path)

@@ -3,7 +3,7 @@
 import numpy as np
 import rasterio
 
-from ml.simulation.context_files import write_heights
+from ml.simulation.files.context import write_heights
 
 
 def test_heights_are_those_of_the_terrain(region, tmp_path):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ml.simulation.deformation import (
+from ml.simulation.ground.deformation import (
     Downslope,
     Ellipse,
     Panel,

@@ -8,14 +8,14 @@ import pytest
 import rasterio
 import torch
 
-from ml.imagery import ImagePair
 from ml.offsets.infer import track_offsets
-from ml.simulation import nation_files
+from ml.rasters.imagery import ImagePair
+from ml.simulation.files import nation as nation_files
+from ml.simulation.ground.terrain import LandCover
 from ml.simulation.nation import GLACIER, VILLAGES, Nation, on_glacier, simulate_nation
 from ml.simulation.nation_scenes import SURGE_M_DAY, AreaImages, glacier_speeds, pair_dates, simulate_images
-from ml.simulation.terrain import LandCover
-from ml.simulation.velocity import ASCENDING
-from tests.small_nation import small
+from ml.simulation.velocity.region import ASCENDING
+from tests.makers.small_nation import small
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import rasterio
 from scipy import ndimage
 
 from ingest.readers import open_scenes
-from ml.simulation.scene_files import write_pair, write_series
-from ml.simulation.scenes import SceneConfig, SceneSeries, simulate_scenes
-from ml.simulation.velocity import simulate_region
+from ml.simulation.files.scenes import write_pair, write_series
+from ml.simulation.sar.scenes import SceneConfig, SceneSeries, simulate_scenes
+from ml.simulation.velocity.region import simulate_region
 
 
 @pytest.fixture(scope="module")

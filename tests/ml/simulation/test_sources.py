@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ml.simulation.deformation import (
+from ml.simulation.ground.deformation import (
     Ellipse,
     Panel,
     Tunnel,
@@ -18,10 +18,10 @@ from ml.simulation.deformation import (
     tunnel_settlement_mm,
     tunnel_trough,
 )
-from ml.simulation.draws import DRAWS, Site
-from ml.simulation.frame import LineOfSight, Offset, project_to_los_mm_yr
+from ml.simulation.ground.draws import DRAWS, Site
+from ml.simulation.ground.frame import LineOfSight, Offset, project_to_los_mm_yr
 from ml.simulation.seeds import Purpose, generator
-from ml.simulation.tiles import CELL_M, TileConfig, make_tile, with_sources
+from ml.simulation.velocity.tiles import CELL_M, TileConfig, make_tile, with_sources
 
 POSTING_M = 10.0
 EAST_M, NORTH_M = np.meshgrid(np.arange(-3_000.0, 3_000.0, POSTING_M), np.arange(-3_000.0, 3_000.0, POSTING_M))
@@ -154,7 +154,7 @@ def test_line_of_sight_of_pure_sinking_is_its_up_component():
 
 
 def test_a_tiles_truth_holds_the_volume_of_its_bowl_to_one_percent(hills):
-    from ml.simulation.sources import GroundwaterSubsidence
+    from ml.simulation.ground.sources import GroundwaterSubsidence
 
     bowl = GroundwaterSubsidence(Offset(200.0, -300.0), Ellipse(800.0, 500.0, 20.0), -20.0, flatness=1.0)
     moving = with_sources(hills, (bowl,))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from ml.simulation.frame import frame_at, to_geographic
-from ml.simulation.terrain import LandCover, Terrain, TerrainConfig, fractal_field, make_terrain
+from ml.simulation.ground.frame import frame_at, to_geographic
+from ml.simulation.ground.terrain import LandCover, Terrain, TerrainConfig, fractal_field, make_terrain
 
 
 def _plane(rise_east: float, rise_north: float) -> Terrain:

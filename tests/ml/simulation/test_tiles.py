@@ -9,11 +9,15 @@ from scipy.spatial import cKDTree
 
 from ingest.readers import open_velocity_field
 from ml.deformation.points import project
-from ml.simulation.courses import COURSES, draw_course, of_unit_rate
-from ml.simulation.deformation import Ellipse, Panel
-from ml.simulation.frame import Offset
-from ml.simulation.noise import velocity_errors
-from ml.simulation.nuisance import (
+from ml.simulation.files.tiles import track_points, truth_records, write_tile
+from ml.simulation.ground.deformation import Ellipse, Panel
+from ml.simulation.ground.frame import Offset
+from ml.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence, QuarrySettlement
+from ml.simulation.ground.terrain import LandCover
+from ml.simulation.seeds import Purpose, generator
+from ml.simulation.velocity.histories import COURSES, draw_course, of_unit_rate
+from ml.simulation.velocity.noise import velocity_errors
+from ml.simulation.velocity.nuisance import (
     USTICA,
     Ground,
     Nuisance,
@@ -26,11 +30,7 @@ from ml.simulation.nuisance import (
     unwrapping_block,
     warm_buildings,
 )
-from ml.simulation.seeds import Purpose, generator
-from ml.simulation.sources import GroundwaterSubsidence, MiningSubsidence, QuarrySettlement
-from ml.simulation.terrain import LandCover
-from ml.simulation.tile_files import track_points, truth_records, write_tile
-from ml.simulation.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
+from ml.simulation.velocity.tiles import CELL_M, SIDE_M, TileConfig, make_tile, with_sources
 
 CALM = Nuisance()._replace(
     turbulence_mm2_yr2=Range(0, 0),

@@ -8,13 +8,13 @@ import pytest
 from scipy.spatial import cKDTree
 from shapely import contains_xy
 
-from ml.simulation.deformation import Panel
-from ml.simulation.frame import Offset, project_to_los_mm_yr
-from ml.simulation.noise import VelocityNoise, velocity_errors
-from ml.simulation.series import acquisition_dates, fit_series, years_of
-from ml.simulation.sources import MiningSubsidence, outline_truth
-from ml.simulation.terrain import LandCover
-from ml.simulation.velocity import RegionConfig, simulate_region
+from ml.simulation.ground.deformation import Panel
+from ml.simulation.ground.frame import Offset, project_to_los_mm_yr
+from ml.simulation.ground.sources import MiningSubsidence, outline_truth
+from ml.simulation.ground.terrain import LandCover
+from ml.simulation.velocity.noise import VelocityNoise, velocity_errors
+from ml.simulation.velocity.region import RegionConfig, simulate_region
+from ml.simulation.velocity.series import acquisition_dates, fit_series, years_of
 
 
 def _area(region, kind):

@@ -1,0 +1,153 @@
+"""Mails: 10,000 readers of one alert queued, against plain SQL; mails into a local sink, against bare smtplib."""
+
+import smtplib
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.db import connection, transaction
+from django.utils import timezone
+
+from bench.measure import pairs, report, result
+from detection.kinds import Kind
+from detection.models import Alert, AlertTransition
+from monitor.channels import outbox
+from monitor.channels.mail import sending
+from monitor.channels.mail.compose import Composer
+from monitor.models import OutgoingMail, Subscription
+from monitor.subscriptions import regions, selectors
+from monitor.subscriptions.services import to_geos
+
+READERS, MAILS = 10_000, 1_000
+_SAME_ROWS = """
+    WITH mails AS (
+        INSERT INTO monitor_outgoingmail (kind, key, email, transition_id, state, attempts, created, next_try_at, error)
+        SELECT 'alert', 'control:' || s.id, s.email, %(transition)s, 'queued', 0, now(), now(), ''
+        FROM monitor_subscription s JOIN detection_alert a ON ST_Intersects(s.region, a.area)
+        WHERE a.id = %(alert)s RETURNING id, email
+    )
+    INSERT INTO monitor_notification (transition_id, subscription_id, mail_id, created)
+    SELECT %(transition)s, s.id, mails.id, now() FROM monitor_subscription s JOIN mails USING (email)"""
+
+
+class _Undone(Exception):
+    pass
+
+
+def run() -> dict[str, Any]:
+    alert, news = _made_alert()
+    try:
+        _make_readers()
+        queueing = _queueing(alert, news)
+        outbox.transition_announce(transition_id=news.pk)
+        return report("mail", [queueing, _sending()])
+    finally:
+        Subscription.objects.all().delete()
+        OutgoingMail.objects.all().delete()
+        alert.delete()
+
+
+def _queueing(alert: Alert, news: AlertTransition) -> dict[str, Any]:
+    def ours() -> None:
+        with _rolled_back():
+            outbox.transition_announce(transition_id=news.pk)
+
+    def control() -> None:
+        with _rolled_back(), connection.cursor() as cursor:
+            cursor.execute(_SAME_ROWS, {"transition": news.pk, "alert": alert.pk})
+
+    return result(f"{READERS:,} readers of one alert queued", "s", *pairs(ours, control))
+
+
+def _sending() -> dict[str, Any]:
+    """A thousand mails at a time; the control sends the same mails, ready made, over one connection."""
+    with _sink() as port:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+        ids = list(OutgoingMail.objects.values_list("pk", flat=True)[:MAILS])
+        OutgoingMail.objects.exclude(pk__in=ids).update(next_try_at=timezone.now() + timedelta(days=1))
+        compose = Composer()
+        due = selectors.mails_to_compose(now=timezone.now())
+        ready = [letter.message for mail in due if (letter := compose(mail))]
+        raw = [(message.to, message.message().as_bytes()) for message in ready]
+
+        def ours() -> None:
+            OutgoingMail.objects.filter(pk__in=ids).update(state=OutgoingMail.State.QUEUED, attempts=0)
+            sent = sending.mails_send(senders=settings.MAIL_SENDERS)
+            if sent != MAILS:
+                raise RuntimeError(f"{sent} of {MAILS} mails were sent")
+
+        def control() -> None:
+            with smtplib.SMTP("127.0.0.1", port) as server:
+                for to, content in raw:
+                    server.sendmail("bench@localhost", to, content)
+
+        return result("mails composed, sent and marked", "mails/s", *pairs(ours, control), amount=MAILS)
+
+
+def _made_alert() -> tuple[Alert, AlertTransition]:
+    area = MultiPolygon(Polygon.from_bbox((7.0, 51.4, 7.1, 51.5)), srid=4326)
+    alert = Alert.objects.create(
+        area=area,
+        kind=Kind.SUBSIDENCE,
+        severity="moderate",
+        component="up",
+        area_m2=7e7,
+        rate_mm_yr=-14.0,
+        peak_rate_mm_yr=-15.0,
+        rate_sigma_mm_yr=1.0,
+        first_motion=date(2020, 1, 3),
+        last_motion=date(2024, 12, 25),
+    )
+    return alert, AlertTransition.objects.create(alert=alert, to_state="first", reason="made for a benchmark")
+
+
+def _make_readers() -> None:
+    region = regions.circle(7.05, 51.45, 2000)
+    outline, since = to_geos(region), timezone.now() - timedelta(days=1)
+    Subscription.objects.bulk_create(
+        (
+            Subscription(
+                email=f"reader{n}@example.org",
+                region=outline,
+                label=region.label,
+                kinds=[k.value for k in Kind],
+                lowest_severity="minor",
+                unreviewed=True,
+                frequency="at-once",
+                confirmed_at=since,
+            )
+            for n in range(READERS)
+        ),
+        batch_size=2000,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE monitor_subscription")
+
+
+@contextmanager
+def _rolled_back() -> Iterator[None]:
+    """Whatever is done inside leaves nothing behind."""
+    try:
+        with transaction.atomic():
+            yield
+            raise _Undone
+    except _Undone:
+        pass
+
+
+@contextmanager
+def _sink() -> Iterator[int]:
+    """A mail server in a process of its own."""
+    command = [sys.executable, "-m", "bench.sink"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101 (for the type checker)
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()

@@ -1,0 +1,55 @@
+"""How a benchmark measures: pairs in turn, medians, the range, and the machine it ran on."""
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ml.runtime.code_version import code_version
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def pairs(
+    ours: Callable[[], object], control: Callable[[], object], rounds: int = 5
+) -> tuple[list[float], list[float]]:
+    """Time both in turn, each first as often as the other; one round to warm up is left out."""
+    ours(), control()
+    times: tuple[list[float], list[float]] = ([], [])
+    for index in range(rounds):
+        order = ((0, ours), (1, control)) if index % 2 else ((1, control), (0, ours))
+        for place, work in order:
+            times[place].append(seconds(work))
+    return times
+
+
+def result(
+    what: str, unit: str, ours: list[float], control: list[float], amount: float | None = None
+) -> dict[str, Any]:
+    """One line of the report. With an amount, values are amount per second and the ratio is ours over control."""
+    mine, theirs = np.array(ours), np.array(control)
+    if amount is not None:
+        mine, theirs = amount / mine, amount / theirs
+    ratios = mine / theirs
+    return {
+        "what": what,
+        "value": round(float(np.median(mine)), 4),
+        "unit": unit,
+        "control": round(float(np.median(theirs)), 4),
+        "ratio": round(float(np.median(ratios)), 3),
+        "n": len(ours),
+        "low": round(float(ratios.min()), 3),
+        "high": round(float(ratios.max()), 3),
+    }
+
+
+def report(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return {"name": name, "commit": code_version(), "machine": machine, "load": os.getloadavg()[0], "results": results}

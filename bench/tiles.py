@@ -1,0 +1,71 @@
+"""Vector tiles through the web application, against the same SQL through psycopg."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+from django.test import Client
+
+from bench.measure import report, result, seconds
+from bench.simulated import DATES, made_batch
+from ingest.products import loading, services
+from ingest.readers.given import Given
+from ingest.readers.records import Component, FieldHeader, VelocityField
+from monitor.map import selectors
+
+POINTS, CHUNK, TILES = 1_000_000, 50_000, 30
+
+
+def run() -> dict[str, Any]:
+    product = _load()
+    try:
+        return report("tiles", [_at_zoom(zoom, product.pk) for zoom in (14, 12, 10, 8, 5)])
+    finally:
+        services.product_delete(product=product)
+
+
+def _load():
+    """A million points without their series, which tiles never read: two dates are enough."""
+    header = FieldHeader("egms", "L2b", Component.LOS, DATES[:2], track=999)
+
+    def batches():
+        for n in range(POINTS // CHUNK):
+            batch = made_batch(CHUNK, seed=n % 4, first=n * CHUNK)
+            yield batch._replace(displacement_mm=batch.displacement_mm[:, :2])
+
+    field = VelocityField(header, batches)
+    path = Path("bench.csv")
+    with transaction.atomic(), connection.cursor() as cursor:
+        product_id, totals = loading.field_copy(cursor, path=path, field=field)
+        return services.product_create(product_id, path, f"{product_id:064d}", header, totals, Given())
+
+
+def _at_zoom(zoom: int, product_id: int) -> dict[str, Any]:
+    """The tiles of points drawn at random, so that towns are asked for as people ask."""
+    batch, rng = made_batch(CHUNK, seed=0), np.random.default_rng(zoom)
+    client, ours, control = Client(SERVER_NAME="localhost"), [], []
+    for index in rng.integers(0, CHUNK, TILES):
+        x = int((batch.longitude[index] + 180) / 360 * 2**zoom)
+        y = int((1 - math.asinh(math.tan(math.radians(batch.latitude[index]))) / math.pi) / 2 * 2**zoom)
+        both = [
+            (ours, lambda x=x, y=y: _fetch(client, f"/tiles/points/los/{zoom}/{x}/{y}.mvt")),
+            (control, lambda x=x, y=y: _raw(zoom, x, y, product_id)),
+        ]
+        both[0][1]()  # warm the cache of the server for both
+        for times, work in both if index % 2 else reversed(both):
+            times.append(1000 * seconds(work))
+    return result(f"vector tile at zoom {zoom}, {POINTS:,} points, warm, median of {TILES}", "ms", ours, control)
+
+
+def _fetch(client: Client, address: str) -> None:
+    status = client.get(address).status_code
+    if status != 200:
+        raise RuntimeError(f"{address} answers {status}")
+
+
+def _raw(z: int, x: int, y: int, product_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(*selectors.tile_query(products=[product_id], z=z, x=x, y=y))
+        cursor.fetchone()

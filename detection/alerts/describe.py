@@ -1,0 +1,114 @@
+"""What an alert says of its place, from everything that is known of it now; each family in its own terms."""
+
+from collections.abc import Hashable, Sequence
+from datetime import date
+from typing import Any
+
+from shapely import from_wkb, unary_union
+
+from detection.kinds import Family, Kind, family
+from detection.models import Detection
+from detection.search.areas import to_django
+from detection.search.classify import Evidence, classify, mean_shares
+from detection.severity import severity, severity_of_change, severity_of_speed
+from detection.sizes import area_of
+from ingest.models import Product, ScenePair
+
+FIGURES_OF_PAIRS = (
+    "speed_m_day",
+    "peak_speed_m_day",
+    "speed_sigma_m_day",
+    "bearing_deg",
+    "coherence_before",
+    "coherence_after",
+    "change_sigma",
+    "usual_speed_m_day",
+    "onset",
+    "onset_sigma_days",
+)
+
+
+def describe(detections: Sequence[Detection]) -> dict[str, Any]:
+    """The columns of an alert: the union of its detections, with the figures of the one that tells most."""
+    area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
+    area_m2 = area_of(area)
+    spans = [data_span(detection) for detection in detections]
+    begins = [first for first, _ in spans] + [detection.onset for detection in detections if detection.onset]
+    return {
+        "area": to_django(area),
+        "area_m2": area_m2,
+        "first_motion": min(begins),
+        "last_motion": max(last for _, last in spans),
+        "simulated": any(detection.scan.prediction.run.input.simulated for detection in detections),
+        **_FIGURES_OF[family(detections[0].kind)](detections, area_m2),
+    }
+
+
+def independent_view(detection: Detection) -> Hashable:
+    """What must differ for a second sighting to count: the track of a velocity field, the later image of a pair."""
+    seen = detection.scan.prediction.run.input
+    if isinstance(seen, Product):
+        return seen.component, seen.track, seen.direction
+    return seen.reference.track, seen.secondary.acquired_at
+
+
+def data_span(detection: Detection) -> tuple[date, date]:
+    """First and last date of the data that show it."""
+    seen = detection.scan.prediction.run.input
+    if isinstance(seen, ScenePair):
+        return seen.reference.acquired_at.date(), seen.secondary.acquired_at.date()
+    return seen.dates[0], seen.dates[-1]
+
+
+def event_span(detection: Detection) -> tuple[date, date] | None:
+    """The days of what happens once, a change of the surface or a surge; None for what goes on."""
+    if family(detection.kind) is Family.SURFACE:
+        return data_span(detection)
+    if detection.kind == Kind.GLACIER_SURGE:
+        return detection.onset, data_span(detection)[1]
+    return None
+
+
+def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
+    products = [detection.scan.prediction.run.product for detection in detections]
+    main, main_product = max(
+        zip(detections, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
+    )
+    evidence = [
+        Evidence(p.component, p.direction, d.rate_mm_yr, d.area_m2, d.class_shares)
+        for d, p in zip(detections, products, strict=True)
+    ]
+    return {
+        "kind": classify(evidence),
+        "class_shares": mean_shares([detection.class_shares for detection in detections]),
+        "rate_mm_yr": main.rate_mm_yr,
+        "peak_rate_mm_yr": main.peak_rate_mm_yr,
+        "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
+        "component": main_product.component,
+        "severity": severity(main.peak_rate_mm_yr, area_m2),
+    }
+
+
+def _of_surface(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
+    """The strongest change."""
+    main = min(detections, key=lambda detection: detection.change_sigma)
+    return _copied(main) | {"severity": severity_of_change(area_m2)}
+
+
+def _of_offsets(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
+    """The latest speed; once it was told as a surge, it stays one."""
+    detections = [one for one in detections if one.kind == Kind.GLACIER_SURGE] or detections
+    main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
+    return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day)}
+
+
+_FIGURES_OF = {Family.VELOCITY: _of_velocity, Family.SURFACE: _of_surface, Family.OFFSETS: _of_offsets}
+
+
+def _copied(main: Detection) -> dict[str, Any]:
+    return {"kind": main.kind, **{name: getattr(main, name) for name in FIGURES_OF_PAIRS}}
+
+
+def _weight(product: Product) -> int:
+    """Vertical motion tells people most, then the line of sight, then east-west."""
+    return {"up": 2, "los": 1}.get(product.component, 0)

@@ -1,0 +1,209 @@
+"""Glaciers: what each pair measured of them, the series that it makes, and the alert where one surges."""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+from rasterio.features import geometry_mask
+from shapely import from_wkb
+from shapely import transform as transform_geometry
+from shapely.geometry.base import BaseGeometry
+
+from detection.alerts.services import carry_into_alert, lock_alerts
+from detection.glaciers import selectors
+from detection.glaciers.cells import Cells, cells_of, pack, unpack
+from detection.glaciers.surge import (
+    FEWEST_STEPS,
+    GlacierView,
+    PairSample,
+    as_json,
+    bearing_of,
+    day_of,
+    mean_speed,
+    view_of,
+)
+from detection.kinds import Kind
+from detection.models import Detection, GlacierMotion, GlacierSample, GlacierScan
+from detection.search.areas import to_django
+from detection.sizes import area_of
+from ingest.context.models import Glacier
+from ingest.projections import transformer
+from ml.glaciers.surges import Surge
+from ml.models import Prediction
+from ml.offsets.motion import (
+    GroundMotion,
+    Nodes,
+    PixelScale,
+    StableGround,
+    against_stable,
+    ground_motion,
+    into_cells,
+    stable_ground,
+)
+from ml.rasters.areas import outline, to_geographic
+from ml.rasters.stored import StoredRaster, read_prediction
+
+logger = logging.getLogger(__name__)
+
+LEAST_KM2 = 0.25  # a smaller glacier cannot surge by the rule
+NEWS_DAYS = 180  # a surge that was over longer ago, counted back from the last pair, is history and no alert
+
+
+def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
+    """Keep what a pair's offsets say of every glacier that it shows; what it makes of them is worked out later."""
+    pair, raster, now = prediction.run.pair, read_prediction(prediction), timezone.now()
+    glaciers = list(selectors.glaciers_in(pair=pair))
+    shapes = {glacier.pk: from_wkb(bytes(glacier.outline.wkb)) for glacier in glaciers}
+    nodes = _nodes(raster)
+    motion = ground_motion(nodes, raster.epsg, PixelScale(pair.reference.posting_m, pair.temporal_baseline_days))
+    ground = stable_ground(motion, ~_on_ice(raster, list(shapes.values())).ravel())
+    with transaction.atomic():
+        scan, _ = GlacierScan.objects.update_or_create(
+            prediction=prediction,
+            defaults={
+                "n_glaciers": len(glaciers),
+                "measured_at": now,
+                "stable_ground": ground.where if ground else "nothing",
+                "stable_rmse_m_day": ground.rmse_m_day if ground else None,
+            },
+        )
+        for glacier in glaciers:
+            if area_of(shapes[glacier.pk]) >= LEAST_KM2 * 1e6:
+                _keep_sample(glacier, prediction, shapes[glacier.pk], nodes, raster.epsg, motion, ground)
+    return scan
+
+
+def _keep_sample(
+    glacier: Glacier,
+    prediction: Prediction,
+    shape: BaseGeometry,
+    nodes: Nodes,
+    epsg: int,
+    motion: GroundMotion,
+    ground: StableGround | None,
+) -> None:
+    cells = cells_of(shape)
+    number = cells.of_points(epsg, nodes.x_m, nodes.y_m)
+    if ground is None or not (number >= 0).any():
+        return
+    sample = into_cells(against_stable(motion, ground), number, cells.n)
+    GlacierSample.objects.update_or_create(glacier=glacier, prediction=prediction, defaults={"packed": pack(sample)})
+    GlacierMotion.objects.update_or_create(glacier=glacier, defaults={"stale": True})
+
+
+def _nodes(raster: StoredRaster) -> Nodes:
+    rows, cols = raster.shape
+    row, col = np.mgrid[0:rows, 0:cols]
+    x_m, y_m = raster.transform @ (col.ravel() + 0.5, row.ravel() + 0.5)
+    dx, dy, sigma_dx, sigma_dy = (
+        raster.bands[name].ravel().astype(np.float64) for name in ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px")
+    )
+    return Nodes(x_m, y_m, dx, dy, np.hypot(sigma_dx, sigma_dy) / np.sqrt(2))
+
+
+def _on_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> np.ndarray:
+    if not outlines:
+        return np.zeros(raster.shape, dtype=bool)
+    project = transformer(4326, raster.epsg).transform
+    on_map = [transform_geometry(one, project, interleaved=False) for one in outlines]
+    return geometry_mask(on_map, raster.shape, raster.transform, invert=True, all_touched=True)
+
+
+def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
+    """Work out how a glacier moves from all its samples, and tell of a surge. All of it or nothing."""
+    glacier = motion.glacier
+    cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
+    with transaction.atomic():
+        lock_alerts()
+        if not GlacierMotion.objects.filter(pk=motion.pk, stale=True).update(stale=False):
+            return motion  # another worker has done it
+        made = []
+        for name, rows in selectors.samples_by_view(glacier=glacier).items():
+            merged, chosen = _merged(rows, cells.n)
+            if merged:
+                view = view_of(merged, cells.km2)
+                made.append((name, view))
+                for surge in view.surges:
+                    _surge_tell(cells, view, surge, chosen)
+        _summarise(motion, made)
+        motion.save()
+    return motion
+
+
+def _merged(rows: Sequence[GlacierSample], n_cells: int) -> tuple[list[PairSample], dict[tuple, GlacierSample]]:
+    """Samples of two bursts of one pass become one; and by its two days the sample that a pair is told by."""
+    by_days: dict[tuple, list[tuple[GlacierSample, GroundMotion]]] = {}
+    for row in rows:
+        pair, known = row.prediction.run.pair, unpack(bytes(row.packed), n_cells)
+        if known is not None:
+            days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
+            by_days.setdefault(days, []).append((row, known))
+    samples, chosen = [], {}
+    for days, found in sorted(by_days.items()):
+        stacked = GroundMotion(*(np.concatenate(part) for part in zip(*(motion for _, motion in found), strict=True)))
+        cell = np.tile(np.arange(n_cells), len(found))
+        samples.append(PairSample(*days, into_cells(stacked, cell, n_cells)))
+        chosen[days] = max(found, key=lambda one: np.isfinite(one[1].east_m_day).sum())[0]
+    return samples, chosen
+
+
+def _surge_tell(cells: Cells, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
+    """A detection in each pair that shows the surge and was searched, under one alert."""
+    newest = view.series.end_day[-1]
+    if surge.end is not None and newest - surge.end.day > NEWS_DAYS:
+        return
+    mask = np.isin(cells.number, np.flatnonzero(surge.cells))
+    geographic = to_geographic(outline(mask, cells.transform, cells.km2 * 4e6).intersection(cells.outline), cells.epsg)
+    speed, sigma = mean_speed(view.series, surge.cells)
+    for step in range(surge.first, surge.last + 1):
+        days = day_of(view.series.start_day[step]), day_of(view.series.end_day[step])
+        sample = chosen.get(days)
+        scan = getattr(sample.prediction, "scan", None) if sample else None
+        if scan is None or np.isnan(speed[step]):
+            continue
+        area = to_django(geographic)
+        if Detection.objects.filter(scan=scan, kind=Kind.GLACIER_SURGE, area__intersects=area).exists():
+            continue
+        rise = max(speed[step] - surge.usual_m_day, 0.0) / sigma[step]
+        speeds = view.series.speed_m_day[step, surge.cells]
+        carry_into_alert(
+            Detection(
+                scan=scan,
+                kind=Kind.GLACIER_SURGE,
+                area=area,
+                area_m2=area_of(geographic),
+                score=1.0 - 1.0 / max(1.0, rise * rise),
+                n_points=int(np.isfinite(speeds).sum()),
+                speed_m_day=float(speed[step]),
+                peak_speed_m_day=float(np.nanpercentile(speeds, 95)),
+                speed_sigma_m_day=float(sigma[step]),
+                bearing_deg=bearing_of(view.series, step, surge.cells),
+                usual_speed_m_day=surge.usual_m_day,
+                onset=day_of(surge.onset.day),
+                onset_sigma_days=surge.onset.sigma_days,
+            )
+        )
+
+
+def _summarise(motion: GlacierMotion, made: Sequence[tuple[str, GlacierView]]) -> None:
+    """The columns of a glacier's row; its speed is that of the view that saw it last."""
+    motion.stale = False
+    motion.views = [as_json(view, name) for name, view in made]
+    known = [(name, view, np.flatnonzero(np.isfinite(view.speed_m_day))) for name, view in made]
+    known = [one for one in known if one[2].size]
+    motion.n_pairs = sum(at.size for *_, at in known)
+    if not known:
+        motion.state = GlacierMotion.State.SHORT
+        motion.speed_m_day = motion.sigma_m_day = motion.usual_m_day = motion.last_day = None
+        return
+    _, view, at = max(known, key=lambda one: one[1].series.end_day[one[2][-1]])
+    last = at[-1]
+    motion.last_day = day_of(view.series.end_day[last])
+    motion.speed_m_day, motion.sigma_m_day = float(view.speed_m_day[last]), float(view.sigma_m_day[last])
+    motion.usual_m_day = float(np.median(view.speed_m_day[at]))
+    surging = any(surge.end is None for _, one, _ in known for surge in one.surges)
+    enough = max(at.size for *_, at in known) >= FEWEST_STEPS
+    states = GlacierMotion.State
+    motion.state = states.SURGING if surging else states.STEADY if enough else states.SHORT

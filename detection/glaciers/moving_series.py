@@ -1,0 +1,33 @@
+"""How fast ground that has no outline of its own went, pair by pair: from what was found of it in each pair."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from detection.glaciers.surge import PairSample, as_json, view_of
+from detection.models import Detection
+from ml.offsets.motion import GroundMotion
+
+
+def series_of(detections: Iterable[Detection]) -> list[dict[str, Any]]:
+    """A series of each track, as `surge.as_json` has it: mean velocities of the area, m/day, NaN left out.
+
+    Of two detections in pairs of the same days (two polarisations, two bursts) the first one counts. Pairs in which
+    the area was not told from still ground are missing: the series is no proof of rest.
+    """
+    views: dict[str, dict[tuple[Any, Any], PairSample]] = {}
+    km2: dict[str, float] = {}
+    for one in detections:
+        pair = one.scan.prediction.run.pair
+        if pair is None or not one.speed_m_day or not one.speed_sigma_m_day or one.bearing_deg is None:
+            continue
+        name = f"track {pair.reference.track} {pair.reference.direction}".strip()
+        days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
+        bearing = math.radians(one.bearing_deg)
+        parts = one.speed_m_day * math.sin(bearing), one.speed_m_day * math.cos(bearing), one.speed_sigma_m_day
+        motion = GroundMotion(*(np.array([part]) for part in parts))
+        views.setdefault(name, {}).setdefault(days, PairSample(*days, motion))
+        km2[name] = one.area_m2 / 1e6
+    return [as_json(view_of([by[days] for days in sorted(by)], km2[name]), name) for name, by in sorted(views.items())]

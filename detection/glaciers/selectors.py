@@ -1,0 +1,93 @@
+"""Reading glaciers and what pairs say of them."""
+
+from collections import defaultdict
+
+from django.contrib.gis.geos import MultiPolygon
+from django.db.models import Case, Max, Q, QuerySet, When
+from shapely import from_wkb, unary_union
+
+from detection.models import GlacierMotion, GlacierSample
+from ingest.context.models import ContextLayer, Glacier
+from ingest.context.readers.records import ContextKind
+from ingest.models import ScenePair
+from ml.models import ModelVersion, Prediction
+from ml.selectors import predictions_finished
+
+POLARISATIONS = ("VV", "HH", "VH", "HV")  # ice is brighter where both are alike
+
+
+def ice_share(*, area: MultiPolygon, simulated: bool) -> float:
+    """How much of an area lies on glaciers whose outlines are loaded, 0-1."""
+    outlines = glaciers_with_outlines().filter(outline__intersects=area, layer__simulated=simulated)
+    shapes = [from_wkb(bytes(outline.wkb)) for outline in outlines.values_list("outline", flat=True)]
+    own = from_wkb(bytes(area.wkb))
+    return float(own.intersection(unary_union(shapes)).area / own.area) if shapes else 0.0
+
+
+def glaciers_with_outlines() -> QuerySet[Glacier]:
+    return Glacier.objects.filter(shown=True, outline__isnull=False)
+
+
+def glaciers_in(*, pair: ScenePair) -> QuerySet[Glacier]:
+    """Glaciers that a pair shows any part of."""
+    return glaciers_with_outlines().filter(outline__intersects=pair.footprint, layer__simulated=pair.simulated)
+
+
+def predictions_unmeasured() -> QuerySet[Prediction]:
+    """Offsets that have been searched and in which the glaciers that are loaded now have not been measured."""
+    newest = ContextLayer.objects.filter(kind=ContextKind.GLACIERS).aggregate(at=Max("loaded_at"))["at"]
+    offsets = predictions_finished().filter(run__model_version__task=ModelVersion.Task.OFFSETS, scan__isnull=False)
+    if newest is None:
+        return offsets.none()
+    due = offsets.filter(Q(glacier_scan=None) | Q(glacier_scan__measured_at__lt=newest))
+    return due.order_by("run__pair__secondary__acquired_at", "id")
+
+
+def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
+    """The samples of a glacier by the track that saw it, of each pair those of the latest run; oldest first.
+
+    Of a pass that was kept in several polarisations, one is taken.
+    """
+    pair = "prediction__run__pair"
+    rows = (
+        GlacierSample.objects.filter(glacier=glacier)
+        .select_related(f"{pair}__reference", f"{pair}__secondary", "prediction__scan")
+        .order_by(f"{pair}_id", "-prediction__run__finished_at", "-prediction_id")
+        .distinct(f"{pair}_id")
+    )
+    views: dict[str, dict[str, list[GlacierSample]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        scene = row.prediction.run.pair.reference
+        views[f"track {scene.track} {scene.direction}".strip()][scene.polarisation].append(row)
+    found = {}
+    for name, by_polarisation in sorted(views.items()):
+        best = min(by_polarisation, key=lambda p: POLARISATIONS.index(p) if p in POLARISATIONS else len(POLARISATIONS))
+        found[name] = sorted(by_polarisation[best], key=lambda row: row.prediction.run.pair.secondary.acquired_at)
+    return found
+
+
+def glaciers_stale() -> QuerySet[GlacierMotion]:
+    return GlacierMotion.objects.filter(stale=True).select_related("glacier__layer").order_by("id")
+
+
+def motions_known() -> QuerySet[GlacierMotion]:
+    """Glaciers of which a speed is known: those that surge first, then the fastest."""
+    surging = Case(When(state=GlacierMotion.State.SURGING, then=0), default=1)
+    known = GlacierMotion.objects.filter(speed_m_day__isnull=False, glacier__shown=True)
+    return known.select_related("glacier__layer").order_by(surging, "-speed_m_day", "id")
+
+
+def motion_of(*, ident: str) -> GlacierMotion | None:
+    """The motion of the glacier with this identifier (RGI), or, where it has none, this row number."""
+    wanted = Q(glacier__glacier_id=ident)
+    if ident.isascii() and ident.isdecimal() and len(ident) <= 9:
+        wanted |= Q(glacier__glacier_id="", glacier=int(ident))
+    return GlacierMotion.objects.filter(wanted, glacier__shown=True).select_related("glacier__layer").first()
+
+
+def motions_touching(*, area: MultiPolygon, simulated: bool) -> list[GlacierMotion]:
+    """Of the glaciers that an area touches."""
+    motions = GlacierMotion.objects.filter(
+        glacier__outline__intersects=area, glacier__shown=True, glacier__layer__simulated=simulated
+    )
+    return list(motions.select_related("glacier__layer").order_by("-speed_m_day", "id"))

@@ -1,0 +1,128 @@
+"""What a glacier's series comes to, in figures that pages and alerts need; and which moving ground is a slide. Pure."""
+
+import datetime as dt
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.glaciers.series import PairVelocities, SpeedSeries, velocity_series
+from ml.glaciers.surges import Moment, Surge, SurgeRule, season_and_trend, surges
+from ml.offsets.motion import GroundMotion
+
+Floats = NDArray[np.float64]
+
+RULE = SurgeRule()
+FEWEST_STEPS = 8  # below, nothing is said of what is usual
+LEAST_SHOWN = 0.25  # of the cells, for a mean speed
+MOSTLY_ICE = 0.5
+STEEP_DEG, DOWNHILL_DEG = 8.0, 60.0
+EPOCH = dt.date(1970, 1, 1)
+
+
+class PairSample(NamedTuple):
+    """One pair: its two days, and the velocities of the glacier's cells."""
+
+    first: dt.date
+    last: dt.date
+    motion: GroundMotion
+
+
+class GlacierView(NamedTuple):
+    """A series from one track, and what was found in it. speed, sigma, usual: (steps,), of all cells together."""
+
+    series: SpeedSeries
+    speed_m_day: Floats
+    sigma_m_day: Floats
+    usual_m_day: Floats
+    surges: tuple[Surge, ...]
+
+
+def day_number(day: dt.date) -> float:
+    """Days since 1970."""
+    return float((day - EPOCH).days)
+
+
+def day_of(number: float) -> dt.date:
+    return EPOCH + dt.timedelta(days=round(number))
+
+
+def view_of(samples: list[PairSample], cell_km2: float) -> GlacierView:
+    """Pairs become a series of steps, and the rule is asked. At least one sample, all of the same cells."""
+    stacked = (np.stack([getattr(one.motion, name) for one in samples]) for name in GroundMotion._fields)
+    first, last = (np.array([day_number(getattr(one, name)) for one in samples]) for name in ("first", "last"))
+    series = velocity_series(PairVelocities(first, last, *stacked))
+    found = surges(series.day, series.speed_m_day, series.sigma_m_day, cell_km2, RULE) if _enough(series) else ()
+    speed, sigma = mean_speed(series, np.ones(series.sigma_m_day.shape[1], dtype=bool))
+    usual = season_and_trend(series.day, speed[:, None], sigma[:, None])[0][:, 0]
+    return GlacierView(series, speed, sigma, usual, found)
+
+
+def _enough(series: SpeedSeries) -> bool:
+    return series.day.size >= FEWEST_STEPS
+
+
+def mean_speed(series: SpeedSeries, cells: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Mean speed of some cells and its error, (steps,) m/day; NaN where fewer than a quarter of them are known.
+
+    The error is that of one cell: a pair's own error is common to all of them.
+    """
+    speeds, errors = series.speed_m_day[:, cells], series.sigma_m_day[:, cells]
+    known = np.isfinite(speeds)
+    n = known.sum(axis=1)
+    shown = n >= max(1.0, LEAST_SHOWN * cells.sum())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = [np.where(known, part, 0.0).sum(axis=1) / n for part in (speeds, errors)]
+    return np.where(shown, means[0], np.nan), np.where(shown, means[1], np.nan)
+
+
+def bearing_of(series: SpeedSeries, step: int, cells: NDArray[np.bool_]) -> float:
+    """Toward where some cells moved in a step, degrees clockwise from true north."""
+    known = cells & np.isfinite(series.east_m_day[step])
+    east, north = series.east_m_day[step, known].mean(), series.north_m_day[step, known].mean()
+    return float(np.degrees(np.arctan2(east, north)) % 360)
+
+
+def as_json(view: GlacierView, name: str) -> dict[str, Any]:
+    """What is kept of a view: dates in ISO 8601, m/day, null where nothing is known."""
+    steps = range(view.series.day.size)
+    return {
+        "name": name,
+        "start": [day_of(view.series.start_day[n]).isoformat() for n in steps],
+        "end": [day_of(view.series.end_day[n]).isoformat() for n in steps],
+        "speed_m_day": _numbers(view.speed_m_day),
+        "sigma_m_day": _numbers(view.sigma_m_day),
+        "usual_m_day": _numbers(view.usual_m_day) if _enough(view.series) else [None for _ in steps],
+        "surges": [_surge(view, found) for found in view.surges],
+    }
+
+
+def _surge(view: GlacierView, found: Surge) -> dict[str, Any]:
+    speed, sigma = mean_speed(view.series, found.cells)
+    return {
+        "onset": _moment(found.onset),
+        "peak": _moment(found.peak),
+        "end": _moment(found.end) if found.end else None,
+        "peak_m_day": round(found.peak_m_day, 3),
+        "peak_sigma_m_day": round(found.peak_sigma_m_day, 3),
+        "usual_m_day": round(found.usual_m_day, 3),
+        "n_cells": int(found.cells.sum()),
+        "speed_m_day": _numbers(speed),
+        "sigma_m_day": _numbers(sigma),
+    }
+
+
+def _moment(moment: Moment) -> dict[str, Any]:
+    return {"day": day_of(moment.day).isoformat(), "sigma_days": round(moment.sigma_days, 1)}
+
+
+def _numbers(values: Floats) -> list[float | None]:
+    return [None if math.isnan(value) else round(float(value), 4) for value in values]
+
+
+def slides(slope_deg: float, aspect_deg: float | None, bearing_deg: float) -> bool:
+    """Whether ground that moves is a slide: on a slope, and down it."""
+    if not slope_deg >= STEEP_DEG or aspect_deg is None:
+        return False
+    return abs((bearing_deg - aspect_deg + 180) % 360 - 180) <= DOWNHILL_DEG

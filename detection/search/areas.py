@@ -1,0 +1,139 @@
+"""A finished prediction becomes detections: each task has its own way of looking, registered here once."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from shapely import MultiPolygon as ShapelyMultiPolygon
+from shapely import to_wkb
+from shapely.geometry.base import BaseGeometry
+
+from detection.glaciers.selectors import ice_share
+from detection.glaciers.surge import MOSTLY_ICE, slides
+from detection.kinds import Kind
+from detection.models import Detection
+from detection.search.classify import Evidence, classify
+from detection.search.patches import CHANGE, MOTION, Patch, changed_patches, moving_patches
+from detection.selectors import offsets_of
+from detection.sizes import area_of
+from ingest.context.selectors import ground_at
+from ingest.models import Product
+from ingest.products import selectors as ingest_selectors
+from ingest.projections import transformer
+from ml.models import ModelVersion, Prediction
+from ml.rasters.areas import DEFAULT_THRESHOLDS, areas_in, to_geographic
+from ml.rasters.stored import StoredRaster, read_prediction
+from ml.statistics.reasons import reach_of, track_reason
+from ml.statistics.series import fit_series
+
+Task = ModelVersion.Task
+
+
+class Search(NamedTuple):
+    """thresholds: a named tuple, kept with the scan; find: what a prediction's raster shows, not yet saved."""
+
+    thresholds: Any
+    find: Callable[[Prediction, StoredRaster, Any], list[Detection]]
+
+
+def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
+    """Everything that a prediction shows, strongest first, without scan and alert."""
+    way = SEARCHES[prediction.run.model_version.task]
+    return way.find(prediction, read_prediction(prediction), thresholds or way.thresholds)
+
+
+def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+    product, found = prediction.run.product, []
+    for area in areas_in(raster.bands, raster.transform, thresholds):
+        place = to_django(to_geographic(area.polygon, raster.epsg))
+        n_points = ingest_selectors.points_count_within(product=product, area=place)
+        if n_points < thresholds.fewest_points:
+            continue
+        found.append(
+            Detection(
+                kind=classify(
+                    [Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2, area.kinds)]
+                ),
+                class_shares={name: round(share, 4) for name, share in area.kinds.items()},
+                reasons=[_reason(product, area.polygon, raster.epsg)],
+                score=area.score,
+                rate_mm_yr=area.rate_mm_yr,
+                peak_rate_mm_yr=area.peak_rate_mm_yr,
+                rate_sigma_mm_yr=_rate_sigma(prediction, place),
+                area=place,
+                area_m2=area.area_m2,
+                n_points=n_points,
+            )
+        )
+    return found
+
+
+def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+    """What moved by metres has left its place: that is told as motion, not as a change of the surface as well."""
+    patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
+    offsets = offsets_of(pair=prediction.run.pair) if patches else None
+    moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
+    found = [_from_patch(patch, raster.epsg) for patch in patches]
+    return [one for one in found if not any(one.area.intersects(other.area) for other in moving)]
+
+
+def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+    """Ground that moves outside glaciers. That ice flows is no news; its surges are found in series of pairs."""
+    simulated = prediction.run.pair.simulated
+    found = _moving(prediction, raster, thresholds)
+    outside = [one for one in found if ice_share(area=one.area, simulated=simulated) < MOSTLY_ICE]
+    for one in outside:
+        ground = ground_at(area=one.area, simulated=simulated)
+        if ground is not None and slides(ground.slope_deg, ground.aspect_deg, one.bearing_deg):
+            one.kind = Kind.FAST_LANDSLIDE
+    return outside
+
+
+def _moving(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+    pair = prediction.run.pair
+    posting_m, days = pair.reference.posting_m, pair.temporal_baseline_days
+    patches = moving_patches(raster.bands, raster.transform, raster.epsg, posting_m, days, thresholds)
+    return [_from_patch(patch, raster.epsg) for patch in patches]
+
+
+SEARCHES = {
+    Task.DEFORMATION: Search(DEFAULT_THRESHOLDS, _in_velocity),
+    Task.COHERENCE_CHANGE: Search(CHANGE, _in_change),
+    Task.OFFSETS: Search(MOTION, _in_offsets),
+}
+
+
+def _from_patch(patch: Patch, epsg: int) -> Detection:
+    geographic = to_geographic(patch.polygon, epsg)
+    return Detection(
+        kind=patch.kind,
+        score=patch.score,
+        area=to_django(geographic),
+        area_m2=area_of(geographic),
+        n_points=patch.cells,
+        **patch.figures,
+    )
+
+
+def _reason(product: Product, polygon: BaseGeometry, epsg: int) -> dict[str, Any]:
+    """The product's points in an area (metres, epsg) against those around it."""
+    _, far_m = reach_of(polygon)
+    box = to_django(to_geographic(polygon.buffer(far_m).envelope, epsg))
+    points = ingest_selectors.product_points(product=product, area=box)
+    x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
+    return track_reason(product.direction, polygon, x, y, points.velocity_mm_yr).as_dict()
+
+
+def _rate_sigma(prediction: Prediction, place: MultiPolygon) -> float:
+    """One standard deviation of an area's rate, mm/yr: between neighbours, and of its mean series in time."""
+    between = prediction.statistics["rate_sigma_mm_yr"]
+    series = ingest_selectors.area_series(product=prediction.run.product, area=place)
+    fit = fit_series(series.dates, series.mean_mm) if series else None
+    return math.hypot(between, fit.rate_sigma_mm_yr if fit else 0.0)
+
+
+def to_django(geometry: BaseGeometry) -> MultiPolygon:
+    """A shapely area in degrees as GeoDjango keeps it."""
+    parts = geometry if isinstance(geometry, ShapelyMultiPolygon) else ShapelyMultiPolygon([geometry])
+    return GEOSGeometry(memoryview(to_wkb(parts)), srid=4326)

@@ -1,0 +1,70 @@
+"""What kind of motion an area shows. Nothing is claimed that the measurements cannot tell."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from detection.kinds import KIND_OF_CLASS, Kind
+
+
+class Evidence(NamedTuple):
+    """One area in one product. component: los, up or east; direction: ascending, descending or empty; rates mm/yr.
+
+    shares: class of a network -> its share in what the area may be, 0-1; empty where the method knows the sign only.
+    """
+
+    component: str
+    direction: str
+    rate_mm_yr: float
+    area_m2: float
+    shares: Mapping[str, float] = {}
+
+
+# Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.
+SMALL_M2 = 150_000.0
+SLOW_MM_YR = 3.0
+SURE_SHARE = 0.6  # a likelier name than all others together, with a margin
+
+
+def classify(evidence: Sequence[Evidence]) -> Kind:
+    """Name the motion of one area from everything that was seen of it.
+
+    A network's name counts where it is sure, and no sign speaks against it; else what can be told by sign alone.
+    """
+    shares = mean_shares([e.shares for e in evidence])
+    if shares:
+        name = max(shares, key=lambda each: shares[each])
+        kind, los_or_up = KIND_OF_CLASS[name], [e for e in evidence if e.component in {"los", "up"}]
+        if shares[name] >= SURE_SHARE and los_or_up and _fits(kind, {e.rate_mm_yr > 0 for e in los_or_up}):
+            return kind
+    return classify_by_sign(evidence)
+
+
+def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """What several looks at an area make of each class, in the mean; empty where no network looked."""
+    told = [each for each in shares if each]
+    return {name: sum(each.get(name, 0.0) for each in told) / len(told) for name in KIND_OF_CLASS} if told else {}
+
+
+def _fits(kind: Kind, rising: set[bool]) -> bool:
+    """A slope moves toward one direction of sight and away from the other; all else sinks or rises in both."""
+    return kind is Kind.LANDSLIDE or rising == {kind is Kind.UPLIFT}
+
+
+def classify_by_sign(evidence: Sequence[Evidence]) -> Kind:
+    """What sign, size and speed can tell.
+
+    A vertical product decides by its sign. Line of sight decides by its sign where the directions that saw it agree;
+    a single direction only for an area that is both wide and fast enough for sideways motion to be an unlikely
+    explanation. Everything else, and east-west motion, is unknown.
+    """
+    vertical = [e for e in evidence if e.component == "up"]
+    los = [e for e in evidence if e.component == "los"]
+    deciding = vertical or los
+    signs = {e.rate_mm_yr > 0 for e in deciding}
+    if len(signs) != 1:
+        return Kind.UNKNOWN
+    two_directions = len({e.direction for e in los}) > 1
+    plain = any(e.area_m2 >= SMALL_M2 and abs(e.rate_mm_yr) >= SLOW_MM_YR for e in deciding)
+    if not (vertical or two_directions or plain):
+        return Kind.UNKNOWN
+    return Kind.UPLIFT if signs == {True} else Kind.SUBSIDENCE

@@ -1,0 +1,154 @@
+"""What the confined process does: load the file and write the outcome into the job's row, both or neither."""
+
+import errno
+import logging
+import time
+from pathlib import Path
+from types import TracebackType
+
+from django.db import DatabaseError, DataError, connections, transaction
+from django.utils import timezone
+
+from ingest.errors import AlreadyLoaded, InputError, one_line
+from ingest.hashing import file_sha256
+from ingest.jobs.arrivals import Loaded, arrival_load
+from ingest.jobs.services import give_back, mine, reject
+from ingest.jobs.wording import refusal
+from ingest.models import IngestJob, Product, Scene
+from ingest.readers.given import Given
+from ingest.readers.records import Declared, Direction
+from ingest.scenes.services import scene_refuse, scenes_forget
+
+logger = logging.getLogger(__name__)
+
+TELL_SECONDS = 1.0
+
+
+class Overtaken(Exception):
+    """Another worker has the job now: nothing of this attempt may stay."""
+
+
+class Progress:
+    """Counts points and writes their number now and then, on a connection of its own: others see it before the end."""
+
+    def __init__(self, job: IngestJob) -> None:
+        self._job, self._points, self._told = job, 0, 0.0
+        self._connection = connections.create_connection("default")
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __call__(self, points: int) -> None:
+        self._points += points
+        if time.monotonic() - self._told >= TELL_SECONDS:
+            self._told = time.monotonic()
+            with self._connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE ingest_ingestjob SET points_done = %s WHERE id = %s AND attempt = %s AND state = 'running'",
+                    [self._points, self._job.pk, self._job.attempt],
+                )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+
+def job_carry_out(*, job_id: int, attempt: int) -> None:
+    """Load the file of a job that this attempt owns. Whatever happens is in its row afterwards."""
+    job = IngestJob.objects.filter(pk=job_id, attempt=attempt, state=IngestJob.State.RUNNING).first()
+    if job is None:
+        return
+    name = job.original_name
+    try:
+        _load(job)
+    except Overtaken:
+        logger.warning("job %s was taken over by another worker; what this one read is left out", job.pk)
+    except AlreadyLoaded as known:
+        _already(job, known)
+    except InputError as fault:
+        said = refusal(job, fault)
+        reject(job, said)
+        scene_refuse(path=Path(job.stored_path), fault=fault, given=_given(job), reason=said)
+    except MemoryError:
+        reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
+    except DataError as fault:
+        reject(job, f"{name}: it holds values that the database cannot keep ({_first(fault)}). Export it again.")
+    except DatabaseError as fault:
+        logger.exception("job %s: the database failed", job.pk)
+        give_back(job, f"The database could not take it just now ({_first(fault)}).")
+    except OSError as fault:
+        logger.exception("job %s: the disk failed", job.pk)
+        if fault.errno == errno.EFBIG:
+            reject(job, f"{name}: what is made of it is larger than a file may be. Cut it into pieces.")
+        else:
+            give_back(job, f"The disk could not do it just now ({fault.strerror}).")
+    except Exception as fault:
+        logger.exception("job %s: a fault of ours", job.pk)
+        give_back(job, f"{name}: reading it failed by a fault of this program ({type(fault).__name__}).", at_once=True)
+
+
+def _load(job: IngestJob) -> None:
+    loaded = Loaded([], [])
+    try:
+        with Progress(job) as progress, transaction.atomic():
+            loaded = arrival_load(path=Path(job.stored_path), given=_given(job), progress=progress)
+            _finish(job, loaded.products, loaded.scenes, "")
+    except BaseException:  # the rows are rolled back; the files of images must go with them
+        scenes_forget(loaded.scenes)
+        raise
+
+
+def _given(job: IngestJob) -> Given:
+    mapping = Path(job.mapping_path) if job.mapping_path else None
+    period = (job.first_day, job.last_day) if job.first_day and job.last_day else None
+    declared = Declared(
+        mapping,
+        job.unit or None,
+        job.positive or None,
+        job.track,
+        period,
+        job.scale or None,
+        job.polarisation or None,
+        job.acquired_at,
+        job.platform or None,
+        Direction(job.direction) if job.direction else None,
+    )
+    return Given(
+        job.source_format,
+        declared,
+        job.attribution,
+        job.licence,
+        loaded_by=job.given_by,
+        called=Path(job.original_name).stem,
+    )
+
+
+def _already(job: IngestJob, known: AlreadyLoaded) -> None:
+    """The wish is fulfilled: what the file holds is there."""
+    path = Path(job.stored_path)
+    same = {"file_sha256": file_sha256(path)} if path.is_file() else {"pk": None}
+    try:
+        with transaction.atomic():
+            products, scenes = list(Product.objects.filter(**same)), list(Scene.objects.filter(**same))
+            _finish(job, products, scenes, one_line(f"Nothing to do: {known.found}."))
+    except Overtaken:
+        logger.warning("job %s was taken over by another worker", job.pk)
+
+
+def _finish(job: IngestJob, products: list[Product], scenes: list[Scene], error: str) -> None:
+    values = {"points_done": sum(product.n_points for product in products)} if products else {}
+    hashes = {row.file_sha256 for row in [*products, *scenes]}
+    if len(hashes) == 1:
+        values["sha256"] = hashes.pop()
+    owned = mine(job).update(
+        state=IngestJob.State.LOADED, error=error, finished_at=timezone.now(), lease_until=None, **values
+    )
+    if not owned:
+        raise Overtaken
+    job.products.set(products)
+    job.scenes.set(scenes)
+
+
+def _first(fault: Exception) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0]

@@ -1,0 +1,134 @@
+"""A command in a process of its own with limits, so that a hostile or broken file can take that process only.
+
+The limits are set before the command starts: this module is its own launcher (python -m ingest.jobs.confine), which
+sets them on itself and then becomes the command. Linux only.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # linux/prctl.h
+MOST_OPEN_FILES = 256
+NICE = 10
+
+
+class Limits(NamedTuple):
+    """memory_bytes: address space, which libraries reserve generously; file_bytes: the largest file it may write."""
+
+    memory_bytes: int
+    cpu_seconds: int
+    file_bytes: int
+    wall_seconds: float
+
+
+class Ended(StrEnum):
+    """How a confined command came to its end."""
+
+    DONE = "done"
+    TIME = "time"
+    CPU = "cpu"
+    KILLED = "killed"
+    CRASHED = "crashed"
+    ABANDONED = "abandoned"
+
+
+class Outcome(NamedTuple):
+    """code: the exit status, or minus the signal."""
+
+    ended: Ended
+    code: int
+
+
+def run_confined(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    limits: Limits,
+    go_on: Callable[[], bool],
+    every_seconds: float,
+) -> Outcome:
+    """Run a command and wait for it. go_on is asked every few seconds; when it says no, the command is killed."""
+    launcher = [
+        sys.executable,
+        "-m",
+        "ingest.jobs.confine",
+        str(os.getpid()),
+        str(limits.memory_bytes),
+        str(limits.cpu_seconds),
+        str(limits.file_bytes),
+        *command,
+    ]
+    process = subprocess.Popen(
+        launcher,
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    ends_at = time.monotonic() + limits.wall_seconds
+    try:
+        while True:
+            left = ends_at - time.monotonic()
+            if left <= 0:
+                return Outcome(Ended.TIME, -signal.SIGKILL)
+            try:
+                return _outcome(process.wait(min(every_seconds, left)))
+            except subprocess.TimeoutExpired:
+                if not go_on():
+                    return Outcome(Ended.ABANDONED, -signal.SIGKILL)
+    finally:
+        _kill_group(process)
+
+
+def _outcome(code: int) -> Outcome:
+    if code >= 0:
+        return Outcome(Ended.DONE, code)
+    by_signal = {signal.SIGXCPU: Ended.CPU, signal.SIGKILL: Ended.KILLED, signal.SIGTERM: Ended.KILLED}
+    return Outcome(by_signal.get(signal.Signals(-code), Ended.CRASHED), code)
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """The command and whatever it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Become the command, with the limits set."""
+    parser = argparse.ArgumentParser(prog="python -m ingest.jobs.confine")
+    for name in ("parent", "memory_bytes", "cpu_seconds", "file_bytes"):
+        parser.add_argument(name, type=int)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    asked = parser.parse_args(arguments)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # who waits for us is gone: nobody would hear of the outcome
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.getppid() != asked.parent:
+        sys.exit(1)
+    os.nice(NICE)
+    limit_to = resource.setrlimit
+    limit_to(resource.RLIMIT_AS, (asked.memory_bytes, asked.memory_bytes))
+    limit_to(resource.RLIMIT_CPU, (asked.cpu_seconds, asked.cpu_seconds + 5))
+    limit_to(resource.RLIMIT_FSIZE, (asked.file_bytes, asked.file_bytes))
+    limit_to(resource.RLIMIT_CORE, (0, 0))
+    most = min(MOST_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    limit_to(resource.RLIMIT_NOFILE, (most, most))
+    os.execv(asked.command[0], asked.command)  # noqa: S606 (a list of words, no shell)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

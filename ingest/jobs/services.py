@@ -1,0 +1,259 @@
+"""Queueing, claiming and executing the jobs that load given files. Each file is read in a confined process."""
+
+import logging
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from celery import current_app
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
+
+from ingest.errors import one_line
+from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
+from ingest.jobs.environment import job_environment
+from ingest.models import IngestJob
+from ingest.readers.given import NOTHING_SAID, Given
+
+logger = logging.getLogger(__name__)
+
+State = IngestJob.State
+MOST_ATTEMPTS = 3
+LEASE = timedelta(seconds=90)
+BEAT_SECONDS = 10.0
+CLAIM_LOCK = 0x1A6E57
+
+
+def job_queue(
+    *,
+    source: IngestJob.Source,
+    path: Path,
+    original_name: str,
+    given: Given = NOTHING_SAID,
+    size_bytes: int = 0,
+    sha256: str = "",
+) -> IngestJob:
+    """Make a waiting job for a file that lies at path, and tell the broker once this is committed."""
+    job = IngestJob.objects.create(
+        source=source,
+        stored_path=str(path),
+        original_name=one_line(original_name)[:255],
+        size_bytes=size_bytes,
+        sha256=sha256,
+        **_declared(given),
+        attribution=given.attribution,
+        licence=given.licence,
+        given_by=given.loaded_by,
+    )
+    transaction.on_commit(lambda: job_announce(job_id=job.pk))
+    return job
+
+
+def job_announce(*, job_id: int) -> None:
+    """Tell the broker of a waiting job. One that is away is told later by the schedule."""
+    try:
+        current_app.send_task("ingest.tasks.execute_job", [job_id], queue="ingest", retry=False)
+    except BrokerError:
+        logger.warning("the broker could not be told of job %s; the schedule tells it later", job_id)
+    else:
+        IngestJob.objects.filter(pk=job_id).update(sent_at=timezone.now())
+
+
+def job_claim(*, job_id: int) -> IngestJob | None:
+    """Take a waiting job for this worker; None where another one has it, or as many run as may at a time."""
+    now = timezone.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
+        running = IngestJob.objects.filter(state=State.RUNNING, lease_until__gte=now).count()
+        if running >= settings.INGEST_JOBS_AT_ONCE:
+            return None
+        claimed = IngestJob.objects.filter(pk=job_id, state=State.QUEUED).update(
+            state=State.RUNNING,
+            attempt=F("attempt") + 1,
+            started_at=now,
+            lease_until=now + LEASE,
+            error="",
+            points_done=0,
+        )
+    return IngestJob.objects.get(pk=job_id) if claimed else None
+
+
+def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: float = BEAT_SECONDS) -> IngestJob | None:
+    """Claim a job and have its file read by a confined process, which writes the outcome into the row.
+
+    None where there was nothing to do. A process that ends without an outcome is judged here.
+    """
+    job = job_claim(job_id=job_id)
+    if job is None:
+        return None
+
+    def prolong() -> bool:
+        return mine(job).update(lease_until=timezone.now() + LEASE) == 1
+
+    limits = limits or limits_set()
+    command = [sys.executable, "manage.py", "ingestjob", str(job.pk), "--attempt", str(job.attempt)]
+    outcome = run_confined(
+        command,
+        environment=job_environment(),
+        folder=settings.BASE_DIR,
+        limits=limits,
+        go_on=prolong,
+        every_seconds=every_seconds,
+    )
+    _judge(job, outcome, limits)
+    job.refresh_from_db()
+    job_tidy(job=job)
+    return job
+
+
+def job_retry(*, job: IngestJob, given: Given) -> bool:
+    """Queue a failed job again, or a refused one whose declared values are others now; False where it may not."""
+    wanted = _declared(given)
+    same = all(getattr(job, name) == value for name, value in wanted.items())
+    if not may_retry(job) or (job.state == State.REJECTED and same):
+        return False
+    changed = IngestJob.objects.filter(pk=job.pk, state=job.state).update(
+        state=State.QUEUED,
+        attempt=0,
+        sent_at=None,
+        lease_until=None,
+        finished_at=None,
+        error="",
+        points_done=0,
+        **wanted,
+    )
+    if changed:
+        transaction.on_commit(lambda: job_announce(job_id=job.pk))
+    return changed == 1
+
+
+def may_retry(job: IngestJob) -> bool:
+    """Whether a job came to nothing and its file is still there."""
+    ended = job.state in (State.FAILED, State.REJECTED)
+    return ended and job.source == IngestJob.Source.UPLOAD and bool(job.stored_path) and Path(job.stored_path).exists()
+
+
+def jobs_requeue_expired() -> int:
+    """Give jobs whose lease ran out (their worker died) back to the queue, or up after three attempts."""
+    expired = IngestJob.objects.filter(state=State.RUNNING, lease_until__lt=timezone.now())
+    given_up = expired.filter(attempt__gte=MOST_ATTEMPTS).update(
+        state=State.FAILED, finished_at=timezone.now(), error="The program that reads it died during every attempt."
+    )
+    return given_up + expired.filter(attempt__lt=MOST_ATTEMPTS).update(state=State.QUEUED, sent_at=None)
+
+
+def jobs_to_announce(*, told_before: timedelta) -> QuerySet[IngestJob]:
+    """Waiting jobs that the broker was never told of, or long ago; the first given first."""
+    waiting = IngestJob.objects.filter(state=State.QUEUED).order_by("id")
+    return waiting.exclude(sent_at__gte=timezone.now() - told_before)
+
+
+def job_tidy(*, job: IngestJob) -> None:
+    """Delete what an upload left, once it is not needed any more: after loading, and a while after a refusal."""
+    if job.source != IngestJob.Source.UPLOAD or not job.stored_path or job.state in IngestJob.UNSETTLED:
+        return
+    if job.state == State.LOADED:
+        over = not settings.UPLOAD_KEEP_LOADED
+    else:
+        over = timezone.now() >= (job.finished_at or timezone.now()) + timedelta(hours=settings.UPLOAD_KEEP_HOURS)
+    if over and IngestJob.objects.filter(pk=job.pk, state=job.state).update(stored_path="", mapping_path=""):
+        folder_delete(Path(job.stored_path).parent)
+
+
+def uploads_tidy() -> None:
+    """Delete what uploads left behind: of settled jobs, and of transfers that never became a job."""
+    for job in IngestJob.objects.filter(source=IngestJob.Source.UPLOAD).exclude(stored_path=""):
+        job_tidy(job=job)
+    root = Path(settings.UPLOAD_DIR)
+    known = {
+        Path(path).parent.name
+        for path in IngestJob.objects.exclude(stored_path="").values_list("stored_path", flat=True)
+    }
+    day_ago = timezone.now().timestamp() - 24 * 3600
+    for folder in root.iterdir() if root.is_dir() else ():
+        if folder.name not in known and folder.lstat().st_mtime < day_ago:
+            folder_delete(folder)
+
+
+def folder_delete(folder: Path) -> None:
+    """Delete one upload's own folder; anything that is not directly inside UPLOAD_DIR is left alone."""
+    if folder.parent == Path(settings.UPLOAD_DIR):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def limits_set() -> Limits:
+    """The limits of the settings."""
+    return Limits(
+        memory_bytes=int(settings.INGEST_MEMORY_GB * 2**30),
+        cpu_seconds=int(settings.INGEST_CPU_MINUTES * 60),
+        file_bytes=int(settings.INGEST_FILE_GB * 2**30),
+        wall_seconds=settings.INGEST_MINUTES * 60,
+    )
+
+
+def mine(job: IngestJob) -> QuerySet[IngestJob]:
+    """The row, as long as this attempt still owns it."""
+    return IngestJob.objects.filter(pk=job.pk, state=State.RUNNING, attempt=job.attempt)
+
+
+def reject(job: IngestJob, error: str) -> None:
+    mine(job).update(state=State.REJECTED, error=one_line(error), finished_at=timezone.now(), lease_until=None)
+
+
+def give_back(job: IngestJob, error: str, *, at_once: bool = False) -> None:
+    """To the queue, or, at the last attempt or where trying again cannot help, to those that failed."""
+    last = at_once or job.attempt >= MOST_ATTEMPTS
+    mine(job).update(
+        state=State.FAILED if last else State.QUEUED,
+        error=one_line(error),
+        finished_at=timezone.now() if last else None,
+        lease_until=None,
+    )
+
+
+def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
+    """Settle a job whose process ended without writing an outcome; one that did is not `mine` any more."""
+    said = _WORDS.get(outcome.ended)
+    if said:
+        reject(job, said(job, outcome, limits))
+    elif outcome.ended is not Ended.ABANDONED:
+        give_back(job, f"{job.original_name}: the program that reads it was stopped ({outcome.code}).")
+
+
+_WORDS: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
+    Ended.TIME: lambda job, outcome, limits: (
+        f"{job.original_name}: reading it took longer than the {limits.wall_seconds / 60:g} minutes that a file may"
+        " take. Cut it into pieces."
+    ),
+    Ended.CPU: lambda job, outcome, limits: (
+        f"{job.original_name}: reading it needed more than the {limits.cpu_seconds / 60:g} minutes of computing that a"
+        " file may take. Cut it into pieces."
+    ),
+    Ended.CRASHED: lambda job, outcome, limits: (
+        f"{job.original_name}: the file made the program that reads it crash ({signal.Signals(-outcome.code).name})."
+        f" It may be damaged, or need more than {limits.memory_bytes / 2**30:g} GB of memory. Export it again."
+    ),
+}
+
+
+def _declared(given: Given) -> dict[str, object]:
+    said = given.declared
+    return {
+        "source_format": given.source_format,
+        "unit": said.unit or "",
+        "positive": said.positive or "",
+        "track": said.track,
+        "mapping_path": str(said.mapping or ""),
+        "scale": said.scale or "",
+        "polarisation": said.polarisation or "",
+        "acquired_at": said.acquired_at,
+        "platform": said.platform or "",
+        "direction": said.direction or "",
+        **dict(zip(("first_day", "last_day"), said.period or (None, None), strict=True)),
+    }

@@ -1,0 +1,266 @@
+"""The watched folder: what has arrived becomes a job, and what became of it is told by where it lies afterwards.
+
+    FOLDER/              put files here, or folders that are one product
+    FOLDER/.working/     what is waiting or being read, each in a folder of its own
+    FOLDER/done/         loaded
+    FOLDER/rejected/     not loaded; NAME.reason.txt beside it says why
+
+Nothing is deleted and nothing overwritten. One round at a time (advisory lock), so any number of watchers is safe;
+after a crash the next round goes on from what lies where.
+"""
+
+import ctypes
+import errno
+import hashlib
+import json
+import logging
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import time as clock
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from ingest.hashing import text_key
+from ingest.jobs.services import job_queue
+from ingest.models import IngestJob
+
+logger = logging.getLogger(__name__)
+
+WORKING, DONE, REJECTED, SEEN = ".working", "done", "rejected", ".seen.json"
+UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
+LOCK = 0x3A7C
+MOST_IN_A_PRODUCT = 100_000
+LONGEST_NAME_BYTES = 180  # leaves room for what is added to a name
+AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
+
+
+class Look(NamedTuple):
+    """What a file, or everything in a folder, looks like from outside: equal looks mean that nothing has changed."""
+
+    files: int
+    size_bytes: int
+    changed_ns: int
+
+
+class Refused(ValueError):
+    """Something that lies in the folder and is no file: why."""
+
+
+def round_make(*, folder: str | Path) -> int:
+    """One round over a watched folder: settle, take up again, look for what is new; returns how many jobs are new."""
+    folder = Path(folder).resolve()
+    with _alone(folder) as alone:
+        if not alone:
+            return 0
+        for name in (WORKING, DONE, REJECTED):
+            _own_folder(folder / name)
+        _settle(folder)
+        return _take_up(folder) + _look(folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Whether no other watcher is at this folder; the lock dies with its connection."""
+    key = text_key(str(folder))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, key])
+        (got,) = cursor.fetchone()
+        try:
+            yield got
+        finally:
+            if got:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, key])
+
+
+def _own_folder(path: Path) -> None:
+    path.mkdir(mode=0o750, exist_ok=True)
+    if path.is_symlink():
+        raise OSError(f"{path} is a link; the watched folder needs a folder of its own there")
+
+
+def _settle(folder: Path) -> None:
+    """Move what is loaded to done/ and what is not to rejected/."""
+    inside = IngestJob.objects.filter(source=IngestJob.Source.WATCH, stored_path__startswith=f"{folder / WORKING}/")
+    for job in inside.exclude(state__in=IngestJob.UNSETTLED):
+        path = Path(job.stored_path)
+        if os.path.lexists(path):
+            told = f"{job.finished_at or timezone.now():%Y-%m-%d %H:%M:%S} UTC  {job.error}\n" if job.error else ""
+            if job.state == IngestJob.State.LOADED:
+                _put(path, folder / DONE, told, "note")
+            else:
+                _put(path, folder / REJECTED, told, "reason")
+        if path.parent.is_dir() and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+        IngestJob.objects.filter(pk=job.pk).update(stored_path="")
+
+
+def _take_up(folder: Path) -> int:
+    """Queue what was moved to .working/ by a watcher that died before it made the job."""
+    new = 0
+    for own in sorted((folder / WORKING).iterdir()):
+        for path in sorted(own.iterdir()) if own.is_dir() and not own.is_symlink() else ():
+            if not IngestJob.objects.filter(stored_path=str(path)).exists():
+                new += _queue(folder, path)
+    return new
+
+
+def _look(folder: Path) -> int:
+    """Queue what has not changed for a while; refuse what is no file. One that cannot be handled holds up no other."""
+    now, before, seen, new = clock(), _seen_before(folder), {}, 0
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name in {DONE, REJECTED} or path.suffix.lower() in UNFINISHED:
+            continue
+        try:
+            look = _look_of(path)
+            known, since = before.get(path.name, (None, now))
+            since = since if look and known == list(look) and since <= now else now
+            if look and now - since < settings.WATCH_STABLE_SECONDS:
+                seen[path.name] = (look, since)
+            elif look:
+                new += _claim(folder, path, look)
+        except Refused as refused:
+            _refuse(folder, path, refused)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            logger.exception("%r in the watched folder cannot be taken", path.name)
+    _remember(folder, seen)
+    return new
+
+
+def _refuse(folder: Path, path: Path, refused: Refused) -> None:
+    name = path.name.encode(errors="replace").decode()
+    _put(path, folder / REJECTED, f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC  {name}: {refused}.\n", "reason")
+
+
+def _look_of(path: Path) -> Look | None:
+    """From outside only: nothing is opened. None for a folder that is empty or still receives. Raises Refused."""
+    try:
+        path.name.encode()
+    except UnicodeEncodeError as fault:
+        raise Refused("its name is not readable text. Give it another name") from fault
+    found = path.lstat()
+    if stat.S_ISREG(found.st_mode):
+        return Look(1, found.st_size, found.st_mtime_ns)
+    if not stat.S_ISDIR(found.st_mode):
+        raise Refused(
+            "this is a link, not a file. Put the file itself here"
+            if path.is_symlink()
+            else "this is neither a file nor a folder. Put a file here"
+        )
+    return _look_inside(path)
+
+
+def _look_inside(path: Path) -> Look | None:
+    files = size = changed = 0
+    for inside in path.rglob("*"):
+        about = inside.lstat()
+        if stat.S_ISDIR(about.st_mode):
+            continue
+        if not stat.S_ISREG(about.st_mode):
+            raise Refused("something in it is a link or no file. Put the files themselves into the folder")
+        if inside.suffix.lower() in UNFINISHED:
+            return None
+        files, size, changed = files + 1, size + about.st_size, max(changed, about.st_mtime_ns)
+        if files > MOST_IN_A_PRODUCT:
+            raise Refused(f"it holds more than {MOST_IN_A_PRODUCT:,} files. Give one product per folder")
+    return Look(files, size, changed) if files else None
+
+
+def _claim(folder: Path, path: Path, look: Look) -> int:
+    """Move it out of everybody's reach, look again, and make the job."""
+    own = folder / WORKING / secrets.token_hex(8)
+    own.mkdir(mode=0o700)
+    try:
+        path.rename(own / path.name)
+    except FileNotFoundError:  # its owner took it back
+        own.rmdir()
+        return 0
+    try:
+        same = _look_of(own / path.name) == look
+    except Refused as refused:
+        _refuse(folder, own / path.name, refused)
+        same = True
+    if not same:  # somebody still writes
+        _put(own / path.name, folder)
+    if not any(own.iterdir()):
+        own.rmdir()
+        return 0
+    return _queue(folder, own / path.name)
+
+
+def _queue(folder: Path, path: Path) -> int:
+    try:
+        look = _look_of(path) or Look(0, 0, 0)
+    except Refused as refused:
+        _refuse(folder, path, refused)
+        return 0
+    job = job_queue(source=IngestJob.Source.WATCH, path=path, original_name=path.name, size_bytes=look.size_bytes)
+    logger.info("%s has arrived and is job %s", job.original_name, job.pk)
+    return 1
+
+
+def _put(path: Path, target: Path, told: str = "", kind: str = "") -> None:
+    """Move to a folder under a name that is free there, with the line beside it; never over anything.
+
+    The line is written first. A crash in between is harmless: the same line at the same place is known again.
+    """
+    whole = _short(path.name)
+    stem, dot, suffix = whole.rpartition(".")
+    for count in range(1, 10_000):
+        name = whole if count == 1 else f"{stem}-{count}.{suffix}" if dot else f"{whole}-{count}"
+        free = not os.path.lexists(target / name)
+        if free and (not told or _write_new(target / f"{name}.{kind}.txt", told)) and _move(path, target / name):
+            return
+    raise OSError(f"{target} holds too many files of the name {whole}")
+
+
+def _short(name: str) -> str:
+    """A name that can be added to: a very long one loses its middle."""
+    raw = os.fsencode(name)
+    if len(raw) <= LONGEST_NAME_BYTES:
+        return name
+    return f"{os.fsdecode(raw[:120])}~{hashlib.sha256(raw).hexdigest()[:8]}~{os.fsdecode(raw[-40:])}"
+
+
+def _move(path: Path, new: Path) -> bool:
+    """Rename; False where the new name is taken. (POSIX's rename would put it over what is there.)"""
+    names = os.fsencode(path), os.fsencode(new)
+    if ctypes.CDLL(None, use_errno=True).renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_NOREPLACE) == 0:
+        return True
+    if ctypes.get_errno() == errno.EEXIST:
+        return False
+    path.rename(new)  # a file system that does not know the flag; the name was free a moment ago
+    return True
+
+
+def _write_new(path: Path, text: str) -> bool:
+    """Write a file that is not there yet, or that says the very same; False where it is somebody else's."""
+    try:
+        with path.open("x", encoding="utf-8", errors="replace") as stream:
+            stream.write(text)
+    except FileExistsError:
+        return not path.is_symlink() and path.is_file() and path.read_text(encoding="utf-8", errors="replace") == text
+    return True
+
+
+def _seen_before(folder: Path) -> dict[str, tuple[list[int], float]]:
+    """Name: what it looked like in the last round, and since when. Nothing where that is not known."""
+    try:
+        kept = json.loads((folder / SEEN).read_text(encoding="utf-8"))
+        return {str(name): (list(look), float(since)) for name, (look, since) in kept.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _remember(folder: Path, seen: dict[str, tuple[Look, float]]) -> None:
+    partial = folder / f"{SEEN}.{secrets.token_hex(4)}"
+    partial.write_text(json.dumps(seen, ensure_ascii=True), encoding="utf-8")
+    partial.replace(folder / SEEN)

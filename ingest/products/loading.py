@@ -1,0 +1,182 @@
+"""A velocity field goes into partitions of its own: packed, copied, indexed, attached; for use inside a transaction."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from django.db import IntegrityError, transaction
+
+from ingest.errors import InputError
+from ingest.products import encoding, partitions, pyramid
+from ingest.products.prefetch import ahead
+from ingest.projections import transformer
+from ingest.readers.records import PointBatch, Refused, VelocityField
+
+Progress = Callable[[int], None]
+Expect = Callable[[int], None]
+MAX_MERCATOR_LATITUDE = 85.06
+MOST_REFUSED_LISTED = 1000
+MAX_PID_BYTES = 200
+MESSAGE_BYTES = 2**17
+BYTES_A_COPY = 8 * 2**20
+AHEAD = 2  # batches that are packed before the database asks for them
+
+
+class Totals:
+    """What is learnt about a product while its points stream by."""
+
+    def __init__(self) -> None:
+        self.points = 0
+        self.reasons: Counter[str] = Counter()
+        self.listed: list[Refused] = []
+        self.west = self.south = np.inf
+        self.east = self.north = -np.inf
+
+    def add(self, batch: PointBatch) -> None:
+        self.points += batch.pid.size
+        self.reasons.update(row.reason for row in batch.refused)
+        self.listed += batch.refused[: MOST_REFUSED_LISTED - len(self.listed)]
+        if batch.pid.size:
+            self.west, self.east = min(self.west, batch.longitude.min()), max(self.east, batch.longitude.max())
+            self.south, self.north = min(self.south, batch.latitude.min()), max(self.north, batch.latitude.max())
+
+
+def field_copy(
+    cursor, *, path: Path, field: VelocityField, progress: Progress = lambda points: None
+) -> tuple[int, Totals]:
+    """Copy a field into partitions of a new product id, index and attach them."""
+    cursor.execute("SELECT nextval(pg_get_serial_sequence('ingest_product', 'id'))")
+    (product_id,) = cursor.fetchone()
+    cursor.execute(partitions.create_detached(product_id))
+    totals = points_copy(cursor, path=path, field=field, product_id=product_id, progress=progress)
+    try:
+        with transaction.atomic():
+            cursor.execute(partitions.index_and_attach(product_id))
+            cursor.execute(pyramid.build(product_id))
+    except IntegrityError as fault:
+        detail = str(fault).splitlines()[-1].removeprefix("DETAIL:").strip()
+        raise InputError(path, f"a point id stands twice ({detail})", "Remove the doubled rows") from fault
+    return product_id, totals
+
+
+def points_copy(
+    cursor, *, path: Path, field: VelocityField, product_id: int, progress: Progress = lambda points: None
+) -> Totals:
+    """Copy points and series into the detached tables of a product id, batch by batch.
+
+    A thread reads and packs the next batch while the database takes this one: that work is outside Python's lock.
+    """
+    totals = Totals()
+    packed = _packed(path, field, totals)
+    points, series = (f"{table}_p{product_id}" for table in (partitions.POINTS, partitions.SERIES))
+    with closing(ahead(packed, depth=AHEAD) if field.read_ahead else packed) as batches:
+        for batch in _together(batches):
+            _copy_into(cursor, points, partitions.POINT_COLUMNS, batch.points)
+            if batch.series:
+                _copy_into(cursor, series, "pid, packed", batch.series)
+            progress(batch.n_points)
+    if not totals.points:
+        found = f"none of its {totals.reasons.total()} rows has a position and a velocity"
+        raise InputError(path, found, "Export it again")
+    return totals
+
+
+class _Packed(NamedTuple):
+    """A batch as blocks of binary COPY."""
+
+    n_points: int
+    points: list[memoryview]
+    series: list[memoryview]
+
+
+def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
+    """Small batches put together: each statement of COPY costs a millisecond or two."""
+    n_points, points, series = 0, [], []
+    for batch in batches:
+        n_points, points, series = n_points + batch.n_points, points + batch.points, series + batch.series
+        if sum(map(len, points)) + sum(map(len, series)) >= BYTES_A_COPY:
+            yield _Packed(n_points, points, series)
+            n_points, points, series = 0, [], []
+    if n_points:
+        yield _Packed(n_points, points, series)
+
+
+def _packed(path: Path, field: VelocityField, totals: Totals) -> Iterator[_Packed]:
+    for batch in field.batches():
+        batch = _with_writable_ids(batch)
+        _check(path, batch)
+        totals.add(batch)
+        if batch.pid.size:
+            series = _series_rows(batch) if field.header.has_series else []
+            yield _Packed(batch.pid.size, _point_rows(batch), series)
+
+
+def _with_writable_ids(batch: PointBatch) -> PointBatch:
+    """Without the rows whose id PostgreSQL cannot keep: it takes no zero byte and nothing but UTF-8."""
+    if not batch.pid.size or not batch.pid.dtype.itemsize:
+        return batch
+    letters = np.ascontiguousarray(batch.pid).view(np.uint8).reshape(batch.pid.size, -1)
+    good = (letters != 0).sum(axis=1) == np.char.str_len(batch.pid)
+    for row in np.flatnonzero((letters >= 128).any(axis=1)):
+        try:
+            bytes(batch.pid[row]).decode()
+        except UnicodeDecodeError:
+            good[row] = False
+    return batch.only(good, "its id is no text")
+
+
+def _check(path: Path, batch: PointBatch) -> None:
+    beyond = np.abs(batch.latitude) > MAX_MERCATOR_LATITUDE
+    if beyond.any() or (np.abs(batch.longitude) > 180).any():
+        value = batch.latitude[beyond][0] if beyond.any() else batch.longitude[np.abs(batch.longitude) > 180][0]
+        raise InputError(
+            path, f"a coordinate of {value:.4f} degrees cannot be", "Check whether latitude and longitude are swapped"
+        )
+    if (batch.los_east > 0.1).any() and (batch.los_east < -0.1).any():
+        raise InputError(path, "it holds points of an ascending and of a descending track", "Give one file per track")
+    lengths = np.char.str_len(batch.pid)
+    if (lengths == 0).any():
+        raise InputError(path, "a point has no id", "Fill the column of point ids")
+    if (lengths > MAX_PID_BYTES).any():
+        raise InputError(path, f"a point id has {lengths.max()} letters", f"Use ids of at most {MAX_PID_BYTES}")
+
+
+def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> None:
+    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
+        copy.write(encoding.COPY_HEADER)
+        for block in blocks:
+            for start in range(0, len(block), MESSAGE_BYTES):  # one message of the protocol each: fits a cache
+                copy.write(block[start : start + MESSAGE_BYTES])
+        copy.write(encoding.COPY_TRAILER)
+
+
+def _point_rows(batch: PointBatch) -> list[memoryview]:
+    x, y = transformer(4326, 3857).transform(batch.longitude, batch.latitude)
+    return encoding.copy_rows(
+        [
+            batch.pid,
+            batch.velocity_mm_yr,
+            batch.velocity_std_mm_yr,
+            batch.height_m,
+            batch.temporal_coherence,
+            batch.rmse_mm,
+            batch.los_east,
+            batch.los_north,
+            batch.los_up,
+            encoding.point_ewkb(batch.longitude, batch.latitude, 4326),
+            encoding.point_ewkb(x, y, 3857),
+        ]
+    )
+
+
+def _series_rows(batch: PointBatch) -> list[memoryview]:
+    small = encoding.fits_int16(batch.displacement_mm)
+    if small.all():
+        return encoding.copy_rows([batch.pid, encoding.pack_int16(batch.displacement_mm)])
+    packed = encoding.pack_int16(batch.displacement_mm[small])
+    wide = batch.displacement_mm[~small].astype("<f4")
+    rows = [(batch.pid[small], packed), (batch.pid[~small], wide)]
+    return [block for pid, series in rows if pid.size for block in encoding.copy_rows([pid, series])]

@@ -1,0 +1,89 @@
+"""A newer release of the same tile supersedes the older one, which is kept; and what changed between them is stored."""
+
+import hashlib
+import math
+import tempfile
+from itertools import zip_longest
+from pathlib import Path
+
+from django.core.files import File
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from ingest.geometry import utm_epsg
+from ingest.models import Product, ReleaseChange
+from ingest.products.release_change import Released, compare
+from ingest.products.selectors import product_points
+from ingest.projections import transformer
+from ingest.rasters import write_cog
+
+
+def releases_settle(cursor, *, like: Product) -> None:
+    """Let every release of a product's tile point at the next one; the newest stands. For use in a transaction."""
+    if not like.tile:
+        return
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_of(like)])
+    releases = sorted(_releases_of(like), key=_age)
+    for release, following in zip_longest(releases, releases[1:]):
+        if release.superseded_by_id != (following.pk if following else None):
+            release.superseded_by = following
+            release.save(update_fields=["superseded_by"])
+
+
+def release_changes_due() -> QuerySet[Product]:
+    """Superseded releases that were not yet compared with the one that stands."""
+    compared = ReleaseChange.objects.filter(newer=F("older__superseded_by")).values("older")
+    return Product.objects.exclude(superseded_by=None).exclude(pk__in=compared).select_related("superseded_by")
+
+
+def release_changes_make() -> list[ReleaseChange]:
+    """Make every comparison that is due."""
+    return [release_change_make(older=older) for older in release_changes_due()]
+
+
+def release_change_make(*, older: Product) -> ReleaseChange:
+    """Compare a superseded release with the one that stands; store the figures, and the cells as a raster."""
+    newer = older.superseded_by
+    longitude, latitude = newer.footprint.centroid.coords
+    epsg = newer.grid_epsg or utm_epsg(longitude, latitude)
+    change = compare(_projected(older, epsg), _projected(newer, epsg))
+    bands = {"gone": change.gone, "new": change.new, "velocity_change_mm_yr": change.velocity_change_mm_yr}
+    tags = {"older_sha256": older.file_sha256, "newer_sha256": newer.file_sha256}
+    with tempfile.TemporaryDirectory() as folder, transaction.atomic():
+        path = Path(folder) / f"change_p{older.pk}_p{newer.pk}.tif"
+        write_cog(path, bands, change.cells.transform, epsg, ["points", "points", "mm/yr"], tags)
+        median = change.median_change_mm_yr
+        with path.open("rb") as stream:
+            row, _ = ReleaseChange.objects.update_or_create(
+                older=older,
+                defaults={
+                    "newer": newer,
+                    "n_gone": change.n_gone,
+                    "n_new": change.n_new,
+                    "n_kept": change.n_kept,
+                    "median_change_mm_yr": None if math.isnan(median) else median,
+                    "raster": File(stream, name=path.name),
+                },
+            )
+    return row
+
+
+def _releases_of(product: Product) -> QuerySet[Product]:
+    same = ("source_format", "tile", "component", "simulated")
+    return Product.objects.filter(**{name: getattr(product, name) for name in same})
+
+
+def _lock_of(product: Product) -> int:
+    key = repr((product.source_format, product.tile, product.component, product.simulated))
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big")
+
+
+def _age(product: Product) -> tuple[str, bool, str, int]:
+    """What makes a release newer: its name, that it has series, its last image, then that it came later."""
+    return (product.release, product.has_series, f"{product.dates[-1]}", product.pk)
+
+
+def _projected(product: Product, epsg: int) -> Released:
+    points = product_points(product=product)
+    x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
+    return Released(x, y, points.velocity_mm_yr)

@@ -1,0 +1,123 @@
+"""Reading products, points and series."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db import connection
+from django.db.models import QuerySet
+
+from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
+from ingest.products.decomposition import View, on_dates
+from ingest.products.encoding import unpack_series
+from ingest.products.lattice import Cells
+from ingest.products.partitions import POINTS, SERIES
+from ingest.projections import transformer
+from ingest.readers.records import Float32, Float64
+
+
+class PointColumns(NamedTuple):
+    """All points of a product as columns. Degrees (EPSG:4326), mm/yr, and m, NaN where nobody tells a height."""
+
+    longitude: Float64
+    latitude: Float64
+    velocity_mm_yr: Float32
+    height_m: Float32
+
+
+class AreaSeries(NamedTuple):
+    """Mean displacement of the points of an area and their 16th and 84th percentiles; (dates,), mm.
+
+    n_sampled of the area's n_points were averaged.
+    """
+
+    n_points: int
+    n_sampled: int
+    dates: list[date]
+    mean_mm: Float32
+    low_mm: Float32
+    high_mm: Float32
+
+
+def products() -> QuerySet[Product]:
+    """Every product with what came before it and what it was made from."""
+    return Product.objects.select_related("superseded_by").prefetch_related("changes_before__older", "derived_from")
+
+
+def scenes_by_ground() -> QuerySet[Scene]:
+    """Images ordered so that those of one piece of one track stand together, from old to new."""
+    return Scene.objects.ready().order_by("source_format", "simulated", "track", "burst", "acquired_at", "polarisation")
+
+
+def product_points(*, product: Product, area: GEOSGeometry | None = None) -> PointColumns:
+    """Every point's position, velocity and height, ordered by id; of an area (EPSG:4326), those in its box."""
+    columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8, COALESCE(height_m::float8, 'NaN')"
+    inside = f"AND tile_point && ST_Transform('{area.hexewkb.decode()}'::geometry, 3857)" if area else ""
+    sql = f"SELECT {columns} FROM {POINTS} WHERE product_id = {product.pk:d} {inside} ORDER BY pid"  # noqa: S608
+    names = PointColumns._fields
+    row = np.dtype([("n", ">i2"), *(part for name in names for part in ((f"{name}_bytes", ">i4"), (name, ">f8")))])
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
+        raw = b"".join(copy)  # header 19 bytes, trailer 2; no column is NULL, so all rows have one size
+    rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
+    longitude, latitude = (rows[name].astype(np.float64) for name in names[:2])
+    return PointColumns(longitude, latitude, *(rows[name].astype(np.float32) for name in names[2:]))
+
+
+def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:
+    """The points of a product on a piece of a grid (metres, epsg) as columns; series brought onto other dates."""
+    x0, y0, side = cells.x0, cells.y0, cells.posting_m
+    edge = Polygon.from_bbox((x0, y0 - cells.rows * side, x0 + cells.cols * side, y0))
+    sql = f"""
+        SELECT ST_X(position), ST_Y(position), velocity_mm_yr, velocity_std_mm_yr, height_m,
+               los_east, los_north, los_up, packed
+        FROM {POINTS} p LEFT JOIN {SERIES} s USING (product_id, pid)
+        WHERE p.product_id = %s
+          AND p.tile_point && ST_Transform(ST_Segmentize(ST_GeomFromText(%s, %s), %s), 3857)"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [product.pk, edge.wkt, epsg, side * 20])
+        rows = cursor.fetchall()
+    numbers = np.array([row[:8] for row in rows], dtype=np.float64).reshape(len(rows), 8)
+    x, y = transformer(4326, epsg).transform(numbers[:, 0], numbers[:, 1])
+    velocity, std, height = numbers[:, 2:5].T.astype(np.float32)
+    series = np.full((len(rows), len(dates)), np.nan, dtype=np.float32)
+    if product.has_series and rows and len(dates):
+        series = on_dates(unpack_series([bytes(row[8]) for row in rows], len(product.dates)), product.dates, dates)
+    return View(x, y, velocity, std, height, numbers[:, 5:8].astype(np.float32), series)
+
+
+def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
+    """One point with its product; raises MeasurementPoint.DoesNotExist."""
+    return MeasurementPoint.objects.select_related("product").get(product_id=product_id, pid=pid)
+
+
+def point_series(*, point: MeasurementPoint) -> Float32:
+    """A point's displacements on its product's dates, mm, NaN where missing; empty where there is no series."""
+    if not point.product.has_series:
+        return np.empty(0, dtype=np.float32)
+    packed = DisplacementSeries.objects.values_list("packed", flat=True).get(product_id=point.product_id, pid=point.pid)
+    return unpack_series([bytes(packed)], len(point.product.dates))[0]
+
+
+def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
+    """How many points of a product stand in an area (EPSG:4326)."""
+    return MeasurementPoint.objects.filter(product=product, tile_point__intersects=area).count()
+
+
+def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> AreaSeries | None:
+    """Mean series of a product's points in an area (of `most` of them where there are more); None without points."""
+    sql = f"""
+        SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
+        WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
+        ORDER BY md5(p.pid) LIMIT %s"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [product.pk, bytes(area.ewkb), most])
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    series = unpack_series([bytes(blob) for blob, _ in rows], len(product.dates))
+    known = np.isfinite(series).any(axis=0)
+    low, high = np.nanpercentile(series[:, known], [16, 84], axis=0)
+    dates = [day for day, keep in zip(product.dates, known, strict=True) if keep]
+    return AreaSeries(rows[0][1], len(rows), dates, np.nanmean(series[:, known], axis=0), low, high)

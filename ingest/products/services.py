@@ -1,0 +1,128 @@
+"""Loading a velocity product: all of it in one transaction, or nothing."""
+
+from pathlib import Path
+
+from django.contrib.gis.geos import Polygon
+from django.db import connection, transaction
+
+from ingest.errors import AlreadyLoaded, InputError
+from ingest.hashing import files_sha256
+from ingest.models import Product
+from ingest.products import partitions, pyramid
+from ingest.products.loading import Expect, Progress, Totals, field_copy
+from ingest.products.releases import releases_settle
+from ingest.readers import TITLES, open_velocity_fields
+from ingest.readers.given import NOTHING_SAID, Given
+from ingest.readers.records import Component, FieldHeader, VelocityField
+
+WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
+
+
+def product_load(*, path: Path, given: Given = NOTHING_SAID, progress: Progress = lambda points: None) -> Product:
+    """Load a file of one component; of several, all, and return the first. Raises as `products_load` does."""
+    return products_load(path=path, given=given, progress=progress)[0]
+
+
+def products_load(
+    *,
+    path: Path,
+    given: Given = NOTHING_SAID,
+    progress: Progress = lambda points: None,
+    expect: Expect = lambda points: None,
+) -> list[Product]:
+    """Load a file or folder, each component as one product.
+
+    expect is told beforehand about how many points there will be, progress of each batch that is in. Raises InputError
+    (AlreadyLoaded for the same content); then nothing has changed.
+    """
+    fields = open_velocity_fields(path, given.source_format, given.declared)
+    if not all(field.header.dates for field in fields):
+        raise InputError(path, "nobody says for which time its velocities stand", "Add --period FIRST_DAY/LAST_DAY")
+    sha256 = files_sha256(fields[0].files or (path,))
+    expect(sum(field.expected_points or 0 for field in fields))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
+        loaded = Product.objects.filter(file_sha256=sha256).first()
+        if loaded:
+            raise AlreadyLoaded(
+                path, f"this very file is already loaded as product {loaded.pk} ({loaded.name})", "Nothing to do"
+            )
+        return [
+            field_publish(cursor, path=path, sha256=sha256, field=field, given=given, progress=progress)
+            for field in fields
+        ]
+
+
+def product_delete(*, product: Product) -> None:
+    """Remove a product with its points and series."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(partitions.drop(product.pk) + pyramid.drop(product.pk))
+        product.delete()
+        releases_settle(cursor, like=product)
+
+
+def field_publish(
+    cursor,
+    *,
+    path: Path,
+    sha256: str,
+    field: VelocityField,
+    given: Given = NOTHING_SAID,
+    progress: Progress = lambda points: None,
+) -> Product:
+    """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
+    product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
+    product = product_create(product_id, path, sha256, field.header, totals, given)
+    releases_settle(cursor, like=product)
+    product.refresh_from_db(fields=["superseded_by"])
+    return product
+
+
+def product_create(
+    product_id: int, path: Path, sha256: str, header: FieldHeader, totals: Totals, given: Given
+) -> Product:
+    return Product.objects.create(
+        id=product_id,
+        name=product_name(header, given.called or f"{path.parent.name}/{path.stem}"),
+        source_format=header.source_format,
+        level=header.level,
+        component=header.component.value,
+        technique=header.technique.value,
+        track=header.track,
+        direction=header.direction.value,
+        burst=header.burst,
+        polarisation=header.polarisation,
+        release=header.release,
+        tile=header.tile,
+        posting_m=header.posting_m,
+        grid_epsg=header.grid_epsg,
+        dates=list(header.dates),
+        has_series=header.has_series,
+        n_points=totals.points,
+        n_refused=totals.reasons.total(),
+        refused_reasons=dict(totals.reasons),
+        refused_rows=[list(row) for row in totals.listed],
+        footprint=Polygon.from_bbox((totals.west, totals.south, totals.east, totals.north)),
+        simulated=header.simulated,
+        attribution=given.attribution or header.attribution,
+        licence=given.licence or header.licence,
+        header=header.extras,
+        file_name=path.name,
+        file_sha256=sha256,
+        loaded_by=given.loaded_by,
+    )
+
+
+def product_name(header: FieldHeader, called: str) -> str:
+    """A short name that a person recognises: what it is, where from, which way it looks."""
+    title = f"{TITLES[header.source_format]} {header.level}"
+    parts = ["Simulated velocity field" if header.simulated else title]
+    if header.track is None and not header.burst:  # nothing but its place on the disk tells it from others
+        parts.append(called)
+    if header.component is not Component.LOS:
+        parts.append(WAYS[header.component])
+    if header.track is not None:
+        parts.append(f"track {header.track:03d} {header.direction}".strip())
+    if header.burst:
+        parts.append(f"{'burst' if header.component is Component.LOS else 'tile'} {header.burst}")
+    return ", ".join(parts)[:120]

@@ -1,0 +1,131 @@
+"""Google Earth Engine exports of Sentinel-1 GRD: one GeoTIFF of the bands VV, VH (or HH, HV) and perhaps angle.
+
+Source: Earth Engine data catalog, COPERNICUS/S1_GRD (decibels) and its twin COPERNICUS/S1_GRD_FLOAT (linear power):
+thermal noise removed, calibrated to sigma0, corrected for terrain in place but not in brightness. `system:index`, with
+which exports are commonly named, is the name of the product, `S1A_IW_GRDH_1SDV_<start>_<stop>_<orbit>_<take>_<crc>`;
+time, satellite, orbit and track come from it. Exports are in degrees (EPSG:4326) unless another system was asked for.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.images import raster as scene_raster
+from ingest.readers.images.scenes import POLARISATIONS, SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.sentinel1.names import GRANULE, Granule, granules_in
+from ingest.readers.records import Declared
+
+TITLE = "Earth Engine export of Sentinel-1"
+OF_ONE_BAND = re.compile(r"[._](VV|VH|HH|HV)\.tiff?", re.IGNORECASE)  # how a download band by band names its files
+FLOAT = "S1_GRD_FLOAT"
+DB_SHARE = 0.05  # of values below 0: then they are decibels without doubt
+ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by Google Earth Engine"
+LICENCE = "Copernicus Sentinel data terms"
+
+
+def about(path: Path) -> SceneAbout:
+    """What the name tells, for an image that cannot be used."""
+    try:
+        granules = granules_in(path.name)
+    except ValueError:
+        granules = []
+    if len(granules) != 1:
+        return SceneAbout()
+    granule, single = granules[0], OF_ONE_BAND.search(path.name)
+    polarisation = single[1].upper() if single else ""
+    return SceneAbout(granule.platform, granule.track, None, granule.mode, polarisation, granule.start)
+
+
+def recognises(path: Path) -> bool:
+    """Tell an export by a product's name in its own and bands called as the collection calls them. Never raises."""
+    if not (GRANULE.search(path.name) and raster.is_geotiff(path)):
+        return False
+    if OF_ONE_BAND.search(path.name):
+        return True
+    try:
+        with scene_raster.opened(path) as dataset:
+            return bool({*POLARISATIONS} & {*dataset.descriptions})
+    except InputError:
+        return False
+
+
+def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
+    """Read name, bands and grid; the images when asked for. Raises InputError for what cannot be used."""
+    granule = _granule(path)
+    found = scene_raster.look(path)
+    bands = _bands(path, found)
+    if declared.polarisation and declared.polarisation not in bands:
+        raise InputError(path, f"it holds {', '.join(bands)}, not {declared.polarisation}", "Ask for one of them")
+    track = scene_raster.agreed(path, "track", granule.track, declared.track)
+    if track is None:
+        found_there = f"the relative orbit of {granule.platform} cannot be told from orbit {granule.absolute_orbit}"
+        raise InputError(path, found_there, "Add --track")
+    wanted = [declared.polarisation] if declared.polarisation else list(bands)
+    return tuple(_scene(path, found, granule, track, (name, bands[name]), declared) for name in wanted)
+
+
+def _scene(
+    path: Path, found: scene_raster.Raster, granule: Granule, track: int, band: tuple[str, int], declared: Declared
+) -> SceneFile:
+    polarisation, number = band
+    scale = declared.scale or _scale(path, number)
+    header = SceneHeader(
+        source_format="earth-engine",
+        platform=granule.platform,
+        track=track,
+        direction=declared.direction or direction_at(granule.start, found.longitude),
+        mode=granule.mode,
+        burst="",
+        polarisation=polarisation,
+        backscatter="sigma0",
+        acquired_at=granule.start,
+        epsg=found.grid.epsg,
+        transform=found.grid.transform,
+        rows=found.grid.rows,
+        cols=found.grid.cols,
+        absolute_orbit=granule.absolute_orbit,
+        simulated=found.simulated,
+        attribution="" if found.simulated else ATTRIBUTION,
+        licence="" if found.simulated else LICENCE,
+        extras={"granule": granule.name, "scale": scale} | found.extras(),
+    )
+    return scene_raster.image(path, header, found, scale, number)
+
+
+def _granule(path: Path) -> Granule:
+    try:
+        granules = granules_in(path.name)
+    except ValueError as fault:
+        raise InputError(path, f"its name holds an impossible date ({fault})", "Export it again") from fault
+    if len(granules) != 1:
+        raise InputError(path, f"its name names {len(granules)} products", "Give one image a file, named by its own")
+    return granules[0]
+
+
+def _bands(path: Path, found: scene_raster.Raster) -> dict[str, int]:
+    """Polarisation -> number of its band."""
+    bands = {name: number for number, name in enumerate(found.bands, start=1) if name in POLARISATIONS}
+    if len(bands) < sum(name in POLARISATIONS for name in found.bands):
+        raise InputError(path, f"two of its bands have one name ({', '.join(found.bands)})", "Export it again")
+    single = OF_ONE_BAND.search(path.name)
+    if not bands and single and len(found.bands) == 1:
+        return {single[1].upper(): 1}
+    if not bands:
+        raise InputError(path, f"none of its {len(found.bands)} bands is called VV, VH, HH or HV", "Export it again")
+    return bands
+
+
+def _scale(path: Path, band: int) -> str:
+    """Power where the name says so, decibels where the values leave no doubt; raises InputError for all else."""
+    if FLOAT in path.name:
+        return "power"
+    values = scene_raster.sample(path, band)
+    if values.size and np.mean(values < 0) >= DB_SHARE:
+        return "db"
+    found = "nothing says whether its values are decibels or linear power"
+    if not values.size:
+        found = "no pixel has a value where it was looked at, and " + found
+    raise InputError(path, found, "Add --scale db (COPERNICUS/S1_GRD) or --scale power (COPERNICUS/S1_GRD_FLOAT)")

@@ -1,0 +1,168 @@
+"""A plain GeoTIFF of radar amplitude: what it says itself is read from it and its name, the rest is declared.
+
+Scale and track are always declared, but for the scale of names that end with _db as pyroSAR's do. Time, satellite and
+polarisation may stand in the name: that of a Sentinel-1 product, a time as YYYYMMDDTHHMMSS, a word VV, VH, HH or HV; or
+pyroSAR's own, `S1A__IW___A_20150309T173017_VV_grd_mli_geo_norm_db.tif`: satellite and mode in four letters each, A or D
+for the direction, start, polarisation, steps of the processing (pyroSAR documentation, "file naming").
+Sentinel-1 is assumed where the direction is worked out from time and place.
+"""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.images import raster as scene_raster
+from ingest.readers.images.scenes import POLARISATIONS, SCALES, SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.sentinel1.names import TIME, granules_in, time_of
+from ingest.readers.records import Declared, Direction
+
+TITLE = "image (GeoTIFF)"
+PYROSAR = re.compile(
+    r"(?P<platform>S1[A-D])__?(?P<mode>IW|EW|S[1-6]|WV)_+(?P<direction>[AD])_(?P<start>\d{8}T\d{6})"
+    r"_(?P<polarisation>VV|VH|HH|HV)(?P<steps>(?:_[A-Za-z0-9-]+)*)\.tiff?"
+)
+WORD = re.compile(r"(?<![A-Za-z0-9])(VV|VH|HH|HV)(?![A-Za-z0-9])", re.IGNORECASE)
+BACKSCATTER = re.compile(r"(gamma|sigma)[-_ ]?(?:0|nought|naught)", re.IGNORECASE)
+ATTRIBUTION = "Radar image; its source is not stated in the file"
+SENTINEL1 = "Contains modified Copernicus Sentinel data"
+
+
+class Said(NamedTuple):
+    """What a name says; None or empty where it does not."""
+
+    platform: str = ""
+    mode: str = ""
+    track: int | None = None
+    absolute_orbit: int | None = None
+    direction: Direction | None = None
+    acquired_at: datetime | None = None
+    polarisation: str = ""
+    scale: str = ""
+
+
+def about(path: Path) -> SceneAbout:
+    """What the name tells, for an image that cannot be used."""
+    try:
+        said = _said(path)
+    except InputError:
+        return SceneAbout()
+    return SceneAbout(said.platform, said.track, said.direction, said.mode, said.polarisation, said.acquired_at)
+
+
+def recognises(path: Path) -> bool:
+    """An image that pyroSAR named. Any other GeoTIFF is one where a scale is declared, as `readers.recognise` sees."""
+    return PYROSAR.fullmatch(path.name) is not None and raster.is_geotiff(path)
+
+
+def read(path: Path, declared: Declared) -> SceneFile:
+    """Read name, bands and grid; the image when asked for. Raises InputError for what is neither said nor declared."""
+    said = _said(path)
+    found = scene_raster.look(path)
+    polarisation, band = _band(path, found, said.polarisation, declared)
+    known = _known(path, said, declared)
+    sentinel1 = known.platform.startswith("S1")
+    named = BACKSCATTER.search(f"{path.name} {found.bands[band - 1]}")
+    header = SceneHeader(
+        source_format="geotiff-image",
+        platform=known.platform,
+        track=known.track,
+        direction=known.direction or direction_at(known.acquired_at, found.longitude),
+        mode=said.mode,
+        burst="",
+        polarisation=polarisation,
+        backscatter=f"{named[1].lower()}0" if named else "",
+        acquired_at=known.acquired_at,
+        epsg=found.grid.epsg,
+        transform=found.grid.transform,
+        rows=found.grid.rows,
+        cols=found.grid.cols,
+        absolute_orbit=said.absolute_orbit,
+        simulated=found.simulated,
+        attribution="" if found.simulated else SENTINEL1 if sentinel1 else ATTRIBUTION,
+        licence="Copernicus Sentinel data terms" if sentinel1 and not found.simulated else "",
+        extras={"scale": known.scale} | found.extras(),
+    )
+    return scene_raster.image(path, header, found, known.scale, band)
+
+
+class Known(NamedTuple):
+    """What must be known of an image, said or declared. direction: None where time and place tell it."""
+
+    scale: str
+    track: int
+    acquired_at: datetime
+    platform: str
+    direction: Direction | None
+
+
+def _known(path: Path, said: Said, declared: Declared) -> Known:
+    scale = scene_raster.agreed(path, "scale", said.scale, declared.scale)
+    track = scene_raster.agreed(path, "track", said.track, declared.track)
+    acquired_at = scene_raster.agreed(path, "time", said.acquired_at, _utc(declared.acquired_at))
+    platform = scene_raster.agreed(path, "satellite", said.platform, declared.platform) or ""
+    direction = scene_raster.agreed(path, "direction", said.direction, declared.direction)
+    if scale not in SCALES:
+        _ask(path, "the scale of its values", f"--scale {'|'.join(SCALES)}")
+    if track is None:
+        _ask(path, "its relative orbit", "--track")
+    if acquired_at is None:
+        _ask(path, "when it was taken", "--acquired YYYY-MM-DDTHH:MM:SS")
+    if direction is None and platform and not platform.startswith("S1"):
+        _ask(path, f"which way {platform} flew", "--direction ascending|descending")
+    return Known(scale, track, acquired_at, platform, direction)
+
+
+def _ask(path: Path, what: str, option: str) -> NoReturn:
+    raise InputError(path, f"{what} is neither in its name nor declared", f"Add {option}")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC) if moment else None
+
+
+def _said(path: Path) -> Said:
+    """What the name says. Raises InputError for an impossible date."""
+    try:
+        if named := PYROSAR.fullmatch(path.name):
+            direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING
+            return Said(
+                named["platform"],
+                named["mode"],
+                None,
+                None,
+                direction,
+                time_of(named["start"]),
+                named["polarisation"],
+                "db" if named["steps"].lower().endswith("_db") else "",
+            )
+        words = {word.upper() for word in WORD.findall(path.name)}
+        polarisation = words.pop() if len(words) == 1 else ""
+        granules = granules_in(path.name)
+        if len(granules) == 1:
+            one = granules[0]
+            return Said(one.platform, one.mode, one.track, one.absolute_orbit, None, one.start, polarisation)
+        times = set(TIME.findall(path.name))
+        return Said(acquired_at=time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation)
+    except ValueError as fault:
+        raise InputError(path, f"its name holds an impossible date ({fault})", "Give it another name") from fault
+
+
+def _band(path: Path, found: scene_raster.Raster, said: str, declared: Declared) -> tuple[str, int]:
+    """The polarisation that is wanted, and the number of its band."""
+    named = [(words[0].upper() if len(words := WORD.findall(name)) == 1 else "") for name in found.bands]
+    if len(found.bands) == 1:
+        polarisation = scene_raster.agreed(path, "polarisation", named[0] or said, declared.polarisation)
+        if polarisation not in POLARISATIONS:
+            _ask(path, "its polarisation", f"--polarisation {'|'.join(POLARISATIONS)}")
+        return str(polarisation), 1
+    if not declared.polarisation:
+        names = ", ".join(name or f"band {number}" for number, name in enumerate(found.bands, start=1))
+        found_there = f"it holds {len(found.bands)} bands, one image is asked: {names}"
+        raise InputError(path, found_there, f"Add --polarisation {'|'.join(POLARISATIONS)}, or give one band")
+    if named.count(declared.polarisation) != 1:
+        found_there = f"nothing says which of its {len(found.bands)} bands is {declared.polarisation}"
+        raise InputError(path, found_there, "Give one band (gdal_translate -b 1)")
+    return declared.polarisation, named.index(declared.polarisation) + 1

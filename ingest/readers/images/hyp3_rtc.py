@@ -1,0 +1,222 @@
+"""ASF HyP3 RTC (GAMMA): terrain-corrected Sentinel-1 images of one product, as a folder, a zip, or file by file.
+
+Source: ASF, Sentinel-1 RTC Product Guide (hyp3-docs.asf.alaska.edu/guides/rtc_product_guide), naming convention
+`S1x_yy_aaaaaaaaTbbbbbb_ppo_RTCzz_u_defklm_ssss`: d gamma0 (g) or sigma0 (s); e power (p), decibel (d) or amplitude (a);
+f unmasked (u) or water-masked (w); k not filtered (n) or filtered (f); l entire (e) or clipped (c); m dead reckoning
+(d) or matched to the elevation (m). Already in UTM; nodata 0. The name holds no orbit: the track comes from the name of
+the granule in the product's README or log, and is asked for where neither is there.
+"""
+
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.images import raster as scene_raster
+from ingest.readers.images.scenes import POLARISATIONS, Block, SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.sentinel1.names import Granule, granules_in, time_of
+from ingest.readers.records import Declared
+from ingest.readers.tables import csv as tables
+
+TITLE = "HyP3 RTC"
+PRODUCT = (
+    r"(?P<product>(?P<platform>S1[A-D])_(?P<mode>\w\w)_(?P<start>\d{8}T\d{6})_[SD][HV][PRO]_RTC\d+_G"
+    r"_(?P<radiometry>[gs])(?P<scale>[pda])(?P<masked>[uw])(?P<filtered>[nf])[ec][dm]_[0-9A-F]{4})"
+)
+NAME = re.compile(PRODUCT + r"_(?P<layer>\w+?)(?:_clip(?:ped)?)?\.tiff?")
+RADIOMETRY = {"g": "gamma0", "s": "sigma0"}
+SCALE = {"p": "power", "d": "db", "a": "amplitude"}
+TEXTS = (".README.md.txt", ".log")
+MAX_MEMBER_BYTES = 4 * 2**30
+MAX_FILES = 1000  # looked at in a folder
+ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by ASF HyP3"
+LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
+
+
+def about(path: Path) -> SceneAbout:
+    """What the name tells, for an image that cannot be used."""
+    named = NAME.fullmatch(path.name) or re.fullmatch(PRODUCT + r"(?:\.zip)?(?P<layer>)", path.name)
+    if named is None:
+        return SceneAbout()
+    try:
+        acquired_at = time_of(named["start"])
+    except ValueError:
+        acquired_at = None
+    layer = named["layer"] if named["layer"] in POLARISATIONS else ""
+    return SceneAbout(named["platform"], None, None, named["mode"], layer, acquired_at)
+
+
+def recognises(path: Path) -> bool:
+    """Tell a product by the names of its images, in a folder or a zip; a file by its own. Never raises."""
+    if path.is_dir():
+        return len({named["product"] for named in _named(path) if named["layer"] in POLARISATIONS}) == 1
+    if path.suffix.lower() == ".zip":
+        return any(named["layer"] in POLARISATIONS for named in _named(path))
+    return NAME.fullmatch(path.name) is not None and raster.is_geotiff(path)
+
+
+def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
+    """Read names and headers; the images themselves when asked for. Raises InputError for what cannot be used."""
+    named = _named(path)
+    products = {each["product"] for each in named}
+    if len(products) != 1:
+        raise InputError(path, f"it holds {len(products)} HyP3 RTC products", "Give one product")
+    found = sorted({each["layer"] for each in named} & {*POLARISATIONS}, key=POLARISATIONS.index)
+    if not found:
+        layer = named[0]["layer"]
+        raise InputError(
+            path, f"this is the layer {layer} of a product, not an image", "Give the files ending with VV or VH"
+        )
+    if declared.polarisation and declared.polarisation not in found:
+        raise InputError(path, f"it holds {', '.join(found)}, not {declared.polarisation}", "Ask for one of them")
+    granule = _granule(path, named[0])
+    wanted = [declared.polarisation] if declared.polarisation else found
+    return tuple(_scene(path, named[0], polarisation, granule, declared) for polarisation in wanted)
+
+
+def _scene(
+    path: Path, named: re.Match[str], polarisation: str, granule: Granule | None, declared: Declared
+) -> SceneFile:
+    track = scene_raster.agreed(path, "track", granule.track if granule else None, declared.track)
+    if track is None:
+        found = "its name does not hold its relative orbit, and no README or log beside it names its granule"
+        raise InputError(path, found, "Give the whole product as folder or zip, or add --track")
+    scale = scene_raster.agreed(path, "scale", SCALE[named["scale"]], declared.scale) or ""
+    acquired_at = _start(path, named)
+    with _file(path, polarisation) as file:
+        found_there = scene_raster.look(file)
+        if len(found_there.bands) != 1:
+            raise InputError(path, f"{file.name} holds {len(found_there.bands)} bands, not one", "Download it again")
+        header = SceneHeader(
+            source_format="hyp3-rtc",
+            platform=named["platform"],
+            track=track,
+            direction=declared.direction or direction_at(acquired_at, found_there.longitude),
+            mode=named["mode"],
+            burst="",
+            polarisation=polarisation,
+            backscatter=RADIOMETRY[named["radiometry"]],
+            acquired_at=acquired_at,
+            epsg=found_there.grid.epsg,
+            transform=found_there.grid.transform,
+            rows=found_there.grid.rows,
+            cols=found_there.grid.cols,
+            absolute_orbit=granule.absolute_orbit if granule else None,
+            simulated=found_there.simulated,
+            attribution="" if found_there.simulated else ATTRIBUTION,
+            licence="" if found_there.simulated else LICENCE,
+            extras=_extras(named, scale, granule) | found_there.extras(),
+        )
+        scene_raster.refuse_other_scale(file, scene_raster.sample(file), scale)
+    return SceneFile(header, lambda: _blocks(path, polarisation, found_there, scale))
+
+
+def _extras(named: re.Match[str], scale: str, granule: Granule | None) -> dict[str, str]:
+    extras = {
+        "product": named["product"],
+        "scale": scale,
+        "speckle filter": "yes" if named["filtered"] == "f" else "no",
+        "water": "masked" if named["masked"] == "w" else "not masked",
+    }
+    return extras | ({"granule": granule.name} if granule else {})
+
+
+def _blocks(path: Path, polarisation: str, found: scene_raster.Raster, scale: str) -> Iterator[Block]:
+    with _file(path, polarisation) as file:
+        yield from scene_raster.blocks(file, found, scale)
+
+
+def _start(path: Path, named: re.Match[str]) -> datetime:
+    try:
+        return time_of(named["start"])
+    except ValueError as fault:
+        raise InputError(path, f"its name holds an impossible date ({fault})", "Download it again") from fault
+
+
+def _named(path: Path) -> list[re.Match[str]]:
+    """The names of a product's images, of whatever layer. Never raises."""
+    try:
+        if path.is_dir():
+            names = [
+                file.name for file, _ in zip(path.iterdir(), range(MAX_FILES), strict=False) if raster.is_geotiff(file)
+            ]
+        elif path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                names = [Path(name).name for name in archive.namelist()[: tables.MAX_MEMBERS]]
+        else:
+            names = [path.name]
+    except tables.CONTAINER_FAULTS:
+        return []
+    return [match for name in sorted(names) if (match := NAME.fullmatch(name))]
+
+
+def _granule(path: Path, named: re.Match[str]) -> Granule | None:
+    """The granule that the product's README or log names; None where neither is there or does."""
+    for ending in TEXTS:
+        try:
+            granules = granules_in(_text(path, named["product"] + ending))
+        except ValueError as fault:
+            if isinstance(fault, InputError):
+                raise
+            granules = []
+        own = [each for each in granules if f"{each.start:%Y%m%dT%H%M%S}" == named["start"]]
+        if own:
+            return own[0]
+    return None
+
+
+def _text(path: Path, name: str) -> str:
+    """What stands in a text beside the images; empty where there is none."""
+    if path.suffix.lower() == ".zip":
+        return (tables.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
+    file = (path if path.is_dir() else path.parent) / name
+    if not file.is_file() or file.is_symlink():
+        return ""
+    with file.open("rb") as stream:
+        return stream.read(tables.MAX_SIDE_BYTES).decode("utf-8", "replace")
+
+
+@contextmanager
+def _file(path: Path, polarisation: str) -> Iterator[Path]:
+    """The image of one polarisation as a file; of a zip in a folder that lasts as long as it is read."""
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if _is_image(file.name, polarisation))
+        if len(files) != 1:
+            raise InputError(path, f"it holds {len(files)} images of {polarisation}", "Keep one of them")
+        yield files[0]
+        return
+    if path.suffix.lower() != ".zip":
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="hyp3-rtc-") as folder:
+        try:
+            file = _unpacked(path, polarisation, Path(folder))
+        except tables.CONTAINER_FAULTS as fault:
+            raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+        try:
+            yield file
+        except InputError as fault:  # of the zip that was given, not of a file that nobody knows
+            raise InputError(path, f"{file.name}: {fault.found}", fault.remedy) from fault
+
+
+def _unpacked(path: Path, polarisation: str, folder: Path) -> Path:
+    with zipfile.ZipFile(path) as archive:
+        info = tables.zip_member(path, archive, f"_{polarisation.lower()}.tif")
+        if info.file_size > MAX_MEMBER_BYTES:
+            found = f"{info.filename} would unpack to {info.file_size:,} bytes"
+            raise InputError(path, found, "Unpack it, and give the folder")
+        file = folder / Path(info.filename).name
+        with archive.open(info) as packed, file.open("wb") as target:
+            shutil.copyfileobj(packed, target)
+    return file
+
+
+def _is_image(name: str, polarisation: str) -> bool:
+    named = NAME.fullmatch(name)
+    return named is not None and named["layer"] == polarisation

@@ -1,0 +1,85 @@
+"""OPERA RTC-S1: calibrated, terrain-corrected Sentinel-1 backscatter, one burst and polarisation a file.
+
+Names and contents: NASA/JPL, OPERA RTC-S1 product specification, JPL D-108758. gamma0, linear power.
+"""
+
+import re
+from pathlib import Path
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.images import raster as scene_raster
+from ingest.readers.images.scenes import SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.sentinel1.names import time_of
+from ingest.readers.records import Declared
+
+TITLE = "OPERA RTC-S1"
+NAME = re.compile(
+    r"OPERA_L2_RTC-S1_T(?P<track>\d{3})-(?P<burst>\d{6}-IW\d)_(?P<acquired>\d{8}T\d{6})Z_(?P<made>\d{8}T\d{6})Z"
+    r"_(?P<platform>S1[A-D])_(?P<posting>\d+)_v(?P<version>[\d.]+)_(?P<layer>VV|VH|HH|HV|mask)\.tiff?"
+)
+MAX_PIXELS = 10**8  # a burst has about 5 million
+ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
+LICENCE = "Copernicus Sentinel data terms; OPERA products are free and open"
+
+
+def about(path: Path) -> SceneAbout:
+    """What the name tells, for an image that cannot be used."""
+    named = NAME.fullmatch(path.name)
+    if named is None:
+        return SceneAbout()
+    try:
+        acquired_at = time_of(named["acquired"])
+    except ValueError:
+        acquired_at = None
+    layer = named["layer"].replace("mask", "")
+    return SceneAbout(named["platform"], int(named["track"]), None, "IW", layer, acquired_at)
+
+
+def recognises(path: Path) -> bool:
+    """Tell an image by its published name: OPERA's GeoTIFFs say nothing else of where they come from."""
+    return path.name.startswith("OPERA_L2_RTC-S1_") and raster.is_geotiff(path)
+
+
+def read(path: Path, declared: Declared) -> SceneFile:
+    """Read name and grid; the image itself when asked for. Raises InputError for what cannot be used."""
+    named = NAME.fullmatch(path.name)
+    if named is None:
+        raise InputError(path, "its name is not that of an OPERA RTC-S1 image", "Give it the name that it came with")
+    if named["layer"] == "mask":
+        raise InputError(
+            path, "this is the layover and shadow mask, not an image", "Give the files ending with VV or VH"
+        )
+    found = scene_raster.look(path, MAX_PIXELS)
+    if found.degrees:
+        raise InputError(
+            path, f"its reference system is EPSG:{found.own.epsg}, not a projected one", "Download it again"
+        )
+    if len(found.bands) != 1 or found.types[0] not in {"float32", "float64"}:
+        raise InputError(
+            path, f"it holds {len(found.bands)} bands of {found.types[0]}, not one of floats", "Export it again"
+        )
+    try:
+        acquired_at = time_of(named["acquired"])
+    except ValueError as fault:
+        raise InputError(path, f"its name holds an impossible date ({fault})", "Download it again") from fault
+    header = SceneHeader(
+        source_format="opera-rtc",
+        platform=named["platform"],
+        track=int(named["track"]),
+        direction=direction_at(acquired_at, found.longitude),
+        mode="IW",
+        burst=named["burst"],
+        polarisation=named["layer"],
+        backscatter="gamma0",
+        acquired_at=acquired_at,
+        epsg=found.grid.epsg,
+        transform=found.grid.transform,
+        rows=found.grid.rows,
+        cols=found.grid.cols,
+        simulated=found.simulated,
+        attribution="" if found.simulated else ATTRIBUTION,
+        licence="" if found.simulated else LICENCE,
+        extras={"made": named["made"], "version": named["version"]} | found.extras(),
+    )
+    return scene_raster.image(path, header, found, "power")

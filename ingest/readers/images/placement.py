@@ -1,0 +1,140 @@
+"""Where an image lies, and the grid in UTM that it comes out on.
+
+A grid in UTM (WGS 84) is kept, to the last digit. Any other, in degrees or projected, is resampled onto the local UTM
+zone: pixels of whole metres, the larger side of the file's own, on a lattice of whole multiples of them, so that images
+of one area lie on one lattice.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from pyproj.exceptions import ProjError
+
+from ingest.errors import InputError
+from ingest.geometry import utm_epsg
+from ingest.projections import transformer
+from ingest.readers.images.resampling import Places
+from ingest.readers.records import Float64
+
+LEAST_POSTING_M, MOST_POSTING_M = 0.5, 1000.0
+MOST_EXTENT_M = 1_000_000.0  # the widest swath is 410 km
+EDGE_POINTS = 33
+EARTH_ENGINE_METRES_PER_DEGREE = 111_319.490793  # of the equator, by which a scale in metres becomes one in degrees
+NAMED_WITHIN = 0.05
+WARP = "Warp it (gdalwarp -t_srs EPSG:… -tr …)"
+
+
+class Grid(NamedTuple):
+    """A north-up grid. transform: in the units of its reference system."""
+
+    epsg: int
+    transform: Affine
+    rows: int
+    cols: int
+
+
+def is_utm(epsg: int) -> bool:
+    """Whether a reference system is a zone of WGS 84 / UTM."""
+    return 32601 <= epsg <= 32660 or 32701 <= epsg <= 32760
+
+
+def middle(path: Path, own: Grid) -> tuple[float, float]:
+    """Longitude (-180 to 180) and latitude of a grid's middle. Raises InputError where there is no such place."""
+    x, y = own.transform @ (own.cols / 2, own.rows / 2)
+    longitude, latitude = _transformed(path, own.epsg, 4326, np.array([x]), np.array([y]))
+    if not abs(latitude[0]) <= 90 or not abs(longitude[0]) <= 360:
+        raise InputError(path, f"its middle lies at {x:.6g}, {y:.6g}, which is nowhere on earth", "Check its corner")
+    return float((longitude[0] + 180) % 360 - 180), float(latitude[0])
+
+
+def grid_out(path: Path, own: Grid, degrees: bool) -> Grid:
+    """The grid that an image comes out on. degrees: whether its own is one of longitude and latitude."""
+    a, b, _, d, e, _ = own.transform[:6]
+    utm = is_utm(own.epsg)
+    if b or d or a <= 0 or e >= 0 or (utm and not np.isclose(a, -e, rtol=1e-6)):
+        wanted = "north-up with square pixels" if utm else "north-up"
+        raise InputError(path, f"its grid {tuple(own.transform)[:6]} is not {wanted}", WARP)
+    if degrees and own.transform.f > 90.0 + abs(e):
+        found = f"a latitude of {own.transform.f:.4f} degrees cannot be"
+        raise InputError(path, found, "Check whether latitude and longitude are swapped")
+    grid = own if utm else _local(path, own, degrees)
+    if not LEAST_POSTING_M <= grid.transform.a <= MOST_POSTING_M:
+        raise InputError(path, f"its pixels measure {grid.transform.a:.6g} m", "Give an image of 1 to 1000 m")
+    return grid
+
+
+def _local(path: Path, own: Grid, degrees: bool) -> Grid:
+    """The lattice of the local UTM zone around an image."""
+    epsg = utm_epsg(*middle(path, own))
+    col, row = own.cols / 2, own.rows / 2
+    half = np.array([-0.5, 0.5, 0.0, 0.0])
+    x, y = _on(own.transform, col + half, row + half[::-1])
+    east, north = _transformed(path, own.epsg, epsg, x, y)
+    sides = np.hypot(east[1::2] - east[::2], north[1::2] - north[::2])
+    if not np.isfinite(sides).all() or sides.max() > MOST_POSTING_M:
+        raise InputError(path, f"its pixels measure {sides.max():.6g} m", "Give an image of 1 to 1000 m")
+    posting = _posting_m(own, float(sides.max()), degrees)
+    west, south, right, top = _bounds(path, own, epsg)
+    if not max(right - west, top - south) <= MOST_EXTENT_M:
+        raise InputError(path, f"it spans {max(right - west, top - south) / 1000:.0f} km: no one scene does", "Cut it")
+    west, top = np.floor(west / posting) * posting, np.ceil(top / posting) * posting
+    rows, cols = int(np.ceil((top - south) / posting)), int(np.ceil((right - west) / posting))
+    return Grid(epsg, Affine(posting, 0, float(west), 0, -posting, float(top)), rows, cols)
+
+
+def _posting_m(own: Grid, side_m: float, degrees: bool) -> float:
+    """Whole metres. The size that the file names itself where it is about the true one: it is the same everywhere."""
+    named = max(own.transform.a, -own.transform.e) * (EARTH_ENGINE_METRES_PER_DEGREE if degrees else 1.0)
+    return max(1.0, round(named if abs(named - side_m) <= NAMED_WITHIN * side_m else side_m))
+
+
+def _bounds(path: Path, own: Grid, epsg: int) -> tuple[float, float, float, float]:
+    """West, south, east and north of an image in another reference system."""
+    part = np.linspace(0, 1, EDGE_POINTS)
+    none, whole = np.zeros(EDGE_POINTS), np.ones(EDGE_POINTS)
+    cols, rows = np.concatenate([part, part, none, whole]), np.concatenate([none, whole, part, part])
+    east, north = _transformed(path, own.epsg, epsg, *_on(own.transform, cols * own.cols, rows * own.rows))
+    return float(east.min()), float(north.min()), float(east.max()), float(north.max())
+
+
+class Placing:
+    """From the pixels of the grid that an image comes out on to those of its own; 0 is the centre of the first."""
+
+    def __init__(self, path: Path, own: Grid, grid: Grid, degrees: bool) -> None:
+        self.path, self.own, self.grid, self.degrees = path, own, grid, degrees
+        self._own_middle = (own.transform @ (own.cols / 2, own.rows / 2))[0]
+
+    def __call__(self, rows: Float64, cols: Float64) -> Places:
+        x, y = _transformed(self.path, self.grid.epsg, self.own.epsg, *_on(self.grid.transform, cols + 0.5, rows + 0.5))
+        if self.degrees:  # some grids run from 0 to 360, some across the antimeridian
+            x = self._own_middle + (x - self._own_middle + 180) % 360 - 180
+        own_cols, own_rows = _on(~self.own.transform, x, y)
+        return own_rows - 0.5, own_cols - 0.5
+
+    def reach(self) -> tuple[float, float]:
+        """Half the kernel's width along rows and columns, in the image's own pixels: at least one of either grid."""
+        row, col = self.grid.rows / 2, self.grid.cols / 2
+        rows, cols = self(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
+        down, across = np.hypot(*np.diff(rows[[0, 1, 0, 2]])[[0, 2]]), np.hypot(*np.diff(cols[[0, 1, 0, 2]])[[0, 2]])
+        return max(1.0, round(float(down), 2)), max(1.0, round(float(across), 2))  # neighbouring images have the same
+
+
+def _on(transform: Affine, cols: Float64, rows: Float64) -> Places:
+    """Coordinates of columns and rows on a grid (n, m), x before y."""
+    a, b, c, d, e, f = transform[:6]
+    return a * cols + b * rows + c, d * cols + e * rows + f
+
+
+def _transformed(path: Path, source: int, target: int, x: Float64, y: Float64) -> Places:
+    """From one reference system to another, x before y. Raises InputError for what lies nowhere."""
+    try:
+        east, north = transformer(source, target).transform(x, y)
+    except ProjError as fault:  # CRSError is one
+        found = f"EPSG:{source} cannot be turned into EPSG:{target} ({fault})"
+        raise InputError(path, found, "Warp it to EPSG:4326") from fault
+    east, north = np.asarray(east, dtype=np.float64), np.asarray(north, dtype=np.float64)
+    if not (np.isfinite(east).all() and np.isfinite(north).all()):
+        raise InputError(path, "part of it lies nowhere on earth", "Check its corner, pixel size and reference system")
+    return east, north

@@ -1,0 +1,248 @@
+"""What readers of map-projected images share: a band of a GeoTIFF becomes linear power, in pieces of bounded size.
+
+Scales: power (linear), amplitude (its square root) and db (10 log10 of power). Never seen: what the file masks, NaN,
+infinity, and 0 in power and amplitude. In decibels 0 is a value like any other (a power of 1).
+A scale that the values contradict is refused; whether values are power or amplitude they do not tell.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.images.placement import Grid, Placing, grid_out, middle
+from ingest.readers.images.resampling import places_between, resampled
+from ingest.readers.images.scenes import SCALES, Block, SceneFile, SceneHeader
+from ingest.readers.records import Float32, Float64
+
+MAX_PIXELS = 10**9  # a whole scene at 10 m has about 600 million
+MAX_TILE_BYTES = 2**28  # is decoded at once
+MAX_RATIO = 10_000  # declared bytes to bytes of the file: far more is an empty file
+BLOCK_PIXELS = 4 * 2**20
+PIECE_PIXELS = 512  # side of a resampled piece
+SAMPLES, SAMPLE_PIXELS = 5, 64  # so many by so many looks, of that side each
+MOST_DB, LEAST_DB, MOST_MEDIAN_DB = 50.0, -100.0, 10.0
+NEGATIVE_SHARE = 0.001  # of values in decibels at least: no scene is all brighter than 0 dB
+FILL_SHARE = 0.05  # so many values of exactly 0 dB are no measurement
+
+T = TypeVar("T")
+
+
+class Raster(NamedTuple):
+    """What a GeoTIFF says of itself. own: its grid; grid: the one that it comes out on; bands: their descriptions."""
+
+    own: Grid
+    grid: Grid
+    degrees: bool
+    longitude: float
+    bands: tuple[str, ...]
+    types: tuple[str, ...]
+    simulated: bool
+
+    @property
+    def is_resampled(self) -> bool:
+        return self.own != self.grid
+
+    def extras(self) -> dict[str, str]:
+        """How the image came onto its grid, for the scene's header."""
+        return {"resampled": f"bilinear, of power, from EPSG:{self.own.epsg}"} if self.is_resampled else {}
+
+
+@contextmanager
+def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]:
+    """Open a GeoTIFF with that one driver and look at its declared size; faults become InputError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said by whoever asks for its place
+            dataset = rasterio.open(path, driver="GTiff")
+        with dataset:
+            _refuse_too_large(path, dataset, most_pixels)
+            yield dataset
+    except raster.FAULTS as fault:
+        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download or make it again") from fault
+
+
+def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
+    """Read what a GeoTIFF says of itself, no values. Raises InputError for a place or a grid that cannot be used."""
+    with opened(path, most_pixels) as dataset:
+        crs = dataset.crs
+        if crs is None or not (crs.is_projected or crs.is_geographic):
+            found = f"its reference system is {crs}, not a projected one or one of degrees"
+            raise InputError(path, found, "Assign the right one (gdal_edit.py -a_srs EPSG:…)")
+        epsg = raster.epsg_of(path, dataset)
+        if not np.isfinite(dataset.transform[:6]).all():
+            raise InputError(path, "it does not say where its pixels stand", "Assign its corner and pixel size")
+        own = Grid(epsg, dataset.transform, dataset.height, dataset.width)
+        grid = grid_out(path, own, crs.is_geographic)
+        if grid.rows * grid.cols > most_pixels:
+            raise InputError(path, f"it would become {grid.cols} x {grid.rows} pixels", "Cut it into pieces")
+        if any(kind.startswith("complex") for kind in dataset.dtypes):
+            raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give power, amplitude or decibels")
+        names = tuple(name or "" for name in dataset.descriptions)
+        simulated = dataset.tags().get("SIMULATED") == "yes"
+        longitude, _ = middle(path, own)
+        return Raster(own, grid, crs.is_geographic, longitude, names, dataset.dtypes, simulated)
+
+
+def image(path: Path, header: SceneHeader, found: Raster, scale: str, band: int = 1) -> SceneFile:
+    """One band as a scene. Raises InputError where a sample of its values contradicts the scale."""
+    refuse_other_scale(path, sample(path, band), scale)
+    return SceneFile(header, lambda: blocks(path, found, scale, band))
+
+
+def blocks(path: Path, found: Raster, scale: str, band: int = 1) -> Iterator[Block]:
+    """The image in pieces of bounded size, those without a value left out. Raises InputError where all are."""
+    seen = False
+    with opened(path) as dataset:
+        for block in (
+            _warped(path, dataset, found, scale, band) if found.is_resampled else _kept(path, dataset, scale, band)
+        ):
+            if np.isfinite(block.power).any():
+                seen = True
+                yield block
+    if not seen:
+        raise InputError(path, "no pixel has a value", "Download or make it again")
+
+
+def sample(path: Path, band: int = 1) -> Float64:
+    """Values of a band as the file has them, (n,), from all over the image; those that are none left out."""
+    with opened(path) as dataset:
+        starts = [
+            np.unique(np.linspace(0, max(0, size - SAMPLE_PIXELS), SAMPLES).astype(int)).tolist()
+            for size in (dataset.height, dataset.width)
+        ]
+        parts = []
+        for row, col in product(*starts):
+            sides = min(SAMPLE_PIXELS, dataset.width - col), min(SAMPLE_PIXELS, dataset.height - row)
+            values = _values(path, dataset, band, Window(col, row, *sides))
+            parts.append(values[np.isfinite(values)].astype(np.float64))
+    return np.concatenate(parts)
+
+
+def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
+    """Raise InputError where values, (n,), cannot be of a scale, or hold a fill value that is not declared."""
+    if scale not in SCALES:
+        raise InputError(path, f"{scale!r} is no scale", f"Declare --scale {'|'.join(SCALES)}")
+    known = values if scale == "db" else values[values != 0]
+    if not known.size:
+        return  # nothing was seen where we looked; the whole will tell
+    least, median, most = float(known.min()), float(np.median(known)), float(known.max())
+    range_found = f"its values ({least:.3g} to {most:.3g}, median {median:.3g})"
+    if scale != "db":
+        exponent = 1 if scale == "power" else 2
+        if median < 0:
+            remedy = "Declare --scale db, or convert decibels with 10 ** (value / 10)"
+            raise InputError(path, f"{range_found} are not linear {scale}: most are negative", remedy)
+        if median**exponent > 10 ** (MOST_MEDIAN_DB / 10) or abs(most) ** exponent > 10 ** (MOST_DB / 10):
+            remedy = "Calibrate it first, and declare the right --scale and nodata value"
+            raise InputError(path, f"{range_found} are not linear {scale}: they are too bright", remedy)
+        return
+    if np.mean(known < 0) < NEGATIVE_SHARE or median > MOST_MEDIAN_DB:
+        remedy = "Declare --scale power or --scale amplitude if they are that"
+        raise InputError(path, f"{range_found} are no decibels: none or too few are below 0", remedy)
+    _refuse_extreme_db(path, least, most)
+    filled = float(np.mean(known == 0))
+    if filled >= FILL_SHARE:
+        found = f"{filled:.0%} of its values are exactly 0 dB: that is a fill value, and it is not declared"
+        raise InputError(path, found, "Declare it (gdal_edit.py -a_nodata 0)")
+
+
+def agreed(path: Path, what: str, said: T | None, declared: T | None) -> T | None:
+    """What a file says and what is declared of it; None where neither does. Raises InputError where they differ."""
+    if said and declared and said != declared:
+        raise InputError(path, f"its {what} is {said}, but {declared} was declared", "Declare what is true, or nothing")
+    return said or declared or None
+
+
+def _refuse_extreme_db(path: Path, least: float, most: float) -> None:
+    if most > MOST_DB or least < LEAST_DB:
+        found = f"its values ({least:.3g} to {most:.3g} dB) are no backscatter"
+        raise InputError(path, found, "Declare the right --scale and nodata value (gdal_edit.py -a_nodata …)")
+
+
+def _refuse_too_large(path: Path, dataset: DatasetReader, most_pixels: int) -> None:
+    found = f"it declares {dataset.width} x {dataset.height} pixels"
+    if dataset.width * dataset.height > most_pixels or dataset.width > raster.MAX_COLUMNS:
+        raise InputError(path, found, "Cut it into pieces")
+    item = max(np.dtype(kind).itemsize for kind in dataset.dtypes)
+    if dataset.width * dataset.height * dataset.count * item > MAX_RATIO * path.stat().st_size:
+        raise InputError(path, f"{found} and holds next to nothing", "Download or make it again")
+    tile_rows, tile_cols = max(dataset.block_shapes)
+    if tile_rows * tile_cols * dataset.count * item > MAX_TILE_BYTES:
+        found = f"its tiles are of {tile_cols} x {tile_rows} pixels"
+        raise InputError(path, found, "Write it anew (gdal_translate -co TILED=YES)")
+
+
+def _values(path: Path, dataset: DatasetReader, band: int, window: Window) -> Float32 | Float64:
+    """What a band's window holds: scale and offset tags applied, NaN for what is masked or infinite."""
+    with np.errstate(all="ignore"):
+        values = dataset.read(band, window=window, masked=True)
+        kind = np.float64 if values.dtype.itemsize > 4 else np.float32
+        plain: Float32 | Float64 = values.astype(kind).filled(np.nan)
+        scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
+        if (scale, offset) != (1.0, 0.0):
+            if not (np.isfinite(scale) and np.isfinite(offset) and scale):
+                raise InputError(path, f"its scale is {scale} and its offset {offset}", "Remove or mend these tags")
+            plain = (plain * scale + offset).astype(kind)
+    return np.where(np.isinf(plain), kind(np.nan), plain)
+
+
+def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Window) -> Float32:
+    """Linear power of a window. Raises InputError for what no ground scatters."""
+    values = _values(path, dataset, band, window)
+    if scale == "db":
+        if np.isfinite(values).any():
+            _refuse_extreme_db(path, float(np.nanmin(values)), float(np.nanmax(values)))
+        power = 10 ** (values / 10)
+    else:
+        linear = np.where(values > 0, values, values.dtype.type(np.nan))
+        power = linear if scale == "power" else linear**2
+        if np.isfinite(power).any() and np.nanmax(power) > 10 ** (MOST_DB / 10):
+            found = f"its values (up to {np.nanmax(values):.3g}) are not linear {scale}"
+            raise InputError(path, found, "Declare the right --scale and nodata value")
+    return power.astype(np.float32)
+
+
+def _kept(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator[Block]:
+    """Pieces on the file's own grid, along its own tiles."""
+    tile_rows, tile_cols = dataset.block_shapes[band - 1]
+    cols = dataset.width
+    if tile_rows * cols > BLOCK_PIXELS:
+        cols = min(cols, max(1, BLOCK_PIXELS // (tile_rows * tile_cols)) * tile_cols)
+    rows = max(1, BLOCK_PIXELS // (tile_rows * cols)) * tile_rows
+    for row, col in product(range(0, dataset.height, rows), range(0, dataset.width, cols)):
+        window = Window(col, row, min(cols, dataset.width - col), min(rows, dataset.height - row))
+        yield Block(row, col, _power(path, dataset, scale, band, window))
+
+
+def _warped(path: Path, dataset: DatasetReader, found: Raster, scale: str, band: int) -> Iterator[Block]:
+    """Pieces on the grid that the image comes out on; each reads the window of the file that it needs."""
+    placing = Placing(path, found.own, found.grid, found.degrees)
+    reach = placing.reach()
+    for row, col in product(range(0, found.grid.rows, PIECE_PIXELS), range(0, found.grid.cols, PIECE_PIXELS)):
+        shape = min(PIECE_PIXELS, found.grid.rows - row), min(PIECE_PIXELS, found.grid.cols - col)
+        at = places_between(placing, (row, col), shape)
+        low = [max(0, int(np.floor(place.min() - width))) for place, width in zip(at, reach, strict=True)]
+        high = [
+            min(size, int(np.ceil(place.max() + width)) + 1)
+            for place, width, size in zip(at, reach, (found.own.rows, found.own.cols), strict=True)
+        ]
+        if high[0] <= low[0] or high[1] <= low[1]:
+            continue
+        window = Window(low[1], low[0], high[1] - low[1], high[0] - low[0])
+        if window.width * window.height > 4 * BLOCK_PIXELS:
+            raise InputError(path, "its grid is bent too much for its UTM zone", "Warp it (gdalwarp -t_srs EPSG:…)")
+        power = _power(path, dataset, scale, band, window)
+        if not np.isfinite(power).any():
+            continue
+        yield Block(row, col, resampled(power, at[0] - low[0], at[1] - low[1], reach))

@@ -1,0 +1,121 @@
+"""What a reader of radar images yields: a header, and the image when it is asked for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+
+from ingest.pixel_grids import PixelGrid
+from ingest.readers.records import Direction, Float32
+
+
+@dataclass(frozen=True)
+class SceneHeader:
+    """What is known of one image in one polarisation.
+
+    backscatter: gamma0 or sigma0, always linear power here; transform and epsg: a north-up projected grid in metres.
+    burst: which piece of the track, where the source names its pieces; empty where it does not. absolute_orbit: counted
+    from the launch; None where the source does not say. Sentinel-1 looks to the right of its flight. looks: equivalent
+    number of looks, where the product's is known.
+    """
+
+    source_format: str
+    platform: str
+    track: int
+    direction: Direction
+    mode: str
+    burst: str
+    polarisation: str
+    backscatter: str
+    acquired_at: datetime
+    epsg: int
+    transform: Affine
+    rows: int
+    cols: int
+    absolute_orbit: int | None = None
+    looks: float | None = None
+    look_direction: str = "right"
+    simulated: bool = False
+    attribution: str = ""
+    licence: str = ""
+    extras: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def pixel_grid(self) -> PixelGrid:
+        return PixelGrid(self.epsg, self.transform, self.rows, self.cols)
+
+    @property
+    def posting_m(self) -> float:
+        return float(self.transform.a)
+
+
+SCALES = ("power", "amplitude", "db")
+POLARISATIONS = ("VV", "VH", "HH", "HV")
+
+
+class Block(NamedTuple):
+    """A piece of an image: (rows, cols), linear power, NaN where nothing was seen; its first row and column."""
+
+    row: int
+    col: int
+    power: Float32
+
+
+class Placing(NamedTuple):
+    """How an image is to be laid onto the map; None or empty: as it says itself.
+
+    epsg: the UTM zone; elevation: a raster of heights, to correct for terrain; ground: what an earlier image of the
+    track said of the ground (`SceneFile.ground`), so that both lie alike where heights are known badly.
+    """
+
+    epsg: int | None = None
+    elevation: Path | None = None
+    ground: str = ""
+
+
+@dataclass(frozen=True)
+class SceneFile:
+    """One image. `blocks` reads it piece by piece, each pixel once, pieces without a value left out if need be.
+
+    files: what it was read from, where that is not just the file that was given.
+    projected: for an image that is not map-projected yet, the same one placed otherwise; None where the file already
+    lies on a map. ground: the heights that its place was worked out with, as text.
+    """
+
+    header: SceneHeader
+    blocks: Callable[[], Iterator[Block]]
+    projected: Callable[[Placing], "SceneFile"] | None = None
+    files: tuple[Path, ...] = ()
+    ground: str = ""
+
+    def power(self) -> Float32:
+        """The whole image, (rows, cols), for small ones."""
+        whole = np.full((self.header.rows, self.header.cols), np.nan, dtype=np.float32)
+        for row, col, power in self.blocks():
+            whole[row : row + power.shape[0], col : col + power.shape[1]] = power
+        return whole
+
+
+class SceneAbout(NamedTuple):
+    """What the name of a file tells of an image that cannot be used; None or empty where it does not."""
+
+    platform: str = ""
+    track: int | None = None
+    direction: Direction | None = None
+    mode: str = ""
+    polarisation: str = ""
+    acquired_at: datetime | None = None
+
+
+def direction_at(acquired_at: datetime, longitude: float) -> Direction:
+    """The way Sentinel-1 flew over a place: its orbit crosses the equator northward at 18:00 local solar time.
+
+    acquired_at: aware, any zone; longitude: degrees east. Passes over a place come within about an hour and a half of
+    06:00 (descending) or 18:00 (ascending), whatever the latitude below 70 degrees. ESA, Sentinel-1 orbit description.
+    """
+    solar = acquired_at + timedelta(hours=longitude / 15.0) - (acquired_at.utcoffset() or timedelta())
+    return Direction.ASCENDING if solar.hour >= 12 else Direction.DESCENDING

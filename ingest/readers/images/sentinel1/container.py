@@ -1,0 +1,206 @@
+"""The files of a Sentinel-1 product: a folder *.SAFE, a zip that holds one, or the folder around one."""
+
+import os
+import re
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from ingest.errors import InputError
+from ingest.readers.tables.csv import CONTAINER_FAULTS
+
+# ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441, 4.2
+NAME = re.compile(
+    r"(?P<platform>S1[A-D])_(?P<mode>S[1-6]|IW|EW|WV|EN|RF|Z\d)_(?P<kind>[A-Z]{3})(?P<resolution>[FHM_])_"
+    r"(?P<level>\w)(?P<class>\w)(?P<pols>SH|SV|DH|DV|HH|HV|VV|VH)_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_"
+    r"(?P<orbit>\d{6})_(?P<take>[0-9A-F]{6})_(?P<crc>[0-9A-F]{4})(?:_COG)?"
+)
+MANIFEST = "manifest.safe"
+FOLDERS = ("", "annotation", "annotation/calibration", "measurement")
+MOST_MEMBERS = 5000  # a wave-mode product has some hundreds
+MOST_XML_BYTES = 64 * 2**20  # the longest annotation has about 5 million
+MOST_IN_A_FOLDER = 1000
+
+
+@dataclass(frozen=True)
+class Safe:
+    """One product. path: what was given; name: of the product, without .SAFE; root: its folder, in the zip or on disk.
+
+    files: those of interest, by their names inside the product.
+    """
+
+    path: Path
+    name: str
+    root: str
+    files: frozenset[str]
+    packed: bool
+
+    def xml(self, file: str) -> bytes:
+        """The bytes of a small file. Raises InputError."""
+        try:
+            if not self.packed:
+                return self._checked(self._on_disk(file).read_bytes(), file)
+            with zipfile.ZipFile(self.path) as archive:
+                info = archive.getinfo(self.root + file)
+                if info.file_size > MOST_XML_BYTES:
+                    raise self.fault(f"{file} holds {info.file_size:,} bytes")
+                with archive.open(info) as stream:
+                    return self._checked(stream.read(MOST_XML_BYTES + 1), file)
+        except (*CONTAINER_FAULTS, KeyError) as fault:
+            raise self.fault(f"{file} cannot be read ({fault})") from fault
+
+    @contextmanager
+    def unpacked(self, file: str, most_bytes: int) -> Iterator[Path]:
+        """A large file as one that can be read anywhere; out of a zip for as long as it is needed."""
+        if not self.packed:
+            yield self._on_disk(file)
+            return
+        with tempfile.TemporaryDirectory(prefix="sentinel1-") as folder:
+            target = Path(folder) / "image.tiff"
+            try:
+                self._unpack(file, target, most_bytes)
+            except (*CONTAINER_FAULTS, KeyError) as fault:
+                raise self.fault(f"{file} cannot be unpacked ({fault})") from fault
+            yield target
+
+    def fault(self, found: str, remedy: str = "Download it again") -> InputError:
+        return InputError(self.path, found, remedy)
+
+    def _on_disk(self, file: str) -> Path:
+        place = Path(self.root) / file
+        if not place.resolve().is_relative_to(Path(self.root).resolve()):
+            raise self.fault(f"{file} is a link that leads out of the product", "Give the files themselves")
+        if not place.is_file() or (file.endswith(".xml") and place.stat().st_size > MOST_XML_BYTES):
+            raise self.fault(f"{file} is no file, or far too long")
+        return place
+
+    def _checked(self, content: bytes, file: str) -> bytes:
+        if not content or len(content) > MOST_XML_BYTES:
+            raise self.fault(f"{file} holds {len(content):,} bytes")
+        return content
+
+    def _unpack(self, file: str, target: Path, most_bytes: int) -> None:
+        with zipfile.ZipFile(self.path) as archive:
+            info = archive.getinfo(self.root + file)
+            if info.file_size > most_bytes:
+                raise self.fault(f"{file} would unpack to {info.file_size:,} bytes, more than its image can have")
+            left = most_bytes
+            with archive.open(info) as stream, target.open("wb") as out:
+                while block := stream.read(2**22):
+                    left -= len(block)
+                    if left < 0:
+                        raise self.fault(f"{file} is longer than it says")
+                    out.write(block)
+
+
+def is_safe(path: Path) -> bool:
+    """Whether a folder or zip holds one Sentinel-1 product, or several in one zip. Never raises."""
+    try:
+        if path.is_dir():
+            return _folder_of(path) is not None
+        if path.suffix.lower() != ".zip":
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return bool(_roots(archive.namelist()))
+    except CONTAINER_FAULTS:
+        return False
+
+
+def product_name(path: Path) -> str:
+    """The name of the product that something holds, as far as it can be told; empty where not. Never raises."""
+    names = [path.name]
+    try:
+        if path.is_dir():
+            names.append((_folder_of(path) or path).name)
+        elif path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                names += [PurePosixPath(root).name for root in _roots(archive.namelist())[:1]]
+    except CONTAINER_FAULTS:
+        pass
+    return next((found[0] for name in reversed(names) if (found := NAME.match(name))), "")
+
+
+def opened(path: Path) -> Safe:
+    """List a product's files. Raises InputError for what is none, several, or hostile."""
+    if path.is_dir():
+        folder = _folder_of(path)
+        if folder is None:
+            raise InputError(path, "this folder holds no Sentinel-1 product", "Give the folder that ends with .SAFE")
+        files = frozenset(_listed(folder))
+        return Safe(path, product_name(folder), str(folder), files, packed=False)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check(path, archive.infolist())
+            roots = _roots(archive.namelist())
+            if len(roots) != 1:
+                found = f"the zip holds {len(roots)} products"
+                raise InputError(path, found, "Give each in a zip of its own, or unpack it and give the folders")
+            members = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except CONTAINER_FAULTS as fault:
+        raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+    root = roots[0]
+    files = frozenset(name.removeprefix(root) for name in members if name.startswith(root))
+    return Safe(path, product_name(path), root, files, packed=True)
+
+
+def _folder_of(path: Path) -> Path | None:
+    """The product's own folder: the one given, or the only thing inside it."""
+    if _is_product(path):
+        return path
+    with os.scandir(path) as entries:
+        inside = [Path(entry) for entry in islice(entries, 20) if not entry.name.startswith(".")]
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() and _is_product(inside[0]) else None
+
+
+def _is_product(folder: Path) -> bool:
+    manifest = folder / MANIFEST
+    if NAME.match(folder.name) and (folder.suffix == ".SAFE" or manifest.is_file()):
+        return True
+    if not manifest.is_file():
+        return False
+    with manifest.open("rb") as stream:
+        return b"safe/sentinel-1" in stream.read(4096)
+
+
+def _roots(names: list[str]) -> list[str]:
+    """The folders in a zip that are products, each with its slash."""
+    found = set()
+    for name in names[:MOST_MEMBERS]:
+        parts = PurePosixPath(name).parts
+        at = next((n for n, part in enumerate(parts) if part.endswith(".SAFE") and NAME.match(part)), None)
+        if at is not None:
+            found.add("/".join(parts[: at + 1]) + "/")
+    return sorted(found)
+
+
+def _listed(folder: Path) -> Iterator[str]:
+    for inside in FOLDERS:
+        try:
+            with os.scandir(folder / inside) as entries:
+                for entry in islice(entries, MOST_IN_A_FOLDER):
+                    if entry.is_file():
+                        yield f"{inside}/{entry.name}".lstrip("/")
+        except OSError:
+            continue
+
+
+def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > MOST_MEMBERS:
+        raise InputError(path, f"the zip holds {len(members)} files", "Give one product in each zip")
+    seen = set()
+    for info in members:
+        name = PurePosixPath(info.filename.replace("\\", "/"))
+        if name.is_absolute() or ".." in name.parts:
+            raise InputError(path, f"it names a file outside itself ({info.filename[:80]})", "Do not use it")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise InputError(path, f"it holds a link ({info.filename[:80]})", "Give the files themselves")
+        if info.flag_bits & 0x1:
+            raise InputError(path, f"{info.filename[:80]} is encrypted", "Give the zip as it was downloaded")
+        if name in seen:
+            raise InputError(path, f"{info.filename[:80]} stands twice in it", "Download it again")
+        seen.add(name)

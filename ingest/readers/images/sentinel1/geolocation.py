@@ -1,0 +1,183 @@
+"""Where a pixel of a ground-range image lies on a map, and which pixel lies at a place: pure numerics.
+
+An annotation gives positions on a coarse grid (some 10 x 21), each at the height of the ground there. A pixel at height
+h lies h / tan(incidence) farther from the satellite than one at height 0, so that mountains make positions jump by
+kilometres from point to point. Positions are therefore taken down to height 0, where they are smooth and a cubic spline
+holds, and the lift is put back on, interpolated without overshoot (Fritsch and Carlson 1980, doi:10.1137/0717021).
+At the grid's own points this is exact. Between them the ground is unknown: only an elevation raster can tell it.
+
+The next pass of a track has its points elsewhere, so that its heights between them are wrong in another way. Two images
+that are compared pixel by pixel must be wrong alike: `positions_of` takes the heights of another pass's grid.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.ndimage import map_coordinates
+
+from ingest.pixel_grids import PixelGrid
+from ingest.projections import transformer
+from ingest.readers.records import Float64
+
+TABLE_STEP = 32  # pixels between the nodes of the table of positions
+MOST_ROUNDS = 12
+CLOSE_PX = 1e-4
+FARTHEST = 4.0  # a pixel may be so many times wider or narrower on the map than it should be
+
+
+class GridPoints(NamedTuple):
+    """An annotation's grid. line: (n,); pixel: (m,); the others (n, m). Heights are above the ellipsoid."""
+
+    line: Float64
+    pixel: Float64
+    longitude: Float64
+    latitude: Float64
+    height_m: Float64
+    incidence_deg: Float64
+
+    def as_text(self) -> str:
+        """For the record, to a centimetre and better; `from_text` reads it."""
+        return json.dumps([np.round(values, 7).tolist() for values in self])
+
+    @classmethod
+    def from_text(cls, text: str) -> "GridPoints":
+        """Raises ValueError for what `as_text` did not write."""
+        return cls(*(np.array(values, dtype=np.float64) for values in json.loads(text)))
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Map positions on an even grid of lines and pixels, bilinear between, going on straight outside.
+
+    line, pixel: of the first node; step_*: between nodes; x, y: (n, m), metres.
+    """
+
+    line: float
+    pixel: float
+    step_line: float
+    step_pixel: float
+    x: Float64
+    y: Float64
+
+    def place_of(self, line: Float64, pixel: Float64) -> tuple[Float64, Float64]:
+        """x and y of lines and pixels (fractional, centres are whole numbers), arrays of one shape."""
+        x, y, *_ = self._cell(line, pixel)
+        return x, y
+
+    def image_of(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+        """Line and pixel (fractional) at places, by Newton's method; NaN where it does not come to rest."""
+        line, pixel = self._guess(x, y)
+        for _ in range(MOST_ROUNDS):
+            at_x, at_y, x_line, x_pixel, y_line, y_pixel = self._cell(line, pixel)
+            off_x, off_y = x - at_x, y - at_y
+            with np.errstate(divide="ignore", invalid="ignore"):
+                area = x_line * y_pixel - x_pixel * y_line
+                step_line = (off_x * y_pixel - off_y * x_pixel) / area
+                step_pixel = (off_y * x_line - off_x * y_line) / area
+            line, pixel = line + step_line, pixel + step_pixel
+            rest = np.maximum(np.abs(step_line), np.abs(step_pixel))
+            if not (rest > CLOSE_PX).any():
+                break
+        still = rest <= CLOSE_PX
+        return np.where(still, line, np.nan), np.where(still, pixel, np.nan)
+
+    def outline(self, lines: int, pixels: int) -> tuple[Float64, Float64]:
+        """x and y around the image, along the outer edges of its pixels."""
+        n, m = max(lines // TABLE_STEP, 2), max(pixels // TABLE_STEP, 2)
+        line, pixel = np.linspace(-0.5, lines - 0.5, n), np.linspace(-0.5, pixels - 0.5, m)
+        around_line = np.concatenate([np.full(m, line[0]), line, np.full(m, line[-1]), line[::-1]])
+        around_pixel = np.concatenate([pixel, np.full(n, pixel[-1]), pixel[::-1], np.full(n, pixel[0])])
+        return self.place_of(around_line, around_pixel)
+
+    def is_sane(self, posting_m: float) -> bool:
+        """Whether the grid nowhere folds over, nor stretches or shrinks beyond belief."""
+        width, height = posting_m * self.step_pixel, posting_m * self.step_line
+        along_x, along_y = np.diff(self.x, axis=1)[:-1], np.diff(self.y, axis=1)[:-1]
+        down_x, down_y = np.diff(self.x, axis=0)[:, :-1], np.diff(self.y, axis=0)[:, :-1]
+        area = along_x * down_y - along_y * down_x
+        lengths = np.stack([np.hypot(along_x, along_y) / width, np.hypot(down_x, down_y) / height])
+        same_way = (area > 0).all() or (area < 0).all()
+        believable = np.isfinite(lengths).all() and lengths.max() < FARTHEST and lengths.min() > 1 / FARTHEST
+        return bool(same_way and believable and (np.abs(area) > width * height / FARTHEST**2).all())
+
+    def _guess(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+        """By the plane through three corners."""
+        n, m = self.x.shape
+        down = np.array([self.x[-1, 0] - self.x[0, 0], self.y[-1, 0] - self.y[0, 0]]) / ((n - 1) * self.step_line)
+        along = np.array([self.x[0, -1] - self.x[0, 0], self.y[0, -1] - self.y[0, 0]]) / ((m - 1) * self.step_pixel)
+        (a, b), (c, d) = np.linalg.inv(np.stack([down, along], axis=1))
+        off_x, off_y = x - self.x[0, 0], y - self.y[0, 0]
+        return self.line + a * off_x + b * off_y, self.pixel + c * off_x + d * off_y
+
+    def _cell(self, line: Float64, pixel: Float64) -> tuple[Float64, Float64, Float64, Float64, Float64, Float64]:
+        """x, y, and their slopes along line and pixel, by the cell that a place is in or nearest to."""
+        n, m = self.x.shape
+        along, across = (line - self.line) / self.step_line, (pixel - self.pixel) / self.step_pixel
+        i = np.clip(np.nan_to_num(along), 0, n - 2).astype(np.intp)
+        j = np.clip(np.nan_to_num(across), 0, m - 2).astype(np.intp)
+        t, u = along - i, across - j
+        found = []
+        for grid in (self.x, self.y):
+            a, b, c, d = grid[i, j], grid[i, j + 1], grid[i + 1, j], grid[i + 1, j + 1]
+            top, bottom = a + u * (b - a), c + u * (d - c)
+            slope_pixel = ((1 - t) * (b - a) + t * (d - c)) / self.step_pixel
+            found.append((top + t * (bottom - top), (bottom - top) / self.step_line, slope_pixel))
+        (x, x_line, x_pixel), (y, y_line, y_pixel) = found
+        return x, y, x_line, x_pixel, y_line, y_pixel
+
+
+def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None) -> Positions:
+    """The grid's points on a map, made dense. epsg: a projected system in metres.
+
+    ground: the grid of the pass whose heights count; its own where none is given. Beyond that grid its edge goes on.
+    """
+    at_zero, lift_per_m = _at_zero(points, epsg)
+    ground = ground or points
+    flat = at_zero if ground is points else _at_zero(ground, epsg)[0]
+    line, pixel = flat.image_of(at_zero.x, at_zero.y)
+    height_m = _dense(ground, ground.height_m, PchipInterpolator)
+    inside = [
+        np.clip(np.nan_to_num((place - first) / step), 0, size - 1)
+        for place, first, step, size in zip(
+            (line, pixel), (flat.line, flat.pixel), (flat.step_line, flat.step_pixel), height_m.shape, strict=True
+        )
+    ]
+    lift = lift_per_m * map_coordinates(height_m, inside, order=1)
+    return replace(at_zero, x=at_zero.x + lift[0], y=at_zero.y + lift[1])
+
+
+def _at_zero(points: GridPoints, epsg: int) -> tuple[Positions, Float64]:
+    """Where pixels of height 0 lie, and by how much a metre of height moves them on the map: (2, n, m)."""
+    x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
+    away = np.stack([np.gradient(x, points.pixel, axis=1), np.gradient(y, points.pixel, axis=1)])  # from the satellite
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away /= np.hypot(*away)  # NaN where two points coincide: refused by is_sane
+    per_m = away / np.tan(np.radians(points.incidence_deg))
+    flat = [_dense(points, at - lift * points.height_m, CubicSpline) for at, lift in zip((x, y), per_m, strict=True)]
+    line, pixel = _even(points.line), _even(points.pixel)
+    positions = Positions(line[0], pixel[0], line[1] - line[0], pixel[1] - pixel[0], *flat)
+    return positions, np.stack([_dense(points, part, PchipInterpolator) for part in per_m])
+
+
+def _dense(points: GridPoints, values: Float64, spline: type[CubicSpline] | type[PchipInterpolator]) -> Float64:
+    """Values of the grid on the even one."""
+    along: Float64 = spline(points.line, values, axis=0)(_even(points.line))
+    dense: Float64 = spline(points.pixel, along, axis=1)(_even(points.pixel))
+    return dense
+
+
+def grid_over(positions: Positions, lines: int, pixels: int, epsg: int, posting_m: float) -> PixelGrid:
+    """The smallest grid that holds an image, its edges whole multiples of the posting: one lattice for every pass."""
+    x, y = positions.outline(lines, pixels)
+    west, north = np.floor(x.min() / posting_m), np.ceil(y.max() / posting_m)
+    cols, rows = int(np.ceil(x.max() / posting_m) - west), int(north - np.floor(y.min() / posting_m))
+    transform = Affine(posting_m, 0, float(west) * posting_m, 0, -posting_m, float(north) * posting_m)
+    return PixelGrid(epsg, transform, rows, cols)
+
+
+def _even(nodes: Float64) -> Float64:
+    return np.linspace(nodes[0], nodes[-1], max(int(np.ceil((nodes[-1] - nodes[0]) / TABLE_STEP)), 8) + 1)

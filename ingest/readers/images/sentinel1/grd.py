@@ -1,0 +1,190 @@
+"""Sentinel-1 GRD as ESA publishes it (SAFE): calibrated to sigma0, without thermal noise, laid onto a UTM grid.
+
+Of each polarisation one image. It is read, calibrated and resampled piece by piece, so that a scene of 25,000 x 16,700
+samples never stands in memory. By the geolocation grid alone, places between its points (some 13 x 20 km apart) are as
+right as heights between them are even: in mountains wrong by h / tan(incidence), and two passes of one track are wrong
+alike only if both take the heights of the first one's grid (`Placing.ground`). With an elevation raster and the extra
+`terrain` every pixel is right. What is dark at the border of products of processors before 2.9 (border noise) is kept:
+it is power that was measured. The noise tables of processors before 2.5 hold zeros, and nothing is subtracted then.
+ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
+"""
+
+import math
+from pathlib import Path
+
+from ingest.geometry import utm_epsg
+from ingest.pixel_grids import PixelGrid
+from ingest.readers.images.scenes import Placing, SceneAbout, SceneFile, SceneHeader
+from ingest.readers.images.sentinel1.container import NAME, Safe, is_safe, opened, product_name
+from ingest.readers.images.sentinel1.geolocation import GridPoints, grid_over, positions_of
+from ingest.readers.images.sentinel1.image import Image, blocks_of, measured
+from ingest.readers.images.sentinel1.names import relative_orbit, time_of
+from ingest.readers.images.sentinel1.safe import (
+    KINDS,
+    Manifest,
+    annotation_of,
+    annotations_of,
+    calibration_of,
+    manifest_of,
+    noise_of,
+)
+from ingest.readers.images.sentinel1.terrain import terrain_of
+from ingest.readers.records import Declared
+
+TITLE = "Sentinel-1 GRD"
+ATTRIBUTION = "Contains modified Copernicus Sentinel data"
+LICENCE = "Copernicus Sentinel data terms"
+MOST_GRID_PIXELS = 10**10
+# Equivalent looks of IW in high resolution (5 looks that overlap), in the specification; other kinds are left open.
+GRDH_LOOKS, GRDH_POSTING_M = 4.4, 10.0
+POLARISATIONS = {"SV": "VV", "SH": "HH"}
+
+
+def recognises(path: Path) -> bool:
+    """Any Sentinel-1 product in the SAFE format, so that another than GRD is refused by its name. Never raises."""
+    return is_safe(path)
+
+
+def about(path: Path) -> SceneAbout:
+    """What the name tells, for an image that cannot be used."""
+    named = NAME.match(product_name(path))
+    if named is None:
+        return SceneAbout()
+    mode = "SM" if named["mode"].startswith("S") else named["mode"]
+    try:
+        acquired_at = time_of(named["start"])
+    except ValueError:
+        return SceneAbout(platform=named["platform"], mode=mode)
+    track = relative_orbit(named["platform"], int(named["orbit"]), acquired_at)
+    return SceneAbout(named["platform"], track, None, mode, POLARISATIONS.get(named["pols"], ""), acquired_at)
+
+
+def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
+    """Read what the XML files say, of each polarisation or the one declared. Raises InputError."""
+    safe = opened(path)
+    named = NAME.match(safe.name)
+    if named and named["kind"] != "GRD":
+        raise safe.fault(
+            f"this is {KINDS.get(named['kind'], 'a product of type ' + named['kind'])}", "Give a GRD product"
+        )
+    manifest, files = manifest_of(safe), annotations_of(safe)
+    wanted = (declared.polarisation or "").upper()
+    if wanted and wanted not in files:
+        raise safe.fault(f"it holds no {wanted}, only {' and '.join(sorted(files))}", "Ask for one that it has")
+    images = [
+        _image(safe, manifest, polarisation, files[polarisation])
+        for polarisation in sorted(files, reverse=True)
+        if wanted in {"", polarisation}
+    ]
+    return tuple(_scene(image, Placing()) for image in images)
+
+
+def _image(safe: Safe, manifest: Manifest, polarisation: str, file: str) -> Image:
+    annotation = annotation_of(safe, polarisation, file)
+    if annotation.absolute_orbit != manifest.absolute_orbit or annotation.platform != manifest.platform:
+        raise safe.fault(
+            f"its manifest is of orbit {manifest.absolute_orbit} of {manifest.platform}, its annotation of "
+            f"{annotation.absolute_orbit} of {annotation.platform}"
+        )
+    places = [f"measurement/{annotation.stem}{end}" for end in (".tiff", "-cog.tiff", ".tif", "-cog.tif")]
+    measurement = next((place for place in places if place in safe.files), None)
+    if measurement is None:
+        remedy = "Copy or download the whole product again, or ask for a polarisation that is there"
+        raise safe.fault(f"the measurement for {polarisation} is missing ({places[0]})", remedy)
+    calibration, noise = calibration_of(safe, annotation), noise_of(safe, annotation)
+    image = Image(safe, manifest, annotation, calibration, noise, measurement)
+    if not safe.packed:
+        with measured(image):
+            pass
+    return image
+
+
+def _scene(image: Image, placing: Placing) -> SceneFile:
+    """One image in a zone: that of its centre unless one is given."""
+    points, annotation, elevation = image.annotation.points, image.annotation, placing.elevation
+    longitude = (float(points.longitude.mean()) + 180) % 360 - 180
+    epsg = placing.epsg or utm_epsg(longitude, float(points.latitude.mean()))
+    ground = GridPoints.from_text(placing.ground) if placing.ground else points
+    positions = positions_of(points, epsg, ground)
+    if not positions.is_sane(image.posting_m):
+        raise image.safe.fault(f"{annotation.file}: its geolocation grid folds over or tears in EPSG:{epsg}")
+    found = terrain_of(annotation, elevation, image.safe.path) if elevation else ""
+    terrain, without = (None, found) if isinstance(found, str) else (found, "")
+    grid = grid_over(positions, annotation.lines, annotation.pixels, epsg, image.posting_m)
+    if terrain:
+        grid = _widened(grid, terrain.reach_m)
+    if grid.rows * grid.cols > MOST_GRID_PIXELS:
+        raise image.safe.fault(f"it would take {grid.cols} x {grid.rows} pixels on the map")
+    extras = _extras(image)
+    if terrain:
+        extras |= {"geolocation": "terrain", "elevation_offset_m": f"{terrain.offset_m:.1f}"}
+    elif without:
+        extras |= {"terrain": without}
+    return SceneFile(
+        _header(image, grid, extras),
+        lambda: blocks_of(image, grid, positions, terrain),
+        lambda other: _scene(image, other),
+        ground=ground.as_text(),
+    )
+
+
+def _widened(grid: PixelGrid, reach_m: float) -> PixelGrid:
+    """The grid with so many metres more on every side, on the same lattice."""
+    more, posting = math.ceil(reach_m / grid.transform.a), grid.transform.a
+    moved = grid.transform.translation(-more * posting, more * posting) @ grid.transform
+    return PixelGrid(grid.epsg, moved, grid.rows + 2 * more, grid.cols + 2 * more)
+
+
+def _extras(image: Image) -> dict[str, str]:
+    """What else lets a number be traced."""
+    annotation, manifest = image.annotation, image.manifest
+    low, high = image.calibration.extent
+    noise_low, noise_high = image.noise.across.extent
+    heights = annotation.points.height_m
+    removed = "by the processor" if annotation.noise_removed else "yes" if noise_high > 0 else "no, its table is empty"
+    extras = {
+        "product": image.safe.name,
+        "processor": manifest.software,
+        "start": annotation.start.isoformat(),
+        "stop": annotation.stop.isoformat(),
+        "swath": annotation.swath,
+        "slice": annotation.slice_number,
+        "range_spacing_m": f"{annotation.range_spacing_m:g}",
+        "azimuth_spacing_m": f"{annotation.azimuth_spacing_m:g}",
+        "incidence_mid_deg": f"{annotation.incidence_mid_deg:.3f}",
+        "calibration_vectors": str(len(image.calibration.line)),
+        "sigma_nought_table": f"{low:g} to {high:g}",
+        "noise_vectors": str(len(image.noise.across.line)),
+        "noise_table": f"{noise_low:g} to {noise_high:g}",
+        "noise_removed": removed,
+        "geolocation": "gcp",
+        "grid_height_m": f"{heights.min():.0f} to {heights.max():.0f}",
+    }
+    if manifest.formula_track not in {None, manifest.track}:
+        extras["track_by_formula"] = str(manifest.formula_track)
+    return {name: value for name, value in extras.items() if value}
+
+
+def _header(image: Image, grid: PixelGrid, extras: dict[str, str]) -> SceneHeader:
+    annotation, manifest = image.annotation, image.manifest
+    is_grdh = annotation.mode == "IW" and image.posting_m == GRDH_POSTING_M
+    return SceneHeader(
+        source_format="sentinel1-grd",
+        platform=manifest.platform,
+        track=manifest.track,
+        direction=annotation.direction,
+        mode=annotation.mode,
+        burst="",
+        polarisation=annotation.polarisation,
+        backscatter="sigma0",
+        acquired_at=annotation.start,
+        epsg=grid.epsg,
+        transform=grid.transform,
+        rows=grid.rows,
+        cols=grid.cols,
+        absolute_orbit=manifest.absolute_orbit,
+        looks=GRDH_LOOKS if is_grdh else None,
+        attribution=ATTRIBUTION,
+        licence=LICENCE,
+        extras=extras,
+    )

@@ -1,0 +1,135 @@
+"""Any table of points: CSV (plain or zipped), GeoPackage or GeoParquet, by the aliases of common exports or a mapping.
+
+Without a mapping, the aliases of `ingest.readers.tables.mapping` find the columns, and `--unit` and `--positive` say
+what the file does not. A table with series and no velocities gets the least-squares slope of each series.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from ingest.errors import InputError
+from ingest.readers.records import Component, Declared, Direction, FieldHeader, PointBatch, VelocityField
+from ingest.readers.tables import columns, geoparquet, gpkg, mapping
+from ingest.readers.tables import csv as tables
+from ingest.readers.tables.columns import Plan, Source
+
+TITLE = "Table"
+SUFFIXES = tables.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES
+UNSTATED = "Table of points; its source is not stated in the file"
+DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+SNIFFED_ROWS = 50
+
+
+def recognises(path: Path) -> bool:
+    """Tell a table of points by columns that are a position and a velocity or dates; GeoPackage, Parquet as such."""
+    if gpkg.is_gpkg(path) or geoparquet.is_parquet(path):
+        return True
+    if path.suffix.lower() not in tables.SUFFIXES or not path.is_file():
+        return False
+    try:
+        names = tables.table_of(path).names
+        found = {
+            role for role in mapping.ALIASES if {mapping.plain(name) for name in names} & set(mapping.ALIASES[role])
+        }
+        moves = any(mapping.VELOCITY.fullmatch(mapping.plain(name)) for name in names)
+        moves = moves or sum(1 for name in names if mapping.DATE_NAME.fullmatch(name)) > 1
+    except InputError:
+        return False
+    return moves and ({"longitude", "latitude"} <= found or {"easting", "northing"} <= found)
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
+    """Read a table's header; its points follow in batches. Raises InputError, also for what would be a guess."""
+    declared = declared or Declared()
+    said = mapping.mapping_of(declared.mapping)
+    source = source_of(path)
+    plan = mapping.plan_of(path, source, said, declared)
+    first = columns.first_points(path, source, plan)
+    header = FieldHeader(
+        source_format="generic",
+        level=source.kind,
+        component=plan.component,
+        dates=tuple(plan.dates.values()) or declared.period or _period(declared.mapping, said),
+        has_series=bool(plan.dates),
+        track=mapping.agreed(path, "track", {"--track": declared.track, "the mapping": said.track}),
+        direction=_direction(path, plan, first, said.direction),
+        release=said.release,
+        tile=said.tile,
+        attribution=said.attribution or UNSTATED,
+        licence=said.licence,
+        extras=_extras(plan),
+    )
+    return VelocityField(header, lambda: columns.points(path, source, plan), expected_points=source.rows)
+
+
+def _period(path: Path | None, said: mapping.Mapping) -> tuple[date, ...]:
+    """What the mapping says of the time that velocities without a series stand for; nothing where it says nothing."""
+    if path is None or said.first_day is None or said.last_day is None:
+        return ()
+    if said.last_day <= said.first_day:
+        raise InputError(path, f"last_day {said.last_day} is not after first_day", "Correct the two days")
+    return said.first_day, said.last_day
+
+
+def source_of(path: Path) -> Source:
+    """Open a table as what its extension and first bytes say it is. Raises InputError."""
+    suffix = path.suffix.lower()
+    if suffix in gpkg.SUFFIXES:
+        return gpkg.source(path)
+    if suffix in geoparquet.SUFFIXES:
+        return geoparquet.source(path)
+    if suffix in tables.SUFFIXES:
+        return csv_source(path)
+    raise InputError(
+        path, f"a file {suffix or 'without extension'!r} is no table", f"Give {', '.join(sorted(SUFFIXES))}"
+    )
+
+
+def csv_source(path: Path) -> Source:
+    """A CSV, in its zip or plain; whole to its last line, with points as decimal signs. Raises InputError."""
+    table = tables.table_of(path)
+    _check_text(path, table)
+
+    def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
+        few = rows <= columns.FEW_ROWS
+        yield from tables.record_batches(path, table, types, 2**20 if few else tables.BLOCK_BYTES)
+
+    return Source("CSV", table.names, batches)
+
+
+def _check_text(path: Path, table: tables.Table) -> None:
+    tables.refuse_cut_off(path)
+    with tables.csv_stream(path) as stream:
+        stream.readline(tables.MAX_HEADER_BYTES)
+        lines = [stream.readline(tables.MAX_HEADER_BYTES).decode("utf-8", "replace") for _ in range(SNIFFED_ROWS)]
+    try:
+        rows = list(csv.reader((line for line in lines if line.strip()), delimiter=table.delimiter))
+    except csv.Error as fault:
+        raise InputError(path, f"the table cannot be read ({fault})", "Export it again") from fault
+    for row in rows:
+        comma = next((cell for cell in row if DECIMAL_COMMA.fullmatch(cell)), None)
+        if comma is not None:
+            raise InputError(path, f"a number is written {comma!r:.40}, with a comma", "Export it with decimal points")
+        if len(row) != len(table.names):
+            found = f"a row has {len(row)} fields where the header names {len(table.names)}"
+            raise InputError(path, found, "Export it with decimal points, and one separator throughout")
+
+
+def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direction:
+    """The way the satellite flew: as stated, or by its line of sight; both must agree."""
+    seen = Direction.from_los_east(first.los_east * plan.look) if plan.component is Component.LOS else Direction.UNKNOWN
+    return Direction(mapping.agreed(path, "direction", {"the mapping": stated, "its line of sight": seen.value}) or "")
+
+
+def _extras(plan: Plan) -> dict[str, str]:
+    said = {role: columns.printable(name) for role, name in plan.columns.items()}
+    if "velocity" not in plan.columns:
+        said["velocity"] = "least-squares slope of the series"
+    if "pid" not in plan.columns:
+        said["pid"] = "row number"
+    return said

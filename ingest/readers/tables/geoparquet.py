@@ -1,0 +1,189 @@
+"""GeoParquet (and Parquet with columns of coordinates), row group by row group.
+
+Source: OGC GeoParquet 1.1: key `geo` of the file's metadata, geometry as WKB or as native points, the reference system
+as PROJJSON, of which only the EPSG number is believed; none stated is OGC:CRS84, longitude and latitude.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import shapely
+
+from ingest.errors import InputError
+from ingest.readers.tables import csv as tables
+from ingest.readers.tables.columns import GEOMETRY, LONGEST_PID, TEXT, Source
+
+SUFFIXES = {".parquet", ".geoparquet"}
+MAGIC = b"PAR1"
+MAX_ROWS = 10**9
+MAX_GROUP_BYTES = 4 * 2**30
+BOMB_BYTES = 64 * 2**20  # below it, no ratio of packing does harm
+MAX_WKB_BYTES = 64
+MAX_TEXT_BYTES = 10 * LONGEST_PID
+REMEDY = "Export it again as GeoParquet"
+_FAULTS = (pa.ArrowException, OSError, MemoryError, ValueError, RecursionError)
+
+
+class Geometry(NamedTuple):
+    """The primary geometry. encoding: WKB or point; epsg: None where it is not told."""
+
+    name: str
+    encoding: str
+    epsg: int | None
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet does and is called so."""
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(4) == MAGIC
+
+
+def source(path: Path) -> Source:
+    """A Parquet file as a table. Raises InputError."""
+    with _opened(path) as file:
+        schema = file.schema_arrow
+        doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
+        if doubled:
+            raise InputError(path, f"column {doubled[0]!r} stands twice", "Remove one of the two")
+        geometry = _geometry(path, schema)
+        rows = file.metadata.num_rows
+    names = [name for name in schema.names if geometry is None or name != geometry.name]
+
+    def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
+        return _batches(path, geometry, dict(types), rows)
+
+    return Source("GeoParquet", names, batches, geometry is not None, geometry.epsg if geometry else None, rows)
+
+
+@contextmanager
+def _opened(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a file whose declared sizes can be; texts stay dictionaries until their lengths were looked at."""
+    try:
+        with pq.ParquetFile(
+            path,
+            read_dictionary=list(texts),
+            page_checksum_verification=True,
+            arrow_extensions_enabled=False,
+            thrift_string_size_limit=tables.MAX_SIDE_BYTES,
+            thrift_container_size_limit=10**6,
+        ) as file:
+            _check_sizes(path, file.metadata)
+            yield file
+    except InputError:
+        raise
+    except _FAULTS as fault:
+        said = (str(fault).splitlines() or [type(fault).__name__])[0]
+        raise InputError(path, f"it cannot be read as Parquet ({said:.200})", REMEDY) from fault
+
+
+def _check_sizes(path: Path, metadata: pq.FileMetaData) -> None:
+    # sizes of groups only: asked for a chunk of columns whose statistics are damaged, pyarrow ends the process
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    if not 0 <= metadata.num_rows <= MAX_ROWS or sum(group.num_rows for group in groups) != metadata.num_rows:
+        raise InputError(path, f"it declares {metadata.num_rows:,} rows", "Check where this file comes from")
+    for group in groups:
+        unpacked = group.total_byte_size
+        too_dense = unpacked > BOMB_BYTES and unpacked > tables.MAX_RATIO * path.stat().st_size
+        if unpacked < 0 or unpacked > MAX_GROUP_BYTES or too_dense:
+            found = f"a row group would unpack to {unpacked:,} bytes"
+            raise InputError(path, found, "Write it in smaller row groups, or check where it comes from")
+
+
+def _geometry(path: Path, schema: pa.Schema) -> Geometry | None:
+    """What the `geo` metadata says of the primary column; None for a Parquet file that is no GeoParquet."""
+    text = (schema.metadata or {}).get(b"geo")
+    if text is None:
+        return None
+    geo = json.loads(text)
+    name = geo.get("primary_column") if isinstance(geo, dict) else None
+    columns = geo.get("columns") if isinstance(geo, dict) else None
+    said = columns.get(name) if isinstance(columns, dict) and isinstance(name, str) else None
+    if not isinstance(said, dict) or name not in schema.names:
+        raise InputError(path, "its geo metadata do not name a geometry column that is there", REMEDY)
+    encoding = str(said.get("encoding"))
+    kinds = said.get("geometry_types", [])
+    if encoding.lower() not in {"wkb", "point"} or not isinstance(kinds, list):
+        raise InputError(path, f"its geometry is encoded as {encoding!r:.40}", "Encode it as WKB")
+    if any(str(kind).removesuffix(" Z") != "Point" for kind in kinds):
+        raise InputError(path, f"its geometries are {', '.join(map(str, kinds))[:60]}, not points", "Give points")
+    return Geometry(str(name), encoding.lower(), _epsg(said))
+
+
+def _epsg(said: dict[str, Any]) -> int | None:
+    """EPSG number of a PROJJSON; a missing one means longitude and latitude, a null one means not known."""
+    if "crs" not in said:
+        return 4326
+    crs = said["crs"]
+    identity = crs.get("id") if isinstance(crs, dict) else None
+    if not isinstance(identity, dict):
+        return None
+    authority, code = str(identity.get("authority")).upper(), identity.get("code")
+    if authority == "OGC" and code == "CRS84":
+        return 4326
+    return code if authority == "EPSG" and isinstance(code, int) and 0 < code < 10**6 else None
+
+
+def _batches(
+    path: Path, geometry: Geometry | None, types: dict[str, pa.DataType], rows: int
+) -> Iterator[pa.RecordBatch]:
+    texts = tuple(name for name, kind in types.items() if kind == TEXT)
+    wkb = (geometry.name,) if geometry and geometry.encoding == "wkb" else ()
+    wanted = [*types, *([geometry.name] if geometry else [])]
+    with _opened(path, (*texts, *wkb)) as file:
+        for batch in file.iter_batches(batch_size=rows, columns=wanted):
+            arrays = {name: _array(path, name, batch.column(name), kind) for name, kind in types.items()}
+            if geometry:
+                coordinates = _coordinates(path, geometry, batch.column(geometry.name))
+                arrays |= dict(zip(GEOMETRY, map(pa.array, coordinates), strict=True))
+            yield pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
+
+
+def _array(path: Path, name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if kind == TEXT:
+        return _texts(path, name, column, MAX_TEXT_BYTES)
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_decimal(column.type)):
+        raise InputError(path, f"column {name!r} holds {column.type}, not numbers", "Write it as numbers")
+    with np.errstate(over="ignore"):
+        return column.cast(pa.float64()).cast(kind, safe=False)
+
+
+def _texts(path: Path, name: str, column: pa.Array, most: int) -> pa.Array:
+    """Texts or binaries, once the longest was found short: a dictionary can repeat one long value without end."""
+    values = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_integer(values.type):
+        values = column = column.cast(pa.string())
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string, pa.types.is_large_string)
+    if not any(is_kind(values.type) for is_kind in kinds):
+        raise InputError(path, f"column {name!r} holds {values.type}, not text", "Write it as text")
+    longest = pc.max(pc.binary_length(values)).as_py() or 0
+    if longest > most:
+        raise InputError(path, f"column {name!r} holds a value of {longest:,} bytes", "Check the column")
+    if values is not column:
+        column = column.dictionary_decode()
+    return column.cast(TEXT)
+
+
+def _coordinates(path: Path, geometry: Geometry, column: pa.Array) -> tuple[Any, Any]:
+    """x and y, NaN where a geometry is empty or missing. Raises InputError for what is no point."""
+    if geometry.encoding == "point":
+        if not pa.types.is_struct(column.type) or {"x", "y"} - {field.name for field in column.type}:
+            raise InputError(path, f"its points are stored as {column.type!s:.60}", "Encode them as WKB")
+        x, y = (pc.struct_field(column, name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in "xy")
+        return x, y
+    try:
+        found = shapely.from_wkb(_texts(path, geometry.name, column, MAX_WKB_BYTES).to_pylist())
+    except shapely.errors.ShapelyError as fault:
+        raise InputError(path, f"a geometry is damaged ({fault})", REMEDY) from fault
+    kinds = shapely.get_type_id(found)
+    if ((kinds != 0) & (kinds != -1)).any():
+        raise InputError(path, "it holds geometries that are no points", "Give points")
+    return shapely.get_x(found), shapely.get_y(found)

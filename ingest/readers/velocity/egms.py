@@ -1,0 +1,246 @@
+"""European Ground Motion Service L2a, L2b and L3, zip or csv, in the columns of every release so far.
+
+Source: EGMS product description and format specification (Copernicus Land Monitoring Service). Values are mm and
+mm/yr; LOS is positive toward the satellite; L3 is up or east. Columns are matched by name, never by position.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+import numpy as np
+import pyarrow as pa
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring as parse_xml
+
+from ingest.errors import InputError
+from ingest.projections import transformer
+from ingest.readers import raster
+from ingest.readers.records import (
+    UNIT_VECTORS,
+    Component,
+    Declared,
+    Direction,
+    FieldHeader,
+    Float64,
+    PointBatch,
+    VelocityField,
+)
+from ingest.readers.tables import csv as tables
+from ingest.readers.tables.csv import Table
+
+TITLE = "EGMS"
+EPSG = 3035
+ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"
+LICENCE = "Copernicus data: free, full and open, with attribution"
+L3_POSTING_M = 100.0
+HEAD_BYTES = 2**20  # of the table, read at once to see what is in it
+
+# our name -> the names that releases have used
+ALIASES = {
+    "height_m": ("height_ortho", "height"),
+    "rmse_mm": ("rmse_ts", "rmse"),
+    "velocity_mm_yr": ("mean_velocity",),
+    "velocity_std_mm_yr": ("mean_velocity_std",),
+}
+ALWAYS = ("pid", "easting", "northing", "mean_velocity")
+REMEDY = "Give the table as EGMS publishes it, with all columns"
+LOS_VECTOR = ("los_east", "los_north", "los_up")
+L2_NAME = re.compile(
+    r"EGMS_(?P<level>L2[ab])_(?P<track>\d{3})_(?P<burst>\d{4})_IW(?P<swath>\d)_(?P<pol>[VH]{2})"
+    r"(?:_(?P<release>\d{4}_\d{4}_\w+))?"
+)
+L3_NAME = re.compile(r"EGMS_L3_(?P<tile>E\d+N\d+)_100km_(?P<component>[UE])(?:_(?P<release>\d{4}_\d{4}_\w+))?")
+SIGN_OF_GRID = {"U": "up", "E": "east"}
+
+
+def recognises(path: Path) -> bool:
+    """Tell an EGMS table by its columns, and an EGMS grid by its name (a GeoTIFF has nothing else to say it)."""
+    if path.suffix.lower() in {".tif", ".tiff"}:
+        return L3_NAME.match(path.name) is not None and raster.is_geotiff(path)
+    names = tables.header_names(path)
+    egms_only = names & {"easting", "mp_type", "height_ellipse", "height_wgs84", "rmse_ts", "gnss_velocity"}
+    looks = "mean_velocity" in names and bool(egms_only) and "dataset" not in {name.lower() for name in names}
+    return looks or (re.match(r"EGMS_L(2[ab]|3)_", path.name) is not None and path.suffix.lower() in {".zip", ".csv"})
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
+    """Read the header of an EGMS file; its points follow in batches. Raises InputError."""
+    if path.suffix.lower() in {".tif", ".tiff"}:
+        return _read_grid(path)
+    table = tables.table_of(path)
+    tables.refuse_cut_off(path)
+    xml = _xml_header(path)
+    dates = tables.date_columns(path, table.names)
+    if len(dates) < 2:
+        found = f"{len(dates)} date columns (YYYYMMDD) were found"
+        raise InputError(path, found, "Give an EGMS file with its time series")
+    tables.require(path, table.names, ALWAYS, REMEDY)
+    level, component = _level_and_component(path, table.names)
+    if component is Component.LOS:
+        tables.require(path, table.names, (*LOS_VECTOR, "latitude", "longitude"), REMEDY)
+    first = next(_batches(path, table, dates, component, block_bytes=HEAD_BYTES), None)
+    if first is None:
+        raise InputError(path, "the table has a header and no rows", "Download it again")
+    direction = Direction.from_los_east(first.los_east) if component is Component.LOS else Direction.UNKNOWN
+    header = _header(path, xml, level, component, tuple(dates.values()), direction)
+    expected = int(first.pid.size * max(tables.table_bytes(path) / HEAD_BYTES, 1))
+    return VelocityField(header, lambda: _batches(path, table, dates, component), expected_points=expected)
+
+
+def _header(
+    path: Path, xml: dict[str, str], level: str, component: Component, dates: tuple[date, ...], direction: Direction
+) -> FieldHeader:
+    name = L2_NAME.match(path.name) or L3_NAME.match(path.name)
+    groups = name.groupdict() if name else {}
+    simulated = xml.get("simulated") == "true"
+    track = None if level == "L3" else xml.get("track") or groups.get("track")
+    burst = groups.get("tile") or xml.get("burst_id") or groups.get("burst") or ""
+    swath = "" if level == "L3" else xml.get("sub_swath") or groups.get("swath") or ""
+    pol = groups.get("pol") or ""
+    place = "/".join(part for part in (level, track, burst, swath, pol, component.value) if part)
+    return FieldHeader(
+        source_format="egms",
+        level=level,
+        component=component,
+        dates=dates,
+        track=int(track) if track and track.isdigit() else None,
+        direction=direction,
+        burst=burst,
+        polarisation=pol,
+        release=groups.get("release") or "",
+        tile=place if burst and (swath or level == "L3") else "",
+        posting_m=L3_POSTING_M if level == "L3" else None,
+        grid_epsg=EPSG,
+        simulated=simulated,
+        attribution="Simulated data" if simulated else ATTRIBUTION,
+        licence="" if simulated else LICENCE,
+        extras={key: value for key, value in xml.items() if key != "simulated"},
+    )
+
+
+def _read_grid(path: Path) -> VelocityField:
+    """An L3 grid as GeoTIFF: velocities only, mm/yr, up or east as its name says."""
+    name = L3_NAME.match(path.name)
+    if name is None:
+        raise InputError(path, "its name does not say which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
+    component = Component.UP if name["component"] == "U" else Component.EAST
+    header = _header(path, {}, "L3", component, _period(name["release"]), Direction.UNKNOWN)
+    header = dataclasses.replace(header, has_series=False)
+    with raster.opened(path) as dataset:
+        if raster.epsg_of(path, dataset) != EPSG:
+            found = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
+            raise InputError(path, found, "Give the grid as it was published")
+    return raster.field(path, Declared(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
+
+
+def _period(release: str | None) -> tuple[date, ...]:
+    """First and last day of a release such as 2020_2024_1, which names its years; nothing without one."""
+    years = [int(year) for year in (release or "").split("_")[:2]]
+    return (date(years[0], 1, 1), date(years[1], 12, 31)) if years else ()
+
+
+def _xml_header(path: Path) -> dict[str, str]:
+    """The leaves directly under the root of the product's XML; empty where there is no XML."""
+    text = tables.zip_text(path, ".xml")
+    if text is None:
+        return {}
+    try:
+        root: Element = parse_xml(text, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError) as fault:
+        raise InputError(path, f"its XML header cannot be read ({fault})", "Download it again") from fault
+    return {child.tag: (child.text or "").strip() for child in root if len(child) == 0}
+
+
+def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
+    if "los_east" in names:
+        name = L2_NAME.match(path.name)
+        return (name["level"] if name else ("L2a" if "cluster_label" in names else "L2b")), Component.LOS
+    if "latitude" in names or "track_angle" in names:  # a level 2 table that lost its line of sight
+        raise InputError(path, "column 'los_east' is missing", REMEDY)
+    name = L3_NAME.match(path.name)
+    if name is None:
+        raise InputError(
+            path,
+            "an L3 table does not say whether it is vertical or east-west, only its file name does",
+            "Keep the published name, EGMS_L3_E..N.._100km_U|E_..",
+        )
+    return "L3", Component.UP if name["component"] == "U" else Component.EAST
+
+
+def _batches(
+    path: Path, table: Table, dates: dict[str, date], component: Component, block_bytes: int = tables.BLOCK_BYTES
+) -> Iterator[PointBatch]:
+    wanted = [name for name in _wanted_columns() if name in table.names]
+    types: dict[str, Any] = {"pid": pa.binary()} | {name: pa.float32() for name in (*wanted, *dates)}
+    types |= {name: pa.float64() for name in ("latitude", "longitude", "easting", "northing") if name in types}
+    for rows in tables.record_batches(path, table, types, block_bytes):
+        yield _batch(path, rows, list(dates), component)
+
+
+def _wanted_columns() -> list[str]:
+    aliases = [alias for group in ALIASES.values() for alias in group]
+    return [*aliases, "temporal_coherence", *LOS_VECTOR, "latitude", "longitude", "easting", "northing"]
+
+
+def _batch(path: Path, table: pa.RecordBatch, date_names: list[str], component: Component) -> PointBatch:
+    rows = table.num_rows
+    names = set(table.schema.names)
+
+    def column(*aliases: str) -> Any:
+        name = next((alias for alias in aliases if alias in names), None)
+        if name is None:
+            return np.full(rows, np.nan, dtype=np.float32)
+        return table.column(name).to_numpy(zero_copy_only=False)
+
+    easting, northing = column("easting"), column("northing")
+    if "longitude" in names:
+        longitude, latitude = column("longitude"), column("latitude")
+        _check_positions(path, longitude, latitude, easting, northing)
+    else:
+        longitude, latitude = _geographic(easting, northing)
+    displacement = np.column_stack([column(name) for name in date_names]).astype(np.float32, copy=False)
+    los_east, los_north, los_up = (
+        [column(name) for name in LOS_VECTOR]
+        if component is Component.LOS
+        else [np.full(rows, part, dtype=np.float32) for part in UNIT_VECTORS[component]]
+    )
+    pid = np.asarray(table.column("pid").to_pylist(), dtype=np.bytes_)
+    return PointBatch(
+        pid,
+        longitude,
+        latitude,
+        column(*ALIASES["height_m"]),
+        column(*ALIASES["velocity_mm_yr"]),
+        column(*ALIASES["velocity_std_mm_yr"]),
+        column("temporal_coherence"),
+        column(*ALIASES["rmse_mm"]),
+        los_east,
+        los_north,
+        los_up,
+        displacement,
+    ).only_usable()
+
+
+def _geographic(easting: Float64, northing: Float64) -> tuple[Float64, Float64]:
+    longitude, latitude = transformer(EPSG, 4326).transform(easting, northing)
+    longitude[~np.isfinite(longitude)] = np.nan
+    return longitude, latitude
+
+
+def _check_positions(path: Path, longitude: Float64, latitude: Float64, easting: Float64, northing: Float64) -> None:
+    """The two kinds of coordinates must name the same place: this catches a swap and a wrong reference system."""
+    placed = np.isfinite(longitude) & np.isfinite(latitude) & np.isfinite(easting) & np.isfinite(northing)
+    sample = np.flatnonzero(placed)[:200]
+    there = _geographic(easting[sample], northing[sample])
+    apart_deg = np.hypot(there[0] - longitude[sample], there[1] - latitude[sample])
+    if sample.size and not np.nanmax(apart_deg) < 0.005:
+        raise InputError(
+            path,
+            "longitude and latitude do not agree with easting and northing (EPSG:3035)",
+            "Check whether latitude and longitude are swapped, or the table was re-projected",
+        )

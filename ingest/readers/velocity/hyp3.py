@@ -1,0 +1,207 @@
+"""ASF HyP3 InSAR (GAMMA): the GeoTIFFs of one product or of several, in a folder, a zip, or one file alone.
+
+Source: ASF HyP3 Sentinel-1 InSAR product guide. `los_disp` is m, plus is toward the satellite; `vert_disp` m, plus up;
+`unw_phase` rad, plus is **away**: the opposite of the displacement maps. `lv_theta` is the elevation of the look vector
+above the horizontal and `lv_phi` its direction from east counter-clockwise, both rad, from the ground to the satellite.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.records import Component, Declared, FieldHeader, Float32, PointBatch, VelocityField
+from ingest.readers.tables import csv as tables
+from ingest.readers.velocity import stacks
+
+TITLE = "HyP3"
+NAME = re.compile(
+    r"(?P<product>S1[A-D]{2}_(?P<first>\d{8})T\d{6}_(?P<second>\d{8})T\d{6}_(?P<pol>[VH]{2})[PRO]\d{3}"
+    r"_INT\d+_G_\w{3}_[0-9A-F]{4})_(?P<layer>\w+?)(?:_clip(?:ped)?)?\.tif"
+)
+MOST_LOOKED_AT = 5000
+MAX_MEMBER_BYTES = 4 * 2**30
+ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by ASF HyP3"
+LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What an image of displacements holds. mm: what one of its values is in mm of our sign."""
+
+    name: str
+    component: Component
+    mm: float
+
+
+# the first that every product has is taken
+LAYERS = (
+    Layer("los_disp", Component.LOS, 1000.0),  # file: m, plus is toward; ours: mm, toward
+    # file: rad, plus is away; ours: mm, toward
+    Layer("unw_phase", Component.LOS, stacks.mm_per_radian(stacks.SENTINEL1_WAVELENGTH_M)),
+    Layer("vert_disp", Component.UP, 1000.0),  # file: m, plus is up; ours: mm, up
+)
+Products = dict[str, dict[str, Path]]  # product -> layer -> file
+
+
+def recognises(path: Path) -> bool:
+    """Tell HyP3 images by their names, in a folder, its folders, or a zip; a file must be a GeoTIFF. Never raises."""
+    if path.is_dir():
+        return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path))
+    if path.suffix.lower() == ".zip":
+        return any(_layer_of(Path(name).name) for name in _names_in_zip(path))
+    return _layer_of(path.name) is not None and raster.is_geotiff(path)
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
+    """Look at every image's header; a network of pairs is inverted in batches. Raises InputError."""
+    declared = declared or Declared()
+    with _unpacked(path) as folder:
+        stack, pol = _stack(path, folder)
+        grid = stacks.checked(stack)
+        posting, epsg = stacks.posting_of(grid)
+        header = FieldHeader(
+            source_format="hyp3",
+            level="interferograms" if len(stack.pairs) > 1 else "pair",
+            component=stack.component,
+            dates=stack.dates,
+            track=declared.track,
+            direction=stacks.direction(stack, grid),
+            polarisation=pol,
+            posting_m=posting,
+            grid_epsg=epsg,
+            attribution=ATTRIBUTION,
+            licence=LICENCE,
+            extras={"pairs": str(len(stack.pairs)), "layer": _layer_of(stack.pairs[0].phase.name) or ""},
+        )
+    files = stack.files if path.is_dir() else ()
+    return VelocityField(header, lambda: _batches(path), files, expected_points=grid.rows * grid.cols)
+
+
+def _batches(path: Path) -> Iterator[PointBatch]:
+    with _unpacked(path) as folder:
+        stack, _ = _stack(path, folder)
+        yield from stacks.batches(stack, stacks.checked(stack))
+
+
+def _layer_of(name: str) -> str | None:
+    """The name of a displacement layer; None for everything else."""
+    named = NAME.fullmatch(name)
+    return named["layer"] if named and named["layer"] in {layer.name for layer in LAYERS} else None
+
+
+def _files(path: Path) -> list[Path]:
+    """The files of a folder and of its own folders, sorted. Never raises."""
+    found: list[Path] = []
+    try:
+        with os.scandir(path) as entries:
+            for entry in islice(entries, MOST_LOOKED_AT):
+                if entry.is_dir() and NAME.fullmatch(f"{entry.name}_corr.tif"):  # a product that was unpacked
+                    with os.scandir(entry) as inside:
+                        found += [Path(file) for file in islice(inside, MOST_LOOKED_AT)]
+                else:
+                    found.append(Path(entry))
+    except OSError:
+        return []
+    return sorted(found)
+
+
+def _names_in_zip(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()[: tables.MAX_MEMBERS]
+    except tables.CONTAINER_FAULTS:
+        return []
+
+
+def _products(files: list[Path]) -> Products:
+    products: Products = {}
+    for file in files:
+        if named := NAME.fullmatch(file.name):
+            if named["layer"] in (layers := products.setdefault(named["product"], {})):
+                raise InputError(file, f"layer {named['layer']} of this product stands twice", "Keep one of the two")
+            layers[named["layer"]] = file
+    return {name: layers for name, layers in products.items() if {layer.name for layer in LAYERS} & layers.keys()}
+
+
+def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
+    """The pairs of what was given; folder: where its files lie, or the one file itself. Also the polarisation."""
+    products = _products([folder] if folder.is_file() else _files(folder))
+    chosen = next((layer for layer in LAYERS if all(layer.name in found for found in products.values())), None)
+    if chosen is None or not products:
+        found = f"its {len(products)} products have no layer in common"
+        raise InputError(path, found, "Give los_disp, unw_phase or vert_disp of each")
+    pairs, pols = [], set()
+    for name, layers in sorted(products.items()):
+        file = layers[chosen.name]
+        named = NAME.fullmatch(file.name)
+        if named is None:
+            raise InputError(file, "its name is not that of a HyP3 image", "Keep the name that it came with")
+        try:
+            first, second = tables.day_of(named["first"]), tables.day_of(named["second"])
+        except ValueError as fault:
+            raise InputError(file, f"its name {name} holds what is no date ({fault})", "Download it again") from fault
+        pairs.append(stacks.Pair(first, second, file, layers.get("corr")))
+        pols.add(named["pol"])
+    first_layers = next(iter(products.values()))
+    alone = len(pairs) == 1
+    return stacks.Stack(
+        path,
+        tuple(pairs) if not alone else (pairs[0]._replace(coherence=None),),
+        chosen.mm,
+        chosen.component,
+        look=_look(first_layers),
+        height=first_layers.get("dem"),
+        referenced=not alone,  # one product keeps the reference point that it was unwrapped from
+    ), "/".join(sorted(pols))
+
+
+def _look(layers: dict[str, Path]) -> stacks.Look | None:
+    if "lv_theta" not in layers or "lv_phi" not in layers:
+        return None
+    return stacks.Look((layers["lv_theta"], layers["lv_phi"]), _from_angles)
+
+
+def _from_angles(angles: list[Float32]) -> tuple[Float32, Float32, Float32]:
+    """East, north and up from the elevation theta and the direction phi; 0 in both means nothing is known."""
+    theta, phi = angles
+    theta = np.where((theta == 0) & (phi == 0), np.float32(np.nan), theta)
+    return np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta)
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Path]:
+    """The folder (or file) itself; the images of a zip in a folder that lasts as long as they are read."""
+    if path.suffix.lower() != ".zip" or path.is_dir():
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="hyp3-") as folder:
+        try:
+            _unpack(path, Path(folder))
+        except tables.CONTAINER_FAULTS as fault:
+            raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
+        yield Path(folder)
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    """The one displacement image that is preferred, the look vectors and the heights; nothing else leaves the zip."""
+    with zipfile.ZipFile(path) as archive:
+        layers = [named["layer"] for name in archive.namelist() if (named := NAME.fullmatch(Path(name).name))]
+        chosen = next((layer.name for layer in LAYERS if layer.name in layers), LAYERS[0].name)
+        for layer in (chosen, *({"lv_theta", "lv_phi", "dem"} & set(layers))):
+            info = tables.zip_member(path, archive, f"_{layer}.tif")
+            if info.file_size > MAX_MEMBER_BYTES:
+                found = f"{info.filename} would unpack to {info.file_size:,} bytes"
+                raise InputError(path, found, "Unpack it, and give the folder")
+            with archive.open(info) as packed, (folder / Path(info.filename).name).open("wb") as target:
+                shutil.copyfileobj(packed, target)

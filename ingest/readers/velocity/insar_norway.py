@@ -1,0 +1,103 @@
+"""InSAR Norway: the table that its map exports for a drawn area.
+
+Source: insar.ngu.no, made by NGU, NVE and the Norwegian Space Agency. mm and mm/yr, LOS, positive toward the satellite,
+so nothing changes sign here. Names are matched without case, spaces and underscores: exports have varied in them.
+"""
+
+import re
+from pathlib import Path
+
+from ingest.errors import InputError
+from ingest.readers.records import Component, Declared, Direction, FieldHeader, PointBatch, VelocityField
+from ingest.readers.tables import columns, generic, mapping
+from ingest.readers.tables import csv as tables
+from ingest.readers.tables.columns import Plan
+
+TITLE = "InSAR Norway"
+ATTRIBUTION = "InSAR Norway, © Geological Survey of Norway (NGU), NVE, Norwegian Space Agency"
+LICENCE = ""  # not stated in the file: --licence
+NAMES = {
+    "pid": "pointid",
+    "longitude": "longitude",
+    "latitude": "latitude",
+    "height": "height",
+    "velocity": "meanvelocity",
+    "temporal_coherence": "temporalcoherence",
+    "los_east": "loseast",
+    "los_north": "losnorth",
+    "los_up": "losup",
+}
+OPTIONAL = {"height", "temporal_coherence"}
+SAME = ("dataset", "track")
+TELLING = {"pointid", "track", "meanvelocity", "temporalcoherence", "verticalvelocity", "amplitudedispersion", "losup"}
+REMEDY = "Give the table as InSAR Norway exports it, with all columns"
+NORWAY = (-10.0, 57.0, 36.0, 82.0)  # west, south, east, north: with Jan Mayen and Svalbard
+
+
+def recognises(path: Path) -> bool:
+    """Tell an export by the column Dataset and most of its other names; what is missing is said by `read`."""
+    found = {mapping.plain(name) for name in tables.header_names(path)}
+    return "dataset" in found and len(TELLING & found) >= 4
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
+    """Read the header of an export; its points follow in batches. Raises InputError, also for several tracks in one."""
+    source = generic.csv_source(path)
+    plan = _plan(path, source.names)
+    first = columns.first_points(path, source, plan)
+    _check_place(path, first)
+    dataset, track_text = _said(path, source, plan)
+    number = re.fullmatch(r"[A-Za-z]{0,4}[ _-]?(\d{1,3})[A-Za-z]?", track_text)
+    stated = int(number[1]) if number else None
+    header = FieldHeader(
+        source_format="insar-norway",
+        level="export",
+        component=Component.LOS,
+        dates=tuple(plan.dates.values()),
+        has_series=bool(plan.dates),
+        track=mapping.agreed(path, "track", {"--track": (declared or Declared()).track, "column Track": stated}),
+        direction=Direction.from_los_east(first.los_east),
+        attribution=ATTRIBUTION,  # and no tile: every export has the outline that somebody drew
+        licence=LICENCE,
+        extras={"dataset": dataset[:200], "track": track_text[:60]},
+    )
+    return VelocityField(header, lambda: columns.points(path, source, plan))
+
+
+def _plan(path: Path, names: list[str]) -> Plan:
+    of_plain: dict[str, str] = {}
+    for name in names:
+        if of_plain.setdefault(mapping.plain(name), name) != name and mapping.plain(name) in {*NAMES.values(), *SAME}:
+            raise InputError(path, f"columns {of_plain[mapping.plain(name)]!r} and {name!r} are the same", "Remove one")
+    missing = [NAMES[role] for role in NAMES if role not in OPTIONAL and NAMES[role] not in of_plain]
+    missing += [name for name in SAME if name not in of_plain]
+    if missing:
+        raise InputError(path, f"column {missing[0]!r} is missing", REMEDY)
+    dates = tables.date_columns(path, names)
+    if len(dates) == 1:
+        raise InputError(path, "one date is no series", REMEDY)
+    return Plan(
+        columns={role: of_plain[name] for role, name in NAMES.items() if name in of_plain},
+        dates=dates,
+        component=Component.LOS,
+        velocity_factor=1.0,  # file: mm/yr, positive toward the satellite; ours: the same
+        series_factor=1.0,
+        same=tuple(of_plain[name] for name in SAME),
+    )
+
+
+def _said(path: Path, source: columns.Source, plan: Plan) -> tuple[str, str]:
+    """Data set and track of the first row; that all rows agree is checked as they are read."""
+    batches = source.batches(dict.fromkeys(plan.same, columns.TEXT), columns.FEW_ROWS)
+    first = next(batches)
+    dataset, track = (columns.printable(first.column(name)[0].as_py() or b"") for name in plan.same)
+    return dataset, track
+
+
+def _check_place(path: Path, first: PointBatch) -> None:
+    west, south, east, north = NORWAY
+    inside = (first.longitude >= west) & (first.longitude <= east)
+    inside &= (first.latitude >= south) & (first.latitude <= north)
+    if not inside.all():
+        place = f"longitude {first.longitude[~inside][0]:.4f}, latitude {first.latitude[~inside][0]:.4f}"
+        raise InputError(path, f"{place} is not in Norway", "Check whether latitude and longitude are swapped")

@@ -1,0 +1,130 @@
+"""COMET-LiCSAR: a frame's folder of unwrapped interferograms, `GEOC/<d1>_<d2>/<d1>_<d2>.geo.unw.tif`.
+
+Source: LiCSAR products (Lazecky et al. 2020, doi 10.3390/rs12152430) and the folder that LiCSBAS reads (Morishita et
+al. 2020, doi 10.3390/rs12030424). Phases are rad, plus is away from the satellite; coherence `.geo.cc.tif` is 0-255;
+`<frame>.geo.E|N|U.tif` are the parts of the unit vector from the ground to the satellite. Sentinel-1.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.records import Component, Declared, Direction, FieldHeader, Float32, VelocityField
+from ingest.readers.tables import csv as tables
+from ingest.readers.velocity import stacks
+
+TITLE = "LiCSAR"
+PAIR = re.compile(r"(?P<first>[12]\d{7})_(?P<second>[12]\d{7})")
+FRAME = re.compile(r"(?P<track>\d{3})(?P<direction>[AD])_\d{5}_\d{6}")
+WAYS = {"A": Direction.ASCENDING, "D": Direction.DESCENDING}
+PAIR_FOLDERS = ("GEOC", "interferograms", ".")  # of LiCSBAS, of the portal, and their own inside
+SIDE_FOLDERS = (".", "GEOC", "metadata", "..", "../metadata")
+MOST_LOOKED_AT = 5000
+ATTRIBUTION = "COMET-LiCSAR, contains modified Copernicus Sentinel data, analysed by the Centre for COMET"
+LICENCE = "LiCSAR products: free for use with attribution (COMET); Copernicus Sentinel data terms"
+
+
+def recognises(path: Path) -> bool:
+    """Tell a frame's folder by its first pair: a folder of two dates with the phase of the same name."""
+    return any(raster.is_geotiff(_phase(folder)) for folder in islice(_pair_folders(path), 20))
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
+    """Look at every interferogram's header; the series are inverted in batches. Raises InputError."""
+    declared = declared or Declared()
+    stack = _stack(path)
+    grid = stacks.checked(stack)
+    frame = _frame(path)
+    track = int(frame["track"]) if frame else declared.track
+    posting, epsg = stacks.posting_of(grid)
+    header = FieldHeader(
+        source_format="licsar",
+        level="interferograms",
+        component=Component.LOS,
+        dates=stack.dates,
+        track=track,
+        direction=WAYS[frame["direction"]] if frame else stacks.direction(stack, grid),
+        tile=f"LiCSAR/{frame[0]}" if frame else "",
+        posting_m=posting,
+        grid_epsg=epsg,
+        attribution=ATTRIBUTION,
+        licence=LICENCE,
+        extras={"pairs": str(len(stack.pairs))} | ({"frame": frame[0]} if frame else {}),
+    )
+    return stacks.field(stack, grid, header)
+
+
+def _pair_folders(path: Path) -> Iterator[Path]:
+    """The folders of pairs under a frame's folder, GEOC, or the portal's copy of it; in no order. Never raises."""
+    for name in PAIR_FOLDERS:
+        try:
+            with os.scandir(path / name) as entries:
+                found = [Path(entry) for entry in islice(entries, MOST_LOOKED_AT) if PAIR.fullmatch(entry.name)]
+        except OSError:
+            continue
+        if found:
+            yield from found
+            return
+
+
+def _phase(folder: Path) -> Path:
+    return folder / f"{folder.name}.geo.unw.tif"
+
+
+def _stack(path: Path) -> stacks.Stack:
+    pairs = []
+    for folder in sorted(_pair_folders(path)):
+        days = PAIR.fullmatch(folder.name)
+        if days is None or not _phase(folder).exists():  # a pair without it could not be unwrapped
+            continue
+        try:
+            first, second = tables.day_of(days["first"]), tables.day_of(days["second"])
+        except ValueError as fault:
+            raise InputError(folder, f"its name holds what is no date ({fault})", "Download it again") from fault
+        coherence = folder / f"{folder.name}.geo.cc.tif"
+        pairs.append(stacks.Pair(first, second, _phase(folder), coherence if coherence.exists() else None))
+    # file: rad, plus is away; ours: mm, plus is toward
+    return stacks.Stack(
+        path,
+        tuple(pairs),
+        stacks.mm_per_radian(stacks.SENTINEL1_WAVELENGTH_M),
+        look=_look(path),
+        height=_side(path, "hgt"),
+    )
+
+
+def _side(path: Path, layer: str) -> Path | None:
+    """A frame's own image beside its pairs."""
+    for name in SIDE_FOLDERS:
+        if name.startswith("..") and path.name not in PAIR_FOLDERS:
+            continue
+        found = stacks.named(path / name, f"*geo.{layer}.tif")
+        if found:
+            return found
+    return None
+
+
+def _look(path: Path) -> stacks.Look | None:
+    east, north, up = (_side(path, layer) for layer in "ENU")
+    return stacks.Look((east, north, up), _as_they_are) if east and north and up else None
+
+
+def _as_they_are(layers: list[Float32]) -> tuple[Float32, Float32, Float32]:
+    """The vector is in the files; all three are 0 where there is none."""
+    east, north, up = layers
+    for layer in (east, north):
+        layer[(up == 0) | (up != up)] = float("nan")
+    up[up == 0] = float("nan")
+    return east, north, up
+
+
+def _frame(path: Path) -> re.Match[str] | None:
+    """The frame's name, from its folder's or from that of the look vectors."""
+    whole = path.resolve()
+    east = _side(path, "E")
+    names = (whole.name, whole.parent.name if whole.name in PAIR_FOLDERS else "", east.name if east else "")
+    return next((found for name in names if (found := FRAME.match(name))), None)

@@ -1,0 +1,85 @@
+"""MintPy's HDF-EOS5 product (`save_hdfeos5.py`), as UNAVCO's archive and insarmaps take it: all in one file.
+
+Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). Displacement is m along the line of sight,
+positive toward the satellite; the geometry is as `ingest.readers.velocity.mintpy.stack` says. A product in radar
+coordinates has the latitude and longitude of each pixel, and those are used.
+"""
+
+from pathlib import Path
+
+import h5py
+
+from ingest.errors import InputError
+from ingest.readers import hdf5
+from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid
+from ingest.readers.records import Component, Declared, FieldHeader, VelocityField
+from ingest.readers.velocity.mintpy import stack as mintpy_stack
+from ingest.readers.velocity.mintpy.stack import Layer, Stack
+
+TITLE = "HDF-EOS5"
+ROOT = "HDFEOS/GRIDS/timeseries"
+DISPLACEMENT, DATE = f"{ROOT}/observation/displacement", f"{ROOT}/observation/date"
+LAYERS = {
+    "coherence": f"{ROOT}/quality/temporalCoherence",
+    "mask": f"{ROOT}/quality/mask",
+    "height": f"{ROOT}/geometry/height",
+    "incidence": f"{ROOT}/geometry/incidenceAngle",
+    "azimuth": f"{ROOT}/geometry/azimuthAngle",
+}
+POSITIONS = {"latitude": f"{ROOT}/geometry/latitude", "longitude": f"{ROOT}/geometry/longitude"}
+REMEDY = "Give the .he5 that MintPy's save_hdfeos5.py wrote"
+MISSION_KEPT = ("mission", "beam_mode", "processing_software", "post_processing_method")
+
+
+def recognises(path: Path) -> bool:
+    """Tell the product by its group of time series."""
+    return hdf5.holds(path, ROOT)
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
+    """Read the header of a product; its pixels follow in batches. Raises InputError."""
+    with hdf5.opened(path) as file:
+        hdf5.require(path, file, (DISPLACEMENT, DATE), REMEDY)
+        attributes = hdf5.attributes(path, file)
+        unit = hdf5.attributes(path, file, DISPLACEMENT).get("Units", attributes.get("UNIT", ""))
+        mintpy_stack.require_unit(path, unit, mintpy_stack.METRES, "m")
+        shape, dates = hdf5.shape_of(path, file, DISPLACEMENT), hdf5.days(path, file, DATE)
+        if len(shape) != 3 or shape[0] != len(dates):
+            raise InputError(path, f"it holds {len(dates)} dates and displacements of the shape {shape}", REMEDY)
+        wanted = LAYERS if "X_FIRST" in attributes else LAYERS | POSITIONS
+        layers = {field: Layer(path, name) for field, name in wanted.items() if _fits(path, file, name, shape)}
+        grid = _grid(path, attributes, layers, shape)
+    stack = Stack(grid, dates, Layer(path, DISPLACEMENT), azimuth_deg=mintpy_stack.azimuth_of(attributes), **layers)
+    scattered = "latitude" in layers
+    kept = {name: attributes[name][:100] for name in (*mintpy_stack.KEPT, *MISSION_KEPT) if name in attributes}
+    header = FieldHeader(
+        source_format="hdfeos5",
+        level="time series",
+        component=Component.LOS,
+        dates=dates,
+        track=(declared.track if declared else None) or mintpy_stack.track_of(attributes),
+        direction=mintpy_stack.direction_of(attributes),
+        polarisation=attributes.get("polarization", "")[:2] if attributes.get("polarization") != "Unknown" else "",
+        posting_m=None if scattered else grid.posting_m,
+        grid_epsg=None if scattered or grid.epsg == GEOGRAPHIC else grid.epsg,
+        attribution=mintpy_stack.ATTRIBUTION,
+        extras=kept | {"velocity": mintpy_stack.SLOPE},
+    )
+    return VelocityField(header, lambda: mintpy_stack.batches(stack))
+
+
+def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a layer is there. Raises InputError where it has another size than the displacements."""
+    if not hdf5.is_dataset(path, file, name):
+        return False
+    if hdf5.shape_of(path, file, name) != shape[1:]:
+        found = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[1:]}"
+        raise InputError(path, found, REMEDY)
+    return True
+
+
+def _grid(path: Path, attributes: dict[str, str], layers: dict[str, Layer], shape: tuple[int, ...]) -> Grid:
+    """The grid that the attributes describe; of a product in radar coordinates only its size is true."""
+    if "X_FIRST" in attributes or not POSITIONS.keys() <= layers.keys():
+        return mintpy_stack.grid_of(path, attributes, *shape[1:])
+    return Grid(0.0, 0.0, 0.0, 0.0, *shape[1:])

@@ -1,0 +1,170 @@
+"""MintPy: a geocoded `timeseries*.h5`, a `velocity.h5`, or the folder `geo` that holds both with their geometry.
+
+Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). `timeseries` (dates, rows, cols) is m and
+`velocity` m/yr along the line of sight, positive toward the satellite. A file alone is read alone; only a folder that
+is given as such brings its other files in.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from ingest.errors import InputError
+from ingest.readers import hdf5
+from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid
+from ingest.readers.records import Component, Declared, FieldHeader, VelocityField
+from ingest.readers.velocity.mintpy import stack as mintpy_stack
+from ingest.readers.velocity.mintpy.stack import Layer, Stack
+
+TITLE = "MintPy"
+MAIN = ("timeseries", "velocity")
+SIGNS = frozenset({"FILE_TYPE", "X_FIRST", "ORBIT_DIRECTION", "WAVELENGTH", "REF_LAT", "REF_Y", "START_DATE"})
+MASK = "maskTempCoh"  # of a folder's masks, the one of the measured pixels
+SIDE = {
+    "timeseries": {"displacement": "timeseries"},
+    "velocity": {"velocity": "velocity", "velocity_std": "velocityStd"},
+    "geometry": {"incidence": "incidenceAngle", "azimuth": "azimuthAngle", "height": "height"},
+    "temporalCoherence": {"coherence": "temporalCoherence"},
+    "mask": {"mask": "mask"},
+}  # kind of file -> field of a stack -> dataset
+REMEDY = "Give the file as MintPy wrote it"
+MAX_FILES = 200
+
+
+class Part(NamedTuple):
+    """A file of a product: where its layers stand, and on which grid."""
+
+    grid: Grid
+    layers: dict[str, Layer]
+    attributes: dict[str, str]
+
+
+def recognises(path: Path) -> bool:
+    """Tell a MintPy file by its datasets and attributes, and a folder by holding one."""
+    given = _files(path)[:MAX_FILES] if path.is_dir() else [path]
+    return any(_kind(*hdf5.look(file), file) in MAIN for file in given)
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
+    """Read the header of a file or folder; its pixels follow in batches. Raises InputError."""
+    found: dict[str, Path] = {}
+    given = _files(path) if path.is_dir() else [path]
+    if len(given) > MAX_FILES:
+        raise InputError(path, f"it holds {len(given)} .h5 files", "Give the folder geo, with the files of one product")
+    for file in given:
+        with hdf5.opened(file) as content:  # a damaged file of a folder is not passed over
+            kind = _kind(frozenset(content), hdf5.attributes(file, content), file)
+        if kind in found:
+            others = f"{found[kind].name} and {file.name}"
+            raise InputError(path, f"it holds two files of {kind}: {others}", "Leave one of them, or give it alone")
+        if kind:
+            found[kind] = file
+    if not found.keys() & {*MAIN}:
+        raise InputError(path, "it holds neither a time series nor a velocity", REMEDY)
+    return _field(path, {kind: found[kind] for kind in SIDE if kind in found}, declared or Declared())
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        return sorted(file for file in path.iterdir() if file.suffix.lower() == ".h5" and file.is_file())
+    except OSError:
+        return []
+
+
+def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:
+    """What a file is for a product: a key of SIDE, or '' where it is nothing of MintPy's, or nothing that is used."""
+    said, signs = attributes.get("FILE_TYPE", ""), SIGNS & attributes.keys()
+    for kind in MAIN:
+        if said == kind or (not said and signs and kind in names):
+            return kind
+    if not signs:
+        return ""
+    if "incidenceAngle" in names:
+        return "geometry"
+    if "temporalCoherence" in names:
+        return "temporalCoherence"
+    return "mask" if "mask" in names and path.stem.endswith(MASK) else ""
+
+
+def _field(path: Path, files: dict[str, Path], declared: Declared) -> VelocityField:
+    parts = {kind: _part(kind, file) for kind, file in files.items()}
+    first = next(iter(parts.values()))
+    for kind, part in parts.items():
+        if not part.grid.fits(first.grid):
+            found = f"{files[kind].name} and {next(iter(files.values())).name} are not on one grid"
+            raise InputError(path, found, "Keep files of one geocoding in the folder")
+    dates: tuple[date, ...] = ()
+    if "timeseries" in files:
+        dates = _dates(files["timeseries"], parts["timeseries"].layers["displacement"])
+    layers = {name: layer for part in parts.values() for name, layer in part.layers.items()}
+    azimuth_deg = mintpy_stack.azimuth_of(first.attributes)
+    stack = Stack(first.grid, dates, azimuth_deg=azimuth_deg, **layers)
+    header = _header(files, first, parts, dates, declared)
+    return VelocityField(header, lambda: mintpy_stack.batches(stack), tuple(files.values()) if path.is_dir() else ())
+
+
+def _part(kind: str, path: Path) -> Part:
+    with hdf5.opened(path) as file:
+        attributes = hdf5.attributes(path, file)
+        name = next(iter(SIDE[kind].values()))
+        hdf5.require(path, file, (name, "date") if kind == "timeseries" else (name,), REMEDY)
+        shape = hdf5.shape_of(path, file, name)
+        if len(shape) != (3 if kind == "timeseries" else 2):
+            raise InputError(path, f"dataset {name!r} has the shape {shape}", REMEDY)
+        grid = mintpy_stack.grid_of(path, attributes, *shape[-2:])
+        present = {field: name for field, name in SIDE[kind].items() if hdf5.is_dataset(path, file, name)}
+        for name in present.values():
+            if hdf5.shape_of(path, file, name)[-2:] != shape[-2:]:
+                found = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
+                raise InputError(path, found, REMEDY)
+    if kind == "timeseries":
+        mintpy_stack.require_unit(path, attributes.get("UNIT", ""), mintpy_stack.METRES, "m")
+    if kind == "velocity":
+        mintpy_stack.require_unit(path, attributes.get("UNIT", ""), mintpy_stack.METRES_PER_YEAR, "m/year")
+    return Part(grid, {field: Layer(path, name) for field, name in present.items()}, attributes)
+
+
+def _dates(path: Path, displacement: Layer) -> tuple[date, ...]:
+    with hdf5.opened(path) as file:
+        dates = hdf5.days(path, file, "date")
+        layers = hdf5.shape_of(path, file, displacement.name)[0]
+    if layers != len(dates):
+        raise InputError(path, f"it holds {len(dates)} dates and {layers} displacements", REMEDY)
+    return dates
+
+
+def _header(
+    files: dict[str, Path], first: Part, parts: dict[str, Part], dates: tuple[date, ...], declared: Declared
+) -> FieldHeader:
+    attributes = first.attributes
+    estimated = "velocity" in files
+    extras = {name: attributes[name][:100] for name in mintpy_stack.KEPT if name in attributes}
+    extras["velocity"] = "as MintPy estimated it" if estimated else mintpy_stack.SLOPE
+    extras |= {kind: file.name for kind, file in files.items() if kind != next(iter(files))}
+    return FieldHeader(
+        source_format="mintpy",
+        level="time series" if dates else "velocity",
+        component=Component.LOS,
+        dates=dates or _period(files["velocity"], parts["velocity"].attributes),
+        has_series=bool(dates),
+        track=declared.track or mintpy_stack.track_of(attributes),
+        direction=mintpy_stack.direction_of(attributes),
+        posting_m=first.grid.posting_m,
+        grid_epsg=None if first.grid.epsg == GEOGRAPHIC else first.grid.epsg,
+        attribution=mintpy_stack.ATTRIBUTION,
+        extras=extras,
+    )
+
+
+def _period(path: Path, attributes: dict[str, str]) -> tuple[date, ...]:
+    """First and last day that a velocity was estimated from; nothing where it is not said."""
+    said = [attributes[name] for name in ("START_DATE", "END_DATE") if name in attributes]
+    try:
+        period = tuple(hdf5.day_of(day) for day in said)
+    except ValueError as fault:
+        raise InputError(path, f"START_DATE or END_DATE is no date ({fault})", REMEDY) from fault
+    if len(period) < 2:
+        return ()
+    if period[1] <= period[0]:
+        raise InputError(path, f"START_DATE {said[0]} is not before END_DATE {said[1]}", REMEDY)
+    return period

@@ -1,0 +1,243 @@
+"""OPERA DISP-S1: surface displacement of North America from Sentinel-1, a file for each acquisition of a frame.
+
+Source: NASA/JPL, OPERA DISP-S1 product specification, JPL D-108772, and the program that writes it (opera-adt/disp-s1).
+`displacement` is m along the line of sight, positive toward the satellite, between the reference date of its ministack
+and its own: `opera_chain` puts the files one on the other. Two corrections stand beside it, of which the product says
+"subtract from displacement to apply". recommended_mask is 1 where a pixel is good; water_mask is 0 on water.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from itertools import product
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.errors import InputError
+from ingest.readers import hdf5, raster
+from ingest.readers.hdf5_grids import Grid, evenly, metric_crs
+from ingest.readers.records import Component, Declared, FieldHeader, Float32, PointBatch, VelocityField
+from ingest.readers.slopes import slopes
+from ingest.readers.velocity.opera_disp import chain as opera_chain
+from ingest.readers.velocity.opera_disp.chain import CORRECTIONS, DispFile
+
+TITLE = "OPERA DISP-S1"
+ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
+LICENCE = "NASA Earth Science data: free and open"
+LEAST_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
+BLOCK_PIXELS = 256  # rows and columns of a block: the file's own chunks, which are unpacked whole
+SIGNS = frozenset(
+    {
+        "displacement",
+        "short_wavelength_displacement",
+        "recommended_mask",
+        "connected_component_labels",
+        "temporal_coherence",
+        "reference_time",
+        "corrections",
+        "identification",
+    }
+)
+LEAST_SIGNS = 4
+_EPSG_AT_END = re.compile(r'(?:ID|AUTHORITY)\["EPSG",\s*"?(\d{4,6})"?\]\s*\]\s*$')
+
+
+def recognises(path: Path) -> bool:
+    """Tell a file by the names of its datasets, and a folder by holding one."""
+    files = opera_chain.files_in(path) if path.is_dir() else [path]
+    return any(len(SIGNS & hdf5.names(file)) >= LEAST_SIGNS for file in files)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The files of a frame, by their second date; the series they make; what is subtracted from each."""
+
+    path: Path
+    files: tuple[DispFile, ...]
+    dates: tuple[date, ...]
+    grid: Grid
+    corrections: tuple[str, ...]
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
+    """Read the headers of a folder of files of one frame, or of one file; points follow. Raises InputError."""
+    paths = opera_chain.files_in(path) if path.is_dir() else [path]
+    given = [opera_chain.described(file) for file in paths[: opera_chain.MAX_FILES + 1]]
+    frames = sorted({file.frame for file in given})
+    if len(frames) > 1:
+        found = f"it holds files of the frames {', '.join(frames[:5])}"
+        raise InputError(path, found, "Give one folder for each frame")
+    files, older = opera_chain.newest(path, given)
+    dates = opera_chain.chained(path, files)
+    frame = Frame(path, tuple(files), dates, _common_grid(files), _corrections(files))
+    used = tuple(file.path for file in files) if path.is_dir() else ()
+    return VelocityField(_header(frame, older, declared or Declared()), lambda: _batches(frame), used)
+
+
+def _header(frame: Frame, older: int, declared: Declared) -> FieldHeader:
+    newest = frame.files[-1]
+    extras = {
+        "frame": newest.frame,
+        "versions": ", ".join(sorted({file.version for file in frame.files if file.version})),
+        "corrections subtracted": ", ".join(frame.corrections) or "none: the files hold none",
+        "mask": "recommended_mask is 1 and water_mask is not 0",
+        "velocity": "least-squares slope of the chained series",
+        "temporal_coherence": "of the last file in which it is known",
+    }
+    if older:
+        extras["left out"] = f"{older} files of an older processing of the same pair of dates"
+    return FieldHeader(
+        source_format="opera-disp",
+        level=f"frame {newest.frame}",
+        component=Component.LOS,
+        dates=frame.dates,
+        track=declared.track or newest.track,
+        direction=newest.direction,
+        polarisation=newest.polarisation,
+        release=f"to {frame.dates[-1]}",
+        posting_m=frame.grid.posting_m,
+        grid_epsg=frame.grid.epsg,
+        # a file alone is one step of a series, and no newer release of all of it
+        tile=f"DISP-S1/F{newest.frame}" if frame.path.is_dir() else "",
+        attribution=ATTRIBUTION,
+        licence=LICENCE,
+        extras=extras,
+    )
+
+
+def _common_grid(files: list[DispFile]) -> Grid:
+    first = _grid(files[0].path)
+    for file in files[1:]:
+        if not _grid(file.path).fits(first):
+            found = f"its grid is not that of {files[0].path.name}"
+            raise InputError(file.path, found, "Give files of one frame and one product version")
+    return first
+
+
+def _grid(path: Path) -> Grid:
+    with hdf5.opened(path) as file:
+        hdf5.require(path, file, ("displacement", "recommended_mask", "x", "y"), opera_chain.REMEDY)
+        shape = hdf5.shape_of(path, file, "displacement")
+        x, y = hdf5.coordinates(path, file, "x"), hdf5.coordinates(path, file, "y")
+        if shape != (y.size, x.size):
+            found = f"displacement is {shape} and its coordinates {(y.size, x.size)}"
+            raise InputError(path, found, opera_chain.REMEDY)
+        for name in ("recommended_mask", "temporal_coherence", "water_mask", *CORRECTIONS):
+            if hdf5.is_dataset(path, file, name) and hdf5.shape_of(path, file, name) != shape:
+                found = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape}"
+                raise InputError(path, found, opera_chain.REMEDY)
+        for name in ("displacement", *CORRECTIONS):
+            if hdf5.is_dataset(path, file, name):
+                _require_metres(path, name, hdf5.attributes(path, file, name).get("units", ""))
+        return Grid(*evenly(path, "x", x), *evenly(path, "y", y), *shape, _epsg(path, file)).checked(path)
+
+
+def _require_metres(path: Path, name: str, unit: str) -> None:
+    if unit.strip().lower() not in {"m", "meter", "meters", "metre", "metres"}:
+        found = f"the unit of {name} is {unit[:40] or 'missing'} where meters is expected"
+        raise InputError(path, found, opera_chain.REMEDY)
+
+
+def _epsg(path: Path, file: h5py.File) -> int:
+    """The number of the reference system, as spatial_ref has it; its text is not parsed any further."""
+    hdf5.require(path, file, ("spatial_ref",), opera_chain.REMEDY)
+    said = hdf5.attributes(path, file, "spatial_ref")
+    ends = _EPSG_AT_END.search(said.get("crs_wkt") or said.get("spatial_ref") or "")
+    codes = {code for code in (ends[1] if ends else "", said.get("epsg", said.get("epsg_code", ""))) if code}
+    if len(codes) != 1 or not min(codes).isdigit() or len(min(codes)) > 6:
+        found = f"spatial_ref names {len(codes)} EPSG numbers {' and '.join(sorted(codes))[:60]}".rstrip()
+        raise InputError(path, found, opera_chain.REMEDY)
+    metric_crs(path, int(min(codes)))
+    return int(min(codes))
+
+
+def _corrections(files: list[DispFile]) -> tuple[str, ...]:
+    """The corrections that every file holds. Raises InputError where only some do: a series cannot mix both."""
+    applied = []
+    for name in CORRECTIONS:
+        lacking = [file for file in files if name not in file.corrections]
+        if lacking and len(lacking) < len(files):
+            found = f"it has no /{name}, which {len(files) - len(lacking)} other files of the frame have"
+            raise InputError(lacking[0].path, found, "Download this file again")
+        if not lacking:
+            applied.append(name)
+    return tuple(applied)
+
+
+def _batches(frame: Frame) -> Iterator[PointBatch]:
+    """Blocks of the frame, each of all dates. Every file stays open: a frame has some thousand blocks."""
+    found, grid = 0, frame.grid
+    with ExitStack() as stack:
+        opened = [stack.enter_context(hdf5.opened(file.path)) for file in frame.files]
+        for row, col in product(range(0, grid.rows, BLOCK_PIXELS), range(0, grid.cols, BLOCK_PIXELS)):
+            rows = slice(row, min(row + BLOCK_PIXELS, grid.rows))
+            batch = _block(frame, opened, rows, slice(col, min(col + BLOCK_PIXELS, grid.cols)))
+            found += batch.pid.size
+            if batch.pid.size:
+                yield batch
+    if not found:
+        least = f"no pixel is good in at least {LEAST_KNOWN:.0%} of the {len(frame.files)} files"
+        raise InputError(frame.path, least, "Check whether they cover land, or give a longer series")
+
+
+def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> PointBatch:
+    shape = (rows.stop - rows.start, cols.stop - cols.start)
+    chain = np.full((len(frame.dates), *shape), np.nan, dtype=np.float32)  # (dates, rows, cols), m
+    chain[0] = 0  # the first reference
+    coherence, known = np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=np.int32)
+    for index, (file, content) in enumerate(zip(frame.files, opened, strict=True), start=1):
+        good = _good(file.path, content, (rows, cols))
+        if not good.any():
+            continue
+        before = chain[frame.dates.index(file.reference)]
+        with np.errstate(over="ignore", invalid="ignore"):  # of a damaged value, refused below
+            moved = before + hdf5.numbers(file.path, content, "displacement", (rows, cols))
+            for name in frame.corrections:
+                moved -= hdf5.numbers(file.path, content, name, (rows, cols))
+        # what is masked on the reference date stays unknown from there: nothing says how far it had moved
+        chain[index] = np.where(good, moved, np.float32(np.nan))
+        known += np.isfinite(chain[index])
+        if hdf5.is_dataset(file.path, content, "temporal_coherence"):
+            latest = hdf5.numbers(file.path, content, "temporal_coherence", (rows, cols))
+            coherence = np.where(np.isfinite(latest), latest, coherence)
+    row, col = np.nonzero(known >= max(1, LEAST_KNOWN * len(frame.files)))
+    # file: m, positive toward the satellite; ours: mm, the same sign
+    displacement = hdf5.millimetres(np.ascontiguousarray(chain[:, row, col].T))  # (pixels, dates)
+    hdf5.refuse_too_far(frame.path, displacement)
+    return _points(frame, row + rows.start, col + cols.start, displacement, coherence[row, col])
+
+
+def _good(path: Path, file: h5py.File, where: tuple[slice, slice]) -> NDArray[np.bool_]:
+    """Where the product advises to use a pixel, and it is not water (255: made without a water mask)."""
+    good: NDArray[np.bool_] = hdf5.numbers(path, file, "recommended_mask", where) == 1
+    if hdf5.is_dataset(path, file, "water_mask"):
+        good &= hdf5.numbers(path, file, "water_mask", where) != 0
+    return good
+
+
+def _points(
+    frame: Frame, row: NDArray[np.int64], col: NDArray[np.int64], displacement: Float32, coherence: Float32
+) -> PointBatch:
+    motion = slopes(displacement, frame.dates)
+    hdf5.refuse_too_fast(frame.path, motion.velocity_mm_yr)
+    longitude, latitude = frame.grid.positions(row, col)
+    unknown = np.full(row.size, np.nan, dtype=np.float32)  # the line of sight stands in another product, DISP-S1-STATIC
+    return PointBatch(
+        pid=raster.pids(row, col),
+        longitude=longitude,
+        latitude=latitude,
+        height_m=unknown,
+        velocity_mm_yr=motion.velocity_mm_yr,
+        velocity_std_mm_yr=motion.velocity_std_mm_yr,
+        temporal_coherence=coherence,
+        rmse_mm=unknown,
+        los_east=unknown,
+        los_north=unknown,
+        los_up=unknown,
+        displacement_mm=displacement,
+    )

@@ -1,0 +1,133 @@
+"""A folder of interferograms made by GAMMA and converted by PyRate: `*_unw.tif` (rad) and `*_cc.tif`, with their tags.
+
+Source: PyRate (Geoscience Australia), GeoTIFF metadata of `conv2tif`: FIRST_DATE, SECOND_DATE, DATA_UNITS,
+WAVELENGTH_METRES, INSAR_PROCESSOR, INCIDENCE_DEGREES. GAMMA's phase is plus away from the satellite: Mexico City, which
+sinks, comes out so, and a series made from the same files by other code agrees
+(tests/ingest/readers/velocity/test_pyrate.py).
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import date
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.records import Component, Declared, FieldHeader, VelocityField
+from ingest.readers.velocity import stacks
+
+TITLE = "GAMMA/PyRate"
+PHASE = re.compile(r".*unw\.tiff?", re.IGNORECASE)
+COHERENCE = re.compile(r".*(cc|coh)\.tiff?", re.IGNORECASE)
+NEEDED = ("FIRST_DATE", "SECOND_DATE", "DATA_UNITS", "WAVELENGTH_METRES")
+PLUS_IS_AWAY = {"GAMMA"}
+WAVELENGTHS_M = (0.01, 1.5)  # X band to P band
+MOST_LOOKED_AT = 10_000
+LOOKED_INSIDE = 3
+
+
+def recognises(path: Path) -> bool:
+    """Tell such a folder by the tags of its first interferograms. Never raises."""
+    return path.is_dir() and any(_is_ours(file) for file in islice(_matching(path, PHASE), LOOKED_INSIDE))
+
+
+def read(path: Path, declared: Declared | None = None) -> VelocityField:
+    """Look at every interferogram's header; the series are inverted in batches. Raises InputError."""
+    declared = declared or Declared()
+    stack, tags = _stack(path, declared)
+    grid = stacks.checked(stack)
+    posting, epsg = stacks.posting_of(grid)
+    header = FieldHeader(
+        source_format="pyrate",
+        level="interferograms",
+        component=Component.LOS,
+        dates=stack.dates,
+        track=declared.track,
+        posting_m=posting,
+        grid_epsg=epsg,
+        attribution="Interferograms by GAMMA; their source is not stated in the files",
+        extras={"pairs": str(len(stack.pairs)), "wavelength_m": f"{stack.wavelength_m:.8f}"}
+        | {name.lower(): tags[name] for name in ("INSAR_PROCESSOR", "INCIDENCE_DEGREES") if name in tags},
+    )
+    return stacks.field(stack, grid, header)
+
+
+def _matching(path: Path, pattern: re.Pattern[str]) -> list[Path]:
+    try:
+        with os.scandir(path) as entries:
+            names = [entry.name for entry in islice(entries, MOST_LOOKED_AT)]
+    except OSError:
+        return []
+    return [path / name for name in sorted(names) if pattern.fullmatch(name)]
+
+
+def _is_ours(file: Path) -> bool:
+    if not raster.is_geotiff(file):
+        return False
+    try:
+        with raster.opened(file) as dataset:
+            return len({"FIRST_DATE", "SECOND_DATE"} & dataset.tags().keys()) > 0
+    except InputError:
+        return False
+
+
+def _stack(path: Path, declared: Declared) -> tuple[stacks.Stack, Mapping[str, str]]:
+    coherence = {_days(file, _tags(file)): file for file in _matching(path, COHERENCE) if _is_ours(file)}
+    pairs, wavelengths, processors = [], set(), set()
+    for file in _matching(path, PHASE):
+        tags = _tags(file)
+        days = _days(file, tags)
+        pairs.append(stacks.Pair(*days, file, coherence.get(days)))
+        wavelengths.add(_wavelength(file, tags))
+        processors.add(tags.get("INSAR_PROCESSOR", "").upper())
+    if not pairs:
+        raise InputError(path, "it holds no *_unw.tif", "Give the folder with the interferograms")
+    if len(processors) > 1 or np.ptp(sorted(wavelengths)) > 1e-4:
+        found = f"its interferograms come from {len(processors)} processors and {len(wavelengths)} wavelengths"
+        raise InputError(path, found, "Give one stack per folder")
+    wavelength = float(np.median(sorted(wavelengths)))
+    # file: rad, plus is away (GAMMA) or as declared; ours: mm, plus is toward
+    mm = stacks.mm_per_radian(wavelength) * _away(path, processors.pop(), declared)
+    return stacks.Stack(path, tuple(pairs), mm, wavelength_m=wavelength), tags
+
+
+def _away(path: Path, processor: str, declared: Declared) -> float:
+    """1 where a positive phase means away from the satellite, -1 where toward."""
+    if processor in PLUS_IS_AWAY:
+        return 1.0
+    if declared.positive not in {"away", "toward"}:
+        found = f"which way a positive phase of processor {processor or '(none)'!r} points is not known"
+        raise InputError(path, found, "Add --positive away or --positive toward")
+    return 1.0 if declared.positive == "away" else -1.0
+
+
+def _tags(file: Path) -> dict[str, str]:
+    with raster.opened(file) as dataset:
+        tags: dict[str, str] = dataset.tags()
+    missing = [name for name in NEEDED if name not in tags]
+    if missing:
+        raise InputError(file, f"its tag {missing[0]} is missing", "Convert it again with PyRate's conv2tif")
+    if tags["DATA_UNITS"].upper() != "RADIANS":
+        raise InputError(file, f"its unit is {tags['DATA_UNITS']!r}, not RADIANS", "Give unwrapped phases in radians")
+    return tags
+
+
+def _days(file: Path, tags: Mapping[str, str]) -> tuple[date, date]:
+    try:
+        return date.fromisoformat(tags["FIRST_DATE"]), date.fromisoformat(tags["SECOND_DATE"])
+    except ValueError as fault:
+        raise InputError(file, f"its tags hold what is no date ({fault})", "Write dates as YYYY-MM-DD") from fault
+
+
+def _wavelength(file: Path, tags: Mapping[str, str]) -> float:
+    try:
+        wavelength = float(tags["WAVELENGTH_METRES"])
+    except ValueError:
+        wavelength = float("nan")
+    if not WAVELENGTHS_M[0] < wavelength < WAVELENGTHS_M[1]:
+        raise InputError(file, f"its wavelength is {tags['WAVELENGTH_METRES']!r}", "Give it in metres, as 0.0555")
+    return wavelength

@@ -1,0 +1,298 @@
+"""What the readers of folders of interferograms share: one grid, one reference, blocks of rows of all pairs.
+
+The reference is the patch of ground that moves most alike (`ingest.readers.velocity.stable_ground`); its mean in each
+pair is taken off that pair. Its zero is a convention, as in every such product. Memory is flat; the number of pairs and
+of phases is limited: small stacks only.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.records import (
+    UNIT_VECTORS,
+    Component,
+    Direction,
+    FieldHeader,
+    Float32,
+    Float64,
+    PointBatch,
+    VelocityField,
+)
+from ingest.readers.slopes import DAYS_PER_YEAR, slope_mm_yr
+from ingest.readers.velocity.interferograms import Inverted, inverted, pieces
+from ingest.readers.velocity.stable_ground import Patches
+
+SENTINEL1_WAVELENGTH_M = 0.05546576  # ESA: 5.405 GHz
+MAX_PAIRS = 1000
+MAX_PHASES = 4 * 10**9  # a LiCSAR frame at 0.001 degrees with about 600 pairs
+MAX_CHANGE_MM = 1e6  # a kilometre within one pair
+BLOCK_PHASES = 2**22
+MAX_BLOCK_ROWS = 64
+APART = "its interferograms connect fewer than half of the dates"
+
+
+class Pair(NamedTuple):
+    """One interferogram: what its file holds is the change from the first to the second date."""
+
+    first: date
+    second: date
+    phase: Path
+    coherence: Path | None = None
+
+
+class Look(NamedTuple):
+    """Files of one image each from which `vector` makes the unit vectors to the satellite: east, north, up."""
+
+    files: tuple[Path, ...]
+    vector: Callable[[list[Float32]], tuple[Float32, Float32, Float32]]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The pairs of a folder. mm: what a value of the file is in mm of our sign; referenced: take a reference off."""
+
+    folder: Path
+    pairs: tuple[Pair, ...]
+    mm: float
+    component: Component = Component.LOS
+    look: Look | None = None
+    height: Path | None = None
+    referenced: bool = True
+    wavelength_m: float = SENTINEL1_WAVELENGTH_M
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        return tuple(sorted({day for pair in self.pairs for day in (pair.first, pair.second)}))
+
+    @property
+    def network(self) -> NDArray[np.int64]:
+        index = {day: number for number, day in enumerate(self.dates)}
+        return np.array([(index[pair.first], index[pair.second]) for pair in self.pairs])
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        found = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
+        return (*found, *(self.look.files if self.look else ()), *([self.height] if self.height else []))
+
+
+class Grid(NamedTuple):
+    """The ground that all images of a stack show."""
+
+    epsg: int
+    transform: Affine
+    rows: int
+    cols: int
+
+
+def mm_per_radian(wavelength_m: float) -> float:
+    """Motion toward the satellite in mm of one radian of phase whose plus means away: -wavelength / 4 pi."""
+    return -wavelength_m / (4 * np.pi) * 1000
+
+
+def checked(stack: Stack) -> Grid:
+    """Look at the network and at every header. Raises InputError for what cannot be inverted; reads no pixel."""
+    _check_network(stack)
+    grid: Grid | None = None
+    for file in stack.files:
+        with raster.opened(file) as dataset:
+            if dataset.count != 1 or dataset.dtypes[0].startswith("complex"):
+                found = f"it holds {dataset.count} bands of {dataset.dtypes[0]}"
+                raise InputError(file, found, "Give images of one band of plain numbers")
+            this = Grid(raster.epsg_of(file, dataset), dataset.transform, dataset.height, dataset.width)
+            grid = _overlap(file, grid, this) if grid else this
+    if grid is None:
+        raise InputError(stack.folder, "it holds no interferogram", "Give the folder with the pairs")
+    corners = np.array([(0, 0), (grid.rows - 1, grid.cols - 1)])
+    raster.degrees(stack.folder, grid.epsg, *raster.centres(grid.transform, corners[:, 0], corners[:, 1]))
+    if grid.rows * grid.cols * len(stack.pairs) > MAX_PHASES:
+        found = f"{len(stack.pairs)} pairs of {grid.rows} x {grid.cols} pixels are more than {MAX_PHASES:,} phases"
+        raise InputError(stack.folder, found, "Cut it into pieces, or give a series made by LiCSBAS or MintPy")
+    return grid
+
+
+def direction(stack: Stack, grid: Grid) -> Direction:
+    """The way the satellite flew, by a row in the middle of the look vectors."""
+    if not stack.look:
+        return Direction.UNKNOWN
+    with np.errstate(invalid="ignore"):
+        east, _, _ = _vectors(stack, grid, slice(grid.rows // 2, grid.rows // 2 + 1))
+    return Direction.from_los_east(east)
+
+
+def batches(stack: Stack, grid: Grid) -> Iterator[PointBatch]:
+    """The pixels of a stack as points with series, block by block. Raises InputError."""
+    reference = _reference(stack, grid) if stack.referenced else np.zeros(len(stack.pairs))
+    for block in _blocks(stack, grid):
+        phase = _phases(stack, grid, block)
+        row, col = np.nonzero(np.isfinite(phase).any(axis=0))
+        if row.size:
+            change = (phase[:, row, col] - reference[:, None]) * stack.mm  # file: as the Stack says; ours: mm, toward
+            solved = inverted(change, stack.network, len(stack.dates), 4 * np.pi / stack.wavelength_m / 1000)
+            yield _batch(stack, grid, block, row, col, solved)
+
+
+def _check_network(stack: Stack) -> None:
+    if not stack.pairs:
+        raise InputError(stack.folder, "it holds no interferogram", "Give the folder with the pairs")
+    if len(stack.pairs) > MAX_PAIRS:
+        found = f"it holds {len(stack.pairs):,} interferograms, more than {MAX_PAIRS:,}"
+        raise InputError(stack.folder, found, "Give a series made by LiCSBAS or MintPy")
+    seen: dict[frozenset[date], Path] = {}
+    for pair in stack.pairs:
+        if pair.first == pair.second:
+            raise InputError(pair.phase, f"both its dates are {pair.first}", "Remove it")
+        if (other := seen.setdefault(frozenset((pair.first, pair.second)), pair.phase)) != pair.phase:
+            found = f"the pair {pair.first} and {pair.second} is also in {other.name}"
+            raise InputError(pair.phase, found, "Keep one of the two")
+    piece = pieces(stack.network, np.ones((1, len(stack.pairs)), dtype=bool), len(stack.dates))[0]
+    if piece.any():
+        apart = int(np.flatnonzero(piece)[0])
+        found = f"the network falls apart: no chain of pairs leads from {stack.dates[0]} to {stack.dates[apart]}"
+        raise InputError(stack.folder, found, "Add a pair that connects them, or give the parts one by one")
+
+
+def _overlap(file: Path, grid: Grid, this: Grid) -> Grid:
+    """The common part of two grids that differ by whole pixels."""
+    step = ~grid.transform @ this.transform
+    col, row = round(step.c), round(step.f)
+    same = np.allclose((step.a, step.b, step.d, step.e), (1, 0, 0, 1), atol=1e-4)
+    if this.epsg != grid.epsg or not same or abs(step.c - col) > 0.05 or abs(step.f - row) > 0.05:
+        found = "it does not lie on the grid of the others (EPSG, pixel size or half pixels)"
+        raise InputError(file, found, "Cut all of them to one grid (gdalwarp -tap -tr … -te …)")
+    top, left = max(row, 0), max(col, 0)
+    rows, cols = min(row + this.rows, grid.rows) - top, min(col + this.cols, grid.cols) - left
+    if rows < 1 or cols < 1:
+        raise InputError(file, "it does not overlap the others", "Give one piece of ground at a time")
+    return Grid(grid.epsg, grid.transform @ Affine.translation(left, top), rows, cols)
+
+
+def _blocks(stack: Stack, grid: Grid) -> Iterator[slice]:
+    lines = min(max(1, BLOCK_PHASES // (grid.cols * len(stack.pairs))), MAX_BLOCK_ROWS)
+    for first in range(0, grid.rows, lines):
+        yield slice(first, min(first + lines, grid.rows))
+
+
+def _image(file: Path, grid: Grid, block: slice) -> tuple[Float32, str]:
+    """Rows of the common ground from one file: (rows, cols), NaN where it has none; and the type it is stored in."""
+    with raster.opened(file) as dataset:
+        return _values(dataset, grid, block), str(dataset.dtypes[0])
+
+
+def _values(dataset: DatasetReader, grid: Grid, block: slice) -> Float32:
+    corner = ~dataset.transform @ grid.transform
+    window = Window(round(corner.c), round(corner.f) + block.start, grid.cols, block.stop - block.start)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values: Float32 = dataset.read(1, window=window, masked=True).astype(np.float32).filled(np.nan)
+    return np.where(np.isfinite(values), values, np.float32(np.nan))
+
+
+def _phases(stack: Stack, grid: Grid, block: slice) -> Float32:
+    """All pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase, whatever the tag says."""
+    phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
+    for number, pair in enumerate(stack.pairs):
+        values, _ = _image(pair.phase, grid, block)
+        values[values == 0] = np.nan
+        largest = float(np.nanmax(np.abs(values), initial=0.0)) * abs(stack.mm)
+        if largest > MAX_CHANGE_MM:
+            found = f"a change of {largest:.3g} mm between two dates cannot be"
+            raise InputError(pair.phase, found, "Check its nodata value, or make it again")
+        phase[number] = values
+    return phase
+
+
+def _coherence(stack: Stack, grid: Grid, block: slice) -> Float64 | None:
+    """Mean coherence of a block of rows, 0 to 1, NaN where no map has any; None where there are no maps."""
+    total, count = np.zeros((block.stop - block.start, grid.cols)), 0
+    for pair in stack.pairs:
+        if pair.coherence:
+            values, kind = _image(pair.coherence, grid, block)
+            total += values / (255 if "int" in kind else 1)  # file: 0-255 in integers, 0-1 in floats; ours: 0-1
+            count += 1
+    if not count:
+        return None
+    mean = total / count
+    return np.where((mean >= 0) & (mean <= 1), mean, np.nan)
+
+
+def _reference(stack: Stack, grid: Grid) -> Float64:
+    """What is taken off each pair, (pairs,), in the unit of the files."""
+    years = np.array([(pair.second - pair.first).days / DAYS_PER_YEAR for pair in stack.pairs])
+    patches = Patches(grid.rows, grid.cols, len(stack.pairs))
+    for block in _blocks(stack, grid):
+        patches.add(block.start, _phases(stack, grid, block), _coherence(stack, grid, block), years)
+    reference = patches.reference(stack.mm)
+    if reference is None:
+        found = "no pixel has a phase in every interferogram"
+        raise InputError(stack.folder, found, "Remove the interferograms with the largest gaps")
+    return reference
+
+
+def _vectors(stack: Stack, grid: Grid, block: slice) -> tuple[Float32, Float32, Float32]:
+    shape = (block.stop - block.start, grid.cols)
+    if stack.component is not Component.LOS:
+        east, north, up = (np.full(shape, part, np.float32) for part in UNIT_VECTORS[stack.component])
+        return east, north, up
+    if not stack.look:
+        unknown = np.full(shape, np.nan, np.float32)
+        return unknown, unknown, unknown
+    vectors = stack.look.vector([_image(file, grid, block)[0] for file in stack.look.files])
+    length = np.sqrt(np.sum(np.square(vectors, dtype=np.float64), axis=0))
+    odd = length[np.isfinite(length) & (np.abs(length - 1) > 0.1)]
+    if odd.size:
+        found = f"a line of sight of length {odd[0]:.3g} cannot be"
+        raise InputError(stack.look.files[0], found, "Download the look vectors again")
+    return vectors
+
+
+def _batch(
+    stack: Stack, grid: Grid, block: slice, row: NDArray[np.int64], col: NDArray[np.int64], solved: Inverted
+) -> PointBatch:
+    velocity = slope_mm_yr(solved.displacement_mm, stack.dates)
+    height = _image(stack.height, grid, block)[0][row, col] if stack.height else np.full(row.size, np.nan, np.float32)
+    east, north, up = (part[row, col] for part in _vectors(stack, grid, block))
+    row = row + block.start
+    longitude, latitude = raster.degrees(stack.folder, grid.epsg, *raster.centres(grid.transform, row, col))
+    batch = PointBatch(
+        raster.pids(row, col),
+        longitude,
+        latitude,
+        height,
+        velocity,
+        np.full(row.size, np.nan, np.float32),
+        solved.temporal_coherence,
+        solved.rmse_mm,
+        east,
+        north,
+        up,
+        solved.displacement_mm,
+    )
+    return batch.only(2 * solved.connected >= len(stack.dates), APART).only_usable()
+
+
+def named(folder: Path, pattern: str) -> Path | None:
+    """The one file of a folder that a glob finds; None where there is none or there are several."""
+    found = sorted(folder.glob(pattern))
+    return found[0] if len(found) == 1 else None
+
+
+def field(stack: Stack, grid: Grid, header: FieldHeader) -> VelocityField:
+    """A stack as a velocity field under a header that the caller made."""
+    return VelocityField(header, lambda: batches(stack, grid), files=stack.files, expected_points=grid.rows * grid.cols)
+
+
+def posting_of(grid: Grid) -> tuple[float, int | None]:
+    """What a header says of the grid: the spacing in metres, and its EPSG number where its coordinates are metres."""
+    crs = CRS.from_epsg(grid.epsg)
+    return raster.posting_m(grid.transform, crs), grid.epsg if raster.is_metric(crs) else None

@@ -1,0 +1,107 @@
+"""A folder of one pair of GeoTIFFs, `*_vx.tif` and `*_vy.tif`: tracked motion along map x and y, its unit declared.
+
+So autoRIFT, CARST, vmap and GLAFT's examples name them. Nothing in such files says their unit: it is declared, as for
+any GeoTIFF of velocities. The sign needs no declaration: plus is along the axis that the name says.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import date
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from rasterio.windows import Window
+
+from ingest.errors import InputError
+from ingest.readers import raster
+from ingest.readers.records import Component, Declared, FieldHeader, PointBatch, Technique, VelocityField
+from ingest.readers.tables import csv as tables
+from ingest.readers.velocity import tracking
+
+TITLE = "Tracked motion"
+AXIS = re.compile(r"(?P<stem>.*)_(?P<axis>vx|vy)\.tiff?", re.IGNORECASE)
+PERIOD = re.compile(r"(?<!\d)([12]\d{7})[-_]([12]\d{7})(?!\d)")
+MOST_LOOKED_AT = 2000
+
+
+def recognises(path: Path) -> bool:
+    """A folder with exactly one vx and one vy of the same name, both GeoTIFFs. Never raises."""
+    return _pair_in(path) is not None
+
+
+def read(path: Path, declared: Declared | None = None) -> tuple[VelocityField, ...]:
+    """Eastward and northward velocities from the two images. Raises InputError where the unit is not declared."""
+    declared = declared or Declared()
+    pair, unit = _pair_in(path), declared.unit
+    if pair is None:
+        raise InputError(path, "it does not hold one *_vx.tif and one *_vy.tif", "Give one pair per folder")
+    factor = raster.mm_per_value(path, Declared(unit=unit, positive="east"))  # along the axis: no sign to ask for
+    shapes = []
+    for file in pair:
+        with raster.opened(file) as dataset:
+            if dataset.count != 1 or not dataset.crs.is_projected:
+                raise InputError(file, f"it holds {dataset.count} bands on {dataset.crs}", "Give one band on a map")
+            epsg = raster.epsg_of(file, dataset)
+            posting, metric = raster.posting_m(dataset.transform, dataset.crs), raster.is_metric(dataset.crs)
+            shapes.append((dataset.shape, epsg, tuple(np.round(dataset.transform[:6], 6))))
+    if shapes[0] != shapes[1]:
+        raise InputError(pair[1], "it does not lie on the grid of vx", "Give two images on one grid")
+    fields = []
+    for component in (Component.EAST, Component.NORTH):
+        header = FieldHeader(
+            source_format="vx-vy",
+            level="pair",
+            component=component,
+            dates=declared.period or _period(pair[0]),
+            has_series=False,
+            technique=Technique.TRACKING,
+            posting_m=posting,
+            grid_epsg=epsg if metric else None,
+            attribution="Tracked motion; its source is not stated in the files",
+            extras={"unit": str(unit)},
+        )
+        fields.append(VelocityField(header, partial(_batches, pair, factor, component), files=pair))
+    return tuple(fields)
+
+
+def _pair_in(path: Path) -> tuple[Path, Path] | None:
+    try:
+        with os.scandir(path) as entries:
+            names = [entry.name for entry in islice(entries, MOST_LOOKED_AT)]
+    except OSError:
+        return None
+    found = [match for name in names if (match := AXIS.fullmatch(name))]
+    axes = {match["axis"].lower(): path / match[0] for match in found}
+    if len(found) != 2 or len(axes) != 2 or found[0]["stem"] != found[1]["stem"]:
+        return None
+    return (axes["vx"], axes["vy"]) if all(raster.is_geotiff(file) for file in axes.values()) else None
+
+
+def _period(file: Path) -> tuple[date, ...]:
+    """The two days in the name, where it has them in order; nothing otherwise."""
+    named = PERIOD.search(file.name)
+    try:
+        days = tuple(tables.day_of(day) for day in named.groups()) if named else ()
+    except ValueError:
+        return ()
+    return days if days and days[0] < days[1] else ()
+
+
+def _batches(pair: tuple[Path, Path], factor: float, component: Component) -> Iterator[PointBatch]:
+    with raster.opened(pair[0]) as first, raster.opened(pair[1]) as second:
+        epsg = raster.epsg_of(pair[0], first)
+        lines = max(1, raster.BLOCK_PIXELS // first.width)
+        for top in range(0, first.height, lines):
+            window = Window(0, top, first.width, min(lines, first.height - top))
+            vx, vy = raster.values_of(pair[0], first, window), raster.values_of(pair[1], second, window)
+            row, col = np.nonzero(np.isfinite(vx) & np.isfinite(vy))
+            if row.size:
+                places = raster.degrees(pair[0], epsg, *raster.centres(first.transform, row + top, col))
+                # file: declared unit, along map x and y; ours: mm/yr, positive to true east and true north
+                speeds = vx[row, col] * factor, vy[row, col] * factor
+                velocity = tracking.along(component, epsg, *places, *speeds)
+                raster.refuse_too_fast(pair[0], velocity, Technique.TRACKING)
+                yield raster.batch(row + top, col, *places, velocity.astype(np.float32), component)

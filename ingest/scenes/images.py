@@ -1,0 +1,107 @@
+"""The pixels of scenes and pairs, a piece at a time. The secondary comes onto the common grid here, at most once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
+from rasterio.warp import reproject, transform_bounds
+from rasterio.windows import Window
+
+from ingest.models import Scene, ScenePair
+from ingest.pixel_grids import PixelGrid, same_lattice
+from ingest.rasters import write_cog_blocks
+from ingest.readers.images.scenes import Block
+from ingest.readers.records import Float32
+from ingest.storage import stored_tiff
+
+PIECE_PX = 2048
+MARGIN_PX = 4  # around what is resampled: more than its kernel reaches
+
+
+class PairImages(NamedTuple):
+    """Two images on the common grid, (rows, cols), linear power, NaN unknown."""
+
+    reference: Float32
+    secondary: Float32
+
+
+def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> Float32:
+    """A scene's pixels in a part of the earth, its whole grid if none is said; (rows, cols), linear power, NaN unknown.
+
+    A part on the scene's own lattice is read as it is; any other is resampled, amplitude by a cubic kernel. shape:
+    fewer rows and columns than the part has, for a picture: means of pixels.
+    """
+    part = part or scene.pixel_grid
+    with stored_tiff(scene.raster) as raster:
+        if not same_lattice(part, scene.pixel_grid):
+            return _resampled(raster, scene.pixel_grid, part, shape)
+        row, col = (round(shift) for shift in part.shift_from(scene.pixel_grid))
+        return _window(raster, Window(col, row, part.cols, part.rows), shape)
+
+
+def read_pair(pair: ScenePair, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> PairImages:
+    """Both images of a pair on its common grid or a part of it."""
+    part = part or pair.pixel_grid
+    return PairImages(read_scene(pair.reference, part, shape), read_scene(pair.secondary, part, shape))
+
+
+def _window(raster: DatasetReader, window: Window, shape: tuple[int, int] | None) -> Float32:
+    values: Float32 = raster.read(
+        1, window=window, boundless=True, fill_value=np.nan, out_shape=shape, resampling=Resampling.average
+    )
+    return values
+
+
+def _resampled(raster: DatasetReader, own: PixelGrid, part: PixelGrid, shape: tuple[int, int] | None) -> Float32:
+    """Cubic on the amplitude: on the power of a bright target it would ring below zero much further."""
+    rows, cols = shape or (part.rows, part.cols)
+    target = part.transform @ Affine.scale(part.cols / cols, part.rows / rows)
+    west, south, east, north = transform_bounds(f"EPSG:{part.epsg}", f"EPSG:{own.epsg}", *part.bounds_m, densify_pts=64)
+    left, top = (int(np.floor(edge)) - MARGIN_PX for edge in ~own.transform @ (west, north))
+    right, bottom = (int(np.ceil(edge)) + MARGIN_PX for edge in ~own.transform @ (east, south))
+    step = max(1, int(part.posting_m * part.cols / cols / own.posting_m))  # a picture is made of an overview
+    width, height = max(1, (right - left) // step), max(1, (bottom - top) // step)
+    power = _window(raster, Window(left, top, width * step, height * step), (height, width) if step > 1 else None)
+    amplitude = np.full((rows, cols), np.nan, dtype=np.float32)
+    reproject(
+        np.sqrt(power),
+        amplitude,
+        src_transform=own.transform @ Affine.translation(left, top) @ Affine.scale(step),
+        src_crs=CRS.from_epsg(own.epsg),
+        src_nodata=np.nan,
+        dst_transform=target,
+        dst_crs=CRS.from_epsg(part.epsg),
+        dst_nodata=np.nan,
+        resampling=Resampling.cubic,
+    )
+    return np.maximum(amplitude, 0) ** 2
+
+
+def pair_write(*, pair: ScenePair, folder: Path) -> tuple[Path, Path]:
+    """Write both images of a pair on its common grid, as `python -m ml` takes them: COG, linear power, NaN unknown."""
+    paths = folder / "reference.tif", folder / "secondary.tif"
+    for path, scene in zip(paths, (pair.reference, pair.secondary), strict=True):
+        tags = {
+            "file_name": scene.file_name,
+            "file_sha256": scene.file_sha256,
+            "backscatter": scene.backscatter,
+            "acquired_at": scene.acquired_at.isoformat(),
+            "pair": str(pair),
+            "temporal_baseline_days": str(pair.temporal_baseline_days),
+        }
+        write_cog_blocks(
+            path, pair.pixel_grid, _pieces(scene, pair.pixel_grid), (scene.polarisation, "linear power"), tags
+        )
+    return paths
+
+
+def _pieces(scene: Scene, grid: PixelGrid) -> Iterator[Block]:
+    for row in range(0, grid.rows, PIECE_PX):
+        for col in range(0, grid.cols, PIECE_PX):
+            part = grid.part(row, col, min(PIECE_PX, grid.rows - row), min(PIECE_PX, grid.cols - col))
+            yield Block(row, col, read_scene(scene, part))

@@ -1,0 +1,115 @@
+"""Pairing images that show the same ground from the same track, a set number of days apart."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import connection
+
+from ingest.models import Scene, ScenePair
+from ingest.pixel_grids import common_grid, footprint_of, same_lattice
+from ingest.scenes.services import geos
+
+LEAST_SHARE = 0.3  # of the smaller footprint; less is the seam of two neighbouring slices
+BATCH = 1000
+
+_ALIKE = """
+    JOIN ingest_scene secondary
+    USING (source_format, track, direction, burst, polarisation, mode, backscatter, simulated)"""
+_APART = "round(extract(epoch FROM secondary.acquired_at - reference.acquired_at) / 86400)::int"
+# an image corrected for terrain and one that is not differ by the mountains between them
+_SHARES = """
+    ST_Intersects(reference.footprint, secondary.footprint)
+    AND ST_Area(ST_Intersection(reference.footprint, secondary.footprint))
+        >= %s * LEAST(ST_Area(reference.footprint), ST_Area(secondary.footprint))
+    AND coalesce(reference.header->>'geolocation', '') = coalesce(secondary.header->>'geolocation', '')
+    AND abs(reference.posting_m - secondary.posting_m) < 1e-6 * reference.posting_m"""
+_NEW = f"""
+    SELECT reference.id, secondary.id, {_APART} FROM ingest_scene reference {_ALIKE}
+    WHERE reference.state = 'ready' AND secondary.state = 'ready' AND {_APART} = ANY(%s) AND {_SHARES}
+      AND NOT EXISTS (SELECT 1 FROM ingest_scenepair known
+                      WHERE known.reference_id = reference.id AND known.secondary_id = secondary.id)
+    ORDER BY secondary.acquired_at, reference.id, secondary.id"""  # noqa: S608
+# of every image in no pair: how many others there are of its kind, how many show its ground, how near in time
+_ALONE = f"""
+    SELECT reference.id, count(secondary.id), count(secondary.id) FILTER (WHERE shares),
+           min(abs({_APART})) FILTER (WHERE shares)
+    FROM ingest_scene reference LEFT JOIN LATERAL (
+        SELECT secondary.id, secondary.acquired_at, {_SHARES} AS shares FROM ingest_scene secondary
+        WHERE secondary.id <> reference.id AND secondary.state = 'ready'
+          AND (secondary.source_format, secondary.track, secondary.direction, secondary.burst, secondary.polarisation,
+               secondary.mode, secondary.backscatter, secondary.simulated)
+            = (reference.source_format, reference.track, reference.direction, reference.burst, reference.polarisation,
+               reference.mode, reference.backscatter, reference.simulated)) secondary ON true
+    WHERE reference.state = 'ready' AND NOT EXISTS (
+        SELECT 1 FROM ingest_scenepair known WHERE reference.id IN (known.reference_id, known.secondary_id))
+    GROUP BY reference.id"""  # noqa: S608
+
+
+class Alone(NamedTuple):
+    """An image in no pair: others of its track and kind, those of them that show its ground, days to the nearest."""
+
+    scene: int
+    n_others: int
+    n_sharing: int
+    nearest_days: int | None
+
+
+def pairs_make(*, baselines_days: Sequence[int]) -> int:
+    """Pair every two scenes that share ground and are so many days apart; returns how many pairs are new.
+
+    A scene that is in no pair afterwards says why in its row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_NEW, [list(baselines_days), LEAST_SHARE])
+        found = cursor.fetchall()
+    before = ScenePair.objects.count()
+    for start in range(0, len(found), BATCH):
+        _make(found[start : start + BATCH])
+    _say_why_alone(baselines_days)
+    return ScenePair.objects.count() - before
+
+
+def _make(found: Sequence[tuple[int, int, int]]) -> None:
+    scenes = Scene.objects.in_bulk({number for row in found for number in row[:2]})
+    pairs = []
+    for reference, secondary, days in found:
+        grids = scenes[reference].pixel_grid, scenes[secondary].pixel_grid
+        shared = common_grid(*grids)
+        if shared is None:
+            continue
+        pairs.append(
+            ScenePair(
+                reference_id=reference,
+                secondary_id=secondary,
+                temporal_baseline_days=days,
+                epsg=shared.epsg,
+                grid=list(shared.transform)[:6],
+                rows=shared.rows,
+                cols=shared.cols,
+                footprint=geos(footprint_of(shared)),
+                resampled=not same_lattice(*grids),
+            )
+        )
+    ScenePair.objects.bulk_create(pairs, ignore_conflicts=True)
+
+
+def _say_why_alone(baselines_days: Sequence[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_ALONE, [LEAST_SHARE])
+        alone = {row.scene: _why(row, baselines_days) for row in map(Alone._make, cursor.fetchall())}
+    ready = Scene.objects.ready()
+    changed = [scene for scene in ready.in_bulk(alone).values() if scene.reason != alone[scene.pk]]
+    for scene in changed:
+        scene.reason = alone[scene.pk]
+    Scene.objects.bulk_update(changed, ["reason"], batch_size=BATCH)
+    ready.exclude(reason="").exclude(pk__in=alone).update(reason="")
+
+
+def _why(row: Alone, baselines_days: Sequence[int]) -> str:
+    if not row.n_others:
+        return "In no pair: it is the only image of its track, kind and polarisation so far."
+    if not row.n_sharing:
+        others = f"none of the {row.n_others} other images of its track"
+        return f"In no pair: {others} shows enough of the same ground, laid alike."
+    wanted = ", ".join(str(days) for days in sorted(baselines_days))
+    return f"In no pair: the nearest image of this ground is {row.nearest_days} days apart (pairs: {wanted} days)."

@@ -1,0 +1,203 @@
+"""Loading radar images: each becomes a scene, or a scene's row that says why it cannot be used."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import IntegrityError, connection, transaction
+from shapely import to_wkb
+from shapely.geometry.base import BaseGeometry
+
+from ingest.context.elevation import elevation_over
+from ingest.errors import AlreadyLoaded, InputError
+from ingest.hashing import files_sha256
+from ingest.models import Scene
+from ingest.pixel_grids import footprint_of
+from ingest.rasters import write_cog_blocks
+from ingest.readers import TITLES, open_scenes, scene_about
+from ingest.readers.given import NOTHING_SAID, Given
+from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
+from ingest.storage import save_with_raster
+
+logger = logging.getLogger(__name__)
+
+ELEVATION_POSTING_M = 30.0
+ALIKE = 0.5  # of an image's ground that another one shows whose heights it takes
+
+
+def scenes_load(*, path: Path, given: Given = NOTHING_SAID) -> list[Scene]:
+    """Load a file's images, one scene per polarisation. Raises InputError (AlreadyLoaded); then nothing has changed."""
+    files = open_scenes(path, given.source_format, given.declared)
+    sha256 = files_sha256(_files_of(path, files[0]))
+    scenes: list[Scene] = []
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
+            Scene.objects.filter(file_sha256=sha256, state=Scene.State.REFUSED).delete()
+            new = [file for file in files if not _known(path, sha256, file.header)]
+            if not new:
+                raise AlreadyLoaded(path, f"this very file is already loaded as {_numbers(sha256)}", "Nothing to do")
+            for file in new:
+                with tempfile.TemporaryDirectory() as folder:
+                    scenes.append(_create(path, sha256, _placed(file, Path(folder)), given, Path(folder)))
+    except BaseException as fault:  # the rows are rolled back; their files must go with them
+        scenes_forget(scenes)
+        if isinstance(fault, IntegrityError):  # another file of it, in the same moment
+            raise InputError(path, "the same image is just being loaded from another file", "Keep one") from fault
+        raise
+    return scenes
+
+
+def scene_refuse(*, path: Path, fault: InputError, given: Given = NOTHING_SAID, reason: str = "") -> Scene | None:
+    """Leave a row for an image that cannot be used, with what its name tells and why; None for what is no image.
+
+    reason: the line to keep, where the fault's own would betray a path. The same file again renews its row.
+    """
+    known = scene_about(path, given.declared)
+    if known is None or isinstance(fault, AlreadyLoaded):
+        return None
+    source_format, about = known
+    try:
+        sha256 = files_sha256(_files_of(path, None))
+    except OSError:
+        logger.warning("%s cannot be read, so no row can name it", path.name)
+        return None
+    row, _ = Scene.objects.update_or_create(
+        file_sha256=sha256,
+        polarisation=given.declared.polarisation or about.polarisation,
+        state=Scene.State.REFUSED,
+        defaults={
+            "reason": reason or f"{fault.found}. {fault.remedy}.",
+            "name": f"{TITLES[source_format]}, {path.name}"[:120],
+            "source_format": source_format,
+            "platform": about.platform,
+            "track": about.track,
+            "direction": (about.direction or given.declared.direction or ""),
+            "mode": about.mode,
+            "acquired_at": about.acquired_at,
+            "file_name": path.name,
+            "loaded_by": given.loaded_by,
+        },
+    )
+    return row
+
+
+def scenes_forget(scenes: list[Scene]) -> None:
+    """Delete the rasters of scenes whose rows were rolled back."""
+    for scene in scenes:
+        scene.raster.storage.delete(scene.raster.name)
+
+
+def geos(geometry: BaseGeometry) -> GEOSGeometry:
+    """A shape in degrees as the database takes it."""
+    return GEOSGeometry(memoryview(to_wkb(geometry)), srid=4326)
+
+
+def _files_of(path: Path, file: SceneFile | None) -> list[Path]:
+    if file is not None and file.files:
+        return list(file.files)
+    return [path] if path.is_file() else sorted(inside for inside in path.rglob("*") if inside.is_file())
+
+
+def _known(path: Path, sha256: str, header: SceneHeader) -> bool:
+    """Whether this image of this file is loaded. Raises InputError where it is, but from another file."""
+    same = Scene.objects.ready().filter(polarisation=header.polarisation)
+    if same.filter(file_sha256=sha256).exists():
+        return True
+    other = same.filter(
+        source_format=header.source_format,
+        track=header.track,
+        burst=header.burst,
+        acquired_at=header.acquired_at,
+        **({} if header.burst else {"grid": list(header.transform)[:6]}),
+    ).first()
+    if other:
+        found = f"the same image is already loaded from another file, {other.file_name} (scene {other.pk})"
+        raise InputError(path, found, "Keep one of the two")
+    return False
+
+
+def _numbers(sha256: str) -> str:
+    numbers = Scene.objects.filter(file_sha256=sha256).order_by("id").values_list("pk", flat=True)
+    return " and ".join(f"scene {number}" for number in numbers)
+
+
+def _placed(file: SceneFile, folder: Path) -> SceneFile:
+    """An image that is not on a map yet is laid like its track's others here, and with the elevation that is loaded."""
+    if file.projected is None:
+        return file
+    header, outline = file.header, geos(footprint_of(file.header.pixel_grid))
+    others = Scene.objects.ready().filter(source_format=header.source_format, track=header.track)
+    near = others.filter(posting_m=header.posting_m, footprint__intersects=outline).order_by("id")
+    alike = next((scene for scene in near if scene.footprint.intersection(outline).area >= ALIKE * outline.area), None)
+    neighbour, elevation = alike or near.first(), folder / "elevation.tif"
+    epsg = neighbour.epsg if neighbour else header.epsg
+    loaded = elevation_over(area=outline, epsg=epsg, posting_m=ELEVATION_POSTING_M, path=elevation)
+    return file.projected(Placing(epsg, elevation if loaded else None, alike.ground if alike else ""))
+
+
+def _create(path: Path, sha256: str, file: SceneFile, given: Given, folder: Path) -> Scene:
+    header = file.header
+    row = Scene(
+        name=_name(header),
+        source_format=header.source_format,
+        platform=header.platform,
+        track=header.track,
+        absolute_orbit=header.absolute_orbit,
+        direction=header.direction.value,
+        look_direction=header.look_direction,
+        mode=header.mode,
+        burst=header.burst,
+        polarisation=header.polarisation,
+        backscatter=header.backscatter,
+        acquired_at=header.acquired_at,
+        epsg=header.epsg,
+        posting_m=header.posting_m,
+        grid=list(header.transform)[:6],
+        rows=header.rows,
+        cols=header.cols,
+        footprint=geos(footprint_of(header.pixel_grid)),
+        simulated=header.simulated,
+        attribution=given.attribution or header.attribution,
+        licence=given.licence or header.licence,
+        header=header.extras,
+        looks=header.looks,
+        ground=file.ground,
+        file_name=path.name,
+        file_sha256=sha256,
+        loaded_by=given.loaded_by,
+    )
+    cog = folder / f"scene_{path.stem[:80]}_{header.polarisation}.tif"
+    band = (header.polarisation, "linear power")
+    if not write_cog_blocks(cog, header.pixel_grid, file.blocks(), band, _tags(path, sha256, header)):
+        raise InputError(path, f"no pixel of {header.polarisation} has a value", "Download it again")
+    save_with_raster(row, cog)
+    return row
+
+
+def _tags(path: Path, sha256: str, header: SceneHeader) -> dict[str, str]:
+    said = {
+        "file_name": path.name,
+        "file_sha256": sha256,
+        "source_format": header.source_format,
+        "backscatter": header.backscatter,
+        "platform": header.platform,
+        "track": str(header.track),
+        "absolute_orbit": str(header.absolute_orbit or ""),
+        "direction": header.direction.value,
+        "look_direction": header.look_direction,
+        "mode": header.mode,
+        "burst": header.burst,
+        "polarisation": header.polarisation,
+        "acquired_at": header.acquired_at.isoformat(),
+        "simulated": "yes" if header.simulated else "",
+    }
+    return {name: value for name, value in (header.extras | said).items() if value}
+
+
+def _name(header: SceneHeader) -> str:
+    title = "Simulated image" if header.simulated else TITLES[header.source_format]
+    piece = f"burst {header.burst}, " if header.burst else ""
+    where = f"track {header.track:03d} {header.direction}, {piece}{header.polarisation}"
+    return f"{title}, {where}, {header.acquired_at:%Y-%m-%d}"

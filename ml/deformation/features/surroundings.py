@@ -1,0 +1,134 @@
+"""How a cell's surroundings move against wider ones: that is how weak, wide motion stands out of long-wave air.
+
+Means over windows of points whose rates go with height no more, less the mean over three times the window; and the same
+in units of how much such differences scatter there. The air over a place differs tenfold in strength between products.
+At last, how far a bowl at the place would stand out of the air (`air.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ml.deformation.features.atmosphere import PLANES as OF_AIR
+from ml.deformation.features.atmosphere import standing_out
+from ml.deformation.features.relief import PLANES as OF_HEIGHTS
+from ml.deformation.features.relief import relief
+from ml.deformation.points import Float32
+
+WINDOWS_CELLS = (9, 17, 33)
+PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_AIR
+WIDER, SCATTER_CELLS = 3, 99
+FASTEST_MM_YR = 20.0  # a rate beyond counts as so much
+LARGEST_MM_YR = 0.6  # a difference beyond counts as so much in the scatter, which is of still ground
+LEAST_SCATTER_MM_YR = 0.1
+REACH_CELLS = 128  # no plane depends on what lies farther: windows of rates on heights, of means, of their scatter
+STRIP_CELLS, THREADS = 640, 2  # rows that a thread fills at a time: whole multiples of ALIGN_CELLS; one thread a core
+FEWEST = 5.0  # cells with points, each counted as its weight, in a window
+
+
+def surroundings(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float) -> Float32:
+    """(PLANES, rows, cols): of `relief`; differences of means, mm/yr; the same over their scatter; of `air`. 0 unknown.
+
+    velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
+    NaN unknown, None where nobody tells heights.
+    """
+    planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
+    _fill(Ground(velocity, n_points, height_m, cell_m), planes, slice(0, len(velocity)))
+    return planes
+
+
+class Ground(NamedTuple):
+    """What `surroundings` looks at."""
+
+    velocity: Float32
+    n_points: NDArray[np.integer]
+    height_m: Float32 | None
+    cell_m: float
+
+    def around(self, own: slice, reach: int) -> tuple[Ground, slice]:
+        """These rows and `reach` on both sides of them, and where they lie therein."""
+        first = max(0, own.start - reach)
+        seen = slice(first, own.stop + reach)
+        height = None if self.height_m is None else self.height_m[seen]
+        part = Ground(self.velocity[seen], self.n_points[seen], height, self.cell_m)
+        return part, slice(own.start - first, own.stop - first)
+
+
+class Ahead:
+    """Surroundings that threads fill, strip after strip from the north, while the first are in use already."""
+
+    def __init__(self) -> None:
+        self._grounds: list[tuple[Ground, Float32]] = []
+        self._strips: list[tuple[int, Future[None]]] = []
+
+    def __call__(
+        self, velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float
+    ) -> Float32:
+        """As `surroundings`; nothing is in it before `wait`."""
+        planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
+        self._grounds.append((Ground(velocity, n_points, height_m, cell_m), planes))
+        return planes
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """In this block threads are at work; what has not begun at its end is left."""
+        rows = max(len(ground.velocity) for ground, _ in self._grounds)
+        pool = ThreadPoolExecutor(THREADS)
+        try:
+            for first in range(0, rows, STRIP_CELLS):
+                own = slice(first, min(first + STRIP_CELLS, rows))
+                self._strips += [(first, pool.submit(_fill, *each, own)) for each in self._grounds]
+            yield
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def wait(self, row: int) -> None:
+        """Until all rows before this one are filled; raises what went wrong in them."""
+        for first, strip in self._strips:
+            if first < row:
+                strip.result()
+
+
+def _fill(ground: Ground, planes: Float32, own: slice) -> None:
+    part, inner = ground.around(own, REACH_CELLS)
+    for plane, values in zip(planes, _of_means(part), strict=False):
+        plane[own] = values[inner]
+    planes[-OF_AIR:, own] = standing_out(*part, inner)
+
+
+def _of_means(ground: Ground) -> Iterator[Float32]:
+    """All planes but those of `air`, one after the other."""
+    velocity, n_points, height_m, cell_m = ground
+    nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
+    of_heights = nothing if height_m is None else relief(velocity, height_m, cell_m)
+    yield from of_heights
+    known = np.isfinite(velocity)
+    weight = np.where(known, n_points / (n_points + np.float32(1)), 0).astype(np.float32)
+    rate = np.where(known, np.clip(velocity - of_heights[-1], -FASTEST_MM_YR, FASTEST_MM_YR), 0) * weight
+    seen = np.maximum(_sum(known.astype(np.float32), SCATTER_CELLS), 1)
+    told: list[Float32] = []
+    for window in WINDOWS_CELLS:
+        difference = _against_wider(rate, weight, known, window)
+        yield difference
+        held = np.minimum(np.abs(difference), np.float32(LARGEST_MM_YR))
+        scatter = _sum(held, SCATTER_CELLS) / seen + LEAST_SCATTER_MM_YR
+        told.append(np.asarray(difference / scatter, dtype=np.float32))
+    yield from told
+
+
+def _sum(values: Float32, window: int) -> Float32:
+    return np.asarray(ndimage.uniform_filter(values, window, mode="constant") * window**2, dtype=np.float32)
+
+
+def _against_wider(rate: Float32, weight: Float32, known: NDArray[np.bool_], window: int) -> Float32:
+    """Weighted mean in a window less that in a wider one; 0 where too little is known. rate: times weight."""
+    near, wide = _sum(weight, window), _sum(weight, WIDER * window)
+    difference = _sum(rate, window) / np.maximum(near, 1e-3) - _sum(rate, WIDER * window) / np.maximum(wide, 1e-3)
+    return np.where(known & (near >= FEWEST), difference, np.float32(0))

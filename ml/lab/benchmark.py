@@ -1,0 +1,24 @@
+"""What a benchmark is: frozen scenes with a known truth, and the figures that a method reaches on them."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ml.statistics.intervals import Interval
+
+
+class Benchmark(NamedTuple):
+    """size: how many tiles, pairs or glaciers (`of`) its published figures stand on; methods: name -> version.
+
+    evaluate: method and size to metric name -> interval. truth_sha256: size to the hash of what is generated; its
+    scenes come from seeds that training never draws (ml.simulation.seeds).
+    """
+
+    name: str
+    version: str
+    size: int
+    of: str
+    methods: Mapping[str, str]
+    evaluate: Callable[[str, int], dict[str, Interval]]
+    truth_sha256: Callable[[int], str]
+    weights: Mapping[str, str] = MappingProxyType({})  # networks, and the names of their cards

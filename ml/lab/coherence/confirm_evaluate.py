@@ -1,0 +1,80 @@
+"""Frozen benchmark of confirmation: the event of `change`, with two more images after it, pairs over one and two steps.
+
+A method is an estimator of coherence followed by the robust z of every pair and by `ml.coherence.confirm`.
+"""
+
+import hashlib
+from datetime import date, timedelta
+from functools import partial
+
+import numpy as np
+from scipy import ndimage
+
+from ml.coherence.change import coherence_change
+from ml.coherence.confirm import Evidence, confirmed
+from ml.coherence.infer import VERSIONS, WEIGHTS
+from ml.lab.benchmark import Benchmark
+from ml.lab.coherence.change_evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of
+from ml.lab.workers import over_seeds
+from ml.simulation.sar.series import ImageSeries, change_series
+from ml.simulation.seeds import Purpose, generator
+from ml.statistics.intervals import Interval, bootstrap
+
+NAME, VERSION = "change-confirmed", "1"
+AFTER = 2  # images after the first that shows the event: three in all
+STEPS_APART = (1, 2)
+REPEAT = timedelta(days=12)
+BEGIN = date(2020, 1, 1)
+FOUND_SHARE = 0.5  # of the event's pixels that must be confirmed for it to count as found
+
+
+def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
+    """A series of the benchmark."""
+    return change_series(generator(purpose, NAME, scene), PREDECESSORS, after=AFTER)
+
+
+def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
+    """The change of every pair that has predecessors enough, over one step and over two."""
+    found = []
+    for apart in STEPS_APART:
+        first, second = series.power[:-apart], series.power[apart:]
+        coherence, sigma = estimates_of(method, list(zip(first, second, strict=True)))
+        for index in range(PREDECESSORS - apart, len(coherence)):
+            past = slice(max(0, index - PREDECESSORS), index)
+            change = coherence_change(coherence[past], sigma[past], coherence[index])
+            days = BEGIN + index * REPEAT, BEGIN + (index + apart) * REPEAT
+            found.append(Evidence(*days, change.change_sigma, change.before))
+    return found
+
+
+def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
+    """Share of the event confirmed, whether it was found, found at the right date; share of the rest confirmed."""
+    series = make_series(scene)
+    event = confirmed(evidence_of(method, series))
+    inner = (slice(EDGE_PX, -EDGE_PX),) * 2
+    place = series.event[inner] > 0.5
+    told = np.isfinite(event.confidence[inner])
+    onset = (BEGIN + (series.step + 1) * REPEAT - date(1970, 1, 1)).days
+    right = float((event.onset_day[inner][place & told] == onset).mean()) if (place & told).any() else 0.0
+    share = float(told[place].mean())
+    elsewhere = ~ndimage.binary_dilation(place, iterations=GUARD_PX)
+    return share, float(share >= FOUND_SHARE), right, float(told[elsewhere].mean())
+
+
+def evaluate(method: str, series: int) -> dict[str, Interval]:
+    """Measure a method on so many series. Returns metric name -> interval over series."""
+    table = np.array(over_seeds(partial(_outcome, method), series))
+    names = ("confirmed_share", "found_share", "right_onset_share", "false_confirmed_share")
+    return {name: bootstrap(table[:, index]) for index, name in enumerate(names)}
+
+
+def truth_sha256(series: int) -> str:
+    """A hash of what the series are: settings, and the truth of the first two."""
+    digest = hashlib.sha256(repr((NAME, VERSION, series, PREDECESSORS, AFTER, GUARD_PX, EDGE_PX)).encode())
+    for scene in range(2):
+        made = make_series(scene)
+        digest.update(f"{made.gamma.mean():.3f} {np.argwhere(made.event > 0.5)[0]}".encode())
+    return digest.hexdigest()
+
+
+BENCHMARK = Benchmark(NAME, VERSION, 60, "series of eleven images", VERSIONS, evaluate, truth_sha256, WEIGHTS)

@@ -1,0 +1,159 @@
+"""Frozen benchmarks of coherence estimators: even ground of one coherence, and ground with everything on it.
+
+The truth is the coherence of what a pixel holds (ml.simulation.sar.pairs). Each classical method runs with the window
+that was best for it on pairs of validation (`python -m ml.lab.coherence.tune`); `resolution_px` tells what that costs.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from affine import Affine
+
+from ml.coherence.infer import VERSIONS, WEIGHTS, WINDOW_PX, estimate_coherence
+from ml.lab.benchmark import Benchmark
+from ml.lab.coherence import change_evaluate, confirm_evaluate
+from ml.lab.workers import over_seeds
+from ml.rasters.imagery import ImagePair
+from ml.simulation.sar.pairs import SarPair
+from ml.simulation.sar.recipes import fingerprint, gamma_step, homogeneous, structured_pair
+from ml.simulation.sar.system import Float32
+from ml.simulation.seeds import Purpose, generator
+from ml.statistics.intervals import Float64, Interval, bootstrap_over
+
+HOMOGENEOUS, STRUCTURED, STEP = "coherence-homogeneous", "coherence-structured", "coherence-step"
+VERSION = "1"
+# px; WINDOW_PX for what is not named. Even ground rewards mere averaging: 29 was the widest that was tried.
+WINDOWS_EVEN = {"guarnieri-prati": 29, "pearson": 29, "posterior-mean": 29}
+WINDOWS = {"guarnieri-prati": 17, "pearson": 7, "posterior-mean": 7}
+EVERY_PX = 4  # pixels nearer than a window hardly differ
+EDGE_PX = 8
+MISREGISTRATION_PX = 1.0
+GOLDEN = 0.6180339887498949  # steps that fill 0-1 evenly, however many
+STEP_FROM, STEP_TO = 0.9, 0.2
+
+
+def make_even(misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
+    """A pair of `coherence-homogeneous`; gamma is uniform in 0-1."""
+    return homogeneous(generator(purpose, HOMOGENEOUS, scene), (0.5 + GOLDEN * scene) % 1, misregistration_px)
+
+
+def make_structured(misregistration_px: float, scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
+    """A pair of `coherence-structured`; the same ground whatever the misregistration."""
+    return structured_pair(generator(purpose, STRUCTURED, scene), misregistration_px)
+
+
+def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:
+    """Bands of a method on a pair; the number of looks is told, as the description of a product would."""
+    images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
+    return estimate_coherence(images, method, torch.device("cpu"), window, pair.looks).bands
+
+
+def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
+    """(pixels, 3): error, sigma, true coherence."""
+    picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
+    found, sigma, gamma = (part[picked].ravel() for part in (bands["coherence"], bands["coherence_sigma"], pair.gamma))
+    return np.column_stack([found - gamma, sigma, gamma]).astype(np.float64)
+
+
+def _even_errors(method: str, misregistration_px: float, scene: int) -> Float64:
+    pair = make_even(misregistration_px, scene)
+    return errors(estimated(method, pair, WINDOWS_EVEN.get(method, WINDOW_PX)), pair)
+
+
+def _structured_errors(method: str, misregistration_px: float, scene: int) -> Float64:
+    pair = make_structured(misregistration_px, scene)
+    return errors(estimated(method, pair, WINDOWS.get(method, WINDOW_PX)), pair)
+
+
+def _rmse(rows: Float64) -> float:
+    return float(np.sqrt((rows[:, 0] ** 2).mean()))
+
+
+def _bias(rows: Float64) -> float:
+    """The largest mean error in bins of 0.1 above a coherence of 0.3."""
+    bins = np.minimum((rows[:, 2] * 10).astype(int), 9)
+    means = [abs(float(rows[bins == index, 0].mean())) for index in range(3, 10) if (bins == index).any()]
+    return max(means) if means else np.nan
+
+
+STATISTICS: dict[str, Callable[[Float64], float]] = {
+    "rmse": _rmse,
+    "bias_max": _bias,
+    "within_68": lambda rows: float((np.abs(rows[:, 0]) <= rows[:, 1]).mean()),
+    "within_95": lambda rows: float((np.abs(rows[:, 0]) <= 1.96 * rows[:, 1]).mean()),
+}
+
+
+def _step_response(method: str, window: int, scene: int) -> Float64:
+    """(cols, 1): share of the fall from STEP_FROM to STEP_TO, column by column."""
+    pair = gamma_step(generator(Purpose.BENCHMARK, STEP, scene))
+    line = np.mean(estimated(method, pair, window)["coherence"][EDGE_PX:-EDGE_PX], axis=0)
+    return np.asarray(line, dtype=np.float64)[:, None]
+
+
+def _width(cols: int, rows: Float64) -> float:
+    """10 to 90 per cent of the fall between what the method tells well left and well right of the step."""
+    line = rows.reshape(-1, cols).mean(axis=0)
+    quarter = cols // 4
+    left, right = line[EDGE_PX:quarter].mean(), line[-quarter:-EDGE_PX].mean()
+    line = np.where(np.arange(cols) < EDGE_PX, left, line)  # the image's edge is no step, and may be unknown
+    share = np.maximum.accumulate((left - line) / (left - right)) + 1e-9 * np.arange(cols)
+    at = [float(np.interp(level, share[EDGE_PX:-EDGE_PX], np.arange(cols)[EDGE_PX:-EDGE_PX])) for level in (0.1, 0.9)]
+    return at[1] - at[0]
+
+
+def resolution(method: str, window: int, pairs: int) -> Interval:
+    """Width of the response to a step of gamma from 0.9 to 0.2, px."""
+    groups = over_seeds(partial(_step_response, method, window), max(6, pairs // 5))
+    return bootstrap_over(groups, partial(_width, len(groups[0])))
+
+
+def _evaluate(
+    measure: Callable[[str, float, int], Float64], windows: dict[str, int], method: str, pairs: int
+) -> dict[str, Interval]:
+    groups = over_seeds(partial(measure, method, 0.0), pairs)
+    metrics = {name: bootstrap_over(groups, statistic) for name, statistic in STATISTICS.items()}
+    shifted = over_seeds(partial(measure, method, MISREGISTRATION_PX), pairs)
+    return metrics | {
+        "rmse_misregistered": bootstrap_over(shifted, _rmse),
+        "resolution_px": resolution(method, windows.get(method, WINDOW_PX), pairs),
+    }
+
+
+def evaluate_even(method: str, pairs: int) -> dict[str, Interval]:
+    """Measure a method on so many pairs of even ground. Returns metric name -> interval over pairs."""
+    return _evaluate(_even_errors, WINDOWS_EVEN, method, pairs)
+
+
+def evaluate_structured(method: str, pairs: int) -> dict[str, Interval]:
+    """Measure a method on so many pairs of structured ground. Returns metric name -> interval over pairs."""
+    return _evaluate(_structured_errors, WINDOWS, method, pairs)
+
+
+def even_sha256(pairs: int) -> str:
+    """A hash of what the pairs are."""
+    settings = VERSION, pairs, EVERY_PX, EDGE_PX, MISREGISTRATION_PX, GOLDEN
+    return fingerprint(HOMOGENEOUS, partial(homogeneous, gamma=0.5, misregistration_px=0.0), settings)
+
+
+def structured_sha256(pairs: int) -> str:
+    """A hash of what the pairs are."""
+    settings = VERSION, pairs, EVERY_PX, EDGE_PX, MISREGISTRATION_PX
+    prints = [
+        fingerprint(STRUCTURED, partial(structured_pair, misregistration_px=shift), settings)
+        for shift in (0.0, MISREGISTRATION_PX)
+    ]
+    return hashlib.sha256("".join(prints).encode()).hexdigest()
+
+
+BENCHMARKS = (
+    Benchmark(HOMOGENEOUS, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_even, even_sha256, WEIGHTS),
+    Benchmark(
+        STRUCTURED, VERSION, 200, "pairs of each kind", VERSIONS, evaluate_structured, structured_sha256, WEIGHTS
+    ),
+    change_evaluate.BENCHMARK,
+    confirm_evaluate.BENCHMARK,
+)

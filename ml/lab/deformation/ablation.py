@@ -1,0 +1,114 @@
+"""The arms of the ablation: small networks that differ in one thing each, taught alike, measured, not in service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ml.deformation.baseline import DeformationMaps
+from ml.deformation.features.channels import channels, shown
+from ml.deformation.features.overwrap import GAINS, merge
+from ml.deformation.gridding import RobustGrid
+from ml.deformation.infer import DeformationResult
+from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, calibrated, on_lattice
+from ml.deformation.points import Float32
+from ml.lab.deformation.patches import slide
+from ml.networks.deformation_unet import STRIDE
+from ml.networks.patch_classifier import PatchClassifier
+from ml.rasters.areas import by_sign
+from ml.runtime.checkpoints import load, read_card
+
+FASTEST = 7.0  # arcsinh of half the rate
+
+
+@dataclass(frozen=True)
+class ArmConfig:
+    """weights: name of the card; gains: at which rates are wrapped, none for rates as they are; merge: mean or max."""
+
+    weights: str
+    gains: tuple[int, ...] = ()
+    merge: str = "mean"
+
+    @property
+    def label(self) -> str:
+        """Under which the card keeps the threshold of this use of the weights."""
+        if len(self.gains) == 1:
+            return f"gain-{self.gains[0]}"
+        return self.merge if self.gains else "1"
+
+
+def _arms() -> dict[str, ArmConfig]:
+    """Every arm by the name of its method."""
+    fills = ("none", "nearest", "idw", "soft-impute")
+    arms = {f"unet-{fill}{end}": ArmConfig(f"deformation-unet-{fill}{end}") for end in ("", "-raw") for fill in fills}
+    arms |= {f"unet-{what}": ArmConfig(f"deformation-unet-{what}") for what in ("means", "points", "heights", "around")}
+    arms |= {f"unet-gain-{gain}": ArmConfig("deformation-unet-wrapped", (gain,)) for gain in GAINS}
+    for how in ("mean", "max"):
+        arms[f"unet-gains-{how}"] = ArmConfig("deformation-unet-wrapped", GAINS, how)
+        arms[f"patches-{how}"] = ArmConfig("deformation-patches", GAINS, how)
+    return arms
+
+
+ARMS = _arms()
+
+
+@lru_cache(maxsize=12)
+def _patch_network(name: str) -> PatchClassifier:
+    network = PatchClassifier()
+    load(read_card(name), network)
+    return network.eval()
+
+
+@lru_cache(maxsize=12)
+def _network(name: str) -> DeformationNetwork:
+    return DeformationNetwork.load(name)
+
+
+def detect_arm(grid_of: Callable[[bool], RobustGrid], config: ArmConfig) -> DeformationResult:
+    """One track through an arm. grid_of: the track's grid, of despiked points or of points as they are."""
+    settings = read_card(config.weights).settings
+    lattice = on_lattice([grid_of(settings["despiked"])])
+    score, rate = arm_score(lattice, config)
+    reach = lattice.tracks[0].distance_m <= REACH_M
+    logits = torch.from_numpy(np.stack([score, score]))
+    logit = calibrated(logits, settings["calibration"][config.label], torch.from_numpy(reach))
+    probability = np.where(reach, torch.sigmoid(logit).numpy(), np.nan).astype(np.float32)
+    away, toward = by_sign(probability, rate)
+    rate *= np.float32(lattice.scale)
+    maps = DeformationMaps(probability, away, toward, rate, lattice.backgrounds_mm_yr[0], 1.0)
+    return DeformationResult(maps, lattice.transform, lattice.epsg)
+
+
+def arm_score(lattice: Lattice, config: ArmConfig) -> tuple[Float32, Float32]:
+    """Logit of the merged probability, before its threshold, and rate, mm/yr; both (rows, cols)."""
+    (track,) = lattice.tracks
+    settings = read_card(config.weights).settings
+    reach = track.distance_m <= REACH_M
+    if config.weights == "deformation-patches":
+        (filled,) = shown([track], settings["fill"]) or [np.nan_to_num(track.velocity_mm_yr)]
+        network = _patch_network(config.weights)
+        phases = [shown([track], settings["fill"], gain) or [] for gain in config.gains]
+        with torch.inference_mode():
+            found = [slide(phase, reach, lambda x: torch.sigmoid(network(x))) for (phase,) in phases]
+        return _logit(np.nan_to_num(merge(found, config.merge))), filled
+    found, rates = [], []
+    for gain in config.gains or (None,):
+        unet = _network(config.weights).module
+        image = channels([track], shown([track], settings["fill"], gain))[:, : unet.channels]
+        margin = [-size % STRIDE for size in reach.shape]
+        with torch.inference_mode():
+            out = unet(functional.pad(image, (0, margin[1], 0, margin[0])), 1)[0]
+        out = out[:, : reach.shape[0], : reach.shape[1]]
+        found.append(torch.sigmoid((out[0] + out[1]) / 2).numpy())
+        rates.append((2 * torch.sinh(out[-1].clamp(-FASTEST, FASTEST))).numpy())
+    return _logit(merge(found, config.merge)), np.asarray(np.median(rates, axis=0), dtype=np.float32)
+
+
+def _logit(p: Float32) -> Float32:
+    clipped = np.clip(p.astype(np.float64), 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped)).astype(np.float32)

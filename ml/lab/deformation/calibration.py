@@ -1,0 +1,220 @@
+"""`python -m ml.lab.deformation.calibration`: the thresholds of areas, from tiles that no benchmark holds.
+
+For each use of the weights (one track, two; an arm's gains) the score at which areas begin is read off at ALARMS false
+alarms per 1,000 km². For the shipped network also how these are shared between its two scores, of small areas and of
+wide ones: so that least is missing to what was aimed at for the table's bowls; then as finds most of them and gives the
+best F1 and overlap. Everything goes into the card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ml.deformation.baseline import DeformationMaps
+from ml.deformation.gridding import RobustGrid, grid_robust
+from ml.deformation.infer import DeformationResult
+from ml.deformation.network import REACH_M, DeformationNetwork, calibrated, on_lattice, predict_logits
+from ml.deformation.points import Float32, Float64
+from ml.lab.deformation.ablation import ARMS, ArmConfig, arm_score
+from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile
+from ml.lab.deformation.scoring import finds_bowl, score_tile, truth_of
+from ml.lab.workers import over_seeds
+from ml.runtime.checkpoints import WEIGHTS, read_card, write_card
+from ml.simulation.seeds import Purpose
+from ml.simulation.velocity.tiles import SIDE_M, Tile, TileTrack
+
+ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
+ENTERS = tuple(np.arange(-2.1, 4.91, 0.7).tolist())
+WIDES = (*np.arange(0.0, 3.51, 0.35).tolist(), math.inf)
+GAP = 1.5
+NEVER = 1e3  # a score that nothing reaches
+TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
+AIMS = {"1": (0.70, 0.75, 0.97), "2": (0.80, 0.85, 0.99)}  # of the table, by one track and by two
+SHORT = 10.0  # weight of what is missing to an aim
+
+
+class Setting(NamedTuple):
+    """One candidate: areas begin where the score of small ones passes `fine` or that of wide ones `wide`, and end where
+    both fall GAP below.
+    """
+
+    fine: float
+    wide: float = math.inf
+
+
+class View(NamedTuple):
+    """What some tracks of a tile gave: logits (2, rows, cols) of the lowest thresholds, rate, place on the ground."""
+
+    tracks: Sequence[TileTrack]
+    logits: Float32
+    rate_mm_yr: Float32
+    result: DeformationResult
+
+
+def bands_at(view: View, setting: Setting) -> DeformationResult:
+    """The view as a result in which areas begin at one half and end at a fifth."""
+    logits, unknown = torch.from_numpy(view.logits), np.isnan(view.result.maps.probability)
+    p = torch.sigmoid(calibrated(logits, {**setting._asdict(), "gap": GAP}, torch.from_numpy(~unknown))).numpy()
+    rate = view.rate_mm_yr
+    maps = DeformationMaps(
+        np.where(unknown, np.nan, p).astype(np.float32),
+        np.where(unknown, np.nan, np.where(rate < 0, p, 0)).astype(np.float32),
+        np.where(unknown, np.nan, np.where(rate > 0, p, 0)).astype(np.float32),
+        rate,
+        0.0,
+        1.0,
+    )
+    return view.result._replace(maps=maps)
+
+
+def _view(tracks: Sequence[TileTrack], logits: Float32, rate: Float32, lattice: Any) -> View:
+    reach = np.minimum.reduce([track.distance_m for track in lattice.tracks]) <= REACH_M
+    known = np.where(reach, 0, np.nan).astype(np.float32)
+    maps = DeformationMaps(known, known, known, rate, 0.0, 1.0)
+    return View(tracks, logits, rate, DeformationResult(maps, lattice.transform, lattice.epsg))
+
+
+def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Sequence[int]]) -> list[View]:
+    """The shipped network on some choices of a tile's tracks."""
+    grids = [grid_robust(cloud(track), workers=1) for track in tile.tracks]
+    views = []
+    for choice in choices:
+        lattice = on_lattice([grids[i] for i in choice])
+        logits, rate = predict_logits(network, lattice.tracks)
+        views.append(_view([tile.tracks[i] for i in choice], logits, rate * np.float32(lattice.scale), lattice))
+    return views
+
+
+def arm_views(configs: Sequence[ArmConfig], tile: Tile, number: int) -> list[View]:
+    """Each arm on one track of a tile."""
+    grids: dict[bool, RobustGrid] = {}
+    views = []
+    for config in configs:
+        despiked = read_card(config.weights).settings["despiked"]
+        if despiked not in grids:
+            grids[despiked] = grid_robust(cloud(tile.tracks[number]), despiked=despiked, workers=1)
+        lattice = on_lattice([grids[despiked]])
+        score, rate = arm_score(lattice, config)
+        views.append(_view([tile.tracks[number]], np.stack([score, score]), rate, lattice))
+    return views
+
+
+def counts(view: View, tile: Tile, settings: Sequence[Setting]) -> Float64:
+    """(settings, 5): false alarms, found, objects, areas, sum of overlaps."""
+    truth = truth_of(tile, view.tracks)
+    rows = []
+    for setting in settings:
+        s = score_tile(bands_at(view, setting), tile, view.tracks, truth)
+        rows.append((s.false_alarms, s.n_found, s.n_objects, s.n_areas, sum(s.overlaps)))
+    return np.array(rows, dtype=np.float64)
+
+
+def shipped_on_field(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
+    """The shipped network on a validation tile, (2, settings, 5): mean of either track alone, and both."""
+    network, tile = DeformationNetwork.load("deformation", folder), field_tile(NATIONAL, number, Purpose.VALIDATION)
+    either = [counts(view, tile, settings) for view in network_views(network, tile, ([0], [1], [0, 1]))]
+    return np.stack([(either[0] + either[1]) / 2, either[2]])
+
+
+def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
+    """(2, settings, bowls) found or not, by the first track and by both."""
+    network = DeformationNetwork.load("deformation", folder)
+    found = np.zeros((2, len(settings), len(TABLE)))
+    tiles = bowl_tiles(NATIONAL, number, Purpose.VALIDATION)
+    for j, key in enumerate(TABLE):
+        for i, view in enumerate(network_views(network, tiles[key], ([0], [0, 1]))):
+            for k, setting in enumerate(settings):
+                found[i, k, j] = finds_bowl(bands_at(view, setting), tiles[key], view.tracks, CELLS[key].radius_m)
+    return found
+
+
+def arms_on_field(configs: Sequence[ArmConfig], settings: Sequence[Setting], number: int) -> Float64:
+    """(arms, settings, 5) on one track of a validation tile, the first and the second in turn."""
+    tile = field_tile(NATIONAL, number, Purpose.VALIDATION)
+    return np.stack([counts(view, tile, settings) for view in arm_views(configs, tile, number % 2)])
+
+
+def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float = ALARMS) -> float:
+    """Where the false alarms per 1,000 km² (n,), falling with `enters`, pass `wanted`; between two in their logs."""
+    rates = np.log(np.maximum(np.maximum.accumulate(alarms[::-1])[::-1], 0.02))
+    if rates[-1] > np.log(wanted):
+        return float(enters[-1])
+    return float(np.interp(-np.log(wanted), -rates, enters))
+
+
+def alarm_rates(found: Float64, n_tiles: int) -> Float64:
+    """False alarms per 1,000 km². found: (…, columns of `counts`), sums over so many tiles."""
+    return found[..., 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
+
+
+def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> dict[str, Any]:
+    """Both scores of one track and of two, by what is found of the bowls and by F1."""
+    grid = [Setting(*values) for values in product(ENTERS, WIDES)]
+    fields = np.sum(over_seeds(partial(shipped_on_field, folder, grid), tiles, processes=processes), axis=0)
+    found = np.mean(over_seeds(partial(shipped_on_bowls, folder, grid), bowls, processes=processes), axis=0)
+    chosen = {}
+    for i, label in enumerate(("1", "2")):
+        best: tuple[float, dict[str, float]] = (-math.inf, {})
+        for wide in WIDES:
+            at = [k for k, one in enumerate(grid) if one.wide == wide]
+            alarms = alarm_rates(fields[i, at], tiles)
+            if alarms[-1] > ALARMS:
+                continue  # the wide score alone gives too many
+            fine = enter_at(ENTERS, alarms)
+            totals = [np.interp(fine, ENTERS, fields[i, at, column]) for column in range(1, 5)]
+            f1 = 2 * totals[0] / max(totals[1] + totals[2], 1)
+            overlap = totals[3] / max(totals[0], 1)
+            pd = [float(np.interp(fine, ENTERS, found[i, at, j])) for j in range(len(TABLE))]
+            missing = sum(max(0.0, aim - part) for aim, part in zip(AIMS[label], pd, strict=True))
+            value = float(np.mean(pd)) + 0.5 * f1 + 0.25 * overlap - SHORT * missing
+            print(f"{label} wide {wide:.1f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} found {pd}")
+            if value > best[0]:
+                best = (value, {"fine": round(fine, 3), "wide": min(round(wide, 3), NEVER), "gap": GAP})
+        chosen[label] = best[1]
+    return chosen
+
+
+def calibrate_arms(tiles: int, processes: int) -> dict[str, dict[str, Any]]:
+    """Name of the weights -> label -> score of each arm, which has but one."""
+    configs = list(ARMS.values())
+    grid = [Setting(enter) for enter in ENTERS]
+    sums = np.sum(over_seeds(partial(arms_on_field, configs, grid), tiles, processes=processes), axis=0)
+    chosen: dict[str, dict[str, Any]] = {}
+    for config, rows in zip(configs, sums, strict=True):
+        enter = round(enter_at(ENTERS, alarm_rates(rows, tiles)), 3)
+        print(f"{config.weights:34s} {config.label:8s} enter {enter:5.2f}")
+        chosen.setdefault(config.weights, {})[config.label] = {"fine": enter, "wide": NEVER, "gap": GAP}
+    return chosen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("which", choices=["shipped", "arms"])
+    parser.add_argument("--folder", type=Path, default=WEIGHTS, help="of the card that is changed")
+    parser.add_argument("--tiles", type=int, default=300)
+    parser.add_argument("--bowls", type=int, default=60)
+    parser.add_argument("--processes", type=int, default=2)
+    args = parser.parse_args()
+    chosen = (
+        {"deformation": calibrate_shipped(args.folder, args.tiles, args.bowls, args.processes)}
+        if args.which == "shipped"
+        else calibrate_arms(args.tiles, args.processes)
+    )
+    for name, calibration in chosen.items():
+        card = read_card(name, args.folder)
+        write_card(args.folder, replace(card, settings=card.settings | {"calibration": calibration}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""`python -m ml.lab.deformation.compare METHOD …`: several methods in one pass over a benchmark, and how they differ.
+
+Prints and writes every figure of each, and by how much each finds more of the table's bowls than the last one named.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from ml.lab.deformation.benchmark_tiles import CONFIGS as BENCHMARKS
+from ml.lab.deformation.benchmark_tiles import NATIONAL
+from ml.lab.deformation.evaluate import EITHER, figures_of, gains, measure
+from ml.runtime.checkpoints import read_card
+from ml.runtime.code_version import code_version
+from ml.statistics.intervals import Interval
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("methods", nargs="+", choices=[*EITHER])
+    parser.add_argument("--benchmark", choices=[*BENCHMARKS], default=NATIONAL)
+    parser.add_argument("--size", type=int, default=1_000)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", type=Path, required=True)
+    args = parser.parse_args()
+    scores = measure(args.benchmark, [EITHER[name] for name in args.methods], args.size, processes=args.processes)
+    last = len(args.methods) - 1
+    found = {
+        name: {"metrics": _plain(figures_of(scores, i)), "gains": _plain(gains(scores, i, last))}
+        for i, name in enumerate(args.methods)
+    }
+    command = shlex.join(["python", "-m", "ml.lab.deformation.compare", *sys.argv[1:]])
+    weights = {name: one.weights for name in args.methods if hasattr(one := EITHER[name], "weights")}
+    hashes = {name: read_card(card).weights_sha256 for name, card in weights.items()}
+    about = {
+        "weights_sha256": hashes,
+        "command": command,
+        "commit": code_version(),
+        "size": args.size,
+        "benchmark": args.benchmark,
+    }
+    args.json.write_text(json.dumps(about | {"over": args.methods[last], "methods": found}, indent=1) + "\n")
+    for name, parts in found.items():
+        for part, values in parts.items():
+            for key, interval in values.items():
+                print(f"{name:22s} {part:8s} {key:32s} {_text(interval)}")
+
+
+def _plain(figures: dict[str, Interval]) -> dict[str, dict[str, float]]:
+    return {key: interval._asdict() for key, interval in figures.items()}
+
+
+def _text(interval: dict[str, float]) -> str:
+    return "{value:7.3f} ({low:.3f} to {high:.3f})".format(**interval)
+
+
+if __name__ == "__main__":
+    main()

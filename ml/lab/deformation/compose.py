@@ -1,0 +1,290 @@
+"""Training samples made on the fly: the motion of one cached tile, or a weak bowl, over the errors of another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.baseline import background_and_noise
+from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells
+from ml.deformation.features.overwrap import YEARS
+from ml.deformation.features.surroundings import surroundings
+from ml.deformation.gridding import CELL_M, distance_to_points_m
+from ml.deformation.kinds import KINDS
+from ml.deformation.network import REACH_M
+from ml.deformation.points import Float32
+from ml.lab.deformation.dataset import CENTRE_STEPS, NOTHING, TileCache
+from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
+from ml.simulation.velocity.tiles import CELLS
+
+QUIET_MM_YR = 10.0  # tiles in which nothing is faster lend their errors: faster motion leaves holes and spread behind
+MOVING_MM_YR = 1.5
+GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Shares of what a sample holds: nothing, its own tile's motion, another's, or weak bowls (the rest).
+
+    crop: cells on a side. despiked: which of the cached grids. offset_mm_yr: standard deviation of what the background
+    of a product misses of a place's own. blocks: share of the tracks that get one more piece unwrapped wrongly: most
+    false alarms are such pieces.
+    heightless: share of the samples whose points tell no heights; heights: whether this one's do.
+    """
+
+    nothing: float = 0.28
+    own: float = 0.22
+    another: float = 0.14
+    crop: int = 96
+    despiked: bool = True
+    offset_mm_yr: float = 0.3
+    blocks: float = 0.2
+    heightless: float = 0.25
+    heights: bool = True
+
+
+class Sample(NamedTuple):
+    """tracks: as a detector gets them; rate: (rows, cols), of the track that sees most, mm/yr; kind: uint8.
+
+    wrong: cells of pieces that were unwrapped wrongly in any track, as far as they were laid over it here.
+    """
+
+    tracks: list[TrackCells]
+    rate_mm_yr: Float32
+    kind: NDArray[np.uint8]
+    reached: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
+
+
+class Drawn(NamedTuple):
+    """One track of a sample before it is turned and cut, (rows, cols) each; height: NaN unknown; wrong: see Sample."""
+
+    velocity_mm_yr: Float32
+    n_points: NDArray[Any]
+    mad_mm_yr: Float32
+    raw_mm_yr: Float32
+    height_m: Float32
+    wrong: NDArray[np.bool_]
+
+
+class Motion(NamedTuple):
+    """at_points: (tracks, rows, cols), where each cell's points stand; of_cells: the same at the cells' middles."""
+
+    at_points: Float32
+    of_cells: Float32
+    kind: NDArray[np.uint8]
+
+
+class Larder(NamedTuple):
+    """A cache, the tiles that lend their errors, and those that hold motion; of each kind in turn, empty ones left out.
+
+    movable: what may be laid over another tile: all but slides, which belong to their slope.
+    """
+
+    cache: TileCache
+    quiet: NDArray[np.intp]
+    moving: list[NDArray[np.intp]]
+    movable: NDArray[np.intp]
+
+
+def larder(cache: TileCache, first: int, last: int) -> Larder:
+    """Tiles first to last of a cache, sorted by what they are good for."""
+    if first >= last:
+        raise ValueError("there are too few tiles: raise `tiles`")
+    fastest = np.array([np.abs(cache.truth[i].astype(np.float32)).max() for i in range(first, last)])
+    usable = np.array([np.isfinite(cache.errors[i, :, ::4, ::4]).any(axis=(1, 2)).all() for i in range(first, last)])
+    moves = usable & (fastest >= MOVING_MM_YR)
+    holds = np.array([[(cache.kind[i] == kind).any() for i in range(first, last)] for kind in range(len(KINDS))])
+    quiet = np.flatnonzero(usable & (fastest < QUIET_MM_YR)) + first
+    if not quiet.size:
+        raise ValueError("no tile is quiet enough to lend its errors: raise `tiles`")
+    moving = [at + first for kind in holds if (at := np.flatnonzero(moves & kind)).size]
+    return Larder(cache, quiet, moving, np.flatnonzero(moves & ~holds[KINDS.index("landslide")]) + first)
+
+
+def sample(rng: np.random.Generator, stock: Larder, n_tracks: int, recipe: Recipe) -> Sample:
+    """Draw one sample seen by one track (either) or both (in either order)."""
+    order = rng.permutation(2)[:n_tracks]
+    chance = rng.random()
+    recipe = replace(recipe, heights=rng.random() >= recipe.heightless)
+    if recipe.nothing <= chance < recipe.nothing + recipe.own and stock.moving:
+        number = int(rng.choice(stock.moving[int(rng.integers(len(stock.moving)))]))
+        truth = stock.cache.truth[number][order].astype(np.float32)
+        motion = Motion(truth, truth, stock.cache.kind[number])
+        return finish(rng, _own_tracks(stock.cache, number, order, recipe), motion, recipe)
+    number = int(rng.choice(stock.quiet))
+    if chance < recipe.nothing:
+        motion = still(n_tracks)
+    elif chance < recipe.nothing + recipe.own + recipe.another and stock.movable.size:
+        motion = _another(rng, stock, order)
+    else:
+        motion = weak_bowls(rng, stock.cache, number, order)
+    return finish(rng, laid_over(rng, stock.cache, number, order, motion, recipe), motion, recipe)
+
+
+def still(n_tracks: int) -> Motion:
+    """Nothing moves."""
+    zero = np.zeros((n_tracks, CELLS, CELLS), dtype=np.float32)
+    return Motion(zero, zero, np.full((CELLS, CELLS), NOTHING, dtype=np.uint8))
+
+
+def _own_tracks(cache: TileCache, number: int, order: NDArray[np.intp], recipe: Recipe) -> list[Drawn]:
+    tracks = []
+    for t in map(int, order):
+        released, raw, mad = (
+            each[number, t].astype(np.float32) for each in (cache.released, cache.released_raw, cache.mad)
+        )
+        height = _height(cache, number, t, recipe)
+        tracks.append(_drawn(released if recipe.despiked else raw, cache.n_points[number, t], mad, raw, height))
+    return tracks
+
+
+def _height(cache: TileCache, number: int, track: int, recipe: Recipe) -> Float32 | None:
+    return cache.height[number, track].astype(np.float32) if recipe.heights else None
+
+
+def laid_over(
+    rng: np.random.Generator, cache: TileCache, number: int, order: NDArray[np.intp], motion: Motion, recipe: Recipe
+) -> list[Drawn]:
+    """Tracks of a still tile with motion in them: errors of either sign, a little stronger or weaker."""
+    tracks = []
+    for at_points, t in zip(motion.at_points, order, strict=True):
+        factor = 1.0 if cache.block[number, t] else rng.uniform(0.85, 1.2)
+        signed = np.float32(factor * rng.choice([-1.0, 1.0]))
+        off = wrong_piece(rng, cache, number, int(t)) if rng.random() < recipe.blocks else np.zeros_like(at_points)
+        added = at_points + off
+        added = np.where(np.abs(at_points) > GONE_MM_YR, np.float32(np.nan), added)
+        raw = cache.errors_raw[number, t].astype(np.float32) * signed + added
+        velocity = cache.errors[number, t].astype(np.float32) * signed + added if recipe.despiked else raw
+        points = np.where(np.isnan(velocity), 0, cache.n_points[number, t])
+        mad = cache.mad[number, t].astype(np.float32) * np.float32(factor)
+        drawn = _drawn(velocity, points, mad, raw, _height(cache, number, int(t), recipe))
+        tracks.append(drawn._replace(wrong=off != 0))
+    return tracks
+
+
+def _drawn(velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32, height_m: Float32 | None) -> Drawn:
+    background = background_and_noise(velocity, STILL_WITHIN_MM_YR)[0] if np.isfinite(velocity).any() else 0.0
+    unknown = np.full_like(velocity, np.nan)
+    by = np.float32(background)
+    height = unknown if height_m is None else height_m
+    return Drawn(velocity - by, n_points, mad, raw - by, height, np.zeros(velocity.shape, dtype=bool))
+
+
+def _another(rng: np.random.Generator, stock: Larder, order: NDArray[np.intp]) -> Motion:
+    """The motion of another tile, turned, slower or faster."""
+    number = int(rng.choice(stock.movable))
+    truth = stock.cache.truth[number][order].astype(np.float32)
+    turned = _turn(np.concatenate([truth, stock.cache.kind[number][None].astype(np.float32)]), int(rng.integers(8)))
+    rate = turned[:-1] * np.float32(math.exp(rng.uniform(math.log(0.3), math.log(1.4))))
+    return Motion(rate, rate, turned[-1].astype(np.uint8))
+
+
+def weak_bowls(
+    rng: np.random.Generator,
+    cache: TileCache,
+    number: int,
+    order: NDArray[np.intp],
+    one: tuple[float, float] | None = None,
+) -> Motion:
+    """One bowl or two around the least that can be found, where there are points. one: of this rate and radius."""
+    motion = still(len(order))
+    seen = np.argwhere(cache.n_points[number, order[0], 8:-8, 8:-8] > 0) + 8
+    if not len(seen):
+        return motion
+    at_points, of_cells = motion.at_points.copy(), motion.of_cells.copy()
+    for _ in range(1 if one or rng.random() < 0.8 else 2):
+        rate, radius_m = one or (_log_uniform(rng, 1.3, 7.0), _log_uniform(rng, 200, 3000))
+        middle = seen[rng.integers(len(seen))] + rng.uniform(-0.5, 0.5, 2)
+        if not one and rng.random() < 0.5:
+            middle = rng.uniform(8, CELLS - 8, 2)
+        shape = (1.0, 1.0) if one or rng.random() < 0.5 else (rng.uniform(0.5, 1.0), rng.uniform(1.0, 3.0))
+        bowl = _Bowl(middle, radius_m / CELL_M, *shape, rng.uniform(0, math.pi))
+        rate *= rng.choice([-1.0, 1.0])
+        for i, t in enumerate(order):
+            seen_rate = rate * (1.0 if i == 0 else rng.uniform(0.88, 1.12))  # its own incidence
+            east, south = cache.centre[number, t].astype(np.float32) / CENTRE_STEPS
+            at_points[i] += np.float32(seen_rate) * bowl.share(_ROW + south, _COL + east)
+            of_cells[i] += np.float32(seen_rate) * bowl.share(_ROW, _COL)
+    return Motion(at_points, of_cells, motion.kind)
+
+
+def wrong_piece(rng: np.random.Generator, cache: TileCache, number: int, track: int) -> Float32:
+    """An area off by whole half waves (`simulation.velocity.nuisance`), on the cells of a track, mm/yr."""
+    seen = np.argwhere(cache.n_points[number, track] > 0)
+    east, south = cache.centre[number, track].astype(np.float32) / CENTRE_STEPS
+    row, col = seen[rng.integers(len(seen))]
+    turn, size = rng.uniform(0, math.pi), Nuisance().block_m.draw(rng) / CELL_M
+    right, down = _COL + east - np.float32(col), _ROW + south - np.float32(row)
+    along, across = (
+        np.abs(right * np.float32(math.cos(angle)) + down * np.float32(math.sin(angle)))
+        for angle in (turn, turn + math.pi / 2)
+    )
+    inside = (along < size / 2) & (across < size * rng.uniform(0.3, 0.5))
+    cycles = rng.choice([-1, 1]) * (1 if rng.random() < 0.9 else 2)
+    return np.where(inside, cycles * HALF_WAVE_MM / YEARS, 0).astype(np.float32)
+
+
+_ROW, _COL = np.mgrid[:CELLS, :CELLS].astype(np.float32)
+
+
+class _Bowl(NamedTuple):
+    """exp(−s^flatness) of the squared elliptical distance s, in cells."""
+
+    middle: NDArray[np.float64]
+    radius: float
+    aspect: float
+    flatness: float
+    turn: float
+
+    def share(self, row: Float32, col: Float32) -> Float32:
+        down, right = row - np.float32(self.middle[0]), col - np.float32(self.middle[1])
+        along = (down * np.float32(math.cos(self.turn)) + right * np.float32(math.sin(self.turn))) / self.radius
+        across = (right * np.float32(math.cos(self.turn)) - down * np.float32(math.sin(self.turn))) / self.radius
+        square = along**2 + (across / self.aspect) ** 2
+        return np.exp(-(np.minimum(square, 50) ** np.float32(self.flatness))).astype(np.float32)
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
+
+
+def _turn(planes: NDArray[Any], way: int) -> NDArray[Any]:
+    """One of the eight ways in which a square comes to lie on itself."""
+    planes = planes[..., ::-1] if way >= 4 else planes
+    return np.rot90(planes, way % 4, axes=(-2, -1))
+
+
+def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe: Recipe) -> Sample:
+    """Turn all alike, cut a piece out, sometimes blank an edge, and measure distances."""
+    way = int(rng.integers(8))
+    at = rng.integers(0, CELLS - recipe.crop + 1, 2)
+    window = (..., slice(at[0], at[0] + recipe.crop), slice(at[1], at[1] + recipe.crop))
+    of_cells, kind = (_turn(each, way)[window] for each in (motion.of_cells, motion.kind))
+    gone = _edge(rng, recipe.crop) if rng.random() < 0.25 else None
+    done, wrong = [], np.zeros((recipe.crop, recipe.crop), dtype=bool)
+    for track in tracks:
+        velocity, points, mad, raw, height, off = (_turn(plane, way)[window].copy() for plane in track)
+        wrong |= off
+        offset = np.float32(rng.normal(0, recipe.offset_mm_yr))
+        if gone is not None and (len(tracks) == 1 or rng.random() < 0.5):
+            velocity[gone], points[gone] = np.nan, 0
+        points[np.isnan(velocity)] = 0
+        unseen = points == 0
+        velocity[unseen], height[unseen] = np.nan, np.nan
+        distance, around = distance_to_points_m(~unseen, CELL_M), surroundings(velocity, points, height, CELL_M)
+        done.append(TrackCells(velocity + offset, points, mad, distance, raw + offset, around))
+    reached = np.minimum.reduce([track.distance_m for track in done]) <= REACH_M
+    rate = np.take_along_axis(of_cells, np.abs(of_cells).argmax(axis=0)[None], axis=0)[0]
+    return Sample(done, np.ascontiguousarray(rate), np.ascontiguousarray(kind), reached, wrong)
+
+
+def _edge(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:
+    """What lies beyond a straight edge: up to half of a square."""
+    turn = rng.uniform(0, 2 * math.pi)
+    row, col = np.mgrid[:size, :size] - size / 2
+    return np.asarray(row * math.sin(turn) + col * math.cos(turn) > rng.uniform(0, 0.6) * size)

@@ -1,0 +1,181 @@
+"""How the deformation network is taught: `python -m ml train deformation`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ml.deformation.features.channels import CHANNELS, channels, shown
+from ml.deformation.features.overwrap import GAINS
+from ml.deformation.kinds import KINDS
+from ml.lab.deformation.compose import Larder, Recipe, Sample, finish, laid_over, larder, sample, still, weak_bowls
+from ml.lab.deformation.dataset import HELD_BACK, NOTHING, fill
+from ml.lab.train_command import Course
+from ml.lab.training import Batch, Lesson, low_precision
+from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
+from ml.runtime.checkpoints import Card
+
+SHIPPED = "deformation"
+WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 300.0)}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything --config may change. fill: a name in FILLS; widths, means: of the network; channels: how many of them
+    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates.
+    """
+
+    tiles: int = 3_000
+    batch: int = 8
+    both_share: float = 0.4
+    widths: tuple[int, ...] = (64, 96, 128, 160)
+    channels: int = CHANNELS
+    means: bool = True
+    fill: str = "none"
+    despiked: bool = True
+    wrapped: bool = False
+    name: str = SHIPPED
+
+
+class DeformationLesson(Lesson):
+    """Batches of one track or of two; image: (n · tracks, CHANNELS, rows, cols), all others (n, rows, cols)."""
+
+    def __init__(self, stock: Larder, held_back: Larder, settings: Settings) -> None:
+        self.stock, self.held_back, self.settings = stock, held_back, settings
+        self.recipe = Recipe(despiked=settings.despiked)
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        n_tracks = 2 if rng.random() < self.settings.both_share else 1
+        n = self.settings.batch if n_tracks == 1 else max(1, self.settings.batch * 3 // 4)
+        return self._as_batch([sample(rng, self.stock, n_tracks, self.recipe) for _ in range(n)], rng)
+
+    def _as_batch(self, samples: list[Sample], rng: np.random.Generator) -> Batch:
+        gains = rng.choice(GAINS, len(samples)).tolist() if self.settings.wrapped else [None] * len(samples)
+        batch = as_batch(samples, self.settings.fill, gains)
+        return batch | {"image": batch["image"][:, : self.settings.channels]}
+
+    def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
+        out = network(batch["image"], int(batch["tracks"]))
+        return loss_of(out.float(), batch)
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Loss, and the shares of weak bowls found at 0.05 false alarms a tile, by the highest logit alone."""
+        rng, device = np.random.default_rng(7), next(network.parameters()).device
+        losses = []
+        for _ in range(6):
+            samples = [sample(rng, self.held_back, 1, self.recipe) for _ in range(16)]
+            batch = self._as_batch(samples, rng)
+            losses.append(float(loss_of(_answer(network, batch, device), batch)))
+        return {"loss_held_back": float(np.mean(losses))} | self._weak(network, device)
+
+    def _weak(self, network: nn.Module, device: torch.device, n: int = 96) -> dict[str, float]:
+        limit = np.quantile(self._highest(network, device, None, 2 * n), 0.95, axis=0)
+        found: dict[str, float] = {}
+        for name, bowl in WEAK.items():
+            shares = (self._highest(network, device, bowl, n) > limit).mean(axis=0)
+            found |= {f"found_{name}": float(shares[1]), f"found_{name}_low": float(shares[0])}
+        return found
+
+    def _highest(
+        self, network: nn.Module, device: torch.device, bowl: tuple[float, float] | None, n: int
+    ) -> NDArray[np.float32]:
+        """Highest logits of the first two thresholds on n tiles, (n, 2)."""
+        rng = np.random.default_rng(8)
+        rows = []
+        for _ in range(n // 16):
+            batch = self._as_batch([self._with_bowl(rng, bowl) for _ in range(16)], rng)
+            out = _answer(network, batch, device)[:, :2].masked_fill(~batch["reached"][:, None], -20)
+            rows.append(out.amax(dim=(2, 3)).numpy())
+        return np.concatenate(rows)
+
+    def _with_bowl(self, rng: np.random.Generator, bowl: tuple[float, float] | None) -> Sample:
+        """One track of a quiet tile, with that bowl in it or nothing."""
+        order, number, cache = rng.permutation(2)[:1], int(rng.choice(self.held_back.quiet)), self.held_back.cache
+        motion = weak_bowls(rng, cache, number, order, bowl) if bowl else still(1)
+        recipe = replace(self.recipe, blocks=0.0)  # those of the tiles themselves are enough
+        return finish(rng, laid_over(rng, cache, number, order, motion, recipe), motion, recipe)
+
+
+def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+    with torch.no_grad(), low_precision(device):
+        out: Tensor = network(batch["image"].to(device), int(batch["tracks"]))
+    return out.float().cpu()
+
+
+def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> dict[str, Tensor]:
+    """Samples of equal size and number of tracks as tensors. way: a name in FILLS; gains: of each, None unwrapped."""
+    images = [channels(one.tracks, shown(one.tracks, way, gain)) for one, gain in zip(samples, gains, strict=True)]
+    return {
+        "image": torch.cat(images),
+        "tracks": torch.tensor(len(samples[0].tracks)),
+        "rate": torch.from_numpy(np.stack([one.rate_mm_yr for one in samples])),
+        "kind": torch.from_numpy(np.stack([one.kind for one in samples]).astype(np.int64)),
+        "reached": torch.from_numpy(np.stack([one.reached for one in samples])),
+        "wrong": torch.from_numpy(np.stack([one.wrong for one in samples])),
+    }
+
+
+def loss_of(out: Tensor, batch: Batch) -> Tensor:
+    """Cross-entropy of the thresholds and the kinds, overlap of what moves, and the rate; out: (n, c, rows, cols).
+
+    Small objects count more per cell, so that the many cells of large ones do not drown them; so do pieces that were
+    unwrapped wrongly, else they would be taken for small objects.
+    """
+    n, rate, reached = len(THRESHOLDS_MM_YR), batch["rate"], batch["reached"].float()
+    speed = rate.abs()
+    moving = (speed >= THRESHOLDS_MM_YR[0]).float() * reached
+    weight = reached * (1 + _more_if_small(moving) + _more_if_small(batch["wrong"].float() * reached * (1 - moving)))
+    targets = torch.stack([(speed >= threshold).float() for threshold in THRESHOLDS_MM_YR], dim=1)
+    cross = functional.binary_cross_entropy_with_logits(out[:, :n], targets, reduction="none")
+    total = reached.sum().clamp_min(1)
+    found = (cross.sum(dim=1) * weight).sum() / total
+    p, wanted = torch.sigmoid(out[:, 1]) * reached, targets[:, 1] * reached
+    overlap = (2 * (p * wanted).sum(dim=(1, 2)) + 1) / ((p + wanted).sum(dim=(1, 2)) + 1)
+    holds = (wanted.sum(dim=(1, 2)) > 0).float()
+    dice = ((1 - overlap) * holds).sum() / holds.sum().clamp_min(1)
+    named = (batch["kind"] != NOTHING) & (speed >= 1.5) & batch["reached"]
+    kind = batch["kind"].masked_fill(~named, -100)
+    naming = functional.cross_entropy(out[:, n : n + len(KINDS)], kind, reduction="none", ignore_index=-100)
+    naming = (naming * weight).sum() / (weight * named).sum().clamp_min(1)
+    wrong = functional.smooth_l1_loss(out[:, -1], torch.arcsinh(rate / 2), reduction="none", beta=0.3)
+    return found + 0.05 * dice + 0.1 * naming + 0.5 * (wrong * weight).sum() / total
+
+
+def _more_if_small(cells: Tensor) -> Tensor:
+    """By how much more each of some cells (n, rows, cols; 1 or 0) counts than one of many."""
+    area = cells.sum(dim=(1, 2), keepdim=True)
+    return cells * ((400 / area.clamp_min(1)).sqrt().clamp(1, 6) - 1)
+
+
+def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:
+    """Tiles simulated where they are missing, and everything that the loop needs."""
+    cache = fill(folder, settings.tiles)
+    kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
+    lesson = DeformationLesson(larder(cache, 0, kept), larder(cache, kept, settings.tiles), settings)
+    arguments: dict[str, Any] = {
+        "channels": settings.channels,
+        "widths": list(settings.widths),
+        "kinds": len(KINDS),
+        "means": settings.means,
+    }
+    told = {"fill": settings.fill, "despiked": settings.despiked, "wrapped": settings.wrapped}
+    card = Card("deformation", settings.name, "1", arguments, told)
+    return DeformationUnet(**arguments), lesson, card
+
+
+def finish_course(network: nn.Module, lesson: Lesson) -> dict[str, Any]:
+    """Arms of the ablation are kept at half precision; thresholds come later (`calibration`)."""
+    if isinstance(lesson, DeformationLesson) and lesson.settings.name != SHIPPED:
+        network.half()
+    return {}
+
+
+COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=1.5e-3, finish=finish_course)

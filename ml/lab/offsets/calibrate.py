@@ -1,0 +1,93 @@
+"""What is added to the logarithm of sigma, so that 68 % of errors lie within one: found through the whole way.
+
+On pairs that neither training nor a benchmark draws (Purpose.VALIDATION), coarse start included, in bins of the sigma
+that the network says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml.lab.offsets.training_task import at_nodes
+from ml.networks.cc_res_siamnet import CCResSiamNet
+from ml.offsets.network import (
+    LEAST_KNOWN,
+    UNKNOWN_SIGMA_PX,
+    Answer,
+    Calibration,
+    Tracker,
+    answered,
+    chosen,
+    log_restless,
+    without_file,
+)
+from ml.simulation.sar.pairs import SarPair
+from ml.simulation.sar.recipes import KINDS, constant_shift, moving
+from ml.simulation.seeds import Purpose, generator
+from ml.statistics.intervals import Float64
+
+NAME = "offsets-calibration"
+SIZE_PX = 192
+SEARCH_PX = 24
+EDGE_NODES = 4
+BINS = 9
+WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
+
+
+def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[str, dict[str, list[float]]]:
+    """The fields of ml.offsets.network.Calibration, for chosen windows and for one of 32 px at every node."""
+    tracker = Tracker(network, iterations, Calibration(), Calibration(), next(network.parameters()).device)
+    of_choice, of_window = [], []
+    for scene in range(pairs):
+        pair = validation_pair(scene)
+        answer = answered(without_file(pair.power), tracker, SEARCH_PX)
+        of_choice.append(_errors(chosen(answer, tracker), answer, pair))
+        of_window.append(_errors(answer.own, answer, pair))
+    return {
+        "calibration": tables_of(np.concatenate(of_choice)),
+        "calibration_of_window": tables_of(np.concatenate(of_window)),
+    }
+
+
+def tables_of(rows: Float64) -> dict[str, list[float]]:
+    """rows: (n, 3): log sigma, error over sigma, log restlessness. The second table is of what the first leaves."""
+    by_sigma = _table(rows[:, 0], rows[:, 1])
+    left = rows[:, 1] / np.exp(np.interp(rows[:, 0], *by_sigma))
+    by_restless = _table(rows[:, 2], left)
+    parts = (*by_sigma, *by_restless)
+    return {name: [round(value, 4) for value in part] for name, part in zip(Calibration._fields, parts, strict=True)}
+
+
+def _table(at: Float64, errors: Float64) -> tuple[list[float], list[float]]:
+    """Bins of equal count: their medians, and half of what 68 % and half of what 95 % of the errors ask for."""
+    middles, add = [], []
+    for inside in np.array_split(np.argsort(at, kind="stable"), BINS):
+        size = np.abs(errors[inside])
+        asked = [np.log(np.quantile(size, WITHIN_ONE)), np.log(np.quantile(size, WITHIN_TWO) / 1.96)]
+        middles.append(float(np.median(at[inside])))
+        add.append(float(np.mean(asked)))
+    return middles, add
+
+
+def validation_pair(scene: int) -> SarPair:
+    """Even ground at any coherence, and every kind of motion, in turn."""
+    rng = generator(Purpose.VALIDATION, NAME, scene)
+    makers: tuple[Callable[[], SarPair], ...] = (
+        lambda: constant_shift(rng, float(rng.uniform(0.4, 0.95)), SIZE_PX),
+        lambda: moving(rng, KINDS[(scene // 2) % len(KINDS)], SIZE_PX),
+    )
+    return makers[scene % 2]()
+
+
+def _errors(found: Tensor, answer: Answer, pair: SarPair) -> Float64:
+    """(n, 3): log sigma, error over it, log restlessness of nodes that a window of 32 px knows. found: see `chosen`."""
+    truth = np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
+    offset, log_sigma = found[:2].numpy(), found[2:].numpy()
+    columns = [log_sigma, (offset - truth) / np.exp(log_sigma), log_restless(answer.own).numpy()]
+    known = (answer.known >= LEAST_KNOWN) & (answer.own[2:] <= np.log(UNKNOWN_SIGMA_PX)).all(dim=0)
+    known[:EDGE_NODES] = known[-EDGE_NODES:] = known[:, :EDGE_NODES] = known[:, -EDGE_NODES:] = False
+    return np.stack([part[:, known.numpy()].ravel() for part in columns], axis=1).astype(np.float64)

@@ -1,0 +1,41 @@
+"""How `python -m ml train offsets` goes: the lesson, then sigma calibrated on validation scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from torch import nn
+
+from ml.lab.offsets.calibrate import calibration_of
+from ml.lab.offsets.dataset import SIZE_PX
+from ml.lab.offsets.real_chips import training_scenes
+from ml.lab.offsets.training_task import OffsetLesson, Settings
+from ml.lab.train_command import Course
+from ml.lab.training import Lesson
+from ml.networks.cc_res_siamnet import CCResSiamNet
+from ml.offsets.network import NAME
+from ml.runtime.checkpoints import Card
+
+VERSION = "4"
+ITERATIONS = 2
+
+
+def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:
+    """Network, lesson and card. InputError where real chips are asked for and there are none."""
+    lesson = OffsetLesson(settings, cache)
+    if settings.real:
+        lesson.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
+    arguments = {name: getattr(settings, name) for name in ("width", "features", "nodes", "cross", "attention")}
+    card = Card("offsets", NAME, VERSION, arguments, {"iterations": ITERATIONS})
+    return CCResSiamNet(**arguments), lesson, card
+
+
+def finish(network: nn.Module, lesson: Lesson) -> dict[str, Any]:
+    """The card's calibrations."""
+    settings = cast(OffsetLesson, lesson).settings
+    return dict(calibration_of(cast(CCResSiamNet, network), ITERATIONS, settings.calibration_pairs))
+
+
+COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=3e-3, finish=finish)

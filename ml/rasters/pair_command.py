@@ -1,0 +1,55 @@
+"""What `python -m ml coherence` and `python -m ml offsets` share."""
+
+import argparse
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from ingest.errors import InputError
+from ingest.hashing import file_sha256
+from ingest.rasters import write_cog
+from ml.rasters.imagery import SCALES, PairSource, open_pair
+from ml.rasters.results import RasterResult
+from ml.runtime.device import choose_device
+
+Method = Callable[[PairSource, torch.device], RasterResult]
+
+
+def add_arguments(parser: argparse.ArgumentParser, methods: Sequence[str], out: str) -> None:
+    parser.add_argument("reference", type=Path, metavar="REF.tif", help="the earlier image")
+    parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="the later image, of the same posting")
+    parser.add_argument("--out", type=Path, required=True, metavar=out)
+    parser.add_argument("--scale", choices=list(SCALES), default="power", help="what the files hold")
+    parser.add_argument("--method", choices=methods, default=methods[0])
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+
+
+def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0) -> int:
+    """Read, run, write, say what was found. slack_px: by which the grids may differ.
+
+    InputError or ValueError for what cannot be used.
+    """
+    if not args.out.parent.is_dir():
+        raise InputError(args.out, "its folder does not exist", "Make the folder first")
+    device, started = choose_device(args.device), time.monotonic()
+    pair = open_pair(args.reference, args.secondary, args.scale, slack_px)
+    result = method(pair, device)
+    tags = {
+        "method": args.method,
+        "model_version": f"{args.method} {version}",
+        "input_sha256": pair_sha256(file_sha256(args.reference), file_sha256(args.secondary)),
+        "reference": args.reference.name,
+        "secondary": args.secondary.name,
+    }
+    write_cog(args.out, result.bands, result.transform, result.epsg, result.units, result.tags | tags)
+    said = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in result.statistics.items())
+    print(f"{args.method} on {device}, {time.monotonic() - started:.1f} s: {said} -> {args.out}")
+    return 0
+
+
+def pair_sha256(reference_sha256: str, secondary_sha256: str) -> str:
+    """One hash for two inputs, in their order."""
+    return hashlib.sha256(f"{reference_sha256} {secondary_sha256}".encode()).hexdigest()

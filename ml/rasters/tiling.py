@@ -1,0 +1,87 @@
+"""Large pairs a tile at a time, so that memory stays that of a tile; arrays in, arrays out, any method.
+
+A tile is read with a halo at least as wide as the method looks, so that its result does not know where tiles end.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.rasters.imagery import PairSource, Window
+from ml.runtime.progress import tell
+
+Float32 = NDArray[np.float32]
+CORE_PX = 2048
+SAMPLE_PX, SAMPLES = 512, 16  # of a large pair, for what is estimated once
+
+
+class Tile(NamedTuple):
+    """core: what the tile answers for; outer: what it has to read."""
+
+    core: Window
+    outer: Window
+
+
+def tiles(shape: tuple[int, int], halo: int, posting: int = 1, core: int = CORE_PX) -> Iterator[Tile]:
+    """Cut (rows, cols) into tiles that begin at whole multiples of the posting."""
+    step, margin = (-(-size // posting) * posting for size in (core, halo))
+    for row in range(0, shape[0], step):
+        for col in range(0, shape[1], step):
+            first = max(0, row - margin), max(0, col - margin)
+            last = (min(at + step, size) for at, size in zip((row, col), shape, strict=True))
+            bottom, right = last
+            end = min(bottom + margin, shape[0]), min(right + margin, shape[1])
+            yield Tile(
+                Window(row, col, bottom - row, right - col),
+                Window(*first, end[0] - first[0], end[1] - first[1]),
+            )
+
+
+def over_tiles(
+    source: PairSource,
+    work: Callable[[Float32], dict[str, Float32]],
+    halo: int,
+    posting: int = 1,
+    core: int = CORE_PX,
+) -> dict[str, Float32]:
+    """Bands of the whole from those of its tiles. work: images (2, rows, cols) to bands (rows, cols) at the posting.
+
+    Pixels at the lower and right edge that fill no whole posting are left out, as in one piece.
+    """
+    rows, cols = (max(1, size // posting) for size in source.shape)
+    bands: dict[str, Float32] = {}
+    cut = list(tiles(source.shape, halo, posting, core))
+    for done, tile in enumerate(cut):
+        tell(done / len(cut))
+        images = source.read(tile.outer)
+        if not np.isfinite(images).all(axis=0).any():
+            continue
+        found = work(images)
+        row, col = tile.core.row // posting, tile.core.col // posting
+        inner = (tile.core.row - tile.outer.row) // posting, (tile.core.col - tile.outer.col) // posting
+        height = min(-(-tile.core.rows // posting), rows - row)
+        width = min(-(-tile.core.cols // posting), cols - col)
+        for name, values in found.items():
+            whole = bands.setdefault(name, np.full((rows, cols), np.nan, dtype=np.float32))
+            whole[row : row + height, col : col + width] = values[
+                inner[0] : inner[0] + height, inner[1] : inner[1] + width
+            ]
+    return bands
+
+
+def samples(source: PairSource) -> list[Float32]:
+    """Pieces (2, rows, cols) spread over a large pair, those in which most is known; a small pair wholly."""
+    if max(source.shape) <= CORE_PX:
+        return [source.read(Window(0, 0, *source.shape))]
+    found = []
+    side = round(SAMPLES**0.5)
+    for share in np.ndindex(side, side):
+        size = [min(SAMPLE_PX, whole) for whole in source.shape]
+        free = [whole - piece for whole, piece in zip(source.shape, size, strict=True)]
+        at = [round(room * (part + 0.5) / side) for room, part in zip(free, share, strict=True)]
+        piece = source.read(Window(at[0], at[1], size[0], size[1]))
+        if np.isfinite(piece).all(axis=0).mean() > 0.5:
+            found.append(piece)
+    return found

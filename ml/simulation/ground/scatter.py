@@ -1,0 +1,39 @@
+"""Where a radar finds steady points: many in town, few in fields, none in forest."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.simulation.ground.frame import Floats
+from ml.simulation.ground.terrain import LandCover, Terrain
+
+
+class Density(NamedTuple):
+    """Points per square kilometre by land cover; the floors that EGMS states, a little exceeded."""
+
+    town_per_km2: float = 5_300.0
+    suburb_per_km2: float = 1_100.0
+    open_per_km2: float = 110.0
+    forest_per_km2: float = 0.0
+
+
+def scatter_points(
+    rng: np.random.Generator, terrain: Terrain, cover: NDArray[np.uint8], density: Density
+) -> tuple[Floats, Floats]:
+    """Throw points onto the land: a Poisson number per cell. Returns easting_m, northing_m, each (n,), to 1 cm."""
+    per_km2 = np.zeros(len(LandCover))
+    per_km2[LandCover.TOWN] = density.town_per_km2
+    per_km2[LandCover.SUBURB] = density.suburb_per_km2
+    per_km2[LandCover.OPEN] = density.open_per_km2
+    per_km2[LandCover.FOREST] = density.forest_per_km2
+    expected = per_km2[cover] * (terrain.posting_m / 1_000.0) ** 2  # (rows, cols)
+    row, col = np.nonzero(expected)
+    times = rng.poisson(expected[row, col])
+    row, col = np.repeat(row, times), np.repeat(col, times)  # (n,)
+    inset = 0.01 / terrain.posting_m  # so that rounding to the centimetre keeps a point in its cell
+    easting_m = terrain.west_m + (col + rng.uniform(inset, 1 - inset, len(col))) * terrain.posting_m
+    northing_m = terrain.top_m - (row + rng.uniform(inset, 1 - inset, len(row))) * terrain.posting_m
+    return np.round(easting_m, 2), np.round(northing_m, 2)

@@ -1,0 +1,297 @@
+"""What moves in a region: one frozen class per kind, all answering the same questions.
+
+A new kind is one class here that answers `Source`; nothing else in the simulator asks which kind it has before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from shapely.geometry import Polygon
+
+from ml.simulation.ground.deformation import (
+    Ellipse,
+    Panel,
+    SlideBody,
+    Tunnel,
+    groundwater_bowl,
+    landslide,
+    longwall_mining,
+    mine_water_dome,
+    mine_water_half_dome,
+    mogi,
+    mogi_volume_m3_yr,
+    settling_ground,
+    tunnel_trough,
+)
+from ml.simulation.ground.frame import Floats, Motion, Offset, to_geographic
+from ml.simulation.ground.terrain import Terrain
+
+
+class Source(Protocol):
+    """Something that moves the ground. Offsets are from the frame's origin, metres, true east and north."""
+
+    kind: ClassVar[str]
+    rate_along: ClassVar[str]  # what peak_mm_yr measures: "up" or "downslope"
+
+    @property
+    def centre(self) -> Offset:
+        """Where it is strongest."""
+
+    @property
+    def peak_mm_yr(self) -> float:
+        """Strongest mean rate: signed and + up for vertical kinds, the speed down the slope for a landslide."""
+
+    @property
+    def acceleration_per_yr(self) -> float:
+        """Growth of the rate per year as a share of the mean rate: 0 is steady."""
+
+    @property
+    def seasonal_mm_per_mm_yr(self) -> float:
+        """Amplitude of the yearly cycle (mm) per mm/yr of rate: 0 is none."""
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Mean rate over the whole time span, in the shape of the offsets."""
+
+
+@dataclass(frozen=True)
+class MiningSubsidence:
+    """Sinking over a longwall panel; subsidence_mm_yr: w_max, positive."""
+
+    kind: ClassVar[str] = "mining_subsidence"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    panel: Panel
+    subsidence_mm_yr: float
+    influence_m: float
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    @property
+    def peak_mm_yr(self) -> float:
+        """Up at the centre, negative."""
+        zero = np.zeros(1)
+        return float(longwall_mining(zero, zero, self.panel, self.subsidence_mm_yr, self.influence_m).up_mm_yr[0])
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Knothe–Budryk around the centre."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return longwall_mining(east_m, north_m, self.panel, self.subsidence_mm_yr, self.influence_m)
+
+
+@dataclass(frozen=True)
+class GroundwaterSubsidence:
+    """Sinking over a pumped aquifer, breathing with the seasons."""
+
+    kind: ClassVar[str] = "groundwater_subsidence"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    ellipse: Ellipse
+    peak_mm_yr: float
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.4
+    flatness: float = 2.0
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Super-Gaussian bowl around the centre."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return groundwater_bowl(east_m, north_m, self.ellipse, self.peak_mm_yr, self.flatness)
+
+
+@dataclass(frozen=True)
+class MineWaterUplift:
+    """Rising ground over a flooded mine."""
+
+    kind: ClassVar[str] = "mine_water_uplift"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    ellipse: Ellipse
+    peak_mm_yr: float
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Dome around the centre."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return mine_water_dome(east_m, north_m, self.ellipse, self.peak_mm_yr)
+
+
+@dataclass(frozen=True)
+class FaultedMineWaterUplift:
+    """Rising ground over a flooded mine that a fault seals on one side; dome_mm_yr: of the whole dome's middle."""
+
+    kind: ClassVar[str] = "mine_water_uplift"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    ellipse: Ellipse
+    dome_mm_yr: float
+    fault_width_m: float = 40.0
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    @property
+    def peak_mm_yr(self) -> float:
+        """Up beside the fault, where the step is over and the dome has not fallen yet."""
+        right = np.linspace(0, self.ellipse.semi_minor_m, 200)
+        straight = Ellipse(self.ellipse.semi_major_m, self.ellipse.semi_minor_m, 0.0)
+        rates = mine_water_half_dome(right, np.zeros(200), straight, self.dome_mm_yr, self.fault_width_m).up_mm_yr
+        return float(rates[np.argmax(np.abs(rates))])
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Half a dome, right of the fault through the centre."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return mine_water_half_dome(east_m, north_m, self.ellipse, self.dome_mm_yr, self.fault_width_m)
+
+
+@dataclass(frozen=True)
+class PressureSource:
+    """Magma, gas or brine that swells or shrinks at depth (Mogi); peak_mm_yr: up right above."""
+
+    kind: ClassVar[str] = "pressure_source"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    depth_m: float
+    peak_mm_yr: float
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Mogi around the centre."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return mogi(east_m, north_m, self.depth_m, mogi_volume_m3_yr(self.peak_mm_yr, self.depth_m))
+
+
+@dataclass(frozen=True)
+class TunnelSettlement:
+    """The trough above a new tunnel; subsidence_mm_yr: positive."""
+
+    kind: ClassVar[str] = "tunnel"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    tunnel: Tunnel
+    subsidence_mm_yr: float
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    @property
+    def peak_mm_yr(self) -> float:
+        """Up above the axis, negative."""
+        return -self.subsidence_mm_yr
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Peck's trough along the tunnel."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return tunnel_trough(east_m, north_m, self.tunnel, self.subsidence_mm_yr)
+
+
+@dataclass(frozen=True)
+class QuarrySettlement:
+    """The ground in and around a quarry, sinking as it is worked and dewatered."""
+
+    kind: ClassVar[str] = "quarry"
+    rate_along: ClassVar[str] = "up"
+    centre: Offset
+    ellipse: Ellipse
+    peak_mm_yr: float
+    acceleration_per_yr: float = 0.0
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Flat inside, steep at the edge."""
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return settling_ground(east_m, north_m, self.ellipse, self.peak_mm_yr)
+
+
+@dataclass(frozen=True)
+class FillSettlement(QuarrySettlement):
+    """Made ground that settles under its own weight, slower every year."""
+
+    kind: ClassVar[str] = "fill_settlement"
+    acceleration_per_yr: float = -0.3
+
+
+@dataclass(frozen=True)
+class Landslide:
+    """A slope that creeps, faster every year; peak_mm_yr: mean speed down the slope, positive."""
+
+    kind: ClassVar[str] = "landslide"
+    rate_along: ClassVar[str] = "downslope"
+    centre: Offset
+    body: SlideBody
+    peak_mm_yr: float
+    acceleration_per_yr: float = 0.2
+    seasonal_mm_per_mm_yr: float = 0.0
+
+    def motion_at(self, east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+        """Down the local slope inside the outline."""
+        downslope = terrain.downslope_at(east_m, north_m)
+        east_m, north_m = east_m - self.centre.east_m, north_m - self.centre.north_m
+        return landslide(east_m, north_m, self.body, downslope, self.peak_mm_yr)
+
+
+def total_motion(sources: tuple[Source, ...], east_m: Floats, north_m: Floats, terrain: Terrain) -> Motion:
+    """All sources together; ground without any is still."""
+    motion = Motion.still(east_m.shape)
+    for source in sources:
+        motion = motion.plus(source.motion_at(east_m, north_m, terrain))
+    return motion
+
+
+@dataclass(frozen=True)
+class TruthArea:
+    """The outline of one moving area. rate_mm_yr: the source's peak; polygons: longitude and latitude, and EPSG:3035.
+
+    size_m: diameter of the circle of the same area. Offsets of the centre are from the frame's origin.
+    """
+
+    kind: str
+    centre: Offset
+    rate_mm_yr: float
+    rate_along: str
+    size_m: float
+    area_m2: float
+    acceleration_per_yr: float
+    polygon_grid: Polygon
+    polygon: Polygon
+
+    @property
+    def radius_m(self) -> float:
+        """Radius of the circle of the same area."""
+        return self.size_m / 2
+
+
+def outline_truth(source: Source, terrain: Terrain, threshold_mm_yr: float, reach_m: float = 4_000.0) -> TruthArea:
+    """Draw the line where a source alone moves the ground by threshold_mm_yr (length of the vector).
+
+    Walks 96 rays outward in steps of 5 m and takes the farthest point above the threshold: right for shapes that every
+    ray from the centre leaves once. Raises ValueError where the source nowhere reaches the threshold.
+    """
+    bearing_rad = np.linspace(0, 2 * np.pi, 96, endpoint=False)[:, None]
+    distance_m = np.arange(0.0, reach_m, 5.0)[None, :]
+    east_m = source.centre.east_m + distance_m * np.sin(bearing_rad)  # (rays, steps)
+    north_m = source.centre.north_m + distance_m * np.cos(bearing_rad)
+    moving = source.motion_at(east_m, north_m, terrain).speed_mm_yr() >= threshold_mm_yr
+    if not moving[:, 0].all():
+        raise ValueError(f"{source.kind} moves less than {threshold_mm_yr} mm/yr at its centre: lower the threshold")
+    last = moving.shape[1] - 1 - np.argmax(moving[:, ::-1], axis=1)
+    rays = np.arange(len(last))
+    easting_m, northing_m = terrain.frame.to_grid(east_m[rays, last], north_m[rays, last])
+    longitude_deg, latitude_deg = to_geographic(easting_m, northing_m)
+    polygon_grid = Polygon(np.column_stack([easting_m, northing_m]))
+    return TruthArea(
+        kind=source.kind,
+        centre=source.centre,
+        rate_mm_yr=source.peak_mm_yr,
+        rate_along=source.rate_along,
+        size_m=_diameter_of_area_m(polygon_grid.area),
+        area_m2=polygon_grid.area,
+        acceleration_per_yr=source.acceleration_per_yr,
+        polygon_grid=polygon_grid,
+        polygon=Polygon(np.column_stack([longitude_deg, latitude_deg])),
+    )
+
+
+def _diameter_of_area_m(area_m2: float) -> float:
+    return float(2 * np.sqrt(area_m2 / np.pi))

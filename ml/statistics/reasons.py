@@ -1,0 +1,75 @@
+"""Why an area was flagged, in figures that stand by themselves: its points against those around it, track by track.
+
+Pure functions of points; whatever the method was, this is what a reader can check.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon, contains_xy
+
+from ml.statistics.robust import MAD_TO_SIGMA
+
+Float64 = NDArray[np.float64]
+NEAR_M, FAR_M = 200.0, 1_500.0  # what counts as around an area: not its own edge, and not another place; at least,
+NEAR_SHARE, FAR_SHARE = 0.2, 1.0  # and of the side of a square as large: a wide bowl has a wide edge
+FEWEST_AROUND = 5
+
+
+class TrackReason(NamedTuple):
+    """Of one track: points inside, their median rate; points around, their median and robust standard deviation.
+
+    Rates in mm/yr with the sign of the product. beyond: share of the points inside that lie two of these standard
+    deviations or more from the median around, on the side to which the area moves. NaN where too few points are around.
+    """
+
+    track: str
+    n_points: int
+    rate_mm_yr: float
+    n_around: int
+    around_mm_yr: float
+    scatter_mm_yr: float
+    beyond: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: rounded, and nothing where there is no figure."""
+
+        def told(value: Any) -> Any:
+            if not isinstance(value, float):
+                return value
+            return round(value, 2) if math.isfinite(value) else None
+
+        return {name: told(value) for name, value in self._asdict().items()}
+
+
+def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:
+    """From how far off an area to how far off its surroundings are looked for, m."""
+    side_m = polygon.area**0.5
+    return max(NEAR_M, NEAR_SHARE * side_m), max(FAR_M, FAR_SHARE * side_m)
+
+
+def track_reason(
+    track: str, polygon: Polygon | MultiPolygon, x: Float64, y: Float64, velocity_mm_yr: NDArray[np.floating]
+) -> TrackReason:
+    """What one track's points say of an area. polygon, x and y: (n,), in one projected system, metres.
+
+    Only points within reach of the area's box are looked at, so that giving more changes nothing.
+    """
+    west, south, east, north = polygon.bounds
+    near_m, far_m = reach_of(polygon)
+    near = (x > west - far_m) & (x < east + far_m) & (y > south - far_m) & (y < north + far_m)
+    x, y, velocity = x[near], y[near], np.asarray(velocity_mm_yr, dtype=np.float64)[near]
+    inside = contains_xy(polygon, x, y)
+    around = contains_xy(polygon.buffer(far_m).simplify(near_m / 4), x, y)
+    around &= ~contains_xy(polygon.buffer(near_m).simplify(near_m / 4), x, y)
+    rate = float(np.median(velocity[inside])) if inside.any() else np.nan
+    n_around = int(around.sum())
+    if n_around < FEWEST_AROUND:
+        return TrackReason(track, int(inside.sum()), rate, n_around, np.nan, np.nan, np.nan)
+    middle = float(np.median(velocity[around]))
+    scatter = max(0.1, float(MAD_TO_SIGMA * np.median(np.abs(velocity[around] - middle))))
+    off = (velocity[inside] - middle) * np.sign(rate - middle)
+    beyond = float((off >= 2 * scatter).mean()) if inside.any() else np.nan
+    return TrackReason(track, int(inside.sum()), rate, n_around, middle, scatter, beyond)

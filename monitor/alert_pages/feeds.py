@@ -1,0 +1,117 @@
+"""Alerts for feed readers and maps of others: Atom with GeoRSS, and GeoJSON."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib.gis.geos import MultiPolygon
+from django.contrib.syndication.views import Feed
+from django.db.models import Count, Max
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.urls import reverse_lazy
+from django.utils.feedgenerator import Atom1Feed
+from django.views.decorators.http import condition, require_safe
+
+from detection.models import Alert
+from monitor.alerts.cards import AlertCard, alert_cards
+from monitor.alerts.features import alert_feature
+from monitor.alerts.filters import alerts_asked_for
+from monitor.site.refusals import refusals_as_json
+
+MOST_ENTRIES = 100
+
+
+class GeoAtom(Atom1Feed):
+    """Atom 1.0 with GeoRSS Simple and categories that say what they are categories of."""
+
+    def root_attributes(self) -> dict[str, str]:
+        return {**super().root_attributes(), "xmlns:georss": "http://www.georss.org/georss"}
+
+    def add_item_elements(self, handler, item: dict[str, Any]) -> None:
+        super().add_item_elements(handler, item)
+        for scheme, term, label in item["labels"]:
+            handler.addQuickElement(
+                "category", "", {"term": term, "scheme": f"{self.feed['link']}#{scheme}", "label": label}
+            )
+        handler.addQuickElement("georss:polygon", item["polygon"])
+
+
+class AlertFeed(Feed):
+    feed_type = GeoAtom
+    title = "Ground Motion Monitor: places where the ground moves"
+    subtitle = "Found in radar satellite measurements. Newest changes first."
+    link = reverse_lazy("alert-list")
+    author_name = "Ground Motion Monitor"
+
+    def get_object(self, request: HttpRequest) -> list[tuple[Alert, AlertCard]]:
+        alerts = list(alerts_asked_for(request.GET)[:MOST_ENTRIES])
+        return list(zip(alerts, alert_cards(alerts), strict=True))
+
+    def items(self, found: list[tuple[Alert, AlertCard]]) -> list[tuple[Alert, AlertCard]]:
+        return found
+
+    def item_title(self, item: tuple[Alert, AlertCard]) -> str:
+        _, card = item
+        title = f"{card.kind_label}, {card.place}: {card.rate_label} ({card.state_label})"
+        return f"Simulated: {title}" if card.simulated else title
+
+    def item_description(self, item: tuple[Alert, AlertCard]) -> str:
+        return item[1].sentence
+
+    def item_link(self, item: tuple[Alert, AlertCard]) -> str:
+        return item[1].url
+
+    def item_guid(self, item: tuple[Alert, AlertCard]) -> str:
+        return entry_id(item[0])
+
+    def item_pubdate(self, item: tuple[Alert, AlertCard]) -> datetime:
+        return item[1].first_seen
+
+    def item_updateddate(self, item: tuple[Alert, AlertCard]) -> datetime:
+        return item[1].updated
+
+    def item_extra_kwargs(self, item: tuple[Alert, AlertCard]) -> dict[str, Any]:
+        alert, card = item
+        labels = [("kind", card.kind, card.kind_label), ("state", card.state, card.state_label)]
+        labels.append(("severity", card.severity, card.severity_label))
+        return {"labels": labels, "polygon": largest_ring(alert.area)}
+
+
+def entry_id(alert: Alert) -> str:
+    """The same for an alert's whole life, whatever the address of the site; another one in every installation."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"alerts/{alert.code}/{alert.first_seen.isoformat()}").urn
+
+
+def largest_ring(area: MultiPolygon) -> str:
+    """The outline of the largest part, 'latitude longitude' pairs to about a metre: GeoRSS holds one polygon."""
+    ring = max(area, key=lambda polygon: polygon.area).exterior_ring
+    return " ".join(f"{y:.5f} {x:.5f}" for x, y in ring.coords)
+
+
+def _last_change(request: HttpRequest) -> datetime | None:
+    return Alert.objects.aggregate(last=Max("updated"))["last"]
+
+
+def _etag(request: HttpRequest) -> str:
+    """Any change to any alert, as one that is taken away changes the list too; addresses carry the host."""
+    whole = Alert.objects.aggregate(last=Max("updated"), n=Count("id"))
+    said = f"{request.build_absolute_uri()} {whole['last']} {whole['n']}"
+    return f'"{uuid.uuid5(uuid.NAMESPACE_URL, said).hex}"'
+
+
+@require_safe
+@refusals_as_json
+@condition(etag_func=_etag, last_modified_func=_last_change)
+def alerts_atom(request: HttpRequest) -> HttpResponseBase:
+    """The last hundred changes."""
+    return AlertFeed()(request)
+
+
+@require_safe
+@refusals_as_json
+@condition(etag_func=_etag, last_modified_func=_last_change)
+def alerts_geojson(request: HttpRequest) -> JsonResponse:
+    """Every public alert with its outline, EPSG:4326, the strongest first."""
+    alerts = list(alerts_asked_for(request.GET, newest_first=False))
+    features = [alert_feature(alert, card) for alert, card in zip(alerts, alert_cards(alerts), strict=True)]
+    return JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")

@@ -1,0 +1,208 @@
+"""The review queue: what waits for a specialist, one case at a time, with its evidence, its trail and the verdict."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from detection import selectors as detections
+from detection.lifecycle import State
+from detection.models import Alert, Claim, Review
+from detection.reviews.services import (
+    LONGEST_NOTE,
+    Overtaken,
+    alert_review,
+    claim_take,
+    may_take_back,
+    review_take_back,
+)
+from detection.verdicts import REASONS, Verdict, verdicts_open
+from monitor.alert_pages.evidence import alert_context
+from monitor.alert_pages.views import alert_or_404
+from monitor.alerts.cards import AlertCard, alert_cards
+from monitor.map import selectors
+from monitor.map.config import map_config
+from monitor.site.roles import may_review
+from monitor.wording import sentences
+
+REVIEWED_LATELY = 12
+FIELDS = ("reason_code", "public_note", "internal_note")
+
+
+def reviewers_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Strangers are asked to sign in, everybody else without the role is told so."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: str) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(reverse("review-case", kwargs=kwargs) if kwargs else request.path)
+        if not may_review(request.user):
+            raise PermissionDenied("Your account may not review alerts. An administrator can add it to the reviewers.")
+        return view(request, **kwargs)
+
+    return never_cache(guarded)
+
+
+@require_safe
+@reviewers_only
+def review_queue(request: HttpRequest) -> HttpResponse:
+    totals = selectors.map_totals()
+    context = _queue(request) | {
+        "map_config": map_config(selectors.layers_available(), totals.bounds),
+        "recorded": _recorded(request),
+    }
+    return render(request, "monitor/review_queue.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reviewers_only
+def review_case(request: HttpRequest, code: str) -> HttpResponse:
+    alert = alert_or_404(code)
+    if request.method == "POST":
+        return _answer(request, alert)
+    return _case(request, alert)
+
+
+@require_POST
+@reviewers_only
+def review_undo(request: HttpRequest, code: str) -> HttpResponse:
+    alert = alert_or_404(code)
+    asked = request.POST.get("review", "")
+    review = alert.reviews.filter(pk=asked).first() if asked.isdecimal() else None
+    if review is None:
+        return _case(request, alert, fault="There is no such entry in the trail. Nothing was changed.", status=400)
+    try:
+        review_take_back(review=review, reviewer=request.user)
+    except ValueError as fault:
+        alert.refresh_from_db()
+        return _case(request, alert, fault=f"Nothing was changed: {fault}.", status=409)
+    messages.success(request, f"Taken back. {alert.code} is as it was before.")
+    return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
+
+
+def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
+    """Record the verdict of the form and open the next case; or say why not, with what was written still there."""
+    said, given = request.POST.get("verdict", ""), {name: request.POST.get(name, "") for name in FIELDS}
+    draft = given | {"verdict": said}
+    if said not in set(Verdict) or given["reason_code"] not in REASONS[Verdict(said)]:
+        return _case(request, alert, draft=draft, fault="Please choose a verdict and a reason.", status=400)
+    expected = request.POST.get("expected_state", "")
+    try:
+        alert_review(alert=alert, verdict=Verdict(said), reviewer=request.user, expected_state=expected, **given)
+    except Overtaken:
+        return _case(request, alert, draft=draft, fault=_overtaken(alert), status=409)
+    except ValueError as fault:
+        return _case(request, alert, draft=draft, fault=f"This was not recorded: {fault}.", status=400)
+    following = _following(request, alert)
+    page = reverse("review-case", args=[following.code]) if following else reverse("review-queue")
+    return HttpResponseRedirect(f"{page}?after={alert.code}")
+
+
+def _case(
+    request: HttpRequest, alert: Alert, draft: dict[str, str] | None = None, fault: str = "", status: int = 200
+) -> HttpResponse:
+    claim = claim_take(alert=alert, holder=request.user)
+    context = _queue(request, alert) | alert_context(alert)
+    context |= {
+        "claim": claim if claim.holder != request.user else None,
+        "verdicts": [_verdict(verdict, draft or {}) for verdict in verdicts_open(State(alert.state))],
+        "trail": _trail(alert),
+        "fault": fault,
+        "recorded": None if fault else _recorded(request),
+        "longest_note": LONGEST_NOTE,
+    }
+    return render(request, "monitor/review_case.html", context, status=status)
+
+
+def _queue(request: HttpRequest, chosen: Alert | None = None) -> dict[str, Any]:
+    """The list on the left, and where the keys j and k lead."""
+    claims = detections.claims_living(now=timezone.now())
+    waiting = list(detections.alerts_to_review())
+    lately = list(detections.alerts_reviewed_lately(limit=REVIEWED_LATELY))
+    codes = [alert.code for alert in [*waiting, *lately]]
+    at = codes.index(chosen.code) if chosen and chosen.code in codes else -1
+    listed = [*waiting, *lately]
+    rows = [_row(*row, claims, request) for row in zip(listed, alert_cards(listed), strict=True)]
+    return {
+        "waiting": rows[: len(waiting)],
+        "lately": rows[len(waiting) :],
+        "chosen_code": chosen.code if chosen else "",
+        "next_code": codes[at + 1] if at + 1 < len(codes) else "",
+        "previous_code": codes[at - 1] if at > 0 else "",
+    }
+
+
+def _row(alert: Alert, card: AlertCard, claims: dict[int, Claim], request: HttpRequest) -> dict[str, Any]:
+    claim = claims.get(alert.pk)
+    return {
+        "card": card,
+        "visit_planned": getattr(alert, "visit_planned", False),
+        "claim": claim if claim and claim.holder != request.user else None,
+    }
+
+
+def _following(request: HttpRequest, alert: Alert) -> Alert | None:
+    """The next case that nobody else looks at."""
+    claims = detections.claims_living(now=timezone.now())
+    held = {pk for pk, claim in claims.items() if claim.holder != request.user}
+    return next((one for one in detections.alerts_to_review() if one.pk != alert.pk and one.pk not in held), None)
+
+
+def _recorded(request: HttpRequest) -> Review | None:
+    """What the reviewer said last of ?after=CODE, where it can still be taken back."""
+    try:
+        alert = detections.alert_by_code(code=request.GET.get("after", ""))
+    except Alert.DoesNotExist:
+        return None
+    review = alert.reviews.filter(reviewer=request.user).last()
+    return review if review and may_take_back(review=review, alert=alert) else None
+
+
+def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
+    mine = draft if draft.get("verdict") == verdict else {}
+    return {
+        "value": verdict.value,
+        "words": sentences.VERDICT_FORMS[verdict],
+        "reasons": REASONS[verdict].items(),
+        "open": bool(mine),
+        **{name: mine.get(name, "") for name in FIELDS},
+    }
+
+
+def _overtaken(alert: Alert) -> str:
+    label, _ = sentences.STATE_LABELS[alert.state]
+    last = alert.reviews.select_related("reviewer").last()
+    who = f"{last.reviewer} was quicker" if last and last.reviewer else "Something has changed meanwhile"
+    return f"{who}: this alert is now “{label}”. Yours was not recorded. Look at it again, then decide."
+
+
+def _trail(alert: Alert) -> list[dict[str, Any]]:
+    """Every change of state and every word of a reviewer, latest first."""
+    reviews = list(alert.reviews.select_related("reviewer", "transition", "takes_back"))
+    labels = {state: label for state, (label, _) in sentences.STATE_LABELS.items()}
+    undone = {review.takes_back_id for review in reviews if review.takes_back_id}
+    said = [
+        {
+            "at": review.at,
+            "who": str(review.reviewer or "an account that is gone"),
+            "what": sentences.VERDICT_HEADINGS[review.verdict],
+            "review": review,
+            "undone": review.pk in undone,
+            "may_undo": may_take_back(review=review, alert=alert),
+        }
+        for review in reviews
+    ]
+    found = [
+        {"at": step.at, "who": "the computer", "what": labels[step.to_state].capitalize(), "reason": step.reason}
+        for step in alert.transitions.filter(review=None)
+    ]
+    return sorted([*said, *found], key=lambda entry: entry["at"], reverse=True)

@@ -1,0 +1,51 @@
+"""Alerts: the list that needs no script, one page for each, and the same as data."""
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from detection.models import Alert
+from detection.selectors import alert_by_code, alerts_public, reviews_standing
+from monitor.alert_pages.evidence import alert_context
+from monitor.alerts.cards import alert_cards, review_words
+from monitor.alerts.whereabouts import surroundings
+from monitor.map import selectors
+from monitor.map.series import alert_body
+from monitor.site.roles import may_review
+from monitor.wording import sentences
+
+
+@require_safe
+def alert_list(request: HttpRequest) -> HttpResponse:
+    kinds, states = list(sentences.KIND_LABELS.items()), selectors.state_choices()
+    kind, state = request.GET.get("kind", ""), request.GET.get("state", "")
+    kind = kind if kind in dict(kinds) else ""
+    state = state if state in dict(states) else ""
+    context = {
+        "cards": alert_cards(alerts_public(kind=kind, state=state)),
+        "kinds": kinds,
+        "states": states,
+        "selected_kind": kind,
+        "selected_state": state,
+    }
+    return render(request, "monitor/alert_list.html", context)
+
+
+@require_safe
+def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
+    alert = alert_or_404(code)
+    said = [review_words(review) for review in reviews_standing(alert=alert)]
+    here = surroundings(alert, with_missing=may_review(request.user))
+    return render(request, "monitor/alert_detail.html", alert_context(alert) | here | {"said": said})
+
+
+@require_safe
+def alert_series(request: HttpRequest, code: str) -> JsonResponse:
+    return JsonResponse(alert_body(alert_or_404(code)))
+
+
+def alert_or_404(code: str) -> Alert:
+    try:
+        return alert_by_code(code=code)
+    except Alert.DoesNotExist as fault:
+        raise Http404("There is no alert with this code.") from fault

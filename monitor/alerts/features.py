@@ -1,0 +1,38 @@
+"""An alert as a GeoJSON feature, for maps here and elsewhere."""
+
+from detection.models import Alert
+from monitor.alerts.cards import AlertCard
+
+PROPERTIES = (
+    "code",
+    "url",
+    "kind",
+    "kind_label",
+    "place",
+    "area_label",
+    "rate_label",
+    "state",
+    "state_label",
+    "severity",
+    "severity_label",
+    "sentence",
+    "simulated",
+    "longitude",
+    "latitude",
+)
+
+
+def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
+    return {
+        "type": "Feature",
+        "id": alert.pk,
+        "geometry": alert_geometry(alert),
+        "properties": {name: getattr(card, name) for name in PROPERTIES}
+        | {"first_seen": card.first_seen.isoformat(), "updated": card.updated.isoformat()},
+    }
+
+
+def alert_geometry(alert: Alert) -> dict[str, object]:
+    """The outline, coordinates to about 10 cm."""
+    rings = [[[[round(x, 6), round(y, 6)] for x, y in ring] for ring in polygon] for polygon in alert.area.coords]
+    return {"type": "MultiPolygon", "coordinates": rings}

@@ -1,0 +1,56 @@
+"""What alerts' places are called, for many alerts at once; and what is known of one of them."""
+
+from collections.abc import Sequence
+
+from django.contrib.gis.geos import GEOSGeometry
+
+from detection.models import Alert
+from ingest.context.selectors import MOST_NAMED, Context, Whereabouts, context_at, whereabouts_of
+from monitor.wording import surroundings as words
+from monitor.wording.places import place_name
+
+
+def place_names(alerts: Sequence[Alert]) -> list[str]:
+    """The name of every alert's place, in a fixed number of queries."""
+    return area_names([(alert.area, alert.simulated) for alert in alerts])
+
+
+def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
+    """The name of a point in each area (EPSG:4326, simulated or not), in a fixed number of queries."""
+    points = [(point.x, point.y, simulated) for point, simulated in ((a.point_on_surface, s) for a, s in areas)]
+    found = whereabouts_of(points=points)
+    return [
+        place_name(*point, near=near_of(where), region=region_of(where))
+        for point, where in zip(points, found, strict=True)
+    ]
+
+
+def near_of(where: Whereabouts) -> str:
+    return words.near_words(*where.near[:1], *where.near[2:]) if where.near else ""
+
+
+def region_of(where: Whereabouts) -> str:
+    return ", ".join(dict.fromkeys(part for part in (where.region, where.country) if part))
+
+
+def surroundings(alert: Alert, with_missing: bool) -> dict[str, object]:
+    """What is here, as sentences; what is not loaded only for those who run the service."""
+    found = context_at(area=alert.area, simulated=alert.simulated)
+    return {
+        "here": [sentence for sentence in _sentences(found) if sentence],
+        "here_missing": words.missing_sentence(found.missing) if with_missing else "",
+    }
+
+
+def _sentences(found: Context) -> list[str]:
+    where, slides = found.whereabouts, found.landslides
+    latest = slides[0] if slides else None
+    return [
+        words.where_sentence(near_of(where), where.region, where.country),
+        words.mine_sentence([mine.name for mine in found.mines]),
+        words.glacier_sentence([(glacier.name, glacier.surge) for glacier in found.glaciers]),
+        words.landslide_sentence(len(slides), latest.happened_on, latest.accuracy_m, len(slides) >= MOST_NAMED)
+        if latest
+        else "",
+        words.ground_sentence(*found.ground) if found.ground else "",
+    ]

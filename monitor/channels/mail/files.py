@@ -1,0 +1,87 @@
+"""Mails as files, for machines without a mail server: one .eml per mail, named by its Message-ID."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage as Parsed
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+
+BACKEND = "monitor.channels.mail.files.EmailBackend"
+
+
+class KeptMail(NamedTuple):
+    """A mail that was written to a file."""
+
+    name: str
+    to: str
+    sender: str
+    subject: str
+    at: datetime
+    text: str
+    html: str
+    headers: dict[str, str]
+
+
+class EmailBackend(BaseEmailBackend):
+    """Writes into settings.EMAIL_FILE_PATH; the same mail, sent again, replaces its file."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        folder = Path(settings.EMAIL_FILE_PATH)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for message in email_messages:
+            content = message.message()
+            name = hashlib.sha256(str(content["Message-ID"]).encode()).hexdigest()[:16]
+            unfinished = folder / f".{name}.{os.getpid()}"
+            unfinished.write_bytes(content.as_bytes())
+            unfinished.replace(folder / f"{name}.eml")
+        return len(email_messages)
+
+
+def pages_exist() -> bool:
+    """Whether the demo shows its mails: only a demo does, and only mails that were never sent anywhere."""
+    return bool(settings.DEMO and settings.EMAIL_BACKEND == BACKEND)
+
+
+def mails_kept(*, newest: int = 100) -> list[KeptMail]:
+    """The newest mails, newest first."""
+    paths = []
+    for path in Path(settings.EMAIL_FILE_PATH).glob("*.eml"):
+        with contextlib.suppress(FileNotFoundError):
+            paths.append((path.stat().st_mtime, path))
+    return [_read(path) for _, path in sorted(paths, reverse=True)[:newest]]
+
+
+def mail_kept(*, name: str) -> KeptMail | None:
+    """One mail; None where there is none of this name. The name comes from an address: sixteen hexadecimal digits."""
+    if len(name) != 16 or not set(name) <= set("0123456789abcdef"):
+        return None
+    path = Path(settings.EMAIL_FILE_PATH) / f"{name}.eml"
+    return _read(path) if path.is_file() else None
+
+
+def _read(path: Path) -> KeptMail:
+    message = message_from_bytes(path.read_bytes(), policy=policy.default)
+    return KeptMail(
+        name=path.stem,
+        to=str(message["To"]),
+        sender=str(message["From"]),
+        subject=str(message["Subject"]),
+        at=parsedate_to_datetime(str(message["Date"])),
+        text=_part(message, "plain"),
+        html=_part(message, "html"),
+        headers={name: str(value) for name, value in message.items()},
+    )
+
+
+def _part(message: Parsed, kind: str) -> str:
+    body = message.get_body((kind,))
+    return body.get_content() if body else ""

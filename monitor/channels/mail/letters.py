@@ -1,0 +1,133 @@
+"""The mails, one function for each; their words stand in templates/mail in threes: subject, text, HTML."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import get_template
+from django.urls import reverse
+
+from detection.models import AlertTransition
+from monitor.alerts.cards import AlertCard
+from monitor.models import Subscription
+from monitor.subscriptions import tokens
+
+WHAT_HAPPENED = {
+    "first": "A place in your region was flagged for the first time.",
+    "provisional": "A second set of satellite data shows this place as well.",
+    "confirmed": "A specialist has looked at this place and confirmed it.",
+    "rejected": "A specialist has looked at this place and found that it is not ground motion.",
+    "finished": "The ground here has come to rest.",
+    "merged": "This place is followed under another alert now.",
+}
+SEEN_AGAIN = "This place had been called “not motion”. It is looked at once more."
+
+
+class News(NamedTuple):
+    """One alert in a digest."""
+
+    card: AlertCard
+    transition: AlertTransition
+
+
+def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
+    """Is it you who asked? Nothing else is ever sent to an address that did not answer this."""
+    context = {
+        "subscription": subscription,
+        "confirm_url": absolute("subscribe-confirm", tokens.confirm_token(subscription.pk)),
+    }
+    return _mail("confirm", key, subscription.email, context)
+
+
+def link_mail(*, key: str, email: str, subscription: Subscription | None) -> EmailMultiAlternatives:
+    """The way to what is held of this address, or the word that nothing is."""
+    url = absolute("subscription-manage", tokens.manage_token(subscription.pk)) if subscription else ""
+    return _mail("link", key, email, {"manage_url": url, "subscribe_url": absolute("subscribe")})
+
+
+def alert_mail(
+    *, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription]
+) -> EmailMultiAlternatives:
+    """What is new about one alert, for all regions of this person that it lies in."""
+    return _alert_mail("alert", key, card, transition, subscriptions)
+
+
+def correction_mail(
+    *, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription]
+) -> EmailMultiAlternatives:
+    """What we told earlier was wrong."""
+    return _alert_mail("correction", key, card, transition, subscriptions)
+
+
+def digest_mail(*, key: str, places: Sequence[tuple[Subscription, Sequence[News]]]) -> EmailMultiAlternatives:
+    """What is new since the last digest, by region."""
+    subscriptions = [subscription for subscription, _ in places]
+    cards = {news.card.code: news.card for _, items in places for news in items}
+    context = {
+        "places": [
+            (subscription.label, [(news.card, what_happened(news.transition), _to(news.card)) for news in items])
+            for subscription, items in places
+        ],
+        "n_alerts": len(cards),
+        "place_names": sorted({card.place for card in cards.values()}),
+        "simulated": any(card.simulated for card in cards.values()),
+    }
+    return _mail("digest", key, subscriptions[0].email, context, subscriptions)
+
+
+def what_happened(transition: AlertTransition) -> str:
+    if transition.to_state == "first" and transition.from_state:
+        return SEEN_AGAIN
+    return WHAT_HAPPENED[transition.to_state]
+
+
+def absolute(name: str, *args: object) -> str:
+    """The address of a page as the outside knows it."""
+    return settings.PUBLIC_URL + reverse(name, args=args)
+
+
+def message_id(key: str) -> str:
+    """The same mail always has the same name: a server or a reader can tell a second copy."""
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{host}>"
+
+
+def _to(card: AlertCard) -> str:
+    return settings.PUBLIC_URL + card.url
+
+
+def _alert_mail(
+    name: str, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription]
+) -> EmailMultiAlternatives:
+    context = {
+        "card": card,
+        "what_happened": what_happened(transition),
+        "alert_url": _to(card),
+        "simulated": card.simulated,
+    }
+    return _mail(name, key, subscriptions[0].email, context, subscriptions)
+
+
+def _mail(
+    name: str, key: str, email: str, context: dict[str, Any], subscriptions: Sequence[Subscription] = ()
+) -> EmailMultiAlternatives:
+    """Put a mail together. With subscriptions it says why it came, and carries the ways to end it (RFC 8058)."""
+    headers = {"Message-ID": message_id(key), "Auto-Submitted": "auto-generated"}
+    if subscriptions:
+        stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
+        headers |= {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+        context |= {
+            "labels": list(dict.fromkeys(one.label for one in subscriptions)),
+            "stop_url": stop_url,
+            "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
+        }
+    context |= {"site_url": settings.PUBLIC_URL}
+    subject, text, html = (
+        get_template(f"mail/{name}{part}").render(context) for part in ("_subject.txt", ".txt", ".html")
+    )
+    mail = EmailMultiAlternatives(" ".join(subject.split()), text.strip() + "\n", to=[email], headers=headers)
+    mail.attach_alternative(html, "text/html")
+    return mail

@@ -1,0 +1,76 @@
+"""The form in which an operator tells of an event, and what its fields come to."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.gis.geos import Point
+from django.utils import timezone
+
+from ingest.context.coordinates import parse_position
+from ml.event_models import GroundEvent
+from monitor.map.place_search import place_search
+from monitor.subscriptions.forms import NumberField
+
+FARTHEST_KM, NEAREST_KM = 200.0, 0.5
+FIRST_YEAR = 2014  # of Sentinel-1
+
+
+class EventForm(forms.Form):
+    """Where, when, what."""
+
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label.capitalize()) for kind in GroundEvent.Kind])
+    place = forms.CharField(
+        max_length=100, error_messages={"required": "Type the name of a place, or coordinates such as 46.99, 9.68."}
+    )
+    name = forms.CharField(max_length=120, required=False)
+    happened_on = forms.DateField(
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"required": "Choose the day it happened on."},
+    )
+    happened_at = forms.TimeField(required=False, widget=forms.TimeInput(attrs={"type": "time"}))
+    radius_km = NumberField(initial=10, error_messages={"required": "Type how far around the place to look, in km."})
+
+    def clean_place(self) -> str:
+        """Coordinates as they are; of a name the one place that has it."""
+        text = self.cleaned_data["place"]
+        at = parse_position(text)
+        if at is None:
+            hits = place_search(text).hits
+            if not hits:
+                raise forms.ValidationError("Nothing of this name is known. Type coordinates, such as 46.99, 9.68.")
+            named = [hit for hit in hits if hit.name.casefold() == text.casefold()] or hits
+            if len(named) > 1:
+                names = "; ".join(f"{hit.name} ({hit.detail})" for hit in named[:4])
+                raise forms.ValidationError(f"Several places fit: {names}. Type more of the name, or coordinates.")
+            west, south, east, north = named[0].bounds
+            at = (west + east) / 2, (south + north) / 2
+        self.cleaned_data["position"] = Point(*at, srid=4326)
+        return text
+
+    def clean_happened_on(self) -> Any:
+        day = self.cleaned_data["happened_on"]
+        if day > timezone.now().date():
+            raise forms.ValidationError("This day has not come yet.")
+        if day.year < FIRST_YEAR:
+            raise forms.ValidationError(f"There are no such images before {FIRST_YEAR}.")
+        return day
+
+    def clean_radius_km(self) -> float:
+        radius_km = float(self.cleaned_data["radius_km"])
+        if not NEAREST_KM <= radius_km <= FARTHEST_KM:
+            raise forms.ValidationError(f"Type a distance between {NEAREST_KM:g} and {FARTHEST_KM:g} km.")
+        return radius_km
+
+    def wish(self) -> dict[str, Any]:
+        """What `ml.events.event_ask` wants to know. Without a time of day it may have been at any."""
+        cleaned = self.cleaned_data
+        moment = cleaned.get("happened_at")
+        first = datetime.combine(cleaned["happened_on"], moment or time(), tzinfo=UTC)
+        return {
+            "kind": cleaned["kind"],
+            "name": cleaned["name"] or cleaned["place"],
+            "position": cleaned["position"],
+            "radius_km": cleaned["radius_km"],
+            "between": (first, first if moment else first + timedelta(days=1)),
+        }

@@ -1,0 +1,39 @@
+"""What the scripts of maps need to know."""
+
+import math
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from detection.kinds import FAMILIES, Family
+from monitor.map.layers import Layer
+
+URLS = {
+    "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
+    "series": "/api/points/{product}/{pid}/series/",
+    "alerts": "/alerts.geojson",
+    "rasters": "/rasters.json",
+    "raster_tiles": "/tiles/rasters/{layer}/{group}/{z}/{x}/{y}.png",
+    "places": "/places.json",
+    "context": "/tiles/context/{kind}/{z}/{x}/{y}.mvt",
+    "arrows": "/rasters/{group}/arrows.geojson",
+    "glacier": "/glaciers/{glacier}/",
+}
+
+
+def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str, object]:
+    """What the map's script needs to know. bounds: west, south, east, north in degrees."""
+    return {
+        "layers": [layer.as_dict() for layer in layers],
+        "default_layer": layers[0].name if layers else None,
+        "bounds": bounds,
+        "urls": URLS,
+        "kinds_of_points": FAMILIES[Family.VELOCITY],
+        "basemap_style_url": settings.BASEMAP_STYLE_URL,
+    }
+
+
+def map_at(west: float, south: float, east: float, north: float) -> str:
+    """The part of the map's address that opens it on a box, which fills about half of a desktop map."""
+    zoom = max(2.0, min(14.0, math.log2(360 / max(east - west, 0.001))))
+    return f"#{zoom:.1f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"

@@ -1,0 +1,118 @@
+"""What pages and tiles need, in few queries."""
+
+from typing import NamedTuple
+
+from django.contrib.gis.db.models import Extent
+from django.db import connection
+from django.db.models import Count, Q, Sum
+
+from detection.models import Alert
+from detection.selectors import alerts_public, detections_current
+from ingest.models import ContextLayer, Product, Scene, ScenePair
+from ingest.products.partitions import POINTS
+from ingest.products.pyramid import CELLS, FINEST_ZOOM
+from ingest.products.pyramid import TABLE as PYRAMID
+from ingest.products.selectors import area_series
+from ingest.readers.records import Technique
+from monitor.map.layers import LAYERS, Layer
+from monitor.wording.sentences import STATE_LABELS
+
+ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
+
+_POINTS_TILE = f"""
+    WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile)
+    SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
+        SELECT product_id AS product, pid, round(velocity_mm_yr::numeric, 1)::float4 AS v,
+               ST_AsMVTGeom(tile_point, bounds.tile, 4096, 64) AS geometry
+        FROM {POINTS}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
+    ) AS rows"""  # noqa: S608
+_PYRAMID_TILE = f"""
+    SELECT ST_AsMVT(cells, 'points', 4096, 'geometry') FROM (
+        SELECT (round(sum(velocity_mm_yr * n) / sum(n) * 10) / 10)::float4 AS v, sum(n)::int AS n,
+               ST_MakePoint((cell %% {CELLS} + 0.5) * {4096 // CELLS}, (cell / {CELLS} + 0.5) * {4096 // CELLS})
+                   AS geometry
+        FROM {PYRAMID} WHERE z = %(z)s AND tile_x = %(x)s AND tile_y = %(y)s AND product_id = ANY(%(products)s)
+        GROUP BY cell
+    ) AS cells"""  # noqa: S608
+WORLD_M = 2 * 20037508.342789244
+
+
+class MapTotals(NamedTuple):
+    n_products: int
+    n_points: int
+    n_pairs: int
+    bounds: list[float] | None
+
+
+def layer_products(*, layer: Layer) -> list[int]:
+    """Ids of the products that a layer shows."""
+    products = Product.objects.current().filter(component=layer.component, technique=layer.technique)
+    if layer.direction is not None:
+        products = products.filter(direction=layer.direction)
+    return list(products.values_list("id", flat=True))
+
+
+def layers_available() -> list[Layer]:
+    """The layers that have data; a direction of its own only where there are several."""
+    known = set(Product.objects.current().values_list("component", "technique", "direction"))
+    los_directions = {direction for component, technique, direction in known if component == "los"}
+    kinds = {(component, technique) for component, technique, _ in known}
+    return [
+        layer
+        for layer in LAYERS
+        if (layer.direction is None and (layer.component, layer.technique) in kinds)
+        or (len(los_directions) > 1 and layer.direction in los_directions and layer.direction)
+    ]
+
+
+def points_tile(*, layer: Layer, z: int, x: int, y: int) -> bytes:
+    """A vector tile of the layer's points; below zoom 10 their averages on a grid."""
+    with connection.cursor() as cursor:
+        cursor.execute(*tile_query(products=layer_products(layer=layer), z=z, x=x, y=y))
+        (tile,) = cursor.fetchone()
+    return bytes(tile)
+
+
+def tile_query(*, products: list[int], z: int, x: int, y: int) -> tuple[str, dict[str, object]]:
+    """The SQL of a tile and its values."""
+    width = WORLD_M / 2**z
+    values = {"z": z, "x": x, "y": y, "products": products, "margin": width / 64}
+    return _POINTS_TILE if z >= ZOOM_OF_SINGLE_POINTS else _PYRAMID_TILE, values
+
+
+def map_totals() -> MapTotals:
+    """How much is loaded, and where the map opens: at the alerts, else at the data."""
+    searched = Product.objects.current().filter(derived_from=None)
+    insar = Q(technique=Technique.INSAR)  # ice is shown, and not searched
+    totals = searched.aggregate(
+        n=Count("id", filter=insar), points=Sum("n_points", filter=insar), bounds=Extent("footprint")
+    )
+    bounds = alerts_public().aggregate(bounds=Extent("area"))["bounds"] or totals["bounds"]
+    bounds = bounds or Scene.objects.aggregate(bounds=Extent("footprint"))["bounds"]
+    return MapTotals(totals["n"], totals["points"] or 0, ScenePair.objects.count(), list(bounds) if bounds else None)
+
+
+def site_facts() -> dict[str, object]:
+    """For every page: whether anything shown is simulated, and whom to thank."""
+    lines = {
+        line
+        for model in (Product, Scene, ContextLayer)
+        for line in model.objects.exclude(attribution="").values_list("attribution", flat=True).distinct()
+    }
+    simulated = any(model.objects.filter(simulated=True).exists() for model in (Product, Scene))
+    return {"has_simulated": simulated, "attributions": sorted(lines)}
+
+
+def alert_series(*, alert: Alert) -> list[dict[str, object]]:
+    """Mean series of every product that saw the alert, over the alert's whole area."""
+    products = {d.scan.prediction.run.product for d in detections_current(alert=alert)} - {None}
+    found = []
+    for product in sorted(products, key=lambda p: p.pk):
+        series = area_series(product=product, area=alert.area)
+        if series is not None:
+            found.append({"product": product, "series": series})
+    return found
+
+
+def state_choices() -> list[tuple[str, str]]:
+    return [(state, label) for state, (label, _) in STATE_LABELS.items()]

@@ -1,0 +1,92 @@
+"""Series over time as programs and charts read them: of one point, and of an alert's area."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from django.urls import reverse
+
+from detection.models import Alert
+from ingest.models import MeasurementPoint, Product
+from ingest.products.selectors import point_get, point_series
+from ml.statistics.series import fit_series
+from monitor.map import selectors
+from monitor.wording import sentences
+
+
+def point_find(*, product_id: int, pid: str) -> MeasurementPoint:
+    """A point with its product. Raises MeasurementPoint.DoesNotExist, also for what can be no name of a point."""
+    if "\0" in pid:
+        raise MeasurementPoint.DoesNotExist("no point has a zero byte in its name")
+    return point_get(product_id=product_id, pid=pid)
+
+
+def point_body(point: MeasurementPoint) -> dict[str, object]:
+    """A point's displacements with a fit and a sentence. mm; sign as the product's component says."""
+    product, displacement = point.product, point_series(point=point)
+    dates = product.dates if product.has_series else []
+    fit = fit_series(dates, displacement) if dates else None
+    negative, positive = sentences.WORDS[product.component]
+    return {
+        "product": product_summary(product),
+        "pid": point.pid,
+        "longitude": round(point.position.x, 6),
+        "latitude": round(point.position.y, 6),
+        "height_m": number(point.height_m),
+        "velocity_mm_yr": number(point.velocity_mm_yr),
+        "velocity_std_mm_yr": number(point.velocity_std_mm_yr),
+        "temporal_coherence": number(point.temporal_coherence),
+        "rmse_mm": number(point.rmse_mm),
+        "los_east": number(point.los_east, 4),
+        "los_north": number(point.los_north, 4),
+        "los_up": number(point.los_up, 4),
+        "sentence": sentences.point_sentence(
+            product.component, point.velocity_mm_yr, point.velocity_std_mm_yr, product.dates[0], product.dates[-1]
+        ),
+        "dates": [day.isoformat() for day in dates],
+        "displacement_mm": [number(value) for value in displacement],
+        "fit_mm": [number(value) for value in fit.fit_mm] if fit else None,
+        "band_mm": number(fit.sigma_mm) if fit else None,
+        "negative_word": negative,
+        "positive_word": positive,
+        "csv_url": reverse("point-series-csv", args=[product.pk, point.pid]),
+    }
+
+
+def alert_body(alert: Alert) -> dict[str, object]:
+    """Mean series of every product that saw the alert, with the middle two thirds of its points. mm."""
+    negative, positive = sentences.WORDS.get(alert.component, ("", ""))
+    series = [
+        {
+            "product": product_summary(found["product"]),
+            "n_points": found["series"].n_points,
+            "n_sampled": found["series"].n_sampled,
+            "dates": [day.isoformat() for day in found["series"].dates],
+            "mean_mm": _rounded(found["series"].mean_mm),
+            "low_mm": _rounded(found["series"].low_mm),
+            "high_mm": _rounded(found["series"].high_mm),
+        }
+        for found in selectors.alert_series(alert=alert)
+    ]
+    return {"code": alert.code, "series": series, "negative_word": negative, "positive_word": positive}
+
+
+def product_summary(product: Product) -> dict[str, object]:
+    """What a chart says of the product it draws."""
+    return {
+        "id": product.pk,
+        "name": product.name,
+        "track": product.track,
+        "component": product.component,
+        "component_label": sentences.COMPONENT_LABELS[product.component],
+        "attribution": product.attribution,
+        "simulated": product.simulated,
+        "url": reverse("product-analysis", args=[product.pk]),
+    }
+
+
+def number(value: float | None, digits: int = 2) -> float | None:
+    return None if value is None or np.isnan(value) else round(float(value), digits)
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    return [round(float(value), 2) for value in values]

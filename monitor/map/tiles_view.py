@@ -1,0 +1,42 @@
+"""Vector tiles of points, and the rasters behind alerts."""
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from ml.models import Prediction
+from monitor.map import selectors
+from monitor.map.context_tiles import BY_KIND, context_tile
+from monitor.map.layers import BY_NAME
+
+MAX_ZOOM = 22
+
+
+@require_safe
+def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponse:
+    if layer not in BY_NAME or z > MAX_ZOOM or x >= 2**z or y >= 2**z:
+        raise Http404("There is no such tile.")
+    tile = selectors.points_tile(layer=BY_NAME[layer], z=z, x=x, y=y)
+    response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
+    response["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+@require_safe
+def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResponse:
+    if kind not in BY_KIND or z > MAX_ZOOM or x >= 2**z or y >= 2**z:
+        raise Http404("There is no such tile.")
+    tile = context_tile(overlay=BY_KIND[kind], z=z, x=x, y=y)
+    response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
+    response["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@require_safe
+def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
+    """The Cloud-Optimised GeoTIFF of a run, to download."""
+    found = Prediction.objects.filter(pk=prediction).first()
+    if found is None or not found.raster.storage.exists(found.raster.name):
+        raise Http404("There is no such raster.")
+    return FileResponse(
+        found.raster.open("rb"), as_attachment=True, filename=found.raster.name, content_type="image/tiff"
+    )

@@ -1,0 +1,36 @@
+"""The map, with its list of alerts, and the page about what it shows."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from detection.selectors import alerts_public
+from monitor.alerts.cards import alert_cards
+from monitor.map import selectors
+from monitor.map.config import map_config
+from monitor.map.context_tiles import overlays_available, truth_overlay
+from monitor.rasters.layers import RASTER_LAYERS
+
+
+@require_safe
+def map_view(request: HttpRequest) -> HttpResponse:
+    layers, totals = selectors.layers_available(), selectors.map_totals()
+    overlays = overlays_available()
+    config = map_config(layers, totals.bounds)
+    context = {
+        "cards": alert_cards(alerts_public()),
+        "layers": layers,
+        "overlays": overlays,
+        "truth": truth_overlay(),
+        "default_layer": config["default_layer"],
+        "n_products": totals.n_products,
+        "n_points": totals.n_points,
+        "n_pairs": totals.n_pairs,
+        "map_config": config,
+    }
+    return render(request, "monitor/map.html", context)
+
+
+@require_safe
+def about(request: HttpRequest) -> HttpResponse:
+    return render(request, "monitor/about.html", {"raster_layers": RASTER_LAYERS})

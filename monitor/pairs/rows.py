@@ -1,0 +1,210 @@
+"""Images and pairs as the operators' pages show them: every label made once, in one place."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from detection.models import Alert
+from ingest.models import Scene, ScenePair
+from ingest.readers import TITLES
+from ml.models import Run
+from monitor.alerts.cards import alert_cards
+from monitor.alerts.whereabouts import area_names
+from monitor.map.config import map_at
+from monitor.pairs import selectors as pair_selectors
+from monitor.rasters.catalogue import day_label, raster_group
+from monitor.rasters.layers import LAYER_OF_TASK, RASTER_LAYERS
+from monitor.uploads.forms import plain_words
+from monitor.wording import images as words
+
+WHERE_TO_SAY = "on the page “Add data”, and send the file again"
+
+
+def pair_rows(pairs: Sequence[ScenePair]) -> list[dict[str, Any]]:
+    """A page of the list; their runs are expected to be prefetched. Two queries, and those for the names of places."""
+    alerts = pair_selectors.alerts_counted(pairs=pairs)
+    places = area_names([(pair.footprint, pair.simulated) for pair in pairs])
+    return [_pair_row(pair, place, alerts[pair.pk]) for pair, place in zip(pairs, places, strict=True)]
+
+
+def _pair_row(pair: ScenePair, place: str, n_alerts: int) -> dict[str, Any]:
+    days = _days(pair)
+    return {
+        "url": reverse("pair-detail", args=[pair.pk]),
+        "days": words.two_days(*days),
+        "apart": words.apart(pair.temporal_baseline_days),
+        "piece": pair.reference.piece,
+        "polarisation": pair.reference.polarisation,
+        "place": place,
+        "simulated": pair.simulated,
+        "picture": reverse("pair-image", args=[pair.pk, "secondary"]) if pair.secondary.raster else "",
+        "runs": [_run_mark(run) for run in pair.runs.all()],
+        "n_alerts": n_alerts,
+    }
+
+
+def _run_mark(run: Run) -> dict[str, str]:
+    task = run.model_version.task
+    return {"label": words.TASKS[task], "state": run.status, "state_words": words.run_state(run.status, run.share_done)}
+
+
+def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
+    """A page of the list of images. One query."""
+    counted = pair_selectors.pairs_counted(scenes=scenes)
+    return [_image_row(scene, counted[scene.pk]) for scene in scenes]
+
+
+def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
+    refused = scene.state == Scene.State.REFUSED
+    state = "refused" if refused else "alone" if scene.reason else "ready"
+    return {
+        "name": scene.file_name,
+        "title": "Simulated image" if scene.simulated else TITLES.get(scene.source_format, scene.source_format),
+        "acquired_at": scene.acquired_at,
+        "facts": [
+            fact
+            for fact in (
+                words.PLATFORMS.get(scene.platform, scene.platform),
+                scene.piece if scene.track is not None else "",
+                scene.polarisation,
+                words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else "",
+            )
+            if fact
+        ],
+        "state": state,
+        "state_words": {"refused": "not usable", "alone": "in no pair", "ready": "usable"}[state],
+        "reason": plain_words(scene.reason.removeprefix(f"{scene.file_name}: "), WHERE_TO_SAY),
+        "n_pairs": n_pairs,
+        "pairs_url": f"{reverse('pair-list')}?{urlencode({'image': scene.pk})}",
+        "loaded_at": scene.loaded_at,
+        "loaded_by": scene.loaded_by,
+    }
+
+
+def pair_facts(pair: ScenePair) -> dict[str, Any]:
+    """What is known of a pair, in words."""
+    first, second = pair.reference, pair.secondary
+    west, south, east, north = pair.footprint.extent
+    day = second.acquired_at.date().isoformat()
+    licences = dict.fromkeys((scene.attribution, scene.licence) for scene in (first, second))
+    return {
+        "headline": words.headline(*_days(pair), pair.temporal_baseline_days),
+        "place": area_names([(pair.footprint, pair.simulated)])[0],
+        "source": "simulated" if first.simulated else TITLES.get(first.source_format, first.source_format),
+        "platform": words.platforms(first.platform, second.platform),
+        "piece": first.piece,
+        "look": words.look(first.direction, first.look_direction),
+        "mode": first.mode,
+        "polarisation": words.polarisation(first.polarisation),
+        "apart": words.apart(pair.temporal_baseline_days),
+        "posting_m": first.posting_m,
+        "size": words.size(pair.rows, pair.cols, first.posting_m),
+        "epsg": pair.epsg,
+        "grid": "The later image is brought onto the pixels of the earlier one, once, when it is read."
+        if pair.resampled
+        else "The pixels of both images lie on each other; nothing is resampled.",
+        "placed": words.PLACED.get(second.header.get("geolocation", ""), ""),
+        "backscatter": words.BACKSCATTER.get(first.backscatter, first.backscatter or "not stated"),
+        "extent": words.extent(west, south, east, north),
+        "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(west, south, east, north)}",
+        "licences": [(attribution, licence) for attribution, licence in licences if attribution or licence],
+        "images": [_file_row("earlier", first), _file_row("later", second)],
+        "simulated": pair.simulated,
+    }
+
+
+def _file_row(which: str, scene: Scene) -> dict[str, Any]:
+    return {
+        "which": which,
+        "name": scene.file_name,
+        "sha256": scene.file_sha256,
+        "acquired_at": scene.acquired_at,
+        "orbit": scene.absolute_orbit,
+        "loaded_at": scene.loaded_at,
+        "loaded_by": scene.loaded_by,
+        "day": day_label(scene.acquired_at.date()),
+    }
+
+
+def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]]) -> list[dict[str, Any]]:
+    """What each run said, task by task; tasks that nobody asked about say so."""
+    cards = {card.code: card for card in alert_cards({a.pk: a for found in alerts.values() for a in found}.values())}
+    rows = []
+    for task, label in words.TASKS.items():
+        of_task = [run for run in runs if run.model_version.task == task]
+        rows += [_run_row(pair, run, label, [cards[alert.code] for alert in alerts.get(run.pk, [])]) for run in of_task]
+        if not of_task:
+            rows.append({"task": task, "label": label, "state": "none", "not_asked": words.NOT_ASKED[task]})
+    return rows
+
+
+def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[str, Any]:
+    task = run.model_version.task
+    row: dict[str, Any] = {
+        "id": run.pk,
+        "task": task,
+        "label": label,
+        "method": run.model_version.method.replace("-", " "),
+        "version": run.model_version.version,
+        "state": run.status,
+        "state_words": words.run_state(run.status, run.share_done),
+        "device": run.device,
+        "seconds": run.seconds,
+        "code_version": run.code_version,
+        "finished_at": run.finished_at,
+        "started_at": run.started_at,
+        "attempt": run.attempt,
+        "error": run.error.removeprefix("ValueError: ").removeprefix("InputError: "),  # what they say is for people
+        "alerts": cards,
+    }
+    prediction = getattr(run, "prediction", None)
+    if prediction is None or run.status != Run.Status.SUCCEEDED:
+        return row
+    layer, (_, group) = LAYER_OF_TASK[task], raster_group(prediction)
+    where = map_at(*pair.footprint.extent)
+    return row | {
+        "sentences": words.found_sentences(
+            task, prediction.statistics, pair.reference.posting_m, pair.temporal_baseline_days
+        ),
+        "layer": layer,
+        "picture": reverse("pair-run-image", args=[pair.pk, run.pk])
+        if prediction.statistics.get("known_share") != 0
+        else "",
+        "map_url": f"{reverse('map')}?raster={layer.name}&date={group}{where}",
+        "more_maps": [
+            (one.label, f"{reverse('map')}?raster={one.name}&date={group}{where}")
+            for one in RASTER_LAYERS
+            if one.task == task and one.needs and prediction.statistics.get(one.needs, 0) > 0
+        ],
+        "download_url": reverse("prediction-raster", args=[prediction.pk]),
+    }
+
+
+def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
+    """Links to the pair before and after of the same ground."""
+    rows = zip(("Earlier pair", "Later pair"), pair_selectors.neighbours(pair=pair), strict=True)
+    return [
+        {"label": label, "days": words.two_days(*_days(one), "%b"), "url": reverse("pair-detail", args=[one.pk])}
+        for label, one in rows
+        if one is not None
+    ]
+
+
+def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the script of the comparison needs."""
+    images = {name: reverse("pair-image", args=[pair.pk, name]) for name in ("reference", "secondary", "ratio")}
+    found = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
+    first, second = (day_label(scene.acquired_at.date()) for scene in (pair.reference, pair.secondary))
+    return {
+        "rows": pair.rows,
+        "cols": pair.cols,
+        "posting_m": pair.reference.posting_m,
+        "urls": images | found,
+        "days": {"reference": first, "secondary": second},
+    }
+
+
+def _days(pair: ScenePair) -> tuple[Any, Any]:
+    return pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()

@@ -1,0 +1,177 @@
+"""Images and their pairs, and what models found in them; for operators."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.cache import get_conditional_response
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from ingest.models import ScenePair
+from monitor.pairs import pictures as pair_pictures
+from monitor.pairs import selectors as pair_selectors
+from monitor.pairs.pictures import IMAGES, ImageGone
+from monitor.pairs.pixels import RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
+from monitor.pairs.rows import image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
+from monitor.pairs.selectors import ImageChoice, PairChoice
+from monitor.rasters.layers import LAYER_OF_TASK
+from monitor.site.refusals import Refused, refusals_as_json
+from monitor.site.roles import may_see_images
+
+PER_PAGE = 30
+IMAGE_STATES = {"refused": "not usable", "alone": "in no pair", "paired": "in a pair"}
+HIGHEST = 2**31 - 1
+CACHE = "private, max-age=3600"
+
+
+def operators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Strangers are asked to sign in, everybody else without the role is told so."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        if not may_see_images(request.user):
+            raise PermissionDenied("Your account may not see this. An administrator can add it to the operators.")
+        return view(request, **kwargs)
+
+    return guarded
+
+
+@require_safe
+@never_cache
+@operators_only
+def pair_list(request: HttpRequest) -> HttpResponse:
+    wanted = PairChoice(
+        track=_number(request, "track"),
+        burst=request.GET.get("burst", "")[:20],
+        polarisation=request.GET.get("polarisation", "")[:2],
+        days=_number(request, "days"),
+        found=request.GET.get("found") == "yes",
+        image=_number(request, "image"),
+    )
+    page = _page(request, pair_selectors.pairs_matching(wanted=wanted))
+    context = {
+        "wanted": wanted,
+        "chosen": any(wanted),
+        "choices": pair_selectors.pair_choices(),
+        "pairs": pair_rows(list(page)),
+    }
+    return render(request, "monitor/pair_list.html", context | _around(request, page))
+
+
+@require_safe
+@never_cache
+@operators_only
+def image_list(request: HttpRequest) -> HttpResponse:
+    state = request.GET.get("state", "")
+    wanted = ImageChoice(state if state in IMAGE_STATES else "", _number(request, "track"))
+    page = _page(request, pair_selectors.images_matching(wanted=wanted))
+    context = {
+        "wanted": wanted,
+        "chosen": bool(wanted.state or wanted.track is not None),
+        "states": IMAGE_STATES.items(),
+        "tracks": pair_selectors.image_tracks(),
+        "images": image_rows(list(page)),
+    }
+    return render(request, "monitor/image_list.html", context | _around(request, page))
+
+
+@require_safe
+@never_cache
+@operators_only
+def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
+    found = _pair_or_404(pair)
+    alerts = pair_selectors.alerts_of_runs(pair=found)
+    rows = run_rows(found, pair_selectors.runs_of_pair(pair=found), alerts)
+    gone = pair_pictures.missing_images(found)
+    ratio = {"colours": RATIO_STOPS, "words": RATIO_WORDS, "reach_db": RATIO_DB, "mean_px": RATIO_MEAN_PX}
+    context = {
+        "pair": pair_facts(found),
+        "neighbours": neighbour_rows(found),
+        "runs": rows,
+        "results": [row for row in rows if row.get("picture")],
+        "gone": pair_pictures.gone_words(gone) if gone else "",
+        "viewer": viewer(found, rows),
+        "ratio": ratio,
+    }
+    return render(request, "monitor/pair_detail.html", context)
+
+
+@require_safe
+@operators_only
+@refusals_as_json
+def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
+    """A window of an image of the common grid, ?row=&col=&rows=&cols=&side=, as PNG of at most 1200 x 1200."""
+    if image not in IMAGES:
+        raise Http404("A pair has the images reference, secondary and ratio.")
+    found = _pair_or_404(pair)
+    piece = _piece(request, found)
+    etag = pair_pictures.fingerprint(found, image, piece)
+    return _picture(request, etag, lambda: pair_pictures.pair_png(found, image, piece))
+
+
+@require_safe
+@operators_only
+@refusals_as_json
+def pair_run_image(request: HttpRequest, pair: int, run: int) -> HttpResponseBase:
+    """What a run found, in a window of the pair's common grid."""
+    found = _pair_or_404(pair)
+    of_pair = pair_selectors.run_of_pair(pair=found, number=run) if run <= HIGHEST else None
+    if of_pair is None:
+        raise Http404("There is no such run on this pair, or it has found nothing yet.")
+    piece, layer = _piece(request, found), LAYER_OF_TASK[of_pair.model_version.task]
+    etag = pair_pictures.run_fingerprint(of_pair.prediction, layer, piece)
+    return _picture(request, etag, lambda: pair_pictures.run_png(of_pair.prediction, layer, piece))
+
+
+def _picture(request: HttpRequest, etag: str, make: Callable[[], bytes]) -> HttpResponseBase:
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        try:
+            response = HttpResponse(make(), content_type="image/png")
+        except ImageGone as gone:
+            return HttpResponse(f"{gone}\n", status=404, content_type="text/plain; charset=utf-8")
+    response["ETag"] = etag
+    response["Cache-Control"] = CACHE
+    return response
+
+
+def _piece(request: HttpRequest, pair: ScenePair) -> Piece:
+    try:
+        return piece_of(request.GET, pair.rows, pair.cols)
+    except ValueError as fault:
+        remedy = f"Give row, col, rows and cols inside {pair.rows} x {pair.cols} pixels, or leave them out."
+        raise Refused(str(fault), remedy) from fault
+
+
+def _pair_or_404(pair: int) -> ScenePair:
+    found = pair_selectors.pair_by_number(number=pair) if pair <= HIGHEST else None
+    if found is None:
+        raise Http404("There is no such pair.")
+    return found
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    """A number of the address; what is none does not choose anything."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
+
+
+def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:
+    return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+
+
+def _around(request: HttpRequest, page: Page) -> dict[str, Any]:
+    """What both lists have: counts, and the way to other pages of the same choice."""
+    said = request.GET.copy()
+    said.pop("page", None)
+    query = said.urlencode()
+    return {"page": page, "totals": pair_selectors.totals(), "query": f"{query}&" if query else ""}

@@ -1,0 +1,162 @@
+"""What is loaded: provenance of every product, and the analysis page of one."""
+
+import csv
+import json
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from ingest.models import Product, ReleaseChange, Scene
+from ingest.products.selectors import products, scenes_by_ground
+from ingest.readers import TITLES
+from ml.models import Run
+from ml.selectors import runs_of_products
+from monitor.map.config import map_at
+from monitor.site.roles import may_review, may_see_images
+from monitor.wording import sentences
+from monitor.wording.csv_cells import cell_text
+from monitor.wording.images import run_state
+
+
+@require_safe
+def product_list(request: HttpRequest) -> HttpResponse:
+    tells = may_review(request.user)
+    runs = runs_of_products() if tells else {}
+    rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in products()]
+    context = {
+        "products": [row for row in rows if not row["superseded_by"]],
+        "older": [row for row in rows if row["superseded_by"]],
+        "tells_who": tells,
+        "sees_images": may_see_images(request.user),
+        "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
+    }
+    return render(request, "monitor/product_list.html", context)
+
+
+@require_safe
+def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
+    found = _product_or_404(product)
+    arguments = {"product-id": {"data": found.pk}}
+    return render(
+        request, "monitor/product_analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)}
+    )
+
+
+@require_safe
+def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
+    """Which rows of the file were left out, and why: the first thousand, as CSV."""
+    found = _product_or_404(product)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="product-{product:d}-refused-rows.csv"'
+    writer = csv.writer(response)
+    writer.writerow(["point", "reason"])
+    writer.writerows([cell_text(pid), cell_text(reason)] for pid, reason in found.refused_rows)
+    listed = len(found.refused_rows)
+    if listed < found.n_refused:
+        writer.writerow(["", f"and {found.n_refused - listed} more"])
+    return response
+
+
+@require_safe
+def release_change(request: HttpRequest, product: int) -> FileResponse:
+    """What changed since the release before, per cell, as a Cloud-Optimised GeoTIFF."""
+    change = _product_or_404(product).changes_before.order_by("made_at").last()
+    if change is None or not change.raster.storage.exists(change.raster.name):
+        raise Http404("There is no release before this one.")
+    return FileResponse(
+        change.raster.open("rb"),
+        as_attachment=True,
+        filename=f"product-{product:d}-change.tif",
+        content_type="image/tiff",
+    )
+
+
+def _product_or_404(product: int) -> Product:
+    found = Product.objects.filter(pk=product).first()
+    if found is None:
+        raise Http404("There is no such product.")
+    return found
+
+
+def _ground(scene: Scene) -> tuple[object, ...]:
+    return scene.source_format, scene.simulated, scene.track, scene.burst
+
+
+def _stack(scenes: list[Scene]) -> dict[str, Any]:
+    """All images of one piece of one track."""
+    first, last = scenes[0], scenes[-1]
+    west, south, east, north = first.footprint.extent
+    title = "Simulated images" if first.simulated else f"{TITLES[first.source_format]} images"
+    return {
+        "name": f"{title}, {first.piece}",
+        "polarisations": " and ".join(sorted({scene.polarisation for scene in scenes})),
+        "period_label": f"{first.acquired_at:%Y-%m-%d} to {last.acquired_at:%Y-%m-%d}",
+        "n_images": len(scenes),
+        "posting_m": first.posting_m,
+        "scenes": scenes,
+        "attribution": first.attribution,
+        "licence": first.licence,
+        "simulated": first.simulated,
+        "bounds_url": f"{reverse('map')}?raster=radar{map_at(west, south, east, north)}",
+        "pairs_url": f"{reverse('pair-list')}?{urlencode({'track': first.track, 'burst': first.burst})}",
+    }
+
+
+def _row(product: Product) -> dict[str, Any]:
+    west, south, east, north = product.footprint.extent
+    return {
+        "id": product.pk,
+        "name": product.name,
+        "level_label": f"{TITLES[product.source_format]} {product.level}",
+        "component_label": sentences.COMPONENT_LABELS[product.component],
+        "track_label": f"{product.track:03d} {product.direction}"
+        if product.track is not None
+        else product.direction or "not stated",
+        "period_label": f"{product.dates[0]} to {product.dates[-1]}, "
+        + (f"{product.n_dates} dates" if product.has_series else "velocities only"),
+        "n_points": product.n_points,
+        "n_refused": product.n_refused,
+        "refused_reasons": product.refused_reasons,
+        "refused_url": reverse("product-refused", args=[product.pk]),
+        "release": product.release,
+        "superseded_by": product.superseded_by and product.superseded_by.name,
+        "changes": [_change(change) for change in product.changes_before.all()],
+        "derived_from": [source.name for source in product.derived_from.all()],
+        "loaded_by": product.loaded_by,
+        "source_file": product.file_name,
+        "sha256": product.file_sha256,
+        "sha256_short": product.file_sha256[:12],
+        "attribution": product.attribution,
+        "licence": product.licence,
+        "simulated": product.simulated,
+        "loaded_at": product.loaded_at,
+        "bounds_url": reverse("map") + map_at(west, south, east, north),
+        "analysis_url": reverse("product-analysis", args=[product.pk]),
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.pk,
+        "model": str(run.model_version).replace("-", " "),
+        "weights_sha256": run.model_version.weights_sha256,
+        "state": run_state(run.status, run.share_done),
+        "finished_at": run.finished_at,
+        "seconds": run.seconds,
+        "device": run.device,
+        "error": run.error,
+    }
+
+
+def _change(change: ReleaseChange) -> dict[str, Any]:
+    return {
+        "sentence": sentences.change_sentence(
+            change.older.release, change.n_gone, change.n_new, change.median_change_mm_yr, change.newer.component
+        ),
+        "url": reverse("product-change", args=[change.newer_id]),
+    }

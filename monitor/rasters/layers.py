@@ -1,0 +1,226 @@
+"""The raster layers that the map can show: what they are made of, and what their colours mean. The only such table."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ml.models import ModelVersion
+from monitor.rasters.drawing import Float32, InputGrid
+
+Task = ModelVersion.Task
+
+
+class RasterLayer(NamedTuple):
+    """Values run from low to high, coloured through evenly spaced stops; beyond, the end colours hold.
+
+    task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols).
+    caption: the colours in words, where no legend stands.
+    overlap: which value counts where several rasters lie over each other, the first one or the highest.
+    of_pair: what becomes of the bands, before `value`, with the images that they stand on. needs: only dates in whose
+    statistics this figure is above 0 are shown.
+    """
+
+    name: str
+    label: str
+    task: str
+    bands: tuple[str, ...]
+    value: Callable[[Float32], Float32]
+    unit: str
+    low: float
+    high: float
+    stops: tuple[str, ...]
+    low_word: str
+    middle_word: str
+    high_word: str
+    description: str
+    details: str
+    caption: str
+    overlap: str = "first"
+    of_pair: Callable[[Float32, InputGrid], Float32] = lambda bands, images: bands
+    needs: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """For the map's legend."""
+        words = (
+            "name",
+            "label",
+            "unit",
+            "low",
+            "high",
+            "low_word",
+            "middle_word",
+            "high_word",
+            "description",
+            "details",
+        )
+        return {name: getattr(self, name) for name in words} | {
+            "details": self.details,
+            "colours": list(self.stops),
+            "arrows": self.task == Task.OFFSETS,
+        }
+
+
+def _only(bands: Float32) -> Float32:
+    return bands[0]
+
+
+def _length(bands: Float32) -> Float32:
+    return np.hypot(bands[0], bands[1])
+
+
+def _percent(bands: Float32) -> Float32:
+    return 100 * bands[0]
+
+
+def _metres_a_day(offsets: Float32, images: InputGrid) -> Float32:
+    """Against the image as a whole, as alerts are found. offsets: (2, rows, cols), px."""
+    shift = np.array(images.shift_px, dtype=np.float32)[:, None, None]
+    return (offsets - shift) * np.float32(images.posting_m / images.days)
+
+
+def _days_before(day: Float32, images: InputGrid) -> Float32:
+    """Days from that day to the later image."""
+    return np.float32(images.last_day) - day
+
+
+def _decibel(bands: Float32) -> Float32:
+    """dB of linear power; unknown where nothing came back."""
+    return 10 * np.log10(np.where(bands[0] > 0, bands[0], np.nan))
+
+
+RASTER_LAYERS = (
+    RasterLayer(
+        "probability",
+        "Likelihood of motion",
+        Task.DEFORMATION,
+        ("probability",),
+        _only,
+        "",
+        0,
+        1,
+        ("#f8e6ef", "#ebbdd5", "#d98fb8", "#c06099", "#9c3178", "#6b0a52"),
+        "unlikely",
+        "",
+        "nearly certain",
+        "How likely it is, for the computer, that this ground moves differently from the ground around it.",
+        "Found in the measurement points; empty where there are none. Where tracks overlap, the highest value counts.",
+        "Dark: nearly certain that this ground moves. Pale: unlikely.",
+        "highest",
+    ),
+    RasterLayer(
+        "coherence",
+        "Coherence",
+        Task.COHERENCE,
+        ("coherence",),
+        _only,
+        "",
+        0,
+        1,
+        ("#dcefec", "#aed5cf", "#7fb9b1", "#4f9c93", "#237b73", "#00544e"),
+        "changed",
+        "",
+        "stayed the same",
+        "How alike two radar images of one place are. Where they are alike, the surface stayed the same in between.",
+        "Water, forest and growing fields are always low. Fresh snow, ploughing or building work lower it for a time.",
+        "Dark: the surface stayed the same. Pale: it changed.",
+    ),
+    RasterLayer(
+        "coherence-change",
+        "Change of coherence",
+        Task.COHERENCE_CHANGE,
+        ("change_sigma",),
+        _only,
+        "times the usual scatter",
+        -6,
+        6,
+        ("#55156a", "#8a559d", "#bd9bc8", "#e4e2e0", "#a0c7a4", "#599a63", "#1a6832"),
+        "less alike",
+        "as before",
+        "more alike",
+        "Where two radar images are less alike than the pairs of images before them: the surface itself has changed.",
+        "Counted in the usual scatter of this place (robust standard deviations). "
+        "Below −3 is rare by chance. Rain or snow can lower whole slopes at once.",
+        "Purple: less alike than before. Grey: as before. Green: more alike.",
+    ),
+    RasterLayer(
+        "confirmed-change",
+        "Confirmed change",
+        Task.COHERENCE_CHANGE,
+        ("confidence",),
+        _percent,
+        "% sure, at least",
+        80,
+        100,
+        ("#fbe3b8", "#f0bd74", "#dc9440", "#b86c1c", "#874809", "#532a02"),
+        "likely",
+        "",
+        "nearly certain",
+        "Where the surface changed, as several pairs of images confirm that have no image in common.",
+        "One rainy or windy day cannot do that. A harvest, building work, a flood, a fire or a slide can. Where there "
+        "is no colour, nothing is confirmed: that does not mean that nothing changed. Only dates with a confirmed "
+        "change can be chosen. The figure holds for a single place, whatever the noise is like.",
+        "Dark: nearly certain that the surface changed. Pale: likely.",
+        needs="confirmed_share",
+    ),
+    RasterLayer(
+        "change-onset",
+        "When it changed",
+        Task.COHERENCE_CHANGE,
+        ("onset_day",),
+        _only,
+        "days earlier",
+        0,
+        24,
+        ("#0b3a5c", "#2b628a", "#5a8cb1", "#8fb3cf", "#c0d6e6", "#e4edf4"),
+        "just appeared",
+        "",
+        "there for weeks",
+        "How long before the later image a confirmed change of the surface was first seen.",
+        "The change happened between that image and the one before it, 6 or 12 days earlier in most places. "
+        "Only dates with a confirmed change can be chosen.",
+        "Dark: first seen in the later image. Pale: seen in images up to 24 days before.",
+        of_pair=_days_before,
+        needs="confirmed_share",
+    ),
+    RasterLayer(
+        "speed",
+        "Speed of fast motion",
+        Task.OFFSETS,
+        ("dx_px", "dy_px"),
+        _length,
+        "m a day",
+        0,
+        2,
+        ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
+        "slow",
+        "",
+        "fast",
+        "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week.",
+        "Arrows stand only where the motion is more than three times its uncertainty. What the image as a whole is off "
+        "is taken out. "
+        "Slow motion of millimetres does not show here; the points show that.",
+        "Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves.",
+        of_pair=_metres_a_day,
+    ),
+    RasterLayer(
+        "radar",
+        "Radar image",
+        "",
+        (),
+        _decibel,
+        "dB",
+        -22,
+        0,
+        ("#0d0d0d", "#565656", "#8f8f8f", "#c4c4c4", "#f7f7f7"),
+        "smooth, calm water",
+        "",
+        "rough, buildings",
+        "The image itself, as the radar on the satellite saw it.",
+        "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them.",
+        "Bright: much of the radar's signal came back. Dark: little.",
+    ),
+)
+RASTER_LAYERS_BY_NAME = {layer.name: layer for layer in RASTER_LAYERS}
+ARROW_LAYER = RASTER_LAYERS_BY_NAME["speed"]
+LAYER_OF_TASK = {layer.task: layer for layer in reversed(RASTER_LAYERS) if layer.task}  # the first one of each

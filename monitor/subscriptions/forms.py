@@ -1,0 +1,107 @@
+"""The forms of the subscription pages. What a region must be stands in monitor/subscriptions/regions.py."""
+
+from typing import Any
+
+from django import forms
+
+from monitor.models import Subscription
+from monitor.subscriptions import regions
+from monitor.wording.sentences import KIND_LABELS
+
+DISTANCES = [
+    ("200", "My street (200 m)"),
+    ("800", "My neighbourhood (800 m)"),
+    ("2000", "My town (2 km)"),
+    ("own", "Another distance"),
+]
+SEVERITY_WORDS = [
+    ("minor", "Any motion"),
+    ("moderate", "Medium and large only: over 10 mm a year, or a square kilometre and more"),
+    ("strong", "Large only: over 50 mm a year"),
+]
+FREQUENCY_WORDS = [
+    (Subscription.Frequency.AT_ONCE.value, "At once: a mail for each change"),
+    (Subscription.Frequency.DAILY.value, "Once a day: one mail in the morning, if there is something new"),
+    (Subscription.Frequency.WEEKLY.value, "Once a week: one mail on Monday, if there is something new"),
+]
+
+
+class NumberField(forms.FloatField):
+    """A decimal number as people type it: with a point or a comma, with or without a degree sign."""
+
+    widget = forms.TextInput
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.error_messages["invalid"] = "Type a number, such as 46.99."
+        self.widget.attrs["inputmode"] = "text"  # a phone's keypad of digits may lack the minus sign
+
+    def to_python(self, value: Any) -> float | None:
+        if isinstance(value, str):
+            value = value.strip().rstrip("°").strip().replace("−", "-")
+            value = value.replace(",", ".") if "." not in value else value
+        return super().to_python(value)
+
+
+class WishForm(forms.Form):
+    """Where, what and how often: all that a preview needs."""
+
+    where = forms.ChoiceField(choices=[("circle", "Around a place"), ("drawn", "An area that I draw")])
+    latitude = NumberField(required=False)
+    longitude = NumberField(required=False)
+    distance = forms.ChoiceField(choices=DISTANCES, required=False)
+    own_km = NumberField(required=False)
+    drawn = forms.CharField(required=False, max_length=60_000, widget=forms.HiddenInput)
+    kinds = forms.MultipleChoiceField(
+        choices=list(KIND_LABELS.items()), error_messages={"required": "Choose at least one kind of motion."}
+    )
+    lowest_severity = forms.ChoiceField(choices=SEVERITY_WORDS)
+    unreviewed = forms.BooleanField(required=False)
+    frequency = forms.ChoiceField(choices=FREQUENCY_WORDS)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "where" in cleaned:
+            try:
+                cleaned["region"] = self._circle(cleaned) if cleaned["where"] == "circle" else self._drawn(cleaned)
+            except regions.RegionError as fault:
+                self.add_error("where", str(fault))
+        return cleaned
+
+    def wish(self) -> dict[str, Any]:
+        """What the services want to know."""
+        names = ("region", "kinds", "lowest_severity", "unreviewed", "frequency")
+        return {name: self.cleaned_data[name] for name in names}
+
+    def _circle(self, cleaned: dict[str, Any]) -> regions.Region | None:
+        if self.errors.keys() & {"latitude", "longitude", "own_km"}:
+            return None
+        if cleaned.get("latitude") is None or cleaned.get("longitude") is None:
+            raise regions.RegionError("Click the place on the map, or type its latitude and longitude.")
+        distance = cleaned.get("distance") or "2000"
+        if distance != "own":
+            return regions.circle(cleaned["longitude"], cleaned["latitude"], float(distance))
+        if cleaned.get("own_km") is None:
+            raise regions.RegionError("Type the distance in kilometres.")
+        return regions.circle(cleaned["longitude"], cleaned["latitude"], 1000 * cleaned["own_km"])
+
+    def _drawn(self, cleaned: dict[str, Any]) -> regions.Region:
+        if not cleaned.get("drawn"):
+            raise regions.RegionError("Draw an area on the map first.")
+        return regions.drawn(cleaned["drawn"])
+
+
+class EmailForm(forms.Form):
+    """One field."""
+
+    email = forms.EmailField(
+        max_length=254,
+        error_messages={
+            "required": "Type your e-mail address.",
+            "invalid": "This does not look like an e-mail address, such as name@example.org.",
+        },
+    )
+
+
+class SubscribeForm(EmailForm, WishForm):
+    """The whole page; the address comes last."""

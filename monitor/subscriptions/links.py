@@ -1,0 +1,101 @@
+"""What the links in mails open: confirm, manage, export, stop. A GET only shows; whoever presses the button acts."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods
+
+from monitor.models import Subscription
+from monitor.subscriptions import selectors, tokens
+from monitor.subscriptions import services as subscriptions
+
+PAGE_OR_DEED = ["GET", "HEAD", "POST"]
+
+
+def _private(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page for one person: kept by no cache, found by no search, and a bad link gets a clear page."""
+
+    @never_cache
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except tokens.Expired:
+            response = render(request, "monitor/subscription_bad_link.html", {"expired": True}, status=410)
+        except tokens.Wrong:
+            response = render(request, "monitor/subscription_bad_link.html", status=404)
+        response["X-Robots-Tag"] = "noindex"
+        return response
+
+    return wrapped
+
+
+@_private
+@require_http_methods(PAGE_OR_DEED)
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """Mail scanners open links: opening this one confirms nothing."""
+    subscription = Subscription.objects.filter(pk=tokens.read_confirm(token), ended_at=None).first()
+    if subscription is None:
+        raise tokens.Expired("it was deleted in the meantime")
+    if request.method == "POST":
+        try:
+            subscriptions.subscription_confirm(subscription=subscription)
+        except subscriptions.TooMany as fault:
+            return render(request, "monitor/subscription_bad_link.html", {"too_many": str(fault)}, status=409)
+        subscription.refresh_from_db()
+    context = {"subscription": subscription, "manage_token": tokens.manage_token(subscription.pk)}
+    return render(request, "monitor/subscribe_confirm.html", context)
+
+
+@csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
+@_private
+@require_http_methods(PAGE_OR_DEED)
+def stop(request: HttpRequest, token: str) -> HttpResponse:
+    """Unsubscribe: a GET shows a button, a POST acts. It may come twice, and long after everything was deleted."""
+    ids = tokens.read_stop(token)
+    if request.method == "POST":
+        subscriptions.subscriptions_end(ids=ids)
+    alive = Subscription.objects.filter(pk__in=ids, ended_at=None)
+    return render(request, "monitor/subscribe_stop.html", {"alive": alive})
+
+
+@_private
+@require_http_methods(PAGE_OR_DEED)
+def manage(request: HttpRequest, token: str) -> HttpResponse:
+    """Everything of one person, and what can be done with it."""
+    email = _owner(token)
+    if request.method == "POST":
+        if request.POST.get("deed") == "delete":
+            subscriptions.person_delete(email=email)
+            return render(request, "monitor/subscription_deleted.html")
+        subscriptions.change(email=email, pk=request.POST.get("subscription", ""), deed=request.POST.get("deed", ""))
+        return redirect("subscription-manage", token=token)
+    held = selectors.subscriptions_of(email=email)
+    context = {
+        "email": email,
+        "token": token,
+        "subscriptions": [subscriptions.described(one) for one in held.filter(ended_at=None)],
+        "n_ended": held.exclude(ended_at=None).count(),
+        "frequencies": Subscription.Frequency.choices,
+        "keep_days": subscriptions.KEEP_ENDED.days,
+    }
+    return render(request, "monitor/subscription_manage.html", context)
+
+
+@_private
+@require_GET
+def export(request: HttpRequest, token: str) -> JsonResponse:
+    response = JsonResponse(subscriptions.person_export(email=_owner(token)), json_dumps_params={"indent": 2})
+    response["Content-Disposition"] = 'attachment; filename="ground-motion-subscriptions.json"'
+    return response
+
+
+def _owner(token: str) -> str:
+    subscription = Subscription.objects.filter(pk=tokens.read_manage(token)).first()
+    if subscription is None:
+        raise tokens.Expired("everything of this person was deleted")
+    return subscription.email

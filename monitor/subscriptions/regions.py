@@ -1,0 +1,130 @@
+"""Regions that people choose: circles and drawn areas, checked, measured and put into words. Degrees, EPSG:4326."""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+from pyproj import Geod
+from shapely import MultiPolygon, Polygon, box, force_2d, get_num_coordinates, make_valid
+from shapely.affinity import translate
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+from shapely.validation import explain_validity
+
+from detection.sizes import area_of
+from monitor.wording.places import coordinates
+from monitor.wording.sentences import area_label
+
+LARGEST_KM2 = 200_000.0
+MOST_VERTICES = 500
+FARTHEST_M = 50_000.0
+MARGIN_M = 200.0  # around an alert that somebody follows: its outline changes a little with every image
+_GEOD = Geod(ellps="WGS84")
+_WORLD = box(-180, -90, 180, 90)
+_CORNERS = 64
+
+
+class RegionError(ValueError):
+    """The region cannot be used; the message says why, in words for the person who chose it."""
+
+
+class Region(NamedTuple):
+    outline: MultiPolygon
+    label: str
+
+
+def circle(longitude: float, latitude: float, distance_m: float) -> Region:
+    """Everything within a distance of a point."""
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        raise RegionError("Latitude goes from −90 to 90, longitude from −180 to 180.")
+    if not 0 < distance_m <= FARTHEST_M:
+        raise RegionError("The distance must be more than 0 and at most 50 km.")
+    if abs(latitude) + distance_m / 111_000 > 89:
+        raise RegionError("This is too close to a pole: the satellites do not look there.")
+    bearings = np.linspace(0, 360, _CORNERS, endpoint=False)
+    same = np.ones(_CORNERS)
+    xs, ys, _ = _GEOD.fwd(longitude * same, latitude * same, bearings, distance_m * same)
+    xs = longitude + (np.asarray(xs) - longitude + 180) % 360 - 180  # without the jump at 180°
+    outline = _onto_the_map(Polygon(np.column_stack([xs, ys])))
+    return Region(outline, f"{distance_label(distance_m)} around {coordinates(longitude, latitude)}")
+
+
+def drawn(text: str) -> Region:
+    """A drawn area, as GeoJSON: a Polygon or MultiPolygon, alone or as a Feature."""
+    try:
+        content = json.loads(text, parse_constant=_refuse)
+        content = content.get("geometry") or content
+        if content.get("type") not in {"Polygon", "MultiPolygon"}:
+            raise RegionError("Draw an area with at least three corners.")
+        geometry = force_2d(shape(content))
+        n_vertices = get_num_coordinates(geometry)
+    except RegionError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, ShapelyError) as fault:
+        raise RegionError("The drawn area could not be read. Please draw it again.") from fault
+    if n_vertices > MOST_VERTICES:
+        raise RegionError(f"The area has {n_vertices} corners; {MOST_VERTICES} are the most. Draw it more simply.")
+    _check(geometry)
+    outline = _onto_the_map(geometry)
+    middle = outline.representative_point()
+    return Region(outline, f"a drawn area of {area_label(area_of(outline))} around {coordinates(middle.x, middle.y)}")
+
+
+def rectangle(west: float, south: float, east: float, north: float) -> str:
+    """A view of the map as GeoJSON, as if it had been drawn."""
+    corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return json.dumps({"type": "Polygon", "coordinates": [corners]})
+
+
+def around(area: BaseGeometry, label: str) -> Region:
+    """An area with a margin: the place of an alert that somebody follows."""
+    middle = area.representative_point()
+    degrees_up = MARGIN_M / 111_000
+    stretch = 1 / max(0.02, float(np.cos(np.radians(middle.y))))
+    grown = make_valid(area.simplify(degrees_up / 10).buffer(degrees_up * (1 + stretch) / 2, quad_segs=3))
+    return Region(_multi(grown), label)
+
+
+def distance_label(distance_m: float) -> str:
+    """'200 m', '2 km', '2.5 km'."""
+    return f"{distance_m:.0f} m" if distance_m < 1000 else f"{distance_m / 1000:.1f} km".replace(".0 km", " km")
+
+
+def _refuse(constant: str) -> None:
+    """NaN and Infinity: Python reads them, JSON has none."""
+    raise ValueError(constant)
+
+
+def _check(geometry: BaseGeometry) -> None:
+    west, south, east, north = geometry.bounds if not geometry.is_empty else (np.nan,) * 4
+    if not np.isfinite([west, south, east, north]).all():
+        raise RegionError("The drawn area is empty. Please draw it again.")
+    if south < -90 or north > 90 or west < -540 or east > 540 or east - west > 360:
+        raise RegionError("The drawn area reaches beyond the edge of the map.")
+    if not geometry.is_valid:
+        crossing = "intersection" in explain_validity(geometry).lower()
+        raise RegionError(
+            "The lines of the drawn area cross each other. Draw it so that they do not."
+            if crossing
+            else "The drawn area has no proper outline. Please draw it again."
+        )
+    size = area_of(geometry) / 1e6
+    if size > LARGEST_KM2:
+        raise RegionError(f"The area is {size:,.0f} km²; {LARGEST_KM2:,.0f} km² is the most. Choose a smaller one.")
+    if size <= 0:
+        raise RegionError("The drawn area is too small to be seen. Draw a larger one.")
+
+
+def _onto_the_map(geometry: BaseGeometry) -> MultiPolygon:
+    """The same area with longitudes from -180 to 180, in two parts where it lies across the date line."""
+    parts = [translate(geometry, xoff=turn).intersection(_WORLD) for turn in (-360, 0, 360)]
+    return _multi(*(part for part in parts if not part.is_empty))
+
+
+def _multi(*geometries: BaseGeometry) -> MultiPolygon:
+    polygons = []
+    for geometry in geometries:
+        for part in getattr(geometry, "geoms", [geometry]):
+            polygons += [p for p in getattr(part, "geoms", [part]) if isinstance(p, Polygon) and not p.is_empty]
+    return MultiPolygon(polygons)

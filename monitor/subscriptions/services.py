@@ -1,0 +1,224 @@
+"""The life of a subscription: asked for, confirmed, paused, changed, ended, deleted."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.gis.geos import GEOSGeometry
+from django.db import transaction
+from django.utils import timezone
+from shapely import to_wkb
+
+from monitor.models import Notification, OutgoingMail, Subscription
+from monitor.subscriptions import limits, regions, selectors
+from monitor.subscriptions.regions import Region
+from monitor.subscriptions.tokens import CONFIRM_FOR
+from monitor.wording.sentences import KIND_LABELS, SEVERITY_LABELS
+
+MOST_PER_ADDRESS = 20
+DEMO_ADDRESS = "resident@example.org"
+DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
+KEEP_ENDED = timedelta(days=30)
+KEEP_LETTERS = timedelta(days=7)
+KEEP_NEWS = timedelta(days=2 * 365)
+
+
+class TooMany(ValueError):
+    """This address has as many subscriptions as one may have."""
+
+
+def subscription_request(
+    *,
+    email: str,
+    region: Region,
+    kinds: Sequence[str],
+    lowest_severity: str,
+    unreviewed: bool,
+    frequency: str,
+) -> Subscription | None:
+    """Keep the wish and queue the question whether the address is theirs; None where it was asked too often today.
+
+    Known and unknown addresses take the same way: nobody can find out who is subscribed.
+    """
+    email = email_normal(email)
+    if not limits.allowed_for_address(email=email):
+        return None
+    with transaction.atomic():
+        wanted = Subscription.objects.create(
+            email=email,
+            region=to_geos(region),
+            label=region.label,
+            kinds=sorted(kinds),
+            lowest_severity=lowest_severity,
+            unreviewed=unreviewed,
+            frequency=frequency,
+        )
+        OutgoingMail.objects.create(
+            kind=OutgoingMail.Kind.CONFIRM,
+            key=f"confirm:{wanted.pk}",
+            email=email,
+            subscription=wanted,
+            next_try_at=timezone.now(),
+        )
+    return wanted
+
+
+def demo_subscription_make() -> Subscription:
+    """Somebody in the simulated region who has confirmed, so that the demo has a mail to show."""
+    region = regions.circle(*DEMO_PLACE, regions.FARTHEST_M)
+    subscription, _ = Subscription.objects.get_or_create(
+        email=DEMO_ADDRESS,
+        defaults={
+            "region": to_geos(region),
+            "label": region.label,
+            "kinds": sorted(KIND_LABELS),
+            "lowest_severity": "minor",
+            "unreviewed": True,
+            "frequency": Subscription.Frequency.AT_ONCE,
+            "confirmed_at": timezone.now(),
+        },
+    )
+    return subscription
+
+
+def subscription_confirm(*, subscription: Subscription) -> None:
+    """The owner of the mailbox said yes. Raises TooMany; a second time changes nothing."""
+    held = selectors.subscriptions_of(email=subscription.email).filter(confirmed_at__isnull=False, ended_at=None)
+    if subscription.confirmed_at is None and held.count() >= MOST_PER_ADDRESS:
+        raise TooMany(f"{MOST_PER_ADDRESS} regions are the most for one address")
+    now = timezone.now()
+    Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None).update(confirmed_at=now)
+
+
+def subscription_pause(*, subscription: Subscription) -> None:
+    Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(
+        paused_at=timezone.now(), pause_reason=Subscription.PauseReason.ASKED
+    )
+
+
+def address_pause(*, email: str) -> int:
+    """Pause every subscription of an address whose mails came back; how many were paused."""
+    active = selectors.subscriptions_active().filter(email=email_normal(email))
+    return active.update(paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED)
+
+
+def subscription_resume(*, subscription: Subscription) -> None:
+    """What happened while it was paused is not told."""
+    Subscription.objects.filter(pk=subscription.pk).update(paused_at=None, pause_reason="", bounces=0)
+
+
+def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
+    """Raises ValueError for a frequency that there is not."""
+    Subscription.objects.filter(pk=subscription.pk).update(frequency=Subscription.Frequency(frequency))
+
+
+def change(*, email: str, pk: str, deed: str) -> None:
+    """What the owner of an address asked for on the page of their subscriptions; nonsense changes nothing."""
+    mine = Subscription.objects.filter(email=email, ended_at=None, pk=int(pk) if pk.isdecimal() else 0).first()
+    if mine is None:
+        return
+    if deed == "pause":
+        subscription_pause(subscription=mine)
+    elif deed == "resume":
+        subscription_resume(subscription=mine)
+    elif deed == "stop":
+        subscriptions_end(ids=[mine.pk])
+    elif deed in Subscription.Frequency.values:
+        subscription_set_frequency(subscription=mine, frequency=deed)
+
+
+def subscriptions_end(*, ids: Sequence[int]) -> int:
+    """Stop for good; how many were still alive. What waits for them is withdrawn."""
+    ended = Subscription.objects.filter(pk__in=ids, ended_at=None).update(ended_at=timezone.now())
+    Notification.objects.filter(subscription__in=ids, mail=None, withdrawn_at=None).update(withdrawn_at=timezone.now())
+    return ended
+
+
+def link_request(*, email: str) -> OutgoingMail | None:
+    """Queue a mail that opens all that is held of an address, or says that nothing is; None where asked too often."""
+    email = email_normal(email)
+    if not limits.allowed_for_address(email=email):
+        return None
+    return OutgoingMail.objects.create(
+        kind=OutgoingMail.Kind.LINK, key=f"link:{uuid4()}", email=email, next_try_at=timezone.now()
+    )
+
+
+def person_export(*, email: str) -> dict[str, Any]:
+    """Everything that is held of a person, in a form that a machine can read."""
+    return {
+        "email": email,
+        "subscriptions": [_exported(one) for one in selectors.subscriptions_of(email=email)],
+        "mails": [
+            {"kind": mail.kind, "state": mail.state, "created": mail.created, "sent": mail.sent_at}
+            for mail in OutgoingMail.objects.filter(email=email)
+        ],
+    }
+
+
+def person_delete(*, email: str) -> None:
+    """Forget everything of a person."""
+    with transaction.atomic():
+        OutgoingMail.objects.filter(email=email).delete()
+        selectors.subscriptions_of(email=email).delete()
+
+
+def purge() -> None:
+    """Delete what is over: unconfirmed wishes after two days, ended subscriptions, old letters, news and counts."""
+    now = timezone.now()
+    Subscription.objects.filter(confirmed_at=None, created__lt=now - CONFIRM_FOR).delete()
+    ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED)
+    emails = list(ended.values_list("email", flat=True).distinct())
+    ended.delete()
+    finished = OutgoingMail.objects.exclude(state__in=[OutgoingMail.State.QUEUED, OutgoingMail.State.SENDING])
+    gone = set(emails) - set(Subscription.objects.filter(email__in=emails).values_list("email", flat=True))
+    finished.filter(email__in=gone).delete()
+    letters = [OutgoingMail.Kind.CONFIRM, OutgoingMail.Kind.LINK]
+    finished.filter(kind__in=letters, created__lt=now - KEEP_LETTERS).delete()
+    Notification.objects.filter(created__lt=now - KEEP_NEWS).delete()
+    finished.filter(created__lt=now - KEEP_NEWS).delete()
+    limits.counts_forget()
+
+
+def described(one: Subscription) -> dict[str, Any]:
+    """A subscription in words, for its owner."""
+    kinds = [KIND_LABELS[kind].lower() for kind in one.kinds]
+    reviewed = "also what nobody has checked yet" if one.unreviewed else "only what a specialist has confirmed"
+    least, _ = SEVERITY_LABELS[one.lowest_severity]
+    return {
+        "row": one,
+        "kinds": "every kind of motion" if len(kinds) == len(KIND_LABELS) else ", ".join(kinds),
+        "severity": "of any size" if one.lowest_severity == "minor" else f"{least} or more",
+        "reviewed": reviewed,
+        "told": one.notifications.filter(mail__state=OutgoingMail.State.SENT).count(),
+    }
+
+
+def email_normal(email: str) -> str:
+    """One spelling for one mailbox."""
+    return email.strip().lower()
+
+
+def to_geos(region: Region) -> GEOSGeometry:
+    return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
+
+
+def _exported(one: Subscription) -> dict[str, Any]:
+    return {
+        "label": one.label,
+        "region": one.region.json,
+        "kinds": one.kinds,
+        "lowest_severity": one.lowest_severity,
+        "unreviewed": one.unreviewed,
+        "frequency": one.frequency,
+        "created": one.created,
+        "confirmed": one.confirmed_at,
+        "paused": one.paused_at,
+        "ended": one.ended_at,
+        "last_digest": one.last_digest_at,
+        "told": [
+            {"alert": told.transition.alert.code, "state": told.transition.to_state, "at": told.created}
+            for told in one.notifications.select_related("transition__alert").defer("transition__alert__area")
+        ],
+    }

@@ -1,0 +1,143 @@
+"""Subscribing: the form and its preview. No account, no password; the address is asked by mail whether it agrees."""
+
+import math
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from shapely import from_wkb
+
+from detection.kinds import Kind
+from detection.sizes import area_of
+from monitor.alert_pages.views import alert_or_404
+from monitor.map.config import URLS
+from monitor.map.selectors import map_totals
+from monitor.models import Subscription
+from monitor.subscriptions import limits, regions, selectors
+from monitor.subscriptions import services as subscriptions
+from monitor.subscriptions.forms import EmailForm, SubscribeForm, WishForm
+from monitor.wording import sentences
+
+DEFAULTS = {
+    "where": "circle",
+    "distance": "2000",
+    "own_km": "5",
+    "kinds": list(sentences.KIND_LABELS),
+    "lowest_severity": "minor",
+    "unreviewed": True,
+    "frequency": "at-once",
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def subscribe(request: HttpRequest) -> HttpResponse:
+    """The form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…), or a wish to keep."""
+    if request.method != "POST":
+        return _page(request, SubscribeForm(initial=DEFAULTS | _asked_for(request)))
+    form = SubscribeForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    return _keep(request, email=form.cleaned_data["email"], **form.wish())
+
+
+@require_POST
+def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
+    """'Tell me when this changes': the place of one alert, with one field to fill in."""
+    alert, form = alert_or_404(code), EmailForm(request.POST)
+    if not form.is_valid():
+        return render(request, "monitor/subscribe_alert.html", {"alert": alert, "form": form}, status=422)
+    return _keep(
+        request,
+        email=form.cleaned_data["email"],
+        region=regions.around(from_wkb(bytes(alert.area.wkb)), f"the place of alert {alert.code}"),
+        kinds=[kind.value for kind in Kind],
+        lowest_severity="minor",
+        unreviewed=True,
+        frequency=Subscription.Frequency.AT_ONCE.value,
+    )
+
+
+@require_GET
+def subscribe_sent(request: HttpRequest) -> HttpResponse:
+    """The same page for every address."""
+    return render(request, "monitor/subscribe_sent.html")
+
+
+@require_POST
+def subscribe_preview(request: HttpRequest) -> JsonResponse:
+    """How many mails this would have brought. By POST: a region is nobody's business, and addresses end up in logs."""
+    form = WishForm(request.POST)
+    if not form.is_valid():
+        return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
+    wish = form.wish()
+    region = wish.pop("region")
+    mails = selectors.mails_in_the_past(region=subscriptions.to_geos(region), **wish)
+    return JsonResponse(
+        {
+            "mails": mails,
+            "years": selectors.PREVIEW_YEARS,
+            "label": region.label,
+            "area_km2": round(area_of(region.outline) / 1e6, 3),
+            "sentence": sentences.preview_sentence(mails, selectors.PREVIEW_YEARS, selectors.records_begin()),
+        }
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def subscription_link(request: HttpRequest) -> HttpResponse:
+    """For people who lost their link: it is sent to the address, whether we hold anything of it or not."""
+    form = EmailForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        status = 422 if form.is_bound else 200
+        return render(request, "monitor/subscription_link.html", {"form": form}, status=status)
+    if not _may_ask(request):
+        return too_many(request)
+    subscriptions.link_request(email=form.cleaned_data["email"])
+    return redirect("subscribe-sent")
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    return render(request, "monitor/subscribe_limit.html", status=429)
+
+
+def _keep(request: HttpRequest, **wish: Any) -> HttpResponse:
+    if not _may_ask(request):
+        return too_many(request)
+    subscriptions.subscription_request(**wish)
+    return redirect("subscribe-sent")
+
+
+def _may_ask(request: HttpRequest) -> bool:
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    ip = limits.client_ip(remote_address=request.META.get("REMOTE_ADDR", ""), forwarded_for=forwarded)
+    return limits.allowed_for_connection(ip=ip)
+
+
+def _page(request: HttpRequest, form: SubscribeForm, status: int = 200) -> HttpResponse:
+    context = {
+        "form": form,
+        "subscribe_config": {
+            "bounds": map_totals().bounds,
+            "alerts_url": URLS["alerts"],
+            "farthest_km": regions.FARTHEST_M / 1000,
+        },
+    }
+    return render(request, "monitor/subscribe.html", context, status=status)
+
+
+def _asked_for(request: HttpRequest) -> dict[str, Any]:
+    """What the address of the page fills in; nonsense is left out."""
+    box = _numbers(request.GET.get("bbox", ""), 4)
+    if box and box[0] < box[2] and box[1] < box[3]:
+        return {"where": "drawn", "drawn": regions.rectangle(*box)}
+    place = _numbers(f"{request.GET.get('lat', '')},{request.GET.get('lon', '')}", 2)
+    return {"latitude": f"{place[0]:.5f}", "longitude": f"{place[1]:.5f}"} if place else {}
+
+
+def _numbers(text: str, count: int) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
+    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else []

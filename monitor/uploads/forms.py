@@ -1,0 +1,152 @@
+"""What a person may say of the files that they send, and how a job is told."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+
+from ingest.jobs.services import may_retry
+from ingest.models import DIRECTIONS, IngestJob
+from ingest.readers import TITLES
+from ingest.readers.given import Given
+from ingest.readers.images.scenes import POLARISATIONS
+from ingest.readers.raster import MM_PER_UNIT, TOWARD
+from ingest.readers.records import Declared, Direction
+from monitor.uploads.resumable import in_words
+
+UNIT_WORDS = {
+    "mm/yr": "millimetres a year",
+    "cm/yr": "centimetres a year",
+    "m/yr": "metres a year",
+    "m/day": "metres a day",
+}
+SIGN_WORDS = {
+    "toward": "toward the satellite",
+    "away": "away from the satellite",
+    "up": "upward",
+    "down": "downward",
+    "east": "to the east",
+    "west": "to the west",
+    "north": "to the north",
+    "south": "to the south",
+}
+SCALE_WORDS = {"db": "decibels", "power": "power (linear)", "amplitude": "amplitude"}
+# what a remedy for the command line says -> what it is called on the page
+OPTION_WORDS = {
+    "unit": "Choose its unit",
+    "positive": "Choose which way a positive value moves",
+    "mapping": "Send a column list",
+    "format": "Choose its format",
+    "track": "Type its track",
+    "period": "Say for which time its velocities stand",
+    "scale": "Choose what the values of the image are",
+    "polarisation": "Choose its polarisation",
+    "acquired": "Say when it was taken",
+    "platform": "Type the satellite",
+    "direction": "Choose which way the satellite flew",
+}
+STATE_WORDS = {
+    IngestJob.State.QUEUED: "waiting",
+    IngestJob.State.RUNNING: "being read",
+    IngestJob.State.LOADED: "loaded",
+    IngestJob.State.REJECTED: "not loaded",
+    IngestJob.State.FAILED: "failed",
+}
+
+
+class SaidForm(forms.Form):
+    """Everything may be left empty; then the file speaks for itself."""
+
+    source_format = forms.ChoiceField(
+        required=False, choices=lambda: [("auto", "find out by itself"), *sorted(TITLES.items(), key=lambda at: at[1])]
+    )
+    unit = forms.ChoiceField(
+        required=False, choices=lambda: [("", "the file says it"), *((u, UNIT_WORDS.get(u, u)) for u in MM_PER_UNIT)]
+    )
+    positive = forms.ChoiceField(
+        required=False, choices=lambda: [("", "the file says it"), *((s, SIGN_WORDS.get(s, s)) for s in TOWARD)]
+    )
+    track = forms.IntegerField(
+        required=False, min_value=1, max_value=999, error_messages={"invalid": "The track is a number, such as 117."}
+    )
+    first_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
+    last_day = forms.DateField(required=False, widget=forms.DateInput({"type": "date"}))
+    scale = forms.ChoiceField(required=False, choices=[("", "the file says it"), *SCALE_WORDS.items()])
+    polarisation = forms.ChoiceField(required=False, choices=[("", "all there are"), *((p, p) for p in POLARISATIONS)])
+    acquired_at = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local", "step": "1"}, "%Y-%m-%dT%H:%M:%S"),
+        error_messages={"invalid": "The time of an image is a day and a time, such as 2021-01-19 03:16:53."},
+    )
+    platform = forms.CharField(required=False, max_length=10)
+    direction = forms.ChoiceField(required=False, choices=[("", "the file says it"), *DIRECTIONS])
+    attribution = forms.CharField(required=False, max_length=300)
+    licence = forms.CharField(required=False, max_length=300)
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean()
+        first, last = said.get("first_day"), said.get("last_day")
+        if (first is None) != (last is None):
+            raise forms.ValidationError("Give both the first and the last day, or neither.")
+        if first and last and last <= first:
+            raise forms.ValidationError("The last day is after the first one.")
+        return said
+
+    def given(self, account: str, mapping: Path | None = None) -> Given:
+        said: dict[str, Any] = self.cleaned_data
+        period = (said["first_day"], said["last_day"]) if said["first_day"] else None
+        direction = Direction(said["direction"]) if said["direction"] else None
+        names = ("unit", "positive", "track", "scale", "polarisation", "acquired_at", "platform")
+        declared = Declared(mapping, period=period, direction=direction, **{name: said[name] or None for name in names})
+        return Given(said["source_format"] or "auto", declared, said["attribution"], said["licence"], account)
+
+
+def job_row(job: IngestJob) -> dict[str, Any]:
+    """What the list says of a job; for operators only. Products and scenes are expected to be prefetched."""
+    said = {name: getattr(job, name) for name in SaidForm.base_fields if name not in {"attribution", "licence"}}
+    return {
+        "id": job.pk,
+        "name": job.original_name,
+        "state": job.state,
+        "state_words": state_words(job),
+        "reason": plain_reason(job),
+        "size": in_words(job.size_bytes),
+        "source": job.get_source_display(),
+        "given_by": job.given_by,
+        "created_at": job.created_at,
+        "products": [
+            {"name": product.name, "url": reverse("product-analysis", args=[product.pk])}
+            for product in job.products.all()
+        ],
+        "scenes": [
+            {"name": scene.name, "url": f"{reverse('pair-list')}?image={scene.pk}", "reason": scene.reason}
+            for scene in job.scenes.all()
+        ],
+        "again": may_retry(job),
+        "form": SaidForm(initial=said, auto_id=f"job-{job.pk}-%s"),
+    }
+
+
+def state_words(job: IngestJob) -> str:
+    words = STATE_WORDS[IngestJob.State(job.state)]
+    if job.state == IngestJob.State.RUNNING and job.points_done:
+        return f"{words}, {job.points_done:,} points so far"
+    if job.state == IngestJob.State.LOADED and job.points_done:
+        return f"{words}, {job.points_done:,} points"
+    return words
+
+
+def plain_reason(job: IngestJob) -> str:
+    """A line for the command line in the words of the page."""
+    return plain_words(job.error, "below and try again" if may_retry(job) else "on this page, and send the file")
+
+
+def plain_words(line: str, where: str) -> str:
+    """A line for the command line in the words of a page. where: at which place one says more."""
+    return re.sub(
+        r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
+        lambda found: f"{OPTION_WORDS.get(found[1], 'Say more about it')} {where}",
+        line.replace(" (None)", "").replace("with --mapping", "with a column list"),
+    )

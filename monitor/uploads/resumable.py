@@ -1,0 +1,110 @@
+"""Files that people send: streamed straight to their private folder, counted and hashed on the way.
+
+Each file lies in a folder of its own with a random name, under a cleaned copy of its own name (readers need the name
+and the ending); the name as it was given is data only. Nothing under UPLOAD_DIR is ever served.
+"""
+
+import hashlib
+import re
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload, TemporaryFileUploadHandler
+
+from ingest.jobs.services import folder_delete
+from ingest.readers import SUFFIXES
+
+MAPPING_FIELD, MAPPING_SUFFIX = "mapping", ".toml"
+MAX_MAPPING_BYTES = 256 * 2**10
+LONGEST_NAME = 150
+NO_ROOM = "There is not enough room on the disk of this service just now. Nothing was kept. Tell who runs it."
+
+
+class Incoming(UploadedFile):
+    """A file on its way to its own folder."""
+
+    def __init__(self, name: str) -> None:
+        self.folder = Path(settings.UPLOAD_DIR) / secrets.token_hex(12)
+        self.folder.mkdir(mode=0o700, parents=True)
+        self.path = self.folder / clean_name(name)
+        self.digest = hashlib.sha256()
+        super().__init__(file=self.path.open("xb"), name=name, size=0)
+
+    @property
+    def sha256(self) -> str:
+        return self.digest.hexdigest()
+
+
+class PrivateFolderHandler(TemporaryFileUploadHandler):
+    """As Django's handler of large files; only that files land where they stay, and unknown kinds are not kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[Incoming] = []
+        self.faults: list[str] = []
+        self.full = False
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        FileUploadHandler.new_file(self, *args, **kwargs)
+        known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES
+        if Path(self.file_name).suffix.lower() not in known:
+            self._refuse(f"its ending is not one of {', '.join(sorted(known))}")
+        self.file = Incoming(self.file_name)
+        self.taken.append(self.file)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        if self.field_name == MAPPING_FIELD and start + len(raw_data) > MAX_MAPPING_BYTES:
+            self._refuse(f"a column list has at most {in_words(MAX_MAPPING_BYTES)}")
+        try:
+            self.file.write(raw_data)
+        except OSError as fault:
+            self.full = True
+            raise StopUpload(connection_reset=True) from fault
+        self.file.digest.update(raw_data)
+
+    def file_complete(self, file_size: int) -> Incoming:
+        self.file.close()
+        self.file.size = file_size
+        return self.file
+
+    def _refuse(self, why: str) -> None:
+        self.faults.append(f"{self.file_name[:LONGEST_NAME]} was not taken: {why}.")
+        raise SkipFile
+
+    def upload_interrupted(self) -> None:
+        """Whoever made this handler discards what became no job."""
+
+    def discard(self, kept: set[Path]) -> None:
+        """Delete every folder but those of jobs."""
+        for file in self.taken:
+            file.close()
+            if file.folder not in kept:
+                folder_delete(file.folder)
+
+
+def clean_name(name: str) -> str:
+    """A name that is harmless in any path: letters, digits, dot, dash and underscore; its ending stays."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).name).lstrip(".-") or "file"
+    suffix = Path(plain).suffix
+    return f"{plain.removesuffix(suffix)[: LONGEST_NAME - len(suffix)]}{suffix}"
+
+
+def too_much(content_length: int) -> str:
+    """Why so many bytes cannot be taken, before any is read; empty where they can."""
+    if content_length > settings.UPLOAD_MAX_BYTES:
+        return f"This is too large: at most {in_words(settings.UPLOAD_MAX_BYTES)} can be sent at a time."
+    root = Path(settings.UPLOAD_DIR)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return "" if shutil.disk_usage(root).free - content_length >= settings.UPLOAD_SPARE_BYTES else NO_ROOM
+
+
+def in_words(size_bytes: float) -> str:
+    """1.5 GB, 20 MB, 300 kB."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB")):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:.3g} {unit}"
+    return f"{max(1, round(size_bytes / 1000)) if size_bytes else 0} kB"

@@ -1,0 +1,159 @@
+"""Sending files through the browser, and what became of every file that was given; for operators."""
+
+import shutil
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ingest.jobs import selectors as job_selectors
+from ingest.jobs.services import job_queue, job_retry
+from ingest.models import IngestJob
+from ingest.readers import SUFFIXES
+from monitor.site.roles import may_load
+from monitor.uploads.forms import SaidForm, job_row, plain_reason, state_words
+from monitor.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
+
+SHOWN = 40
+BROKEN_OFF = "The transfer broke off before its end. Nothing was kept; please send it again."
+
+
+def loaders_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Strangers are asked to sign in, everybody else without the role is told so; nothing of a body is read before."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: int) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(reverse("uploads"))
+        if not may_load(request.user):
+            raise PermissionDenied("Your account may not add data. An administrator can add it to the operators.")
+        return view(request, **kwargs)
+
+    return never_cache(guarded)
+
+
+@csrf_exempt  # the form's token is checked below, once the way of the files is laid: it stands in the same body
+@require_http_methods(["GET", "HEAD", "POST"])
+@loaders_only
+def uploads(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _page(request)
+    fault = too_much(int(request.META.get("CONTENT_LENGTH") or 0))
+    if fault:
+        return _answer(request, [], [fault], status=507 if fault == NO_ROOM else 413, unread=True)
+    handler, kept = PrivateFolderHandler(), set[Path]()
+    request.upload_handlers = [handler]
+    try:
+        return _receive(request, handler, kept)
+    finally:
+        handler.discard(kept)
+
+
+@require_safe
+@loaders_only
+def uploads_jobs(request: HttpRequest) -> HttpResponse:
+    """What changes while something runs."""
+    jobs = list(job_selectors.jobs_lately(limit=SHOWN))
+    rows = [{"id": job.pk, "state": job.state, "words": state_words(job), "reason": plain_reason(job)} for job in jobs]
+    return JsonResponse({"busy": any(job.state in IngestJob.UNSETTLED for job in jobs), "jobs": rows})
+
+
+@require_POST
+@loaders_only
+def upload_again(request: HttpRequest, job: int) -> HttpResponse:
+    found = IngestJob.objects.filter(pk=job).first()
+    if found is None:
+        raise Http404("There is no such file in the list.")
+    form = SaidForm(request.POST)
+    if not form.is_valid():
+        return _page(request, faults=_faults(form), status=400)
+    mapping = Path(found.mapping_path) if found.mapping_path else None
+    if not job_retry(job=found, given=form.given(found.given_by, mapping)):
+        fault = f"{found.original_name} was not tried again: say something else of it, or send the file anew."
+        return _page(request, faults=[fault], status=409)
+    messages.success(request, f"{found.original_name} is tried again.")
+    return HttpResponseRedirect(reverse("uploads"))
+
+
+@csrf_protect
+def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
+    """The whole body is read here. `whole` is the form's last field: without it the end is missing."""
+    try:
+        form, files = SaidForm(request.POST), request.FILES.getlist("files")
+        mapping = request.FILES.get(MAPPING_FIELD)
+    except (UnreadablePostError, MultiPartParserError):
+        return _answer(request, [], [BROKEN_OFF], status=400)
+    if handler.full:
+        return _answer(request, [], [NO_ROOM], status=507)
+    faults = handler.faults + _faults(form)
+    if "whole" not in request.POST:
+        return _answer(request, [], faults or [BROKEN_OFF], status=400)
+    if form.errors or (not files and not faults):
+        return _answer(request, [], faults or ["Choose at least one file."], status=422)
+    names = []
+    for file in files:
+        if job_selectors.is_waiting(sha256=file.sha256):
+            faults.append(f"{file.name} is in the list already and waits or is being read. It was not added again.")
+            continue
+        beside = Path(shutil.copy(mapping.path, file.folder)) if mapping else None
+        kept.add(file.folder)
+        job_queue(
+            source=IngestJob.Source.UPLOAD,
+            path=file.path,
+            original_name=file.name,
+            size_bytes=file.size,
+            sha256=file.sha256,
+            given=form.given(request.user.get_username(), beside),
+        )
+        names.append(file.name)
+    return _answer(request, names, faults, status=422 if faults and not names else 200)
+
+
+def _answer(
+    request: HttpRequest, names: list[str], faults: list[str], status: int, unread: bool = False
+) -> HttpResponse:
+    """For the page's script as JSON, for a plain form as a page."""
+    if "application/json" in request.headers.get("Accept", ""):
+        response: HttpResponse = JsonResponse({"queued": names, "faults": faults}, status=status)
+    elif faults:
+        response = _page(request, faults=faults, status=status)
+    else:
+        noun = "files were" if len(names) > 1 else "file was"
+        messages.success(request, f"{len(names)} {noun} received. Below you see what becomes of it.")
+        response = HttpResponseRedirect(reverse("uploads"))
+    if unread:
+        response["Connection"] = "close"
+    return response
+
+
+def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 200) -> HttpResponse:
+    rows = [job_row(job) for job in job_selectors.jobs_lately(limit=SHOWN)]
+    context = {
+        "form": SaidForm(),
+        "jobs": rows,
+        "busy": any(row["state"] in IngestJob.UNSETTLED for row in rows),
+        "faults": faults or [],
+        "suffixes": sorted(SUFFIXES),
+        "max_bytes": settings.UPLOAD_MAX_BYTES,
+        "max_words": in_words(settings.UPLOAD_MAX_BYTES),
+        "keep_loaded": settings.UPLOAD_KEEP_LOADED,
+        "keep_hours": settings.UPLOAD_KEEP_HOURS,
+        "watch": bool(settings.WATCH_FOLDER),
+    }
+    return render(request, "monitor/uploads.html", context, status=status)
+
+
+def _faults(form: SaidForm) -> list[str]:
+    return [error for errors in form.errors.values() for error in errors]

@@ -1,0 +1,77 @@
+"""What an operator reads of an event: where it stands, and what the pair across it shows near the place. Pure."""
+
+from datetime import datetime
+
+from monitor.events.figures import NearCoherence, NearMotion
+from monitor.wording.pairs import compass
+
+KIND_WORDS = {
+    "earthquake": "Earthquake",
+    "eruption": "Eruption",
+    "landslide": "Landslide",
+    "calving": "Calving of a glacier",
+}
+LOOK_FOR = {
+    "earthquake": "Look for a step across a fault in the arrows, and for towns and slopes that lost their coherence.",
+    "eruption": "Look for coherence lost under fresh lava and ash, and for flanks that moved.",
+    "landslide": "A slide that ran out leaves no arrows: look for coherence lost on a slope, and for arrows around it.",
+    "calving": "Look for coherence lost at the front, and for ice behind it that flows faster than before.",
+}
+LARGE_M = 10.0
+
+
+def when_words(first: datetime, last: datetime) -> str:
+    """'on 14 October 2023' (UTC), 'on 14 October 2023 at 06:30 UTC'."""
+    day = f"on {first.day} {first:%B %Y}"
+    return day if last > first else f"{day} at {first:%H:%M} UTC"
+
+
+def motion_near(found: NearMotion | None, radius_km: float) -> str:
+    """One sentence of the offsets near the place."""
+    if found is None:
+        return f"Within {radius_km:g} km of the place these offsets know nothing."
+    if found.fastest_m is None:
+        return (
+            f"Within {radius_km:g} km nothing moved clearly: motion of less than about {_metres(5 * found.sigma_m)} "
+            "would not show."
+        )
+    return (
+        f"Within {radius_km:g} km {_percent(found.share)} of what is known moved clearly, the fastest of it by about "
+        f"{_metres(found.fastest_m)} (± {_metres(2 * found.sigma_m)}) to the {compass(found.bearing_deg)}."
+    )
+
+
+def coherence_near(found: NearCoherence | None, radius_km: float) -> str:
+    """One sentence of the coherence near the place."""
+    if found is None:
+        return f"Within {radius_km:g} km of the place this coherence knows nothing."
+    return (
+        f"Within {radius_km:g} km the two images match to {found.median:.0%} or better on half of the ground; on the "
+        f"twentieth that changed most, to {found.lowest:.0%} or less."
+    )
+
+
+def waiting_sentence(before: datetime | None, after: datetime | None, days: list[int]) -> str:
+    """Why there is no pair yet."""
+    apart = ", ".join(map(str, days[:-1])) + (f" or {days[-1]}" if len(days) > 1 else str(days[-1]))
+    if before is None and after is None:
+        return "No radar image of this place is loaded."
+    if before is None:
+        return "No radar image of this place from before it is loaded."
+    if after is None:
+        return (
+            f"The last image before it is of {before.day} {before:%B %Y}. None from after it is loaded yet; "
+            "as soon as one makes a pair, it is run before everything else and shown here."
+        )
+    return (
+        f"There are images of {before.day} {before:%B %Y} and {after.day} {after:%B %Y}, but no pair across it: "
+        f"pairs are of one track, and {apart} days apart."
+    )
+
+
+def _metres(value: float) -> str:
+    return f"{value:.0f} m" if value >= LARGE_M else f"{value:.1f} m"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "less than 1%"

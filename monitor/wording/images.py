@@ -1,0 +1,175 @@
+"""What operators read of radar images, their pairs, and of what models found in them."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from monitor.wording.pairs import COMPASS
+
+PLATFORMS = {"S1A": "Sentinel-1A", "S1B": "Sentinel-1B", "S1C": "Sentinel-1C", "S1D": "Sentinel-1D"}
+_WAVES = {"V": "vertically", "H": "horizontally"}
+# how an image that came in the satellite's own geometry was laid on the map
+PLACED = {
+    "gcp": "By the product's own points, without the height of the ground between them: in mountains hundreds of "
+    "metres from its place, both images alike. Load elevation before the images, and they are placed right.",
+    "terrain": "By the satellite's path and the height of the ground.",
+}
+BACKSCATTER = {
+    "gamma0": "gamma nought (per area as the radar sees it, evened out for slopes)",
+    "sigma0": "sigma nought (per area of flat ground)",
+}
+RUN_STATES = {"queued": "waits", "running": "at work", "succeeded": "finished", "failed": "failed"}
+
+
+def run_state(status: str, share_done: float) -> str:
+    """'waits', 'at work, 40 % done': what a run is doing."""
+    done = f", {share_done:.0%} done".replace("%", " %") if status == "running" and share_done > 0 else ""
+    return RUN_STATES[status] + done
+
+
+TASKS = {"coherence": "Coherence", "coherence-change": "Change of coherence", "offsets": "Offsets"}
+NOT_ASKED = {
+    "coherence": "No model has compared these two images yet.",
+    "coherence-change": (
+        "Not asked yet: it needs the coherence of this pair and of three earlier ones of the same ground."
+    ),
+    "offsets": "No model has looked for fast motion between these two images yet.",
+}
+
+
+def two_days(first: date, last: date, month: str = "%B") -> str:
+    """'1 and 13 December 2021', '28 November and 10 December 2021'. month: %b for short."""
+    end = f"{last.day} {last:{month} %Y}"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} and {end}"
+    if first.year == last.year:
+        return f"{first.day} {first:{month}} and {end}"
+    return f"{first.day} {first:{month} %Y} and {end}"
+
+
+def apart(days: int) -> str:
+    """'12 days apart'."""
+    return f"{days} day{'s' if days != 1 else ''} apart"
+
+
+def headline(first: date, last: date, days: int) -> str:
+    """'Radar images of 1 and 13 December 2021, 12 days apart'."""
+    return f"Radar images of {two_days(first, last)}, {apart(days)}"
+
+
+def platforms(first: str, last: str) -> str:
+    """'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; what is not stated says so."""
+    names = [PLATFORMS.get(name, name) or "not stated" for name in (first, last)]
+    return names[0] if names[0] == names[1] else f"{names[0]}, then {names[1]}"
+
+
+def polarisation(name: str) -> str:
+    """'VV: sent vertically, received vertically'."""
+    if len(name) != 2 or not set(name) <= set(_WAVES):
+        return name or "not stated"
+    return f"{name}: sent {_WAVES[name[0]]}, received {_WAVES[name[1]]}"
+
+
+def look(direction: str, side: str) -> str:
+    """'to the right of its path, roughly east'. direction: ascending flies to the north."""
+    if direction not in ("ascending", "descending"):
+        return f"to the {side} of its path"
+    east = (direction == "ascending") == (side == "right")
+    return f"to the {side} of its path, roughly {'east' if east else 'west'}"
+
+
+def extent(west: float, south: float, east: float, north: float) -> str:
+    """'35.26° to 35.29° N, 119.96° to 119.93° W': the edges of a box, degrees."""
+
+    def along(first: float, last: float, letters: str) -> str:
+        ends = [(f"{abs(edge):.2f}°", letters[edge < 0]) for edge in (first, last)]
+        if ends[0][1] == ends[1][1]:
+            return f"{ends[0][0]} to {ends[1][0]} {ends[1][1]}"
+        return " to ".join(f"{figure} {letter}" for figure, letter in ends)
+
+    return f"{along(south, north, 'NS')}, {along(west, east, 'EW')}"
+
+
+def size(rows: int, cols: int, posting_m: float) -> str:
+    """'6.0 x 4.5 km, 200 x 150 pixels': from west to east first."""
+    km = [pixels * posting_m / 1000 for pixels in (cols, rows)]
+    digits = 0 if min(km) >= 100 else 1
+    return f"{km[0]:.{digits}f} × {km[1]:.{digits}f} km, {cols:,} × {rows:,} pixels"
+
+
+def found_sentences(task: str, statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
+    """What a run's statistics say, most important first; figures that it did not leave are left out."""
+    sentences = {"coherence": _coherence, "coherence-change": _change, "offsets": _offsets}[task](
+        statistics, posting_m, days
+    )
+    known = statistics.get("known_share")
+    if known == 0:
+        return ["It has no answer for this pair: nothing in the two images could be matched."]
+    if known is None or known >= 0.995:
+        return sentences
+    return [*sentences, f"It has an answer for {max(known, 0.01):.0%} of the image."]
+
+
+def _coherence(said: Mapping[str, float], posting_m: float, days: int) -> list[str]:
+    found = []
+    if "mean_coherence" in said:
+        found.append(
+            f"The two images match to {said['mean_coherence']:.0%} on average; "
+            "100% would be a surface that stayed the same everywhere."
+        )
+    if "looks" in said:
+        found.append(f"Each value of the images is a mean of about {said['looks']:.2g} independent looks.")
+    return found
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+
+
+def _change(said: Mapping[str, float], posting_m: float, days: int) -> list[str]:
+    found = []
+    if "lowest_sigma" in said:
+        lost = -said["lowest_sigma"]
+        found.append(
+            f"Where most was lost, the match fell by {lost:.1f} times its usual scatter; more than 3 is rare by chance."
+            if lost > 3
+            else "Nowhere did the match fall by more than 3 times its usual scatter."
+        )
+    if "confirmed_share" in said:
+        found.append(
+            f"Pairs that have no image in common confirm a change on {_share(said['confirmed_share'])} of it."
+            if said["confirmed_share"] > 0
+            else "No change is confirmed by other pairs of images so far."
+        )
+    if "weather" in said:
+        points = 100 * said["weather"]
+        way = "worse" if points < 0 else "better"
+        found.append(
+            f"The image as a whole matched {abs(points):.1f} percentage points {way} than earlier pairs "
+            "(rain, wind or snow do that); this is taken out."
+        )
+    return found
+
+
+def _offsets(said: Mapping[str, float], posting_m: float, days: int) -> list[str]:
+    found = []
+    if "median_length_px" in said and "largest_length_px" in said:
+        middle, largest = (said[name] * posting_m for name in ("median_length_px", "largest_length_px"))
+        found.append(
+            f"Half of the patches lie within {middle:.1f} metres of where they were; the farthest is {largest:.0f} "
+            f"metres away ({largest / days:.1f} metres a day), which may be an error of matching."
+        )
+    if "median_dx_px" in said and "median_dy_px" in said:
+        found.append(_shift(said["median_dx_px"] * posting_m, said["median_dy_px"] * posting_m))
+    return found
+
+
+def _shift(east_m: float, south_m: float) -> str:
+    """How the images lie on each other. The rows of a raster run to the south."""
+    ways = [
+        f"{abs(metres):.1f} metres to the {COMPASS[at]}"
+        for metres, at in ((east_m, 2 if east_m > 0 else 6), (south_m, 4 if south_m > 0 else 0))
+        if abs(metres) >= 0.05
+    ]
+    if not ways:
+        return "The images lie on each other to within 5 centimetres."
+    return f"As a whole, the second image lies {' and '.join(ways)} of the first."

@@ -1,0 +1,95 @@
+"""Names for places, with or without a gazetteer: countries of the offline basemap, and readable coordinates."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from shapely import Point, Polygon, STRtree, make_valid
+from shapely.geometry.base import BaseGeometry
+
+from ingest.context.readers.text import search_key
+
+Bounds = tuple[float, float, float, float]
+WORLD = Path(__file__).resolve().parents[2] / "static" / "vendor" / "world-atlas" / "countries-50m.json"
+NEAR_DEGREES = 1.0  # small islands are missing at this scale
+
+
+def place_name(longitude: float, latitude: float, simulated: bool = False, near: str = "", region: str = "") -> str:
+    """Name a place (degrees, EPSG:4326): 'Mexico, 19.41° N 99.08° W'; a simulated place is never given a country.
+
+    near: '3 km south of Aldwick', which then stands for the coordinates; region: the region and country around it.
+    """
+    where = near or coordinates(longitude, latitude)
+    if simulated:
+        return f"simulated region, {where}"
+    around = region or country_near(longitude, latitude)
+    return ", ".join(part for part in ((where, around) if near else (around, where)) if part)
+
+
+def coordinates(longitude: float, latitude: float) -> str:
+    """Degrees with two decimals and letters: 19.41° N 99.08° W."""
+    return (
+        f"{abs(latitude):.2f}° {'N' if latitude >= 0 else 'S'} {abs(longitude):.2f}° {'E' if longitude >= 0 else 'W'}"
+    )
+
+
+def country_near(longitude: float, latitude: float) -> str:
+    """The country at a place, or the nearest one within a degree; empty where there is none."""
+    names, tree = _countries()
+    nearest = tree.query_nearest(Point(longitude, latitude), max_distance=NEAR_DEGREES)
+    return names[int(nearest[0])] if nearest.size else ""
+
+
+def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
+    """Countries whose name has every word of the text as the beginning of one of its own, with the bounds of their
+    largest part; those that begin so first."""
+    key = search_key(text)
+    if len(key) < 2:
+        return []
+    found = []
+    for name, bounds in _largest_parts().items():
+        own = search_key(name)
+        if all(any(part.startswith(word) for part in own.split()) for word in key.split()):
+            found.append((own != key, not own.startswith(key), name, bounds))
+    return [(name, bounds) for _, _, name, bounds in sorted(found)[:limit]]
+
+
+@lru_cache(maxsize=1)
+def _largest_parts() -> dict[str, Bounds]:
+    names, tree = _countries()
+    largest: dict[str, BaseGeometry] = {}
+    for name, shape in zip(names, tree.geometries, strict=True):
+        if name not in largest or shape.area > largest[name].area:
+            largest[name] = shape
+    return {name: shape.bounds for name, shape in largest.items()}
+
+
+@lru_cache(maxsize=1)
+def _countries() -> tuple[list[str], STRtree]:
+    world = json.loads(WORLD.read_text())
+    arcs = _decode_arcs(world)
+    names, shapes = [], []
+    for country in world["objects"]["countries"]["geometries"]:
+        for polygon in _polygons(country, arcs):
+            names.append(country["properties"]["name"])
+            shapes.append(polygon)
+    return names, STRtree(shapes)
+
+
+def _decode_arcs(world: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
+    """TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2)."""
+    scale, translate = world["transform"]["scale"], world["transform"]["translate"]
+    return [np.cumsum(np.asarray(arc, dtype=float), axis=0) * scale + translate for arc in world["arcs"]]
+
+
+def _polygons(country: dict[str, Any], arcs: list[np.ndarray[Any, Any]]) -> list[BaseGeometry]:
+    parts = [country["arcs"]] if country["type"] == "Polygon" else country.get("arcs", [])
+    polygons = []
+    for part in parts:
+        chains = [arcs[i] if i >= 0 else arcs[~i][::-1] for i in part[0]]
+        ring = np.concatenate([chain[1:] if n else chain for n, chain in enumerate(chains)])
+        if len(ring) >= 4:
+            polygons.append(make_valid(Polygon(ring)))
+    return polygons

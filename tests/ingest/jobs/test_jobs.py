@@ -1,0 +1,293 @@
+"""A given file is loaded exactly once, by a process that can do no harm, whatever dies on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.db import connection, connections, transaction
+from django.utils import timezone
+
+from ingest import tasks
+from ingest.errors import one_line
+from ingest.jobs import services as jobs
+from ingest.jobs.confine import Limits
+from ingest.jobs.environment import HARDENED, job_environment
+from ingest.models import IngestJob, MeasurementPoint, Product, Scene
+from ingest.products import partitions
+from ingest.products.services import product_delete
+from ingest.readers.given import Given
+from ingest.readers.records import Declared
+
+PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
+
+State, UPLOAD, WATCH = IngestJob.State, IngestJob.Source.UPLOAD, IngestJob.Source.WATCH
+ROOT = Path(__file__).resolve().parents[3]
+ROOMY = Limits(memory_bytes=4 * 2**30, cpu_seconds=60, file_bytes=2**30, wall_seconds=60)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def quiet(settings, tmp_path, monkeypatch):
+    """Uploads and rasters of their own, and a broker that only remembers what it was told."""
+    settings.UPLOAD_DIR = str(tmp_path / "uploads")
+    monkeypatch.setenv("RASTER_DIR", str(tmp_path / "rasters"))
+    told = []
+    monkeypatch.setattr(jobs, "job_announce", lambda job_id: told.append(job_id))
+    yield told
+    for product in Product.objects.all():  # partitions are not swept with the tables
+        product_delete(product=product)
+
+
+def queue(path: Path, source=WATCH, **given) -> IngestJob:
+    return jobs.job_queue(source=source, path=path, original_name=path.name, given=Given(**given))
+
+
+def uploaded(path: Path, settings) -> Path:
+    folder = Path(settings.UPLOAD_DIR) / "one"
+    folder.mkdir(parents=True)
+    return path.rename(folder / path.name)
+
+
+def test_a_job_becomes_a_product_and_the_upload_is_gone(make_egms, settings, quiet):
+    path = uploaded(make_egms(n=40), settings)
+    job = queue(path, UPLOAD, loaded_by="anna", attribution="Survey of Nowhere")
+    assert quiet == [job.pk]
+    job = jobs.job_execute(job_id=job.pk)
+    assert (job.state, job.error, job.points_done, job.attempt) == (State.LOADED, "", 40, 1)
+    (product,) = job.products.all()
+    assert (product.n_points, product.loaded_by, product.attribution) == (40, "anna", "Survey of Nowhere")
+    assert job.sha256 == product.file_sha256
+    assert not path.parent.exists()
+
+
+def test_what_is_declared_reaches_the_reader(tmp_path):
+    path = velocity_raster(tmp_path)
+    refused = jobs.job_execute(job_id=queue(path).pk)
+    assert refused.state == State.REJECTED
+    assert "unit" in refused.error
+    loaded = jobs.job_execute(
+        job_id=queue(path, declared=Declared(unit="m/yr", positive="down", track=7, period=PERIOD)).pk
+    )
+    assert loaded.state == State.LOADED, loaded.error
+    assert loaded.products.get().track == 7
+    assert MeasurementPoint.objects.first().velocity_mm_yr == pytest.approx(-20)
+
+
+def test_an_image_is_loaded_by_the_confined_process(make_rtc):
+    job = jobs.job_execute(job_id=queue(make_rtc()).pk)
+    assert job.state == State.LOADED, job.error
+    assert job.scenes.get().polarisation == "VV"
+    assert (Path(os.environ["RASTER_DIR"]) / job.scenes.get().raster.name).stat().st_size > 1000
+
+
+def test_a_bad_file_is_refused_with_its_one_line_and_no_path_of_ours(make_egms):
+    job = jobs.job_execute(job_id=queue(make_egms(change=lambda table: table.pop("mean_velocity"))).pk)
+    assert job.state == State.REJECTED
+    assert job.error.startswith("EGMS_L2b_117_0227_IW2_VV_2020_2024_1.zip: column 'mean_velocity' is missing.")
+    assert "/" not in job.error
+    assert Product.objects.count() == 0
+
+
+def test_the_same_file_twice_is_loaded_once_and_said_so(make_egms):
+    path = make_egms(n=12)
+    first, second = queue(path), queue(path)
+    jobs.job_execute(job_id=first.pk)
+    again = jobs.job_execute(job_id=second.pk)
+    assert again.state == State.LOADED
+    assert "already loaded" in again.error
+    assert list(again.products.all()) == list(Product.objects.all())
+    assert Product.objects.count() == 1
+
+
+def test_only_one_worker_gets_a_job_and_only_so_many_run_at_a_time(make_egms, settings):
+    first, second = queue(make_egms()), queue(make_egms())
+    assert jobs.job_claim(job_id=first.pk) is not None
+    assert jobs.job_claim(job_id=first.pk) is None
+    assert jobs.job_claim(job_id=second.pk) is None
+    settings.INGEST_JOBS_AT_ONCE = 2
+    assert jobs.job_claim(job_id=second.pk) is not None
+
+
+def test_a_job_whose_worker_died_returns_is_loaded_once_and_fails_after_three_attempts(make_egms):
+    job = queue(make_egms(n=12))
+    for attempt in (1, 2, 3):
+        assert jobs.job_claim(job_id=job.pk).attempt == attempt
+        assert jobs.jobs_requeue_expired() == 0  # the lease still holds
+        IngestJob.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert jobs.jobs_requeue_expired() == 1
+    job.refresh_from_db()
+    assert job.state == State.FAILED
+    assert "died" in job.error
+    IngestJob.objects.filter(pk=job.pk).update(state=State.QUEUED, attempt=2)
+    assert jobs.job_execute(job_id=job.pk).state == State.LOADED
+    assert Product.objects.count() == 1
+
+
+def test_a_reader_that_lost_its_job_leaves_nothing_behind(make_egms, make_rtc):
+    from ingest.jobs.child import job_carry_out
+
+    for path in (make_egms(n=12), make_rtc()):
+        job = queue(path)
+        owned = jobs.job_claim(job_id=job.pk)
+
+        with pytest.MonkeyPatch.context() as patch:
+            load = sys.modules["ingest.jobs.child"].arrival_load
+
+            def overtaken(load=load, job=job, **options):
+                loaded = load(**options)
+                apart = connections.create_connection("default")
+                with apart.cursor() as cursor:
+                    cursor.execute("UPDATE ingest_ingestjob SET attempt = attempt + 1 WHERE id = %s", [job.pk])
+                apart.close()
+                return loaded
+
+            patch.setattr("ingest.jobs.child.arrival_load", overtaken)
+            job_carry_out(job_id=job.pk, attempt=owned.attempt)
+        IngestJob.objects.all().delete()
+    assert (Product.objects.count(), Scene.objects.count()) == (0, 0)
+    rasters = Path(Scene._meta.get_field("raster").storage.location)
+    assert not [path for path in rasters.rglob("*") if path.is_file()]
+
+
+def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loads(make_egms, monkeypatch):
+    """While points are being attached; their number is seen by others before anything is committed."""
+    children, started = [], subprocess.Popen
+
+    def remembered(*args, **options):
+        children.append(started(*args, **options))
+        return children[-1]
+
+    monkeypatch.setattr("ingest.jobs.confine.subprocess.Popen", remembered)
+    job = queue(make_egms(n=200))
+    worker = threading.Thread(target=in_thread(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.1)))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")  # attaching waits for this
+        worker.start()
+        wait_until(lambda: IngestJob.objects.get(pk=job.pk).points_done == 200)
+        assert Product.objects.count() == 0
+        os.kill(children[0].pid, signal.SIGKILL)
+        worker.join(20)
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == (State.QUEUED, 1)
+    assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
+    assert jobs.job_execute(job_id=job.pk).state == State.LOADED
+    assert (Product.objects.count(), MeasurementPoint.objects.count()) == (1, 200)
+
+
+def test_a_file_that_takes_too_long_is_refused_with_the_limit_named(make_egms):
+    limits = ROOMY._replace(wall_seconds=0.2)
+    job = jobs.job_execute(job_id=queue(make_egms()).pk, limits=limits)
+    assert job.state == State.REJECTED
+    assert "longer than the" in job.error
+    assert "minutes" in job.error
+
+
+def test_a_fault_of_ours_is_said_as_one_and_can_be_tried_again(make_egms, settings, monkeypatch):
+    job = queue(uploaded(make_egms(), settings), UPLOAD)
+    owned = jobs.job_claim(job_id=job.pk)
+    from ingest.jobs import child as job_child
+
+    monkeypatch.setattr(job_child, "arrival_load", lambda **options: 1 / 0)
+    job_child.job_carry_out(job_id=job.pk, attempt=owned.attempt)
+    job.refresh_from_db()
+    assert job.state == State.FAILED
+    assert "fault of this program (ZeroDivisionError)" in job.error
+    assert jobs.job_retry(job=job, given=Given())
+    assert jobs.job_execute(job_id=job.pk).state == State.LOADED
+
+
+def test_a_refused_file_is_tried_again_only_when_something_else_is_said_of_it(tmp_path, settings):
+    job = queue(uploaded(velocity_raster(tmp_path), settings), UPLOAD)
+    job = jobs.job_execute(job_id=job.pk)
+    assert job.state == State.REJECTED
+    assert not jobs.job_retry(job=job, given=Given())
+    assert jobs.job_retry(job=job, given=Given(declared=Declared(unit="m/yr", positive="up", period=PERIOD)))
+    assert jobs.job_execute(job_id=job.pk).state == State.LOADED
+
+
+def test_refused_uploads_are_deleted_when_their_time_is_over_and_stray_ones_after_a_day(make_egms, settings):
+    path = uploaded(make_egms(change=lambda table: table.pop("pid")), settings)
+    job = jobs.job_execute(job_id=queue(path, UPLOAD).pk)
+    stray, young, outside = (path.parent.with_name(name) for name in ("stray", "young", "outside"))
+    for folder in (stray, young):
+        folder.mkdir()
+    os.utime(stray, (0, 0))
+    jobs.uploads_tidy()
+    assert path.exists()
+    assert (stray.exists(), young.exists()) == (False, True)
+    settings.UPLOAD_KEEP_HOURS = 0
+    jobs.uploads_tidy()
+    assert not path.parent.exists()
+    job.refresh_from_db()
+    assert not jobs.may_retry(job)
+
+
+def test_a_broker_that_was_emptied_is_told_again(make_egms, quiet):
+    job = queue(make_egms())
+    tasks.announce_jobs()
+    assert quiet == [job.pk, job.pk]
+    IngestJob.objects.update(sent_at=timezone.now())
+    tasks.announce_jobs()
+    assert quiet == [job.pk, job.pk]
+
+
+def test_the_task_carries_out_a_job_and_rings_for_the_next(make_egms, quiet):
+    first, second = queue(make_egms()), queue(make_egms())
+    del quiet[:]
+    tasks.execute_job(first.pk)
+    assert quiet == [second.pk]
+    tasks.execute_job(first.pk)
+    assert quiet == [second.pk]
+
+
+def test_the_reader_inherits_no_secret_and_no_proxy(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    monkeypatch.setenv("SECRET_KEY", "known")
+    monkeypatch.setenv("EMAIL_URL", "smtp://user:pass@host")
+    environment = job_environment()
+    assert "HTTPS_PROXY" not in environment
+    assert environment["SECRET_KEY"] != "known"
+    assert environment["EMAIL_URL"] == ""
+    assert environment.items() >= HARDENED.items()
+    assert connection.settings_dict["NAME"] in environment["DATABASE_URL"]
+
+
+def test_words_of_a_hostile_file_become_one_line():
+    assert one_line("a\x00b\r\nc\u202e d\x1b[31m") == "a b c d [31m"
+    assert len(one_line("x" * 10_000)) == 600
+
+
+def velocity_raster(folder: Path) -> Path:
+    import rasterio
+    from affine import Affine
+
+    path = folder / "velocity.tif"
+    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "width": 6, "height": 5, "crs": "EPSG:32633"}
+    with rasterio.open(path, "w", transform=Affine(100, 0, 4e5, 0, -100, 5e6), **profile) as raster:
+        raster.write(np.full((5, 6), 0.02, dtype=np.float32), 1)
+    return path
+
+
+def in_thread(work):
+    def run():
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    return run
+
+
+def wait_until(condition, seconds: float = 20) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "waited in vain"
+        time.sleep(0.02)

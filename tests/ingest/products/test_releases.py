@@ -1,0 +1,111 @@
+"""A newer release of a tile stands in the older one's place, and what changed between them is kept."""
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from ingest.models import MeasurementPoint, Product, ReleaseChange
+from ingest.products.release_change import Released, compare
+from ingest.products.releases import release_changes_make
+from ingest.products.services import product_delete, product_load
+from ml.services import runs_queue
+from monitor.map.layers import BY_NAME
+from monitor.map.selectors import layer_products
+from tests.makers import geotiff as made_geotiff
+
+NAMES = [f"EGMS_L2b_117_0227_IW2_VV_{years}.zip" for years in ("2018_2022_1", "2019_2023_1", "2020_2024_1")]
+
+
+@pytest.fixture
+def release(make_egms, db):
+    """Load one of three yearly releases of a tile, of n points from the first or from a later one on."""
+
+    def load(index: int, n: int = 12, velocity_mm_yr: float = 5.0, skip: int = 0):
+        def later(table):
+            for column in table.values():
+                del column[:skip]
+            for place, day in enumerate([name for name in table if name.isdigit()]):
+                table[f"{int(day[:4]) + index}{day[4:]}"] = table.pop(day)
+                assert place < 5
+
+        return product_load(path=make_egms(name=NAMES[index], n=n, velocity_mm_yr=velocity_mm_yr, change=later))
+
+    return load
+
+
+def standing() -> list[Product]:
+    return list(Product.objects.current())
+
+
+def test_the_newer_release_stands_and_the_older_is_kept(release):
+    older, newer = release(0), release(1)
+    assert standing() == [newer]
+    older.refresh_from_db()
+    assert older.superseded_by == newer
+    assert MeasurementPoint.objects.filter(product=older).count() == 12
+    assert layer_products(layer=BY_NAME["los"]) == [newer.pk]
+    assert [run.product for run in runs_queue(method="matched-filter")] == [newer]
+
+
+def test_the_order_of_loading_does_not_matter(release):
+    newest, oldest, middle = release(2), release(0), release(1)
+    assert standing() == [newest]
+    middle.refresh_from_db()
+    oldest.refresh_from_db()
+    assert (oldest.superseded_by, middle.superseded_by) == (middle, newest)
+
+
+def test_without_the_newer_one_the_older_stands_again(release):
+    older, newer = release(0), release(1)
+    product_delete(product=newer)
+    assert standing() == [older]
+
+
+def test_velocities_alone_do_not_take_the_place_of_series(make_egms, tmp_path, db):
+    place = {"crs": "EPSG:3035", "transform": Affine(100, 0, 4_600_000, 0, -100, 1_740_000)}
+    grid = made_geotiff.make(tmp_path, name="EGMS_L3_E46N17_100km_U_2020_2024_1.tiff", **place)
+    table = product_load(path=make_egms(name="EGMS_L3_E46N17_100km_U_2020_2024_1.zip", n=20))
+    product_load(path=grid)
+    assert standing() == [table]
+
+
+def test_another_swath_track_or_component_is_no_newer_release(make_egms, db):
+    for name in ("EGMS_L2b_117_0227_IW1_VV_2020_2024_1.zip", NAMES[2], "EGMS_L3_E45N17_100km_U_2020_2024_1.zip"):
+        product_load(path=make_egms(name=name, n=12 + len(Product.objects.all()), xml=None))
+    product_load(path=make_egms(name="EGMS_L3_E45N17_100km_E_2019_2023_1.zip", n=20, xml=None))
+    assert len(standing()) == 4
+
+
+def test_points_gone_and_new_and_the_change_of_velocity_are_stored(release):
+    release(0, n=12, velocity_mm_yr=5.0)
+    release(1, n=14, velocity_mm_yr=3.0, skip=4)
+    (change,) = release_changes_make()
+    assert (change.n_gone, change.n_new, change.n_kept) == (4, 2, 8)
+    assert change.median_change_mm_yr == pytest.approx(-2.0)
+    with change.raster.open("rb") as stream, rasterio.open(stream) as raster:
+        gone, new, moved = raster.read()
+        assert raster.descriptions == ("gone", "new", "velocity_change_mm_yr")
+        assert raster.tags()["newer_sha256"] == change.newer.file_sha256
+    assert (gone.sum(), new.sum()) == (4, 2)
+    assert np.nanmedian(moved) == pytest.approx(-2.0)
+    assert release_changes_make() == []
+
+
+def test_a_release_in_between_is_compared_again(release):
+    release(0)
+    release(2, velocity_mm_yr=1.0)
+    release_changes_make()
+    release(1, velocity_mm_yr=4.0)
+    assert len(release_changes_make()) == 2
+    moved = {change.older.release: change.median_change_mm_yr for change in ReleaseChange.objects.all()}
+    assert moved == {"2018_2022_1": pytest.approx(-1.0), "2019_2023_1": pytest.approx(-3.0)}
+
+
+def test_a_shift_of_less_than_the_resolution_is_the_same_ground():
+    x = np.arange(0, 5000, 60.0)
+    older = Released(x, np.zeros_like(x), np.zeros(x.size, dtype=np.float32))
+    change = compare(older, older._replace(x=x + 12, y=older.y + 9))
+    assert (change.n_gone, change.n_new) == (0, 0)
+    change = compare(older, older._replace(x=x + 30))
+    assert (change.n_gone, change.n_new) == (x.size, x.size)

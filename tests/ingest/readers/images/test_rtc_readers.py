@@ -1,0 +1,333 @@
+"""HyP3 RTC, Earth Engine and plain images: what names and declarations say, and what is asked for, never guessed."""
+
+import shutil
+import zipfile
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import chain
+
+import numpy as np
+import pytest
+
+from ingest.errors import InputError
+from ingest.readers import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_about
+from ingest.readers.images import raster as scene_raster
+from ingest.readers.images.sentinel1.names import granules_in, relative_orbit
+from ingest.readers.records import Declared, Direction
+from tests.makers import damage, hostile
+from tests.makers import geotiff as made_geotiff
+from tests.makers import rtc as made_rtc
+from tests.makers.rtc import declared, outcome, plain, read
+
+START = datetime(2021, 1, 19, 3, 16, 53, tzinfo=UTC)
+
+
+# ---- names of Sentinel-1 products ----
+@pytest.mark.parametrize(
+    ("platform", "orbit", "track"),
+    [
+        ("S1A", 18302, 30),
+        ("S1B", 7231, 30),
+        ("S1A", 36201, 79),
+        ("S1A", 29739, 92),
+        ("S1A", 33764, 92),
+        ("S1D", 4762, 171),
+        ("S1D", 4689, 98),
+        ("S1A", 73, 1),
+        ("S1A", 72, 175),
+    ],
+)
+def test_published_orbits_give_the_published_tracks(platform, orbit, track):
+    assert relative_orbit(platform, orbit, START) == track
+
+
+def test_the_track_of_s1c_is_not_told_after_it_was_moved():
+    assert relative_orbit("S1C", 1000, datetime(2025, 4, 1, tzinfo=UTC)) == (1000 - 172) % 175 + 1
+    assert relative_orbit("S1C", 9000, datetime(2026, 8, 1, tzinfo=UTC)) is None
+
+
+def test_a_granule_is_found_in_a_text_once():
+    text = f"from {made_rtc.GRANULE}.SAFE to {made_rtc.GRANULE}.zip"
+    (granule,) = granules_in(text)
+    assert (granule.platform, granule.mode, granule.absolute_orbit, granule.start) == ("S1A", "IW", 36201, START)
+    with pytest.raises(ValueError, match="does not match format"):
+        granules_in(text.replace("20210119", "20211919"))
+
+
+# ---- HyP3 ----
+@pytest.mark.parametrize("kind", ["folder", "zip", "file"])
+def test_a_hyp3_product_says_what_it_is(tmp_path, kind):
+    path = made_rtc.hyp3(tmp_path, kind=kind, radiometry="s")
+    assert recognise(path) == "hyp3-rtc"
+    header, power = read(path)
+    assert (header.platform, header.mode, header.polarisation, header.backscatter) == ("S1A", "IW", "VV", "sigma0")
+    assert (header.acquired_at, header.track, header.absolute_orbit) == (START, 79, 36201)
+    assert header.direction is Direction.DESCENDING  # 4 o'clock at 15 degrees east
+    assert (header.epsg, header.posting_m, header.rows, header.cols) == (32633, 30, 40, 48)
+    assert header.extras["granule"] == made_rtc.GRANULE
+    assert "HyP3" in header.attribution
+    np.testing.assert_allclose(power, made_rtc.speckle(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_each_polarisation_of_a_product_is_a_scene(tmp_path, kind):
+    path = made_rtc.hyp3(tmp_path, pols=("VV", "VH"), kind=kind)
+    scenes = open_scenes(path)
+    assert [scene.header.polarisation for scene in scenes] == ["VV", "VH"]
+    assert all(np.isfinite(scene.power()).all() for scene in scenes)
+    (only,) = open_scenes(path, declared=Declared(polarisation="VH"))
+    assert only.header.polarisation == "VH"
+    assert "it holds VV, VH, not HH" in outcome(path, Declared(polarisation="HH"))
+
+
+def test_the_track_is_declared_where_nothing_names_the_granule(tmp_path):
+    path = made_rtc.hyp3(tmp_path, readme=False, kind="file")
+    assert "--track" in outcome(path)
+    assert read(path, Declared(track=79))[0].track == 79
+    (path.parent / f"{made_rtc.product()}.log").write_text(f"SAFE directory : {made_rtc.GRANULE}.SAFE")
+    assert read(path)[0].track == 79
+    assert "its track is 79, but 5 was declared" in outcome(path, Declared(track=5))
+    assert "its scale is power, but db was declared" in outcome(path, Declared(scale="db"))
+
+
+def test_a_readme_of_another_scene_is_not_believed(tmp_path):
+    path = made_rtc.hyp3(tmp_path)
+    (readme,) = path.glob("*README*")
+    readme.write_text(readme.read_text().replace("T031653", "T031628"))
+    assert "--track" in outcome(path)
+
+
+def test_what_is_no_image_of_a_product_is_refused(tmp_path):
+    path = made_rtc.hyp3(tmp_path, pols=("VV", "VH"))
+    (mask,) = path.glob("*ls_map.tif")
+    assert "this is the layer ls_map of a product" in outcome(mask)
+    image = next(path.glob("*_VV.tif"))
+    shutil.copy(image, image.with_name(image.name.replace("_VV", "_VV_clip")))
+    assert "it holds 2 images of VV" in outcome(path)
+    other = image.with_name(image.name.replace("20210119T", "20211919T"))
+    image.rename(other)
+    assert "impossible date" in outcome(other, Declared(track=1))
+
+
+def bomb(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"a/{made_rtc.product()}_VV.tif", bytes(10**7))
+
+
+def twice(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for folder in "ab":
+            archive.writestr(f"{folder}/{made_rtc.product()}_VV.tif", b"II*\0")
+
+
+def virtual(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"../{made_rtc.product()}_VV.tif", "<VRTDataset rasterXSize='2' rasterYSize='2'/>")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [(bomb, "would unpack to 10,000,000 bytes"), (twice, "2 _vv.tif files"), (virtual, "cannot be read as GeoTIFF")],
+)
+def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, said):
+    path = made_rtc.hyp3(tmp_path, kind="zip")
+    spoil(path)
+    assert said in outcome(path, Declared(track=1))
+
+
+# ---- Earth Engine ----
+def test_an_export_says_what_it_is(tmp_path):
+    path = made_rtc.earth_engine(tmp_path, name=f"etna_{made_rtc.GRANULE}_clip.tif")
+    assert recognise(path) == "earth-engine"
+    header, power = read(path)
+    assert (header.platform, header.mode, header.polarisation, header.backscatter) == ("S1A", "IW", "VV", "sigma0")
+    assert (header.acquired_at, header.track, header.absolute_orbit) == (START, 79, 36201)
+    assert (header.epsg, header.posting_m) == (32633, 10)
+    assert header.extras["scale"] == "db"
+    assert 0.05 < np.nanmean(power) < 0.15
+
+
+def test_two_polarisations_are_two_scenes_and_the_angle_is_none(tmp_path):
+    path = made_rtc.earth_engine(tmp_path, pols=("VV", "VH"))
+    assert [scene.header.polarisation for scene in open_scenes(path)] == ["VV", "VH"]
+    (only,) = open_scenes(path, declared=Declared(polarisation="VH"))
+    assert only.header.polarisation == "VH"
+    assert "it holds VV, VH, not HH" in outcome(path, Declared(polarisation="HH"))
+
+
+def test_a_file_of_one_band_is_named_by_it(tmp_path):
+    path = made_rtc.earth_engine(tmp_path, angle=False, name=f"{made_rtc.GRANULE}.VH.tif")
+    made_rtc.described(path, [""])
+    assert read(path)[0].polarisation == "VH"
+
+
+def test_decibels_or_power_is_asked_for_where_the_values_leave_a_doubt(tmp_path):
+    path = made_rtc.earth_engine(tmp_path, scale="power")
+    assert "--scale db" in outcome(path)
+    assert not outcome(path, Declared(scale="power"))
+    assert "no decibels" in outcome(path, Declared(scale="db"))
+    assert "'decibel' is no scale" in outcome(path, Declared(scale="decibel"))
+    empty = made_rtc.earth_engine(tmp_path, np.full((40, 48), np.nan, np.float32))
+    assert "no pixel has a value" in outcome(empty)
+    assert "no pixel has a value" in outcome(empty, Declared(scale="db"))
+
+
+def test_an_export_that_cannot_be_used_is_refused(tmp_path):
+    late = made_rtc.GRANULE.replace("S1A", "S1C").replace("2021", "2026").replace("0119T", "0819T")
+    assert "--track" in outcome(made_rtc.earth_engine(tmp_path, name=f"{late}.tif"))
+    both = f"{made_rtc.GRANULE}_{made_rtc.GRANULE.replace('8255', '0000')}.tif"
+    assert "names 2 products" in outcome(made_rtc.earth_engine(tmp_path, name=both))
+    never = f"{made_rtc.GRANULE.replace('20210119', '20211919')}.tif"
+    assert "impossible date" in outcome(made_rtc.earth_engine(tmp_path, name=never))
+    assert "one name" in outcome(made_rtc.earth_engine(tmp_path, pols=("VV", "VV")))
+    single = made_rtc.earth_engine(tmp_path, pols=("VV", "VH"), name=f"{made_rtc.GRANULE}.VV.tif")
+    assert "none of its 3 bands" in outcome(made_rtc.described(single, ["a", "b", "c"]))
+
+
+# ---- plain ----
+def test_a_scale_makes_a_geotiff_an_image_and_nothing_else_does(tmp_path):
+    path = plain(tmp_path)
+    assert recognise(path) == "geotiff"
+    assert recognise(path, declared()) == "geotiff-image"
+    with pytest.raises(InputError, match=r"--scale power\|amplitude\|db"):
+        open_velocity_field(path)
+    with pytest.raises(InputError, match="this is an image"):
+        open_velocity_field(path, declared=declared())
+    velocity = made_geotiff.make(tmp_path)
+    assert open_velocity_field(velocity, declared=Declared(unit="mm/yr", positive="up")).header.level == "velocity"
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "asked"),
+    [
+        ("a.tif", declared(), "--polarisation"),
+        ("a_VV_VH.tif", declared(), "--polarisation"),
+        ("a_VV.tif", declared(), "--acquired"),
+        ("20210119T031653_20210119T031718_VV.tif", declared(), "--acquired"),
+        ("20210119T031653_VV.tif", Declared(scale="power"), "--track"),
+        ("20210119T031653_VV.tif", Declared(scale="decibel", track=1), "--scale"),
+        ("20210119T031653_VV.tif", declared(platform="ERS-2"), "--direction"),
+        ("20210119T031653_VV.tif", declared(polarisation="VH"), "polarisation is VV, but VH was declared"),
+        ("20211919T031653_VV.tif", declared(), "impossible date"),
+    ],
+)
+def test_what_is_neither_said_nor_declared_is_asked_for(tmp_path, name, said, asked):
+    assert asked in outcome(plain(tmp_path, name=name), said)
+
+
+def test_everything_can_be_declared(tmp_path):
+    moment = datetime(2021, 1, 19, 4, 16, 53, tzinfo=timezone(timedelta(hours=1)))
+    said = declared(polarisation="HH", acquired_at=moment, platform="S1B", direction=Direction.ASCENDING)
+    header, _ = read(plain(tmp_path, name="a.tif"), said)
+    assert (header.polarisation, header.acquired_at, header.platform, header.track) == ("HH", START, "S1B", 95)
+    assert header.acquired_at.utcoffset() == timedelta(0)
+    assert header.direction is Direction.ASCENDING
+    assert header.backscatter == ""
+
+
+def test_names_of_products_and_of_pyrosar_are_read(tmp_path):
+    header, _ = read(plain(tmp_path, name=f"Sigma0_VV_{made_rtc.GRANULE}_Orb_Cal_TC.tif"), Declared(scale="power"))
+    assert (header.platform, header.track, header.absolute_orbit, header.mode) == ("S1A", 79, 36201, "IW")
+    assert (header.polarisation, header.backscatter) == ("VV", "sigma0")
+    path = plain(tmp_path, scale="db", name="S1B__IW___D_20210119T031653_VH_gamma0-rtc_db.tif")
+    assert recognise(path) == "geotiff-image"
+    header, _ = read(path, Declared(track=7))
+    assert (header.platform, header.track, header.polarisation, header.mode) == ("S1B", 7, "VH", "IW")
+    assert (header.direction, header.acquired_at, header.backscatter) == (Direction.DESCENDING, START, "gamma0")
+    assert "its direction is descending" in outcome(path, Declared(track=7, direction=Direction.ASCENDING))
+    assert "--scale" in outcome(plain(tmp_path, name="S1B__IW___D_20210119T031653_VH_grd.tif"), Declared(track=7))
+
+
+def test_a_band_is_chosen_by_its_description(tmp_path):
+    values = np.stack([made_rtc.speckle(), made_rtc.speckle(mean=0.01)])
+    path = made_rtc.write(tmp_path / "20210119T031653.tif", values, crs="EPSG:32633", transform=made_rtc.UTM)
+    assert "nothing says which of its 2 bands is VH" in outcome(path, declared(polarisation="VH"))
+    made_rtc.described(path, ["Sigma0_VV", "Sigma0_VH"])
+    assert "it holds 2 bands, one image is asked: Sigma0_VV, Sigma0_VH" in outcome(path, declared())
+    header, power = read(path, declared(polarisation="VH"))
+    assert header.polarisation == "VH"
+    assert power.mean() == pytest.approx(0.01, rel=0.1)
+
+
+# ---- all of them ----
+MADE = {
+    "hyp3-rtc": (lambda folder: made_rtc.hyp3(folder, kind="file", compress="deflate"), Declared(track=79)),
+    "earth-engine": (made_rtc.earth_engine, Declared(scale="db")),
+    "geotiff-image": (lambda folder: plain(folder, tiled=True, blockxsize=16, blockysize=16), declared()),
+}
+
+
+def test_a_name_tells_of_an_image_that_cannot_be_used(tmp_path):
+    found = {name: scene_about(make(tmp_path), said) for name, (make, said) in MADE.items()}
+    assert {name: said[0] for name, said in found.items()} == {name: name for name in MADE}
+    assert found["hyp3-rtc"][1] == ("S1A", None, None, "IW", "VV", START)
+    assert found["earth-engine"][1] == ("S1A", 79, None, "IW", "", START)
+    assert found["geotiff-image"][1] == ("", None, None, "", "VV", START)
+    assert SCENE_READERS["hyp3-rtc"].about(made_rtc.hyp3(tmp_path, kind="zip"))[:2] == ("S1A", None)
+    for module in SCENE_READERS.values():
+        assert module.about(tmp_path / "a_20219919T999999.tif") == ("", None, None, "", "", None)
+
+
+@damage.NOISY
+@pytest.mark.parametrize("name", MADE)
+def test_damaged_images_are_refused_or_give_sane_numbers(tmp_path, name):
+    make, said = MADE[name]
+    path = make(tmp_path)
+    for _ in chain(damage.truncated(path), damage.flipped(path)):
+        outcome(path, said)
+    assert not outcome(path, said)
+
+
+@damage.NOISY
+def test_damaged_zips_are_refused_or_give_sane_numbers(tmp_path):
+    path = made_rtc.hyp3(tmp_path, kind="zip", compress="deflate")
+    assert not outcome(path)
+    assert all(outcome(path) for _ in damage.truncated(path))
+    for _ in damage.flipped(path):
+        outcome(path)
+
+
+HOSTILE = [each for each in chain(hostile.foreign_rasters(), hostile.tiffs()) if each.file == "velocity.tif"]
+NAMES = {
+    "hyp3-rtc": f"{made_rtc.product()}_VV.tif",
+    "earth-engine": f"{made_rtc.GRANULE}.VV.tif",
+    "geotiff-image": "S1A__IW___D_20210119T031653_VV_power.tif",
+}
+
+
+@damage.NOISY
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("trick", HOSTILE, ids=lambda trick: trick.name)
+def test_hostile_files_are_refused_whatever_they_are_called(tmp_path, name, trick):
+    (tmp_path / "canary").write_bytes(hostile.CANARY)
+    path = tmp_path / NAMES[name]
+    trick.make(path, hostile.Trap(tmp_path, tmp_path / "canary", 9))
+    said = outcome(path, declared())
+    assert said or trick.harmless
+    assert "CANARY" not in said
+
+
+# ---- real ----
+@pytest.mark.realdata
+def test_the_real_opera_chips_are_as_they_were(real_data):
+    import rasterio
+
+    paths = sorted((real_data / "opera_rtc_10sgd").glob("*.tif"))
+    assert len(paths) > 40
+    for path in paths:
+        header, power = read(path)
+        with rasterio.open(path) as raster:
+            values, grid = raster.read(1), raster.transform
+        assert header.transform == grid
+        np.testing.assert_array_equal(power, np.where(values > 0, values, np.nan))
+
+
+@pytest.mark.realdata
+def test_the_real_pyrosar_chip_is_in_decibels(real_data):
+    (path,) = (real_data / "sentinel1_grd_safe").glob("S1A__IW___A_*_db.tif")
+    assert "--track" in outcome(path)
+    header, power = read(path, Declared(track=88))
+    assert (header.platform, header.polarisation, header.direction) == ("S1A", "VV", Direction.ASCENDING)
+    assert header.acquired_at == datetime(2015, 3, 9, 17, 30, 17, tzinfo=UTC)
+    assert (header.epsg, header.posting_m, header.rows, header.cols) == (32631, 20, 217, 268)
+    assert 10 * np.log10(np.median(power)) == pytest.approx(-10.97, abs=0.01)
+    assert scene_raster.look(path).own == scene_raster.look(path).grid

@@ -1,0 +1,384 @@
+"""Tables of points: columns by alias or mapping, units and signs that are declared, never guessed."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+
+from ingest.errors import InputError
+from ingest.models import MeasurementPoint, Product
+from ingest.products.services import product_load
+from ingest.readers import open_velocity_field, recognise
+from ingest.readers.given import Given
+from ingest.readers.records import Component, Declared, Direction
+from ingest.readers.tables import columns
+from tests.makers import damage
+from tests.makers.generic import DATES, make, projected
+
+TOWARD = Declared(unit="mm/yr", positive="toward")
+KINDS = ("csv", "zip", "gpkg", "parquet")
+EXAMPLE = Path(__file__).resolve().parents[4] / "docs/examples/mapping.toml"
+
+
+def mapping(folder: Path, text: str) -> Declared:
+    path = folder / "mapping.toml"
+    path.write_text(text)
+    return Declared(mapping=path)
+
+
+def the_points(path: Path, declared: Declared = TOWARD):
+    (batch,) = open_velocity_field(path, declared=declared).batches()
+    return batch
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_file_gives_the_same_points(tmp_path, kind):
+    path = make(tmp_path, kind, n=4, velocity=-20.0, los=True)
+    assert recognise(path) == "generic"
+    field = open_velocity_field(path, declared=TOWARD)
+    (one,) = field.batches()
+    assert list(one.pid) == [b"P00000", b"P00001", b"P00002", b"P00003"]
+    assert one.longitude == pytest.approx([11.0, 11.001, 11.002, 11.003])
+    assert one.latitude == pytest.approx(47.5)
+    assert one.velocity_mm_yr == pytest.approx(-20.0)
+    assert one.velocity_std_mm_yr == pytest.approx(0.4)
+    assert one.temporal_coherence == pytest.approx(0.9)
+    assert one.height_m == pytest.approx(560.0)
+    assert one.displacement_mm[:, -1] == pytest.approx(-40.02)
+    assert field.header.dates[0] == date(2020, 1, 3)
+    assert (field.header.component, field.header.direction) == (Component.LOS, Direction.ASCENDING)
+
+
+@pytest.mark.parametrize(
+    ("unit", "positive", "component", "factor"),
+    [
+        ("mm/yr", "toward", Component.LOS, 1),
+        ("cm/yr", "toward", Component.LOS, 10),
+        ("m/yr", "away", Component.LOS, -1000),
+        ("mm/yr", "up", Component.UP, 1),
+        ("cm/yr", "down", Component.UP, -10),
+        ("mm/yr", "west", Component.EAST, -1),
+    ],
+)
+def test_unit_and_sign_are_turned_into_ours(tmp_path, unit, positive, component, factor):
+    field = open_velocity_field(make(tmp_path, velocity=2.0), declared=Declared(unit=unit, positive=positive))
+    (batch,) = field.batches()
+    assert field.header.component is component
+    assert batch.velocity_mm_yr == pytest.approx(2.0 * factor)
+    assert batch.displacement_mm[:, -1] == pytest.approx(4.002 * factor)
+    assert batch.velocity_std_mm_yr[0] == pytest.approx(0.4 * abs(factor))
+
+
+def test_ground_that_sinks_20_mm_a_year_sinks_in_a_table_of_centimetres_down(tmp_path):
+    path = make(tmp_path, velocity=2.0)  # 2 cm/yr, positive downward
+    assert the_points(path, Declared(unit="cm/yr", positive="down")).velocity_mm_yr == pytest.approx(-20.0)
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        (Declared(), "the sign of its values is not declared"),
+        (Declared(positive="toward"), "the unit of its values is not declared"),
+        (Declared(unit="mm/yr"), "--positive toward|away|up|down"),
+    ],
+)
+def test_unit_and_sign_are_asked_for(tmp_path, declared, said):
+    with pytest.raises(InputError) as fault:
+        open_velocity_field(make(tmp_path), declared=declared)
+    assert said in str(fault.value)
+
+
+def test_a_column_may_say_its_unit_and_then_nobody_may_say_another(tmp_path):
+    path = make(tmp_path, change=lambda t: t.__setitem__("vel_cm_yr", t.pop("VEL")), velocity=-2.0)
+    assert the_points(path, Declared(positive="toward")).velocity_mm_yr == pytest.approx(-20.0)
+    with pytest.raises(InputError, match=r"unit is mm/yr by --unit, but cm/yr by column 'vel_cm_yr'"):
+        open_velocity_field(path, declared=TOWARD)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {
+            "CODE": "pid",
+            "LON": "longitude",
+            "LAT": "latitude",
+            "VEL": "mean_velocity",
+            "COHERENCE": "temporal_coherence",
+        },
+        {"CODE": "ID", "LON": "x", "LAT": "y", "VEL": "v", "COHERENCE": "coh", "V_STDEV": "stdev"},
+        {"CODE": "Point_ID", "LON": "Long", "LAT": "Lat.", "VEL": "V_LOS [mm/yr]", "HEIGHT": "h"},
+    ],
+)
+@pytest.mark.parametrize("dates", ["{}", "d{}", "D{}"])
+def test_common_names_are_known(tmp_path, names, dates):
+    def rename(table):
+        for name in list(table):
+            table[names.get(name, dates.format(name[1:]) if name[1:] in DATES else name)] = table.pop(name)
+
+    batch = the_points(make(tmp_path, change=rename, delimiter=";"))
+    assert batch.pid[0] == b"P00000"
+    assert batch.velocity_mm_yr == pytest.approx(-20.0)
+    assert batch.temporal_coherence == pytest.approx(0.9)
+    assert batch.displacement_mm.shape == (12, 5)
+
+
+def test_dates_with_dashes_are_dates(tmp_path):
+    def dash(table):
+        for day in DATES:
+            table[f"{day[:4]}-{day[4:6]}-{day[6:]}"] = table.pop(f"D{day}")
+
+    field = open_velocity_field(make(tmp_path, change=dash, delimiter="\t"), declared=TOWARD)
+    assert field.header.dates[1] == date(2020, 7, 15)
+
+
+def test_without_ids_rows_are_numbered_through(tmp_path):
+    path = make(tmp_path, "parquet", change=lambda table: table.pop("CODE"))
+    field = open_velocity_field(path, declared=TOWARD)
+    pids = [pid for batch in field.batches() for pid in batch.pid]
+    assert pids == [str(number).encode() for number in range(1, 13)]
+    assert field.header.extras["pid"] == "row number"
+
+
+def test_without_velocities_the_slope_of_the_series_is_taken(tmp_path):
+    def spoil(table):
+        table.pop("VEL")
+        table["D20210103"][3] = ""
+
+    field = open_velocity_field(make(tmp_path, change=spoil, velocity=-2.0), declared=Declared(None, "cm/yr", "toward"))
+    (batch,) = field.batches()
+    assert batch.velocity_mm_yr == pytest.approx(-20.0, rel=1e-3)
+    assert "least-squares" in field.header.extras["velocity"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "vector"),
+    [
+        (-10.0, (-0.62, -0.10, 0.78)),
+        (350.0, (-0.62, -0.10, 0.78)),
+        (190.0, (0.61, -0.11, 0.78)),
+    ],
+)
+def test_a_line_of_sight_is_computed_for_a_radar_that_looks_right(tmp_path, heading, vector):
+    def angles(table):
+        table["incidence_angle"], table["track_angle"] = [38.5] * 12, [heading] * 12
+
+    field = open_velocity_field(make(tmp_path, change=angles), declared=TOWARD)
+    (batch,) = field.batches()
+    assert (batch.los_east[0], batch.los_north[0], batch.los_up[0]) == pytest.approx(vector, abs=0.015)
+    assert field.header.direction is (Direction.DESCENDING if heading == 190 else Direction.ASCENDING)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("track", ["022_0845", "117_0227"])
+def test_angles_of_real_files_give_the_line_of_sight_that_they_state(real_data, track):
+    (path,) = (real_data / "egms_ustica").glob(f"EGMS_L2b_{track}_*.zip")
+    source = columns.Source("CSV", *_columns_of(path))
+    wanted = ("incidence_angle", "track_angle", *columns.LOS_VECTOR)
+    rows = next(source.batches(dict.fromkeys(wanted, columns.PLACE), 1000))
+    incidence, heading, *stated = (rows.column(name).to_numpy() for name in wanted)
+    assert np.abs(columns.line_of_sight(incidence, heading) - np.stack(stated)).max() < 0.002
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("track", ["022_0845", "117_0227"])
+def test_a_real_file_read_as_any_table_gives_what_its_own_reader_gives(real_data, track):
+    (path,) = (real_data / "egms_ustica").glob(f"EGMS_L2b_{track}_*.zip")
+    own, general = (open_velocity_field(path, name, TOWARD) for name in ("egms", "generic"))
+    assert (own.header.dates, own.header.direction) == (general.header.dates, general.header.direction)
+    for one, other in zip(own.batches(), general.batches(), strict=True):
+        for name in ("pid", "longitude", "latitude", "velocity_mm_yr", "velocity_std_mm_yr", "rmse_mm", "los_east"):
+            assert (getattr(one, name) == getattr(other, name)).all()
+        assert np.array_equal(one.displacement_mm, other.displacement_mm, equal_nan=True)
+
+
+def _columns_of(path):
+    from ingest.readers.tables.generic import csv_source
+
+    return csv_source(path)[1:3]
+
+
+def test_the_example_mapping_reads_a_projected_commercial_export(tmp_path):
+    def commercial(table):
+        placed = projected(table)
+        table.clear()
+        table.update(placed)
+        for ours, theirs in (("EASTING", "E_UTM32"), ("NORTHING", "N_UTM32")):
+            table[theirs] = table.pop(ours)
+        table["HEIGHT"][2] = -9999
+
+    field = open_velocity_field(make(tmp_path, change=commercial), declared=Declared(mapping=EXAMPLE))
+    (batch,) = field.batches()
+    assert batch.longitude[5] == pytest.approx(11.005, abs=1e-6)
+    assert batch.latitude[5] == pytest.approx(47.5, abs=1e-6)
+    assert batch.velocity_mm_yr == pytest.approx(-20.0)
+    assert np.isnan(batch.height_m[2])
+    assert batch.los_east[0] == pytest.approx(-0.613, abs=0.001)
+    header = field.header
+    assert (header.track, header.direction, header.tile) == (44, Direction.ASCENDING, "example/harbour/044")
+    assert (header.attribution, header.licence, header.release) == ("Example Surveys Ltd", "CC BY 4.0", "2025_2")
+
+
+def test_a_mapping_makes_any_table_generic_and_names_odd_columns(tmp_path):
+    said = """
+        unit = "mm/yr"
+        positive = "away"
+        [columns]
+        pid = "Nr"
+        longitude = "Rechts"
+        latitude = "Hoch"
+        velocity = "Rate"
+    """
+    renamed = {"CODE": "Nr", "LON": "Rechts", "LAT": "Hoch", "VEL": "Rate"}
+
+    def rename(table):
+        for name in list(table):
+            table[renamed.get(name, name)] = table.pop(name)
+
+    path = make(tmp_path, change=rename)
+    with pytest.raises(InputError, match="none of the known formats"):
+        recognise(path)
+    batch = the_points(path, mapping(tmp_path, said))
+    assert batch.velocity_mm_yr == pytest.approx(20.0)
+    assert np.isnan(batch.temporal_coherence).all()  # with [columns], what it does not name is not read
+
+
+def test_a_mapping_states_another_unit_for_the_series_and_its_own_dates(tmp_path):
+    def metres(table):
+        for day in DATES:
+            table[f"{day[6:]}.{day[4:6]}.{day[:4]}"] = [value / 1000 for value in table.pop(f"D{day}")]
+
+    said = 'unit = "mm/yr"\nseries = "m"\npositive = "toward"\ndates = "%d.%m.%Y"\n'
+    field = open_velocity_field(make(tmp_path, change=metres), declared=mapping(tmp_path, said))
+    (batch,) = field.batches()
+    assert batch.displacement_mm[:, -1] == pytest.approx(-40.02)
+    assert field.header.dates[-1] == date(2022, 1, 3)
+
+
+BAD_MAPPINGS = {
+    "cannot be read as TOML": "unit = ",
+    "'units' is no key": 'units = "mm/yr"',
+    "unit = 'inch/yr' cannot be": 'unit = "inch/yr"',
+    "positive = 'forward' cannot be": 'positive = "forward"',
+    "epsg = 'utm32' cannot be": 'epsg = "utm32"',
+    "EPSG:999999 is no reference system": 'epsg = 999999\nunit = "mm/yr"\npositive = "up"\n[columns]\neasting = "LON"\n'
+    'northing = "LAT"\nvelocity = "VEL"',
+    "column 'NOPE' is missing": 'unit = "mm/yr"\npositive = "up"\n[columns]\nvelocity = "NOPE"',
+    "'speed' is nothing that a point has": '[columns]\nspeed = "VEL"',
+    "velocity = 3 is not what [columns] holds": "[columns]\nvelocity = 3",
+    "the date pattern 'D%Y%m' is none": 'dates = "D%Y%m"\nunit = "mm/yr"\npositive = "up"',
+    "no column is called like": 'dates = "Z%Y%m%d"\nunit = "mm/yr"\npositive = "up"',
+    "no column is a position": 'unit = "mm/yr"\npositive = "up"\n[columns]\nvelocity = "VEL"',
+    "direction is descending by the mapping, but ascending": 'unit = "mm/yr"\npositive = "toward"\n'
+    'direction = "descending"\n[constants]\nincidence_angle = 38\ntrack_angle = 350',
+}
+
+
+@pytest.mark.parametrize("said", BAD_MAPPINGS)
+def test_a_bad_mapping_is_refused_with_a_line_that_names_the_fault(tmp_path, said):
+    with pytest.raises(InputError) as fault:
+        open_velocity_field(make(tmp_path), declared=mapping(tmp_path, BAD_MAPPINGS[said]))
+    assert said in str(fault.value)
+
+
+def swap(table):
+    table["LAT"], table["LON"] = [100.0] * 12, table["LAT"]
+
+
+BAD = {
+    "swapped": swap,
+    "stands twice": lambda t: t.update({" VEL": t["VEL"]}),
+    "'VEL' and 'velocity' may each be the velocity": lambda t: t.update(velocity=t["VEL"]),
+    "not in order": lambda t: t.update(D20200101=t["VEL"]),
+    "no date": lambda t: t.update(D20221301=t["VEL"]),
+    "a number is written '-20,5', with a comma": lambda t: t["VEL"].__setitem__(1, "-20,5"),
+    "a row has 14 fields where the header names 13": lambda t: t["VEL"].__setitem__(1, "1;2"),
+    "move 0.1 times as fast": lambda t: t.update({f"D{day}": [x / 10 for x in t[f"D{day}"]] for day in DATES}),
+    "move -1 times as fast": lambda t: t.update({f"D{day}": [-x for x in t[f"D{day}"]] for day in DATES}),
+    "a velocity of 2e+07 mm/yr cannot be": lambda t: t["VEL"].__setitem__(0, 2e7),
+    "a displacement of 9e+30 mm cannot be": lambda t: t["D20220103"].__setitem__(0, 9e30),
+}
+
+
+@pytest.mark.parametrize("said", BAD)
+def test_a_bad_table_is_refused_with_a_line_that_names_the_fault(tmp_path, said):
+    path = make(tmp_path, change=BAD[said], delimiter=";")
+    with pytest.raises(InputError) as fault:
+        list(open_velocity_field(path, "generic", TOWARD).batches())
+    assert said in str(fault.value)
+
+
+def test_two_kinds_of_coordinates_must_agree(tmp_path):
+    def both(table):
+        placed = projected(table)
+        table["EASTING"], table["NORTHING"] = placed["NORTHING"], placed["EASTING"]
+
+    said = 'unit = "mm/yr"\npositive = "toward"\nepsg = 25832\n'
+    with pytest.raises(InputError, match="do not name the same places"):
+        the_points(make(tmp_path, change=both), mapping(tmp_path, said))
+
+
+def test_metres_without_a_reference_system_are_asked_about(tmp_path):
+    def metres(table):
+        placed = projected(table)
+        table.clear()
+        table.update(placed)
+
+    with pytest.raises(InputError, match="reference system of its easting and northing is not declared"):
+        the_points(make(tmp_path, change=metres))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_cut_off_anywhere_is_refused(tmp_path, kind):
+    path = make(tmp_path, kind)
+    for _ in damage.truncated(path):
+        content = path.read_bytes()
+        whole_lines = kind == "csv" and content.endswith(b"\n") and content.count(b"\n") > 1
+        assert damage.outcome(path, TOWARD) or whole_lines
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_turned_bits_give_a_line_or_sane_numbers(tmp_path, kind):
+    path = make(tmp_path, kind, n=60)
+    refused = [damage.outcome(path, TOWARD) != "" for _ in damage.flipped(path, bits=3)]
+    assert True in refused
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["csv", "gpkg", "parquet"])
+def test_a_damaged_table_is_loaded_whole_or_not_at_all(tmp_path, kind):
+    path = make(tmp_path, kind, n=30)
+    for _ in damage.flipped(path, seeds=25, bits=2):
+        before = Product.objects.count(), MeasurementPoint.objects.count()
+        try:
+            product = product_load(path=path, given=Given(declared=TOWARD))
+        except InputError:
+            assert (Product.objects.count(), MeasurementPoint.objects.count()) == before
+        else:
+            assert product.n_points + product.n_refused == 30
+
+
+@pytest.mark.django_db
+def test_an_id_that_is_no_text_is_refused_and_can_still_be_listed(tmp_path):
+    def spoil(table):
+        table["CODE"][3] = "P\x003"
+
+    product = product_load(path=make(tmp_path, change=spoil), given=Given(declared=TOWARD))
+    assert product.refused_rows == [["P?3", "its id is empty or no text"]]
+
+
+@pytest.mark.django_db
+def test_the_command_takes_a_mapping_and_loads_nothing_of_a_bad_table(tmp_path, capsys):
+    def doubled(table):
+        table["CODE"][4] = table["CODE"][5]
+
+    said = mapping(tmp_path, 'unit = "mm/yr"\npositive = "toward"\ntrack = 95\nattribution = "A. Surveyor"\n').mapping
+    with pytest.raises(SystemExit):
+        call_command("ingest", str(make(tmp_path, "gpkg", change=doubled)), "--mapping", str(said))
+    assert "stands twice" in capsys.readouterr().err
+    assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
+    call_command("ingest", str(make(tmp_path, "gpkg")), "--mapping", str(said))
+    product = Product.objects.get()
+    assert (product.name, product.attribution) == ("Table GeoPackage, track 095", "A. Surveyor")
+    assert product.n_points == 12

@@ -1,0 +1,159 @@
+"""GeoPackages: one point layer, its reference system, and nothing else that SQLite could be made to do."""
+
+import sqlite3
+import struct
+
+import numpy as np
+import pytest
+import shapely
+
+from ingest.errors import InputError
+from ingest.readers import open_velocity_field, recognise
+from ingest.readers.records import Declared
+from tests.makers.generic import blob, make
+
+TOWARD = Declared(unit="mm/yr", positive="toward")
+
+
+def execute(path, *statements):
+    file = sqlite3.connect(path)
+    for statement, *values in statements:
+        file.execute(statement, *values)
+    file.commit()
+    file.close()
+    return path
+
+
+def the_points(path):
+    (batch,) = open_velocity_field(path, declared=TOWARD).batches()
+    return batch
+
+
+def refused(path, said):
+    with pytest.raises(InputError) as fault:
+        list(open_velocity_field(path, declared=TOWARD).batches())
+    assert said in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_points_of_a_projected_layer_stand_where_they_are(tmp_path):
+    batch = the_points(make(tmp_path, "gpkg", epsg=25832))
+    assert batch.longitude[5] == pytest.approx(11.005, abs=1e-6)
+    assert batch.latitude == pytest.approx(47.5, abs=1e-6)
+
+
+def test_polygons_beside_the_points_do_no_harm(tmp_path):
+    path = execute(
+        make(tmp_path, "gpkg"),
+        ("INSERT INTO gpkg_contents VALUES ('outline', 'features', 'outline', 4326)",),
+        ("INSERT INTO gpkg_geometry_columns VALUES ('outline', 'geom', 'POLYGON', 4326, 0, 0)",),
+        ("CREATE TABLE outline (fid INTEGER PRIMARY KEY, geom POLYGON)",),
+    )
+    assert the_points(path).pid.size == 12
+
+
+def test_several_point_layers_are_named(tmp_path):
+    refused(
+        make(tmp_path, "gpkg", layers=("north", "south")), "2 point layers where one is expected: north (POINT), south"
+    )
+
+
+def test_an_empty_or_missing_geometry_is_a_row_without_a_position(tmp_path):
+    path = execute(
+        make(tmp_path, "gpkg"),
+        ("UPDATE points SET geom = ? WHERE fid = 1", [blob(None)]),
+        ("UPDATE points SET geom = NULL WHERE fid = 2",),
+    )
+    batch = the_points(path)
+    assert dict(batch.refused) == dict.fromkeys(("P00000", "P00001"), "its position is not a number")
+
+
+def test_missing_and_infinite_numbers_are_not_known(tmp_path):
+    path = execute(
+        make(tmp_path, "gpkg"),
+        ("UPDATE points SET VEL = NULL WHERE fid = 1",),
+        ("UPDATE points SET VEL = 9e999 WHERE fid = 2",),
+        ("UPDATE points SET D20210103 = NULL WHERE fid = 3",),
+    )
+    batch = the_points(path)
+    assert [row.pid for row in batch.refused] == ["P00000", "P00001"]
+    assert np.isnan(batch.displacement_mm[0, 2])
+
+
+LINE = struct.pack("<2sBBi", b"GP", 0, 1, 4326) + shapely.to_wkb(shapely.LineString([(0, 0), (1, 1)]))
+BAD = {
+    "holds what is no number (could not convert string to float: 'fast'": (
+        "UPDATE points SET VEL = 'fast' WHERE fid = 3",
+    ),
+    "a geometry of layer 'points' is damaged": ("UPDATE points SET geom = x'4750' WHERE fid = 3",),
+    "is damaged (ParseException": ("UPDATE points SET geom = ? WHERE fid = 3", [blob(shapely.Point(1, 1))[:20]]),
+    "geometries that are no points": ("UPDATE points SET geom = ? WHERE fid = 3", [LINE]),
+    "reference system 3857 where its layer has 4326": (
+        "UPDATE points SET geom = ? WHERE fid = 3",
+        [blob(shapely.Point(1, 1), 3857)],
+    ),
+    "no reference system (EPSG)": ("UPDATE gpkg_spatial_ref_sys SET organization = 'NONE'",),
+    "EPSG:999 is no reference system": ("UPDATE gpkg_spatial_ref_sys SET organization_coordsys_id = 999",),
+    "swapped": ("UPDATE points SET geom = ? WHERE fid = 3", [blob(shapely.Point(47, 111))]),
+    "0 point layers where one is expected: none": ("DELETE FROM gpkg_geometry_columns",),
+    "no such table": ("DROP TABLE gpkg_spatial_ref_sys",),
+    "is not a plain table": ("ALTER TABLE points RENAME TO elsewhere",),
+    "lacks its geometry column 'geom'": ("ALTER TABLE points RENAME COLUMN geom TO shape",),
+    "no column is a velocity": ("ALTER TABLE points RENAME COLUMN VEL TO speed",),
+    "string or blob too big": ("UPDATE points SET CODE = zeroblob(3000000) WHERE fid = 3",),
+    "a point id has 5000 letters": ("UPDATE points SET CODE = zeroblob(5000) WHERE fid = 3",),
+}
+
+
+@pytest.mark.parametrize("said", BAD)
+def test_a_bad_layer_is_refused_with_a_line_that_names_the_fault(tmp_path, said):
+    change = {"VEL": "speed"} if "no column" in said else {}
+
+    def without_series(table):
+        if change:
+            for name in [name for name in table if name.startswith("D2")]:
+                table.pop(name)
+
+    refused(execute(make(tmp_path, "gpkg", change=without_series), BAD[said]), said)
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS fid, i AS VEL, 0 AS geom FROM n"
+TRAPS = {
+    "a view that never ends": [("DROP TABLE points",), (f"CREATE VIEW points AS {ENDLESS}",)],
+    "a view of another table": [
+        ("ALTER TABLE points RENAME TO secret",),
+        ("CREATE VIEW points AS SELECT * FROM secret",),
+    ],
+    "a virtual table": [("DROP TABLE points",), ("CREATE VIRTUAL TABLE points USING fts5(geom, VEL)",)],
+    "system tables that are views": [
+        ("ALTER TABLE gpkg_contents RENAME TO c",),
+        ("CREATE VIEW gpkg_contents AS SELECT * FROM c",),
+    ],
+    "a generated column": [
+        ("ALTER TABLE points RENAME COLUMN VEL TO speed",),
+        ("ALTER TABLE points ADD COLUMN VEL GENERATED ALWAYS AS (length(hex(zeroblob(900000))))",),
+    ],
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_file_that_wants_more_than_to_be_read_is_refused(tmp_path, trap):
+    with pytest.raises(InputError, match=r"not a plain table|no plain one"):
+        list(open_velocity_field(execute(make(tmp_path, "gpkg"), *TRAPS[trap]), declared=TOWARD).batches())
+
+
+def test_nothing_is_written_and_no_journal_beside_the_file_is_believed(tmp_path):
+    path = make(tmp_path, "gpkg", name="a name?with#odd%20signs.gpkg")
+    before = path.read_bytes()
+    for suffix in ("-journal", "-wal", "-shm"):
+        path.with_name(path.name + suffix).write_bytes(before)
+    assert the_points(path).pid.size == 12
+    assert path.read_bytes() == before
+    assert all(other.read_bytes() == before for other in tmp_path.iterdir())
+
+
+def test_what_is_called_a_geopackage_and_is_none_is_refused(tmp_path):
+    path = tmp_path / "points.gpkg"
+    path.write_text("pid,lon,lat,vel\n")
+    with pytest.raises(InputError, match="something else by that name"):
+        recognise(path)

@@ -1,0 +1,228 @@
+"""Every hostile file is refused in a few seconds with one line; nothing else is read and no connection is made."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from ingest.errors import InputError
+from ingest.jobs import services as jobs
+from ingest.jobs.environment import HARDENED, job_environment
+from ingest.models import IngestJob, Product, Scene
+from ingest.products.services import product_delete
+from ingest.readers import SCENE_READERS, open_scenes, open_velocity_fields, recognise
+from ingest.readers.given import Given
+from ingest.readers.records import Declared
+from tests.makers.hostile import CANARY, EGMS, RTC, VRT, Hostile, Trap, plain_tiff
+from tests.makers.hostile_tables import every
+
+CORPUS = every()
+MOST_SECONDS = 5.0
+SAID = Declared(unit="mm/yr", positive="up")
+GIVEN = Given(declared=SAID)
+THROUGH_A_JOB = (
+    "vrt to canary as .tif velo",
+    "vrt to socket as .tif velo",
+    "sparse 1,000 GB veloc",
+    "deflate bomb OPERA",
+    "directory that is its own next veloc",
+    "declares 4,000 GB .h5",
+    "external link .h5",
+    "external storage .h5",
+    "virtual dataset .h5",
+    "hard-link cycle .h5",
+    "zip bomb",
+    "zip with a link",
+    "zip with an encrypted table",
+    "zip with a size that lies small",
+    "table with nul bytes csv",
+    "table with bytes that are no text csv",
+    "table with a pid of a megabyte csv",
+    "xml with external entity",
+    "xml with billion laughs",
+    "a row of 1 GB without an end",
+    "noise hdf5 .h5 2",
+)
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[socket.socket]:
+    """A socket that must not be reached."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield server
+
+
+@pytest.fixture
+def trap(tmp_path, listener) -> Trap:
+    canary = tmp_path / "elsewhere" / "canary"
+    canary.parent.mkdir()
+    canary.write_bytes(CANARY * 100)
+    (tmp_path / "given").mkdir()
+    return Trap(tmp_path / "given", canary, listener.getsockname()[1])
+
+
+def reached(listener: socket.socket) -> bool:
+    try:
+        listener.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True
+
+
+def made(hostile: Hostile, trap: Trap) -> Path:
+    path = trap.folder / hostile.file
+    hostile.make(path, trap)
+    return path
+
+
+@contextmanager
+def watchdog() -> Iterator[None]:
+    """Ends what takes far too long, as soon as it comes back to Python."""
+
+    def bark(*_: object) -> None:
+        raise TimeoutError("it took far too long")
+
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.alarm(int(4 * MOST_SECONDS))
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def read_all(path: Path) -> bytes:
+    """Everything that a reader takes from a file."""
+    if recognise(path) in SCENE_READERS:
+        return open_scenes(path)[0].power().tobytes()
+    return b"".join(
+        b"".join(column.tobytes() for column in batch if hasattr(column, "tobytes"))
+        for field in open_velocity_fields(path, declared=SAID)
+        for batch in field.batches()
+    )
+
+
+def test_the_corpus_is_large_and_every_trick_has_a_name_of_its_own():
+    names = [hostile.name for hostile in CORPUS]
+    assert len(names) >= 200
+    assert len(set(names)) == len(names)
+    assert set(THROUGH_A_JOB) <= set(names)
+
+
+@pytest.mark.parametrize("hostile", CORPUS, ids=lambda hostile: hostile.name)
+def test_a_hostile_file_is_refused_quickly_with_one_line(hostile, trap, listener):
+    path = made(hostile, trap)
+    started, taken, said = time.process_time(), b"", ""  # of this process: what others do meanwhile is not its fault
+    try:
+        with watchdog():
+            taken = read_all(path)
+    except InputError as fault:
+        said = str(fault)
+    seconds = time.process_time() - started
+    assert said or hostile.harmless, "it was read as if nothing were wrong"
+    assert seconds < MOST_SECONDS
+    assert len(said.splitlines()) <= 1
+    assert CANARY[:12] not in taken
+    assert CANARY[:12].decode() not in said
+    assert not reached(listener)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_refuses_what_is_hostile_and_the_database_stays_as_it_was(trap, listener, capfd, monkeypatch, tmp_path):
+    monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
+    monkeypatch.setenv("RASTER_DIR", str(tmp_path / "rasters"))
+    wrong = []
+    for hostile in CORPUS:
+        if hostile.name not in THROUGH_A_JOB:
+            continue
+        path = made(hostile, trap)
+        job = jobs.job_queue(source="watch", path=path, original_name=path.name, given=GIVEN)
+        started = time.monotonic()
+        job = jobs.job_execute(job_id=job.pk)
+        seconds = time.monotonic() - started
+        if job.state != IngestJob.State.REJECTED or not job.error or "\n" in job.error or seconds > 2 * MOST_SECONDS:
+            wrong.append((hostile.name, job.state, job.error, seconds))
+        path.unlink()
+    loaded = [*Product.objects.all()]
+    for product in loaded:
+        product_delete(product=product)
+    assert wrong == []
+    assert (loaded, Scene.objects.ready().count()) == ([], 0)
+    assert CANARY[:12] not in everything_stored()
+    assert CANARY[:12].decode() not in "".join(capfd.readouterr())
+    assert not reached(listener)
+
+
+def everything_stored() -> bytes:
+    """All rows of the stage's tables as text."""
+    with connection.cursor() as cursor:
+        tables = [name for name in connection.introspection.table_names(cursor) if name.startswith("ingest_")]
+        parts = []
+        for name in tables:
+            cursor.execute(f'SELECT t::text FROM "{name}" t')
+            parts += [row[0].encode() for row in cursor.fetchall()]
+    return b"\n".join(parts)
+
+
+# What GDAL's environment does, and not only that it is set: the same program with and without it.
+OPENS = "import rasterio, sys\nwith rasterio.open(sys.argv[1]) as raster: print(raster.read().tobytes())"
+
+
+def opened_by_anything(path: str, environment: dict[str, str]) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-c", OPENS, path], env=environment, capture_output=True, text=True, timeout=60
+    )
+    return ran.stdout
+
+
+def test_the_environment_takes_the_drivers_away_that_read_other_files(trap):
+    path = trap.folder / "a.vrt"
+    path.write_text(VRT.format(source=trap.canary))
+    trusting = {name: value for name, value in os.environ.items() if name not in HARDENED}
+    trusting["GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE"] = "ALL"
+    assert "CANARY" in opened_by_anything(str(path), trusting)
+    assert opened_by_anything(str(path), job_environment() | {"GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "ALL"}) == ""
+
+
+@pytest.mark.parametrize("protocol", ["vsicurl", "vsicurl_streaming"])
+def test_the_environment_keeps_gdal_from_asking_a_host(trap, listener, protocol):
+    url = f"/{protocol}/http://127.0.0.1:{trap.port}/a.tif"
+    trusting = {
+        name: value for name, value in os.environ.items() if name not in HARDENED and "proxy" not in name.lower()
+    }
+    opened_by_anything(url, trusting | {"GDAL_HTTP_TIMEOUT": "1", "GDAL_HTTP_CONNECTTIMEOUT": "1"})
+    assert reached(listener), "the trap itself does not work"
+    while reached(listener):
+        pass
+    opened_by_anything(url, job_environment())
+    assert not reached(listener)
+
+
+def test_the_environment_hides_what_lies_beside_a_file(trap):
+    import rasterio
+
+    path = trap.folder / "a.tif"
+    plain_tiff(path)
+    path.with_name("a.tif.aux.xml").write_text(
+        "<PAMDataset><Metadata><MDI key='X'>beside</MDI></Metadata></PAMDataset>"
+    )
+    with rasterio.open(path) as raster:
+        assert raster.tags().get("X") == "beside"
+    code = "import rasterio, sys; print(rasterio.open(sys.argv[1]).tags())"
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(path)], env=job_environment(), capture_output=True, text=True, check=True
+    ).stdout
+    assert "beside" not in said
+
+
+def test_the_names_that_formats_know_are_used_in_the_corpus():
+    assert {hostile.file for hostile in CORPUS} >= {f"{EGMS}.zip", f"{EGMS}.csv", "cum.h5", RTC}

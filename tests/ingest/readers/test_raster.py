@@ -1,0 +1,238 @@
+"""GeoTIFFs of velocities: every declared unit and sign, grids of all kinds, and what cannot be used."""
+
+from itertools import chain
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from pyproj import Transformer
+
+from ingest.errors import InputError
+from ingest.readers import open_velocity_field, open_velocity_fields, recognise
+from ingest.readers.records import Component, Declared, Technique
+from tests.makers import damage
+from tests.makers import geotiff as made_geotiff
+from tests.makers.damage import all_points, points
+from tests.makers.geotiff import write
+
+UP = Declared(unit="mm/yr", positive="up")
+UNITS = {"mm/yr": 1, "cm/yr": 10, "m/yr": 1000, "m/day": 365_250}
+SIGNS = {
+    "toward": (1, Component.LOS),
+    "away": (-1, Component.LOS),
+    "up": (1, Component.UP),
+    "down": (-1, Component.UP),
+    "east": (1, Component.EAST),
+    "west": (-1, Component.EAST),
+    "north": (1, Component.NORTH),
+    "south": (-1, Component.NORTH),
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("positive", SIGNS)
+def test_every_declared_unit_and_sign_becomes_ours(tmp_path, unit, positive):
+    sign, component = SIGNS[positive]
+    found = points(made_geotiff.make(tmp_path, value=-0.02), Declared(unit=unit, positive=positive))
+    assert found.header.component is component
+    assert found.columns.velocity_mm_yr == pytest.approx(-0.02 * UNITS[unit] * sign, rel=1e-5)
+    assert found.header.technique is (Technique.TRACKING if unit == "m/day" else Technique.INSAR)
+    assert (found.header.has_series, found.header.dates) == (False, ())
+
+
+@pytest.mark.parametrize(
+    ("declared", "option"),
+    [
+        (None, "--unit"),
+        (Declared(positive="up"), "--unit"),
+        (Declared(unit="mm/yr"), "--positive"),
+        (Declared(unit="inch/yr", positive="up"), "--unit"),
+        (Declared(unit="mm/yr", positive="left"), "--positive"),
+    ],
+)
+def test_what_is_not_declared_is_asked_for_never_guessed(tmp_path, declared, option):
+    with pytest.raises(InputError, match=option):
+        open_velocity_field(made_geotiff.make(tmp_path), declared=declared)
+
+
+@pytest.mark.parametrize(
+    ("crs", "grid", "posting", "epsg"),
+    [
+        ("EPSG:4326", made_geotiff.DEGREES, 111.32, None),
+        ("EPSG:3035", Affine(100, 0, 4_600_000, 0, -100, 1_740_000), 100, 3035),
+        ("EPSG:32633", Affine(30, 0, 300_000, 0, -30, 4_200_000), 30, 32633),
+        ("EPSG:32633", Affine(30, 0, 300_000, 0, 30, 4_200_000), 30, 32633),  # south up
+        ("EPSG:32633", Affine.translation(300_000, 4_200_000) @ Affine.rotation(25) @ Affine.scale(30, -30), 30, 32633),
+        ("EPSG:2229", Affine(100, 0, 6_500_000, 0, -100, 1_900_000), 30.48, None),  # California, in feet
+    ],
+)
+def test_pixels_stand_where_the_grid_says(tmp_path, crs, grid, posting, epsg):
+    found = points(made_geotiff.make(tmp_path, crs=crs, transform=grid), UP)
+    assert found.header.posting_m == pytest.approx(posting, rel=1e-4)
+    assert found.header.grid_epsg == epsg
+    at = found.at["3_2"]
+    x, y = grid.c + 2.5 * grid.a + 3.5 * grid.b, grid.f + 2.5 * grid.d + 3.5 * grid.e
+    longitude, latitude = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
+    assert found.columns.longitude[at] == pytest.approx(longitude, abs=1e-9)
+    assert found.columns.latitude[at] == pytest.approx(latitude, abs=1e-9)
+    assert found.columns.pid.size == 19
+
+
+def test_a_grid_from_0_to_360_degrees_comes_out_from_minus_180(tmp_path):
+    found = points(made_geotiff.make(tmp_path, transform=Affine(0.001, 0, 260.8, 0, -0.001, 19.5)), UP)
+    assert found.columns.longitude.min() == pytest.approx(-99.2 + 0.0005)
+
+
+def test_scale_and_offset_tags_are_applied(tmp_path):
+    path = made_geotiff.make(tmp_path, value=-200, dtype="int16", scale=0.1, offset=2.0)
+    assert points(path, UP).columns.velocity_mm_yr == pytest.approx(-18)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float32", "float64"])
+def test_nodata_of_every_type_is_left_out(tmp_path, dtype):
+    found = points(made_geotiff.make(tmp_path, dtype=dtype), UP)
+    assert "0_0" not in found.at
+    assert found.columns.velocity_mm_yr == pytest.approx(-20)
+
+
+def test_values_that_are_no_numbers_are_left_out(tmp_path):
+    values = np.full((4, 5), -20.0, dtype=np.float32)
+    values[1] = (np.nan, np.inf, -np.inf, -20, -20)
+    found = points(write(tmp_path / "a.tif", values), UP)
+    assert found.columns.pid.size == 17
+
+
+def test_blocks_of_rows_give_what_one_block_gives(tmp_path, monkeypatch):
+    from ingest.readers import raster
+
+    path = write(tmp_path / "a.tif", np.arange(20, dtype=np.float32).reshape(4, 5))
+    whole = points(path, UP).columns
+    monkeypatch.setattr(raster, "BLOCK_PIXELS", 5)
+    assert len(list(open_velocity_field(path, declared=UP).batches())) == 4
+    blocks = points(path, UP).columns
+    assert blocks.pid.tolist() == whole.pid.tolist()
+    assert blocks.velocity_mm_yr == pytest.approx(whole.velocity_mm_yr)
+    assert blocks.latitude == pytest.approx(whole.latitude)
+
+
+def sparse(path):
+    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "crs": "EPSG:4326", "SPARSE_OK": True, "tiled": True}
+    with rasterio.open(path, "w", width=200_000, height=200_000, transform=made_geotiff.DEGREES, **profile):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: made_geotiff.make(path, crs=None), "no reference system"),
+        (lambda path: made_geotiff.make(path, transform=Affine(0.001, 0, 19.5, 0, -0.001, -99.2)), "swapped"),
+        (lambda path: made_geotiff.make(path, crs="+proj=lcc +lat_1=40 +lat_2=50 +lon_0=7.123"), "no EPSG number"),
+        (
+            lambda path: made_geotiff.make(path, value=-32767, nodata=None, dtype="int32", scale=1e3, offset=0),
+            "cannot be",
+        ),
+        (lambda path: write(path / "velocity.tif", np.zeros((3, 4, 5), dtype=np.float32)), "it holds 3 bands"),
+        (lambda path: write(path / "velocity.tif", np.zeros((4, 5), dtype=np.complex64)), "complex64"),
+        (lambda path: made_geotiff.make(path, scale=float("nan"), offset=0.0), "its scale is nan"),
+        (lambda path: sparse(path / "velocity.tif"), "it declares 200000 x 200000 pixels"),
+        (lambda path: (path / "velocity.tif").write_text("<VRTDataset/>"), "something else by that name"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_a_line_that_names_it(tmp_path, make, said):
+    make(tmp_path)
+    assert said in damage.outcome(tmp_path / "velocity.tif", UP)
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+def test_an_image_that_stands_nowhere_is_refused(tmp_path):
+    made_geotiff.make(tmp_path, transform=None)
+    assert "does not say where its pixels stand" in damage.outcome(tmp_path / "velocity.tif", UP)
+
+
+@damage.NOISY
+def test_damaged_files_are_refused_or_give_sane_numbers(tmp_path):
+    for options in ({}, {"compress": "deflate"}):
+        path = write(tmp_path / "velocity.tif", np.full((40, 50), -20, dtype=np.float32), **options)
+        for _ in chain(damage.truncated(path), damage.flipped(path)):
+            damage.outcome(path, UP, fastest_mm_yr=1e6)
+        assert not damage.outcome(path, UP)
+
+
+def test_a_folder_of_vx_and_vy_is_one_tracked_pair(tmp_path):
+    path = made_geotiff.make_vx_vy(tmp_path / "pair")
+    assert recognise(path) == "vx-vy"
+    eastward, northward = all_points(path, Declared(unit="m/day"))
+    assert eastward.columns.velocity_mm_yr == pytest.approx(0.4 * 365_250, rel=1e-4)
+    assert northward.columns.velocity_mm_yr == pytest.approx(0, abs=500)
+    assert [f"{day:%Y%m%d}" for day in eastward.header.dates] == ["20180304", "20180405"]
+    assert eastward.header.technique is Technique.TRACKING
+    assert {file.name[-6:] for file in open_velocity_fields(path, declared=Declared(unit="m/day"))[0].files} == {
+        "vx.tif",
+        "vy.tif",
+    }
+
+
+def test_vx_and_vy_ask_for_their_unit_and_for_one_grid(tmp_path):
+    path = made_geotiff.make_vx_vy(tmp_path / "pair")
+    assert "--unit" in damage.outcome(path)
+    write(path / "20180304-20180405_velo_vy.tif", np.zeros((4, 6), dtype=np.float32), crs="EPSG:32607")
+    assert "grid of vx" in damage.outcome(path, Declared(unit="m/day"))
+    made_geotiff.make_vx_vy(path, name="20180405-20180507_velo")
+    with pytest.raises(InputError, match="fit none"):
+        recognise(path)  # two pairs: file by file
+
+
+@pytest.mark.realdata
+def test_kaskawulsh_glacier_flows_by_hundreds_of_metres_a_year(real_data):
+    eastward, northward = all_points(real_data / "glacier_kaskawulsh", Declared(unit="m/day"))
+    speed_m_yr = np.hypot(eastward.columns.velocity_mm_yr, northward.columns.velocity_mm_yr) / 1000
+    assert eastward.columns.pid.size == 538_734
+    assert 100 < np.percentile(speed_m_yr, 95) < 500
+    assert np.median(speed_m_yr) < 40  # most of the image is rock
+
+
+@pytest.mark.parametrize(
+    ("name", "component"),
+    [
+        ("EGMS_L3_E46N17_100km_U_2020_2024_1.tiff", Component.UP),
+        ("EGMS_L3_E46N17_100km_E_2019_2023_1.tiff", Component.EAST),
+    ],
+)
+def test_an_egms_grid_is_mm_a_year_up_or_east_as_its_name_says(tmp_path, name, component):
+    grid = Affine(100, 0, 4_600_000, 0, -100, 1_740_000)
+    path = made_geotiff.make(tmp_path, value=-20.0, name=name, crs="EPSG:3035", transform=grid)
+    found = points(path)
+    assert found.columns.velocity_mm_yr == pytest.approx(-20)
+    assert (found.header.component, found.header.level, found.header.release) == (component, "L3", name[23:-5])
+    assert (found.header.posting_m, found.header.grid_epsg, found.header.has_series) == (100, 3035, False)
+    assert "Copernicus" in found.header.attribution
+    longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(4_600_250.0, 1_739_650.0)
+    assert found.columns.longitude[found.at["3_2"]] == pytest.approx(longitude)
+    assert found.columns.latitude[found.at["3_2"]] == pytest.approx(latitude)
+
+
+def test_an_egms_grid_elsewhere_than_published_is_refused(tmp_path):
+    path = made_geotiff.make(tmp_path, name="EGMS_L3_E46N17_100km_U_2020_2024_1.tiff")
+    assert "not EPSG:3035" in damage.outcome(path)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("component", ["U", "E"])
+def test_egms_grids_agree_with_the_tables_of_the_same_name_cell_by_cell(real_data, component):
+    stem = real_data / "egms_ustica" / f"EGMS_L3_E45N17_100km_{component}_2020_2024_1"
+    grid, table = points(stem.with_suffix(".tiff")), points(stem.with_suffix(".zip"))
+    assert grid.header.component is table.header.component
+    assert (grid.header.tile, grid.header.release) == (table.header.tile, table.header.release)
+    assert (grid.header.posting_m, grid.header.grid_epsg, grid.header.has_series) == (100, 3035, False)
+    to_grid = Transformer.from_crs(4326, 3035, always_xy=True)
+
+    def cells(found):
+        x, y = to_grid.transform(found.columns.longitude, found.columns.latitude)
+        keys = zip(np.floor(x / 100).astype(int), np.floor(y / 100).astype(int), strict=True)
+        return dict(zip(keys, found.columns.velocity_mm_yr, strict=True))
+
+    ours, theirs = cells(grid), cells(table)
+    assert ours.keys() == theirs.keys()
+    assert len(ours) == 522
+    assert [ours[cell] for cell in ours] == pytest.approx([theirs[cell] for cell in ours], abs=0.051)

@@ -1,0 +1,138 @@
+"""HyP3 InSAR products: the opposite signs of phase and displacement, one pair and networks, folders and zips."""
+
+import zipfile
+from itertools import chain
+
+import numpy as np
+import pytest
+
+from ingest.errors import InputError
+from ingest.readers import open_velocity_field, recognise
+from ingest.readers.records import Component, Direction
+from tests.makers import damage
+from tests.makers import hyp3 as made_hyp3
+from tests.makers import interferograms as ground
+from tests.makers.damage import points
+from tests.makers.geotiff import write
+
+YEARS = ground.years(*ground.PAIRS[0])
+
+
+@pytest.mark.parametrize("layers", [("los_disp",), ("unw_phase",), ("los_disp", "unw_phase", "vert_disp")])
+@pytest.mark.parametrize("kind", ["folder", "folders", "zip"])
+def test_one_pair_is_two_dates_and_its_displacement(tmp_path, layers, kind):
+    found = points(made_hyp3.make(tmp_path, -20.0, layers=(*layers, "lv", "corr"), kind=kind))
+    assert found.header.dates == ground.PAIRS[0]
+    assert found.columns.displacement_mm[found.at["5_15"]] == pytest.approx([0, -20 * YEARS], abs=1e-3)
+    assert found["5_15"] == pytest.approx(-20, abs=1e-3)
+    assert (found.header.component, found.header.polarisation) == (Component.LOS, "VV")
+    assert (found.header.grid_epsg, found.header.posting_m) == (32614, 80)
+    assert np.isnan(found.columns.temporal_coherence).all()
+
+
+def test_the_vertical_map_is_up(tmp_path):
+    found = points(made_hyp3.make(tmp_path, -20.0, layers=("vert_disp", "corr")))
+    assert found.header.component is Component.UP
+    assert found["5_15"] == pytest.approx(-20, abs=1e-3)
+    assert found.columns.los_up == pytest.approx(1)
+
+
+def test_look_angles_become_a_vector_to_the_satellite(tmp_path):
+    found = points(made_hyp3.make(tmp_path))
+    assert found.columns.los_up == pytest.approx(0.79)
+    assert found.columns.los_east == pytest.approx(-np.sqrt(1 - 0.79**2) * np.cos(np.radians(10)), abs=1e-5)
+    assert found.columns.los_north == pytest.approx(np.sqrt(1 - 0.79**2) * np.sin(np.radians(10)), abs=1e-5)
+    assert found.header.direction is Direction.ASCENDING
+
+
+def test_without_look_angles_the_direction_is_unknown(tmp_path):
+    assert points(made_hyp3.make(tmp_path, layers=("los_disp",))).header.direction is Direction.UNKNOWN
+
+
+@pytest.mark.parametrize("layers", [("los_disp", "corr", "lv"), ("unw_phase", "corr", "lv")])
+def test_several_products_are_a_network_with_one_reference(tmp_path, layers):
+    found = points(made_hyp3.make(tmp_path, -20.0, pairs=ground.PAIRS, layers=layers, kind="folders"))
+    assert found.header.dates == ground.DATES
+    assert found["5_2"] == pytest.approx(0, abs=0.01)
+    assert found["5_15"] == pytest.approx(-20, abs=0.01)
+
+
+def test_products_of_different_extent_are_cut_to_what_they_share(tmp_path):
+    found = points(made_hyp3.make(tmp_path, -20.0, pairs=ground.PAIRS, layers=("los_disp", "corr"), shift=3))
+    assert found["5_15"] == pytest.approx(-20, abs=0.01)
+    assert found.columns.pid.size == (ground.ROWS - 1) * ground.COLS
+
+
+def test_one_image_alone_does_as_well(tmp_path):
+    (image,) = made_hyp3.make(tmp_path, -20.0).glob("*los_disp.tif")
+    assert recognise(image) == "hyp3"
+    assert points(image)["5_15"] == pytest.approx(-20, abs=1e-3)
+
+
+def test_it_is_recognised_whatever_the_folder_is_called(tmp_path):
+    path = made_hyp3.make(tmp_path)
+    assert recognise(path.rename(tmp_path / "20200101_20200701")) == "hyp3"
+    other = tmp_path / "other"
+    write(other / "velocity_los_disp.tif", ground.coherence())
+    with pytest.raises(InputError, match="fit none"):
+        recognise(other)
+
+
+def test_files_of_a_folder_are_named_and_those_of_a_zip_are_the_zip(tmp_path):
+    assert len(open_velocity_field(made_hyp3.make(tmp_path)).files) == 3
+    assert open_velocity_field(made_hyp3.make(tmp_path, kind="zip")).files == ()
+
+
+def two_products(path):
+    made_hyp3.make(path.parent, pairs=ground.PAIRS[1:2])
+    made_hyp3.zipped(path.with_suffix(""))
+
+
+def bomb(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{made_hyp3.product(*ground.PAIRS[0])}_los_disp.tif", bytes(10**7))
+
+
+def virtual(path):
+    """A file that would have GDAL read another one."""
+    with zipfile.ZipFile(path, "w") as archive:
+        text = "<VRTDataset rasterXSize='2' rasterYSize='2'></VRTDataset>"
+        archive.writestr(f"../{made_hyp3.product(*ground.PAIRS[0])}_los_disp.tif", text)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (two_products, "2 _los_disp.tif files"),
+        (bomb, "would unpack to 10,000,000 bytes"),
+        (virtual, "cannot be read as GeoTIFF"),
+    ],
+)
+def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, said):
+    path = made_hyp3.make(tmp_path, kind="zip")
+    spoil(path)
+    assert said in damage.outcome(path)
+    assert not list(tmp_path.parent.glob("*.tif"))
+
+
+def test_products_without_a_common_layer_and_impossible_dates_are_refused(tmp_path):
+    made_hyp3.make(tmp_path, layers=("los_disp",))
+    path = made_hyp3.make(tmp_path, pairs=ground.PAIRS[1:2], layers=("vert_disp",))
+    assert "no layer in common" in damage.outcome(path)
+    for image in path.glob("*los_disp*"):
+        image.rename(image.with_name(image.name.replace("20200101", "20200199").replace("los", "vert")))
+    assert "no date" in damage.outcome(path)
+
+
+@damage.NOISY
+def test_damaged_images_and_zips_are_refused_or_give_sane_numbers(tmp_path):
+    path = made_hyp3.make(tmp_path, compress="deflate")
+    (image,) = path.glob("*los_disp.tif")
+    (angle,) = path.glob("*lv_phi.tif")
+    for _ in chain(damage.truncated(image), damage.flipped(image), damage.flipped(angle)):
+        damage.outcome(path)
+    assert not damage.outcome(path)
+    archive = made_hyp3.zipped(path)
+    assert all(damage.outcome(archive) for _ in damage.truncated(archive))
+    for _ in damage.flipped(archive):
+        damage.outcome(archive)

@@ -1,0 +1,158 @@
+"""InSAR Norway exports: names in any writing, units and signs, one track a file."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+
+from ingest.errors import InputError
+from ingest.models import MeasurementPoint, Product
+from ingest.readers import open_velocity_field, recognise
+from ingest.readers.records import Component, Declared, Direction
+from tests.makers import damage
+from tests.makers import generic as made_generic
+from tests.makers.insar_norway import make
+
+
+def test_ground_that_goes_away_by_20_mm_a_year_does_so_here(tmp_path):
+    (batch,) = open_velocity_field(make(tmp_path, velocity_mm_yr=-20.0)).batches()
+    assert batch.velocity_mm_yr == pytest.approx(-20.0)
+    assert batch.displacement_mm[:, -1] == pytest.approx(-20.0 * 2.001, abs=0.02)
+    assert (batch.pid[0], batch.longitude[0], batch.latitude[0]) == (b"S1A000000", 10.4, 63.43)
+    assert batch.temporal_coherence[0] == pytest.approx(0.85)
+    assert batch.los_up[0] == pytest.approx(0.78)
+    assert np.isnan(batch.velocity_std_mm_yr).all()
+
+
+def test_the_header_says_track_pass_dates_and_who_made_it(tmp_path):
+    header = open_velocity_field(make(tmp_path)).header
+    assert (header.source_format, header.component, header.track) == ("insar-norway", Component.LOS, 44)
+    assert header.direction is Direction.ASCENDING
+    assert (header.dates[0], header.dates[-1]) == (date(2020, 1, 3), date(2022, 1, 3))
+    assert header.extras["dataset"] == "Sentinel-1 Ascending 1"
+    assert "NGU" in header.attribution
+    assert header.tile == ""
+
+
+@pytest.mark.parametrize(
+    "write", [str.upper, lambda name: name.replace("_", " ").title(), lambda n: n.replace(" ", "_")]
+)
+def test_names_are_known_in_any_writing(tmp_path, write):
+    def rewrite(table):
+        for name in list(table):
+            table[write(name)] = table.pop(name)
+
+    path = make(tmp_path, name="EGMS or what.csv", change=rewrite, delimiter=";")
+    assert recognise(path) == "insar-norway"
+    (batch,) = open_velocity_field(path).batches()
+    assert batch.velocity_mm_yr == pytest.approx(-20.0)
+
+
+def test_other_tables_are_not_taken_for_it(tmp_path, make_egms):
+    assert recognise(make_egms()) == "egms"
+    assert recognise(made_generic.make(tmp_path)) == "generic"
+
+
+def test_velocities_alone_are_a_product_without_series(tmp_path):
+    field = open_velocity_field(make(tmp_path, with_series=False))
+    (batch,) = field.batches()
+    assert not field.header.has_series
+    assert batch.displacement_mm.shape == (12, 0)
+
+
+@pytest.mark.parametrize(("track", "number"), [("A044", 44), ("044", 44), ("Ascending one", None)])
+def test_a_track_is_a_number_where_it_can_be_one(tmp_path, track, number):
+    assert open_velocity_field(make(tmp_path, track=track)).header.track == number
+
+
+def swap(table):
+    table["latitude"], table["longitude"] = table["longitude"], table["latitude"]
+
+
+def infinite(table):
+    table["mean_velocity"][1], table["mean_velocity"][2], table["20210103"][4] = "inf", "nan", "inf"
+
+
+BAD = {
+    "column 'Dataset' holds several: 'Sentinel-1 Ascending 1', 'o'": lambda t: t["Dataset"].__setitem__(7, "o"),
+    "column 'Track' holds several: '117', '44'": lambda t: t["Track"].__setitem__(11, "117"),
+    "column 'pointid' is missing": lambda t: t.pop("Point ID"),
+    "column 'track' is missing": lambda t: t.pop("Track"),
+    "column 'meanvelocity' is missing": lambda t: t.pop("mean_velocity"),
+    "column 'losup' is missing": lambda t: t.pop("los_up"),
+    "columns 'latitude' and 'Latitude' are the same": lambda t: t.update(Latitude=t["latitude"]),
+    "latitude 10.4000 is not in Norway": swap,
+    "not in order": lambda t: t.update({"20190101": t["20200103"]}),
+    "no date": lambda t: t.update({"20220230": t["20200103"]}),
+    "times as fast": lambda t: t.update({day: [value / 10 for value in t[day]] for day in made_generic.DATES}),
+    "points to the ground": lambda t: t.update(los_up=[-0.78] * 12),
+    "a point id has 300 letters": lambda t: t["Point ID"].__setitem__(0, "x" * 300),
+    "cannot be read": lambda t: t["height"].__setitem__(3, "high"),
+    "cannot be. Check the unit": lambda t: t["mean_velocity"].__setitem__(3, "1e30"),
+}
+
+
+@pytest.mark.parametrize("said", BAD)
+def test_a_bad_export_is_refused_with_a_line_that_names_the_fault(tmp_path, said):
+    path = make(tmp_path, change=BAD[said])
+    with pytest.raises(InputError) as fault:
+        list(open_velocity_field(path).batches())
+    assert said in str(fault.value)
+
+
+def test_every_row_left_out_has_its_reason(tmp_path):
+    def spoil(table):
+        infinite(table)
+        table["Point ID"][5] = ""
+        table["los_east"][6] = 5
+
+    (batch,) = open_velocity_field(make(tmp_path, change=spoil)).batches()
+    assert dict(batch.refused) == {
+        "S1A000001": "its velocity is not a number",
+        "S1A000002": "its velocity is not a number",
+        "": "its id is empty or no text",
+        "S1A000006": "its line of sight is no unit vector",
+    }
+    assert np.isnan(batch.displacement_mm[list(batch.pid).index(b"S1A000004"), 2])
+
+
+def test_a_track_that_contradicts_the_file_is_asked_about(tmp_path):
+    with pytest.raises(InputError, match=r"track is 7 by --track, but 44 by column Track"):
+        open_velocity_field(make(tmp_path), declared=Declared(track=7))
+
+
+def test_a_file_cut_off_anywhere_is_refused(tmp_path):
+    path = make(tmp_path)
+    for _ in damage.truncated(path):
+        content = path.read_bytes()
+        whole_lines = content.endswith(b"\n") and content.count(b"\n") > 1  # nothing in a CSV tells that more came
+        assert damage.outcome(path) or whole_lines
+
+
+def test_turned_bits_give_a_line_or_sane_numbers(tmp_path):
+    path = make(tmp_path, n=40)
+    refused = [damage.outcome(path) != "" for _ in damage.flipped(path, bits=3)]
+    assert set(refused) == {True, False}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("said", ["column 'Track' holds several", "stands twice"])
+def test_the_command_loads_nothing_of_a_bad_export(tmp_path, capsys, said):
+    def spoil(table):
+        if "Track" in said:
+            table["Track"][11] = "117"
+        else:
+            table["Point ID"][4] = table["Point ID"][5]
+
+    with pytest.raises(SystemExit) as exit_:
+        call_command("ingest", str(make(tmp_path, change=spoil)))
+    assert exit_.value.code == 2
+    assert said in capsys.readouterr().err
+    assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_an_export_becomes_a_product_with_a_name(tmp_path):
+    call_command("ingest", str(make(tmp_path)))
+    assert Product.objects.get().name == "InSAR Norway export, track 044 ascending"

@@ -1,0 +1,122 @@
+"""ITS_LIVE pairs: map axes become true directions, m/yr become mm/yr; damaged files."""
+
+from datetime import date
+from itertools import chain
+
+import h5py
+import numpy as np
+import pytest
+
+from ingest.readers import open_velocity_fields, recognise
+from ingest.readers.records import Component, Technique
+from tests.makers import damage
+from tests.makers import its_live as made_its_live
+from tests.makers.damage import all_points
+
+
+@pytest.mark.parametrize(
+    ("epsg", "vx", "vy", "east", "north"),
+    [
+        (32607, 100, 0, 100_000, 0),  # on the central meridian of a UTM zone x is east
+        (32607, 0, 100, 0, 100_000),
+        (3413, 100, 0, 0, 100_000),  # at 135 degrees west the polar map is turned by 90 degrees
+        (3413, 0, 100, -100_000, 0),
+        (3031, 100, 0, 0, 100_000),  # at 90 degrees east in Antarctica north is away from the pole
+        (3031, 0, 100, -100_000, 0),
+    ],
+)
+def test_speeds_along_the_map_become_speeds_to_true_east_and_north(tmp_path, epsg, vx, vy, east, north):
+    eastward, northward = all_points(made_its_live.make(tmp_path, vx=vx, vy=vy, epsg=epsg))
+    assert [found.header.component for found in (eastward, northward)] == [Component.EAST, Component.NORTH]
+    assert eastward.columns.velocity_mm_yr == pytest.approx(east, abs=100)
+    assert northward.columns.velocity_mm_yr == pytest.approx(north, abs=100)
+    assert eastward.columns.los_east == pytest.approx(1)
+    assert northward.columns.los_north == pytest.approx(1)
+
+
+def test_a_turn_keeps_the_speed_and_is_that_of_the_ellipsoid(tmp_path):
+    """The convergence of UTM off its central meridian is about (longitude - meridian) x sin(latitude)."""
+    path = made_its_live.make(tmp_path, vx=0, vy=100, corner=(700_000.0, 6_754_000.0))
+    eastward, northward = all_points(path)
+    middle = eastward.at["3_2"]
+    longitude, latitude = eastward.columns.longitude[middle], eastward.columns.latitude[middle]
+    convergence = np.radians((longitude + 141) * np.sin(np.radians(latitude)))
+    turned = np.arctan2(eastward["3_2"], northward["3_2"])
+    assert turned == pytest.approx(convergence, rel=0.01)
+    assert np.hypot(eastward["3_2"], northward["3_2"]) == pytest.approx(100_000, rel=1e-5)
+
+
+def test_the_header_says_what_was_tracked_and_when(tmp_path):
+    path = made_its_live.make(tmp_path)
+    for field in open_velocity_fields(path):
+        header = field.header
+        assert header.dates == (date(2018, 3, 4), date(2018, 4, 5))
+        assert (header.has_series, header.technique) == (False, Technique.TRACKING)
+        assert (header.posting_m, header.grid_epsg) == (120, 32607)
+        assert "ITS_LIVE" in header.attribution
+        (batch,) = field.batches()
+        assert batch.pid.size == 29
+        assert b"0_0" not in batch.pid
+        assert batch.displacement_mm.shape == (29, 0)
+        assert batch.velocity_std_mm_yr == pytest.approx(12_000)
+
+
+def test_without_errors_of_the_components_that_of_the_speed_is_taken(tmp_path):
+    (batch,) = open_velocity_fields(made_its_live.make(tmp_path, error=None))[0].batches()
+    assert batch.velocity_std_mm_yr == pytest.approx(15_000)
+    (batch,) = open_velocity_fields(made_its_live.make(tmp_path, error=None, leave_out=("v_error",)))[0].batches()
+    assert np.isnan(batch.velocity_std_mm_yr).all()
+
+
+def test_it_is_recognised_by_its_variables_whatever_its_name(tmp_path):
+    assert recognise(made_its_live.make(tmp_path, name="cum.h5")) == "its-live"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"leave_out": ("vy",)}, "'vy' is missing"),
+        ({"leave_out": ("mapping",)}, "'mapping' is missing"),
+        ({"leave_out": ("x",)}, "'x' is missing"),
+        ({"mapping": {"spatial_epsg": 4326}}, "not one in metres"),
+        ({"mapping": {"spatial_epsg": 99999}}, "names no EPSG number"),
+        ({"mapping": {"spatial_epsg": "polar"}}, "names no EPSG number"),
+        ({"mapping": {"spatial_epsg": None}}, "names no EPSG number"),
+        ({"mapping": {"GeoTransform": "0 120 0 0 0"}}, "its GeoTransform is"),
+        ({"mapping": {"GeoTransform": "0 120 0 0 0 -120"}}, "do not agree with GeoTransform"),
+        ({"mapping": {"GeoTransform": "nan 120 0 0 0 -120"}}, "no grid along x and y"),
+        ({"replace": {"x": np.arange(4.0)}}, "do not fit"),
+        ({"replace": {"y": np.zeros((2, 3))}}, "do not fit"),
+        ({"replace": {"x": np.array([b"a"] * 5)}}, "'x' holds no plain numbers"),
+        ({"replace": {"vx": np.zeros((6, 5), dtype=[("a", "i2")])}}, "'vx' holds no plain numbers"),
+        ({"info": {"acquisition_date_img2": "20180304"}}, "not in order"),
+        ({"info": {"acquisition_date_img1": "soon"}}, "acquisition_date_img1 is 'soon'"),
+        ({"info": {"acquisition_date_img1": None}}, "acquisition_date_img1 is ''"),
+        ({"units": "meter/day"}, "the unit of vx is 'meter/day'"),
+        ({"units": ""}, "not stated"),
+        ({"replace": {"vx": np.full((6, 5), 1e5)}}, "cannot be"),
+    ],
+)
+def test_a_bad_pair_is_refused_with_a_line_that_names_the_fault(tmp_path, options, said):
+    refused = damage.outcome(made_its_live.make(tmp_path, **options))
+    assert said in refused
+    assert bool(refused) == bool(said)
+
+
+def test_a_fill_value_of_its_own_is_honoured(tmp_path):
+    path = made_its_live.make(tmp_path)
+    with h5py.File(path, "a") as file:
+        values = file["vx"][()]
+        values[2, 2] = -32768
+        file["vx"][...] = values
+        file["vx"].attrs["_FillValue"] = np.int16(-32768)
+    eastward, _ = all_points(path)
+    assert eastward.columns.pid.size == 28
+
+
+def test_damaged_files_are_refused_or_give_sane_numbers(tmp_path):
+    path = made_its_live.make(tmp_path)
+    assert all(damage.outcome(path) for _ in damage.truncated(path))
+    for _ in chain(damage.flipped(path), damage.flipped(path, bits=40)):
+        damage.outcome(path)
+    assert not damage.outcome(path)

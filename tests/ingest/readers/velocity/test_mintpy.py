@@ -1,0 +1,292 @@
+"""MintPy files and folders: metres to millimetres, the corner that becomes a centre, the line of sight, bad input."""
+
+from datetime import date
+
+import h5py
+import numpy as np
+import pytest
+from django.core.management import call_command
+from pyproj import Transformer
+
+from ingest.errors import InputError
+from ingest.readers import open_velocity_field, recognise
+from ingest.readers.records import Direction, PointBatch
+from ingest.readers.velocity.mintpy.stack import los_vector
+from tests.ingest.products.test_loading import contents
+from tests.makers import damage
+from tests.makers import mintpy as made_mintpy
+
+
+def points(path) -> PointBatch:
+    (batch,) = open_velocity_field(path).batches()
+    return batch
+
+
+def test_ground_that_sinks_20_mm_a_year_in_metres_sinks_20_mm_a_year(tmp_path):
+    batch = points(made_mintpy.make(tmp_path, velocity_m_yr=-0.02))
+    assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
+    assert batch.velocity_std_mm_yr == pytest.approx(0, abs=0.01)
+    assert batch.displacement_mm[7] == pytest.approx(-20 * made_mintpy.YEARS, abs=0.01)
+
+
+def test_a_velocity_file_has_its_rates_and_no_series(tmp_path):
+    path = made_mintpy.make_velocity(tmp_path, velocity_m_yr=-0.02)
+    field = open_velocity_field(path)
+    (batch,) = field.batches()
+    assert recognise(path) == "mintpy"
+    assert batch.velocity_mm_yr == pytest.approx(-20)
+    assert batch.velocity_std_mm_yr == pytest.approx(1)
+    assert batch.displacement_mm.shape == (20, 0)
+    assert not field.header.has_series
+    assert field.header.dates == (date(2020, 1, 1), date(2022, 1, 1))
+
+
+def test_the_first_pixel_stands_half_a_step_inside_its_corner(tmp_path):
+    batch = points(made_mintpy.make(tmp_path))
+    assert batch.pid[0] == b"0_0"
+    assert (batch.longitude[0], batch.latitude[0]) == pytest.approx((-99.1995, 19.4995))
+    assert (batch.longitude[-1], batch.latitude[-1]) == pytest.approx((-99.1955, 19.4965))
+
+
+@pytest.mark.parametrize("change", [{}, {"EPSG": None, "UTM_ZONE": "14N"}])
+def test_metres_are_placed_by_their_reference_system(tmp_path, change):
+    path = made_mintpy.make(tmp_path, **(made_mintpy.METRES | change))
+    field = open_velocity_field(path)
+    (batch,) = field.batches()
+    place = Transformer.from_crs(32614, 4326, always_xy=True).transform(480_040, 2_154_960)
+    assert (batch.longitude[0], batch.latitude[0]) == pytest.approx(place)
+    assert (field.header.grid_epsg, field.header.posting_m) == (32614, 80)
+
+
+def test_longitudes_beyond_180_are_turned(tmp_path):
+    assert points(made_mintpy.make(tmp_path, X_FIRST="260.8")).longitude[0] == pytest.approx(-99.1995)
+
+
+def test_the_header_says_track_direction_and_reference(tmp_path):
+    header = open_velocity_field(made_mintpy.make(tmp_path)).header
+    assert (header.track, header.direction, header.level) == (5, Direction.ASCENDING, "time series")
+    assert (header.source_format, header.tile) == ("mintpy", "")
+    assert header.extras["REF_LAT"] == "19.4985"
+    assert "slope" in header.extras["velocity"]
+    assert header.posting_m == pytest.approx(111.3, abs=0.1)
+    assert len(header.dates) == 5
+
+
+def test_the_line_of_sight_of_a_satellite_in_the_west_that_looks_to_the_right():
+    east, north, up = los_vector(np.float32([39.0, 39.0, 0.0]), np.float32([99.0, -99.0, 99.0]))
+    assert (east[0], north[0], up[0]) == pytest.approx((-0.62, -0.10, 0.78), abs=0.01)  # ascending
+    assert (east[1], north[1], up[1]) == pytest.approx((0.62, -0.10, 0.78), abs=0.01)  # descending
+    assert np.isnan([east[2], north[2], up[2]]).all()
+
+
+def test_a_folder_is_one_product_with_its_geometry_coherence_and_mask(tmp_path):
+    geo = made_mintpy.make_folder(tmp_path, velocity_m_yr=-0.02, estimated_m_yr=-0.021)
+    field = open_velocity_field(geo)
+    (batch,) = field.batches()
+    assert batch.pid.size == 15  # the mask leaves the first row out
+    assert batch.velocity_mm_yr == pytest.approx(-21)  # MintPy's own estimate
+    assert batch.displacement_mm[0, -1] == pytest.approx(-20 * made_mintpy.YEARS[-1], abs=0.01)
+    assert (batch.los_east[0], batch.los_north[0], batch.los_up[0]) == pytest.approx((-0.62, -0.10, 0.78), abs=0.01)
+    assert batch.temporal_coherence == pytest.approx(0.9)
+    assert batch.height_m == pytest.approx(2240)
+    assert [path.name for path in field.files] == [
+        "geo_timeseries_ERA5.h5",
+        "geo_velocity.h5",
+        "geo_geometryRadar.h5",
+        "geo_temporalCoherence.h5",
+        "geo_maskTempCoh.h5",
+    ]
+
+
+def test_a_file_alone_takes_nothing_from_its_neighbours(tmp_path):
+    geo = made_mintpy.make_folder(tmp_path)
+    field = open_velocity_field(geo / "geo_timeseries_ERA5.h5")
+    (batch,) = field.batches()
+    assert field.files == ()
+    assert batch.pid.size == 20
+    assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
+    assert np.isnan(batch.los_up).all()
+    assert np.isnan(batch.temporal_coherence).all()
+
+
+def test_a_geometry_without_azimuths_takes_the_heading(tmp_path):
+    made_mintpy.make(tmp_path)
+    made_mintpy.make_geometry(tmp_path, leave_out=("azimuthAngle",))
+    batch = points(tmp_path)
+    assert (batch.los_east[0], batch.los_north[0], batch.los_up[0]) == pytest.approx((-0.62, -0.10, 0.78), abs=0.01)
+
+
+def test_pixels_without_a_value_are_left_out(tmp_path):
+    moved = made_mintpy.series()["timeseries"]
+    moved[:, 0, 0], moved[:, 0, 1], moved[3, 1, 1] = 0, np.nan, np.nan
+    batch = points(made_mintpy.make(tmp_path, content={"timeseries": moved}))
+    assert batch.pid.size == 18
+    assert {b"0_0", b"0_1"}.isdisjoint(batch.pid)
+    gap = list(batch.pid).index(b"1_1")
+    assert np.isnan(batch.displacement_mm[gap, 3])
+    assert batch.velocity_mm_yr[gap] == pytest.approx(-20, abs=0.01)
+
+
+def test_one_file_in_hdf_eos5_holds_all_of_a_product(tmp_path):
+    path = made_mintpy.make_he5(tmp_path)
+    field = open_velocity_field(path)
+    (batch,) = field.batches()
+    assert recognise(path) == "hdfeos5"
+    assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
+    assert (batch.los_east[0], batch.los_north[0], batch.los_up[0]) == pytest.approx((-0.62, -0.10, 0.78), abs=0.01)
+    assert (batch.longitude[0], batch.latitude[0]) == pytest.approx((-99.1995, 19.4995))
+    assert (field.header.track, field.header.extras["mission"]) == (5, "S1")
+    assert batch.temporal_coherence == pytest.approx(0.9)
+
+
+def test_hdf_eos5_in_radar_coordinates_has_the_place_of_each_pixel(tmp_path):
+    field = open_velocity_field(made_mintpy.make_he5(tmp_path, radar=True))
+    (batch,) = field.batches()
+    assert (batch.longitude[0], batch.latitude[0]) == pytest.approx((-99.1995, 19.4995), abs=1e-5)
+    assert field.header.posting_m is None
+
+
+def test_files_are_known_by_their_content(tmp_path):
+    assert recognise(made_mintpy.make(tmp_path, name="cum.h5")) == "mintpy"
+    assert recognise(made_mintpy.make(tmp_path, name="a.h5", FILE_TYPE=None)) == "mintpy"
+    assert recognise(made_mintpy.make_he5(tmp_path, name="timeseries.h5")) == "hdfeos5"
+    with pytest.raises(InputError, match="fit none of the known formats"):
+        recognise(made_mintpy.make_geometry(tmp_path))
+
+
+MOVED = made_mintpy.series()["timeseries"]
+RADAR = dict.fromkeys(made_mintpy.DEGREES)
+BAD_SERIES = [
+    (RADAR, r"radar coordinates.*geocode\.py"),
+    ({"UNIT": "mm"}, "UNIT, is mm where m is expected"),
+    ({"UNIT": None}, "UNIT, is missing"),
+    ({"UNIT": "radian"}, "UNIT, is radian"),
+    ({"X_UNIT": None, "Y_UNIT": None}, "X_UNIT, is missing"),
+    ({"X_UNIT": "meters"}, "X_UNIT is 'meters' and Y_UNIT 'degrees'"),
+    ({"X_STEP": None}, "'X_STEP' is missing"),
+    ({"X_STEP": "nan"}, "'X_STEP' is nan"),
+    ({"Y_STEP": "0"}, "apart"),
+    ({"X_FIRST": "about"}, "'X_FIRST' is 'about'"),
+    ({"X_FIRST": "19.5", "Y_FIRST": "-99.2"}, "swapped"),
+    (made_mintpy.METRES | {"EPSG": None}, "EPSG is missing"),
+    (made_mintpy.METRES | {"EPSG": "99999"}, "no reference system"),
+    (made_mintpy.METRES | {"EPSG": "4326"}, "does not measure in metres"),
+    (made_mintpy.METRES | {"X_FIRST": "2155000", "Y_FIRST": "480000"}, "swapped"),
+    ({"leave_out": ("timeseries",)}, "'timeseries' is missing"),
+    ({"leave_out": ("date",)}, "'date' is missing"),
+    ({"content": {"date": np.array(made_mintpy.DAYS[::-1], dtype="S8")}}, "not in order"),
+    ({"content": {"date": np.array(["20200101"] * 5, dtype="S8")}}, "not in order"),
+    ({"content": {"date": np.array(["20201399"] * 5, dtype="S8")}}, "no date"),
+    ({"content": {"date": np.array(made_mintpy.DAYS[:4], dtype="S8")}}, "4 dates and 5 displacements"),
+    ({"content": {"timeseries": MOVED[0]}}, "has the shape"),
+    ({"content": {"timeseries": MOVED.astype("S8")}}, "not numbers"),
+    ({"content": {"timeseries": np.full_like(MOVED, np.nan)}}, "no pixel holds"),
+    ({"content": {"timeseries": np.full_like(MOVED, np.inf)}}, "no pixel holds"),
+    ({"content": {"timeseries": MOVED * 1e6}}, "cannot be"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), BAD_SERIES, ids=[said for _, said in BAD_SERIES])
+def test_a_bad_series_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
+    path = made_mintpy.make(tmp_path, **change)
+    with pytest.raises(InputError, match=said) as fault:
+        points(path)
+    assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"UNIT": "m"}, "UNIT, is m where m/year"),
+        ({"START_DATE": "20220101", "END_DATE": "20200101"}, "is not before"),
+        ({"START_DATE": "spring"}, "no date"),
+        ({"leave_out": ("velocity",)}, "'velocity' is missing"),
+        ({"content": {"velocityStd": np.zeros((2, 2))}}, "'velocityStd' has the shape"),
+        ({"content": {"velocity": np.zeros((4, 5))}}, "no pixel holds"),
+    ],
+)
+def test_a_bad_velocity_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
+    path = made_mintpy.make_velocity(tmp_path, **change)
+    with pytest.raises(InputError, match=said):
+        points(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"units": "centimeters"}, "UNIT, is centimeters"),
+        ({"leave_out": ("observation/date",)}, "date' is missing"),
+        ({"radar": True, "leave_out": ("geometry/latitude",)}, "radar coordinates"),
+        ({"content": {"quality/mask": np.zeros((2, 2))}}, "mask' has the shape"),
+        ({"content": {"quality/mask": np.zeros((4, 5))}}, "no pixel holds"),
+        ({"radar": True, "content": {"geometry/latitude": np.full((4, 5), -99.2)}}, "swapped"),
+    ],
+)
+def test_a_bad_hdf_eos5_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
+    with pytest.raises(InputError, match=said):
+        points(made_mintpy.make_he5(tmp_path, **change))
+
+
+def another_series(geo):
+    made_mintpy.make(geo, name="geo_timeseries.h5")
+
+
+def another_grid(geo):
+    made_mintpy.make_geometry(geo, X_FIRST="-99.3")
+
+
+def damaged_neighbour(geo):
+    path = geo / "geo_temporalCoherence.h5"
+    path.write_bytes(path.read_bytes()[:700])
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (another_series, "two files of timeseries"),
+        (another_grid, "not on one grid"),
+        (damaged_neighbour, "geo_temporalCoherence.h5: the HDF5 file is damaged"),
+    ],
+)
+def test_a_folder_that_is_no_product_is_refused(tmp_path, fault, said):
+    geo = made_mintpy.make_folder(tmp_path)
+    fault(geo)
+    with pytest.raises(InputError, match=said):
+        points(geo)
+
+
+MAKERS = (made_mintpy.make, made_mintpy.make_velocity, made_mintpy.make_he5)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_file_that_is_cut_off_is_refused_wherever_that_is(tmp_path, make):
+    path = make(tmp_path)
+    assert all(damage.outcome(path) for _ in damage.truncated(path))
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_flipped_bit_is_refused_or_gives_numbers_that_can_be(tmp_path, make):
+    path = make(tmp_path)
+    refused = [damage.outcome(path) != "" for _ in damage.flipped(path, 50, bits=1)]
+    assert 0 < sum(refused) < 50
+
+
+def test_values_are_never_taken_from_another_file(tmp_path):
+    path = made_mintpy.make(tmp_path, leave_out=("timeseries",))
+    other = made_mintpy.make(tmp_path, name="other.h5")
+    with h5py.File(path, "a") as file:
+        file["timeseries"] = h5py.ExternalLink(str(other), "timeseries")
+    with pytest.raises(InputError, match="somewhere else"):
+        points(path)
+
+
+@pytest.mark.django_db
+def test_the_command_loads_a_folder_once_and_a_bad_one_not_at_all(tmp_path, capsys):
+    bad = made_mintpy.make(tmp_path, UNIT="mm")
+    before = contents()
+    with pytest.raises(SystemExit):
+        call_command("ingest", str(bad))
+    assert contents() == before
+    assert capsys.readouterr().err.count("\n") == 1
+    call_command("ingest", str(made_mintpy.make_folder(tmp_path)))
+    assert "15 points, 5 dates" in capsys.readouterr().out

@@ -1,0 +1,263 @@
+"""OPERA DISP-S1: ministacks put one on the other, corrections taken off, masks, two processings, bad input."""
+
+from datetime import date
+
+import h5py
+import numpy as np
+import pytest
+from django.core.management import call_command
+from pyproj import Transformer
+
+from ingest.errors import InputError
+from ingest.readers import open_velocity_field, recognise
+from ingest.readers.records import Direction, PointBatch
+from ingest.readers.velocity.opera_disp import stack as opera_disp
+from tests.ingest.products.test_loading import contents
+from tests.makers import damage
+from tests.makers import opera_disp as made_opera_disp
+from tests.makers.opera_disp import PAIRS
+
+DAYS = np.array([0, 24, 36, 48, 72, 96, 120])
+
+
+def points(path) -> PointBatch:
+    (batch,) = open_velocity_field(path).batches()
+    return batch
+
+
+def test_ground_that_sinks_20_mm_a_year_does_so_through_all_ministacks(tmp_path):
+    batch = points(made_opera_disp.make_frame(tmp_path, velocity_m_yr=-0.02))
+    assert batch.pid.size == 30
+    assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
+    assert batch.displacement_mm[0] == pytest.approx(-20 * DAYS / 365.25, abs=0.002)  # from the first reference on
+
+
+def test_without_corrections_the_displacement_stays_as_it_is_and_the_header_says_so(tmp_path):
+    field = open_velocity_field(made_opera_disp.make_frame(tmp_path, PAIRS[:3], 0.0, leave_out=("corrections",)))
+    (batch,) = field.batches()
+    assert batch.displacement_mm[0] == pytest.approx([0, 1, 1, 1], abs=1e-4)  # 4 mm of ionosphere, -3 mm of tide
+    assert field.header.extras["corrections subtracted"].startswith("none")
+
+
+def test_the_header_says_frame_track_dates_and_files(tmp_path):
+    path = made_opera_disp.make_frame(tmp_path)
+    field = open_velocity_field(path)
+    header = field.header
+    assert recognise(path) == "opera-disp"
+    assert [f"{day:%Y%m%d}" for day in header.dates] == ["20160705", *(later for _, later in PAIRS)]
+    assert (header.tile, header.level, header.track) == ("DISP-S1/F11116", "frame 11116", 42)
+    assert (header.direction, header.polarisation) == (Direction.ASCENDING, "VV")
+    assert (header.grid_epsg, header.posting_m) == (32611, 30)
+    assert len(field.files) == 6
+    assert "OPERA" in header.attribution
+    assert header.release == "to 2016-11-02"
+
+
+def test_pixels_stand_at_their_centres(tmp_path):
+    batch = points(made_opera_disp.make_frame(tmp_path))
+    place = Transformer.from_crs(32611, 4326, always_xy=True).transform(400_015, 3_799_985)
+    assert (batch.longitude[0], batch.latitude[0]) == pytest.approx(place)
+    assert batch.pid[-1] == b"5_4"
+
+
+def test_one_file_alone_is_a_series_of_two_dates(tmp_path):
+    field = open_velocity_field(made_opera_disp.make(tmp_path))
+    (batch,) = field.batches()
+    assert field.header.dates == (date(2016, 7, 5), date(2016, 7, 29))
+    assert field.files == ()
+    assert field.header.tile == ""  # one step, and no newer release of a whole series
+    assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
+
+
+def test_a_file_is_known_by_its_content_and_dated_by_it(tmp_path):
+    path = made_opera_disp.make(tmp_path, name="S1AB_download.nc")
+    assert recognise(path) == "opera-disp"
+    assert open_velocity_field(path).header.dates == (date(2016, 7, 5), date(2016, 7, 29))
+
+
+def masked(folder, pair, row, **content) -> None:
+    """One file whose pixels of a row are not recommended, with a nonsense displacement."""
+    mask = np.ones((6, 5), dtype=np.uint8)
+    mask[row] = 0
+    made_opera_disp.make(folder, pair, content={"recommended_mask": mask} | content)
+
+
+def test_a_masked_pixel_is_unknown_on_that_date_only(tmp_path):
+    frame = made_opera_disp.make_frame(tmp_path)
+    masked(frame, PAIRS[0], 2)
+    batch = points(frame)
+    assert batch.pid.size == 30
+    row = list(batch.pid).index(b"2_0")
+    assert np.flatnonzero(np.isnan(batch.displacement_mm[row])).tolist() == [1]
+    assert batch.velocity_mm_yr[row] == pytest.approx(-20, abs=0.01)
+
+
+def test_what_is_masked_on_a_reference_date_stays_unknown_after_it(tmp_path):
+    frame = made_opera_disp.make_frame(tmp_path)
+    masked(frame, PAIRS[2], 2)
+    batch = points(frame)
+    assert b"2_0" not in batch.pid  # known on two of six dates: less than half
+    assert batch.pid.size == 25
+
+
+def test_water_is_no_point_and_no_water_mask_masks_nothing(tmp_path):
+    water = np.ones((6, 5), dtype=np.uint8)
+    water[:, 0] = 0
+    frame = made_opera_disp.make_frame(tmp_path, content={"water_mask": water})
+    assert points(frame).pid.size == 24
+    unmade = {"water_mask": np.full((6, 5), 255, dtype=np.uint8)}
+    assert points(made_opera_disp.make_frame(tmp_path, content=unmade)).pid.size == 30
+
+
+def test_of_two_processings_the_newer_counts(tmp_path):
+    frame = made_opera_disp.make_frame(tmp_path)
+    newer = made_opera_disp.make(frame, PAIRS[5], velocity_m_yr=0.5, version="1.1", made="20250301T000000")
+    field = open_velocity_field(frame)
+    (batch,) = field.batches()
+    assert newer in field.files
+    assert len(field.files) == 6
+    assert batch.displacement_mm[0, -1] == pytest.approx(-20 * 48 / 365.25 + 500 * 72 / 365.25, abs=0.01)
+    assert field.header.extras["left out"].startswith("1 file")
+    assert field.header.extras["versions"] == "1.0, 1.1"
+
+
+def test_the_coherence_is_that_of_the_last_file_that_knows_it(tmp_path):
+    frame = made_opera_disp.make_frame(tmp_path)
+    made_opera_disp.make(frame, PAIRS[5], content={"temporal_coherence": np.full((6, 5), 0.6)})
+    assert points(frame).temporal_coherence == pytest.approx(0.6)
+
+
+def test_blocks_make_the_same_points_as_the_whole(tmp_path, monkeypatch):
+    frame = made_opera_disp.make_frame(tmp_path)
+    whole = points(frame)
+    monkeypatch.setattr(opera_disp, "BLOCK_PIXELS", 4)
+    parts = list(open_velocity_field(frame).batches())
+    assert len(parts) == 4
+    place = dict(zip(whole.pid, whole.longitude, strict=True))
+    assert {pid: x for part in parts for pid, x in zip(part.pid, part.longitude, strict=True)} == place
+
+
+def test_a_missing_file_is_named_by_the_date_that_nothing_reaches(tmp_path):
+    frame = made_opera_disp.make_frame(tmp_path, PAIRS[:2] + PAIRS[3:])
+    with pytest.raises(InputError, match=r"builds on 2016-08-22, and no file.*Add the file whose second date is 2016"):
+        points(frame)
+
+
+def test_a_series_may_begin_with_a_later_ministack(tmp_path):
+    batch = points(made_opera_disp.make_frame(tmp_path, PAIRS[3:]))
+    assert batch.displacement_mm.shape == (30, 4)
+    assert batch.velocity_mm_yr == pytest.approx(-20, abs=0.01)
+
+
+ZEROS = np.zeros((6, 5), dtype=np.float32)
+NANS = np.full((6, 5), np.nan, dtype=np.float32)
+BAD_FILES = [
+    ({"leave_out": ("displacement",)}, "'displacement' is missing"),
+    ({"leave_out": ("recommended_mask",)}, "'recommended_mask' is missing"),
+    ({"leave_out": ("x",)}, "'x' is missing"),
+    ({"leave_out": ("spatial_ref",)}, "'spatial_ref' is missing"),
+    ({"wkt": "LOCAL_CS"}, "names 0 EPSG"),
+    ({"epsg": 4326}, "does not measure in metres"),
+    ({"wkt": 'PROJCS["a",AUTHORITY["EPSG","99999"]]'}, "no reference system"),
+    ({"units": "millimeters"}, "unit of displacement is millimeters"),
+    ({"units": ""}, "unit of displacement is missing"),
+    ({"content": {"displacement": NANS}}, "no pixel is good"),
+    ({"content": {"displacement": NANS + np.inf}}, "no pixel is good"),
+    ({"content": {"recommended_mask": ZEROS}}, "no pixel is good"),
+    ({"content": {"displacement": ZEROS + 1e6}}, "cannot be"),
+    ({"content": {"displacement": ZEROS[:3]}}, "its coordinates"),
+    ({"content": {"recommended_mask": ZEROS[:3]}}, "has the shape"),
+    ({"content": {"corrections/solid_earth_tide": ZEROS[:3]}}, "has the shape"),
+    ({"content": {"x": 3_800_000 - 30.0 * np.arange(5), "y": 4e5 + 30.0 * np.arange(6)}}, "swapped"),
+    ({"content": {"x": np.array([4e5, 4e5, 4.1e5, 4.2e5, 4.3e5])}}, "not evenly spaced"),
+    ({"content": {"x": np.full(5, np.nan)}}, "no number"),
+    ({"content": {"identification/frame_id": 7}}, "name says frame 11116"),
+    ({"content": {"identification/reference_datetime": np.bytes_("2016-07-11 14:07:55")}}, "disagrees about its ref"),
+    ({"content": {"identification/secondary_datetime": np.bytes_("soon")}}, "no time"),
+    ({"content": {"time": np.array([86400.0 * 30])}}, "disagrees about its secondary date"),
+    ({"content": {"time": np.array([1e300])}}, "beyond all calendars"),
+    ({"pair": ("20160729", "20160705")}, "not before"),
+    ({"name": "OPERA_L3_DISP-S1_IW_F11116_VV_20160799T140755Z_20160829T140755Z_v1.0_20241219T231545Z.nc"}, "no time"),
+    ({"name": "a.nc", "leave_out": ("identification",)}, "which frame"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), BAD_FILES, ids=[said for _, said in BAD_FILES])
+def test_a_bad_file_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
+    path = made_opera_disp.make(tmp_path, **change)
+    with pytest.raises(InputError, match=said) as fault:
+        points(path)
+    assert str(path) in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def another_frame(frame):
+    made_opera_disp.make(frame, PAIRS[5], frame="00042")
+
+
+def another_reference(frame):
+    made_opera_disp.make(frame, (PAIRS[0][0], PAIRS[5][1]))
+
+
+def same_age(frame):
+    made_opera_disp.make(frame, PAIRS[5], version="1.1")
+
+
+def another_grid(frame):
+    made_opera_disp.make(frame, PAIRS[5], content={"x": 500_000 + 30.0 * np.arange(5)})
+
+
+def one_without_corrections(frame):
+    made_opera_disp.make(frame, PAIRS[5], leave_out=("corrections",))
+
+
+def another_format(frame):
+    with h5py.File(frame / "vx.nc", "w") as file:
+        file["vx"] = np.zeros((3, 3))
+
+
+def damaged(frame):
+    path = frame / made_opera_disp.file_name(*PAIRS[4])
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (another_frame, "frames 00042, 11116"),
+        (another_reference, "begin on different dates"),
+        (same_age, "neither is said to be newer"),
+        (another_grid, "its grid is not that of"),
+        (one_without_corrections, "has no /corrections/ionospheric_delay, which 5 other"),
+        (another_format, "vx.nc: dataset 'displacement' is missing"),
+        (damaged, "20161009.*damaged"),
+    ],
+)
+def test_a_folder_that_is_no_series_is_refused(tmp_path, fault, said):
+    frame = made_opera_disp.make_frame(tmp_path)
+    fault(frame)
+    with pytest.raises(InputError, match=said):
+        points(frame)
+
+
+def test_a_file_that_is_cut_off_is_refused_wherever_that_is(tmp_path):
+    path = made_opera_disp.make(tmp_path)
+    assert all(damage.outcome(path) for _ in damage.truncated(path))
+
+
+def test_a_flipped_bit_is_refused_or_gives_numbers_that_can_be(tmp_path):
+    path = made_opera_disp.make(tmp_path)
+    refused = [damage.outcome(path) != "" for _ in damage.flipped(path, 50, bits=1)]
+    assert 0 < sum(refused) < 50
+
+
+@pytest.mark.django_db
+def test_the_command_loads_a_frame_and_leaves_nothing_of_a_bad_one(tmp_path, capsys):
+    frame = made_opera_disp.make_frame(tmp_path, PAIRS[:2] + PAIRS[3:])
+    before = contents()
+    with pytest.raises(SystemExit):
+        call_command("ingest", str(frame))
+    assert contents() == before
+    assert capsys.readouterr().err.count("\n") == 1
+    call_command("ingest", str(made_opera_disp.make_frame(tmp_path)))
+    assert "OPERA DISP-S1 frame 11116, track 042 ascending), 30 points, 7 dates" in capsys.readouterr().out

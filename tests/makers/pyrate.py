@@ -1,0 +1,37 @@
+"""Makes a folder of GAMMA interferograms as PyRate converts them."""
+
+from pathlib import Path
+
+from tests.makers import interferograms as ground
+from tests.makers.geotiff import write
+
+WAVELENGTH_M = 0.0555
+
+
+def make(
+    folder: Path,
+    velocity_mm_yr: float = -20.0,
+    processor: str = "GAMMA",
+    pairs=ground.PAIRS,
+    name: str = "interferograms",
+    tags: dict[str, str] | None = None,
+    change=lambda values, number: values,
+    **profile,
+) -> Path:
+    """A few pairs with coherence. tags replace; those of value '' are left out."""
+    for number, (first, second) in enumerate(pairs):
+        said = {
+            "FIRST_DATE": first.isoformat(),
+            "SECOND_DATE": second.isoformat(),
+            "DATA_UNITS": "RADIANS",
+            "WAVELENGTH_METRES": str(WAVELENGTH_M),
+            "INSAR_PROCESSOR": processor,
+        } | (tags or {})
+        said = {key: value for key, value in said.items() if value}
+        stem = f"{first:%Y%m%d}-{second:%Y%m%d}_VV_8rlks"
+        constant = ground.CONSTANTS[number % len(ground.CONSTANTS)]
+        values = change(ground.phase(first, second, velocity_mm_yr, WAVELENGTH_M, constant), number)
+        write(folder / name / f"{stem}_eqa_unw.tif", values, nodata=0, tags=said, **profile)
+        coherence = ground.coherence().astype("float32")
+        write(folder / name / f"{stem}_flat_eqa_cc.tif", coherence, nodata=0, tags=said, **profile)
+    return folder / name

@@ -1,0 +1,179 @@
+"""The network of coherence: what must hold whatever it learnt, and what the shipped weights promise."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+
+from ml.coherence import infer
+from ml.coherence.features import DETAILS, FACTS, INPUTS, features
+from ml.coherence.infer import NETWORK, estimate_coherence
+from ml.coherence.network import OUTPUTS, made, registered
+from ml.coherence.registration import facts_of, moved, shift_of
+from ml.lab.coherence.evaluate import errors, estimated, make_structured
+from ml.lab.coherence.scenes import coherence_pair, drawn_system
+from ml.lab.coherence.training_task import CoherenceLesson, CoherenceSettings
+from ml.lab.training import Schedule, train
+from ml.rasters.imagery import ImagePair, high_pass
+from ml.simulation.sar.cache import fill
+from ml.simulation.sar.pairs import SarPair
+from ml.simulation.sar.recipes import constant_shift
+from ml.simulation.seeds import Purpose, generator
+
+CPU = torch.device("cpu")
+SMALL = {"widths": (16, 16), "blocks": (1, 1)}
+
+
+@pytest.fixture(scope="module")
+def pair() -> SarPair:
+    return constant_shift(generator(Purpose.TEST, "coherence-network", 1), gamma=0.7, size=128)
+
+
+def image_pair(power: np.ndarray) -> ImagePair:
+    return ImagePair(power[0], power[1], Affine(10, 0, 500_000, 0, -10, 5_000_000), 32632)
+
+
+def test_the_shift_between_two_images_is_found_to_a_part_of_a_pixel(pair):
+    facts = facts_of([torch.from_numpy(pair.power)])
+    assert facts.shift_px == pytest.approx((float(pair.dy_px.mean()), float(pair.dx_px.mean())), abs=0.1)
+    assert facts.peak > 0.2
+
+
+def test_the_shift_is_found_where_coherence_is_low():
+    found = []
+    for scene in range(12):
+        pair = constant_shift(generator(Purpose.TEST, "coherence-low", scene), gamma=0.26, size=128)
+        shift = facts_of([torch.from_numpy(pair.power)]).shift_px
+        found.append(math.hypot(shift[0] - float(pair.dy_px.mean()), shift[1] - float(pair.dx_px.mean())) < 0.7)
+    assert sum(found) >= 11
+
+
+def test_images_that_share_nothing_are_left_where_they_are():
+    rng = np.random.default_rng(3)
+    pairs = [torch.from_numpy(rng.gamma(4, 0.25, (2, 96, 96))) for _ in range(40)]  # in double precision too
+    assert all(facts_of([pair]).shift_px == (0.0, 0.0) for pair in pairs)
+
+
+def test_shifts_of_several_pixels_have_the_sign_of_the_offsets():
+    rng = np.random.default_rng(4)
+    image = rng.gamma(4, 0.25, (100, 100)).astype(np.float32)
+    both = torch.from_numpy(np.stack([image[10:90, 10:90], image[7:87, 12:92]]))  # what was at (r, c) is at (r+3, c-2)
+    found, _, score = shift_of(torch.nan_to_num(high_pass(both, 15)))
+    assert found == pytest.approx((3, -2), abs=0.1)
+    assert score > 20
+
+
+def test_a_moved_image_holds_the_same_ground_and_nothing_beyond_its_edge():
+    rows = torch.arange(40.0)[:, None] + torch.zeros(1, 40)
+    wave = 2 + torch.sin(rows / 3)
+    found = moved(wave, (0.5, -3.0))
+    assert torch.allclose(found[5:30, 5:], 2 + torch.sin((rows + 0.5) / 3)[5:30, 5:], atol=2e-3)
+    assert torch.isnan(found[:, :3]).all()
+    assert torch.isnan(found[-2:]).all()
+
+
+def test_features_do_not_know_which_image_came_first(pair):
+    power = torch.from_numpy(pair.power)
+    facts = facts_of([power], 4.45)._replace(shift_px=(0.0, 0.0))
+    row = torch.tensor([facts.row()])
+    one = features(registered(power, facts)[None], row)
+    turned = facts._replace(level=facts.level[::-1])
+    other = features(registered(power.flip(0), turned)[None], row)
+    assert one.half.shape == (1, INPUTS, 64, 64)
+    assert one.detail.shape == (1, DETAILS, 128, 128)
+    # Guarnieri and Prati's moments hold the images one by one, in an order that cancels in their product
+    assert torch.allclose(one.half, other.half, atol=1e-4)
+    assert torch.allclose(one.detail, other.detail, atol=1e-4)
+    assert len(facts.row()) == FACTS
+
+
+def test_facts_turn_with_the_image():
+    facts = facts_of([torch.rand(2, 64, 48) + 0.1])._replace(lags=(0.1, 0.2, 0.3, 0.4), shift_px=(1.0, 0.5))
+    assert facts.transposed().lags == (0.3, 0.4, 0.1, 0.2)
+    assert facts.transposed().shift_px == (0.5, 1.0)
+    assert facts.transposed().transposed() == facts
+
+
+def test_a_pixel_looks_no_farther_than_it_says():
+    torch.manual_seed(1)
+    network = made(SMALL).eval()
+    size = 4 * network.reach_px
+    half, detail = torch.randn(1, INPUTS, size // 2, size // 2), torch.randn(1, DETAILS, size, size)
+    before = network(half, detail)
+    half[:, :, : size // 4 - network.reach_px // 2], detail[:, :, : size // 2 - network.reach_px] = 0.0, 0.0
+    after = network(half, detail)
+    assert before.shape == (1, OUTPUTS, size, size)
+    assert torch.allclose(before[..., size // 2 :, :], after[..., size // 2 :, :], atol=1e-6)
+    assert not torch.allclose(before[..., : size // 4, :], after[..., : size // 4, :], atol=1e-3)
+
+
+def test_training_pairs_cover_one_look_and_thirty_metres():
+    systems = [drawn_system(generator(Purpose.TEST, "systems", scene)) for scene in range(200)]
+    assert {system.posting_m for system in systems} == {10.0, 30.0}
+    assert {system.looks for system in systems} == set(range(1, 9))
+
+
+def test_a_few_steps_teach_something(tmp_path):
+    cache = fill(tmp_path / "pairs", 3, 64, "test-coherence", processes=1, recipe=coherence_pair)
+    lesson = CoherenceLesson([cache], CoherenceSettings(size=64, batch=3, pooled=0.3))
+    batch = lesson.batch(np.random.default_rng(1))
+    assert batch["half"].shape[1:] == (INPUTS, 32, 32)
+    assert torch.isfinite(batch["half"]).all()
+    assert float(batch["truth"].nan_to_num(0.5).min()) >= 0
+    torch.manual_seed(0)
+    network = made(SMALL)
+    before = float(lesson.loss(network, batch, 0.0).detach())
+    lesson.validate = lambda network: {}
+    train(network, lesson, Schedule(minutes=5, steps=25, learning_rate=5e-3), tmp_path, CPU, say=lambda line: None)
+    assert float(lesson.loss(network, batch, 1.0).detach()) < 0.8 * before
+
+
+def test_the_shipped_network_beats_the_best_windows_on_pairs_it_never_saw():
+    squares = {NETWORK: [], "guarnieri-prati": [], "posterior-mean": []}
+    windows = {"guarnieri-prati": 17, "posterior-mean": 7}
+    for scene in range(900, 904):
+        made_pair = make_structured(0.5, scene, Purpose.TEST)
+        for method, found in squares.items():
+            bands = estimated(method, made_pair, windows.get(method, 9))
+            found.append(float((errors(bands, made_pair)[:, 0] ** 2).mean()))
+    rmse = {method: np.mean(found) ** 0.5 for method, found in squares.items()}
+    assert rmse[NETWORK] < 0.8 * rmse["guarnieri-prati"]
+    assert rmse[NETWORK] < 0.9 * rmse["posterior-mean"]
+
+
+def test_the_answer_hardly_changes_when_the_images_are_exchanged(pair):
+    one, other = (
+        estimate_coherence(image_pair(power), NETWORK, CPU, looks=4.45).bands["coherence"]
+        for power in (pair.power, pair.power[::-1].copy())
+    )
+    inner = (slice(12, -12),) * 2
+    assert float(np.nanmean(np.abs(one[inner] - other[inner]))) < 0.03
+
+
+def test_what_is_unknown_stays_unknown_and_tells_no_lie_beside_it(pair):
+    power = pair.power.copy()
+    power[1, :40] = np.nan
+    whole = estimate_coherence(image_pair(pair.power), NETWORK, CPU, looks=4.45).bands
+    found = estimate_coherence(image_pair(power), NETWORK, CPU, looks=4.45).bands
+    assert np.isnan(found["coherence"][:37]).all()
+    assert np.isfinite(found["coherence_sigma"][46:-4, 6:-6]).all()
+    assert float(np.nanmedian(np.abs(found["coherence"] - whole["coherence"])[60:])) < 0.05
+
+
+@pytest.mark.parametrize("core", [96, 160])
+def test_the_network_does_not_know_where_tiles_end(core, monkeypatch):
+    rng = np.random.default_rng(5)
+    power = rng.gamma(4, 0.25, (2, 490, 300)).astype(np.float32)
+    power[1] = 0.6 * power[0] + 0.4 * power[1]
+    power[:, 300:420, 150:] *= 10.0
+    power[:, ::50, ::30] *= 1000.0
+    power[0, 200:230, 90:140] = np.nan
+    images = image_pair(power)
+    whole = estimate_coherence(images, NETWORK, CPU, looks=4.0).bands
+    monkeypatch.setattr(infer, "TILE_PX", core)
+    cut = estimate_coherence(images, NETWORK, CPU, looks=4.0).bands
+    for name, values in whole.items():
+        np.testing.assert_array_equal(np.isfinite(cut[name]), np.isfinite(values), err_msg=name)
+        np.testing.assert_allclose(cut[name], values, atol=1e-3, err_msg=name)

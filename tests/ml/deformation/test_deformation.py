@@ -1,0 +1,209 @@
+"""What a detector must get right before it is worth measuring: physics on made fields with a known answer."""
+
+import numpy as np
+import pytest
+from affine import Affine
+
+from ingest.geometry import utm_epsg
+from ml.deformation.baseline import background_and_noise, matched_filter, threshold
+from ml.deformation.despike import despike
+from ml.deformation.gridding import VelocityGrid, assign_cells, cell_mean, grid_median
+from ml.deformation.hotspots import GetisOrdConfig, active_areas, getis_ord
+from ml.deformation.infer import METHODS, WEIGHTS, detect_deformation, flagged_areas, parameters, strongest
+from ml.deformation.points import PointCloud, project
+from ml.rasters.areas import Area
+
+SIDE_M = 8000.0
+
+
+def field(seed: int = 1, n: int = 20_000, still_mm_yr: float = 0.0, noise_mm_yr: float = 1.0) -> PointCloud:
+    """Still ground with white noise of 1 mm/yr per point, about 300 points per square kilometre."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0, SIDE_M, (2, n)) + np.array([[4_600_000.0], [1_740_000.0]])
+    velocity = rng.normal(still_mm_yr, noise_mm_yr, n).astype(np.float32)
+    return PointCloud(x, y, velocity, 3035)
+
+
+def with_bowl(points: PointCloud, rate_mm_yr: float, radius_m: float = 600.0) -> PointCloud:
+    """Add a Gaussian bowl in the middle of the field."""
+    distance = np.hypot(points.x - 4_604_000, points.y - 1_744_000)
+    bowl = rate_mm_yr * np.exp(-0.5 * (distance / radius_m) ** 2)
+    return points._replace(velocity_mm_yr=(points.velocity_mm_yr + bowl).astype(np.float32))
+
+
+def areas(points: PointCloud, method: str = "matched-filter") -> list[Area]:
+    return [area for area, _ in flagged_areas(detect_deformation(points, method), [points])]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_still_ground_raises_nothing(seed):
+    assert areas(field(seed)) == []
+
+
+@pytest.mark.parametrize(("rate", "kind"), [(-15.0, "subsidence"), (15.0, "uplift")])
+def test_a_bowl_is_found_once_where_it_is_with_its_sign_and_rate(rate, kind):
+    (area,) = areas(with_bowl(field(), rate))
+    assert area.kind == kind
+    assert area.peak_rate_mm_yr == pytest.approx(rate, rel=0.25)
+    centre = area.polygon.centroid
+    assert np.hypot(centre.x - 4_604_000, centre.y - 1_744_000) < 150
+    assert area.score > 0.99
+
+
+def test_the_outline_follows_the_moving_ground_not_the_kernel():
+    """15 mm/yr falls below 2 mm/yr at two standard deviations: 1.2 km; a wide kernel must not paint further."""
+    (area,) = areas(with_bowl(field(), -15.0, radius_m=600.0))
+    assert area.area_m2 == pytest.approx(np.pi * 1200**2, rel=0.25)
+
+
+def test_an_offset_of_the_whole_product_is_not_motion():
+    assert areas(field(still_mm_yr=-1.6)) == []
+
+
+def test_a_scene_of_which_most_sinks_keeps_its_zero():
+    points = field()
+    sinking = points.x > 4_601_500  # four fifths
+    rates = np.where(sinking, -60.0, 0.0).astype(np.float32)
+    (area,) = areas(points._replace(velocity_mm_yr=points.velocity_mm_yr + rates))
+    assert area.kind == "subsidence"
+    assert area.rate_mm_yr == pytest.approx(-60, abs=1)
+
+
+def test_spikes_of_single_points_raise_nothing():
+    points = field()
+    rng = np.random.default_rng(3)
+    spiked = points.velocity_mm_yr.copy()
+    spiked[rng.choice(spiked.size, spiked.size // 100, replace=False)] += 40
+    assert areas(points._replace(velocity_mm_yr=spiked)) == []
+
+
+def test_despiking_replaces_a_spike_and_keeps_a_lonely_point():
+    x = np.array([0.0, 10, 20, 30, 40, 5000])
+    cloud = PointCloud(x, np.zeros(6), np.array([1, 1, 50, 1, 1, -7], dtype=np.float32), 3035)
+    assert despike(cloud) == pytest.approx([1, 1, 1, 1, 1, -7])
+
+
+def test_the_grid_holds_the_median_of_each_cell_and_aligns_with_whole_hundreds():
+    x = np.array([4_600_010.0, 4_600_050, 4_600_090, 4_600_150])
+    cloud = PointCloud(x, np.full(4, 1_740_020.0), np.array([1, 2, 9, 5], dtype=np.float32), 3035)
+    grid = grid_median(cloud)
+    assert grid.velocity_mm_yr.tolist() == [[2.0, 5.0]]
+    assert grid.n_points.tolist() == [[3, 1]]
+    assert (grid.transform.c, grid.transform.f) == (4_600_000, 1_740_100)
+
+
+def test_a_wider_posting_makes_a_wider_cell():
+    cloud = field(n=100)._replace(posting_m=155.0)
+    assert grid_median(cloud).cell_m == 155
+
+
+def test_cell_means_put_north_on_top():
+    cells = assign_cells(np.array([50.0, 50.0]), np.array([50.0, 150.0]), 100.0)
+    assert cell_mean(cells, np.array([1.0, 2.0])).tolist() == [[2.0], [1.0]]
+
+
+def test_the_threshold_sees_what_is_fast_and_nothing_else():
+    grid = grid_median(with_bowl(field(), -30.0))
+    maps = threshold(grid)
+    flagged = maps.probability > 0.5
+    assert flagged.any()
+    assert (np.abs(maps.rate_mm_yr[flagged]) >= 4.5).all()
+    assert np.median(maps.rate_mm_yr[flagged]) < -10
+
+
+def test_active_points_need_company_of_their_own_sign():
+    """Four fast points close together are no area; five are, unless one of them moves the other way."""
+    points = field(n=8_000)
+    for signs, wanted in (((1, 1, 1, 1), False), ((1, 1, 1, 1, 1), True), ((1, 1, 1, 1, -1), False)):
+        x = np.append(points.x, 4_604_000 + 20.0 * np.arange(len(signs)))
+        y = np.append(points.y, np.full(len(signs), 1_744_050.0))
+        rate = np.append(points.velocity_mm_yr, 60.0 * np.array(signs)).astype(np.float32)
+        alone = (np.hypot(x - 4_604_050, y - 1_744_050) > 400) | (np.arange(x.size) >= points.x.size)
+        cloud = PointCloud(x[alone], y[alone], rate[alone], 3035)
+        maps = active_areas(cloud, grid_median(cloud))
+        assert bool((np.nan_to_num(maps.probability) > 0.5).any()) == wanted
+
+
+def test_gi_star_is_the_mean_of_its_band_in_standard_errors():
+    """A lone hot cell among n: (x − x̄)·m / (s·√((n·m − m²)/(n − 1))) for the m cells of its band, worked out here."""
+    rates = np.random.default_rng(0).normal(0, 1, (40, 40)).astype(np.float32)
+    grid = VelocityGrid(rates, np.full((40, 40), 5, dtype=np.int32), Affine(100, 0, 0, 0, -100, 0), 3035)
+    row, col = np.mgrid[:40, :40]
+    band = np.hypot(row - 20, col - 20) <= 5
+    n, m = rates.size, band.sum()
+    z = (rates[band].sum() - rates.mean() * m) / (rates.std() * np.sqrt((n * m - m**2) / (n - 1)))
+    at_half = GetisOrdConfig(z_at_half=abs(float(z)), z_width=0.1)
+    assert getis_ord(grid, at_half).probability[20, 20] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("method", ["ada", "getis-ord", "threshold"])
+@pytest.mark.parametrize("rate", [-15.0, 15.0])
+def test_every_baseline_finds_a_fast_bowl_with_its_sign_and_nothing_on_still_ground(method, rate):
+    found = areas(with_bowl(field(), rate), method)
+    assert {area.kind for area in found} == {"uplift" if rate > 0 else "subsidence"}
+    assert areas(field(), method) == []
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - set(WEIGHTS)))
+def test_every_method_names_its_constants_for_the_record(method):
+    assert parameters(method)
+    assert all(isinstance(value, float | int | tuple) for value in parameters(method).values())
+
+
+def test_unknown_ground_stays_unknown():
+    points = field()
+    gap = np.hypot(points.x - 4_604_000, points.y - 1_744_000) > 2000
+    with_hole = PointCloud(points.x[gap], points.y[gap], points.velocity_mm_yr[gap], 3035)
+    result = detect_deformation(with_hole, "matched-filter")
+    col, row = ~result.transform @ (4_604_000, 1_744_000)
+    assert np.isnan(result.maps.rate_mm_yr[int(row), int(col)]) == np.isnan(result.maps.probability[int(row), int(col)])
+    assert not result.maps.probability[int(row), int(col)] > 0.5
+
+
+def test_noise_is_measured_between_neighbours_so_that_motion_is_not_noise():
+    quiet = grid_median(field())
+    moving = grid_median(with_bowl(field(), -50.0, 1500.0))
+    assert background_and_noise(moving.velocity_mm_yr, 5)[1] == pytest.approx(
+        background_and_noise(quiet.velocity_mm_yr, 5)[1], rel=0.35
+    )
+
+
+def test_where_two_tracks_overlap_the_surer_one_stands():
+    still, moving = field(1), with_bowl(field(2), -15.0)
+    together = strongest([detect_deformation(p, "matched-filter") for p in (still, moving)])
+    alone = detect_deformation(moving, "matched-filter")
+    assert np.nanmax(together.maps.subsidence) == np.nanmax(alone.maps.subsidence)
+    assert together.maps.probability.shape >= alone.maps.probability.shape
+
+
+def test_a_method_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match="no method 'magic'"):
+        detect_deformation(field(n=10), "magic")
+
+
+def test_the_local_utm_zone_is_chosen():
+    assert utm_epsg(-99.1, 19.4) == 32614  # Mexico City
+    assert utm_epsg(151.2, -33.9) == 32756  # Sydney
+    cloud = project(np.array([-99.0]), np.array([0.0]), np.zeros(1, dtype=np.float32))
+    assert (cloud.x[0], cloud.y[0]) == pytest.approx((500_000, 0), abs=1e-3)  # the central meridian of zone 14
+
+    assert cloud.epsg == 32614
+
+
+def test_the_matched_filter_is_the_same_whatever_field_lies_beside():
+    """A far bowl changes neither the background nor the noise of still ground enough to raise anything there."""
+    grid = grid_median(with_bowl(field(), -80.0, 300.0))
+    maps = matched_filter(grid)
+    rows, cols = np.nonzero(np.nan_to_num(maps.probability) > 0.5)
+    x, y = grid.transform @ (cols + 0.5, rows + 0.5)
+    assert np.hypot(x - 4_604_000, y - 1_744_000).max() < 1400
+
+
+def test_ground_that_nothing_measured_is_not_flagged_by_what_lies_around_it():
+    """A forest in the middle of sinking ground: the kernel reaches in, the flag must not."""
+    points = with_bowl(field(), -30.0, 1500.0)
+    outside = np.hypot(points.x - 4_604_000, points.y - 1_744_000) > 600
+    around = PointCloud(points.x[outside], points.y[outside], points.velocity_mm_yr[outside], 3035)
+    result = detect_deformation(around, "matched-filter")
+    col, row = ~result.transform @ (4_604_000, 1_744_000)
+    assert np.isnan(result.maps.probability[int(row), int(col)])

@@ -1,0 +1,290 @@
+"""From points to what a network sees: gridding, filling, wrapping, patches."""
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+
+from ml.deformation.despike import median_of, neighbours
+from ml.deformation.features import surroundings as around
+from ml.deformation.features.channels import CHANNELS, TrackCells, background_of, channels, noise_scale, shown
+from ml.deformation.features.overwrap import merge, overwrapped
+from ml.deformation.features.relief import relief
+from ml.deformation.features.surroundings import (
+    OF_AIR,
+    OF_HEIGHTS,
+    PLANES,
+    REACH_CELLS,
+    WINDOWS_CELLS,
+    Ahead,
+    surroundings,
+)
+from ml.deformation.gridding import Cells, RobustGrid, cell_median, distance_to_points_m, grid_robust
+from ml.deformation.interpolation import FILLS, inverse_distance, nearest, soft_impute
+from ml.deformation.network import on_lattice
+from ml.deformation.points import PointCloud
+from ml.lab.deformation.patches import PATCH, gaussian, slide, starts
+
+WEST, SOUTH = 4_600_000.0, 1_740_000.0
+
+
+def cloud(x: list[float], y: list[float], rates: list[float]) -> PointCloud:
+    return PointCloud(np.array(x) + WEST, np.array(y) + SOUTH, np.array(rates, dtype=np.float32), 3035)
+
+
+def test_a_robust_grid_tells_median_number_spread_and_distance():
+    points = cloud([10, 50, 90, 450], [20, 20, 20, 20], [1, 2, 9, 5])
+    grid = grid_robust(points)
+    np.testing.assert_array_equal(grid.n_points, [[3, 0, 0, 0, 1]])
+    np.testing.assert_array_equal(grid.velocity_mm_yr, [[2, np.nan, np.nan, np.nan, 5]])
+    np.testing.assert_array_equal(grid.mad_mm_yr, [[1, np.nan, np.nan, np.nan, 0]])
+    np.testing.assert_array_equal(distance_to_points_m(grid.n_points > 0, 100.0), [[0, 100, 200, 100, 0]])
+
+
+def test_medians_of_cells_are_those_of_their_values_one_by_one():
+    rng = np.random.default_rng(5)
+    cell = rng.integers(0, 40, 300)
+    values = rng.normal(0, 5, 300).astype(np.float32)
+    values[:20], values[20:40] = 0.0, -0.0
+    values[cell == 7] = np.nan
+    median, count = cell_median(Cells(cell, (6, 8), Affine.identity()), values)
+    held = [values[cell == number] for number in range(48)]
+    np.testing.assert_array_equal(count.ravel(), [each.size for each in held])
+    np.testing.assert_array_equal(median.ravel(), [np.median(each) if each.size else np.nan for each in held])
+
+
+def test_neighbours_are_those_that_every_distance_would_name(monkeypatch):
+    monkeypatch.setattr("ml.deformation.despike.AT_ONCE", 17)
+    rng = np.random.default_rng(6)
+    x, y = rng.uniform(0, 1500, (2, 120))
+    points = cloud(list(x), list(y), list(rng.normal(0, 1, 120)))
+    found = neighbours(points)
+    for number in range(120):
+        away = np.hypot(x - x[number], y - y[number])
+        near = [other for other in np.argsort(away)[:5] if away[other] <= 250]
+        assert set(found[number]) - {120} == set(near if len(near) > 2 else [number])
+    medians = median_of(points.velocity_mm_yr, found)
+    held = np.append(points.velocity_mm_yr, np.float32(np.nan))[found]
+    np.testing.assert_array_equal(medians, np.nanmedian(held, axis=1))
+
+
+def test_a_spike_does_not_reach_the_grid_but_shows_in_the_spread():
+    points = cloud([10, 20, 30, 40, 50, 60], [50] * 6, [1, 1, 1, 1, 90, 1])
+    assert grid_robust(points).velocity_mm_yr.item() == 1
+    lonely = cloud([10, 120, 130, 140, 150, 160], [50] * 6, [90, 1, 1, 1, 1, 1])
+    assert grid_robust(lonely).velocity_mm_yr[0, 0] == 1
+    assert grid_robust(lonely).mad_mm_yr[0, 0] == 89
+    assert grid_robust(lonely, despiked=False).velocity_mm_yr[0, 0] == 90
+
+
+def test_a_grid_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="no point"):
+        grid_robust(cloud([], [], []))
+
+
+def test_tracks_lie_on_one_lattice_each_minus_its_own_background():
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 3000, (2, 2000))
+    first = grid_robust(cloud(list(x), list(y), list(rng.normal(1.5, 0.2, 2000))))
+    second = grid_robust(cloud(list(x + 700), list(y - 900), list(rng.normal(-1, 0.2, 2000))))
+    lattice = on_lattice([first, second])
+    rows, cols = lattice.tracks[0].velocity_mm_yr.shape
+    assert rows % 16 == cols % 16 == 0
+    assert lattice.transform.c % 1600 == lattice.transform.f % 1600 == 0
+    assert lattice.backgrounds_mm_yr == pytest.approx([1.5, -1], abs=0.1)
+    for grid, track, background in zip([first, second], lattice.tracks, lattice.backgrounds_mm_yr, strict=True):
+        row = round((lattice.transform.f - grid.transform.f) / 100)
+        col = round((grid.transform.c - lattice.transform.c) / 100)
+        inside = track.velocity_mm_yr[row : row + grid.n_points.shape[0], col : col + grid.n_points.shape[1]]
+        np.testing.assert_allclose(inside, grid.velocity_mm_yr - background, atol=1e-5)
+        assert track.n_points.sum() == 2000
+    with pytest.raises(ValueError, match="differ"):
+        on_lattice([first, second._replace(epsg=25832)])
+
+
+def track_of(velocity: np.ndarray) -> TrackCells:
+    known = np.isfinite(velocity)
+    distance = distance_to_points_m(known, 100.0)
+    return TrackCells(
+        velocity.astype(np.float32), known.astype(np.int32), np.zeros(velocity.shape, np.float32), distance
+    )
+
+
+def test_unknown_cells_are_marked_and_hold_no_rate():
+    image = channels([track_of(np.array([[2.0, np.nan]]))])
+    assert image.shape == (1, CHANNELS, 1, 2)
+    assert image[0, 0].tolist() == [[2.0, 0.0]]
+    assert image[0, 1].tolist() == [[0.5, 0.0]]  # n / (n + 1)
+    assert image[0, 2].tolist() == [[1.0, 0.0]]
+    assert bool(torch.isfinite(image).all())
+
+
+def test_the_background_of_a_product_is_that_of_its_still_ground():
+    velocity = np.full((40, 40), -60.0, dtype=np.float32)
+    velocity[:, :10] = 1.2 + np.random.default_rng(0).normal(0, 0.1, (40, 10))
+    count = np.ones((40, 40), dtype=np.int32)
+    grid = RobustGrid(velocity, count, velocity * 0, Affine(100, 0, 0, 0, -100, 0), 3035)
+    assert background_of(grid) == pytest.approx(1.2, abs=0.05)
+
+
+def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
+    rng = np.random.default_rng(0)
+    x, y = (part.ravel() + 50.0 for part in np.meshgrid(np.arange(60) * 100.0, np.arange(60) * 100.0))
+    noise = rng.normal(0, 1, x.size)
+    scales = [
+        noise_scale([grid_robust(cloud(list(x), list(y), list(rates)), despiked=False)])
+        for rates in (0.1 * noise, 1.5 * noise, 1.5 * noise + 0.02 * x)
+    ]
+    assert scales[0] == 1
+    assert scales[1:] == pytest.approx([5, 5], rel=0.1)
+    noisy = on_lattice([grid_robust(cloud(list(x), list(y), list(1.5 * noise)), despiked=False)])
+    assert np.nanstd(noisy.tracks[0].velocity_mm_yr) == pytest.approx(1.5 / noisy.scale, rel=0.1)
+
+
+def test_air_in_layers_goes_with_height_and_a_slope_is_told():
+    row, col = np.mgrid[:100, :100]
+    height = (150 * np.sin(col / 9) * np.cos(row / 11)).astype(np.float32)
+    height[np.random.default_rng(1).random(height.shape) < 0.5] = np.nan
+    above, slope, layered = relief(0.01 * height, height, 100.0)
+    known = np.isfinite(height)
+    inner = known & (row > 10) & (row < 90) & (col > 10) & (col < 90)
+    error = layered - 0.01 * height
+    assert float(np.nanstd(error[inner])) < 0.2 * float(np.nanstd(0.01 * height[inner]))
+    steepest = (
+        np.hypot(150 / 9 * np.cos(col / 9) * np.cos(row / 11), 150 / 11 * np.sin(col / 9) * np.sin(row / 11)) / 100
+    )
+    assert float(np.corrcoef(slope[inner], steepest[inner])[0, 1]) > 0.8
+    assert float(np.corrcoef(above[inner], height[inner])[0, 1]) > 0.9
+    assert not above[~known].any()
+    assert not relief(0.01 * height, np.full_like(height, np.nan), 100.0).any()
+
+
+def test_relief_does_not_change_when_a_map_is_turned():
+    rng = np.random.default_rng(2)
+    height = np.where(rng.random((40, 50)) < 0.6, rng.normal(0, 40, (40, 50)), np.nan).astype(np.float32)
+    rate = rng.normal(0, 1, (40, 50)).astype(np.float32)
+    turned = relief(np.rot90(rate), np.rot90(height), 100.0)
+    np.testing.assert_allclose(turned, np.rot90(relief(rate, height, 100.0), axes=(1, 2)), atol=1e-5)
+
+
+def test_a_weak_wide_bowl_stands_out_of_its_surroundings_and_a_constant_does_not():
+    rng = np.random.default_rng(3)
+    row, col = np.mgrid[:120, :120]
+    rate = rng.normal(0.7, 0.3, (120, 120)).astype(np.float32)
+    rate[rng.random(rate.shape) < 0.6] = np.nan
+    count = np.isfinite(rate).astype(np.int32)
+    still = surroundings(rate, count, None, 100.0)
+    assert still.shape == (PLANES, 120, 120)
+    assert not still[:OF_HEIGHTS].any()
+    bowl = rate - 3 * np.exp(-((row - 60) ** 2 + (col - 60) ** 2) / 20**2).astype(np.float32)
+    there = surroundings(bowl, count, None, 100.0)
+    middle = OF_HEIGHTS + WINDOWS_CELLS.index(17)
+    heart = np.isfinite(rate) & (np.hypot(row - 60, col - 60) < 8)
+    assert float(np.median(there[middle][heart])) < -0.8
+    assert float(np.abs(still[middle]).max()) < 0.3
+    over = middle + len(WINDOWS_CELLS)
+    assert float(np.median(there[over][heart])) < -2
+    assert not there[:-OF_AIR, ~np.isfinite(rate)].any()
+    assert float(np.median(there[-OF_AIR:, heart])) < -5
+    assert float(np.abs(still[-OF_AIR:]).max()) < 5
+
+
+def test_surroundings_know_nothing_of_what_lies_farther_than_they_say():
+    rng = np.random.default_rng(4)
+    rate = rng.normal(0, 1, (60, 300)).astype(np.float32)
+    height = rng.normal(0, 80, rate.shape).astype(np.float32)
+    count = np.ones(rate.shape, dtype=np.int32)
+    whole = surroundings(rate, count, height, 100.0)
+    changed = rate.copy()
+    changed[:, :100] += 5
+    other = surroundings(changed, count, height, 100.0)
+    np.testing.assert_allclose(other[..., 100 + REACH_CELLS :], whole[..., 100 + REACH_CELLS :], atol=1e-4)
+    assert np.abs(other - whole)[..., 100 : 100 + REACH_CELLS // 2].max() > 0.05
+
+
+def test_surroundings_that_are_filled_ahead_are_those_of_the_whole(monkeypatch):
+    monkeypatch.setattr(around, "STRIP_CELLS", 160)
+    rng = np.random.default_rng(8)
+    grounds = []
+    for heights in (rng.normal(200, 80, (500, 90)).astype(np.float32), None):
+        rate = rng.normal(0, 1, (500, 90)).astype(np.float32)
+        rate[rng.random(rate.shape) < 0.5] = np.nan
+        grounds.append((rate, np.isfinite(rate).astype(np.int32), heights, 100.0))
+    ahead = Ahead()
+    filled = [ahead(*ground) for ground in grounds]
+    with ahead.working():
+        ahead.wait(500)
+    for planes, ground in zip(filled, grounds, strict=True):
+        np.testing.assert_allclose(planes, surroundings(*ground), atol=1e-4)
+
+
+def test_what_goes_wrong_ahead_is_told_to_whoever_waits(monkeypatch):
+    ahead = Ahead()
+    ahead(np.zeros((64, 64), dtype=np.float32), np.ones((64, 64), dtype=np.int32), None, 100.0)
+    monkeypatch.setattr(around, "standing_out", lambda *_: 1 / 0)
+    with ahead.working(), pytest.raises(ZeroDivisionError):
+        ahead.wait(1)
+
+
+@pytest.mark.parametrize("way", FILLS)
+def test_filling_leaves_no_gap_and_touches_nothing_known(way):
+    rng = np.random.default_rng(0)
+    velocity = np.where(rng.random((40, 50)) < 0.3, rng.normal(0, 3, (40, 50)), np.nan).astype(np.float32)
+    filled = FILLS[way](velocity)
+    known = np.isfinite(velocity)
+    assert np.isfinite(filled).all()
+    np.testing.assert_array_equal(filled[known], velocity[known])
+    assert np.isfinite(FILLS[way](np.full((40, 50), np.nan, dtype=np.float32))).all()
+
+
+def test_the_nearest_value_and_the_mean_by_distance():
+    velocity = np.full((1, 9), np.nan, dtype=np.float32)
+    velocity[0, 0], velocity[0, 8] = 1.0, 3.0
+    assert nearest(velocity)[0, 3] == 1.0
+    assert inverse_distance(velocity)[0, 4] == pytest.approx(2.0, abs=1e-3)
+    assert inverse_distance(velocity)[0, 2] == pytest.approx((1 / 4 + 3 / 36) / (1 / 4 + 1 / 36), abs=1e-3)
+
+
+def test_matrix_completion_restores_a_field_of_rank_one():
+    row, col = np.mgrid[:60, :60] / 60
+    field = (10 * np.sin(3 * row) * np.exp(-col)).astype(np.float32)
+    seen = np.where(np.random.default_rng(0).random(field.shape) < 0.5, field, np.nan).astype(np.float32)
+    gaps = np.isnan(seen)
+    assert np.sqrt(((soft_impute(seen) - field)[gaps] ** 2).mean()) < 0.1 * field[gaps].std()
+
+
+def test_half_a_wavelength_of_motion_is_one_fringe():
+    rates = np.array([0.0, 55.5 / 2 / 5, -55.5 / 2 / 5], dtype=np.float32)  # over five years
+    np.testing.assert_allclose(overwrapped(rates, 1), 0, atol=1e-4)
+    quarter = np.array([55.5 / 8 / 5], dtype=np.float32)
+    assert overwrapped(quarter, 1).item() == pytest.approx(np.pi / 2, abs=1e-4)
+    assert overwrapped(quarter / 16, 16).item() == pytest.approx(np.pi / 2, abs=1e-4)
+    assert overwrapped(-quarter, 1).item() == pytest.approx(-np.pi / 2, abs=1e-4)
+    track = track_of(np.array([[quarter.item(), np.nan]]))
+    assert shown([track]) is None
+    (phase,) = shown([track], "none", 2.0) or []
+    assert abs(phase[0, 0]) == pytest.approx(np.pi, abs=1e-3)
+
+
+def test_gains_merge_by_mean_or_by_maximum():
+    maps = [np.array([[0.2]], dtype=np.float32), np.array([[0.8]], dtype=np.float32)]
+    assert merge(maps, "mean").item() == pytest.approx(0.5)
+    assert merge(maps, "max").item() == pytest.approx(0.8)
+    with pytest.raises(ValueError, match="mean or max"):
+        merge(maps, "median")
+
+
+def test_patches_slide_by_a_quarter_and_end_at_the_edge():
+    assert starts(100).tolist() == [0, 8, 16, 24, 32, 40, 48, 56, 64, 68]
+    assert starts(PATCH).tolist() == [0]
+    assert gaussian()[PATCH // 2, PATCH // 2] == pytest.approx(1, abs=0.02)
+
+
+def test_merged_patches_keep_what_all_say_and_leave_out_the_unknown():
+    phase = np.zeros((64, 64), dtype=np.float32)
+    reached = np.ones((64, 64), dtype=bool)
+    reached[:, 24:] = False
+    merged = slide(phase, reached, lambda x: torch.full((len(x),), 0.7))
+    np.testing.assert_allclose(merged[np.isfinite(merged)], 0.7, atol=1e-5)
+    assert np.isfinite(merged[:, :32]).all()
+    assert np.isnan(merged[:, 40:]).all()  # a patch that begins at 8 knows half, one at 16 less

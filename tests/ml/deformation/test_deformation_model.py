@@ -1,0 +1,161 @@
+"""The network that is shipped: its file, its manners, and what it makes of real ground."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ml.deformation.features.channels import TrackCells
+from ml.deformation.gridding import grid_robust
+from ml.deformation.infer import detect_deformation, detect_tracks, flagged_areas
+from ml.deformation.inputs import read_points
+from ml.deformation.network import DeformationNetwork, calibrated, on_lattice, predict_block
+from ml.deformation.points import PointCloud
+from ml.lab.deformation.benchmark_tiles import NATIONAL, cloud, still_tile
+from ml.networks.deformation_unet import STRIDE, DeformationUnet
+from ml.rasters.areas import KINDS
+from ml.runtime.checkpoints import WEIGHTS
+from ml.simulation.ground.deformation import Ellipse
+from ml.simulation.ground.frame import Offset
+from ml.simulation.ground.sources import GroundwaterSubsidence
+from ml.simulation.seeds import Purpose
+from ml.simulation.velocity.tiles import with_sources
+
+
+@pytest.fixture(scope="module")
+def network() -> DeformationNetwork:
+    return DeformationNetwork.load()
+
+
+@pytest.fixture(scope="module")
+def tile():
+    """A still tile with one bowl of 5 mm/yr and 1 km in the middle."""
+    bowl = GroundwaterSubsidence(Offset(0, 0), Ellipse(1000, 1000, 0), -5.0, flatness=1.0)
+    return with_sources(still_tile(NATIONAL, 0, Purpose.TEST), (bowl,))
+
+
+def test_the_weights_are_small_and_their_card_tells_how_they_came_to_be(network):
+    assert (WEIGHTS / "deformation.safetensors").stat().st_size <= 10_000_000
+    card = network.card
+    assert card.training["command"].startswith("python -m ml train deformation")
+    assert {"1", "2"} <= set(card.settings["calibration"])
+    for calibration in card.settings["calibration"].values():
+        assert calibration["gap"] > 0
+
+
+def test_a_rate_is_never_beyond_what_was_measured_near(network):
+    """At the edge of a square of 20 mm/yr the network's own rate overshoots six times."""
+    velocity = np.random.default_rng(1).normal(0, 1, (64, 64)).astype(np.float32)
+    velocity[27:37, 27:37] += 20
+    count = np.ones(velocity.shape, dtype=np.int32)
+    track = TrackCells(velocity, count, np.zeros_like(velocity), np.zeros_like(velocity))
+    maps = predict_block(network, [track])
+    assert maps.probability[31, 31] > 0.5
+    assert velocity[28:36, 28:36].min() <= np.median(maps.rate_mm_yr[29:35, 29:35]) <= velocity.max()
+    assert maps.rate_mm_yr.max() <= velocity.max()
+    assert maps.rate_mm_yr.min() >= velocity.min()
+
+
+def test_the_network_looks_no_farther_than_its_halo(network):
+    module = DeformationUnet(widths=(4, 4, 4, 4))
+    with torch.no_grad():
+        for weights in module.parameters():
+            weights.copy_(weights.abs() + 0.01)
+    for at in (208, 223):  # first and last of a stride
+        image = torch.rand(1, 6, 432, 432, requires_grad=True)
+        module(image)[0, 1, at, at].backward()
+        looked = image.grad[0].abs().sum(dim=0).nonzero() - at
+        assert int(looked.abs().max()) <= network.halo_cells
+        assert int(looked.abs().max()) > 64
+    assert network.halo_cells % network.stride == 0
+    assert network.stride == STRIDE
+
+
+def test_two_tracks_say_the_same_in_either_order(network, tile):
+    grids = [grid_robust(cloud(track), workers=1) for track in tile.tracks]
+    one = predict_block(network, on_lattice(grids).tracks)
+    other = predict_block(network, on_lattice(grids[::-1]).tracks)
+    np.testing.assert_allclose(one.probability, other.probability, atol=1e-4)
+
+
+def test_kinds_share_the_probability_and_nothing_is_said_where_nothing_was_seen(network, tile):
+    lattice = on_lattice([grid_robust(cloud(tile.tracks[0]), workers=1)])
+    maps = predict_block(network, lattice.tracks)
+    known = np.isfinite(maps.probability)
+    np.testing.assert_allclose(maps.class_probability.sum(axis=0)[known], maps.probability[known], atol=1e-5)
+    np.testing.assert_array_equal(known, lattice.tracks[0].distance_m <= 200.0)
+    empty = np.full((20, 20), np.nan, dtype=np.float32)
+    nothing = TrackCells(empty, np.zeros((20, 20), dtype=np.int32), empty, np.full((20, 20), np.inf, dtype=np.float32))
+    assert np.isnan(predict_block(network, [nothing]).probability).all()
+
+
+def test_a_weak_bowl_is_found_by_one_track_and_by_both(tile):
+    points = [cloud(track) for track in tile.tracks]
+    for seen in (points[:1], points[1:], points):
+        areas = flagged_areas(detect_tracks(seen, "model"), seen)
+        assert any(area.rate_mm_yr < -1 and area.kind in KINDS for area, _ in areas)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_product_with_no_signal_gives_nothing(seed):
+    """Still ground with white noise of 1 mm/yr, 300 points per square kilometre, its reference off by 1.6 mm/yr."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0, 8000, (2, 20_000)) + np.array([[4_600_000.0], [1_740_000.0]])
+    points = PointCloud(x, y, rng.normal(-1.6, 1.0, 20_000).astype(np.float32), 3035)
+    assert flagged_areas(detect_deformation(points, "model"), [points]) == []
+    flat = points._replace(velocity_mm_yr=np.zeros(20_000, dtype=np.float32))
+    assert flagged_areas(detect_deformation(flat, "model"), [flat]) == []
+
+
+@pytest.mark.realdata
+def test_ustica_is_nearly_still(real_data: Path):
+    files = sorted((real_data / "egms_ustica").glob("EGMS_L2b_*.zip"))
+    assert len(files) == 2
+    for path in files:
+        (points,) = read_points(path)
+        assert len(flagged_areas(detect_deformation(points, "model"), [points])) <= 2
+
+
+@pytest.mark.realdata
+def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_data: Path):
+    (points,) = read_points(real_data / "mexicocity_s1" / "cum.h5")
+    result = detect_deformation(points, "model")
+    (area, _), *_ = flagged_areas(result, [points])
+    assert area.rate_mm_yr < -50
+    assert area.area_m2 > 80e6
+    cell = ~result.transform @ (points.x, points.y)
+    p = result.maps.probability[np.floor(cell[1]).astype(int), np.floor(cell[0]).astype(int)]
+    assert (p[points.velocity_mm_yr < -30] > 0.5).mean() > 0.99
+    assert (p[np.abs(points.velocity_mm_yr) < 2] > 0.5).mean() < 0.2
+
+
+SCORES = {"fine": 1.7, "wide": 4.0, "gap": 1.5}
+
+
+def test_a_small_area_begins_where_the_blend_of_two_thresholds_says_so():
+    logits = torch.tensor([[-4.0, 1.0, 9.0], [-4.0, 2.0, -9.0]])[:, None]
+    p = torch.sigmoid(calibrated(logits, SCORES, torch.ones(1, 3, dtype=torch.bool)))[0]
+    assert p[0] < 0.01
+    assert p[1] == pytest.approx(0.5, abs=1e-4)  # 0.3 · 1 + 0.7 · 2
+    assert p[2] < 0.01  # too few cells to be wide
+
+
+def test_a_wide_area_begins_where_its_surroundings_and_the_cell_itself_say_so():
+    logits, reached = torch.full((2, 40, 40), -9.0), torch.ones(40, 40, dtype=torch.bool)
+    logits[0] = 4.3
+    reached[:, 30:] = False
+    logits[0, :, 30:] = -9  # where nothing is said, nothing is averaged
+    logits[0, 20, 20] = 2.0
+    p = torch.sigmoid(calibrated(logits, SCORES, reached))
+    assert float(p[5, 25]) == pytest.approx(0.5, abs=1e-4)
+    assert float(p[20, 20]) < 0.2
+    left = torch.sigmoid(calibrated(logits - 1.5, SCORES, reached))
+    assert float(left[5, 5]) == pytest.approx(0.2, abs=1e-4)
+
+
+def test_a_small_spot_is_no_wide_area_however_sure():
+    logits = torch.full((2, 40, 40), -6.0)
+    logits[0, 19:22, 19:22] = 12.0
+    p = torch.sigmoid(calibrated(logits, SCORES | {"fine": 100.0}, torch.ones(40, 40, dtype=torch.bool)))
+    assert float(p.max()) < 0.01

@@ -1,0 +1,193 @@
+"""Ground that does not fit into one window: seams, tracks that end, devices. The network has random weights."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+
+from ml.deformation import infer, nation
+from ml.deformation.features.channels import CHANNELS
+from ml.deformation.features.surroundings import REACH_CELLS
+from ml.deformation.gridding import RobustGrid
+from ml.deformation.nation import NetworkConfig, predict, windows
+from ml.deformation.network import DeformationNetwork, on_lattice
+from ml.deformation.points import PointCloud
+from ml.lab.deformation import naming
+from ml.lab.deformation.naming import named_areas
+from ml.networks.deformation_unet import DeformationUnet
+from ml.rasters.areas import KINDS, areas_in
+from ml.runtime.checkpoints import Card
+from ml.runtime.progress import listening
+
+WIDTHS = (8, 8, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def network() -> DeformationNetwork:
+    """Every weight at random, so that it looks as far as it can; of a gain that keeps probabilities from 0 and 1."""
+    generator = torch.Generator().manual_seed(0)
+    module = DeformationUnet(CHANNELS, widths=WIDTHS)
+    with torch.no_grad():
+        for name, weights in module.named_parameters():
+            fan = weights[0].numel() if weights.dim() > 1 else 8
+            gain = 0.1 if name.startswith("head") else 1.6
+            weights.copy_(torch.randn(weights.shape, generator=generator) * (gain / fan**0.5))
+    even = {"fine": 0.0, "wide": 1e3, "gap": 1.3863}
+    card = Card(
+        "deformation",
+        "random",
+        "0",
+        {"channels": CHANNELS, "widths": list(WIDTHS)},
+        {"calibration": {"1": even, "2": even}},
+    )
+    return DeformationNetwork(card, module)
+
+
+def grid(rows: int, cols: int, seed: int = 0, west: float = 4_600_000.0, north: float = 1_741_000.0) -> RobustGrid:
+    """Ground of which a third of the cells hold points, in patches, with a hole in which nothing is known."""
+    rng = np.random.default_rng(seed)
+    count = rng.poisson(0.4, (rows, cols)).astype(np.int32)
+    count[rows // 3 : rows // 2, cols // 3 : cols // 2] = 0
+    known = count > 0
+    velocity = np.where(known, rng.normal(0, 3, (rows, cols)), np.nan).astype(np.float32)
+    mad = np.where(known, rng.uniform(0, 2, (rows, cols)), np.nan).astype(np.float32)
+    transform = Affine(100, 0, west, 0, -100, north)
+    height = np.where(known, rng.normal(300, 60, (rows, cols)), np.nan).astype(np.float32)
+    return RobustGrid(velocity, count, mad, transform, 3035, velocity + mad, height)
+
+
+def differ(one: np.ndarray, other: np.ndarray) -> float:
+    np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
+    return float(np.nanmax(np.abs(one - other)))
+
+
+@pytest.mark.parametrize("core", [64, 96, 208])
+def test_no_cell_knows_how_the_ground_was_cut(network, core):
+    ground = grid(430, 350)
+    whole, _ = predict(network, [ground], config=NetworkConfig(core_cells=10_000))
+    cut, _ = predict(network, [ground], config=NetworkConfig(core_cells=core))
+    assert np.nanstd(whole.probability) > 0.05  # there is something to differ in
+    assert differ(whole.probability, cut.probability) <= 1e-3
+    assert differ(whole.class_probability, cut.class_probability) <= 1e-3
+    assert differ(whole.rate_mm_yr, cut.rate_mm_yr) <= 1e-2
+
+
+def test_a_product_that_begins_elsewhere_says_the_same_of_the_same_ground(network, monkeypatch):
+    """Seven cells fewer in the west, eleven in the north. Its background, measured on each product, is left out."""
+    monkeypatch.setattr("ml.deformation.network.background_of", lambda grid: 0.0)
+    monkeypatch.setattr("ml.deformation.network.noise_scale", lambda grids: 1.0)
+    ground = grid(640, 640)
+    less_of = {name: plane[11:, 7:] for name, plane in ground._asdict().items() if isinstance(plane, np.ndarray)}
+    part = ground._replace(**less_of, transform=ground.transform @ Affine.translation(7, 11))
+    whole, lattice = predict(network, [ground])
+    less, other = predict(network, [part])
+    offset = (lattice.transform.f - other.transform.f) / 100, (other.transform.c - lattice.transform.c) / 100
+    row, col = (round(cells) for cells in offset)
+    moved = whole.probability[row : row + less.probability.shape[0], col : col + less.probability.shape[1]]
+    far = network.halo_cells + REACH_CELLS
+    inner = slice(far + 16, -far)
+    assert np.isfinite(less.probability[inner, inner]).sum() > 1_000
+    assert differ(moved[inner, inner], less.probability[inner, inner]) <= 1e-3
+
+
+def test_where_a_second_track_ends_the_first_goes_on_alone_whatever_the_cut(network):
+    ground, second = grid(300, 400), grid(300, 120, seed=1)  # the second sees the western 12 km only
+    alone, _ = predict(network, [ground])
+    both, lattice = predict(network, [ground, second], config=NetworkConfig(core_cells=64))
+    other, _ = predict(network, [ground, second], config=NetworkConfig(core_cells=160))
+    assert differ(both.probability, other.probability) <= 1e-3
+    offset = [round((lattice.transform.f - on_lattice([ground]).transform.f) / 100)]
+    assert offset == [0]
+    first = round((ground.transform.c - lattice.transform.c) / 100)
+    east = slice(first + 120 + 11, first + 380)  # beyond a kilometre from its last points
+    assert differ(both.probability[:, east], alone.probability[:, east]) <= 1e-3
+    west = slice(first + 16, first + 100)
+    assert np.nanmax(np.abs(both.probability[:, west] - alone.probability[:, west])) > 0.01
+
+
+def test_windows_without_ground_are_not_looked_at():
+    ground = grid(320, 320)
+    empty = ground._replace(
+        velocity_mm_yr=np.where(np.arange(320) < 160, ground.velocity_mm_yr, np.nan).astype(np.float32),
+        n_points=np.where(np.arange(320) < 160, ground.n_points, 0).astype(np.int32),
+    )
+    tracks = on_lattice([empty]).tracks
+    asked = list(windows(tracks, halo=32, stride=16, core_cells=64))
+    assert max(window.core[1].start for window in asked) <= 160
+    assert all(size % 16 == 0 for window in asked for size in window.shape)
+
+
+def test_progress_is_told_from_nothing_to_all(network):
+    told: list[float] = []
+    with listening(told.append):
+        predict(network, [grid(200, 200)], config=NetworkConfig(core_cells=64))
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert len(told) >= 4
+
+
+def test_memory_that_runs_out_means_fewer_windows_and_at_last_the_cpu(network, monkeypatch):
+    runner = nation._Runner(network, torch.device("cpu"), NetworkConfig())
+    runner.device, runner.batch = torch.device("cuda"), 4
+    sizes = []
+
+    def one(image, tracks):
+        sizes.append((len(image), runner.device.type))
+        if runner.device.type == "cuda":
+            raise torch.OutOfMemoryError
+        return list(image)
+
+    monkeypatch.setattr(runner, "_one", one)
+    assert len(runner.run(torch.zeros(3, 6, 16, 16), 1)) == 3
+    assert sizes == [(3, "cuda"), (2, "cuda"), (1, "cuda"), *[(1, "cpu")] * 3]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
+def test_cpu_and_gpu_flag_the_same_ground(network):
+    ground = grid(600, 500)
+    one, _ = predict(network, [ground])
+    other, _ = predict(network, [ground], torch.device("cuda"), NetworkConfig(core_cells=128))
+    flagged = [np.nan_to_num(maps.probability) >= 0.5 for maps in (one, other)]
+    assert (flagged[0] & flagged[1]).sum() / (flagged[0] | flagged[1]).sum() >= 0.99
+
+
+def cloud(seed: int = 0, n: int = 6_000, side_m: float = 5_000.0) -> PointCloud:
+    rng = np.random.default_rng(seed)
+    x, y = rng.uniform(0, side_m, (2, n)) + np.array([[4_600_040.0], [1_740_030.0]])
+    return PointCloud(x, y, rng.normal(0, 1, n).astype(np.float32), 3035)
+
+
+def test_the_bands_add_up_and_span_the_cells_of_the_points(network):
+    points = cloud()
+    result = infer.with_network([points], network)
+    bands = result.bands()
+    assert list(bands) == ["probability", *KINDS, "rate_mm_yr"]
+    assert result.units() == ("1",) * 6 + ("mm/yr",)
+    np.testing.assert_allclose(sum(bands[name] for name in KINDS), bands["probability"], atol=1e-5)
+    rows, cols = bands["probability"].shape
+    assert result.transform.c == np.floor(points.x.min() / 100) * 100
+    assert result.transform.f == np.floor(points.y.max() / 100) * 100 + 100
+    assert max(rows, cols) <= 51
+    assert {area.kind for area in areas_in(bands, result.transform)} <= set(KINDS)
+
+
+def test_tracks_on_different_cells_are_laid_on_one_grid(network):
+    """A gridded product of 130 m beside points: both on 130 m."""
+    fine, coarse = cloud(), cloud(1)._replace(posting_m=130.0)
+    result = infer.with_network([fine, coarse], network)
+    assert result.transform.a == 130.0
+
+
+def test_the_shipped_network_is_the_version_that_the_service_names():
+    card = infer.read_card(infer.WEIGHTS["model"])
+    assert card.task == "deformation"
+    json.dumps(infer.parameters("model"))
+
+
+def test_how_sure_a_name_is_is_measured_on_areas_that_lie_on_something():
+    found = [one for number in range(naming.FIRST_TILE, naming.FIRST_TILE + 4) for one in named_areas("model", number)]
+    assert found
+    assert all(0.2 <= one.share <= 1 for one in found)  # the likeliest of five
+    assert any(one.right for one in found)

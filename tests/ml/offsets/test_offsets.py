@@ -1,0 +1,187 @@
+"""Offsets by correlation: a known shift comes back, noise does not, and its uncertainty is honest."""
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+from scipy import fft
+
+from ml.offsets.baseline import chance_peak, grid_of_nodes, track
+from ml.offsets.consensus import agrees_with_neighbours, consensus
+from ml.offsets.correlate import correlate
+from ml.offsets.infer import track_offsets
+from ml.offsets.lags import correlate_grid
+from ml.rasters.imagery import ImagePair, high_pass
+from ml.simulation.sar.pairs import padded, simulate_pair
+from ml.simulation.sar.recipes import constant_shift, even_ground
+from ml.simulation.sar.system import GRDH
+from ml.simulation.seeds import Purpose, generator
+
+FINE = 3  # scatterers per pixel and axis
+
+
+def images(dx: float, dy: float, gamma: float = 0.9, size: int = 160, seed: int = 2) -> torch.Tensor:
+    """(2, size, size): power of two images; the ground of the first stands dx right and dy down in the second."""
+    rng = np.random.default_rng(seed)
+    n = size * FINE
+    first, fresh = ((rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n))) for _ in "ab")
+    second = gamma * first + np.sqrt(1 - gamma**2) * fresh
+    power = [detect(moved(field, x, y)) for field, x, y in ((first, -dx / 2, -dy / 2), (second, dx / 2, dy / 2))]
+    return torch.tensor(np.stack(power), dtype=torch.float32)
+
+
+def moved(field: np.ndarray, dx: float, dy: float) -> np.ndarray:
+    rows, cols = (np.exp(-2j * np.pi * FINE * d * fft.fftfreq(len(field))) for d in (dy, dx))
+    return fft.ifft2(fft.fft2(field) * rows[:, None] * cols)
+
+
+def detect(field: np.ndarray) -> np.ndarray:
+    """Band-limited to a resolution of one pixel, detected, averaged to the pixel."""
+    kept = np.abs(fft.fftfreq(len(field))) <= 0.5 / FINE
+    power = np.abs(fft.ifft2(fft.fft2(field) * kept[:, None] * kept)) ** 2
+    n = len(field) // FINE
+    return power.reshape(n, FINE, n, FINE).mean(axis=(1, 3))
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (2.0, -3.0), (0.5, 0.25), (-1.3, 0.7), (0.1, -0.1)])
+def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy):
+    found = track(images(dx, dy))
+    assert float(found.dx_px.nanmedian()) == pytest.approx(dx, abs=0.04)
+    assert float(found.dy_px.nanmedian()) == pytest.approx(dy, abs=0.04)
+    assert float(torch.isfinite(found.dx_px).float().mean()) > 0.7
+
+
+def test_errors_are_as_large_as_they_are_said_to_be():
+    found = track(images(0.3, -0.4, gamma=0.7, size=320))
+    error = (found.dx_px - 0.3) / found.sigma_dx_px
+    within = float((error[torch.isfinite(error)].abs() <= 1).float().mean())
+    assert 0.5 <= within <= 0.9
+
+
+def test_noise_is_unknown_and_not_motion():
+    found = track(images(0.0, 0.0, gamma=0.0))
+    assert float(torch.isfinite(found.dx_px).float().mean()) < 0.01
+
+
+def test_a_shift_beyond_the_search_is_unknown():
+    found = track(images(9.0, 0.0), search=4)
+    assert float(torch.isfinite(found.dx_px).float().mean()) < 0.02
+
+
+def test_holes_in_the_images_are_holes_in_the_result():
+    power = images(1.0, 0.0)
+    power[1, :80, :] = torch.nan
+    found = track(power)
+    assert torch.isnan(found.dx_px[:7]).all()
+    assert float(found.dx_px[12:].nanmedian()) == pytest.approx(1.0, abs=0.04)
+
+
+def test_a_single_window_keeps_more_outliers_than_many_that_must_agree():
+    power = images(0.4, 0.2, gamma=0.6)
+    single, many = track(power, kernels=(32,)), track(power)
+    wrong = [float(((o.dx_px - 0.4).abs() > 0.5).float().sum() / torch.isfinite(o.dx_px).sum()) for o in (single, many)]
+    assert wrong[1] <= wrong[0]
+
+
+def test_the_raster_of_a_pair_is_scaled_by_the_posting():
+    power = images(1.0, 0.0, size=96).numpy()
+    pair = ImagePair(power[0], power[1], Affine(30, 0, 500, 0, -30, 900), 32611)
+    result = track_offsets(pair, "multi-kernel", torch.device("cpu"))
+    assert result.bands["dx_px"].shape == (12, 12)
+    assert result.transform == Affine(240, 0, 500, 0, -240, 900)
+    assert list(result.bands) == ["dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px", "quality"]
+    assert result.statistics["median_dx_px"] == pytest.approx(1.0, abs=0.04)
+
+
+def test_an_image_smaller_than_the_posting_is_refused():
+    tiny = np.ones((4, 4), dtype=np.float32)
+    with pytest.raises(ValueError, match="smaller than one posting"):
+        track_offsets(ImagePair(tiny, tiny, Affine.identity(), None), "ncc", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("size", [(160, 136), (131, 150)])
+def test_lag_by_lag_answers_as_batched_ffts_do_holes_and_edges_included(size):
+    power = images(0.4, -1.3, gamma=0.8)[:, : size[0], : size[1]].clone()
+    power[0, 40:60, 20:50], power[1, 90:100, 60:90] = torch.nan, torch.nan
+    reference, secondary = high_pass(power)
+    row, col, _ = grid_of_nodes(size, 8, power.device)
+    kernels = (24, 32, 48, 64)
+    for kernel, found in zip(kernels, correlate_grid(reference, secondary, kernels, 4, 8), strict=True):
+        wanted = correlate(reference, secondary, row, col, kernel, 4)
+        assert torch.equal(found.known, wanted.known)
+        assert int(found.known.sum()) > 50
+        for name in ("dx_px", "dy_px", "height"):
+            one, other = (getattr(peaks, name)[found.known] for peaks in (found, wanted))
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+
+
+# ---- whitened correlation ----
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (2.0, -3.0), (0.5, 0.25), (-1.3, 0.7)])
+def test_whitened_correlation_brings_a_shift_back_where_pixels_are_finer_than_the_resolution(dx, dy):
+    rng = generator(Purpose.TEST, "whitened", 1)
+    field = np.zeros((2, *padded(160)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
+    power = simulate_pair(rng, GRDH, even_ground(GRDH, 160, 0.9), field).power
+    bands = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), "whitened", torch.device("cpu")).bands
+    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(dx, abs=0.04)
+    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(dy, abs=0.04)
+    assert np.isfinite(bands["dx_px"][3:-3, 3:-3]).all()
+
+
+def test_where_a_pixel_is_a_resolution_wide_whitening_is_drawn_to_whole_pixels():
+    """Known and told (docs/models/multi-kernel.md): aliased frequencies are strengthened too."""
+    power = images(0.25, 0.25).numpy()
+    bands = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), "whitened", torch.device("cpu")).bands
+    assert 0.1 < float(np.nanmedian(bands["dx_px"])) < 0.24
+
+
+def test_on_oversampled_images_whitening_comes_near_the_bound_and_plain_correlation_does_not():
+    """Science: 0.068 and 0.11 px at gamma 0.7 with a window of 32 px; the coherent bound is 0.05."""
+    spread = {}
+    for method in ("whitened", "ncc"):
+        errors = []
+        for scene in range(4):
+            pair = constant_shift(generator(Purpose.TEST, "offset-bounds", scene), 0.7)
+            images_ = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
+            found = track_offsets(images_, method, torch.device("cpu")).bands["dx_px"][4:-4, 4:-4]
+            errors.append(found - pair.dx_px.mean())
+        spread[method] = float(np.nanstd(errors))
+    assert 0.045 < spread["whitened"] < 0.09
+    assert 0.08 < spread["ncc"] < 0.14
+
+
+@pytest.mark.parametrize("method", ["ncc", "whitened"])
+def test_noise_is_unknown_to_every_method(method):
+    power = images(0.0, 0.0, gamma=0.0).numpy()
+    found = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), method, torch.device("cpu"))
+    assert found.statistics["known_share"] < 0.02
+
+
+# ---- consensus and filter ----
+
+
+def test_the_smallest_kernel_that_agrees_is_taken():
+    values = torch.tensor([[5.0], [1.02], [1.0], [0.99]])
+    offset, _, share = consensus(values, torch.ones(4, 1, dtype=torch.bool))
+    assert float(offset) == pytest.approx(1.02)
+    assert float(share) == 0.75
+
+
+def test_one_kernel_alone_is_no_consensus():
+    known = torch.tensor([[True], [False], [False]])
+    offset, _, _ = consensus(torch.tensor([[1.0], [1.0], [1.0]]), known)
+    assert torch.isnan(offset).all()
+
+
+def test_an_offset_that_contradicts_its_neighbours_is_dropped_and_an_edge_is_not():
+    offset = torch.zeros(2, 9, 9)
+    offset[0, 4, 4] = 3.0
+    kept = agrees_with_neighbours(offset, search=6)
+    assert not bool(kept[4, 4])
+    assert bool(kept[0, 0])
+    assert int(kept.sum()) == 80
+
+
+def test_the_chance_of_a_match_falls_with_the_size_of_the_window():
+    assert chance_peak(16, 6, 2.0) > chance_peak(32, 6, 2.0) > chance_peak(64, 6, 2.0) > 0.05

@@ -1,0 +1,389 @@
+"""The offsets network: what it is taught, how it is asked, and what the shipped weights answer."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+
+from ml.__main__ import main
+from ml.lab.offsets import real_chips
+from ml.lab.offsets.calibrate import tables_of
+from ml.lab.offsets.dataset import make_scene, prepared
+from ml.lab.offsets.evaluate import width_px
+from ml.lab.offsets.training_task import cut, likely_answer, likely_coarse, likely_start, turned
+from ml.networks.cc_res_siamnet import LAGS, NODE_PX, REACH_WEIGHTS, Alike, CCResSiamNet, correlated
+from ml.offsets import coarse, network
+from ml.offsets.baseline import Offsets
+from ml.offsets.infer import track_offsets
+from ml.offsets.regrid import at_posting
+from ml.offsets.resampling import box, gathered, in_parts, surroundings, whole
+from ml.offsets.texture import texture
+from ml.rasters.imagery import ImagePair, PairSource
+from ml.runtime.checkpoints import read_card
+from ml.simulation.sar.pairs import padded, simulate_pair
+from ml.simulation.sar.recipes import even_ground, stepped
+from ml.simulation.sar.system import GRDH
+from ml.simulation.seeds import Purpose, generator
+
+CPU = torch.device("cpu")
+
+
+def pair_of(dx: float, dy: float, gamma: float = 0.9, size: int = 160, scene: int = 1) -> ImagePair:
+    rng = generator(Purpose.TEST, "offsets-network", scene)
+    field = np.zeros((2, *padded(size)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
+    power = simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field).power
+    return ImagePair(power[0], power[1], Affine.identity(), None)
+
+
+def peak_of(reference: torch.Tensor, secondary: torch.Tensor) -> tuple[int, int]:
+    """dx, dy of the highest circular correlation."""
+    surface = torch.fft.irfft2(torch.fft.rfft2(reference).conj() * torch.fft.rfft2(secondary), s=reference.shape)
+    row, col = divmod(int(surface.argmax()), reference.shape[1])
+    rows, cols = reference.shape
+    return (col + cols // 2) % cols - cols // 2, (row + rows // 2) % rows - rows // 2
+
+
+# ---- whole pixels ----
+
+
+@pytest.mark.parametrize("offset", [0.45, -0.55, 1.46, 0.0])
+def test_ground_that_moves_alike_is_gathered_alike_even_near_half_a_pixel(offset):
+    noise = 0.1 * box(torch.randn(2, 40, 40, generator=torch.Generator().manual_seed(0)), 3)
+    shift = whole(offset + noise)
+    assert len(shift[0].unique()) == 1
+    assert float((shift - offset).abs().max()) <= 0.6
+
+
+def test_what_is_gathered_lands_where_the_reference_has_it():
+    image = torch.arange(64 * 64, dtype=torch.float32).reshape(64, 64)
+    shift = torch.zeros(2, 8, 8)
+    shift[0, 2, 3], shift[1, 2, 3] = 2.0, -1.0
+    moved = gathered(image, shift)
+    assert moved[16, 24] == image[15, 26]
+    assert moved[0, 0] == image[0, 0]
+    assert gathered(image, shift + 60)[63, 63] == 0
+
+
+def test_parts_of_a_pixel_are_gathered_as_a_band_limited_image_moves():
+    spectrum = torch.fft.rfft2(torch.randn(64, 64, generator=torch.Generator().manual_seed(2)))
+    down, right = torch.fft.fftfreq(64)[:, None], torch.fft.rfftfreq(64)
+    spectrum = spectrum * torch.exp(-20 * (down**2 + right**2))
+
+    def moved_by(dx: float, dy: float) -> torch.Tensor:
+        return torch.fft.irfft2(spectrum * torch.exp(2j * torch.pi * (down * dy + right * dx)), s=(64, 64))
+
+    shift = torch.zeros(2, 4, 4)
+    shift[0], shift[1] = 0.40625, -1.28125
+    assert torch.equal(in_parts(shift + 0.01), shift)
+    wanted = moved_by(0.40625, -1.28125)[16:48, 16:48]
+    assert float((gathered(moved_by(0, 0), shift, 16, 16) - wanted).std() / wanted.std()) < 0.06
+
+
+def test_what_is_unknown_stays_unknown_between_pixels():
+    image = torch.ones(64, 64)
+    image[20:24, 30:40] = 0
+    moved = gathered(image, torch.full((2, 8, 8), 0.25))
+    assert torch.equal(moved == 0, image == 0)
+    assert float(moved[40:, 40:56].std()) < 1e-6
+
+
+def test_surroundings_of_even_ground_are_its_own_shift():
+    shift = torch.full((2, 9, 9), 3.0)
+    assert torch.equal(surroundings(shift), shift)
+
+
+# ---- what the network sees ----
+
+
+def test_texture_does_not_know_the_gain_and_leaves_holes_at_zero():
+    log = torch.randn(1, 60, 60, generator=torch.Generator().manual_seed(1))
+    log[0, 20:40, 20:40] = torch.nan
+    seen = texture(log)
+    assert bool((seen[0, 20:40, 20:40] == 0).all())
+    torch.testing.assert_close(texture(log + 2.3), seen, atol=1e-4, rtol=0)
+    assert 0.8 < float(seen[0, :20].std()) < 1.2
+
+
+def test_features_are_correlated_at_the_lag_at_which_they_agree():
+    first = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(2))
+    second = first.roll((1, -1), (2, 3))  # stands one row lower, one column to the left
+    found = correlated(first, second).mean(dim=(2, 3))[0]
+    assert LAGS[int(found.argmax())] == (1, -1)
+
+
+def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_around_it():
+    torch.manual_seed(0)
+    asked = CCResSiamNet(nodes=16).eval()
+    for part in asked.parameters():
+        torch.nn.init.normal_(part, std=0.1)
+    images, beyond, known = torch.randn(1, 2, 160, 160), torch.zeros(1, 2, 20, 20), torch.ones(1, 1, 20, 20)
+    other = images.clone()
+    other[..., 84 + 40 :] = torch.randn(1, 2, 160, 36)
+    one, two = (asked(seen, beyond, beyond, known) for seen in (images, other))
+    torch.testing.assert_close(one.own[0, :, 10, 10], two.own[0, :, 10, 10])
+    other[..., 84 + 12 :] = other[..., 84 + 12 :] + 1.0
+    assert not torch.allclose(asked(other, beyond, beyond, known).own[0, :, 10, 10], one.own[0, :, 10, 10])
+    other[:] = images
+    other[..., 84 + 28 :] = torch.randn(1, 2, 160, 48)  # the narrow windows hear less far
+    three = asked(other, beyond, beyond, known)
+    torch.testing.assert_close(one.near[0, :, 10, 10], three.near[0, :, 10, 10])
+    assert not torch.allclose(one.own[0, :, 10, 10], three.own[0, :, 10, 10])
+
+
+def test_attention_is_the_mean_of_the_window_where_nothing_tells_nodes_apart():
+    torch.manual_seed(0)
+    alike, own = Alike(6, 4), torch.randn(1, 6, 12, 12)
+    found = alike(torch.ones(1, 6, 12, 12), own)[0, :, 5, 5]
+    weights = torch.tensor(REACH_WEIGHTS)
+    value = torch.relu(alike.value(own))[0, :, 3:8, 3:8]
+    torch.testing.assert_close(found, (value * weights * weights[:, None]).sum(dim=(1, 2)) / 16)
+
+
+def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_there_is_none():
+    pair = pair_of(3.0, -2.0)
+    images = texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary]))))
+    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
+    for seed in range(4):
+        found = cut(np.random.default_rng(seed), images, truth, 96, 6)
+        assert found.known.shape == (1, 12, 12)
+        assert float(found.target.abs().median()) < 0.5
+    images[1] = torch.randn(160, 160)
+    lost = cut(np.random.default_rng(0), images, truth, 96, 24)
+    assert float((lost.target + lost.frame - truth[:, :12, :12]).abs().max()) < 1e-5
+    assert float(lost.target.abs().max()) > 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_turning_a_pair_turns_its_truth(seed):
+    pair = pair_of(3.0, -2.0)
+    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
+    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
+    images, shift = turned(np.random.default_rng(seed), texture(log), truth)
+    assert peak_of(*images) == (round(float(shift[0].mean())), round(float(shift[1].mean())))
+
+
+def test_a_crop_is_gathered_near_its_truth_and_its_target_says_what_is_left():
+    pair = pair_of(1.0, -1.0)
+    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
+    truth = torch.tensor([1.0, -1.0])[:, None, None].expand(2, 160, 160)
+    for seed in range(5):
+        crop = cut(np.random.default_rng(seed), texture(log), truth, 96)
+        if float(crop.beyond.abs().max()) == 0 and float(crop.target.std(dim=(1, 2)).max()) == 0:
+            assert peak_of(*crop.texture) == tuple(int(part.mean()) for part in crop.target)
+            return
+    pytest.fail("no start of five was the same everywhere")
+
+
+def test_some_starts_are_answers_to_a_part_of_a_pixel_and_some_are_coarse():
+    truth = torch.zeros(2, 14, 14) + 0.3
+    starts = [likely_start(np.random.default_rng(seed), truth) for seed in range(60)]
+    coarse_ones = sum(torch.equal(start, start.round()) for start in starts)
+    assert 0.2 < coarse_ones / len(starts) < 0.6
+    answers = torch.stack([likely_answer(np.random.default_rng(seed), truth) for seed in range(40)])
+    assert torch.equal(answers, in_parts(answers))
+    assert 0.2 < float((answers - 0.3).std()) < 0.4
+
+
+def test_a_coarse_start_is_whole_and_often_a_whole_pixel_off_but_seldom_more_than_two():
+    truth = torch.zeros(2, 14, 14) + 0.3
+    starts = torch.stack([likely_coarse(np.random.default_rng(seed), truth) for seed in range(40)])
+    assert torch.equal(starts, starts.round())
+    off = (starts - 0.3).abs()
+    assert 0.4 < float((off < 1).float().mean()) < 0.8
+    assert 0.9 < float((off < 2.5).float().mean()) < 1.0
+
+
+# ---- training data ----
+
+
+def test_training_refuses_what_belongs_to_the_benchmarks():
+    with pytest.raises(ValueError, match="never see"):
+        make_scene(0, Purpose.BENCHMARK)
+
+
+def test_prepared_scenes_are_the_same_again_and_another_number_is_refused(tmp_path):
+    scenes = prepared(tmp_path, 2, size=48)
+    assert scenes.shape == (2, 5, 48, 48)
+    again = np.array(scenes)
+    (tmp_path / "scenes.npy").unlink()
+    np.testing.assert_array_equal(prepared(tmp_path, 2, size=48), again)
+    with pytest.raises(ValueError, match="name another folder"):
+        prepared(tmp_path, 3, size=48)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0.5, -0.25), (1.75, 0.0)])
+def test_an_imposed_shift_moves_what_stands_there(dx, dy):
+    y, x = np.mgrid[:80, :80].astype(np.float32)
+    bump = np.exp(-((x - 40) ** 2 + (y - 36) ** 2) / 50).astype(np.float32)
+    wanted = np.exp(-((x - 40 - dx) ** 2 + (y - 36 - dy) ** 2) / 50)
+    np.testing.assert_allclose(real_chips.moved(bump, dx, dy), wanted, atol=1e-3)
+
+
+@pytest.mark.realdata
+def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
+    pairs = real_chips.chip_pairs(real_data / "opera_rtc_10sgd")
+    trained = [pair for pair in pairs if pair.trained_on]
+    assert len(trained) == 40
+    assert {pair.place for pair in trained} == {"292320-IW2", "292322-IW2"}
+    assert max(pair.reference for pair in trained) < real_chips.TRAIN_BEFORE
+    assert all(pair.days <= 12 for pair in pairs)
+
+
+# ---- the whole way ----
+
+
+def random_tracker(**changes) -> network.Tracker:
+    torch.manual_seed(0)
+    asked = CCResSiamNet(nodes=16).eval()
+    torch.nn.init.normal_(asked.choice.answer.weight, std=0.5)
+    return replace(network.Tracker(asked, 2, network.Calibration(), network.Calibration(), CPU, exact=True), **changes)
+
+
+def test_blocks_do_not_show_in_the_answer():
+    source = pair_of(2.3, -1.2, size=256).source()
+    whole_way = network.track(source, random_tracker(), 6)
+    cut_up = network.track(source, random_tracker(block=128), 6)
+    for name in Offsets._fields:
+        one, other = getattr(whole_way, name), getattr(cut_up, name)
+        assert torch.equal(torch.isfinite(one), torch.isfinite(other))
+        torch.testing.assert_close(other, one, atol=1e-3, rtol=0, equal_nan=True)
+
+
+def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
+    def found_in_one_corner(images: torch.Tensor, *_: object) -> torch.Tensor:
+        found = torch.full((2, images.shape[1] // 16, images.shape[2] // 16), torch.nan)
+        found[:, 0, 0] = 0.0
+        return found
+
+    monkeypatch.setattr(coarse, "coarse", found_in_one_corner)
+    known = network.answered(pair_of(0.0, 0.0, size=256).source(), random_tracker(), 6).known
+    assert bool((known[:8, :8] > 0).all())  # three nodes of the search, of 16 px, beyond the one
+    assert float(known[8:].max()) == float(known[:, 8:].max()) == 0
+
+
+@pytest.mark.parametrize(("dx", "dy", "search"), [(5.0, -4.0, 6), (-19.0, 12.0, 24), (40.0, -33.0, 64)])
+def test_the_coarse_start_is_within_a_pixel_even_of_large_motion(dx, dy, search):
+    pair = pair_of(0.0, 0.0, gamma=0.8, size=320)
+    moved = np.roll(pair.secondary, (round(dy), round(dx)), (0, 1))
+    log = torch.from_numpy(np.log(np.stack([pair.reference, moved])))
+    found = coarse.filled(coarse.coarse(texture(log), search))[:, 5:-5, 5:-5]
+    assert float((found - torch.tensor([dx, dy])[:, None, None]).abs().mean()) < 0.5
+
+
+def test_where_nothing_matches_neighbours_speak():
+    offset = torch.full((2, 12, 12), 2.0)
+    offset[:, 4:8, 4:8] = torch.nan
+    assert torch.equal(coarse.filled(offset), torch.full((2, 12, 12), 2.0))
+    assert torch.equal(coarse.filled(torch.full((2, 4, 4), torch.nan)), torch.zeros(2, 4, 4))
+
+
+@pytest.mark.parametrize("posting", [4, 16, 20])
+def test_another_posting_is_read_off_the_networks_grid(posting):
+    y, x = torch.meshgrid(*(torch.arange(20) * NODE_PX + NODE_PX / 2,) * 2, indexing="ij")
+    ramp = x / 100 + y / 50
+    found = at_posting(Offsets(ramp, ramp, ramp, ramp, ramp), (160, 160), posting).dx_px
+    middle = torch.arange(160 // posting) * posting + posting / 2
+    wanted = (middle / 100 + middle[:, None] / 50)[1:-1, 1:-1]
+    torch.testing.assert_close(found[1:-1, 1:-1], wanted)
+
+
+def test_sigma_is_widened_where_errors_are_wider_than_it_says():
+    rng = np.random.default_rng(0)
+    log_sigma, restless = rng.uniform(-4, -1, 20_000), rng.uniform(-1, 1, 20_000)
+    errors = 2 * np.where(restless > 0, 1.5, 1.0) * rng.standard_normal(20_000)
+    tables = network.Calibration(**tables_of(np.column_stack([log_sigma, errors, restless])))
+    stretched = np.exp(
+        np.interp(log_sigma, tables.log_sigma, tables.add)
+        + np.interp(restless, tables.log_restless, tables.add_restless)
+    )
+    for part in (restless > 0.2, restless < -0.2):
+        assert np.mean(np.abs(errors / stretched)[part] < 1) == pytest.approx(0.6827, abs=0.02)
+
+
+# ---- the shipped weights ----
+
+
+@pytest.mark.parametrize("method", ["model", "model-32px"])
+@pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (0.5, -0.25), (-1.3, 0.7)])
+def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy, method):
+    bands = track_offsets(pair_of(dx, dy), method, CPU).bands
+    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(dx, abs=0.03)
+    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(dy, abs=0.03)
+    assert np.isfinite(bands["dx_px"][2:-2, 2:-2]).all()
+
+
+def test_the_network_is_surer_than_one_window_and_says_how_sure():
+    pair = pair_of(0.3, -0.4, gamma=0.7, size=256)
+    found, single = (track_offsets(pair, method, CPU).bands for method in ("model", "ncc"))
+    inner = slice(4, -4)
+    error, other = (bands["dx_px"][inner, inner] - 0.3 for bands in (found, single))
+    assert np.nanstd(error) < 0.75 * np.nanstd(other)
+    within = np.abs(error) <= found["sigma_dx_px"][inner, inner]
+    assert 0.5 <= float(within.mean()) <= 0.9
+
+
+def test_choosing_windows_gains_on_even_ground_and_blurs_no_step():
+    even, tracker = pair_of(0.3, -0.4, gamma=0.6, size=256).source(), network.shipped(CPU)
+    rough, fine = (network.track(even, replace(tracker, choose=choose), 6).dx_px for choose in (False, True))
+    inner = slice(4, -4)
+    assert float((fine - 0.3)[inner, inner].std()) < 0.75 * float((rough - 0.3)[inner, inner].std())
+    pair = stepped(generator(Purpose.TEST, "offsets-network", 7), along_rows=False)
+    images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
+    profile = np.nanmedian(track_offsets(images, "model", CPU, 6, 4).bands["dx_px"][8:-8], axis=0) / 0.5
+    assert width_px(profile, 4) < 40
+
+
+def test_noise_is_unknown_to_the_network():
+    assert track_offsets(pair_of(0.0, 0.0, gamma=0.0), "model", CPU).statistics["known_share"] < 0.1
+
+
+def test_motion_of_many_pixels_is_followed_where_the_search_allows_it():
+    pair = pair_of(0.25, 0.0, gamma=0.8, size=256)
+    pair = pair._replace(secondary=np.roll(pair.secondary, (-17, 20), (0, 1)))
+    bands = track_offsets(pair, "model", CPU, search=24).bands
+    assert float(np.nanmedian(bands["dx_px"])) == pytest.approx(20.25, abs=0.05)
+    assert float(np.nanmedian(bands["dy_px"])) == pytest.approx(-17, abs=0.05)
+
+
+def test_bfloat16_changes_offsets_by_less_than_a_hundredth_of_a_pixel():
+    source = pair_of(0.4, 0.1, gamma=0.8).source()
+    tracker = network.shipped(CPU)
+    plain, exact = (network.track(source, replace(tracker, exact=exact), 6) for exact in (False, True))
+    difference = (plain.dx_px - exact.dx_px).abs()
+    assert float(difference[torch.isfinite(difference)].quantile(0.99)) < 0.01
+
+
+# ---- pairs that cannot be tracked ----
+
+
+def refused(pair: ImagePair | PairSource, match: str) -> None:
+    for method in ("model", "multi-kernel"):
+        with pytest.raises(ValueError, match=match):
+            track_offsets(pair, method, CPU)
+
+
+def test_bad_pairs_have_a_reason():
+    good = pair_of(0.0, 0.0, size=96)
+    nothing = np.full_like(good.reference, np.nan)
+    left, right = good.reference.copy(), good.secondary.copy()
+    left[:, 40:], right[:, :56] = np.nan, np.nan
+    refused(good._replace(secondary=nothing), "do not overlap, or one is empty")
+    refused(ImagePair(left, right, Affine.identity(), None), "do not overlap")
+    refused(good._replace(secondary=np.full_like(good.reference, 3.0)), "secondary has the same value .3. everywhere")
+    refused(ImagePair(good.reference[:4], good.secondary[:4], Affine.identity(), None), "smaller than one posting")
+
+
+def test_the_course_trains_calibrates_and_leaves_weights_that_track(tmp_path, capsys):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"scenes": 2, "nodes": 16, "crop_px": 48, "batch": 2, "calibration_pairs": 2}))
+    arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]
+    assert main([*arguments, "--device", "cpu"]) == 0
+    card = read_card("offsets", tmp_path)
+    assert card.network["nodes"] == 16
+    by_gamma = {f"{of}{name}_g50" for of in ("", "near_", "choice_") for name in ("sigma", "within_68")}
+    assert by_gamma | {"own_epe", "near_epe", "choice_epe"} <= set(card.figures)
+    found = network.track(pair_of(0.0, 0.0, size=96).source(), network.tracker_of(card, tmp_path, CPU), 6)
+    assert found.dx_px.shape == (12, 12)

@@ -1,0 +1,75 @@
+"""A large pair gives tile by tile what it gives in one piece."""
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+
+from ml.coherence.infer import estimate_coherence
+from ml.offsets.infer import track_offsets
+from ml.rasters import tiling
+from ml.rasters.imagery import ImagePair, Window
+from ml.rasters.tiling import over_tiles, tiles
+
+CPU = torch.device("cpu")
+
+
+def made_pair(rows: int = 330, cols: int = 270) -> ImagePair:
+    """Speckle that both images share to a part, moved by a pixel, with a hole and a border."""
+    rng = np.random.default_rng(3)
+    fields = rng.standard_normal((2, 2, rows + 1, cols + 1))
+    first, second = (fields[0] + 1j * fields[1])[:, :, :]
+    second = 0.9 * np.roll(first, 1, axis=1) + 0.43 * second
+    images = [(np.abs(image) ** 2)[:rows, :cols].astype(np.float32) for image in (first, second)]
+    for image in images:
+        image[100:130, 90:140] = np.nan
+        image[:, -20:] = np.nan
+    return ImagePair(*images, Affine(10, 0, 500_000, 0, -10, 5_000_000), 32632)
+
+
+def test_tiles_cover_every_pixel_once_and_begin_at_whole_postings():
+    seen = np.zeros((330, 270), dtype=int)
+    for core, outer in tiles((330, 270), halo=13, posting=8, core=100):
+        seen[core.row : core.row + core.rows, core.col : core.col + core.cols] += 1
+        assert core.row % 8 == core.col % 8 == outer.row % 8 == outer.col % 8 == 0
+        assert outer.row <= max(0, core.row - 13)
+        assert outer.row + outer.rows >= min(330, core.row + core.rows + 13)
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("core", [96, 128, 200])
+def test_offsets_and_coherence_do_not_know_where_tiles_end(core, monkeypatch):
+    pair = made_pair()
+    whole = track_offsets(pair, "multi-kernel", CPU).bands | estimate_coherence(pair, "guarnieri-prati", CPU).bands
+    monkeypatch.setattr(tiling.over_tiles, "__defaults__", (1, core))
+    cut = track_offsets(pair, "multi-kernel", CPU).bands | estimate_coherence(pair, "guarnieri-prati", CPU).bands
+    assert np.isfinite(whole["dx_px"]).mean() > 0.3
+    for name, values in whole.items():
+        np.testing.assert_array_equal(np.isfinite(cut[name]), np.isfinite(values), err_msg=name)
+        np.testing.assert_allclose(cut[name], values, atol=1e-3, err_msg=name)
+
+
+def test_a_tile_in_which_nothing_is_known_is_not_worked_on():
+    pair = made_pair()
+    for image in pair[:2]:
+        image[:, 128:] = np.nan
+    worked = []
+
+    def work(images):
+        worked.append(images.shape)
+        return {"first": images[0]}
+
+    bands = over_tiles(pair.source(), work, halo=0, core=128)
+    assert len(worked) == 3
+    np.testing.assert_array_equal(bands["first"], np.where(np.isfinite(pair.secondary), pair.reference, np.nan))
+
+
+def test_a_large_pair_is_sampled_and_not_read_wholly(monkeypatch):
+    monkeypatch.setattr(tiling, "CORE_PX", 64)
+    monkeypatch.setattr(tiling, "SAMPLE_PX", 32)
+    read: list[Window] = []
+    source = made_pair().source()
+    pieces = tiling.samples(source._replace(read=lambda at: read.append(at) or source.read(at)))
+    assert len(read) == tiling.SAMPLES
+    assert all((at.rows, at.cols) == (32, 32) for at in read)
+    assert 8 <= len(pieces) < tiling.SAMPLES  # one lies in the hole, four partly in the border

@@ -1,0 +1,58 @@
+"""Kinds that a network names: on pages, on marks, and for those who subscribed before there were names."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.urls import reverse
+
+from detection.kinds import Kind
+from detection.lifecycle import State
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_page_says_what_it_may_be_and_how_likely_that_is(client, make_alert):
+    shares = {"mining_subsidence": 0.7, "groundwater_subsidence": 0.3}
+    alert = make_alert(kind="mining-subsidence", class_shares=shares)
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert "Sinking ground, likely mining" in page
+    assert "mining in 7, pumped groundwater in 3" in page
+    by_sign = client.get(make_alert(kind="subsidence").get_absolute_url()).content.decode()
+    assert "What it may be" not in by_sign
+
+
+def test_the_list_filters_by_a_named_kind(client, make_alert):
+    slide = make_alert(kind="landslide")
+    other = make_alert(longitude=-11.0, kind="subsidence")
+    page = client.get(reverse("alert-list"), {"kind": "landslide"}).content.decode()
+    assert slide.code in page
+    assert other.code not in page
+
+
+def test_a_merged_alert_stands_in_no_list_and_keeps_its_page(client, make_alert):
+    gone = make_alert(state="merged")
+    assert gone.code not in client.get(reverse("alert-list")).content.decode()
+    assert "followed under another alert" in client.get(gone.get_absolute_url()).content.decode()
+
+
+def test_every_kind_and_state_has_a_mark():
+    style = (Path(settings.BASE_DIR) / "static/css/mark.css").read_text()
+    plain = {State.FIRST}  # the mark as it is
+    assert [name for name in [*Kind, *set(State) - plain] if f".mark--{name}" not in style] == []
+
+
+def test_who_wanted_to_hear_of_sinking_ground_hears_of_its_causes_too(make_subscription):
+    sinking, rising, all_kinds = (
+        make_subscription(email=f"{kinds[0]}@example.org", kinds=kinds)
+        for kinds in (["subsidence"], ["uplift"], ["subsidence", "uplift", "unknown"])
+    )
+    migration = import_module("monitor.migrations.0002_kinds_by_network")
+    migration.also_the_new_kinds(apps, None)
+    for subscription in (sinking, rising, all_kinds):
+        subscription.refresh_from_db()
+    assert set(sinking.kinds) == {"subsidence", "mining-subsidence", "groundwater-subsidence", "fill-or-quarry"}
+    assert rising.kinds == ["uplift"]
+    assert set(all_kinds.kinds) == {*sinking.kinds, "uplift", "unknown", "landslide"}

@@ -1,0 +1,198 @@
+"""The interface for programs keeps what its own description promises, and nothing makes it fall over."""
+
+import json
+from datetime import date
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from detection.models import Alert
+from ingest.models import MeasurementPoint, Product, ScenePair
+from ingest.products.services import product_load
+
+pytestmark = pytest.mark.django_db
+OPERATIONS = [
+    "/api/v1/alerts",
+    "/api/v1/alerts/{code}",
+    "/api/v1/alerts/{code}/detections",
+    "/api/v1/alerts/{code}/series",
+    "/api/v1/products",
+    "/api/v1/products/{product_id}",
+    "/api/v1/products/{product_id}/points/{pid}/series",
+    "/api/v1/pairs",
+    "/api/v1/pairs/{pair_id}",
+    "/api/v1/rasters",
+]
+HOSTILE = ["%00", "'; DROP TABLE", "-1", "0", "99999999999999999999999", "1e5", "nan", "../../etc", "é€😀", "x" * 5000]
+
+
+@pytest.fixture
+def schema(client) -> dict:
+    return client.get("/api/v1/openapi.json").json()
+
+
+def samples() -> dict[str, str]:
+    point = MeasurementPoint.objects.first()
+    alert = Alert.objects.filter(kind="subsidence").first()
+    pair = ScenePair.objects.first()
+    return {
+        "code": alert.code,
+        "product_id": str(point.product_id),
+        "pid": point.pid,
+        "pair_id": str(pair.pk),
+        "kind": "subsidence",
+        "state": "provisional",
+        "severity": alert.severity,
+        "bbox": "-13,46,-11,48",
+        "updated_since": "2001-01-01",
+        "since": "2001-01-01T00:00:00Z",
+        "track": "901",
+        "limit": "2",
+        "offset": "0",
+    }
+
+
+def fill(path: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
+
+
+def check(schema: dict, path: str, status: str, body: object) -> None:
+    answer = schema["paths"][path]["get"]["responses"][status]["content"]["application/json"]["schema"]
+    whole = {**answer, "components": schema["components"]}
+    Draft202012Validator.check_schema(whole)
+    Draft202012Validator(whole).validate(body)
+
+
+def test_the_description_lists_these_operations_and_only_reading(schema):
+    assert schema["openapi"].startswith("3.1")
+    assert list(schema["paths"]) == OPERATIONS
+    assert all(list(methods) == ["get"] for methods in schema["paths"].values())
+
+
+def test_every_answer_is_what_the_description_says(client, watched_region, pair_predictions, schema):
+    values = samples()
+    for path in OPERATIONS:
+        parameters = [one["name"] for one in schema["paths"][path]["get"]["parameters"] if one["in"] == "query"]
+        for query in ({}, {name: values[name] for name in parameters}):
+            answer = client.get(fill(path, values), query)
+            assert answer.status_code == 200, answer.content
+            assert answer["Access-Control-Allow-Origin"] == "*"
+            body = answer.json()
+            check(schema, path, "200", body)
+            assert body
+            assert "items" not in body or body["items"], body
+        assert client.post(fill(path, values)).status_code == 405
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_hostile_parameters_are_refused_in_words(client, schema, path):
+    for parameter in schema["paths"][path]["get"]["parameters"]:
+        for hostile in HOSTILE:
+            name = parameter["name"]
+            if parameter["in"] == "path":
+                answer = client.get(fill(path, {name: hostile}))
+            else:
+                answer = client.get(fill(path, {"code": "AAAA", "pair_id": "1"}), {name: hostile.replace("%00", "\0")})
+            assert answer.status_code < 500, (name, hostile)
+            if parameter["in"] == "path":
+                assert answer.status_code in (400, 404), (name, hostile)
+            if answer.status_code == 400 or (answer.status_code == 404 and "error" in answer.content.decode()[:9]):
+                check(schema, path, str(answer.status_code), answer.json())
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "offset=-1", "limit=many", "kind=x", "bbox=1", "severity=x"])
+def test_a_bad_filter_names_itself(client, query):
+    answer = client.get(f"/api/v1/alerts?{query}")
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.json()["error"]
+    assert answer.json()["remedy"]
+
+
+@pytest.mark.parametrize(
+    "path", ["alerts/ZZZZ", "alerts/nonsense", "products/999999", "pairs/999999", "products/1/points/none/series"]
+)
+def test_what_does_not_exist_is_not_found_in_json(client, path):
+    answer = client.get(f"/api/v1/{path}")
+    assert answer.status_code == 404
+    assert set(answer.json()) == {"error", "remedy"}
+
+
+def test_alerts_are_filtered_and_come_in_parts(client, watched_region):
+    def codes(query: str) -> list[str]:
+        return [one["code"] for one in client.get(f"/api/v1/alerts?{query}").json()["items"]]
+
+    everything = codes("")
+    assert client.get("/api/v1/alerts?limit=1").json()["count"] == len(everything) == Alert.objects.count()
+    assert codes("limit=2") + codes("limit=200&offset=2") == everything
+    assert codes("kind=uplift") == [alert.code for alert in Alert.objects.filter(kind="uplift")]
+    assert codes("bbox=0,0,1,1") == []
+
+
+def test_an_alert_carries_units_in_its_names_and_the_page_s_own_sentence(client, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").first()
+    found = client.get(f"/api/v1/alerts/{alert.code}").json()
+    assert found["rate_mm_yr"] == pytest.approx(alert.rate_mm_yr)
+    assert found["rate_mm_yr"] < 0
+    assert found["speed_m_day"] is None
+    assert found["sentence"] in client.get(found["url"]).content.decode()
+    assert found["area"]["type"] == "MultiPolygon"
+    assert found["simulated"] is True
+
+
+def test_detections_lead_to_their_data(client, watched_region):
+    alert = Alert.objects.filter(kind="subsidence").first()
+    found = client.get(f"/api/v1/alerts/{alert.code}/detections").json()["items"]
+    assert {one["product_id"] for one in found} == set(Product.objects.values_list("id", flat=True))
+    assert {one["pair_id"] for one in found} == {None}
+    raster = client.get(found[0]["raster_url"])
+    assert raster.status_code == 200
+    raster.close()
+
+
+def test_a_pair_lists_what_was_found_in_it_and_where_it_is_shown(client, pair_predictions):
+    page = client.get("/api/v1/pairs").json()
+    assert page["count"] == 2
+    newest = page["items"][0]
+    assert date.fromisoformat(newest["secondary_at"][:10]) == date(2021, 12, 25)
+    assert newest["temporal_baseline_days"] == 12
+    assert [one["task"] for one in newest["predictions"]] == ["coherence", "coherence-change", "offsets"]
+    for one in newest["predictions"]:
+        assert client.get(f"/tiles/rasters/{one['layer']}/{one['group']}/9/238/179.png").status_code == 200
+    assert client.get("/api/v1/pairs?track=1").json()["count"] == 0
+    assert client.get("/api/v1/pairs?since=2021-12-20").json()["count"] == 1
+    assert client.get("/api/v1/pairs?bbox=0,0,1,1").json()["count"] == 0
+
+
+def test_lists_take_few_queries(client, watched_region, pair_predictions, django_assert_max_num_queries):
+    for path in ("alerts", "products", "pairs", "rasters"):
+        with django_assert_max_num_queries(5):
+            client.get(f"/api/v1/{path}")
+
+
+def test_a_point_s_series_is_the_one_that_the_map_draws(client, make_egms):
+    product = product_load(path=make_egms(velocity_mm_yr=-12.0))
+    found = client.get(f"/api/v1/products/{product.pk}/points/pt00000003/series").json()
+    assert found["displacement_mm"][-1] == pytest.approx(-24)
+    assert found["los_up"] == pytest.approx(0.78)
+    drawn = client.get(f"/api/points/{product.pk}/pt00000003/series/").json()
+    assert {key: found[key] for key in drawn} == drawn
+    assert client.get(f"/api/points/{product.pk}/a%00b/series/").status_code == 404
+
+
+def test_the_page_for_people_lists_every_operation_and_needs_no_other_host(client):
+    page = client.get("/api/v1/")
+    text = page.content.decode()
+    assert all(path in text for path in OPERATIONS)
+    assert "<script" not in text
+    assert "cdn" not in text
+    assert "http" not in page["Content-Security-Policy"]
+    assert client.post("/api/v1/").status_code == 405
+    assert client.post("/api/v1/openapi.json").status_code == 405
+
+
+def test_the_description_is_json_for_any_page(client):
+    answer = client.get("/api/v1/openapi.json")
+    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert json.loads(answer.content)["info"]["version"] == "1"

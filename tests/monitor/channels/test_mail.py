@@ -1,0 +1,319 @@
+"""Sending: none lost, none twice, whatever the mail server does."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from monitor import tasks
+from monitor.channels.mail import files, sending
+from monitor.models import OutgoingMail, Subscription
+from monitor.subscriptions import selectors
+from monitor.subscriptions import services as subscriptions
+
+ROOT = Path(__file__).resolve().parents[3]
+pytestmark = pytest.mark.django_db
+
+
+def people(make_subscription, n: int) -> list[str]:
+    emails = [f"person{index}@example.org" for index in range(n)]
+    for email in emails:
+        make_subscription(email)
+    return emails
+
+
+def queued(make_alert, make_subscription, n: int = 1) -> list[str]:
+    emails = people(make_subscription, n)
+    make_alert()
+    tasks.announce_transitions()
+    return emails
+
+
+def let_time_pass() -> None:
+    """Every delay and every lease is over."""
+    past = timezone.now() - timedelta(seconds=1)
+    OutgoingMail.objects.filter(state="queued").update(next_try_at=past)
+    OutgoingMail.objects.filter(state="sending").update(lease_until=past)
+
+
+def received_by(mail_server) -> list[str]:
+    return sorted(message["To"] for message in mail_server.received)
+
+
+def test_a_mail_is_whole(make_alert, make_subscription, mail_server, settings):
+    settings.PUBLIC_URL = "https://motion.example.org"
+    queued(make_alert, make_subscription)
+    assert sending.mails_send() == 1
+    (message,) = mail_server.received
+    assert message["Message-ID"].endswith("@motion.example.org>")
+    assert message["List-Unsubscribe"].strip().startswith("<https://motion.example.org/subscribe/stop/")
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert {part.get_content_type() for part in message.walk()} == {
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    }
+    stop_url = message["List-Unsubscribe"].strip(" <>")
+    for kind in ("plain", "html"):
+        body = message.get_body((kind,)).get_content()
+        assert stop_url in body
+        assert "You get this mail because you asked" in body
+        assert "https://motion.example.org/alerts/" in body
+
+
+def test_the_name_of_a_mail_stays_when_it_is_sent_again(make_alert, make_subscription, mail_server):
+    queued(make_alert, make_subscription)
+    mail_server.on_data = lambda count: "drop" if not mail_server.seen else None
+    mail_server.seen = []
+    names = []
+    compose = sending.Composer.__call__
+
+    def remember(self, mail):
+        letter = compose(self, mail)
+        names.append(letter.message.extra_headers["Message-ID"])
+        return letter
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sending.Composer, "__call__", remember)
+        assert sending.mails_send() == 0
+        mail_server.seen.append(1)
+        let_time_pass()
+        assert sending.mails_send() == 1
+    assert len(names) == 2
+    assert len(set(names)) == 1
+
+
+@pytest.mark.parametrize("fault", ["refuses for now", "drops the line after the data", "hangs", "is not there"])
+def test_a_mail_survives_a_server_that(fault, make_alert, make_subscription, mail_server, settings):
+    emails = queued(make_alert, make_subscription, 2)
+    port, answers = settings.EMAIL_PORT, {"refuses for now": "451 later", "drops the line after the data": "drop"}
+    listener = None
+    if fault in answers:
+        mail_server.on_data = lambda count: answers[fault]
+    else:
+        listener = closed_or_silent(silent=fault == "hangs")
+        settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = listener.getsockname()[1], 0.3
+        if fault == "is not there":
+            listener.close()
+    assert sending.mails_send() == 0
+    assert set(OutgoingMail.objects.values_list("state", "attempts")) == {("queued", 1)}
+    assert all(mail.next_try_at > timezone.now() for mail in OutgoingMail.objects.all())
+    assert all(mail.error for mail in OutgoingMail.objects.all())
+    settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, 2
+    mail_server.on_data = lambda count: None
+    let_time_pass()
+    assert sending.mails_send() == 2
+    assert received_by(mail_server) == emails
+    if listener:
+        listener.close()
+
+
+def closed_or_silent(silent: bool):
+    """A port that takes connections and never answers; closed, one where nobody listens."""
+    import socket
+
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    if silent:
+        listener.listen()
+    return listener
+
+
+def test_a_server_in_trouble_is_left_alone_after_three_tries(make_alert, make_subscription, mail_server):
+    queued(make_alert, make_subscription, 10)
+    mail_server.on_data = lambda count: "421 busy"
+    assert sending.mails_send() == 0
+    assert OutgoingMail.objects.filter(attempts=1).count() == 3
+    assert OutgoingMail.objects.filter(attempts=0).count() == 7
+
+
+def test_a_mail_that_never_gets_through_is_given_up_after_days(make_alert, make_subscription, mail_server):
+    queued(make_alert, make_subscription)
+    mail_server.on_data = lambda count: "451 later"
+    for _ in range(len(sending.BACK_OFF) + 1):
+        let_time_pass()
+        sending.mails_send()
+    assert OutgoingMail.objects.get().state == "failed"
+    assert "451" in OutgoingMail.objects.get().error
+    assert sum(sending.BACK_OFF, timedelta()) > timedelta(days=1)
+
+
+def test_an_address_that_refuses_three_mails_is_paused_and_others_get_theirs(
+    make_alert, make_subscription, mail_server
+):
+    gone = make_subscription("gone@example.org")
+    make_subscription("there@example.org")
+    mail_server.on_recipient = lambda count: (
+        "550 no such user" if mail_server.recipients[-1].startswith("gone") else None
+    )
+    for n in range(4):
+        make_alert(longitude=-12.0 + n / 1000)
+        tasks.announce_transitions()
+        sending.mails_send()
+    gone.refresh_from_db()
+    assert (gone.bounces, gone.pause_reason) == (3, "bounced")
+    assert mail_server.recipients.count("gone@example.org") == 3
+    assert received_by(mail_server) == ["there@example.org"] * 4
+
+
+def test_an_address_whose_mails_came_back_is_paused_by_hand(make_subscription, capsys):
+    subscription = make_subscription()
+    call_command("pausemails", subscription.email.upper())
+    subscription.refresh_from_db()
+    assert subscription.pause_reason == "bounced"
+    assert "paused subscriptions: 1" in capsys.readouterr().out
+
+
+def test_one_mail_that_gets_through_clears_the_count_of_refusals(make_alert, make_subscription, mail_server):
+    subscription = make_subscription(bounces=2)
+    make_alert()
+    tasks.announce_transitions()
+    sending.mails_send()
+    subscription.refresh_from_db()
+    assert subscription.bounces == 0
+
+
+def test_a_mail_is_claimed_by_one_sender(make_alert, make_subscription):
+    queued(make_alert, make_subscription)
+    mail = OutgoingMail.objects.get()
+    seen_by_another = OutgoingMail.objects.get()
+    assert sending.mail_claim(mail=mail)
+    assert not sending.mail_claim(mail=seen_by_another)
+    assert not selectors.mails_due(now=timezone.now()).exists()
+    let_time_pass()
+    (again,) = selectors.mails_due(now=timezone.now())
+    assert sending.mail_claim(mail=again)
+    assert again.attempts == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sender_killed_between_two_mails_loses_none_and_sends_none_twice(make_alert, make_subscription, mail_server):
+    emails = queued(make_alert, make_subscription, 6)
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "sendalerts"],
+        cwd=ROOT,
+        env=own_environment(mail_server),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def kill_before_the_third(count: int) -> None:
+        if count == 3 and process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+
+    mail_server.on_recipient = kill_before_the_third
+    assert process.wait(timeout=120) == -signal.SIGKILL
+    assert len(mail_server.received) == 2
+    states = sorted(OutgoingMail.objects.values_list("state", flat=True))
+    assert states == ["queued", "queued", "queued", "sending", "sent", "sent"]
+    mail_server.on_recipient = lambda count: None
+    wait_until_alone()
+    sending.mails_send()
+    assert len(mail_server.received) == 5  # the claimed one is left alone until its lease is over
+    let_time_pass()
+    sending.mails_send()
+    assert received_by(mail_server) == emails
+    assert len({message["Message-ID"] for message in mail_server.received}) == 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_senders_share_the_mails_and_send_each_once(make_alert, make_subscription, mail_server):
+    emails = queued(make_alert, make_subscription, 12)
+    assert sending.mails_send(senders=3) == 12
+    assert received_by(mail_server) == sorted(emails)
+    assert set(OutgoingMail.objects.values_list("state", "attempts")) == {("sent", 1)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_round_does_nothing_while_one_is_going_on(make_alert, make_subscription, mail_server):
+    queued(make_alert, make_subscription)
+    parameters = connection.get_connection_params()
+    names = ("dbname", "host", "user", "password")
+    with psycopg.connect(**{name: parameters.get(name) for name in names}) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [sending._LOCK])
+        assert sending.mails_send() == 0
+        other.execute("SELECT pg_advisory_unlock(%s)", [sending._LOCK])
+    assert sending.mails_send() == 1
+
+
+def own_environment(mail_server) -> dict[str, str]:
+    """A process of its own on the database of the tests, with this mail server."""
+    values = connection.get_connection_params()
+    database = f"postgis://{values['user']}@/{values['dbname']}?host={values['host']}"
+    kept = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+    server = {"EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}", "MAIL_SENDERS": "1"}
+    return kept | {"DATABASE_URL": database} | server
+
+
+def wait_until_alone() -> None:
+    """PostgreSQL notices within a moment that the killed sender's connection is gone, and frees its lock."""
+    for _ in range(10_000):
+        with sending._alone() as alone:
+            if alone:
+                return
+    pytest.fail("the lock of the killed sender was not freed")
+
+
+# ---- mails as files ----
+
+
+@pytest.fixture
+def kept_as_files(settings, tmp_path):
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = files.BACKEND, tmp_path / "mail"
+    settings.DEMO = True
+
+
+def test_without_a_mail_server_every_mail_is_a_file(make_alert, make_subscription, kept_as_files):
+    emails = queued(make_alert, make_subscription, 2)
+    assert sending.mails_send() == 2
+    kept = files.mails_kept()
+    assert sorted(mail.to for mail in kept) == emails
+    assert files.mail_kept(name=kept[0].name) == kept[0]
+    assert "sank" in kept[0].text
+
+
+def test_the_demo_shows_its_mails_and_nobody_else_does(client, make_alert, make_subscription, kept_as_files, settings):
+    queued(make_alert, make_subscription)
+    sending.mails_send()
+    (kept,) = files.mails_kept()
+    assert "resident" not in kept.to
+    pages = ["/demo/mail/", f"/demo/mail/{kept.name}/", f"/demo/mail/{kept.name}/html/"]
+    for page in pages:
+        assert client.get(page).status_code == 200
+    assert kept.subject in client.get("/demo/mail/").content.decode()
+    assert "sandbox" in client.get(pages[2])["Content-Security-Policy"]
+    for missing in ("/demo/mail/0000000000000000/", "/demo/mail/..%2f..%2fetc/", "/demo/mail/nonsense/html/"):
+        assert client.get(missing).status_code == 404
+    settings.DEMO = False
+    assert {client.get(page).status_code for page in pages} == {404}
+    settings.DEMO, settings.EMAIL_BACKEND = True, "django.core.mail.backends.smtp.EmailBackend"
+    assert {client.get(page).status_code for page in pages} == {404}
+
+
+def test_an_address_cannot_smuggle_a_header(make_alert, make_subscription):
+    make_subscription("a@example.org\nBcc: stranger@example.org")
+    make_alert()
+    tasks.announce_transitions()
+    assert sending.mails_send() == 0
+    assert Subscription.objects.count() == 1
+    assert "BadHeaderError" in OutgoingMail.objects.get().error
+
+
+def test_the_demo_has_one_reader_who_hears_of_the_simulated_region(make_alert, kept_as_files):
+    first, second = subscriptions.demo_subscription_make(), subscriptions.demo_subscription_make()
+    assert first.pk == second.pk
+    make_alert(*subscriptions.DEMO_PLACE, simulated=True)
+    tasks.announce_transitions()
+    sending.mails_send()
+    (mail,) = files.mails_kept()
+    assert mail.to == subscriptions.DEMO_ADDRESS
+    assert mail.text.startswith("SIMULATED DATA")

@@ -1,0 +1,244 @@
+"""Who hears of what: news of alerts become mails that wait, each once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from detection.alerts.services import alert_transition
+from detection.lifecycle import State
+from detection.models import AlertTransition
+from monitor import tasks
+from monitor.channels import digests, outbox
+from monitor.channels.mail import sending
+from monitor.models import Announcement, Notification, OutgoingMail, Subscription
+from monitor.subscriptions import services as subscriptions
+
+pytestmark = pytest.mark.django_db
+
+
+def tell() -> list:
+    """Queue and send what is due; the mails of this step."""
+    before = len(mail.outbox)
+    tasks.announce_transitions()
+    sending.mails_send()
+    return mail.outbox[before:]
+
+
+def test_a_resident_hears_of_a_place_in_the_region_and_a_stranger_elsewhere_does_not(make_alert, make_subscription):
+    make_subscription("resident@example.org")
+    make_subscription("stranger@example.org", longitude=-13.0)
+    alert = make_alert()
+    (letter,) = tell()
+    assert letter.to == ["resident@example.org"]
+    assert letter.subject.startswith("Sinking ground: ")
+    assert "The ground here sank by about 14" in letter.body
+    assert f"/alerts/{alert.code}/" in letter.body
+
+
+def test_the_same_news_is_told_once_however_often_it_is_looked_at(make_alert, make_subscription):
+    make_subscription()
+    make_alert()
+    assert len(tell()) == 1
+    transition = AlertTransition.objects.get()
+    assert outbox.transition_announce(transition_id=transition.pk) is None
+    assert tell() == []
+    Announcement.objects.all().delete()
+    with pytest.raises(Exception, match="unique"), transaction_of_its_own():
+        outbox.transition_announce(transition_id=transition.pk)
+    assert Notification.objects.count() == 1
+
+
+def transaction_of_its_own():
+    from django.db import transaction
+
+    return transaction.atomic()
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"kinds": ["uplift"]},
+        {"lowest_severity": "strong"},
+        {"unreviewed": False},
+        {"confirmed_at": None},
+        {"paused_at": timezone.now()},
+        {"ended_at": timezone.now()},
+        {"confirmed_at": timezone.now() + timedelta(hours=1)},
+    ],
+)
+def test_nobody_hears_of_what_they_did_not_ask_for(make_alert, make_subscription, wish):
+    make_subscription(**wish)
+    make_alert(kind="subsidence", severity="moderate")
+    assert tell() == []
+
+
+def test_who_wants_reviewed_places_only_hears_when_a_person_has_confirmed(make_alert, make_subscription):
+    make_subscription(unreviewed=False)
+    alert = make_alert()
+    assert tell() == []
+    alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field", actor="operator")
+    (letter,) = tell()
+    assert "A specialist has looked at this place and confirmed it" in letter.body
+
+
+def test_several_regions_of_one_person_make_one_mail_that_names_them(make_alert, make_subscription):
+    make_subscription(label="the street")
+    make_subscription(label="the town")
+    make_alert()
+    (letter,) = tell()
+    assert "the street and the town" in letter.body
+    assert Notification.objects.filter(mail__state="sent").count() == 2
+
+
+def test_rejected_alert_sends_no_mail(make_alert, make_subscription):
+    make_subscription()
+    alert = make_alert()
+    tasks.announce_transitions()
+    alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
+    sending.mails_send()  # the rejection itself has not been looked at yet
+    assert tell() == []
+    assert mail.outbox == []
+    assert set(OutgoingMail.objects.values_list("state", flat=True)) == {"withdrawn"}
+
+
+def test_what_waits_is_withdrawn_when_the_alert_is_rejected(make_alert, make_subscription):
+    make_subscription()
+    alert = make_alert()
+    tasks.announce_transitions()
+    alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
+    tasks.announce_transitions()
+    assert OutgoingMail.objects.get().state == "withdrawn"
+    assert Notification.objects.get().withdrawn_at is not None
+
+
+def test_only_who_had_been_told_gets_a_correction(make_alert, make_subscription):
+    make_subscription("told@example.org")
+    make_subscription("reviewed@example.org", unreviewed=False)
+    alert = make_alert()
+    assert [letter.to for letter in tell()] == [["told@example.org"]]
+    alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
+    (letter,) = tell()
+    assert letter.to == ["told@example.org"]
+    assert letter.subject.startswith("Correction: not ground motion")
+    assert "not ground motion" in letter.body
+    assert "sank" not in letter.body
+
+
+def test_news_that_is_overtaken_before_it_is_told_is_not_told(make_alert, make_subscription):
+    make_subscription()
+    alert = make_alert()
+    alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
+    (letter,) = tell()
+    assert "seen twice" in letter.subject
+
+
+def test_simulated_alerts_say_so_first(make_alert, make_subscription):
+    make_subscription()
+    make_alert(simulated=True)
+    (letter,) = tell()
+    assert letter.subject.startswith("[Simulated] ")
+    assert letter.body.startswith("SIMULATED DATA")
+    assert "Simulated data." in letter.alternatives[0].content
+
+
+def test_real_alerts_do_not_say_simulated(make_alert, make_subscription):
+    make_subscription()
+    make_alert()
+    (letter,) = tell()
+    assert "simulated" not in (letter.subject + letter.body + letter.alternatives[0].content).lower()
+
+
+# ---- digests ----
+
+MONDAY = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "now", "last"),
+    [
+        ("daily", MONDAY, datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("daily", MONDAY.replace(hour=5), datetime(2026, 3, 1, 6, tzinfo=UTC)),
+        ("weekly", MONDAY, datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("weekly", MONDAY + timedelta(days=6), datetime(2026, 3, 2, 6, tzinfo=UTC)),
+        ("weekly", MONDAY.replace(hour=5), datetime(2026, 2, 23, 6, tzinfo=UTC)),
+    ],
+)
+def test_digests_are_due_at_six_each_day_or_each_monday(frequency, now, last):
+    assert digests.last_moment(frequency=frequency, now=now) == last
+
+
+def test_a_daily_digest_groups_by_region_and_counts(make_alert, make_subscription):
+    make_subscription(frequency="daily", label="the harbour")
+    make_subscription(frequency="daily", label="the airfield", longitude=-13.0)
+    make_alert()
+    make_alert(longitude=-12.01, kind="uplift", rate_mm_yr=9.0, peak_rate_mm_yr=9.5)
+    make_alert(longitude=-13.0)
+    assert tell() == []
+    assert digests.digests_queue() == 1
+    (letter,) = tell()
+    assert letter.subject.startswith("3 places with news: ")
+    assert "=== the harbour: 2 places ===" in letter.body
+    assert "=== the airfield: 1 place ===" in letter.body
+    assert "Rising ground" in letter.body
+    assert digests.digests_queue() == 0
+    assert tell() == []
+
+
+def test_nothing_new_is_no_mail(make_subscription):
+    subscription = make_subscription(frequency="weekly")
+    assert digests.digests_queue() == 0
+    subscription.refresh_from_db()
+    assert subscription.last_digest_at is not None
+
+
+def test_a_digest_comes_once_a_period_and_the_rest_waits(make_alert, make_subscription):
+    make_subscription(frequency="daily")
+    make_alert()
+    tell()
+    assert digests.digests_queue() == 1
+    assert len(tell()) == 1
+    make_alert(longitude=-12.01)
+    tell()
+    assert digests.digests_queue() == 0
+    assert digests.digests_queue(now=timezone.now() + timedelta(days=1)) == 1
+
+
+def test_a_digest_leaves_out_what_was_rejected_meanwhile_and_corrects_what_was_told(make_alert, make_subscription):
+    make_subscription(frequency="daily")
+    told, untold = make_alert(), None
+    tell()
+    digests.digests_queue()
+    assert len(tell()) == 1
+    untold = make_alert(longitude=-12.01)
+    tell()
+    for alert in (told, untold):
+        alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
+    tell()
+    digests.digests_queue(now=timezone.now() + timedelta(days=1))
+    OutgoingMail.objects.filter(state="queued").update(next_try_at=timezone.now())
+    (letter,) = tell()
+    assert told.code in letter.body
+    assert untold.code not in letter.body
+    assert "Correction: Sinking ground" in letter.body
+    assert "The ground here sank" not in letter.body
+
+
+def test_changing_from_daily_to_at_once_loses_nothing(make_alert, make_subscription):
+    subscription = make_subscription(frequency="daily")
+    make_alert()
+    tell()
+    subscriptions.subscription_set_frequency(subscription=subscription, frequency="at-once")
+    assert digests.digests_queue() == 1
+    assert len(tell()) == 1
+
+
+def test_many_readers_are_queued_in_few_statements(make_alert, make_subscription, django_assert_max_num_queries):
+    first = make_subscription("p0@example.org")
+    values = {field.attname: getattr(first, field.attname) for field in first._meta.fields if field.name != "id"}
+    Subscription.objects.bulk_create(Subscription(**values | {"email": f"p{n}@example.org"}) for n in range(1, 300))
+    make_alert()
+    with django_assert_max_num_queries(20):
+        tasks.announce_transitions()
+    assert OutgoingMail.objects.filter(state="queued").count() == 300

@@ -1,0 +1,91 @@
+"""The switch that shows what was simulated: only where a simulation is loaded; an alert's page compares."""
+
+import pytest
+from django.contrib.gis.geos import MultiPolygon, Polygon
+from django.core.management import call_command
+from django.urls import reverse
+
+from ingest.models import ContextLayer, Product, Scene, ScenePair, SimulatedTruth
+from monitor.checks import truth
+from tests.makers.small_nation import small
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def bowl() -> SimulatedTruth:
+    """A bowl around the made alert's place."""
+    return SimulatedTruth.objects.create(
+        kind="groundwater_subsidence",
+        title="Pumped ground",
+        told="sinks by up to 19 mm a year",
+        rate_mm_yr=-19.0,
+        rate_along="up",
+        size_m=4800.0,
+        outline=MultiPolygon(Polygon.from_bbox((-12.02, 46.98, -11.98, 47.02)), srid=4326),
+    )
+
+
+def test_the_map_has_the_switch_only_where_a_simulation_is_loaded(client):
+    assert "Show what was simulated" not in client.get(reverse("map")).content.decode()
+
+
+def test_the_switch_is_off_until_it_is_pressed(client, bowl):
+    page = client.get(reverse("map")).content.decode()
+    (switch,) = [line for line in page.splitlines() if 'data-context="truth"' in line]
+    assert "Show what was simulated" in switch
+    assert 'role="switch"' in switch
+    assert "checked" not in switch
+
+
+def test_the_tile_holds_the_outline_and_its_words(client, bowl):
+    tile = client.get("/tiles/context/truth/9/238/180.mvt").content
+    assert b"Pumped ground" in tile
+    assert b"sinks by up to 19 mm a year" in tile
+
+
+def test_an_alerts_page_compares_what_was_found_with_what_was_put_in(client, make_alert, bowl):
+    page = client.get(make_alert(simulated=True).get_absolute_url()).content.decode()
+    assert "What was simulated here" in page
+    assert "<strong>Pumped ground</strong>: sinks by up to 19 mm a year" in page
+
+
+def test_a_false_alert_of_a_simulation_is_called_one(client, make_alert, bowl):
+    page = client.get(make_alert(longitude=-11.5, simulated=True).get_absolute_url()).content.decode()
+    assert "this alert is a false one" in page
+
+
+def test_an_alert_of_real_data_is_compared_with_nothing(client, make_alert, bowl):
+    assert "What was simulated" not in client.get(make_alert().get_absolute_url()).content.decode()
+
+
+def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypatch):
+    from monitor.management.commands.loaddemo import Command
+
+    monkeypatch.setattr(Command, "config", small())
+    call_command("loaddemo")
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("product ") for line in lines) == 4  # two tracks, two halves
+    assert sum(line.startswith("derived product ") for line in lines) >= 2
+    assert {layer.kind for layer in ContextLayer.objects.all()} == {
+        "regions",
+        "places",
+        "elevation",
+        "glaciers",
+        "mines",
+    }
+    for model in (Product, Scene, ContextLayer):
+        assert not model.objects.filter(simulated=False).exists()
+    assert ScenePair.objects.filter(temporal_baseline_days=12).exists()
+    assert SimulatedTruth.objects.count() == 13
+    call_command("loaddemo")
+    assert "already" in capsys.readouterr().out
+
+
+def test_the_demos_check_names_what_was_missed_and_what_is_false(make_alert, bowl):
+    assert "0 of 1 simulated places have an alert, not: Pumped ground" in truth.compare()
+    elsewhere = make_alert(longitude=-11.5, simulated=True)
+    make_alert(simulated=True)
+    assert truth.compare().endswith(
+        f"1 of 1 simulated places have an alert, not: none; alerts where nothing was put in: {elsewhere.code}"
+    )

@@ -1,0 +1,134 @@
+"""What is said of alerts from image pairs, and that their pages say it."""
+
+from datetime import date
+
+import pytest
+
+from ingest.scenes.services import scenes_load
+from monitor.alerts.cards import alert_card
+from monitor.wording import pairs as words
+from monitor.wording.images import run_state
+
+
+@pytest.mark.parametrize(
+    ("bearing", "said"), [(0, "north"), (44, "north-east"), (120, "south-east"), (268, "west"), (350, "north")]
+)
+def test_bearings_in_words(bearing, said):
+    assert words.compass(bearing) == said
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (date(2023, 10, 4), date(2023, 10, 16), "between 4 and 16 October 2023"),
+        (date(2023, 9, 28), date(2023, 10, 10), "between 28 September and 10 October 2023"),
+        (date(2023, 12, 27), date(2024, 1, 8), "between 27 December 2023 and 8 January 2024"),
+    ],
+)
+def test_spans_of_days_in_words(first, last, said):
+    assert words.days_words(first, last) == said
+
+
+@pytest.mark.parametrize(
+    ("speed", "sigma", "said"),
+    [
+        (3.06, 0.1, "3.1 ± 0.2 metres a day"),
+        (12.4, 0.1, "12 ± 1 metres a day"),
+        (0.42, 0.05, "42 ± 10 centimetres a day"),
+        (0.42, None, "42 centimetres a day"),
+        (3.0, 0.001, "3.0 ± 0.1 metres a day"),
+    ],
+)
+def test_speeds_carry_their_unit_and_never_a_margin_of_zero(speed, sigma, said):
+    assert words.speed_words(speed, sigma) == said
+
+
+def test_nothing_is_claimed_that_two_images_cannot_tell():
+    said = " ".join(
+        [
+            *(line for kind in ("surface-change", "moving-ground") for line in words.advice(kind, "first")),
+            *words.limits("surface-change", 30, 12, 7.5),
+            *words.limits("moving-ground", 30, 12, 7.5),
+        ]
+    ).lower()
+    assert "danger" not in said
+    assert "nobody has checked this yet" in said
+    assert "does not show" in said
+
+
+@pytest.fixture
+def changed(make_alert):
+    return make_alert(
+        kind="surface-change",
+        component="",
+        rate_mm_yr=None,
+        peak_rate_mm_yr=None,
+        rate_sigma_mm_yr=None,
+        coherence_before=0.74,
+        coherence_after=0.21,
+        change_sigma=-6.5,
+        first_motion=date(2023, 10, 4),
+        last_motion=date(2023, 10, 16),
+    )
+
+
+@pytest.fixture
+def moving(make_alert):
+    return make_alert(
+        kind="moving-ground",
+        component="",
+        rate_mm_yr=None,
+        peak_rate_mm_yr=None,
+        rate_sigma_mm_yr=None,
+        speed_m_day=3.1,
+        peak_speed_m_day=3.5,
+        speed_sigma_m_day=0.15,
+        bearing_deg=118.0,
+        longitude=-11.9,
+        first_motion=date(2023, 9, 22),
+        last_motion=date(2023, 11, 9),
+        severity="strong",
+    )
+
+
+def test_a_card_says_what_changed_and_what_moves(changed, moving):
+    card = alert_card(changed)
+    assert card.kind_label == "Changed surface"
+    assert card.rate_label == "surface changed: match fell from 74% to 21%"
+    assert card.severity_label.endswith("change")
+    assert "between 4 and 16 October 2023" in card.sentence
+    card = alert_card(moving)
+    assert card.sentence.startswith("The ground here moved to the south-east by about 3.1 ± 0.3 metres a day")
+    assert card.severity_meaning == "More than a metre a day at its fastest."
+
+
+@pytest.mark.parametrize("path", ["/", "/alerts/", "/alerts.atom", "/alerts.geojson", "/api/v1/alerts"])
+def test_lists_and_feeds_tell_them_too(client, changed, moving, path):
+    said = client.get(path).content.decode()
+    assert "Changed surface" in said
+    assert "Fast-moving ground" in said
+
+
+def test_the_images_stand_among_the_data_with_their_source(db, client, make_rtc):
+    for day in ("20211119", "20211201"):
+        scenes_load(path=make_rtc(day))
+    said = client.get("/products/").content.decode()
+    assert "OPERA RTC-S1 images, track 137 ascending, burst 292320-IW2" in said
+    assert "2021-11-19 to 2021-12-01" in said
+    assert "Copernicus Sentinel" in said
+    assert said.count("_VV.tif") == 2
+
+
+def test_their_own_pages_have_no_empty_series(client, changed, moving):
+    for alert in (changed, moving):
+        said = client.get(alert.get_absolute_url()).content.decode()
+        assert alert_card(alert).sentence in said
+        assert "How the ground moved" not in said
+        assert "What you can do" in said
+        assert client.get(f"{alert.get_absolute_url()}series.json").json()["series"] == []
+
+
+def test_how_far_a_run_is_is_told_while_it_works():
+    assert run_state("running", 0.4) == "at work, 40 % done"
+    assert run_state("running", 0.0) == "at work"
+    assert run_state("succeeded", 1.0) == "finished"
