@@ -20,8 +20,9 @@ from monitor.channels import outbox
 from monitor.channels.mail import sending
 from monitor.channels.mail.compose import Composer
 from monitor.models import OutgoingMail, Subscription
-from monitor.subscriptions import regions, selectors
+from monitor.subscriptions import selectors
 from monitor.subscriptions.services import to_geos
+from monitor.wording import regions
 
 READERS, MAILS = 10_000, 1_000
 _SAME_ROWS = """

@@ -8,11 +8,11 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.urls import reverse
 
-from detection.codes import encode
 from detection.kinds import Kind
-from detection.lifecycle import State
-from detection.severity import Severity
-from detection.verdicts import REASONS, Reason, Verdict
+from detection.rules.codes import encode
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
+from detection.rules.verdicts import REASONS, Reason, Verdict
 from ingest.context.models import Glacier
 from ml.models import Prediction
 

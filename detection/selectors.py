@@ -6,12 +6,12 @@ from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Abs
 
-from detection.codes import decode
 from detection.kinds import FAMILIES, Family
-from detection.lifecycle import State
 from detection.models import Alert, Claim, Detection, Review
-from detection.severity import Severity
-from detection.verdicts import STATE_AFTER, Verdict
+from detection.rules.codes import decode
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
+from detection.rules.verdicts import STATE_AFTER, Verdict
 from ingest.models import ScenePair
 from ml.models import ModelVersion, Prediction, Run
 from ml.selectors import predictions_finished

@@ -7,8 +7,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from ingest.models import Scene, ScenePair
-from ml.event_models import MOST_WAIT, GroundEvent
-from ml.models import ModelVersion, Run
+from ml.models import MOST_WAIT, GroundEvent, ModelVersion, Run
 
 TASKS = (ModelVersion.Task.OFFSETS, ModelVersion.Task.COHERENCE)
 _PIECE = ("track", "direction", "burst", "polarisation", "source_format", "simulated")

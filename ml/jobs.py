@@ -24,7 +24,7 @@ from ml.offsets import infer as offsets_infer
 from ml.rasters.imagery import PairSource
 from ml.rasters.pair_command import pair_sha256
 from ml.rasters.results import RasterResult
-from ml.rasters.stored import read_prediction
+from ml.stored import read_prediction
 
 Task = ModelVersion.Task
 

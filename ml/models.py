@@ -1,12 +1,13 @@
 """What ran, with what, on what, and what came out. A Run row is the truth about a job, the queue only a bell."""
 
-from django.db import models
+from datetime import timedelta
+
+from django.contrib.gis.db import models
 
 from ingest.models import Product, ScenePair
 from ingest.storage import raster_storage
-from ml.event_models import GroundEvent  # Django looks for tables in here
 
-__all__ = ["GroundEvent", "ModelVersion", "Prediction", "Run"]
+MOST_WAIT = timedelta(days=60)  # images of an event come later, and other tracks later still
 
 
 class ModelVersion(models.Model):
@@ -95,3 +96,29 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return str(self.run)
+
+
+class GroundEvent(models.Model):
+    """An earthquake, an eruption, a landslide, a calving: where, when, and the pairs that span it."""
+
+    class Kind(models.TextChoices):
+        EARTHQUAKE = "earthquake", "earthquake"
+        ERUPTION = "eruption", "eruption"
+        LANDSLIDE = "landslide", "landslide"
+        CALVING = "calving", "calving of a glacier"
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    name = models.CharField(max_length=120, help_text="what people call it")
+    position = models.PointField(srid=4326)
+    radius_km = models.FloatField(default=10.0, help_text="how far around it results are looked at")
+    happened_at = models.DateTimeField(help_text="not before")
+    over_at = models.DateTimeField(help_text="not after: the same moment, or the end of the day")
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField(auto_now_add=True)
+    pairs = models.ManyToManyField(ScenePair, related_name="events")
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.name}, {self.happened_at:%Y-%m-%d}"

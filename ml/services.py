@@ -25,11 +25,11 @@ from ml import selectors
 from ml.jobs import JOBS, METHODS
 from ml.models import ModelVersion, Prediction, Run
 from ml.rasters.results import RasterResult
-from ml.rasters.stored import read_prediction
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device
 from ml.runtime.progress import listening
+from ml.stored import read_prediction
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 
 from detection.kinds import Kind
 from detection.models import AlertTransition
-from detection.severity import Severity
+from detection.rules.severity import Severity
 
 
 class Subscription(models.Model):

@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "ml.apps.MlConfig",
     "detection.apps.DetectionConfig",
     "monitor.apps.MonitorConfig",
+    "bench",
 ]
 
 MIDDLEWARE = [
@@ -249,7 +250,7 @@ ACQUIRE_SPARE_BYTES = env.int("ACQUIRE_SPARE_BYTES", default=2 * 10**9)  # of th
 ACQUIRE_AT_ONCE = env.int("ACQUIRE_AT_ONCE", default=1)
 ACQUIRE_CONNECT_SECONDS = env.float("ACQUIRE_CONNECT_SECONDS", default=15.0)
 ACQUIRE_READ_SECONDS = env.float("ACQUIRE_READ_SECONDS", default=60.0)  # between two bytes
-# Every host that is contacted to find and fetch images; ingest/sources/allow_list.py says how entries are written.
+# Every host that is contacted to find and fetch images; sources/client/allow_list.py says how entries are written.
 OUTBOUND_HOSTS = env.list(
     "OUTBOUND_HOSTS",
     default=[

@@ -46,7 +46,7 @@ def search_images() -> None:
     if not settings.ACQUIRE_SOURCE:
         return
     from ingest.sources import services
-    from ingest.sources.faults import SourceError
+    from ingest.sources.client.faults import SourceError
     from monitor.subscriptions.watched_areas import watched_areas
 
     try:

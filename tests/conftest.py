@@ -278,8 +278,8 @@ def make_subscription(db) -> Callable[..., object]:
 
     from detection.kinds import Kind
     from monitor.models import Subscription
-    from monitor.subscriptions import regions
     from monitor.subscriptions.services import to_geos
+    from monitor.wording import regions
 
     def make(
         email: str = "resident@example.org", longitude: float = -12.0, latitude: float = 47.0, **values

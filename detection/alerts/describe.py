@@ -8,10 +8,10 @@ from shapely import from_wkb, unary_union
 
 from detection.kinds import Family, Kind, family
 from detection.models import Detection
+from detection.rules.severity import severity, severity_of_change, severity_of_speed
+from detection.rules.sizes import area_of
 from detection.search.areas import to_django
 from detection.search.classify import Evidence, classify, mean_shares
-from detection.severity import severity, severity_of_change, severity_of_speed
-from detection.sizes import area_of
 from ingest.models import Product, ScenePair
 
 FIGURES_OF_PAIRS = (

@@ -26,8 +26,8 @@ from detection.glaciers.surge import (
 )
 from detection.kinds import Kind
 from detection.models import Detection, GlacierMotion, GlacierSample, GlacierScan
+from detection.rules.sizes import area_of
 from detection.search.areas import to_django
-from detection.sizes import area_of
 from ingest.context.models import Glacier
 from ingest.projections import transformer
 from ml.glaciers.surges import Surge
@@ -43,7 +43,7 @@ from ml.offsets.motion import (
     stable_ground,
 )
 from ml.rasters.areas import outline, to_geographic
-from ml.rasters.stored import StoredRaster, read_prediction
+from ml.stored import StoredRaster, read_prediction
 
 logger = logging.getLogger(__name__)
 

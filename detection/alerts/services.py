@@ -8,8 +8,8 @@ from shapely import from_wkb
 
 from detection.alerts.describe import describe, event_span, independent_view
 from detection.kinds import Family, family
-from detection.lifecycle import State, after_sighting, may_become
 from detection.models import Alert, AlertTransition, Detection, Scan
+from detection.rules.lifecycle import State, after_sighting, may_become
 from detection.search.areas import SEARCHES, search
 from detection.selectors import UNREVIEWED_STATES, alerts_overtaken, alerts_touching, detections_current
 from ml.models import Prediction

@@ -7,9 +7,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
-from detection.lifecycle import State
 from detection.models import Alert, AuditEntry, Claim, Review
-from detection.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
+from detection.rules.lifecycle import State
+from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 
 SPECIALIST = "a specialist"  # the public never reads a name
 CLAIM_LASTS = timedelta(minutes=15)

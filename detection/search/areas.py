@@ -13,19 +13,19 @@ from detection.glaciers.selectors import ice_share
 from detection.glaciers.surge import MOSTLY_ICE, slides
 from detection.kinds import Kind
 from detection.models import Detection
+from detection.rules.sizes import area_of
 from detection.search.classify import Evidence, classify
 from detection.search.patches import CHANGE, MOTION, Patch, changed_patches, moving_patches
 from detection.selectors import offsets_of
-from detection.sizes import area_of
 from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, areas_in, to_geographic
-from ml.rasters.stored import StoredRaster, read_prediction
 from ml.statistics.reasons import reach_of, track_reason
 from ml.statistics.series import fit_series
+from ml.stored import StoredRaster, read_prediction
 
 Task = ModelVersion.Task
 

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from shapely import Polygon
 
-from ingest.sources import asf, stac
-from ingest.sources.allow_list import AllowList
-from ingest.sources.faults import SearchFailed
-from ingest.sources.found import FoundScene
-from ingest.sources.transport import Credential, guard
+from ingest.sources.client import asf, stac
+from ingest.sources.client.allow_list import AllowList
+from ingest.sources.client.faults import SearchFailed
+from ingest.sources.client.found import FoundScene
+from ingest.sources.client.transport import Credential, guard
 
 if TYPE_CHECKING:
     import requests

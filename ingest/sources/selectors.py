@@ -6,8 +6,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ingest.models import IngestJob, Scene, SceneDownload
-from ingest.sources.found import FoundScene
-from ingest.sources.quota import Processed
+from ingest.sources.client.found import FoundScene
+from ingest.sources.client.quota import Processed
 
 State = SceneDownload.State
 

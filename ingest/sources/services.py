@@ -20,11 +20,11 @@ from ingest.models import IngestJob, SceneDownload
 from ingest.readers.given import Given
 from ingest.readers.records import Declared, Direction
 from ingest.sources import configured
-from ingest.sources.checksums import Checksum
-from ingest.sources.download import Known, Surroundings, Wanted, fetch
-from ingest.sources.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
-from ingest.sources.found import FoundScene
-from ingest.sources.quota import folder_bytes, make_way
+from ingest.sources.client.checksums import Checksum
+from ingest.sources.client.download import Known, Surroundings, Wanted, fetch
+from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
+from ingest.sources.client.found import FoundScene
+from ingest.sources.client.quota import folder_bytes, make_way
 from ingest.sources.selectors import downloads_due, downloads_processed, is_known
 
 logger = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ml.coherence.features import DETAILS, INPUTS, Facts, features
 from ml.coherence.registration import moved
-from ml.lab.training import low_precision
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import Card, load, read_card
+from ml.runtime.device import low_precision
 
 NAME = "coherence"
 OUTPUTS = 4  # logit of gamma, its log sigma, logit of the sample coherence, its log sigma

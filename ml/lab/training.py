@@ -7,15 +7,16 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ml.runtime.device import low_precision
 
 Batch = Mapping[str, Tensor]
 MOST_SKIPPED = 20  # steps in a row whose gradient is not finite, which are left out
@@ -57,19 +58,6 @@ class Trained(NamedTuple):
     seconds: float
     steps: int
     figures: dict[str, float]
-
-
-def low_precision(device: torch.device) -> AbstractContextManager[Any]:
-    """bfloat16 where the hardware multiplies in it, else nothing."""
-    if device.type == "cuda" or has_fast_bfloat16():
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
-
-
-def has_fast_bfloat16() -> bool:
-    """Whether this CPU multiplies in bfloat16, by tile units (AMX) or AVX-512: a step takes half as long."""
-    held = torch.cpu.get_capabilities()
-    return bool(held.get("amx_bf16", False) or held.get("avx512_bf16", False))
 
 
 def train(

@@ -17,7 +17,6 @@ from affine import Affine
 from torch import Tensor
 from torch.nn import functional
 
-from ml.lab.training import low_precision
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
 from ml.networks.window_choice import REACH_NODES
 from ml.offsets import coarse
@@ -26,6 +25,7 @@ from ml.offsets.resampling import TAPS, box, gathered, in_parts, surroundings, w
 from ml.offsets.texture import WINDOW_PX, texture
 from ml.rasters.imagery import Float32, ImagePair, PairSource, Window
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
+from ml.runtime.device import low_precision
 
 NAME = "offsets"
 BLOCK_PX = 1024  # at 2,048 the same takes 1.6 times as long on a CPU: tensors no longer stay near it

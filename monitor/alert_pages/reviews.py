@@ -15,7 +15,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
-from detection.lifecycle import State
 from detection.models import Alert, Claim, Review
 from detection.reviews.services import (
     LONGEST_NOTE,
@@ -25,7 +24,8 @@ from detection.reviews.services import (
     may_take_back,
     review_take_back,
 )
-from detection.verdicts import REASONS, Verdict, verdicts_open
+from detection.rules.lifecycle import State
+from detection.rules.verdicts import REASONS, Verdict, verdicts_open
 from monitor.alert_pages.evidence import alert_context
 from monitor.alert_pages.views import alert_or_404
 from monitor.alerts.cards import AlertCard, alert_cards

@@ -7,8 +7,8 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from detection.lifecycle import State
 from detection.models import AlertTransition
+from detection.rules.lifecycle import State
 from monitor.models import Announcement, Notification, OutgoingMail, Subscription
 from monitor.subscriptions import selectors
 

@@ -8,7 +8,7 @@ from django.contrib.gis.geos import Point
 from django.utils import timezone
 
 from ingest.context.coordinates import parse_position
-from ml.event_models import GroundEvent
+from ml.models import GroundEvent
 from monitor.map.place_search import place_search
 from monitor.subscriptions.forms import NumberField
 

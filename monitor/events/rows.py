@@ -11,18 +11,17 @@ from detection.selectors import alerts_matching
 from ingest.models import ScenePair
 from ingest.storage import stored_tiff
 from ml import events
-from ml.event_models import GroundEvent
-from ml.models import Prediction
+from ml.models import GroundEvent, Prediction
 from ml.offsets.motion import PixelScale
 from monitor.alerts.cards import alert_cards
-from monitor.events.figures import Around, near_coherence, near_motion
+from monitor.imaging.event_figures import Around, near_coherence, near_motion
 from monitor.map.config import map_at
 from monitor.pairs import selectors as pair_selectors
 from monitor.pairs.rows import run_rows
-from monitor.subscriptions import regions
 from monitor.subscriptions.services import to_geos
 from monitor.wording import events as words
 from monitor.wording import images as image_words
+from monitor.wording import regions
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from detection.reviews.services import audit_write
-from ml.event_models import GroundEvent
 from ml.events import event_ask
+from ml.models import GroundEvent
 from monitor.events.forms import EventForm
 from monitor.events.rows import event_context, event_rows
 from monitor.pairs.views import HIGHEST, operators_only

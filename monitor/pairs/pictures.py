@@ -1,4 +1,4 @@
-"""Pictures of windows of a pair and of what models found in it: stored files through `monitor.pairs.pixels`."""
+"""Pictures of windows of a pair and of what models found in it: stored files through `monitor.imaging.pixels`."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,7 +12,9 @@ from ingest.pixel_grids import PixelGrid
 from ingest.scenes.images import read_pair, read_scene
 from ingest.storage import stored_tiff
 from ml.models import Prediction
-from monitor.pairs.pixels import (
+from monitor.imaging import drawing as rasters
+from monitor.imaging.drawing import Float32
+from monitor.imaging.pixels import (
     RATIO_DB,
     RATIO_MEAN_PX,
     RATIO_STOPS,
@@ -23,9 +25,7 @@ from monitor.pairs.pixels import (
     ratio_db,
     ratio_png,
 )
-from monitor.rasters import drawing as rasters
 from monitor.rasters.catalogue import images_of
-from monitor.rasters.drawing import Float32
 from monitor.rasters.layers import RasterLayer
 
 IMAGES = ("reference", "secondary", "ratio")

@@ -15,10 +15,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ingest.models import ScenePair
+from monitor.imaging.pixels import RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
 from monitor.pairs import pictures as pair_pictures
 from monitor.pairs import selectors as pair_selectors
 from monitor.pairs.pictures import IMAGES, ImageGone
-from monitor.pairs.pixels import RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
 from monitor.pairs.rows import image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
 from monitor.pairs.selectors import ImageChoice, PairChoice
 from monitor.rasters.layers import LAYER_OF_TASK

@@ -14,7 +14,7 @@ from django.db.models.functions import ExtractYear, TruncDate
 
 from ingest.models import Scene
 from ml.models import ModelVersion, Prediction, Run
-from monitor.rasters.drawing import Bounds, InputGrid
+from monitor.imaging.drawing import Bounds, InputGrid
 from monitor.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
 
 POLARISATIONS = ("VV", "HH", "VH", "HV")  # the first one there is, is shown

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ml.models import ModelVersion
-from monitor.rasters.drawing import Float32, InputGrid
+from monitor.imaging.drawing import Float32, InputGrid
 
 Task = ModelVersion.Task
 

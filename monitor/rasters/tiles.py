@@ -1,4 +1,4 @@
-"""Tiles and arrows of a layer's date: files from the storage through `monitor.rasters.drawing`."""
+"""Tiles and arrows of a layer's date: files from the storage through `monitor.imaging.drawing`."""
 
 import hashlib
 import logging
@@ -10,9 +10,9 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.storage import stored_tiff
-from monitor.rasters import drawing as rasters
+from monitor.imaging import drawing as rasters
+from monitor.imaging.drawing import Arrow, Bounds, Float32
 from monitor.rasters.catalogue import RasterSource
-from monitor.rasters.drawing import Arrow, Bounds, Float32
 from monitor.rasters.layers import RasterLayer
 
 logger = logging.getLogger(__name__)

@@ -4,11 +4,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
+from monitor.imaging import drawing as rasters
+from monitor.imaging.drawing import Bounds
 from monitor.map.tiles_view import MAX_ZOOM
-from monitor.rasters import drawing as rasters
 from monitor.rasters import tiles as raster_tiles
 from monitor.rasters.catalogue import RasterSource, raster_sources, rasters_available
-from monitor.rasters.drawing import Bounds
 from monitor.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
 from monitor.site.refusals import boxes, refusals_as_json
 

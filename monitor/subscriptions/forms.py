@@ -1,11 +1,11 @@
-"""The forms of the subscription pages. What a region must be stands in monitor/subscriptions/regions.py."""
+"""The forms of the subscription pages. What a region must be stands in monitor/wording/regions.py."""
 
 from typing import Any
 
 from django import forms
 
 from monitor.models import Subscription
-from monitor.subscriptions import regions
+from monitor.wording import regions
 from monitor.wording.sentences import KIND_LABELS
 
 DISTANCES = [

@@ -6,9 +6,9 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
-from detection.lifecycle import State
 from detection.models import AlertTransition
-from detection.severity import Severity
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
 from monitor.models import Notification, OutgoingMail, Subscription
 
 SEVERITIES = [step.value for step in Severity]  # from the lowest

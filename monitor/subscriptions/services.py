@@ -11,9 +11,10 @@ from django.utils import timezone
 from shapely import to_wkb
 
 from monitor.models import Notification, OutgoingMail, Subscription
-from monitor.subscriptions import limits, regions, selectors
-from monitor.subscriptions.regions import Region
+from monitor.subscriptions import limits, selectors
 from monitor.subscriptions.tokens import CONFIRM_FOR
+from monitor.wording import regions
+from monitor.wording.regions import Region
 from monitor.wording.sentences import KIND_LABELS, SEVERITY_LABELS
 
 MOST_PER_ADDRESS = 20

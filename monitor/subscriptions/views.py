@@ -9,15 +9,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from shapely import from_wkb
 
 from detection.kinds import Kind
-from detection.sizes import area_of
+from detection.rules.sizes import area_of
 from monitor.alert_pages.views import alert_or_404
 from monitor.map.config import URLS
 from monitor.map.selectors import map_totals
 from monitor.models import Subscription
-from monitor.subscriptions import limits, regions, selectors
+from monitor.subscriptions import limits, selectors
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions.forms import EmailForm, SubscribeForm, WishForm
-from monitor.wording import sentences
+from monitor.wording import regions, sentences
 
 DEFAULTS = {
     "where": "circle",

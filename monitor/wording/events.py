@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from monitor.events.figures import NearCoherence, NearMotion
+from monitor.imaging.event_figures import NearCoherence, NearMotion
 from monitor.wording.pairs import compass
 
 KIND_WORDS = {

@@ -5,8 +5,8 @@ from django.core.management import call_command
 
 from detection import selectors, tasks
 from detection.alerts import services
-from detection.lifecycle import State
 from detection.models import Alert, AlertTransition, Detection, Scan
+from detection.rules.lifecycle import State
 from ingest.products.services import product_load
 from ml import services as ml_services
 

@@ -14,7 +14,7 @@ from detection.glaciers.surge import FEWEST_STEPS, slides
 from detection.models import Alert, GlacierMotion, GlacierSample
 from ingest.context.models import ContextLayer, Glacier
 from ml.offsets.motion import GroundMotion
-from ml.rasters.stored import read_prediction
+from ml.stored import read_prediction
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
 

@@ -4,8 +4,8 @@ import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 
 from detection.alerts import services
-from detection.lifecycle import State
 from detection.models import Alert, Detection
+from detection.rules.lifecycle import State
 from ingest.products.services import product_load
 from ml import services as ml_services
 from ml.models import ModelVersion, Prediction

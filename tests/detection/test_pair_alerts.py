@@ -5,8 +5,8 @@ from django.core.management import call_command
 
 from detection import selectors
 from detection.alerts import services
-from detection.lifecycle import State
 from detection.models import Alert
+from detection.rules.lifecycle import State
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import services as ml_services

@@ -10,10 +10,10 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from detection import selectors
-from detection.lifecycle import State, may_become
 from detection.models import Alert, AlertTransition, AuditEntry, Claim, Review
 from detection.reviews import services as reviews
-from detection.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
+from detection.rules.lifecycle import State, may_become
+from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 
 pytestmark = pytest.mark.django_db
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.codes import decode, encode
 from detection.kinds import KIND_OF_CLASS, Kind
-from detection.lifecycle import State, after_sighting, may_become
+from detection.rules.codes import decode, encode
+from detection.rules.lifecycle import State, after_sighting, may_become
+from detection.rules.severity import Severity, severity
 from detection.search.classify import Evidence, classify
-from detection.severity import Severity, severity
 from ml.rasters.areas import KINDS
 
 

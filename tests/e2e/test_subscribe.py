@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from detection.alerts.services import alert_transition
-from detection.lifecycle import State
+from detection.rules.lifecycle import State
 from monitor import tasks
 from monitor.channels.mail import sending
 from monitor.models import Subscription

@@ -10,7 +10,7 @@ from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
-from ml.rasters.stored import read_prediction
+from ml.stored import read_prediction
 
 pytestmark = pytest.mark.django_db
 DATES = ("20211101", "20211113", "20211125", "20211207", "20211219")

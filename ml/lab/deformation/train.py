@@ -19,9 +19,10 @@ from ml.deformation.kinds import KINDS
 from ml.lab.deformation.compose import Larder, Recipe, Sample, finish, laid_over, larder, sample, still, weak_bowls
 from ml.lab.deformation.dataset import HELD_BACK, NOTHING, fill
 from ml.lab.train_command import Course
-from ml.lab.training import Batch, Lesson, low_precision
+from ml.lab.training import Batch, Lesson
 from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
 from ml.runtime.checkpoints import Card
+from ml.runtime.device import low_precision
 
 SHIPPED = "deformation"
 WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 300.0)}

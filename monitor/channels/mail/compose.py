@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from django.core.mail import EmailMultiAlternatives
 
-from detection.lifecycle import State
 from detection.models import Alert, AlertTransition
+from detection.rules.lifecycle import State
 from monitor.alerts.cards import AlertCard, alert_cards
 from monitor.channels.mail import letters as emails
 from monitor.models import Notification, OutgoingMail, Subscription

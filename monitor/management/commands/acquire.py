@@ -4,8 +4,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingest.sources import services
-from ingest.sources.areas import coarse
-from ingest.sources.faults import SourceError
+from ingest.sources.client.areas import coarse
+from ingest.sources.client.faults import SourceError
 from monitor.subscriptions.watched_areas import area_of, watched_areas
 
 NOWHERE = "Nothing is watched: no subscription is confirmed. Name an --area, or set ACQUIRE_AREA."

@@ -9,10 +9,10 @@ from contextlib import suppress
 import pytest
 import requests
 
-from ingest.sources import transport
-from ingest.sources.allow_list import AllowList
-from ingest.sources.faults import HostRefused, SearchFailed, without_secrets
-from ingest.sources.transport import Credential, guard
+from ingest.sources.client import transport
+from ingest.sources.client.allow_list import AllowList
+from ingest.sources.client.faults import HostRefused, SearchFailed, without_secrets
+from ingest.sources.client.transport import Credential, guard
 from tests.ingest.sources import replay
 
 LIST = AllowList.of(

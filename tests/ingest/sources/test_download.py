@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from ingest.sources.allow_list import AllowList
-from ingest.sources.checksums import Checksum
-from ingest.sources.download import Fetched, Known, Surroundings, Wanted, fetch
-from ingest.sources.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
-from ingest.sources.transport import Credential, guard
+from ingest.sources.client.allow_list import AllowList
+from ingest.sources.client.checksums import Checksum
+from ingest.sources.client.download import Fetched, Known, Surroundings, Wanted, fetch
+from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
+from ingest.sources.client.transport import Credential, guard
 from tests.ingest.sources import replay
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -381,10 +381,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import requests
-from ingest.sources.allow_list import AllowList
-from ingest.sources.checksums import Checksum
-from ingest.sources.download import Known, Surroundings, Wanted, fetch
-from ingest.sources.transport import guard
+from ingest.sources.client.allow_list import AllowList
+from ingest.sources.client.checksums import Checksum
+from ingest.sources.client.download import Known, Surroundings, Wanted, fetch
+from ingest.sources.client.transport import guard
 
 address, path, digest, size = sys.argv[1:]
 

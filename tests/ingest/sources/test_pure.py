@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from shapely import Point, box
 
 from ingest.readers.records import Direction
-from ingest.sources.areas import coarse
-from ingest.sources.checksums import Checksum, checksum, file_checksum, from_multihash
-from ingest.sources.faults import NoRoom
-from ingest.sources.file_names import LONGEST, name_of, safe_name
-from ingest.sources.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
-from ingest.sources.quota import Processed, folder_bytes, make_way
+from ingest.sources.client.areas import coarse
+from ingest.sources.client.checksums import Checksum, checksum, file_checksum, from_multihash
+from ingest.sources.client.faults import NoRoom
+from ingest.sources.client.file_names import LONGEST, name_of, safe_name
+from ingest.sources.client.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
+from ingest.sources.client.quota import Processed, folder_bytes, make_way
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -10,11 +10,11 @@ import pytest
 from shapely import box
 
 from ingest.readers.records import Direction
-from ingest.sources import asf, stac
-from ingest.sources.allow_list import AllowList
-from ingest.sources.checksums import Checksum
-from ingest.sources.faults import HostRefused, NotInstalled, SearchFailed
-from ingest.sources.transport import Credential
+from ingest.sources.client import asf, stac
+from ingest.sources.client.allow_list import AllowList
+from ingest.sources.client.checksums import Checksum
+from ingest.sources.client.faults import HostRefused, NotInstalled, SearchFailed
+from ingest.sources.client.transport import Credential
 from tests.ingest.sources import recorded, replay
 
 pytest.importorskip("asf_search")

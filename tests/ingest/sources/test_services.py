@@ -13,7 +13,7 @@ from ingest.jobs import services as jobs
 from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources import services
-from ingest.sources.faults import NoRoom
+from ingest.sources.client.faults import NoRoom
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, scene, settle_job, wanted
 

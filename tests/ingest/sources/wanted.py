@@ -10,8 +10,8 @@ from shapely import box
 from ingest.models import IngestJob, SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources import services
-from ingest.sources.checksums import Checksum
-from ingest.sources.found import FoundScene
+from ingest.sources.client.checksums import Checksum
+from ingest.sources.client.found import FoundScene
 from tests.ingest.sources import replay
 
 State = SceneDownload.State

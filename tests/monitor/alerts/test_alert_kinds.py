@@ -9,7 +9,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from detection.kinds import Kind
-from detection.lifecycle import State
+from detection.rules.lifecycle import State
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.test import Client
 
 from detection.models import Alert, AuditEntry, Claim, Review
 from detection.reviews import services as reviews
-from detection.verdicts import Verdict
+from detection.rules.verdicts import Verdict
 from monitor.site.roles import ADMINISTRATORS, OPERATORS
 
 pytestmark = pytest.mark.django_db

@@ -7,8 +7,8 @@ from django.core import mail
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
-from detection.lifecycle import State
 from detection.models import AlertTransition
+from detection.rules.lifecycle import State
 from monitor import tasks
 from monitor.channels import digests, outbox
 from monitor.channels.mail import sending

@@ -10,7 +10,7 @@ from django.test import Client
 
 from detection.models import AuditEntry
 from ml.models import GroundEvent
-from monitor.events.figures import NearCoherence, NearMotion
+from monitor.imaging.event_figures import NearCoherence, NearMotion
 from monitor.site.roles import OPERATORS
 from monitor.wording.events import coherence_near, motion_near, waiting_sentence
 from tests.makers import pairs as made_pairs

@@ -13,10 +13,10 @@ from PIL import Image
 from detection.models import Detection, Scan
 from ingest.models import Scene
 from ml.models import ModelVersion, Run
-from monitor.pairs import pixels as pair_pixels
+from monitor.imaging import pixels as pair_pixels
+from monitor.imaging.drawing import colour_table
 from monitor.pairs import selectors as pair_selectors
 from monitor.pairs.selectors import ImageChoice, PairChoice
-from monitor.rasters.drawing import colour_table
 from monitor.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.site.roles import OPERATORS
 from tests.makers import pairs as made_pairs

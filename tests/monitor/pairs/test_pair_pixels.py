@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monitor.pairs import pixels as pair_pixels
+from monitor.imaging import pixels as pair_pixels
 from monitor.wording import images as image_sentences
 
 

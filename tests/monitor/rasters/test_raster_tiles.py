@@ -13,7 +13,7 @@ from django.core.files.storage import FileSystemStorage
 from rasterio.io import MemoryFile
 
 from ml.models import Prediction, Run
-from monitor.rasters import drawing as rasters
+from monitor.imaging import drawing as rasters
 from monitor.rasters.catalogue import evidence_raster, pair_label, raster_group
 from monitor.rasters.layers import RASTER_LAYERS, RASTER_LAYERS_BY_NAME
 from tests.makers import pairs as made_pairs

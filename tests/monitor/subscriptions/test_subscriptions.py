@@ -9,11 +9,12 @@ from django.core import mail, signing
 from django.test import Client
 from django.utils import timezone
 
-from detection.sizes import area_of
+from detection.rules.sizes import area_of
 from monitor.channels.mail import sending
 from monitor.models import OutgoingMail, RequestCount, Subscription
-from monitor.subscriptions import limits, regions, tokens
+from monitor.subscriptions import limits, tokens
 from monitor.subscriptions import services as subscriptions
+from monitor.wording import regions
 
 pytestmark = pytest.mark.django_db
 
@@ -393,7 +394,7 @@ def test_one_field_on_the_page_of_an_alert_is_enough(visitor, make_alert):
 
 def test_the_preview_counts_what_would_have_come(visitor, make_alert):
     from detection.alerts.services import alert_transition
-    from detection.lifecycle import State
+    from detection.rules.lifecycle import State
 
     alert = make_alert()
     alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field")

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from detection.kinds import Kind
-from detection.lifecycle import State
-from detection.severity import Severity
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
 from monitor.wording import sentences
 from monitor.wording.places import coordinates, country_near, place_name
 

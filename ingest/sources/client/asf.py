@@ -14,13 +14,13 @@ from shapely import Polygon
 from shapely.errors import ShapelyError
 
 from ingest.readers.records import Direction
-from ingest.sources.allow_list import AllowList
-from ingest.sources.checksums import Checksum, checksum
-from ingest.sources.faults import NotInstalled, SearchFailed, SourceError
-from ingest.sources.file_names import name_of
-from ingest.sources.found import FoundScene
-from ingest.sources.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
-from ingest.sources.transport import guard
+from ingest.sources.client.allow_list import AllowList
+from ingest.sources.client.checksums import Checksum, checksum
+from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
+from ingest.sources.client.file_names import name_of
+from ingest.sources.client.found import FoundScene
+from ingest.sources.client.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
+from ingest.sources.client.transport import guard
 
 SOURCE = "asf"
 CMR_HOST = "cmr.earthdata.nasa.gov"

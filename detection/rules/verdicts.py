@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from detection.lifecycle import State, may_become
+from detection.rules.lifecycle import State, may_become
 
 
 class Verdict(StrEnum):

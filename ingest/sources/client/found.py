@@ -6,7 +6,7 @@ from datetime import datetime
 from shapely import MultiPolygon, Polygon
 
 from ingest.readers.records import Direction
-from ingest.sources.checksums import Checksum
+from ingest.sources.client.checksums import Checksum
 
 
 @dataclass(frozen=True)

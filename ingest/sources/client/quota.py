@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.sources.faults import NoRoom
+from ingest.sources.client.faults import NoRoom
 
 
 class Processed(NamedTuple):

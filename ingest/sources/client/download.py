@@ -22,9 +22,9 @@ from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import Timeout
 from urllib3.exceptions import HTTPError as TransferError
 
-from ingest.sources.checksums import Checksum, file_checksum
-from ingest.sources.faults import Hopeless, HostRefused, Later, Stopped
-from ingest.sources.transport import MOST_REDIRECTS
+from ingest.sources.client.checksums import Checksum, file_checksum
+from ingest.sources.client.faults import Hopeless, HostRefused, Later, Stopped
+from ingest.sources.client.transport import MOST_REDIRECTS
 
 MOST_DAMAGED = 3
 MOST_IDLE_TRIES = 5  # in a row, without a byte more than before

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.rasters.drawing import Float32, paint, png
+from monitor.imaging.drawing import Float32, paint, png
 
 MOST_PX = 1200  # of a picture, along one side
 LEAST_PX = 16

@@ -14,13 +14,13 @@ from shapely import MultiPolygon, Polygon
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
-from ingest.sources.allow_list import AllowList
-from ingest.sources.checksums import from_multihash
-from ingest.sources.faults import NotInstalled, SearchFailed, SourceError
-from ingest.sources.file_names import name_of
-from ingest.sources.found import FoundScene
-from ingest.sources.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
-from ingest.sources.transport import Credential, guard
+from ingest.sources.client.allow_list import AllowList
+from ingest.sources.client.checksums import from_multihash
+from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
+from ingest.sources.client.file_names import name_of
+from ingest.sources.client.found import FoundScene
+from ingest.sources.client.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
+from ingest.sources.client.transport import Credential, guard
 
 SOURCE = "stac"
 WHOLE = ("product", "zip", "safe")  # assets that hold all of an image

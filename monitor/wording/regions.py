@@ -12,7 +12,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
-from detection.sizes import area_of
+from detection.rules.sizes import area_of
 from monitor.wording.places import coordinates
 from monitor.wording.sentences import area_label
 

@@ -19,8 +19,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from ingest.sources.allow_list import AllowList, origin
-from ingest.sources.faults import HostRefused, SearchFailed
+from ingest.sources.client.allow_list import AllowList, origin
+from ingest.sources.client.faults import HostRefused, SearchFailed
 
 USER_AGENT = "ground-motion-monitor"
 MOST_REDIRECTS = 10
