@@ -13,7 +13,7 @@ from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Reason, Verdict
-from ingest.context.models import Glacier
+from ingest.models import Glacier
 from ml.models import Prediction
 
 

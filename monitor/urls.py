@@ -5,8 +5,8 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 import monitor.products.dash.product  # noqa: F401  (registers the Dash app)
-from monitor.alert_pages import feeds, reviews
-from monitor.alert_pages import views as alerts
+from monitor.alerts import feeds, reviews
+from monitor.alerts import views as alerts
 from monitor.api import views as api_page
 from monitor.api.site import api
 from monitor.channels.mail import views as demo_mail
@@ -52,7 +52,7 @@ urlpatterns = [
     path("tiles/rasters/<str:layer>/<str:group>/<int:z>/<int:x>/<int:y>.png", rasters.tile, name="raster-tile"),
     path("rasters.json", rasters.catalogue, name="raster-catalogue"),
     path("rasters/<str:group>/arrows.geojson", rasters.arrows, name="raster-arrows"),
-    path("rasters/<int:prediction>.tif", tiles.prediction_raster, name="prediction-raster"),
+    path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"),
     path("alerts/<str:code>/subscribe/", subscriptions.subscribe_alert, name="subscribe-alert"),
     path("subscribe/", subscriptions.subscribe, name="subscribe"),
     path("subscribe/preview.json", subscriptions.subscribe_preview, name="subscribe-preview"),

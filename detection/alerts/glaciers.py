@@ -28,7 +28,7 @@ from detection.kinds import Kind
 from detection.models import Detection, GlacierMotion, GlacierSample, GlacierScan
 from detection.rules.sizes import area_of
 from detection.search.areas import to_django
-from ingest.context.models import Glacier
+from ingest.models import Glacier
 from ingest.projections import transformer
 from ml.glaciers.surges import Surge
 from ml.models import Prediction

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='detection',
             name='reasons',
-            field=models.JSONField(default=list, help_text='`ml.reasons`: the points inside against those around'),
+            field=models.JSONField(default=list, help_text='the points inside against those around'),
         ),
         migrations.AlterField(
             model_name='alert',

@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 ('speed_m_day', models.FloatField(help_text='in the last pair', null=True)),
                 ('sigma_m_day', models.FloatField(help_text='one standard deviation', null=True)),
                 ('usual_m_day', models.FloatField(help_text='median of the series', null=True)),
-                ('views', models.JSONField(default=list, help_text='series and surges of each track: detection.surge.as_json')),
+                ('views', models.JSONField(default=list, help_text='series and surges of each track')),
                 ('updated', models.DateTimeField(auto_now=True)),
                 ('glacier', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='motion', to='ingest.glacier')),
             ],

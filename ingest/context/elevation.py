@@ -13,7 +13,7 @@ from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from ingest.context.models import ElevationTile
+from ingest.models import ElevationTile
 from ingest.storage import stored_tiff
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,10 @@ from rasterio.windows import Window, from_bounds
 from shapely import transform, wkb
 from shapely.geometry.base import BaseGeometry
 
-from ingest.context.models import (
+from ingest.context.readers.records import ContextKind
+from ingest.context.readers.text import search_key
+from ingest.context.terrain import mean_bearing
+from ingest.models import (
     AdministrativeRegion,
     ContextLayer,
     ElevationTile,
@@ -25,9 +28,6 @@ from ingest.context.models import (
     Mine,
     Place,
 )
-from ingest.context.readers.records import ContextKind
-from ingest.context.readers.text import search_key
-from ingest.context.terrain import mean_bearing
 from ingest.storage import stored_tiff
 
 FARTHEST_PLACE_M = 100_000.0

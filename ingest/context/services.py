@@ -14,7 +14,6 @@ from shapely.geometry import Point, box
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context import terrain
-from ingest.context.models import ContextLayer, ElevationTile
 from ingest.context.readers import elevation, opened
 from ingest.context.readers.records import (
     ContextFile,
@@ -30,6 +29,7 @@ from ingest.context.readers.records import (
 from ingest.context.readers.text import search_key
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import file_sha256
+from ingest.models import ContextLayer, ElevationTile
 from ingest.rasters import write_cog
 from ingest.readers.records import METRES_PER_DEGREE
 from ingest.storage import save_with_raster

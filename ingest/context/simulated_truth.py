@@ -7,7 +7,7 @@ from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
 from django.db.models import QuerySet
 
-from ingest.context.models import SimulatedTruth
+from ingest.models import SimulatedTruth
 
 TOLD = ("kind", "title", "told", "rate_mm_yr", "rate_along", "speed_m_day", "size_m", "starts_on", "ends_on")
 

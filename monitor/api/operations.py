@@ -13,7 +13,6 @@ from detection.selectors import alert_by_code
 from ingest.models import MeasurementPoint, Product, ScenePair
 from ingest.products.selectors import products
 from ml.models import Run
-from monitor.alerts.filters import alerts_asked_for
 from monitor.api import rows
 from monitor.api.schemas import (
     AlertDetail,
@@ -28,6 +27,7 @@ from monitor.api.schemas import (
     ProductPage,
     RasterLayerOut,
 )
+from monitor.cards.filters import alerts_asked_for
 from monitor.map.series import alert_body, point_body, point_find
 from monitor.rasters.catalogue import rasters_available
 from monitor.site.refusals import area_of, boxes, moment

@@ -8,9 +8,9 @@ from django.urls import reverse
 from detection.models import Alert, AreaFigures, Detection
 from ingest.models import Product, ScenePair
 from ml.models import Run
-from monitor.alerts.cards import AlertCard, alert_card, alert_cards
-from monitor.alerts.features import alert_geometry
 from monitor.api.schemas import Figures
+from monitor.cards.cards import AlertCard, alert_card, alert_cards
+from monitor.cards.features import alert_geometry
 from monitor.map.series import product_summary
 from monitor.rasters.catalogue import raster_group
 

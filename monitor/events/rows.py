@@ -13,7 +13,7 @@ from ingest.storage import stored_tiff
 from ml import events
 from ml.models import GroundEvent, Prediction
 from ml.offsets.motion import PixelScale
-from monitor.alerts.cards import alert_cards
+from monitor.cards.cards import alert_cards
 from monitor.imaging.event_figures import Around, near_coherence, near_motion
 from monitor.map.config import map_at
 from monitor.pairs import selectors as pair_selectors

@@ -12,9 +12,9 @@ from detection.glaciers.selectors import samples_by_view
 from detection.kinds import Kind
 from detection.models import GlacierMotion
 from detection.selectors import alerts_public
-from ingest.context.models import Glacier
-from monitor.alerts.cards import alert_cards
-from monitor.alerts.whereabouts import area_names
+from ingest.models import Glacier
+from monitor.cards.cards import alert_cards
+from monitor.cards.whereabouts import area_names
 from monitor.map.config import map_at
 from monitor.rasters.catalogue import raster_group
 from monitor.wording import glaciers as words

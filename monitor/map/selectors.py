@@ -8,7 +8,7 @@ from django.db.models import Count, Q, Sum
 
 from detection.models import Alert
 from detection.selectors import alerts_public, detections_current
-from ingest.models import ContextLayer, Product, Scene, ScenePair
+from ingest.models import Product, Scene, ScenePair
 from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
@@ -90,17 +90,6 @@ def map_totals() -> MapTotals:
     bounds = alerts_public().aggregate(bounds=Extent("area"))["bounds"] or totals["bounds"]
     bounds = bounds or Scene.objects.aggregate(bounds=Extent("footprint"))["bounds"]
     return MapTotals(totals["n"], totals["points"] or 0, ScenePair.objects.count(), list(bounds) if bounds else None)
-
-
-def site_facts() -> dict[str, object]:
-    """For every page: whether anything shown is simulated, and whom to thank."""
-    lines = {
-        line
-        for model in (Product, Scene, ContextLayer)
-        for line in model.objects.exclude(attribution="").values_list("attribution", flat=True).distinct()
-    }
-    simulated = any(model.objects.filter(simulated=True).exists() for model in (Product, Scene))
-    return {"has_simulated": simulated, "attributions": sorted(lines)}
 
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:

@@ -1,14 +1,12 @@
-"""Vector tiles of points, and the rasters behind alerts."""
+"""Vector tiles of points and of what is known of places."""
 
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from ml.models import Prediction
+from monitor.imaging.drawing import MAX_ZOOM
 from monitor.map import selectors
 from monitor.map.context_tiles import BY_KIND, context_tile
 from monitor.map.layers import BY_NAME
-
-MAX_ZOOM = 22
 
 
 @require_safe
@@ -29,14 +27,3 @@ def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResp
     response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
     response["Cache-Control"] = "public, max-age=300"
     return response
-
-
-@require_safe
-def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
-    """The Cloud-Optimised GeoTIFF of a run, to download."""
-    found = Prediction.objects.filter(pk=prediction).first()
-    if found is None or not found.raster.storage.exists(found.raster.name):
-        raise Http404("There is no such raster.")
-    return FileResponse(
-        found.raster.open("rb"), as_attachment=True, filename=found.raster.name, content_type="image/tiff"
-    )

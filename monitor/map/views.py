@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from detection.selectors import alerts_public
-from monitor.alerts.cards import alert_cards
+from monitor.cards.cards import alert_cards
 from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.map.context_tiles import overlays_available, truth_overlay

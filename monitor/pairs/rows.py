@@ -10,14 +10,14 @@ from detection.models import Alert
 from ingest.models import Scene, ScenePair
 from ingest.readers import TITLES
 from ml.models import Run
-from monitor.alerts.cards import alert_cards
-from monitor.alerts.whereabouts import area_names
+from monitor.cards.cards import alert_cards
+from monitor.cards.whereabouts import area_names
 from monitor.map.config import map_at
 from monitor.pairs import selectors as pair_selectors
 from monitor.rasters.catalogue import day_label, raster_group
 from monitor.rasters.layers import LAYER_OF_TASK, RASTER_LAYERS
-from monitor.uploads.forms import plain_words
 from monitor.wording import images as words
+from monitor.wording.refusals import plain_words
 
 WHERE_TO_SAY = "on the page “Add data”, and send the file again"
 

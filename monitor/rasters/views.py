@@ -1,12 +1,12 @@
 """Raster layers for the map: what there is, tiles, and arrows."""
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
+from ml.models import Prediction
 from monitor.imaging import drawing as rasters
-from monitor.imaging.drawing import Bounds
-from monitor.map.tiles_view import MAX_ZOOM
+from monitor.imaging.drawing import MAX_ZOOM, Bounds
 from monitor.rasters import tiles as raster_tiles
 from monitor.rasters.catalogue import RasterSource, raster_sources, rasters_available
 from monitor.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
@@ -75,3 +75,14 @@ def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[Rast
     if sources is None:
         raise Http404("There is no such date.")
     return sources
+
+
+@require_safe
+def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
+    """The Cloud-Optimised GeoTIFF of a run, to download."""
+    found = Prediction.objects.filter(pk=prediction).first()
+    if found is None or not found.raster.storage.exists(found.raster.name):
+        raise Http404("There is no such raster.")
+    return FileResponse(
+        found.raster.open("rb"), as_attachment=True, filename=found.raster.name, content_type="image/tiff"
+    )

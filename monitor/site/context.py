@@ -3,8 +3,8 @@
 from django.conf import settings
 from django.http import HttpRequest
 
-from monitor.channels.mail import files
-from monitor.map.selectors import site_facts
+from ingest.models import ContextLayer, Product, Scene
+from monitor.site.demo import mails_are_shown
 
 
 def site(request: HttpRequest) -> dict[str, object]:
@@ -12,5 +12,16 @@ def site(request: HttpRequest) -> dict[str, object]:
     return {
         **site_facts(),
         "basemap_style_url": settings.BASEMAP_STYLE_URL,
-        "has_demo_mails": files.pages_exist(),
+        "has_demo_mails": mails_are_shown(),
     }
+
+
+def site_facts() -> dict[str, object]:
+    """For every page: whether anything shown is simulated, and whom to thank."""
+    lines = {
+        line
+        for model in (Product, Scene, ContextLayer)
+        for line in model.objects.exclude(attribution="").values_list("attribution", flat=True).distinct()
+    }
+    simulated = any(model.objects.filter(simulated=True).exists() for model in (Product, Scene))
+    return {"has_simulated": simulated, "attributions": sorted(lines)}

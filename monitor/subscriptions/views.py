@@ -10,7 +10,7 @@ from shapely import from_wkb
 
 from detection.kinds import Kind
 from detection.rules.sizes import area_of
-from monitor.alert_pages.views import alert_or_404
+from monitor.cards.filters import alert_or_404
 from monitor.map.config import URLS
 from monitor.map.selectors import map_totals
 from monitor.models import Subscription

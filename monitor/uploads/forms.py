@@ -1,6 +1,5 @@
 """What a person may say of the files that they send, and how a job is told."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from ingest.readers.images.scenes import POLARISATIONS
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declared, Direction
 from monitor.uploads.resumable import in_words
+from monitor.wording.refusals import plain_words
 
 UNIT_WORDS = {
     "mm/yr": "millimetres a year",
@@ -34,19 +34,6 @@ SIGN_WORDS = {
 }
 SCALE_WORDS = {"db": "decibels", "power": "power (linear)", "amplitude": "amplitude"}
 # what a remedy for the command line says -> what it is called on the page
-OPTION_WORDS = {
-    "unit": "Choose its unit",
-    "positive": "Choose which way a positive value moves",
-    "mapping": "Send a column list",
-    "format": "Choose its format",
-    "track": "Type its track",
-    "period": "Say for which time its velocities stand",
-    "scale": "Choose what the values of the image are",
-    "polarisation": "Choose its polarisation",
-    "acquired": "Say when it was taken",
-    "platform": "Type the satellite",
-    "direction": "Choose which way the satellite flew",
-}
 STATE_WORDS = {
     IngestJob.State.QUEUED: "waiting",
     IngestJob.State.RUNNING: "being read",
@@ -141,12 +128,3 @@ def state_words(job: IngestJob) -> str:
 def plain_reason(job: IngestJob) -> str:
     """A line for the command line in the words of the page."""
     return plain_words(job.error, "below and try again" if may_retry(job) else "on this page, and send the file")
-
-
-def plain_words(line: str, where: str) -> str:
-    """A line for the command line in the words of a page. where: at which place one says more."""
-    return re.sub(
-        r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
-        lambda found: f"{OPTION_WORDS.get(found[1], 'Say more about it')} {where}",
-        line.replace(" (None)", "").replace("with --mapping", "with a column list"),
-    )

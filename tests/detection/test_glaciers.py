@@ -12,7 +12,7 @@ from detection.glaciers import selectors as glacier_selectors
 from detection.glaciers.cells import cells_of, pack, unpack
 from detection.glaciers.surge import FEWEST_STEPS, slides
 from detection.models import Alert, GlacierMotion, GlacierSample
-from ingest.context.models import ContextLayer, Glacier
+from ingest.models import ContextLayer, Glacier
 from ml.offsets.motion import GroundMotion
 from ml.stored import read_prediction
 from tests.makers import pairs as made_pairs

@@ -10,7 +10,7 @@ from detection.alerts import glaciers as glacier_services
 from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
 from detection.models import GlacierMotion
-from ingest.context.models import ContextLayer, Glacier
+from ingest.models import ContextLayer, Glacier
 from ml.events import event_ask
 from ml.models import GroundEvent
 from tests.makers import pairs as made_pairs

@@ -6,7 +6,7 @@ from django.core.mail import EmailMultiAlternatives
 
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
-from monitor.alerts.cards import AlertCard, alert_cards
+from monitor.cards.cards import AlertCard, alert_cards
 from monitor.channels.mail import letters as emails
 from monitor.models import Notification, OutgoingMail, Subscription
 from monitor.subscriptions import selectors

@@ -15,8 +15,6 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-BACKEND = "monitor.channels.mail.files.EmailBackend"
-
 
 class KeptMail(NamedTuple):
     """A mail that was written to a file."""
@@ -44,11 +42,6 @@ class EmailBackend(BaseEmailBackend):
             unfinished.write_bytes(content.as_bytes())
             unfinished.replace(folder / f"{name}.eml")
         return len(email_messages)
-
-
-def pages_exist() -> bool:
-    """Whether the demo shows its mails: only a demo does, and only mails that were never sent anywhere."""
-    return bool(settings.DEMO and settings.EMAIL_BACKEND == BACKEND)
 
 
 def mails_kept(*, newest: int = 100) -> list[KeptMail]:

@@ -11,7 +11,7 @@ from django.template.loader import get_template
 from django.urls import reverse
 
 from detection.models import AlertTransition
-from monitor.alerts.cards import AlertCard
+from monitor.cards.cards import AlertCard
 from monitor.models import Subscription
 from monitor.subscriptions import tokens
 

@@ -6,6 +6,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
 from monitor.channels.mail import files
+from monitor.site.demo import mails_are_shown
 
 
 @require_GET
@@ -42,5 +43,5 @@ def _mail_or_404(name: str) -> files.KeptMail:
 
 
 def _only_in_a_demo() -> None:
-    if not files.pages_exist():
+    if not mails_are_shown():
         raise Http404("There are no mails to look at here.")

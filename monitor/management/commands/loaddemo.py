@@ -22,7 +22,7 @@ from ml.simulation.files import nation as nation_files
 from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import AreaImages, simulate_images
-from monitor.channels.mail import files
+from monitor.site.demo import mails_are_shown
 from monitor.subscriptions.services import demo_subscription_make
 
 
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         if not missing:
             self.stdout.write("a simulation is loaded already")
             return
-        if files.pages_exist():
+        if mails_are_shown():
             demo_subscription_make()
         with self._timed("simulated"):
             nation = simulate_nation(options["seed"], self.config)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from monitor import tasks
 from monitor.channels.mail import files, sending
 from monitor.models import OutgoingMail, Subscription
+from monitor.site.demo import MAIL_FILES_BACKEND
 from monitor.subscriptions import selectors
 from monitor.subscriptions import services as subscriptions
 
@@ -268,7 +269,7 @@ def wait_until_alone() -> None:
 
 @pytest.fixture
 def kept_as_files(settings, tmp_path):
-    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = files.BACKEND, tmp_path / "mail"
+    settings.EMAIL_BACKEND, settings.EMAIL_FILE_PATH = MAIL_FILES_BACKEND, tmp_path / "mail"
     settings.DEMO = True
 
 

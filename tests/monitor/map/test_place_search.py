@@ -146,7 +146,7 @@ def test_only_operators_hear_what_is_not_loaded(visitor, make_alert, django_user
 
 
 def test_the_list_looks_places_up_all_at_once(visitor, make_alert, villages, django_assert_max_num_queries):
-    from monitor.alerts.whereabouts import place_names
+    from monitor.cards.whereabouts import place_names
 
     alerts = [make_alert(longitude=-12 + n / 10) for n in range(20)]
     with django_assert_max_num_queries(3):

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from ingest.scenes.services import scenes_load
-from monitor.alerts.cards import alert_card
+from monitor.cards.cards import alert_card
 from monitor.wording import pairs as words
 from monitor.wording.images import run_state
 

@@ -13,8 +13,8 @@ from detection.search.patches import MOTION
 from detection.selectors import detections_current
 from ingest.context.simulated_truth import truth_in, truth_is_loaded
 from ingest.models import Product, ScenePair
-from monitor.alerts.cards import alert_card
-from monitor.alerts.features import alert_feature
+from monitor.cards.cards import alert_card
+from monitor.cards.features import alert_feature
 from monitor.glaciers.rows import glacier_link, series_table
 from monitor.map import selectors
 from monitor.map.config import map_config

@@ -26,9 +26,9 @@ from detection.reviews.services import (
 )
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Verdict, verdicts_open
-from monitor.alert_pages.evidence import alert_context
-from monitor.alert_pages.views import alert_or_404
-from monitor.alerts.cards import AlertCard, alert_cards
+from monitor.alerts.evidence import alert_context
+from monitor.cards.cards import AlertCard, alert_cards
+from monitor.cards.filters import alert_or_404
 from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.site.roles import may_review

@@ -13,9 +13,9 @@ from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert
-from monitor.alerts.cards import AlertCard, alert_cards
-from monitor.alerts.features import alert_feature
-from monitor.alerts.filters import alerts_asked_for
+from monitor.cards.cards import AlertCard, alert_cards
+from monitor.cards.features import alert_feature
+from monitor.cards.filters import alerts_asked_for
 from monitor.site.refusals import refusals_as_json
 
 MOST_ENTRIES = 100

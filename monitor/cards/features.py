@@ -1,7 +1,7 @@
 """An alert as a GeoJSON feature, for maps here and elsewhere."""
 
 from detection.models import Alert
-from monitor.alerts.cards import AlertCard
+from monitor.cards.cards import AlertCard
 
 PROPERTIES = (
     "code",

@@ -1,14 +1,14 @@
 """Alerts: the list that needs no script, one page for each, and the same as data."""
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from detection.models import Alert
-from detection.selectors import alert_by_code, alerts_public, reviews_standing
-from monitor.alert_pages.evidence import alert_context
-from monitor.alerts.cards import alert_cards, review_words
-from monitor.alerts.whereabouts import surroundings
+from detection.selectors import alerts_public, reviews_standing
+from monitor.alerts.evidence import alert_context
+from monitor.cards.cards import alert_cards, review_words
+from monitor.cards.filters import alert_or_404
+from monitor.cards.whereabouts import surroundings
 from monitor.map import selectors
 from monitor.map.series import alert_body
 from monitor.site.roles import may_review
@@ -42,10 +42,3 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def alert_series(request: HttpRequest, code: str) -> JsonResponse:
     return JsonResponse(alert_body(alert_or_404(code)))
-
-
-def alert_or_404(code: str) -> Alert:
-    try:
-        return alert_by_code(code=code)
-    except Alert.DoesNotExist as fault:
-        raise Http404("There is no alert with this code.") from fault

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from django.db.models import QuerySet
+from django.http import Http404
 
 from detection.models import Alert
-from detection.selectors import alerts_matching
+from detection.selectors import alert_by_code, alerts_matching
 from monitor.site.refusals import area_of, boxes, choice, moment
 from monitor.wording import sentences
 
@@ -21,3 +22,10 @@ def alerts_asked_for(asked: Mapping[str, str], newest_first: bool = True) -> Que
         updated_since=moment("updated_since", asked.get("updated_since", "")),
         newest_first=newest_first,
     )
+
+
+def alert_or_404(code: str) -> Alert:
+    try:
+        return alert_by_code(code=code)
+    except Alert.DoesNotExist as fault:
+        raise Http404("There is no alert with this code.") from fault

@@ -7,7 +7,7 @@ from datetime import datetime
 from detection.kinds import Family, Kind, family
 from detection.models import Alert, Review
 from detection.rules.verdicts import Verdict
-from monitor.alerts.whereabouts import place_names
+from monitor.cards.whereabouts import place_names
 from monitor.wording import pairs as pair_sentences
 from monitor.wording import sentences
 

@@ -1,0 +1,47 @@
+"""The tables of ingest, a module for each subject; Django looks for them in here."""
+
+from ingest.models.context import (
+    AdministrativeRegion,
+    ContextLayer,
+    ElevationTile,
+    Glacier,
+    Landslide,
+    Mine,
+    Place,
+    SimulatedTruth,
+)
+from ingest.models.downloads import SceneDownload
+from ingest.models.jobs import IngestJob
+from ingest.models.products import (
+    DerivedTile,
+    DisplacementSeries,
+    MeasurementPoint,
+    Product,
+    PyramidCell,
+    ReleaseChange,
+)
+from ingest.models.provenance import DIRECTIONS, FromFile
+from ingest.models.scenes import Scene, ScenePair
+
+__all__ = [
+    "DIRECTIONS",
+    "AdministrativeRegion",
+    "ContextLayer",
+    "DerivedTile",
+    "DisplacementSeries",
+    "ElevationTile",
+    "FromFile",
+    "Glacier",
+    "IngestJob",
+    "Landslide",
+    "MeasurementPoint",
+    "Mine",
+    "Place",
+    "Product",
+    "PyramidCell",
+    "ReleaseChange",
+    "Scene",
+    "SceneDownload",
+    "ScenePair",
+    "SimulatedTruth",
+]

@@ -1,0 +1,136 @@
+"""Velocity products with their measurement points and series, which are partitioned by product (migration 0001)."""
+
+from django.contrib.gis.db import models
+from django.contrib.postgres.fields import ArrayField
+
+from ingest.models.provenance import DIRECTIONS, FromFile
+from ingest.readers.records import Component, Technique
+from ingest.storage import raster_storage
+
+
+class ProductQuerySet(models.QuerySet):
+    def current(self) -> "ProductQuerySet":
+        """Those that no newer release supersedes: what is shown and searched."""
+        return self.filter(superseded_by=None)
+
+
+class Product(FromFile):
+    """One velocity field as it was published: a track, a tile, a time series. It is there wholly or not at all."""
+
+    name = models.CharField(max_length=120)
+    source_format = models.CharField(max_length=30)
+    level = models.CharField(max_length=30)
+    component = models.CharField(max_length=5, choices=[(c.value, c.value) for c in Component])
+    track = models.PositiveSmallIntegerField(null=True)
+    direction = models.CharField(max_length=10, blank=True, choices=DIRECTIONS)
+    burst = models.CharField(max_length=20, blank=True)
+    polarisation = models.CharField(max_length=2, blank=True)
+    release = models.CharField(max_length=30, blank=True)
+    posting_m = models.FloatField(null=True, help_text="spacing of a gridded product; empty for scattered points")
+    grid_epsg = models.PositiveIntegerField(null=True)
+    dates = ArrayField(models.DateField(), help_text="of the images; first and last day where there is no series")
+    n_points = models.PositiveIntegerField()
+    n_refused = models.PositiveIntegerField(default=0, help_text="rows that were left out")
+    refused_reasons = models.JSONField(default=dict, help_text="reason: how many rows")
+    refused_rows = models.JSONField(default=list, help_text="the first of them: [point id, reason]")
+    tile = models.CharField(max_length=80, blank=True, help_text="what every release covers again")
+    technique = models.CharField(max_length=10, choices=[(t.value, t.value) for t in Technique], default="insar")
+    has_series = models.BooleanField(default=True)
+    superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
+    derived_from = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="derived")
+    file_sha256 = models.CharField(max_length=64)
+    footprint = models.PolygonField(srid=4326, help_text="bounding box of the points")
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-loaded_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["file_sha256", "component"], name="one_product_per_file_and_component")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def n_dates(self) -> int:
+        """How many images its series have; 0 without series."""
+        return len(self.dates) if self.has_series else 0
+
+
+class MeasurementPoint(models.Model):
+    """A point whose motion is known. mm and mm/yr; LOS positive toward the satellite, up and east positive."""
+
+    pk = models.CompositePrimaryKey("product", "pid")
+    product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, db_index=False)
+    pid = models.TextField(db_collation="C")
+    velocity_mm_yr = models.FloatField()
+    velocity_std_mm_yr = models.FloatField(null=True)
+    height_m = models.FloatField(null=True)
+    temporal_coherence = models.FloatField(null=True)
+    rmse_mm = models.FloatField(null=True)
+    los_east = models.FloatField(null=True)
+    los_north = models.FloatField(null=True)
+    los_up = models.FloatField(null=True)
+    position = models.PointField(srid=4326, spatial_index=False)
+    tile_point = models.PointField(
+        srid=3857, spatial_index=False, help_text="for vector tiles; indexed by the migration"
+    )
+
+    def __str__(self) -> str:
+        return self.pid
+
+
+class DisplacementSeries(models.Model):
+    """A point's displacements on the product's dates, packed as `ingest.products.encoding` says."""
+
+    pk = models.CompositePrimaryKey("product", "pid")
+    product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False, db_index=False)
+    pid = models.TextField(db_collation="C")
+    packed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.pid
+
+
+class ReleaseChange(models.Model):
+    """What changed from an older release of a tile to the one that stands."""
+
+    older = models.OneToOneField(Product, models.CASCADE, related_name="change_after")
+    newer = models.ForeignKey(Product, models.CASCADE, related_name="changes_before")
+    n_gone = models.PositiveIntegerField(help_text="points of the older release without a point near them in the newer")
+    n_new = models.PositiveIntegerField()
+    n_kept = models.PositiveIntegerField()
+    median_change_mm_yr = models.FloatField(null=True, help_text="over the cells that both see")
+    raster = models.FileField(storage=raster_storage, max_length=200)
+    made_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.older} to {self.newer}"
+
+
+class DerivedTile(models.Model):
+    """A tile whose up and east were derived, or could not be because its two directions share no cell."""
+
+    key = models.CharField(max_length=64, primary_key=True, help_text="as the file_sha256 of its products")
+    name = models.CharField(max_length=80)
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PyramidCell(models.Model):
+    """Points of a product averaged over a cell of a map tile, as `ingest.products.pyramid` says."""
+
+    pk = models.CompositePrimaryKey("z", "tile_x", "tile_y", "product", "cell")
+    product = models.ForeignKey(Product, models.DO_NOTHING, db_constraint=False)
+    z = models.PositiveSmallIntegerField()
+    tile_x = models.PositiveSmallIntegerField()
+    tile_y = models.PositiveSmallIntegerField()
+    cell = models.PositiveSmallIntegerField()
+    n = models.PositiveIntegerField()
+    velocity_mm_yr = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.z}/{self.tile_x}/{self.tile_y} cell {self.cell}"
