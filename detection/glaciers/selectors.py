@@ -7,8 +7,8 @@ from django.db.models import Case, Max, Q, QuerySet, When
 from shapely import from_wkb, unary_union
 
 from detection.models import GlacierMotion, GlacierSample
-from ingest.context.readers.records import ContextKind
 from ingest.models import ContextLayer, Glacier, ScenePair
+from ingest.readers.context.records import ContextKind
 from ml.models import ModelVersion, Prediction
 from ml.selectors import predictions_finished
 

@@ -16,8 +16,6 @@ from rasterio.windows import Window, from_bounds
 from shapely import transform, wkb
 from shapely.geometry.base import BaseGeometry
 
-from ingest.context.readers.records import ContextKind
-from ingest.context.readers.text import search_key
 from ingest.context.terrain import mean_bearing
 from ingest.models import (
     AdministrativeRegion,
@@ -28,6 +26,8 @@ from ingest.models import (
     Mine,
     Place,
 )
+from ingest.readers.context.records import ContextKind
+from ingest.readers.context.text import search_key
 from ingest.storage import stored_tiff
 
 FARTHEST_PLACE_M = 100_000.0

@@ -14,8 +14,12 @@ from shapely.geometry import Point, box
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context import terrain
-from ingest.context.readers import elevation, opened
-from ingest.context.readers.records import (
+from ingest.errors import AlreadyLoaded, InputError
+from ingest.hashing import file_sha256
+from ingest.models import ContextLayer, ElevationTile
+from ingest.rasters import write_cog
+from ingest.readers.context import elevation, opened
+from ingest.readers.context.records import (
     ContextFile,
     ContextKind,
     GlacierRecord,
@@ -26,11 +30,7 @@ from ingest.context.readers.records import (
     RegionRecord,
     Remark,
 )
-from ingest.context.readers.text import search_key
-from ingest.errors import AlreadyLoaded, InputError
-from ingest.hashing import file_sha256
-from ingest.models import ContextLayer, ElevationTile
-from ingest.rasters import write_cog
+from ingest.readers.context.text import search_key
 from ingest.readers.records import METRES_PER_DEGREE
 from ingest.storage import save_with_raster
 

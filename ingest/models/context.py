@@ -4,7 +4,7 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 
-from ingest.context.readers.records import ContextKind, Surge
+from ingest.readers.context.records import ContextKind, Surge
 from ingest.storage import raster_storage
 
 KINDS = [(kind.value, kind.value) for kind in ContextKind]

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from ingest.context.coordinates import parse_position
-from ingest.context.readers.records import ContextKind
-from ingest.context.readers.text import search_key
 from ingest.context.selectors import FoundPlace, kinds_loaded
 from ingest.context.selectors import place_search as search_loaded
+from ingest.readers.context.records import ContextKind
+from ingest.readers.context.text import search_key
 from monitor.wording.places import coordinates, countries_named
 
 MOST = 8

@@ -9,7 +9,7 @@ import numpy as np
 from shapely import Point, Polygon, STRtree, make_valid
 from shapely.geometry.base import BaseGeometry
 
-from ingest.context.readers.text import search_key
+from ingest.readers.context.text import search_key
 
 Bounds = tuple[float, float, float, float]
 WORLD = Path(__file__).resolve().parents[2] / "static" / "vendor" / "world-atlas" / "countries-50m.json"

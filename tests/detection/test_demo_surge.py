@@ -11,9 +11,9 @@ from detection.alerts import glaciers as glacier_services
 from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
 from detection.models import Alert, GlacierMotion
-from ingest.context.readers.records import ContextKind
 from ingest.context.services import context_load
 from ingest.models import ScenePair
+from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import services as ml_services

@@ -7,11 +7,11 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from ingest.context.readers import SUFFIXES
-from ingest.context.readers.records import ContextKind
 from ingest.context.selectors import layer_states
 from ingest.context.services import context_load
 from ingest.errors import AlreadyLoaded, InputError
+from ingest.readers.context import SUFFIXES
+from ingest.readers.context.records import ContextKind
 
 
 class Command(BaseCommand):

@@ -9,13 +9,13 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from ingest.context.readers.records import ContextKind
 from ingest.context.services import context_load
 from ingest.context.simulated_truth import truth_load
 from ingest.errors import AlreadyLoaded
 from ingest.models import ContextLayer, Product, Scene, SimulatedTruth
 from ingest.products.derived import derived_make
 from ingest.products.services import product_load
+from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml.simulation.files import nation as nation_files

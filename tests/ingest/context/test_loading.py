@@ -6,10 +6,10 @@ from django.contrib.gis.geos import Point, Polygon
 from django.core.management import call_command
 
 from ingest.context import selectors
-from ingest.context.readers.records import ContextKind
 from ingest.context.services import context_load, layer_delete
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.models import ContextLayer, ElevationTile, Glacier, Landslide, Mine, Place
+from ingest.readers.context.records import ContextKind
 from tests.ingest.context.conftest import square
 from tests.ingest.context.test_readers import LANDSLIDES, LIST, RGI
 

@@ -5,12 +5,12 @@ from datetime import date
 
 import pytest
 
-from ingest.context.readers import opened, recognise
-from ingest.context.readers.glaciers import position_in_glims_id
-from ingest.context.readers.landslides import accuracy
-from ingest.context.readers.records import ContextKind, Remark, Surge
-from ingest.context.readers.text import repair_mojibake, search_key
 from ingest.errors import InputError
+from ingest.readers.context import opened, recognise
+from ingest.readers.context.glaciers import position_in_glims_id
+from ingest.readers.context.landslides import accuracy
+from ingest.readers.context.records import ContextKind, Remark, Surge
+from ingest.readers.context.text import repair_mojibake, search_key
 from tests.ingest.context.conftest import square
 
 LANDSLIDES = "id,date,latitude,longitude,landslide_type,trigger,location_accuracy,landslide_size,near"

@@ -5,9 +5,9 @@ import pytest
 from affine import Affine
 from pyproj import CRS, Geod, Transformer
 
-from ingest.context.readers.elevation import footprint, read
 from ingest.context.terrain import mean_bearing, slope_and_aspect
 from ingest.errors import InputError
+from ingest.readers.context.elevation import footprint, read
 
 GRIDS = {
     "degrees at 78 N": (4326, Affine(0.001, 0, 16, 0, -0.001, 78)),
@@ -93,7 +93,7 @@ def test_a_dem_that_cannot_be_used_says_why(make_dem, change, said):
 
 
 def test_too_many_pixels_are_refused_before_they_are_read(make_dem, monkeypatch):
-    monkeypatch.setattr("ingest.context.readers.elevation.MAX_PIXELS", 100)
+    monkeypatch.setattr("ingest.readers.context.elevation.MAX_PIXELS", 100)
     with pytest.raises(InputError, match="declares 50 x 40 pixels"):
         read(make_dem())
 

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from ingest.context.coordinates import parse_position
-from ingest.context.readers.records import ContextKind
 from ingest.context.services import context_load
+from ingest.readers.context.records import ContextKind
 from monitor.wording import surroundings as words
 from monitor.wording.places import countries_named, place_name
 

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from ingest.context.readers import glaciers, landslides, mines, places, regions
-from ingest.context.readers.outlines import parts_of, property_names
-from ingest.context.readers.packages import layer_name, unpacked
-from ingest.context.readers.records import ContextFile, ContextKind, Record, Remark
-from ingest.context.readers.tables import column_names
 from ingest.errors import InputError
+from ingest.readers.context import glaciers, landslides, mines, places, regions
+from ingest.readers.context.outlines import parts_of, property_names
+from ingest.readers.context.packages import layer_name, unpacked
+from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
+from ingest.readers.context.tables import column_names
 
 Reader = Callable[[Path], Iterator[Record | Remark]]
 OUTLINES, TABLES, RASTERS = {".geojson", ".json", ".shp"}, {".csv", ".txt", ".tsv"}, {".tif", ".tiff"}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pyproj import Geod
 
-from ingest.context.readers.outlines import read_outlines, text_of
-from ingest.context.readers.records import GlacierRecord, Remark, Surge
-from ingest.context.readers.tables import column_names, number, position, read_rows
 from ingest.errors import InputError
+from ingest.readers.context.outlines import read_outlines, text_of
+from ingest.readers.context.records import GlacierRecord, Remark, Surge
+from ingest.readers.context.tables import column_names, number, position, read_rows
 
 SURGES = {"0": Surge.NONE, "1": Surge.POSSIBLE, "2": Surge.PROBABLE, "3": Surge.OBSERVED, "9": Surge.UNKNOWN}
 IDS = ("rgi_id", "rgiid")

@@ -4,8 +4,8 @@ COUNTRY_NAME, AREA); other names are looked for under NAME."""
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.context.readers.outlines import read_outlines, text_of
-from ingest.context.readers.records import MineRecord, Remark
+from ingest.readers.context.outlines import read_outlines, text_of
+from ingest.readers.context.records import MineRecord, Remark
 
 MAUS = {"iso3_code", "country_name", "area"}
 

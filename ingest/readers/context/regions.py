@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.context.readers.outlines import property_names, read_outlines, text_of
-from ingest.context.readers.records import RegionRecord, Remark
 from ingest.errors import InputError
+from ingest.readers.context.outlines import property_names, read_outlines, text_of
+from ingest.readers.context.records import RegionRecord, Remark
 
 NAMES = ("name_en", "name_long", "name", "shapename", "nam")
 COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2")

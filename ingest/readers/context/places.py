@@ -7,9 +7,9 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.context.readers.records import PlaceRecord, Remark
-from ingest.context.readers.tables import column_names, number, open_text, position, read_rows
 from ingest.errors import InputError
+from ingest.readers.context.records import PlaceRecord, Remark
+from ingest.readers.context.tables import column_names, number, open_text, position, read_rows
 
 GEONAMES_COLUMNS = 19
 ATTRIBUTION, LICENCE = "Place names: GeoNames (geonames.org)", "CC BY 4.0"
