@@ -60,7 +60,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
         "map_config": map_config(selectors.layers_available(), totals.bounds),
         "recorded": _recorded(request),
     }
-    return render(request, "monitor/review_queue.html", context)
+    return render(request, "reviews/queue.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -120,7 +120,7 @@ def _case(
         "recorded": None if fault else _recorded(request),
         "longest_note": LONGEST_NOTE,
     }
-    return render(request, "monitor/review_case.html", context, status=status)
+    return render(request, "reviews/case.html", context, status=status)
 
 
 def _queue(request: HttpRequest, chosen: Alert | None = None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         "selected_kind": kind,
         "selected_state": state,
     }
-    return render(request, "monitor/alert_list.html", context)
+    return render(request, "alerts/list.html", context)
 
 
 @require_safe
@@ -36,7 +36,7 @@ def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     said = [review_words(review) for review in reviews_standing(alert=alert)]
     here = surroundings(alert, with_missing=may_review(request.user))
-    return render(request, "monitor/alert_detail.html", alert_context(alert) | here | {"said": said})
+    return render(request, "alerts/detail.html", alert_context(alert) | here | {"said": said})
 
 
 @require_safe

@@ -13,7 +13,7 @@ from monitor.api.site import api
 def api_page(request: HttpRequest) -> HttpResponse:
     schema = api.get_openapi_schema()
     operations = [_operation(path, methods["get"]) for path, methods in schema["paths"].items()]
-    return render(request, "monitor/api.html", {"operations": operations, "description": schema["info"]["description"]})
+    return render(request, "api/api.html", {"operations": operations, "description": schema["info"]["description"]})
 
 
 def _operation(path: str, operation: dict[str, Any]) -> dict[str, Any]:

@@ -28,9 +28,9 @@ def map_view(request: HttpRequest) -> HttpResponse:
         "n_pairs": totals.n_pairs,
         "map_config": config,
     }
-    return render(request, "monitor/map.html", context)
+    return render(request, "map/map.html", context)
 
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
-    return render(request, "monitor/about.html", {"raster_layers": RASTER_LAYERS})
+    return render(request, "site/about.html", {"raster_layers": RASTER_LAYERS})

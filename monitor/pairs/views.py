@@ -64,7 +64,7 @@ def pair_list(request: HttpRequest) -> HttpResponse:
         "choices": pair_selectors.pair_choices(),
         "pairs": pair_rows(list(page)),
     }
-    return render(request, "monitor/pair_list.html", context | _around(request, page))
+    return render(request, "pairs/list.html", context | _around(request, page))
 
 
 @require_safe
@@ -81,7 +81,7 @@ def image_list(request: HttpRequest) -> HttpResponse:
         "tracks": pair_selectors.image_tracks(),
         "images": image_rows(list(page)),
     }
-    return render(request, "monitor/image_list.html", context | _around(request, page))
+    return render(request, "pairs/image_list.html", context | _around(request, page))
 
 
 @require_safe
@@ -102,7 +102,7 @@ def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
         "viewer": viewer(found, rows),
         "ratio": ratio,
     }
-    return render(request, "monitor/pair_detail.html", context)
+    return render(request, "pairs/detail.html", context)
 
 
 @require_safe

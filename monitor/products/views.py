@@ -35,7 +35,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
         "sees_images": may_see_images(request.user),
         "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
     }
-    return render(request, "monitor/product_list.html", context)
+    return render(request, "products/list.html", context)
 
 
 @require_safe
@@ -43,7 +43,7 @@ def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
     found = _product_or_404(product)
     arguments = {"product-id": {"data": found.pk}}
     return render(
-        request, "monitor/product_analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)}
+        request, "products/analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)}
     )
 
 

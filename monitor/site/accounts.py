@@ -14,7 +14,7 @@ from monitor.site.visitors import visitor_address
 
 
 class SignIn(LoginView):
-    template_name = "monitor/login.html"
+    template_name = "site/login.html"
     redirect_authenticated_user = True
 
     def get_default_redirect_url(self) -> str:
@@ -22,7 +22,7 @@ class SignIn(LoginView):
 
 
 class OwnPassword(PasswordChangeView):
-    template_name = "monitor/password.html"
+    template_name = "site/password.html"
 
     def get_success_url(self) -> str:
         return f"{self.request.path}?done=yes"
@@ -38,7 +38,7 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 
 def locked_out(request: HttpRequest, response: object, credentials: Mapping[str, str] | None) -> HttpResponse:
     """The answer to too many failed attempts."""
-    return render(request, "monitor/locked.html", status=429)
+    return render(request, "site/locked.html", status=429)
 
 
 def client_address(request: HttpRequest) -> str | None:

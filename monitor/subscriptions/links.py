@@ -25,9 +25,9 @@ def _private(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         try:
             response = view(request, *args, **kwargs)
         except tokens.Expired:
-            response = render(request, "monitor/subscription_bad_link.html", {"expired": True}, status=410)
+            response = render(request, "subscriptions/bad_link.html", {"expired": True}, status=410)
         except tokens.Wrong:
-            response = render(request, "monitor/subscription_bad_link.html", status=404)
+            response = render(request, "subscriptions/bad_link.html", status=404)
         response["X-Robots-Tag"] = "noindex"
         return response
 
@@ -45,10 +45,10 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         try:
             subscriptions.subscription_confirm(subscription=subscription)
         except subscriptions.TooMany as fault:
-            return render(request, "monitor/subscription_bad_link.html", {"too_many": str(fault)}, status=409)
+            return render(request, "subscriptions/bad_link.html", {"too_many": str(fault)}, status=409)
         subscription.refresh_from_db()
     context = {"subscription": subscription, "manage_token": tokens.manage_token(subscription.pk)}
-    return render(request, "monitor/subscribe_confirm.html", context)
+    return render(request, "subscriptions/subscribe_confirm.html", context)
 
 
 @csrf_exempt  # RFC 8058: the mail program posts, without our cookie; the signed link is what allows it
@@ -60,7 +60,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         subscriptions.subscriptions_end(ids=ids)
     alive = Subscription.objects.filter(pk__in=ids, ended_at=None)
-    return render(request, "monitor/subscribe_stop.html", {"alive": alive})
+    return render(request, "subscriptions/subscribe_stop.html", {"alive": alive})
 
 
 @_private
@@ -71,7 +71,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         if request.POST.get("deed") == "delete":
             subscriptions.person_delete(email=email)
-            return render(request, "monitor/subscription_deleted.html")
+            return render(request, "subscriptions/deleted.html")
         subscriptions.change(email=email, pk=request.POST.get("subscription", ""), deed=request.POST.get("deed", ""))
         return redirect("subscription-manage", token=token)
     held = selectors.subscriptions_of(email=email)
@@ -83,7 +83,7 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "frequencies": Subscription.Frequency.choices,
         "keep_days": subscriptions.KEEP_ENDED.days,
     }
-    return render(request, "monitor/subscription_manage.html", context)
+    return render(request, "subscriptions/manage.html", context)
 
 
 @_private

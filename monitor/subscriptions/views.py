@@ -46,7 +46,7 @@ def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
     """'Tell me when this changes': the place of one alert, with one field to fill in."""
     alert, form = alert_or_404(code), EmailForm(request.POST)
     if not form.is_valid():
-        return render(request, "monitor/subscribe_alert.html", {"alert": alert, "form": form}, status=422)
+        return render(request, "subscriptions/subscribe_alert.html", {"alert": alert, "form": form}, status=422)
     return _keep(
         request,
         email=form.cleaned_data["email"],
@@ -61,7 +61,7 @@ def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
 @require_GET
 def subscribe_sent(request: HttpRequest) -> HttpResponse:
     """The same page for every address."""
-    return render(request, "monitor/subscribe_sent.html")
+    return render(request, "subscriptions/subscribe_sent.html")
 
 
 @require_POST
@@ -90,7 +90,7 @@ def subscription_link(request: HttpRequest) -> HttpResponse:
     form = EmailForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         status = 422 if form.is_bound else 200
-        return render(request, "monitor/subscription_link.html", {"form": form}, status=status)
+        return render(request, "subscriptions/link.html", {"form": form}, status=status)
     if not _may_ask(request):
         return too_many(request)
     subscriptions.link_request(email=form.cleaned_data["email"])
@@ -98,7 +98,7 @@ def subscription_link(request: HttpRequest) -> HttpResponse:
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
-    return render(request, "monitor/subscribe_limit.html", status=429)
+    return render(request, "subscriptions/subscribe_limit.html", status=429)
 
 
 def _keep(request: HttpRequest, **wish: Any) -> HttpResponse:
@@ -123,7 +123,7 @@ def _page(request: HttpRequest, form: SubscribeForm, status: int = 200) -> HttpR
             "farthest_km": regions.FARTHEST_M / 1000,
         },
     }
-    return render(request, "monitor/subscribe.html", context, status=status)
+    return render(request, "subscriptions/subscribe.html", context, status=status)
 
 
 def _asked_for(request: HttpRequest) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from monitor.site.demo import mails_are_shown
 @require_GET
 def mail_list(request: HttpRequest) -> HttpResponse:
     _only_in_a_demo()
-    return render(request, "monitor/demo_mail_list.html", {"mails": files.mails_kept()})
+    return render(request, "mail/demo_mail_list.html", {"mails": files.mails_kept()})
 
 
 @require_GET
 def mail_page(request: HttpRequest, name: str) -> HttpResponse:
-    return render(request, "monitor/demo_mail.html", {"mail": _mail_or_404(name)})
+    return render(request, "mail/demo_mail.html", {"mail": _mail_or_404(name)})
 
 
 @require_GET
