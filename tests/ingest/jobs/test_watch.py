@@ -304,7 +304,7 @@ import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "monitor.settings"
 import django; django.setup()
 from django.core.management import call_command
-from ingest import watching
+from ingest.jobs import watching
 watching.round_make = lambda folder: print("round") or 0
 call_command("watch", sys.argv[1], "--every", "60")
 """
