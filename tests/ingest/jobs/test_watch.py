@@ -14,6 +14,7 @@ from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_load
+from tests.waiting import HANG_SECONDS
 
 State = IngestJob.State
 pytestmark = pytest.mark.django_db
@@ -295,7 +296,7 @@ def test_the_loop_ends_cleanly_on_sigterm(inbox):
     )
     assert loop.stdout.readline() == b"round\n"
     loop.terminate()
-    loop.communicate(timeout=20)
+    loop.communicate(timeout=HANG_SECONDS)
     assert loop.returncode == 0
 
 

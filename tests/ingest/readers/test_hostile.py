@@ -23,6 +23,7 @@ from ingest.readers.given import Given
 from ingest.readers.records import Declared
 from tests.makers.hostile import CANARY, EGMS, RTC, VRT, Hostile, Trap, plain_tiff
 from tests.makers.hostile_tables import every
+from tests.waiting import HANG_SECONDS
 
 CORPUS = every()
 MOST_SECONDS = 5.0
@@ -179,7 +180,7 @@ OPENS = "import rasterio, sys\nwith rasterio.open(sys.argv[1]) as raster: print(
 
 def opened_by_anything(path: str, environment: dict[str, str]) -> str:
     ran = subprocess.run(
-        [sys.executable, "-c", OPENS, path], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", OPENS, path], env=environment, capture_output=True, text=True, timeout=HANG_SECONDS
     )
     return ran.stdout
 

@@ -19,6 +19,7 @@ from monitor.models import OutgoingMail, Subscription
 from monitor.site.demo import MAIL_FILES_BACKEND
 from monitor.subscriptions import selectors
 from monitor.subscriptions import services as subscriptions
+from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.django_db
@@ -109,7 +110,7 @@ def test_a_mail_survives_a_server_that(fault, make_alert, make_subscription, mai
     assert set(OutgoingMail.objects.values_list("state", "attempts")) == {("queued", 1)}
     assert all(mail.next_try_at > timezone.now() for mail in OutgoingMail.objects.all())
     assert all(mail.error for mail in OutgoingMail.objects.all())
-    settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, 2
+    settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, HANG_SECONDS
     mail_server.on_data = lambda count: None
     let_time_pass()
     assert sending.mails_send() == 2
@@ -212,7 +213,7 @@ def test_a_sender_killed_between_two_mails_loses_none_and_sends_none_twice(make_
             process.send_signal(signal.SIGKILL)
 
     mail_server.on_recipient = kill_before_the_third
-    assert process.wait(timeout=120) == -signal.SIGKILL
+    assert process.wait(timeout=HANG_SECONDS) == -signal.SIGKILL
     assert len(mail_server.received) == 2
     states = sorted(OutgoingMail.objects.values_list("state", flat=True))
     assert states == ["queued", "queued", "queued", "sending", "sent", "sent"]
@@ -257,11 +258,12 @@ def own_environment(mail_server) -> dict[str, str]:
 
 def wait_until_alone() -> None:
     """PostgreSQL notices within a moment that the killed sender's connection is gone, and frees its lock."""
-    for _ in range(10_000):
+
+    def alone() -> bool:
         with sending._alone() as alone:
-            if alone:
-                return
-    pytest.fail("the lock of the killed sender was not freed")
+            return bool(alone)
+
+    wait_until(alone)
 
 
 # ---- mails as files ----
