@@ -61,6 +61,12 @@ def audit_may_be_swept():
 
 
 @pytest.fixture(autouse=True)
+def quick_passwords(settings):
+    """Argon2 is slow on purpose; accounts of tests last for a moment."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
+@pytest.fixture(autouse=True)
 def one_file_at_a_time(settings):
     """A test's transaction is seen by its own connection only, so files are not loaded in threads."""
     settings.INGEST_WORKERS = 1

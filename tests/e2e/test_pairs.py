@@ -1,6 +1,7 @@
 """An operator compares the two images of a pair: swipe, flicker, difference, results, and a closer look."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,8 +22,18 @@ ROWS, COLS = 2560, 3200
 DARK, BRIGHT = "dark", "bright"
 
 
+@pytest.fixture(scope="module")
+def speckle(tmp_path_factory) -> list[Path]:
+    """Two images of speckle: dark the first, bright the second."""
+    folder, images = tmp_path_factory.mktemp("speckle"), []
+    for number in range(2):
+        power = np.random.default_rng(number).gamma(4, 0.01 * 30**number, size=(ROWS, COLS))
+        images.append(made_pairs.write_power(folder / f"{number}.tif", power, FINE_M))
+    return images
+
+
 @pytest.fixture
-def pair(pair_predictions):
+def pair(pair_predictions, speckle):
     """A pair of speckle: dark in the earlier image, bright in the later one."""
     user = get_user_model().objects.create_user("anna", password=PASSWORD)
     user.groups.add(Group.objects.get(name=OPERATORS))
@@ -31,10 +42,8 @@ def pair(pair_predictions):
     Scene.objects.filter(pk__in=[pair.reference_id, pair.secondary_id]).update(posting_m=FINE_M, **fine)
     type(pair).objects.filter(pk=pair.pk).update(**fine)
     pair = type(pair).objects.get(pk=pair.pk)
-    for number, scene in enumerate((pair.reference, pair.secondary)):
-        rng = np.random.default_rng(number)
-        image = rng.gamma(4, 0.01 * 30**number, size=(ROWS, COLS))
-        made_pairs.fill_scene(scene, image, FINE_M)
+    for scene, image in zip((pair.reference, pair.secondary), speckle, strict=True):
+        made_pairs.give_image(scene, image)
     assert Scene.objects.exclude(raster="").count() == 2
     return pair
 
@@ -99,6 +108,7 @@ def test_the_line_between_the_images_moves_by_hand_and_by_key(open_page, pair, s
 @pytest.mark.parametrize("size", SIZES)
 def test_the_flicker_starts_only_by_hand_and_stops(open_page, pair, size):
     page = open_page(size, reduced_motion="reduce")
+    page.clock.install()
     open_pair(page, pair)
     choose(page, "Flicker")
     ready(page, "reference secondary")
