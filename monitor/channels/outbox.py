@@ -3,24 +3,21 @@
 import hashlib
 from collections.abc import Iterable
 
-from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
+from ingest.locks import Lock, locked
 from monitor.models import Announcement, Notification, OutgoingMail, Subscription
 from monitor.subscriptions import selectors
 
 BATCH = 2000
-_LOCK = 0x6A3D  # one transition at a time, in their order
 
 
 def transition_announce(*, transition_id: int) -> Announcement | None:
     """Queue everything that is to be told of one transition; None where that has been done. All of it or nothing."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    with locked(Lock.OUTBOX):
         announcement, created = Announcement.objects.get_or_create(transition_id=transition_id)
         if not created:
             return None

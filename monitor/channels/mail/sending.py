@@ -7,9 +7,7 @@ A sender that dies in between leaves one claimed mail, which is sent when its le
 import logging
 import smtplib
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 
 from django.core.mail import EmailMessage, get_connection
@@ -18,6 +16,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Mod
 from django.utils import timezone
 
+from ingest.locks import Lock, try_locked
 from monitor.channels.mail.compose import Composer
 from monitor.models import OutgoingMail, Subscription
 from monitor.subscriptions import selectors
@@ -31,7 +30,6 @@ MOST_TROUBLES = 3  # in a row: then the server is left alone until the next roun
 MAILS_PER_CONNECTION = 100
 BATCH = 200
 FRESH_SECONDS = 2.0  # what was read of alerts and subscriptions is read again after this
-_LOCK = 0x6A4E
 
 
 class ServerTrouble(Exception):
@@ -48,7 +46,7 @@ def mails_send(*, seconds: float | None = None, senders: int = 1) -> int:
     Several senders share the mails, each with connections of its own: one sends while another waits for the disk.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    with _alone() as alone:
+    with try_locked(Lock.MAIL_SENDING) as alone:
         if not alone:
             return 0
         if senders == 1:
@@ -186,17 +184,3 @@ def _mine(mail: OutgoingMail) -> QuerySet[OutgoingMail]:
 
 def _plain(words: bytes | str) -> str:
     return words.decode(errors="replace") if isinstance(words, bytes) else words
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether this is the only sender; the lock dies with its connection, and so with a sender that is killed."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        (alone,) = cursor.fetchone()
-    try:
-        yield alone
-    finally:
-        if alone:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
