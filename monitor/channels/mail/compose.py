@@ -75,7 +75,7 @@ class Composer:
 
 
 def _version(alert: Alert) -> tuple[int, str, object]:
-    return alert.pk, alert.state, alert.updated
+    return alert.pk, alert.state, alert.updated_at
 
 
 def _overtaken(transition: AlertTransition) -> bool:
