@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from shapely import from_wkb
 
@@ -12,18 +12,17 @@ from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State, after_sighting, may_become
 from detection.search.areas import SEARCHES, search
 from detection.selectors import UNREVIEWED_STATES, alerts_overtaken, alerts_touching, detections_current
+from ingest.locks import Lock, locked
 from ml.models import Prediction
 
 SAME_PLACE_SHARE = 0.1  # of the smaller area
 INSIDE_SHARE = 0.5  # of an alert that another one takes over
-_LOCK = 0x6A1E  # one scan at a time, so that two do not open two alerts for one place
 
 
 def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan | None:
     """Search a prediction and carry what is found into alerts; None where that has been done. All of it or nothing."""
     used = thresholds or SEARCHES[prediction.run.model_version.task].thresholds
-    with transaction.atomic():
-        lock_alerts()
+    with locked(Lock.ALERTS):
         scan, created = Scan.objects.get_or_create(prediction=prediction, defaults={"thresholds": used._asdict()})
         if not created:
             return None
@@ -42,12 +41,6 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
         scan.n_detections = len(found)
         scan.save(update_fields=["n_detections"])
         return scan
-
-
-def lock_alerts() -> None:
-    """Within a transaction: nobody else carries detections into alerts until it ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "automatic") -> AlertTransition:

@@ -12,6 +12,7 @@ from django.db import connections
 
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
+from ingest.locks import Lock, short_text_key
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_load
 
@@ -263,7 +264,9 @@ def test_a_watcher_stays_silent_while_another_one_is_at_work(inbox, give):
     apart = connections.create_connection("default")
     try:
         with apart.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [watching.LOCK, watching.text_key(str(inbox.resolve()))])
+            cursor.execute(
+                "SELECT pg_advisory_lock(%s, %s)", [Lock.WATCHED_FOLDER, short_text_key(str(inbox.resolve()))]
+            )
         assert watching.round_make(folder=inbox) == 0
         with apart.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock_all()")

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from ingest.locks import Lock
 from monitor import tasks
 from monitor.channels.mail import files, sending
 from monitor.models import OutgoingMail, Subscription
@@ -240,9 +241,9 @@ def test_a_second_round_does_nothing_while_one_is_going_on(make_alert, make_subs
     parameters = connection.get_connection_params()
     names = ("dbname", "host", "user", "password")
     with psycopg.connect(**{name: parameters.get(name) for name in names}) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [sending._LOCK])
+        other.execute("SELECT pg_advisory_lock(%s)", [Lock.MAIL_SENDING])
         assert sending.mails_send() == 0
-        other.execute("SELECT pg_advisory_unlock(%s)", [sending._LOCK])
+        other.execute("SELECT pg_advisory_unlock(%s)", [Lock.MAIL_SENDING])
     assert sending.mails_send() == 1
 
 
