@@ -1,4 +1,4 @@
-"""Celery's entry points: news become messages, messages are sent, old things are deleted, new images are searched for."""
+"""Celery's entry points: news become messages and are sent, old things are deleted, new images are searched for."""
 
 import logging
 

@@ -62,6 +62,7 @@ def message_deliver(*, message: OutgoingMessage, channel: Channel) -> Outcome | 
     message: as `selectors.messages_to_deliver` reads it.
     """
     try:
+        had_bounces = any(one.subscription.bounces for one in message.news)
         outcome = channel.deliver(message) if _is_still_needed(message) else None
     except Exception as fault:  # one bad message does not hold up the others
         logger.exception("%s could not be made", message)
@@ -70,7 +71,9 @@ def message_deliver(*, message: OutgoingMessage, channel: Channel) -> Outcome | 
     if outcome is None:
         LEASE.settle(message, State.WITHDRAWN)
     elif isinstance(outcome, Delivered):
-        _mark_sent(message)
+        LEASE.settle(message, State.SENT, sent_at=timezone.now(), error="")
+        if had_bounces:
+            Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
     elif isinstance(outcome, Later):
         message_put_off(message=message, error=outcome.reason)
     elif isinstance(outcome, Never):
@@ -97,12 +100,6 @@ def message_refuse(*, message: OutgoingMessage, error: str) -> None:
     active.filter(bounces__gte=MOST_BOUNCES).update(
         paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED
     )
-
-
-def _mark_sent(message: OutgoingMessage) -> None:
-    LEASE.settle(message, State.SENT, sent_at=timezone.now(), error="")
-    if any(one.subscription.bounces for one in message.news):
-        Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
 
 
 def _is_still_needed(message: OutgoingMessage) -> bool:

@@ -26,7 +26,7 @@ def messages_send(*, seconds: float | None = None, senders: int = 1) -> int:
     Several senders share the messages, each with channels of its own: one sends while another waits for the disk.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    with try_locked(Lock.MAIL_SENDING) as alone:
+    with try_locked(Lock.SENDING) as alone:
         if not alone:
             return 0
         if senders == 1:

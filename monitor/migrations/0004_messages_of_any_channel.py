@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
         migrations.RenameField("OutgoingMessage", "email", "address"),
         migrations.RenameField("OutgoingMessage", "created", "created_at"),
         migrations.RenameField("Subscription", "created", "created_at"),
+        migrations.RemoveIndex("Notification", "notification_waiting"),  # its condition names the column
         migrations.RenameField("Notification", "mail", "message"),
         migrations.RenameField("Notification", "created", "created_at"),
         migrations.RenameField("Announcement", "at", "created_at"),
@@ -42,7 +43,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             "OutgoingMessage", models.UniqueConstraint(fields=("key", "channel"), name="one_message_per_key")
         ),
-        migrations.RemoveIndex("Notification", "notification_waiting"),
         migrations.AddIndex(
             "Notification",
             models.Index(
@@ -54,5 +54,36 @@ class Migration(migrations.Migration):
         migrations.RemoveConstraint("Notification", "told_once"),
         migrations.AddConstraint(
             "Notification", models.UniqueConstraint(fields=("transition", "subscription"), name="notified_once")
+        ),
+        migrations.AlterField(
+            "Notification",
+            "withdrawn_at",
+            models.DateTimeField(help_text="it was overtaken before it was sent", null=True),
+        ),
+        migrations.AlterField(
+            "Subscription",
+            "bounces",
+            models.PositiveSmallIntegerField(default=0, help_text="messages refused for good, one after the other"),
+        ),
+        migrations.AlterField(
+            "Subscription",
+            "email",
+            models.EmailField(
+                db_index=True, help_text="in lower case; whoever reads it owns the subscription", max_length=254
+            ),
+        ),
+        migrations.AlterField(
+            "Subscription",
+            "pause_reason",
+            models.CharField(
+                blank=True,
+                choices=[("owner", "you paused it"), ("bounced", "mails to this address were refused")],
+                max_length=10,
+            ),
+        ),
+        migrations.AlterField(
+            "Subscription",
+            "unreviewed",
+            models.BooleanField(help_text="also alerts that nobody has reviewed yet"),
         ),
     ]

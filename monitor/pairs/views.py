@@ -20,7 +20,8 @@ from monitor.pairs.rows import image_rows, neighbour_rows, pair_facts, pair_rows
 from monitor.pairs.selectors import ImageChoice, PairChoice
 from monitor.rasters.layers import LAYER_OF_TASK
 from monitor.site.guards import operators_only
-from monitor.site.refusals import Refused, refusals_as_json
+from monitor.site.refusals import refusals_as_json
+from monitor.wording.refusals import Refusal
 
 PER_PAGE = 30
 IMAGE_STATES = {"refused": "not usable", "alone": "in no pair", "paired": "in a pair"}
@@ -132,7 +133,7 @@ def _piece(request: HttpRequest, pair: ScenePair) -> Piece:
         return piece_of(request.GET, pair.rows, pair.cols)
     except ValueError as fault:
         remedy = f"Give row, col, rows and cols inside {pair.rows} x {pair.cols} pixels, or leave them out."
-        raise Refused(str(fault), remedy) from fault
+        raise Refusal(str(fault), remedy) from fault
 
 
 def _pair_or_404(pair: int) -> ScenePair:
