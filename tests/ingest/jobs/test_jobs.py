@@ -22,8 +22,8 @@ from ingest.jobs.environment import HARDENED, job_environment
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
 from ingest.products.services import product_delete
-from ingest.readers.given import Given
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
+from ingest.readers.submission import Submission
 
 PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
 
@@ -47,7 +47,7 @@ def quiet(settings, tmp_path, monkeypatch):
 
 
 def queue(path: Path, source=WATCH, **given) -> IngestJob:
-    return jobs.job_queue(source=source, path=path, original_name=path.name, given=Given(**given))
+    return jobs.job_queue(source=source, path=path, original_name=path.name, submission=Submission(**given))
 
 
 def uploaded(path: Path, settings) -> Path:
@@ -74,7 +74,7 @@ def test_what_is_declared_reaches_the_reader(tmp_path):
     assert refused.state == State.REJECTED
     assert "unit" in refused.error
     loaded = jobs.job_execute(
-        job_id=queue(path, declared=Declared(unit="m/yr", positive="down", track=7, period=PERIOD)).pk
+        job_id=queue(path, declared=Declaration(unit="m/yr", positive="down", track=7, period=PERIOD)).pk
     )
     assert loaded.state == State.LOADED, loaded.error
     assert loaded.products.get().track == 7
@@ -200,7 +200,7 @@ def test_a_fault_of_ours_is_said_as_one_and_can_be_tried_again(make_egms, settin
     job.refresh_from_db()
     assert job.state == State.FAILED
     assert "fault of this program (ZeroDivisionError)" in job.error
-    assert jobs.job_retry(job=job, given=Given())
+    assert jobs.job_retry(job=job, submission=Submission())
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
 
 
@@ -208,8 +208,10 @@ def test_a_refused_file_is_tried_again_only_when_something_else_is_said_of_it(tm
     job = queue(uploaded(velocity_raster(tmp_path), settings), UPLOAD)
     job = jobs.job_execute(job_id=job.pk)
     assert job.state == State.REJECTED
-    assert not jobs.job_retry(job=job, given=Given())
-    assert jobs.job_retry(job=job, given=Given(declared=Declared(unit="m/yr", positive="up", period=PERIOD)))
+    assert not jobs.job_retry(job=job, submission=Submission())
+    assert jobs.job_retry(
+        job=job, submission=Submission(declared=Declaration(unit="m/yr", positive="up", period=PERIOD))
+    )
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
 
 
