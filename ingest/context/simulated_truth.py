@@ -17,7 +17,8 @@ def truth_load(*, path: Path) -> int:
     rows = []
     for feature in json.loads(path.read_text(encoding="utf-8"))["features"]:
         outline = MultiPolygon(GEOSGeometry(json.dumps(feature["geometry"])), srid=4326)
-        rows.append(SimulatedTruth(outline=outline, **{name: feature["properties"][name] for name in TOLD}))
+        properties = {"told": feature["properties"].get("description"), **feature["properties"]}
+        rows.append(SimulatedTruth(outline=outline, **{name: properties[name] for name in TOLD}))
     with transaction.atomic():
         SimulatedTruth.objects.all().delete()
         SimulatedTruth.objects.bulk_create(rows)

@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from ingest.errors import InputError
@@ -14,6 +15,7 @@ from ml.lab.deformation import evaluate as deformation
 from ml.lab.offsets import evaluate as offsets
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
+from ml.runtime.methods import help_of, method_of
 
 TASKS: dict[str, tuple[Benchmark, ...]] = {
     "deformation": deformation.BENCHMARKS,
@@ -30,7 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.add_argument(
             "--benchmark", choices=[benchmark.name for benchmark in benchmarks], default=benchmarks[0].name
         )
-        task.add_argument("--method", choices=[*methods], default=next(iter(methods)))
+        task.add_argument(
+            "--method",
+            type=partial(method_of, name),
+            choices=[*methods],
+            default=next(iter(methods)),
+            help=help_of(name),
+        )
         task.add_argument("--json", type=Path, required=True, metavar="OUT.json")
         task.add_argument("--size", type=int, metavar="N", help="scenes; the published figures stand on the default")
 

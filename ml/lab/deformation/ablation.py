@@ -27,7 +27,7 @@ FASTEST = 7.0  # arcsinh of half the rate
 
 
 @dataclass(frozen=True)
-class ArmConfig:
+class AblationConfig:
     """weights: name of the card; gains: at which rates are wrapped, none for rates as they are; merge: mean or max."""
 
     weights: str
@@ -42,19 +42,23 @@ class ArmConfig:
         return self.merge if self.gains else "1"
 
 
-def _arms() -> dict[str, ArmConfig]:
+def _ablation_models() -> dict[str, AblationConfig]:
     """Every arm by the name of its method."""
     fills = ("none", "nearest", "idw", "soft-impute")
-    arms = {f"unet-{fill}{end}": ArmConfig(f"deformation-unet-{fill}{end}") for end in ("", "-raw") for fill in fills}
-    arms |= {f"unet-{what}": ArmConfig(f"deformation-unet-{what}") for what in ("means", "points", "heights", "around")}
-    arms |= {f"unet-gain-{gain}": ArmConfig("deformation-unet-wrapped", (gain,)) for gain in GAINS}
+    models = {
+        f"unet-{fill}{end}": AblationConfig(f"deformation-unet-{fill}{end}") for end in ("", "-raw") for fill in fills
+    }
+    models |= {
+        f"unet-{what}": AblationConfig(f"deformation-unet-{what}") for what in ("means", "points", "heights", "around")
+    }
+    models |= {f"unet-gain-{gain}": AblationConfig("deformation-unet-wrapped", (gain,)) for gain in GAINS}
     for how in ("mean", "max"):
-        arms[f"unet-gains-{how}"] = ArmConfig("deformation-unet-wrapped", GAINS, how)
-        arms[f"patches-{how}"] = ArmConfig("deformation-patches", GAINS, how)
-    return arms
+        models[f"unet-gains-{how}"] = AblationConfig("deformation-unet-wrapped", GAINS, how)
+        models[f"patches-{how}"] = AblationConfig("deformation-patches", GAINS, how)
+    return models
 
 
-ARMS = _arms()
+ABLATION_MODELS = _ablation_models()
 
 
 @lru_cache(maxsize=12)
@@ -69,11 +73,11 @@ def _network(name: str) -> DeformationNetwork:
     return DeformationNetwork.load(name)
 
 
-def detect_arm(grid_of: Callable[[bool], RobustGrid], config: ArmConfig) -> DeformationResult:
+def detect_ablation(grid_of: Callable[[bool], RobustGrid], config: AblationConfig) -> DeformationResult:
     """One track through an arm. grid_of: the track's grid, of despiked points or of points as they are."""
     settings = read_card(config.weights).settings
     lattice = on_lattice([grid_of(settings["despiked"])])
-    score, rate = arm_score(lattice, config)
+    score, rate = ablation_score(lattice, config)
     reach = lattice.tracks[0].distance_m <= REACH_M
     logits = torch.from_numpy(np.stack([score, score]))
     logit = calibrated(logits, settings["calibration"][config.label], torch.from_numpy(reach))
@@ -84,7 +88,7 @@ def detect_arm(grid_of: Callable[[bool], RobustGrid], config: ArmConfig) -> Defo
     return DeformationResult(maps, lattice.transform, lattice.epsg)
 
 
-def arm_score(lattice: Lattice, config: ArmConfig) -> tuple[Float32, Float32]:
+def ablation_score(lattice: Lattice, config: AblationConfig) -> tuple[Float32, Float32]:
     """Logit of the merged probability, before its threshold, and rate, mm/yr; both (rows, cols)."""
     (track,) = lattice.tracks
     settings = read_card(config.weights).settings
@@ -94,9 +98,9 @@ def arm_score(lattice: Lattice, config: ArmConfig) -> tuple[Float32, Float32]:
         network = _patch_network(config.weights)
         phases = [shown([track], settings["fill"], gain) or [] for gain in config.gains]
         with torch.inference_mode():
-            found = [slide(phase, reach, lambda x: torch.sigmoid(network(x))) for (phase,) in phases]
-        return _logit(np.nan_to_num(merge(found, config.merge))), filled
-    found, rates = [], []
+            scores = [slide(phase, reach, lambda x: torch.sigmoid(network(x))) for (phase,) in phases]
+        return _logit(np.nan_to_num(merge(scores, config.merge))), filled
+    scores, rates = [], []
     for gain in config.gains or (None,):
         unet = _network(config.weights).module
         image = channels([track], shown([track], settings["fill"], gain))[:, : unet.channels]
@@ -104,9 +108,9 @@ def arm_score(lattice: Lattice, config: ArmConfig) -> tuple[Float32, Float32]:
         with torch.inference_mode():
             out = unet(functional.pad(image, (0, margin[1], 0, margin[0])), 1)[0]
         out = out[:, : reach.shape[0], : reach.shape[1]]
-        found.append(torch.sigmoid((out[0] + out[1]) / 2).numpy())
+        scores.append(torch.sigmoid((out[0] + out[1]) / 2).numpy())
         rates.append((2 * torch.sinh(out[-1].clamp(-FASTEST, FASTEST))).numpy())
-    return _logit(merge(found, config.merge)), np.asarray(np.median(rates, axis=0), dtype=np.float32)
+    return _logit(merge(scores, config.merge)), np.asarray(np.median(rates, axis=0), dtype=np.float32)
 
 
 def _logit(p: Float32) -> Float32:

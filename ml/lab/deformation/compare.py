@@ -27,7 +27,7 @@ def main() -> None:
     args = parser.parse_args()
     scores = measure(args.benchmark, [EITHER[name] for name in args.methods], args.size, processes=args.processes)
     last = len(args.methods) - 1
-    found = {
+    by_method = {
         name: {"metrics": _plain(figures_of(scores, i)), "gains": _plain(gains(scores, i, last))}
         for i, name in enumerate(args.methods)
     }
@@ -41,8 +41,8 @@ def main() -> None:
         "size": args.size,
         "benchmark": args.benchmark,
     }
-    args.json.write_text(json.dumps(about | {"over": args.methods[last], "methods": found}, indent=1) + "\n")
-    for name, parts in found.items():
+    args.json.write_text(json.dumps(about | {"over": args.methods[last], "methods": by_method}, indent=1) + "\n")
+    for name, parts in by_method.items():
         for part, values in parts.items():
             for key, interval in values.items():
                 print(f"{name:22s} {part:8s} {key:32s} {_text(interval)}")

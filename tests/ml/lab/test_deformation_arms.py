@@ -10,8 +10,8 @@ from ml.deformation.baseline import MatchedFilterConfig
 from ml.deformation.features.overwrap import GAINS
 from ml.deformation.gridding import grid_robust
 from ml.deformation.network import DeformationNetwork
-from ml.lab.deformation import ablation as arms
-from ml.lab.deformation.ablation import ARMS, ArmConfig, detect_arm
+from ml.lab.deformation import ablation
+from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, detect_ablation
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, cloud, still_tile
 from ml.lab.deformation.evaluate import METHODS, figures_of, gains, measure
 from ml.lab.deformation.tuning import raised, results
@@ -33,9 +33,9 @@ def random_weights(monkeypatch):
         fill = next((way for way in ("nearest", "idw", "soft-impute") if way in name), "none")
         return Card("deformation", name, "0", {}, {"fill": fill, "despiked": "raw" not in name, "calibration": labels})
 
-    monkeypatch.setattr(arms, "read_card", card)
-    monkeypatch.setattr(arms, "_network", lambda name: DeformationNetwork(card(name), module))
-    monkeypatch.setattr(arms, "_patch_network", lambda name: classifier)
+    monkeypatch.setattr(ablation, "read_card", card)
+    monkeypatch.setattr(ablation, "_network", lambda name: DeformationNetwork(card(name), module))
+    monkeypatch.setattr(ablation, "_patch_network", lambda name: classifier)
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +45,14 @@ def points():
 
 @pytest.mark.parametrize("name", ["unet-soft-impute-raw", "unet-gain-4", "unet-gains-max", "patches-mean"])
 def test_every_arm_says_something_within_reach_of_a_point(random_weights, points, name):
-    asked = []
+    requested = []
 
     def grid_of(despiked):
-        asked.append(despiked)
+        requested.append(despiked)
         return grid_robust(points, despiked=despiked, workers=1)
 
-    result = detect_arm(grid_of, ARMS[name])
-    assert asked == ["raw" not in name]
+    result = detect_ablation(grid_of, ABLATION_MODELS[name])
+    assert requested == ["raw" not in name]
     p = result.maps.probability
     assert np.nanmin(p) >= 0
     assert np.nanmax(p) <= 1
@@ -63,22 +63,25 @@ def test_every_arm_says_something_within_reach_of_a_point(random_weights, points
 
 def test_the_maximum_over_gains_is_never_below_their_mean(random_weights, points):
     grid = grid_robust(points, workers=1)
-    mean, highest = (detect_arm(lambda _: grid, ARMS[f"unet-gains-{how}"]).maps.probability for how in ("mean", "max"))
+    mean, highest = (
+        detect_ablation(lambda _: grid, ABLATION_MODELS[f"unet-gains-{how}"]).maps.probability
+        for how in ("mean", "max")
+    )
     assert (highest >= mean - 1e-6)[np.isfinite(mean)].all()
-    alone = detect_arm(lambda _: grid, ArmConfig("deformation-unet-wrapped", (4,))).maps.probability
+    alone = detect_ablation(lambda _: grid, AblationConfig("deformation-unet-wrapped", (4,))).maps.probability
     assert (highest >= alone - 1e-6)[np.isfinite(mean)].all()
 
 
 def test_every_arm_is_a_method_of_the_benchmark():
-    assert set(ARMS) < set(METHODS)
+    assert set(ABLATION_MODELS) < set(METHODS)
     assert {"model", "matched-filter"} < set(METHODS)
 
 
 def test_arms_are_measured_beside_a_method_on_the_same_tiles(random_weights):
-    scores = measure(NATIONAL, [ARMS["unet-none"], MatchedFilterConfig()], 1, Purpose.TEST)
-    arm, filtered = (figures_of(scores, i) for i in range(2))
-    assert set(CELLS) < set(arm)
-    assert not any(key.startswith("both_") for key in arm)  # an arm looks at one track
+    scores = measure(NATIONAL, [ABLATION_MODELS["unet-none"], MatchedFilterConfig()], 1, Purpose.TEST)
+    one_track, filtered = (figures_of(scores, i) for i in range(2))
+    assert set(CELLS) < set(one_track)
+    assert not any(key.startswith("both_") for key in one_track)  # an arm looks at one track
     assert any(key.startswith("both_") for key in filtered)
     assert set(gains(scores, 0, 1)) == set(CELLS)
     assert gains(scores, 1, 1)["pd_3mm_800m"].value == 0
