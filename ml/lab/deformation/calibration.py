@@ -1,9 +1,9 @@
 """`python -m ml.lab.deformation.calibration`: the thresholds of areas, from tiles that no benchmark holds.
 
-For each use of the weights (one track, two; an arm's gains) the score at which areas begin is read off at ALARMS false
-alarms per 1,000 km². For the shipped network also how these are shared between its two scores, of small areas and of
-wide ones: so that least is missing to what was aimed at for the table's bowls; then as finds most of them and gives the
-best F1 and overlap. Everything goes into the card.
+For each use of the weights (one track, two; an ablation model's gains) the score at which areas begin is read off at
+ALARMS false alarms per 1,000 km². For the shipped network also how these are shared between its two scores, of small
+areas and of wide ones: so that least is missing to what was aimed at for the table's bowls; then as detects most of
+them and gives the best F1 and overlap. Everything goes into the card.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ingest.errors import InputError
 from ml.deformation.baseline import DeformationMaps
 from ml.deformation.gridding import RobustGrid, grid_robust
 from ml.deformation.infer import DeformationResult
@@ -97,11 +98,11 @@ def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Seq
 
 
 def ablation_views(configs: Sequence[AblationConfig], tile: Tile, number: int) -> list[View]:
-    """Each arm on one track of a tile."""
+    """Each ablation model on one track of a tile."""
     grids: dict[bool, RobustGrid] = {}
     views = []
     for config in configs:
-        despiked = read_card(config.weights).settings["despiked"]
+        despiked = read_card(config.weights, config.place).settings["despiked"]
         if despiked not in grids:
             grids[despiked] = grid_robust(cloud(tile.tracks[number]), despiked=despiked, workers=1)
         lattice = on_lattice([grids[despiked]])
@@ -140,7 +141,7 @@ def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> 
 
 
 def ablation_on_field(configs: Sequence[AblationConfig], settings: Sequence[Setting], number: int) -> Float64:
-    """(arms, settings, 5) on one track of a validation tile, the first and the second in turn."""
+    """(models, settings, 5) on one track of a validation tile, the first and the second in turn."""
     tile = field_tile(NATIONAL, number, Purpose.VALIDATION)
     return np.stack([counts(view, tile, settings) for view in ablation_views(configs, tile, number % 2)])
 
@@ -185,9 +186,11 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
     return chosen
 
 
-def calibrate_ablation(tiles: int, processes: int) -> dict[str, dict[str, Any]]:
-    """Name of the weights -> label -> score of each arm, which has but one."""
-    configs = list(ABLATION_MODELS.values())
+def calibrate_ablation(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, Any]]:
+    """Name of the weights -> label -> score of each ablation model trained in a folder, which has but one."""
+    configs = [replace(one, folder=folder) for one in ABLATION_MODELS.values() if _is_trained(one.weights, folder)]
+    if not configs:
+        raise InputError(folder, "it holds no card of an ablation model", "Train one first (python -m ml train)")
     grid = [Setting(enter) for enter in ENTERS]
     sums = np.sum(over_seeds(partial(ablation_on_field, configs, grid), tiles, processes=processes), axis=0)
     chosen: dict[str, dict[str, Any]] = {}
@@ -198,9 +201,13 @@ def calibrate_ablation(tiles: int, processes: int) -> dict[str, dict[str, Any]]:
     return chosen
 
 
+def _is_trained(weights: str, folder: Path) -> bool:
+    return (folder / f"{weights}.json").exists()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("which", choices=["shipped", "arms"])
+    parser.add_argument("which", choices=["shipped", "ablation"])
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="of the card that is changed")
     parser.add_argument("--tiles", type=int, default=300)
     parser.add_argument("--bowls", type=int, default=60)
@@ -209,7 +216,7 @@ def main() -> None:
     chosen = (
         {"deformation": calibrate_shipped(args.folder, args.tiles, args.bowls, args.processes)}
         if args.which == "shipped"
-        else calibrate_ablation(args.tiles, args.processes)
+        else calibrate_ablation(args.folder, args.tiles, args.processes)
     )
     for name, calibration in chosen.items():
         card = read_card(name, args.folder)

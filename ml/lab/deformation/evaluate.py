@@ -6,7 +6,9 @@ ascending track alone. What each figure means: docs/benchmarks.md.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,7 @@ from scipy.stats import rankdata
 
 from ml.deformation.gridding import RobustGrid, grid_robust
 from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, DeformationResult, detect_all_with
+from ml.deformation.nation import NetworkConfig
 from ml.deformation.points import Float64
 from ml.lab.benchmark import Benchmark
 from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, detect_ablation
@@ -21,6 +24,7 @@ from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_ti
 from ml.lab.deformation.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
 from ml.lab.workers import over_seeds
 from ml.rasters.areas import CLASSES, KINDS
+from ml.runtime.checkpoints import Card, read_card
 from ml.simulation.seeds import Purpose
 from ml.simulation.velocity.tiles import SIDE_M, Tile
 from ml.statistics.intervals import Interval, bootstrap
@@ -66,7 +70,7 @@ METHODS = VERSIONS | dict.fromkeys(ABLATION_MODELS, "1")
 
 
 def _views(tile: Tile, configs: Sequence[Measured]) -> list[tuple[DeformationResult, DeformationResult | None]]:
-    """Results of the first track, and of both, of each configuration; an arm of the ablation looks at the first."""
+    """Results of the first track, and of both, of each configuration; an ablation model looks at the first."""
     points = [cloud(track) for track in tile.tracks]
 
     @cache
@@ -235,9 +239,25 @@ def _combined(size: int, digests: Sequence[bytes]) -> str:
     return hashlib.sha256(f"{VERSION} {size}".encode() + b"".join(digests)).hexdigest()
 
 
-def evaluate(name: str, method: str, size: int) -> dict[str, Interval]:
-    """A method as it is shipped."""
-    return evaluate_configs(name, [EITHER[method]], size)[0]
+def config_of(method: str, weights: Path | None = None) -> Measured:
+    """A method as it is measured. weights: folder of those of an ablation model; ValueError where it needs one."""
+    config = EITHER[method]
+    if isinstance(config, AblationConfig):
+        config = replace(config, folder=weights)
+        read_card(config.weights, config.place)
+    return config
+
+
+def card_of(config: Measured) -> Card | None:
+    """The card of a network; None for what is no network."""
+    if isinstance(config, AblationConfig):
+        return read_card(config.weights, config.place)
+    return read_card(config.weights) if isinstance(config, NetworkConfig) else None
+
+
+def evaluate(name: str, method: str, size: int, weights: Path | None = None) -> dict[str, Interval]:
+    """A method as it is shipped, or an ablation model with the weights of a folder."""
+    return evaluate_configs(name, [config_of(method, weights)], size)[0]
 
 
 def truth_sha256(name: str, size: int) -> str:
@@ -259,6 +279,16 @@ def _bowl_digest(name: str, number: int) -> bytes:
 
 NETWORKS = WEIGHTS | {name: model.weights for name, model in ABLATION_MODELS.items()}
 BENCHMARKS = tuple(
-    Benchmark(name, VERSION, size, "tiles", METHODS, partial(evaluate, name), partial(truth_sha256, name), NETWORKS)
+    Benchmark(
+        name,
+        VERSION,
+        size,
+        "tiles",
+        METHODS,
+        partial(evaluate, name),
+        partial(truth_sha256, name),
+        NETWORKS,
+        frozenset(ABLATION_MODELS),
+    )
     for name, size in SIZES.items()
 )
