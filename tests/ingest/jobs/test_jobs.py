@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,12 +23,13 @@ from ingest.products import partitions
 from ingest.products.services import product_delete
 from ingest.readers.records import Declaration
 from ingest.readers.submission import Submission
+from tests.waiting import HANG_SECONDS, wait_until
 
 PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
 
 State, UPLOAD, WATCH = IngestJob.State, IngestJob.Source.UPLOAD, IngestJob.Source.WATCH
 ROOT = Path(__file__).resolve().parents[3]
-ROOMY = Limits(memory_bytes=4 * 2**30, cpu_seconds=60, file_bytes=2**30, wall_seconds=60)
+ROOMY = Limits(memory_bytes=4 * 2**30, cpu_seconds=60, file_bytes=2**30, wall_seconds=HANG_SECONDS)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -174,7 +174,7 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
         wait_until(lambda: IngestJob.objects.get(pk=job.pk).points_done == 200)
         assert Product.objects.count() == 0
         os.kill(children[0].pid, signal.SIGKILL)
-        worker.join(20)
+        worker.join(HANG_SECONDS)
     job.refresh_from_db()
     assert (job.state, job.attempts) == (State.QUEUED, 1)
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
@@ -286,10 +286,3 @@ def in_thread(work):
             connections.close_all()
 
     return run
-
-
-def wait_until(condition, seconds: float = 20) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "waited in vain"
-        time.sleep(0.02)
