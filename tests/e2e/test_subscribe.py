@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
 from monitor import tasks
-from monitor.channels.mail import sending
+from monitor.channels import rounds
 from monitor.models import Subscription
 from tests.e2e.browsers import wait_for_map
 
@@ -33,7 +33,7 @@ def link_in(message, name: str) -> str:
 
 def deliver() -> None:
     tasks.announce_transitions()
-    sending.mails_send()
+    rounds.messages_send()
 
 
 @pytest.fixture

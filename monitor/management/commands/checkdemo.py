@@ -37,7 +37,7 @@ class Command(BaseCommand):
         site, patience = Site(options["url"]), options["patience"]
         self._wait("the web server", lambda: (not self._answers(site),), patience)
         self._wait("the jobs", self._unfinished, patience)
-        failed = Run.objects.filter(status=Run.Status.FAILED)
+        failed = Run.objects.filter(state=Run.State.FAILED)
         if failed:
             raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].error}")
         for page in ("", "alerts/", "products/", "about/", "glaciers/", "tiles/points/los/0/0/0.mvt"):

@@ -99,7 +99,7 @@ const LAYERS = {
           ["zoom"],
           ["get", "title"],
           11,
-          ["format", ["get", "title"], {}, "\n", {}, ["get", "told"], { "font-scale": 0.85 }],
+          ["format", ["get", "title"], {}, "\n", {}, ["get", "description"], { "font-scale": 0.85 }],
         ],
         "text-font": ["sans-serif"],
         "text-size": 13,
@@ -119,7 +119,7 @@ const SURGES = {
   possible: ", which may surge",
 };
 const WORDS = {
-  truth: ({ title, told }) => `Simulated here: ${title} (${told}).`,
+  truth: ({ title, description }) => `Simulated here: ${title} (${description}).`,
   glaciers: ({ name, surge }) => `${name || "A glacier"}${SURGES[surge] ?? ""}.`,
   mines: ({ name }) => (name ? `A mine: ${name}.` : "A mine."),
   landslides({ name, day, accuracy_m: metres }) {

@@ -12,6 +12,7 @@ from django.db import connections
 
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
+from ingest.locks import Lock, short_text_key
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_load
 from tests.waiting import HANG_SECONDS
@@ -55,7 +56,7 @@ def here(monkeypatch):
 
     def execute(*, job_id):
         job = jobs.job_claim(job_id=job_id)
-        job_carry_out(job_id=job_id, attempt=job.attempt)
+        job_carry_out(job_id=job_id, attempt=job.attempts)
         return IngestJob.objects.get(pk=job_id)
 
     monkeypatch.setattr(jobs, "job_execute", execute)
@@ -264,7 +265,9 @@ def test_a_watcher_stays_silent_while_another_one_is_at_work(inbox, give):
     apart = connections.create_connection("default")
     try:
         with apart.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [watching.LOCK, watching.text_key(str(inbox.resolve()))])
+            cursor.execute(
+                "SELECT pg_advisory_lock(%s, %s)", [Lock.WATCHED_FOLDER, short_text_key(str(inbox.resolve()))]
+            )
         assert watching.round_make(folder=inbox) == 0
         with apart.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock_all()")

@@ -32,7 +32,7 @@ def test_an_image_is_fetched_and_given_to_the_jobs(server, monkeypatch):
     assert Path(row.stored_path).name == "S1A_one.zip"
     assert (row.job.source, row.job.state, row.job.stored_path) == ("fetched", "queued", row.stored_path)
     assert row.job.track == 131
-    declared = given[0]["given"].declared
+    declared = given[0]["submission"].declared
     assert (declared.polarisation, declared.platform, declared.direction) == ("VV", "S1A", Direction.DESCENDING)
     assert declared.acquired_at == row.acquired_at
     assert row.footprint.extent == (10, 63, 11, 64)
@@ -44,7 +44,7 @@ def test_of_a_file_with_two_polarisations_none_is_declared(server, monkeypatch):
     monkeypatch.setattr(services, "job_queue", lambda **options: given.append(options) or real(**options))
     wanted(server, polarisation="VV+VH")
     fetched()
-    assert given[0]["given"].declared.polarisation is None
+    assert given[0]["submission"].declared.polarisation is None
 
 
 def test_an_image_is_wanted_once(server):
