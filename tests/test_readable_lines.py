@@ -1,4 +1,4 @@
-"""Templates, style sheets and scripts of pages are read as often as Python, and have lines as short."""
+"""Templates, style sheets and scripts of pages have lines as short as Python. (A line of a plain-text mail is one.)"""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ ROOT = Path(__file__).resolve().parent.parent
 MOST_COLUMNS = 120
 OURS = sorted(
     path
-    for folder, kinds in (("templates", ".html .txt"), ("static/css", ".css"), ("static/js", ".js"))
+    for folder, suffix in (("templates", ".html"), ("static/css", ".css"), ("static/js", ".js"))
     for path in (ROOT / folder).rglob("*")
-    if path.suffix in kinds.split()
+    if path.suffix == suffix
 )
 
 
