@@ -80,7 +80,7 @@ class Command(BaseCommand):
     def _context(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
         """The coast, invented places, heights, the glacier and the mine, so that what is found has names and slopes."""
         layers = (
-            (ContextKind.REGIONS, nation_files.write_country(nation, folder / "country.geojson")),
+            (ContextKind.REGIONS, nation_files.write_border(nation, folder / "country.geojson")),
             (ContextKind.PLACES, nation_files.write_villages(nation, folder / "places.csv")),
             (ContextKind.ELEVATION, write_heights(nation.region, folder / "heights.tif")),
             (ContextKind.GLACIERS, nation_files.write_glacier(nation, folder / "glaciers.geojson")),
