@@ -58,7 +58,7 @@ def field_copy(
             cursor.execute(pyramid.build(product_id))
     except IntegrityError as fault:
         detail = str(fault).splitlines()[-1].removeprefix("DETAIL:").strip()
-        raise InputError(path, f"a point id stands twice ({detail})", "Remove the doubled rows") from fault
+        raise InputError(path, f"a point id appears twice ({detail})", "Remove the doubled rows") from fault
     return product_id, totals
 
 

@@ -147,7 +147,7 @@ def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str,
 
 
 def _chosen(path: Path, source_format: str, declared: Declaration | None = None) -> str:
-    """The name of the reader to use. Raises InputError where the format that was asked for cannot be right."""
+    """The name of the reader to use. Raises InputError where the requested format cannot be right."""
     recognised = recognise(path, declared)
     if source_format in {"auto", recognised}:
         return recognised

@@ -23,7 +23,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc"})
 MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
 MAX_VALUE_BYTES = 4096  # a date, a name, a polygon; texts of any length are kept apart and not counted here
-MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever is asked of it
+MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever part is read
 MAX_BLOCK_VALUES = 20_000_000  # 80 MB of float32
 MAX_OBJECTS = 10_000
 MAX_LIST = 10_000  # dates, coordinates of a row
@@ -85,14 +85,14 @@ def _opened(path: Path) -> h5py.File:
 
 @contextmanager
 def _reading(path: Path, what: str) -> Iterator[None]:
-    """Around a call of h5py and nothing else: whatever it raises says that the file is damaged."""
+    """Around a call of h5py and nothing else: whatever it raises means that the file is damaged."""
     try:
         yield
     except InputError:
         raise
     except _FAULTS as fault:
-        said = " ".join(str(fault).split())[:200]
-        raise InputError(path, f"{what} is damaged ({said or type(fault).__name__})", REMEDY) from fault
+        detail = " ".join(str(fault).split())[:200]
+        raise InputError(path, f"{what} is damaged ({detail or type(fault).__name__})", REMEDY) from fault
 
 
 def names(path: Path) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""A GeoTIFF of velocities. A file cannot be trusted to say its unit and sign: they are declared by whoever gives it.
+"""A GeoTIFF of velocities. A file does not state its unit and sign reliably: the submitter declares them.
 
 Also what all readers of GeoTIFFs share: opening with that one driver, the place of pixels, their names.
 """
@@ -36,7 +36,7 @@ from ingest.readers.records import (
 NAME = "geotiff"
 TITLE = "GeoTIFF"
 MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0, "m/day": 365_250.0}
-TRACKED_UNITS = {"m/day"}  # nobody states phase measurements so
+TRACKED_UNITS = {"m/day"}  # never used for phase measurements
 TOWARD = {
     "toward": 1.0,
     "away": -1.0,
@@ -87,7 +87,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
     """Open a GeoTIFF with that one driver, once its size and its place were looked at; faults become InputError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said below, and as an error
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # raised below as InputError
             dataset = rasterio.open(path, driver="GTiff")
         with dataset:
             if dataset.width * dataset.height > MAX_PIXELS or dataset.width > MAX_COLUMNS:
@@ -95,7 +95,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
             if dataset.crs is None:
                 raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
             if not _is_place(dataset.transform):
-                raise InputError(path, "it does not say where its pixels stand", "Assign its corner and pixel size")
+                raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
             yield dataset
     except FAULTS as fault:
         raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Copy or make it again") from fault
@@ -189,7 +189,7 @@ def field(path: Path, declared: Declaration, header: FieldHeader) -> VelocityFie
     with opened(path) as dataset:  # refuse what cannot be used before anybody asks for its points
         epsg_of(path, dataset)
         if dataset.count != 1:
-            found = f"it holds {dataset.count} bands, and nothing says which of them is the velocity"
+            found = f"it holds {dataset.count} bands, and the file does not state which of them is the velocity"
             raise InputError(path, found, "Give one band (gdal_translate -b 1)")
         if dataset.dtypes[0].startswith("complex"):
             raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give real velocities")

@@ -1,9 +1,13 @@
 """Makes an ITS_LIVE image pair."""
 
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
+
+from ingest.readers.records import Component, Technique
+from tests.makers.sources import FLOWS, Source
 
 NAME = "LC08_L1TP_062018_20180304_20200901_02_T1_X_LC08_L1TP_062018_20180405_20200901_02_T1_G0120V02_P099.nc"
 CORNERS = {
@@ -67,3 +71,8 @@ def make(
             said = INFO | (info or {})
             file["img_pair_info"].attrs.update({key: value for key, value in said.items() if value is not None})
     return path
+
+
+SOURCES = [
+    Source("its-live", partial(make, vx=100), Component.EAST, FLOWS, Technique.TRACKING, series=False),
+]

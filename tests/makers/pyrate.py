@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from ingest.readers.records import Component
 from tests.makers import interferograms as ground
 from tests.makers.geotiff import write
+from tests.makers.sources import SINKS, Source
 
 WAVELENGTH_M = 0.0555
 
@@ -35,3 +37,6 @@ def make(
         coherence = ground.coherence().astype("float32")
         write(folder / name / f"{stem}_flat_eqa_cc.tif", coherence, nodata=0, tags=said, **profile)
     return folder / name
+
+
+SOURCES = [Source("pyrate", make, Component.LOS, SINKS)]

@@ -87,7 +87,7 @@ def _names(path: Path, line: str) -> Names:
     names += [name.strip().lower() for name in next(csv.reader([line], delimiter=names.delimiter))]
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
-        raise InputError(path, f"column {doubled!r} stands twice", "Remove one of the two")
+        raise InputError(path, f"column {doubled!r} appears twice", "Remove one of the two")
     return names
 
 

@@ -1,6 +1,6 @@
 """From the columns of any table to points: the one way that CSV, GeoPackage and GeoParquet share.
 
-A Source gives a file's columns as record batches; a Plan says which of them are what, in which unit and sign.
+A Source gives a file's columns as record batches; a Plan assigns their roles, units and signs.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +51,7 @@ class Source(NamedTuple):
     """A table as it stands in a file.
 
     kind: what the file is called. batches: the columns of these names and types, about so many rows at a time, and with
-    them GEOMETRY where there is one. epsg: of the geometry; None: it has none, or one that is not told.
+    them GEOMETRY where there is one. epsg: of the geometry; None: it has none, or one that is not stated.
     """
 
     kind: str
@@ -104,7 +104,7 @@ def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> I
 
 
 def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
-    """The first few points, for what a header says of all. Raises InputError where there are none, or they conflict."""
+    """The first few points, for the header. Raises InputError where there are none, or they conflict."""
     batches = points(path, source, plan, FEW_ROWS)
     try:
         first = next((batch for batch in batches if batch.pid.size or batch.refused), None)
@@ -188,7 +188,7 @@ class _Rows:
         return np.where(values == self.plan.nodata, values.dtype.type(np.nan), values)
 
     def _column(self, role: str) -> Float32:
-        """A role's numbers, NaN where the table does not say or says what is no number."""
+        """A role's numbers, NaN where the table has none or what is no number."""
         if role not in self.plan.columns:
             return np.full(self.n, self.plan.constants.get(role, np.nan), dtype=np.float32)
         values = self._values(self.plan.columns[role])
@@ -277,7 +277,7 @@ class _Rows:
 
 
 def printable(content: bytes | str) -> str:
-    """What a file says, fit to be stored and shown: whatever is no letter, sign or space becomes a question mark."""
+    """A text of a file, fit to be stored and shown: whatever is no letter, sign or space becomes a question mark."""
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     return "".join(letter if letter.isprintable() else "?" for letter in text).strip()
 
@@ -308,9 +308,9 @@ def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
     known = np.isfinite(slope)
     velocity, slope = first.velocity_mm_yr[known].astype(np.float64), slope[known]
     power, common = float((velocity**2).sum()), float((velocity * slope).sum())
-    if not known.any() or power < known.sum() * 2.0**2:  # ground that is still tells nothing
+    if not known.any() or power < known.sum() * 2.0**2:  # stable ground gives no ratio
         return
     alike = abs(common) / np.sqrt(power * float((slope**2).sum()) + 1e-12)
     if alike > 0.9 and not 0.3 < common / power < 3:
-        found = f"its series move {common / power:.3g} times as fast as its velocities say"
+        found = f"its series move {common / power:.3g} times as fast as its velocities"
         raise InputError(path, found, "Check the units and signs of both (unit, series and positive in a mapping)")

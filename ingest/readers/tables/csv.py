@@ -84,7 +84,7 @@ def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.Zip
 
 
 def refuse_cut_off(path: Path) -> None:
-    """Raise InputError for a plain table whose last line has no end; a zip tells by its checksum."""
+    """Raise InputError for a plain table whose last line has no end; a zip has a checksum."""
     if path.suffix.lower() == ".zip":
         return
     with path.open("rb") as stream:
@@ -129,7 +129,7 @@ class Table(NamedTuple):
 
 
 def table_of(path: Path) -> Table:
-    """Read the header line. Raises InputError for an empty table or a column that stands twice."""
+    """Read the header line. Raises InputError for an empty table or a column that appears twice."""
     with csv_stream(path) as stream:
         line = stream.readline(MAX_HEADER_BYTES).decode("utf-8-sig", errors="replace").strip()
     if not line:
@@ -140,7 +140,7 @@ def table_of(path: Path) -> Table:
         raise InputError(path, f"its table has {len(names):,} columns", "Export it again: one row a point")
     doubled = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubled:
-        raise InputError(path, f"column {doubled[0]!r} stands twice", "Remove one of the two")
+        raise InputError(path, f"column {doubled[0]!r} appears twice", "Remove one of the two")
     return Table(names, delimiter)
 
 

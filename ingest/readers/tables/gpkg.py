@@ -62,7 +62,7 @@ def source(path: Path) -> Source:
 
 
 def _check_whole(path: Path) -> None:
-    """A file shorter than its own header says was cut off, even if the part that is read is there."""
+    """A file shorter than its own header states was cut off, even if the part that is read is there."""
     with path.open("rb") as stream:
         head = stream.read(100)
         length = stream.seek(0, 2)
@@ -106,9 +106,9 @@ def _opened(path: Path, tables: frozenset[str], check: str | None = None) -> Ite
 
 
 def _check_pages(path: Path, connection: sqlite3.Connection, table: str) -> None:
-    said = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({_quoted(table)})")]
-    if said != ["ok"]:
-        raise InputError(path, f"the GeoPackage is damaged ({said[0] if said else 'no answer'})", REMEDY)
+    problems = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({_quoted(table)})")]
+    if problems != ["ok"]:
+        raise InputError(path, f"the GeoPackage is damaged ({problems[0] if problems else 'no answer'})", REMEDY)
 
 
 def _layer(path: Path) -> Layer:

@@ -62,7 +62,7 @@ SIGN_OF_GRID = {"U": "up", "E": "east"}
 
 
 def recognises(path: Path) -> bool:
-    """Tell an EGMS table by its columns, and an EGMS grid by its name (a GeoTIFF has nothing else to say it)."""
+    """Recognise an EGMS table by its columns, and an EGMS grid by its name (a GeoTIFF states it nowhere else)."""
     if path.suffix.lower() in raster.SUFFIXES:
         return L3_NAME.match(path.name) is not None and raster.is_geotiff(path)
     names = tables.header_names(path)
@@ -128,10 +128,10 @@ def _header(
 
 
 def _read_grid(path: Path) -> VelocityField:
-    """An L3 grid as GeoTIFF: velocities only, mm/yr, up or east as its name says."""
+    """An L3 grid as GeoTIFF: velocities only, mm/yr, up or east by its name."""
     name = L3_NAME.match(path.name)
     if name is None:
-        raise InputError(path, "its name does not say which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
+        raise InputError(path, "its name does not state which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
     component = Component.UP if name["component"] == "U" else Component.EAST
     header = _header(path, {}, "L3", component, _period(name["release"]), Direction.UNKNOWN)
     header = dataclasses.replace(header, has_series=False)
@@ -170,7 +170,7 @@ def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
     if name is None:
         raise InputError(
             path,
-            "an L3 table does not say whether it is vertical or east-west, only its file name does",
+            "an L3 table does not state whether it is vertical or east-west, only its file name does",
             "Keep the published name, EGMS_L3_E..N.._100km_U|E_..",
         )
     return "L3", Component.UP if name["component"] == "U" else Component.EAST

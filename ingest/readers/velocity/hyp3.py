@@ -57,7 +57,7 @@ Products = dict[str, dict[str, Path]]  # product -> layer -> file
 
 
 def recognises(path: Path) -> bool:
-    """Tell HyP3 images by their names, in a folder, its folders, or a zip; a file must be a GeoTIFF. Never raises."""
+    """Recognise HyP3 images by their names, in a folder, its folders, or a zip; a file is a GeoTIFF. Never raises."""
     if path.is_dir():
         return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path))
     if path.suffix.lower() == ".zip":
@@ -131,7 +131,7 @@ def _products(files: list[Path]) -> Products:
     for file in files:
         if named := FILE_NAME.fullmatch(file.name):
             if named["layer"] in (layers := products.setdefault(named["product"], {})):
-                raise InputError(file, f"layer {named['layer']} of this product stands twice", "Keep one of the two")
+                raise InputError(file, f"layer {named['layer']} of this product appears twice", "Keep one of the two")
             layers[named["layer"]] = file
     return {name: layers for name, layers in products.items() if {layer.name for layer in LAYERS} & layers.keys()}
 

@@ -37,7 +37,7 @@ NORWAY = (-10.0, 57.0, 36.0, 82.0)  # west, south, east, north: with Jan Mayen a
 
 
 def recognises(path: Path) -> bool:
-    """Tell an export by the column Dataset and most of its other names; what is missing is said by `read`."""
+    """Recognise an export by the column Dataset and most of its other names; `read` reports what is missing."""
     found = {mapping.plain(name) for name in tables.header_names(path)}
     return "dataset" in found and len(TELLING & found) >= 4
 
@@ -59,7 +59,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         has_series=bool(plan.dates),
         track=mapping.agreed(path, "track", {"--track": declared.track, "column Track": stated}),
         direction=Direction.from_los_east(first.los_east),
-        attribution=ATTRIBUTION,  # and no tile: every export has the outline that somebody drew
+        attribution=ATTRIBUTION,  # and no tile: every export has the outline that its user drew
         licence=LICENCE,
         extras={"dataset": dataset[:200], "track": track_text[:60]},
     )

@@ -31,7 +31,7 @@ LICENCE = "LiCSAR products: free for use with attribution (COMET); Copernicus Se
 
 
 def recognises(path: Path) -> bool:
-    """Tell a frame's folder by its first pair: a folder of two dates with the phase of the same name."""
+    """Recognise a frame's folder by its first pair: a folder of two dates with the phase of the same name."""
     return any(raster.is_geotiff(_phase(folder)) for folder in islice(_pair_folders(path), 20))
 
 

@@ -33,7 +33,7 @@ LOOKED_INSIDE = 3
 
 
 def recognises(path: Path) -> bool:
-    """Tell such a folder by the tags of its first interferograms. Never raises."""
+    """Recognise such a folder by the tags of its first interferograms. Never raises."""
     return path.is_dir() and any(_is_ours(file) for file in islice(_matching(path, PHASE), LOOKED_INSIDE))
 
 

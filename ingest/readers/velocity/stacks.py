@@ -139,7 +139,7 @@ def batches(stack: Stack, grid: Grid) -> Iterator[PointBatch]:
         phase = _phases(stack, grid, block)
         row, col = np.nonzero(np.isfinite(phase).any(axis=0))
         if row.size:
-            change = (phase[:, row, col] - reference[:, None]) * stack.mm  # file: as the Stack says; ours: mm, toward
+            change = (phase[:, row, col] - reference[:, None]) * stack.mm  # file: as in Stack; ours: mm, toward
             solved = inverted(change, stack.network, len(stack.dates), 4 * np.pi / stack.wavelength_m / 1000)
             yield _batch(stack, grid, block, row, col, solved)
 
@@ -200,7 +200,7 @@ def _values(dataset: DatasetReader, grid: Grid, block: slice) -> Float32:
 
 
 def _phases(stack: Stack, grid: Grid, block: slice) -> Float32:
-    """All pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase, whatever the tag says."""
+    """All pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase, whatever the tag."""
     phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
     for number, pair in enumerate(stack.pairs):
         values, _ = _image(pair.phase, grid, block)
@@ -299,6 +299,6 @@ def field(stack: Stack, grid: Grid, header: FieldHeader) -> VelocityField:
 
 
 def posting_of(grid: Grid) -> tuple[float, int | None]:
-    """What a header says of the grid: the spacing in metres, and its EPSG number where its coordinates are metres."""
+    """For a header: the spacing in metres, and the EPSG number where the coordinates are metres."""
     crs = CRS.from_epsg(grid.epsg)
     return raster.posting_m(grid.transform, crs), grid.epsg if raster.is_metric(crs) else None

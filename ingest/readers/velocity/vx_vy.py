@@ -1,7 +1,7 @@
 """A folder of one pair of GeoTIFFs, `*_vx.tif` and `*_vy.tif`: tracked motion along map x and y, its unit declared.
 
-So autoRIFT, CARST, vmap and GLAFT's examples name them. Nothing in such files says their unit: it is declared, as for
-any GeoTIFF of velocities. The sign needs no declaration: plus is along the axis that the name says.
+So autoRIFT, CARST, vmap and GLAFT's examples name them. Such files do not state their unit: it is declared, as for
+any GeoTIFF of velocities. The sign needs no declaration: plus is along the axis in the name.
 """
 
 import os

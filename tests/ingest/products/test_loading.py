@@ -92,7 +92,7 @@ def test_a_point_whose_id_is_no_text_is_left_out_and_named(monkeypatch, make_egm
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (doubled, "stands twice"),
+        (doubled, "appears twice"),
         (both_tracks, "one file per track"),
         (nothing_known, "none of its 12 rows"),
         (lambda table: table.pop("mean_velocity"), "'mean_velocity' is missing"),

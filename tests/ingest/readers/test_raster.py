@@ -147,7 +147,7 @@ def test_what_cannot_be_used_is_refused_with_a_line_that_names_it(tmp_path, make
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
 def test_an_image_that_stands_nowhere_is_refused(tmp_path):
     made_geotiff.make(tmp_path, transform=None)
-    assert "does not say where its pixels stand" in damage.outcome(tmp_path / "velocity.tif", UP)
+    assert "does not state where its pixels are" in damage.outcome(tmp_path / "velocity.tif", UP)
 
 
 @damage.NOISY

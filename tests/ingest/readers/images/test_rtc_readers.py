@@ -241,9 +241,9 @@ def test_names_of_products_and_of_pyrosar_are_read(tmp_path):
 def test_a_band_is_chosen_by_its_description(tmp_path):
     values = np.stack([made_rtc.speckle(), made_rtc.speckle(mean=0.01)])
     path = made_rtc.write(tmp_path / "20210119T031653.tif", values, crs="EPSG:32633", transform=made_rtc.UTM)
-    assert "nothing says which of its 2 bands is VH" in outcome(path, declared(polarisation="VH"))
+    assert "the file does not state which of its 2 bands is VH" in outcome(path, declared(polarisation="VH"))
     made_rtc.described(path, ["Sigma0_VV", "Sigma0_VH"])
-    assert "it holds 2 bands, one image is asked: Sigma0_VV, Sigma0_VH" in outcome(path, declared())
+    assert "it holds 2 bands, one image is expected: Sigma0_VV, Sigma0_VH" in outcome(path, declared())
     header, power = read(path, declared(polarisation="VH"))
     assert header.polarisation == "VH"
     assert power.mean() == pytest.approx(0.01, rel=0.1)

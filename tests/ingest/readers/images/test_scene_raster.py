@@ -252,7 +252,7 @@ def nodata(**changes):
             "pixels measure 1",
         ),
         (np.full(SHAPE, 0.1 + 0j), "power", {}, "complex"),
-        (np.full((2, *SHAPE), 0.1), "power", {}, "it holds 2 bands, one image is asked: band 1, band 2"),
+        (np.full((2, *SHAPE), 0.1), "power", {}, "it holds 2 bands, one image is expected: band 1, band 2"),
     ],
 )
 def test_what_cannot_be_an_image_of_that_scale_is_refused(tmp_path, values, scale, options, said):

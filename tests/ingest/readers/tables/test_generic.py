@@ -290,7 +290,7 @@ def swap(table):
 
 BAD = {
     "swapped": swap,
-    "stands twice": lambda t: t.update({" VEL": t["VEL"]}),
+    "appears twice": lambda t: t.update({" VEL": t["VEL"]}),
     "'VEL' and 'velocity' may each be the velocity": lambda t: t.update(velocity=t["VEL"]),
     "not in order": lambda t: t.update(D20200101=t["VEL"]),
     "no date": lambda t: t.update(D20221301=t["VEL"]),
@@ -378,7 +378,7 @@ def test_the_command_takes_a_mapping_and_loads_nothing_of_a_bad_table(tmp_path, 
     said = mapping(tmp_path, 'unit = "mm/yr"\npositive = "toward"\ntrack = 95\nattribution = "A. Surveyor"\n').mapping
     with pytest.raises(SystemExit):
         call_command("ingest", str(make(tmp_path, "gpkg", change=doubled)), "--mapping", str(said))
-    assert "stands twice" in capsys.readouterr().err
+    assert "appears twice" in capsys.readouterr().err
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
     call_command("ingest", str(make(tmp_path, "gpkg")), "--mapping", str(said))
     product = Product.objects.get()

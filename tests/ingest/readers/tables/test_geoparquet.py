@@ -131,7 +131,7 @@ def test_json_without_end_is_refused(tmp_path):
 
 
 def test_a_doubled_column_is_refused(tmp_path):
-    refused(rewritten(make(tmp_path, "parquet"), lambda t: t.append_column("VEL", t["VEL"])), "'VEL' stands twice")
+    refused(rewritten(make(tmp_path, "parquet"), lambda t: t.append_column("VEL", t["VEL"])), "'VEL' appears twice")
 
 
 def test_a_long_text_repeated_a_million_times_is_not_unpacked(tmp_path):

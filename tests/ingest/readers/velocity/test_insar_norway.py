@@ -137,7 +137,7 @@ def test_turned_bits_give_a_line_or_sane_numbers(tmp_path):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("said", ["column 'Track' holds several", "stands twice"])
+@pytest.mark.parametrize("said", ["column 'Track' holds several", "appears twice"])
 def test_the_command_loads_nothing_of_a_bad_export(tmp_path, capsys, said):
     def spoil(table):
         if "Track" in said:

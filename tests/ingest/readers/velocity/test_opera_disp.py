@@ -171,7 +171,7 @@ BAD_FILES = [
     ({"content": {"x": 3_800_000 - 30.0 * np.arange(5), "y": 4e5 + 30.0 * np.arange(6)}}, "swapped"),
     ({"content": {"x": np.array([4e5, 4e5, 4.1e5, 4.2e5, 4.3e5])}}, "not evenly spaced"),
     ({"content": {"x": np.full(5, np.nan)}}, "no number"),
-    ({"content": {"identification/frame_id": 7}}, "name says frame 11116"),
+    ({"content": {"identification/frame_id": 7}}, "name states frame 11116"),
     ({"content": {"identification/reference_datetime": np.bytes_("2016-07-11 14:07:55")}}, "disagrees about its ref"),
     ({"content": {"identification/secondary_datetime": np.bytes_("soon")}}, "no time"),
     ({"content": {"time": np.array([86400.0 * 30])}}, "disagrees about its secondary date"),
@@ -226,7 +226,7 @@ def damaged(frame):
     [
         (another_frame, "frames 00042, 11116"),
         (another_reference, "begin on different dates"),
-        (same_age, "neither is said to be newer"),
+        (same_age, "neither is marked as newer"),
         (another_grid, "its grid is not that of"),
         (one_without_corrections, "has no /corrections/ionospheric_delay, which 5 other"),
         (another_format, "vx.nc: dataset 'displacement' is missing"),
