@@ -17,6 +17,7 @@ from django.db import connection, transaction
 
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
+from ingest.locks import content_key, locked
 from ingest.models import DerivedTile, Product
 from ingest.products.decomposition import UpEastCells, View, common_dates, decompose_cells
 from ingest.products.lattice import Cells
@@ -99,8 +100,7 @@ def tiles_of_two_directions() -> Iterator[Tile]:
 def tile_derive(*, tile: Tile) -> list[Product]:
     """Make the up and the east product of a tile; nothing where the two directions share no cell."""
     made = []
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(tile.key[:15], 16)])
+    with locked(content_key(tile.key)), connection.cursor() as cursor:
         if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:
             return []  # somebody else was faster
         for component in COMPONENTS:

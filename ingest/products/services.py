@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import files_sha256
+from ingest.locks import content_key, locked
 from ingest.models import Product
 from ingest.products import partitions, pyramid
 from ingest.products.loading import Expect, Progress, Totals, field_copy
@@ -44,8 +45,7 @@ def products_load(
         )
     sha256 = files_sha256(fields[0].files or (path,))
     expect(sum(field.expected_points or 0 for field in fields))
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
+    with locked(content_key(sha256)), connection.cursor() as cursor:
         loaded = Product.objects.filter(file_sha256=sha256).first()
         if loaded:
             raise AlreadyLoaded(
@@ -62,7 +62,7 @@ def product_delete(*, product: Product) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(partitions.drop(product.pk) + pyramid.drop(product.pk))
         product.delete()
-        releases_settle(cursor, like=product)
+        releases_settle(like=product)
 
 
 def field_publish(
@@ -77,7 +77,7 @@ def field_publish(
     """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
     product = product_create(product_id, path, sha256, field.header, totals, submission)
-    releases_settle(cursor, like=product)
+    releases_settle(like=product)
     product.refresh_from_db(fields=["superseded_by"])
     return product
 

@@ -5,13 +5,14 @@ import tempfile
 from pathlib import Path
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 from shapely import to_wkb
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context.elevation import elevation_over
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import files_sha256
+from ingest.locks import content_key, locked
 from ingest.models import Scene
 from ingest.pixel_grids import footprint_of
 from ingest.rasters import write_cog_blocks
@@ -32,8 +33,7 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
     sha256 = files_sha256(_files_of(path, files[0]))
     scenes: list[Scene] = []
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
+        with locked(content_key(sha256)):
             Scene.objects.filter(file_sha256=sha256, state=Scene.State.REFUSED).delete()
             new = [file for file in files if not _known(path, sha256, file.header)]
             if not new:

@@ -47,8 +47,8 @@ def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[Inpu
     header = fields[0].header
     for path, field in zip(paths, fields, strict=True):
         if field.header.component != header.component:
-            found = f"it measures {field.header.component}, {paths[0].name} measures {header.component}"
-            raise InputError(path, found, "Give products of one component; run the others on their own")
+            fault = f"it measures {field.header.component}, {paths[0].name} measures {header.component}"
+            raise InputError(path, fault, "Give products of one component; run the others on their own")
     files = [_columns(path, field) for path, field in zip(paths, fields, strict=True)]
     *columns, names = (np.concatenate(column) for column in zip(*files, strict=True))
     epsg = header.grid_epsg or utm_epsg(float(np.median(columns[0])), float(np.median(columns[1])))

@@ -16,6 +16,7 @@ from ingest.sources import services
 from ingest.sources.client.faults import NoRoom
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, scene, settle_job, wanted
+from tests.waiting import HANG_SECONDS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configured")]
 
@@ -189,7 +190,7 @@ def test_of_eight_workers_one_gets_the_row(server, settings):
     got, start = [], threading.Barrier(8)
 
     def work():
-        start.wait(10)
+        start.wait(HANG_SECONDS)
         got.append(services.download_claim(download_id=row.pk))
         connections.close_all()
 
@@ -197,7 +198,7 @@ def test_of_eight_workers_one_gets_the_row(server, settings):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(20)
+        worker.join(HANG_SECONDS)
     assert sum(claimed is not None for claimed in got) == 1
 
 
