@@ -22,7 +22,7 @@ from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, SceneHeader, direction_at
 from ingest.readers.images.sentinel1.names import Granule, granules_in, time_of
 from ingest.readers.records import Declaration
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 
 NAME = "hyp3-rtc"
 TITLE = "HyP3 RTC"
@@ -150,10 +150,10 @@ def _named(path: Path) -> list[re.Match[str]]:
             ]
         elif path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
-                names = [Path(name).name for name in archive.namelist()[: tables.MAX_MEMBERS]]
+                names = [Path(name).name for name in archive.namelist()[: text_table.MAX_MEMBERS]]
         else:
             names = [path.name]
-    except tables.CONTAINER_FAULTS:
+    except text_table.CONTAINER_FAULTS:
         return []
     return [match for name in sorted(names) if (match := FILE_NAME.fullmatch(name))]
 
@@ -176,12 +176,12 @@ def _granule(path: Path, named: re.Match[str]) -> Granule | None:
 def _text(path: Path, name: str) -> str:
     """What stands in a text beside the images; empty where there is none."""
     if path.suffix.lower() == ".zip":
-        return (tables.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
+        return (text_table.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
     file = (path if path.is_dir() else path.parent) / name
     if not file.is_file() or file.is_symlink():
         return ""
     with file.open("rb") as stream:
-        return stream.read(tables.MAX_SIDE_BYTES).decode("utf-8", "replace")
+        return stream.read(text_table.MAX_SIDE_BYTES).decode("utf-8", "replace")
 
 
 @contextmanager
@@ -199,7 +199,7 @@ def _file(path: Path, polarisation: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="hyp3-rtc-") as folder:
         try:
             file = _unpacked(path, polarisation, Path(folder))
-        except tables.CONTAINER_FAULTS as fault:
+        except text_table.CONTAINER_FAULTS as fault:
             raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
         try:
             yield file
@@ -209,7 +209,7 @@ def _file(path: Path, polarisation: str) -> Iterator[Path]:
 
 def _unpacked(path: Path, polarisation: str, folder: Path) -> Path:
     with zipfile.ZipFile(path) as archive:
-        info = tables.zip_member(path, archive, f"_{polarisation.lower()}.tif")
+        info = text_table.zip_member(path, archive, f"_{polarisation.lower()}.tif")
         if info.file_size > MAX_MEMBER_BYTES:
             found = f"{info.filename} would unpack to {info.file_size:,} bytes"
             raise InputError(path, found, "Unpack it, and give the folder")

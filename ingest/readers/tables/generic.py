@@ -15,13 +15,12 @@ import pyarrow as pa
 
 from ingest.errors import InputError
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, VelocityField
-from ingest.readers.tables import columns, geoparquet, gpkg, mapping
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import columns, geoparquet, gpkg, mapping, text_table
 from ingest.readers.tables.columns import Plan, Source
 
 NAME = "generic"
 TITLE = "Table"
-SUFFIXES = tables.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES
+SUFFIXES = text_table.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 SNIFFED_ROWS = 50
@@ -31,10 +30,10 @@ def recognises(path: Path) -> bool:
     """Recognise a table by its columns (a position, and a velocity or dates); GeoPackage and Parquet as such."""
     if gpkg.is_gpkg(path) or geoparquet.is_parquet(path):
         return True
-    if path.suffix.lower() not in tables.SUFFIXES or not path.is_file():
+    if path.suffix.lower() not in text_table.SUFFIXES or not path.is_file():
         return False
     try:
-        names = tables.table_of(path).names
+        names = text_table.table_of(path).names
         found = {
             role for role in mapping.ALIASES if {mapping.plain(name) for name in names} & set(mapping.ALIASES[role])
         }
@@ -85,7 +84,7 @@ def source_of(path: Path) -> Source:
         return gpkg.source(path)
     if suffix in geoparquet.SUFFIXES:
         return geoparquet.source(path)
-    if suffix in tables.SUFFIXES:
+    if suffix in text_table.SUFFIXES:
         return csv_source(path)
     raise InputError(
         path, f"a file {suffix or 'without extension'!r} is no table", f"Give {', '.join(sorted(SUFFIXES))}"
@@ -94,21 +93,21 @@ def source_of(path: Path) -> Source:
 
 def csv_source(path: Path) -> Source:
     """A CSV, in its zip or plain; whole to its last line, with points as decimal signs. Raises InputError."""
-    table = tables.table_of(path)
+    table = text_table.table_of(path)
     _check_text(path, table)
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
         few = rows <= columns.FEW_ROWS
-        yield from tables.record_batches(path, table, types, 2**20 if few else tables.BLOCK_BYTES)
+        yield from text_table.record_batches(path, table, types, 2**20 if few else text_table.BLOCK_BYTES)
 
     return Source("CSV", table.names, batches)
 
 
-def _check_text(path: Path, table: tables.Table) -> None:
-    tables.refuse_cut_off(path)
-    with tables.csv_stream(path) as stream:
-        stream.readline(tables.MAX_HEADER_BYTES)
-        lines = [stream.readline(tables.MAX_HEADER_BYTES).decode("utf-8", "replace") for _ in range(SNIFFED_ROWS)]
+def _check_text(path: Path, table: text_table.Table) -> None:
+    text_table.refuse_cut_off(path)
+    with text_table.csv_stream(path) as stream:
+        stream.readline(text_table.MAX_HEADER_BYTES)
+        lines = [stream.readline(text_table.MAX_HEADER_BYTES).decode("utf-8", "replace") for _ in range(SNIFFED_ROWS)]
     try:
         rows = list(csv.reader((line for line in lines if line.strip()), delimiter=table.delimiter))
     except csv.Error as fault:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from ingest.errors import InputError
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import GEOMETRY, LONGEST_PID, TEXT, Source
 
 SUFFIXES = frozenset({".parquet", ".geoparquet"})
@@ -73,7 +73,7 @@ def _opened(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]
             read_dictionary=list(texts),
             page_checksum_verification=True,
             arrow_extensions_enabled=False,
-            thrift_string_size_limit=tables.MAX_SIDE_BYTES,
+            thrift_string_size_limit=text_table.MAX_SIDE_BYTES,
             thrift_container_size_limit=10**6,
         ) as file:
             _check_sizes(path, file.metadata)
@@ -92,7 +92,7 @@ def _check_sizes(path: Path, metadata: pq.FileMetaData) -> None:
         raise InputError(path, f"it declares {metadata.num_rows:,} rows", "Check where this file comes from")
     for group in groups:
         unpacked = group.total_byte_size
-        too_dense = unpacked > BOMB_BYTES and unpacked > tables.MAX_RATIO * path.stat().st_size
+        too_dense = unpacked > BOMB_BYTES and unpacked > text_table.MAX_RATIO * path.stat().st_size
         if unpacked < 0 or unpacked > MAX_GROUP_BYTES or too_dense:
             found = f"a row group would unpack to {unpacked:,} bytes"
             raise InputError(path, found, "Write it in smaller row groups, or check where it comes from")

@@ -15,7 +15,7 @@ from typing import Any
 from ingest.errors import InputError
 from ingest.readers.raster import COMPONENT_OF_SIGN, MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import ROLES, Plan, Source, transformer
 
 MAX_MAPPING_BYTES = 2**20
@@ -163,12 +163,12 @@ def columns_by_alias(path: Path, names: Sequence[str]) -> dict[str, str]:
 def date_columns(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
     """The columns that are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD, or as the mapping's pattern has them."""
     if pattern is None:
-        return tables.date_columns(path, names, DATE_NAME)
+        return text_table.date_columns(path, names, DATE_NAME)
     parts = re.split(r"(%.)", pattern)
     if sorted(parts[1::2]) != ["%Y", "%d", "%m"]:
         raise InputError(path, f"the date pattern {pattern!r} is none", "Use %Y, %m and %d once each, as in D%Y%m%d")
     shape = re.compile("".join(_FORMAT_PARTS.get(part, re.escape(part)) for part in parts))
-    found = tables.date_columns(path, names, shape, lambda name: datetime.strptime(name, pattern).date())  # noqa: DTZ007
+    found = text_table.date_columns(path, names, shape, lambda name: datetime.strptime(name, pattern).date())  # noqa: DTZ007
     if not found:
         raise InputError(path, f"no column is called like {pattern!r}", "Correct dates in the mapping")
     return found
@@ -177,7 +177,9 @@ def date_columns(path: Path, names: Sequence[str], pattern: str | None = None) -
 def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> Plan:
     """Decide how a table is read. Raises InputError for what is missing, contradicts, or would have to be guessed."""
     columns = dict(stated.columns) or columns_by_alias(path, source.names)
-    tables.require(path, source.names, list(columns.values()), "Correct the mapping: it names what the file has not")
+    text_table.require(
+        path, source.names, list(columns.values()), "Correct the mapping: it names what the file has not"
+    )
     dates = {
         name: day
         for name, day in date_columns(path, source.names, stated.dates).items()

@@ -28,7 +28,7 @@ from ingest.readers.records import (
     Technique,
     VelocityField,
 )
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.velocity import tracking
 
 NAME = "its-live"
@@ -139,7 +139,7 @@ def _dates(path: Path, attrs: Any) -> tuple[date, date]:
     for name in ("acquisition_date_img1", "acquisition_date_img2"):
         stated = hdf5.text(attrs.get(name, ""))
         try:
-            days.append(tables.day_of(stated.partition("T")[0]))
+            days.append(text_table.day_of(stated.partition("T")[0]))
         except ValueError as fault:
             raise InputError(path, f"its {name} is {stated[:40]!r}", REMEDY) from fault
     if not days[0] < days[1]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, Float32, VelocityField
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
 
 NAME = "licsar"
@@ -83,7 +83,7 @@ def _stack(path: Path) -> stacks.Stack:
         if days is None or not _phase(folder).exists():  # a pair without it could not be unwrapped
             continue
         try:
-            first, second = tables.day_of(days["first"]), tables.day_of(days["second"])
+            first, second = text_table.day_of(days["first"]), text_table.day_of(days["second"])
         except ValueError as fault:
             raise InputError(folder, f"its name holds what is no date ({fault})", "Download it again") from fault
         coherence = folder / f"{folder.name}.geo.cc.tif"

@@ -69,7 +69,7 @@ def test_polygons_without_names_are_no_regions(make_geojson):
 
 
 def test_what_could_be_several_kinds_must_be_named(make_geojson):
-    assert "does not tell which kind" in refusal(make_geojson(({"name": "What"}, square(0, 0))))
+    assert "does not identify the kind" in refusal(make_geojson(({"name": "What"}, square(0, 0))))
 
 
 @pytest.mark.parametrize(

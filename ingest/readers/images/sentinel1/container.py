@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ingest.errors import InputError
-from ingest.readers.tables.csv import CONTAINER_FAULTS
+from ingest.readers.tables.text_table import CONTAINER_FAULTS
 
 # ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441, 4.2
 PRODUCT_NAME = re.compile(

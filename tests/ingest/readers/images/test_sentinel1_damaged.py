@@ -70,7 +70,7 @@ def swapped(old: str, new: str, times: int = -1):
         ({"change": {"annotation/s1a": swapped("<latitude>4", "<latitude>-4", 1)}}, "folds over or tears"),
         ({"change": {"annotation/s1a": swapped("Samples>64<", "Samples>6400<")}}, "does not cover the image"),
         ({"change": {"annotation/s1a": swapped("Samples>64<", "Samples>64000000000<")}}, "it declares 64000000000"),
-        ({"change": {"annotation/s1a": swapped("<polarisation>VV", "<polarisation>VH")}}, "its name says VV"),
+        ({"change": {"annotation/s1a": swapped("<polarisation>VV", "<polarisation>VH")}}, "its name states VV"),
         ({"change": {"annotation/s1a": swapped("Number>36201", "Number>36202")}}, "orbit 36201 of S1A"),
         ({"change": {"annotation/s1a": swapped("Number>36201", "Number>many")}}, "no number"),
         ({"change": {"annotation/s1a": swapped("FirstLineUtcTime>2", "FirstLineUtcTime>x")}}, "no time"),

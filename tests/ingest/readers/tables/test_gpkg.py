@@ -65,7 +65,9 @@ def test_an_empty_or_missing_geometry_is_a_row_without_a_position(tmp_path):
         ("UPDATE points SET geom = NULL WHERE fid = 2",),
     )
     batch = the_points(path)
-    assert dict(batch.refused) == dict.fromkeys(("P00000", "P00001"), "its position is not a number")
+    assert {row.pid: row.reason for row in batch.refused} == dict.fromkeys(
+        ("P00000", "P00001"), "its position is not a number"
+    )
 
 
 def test_missing_and_infinite_numbers_are_not_known(tmp_path):

@@ -108,7 +108,7 @@ def test_every_row_left_out_has_its_reason(tmp_path):
         table["los_east"][6] = 5
 
     (batch,) = open_velocity_field(make(tmp_path, change=spoil)).batches()
-    assert dict(batch.refused) == {
+    assert {row.pid: row.reason for row in batch.refused} == {
         "S1A000001": "its velocity is not a number",
         "S1A000002": "its velocity is not a number",
         "": "its id is empty or no text",

@@ -11,7 +11,7 @@ from pyproj import Transformer
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, recognise
 from ingest.readers.records import Direction, PointBatch
-from ingest.readers.velocity.opera_disp import stack as opera_disp
+from ingest.readers.velocity.opera_disp import frame as opera_disp
 from tests.ingest.products.test_loading import contents
 from tests.makers import damage
 from tests.makers import opera_disp as made_opera_disp
@@ -178,7 +178,7 @@ BAD_FILES = [
     ({"content": {"time": np.array([1e300])}}, "beyond all calendars"),
     ({"pair": ("20160729", "20160705")}, "not before"),
     ({"name": "OPERA_L3_DISP-S1_IW_F11116_VV_20160799T140755Z_20160829T140755Z_v1.0_20241219T231545Z.nc"}, "no time"),
-    ({"name": "a.nc", "leave_out": ("identification",)}, "which frame"),
+    ({"name": "a.nc", "leave_out": ("identification",)}, "does not state its frame"),
 ]
 
 

@@ -104,11 +104,11 @@ def test_values_that_are_no_numbers_are_left_out(tmp_path):
 
 
 def test_blocks_of_rows_give_what_one_block_gives(tmp_path, monkeypatch):
-    from ingest.readers import raster
+    from ingest.readers.velocity import geotiff
 
     path = write(tmp_path / "a.tif", np.arange(20, dtype=np.float32).reshape(4, 5))
     whole = points(path, UP).columns
-    monkeypatch.setattr(raster, "BLOCK_PIXELS", 5)
+    monkeypatch.setattr(geotiff, "BLOCK_PIXELS", 5)
     assert len(list(open_velocity_field(path, declared=UP).batches())) == 4
     blocks = points(path, UP).columns
     assert blocks.pid.tolist() == whole.pid.tolist()
