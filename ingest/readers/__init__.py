@@ -94,9 +94,9 @@ def _describe_unknown(path: Path) -> str:
     """What a file of no known format holds. Raises InputError where it is damaged."""
     suffix = path.suffix.lower()
     if suffix in raster.SUFFIXES:
-        raise InputError(path, "it cannot be read as GeoTIFF: it is something else by that name", "Make it again")
+        raise InputError(path, "it cannot be read as GeoTIFF: its content is of another format", "Make it again")
     if suffix in generic.SUFFIXES - text_table.SUFFIXES:
-        return f"it is no {suffix.removeprefix('.')}: it is something else by that name"
+        return f"it is no {suffix.removeprefix('.')}: its content is of another format"
     if suffix in text_table.SUFFIXES:
         return f"its columns {', '.join(text_table.table_of(path).names[:8])} … fit none of the known formats"
     if suffix in hdf5.SUFFIXES:

@@ -192,7 +192,7 @@ def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
         raise InputError(path, found, REMEDY)
     values: Float64 = _numbers(path, file, name, ()).astype(np.float64)
     if not np.isfinite(values).all():
-        raise InputError(path, f"dataset {name!r} holds what is no number", REMEDY)
+        raise InputError(path, f"dataset {name!r} holds a value that is not a number", REMEDY)
     return values
 
 
@@ -220,7 +220,7 @@ def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
     try:
         found = tuple(day_of(stamp) for stamp in stamps)
     except (ValueError, TypeError, OverflowError) as fault:
-        raise InputError(path, f"{name} holds what is no date ({str(fault)[:100]!s})", REMEDY) from fault
+        raise InputError(path, f"{name} holds an invalid date ({str(fault)[:100]!s})", REMEDY) from fault
     if any(later <= earlier for earlier, later in pairwise(found)):
         raise InputError(path, f"{name} holds {len(found)} dates that are not in order", REMEDY)
     return found
@@ -260,7 +260,7 @@ def refuse_too_far(path: Path, displacement_mm: Float32) -> None:
 def _refuse_beyond(path: Path, values: Float32, most: float, what: str) -> None:
     largest = max(np.nanmax(values, initial=0.0), -np.nanmin(values, initial=0.0))
     if largest > most:
-        raise InputError(path, f"a {what.format(largest)} cannot be", "Check the unit, or make it again")
+        raise InputError(path, f"a {what.format(largest)} is impossible", "Check the unit, or make it again")
 
 
 def _refuse_foreign(path: Path, file: h5py.File) -> None:

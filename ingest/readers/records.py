@@ -159,7 +159,7 @@ class PointBatch:
         )
         moving = placed.only(np.isfinite(placed.velocity_mm_yr), "its velocity is not a number")
         square = moving.los_east**2 + moving.los_north**2 + moving.los_up**2
-        return moving.only(~(np.abs(square - 1) >= UNIT_SQUARE_WITHIN), "its line of sight is no unit vector")
+        return moving.only(~(np.abs(square - 1) >= UNIT_SQUARE_WITHIN), "its line of sight is not a unit vector")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,12 +124,12 @@ def _parquet(
     geometry = (
         pa.array([{"x": p.x, "y": p.y} for p in places]) if encoding == "point" else pa.array(stored, pa.binary())
     )
-    said: dict = {"encoding": encoding, "geometry_types": ["Point"]}
+    described: dict = {"encoding": encoding, "geometry_types": ["Point"]}
     if crs == "by number":
-        said["crs"] = {"type": "GeographicCRS", "id": {"authority": "EPSG", "code": epsg}}
+        described["crs"] = {"type": "GeographicCRS", "id": {"authority": "EPSG", "code": epsg}}
     elif crs != "left out":
-        said["crs"] = crs
-    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": said}}
+        described["crs"] = crs
+    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": described}}
     written = pa.table({**table, "geometry": geometry}).replace_schema_metadata({"geo": json.dumps(geo)})
     pq.write_table(written, path, row_group_size=5, write_page_checksum=True)
     return path

@@ -31,7 +31,7 @@ def _period(text: str) -> tuple[date, date]:
     try:
         first, last = (date.fromisoformat(day) for day in text.split("/"))
     except ValueError as fault:
-        raise argparse.ArgumentTypeError(f"{text!r} is no period: give two days, 2019-01-01/2023-12-31") from fault
+        raise argparse.ArgumentTypeError(f"{text!r} is not a period: give two days, 2019-01-01/2023-12-31") from fault
     if last <= first:
         raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
     return first, last
@@ -41,7 +41,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as fault:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: give it as 2021-01-19T03:16:53Z") from fault
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: give it as 2021-01-19T03:16:53Z") from fault
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

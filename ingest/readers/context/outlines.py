@@ -125,7 +125,7 @@ def _count(path: Path) -> int:
     with path.open("rb") as stream:
         header = stream.read(SHAPEFILE_HEADER_BYTES)
         if len(header) < SHAPEFILE_HEADER_BYTES or struct.unpack(">i", header[:4])[0] != 9994:
-            raise InputError(path, "this is no shapefile", "Download it again")
+            raise InputError(path, "this is not a shapefile", "Download it again")
         declared = 2 * struct.unpack(">i", header[24:28])[0]
         if declared != size:
             raise InputError(path, f"it declares {declared:,} bytes and has {size:,}", "Download it again")
@@ -178,7 +178,7 @@ def _outline(path: Path, properties: dict[str, Any], geometry: Any, to_degrees: 
     if not bounds:
         return Outline(properties, None, "no outline")
     if not np.isfinite(get_coordinates(found)).all():
-        return Outline(properties, None, "an outline with a coordinate that is no number")
+        return Outline(properties, None, "an outline with a coordinate that is not a number")
     _check_degrees(path, bounds)
     polygons = list(_polygons(found if found.is_valid else make_valid(found)))
     if not polygons:

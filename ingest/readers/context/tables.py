@@ -73,7 +73,7 @@ def position(path: Path, longitude: str, latitude: str, what: str) -> tuple[floa
     if abs(y) > 90 or abs(x) > 180:
         raise InputError(
             path,
-            f"{what}: latitude {y:g}, longitude {x:g} is no place on earth",
+            f"{what}: latitude {y:g}, longitude {x:g} is not a place on Earth",
             "Check whether latitude and longitude are swapped",
         )
     return x, y

@@ -132,7 +132,7 @@ def sample(path: Path, band: int = 1) -> Float64:
 def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
     """Raise InputError where values, (n,), cannot be of a scale, or hold a fill value that is not declared."""
     if scale not in SCALES:
-        raise InputError(path, f"{scale!r} is no scale", f"Declare --scale {'|'.join(SCALES)}")
+        raise InputError(path, f"{scale!r} is not a scale", f"Declare --scale {'|'.join(SCALES)}")
     known = values if scale == "db" else values[values != 0]
     if not known.size:
         return  # the sample holds no value; reading the whole image decides
@@ -149,7 +149,7 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
         return
     if np.mean(known < 0) < NEGATIVE_SHARE or median > MOST_MEDIAN_DB:
         remedy = "Declare --scale power or --scale amplitude if they are that"
-        raise InputError(path, f"{range_found} are no decibels: none or too few are below 0", remedy)
+        raise InputError(path, f"{range_found} are not decibels: none or too few are below 0", remedy)
     _refuse_extreme_db(path, least, most)
     filled = float(np.mean(known == 0))
     if filled >= FILL_SHARE:
@@ -168,7 +168,7 @@ def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | N
 
 def _refuse_extreme_db(path: Path, least: float, most: float) -> None:
     if most > MOST_DB or least < LEAST_DB:
-        found = f"its values ({least:.3g} to {most:.3g} dB) are no backscatter"
+        found = f"its values ({least:.3g} to {most:.3g} dB) are not backscatter"
         raise InputError(path, found, "Declare the right --scale and nodata value (gdal_edit.py -a_nodata …)")
 
 

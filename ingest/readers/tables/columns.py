@@ -141,7 +141,7 @@ def transformer(path: Path, epsg: int) -> Transformer:
     try:
         return projections.transformer(epsg, 4326)
     except CRSError as fault:
-        raise InputError(path, f"EPSG:{epsg} is no reference system that is known", "Correct the number") from fault
+        raise InputError(path, f"EPSG:{epsg} is not a known reference system", "Correct the number") from fault
 
 
 class _Rows:
@@ -179,7 +179,7 @@ class _Rows:
             los_up=up,
             displacement_mm=displacement,
         )
-        return made.only(is_text, "its id is empty or no text").only_usable()
+        return made.only(is_text, "its id is empty or not valid text").only_usable()
 
     def _values(self, name: str) -> Any:
         values = self.batch.column(self.batch.schema.get_field_index(name)).to_numpy(zero_copy_only=False)
@@ -199,7 +199,7 @@ class _Rows:
         size = np.abs(values)[np.isfinite(values)]
         if size.size and size.max() > most:
             remedy = "Check the unit, and state the nodata value in a mapping if there is one"
-            raise InputError(self.path, f"a {what} of {size.max():.3g} {unit} cannot be", remedy)
+            raise InputError(self.path, f"a {what} of {size.max():.3g} {unit} is impossible", remedy)
 
     def _pid(self, done: int) -> tuple[NDArray[np.bytes_], NDArray[np.bool_]]:
         """Ids, row numbers where there are none, and which of them can be stored."""
@@ -211,7 +211,7 @@ class _Rows:
         values = [v if good else printable(v).encode() for v, good in zip(values, sound, strict=True)]
         longest = max(map(len, values), default=0)
         if longest > LONGEST_PID:
-            raise InputError(self.path, f"a point id has {longest} letters", f"Use ids of at most {LONGEST_PID}")
+            raise InputError(self.path, f"a point id has {longest} characters", f"Use ids of at most {LONGEST_PID}")
         return np.asarray(values, dtype=f"S{max(longest, 1)}"), sound
 
     def _position(self) -> tuple[Float64, Float64]:
@@ -230,7 +230,7 @@ class _Rows:
         for name, values, most in (("latitude", latitude, 90), ("longitude", longitude, 180)):
             beyond = np.abs(values) > most  # NaN is not beyond: it is refused as a row
             if beyond.any():
-                found = f"a {name} of {values[beyond][0]:.6g} degrees cannot be"
+                found = f"a {name} of {values[beyond][0]:.6g} degrees is impossible"
                 remedy = "Check whether latitude and longitude are swapped, or name metres and their epsg in a mapping"
                 raise InputError(self.path, found, remedy)
         return longitude, latitude

@@ -87,7 +87,7 @@ def source_of(path: Path) -> Source:
     if suffix in text_table.SUFFIXES:
         return csv_source(path)
     raise InputError(
-        path, f"a file {suffix or 'without extension'!r} is no table", f"Give {', '.join(sorted(SUFFIXES))}"
+        path, f"a file {suffix or 'without extension'!r} is not a table", f"Give {', '.join(sorted(SUFFIXES))}"
     )
 
 

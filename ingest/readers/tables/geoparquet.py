@@ -185,5 +185,5 @@ def _coordinates(path: Path, geometry: Geometry, column: pa.Array) -> tuple[Any,
         raise InputError(path, f"a geometry is damaged ({fault})", REMEDY) from fault
     kinds = shapely.get_type_id(found)
     if ((kinds != 0) & (kinds != -1)).any():
-        raise InputError(path, "it holds geometries that are no points", "Give points")
+        raise InputError(path, "it holds geometries other than points", "Give points")
     return shapely.get_x(found), shapely.get_y(found)

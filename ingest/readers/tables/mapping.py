@@ -115,7 +115,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
     if name in {"columns", "constants"}:
         kind: type | tuple[type, ...] = str if name == "columns" else (int, float)
         if not isinstance(value, dict):
-            raise InputError(path, f"{name!r} is no table", f"Write [{name}] and its lines below")
+            raise InputError(path, f"{name!r} is not a table", f"Write [{name}] and its lines below")
         for role, entry in value.items():
             if role not in ROLES or (name == "constants" and role == "pid"):
                 raise InputError(path, f"{role!r} is nothing that a point has", f"Use {', '.join(ROLES)}")
@@ -135,7 +135,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
         good = isinstance(value, str) and len(value) <= _TEXT_LIMITS[name] and value.isprintable()
     if not good:
         allowed = f"Use {'|'.join(choices[name])}" if name in choices else EXAMPLE
-        raise InputError(path, f"{name} = {value!r:.60} cannot be", allowed)
+        raise InputError(path, f"{name} = {value!r:.60} is not accepted", allowed)
 
 
 def plain(name: str) -> str:
@@ -189,7 +189,7 @@ def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) 
         remedy = "Name the velocity in a mapping (--mapping, see docs/examples/mapping.toml)"
         raise InputError(path, f"no column is a velocity, and {len(dates)} are dates", remedy)
     if len(dates) == 1:
-        raise InputError(path, "one date is no series", "Leave that column out, or give them all")
+        raise InputError(path, "one date is not a series", "Leave that column out, or give them all")
     unit, positive = _unit_and_sign(path, columns, stated, declared)
     series = stated.series or (unit or "").removesuffix("/yr")
     if ("velocity" in columns and unit is None) or series not in MM_PER_LENGTH:
@@ -225,7 +225,7 @@ def _unit_and_sign(
         path, "positive direction", {"--positive": declared.positive, "the mapping": stated.positive, by_name: way}
     )
     if unit is not None and unit not in MM_PER_UNIT:
-        raise InputError(path, f"{unit!r} is no unit of velocity", f"Add --unit {'|'.join(MM_PER_UNIT)}")
+        raise InputError(path, f"{unit!r} is not a unit of velocity", f"Add --unit {'|'.join(MM_PER_UNIT)}")
     if positive not in TOWARD:
         remedy = f"Add --positive {'|'.join(TOWARD)}, or positive in a mapping"
         raise InputError(path, "the sign of its values is not declared", remedy)

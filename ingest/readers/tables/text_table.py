@@ -162,7 +162,7 @@ def date_columns(
     try:
         found = {name: day(name) for name in names if pattern.fullmatch(name)}
     except ValueError as fault:
-        raise InputError(path, f"a date column is no date ({fault})", "Name date columns YYYYMMDD") from fault
+        raise InputError(path, f"a date column is not a date ({fault})", "Name date columns YYYYMMDD") from fault
     if any(later <= earlier for earlier, later in pairwise(found.values())):
         raise InputError(path, "the date columns are not in order", "Sort them by date")
     return found
@@ -211,7 +211,7 @@ def _whole_lines(path: Path, stream: IO[bytes], block_bytes: int) -> Iterator[by
         else:
             begun += block
         if len(begun) > MAX_LINE_BYTES:
-            raise InputError(path, f"a line has more than {MAX_LINE_BYTES:,} letters", "Download it again")
+            raise InputError(path, f"a line has more than {MAX_LINE_BYTES:,} characters", "Download it again")
     if begun:
         yield begun
 

@@ -152,7 +152,7 @@ def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
         try:
             first, second = text_table.day_of(named["first"]), text_table.day_of(named["second"])
         except ValueError as fault:
-            raise InputError(file, f"its name {name} holds what is no date ({fault})", "Download it again") from fault
+            raise InputError(file, f"its name {name} holds an invalid date ({fault})", "Download it again") from fault
         pairs.append(stacks.Pair(first=first, second=second, phase=file, coherence=layers.get("corr")))
         pols.add(named["pol"])
     first_layers = next(iter(products.values()))

@@ -76,7 +76,7 @@ def _plan(path: Path, names: list[str]) -> Plan:
         raise InputError(path, f"column {missing[0]!r} is missing", REMEDY)
     dates = text_table.date_columns(path, names)
     if len(dates) == 1:
-        raise InputError(path, "one date is no series", REMEDY)
+        raise InputError(path, "one date is not a series", REMEDY)
     return Plan(
         columns={role: of_plain[name] for role, name in NAMES.items() if name in of_plain},
         dates=dates,

@@ -125,7 +125,7 @@ def _transform(path: Path, file: h5py.File) -> Affine:
         raise InputError(path, f"its GeoTransform is {text[:60]!r}", REMEDY) from fault
     x, y = (np.asarray(file[name][()], dtype=np.float64) for name in "xy")
     if not (np.isfinite([x0, dx, y0, dy]).all() and dx and dy) or row_turn or col_turn:
-        raise InputError(path, f"its GeoTransform {text[:60]!r} is no grid along x and y", REMEDY)
+        raise InputError(path, f"its GeoTransform {text[:60]!r} is not a grid along x and y", REMEDY)
     columns, rows = x0 + dx * (np.arange(x.size) + 0.5), y0 + dy * (np.arange(y.size) + 0.5)
     if not (np.allclose(x, columns, rtol=0, atol=abs(dx) / 4) and np.allclose(y, rows, rtol=0, atol=abs(dy) / 4)):
         found = f"its coordinates (x from {x[0]:.1f}, y from {y[0]:.1f}) do not agree with GeoTransform {text[:60]!r}"
@@ -177,7 +177,7 @@ def _number(path: Path, dataset: h5py.Dataset, key: str, default: float) -> floa
     """A number among the attributes of a variable. Raises InputError where it is none."""
     value = np.ravel(dataset.attrs.get(key, default))
     if value.size != 1 or value.dtype.kind not in "iuf":
-        raise InputError(path, f"attribute {key} of {dataset.name} is no number", REMEDY)
+        raise InputError(path, f"attribute {key} of {dataset.name} is not a number", REMEDY)
     return float(value[0])
 
 

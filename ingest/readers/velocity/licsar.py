@@ -85,7 +85,7 @@ def _stack(path: Path) -> stacks.Stack:
         try:
             first, second = text_table.day_of(days["first"]), text_table.day_of(days["second"])
         except ValueError as fault:
-            raise InputError(folder, f"its name holds what is no date ({fault})", "Download it again") from fault
+            raise InputError(folder, f"its name holds an invalid date ({fault})", "Download it again") from fault
         coherence = folder / f"{folder.name}.geo.cc.tif"
         known = coherence if coherence.exists() else None
         pairs.append(stacks.Pair(first=first, second=second, phase=_phase(folder), coherence=known))

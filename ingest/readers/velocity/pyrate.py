@@ -121,7 +121,7 @@ def _days(file: Path, tags: Mapping[str, str]) -> tuple[date, date]:
     try:
         return date.fromisoformat(tags["FIRST_DATE"]), date.fromisoformat(tags["SECOND_DATE"])
     except ValueError as fault:
-        raise InputError(file, f"its tags hold what is no date ({fault})", "Write dates as YYYY-MM-DD") from fault
+        raise InputError(file, f"its tags hold an invalid date ({fault})", "Write dates as YYYY-MM-DD") from fault
 
 
 def _wavelength(file: Path, tags: Mapping[str, str]) -> float:

@@ -207,7 +207,7 @@ def _phases(stack: Stack, grid: Grid, block: slice) -> Float32:
         values[values == 0] = np.nan
         largest = float(np.nanmax(np.abs(values), initial=0.0)) * abs(stack.mm)
         if largest > MAX_CHANGE_MM:
-            found = f"a change of {largest:.3g} mm between two dates cannot be"
+            found = f"a change of {largest:.3g} mm between two dates is impossible"
             raise InputError(pair.phase, found, "Check its nodata value, or make it again")
         phase[number] = values
     return phase
@@ -252,7 +252,7 @@ def _vectors(stack: Stack, grid: Grid, block: slice) -> tuple[Float32, Float32, 
     length = np.sqrt(np.sum(np.square(vectors, dtype=np.float64), axis=0))
     odd = length[np.isfinite(length) & (np.abs(length - 1) > 0.1)]
     if odd.size:
-        found = f"a line of sight of length {odd[0]:.3g} cannot be"
+        found = f"a line of sight of length {odd[0]:.3g} is impossible"
         raise InputError(stack.look.files[0], found, "Download the look vectors again")
     return vectors
 

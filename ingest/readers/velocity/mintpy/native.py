@@ -168,7 +168,7 @@ def _period(path: Path, attributes: dict[str, str]) -> tuple[date, ...]:
     try:
         period = tuple(hdf5.day_of(day) for day in stated)
     except ValueError as fault:
-        raise InputError(path, f"START_DATE or END_DATE is no date ({fault})", REMEDY) from fault
+        raise InputError(path, f"START_DATE or END_DATE is not a date ({fault})", REMEDY) from fault
     if len(period) < 2:
         return ()
     if period[1] <= period[0]:

@@ -115,7 +115,7 @@ def _moment(path: Path, what: str, stated: str) -> datetime:
     try:
         return datetime.fromisoformat(stated.strip().replace("Z", "")).replace(tzinfo=None)
     except ValueError as fault:
-        raise InputError(path, f"its {what} is {stated[:40]!r}, which is no time", REMEDY) from fault
+        raise InputError(path, f"its {what} is {stated[:40]!r}, which is not a time", REMEDY) from fault
 
 
 def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:

@@ -47,7 +47,7 @@ def swapped(old: str, new: str, times: int = -1):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"leave_out": ("measurement",)}, "the measurement for VV is missing"),
         ({"leave_out": ("manifest",)}, "manifest.safe is missing"),
@@ -89,9 +89,9 @@ def swapped(old: str, new: str, times: int = -1):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path, changes, said):
+def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path, changes, message):
     refused = outcome(make(tmp_path, SMALL, **changes))
-    assert said in refused
+    assert message in refused
     assert str(tmp_path) in refused
 
 
@@ -174,12 +174,12 @@ def test_a_zip_that_names_files_outside_itself_or_links_is_refused(tmp_path):
     whole = make(tmp_path, SMALL, packed=True)
     link = zipfile.ZipInfo("a_link")
     link.external_attr = 0o120777 << 16
-    for name, said in (("../evil", "outside itself"), ("/evil", "outside itself"), (link, "a link")):
+    for name, message in (("../evil", "outside itself"), ("/evil", "outside itself"), (link, "a link")):
         path = tmp_path / f"changed_{whole.name}"
         shutil.copy(whole, path)
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr(name, "x")
-        assert said in outcome(path)
+        assert message in outcome(path)
 
 
 def test_a_link_out_of_a_folder_is_not_followed(tmp_path):

@@ -42,7 +42,7 @@ def test_it_is_recognised_by_its_tags_whatever_its_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tags", "said"),
+    ("tags", "message"),
     [
         ({"DATA_UNITS": "MILLIMETRES"}, "its unit is 'MILLIMETRES'"),
         ({"DATA_UNITS": ""}, "DATA_UNITS is missing"),
@@ -54,8 +54,8 @@ def test_it_is_recognised_by_its_tags_whatever_its_name(tmp_path):
         ({"SECOND_DATE": ""}, "SECOND_DATE is missing"),
     ],
 )
-def test_bad_tags_are_refused_with_a_line_that_names_the_fault(tmp_path, tags, said):
-    with pytest.raises(InputError, match=said):
+def test_bad_tags_are_refused_with_a_line_that_names_the_fault(tmp_path, tags, message):
+    with pytest.raises(InputError, match=message):
         open_velocity_field(made_pyrate.make(tmp_path, tags=tags))
 
 
