@@ -36,6 +36,7 @@ class Totals:
         self.east = self.north = -np.inf
 
     def add(self, batch: PointBatch) -> None:
+        """Count a batch and widen the bounds."""
         self.points += batch.pid.size
         self.reasons.update(row.reason for row in batch.refused)
         self.listed += batch.refused[: MOST_REFUSED_LISTED - len(self.listed)]

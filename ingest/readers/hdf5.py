@@ -123,12 +123,14 @@ def holds(path: Path, name: str) -> bool:
 
 
 def require(path: Path, file: h5py.Group, required: tuple[str, ...], remedy: str) -> None:
+    """Raise InputError for the first dataset that is missing."""
     missing = [name for name in required if not is_dataset(path, file, name)]
     if missing:
         raise InputError(path, f"dataset {missing[0]!r} is missing", remedy)
 
 
 def is_dataset(path: Path, file: h5py.Group, name: str) -> bool:
+    """Whether a name is a dataset of the file. Raises InputError where the file is damaged."""
     with _reading(path, f"dataset {name!r}"):
         return isinstance(file.get(name), h5py.Dataset)
 

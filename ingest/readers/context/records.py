@@ -64,6 +64,8 @@ class GlacierRecord(NamedTuple):
 
 
 class MineRecord(NamedTuple):
+    """The outline of a mine; name and country empty where the file does not state them."""
+
     name: str
     country: str
     outline: MultiPolygon

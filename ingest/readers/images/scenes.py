@@ -50,6 +50,7 @@ class SceneHeader:
 
     @property
     def posting_m(self) -> float:
+        """Side of a pixel, metres."""
         return float(self.transform.a)
 
 

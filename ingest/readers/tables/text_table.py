@@ -174,6 +174,7 @@ def day_of(text: str) -> date:
 
 
 def require(path: Path, names: Sequence[str], required: Sequence[str], remedy: str) -> None:
+    """Raise InputError for the first column that is missing."""
     missing = [name for name in required if name not in names]
     if missing:
         raise InputError(path, f"column {missing[0]!r} is missing", remedy)

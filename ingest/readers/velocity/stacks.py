@@ -75,15 +75,18 @@ class Stack:
 
     @property
     def dates(self) -> tuple[date, ...]:
+        """All dates of the pairs, in order."""
         return tuple(sorted({day for pair in self.pairs for day in (pair.first, pair.second)}))
 
     @property
     def network(self) -> NDArray[np.int64]:
+        """Indices of first and second date of each pair, (pairs, 2)."""
         index = {day: number for number, day in enumerate(self.dates)}
         return np.array([(index[pair.first], index[pair.second]) for pair in self.pairs])
 
     @property
     def files(self) -> tuple[Path, ...]:
+        """All files that are read."""
         found = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
         return (*found, *(self.look.files if self.look else ()), *([self.height] if self.height else []))
 

@@ -59,6 +59,8 @@ class Known(NamedTuple):
 
 
 class Fetched(NamedTuple):
+    """What a download took. damaged: how often the checksum was wrong."""
+
     size_bytes: int
     tries: int
     damaged: int

@@ -16,6 +16,7 @@ def platform_of(value: object) -> str:
 
 
 def track_of(value: object) -> int | None:
+    """The relative orbit; None where it is not a plausible number."""
     try:
         track = int(str(value))
     except ValueError:
@@ -24,6 +25,7 @@ def track_of(value: object) -> int | None:
 
 
 def direction_of(value: object) -> Direction:
+    """The way the satellite flew."""
     word = str(value or "").lower()
     return Direction(word) if word in {"ascending", "descending"} else Direction.UNKNOWN
 

@@ -120,11 +120,13 @@ def require_unit(path: Path, unit: str, known: set[str], wanted: str) -> None:
 
 
 def direction_of(attributes: dict[str, str]) -> Direction:
+    """The way the satellite flew, by ORBIT_DIRECTION."""
     text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
     return {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1], Direction.UNKNOWN)
 
 
 def track_of(attributes: dict[str, str]) -> int | None:
+    """The relative orbit, 1 to 999; None where it is not stated."""
     text = (attributes.get("relative_orbit") or attributes.get("trackNumber") or "").strip()
     return int(text) if text.isdigit() and 0 < int(text) < 1000 else None
 

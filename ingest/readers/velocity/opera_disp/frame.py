@@ -2,7 +2,7 @@
 
 Source: NASA/JPL, OPERA DISP-S1 product specification, JPL D-108772, and the program that writes it (opera-adt/disp-s1).
 `displacement` is m along the line of sight, positive toward the satellite, between the reference date of its ministack
-and its own: `opera_chain` puts the files one on the other. Two corrections stand beside it, of which the product states
+and its own: `chain` puts the files one on the other. Two corrections stand beside it, of which the product states
 "subtract from displacement to apply". recommended_mask is 1 where a pixel is good; water_mask is 0 on water.
 """
 
