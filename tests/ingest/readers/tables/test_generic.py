@@ -293,7 +293,7 @@ BAD = {
     "appears twice": lambda t: t.update({" VEL": t["VEL"]}),
     "'VEL' and 'velocity' may each be the velocity": lambda t: t.update(velocity=t["VEL"]),
     "not in order": lambda t: t.update(D20200101=t["VEL"]),
-    "no date": lambda t: t.update(D20221301=t["VEL"]),
+    "not a date": lambda t: t.update(D20221301=t["VEL"]),
     "a number is written '-20,5', with a comma": lambda t: t["VEL"].__setitem__(1, "-20,5"),
     "a row has 14 fields where the header names 13": lambda t: t["VEL"].__setitem__(1, "1;2"),
     "move 0.1 times as fast": lambda t: t.update({f"D{day}": [x / 10 for x in t[f"D{day}"]] for day in DATES}),

@@ -119,7 +119,7 @@ BAD_TABLES = {
     "column 'los_east' is missing": drop("los_east"),
     "swapped": swap,
     "not in order": out_of_order,
-    "no date": rename("20200715", "20201399"),
+    "not a date": rename("20200715", "20201399"),
     "cannot be read": not_a_number,
 }
 

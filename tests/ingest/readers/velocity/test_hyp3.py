@@ -121,7 +121,7 @@ def test_products_without_a_common_layer_and_impossible_dates_are_refused(tmp_pa
     assert "no layer in common" in damage.outcome(path)
     for image in path.glob("*los_disp*"):
         image.rename(image.with_name(image.name.replace("20200101", "20200199").replace("los", "vert")))
-    assert "no date" in damage.outcome(path)
+    assert "invalid date" in damage.outcome(path)
 
 
 @damage.NOISY

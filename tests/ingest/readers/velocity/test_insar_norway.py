@@ -84,12 +84,12 @@ BAD = {
     "columns 'latitude' and 'Latitude' are the same": lambda t: t.update(Latitude=t["latitude"]),
     "latitude 10.4000 is not in Norway": swap,
     "not in order": lambda t: t.update({"20190101": t["20200103"]}),
-    "no date": lambda t: t.update({"20220230": t["20200103"]}),
+    "not a date": lambda t: t.update({"20220230": t["20200103"]}),
     "times as fast": lambda t: t.update({day: [value / 10 for value in t[day]] for day in made_generic.DATES}),
     "points to the ground": lambda t: t.update(los_up=[-0.78] * 12),
     "a point id has 300 characters": lambda t: t["Point ID"].__setitem__(0, "x" * 300),
     "cannot be read": lambda t: t["height"].__setitem__(3, "high"),
-    "cannot be. Check the unit": lambda t: t["mean_velocity"].__setitem__(3, "1e30"),
+    "is impossible. Check the unit": lambda t: t["mean_velocity"].__setitem__(3, "1e30"),
 }
 
 

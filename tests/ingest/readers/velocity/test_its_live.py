@@ -84,7 +84,7 @@ def test_it_is_recognised_by_its_variables_whatever_its_name(tmp_path):
         ({"mapping": {"spatial_epsg": None}}, "names no EPSG number"),
         ({"mapping": {"GeoTransform": "0 120 0 0 0"}}, "its GeoTransform is"),
         ({"mapping": {"GeoTransform": "0 120 0 0 0 -120"}}, "do not agree with GeoTransform"),
-        ({"mapping": {"GeoTransform": "nan 120 0 0 0 -120"}}, "no grid along x and y"),
+        ({"mapping": {"GeoTransform": "nan 120 0 0 0 -120"}}, "not a grid along x and y"),
         ({"replace": {"x": np.arange(4.0)}}, "do not fit"),
         ({"replace": {"y": np.zeros((2, 3))}}, "do not fit"),
         ({"replace": {"x": np.array([b"a"] * 5)}}, "'x' holds no plain numbers"),

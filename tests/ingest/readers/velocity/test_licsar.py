@@ -154,7 +154,7 @@ def infinite(path):
         (two_bands, "2 bands"),
         (nothing_in_common, "no pixel has a phase in every interferogram"),
         (infinite, "no pixel has a phase in every interferogram"),
-        (lambda path: renamed(path, "20200101_20200701", "20200132_20200701"), "no date"),
+        (lambda path: renamed(path, "20200101_20200701", "20200132_20200701"), "invalid date"),
         (lambda path: renamed(path, "20200101_20200701", "20200701_20200101x"), ""),
         (lambda path: renamed(path, "20200101_20200701", "20200701_20200701"), "both its dates are 2020-07-01"),
         (lambda path: renamed(path, "20200101_20210101", "20200701_20200101"), "is also in"),

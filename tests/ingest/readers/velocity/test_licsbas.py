@@ -48,7 +48,7 @@ def test_masked_pixels_are_left_out(make_licsbas):
     [
         ({"leave_out": ("cum",)}, "dataset 'cum' is missing"),
         ({"imdates": np.array([20200101, 20190101, 20210101])}, "not in order"),
-        ({"imdates": np.array([20200101, 20201399, 20210101])}, "no date"),
+        ({"imdates": np.array([20200101, 20201399, 20210101])}, "invalid date"),
         ({"vel": np.full((4, 5), np.nan)}, "no pixel has a velocity"),
         ({"vel": np.zeros((4, 4))}, "do not fit"),
         ({"corner_lat": -99.2, "corner_lon": 19.5}, "swapped"),

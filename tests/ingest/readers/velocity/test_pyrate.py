@@ -49,7 +49,7 @@ def test_it_is_recognised_by_its_tags_whatever_its_name(tmp_path):
         ({"WAVELENGTH_METRES": "55.5"}, "its wavelength is '55.5'"),
         ({"WAVELENGTH_METRES": "C band"}, "its wavelength is 'C band'"),
         ({"WAVELENGTH_METRES": "nan"}, "its wavelength is 'nan'"),
-        ({"FIRST_DATE": "20200101T"}, "no date"),
+        ({"FIRST_DATE": "20200101T"}, "invalid date"),
         ({"FIRST_DATE": "2020-01-01", "SECOND_DATE": "2021-01-01"}, "is also in"),
         ({"SECOND_DATE": ""}, "SECOND_DATE is missing"),
     ],
