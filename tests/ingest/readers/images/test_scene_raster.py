@@ -232,7 +232,7 @@ def nodata(**changes):
         (np.full(SHAPE, 0.1), "db", {}, "not decibels"),
         (made_rtc.speckle(), "db", {}, "not decibels"),
         (np.where(np.arange(48) < 9, 0.0, -12.5) * np.ones(SHAPE), "db", {}, "19% of its values are exactly 0 dB"),
-        (np.where(np.arange(48) < 9, -9999, -12.5) * np.ones(SHAPE), "db", nodata(), "no backscatter"),
+        (np.where(np.arange(48) < 9, -9999, -12.5) * np.ones(SHAPE), "db", nodata(), "not backscatter"),
         (np.full(SHAPE, np.nan), "power", {}, "no pixel has a value"),
         (np.zeros(SHAPE), "power", nodata(), "no pixel has a value"),
         (np.full(SHAPE, -np.inf), "db", {}, "no pixel has a value"),

@@ -73,7 +73,7 @@ def swapped(old: str, new: str, times: int = -1):
         ({"change": {"annotation/s1a": swapped("<polarisation>VV", "<polarisation>VH")}}, "its name states VV"),
         ({"change": {"annotation/s1a": swapped("Number>36201", "Number>36202")}}, "orbit 36201 of S1A"),
         ({"change": {"annotation/s1a": swapped("Number>36201", "Number>many")}}, "not a number"),
-        ({"change": {"annotation/s1a": swapped("FirstLineUtcTime>2", "FirstLineUtcTime>x")}}, "no time"),
+        ({"change": {"annotation/s1a": swapped("FirstLineUtcTime>2", "FirstLineUtcTime>x")}}, "not a time"),
         ({"change": {"annotation/s1a": swapped("Descending", "Sideways")}}, "not ascending or descending"),
         ({"change": {"annotation/s1a": lambda text: text[:400]}}, "is no XML"),
         ({"change": {"manifest": lambda text: ""}}, "0 bytes"),
