@@ -97,7 +97,7 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
         return mine(job).update(lease_until=timezone.now() + LEASE) == 1
 
     limits = limits or limits_set()
-    command = [sys.executable, "manage.py", "ingestjob", str(job.pk), "--attempt", str(job.attempt)]
+    command = [sys.executable, "-m", "django", "ingestjob", str(job.pk), "--attempt", str(job.attempt)]
     outcome = run_confined(
         command,
         environment=job_environment(),
