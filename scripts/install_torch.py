@@ -97,7 +97,7 @@ def main() -> None:
         return
     print(f"installing torch {build.version}{' with CUDA' if build.cuda else ''}", file=sys.stderr)
     requirement = f"torch=={build.version}"
-    done = pip("--no-deps", "--no-compile", "--force-reinstall", requirement)
+    done = pip("--no-deps", "--force-reinstall", requirement)
     if build.cuda and not done.returncode:
         done = pip(requirement)  # and its CUDA libraries; all else that it needs is in requirements.lock
     if done.returncode:
