@@ -18,8 +18,8 @@ from packaging.requirements import Requirement
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements-torch.lock"
 ONLY_CUDA = (
-    "The package index has torch {version} with CUDA only (4 GB), and there is no GPU here. Set TORCH_INDEX_URL to an "
-    "index with its CPU builds (PyTorch has one, named on its site under Get started), or GROUND_MOTION_GPU=yes."
+    "The package index has torch {version} with CUDA only: 4 GB, which a machine without a GPU cannot use. To save "
+    "them, set TORCH_INDEX_URL to an index with CPU builds (PyTorch has one, named on its site under Get started)."
 )
 
 
@@ -70,10 +70,9 @@ def installed() -> Build | None:
 
 
 def chosen(version: str, gpu: bool) -> Build:
-    """The build to install; ends the program where the index has none, or only CUDA where it is not wanted."""
-    wanted = (
-        (version,) if gpu else (f"{version}+cpu", version)
-    )  # PyTorch's name for its CPU builds, where there are two
+    """The build to install: the wanted one, else the other with a warning; ends the program where there is none."""
+    # where an index has two builds, PyTorch names the one for CPUs so
+    wanted = (version,) if gpu else (f"{version}+cpu", version)
     builds = [build for build in (offered(f"torch=={one}") for one in wanted) if build]
     if not builds:
         sys.exit(
@@ -81,7 +80,8 @@ def chosen(version: str, gpu: bool) -> Build:
         )
     usable = [build for build in builds if gpu or not build.cuda]
     if not usable:
-        sys.exit(ONLY_CUDA.format(version=version))
+        print(ONLY_CUDA.format(version=version), file=sys.stderr)
+        return builds[0]
     if gpu and not usable[0].cuda:
         print("The package index has torch's CPU build only; TORCH_INDEX_URL can name another one.", file=sys.stderr)
     return usable[0]
