@@ -6,8 +6,10 @@ import sys
 from ml.coherence import command as coherence
 from ml.deformation import command as deformation
 from ml.lab import evaluate_command as evaluation
-from ml.lab import recipes as courses  # noqa: F401 (courses registers)
-from ml.lab import train_command
+from ml.lab import (
+    recipes,  # noqa: F401 (registers what can be trained)
+    train_command,
+)
 from ml.offsets import command as offsets
 from ml.simulation import command as simulation
 

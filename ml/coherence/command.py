@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Estimate, write, say what was found. Raises InputError or ValueError for what cannot be used."""
+    """Estimate, write, print a summary. Raises InputError or ValueError for what cannot be used."""
     if args.window < 3 or args.window % 2 == 0:
         raise ValueError(f"--window {args.window} is not an odd number of at least 3")
     if args.looks is not None and not 0.5 <= args.looks <= 1000:

@@ -20,7 +20,7 @@ VERSIONS = {NETWORK: "2", "guarnieri-prati": "1", "pearson": "1", "posterior-mea
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
 TILE_PX = 1024  # of the network: larger ones do not fit the processor's caches
-AREA_PX = 14  # side of the smallest area in which a change is told
+AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]
 Work = Callable[[Float32], Bands]

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Detect, write, say what was found. Raises InputError or ValueError for what cannot be used."""
+    """Detect, write, print a summary. Raises InputError or ValueError for what cannot be used."""
     for target in filter(None, (args.out, args.areas)):
         if not target.parent.is_dir():
             raise InputError(target, "its folder does not exist", "Make the folder first")

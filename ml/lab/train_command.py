@@ -23,8 +23,8 @@ class TrainingRecipe(NamedTuple):
     """How a task's network is trained.
 
     settings: a frozen dataclass of everything --config may change. prepare: settings, folder for what is simulated
-    ahead, and seed to network, lesson and a card that lacks its training and figures. finish: what is found on
-    validation scenes once the network is trained (calibration, thresholds) and goes into the card's settings.
+    ahead, and seed to network, training task and a card that lacks its training and figures. finish: what is determined
+    on validation scenes once the network is trained (calibration, thresholds) and goes into the card's settings.
     """
 
     settings: type

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Track, write, say what was found. Raises InputError or ValueError for what cannot be used."""
+    """Track, write, print a summary. Raises InputError or ValueError for what cannot be used."""
     if not 1 <= args.posting <= 512:
         raise ValueError(f"--posting {args.posting} is not between 1 and 512")
     if not 1 <= args.search <= 64:

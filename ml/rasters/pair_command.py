@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[
 
 
 def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0) -> int:
-    """Read, run, write, say what was found. slack_px: by which the grids may differ.
+    """Read, run, write, print a summary. slack_px: by which the grids may differ.
 
     InputError or ValueError for what cannot be used.
     """

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """The commit that is running, as git tells; 'unknown' outside a checkout."""
+    """The commit that is running, as git describes it; 'unknown' outside a checkout."""
     try:
         command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

@@ -99,7 +99,7 @@ def test_a_velocity_raster_is_read_with_its_declared_unit_and_sign(tmp_path, pos
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "unit of its values is not declared"),
         (["--unit", "m/yr"], "sign of its values is not declared"),

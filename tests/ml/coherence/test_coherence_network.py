@@ -139,8 +139,9 @@ def test_the_shipped_network_beats_the_best_windows_on_pairs_it_never_saw():
             bands = estimated(method, made_pair, windows.get(method, 9))
             estimate.append(float((errors(bands, made_pair)[:, 0] ** 2).mean()))
     rmse = {method: np.mean(estimate) ** 0.5 for method, estimate in squares.items()}
-    assert rmse[NETWORK] < 0.8 * rmse["guarnieri-prati"]
-    assert rmse[NETWORK] < 0.9 * rmse["posterior-mean"]
+    assert rmse[NETWORK] < 0.15  # measured: 0.139
+    assert rmse[NETWORK] < 0.62 * rmse["guarnieri-prati"]  # measured: 0.57 times
+    assert rmse[NETWORK] < 0.66 * rmse["posterior-mean"]  # measured: 0.60 times
 
 
 def test_the_answer_hardly_changes_when_the_images_are_exchanged(pair):

@@ -46,7 +46,7 @@ def test_what_one_image_explains_or_one_pair_denies_is_not_confirmed(z):
 
 
 def test_ordinary_pairs_beside_an_event_tell_it_from_a_bad_image():
-    """Pairs over two steps have little left to lose; that the next pairs are as ever before is what tells."""
+    """Pairs over two steps have little left to lose; that the next pairs are as ever before is what shows it."""
     spanning = {(1, 2): -5.0, (0, 2): -1.0, (1, 3): -1.0}
     unknown, ordinary, bad = ({**spanning, (0, 1): z, (2, 3): last} for z, last in ((np.nan, np.nan), (0, 0), (0, -5)))
     weights = {12: 0.65, 24: 0.35}

@@ -168,7 +168,7 @@ def test_a_wide_area_begins_where_its_surroundings_and_the_cell_itself_say_so():
     logits, reached = torch.full((2, 40, 40), -9.0), torch.ones(40, 40, dtype=torch.bool)
     logits[0] = 4.3
     reached[:, 30:] = False
-    logits[0, :, 30:] = -9  # where nothing is said, nothing is averaged
+    logits[0, :, 30:] = -9  # where there is no value, nothing is averaged
     logits[0, 20, 20] = 2.0
     p = torch.sigmoid(calibrated(logits, SCORES, reached))
     assert float(p[5, 25]) == pytest.approx(0.5, abs=1e-4)

@@ -1,4 +1,4 @@
-"""What the deformation network is taught: tiles on disk, samples made of them, the loss, the thresholds."""
+"""What the deformation network is trained on: tiles on disk, samples made of them, the loss, the thresholds."""
 
 import numpy as np
 import pytest

@@ -130,7 +130,7 @@ def test_whitened_correlation_brings_a_shift_back_where_pixels_are_finer_than_th
 
 
 def test_where_a_pixel_is_a_resolution_wide_whitening_is_drawn_to_whole_pixels():
-    """Known and told (docs/models/multi-kernel.md): aliased frequencies are strengthened too."""
+    """A known limit (docs/models/multi-kernel.md): aliased frequencies are strengthened too."""
     power = images(0.25, 0.25).numpy()
     bands = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), "whitened", torch.device("cpu")).bands
     assert 0.1 < float(np.nanmedian(bands["dx_px"])) < 0.24

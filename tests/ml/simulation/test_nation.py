@@ -81,7 +81,7 @@ def test_the_glacier_is_faster_in_summer_and_surges_at_the_end():
     assert speeds[-len(SURGE_M_DAY) :] == SURGE_M_DAY
     before = dict(zip([date.month for date in dates], speeds[: -len(SURGE_M_DAY)], strict=False))
     assert before[6] > 1.5 * min(speeds)
-    assert max(speeds[: -len(SURGE_M_DAY)]) * 12 / 30 < 0.25  # too slow to be told apart in one pair
+    assert max(speeds[: -len(SURGE_M_DAY)]) * 12 / 30 < 0.25  # too slow to be seen in one pair
 
 
 def test_the_tracker_measures_the_surge_that_was_put_in(nation, images):

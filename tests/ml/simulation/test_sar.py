@@ -1,4 +1,4 @@
-"""Simulated pairs: speckle obeys its physics, scatterers stand where they were put, images hold what truth says."""
+"""Simulated pairs: speckle obeys its physics, scatterers stand where they were put, images hold what truth states."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The simulated images: what was put in is what the truth says, and the images show it."""
+"""The simulated images: what was put in is what the truth states, and the images show it."""
 
 import numpy as np
 import pytest

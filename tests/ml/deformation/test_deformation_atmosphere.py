@@ -1,4 +1,4 @@
-"""Bowls against the air: in their own standard deviations, wherever a product begins."""
+"""Bowls against atmospheric delay: in their own standard deviations, wherever a product begins."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ ROW, COL = np.mgrid[:SIDE, :SIDE].astype(np.float32)
 
 
 def still(seed: int, strength: float = 0.05):
-    """Rates of air and of points, and their number; two cells of five are known."""
+    """Rates of delay and of points, and their number; two cells of five are known."""
     rng = np.random.default_rng(seed)
     atmosphere = np.sqrt(strength) * turbulence_field(rng, 256, 100.0)[:SIDE, :SIDE]
     rate = (atmosphere + rng.normal(0, 0.5, (SIDE, SIDE))).astype(np.float32)
@@ -76,7 +76,7 @@ def test_where_too_little_is_known_nothing_is_said():
 
 
 def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, square_m: float = 800.0):
-    """Likelihood of a strength of the air in one block, and what is told there, by whole inverses."""
+    """Likelihood of a strength of the atmospheric delay in one block, and the scores there, by whole inverses."""
     window = tuple(slice(max(0, at - MARGIN), at + atmosphere.BLOCK + MARGIN) for at in (row, col))
     weight, rate, height, down, right = (
         plane[window][squares.weight[window] > atmosphere.LEAST_WEIGHT] for plane in squares
