@@ -1,4 +1,4 @@
-"""python -m ml …: files in, files out, no database. Exit code 2 and one line for input that cannot be used."""
+"""Ground motion from files, without a database. Bad input ends with exit code 2 and one line that names the remedy."""
 
 import argparse
 import sys

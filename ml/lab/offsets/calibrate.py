@@ -54,7 +54,7 @@ def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[s
 
 
 def tables_of(rows: Float64) -> dict[str, list[float]]:
-    """rows: (n, 3): log sigma, error over sigma, log restlessness. The second table is of what the first leaves."""
+    """rows: (n, 3): log sigma, error over sigma, log local scatter. The second table is of what the first leaves."""
     by_sigma = _table(rows[:, 0], rows[:, 1])
     left = rows[:, 1] / np.exp(np.interp(rows[:, 0], *by_sigma))
     by_local_scatter = _table(rows[:, 2], left)

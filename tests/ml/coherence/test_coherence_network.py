@@ -96,7 +96,7 @@ def test_facts_turn_with_the_image():
     assert facts.transposed().transposed() == facts
 
 
-def test_a_pixel_looks_no_farther_than_it_says():
+def test_a_pixel_depends_on_nothing_beyond_the_halo():
     torch.manual_seed(1)
     network = made(SMALL).eval()
     size = 4 * network.reach_px
@@ -153,7 +153,7 @@ def test_the_answer_hardly_changes_when_the_images_are_exchanged(pair):
     assert float(np.nanmean(np.abs(one[inner] - other[inner]))) < 0.03
 
 
-def test_what_is_unknown_stays_unknown_and_tells_no_lie_beside_it(pair):
+def test_what_is_unknown_stays_unknown_and_spoils_nothing_beside_it(pair):
     power = pair.power.copy()
     power[1, :40] = np.nan
     whole = estimate_coherence(image_pair(pair.power), NETWORK, CPU, looks=4.45).bands

@@ -51,7 +51,7 @@ def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, d
     assert float(torch.isfinite(tracked.dx_px).float().mean()) > 0.7
 
 
-def test_errors_are_as_large_as_they_are_said_to_be():
+def test_errors_are_as_large_as_their_sigma():
     tracked = track(images(0.3, -0.4, gamma=0.7, size=320))
     error = (tracked.dx_px - 0.3) / tracked.sigma_dx_px
     within = float((error[torch.isfinite(error)].abs() <= 1).float().mean())

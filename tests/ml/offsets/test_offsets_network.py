@@ -134,7 +134,7 @@ def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_aroun
     assert not torch.allclose(one.own[0, :, 10, 10], three.own[0, :, 10, 10])
 
 
-def test_attention_is_the_mean_of_the_window_where_nothing_tells_nodes_apart():
+def test_attention_is_the_mean_of_the_window_where_all_nodes_are_alike():
     torch.manual_seed(0)
     alike, own = Alike(6, 4), torch.randn(1, 6, 12, 12)
     tracked = alike(torch.ones(1, 6, 12, 12), own)[0, :, 5, 5]
@@ -166,7 +166,7 @@ def test_turning_a_pair_turns_its_truth(seed):
     assert peak_of(*images) == (round(float(shift[0].mean())), round(float(shift[1].mean())))
 
 
-def test_a_crop_is_gathered_near_its_truth_and_its_target_says_what_is_left():
+def test_a_crop_is_gathered_near_its_truth_and_its_target_is_what_is_left():
     pair = pair_of(1.0, -1.0)
     log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
     truth = torch.tensor([1.0, -1.0])[:, None, None].expand(2, 160, 160)
@@ -293,7 +293,7 @@ def test_another_posting_is_read_off_the_networks_grid(posting):
     torch.testing.assert_close(tracked[1:-1, 1:-1], wanted)
 
 
-def test_sigma_is_widened_where_errors_are_wider_than_it_says():
+def test_sigma_is_widened_where_errors_are_wider_than_it():
     rng = np.random.default_rng(0)
     log_sigma, local_scatter = rng.uniform(-4, -1, 20_000), rng.uniform(-1, 1, 20_000)
     errors = 2 * np.where(local_scatter > 0, 1.5, 1.0) * rng.standard_normal(20_000)
@@ -318,7 +318,7 @@ def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, d
     assert np.isfinite(bands["dx_px"][2:-2, 2:-2]).all()
 
 
-def test_the_network_is_surer_than_one_window_and_says_how_sure():
+def test_the_network_is_surer_than_one_window_and_reports_how_sure():
     pair = pair_of(0.3, -0.4, gamma=0.7, size=256)
     tracked, single = (track_offsets(pair, method, CPU).bands for method in ("model", "ncc"))
     inner = slice(4, -4)
@@ -392,7 +392,7 @@ def test_bad_pairs_have_a_reason():
     refused(ImagePair(good.reference[:4], good.secondary[:4], Affine.identity(), None), "smaller than one posting")
 
 
-def test_the_course_trains_calibrates_and_leaves_weights_that_track(tmp_path, capsys):
+def test_the_recipe_trains_calibrates_and_leaves_weights_that_track(tmp_path, capsys):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"scenes": 2, "nodes": 16, "crop_px": 48, "batch": 2, "calibration_pairs": 2}))
     arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]

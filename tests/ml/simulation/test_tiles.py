@@ -153,7 +153,7 @@ def test_turbulence_has_its_two_slopes_and_its_semivariance():
     assert np.mean(gamma[0::2]) > np.mean(gamma[1::2])
 
 
-def test_stratified_air_follows_height_at_half_to_three_mm_per_kilometre(ground):
+def test_stratified_delay_follows_height_at_half_to_three_mm_per_kilometre(ground):
     low, high = Nuisance().stratified_mm_yr_km
     assert (low, high) == (0.5, 3.0)
     error = stratified(rng(), ground, 2.0)
