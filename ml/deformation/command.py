@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ingest.errors import InputError
 from ingest.hashing import files_sha256
 from ingest.rasters import write_cog
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         if not target.parent.is_dir():
             raise InputError(target, "its folder does not exist", "Make the folder first")
     device, started = choose_device(args.device), time.monotonic()
-    declared = Declared(mapping=args.mapping, unit=args.unit, positive=args.positive)
+    declared = Declaration(mapping=args.mapping, unit=args.unit, positive=args.positive)
     tracks, files = read_tracks(args.inputs, declared)
     clouds = [track.points for track in tracks]
     with _bar() as show, listening(show):
