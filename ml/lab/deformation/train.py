@@ -127,8 +127,8 @@ def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> 
 def loss_of(out: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy of the thresholds and the kinds, overlap of what moves, and the rate; out: (n, c, rows, cols).
 
-    Small objects count more per cell, so that the many cells of large ones do not drown them; so do pieces that were
-    unwrapped wrongly, else they would be taken for small objects.
+    Small objects count more per cell, so that the many cells of large ones do not drown them; so do
+    unwrapping errors, else they would be taken for small objects.
     """
     n, rate, reached = len(THRESHOLDS_MM_YR), batch["rate"], batch["reached"].float()
     speed = rate.abs()
