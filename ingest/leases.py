@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
+from ingest.errors import one_line
 from ingest.locks import Lock, locked
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Lease(Generic[Row]):
         """Back to the queue; failed after the last attempt, or where another attempt cannot help."""
         failed = for_good or self._is_last(row.attempts)
         state = self.failed if failed else self.queued
-        return self.settle(row, state, error=error, finished_at=timezone.now() if failed else None)
+        return self.settle(row, state, error=one_line(error), finished_at=timezone.now() if failed else None)
 
     def return_expired(self, *, error: str) -> int:
         """Back to the queue whatever lost its worker; failed, with this error, after the last attempt. How many."""

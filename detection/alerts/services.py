@@ -49,7 +49,7 @@ def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "auto
     if not may_become(current, to):
         raise ValueError(f"an alert that is {current} cannot become {to}")
     with transaction.atomic():
-        if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to, updated=timezone.now()):
+        if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to, updated_at=timezone.now()):
             raise ValueError(f"alert {alert.code} was changed by somebody else; look at it again")
         alert.state = to.value
         return AlertTransition.objects.create(alert=alert, from_state=current, to_state=to, reason=reason, actor=actor)
@@ -109,7 +109,7 @@ def _alert_refresh(alert: Alert, seen_in: str) -> None:
     description = describe(current)
     for name, value in description.items():
         setattr(alert, name, value)
-    alert.save(update_fields=[*description, "updated"])
+    alert.save(update_fields=[*description, "updated_at"])
     independent = {independent_view(detection) for detection in current}
     state = after_sighting(State(alert.state), len(independent))
     if state != alert.state:

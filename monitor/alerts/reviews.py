@@ -173,7 +173,7 @@ def _trail(alert: Alert) -> list[dict[str, Any]]:
     undone = {review.takes_back_id for review in reviews if review.takes_back_id}
     said = [
         {
-            "at": review.at,
+            "at": review.created_at,
             "who": str(review.reviewer or "an account that is gone"),
             "what": sentences.VERDICT_HEADINGS[review.verdict],
             "review": review,
@@ -183,7 +183,12 @@ def _trail(alert: Alert) -> list[dict[str, Any]]:
         for review in reviews
     ]
     found = [
-        {"at": step.at, "who": "the computer", "what": labels[step.to_state].capitalize(), "reason": step.reason}
+        {
+            "at": step.created_at,
+            "who": "the computer",
+            "what": labels[step.to_state].capitalize(),
+            "reason": step.reason,
+        }
         for step in alert.transitions.filter(review=None)
     ]
     return sorted([*said, *found], key=lambda entry: entry["at"], reverse=True)

@@ -60,7 +60,7 @@ def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
 @require_safe
 def release_change(request: HttpRequest, product: int) -> FileResponse:
     """What changed since the release before, per cell, as a Cloud-Optimised GeoTIFF."""
-    change = _product_or_404(product).changes_before.order_by("made_at").last()
+    change = _product_or_404(product).changes_before.order_by("updated_at").last()
     if change is None or not change.raster.storage.exists(change.raster.name):
         raise Http404("There is no release before this one.")
     return FileResponse(
@@ -140,7 +140,7 @@ def _run(run: Run) -> dict[str, Any]:
         "id": run.pk,
         "model": str(run.model_version).replace("-", " "),
         "weights_sha256": run.model_version.weights_sha256,
-        "state": run_state(run.status, run.share_done),
+        "state": run_state(run.state, run.share_done),
         "finished_at": run.finished_at,
         "seconds": run.seconds,
         "device": run.device,

@@ -32,7 +32,7 @@ def subscriptions_matching(*, transition: AlertTransition) -> QuerySet[Subscript
     alert = transition.alert
     at_most = SEVERITIES[: SEVERITIES.index(alert.severity) + 1]
     wanted = subscriptions_active().filter(
-        confirmed_at__lt=transition.at,
+        confirmed_at__lt=transition.created_at,
         kinds__contains=[alert.kind],
         lowest_severity__in=at_most,
         region__intersects=alert.area,
@@ -45,7 +45,7 @@ def mails_in_the_past(
 ) -> int:
     """How many mails such a subscription would have brought in the last two years."""
     times = AlertTransition.objects.filter(
-        at__gte=timezone.now() - timedelta(days=365 * PREVIEW_YEARS),
+        created_at__gte=timezone.now() - timedelta(days=365 * PREVIEW_YEARS),
         to_state__in=NEWS if unreviewed else REVIEWED_NEWS,
         alert__kind__in=kinds,
         alert__severity__in=SEVERITIES[SEVERITIES.index(lowest_severity) :],
@@ -53,7 +53,7 @@ def mails_in_the_past(
     ).exclude(alert__state=State.REJECTED.value)
     if frequency == Subscription.Frequency.AT_ONCE:
         return times.count()
-    days = {at.date() for at in times.values_list("at", flat=True)}
+    days = {at.date() for at in times.values_list("created_at", flat=True)}
     if frequency == Subscription.Frequency.DAILY:
         return len(days)
     return len({day.isocalendar()[:2] for day in days})
@@ -61,4 +61,4 @@ def mails_in_the_past(
 
 def records_begin() -> datetime | None:
     """When the first transition was written."""
-    return AlertTransition.objects.order_by("at").values_list("at", flat=True).first()
+    return AlertTransition.objects.order_by("created_at").values_list("created_at", flat=True).first()

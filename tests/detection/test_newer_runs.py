@@ -31,7 +31,7 @@ def scanned(product, monkeypatch):
         run = ml_services.run_queue(subject=product, version=row)
         ml_services.run_claim(run_id=run.pk)
         run.refresh_from_db()
-        run.status, run.finished_at = "succeeded", run.started_at
+        run.state, run.finished_at = "succeeded", run.started_at
         run.save()
         prediction = Prediction.objects.create(run=run, raster="none.tif", raster_sha256="0" * 64)
         figures = {"rate_mm_yr": -9.0, "peak_rate_mm_yr": -12.0, "rate_sigma_mm_yr": 1.0, "area_m2": 2e6} | values

@@ -93,10 +93,10 @@ def test_a_visit_is_recorded_and_leaves_the_state(alert, anna):
 
 
 def test_a_verdict_dates_the_alert_anew(alert, anna):
-    before = alert.updated
+    before = alert.updated_at
     say(alert, Verdict.CONFIRM, anna)
     alert.refresh_from_db()
-    assert alert.updated > before
+    assert alert.updated_at > before
 
 
 @pytest.mark.parametrize("verdict", [Verdict.CONFIRM, Verdict.REJECT, Verdict.FIELD_VISIT])

@@ -88,7 +88,7 @@ def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) ->
     """A finished run on a pair with these bands."""
     version, _ = ModelVersion.objects.get_or_create(task=task, method=f"made-{task}", version="1", weights_sha256="")
     run = Run.objects.create(
-        model_version=version, pair=pair, status=Run.Status.SUCCEEDED, finished_at=timezone.now(), device="cpu"
+        model_version=version, pair=pair, state=Run.State.SUCCEEDED, finished_at=timezone.now(), device="cpu"
     )
     prediction = Prediction(run=run, raster_sha256=f"{run.pk:064d}", statistics={"made": True})
     keep(prediction.raster, bands, f"run-{run.pk}.tif")

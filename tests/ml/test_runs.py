@@ -31,7 +31,7 @@ def run(product) -> Run:
 
 
 def test_a_new_product_is_queued_once(run):
-    assert run.status == Run.Status.QUEUED
+    assert run.state == Run.State.QUEUED
     assert services.runs_queue(method="matched-filter") == []
     assert Run.objects.count() == 1
 
@@ -39,7 +39,7 @@ def test_a_new_product_is_queued_once(run):
 def test_a_finished_run_can_be_traced(run, product):
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
-    assert run.status == Run.Status.SUCCEEDED
+    assert run.state == Run.State.SUCCEEDED
     assert run.input_sha256 == product.file_sha256
     assert run.device == "cpu"
     assert run.seconds > 0
@@ -72,12 +72,12 @@ def test_only_one_worker_gets_a_run(run):
 
 def test_a_run_whose_worker_died_returns_and_fails_after_three_attempts(run):
     for attempt in (1, 2, 3):
-        assert services.run_claim(run_id=run.pk).attempt == attempt
+        assert services.run_claim(run_id=run.pk).attempts == attempt
         assert services.runs_requeue_expired() == 0  # the lease still holds
         Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert services.runs_requeue_expired() == 1
     run.refresh_from_db()
-    assert run.status == Run.Status.FAILED
+    assert run.state == Run.State.FAILED
     assert "worker died" in run.error
 
 
@@ -89,7 +89,7 @@ def test_a_fault_is_written_into_the_row_and_tried_again(run, monkeypatch):
             services.run_execute(run_id=run.pk)
         run.refresh_from_db()
         assert run.error == "ZeroDivisionError: division by zero"
-        assert run.status == (Run.Status.FAILED if attempt == 3 else Run.Status.QUEUED)
+        assert run.state == (Run.State.FAILED if attempt == 3 else Run.State.QUEUED)
     assert Prediction.objects.count() == 0
 
 
@@ -97,13 +97,13 @@ def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkey
     job = services.JOBS[run.model_version.task]
 
     def overtaken(*args):
-        Run.objects.filter(pk=run.pk).update(attempt=2)  # the lease ran out, somebody else claimed it
+        Run.objects.filter(pk=run.pk).update(attempts=2)  # the lease ran out, somebody else claimed it
         return job.work(*args)
 
     monkeypatch.setitem(services.JOBS, run.model_version.task, job._replace(work=overtaken))
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
-    assert run.status == Run.Status.RUNNING
+    assert run.state == Run.State.RUNNING
     assert Prediction.objects.count() == 0
 
 
@@ -117,7 +117,7 @@ def test_the_broker_is_told_once_and_again_when_it_may_have_forgotten(
         with django_capture_on_commit_callbacks(execute=True):
             tasks.queue_due_runs()
     assert told == [(run.pk, "cpu")]
-    Run.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    Run.objects.update(queued_at=timezone.now() - timedelta(minutes=2))
     with django_capture_on_commit_callbacks(execute=True):
         tasks.queue_due_runs()
     assert told == [(run.pk, "cpu")] * 2

@@ -59,7 +59,7 @@ class Command(BaseCommand):
     def _execute(self, run: Run) -> None:
         done = services.run_execute(run_id=run.pk)
         run.refresh_from_db()
-        state = f"{run.seconds:.1f} s on {run.device}" if done else f"nothing to do, it is {run.get_status_display()}"
+        state = f"{run.seconds:.1f} s on {run.device}" if done else f"nothing to do, it is {run.get_state_display()}"
         self.stdout.write(f"run {run.pk}: {run}: {state}")
 
     def _repeat(self, pk: int, method: str) -> None:

@@ -132,7 +132,7 @@ def _of_source(area: TruthArea) -> dict[str, Any]:
     return {
         "kind": area.kind,
         "title": NAMES[area.kind],
-        "told": told,
+        "description": told,
         "rate_mm_yr": round(area.rate_mm_yr, 1),
         "rate_along": area.rate_along,
         "speed_m_day": None,
@@ -170,7 +170,7 @@ def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon,
         properties = {
             "kind": kind,
             "title": title,
-            "told": f"{told} between {_day(since)} and {_day(until)}, {_across(size_m)}",
+            "description": f"{told} between {_day(since)} and {_day(until)}, {_across(size_m)}",
             "rate_mm_yr": None,
             "rate_along": "",
             "speed_m_day": speed,

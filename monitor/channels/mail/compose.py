@@ -49,4 +49,4 @@ class Composer:
 
 
 def _version(alert: Alert) -> tuple[int, str, object]:
-    return alert.pk, alert.state, alert.updated
+    return alert.pk, alert.state, alert.updated_at

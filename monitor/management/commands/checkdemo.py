@@ -30,7 +30,7 @@ class Command(BaseCommand):
         site, deadline = Site(options["url"]), time.monotonic() + options["timeout"]
         self._wait("the web server", lambda: self._answers(site), deadline)
         self._wait("the jobs", self._idle, deadline)
-        failed = Run.objects.filter(status=Run.Status.FAILED)
+        failed = Run.objects.filter(state=Run.State.FAILED)
         if failed:
             raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].error}")
         for page in ("", "alerts/", "products/", "about/", "glaciers/", "tiles/points/los/0/0/0.mvt"):

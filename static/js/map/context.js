@@ -23,7 +23,7 @@ const LAYERS = {
     {
       id: "name", type: "symbol", minzoom: 8.5, colour: "text-color", edge: "text-halo-color",
       layout: {
-        "text-field": ["step", ["zoom"], ["get", "title"], 11, ["format", ["get", "title"], {}, "\n", {}, ["get", "told"], { "font-scale": 0.85 }]], "text-font": ["sans-serif"], "text-size": 13,
+        "text-field": ["step", ["zoom"], ["get", "title"], 11, ["format", ["get", "title"], {}, "\n", {}, ["get", "description"], { "font-scale": 0.85 }]], "text-font": ["sans-serif"], "text-size": 13,
         "text-max-width": 15, "text-variable-anchor": ["top", "bottom", "left", "right"], "text-radial-offset": 1.8, "text-justify": "auto",
       },
       paint: { "text-halo-width": 1.6 },
@@ -33,7 +33,7 @@ const LAYERS = {
 
 const SURGES = { observed: ", which is known to surge", probable: ", which probably surges", possible: ", which may surge" };
 const WORDS = {
-  truth: ({ title, told }) => `Simulated here: ${title} (${told}).`,
+  truth: ({ title, description }) => `Simulated here: ${title} (${description}).`,
   glaciers: ({ name, surge }) => `${name || "A glacier"}${SURGES[surge] ?? ""}.`,
   mines: ({ name }) => (name ? `A mine: ${name}.` : "A mine."),
   landslides({ name, day, accuracy_m: metres }) {

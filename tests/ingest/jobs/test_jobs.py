@@ -61,7 +61,7 @@ def test_a_job_becomes_a_product_and_the_upload_is_gone(make_egms, settings, qui
     job = queue(path, UPLOAD, loaded_by="anna", attribution="Survey of Nowhere")
     assert quiet == [job.pk]
     job = jobs.job_execute(job_id=job.pk)
-    assert (job.state, job.error, job.points_done, job.attempt) == (State.LOADED, "", 40, 1)
+    assert (job.state, job.error, job.points_done, job.attempts) == (State.LOADED, "", 40, 1)
     (product,) = job.products.all()
     assert (product.n_points, product.loaded_by, product.attribution) == (40, "anna", "Survey of Nowhere")
     assert job.sha256 == product.file_sha256
@@ -119,14 +119,14 @@ def test_only_one_worker_gets_a_job_and_only_so_many_run_at_a_time(make_egms, se
 def test_a_job_whose_worker_died_returns_is_loaded_once_and_fails_after_three_attempts(make_egms):
     job = queue(make_egms(n=12))
     for attempt in (1, 2, 3):
-        assert jobs.job_claim(job_id=job.pk).attempt == attempt
+        assert jobs.job_claim(job_id=job.pk).attempts == attempt
         assert jobs.jobs_requeue_expired() == 0  # the lease still holds
         IngestJob.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert jobs.jobs_requeue_expired() == 1
     job.refresh_from_db()
     assert job.state == State.FAILED
     assert "died" in job.error
-    IngestJob.objects.filter(pk=job.pk).update(state=State.QUEUED, attempt=2)
+    IngestJob.objects.filter(pk=job.pk).update(state=State.QUEUED, attempts=2)
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
     assert Product.objects.count() == 1
 
@@ -145,12 +145,12 @@ def test_a_reader_that_lost_its_job_leaves_nothing_behind(make_egms, make_rtc):
                 loaded = load(**options)
                 apart = connections.create_connection("default")
                 with apart.cursor() as cursor:
-                    cursor.execute("UPDATE ingest_ingestjob SET attempt = attempt + 1 WHERE id = %s", [job.pk])
+                    cursor.execute("UPDATE ingest_ingestjob SET attempts = attempts + 1 WHERE id = %s", [job.pk])
                 apart.close()
                 return loaded
 
             patch.setattr("ingest.jobs.child.arrival_load", overtaken)
-            job_carry_out(job_id=job.pk, attempt=owned.attempt)
+            job_carry_out(job_id=job.pk, attempt=owned.attempts)
         IngestJob.objects.all().delete()
     assert (Product.objects.count(), Scene.objects.count()) == (0, 0)
     rasters = Path(Scene._meta.get_field("raster").storage.location)
@@ -176,7 +176,7 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
         os.kill(children[0].pid, signal.SIGKILL)
         worker.join(20)
     job.refresh_from_db()
-    assert (job.state, job.attempt) == (State.QUEUED, 1)
+    assert (job.state, job.attempts) == (State.QUEUED, 1)
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (1, 200)
@@ -196,7 +196,7 @@ def test_a_fault_of_ours_is_said_as_one_and_can_be_tried_again(make_egms, settin
     from ingest.jobs import child as job_child
 
     monkeypatch.setattr(job_child, "arrival_load", lambda **options: 1 / 0)
-    job_child.job_carry_out(job_id=job.pk, attempt=owned.attempt)
+    job_child.job_carry_out(job_id=job.pk, attempt=owned.attempts)
     job.refresh_from_db()
     assert job.state == State.FAILED
     assert "fault of this program (ZeroDivisionError)" in job.error
@@ -234,7 +234,7 @@ def test_a_broker_that_was_emptied_is_told_again(make_egms, quiet):
     job = queue(make_egms())
     tasks.announce_jobs()
     assert quiet == [job.pk, job.pk]
-    IngestJob.objects.update(sent_at=timezone.now())
+    IngestJob.objects.update(queued_at=timezone.now())
     tasks.announce_jobs()
     assert quiet == [job.pk, job.pk]
 

@@ -55,7 +55,7 @@ def here(monkeypatch):
 
     def execute(*, job_id):
         job = jobs.job_claim(job_id=job_id)
-        job_carry_out(job_id=job_id, attempt=job.attempt)
+        job_carry_out(job_id=job_id, attempt=job.attempts)
         return IngestJob.objects.get(pk=job_id)
 
     monkeypatch.setattr(jobs, "job_execute", execute)

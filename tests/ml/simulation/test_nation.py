@@ -132,7 +132,7 @@ def test_the_truth_says_in_words_what_was_put_in(nation, images, tmp_path):
     features = [feature["properties"] for feature in told["features"]]
     assert len(features) == len(nation.region.sources) + 3
     bowl = next(one for one in features if one["kind"] == "groundwater_subsidence")
-    assert bowl["told"] == "sinks by up to 19 mm a year, 4.6 km across, faster every year"
+    assert bowl["description"] == "sinks by up to 19 mm a year, 4.6 km across, faster every year"
     surge = next(one for one in features if one["kind"] == "glacier_surge")
-    assert surge["told"].startswith("speeds up to 5 m a day between")
+    assert surge["description"].startswith("speeds up to 5 m a day between")
     assert surge["speed_m_day"] == SURGE_M_DAY[-1]

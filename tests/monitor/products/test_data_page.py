@@ -85,7 +85,7 @@ def test_who_loaded_it_is_told_to_operators_only(client, make_egms):
 def test_operators_see_what_searched_a_product_and_how_far_it_is(client, make_egms):
     product = product_load(path=make_egms())
     version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
-    Run.objects.create(model_version=version, product=product, status="running", share_done=0.4)
+    Run.objects.create(model_version=version, product=product, state="running", share_done=0.4)
     page = reverse("product-list")
     assert "Searched for motion" not in client.get(page).content.decode()
     operator = get_user_model().objects.create_user("anna")
