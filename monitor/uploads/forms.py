@@ -1,4 +1,4 @@
-"""What a person may say of the files that they send, and how a job is told."""
+"""What a person may declare about the files that they send, and a job as a row of the list."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ SIGN_WORDS = {
     "south": "to the south",
 }
 SCALE_WORDS = {"db": "decibels", "power": "power (linear)", "amplitude": "amplitude"}
-# what a remedy for the command line says -> what it is called on the page
 STATE_WORDS = {
     IngestJob.State.QUEUED: "waiting",
     IngestJob.State.RUNNING: "being read",
@@ -43,7 +42,7 @@ STATE_WORDS = {
 }
 
 
-class SaidForm(forms.Form):
+class FileForm(forms.Form):
     """Everything may be left empty; then the file speaks for itself."""
 
     source_format = forms.ChoiceField(
@@ -73,26 +72,28 @@ class SaidForm(forms.Form):
     licence = forms.CharField(required=False, max_length=300)
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean()
-        first, last = said.get("first_day"), said.get("last_day")
+        cleaned = super().clean()
+        first, last = cleaned.get("first_day"), cleaned.get("last_day")
         if (first is None) != (last is None):
             raise forms.ValidationError("Give both the first and the last day, or neither.")
         if first and last and last <= first:
             raise forms.ValidationError("The last day is after the first one.")
-        return said
+        return cleaned
 
     def given(self, account: str, mapping: Path | None = None) -> Given:
-        said: dict[str, Any] = self.cleaned_data
-        period = (said["first_day"], said["last_day"]) if said["first_day"] else None
-        direction = Direction(said["direction"]) if said["direction"] else None
+        cleaned: dict[str, Any] = self.cleaned_data
+        period = (cleaned["first_day"], cleaned["last_day"]) if cleaned["first_day"] else None
+        direction = Direction(cleaned["direction"]) if cleaned["direction"] else None
         names = ("unit", "positive", "track", "scale", "polarisation", "acquired_at", "platform")
-        declared = Declared(mapping, period=period, direction=direction, **{name: said[name] or None for name in names})
-        return Given(said["source_format"] or "auto", declared, said["attribution"], said["licence"], account)
+        declared = Declared(
+            mapping, period=period, direction=direction, **{name: cleaned[name] or None for name in names}
+        )
+        return Given(cleaned["source_format"] or "auto", declared, cleaned["attribution"], cleaned["licence"], account)
 
 
 def job_row(job: IngestJob) -> dict[str, Any]:
-    """What the list says of a job; for operators only. Products and scenes are expected to be prefetched."""
-    said = {name: getattr(job, name) for name in SaidForm.base_fields if name not in {"attribution", "licence"}}
+    """A job in the list; for operators only. Products and scenes are expected to be prefetched."""
+    declared = {name: getattr(job, name) for name in FileForm.base_fields if name not in {"attribution", "licence"}}
     return {
         "id": job.pk,
         "name": job.original_name,
@@ -112,7 +113,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
             for scene in job.scenes.all()
         ],
         "again": may_retry(job),
-        "form": SaidForm(initial=said, auto_id=f"job-{job.pk}-%s"),
+        "form": FileForm(initial=declared, auto_id=f"job-{job.pk}-%s"),
     }
 
 
