@@ -9,10 +9,10 @@ from django.urls import reverse
 from ingest.jobs.services import may_retry
 from ingest.models import DIRECTIONS, IngestJob
 from ingest.readers import TITLES
-from ingest.readers.given import Given
 from ingest.readers.images.scenes import POLARISATIONS
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
+from ingest.readers.submission import Submission
 from monitor.uploads.resumable import in_words
 from monitor.wording.refusals import plain_words
 
@@ -80,15 +80,19 @@ class FileForm(forms.Form):
             raise forms.ValidationError("The last day is after the first one.")
         return cleaned
 
-    def given(self, account: str, mapping: Path | None = None) -> Given:
-        cleaned: dict[str, Any] = self.cleaned_data
-        period = (cleaned["first_day"], cleaned["last_day"]) if cleaned["first_day"] else None
-        direction = Direction(cleaned["direction"]) if cleaned["direction"] else None
+    def submission(self, account: str, mapping: Path | None = None) -> Submission:
+        entered: dict[str, Any] = self.cleaned_data
+        period = (entered["first_day"], entered["last_day"]) if entered["first_day"] else None
+        direction = Direction(entered["direction"]) if entered["direction"] else None
         names = ("unit", "positive", "track", "scale", "polarisation", "acquired_at", "platform")
-        declared = Declared(
-            mapping, period=period, direction=direction, **{name: cleaned[name] or None for name in names}
+        values = {name: entered[name] or None for name in names}
+        return Submission(
+            source_format=entered["source_format"] or "auto",
+            declared=Declaration(mapping=mapping, period=period, direction=direction, **values),
+            attribution=entered["attribution"],
+            licence=entered["licence"],
+            loaded_by=account,
         )
-        return Given(cleaned["source_format"] or "auto", declared, cleaned["attribution"], cleaned["licence"], account)
 
 
 def job_row(job: IngestJob) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, faults=_faults(form), status=400)
     mapping = Path(known.mapping_path) if known.mapping_path else None
-    if not job_retry(job=known, given=form.given(known.given_by, mapping)):
+    if not job_retry(job=known, submission=form.submission(known.given_by, mapping)):
         fault = f"{known.original_name} was not tried again: declare something else about it, or send the file again."
         return _page(request, faults=[fault], status=409)
     messages.success(request, f"{known.original_name} is tried again.")
@@ -96,7 +96,7 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
             original_name=file.name,
             size_bytes=file.size,
             sha256=file.sha256,
-            given=form.given(request.user.get_username(), beside),
+            submission=form.submission(request.user.get_username(), beside),
         )
         names.append(file.name)
     return _answer(request, names, faults, status=422 if faults and not names else 200)

@@ -20,6 +20,7 @@ from monitor.channels.mail import channel, files
 from monitor.models import OutgoingMessage, Subscription
 from monitor.site.demo import MAIL_FILES_BACKEND
 from monitor.subscriptions import services as subscriptions
+from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[4]
 pytestmark = pytest.mark.django_db
@@ -110,7 +111,7 @@ def test_a_mail_survives_a_server_that(fault, make_alert, make_subscription, mai
     assert set(OutgoingMessage.objects.values_list("state", "attempts")) == {("queued", 1)}
     assert all(mail.next_try_at > timezone.now() for mail in OutgoingMessage.objects.all())
     assert all(mail.error for mail in OutgoingMessage.objects.all())
-    settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, 2
+    settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, HANG_SECONDS
     mail_server.on_data = lambda count: None
     let_time_pass()
     assert rounds.messages_send() == 2
@@ -213,7 +214,7 @@ def test_a_sender_killed_between_two_mails_loses_none_and_sends_none_twice(make_
             process.send_signal(signal.SIGKILL)
 
     mail_server.on_recipient = kill_before_the_third
-    assert process.wait(timeout=120) == -signal.SIGKILL
+    assert process.wait(timeout=HANG_SECONDS) == -signal.SIGKILL
     assert len(mail_server.received) == 2
     states = sorted(OutgoingMessage.objects.values_list("state", flat=True))
     assert states == ["queued", "queued", "queued", "sending", "sent", "sent"]
@@ -258,11 +259,12 @@ def own_environment(mail_server) -> dict[str, str]:
 
 def wait_until_alone() -> None:
     """PostgreSQL notices within a moment that the killed sender's connection is gone, and frees its lock."""
-    for _ in range(10_000):
+
+    def free() -> bool:
         with try_locked(Lock.SENDING) as alone:
-            if alone:
-                return
-    pytest.fail("the lock of the killed sender was not freed")
+            return alone
+
+    wait_until(free)
 
 
 # ---- mails as files ----
