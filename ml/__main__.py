@@ -21,8 +21,8 @@ COMMANDS = {
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m ml", description=__doc__)
+def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, module in COMMANDS.items():
         child = commands.add_parser(name, help=module.__doc__)
