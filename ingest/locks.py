@@ -17,8 +17,8 @@ class Lock(IntEnum):
     WATCHED_FOLDER = 0x3A7C  # with the folder (`short_text_key`): one round over it
     ALERTS = 0x6A1E  # carrying detections into alerts, so that no place gets two alerts
     BEAT = 0x6A2E  # sending scheduled tasks
-    OUTBOX = 0x6A3D  # announcing transitions, in their order
-    MAIL_SENDING = 0x6A4E  # sending what is in the outbox
+    ANNOUNCING = 0x6A3D  # queueing the messages of transitions, in their order
+    SENDING = 0x6A4E  # sending what is in the outbox
     DOWNLOADS = 0x5CE7E  # counting downloads and the room that they need
     INGEST_JOBS = 0x1A6E57  # counting jobs
     CONTEXT_LAYERS = 0x6374780000  # plus the number of the kind: loading a layer of it

@@ -15,8 +15,8 @@ from ingest.jobs.arrivals import Loaded, arrival_load
 from ingest.jobs.services import LEASE, job_reject
 from ingest.jobs.wording import refusal
 from ingest.models import IngestJob, Product, Scene
-from ingest.readers.given import Given
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
+from ingest.readers.submission import Submission
 from ingest.scenes.services import scene_refuse, scenes_forget
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def job_carry_out(*, job_id: int, attempt: int) -> None:
     except InputError as fault:
         said = refusal(job, fault)
         job_reject(job, said)
-        scene_refuse(path=Path(job.stored_path), fault=fault, given=_given(job), reason=said)
+        scene_refuse(path=Path(job.stored_path), fault=fault, submission=_submission(job), reason=said)
     except MemoryError:
         job_reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
     except DataError as fault:
@@ -95,33 +95,33 @@ def _load(job: IngestJob) -> None:
     loaded = Loaded([], [])
     try:
         with Progress(job) as progress, transaction.atomic():
-            loaded = arrival_load(path=Path(job.stored_path), given=_given(job), progress=progress)
+            loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
             _finish(job, loaded.products, loaded.scenes, "")
     except BaseException:  # the rows are rolled back; the files of images must go with them
         scenes_forget(loaded.scenes)
         raise
 
 
-def _given(job: IngestJob) -> Given:
+def _submission(job: IngestJob) -> Submission:
     mapping = Path(job.mapping_path) if job.mapping_path else None
     period = (job.first_day, job.last_day) if job.first_day and job.last_day else None
-    declared = Declared(
-        mapping,
-        job.unit or None,
-        job.positive or None,
-        job.track,
-        period,
-        job.scale or None,
-        job.polarisation or None,
-        job.acquired_at,
-        job.platform or None,
-        Direction(job.direction) if job.direction else None,
+    declared = Declaration(
+        mapping=mapping,
+        unit=job.unit or None,
+        positive=job.positive or None,
+        track=job.track,
+        period=period,
+        scale=job.scale or None,
+        polarisation=job.polarisation or None,
+        acquired_at=job.acquired_at,
+        platform=job.platform or None,
+        direction=Direction(job.direction) if job.direction else None,
     )
-    return Given(
-        job.source_format,
-        declared,
-        job.attribution,
-        job.licence,
+    return Submission(
+        source_format=job.source_format,
+        declared=declared,
+        attribution=job.attribution,
+        licence=job.licence,
         loaded_by=job.given_by,
         called=Path(job.original_name).stem,
     )

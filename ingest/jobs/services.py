@@ -21,7 +21,7 @@ from ingest.jobs.environment import job_environment
 from ingest.leases import Lease
 from ingest.locks import Lock
 from ingest.models import IngestJob
-from ingest.readers.given import NOTHING_SAID, Given
+from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def job_queue(
     source: IngestJob.Source,
     path: Path,
     original_name: str,
-    given: Given = NOTHING_SAID,
+    submission: Submission = PLAIN_SUBMISSION,
     size_bytes: int = 0,
     sha256: str = "",
 ) -> IngestJob:
@@ -53,10 +53,10 @@ def job_queue(
         original_name=one_line(original_name)[:255],
         size_bytes=size_bytes,
         sha256=sha256,
-        **_declared(given),
-        attribution=given.attribution,
-        licence=given.licence,
-        given_by=given.loaded_by,
+        **_declared(submission),
+        attribution=submission.attribution,
+        licence=submission.licence,
+        given_by=submission.loaded_by,
     )
     transaction.on_commit(lambda: job_announce(job_id=job.pk))
     return job
@@ -110,9 +110,9 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
     return job
 
 
-def job_retry(*, job: IngestJob, given: Given) -> bool:
+def job_retry(*, job: IngestJob, submission: Submission) -> bool:
     """Queue a failed job again, or a refused one whose declared values are others now; False where it may not."""
-    wanted = _declared(given)
+    wanted = _declared(submission)
     same = all(getattr(job, name) == value for name, value in wanted.items())
     if not may_retry(job) or (job.state == State.REJECTED and same):
         return False
@@ -221,10 +221,10 @@ _WORDS: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
 }
 
 
-def _declared(given: Given) -> dict[str, object]:
-    said = given.declared
+def _declared(submission: Submission) -> dict[str, object]:
+    said = submission.declared
     return {
-        "source_format": given.source_format,
+        "source_format": submission.source_format,
         "unit": said.unit or "",
         "positive": said.positive or "",
         "track": said.track,

@@ -7,6 +7,7 @@ was made from: when they change, it is made again and the old one goes.
 import hashlib
 from collections.abc import Iterator
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,7 +105,7 @@ def tile_derive(*, tile: Tile) -> list[Product]:
             return []  # somebody else was faster
         for component in COMPONENTS:
             field = VelocityField(
-                _header(tile, component), lambda component=component: _batches(tile, component), read_ahead=False
+                header=_header(tile, component), batches=partial(_batches, tile, component), read_ahead=False
             )
             try:
                 with transaction.atomic():
@@ -194,16 +195,16 @@ def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -
     east, north, vertical = (np.full(x.size, part, dtype=np.float32) for part in UNIT_VECTORS[component])
     pid = raster.pids(*((axis // POSTING_M).astype(np.int64) for axis in (x, y)))
     return PointBatch(
-        pid,
-        longitude,
-        latitude,
-        solved.height_m,
-        solved.up_mm_yr if up else solved.east_mm_yr,
-        solved.up_std_mm_yr if up else solved.east_std_mm_yr,
-        unknown,
-        unknown,
-        east,
-        north,
-        vertical,
-        solved.up_mm if up else solved.east_mm,
+        pid=pid,
+        longitude=longitude,
+        latitude=latitude,
+        height_m=solved.height_m,
+        velocity_mm_yr=solved.up_mm_yr if up else solved.east_mm_yr,
+        velocity_std_mm_yr=solved.up_std_mm_yr if up else solved.east_std_mm_yr,
+        temporal_coherence=unknown,
+        rmse_mm=unknown,
+        los_east=east,
+        los_north=north,
+        los_up=vertical,
+        displacement_mm=solved.up_mm if up else solved.east_mm,
     )

@@ -17,8 +17,8 @@ from shapely import Polygon
 from ingest.jobs.services import job_queue
 from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
-from ingest.readers.given import Given
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
+from ingest.readers.submission import Submission
 from ingest.sources import configured
 from ingest.sources.client.checksums import Checksum
 from ingest.sources.client.download import Known, Surroundings, Wanted, fetch
@@ -232,7 +232,7 @@ def _wanted(download: SceneDownload) -> Wanted:
 def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
     """The file is there: the row says so, and a job is queued for it, both or neither."""
     several = "+" in download.polarisation
-    declared = Declared(
+    declared = Declaration(
         track=download.track,
         polarisation=None if several else download.polarisation or None,
         acquired_at=download.acquired_at,
@@ -255,7 +255,7 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
                 source=IngestJob.Source.FETCHED,
                 path=path,
                 original_name=download.file_name,
-                given=Given(declared=declared),
+                submission=Submission(declared=declared),
                 size_bytes=size_bytes,
             )
             SceneDownload.objects.filter(pk=download.pk).update(job=job)

@@ -12,7 +12,8 @@ from ml.events import event_ask
 from ml.models import GroundEvent
 from monitor.events.forms import EventForm
 from monitor.events.rows import event_context, event_rows
-from monitor.pairs.views import HIGHEST, operators_only
+from monitor.pairs.views import HIGHEST
+from monitor.site.guards import operators_only
 
 
 @never_cache

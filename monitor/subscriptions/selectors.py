@@ -1,15 +1,15 @@
-"""Reading subscriptions and the outbox."""
+"""Reading subscriptions: who is active, who watches a place, what a subscription would have brought."""
 
 from datetime import datetime, timedelta
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
-from monitor.models import Notification, OutgoingMail, Subscription
+from monitor.models import Subscription
 
 SEVERITIES = [step.value for step in Severity]  # from the lowest
 REVIEWED_NEWS = [State.CONFIRMED.value, State.FINISHED.value]
@@ -18,7 +18,7 @@ PREVIEW_YEARS = 2
 
 
 def subscriptions_active() -> QuerySet[Subscription]:
-    """Confirmed, not paused, not ended: those that mails may go to."""
+    """Confirmed, not paused, not ended: those that messages may go to."""
     return Subscription.objects.filter(confirmed_at__isnull=False, paused_at=None, ended_at=None)
 
 
@@ -38,49 +38,6 @@ def subscriptions_matching(*, transition: AlertTransition) -> QuerySet[Subscript
         region__intersects=alert.area,
     )
     return wanted if transition.to_state in REVIEWED_NEWS else wanted.filter(unreviewed=True)
-
-
-def subscriptions_told(*, transition: AlertTransition) -> QuerySet[Subscription]:
-    """Who has had a mail about this transition's alert, or has one on its way."""
-    told = Notification.objects.filter(
-        transition__alert=transition.alert_id,
-        transition__lt=transition.pk,
-        mail__state__in=[OutgoingMail.State.SENT, OutgoingMail.State.SENDING],
-    )
-    return subscriptions_active().filter(pk__in=told.values("subscription"))
-
-
-def transitions_unannounced() -> QuerySet[AlertTransition]:
-    return AlertTransition.objects.filter(announcement=None).select_related("alert").order_by("id")
-
-
-def notifications_waiting() -> QuerySet[Notification]:
-    """What is to be told and stands in no mail yet: the stuff of digests."""
-    return Notification.objects.filter(mail=None, withdrawn_at=None)
-
-
-def mails_due(*, now: datetime) -> QuerySet[OutgoingMail]:
-    """To be sent now: waiting mails whose time has come, and those whose sender died."""
-    state = OutgoingMail.State
-    return OutgoingMail.objects.filter(
-        Q(state=state.QUEUED, next_try_at__lte=now) | Q(state=state.SENDING, lease_until__lt=now)
-    ).order_by("next_try_at", "id")
-
-
-def mails_to_compose(*, now: datetime) -> QuerySet[OutgoingMail]:
-    """Mails that are due, with all that their words need; `told` is what each tells to subscriptions in life."""
-    told = (
-        Notification.objects.filter(withdrawn_at=None, subscription__in=subscriptions_active())
-        .select_related("subscription", "transition__alert")
-        .defer("subscription__region", "transition__alert__area")
-        .order_by("subscription_id", "transition_id")
-    )
-    return (
-        mails_due(now=now)
-        .select_related("subscription", "transition__alert")
-        .defer("subscription__region", "transition__alert__area")
-        .prefetch_related(Prefetch("notifications", queryset=told, to_attr="told"))
-    )
 
 
 def mails_in_the_past(

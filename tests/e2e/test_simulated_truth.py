@@ -5,7 +5,7 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from playwright.sync_api import expect
 
 from ingest.models import SimulatedTruth
-from tests.e2e.browsers import READY_MS, wait_for_map
+from tests.e2e.browsers import wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -33,7 +33,7 @@ def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed(page, live_se
     switch = page.get_by_role("switch", name="Show what was simulated")
     expect(switch).not_to_be_checked()
     assert asked == []
-    with page.expect_response(lambda answer: "/tiles/context/truth/" in answer.url, timeout=READY_MS):
+    with page.expect_response(lambda answer: "/tiles/context/truth/" in answer.url):
         switch.focus()
         page.keyboard.press("Space")
     expect(switch).to_be_checked()

@@ -49,8 +49,8 @@ def test_coherence_is_told_the_looks_of_its_product_where_both_images_have_the_s
     for pair in pairs[:2]:
         type(pair.reference).objects.filter(pk=pair.reference_id).update(looks=4.4)
     for run in execute("guarnieri-prati"):
-        told = run.pair_id == pairs[0].pk  # of the second pair one image is known, of the others none
-        assert (run.prediction.statistics["looks"] == 4.4) == told
+        known = run.pair_id == pairs[0].pk  # of the second pair one image is known, of the others none
+        assert (run.prediction.statistics["looks"] == 4.4) == known
 
 
 def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):

@@ -14,7 +14,7 @@ from ingest.errors import InputError
 from ingest.products.services import product_load
 from ml import selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
-from ml.runtime.progress import tell
+from ml.runtime.progress import report_progress
 
 pytestmark = pytest.mark.django_db
 
@@ -111,16 +111,16 @@ def test_the_broker_is_told_once_and_again_when_it_may_have_forgotten(
     run, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
     settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}
-    told = []
-    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: told.append((*args, queue)))
+    sent = []
+    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: sent.append((*args, queue)))
     for _ in range(2):
         with django_capture_on_commit_callbacks(execute=True):
             tasks.queue_due_runs()
-    assert told == [(run.pk, "cpu")]
+    assert sent == [(run.pk, "cpu")]
     Run.objects.update(queued_at=timezone.now() - timedelta(minutes=2))
     with django_capture_on_commit_callbacks(execute=True):
         tasks.queue_due_runs()
-    assert told == [(run.pk, "cpu")] * 2
+    assert sent == [(run.pk, "cpu")] * 2
 
 
 def test_the_command_runs_what_is_due(product, capsys):
@@ -145,14 +145,14 @@ def test_a_network_goes_to_the_gpu_where_a_worker_listens_to_it_and_only_a_netwo
     settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}
     network = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="a" * 64)
     heavy = services.run_queue(subject=run.product, version=network)
-    told = {}
-    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: told.update({args[0]: queue}))
+    sent = {}
+    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: sent.update({args[0]: queue}))
     monkeypatch.setattr(
         tasks.current_app.control, "inspect", lambda timeout: type("", (), {"active_queues": lambda self: answers})()
     )
     with django_capture_on_commit_callbacks(execute=True):
         tasks.queue_due_runs()
-    assert told == {run.pk: "cpu", heavy.pk: queue}
+    assert sent == {run.pk: "cpu", heavy.pk: queue}
 
 
 def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
@@ -167,7 +167,7 @@ def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
 
     def work(*args):
         for share in (0.25, 0.5):
-            tell(share)
+            report_progress(share)
             beats[0]()
             seen.append(Run.objects.get(pk=run.pk).share_done)
         return job.work(*args)

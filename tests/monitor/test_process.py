@@ -12,11 +12,12 @@ from ingest.locks import Lock
 from monitor.beat import LOOK_AGAIN_SECONDS, GuardedScheduler
 from monitor.celery import app
 from monitor.schedule import BEAT_SCHEDULE
+from tests.waiting import HANG_SECONDS
 
 
 def test_the_web_process_never_imports_torch():
     code = "import sys, monitor.wsgi, monitor.urls; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=HANG_SECONDS).returncode == 0
 
 
 def test_every_scheduled_task_exists():

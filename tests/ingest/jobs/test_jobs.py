@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -22,14 +21,15 @@ from ingest.jobs.environment import HARDENED, job_environment
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
 from ingest.products.services import product_delete
-from ingest.readers.given import Given
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
+from ingest.readers.submission import Submission
+from tests.waiting import HANG_SECONDS, wait_until
 
 PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
 
 State, UPLOAD, WATCH = IngestJob.State, IngestJob.Source.UPLOAD, IngestJob.Source.WATCH
 ROOT = Path(__file__).resolve().parents[3]
-ROOMY = Limits(memory_bytes=4 * 2**30, cpu_seconds=60, file_bytes=2**30, wall_seconds=60)
+ROOMY = Limits(memory_bytes=4 * 2**30, cpu_seconds=60, file_bytes=2**30, wall_seconds=HANG_SECONDS)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +47,7 @@ def quiet(settings, tmp_path, monkeypatch):
 
 
 def queue(path: Path, source=WATCH, **given) -> IngestJob:
-    return jobs.job_queue(source=source, path=path, original_name=path.name, given=Given(**given))
+    return jobs.job_queue(source=source, path=path, original_name=path.name, submission=Submission(**given))
 
 
 def uploaded(path: Path, settings) -> Path:
@@ -74,7 +74,7 @@ def test_what_is_declared_reaches_the_reader(tmp_path):
     assert refused.state == State.REJECTED
     assert "unit" in refused.error
     loaded = jobs.job_execute(
-        job_id=queue(path, declared=Declared(unit="m/yr", positive="down", track=7, period=PERIOD)).pk
+        job_id=queue(path, declared=Declaration(unit="m/yr", positive="down", track=7, period=PERIOD)).pk
     )
     assert loaded.state == State.LOADED, loaded.error
     assert loaded.products.get().track == 7
@@ -174,7 +174,7 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
         wait_until(lambda: IngestJob.objects.get(pk=job.pk).points_done == 200)
         assert Product.objects.count() == 0
         os.kill(children[0].pid, signal.SIGKILL)
-        worker.join(20)
+        worker.join(HANG_SECONDS)
     job.refresh_from_db()
     assert (job.state, job.attempts) == (State.QUEUED, 1)
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
@@ -200,7 +200,7 @@ def test_a_fault_of_ours_is_said_as_one_and_can_be_tried_again(make_egms, settin
     job.refresh_from_db()
     assert job.state == State.FAILED
     assert "fault of this program (ZeroDivisionError)" in job.error
-    assert jobs.job_retry(job=job, given=Given())
+    assert jobs.job_retry(job=job, submission=Submission())
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
 
 
@@ -208,8 +208,10 @@ def test_a_refused_file_is_tried_again_only_when_something_else_is_said_of_it(tm
     job = queue(uploaded(velocity_raster(tmp_path), settings), UPLOAD)
     job = jobs.job_execute(job_id=job.pk)
     assert job.state == State.REJECTED
-    assert not jobs.job_retry(job=job, given=Given())
-    assert jobs.job_retry(job=job, given=Given(declared=Declared(unit="m/yr", positive="up", period=PERIOD)))
+    assert not jobs.job_retry(job=job, submission=Submission())
+    assert jobs.job_retry(
+        job=job, submission=Submission(declared=Declaration(unit="m/yr", positive="up", period=PERIOD))
+    )
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
 
 
@@ -284,10 +286,3 @@ def in_thread(work):
             connections.close_all()
 
     return run
-
-
-def wait_until(condition, seconds: float = 20) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "waited in vain"
-        time.sleep(0.02)

@@ -15,6 +15,7 @@ from ingest.jobs import watching
 from ingest.locks import Lock, short_text_key
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_load
+from tests.waiting import HANG_SECONDS
 
 State = IngestJob.State
 pytestmark = pytest.mark.django_db
@@ -298,7 +299,7 @@ def test_the_loop_ends_cleanly_on_sigterm(inbox):
     )
     assert loop.stdout.readline() == b"round\n"
     loop.terminate()
-    loop.communicate(timeout=20)
+    loop.communicate(timeout=HANG_SECONDS)
     assert loop.returncode == 0
 
 
