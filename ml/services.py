@@ -15,7 +15,7 @@ from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
 
-from ingest.errors import InputError
+from ingest.errors import InputError, sentence_of
 from ingest.hashing import file_sha256
 from ingest.leases import Lease, heartbeat
 from ingest.models import Product, ScenePair
@@ -124,7 +124,7 @@ def run_execute(*, run_id: int) -> Run | None:
             result = _work(run, device)
             _finish(run, result, str(device), time.monotonic() - started)
     except Exception as fault:
-        LEASE.give_back(run, f"{type(fault).__name__}: {fault}")
+        LEASE.give_back(run, sentence_of(fault))
         raise
     return run
 

@@ -18,6 +18,10 @@ from django.urls import reverse
 
 DUMP = Path(__file__).parent / "data" / "demo-before-the-house.sql.xz"
 ONLY_GROWS = {"django_content_type", "auth_permission"}  # Django adds rows for new models, and leaves the old ones
+REWRITTEN = {  # columns whose values a migration replaces; on the way back they must be as they were
+    "monitor_subscription": {"pause_reason"},
+    "django_celery_beat_periodictask": {"name", "task"},
+}
 NOT_DATA = {"django_migrations", "spatial_ref_sys"}
 
 
@@ -133,6 +137,11 @@ def test_a_database_of_the_release_before_migrates_to_this_one_and_back(restored
     released = newest_applied(executor)
     before = columns_of_tables()
     were = {table: content(table, columns) for table, columns in before.items()}
+    kept = {
+        table: [column for column in columns if column not in REWRITTEN.get(table, ())]
+        for table, columns in before.items()
+    }
+    were_kept = {table: content(table, columns) for table, columns in kept.items()}
     grown = {table: rows_of(table) for table in ONLY_GROWS}
     renames = Renames(executor, released)
     assert sum(found.rows for found in were.values()) > 3000
@@ -140,12 +149,12 @@ def test_a_database_of_the_release_before_migrates_to_this_one_and_back(restored
         assert were[table].rows  # nothing is compared in vain
 
     call_command("migrate", verbosity=0)
-    for table, columns in before.items():
+    for table, columns in kept.items():
         if table in ONLY_GROWS:
             continue
         names = renames.columns.get(table, {})
         now = content(renames.tables.get(table, table), [names.get(column, column) for column in columns])
-        assert now == were[table], f"{table} has changed on the way forth"
+        assert now == were_kept[table], f"{table} has changed on the way forth"
     with transaction.atomic():
         is_read_by_the_application()
         transaction.set_rollback(True)
@@ -161,6 +170,7 @@ def test_a_database_of_the_release_before_migrates_to_this_one_and_back(restored
 
 def is_read_by_the_application() -> None:
     from django.contrib.auth import get_user_model
+    from django_celery_beat.models import PeriodicTask
 
     from detection.selectors import alert_by_code, alerts_matching, alerts_to_review, detections_current
     from ingest.jobs.selectors import jobs_lately
@@ -168,6 +178,8 @@ def is_read_by_the_application() -> None:
     from ml.events import runs_urgent
     from ml.models import GroundEvent, Run
     from ml.selectors import predictions_finished, runs_unfinished
+    from monitor.celery import app
+    from monitor.models import Subscription
 
     alerts = list(alerts_matching())
     assert len(alerts) == 12
@@ -180,6 +192,11 @@ def is_read_by_the_application() -> None:
     assert set(SceneDownload.objects.values_list("state", flat=True)) == set(SceneDownload.State.values)
     assert runs_urgent().count() == 1
     assert GroundEvent.objects.get().reported_by == "operator"
+
+    reasons = Subscription.objects.exclude(paused_at=None).order_by("id").values_list("pause_reason", flat=True)
+    assert [Subscription.PauseReason(reason).name for reason in reasons] == ["OWNER", "BOUNCED"]
+    app.loader.import_default_modules()
+    assert {task for task in PeriodicTask.objects.values_list("task", flat=True) if "." in task} <= set(app.tasks)
 
     client = Client()
     lists = ("map", "alert-list", "product-list", "event-list", "pair-list", "image-list", "uploads")

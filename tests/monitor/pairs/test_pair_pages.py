@@ -244,10 +244,10 @@ def test_runs_that_wait_or_failed_say_so(operator, pair):
         version = ModelVersion.objects.create(task=task, method=f"made-{task}", version="1")
         Run.objects.create(model_version=version, pair=pair, state=state, error=error)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
-    assert "It waits until a worker is free." in page
+    assert "Waiting for a free worker." in page
     assert "the images are too small" in page
     listed = operator.get("/pairs/").content.decode()
-    assert "Coherence: waits" in listed
+    assert "Coherence: waiting" in listed
     assert "Offsets: failed" in listed
     assert "<strong>1</strong> run failed" in listed
 
