@@ -45,7 +45,7 @@ LEASE = Lease(
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
     """The row of the method as this code, and the weights on this machine, have it.
 
-    ValueError where the method does not exist, or several tasks have one of that name and none is said; InputError
+    ValueError where the method does not exist, or several tasks have one of that name and none is given; InputError
     where its weights are missing.
     """
     task = task_of(method, task)
@@ -67,7 +67,7 @@ def _card_of(task: ModelVersion.Task, method: str) -> str | None:
 
 
 def task_of(method: str, task: str | None = None) -> ModelVersion.Task:
-    """The task whose method is meant. ValueError where there is none, or more than one and none is said."""
+    """The task whose method is meant. ValueError where there is none, or more than one and none is given."""
     tasks = METHODS.get(method, [])
     if task is not None and task in tasks:
         return ModelVersion.Task(task)

@@ -159,7 +159,9 @@ def test_a_database_of_the_release_before_migrates_to_this_one_and_back(restored
         is_read_by_the_application()
         transaction.set_rollback(True)
 
-    MigrationExecutor(connection).migrate(released)
+    for app, name in released:
+        if MigrationExecutor(connection).migration_plan([(app, name)]):
+            call_command("migrate", app, name, verbosity=0)
     assert columns_of_tables() == before
     for table, columns in before.items():
         if table not in ONLY_GROWS:

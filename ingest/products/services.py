@@ -35,7 +35,7 @@ def products_load(
 ) -> list[Product]:
     """Load a file or folder, each component as one product.
 
-    expect is told beforehand about how many points there will be, progress of each batch that is in. Raises InputError
+    expect gets the approximate number of points beforehand, progress that of each stored batch. Raises InputError
     (AlreadyLoaded for the same content); then nothing has changed.
     """
     fields = open_velocity_fields(path, submission.source_format, submission.declared)
