@@ -48,11 +48,11 @@ def check(site: Site) -> str:
         raise CommandError("the page of a subscriber does not name the address")
     _stop_with_one_click(site, address)
     site.post(manage, {"deed": "delete"})
-    told = ""
+    also = ""
     if any(alert["properties"]["simulated"] for alert in alerts):
         _mail_to(DEMO_ADDRESS, lambda mail: "/alerts/" in mail.text and "SIMULATED" in mail.text)
-        told = f", the mail to {DEMO_ADDRESS} came"
-    return f"mails: preview says {counted}, subscribed, confirmed, managed, stopped and deleted{told}"
+        also = f", the mail to {DEMO_ADDRESS} came"
+    return f"mails: preview says {counted}, subscribed, confirmed, managed, stopped and deleted{also}"
 
 
 def _stop_with_one_click(site: Site, address: str) -> None:

@@ -64,7 +64,7 @@ def test_an_older_release_is_folded_away_and_the_change_is_told(client, two_rele
     older, newer = two_releases
     page = client.get(reverse("product-list")).content.decode()
     assert "Older releases, kept but no longer shown (1)" in page
-    assert f"A newer release stands in its place: {newer.name}" in page
+    assert f"Replaced by a newer release: {newer.name}" in page
     assert "Since the release 2019–2023, version 1, 2 points are gone and 0 are new" in page
     assert "the usual speed changed by 2.0 mm a year (away from the satellite)" in page
     answer = client.get(reverse("product-change", args=[newer.pk]))
