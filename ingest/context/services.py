@@ -175,8 +175,8 @@ def _mine(record: MineRecord) -> Values:
 
 def _landslide(record: LandslideRecord) -> Values:
     position = _hex(Point(record.longitude, record.latitude))
-    told = record.landslide_type, record.trigger, record.size, record.near
-    return record.event_id, record.happened_on, position, record.accuracy_m, *told
+    facts = record.landslide_type, record.trigger, record.size, record.near
+    return record.event_id, record.happened_on, position, record.accuracy_m, *facts
 
 
 def _hex(geometry: BaseGeometry) -> str:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ingest.errors import UnusableData
 from ml.rasters.imagery import box_mean, pixels_per_cell
 
 # Spread of the squared coherence over N independent cells is this times (1 - g^2) / sqrt(N): Monte Carlo, 1-9 looks.
@@ -41,7 +42,7 @@ class Speckle(NamedTuple):
 def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
     """The median over samples (2, rows, cols) of two images; looks: those known. ValueError without samples."""
     if not samples:
-        raise ValueError("nowhere do both images show most of the ground")
+        raise UnusableData("nowhere do both images show most of the ground")
     estimates = []
     for sample in samples:
         power = sample / torch.nanmedian(sample)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from ingest.errors import UnusableData
 from ml.coherence.baseline import looks_of
 from ml.coherence.features import Facts
 from ml.rasters.imagery import high_pass
@@ -30,7 +31,7 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
     ValueError without samples.
     """
     if not samples:
-        raise ValueError("nowhere do both images show most of the ground")
+        raise UnusableData("nowhere do both images show most of the ground")
     passed = [torch.nan_to_num(high_pass(sample, SPECKLE_PX)) for sample in samples]
     lags = torch.stack([_lags(sample) for sample in passed]).median(dim=0).values.clamp(0, 1).tolist()
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))

@@ -8,6 +8,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ingest.errors import UnusableData
 from ml.deformation.despike import NEIGHBOURS, median_of, neighbours
 from ml.deformation.points import Float32, Float64, PointCloud
 
@@ -84,7 +85,7 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
     is no point.
     """
     if not points.x.size:
-        raise ValueError("there is no point to grid")
+        raise UnusableData("there is no point to grid")
     cells = assign_cells(points.x, points.y, max(cell_m, float(np.ceil(points.posting_m or 0.0))))
     released = points.velocity_mm_yr.astype(np.float32, copy=False)
     with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while the tree of neighbours is built and searched

@@ -63,7 +63,7 @@ class EventForm(forms.Form):
         return radius_km
 
     def wish(self) -> dict[str, Any]:
-        """What `ml.events.event_ask` wants to know. Without a time of day it may have been at any."""
+        """The arguments of `ml.events.event_report`. Without a time of day it may have been at any."""
         cleaned = self.cleaned_data
         moment = cleaned.get("happened_at")
         first = datetime.combine(cleaned["happened_on"], moment or time(), tzinfo=UTC)

@@ -39,7 +39,7 @@ def _row(event: GroundEvent) -> dict[str, Any]:
     if not pairs:
         state = "no pair across it yet"
     elif waiting or not runs:
-        state = "at work"
+        state = "running"
     elif not any(run.state == run.State.SUCCEEDED for run in runs):
         state = "no result: every run failed"
     else:

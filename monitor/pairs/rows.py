@@ -156,7 +156,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         "finished_at": run.finished_at,
         "started_at": run.started_at,
         "attempts": run.attempts,
-        "error": run.error.removeprefix("ValueError: ").removeprefix("InputError: "),  # what they say is for people
+        "error": run.reason,
         "alerts": cards,
     }
     prediction = getattr(run, "prediction", None)

@@ -144,7 +144,7 @@ def _run(run: Run) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "seconds": run.seconds,
         "device": run.device,
-        "error": run.error,
+        "error": run.reason,
     }
 
 

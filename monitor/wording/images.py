@@ -17,11 +17,11 @@ BACKSCATTER = {
     "gamma0": "gamma nought (per area as the radar sees it, evened out for slopes)",
     "sigma0": "sigma nought (per area of flat ground)",
 }
-RUN_STATES = {"queued": "waits", "running": "at work", "succeeded": "finished", "failed": "failed"}
+RUN_STATES = {"queued": "waiting", "running": "running", "succeeded": "finished", "failed": "failed"}
 
 
 def run_state(state: str, share_done: float) -> str:
-    """'waits', 'at work, 40 % done': what a run is doing."""
+    """'waiting', 'running, 40 % done': the state of a run."""
     done = f", {share_done:.0%} done".replace("%", " %") if state == "running" and share_done > 0 else ""
     return RUN_STATES[state] + done
 

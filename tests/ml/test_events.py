@@ -41,7 +41,7 @@ def test_an_image_of_the_same_day_may_be_from_before_it(scenes):
     made_pairs.make_pair(scenes[1], scenes[2])
     day = scenes[2].acquired_at.replace(hour=0, minute=0)
     assert not make_event(day).pairs.exists()
-    known = events.event_ask(
+    known = events.event_report(
         kind="landslide",
         name="known to the minute",
         position=make_event(day).position,

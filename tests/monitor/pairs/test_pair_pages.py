@@ -247,7 +247,7 @@ def test_runs_that_wait_or_failed_say_so(operator, pair):
     assert "Waiting for a free worker." in page
     assert "the images are too small" in page
     listed = operator.get("/pairs/").content.decode()
-    assert "Coherence: waits" in listed
+    assert "Coherence: waiting" in listed
     assert "Offsets: failed" in listed
     assert "<strong>1</strong> run failed" in listed
 

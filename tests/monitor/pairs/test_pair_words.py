@@ -129,6 +129,6 @@ def test_their_own_pages_have_no_empty_series(client, changed, moving):
 
 
 def test_how_far_a_run_is_is_told_while_it_works():
-    assert run_state("running", 0.4) == "at work, 40 % done"
-    assert run_state("running", 0.0) == "at work"
+    assert run_state("running", 0.4) == "running, 40 % done"
+    assert run_state("running", 0.0) == "running"
     assert run_state("succeeded", 1.0) == "finished"

@@ -92,7 +92,7 @@ def test_operators_see_what_searched_a_product_and_how_far_it_is(client, make_eg
     operator.groups.add(Group.objects.get(name=OPERATORS))
     client.force_login(operator)
     content = client.get(page).content.decode()
-    assert "at work, 40 % done" in content
+    assert "running, 40 % done" in content
     assert "weights <code>abababababab</code>" in content
 
 
