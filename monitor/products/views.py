@@ -18,9 +18,10 @@ from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.map.config import map_at
 from monitor.site.roles import may_review, may_see_images
-from monitor.wording import sentences
+from monitor.wording.components import COMPONENT_LABELS
 from monitor.wording.csv_cells import cell_text
 from monitor.wording.images import run_state
+from monitor.wording.points import change_sentence
 
 
 @require_safe
@@ -42,9 +43,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
 def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
     found = _product_or_404(product)
     arguments = {"product-id": {"data": found.pk}}
-    return render(
-        request, "products/analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)}
-    )
+    return render(request, "products/analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)})
 
 
 @require_safe
@@ -113,7 +112,7 @@ def _row(product: Product) -> dict[str, Any]:
         "id": product.pk,
         "name": product.name,
         "level_label": f"{TITLES[product.source_format]} {product.level}",
-        "component_label": sentences.COMPONENT_LABELS[product.component],
+        "component_label": COMPONENT_LABELS[product.component],
         "track_label": f"{product.track:03d} {product.direction}"
         if product.track is not None
         else product.direction or "not stated",
@@ -155,7 +154,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _change(change: ReleaseChange) -> dict[str, Any]:
     return {
-        "sentence": sentences.change_sentence(
+        "sentence": change_sentence(
             change.older.release, change.n_gone, change.n_new, change.median_change_mm_yr, change.newer.component
         ),
         "url": reverse("product-change", args=[change.newer_id]),
