@@ -63,7 +63,7 @@ def _review(review: Review) -> dict[str, Any]:
         "heading": VERDICT_HEADINGS[review.verdict],
         "reason": "" if review.verdict == Verdict.FIELD_VISIT else review.reason.label,
         "note": review.public_note,
-        "at": review.at,
+        "at": review.created_at,
     }
 
 
@@ -113,7 +113,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
 def _transition(transition) -> dict[str, Any]:
     before, after = state_label(transition.from_state), state_label(transition.to_state)
     return {
-        "at": transition.at,
+        "at": transition.created_at,
         "from_label": before,
         "to_label": after if before else capfirst(after),
         "actor": ACTOR_WORDS.get(transition.actor, transition.actor),

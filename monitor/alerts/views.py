@@ -13,7 +13,7 @@ from monitor.alerts.evidence import alert_page
 from monitor.cards.cards import alert_cards
 from monitor.cards.filters import alert_or_404
 from monitor.map.series import alert_body
-from monitor.site.roles import may_review
+from monitor.site.guards import may_review
 from monitor.wording.states import state_label
 
 

@@ -14,7 +14,7 @@ from monitor.site.refusals import area_of, boxes, choice, moment
 
 
 def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
-    """Public alerts by kind, state, severity, bbox, updated_since. Raises Refused."""
+    """Public alerts by kind, state, severity, bbox, updated_since. Raises Refusal."""
     bbox = query.get("bbox", "")
     return alerts_matching(
         kind=choice("kind", query.get("kind", ""), list(Kind)),
