@@ -7,10 +7,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client
-from monitor.wording.events import coherence_near, motion_near, waiting_sentence
 
 from detection.models import AuditEntry
 from ml.models import GroundEvent
+from monitor.events.words import coherence_near, motion_near, waiting_sentence
 from monitor.imaging.event_figures import NearCoherence, NearMotion
 from monitor.site.roles import OPERATORS
 from tests.makers import pairs as made_pairs
