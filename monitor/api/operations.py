@@ -83,12 +83,12 @@ def alert(request: HttpRequest, code: str) -> Any:
     "/alerts/{code}/detections",
     response={200: DetectionPage, **MISSING},
     tags=["alerts"],
-    summary="The findings behind an alert",
+    summary="The detections behind an alert",
 )
 def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Each is one area in one run, the newest first."""
-    found = _alert(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
-    return rows.page(found, limit, offset, rows.detection_row)
+    detections = _alert(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
+    return rows.page(detections, limit, offset, rows.detection_row)
 
 
 @router.get(
@@ -107,10 +107,10 @@ def product_list(request: HttpRequest, limit: Limit = 50, offset: Offset = 0) ->
 
 @router.get("/products/{product_id}", response={200: ProductOut, **MISSING}, tags=["data"], summary="One data set")
 def product(request: HttpRequest, product_id: Id) -> Any:
-    found = Product.objects.filter(pk=product_id).first()
-    if found is None:
+    row = Product.objects.filter(pk=product_id).first()
+    if row is None:
         raise Http404("There is no such product.")
-    return rows.product_row(found)
+    return rows.product_row(row)
 
 
 @router.get(
@@ -147,10 +147,10 @@ def pairs(
 
 @router.get("/pairs/{pair_id}", response={200: PairOut, **MISSING}, tags=["images"], summary="One pair")
 def pair(request: HttpRequest, pair_id: Id) -> Any:
-    found = _pairs().filter(pk=pair_id).first()
-    if found is None:
+    row = _pairs().filter(pk=pair_id).first()
+    if row is None:
         raise Http404("There is no such pair.")
-    return rows.pair_row(found)
+    return rows.pair_row(row)
 
 
 @router.get("/rasters", response=list[RasterLayerOut], tags=["images"], summary="Layers of images, as tiles")

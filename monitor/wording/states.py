@@ -1,13 +1,13 @@
 """States of alerts and verdicts of specialists in words: label and meaning."""
 
 STATE_LABELS = {
-    "first": ("not yet reviewed", "A computer found this in one set of satellite data. Nobody has checked it yet."),
+    "first": ("not yet reviewed", "A computer detected this in one set of satellite data. Nobody has checked it yet."),
     "provisional": (
         "found in two data sets, not yet reviewed",
         "Two sets of satellite data show it. Nobody has checked it yet.",
     ),
     "confirmed": ("confirmed", "A specialist has looked at this and agrees that the ground moves."),
-    "rejected": ("not motion", "A specialist has looked at this and found that it is not ground motion."),
+    "rejected": ("not motion", "A specialist has looked at this and decided that it is not ground motion."),
     "finished": ("finished", "The ground here moved and has come to rest."),
     "merged": ("part of another alert", "This place is followed under another alert; the history says under which."),
 }

@@ -1,4 +1,4 @@
-"""Event response, as operators see it: telling of an event, what is waited for, what was found near the place."""
+"""Event response, as operators see it: the report of an event, what it waits for, results near the place."""
 
 from datetime import UTC, datetime, timedelta
 
