@@ -59,12 +59,12 @@ def test_no_text_starts_a_formula(text):
     assert cell_text("its velocity is not a number") == "its velocity is not a number"
 
 
-def test_an_older_release_is_folded_away_and_the_change_is_told(client, two_releases):
+def test_an_older_release_is_folded_away_and_the_change_is_reported(client, two_releases):
     release_changes_make()
     older, newer = two_releases
     page = client.get(reverse("product-list")).content.decode()
     assert "Older releases, kept but no longer shown (1)" in page
-    assert f"A newer release stands in its place: {newer.name}" in page
+    assert f"Replaced by a newer release: {newer.name}" in page
     assert "Since the release 2019–2023, version 1, 2 points are gone and 0 are new" in page
     assert "the usual speed changed by 2.0 mm a year (away from the satellite)" in page
     answer = client.get(reverse("product-change", args=[newer.pk]))
