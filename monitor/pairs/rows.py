@@ -136,7 +136,7 @@ def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]
         of_task = [run for run in runs if run.model_version.task == task]
         rows += [_run_row(pair, run, label, [cards[alert.code] for alert in alerts.get(run.pk, [])]) for run in of_task]
         if not of_task:
-            rows.append({"task": task, "label": label, "state": "none", "not_asked": words.NOT_ASKED[task]})
+            rows.append({"task": task, "label": label, "state": "none", "not_asked": words.NOT_RUN[task]})
     return rows
 
 
@@ -165,7 +165,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
     layer, (_, group) = LAYER_OF_TASK[task], raster_group(prediction)
     where = map_at(*pair.footprint.extent)
     return row | {
-        "sentences": words.found_sentences(
+        "sentences": words.result_sentences(
             task, prediction.statistics, pair.reference.posting_m, pair.temporal_baseline_days
         ),
         "layer": layer,

@@ -18,9 +18,10 @@ from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.map.config import map_at
 from monitor.site.guards import may_review
-from monitor.wording import sentences
+from monitor.wording.components import COMPONENT_LABELS
 from monitor.wording.csv_cells import cell_text
 from monitor.wording.images import run_state
+from monitor.wording.points import change_sentence
 
 
 @require_safe
@@ -108,7 +109,7 @@ def _row(product: Product) -> dict[str, Any]:
         "id": product.pk,
         "name": product.name,
         "level_label": f"{TITLES[product.source_format]} {product.level}",
-        "component_label": sentences.COMPONENT_LABELS[product.component],
+        "component_label": COMPONENT_LABELS[product.component],
         "track_label": f"{product.track:03d} {product.direction}"
         if product.track is not None
         else product.direction or "not stated",
@@ -150,7 +151,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _change(change: ReleaseChange) -> dict[str, Any]:
     return {
-        "sentence": sentences.change_sentence(
+        "sentence": change_sentence(
             change.older.release, change.n_gone, change.n_new, change.median_change_mm_yr, change.newer.component
         ),
         "url": reverse("product-change", args=[change.newer_id]),

@@ -4,10 +4,11 @@ from typing import Any
 
 from django import forms
 
+from detection.kinds import KIND_LABELS
+from monitor.map.number_field import NumberField
 from monitor.models import Subscription
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal
-from monitor.wording.sentences import KIND_LABELS
 
 DISTANCES = [
     ("200", "My street (200 m)"),
@@ -25,23 +26,6 @@ FREQUENCY_WORDS = [
     (Subscription.Frequency.DAILY.value, "Once a day: one mail in the morning, if there is something new"),
     (Subscription.Frequency.WEEKLY.value, "Once a week: one mail on Monday, if there is something new"),
 ]
-
-
-class NumberField(forms.FloatField):
-    """A decimal number as people type it: with a point or a comma, with or without a degree sign."""
-
-    widget = forms.TextInput
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.error_messages["invalid"] = "Type a number, such as 46.99."
-        self.widget.attrs["inputmode"] = "text"  # a phone's keypad of digits may lack the minus sign
-
-    def to_python(self, value: Any) -> float | None:
-        if isinstance(value, str):
-            value = value.strip().rstrip("°").strip().replace("−", "-")
-            value = value.replace(",", ".") if "." not in value else value
-        return super().to_python(value)
 
 
 class ChoiceForm(forms.Form):

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from shapely import from_wkb
 
-from detection.kinds import Kind
+from detection.kinds import KIND_LABELS, Kind
 from detection.rules.sizes import area_of
 from monitor.cards.filters import alert_or_404
 from monitor.map.config import URLS
@@ -17,13 +17,14 @@ from monitor.models import Subscription
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions.forms import ChoiceForm, EmailForm, SubscribeForm
-from monitor.wording import regions, sentences
+from monitor.wording import regions
+from monitor.wording.subscriptions import preview_sentence
 
 DEFAULTS = {
     "where": "circle",
     "distance": "2000",
     "own_km": "5",
-    "kinds": list(sentences.KIND_LABELS),
+    "kinds": list(KIND_LABELS),
     "lowest_severity": "minor",
     "unreviewed": True,
     "frequency": "at-once",
@@ -79,7 +80,7 @@ def subscribe_preview(request: HttpRequest) -> JsonResponse:
             "years": selectors.PREVIEW_YEARS,
             "label": region.label,
             "area_km2": round(area_of(region.outline) / 1e6, 3),
-            "sentence": sentences.preview_sentence(mails, selectors.PREVIEW_YEARS, selectors.records_begin()),
+            "sentence": preview_sentence(mails, selectors.PREVIEW_YEARS, selectors.records_begin()),
         }
     )
 

@@ -1,4 +1,4 @@
-"""Glaciers in made offsets: what is stored of each pair, and which surges are reported."""
+"""Glaciers in made offsets: what is kept of each pair, what raises an alert, and what does not."""
 
 import numpy as np
 import pytest

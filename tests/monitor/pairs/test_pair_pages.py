@@ -217,8 +217,8 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
     for words in (
         "The two images match to 43% on average",
         "about 12 independent looks",
-        "It has an answer for 88% of the image.",
-        "Half of the patches lie within 2.1 metres of where they were",
+        "It has values for 88% of the image.",
+        "Half of the measurements lie within 2.1 metres of where they were",
         "the farthest is 28 metres away (2.4 metres a day)",
         "the second image lies 1.0 metres to the west and 2.0 metres to the south of the first",
         f"{alert.code}: Changed surface",
@@ -235,7 +235,7 @@ def test_a_run_without_any_answer_says_so_and_shows_no_empty_picture(operator, p
     offsets.statistics = {"known_share": 0.0}
     offsets.save()
     page = operator.get(f"/pairs/{offsets.run.pair_id}/").content.decode()
-    assert "It has no answer for this pair: nothing in the two images could be matched." in page
+    assert "It has no value for this pair: nothing in the two images could be matched." in page
     assert f"runs/{offsets.run_id}.png" not in page
 
 

@@ -16,8 +16,8 @@ from ingest.readers.submission import Submission
 from ml.models import ModelVersion, Run
 from monitor.map.selectors import layers_available
 from monitor.site.roles import OPERATORS
-from monitor.wording import sentences
 from monitor.wording.csv_cells import cell_text
+from monitor.wording.points import change_sentence
 from tests.makers import its_live as made_its_live
 
 pytestmark = pytest.mark.django_db
@@ -109,9 +109,7 @@ def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_e
 
 
 def test_the_change_is_said_without_figures_that_mean_nothing():
-    sentence = sentences.change_sentence("", 0, 3, 0.01, "up")
-    assert (
-        sentence
-        == "Since the file before, 0 points are gone and 3 are new; where both measure, the usual speed is the same."
-    )
-    assert sentences.change_sentence("2019_2023_1", 0, 3, None, "up").endswith("0 points are gone and 3 are new.")
+    sentence = change_sentence("", 0, 3, 0.01, "up")
+    assert sentence.startswith("Since the previous release, 0 points are gone and 3 are new; ")
+    assert sentence.endswith("where both measure, the usual speed is the same.")
+    assert change_sentence("2019_2023_1", 0, 3, None, "up").endswith("0 points are gone and 3 are new.")
