@@ -1,6 +1,11 @@
-"""The kinds of alerts, and the families they belong to: the one table that pages, mails and interfaces read."""
+"""The one table of kinds of alerts. Pages, legend, filters, mails, marks and interfaces are rendered from its rows.
 
+A new kind is a value of `Kind` and a row of `KINDS`; CONTRIBUTING.md says what else it needs.
+"""
+
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -18,38 +23,200 @@ class Kind(StrEnum):
 
 
 class Family(StrEnum):
-    """What an alert was seen by. Figures of different families do not add up, so each has alerts of its own."""
+    """The measurement behind an alert. Figures of different families do not add up: each has alerts of its own."""
 
     VELOCITY = "velocity"
     SURFACE = "surface"
     OFFSETS = "offsets"
 
 
-FAMILIES: dict[Family, tuple[Kind, ...]] = {
-    Family.VELOCITY: (
-        Kind.SUBSIDENCE,
-        Kind.MINING,
-        Kind.GROUNDWATER,
-        Kind.FILL,
-        Kind.LANDSLIDE,
-        Kind.UPLIFT,
-        Kind.UNKNOWN,
+class Sign(StrEnum):
+    """Vertical motion that a kind implies."""
+
+    SINKING = "sinking"
+    RISING = "rising"
+
+
+class Shape(StrEnum):
+    """Shapes of marks in static/css/mark.css."""
+
+    DISC = "disc"
+    RING = "ring"
+    SQUARE = "square"
+    ROUNDED = "rounded"
+    TRIANGLE = "triangle"
+
+
+class Mark(NamedTuple):
+    """Mark on maps and lists. colour: a token `--kind-…` of static/css/variables.css; symbol: drawn inside."""
+
+    shape: Shape
+    colour: str
+    symbol: str = ""
+
+    @property
+    def classes(self) -> str:
+        """Classes of static/css/mark.css."""
+        return f"mark--{self.shape} tone--{self.colour}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindRow:
+    """Facts and words of one kind.
+
+    label: heading of its alerts; short: in the legend; meaning: on the about page, and as the likely cause;
+    sign: None where the kind implies no vertical motion, or either; advice, limits: beyond those of the whole family;
+    network_class: its class in `ml.rasters.areas.KINDS`, and class_words for it; event: it happens once, so that the
+    same at another time is another alert; moved: how a sentence about measured motion begins.
+    """
+
+    family: Family
+    label: str
+    short: str
+    meaning: str
+    mark: Mark
+    sign: Sign | None = None
+    advice: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    network_class: str = ""
+    class_words: str = ""
+    event: bool = False
+    moved: str = "The ground here moved"
+
+
+KINDS: dict[Kind, KindRow] = {
+    Kind.SUBSIDENCE: KindRow(
+        family=Family.VELOCITY,
+        label="Sinking ground",
+        short="sinking",
+        meaning="The ground goes down or moves away from the satellite.",
+        mark=Mark(Shape.DISC, "subsidence"),
+        sign=Sign.SINKING,
     ),
-    Family.SURFACE: (Kind.SURFACE_CHANGE,),
-    Family.OFFSETS: (Kind.MOVING_GROUND, Kind.GLACIER_SURGE, Kind.FAST_LANDSLIDE),
+    Kind.MINING: KindRow(
+        family=Family.VELOCITY,
+        label="Sinking ground, likely mining",
+        short="sinking, likely mining",
+        meaning="Ground sinks like this over mines, tunnels and other hollows.",
+        mark=Mark(Shape.DISC, "subsidence", "×"),
+        sign=Sign.SINKING,
+        network_class="mining_subsidence",
+        class_words="mining",
+    ),
+    Kind.GROUNDWATER: KindRow(
+        family=Family.VELOCITY,
+        label="Sinking ground, likely groundwater",
+        short="sinking, likely groundwater",
+        meaning="Ground sinks like this, widely and evenly, where much water is pumped from below.",
+        mark=Mark(Shape.DISC, "subsidence", "≈"),
+        sign=Sign.SINKING,
+        network_class="groundwater_subsidence",
+        class_words="pumped groundwater",
+    ),
+    Kind.FILL: KindRow(
+        family=Family.VELOCITY,
+        label="Sinking ground, likely fill or quarry",
+        short="sinking, likely fill or quarry",
+        meaning="Fresh fill, waste heaps and the floors of quarries settle like this.",
+        mark=Mark(Shape.SQUARE, "fill", "▬"),
+        sign=Sign.SINKING,
+        network_class="fill_or_quarry",
+        class_words="fill or a quarry",
+    ),
+    Kind.LANDSLIDE: KindRow(
+        family=Family.VELOCITY,
+        label="Sliding slope, likely a landslide",
+        short="likely a landslide",
+        meaning="Slopes that creep downhill look like this.",
+        mark=Mark(Shape.TRIANGLE, "landslide"),
+        advice=("On and below a slope, look also for leaning trees and poles, steps in the ground and new springs.",),
+        network_class="landslide",
+        class_words="a landslide",
+    ),
+    Kind.UPLIFT: KindRow(
+        family=Family.VELOCITY,
+        label="Rising ground",
+        short="rising",
+        meaning="The ground comes up or moves toward the satellite, "
+        "as it does where old mines fill with water, or where pumping has ended.",
+        mark=Mark(Shape.RING, "uplift"),
+        sign=Sign.RISING,
+        network_class="uplift",
+        class_words="rising ground",
+    ),
+    Kind.UNKNOWN: KindRow(
+        family=Family.VELOCITY,
+        label="Moving ground, cause not known",
+        short="not sure",
+        meaning="It moves, but the cause is not known.",
+        mark=Mark(Shape.ROUNDED, "unknown", "?"),
+        limits=("The cause of the motion cannot be identified from these data alone.",),
+    ),
+    Kind.SURFACE_CHANGE: KindRow(
+        family=Family.SURFACE,
+        label="Changed surface",
+        short="changed surface",
+        meaning="Two radar images no longer match where the pairs before did: building work, a flood, a fire, a slide. "
+        "The cause is not identified.",
+        mark=Mark(Shape.SQUARE, "surface-change", "≠"),
+        advice=(
+            "A harvest, building work, a flood, a fire or a slide look alike from above: go and see, or ask there.",
+            "If nothing of that is known, tell your municipality or the geological survey, and show them this page.",
+        ),
+        event=True,
+    ),
+    Kind.MOVING_GROUND: KindRow(
+        family=Family.OFFSETS,
+        label="Fast-moving ground",
+        short="fast-moving ground",
+        meaning="Two radar images show that the ground moved by metres. The cause is not identified.",
+        mark=Mark(Shape.ROUNDED, "moving-ground", "»"),
+        advice=(
+            "Glaciers and some slopes move like this all the time: ask whether this one is known.",
+            "If the motion is new to you, tell your municipality or the geological survey, and show them this page.",
+        ),
+    ),
+    Kind.GLACIER_SURGE: KindRow(
+        family=Family.OFFSETS,
+        label="Glacier surge",
+        short="glacier surge",
+        meaning="A glacier flows at least twice as fast as usual, in three pairs of radar images or more.",
+        mark=Mark(Shape.ROUNDED, "glacier-surge", "◆"),
+        advice=(
+            "Ice that moves like this opens new crevasses: before you go on it, ask those who know this glacier.",
+            "Rivers below it may rise, fall or turn muddy. Tell your municipality what you see; show them this page.",
+        ),
+        limits=("Three pairs of images in a row must show it: a surge is reported weeks after it began.",),
+        event=True,
+    ),
+    Kind.FAST_LANDSLIDE: KindRow(
+        family=Family.OFFSETS,
+        label="Fast landslide",
+        short="fast landslide",
+        meaning="Ground outside known glaciers moved by metres, down a slope.",
+        mark=Mark(Shape.ROUNDED, "fast-landslide", "▲"),
+        advice=(
+            "Ask your municipality or the geological survey whether this slide is known, and show them this page.",
+            "New cracks, leaning trees, tilted walls or fresh debris there are worth a photo with its date.",
+        ),
+        limits=("Called a slide because it goes down a slope outside known glaciers; so does ice that is not mapped.",),
+        moved="The slope here slid",
+    ),
 }
+
+FAMILIES: dict[Family, tuple[Kind, ...]] = {
+    family: tuple(kind for kind, row in KINDS.items() if row.family is family) for family in Family
+}
+KIND_LABELS: dict[str, str] = {kind.value: row.label for kind, row in KINDS.items()}
+SINKING = frozenset(kind for kind, row in KINDS.items() if row.sign is Sign.SINKING)
+KIND_OF_CLASS: dict[str, Kind] = {row.network_class: kind for kind, row in KINDS.items() if row.network_class}
+
+
+def row_of(kind: str) -> KindRow:
+    """The row of a kind as the database holds it."""
+    return KINDS[Kind(kind)]
 
 
 def family(kind: str) -> Family:
     """The family of a kind."""
-    return next(name for name, kinds in FAMILIES.items() if kind in kinds)
-
-
-SINKING = frozenset({Kind.SUBSIDENCE, Kind.MINING, Kind.GROUNDWATER, Kind.FILL})
-KIND_OF_CLASS = {  # of a network (`ml.rasters.areas.KINDS`)
-    "mining_subsidence": Kind.MINING,
-    "groundwater_subsidence": Kind.GROUNDWATER,
-    "fill_or_quarry": Kind.FILL,
-    "landslide": Kind.LANDSLIDE,
-    "uplift": Kind.UPLIFT,
-}
+    return row_of(kind).family

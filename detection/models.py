@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.urls import reverse
 
-from detection.kinds import Kind
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
@@ -63,7 +62,7 @@ class AreaFigures(models.Model):
 class Alert(AreaFigures):
     """A place that moves, with one code for its whole life."""
 
-    kind = models.CharField(max_length=30, choices=_choices(Kind))
+    kind = models.CharField(max_length=30, help_text="of detection.kinds.Kind")
     state = models.CharField(max_length=12, choices=_choices(State), default=State.FIRST.value, db_index=True)
     severity = models.CharField(max_length=10, choices=_choices(Severity))
     component = models.CharField(max_length=5, blank=True, help_text="what the rates measure: los, up or east")
@@ -92,7 +91,7 @@ class Detection(AreaFigures):
 
     scan = models.ForeignKey(Scan, models.CASCADE, related_name="detections")
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="detections")
-    kind = models.CharField(max_length=30, choices=_choices(Kind))
+    kind = models.CharField(max_length=30, help_text="of detection.kinds.Kind")
     score = models.FloatField(help_text="highest probability inside, 0-1")
     n_points = models.PositiveIntegerField(help_text="measurement points, or cells of an image pair, inside")
     reasons = models.JSONField(default=list, help_text="the points inside against those around")

@@ -61,7 +61,7 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
 
 
 def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
-    """What everybody may see, strongest first; rejected ones only where asked for."""
+    """What everybody may see, strongest first; rejected ones only on request."""
     alerts = Alert.objects.filter(state__in=[state] if state else [s.value for s in PUBLIC_STATES])
     if kind:
         alerts = alerts.filter(kind=kind)

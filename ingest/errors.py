@@ -1,4 +1,4 @@
-"""The one exception for input that cannot be used."""
+"""Exceptions for input that cannot be used. Their text is for the person who gave it."""
 
 from os import PathLike
 
@@ -11,14 +11,36 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"
 
 
-class InputError(ValueError):
-    """A file cannot be used: which one, what was found, what to do about it; one line for the person who gave it."""
+class UnusableData(ValueError):
+    """Data that a method cannot work on; the text says why."""
+
+    @property
+    def sentence(self) -> str:
+        """The text as a sentence on one line."""
+        text = one_line(str(self))
+        return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+class InputError(UnusableData):
+    """A file cannot be used: which one, what was found, what to do about it; one line."""
 
     def __init__(self, path: str | PathLike[str], found: str, remedy: str) -> None:
         # what was found may quote the file, and a file may hold anything
         self.path, self.found, self.remedy = str(path), one_line(found), remedy
         super().__init__(f"{self.path}: {self.found}. {remedy}.")
 
+    @property
+    def sentence(self) -> str:
+        """The whole text; it begins with a file's name, which keeps its case."""
+        return one_line(str(self))
+
 
 class AlreadyLoaded(InputError):
     """The very same file (by SHA-256) is in the database: loading it again would change nothing."""
+
+
+def sentence_of(fault: Exception) -> str:
+    """Why something failed, for people: the sentence of unusable data; anything else is a fault of this program."""
+    if isinstance(fault, UnusableData):
+        return fault.sentence
+    return one_line(f"A fault in this program ({type(fault).__name__}: {fault}).")

@@ -31,7 +31,7 @@ def save_with_raster(row: Model, path: Path) -> None:
 
 @contextmanager
 def stored_tiff(file: FieldFile) -> Iterator[DatasetReader]:
-    """Open a raster where it lies, so that only what is asked for is read; of a storage elsewhere, a copy in memory."""
+    """Open a raster where it lies, so that only the parts in use are read; of a storage elsewhere, a copy in memory."""
     with open_tiff(_local_path(file) or _fetched(file.storage, file.name)) as raster:
         yield raster
 

@@ -16,9 +16,9 @@ from ingest.scenes import pairs as pair_services
 
 logger = logging.getLogger(__name__)
 
-TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
-MOST_TOLD = 20
-FETCH_SECONDS = 50.0  # then the hand of the worker is free for others; the next round goes on with the same file
+ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
+MOST_ANNOUNCED = 20
+FETCH_SECONDS = 50.0  # then the worker is free for other tasks; the next round resumes the same file
 
 
 @shared_task(ignore_result=True)
@@ -38,17 +38,17 @@ def derive_products() -> None:
 
 @shared_task(ignore_result=True)
 def execute_job(job_id: int) -> None:
-    """Carry out one job, then ring for the next: as many run at a time as the settings allow."""
+    """Carry out one job, then announce the next: as many run at a time as the settings allow."""
     if jobs.job_execute(job_id=job_id) is not None:
-        for job in jobs.jobs_to_announce(told_before=timedelta())[: settings.INGEST_JOBS_AT_ONCE]:
+        for job in jobs.jobs_to_announce(queued_longer_than=timedelta())[: settings.INGEST_JOBS_AT_ONCE]:
             jobs.job_announce(job_id=job.pk)
 
 
 @shared_task(ignore_result=True)
 def announce_jobs() -> None:
-    """Return jobs whose worker died, and tell the broker of every job that waits."""
+    """Return jobs whose worker died, and announce every waiting job to the broker."""
     jobs.jobs_requeue_expired()
-    for job in jobs.jobs_to_announce(told_before=TELL_AGAIN)[:MOST_TOLD]:
+    for job in jobs.jobs_to_announce(queued_longer_than=ANNOUNCE_AGAIN_AFTER)[:MOST_ANNOUNCED]:
         jobs.job_announce(job_id=job.pk)
 
 
@@ -70,7 +70,7 @@ def delete_uploads() -> None:
 
 @shared_task(ignore_result=True)
 def fetch_images() -> None:
-    """Write into downloads what became of their jobs, and fetch what is wanted, where a source is set."""
+    """Settle downloads whose jobs have ended, and fetch those that are due, where a source is set."""
     if not settings.ACQUIRE_SOURCE:
         return
     from ingest.sources import services  # HTTP is needed where images are fetched, and nowhere else

@@ -1,4 +1,4 @@
-"""The job table, to look at: what waits, what runs, what failed and why."""
+"""The table of runs, read-only: waiting, running, failed and why."""
 
 from django.contrib import admin
 

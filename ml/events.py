@@ -13,10 +13,10 @@ TASKS = (ModelVersion.Task.OFFSETS, ModelVersion.Task.COHERENCE)
 _PIECE = ("track", "direction", "burst", "polarisation", "source_format", "simulated")
 
 
-def event_ask(
+def event_report(
     *, kind: str, name: str, position: Point, radius_km: float, between: tuple[datetime, datetime], reported_by: str
 ) -> GroundEvent:
-    """Write an event down and find the pairs across it that are there already. between: not before, not after."""
+    """Store a reported event and find the existing pairs across it. between: not before, not after."""
     first, last = between
     event = GroundEvent.objects.create(
         kind=kind,
@@ -34,7 +34,7 @@ def event_ask(
 def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
     """The pair across the event of each piece of a track that shows its place; returns those that are new.
 
-    Of several the one whose images lie nearest to it in time: the latest before, then the earliest after.
+    Of several the one whose images are closest to it in time: the latest before, then the earliest after.
     """
     across = ScenePair.objects.filter(
         footprint__intersects=event.position,
@@ -46,7 +46,7 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
     ).distinct(*(f"reference__{name}" for name in _PIECE))
     chosen, known = set(best.values_list("pk", flat=True)), set(event.pairs.values_list("pk", flat=True))
     if chosen != known:
-        event.pairs.set(chosen)  # an image that came late may lie nearer
+        event.pairs.set(chosen)  # an image that came late may be closer in time
     return list(ScenePair.objects.filter(pk__in=chosen - known).select_related("reference", "secondary"))
 
 

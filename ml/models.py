@@ -81,6 +81,11 @@ class Run(models.Model):
         return f"{self.model_version} on {self.input}"
 
     @property
+    def reason(self) -> str:
+        """Why it failed, as a sentence; rows of the first release begin with the name of an exception."""
+        return self.error.removeprefix("ValueError: ").removeprefix("InputError: ")
+
+    @property
     def input(self) -> Product | ScenePair:
         return self.product or self.pair
 

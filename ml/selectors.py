@@ -18,7 +18,7 @@ Task = ModelVersion.Task
 def inputs_due(
     *, task: str, method: str, version: str | None = None, weights_sha256: str = ""
 ) -> QuerySet[Product] | QuerySet[ScenePair]:
-    """Products or pairs that are ready for a task and that this version of the method (or any) was not asked about.
+    """Products or pairs that are ready for a task and that this version of the method (or any) has no run for.
 
     A network with other weights is another version.
     """
@@ -26,7 +26,7 @@ def inputs_due(
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
-        # derived products say nothing that their sources did not, and glaciers are not searched for slow motion
+        # derived products add nothing to their sources, and glaciers are not searched for slow motion
         own = Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
         return own.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
@@ -122,9 +122,9 @@ def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
     return Exists(rows.order_by("id")[n - 1 : n])
 
 
-def runs_to_announce(*, told_before: datetime) -> QuerySet[Run]:
-    """Waiting runs of which the broker was never told, or so long ago that it may have forgotten."""
-    waiting = Run.objects.filter(Q(queued_at=None) | Q(queued_at__lt=told_before), state=Run.State.QUEUED)
+def runs_to_announce(*, queued_before: datetime) -> QuerySet[Run]:
+    """Waiting runs that were never announced to the broker, or before this time."""
+    waiting = Run.objects.filter(Q(queued_at=None) | Q(queued_at__lt=queued_before), state=Run.State.QUEUED)
     return waiting.select_related("model_version").order_by("id")
 
 

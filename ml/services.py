@@ -15,7 +15,7 @@ from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
 
-from ingest.errors import InputError
+from ingest.errors import InputError, sentence_of
 from ingest.hashing import file_sha256
 from ingest.leases import Lease, heartbeat
 from ingest.models import Product, ScenePair
@@ -45,7 +45,7 @@ LEASE = Lease(
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
     """The row of the method as this code, and the weights on this machine, have it.
 
-    ValueError where the method does not exist, or several tasks have one of that name and none is said; InputError
+    ValueError where the method does not exist, or several tasks have one of that name and none is given; InputError
     where its weights are missing.
     """
     task = task_of(method, task)
@@ -67,7 +67,7 @@ def _card_of(task: ModelVersion.Task, method: str) -> str | None:
 
 
 def task_of(method: str, task: str | None = None) -> ModelVersion.Task:
-    """The task whose method is meant. ValueError where there is none, or more than one and none is said."""
+    """The task whose method is meant. ValueError where there is none, or more than one and none is given."""
     tasks = METHODS.get(method, [])
     if task is not None and task in tasks:
         return ModelVersion.Task(task)
@@ -124,7 +124,7 @@ def run_execute(*, run_id: int) -> Run | None:
             result = _work(run, device)
             _finish(run, result, str(device), time.monotonic() - started)
     except Exception as fault:
-        LEASE.give_back(run, f"{type(fault).__name__}: {fault}")
+        LEASE.give_back(run, sentence_of(fault))
         raise
     return run
 

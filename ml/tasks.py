@@ -10,20 +10,20 @@ from kombu.exceptions import OperationalError
 
 from ml import events, selectors
 
-TELL_AGAIN = timedelta(seconds=60)  # a broker that was emptied is told again
-ASK_SECONDS = 1.0
+ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
+INSPECT_SECONDS = 1.0
 
 
 @shared_task(ignore_result=True)
 def queue_due_runs() -> None:
-    """Queue runs for every new product and pair, and tell the broker of every run that waits."""
+    """Queue runs for every new product and pair, and announce every waiting run to the broker."""
     from ml import services  # torch, only in a worker
 
     for task, method in settings.SCHEDULED_METHODS.items():
         services.runs_queue(method=method, task=task)
     for event in events.events_followed():
         events.event_pairs_find(event=event)
-    waiting = selectors.runs_to_announce(told_before=timezone.now() - TELL_AGAIN)
+    waiting = selectors.runs_to_announce(queued_before=timezone.now() - ANNOUNCE_AGAIN_AFTER)
     gpu = any(run.model_version.has_weights for run in waiting) and _gpu_listens()
     for run in waiting:
         queue = "gpu" if gpu and run.model_version.has_weights else "cpu"
@@ -34,9 +34,9 @@ def queue_due_runs() -> None:
 
 
 def _gpu_listens() -> bool:
-    """Whether any worker takes from the queue `gpu`. Where nobody answers, the queue `cpu` is the sure one."""
+    """Whether any worker takes from the queue `gpu`. Without an answer, the queue `cpu` is safe."""
     try:
-        answers = current_app.control.inspect(timeout=ASK_SECONDS).active_queues() or {}
+        answers = current_app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
     except (OSError, OperationalError):
         return False
     return any(queue["name"] == "gpu" for queues in answers.values() for queue in queues)
@@ -44,7 +44,7 @@ def _gpu_listens() -> bool:
 
 @shared_task(ignore_result=True)
 def execute_run(run_id: int) -> None:
-    """A run, and before it whatever is urgent: the message is only a bell, the table says what comes first."""
+    """A run, and before it whatever is urgent: the message only wakes a worker, the table says what comes first."""
     from ml import services
 
     urgent = events.runs_urgent().exclude(pk=run_id).first()

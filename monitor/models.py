@@ -7,7 +7,6 @@ RequestCount: how many mails were requested in a day.
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
-from detection.kinds import Kind
 from detection.models import AlertTransition
 from detection.rules.severity import Severity
 
@@ -30,7 +29,7 @@ class Subscription(models.Model):
     channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="what carries its messages")
     region = models.MultiPolygonField(srid=4326)
     label = models.CharField(max_length=200, help_text="the region in words")
-    kinds = ArrayField(models.CharField(max_length=30, choices=[(kind.value, kind.value) for kind in Kind]))
+    kinds = ArrayField(models.CharField(max_length=30), help_text="of detection.kinds.Kind")
     lowest_severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
     unreviewed = models.BooleanField(help_text="also alerts that nobody has reviewed yet")
     frequency = models.CharField(max_length=10, choices=Frequency.choices)

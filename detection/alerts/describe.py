@@ -1,4 +1,4 @@
-"""What an alert says of its place, from everything that is known of it now; each family in its own terms."""
+"""The columns of an alert, from its current detections; each family has figures of its own."""
 
 from collections.abc import Hashable, Sequence
 from datetime import date
@@ -6,7 +6,7 @@ from typing import Any
 
 from shapely import from_wkb, unary_union
 
-from detection.kinds import Family, Kind, family
+from detection.kinds import Family, family, row_of
 from detection.models import Detection
 from detection.rules.severity import severity, severity_of_change, severity_of_speed
 from detection.rules.sizes import area_of
@@ -29,7 +29,7 @@ FIGURES_OF_PAIRS = (
 
 
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:
-    """The columns of an alert: the union of its detections, with the figures of the one that tells most."""
+    """The columns of an alert: the union of its detections, with the figures of the main one."""
     area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
     area_m2 = area_of(area)
     spans = [data_span(detection) for detection in detections]
@@ -61,12 +61,11 @@ def data_span(detection: Detection) -> tuple[date, date]:
 
 
 def event_span(detection: Detection) -> tuple[date, date] | None:
-    """The days of what happens once, a change of the surface or a surge; None for what goes on."""
-    if family(detection.kind) is Family.SURFACE:
-        return data_span(detection)
-    if detection.kind == Kind.GLACIER_SURGE:
-        return detection.onset, data_span(detection)[1]
-    return None
+    """First and last day of a kind that happens once, a surface change or a surge; None for lasting motion."""
+    if not row_of(detection.kind).event:
+        return None
+    first, last = data_span(detection)
+    return detection.onset or first, last
 
 
 def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
@@ -96,8 +95,8 @@ def _of_surface(detections: Sequence[Detection], area_m2: float) -> dict[str, An
 
 
 def _of_offsets(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
-    """The latest speed; once it was told as a surge, it stays one."""
-    detections = [one for one in detections if one.kind == Kind.GLACIER_SURGE] or detections
+    """The latest speed; once an event was detected, a surge, the alert stays one."""
+    detections = [one for one in detections if row_of(one.kind).event] or detections
     main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
     return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day)}
 
@@ -110,5 +109,5 @@ def _copied(main: Detection) -> dict[str, Any]:
 
 
 def _weight(product: Product) -> int:
-    """Vertical motion tells people most, then the line of sight, then east-west."""
+    """Vertical motion is understood best, then the line of sight, then east-west."""
     return {"up": 2, "los": 1}.get(product.component, 0)

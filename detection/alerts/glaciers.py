@@ -133,7 +133,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
 
 
 def _merged(rows: Sequence[GlacierSample], n_cells: int) -> tuple[list[PairSample], dict[tuple, GlacierSample]]:
-    """Samples of two bursts of one pass become one; and by its two days the sample that a pair is told by."""
+    """Samples of two bursts of one pass become one; and for its two days the sample that stands for them."""
     by_days: dict[tuple, list[tuple[GlacierSample, GroundMotion]]] = {}
     for row in rows:
         pair, known = row.prediction.run.pair, unpack(bytes(row.packed), n_cells)

@@ -15,7 +15,7 @@ def series_of(detections: Iterable[Detection]) -> list[dict[str, Any]]:
     """A series of each track, as `surge.as_json` has it: mean velocities of the area, m/day, NaN left out.
 
     Of two detections in pairs of the same days (two polarisations, two bursts) the first one counts. Pairs in which
-    the area was not told from still ground are missing: the series is no proof of rest.
+    the area did not differ from still ground are missing: the series is no proof of rest.
     """
     views: dict[str, dict[tuple[Any, Any], PairSample]] = {}
     km2: dict[str, float] = {}

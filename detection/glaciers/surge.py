@@ -14,7 +14,7 @@ from ml.offsets.motion import GroundMotion
 Floats = NDArray[np.float64]
 
 RULE = SurgeRule()
-FEWEST_STEPS = 8  # below, nothing is said of what is usual
+FEWEST_STEPS = 8  # below, the usual speed is not estimated
 LEAST_SHOWN = 0.25  # of the cells, for a mean speed
 MOSTLY_ICE = 0.5
 STEEP_DEG, DOWNHILL_DEG = 8.0, 60.0
@@ -49,7 +49,7 @@ def day_of(number: float) -> dt.date:
 
 
 def view_of(samples: list[PairSample], cell_km2: float) -> GlacierView:
-    """Pairs become a series of steps, and the rule is asked. At least one sample, all of the same cells."""
+    """Turn pairs into a series of steps and apply the rule. At least one sample, all of the same cells."""
     stacked = (np.stack([getattr(one.motion, name) for one in samples]) for name in GroundMotion._fields)
     first, last = (np.array([day_number(getattr(one, name)) for one in samples]) for name in ("first", "last"))
     series = velocity_series(PairVelocities(first, last, *stacked))

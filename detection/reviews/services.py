@@ -32,7 +32,7 @@ def alert_review(
 ) -> Review:
     """Record what a specialist says. Without a note the sentence of the reason is published.
 
-    Overtaken where the alert is no longer in expected_state; ValueError for what cannot be said of it.
+    Overtaken where the alert is no longer in expected_state; ValueError for a verdict that its state does not allow.
     """
     if reason_code not in REASONS.get(verdict, {}) or verdict is Verdict.TAKEN_BACK:
         raise ValueError(f"{reason_code!r} is no reason for {verdict}")

@@ -1,4 +1,4 @@
-"""The life of an alert. First: seen once. Provisional: seen again by another product. The rest is said by people."""
+"""The life of an alert. First: found in one data set. Provisional: found in two. Reviewers decide the rest."""
 
 from enum import StrEnum
 

@@ -49,6 +49,6 @@ _VISITED_IN = frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED})
 
 
 def verdicts_open(state: State) -> list[Verdict]:
-    """What can be said of an alert in this state."""
-    said = [verdict for verdict, target in STATE_AFTER.items() if target is not state and may_become(state, target)]
-    return [*said, Verdict.FIELD_VISIT] if state in _VISITED_IN else said
+    """Verdicts that are possible in this state."""
+    verdicts = [verdict for verdict, target in STATE_AFTER.items() if target is not state and may_become(state, target)]
+    return [*verdicts, Verdict.FIELD_VISIT] if state in _VISITED_IN else verdicts

@@ -70,7 +70,7 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
 
 
 def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """What moved by metres has left its place: that is told as motion, not as a change of the surface as well."""
+    """Ground that moved by metres has lost its coherence too: it is an alert of motion, not of its surface as well."""
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
     offsets = offsets_of(pair=prediction.run.pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []

@@ -1,9 +1,9 @@
-"""What kind of motion an area shows. Nothing is claimed that the measurements cannot tell."""
+"""What kind of motion an area shows. Nothing is claimed that the measurements do not show."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from detection.kinds import KIND_OF_CLASS, Kind
+from detection.kinds import KIND_OF_CLASS, KINDS, Kind, Sign
 
 
 class Evidence(NamedTuple):
@@ -26,9 +26,9 @@ SURE_SHARE = 0.6  # a likelier name than all others together, with a margin
 
 
 def classify(evidence: Sequence[Evidence]) -> Kind:
-    """Name the motion of one area from everything that was seen of it.
+    """Name the motion of one area from all its evidence.
 
-    A network's name counts where it is sure, and no sign speaks against it; else what can be told by sign alone.
+    A network's class counts where it is sure, and no sign contradicts it; else the sign alone decides.
     """
     shares = mean_shares([e.shares for e in evidence])
     if shares:
@@ -40,18 +40,19 @@ def classify(evidence: Sequence[Evidence]) -> Kind:
 
 
 def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """What several looks at an area make of each class, in the mean; empty where no network looked."""
-    told = [each for each in shares if each]
-    return {name: sum(each.get(name, 0.0) for each in told) / len(told) for name in KIND_OF_CLASS} if told else {}
+    """Mean share of each class over several detections of an area; empty where no network classified any."""
+    known = [each for each in shares if each]
+    return {name: sum(each.get(name, 0.0) for each in known) / len(known) for name in KIND_OF_CLASS} if known else {}
 
 
 def _fits(kind: Kind, rising: set[bool]) -> bool:
-    """A slope moves toward one direction of sight and away from the other; all else sinks or rises in both."""
-    return kind is Kind.LANDSLIDE or rising == {kind is Kind.UPLIFT}
+    """A kind without a sign, a slope, moves toward one direction of sight and away from the other."""
+    sign = KINDS[kind].sign
+    return sign is None or rising == {sign is Sign.RISING}
 
 
 def classify_by_sign(evidence: Sequence[Evidence]) -> Kind:
-    """What sign, size and speed can tell.
+    """Classify by sign, size and speed.
 
     A vertical product decides by its sign. Line of sight decides by its sign where the directions that saw it agree;
     a single direction only for an area that is both wide and fast enough for sideways motion to be an unlikely

@@ -22,8 +22,8 @@ _GEOD = Geod(ellps="WGS84")
 class ChangeThresholds(NamedTuple):
     """Robust z-scores, both of a loss; least_drop is of coherence, 0-1, the weather's share already taken out.
 
-    least_certain: median loss over area_sigma, what is told wrongly once in twenty times: a parcel of which the
-    estimate was always sure, and suddenly is not, has lost nothing.
+    least_certain: median loss over area_sigma, with one false alarm in twenty: a parcel of which the estimate was
+    always sure, and suddenly is not, has lost nothing.
     fewest_cells: one scatterer that comes or goes spoils a whole window of 9 x 9; a patch holds two and a half of them.
     fewest_confirmed: cells of a patch that pairs without an image in common confirm (ml.coherence.confirm).
     """

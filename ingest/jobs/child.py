@@ -21,7 +21,7 @@ from ingest.scenes.services import scene_refuse, scenes_forget
 
 logger = logging.getLogger(__name__)
 
-TELL_SECONDS = 1.0
+WRITE_SECONDS = 1.0
 
 
 class Overtaken(Exception):
@@ -32,7 +32,7 @@ class Progress:
     """Counts points and writes their number now and then, on a connection of its own: others see it before the end."""
 
     def __init__(self, job: IngestJob) -> None:
-        self._job, self._points, self._told = job, 0, 0.0
+        self._job, self._points, self._written_at = job, 0, 0.0
         self._connection = connections.create_connection("default")
 
     def __enter__(self) -> "Progress":
@@ -40,8 +40,8 @@ class Progress:
 
     def __call__(self, points: int) -> None:
         self._points += points
-        if time.monotonic() - self._told >= TELL_SECONDS:
-            self._told = time.monotonic()
+        if time.monotonic() - self._written_at >= WRITE_SECONDS:
+            self._written_at = time.monotonic()
             with self._connection.cursor() as cursor:
                 cursor.execute(
                     "UPDATE ingest_ingestjob SET points_done = %s"
@@ -68,9 +68,9 @@ def job_carry_out(*, job_id: int, attempt: int) -> None:
     except AlreadyLoaded as known:
         _already(job, known)
     except InputError as fault:
-        said = refusal(job, fault)
-        job_reject(job, said)
-        scene_refuse(path=Path(job.stored_path), fault=fault, submission=_submission(job), reason=said)
+        sentence = refusal(job, fault)
+        job_reject(job, sentence)
+        scene_refuse(path=Path(job.stored_path), fault=fault, submission=_submission(job), reason=sentence)
     except MemoryError:
         job_reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
     except DataError as fault:

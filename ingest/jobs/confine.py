@@ -59,7 +59,7 @@ def run_confined(
     go_on: Callable[[], bool],
     every_seconds: float,
 ) -> Outcome:
-    """Run a command and wait for it. go_on is asked every few seconds; when it says no, the command is killed."""
+    """Run a command and wait for it. go_on is called every few seconds; when it returns False, it is killed."""
     launcher = [
         sys.executable,
         "-m",
@@ -113,21 +113,21 @@ def main(arguments: Sequence[str]) -> None:
     for name in ("parent", "memory_bytes", "cpu_seconds", "file_bytes"):
         parser.add_argument(name, type=int)
     parser.add_argument("command", nargs=argparse.REMAINDER)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # who waits for us is gone: nobody would hear of the outcome
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if os.getppid() != asked.parent:
+    if os.getppid() != options.parent:
         sys.exit(1)
     os.nice(NICE)
     limit_to = resource.setrlimit
-    limit_to(resource.RLIMIT_AS, (asked.memory_bytes, asked.memory_bytes))
-    limit_to(resource.RLIMIT_CPU, (asked.cpu_seconds, asked.cpu_seconds + 5))
-    limit_to(resource.RLIMIT_FSIZE, (asked.file_bytes, asked.file_bytes))
+    limit_to(resource.RLIMIT_AS, (options.memory_bytes, options.memory_bytes))
+    limit_to(resource.RLIMIT_CPU, (options.cpu_seconds, options.cpu_seconds + 5))
+    limit_to(resource.RLIMIT_FSIZE, (options.file_bytes, options.file_bytes))
     limit_to(resource.RLIMIT_CORE, (0, 0))
     most = min(MOST_OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     limit_to(resource.RLIMIT_NOFILE, (most, most))
-    os.execv(asked.command[0], asked.command)  # noqa: S606 (a list of words, no shell)
+    os.execv(options.command[0], options.command)  # noqa: S606 (a list of words, no shell)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Queueing, claiming and executing the jobs that load given files. Each file is read in a confined process."""
+"""Queueing, claiming and executing the jobs that load files. Each file is read in a confined process."""
 
 import logging
 import shutil
@@ -46,7 +46,7 @@ def job_queue(
     size_bytes: int = 0,
     sha256: str = "",
 ) -> IngestJob:
-    """Make a waiting job for a file that lies at path, and tell the broker once this is committed."""
+    """Make a waiting job for a file that lies at path, and announce it to the broker once this is committed."""
     job = IngestJob.objects.create(
         source=source,
         stored_path=str(path),
@@ -63,11 +63,11 @@ def job_queue(
 
 
 def job_announce(*, job_id: int) -> None:
-    """Tell the broker of a waiting job. One that is away is told later by the schedule."""
+    """Announce a waiting job to the broker. Where it is away, the schedule announces the job later."""
     try:
         current_app.send_task("ingest.tasks.execute_job", [job_id], queue="ingest", retry=False)
     except BrokerError:
-        logger.warning("the broker could not be told of job %s; the schedule tells it later", job_id)
+        logger.warning("the broker is away; the schedule announces job %s later", job_id)
     else:
         IngestJob.objects.filter(pk=job_id).update(queued_at=timezone.now())
 
@@ -95,7 +95,7 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
         return None
 
     limits = limits or limits_set()
-    command = [sys.executable, "manage.py", "ingestjob", str(job.pk), "--attempt", str(job.attempts)]
+    command = [sys.executable, "-m", "django", "ingestjob", str(job.pk), "--attempt", str(job.attempts)]
     outcome = run_confined(
         command,
         environment=job_environment(),
@@ -142,10 +142,10 @@ def jobs_requeue_expired() -> int:
     return LEASE.return_expired(error="The program that reads it died during every attempt.")
 
 
-def jobs_to_announce(*, told_before: timedelta) -> QuerySet[IngestJob]:
-    """Waiting jobs that the broker was never told of, or long ago; the first given first."""
+def jobs_to_announce(*, queued_longer_than: timedelta) -> QuerySet[IngestJob]:
+    """Waiting jobs that were never announced to the broker, or longer ago than this; the oldest first."""
     waiting = IngestJob.objects.filter(state=State.QUEUED).order_by("id")
-    return waiting.exclude(queued_at__gte=timezone.now() - told_before)
+    return waiting.exclude(queued_at__gte=timezone.now() - queued_longer_than)
 
 
 def job_tidy(*, job: IngestJob) -> None:
@@ -198,14 +198,14 @@ def job_reject(job: IngestJob, error: str) -> None:
 
 def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
     """Settle a job whose process ended without writing an outcome; one that did is not `mine` any more."""
-    said = _WORDS.get(outcome.ended)
-    if said:
-        job_reject(job, said(job, outcome, limits))
+    sentence = _SENTENCES.get(outcome.ended)
+    if sentence:
+        job_reject(job, sentence(job, outcome, limits))
     elif outcome.ended is not Ended.ABANDONED:
         LEASE.give_back(job, f"{job.original_name}: the program that reads it was stopped ({outcome.code}).")
 
 
-_WORDS: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
+_SENTENCES: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
     Ended.TIME: lambda job, outcome, limits: (
         f"{job.original_name}: reading it took longer than the {limits.wall_seconds / 60:g} minutes that a file may"
         " take. Cut it into pieces."
@@ -222,17 +222,17 @@ _WORDS: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
 
 
 def _declared(submission: Submission) -> dict[str, object]:
-    said = submission.declared
+    declared = submission.declared
     return {
         "source_format": submission.source_format,
-        "unit": said.unit or "",
-        "positive": said.positive or "",
-        "track": said.track,
-        "mapping_path": str(said.mapping or ""),
-        "scale": said.scale or "",
-        "polarisation": said.polarisation or "",
-        "acquired_at": said.acquired_at,
-        "platform": said.platform or "",
-        "direction": said.direction or "",
-        **dict(zip(("first_day", "last_day"), said.period or (None, None), strict=True)),
+        "unit": declared.unit or "",
+        "positive": declared.positive or "",
+        "track": declared.track,
+        "mapping_path": str(declared.mapping or ""),
+        "scale": declared.scale or "",
+        "polarisation": declared.polarisation or "",
+        "acquired_at": declared.acquired_at,
+        "platform": declared.platform or "",
+        "direction": declared.direction or "",
+        **dict(zip(("first_day", "last_day"), declared.period or (None, None), strict=True)),
     }

@@ -1,4 +1,4 @@
-"""The watched folder: what has arrived becomes a job, and what became of it is told by where it lies afterwards.
+"""The watched folder: each file becomes a job, and ends in a folder that shows what became of it.
 
     FOLDER/              put files here, or folders that are one product
     FOLDER/.working/     what is waiting or being read, each in a folder of its own
@@ -73,11 +73,11 @@ def _settle(folder: Path) -> None:
     for job in inside.exclude(state__in=IngestJob.UNSETTLED):
         path = Path(job.stored_path)
         if os.path.lexists(path):
-            told = f"{job.finished_at or timezone.now():%Y-%m-%d %H:%M:%S} UTC  {job.error}\n" if job.error else ""
+            note = f"{job.finished_at or timezone.now():%Y-%m-%d %H:%M:%S} UTC  {job.error}\n" if job.error else ""
             if job.state == IngestJob.State.LOADED:
-                _put(path, folder / DONE, told, "note")
+                _put(path, folder / DONE, note, "note")
             else:
-                _put(path, folder / REJECTED, told, "reason")
+                _put(path, folder / REJECTED, note, "reason")
         if path.parent.is_dir() and not any(path.parent.iterdir()):
             path.parent.rmdir()
         IngestJob.objects.filter(pk=job.pk).update(stored_path="")
@@ -189,7 +189,7 @@ def _queue(folder: Path, path: Path) -> int:
     return 1
 
 
-def _put(path: Path, target: Path, told: str = "", kind: str = "") -> None:
+def _put(path: Path, target: Path, note: str = "", kind: str = "") -> None:
     """Move to a folder under a name that is free there, with the line beside it; never over anything.
 
     The line is written first. A crash in between is harmless: the same line at the same place is known again.
@@ -199,7 +199,7 @@ def _put(path: Path, target: Path, told: str = "", kind: str = "") -> None:
     for count in range(1, 10_000):
         name = whole if count == 1 else f"{stem}-{count}.{suffix}" if dot else f"{whole}-{count}"
         free = not os.path.lexists(target / name)
-        if free and (not told or _write_new(target / f"{name}.{kind}.txt", told)) and _move(path, target / name):
+        if free and (not note or _write_new(target / f"{name}.{kind}.txt", note)) and _move(path, target / name):
             return
     raise OSError(f"{target} holds too many files of the name {whole}")
 

@@ -31,7 +31,7 @@ class PairImages(NamedTuple):
 
 
 def read_scene(scene: Scene, part: PixelGrid | None = None, shape: tuple[int, int] | None = None) -> Float32:
-    """A scene's pixels in a part of the earth, its whole grid if none is said; (rows, cols), linear power, NaN unknown.
+    """A scene's pixels on a part of the earth, by default its whole grid; (rows, cols), linear power, NaN unknown.
 
     A part on the scene's own lattice is read as it is; any other is resampled, amplitude by a cubic kernel. shape:
     fewer rows and columns than the part has, for a picture: means of pixels.

@@ -179,7 +179,7 @@ def _create(path: Path, sha256: str, file: SceneFile, submission: Submission, fo
 
 
 def _tags(path: Path, sha256: str, header: SceneHeader) -> dict[str, str]:
-    said = {
+    stated = {
         "file_name": path.name,
         "file_sha256": sha256,
         "source_format": header.source_format,
@@ -195,7 +195,7 @@ def _tags(path: Path, sha256: str, header: SceneHeader) -> dict[str, str]:
         "acquired_at": header.acquired_at.isoformat(),
         "simulated": "yes" if header.simulated else "",
     }
-    return {name: value for name, value in (header.extras | said).items() if value}
+    return {name: value for name, value in (header.extras | stated).items() if value}
 
 
 def _name(header: SceneHeader) -> str:

@@ -85,11 +85,11 @@ def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: 
 
 
 def _hosts(name: str) -> AllowList:
-    said = getattr(settings, name)
-    if name == "STAC_TOKEN_HOSTS" and not said:
+    hosts = getattr(settings, name)
+    if name == "STAC_TOKEN_HOSTS" and not hosts:
         parts = urlsplit(settings.ACQUIRE_STAC_URL)
-        said = [parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}"]
+        hosts = [parts.netloc if parts.scheme == "https" else f"{parts.scheme}://{parts.netloc}"]
     try:
-        return AllowList.of(said)
+        return AllowList.of(hosts)
     except ValueError as fault:
         raise ImproperlyConfigured(f"{name}: {fault}") from fault

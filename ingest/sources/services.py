@@ -1,4 +1,4 @@
-"""Wanting, claiming and fetching images, handing them to the jobs that load files, and making room for them."""
+"""Queueing, claiming and fetching downloads, handing them to jobs, and making room for them."""
 
 import logging
 import shutil
@@ -30,13 +30,13 @@ from ingest.sources.selectors import LEASE, downloads_due, downloads_processed, 
 logger = logging.getLogger(__name__)
 
 State = SceneDownload.State
-TELL_SECONDS = 5.0
+PROLONG_SECONDS = 5.0
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360, 1440))  # then a download has failed
-LONGEST_ASKED = timedelta(days=1)  # where a server asks for a longer wait than that, we look again before
+LONGEST_RETRY_AFTER = timedelta(days=1)  # a longer wait that a server demands is cut to this
 
 
 class Search(NamedTuple):
-    """What a search came to. refused: (scene, why) for images that lie outside the allow-list."""
+    """The result of a search. refused: (scene, why) for images that lie outside the allow-list."""
 
     new: list[FoundScene]
     known: int
@@ -44,7 +44,7 @@ class Search(NamedTuple):
 
 
 def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: int | None = None) -> Search:
-    """Ask a service for the images of the last days over some areas; changes nothing. Raises SourceError."""
+    """Query a service for the images of the last days over some areas; changes nothing. Raises SourceError."""
     end = timezone.now()
     most = settings.ACQUIRE_MOST_FOUND
     allowed = configured.allow_list()
@@ -130,7 +130,7 @@ def download_fetch(
             next_try_at=timezone.now() + WAITS[1],
         )
     except Exception as fault:
-        logger.exception("download %s: a fault of ours", download.pk)
+        logger.exception("download %s: a fault of this program", download.pk)
         _settle(download, State.FAILED, f"Fetching it failed by a fault of this program ({type(fault).__name__}).")
     else:
         _hand_over(download, wanted.path, fetched.size_bytes)
@@ -195,15 +195,15 @@ def _delete_file(row: SceneDownload) -> None:
 def _around(
     download: SceneDownload, wanted: Wanted, until: Callable[[], bool], sleep: Callable[[float], None]
 ) -> Surroundings:
-    told = 0.0
+    prolonged_at = 0.0
 
     def go_on(done: int, resumable: bool) -> bool:
-        nonlocal told
+        nonlocal prolonged_at
         if resumable and until():
             return False
-        if time.monotonic() - told < TELL_SECONDS and told:
+        if prolonged_at and time.monotonic() - prolonged_at < PROLONG_SECONDS:
             return True
-        told = time.monotonic()
+        prolonged_at = time.monotonic()
         return LEASE.prolong(download, bytes_done=done)
 
     def remember(known: Known) -> None:
@@ -266,8 +266,8 @@ def _put_off(download: SceneDownload, fault: Later) -> None:
     if download.faults >= len(WAITS):
         _settle(download, State.FAILED, f"{fault} This was the last of {len(WAITS) + 1} rounds.")
         return
-    asked = timedelta(seconds=fault.after_seconds or 0)
-    wait = max(WAITS[download.faults], min(asked, LONGEST_ASKED))
+    wanted = timedelta(seconds=fault.after_seconds or 0)
+    wait = max(WAITS[download.faults], min(wanted, LONGEST_RETRY_AFTER))
     _settle(download, State.WANTED, str(fault), next_try_at=timezone.now() + wait, faults=download.faults + 1)
 
 

@@ -1,4 +1,4 @@
-"""How two images lie on each other, and what their speckle is like: found once for a pair, before the network."""
+"""How two images lie on each other, and what their speckle is like: estimated once for a pair, before the network."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from ingest.errors import UnusableData
 from ml.coherence.baseline import looks_of
 from ml.coherence.features import Facts
 from ml.rasters.imagery import high_pass
@@ -25,12 +26,12 @@ LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
 
 def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
-    """From pieces (2, rows, cols) of linear power; the median of what they say. looks: what the product tells.
+    """From samples (2, rows, cols) of linear power; the median over them. looks: as the product states them.
 
-    ValueError without pieces.
+    ValueError without samples.
     """
     if not samples:
-        raise ValueError("nowhere do both images show most of the ground")
+        raise UnusableData("nowhere do both images show most of the ground")
     passed = [torch.nan_to_num(high_pass(sample, SPECKLE_PX)) for sample in samples]
     lags = torch.stack([_lags(sample) for sample in passed]).median(dim=0).values.clamp(0, 1).tolist()
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
@@ -49,7 +50,7 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
 
 
 def _significant(shifts: Iterable[float]) -> float:
-    """Their median; what is less than can be told is none, so that no image is interpolated for nothing."""
+    """Their median; a shift too small to be significant is none, so that no image is interpolated for nothing."""
     middle = median(shifts)
     return middle if abs(middle) >= LEAST_SHIFT_PX else 0.0
 

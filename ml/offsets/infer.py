@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from affine import Affine
 
+from ingest.errors import UnusableData
 from ml.offsets import baseline, coarse, network, whitened
 from ml.offsets.regrid import at_posting
 from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
@@ -54,7 +55,7 @@ def track_offsets(
 def _correlated(
     source: PairSource, method: str, sampled: list[torch.Tensor], search: int, posting: int
 ) -> dict[str, Float32]:
-    """Bands of the methods that correlate windows. pieces: samples of the pair, on the device to be used."""
+    """Bands of the methods that correlate windows. sampled: parts of the pair, on the device to be used."""
     kernels, device = _kernels(method), sampled[0].device
     shared = median(pixels_per_cell(sample) for sample in sampled)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
@@ -87,19 +88,21 @@ def _statistics(bands: dict[str, Float32]) -> dict[str, float]:
 
 
 def usable_samples(source: PairSource, posting: int) -> list[Float32]:
-    """Pieces of a pair that can be tracked. ValueError, with the reason, for one that cannot."""
+    """Samples of a pair that can be tracked. ValueError, with the reason, for one that cannot."""
     if min(source.shape) < posting:
-        raise ValueError(f"the images ({source.shape}) are smaller than one posting of {posting} px")
+        raise UnusableData(f"the images ({source.shape}) are smaller than one posting of {posting} px")
     sampled = samples(source)
     if not any(np.isfinite(sample).all(axis=0).any() for sample in sampled):
-        raise ValueError(
+        raise UnusableData(
             "nowhere do both images show most of the ground: they do not overlap, or one is empty; "
             "choose two images of the same track and frame"
         )
     for index, name in enumerate(("reference", "secondary")):
         values = np.concatenate([sample[index][np.isfinite(sample[index])] for sample in sampled])
         if float(np.ptp(values)) <= FLAT * float(values.max()):
-            raise ValueError(f"the {name} has the same value ({values[0]:g}) everywhere; check its band and its scale")
+            raise UnusableData(
+                f"the {name} has the same value ({values[0]:g}) everywhere; check its band and its scale"
+            )
     return sampled
 
 

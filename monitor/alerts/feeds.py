@@ -15,14 +15,14 @@ from django.views.decorators.http import condition, require_safe
 from detection.models import Alert
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.cards.features import alert_feature
-from monitor.cards.filters import alerts_asked_for
+from monitor.cards.filters import alerts_requested
 from monitor.site.refusals import refusals_as_json
 
 MOST_ENTRIES = 100
 
 
 class GeoAtom(Atom1Feed):
-    """Atom 1.0 with GeoRSS Simple and categories that say what they are categories of."""
+    """Atom 1.0 with GeoRSS Simple and categories with their schemes."""
 
     def root_attributes(self) -> dict[str, str]:
         return {**super().root_attributes(), "xmlns:georss": "http://www.georss.org/georss"}
@@ -44,11 +44,11 @@ class AlertFeed(Feed):
     author_name = "Ground Motion Monitor"
 
     def get_object(self, request: HttpRequest) -> list[tuple[Alert, AlertCard]]:
-        alerts = list(alerts_asked_for(request.GET)[:MOST_ENTRIES])
+        alerts = list(alerts_requested(request.GET)[:MOST_ENTRIES])
         return list(zip(alerts, alert_cards(alerts), strict=True))
 
-    def items(self, found: list[tuple[Alert, AlertCard]]) -> list[tuple[Alert, AlertCard]]:
-        return found
+    def items(self, entries: list[tuple[Alert, AlertCard]]) -> list[tuple[Alert, AlertCard]]:
+        return entries
 
     def item_title(self, item: tuple[Alert, AlertCard]) -> str:
         _, card = item
@@ -95,8 +95,8 @@ def _last_change(request: HttpRequest) -> datetime | None:
 def _etag(request: HttpRequest) -> str:
     """Any change to any alert, as one that is taken away changes the list too; addresses carry the host."""
     whole = Alert.objects.aggregate(last=Max("updated_at"), n=Count("id"))
-    said = f"{request.build_absolute_uri()} {whole['last']} {whole['n']}"
-    return f'"{uuid.uuid5(uuid.NAMESPACE_URL, said).hex}"'
+    whole_list = f"{request.build_absolute_uri()} {whole['last']} {whole['n']}"
+    return f'"{uuid.uuid5(uuid.NAMESPACE_URL, whole_list).hex}"'
 
 
 @require_safe
@@ -112,6 +112,6 @@ def alerts_atom(request: HttpRequest) -> HttpResponseBase:
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_geojson(request: HttpRequest) -> JsonResponse:
     """Every public alert with its outline, EPSG:4326, the strongest first."""
-    alerts = list(alerts_asked_for(request.GET, newest_first=False))
+    alerts = list(alerts_requested(request.GET, newest_first=False))
     features = [alert_feature(alert, card) for alert, card in zip(alerts, alert_cards(alerts), strict=True)]
     return JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")

@@ -27,7 +27,7 @@ from monitor.cards.filters import alert_or_404
 from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.site.guards import reviewers_only
-from monitor.wording import sentences
+from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, state_label
 
 REVIEWED_LATELY = 12
 FIELDS = ("reason_code", "public_note", "internal_note")
@@ -57,8 +57,8 @@ def review_case(request: HttpRequest, code: str) -> HttpResponse:
 @reviewers_only
 def review_undo(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
-    asked = request.POST.get("review", "")
-    review = alert.reviews.filter(pk=asked).first() if asked.isdecimal() else None
+    entry = request.POST.get("review", "")
+    review = alert.reviews.filter(pk=entry).first() if entry.isdecimal() else None
     if review is None:
         return _case(request, alert, fault="There is no such entry in the trail. Nothing was changed.", status=400)
     try:
@@ -71,14 +71,14 @@ def review_undo(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
-    """Record the verdict of the form and open the next case; or say why not, with what was written still there."""
-    said, given = request.POST.get("verdict", ""), {name: request.POST.get(name, "") for name in FIELDS}
-    draft = given | {"verdict": said}
-    if said not in set(Verdict) or given["reason_code"] not in REASONS[Verdict(said)]:
+    """Record the verdict of the form and open the next case; or explain why not, and keep what was written."""
+    verdict, fields = request.POST.get("verdict", ""), {name: request.POST.get(name, "") for name in FIELDS}
+    draft = fields | {"verdict": verdict}
+    if verdict not in set(Verdict) or fields["reason_code"] not in REASONS[Verdict(verdict)]:
         return _case(request, alert, draft=draft, fault="Please choose a verdict and a reason.", status=400)
     expected = request.POST.get("expected_state", "")
     try:
-        alert_review(alert=alert, verdict=Verdict(said), reviewer=request.user, expected_state=expected, **given)
+        alert_review(alert=alert, verdict=Verdict(verdict), reviewer=request.user, expected_state=expected, **fields)
     except Overtaken:
         return _case(request, alert, draft=draft, fault=_overtaken(alert), status=409)
     except ValueError as fault:
@@ -134,12 +134,12 @@ def _row(alert: Alert, card: AlertCard, claims: dict[int, Claim], request: HttpR
 def _following(request: HttpRequest, alert: Alert) -> Alert | None:
     """The next case that nobody else looks at."""
     claims = detections.claims_living(now=timezone.now())
-    held = {pk for pk, claim in claims.items() if claim.holder != request.user}
-    return next((one for one in detections.alerts_to_review() if one.pk != alert.pk and one.pk not in held), None)
+    claimed = {pk for pk, claim in claims.items() if claim.holder != request.user}
+    return next((one for one in detections.alerts_to_review() if one.pk != alert.pk and one.pk not in claimed), None)
 
 
 def _recorded(request: HttpRequest) -> Review | None:
-    """What the reviewer said last of ?after=CODE, where it can still be taken back."""
+    """The reviewer's last verdict on ?after=CODE, where it can still be taken back."""
     try:
         alert = detections.alert_by_code(code=request.GET.get("after", ""))
     except Alert.DoesNotExist:
@@ -152,7 +152,7 @@ def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
     mine = draft if draft.get("verdict") == verdict else {}
     return {
         "value": verdict.value,
-        "words": sentences.VERDICT_FORMS[verdict],
+        "words": VERDICT_FORMS[verdict],
         "reasons": REASONS[verdict].items(),
         "open": bool(mine),
         **{name: mine.get(name, "") for name in FIELDS},
@@ -160,35 +160,34 @@ def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
 
 
 def _overtaken(alert: Alert) -> str:
-    label, _ = sentences.STATE_LABELS[alert.state]
     last = alert.reviews.select_related("reviewer").last()
     who = f"{last.reviewer} was quicker" if last and last.reviewer else "Something has changed meanwhile"
-    return f"{who}: this alert is now “{label}”. Yours was not recorded. Look at it again, then decide."
+    now = f"this alert is now “{state_label(alert.state)}”"
+    return f"{who}: {now}. Yours was not recorded. Look at it again, then decide."
 
 
 def _trail(alert: Alert) -> list[dict[str, Any]]:
-    """Every change of state and every word of a reviewer, latest first."""
+    """Every change of state and every verdict, latest first."""
     reviews = list(alert.reviews.select_related("reviewer", "transition", "takes_back"))
-    labels = {state: label for state, (label, _) in sentences.STATE_LABELS.items()}
     undone = {review.takes_back_id for review in reviews if review.takes_back_id}
-    said = [
+    verdicts = [
         {
             "at": review.created_at,
             "who": str(review.reviewer or "an account that is gone"),
-            "what": sentences.VERDICT_HEADINGS[review.verdict],
+            "what": VERDICT_HEADINGS[review.verdict],
             "review": review,
             "undone": review.pk in undone,
             "may_undo": may_take_back(review=review, alert=alert),
         }
         for review in reviews
     ]
-    found = [
+    steps = [
         {
             "at": step.created_at,
             "who": "the computer",
-            "what": labels[step.to_state].capitalize(),
+            "what": state_label(step.to_state).capitalize(),
             "reason": step.reason,
         }
         for step in alert.transitions.filter(review=None)
     ]
-    return sorted([*said, *found], key=lambda entry: entry["at"], reverse=True)
+    return sorted([*verdicts, *steps], key=lambda entry: entry["at"], reverse=True)

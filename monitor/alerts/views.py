@@ -1,23 +1,25 @@
 """Alerts: the list that needs no script, one page for each, and the same as data."""
 
+from urllib.parse import urlencode
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from detection.selectors import alerts_public, reviews_standing
-from monitor.alerts.evidence import alert_context
-from monitor.cards.cards import alert_cards, review_words
+from detection.kinds import KIND_LABELS
+from detection.rules.lifecycle import State
+from detection.selectors import alerts_public
+from monitor.alerts.evidence import alert_page
+from monitor.cards.cards import alert_cards
 from monitor.cards.filters import alert_or_404
-from monitor.cards.whereabouts import surroundings
-from monitor.map import selectors
 from monitor.map.series import alert_body
 from monitor.site.guards import may_review
-from monitor.wording import sentences
+from monitor.wording.states import state_label
 
 
 @require_safe
 def alert_list(request: HttpRequest) -> HttpResponse:
-    kinds, states = list(sentences.KIND_LABELS.items()), selectors.state_choices()
+    kinds, states = list(KIND_LABELS.items()), [(state.value, state_label(state)) for state in State]
     kind, state = request.GET.get("kind", ""), request.GET.get("state", "")
     kind = kind if kind in dict(kinds) else ""
     state = state if state in dict(states) else ""
@@ -27,6 +29,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         "states": states,
         "selected_kind": kind,
         "selected_state": state,
+        "query": f"?{urlencode({'kind': kind, 'state': state})}" if kind or state else "",
     }
     return render(request, "alerts/list.html", context)
 
@@ -34,9 +37,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
-    said = [review_words(review) for review in reviews_standing(alert=alert)]
-    here = surroundings(alert, with_missing=may_review(request.user))
-    return render(request, "alerts/detail.html", alert_context(alert) | here | {"said": said})
+    return render(request, "alerts/detail.html", alert_page(alert, with_missing=may_review(request.user)))
 
 
 @require_safe

@@ -8,7 +8,10 @@ from django.http import Http404, HttpRequest
 from ninja import Path, Query, Router
 from pydantic.fields import FieldInfo
 
+from detection import kinds
 from detection.models import Alert
+from detection.rules import lifecycle
+from detection.rules import severity as severities
 from detection.selectors import alert_by_code
 from ingest.models import MeasurementPoint, Product, ScenePair
 from ingest.products.selectors import products
@@ -27,11 +30,10 @@ from monitor.api.schemas import (
     ProductPage,
     RasterLayerOut,
 )
-from monitor.cards.filters import alerts_asked_for
+from monitor.cards.filters import alerts_requested
 from monitor.map.series import alert_body, point_body, point_find
 from monitor.rasters.catalogue import rasters_available
 from monitor.site.refusals import area_of, boxes, moment
-from monitor.wording import sentences
 
 router = Router()
 MOST_ROWS = 200
@@ -48,9 +50,9 @@ def _one_of(words: Iterable[str]) -> FieldInfo:
     return Query(max_length=40, description=f"one of {', '.join(words)}")
 
 
-Kind = Annotated[str, _one_of(sentences.KIND_LABELS)]
-State = Annotated[str, _one_of(sentences.STATE_LABELS)]
-Severity = Annotated[str, _one_of(sentences.SEVERITY_LABELS)]
+Kind = Annotated[str, _one_of(kinds.Kind)]
+State = Annotated[str, _one_of(lifecycle.State)]
+Severity = Annotated[str, _one_of(severities.Severity)]
 BAD = {400: Fault}
 MISSING = {400: Fault, 404: Fault}
 
@@ -67,8 +69,8 @@ def alerts(
     offset: Offset = 0,
 ) -> Any:
     """The last changed first. Rejected ones come only with state=rejected."""
-    asked = {"kind": kind, "state": state, "severity": severity, "bbox": bbox, "updated_since": updated_since}
-    return rows.alert_page(alerts_asked_for(asked), limit, offset)
+    query = {"kind": kind, "state": state, "severity": severity, "bbox": bbox, "updated_since": updated_since}
+    return rows.alert_page(alerts_requested(query), limit, offset)
 
 
 @router.get("/alerts/{code}", response={200: AlertDetail, **MISSING}, tags=["alerts"], summary="One place")
@@ -81,12 +83,12 @@ def alert(request: HttpRequest, code: str) -> Any:
     "/alerts/{code}/detections",
     response={200: DetectionPage, **MISSING},
     tags=["alerts"],
-    summary="The findings behind an alert",
+    summary="The detections behind an alert",
 )
 def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Each is one area in one run, the newest first."""
-    found = _alert(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
-    return rows.page(found, limit, offset, rows.detection_row)
+    detections = _alert(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
+    return rows.page(detections, limit, offset, rows.detection_row)
 
 
 @router.get(
@@ -105,10 +107,10 @@ def product_list(request: HttpRequest, limit: Limit = 50, offset: Offset = 0) ->
 
 @router.get("/products/{product_id}", response={200: ProductOut, **MISSING}, tags=["data"], summary="One data set")
 def product(request: HttpRequest, product_id: Id) -> Any:
-    found = Product.objects.filter(pk=product_id).first()
-    if found is None:
+    row = Product.objects.filter(pk=product_id).first()
+    if row is None:
         raise Http404("There is no such product.")
-    return rows.product_row(found)
+    return rows.product_row(row)
 
 
 @router.get(
@@ -134,7 +136,7 @@ def pairs(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> Any:
-    """With what was found in them; the newest secondary image first."""
+    """With the results of models; the newest secondary image first."""
     wanted = Q() if track is None else Q(secondary__track=track)
     if (first := moment("since", since)) is not None:
         wanted &= Q(secondary__acquired_at__gte=first)
@@ -145,15 +147,15 @@ def pairs(
 
 @router.get("/pairs/{pair_id}", response={200: PairOut, **MISSING}, tags=["images"], summary="One pair")
 def pair(request: HttpRequest, pair_id: Id) -> Any:
-    found = _pairs().filter(pk=pair_id).first()
-    if found is None:
+    row = _pairs().filter(pk=pair_id).first()
+    if row is None:
         raise Http404("There is no such pair.")
-    return rows.pair_row(found)
+    return rows.pair_row(row)
 
 
 @router.get("/rasters", response=list[RasterLayerOut], tags=["images"], summary="Layers of images, as tiles")
 def raster_layers(request: HttpRequest) -> Any:
-    """What the map can lay under its points, with the dates there are and what the colours mean."""
+    """Layers under the points of the map, with their dates and the meaning of their colours."""
     return [
         layer.as_dict()
         | {

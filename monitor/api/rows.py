@@ -1,4 +1,4 @@
-"""From rows of the database to what the interface answers with."""
+"""From rows of the database to answers of the interface."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def page(rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
 
 def alert_page(alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
     """A part of the alerts; their places are looked up all at once."""
-    held = list(alerts[offset : offset + limit])
-    items = [alert_row(alert, card) for alert, card in zip(held, alert_cards(held), strict=True)]
+    listed = list(alerts[offset : offset + limit])
+    items = [alert_row(alert, card) for alert, card in zip(listed, alert_cards(listed), strict=True)]
     return {"count": alerts.count(), "limit": limit, "offset": offset, "items": items}
 
 

@@ -1,4 +1,4 @@
-"""What the interface answers with. Units stand in the names; signs as docs/units-and-signs.md says."""
+"""Answers of the interface. Units stand in the names; signs as docs/units-and-signs.md says."""
 
 from datetime import date, datetime
 from typing import Any
@@ -15,7 +15,7 @@ class Fault(Schema):
 
 
 class Figures(Schema):
-    """What is known of an area.
+    """Figures of an area.
 
     Rates come from velocity fields, speeds from offsets between two images, coherence and its change from image pairs;
     the others are null. Uncertainties are one standard deviation.
@@ -166,7 +166,7 @@ class AlertSeries(Schema):
 
 
 class PredictionOut(Schema):
-    """What one run found in a pair: a raster and its statistics."""
+    """The result of one run on a pair: a raster and its statistics."""
 
     id: int
     task: str

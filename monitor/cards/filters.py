@@ -5,21 +5,23 @@ from collections.abc import Mapping
 from django.db.models import QuerySet
 from django.http import Http404
 
+from detection.kinds import Kind
 from detection.models import Alert
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
 from detection.selectors import alert_by_code, alerts_matching
 from monitor.site.refusals import area_of, boxes, choice, moment
-from monitor.wording import sentences
 
 
-def alerts_asked_for(asked: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
+def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
     """Public alerts by kind, state, severity, bbox, updated_since. Raises Refusal."""
-    bbox = asked.get("bbox", "")
+    bbox = query.get("bbox", "")
     return alerts_matching(
-        kind=choice("kind", asked.get("kind", ""), list(sentences.KIND_LABELS)),
-        state=choice("state", asked.get("state", ""), list(sentences.STATE_LABELS)),
-        severity=choice("severity", asked.get("severity", ""), list(sentences.SEVERITY_LABELS)),
+        kind=choice("kind", query.get("kind", ""), list(Kind)),
+        state=choice("state", query.get("state", ""), list(State)),
+        severity=choice("severity", query.get("severity", ""), list(Severity)),
         area=area_of(boxes(bbox)) if bbox else None,
-        updated_since=moment("updated_since", asked.get("updated_since", "")),
+        updated_since=moment("updated_since", query.get("updated_since", "")),
         newest_first=newest_first,
     )
 

@@ -1,4 +1,4 @@
-"""What alerts' places are called, for many alerts at once; and what is known of one of them."""
+"""Names of places, for many alerts at once; and the surroundings of one alert."""
 
 from collections.abc import Sequence
 
@@ -18,10 +18,10 @@ def place_names(alerts: Sequence[Alert]) -> list[str]:
 def area_names(areas: Sequence[tuple[GEOSGeometry, bool]]) -> list[str]:
     """The name of a point in each area (EPSG:4326, simulated or not), in a fixed number of queries."""
     points = [(point.x, point.y, simulated) for point, simulated in ((a.point_on_surface, s) for a, s in areas)]
-    found = whereabouts_of(points=points)
+    places = whereabouts_of(points=points)
     return [
         place_name(*point, near=near_of(where), region=region_of(where))
-        for point, where in zip(points, found, strict=True)
+        for point, where in zip(points, places, strict=True)
     ]
 
 
@@ -34,23 +34,23 @@ def region_of(where: Whereabouts) -> str:
 
 
 def surroundings(alert: Alert, with_missing: bool) -> dict[str, object]:
-    """What is here, as sentences; what is not loaded only for those who run the service."""
-    found = context_at(area=alert.area, simulated=alert.simulated)
+    """Surroundings as sentences; what is not loaded only for those who run the service."""
+    context = context_at(area=alert.area, simulated=alert.simulated)
     return {
-        "here": [sentence for sentence in _sentences(found) if sentence],
-        "here_missing": words.missing_sentence(found.missing) if with_missing else "",
+        "here": [sentence for sentence in _sentences(context) if sentence],
+        "here_missing": words.missing_sentence(context.missing) if with_missing else "",
     }
 
 
-def _sentences(found: Context) -> list[str]:
-    where, slides = found.whereabouts, found.landslides
+def _sentences(context: Context) -> list[str]:
+    where, slides = context.whereabouts, context.landslides
     latest = slides[0] if slides else None
     return [
         words.where_sentence(near_of(where), where.region, where.country),
-        words.mine_sentence([mine.name for mine in found.mines]),
-        words.glacier_sentence([(glacier.name, glacier.surge) for glacier in found.glaciers]),
+        words.mine_sentence([mine.name for mine in context.mines]),
+        words.glacier_sentence([(glacier.name, glacier.surge) for glacier in context.glaciers]),
         words.landslide_sentence(len(slides), latest.happened_on, latest.accuracy_m, len(slides) >= MOST_NAMED)
         if latest
         else "",
-        words.ground_sentence(*found.ground) if found.ground else "",
+        words.ground_sentence(*context.ground) if context.ground else "",
     ]

@@ -1,4 +1,4 @@
-"""The form in which an operator tells of an event, and what its fields come to."""
+"""The form in which an operator reports an event."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from ingest.context.coordinates import parse_position
 from ml.models import GroundEvent
+from monitor.map.number_field import NumberField
 from monitor.map.place_search import place_search
-from monitor.subscriptions.forms import NumberField
 
 FARTHEST_KM, NEAREST_KM = 200.0, 0.5
 FIRST_YEAR = 2014  # of Sentinel-1
@@ -62,8 +62,8 @@ class EventForm(forms.Form):
             raise forms.ValidationError(f"Type a distance between {NEAREST_KM:g} and {FARTHEST_KM:g} km.")
         return radius_km
 
-    def wish(self) -> dict[str, Any]:
-        """What `ml.events.event_ask` wants to know. Without a time of day it may have been at any."""
+    def report(self) -> dict[str, Any]:
+        """Arguments of `ml.events.event_report`. Without a time of day it may have been at any."""
         cleaned = self.cleaned_data
         moment = cleaned.get("happened_at")
         first = datetime.combine(cleaned["happened_on"], moment or time(), tzinfo=UTC)

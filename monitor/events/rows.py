@@ -1,4 +1,4 @@
-"""Events as their pages show them: every label made once, in one place."""
+"""Events as their pages show them."""
 
 import logging
 from typing import Any
@@ -7,6 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 from rasterio.errors import RasterioError
 
+from detection.search.areas import to_django
 from detection.selectors import alerts_matching
 from ingest.models import ScenePair
 from ingest.storage import stored_tiff
@@ -14,12 +15,11 @@ from ml import events
 from ml.models import GroundEvent, Prediction
 from ml.offsets.motion import PixelScale
 from monitor.cards.cards import alert_cards
+from monitor.events import words
 from monitor.imaging.event_figures import Around, near_coherence, near_motion
 from monitor.map.config import map_at
 from monitor.pairs import selectors as pair_selectors
 from monitor.pairs.rows import run_rows
-from monitor.subscriptions.services import to_geos
-from monitor.wording import events as words
 from monitor.wording import images as image_words
 from monitor.wording import regions
 
@@ -39,11 +39,11 @@ def _row(event: GroundEvent) -> dict[str, Any]:
     if not pairs:
         state = "no pair across it yet"
     elif waiting or not runs:
-        state = "at work"
+        state = "running"
     elif not any(run.state == run.State.SUCCEEDED for run in runs):
         state = "no result: every run failed"
     else:
-        state = "results are there"
+        state = "finished"
     return {
         "url": reverse("event-detail", args=[event.pk]),
         "kind": words.KIND_WORDS[event.kind],
@@ -59,7 +59,7 @@ def _row(event: GroundEvent) -> dict[str, Any]:
 def event_context(event: GroundEvent) -> dict[str, Any]:
     """What the page of one event needs."""
     region = regions.circle(event.position.x, event.position.y, 1000 * event.radius_km)
-    area = to_geos(region)
+    area = to_django(region.outline)
     pairs = list(event.pairs.select_related("reference", "secondary").order_by("temporal_baseline_days", "id"))
     before, after = events.images_around(event=event)
     alerts = alerts_matching(area=area).filter(last_motion__gte=event.happened_at.date())
@@ -89,17 +89,17 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
         "piece": f"{pair.reference.piece}, {pair.reference.polarisation}",
         "simulated": pair.simulated,
         "runs": [_with_near(row, _near(event, pair, predictions.get(row.get("id")))) for row in rows],
-        "waits": any(row["state"] in ("queued", "running", "none") for row in rows),
+        "waiting": any(row["state"] in ("queued", "running", "none") for row in rows),
     }
 
 
 def _with_near(row: dict[str, Any], near: str) -> dict[str, Any]:
-    """What it says near the place comes before what it says of the whole image."""
+    """The result near the place comes before that of the whole image."""
     return row | {"sentences": [near, *row.get("sentences", [])]} if near else row
 
 
 def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction | None) -> str:
-    """What a result says near the place; empty where there is none to read."""
+    """A result near the place in one sentence; empty where there is no raster."""
     if prediction is None:
         return ""
     around = Around(event.position.x, event.position.y, 1000 * event.radius_km)

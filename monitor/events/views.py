@@ -1,4 +1,4 @@
-"""Event response: an operator tells what happened where; the pairs across it are run first and shown together."""
+"""Event response: an operator reports what happened where; the pairs across it run first and are shown together."""
 
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from detection.reviews.services import audit_write
-from ml.events import event_ask
+from ml.events import event_report
 from ml.models import GroundEvent
 from monitor.events.forms import EventForm
 from monitor.events.rows import event_context, event_rows
@@ -24,7 +24,7 @@ def event_list(request: HttpRequest) -> HttpResponse:
     form = EventForm(request.POST) if request.method == "POST" else EventForm()
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
-            event = event_ask(**form.wish(), reported_by=request.user.get_username())
+            event = event_report(**form.report(), reported_by=request.user.get_username())
             audit_write(actor=request.user, action="event", subject=f"event {event.pk}", detail=str(event))
         return HttpResponseRedirect(f"{event.pk}/")
     context = {"form": form, "events": event_rows()}
@@ -35,7 +35,7 @@ def event_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @operators_only
 def event_detail(request: HttpRequest, event: int) -> HttpResponse:
-    found = GroundEvent.objects.filter(pk=event).first() if event <= HIGHEST else None
-    if found is None:
+    reported = GroundEvent.objects.filter(pk=event).first() if event <= HIGHEST else None
+    if reported is None:
         raise Http404("There is no such event.")
-    return render(request, "events/detail.html", event_context(found))
+    return render(request, "events/detail.html", event_context(reported))

@@ -1,4 +1,4 @@
-"""Glaciers as their pages show them: every label made once, in one place."""
+"""Glaciers as their pages show them."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -18,12 +18,12 @@ from monitor.cards.whereabouts import area_names
 from monitor.map.config import map_at
 from monitor.rasters.catalogue import raster_group
 from monitor.wording import glaciers as words
-from monitor.wording.pairs import speed_words
+from monitor.wording.figures import speed_words
 from monitor.wording.surroundings import SURGE_WORDS
 
 
 def ident_of(glacier: Glacier) -> str:
-    """What its address calls it: its identifier, or its row where it has none."""
+    """Its part of an address: its identifier, or its row where it has none."""
     return glacier.glacier_id or str(glacier.pk)
 
 
@@ -59,12 +59,12 @@ def glacier_context(motion: GlacierMotion) -> dict[str, Any]:
     """What the page of one glacier needs."""
     glacier, km2 = motion.glacier, cells_of(from_wkb(bytes(motion.glacier.outline.wkb))).km2
     row = _row(motion, area_names([(glacier.outline, glacier.layer.simulated)])[0])
-    known = (motion.state, motion.speed_m_day, motion.sigma_m_day, motion.usual_m_day, motion.last_day, motion.n_pairs)
+    speeds = motion.speed_m_day, motion.sigma_m_day, motion.usual_m_day
     alerts = alerts_public(kind=Kind.GLACIER_SURGE).filter(area__intersects=glacier.outline)
     return {
         "glacier": row | {"id": glacier.glacier_id, "attribution": glacier.layer.attribution},
-        "verdict": words.verdict(*known),
-        "season": next((said for view in motion.views if (said := _season(view))), ""),
+        "verdict": words.verdict(motion.state, *speeds, motion.last_day, motion.n_pairs),
+        "season": next((season for view in motion.views if (season := _season(view))), ""),
         "surges": [words.surge_facts(one, km2) for view in motion.views for one in view["surges"]],
         "views": [series_table(view) for view in motion.views],
         "charts": motion.views,
@@ -101,7 +101,7 @@ def series_table(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def _last_pair(motion: GlacierMotion) -> dict[str, Any]:
-    """Where the newest pair is shown on the map, and how far its figures may be off."""
+    """Where the newest pair is shown on the map, and the error of its speeds."""
     samples = [rows[-1] for rows in samples_by_view(glacier=motion.glacier).values()]
     if not samples:
         return {"speed_url": "", "raster_url": "", "error": ""}

@@ -1,11 +1,11 @@
-"""What the scripts of maps need to know."""
+"""Configuration of the scripts that draw maps."""
 
 import math
 from collections.abc import Sequence
 
 from django.conf import settings
 
-from detection.kinds import FAMILIES, Family
+from detection.kinds import FAMILIES, KINDS, Family
 from monitor.map.layers import Layer
 
 URLS = {
@@ -22,13 +22,14 @@ URLS = {
 
 
 def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str, object]:
-    """What the map's script needs to know. bounds: west, south, east, north in degrees."""
+    """Configuration of one map. bounds: west, south, east, north in degrees."""
     return {
         "layers": [layer.as_dict() for layer in layers],
         "default_layer": layers[0].name if layers else None,
         "bounds": bounds,
         "urls": URLS,
         "kinds_of_points": FAMILIES[Family.VELOCITY],
+        "marks": {kind: {"classes": row.mark.classes, "symbol": row.mark.symbol} for kind, row in KINDS.items()},
         "basemap_style_url": settings.BASEMAP_STYLE_URL,
     }
 

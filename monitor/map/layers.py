@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from monitor.wording.sentences import WORDS
+from monitor.wording.components import WORDS
 
 
 class Layer(NamedTuple):

@@ -15,7 +15,6 @@ from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import area_series
 from ingest.readers.records import Technique
 from monitor.map.layers import LAYERS, Layer
-from monitor.wording.sentences import STATE_LABELS
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
@@ -101,7 +100,3 @@ def alert_series(*, alert: Alert) -> list[dict[str, object]]:
         if series is not None:
             found.append({"product": product, "series": series})
     return found
-
-
-def state_choices() -> list[tuple[str, str]]:
-    return [(state, label) for state, (label, _) in STATE_LABELS.items()]

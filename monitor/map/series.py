@@ -10,7 +10,8 @@ from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, point_series
 from ml.statistics.series import fit_series
 from monitor.map import selectors
-from monitor.wording import sentences
+from monitor.wording.components import COMPONENT_LABELS, WORDS
+from monitor.wording.points import point_sentence
 
 
 def point_find(*, product_id: int, pid: str) -> MeasurementPoint:
@@ -25,7 +26,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
     product, displacement = point.product, point_series(point=point)
     dates = product.dates if product.has_series else []
     fit = fit_series(dates, displacement) if dates else None
-    negative, positive = sentences.WORDS[product.component]
+    negative, positive = WORDS[product.component]
     return {
         "product": product_summary(product),
         "pid": point.pid,
@@ -39,7 +40,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
         "los_east": number(point.los_east, 4),
         "los_north": number(point.los_north, 4),
         "los_up": number(point.los_up, 4),
-        "sentence": sentences.point_sentence(
+        "sentence": point_sentence(
             product.component, point.velocity_mm_yr, point.velocity_std_mm_yr, product.dates[0], product.dates[-1]
         ),
         "dates": [day.isoformat() for day in dates],
@@ -54,7 +55,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
 
 def alert_body(alert: Alert) -> dict[str, object]:
     """Mean series of every product that saw the alert, with the middle two thirds of its points. mm."""
-    negative, positive = sentences.WORDS.get(alert.component, ("", ""))
+    negative, positive = WORDS.get(alert.component, ("", ""))
     series = [
         {
             "product": product_summary(found["product"]),
@@ -77,7 +78,7 @@ def product_summary(product: Product) -> dict[str, object]:
         "name": product.name,
         "track": product.track,
         "component": product.component,
-        "component_label": sentences.COMPONENT_LABELS[product.component],
+        "component_label": COMPONENT_LABELS[product.component],
         "attribution": product.attribution,
         "simulated": product.simulated,
         "url": reverse("product-analysis", args=[product.pk]),

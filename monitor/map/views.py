@@ -4,12 +4,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from detection.kinds import KINDS
+from detection.rules.lifecycle import State
 from detection.selectors import alerts_public
 from monitor.cards.cards import alert_cards
 from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.map.context_tiles import overlays_available, truth_overlay
 from monitor.rasters.layers import RASTER_LAYERS
+from monitor.wording.states import STATE_LABELS
+
+STATES_OF_LEGEND = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 
 
 @require_safe
@@ -27,10 +32,13 @@ def map_view(request: HttpRequest) -> HttpResponse:
         "n_points": totals.n_points,
         "n_pairs": totals.n_pairs,
         "map_config": config,
+        "kinds": KINDS.values(),
+        "states": [(state, STATE_LABELS[state][0]) for state in STATES_OF_LEGEND],
     }
     return render(request, "map/map.html", context)
 
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/about.html", {"raster_layers": RASTER_LAYERS})
+    context = {"raster_layers": RASTER_LAYERS, "kinds": KINDS.values(), "states": STATE_LABELS.items()}
+    return render(request, "site/about.html", context)

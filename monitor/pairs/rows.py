@@ -129,14 +129,14 @@ def _file_row(which: str, scene: Scene) -> dict[str, Any]:
 
 
 def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]]) -> list[dict[str, Any]]:
-    """What each run said, task by task; tasks that nobody asked about say so."""
-    cards = {card.code: card for card in alert_cards({a.pk: a for found in alerts.values() for a in found}.values())}
+    """The result of each run, task by task; tasks without a run say so."""
+    cards = {card.code: card for card in alert_cards({a.pk: a for of_run in alerts.values() for a in of_run}.values())}
     rows = []
     for task, label in words.TASKS.items():
         of_task = [run for run in runs if run.model_version.task == task]
         rows += [_run_row(pair, run, label, [cards[alert.code] for alert in alerts.get(run.pk, [])]) for run in of_task]
         if not of_task:
-            rows.append({"task": task, "label": label, "state": "none", "not_asked": words.NOT_ASKED[task]})
+            rows.append({"task": task, "label": label, "state": "none", "not_asked": words.NOT_RUN[task]})
     return rows
 
 
@@ -156,7 +156,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         "finished_at": run.finished_at,
         "started_at": run.started_at,
         "attempts": run.attempts,
-        "error": run.error.removeprefix("ValueError: ").removeprefix("InputError: "),  # what they say is for people
+        "error": run.reason,
         "alerts": cards,
     }
     prediction = getattr(run, "prediction", None)
@@ -165,7 +165,7 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
     layer, (_, group) = LAYER_OF_TASK[task], raster_group(prediction)
     where = map_at(*pair.footprint.extent)
     return row | {
-        "sentences": words.found_sentences(
+        "sentences": words.result_sentences(
             task, prediction.statistics, pair.reference.posting_m, pair.temporal_baseline_days
         ),
         "layer": layer,
@@ -195,13 +195,13 @@ def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
 def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What the script of the comparison needs."""
     images = {name: reverse("pair-image", args=[pair.pk, name]) for name in ("reference", "secondary", "ratio")}
-    found = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
+    results = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
     first, second = (day_label(scene.acquired_at.date()) for scene in (pair.reference, pair.secondary))
     return {
         "rows": pair.rows,
         "cols": pair.cols,
         "posting_m": pair.reference.posting_m,
-        "urls": images | found,
+        "urls": images | results,
         "days": {"reference": first, "secondary": second},
     }
 

@@ -18,9 +18,10 @@ from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.map.config import map_at
 from monitor.site.guards import may_review
-from monitor.wording import sentences
+from monitor.wording.components import COMPONENT_LABELS
 from monitor.wording.csv_cells import cell_text
 from monitor.wording.images import run_state
+from monitor.wording.points import change_sentence
 
 
 @require_safe
@@ -37,23 +38,23 @@ def product_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
-    found = _product_or_404(product)
-    arguments = {"product-id": {"data": found.pk}}
-    return render(request, "products/analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)})
+    loaded = _product_or_404(product)
+    arguments = {"product-id": {"data": loaded.pk}}
+    return render(request, "products/analysis.html", {"product": _row(loaded), "dash_arguments": json.dumps(arguments)})
 
 
 @require_safe
 def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
     """Which rows of the file were left out, and why: the first thousand, as CSV."""
-    found = _product_or_404(product)
+    loaded = _product_or_404(product)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="product-{product:d}-refused-rows.csv"'
     writer = csv.writer(response)
     writer.writerow(["point", "reason"])
-    writer.writerows([cell_text(pid), cell_text(reason)] for pid, reason in found.refused_rows)
-    listed = len(found.refused_rows)
-    if listed < found.n_refused:
-        writer.writerow(["", f"and {found.n_refused - listed} more"])
+    writer.writerows([cell_text(pid), cell_text(reason)] for pid, reason in loaded.refused_rows)
+    listed = len(loaded.refused_rows)
+    if listed < loaded.n_refused:
+        writer.writerow(["", f"and {loaded.n_refused - listed} more"])
     return response
 
 
@@ -72,10 +73,10 @@ def release_change(request: HttpRequest, product: int) -> FileResponse:
 
 
 def _product_or_404(product: int) -> Product:
-    found = Product.objects.filter(pk=product).first()
-    if found is None:
+    loaded = Product.objects.filter(pk=product).first()
+    if loaded is None:
         raise Http404("There is no such product.")
-    return found
+    return loaded
 
 
 def _ground(scene: Scene) -> tuple[object, ...]:
@@ -108,7 +109,7 @@ def _row(product: Product) -> dict[str, Any]:
         "id": product.pk,
         "name": product.name,
         "level_label": f"{TITLES[product.source_format]} {product.level}",
-        "component_label": sentences.COMPONENT_LABELS[product.component],
+        "component_label": COMPONENT_LABELS[product.component],
         "track_label": f"{product.track:03d} {product.direction}"
         if product.track is not None
         else product.direction or "not stated",
@@ -144,13 +145,13 @@ def _run(run: Run) -> dict[str, Any]:
         "finished_at": run.finished_at,
         "seconds": run.seconds,
         "device": run.device,
-        "error": run.error,
+        "error": run.reason,
     }
 
 
 def _change(change: ReleaseChange) -> dict[str, Any]:
     return {
-        "sentence": sentences.change_sentence(
+        "sentence": change_sentence(
             change.older.release, change.n_gone, change.n_new, change.median_change_mm_yr, change.newer.component
         ),
         "url": reverse("product-change", args=[change.newer_id]),

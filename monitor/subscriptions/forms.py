@@ -4,10 +4,11 @@ from typing import Any
 
 from django import forms
 
+from detection.kinds import KIND_LABELS
+from monitor.map.number_field import NumberField
 from monitor.models import Subscription
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal
-from monitor.wording.sentences import KIND_LABELS
 
 DISTANCES = [
     ("200", "My street (200 m)"),
@@ -27,24 +28,7 @@ FREQUENCY_WORDS = [
 ]
 
 
-class NumberField(forms.FloatField):
-    """A decimal number as people type it: with a point or a comma, with or without a degree sign."""
-
-    widget = forms.TextInput
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.error_messages["invalid"] = "Type a number, such as 46.99."
-        self.widget.attrs["inputmode"] = "text"  # a phone's keypad of digits may lack the minus sign
-
-    def to_python(self, value: Any) -> float | None:
-        if isinstance(value, str):
-            value = value.strip().rstrip("°").strip().replace("−", "-")
-            value = value.replace(",", ".") if "." not in value else value
-        return super().to_python(value)
-
-
-class WishForm(forms.Form):
+class ChoiceForm(forms.Form):
     """Where, what and how often: all that a preview needs."""
 
     where = forms.ChoiceField(choices=[("circle", "Around a place"), ("drawn", "An area that I draw")])
@@ -69,8 +53,8 @@ class WishForm(forms.Form):
                 self.add_error("where", refusal.error)
         return cleaned
 
-    def wish(self) -> dict[str, Any]:
-        """What the services want to know."""
+    def choice(self) -> dict[str, Any]:
+        """The choices, by the names of the services' parameters."""
         names = ("region", "kinds", "lowest_severity", "unreviewed", "frequency")
         return {name: self.cleaned_data[name] for name in names}
 
@@ -104,5 +88,5 @@ class EmailForm(forms.Form):
     )
 
 
-class SubscribeForm(EmailForm, WishForm):
+class SubscribeForm(EmailForm, ChoiceForm):
     """The whole page; the address comes last."""

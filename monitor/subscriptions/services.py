@@ -10,13 +10,14 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import to_wkb
 
+from detection.kinds import KIND_LABELS
 from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions.tokens import CONFIRM_FOR
 from monitor.wording import regions
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
-from monitor.wording.sentences import KIND_LABELS, SEVERITY_LABELS
+from monitor.wording.subscriptions import SEVERITY_STEPS
 
 MOST_PER_ADDRESS = 20
 DEMO_ADDRESS = "resident@example.org"
@@ -185,7 +186,7 @@ def described(one: Subscription) -> dict[str, Any]:
     """A subscription in words, for its owner."""
     kinds = [KIND_LABELS[kind].lower() for kind in one.kinds]
     reviewed = "also what nobody has checked yet" if one.unreviewed else "only what a specialist has confirmed"
-    least, _ = SEVERITY_LABELS[one.lowest_severity]
+    least = SEVERITY_STEPS[one.lowest_severity]
     return {
         "row": one,
         "kinds": "every kind of motion" if len(kinds) == len(KIND_LABELS) else ", ".join(kinds),

@@ -1,13 +1,14 @@
-"""What people read of glaciers: one plain sentence first, then figures. Pure."""
+"""Glaciers in words: one plain sentence first, then figures. Pure."""
 
 from collections.abc import Sequence
 from datetime import date
 from statistics import mean
 from typing import Any
 
-from monitor.wording.pairs import speed_words
+from monitor.wording.dates import day_words
+from monitor.wording.figures import speed_words
 
-STATE_WORDS = {"surging": "surging", "steady": "as usual", "short": "too few pairs to tell"}
+STATE_WORDS = {"surging": "surging", "steady": "as usual", "short": "too few pairs"}
 SEASON_YEARS = 2.0
 LEAST_SEASON_M_DAY = 0.05
 Surge = dict[str, Any]
@@ -15,12 +16,12 @@ Surge = dict[str, Any]
 
 def verdict(state: str, speed_m_day: float, sigma_m_day: float, usual_m_day: float, last: date, n_pairs: int) -> str:
     """The one sentence of a glacier's page. Speeds are means over the ice, m/day."""
-    lately = f"{speed_words(speed_m_day, sigma_m_day)} in the pair of images that ends on {last.day} {last:%B %Y}"
+    lately = f"{speed_words(speed_m_day, sigma_m_day)} in the pair of images that ends on {day_words(last)}"
     if state == "surging":
         return f"This glacier is surging: on average it moved by {lately}, where {speed_words(usual_m_day)} are usual."
     if state == "short":
         pairs = "one pair" if n_pairs == 1 else f"{n_pairs} pairs"
-        return f"This glacier moved by {lately}. From {pairs} of images nobody can tell what is usual for it."
+        return f"This glacier moved by {lately}. What is usual for it cannot be known from {pairs} of images."
     return f"This glacier moves as it usually does: by {lately}, and by about {speed_words(usual_m_day)} in most pairs."
 
 
@@ -28,8 +29,8 @@ def moment_words(moment: dict[str, Any] | None) -> str:
     """'10 October 2023 ± 7 days' (two standard deviations)."""
     if moment is None:
         return "not over yet"
-    day, off = date.fromisoformat(moment["day"]), max(1, round(2 * moment["sigma_days"]))
-    return f"{day.day} {day:%B %Y} ± {off} day{'s' if off != 1 else ''}"
+    day, margin = date.fromisoformat(moment["day"]), max(1, round(2 * moment["sigma_days"]))
+    return f"{day_words(day)} ± {margin} day{'s' if margin != 1 else ''}"
 
 
 def surge_facts(surge: Surge, cell_km2: float) -> dict[str, str]:
@@ -45,7 +46,7 @@ def surge_facts(surge: Surge, cell_km2: float) -> dict[str, str]:
 
 
 def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -> str:
-    """What the year does to it, from the fitted season; empty for less than two years."""
+    """Fastest and slowest month of the fitted season; empty for less than two years."""
     known = [(day, value) for day, value in zip(days, usual_m_day, strict=True) if value is not None]
     if not known or (known[-1][0] - known[0][0]).days < SEASON_YEARS * 365:
         return ""
@@ -55,7 +56,7 @@ def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -
     means = {month: mean(values) for month, values in by_month.items()}
     fast, slow = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     if means[fast] - means[slow] < LEAST_SEASON_M_DAY:
-        return "No season shows: it moves alike all year, as far as these images tell."
+        return "No seasonal change shows in these images."
     names = [date(2000, month, 1).strftime("%B") for month in (fast, slow)]
     return (
         f"In most years it is fastest in {names[0]} ({speed_words(means[fast])}) and slowest in {names[1]} "
@@ -64,7 +65,7 @@ def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -
 
 
 def error_sentence(stable_ground: str, rmse_m_day: float | None) -> str:
-    """How far the figures may be off, as ITS_LIVE reports it."""
+    """Error of the speeds, as ITS_LIVE reports it."""
     if rmse_m_day is None:
         return ""
     ground = {
@@ -73,5 +74,5 @@ def error_sentence(stable_ground: str, rmse_m_day: float | None) -> str:
     }.get(stable_ground, "the image")
     return (
         f"In the last pair {ground}, seemed to move by {speed_words(rmse_m_day)} (root mean square): no speed here is "
-        "surer than that. What the whole of it seemed to move has been taken out."
+        "surer than that. The overall shift between the two images has been removed."
     )

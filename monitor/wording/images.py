@@ -1,9 +1,10 @@
-"""What operators read of radar images, their pairs, and of what models found in them."""
+"""Radar images, their pairs, and the results of models in words, for operators."""
 
 from collections.abc import Mapping
 from datetime import date
 
-from monitor.wording.pairs import COMPASS
+from monitor.wording.compass import COMPASS
+from monitor.wording.dates import two_days
 
 PLATFORMS = {"S1A": "Sentinel-1A", "S1B": "Sentinel-1B", "S1C": "Sentinel-1C", "S1D": "Sentinel-1D"}
 _WAVES = {"V": "vertically", "H": "horizontally"}
@@ -17,33 +18,23 @@ BACKSCATTER = {
     "gamma0": "gamma nought (per area as the radar sees it, evened out for slopes)",
     "sigma0": "sigma nought (per area of flat ground)",
 }
-RUN_STATES = {"queued": "waits", "running": "at work", "succeeded": "finished", "failed": "failed"}
+RUN_STATES = {"queued": "waiting", "running": "running", "succeeded": "finished", "failed": "failed"}
 
 
 def run_state(state: str, share_done: float) -> str:
-    """'waits', 'at work, 40 % done': what a run is doing."""
+    """'waiting', 'running, 40 % done': the state of a run."""
     done = f", {share_done:.0%} done".replace("%", " %") if state == "running" and share_done > 0 else ""
     return RUN_STATES[state] + done
 
 
 TASKS = {"coherence": "Coherence", "coherence-change": "Change of coherence", "offsets": "Offsets"}
-NOT_ASKED = {
+NOT_RUN = {
     "coherence": "No model has compared these two images yet.",
     "coherence-change": (
-        "Not asked yet: it needs the coherence of this pair and of three earlier ones of the same ground."
+        "Not computed yet: it needs the coherence of this pair and of three earlier ones of the same ground."
     ),
     "offsets": "No model has looked for fast motion between these two images yet.",
 }
-
-
-def two_days(first: date, last: date, month: str = "%B") -> str:
-    """'1 and 13 December 2021', '28 November and 10 December 2021'. month: %b for short."""
-    end = f"{last.day} {last:{month} %Y}"
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} and {end}"
-    if first.year == last.year:
-        return f"{first.day} {first:{month}} and {end}"
-    return f"{first.day} {first:{month} %Y} and {end}"
 
 
 def apart(days: int) -> str:
@@ -57,7 +48,7 @@ def headline(first: date, last: date, days: int) -> str:
 
 
 def platforms(first: str, last: str) -> str:
-    """'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; what is not stated says so."""
+    """'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; 'not stated' where a file leaves it out."""
     names = [PLATFORMS.get(name, name) or "not stated" for name in (first, last)]
     return names[0] if names[0] == names[1] else f"{names[0]}, then {names[1]}"
 
@@ -96,71 +87,71 @@ def size(rows: int, cols: int, posting_m: float) -> str:
     return f"{km[0]:.{digits}f} × {km[1]:.{digits}f} km, {cols:,} × {rows:,} pixels"
 
 
-def found_sentences(task: str, statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
-    """What a run's statistics say, most important first; figures that it did not leave are left out."""
+def result_sentences(task: str, statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
+    """Statistics of a run in words, most important first; missing figures are left out."""
     sentences = {"coherence": _coherence, "coherence-change": _change, "offsets": _offsets}[task](
         statistics, posting_m, days
     )
     known = statistics.get("known_share")
     if known == 0:
-        return ["It has no answer for this pair: nothing in the two images could be matched."]
+        return ["It has no value for this pair: nothing in the two images could be matched."]
     if known is None or known >= 0.995:
         return sentences
-    return [*sentences, f"It has an answer for {max(known, 0.01):.0%} of the image."]
+    return [*sentences, f"It has values for {max(known, 0.01):.0%} of the image."]
 
 
-def _coherence(said: Mapping[str, float], posting_m: float, days: int) -> list[str]:
-    found = []
-    if "mean_coherence" in said:
-        found.append(
-            f"The two images match to {said['mean_coherence']:.0%} on average; "
+def _coherence(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
+    lines = []
+    if "mean_coherence" in statistics:
+        lines.append(
+            f"The two images match to {statistics['mean_coherence']:.0%} on average; "
             "100% would be a surface that stayed the same everywhere."
         )
-    if "looks" in said:
-        found.append(f"Each value of the images is a mean of about {said['looks']:.2g} independent looks.")
-    return found
+    if "looks" in statistics:
+        lines.append(f"Each value of the images is a mean of about {statistics['looks']:.2g} independent looks.")
+    return lines
 
 
 def _share(share: float) -> str:
     return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
 
 
-def _change(said: Mapping[str, float], posting_m: float, days: int) -> list[str]:
-    found = []
-    if "lowest_sigma" in said:
-        lost = -said["lowest_sigma"]
-        found.append(
+def _change(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
+    lines = []
+    if "lowest_sigma" in statistics:
+        lost = -statistics["lowest_sigma"]
+        lines.append(
             f"Where most was lost, the match fell by {lost:.1f} times its usual scatter; more than 3 is rare by chance."
             if lost > 3
             else "Nowhere did the match fall by more than 3 times its usual scatter."
         )
-    if "confirmed_share" in said:
-        found.append(
-            f"Pairs that have no image in common confirm a change on {_share(said['confirmed_share'])} of it."
-            if said["confirmed_share"] > 0
+    if "confirmed_share" in statistics:
+        lines.append(
+            f"Pairs that have no image in common confirm a change on {_share(statistics['confirmed_share'])} of it."
+            if statistics["confirmed_share"] > 0
             else "No change is confirmed by other pairs of images so far."
         )
-    if "weather" in said:
-        points = 100 * said["weather"]
+    if "weather" in statistics:
+        points = 100 * statistics["weather"]
         way = "worse" if points < 0 else "better"
-        found.append(
+        lines.append(
             f"The image as a whole matched {abs(points):.1f} percentage points {way} than earlier pairs "
-            "(rain, wind or snow do that); this is taken out."
+            "(rain, wind or snow do that); this is removed."
         )
-    return found
+    return lines
 
 
-def _offsets(said: Mapping[str, float], posting_m: float, days: int) -> list[str]:
-    found = []
-    if "median_length_px" in said and "largest_length_px" in said:
-        middle, largest = (said[name] * posting_m for name in ("median_length_px", "largest_length_px"))
-        found.append(
-            f"Half of the patches lie within {middle:.1f} metres of where they were; the farthest is {largest:.0f} "
-            f"metres away ({largest / days:.1f} metres a day), which may be an error of matching."
+def _offsets(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
+    lines = []
+    if "median_length_px" in statistics and "largest_length_px" in statistics:
+        middle, largest = (statistics[name] * posting_m for name in ("median_length_px", "largest_length_px"))
+        lines.append(
+            f"Half of the measurements lie within {middle:.1f} metres of where they were; the farthest is "
+            f"{largest:.0f} metres away ({largest / days:.1f} metres a day), which may be an error of matching."
         )
-    if "median_dx_px" in said and "median_dy_px" in said:
-        found.append(_shift(said["median_dx_px"] * posting_m, said["median_dy_px"] * posting_m))
-    return found
+    if "median_dx_px" in statistics and "median_dy_px" in statistics:
+        lines.append(_shift(statistics["median_dx_px"] * posting_m, statistics["median_dy_px"] * posting_m))
+    return lines
 
 
 def _shift(east_m: float, south_m: float) -> str:

@@ -13,9 +13,9 @@ from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
 from detection.rules.sizes import area_of
+from monitor.wording.figures import area_label
 from monitor.wording.places import coordinates
 from monitor.wording.refusals import Refusal
-from monitor.wording.sentences import area_label
 
 LARGEST_KM2 = 200_000.0
 MOST_VERTICES = 500

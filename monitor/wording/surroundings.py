@@ -1,9 +1,10 @@
-"""What is known of a place, in words. Pure: names and figures in, sentences out."""
+"""Surroundings of a place in words. Pure: names and figures in, sentences out."""
 
 from collections.abc import Sequence
 from datetime import date
 
-from monitor.wording.pairs import compass
+from monitor.wording.compass import compass
+from monitor.wording.dates import day_words
 
 FLAT_DEG = 2.0
 SURGE_WORDS = {
@@ -52,12 +53,12 @@ def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
     """glaciers: name ('' without one) and surge flag of those that the area touches."""
     if not glaciers:
         return ""
-    said = []
+    parts = []
     for name, surge in glaciers[:3]:
         words = SURGE_WORDS.get(surge, "")
-        said.append(f"{name or 'a glacier without a name'}{f', {words}' if words else ''}")
+        parts.append(f"{name or 'a glacier without a name'}{f', {words}' if words else ''}")
     more = f", and {len(glaciers) - 3} more" if len(glaciers) > 3 else ""
-    return f"On a glacier: {'; '.join(said)}{more}."
+    return f"On a glacier: {'; '.join(parts)}{more}."
 
 
 def landslide_sentence(count: int, last: date | None, accuracy_m: float | None, more: bool = False) -> str:
@@ -65,7 +66,7 @@ def landslide_sentence(count: int, last: date | None, accuracy_m: float | None, 
     if not count:
         return ""
     some = "One landslide was" if count == 1 else f"{'At least ' if more else ''}{count} landslides were"
-    when = f", {'' if count == 1 else 'the last one '}on {last.day} {last:%B %Y}" if last else ""
+    when = f", {'' if count == 1 else 'the last one '}on {day_words(last)}" if last else ""
     if accuracy_m is None:
         sure = "where exactly is not known"
     elif accuracy_m < 1000:

@@ -73,5 +73,5 @@ def test_the_surge_of_the_demo_nation_is_found_on_its_day(glacier_files, tracker
     before = Alert.objects.values_list("pk", "updated_at").get()
     GlacierMotion.objects.update(stale=True)
     glacier_services.glacier_follow(motion=glacier_selectors.glaciers_stale().get())
-    assert Alert.objects.values_list("pk", "updated_at").get() == before  # looked at again, nothing is told again
+    assert Alert.objects.values_list("pk", "updated_at").get() == before  # measured again, nothing changed
     assert np.isfinite(alert.onset_sigma_days)

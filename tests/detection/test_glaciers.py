@@ -1,4 +1,4 @@
-"""Glaciers in made offsets: what is kept of each pair, what is told, and what is no news."""
+"""Glaciers in made offsets: what is kept of each pair, what raises an alert, and what does not."""
 
 import numpy as np
 import pytest

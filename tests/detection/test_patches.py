@@ -1,4 +1,4 @@
-"""Rasters of pairs become patches: what is told, and what is not."""
+"""Rasters of pairs become patches: what is detected, and what is not."""
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ def test_the_misregistration_of_the_whole_pair_is_no_motion():
 @pytest.mark.parametrize(
     "bands",
     [
-        offsets(dx=0.15, dy=0.0),  # below the least that is told
+        offsets(dx=0.15, dy=0.0),  # below the least that is detected
         offsets(rows=slice(5, 6)),  # narrower than one window
         offsets(noise=0.4),  # the scene scatters as much
     ],

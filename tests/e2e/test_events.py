@@ -94,7 +94,7 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(browser,
 
 def test_while_no_pair_spans_it_the_page_says_what_is_waited_for_and_the_list_keeps_it(page, operator):
     sign_in(page)
-    expect(page.get_by_text("Nobody has told of an event yet.")).to_be_visible()
+    expect(page.get_by_text("No event reported yet.")).to_be_visible()
     tell(page)
     expect(page.locator(".verdict")).to_have_text("No radar image of this place is loaded.")
     page.get_by_role("link", name="All events").click()

@@ -11,7 +11,7 @@ from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
 from detection.models import GlacierMotion
 from ingest.models import ContextLayer, Glacier
-from ml.events import event_ask
+from ml.events import event_report
 from ml.models import GroundEvent
 from tests.makers import pairs as made_pairs
 
@@ -100,4 +100,4 @@ def make_event(day: datetime = FIRST, **values) -> GroundEvent:
     """An event of one day in the middle of the made rasters."""
     at = Point(made_pairs.LONGITUDE, made_pairs.LATITUDE, srid=4326)
     wish = {"kind": "landslide", "name": "Made slide", "radius_km": 2.0, "reported_by": "operator"} | values
-    return event_ask(position=at, between=(day, day + timedelta(days=1)), **wish)
+    return event_report(position=at, between=(day, day + timedelta(days=1)), **wish)

@@ -41,7 +41,7 @@ def test_an_image_of_the_same_day_may_be_from_before_it(scenes):
     made_pairs.make_pair(scenes[1], scenes[2])
     day = scenes[2].acquired_at.replace(hour=0, minute=0)
     assert not make_event(day).pairs.exists()
-    known = events.event_ask(
+    known = events.event_report(
         kind="landslide",
         name="known to the minute",
         position=make_event(day).position,
@@ -61,7 +61,7 @@ def test_elsewhere_there_is_no_pair(scenes):
     assert not event.pairs.exists()
 
 
-def test_a_pair_that_comes_later_is_found_and_a_nearer_one_takes_its_place(scenes, monkeypatch, settings):
+def test_a_pair_that_comes_later_is_found_and_a_closer_one_takes_its_place(scenes, monkeypatch, settings):
     event = make_event(DAY)
     assert not event.pairs.exists()
     made_pairs.make_pair(scenes[0], scenes[2])

@@ -10,7 +10,7 @@ import rasterio
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from ingest.errors import InputError
+from ingest.errors import InputError, UnusableData
 from ingest.products.services import product_load
 from ml import selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
@@ -88,9 +88,36 @@ def test_a_fault_is_written_into_the_row_and_tried_again(run, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             services.run_execute(run_id=run.pk)
         run.refresh_from_db()
-        assert run.error == "ZeroDivisionError: division by zero"
+        assert run.error == "A fault in this program (ZeroDivisionError: division by zero)."
         assert run.state == (Run.State.FAILED if attempt == 3 else Run.State.QUEUED)
     assert Prediction.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (
+            InputError("a.tif", "the band is empty", "Give one with data"),
+            "a.tif: the band is empty. Give one with data.",
+        ),
+        (UnusableData("the images do not overlap"), "The images do not overlap."),
+        (ValueError("shapes differ\n(2, 3)"), "A fault in this program (ValueError: shapes differ (2, 3))."),
+    ],
+)
+def test_a_failed_run_states_its_reason_in_a_sentence(run, monkeypatch, fault, sentence):
+    def fail(run, device):
+        raise fault
+
+    task = run.model_version.task
+    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=fail))
+    with pytest.raises(type(fault)):
+        services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.error, run.reason) == (sentence, sentence)
+
+
+def test_the_reason_of_a_run_of_the_first_release_is_shown_without_the_exceptions_name():
+    assert Run(error="InputError: a.tif: the band is empty. Give one with data.").reason.startswith("a.tif")
 
 
 def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkeypatch):
@@ -107,7 +134,7 @@ def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkey
     assert Prediction.objects.count() == 0
 
 
-def test_the_broker_is_told_once_and_again_when_it_may_have_forgotten(
+def test_the_broker_is_called_once_and_again_when_it_may_have_forgotten(
     run, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
     settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}

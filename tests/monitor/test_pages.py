@@ -35,7 +35,7 @@ def test_the_list_is_readable_without_javascript(visitor, watched_region):
         said = text(visitor.get(page))
         assert "Sinking ground" in said
         assert "Rising ground" in said
-        assert "seen twice, not yet reviewed" in said
+        assert "found in two data sets, not yet reviewed" in said
         for alert in Alert.objects.all():
             assert f"/alerts/{alert.code}/" in visitor.get(page).content.decode()
 

@@ -20,7 +20,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         kinds = [kind.value for kind in ContextKind]
         parser.add_argument(
-            "kind", nargs="?", choices=["auto", *kinds], help="auto: told by the content where that is unambiguous"
+            "kind",
+            nargs="?",
+            choices=["auto", *kinds],
+            help="auto: recognised by the content where it is unambiguous",
         )
         parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files, or folders of them")
         parser.add_argument("--list", action="store_true", help="say what is loaded, and what is missing")
@@ -61,10 +64,10 @@ class Command(BaseCommand):
                 licence=options["licence"],
                 progress=bar.update,
             )
-        said = "".join(f"; {times:,} with {remark}" for remark, times in layer.remarks.items())
+        remarks = "".join(f"; {times:,} with {remark}" for remark, times in layer.remarks.items())
         refused = f", {layer.n_refused:,} rows refused" if layer.n_refused else ""
         self.stdout.write(
-            f"{path.name}: loaded as {layer.kind} ({layer.name}), {layer.n_features:,} features{refused}{said}"
+            f"{path.name}: loaded as {layer.kind} ({layer.name}), {layer.n_features:,} features{refused}{remarks}"
         )
 
     def _files(self, path: Path) -> list[Path]:

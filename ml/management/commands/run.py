@@ -47,7 +47,7 @@ class Command(BaseCommand):
             self._execute(run)
 
     def _task_of_flag(self, method: str, options) -> str | None:
-        """A product is asked about its deformation; of a pair there is more than one question."""
+        """A product has one task, deformation; a pair has several."""
         wanted = [task for task in METHODS[method] if (task == Task.DEFORMATION) == (options["product"] is not None)]
         given = options["product"] is not None or options["pair"] is not None
         return wanted[0] if given and len(wanted) == 1 else None
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             again = services.run_repeat(run=run)
         except (LookupError, ValueError) as fault:
             raise CommandError(str(fault), returncode=2) from fault
-        told = f"run {run.pk}: {run}, again in {again.seconds:.1f} s on {again.device}"
+        summary = f"run {run.pk}: {run}, again in {again.seconds:.1f} s on {again.device}"
         if not again.same:
-            raise CommandError(f"{told}: not the same, by up to {again.largest_difference:g}", returncode=1)
-        self.stdout.write(f"{told}: the same in every cell")
+            raise CommandError(f"{summary}: not the same, by up to {again.largest_difference:g}", returncode=1)
+        self.stdout.write(f"{summary}: the same in every cell")

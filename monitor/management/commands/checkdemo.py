@@ -39,7 +39,7 @@ class Command(BaseCommand):
         self._wait("the jobs", self._unfinished, patience)
         failed = Run.objects.filter(state=Run.State.FAILED)
         if failed:
-            raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].error}")
+            raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].reason}")
         for page in ("", "alerts/", "products/", "about/", "glaciers/", "tiles/points/los/0/0/0.mvt"):
             site.get(page)
         self.stderr.write(open_data.check(site))

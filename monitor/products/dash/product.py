@@ -8,7 +8,7 @@ from django_plotly_dash import DjangoDash
 
 from ingest.models import Product
 from monitor.products.dash.data import MapSample, chosen_series, sample_points
-from monitor.wording.sentences import COMPONENT_LABELS, WORDS
+from monitor.wording.components import COMPONENT_LABELS, WORDS
 
 GREY = "#6b7280"
 SCALE = [[0.0, "#7a2f14"], [0.25, "#d08a5b"], [0.5, "#e7e7e7"], [0.75, "#6da5d1"], [1.0, "#174f8a"]]

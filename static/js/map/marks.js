@@ -1,5 +1,6 @@
-// Alerts on a map: the outline of each area, and a button in its middle (shape = kind, fill = state, size = severity).
-import { css, element, onTheme } from "gmm/dom";
+// Alerts on a map: the outline of each area, and a button in its middle. Shape, colour and symbol = kind, as the page's
+// configuration has them from detection/kinds.py; fill = state, size = severity.
+import { css, element, jsonOf, onTheme } from "gmm/dom";
 import { maplibre } from "gmm/basemap";
 
 const ORDER = { minor: 1, moderate: 2, strong: 3 };
@@ -23,26 +24,39 @@ export function boundsOf(geometry) {
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
+/** The mark of an alert, as templates/cards/_mark.html has it. */
+const markOf = (alert, mark) =>
+  element("span", {
+    class: `mark ${mark.classes} mark--${alert.state} mark--${alert.severity}`,
+    "data-symbol": mark.symbol || null,
+    "aria-hidden": "true",
+  });
+
 /** Loads the alerts and puts them on the map. `onSelect(feature)` is called when a mark is pressed. */
 export async function addAlerts(map, url, onSelect) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`alerts: HTTP ${response.status}`);
   const data = await response.json();
   addOutlines(map, data);
-  map.addLayer({ id: "alert-chosen", type: "line", source: "alerts", filter: ["==", ["get", "code"], ""], paint: { "line-width": 4 } });
+  const nothing = ["==", ["get", "code"], ""];
+  map.addLayer({ id: "alert-chosen", type: "line", source: "alerts", filter: nothing, paint: { "line-width": 4 } });
   onTheme(() => map.setPaintProperty("alert-chosen", "line-color", css("accent")));
 
+  const { marks } = jsonOf("map-config");
   const all = new Map();
   for (const feature of data.features) {
     const alert = feature.properties;
     const button = element(
       "button",
       {
-        type: "button", class: "map-mark", "data-alert-marker": alert.code, "aria-pressed": "false",
+        type: "button",
+        class: "map-mark",
+        "data-alert-marker": alert.code,
+        "aria-pressed": "false",
         "aria-label": `${alert.kind_label}, ${alert.place}, ${alert.rate_label}, ${alert.state_label}`,
         title: `${alert.kind_label}: ${alert.rate_label}`,
       },
-      element("span", { class: `mark mark--${alert.kind} mark--${alert.state} mark--${alert.severity}`, "aria-hidden": "true" }),
+      markOf(alert, marks[alert.kind]),
     );
     button.addEventListener("click", (event) => {
       event.stopPropagation();

@@ -36,12 +36,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def quiet(settings, tmp_path, monkeypatch):
-    """Uploads and rasters of their own, and a broker that only remembers what it was told."""
+    """Uploads and rasters of their own, and a broker that only keeps the jobs announced to it."""
     settings.UPLOAD_DIR = str(tmp_path / "uploads")
     monkeypatch.setenv("RASTER_DIR", str(tmp_path / "rasters"))
-    told = []
-    monkeypatch.setattr(jobs, "job_announce", lambda job_id: told.append(job_id))
-    yield told
+    announced = []
+    monkeypatch.setattr(jobs, "job_announce", lambda job_id: announced.append(job_id))
+    yield announced
     for product in Product.objects.all():  # partitions are not swept with the tables
         product_delete(product=product)
 

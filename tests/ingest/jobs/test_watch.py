@@ -294,13 +294,16 @@ def test_the_command_does_one_round_or_says_what_it_lacks(inbox, give, tmp_path,
 def test_the_loop_ends_cleanly_on_sigterm(inbox):
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     (inbox / "a.part").write_text("never taken")
-    loop = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(inbox)], cwd=ROOT, env=environment, stdout=subprocess.PIPE
-    )
-    assert loop.stdout.readline() == b"round\n"
-    loop.terminate()
-    loop.communicate(timeout=HANG_SECONDS)
-    assert loop.returncode == 0
+    ) as loop:
+        try:
+            assert loop.stdout.readline() == b"round\n"
+            loop.terminate()
+            loop.communicate(timeout=HANG_SECONDS)
+            assert loop.returncode == 0
+        finally:
+            loop.kill()  # nothing, where it has ended
 
 
 PROGRAM = """

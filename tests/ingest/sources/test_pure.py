@@ -1,4 +1,4 @@
-"""Checksums as catalogues write them, names that strangers chose, sizes, times, areas, and who makes way for whom."""
+"""Checksums as catalogues write them, names that others chose, sizes, times, areas, and who makes way for whom."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from django.urls import reverse
 
-from detection.kinds import Kind
+from detection.kinds import KINDS
 from detection.rules.lifecycle import State
 
 pytestmark = pytest.mark.django_db
@@ -38,13 +38,21 @@ def test_a_merged_alert_stands_in_no_list_and_keeps_its_page(client, make_alert)
     assert "followed under another alert" in client.get(gone.get_absolute_url()).content.decode()
 
 
-def test_every_kind_and_state_has_a_mark():
+def test_every_state_has_a_mark():
     style = (Path(settings.BASE_DIR) / "static/css/mark.css").read_text()
     plain = {State.FIRST}  # the mark as it is
-    assert [name for name in [*Kind, *set(State) - plain] if f".mark--{name}" not in style] == []
+    assert [state for state in set(State) - plain if f".mark--{state}" not in style] == []
 
 
-def test_who_wanted_to_hear_of_sinking_ground_hears_of_its_causes_too(make_subscription):
+def test_legend_and_about_page_have_a_row_for_every_kind(client):
+    legend, about = (client.get(reverse(name)).content.decode() for name in ("map", "about"))
+    for row in KINDS.values():
+        assert f"<li>{row.short}</li>" in legend
+        assert row.mark.classes in legend
+        assert row.meaning in about
+
+
+def test_subscribers_to_sinking_ground_are_subscribed_to_its_causes_too(make_subscription):
     sinking, rising, all_kinds = (
         make_subscription(email=f"{kinds[0]}@example.org", kinds=kinds)
         for kinds in (["subsidence"], ["uplift"], ["subsidence", "uplift", "unknown"])

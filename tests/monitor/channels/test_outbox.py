@@ -130,7 +130,7 @@ def test_news_that_is_overtaken_before_it_is_sent_is_not_sent(make_alert, make_s
     alert = make_alert()
     alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
     (letter,) = announce_and_send()
-    assert "seen twice" in letter.subject
+    assert "found in two data sets" in letter.subject
 
 
 def test_simulated_alerts_say_so_first(make_alert, make_subscription):

@@ -1,4 +1,4 @@
-"""Event response, as operators see it: telling of an event, what is waited for, what was found near the place."""
+"""Event response, as operators see it: the report of an event, what it waits for, results near the place."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,9 +10,9 @@ from django.test import Client
 
 from detection.models import AuditEntry
 from ml.models import GroundEvent
+from monitor.events.words import coherence_near, motion_near, waiting_sentence
 from monitor.imaging.event_figures import NearCoherence, NearMotion
 from monitor.site.roles import OPERATORS
-from monitor.wording.events import coherence_near, motion_near, waiting_sentence
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import make_event
 
@@ -123,19 +123,19 @@ def test_figures_become_sentences():
         "Within 10 km nothing moved clearly: motion of less than about 5.0 m would not show."
     )
     moved = NearMotion(known=0.9, share=0.004, fastest_m=12.3, sigma_m=0.6, bearing_deg=182.0)
-    assert "less than 1% of what is known moved clearly" in motion_near(moved, 10)
+    assert "less than 1% of the measurements moved clearly" in motion_near(moved, 10)
     assert motion_near(moved, 10).endswith("by about 12 m (± 1.2 m) to the south.")
-    assert "know nothing" in motion_near(None, 10)
+    assert "have no value" in motion_near(None, 10)
     assert "match to 62%" in coherence_near(NearCoherence(1.0, 0.62, 0.1), 5)
     day = datetime(2024, 5, 1, tzinfo=UTC)
     assert "No radar image of this place is loaded." in waiting_sentence(None, None, [6, 12])
     assert "6 or 12 days apart" in waiting_sentence(day, day + timedelta(days=30), [6, 12])
 
 
-def test_nothing_near_is_nothing_known(operator):
+def test_without_a_value_near_the_place_the_page_says_so(operator):
     made_pairs.make_dates(n=2)
     event = make_event(datetime(2021, 12, 8, tzinfo=UTC), radius_km=1.0)
     prediction = event.pairs.get().runs.get(model_version__task="coherence").prediction
     made_pairs.keep(prediction.raster, {"coherence": np.full_like(made_pairs.full(0), np.nan)}, "unknown.tif")
     prediction.save()
-    assert "this coherence knows nothing" in operator.get(f"/events/{event.pk}/").content.decode()
+    assert "this coherence has no value" in operator.get(f"/events/{event.pk}/").content.decode()

@@ -217,8 +217,8 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
     for words in (
         "The two images match to 43% on average",
         "about 12 independent looks",
-        "It has an answer for 88% of the image.",
-        "Half of the patches lie within 2.1 metres of where they were",
+        "It has values for 88% of the image.",
+        "Half of the measurements lie within 2.1 metres of where they were",
         "the farthest is 28 metres away (2.4 metres a day)",
         "the second image lies 1.0 metres to the west and 2.0 metres to the south of the first",
         f"{alert.code}: Changed surface",
@@ -235,7 +235,7 @@ def test_a_run_without_any_answer_says_so_and_shows_no_empty_picture(operator, p
     offsets.statistics = {"known_share": 0.0}
     offsets.save()
     page = operator.get(f"/pairs/{offsets.run.pair_id}/").content.decode()
-    assert "It has no answer for this pair: nothing in the two images could be matched." in page
+    assert "It has no value for this pair: nothing in the two images could be matched." in page
     assert f"runs/{offsets.run_id}.png" not in page
 
 
@@ -247,7 +247,7 @@ def test_runs_that_wait_or_failed_say_so(operator, pair):
     assert "Waiting for a free worker." in page
     assert "the images are too small" in page
     listed = operator.get("/pairs/").content.decode()
-    assert "Coherence: waits" in listed
+    assert "Coherence: waiting" in listed
     assert "Offsets: failed" in listed
     assert "<strong>1</strong> run failed" in listed
 
@@ -309,20 +309,20 @@ def test_pairs_are_chosen_by_track_polarisation_days_and_findings(pair_predictio
     vh = made_pairs.make_pair(*(made_pairs.make_scene(DAY + timedelta(days=d), "VH") for d in (0, 12)))
     first, second = pair_predictions[0].run.pair, pair_predictions[3].run.pair
 
-    def found(**wanted) -> set[int]:
+    def chosen(**wanted) -> set[int]:
         return {pair.pk for pair in pair_selectors.pairs_matching(wanted=PairChoice(**wanted))}
 
     assert pair_selectors.pairs_matching(wanted=PairChoice()).first() == second
-    assert found() == {first.pk, second.pk, vh.pk}
-    assert found(polarisation="VH") == {vh.pk}
-    assert found(track=12) == found(days=6) == found(found=True) == set()
-    assert found(image=first.reference_id) == {first.pk}
+    assert chosen() == {first.pk, second.pk, vh.pk}
+    assert chosen(polarisation="VH") == {vh.pk}
+    assert chosen(track=12) == chosen(days=6) == chosen(detected=True) == set()
+    assert chosen(image=first.reference_id) == {first.pk}
     alert = make_alert()
     scan = Scan.objects.create(prediction=pair_predictions[4], thresholds={})
     Detection.objects.create(
         scan=scan, alert=alert, area=alert.area, area_m2=1, kind="surface-change", score=1, n_points=1
     )
-    assert found(found=True) == {second.pk}
+    assert chosen(detected=True) == {second.pk}
     assert {s.pk for s in pair_selectors.images_matching(wanted=ImageChoice("paired"))} == {
         s.pk for s in Scene.objects.all()
     }

@@ -56,6 +56,6 @@ def test_days_and_looks_in_words():
     assert image_sentences.extent(-0.5, -1, 0.5, 1) == "1.00° S to 1.00° N, 0.50° W to 0.50° E"
     assert image_sentences.platforms("S1A", "S1B") == "Sentinel-1A, then Sentinel-1B"
     assert image_sentences.polarisation("VH") == "VH: sent vertically, received horizontally"
-    lost = image_sentences.found_sentences("coherence-change", {"lowest_sigma": -7.1, "weather": -0.04}, 30, 12)
+    lost = image_sentences.result_sentences("coherence-change", {"lowest_sigma": -7.1, "weather": -0.04}, 30, 12)
     assert lost[0].startswith("Where most was lost, the match fell by 7.1 times its usual scatter")
     assert lost[1].startswith("The image as a whole matched 4.0 percentage points worse")

@@ -16,8 +16,8 @@ from ingest.readers.submission import Submission
 from ml.models import ModelVersion, Run
 from monitor.map.selectors import layers_available
 from monitor.site.roles import OPERATORS
-from monitor.wording import sentences
 from monitor.wording.csv_cells import cell_text
+from monitor.wording.points import change_sentence
 from tests.makers import its_live as made_its_live
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_no_text_starts_a_formula(text):
     assert cell_text("its velocity is not a number") == "its velocity is not a number"
 
 
-def test_an_older_release_is_folded_away_and_the_change_is_told(client, two_releases):
+def test_an_older_release_is_folded_away_and_the_change_is_reported(client, two_releases):
     release_changes_make()
     older, newer = two_releases
     page = client.get(reverse("product-list")).content.decode()
@@ -91,9 +91,9 @@ def test_operators_see_what_searched_a_product_and_how_far_it_is(client, make_eg
     operator = get_user_model().objects.create_user("anna")
     operator.groups.add(Group.objects.get(name=OPERATORS))
     client.force_login(operator)
-    told = client.get(page).content.decode()
-    assert "at work, 40 % done" in told
-    assert "weights <code>abababababab</code>" in told
+    content = client.get(page).content.decode()
+    assert "running, 40 % done" in content
+    assert "weights <code>abababababab</code>" in content
 
 
 def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_egms):
@@ -109,9 +109,7 @@ def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_e
 
 
 def test_the_change_is_said_without_figures_that_mean_nothing():
-    said = sentences.change_sentence("", 0, 3, 0.01, "up")
-    assert (
-        said
-        == "Since the file before, 0 points are gone and 3 are new; where both measure, the usual speed is the same."
-    )
-    assert sentences.change_sentence("2019_2023_1", 0, 3, None, "up").endswith("0 points are gone and 3 are new.")
+    sentence = change_sentence("", 0, 3, 0.01, "up")
+    assert sentence.startswith("Since the previous release, 0 points are gone and 3 are new; ")
+    assert sentence.endswith("where both measure, the usual speed is the same.")
+    assert change_sentence("2019_2023_1", 0, 3, None, "up").endswith("0 points are gone and 3 are new.")

@@ -4,7 +4,7 @@ import pytest
 
 from ml.models import Prediction
 from monitor.rasters.layers import RASTER_LAYERS_BY_NAME
-from monitor.wording.images import found_sentences
+from monitor.wording.images import result_sentences
 from tests.makers import pairs as made_pairs
 from tests.monitor.rasters.test_raster_tiles import colour, shown, tile_of
 
@@ -45,6 +45,6 @@ def test_the_main_layer_of_a_change_is_still_the_change(client, confirmed):
 
 
 def test_words_of_what_is_confirmed():
-    assert "on 2.5% of it" in " ".join(found_sentences("coherence-change", {"confirmed_share": 0.025}, 10, 12))
-    assert "less than 0.1%" in " ".join(found_sentences("coherence-change", {"confirmed_share": 0.00002}, 10, 12))
-    assert "No change is confirmed" in " ".join(found_sentences("coherence-change", {"confirmed_share": 0.0}, 10, 12))
+    assert "on 2.5% of it" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.025}, 10, 12))
+    assert "less than 0.1%" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.00002}, 10, 12))
+    assert "No change is confirmed" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.0}, 10, 12))

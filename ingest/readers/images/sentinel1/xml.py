@@ -54,7 +54,7 @@ class Node:
         try:
             return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
         except ValueError as fault:
-            raise self.fault(f"its {place.split('/')[-1]} is {text[:40]!r}, no time") from fault
+            raise self.fault(f"its {place.split('/')[-1]} is {text[:40]!r}, not a time") from fault
 
     def numbers(self, place: str) -> Float64:
         """A list of finite numbers in one element, (n,)."""
@@ -62,7 +62,7 @@ class Node:
         try:
             values = np.array(self.text(place).split(), dtype=np.float64)
         except ValueError as fault:
-            raise self.fault(f"its {name} holds something that is no number") from fault
+            raise self.fault(f"its {name} holds a value that is not a number") from fault
         if not np.isfinite(values).all():
             raise self.fault(f"its {name} holds {values[~np.isfinite(values)][0]}, no finite number")
         return values
@@ -75,7 +75,7 @@ class Node:
         try:
             value = kind(text)
         except ValueError as fault:
-            raise self.fault(f"its {place.split('/')[-1]} is {text[:40]!r}, no number") from fault
+            raise self.fault(f"its {place.split('/')[-1]} is {text[:40]!r}, not a number") from fault
         if not np.isfinite(value):
             raise self.fault(f"its {place.split('/')[-1]} is {text[:40]}, no finite number")
         return value

@@ -1,9 +1,10 @@
-"""What an operator reads of an event: where it stands, and what the pair across it shows near the place. Pure."""
+"""Events in words: their progress, and what the pair across one shows near its place. Pure."""
 
 from datetime import datetime
 
 from monitor.imaging.event_figures import NearCoherence, NearMotion
-from monitor.wording.pairs import compass
+from monitor.wording.compass import compass
+from monitor.wording.dates import day_words
 
 KIND_WORDS = {
     "earthquake": "Earthquake",
@@ -22,32 +23,32 @@ LARGE_M = 10.0
 
 def when_words(first: datetime, last: datetime) -> str:
     """'on 14 October 2023' (UTC), 'on 14 October 2023 at 06:30 UTC'."""
-    day = f"on {first.day} {first:%B %Y}"
+    day = f"on {day_words(first)}"
     return day if last > first else f"{day} at {first:%H:%M} UTC"
 
 
-def motion_near(found: NearMotion | None, radius_km: float) -> str:
+def motion_near(near: NearMotion | None, radius_km: float) -> str:
     """One sentence of the offsets near the place."""
-    if found is None:
-        return f"Within {radius_km:g} km of the place these offsets know nothing."
-    if found.fastest_m is None:
+    if near is None:
+        return f"Within {radius_km:g} km of the place these offsets have no value."
+    if near.fastest_m is None:
         return (
-            f"Within {radius_km:g} km nothing moved clearly: motion of less than about {_metres(5 * found.sigma_m)} "
+            f"Within {radius_km:g} km nothing moved clearly: motion of less than about {_metres(5 * near.sigma_m)} "
             "would not show."
         )
     return (
-        f"Within {radius_km:g} km {_percent(found.share)} of what is known moved clearly, the fastest of it by about "
-        f"{_metres(found.fastest_m)} (± {_metres(2 * found.sigma_m)}) to the {compass(found.bearing_deg)}."
+        f"Within {radius_km:g} km {_percent(near.share)} of the measurements moved clearly, the fastest of it by about "
+        f"{_metres(near.fastest_m)} (± {_metres(2 * near.sigma_m)}) to the {compass(near.bearing_deg)}."
     )
 
 
-def coherence_near(found: NearCoherence | None, radius_km: float) -> str:
+def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
     """One sentence of the coherence near the place."""
-    if found is None:
-        return f"Within {radius_km:g} km of the place this coherence knows nothing."
+    if near is None:
+        return f"Within {radius_km:g} km of the place this coherence has no value."
     return (
-        f"Within {radius_km:g} km the two images match to {found.median:.0%} or better on half of the ground; on the "
-        f"twentieth that changed most, to {found.lowest:.0%} or less."
+        f"Within {radius_km:g} km the two images match to {near.median:.0%} or better on half of the ground; on the "
+        f"twentieth that changed most, to {near.lowest:.0%} or less."
     )
 
 
@@ -60,11 +61,11 @@ def waiting_sentence(before: datetime | None, after: datetime | None, days: list
         return "No radar image of this place from before it is loaded."
     if after is None:
         return (
-            f"The last image before it is of {before.day} {before:%B %Y}. None from after it is loaded yet; "
+            f"The last image before it is of {day_words(before)}. None from after it is loaded yet; "
             "as soon as one makes a pair, it is run before everything else and shown here."
         )
     return (
-        f"There are images of {before.day} {before:%B %Y} and {after.day} {after:%B %Y}, but no pair across it: "
+        f"There are images of {day_words(before)} and {day_words(after)}, but no pair across it: "
         f"pairs are of one track, and {apart} days apart."
     )
 

@@ -1,0 +1,25 @@
+"""The voice of each family of alerts: `voice(kind)` has everything that pages, mails and feeds say about its alerts.
+
+A kind that differs from its family in words only says so in its row of `detection.kinds.KINDS`. No Django in here.
+"""
+
+from detection.kinds import Family, Kind, family
+from monitor.families.motion import MotionVoice
+from monitor.families.surface import SurfaceVoice
+from monitor.families.surge import SurgeVoice
+from monitor.families.velocity import VelocityVoice
+from monitor.families.voice import FamilyVoice
+
+__all__ = ["OWN_VOICES", "VOICES", "FamilyVoice", "voice"]
+
+VOICES: dict[Family, FamilyVoice] = {
+    Family.VELOCITY: VelocityVoice(),
+    Family.SURFACE: SurfaceVoice(),
+    Family.OFFSETS: MotionVoice(),
+}
+OWN_VOICES: dict[Kind, FamilyVoice] = {Kind.GLACIER_SURGE: SurgeVoice()}
+
+
+def voice(kind: str) -> FamilyVoice:
+    """The voice of a kind: its own, or that of its family."""
+    return OWN_VOICES.get(Kind(kind)) or VOICES[family(kind)]

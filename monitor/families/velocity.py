@@ -1,0 +1,100 @@
+"""Voice of alerts from velocity fields: millimetres a year, compared with the ground around."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from detection.kinds import KIND_OF_CLASS, KINDS, Sign, row_of
+from monitor.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, Severity, advice_in_state
+from monitor.wording.components import COMPONENT_LABELS, direction, moved
+from monitor.wording.dates import period_words
+from monitor.wording.figures import figure, with_uncertainty
+from monitor.wording.points import reason_sentences
+
+SEVERITIES = {
+    "minor": Severity("small motion", "Slow motion of a small area."),
+    "moderate": Severity("medium motion", "Faster motion (over 10 mm a year), or a large area."),
+    "strong": Severity("large motion", "Fast motion: more than 50 mm a year at its fastest."),
+}
+SIGN_VERBS = {Sign.SINKING: "sank", Sign.RISING: "rose"}
+LEAST_SHARE = 0.1  # of a cause that is worth naming
+FEW_IMAGES = 30
+COARSE_M = 50.0
+
+
+class VelocityVoice:
+    evidence = Evidence("Rate", "Points", "measurement points", "Score map (GeoTIFF)", series="points")
+
+    def label(self, alert: AlertFigures) -> str:
+        """'sinking 14 mm/year', 'sinking up to 17 mm/year' where parts are much faster than the rest."""
+        verb = row_of(alert.kind).sign or direction(alert.component, alert.rate_mm_yr)
+        rate = f"up to {figure(alert.peak_rate_mm_yr)}" if _uneven(alert) else figure(alert.rate_mm_yr)
+        return f"{verb} {rate} mm/year"
+
+    def sentence(self, alert: AlertFigures) -> str:
+        sign = row_of(alert.kind).sign
+        verb = SIGN_VERBS[sign] if sign else moved(alert.component, alert.rate_mm_yr)
+        rate = with_uncertainty(alert.rate_mm_yr, alert.rate_sigma_mm_yr)
+        when = period_words(alert.first_motion, alert.last_motion)
+        fastest = f", and by up to {figure(alert.peak_rate_mm_yr)} mm a year at its fastest" if _uneven(alert) else ""
+        # without a sign, the direction itself is seen from the satellite
+        seen = "as seen from the satellite and compared" if sign and alert.component == "los" else "compared"
+        return f"The ground here {verb} by about {rate} mm a year{fastest}, {when}, {seen} with the ground around it."
+
+    def severity(self, grade: str) -> Severity:
+        return SEVERITIES[grade]
+
+    def causes(self, alert: AlertFigures) -> list[str]:
+        """By a network: how sure it is, and what that rests on; nothing where no network classified the area."""
+        shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
+        likely = [(share, KINDS[KIND_OF_CLASS[name]].class_words) for share, name in shares if share >= LEAST_SHARE]
+        if not likely:
+            return []
+        row, causes = row_of(alert.kind), ", ".join(f"{words} in {10 * share:.0f}" for share, words in likely)
+        return [
+            row.meaning if row.network_class else "The computer is not sure enough of a cause to name one.",
+            f"In ten such cases the computer would expect, by shape and speed: {causes}.",
+            "It has learnt this from simulated ground and knows no map of mines, wells or slopes. Take it as a hint.",
+        ]
+
+    def advice(self, kind: str, state: str) -> list[str]:
+        steps = (
+            "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak. Note the date, take a "
+            "photo.",
+            *row_of(kind).advice,
+            "If you see such signs, tell your municipality or the geological survey, and show them this page.",
+        )
+        return advice_in_state(state, steps)
+
+    def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
+        lines = list(row_of(alert.kind).limits)
+        directions = {product.direction for product in sources if product.component == "los"}
+        if alert.component == "los" and len(directions) < 2:
+            lines.append("Seen from one direction only: sideways motion looks the same as sinking or rising.")
+        posting_m = max((product.posting_m or 0 for product in sources), default=0)
+        if posting_m > COARSE_M:
+            lines.append(
+                f"Each measurement stands for a square of about {posting_m:.0f} metres, not for a single building."
+            )
+        n_dates = min((product.n_dates for product in sources), default=0)
+        if n_dates == 0:
+            lines.append("Only mean speeds are known, no series: seasonal and lasting motion look the same.")
+        elif n_dates < FEW_IMAGES:
+            lines.append(f"Only {n_dates} images: seasonal swelling and shrinking may look like lasting motion.")
+        return [
+            *lines,
+            "Measured against the ground around it: a motion of the whole region does not show.",
+            "No points here and there (forest, fields, water, snow) does not mean that the ground is still.",
+        ]
+
+    def finding(self, detection: DetectionFigures, source: Any) -> Finding:
+        rate = with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)
+        reasons = [line for one in detection.reasons for line in reason_sentences(source.component, one)]
+        return Finding(
+            f"{direction(source.component, detection.rate_mm_yr)}, {rate} mm/year",
+            COMPONENT_LABELS[source.component],
+            reasons,
+        )
+
+
+def _uneven(alert: AlertFigures) -> bool:
+    return abs(alert.peak_rate_mm_yr) > 1.3 * abs(alert.rate_mm_yr)

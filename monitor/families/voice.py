@@ -1,0 +1,131 @@
+"""What every voice of a family of alerts has, and what the voices share."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple, Protocol
+
+from detection.kinds import row_of
+from monitor.wording.states import UNREVIEWED
+
+UNREVIEWED_HINT = "Nobody has checked this yet. Take it as a hint, not as a finding."
+REJECTED_ADVICE = [
+    "Nothing needs to be done because of this alert.",
+    "If you see fresh cracks or doors that jam all the same, tell your municipality or the geological survey.",
+]
+
+
+class AreaFigures(Protocol):
+    """Figures of an alert or a detection: columns of `detection.models.AreaFigures`. Other families' are None."""
+
+    kind: str
+    rate_mm_yr: float
+    peak_rate_mm_yr: float
+    rate_sigma_mm_yr: float | None
+    speed_m_day: float
+    speed_sigma_m_day: float
+    usual_speed_m_day: float
+    bearing_deg: float
+    onset: date
+    onset_sigma_days: float
+    coherence_before: float
+    coherence_after: float
+    change_sigma: float
+
+
+class AlertFigures(AreaFigures, Protocol):
+    """Figures of an alert."""
+
+    component: str
+    first_motion: date
+    last_motion: date
+    class_shares: Mapping[str, float]
+
+
+class DetectionFigures(AreaFigures, Protocol):
+    """Figures of a detection. reasons: see `ml.statistics.reasons`."""
+
+    reasons: Sequence[Mapping[str, Any]]
+
+
+class Severity(NamedTuple):
+    label: str
+    meaning: str
+
+
+class Evidence(NamedTuple):
+    """Words around a family's detections. series: what its page draws over time, 'points', 'speeds' or nothing."""
+
+    figure_heading: str
+    count_heading: str
+    counted: str
+    raster_label: str
+    series: str
+
+
+class Finding(NamedTuple):
+    """One detection in words. figure: what was measured; direction: of what component, or against what."""
+
+    figure: str
+    direction: str
+    reasons: list[str]
+
+
+class FamilyVoice(Protocol):
+    """sources: the runs' inputs, products or pairs of images, whichever the family is detected in."""
+
+    evidence: Evidence
+
+    def label(self, alert: AlertFigures) -> str:
+        """The figure of an alert in a few words: 'sinking 14 mm/year'."""
+
+    def sentence(self, alert: AlertFigures) -> str:
+        """One sentence: what happened, how fast, when."""
+
+    def severity(self, grade: str) -> Severity: ...
+
+    def causes(self, alert: AlertFigures) -> list[str]:
+        """Likely causes and how sure they are; nothing where none is known."""
+
+    def advice(self, kind: str, state: str) -> list[str]:
+        """What a resident can do: calm, concrete, nothing that the data cannot support."""
+
+    def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
+        """What the data of this alert cannot show."""
+
+    def finding(self, detection: DetectionFigures, source: Any) -> Finding: ...
+
+
+def advice_in_state(state: str, steps: Sequence[str]) -> list[str]:
+    """Steps as they read while an alert is in a state."""
+    if state == "rejected":
+        return REJECTED_ADVICE
+    return [UNREVIEWED_HINT, *steps] if state in UNREVIEWED else list(steps)
+
+
+class PairVoice:
+    """What families that are detected in pairs of images share."""
+
+    severities: Mapping[str, Severity]
+
+    def severity(self, grade: str) -> Severity:
+        return self.severities[grade]
+
+    def causes(self, alert: AlertFigures) -> list[str]:
+        return []
+
+    def advice(self, kind: str, state: str) -> list[str]:
+        return advice_in_state(state, row_of(kind).advice)
+
+    def limits(self, alert: AlertFigures, sources: Sequence[Any]) -> list[str]:
+        cell_m = max((pair.reference.posting_m for pair in sources), default=30.0)
+        days = max((pair.temporal_baseline_days for pair in sources), default=12)
+        return [
+            f"Each value stands for a square of about {cell_m:.0f} metres, not for a single house or field.",
+            *self.limits_of_pairs(cell_m, days),
+            *row_of(alert.kind).limits,
+            "Measured against the rest of the image: a motion of everything in it does not show.",
+        ]
+
+    def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
+        """cell_m: widest posting; days: longest temporal baseline."""
+        raise NotImplementedError

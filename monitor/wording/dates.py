@@ -1,0 +1,30 @@
+"""Dates and periods in words."""
+
+from datetime import date
+
+
+def day_words(day: date) -> str:
+    """'4 October 2023'."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def period_words(first: date, last: date) -> str:
+    """'between January and July 2018', 'between 2020 and 2024'."""
+    if first.year == last.year:
+        return f"between {first:%B} and {last:%B} {last.year}"
+    return f"between {first.year} and {last.year}"
+
+
+def days_words(first: date, last: date) -> str:
+    """'between 4 and 16 October 2023', 'between 28 September and 10 October 2023'."""
+    return f"between {two_days(first, last)}"
+
+
+def two_days(first: date, last: date, month: str = "%B") -> str:
+    """'1 and 13 December 2021', '28 November and 10 December 2021'. month: %b for short."""
+    end = f"{last.day} {last:{month} %Y}"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} and {end}"
+    if first.year == last.year:
+        return f"{first.day} {first:{month}} and {end}"
+    return f"{first.day} {first:{month} %Y} and {end}"

@@ -1,0 +1,33 @@
+"""Figures with their units: rates, speeds, areas."""
+
+import math
+
+
+def figure(value: float) -> str:
+    """A rate: whole millimetres from 10 on, one decimal below."""
+    return f"{abs(value):.0f}" if abs(value) >= 10 else f"{abs(value):.1f}"
+
+
+def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
+    """'112 ± 9' (mm a year, two standard deviations); digits as `figure` shows them, never '± 0'."""
+    if sigma_mm_yr is None or math.isnan(sigma_mm_yr):
+        return figure(rate_mm_yr)
+    margin = 2 * sigma_mm_yr
+    return (
+        f"{figure(rate_mm_yr)} ± {max(1.0, margin):.0f}"
+        if abs(rate_mm_yr) >= 10
+        else f"{figure(rate_mm_yr)} ± {max(0.1, margin):.1f}"
+    )
+
+
+def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
+    """'3.1 ± 0.2 metres a day' (two standard deviations), '40 ± 10 centimetres a day' below one metre."""
+    unit, factor = ("metres", 1.0) if speed_m_day >= 1.0 else ("centimetres", 100.0)
+    digits = 1 if factor == 1.0 and speed_m_day < 10 else 0
+    margin = "" if sigma_m_day is None else f" ± {max(10.0**-digits, 2 * sigma_m_day * factor):.{digits}f}"
+    return f"{speed_m_day * factor:.{digits}f}{margin} {unit} a day"
+
+
+def area_label(area_m2: float) -> str:
+    """'2.1 km²', '35 hectares' below a square kilometre."""
+    return f"{area_m2 / 1e6:.1f} km²" if area_m2 >= 1e6 else f"{max(1, round(area_m2 / 1e4))} hectares"

@@ -1,0 +1,54 @@
+"""Measurement points in words: one point, the points behind an alert, and what a new release changed."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from monitor.wording.components import direction, moved
+from monitor.wording.dates import period_words
+from monitor.wording.figures import figure, with_uncertainty
+
+STILL_MM_YR = 2.0
+FAST_MM_YR = 3000.0  # ice, and fast landslides: from here on in metres
+
+
+def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, first: date, last: date) -> str:
+    """One sentence for a single measurement point."""
+    when = period_words(first, last)
+    if abs(rate_mm_yr) < max(STILL_MM_YR, 2 * (std_mm_yr or 0)):
+        return f"This point moved very little {when}: {figure(rate_mm_yr)} mm a year, within its uncertainty."
+    verb, unit = moved(component, rate_mm_yr), "mm"
+    if abs(rate_mm_yr) >= FAST_MM_YR:
+        rate_mm_yr, std_mm_yr, unit = rate_mm_yr / 1000, None if std_mm_yr is None else std_mm_yr / 1000, "m"
+    return f"This point {verb} by about {with_uncertainty(rate_mm_yr, std_mm_yr)} {unit} a year, {when}."
+
+
+def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
+    """The points inside an area against those around it. See `ml.statistics.reasons`."""
+    inside, around = reason["rate_mm_yr"], reason["around_mm_yr"]
+    if inside is None:
+        return []
+    points = "The only point inside moves" if reason["n_points"] == 1 else f"{reason['n_points']:,} points inside move"
+    first = f"{points} by {figure(inside)} mm a year (median), {direction(component, inside)}"
+    if around is None:
+        return [f"{first}.", "There are too few points around it to compare with."]
+    still = "by 0" if abs(around) < 0.05 else f"by {figure(around)} mm, {direction(component, around)}"
+    spread = f"two thirds of those within {figure(reason['scatter_mm_yr'])} mm of that"
+    return [
+        f"{first}; the {reason['n_around']:,} around it {still}, {spread}.",
+        f"Of the points inside, {100 * reason['beyond']:.0f} % are more than twice that far off.",
+    ]
+
+
+def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: float | None, component: str) -> str:
+    """What changed since an older release of the same ground."""
+    since = f"Since the release {release.replace('_', '–', 1).replace('_', ', version ')}"
+    if not release:
+        since = "Since the previous release"
+    counts = f"{n_gone:,} points are gone and {n_new:,} are new"
+    if median_change_mm_yr is None:
+        return f"{since}, {counts}."
+    if abs(median_change_mm_yr) < 0.05:
+        return f"{since}, {counts}; where both measure, the usual speed is the same."
+    size, way = figure(median_change_mm_yr), direction(component, median_change_mm_yr)
+    return f"{since}, {counts}; where both measure, the usual speed changed by {size} mm a year ({way})."
