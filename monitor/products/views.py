@@ -42,9 +42,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
 def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
     found = _product_or_404(product)
     arguments = {"product-id": {"data": found.pk}}
-    return render(
-        request, "products/analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)}
-    )
+    return render(request, "products/analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)})
 
 
 @require_safe
