@@ -102,10 +102,7 @@ def _number(value: float | None, digits: int) -> str:
 def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
     """Lines on weights, commits, commands and notes; methods that share them share a line."""
     origins = _grouped((f"{_weights(one)}, {one.origin}", names[one.method]) for one in results)
-    if len(origins) == 1:
-        yield f"Made with {origins[0][0]}."
-    else:
-        yield "Made with " + "; ".join(f"{what} ({', '.join(who)})" for what, who in origins) + "."
+    yield " ".join(f"{what}." if len(origins) == 1 else f"{what}: {', '.join(who)}." for what, who in origins)
     commands = _grouped((_general(one, len(results) > 1), one.method) for one in results)
     yield ""
     for command, methods in commands:
@@ -117,7 +114,7 @@ def _made_by(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[st
 
 
 def _weights(result: Result) -> str:
-    return f"weights {result.weights_sha256[:HASH_DIGITS]}" if result.weights_sha256 else "no weights"
+    return f"Weights {result.weights_sha256[:HASH_DIGITS]}" if result.weights_sha256 else "No weights"
 
 
 def _general(result: Result, several: bool) -> str:
@@ -144,15 +141,13 @@ def _speeds(contents: Sequence[Mapping[str, Any]]) -> str:
     rows = [["", "measured", "control", "ratio (range)"]]
     made = []
     for content in contents:
-        made.append(f"`scripts/bench {content['name']}`: commit {content['commit']}")
+        note = f"; {content['note']}" if content.get("note") else ""
+        made.append(f"* `scripts/bench {content['name']}`: commit {content['commit']}{note}.")
         for line in content["results"]:
             ratio = _interval({"value": line.get("ratio"), "low": line.get("low"), "high": line.get("high")}, 2)
             control = NO_VALUE if line.get("control") is None else f"{line['control']:,}"
             rows.append([line["what"], f"{line['value']:,} {line['unit']}".strip(), control, ratio])
-    notes = dict.fromkeys(content["note"] for content in contents if content.get("note"))
-    return (
-        _markdown(rows) + "\nMade with " + "; ".join(made) + "." + "".join(f"\n\nNote: {note}" for note in notes) + "\n"
-    )
+    return _markdown(rows) + "\n" + "\n".join(made) + "\n"
 
 
 def renewed(text: str, definitions: Mapping[str, Any], folder: Path = FOLDER) -> str:

@@ -42,7 +42,7 @@ def test_a_table_states_weights_commit_and_command(tmp_path):
     (tmp_path / "r.json").write_text(json.dumps(about | {"command": command}))
     text = figures.render({"results": ["r"], "metrics": {"rmse": "RMSE"}, "digits": 3}, tmp_path)
     assert "| RMSE | 0.127 (0.122–0.132) |" in text
-    assert "weights db59f31e, commit 098323ad9fbe" in text
+    assert "Weights db59f31e, commit 098323ad9fbe" in text
     assert "    python -m ml evaluate coherence --method model\n" in text
 
 
