@@ -169,16 +169,16 @@ print(json.dumps(timed_nation(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[
 def _nation(side_cells: int, points: int) -> list[dict[str, Any]]:
     with TemporaryDirectory(prefix="ground-motion-bench-") as folder:
         command = [sys.executable, "-c", _NATION, str(side_cells), str(points), folder]
-        told = subprocess.run(command, cwd=settings.BASE_DIR, check=True, capture_output=True, text=True)
-    told = json.loads(told.stdout.splitlines()[-1])
+        measured = subprocess.run(command, cwd=settings.BASE_DIR, check=True, capture_output=True, text=True)
+    measured = json.loads(measured.stdout.splitlines()[-1])
     what = f"a made nation of {side_cells**2 / 1e6:.1f} M cells and {points:,} points"
-    stages, network = told["seconds"], told["seconds"]["network"]
+    stages, network = measured["seconds"], measured["seconds"]["network"]
     others = sum(seconds for name, seconds in stages.items() if name != "network")
     rows = [
         _figure(f"{what}: from points to raster and areas", "s", sum(stages.values())),
-        _figure(f"{what}: peak memory, its points included", "GiB", told["peak_gib"]),
+        _figure(f"{what}: peak memory, its points included", "GiB", measured["peak_gib"]),
         _figure(f"{what}: gridding", "s", stages["gridding"]),
-        _figure(f"{what}: peak memory after gridding", "GiB", told["gridding_gib"]),
+        _figure(f"{what}: peak memory after gridding", "GiB", measured["gridding_gib"]),
         _figure(f"{what}: every stage but the network, as a share of its time", "", others / network),
     ]
     return rows + [_figure(f"{what}: {name}", "s", seconds) for name, seconds in stages.items() if name != "gridding"]
@@ -193,18 +193,23 @@ def timed_nation(side_cells: int, points: int, folder: Path) -> dict[str, Any]:
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
         started = time.monotonic()
-        found = work()
+        detection = work()
         seconds[name] = time.monotonic() - started
-        return found
+        return detection
 
     grid = timed("gridding", lambda: grid_robust(cloud))
     after_gridding = _peak_gib()
     inside = _Watch(network)
-    found = timed("network", lambda: on_grids([grid], network))
+    detection = timed("network", lambda: on_grids([grid], network))
     seconds["background, windows, reading out"] = seconds["network"] - inside.seconds
     seconds["network"] = inside.seconds
-    timed("raster", lambda: write_cog(folder / "p.tif", found.bands(), found.transform, found.epsg, found.units(), {}))
-    areas = timed("areas", lambda: flagged_areas(found, [cloud]))
+    timed(
+        "raster",
+        lambda: write_cog(
+            folder / "p.tif", detection.bands(), detection.transform, detection.epsg, detection.units(), {}
+        ),
+    )
+    areas = timed("areas", lambda: flagged_areas(detection, [cloud]))
     return {"seconds": seconds, "peak_gib": _peak_gib(), "gridding_gib": after_gridding, "areas": len(areas)}
 
 

@@ -56,11 +56,12 @@ def field_of(points: int, n_dates: int) -> VelocityField:
     def batches() -> Iterator[PointBatch]:
         for first in range(0, points, CHUNK):
             one, n = kinds[first // CHUNK % len(kinds)], min(CHUNK, points - first)
-            pid = numbered(first, n)
-            columns = {name: getattr(one, name)[:n] for name in one._fields if name not in {"refused", "pid"}}
-            yield one._replace(**columns | {"pid": pid, "displacement_mm": one.displacement_mm[:n, :n_dates]})
+            columns = {name: column[:n] for name, column in one.columns().items()}
+            columns |= {"pid": numbered(first, n), "displacement_mm": one.displacement_mm[:n, :n_dates]}
+            yield PointBatch(**columns)
 
-    return VelocityField(FieldHeader("egms", "L2b", Component.LOS, DATES[:n_dates]), batches)
+    header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:n_dates])
+    return VelocityField(header=header, batches=batches)
 
 
 def _copy(points: int, n_dates: int) -> dict[str, Any]:

@@ -16,24 +16,24 @@ from django.utils import timezone
 from bench.measure import pairs, report, result
 from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
-from monitor.channels import outbox
-from monitor.channels.mail import sending
+from monitor.channels import announcements, rounds, selectors
 from monitor.channels.mail.compose import Composer
-from monitor.models import OutgoingMail, Subscription
-from monitor.subscriptions import selectors
+from monitor.models import OutgoingMessage, Subscription
 from monitor.subscriptions.services import to_geos
 from monitor.wording import regions
 
 READERS, MAILS = 10_000, 1_000
 _SAME_ROWS = """
-    WITH mails AS (
-        INSERT INTO monitor_outgoingmail (kind, key, email, transition_id, state, attempts, created, next_try_at, error)
-        SELECT 'alert', 'control:' || s.id, s.email, %(transition)s, 'queued', 0, now(), now(), ''
+    WITH messages AS (
+        INSERT INTO monitor_outgoingmessage
+            (channel, kind, key, address, transition_id, state, attempts, created_at, next_try_at, error)
+        SELECT 'mail', 'alert', 'control:' || s.id, s.email, %(transition)s, 'queued', 0, now(), now(), ''
         FROM monitor_subscription s JOIN detection_alert a ON ST_Intersects(s.region, a.area)
-        WHERE a.id = %(alert)s RETURNING id, email
+        WHERE a.id = %(alert)s RETURNING id, address
     )
-    INSERT INTO monitor_notification (transition_id, subscription_id, mail_id, created)
-    SELECT %(transition)s, s.id, mails.id, now() FROM monitor_subscription s JOIN mails USING (email)"""
+    INSERT INTO monitor_notification (transition_id, subscription_id, message_id, created_at)
+    SELECT %(transition)s, s.id, messages.id, now()
+    FROM monitor_subscription s JOIN messages ON messages.address = s.email"""
 
 
 class _Undone(Exception):
@@ -45,18 +45,18 @@ def run() -> dict[str, Any]:
     try:
         _make_readers()
         queueing = _queueing(alert, news)
-        outbox.transition_announce(transition_id=news.pk)
+        announcements.transition_announce(transition_id=news.pk)
         return report("mail", [queueing, _sending()])
     finally:
         Subscription.objects.all().delete()
-        OutgoingMail.objects.all().delete()
+        OutgoingMessage.objects.all().delete()
         alert.delete()
 
 
 def _queueing(alert: Alert, news: AlertTransition) -> dict[str, Any]:
     def ours() -> None:
         with _rolled_back():
-            outbox.transition_announce(transition_id=news.pk)
+            announcements.transition_announce(transition_id=news.pk)
 
     def control() -> None:
         with _rolled_back(), connection.cursor() as cursor:
@@ -70,16 +70,16 @@ def _sending() -> dict[str, Any]:
     with _sink() as port:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
-        ids = list(OutgoingMail.objects.values_list("pk", flat=True)[:MAILS])
-        OutgoingMail.objects.exclude(pk__in=ids).update(next_try_at=timezone.now() + timedelta(days=1))
+        ids = list(OutgoingMessage.objects.values_list("pk", flat=True)[:MAILS])
+        OutgoingMessage.objects.exclude(pk__in=ids).update(next_try_at=timezone.now() + timedelta(days=1))
         compose = Composer()
-        due = selectors.mails_to_compose(now=timezone.now())
-        ready = [letter.message for mail in due if (letter := compose(mail))]
-        raw = [(message.to, message.message().as_bytes()) for message in ready]
+        due = selectors.messages_to_deliver(now=timezone.now())
+        ready = [compose(message) for message in due]
+        raw = [(mail.to, mail.message().as_bytes()) for mail in ready]
 
         def ours() -> None:
-            OutgoingMail.objects.filter(pk__in=ids).update(state=OutgoingMail.State.QUEUED, attempts=0)
-            sent = sending.mails_send(senders=settings.MAIL_SENDERS)
+            OutgoingMessage.objects.filter(pk__in=ids).update(state=OutgoingMessage.State.QUEUED, attempts=0)
+            sent = rounds.messages_send(senders=settings.MAIL_SENDERS)
             if sent != MAILS:
                 raise RuntimeError(f"{sent} of {MAILS} mails were sent")
 

@@ -27,18 +27,18 @@ def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
     displacement = velocity[:, None] * years + rng.normal(0, 3, (n, len(DATES))).astype(np.float32)
     ones = np.ones(n, dtype=np.float32)
     return PointBatch(
-        numbered(first, n),
-        longitude,
-        latitude,
-        100 * ones,
-        velocity,
-        0.1 * ones,
-        0.9 * ones,
-        2 * ones,
-        -0.62 * ones,
-        -0.1 * ones,
-        0.78 * ones,
-        displacement,
+        pid=numbered(first, n),
+        longitude=longitude,
+        latitude=latitude,
+        height_m=100 * ones,
+        velocity_mm_yr=velocity,
+        velocity_std_mm_yr=0.1 * ones,
+        temporal_coherence=0.9 * ones,
+        rmse_mm=2 * ones,
+        los_east=-0.62 * ones,
+        los_north=-0.1 * ones,
+        los_up=0.78 * ones,
+        displacement_mm=displacement,
     )
 
 

@@ -1,6 +1,7 @@
 """Vector tiles through the web application, against the same SQL through psycopg."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from django.test import Client
 from bench.measure import report, result, seconds
 from bench.simulated import DATES, made_batch
 from ingest.products import loading, services
-from ingest.readers.given import Given
 from ingest.readers.records import Component, FieldHeader, VelocityField
+from ingest.readers.submission import Submission
 from monitor.map import selectors
 
 POINTS, CHUNK, TILES = 1_000_000, 50_000, 30
@@ -28,18 +29,18 @@ def run() -> dict[str, Any]:
 
 def _load():
     """A million points without their series, which tiles never read: two dates are enough."""
-    header = FieldHeader("egms", "L2b", Component.LOS, DATES[:2], track=999)
+    header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:2], track=999)
 
     def batches():
         for n in range(POINTS // CHUNK):
             batch = made_batch(CHUNK, seed=n % 4, first=n * CHUNK)
-            yield batch._replace(displacement_mm=batch.displacement_mm[:, :2])
+            yield replace(batch, displacement_mm=batch.displacement_mm[:, :2])
 
-    field = VelocityField(header, batches)
+    field = VelocityField(header=header, batches=batches)
     path = Path("bench.csv")
     with transaction.atomic(), connection.cursor() as cursor:
         product_id, totals = loading.field_copy(cursor, path=path, field=field)
-        return services.product_create(product_id, path, f"{product_id:064d}", header, totals, Given())
+        return services.product_create(product_id, path, f"{product_id:064d}", header, totals, Submission())
 
 
 def _at_zoom(zoom: int, product_id: int) -> dict[str, Any]:

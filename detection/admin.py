@@ -20,20 +20,29 @@ class TransitionInline(admin.TabularInline):
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
-    list_display = ("code", "kind", "state", "severity", "peak_rate_mm_yr", "area_m2", "first_seen", "updated")
+    list_display = ("code", "kind", "state", "severity", "peak_rate_mm_yr", "area_m2", "created_at", "updated_at")
     list_filter = ("state", "kind", "severity", "simulated")
     inlines = (TransitionInline,)
 
 
 @admin.register(Review)
 class ReviewAdmin(ReadOnlyAdmin):
-    list_display = ("alert", "verdict", "reason_code", "public_note", "internal_note", "reviewer", "takes_back", "at")
+    list_display = (
+        "alert",
+        "verdict",
+        "reason_code",
+        "public_note",
+        "internal_note",
+        "reviewer",
+        "takes_back",
+        "created_at",
+    )
     list_filter = ("verdict", "reason_code")
     list_select_related = ("alert", "reviewer", "takes_back__alert")
 
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display = ("at", "actor", "action", "subject", "before", "after", "detail")
+    list_display = ("created_at", "actor", "action", "subject", "before", "after", "detail")
     list_filter = ("action", "actor")
     search_fields = ("subject", "actor", "detail")

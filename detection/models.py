@@ -1,7 +1,7 @@
 """Detection: one area in one run. Alert: what people follow, through all its detections. Transition: a new state.
 
-Review: what a specialist said. Claim: who looks at an alert now. AuditEntry: who did what, for ever. GlacierScan,
-GlacierSample, GlacierMotion: which pairs were measured, what each measured of a glacier, and what that comes to.
+Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
+GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
 """
 
 from django.conf import settings
@@ -22,19 +22,19 @@ def _choices(values) -> list[tuple[str, str]]:
 
 
 class Scan(models.Model):
-    """A prediction that has been searched for areas: it is searched once, with these thresholds."""
+    """A prediction that has been searched for areas: once, with these thresholds."""
 
     prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="scan")
     thresholds = models.JSONField()
     n_detections = models.PositiveIntegerField(default=0)
-    scanned_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return f"{self.n_detections} areas in {self.prediction}"
 
 
 class AreaFigures(models.Model):
-    """What is known of an area. Velocity fields fill the rates, offsets the speed, coherence change the coherence.
+    """Figures of an area. Velocity fields fill the rates, offsets the speed, coherence change the coherence.
 
     Rates against the surroundings, sign as the component says; bearing clockwise from north, toward which it moves.
     """
@@ -48,13 +48,13 @@ class AreaFigures(models.Model):
     peak_speed_m_day = models.FloatField(null=True)
     speed_sigma_m_day = models.FloatField(null=True, help_text="one standard deviation")
     bearing_deg = models.FloatField(null=True)
-    usual_speed_m_day = models.FloatField(null=True, help_text="of a glacier: what season and trend would bring")
-    onset = models.DateField(null=True, help_text="of a surge: a tenth of its rise is reached")
+    usual_speed_m_day = models.FloatField(null=True, help_text="of a glacier: expected from season and trend")
+    onset = models.DateField(null=True, help_text="of a surge: when a tenth of its rise is reached")
     onset_sigma_days = models.FloatField(null=True, help_text="one standard deviation")
     coherence_before = models.FloatField(null=True, help_text="median of the pair's predecessors, 0-1")
     coherence_after = models.FloatField(null=True, help_text="median of the pair itself, 0-1")
     change_sigma = models.FloatField(null=True, help_text="robust z-score of the change, negative: coherence was lost")
-    class_shares = models.JSONField(default=dict, help_text="a network's class: its share in what the area may be, 0-1")
+    class_shares = models.JSONField(default=dict, help_text="class of the network: its probability, 0-1")
 
     class Meta:
         abstract = True
@@ -70,11 +70,11 @@ class Alert(AreaFigures):
     first_motion = models.DateField(help_text="first date of the data that show it")
     last_motion = models.DateField()
     simulated = models.BooleanField(default=False)
-    first_seen = models.DateTimeField(auto_now_add=True)
-    updated = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        ordering = ["-first_seen", "-id"]
+        ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
         return f"{self.code} {self.kind}"
@@ -105,24 +105,24 @@ class Detection(AreaFigures):
 
 
 class AlertTransition(models.Model):
-    """A change of state and why. Rows are only ever added."""
+    """A change of state and why. Rows are only added."""
 
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="transitions")
     from_state = models.CharField(max_length=12, choices=_choices(State), blank=True)
     to_state = models.CharField(max_length=12, choices=_choices(State))
     reason = models.CharField(max_length=300)
     actor = models.CharField(max_length=60, default="automatic")
-    at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = ["at", "id"]
+        ordering = ["created_at", "id"]
 
     def __str__(self) -> str:
         return f"{self.alert.code}: {self.from_state or 'new'} to {self.to_state}"
 
 
 class Review(models.Model):
-    """What a specialist said of an alert. Rows are only added: what is taken back stays, and another row says so."""
+    """A specialist's verdict on an alert. Rows are only added: taking a verdict back adds another row."""
 
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="reviews")
     transition = models.OneToOneField(
@@ -134,10 +134,10 @@ class Review(models.Model):
     internal_note = models.TextField(blank=True, help_text="for reviewers only")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     takes_back = models.OneToOneField("self", models.CASCADE, null=True, related_name="taken_back_by")
-    at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = ["at", "id"]
+        ordering = ["created_at", "id"]
 
     def __str__(self) -> str:
         return f"{self.alert.code}: {self.verdict}"
@@ -148,7 +148,7 @@ class Review(models.Model):
 
 
 class Claim(models.Model):
-    """Who looks at an alert. It locks nobody out; it lets two people see each other."""
+    """Who is reviewing an alert. It locks nobody out; it shows two reviewers each other."""
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="claim")
     holder = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -160,9 +160,9 @@ class Claim(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what, and when. The database refuses to change or delete a row; names are kept as text."""
+    """Who did what, and when. The database refuses to change or delete rows; names are kept as text."""
 
-    at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)
     actor = models.CharField(max_length=150)
     action = models.CharField(max_length=40)
     subject = models.CharField(max_length=40, help_text="an alert's code")
@@ -175,16 +175,17 @@ class AuditEntry(models.Model):
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M} {self.actor}: {self.action} {self.subject}"
+        return f"{self.created_at:%Y-%m-%d %H:%M} {self.actor}: {self.action} {self.subject}"
 
 
 class GlacierScan(models.Model):
-    """Offsets in which the glaciers have been measured. stable_ground: what their error stands on, as ITS_LIVE says."""
+    """Offsets in which the glaciers have been measured. stable_ground: the ground that their error is estimated on, in
+    ITS_LIVE's terms."""
 
     prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="glacier_scan")
     n_glaciers = models.PositiveIntegerField()
     stable_ground = models.CharField(max_length=12, help_text="stationary, slowest, or nothing: no offset was known")
-    stable_rmse_m_day = models.FloatField(null=True, help_text="what stable ground seems to move, its median taken out")
+    stable_rmse_m_day = models.FloatField(null=True, help_text="apparent motion of stable ground, median removed")
     measured_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -206,7 +207,7 @@ class GlacierSample(models.Model):
 
 
 class GlacierMotion(models.Model):
-    """How a glacier moves, from all its samples. Speeds are means of its cells, m/day."""
+    """The motion of a glacier from all its samples. Speeds are means over its cells, m/day."""
 
     class State(models.TextChoices):
         SHORT = "short", "too few pairs to tell"
@@ -215,14 +216,14 @@ class GlacierMotion(models.Model):
 
     glacier = models.OneToOneField(Glacier, models.CASCADE, related_name="motion")
     state = models.CharField(max_length=8, choices=State.choices, default=State.SHORT)
-    stale = models.BooleanField(default=True, db_index=True, help_text="a sample has come since it was worked out")
+    stale = models.BooleanField(default=True, db_index=True, help_text="a sample is newer than this")
     n_pairs = models.PositiveIntegerField(default=0)
     last_day = models.DateField(null=True)
     speed_m_day = models.FloatField(null=True, help_text="in the last pair")
     sigma_m_day = models.FloatField(null=True, help_text="one standard deviation")
     usual_m_day = models.FloatField(null=True, help_text="median of the series")
     views = models.JSONField(default=list, help_text="series and surges of each track")
-    updated = models.DateTimeField(auto_now=True)
+    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["-speed_m_day", "id"]

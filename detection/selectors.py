@@ -27,7 +27,7 @@ def predictions_unscanned() -> QuerySet[Prediction]:
     A change of coherence waits for the offsets of its pair: ground that moved by metres has lost its coherence too.
     """
     offsets = Run.objects.filter(model_version__task=Task.OFFSETS)
-    awaited = offsets.filter(Q(status__in=Run.UNSETTLED) | Q(prediction__isnull=False, prediction__scan=None))
+    awaited = offsets.filter(Q(state__in=Run.UNSETTLED) | Q(prediction__isnull=False, prediction__scan=None))
     return (
         predictions_finished()
         .filter(scan=None)
@@ -84,8 +84,8 @@ def alerts_matching(
     if area is not None:
         alerts = alerts.filter(area__intersects=area)
     if updated_since is not None:
-        alerts = alerts.filter(updated__gte=updated_since)
-    return alerts.order_by("-updated", "-id") if newest_first else alerts
+        alerts = alerts.filter(updated_at__gte=updated_since)
+    return alerts.order_by("-updated_at", "-id") if newest_first else alerts
 
 
 def alert_by_code(*, code: str) -> Alert:
@@ -134,14 +134,14 @@ def _strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
 def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:
     """What people have judged, the latest first."""
     judged = Alert.objects.filter(state__in=[state.value for state in STATE_AFTER.values()])
-    return judged.order_by("-updated", "-id")[:limit]
+    return judged.order_by("-updated_at", "-id")[:limit]
 
 
 def reviews_standing(*, alert: Alert) -> list[Review]:
     """What specialists say of an alert now, latest first: the verdict that made its state, and visits since then."""
     standing = []
     reviews = alert.reviews.exclude(verdict=Verdict.TAKEN_BACK).filter(taken_back_by=None).select_related("transition")
-    for review in reviews.order_by("-at", "-id"):
+    for review in reviews.order_by("-created_at", "-id"):
         if review.transition is None:
             standing.append(review)
             continue

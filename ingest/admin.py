@@ -47,7 +47,7 @@ class ContextLayerAdmin(ReadOnlyAdmin):
 
 @admin.register(IngestJob)
 class IngestJobAdmin(ReadOnlyAdmin):
-    list_display = ("original_name", "source", "state", "given_by", "attempt", "points_done", "created_at", "error")
+    list_display = ("original_name", "source", "state", "given_by", "attempts", "points_done", "created_at", "error")
     list_filter = ("state", "source")
     search_fields = ("original_name", "sha256")
 

@@ -17,8 +17,3 @@ def files_sha256(paths: Sequence[Path]) -> str:
         return file_sha256(paths[0])
     lines = sorted(f"{path.name} {file_sha256(path)}\n" for path in paths)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def text_key(text: str) -> int:
-    """A signed 32-bit number that stands for a text, for an advisory lock."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big", signed=True)

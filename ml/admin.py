@@ -13,15 +13,15 @@ class RunAdmin(ReadOnlyAdmin):
         "model_version",
         "product",
         "pair",
-        "status",
+        "state",
         "share_done",
-        "attempt",
+        "attempts",
         "seconds",
         "device",
         "code_version",
         "error",
     )
-    list_filter = ("status", "model_version")
+    list_filter = ("state", "model_version")
     list_select_related = ("model_version", "product", "pair")
 
 
@@ -32,5 +32,5 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(GroundEvent)
 class GroundEventAdmin(ReadOnlyAdmin):
-    list_display = ("kind", "name", "happened_at", "asked_by", "asked_at")
+    list_display = ("kind", "name", "happened_at", "reported_by", "created_at")
     list_filter = ("kind",)

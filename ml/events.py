@@ -14,12 +14,18 @@ _PIECE = ("track", "direction", "burst", "polarisation", "source_format", "simul
 
 
 def event_ask(
-    *, kind: str, name: str, position: Point, radius_km: float, between: tuple[datetime, datetime], asked_by: str
+    *, kind: str, name: str, position: Point, radius_km: float, between: tuple[datetime, datetime], reported_by: str
 ) -> GroundEvent:
     """Write an event down and find the pairs across it that are there already. between: not before, not after."""
     first, last = between
     event = GroundEvent.objects.create(
-        kind=kind, name=name, position=position, radius_km=radius_km, happened_at=first, over_at=last, asked_by=asked_by
+        kind=kind,
+        name=name,
+        position=position,
+        radius_km=radius_km,
+        happened_at=first,
+        over_at=last,
+        reported_by=reported_by,
     )
     event_pairs_find(event=event)
     return event
@@ -46,13 +52,13 @@ def event_pairs_find(*, event: GroundEvent) -> list[ScenePair]:
 
 def events_followed() -> QuerySet[GroundEvent]:
     """Events for which images may still come."""
-    return GroundEvent.objects.filter(asked_at__gte=timezone.now() - MOST_WAIT)
+    return GroundEvent.objects.filter(created_at__gte=timezone.now() - MOST_WAIT)
 
 
 def runs_urgent() -> QuerySet[Run]:
     """Waiting runs on pairs across an event, the newest event first."""
-    waiting = Run.objects.filter(status=Run.Status.QUEUED, model_version__task__in=TASKS, pair__events__isnull=False)
-    return waiting.order_by("-pair__events__asked_at", "id")
+    waiting = Run.objects.filter(state=Run.State.QUEUED, model_version__task__in=TASKS, pair__events__isnull=False)
+    return waiting.order_by("-pair__events__created_at", "id")
 
 
 def images_around(*, event: GroundEvent) -> tuple[Scene | None, Scene | None]:

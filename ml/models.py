@@ -1,4 +1,4 @@
-"""What ran, with what, on what, and what came out. A Run row is the truth about a job, the queue only a bell."""
+"""Model versions, their runs on products and pairs, the predictions, and events that are followed."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ MOST_WAIT = timedelta(days=60)  # images of an event come later, and other track
 
 
 class ModelVersion(models.Model):
-    """A method at a version, with its constants: a number can be traced to exactly this."""
+    """One version of a method with its constants: every figure can be traced to one of these."""
 
     class Task(models.TextChoices):
         DEFORMATION = "deformation", "deformation in a velocity field"
@@ -44,22 +44,22 @@ class ModelVersion(models.Model):
 class Run(models.Model):
     """One execution of a model version on one product or one pair. The unique constraints are its idempotency key."""
 
-    class Status(models.TextChoices):
+    class State(models.TextChoices):
         QUEUED = "queued", "waiting"
         RUNNING = "running", "running"
         SUCCEEDED = "succeeded", "finished"
         FAILED = "failed", "failed"
 
-    UNSETTLED = (Status.QUEUED, Status.RUNNING)
+    UNSETTLED = (State.QUEUED, State.RUNNING)
 
     model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="runs")
     product = models.ForeignKey(Product, models.CASCADE, null=True, related_name="runs")
     pair = models.ForeignKey(ScenePair, models.CASCADE, null=True, related_name="runs")
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, db_index=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    share_done = models.FloatField(default=0.0, help_text="of a running job, 0-1, as its last heartbeat said")
-    sent_at = models.DateTimeField(null=True, help_text="when the broker was last told")
-    lease_until = models.DateTimeField(null=True, help_text="a running job is dead when this has passed")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    share_done = models.FloatField(default=0.0, help_text="of a running job, 0-1, as of its last heartbeat")
+    queued_at = models.DateTimeField(null=True, help_text="when the broker last got a message about it")
+    lease_until = models.DateTimeField(null=True, help_text="the worker of a running job is taken for dead after this")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -86,7 +86,7 @@ class Run(models.Model):
 
 
 class Prediction(models.Model):
-    """What a run found: a raster in storage and its statistics."""
+    """The result of a run: a raster in storage and its statistics."""
 
     run = models.OneToOneField(Run, models.CASCADE, related_name="prediction")
     raster = models.FileField(storage=raster_storage, max_length=200)
@@ -99,7 +99,7 @@ class Prediction(models.Model):
 
 
 class GroundEvent(models.Model):
-    """An earthquake, an eruption, a landslide, a calving: where, when, and the pairs that span it."""
+    """An earthquake, an eruption, a landslide or a calving: its place, its time, and the pairs that span it."""
 
     class Kind(models.TextChoices):
         EARTHQUAKE = "earthquake", "earthquake"
@@ -110,15 +110,15 @@ class GroundEvent(models.Model):
     kind = models.CharField(max_length=12, choices=Kind.choices)
     name = models.CharField(max_length=120, help_text="what people call it")
     position = models.PointField(srid=4326)
-    radius_km = models.FloatField(default=10.0, help_text="how far around it results are looked at")
+    radius_km = models.FloatField(default=10.0, help_text="results within this distance belong to it")
     happened_at = models.DateTimeField(help_text="not before")
     over_at = models.DateTimeField(help_text="not after: the same moment, or the end of the day")
-    asked_by = models.CharField(max_length=150)
-    asked_at = models.DateTimeField(auto_now_add=True)
+    reported_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
     pairs = models.ManyToManyField(ScenePair, related_name="events")
 
     class Meta:
-        ordering = ["-asked_at", "-id"]
+        ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}, {self.happened_at:%Y-%m-%d}"

@@ -42,9 +42,9 @@ def pairs_with_history() -> QuerySet[ScenePair]:
     coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
     before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
     alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
-    ready = coherence.filter(status=Run.Status.SUCCEEDED).annotate(
-        waited_for=Exists(before.exclude(Exists(alike.exclude(status__in=Run.UNSETTLED)))),
-        enough=_at_least(FEWEST_PREDECESSORS, before.filter(Exists(alike.filter(status=Run.Status.SUCCEEDED)))),
+    ready = coherence.filter(state=Run.State.SUCCEEDED).annotate(
+        waited_for=Exists(before.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
+        enough=_at_least(FEWEST_PREDECESSORS, before.filter(Exists(alike.filter(state=Run.State.SUCCEEDED)))),
     )
     return ScenePair.objects.filter(pk__in=ready.filter(waited_for=False, enough=True).values("pair"))
 
@@ -56,7 +56,7 @@ def coherence_history(*, pair: ScenePair, most: int) -> tuple[Prediction, list[P
     versions the newest that has predecessors enough. LookupError where none has.
     """
     coherence = Prediction.objects.filter(
-        run__status=Run.Status.SUCCEEDED, run__model_version__task=Task.COHERENCE
+        run__state=Run.State.SUCCEEDED, run__model_version__task=Task.COHERENCE
     ).order_by("-run__pair__secondary__acquired_at", "-id")
     before = list(_predecessors(_fields_of(pair).__getitem__).values_list("pk", flat=True))  # few, and found once
     for own in coherence.filter(run__pair=pair):
@@ -124,7 +124,7 @@ def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
 
 def runs_to_announce(*, told_before: datetime) -> QuerySet[Run]:
     """Waiting runs of which the broker was never told, or so long ago that it may have forgotten."""
-    waiting = Run.objects.filter(Q(sent_at=None) | Q(sent_at__lt=told_before), status=Run.Status.QUEUED)
+    waiting = Run.objects.filter(Q(queued_at=None) | Q(queued_at__lt=told_before), state=Run.State.QUEUED)
     return waiting.select_related("model_version").order_by("id")
 
 
@@ -137,13 +137,13 @@ def runs_of_products() -> dict[int, list[Run]]:
 
 
 def runs_unfinished() -> QuerySet[Run]:
-    return Run.objects.filter(status__in=Run.UNSETTLED)
+    return Run.objects.filter(state__in=Run.UNSETTLED)
 
 
 def predictions_finished() -> QuerySet[Prediction]:
     """Predictions of succeeded runs, oldest first."""
     return (
-        Prediction.objects.filter(run__status=Run.Status.SUCCEEDED)
+        Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
         .select_related("run__product", "run__model_version", "run__pair__reference", "run__pair__secondary")
         .order_by("id")
     )

@@ -13,12 +13,11 @@ import torch
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from ingest.errors import InputError
 from ingest.hashing import file_sha256
-from ingest.leases import LEASE_SECONDS, heartbeat
+from ingest.leases import Lease, heartbeat
 from ingest.models import Product, ScenePair
 from ingest.rasters import write_cog
 from ml import selectors
@@ -33,7 +32,14 @@ from ml.stored import read_prediction
 
 logger = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 3
+LEASE = Lease(
+    model=Run,
+    queued=Run.State.QUEUED,
+    running=Run.State.RUNNING,
+    failed=Run.State.FAILED,
+    duration=timedelta(seconds=90),
+    most_attempts=3,
+)
 
 
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
@@ -90,16 +96,8 @@ def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:
 
 def run_claim(*, run_id: int) -> Run | None:
     """Take a waiting run for this worker; None where another one has it."""
-    now = timezone.now()
-    claimed = Run.objects.filter(pk=run_id, status=Run.Status.QUEUED).update(
-        status=Run.Status.RUNNING,
-        attempt=F("attempt") + 1,
-        started_at=now,
-        lease_until=now + timedelta(seconds=LEASE_SECONDS),
-        share_done=0.0,
-        error="",
-    )
-    if not claimed:
+    waiting = Run.objects.filter(pk=run_id, state=Run.State.QUEUED)
+    if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, error=""):
         return None
     return Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version").get(pk=run_id)
 
@@ -117,7 +115,7 @@ def run_execute(*, run_id: int) -> Run | None:
         share_done = share
 
     def prolong() -> None:
-        _mine(run).update(lease_until=timezone.now() + timedelta(seconds=LEASE_SECONDS), share_done=share_done)
+        LEASE.prolong(run, share_done=share_done)
 
     started = time.monotonic()
     try:
@@ -126,7 +124,7 @@ def run_execute(*, run_id: int) -> Run | None:
             result = _work(run, device)
             _finish(run, result, str(device), time.monotonic() - started)
     except Exception as fault:
-        _give_back(run, f"{type(fault).__name__}: {fault}")
+        LEASE.give_back(run, f"{type(fault).__name__}: {fault}")
         raise
     return run
 
@@ -147,7 +145,7 @@ def run_repeat(*, run: Run) -> Repetition:
     """
     prediction = Prediction.objects.filter(run=run).first()
     if prediction is None:
-        raise LookupError(f"run {run.pk} has no result to compare with; it is {run.get_status_display()}")
+        raise LookupError(f"run {run.pk} has no result to compare with; it is {run.get_state_display()}")
     stored, device, started = read_prediction(prediction).bands, choose_device(settings.ML_DEVICE), time.monotonic()
     bands = _work(run, device).bands
     same = set(bands) == set(stored)
@@ -177,26 +175,7 @@ def _work(run: Run, device: torch.device) -> RasterResult:
 
 def runs_requeue_expired() -> int:
     """Give runs whose lease ran out (their worker died) back to the queue, or up after three attempts."""
-    expired = Run.objects.filter(status=Run.Status.RUNNING, lease_until__lt=timezone.now())
-    given_up = expired.filter(attempt__gte=MOST_ATTEMPTS).update(
-        status=Run.Status.FAILED, finished_at=timezone.now(), error="the worker died during every attempt"
-    )
-    requeued = expired.filter(attempt__lt=MOST_ATTEMPTS).update(status=Run.Status.QUEUED, sent_at=None)
-    return given_up + requeued
-
-
-def _mine(run: Run):
-    """The row, as long as this attempt still owns it."""
-    return Run.objects.filter(pk=run.pk, status=Run.Status.RUNNING, attempt=run.attempt)
-
-
-def _give_back(run: Run, error: str) -> None:
-    last = run.attempt >= MOST_ATTEMPTS
-    _mine(run).update(
-        status=Run.Status.FAILED if last else Run.Status.QUEUED,
-        error=error,
-        finished_at=timezone.now() if last else None,
-    )
+    return LEASE.return_expired(error="The worker died during every attempt.")
 
 
 def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None:
@@ -210,15 +189,15 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
         write_cog(path, result.bands, result.transform, result.epsg, result.units, result.tags | tags)
         sha256 = file_sha256(path)
         with transaction.atomic(), path.open("rb") as stream:
-            owned = _mine(run).update(
-                status=Run.Status.SUCCEEDED,
+            owned = LEASE.settle(
+                run,
+                Run.State.SUCCEEDED,
                 share_done=1.0,
                 finished_at=timezone.now(),
                 seconds=seconds,
                 device=device,
                 code_version=code_version(),
                 input_sha256=result.tags["input_sha256"],
-                lease_until=None,
             )
             if not owned:
                 logger.warning("run %s was taken over by another worker; its result is left out", run.pk)

@@ -28,8 +28,8 @@ def queue_due_runs() -> None:
     for run in waiting:
         queue = "gpu" if gpu and run.model_version.has_weights else "cpu"
         with transaction.atomic():
-            run.sent_at = timezone.now()
-            run.save(update_fields=["sent_at"])
+            run.queued_at = timezone.now()
+            run.save(update_fields=["queued_at"])
             transaction.on_commit(lambda run_id=run.pk, queue=queue: execute_run.apply_async((run_id,), queue=queue))
 
 

@@ -5,9 +5,10 @@ import logging
 from django.db import DatabaseError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from ingest.locks import Lock, keep
+
 logger = logging.getLogger(__name__)
 
-LOCK = 0x6A2E
 LOOK_AGAIN_SECONDS = 5.0
 
 
@@ -24,13 +25,7 @@ class GuardedScheduler(DatabaseScheduler):
     def _leads(self) -> bool:
         """Whether this connection holds the lock; it is taken once and then only looked up."""
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-                    " AND classid = 0 AND objid = %s) OR pg_try_advisory_lock(%s)",
-                    [LOCK, LOCK],
-                )
-                (leads,) = cursor.fetchone()
+            leads = keep(Lock.BEAT)
         except DatabaseError:
             connection.close()
             leads = False

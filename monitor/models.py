@@ -1,6 +1,7 @@
-"""Subscription: one person, one region. Notification: one thing to tell one subscription. OutgoingMail: one mail.
+"""Subscription: one person, one region. Notification: one transition of an alert for one subscription.
 
-Announcement: a transition that has been looked at. RequestCount: how often somebody asked today.
+OutgoingMessage: one message of the outbox, of whichever channel. Announcement: a transition whose messages are queued.
+RequestCount: how many mails were requested in a day.
 """
 
 from django.contrib.gis.db import models
@@ -9,6 +10,8 @@ from django.contrib.postgres.fields import ArrayField
 from detection.kinds import Kind
 from detection.models import AlertTransition
 from detection.rules.severity import Severity
+
+DEFAULT_CHANNEL = "mail"
 
 
 class Subscription(models.Model):
@@ -20,33 +23,34 @@ class Subscription(models.Model):
         WEEKLY = "weekly", "Once a week"
 
     class PauseReason(models.TextChoices):
-        ASKED = "asked", "you paused it"
+        OWNER = "owner", "you paused it"
         BOUNCED = "bounced", "mails to this address were refused"
 
-    email = models.EmailField(db_index=True, help_text="in lower case")
+    email = models.EmailField(db_index=True, help_text="in lower case; whoever reads it owns the subscription")
+    channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="what carries its messages")
     region = models.MultiPolygonField(srid=4326)
     label = models.CharField(max_length=200, help_text="the region in words")
     kinds = ArrayField(models.CharField(max_length=30, choices=[(kind.value, kind.value) for kind in Kind]))
     lowest_severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
-    unreviewed = models.BooleanField(help_text="also alerts that nobody has checked yet")
+    unreviewed = models.BooleanField(help_text="also alerts that nobody has reviewed yet")
     frequency = models.CharField(max_length=10, choices=Frequency.choices)
-    created = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
     pause_reason = models.CharField(max_length=10, choices=PauseReason.choices, blank=True)
     ended_at = models.DateTimeField(null=True)
     last_digest_at = models.DateTimeField(null=True)
-    bounces = models.PositiveSmallIntegerField(default=0, help_text="mails refused for good, one after the other")
+    bounces = models.PositiveSmallIntegerField(default=0, help_text="messages refused for good, one after the other")
 
     class Meta:
-        ordering = ["created", "id"]
+        ordering = ["created_at", "id"]
 
     def __str__(self) -> str:
         return f"subscription {self.pk}: {self.label}"
 
 
-class OutgoingMail(models.Model):
-    """One mail in the outbox. Its words are made when it is sent; its key says what it is, and keeps it single."""
+class OutgoingMessage(models.Model):
+    """One message of the outbox. Its words are written when it is delivered; its key says what it is about."""
 
     class Kind(models.TextChoices):
         CONFIRM = "confirm"
@@ -62,49 +66,53 @@ class OutgoingMail(models.Model):
         FAILED = "failed"
         WITHDRAWN = "withdrawn"
 
+    channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="a name in settings.CHANNELS")
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    key = models.CharField(max_length=120, unique=True)
-    email = models.EmailField(db_index=True)
+    key = models.CharField(max_length=120, help_text="the same for the same news to the same address")
+    address = models.CharField(max_length=254, db_index=True)
     subscription = models.ForeignKey(Subscription, models.CASCADE, null=True, help_text="the one to confirm")
     transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
-    created = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)
     next_try_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, blank=True)
 
+    news: list["Notification"]  # what it reports, as monitor.channels.selectors reads it
+
     class Meta:
         ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["key", "channel"], name="one_message_per_key")]
         indexes = [
             models.Index(
                 fields=["next_try_at", "id"],
                 condition=models.Q(state__in=["queued", "sending"]),
-                name="outgoingmail_unfinished",
+                name="outgoingmessage_unfinished",
             )
         ]
 
     def __str__(self) -> str:
-        return f"mail {self.pk} ({self.kind}), {self.state}"
+        return f"message {self.pk} ({self.channel}, {self.kind}), {self.state}"
 
 
 class Notification(models.Model):
-    """One transition for one subscription: told in one mail, alone or among others, or never."""
+    """One transition for one subscription: in one message, alone or among others, or in none."""
 
     transition = models.ForeignKey(AlertTransition, models.CASCADE, related_name="notifications")
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="notifications")
-    mail = models.ForeignKey(OutgoingMail, models.CASCADE, null=True, related_name="notifications")
-    withdrawn_at = models.DateTimeField(null=True, help_text="it was overtaken before it was told")
-    created = models.DateTimeField(auto_now_add=True)
+    message = models.ForeignKey(OutgoingMessage, models.CASCADE, null=True, related_name="notifications")
+    withdrawn_at = models.DateTimeField(null=True, help_text="it was overtaken before it was sent")
+    created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["transition", "subscription"], name="told_once")]
+        constraints = [models.UniqueConstraint(fields=["transition", "subscription"], name="notified_once")]
         indexes = [
             models.Index(
                 fields=["subscription"],
-                condition=models.Q(mail__isnull=True, withdrawn_at__isnull=True),
+                condition=models.Q(message__isnull=True, withdrawn_at__isnull=True),
                 name="notification_waiting",
             )
         ]
@@ -114,25 +122,25 @@ class Notification(models.Model):
 
 
 class Announcement(models.Model):
-    """A transition that has been looked at: it is looked at once."""
+    """A transition whose messages have been queued: that is done once."""
 
     transition = models.OneToOneField(AlertTransition, models.CASCADE, related_name="announcement")
     n_notifications = models.PositiveIntegerField(default=0)
-    at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
-        return f"{self.n_notifications} to tell of transition {self.transition_id}"
+        return f"{self.n_notifications} notifications of transition {self.transition_id}"
 
 
 class RequestCount(models.Model):
-    """How often mails were asked for in a day, by address, by connection and in all. `who` is a keyed hash."""
+    """How many mails were requested in a day: per address, per connection and in all. `who` is a keyed hash."""
 
     who = models.CharField(max_length=64)
     day = models.DateField()
-    n = models.PositiveIntegerField(default=0)
+    n_requests = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["who", "day"], name="one_count_a_day")]
 
     def __str__(self) -> str:
-        return f"{self.n} on {self.day}"
+        return f"{self.n_requests} on {self.day}"

@@ -17,7 +17,7 @@ BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=STAGE_SECONDS),
         "options": {"expires": STAGE_SECONDS},
     },
-    "data 2 tell of given files that wait": {
+    "data 2 announce files that are waiting": {
         "task": "ingest.tasks.announce_jobs",
         "schedule": timedelta(seconds=STAGE_SECONDS),
         "options": {"expires": STAGE_SECONDS},
@@ -59,13 +59,13 @@ BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=FOLLOW_UP_SECONDS),
         "options": {"expires": FOLLOW_UP_SECONDS},
     },
-    "mail 1 queue what is to be told": {
+    "mail 1 queue the news of alerts": {
         "task": "monitor.tasks.announce_transitions",
         "schedule": timedelta(seconds=STAGE_SECONDS),
         "options": {"expires": STAGE_SECONDS},
     },
     "mail 2 send what is queued": {
-        "task": "monitor.tasks.send_mails",
+        "task": "monitor.tasks.send_messages",
         "schedule": timedelta(seconds=STAGE_SECONDS),
         "options": {"expires": STAGE_SECONDS},
     },

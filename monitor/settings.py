@@ -3,6 +3,7 @@
 import os
 import secrets
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import environ
@@ -275,17 +276,17 @@ EARTHDATA_LOGIN_HOSTS = env.list("EARTHDATA_LOGIN_HOSTS", default=["urs.earthdat
 STAC_TOKEN = env("STAC_TOKEN", default="")
 STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: the host of ACQUIRE_STAC_URL only
 
-DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
-# Mail. Without EMAIL_URL every mail becomes a file under var/mail and none leaves this machine.
-PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")
 DEMO = env.bool("GROUND_MOTION_DEMO", default=False)
-EMAIL_FILE_PATH = VAR_DIR / "mail"
-EMAIL_BACKEND = "monitor.channels.mail.files.EmailBackend"
-if env("EMAIL_URL", default=""):
-    vars().update(env.email_url("EMAIL_URL"))
-EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT", default=15)
-DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Ground Motion Monitor <no-reply@localhost>")
-MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # connections to the mail server at once
+DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
+
+# The outbox, and what carries its messages: name -> folder. Each folder reads settings of its own.
+CHANNELS = {
+    "mail": "monitor.channels.mail",
+}
+for _folder in CHANNELS.values():
+    vars().update(import_module(f"{_folder}.settings").read(env, VAR_DIR))
+PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")  # what addresses in messages begin with
+MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # messages on their way at once, each over connections of its own
 MAIL_LIMIT_PER_ADDRESS = env.int("MAIL_LIMIT_PER_ADDRESS", default=3)  # confirmations and links, a day
 MAIL_LIMIT_PER_IP = env.int("MAIL_LIMIT_PER_IP", default=30)
 MAIL_LIMIT_OVERALL = env.int("MAIL_LIMIT_OVERALL", default=2000)
@@ -297,6 +298,6 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "loggers": {
         name: {"level": "WARNING"} for name in ("numexpr", "rasterio", "asf_search", "pystac_client", "urllib3")
-    },  # they tell of every start, file, address
+    },  # they log every start, file and address
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
 }

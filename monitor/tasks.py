@@ -1,13 +1,11 @@
-"""Celery's entry points: news become mails, mails are sent, old things are deleted, new images are looked for."""
+"""Celery's entry points: news become messages and are sent, old things are deleted, new images are searched for."""
 
 import logging
 
 from celery import shared_task
 from django.conf import settings
 
-from monitor.channels import digests, outbox
-from monitor.channels.mail import sending
-from monitor.subscriptions import selectors
+from monitor.channels import announcements, digests, rounds, selectors
 from monitor.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
@@ -17,17 +15,17 @@ SEND_SECONDS = 60.0  # then the next task goes on
 
 @shared_task(ignore_result=True)
 def announce_transitions() -> None:
-    """Queue what is to be told of every new transition; a bad one does not hold up the others."""
+    """Queue the messages of every new transition; a bad one does not hold up the others."""
     for transition_id in selectors.transitions_unannounced().values_list("pk", flat=True):
         try:
-            outbox.transition_announce(transition_id=transition_id)
+            announcements.transition_announce(transition_id=transition_id)
         except Exception:
             logger.exception("transition %s could not be announced; it is tried again", transition_id)
 
 
 @shared_task(ignore_result=True)
-def send_mails() -> None:
-    sending.mails_send(seconds=SEND_SECONDS, senders=settings.MAIL_SENDERS)
+def send_messages() -> None:
+    rounds.messages_send(seconds=SEND_SECONDS, senders=settings.MAIL_SENDERS)
 
 
 @shared_task(ignore_result=True)
@@ -54,7 +52,7 @@ def search_images() -> None:
             source=settings.ACQUIRE_SOURCE, areas=watched_areas(), days=settings.ACQUIRE_DAYS
         )
     except SourceError as fault:
-        logger.error("no images can be looked for: %s", fault)
+        logger.error("no images can be searched for: %s", fault)
         return
     for scene, why in search.refused:
         logger.warning("%s is not fetched: %s", scene, why)

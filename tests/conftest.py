@@ -61,6 +61,12 @@ def audit_may_be_swept():
 
 
 @pytest.fixture(autouse=True)
+def quick_passwords(settings):
+    """Argon2 is slow on purpose; accounts of tests last for a moment."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+
+
+@pytest.fixture(autouse=True)
 def one_file_at_a_time(settings):
     """A test's transaction is seen by its own connection only, so files are not loaded in threads."""
     settings.INGEST_WORKERS = 1
@@ -193,7 +199,7 @@ RTC_GRID = Affine(30, 0, 240_000, 0, -30, 3_810_000)
 
 @pytest.fixture
 def make_rtc(tmp_path: Path) -> Callable[..., Path]:
-    """Write an OPERA RTC-S1 GeoTIFF, 48 x 40 pixels of four-look speckle unless told otherwise."""
+    """Write an OPERA RTC-S1 GeoTIFF, 48 x 40 pixels of four-look speckle by default."""
 
     def make(
         date: str = "20211119",
@@ -334,7 +340,7 @@ def mail_server(settings):
     controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 2
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 120
     handler.port = port
     yield handler
     controller.stop()

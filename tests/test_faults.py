@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+DROPPED = {"DATABASE_URL", "REDIS_URL", "POSTGRES_OPTIONS"}  # the last switches off what these tests are about
 
 
 @pytest.fixture
 def own_servers(tmp_path):
     """PostgreSQL and Redis that nobody else uses, and may be taken down."""
-    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    environment = {name: value for name, value in os.environ.items() if name not in DROPPED}
     environment["GROUND_MOTION_VAR"] = str(tmp_path / "var")
     services = ROOT / "scripts" / "services"
     subprocess.run([services, "start"], env=environment, check=True)
@@ -40,7 +41,7 @@ def test_eight_processes_with_one_file_make_one_product(own_servers, make_egms):
     loaders = [subprocess.Popen([*manage, "ingest", path], env=own_servers) for _ in range(8)]
     assert sorted(loader.wait() for loader in loaders) == [0, *[2] * 7]
     count = "from ingest.models import *; print(Product.objects.count(), MeasurementPoint.objects.count())"
-    told = subprocess.run(
+    counted = subprocess.run(
         [*manage, "shell", "--verbosity", "0", "-c", count], env=own_servers, check=True, capture_output=True, text=True
     )
-    assert told.stdout.split() == ["1", "3000"]
+    assert counted.stdout.split() == ["1", "3000"]

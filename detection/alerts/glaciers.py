@@ -11,7 +11,7 @@ from shapely import from_wkb
 from shapely import transform as transform_geometry
 from shapely.geometry.base import BaseGeometry
 
-from detection.alerts.services import carry_into_alert, lock_alerts
+from detection.alerts.services import carry_into_alert
 from detection.glaciers import selectors
 from detection.glaciers.cells import Cells, cells_of, pack, unpack
 from detection.glaciers.surge import (
@@ -28,6 +28,7 @@ from detection.kinds import Kind
 from detection.models import Detection, GlacierMotion, GlacierSample, GlacierScan
 from detection.rules.sizes import area_of
 from detection.search.areas import to_django
+from ingest.locks import Lock, locked
 from ingest.models import Glacier
 from ingest.projections import transformer
 from ml.glaciers.surges import Surge
@@ -115,8 +116,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
     """Work out how a glacier moves from all its samples, and tell of a surge. All of it or nothing."""
     glacier = motion.glacier
     cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
-    with transaction.atomic():
-        lock_alerts()
+    with locked(Lock.ALERTS):
         if not GlacierMotion.objects.filter(pk=motion.pk, stale=True).update(stale=False):
             return motion  # another worker has done it
         made = []

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from shapely import from_wkb
 
@@ -12,18 +12,17 @@ from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State, after_sighting, may_become
 from detection.search.areas import SEARCHES, search
 from detection.selectors import UNREVIEWED_STATES, alerts_overtaken, alerts_touching, detections_current
+from ingest.locks import Lock, locked
 from ml.models import Prediction
 
 SAME_PLACE_SHARE = 0.1  # of the smaller area
 INSIDE_SHARE = 0.5  # of an alert that another one takes over
-_LOCK = 0x6A1E  # one scan at a time, so that two do not open two alerts for one place
 
 
 def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan | None:
     """Search a prediction and carry what is found into alerts; None where that has been done. All of it or nothing."""
     used = thresholds or SEARCHES[prediction.run.model_version.task].thresholds
-    with transaction.atomic():
-        lock_alerts()
+    with locked(Lock.ALERTS):
         scan, created = Scan.objects.get_or_create(prediction=prediction, defaults={"thresholds": used._asdict()})
         if not created:
             return None
@@ -44,19 +43,13 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
         return scan
 
 
-def lock_alerts() -> None:
-    """Within a transaction: nobody else carries detections into alerts until it ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-
-
 def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "automatic") -> AlertTransition:
     """Change an alert's state and write down why. ValueError for a change that life does not allow."""
     current = State(alert.state)
     if not may_become(current, to):
         raise ValueError(f"an alert that is {current} cannot become {to}")
     with transaction.atomic():
-        if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to, updated=timezone.now()):
+        if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to, updated_at=timezone.now()):
             raise ValueError(f"alert {alert.code} was changed by somebody else; look at it again")
         alert.state = to.value
         return AlertTransition.objects.create(alert=alert, from_state=current, to_state=to, reason=reason, actor=actor)
@@ -116,7 +109,7 @@ def _alert_refresh(alert: Alert, seen_in: str) -> None:
     description = describe(current)
     for name, value in description.items():
         setattr(alert, name, value)
-    alert.save(update_fields=[*description, "updated"])
+    alert.save(update_fields=[*description, "updated_at"])
     independent = {independent_view(detection) for detection in current}
     state = after_sighting(State(alert.state), len(independent))
     if state != alert.state:

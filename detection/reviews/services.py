@@ -123,8 +123,8 @@ def _locked(alert: Alert, expected_state: str) -> State:
 def _after(review: Review, before: State) -> None:
     """What every word of a specialist brings with it: a new date, a free alert, an audit row."""
     alert, undone = review.alert, review.takes_back
-    alert.updated = timezone.now()
-    alert.save(update_fields=["updated"])
+    alert.updated_at = timezone.now()
+    alert.save(update_fields=["updated_at"])
     Claim.objects.filter(alert=alert, holder=review.reviewer).delete()
     audit_write(
         actor=review.reviewer,

@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from ingest.context import terrain
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import file_sha256
+from ingest.locks import Lock, lock
 from ingest.models import ContextLayer, ElevationTile
 from ingest.rasters import write_cog
 from ingest.readers.context import elevation, opened
@@ -38,7 +39,6 @@ Progress = Callable[[int], None]
 Values = tuple[Any, ...]
 PROGRESS_ROWS = 1000
 BANDS = {"elevation_m": "m", "slope_deg": "degree", "aspect_deg": "degree"}
-_LOCK = 0x6374780000  # with the number of the kind: one loader of a kind at a time
 
 # What a row says of a surge: its own file's word, raised to 'observed' by a list of surges; the list's own point is
 # hidden where the glacier itself is loaded, and so is a bare position beside an outline.
@@ -65,7 +65,7 @@ def context_load(
 ) -> ContextLayer:
     """Load one file as one layer. Raises InputError (AlreadyLoaded for the same file); then nothing has changed."""
     with opened(path, kind) as file, transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK + list(ContextKind).index(file.kind)])
+        lock(Lock.CONTEXT_LAYERS + list(ContextKind).index(file.kind))
         sha256 = parts_sha256(file.parts)
         _make_room(path, file, sha256, replace)
         layer = ContextLayer.objects.create(

@@ -1,4 +1,4 @@
-"""What a simulation put in: loaded with the demo, for people to compare with what was found. No detector reads it."""
+"""What was simulated where: loaded with the demo, shown beside what was detected. No detector reads it."""
 
 import json
 from pathlib import Path
@@ -9,15 +9,15 @@ from django.db.models import QuerySet
 
 from ingest.models import SimulatedTruth
 
-TOLD = ("kind", "title", "told", "rate_mm_yr", "rate_along", "speed_m_day", "size_m", "starts_on", "ends_on")
+COLUMNS = ("kind", "title", "description", "rate_mm_yr", "rate_along", "speed_m_day", "size_m", "starts_on", "ends_on")
 
 
 def truth_load(*, path: Path) -> int:
-    """Put the truth that the simulator wrote in place of the one before; returns how many outlines."""
+    """Replace the simulated truth by that of a file of the simulator; returns the number of outlines."""
     rows = []
     for feature in json.loads(path.read_text(encoding="utf-8"))["features"]:
         outline = MultiPolygon(GEOSGeometry(json.dumps(feature["geometry"])), srid=4326)
-        rows.append(SimulatedTruth(outline=outline, **{name: feature["properties"][name] for name in TOLD}))
+        rows.append(SimulatedTruth(outline=outline, **{name: feature["properties"][name] for name in COLUMNS}))
     with transaction.atomic():
         SimulatedTruth.objects.all().delete()
         SimulatedTruth.objects.bulk_create(rows)
@@ -29,5 +29,5 @@ def truth_is_loaded() -> bool:
 
 
 def truth_in(*, area: MultiPolygon) -> QuerySet[SimulatedTruth]:
-    """What was put in where an area lies, the largest first."""
+    """What was simulated within an area, the largest first."""
     return SimulatedTruth.objects.filter(outline__intersects=area).order_by("-size_m", "id")

@@ -7,8 +7,8 @@ from ingest.errors import InputError
 from ingest.models import Product, Scene
 from ingest.products.loading import Expect, Progress
 from ingest.products.services import products_load
-from ingest.readers import ALL_READERS, SCENE_READERS, SUFFIXES, recognise
-from ingest.readers.given import NOTHING_SAID, Given
+from ingest.readers import READERS, SCENE_READERS, SUFFIXES, recognise
+from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 from ingest.scenes.services import scenes_load
 
 
@@ -30,14 +30,14 @@ class Loaded(NamedTuple):
 def arrival_load(
     *,
     path: Path,
-    given: Given = NOTHING_SAID,
+    submission: Submission = PLAIN_SUBMISSION,
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
 ) -> Loaded:
     """Load a file or folder as what it is. Raises InputError (AlreadyLoaded); then nothing has changed."""
-    if recognise(path, given.declared) in SCENE_READERS:
-        return Loaded([], scenes_load(path=path, given=given))
-    return Loaded(products_load(path=path, given=given, progress=progress, expect=expect), [])
+    if recognise(path, submission.declared) in SCENE_READERS:
+        return Loaded([], scenes_load(path=path, submission=submission))
+    return Loaded(products_load(path=path, submission=submission, progress=progress, expect=expect), [])
 
 
 def arrivals_in(path: Path) -> list[Path]:
@@ -55,4 +55,4 @@ def arrivals_in(path: Path) -> list[Path]:
 
 
 def _is_product(folder: Path) -> bool:
-    return any(module.recognises(folder) for module in ALL_READERS.values())
+    return any(reader.recognises(folder) for reader in READERS.values())

@@ -12,11 +12,11 @@ from django.utils import timezone
 from ingest.errors import AlreadyLoaded, InputError, one_line
 from ingest.hashing import file_sha256
 from ingest.jobs.arrivals import Loaded, arrival_load
-from ingest.jobs.services import give_back, mine, reject
+from ingest.jobs.services import LEASE, job_reject
 from ingest.jobs.wording import refusal
 from ingest.models import IngestJob, Product, Scene
-from ingest.readers.given import Given
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
+from ingest.readers.submission import Submission
 from ingest.scenes.services import scene_refuse, scenes_forget
 
 logger = logging.getLogger(__name__)
@@ -44,8 +44,9 @@ class Progress:
             self._told = time.monotonic()
             with self._connection.cursor() as cursor:
                 cursor.execute(
-                    "UPDATE ingest_ingestjob SET points_done = %s WHERE id = %s AND attempt = %s AND state = 'running'",
-                    [self._points, self._job.pk, self._job.attempt],
+                    "UPDATE ingest_ingestjob SET points_done = %s"
+                    " WHERE id = %s AND attempts = %s AND state = 'running'",
+                    [self._points, self._job.pk, self._job.attempts],
                 )
 
     def __exit__(
@@ -56,7 +57,7 @@ class Progress:
 
 def job_carry_out(*, job_id: int, attempt: int) -> None:
     """Load the file of a job that this attempt owns. Whatever happens is in its row afterwards."""
-    job = IngestJob.objects.filter(pk=job_id, attempt=attempt, state=IngestJob.State.RUNNING).first()
+    job = IngestJob.objects.filter(pk=job_id, attempts=attempt, state=IngestJob.State.RUNNING).first()
     if job is None:
         return
     name = job.original_name
@@ -68,57 +69,59 @@ def job_carry_out(*, job_id: int, attempt: int) -> None:
         _already(job, known)
     except InputError as fault:
         said = refusal(job, fault)
-        reject(job, said)
-        scene_refuse(path=Path(job.stored_path), fault=fault, given=_given(job), reason=said)
+        job_reject(job, said)
+        scene_refuse(path=Path(job.stored_path), fault=fault, submission=_submission(job), reason=said)
     except MemoryError:
-        reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
+        job_reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
     except DataError as fault:
-        reject(job, f"{name}: it holds values that the database cannot keep ({_first(fault)}). Export it again.")
+        job_reject(job, f"{name}: it holds values that the database cannot keep ({_first(fault)}). Export it again.")
     except DatabaseError as fault:
         logger.exception("job %s: the database failed", job.pk)
-        give_back(job, f"The database could not take it just now ({_first(fault)}).")
+        LEASE.give_back(job, f"The database could not take it just now ({_first(fault)}).")
     except OSError as fault:
         logger.exception("job %s: the disk failed", job.pk)
         if fault.errno == errno.EFBIG:
-            reject(job, f"{name}: what is made of it is larger than a file may be. Cut it into pieces.")
+            job_reject(job, f"{name}: what is made of it is larger than a file may be. Cut it into pieces.")
         else:
-            give_back(job, f"The disk could not do it just now ({fault.strerror}).")
+            LEASE.give_back(job, f"The disk could not do it just now ({fault.strerror}).")
     except Exception as fault:
         logger.exception("job %s: a fault of ours", job.pk)
-        give_back(job, f"{name}: reading it failed by a fault of this program ({type(fault).__name__}).", at_once=True)
+        LEASE.give_back(
+            job, f"{name}: reading it failed by a fault of this program ({type(fault).__name__}).", for_good=True
+        )
 
 
 def _load(job: IngestJob) -> None:
     loaded = Loaded([], [])
     try:
         with Progress(job) as progress, transaction.atomic():
-            loaded = arrival_load(path=Path(job.stored_path), given=_given(job), progress=progress)
+            loaded = arrival_load(path=Path(job.stored_path), submission=_submission(job), progress=progress)
             _finish(job, loaded.products, loaded.scenes, "")
     except BaseException:  # the rows are rolled back; the files of images must go with them
         scenes_forget(loaded.scenes)
         raise
 
 
-def _given(job: IngestJob) -> Given:
+def _submission(job: IngestJob) -> Submission:
     mapping = Path(job.mapping_path) if job.mapping_path else None
     period = (job.first_day, job.last_day) if job.first_day and job.last_day else None
-    declared = Declared(
-        mapping,
-        job.unit or None,
-        job.positive or None,
-        job.track,
-        period,
-        job.scale or None,
-        job.polarisation or None,
-        job.acquired_at,
-        job.platform or None,
-        Direction(job.direction) if job.direction else None,
+    declared = Declaration(
+        mapping=mapping,
+        unit=job.unit or None,
+        positive=job.positive or None,
+        track=job.track,
+        period=period,
+        scale=job.scale or None,
+        polarisation=job.polarisation or None,
+        acquired_at=job.acquired_at,
+        platform=job.platform or None,
+        direction=Direction(job.direction) if job.direction else None,
     )
-    return Given(
-        job.source_format,
-        declared,
-        job.attribution,
-        job.licence,
+    return Submission(
+        source_format=job.source_format,
+        declared=declared,
+        attribution=job.attribution,
+        licence=job.licence,
         loaded_by=job.given_by,
         called=Path(job.original_name).stem,
     )
@@ -141,10 +144,7 @@ def _finish(job: IngestJob, products: list[Product], scenes: list[Scene], error:
     hashes = {row.file_sha256 for row in [*products, *scenes]}
     if len(hashes) == 1:
         values["sha256"] = hashes.pop()
-    owned = mine(job).update(
-        state=IngestJob.State.LOADED, error=error, finished_at=timezone.now(), lease_until=None, **values
-    )
-    if not owned:
+    if not LEASE.settle(job, IngestJob.State.LOADED, error=error, finished_at=timezone.now(), **values):
         raise Overtaken
     job.products.set(products)
     job.scenes.set(scenes)

@@ -10,24 +10,31 @@ from pathlib import Path
 
 from celery import current_app
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from ingest.errors import one_line
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
 from ingest.jobs.environment import job_environment
+from ingest.leases import Lease
+from ingest.locks import Lock
 from ingest.models import IngestJob
-from ingest.readers.given import NOTHING_SAID, Given
+from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 
 logger = logging.getLogger(__name__)
 
 State = IngestJob.State
-MOST_ATTEMPTS = 3
-LEASE = timedelta(seconds=90)
 BEAT_SECONDS = 10.0
-CLAIM_LOCK = 0x1A6E57
+LEASE = Lease(
+    model=IngestJob,
+    queued=State.QUEUED,
+    running=State.RUNNING,
+    failed=State.FAILED,
+    duration=timedelta(seconds=90),
+    most_attempts=3,
+)
 
 
 def job_queue(
@@ -35,7 +42,7 @@ def job_queue(
     source: IngestJob.Source,
     path: Path,
     original_name: str,
-    given: Given = NOTHING_SAID,
+    submission: Submission = PLAIN_SUBMISSION,
     size_bytes: int = 0,
     sha256: str = "",
 ) -> IngestJob:
@@ -46,10 +53,10 @@ def job_queue(
         original_name=one_line(original_name)[:255],
         size_bytes=size_bytes,
         sha256=sha256,
-        **_declared(given),
-        attribution=given.attribution,
-        licence=given.licence,
-        given_by=given.loaded_by,
+        **_declared(submission),
+        attribution=submission.attribution,
+        licence=submission.licence,
+        given_by=submission.loaded_by,
     )
     transaction.on_commit(lambda: job_announce(job_id=job.pk))
     return job
@@ -62,25 +69,19 @@ def job_announce(*, job_id: int) -> None:
     except BrokerError:
         logger.warning("the broker could not be told of job %s; the schedule tells it later", job_id)
     else:
-        IngestJob.objects.filter(pk=job_id).update(sent_at=timezone.now())
+        IngestJob.objects.filter(pk=job_id).update(queued_at=timezone.now())
 
 
 def job_claim(*, job_id: int) -> IngestJob | None:
     """Take a waiting job for this worker; None where another one has it, or as many run as may at a time."""
-    now = timezone.now()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
-        running = IngestJob.objects.filter(state=State.RUNNING, lease_until__gte=now).count()
-        if running >= settings.INGEST_JOBS_AT_ONCE:
-            return None
-        claimed = IngestJob.objects.filter(pk=job_id, state=State.QUEUED).update(
-            state=State.RUNNING,
-            attempt=F("attempt") + 1,
-            started_at=now,
-            lease_until=now + LEASE,
-            error="",
-            points_done=0,
-        )
+    claimed = LEASE.claim_one_of(
+        IngestJob.objects.filter(pk=job_id, state=State.QUEUED),
+        at_most=settings.INGEST_JOBS_AT_ONCE,
+        lock=Lock.INGEST_JOBS,
+        started_at=timezone.now(),
+        error="",
+        points_done=0,
+    )
     return IngestJob.objects.get(pk=job_id) if claimed else None
 
 
@@ -93,17 +94,14 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
     if job is None:
         return None
 
-    def prolong() -> bool:
-        return mine(job).update(lease_until=timezone.now() + LEASE) == 1
-
     limits = limits or limits_set()
-    command = [sys.executable, "manage.py", "ingestjob", str(job.pk), "--attempt", str(job.attempt)]
+    command = [sys.executable, "manage.py", "ingestjob", str(job.pk), "--attempt", str(job.attempts)]
     outcome = run_confined(
         command,
         environment=job_environment(),
         folder=settings.BASE_DIR,
         limits=limits,
-        go_on=prolong,
+        go_on=lambda: LEASE.prolong(job),
         every_seconds=every_seconds,
     )
     _judge(job, outcome, limits)
@@ -112,16 +110,16 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
     return job
 
 
-def job_retry(*, job: IngestJob, given: Given) -> bool:
+def job_retry(*, job: IngestJob, submission: Submission) -> bool:
     """Queue a failed job again, or a refused one whose declared values are others now; False where it may not."""
-    wanted = _declared(given)
+    wanted = _declared(submission)
     same = all(getattr(job, name) == value for name, value in wanted.items())
     if not may_retry(job) or (job.state == State.REJECTED and same):
         return False
     changed = IngestJob.objects.filter(pk=job.pk, state=job.state).update(
         state=State.QUEUED,
-        attempt=0,
-        sent_at=None,
+        attempts=0,
+        queued_at=None,
         lease_until=None,
         finished_at=None,
         error="",
@@ -141,17 +139,13 @@ def may_retry(job: IngestJob) -> bool:
 
 def jobs_requeue_expired() -> int:
     """Give jobs whose lease ran out (their worker died) back to the queue, or up after three attempts."""
-    expired = IngestJob.objects.filter(state=State.RUNNING, lease_until__lt=timezone.now())
-    given_up = expired.filter(attempt__gte=MOST_ATTEMPTS).update(
-        state=State.FAILED, finished_at=timezone.now(), error="The program that reads it died during every attempt."
-    )
-    return given_up + expired.filter(attempt__lt=MOST_ATTEMPTS).update(state=State.QUEUED, sent_at=None)
+    return LEASE.return_expired(error="The program that reads it died during every attempt.")
 
 
 def jobs_to_announce(*, told_before: timedelta) -> QuerySet[IngestJob]:
     """Waiting jobs that the broker was never told of, or long ago; the first given first."""
     waiting = IngestJob.objects.filter(state=State.QUEUED).order_by("id")
-    return waiting.exclude(sent_at__gte=timezone.now() - told_before)
+    return waiting.exclude(queued_at__gte=timezone.now() - told_before)
 
 
 def job_tidy(*, job: IngestJob) -> None:
@@ -197,33 +191,18 @@ def limits_set() -> Limits:
     )
 
 
-def mine(job: IngestJob) -> QuerySet[IngestJob]:
-    """The row, as long as this attempt still owns it."""
-    return IngestJob.objects.filter(pk=job.pk, state=State.RUNNING, attempt=job.attempt)
-
-
-def reject(job: IngestJob, error: str) -> None:
-    mine(job).update(state=State.REJECTED, error=one_line(error), finished_at=timezone.now(), lease_until=None)
-
-
-def give_back(job: IngestJob, error: str, *, at_once: bool = False) -> None:
-    """To the queue, or, at the last attempt or where trying again cannot help, to those that failed."""
-    last = at_once or job.attempt >= MOST_ATTEMPTS
-    mine(job).update(
-        state=State.FAILED if last else State.QUEUED,
-        error=one_line(error),
-        finished_at=timezone.now() if last else None,
-        lease_until=None,
-    )
+def job_reject(job: IngestJob, error: str) -> None:
+    """Its file is refused: trying again would refuse it again."""
+    LEASE.settle(job, State.REJECTED, error=one_line(error), finished_at=timezone.now())
 
 
 def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
     """Settle a job whose process ended without writing an outcome; one that did is not `mine` any more."""
     said = _WORDS.get(outcome.ended)
     if said:
-        reject(job, said(job, outcome, limits))
+        job_reject(job, said(job, outcome, limits))
     elif outcome.ended is not Ended.ABANDONED:
-        give_back(job, f"{job.original_name}: the program that reads it was stopped ({outcome.code}).")
+        LEASE.give_back(job, f"{job.original_name}: the program that reads it was stopped ({outcome.code}).")
 
 
 _WORDS: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
@@ -242,10 +221,10 @@ _WORDS: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {
 }
 
 
-def _declared(given: Given) -> dict[str, object]:
-    said = given.declared
+def _declared(submission: Submission) -> dict[str, object]:
+    said = submission.declared
     return {
-        "source_format": given.source_format,
+        "source_format": submission.source_format,
         "unit": said.unit or "",
         "positive": said.positive or "",
         "track": said.track,

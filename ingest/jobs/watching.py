@@ -17,25 +17,21 @@ import logging
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import time as clock
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
-from ingest.hashing import text_key
 from ingest.jobs.services import job_queue
+from ingest.locks import Lock, short_text_key, try_locked
 from ingest.models import IngestJob
 
 logger = logging.getLogger(__name__)
 
 WORKING, DONE, REJECTED, SEEN = ".working", "done", "rejected", ".seen.json"
 UNFINISHED = (".part", ".partial", ".crdownload", ".tmp", ".download", ".filepart", ".aria2")
-LOCK = 0x3A7C
 MOST_IN_A_PRODUCT = 100_000
 LONGEST_NAME_BYTES = 180  # leaves room for what is added to a name
 AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
@@ -56,27 +52,13 @@ class Refused(ValueError):
 def round_make(*, folder: str | Path) -> int:
     """One round over a watched folder: settle, take up again, look for what is new; returns how many jobs are new."""
     folder = Path(folder).resolve()
-    with _alone(folder) as alone:
+    with try_locked(Lock.WATCHED_FOLDER, short_text_key(str(folder))) as alone:
         if not alone:
             return 0
         for name in (WORKING, DONE, REJECTED):
             _own_folder(folder / name)
         _settle(folder)
         return _take_up(folder) + _look(folder)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Whether no other watcher is at this folder; the lock dies with its connection."""
-    key = text_key(str(folder))
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK, key])
-        (got,) = cursor.fetchone()
-        try:
-            yield got
-        finally:
-            if got:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, key])
 
 
 def _own_folder(path: Path) -> None:

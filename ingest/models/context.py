@@ -1,4 +1,4 @@
-"""Tables of context. Each row points to the layer that it came with; a layer is there wholly or not at all."""
+"""Tables of context. Each row belongs to the layer that it was loaded with; a layer is loaded whole or not at all."""
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex
@@ -12,10 +12,10 @@ SURGES = [(surge.value, surge.value) for surge in Surge]
 
 
 class ContextLayer(models.Model):
-    """One file of context: of which kind, of whom, loaded when."""
+    """One file of context: its kind, its source and when it was loaded."""
 
     kind = models.CharField(max_length=12, choices=KINDS)
-    name = models.CharField(max_length=200, help_text="what a newer edition of the same file shares with it")
+    name = models.CharField(max_length=200, help_text="the same in every edition of the file")
     file_name = models.CharField(max_length=255)
     file_sha256 = models.CharField(max_length=64)
     attribution = models.CharField(max_length=300, blank=True)
@@ -24,7 +24,7 @@ class ContextLayer(models.Model):
     loaded_at = models.DateTimeField(auto_now_add=True)
     n_features = models.PositiveIntegerField(default=0)
     n_refused = models.PositiveIntegerField(default=0)
-    remarks = models.JSONField(default=dict, help_text="what was said of rows, with how many it was said of")
+    remarks = models.JSONField(default=dict, help_text="remark about rows: how many rows it is about")
 
     class Meta:
         ordering = ["kind", "name"]
@@ -73,7 +73,7 @@ class Place(models.Model):
 
 
 class Glacier(models.Model):
-    """A glacier. `surge` is what its own file says, raised by the lists of surges that are loaded."""
+    """A glacier. `surge`: what its own file states, raised to 'observed' by a loaded list of surges."""
 
     layer = models.ForeignKey(ContextLayer, models.CASCADE)
     glacier_id = models.CharField(max_length=40, blank=True, db_index=True)
@@ -104,7 +104,7 @@ class Mine(models.Model):
 
 
 class Landslide(models.Model):
-    """A landslide that was reported; its position may be off by accuracy_m."""
+    """A reported landslide; accuracy_m is the uncertainty of its position."""
 
     layer = models.ForeignKey(ContextLayer, models.CASCADE)
     event_id = models.CharField(max_length=40)
@@ -121,11 +121,11 @@ class Landslide(models.Model):
 
 
 class SimulatedTruth(models.Model):
-    """What a simulation put in at a place. Loaded with the demo, drawn for people; nothing that detects reads it."""
+    """What was simulated at a place. Loaded with the demo and drawn on the map; no detector reads it."""
 
     kind = models.CharField(max_length=40)
     title = models.CharField(max_length=80)
-    told = models.CharField(max_length=200)
+    description = models.CharField(max_length=200)
     rate_mm_yr = models.FloatField(null=True, help_text="strongest rate, + up, or along the slope as rate_along says")
     rate_along = models.CharField(max_length=10, blank=True)
     speed_m_day = models.FloatField(null=True)
@@ -135,7 +135,7 @@ class SimulatedTruth(models.Model):
     outline = models.MultiPolygonField(srid=4326)
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.told}"
+        return f"{self.title}: {self.description}"
 
 
 class ElevationTile(models.Model):

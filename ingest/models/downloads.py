@@ -1,4 +1,4 @@
-"""Tables of what search services know and we want."""
+"""Files of search services that are to be downloaded."""
 
 from django.contrib.gis.db import models
 
@@ -6,7 +6,7 @@ from ingest.readers.records import Direction
 
 
 class SceneDownload(models.Model):
-    """One file of a search service: wanted, fetched, and what became of it. The row is the truth, the queue a bell."""
+    """One file of a search service, from the decision to download it until it is loaded or has failed."""
 
     class State(models.TextChoices):
         WANTED = "wanted", "waiting"
@@ -18,9 +18,9 @@ class SceneDownload(models.Model):
 
     source = models.CharField(max_length=10)
     scene_id = models.CharField(max_length=255)
-    url = models.TextField(help_text="as the catalogue gives it; never with credentials")
+    url = models.TextField(help_text="as in the catalogue; never with credentials")
     file_name = models.CharField(max_length=200)
-    size_bytes = models.BigIntegerField(null=True, help_text="as the catalogue says; empty where it does not")
+    size_bytes = models.BigIntegerField(null=True, help_text="as in the catalogue; empty where it states none")
     checksum_algorithm = models.CharField(max_length=10, blank=True)
     checksum = models.CharField(max_length=128, blank=True, help_text="hexadecimal")
     platform = models.CharField(max_length=10, blank=True)
@@ -32,15 +32,15 @@ class SceneDownload(models.Model):
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.WANTED, db_index=True)
     bytes_done = models.BigIntegerField(default=0)
-    attempts = models.PositiveIntegerField(default=0, help_text="how often a worker took it")
-    faults = models.PositiveSmallIntegerField(default=0, help_text="rounds that came to nothing, one after the other")
-    damaged = models.PositiveSmallIntegerField(default=0, help_text="how often its bytes were wrong")
-    etag = models.CharField(max_length=200, blank=True, help_text="of the file that the part is a piece of")
+    attempts = models.PositiveIntegerField(default=0, help_text="how often a worker has claimed it")
+    faults = models.PositiveSmallIntegerField(default=0, help_text="failed rounds in a row")
+    damaged = models.PositiveSmallIntegerField(default=0, help_text="how often size or checksum did not match")
+    etag = models.CharField(max_length=200, blank=True, help_text="of the file that the partial download belongs to")
     modified = models.CharField(max_length=60, blank=True)
     next_try_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True, help_text="a worker that fetches it is dead when this has passed")
+    lease_until = models.DateTimeField(null=True, help_text="the worker that fetches it is taken for dead after this")
     error = models.TextField(blank=True, help_text="one line")
-    stored_path = models.TextField(blank=True, help_text="where the file lies; empty once it was deleted")
+    stored_path = models.TextField(blank=True, help_text="where the file is; empty once it is deleted")
     job = models.ForeignKey("ingest.IngestJob", models.SET_NULL, null=True, related_name="downloads")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)

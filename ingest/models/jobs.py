@@ -1,4 +1,4 @@
-"""Files that were given and are to be loaded."""
+"""Jobs: files that were uploaded, dropped into the watched folder or downloaded, and are to be loaded."""
 
 from django.contrib.gis.db import models
 
@@ -8,7 +8,7 @@ from ingest.models.scenes import Scene
 
 
 class IngestJob(models.Model):
-    """One file (or folder) that was given and is to be loaded. The row is the truth about it, the queue only a bell."""
+    """One file (or folder) that is to be loaded. The row holds its state; the queue only wakes a worker."""
 
     class Source(models.TextChoices):
         UPLOAD = "upload", "sent from the page"
@@ -26,17 +26,17 @@ class IngestJob(models.Model):
 
     source = models.CharField(max_length=10, choices=Source.choices)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
-    original_name = models.CharField(max_length=255, help_text="as it was given; never part of a path of ours")
-    stored_path = models.TextField(blank=True, help_text="where the file lies now; empty once it was deleted or moved")
+    original_name = models.CharField(max_length=255, help_text="as submitted; never part of a path on this machine")
+    stored_path = models.TextField(blank=True, help_text="where the file is now; empty once it is deleted or moved")
     size_bytes = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True, db_index=True)
     source_format = models.CharField(max_length=30, default="auto")
     unit = models.CharField(max_length=20, blank=True)
     positive = models.CharField(max_length=20, blank=True)
     track = models.PositiveSmallIntegerField(null=True, blank=True)
-    first_day = models.DateField(null=True, blank=True, help_text="of the time that velocities without a series cover")
+    first_day = models.DateField(null=True, blank=True, help_text="of the period of velocities without a series")
     last_day = models.DateField(null=True, blank=True)
-    mapping_path = models.TextField(blank=True, help_text="a TOML file that names a table's columns")
+    mapping_path = models.TextField(blank=True, help_text="TOML file with the columns of a table")
     scale = models.CharField(max_length=10, blank=True, help_text="of an image's values")
     polarisation = models.CharField(max_length=2, blank=True)
     acquired_at = models.DateTimeField(null=True, blank=True, help_text="when an image was taken")
@@ -46,10 +46,10 @@ class IngestJob(models.Model):
     licence = models.CharField(max_length=300, blank=True)
     given_by = models.CharField(max_length=150, blank=True, help_text="account; never shown to the public")
     points_done = models.PositiveBigIntegerField(default=0)
-    error = models.TextField(blank=True, help_text="one line: what is wrong, or what is worth knowing")
-    attempt = models.PositiveSmallIntegerField(default=0)
-    sent_at = models.DateTimeField(null=True, help_text="when the broker was last told")
-    lease_until = models.DateTimeField(null=True, help_text="a running job is dead when this has passed")
+    error = models.TextField(blank=True, help_text="one line: why it failed, or a remark")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    queued_at = models.DateTimeField(null=True, help_text="when the broker last got a message about it")
+    lease_until = models.DateTimeField(null=True, help_text="the worker of a running job is taken for dead after this")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

@@ -10,12 +10,12 @@ from ingest.storage import raster_storage
 
 class ProductQuerySet(models.QuerySet):
     def current(self) -> "ProductQuerySet":
-        """Those that no newer release supersedes: what is shown and searched."""
+        """Those that no newer release supersedes: they are shown and searched."""
         return self.filter(superseded_by=None)
 
 
 class Product(FromFile):
-    """One velocity field as it was published: a track, a tile, a time series. It is there wholly or not at all."""
+    """One velocity field as it was published: a track, a tile, a time series. It is loaded whole or not at all."""
 
     name = models.CharField(max_length=120)
     source_format = models.CharField(max_length=30)
@@ -30,10 +30,10 @@ class Product(FromFile):
     grid_epsg = models.PositiveIntegerField(null=True)
     dates = ArrayField(models.DateField(), help_text="of the images; first and last day where there is no series")
     n_points = models.PositiveIntegerField()
-    n_refused = models.PositiveIntegerField(default=0, help_text="rows that were left out")
+    n_refused = models.PositiveIntegerField(default=0, help_text="rows that were rejected")
     refused_reasons = models.JSONField(default=dict, help_text="reason: how many rows")
     refused_rows = models.JSONField(default=list, help_text="the first of them: [point id, reason]")
-    tile = models.CharField(max_length=80, blank=True, help_text="what every release covers again")
+    tile = models.CharField(max_length=80, blank=True, help_text="the tile, the same in every release")
     technique = models.CharField(max_length=10, choices=[(t.value, t.value) for t in Technique], default="insar")
     has_series = models.BooleanField(default=True)
     superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
@@ -94,16 +94,16 @@ class DisplacementSeries(models.Model):
 
 
 class ReleaseChange(models.Model):
-    """What changed from an older release of a tile to the one that stands."""
+    """What changed from an older release of a tile to the current one."""
 
     older = models.OneToOneField(Product, models.CASCADE, related_name="change_after")
     newer = models.ForeignKey(Product, models.CASCADE, related_name="changes_before")
-    n_gone = models.PositiveIntegerField(help_text="points of the older release without a point near them in the newer")
+    n_gone = models.PositiveIntegerField(help_text="points of the older release with none nearby in the newer one")
     n_new = models.PositiveIntegerField()
     n_kept = models.PositiveIntegerField()
-    median_change_mm_yr = models.FloatField(null=True, help_text="over the cells that both see")
+    median_change_mm_yr = models.FloatField(null=True, help_text="over the cells that both cover")
     raster = models.FileField(storage=raster_storage, max_length=200)
-    made_at = models.DateTimeField(auto_now=True)
+    updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
         return f"{self.older} to {self.newer}"
@@ -114,7 +114,7 @@ class DerivedTile(models.Model):
 
     key = models.CharField(max_length=64, primary_key=True, help_text="as the file_sha256 of its products")
     name = models.CharField(max_length=80)
-    made_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.name

@@ -1,4 +1,4 @@
-"""What every row from a file says of its file."""
+"""What every row that was loaded from a file states about the file."""
 
 from django.contrib.gis.db import models
 
@@ -8,7 +8,7 @@ DIRECTIONS = [(d.value, d.value) for d in Direction if d]
 
 
 class FromFile(models.Model):
-    """Where a row came from: which file, of whom, under what licence, loaded when."""
+    """The source of a row: the file, its attribution and licence, when and by whom it was loaded."""
 
     simulated = models.BooleanField(default=False)
     attribution = models.CharField(max_length=300, blank=True)

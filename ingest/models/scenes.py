@@ -1,4 +1,4 @@
-"""Radar images and the pairs that they make."""
+"""Radar images and pairs of them."""
 
 from affine import Affine
 from django.contrib.gis.db import models
@@ -11,14 +11,14 @@ from ingest.storage import raster_storage
 
 class SceneQuerySet(models.QuerySet):
     def ready(self) -> "SceneQuerySet":
-        """Those that can be used: the others only say why not."""
+        """Those that can be used; the others only state why they cannot."""
         return self.filter(state=Scene.State.READY)
 
 
 class Scene(FromFile):
-    """One calibrated, map-projected image in one polarisation: linear power in storage, NaN where nothing was seen.
+    """One calibrated, map-projected image in one polarisation: linear power in storage, NaN where there is no data.
 
-    A file that is no usable image leaves a row as well, with what its name tells and the reason.
+    A file that is no usable image leaves a row as well, with what its name states and the reason.
     """
 
     class State(models.TextChoices):
@@ -38,7 +38,7 @@ class Scene(FromFile):
     look_direction = models.CharField(max_length=5, default="right")
     mode = models.CharField(max_length=4, blank=True)
     burst = models.CharField(
-        max_length=20, blank=True, help_text="which piece of the track, where its source names the pieces"
+        max_length=20, blank=True, help_text="burst or frame of the track, where its source names it"
     )
     polarisation = models.CharField(max_length=2, blank=True)
     backscatter = models.CharField(max_length=10, blank=True, help_text="gamma0 or sigma0; linear power")
@@ -50,10 +50,8 @@ class Scene(FromFile):
     cols = models.PositiveIntegerField(null=True)
     footprint = models.PolygonField(srid=4326, null=True)
     raster = models.FileField(storage=raster_storage, max_length=200, blank=True)
-    looks = models.FloatField(
-        null=True, help_text="equivalent number of looks of its speckle, where the product's is known"
-    )
-    ground = models.TextField(blank=True, help_text="heights it was laid on the map with; later passes take the same")
+    looks = models.FloatField(null=True, help_text="equivalent number of looks, where that of the product is known")
+    ground = models.TextField(blank=True, help_text="elevation model of its correction; later passes use the same")
     # a file may hold several polarisations, each a scene of its own
     file_sha256 = models.CharField(max_length=64, db_index=True)
 
@@ -95,10 +93,10 @@ class Scene(FromFile):
 
 
 class ScenePair(models.Model):
-    """Two images of one track and polarisation and the ground that both show; the reference is the earlier one.
+    """Two images of one track and polarisation and the area that both cover; the reference is the earlier one.
 
-    epsg, grid, rows, cols: the common grid, pixels of the reference; resampled: the secondary lies on another lattice
-    and is brought onto this one when it is read.
+    epsg, grid, rows, cols: the common grid, pixels of the reference; resampled: the secondary is on another grid and
+    is resampled when it is read.
     """
 
     reference = models.ForeignKey(Scene, models.CASCADE, related_name="pairs_as_reference")

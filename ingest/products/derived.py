@@ -7,6 +7,7 @@ was made from: when they change, it is made again and the old one goes.
 import hashlib
 from collections.abc import Iterator
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from django.db import connection, transaction
 
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
+from ingest.locks import content_key, locked
 from ingest.models import DerivedTile, Product
 from ingest.products.decomposition import UpEastCells, View, common_dates, decompose_cells
 from ingest.products.lattice import Cells
@@ -98,13 +100,12 @@ def tiles_of_two_directions() -> Iterator[Tile]:
 def tile_derive(*, tile: Tile) -> list[Product]:
     """Make the up and the east product of a tile; nothing where the two directions share no cell."""
     made = []
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(tile.key[:15], 16)])
+    with locked(content_key(tile.key)), connection.cursor() as cursor:
         if not DerivedTile.objects.get_or_create(key=tile.key, defaults={"name": tile.name})[1]:
             return []  # somebody else was faster
         for component in COMPONENTS:
             field = VelocityField(
-                _header(tile, component), lambda component=component: _batches(tile, component), read_ahead=False
+                header=_header(tile, component), batches=partial(_batches, tile, component), read_ahead=False
             )
             try:
                 with transaction.atomic():
@@ -194,16 +195,16 @@ def _batch(tile: Tile, band: Cells, solved: UpEastCells, component: Component) -
     east, north, vertical = (np.full(x.size, part, dtype=np.float32) for part in UNIT_VECTORS[component])
     pid = raster.pids(*((axis // POSTING_M).astype(np.int64) for axis in (x, y)))
     return PointBatch(
-        pid,
-        longitude,
-        latitude,
-        solved.height_m,
-        solved.up_mm_yr if up else solved.east_mm_yr,
-        solved.up_std_mm_yr if up else solved.east_std_mm_yr,
-        unknown,
-        unknown,
-        east,
-        north,
-        vertical,
-        solved.up_mm if up else solved.east_mm,
+        pid=pid,
+        longitude=longitude,
+        latitude=latitude,
+        height_m=solved.height_m,
+        velocity_mm_yr=solved.up_mm_yr if up else solved.east_mm_yr,
+        velocity_std_mm_yr=solved.up_std_mm_yr if up else solved.east_std_mm_yr,
+        temporal_coherence=unknown,
+        rmse_mm=unknown,
+        los_east=east,
+        los_north=north,
+        los_up=vertical,
+        displacement_mm=solved.up_mm if up else solved.east_mm,
     )

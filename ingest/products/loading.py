@@ -13,7 +13,7 @@ from ingest.errors import InputError
 from ingest.products import encoding, partitions, pyramid
 from ingest.products.prefetch import ahead
 from ingest.projections import transformer
-from ingest.readers.records import PointBatch, Refused, VelocityField
+from ingest.readers.records import PointBatch, RefusedRow, VelocityField
 
 Progress = Callable[[int], None]
 Expect = Callable[[int], None]
@@ -31,7 +31,7 @@ class Totals:
     def __init__(self) -> None:
         self.points = 0
         self.reasons: Counter[str] = Counter()
-        self.listed: list[Refused] = []
+        self.listed: list[RefusedRow] = []
         self.west = self.south = np.inf
         self.east = self.north = -np.inf
 

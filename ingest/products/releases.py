@@ -1,6 +1,5 @@
 """A newer release of the same tile supersedes the older one, which is kept; and what changed between them is stored."""
 
-import hashlib
 import math
 import tempfile
 from itertools import zip_longest
@@ -11,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from ingest.geometry import utm_epsg
+from ingest.locks import lock, text_key
 from ingest.models import Product, ReleaseChange
 from ingest.products.release_change import Released, compare
 from ingest.products.selectors import product_points
@@ -18,11 +18,11 @@ from ingest.projections import transformer
 from ingest.rasters import write_cog
 
 
-def releases_settle(cursor, *, like: Product) -> None:
+def releases_settle(*, like: Product) -> None:
     """Let every release of a product's tile point at the next one; the newest stands. For use in a transaction."""
     if not like.tile:
         return
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_of(like)])
+    lock(_lock_key(like))
     releases = sorted(_releases_of(like), key=_age)
     for release, following in zip_longest(releases, releases[1:]):
         if release.superseded_by_id != (following.pk if following else None):
@@ -73,9 +73,8 @@ def _releases_of(product: Product) -> QuerySet[Product]:
     return Product.objects.filter(**{name: getattr(product, name) for name in same})
 
 
-def _lock_of(product: Product) -> int:
-    key = repr((product.source_format, product.tile, product.component, product.simulated))
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:7], "big")
+def _lock_key(product: Product) -> int:
+    return text_key(repr((product.source_format, product.tile, product.component, product.simulated)))
 
 
 def _age(product: Product) -> tuple[str, bool, str, int]:

@@ -7,26 +7,29 @@ from django.db import connection, transaction
 
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import files_sha256
+from ingest.locks import content_key, locked
 from ingest.models import Product
 from ingest.products import partitions, pyramid
 from ingest.products.loading import Expect, Progress, Totals, field_copy
 from ingest.products.releases import releases_settle
 from ingest.readers import TITLES, open_velocity_fields
-from ingest.readers.given import NOTHING_SAID, Given
 from ingest.readers.records import Component, FieldHeader, VelocityField
+from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
 
 
-def product_load(*, path: Path, given: Given = NOTHING_SAID, progress: Progress = lambda points: None) -> Product:
+def product_load(
+    *, path: Path, submission: Submission = PLAIN_SUBMISSION, progress: Progress = lambda points: None
+) -> Product:
     """Load a file of one component; of several, all, and return the first. Raises as `products_load` does."""
-    return products_load(path=path, given=given, progress=progress)[0]
+    return products_load(path=path, submission=submission, progress=progress)[0]
 
 
 def products_load(
     *,
     path: Path,
-    given: Given = NOTHING_SAID,
+    submission: Submission = PLAIN_SUBMISSION,
     progress: Progress = lambda points: None,
     expect: Expect = lambda points: None,
 ) -> list[Product]:
@@ -35,20 +38,19 @@ def products_load(
     expect is told beforehand about how many points there will be, progress of each batch that is in. Raises InputError
     (AlreadyLoaded for the same content); then nothing has changed.
     """
-    fields = open_velocity_fields(path, given.source_format, given.declared)
+    fields = open_velocity_fields(path, submission.source_format, submission.declared)
     if not all(field.header.dates for field in fields):
         raise InputError(path, "nobody says for which time its velocities stand", "Add --period FIRST_DAY/LAST_DAY")
     sha256 = files_sha256(fields[0].files or (path,))
     expect(sum(field.expected_points or 0 for field in fields))
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
+    with locked(content_key(sha256)), connection.cursor() as cursor:
         loaded = Product.objects.filter(file_sha256=sha256).first()
         if loaded:
             raise AlreadyLoaded(
                 path, f"this very file is already loaded as product {loaded.pk} ({loaded.name})", "Nothing to do"
             )
         return [
-            field_publish(cursor, path=path, sha256=sha256, field=field, given=given, progress=progress)
+            field_publish(cursor, path=path, sha256=sha256, field=field, submission=submission, progress=progress)
             for field in fields
         ]
 
@@ -58,7 +60,7 @@ def product_delete(*, product: Product) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(partitions.drop(product.pk) + pyramid.drop(product.pk))
         product.delete()
-        releases_settle(cursor, like=product)
+        releases_settle(like=product)
 
 
 def field_publish(
@@ -67,23 +69,23 @@ def field_publish(
     path: Path,
     sha256: str,
     field: VelocityField,
-    given: Given = NOTHING_SAID,
+    submission: Submission = PLAIN_SUBMISSION,
     progress: Progress = lambda points: None,
 ) -> Product:
     """Copy a field, index it, and make it a product that supersedes its older releases. For use in a transaction."""
     product_id, totals = field_copy(cursor, path=path, field=field, progress=progress)
-    product = product_create(product_id, path, sha256, field.header, totals, given)
-    releases_settle(cursor, like=product)
+    product = product_create(product_id, path, sha256, field.header, totals, submission)
+    releases_settle(like=product)
     product.refresh_from_db(fields=["superseded_by"])
     return product
 
 
 def product_create(
-    product_id: int, path: Path, sha256: str, header: FieldHeader, totals: Totals, given: Given
+    product_id: int, path: Path, sha256: str, header: FieldHeader, totals: Totals, submission: Submission
 ) -> Product:
     return Product.objects.create(
         id=product_id,
-        name=product_name(header, given.called or f"{path.parent.name}/{path.stem}"),
+        name=product_name(header, submission.called or f"{path.parent.name}/{path.stem}"),
         source_format=header.source_format,
         level=header.level,
         component=header.component.value,
@@ -101,15 +103,15 @@ def product_create(
         n_points=totals.points,
         n_refused=totals.reasons.total(),
         refused_reasons=dict(totals.reasons),
-        refused_rows=[list(row) for row in totals.listed],
+        refused_rows=[[row.pid, row.reason] for row in totals.listed],
         footprint=Polygon.from_bbox((totals.west, totals.south, totals.east, totals.north)),
         simulated=header.simulated,
-        attribution=given.attribution or header.attribution,
-        licence=given.licence or header.licence,
+        attribution=submission.attribution or header.attribution,
+        licence=submission.licence or header.licence,
         header=header.extras,
         file_name=path.name,
         file_sha256=sha256,
-        loaded_by=given.loaded_by,
+        loaded_by=submission.loaded_by,
     )
 
 

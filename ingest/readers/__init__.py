@@ -1,22 +1,20 @@
 """One module per format; `recognise` finds the right one by content. No Django in here.
 
-A module of a velocity format has TITLE, `recognises(path)` (never raises, looks inside) and `read(path, declared)`,
-which gives one VelocityField, or several where a file holds several components. One of a format of images gives one
-SceneFile, or one per polarisation, and has `about(path)`: what the name tells of an image that cannot be used. A new
-format is its module, a line here, and its maker and damaged variants in tests/ingest.
+A reader is a module as `ingest.readers.protocols` describes it. A new format is its module, its line in READERS, its
+maker in tests/makers and its test: see CONTRIBUTING.md.
 """
 
 import zipfile
 from pathlib import Path
-from types import ModuleType
 
 from ingest.errors import InputError
 from ingest.readers import hdf5, raster
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
-from ingest.readers.images.scenes import SceneAbout, SceneFile
+from ingest.readers.images.scenes import ParsedName, SceneFile
 from ingest.readers.images.sentinel1 import grd as sentinel1_grd
-from ingest.readers.records import Declared, VelocityField
+from ingest.readers.protocols import SceneReader, VelocityReader
+from ingest.readers.records import Declaration, VelocityField
 from ingest.readers.tables import csv as tables
 from ingest.readers.tables import generic
 from ingest.readers.velocity import egms, hyp3, insar_norway, its_live, licsar, licsbas, pyrate, vx_vy
@@ -24,41 +22,44 @@ from ingest.readers.velocity.mintpy import he5 as mintpy_he5
 from ingest.readers.velocity.mintpy import velocity as mintpy
 from ingest.readers.velocity.opera_disp import stack as opera_disp
 
-# in the order in which they are asked: the particular before the general
-READERS: dict[str, ModuleType] = {
-    "egms": egms,
-    "insar-norway": insar_norway,
-    "licsbas": licsbas,
-    "mintpy": mintpy,
-    "hdfeos5": mintpy_he5,
-    "opera-disp": opera_disp,
-    "licsar": licsar,
-    "pyrate": pyrate,
-    "hyp3": hyp3,
-    "its-live": its_live,
-    "vx-vy": vx_vy,
-}
-SCENE_READERS: dict[str, ModuleType] = {
-    "sentinel1-grd": sentinel1_grd,
-    "opera-rtc": opera_rtc,
-    "hyp3-rtc": hyp3_rtc,
-    "earth-engine": earth_engine,
-    "geotiff-image": image_geotiff,
-}
-LAST_READERS: dict[str, ModuleType] = {"geotiff": raster, "generic": generic}  # whatever nobody else claims
-# a SAFE product is asked for first: its folder or zip holds files that others might claim
-ALL_READERS = {"sentinel1-grd": sentinel1_grd} | READERS | SCENE_READERS | LAST_READERS
-FORMATS = tuple(ALL_READERS)
-TITLES = {name: str(module.TITLE) for name, module in ALL_READERS.items()}
-SUFFIXES = generic.SUFFIXES | hdf5.SUFFIXES | {".tif", ".tiff"}
+# in the order in which they are tried: the particular before the general
+REGISTERED: tuple[VelocityReader | SceneReader, ...] = (
+    sentinel1_grd,  # its folder or zip holds files that others would recognise
+    egms,
+    insar_norway,
+    licsbas,
+    mintpy,
+    mintpy_he5,
+    opera_disp,
+    licsar,
+    pyrate,
+    hyp3,
+    its_live,
+    vx_vy,
+    opera_rtc,
+    hyp3_rtc,
+    earth_engine,
+    image_geotiff,
+    raster,
+    generic,
+)
+GENERAL = frozenset({raster.NAME, generic.NAME})  # these also read what a particular reader recognises
+READERS = {reader.NAME: reader for reader in REGISTERED}
+SCENE_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, SceneReader)}
+VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstance(reader, SceneReader)}
+FORMATS = tuple(READERS)
+TITLES = {reader.NAME: reader.TITLE for reader in REGISTERED}
+SUFFIXES = frozenset[str]().union(*(reader.SUFFIXES for reader in REGISTERED))
+_PARTICULAR = {name: title for name, title in TITLES.items() if name not in {*GENERAL, image_geotiff.NAME}}
 KNOWN = (
-    "velocities (EGMS, InSAR Norway, LiCSBAS, LiCSAR, MintPy, OPERA DISP-S1, HyP3, ITS_LIVE, a table of points with "
-    "--mapping, a GeoTIFF with --unit) or images (Sentinel-1 GRD, OPERA RTC-S1, HyP3 RTC, Earth Engine, a GeoTIFF "
-    "with --scale), under the names that they came with"
+    f"velocities ({', '.join(title for name, title in _PARTICULAR.items() if name in VELOCITY_READERS)}, "
+    "a table of points with --mapping, a GeoTIFF with --unit) or images "
+    f"({', '.join(title for name, title in _PARTICULAR.items() if name in SCENE_READERS)}, "
+    "a GeoTIFF with --scale), under their original names"
 )
 
 
-def recognise(path: Path, declared: Declared | None = None) -> str:
+def recognise(path: Path, declared: Declaration | None = None) -> str:
     """Name the reader for a file or folder by its content. Raises InputError.
 
     What is declared decides where content cannot: a mapping makes any table generic, a scale any GeoTIFF an image.
@@ -70,11 +71,11 @@ def recognise(path: Path, declared: Declared | None = None) -> str:
     if path.suffix.lower() == ".zip":
         _refuse_odd_zip(path)
     if declared and declared.mapping and path.suffix.lower() in generic.SUFFIXES:
-        return "generic"
-    for name, module in ALL_READERS.items():
-        if module.recognises(path):
-            return "geotiff-image" if name == "geotiff" and declared and declared.scale else name
-    raise InputError(path, _found_in(path), f"Give {KNOWN}")
+        return generic.NAME
+    name = next((reader.NAME for reader in REGISTERED if reader.recognises(path)), None)
+    if name is None:
+        raise InputError(path, _describe_unknown(path), f"Give {KNOWN}")
+    return image_geotiff.NAME if name == raster.NAME and declared and declared.scale else name
 
 
 def _refuse_odd_zip(path: Path) -> None:
@@ -90,10 +91,10 @@ def _refuse_odd_zip(path: Path) -> None:
         raise InputError(path, f"the zip holds {members:,} files", "Give one product per zip")
 
 
-def _found_in(path: Path) -> str:
-    """What an unknown file is, as far as can be told; a damaged one raises its own InputError."""
+def _describe_unknown(path: Path) -> str:
+    """What a file of no known format holds. Raises InputError where it is damaged."""
     suffix = path.suffix.lower()
-    if suffix in {".tif", ".tiff"}:
+    if suffix in raster.SUFFIXES:
         raise InputError(path, "it cannot be read as GeoTIFF: it is something else by that name", "Make it again")
     if suffix in generic.SUFFIXES - tables.SUFFIXES:
         return f"it is no {suffix.removeprefix('.')}: it is something else by that name"
@@ -106,17 +107,16 @@ def _found_in(path: Path) -> str:
 
 
 def open_velocity_fields(
-    path: Path, source_format: str = "auto", declared: Declared | None = None
+    path: Path, source_format: str = "auto", declared: Declaration | None = None
 ) -> tuple[VelocityField, ...]:
     """Read the headers of a file's components and prepare their batches. Raises InputError for what cannot be used."""
-    recognised = _expect(path, source_format, declared)
-    if recognised in SCENE_READERS:
+    reader = VELOCITY_READERS.get(_chosen(path, source_format, declared))
+    if reader is None:
         raise InputError(path, "this is an image, not a velocity field", f"Give {KNOWN}")
-    fields = ALL_READERS[recognised].read(path, declared or Declared())
-    return fields if isinstance(fields, tuple) else (fields,)
+    return reader.read(path, declared or Declaration())
 
 
-def open_velocity_field(path: Path, source_format: str = "auto", declared: Declared | None = None) -> VelocityField:
+def open_velocity_field(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> VelocityField:
     """Read the header of a file of one component. Raises InputError, also where there are several."""
     fields = open_velocity_fields(path, source_format, declared)
     if len(fields) > 1:
@@ -125,32 +125,32 @@ def open_velocity_field(path: Path, source_format: str = "auto", declared: Decla
     return fields[0]
 
 
-def open_scenes(path: Path, source_format: str = "auto", declared: Declared | None = None) -> tuple[SceneFile, ...]:
+def open_scenes(path: Path, source_format: str = "auto", declared: Declaration | None = None) -> tuple[SceneFile, ...]:
     """Read the headers of a file's images (one per polarisation) and prepare to read them. Raises InputError."""
-    recognised = _expect(path, source_format, declared)
-    if recognised not in SCENE_READERS:
+    reader = SCENE_READERS.get(_chosen(path, source_format, declared))
+    if reader is None:
         raise InputError(path, "this is a velocity field, not an image", "Give a radar image")
-    found = SCENE_READERS[recognised].read(path, declared or Declared())
-    return found if isinstance(found, tuple) else (found,)
+    return reader.read(path, declared or Declaration())
 
 
-def scene_about(path: Path, declared: Declared | None = None) -> tuple[str, SceneAbout] | None:
-    """Format and what the name tells of an image, usable or not; None for what is no image. Never raises InputError.
+def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str, ParsedName] | None:
+    """Format of an image, usable or not, and what its name states; None for what is no image. Never raises InputError.
 
-    What cannot even be recognised (an empty file, half a zip) is an image if it has the name of one.
+    What cannot be recognised (an empty file, half a zip) is an image if it has the name of one.
     """
     try:
         recognised = recognise(path, declared)
     except InputError:
-        named = ((name, module.about(path)) for name, module in SCENE_READERS.items())
-        return next(((name, about) for name, about in named if about.platform), None)
-    return (recognised, SCENE_READERS[recognised].about(path)) if recognised in SCENE_READERS else None
+        named = ((name, reader.parse_name(path)) for name, reader in SCENE_READERS.items())
+        return next(((name, parsed) for name, parsed in named if parsed.platform), None)
+    return (recognised, SCENE_READERS[recognised].parse_name(path)) if recognised in SCENE_READERS else None
 
 
-def _expect(path: Path, source_format: str, declared: Declared | None = None) -> str:
+def _chosen(path: Path, source_format: str, declared: Declaration | None = None) -> str:
+    """The name of the reader to use. Raises InputError where the format that was asked for cannot be right."""
     recognised = recognise(path, declared)
     if source_format in {"auto", recognised}:
         return recognised
-    if recognised in LAST_READERS or source_format in LAST_READERS:  # the general one takes what the particular can
+    if recognised in GENERAL or source_format in GENERAL:
         return source_format
     raise InputError(path, f"this is not a file of format {source_format!r} but {recognised!r}", "Leave --format out")

@@ -20,7 +20,7 @@ from ingest.readers.raster import FASTEST_MM_YR
 from ingest.readers.records import Float32, Float64, Technique
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-SUFFIXES = {".h5", ".hdf5", ".he5", ".nc"}
+SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc"})
 MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
 MAX_VALUE_BYTES = 4096  # a date, a name, a polygon; texts of any length are kept apart and not counted here
 MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever is asked of it

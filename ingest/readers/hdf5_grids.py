@@ -1,8 +1,8 @@
 """A regular grid as HDF5 products describe it: where its pixels stand, and whether that can be."""
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ BEYOND_AREA_DEGREES = 6.0  # a scene may reach into the neighbouring UTM zone, h
 _TOLERANCE = 1e-3  # of a pixel
 
 
-class Grid(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Grid:
     """x, y: centre of the first pixel; dx, dy: to the next column and row; degrees in EPSG:4326, else metres."""
 
     x: float

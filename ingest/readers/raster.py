@@ -24,7 +24,7 @@ from ingest.readers.records import (
     METRES_PER_DEGREE,
     UNIT_VECTORS,
     Component,
-    Declared,
+    Declaration,
     FieldHeader,
     Float32,
     Float64,
@@ -33,6 +33,7 @@ from ingest.readers.records import (
     VelocityField,
 )
 
+NAME = "geotiff"
 TITLE = "GeoTIFF"
 MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0, "m/day": 365_250.0}
 TRACKED_UNITS = {"m/day"}  # nobody states phase measurements so
@@ -56,6 +57,7 @@ COMPONENT_OF_SIGN = {
     "north": Component.NORTH,
     "south": Component.NORTH,
 }
+SUFFIXES = frozenset({".tif", ".tiff"})
 MAX_PIXELS = 10**9
 MAX_COLUMNS = 10**6  # a row at least is read at a time
 BLOCK_PIXELS = 200_000
@@ -66,7 +68,7 @@ FAULTS = (RasterioError, CRSError, TransformNotInvertibleError, UnicodeDecodeErr
 
 def is_geotiff(path: Path) -> bool:
     """Whether a file begins as a TIFF does and is called one. Never raises."""
-    if path.suffix.lower() not in {".tif", ".tiff"} or not path.is_file():
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     try:
         with path.open("rb") as stream:
@@ -156,9 +158,8 @@ def is_metric(crs: CRS) -> bool:
     return bool(crs.is_projected and crs.linear_units_factor[1] == 1.0)
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the one band as velocities of the declared unit and sign. Raises InputError where they are not declared."""
-    declared = declared or Declared()
     if declared.unit is None:
         remedy = f"Add --unit {'|'.join(MM_PER_UNIT)}, or --scale power|amplitude|db if it is a radar image"
         raise InputError(path, "the unit of its values is not declared", remedy)
@@ -167,7 +168,7 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
         posting, metric = posting_m(dataset.transform, dataset.crs), is_metric(dataset.crs)
         epsg = epsg_of(path, dataset)
     header = FieldHeader(
-        source_format="geotiff",
+        source_format=NAME,
         level="velocity",
         component=COMPONENT_OF_SIGN[str(declared.positive)],
         dates=declared.period or (),
@@ -179,10 +180,10 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
         attribution="Velocity raster; its source is not stated in the file",
         extras={"unit": str(declared.unit), "positive": str(declared.positive)},
     )
-    return field(path, declared, header)
+    return (field(path, declared, header),)
 
 
-def field(path: Path, declared: Declared, header: FieldHeader) -> VelocityField:
+def field(path: Path, declared: Declaration, header: FieldHeader) -> VelocityField:
     """The one band as a velocity field under a header that the caller made."""
     factor = mm_per_value(path, declared)
     with opened(path) as dataset:  # refuse what cannot be used before anybody asks for its points
@@ -193,10 +194,10 @@ def field(path: Path, declared: Declared, header: FieldHeader) -> VelocityField:
         if dataset.dtypes[0].startswith("complex"):
             raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give real velocities")
         pixels = dataset.width * dataset.height
-    return VelocityField(header, lambda: _batches(path, factor, header), expected_points=pixels)
+    return VelocityField(header=header, batches=lambda: _batches(path, factor, header), expected_points=pixels)
 
 
-def mm_per_value(path: Path, declared: Declared) -> float:
+def mm_per_value(path: Path, declared: Declaration) -> float:
     """What turns the file's values into mm/yr with our sign."""
     if declared.unit not in MM_PER_UNIT:
         raise InputError(
@@ -256,16 +257,16 @@ def batch(
     unknown = np.full(row.size, np.nan, dtype=np.float32)
     east, north, up = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
     return PointBatch(
-        pids(row, col),
-        longitude,
-        latitude,
-        unknown,
-        velocity_mm_yr,
-        unknown if velocity_std_mm_yr is None else velocity_std_mm_yr,
-        unknown,
-        unknown,
-        east,
-        north,
-        up,
-        np.empty((row.size, 0), dtype=np.float32),
+        pid=pids(row, col),
+        longitude=longitude,
+        latitude=latitude,
+        height_m=unknown,
+        velocity_mm_yr=velocity_mm_yr,
+        velocity_std_mm_yr=unknown if velocity_std_mm_yr is None else velocity_std_mm_yr,
+        temporal_coherence=unknown,
+        rmse_mm=unknown,
+        los_east=east,
+        los_north=north,
+        los_up=up,
+        displacement_mm=np.empty((row.size, 0), dtype=np.float32),
     ).only_usable()

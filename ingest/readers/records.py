@@ -1,11 +1,11 @@
 """The typed records that every reader yields: units and signs are already ours."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class Direction(StrEnum):
         return cls.ASCENDING if mean_east < 0 else cls.DESCENDING
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FieldHeader:
     """What is true of all points of one velocity product.
 
@@ -84,8 +84,8 @@ class FieldHeader:
     extras: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Declared:
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
     """What whoever gives a file says about it, because the file itself does not.
 
     mapping: a TOML file that names a table's columns; unit and positive: of a raster's or a table's values, as
@@ -106,14 +106,16 @@ class Declared:
     direction: Direction | None = None
 
 
-class Refused(NamedTuple):
-    """A row that was left out: which one, and why."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefusedRow:
+    """A row that was left out, and why."""
 
     pid: str
     reason: str
 
 
-class PointBatch(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PointBatch:
     """n measurement points in columns; NaN where the source does not say.
 
     longitude, latitude: (n,), degrees, EPSG:4326. velocity_*: (n,), mm/yr, sign as the header's component.
@@ -134,21 +136,25 @@ class PointBatch(NamedTuple):
     los_north: Float32
     los_up: Float32
     displacement_mm: Float32
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RefusedRow, ...] = ()
+
+    def columns(self) -> dict[str, Any]:
+        """The arrays by name, without copies."""
+        return {column.name: getattr(self, column.name) for column in fields(self) if column.name != "refused"}
 
     def only(self, good: NDArray[np.bool_], reason: str) -> "PointBatch":
         """The rows where good (n,) is true; the others are refused for this reason."""
         if good.all():
             return self
-        columns = {name: getattr(self, name)[good] for name in self._fields if name != "refused"}
+        columns = {name: column[good] for name, column in self.columns().items()}
         names = (pid.decode("utf-8", "replace").replace("\0", "\ufffd") for pid in self.pid[~good])
-        left_out = tuple(Refused(name[:LONGEST_NAME], reason) for name in names)
-        return self._replace(**columns, refused=self.refused + left_out)
+        left_out = tuple(RefusedRow(pid=name[:LONGEST_NAME], reason=reason) for name in names)
+        return PointBatch(**columns, refused=self.refused + left_out)
 
     def only_usable(self) -> "PointBatch":
         """The rows that have a position and a velocity; displacements that are no numbers become NaN."""
         displacement = np.where(np.isfinite(self.displacement_mm), self.displacement_mm, np.float32(np.nan))
-        placed = self._replace(displacement_mm=displacement).only(
+        placed = replace(self, displacement_mm=displacement).only(
             np.isfinite(self.longitude) & np.isfinite(self.latitude), "its position is not a number"
         )
         moving = placed.only(np.isfinite(placed.velocity_mm_yr), "its velocity is not a number")
@@ -156,7 +162,7 @@ class PointBatch(NamedTuple):
         return moving.only(~(np.abs(square - 1) >= UNIT_SQUARE_WITHIN), "its line of sight is no unit vector")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VelocityField:
     """One product: its header, and its points in batches that are read only when asked for.
 

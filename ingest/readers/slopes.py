@@ -1,8 +1,8 @@
 """The straight line through a displacement series: what readers give as velocity where the file gives none."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,8 @@ DAYS_PER_YEAR = 365.25
 BLOCK_ROWS = 20_000  # in float64, a row of 300 dates at a time of these is 48 MB
 
 
-class Slopes(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Slopes:
     """velocity_mm_yr, velocity_std_mm_yr: (n,), mm/yr, sign as the displacement's; NaN where not known."""
 
     velocity_mm_yr: Float32
@@ -39,8 +40,9 @@ def slopes(displacement_mm: Float32, dates: Sequence[date]) -> Slopes:
         for first in range(0, len(displacement_mm), BLOCK_ROWS)
     ]
     if not parts:
-        return Slopes(np.empty(0, dtype=np.float32), np.empty(0, dtype=np.float32))
-    return Slopes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return Slopes(velocity_mm_yr=np.empty(0, dtype=np.float32), velocity_std_mm_yr=np.empty(0, dtype=np.float32))
+    velocity, error = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Slopes(velocity_mm_yr=velocity, velocity_std_mm_yr=error)
 
 
 def _block(displacement_mm: Float64, years: Float64) -> tuple[Float32, Float32]:

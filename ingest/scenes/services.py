@@ -5,19 +5,20 @@ import tempfile
 from pathlib import Path
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 from shapely import to_wkb
 from shapely.geometry.base import BaseGeometry
 
 from ingest.context.elevation import elevation_over
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import files_sha256
+from ingest.locks import content_key, locked
 from ingest.models import Scene
 from ingest.pixel_grids import footprint_of
 from ingest.rasters import write_cog_blocks
-from ingest.readers import TITLES, open_scenes, scene_about
-from ingest.readers.given import NOTHING_SAID, Given
+from ingest.readers import TITLES, open_scenes, scene_by_name
 from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
+from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 from ingest.storage import save_with_raster
 
 logger = logging.getLogger(__name__)
@@ -26,21 +27,20 @@ ELEVATION_POSTING_M = 30.0
 ALIKE = 0.5  # of an image's ground that another one shows whose heights it takes
 
 
-def scenes_load(*, path: Path, given: Given = NOTHING_SAID) -> list[Scene]:
+def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> list[Scene]:
     """Load a file's images, one scene per polarisation. Raises InputError (AlreadyLoaded); then nothing has changed."""
-    files = open_scenes(path, given.source_format, given.declared)
+    files = open_scenes(path, submission.source_format, submission.declared)
     sha256 = files_sha256(_files_of(path, files[0]))
     scenes: list[Scene] = []
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
+        with locked(content_key(sha256)):
             Scene.objects.filter(file_sha256=sha256, state=Scene.State.REFUSED).delete()
             new = [file for file in files if not _known(path, sha256, file.header)]
             if not new:
                 raise AlreadyLoaded(path, f"this very file is already loaded as {_numbers(sha256)}", "Nothing to do")
             for file in new:
                 with tempfile.TemporaryDirectory() as folder:
-                    scenes.append(_create(path, sha256, _placed(file, Path(folder)), given, Path(folder)))
+                    scenes.append(_create(path, sha256, _placed(file, Path(folder)), submission, Path(folder)))
     except BaseException as fault:  # the rows are rolled back; their files must go with them
         scenes_forget(scenes)
         if isinstance(fault, IntegrityError):  # another file of it, in the same moment
@@ -49,15 +49,17 @@ def scenes_load(*, path: Path, given: Given = NOTHING_SAID) -> list[Scene]:
     return scenes
 
 
-def scene_refuse(*, path: Path, fault: InputError, given: Given = NOTHING_SAID, reason: str = "") -> Scene | None:
+def scene_refuse(
+    *, path: Path, fault: InputError, submission: Submission = PLAIN_SUBMISSION, reason: str = ""
+) -> Scene | None:
     """Leave a row for an image that cannot be used, with what its name tells and why; None for what is no image.
 
     reason: the line to keep, where the fault's own would betray a path. The same file again renews its row.
     """
-    known = scene_about(path, given.declared)
+    known = scene_by_name(path, submission.declared)
     if known is None or isinstance(fault, AlreadyLoaded):
         return None
-    source_format, about = known
+    source_format, named = known
     try:
         sha256 = files_sha256(_files_of(path, None))
     except OSError:
@@ -65,19 +67,19 @@ def scene_refuse(*, path: Path, fault: InputError, given: Given = NOTHING_SAID, 
         return None
     row, _ = Scene.objects.update_or_create(
         file_sha256=sha256,
-        polarisation=given.declared.polarisation or about.polarisation,
+        polarisation=submission.declared.polarisation or named.polarisation,
         state=Scene.State.REFUSED,
         defaults={
             "reason": reason or f"{fault.found}. {fault.remedy}.",
             "name": f"{TITLES[source_format]}, {path.name}"[:120],
             "source_format": source_format,
-            "platform": about.platform,
-            "track": about.track,
-            "direction": (about.direction or given.declared.direction or ""),
-            "mode": about.mode,
-            "acquired_at": about.acquired_at,
+            "platform": named.platform,
+            "track": named.track,
+            "direction": (named.direction or submission.declared.direction or ""),
+            "mode": named.mode,
+            "acquired_at": named.acquired_at,
             "file_name": path.name,
-            "loaded_by": given.loaded_by,
+            "loaded_by": submission.loaded_by,
         },
     )
     return row
@@ -137,7 +139,7 @@ def _placed(file: SceneFile, folder: Path) -> SceneFile:
     return file.projected(Placing(epsg, elevation if loaded else None, alike.ground if alike else ""))
 
 
-def _create(path: Path, sha256: str, file: SceneFile, given: Given, folder: Path) -> Scene:
+def _create(path: Path, sha256: str, file: SceneFile, submission: Submission, folder: Path) -> Scene:
     header = file.header
     row = Scene(
         name=_name(header),
@@ -159,14 +161,14 @@ def _create(path: Path, sha256: str, file: SceneFile, given: Given, folder: Path
         cols=header.cols,
         footprint=geos(footprint_of(header.pixel_grid)),
         simulated=header.simulated,
-        attribution=given.attribution or header.attribution,
-        licence=given.licence or header.licence,
+        attribution=submission.attribution or header.attribution,
+        licence=submission.licence or header.licence,
         header=header.extras,
         looks=header.looks,
         ground=file.ground,
         file_name=path.name,
         file_sha256=sha256,
-        loaded_by=given.loaded_by,
+        loaded_by=submission.loaded_by,
     )
     cog = folder / f"scene_{path.stem[:80]}_{header.polarisation}.tif"
     band = (header.polarisation, "linear power")

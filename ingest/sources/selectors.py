@@ -1,15 +1,23 @@
 """Reading downloads."""
 
-from datetime import datetime
+from datetime import timedelta
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from ingest.leases import Lease
 from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.sources.client.found import FoundScene
 from ingest.sources.client.quota import Processed
 
 State = SceneDownload.State
+LEASE = Lease(
+    model=SceneDownload,
+    queued=State.WANTED,
+    running=State.FETCHING,
+    failed=State.FAILED,
+    duration=timedelta(minutes=5),  # longer than any wait between two bytes or two tries
+)
 
 
 def is_known(*, found: FoundScene) -> bool:
@@ -20,12 +28,10 @@ def is_known(*, found: FoundScene) -> bool:
     )
 
 
-def downloads_due(*, now: datetime | None = None) -> QuerySet[SceneDownload]:
+def downloads_due() -> QuerySet[SceneDownload]:
     """Those that a worker may take: waiting and due, or left behind by a dead one. The newest image first."""
-    now = now or timezone.now()
-    waiting = Q(state=State.WANTED) & (Q(next_try_at=None) | Q(next_try_at__lte=now))
-    left = Q(state=State.FETCHING, lease_until__lt=now)
-    return SceneDownload.objects.filter(waiting | left).order_by("-acquired_at", "id")
+    waiting = Q(state=State.WANTED) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
+    return SceneDownload.objects.filter(waiting | LEASE.expired()).order_by("-acquired_at", "id")
 
 
 def downloads_processed() -> list[Processed]:

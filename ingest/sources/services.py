@@ -10,29 +10,27 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
-from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db import transaction
 from django.utils import timezone
 from shapely import Polygon
 
 from ingest.jobs.services import job_queue
+from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
-from ingest.readers.given import Given
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
+from ingest.readers.submission import Submission
 from ingest.sources import configured
 from ingest.sources.client.checksums import Checksum
 from ingest.sources.client.download import Known, Surroundings, Wanted, fetch
 from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
 from ingest.sources.client.found import FoundScene
 from ingest.sources.client.quota import folder_bytes, make_way
-from ingest.sources.selectors import downloads_due, downloads_processed, is_known
+from ingest.sources.selectors import LEASE, downloads_due, downloads_processed, is_known
 
 logger = logging.getLogger(__name__)
 
 State = SceneDownload.State
-LEASE = timedelta(minutes=5)  # longer than any wait between two bytes or two tries
 TELL_SECONDS = 5.0
-LOCK = 0x5CE7E
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360, 1440))  # then a download has failed
 LONGEST_ASKED = timedelta(days=1)  # where a server asks for a longer wait than that, we look again before
 
@@ -81,17 +79,13 @@ def scenes_want(*, found: Iterable[FoundScene]) -> list[SceneDownload]:
 
 def download_claim(*, download_id: int) -> SceneDownload | None:
     """Take a row for this worker; None where another one has it, or as many are fetched as may be at a time."""
-    now = timezone.now()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        running = SceneDownload.objects.filter(state=State.FETCHING, lease_until__gte=now).count()
-        if running >= settings.ACQUIRE_AT_ONCE:
-            return None
-        claimed = (
-            downloads_due(now=now)
-            .filter(pk=download_id)
-            .update(state=State.FETCHING, attempts=F("attempts") + 1, started_at=now, lease_until=now + LEASE, error="")
-        )
+    claimed = LEASE.claim_one_of(
+        downloads_due().filter(pk=download_id),
+        at_most=settings.ACQUIRE_AT_ONCE,
+        lock=Lock.DOWNLOADS,
+        started_at=timezone.now(),
+        error="",
+    )
     return SceneDownload.objects.get(pk=download_id) if claimed else None
 
 
@@ -175,9 +169,8 @@ def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:
     folder = Path(settings.ACQUIRE_FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     downloads_settle()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        coming = SceneDownload.objects.filter(state=State.FETCHING, lease_until__gte=timezone.now()).exclude(pk=besides)
+    with locked(Lock.DOWNLOADS):
+        coming = LEASE.alive().exclude(pk=besides)
         promised = sum(max(0, (row.size_bytes or 0) - row.bytes_done) for row in coming)
         over_quota = folder_bytes(folder) + promised + needed_bytes - settings.ACQUIRE_QUOTA_BYTES
         over_disk = promised + needed_bytes + settings.ACQUIRE_SPARE_BYTES - shutil.disk_usage(folder).free
@@ -199,11 +192,6 @@ def _delete_file(row: SceneDownload) -> None:
     logger.info("%s made way for a newer image", row.scene_id)
 
 
-def mine(download: SceneDownload) -> QuerySet[SceneDownload]:
-    """The row, as long as this attempt still owns it."""
-    return SceneDownload.objects.filter(pk=download.pk, state=State.FETCHING, attempts=download.attempts)
-
-
 def _around(
     download: SceneDownload, wanted: Wanted, until: Callable[[], bool], sleep: Callable[[float], None]
 ) -> Surroundings:
@@ -216,10 +204,10 @@ def _around(
         if time.monotonic() - told < TELL_SECONDS and told:
             return True
         told = time.monotonic()
-        return mine(download).update(bytes_done=done, lease_until=timezone.now() + LEASE) == 1
+        return LEASE.prolong(download, bytes_done=done)
 
     def remember(known: Known) -> None:
-        mine(download).update(etag=known.etag, modified=known.modified, damaged=known.damaged)
+        LEASE.held(download).update(etag=known.etag, modified=known.modified, damaged=known.damaged)
 
     return Surroundings(
         go_on=go_on,
@@ -244,7 +232,7 @@ def _wanted(download: SceneDownload) -> Wanted:
 def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
     """The file is there: the row says so, and a job is queued for it, both or neither."""
     several = "+" in download.polarisation
-    declared = Declared(
+    declared = Declaration(
         track=download.track,
         polarisation=None if several else download.polarisation or None,
         acquired_at=download.acquired_at,
@@ -252,11 +240,11 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
         direction=Direction(download.direction) if download.direction else None,
     )
     with transaction.atomic():
-        owned = mine(download).update(
-            state=State.FETCHED,
+        owned = LEASE.settle(
+            download,
+            State.FETCHED,
             bytes_done=size_bytes,
             stored_path=str(path),
-            lease_until=None,
             faults=0,
             next_try_at=None,
             error="",
@@ -267,7 +255,7 @@ def _hand_over(download: SceneDownload, path: Path, size_bytes: int) -> None:
                 source=IngestJob.Source.FETCHED,
                 path=path,
                 original_name=download.file_name,
-                given=Given(declared=declared),
+                submission=Submission(declared=declared),
                 size_bytes=size_bytes,
             )
             SceneDownload.objects.filter(pk=download.pk).update(job=job)
@@ -287,10 +275,10 @@ def _settle(
     download: SceneDownload, state: str, error: str, *, next_try_at: datetime | None = None, faults: int | None = None
 ) -> None:
     part = _wanted(download).part
-    mine(download).update(
-        state=state,
+    LEASE.settle(
+        download,
+        state,
         error=error,
-        lease_until=None,
         next_try_at=next_try_at,
         bytes_done=part.stat().st_size if part.exists() else 0,
         faults=download.faults if faults is None else faults,

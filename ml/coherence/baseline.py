@@ -38,16 +38,16 @@ class Speckle(NamedTuple):
     pixels_per_cell: float
 
 
-def speckle_of(pieces: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
+def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
     """The median over pieces (2, rows, cols) of two images; looks: what is known of them. ValueError without pieces."""
-    if not pieces:
+    if not samples:
         raise ValueError("nowhere do both images show most of the ground")
-    found = []
-    for piece in pieces:
-        power = piece / torch.nanmedian(piece)
+    estimates = []
+    for sample in samples:
+        power = sample / torch.nanmedian(sample)
         shared = pixels_per_cell(power)
-        found.append((looks_of(power, shared) if looks is None else looks, shared))
-    return Speckle(*(median(values) for values in zip(*found, strict=True)))
+        estimates.append((looks_of(power, shared) if looks is None else looks, shared))
+    return Speckle(*(median(values) for values in zip(*estimates, strict=True)))
 
 
 def guarnieri_prati(

@@ -10,7 +10,7 @@ SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    pair_command.add_arguments(parser, METHODS, "C.tif")
+    pair_command.add_arguments(parser, "coherence", METHODS, "C.tif")
     parser.add_argument(
         "--window", type=int, default=WINDOW_PX, metavar="N", help="px, of a window's estimate (%(default)s)"
     )

@@ -71,7 +71,7 @@ def confirmed(
     if not evidence or len({one.change_sigma.shape for one in evidence}) != 1:
         raise ValueError("pairs on one grid are needed, at least one")
     shape = evidence[0].change_sigma.shape
-    found = Confirmed(*(np.full(shape, np.nan, dtype=np.float32) for _ in range(3)))
+    result = Confirmed(*(np.full(shape, np.nan, dtype=np.float32) for _ in range(3)))
     pairs = [_prepared(one) for one in evidence]
     days = sorted(frozenset.union(*(pair.images for pair in pairs)))
     for index, (before, onset) in enumerate(pairwise(days)):
@@ -85,12 +85,12 @@ def confirmed(
         image = _by_one_image([*spanning, *later], pairs)
         for lowered in (spanning, [*spanning, *later]):
             event = _explained(lowered)
-            told = _told(event, image, lowered, high, low)
-            better = told & ~(event <= -found.change_sigma)
-            found.change_sigma[better] = -event[better]
-            found.onset_day[better] = (onset - EPOCH).days
-            found.confidence[better] = 1 - 1 / np.maximum(event[better] ** 2, 1)
-    return found
+            reported = _reported(event, image, lowered, high, low)
+            better = reported & ~(event <= -result.change_sigma)
+            result.change_sigma[better] = -event[better]
+            result.onset_day[better] = (onset - EPOCH).days
+            result.confidence[better] = 1 - 1 / np.maximum(event[better] ** 2, 1)
+    return result
 
 
 def _prepared(one: Evidence) -> _Pair:
@@ -122,7 +122,7 @@ def _by_one_image(lowered: Sequence[_Pair], pairs: Sequence[_Pair]) -> Float32:
     return np.asarray(np.max(alone, axis=0))
 
 
-def _told(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> Bools:
+def _reported(event: Float32, image: Float32, lowered: Sequence[_Pair], high: float, low: float) -> Bools:
     """Cells beyond the low threshold whose patch holds one that passes all."""
     rise = np.max([pair.z for pair in lowered], axis=0)  # unknown in one is unknown
     weak = (event >= low) & (event >= image) & (rise <= MOST_RISE)

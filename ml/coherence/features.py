@@ -84,7 +84,7 @@ class Facts(NamedTuple):
     """
 
     looks: float
-    told: bool
+    looks_known: bool
     own_looks: float
     lags: tuple[float, float, float, float]
     shift_px: tuple[float, float]
@@ -100,7 +100,7 @@ class Facts(NamedTuple):
         part = [abs(by - round(by)) * 2 for by in self.shift_px]
         return [
             math.log(self.looks),
-            float(self.told),
+            float(self.looks_known),
             math.log(self.own_looks / self.looks),
             *self.lags,
             *part,

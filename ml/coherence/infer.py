@@ -54,12 +54,12 @@ def estimate_coherence(
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     source = pair.source() if isinstance(pair, ImagePair) else pair
-    pieces = [torch.from_numpy(piece).to(device) for piece in samples(source)]
+    sampled = [torch.from_numpy(sample).to(device) for sample in samples(source)]
     if method == NETWORK:
-        ready, facts = network.shipped(device), facts_of(pieces, looks)
+        ready, facts = network.shipped(device), facts_of(sampled, looks)
         bands = over_tiles(source, _by_network(ready, facts, truth, device), ready.halo_px(), core=TILE_PX)
-        return _result(source, bands, facts.looks, _said(facts) | {"truth": truth})
-    speckle = baseline.speckle_of(pieces, looks)
+        return _result(source, bands, facts.looks, _registration_tags(facts) | {"truth": truth})
+    speckle = baseline.speckle_of(sampled, looks)
     used = 1.0 if method == "pearson" else speckle.looks
     halo = window // 2 + baseline.BRIGHT_WINDOW
     bands = over_tiles(source, _by_window(method, window, speckle, device), halo)
@@ -68,8 +68,11 @@ def estimate_coherence(
 
 def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, device: torch.device) -> Work:
     def work(images: Float32) -> Bands:
-        found = ready.estimate(torch.from_numpy(images).to(device), facts, truth)
-        return {"coherence": found.coherence.cpu().numpy(), "coherence_sigma": found.sigma.cpu().numpy()}
+        pair_estimate = ready.estimate(torch.from_numpy(images).to(device), facts, truth)
+        return {
+            "coherence": pair_estimate.coherence.cpu().numpy(),
+            "coherence_sigma": pair_estimate.sigma.cpu().numpy(),
+        }
 
     return work
 
@@ -78,17 +81,20 @@ def _by_window(method: str, window: int, speckle: baseline.Speckle, device: torc
     def work(images: Float32) -> Bands:
         power = torch.from_numpy(images).to(device)
         if method == "guarnieri-prati":
-            found = baseline.guarnieri_prati(power, window, speckle=speckle)
+            pair_estimate = baseline.guarnieri_prati(power, window, speckle=speckle)
         elif method == "posterior-mean":
-            found = posterior.posterior_mean(power, window, speckle)
+            pair_estimate = posterior.posterior_mean(power, window, speckle)
         else:
-            found = baseline.pearson(power, window, speckle)
-        return {"coherence": found.coherence.cpu().numpy(), "coherence_sigma": found.sigma.cpu().numpy()}
+            pair_estimate = baseline.pearson(power, window, speckle)
+        return {
+            "coherence": pair_estimate.coherence.cpu().numpy(),
+            "coherence_sigma": pair_estimate.sigma.cpu().numpy(),
+        }
 
     return work
 
 
-def _said(facts: Facts) -> dict[str, str]:
+def _registration_tags(facts: Facts) -> dict[str, str]:
     """Where the secondary lay, for the raster's tags."""
     return {"shift_rows_px": f"{facts.shift_px[0]:.3f}", "shift_cols_px": f"{facts.shift_px[1]:.3f}"}
 

@@ -77,9 +77,9 @@ class CoherenceNetwork(NamedTuple):
         seen = features(functional.pad(log_power, pad, value=torch.nan)[None], row, self.settings.symmetric)
         which = TRUTHS.index(truth)
         with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
-            found = estimates(self.unet(seen.half, seen.detail))[which]
+            pair_estimate = estimates(self.unet(seen.half, seen.detail))[which]
         blank = torch.where(torch.isfinite(log_power).all(dim=0), 1.0, torch.nan)
-        values, sigma = (part[0, :rows, :cols] for part in found)
+        values, sigma = (part[0, :rows, :cols] for part in pair_estimate)
         calibrated = (self.settings.sigma_factor * sigma**self.settings.sigma_power).clamp(LEAST_SIGMA, MOST_SIGMA)
         return Estimate(values * blank, calibrated * blank)
 

@@ -24,27 +24,31 @@ SPECTRUM_BINS = 9
 LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
 
-def facts_of(pieces: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
+def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
     """From pieces (2, rows, cols) of linear power; the median of what they say. looks: what the product tells.
 
     ValueError without pieces.
     """
-    if not pieces:
+    if not samples:
         raise ValueError("nowhere do both images show most of the ground")
-    passed = [torch.nan_to_num(high_pass(piece, SPECKLE_PX)) for piece in pieces]
-    lags = torch.stack([_lags(piece) for piece in passed]).median(dim=0).values.clamp(0, 1).tolist()
+    passed = [torch.nan_to_num(high_pass(sample, SPECKLE_PX)) for sample in samples]
+    lags = torch.stack([_lags(sample) for sample in passed]).median(dim=0).values.clamp(0, 1).tolist()
     shared = (1 + 2 * (lags[0] + lags[1])) * (1 + 2 * (lags[2] + lags[3]))
-    found = [shift_of(piece) for piece in passed]
-    sure = [(shift, peak) for shift, peak, score in found if score >= LEAST_SCORE]
-    shift = (_told(at[0][0] for at in sure), _told(at[0][1] for at in sure)) if sure and register else (0.0, 0.0)
-    logs = [torch.log(piece.clamp_min(1e-9)) for piece in pieces]
+    shift_scores = [shift_of(sample) for sample in passed]
+    sure = [(shift, peak) for shift, peak, score in shift_scores if score >= LEAST_SCORE]
+    shift = (
+        (_significant(at[0][0] for at in sure), _significant(at[0][1] for at in sure))
+        if sure and register
+        else (0.0, 0.0)
+    )
+    logs = [torch.log(sample.clamp_min(1e-9)) for sample in samples]
     level = [median(float(torch.nanmedian(log[image])) for log in logs) for image in (0, 1)]
-    peak = median(peak for _, peak, _ in found)
-    own = median(looks_of(piece, shared) for piece in pieces)
+    peak = median(peak for _, peak, _ in shift_scores)
+    own = median(looks_of(sample, shared) for sample in samples)
     return Facts(own if looks is None else looks, looks is not None, own, (*lags,), shift, peak, (level[0], level[1]))
 
 
-def _told(shifts: Iterable[float]) -> float:
+def _significant(shifts: Iterable[float]) -> float:
     """Their median; what is less than can be told is none, so that no image is interpolated for nothing."""
     middle = median(shifts)
     return middle if abs(middle) >= LEAST_SHIFT_PX else 0.0

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from tqdm import tqdm
 from ingest.errors import InputError
 from ingest.hashing import files_sha256
 from ingest.rasters import write_cog
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
 from ml.rasters.areas import Area, SortedPoints, to_geographic
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
+from ml.runtime.methods import help_of, method_of
 from ml.runtime.progress import listening
 from ml.statistics.reasons import reach_of, track_reason
 
@@ -36,7 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="P.tif")
     parser.add_argument("--areas", type=Path, metavar="A.geojson", help="also write the flagged areas")
-    parser.add_argument("--method", choices=METHODS, default=DEFAULT_METHOD)
+    parser.add_argument(
+        "--method",
+        type=partial(method_of, "deformation"),
+        choices=METHODS,
+        default=DEFAULT_METHOD,
+        help=help_of("deformation"),
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--mapping", type=Path, metavar="M.toml", help="of a table: names its columns")
     parser.add_argument("--unit", help="of a GeoTIFF or a table: mm/yr, cm/yr or m/yr")
@@ -51,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         if not target.parent.is_dir():
             raise InputError(target, "its folder does not exist", "Make the folder first")
     device, started = choose_device(args.device), time.monotonic()
-    declared = Declared(mapping=args.mapping, unit=args.unit, positive=args.positive)
+    declared = Declaration(mapping=args.mapping, unit=args.unit, positive=args.positive)
     tracks, files = read_tracks(args.inputs, declared)
     clouds = [track.points for track in tracks]
     with _bar() as show, listening(show):
@@ -60,9 +68,9 @@ def run(args: argparse.Namespace) -> int:
     write_cog(args.out, result.bands(), result.transform, result.epsg, result.units(), tags)
     n_areas = _write_areas(args.areas, result, tracks) if args.areas else None
     points = sum(cloud.x.size for cloud in clouds)
-    found = "" if n_areas is None else f", {n_areas} areas -> {args.areas}"
+    areas_note = "" if n_areas is None else f", {n_areas} areas -> {args.areas}"
     seconds, names = time.monotonic() - started, ", ".join(path.name for path in args.inputs)
-    print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {args.out}{found}")
+    print(f"{names}: {points:,} points, {args.method} on {device}, {seconds:.1f} s -> {args.out}{areas_note}")
     return 0
 
 
@@ -91,9 +99,9 @@ def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[st
 
 
 def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTrack]) -> int:
-    found = flagged_areas(result, [track.points for track in tracks])
+    areas_note = flagged_areas(result, [track.points for track in tracks])
     held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
-    features = [_feature(area, n_points, result.epsg, held) for area, n_points in found]
+    features = [_feature(area, n_points, result.epsg, held) for area, n_points in areas_note]
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     partial.replace(path)

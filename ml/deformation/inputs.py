@@ -9,7 +9,7 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.readers import open_velocity_field
-from ingest.readers.records import Declared, Float64, VelocityField
+from ingest.readers.records import Declaration, Float64, VelocityField
 from ml.deformation.points import Float32, PointCloud, project
 
 
@@ -32,11 +32,11 @@ class _Columns(NamedTuple):
 
 def read_points(path: Path, unit: str | None = None, positive: str | None = None) -> list[PointCloud]:
     """The clouds of one file; see `read_tracks`."""
-    tracks, _ = read_tracks([path], Declared(unit=unit, positive=positive))
+    tracks, _ = read_tracks([path], Declaration(unit=unit, positive=positive))
     return [track.points for track in tracks]
 
 
-def read_tracks(paths: Sequence[Path], declared: Declared) -> tuple[list[InputTrack], list[Path]]:
+def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[InputTrack], list[Path]]:
     """Read velocity products of one region, of any known format, and tell which files they were.
 
     Points of one direction become one cloud, whatever file they stand in; all clouds are in one projected system: the
@@ -47,8 +47,8 @@ def read_tracks(paths: Sequence[Path], declared: Declared) -> tuple[list[InputTr
     header = fields[0].header
     for path, field in zip(paths, fields, strict=True):
         if field.header.component != header.component:
-            found = f"it measures {field.header.component}, {paths[0].name} measures {header.component}"
-            raise InputError(path, found, "Give products of one component; run the others on their own")
+            fault = f"it measures {field.header.component}, {paths[0].name} measures {header.component}"
+            raise InputError(path, fault, "Give products of one component; run the others on their own")
     files = [_columns(path, field) for path, field in zip(paths, fields, strict=True)]
     *columns, names = (np.concatenate(column) for column in zip(*files, strict=True))
     epsg = header.grid_epsg or utm_epsg(float(np.median(columns[0])), float(np.median(columns[1])))

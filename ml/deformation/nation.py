@@ -23,7 +23,7 @@ from ml.deformation.features.surroundings import Ahead
 from ml.deformation.gridding import RobustGrid
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
-from ml.runtime.progress import tell
+from ml.runtime.progress import report_progress
 
 JOINT_M = 1_000.0  # a track counts where it has a point within this distance
 
@@ -66,11 +66,11 @@ def predict(
     ahead = Ahead()
     lattice = on_lattice(grids, look=ahead)
     shape = lattice.tracks[0].velocity_mm_yr.shape
-    found = np.full((len(KINDS) + 2, *shape), np.nan, dtype=np.float32)
-    maps = NetworkMaps(found[0], found[1:-1], found[-1])
+    results = np.full((len(KINDS) + 2, *shape), np.nan, dtype=np.float32)
+    maps = NetworkMaps(results[0], results[1:-1], results[-1])
     runner = _Runner(network, device, config)
-    asked = sorted(windows(lattice.tracks, network.halo_cells, network.stride, config.core_cells), key=_alike)
-    batches = [batch for _, alike in groupby(asked, _alike) for batch in _by(list(alike), runner.batch)]
+    ordered = sorted(windows(lattice.tracks, network.halo_cells, network.stride, config.core_cells), key=_alike)
+    batches = [batch for _, alike in groupby(ordered, _alike) for batch in _by(list(alike), runner.batch)]
 
     def image(batch: list[Window]) -> Tensor:
         ahead.wait(max(window.outer[0].stop for window in batch))
@@ -86,7 +86,7 @@ def predict(
             out = runner.run(shown, len(batch[0].tracks))
             laid.result()
             laid = beside.submit(lay, batch, out)
-            tell(number / len(batches))
+            report_progress(number / len(batches))
         laid.result()
     maps.rate_mm_yr[:] *= np.float32(lattice.scale)
     return maps, lattice
@@ -168,16 +168,16 @@ class _Runner:
 
     def run(self, images: Tensor, tracks: int) -> list[Tensor]:
         """What it says of some windows of one shape. images: (windows * tracks, channels, rows, cols)."""
-        found: list[Tensor] = []
-        while len(found) * tracks < len(images):
-            some = images[len(found) * tracks : (len(found) + self.batch) * tracks]
+        results: list[Tensor] = []
+        while len(results) * tracks < len(images):
+            some = images[len(results) * tracks : (len(results) + self.batch) * tracks]
             try:
-                found += self._one(some, tracks)
+                results += self._one(some, tracks)
             except torch.OutOfMemoryError:
                 if self.device.type != "cuda":
                     raise
                 self._do_with_less()
-        return found
+        return results
 
     def _one(self, image: Tensor, tracks: int) -> list[Tensor]:
         precision: Any = torch.autocast(self.device.type, torch.bfloat16) if self.config.bfloat16 else nullcontext()

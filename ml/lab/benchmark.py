@@ -10,7 +10,8 @@ from ml.statistics.intervals import Interval
 class Benchmark(NamedTuple):
     """size: how many tiles, pairs or glaciers (`of`) its published figures stand on; methods: name -> version.
 
-    evaluate: method and size to metric name -> interval. truth_sha256: size to the hash of what is generated; its
+    evaluate: method and size, and for a method of `ablation` the folder of its weights, to metric name -> interval.
+    truth_sha256: size to the hash of what is generated; its
     scenes come from seeds that training never draws (ml.simulation.seeds).
     """
 
@@ -19,6 +20,7 @@ class Benchmark(NamedTuple):
     size: int
     of: str
     methods: Mapping[str, str]
-    evaluate: Callable[[str, int], dict[str, Interval]]
+    evaluate: Callable[..., dict[str, Interval]]
     truth_sha256: Callable[[int], str]
     weights: Mapping[str, str] = MappingProxyType({})  # networks, and the names of their cards
+    ablation: frozenset[str] = frozenset()  # methods whose weights are not shipped

@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from ingest.errors import InputError
@@ -12,8 +13,9 @@ from ml.lab.benchmark import Benchmark
 from ml.lab.coherence import evaluate as coherence
 from ml.lab.deformation import evaluate as deformation
 from ml.lab.offsets import evaluate as offsets
-from ml.runtime.checkpoints import read_card
+from ml.runtime.checkpoints import WEIGHTS, read_card
 from ml.runtime.code_version import code_version
+from ml.runtime.methods import help_of, method_of
 
 TASKS: dict[str, tuple[Benchmark, ...]] = {
     "deformation": deformation.BENCHMARKS,
@@ -30,7 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.add_argument(
             "--benchmark", choices=[benchmark.name for benchmark in benchmarks], default=benchmarks[0].name
         )
-        task.add_argument("--method", choices=[*methods], default=next(iter(methods)))
+        task.add_argument(
+            "--method",
+            type=partial(method_of, name),
+            choices=[*methods],
+            default=next(iter(methods)),
+            help=help_of(name),
+        )
+        if any(benchmark.ablation for benchmark in benchmarks):
+            task.add_argument("--weights", type=Path, metavar="DIR", help="folder of an ablation model's weights")
         task.add_argument("--json", type=Path, required=True, metavar="OUT.json")
         task.add_argument("--size", type=int, metavar="N", help="scenes; the published figures stand on the default")
 
@@ -45,8 +55,9 @@ def run(args: argparse.Namespace) -> int:
     size, started = benchmark.size if args.size is None else args.size, time.monotonic()
     if size < 1:
         raise ValueError("--size must be at least 1.")
-    card = benchmark.weights.get(args.method)
-    metrics = benchmark.evaluate(args.method, size)
+    card, ablation = benchmark.weights.get(args.method), args.method in benchmark.ablation
+    folder = args.weights if ablation else WEIGHTS
+    metrics = benchmark.evaluate(args.method, size, *([folder] if ablation else []))
     result = {
         "task": args.task,
         "benchmark": benchmark.name,
@@ -54,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         "truth_sha256": benchmark.truth_sha256(size),
         "method": args.method,
         "model_version": f"{args.method} {benchmark.methods[args.method]}",
-        "weights_sha256": read_card(card).weights_sha256 if card else None,
+        "weights_sha256": read_card(card, folder).weights_sha256 if card else None,
         "device": "cpu",
         "seconds": round(time.monotonic() - started, 1),
         "commit": code_version(),

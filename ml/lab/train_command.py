@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from ingest.errors import InputError
-from ml.lab.training import Lesson, Schedule, train
+from ml.lab.training import Schedule, TrainingTask, train
 from ml.runtime.checkpoints import Card, save
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device
 
 
-class Course(NamedTuple):
+class TrainingRecipe(NamedTuple):
     """How a task's network is trained.
 
     settings: a frozen dataclass of everything --config may change. prepare: settings, folder for what is simulated
@@ -28,17 +28,17 @@ class Course(NamedTuple):
     """
 
     settings: type
-    prepare: Callable[[Any, Path, int], tuple[nn.Module, Lesson, Card]]
+    prepare: Callable[[Any, Path, int], tuple[nn.Module, TrainingTask, Card]]
     minutes: float
     learning_rate: float = 2e-3
-    finish: Callable[[nn.Module, Lesson], dict[str, Any]] = lambda network, lesson: {}
+    finish: Callable[[nn.Module, TrainingTask], dict[str, Any]] = lambda network, task: {}
 
 
-COURSES: dict[str, Course] = {}  # filled by ml.lab.recipes
+RECIPES: dict[str, TrainingRecipe] = {}  # filled by ml.lab.recipes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", choices=[*COURSES])
+    parser.add_argument("task", choices=[*RECIPES])
     parser.add_argument("--config", type=Path, metavar="F.json", help="settings in place of the defaults")
     parser.add_argument("--minutes", type=float, help="of training in all, what was cut and resumed included")
     parser.add_argument("--steps", type=int, help="end after so many, where that is earlier")
@@ -50,19 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate ahead, train, calibrate, write weights and card. InputError for a config that does not fit."""
-    course = COURSES[args.task]
-    settings = read_settings(course.settings, args.config)
-    minutes = course.minutes if args.minutes is None else args.minutes
+    recipe = RECIPES[args.task]
+    settings = read_settings(recipe.settings, args.config)
+    minutes = recipe.minutes if args.minutes is None else args.minutes
     if minutes <= 0 or (args.steps is not None and args.steps < 1):
         raise ValueError("--minutes and --steps must be more than 0.")
     args.out.mkdir(parents=True, exist_ok=True)
     device = choose_device(args.device)
     torch.manual_seed(args.seed)
-    network, lesson, card = course.prepare(settings, args.cache or args.out / "cache", args.seed)
-    schedule = Schedule(minutes, args.steps, args.seed, course.learning_rate)
-    done = train(network, lesson, schedule, args.out, device)
+    network, task, card = recipe.prepare(settings, args.cache or args.out / "cache", args.seed)
+    schedule = Schedule(minutes, args.steps, args.seed, recipe.learning_rate)
+    done = train(network, task, schedule, args.out, device)
     network.load_state_dict(done.weights)
-    found = course.finish(network.eval(), lesson)
+    calibration = recipe.finish(network.eval(), task)
     training = {
         "command": shlex.join(["python", "-m", "ml", *sys.argv[1:]]),
         "commit": code_version(),
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         "settings": dataclasses.asdict(settings),
     }
     card = dataclasses.replace(
-        card, settings=card.settings | found, training=card.training | training, figures=done.figures
+        card, settings=card.settings | calibration, training=card.training | training, figures=done.figures
     )
     card = save(args.out, card, network)
     print(f"{card.name}: {done.steps} steps, {done.seconds:.0f} s -> {args.out / card.name}.safetensors")

@@ -23,7 +23,7 @@ MOST_SKIPPED = 20  # steps in a row whose gradient is not finite, which are left
 WARM_UP = 0.02  # share of the training in which the learning rate rises
 
 
-class Lesson(Protocol):
+class TrainingTask(Protocol):
     """What is taught."""
 
     def batch(self, rng: np.random.Generator) -> Batch:
@@ -62,11 +62,11 @@ class Trained(NamedTuple):
 
 def train(
     network: nn.Module,
-    lesson: Lesson,
+    task: TrainingTask,
     schedule: Schedule,
     folder: Path,
     device: torch.device,
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> Trained:
     """Train until the time or the steps are over. folder: of checkpoint.pt and log.jsonl, from which it goes on."""
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -75,14 +75,14 @@ def train(
     optimiser = torch.optim.AdamW(network.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
     state = _State(network, averaged, optimiser, folder / "checkpoint.pt")
     state.resume(device)
-    clock, spoken, saved, checked, running = time.monotonic(), 0.0, state.seconds, state.seconds, math.nan
+    clock, reported, saved, checked, running = time.monotonic(), 0.0, state.seconds, state.seconds, math.nan
     before, step_before, skipped = state.seconds, state.step, 0
     with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(_batch, lesson, schedule.seed, state.step)
+        coming = ahead.submit(_batch, task, schedule.seed, state.step)
         while (progress := _progress(schedule, state)) < 1:
             batch = _taken(coming, device)
-            coming = ahead.submit(_batch, lesson, schedule.seed, state.step + 1)
-            value = _step(network, optimiser, lesson, batch, schedule, progress, device)
+            coming = ahead.submit(_batch, task, schedule.seed, state.step + 1)
+            value = _step(network, optimiser, task, batch, schedule, progress, device)
             skipped = skipped + 1 if math.isnan(value) else 0
             if skipped == MOST_SKIPPED:
                 raise FloatingPointError(
@@ -93,20 +93,20 @@ def train(
                 running = value if math.isnan(running) else 0.98 * running + 0.02 * value
             state.step += 1
             state.seconds = before + time.monotonic() - clock
-            if state.seconds - spoken >= 30:
-                spoken = state.seconds
+            if state.seconds - reported >= 30:
+                reported = state.seconds
                 rate = (state.step - step_before) / (state.seconds - before)
-                say(f"step {state.step}, {progress:.0%}, loss {running:.4f}, {rate:.1f} steps/s")
+                report(f"step {state.step}, {progress:.0%}, loss {running:.4f}, {rate:.1f} steps/s")
             if state.seconds - checked >= schedule.validate_s:
-                _note(folder, state, running, lesson.validate(_ready(averaged)), say)
+                _note(folder, state, running, task.validate(_ready(averaged)), report)
                 checked = state.seconds
             if state.seconds - saved >= schedule.checkpoint_s:
                 state.save()
                 saved = state.seconds
         coming.cancel()
     state.save()
-    figures = lesson.validate(_ready(averaged))
-    _note(folder, state, running, figures, say)
+    figures = task.validate(_ready(averaged))
+    _note(folder, state, running, figures, report)
     weights = {key: value.detach().cpu() for key, value in averaged.module.state_dict().items()}
     return Trained(weights, state.seconds, state.step, figures)
 
@@ -123,8 +123,8 @@ def learning_rate_at(progress: float) -> float:
     return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1 - WARM_UP))))
 
 
-def _batch(lesson: Lesson, seed: int, step: int) -> Batch:
-    return lesson.batch(np.random.default_rng([seed, step]))
+def _batch(task: TrainingTask, seed: int, step: int) -> Batch:
+    return task.batch(np.random.default_rng([seed, step]))
 
 
 def _taken(coming: Future[Batch], device: torch.device) -> Batch:
@@ -138,7 +138,7 @@ def _taken(coming: Future[Batch], device: torch.device) -> Batch:
 def _step(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
-    lesson: Lesson,
+    task: TrainingTask,
     batch: Batch,
     schedule: Schedule,
     progress: float,
@@ -150,7 +150,7 @@ def _step(
         group["lr"] = schedule.learning_rate * learning_rate_at(progress)
     optimiser.zero_grad(set_to_none=True)
     with low_precision(device):
-        loss = lesson.loss(network, batch, progress)
+        loss = task.loss(network, batch, progress)
     loss.backward()  # type: ignore[no-untyped-call]
     size = nn.utils.clip_grad_norm_(network.parameters(), schedule.largest_gradient)
     if not torch.isfinite(size):
@@ -164,12 +164,14 @@ def _ready(averaged: AveragedModel) -> nn.Module:
     return averaged.module
 
 
-def _note(folder: Path, state: _State, loss: float, figures: Mapping[str, float], say: Callable[[str], None]) -> None:
+def _note(
+    folder: Path, state: _State, loss: float, figures: Mapping[str, float], report: Callable[[str], None]
+) -> None:
     line = {"step": state.step, "seconds": round(state.seconds, 1), "loss": round(loss, 5)}
     line |= {key: round(value, 5) for key, value in figures.items()}
     with (folder / "log.jsonl").open("a") as log:
         log.write(json.dumps(line) + "\n")
-    say(json.dumps(line))
+    report(json.dumps(line))
 
 
 @dataclass

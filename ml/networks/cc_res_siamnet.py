@@ -220,9 +220,9 @@ class Decoder(nn.Module):
     No layer looks at neighbouring nodes: the windows alone say how sharp an answer is.
     """
 
-    def __init__(self, told: int, width: int) -> None:
+    def __init__(self, channels_in: int, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(told, width, 1)
+        self.enter = nn.Conv2d(channels_in, width, 1)
         self.blocks = nn.Sequential(Residual(width, 1), Residual(width, 1))
 
     def forward(self, windows: Tensor) -> Tensor:

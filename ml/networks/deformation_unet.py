@@ -77,7 +77,7 @@ class DeformationUnet(nn.Module):
         """Of each size (n, 3, …): mean rate over tracks, spread between them, and how much stands behind it."""
         weight = image[:, WEIGHT : WEIGHT + 1].float()
         total = torch.cat([image[:, RATE : RATE + 1].float() * weight, weight], dim=1)
-        found = []
+        levels = []
         for _ in range(LEVELS):
             total = functional.avg_pool2d(total, 2) * 4
             parts = total.view(-1, tracks, *total.shape[1:])  # (n, tracks, 2, rows, cols)
@@ -85,10 +85,10 @@ class DeformationUnet(nn.Module):
             mean = parts[:, :, :1].sum(dim=1) / support.clamp_min(1e-3)
             each = parts[:, :, :1] / parts[:, :, 1:].clamp_min(1e-3)
             off = (parts[:, :, 1:] * (each - mean[:, None]).square()).sum(dim=1) / support.clamp_min(1e-3)
-            found.append(
+            levels.append(
                 torch.cat([torch.arcsinh(mean / 2), torch.arcsinh(off.clamp_min(1e-6).sqrt()), torch.log1p(support)], 1)
             )
-        return found
+        return levels
 
 
 def _laid_together(seen: Tensor, tracks: int) -> list[Tensor]:

@@ -46,11 +46,11 @@ class WindowChoice(nn.Module):
         hidden = functional.relu(self.enter(seen))
         hidden = functional.relu(hidden + self.second(functional.relu(self.first(hidden))))
         hidden = functional.relu(hidden + self.third(hidden))
-        said = self.answer(hidden)
-        weights = said[:, : 2 * CANDIDATES].unflatten(1, (2, CANDIDATES)).softmax(dim=2)
-        told = (weights * log_sigma).sum(dim=2) + said[:, 2 * CANDIDATES :]
+        raw = self.answer(hidden)
+        weights = raw[:, : 2 * CANDIDATES].unflatten(1, (2, CANDIDATES)).softmax(dim=2)
+        log_sigma_out = (weights * log_sigma).sum(dim=2) + raw[:, 2 * CANDIDATES :]
         offset = own[:, :2] + (weights * apart).sum(dim=2)
-        return offset, LEAST_LOG_SIGMA + functional.softplus(told - LEAST_LOG_SIGMA)
+        return offset, LEAST_LOG_SIGMA + functional.softplus(log_sigma_out - LEAST_LOG_SIGMA)
 
 
 def candidates(own: Tensor, near: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

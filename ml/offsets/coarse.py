@@ -58,18 +58,18 @@ def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> 
     row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
     shape = len(rows), len(cols)
     reach_px = -(-search // by) + 1
-    found = torch.full((2, row.numel()), torch.nan, device=images.device)
+    matched = torch.full((2, row.numel()), torch.nan, device=images.device)
     for kernel in sorted(kernels):  # a wider window only where no narrower one stands out
-        asked = torch.isnan(found[0])
-        if not asked.any():
+        missing = torch.isnan(matched[0])
+        if not missing.any():
             break
-        peaks = correlate(images[0], images[1], row[asked], col[asked], max(8, kernel // by), reach_px)
+        peaks = correlate(images[0], images[1], row[missing], col[missing], max(8, kernel // by), reach_px)
         stands_out = peaks.height > chance_peak(max(8, kernel // by), reach_px, SPECKLE_PX, MARGIN)
         offset = torch.stack([peaks.dx_px, peaks.dy_px])
-        found[:, asked] = torch.where(peaks.known & stands_out, offset, torch.nan)
-    found = found.reshape(2, *shape)
-    kept = agrees_with_neighbours(found, reach_px)
-    return by * torch.where(kept, found, torch.nan)
+        matched[:, missing] = torch.where(peaks.known & stands_out, offset, torch.nan)
+    matched = matched.reshape(2, *shape)
+    kept = agrees_with_neighbours(matched, reach_px)
+    return by * torch.where(kept, matched, torch.nan)
 
 
 def filled(offset: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ def filled(offset: Tensor) -> Tensor:
     return torch.where(torch.isfinite(result), result, middle[:, None, None])
 
 
-def on_nodes(found: Tensor) -> Tensor:
+def on_nodes(matched: Tensor) -> Tensor:
     """What `coarse` found, known everywhere, on the network's nodes."""
-    held = filled(found)[None]
+    held = filled(matched)[None]
     return functional.interpolate(held, scale_factor=float(STEP), mode="bilinear", align_corners=False)[0]

@@ -8,7 +8,7 @@ from ml.rasters import pair_command
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    pair_command.add_arguments(parser, METHODS, "O.tif")
+    pair_command.add_arguments(parser, "offsets", METHODS, "O.tif")
     parser.add_argument("--posting", type=int, default=POSTING_PX, metavar="N", help="px (default: %(default)s)")
     parser.add_argument("--search", type=int, default=SEARCH_PX, metavar="N", help="largest offset, px")
 

@@ -39,12 +39,12 @@ def track_offsets(
     """
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kernels = _kernels(method)
-    pieces = usable_samples(source, posting)
+    sampled = usable_samples(source, posting)
     if method in WEIGHTS:
-        found = network.track(source, network.shipped(device, choose=method == NETWORK), search)
-        bands = {name: band.numpy() for name, band in at_posting(found, source.shape, posting)._asdict().items()}
+        tracked = network.track(source, network.shipped(device, choose=method == NETWORK), search)
+        bands = {name: band.numpy() for name, band in at_posting(tracked, source.shape, posting)._asdict().items()}
     else:
-        on_device = [torch.from_numpy(piece).to(device) for piece in pieces]
+        on_device = [torch.from_numpy(sample).to(device) for sample in sampled]
         bands = _correlated(source, method, on_device, search, posting)
     tags = {"kernels_px": " ".join(map(str, kernels)), "search_px": str(search), "posting_px": str(posting)}
     grid = source.transform @ Affine.scale(posting)
@@ -52,21 +52,21 @@ def track_offsets(
 
 
 def _correlated(
-    source: PairSource, method: str, pieces: list[torch.Tensor], search: int, posting: int
+    source: PairSource, method: str, sampled: list[torch.Tensor], search: int, posting: int
 ) -> dict[str, Float32]:
     """Bands of the methods that correlate windows. pieces: samples of the pair, on the device to be used."""
-    kernels, device = _kernels(method), pieces[0].device
-    shared = median(pixels_per_cell(piece) for piece in pieces)
+    kernels, device = _kernels(method), sampled[0].device
+    shared = median(pixels_per_cell(sample) for sample in sampled)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
-    whitening = whitened.whitening_of(pieces) if method == "whitened" else None
+    whitening = whitened.whitening_of(sampled) if method == "whitened" else None
 
     def work(images: Float32) -> dict[str, Float32]:
         power = torch.from_numpy(images).to(device)
         if whitening:
-            found = whitened.track(power, whitening, search, posting, shared)
+            tracked = whitened.track(power, whitening, search, posting, shared)
         else:
-            found = baseline.track(power, kernels, search, posting, shared, margin)
-        return {name: band.cpu().numpy() for name, band in found._asdict().items()}
+            tracked = baseline.track(power, kernels, search, posting, shared, margin)
+        return {name: band.cpu().numpy() for name, band in tracked._asdict().items()}
 
     halo = whitened.reach(search, posting) if whitening else baseline.reach(kernels, search, posting)
     return over_tiles(source, work, halo, posting)
@@ -90,17 +90,17 @@ def usable_samples(source: PairSource, posting: int) -> list[Float32]:
     """Pieces of a pair that can be tracked. ValueError, with the reason, for one that cannot."""
     if min(source.shape) < posting:
         raise ValueError(f"the images ({source.shape}) are smaller than one posting of {posting} px")
-    pieces = samples(source)
-    if not any(np.isfinite(piece).all(axis=0).any() for piece in pieces):
+    sampled = samples(source)
+    if not any(np.isfinite(sample).all(axis=0).any() for sample in sampled):
         raise ValueError(
             "nowhere do both images show most of the ground: they do not overlap, or one is empty; "
             "choose two images of the same track and frame"
         )
     for index, name in enumerate(("reference", "secondary")):
-        values = np.concatenate([piece[index][np.isfinite(piece[index])] for piece in pieces])
+        values = np.concatenate([sample[index][np.isfinite(sample[index])] for sample in sampled])
         if float(np.ptp(values)) <= FLAT * float(values.max()):
             raise ValueError(f"the {name} has the same value ({values[0]:g}) everywhere; check its band and its scale")
-    return pieces
+    return sampled
 
 
 def _kernels(method: str) -> tuple[int, ...]:

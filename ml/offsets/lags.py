@@ -45,12 +45,12 @@ def correlate_grid(
     chips = [window.means(_cells(torch.stack([held[0] ** 2, *first])[None]))[0] for window in windows]
     second = functional.pad(torch.stack([held[1], held[1] ** 2, known[1]]), (search,) * 4)
     shared = _shared(first, second[0], windows, search)
-    found = []
+    per_kernel = []
     for window, chip, sums in zip(windows, chips, shared, strict=True):
         surface, least = _surface(chip, sums, window.around(second, search))
         enough = (chip[2].reshape(-1) >= 0.5) & (least >= 0.5)
-        found.append(peaks_of(surface, enough, search))
-    return found
+        per_kernel.append(peaks_of(surface, enough, search))
+    return per_kernel
 
 
 def _cells(images: Tensor) -> Tensor:
@@ -77,25 +77,25 @@ class _Windows:
         """Means (n, lags, lags, nodes) of images (n, rows, cols), whose margin is wider by search, at every lag."""
         boxes, reach = torch.stack([box_means(image, self.kernel) for image in images]), 2 * search + 1
         rows, cols = ((n - 1) * self.posting + 1 for n in self.nodes)
-        found = boxes.new_empty(len(images), reach, reach, self.nodes[0] * self.nodes[1])
+        per_kernel = boxes.new_empty(len(images), reach, reach, self.nodes[0] * self.nodes[1])
         for down in range(reach):
             for right in range(reach):
                 row, col = self.first + down, self.first + right
                 part = boxes[:, row : row + rows : self.posting, col : col + cols : self.posting]
-                found[:, down, right] = part.reshape(len(images), -1)
-        return found
+                per_kernel[:, down, right] = part.reshape(len(images), -1)
+        return per_kernel
 
 
 def _shared(first: Tensor, second: Tensor, windows: list[_Windows], search: int) -> list[Tensor]:
     """Means (2, lags, lags, nodes) over each kernel's windows of first (2, rows, cols) times second, at every lag."""
     reach, (rows, cols) = 2 * search + 1, first.shape[1:]
-    found = [first.new_empty(2, reach, reach, window.nodes[0] * window.nodes[1]) for window in windows]
+    per_kernel = [first.new_empty(2, reach, reach, window.nodes[0] * window.nodes[1]) for window in windows]
     for down in range(reach):
         there = (second[down : down + rows, right : right + cols] for right in range(reach))
         cells = torch.cat([_cells((first * part)[None]) for part in there])  # (lags, 2, rows, cols)
-        for sums, window in zip(found, windows, strict=True):
+        for sums, window in zip(per_kernel, windows, strict=True):
             sums[:, down] = window.means(cells).flatten(2).transpose(0, 1)
-    return found
+    return per_kernel
 
 
 def _surface(chip: Tensor, shared: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:

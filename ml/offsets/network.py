@@ -34,8 +34,8 @@ COARSE_ALIGN_PX = 64
 FARTHEST_SEARCH_PX = 64
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"; at 0.4 a seventh of mere noise had an answer
 LEAST_KNOWN = 0.5  # of a node's square
-RESTLESS_NODES = 5
-FOUND_WITHIN = 7  # nodes of the coarse search on a side, 112 px: one of them must have found something
+LOCAL_SCATTER_NODES = 5
+SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have found something
 
 
 class Calibration(NamedTuple):
@@ -43,8 +43,8 @@ class Calibration(NamedTuple):
 
     log_sigma: tuple[float, ...] = (0.0,)
     add: tuple[float, ...] = (0.0,)
-    log_restless: tuple[float, ...] = (0.0,)
-    add_restless: tuple[float, ...] = (0.0,)
+    log_local_scatter: tuple[float, ...] = (0.0,)
+    add_local_scatter: tuple[float, ...] = (0.0,)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def without_file(power: Float32) -> PairSource:
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
     """Offsets on the network's own grid, one node for NODE_PX pixels. search: largest offset looked for, px."""
-    return _told(answered(source, tracker, search), tracker, search)
+    return _inputs(answered(source, tracker, search), tracker, search)
 
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
@@ -131,20 +131,24 @@ def chosen(answer: Answer, tracker: Tracker) -> Tensor:
             first = max(0, row - reach), max(0, col - reach)
             outer = given[:, first[0] : row + step + reach, first[1] : col + step + reach].to(tracker.device)
             with torch.no_grad():
-                said = torch.cat(tracker.network.choice(outer[None, :4], outer[None, 4:8], outer[None, 8:]), dim=1)[0]
-            inner = said[:, row - first[0] :, col - first[1] :][:, :step, :step]
+                decided = torch.cat(tracker.network.choice(outer[None, :4], outer[None, 4:8], outer[None, 8:]), dim=1)[
+                    0
+                ]
+            inner = decided[:, row - first[0] :, col - first[1] :][:, :step, :step]
             result[:, row : row + step, col : col + step] = inner.cpu()
     return torch.where(torch.isfinite(answer.known), result, torch.nan)
 
 
-def log_restless(own: Tensor) -> Tensor:
+def log_local_scatter(own: Tensor) -> Tensor:
     """How much offsets differ between neighbours, against what sigma says: (2, nodes, nodes), natural logarithm.
 
     own: of windows of 32 px. On even ground neighbours share most of their windows and agree; where motion varies they
     do not.
     """
     offset = torch.nan_to_num(own[:2])
-    spread = (box(offset**2, RESTLESS_NODES) - box(offset, RESTLESS_NODES) ** 2).mean(dim=0).clamp_min(1e-8).sqrt()
+    spread = (
+        (box(offset**2, LOCAL_SCATTER_NODES) - box(offset, LOCAL_SCATTER_NODES) ** 2).mean(dim=0).clamp_min(1e-8).sqrt()
+    )
     return spread.log() - own[2:4]
 
 
@@ -201,7 +205,7 @@ def _start(source: PairSource, tracker: Tracker, search: int) -> tuple[Tensor, T
     """Offsets (2, nodes, nodes), px, known everywhere; and (nodes, nodes), 1 where the search found one in reach."""
     step = coarse.STEP * NODE_PX
     rows, cols = (n // coarse.STEP for n in _grid(source.shape))
-    found = torch.full((2, rows, cols), torch.nan)
+    chosen_offsets = torch.full((2, rows, cols), torch.nan)
     halo = _aligned(coarse.reach(search))
     for core, outer in _blocks(source.shape, tracker.block, halo):
         images = _texture(source, outer, tracker.device)
@@ -211,11 +215,11 @@ def _start(source: PairSource, tracker: Tracker, search: int) -> tuple[Tensor, T
         above, left = (core.row - outer.row) // step, (core.col - outer.col) // step
         inner = offset[:, above : above + core.rows // step, left : left + core.cols // step]
         row, col = core.row // step, core.col // step
-        found[:, row : row + inner.shape[1], col : col + inner.shape[2]] = inner
-    in_reach = (box(torch.isfinite(found).all(dim=0).float(), FOUND_WITHIN) > 0).float()
-    start = functional.interpolate(coarse.filled(found)[None], scale_factor=2.0, mode="bilinear", align_corners=False)[
-        0
-    ]
+        chosen_offsets[:, row : row + inner.shape[1], col : col + inner.shape[2]] = inner
+    in_reach = (box(torch.isfinite(chosen_offsets).all(dim=0).float(), SEARCH_SUPPORT) > 0).float()
+    start = functional.interpolate(
+        coarse.filled(chosen_offsets)[None], scale_factor=2.0, mode="bilinear", align_corners=False
+    )[0]
     return start, in_reach.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
@@ -230,7 +234,7 @@ def _pass(source: PairSource, tracker: Tracker, shift: Tensor) -> Tensor:
         if not (images != 0).all(dim=0).any():
             continue
         known = functional.avg_pool2d((images != 0).all(dim=0).float()[None, None], NODE_PX)
-        answered = _asked(tracker, images[None], (by - mean)[None], (by - by.floor())[None], known)[0].cpu()
+        answered = _answers(tracker, images[None], (by - mean)[None], (by - by.floor())[None], known)[0].cpu()
         for first in (0, 4):
             answered[first : first + 2] += mean
         own = Window(*(value // NODE_PX for value in core))
@@ -253,39 +257,41 @@ def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.de
     return torch.stack([reference, gathered(images[1], shift.to(device), far, far)])
 
 
-def _asked(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Tensor:
+def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Tensor:
     """(n, 9, nodes, nodes), relative to the surroundings."""
     laid = images.contiguous(memory_format=torch.channels_last)
-    told = beyond.to(tracker.device), part.to(tracker.device), known
+    inputs = beyond.to(tracker.device), part.to(tracker.device), known
     with torch.no_grad():
         if tracker.exact:
-            found = tracker.network(laid, *told)
+            chosen_offsets = tracker.network(laid, *inputs)
         else:
             with low_precision(tracker.device):
-                found = tracker.network(laid, *told)
-    return torch.cat([*found, known], dim=1).float()
+                chosen_offsets = tracker.network(laid, *inputs)
+    return torch.cat([*chosen_offsets, known], dim=1).float()
 
 
-def _told(answer: Answer, tracker: Tracker, search: int) -> Offsets:
+def _inputs(answer: Answer, tracker: Tracker, search: int) -> Offsets:
     """With sigma as calibrated; unknown where the images are, where sigma says so, beyond the search.
 
     What a window of 32 px cannot tell is not told by averaging either: neighbours that know nothing agree about that.
     """
-    found, sigma = answer.own, calibrated(answer.own, answer, tracker.calibration_of_window)
+    chosen_offsets, sigma = answer.own, calibrated(answer.own, answer, tracker.calibration_of_window)
     sure = sigma <= UNKNOWN_SIGMA_PX
     if tracker.choose:
-        found = chosen(answer, tracker)
-        sigma = calibrated(found, answer, tracker.calibration)
+        chosen_offsets = chosen(answer, tracker)
+        sigma = calibrated(chosen_offsets, answer, tracker.calibration)
         sure &= sigma <= UNKNOWN_SIGMA_PX
-    kept = (answer.known >= LEAST_KNOWN) & sure.all(dim=0) & (found[:2].abs() <= search + 1).all(dim=0)
+    kept = (answer.known >= LEAST_KNOWN) & sure.all(dim=0) & (chosen_offsets[:2].abs() <= search + 1).all(dim=0)
     quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * answer.known
-    return Offsets(*(torch.where(kept, band, torch.nan) for band in (*found[:2], *sigma, quality)))
+    return Offsets(*(torch.where(kept, band, torch.nan) for band in (*chosen_offsets[:2], *sigma, quality)))
 
 
-def calibrated(found: Tensor, answer: Answer, calibration: Calibration) -> Tensor:
+def calibrated(chosen_offsets: Tensor, answer: Answer, calibration: Calibration) -> Tensor:
     """Sigma (2, nodes, nodes), px. found: of `chosen`."""
-    log_sigma, restless = found[2:4].numpy(), log_restless(answer.own).numpy()
+    log_sigma, local_scatter = chosen_offsets[2:4].numpy(), log_local_scatter(answer.own).numpy()
     log_sigma = log_sigma + np.interp(log_sigma, calibration.log_sigma, calibration.add)
     return torch.from_numpy(
-        np.exp(log_sigma + np.interp(restless, calibration.log_restless, calibration.add_restless)).astype(np.float32)
+        np.exp(
+            log_sigma + np.interp(local_scatter, calibration.log_local_scatter, calibration.add_local_scatter)
+        ).astype(np.float32)
     )

@@ -58,13 +58,13 @@ def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
     return ((amplitude - mean) / spread).clamp(-BRIGHTEST, BRIGHTEST)
 
 
-def whitening_of(pieces: Sequence[torch.Tensor]) -> Whitening:
+def whitening_of(sampled: Sequence[torch.Tensor]) -> Whitening:
     """The mean autocorrelation over pieces (2, rows, cols), linear power. ValueError without pieces."""
-    if not pieces:
+    if not sampled:
         raise ValueError("nowhere do both images show most of the ground")
-    total = torch.zeros((2 * LAGS + 1, 2 * LAGS + 1), device=pieces[0].device)
-    for piece in pieces:
-        texture = torch.nan_to_num(amplitude_texture(piece))
+    total = torch.zeros((2 * LAGS + 1, 2 * LAGS + 1), device=sampled[0].device)
+    for sample in sampled:
+        texture = torch.nan_to_num(amplitude_texture(sample))
         size = [next_fast_len(n + 2 * LAGS, real=True) for n in texture.shape[1:]]
         power = torch.fft.rfft2(texture, s=size).abs() ** 2
         lags = torch.fft.irfft2(power.sum(dim=0), s=size)
@@ -100,9 +100,9 @@ def track(
     for kernel in COARSE_KERNELS:
         peaks = correlate(texture[0], texture[1], row, col, kernel, search)
         start = peaks.known & (peaks.height > chance_peak(kernel, search, shared))
-        found = refine(flat, row, col, peaks.dx_px, peaks.dy_px)
-        better = start & torch.isfinite(found.height) & ~(found.height <= best.height)
-        best = Refined(*(torch.where(better, new, old) for new, old in zip(found, best, strict=True)))
+        refined = refine(flat, row, col, peaks.dx_px, peaks.dy_px)
+        better = start & torch.isfinite(refined.height) & ~(refined.height <= best.height)
+        best = Refined(*(torch.where(better, new, old) for new, old in zip(refined, best, strict=True)))
     known = best.height > chance_peak(FINE_KERNEL, 2, 1.0)
     offset = torch.where(known, torch.stack([best.dx_px, best.dy_px]), torch.nan).reshape(2, *shape)
     sigma = CALIBRATION * bound_px(best.height).reshape(shape)

@@ -116,11 +116,11 @@ def find_areas(
     kinds: Mapping[str, Float32] | None = None,
 ) -> list[Area]:
     """Find areas that move, strongest first; holes smaller than `smallest_m2` are filled. See `motions`."""
-    found = [
+    candidates = [
         _area(motion, classes, rate_mm_yr, transform, thresholds)
         for motion in motions(classes, transform.a, thresholds, kinds)
     ]
-    areas = [area for area in found if area.area_m2 >= thresholds.smallest_m2]
+    areas = [area for area in candidates if area.area_m2 >= thresholds.smallest_m2]
     return sorted(areas, key=lambda area: (-abs(area.peak_rate_mm_yr), -area.area_m2))
 
 
@@ -136,14 +136,14 @@ def motions(
     within `joined_m` of each other are one motion, and so are two of opposite signs that have the same name.
     """
     widened = max(0, round((thresholds.joined_m / cell_m - 1) / 2))
-    found = [
+    candidates = [
         Motion(region, region.mask, sign, _shares(region, kinds or {}))
         for sign, probability in classes.items()
         for region in regions(probability, thresholds.enter, thresholds.leave, widened)
     ]
     together: list[Motion] = []
     of: dict[tuple[str, str], list[int]] = defaultdict(list)  # where in it those of a name and a sign are
-    for motion in sorted(found, key=lambda motion: -int(motion.main.sum())):
+    for motion in sorted(candidates, key=lambda motion: -int(motion.main.sum())):
         others = [at for sign in classes if sign != motion.sign for at in of[motion.name, sign]] if motion.name else []
         touched = next((at for at in others if _touch(motion.region, together[at].region, widened)), None)
         if touched is None:
@@ -215,7 +215,7 @@ def regions(score: Float32, enter: float, leave: float, widened: int = 0) -> Ite
 def outline(mask: NDArray[np.bool_], transform: Affine, smallest_hole_m2: float) -> Polygon | MultiPolygon:
     """The edge of a mask's cells in the raster's system; smaller holes are filled."""
     shapes = rasterio.features.shapes(mask.astype(np.uint8), mask=mask, connectivity=4, transform=transform)
-    return _without_small_holes(unary_union([shape(found) for found, _ in shapes]), smallest_hole_m2)
+    return _without_small_holes(unary_union([shape(candidates) for candidates, _ in shapes]), smallest_hole_m2)
 
 
 def _area(

@@ -78,8 +78,8 @@ def open_pair(reference: Path, secondary: Path, scale: str = "power", slack_px: 
     grids = [_grid_of(path, scale) for path in paths]
     shared = _shared(grids[0], grids[1], slack_px)
     if shared is None:
-        found = f"its grid {_words(grids[1])} is not that of the reference, {_words(grids[0])}"
-        raise InputError(secondary, found, "Resample one image onto the other's grid")
+        mismatch = f"its grid {_words(grids[1])} is not that of the reference, {_words(grids[0])}"
+        raise InputError(secondary, mismatch, "Resample one image onto the other's grid")
     shape, corners = shared
     _, transform, epsg = grids[0]
 

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,16 +15,20 @@ from ingest.rasters import write_cog
 from ml.rasters.imagery import SCALES, PairSource, open_pair
 from ml.rasters.results import RasterResult
 from ml.runtime.device import choose_device
+from ml.runtime.methods import help_of, method_of
 
 Method = Callable[[PairSource, torch.device], RasterResult]
 
 
-def add_arguments(parser: argparse.ArgumentParser, methods: Sequence[str], out: str) -> None:
+def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[str], out: str) -> None:
+    """Declare what both commands take. methods: as they are stored, the default first; out: what --out is shown as."""
     parser.add_argument("reference", type=Path, metavar="REF.tif", help="the earlier image")
     parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="the later image, of the same posting")
     parser.add_argument("--out", type=Path, required=True, metavar=out)
     parser.add_argument("--scale", choices=list(SCALES), default="power", help="what the files hold")
-    parser.add_argument("--method", choices=methods, default=methods[0])
+    parser.add_argument(
+        "--method", type=partial(method_of, task), choices=methods, default=methods[0], help=help_of(task)
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 
 
@@ -45,8 +50,8 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
         "secondary": args.secondary.name,
     }
     write_cog(args.out, result.bands, result.transform, result.epsg, result.units, result.tags | tags)
-    said = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in result.statistics.items())
-    print(f"{args.method} on {device}, {time.monotonic() - started:.1f} s: {said} -> {args.out}")
+    summary = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in result.statistics.items())
+    print(f"{args.method} on {device}, {time.monotonic() - started:.1f} s: {summary} -> {args.out}")
     return 0
 
 

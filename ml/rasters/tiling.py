@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.rasters.imagery import PairSource, Window
-from ml.runtime.progress import tell
+from ml.runtime.progress import report_progress
 
 Float32 = NDArray[np.float32]
 CORE_PX = 2048
@@ -54,16 +54,16 @@ def over_tiles(
     bands: dict[str, Float32] = {}
     cut = list(tiles(source.shape, halo, posting, core))
     for done, tile in enumerate(cut):
-        tell(done / len(cut))
+        report_progress(done / len(cut))
         images = source.read(tile.outer)
         if not np.isfinite(images).all(axis=0).any():
             continue
-        found = work(images)
+        gathered = work(images)
         row, col = tile.core.row // posting, tile.core.col // posting
         inner = (tile.core.row - tile.outer.row) // posting, (tile.core.col - tile.outer.col) // posting
         height = min(-(-tile.core.rows // posting), rows - row)
         width = min(-(-tile.core.cols // posting), cols - col)
-        for name, values in found.items():
+        for name, values in gathered.items():
             whole = bands.setdefault(name, np.full((rows, cols), np.nan, dtype=np.float32))
             whole[row : row + height, col : col + width] = values[
                 inner[0] : inner[0] + height, inner[1] : inner[1] + width
@@ -75,7 +75,7 @@ def samples(source: PairSource) -> list[Float32]:
     """Pieces (2, rows, cols) spread over a large pair, those in which most is known; a small pair wholly."""
     if max(source.shape) <= CORE_PX:
         return [source.read(Window(0, 0, *source.shape))]
-    found = []
+    gathered = []
     side = round(SAMPLES**0.5)
     for share in np.ndindex(side, side):
         size = [min(SAMPLE_PX, whole) for whole in source.shape]
@@ -83,5 +83,5 @@ def samples(source: PairSource) -> list[Float32]:
         at = [round(room * (part + 0.5) / side) for room, part in zip(free, share, strict=True)]
         piece = source.read(Window(at[0], at[1], size[0], size[1]))
         if np.isfinite(piece).all(axis=0).mean() > 0.5:
-            found.append(piece)
-    return found
+            gathered.append(piece)
+    return gathered

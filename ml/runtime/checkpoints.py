@@ -76,9 +76,9 @@ def load(card: Card, network: nn.Module, folder: Path = WEIGHTS) -> None:
     remedy = "Restore the file or train the model anew"
     if not path.exists():
         raise InputError(path, "the weights are missing", remedy)
-    found = file_sha256(path)
-    if found != card.weights_sha256:
-        raise InputError(path, f"sha-256 {found} is not the card's {card.weights_sha256}", remedy)
+    actual = file_sha256(path)
+    if actual != card.weights_sha256:
+        raise InputError(path, f"sha-256 {actual} is not the card's {card.weights_sha256}", remedy)
     try:
         network.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as fault:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 _listener: ContextVar[Callable[[float], None] | None] = ContextVar("listener", default=None)
 
 
-def tell(share: float) -> None:
+def report_progress(share: float) -> None:
     """Say that this share of the work, 0 to 1, is done."""
     listener = _listener.get()
     if listener:

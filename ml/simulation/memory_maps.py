@@ -12,7 +12,7 @@ def held(folder: Path, name: str, shape: tuple[int, ...], kind: type[np.generic]
     path = folder / f"{name}.npy"
     if not path.exists():
         return np.lib.format.open_memmap(path, "w+", dtype=kind, shape=shape)
-    found = np.lib.format.open_memmap(path, "r+")
-    if found.shape != shape:
-        raise ValueError(f"{path} holds {found.shape}, not {shape}: name another folder")
-    return found
+    array = np.lib.format.open_memmap(path, "r+")
+    if array.shape != shape:
+        raise ValueError(f"{path} holds {array.shape}, not {shape}: name another folder")
+    return array

@@ -143,7 +143,7 @@ def simulate_nation(seed: int, config: NationConfig | None = None) -> Nation:
     )
     land = config.region.terrain
     frame = frame_at(land.longitude_deg, land.latitude_deg)
-    terrain = make_country(relief_rng, land, frame)
+    terrain = simulate_nation_terrain(relief_rng, land, frame)
     slopes = steep_sites(terrain, len(SLIDES) + 1)
     slides, failing = slopes[:-1], slopes[-1]
     cover = _cover(cover_rng, terrain, slides, land.forest_share)
@@ -152,7 +152,7 @@ def simulate_nation(seed: int, config: NationConfig | None = None) -> Nation:
     return Nation(region, config, failing, _downhill_deg(terrain, failing))
 
 
-def make_country(rng: np.random.Generator, config: TerrainConfig, frame: LocalFrame) -> Terrain:
+def simulate_nation_terrain(rng: np.random.Generator, config: TerrainConfig, frame: LocalFrame) -> Terrain:
     """One rounded island: plains in the south, mountains with steep valleys in the north."""
     size = round(config.side_m / config.posting_m)
     axis_m = (np.arange(size) + 0.5) * config.posting_m - config.side_m / 2

@@ -36,12 +36,12 @@ class TrackReason(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         """For JSON: rounded, and nothing where there is no figure."""
 
-        def told(value: Any) -> Any:
+        def as_json(value: Any) -> Any:
             if not isinstance(value, float):
                 return value
             return round(value, 2) if math.isfinite(value) else None
 
-        return {name: told(value) for name, value in self._asdict().items()}
+        return {name: as_json(value) for name, value in self._asdict().items()}
 
 
 def reach_of(polygon: Polygon | MultiPolygon) -> tuple[float, float]:

@@ -149,7 +149,7 @@ def _limits(alert: Alert, detections: list[Detection]) -> list[str]:
 def _transition(transition) -> dict[str, Any]:
     labels = {state: label for state, (label, _) in sentences.STATE_LABELS.items()}
     return {
-        "at": transition.at,
+        "at": transition.created_at,
         "from_label": labels.get(transition.from_state, ""),
         "to_label": labels[transition.to_state],
         "actor": ACTOR_WORDS.get(transition.actor, transition.actor),

@@ -79,7 +79,7 @@ class AlertFeed(Feed):
 
 def entry_id(alert: Alert) -> str:
     """The same for an alert's whole life, whatever the address of the site; another one in every installation."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"alerts/{alert.code}/{alert.first_seen.isoformat()}").urn
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"alerts/{alert.code}/{alert.created_at.isoformat()}").urn
 
 
 def largest_ring(area: MultiPolygon) -> str:
@@ -89,12 +89,12 @@ def largest_ring(area: MultiPolygon) -> str:
 
 
 def _last_change(request: HttpRequest) -> datetime | None:
-    return Alert.objects.aggregate(last=Max("updated"))["last"]
+    return Alert.objects.aggregate(last=Max("updated_at"))["last"]
 
 
 def _etag(request: HttpRequest) -> str:
     """Any change to any alert, as one that is taken away changes the list too; addresses carry the host."""
-    whole = Alert.objects.aggregate(last=Max("updated"), n=Count("id"))
+    whole = Alert.objects.aggregate(last=Max("updated_at"), n=Count("id"))
     said = f"{request.build_absolute_uri()} {whole['last']} {whole['n']}"
     return f'"{uuid.uuid5(uuid.NAMESPACE_URL, said).hex}"'
 

@@ -1,17 +1,12 @@
 """The review queue: what waits for a specialist, one case at a time, with its evidence, its trail and the verdict."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
@@ -31,25 +26,11 @@ from monitor.cards.cards import AlertCard, alert_cards
 from monitor.cards.filters import alert_or_404
 from monitor.map import selectors
 from monitor.map.config import map_config
-from monitor.site.roles import may_review
+from monitor.site.guards import reviewers_only
 from monitor.wording import sentences
 
 REVIEWED_LATELY = 12
 FIELDS = ("reason_code", "public_note", "internal_note")
-
-
-def reviewers_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Strangers are asked to sign in, everybody else without the role is told so."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, **kwargs: str) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return redirect_to_login(reverse("review-case", kwargs=kwargs) if kwargs else request.path)
-        if not may_review(request.user):
-            raise PermissionDenied("Your account may not review alerts. An administrator can add it to the reviewers.")
-        return view(request, **kwargs)
-
-    return never_cache(guarded)
 
 
 @require_safe
@@ -192,7 +173,7 @@ def _trail(alert: Alert) -> list[dict[str, Any]]:
     undone = {review.takes_back_id for review in reviews if review.takes_back_id}
     said = [
         {
-            "at": review.at,
+            "at": review.created_at,
             "who": str(review.reviewer or "an account that is gone"),
             "what": sentences.VERDICT_HEADINGS[review.verdict],
             "review": review,
@@ -202,7 +183,12 @@ def _trail(alert: Alert) -> list[dict[str, Any]]:
         for review in reviews
     ]
     found = [
-        {"at": step.at, "who": "the computer", "what": labels[step.to_state].capitalize(), "reason": step.reason}
+        {
+            "at": step.created_at,
+            "who": "the computer",
+            "what": labels[step.to_state].capitalize(),
+            "reason": step.reason,
+        }
         for step in alert.transitions.filter(review=None)
     ]
     return sorted([*said, *found], key=lambda entry: entry["at"], reverse=True)

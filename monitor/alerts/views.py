@@ -11,7 +11,7 @@ from monitor.cards.filters import alert_or_404
 from monitor.cards.whereabouts import surroundings
 from monitor.map import selectors
 from monitor.map.series import alert_body
-from monitor.site.roles import may_review
+from monitor.site.guards import may_review
 from monitor.wording import sentences
 
 

@@ -172,7 +172,7 @@ def _alert(code: str) -> Alert:
 
 
 def _pairs():
-    finished = Run.objects.filter(status=Run.Status.SUCCEEDED, prediction__isnull=False).select_related(
+    finished = Run.objects.filter(state=Run.State.SUCCEEDED, prediction__isnull=False).select_related(
         "prediction", "model_version"
     )
     return ScenePair.objects.select_related("reference", "secondary").prefetch_related(

@@ -6,7 +6,7 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from monitor.api.operations import router
-from monitor.site.refusals import Refused
+from monitor.wording.refusals import Refusal
 
 SEE = "The parameters are listed at /api/v1/."
 
@@ -21,8 +21,8 @@ api = NinjaAPI(
 api.add_router("", router)
 
 
-@api.exception_handler(Refused)
-def refused(request: HttpRequest, fault: Refused) -> HttpResponse:
+@api.exception_handler(Refusal)
+def refused(request: HttpRequest, fault: Refusal) -> HttpResponse:
     return api.create_response(request, fault.as_dict(), status=400)
 
 

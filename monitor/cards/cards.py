@@ -66,8 +66,8 @@ def _card(alert: Alert, place: str) -> AlertCard:
         severity_label=severity_label,
         severity_meaning=severity_meaning,
         sentence=sentence,
-        first_seen=alert.first_seen,
-        updated=alert.updated,
+        first_seen=alert.created_at,
+        updated=alert.updated_at,
         simulated=alert.simulated,
         longitude=round(inside.x, 5),
         latitude=round(inside.y, 5),
@@ -120,4 +120,4 @@ def review_words(review: Review) -> ReviewWords:
     """What a specialist said, for everybody: no name, no internal note."""
     heading = sentences.VERDICT_HEADINGS[review.verdict]
     reason = "" if review.verdict == Verdict.FIELD_VISIT else review.reason.label
-    return ReviewWords(heading=heading, reason=reason, note=review.public_note, at=review.at)
+    return ReviewWords(heading=heading, reason=reason, note=review.public_note, at=review.created_at)

@@ -12,7 +12,7 @@ from monitor.wording import sentences
 
 
 def alerts_asked_for(asked: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
-    """Public alerts by kind, state, severity, bbox, updated_since. Raises Refused."""
+    """Public alerts by kind, state, severity, bbox, updated_since. Raises Refusal."""
     bbox = asked.get("bbox", "")
     return alerts_matching(
         kind=choice("kind", asked.get("kind", ""), list(sentences.KIND_LABELS)),

@@ -1,16 +1,26 @@
-"""Daily and weekly digests: what was not told at once, in one mail per address."""
+"""Daily and weekly digests: what was not sent at once, in one message per address."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from monitor.channels.outbox import mail_key
-from monitor.models import Notification, OutgoingMail, Subscription
-from monitor.subscriptions import selectors
+from monitor.channels.outbox import message_key
+from monitor.channels.selectors import notifications_waiting
+from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.subscriptions.selectors import subscriptions_active
 
 DIGEST_HOUR = 6  # UTC
+
+
+class Reader(NamedTuple):
+    """Whoever gets one digest."""
+
+    email: str
+    channel: str
+    frequency: str
 
 
 def last_moment(*, frequency: str, now: datetime) -> datetime:
@@ -24,33 +34,35 @@ def last_moment(*, frequency: str, now: datetime) -> datetime:
 
 
 def digests_queue(*, now: datetime | None = None) -> int:
-    """Make a mail for every address whose digest is due and that has something to hear; how many were made."""
+    """Queue a message for every address whose digest is due and that has news; how many were queued."""
     now = now or timezone.now()
-    made = 0
+    queued = 0
     for frequency in Subscription.Frequency.values:
         moment = last_moment(frequency=frequency, now=now)
-        due = selectors.subscriptions_active().filter(frequency=frequency)
-        if frequency != Subscription.Frequency.AT_ONCE:  # these wait only after somebody changed from daily or weekly
+        due = subscriptions_active().filter(frequency=frequency)
+        if frequency != Subscription.Frequency.AT_ONCE:  # these wait only after a change from daily or weekly
             due = due.alias(since=Coalesce("last_digest_at", "confirmed_at")).filter(since__lt=moment)
-        news = selectors.notifications_waiting().filter(subscription__in=due)
-        emails = news.order_by("subscription__email").values_list("subscription__email", flat=True).distinct()
-        made += sum(_digest_queue(email, frequency, moment, now) for email in list(emails))
+        news = notifications_waiting().filter(subscription__in=due)
+        addresses = news.order_by("subscription__email", "subscription__channel")
+        for email, channel in list(addresses.values_list("subscription__email", "subscription__channel").distinct()):
+            queued += _digest_queue(Reader(email, channel, frequency), moment, now)
         if frequency != Subscription.Frequency.AT_ONCE:
             due.exclude(pk__in=news.values("subscription")).update(last_digest_at=now)
-    return made
+    return queued
 
 
-def _digest_queue(email: str, frequency: str, moment: datetime, now: datetime) -> bool:
+def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
     """The digest of one address; False where it was made already, and what has come since waits for the next."""
-    key = mail_key("digest", f"{frequency}:{moment:%Y%m%d%H}", email)
     with transaction.atomic():
-        mail, created = OutgoingMail.objects.get_or_create(
-            key=key, defaults={"kind": OutgoingMail.Kind.DIGEST, "email": email, "next_try_at": now}
+        message, created = OutgoingMessage.objects.get_or_create(
+            key=message_key("digest", f"{reader.frequency}:{moment:%Y%m%d%H}", reader.email),
+            channel=reader.channel,
+            defaults={"kind": OutgoingMessage.Kind.DIGEST, "address": reader.email, "next_try_at": now},
         )
         if not created:
             return False
-        mine = selectors.subscriptions_active().filter(email=email, frequency=frequency)
-        waiting = selectors.notifications_waiting().filter(subscription__in=mine)
-        Notification.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).update(mail=mail)
+        mine = subscriptions_active().filter(**reader._asdict())
+        waiting = notifications_waiting().filter(subscription__in=mine)
+        Notification.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).update(message=message)
         mine.update(last_digest_at=now)
     return True

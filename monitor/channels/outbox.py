@@ -1,88 +1,118 @@
-"""Turning news of alerts into mails that wait: who is to hear of what. Nothing is sent here."""
+"""The outbox: what becomes of a message, whichever channel carries it.
+
+A message is claimed by a conditional update and holds a lease; after its channel has delivered it, it is marked as
+sent. A sender that dies in between leaves one claimed message, which is sent when its lease has run out; no other is
+touched.
+"""
 
 import hashlib
-from collections.abc import Iterable
+import logging
+from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F
 from django.utils import timezone
 
 from detection.models import AlertTransition
-from detection.rules.lifecycle import State
-from monitor.models import Announcement, Notification, OutgoingMail, Subscription
-from monitor.subscriptions import selectors
+from detection.rules.lifecycle import State as AlertState
+from ingest.leases import Lease
+from monitor.channels.base import Channel, Delivered, Later, Never, Outcome
+from monitor.models import OutgoingMessage, Subscription
+from monitor.subscriptions import selectors as subscriptions
 
-BATCH = 2000
-_LOCK = 0x6A3D  # one transition at a time, in their order
+logger = logging.getLogger(__name__)
+
+BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
+MOST_BOUNCES = 3
+LONGEST_ERROR = 300
+State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
+LEASE = Lease(
+    model=OutgoingMessage,
+    queued=State.QUEUED,
+    running=State.SENDING,
+    failed=State.FAILED,
+    duration=timedelta(minutes=5),
+)
 
 
-def transition_announce(*, transition_id: int) -> Announcement | None:
-    """Queue everything that is to be told of one transition; None where that has been done. All of it or nothing."""
+def message_key(kind: str, about: object, address: str) -> str:
+    """What a message is about, the same for ever: the same news for the same address is the same message."""
+    return f"{kind}:{about}:{hashlib.sha256(address.encode()).hexdigest()[:32]}"
+
+
+def message_claim(*, message: OutgoingMessage) -> bool:
+    """Take a message for this sender; False where another one was quicker, or it has been withdrawn.
+
+    The claim does not wait for the disk: after a crash of the database an unsent message is merely unclaimed again.
+    Only the mark that it was sent has to last, and committing that one writes this one as well.
+    """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        announcement, created = Announcement.objects.get_or_create(transition_id=transition_id)
-        if not created:
-            return None
-        news = AlertTransition.objects.select_related("alert").get(pk=transition_id)
-        rejected, merged = news.to_state == State.REJECTED, news.to_state == State.MERGED
-        audience = (
-            selectors.subscriptions_told(transition=news)
-            if rejected
-            else selectors.subscriptions_matching(transition=news)
-        )
-        if merged:  # no news for anybody: the place is told under its other code
-            audience = audience.none()
-        people = list(audience.values_list("pk", "email", "frequency"))
-        _withdraw_older(news, None if rejected or merged else [pk for pk, _, _ in people])
-        kind = OutgoingMail.Kind.CORRECTION if rejected else OutgoingMail.Kind.ALERT
-        _queue(news, kind, people)
-        announcement.n_notifications = len(people)
-        announcement.save(update_fields=["n_notifications"])
-        return announcement
+            cursor.execute("SET LOCAL synchronous_commit = off")
+        waiting = OutgoingMessage.objects.filter(pk=message.pk, state=message.state, attempts=message.attempts)
+        claimed = LEASE.claim(waiting)
+    if claimed:
+        message.state, message.attempts = State.SENDING, message.attempts + 1
+    return claimed
 
 
-def mail_key(kind: str, about: object, email: str) -> str:
-    """What a mail is, for ever the same: the same news for the same address is the same mail."""
-    return f"{kind}:{about}:{hashlib.sha256(email.encode()).hexdigest()[:32]}"
+def message_deliver(*, message: OutgoingMessage, channel: Channel) -> Outcome | None:
+    """Hand one claimed message to its channel and record what became of it; None where it was withdrawn or is faulty.
+
+    message: as `selectors.messages_to_deliver` reads it.
+    """
+    try:
+        had_bounces = any(one.subscription.bounces for one in message.news)
+        outcome = channel.deliver(message) if _is_still_needed(message) else None
+    except Exception as fault:  # one bad message does not hold up the others
+        logger.exception("%s could not be made", message)
+        message_put_off(message=message, error=f"{type(fault).__name__}: {fault}")
+        return None
+    if outcome is None:
+        LEASE.settle(message, State.WITHDRAWN)
+    elif isinstance(outcome, Delivered):
+        LEASE.settle(message, State.SENT, sent_at=timezone.now(), error="")
+        if had_bounces:
+            Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
+    elif isinstance(outcome, Later):
+        message_put_off(message=message, error=outcome.reason)
+    elif isinstance(outcome, Never):
+        message_refuse(message=message, error=outcome.reason)
+    return outcome
 
 
-def _queue(news: AlertTransition, kind: str, people: Iterable[tuple[int, str, str]]) -> None:
-    """One mail per address that hears at once, one notification per subscription; the others wait for a digest."""
-    now = timezone.now()
-    at_once = sorted({email for _, email, frequency in people if frequency == Subscription.Frequency.AT_ONCE})
-    mails = [
-        OutgoingMail(kind=kind, key=mail_key(kind, news.pk, email), email=email, transition=news, next_try_at=now)
-        for email in at_once
-    ]
-    OutgoingMail.objects.bulk_create(mails, batch_size=BATCH)
-    mail_of = {mail.email: mail for mail in mails}
-    notifications = [
-        Notification(
-            transition=news,
-            subscription_id=pk,
-            mail=mail_of[email] if frequency == Subscription.Frequency.AT_ONCE else None,
-        )
-        for pk, email, frequency in people
-    ]
-    Notification.objects.bulk_create(notifications, batch_size=BATCH, ignore_conflicts=True)
-
-
-def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
-    """Take back what was not told yet and is overtaken by this news: for these subscriptions, or for all."""
-    untold = Notification.objects.filter(
-        Q(mail=None) | Q(mail__state=OutgoingMail.State.QUEUED),
-        transition__alert=news.alert_id,
-        transition__lt=news.pk,
-        withdrawn_at=None,
-    )
-    if subscriptions is not None:
-        untold = untold.filter(subscription__in=subscriptions)
-    untold_ids = list(untold.values_list("pk", flat=True))
-    if not untold_ids:
+def message_put_off(*, message: OutgoingMessage, error: str) -> None:
+    """Try again later; give up after the last delay."""
+    logger.warning("%s was put off: %s", message, error)
+    error = error[:LONGEST_ERROR]
+    if message.attempts > len(BACK_OFF):
+        LEASE.settle(message, State.FAILED, error=error)
         return
-    Notification.objects.filter(pk__in=untold_ids).update(withdrawn_at=timezone.now())
-    still_told = Notification.objects.filter(withdrawn_at=None, mail__isnull=False).values("mail")
-    OutgoingMail.objects.filter(
-        state=OutgoingMail.State.QUEUED, transition__alert=news.alert_id, transition__lt=news.pk
-    ).exclude(pk__in=still_told).update(state=OutgoingMail.State.WITHDRAWN)
+    LEASE.settle(message, State.QUEUED, next_try_at=timezone.now() + BACK_OFF[message.attempts - 1], error=error)
+
+
+def message_refuse(*, message: OutgoingMessage, error: str) -> None:
+    """The address takes no message: not tried again; after three in a row its subscriptions are paused."""
+    logger.warning("%s was refused: %s", message, error)
+    LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
+    active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)
+    active.update(bounces=F("bounces") + 1)
+    active.filter(bounces__gte=MOST_BOUNCES).update(
+        paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED
+    )
+
+
+def _is_still_needed(message: OutgoingMessage) -> bool:
+    """Whether there is something left to report; news that has been overtaken is taken out of the message."""
+    if message.kind == Kind.CONFIRM:
+        wanted = message.subscription
+        return wanted is not None and not wanted.confirmed_at and not wanted.ended_at
+    if message.kind == Kind.LINK:
+        return True
+    message.news = [one for one in message.news if not _is_overtaken(one.transition)]
+    return bool(message.news)
+
+
+def _is_overtaken(transition: AlertTransition) -> bool:
+    """Motion is reported as long as nobody has rejected it, and a correction as long as the rejection stands."""
+    return (transition.to_state == AlertState.REJECTED) != (transition.alert.state == AlertState.REJECTED)

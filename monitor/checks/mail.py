@@ -17,7 +17,7 @@ from monitor.site.demo import mails_are_shown
 from monitor.subscriptions import tokens
 from monitor.subscriptions.services import DEMO_ADDRESS
 
-SECONDS = 120.0
+SECONDS = 300.0
 WISH = {
     "where": "circle",
     "distance": "2000",

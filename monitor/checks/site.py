@@ -8,6 +8,8 @@ import urllib.request
 
 from django.core.management.base import CommandError
 
+SECONDS_TO_ANSWER = 300.0
+
 
 class Site:
     """One visitor with cookies of their own. url: where the service answers, without a slash at the end."""
@@ -51,7 +53,7 @@ class Site:
 
     def _open(self, request: urllib.request.Request) -> bytes:
         try:
-            with self._opener.open(request, timeout=30) as answer:
+            with self._opener.open(request, timeout=SECONDS_TO_ANSWER) as answer:
                 return answer.read()
         except urllib.error.HTTPError as fault:
             raise CommandError(f"{request.get_method()} {request.full_url} answers {fault.code}") from fault

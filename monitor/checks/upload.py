@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from ingest.models import IngestJob
 from monitor.checks.site import Site
 
-NAME, PATIENCE_SECONDS = "written-by-the-check.csv", 60.0
+NAME, PATIENCE_SECONDS = "written-by-the-check.csv", 300.0
 
 
 def check(site: Site) -> str:

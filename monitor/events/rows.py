@@ -34,13 +34,13 @@ def event_rows() -> list[dict[str, Any]]:
 
 def _row(event: GroundEvent) -> dict[str, Any]:
     runs = [run for pair in event.pairs.all() for run in pair.runs.all() if run.model_version.task in events.TASKS]
-    waiting = sum(run.status in run.UNSETTLED for run in runs)
+    waiting = sum(run.state in run.UNSETTLED for run in runs)
     pairs = event.pairs.all()
     if not pairs:
         state = "no pair across it yet"
     elif waiting or not runs:
         state = "at work"
-    elif not any(run.status == run.Status.SUCCEEDED for run in runs):
+    elif not any(run.state == run.State.SUCCEEDED for run in runs):
         state = "no result: every run failed"
     else:
         state = "results are there"
@@ -51,8 +51,8 @@ def _row(event: GroundEvent) -> dict[str, Any]:
         "when": words.when_words(event.happened_at, event.over_at),
         "state": state,
         "n_pairs": len(pairs),
-        "asked_by": event.asked_by,
-        "asked_at": event.asked_at,
+        "reported_by": event.reported_by,
+        "created_at": event.created_at,
     }
 
 

@@ -12,7 +12,8 @@ from ml.events import event_ask
 from ml.models import GroundEvent
 from monitor.events.forms import EventForm
 from monitor.events.rows import event_context, event_rows
-from monitor.pairs.views import HIGHEST, operators_only
+from monitor.pairs.views import HIGHEST
+from monitor.site.guards import operators_only
 
 
 @never_cache
@@ -23,7 +24,7 @@ def event_list(request: HttpRequest) -> HttpResponse:
     form = EventForm(request.POST) if request.method == "POST" else EventForm()
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
-            event = event_ask(**form.wish(), asked_by=request.user.get_username())
+            event = event_ask(**form.wish(), reported_by=request.user.get_username())
             audit_write(actor=request.user, action="event", subject=f"event {event.pk}", detail=str(event))
         return HttpResponseRedirect(f"{event.pk}/")
     context = {"form": form, "events": event_rows()}

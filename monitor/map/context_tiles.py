@@ -60,7 +60,12 @@ OVERLAYS = (
 )
 # What a simulation put in: a switch of its own, and only where a simulation is loaded.
 TRUTH = Overlay(
-    "truth", "Show what was simulated", "simulatedtruth", {"title": "title", "told": "told"}, "outline", "outline"
+    "truth",
+    "Show what was simulated",
+    "simulatedtruth",
+    {"title": "title", "description": "description"},
+    "outline",
+    "outline",
 )
 BY_KIND = {overlay.kind: overlay for overlay in (*OVERLAYS, TRUTH)}
 

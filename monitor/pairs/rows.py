@@ -47,7 +47,7 @@ def _pair_row(pair: ScenePair, place: str, n_alerts: int) -> dict[str, Any]:
 
 def _run_mark(run: Run) -> dict[str, str]:
     task = run.model_version.task
-    return {"label": words.TASKS[task], "state": run.status, "state_words": words.run_state(run.status, run.share_done)}
+    return {"label": words.TASKS[task], "state": run.state, "state_words": words.run_state(run.state, run.share_done)}
 
 
 def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
@@ -148,19 +148,19 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         "label": label,
         "method": run.model_version.method.replace("-", " "),
         "version": run.model_version.version,
-        "state": run.status,
-        "state_words": words.run_state(run.status, run.share_done),
+        "state": run.state,
+        "state_words": words.run_state(run.state, run.share_done),
         "device": run.device,
         "seconds": run.seconds,
         "code_version": run.code_version,
         "finished_at": run.finished_at,
         "started_at": run.started_at,
-        "attempt": run.attempt,
+        "attempts": run.attempts,
         "error": run.error.removeprefix("ValueError: ").removeprefix("InputError: "),  # what they say is for people
         "alerts": cards,
     }
     prediction = getattr(run, "prediction", None)
-    if prediction is None or run.status != Run.Status.SUCCEEDED:
+    if prediction is None or run.state != Run.State.SUCCEEDED:
         return row
     layer, (_, group) = LAYER_OF_TASK[task], raster_group(prediction)
     where = map_at(*pair.footprint.extent)

@@ -57,7 +57,7 @@ def totals() -> Totals:
         alone=Count("id", filter=ready & ~Q(reason="")),
     )
     runs = Run.objects.filter(pair__isnull=False).aggregate(
-        waiting=Count("id", filter=Q(status__in=Run.UNSETTLED)), failed=Count("id", filter=Q(status=Run.Status.FAILED))
+        waiting=Count("id", filter=Q(state__in=Run.UNSETTLED)), failed=Count("id", filter=Q(state=Run.State.FAILED))
     )
     return Totals(
         images["n"], images["refused"], images["alone"], ScenePair.objects.count(), runs["waiting"], runs["failed"]

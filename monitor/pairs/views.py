@@ -1,11 +1,8 @@
 """Images and their pairs, and what models found in them; for operators."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -22,27 +19,14 @@ from monitor.pairs.pictures import IMAGES, ImageGone
 from monitor.pairs.rows import image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
 from monitor.pairs.selectors import ImageChoice, PairChoice
 from monitor.rasters.layers import LAYER_OF_TASK
-from monitor.site.refusals import Refused, refusals_as_json
-from monitor.site.roles import may_see_images
+from monitor.site.guards import operators_only
+from monitor.site.refusals import refusals_as_json
+from monitor.wording.refusals import Refusal
 
 PER_PAGE = 30
 IMAGE_STATES = {"refused": "not usable", "alone": "in no pair", "paired": "in a pair"}
 HIGHEST = 2**31 - 1
 CACHE = "private, max-age=3600"
-
-
-def operators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Strangers are asked to sign in, everybody else without the role is told so."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
-        if not may_see_images(request.user):
-            raise PermissionDenied("Your account may not see this. An administrator can add it to the operators.")
-        return view(request, **kwargs)
-
-    return guarded
 
 
 @require_safe
@@ -149,7 +133,7 @@ def _piece(request: HttpRequest, pair: ScenePair) -> Piece:
         return piece_of(request.GET, pair.rows, pair.cols)
     except ValueError as fault:
         remedy = f"Give row, col, rows and cols inside {pair.rows} x {pair.cols} pixels, or leave them out."
-        raise Refused(str(fault), remedy) from fault
+        raise Refusal(str(fault), remedy) from fault
 
 
 def _pair_or_404(pair: int) -> ScenePair:

@@ -17,7 +17,7 @@ from ingest.readers import TITLES
 from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.map.config import map_at
-from monitor.site.roles import may_review, may_see_images
+from monitor.site.guards import may_review
 from monitor.wording import sentences
 from monitor.wording.csv_cells import cell_text
 from monitor.wording.images import run_state
@@ -25,14 +25,11 @@ from monitor.wording.images import run_state
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
-    tells = may_review(request.user)
-    runs = runs_of_products() if tells else {}
+    runs = runs_of_products() if may_review(request.user) else {}
     rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in products()]
     context = {
         "products": [row for row in rows if not row["superseded_by"]],
         "older": [row for row in rows if row["superseded_by"]],
-        "tells_who": tells,
-        "sees_images": may_see_images(request.user),
         "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
     }
     return render(request, "products/list.html", context)
@@ -63,7 +60,7 @@ def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
 @require_safe
 def release_change(request: HttpRequest, product: int) -> FileResponse:
     """What changed since the release before, per cell, as a Cloud-Optimised GeoTIFF."""
-    change = _product_or_404(product).changes_before.order_by("made_at").last()
+    change = _product_or_404(product).changes_before.order_by("updated_at").last()
     if change is None or not change.raster.storage.exists(change.raster.name):
         raise Http404("There is no release before this one.")
     return FileResponse(
@@ -143,7 +140,7 @@ def _run(run: Run) -> dict[str, Any]:
         "id": run.pk,
         "model": str(run.model_version).replace("-", " "),
         "weights_sha256": run.model_version.weights_sha256,
-        "state": run_state(run.status, run.share_done),
+        "state": run_state(run.state, run.share_done),
         "finished_at": run.finished_at,
         "seconds": run.seconds,
         "device": run.device,

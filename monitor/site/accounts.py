@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
 
-from monitor.site.roles import may_review
+from monitor.site.guards import may_administrate, may_review
 from monitor.site.visitors import visitor_address
 
 
@@ -30,7 +30,7 @@ class OwnPassword(PasswordChangeView):
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
     """Django's admin sends everybody here whom it does not know, or does not let in."""
-    if request.user.is_authenticated and not request.user.is_staff:
+    if request.user.is_authenticated and not may_administrate(request.user):
         raise PermissionDenied("This page is for administrators.")
     wanted = request.GET.get("next") or reverse("admin:index")
     return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': wanted}, safe='/')}")

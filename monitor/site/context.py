@@ -5,14 +5,16 @@ from django.http import HttpRequest
 
 from ingest.models import ContextLayer, Product, Scene
 from monitor.site.demo import mails_are_shown
+from monitor.site.guards import Permissions
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    """Whether simulated data are shown, whom to thank, which basemap to draw, whether mails can be looked at."""
+    """Simulated data or not, whom to thank, which basemap to draw, whether mails are shown, what the reader may do."""
     return {
         **site_facts(),
         "basemap_style_url": settings.BASEMAP_STYLE_URL,
         "has_demo_mails": mails_are_shown(),
+        "may": Permissions(request),
     }
 
 

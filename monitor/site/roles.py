@@ -1,31 +1,14 @@
-"""Who may do what, as Django groups that always exist. Everybody else reads what is public.
+"""Roles as Django groups that always exist; `guards` says what each of them may do.
 
-operators review alerts and add data; administrators do so too, look at every table in Django's admin, change the
-schedule and release locked logins. Accounts are made by a superuser only: whoever edits accounts could give themselves
-every right.
+Accounts are made by a superuser only: whoever edits accounts could give themselves every right.
 """
 
 from django.apps import AppConfig, apps
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 
 OPERATORS, ADMINISTRATORS = "operators", "administrators"
 REVIEW = "detection.add_review"
 LOAD = "ingest.add_ingestjob"
-
-
-def may_review(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return user.has_perm(REVIEW)
-
-
-def may_load(user: AbstractBaseUser | AnonymousUser) -> bool:
-    return user.has_perm(LOAD)
-
-
-def may_see_images(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """The pages of images and pairs are for whoever judges what was found in them, or adds them."""
-    return may_review(user) or may_load(user)
 
 
 def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:

@@ -6,6 +6,7 @@ from django import forms
 
 from monitor.models import Subscription
 from monitor.wording import regions
+from monitor.wording.refusals import Refusal
 from monitor.wording.sentences import KIND_LABELS
 
 DISTANCES = [
@@ -64,8 +65,8 @@ class WishForm(forms.Form):
         if "where" in cleaned:
             try:
                 cleaned["region"] = self._circle(cleaned) if cleaned["where"] == "circle" else self._drawn(cleaned)
-            except regions.RegionError as fault:
-                self.add_error("where", str(fault))
+            except Refusal as refusal:
+                self.add_error("where", refusal.error)
         return cleaned
 
     def wish(self) -> dict[str, Any]:
@@ -77,17 +78,17 @@ class WishForm(forms.Form):
         if self.errors.keys() & {"latitude", "longitude", "own_km"}:
             return None
         if cleaned.get("latitude") is None or cleaned.get("longitude") is None:
-            raise regions.RegionError("Click the place on the map, or type its latitude and longitude.")
+            raise Refusal("Click the place on the map, or type its latitude and longitude.")
         distance = cleaned.get("distance") or "2000"
         if distance != "own":
             return regions.circle(cleaned["longitude"], cleaned["latitude"], float(distance))
         if cleaned.get("own_km") is None:
-            raise regions.RegionError("Type the distance in kilometres.")
+            raise Refusal("Type the distance in kilometres.")
         return regions.circle(cleaned["longitude"], cleaned["latitude"], 1000 * cleaned["own_km"])
 
     def _drawn(self, cleaned: dict[str, Any]) -> regions.Region:
         if not cleaned.get("drawn"):
-            raise regions.RegionError("Draw an area on the map first.")
+            raise Refusal("Draw an area on the map first.")
         return regions.drawn(cleaned["drawn"])
 
 

@@ -1,4 +1,4 @@
-"""How many mails may be asked for in a day. Addresses and connections are counted as keyed hashes, for a day."""
+"""How many mails may be requested in a day. Addresses and connections are counted as keyed hashes, for a day."""
 
 from ipaddress import ip_address, ip_network
 
@@ -22,13 +22,13 @@ def allowed_for_connection(*, ip: str) -> bool:
 
 
 def client_ip(*, remote_address: str, forwarded_for: str) -> str:
-    """Who asks. Of an IPv6 address only the network counts: whoever has one has all of its addresses."""
-    asked_by = visitor_address(remote_address=remote_address, forwarded_for=forwarded_for)
+    """Whose request it is. Of an IPv6 address only the network counts: whoever has one has all of its addresses."""
+    visitor = visitor_address(remote_address=remote_address, forwarded_for=forwarded_for)
     try:
-        version = ip_address(asked_by).version
+        version = ip_address(visitor).version
     except ValueError:
-        return asked_by
-    return str(ip_network(f"{asked_by}/64", strict=False)) if version == 6 else asked_by
+        return visitor
+    return str(ip_network(f"{visitor}/64", strict=False)) if version == 6 else visitor
 
 
 def counts_forget() -> int:
@@ -39,4 +39,4 @@ def counts_forget() -> int:
 def _count(who: str, limit: int) -> bool:
     key = salted_hmac("monitor.limits", who, algorithm="sha256").hexdigest()
     row, _ = RequestCount.objects.get_or_create(who=key, day=timezone.now().date())
-    return RequestCount.objects.filter(pk=row.pk, n__lt=limit).update(n=F("n") + 1) == 1
+    return RequestCount.objects.filter(pk=row.pk, n_requests__lt=limit).update(n_requests=F("n_requests") + 1) == 1

@@ -12,12 +12,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from monitor.models import Subscription
 from monitor.subscriptions import selectors, tokens
 from monitor.subscriptions import services as subscriptions
+from monitor.wording.refusals import Refusal
 
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]
 
 
 def _private(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A page for one person: kept by no cache, found by no search, and a bad link gets a clear page."""
+    """A page for one person: no cache keeps it, no search engine lists it, and a bad link gets a clear page."""
 
     @never_cache
     @wraps(view)
@@ -44,8 +45,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         try:
             subscriptions.subscription_confirm(subscription=subscription)
-        except subscriptions.TooMany as fault:
-            return render(request, "subscriptions/bad_link.html", {"too_many": str(fault)}, status=409)
+        except Refusal as refusal:
+            return render(request, "subscriptions/bad_link.html", {"too_many": refusal.error}, status=409)
         subscription.refresh_from_db()
     context = {"subscription": subscription, "manage_token": tokens.manage_token(subscription.pk)}
     return render(request, "subscriptions/subscribe_confirm.html", context)

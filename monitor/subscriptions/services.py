@@ -1,4 +1,4 @@
-"""The life of a subscription: asked for, confirmed, paused, changed, ended, deleted."""
+"""The life of a subscription: requested, confirmed, paused, changed, ended, deleted."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,10 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import to_wkb
 
-from monitor.models import Notification, OutgoingMail, Subscription
+from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions.tokens import CONFIRM_FOR
 from monitor.wording import regions
+from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 from monitor.wording.sentences import KIND_LABELS, SEVERITY_LABELS
 
@@ -25,10 +26,6 @@ KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
 
 
-class TooMany(ValueError):
-    """This address has as many subscriptions as one may have."""
-
-
 def subscription_request(
     *,
     email: str,
@@ -38,7 +35,7 @@ def subscription_request(
     unreviewed: bool,
     frequency: str,
 ) -> Subscription | None:
-    """Keep the wish and queue the question whether the address is theirs; None where it was asked too often today.
+    """Keep the request and queue a mail to confirm it; None where the address had too many such mails today.
 
     Known and unknown addresses take the same way: nobody can find out who is subscribed.
     """
@@ -55,10 +52,10 @@ def subscription_request(
             unreviewed=unreviewed,
             frequency=frequency,
         )
-        OutgoingMail.objects.create(
-            kind=OutgoingMail.Kind.CONFIRM,
+        OutgoingMessage.objects.create(
+            kind=OutgoingMessage.Kind.CONFIRM,
             key=f"confirm:{wanted.pk}",
-            email=email,
+            address=email,
             subscription=wanted,
             next_try_at=timezone.now(),
         )
@@ -84,17 +81,17 @@ def demo_subscription_make() -> Subscription:
 
 
 def subscription_confirm(*, subscription: Subscription) -> None:
-    """The owner of the mailbox said yes. Raises TooMany; a second time changes nothing."""
+    """The owner of the mailbox agreed. Raises Refusal for one too many; a second time changes nothing."""
     held = selectors.subscriptions_of(email=subscription.email).filter(confirmed_at__isnull=False, ended_at=None)
     if subscription.confirmed_at is None and held.count() >= MOST_PER_ADDRESS:
-        raise TooMany(f"{MOST_PER_ADDRESS} regions are the most for one address")
+        raise Refusal(f"{MOST_PER_ADDRESS} regions are the most for one address")
     now = timezone.now()
     Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None).update(confirmed_at=now)
 
 
 def subscription_pause(*, subscription: Subscription) -> None:
     Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(
-        paused_at=timezone.now(), pause_reason=Subscription.PauseReason.ASKED
+        paused_at=timezone.now(), pause_reason=Subscription.PauseReason.OWNER
     )
 
 
@@ -105,7 +102,7 @@ def address_pause(*, email: str) -> int:
 
 
 def subscription_resume(*, subscription: Subscription) -> None:
-    """What happened while it was paused is not told."""
+    """What happened while it was paused is not sent."""
     Subscription.objects.filter(pk=subscription.pk).update(paused_at=None, pause_reason="", bounces=0)
 
 
@@ -115,7 +112,7 @@ def subscription_set_frequency(*, subscription: Subscription, frequency: str) ->
 
 
 def change(*, email: str, pk: str, deed: str) -> None:
-    """What the owner of an address asked for on the page of their subscriptions; nonsense changes nothing."""
+    """A change by the owner of an address on the page of their subscriptions; nonsense changes nothing."""
     mine = Subscription.objects.filter(email=email, ended_at=None, pk=int(pk) if pk.isdecimal() else 0).first()
     if mine is None:
         return
@@ -132,17 +129,19 @@ def change(*, email: str, pk: str, deed: str) -> None:
 def subscriptions_end(*, ids: Sequence[int]) -> int:
     """Stop for good; how many were still alive. What waits for them is withdrawn."""
     ended = Subscription.objects.filter(pk__in=ids, ended_at=None).update(ended_at=timezone.now())
-    Notification.objects.filter(subscription__in=ids, mail=None, withdrawn_at=None).update(withdrawn_at=timezone.now())
+    Notification.objects.filter(subscription__in=ids, message=None, withdrawn_at=None).update(
+        withdrawn_at=timezone.now()
+    )
     return ended
 
 
-def link_request(*, email: str) -> OutgoingMail | None:
-    """Queue a mail that opens all that is held of an address, or says that nothing is; None where asked too often."""
+def link_request(*, email: str) -> OutgoingMessage | None:
+    """Queue a mail with the link to all that is held of an address; None where it had too many such mails today."""
     email = email_normal(email)
     if not limits.allowed_for_address(email=email):
         return None
-    return OutgoingMail.objects.create(
-        kind=OutgoingMail.Kind.LINK, key=f"link:{uuid4()}", email=email, next_try_at=timezone.now()
+    return OutgoingMessage.objects.create(
+        kind=OutgoingMessage.Kind.LINK, key=f"link:{uuid4()}", address=email, next_try_at=timezone.now()
     )
 
 
@@ -152,8 +151,8 @@ def person_export(*, email: str) -> dict[str, Any]:
         "email": email,
         "subscriptions": [_exported(one) for one in selectors.subscriptions_of(email=email)],
         "mails": [
-            {"kind": mail.kind, "state": mail.state, "created": mail.created, "sent": mail.sent_at}
-            for mail in OutgoingMail.objects.filter(email=email)
+            {"kind": mail.kind, "state": mail.state, "created": mail.created_at, "sent": mail.sent_at}
+            for mail in OutgoingMessage.objects.filter(address=email)
         ],
     }
 
@@ -161,24 +160,24 @@ def person_export(*, email: str) -> dict[str, Any]:
 def person_delete(*, email: str) -> None:
     """Forget everything of a person."""
     with transaction.atomic():
-        OutgoingMail.objects.filter(email=email).delete()
+        OutgoingMessage.objects.filter(address=email).delete()
         selectors.subscriptions_of(email=email).delete()
 
 
 def purge() -> None:
-    """Delete what is over: unconfirmed wishes after two days, ended subscriptions, old letters, news and counts."""
+    """Delete what is over: unconfirmed requests after two days, ended subscriptions, old letters, news and counts."""
     now = timezone.now()
-    Subscription.objects.filter(confirmed_at=None, created__lt=now - CONFIRM_FOR).delete()
+    Subscription.objects.filter(confirmed_at=None, created_at__lt=now - CONFIRM_FOR).delete()
     ended = Subscription.objects.filter(ended_at__lt=now - KEEP_ENDED)
     emails = list(ended.values_list("email", flat=True).distinct())
     ended.delete()
-    finished = OutgoingMail.objects.exclude(state__in=[OutgoingMail.State.QUEUED, OutgoingMail.State.SENDING])
+    finished = OutgoingMessage.objects.exclude(state__in=[OutgoingMessage.State.QUEUED, OutgoingMessage.State.SENDING])
     gone = set(emails) - set(Subscription.objects.filter(email__in=emails).values_list("email", flat=True))
-    finished.filter(email__in=gone).delete()
-    letters = [OutgoingMail.Kind.CONFIRM, OutgoingMail.Kind.LINK]
-    finished.filter(kind__in=letters, created__lt=now - KEEP_LETTERS).delete()
-    Notification.objects.filter(created__lt=now - KEEP_NEWS).delete()
-    finished.filter(created__lt=now - KEEP_NEWS).delete()
+    finished.filter(address__in=gone).delete()
+    letters = [OutgoingMessage.Kind.CONFIRM, OutgoingMessage.Kind.LINK]
+    finished.filter(kind__in=letters, created_at__lt=now - KEEP_LETTERS).delete()
+    Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
+    finished.filter(created_at__lt=now - KEEP_NEWS).delete()
     limits.counts_forget()
 
 
@@ -192,7 +191,7 @@ def described(one: Subscription) -> dict[str, Any]:
         "kinds": "every kind of motion" if len(kinds) == len(KIND_LABELS) else ", ".join(kinds),
         "severity": "of any size" if one.lowest_severity == "minor" else f"{least} or more",
         "reviewed": reviewed,
-        "told": one.notifications.filter(mail__state=OutgoingMail.State.SENT).count(),
+        "n_sent": one.notifications.filter(message__state=OutgoingMessage.State.SENT).count(),
     }
 
 
@@ -213,13 +212,13 @@ def _exported(one: Subscription) -> dict[str, Any]:
         "lowest_severity": one.lowest_severity,
         "unreviewed": one.unreviewed,
         "frequency": one.frequency,
-        "created": one.created,
+        "created": one.created_at,
         "confirmed": one.confirmed_at,
         "paused": one.paused_at,
         "ended": one.ended_at,
         "last_digest": one.last_digest_at,
-        "told": [
-            {"alert": told.transition.alert.code, "state": told.transition.to_state, "at": told.created}
-            for told in one.notifications.select_related("transition__alert").defer("transition__alert__area")
+        "notifications": [
+            {"alert": each.transition.alert.code, "state": each.transition.to_state, "at": each.created_at}
+            for each in one.notifications.select_related("transition__alert").defer("transition__alert__area")
         ],
     }

@@ -1,4 +1,4 @@
-"""Subscribing: the form and its preview. No account, no password; the address is asked by mail whether it agrees."""
+"""Subscribing: the form and its preview. No account, no password; the owner of the address confirms by mail."""
 
 import math
 from typing import Any
@@ -34,7 +34,7 @@ DEFAULTS = {
 def subscribe(request: HttpRequest) -> HttpResponse:
     """The form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…), or a wish to keep."""
     if request.method != "POST":
-        return _page(request, SubscribeForm(initial=DEFAULTS | _asked_for(request)))
+        return _page(request, SubscribeForm(initial=DEFAULTS | _prefilled(request)))
     form = SubscribeForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
@@ -91,7 +91,7 @@ def subscription_link(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         status = 422 if form.is_bound else 200
         return render(request, "subscriptions/link.html", {"form": form}, status=status)
-    if not _may_ask(request):
+    if not _within_limits(request):
         return too_many(request)
     subscriptions.link_request(email=form.cleaned_data["email"])
     return redirect("subscribe-sent")
@@ -102,13 +102,13 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 
 def _keep(request: HttpRequest, **wish: Any) -> HttpResponse:
-    if not _may_ask(request):
+    if not _within_limits(request):
         return too_many(request)
     subscriptions.subscription_request(**wish)
     return redirect("subscribe-sent")
 
 
-def _may_ask(request: HttpRequest) -> bool:
+def _within_limits(request: HttpRequest) -> bool:
     forwarded = request.headers.get("X-Forwarded-For", "")
     ip = limits.client_ip(remote_address=request.META.get("REMOTE_ADDR", ""), forwarded_for=forwarded)
     return limits.allowed_for_connection(ip=ip)
@@ -126,7 +126,7 @@ def _page(request: HttpRequest, form: SubscribeForm, status: int = 200) -> HttpR
     return render(request, "subscriptions/subscribe.html", context, status=status)
 
 
-def _asked_for(request: HttpRequest) -> dict[str, Any]:
+def _prefilled(request: HttpRequest) -> dict[str, Any]:
     """What the address of the page fills in; nonsense is left out."""
     box = _numbers(request.GET.get("bbox", ""), 4)
     if box and box[0] < box[2] and box[1] < box[3]:

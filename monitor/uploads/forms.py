@@ -9,10 +9,10 @@ from django.urls import reverse
 from ingest.jobs.services import may_retry
 from ingest.models import DIRECTIONS, IngestJob
 from ingest.readers import TITLES
-from ingest.readers.given import Given
 from ingest.readers.images.scenes import POLARISATIONS
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
+from ingest.readers.submission import Submission
 from monitor.uploads.resumable import in_words
 from monitor.wording.refusals import plain_words
 
@@ -81,13 +81,19 @@ class SaidForm(forms.Form):
             raise forms.ValidationError("The last day is after the first one.")
         return said
 
-    def given(self, account: str, mapping: Path | None = None) -> Given:
-        said: dict[str, Any] = self.cleaned_data
-        period = (said["first_day"], said["last_day"]) if said["first_day"] else None
-        direction = Direction(said["direction"]) if said["direction"] else None
+    def submission(self, account: str, mapping: Path | None = None) -> Submission:
+        entered: dict[str, Any] = self.cleaned_data
+        period = (entered["first_day"], entered["last_day"]) if entered["first_day"] else None
+        direction = Direction(entered["direction"]) if entered["direction"] else None
         names = ("unit", "positive", "track", "scale", "polarisation", "acquired_at", "platform")
-        declared = Declared(mapping, period=period, direction=direction, **{name: said[name] or None for name in names})
-        return Given(said["source_format"] or "auto", declared, said["attribution"], said["licence"], account)
+        values = {name: entered[name] or None for name in names}
+        return Submission(
+            source_format=entered["source_format"] or "auto",
+            declared=Declaration(mapping=mapping, period=period, direction=direction, **values),
+            attribution=entered["attribution"],
+            licence=entered["licence"],
+            loaded_by=account,
+        )
 
 
 def job_row(job: IngestJob) -> dict[str, Any]:

@@ -1,20 +1,15 @@
 """Sending files through the browser, and what became of every file that was given; for operators."""
 
 import shutil
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -22,26 +17,12 @@ from ingest.jobs import selectors as job_selectors
 from ingest.jobs.services import job_queue, job_retry
 from ingest.models import IngestJob
 from ingest.readers import SUFFIXES
-from monitor.site.roles import may_load
+from monitor.site.guards import loaders_only
 from monitor.uploads.forms import SaidForm, job_row, plain_reason, state_words
 from monitor.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
 
 SHOWN = 40
 BROKEN_OFF = "The transfer broke off before its end. Nothing was kept; please send it again."
-
-
-def loaders_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Strangers are asked to sign in, everybody else without the role is told so; nothing of a body is read before."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, **kwargs: int) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return redirect_to_login(reverse("uploads"))
-        if not may_load(request.user):
-            raise PermissionDenied("Your account may not add data. An administrator can add it to the operators.")
-        return view(request, **kwargs)
-
-    return never_cache(guarded)
 
 
 @csrf_exempt  # the form's token is checked below, once the way of the files is laid: it stands in the same body
@@ -80,7 +61,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, faults=_faults(form), status=400)
     mapping = Path(found.mapping_path) if found.mapping_path else None
-    if not job_retry(job=found, given=form.given(found.given_by, mapping)):
+    if not job_retry(job=found, submission=form.submission(found.given_by, mapping)):
         fault = f"{found.original_name} was not tried again: say something else of it, or send the file anew."
         return _page(request, faults=[fault], status=409)
     messages.success(request, f"{found.original_name} is tried again.")
@@ -115,7 +96,7 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
             original_name=file.name,
             size_bytes=file.size,
             sha256=file.sha256,
-            given=form.given(request.user.get_username(), beside),
+            submission=form.submission(request.user.get_username(), beside),
         )
         names.append(file.name)
     return _answer(request, names, faults, status=422 if faults and not names else 200)

@@ -20,10 +20,10 @@ BACKSCATTER = {
 RUN_STATES = {"queued": "waits", "running": "at work", "succeeded": "finished", "failed": "failed"}
 
 
-def run_state(status: str, share_done: float) -> str:
+def run_state(state: str, share_done: float) -> str:
     """'waits', 'at work, 40 % done': what a run is doing."""
-    done = f", {share_done:.0%} done".replace("%", " %") if status == "running" and share_done > 0 else ""
-    return RUN_STATES[status] + done
+    done = f", {share_done:.0%} done".replace("%", " %") if state == "running" and share_done > 0 else ""
+    return RUN_STATES[state] + done
 
 
 TASKS = {"coherence": "Coherence", "coherence-change": "Change of coherence", "offsets": "Offsets"}

@@ -1,4 +1,4 @@
-"""Messages of readers, written for a command line, in the words of a page."""
+"""Refusals: what is wrong and what to do, in words for whoever asked; messages of readers in the words of a page."""
 
 import re
 
@@ -15,6 +15,17 @@ OPTION_WORDS = {
     "platform": "Type the satellite",
     "direction": "Choose which way the satellite flew",
 }
+
+
+class Refusal(ValueError):
+    """What somebody wants and cannot have: what is wrong, and what to do (empty where the first line says it)."""
+
+    def __init__(self, error: str, remedy: str = "") -> None:
+        super().__init__(error)
+        self.error, self.remedy = error, remedy
+
+    def as_dict(self) -> dict[str, str]:
+        return {"error": self.error, "remedy": self.remedy}
 
 
 def plain_words(line: str, where: str) -> str:

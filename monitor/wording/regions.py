@@ -14,6 +14,7 @@ from shapely.validation import explain_validity
 
 from detection.rules.sizes import area_of
 from monitor.wording.places import coordinates
+from monitor.wording.refusals import Refusal
 from monitor.wording.sentences import area_label
 
 LARGEST_KM2 = 200_000.0
@@ -25,10 +26,6 @@ _WORLD = box(-180, -90, 180, 90)
 _CORNERS = 64
 
 
-class RegionError(ValueError):
-    """The region cannot be used; the message says why, in words for the person who chose it."""
-
-
 class Region(NamedTuple):
     outline: MultiPolygon
     label: str
@@ -37,11 +34,11 @@ class Region(NamedTuple):
 def circle(longitude: float, latitude: float, distance_m: float) -> Region:
     """Everything within a distance of a point."""
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise RegionError("Latitude goes from −90 to 90, longitude from −180 to 180.")
+        raise Refusal("Latitude goes from −90 to 90, longitude from −180 to 180.")
     if not 0 < distance_m <= FARTHEST_M:
-        raise RegionError("The distance must be more than 0 and at most 50 km.")
+        raise Refusal("The distance must be more than 0 and at most 50 km.")
     if abs(latitude) + distance_m / 111_000 > 89:
-        raise RegionError("This is too close to a pole: the satellites do not look there.")
+        raise Refusal("This is too close to a pole: the satellites do not look there.")
     bearings = np.linspace(0, 360, _CORNERS, endpoint=False)
     same = np.ones(_CORNERS)
     xs, ys, _ = _GEOD.fwd(longitude * same, latitude * same, bearings, distance_m * same)
@@ -56,15 +53,15 @@ def drawn(text: str) -> Region:
         content = json.loads(text, parse_constant=_refuse)
         content = content.get("geometry") or content
         if content.get("type") not in {"Polygon", "MultiPolygon"}:
-            raise RegionError("Draw an area with at least three corners.")
+            raise Refusal("Draw an area with at least three corners.")
         geometry = force_2d(shape(content))
         n_vertices = get_num_coordinates(geometry)
-    except RegionError:
+    except Refusal:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, ShapelyError) as fault:
-        raise RegionError("The drawn area could not be read. Please draw it again.") from fault
+        raise Refusal("The drawn area could not be read. Please draw it again.") from fault
     if n_vertices > MOST_VERTICES:
-        raise RegionError(f"The area has {n_vertices} corners; {MOST_VERTICES} are the most. Draw it more simply.")
+        raise Refusal(f"The area has {n_vertices} corners; {MOST_VERTICES} are the most. Draw it more simply.")
     _check(geometry)
     outline = _onto_the_map(geometry)
     middle = outline.representative_point()
@@ -99,21 +96,21 @@ def _refuse(constant: str) -> None:
 def _check(geometry: BaseGeometry) -> None:
     west, south, east, north = geometry.bounds if not geometry.is_empty else (np.nan,) * 4
     if not np.isfinite([west, south, east, north]).all():
-        raise RegionError("The drawn area is empty. Please draw it again.")
+        raise Refusal("The drawn area is empty. Please draw it again.")
     if south < -90 or north > 90 or west < -540 or east > 540 or east - west > 360:
-        raise RegionError("The drawn area reaches beyond the edge of the map.")
+        raise Refusal("The drawn area reaches beyond the edge of the map.")
     if not geometry.is_valid:
         crossing = "intersection" in explain_validity(geometry).lower()
-        raise RegionError(
+        raise Refusal(
             "The lines of the drawn area cross each other. Draw it so that they do not."
             if crossing
             else "The drawn area has no proper outline. Please draw it again."
         )
     size = area_of(geometry) / 1e6
     if size > LARGEST_KM2:
-        raise RegionError(f"The area is {size:,.0f} km²; {LARGEST_KM2:,.0f} km² is the most. Choose a smaller one.")
+        raise Refusal(f"The area is {size:,.0f} km²; {LARGEST_KM2:,.0f} km² is the most. Choose a smaller one.")
     if size <= 0:
-        raise RegionError("The drawn area is too small to be seen. Draw a larger one.")
+        raise Refusal("The drawn area is too small to be seen. Draw a larger one.")
 
 
 def _onto_the_map(geometry: BaseGeometry) -> MultiPolygon:

@@ -70,8 +70,8 @@ def test_the_surge_of_the_demo_nation_is_found_on_its_day(glacier_files, tracker
     assert alert.bearing_deg == pytest.approx(GLACIER.bearing_deg, abs=5)
     assert alert.usual_speed_m_day < 0.6
     assert alert.detections.count() >= 3
-    before = Alert.objects.values_list("pk", "updated").get()
+    before = Alert.objects.values_list("pk", "updated_at").get()
     GlacierMotion.objects.update(stale=True)
     glacier_services.glacier_follow(motion=glacier_selectors.glaciers_stale().get())
-    assert Alert.objects.values_list("pk", "updated").get() == before  # looked at again, nothing is told again
+    assert Alert.objects.values_list("pk", "updated_at").get() == before  # looked at again, nothing is told again
     assert np.isfinite(alert.onset_sigma_days)

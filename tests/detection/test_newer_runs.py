@@ -31,7 +31,7 @@ def scanned(product, monkeypatch):
         run = ml_services.run_queue(subject=product, version=row)
         ml_services.run_claim(run_id=run.pk)
         run.refresh_from_db()
-        run.status, run.finished_at = "succeeded", run.started_at
+        run.state, run.finished_at = "succeeded", run.started_at
         run.save()
         prediction = Prediction.objects.create(run=run, raster="none.tif", raster_sha256="0" * 64)
         figures = {"rate_mm_yr": -9.0, "peak_rate_mm_yr": -12.0, "rate_sigma_mm_yr": 1.0, "area_m2": 2e6} | values
@@ -79,8 +79,8 @@ def test_an_alert_that_the_same_run_still_shows_is_not_taken_over(scanned):
     assert set(Alert.objects.values_list("state", flat=True)) == {State.FIRST}
 
 
-def test_a_merged_alert_sends_no_mail_and_takes_back_what_was_not_told(scanned, make_subscription):
-    from monitor.channels.outbox import transition_announce
+def test_a_merged_alert_sends_no_mail_and_takes_back_what_was_not_sent(scanned, make_subscription):
+    from monitor.channels.announcements import transition_announce
     from monitor.models import Notification
 
     make_subscription(longitude=12.04, latitude=47.01)
@@ -90,9 +90,9 @@ def test_a_merged_alert_sends_no_mail_and_takes_back_what_was_not_told(scanned, 
     scanned("2", box(12.00, 12.08))
     gone = Alert.objects.get(state=State.MERGED)
     assert transition_announce(transition_id=gone.transitions.last().pk).n_notifications == 0
-    told = Notification.objects.filter(transition__alert=gone)
-    assert told.count() == 1
-    assert told.get().withdrawn_at is not None
+    queued = Notification.objects.filter(transition__alert=gone)
+    assert queued.count() == 1
+    assert queued.get().withdrawn_at is not None
 
 
 def test_the_kind_follows_the_network_once_it_has_looked(scanned):

@@ -47,7 +47,7 @@ def test_one_alert_for_what_changed_and_one_for_what_moves(watched_images, capsy
 def test_a_change_waits_for_the_offsets_of_its_pair(watched_images):
     of_change = Run.objects.filter(model_version__task="coherence-change").order_by("id")
     pair = of_change[0].pair
-    Run.objects.filter(pair=pair, model_version__task="offsets").update(status=Run.Status.QUEUED)
+    Run.objects.filter(pair=pair, model_version__task="offsets").update(state=Run.State.QUEUED)
     waiting = {prediction.run_id for prediction in selectors.predictions_unscanned()}
     assert not waiting & set(of_change.values_list("pk", flat=True))  # offsets that are not searched yet come first
     for prediction in selectors.predictions_unscanned():

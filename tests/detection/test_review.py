@@ -14,6 +14,7 @@ from detection.models import Alert, AlertTransition, AuditEntry, Claim, Review
 from detection.reviews import services as reviews
 from detection.rules.lifecycle import State, may_become
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
+from tests.waiting import HANG_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -93,10 +94,10 @@ def test_a_visit_is_recorded_and_leaves_the_state(alert, anna):
 
 
 def test_a_verdict_dates_the_alert_anew(alert, anna):
-    before = alert.updated
+    before = alert.updated_at
     say(alert, Verdict.CONFIRM, anna)
     alert.refresh_from_db()
-    assert alert.updated > before
+    assert alert.updated_at > before
 
 
 @pytest.mark.parametrize("verdict", [Verdict.CONFIRM, Verdict.REJECT, Verdict.FIELD_VISIT])
@@ -149,7 +150,7 @@ def test_of_two_who_answer_at_the_same_moment_one_wins_and_one_is_told(alert, an
 
     def answer(verdict, reviewer):
         mine = Alert.objects.get(pk=alert.pk)
-        together.wait(timeout=20)
+        together.wait(timeout=HANG_SECONDS)
         try:
             outcomes.append(say(mine, verdict, reviewer).verdict)
         except reviews.Overtaken:
@@ -161,7 +162,7 @@ def test_of_two_who_answer_at_the_same_moment_one_wins_and_one_is_told(alert, an
     for person in people:
         person.start()
     for person in people:
-        person.join(timeout=30)
+        person.join(timeout=HANG_SECONDS)
     assert sorted(outcomes)[-1] == "told"
     assert len(outcomes) == 2
     assert Review.objects.count() == AuditEntry.objects.count() == 1

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ml.models import Prediction
-from tests.e2e.browsers import CHROMIUM, FLAGS, SIZES, watch
+from tests.e2e.browsers import CHROMIUM, FLAGS, READY_MS, SIZES, watch
 from tests.makers import pairs as made_pairs
 
+expect.set_options(timeout=READY_MS)
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -25,6 +27,7 @@ def open_page(browser, live_server) -> Iterator[Callable[..., Page]]:
 
     def make(size: str, **options) -> Page:
         contexts.append(browser.new_context(viewport=SIZES[size], base_url=live_server.url, **options))
+        contexts[-1].set_default_timeout(READY_MS)
         page = contexts[-1].new_page()
         watch(page, faults)
         return page

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product
-from tests.e2e.browsers import READY_MS, SIZES, foreign, wait_for_map
+from tests.e2e.browsers import wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -26,7 +26,7 @@ def test_a_visitor_opens_the_map_clicks_an_alert_and_reads_its_sentence(page, li
     expect(page).to_have_url(re.compile(f"/alerts/{alert.code}/$"))
     expect(page.locator("h1")).to_have_text("Sinking ground")
     expect(page.locator(".verdict")).to_contain_text("The ground here sank")
-    expect(page.locator("#series canvas").first).to_be_visible(timeout=READY_MS)
+    expect(page.locator("#series canvas").first).to_be_visible()
 
 
 def test_a_click_on_a_point_draws_its_series_and_says_what_it_means(page, live_server, watched_region):
@@ -35,30 +35,21 @@ def test_a_click_on_a_point_draws_its_series_and_says_what_it_means(page, live_s
     wait_for_map(page)
     box = page.locator("#map").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.locator("#panel .verdict")).to_contain_text(
-        re.compile(r"This point moved .* mm a year"), timeout=READY_MS
-    )
-    expect(page.locator("#panel canvas").first).to_be_visible(timeout=READY_MS)
+    expect(page.locator("#panel .verdict")).to_contain_text(re.compile(r"This point moved .* mm a year"))
+    expect(page.locator("#panel canvas").first).to_be_visible()
 
 
-def test_the_workbench_draws_a_product(browser, live_server, watched_region):
-    page = browser.new_page(viewport=SIZES["desktop"])
-    failed = []
-    page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
-    page.on("request", lambda sent: failed.append(sent.url) if foreign(sent.url) else None)
+def test_the_workbench_draws_a_product(open_page, live_server, watched_region):
+    page = open_page("desktop")
     page.goto(f"{live_server.url}/products/{Product.objects.first().pk}/")
     frame = page.frame_locator("iframe")
-    expect(frame.locator("#histogram-words")).to_contain_text("of 22,", timeout=READY_MS)
-    expect(frame.locator("#histogram .bars path").first).to_be_attached(timeout=READY_MS)
-    expect(frame.locator("#series .scatterlayer .trace")).to_have_count(3, timeout=READY_MS)
-    page.close()
-    assert failed == []
+    expect(frame.locator("#histogram-words")).to_contain_text("of 22,")
+    expect(frame.locator("#histogram .bars path").first).to_be_attached()
+    expect(frame.locator("#series .scatterlayer .trace")).to_have_count(3)
 
 
-def test_the_list_works_without_javascript(browser, live_server, watched_region):
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+def test_the_list_works_without_javascript(open_page, live_server, watched_region):
+    page = open_page("desktop", java_script_enabled=False)
     page.goto(f"{live_server.url}/alerts/")
     page.get_by_role("link", name=re.compile("Rising ground")).first.click()
     expect(page.locator(".verdict")).to_contain_text("The ground here rose")
-    context.close()

@@ -1,4 +1,4 @@
-"""scripts/demo as a stranger would run it: everything from nothing, in a state folder of its own."""
+"""scripts/demo as a newcomer would run it: everything from nothing, in a state folder that these tests share."""
 
 import os
 import re
@@ -11,18 +11,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANG_SECONDS
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-pytestmark = pytest.mark.demo
+pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo")]
+DROPPED = ("DATABASE_URL", "REDIS_URL", "GROUND_MOTION_DATABASE", "DJANGO_SETTINGS_MODULE", "POSTGRES_OPTIONS")
 
 
-@pytest.fixture
-def surroundings(tmp_path) -> Iterator[dict[str, str]]:
+@pytest.fixture(scope="module")
+def surroundings(tmp_path_factory) -> Iterator[dict[str, str]]:
     """The environment without anything that the tests themselves use."""
-    dropped = ("DATABASE_URL", "REDIS_URL", "GROUND_MOTION_DATABASE", "DJANGO_SETTINGS_MODULE")
-    kept = {key: value for key, value in os.environ.items() if key not in dropped}
-    own = kept | {"GROUND_MOTION_VAR": str(tmp_path / "var")}
+    kept = {key: value for key, value in os.environ.items() if key not in DROPPED}
+    own = kept | {"GROUND_MOTION_VAR": str(tmp_path_factory.mktemp("demo") / "var")}
     yield own
     services(own, "remove")
+
+
+@pytest.fixture(scope="module")
+def first_start(surroundings) -> subprocess.CompletedProcess:
+    """The demo from nothing to its first alert, once for all that need it."""
+    return demo(surroundings, "--check")
 
 
 def free_port() -> str:
@@ -32,9 +40,9 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def demo(surroundings, *arguments, timeout=280) -> subprocess.CompletedProcess:
+def demo(surroundings, *arguments) -> subprocess.CompletedProcess:
     command = [str(ROOT / "scripts" / "demo"), "--port", free_port(), *arguments]
-    return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
 
 
 def services(surroundings, verb="status") -> str:
@@ -43,14 +51,13 @@ def services(surroundings, verb="status") -> str:
 
 
 def fetch(address: str) -> bytes:
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=HANG_SECONDS) as answer:
         return answer.read()
 
 
-def test_without_files_the_simulated_region_becomes_alerts_and_everything_is_stopped(surroundings):
-    done = demo(surroundings, "--check")
-    assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/alerts/[0-9A-Z]{4}/", done.stdout.splitlines()[-1])
+def test_without_files_the_simulated_region_becomes_alerts_and_everything_is_stopped(first_start, surroundings):
+    assert first_start.returncode == 0, first_start.stderr
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/alerts/[0-9A-Z]{4}/", first_start.stdout.splitlines()[-1])
     assert services(surroundings) == "nothing runs"
 
 
@@ -64,9 +71,9 @@ def test_a_bad_file_ends_the_demo_with_its_one_line(surroundings, tmp_path):
     assert services(surroundings) == "nothing runs"
 
 
-def test_ctrl_c_stops_what_it_started_and_nothing_else(surroundings):
+def test_ctrl_c_stops_what_it_started_and_nothing_else(first_start, surroundings):
     """The second start is quick, serves the same alerts, and a server that was there before stays."""
-    demo(surroundings, "--check")
+    assert first_start.returncode == 0
     services(surroundings, "start")
     # A shell's background jobs ignore SIGINT, and so would all that these tests start there: Ctrl-C must be heard.
     command = ["env", "--default-signal=INT", str(ROOT / "scripts" / "demo"), "--port", free_port()]
@@ -77,7 +84,7 @@ def test_ctrl_c_stops_what_it_started_and_nothing_else(surroundings):
             address = next(m[1] for line in process.stdout if (m := re.search(r"is at (http://\S+)", line)))
             assert b"Simulated" in fetch(address)
             os.killpg(process.pid, signal.SIGINT)
-            assert process.wait(timeout=60) == 130
+            assert process.wait(timeout=HANG_SECONDS) == 130
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -93,7 +100,9 @@ def test_a_port_that_is_taken_is_named(surroundings):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         command = [str(ROOT / "scripts" / "demo"), "--check", "--port", str(taken.getsockname()[1])]
-        done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=280, check=False)
+        done = subprocess.run(
+            command, env=surroundings, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+        )
     assert done.returncode == 1
     assert "taken" in done.stderr
     assert services(surroundings) == "nothing runs"

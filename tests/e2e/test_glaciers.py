@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from detection import selectors
 from detection.alerts import services
 from detection.models import Alert, GlacierMotion
-from tests.e2e.browsers import READY_MS, fits, wait_for_map
+from tests.e2e.browsers import fits, wait_for_map
 from tests.makers import pairs as made_pairs
 from tests.makers.glaciers import follow, make_glacier, make_motion, make_offsets
 
@@ -45,7 +45,7 @@ def test_a_glacier_tells_its_surge_and_draws_its_series(page, surging):
     expect(surges).to_contain_text(re.compile(r"\b(1[0-9]|2[0-9]|30) April 2020 ± \d+ days?"))
     expect(surges).to_contain_text("not over yet")
     plot = page.locator("[data-series] canvas")
-    expect(plot).to_be_visible(timeout=READY_MS)
+    expect(plot).to_be_visible()
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
     said = page.locator("[data-series] .readout")
@@ -114,7 +114,7 @@ def test_ground_without_an_outline_has_its_series_on_the_page_of_its_alert(page,
         services.prediction_scan(prediction=prediction)
     page.goto(Alert.objects.get(kind="moving-ground").get_absolute_url())
     plot = page.locator("[data-series] canvas")
-    expect(plot).to_be_visible(timeout=READY_MS)
+    expect(plot).to_be_visible()
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
     page.mouse.move(box["x"] + box["width"] - 24, box["y"] + box["height"] / 2)

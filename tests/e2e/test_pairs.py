@@ -1,6 +1,7 @@
 """An operator compares the two images of a pair: swipe, flicker, difference, results, and a closer look."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from ingest.models import Scene
 from monitor.site.roles import OPERATORS
-from tests.e2e.browsers import READY_MS, SIZES, fits
+from tests.e2e.browsers import SIZES, fits
 from tests.makers import pairs as made_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -18,10 +19,21 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a long enough pass phrase"
 FINE_M = 2.5  # pixels so small that the whole image is more than a picture holds
 ROWS, COLS = 2560, 3200
+DARK, BRIGHT = "dark", "bright"
+
+
+@pytest.fixture(scope="module")
+def speckle(tmp_path_factory) -> list[Path]:
+    """Two images of speckle: dark the first, bright the second."""
+    folder, images = tmp_path_factory.mktemp("speckle"), []
+    for number in range(2):
+        power = np.random.default_rng(number).gamma(4, 0.01 * 30**number, size=(ROWS, COLS))
+        images.append(made_pairs.write_power(folder / f"{number}.tif", power, FINE_M))
+    return images
 
 
 @pytest.fixture
-def pair(pair_predictions):
+def pair(pair_predictions, speckle):
     """A pair of speckle: dark in the earlier image, bright in the later one."""
     user = get_user_model().objects.create_user("anna", password=PASSWORD)
     user.groups.add(Group.objects.get(name=OPERATORS))
@@ -30,10 +42,8 @@ def pair(pair_predictions):
     Scene.objects.filter(pk__in=[pair.reference_id, pair.secondary_id]).update(posting_m=FINE_M, **fine)
     type(pair).objects.filter(pk=pair.pk).update(**fine)
     pair = type(pair).objects.get(pk=pair.pk)
-    for number, scene in enumerate((pair.reference, pair.secondary)):
-        rng = np.random.default_rng(number)
-        image = rng.gamma(4, 0.01 * 30**number, size=(ROWS, COLS))
-        made_pairs.fill_scene(scene, image, FINE_M)
+    for scene, image in zip((pair.reference, pair.secondary), speckle, strict=True):
+        made_pairs.give_image(scene, image)
     assert Scene.objects.exclude(raster="").count() == 2
     return pair
 
@@ -51,20 +61,21 @@ def choose(page: Page, mode: str) -> None:
 
 
 def ready(page: Page, layers: str) -> None:
-    expect(page.locator("#picture")).to_have_attribute("data-drawn", layers, timeout=READY_MS)
+    expect(page.locator("#picture")).to_have_attribute("data-drawn", layers)
     page.wait_for_load_state("networkidle")
 
 
-def brightness(page: Page, share: float) -> float:
-    """Mean grey of a patch of the canvas at a share of its width, in the middle of its height."""
-    return page.evaluate(
-        """share => {
+def shows(page: Page, share: float, grey: str) -> None:
+    """Wait until a patch of the canvas at a share of its width, in the middle of its height, is dark or bright."""
+    page.wait_for_function(
+        """([share, grey]) => {
             const canvas = document.getElementById("picture");
             const x = Math.round(canvas.width * share) - 10, y = Math.round(canvas.height / 2) - 10;
             const { data } = canvas.getContext("2d").getImageData(x, y, 20, 20);
-            return data.filter((_, i) => i % 4 === 0).reduce((sum, one) => sum + one, 0) / 400;
+            const mean = data.filter((_, i) => i % 4 === 0).reduce((sum, one) => sum + one, 0) / 400;
+            return grey === "bright" ? mean > 128 : mean < 128;
         }""",
-        share,
+        arg=[share, grey],
     )
 
 
@@ -73,14 +84,13 @@ def test_the_line_between_the_images_moves_by_hand_and_by_key(open_page, pair, s
     page = open_page(size)
     open_pair(page, pair)
     ready(page, "reference secondary")
-    assert brightness(page, 0.3) < 128 < brightness(page, 0.7)
+    shows(page, 0.3, DARK)
+    shows(page, 0.7, BRIGHT)
     slider = page.get_by_role("slider", name="Where the two images meet")
     slider.fill("20")
-    page.wait_for_timeout(100)
-    assert brightness(page, 0.3) > 128
+    shows(page, 0.3, BRIGHT)
     slider.press("End")
-    page.wait_for_timeout(100)
-    assert brightness(page, 0.7) < 128
+    shows(page, 0.7, DARK)
     expect(slider).to_have_attribute("aria-valuetext", re.compile("100 percent 1 Dec 2021"))
     slider.fill("50")
     canvas = page.locator("#picture")
@@ -98,18 +108,18 @@ def test_the_line_between_the_images_moves_by_hand_and_by_key(open_page, pair, s
 @pytest.mark.parametrize("size", SIZES)
 def test_the_flicker_starts_only_by_hand_and_stops(open_page, pair, size):
     page = open_page(size, reduced_motion="reduce")
+    page.clock.install()
     open_pair(page, pair)
     choose(page, "Flicker")
     ready(page, "reference secondary")
     button = page.locator("#flicker")
     expect(button).to_have_attribute("aria-pressed", "false")
-    assert brightness(page, 0.5) < 128
-    page.wait_for_timeout(1300)
-    assert brightness(page, 0.5) < 128
+    shows(page, 0.5, DARK)
+    page.clock.fast_forward("00:05")
+    shows(page, 0.5, DARK)
     page.get_by_role("button", name="Show the other image").click()
     expect(page.locator("#right-day")).to_have_text("13 Dec 2021")
-    page.wait_for_timeout(100)
-    assert brightness(page, 0.5) > 128
+    shows(page, 0.5, BRIGHT)
     page.get_by_label("Changes a second").select_option("3")
     page.locator("#picture").focus()
     page.keyboard.press("f")

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from detection.models import Alert, AuditEntry
 from monitor.site.roles import OPERATORS
-from tests.e2e.browsers import READY_MS, SIZES, fits, wait_for_map
+from tests.e2e.browsers import SIZES, fits, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -59,7 +59,7 @@ def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_p
     expect(visitor.locator(".badge").first).to_have_text("not motion")
     expect(visitor.get_by_text("anna")).to_have_count(0)
     wait_for_map(visitor)
-    expect(visitor.locator("#series canvas").first).to_be_visible(timeout=READY_MS)
+    expect(visitor.locator("#series canvas").first).to_be_visible()
 
 
 def test_a_case_is_answered_and_taken_back_by_keys_alone(open_page, operator):

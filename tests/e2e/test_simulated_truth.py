@@ -5,7 +5,7 @@ from django.contrib.gis.geos import MultiPolygon, Polygon
 from playwright.sync_api import expect
 
 from ingest.models import SimulatedTruth
-from tests.e2e.browsers import READY_MS, wait_for_map
+from tests.e2e.browsers import wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -16,7 +16,7 @@ def alert(make_alert):
     SimulatedTruth.objects.create(
         kind="groundwater_subsidence",
         title="Pumped ground",
-        told="sinks by up to 19 mm a year",
+        description="sinks by up to 19 mm a year",
         rate_mm_yr=-19.0,
         rate_along="up",
         size_m=4800.0,
@@ -33,7 +33,7 @@ def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed(page, live_se
     switch = page.get_by_role("switch", name="Show what was simulated")
     expect(switch).not_to_be_checked()
     assert asked == []
-    with page.expect_response(lambda answer: "/tiles/context/truth/" in answer.url, timeout=READY_MS):
+    with page.expect_response(lambda answer: "/tiles/context/truth/" in answer.url):
         switch.focus()
         page.keyboard.press("Space")
     expect(switch).to_be_checked()

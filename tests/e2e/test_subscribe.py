@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
 from monitor import tasks
-from monitor.channels.mail import sending
+from monitor.channels import rounds
 from monitor.models import Subscription
 from tests.e2e.browsers import wait_for_map
 
@@ -23,9 +23,7 @@ def draw_around(page: Page) -> None:
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     for right, down in ((-90, -70), (90, -70), (90, 70), (-90, 70), (-90, -70)):
         page.mouse.move(x + right, y + down)
-        page.wait_for_timeout(150)  # the tool tells a click from a double click and a drag by time
         page.mouse.click(x + right, y + down)
-        page.wait_for_timeout(350)
     expect(page.locator("#drawn")).not_to_have_value("")
 
 
@@ -35,7 +33,7 @@ def link_in(message, name: str) -> str:
 
 def deliver() -> None:
     tasks.announce_transitions()
-    sending.mails_send()
+    rounds.messages_send()
 
 
 @pytest.fixture
@@ -97,6 +95,7 @@ def test_the_view_of_the_map_becomes_an_area(open_page, reachable, make_alert):
     page.goto(reachable)
     wait_for_map(page)
     page.get_by_role("link", name="Mail me about this view of the map").click()
+    expect(page).to_have_url(re.compile("/subscribe/"))
     wait_for_map(page)
     expect(page.get_by_label("An area that I draw")).to_be_checked()
     expect(page.locator("#preview")).to_contain_text("A drawn area of")

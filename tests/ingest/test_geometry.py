@@ -33,9 +33,7 @@ def test_ustica_two_l2b_tracks_give_the_published_l3(real_data):
     def read(name):
         (path,) = (real_data / "egms_ustica").glob(name)
         batches = list(open_velocity_field(path).batches())
-        return {
-            key: np.concatenate([getattr(b, key) for b in batches]) for key in batches[0]._fields if key != "refused"
-        }
+        return {name: np.concatenate([batch.columns()[name] for batch in batches]) for name in batches[0].columns()}
 
     from pyproj import Transformer
 

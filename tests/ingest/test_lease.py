@@ -5,12 +5,13 @@ import threading
 from django.db import OperationalError
 
 from ingest.leases import heartbeat
+from tests.waiting import HANG_SECONDS
 
 
 def test_the_lease_is_prolonged_while_the_block_works():
     beaten = threading.Event()
     with heartbeat(beaten.set, every_seconds=0.001):
-        assert beaten.wait(10)
+        assert beaten.wait(HANG_SECONDS)
 
 
 def test_a_finished_block_beats_no_more():
@@ -29,4 +30,4 @@ def test_a_database_that_is_away_for_a_moment_does_not_end_the_heartbeat():
         recovered.set()
 
     with heartbeat(prolong, every_seconds=0.001):
-        assert recovered.wait(10)
+        assert recovered.wait(HANG_SECONDS)

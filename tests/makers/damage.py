@@ -9,7 +9,7 @@ import pytest
 
 from ingest.errors import InputError
 from ingest.readers import open_velocity_fields
-from ingest.readers.records import Declared, FieldHeader, PointBatch
+from ingest.readers.records import Declaration, FieldHeader, PointBatch
 
 # GDAL's own messages quote damaged bytes; rasterio's logging cannot decode them, and says so where nobody can catch it
 NOISY = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -26,19 +26,19 @@ class Points(NamedTuple):
         return float(self.columns.velocity_mm_yr[self.at[pid]])
 
 
-def points(path: Path, declared: Declared | None = None) -> Points:
+def points(path: Path, declared: Declaration | None = None) -> Points:
     """All points of a product of one component."""
     (found,) = all_points(path, declared)
     return found
 
 
-def all_points(path: Path, declared: Declared | None = None) -> list[Points]:
+def all_points(path: Path, declared: Declaration | None = None) -> list[Points]:
     """All points of each component of a product."""
     found = []
     for field in open_velocity_fields(path, declared=declared):
         batches = list(field.batches())
-        names = [name for name in PointBatch._fields if name != "refused"]
-        columns = PointBatch(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in names))
+        parts = [batch.columns() for batch in batches]
+        columns = PointBatch(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
         found.append(Points(field.header, {pid.decode(): at for at, pid in enumerate(columns.pid)}, columns))
     return found
 
@@ -64,7 +64,7 @@ def flipped(file: Path, seeds: int = 50, bits: int = 8) -> Iterator[int]:
     file.write_bytes(whole.tobytes())
 
 
-def outcome(path: Path, declared: Declared | None = None, fastest_mm_yr: float = 2e7) -> str:
+def outcome(path: Path, declared: Declaration | None = None, fastest_mm_yr: float = 2e7) -> str:
     """'' for a product of sane numbers, otherwise the line that it was refused with; anything else fails the test."""
     try:
         _read(path, declared, fastest_mm_yr)
@@ -77,7 +77,7 @@ def outcome(path: Path, declared: Declared | None = None, fastest_mm_yr: float =
     return refused
 
 
-def _read(path: Path, declared: Declared | None, fastest_mm_yr: float) -> None:
+def _read(path: Path, declared: Declaration | None, fastest_mm_yr: float) -> None:
     for field in open_velocity_fields(path, declared=declared):
         assert list(field.header.dates) == sorted(set(field.header.dates))
         for batch in field.batches():

@@ -63,9 +63,22 @@ def make_scene(day: datetime, polarisation: str = "VV", burst: str = "901-0001-I
     )
 
 
-def fill_scene(scene: Scene, power: np.ndarray, cell_m: float = CELL_M) -> Scene:
-    """Give a scene its image, linear power. cell_m: of its pixels."""
-    keep(scene.raster, {"power": power.astype(np.float32)}, f"scene-{scene.pk}.tif", cell_m)
+def write_power(path: Path, power: np.ndarray, cell_m: float = CELL_M) -> Path:
+    """An image of linear power where the made rasters lie. cell_m: of its pixels."""
+    write_cog(path, {"power": power.astype(np.float32)}, raster_transform(cell_m), EPSG, ["px"], {})
+    return path
+
+
+def fill_scene(scene: Scene, power: np.ndarray) -> Scene:
+    """Give a scene its image, linear power."""
+    with tempfile.TemporaryDirectory() as folder:
+        return give_image(scene, write_power(Path(folder) / "power.tif", power))
+
+
+def give_image(scene: Scene, image: Path) -> Scene:
+    """Give a scene an image that `write_power` wrote."""
+    with image.open("rb") as file:
+        scene.raster.save(f"scene-{scene.pk}.tif", File(file), save=False)
     scene.save(update_fields=["raster"])
     return scene
 
@@ -88,7 +101,7 @@ def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) ->
     """A finished run on a pair with these bands."""
     version, _ = ModelVersion.objects.get_or_create(task=task, method=f"made-{task}", version="1", weights_sha256="")
     run = Run.objects.create(
-        model_version=version, pair=pair, status=Run.Status.SUCCEEDED, finished_at=timezone.now(), device="cpu"
+        model_version=version, pair=pair, state=Run.State.SUCCEEDED, finished_at=timezone.now(), device="cpu"
     )
     prediction = Prediction(run=run, raster_sha256=f"{run.pk:064d}", statistics={"made": True})
     keep(prediction.raster, bands, f"run-{run.pk}.tif")
@@ -96,11 +109,11 @@ def make_prediction(pair: ScenePair, task: str, bands: dict[str, np.ndarray]) ->
     return prediction
 
 
-def keep(field, bands: dict[str, np.ndarray], name: str, cell_m: float = CELL_M) -> None:
+def keep(field, bands: dict[str, np.ndarray], name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         units = [UNITS.get(band, "px") for band in bands]
-        write_cog(path, bands, raster_transform(cell_m), EPSG, units, {})
+        write_cog(path, bands, raster_transform(), EPSG, units, {})
         with path.open("rb") as file:
             field.save(name, File(file), save=False)
 

@@ -7,7 +7,7 @@ import numpy as np
 from affine import Affine
 
 from ingest.readers import open_scenes
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 from tests.makers.geotiff import write
 
 UTM = Affine(30, 0, 300_000, 0, -30, 4_200_000)
@@ -78,17 +78,17 @@ def plain(folder, power=None, scale="power", name="image_20210119T031653_VV.tif"
     )
 
 
-def declared(scale="power", **more) -> Declared:
-    return Declared(**({"scale": scale, "track": 95} | more))
+def declared(scale="power", **more) -> Declaration:
+    return Declaration(**({"scale": scale, "track": 95} | more))
 
 
-def read(path, said: Declared | None = None):
+def read(path, said: Declaration | None = None):
     """The one image of a file, header and power."""
     (scene,) = open_scenes(path, declared=said)
     return scene.header, scene.power()
 
 
-def outcome(path, said: Declared | None = None) -> str:
+def outcome(path, said: Declaration | None = None) -> str:
     """'' for images of sane power, otherwise the line that it was refused with; anything else fails the test."""
     from ingest.errors import InputError
 

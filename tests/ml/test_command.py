@@ -54,15 +54,15 @@ def test_the_network_finds_every_motion_and_invents_nothing(region, tmp_path):
 def test_the_raster_names_its_bands_units_version_and_input(region, tmp_path):
     raster = tmp_path / "p.tif"
     main(["deformation", str(region / "points.csv"), "--out", str(raster), "--method", "threshold"])
-    with rasterio.open(raster) as found:
-        assert found.descriptions == ("probability", "subsidence", "uplift", "rate_mm_yr")
-        assert found.crs.to_epsg() == 3035
-        assert found.tags(4)["units"] == "mm/yr"
-        assert found.tags()["model_version"] == "threshold 2"
-        assert len(found.tags()["input_sha256"]) == 64
-        assert found.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
-        assert found.dtypes[0] == "float32"
-        assert np.isnan(found.nodata)
+    with rasterio.open(raster) as opened:
+        assert opened.descriptions == ("probability", "subsidence", "uplift", "rate_mm_yr")
+        assert opened.crs.to_epsg() == 3035
+        assert opened.tags(4)["units"] == "mm/yr"
+        assert opened.tags()["model_version"] == "threshold 2"
+        assert len(opened.tags()["input_sha256"]) == 64
+        assert opened.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert opened.dtypes[0] == "float32"
+        assert np.isnan(opened.nodata)
 
 
 def velocity_raster(path: Path, crs: str | None = "EPSG:32614", value: float = 0.0) -> Path:
@@ -106,10 +106,10 @@ def test_a_velocity_raster_is_read_with_its_declared_unit_and_sign(tmp_path, pos
         (["--unit", "furlongs", "--positive", "toward"], "unit of its values"),
     ],
 )
-def test_unit_and_sign_of_a_raster_are_asked_for_never_guessed(tmp_path, capsys, arguments, said):
+def test_unit_and_sign_of_a_raster_are_asked_for_never_guessed(tmp_path, capsys, arguments, message):
     source = velocity_raster(tmp_path / "v.tif")
     assert main(["deformation", str(source), "--out", str(tmp_path / "p.tif"), *arguments]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_vrt_that_calls_itself_tif_reads_nothing(tmp_path, capsys):
@@ -153,12 +153,12 @@ def test_mexico_city_is_subsidence(real_data, tmp_path):
 
 @pytest.mark.realdata
 def test_ustica_raises_at_most_two_areas(real_data, tmp_path):
-    found = 0
+    opened = 0
     for source in sorted((real_data / "egms_ustica").glob("*.zip")):
         outlines = tmp_path / "a.geojson"
         assert main(["deformation", str(source), "--out", str(tmp_path / "p.tif"), "--areas", str(outlines)]) == 0
-        found += len(json.loads(outlines.read_text())["features"])
-    assert found <= 2
+        opened += len(json.loads(outlines.read_text())["features"])
+    assert opened <= 2
 
 
 def test_two_files_of_one_region_are_looked_at_together_track_by_track(region, tmp_path):
@@ -185,10 +185,10 @@ def test_two_files_of_one_region_are_looked_at_together_track_by_track(region, t
 def test_the_network_names_kinds_and_traces_its_weights(region, tmp_path):
     raster = tmp_path / "p.tif"
     assert main(["deformation", str(region / "points.csv"), "--out", str(raster), "--method", "model"]) == 0
-    with rasterio.open(raster) as found:
-        assert found.descriptions == ("probability", *KINDS, "rate_mm_yr")
-        assert [found.tags(band)["units"] for band in range(1, 8)] == ["1"] * 6 + ["mm/yr"]
-        assert found.tags()["weights_sha256"] == file_sha256(WEIGHTS / "deformation.safetensors")
+    with rasterio.open(raster) as opened:
+        assert opened.descriptions == ("probability", *KINDS, "rate_mm_yr")
+        assert [opened.tags(band)["units"] for band in range(1, 8)] == ["1"] * 6 + ["mm/yr"]
+        assert opened.tags()["weights_sha256"] == file_sha256(WEIGHTS / "deformation.safetensors")
 
 
 def test_products_that_measure_different_things_are_not_mixed(tmp_path, region, make_egms, capsys):

@@ -47,7 +47,7 @@ def test_an_image_of_the_same_day_may_be_from_before_it(scenes):
         position=make_event(day).position,
         radius_km=2.0,
         between=(day + timedelta(hours=3),) * 2,
-        asked_by="operator",
+        reported_by="operator",
     )
     assert known.pairs.count() == 1
 
@@ -75,7 +75,7 @@ def test_a_pair_that_comes_later_is_found_and_a_nearer_one_takes_its_place(scene
 
 def test_after_two_months_nothing_is_looked_for_any_more(scenes):
     event = make_event(DAY)
-    GroundEvent.objects.filter(pk=event.pk).update(asked_at=timezone.now() - events.MOST_WAIT - timedelta(days=1))
+    GroundEvent.objects.filter(pk=event.pk).update(created_at=timezone.now() - events.MOST_WAIT - timedelta(days=1))
     assert not events.events_followed().exists()
 
 
@@ -92,7 +92,7 @@ def test_runs_of_an_event_go_before_all_others(scenes, monkeypatch):
 
     def execute(*, run_id):
         done.append(run_id)
-        Run.objects.filter(pk=run_id).update(status=Run.Status.SUCCEEDED)
+        Run.objects.filter(pk=run_id).update(state=Run.State.SUCCEEDED)
 
     monkeypatch.setattr(services, "run_execute", execute)
     tasks.execute_run(runs["offsets"][0].pk)

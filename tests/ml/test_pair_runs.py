@@ -31,7 +31,7 @@ def execute(method: str) -> list[Run]:
 def test_a_run_on_a_pair_leaves_its_raster_and_can_be_traced(pairs):
     for run in execute("guarnieri-prati"):
         run.refresh_from_db()
-        assert run.status == Run.Status.SUCCEEDED
+        assert run.state == Run.State.SUCCEEDED
         assert len(run.input_sha256) == 64
         raster = read_prediction(run.prediction)
         assert list(raster.bands) == ["coherence", "coherence_sigma"]
@@ -49,8 +49,8 @@ def test_coherence_is_told_the_looks_of_its_product_where_both_images_have_the_s
     for pair in pairs[:2]:
         type(pair.reference).objects.filter(pk=pair.reference_id).update(looks=4.4)
     for run in execute("guarnieri-prati"):
-        told = run.pair_id == pairs[0].pk  # of the second pair one image is known, of the others none
-        assert (run.prediction.statistics["looks"] == 4.4) == told
+        known = run.pair_id == pairs[0].pk  # of the second pair one image is known, of the others none
+        assert (run.prediction.statistics["looks"] == 4.4) == known
 
 
 def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
@@ -95,7 +95,7 @@ def test_a_predecessor_that_failed_is_not_waited_for(pairs, make_rtc):
     scenes_load(path=make_rtc("20211231"))
     pairs_make(baselines_days=[12])
     first, *others = services.runs_queue(method="guarnieri-prati")
-    Run.objects.filter(pk=first.pk).update(status=Run.Status.FAILED)
+    Run.objects.filter(pk=first.pk).update(state=Run.State.FAILED)
     for run in others:
         services.run_execute(run_id=run.pk)
     due = selectors.inputs_due(task="coherence-change", method="robust-z")
@@ -117,7 +117,7 @@ def test_pairs_of_other_ground_or_another_baseline_are_no_predecessors(pairs, ma
 def test_figures_of_different_methods_are_not_compared(pairs):
     for run in services.runs_queue(method="guarnieri-prati")[:3]:
         services.run_execute(run_id=run.pk)
-    Run.objects.filter(status=Run.Status.QUEUED).delete()
+    Run.objects.filter(state=Run.State.QUEUED).delete()
     services.run_execute(
         run_id=services.run_queue(subject=pairs[3], version=services.model_version_current(method="pearson")).pk
     )
@@ -160,9 +160,9 @@ def test_real_land_stands_still_and_keeps_its_coherence_and_the_sea_is_unknown(
     for _ in range(2):  # the change becomes due when coherence is known
         with django_capture_on_commit_callbacks(execute=False):
             tasks.queue_due_runs()
-        for run in Run.objects.filter(status=Run.Status.QUEUED).order_by("id"):
+        for run in Run.objects.filter(state=Run.State.QUEUED).order_by("id"):
             tasks.execute_run(run.pk)
-    assert not Run.objects.exclude(status=Run.Status.SUCCEEDED).exists()
+    assert not Run.objects.exclude(state=Run.State.SUCCEEDED).exists()
     assert Run.objects.filter(model_version__task=ModelVersion.Task.COHERENCE).count() == 8 * 22
     assert Run.objects.filter(model_version__task=ModelVersion.Task.COHERENCE_CHANGE).count() == 8 * 16
     coherence: dict[object, dict[str, float]] = defaultdict(dict)

@@ -14,7 +14,7 @@ from ingest.errors import InputError
 from ingest.products.services import product_load
 from ml import selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
-from ml.runtime.progress import tell
+from ml.runtime.progress import report_progress
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def run(product) -> Run:
 
 
 def test_a_new_product_is_queued_once(run):
-    assert run.status == Run.Status.QUEUED
+    assert run.state == Run.State.QUEUED
     assert services.runs_queue(method="matched-filter") == []
     assert Run.objects.count() == 1
 
@@ -39,7 +39,7 @@ def test_a_new_product_is_queued_once(run):
 def test_a_finished_run_can_be_traced(run, product):
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
-    assert run.status == Run.Status.SUCCEEDED
+    assert run.state == Run.State.SUCCEEDED
     assert run.input_sha256 == product.file_sha256
     assert run.device == "cpu"
     assert run.seconds > 0
@@ -72,12 +72,12 @@ def test_only_one_worker_gets_a_run(run):
 
 def test_a_run_whose_worker_died_returns_and_fails_after_three_attempts(run):
     for attempt in (1, 2, 3):
-        assert services.run_claim(run_id=run.pk).attempt == attempt
+        assert services.run_claim(run_id=run.pk).attempts == attempt
         assert services.runs_requeue_expired() == 0  # the lease still holds
         Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert services.runs_requeue_expired() == 1
     run.refresh_from_db()
-    assert run.status == Run.Status.FAILED
+    assert run.state == Run.State.FAILED
     assert "worker died" in run.error
 
 
@@ -89,7 +89,7 @@ def test_a_fault_is_written_into_the_row_and_tried_again(run, monkeypatch):
             services.run_execute(run_id=run.pk)
         run.refresh_from_db()
         assert run.error == "ZeroDivisionError: division by zero"
-        assert run.status == (Run.Status.FAILED if attempt == 3 else Run.Status.QUEUED)
+        assert run.state == (Run.State.FAILED if attempt == 3 else Run.State.QUEUED)
     assert Prediction.objects.count() == 0
 
 
@@ -97,13 +97,13 @@ def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkey
     job = services.JOBS[run.model_version.task]
 
     def overtaken(*args):
-        Run.objects.filter(pk=run.pk).update(attempt=2)  # the lease ran out, somebody else claimed it
+        Run.objects.filter(pk=run.pk).update(attempts=2)  # the lease ran out, somebody else claimed it
         return job.work(*args)
 
     monkeypatch.setitem(services.JOBS, run.model_version.task, job._replace(work=overtaken))
     services.run_execute(run_id=run.pk)
     run.refresh_from_db()
-    assert run.status == Run.Status.RUNNING
+    assert run.state == Run.State.RUNNING
     assert Prediction.objects.count() == 0
 
 
@@ -111,16 +111,16 @@ def test_the_broker_is_told_once_and_again_when_it_may_have_forgotten(
     run, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
     settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}
-    told = []
-    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: told.append((*args, queue)))
+    sent = []
+    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: sent.append((*args, queue)))
     for _ in range(2):
         with django_capture_on_commit_callbacks(execute=True):
             tasks.queue_due_runs()
-    assert told == [(run.pk, "cpu")]
-    Run.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    assert sent == [(run.pk, "cpu")]
+    Run.objects.update(queued_at=timezone.now() - timedelta(minutes=2))
     with django_capture_on_commit_callbacks(execute=True):
         tasks.queue_due_runs()
-    assert told == [(run.pk, "cpu")] * 2
+    assert sent == [(run.pk, "cpu")] * 2
 
 
 def test_the_command_runs_what_is_due(product, capsys):
@@ -145,14 +145,14 @@ def test_a_network_goes_to_the_gpu_where_a_worker_listens_to_it_and_only_a_netwo
     settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}
     network = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="a" * 64)
     heavy = services.run_queue(subject=run.product, version=network)
-    told = {}
-    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: told.update({args[0]: queue}))
+    sent = {}
+    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: sent.update({args[0]: queue}))
     monkeypatch.setattr(
         tasks.current_app.control, "inspect", lambda timeout: type("", (), {"active_queues": lambda self: answers})()
     )
     with django_capture_on_commit_callbacks(execute=True):
         tasks.queue_due_runs()
-    assert told == {run.pk: "cpu", heavy.pk: queue}
+    assert sent == {run.pk: "cpu", heavy.pk: queue}
 
 
 def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
@@ -167,7 +167,7 @@ def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
 
     def work(*args):
         for share in (0.25, 0.5):
-            tell(share)
+            report_progress(share)
             beats[0]()
             seen.append(Run.objects.get(pk=run.pk).share_done)
         return job.work(*args)

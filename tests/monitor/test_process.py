@@ -8,14 +8,16 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from monitor.beat import LOCK, LOOK_AGAIN_SECONDS, GuardedScheduler
+from ingest.locks import Lock
+from monitor.beat import LOOK_AGAIN_SECONDS, GuardedScheduler
 from monitor.celery import app
 from monitor.schedule import BEAT_SCHEDULE
+from tests.waiting import HANG_SECONDS
 
 
 def test_the_web_process_never_imports_torch():
     code = "import sys, monitor.wsgi, monitor.urls; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=HANG_SECONDS).returncode == 0
 
 
 def test_every_scheduled_task_exists():
@@ -34,17 +36,17 @@ def test_of_two_beats_one_stays_silent():
         user=parameters.get("user"),
         password=parameters.get("password"),
     ) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        other.execute("SELECT pg_advisory_lock(%s)", [Lock.BEAT])
         scheduler = GuardedScheduler(app=app, lazy=True)
         with CaptureQueriesContext(connection) as queries:
             assert scheduler.tick() == LOOK_AGAIN_SECONDS
         assert not scheduler.leading
         assert len(queries) == 1  # it asked for the lock, and did nothing else
-        other.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        other.execute("SELECT pg_advisory_unlock(%s)", [Lock.BEAT])
     assert scheduler._leads()
     assert scheduler._leads()  # and keeps it
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [Lock.BEAT])
         assert cursor.fetchone()[0]
 
 

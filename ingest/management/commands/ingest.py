@@ -19,10 +19,10 @@ from ingest.jobs.arrivals import arrival_load, arrivals_in
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
 from ingest.readers import FORMATS
-from ingest.readers.given import Given
 from ingest.readers.images.scenes import POLARISATIONS, SCALES
 from ingest.readers.raster import MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
+from ingest.readers.submission import Submission
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scene_refuse
 
@@ -78,25 +78,29 @@ class Command(BaseCommand):
         self.skip_loaded, self.failed = options["skip_loaded"], False
         named = ("mapping", "unit", "positive", "track", "period", "scale", "polarisation", "acquired_at", "platform")
         direction = Direction(options["direction"]) if options["direction"] else None
-        declared = Declared(**{name: options[name] for name in named}, direction=direction)
-        given = Given(
-            options["format"], declared, options["attribution"], options["licence"], loaded_by=getpass.getuser()
+        declared = Declaration(**{name: options[name] for name in named}, direction=direction)
+        submission = Submission(
+            source_format=options["format"],
+            declared=declared,
+            attribution=options["attribution"],
+            licence=options["licence"],
+            loaded_by=getpass.getuser(),
         )
         paths = self._arrivals(options["paths"])
         with self._bar(paths) as bar:
             if len(paths) < 2 or options["workers"] < 2:
                 for path in paths:
-                    self._load(path, given, bar)
+                    self._load(path, submission, bar)
             else:
                 with ThreadPoolExecutor(options["workers"]) as pool:
-                    list(pool.map(lambda path: self._load_apart(path, given, bar), paths))
+                    list(pool.map(lambda path: self._load_apart(path, submission, bar), paths))
         self._follow_up()
         if self.failed:
             sys.exit(2)
 
-    def _arrivals(self, given: list[Path]) -> list[Path]:
+    def _arrivals(self, paths: list[Path]) -> list[Path]:
         found = []
-        for path in given:
+        for path in paths:
             try:
                 found += arrivals_in(path)
             except InputError as fault:
@@ -107,24 +111,26 @@ class Command(BaseCommand):
         desc = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
         return tqdm(unit=" points", unit_scale=True, desc=desc, leave=False, disable=not sys.stderr.isatty())
 
-    def _load_apart(self, path: Path, given: Given, bar: tqdm) -> None:
+    def _load_apart(self, path: Path, submission: Submission, bar: tqdm) -> None:
         """In a thread of its own, which has a connection of its own."""
         try:
-            self._load(path, given, bar)
+            self._load(path, submission, bar)
         finally:
             connection.close()
 
-    def _load(self, path: Path, given: Given, bar: tqdm) -> None:
+    def _load(self, path: Path, submission: Submission, bar: tqdm) -> None:
         started = time.monotonic()
         try:
-            loaded = arrival_load(path=path, given=given, progress=bar.update, expect=partial(self._expect, bar))
+            loaded = arrival_load(
+                path=path, submission=submission, progress=bar.update, expect=partial(self._expect, bar)
+            )
         except AlreadyLoaded as known:
             if self.skip_loaded:
                 self.stdout.write(f"{known}")
             else:
                 self._refuse(known)
         except InputError as fault:
-            scene_refuse(path=path, fault=fault, given=given)
+            scene_refuse(path=path, fault=fault, submission=submission)
             self._refuse(fault)
         else:
             self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")

@@ -14,11 +14,13 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import POLARISATIONS, ParsedName, SceneFile, SceneHeader, direction_at
 from ingest.readers.images.sentinel1.names import GRANULE, Granule, granules_in
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 
+NAME = "earth-engine"
 TITLE = "Earth Engine export of Sentinel-1"
+SUFFIXES = raster.SUFFIXES
 OF_ONE_BAND = re.compile(r"[._](VV|VH|HH|HV)\.tiff?", re.IGNORECASE)  # how a download band by band names its files
 FLOAT = "S1_GRD_FLOAT"
 DB_SHARE = 0.05  # of values below 0: then they are decibels without doubt
@@ -26,17 +28,23 @@ ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by Google E
 LICENCE = "Copernicus Sentinel data terms"
 
 
-def about(path: Path) -> SceneAbout:
+def parse_name(path: Path) -> ParsedName:
     """What the name tells, for an image that cannot be used."""
     try:
         granules = granules_in(path.name)
     except ValueError:
         granules = []
     if len(granules) != 1:
-        return SceneAbout()
+        return ParsedName()
     granule, single = granules[0], OF_ONE_BAND.search(path.name)
     polarisation = single[1].upper() if single else ""
-    return SceneAbout(granule.platform, granule.track, None, granule.mode, polarisation, granule.start)
+    return ParsedName(
+        platform=granule.platform,
+        track=granule.track,
+        mode=granule.mode,
+        polarisation=polarisation,
+        acquired_at=granule.start,
+    )
 
 
 def recognises(path: Path) -> bool:
@@ -52,7 +60,7 @@ def recognises(path: Path) -> bool:
         return False
 
 
-def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
+def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     """Read name, bands and grid; the images when asked for. Raises InputError for what cannot be used."""
     granule = _granule(path)
     found = scene_raster.look(path)
@@ -68,12 +76,12 @@ def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
 
 
 def _scene(
-    path: Path, found: scene_raster.Raster, granule: Granule, track: int, band: tuple[str, int], declared: Declared
+    path: Path, found: scene_raster.Raster, granule: Granule, track: int, band: tuple[str, int], declared: Declaration
 ) -> SceneFile:
     polarisation, number = band
     scale = declared.scale or _scale(path, number)
     header = SceneHeader(
-        source_format="earth-engine",
+        source_format=NAME,
         platform=granule.platform,
         track=track,
         direction=declared.direction or direction_at(granule.start, found.longitude),

@@ -15,11 +15,13 @@ from typing import NamedTuple, NoReturn
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, SCALES, SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import POLARISATIONS, SCALES, ParsedName, SceneFile, SceneHeader, direction_at
 from ingest.readers.images.sentinel1.names import TIME, granules_in, time_of
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
 
+NAME = "geotiff-image"
 TITLE = "image (GeoTIFF)"
+SUFFIXES = raster.SUFFIXES
 PYROSAR = re.compile(
     r"(?P<platform>S1[A-D])__?(?P<mode>IW|EW|S[1-6]|WV)_+(?P<direction>[AD])_(?P<start>\d{8}T\d{6})"
     r"_(?P<polarisation>VV|VH|HH|HV)(?P<steps>(?:_[A-Za-z0-9-]+)*)\.tiff?"
@@ -30,8 +32,8 @@ ATTRIBUTION = "Radar image; its source is not stated in the file"
 SENTINEL1 = "Contains modified Copernicus Sentinel data"
 
 
-class Said(NamedTuple):
-    """What a name says; None or empty where it does not."""
+class FromName(NamedTuple):
+    """What a name states; None or empty where it does not."""
 
     platform: str = ""
     mode: str = ""
@@ -43,13 +45,20 @@ class Said(NamedTuple):
     scale: str = ""
 
 
-def about(path: Path) -> SceneAbout:
+def parse_name(path: Path) -> ParsedName:
     """What the name tells, for an image that cannot be used."""
     try:
-        said = _said(path)
+        named = _from_name(path)
     except InputError:
-        return SceneAbout()
-    return SceneAbout(said.platform, said.track, said.direction, said.mode, said.polarisation, said.acquired_at)
+        return ParsedName()
+    return ParsedName(
+        platform=named.platform,
+        track=named.track,
+        direction=named.direction,
+        mode=named.mode,
+        polarisation=named.polarisation,
+        acquired_at=named.acquired_at,
+    )
 
 
 def recognises(path: Path) -> bool:
@@ -57,35 +66,35 @@ def recognises(path: Path) -> bool:
     return PYROSAR.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
-def read(path: Path, declared: Declared) -> SceneFile:
+def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     """Read name, bands and grid; the image when asked for. Raises InputError for what is neither said nor declared."""
-    said = _said(path)
+    named = _from_name(path)
     found = scene_raster.look(path)
-    polarisation, band = _band(path, found, said.polarisation, declared)
-    known = _known(path, said, declared)
+    polarisation, band = _band(path, found, named.polarisation, declared)
+    known = _known(path, named, declared)
     sentinel1 = known.platform.startswith("S1")
-    named = BACKSCATTER.search(f"{path.name} {found.bands[band - 1]}")
+    backscatter = BACKSCATTER.search(f"{path.name} {found.bands[band - 1]}")
     header = SceneHeader(
-        source_format="geotiff-image",
+        source_format=NAME,
         platform=known.platform,
         track=known.track,
         direction=known.direction or direction_at(known.acquired_at, found.longitude),
-        mode=said.mode,
+        mode=named.mode,
         burst="",
         polarisation=polarisation,
-        backscatter=f"{named[1].lower()}0" if named else "",
+        backscatter=f"{backscatter[1].lower()}0" if backscatter else "",
         acquired_at=known.acquired_at,
         epsg=found.grid.epsg,
         transform=found.grid.transform,
         rows=found.grid.rows,
         cols=found.grid.cols,
-        absolute_orbit=said.absolute_orbit,
+        absolute_orbit=named.absolute_orbit,
         simulated=found.simulated,
         attribution="" if found.simulated else SENTINEL1 if sentinel1 else ATTRIBUTION,
         licence="Copernicus Sentinel data terms" if sentinel1 and not found.simulated else "",
         extras={"scale": known.scale} | found.extras(),
     )
-    return scene_raster.image(path, header, found, known.scale, band)
+    return (scene_raster.image(path, header, found, known.scale, band),)
 
 
 class Known(NamedTuple):
@@ -98,12 +107,12 @@ class Known(NamedTuple):
     direction: Direction | None
 
 
-def _known(path: Path, said: Said, declared: Declared) -> Known:
-    scale = scene_raster.agreed(path, "scale", said.scale, declared.scale)
-    track = scene_raster.agreed(path, "track", said.track, declared.track)
-    acquired_at = scene_raster.agreed(path, "time", said.acquired_at, _utc(declared.acquired_at))
-    platform = scene_raster.agreed(path, "satellite", said.platform, declared.platform) or ""
-    direction = scene_raster.agreed(path, "direction", said.direction, declared.direction)
+def _known(path: Path, named: FromName, declared: Declaration) -> Known:
+    scale = scene_raster.agreed(path, "scale", named.scale, declared.scale)
+    track = scene_raster.agreed(path, "track", named.track, declared.track)
+    acquired_at = scene_raster.agreed(path, "time", named.acquired_at, _utc(declared.acquired_at))
+    platform = scene_raster.agreed(path, "satellite", named.platform, declared.platform) or ""
+    direction = scene_raster.agreed(path, "direction", named.direction, declared.direction)
     if scale not in SCALES:
         _ask(path, "the scale of its values", f"--scale {'|'.join(SCALES)}")
     if track is None:
@@ -112,7 +121,7 @@ def _known(path: Path, said: Said, declared: Declared) -> Known:
         _ask(path, "when it was taken", "--acquired YYYY-MM-DDTHH:MM:SS")
     if direction is None and platform and not platform.startswith("S1"):
         _ask(path, f"which way {platform} flew", "--direction ascending|descending")
-    return Known(scale, track, acquired_at, platform, direction)
+    return Known(scale=scale, track=track, acquired_at=acquired_at, platform=platform, direction=direction)
 
 
 def _ask(path: Path, what: str, option: str) -> NoReturn:
@@ -123,38 +132,43 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC) if moment else None
 
 
-def _said(path: Path) -> Said:
+def _from_name(path: Path) -> FromName:
     """What the name says. Raises InputError for an impossible date."""
     try:
         if named := PYROSAR.fullmatch(path.name):
             direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING
-            return Said(
-                named["platform"],
-                named["mode"],
-                None,
-                None,
-                direction,
-                time_of(named["start"]),
-                named["polarisation"],
-                "db" if named["steps"].lower().endswith("_db") else "",
+            return FromName(
+                platform=named["platform"],
+                mode=named["mode"],
+                direction=direction,
+                acquired_at=time_of(named["start"]),
+                polarisation=named["polarisation"],
+                scale="db" if named["steps"].lower().endswith("_db") else "",
             )
         words = {word.upper() for word in WORD.findall(path.name)}
         polarisation = words.pop() if len(words) == 1 else ""
         granules = granules_in(path.name)
         if len(granules) == 1:
             one = granules[0]
-            return Said(one.platform, one.mode, one.track, one.absolute_orbit, None, one.start, polarisation)
+            return FromName(
+                platform=one.platform,
+                mode=one.mode,
+                track=one.track,
+                absolute_orbit=one.absolute_orbit,
+                acquired_at=one.start,
+                polarisation=polarisation,
+            )
         times = set(TIME.findall(path.name))
-        return Said(acquired_at=time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation)
+        return FromName(acquired_at=time_of(times.pop()) if len(times) == 1 else None, polarisation=polarisation)
     except ValueError as fault:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Give it another name") from fault
 
 
-def _band(path: Path, found: scene_raster.Raster, said: str, declared: Declared) -> tuple[str, int]:
+def _band(path: Path, found: scene_raster.Raster, from_name: str, declared: Declaration) -> tuple[str, int]:
     """The polarisation that is wanted, and the number of its band."""
     named = [(words[0].upper() if len(words := WORD.findall(name)) == 1 else "") for name in found.bands]
     if len(found.bands) == 1:
-        polarisation = scene_raster.agreed(path, "polarisation", named[0] or said, declared.polarisation)
+        polarisation = scene_raster.agreed(path, "polarisation", named[0] or from_name, declared.polarisation)
         if polarisation not in POLARISATIONS:
             _ask(path, "its polarisation", f"--polarisation {'|'.join(POLARISATIONS)}")
         return str(polarisation), 1

@@ -19,17 +19,19 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import POLARISATIONS, Block, SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, SceneHeader, direction_at
 from ingest.readers.images.sentinel1.names import Granule, granules_in, time_of
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 from ingest.readers.tables import csv as tables
 
+NAME = "hyp3-rtc"
 TITLE = "HyP3 RTC"
+SUFFIXES = raster.SUFFIXES | {".zip"}
 PRODUCT = (
     r"(?P<product>(?P<platform>S1[A-D])_(?P<mode>\w\w)_(?P<start>\d{8}T\d{6})_[SD][HV][PRO]_RTC\d+_G"
     r"_(?P<radiometry>[gs])(?P<scale>[pda])(?P<masked>[uw])(?P<filtered>[nf])[ec][dm]_[0-9A-F]{4})"
 )
-NAME = re.compile(PRODUCT + r"_(?P<layer>\w+?)(?:_clip(?:ped)?)?\.tiff?")
+FILE_NAME = re.compile(PRODUCT + r"_(?P<layer>\w+?)(?:_clip(?:ped)?)?\.tiff?")
 RADIOMETRY = {"g": "gamma0", "s": "sigma0"}
 SCALE = {"p": "power", "d": "db", "a": "amplitude"}
 TEXTS = (".README.md.txt", ".log")
@@ -39,17 +41,17 @@ ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by ASF HyP3
 LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 
-def about(path: Path) -> SceneAbout:
+def parse_name(path: Path) -> ParsedName:
     """What the name tells, for an image that cannot be used."""
-    named = NAME.fullmatch(path.name) or re.fullmatch(PRODUCT + r"(?:\.zip)?(?P<layer>)", path.name)
+    named = FILE_NAME.fullmatch(path.name) or re.fullmatch(PRODUCT + r"(?:\.zip)?(?P<layer>)", path.name)
     if named is None:
-        return SceneAbout()
+        return ParsedName()
     try:
         acquired_at = time_of(named["start"])
     except ValueError:
         acquired_at = None
     layer = named["layer"] if named["layer"] in POLARISATIONS else ""
-    return SceneAbout(named["platform"], None, None, named["mode"], layer, acquired_at)
+    return ParsedName(platform=named["platform"], mode=named["mode"], polarisation=layer, acquired_at=acquired_at)
 
 
 def recognises(path: Path) -> bool:
@@ -58,10 +60,10 @@ def recognises(path: Path) -> bool:
         return len({named["product"] for named in _named(path) if named["layer"] in POLARISATIONS}) == 1
     if path.suffix.lower() == ".zip":
         return any(named["layer"] in POLARISATIONS for named in _named(path))
-    return NAME.fullmatch(path.name) is not None and raster.is_geotiff(path)
+    return FILE_NAME.fullmatch(path.name) is not None and raster.is_geotiff(path)
 
 
-def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
+def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     """Read names and headers; the images themselves when asked for. Raises InputError for what cannot be used."""
     named = _named(path)
     products = {each["product"] for each in named}
@@ -81,7 +83,7 @@ def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
 
 
 def _scene(
-    path: Path, named: re.Match[str], polarisation: str, granule: Granule | None, declared: Declared
+    path: Path, named: re.Match[str], polarisation: str, granule: Granule | None, declared: Declaration
 ) -> SceneFile:
     track = scene_raster.agreed(path, "track", granule.track if granule else None, declared.track)
     if track is None:
@@ -94,7 +96,7 @@ def _scene(
         if len(found_there.bands) != 1:
             raise InputError(path, f"{file.name} holds {len(found_there.bands)} bands, not one", "Download it again")
         header = SceneHeader(
-            source_format="hyp3-rtc",
+            source_format=NAME,
             platform=named["platform"],
             track=track,
             direction=declared.direction or direction_at(acquired_at, found_there.longitude),
@@ -114,7 +116,7 @@ def _scene(
             extras=_extras(named, scale, granule) | found_there.extras(),
         )
         scene_raster.refuse_other_scale(file, scene_raster.sample(file), scale)
-    return SceneFile(header, lambda: _blocks(path, polarisation, found_there, scale))
+    return SceneFile(header=header, blocks=lambda: _blocks(path, polarisation, found_there, scale))
 
 
 def _extras(named: re.Match[str], scale: str, granule: Granule | None) -> dict[str, str]:
@@ -153,7 +155,7 @@ def _named(path: Path) -> list[re.Match[str]]:
             names = [path.name]
     except tables.CONTAINER_FAULTS:
         return []
-    return [match for name in sorted(names) if (match := NAME.fullmatch(name))]
+    return [match for name in sorted(names) if (match := FILE_NAME.fullmatch(name))]
 
 
 def _granule(path: Path, named: re.Match[str]) -> Granule | None:
@@ -218,5 +220,5 @@ def _unpacked(path: Path, polarisation: str, folder: Path) -> Path:
 
 
 def _is_image(name: str, polarisation: str) -> bool:
-    named = NAME.fullmatch(name)
+    named = FILE_NAME.fullmatch(name)
     return named is not None and named["layer"] == polarisation

@@ -9,12 +9,14 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.images import raster as scene_raster
-from ingest.readers.images.scenes import SceneAbout, SceneFile, SceneHeader, direction_at
+from ingest.readers.images.scenes import ParsedName, SceneFile, SceneHeader, direction_at
 from ingest.readers.images.sentinel1.names import time_of
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 
+NAME = "opera-rtc"
 TITLE = "OPERA RTC-S1"
-NAME = re.compile(
+SUFFIXES = raster.SUFFIXES
+FILE_NAME = re.compile(
     r"OPERA_L2_RTC-S1_T(?P<track>\d{3})-(?P<burst>\d{6}-IW\d)_(?P<acquired>\d{8}T\d{6})Z_(?P<made>\d{8}T\d{6})Z"
     r"_(?P<platform>S1[A-D])_(?P<posting>\d+)_v(?P<version>[\d.]+)_(?P<layer>VV|VH|HH|HV|mask)\.tiff?"
 )
@@ -23,17 +25,23 @@ ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL
 LICENCE = "Copernicus Sentinel data terms; OPERA products are free and open"
 
 
-def about(path: Path) -> SceneAbout:
+def parse_name(path: Path) -> ParsedName:
     """What the name tells, for an image that cannot be used."""
-    named = NAME.fullmatch(path.name)
+    named = FILE_NAME.fullmatch(path.name)
     if named is None:
-        return SceneAbout()
+        return ParsedName()
     try:
         acquired_at = time_of(named["acquired"])
     except ValueError:
         acquired_at = None
     layer = named["layer"].replace("mask", "")
-    return SceneAbout(named["platform"], int(named["track"]), None, "IW", layer, acquired_at)
+    return ParsedName(
+        platform=named["platform"],
+        track=int(named["track"]),
+        mode="IW",
+        polarisation=layer,
+        acquired_at=acquired_at,
+    )
 
 
 def recognises(path: Path) -> bool:
@@ -41,9 +49,9 @@ def recognises(path: Path) -> bool:
     return path.name.startswith("OPERA_L2_RTC-S1_") and raster.is_geotiff(path)
 
 
-def read(path: Path, declared: Declared) -> SceneFile:
+def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     """Read name and grid; the image itself when asked for. Raises InputError for what cannot be used."""
-    named = NAME.fullmatch(path.name)
+    named = FILE_NAME.fullmatch(path.name)
     if named is None:
         raise InputError(path, "its name is not that of an OPERA RTC-S1 image", "Give it the name that it came with")
     if named["layer"] == "mask":
@@ -64,7 +72,7 @@ def read(path: Path, declared: Declared) -> SceneFile:
     except ValueError as fault:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Download it again") from fault
     header = SceneHeader(
-        source_format="opera-rtc",
+        source_format=NAME,
         platform=named["platform"],
         track=int(named["track"]),
         direction=direction_at(acquired_at, found.longitude),
@@ -82,4 +90,4 @@ def read(path: Path, declared: Declared) -> SceneFile:
         licence="" if found.simulated else LICENCE,
         extras={"made": named["made"], "version": named["version"]} | found.extras(),
     )
-    return scene_raster.image(path, header, found, "power")
+    return (scene_raster.image(path, header, found, "power"),)

@@ -97,7 +97,7 @@ def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
 def image(path: Path, header: SceneHeader, found: Raster, scale: str, band: int = 1) -> SceneFile:
     """One band as a scene. Raises InputError where a sample of its values contradicts the scale."""
     refuse_other_scale(path, sample(path, band), scale)
-    return SceneFile(header, lambda: blocks(path, found, scale, band))
+    return SceneFile(header=header, blocks=lambda: blocks(path, found, scale, band))
 
 
 def blocks(path: Path, found: Raster, scale: str, band: int = 1) -> Iterator[Block]:

@@ -13,7 +13,7 @@ from ingest.pixel_grids import PixelGrid
 from ingest.readers.records import Direction, Float32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SceneHeader:
     """What is known of one image in one polarisation.
 
@@ -77,7 +77,7 @@ class Placing(NamedTuple):
     ground: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SceneFile:
     """One image. `blocks` reads it piece by piece, each pixel once, pieces without a value left out if need be.
 
@@ -100,8 +100,9 @@ class SceneFile:
         return whole
 
 
-class SceneAbout(NamedTuple):
-    """What the name of a file tells of an image that cannot be used; None or empty where it does not."""
+@dataclass(frozen=True, kw_only=True)
+class ParsedName:
+    """What a file's name states about its image; None or empty where it does not. For images that cannot be used."""
 
     platform: str = ""
     track: int | None = None

@@ -166,18 +166,18 @@ class _Rows:
         east, north, up = self._line_of_sight()
         pid, is_text = self._pid(done)
         made = PointBatch(
-            pid,
-            longitude,
-            latitude,
-            self._column("height"),
-            velocity,
-            self._column("velocity_std") * np.float32(abs(plan.velocity_factor)),
-            self._column("temporal_coherence"),
-            self._column("rmse") * np.float32(abs(plan.series_factor)),
-            east,
-            north,
-            up,
-            displacement,
+            pid=pid,
+            longitude=longitude,
+            latitude=latitude,
+            height_m=self._column("height"),
+            velocity_mm_yr=velocity,
+            velocity_std_mm_yr=self._column("velocity_std") * np.float32(abs(plan.velocity_factor)),
+            temporal_coherence=self._column("temporal_coherence"),
+            rmse_mm=self._column("rmse") * np.float32(abs(plan.series_factor)),
+            los_east=east,
+            los_north=north,
+            los_up=up,
+            displacement_mm=displacement,
         )
         return made.only(is_text, "its id is empty or no text").only_usable()
 

@@ -27,7 +27,7 @@ from ingest.errors import InputError
 MAX_UNPACKED_BYTES = 60 * 2**30  # a whole burst of 300 dates is about 3 GB
 MAX_RATIO = 200  # digits pack about 1:5; far more is a bomb
 MAX_MEMBERS = 1000
-SUFFIXES = {".zip", ".csv"}
+SUFFIXES = frozenset({".zip", ".csv"})
 MAX_SIDE_BYTES = 16 * 2**20
 MAX_HEADER_BYTES = 2**20
 MAX_COLUMNS = 20_000  # six days apart, that is three centuries

@@ -8,16 +8,18 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from ingest.errors import InputError
-from ingest.readers.records import Component, Declared, Direction, FieldHeader, PointBatch, VelocityField
+from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, VelocityField
 from ingest.readers.tables import columns, geoparquet, gpkg, mapping
 from ingest.readers.tables import csv as tables
 from ingest.readers.tables.columns import Plan, Source
 
+NAME = "generic"
 TITLE = "Table"
 SUFFIXES = tables.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
@@ -43,15 +45,14 @@ def recognises(path: Path) -> bool:
     return moves and ({"longitude", "latitude"} <= found or {"easting", "northing"} <= found)
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read a table's header; its points follow in batches. Raises InputError, also for what would be a guess."""
-    declared = declared or Declared()
     said = mapping.mapping_of(declared.mapping)
     source = source_of(path)
     plan = mapping.plan_of(path, source, said, declared)
     first = columns.first_points(path, source, plan)
     header = FieldHeader(
-        source_format="generic",
+        source_format=NAME,
         level=source.kind,
         component=plan.component,
         dates=tuple(plan.dates.values()) or declared.period or _period(declared.mapping, said),
@@ -64,7 +65,8 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
         licence=said.licence,
         extras=_extras(plan),
     )
-    return VelocityField(header, lambda: columns.points(path, source, plan), expected_points=source.rows)
+    points = partial(columns.points, path, source, plan)
+    return (VelocityField(header=header, batches=points, expected_points=source.rows),)
 
 
 def _period(path: Path | None, said: mapping.Mapping) -> tuple[date, ...]:

@@ -20,7 +20,7 @@ from ingest.errors import InputError
 from ingest.readers.tables import csv as tables
 from ingest.readers.tables.columns import GEOMETRY, LONGEST_PID, TEXT, Source
 
-SUFFIXES = {".parquet", ".geoparquet"}
+SUFFIXES = frozenset({".parquet", ".geoparquet"})
 MAGIC = b"PAR1"
 MAX_ROWS = 10**9
 MAX_GROUP_BYTES = 4 * 2**30

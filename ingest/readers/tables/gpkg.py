@@ -20,7 +20,7 @@ import shapely
 from ingest.errors import InputError
 from ingest.readers.tables.columns import GEOMETRY, TEXT, Source
 
-SUFFIXES = {".gpkg"}
+SUFFIXES = frozenset({".gpkg"})
 MAGIC = b"SQLite format 3\0"
 MAX_VALUE_BYTES = 2**20
 MAX_WKB_BYTES = 64  # a point with z and m has 37, and 41 with a reference system

@@ -14,7 +14,7 @@ from typing import Any
 
 from ingest.errors import InputError
 from ingest.readers.raster import COMPONENT_OF_SIGN, MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
 from ingest.readers.tables import csv as tables
 from ingest.readers.tables.columns import ROLES, Plan, Source, transformer
 
@@ -174,7 +174,7 @@ def date_columns(path: Path, names: Sequence[str], pattern: str | None = None) -
     return found
 
 
-def plan_of(path: Path, source: Source, said: Mapping, declared: Declared) -> Plan:
+def plan_of(path: Path, source: Source, said: Mapping, declared: Declaration) -> Plan:
     """Decide how a table is read. Raises InputError for what is missing, contradicts, or would have to be guessed."""
     columns = dict(said.columns) or columns_by_alias(path, source.names)
     tables.require(path, source.names, list(columns.values()), "Correct the mapping: it names what the file has not")
@@ -206,7 +206,7 @@ def plan_of(path: Path, source: Source, said: Mapping, declared: Declared) -> Pl
     )
 
 
-def _unit_and_sign(path: Path, columns: dict[str, str], said: Mapping, declared: Declared) -> tuple[str | None, str]:
+def _unit_and_sign(path: Path, columns: dict[str, str], said: Mapping, declared: Declaration) -> tuple[str | None, str]:
     """What the mapping, the options and the velocity's own name say, if they agree."""
     name = columns.get("velocity", "")
     told = VELOCITY.fullmatch(plain(name))

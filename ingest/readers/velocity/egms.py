@@ -8,6 +8,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
@@ -23,7 +24,7 @@ from ingest.readers import raster
 from ingest.readers.records import (
     UNIT_VECTORS,
     Component,
-    Declared,
+    Declaration,
     Direction,
     FieldHeader,
     Float64,
@@ -33,7 +34,9 @@ from ingest.readers.records import (
 from ingest.readers.tables import csv as tables
 from ingest.readers.tables.csv import Table
 
+NAME = "egms"
 TITLE = "EGMS"
+SUFFIXES = tables.SUFFIXES | raster.SUFFIXES
 EPSG = 3035
 ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"
 LICENCE = "Copernicus data: free, full and open, with attribution"
@@ -60,7 +63,7 @@ SIGN_OF_GRID = {"U": "up", "E": "east"}
 
 def recognises(path: Path) -> bool:
     """Tell an EGMS table by its columns, and an EGMS grid by its name (a GeoTIFF has nothing else to say it)."""
-    if path.suffix.lower() in {".tif", ".tiff"}:
+    if path.suffix.lower() in raster.SUFFIXES:
         return L3_NAME.match(path.name) is not None and raster.is_geotiff(path)
     names = tables.header_names(path)
     egms_only = names & {"easting", "mp_type", "height_ellipse", "height_wgs84", "rmse_ts", "gnss_velocity"}
@@ -68,10 +71,10 @@ def recognises(path: Path) -> bool:
     return looks or (re.match(r"EGMS_L(2[ab]|3)_", path.name) is not None and path.suffix.lower() in {".zip", ".csv"})
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of an EGMS file; its points follow in batches. Raises InputError."""
-    if path.suffix.lower() in {".tif", ".tiff"}:
-        return _read_grid(path)
+    if path.suffix.lower() in raster.SUFFIXES:
+        return (_read_grid(path),)
     table = tables.table_of(path)
     tables.refuse_cut_off(path)
     xml = _xml_header(path)
@@ -89,7 +92,8 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
     direction = Direction.from_los_east(first.los_east) if component is Component.LOS else Direction.UNKNOWN
     header = _header(path, xml, level, component, tuple(dates.values()), direction)
     expected = int(first.pid.size * max(tables.table_bytes(path) / HEAD_BYTES, 1))
-    return VelocityField(header, lambda: _batches(path, table, dates, component), expected_points=expected)
+    batches = partial(_batches, path, table, dates, component)
+    return (VelocityField(header=header, batches=batches, expected_points=expected),)
 
 
 def _header(
@@ -104,7 +108,7 @@ def _header(
     pol = groups.get("pol") or ""
     place = "/".join(part for part in (level, track, burst, swath, pol, component.value) if part)
     return FieldHeader(
-        source_format="egms",
+        source_format=NAME,
         level=level,
         component=component,
         dates=dates,
@@ -135,7 +139,7 @@ def _read_grid(path: Path) -> VelocityField:
         if raster.epsg_of(path, dataset) != EPSG:
             found = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
             raise InputError(path, found, "Give the grid as it was published")
-    return raster.field(path, Declared(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
+    return raster.field(path, Declaration(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
 
 
 def _period(release: str | None) -> tuple[date, ...]:
@@ -211,18 +215,18 @@ def _batch(path: Path, table: pa.RecordBatch, date_names: list[str], component: 
     )
     pid = np.asarray(table.column("pid").to_pylist(), dtype=np.bytes_)
     return PointBatch(
-        pid,
-        longitude,
-        latitude,
-        column(*ALIASES["height_m"]),
-        column(*ALIASES["velocity_mm_yr"]),
-        column(*ALIASES["velocity_std_mm_yr"]),
-        column("temporal_coherence"),
-        column(*ALIASES["rmse_mm"]),
-        los_east,
-        los_north,
-        los_up,
-        displacement,
+        pid=pid,
+        longitude=longitude,
+        latitude=latitude,
+        height_m=column(*ALIASES["height_m"]),
+        velocity_mm_yr=column(*ALIASES["velocity_mm_yr"]),
+        velocity_std_mm_yr=column(*ALIASES["velocity_std_mm_yr"]),
+        temporal_coherence=column("temporal_coherence"),
+        rmse_mm=column(*ALIASES["rmse_mm"]),
+        los_east=los_east,
+        los_north=los_north,
+        los_up=los_up,
+        displacement_mm=displacement,
     ).only_usable()
 
 

@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,12 +20,14 @@ import numpy as np
 
 from ingest.errors import InputError
 from ingest.readers import raster
-from ingest.readers.records import Component, Declared, FieldHeader, Float32, PointBatch, VelocityField
+from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, VelocityField
 from ingest.readers.tables import csv as tables
 from ingest.readers.velocity import stacks
 
+NAME = "hyp3"
 TITLE = "HyP3"
-NAME = re.compile(
+SUFFIXES = raster.SUFFIXES | {".zip"}
+FILE_NAME = re.compile(
     r"(?P<product>S1[A-D]{2}_(?P<first>\d{8})T\d{6}_(?P<second>\d{8})T\d{6}_(?P<pol>[VH]{2})[PRO]\d{3}"
     r"_INT\d+_G_\w{3}_[0-9A-F]{4})_(?P<layer>\w+?)(?:_clip(?:ped)?)?\.tif"
 )
@@ -63,15 +65,14 @@ def recognises(path: Path) -> bool:
     return _layer_of(path.name) is not None and raster.is_geotiff(path)
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Look at every image's header; a network of pairs is inverted in batches. Raises InputError."""
-    declared = declared or Declared()
     with _unpacked(path) as folder:
         stack, pol = _stack(path, folder)
         grid = stacks.checked(stack)
         posting, epsg = stacks.posting_of(grid)
         header = FieldHeader(
-            source_format="hyp3",
+            source_format=NAME,
             level="interferograms" if len(stack.pairs) > 1 else "pair",
             component=stack.component,
             dates=stack.dates,
@@ -85,7 +86,8 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
             extras={"pairs": str(len(stack.pairs)), "layer": _layer_of(stack.pairs[0].phase.name) or ""},
         )
     files = stack.files if path.is_dir() else ()
-    return VelocityField(header, lambda: _batches(path), files, expected_points=grid.rows * grid.cols)
+    points = grid.rows * grid.cols
+    return (VelocityField(header=header, batches=lambda: _batches(path), files=files, expected_points=points),)
 
 
 def _batches(path: Path) -> Iterator[PointBatch]:
@@ -96,7 +98,7 @@ def _batches(path: Path) -> Iterator[PointBatch]:
 
 def _layer_of(name: str) -> str | None:
     """The name of a displacement layer; None for everything else."""
-    named = NAME.fullmatch(name)
+    named = FILE_NAME.fullmatch(name)
     return named["layer"] if named and named["layer"] in {layer.name for layer in LAYERS} else None
 
 
@@ -106,7 +108,7 @@ def _files(path: Path) -> list[Path]:
     try:
         with os.scandir(path) as entries:
             for entry in islice(entries, MOST_LOOKED_AT):
-                if entry.is_dir() and NAME.fullmatch(f"{entry.name}_corr.tif"):  # a product that was unpacked
+                if entry.is_dir() and FILE_NAME.fullmatch(f"{entry.name}_corr.tif"):  # a product that was unpacked
                     with os.scandir(entry) as inside:
                         found += [Path(file) for file in islice(inside, MOST_LOOKED_AT)]
                 else:
@@ -127,7 +129,7 @@ def _names_in_zip(path: Path) -> list[str]:
 def _products(files: list[Path]) -> Products:
     products: Products = {}
     for file in files:
-        if named := NAME.fullmatch(file.name):
+        if named := FILE_NAME.fullmatch(file.name):
             if named["layer"] in (layers := products.setdefault(named["product"], {})):
                 raise InputError(file, f"layer {named['layer']} of this product stands twice", "Keep one of the two")
             layers[named["layer"]] = file
@@ -144,22 +146,22 @@ def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
     pairs, pols = [], set()
     for name, layers in sorted(products.items()):
         file = layers[chosen.name]
-        named = NAME.fullmatch(file.name)
+        named = FILE_NAME.fullmatch(file.name)
         if named is None:
             raise InputError(file, "its name is not that of a HyP3 image", "Keep the name that it came with")
         try:
             first, second = tables.day_of(named["first"]), tables.day_of(named["second"])
         except ValueError as fault:
             raise InputError(file, f"its name {name} holds what is no date ({fault})", "Download it again") from fault
-        pairs.append(stacks.Pair(first, second, file, layers.get("corr")))
+        pairs.append(stacks.Pair(first=first, second=second, phase=file, coherence=layers.get("corr")))
         pols.add(named["pol"])
     first_layers = next(iter(products.values()))
     alone = len(pairs) == 1
     return stacks.Stack(
-        path,
-        tuple(pairs) if not alone else (pairs[0]._replace(coherence=None),),
-        chosen.mm,
-        chosen.component,
+        folder=path,
+        pairs=tuple(pairs) if not alone else (replace(pairs[0], coherence=None),),
+        mm=chosen.mm,
+        component=chosen.component,
         look=_look(first_layers),
         height=first_layers.get("dem"),
         referenced=not alone,  # one product keeps the reference point that it was unwrapped from
@@ -196,7 +198,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
 def _unpack(path: Path, folder: Path) -> None:
     """The one displacement image that is preferred, the look vectors and the heights; nothing else leaves the zip."""
     with zipfile.ZipFile(path) as archive:
-        layers = [named["layer"] for name in archive.namelist() if (named := NAME.fullmatch(Path(name).name))]
+        layers = [named["layer"] for name in archive.namelist() if (named := FILE_NAME.fullmatch(Path(name).name))]
         chosen = next((layer.name for layer in LAYERS if layer.name in layers), LAYERS[0].name)
         for layer in (chosen, *({"lv_theta", "lv_phi", "dem"} & set(layers))):
             info = tables.zip_member(path, archive, f"_{layer}.tif")

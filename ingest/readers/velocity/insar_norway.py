@@ -8,12 +8,14 @@ import re
 from pathlib import Path
 
 from ingest.errors import InputError
-from ingest.readers.records import Component, Declared, Direction, FieldHeader, PointBatch, VelocityField
+from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, VelocityField
 from ingest.readers.tables import columns, generic, mapping
 from ingest.readers.tables import csv as tables
 from ingest.readers.tables.columns import Plan
 
+NAME = "insar-norway"
 TITLE = "InSAR Norway"
+SUFFIXES = tables.SUFFIXES
 ATTRIBUTION = "InSAR Norway, © Geological Survey of Norway (NGU), NVE, Norwegian Space Agency"
 LICENCE = ""  # not stated in the file: --licence
 NAMES = {
@@ -40,7 +42,7 @@ def recognises(path: Path) -> bool:
     return "dataset" in found and len(TELLING & found) >= 4
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of an export; its points follow in batches. Raises InputError, also for several tracks in one."""
     source = generic.csv_source(path)
     plan = _plan(path, source.names)
@@ -50,18 +52,18 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
     number = re.fullmatch(r"[A-Za-z]{0,4}[ _-]?(\d{1,3})[A-Za-z]?", track_text)
     stated = int(number[1]) if number else None
     header = FieldHeader(
-        source_format="insar-norway",
+        source_format=NAME,
         level="export",
         component=Component.LOS,
         dates=tuple(plan.dates.values()),
         has_series=bool(plan.dates),
-        track=mapping.agreed(path, "track", {"--track": (declared or Declared()).track, "column Track": stated}),
+        track=mapping.agreed(path, "track", {"--track": declared.track, "column Track": stated}),
         direction=Direction.from_los_east(first.los_east),
         attribution=ATTRIBUTION,  # and no tile: every export has the outline that somebody drew
         licence=LICENCE,
         extras={"dataset": dataset[:200], "track": track_text[:60]},
     )
-    return VelocityField(header, lambda: columns.points(path, source, plan))
+    return (VelocityField(header=header, batches=lambda: columns.points(path, source, plan)),)
 
 
 def _plan(path: Path, names: list[str]) -> Plan:

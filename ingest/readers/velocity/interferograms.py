@@ -6,6 +6,7 @@ displacements at the dates are the same unknowns; here they are the displacement
 Temporal coherence: Pepe & Lanari 2006, doi 10.1109/TGRS.2006.873207.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,8 @@ FREQUENT = 64  # a pattern of more pixels is solved by itself
 MATRIX_VALUES = 2**21  # of the matrices that are inverted at a time: 16 MiB
 
 
-class Inverted(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Inverted:
     """n pixels: displacement_mm (n, dates), NaN where nothing connects a date; connected (n,): how many dates are.
 
     rmse_mm (n,): root mean square of what the series leaves of the pairs. temporal_coherence (n,): 0 to 1. Both are NaN
@@ -56,10 +58,10 @@ def inverted(change_mm: Float64, pairs: NDArray[np.int64], n_dates: int, radians
     change = np.asarray(change_mm, dtype=np.float64).T  # (n, m)
     patterns, which = _patterns(np.isfinite(change))
     result = Inverted(
-        np.full((len(change), n_dates), np.nan, np.float32),
-        np.zeros(len(change), np.int64),
-        np.full(len(change), np.nan, np.float32),
-        np.full(len(change), np.nan, np.float32),
+        displacement_mm=np.full((len(change), n_dates), np.nan, np.float32),
+        connected=np.zeros(len(change), np.int64),
+        rmse_mm=np.full(len(change), np.nan, np.float32),
+        temporal_coherence=np.full(len(change), np.nan, np.float32),
     )
     at_once = max(1, MATRIX_VALUES // n_dates**2)
     order = np.argsort(which, kind="stable")
@@ -109,7 +111,8 @@ class _Solver(NamedTuple):
         free = dates & (np.arange(n_dates) > dates.argmax(axis=1)[:, None])
         normal = np.moveaxis(normal, -1, 0) * (free[:, :, None] & free[:, None, :])
         normal[:, np.arange(n_dates), np.arange(n_dates)] += ~free
-        return cls(dates, used, np.linalg.inv(normal) * (free[:, :, None] & free[:, None, :]))
+        inverse = np.linalg.inv(normal) * (free[:, :, None] & free[:, None, :])
+        return cls(dates=dates, used=used, inverse=inverse)
 
     def solve(
         self,

@@ -21,7 +21,7 @@ from ingest.errors import InputError
 from ingest.readers import hdf5, raster
 from ingest.readers.records import (
     Component,
-    Declared,
+    Declaration,
     FieldHeader,
     Float64,
     PointBatch,
@@ -31,7 +31,9 @@ from ingest.readers.records import (
 from ingest.readers.tables import csv as tables
 from ingest.readers.velocity import tracking
 
+NAME = "its-live"
 TITLE = "ITS_LIVE"
+SUFFIXES = hdf5.SUFFIXES
 REQUIRED = ("vx", "vy", "mapping", "img_pair_info", "x", "y")
 NODATA = -32767
 MM_PER_M = 1000.0
@@ -57,7 +59,7 @@ def recognises(path: Path) -> bool:
     return "img_pair_info" in names or {"vx", "vy", "mapping"} <= names
 
 
-def read(path: Path, declared: Declared | None = None) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header; eastward and northward velocities follow in batches. Raises InputError."""
     with hdf5.opened(path) as file:
         pair = _pair(path, file)
@@ -69,7 +71,7 @@ def read(path: Path, declared: Declared | None = None) -> tuple[VelocityField, .
     fields = []
     for component in (Component.EAST, Component.NORTH):
         header = FieldHeader(
-            source_format="its-live",
+            source_format=NAME,
             level="pair",
             component=component,
             dates=pair.dates,
@@ -82,7 +84,7 @@ def read(path: Path, declared: Declared | None = None) -> tuple[VelocityField, .
             extras=extras,
         )
         points = partial(_batches, path, pair, component)
-        fields.append(VelocityField(header, points, expected_points=pair.shape[0] * pair.shape[1]))
+        fields.append(VelocityField(header=header, batches=points, expected_points=pair.shape[0] * pair.shape[1]))
     return tuple(fields)
 
 

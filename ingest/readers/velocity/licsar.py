@@ -13,11 +13,13 @@ from pathlib import Path
 
 from ingest.errors import InputError
 from ingest.readers import raster
-from ingest.readers.records import Component, Declared, Direction, FieldHeader, Float32, VelocityField
+from ingest.readers.records import Component, Declaration, Direction, FieldHeader, Float32, VelocityField
 from ingest.readers.tables import csv as tables
 from ingest.readers.velocity import stacks
 
+NAME = "licsar"
 TITLE = "LiCSAR"
+SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
 PAIR = re.compile(r"(?P<first>[12]\d{7})_(?P<second>[12]\d{7})")
 FRAME = re.compile(r"(?P<track>\d{3})(?P<direction>[AD])_\d{5}_\d{6}")
 WAYS = {"A": Direction.ASCENDING, "D": Direction.DESCENDING}
@@ -33,16 +35,15 @@ def recognises(path: Path) -> bool:
     return any(raster.is_geotiff(_phase(folder)) for folder in islice(_pair_folders(path), 20))
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Look at every interferogram's header; the series are inverted in batches. Raises InputError."""
-    declared = declared or Declared()
     stack = _stack(path)
     grid = stacks.checked(stack)
     frame = _frame(path)
     track = int(frame["track"]) if frame else declared.track
     posting, epsg = stacks.posting_of(grid)
     header = FieldHeader(
-        source_format="licsar",
+        source_format=NAME,
         level="interferograms",
         component=Component.LOS,
         dates=stack.dates,
@@ -55,7 +56,7 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
         licence=LICENCE,
         extras={"pairs": str(len(stack.pairs))} | ({"frame": frame[0]} if frame else {}),
     )
-    return stacks.field(stack, grid, header)
+    return (stacks.field(stack, grid, header),)
 
 
 def _pair_folders(path: Path) -> Iterator[Path]:
@@ -86,12 +87,13 @@ def _stack(path: Path) -> stacks.Stack:
         except ValueError as fault:
             raise InputError(folder, f"its name holds what is no date ({fault})", "Download it again") from fault
         coherence = folder / f"{folder.name}.geo.cc.tif"
-        pairs.append(stacks.Pair(first, second, _phase(folder), coherence if coherence.exists() else None))
+        known = coherence if coherence.exists() else None
+        pairs.append(stacks.Pair(first=first, second=second, phase=_phase(folder), coherence=known))
     # file: rad, plus is away; ours: mm, plus is toward
     return stacks.Stack(
-        path,
-        tuple(pairs),
-        stacks.mm_per_radian(stacks.SENTINEL1_WAVELENGTH_M),
+        folder=path,
+        pairs=tuple(pairs),
+        mm=stacks.mm_per_radian(stacks.SENTINEL1_WAVELENGTH_M),
         look=_look(path),
         height=_side(path, "hgt"),
     )

@@ -16,7 +16,7 @@ from ingest.readers import hdf5, raster
 from ingest.readers.hdf5_grids import Grid
 from ingest.readers.records import (
     Component,
-    Declared,
+    Declaration,
     Direction,
     FieldHeader,
     Float32,
@@ -24,7 +24,9 @@ from ingest.readers.records import (
     VelocityField,
 )
 
+NAME = "licsbas"
 TITLE = "LiCSBAS"
+SUFFIXES = hdf5.SUFFIXES
 REQUIRED = ("imdates", "cum", "vel", "corner_lat", "corner_lon", "post_lat", "post_lon")
 REMEDY = "Run LiCSBAS again"
 VECTOR_TOLERANCE = 0.05  # of the length of a unit vector that was averaged over a few pixels
@@ -35,7 +37,7 @@ def recognises(path: Path) -> bool:
     return len({"cum", "imdates", "corner_lat", "post_lat"} & hdf5.names(path)) >= 2
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of a `cum.h5`; its pixels with a velocity follow in batches. Raises InputError."""
     with hdf5.opened(path) as file:
         hdf5.require(path, file, REQUIRED, "Give the cum.h5 or cum_filt.h5 that LiCSBAS wrote")
@@ -48,24 +50,24 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
             raise InputError(path, "no pixel has a velocity", "Relax the LiCSBAS mask and run it again")
         refarea = hdf5.words(path, file, "refarea")
     header = FieldHeader(
-        source_format="licsbas",
+        source_format=NAME,
         level="time series",
         component=Component.LOS,
         dates=dates,
-        track=declared.track if declared else None,
+        track=declared.track,
         direction=Direction.from_los_east(first.los_east),
         posting_m=grid.posting_m,
         attribution="LiCSBAS time series; its source is not stated in the file",
         extras={"refarea": refarea} if refarea else {},
     )
-    return VelocityField(header, lambda: _batches(path, grid, len(dates)))
+    return (VelocityField(header=header, batches=lambda: _batches(path, grid, len(dates))),)
 
 
 def _grid(path: Path, file: h5py.File, shape: tuple[int, ...]) -> Grid:
     lat, lon, post_lat, post_lon = (
         hdf5.scalar(path, file, name) for name in ("corner_lat", "corner_lon", "post_lat", "post_lon")
     )
-    return Grid(lon, post_lon, lat, post_lat, shape[1], shape[2]).checked(path)
+    return Grid(x=lon, dx=post_lon, y=lat, dy=post_lat, rows=shape[1], cols=shape[2]).checked(path)
 
 
 def _batches(path: Path, grid: Grid, n_dates: int) -> Iterator[PointBatch]:

@@ -17,10 +17,12 @@ import numpy as np
 
 from ingest.errors import InputError
 from ingest.readers import raster
-from ingest.readers.records import Component, Declared, FieldHeader, VelocityField
+from ingest.readers.records import Component, Declaration, FieldHeader, VelocityField
 from ingest.readers.velocity import stacks
 
+NAME = "pyrate"
 TITLE = "GAMMA/PyRate"
+SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
 PHASE = re.compile(r".*unw\.tiff?", re.IGNORECASE)
 COHERENCE = re.compile(r".*(cc|coh)\.tiff?", re.IGNORECASE)
 NEEDED = ("FIRST_DATE", "SECOND_DATE", "DATA_UNITS", "WAVELENGTH_METRES")
@@ -35,14 +37,13 @@ def recognises(path: Path) -> bool:
     return path.is_dir() and any(_is_ours(file) for file in islice(_matching(path, PHASE), LOOKED_INSIDE))
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Look at every interferogram's header; the series are inverted in batches. Raises InputError."""
-    declared = declared or Declared()
     stack, tags = _stack(path, declared)
     grid = stacks.checked(stack)
     posting, epsg = stacks.posting_of(grid)
     header = FieldHeader(
-        source_format="pyrate",
+        source_format=NAME,
         level="interferograms",
         component=Component.LOS,
         dates=stack.dates,
@@ -53,7 +54,7 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
         extras={"pairs": str(len(stack.pairs)), "wavelength_m": f"{stack.wavelength_m:.8f}"}
         | {name.lower(): tags[name] for name in ("INSAR_PROCESSOR", "INCIDENCE_DEGREES") if name in tags},
     )
-    return stacks.field(stack, grid, header)
+    return (stacks.field(stack, grid, header),)
 
 
 def _matching(path: Path, pattern: re.Pattern[str]) -> list[Path]:
@@ -75,13 +76,13 @@ def _is_ours(file: Path) -> bool:
         return False
 
 
-def _stack(path: Path, declared: Declared) -> tuple[stacks.Stack, Mapping[str, str]]:
+def _stack(path: Path, declared: Declaration) -> tuple[stacks.Stack, Mapping[str, str]]:
     coherence = {_days(file, _tags(file)): file for file in _matching(path, COHERENCE) if _is_ours(file)}
     pairs, wavelengths, processors = [], set(), set()
     for file in _matching(path, PHASE):
         tags = _tags(file)
         days = _days(file, tags)
-        pairs.append(stacks.Pair(*days, file, coherence.get(days)))
+        pairs.append(stacks.Pair(first=days[0], second=days[1], phase=file, coherence=coherence.get(days)))
         wavelengths.add(_wavelength(file, tags))
         processors.add(tags.get("INSAR_PROCESSOR", "").upper())
     if not pairs:
@@ -92,10 +93,10 @@ def _stack(path: Path, declared: Declared) -> tuple[stacks.Stack, Mapping[str, s
     wavelength = float(np.median(sorted(wavelengths)))
     # file: rad, plus is away (GAMMA) or as declared; ours: mm, plus is toward
     mm = stacks.mm_per_radian(wavelength) * _away(path, processors.pop(), declared)
-    return stacks.Stack(path, tuple(pairs), mm, wavelength_m=wavelength), tags
+    return stacks.Stack(folder=path, pairs=tuple(pairs), mm=mm, wavelength_m=wavelength), tags
 
 
-def _away(path: Path, processor: str, declared: Declared) -> float:
+def _away(path: Path, processor: str, declared: Declaration) -> float:
     """1 where a positive phase means away from the satellite, -1 where toward."""
     if processor in PLUS_IS_AWAY:
         return 1.0

@@ -43,7 +43,8 @@ MAX_BLOCK_ROWS = 64
 APART = "its interferograms connect fewer than half of the dates"
 
 
-class Pair(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Pair:
     """One interferogram: what its file holds is the change from the first to the second date."""
 
     first: date
@@ -59,7 +60,7 @@ class Look(NamedTuple):
     vector: Callable[[list[Float32]], tuple[Float32, Float32, Float32]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stack:
     """The pairs of a folder. mm: what a value of the file is in mm of our sign; referenced: take a reference off."""
 
@@ -265,18 +266,18 @@ def _batch(
     row = row + block.start
     longitude, latitude = raster.degrees(stack.folder, grid.epsg, *raster.centres(grid.transform, row, col))
     batch = PointBatch(
-        raster.pids(row, col),
-        longitude,
-        latitude,
-        height,
-        velocity,
-        np.full(row.size, np.nan, np.float32),
-        solved.temporal_coherence,
-        solved.rmse_mm,
-        east,
-        north,
-        up,
-        solved.displacement_mm,
+        pid=raster.pids(row, col),
+        longitude=longitude,
+        latitude=latitude,
+        height_m=height,
+        velocity_mm_yr=velocity,
+        velocity_std_mm_yr=np.full(row.size, np.nan, np.float32),
+        temporal_coherence=solved.temporal_coherence,
+        rmse_mm=solved.rmse_mm,
+        los_east=east,
+        los_north=north,
+        los_up=up,
+        displacement_mm=solved.displacement_mm,
     )
     return batch.only(2 * solved.connected >= len(stack.dates), APART).only_usable()
 
@@ -289,7 +290,12 @@ def named(folder: Path, pattern: str) -> Path | None:
 
 def field(stack: Stack, grid: Grid, header: FieldHeader) -> VelocityField:
     """A stack as a velocity field under a header that the caller made."""
-    return VelocityField(header, lambda: batches(stack, grid), files=stack.files, expected_points=grid.rows * grid.cols)
+    return VelocityField(
+        header=header,
+        batches=lambda: batches(stack, grid),
+        files=stack.files,
+        expected_points=grid.rows * grid.cols,
+    )
 
 
 def posting_of(grid: Grid) -> tuple[float, int | None]:

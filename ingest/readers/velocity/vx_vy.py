@@ -17,11 +17,13 @@ from rasterio.windows import Window
 
 from ingest.errors import InputError
 from ingest.readers import raster
-from ingest.readers.records import Component, Declared, FieldHeader, PointBatch, Technique, VelocityField
+from ingest.readers.records import Component, Declaration, FieldHeader, PointBatch, Technique, VelocityField
 from ingest.readers.tables import csv as tables
 from ingest.readers.velocity import tracking
 
+NAME = "vx-vy"
 TITLE = "Tracked motion"
+SUFFIXES: frozenset[str] = frozenset()  # a product is a folder
 AXIS = re.compile(r"(?P<stem>.*)_(?P<axis>vx|vy)\.tiff?", re.IGNORECASE)
 PERIOD = re.compile(r"(?<!\d)([12]\d{7})[-_]([12]\d{7})(?!\d)")
 MOST_LOOKED_AT = 2000
@@ -32,13 +34,12 @@ def recognises(path: Path) -> bool:
     return _pair_in(path) is not None
 
 
-def read(path: Path, declared: Declared | None = None) -> tuple[VelocityField, ...]:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Eastward and northward velocities from the two images. Raises InputError where the unit is not declared."""
-    declared = declared or Declared()
     pair, unit = _pair_in(path), declared.unit
     if pair is None:
         raise InputError(path, "it does not hold one *_vx.tif and one *_vy.tif", "Give one pair per folder")
-    factor = raster.mm_per_value(path, Declared(unit=unit, positive="east"))  # along the axis: no sign to ask for
+    factor = raster.mm_per_value(path, Declaration(unit=unit, positive="east"))  # along the axis: no sign to ask for
     shapes = []
     for file in pair:
         with raster.opened(file) as dataset:
@@ -52,7 +53,7 @@ def read(path: Path, declared: Declared | None = None) -> tuple[VelocityField, .
     fields = []
     for component in (Component.EAST, Component.NORTH):
         header = FieldHeader(
-            source_format="vx-vy",
+            source_format=NAME,
             level="pair",
             component=component,
             dates=declared.period or _period(pair[0]),
@@ -63,7 +64,7 @@ def read(path: Path, declared: Declared | None = None) -> tuple[VelocityField, .
             attribution="Tracked motion; its source is not stated in the files",
             extras={"unit": str(unit)},
         )
-        fields.append(VelocityField(header, partial(_batches, pair, factor, component), files=pair))
+        fields.append(VelocityField(header=header, batches=partial(_batches, pair, factor, component), files=pair))
     return tuple(fields)
 
 

@@ -57,14 +57,14 @@ def standing_out(
     """
     squares = _squares(velocity, n_points, height_m, cell_m)
     rows, cols = squares.weight.shape
-    found = np.zeros((PLANES, -(-rows // BLOCK) * BLOCK, -(-cols // BLOCK) * BLOCK), dtype=np.float32)
+    scores = np.zeros((PLANES, -(-rows // BLOCK) * BLOCK, -(-cols // BLOCK) * BLOCK), dtype=np.float32)
     first, last, _ = own.indices(len(velocity))
     for row in range(first // SQUARE_CELLS, -(-last // SQUARE_CELLS), BLOCK):
         for col in range(0, cols, BLOCK):
             block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
             if (squares.weight[block] > LEAST_WEIGHT).any():
-                found[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m)
-    answered = found[:, first // SQUARE_CELLS : -(-last // SQUARE_CELLS)]
+                scores[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m)
+    answered = scores[:, first // SQUARE_CELLS : -(-last // SQUARE_CELLS)]
     by_cell = answered.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
     return by_cell[:, : last - first, : velocity.shape[1]]
 
@@ -100,8 +100,8 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float) -> Float32:
     known = np.stack([np.ones_like(rate), down / 5e3, right / 5e3, height, rate])
     known[1:] -= known[1:].mean(axis=1, keepdims=True)
     noise = NOISE_MM2_YR2 / weight + LEAST_NOISE_MM2_YR2
-    fit = _likeliest(_air(down, right, _lag_m(square_m)), noise, known.astype(np.float32))
-    return _told(fit, _bowls(down, right, square_m))
+    fit = _likeliest(_delay(down, right, _lag_m(square_m)), noise, known.astype(np.float32))
+    return _scores(fit, _bowls(down, right, square_m))
 
 
 def _lag_m(square_m: float) -> float:
@@ -109,7 +109,7 @@ def _lag_m(square_m: float) -> float:
     return max(LAG_M, square_m / SQUARE_CELLS)
 
 
-def _air(down: Float64, right: Float64, lag_m: float) -> Float32:
+def _delay(down: Float64, right: Float64, lag_m: float) -> Float32:
     """(n, n): covariance at strength 1. Whole lags are told in float64: many distances lie halfway between two."""
     down, right = down / lag_m, right / lag_m
     square, one = down**2 + right**2, np.ones_like(down)
@@ -138,17 +138,17 @@ class _Fit(NamedTuple):
     normal: Float64
 
 
-def _likeliest(air: Float32, noise: Float64, known: Float32) -> _Fit:
+def _likeliest(delay: Float32, noise: Float64, known: Float32) -> _Fit:
     """From the middle of STRENGTHS on while the likelihood, which has one summit, rises.
 
     air: (n, n), covariance at strength 1; noise: (n,), variance; known: (k + 1, n), what goes free, then the rate.
     """
     at = len(STRENGTHS) // 2
-    best = _fit(STRENGTHS[at], air, noise, known)
+    best = _fit(STRENGTHS[at], delay, noise, known)
     for way in (-1, 1):
         began = at
         while 0 <= at + way < len(STRENGTHS):
-            other = _fit(STRENGTHS[at + way], air, noise, known)
+            other = _fit(STRENGTHS[at + way], delay, noise, known)
             if other.likelihood <= best.likelihood:
                 break
             best, at = other, at + way
@@ -157,8 +157,8 @@ def _likeliest(air: Float32, noise: Float64, known: Float32) -> _Fit:
     return best
 
 
-def _fit(strength: float, air: Float32, noise: Float64, known: Float32) -> _Fit:
-    covariance = air * np.float32(strength)
+def _fit(strength: float, delay: Float32, noise: Float64, known: Float32) -> _Fit:
+    covariance = delay * np.float32(strength)
     covariance.flat[:: noise.size + 1] += noise
     root, _ = lapack.spotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
     over_root = lapack.strtrs(root, known.T, lower=1)[0].T.astype(np.float64)
@@ -169,15 +169,15 @@ def _fit(strength: float, air: Float32, noise: Float64, known: Float32) -> _Fit:
     return _Fit(float(-spread - 0.5 * of_rate**2), root, over_root, normal)
 
 
-def _told(fit: _Fit, bowls: Float32) -> Float32:
+def _scores(fit: _Fit, bowls: Float32) -> Float32:
     """(PLANES, BLOCK, BLOCK)."""
     of_bowls = lapack.strtrs(fit.root, bowls.T, lower=1)[0].T
     taken = fit.known @ of_bowls.T
-    taken, told = taken[:-1], taken[-1]
+    taken, score = taken[:-1], taken[-1]
     free = np.linalg.solve(fit.normal[:-1, :-1], taken)
     information = np.square(of_bowls).sum(axis=1) - (taken * free).sum(axis=0)
-    told = (told - fit.normal[-1, :-1] @ free) / np.sqrt(np.maximum(information, LEAST_INFORMATION))
-    return np.asarray(told.reshape(PLANES, BLOCK, BLOCK), dtype=np.float32)
+    score = (score - fit.normal[-1, :-1] @ free) / np.sqrt(np.maximum(information, LEAST_INFORMATION))
+    return np.asarray(score.reshape(PLANES, BLOCK, BLOCK), dtype=np.float32)
 
 
 @cache

@@ -18,7 +18,7 @@ from ml.deformation.points import Float32
 CHANNELS = 7 + PLANES
 STILL_WITHIN_MM_YR = 5.0
 FARTHEST_M = 1_000.0
-TAUGHT_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years of Sentinel-1 (0.24)
+TRAINING_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years of Sentinel-1 (0.24)
 
 
 class TrackCells(NamedTuple):
@@ -47,7 +47,7 @@ def noise_scale(grids: Sequence[RobustGrid]) -> float:
     A product of a few months errs by more than the 2 mm/yr at which motion is drawn; its rates are looked at in units
     so much larger.
     """
-    return max(1.0, *(cell_noise(grid.velocity_mm_yr) / TAUGHT_NOISE_MM_YR for grid in grids))
+    return max(1.0, *(cell_noise(grid.velocity_mm_yr) / TRAINING_NOISE_MM_YR for grid in grids))
 
 
 def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None) -> list[Float32] | None:

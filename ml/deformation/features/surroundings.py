@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.deformation.features.atmosphere import PLANES as OF_AIR
+from ml.deformation.features.atmosphere import PLANES as OF_ATMOSPHERE
 from ml.deformation.features.atmosphere import standing_out
 from ml.deformation.features.relief import PLANES as OF_HEIGHTS
 from ml.deformation.features.relief import relief
 from ml.deformation.points import Float32
 
 WINDOWS_CELLS = (9, 17, 33)
-PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_AIR
+PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE
 WIDER, SCATTER_CELLS = 3, 99
 FASTEST_MM_YR = 20.0  # a rate beyond counts as so much
 LARGEST_MM_YR = 0.6  # a difference beyond counts as so much in the scatter, which is of still ground
@@ -100,7 +100,7 @@ def _fill(ground: Ground, planes: Float32, own: slice) -> None:
     part, inner = ground.around(own, REACH_CELLS)
     for plane, values in zip(planes, _of_means(part), strict=False):
         plane[own] = values[inner]
-    planes[-OF_AIR:, own] = standing_out(*part, inner)
+    planes[-OF_ATMOSPHERE:, own] = standing_out(*part, inner)
 
 
 def _of_means(ground: Ground) -> Iterator[Float32]:
@@ -113,14 +113,14 @@ def _of_means(ground: Ground) -> Iterator[Float32]:
     weight = np.where(known, n_points / (n_points + np.float32(1)), 0).astype(np.float32)
     rate = np.where(known, np.clip(velocity - of_heights[-1], -FASTEST_MM_YR, FASTEST_MM_YR), 0) * weight
     seen = np.maximum(_sum(known.astype(np.float32), SCATTER_CELLS), 1)
-    told: list[Float32] = []
+    ratios: list[Float32] = []
     for window in WINDOWS_CELLS:
         difference = _against_wider(rate, weight, known, window)
         yield difference
         held = np.minimum(np.abs(difference), np.float32(LARGEST_MM_YR))
         scatter = _sum(held, SCATTER_CELLS) / seen + LEAST_SCATTER_MM_YR
-        told.append(np.asarray(difference / scatter, dtype=np.float32))
-    yield from told
+        ratios.append(np.asarray(difference / scatter, dtype=np.float32))
+    yield from ratios
 
 
 def _sum(values: Float32, window: int) -> Float32:

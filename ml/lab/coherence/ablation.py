@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
-from ml.lab.coherence.training_task import CoherenceLesson, CoherenceSettings, prepare
+from ml.lab.coherence.training_task import CoherenceSettings, CoherenceTrainingTask, prepare
 from ml.lab.training import Schedule, train
 
 BASE = CoherenceSettings(pairs=1024, batch=6)
-ARMS = {
+ABLATION_MODELS = {
     "as shipped": BASE,
     "three levels": replace(BASE, widths=(48, 64, 96), blocks=(1, 2, 2)),
     "blocks not residual": replace(BASE, residual=False),
@@ -34,17 +34,17 @@ def main(arguments: Sequence[str]) -> int:
     """Train and print one line an arm; what is done already is kept in OUT."""
     cache, out = Path(arguments[0]), Path(arguments[1])
     steps = int(arguments[2]) if len(arguments) > 2 else STEPS
-    first: CoherenceLesson | None = None
-    for name, settings in ARMS.items():
+    first: CoherenceTrainingTask | None = None
+    for name, settings in ABLATION_MODELS.items():
         torch.manual_seed(0)
-        network, lesson, _ = prepare(settings, cache, seed=0)
+        network, task, _ = prepare(settings, cache, seed=0)
         if first is not None:
-            lesson.share(first)
-        first = first or lesson
+            task.share(first)
+        first = first or task
         folder = out / name.replace(" ", "-")
         folder.mkdir(parents=True, exist_ok=True)
         schedule = Schedule(minutes=600, steps=steps, averaged_steps=50, validate_s=1e9)
-        done = train(network, lesson, schedule, folder, torch.device("cpu"), say=lambda line: None)
+        done = train(network, task, schedule, folder, torch.device("cpu"), report=lambda line: None)
         print(name, json.dumps({"steps": done.steps, "seconds": round(done.seconds)} | done.figures), flush=True)
     return 0
 

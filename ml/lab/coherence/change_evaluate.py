@@ -25,7 +25,7 @@ from ml.statistics.intervals import Float64, Interval, bootstrap
 
 NAME, VERSION = "change", "1"
 PREDECESSORS = 6
-TOLD_SIGMA = -4.5
+REPORTED_SIGMA = -4.5
 GUARD_PX = WINDOW_PX // 2  # around the event: half of what a pixel there sees is the event
 EDGE_PX = 8
 
@@ -49,12 +49,12 @@ def auc(scores: Float64, positive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -
 
 def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple[Float32, Float32]:
     """Coherence and sigma (pairs, rows, cols) of GRDH images."""
-    found = []
+    estimates = []
     for pair in pairs:
         images = ImagePair(pair[0], pair[1], Affine.identity(), None)
         bands = estimate_coherence(images, method, torch.device("cpu"), WINDOW_PX, GRDH.equivalent_looks).bands
-        found.append((bands["coherence"], bands["coherence_sigma"]))
-    values, sigmas = zip(*found, strict=True)
+        estimates.append((bands["coherence"], bands["coherence_sigma"]))
+    values, sigmas = zip(*estimates, strict=True)
     return np.stack(values), np.stack(sigmas)
 
 
@@ -68,8 +68,8 @@ def _outcome(method: str, scene: int) -> tuple[float, float]:
     counted = event | ~ndimage.binary_dilation(event, iterations=GUARD_PX)
     at_event = coherence_change(past, past_sigma, coherence[series.step]).change_sigma[inner]
     before = coherence_change(past, past_sigma, coherence[series.step - 1]).change_sigma[inner]
-    told = float((before <= TOLD_SIGMA).mean())
-    return auc(-at_event[counted].astype(np.float64), event[counted]), told
+    reported = float((before <= REPORTED_SIGMA).mean())
+    return auc(-at_event[counted].astype(np.float64), event[counted]), reported
 
 
 def evaluate(method: str, series: int) -> dict[str, Interval]:

@@ -25,7 +25,7 @@ AFTER = 2  # images after the first that shows the event: three in all
 STEPS_APART = (1, 2)
 REPEAT = timedelta(days=12)
 BEGIN = date(2020, 1, 1)
-FOUND_SHARE = 0.5  # of the event's pixels that must be confirmed for it to count as found
+DETECTED_SHARE = 0.5  # of the event's pixels that must be confirmed for it to count as found
 
 
 def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
@@ -35,7 +35,7 @@ def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries
 
 def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
     """The change of every pair that has predecessors enough, over one step and over two."""
-    found = []
+    evidence = []
     for apart in STEPS_APART:
         first, second = series.power[:-apart], series.power[apart:]
         coherence, sigma = estimates_of(method, list(zip(first, second, strict=True)))
@@ -43,8 +43,8 @@ def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
             past = slice(max(0, index - PREDECESSORS), index)
             change = coherence_change(coherence[past], sigma[past], coherence[index])
             days = BEGIN + index * REPEAT, BEGIN + (index + apart) * REPEAT
-            found.append(Evidence(*days, change.change_sigma, change.before))
-    return found
+            evidence.append(Evidence(*days, change.change_sigma, change.before))
+    return evidence
 
 
 def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
@@ -53,12 +53,12 @@ def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
     event = confirmed(evidence_of(method, series))
     inner = (slice(EDGE_PX, -EDGE_PX),) * 2
     place = series.event[inner] > 0.5
-    told = np.isfinite(event.confidence[inner])
+    reported = np.isfinite(event.confidence[inner])
     onset = (BEGIN + (series.step + 1) * REPEAT - date(1970, 1, 1)).days
-    right = float((event.onset_day[inner][place & told] == onset).mean()) if (place & told).any() else 0.0
-    share = float(told[place].mean())
+    right = float((event.onset_day[inner][place & reported] == onset).mean()) if (place & reported).any() else 0.0
+    share = float(reported[place].mean())
     elsewhere = ~ndimage.binary_dilation(place, iterations=GUARD_PX)
-    return share, float(share >= FOUND_SHARE), right, float(told[elsewhere].mean())
+    return share, float(share >= DETECTED_SHARE), right, float(reported[elsewhere].mean())
 
 
 def evaluate(method: str, series: int) -> dict[str, Interval]:

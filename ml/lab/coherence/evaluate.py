@@ -54,8 +54,10 @@ def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:
 def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
     """(pixels, 3): error, sigma, true coherence."""
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
-    found, sigma, gamma = (part[picked].ravel() for part in (bands["coherence"], bands["coherence_sigma"], pair.gamma))
-    return np.column_stack([found - gamma, sigma, gamma]).astype(np.float64)
+    estimate, sigma, gamma = (
+        part[picked].ravel() for part in (bands["coherence"], bands["coherence_sigma"], pair.gamma)
+    )
+    return np.column_stack([estimate - gamma, sigma, gamma]).astype(np.float64)
 
 
 def _even_errors(method: str, misregistration_px: float, scene: int) -> Float64:

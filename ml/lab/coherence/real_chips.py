@@ -43,26 +43,26 @@ class Seen(NamedTuple):
 
 def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]:
     """The files of each burst in the order of their dates. ValueError where there are none."""
-    found: dict[str, list[tuple[date, Path]]] = defaultdict(list)
+    collected: dict[str, list[tuple[date, Path]]] = defaultdict(list)
     for path in sorted(folder.glob("*.tif")):
         match = NAME.search(path.name)
         if match and match["polarisation"] == polarisation:
-            found[match["burst"]].append((date.fromisoformat(match["date"]), path))
-    if not found:
+            collected[match["burst"]].append((date.fromisoformat(match["date"]), path))
+    if not collected:
         raise ValueError(f"{folder} holds no OPERA RTC-S1 chips of {polarisation}")
-    return {burst: sorted(files) for burst, files in sorted(found.items())}
+    return {burst: sorted(files) for burst, files in sorted(collected.items())}
 
 
 def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[Seen]:
     """Coherence of every pair whose days are in GROUPS."""
-    found = []
+    collected = []
     for index, (first, reference) in enumerate(files):
         for second, secondary in files[index + 1 :]:
             if not any(low <= (second - first).days <= high for low, high in GROUPS.values()):
                 continue
             bands = estimate_coherence(open_pair(reference, secondary), method, torch.device("cpu")).bands
-            found.append(Seen(first, second, bands["coherence"], bands["coherence_sigma"]))
-    return found
+            collected.append(Seen(first, second, bands["coherence"], bands["coherence_sigma"]))
+    return collected
 
 
 def medians(seen: Sequence[Seen]) -> dict[str, tuple[float, int]]:
@@ -76,7 +76,7 @@ def medians(seen: Sequence[Seen]) -> dict[str, tuple[float, int]]:
 
 def evidence_of(seen: Sequence[Seen]) -> list[Evidence]:
     """The change of every pair against its predecessors of the same baseline."""
-    found = []
+    collected = []
     for baseline in BASELINES_DAYS:
         alike = sorted((one for one in seen if one.days == baseline), key=lambda one: one.secondary)
         for index in range(FEWEST_PREDECESSORS, len(alike)):
@@ -84,8 +84,8 @@ def evidence_of(seen: Sequence[Seen]) -> list[Evidence]:
             past = [alike[chosen] for chosen in in_season(days, now.secondary)]
             history, sigma = np.stack([one.coherence for one in past]), np.stack([one.sigma for one in past])
             change = coherence_change(history, sigma, now.coherence)
-            found.append(Evidence(now.reference, now.secondary, change.change_sigma, change.before))
-    return found
+            collected.append(Evidence(now.reference, now.secondary, change.change_sigma, change.before))
+    return collected
 
 
 def confirmed_share(evidence: Sequence[Evidence]) -> tuple[float, float]:
@@ -107,8 +107,8 @@ def main(arguments: Sequence[str]) -> int:
                 kind = "sea " if burst.endswith(SEA) else "land"
                 table = ", ".join(f"{name} {value:.2f} ({n})" for name, (value, n) in medians(seen).items())
                 mean, worst = confirmed_share(evidence_of(seen))
-                said = f"confirmed {mean:.4%} of the cells a date, at worst {worst:.4%}"
-                print(f"{method} {polarisation} {burst} {kind}: {table}; {said}", flush=True)
+                confirmed_words = f"confirmed {mean:.4%} of the cells a date, at worst {worst:.4%}"
+                print(f"{method} {polarisation} {burst} {kind}: {table}; {confirmed_words}", flush=True)
     return 0
 
 

@@ -37,7 +37,7 @@ class Case(NamedTuple):
     system: Callable[[np.random.Generator], System]
     likely: Likely = WHOLE
     shift_px: float = 0.0
-    told: bool = True
+    looks_known: bool = True
     truth: str = TRUTHS[0]
 
 
@@ -50,7 +50,7 @@ CASES = {
     "patches, gradients, texture, GRDH": Case(lambda rng: GRDH, PLAIN),
     "the same, 1 px off": Case(lambda rng: GRDH, PLAIN, 1.0),
     "everything, GRDH": Case(lambda rng: GRDH),
-    "everything, GRDH, looks not told": Case(lambda rng: GRDH, told=False),
+    "everything, GRDH, looks not told": Case(lambda rng: GRDH, looks_known=False),
     "everything, GRDH, 1.5 px off": Case(lambda rng: GRDH, shift_px=1.5),
     "everything, 30 m": Case(lambda rng: RTC),
     "everything, any pixel of training": Case(any_system),
@@ -76,7 +76,7 @@ def errors(name: str, method: str, pair: SarPair) -> Float64:
     """(pixels, 2): error against the case's truth, and that truth."""
     case = CASES[name]
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-    looks = pair.looks if case.told else None
+    looks = pair.looks if case.looks_known else None
     window = WINDOWS.get(method, WINDOW_PX)
     bands = estimate_coherence(images, method, torch.device("cpu"), window, looks, case.truth).bands
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
@@ -102,8 +102,10 @@ def main(arguments: Sequence[str]) -> int:
         for method in (NETWORK, "guarnieri-prati", "posterior-mean"):
             groups = [errors(name, method, pair) for pair in made]
             rmse, r = (bootstrap_over(groups, statistic, rounds=200) for statistic in (_rmse, _correlation))
-            said = f"RMSE {rmse.value:.3f} ({rmse.low:.3f}-{rmse.high:.3f}), r {r.value:.2f} ({r.low:.2f}-{r.high:.2f})"
-            print(f"{name:42s} {method:16s} {said}", flush=True)
+            figures = (
+                f"RMSE {rmse.value:.3f} ({rmse.low:.3f}-{rmse.high:.3f}), r {r.value:.2f} ({r.low:.2f}-{r.high:.2f})"
+            )
+            print(f"{name:42s} {method:16s} {figures}", flush=True)
     return 0
 
 

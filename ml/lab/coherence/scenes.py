@@ -10,13 +10,13 @@ import numpy as np
 
 from ml.simulation.sar import motion
 from ml.simulation.sar.ground import Bools, Ground, Likely, Points, smooth_field, structured, with_noise
-from ml.simulation.sar.opera_like import country
+from ml.simulation.sar.opera_like import open_land
 from ml.simulation.sar.pairs import SAMPLE_WINDOW_PX, SarPair, padded, simulate_pair
 from ml.simulation.sar.recipes import FARTHEST_PX, GAIN_DB, any_system, even_ground
 from ml.simulation.sar.system import GRDH, RTC, Float32, System
 
 GRDH_SHARE, RTC_SHARE, WIDE_SHARE = 0.25, 0.12, 0.1
-EVEN_SHARE, COUNTRY_SHARE, WAVY_SHARE, CITY_SHARE, COMPLEX_SHARE = 0.18, 0.35, 0.05, 0.15, 0.2
+EVEN_SHARE, OPEN_LAND_SHARE, WAVY_SHARE, CITY_SHARE, COMPLEX_SHARE = 0.18, 0.35, 0.05, 0.15, 0.2
 COMPLEX_CITY_SHARE = 0.5  # of single looks
 LIKELY = dataclasses.replace(Likely(), layover=0.06, town=0.45)
 NO_TOWN = dataclasses.replace(Likely(), layover=0.0, town=0.0)
@@ -95,8 +95,8 @@ def _ground(rng: np.random.Generator, size: int, system: System, city_share: flo
     if rng.random() < EVEN_SHARE:
         gamma = max(0.0, float(rng.uniform(-0.1, 1)))
         return with_noise(even_ground(system, size, gamma), float(rng.uniform(-30, -15)))
-    if system is RTC and rng.random() < COUNTRY_SHARE:
-        return country(rng, padded(size))
+    if system is RTC and rng.random() < OPEN_LAND_SHARE:
+        return open_land(rng, padded(size))
     if rng.random() < city_share:
         return city(rng, size, system)
     return structured(rng, padded(size), system, LIKELY)

@@ -66,9 +66,9 @@ def _averaged(values: Float32, by: int) -> Float32:
 def answers(pair: SarPair, method: str, truth: str = TRUTHS[0], window: int = WINDOW_PX) -> Float64:
     """(pixels, 3): what is said, coherence of the scatterers, sample coherence; of known pixels."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-    said = estimate_coherence(images, method, torch.device("cpu"), window, pair.looks, truth).bands["coherence"]
+    estimate = estimate_coherence(images, method, torch.device("cpu"), window, pair.looks, truth).bands["coherence"]
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
-    rows = np.column_stack([part[picked].ravel() for part in (said, pair.gamma, _known(pair.sample_gamma))])
+    rows = np.column_stack([part[picked].ravel() for part in (estimate, pair.gamma, _known(pair.sample_gamma))])
     return rows[np.isfinite(rows).all(axis=1)].astype(np.float64)
 
 
@@ -76,7 +76,7 @@ def _correlation(column: int, rows: Float64) -> float:
     return float(np.corrcoef(rows[:, 0], rows[:, column])[0, 1])
 
 
-def _said(groups: Sequence[Float64], column: int) -> str:
+def _estimate(groups: Sequence[Float64], column: int) -> str:
     r = bootstrap_over(groups, partial(_correlation, column), rounds=200)
     return f"{r.value:.2f} ({r.low:.2f}-{r.high:.2f})"
 
@@ -90,12 +90,14 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{ground}, looks: {averaged**2}; r with the scatterers', with the sample coherence", flush=True)
             for truth in TRUTHS:
                 groups = [answers(pair, NETWORK, truth) for pair in made]
-                print(f"  {NETWORK:16s} ({truth:10s}) {_said(groups, 1)}; {_said(groups, 2)}", flush=True)
+                print(f"  {NETWORK:16s} ({truth:10s}) {_estimate(groups, 1)}; {_estimate(groups, 2)}", flush=True)
             tried = {window: [answers(pair, GUARNIERI_PRATI, window=window) for pair in made] for window in WINDOWS}
             for column, name in ((1, "scatterers"), (2, "sample")):
                 all_of = {window: _correlation(column, np.concatenate(groups)) for window, groups in tried.items()}
                 best = max(WINDOWS, key=all_of.__getitem__)
-                print(f"  {GUARNIERI_PRATI} {best:2d} px (best for {name}) {_said(tried[best], column)}", flush=True)
+                print(
+                    f"  {GUARNIERI_PRATI} {best:2d} px (best for {name}) {_estimate(tried[best], column)}", flush=True
+                )
     return 0
 
 

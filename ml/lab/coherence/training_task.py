@@ -18,7 +18,7 @@ from ml.coherence.network import NAME, CoherenceNetwork, Estimate, Settings, est
 from ml.coherence.registration import facts_of
 from ml.lab.coherence.evaluate import EDGE_PX, EVERY_PX, make_even, make_structured
 from ml.lab.coherence.scenes import coherence_pair
-from ml.lab.train_command import Course
+from ml.lab.train_command import TrainingRecipe
 from ml.lab.training import Batch
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import Card
@@ -44,7 +44,7 @@ VERSION = "1"
 @dataclass(frozen=True)
 class CoherenceSettings:
     """pairs: simulated ahead, in whole chunks, of size px; batch: pairs in a step, twice as many where they are made
-    coarser (pooled: the share of such steps). told: share of pairs whose looks are told. sample_weight: of the second
+    coarser (pooled: the share of such steps). looks_stated_share: of pairs. sample_weight: of the second
     truth against the first. The others are arms of the ablation: symmetric features; the secondary registered first;
     misregistered, structured pairs in training; residual blocks; widths and blocks of the levels.
     """
@@ -60,11 +60,11 @@ class CoherenceSettings:
     widths: tuple[int, ...] = (48, 64, 96, 128)
     blocks: tuple[int, ...] = (1, 2, 2, 2)
     pooled: float = 0.25
-    told: float = 0.6
+    looks_stated_share: float = 0.6
     sample_weight: float = 0.3
 
 
-class CoherenceLesson:
+class CoherenceTrainingTask:
     """Teaches gamma and sample coherence at once; validates on pairs of validation."""
 
     def __init__(self, caches: Sequence[PairCache], settings: CoherenceSettings) -> None:
@@ -99,8 +99,10 @@ class CoherenceLesson:
         places = self.single if pooled and self.single and rng.random() < SINGLE_SHARE else self.places
         place = places[int(rng.integers(len(places)))]
         log, truth, facts = self._prepared(place, pool) if pooled else self._of_place(place)
-        if rng.random() < self.settings.told:
-            facts = facts._replace(looks=_told(rng, float(self.caches[place[0]].looks[place[1]]), pool), told=True)
+        if rng.random() < self.settings.looks_stated_share:
+            facts = facts._replace(
+                looks=_stated_looks(rng, float(self.caches[place[0]].looks[place[1]]), pool), looks_known=True
+            )
         flips = rng.integers(0, 2, 3)
         if flips[2]:
             facts = facts.transposed()
@@ -132,7 +134,7 @@ class CoherenceLesson:
         gamma, sample = batch["truth"].unbind(1)
         return _loss(first, gamma) + self.settings.sample_weight * _loss(second, sample)
 
-    def share(self, other: CoherenceLesson) -> None:
+    def share(self, other: CoherenceTrainingTask) -> None:
         """Take over what another lesson on the same pairs has worked out: scenes, and facts where it registers too."""
         self.scenes = other.scenes
         if self.settings.register == other.settings.register:
@@ -154,15 +156,15 @@ class CoherenceLesson:
         """RMSE against gamma."""
         n = VALIDATION_SCENES
         names = ["structured"] * n + ["structured_1px"] * (n // 2) + ["even"] * n + ["even_1px"] * 8
-        found = self.errors(network)
+        measured = self.errors(network)
         squares = {
-            name: [float((rows[:, 0] ** 2).mean()) for rows, own in zip(found, names, strict=True) if own == name]
+            name: [float((rows[:, 0] ** 2).mean()) for rows, own in zip(measured, names, strict=True) if own == name]
             for name in dict.fromkeys(names)
         }
         return {f"rmse_{name}": float(np.mean(values) ** 0.5) for name, values in squares.items()}
 
 
-def _told(rng: np.random.Generator, looks: float, pool: tuple[int, int]) -> float:
+def _stated_looks(rng: np.random.Generator, looks: float, pool: tuple[int, int]) -> float:
     """What a product tells of its looks: nearly their number, or that of pixels averaged, independent or not."""
     extra = float(rng.normal(0, LOOKS_SPREAD))
     if pool != (1, 1):
@@ -208,13 +210,13 @@ def _blanked(rng: np.random.Generator, images: Tensor) -> None:
 
 def _errors(ready: CoherenceNetwork, scene: SarPair) -> Float32:
     power = torch.from_numpy(scene.power)
-    found = ready.estimate(power, facts_of([power], scene.looks, ready.settings.register))
+    measured = ready.estimate(power, facts_of([power], scene.looks, ready.settings.register))
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
-    values, sigma = (part.numpy()[picked].ravel() for part in found)
+    values, sigma = (part.numpy()[picked].ravel() for part in measured)
     return np.column_stack([values - scene.gamma[picked].ravel(), sigma]).astype(np.float32)
 
 
-def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, CoherenceLesson, Card]:
+def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, CoherenceTrainingTask, Card]:
     """Simulate what is missing, make the network."""
     chunks = [
         fill(cache / f"{chunk:02d}", CHUNK, settings.size, f"coherence-{chunk}", processes=1, recipe=coherence_pair)
@@ -228,17 +230,17 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
         arguments,
         {"symmetric": settings.symmetric, "register": settings.register},
     )
-    return made(arguments), CoherenceLesson(chunks, settings), card
+    return made(arguments), CoherenceTrainingTask(chunks, settings), card
 
 
-def finish(network: nn.Module, lesson: Any) -> dict[str, Any]:
+def finish(network: nn.Module, task: Any) -> dict[str, Any]:
     """How sigma must be stretched for 68 % of the errors of validation to lie within it, small and large ones alike."""
-    rows = np.concatenate(lesson.errors(network))
+    rows = np.concatenate(task.errors(network))
     parts = np.array_split(rows[np.argsort(rows[:, 1])], SIGMA_PARTS)
     said = np.log([np.median(part[:, 1]) for part in parts])
-    found = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])
-    power, factor = np.polyfit(said, found, 1)
+    measured = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])
+    power, factor = np.polyfit(said, measured, 1)
     return {"sigma_factor": round(float(np.exp(factor)), 3), "sigma_power": round(float(power), 3)}
 
 
-COURSE = Course(CoherenceSettings, prepare, minutes=40.0, learning_rate=2e-3, finish=finish)
+RECIPE = TrainingRecipe(CoherenceSettings, prepare, minutes=40.0, learning_rate=2e-3, finish=finish)

@@ -1,10 +1,16 @@
-"""The arms of the ablation: small networks that differ in one thing each, taught alike, measured, not in service."""
+"""The ablation models: small networks that differ in one thing each, trained alike, measured, never served.
+
+Their weights are not shipped. Each is trained from its recipe here, and read from the folder that a command names.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,16 +29,27 @@ from ml.networks.patch_classifier import PatchClassifier
 from ml.rasters.areas import by_sign
 from ml.runtime.checkpoints import load, read_card
 
+PATCHES = "deformation-patches"
 FASTEST = 7.0  # arcsinh of half the rate
 
 
 @dataclass(frozen=True)
-class ArmConfig:
-    """weights: name of the card; gains: at which rates are wrapped, none for rates as they are; merge: mean or max."""
+class AblationConfig:
+    """weights: name of the card, in folder; gains: at which rates are wrapped, none for rates as they are; merge: mean
+    or max.
+    """
 
     weights: str
     gains: tuple[int, ...] = ()
     merge: str = "mean"
+    folder: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """The folder of the weights. ValueError, with the command that trains them, where none was given."""
+        if self.folder is None:
+            raise ValueError(missing_weights(self.weights))
+        return self.folder
 
     @property
     def label(self) -> str:
@@ -42,38 +59,70 @@ class ArmConfig:
         return self.merge if self.gains else "1"
 
 
-def _arms() -> dict[str, ArmConfig]:
-    """Every arm by the name of its method."""
+def _ablation_models() -> dict[str, AblationConfig]:
+    """Every ablation model by the name of its method."""
     fills = ("none", "nearest", "idw", "soft-impute")
-    arms = {f"unet-{fill}{end}": ArmConfig(f"deformation-unet-{fill}{end}") for end in ("", "-raw") for fill in fills}
-    arms |= {f"unet-{what}": ArmConfig(f"deformation-unet-{what}") for what in ("means", "points", "heights", "around")}
-    arms |= {f"unet-gain-{gain}": ArmConfig("deformation-unet-wrapped", (gain,)) for gain in GAINS}
+    models = {
+        f"unet-{fill}{end}": AblationConfig(f"deformation-unet-{fill}{end}") for end in ("", "-raw") for fill in fills
+    }
+    models |= {
+        f"unet-{what}": AblationConfig(f"deformation-unet-{what}") for what in ("means", "points", "heights", "around")
+    }
+    models |= {f"unet-gain-{gain}": AblationConfig("deformation-unet-wrapped", (gain,)) for gain in GAINS}
     for how in ("mean", "max"):
-        arms[f"unet-gains-{how}"] = ArmConfig("deformation-unet-wrapped", GAINS, how)
-        arms[f"patches-{how}"] = ArmConfig("deformation-patches", GAINS, how)
-    return arms
+        models[f"unet-gains-{how}"] = AblationConfig("deformation-unet-wrapped", GAINS, how)
+        models[f"patches-{how}"] = AblationConfig(PATCHES, GAINS, how)
+    return models
 
 
-ARMS = _arms()
+ABLATION_MODELS = _ablation_models()
+UNET = {"widths": [32, 32, 48, 48], "both_share": 0}
+CHANNELS_SEEN = {"means": 6, "points": 7, "heights": 10, "around": 16}  # how many of the network's channels
+
+
+def recipe_of(weights: str) -> tuple[str, dict[str, Any], int]:
+    """How weights are trained: what `python -m ml train` is given as task, as --config and as --steps."""
+    if weights == PATCHES:
+        return PATCHES, {}, 1600
+    what = weights.removeprefix("deformation-unet-")
+    if what == "wrapped":
+        return "deformation", UNET | {"name": weights, "wrapped": True, "means": False, "channels": 6}, 3000
+    if what in CHANNELS_SEEN:
+        return "deformation", UNET | {"name": weights, "channels": CHANNELS_SEEN[what]}, 500
+    fill, raw = what.removesuffix("-raw"), what.endswith("-raw")
+    settings = UNET | {"name": weights, "fill": fill, "means": False, "channels": 6}
+    return "deformation", settings | ({"despiked": False} if raw else {}), 500
+
+
+def missing_weights(weights: str) -> str:
+    """What to do where the folder of an ablation model's weights is not given."""
+    task, settings, steps = recipe_of(weights)
+    config = " --config F.json" if settings else ""
+    holding = f", F.json holding {json.dumps(settings)}" if settings else ""
+    return (
+        f"the weights {weights!r} of an ablation model are not shipped: train it first with "
+        f"`python -m ml train {task}{config} --steps {steps} --out DIR`{holding}; set its threshold with "
+        f"`python -m ml.lab.deformation.calibration ablation --folder DIR`; then give --weights DIR"
+    )
 
 
 @lru_cache(maxsize=12)
-def _patch_network(name: str) -> PatchClassifier:
+def _patch_network(name: str, folder: Path) -> PatchClassifier:
     network = PatchClassifier()
-    load(read_card(name), network)
+    load(read_card(name, folder), network, folder)
     return network.eval()
 
 
 @lru_cache(maxsize=12)
-def _network(name: str) -> DeformationNetwork:
-    return DeformationNetwork.load(name)
+def _network(name: str, folder: Path) -> DeformationNetwork:
+    return DeformationNetwork.load(name, folder)
 
 
-def detect_arm(grid_of: Callable[[bool], RobustGrid], config: ArmConfig) -> DeformationResult:
-    """One track through an arm. grid_of: the track's grid, of despiked points or of points as they are."""
-    settings = read_card(config.weights).settings
+def detect_ablation(grid_of: Callable[[bool], RobustGrid], config: AblationConfig) -> DeformationResult:
+    """One track through an ablation model. grid_of: the track's grid, of despiked points or of points as they are."""
+    settings = read_card(config.weights, config.place).settings
     lattice = on_lattice([grid_of(settings["despiked"])])
-    score, rate = arm_score(lattice, config)
+    score, rate = ablation_score(lattice, config)
     reach = lattice.tracks[0].distance_m <= REACH_M
     logits = torch.from_numpy(np.stack([score, score]))
     logit = calibrated(logits, settings["calibration"][config.label], torch.from_numpy(reach))
@@ -84,29 +133,29 @@ def detect_arm(grid_of: Callable[[bool], RobustGrid], config: ArmConfig) -> Defo
     return DeformationResult(maps, lattice.transform, lattice.epsg)
 
 
-def arm_score(lattice: Lattice, config: ArmConfig) -> tuple[Float32, Float32]:
+def ablation_score(lattice: Lattice, config: AblationConfig) -> tuple[Float32, Float32]:
     """Logit of the merged probability, before its threshold, and rate, mm/yr; both (rows, cols)."""
     (track,) = lattice.tracks
-    settings = read_card(config.weights).settings
+    settings = read_card(config.weights, config.place).settings
     reach = track.distance_m <= REACH_M
-    if config.weights == "deformation-patches":
+    if config.weights == PATCHES:
         (filled,) = shown([track], settings["fill"]) or [np.nan_to_num(track.velocity_mm_yr)]
-        network = _patch_network(config.weights)
+        network = _patch_network(config.weights, config.place)
         phases = [shown([track], settings["fill"], gain) or [] for gain in config.gains]
         with torch.inference_mode():
-            found = [slide(phase, reach, lambda x: torch.sigmoid(network(x))) for (phase,) in phases]
-        return _logit(np.nan_to_num(merge(found, config.merge))), filled
-    found, rates = [], []
+            scores = [slide(phase, reach, lambda x: torch.sigmoid(network(x))) for (phase,) in phases]
+        return _logit(np.nan_to_num(merge(scores, config.merge))), filled
+    scores, rates = [], []
     for gain in config.gains or (None,):
-        unet = _network(config.weights).module
+        unet = _network(config.weights, config.place).module
         image = channels([track], shown([track], settings["fill"], gain))[:, : unet.channels]
         margin = [-size % STRIDE for size in reach.shape]
         with torch.inference_mode():
             out = unet(functional.pad(image, (0, margin[1], 0, margin[0])), 1)[0]
         out = out[:, : reach.shape[0], : reach.shape[1]]
-        found.append(torch.sigmoid((out[0] + out[1]) / 2).numpy())
+        scores.append(torch.sigmoid((out[0] + out[1]) / 2).numpy())
         rates.append((2 * torch.sinh(out[-1].clamp(-FASTEST, FASTEST))).numpy())
-    return _logit(merge(found, config.merge)), np.asarray(np.median(rates, axis=0), dtype=np.float32)
+    return _logit(merge(scores, config.merge)), np.asarray(np.median(rates, axis=0), dtype=np.float32)
 
 
 def _logit(p: Float32) -> Float32:

@@ -1,9 +1,9 @@
 """`python -m ml.lab.deformation.calibration`: the thresholds of areas, from tiles that no benchmark holds.
 
-For each use of the weights (one track, two; an arm's gains) the score at which areas begin is read off at ALARMS false
-alarms per 1,000 km². For the shipped network also how these are shared between its two scores, of small areas and of
-wide ones: so that least is missing to what was aimed at for the table's bowls; then as finds most of them and gives the
-best F1 and overlap. Everything goes into the card.
+For each use of the weights (one track, two; an ablation model's gains) the score at which areas begin is read off at
+ALARMS false alarms per 1,000 km². For the shipped network also how these are shared between its two scores, of small
+areas and of wide ones: so that least is missing to what was aimed at for the table's bowls; then as detects most of
+them and gives the best F1 and overlap. Everything goes into the card.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ingest.errors import InputError
 from ml.deformation.baseline import DeformationMaps
 from ml.deformation.gridding import RobustGrid, grid_robust
 from ml.deformation.infer import DeformationResult
 from ml.deformation.network import REACH_M, DeformationNetwork, calibrated, on_lattice, predict_logits
 from ml.deformation.points import Float32, Float64
-from ml.lab.deformation.ablation import ARMS, ArmConfig, arm_score
+from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, ablation_score
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile
-from ml.lab.deformation.scoring import finds_bowl, score_tile, truth_of
+from ml.lab.deformation.scoring import detects_bowl, score_tile, truth_of
 from ml.lab.workers import over_seeds
 from ml.runtime.checkpoints import WEIGHTS, read_card, write_card
 from ml.simulation.seeds import Purpose
@@ -96,16 +97,16 @@ def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Seq
     return views
 
 
-def arm_views(configs: Sequence[ArmConfig], tile: Tile, number: int) -> list[View]:
-    """Each arm on one track of a tile."""
+def ablation_views(configs: Sequence[AblationConfig], tile: Tile, number: int) -> list[View]:
+    """Each ablation model on one track of a tile."""
     grids: dict[bool, RobustGrid] = {}
     views = []
     for config in configs:
-        despiked = read_card(config.weights).settings["despiked"]
+        despiked = read_card(config.weights, config.place).settings["despiked"]
         if despiked not in grids:
             grids[despiked] = grid_robust(cloud(tile.tracks[number]), despiked=despiked, workers=1)
         lattice = on_lattice([grids[despiked]])
-        score, rate = arm_score(lattice, config)
+        score, rate = ablation_score(lattice, config)
         views.append(_view([tile.tracks[number]], np.stack([score, score]), rate, lattice))
     return views
 
@@ -130,19 +131,19 @@ def shipped_on_field(folder: Path, settings: Sequence[Setting], number: int) -> 
 def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
     """(2, settings, bowls) found or not, by the first track and by both."""
     network = DeformationNetwork.load("deformation", folder)
-    found = np.zeros((2, len(settings), len(TABLE)))
+    detected = np.zeros((2, len(settings), len(TABLE)))
     tiles = bowl_tiles(NATIONAL, number, Purpose.VALIDATION)
     for j, key in enumerate(TABLE):
         for i, view in enumerate(network_views(network, tiles[key], ([0], [0, 1]))):
             for k, setting in enumerate(settings):
-                found[i, k, j] = finds_bowl(bands_at(view, setting), tiles[key], view.tracks, CELLS[key].radius_m)
-    return found
+                detected[i, k, j] = detects_bowl(bands_at(view, setting), tiles[key], view.tracks, CELLS[key].radius_m)
+    return detected
 
 
-def arms_on_field(configs: Sequence[ArmConfig], settings: Sequence[Setting], number: int) -> Float64:
-    """(arms, settings, 5) on one track of a validation tile, the first and the second in turn."""
+def ablation_on_field(configs: Sequence[AblationConfig], settings: Sequence[Setting], number: int) -> Float64:
+    """(models, settings, 5) on one track of a validation tile, the first and the second in turn."""
     tile = field_tile(NATIONAL, number, Purpose.VALIDATION)
-    return np.stack([counts(view, tile, settings) for view in arm_views(configs, tile, number % 2)])
+    return np.stack([counts(view, tile, settings) for view in ablation_views(configs, tile, number % 2)])
 
 
 def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float = ALARMS) -> float:
@@ -153,16 +154,16 @@ def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float
     return float(np.interp(-np.log(wanted), -rates, enters))
 
 
-def alarm_rates(found: Float64, n_tiles: int) -> Float64:
+def alarm_rates(detected: Float64, n_tiles: int) -> Float64:
     """False alarms per 1,000 km². found: (…, columns of `counts`), sums over so many tiles."""
-    return found[..., 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
+    return detected[..., 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
 
 
 def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> dict[str, Any]:
     """Both scores of one track and of two, by what is found of the bowls and by F1."""
     grid = [Setting(*values) for values in product(ENTERS, WIDES)]
     fields = np.sum(over_seeds(partial(shipped_on_field, folder, grid), tiles, processes=processes), axis=0)
-    found = np.mean(over_seeds(partial(shipped_on_bowls, folder, grid), bowls, processes=processes), axis=0)
+    detected = np.mean(over_seeds(partial(shipped_on_bowls, folder, grid), bowls, processes=processes), axis=0)
     chosen = {}
     for i, label in enumerate(("1", "2")):
         best: tuple[float, dict[str, float]] = (-math.inf, {})
@@ -175,7 +176,7 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
             totals = [np.interp(fine, ENTERS, fields[i, at, column]) for column in range(1, 5)]
             f1 = 2 * totals[0] / max(totals[1] + totals[2], 1)
             overlap = totals[3] / max(totals[0], 1)
-            pd = [float(np.interp(fine, ENTERS, found[i, at, j])) for j in range(len(TABLE))]
+            pd = [float(np.interp(fine, ENTERS, detected[i, at, j])) for j in range(len(TABLE))]
             missing = sum(max(0.0, aim - part) for aim, part in zip(AIMS[label], pd, strict=True))
             value = float(np.mean(pd)) + 0.5 * f1 + 0.25 * overlap - SHORT * missing
             print(f"{label} wide {wide:.1f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} found {pd}")
@@ -185,11 +186,13 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
     return chosen
 
 
-def calibrate_arms(tiles: int, processes: int) -> dict[str, dict[str, Any]]:
-    """Name of the weights -> label -> score of each arm, which has but one."""
-    configs = list(ARMS.values())
+def calibrate_ablation(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, Any]]:
+    """Name of the weights -> label -> score of each ablation model trained in a folder, which has but one."""
+    configs = [replace(one, folder=folder) for one in ABLATION_MODELS.values() if _is_trained(one.weights, folder)]
+    if not configs:
+        raise InputError(folder, "it holds no card of an ablation model", "Train one first (python -m ml train)")
     grid = [Setting(enter) for enter in ENTERS]
-    sums = np.sum(over_seeds(partial(arms_on_field, configs, grid), tiles, processes=processes), axis=0)
+    sums = np.sum(over_seeds(partial(ablation_on_field, configs, grid), tiles, processes=processes), axis=0)
     chosen: dict[str, dict[str, Any]] = {}
     for config, rows in zip(configs, sums, strict=True):
         enter = round(enter_at(ENTERS, alarm_rates(rows, tiles)), 3)
@@ -198,9 +201,13 @@ def calibrate_arms(tiles: int, processes: int) -> dict[str, dict[str, Any]]:
     return chosen
 
 
+def _is_trained(weights: str, folder: Path) -> bool:
+    return (folder / f"{weights}.json").exists()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("which", choices=["shipped", "arms"])
+    parser.add_argument("which", choices=["shipped", "ablation"])
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="of the card that is changed")
     parser.add_argument("--tiles", type=int, default=300)
     parser.add_argument("--bowls", type=int, default=60)
@@ -209,7 +216,7 @@ def main() -> None:
     chosen = (
         {"deformation": calibrate_shipped(args.folder, args.tiles, args.bowls, args.processes)}
         if args.which == "shipped"
-        else calibrate_arms(args.tiles, args.processes)
+        else calibrate_ablation(args.folder, args.tiles, args.processes)
     )
     for name, calibration in chosen.items():
         card = read_card(name, args.folder)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from ml.lab.deformation.benchmark_tiles import CONFIGS as BENCHMARKS
 from ml.lab.deformation.benchmark_tiles import NATIONAL
-from ml.lab.deformation.evaluate import EITHER, figures_of, gains, measure
-from ml.runtime.checkpoints import read_card
+from ml.lab.deformation.evaluate import EITHER, card_of, config_of, figures_of, gains, measure
 from ml.runtime.code_version import code_version
 from ml.statistics.intervals import Interval
 
@@ -23,17 +22,19 @@ def main() -> None:
     parser.add_argument("--benchmark", choices=[*BENCHMARKS], default=NATIONAL)
     parser.add_argument("--size", type=int, default=1_000)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of the weights of ablation models")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
-    scores = measure(args.benchmark, [EITHER[name] for name in args.methods], args.size, processes=args.processes)
+    configs = [config_of(name, args.weights) for name in args.methods]
+    scores = measure(args.benchmark, configs, args.size, processes=args.processes)
     last = len(args.methods) - 1
-    found = {
+    by_method = {
         name: {"metrics": _plain(figures_of(scores, i)), "gains": _plain(gains(scores, i, last))}
         for i, name in enumerate(args.methods)
     }
     command = shlex.join(["python", "-m", "ml.lab.deformation.compare", *sys.argv[1:]])
-    weights = {name: one.weights for name in args.methods if hasattr(one := EITHER[name], "weights")}
-    hashes = {name: read_card(card).weights_sha256 for name, card in weights.items()}
+    cards = {name: card_of(config) for name, config in zip(args.methods, configs, strict=True)}
+    hashes = {name: card.weights_sha256 for name, card in cards.items() if card}
     about = {
         "weights_sha256": hashes,
         "command": command,
@@ -41,8 +42,8 @@ def main() -> None:
         "size": args.size,
         "benchmark": args.benchmark,
     }
-    args.json.write_text(json.dumps(about | {"over": args.methods[last], "methods": found}, indent=1) + "\n")
-    for name, parts in found.items():
+    args.json.write_text(json.dumps(about | {"over": args.methods[last], "methods": by_method}, indent=1) + "\n")
+    for name, parts in by_method.items():
         for part, values in parts.items():
             for key, interval in values.items():
                 print(f"{name:22s} {part:8s} {key:32s} {_text(interval)}")

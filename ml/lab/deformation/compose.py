@@ -79,7 +79,7 @@ class Motion(NamedTuple):
     kind: NDArray[np.uint8]
 
 
-class Larder(NamedTuple):
+class TilePool(NamedTuple):
     """A cache, the tiles that lend their errors, and those that hold motion; of each kind in turn, empty ones left out.
 
     movable: what may be laid over another tile: all but slides, which belong to their slope.
@@ -91,7 +91,7 @@ class Larder(NamedTuple):
     movable: NDArray[np.intp]
 
 
-def larder(cache: TileCache, first: int, last: int) -> Larder:
+def tile_pool(cache: TileCache, first: int, last: int) -> TilePool:
     """Tiles first to last of a cache, sorted by what they are good for."""
     if first >= last:
         raise ValueError("there are too few tiles: raise `tiles`")
@@ -103,27 +103,27 @@ def larder(cache: TileCache, first: int, last: int) -> Larder:
     if not quiet.size:
         raise ValueError("no tile is quiet enough to lend its errors: raise `tiles`")
     moving = [at + first for kind in holds if (at := np.flatnonzero(moves & kind)).size]
-    return Larder(cache, quiet, moving, np.flatnonzero(moves & ~holds[KINDS.index("landslide")]) + first)
+    return TilePool(cache, quiet, moving, np.flatnonzero(moves & ~holds[KINDS.index("landslide")]) + first)
 
 
-def sample(rng: np.random.Generator, stock: Larder, n_tracks: int, recipe: Recipe) -> Sample:
+def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Recipe) -> Sample:
     """Draw one sample seen by one track (either) or both (in either order)."""
     order = rng.permutation(2)[:n_tracks]
     chance = rng.random()
     recipe = replace(recipe, heights=rng.random() >= recipe.heightless)
-    if recipe.nothing <= chance < recipe.nothing + recipe.own and stock.moving:
-        number = int(rng.choice(stock.moving[int(rng.integers(len(stock.moving)))]))
-        truth = stock.cache.truth[number][order].astype(np.float32)
-        motion = Motion(truth, truth, stock.cache.kind[number])
-        return finish(rng, _own_tracks(stock.cache, number, order, recipe), motion, recipe)
-    number = int(rng.choice(stock.quiet))
+    if recipe.nothing <= chance < recipe.nothing + recipe.own and pool.moving:
+        number = int(rng.choice(pool.moving[int(rng.integers(len(pool.moving)))]))
+        truth = pool.cache.truth[number][order].astype(np.float32)
+        motion = Motion(truth, truth, pool.cache.kind[number])
+        return finish(rng, _own_tracks(pool.cache, number, order, recipe), motion, recipe)
+    number = int(rng.choice(pool.quiet))
     if chance < recipe.nothing:
         motion = still(n_tracks)
-    elif chance < recipe.nothing + recipe.own + recipe.another and stock.movable.size:
-        motion = _another(rng, stock, order)
+    elif chance < recipe.nothing + recipe.own + recipe.another and pool.movable.size:
+        motion = _another(rng, pool, order)
     else:
-        motion = weak_bowls(rng, stock.cache, number, order)
-    return finish(rng, laid_over(rng, stock.cache, number, order, motion, recipe), motion, recipe)
+        motion = weak_bowls(rng, pool.cache, number, order)
+    return finish(rng, laid_over(rng, pool.cache, number, order, motion, recipe), motion, recipe)
 
 
 def still(n_tracks: int) -> Motion:
@@ -155,7 +155,7 @@ def laid_over(
     for at_points, t in zip(motion.at_points, order, strict=True):
         factor = 1.0 if cache.block[number, t] else rng.uniform(0.85, 1.2)
         signed = np.float32(factor * rng.choice([-1.0, 1.0]))
-        off = wrong_piece(rng, cache, number, int(t)) if rng.random() < recipe.blocks else np.zeros_like(at_points)
+        off = unwrapping_error(rng, cache, number, int(t)) if rng.random() < recipe.blocks else np.zeros_like(at_points)
         added = at_points + off
         added = np.where(np.abs(at_points) > GONE_MM_YR, np.float32(np.nan), added)
         raw = cache.errors_raw[number, t].astype(np.float32) * signed + added
@@ -175,11 +175,11 @@ def _drawn(velocity: Float32, n_points: NDArray[Any], mad: Float32, raw: Float32
     return Drawn(velocity - by, n_points, mad, raw - by, height, np.zeros(velocity.shape, dtype=bool))
 
 
-def _another(rng: np.random.Generator, stock: Larder, order: NDArray[np.intp]) -> Motion:
+def _another(rng: np.random.Generator, pool: TilePool, order: NDArray[np.intp]) -> Motion:
     """The motion of another tile, turned, slower or faster."""
-    number = int(rng.choice(stock.movable))
-    truth = stock.cache.truth[number][order].astype(np.float32)
-    turned = _turn(np.concatenate([truth, stock.cache.kind[number][None].astype(np.float32)]), int(rng.integers(8)))
+    number = int(rng.choice(pool.movable))
+    truth = pool.cache.truth[number][order].astype(np.float32)
+    turned = _turn(np.concatenate([truth, pool.cache.kind[number][None].astype(np.float32)]), int(rng.integers(8)))
     rate = turned[:-1] * np.float32(math.exp(rng.uniform(math.log(0.3), math.log(1.4))))
     return Motion(rate, rate, turned[-1].astype(np.uint8))
 
@@ -213,7 +213,7 @@ def weak_bowls(
     return Motion(at_points, of_cells, motion.kind)
 
 
-def wrong_piece(rng: np.random.Generator, cache: TileCache, number: int, track: int) -> Float32:
+def unwrapping_error(rng: np.random.Generator, cache: TileCache, number: int, track: int) -> Float32:
     """An area off by whole half waves (`simulation.velocity.nuisance`), on the cells of a track, mm/yr."""
     seen = np.argwhere(cache.n_points[number, track] > 0)
     east, south = cache.centre[number, track].astype(np.float32) / CENTRE_STEPS

@@ -6,7 +6,9 @@ ascending track alone. What each figure means: docs/benchmarks.md.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +16,15 @@ from scipy.stats import rankdata
 
 from ml.deformation.gridding import RobustGrid, grid_robust
 from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, DeformationResult, detect_all_with
+from ml.deformation.nation import NetworkConfig
 from ml.deformation.points import Float64
 from ml.lab.benchmark import Benchmark
-from ml.lab.deformation.ablation import ARMS, ArmConfig, detect_arm
+from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, detect_ablation
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
-from ml.lab.deformation.scoring import BINS, TileScore, finds_bowl, score_tile, truth_of
+from ml.lab.deformation.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
 from ml.lab.workers import over_seeds
 from ml.rasters.areas import CLASSES, KINDS
+from ml.runtime.checkpoints import Card, read_card
 from ml.simulation.seeds import Purpose
 from ml.simulation.velocity.tiles import SIDE_M, Tile
 from ml.statistics.intervals import Interval, bootstrap
@@ -60,13 +64,13 @@ class BowlScores(NamedTuple):
     both: Float64
 
 
-Measured = Config | ArmConfig
-EITHER: dict[str, Measured] = {name: config() for name, config in CONFIGS.items()} | ARMS
-METHODS = VERSIONS | dict.fromkeys(ARMS, "1")
+Measured = Config | AblationConfig
+EITHER: dict[str, Measured] = {name: config() for name, config in CONFIGS.items()} | ABLATION_MODELS
+METHODS = VERSIONS | dict.fromkeys(ABLATION_MODELS, "1")
 
 
 def _views(tile: Tile, configs: Sequence[Measured]) -> list[tuple[DeformationResult, DeformationResult | None]]:
-    """Results of the first track, and of both, of each configuration; an arm of the ablation looks at the first."""
+    """Results of the first track, and of both, of each configuration; an ablation model looks at the first."""
     points = [cloud(track) for track in tile.tracks]
 
     @cache
@@ -74,8 +78,8 @@ def _views(tile: Tile, configs: Sequence[Measured]) -> list[tuple[DeformationRes
         return grid_robust(points[0], despiked=despiked, workers=1)
 
     return [
-        (detect_arm(first_grid, config), None)
-        if isinstance(config, ArmConfig)
+        (detect_ablation(first_grid, config), None)
+        if isinstance(config, AblationConfig)
         else (detect_all_with(points[:1], config), detect_all_with(points, config))
         for config in configs
     ]
@@ -99,9 +103,9 @@ def measure_bowls(name: str, configs: Sequence[Measured], purpose: Purpose, numb
     one, both = np.full((2, len(configs), len(CELLS)), np.nan)
     for j, (key, tile) in enumerate(tiles.items()):
         for i, (first, together) in enumerate(_views(tile, configs)):
-            one[i, j] = finds_bowl(first, tile, tile.tracks[:1], CELLS[key].radius_m)
+            one[i, j] = detects_bowl(first, tile, tile.tracks[:1], CELLS[key].radius_m)
             if together is not None:
-                both[i, j] = finds_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
+                both[i, j] = detects_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
     return BowlScores(hashlib.sha256(b"".join(map(digest, tiles.values()))).digest(), one, both)
 
 
@@ -135,12 +139,12 @@ def figures_of(scores: Scores, i: int) -> dict[str, Interval]:
 
 def gains(scores: Scores, i: int, over: int) -> dict[str, Interval]:
     """By how much configuration i finds more of each bowl than another on the same tiles: paired over tiles."""
-    found: dict[str, Interval] = {}
+    detected: dict[str, Interval] = {}
     for prefix, of in (("", "one"), ("both_", "both")):
         more = np.stack([getattr(bowl, of)[i] - getattr(bowl, of)[over] for bowl in scores.bowls])
         if np.isfinite(more).all():
-            found |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(CELLS)}
-    return found
+            detected |= {prefix + key: bootstrap(more[:, j]) for j, key in enumerate(CELLS)}
+    return detected
 
 
 def evaluate_configs(
@@ -151,9 +155,9 @@ def evaluate_configs(
     return [figures_of(scores, i) for i in range(len(configs))]
 
 
-def _metrics(scores: Sequence[TileScore], found: Float64) -> dict[str, Interval]:
+def _metrics(scores: Sequence[TileScore], detected: Float64) -> dict[str, Interval]:
     """Figures of the tiles and of the table. found: (tiles, bowls) 0 or 1."""
-    return field_metrics(scores) | {key: bootstrap(found[:, j]) for j, key in enumerate(CELLS)}
+    return field_metrics(scores) | {key: bootstrap(detected[:, j]) for j, key in enumerate(CELLS)}
 
 
 def _bowl_tiles(size: int) -> int:
@@ -235,9 +239,25 @@ def _combined(size: int, digests: Sequence[bytes]) -> str:
     return hashlib.sha256(f"{VERSION} {size}".encode() + b"".join(digests)).hexdigest()
 
 
-def evaluate(name: str, method: str, size: int) -> dict[str, Interval]:
-    """A method as it is shipped."""
-    return evaluate_configs(name, [EITHER[method]], size)[0]
+def config_of(method: str, weights: Path | None = None) -> Measured:
+    """A method as it is measured. weights: folder of those of an ablation model; ValueError where it needs one."""
+    config = EITHER[method]
+    if isinstance(config, AblationConfig):
+        config = replace(config, folder=weights)
+        read_card(config.weights, config.place)
+    return config
+
+
+def card_of(config: Measured) -> Card | None:
+    """The card of a network; None for what is no network."""
+    if isinstance(config, AblationConfig):
+        return read_card(config.weights, config.place)
+    return read_card(config.weights) if isinstance(config, NetworkConfig) else None
+
+
+def evaluate(name: str, method: str, size: int, weights: Path | None = None) -> dict[str, Interval]:
+    """A method as it is shipped, or an ablation model with the weights of a folder."""
+    return evaluate_configs(name, [config_of(method, weights)], size)[0]
 
 
 def truth_sha256(name: str, size: int) -> str:
@@ -257,8 +277,18 @@ def _bowl_digest(name: str, number: int) -> bytes:
     return hashlib.sha256(b"".join(map(digest, bowl_tiles(name, number).values()))).digest()
 
 
-NETWORKS = WEIGHTS | {name: arm.weights for name, arm in ARMS.items()}
+NETWORKS = WEIGHTS | {name: model.weights for name, model in ABLATION_MODELS.items()}
 BENCHMARKS = tuple(
-    Benchmark(name, VERSION, size, "tiles", METHODS, partial(evaluate, name), partial(truth_sha256, name), NETWORKS)
+    Benchmark(
+        name,
+        VERSION,
+        size,
+        "tiles",
+        METHODS,
+        partial(evaluate, name),
+        partial(truth_sha256, name),
+        NETWORKS,
+        frozenset(ABLATION_MODELS),
+    )
     for name, size in SIZES.items()
 )

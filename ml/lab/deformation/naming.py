@@ -55,14 +55,14 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=400)
     parser.add_argument("--method", default="model")
     args = parser.parse_args()
-    found = [one for each in over_seeds(partial(named_areas, args.method), args.tiles, FIRST_TILE) for one in each]
-    print(f"{args.tiles} validation tiles, {len(found)} areas on something that moves")
+    named = [one for each in over_seeds(partial(named_areas, args.method), args.tiles, FIRST_TILE) for one in each]
+    print(f"{args.tiles} validation tiles, {len(named)} areas on something that moves")
     for share in SHARES:
-        sure = np.array([one.right for one in found if one.share >= share], dtype=float)
+        sure = np.array([one.right for one in named if one.share >= share], dtype=float)
         if sure.size:
             right = bootstrap(sure)
-            told = f"{right.value:.3f} ({right.low:.3f} to {right.high:.3f}) right"
-            print(f"share {share:.1f} or more: {sure.size / len(found):.2f} of them, {told}")
+            figure = f"{right.value:.3f} ({right.low:.3f} to {right.high:.3f}) right"
+            print(f"share {share:.1f} or more: {sure.size / len(named):.2f} of them, {figure}")
 
 
 if __name__ == "__main__":

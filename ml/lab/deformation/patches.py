@@ -20,10 +20,10 @@ from torch.nn import functional
 from ml.deformation.features.overwrap import GAINS, overwrapped, wrap
 from ml.deformation.interpolation import FILLS
 from ml.deformation.points import Float32
-from ml.lab.deformation.compose import Larder, Recipe, Sample, larder, sample
+from ml.lab.deformation.compose import Recipe, Sample, TilePool, sample, tile_pool
 from ml.lab.deformation.dataset import HELD_BACK, fill
-from ml.lab.train_command import Course
-from ml.lab.training import Batch, Lesson
+from ml.lab.train_command import TrainingRecipe
+from ml.lab.training import Batch, TrainingTask
 from ml.networks.patch_classifier import PATCH, PatchClassifier
 from ml.runtime.checkpoints import Card
 from ml.simulation.velocity.nuisance import turbulence_field
@@ -76,24 +76,24 @@ class Settings:
     name: str = "deformation-patches"
 
 
-class PatchLesson(Lesson):
+class PatchTrainingTask(TrainingTask):
     """phase: (n, 1, PATCH, PATCH) rad; moving: (n,) 0 or 1. Which kind of batch is decided by its draw, not by time."""
 
-    def __init__(self, stock: Larder, held_back: Larder, settings: Settings) -> None:
-        self.stock, self.held_back, self.settings = stock, held_back, settings
+    def __init__(self, pool: TilePool, held_back: TilePool, settings: Settings) -> None:
+        self.pool, self.held_back, self.settings = pool, held_back, settings
         self.recipe = Recipe(nothing=0.2)
 
     def batch(self, rng: np.random.Generator) -> Batch:
         dense, n = dense_patches(rng, self.settings.batch), self.settings.batch
-        adapted = self._adapted(rng, self.stock, n)
+        adapted = self._adapted(rng, self.pool, n)
         return {"dense": dense[0], "dense_moving": dense[1], "phase": adapted[0], "moving": adapted[1]}
 
-    def _adapted(self, rng: np.random.Generator, stock: Larder, n: int) -> tuple[Tensor, Tensor]:
+    def _adapted(self, rng: np.random.Generator, pool: TilePool, n: int) -> tuple[Tensor, Tensor]:
         """n patches, eight of each sample and at one gain each."""
         phases: list[Float32] = []
         moving: list[bool] = []
         while len(phases) < n:
-            one = sample(rng, stock, 1, self.recipe)
+            one = sample(rng, pool, 1, self.recipe)
             filled = FILLS[self.settings.fill](one.tracks[0].velocity_mm_yr)
             for _ in range(8):
                 row, col = aimed(rng, one)
@@ -138,12 +138,12 @@ def moves_in_the_middle(rate_mm_yr: Float32, reached: NDArray[np.bool_]) -> bool
 
 def dense_patches(rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor]:
     """Synthetic interferograms as the paper's pre-training: turbulent air, half with a bowl; (n, 1, …) and (n,)."""
-    air = turbulence_field(rng, 128, 100.0).astype(np.float32)
+    delay = turbulence_field(rng, 128, 100.0).astype(np.float32)
     row, col = np.mgrid[:PATCH, :PATCH].astype(np.float32)
     phases, moving = np.empty((n, 1, PATCH, PATCH), dtype=np.float32), rng.random(n) < 0.5
     for i, moves in enumerate(moving):
         top, left = rng.integers(0, 128 - PATCH, 2)
-        phase = rng.uniform(0.5, 2.5) * air[top : top + PATCH, left : left + PATCH] * rng.choice([-1, 1])
+        phase = rng.uniform(0.5, 2.5) * delay[top : top + PATCH, left : left + PATCH] * rng.choice([-1, 1])
         if moves:
             middle, radius = rng.uniform(PATCH / 4, 3 * PATCH / 4, 2), rng.uniform(2, 12)
             square = (row - middle[0]) ** 2 + (col - middle[1]) ** 2
@@ -152,13 +152,13 @@ def dense_patches(rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(phases), torch.from_numpy(moving.astype(np.float32))
 
 
-def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:
+def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
     """Tiles simulated where they are missing, and everything that the loop needs."""
     cache = fill(folder, settings.tiles)
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
-    lesson = PatchLesson(larder(cache, 0, kept), larder(cache, kept, settings.tiles), settings)
+    task = PatchTrainingTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)
     card = Card("deformation-patches", settings.name, "1", {}, {"fill": settings.fill, "despiked": True})
-    return PatchClassifier(), lesson, card
+    return PatchClassifier(), task, card
 
 
-COURSE = Course(Settings, prepare, minutes=4.0, learning_rate=2e-3)
+RECIPE = TrainingRecipe(Settings, prepare, minutes=4.0, learning_rate=2e-3)

@@ -39,7 +39,7 @@ class Failure(NamedTuple):
     rate_mm_yr: NDArray[np.float32]
     probability: NDArray[np.float32]
     truth: NDArray[np.bool_]
-    found: NDArray[np.bool_]
+    flagged: NDArray[np.bool_]
 
 
 def failures(method: str, number: int) -> list[Failure]:
@@ -82,7 +82,7 @@ def picture(cases: list[Failure]) -> Image.Image:
         share = np.clip(case.rate_mm_yr / LIMIT_MM_YR, -1, 1)
         for left, colours in ((0, _diverging(share)), (side + GAP, _diverging(-case.probability))):
             large = colours.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
-            large[case.truth], large[case.found] = (0, 0, 0), YELLOW
+            large[case.truth], large[case.flagged] = (0, 0, 0), YELLOW
             sheet.paste(Image.fromarray(large), (left, top + HEAD))
     return sheet
 
@@ -103,9 +103,9 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=6)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    found = [one for each in over_seeds(partial(failures, args.method), args.tiles, FIRST_TILE) for one in each]
-    found.sort(key=lambda case: -case.cells)
-    halves = [[case for case in found if ("false alarm" in case.what) == alarm] for alarm in (True, False)]
+    flagged = [one for each in over_seeds(partial(failures, args.method), args.tiles, FIRST_TILE) for one in each]
+    flagged.sort(key=lambda case: -case.cells)
+    halves = [[case for case in flagged if ("false alarm" in case.what) == alarm] for alarm in (True, False)]
     cases = [case for half in halves for case in half[: args.cases // 2]]
     picture(cases).save(args.out, optimize=True)
     print(f"{args.tiles} tiles: {len(halves[0])} false alarms, {len(halves[1])} missed; {len(cases)} drawn")

@@ -19,7 +19,7 @@ from ml.deformation.points import Float64
 from ml.lab.deformation.benchmark_tiles import CELLS as BOWLS
 from ml.lab.deformation.benchmark_tiles import NATIONAL, SHIFTED, bowl_tiles, field_tile
 from ml.lab.deformation.calibration import Setting, alarm_rates, bands_at, counts, enter_at, network_views
-from ml.lab.deformation.scoring import finds_bowl
+from ml.lab.deformation.scoring import detects_bowl
 from ml.lab.workers import over_seeds
 from ml.runtime.checkpoints import WEIGHTS, read_card
 from ml.simulation.seeds import Purpose
@@ -43,12 +43,12 @@ def on_field(benchmark: str, purpose: Purpose, folder: Path, number: int) -> Flo
 
 def on_bowls(benchmark: str, purpose: Purpose, folder: Path, number: int) -> Float64:
     """(SHIFTS, bowls): found or not."""
-    network, found = DeformationNetwork.load("deformation", folder), []
+    network, detected = DeformationNetwork.load("deformation", folder), []
     for key, tile in bowl_tiles(benchmark, number, purpose).items():
         (view,) = network_views(network, tile, ([0],))
         radius = BOWLS[key].radius_m
-        found.append([finds_bowl(bands_at(view, one), tile, view.tracks, radius) for one in settings_of(folder)])
-    return np.array(found, dtype=np.float64).T
+        detected.append([detects_bowl(bands_at(view, one), tile, view.tracks, radius) for one in settings_of(folder)])
+    return np.array(detected, dtype=np.float64).T
 
 
 def at_alarms(fields: list[Float64], bowls: list[Float64], wanted: float) -> dict[str, Interval]:
@@ -96,8 +96,8 @@ def main() -> None:
         print(f"{name:28s} {one.value:.3f} ({one.low:.3f} to {one.high:.3f})")
     if args.json:
         weights = read_card("deformation", args.folder).weights_sha256
-        told = {"weights_sha256": weights, "metrics": {name: one._asdict() for name, one in figures.items()}}
-        args.json.write_text(json.dumps(told, indent=2) + "\n")
+        record = {"weights_sha256": weights, "metrics": {name: one._asdict() for name, one in figures.items()}}
+        args.json.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ STILL_MM_YR = 1.0  # an area that touches no ground this fast is a false alarm
 BINS = 10
 
 
-class Found(NamedTuple):
+class LabelledArea(NamedTuple):
     """One area: its cells, whether it sinks or rises along the line of sight, and its name among KINDS, or none."""
 
     mask: BoolMap
@@ -34,7 +34,7 @@ class Truth(NamedTuple):
     rate_mm_yr: of every cell, along the line of sight that sees it move faster.
     """
 
-    objects: list[Found]
+    objects: list[LabelledArea]
     hidden: list[BoolMap]
     rate_mm_yr: Float32
     known: BoolMap
@@ -82,7 +82,7 @@ def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
         peak = max((truth.peak_mm_yr for truth in seen), key=abs)
         enough = mask.sum() * CELL_M**2 >= DEFAULT_THRESHOLDS.smallest_m2
         if enough and points[mask].sum() >= DEFAULT_THRESHOLDS.fewest_points:
-            objects.append(Found(mask, CLASSES[0] if peak < 0 else CLASSES[1], KINDS[kind_of(source)]))
+            objects.append(LabelledArea(mask, CLASSES[0] if peak < 0 else CLASSES[1], KINDS[kind_of(source)]))
         else:
             hidden.append(np.logical_or.reduce([truth.mask for truth in seen]))
     fastest = np.take_along_axis(total, np.abs(total).argmax(axis=0)[None], axis=0)[0]
@@ -102,19 +102,19 @@ def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
     return bands
 
 
-def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack]) -> list[Found]:
+def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack]) -> list[LabelledArea]:
     """The cells of every area that `flagged_areas` would draw: as large, and with as many points."""
     x, y = (np.concatenate([getattr(track, axis) for track in tracks]) for axis in ("x_m", "y_m"))
     row, col = tile.terrain.cell_of(x, y)
     points = np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
     limits, (signs, kinds) = DEFAULT_THRESHOLDS, signs_and_names(bands)
-    found = []
+    labelled = []
     for motion in motions(signs, CELL_M, limits, kinds):
         mask = np.zeros((CELLS, CELLS), dtype=bool)
         mask[motion.region.window] = motion.region.mask
         if mask.sum() * CELL_M**2 >= limits.smallest_m2 and points[mask].sum() >= limits.fewest_points:
-            found.append(Found(mask, motion.sign, motion.name))
-    return found
+            labelled.append(LabelledArea(mask, motion.sign, motion.name))
+    return labelled
 
 
 def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], truth: Truth) -> TileScore:
@@ -146,7 +146,7 @@ def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack
     )
 
 
-def matched(areas: list[Found], objects: list[Found]) -> dict[int, tuple[int, float]]:
+def matched(areas: list[LabelledArea], objects: list[LabelledArea]) -> dict[int, tuple[int, float]]:
     """Area -> (object, IoU), each at most once, best overlaps first: IoU ≥ 0.3, or the area's middle is inside."""
     candidates = []
     for i, area in enumerate(areas):
@@ -165,8 +165,8 @@ def matched(areas: list[Found], objects: list[Found]) -> dict[int, tuple[int, fl
 
 
 def _class_counts(
-    areas: list[Found],
-    objects: list[Found],
+    areas: list[LabelledArea],
+    objects: list[LabelledArea],
     partner: dict[int, tuple[int, float]],
     counted: list[int],
     classes: Sequence[str],
@@ -194,12 +194,12 @@ def _calibration(probability: Float32, rate_mm_yr: Float32, moving_mm_yr: float)
     return np.stack(sums, axis=1)
 
 
-def finds_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], radius_m: float) -> bool:
+def detects_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], radius_m: float) -> bool:
     """Whether an area of the right sign meets the inner half of the tile's only source."""
     (source,) = tile.sources
     kind = CLASSES[0] if source.peak_mm_yr < 0 else CLASSES[1]
     east_m, north_m = tile.terrain.cell_centres()
     away_m = np.hypot(east_m - source.centre.east_m, north_m - source.centre.north_m)
     heart = away_m <= max(radius_m / 2, CELL_M)
-    found = areas_of(on_tile(result, tile), tile, tracks)
-    return any(area.kind == kind and bool((area.mask & heart).any()) for area in found)
+    labelled = areas_of(on_tile(result, tile), tile, tracks)
+    return any(area.kind == kind and bool((area.mask & heart).any()) for area in labelled)

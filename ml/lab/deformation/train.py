@@ -16,10 +16,10 @@ from torch.nn import functional
 from ml.deformation.features.channels import CHANNELS, channels, shown
 from ml.deformation.features.overwrap import GAINS
 from ml.deformation.kinds import KINDS
-from ml.lab.deformation.compose import Larder, Recipe, Sample, finish, laid_over, larder, sample, still, weak_bowls
+from ml.lab.deformation.compose import Recipe, Sample, TilePool, finish, laid_over, sample, still, tile_pool, weak_bowls
 from ml.lab.deformation.dataset import HELD_BACK, NOTHING, fill
-from ml.lab.train_command import Course
-from ml.lab.training import Batch, Lesson
+from ml.lab.train_command import TrainingRecipe
+from ml.lab.training import Batch, TrainingTask
 from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet
 from ml.runtime.checkpoints import Card
 from ml.runtime.device import low_precision
@@ -46,17 +46,17 @@ class Settings:
     name: str = SHIPPED
 
 
-class DeformationLesson(Lesson):
+class DeformationTrainingTask(TrainingTask):
     """Batches of one track or of two; image: (n · tracks, CHANNELS, rows, cols), all others (n, rows, cols)."""
 
-    def __init__(self, stock: Larder, held_back: Larder, settings: Settings) -> None:
-        self.stock, self.held_back, self.settings = stock, held_back, settings
+    def __init__(self, pool: TilePool, held_back: TilePool, settings: Settings) -> None:
+        self.pool, self.held_back, self.settings = pool, held_back, settings
         self.recipe = Recipe(despiked=settings.despiked)
 
     def batch(self, rng: np.random.Generator) -> Batch:
         n_tracks = 2 if rng.random() < self.settings.both_share else 1
         n = self.settings.batch if n_tracks == 1 else max(1, self.settings.batch * 3 // 4)
-        return self._as_batch([sample(rng, self.stock, n_tracks, self.recipe) for _ in range(n)], rng)
+        return self._as_batch([sample(rng, self.pool, n_tracks, self.recipe) for _ in range(n)], rng)
 
     def _as_batch(self, samples: list[Sample], rng: np.random.Generator) -> Batch:
         gains = rng.choice(GAINS, len(samples)).tolist() if self.settings.wrapped else [None] * len(samples)
@@ -156,27 +156,27 @@ def _more_if_small(cells: Tensor) -> Tensor:
     return cells * ((400 / area.clamp_min(1)).sqrt().clamp(1, 6) - 1)
 
 
-def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:
+def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
     """Tiles simulated where they are missing, and everything that the loop needs."""
     cache = fill(folder, settings.tiles)
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
-    lesson = DeformationLesson(larder(cache, 0, kept), larder(cache, kept, settings.tiles), settings)
+    task = DeformationTrainingTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)
     arguments: dict[str, Any] = {
         "channels": settings.channels,
         "widths": list(settings.widths),
         "kinds": len(KINDS),
         "means": settings.means,
     }
-    told = {"fill": settings.fill, "despiked": settings.despiked, "wrapped": settings.wrapped}
-    card = Card("deformation", settings.name, "1", arguments, told)
-    return DeformationUnet(**arguments), lesson, card
+    input_settings = {"fill": settings.fill, "despiked": settings.despiked, "wrapped": settings.wrapped}
+    card = Card("deformation", settings.name, "1", arguments, input_settings)
+    return DeformationUnet(**arguments), task, card
 
 
-def finish_course(network: nn.Module, lesson: Lesson) -> dict[str, Any]:
+def finish_training(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
     """Arms of the ablation are kept at half precision; thresholds come later (`calibration`)."""
-    if isinstance(lesson, DeformationLesson) and lesson.settings.name != SHIPPED:
+    if isinstance(task, DeformationTrainingTask) and task.settings.name != SHIPPED:
         network.half()
     return {}
 
 
-COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=1.5e-3, finish=finish_course)
+RECIPE = TrainingRecipe(Settings, prepare, minutes=40.0, learning_rate=1.5e-3, finish=finish_training)

@@ -15,7 +15,7 @@ import numpy as np
 from ml.deformation.infer import CONFIGS, Config, DeformationResult, detect_with, strongest
 from ml.deformation.points import Float32, Float64, PointCloud
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile
-from ml.lab.deformation.scoring import finds_bowl, score_tile, truth_of
+from ml.lab.deformation.scoring import detects_bowl, score_tile, truth_of
 from ml.lab.workers import over_seeds
 from ml.simulation.seeds import Purpose
 from ml.simulation.velocity.tiles import SIDE_M
@@ -34,9 +34,9 @@ def results(points: Sequence[PointCloud], configs: Sequence[Config], threshold: 
     if threshold not in WIDTHS:
         return [strongest([detect_with(each, config) for each in points]) for config in configs]
     lowest = min(configs, key=lambda config: float(getattr(config, threshold)))
-    found = strongest([detect_with(each, lowest) for each in points])
+    detected = strongest([detect_with(each, lowest) for each in points])
     at, width = (float(getattr(lowest, name)) for name in (threshold, WIDTHS[threshold]))
-    return [raised(found, (float(getattr(config, threshold)) - at) / width) for config in configs]
+    return [raised(detected, (float(getattr(config, threshold)) - at) / width) for config in configs]
 
 
 def raised(result: DeformationResult, by: float) -> DeformationResult:
@@ -58,19 +58,19 @@ def alarms(configs: Sequence[Config], threshold: str, n_tracks: int, number: int
     tile = field_tile(NATIONAL, number, Purpose.VALIDATION)
     tracks = tile.tracks[:n_tracks]
     truth = truth_of(tile, tracks)
-    found = results([cloud(track) for track in tracks], configs, threshold)
-    scores = [score_tile(result, tile, tracks, truth) for result in found]
+    detected = results([cloud(track) for track in tracks], configs, threshold)
+    scores = [score_tile(result, tile, tracks, truth) for result in detected]
     return np.array([(score.false_alarms, score.n_found, score.n_objects) for score in scores], dtype=np.float64)
 
 
-def finds(configs: Sequence[Config], threshold: str, n_tracks: int, number: int) -> Float64:
+def bowls_detected(configs: Sequence[Config], threshold: str, n_tracks: int, number: int) -> Float64:
     """Which bowls each configuration finds in a validation tile, (configs, bowls)."""
-    found = []
+    detected = []
     for key, tile in bowl_tiles(NATIONAL, number, Purpose.VALIDATION).items():
         tracks = tile.tracks[:n_tracks]
         seen = results([cloud(track) for track in tracks], configs, threshold)
-        found.append([finds_bowl(result, tile, tracks, CELLS[key].radius_m) for result in seen])
-    return np.array(found, dtype=np.float64).T
+        detected.append([detects_bowl(result, tile, tracks, CELLS[key].radius_m) for result in seen])
+    return np.array(detected, dtype=np.float64).T
 
 
 def table(
@@ -79,8 +79,8 @@ def table(
     """False alarms per 1,000 km² and recall (configs,), found shares (configs, bowls)."""
     counts = np.sum(over_seeds(partial(alarms, configs, threshold, n_tracks), n_tiles), axis=0)
     rate = counts[:, 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
-    found: Float64 = np.mean(over_seeds(partial(finds, configs, threshold, n_tracks), n_bowls), axis=0)
-    return rate, counts[:, 1] / np.maximum(counts[:, 2], 1), found
+    detected: Float64 = np.mean(over_seeds(partial(bowls_detected, configs, threshold, n_tracks), n_bowls), axis=0)
+    return rate, counts[:, 1] / np.maximum(counts[:, 2], 1), detected
 
 
 def main() -> None:
@@ -95,9 +95,9 @@ def main() -> None:
     others = {name: float(value) for name, value in (pair.split("=") for pair in args.set)}
     base = replace(CONFIGS[args.method](), **others)  # type: ignore[arg-type]
     configs = [replace(base, **{THRESHOLDS[args.method]: value}) for value in args.values]
-    rates, recall, found = table(configs, THRESHOLDS[args.method], 1 + args.both, args.tiles, args.bowls)
+    rates, recall, detected = table(configs, THRESHOLDS[args.method], 1 + args.both, args.tiles, args.bowls)
     print(f"{THRESHOLDS[args.method]:>16s}  alarms  recall  " + "  ".join(key[3:] for key in CELLS))
-    for value, rate, share, row in zip(args.values, rates, recall, found, strict=True):
+    for value, rate, share, row in zip(args.values, rates, recall, detected, strict=True):
         print(f"{value:16.2f}  {rate:6.2f}  {share:6.2f}  " + "  ".join(f"{p:7.2f}" for p in row))
 
 

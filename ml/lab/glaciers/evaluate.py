@@ -25,29 +25,29 @@ def make_glacier(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> GlacierSer
     return simulate_glacier(generator(purpose, NAME, scene), surges=scene % 2 == 0)
 
 
-def _found(glacier: GlacierSeries, pairs: int | None = None) -> tuple[Surge, ...]:
+def _detected(glacier: GlacierSeries, pairs: int | None = None) -> tuple[Surge, ...]:
     """What the rule finds in the first so many pairs."""
     seen = glacier.day[:pairs], glacier.speed_m_day[:pairs], glacier.sigma_m_day[:pairs]
     return surges(*seen, glacier.cell_km2)
 
 
-def _is_true(found: Surge, glacier: GlacierSeries) -> bool:
+def _is_true(detected: Surge, glacier: GlacierSeries) -> bool:
     if glacier.onset_day is None or glacier.end_day is None:
         return False
-    ends = np.inf if found.end is None else found.end.day
-    return found.onset.day <= glacier.end_day and ends >= glacier.onset_day - EARLY_DAYS
+    ends = np.inf if detected.end is None else detected.end.day
+    return detected.onset.day <= glacier.end_day and ends >= glacier.onset_day - EARLY_DAYS
 
 
 def _outcome(glacier: GlacierSeries) -> Float64:
     """(1, 6): surged, found, false alarms, years, |error of the onset| in days, whether that is within 1 sigma."""
-    found = _found(glacier)
-    own = [one for one in found if _is_true(one, glacier)]
+    detected = _detected(glacier)
+    own = [one for one in detected if _is_true(one, glacier)]
     late = within = np.nan
     if own and glacier.onset_day is not None:
         late = abs(own[0].onset.day - glacier.onset_day)
         within = float(late <= own[0].onset.sigma_days)
     surged = glacier.onset_day is not None
-    return np.array([[surged, bool(own), len(found) - len(own), glacier.years, late, within]], dtype=float)
+    return np.array([[surged, bool(own), len(detected) - len(own), glacier.years, late, within]], dtype=float)
 
 
 def _soon(glacier: GlacierSeries) -> Float64:
@@ -65,14 +65,14 @@ def _soon(glacier: GlacierSeries) -> Float64:
     after = shown[shown >= at[0]][:SOON_PAIRS]
     if after.size < SOON_PAIRS:
         return np.array([[0.0, 0.0]])
-    return np.array([[1.0, any(_is_true(one, glacier) for one in _found(glacier, int(after[-1]) + 1))]])
+    return np.array([[1.0, any(_is_true(one, glacier) for one in _detected(glacier, int(after[-1]) + 1))]])
 
 
 def _followed(glacier: GlacierSeries) -> Float64:
     """(1, 2): false alarms of somebody who looks after every pair, those that run on counted once; years."""
     false: list[float] = []
     for pairs in range(4, glacier.day.size + 1):
-        for one in _found(glacier, pairs):
+        for one in _detected(glacier, pairs):
             apart = all(abs(one.onset.day - known) > 4 * EARLY_DAYS for known in false)
             if not _is_true(one, glacier) and apart:
                 false.append(one.onset.day)

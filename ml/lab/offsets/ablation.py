@@ -31,14 +31,14 @@ GAMMA = 0.7
 SHOWN = ("epe", "epe_surest_85", "outlier_share", "known_share", "within_68")
 KERNELS_PX = {1: (32,), 3: (32, 48, 64), 7: (16, 24, 32, 48, 64, 96, 128)}
 
-Arm = Callable[[network.Tracker], network.Tracker]
+AblationModel = Callable[[network.Tracker], network.Tracker]
 
 
 def _with_kernels(kernels: tuple[int, ...], tracker: network.Tracker) -> network.Tracker:
     return replace(tracker, kernels=kernels)
 
 
-ARMS: dict[str, Arm] = {
+ABLATION_MODELS: dict[str, AblationModel] = {
     "as shipped": lambda tracker: tracker,
     "one window of 32 px": lambda tracker: replace(tracker, choose=False),
     "one look": lambda tracker: replace(tracker, iterations=1),
@@ -46,28 +46,28 @@ ARMS: dict[str, Arm] = {
 } | {f"start from {n} kernels": partial(_with_kernels, sizes) for n, sizes in KERNELS_PX.items()}
 
 
-def measured(folder: Path, arm: str, scene: int) -> tuple[Float64, Float64]:
+def measured(folder: Path, model: str, scene: int) -> tuple[Float64, Float64]:
     """Errors (see ml.lab.offsets.evaluate.Nodes) on a scene of the fields and on one of even ground."""
     device = torch.device("cpu")
-    tracker = ARMS[arm](network.tracker_of(read_card(network.NAME, folder), folder, device))
+    tracker = ABLATION_MODELS[model](network.tracker_of(read_card(network.NAME, folder), folder, device))
     field, even = make_field(scene), make_constant(GAMMA, scene)
     return _errors(tracker, field, SEARCH_FIELDS_PX), _errors(tracker, even, SEARCH_CONSTANT_PX)
 
 
 def _errors(tracker: network.Tracker, pair: SarPair, search: int) -> Float64:
-    found = network.track(network.without_file(pair.power), tracker, search)
-    return errors({name: band.numpy() for name, band in found._asdict().items()}, pair)
+    estimate = network.track(network.without_file(pair.power), tracker, search)
+    return errors({name: band.numpy() for name, band in estimate._asdict().items()}, pair)
 
 
-def rows(arms: list[tuple[str, Path, str]], pairs: int) -> Iterator[str]:
+def rows(models: list[tuple[str, Path, str]], pairs: int) -> Iterator[str]:
     """Lines of a table. arms: name, folder of the weights, arm of inference."""
     yield f"| arm | {' | '.join(SHOWN)} | sigma_g{round(100 * GAMMA)} |"
     yield "|---" * (len(SHOWN) + 2) + "|"
-    for name, folder, arm in arms:
-        fields, even = zip(*over_seeds(partial(measured, folder, arm), pairs), strict=True)
-        found = [bootstrap_over(fields, FIELD_STATISTICS[key]) for key in SHOWN]
-        found.append(bootstrap_over(even, lambda part: float(np.nanstd(part[:, :2], axis=0).max())))
-        yield f"| {name} | " + " | ".join(f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})" for one in found) + " |"
+    for name, folder, model in models:
+        fields, even = zip(*over_seeds(partial(measured, folder, model), pairs), strict=True)
+        estimate = [bootstrap_over(fields, FIELD_STATISTICS[key]) for key in SHOWN]
+        estimate.append(bootstrap_over(even, lambda part: float(np.nanstd(part[:, :2], axis=0).max())))
+        yield f"| {name} | " + " | ".join(f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})" for one in estimate) + " |"
 
 
 def main() -> None:
@@ -76,9 +76,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=28)
     parser.add_argument("--weights", action="append", default=[], metavar="NAME=DIR", help="an arm of training")
     args = parser.parse_args()
-    arms = [(name, WEIGHTS, name) for name in ARMS]
-    arms += [(name, Path(folder), "as shipped") for name, folder in (given.split("=", 1) for given in args.weights)]
-    for line in rows(arms, args.pairs):
+    models = [(name, WEIGHTS, name) for name in ABLATION_MODELS]
+    models += [(name, Path(folder), "as shipped") for name, folder in (given.split("=", 1) for given in args.weights)]
+    for line in rows(models, args.pairs):
         print(line, flush=True)
 
 

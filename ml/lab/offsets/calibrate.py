@@ -22,7 +22,7 @@ from ml.offsets.network import (
     Tracker,
     answered,
     chosen,
-    log_restless,
+    log_local_scatter,
     without_file,
 )
 from ml.simulation.sar.pairs import SarPair
@@ -57,8 +57,8 @@ def tables_of(rows: Float64) -> dict[str, list[float]]:
     """rows: (n, 3): log sigma, error over sigma, log restlessness. The second table is of what the first leaves."""
     by_sigma = _table(rows[:, 0], rows[:, 1])
     left = rows[:, 1] / np.exp(np.interp(rows[:, 0], *by_sigma))
-    by_restless = _table(rows[:, 2], left)
-    parts = (*by_sigma, *by_restless)
+    by_local_scatter = _table(rows[:, 2], left)
+    parts = (*by_sigma, *by_local_scatter)
     return {name: [round(value, 4) for value in part] for name, part in zip(Calibration._fields, parts, strict=True)}
 
 
@@ -67,9 +67,9 @@ def _table(at: Float64, errors: Float64) -> tuple[list[float], list[float]]:
     middles, add = [], []
     for inside in np.array_split(np.argsort(at, kind="stable"), BINS):
         size = np.abs(errors[inside])
-        asked = [np.log(np.quantile(size, WITHIN_ONE)), np.log(np.quantile(size, WITHIN_TWO) / 1.96)]
+        needed = [np.log(np.quantile(size, WITHIN_ONE)), np.log(np.quantile(size, WITHIN_TWO) / 1.96)]
         middles.append(float(np.median(at[inside])))
-        add.append(float(np.mean(asked)))
+        add.append(float(np.mean(needed)))
     return middles, add
 
 
@@ -83,11 +83,11 @@ def validation_pair(scene: int) -> SarPair:
     return makers[scene % 2]()
 
 
-def _errors(found: Tensor, answer: Answer, pair: SarPair) -> Float64:
+def _errors(estimate: Tensor, answer: Answer, pair: SarPair) -> Float64:
     """(n, 3): log sigma, error over it, log restlessness of nodes that a window of 32 px knows. found: see `chosen`."""
     truth = np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
-    offset, log_sigma = found[:2].numpy(), found[2:].numpy()
-    columns = [log_sigma, (offset - truth) / np.exp(log_sigma), log_restless(answer.own).numpy()]
+    offset, log_sigma = estimate[:2].numpy(), estimate[2:].numpy()
+    columns = [log_sigma, (offset - truth) / np.exp(log_sigma), log_local_scatter(answer.own).numpy()]
     known = (answer.known >= LEAST_KNOWN) & (answer.own[2:] <= np.log(UNKNOWN_SIGMA_PX)).all(dim=0)
     known[:EDGE_NODES] = known[-EDGE_NODES:] = known[:, :EDGE_NODES] = known[:, -EDGE_NODES:] = False
     return np.stack([part[:, known.numpy()].ravel() for part in columns], axis=1).astype(np.float64)

@@ -51,7 +51,7 @@ def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE
     if kind == "moving":
         wide = Likely(gamma=(0.3, 0.98) if rng.random() < 0.7 else (0.02, 0.98))
         return moving(rng, KINDS[int(rng.integers(len(KINDS)))], size, wide)
-    return country_pair(rng, size) if kind == "country" else training_pair(rng, size, sample=False)
+    return open_land_pair(rng, size) if kind == "country" else training_pair(rng, size, sample=False)
 
 
 def _even(rng: np.random.Generator, size: int) -> SarPair:
@@ -74,9 +74,9 @@ def _varied(rng: np.random.Generator, size: int) -> SarPair:
     return simulate_pair(rng, system, ground, field + shift)
 
 
-def country_pair(rng: np.random.Generator, size: int) -> SarPair:
+def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
     """30 m pixels of land, as in OPERA's products, under one shift."""
-    ground = opera_like.country(rng, padded(size))
+    ground = opera_like.open_land(rng, padded(size))
     shift = rng.uniform(-FARTHEST_PX, FARTHEST_PX, (2, 1, 1)).astype(np.float32)
     field = motion.zero(rng, padded(size), opera_like.OPERA.fine) + shift
     return simulate_pair(rng, opera_like.OPERA, ground, field, float(rng.normal(0, 0.7)))

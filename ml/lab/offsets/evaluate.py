@@ -65,8 +65,13 @@ def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
     """(nodes, 8): see Nodes. A node stands between the four pixels in the middle of its posting."""
     inner = slice(EDGE_NODES, -EDGE_NODES)
     truth = [_at_nodes(part)[inner, inner].ravel() for part in (pair.dx_px, pair.dy_px)]
-    found = {name: band[inner, inner].ravel() for name, band in bands.items()}
-    columns = [found["dx_px"] - truth[0], found["dy_px"] - truth[1], found["sigma_dx_px"], found["sigma_dy_px"]]
+    bands_inside = {name: band[inner, inner].ravel() for name, band in bands.items()}
+    columns = [
+        bands_inside["dx_px"] - truth[0],
+        bands_inside["dy_px"] - truth[1],
+        bands_inside["sigma_dx_px"],
+        bands_inside["sigma_dy_px"],
+    ]
     columns += [value - np.round(value) for value in truth]
     return np.column_stack([*columns, np.isfinite(columns[0]), np.hypot(*truth)]).astype(np.float64)
 

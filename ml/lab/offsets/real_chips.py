@@ -51,9 +51,9 @@ def chip_pairs(folder: Path) -> list[ChipPair]:
     """All neighbouring dates of each place and polarisation, 12 days apart or fewer. InputError for an empty folder."""
     series: dict[tuple[str, str], list[tuple[date, Path]]] = {}
     for path in sorted(folder.glob("*.tif")):
-        if found := FILE.search(path.name):
-            when = date.fromisoformat(found[2])
-            series.setdefault((found[1], found[3]), []).append((when, path))
+        if match := FILE.search(path.name):
+            when = date.fromisoformat(match[2])
+            series.setdefault((match[1], match[3]), []).append((when, path))
     if not series:
         raise InputError(folder, "no OPERA RTC-S1 chips", "Name a folder with OPERA_L2_RTC-S1_*.tif, or none")
     return list(_pairs(series))

@@ -11,9 +11,9 @@ from torch import nn
 from ml.lab.offsets.calibrate import calibration_of
 from ml.lab.offsets.dataset import SIZE_PX
 from ml.lab.offsets.real_chips import training_scenes
-from ml.lab.offsets.training_task import OffsetLesson, Settings
-from ml.lab.train_command import Course
-from ml.lab.training import Lesson
+from ml.lab.offsets.training_task import OffsetTrainingTask, Settings
+from ml.lab.train_command import TrainingRecipe
+from ml.lab.training import TrainingTask
 from ml.networks.cc_res_siamnet import CCResSiamNet
 from ml.offsets.network import NAME
 from ml.runtime.checkpoints import Card
@@ -22,20 +22,20 @@ VERSION = "4"
 ITERATIONS = 2
 
 
-def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Lesson, Card]:
+def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
     """Network, lesson and card. InputError where real chips are asked for and there are none."""
-    lesson = OffsetLesson(settings, cache)
+    task = OffsetTrainingTask(settings, cache)
     if settings.real:
-        lesson.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
+        task.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
     arguments = {name: getattr(settings, name) for name in ("width", "features", "nodes", "cross", "attention")}
     card = Card("offsets", NAME, VERSION, arguments, {"iterations": ITERATIONS})
-    return CCResSiamNet(**arguments), lesson, card
+    return CCResSiamNet(**arguments), task, card
 
 
-def finish(network: nn.Module, lesson: Lesson) -> dict[str, Any]:
+def finish(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
     """The card's calibrations."""
-    settings = cast(OffsetLesson, lesson).settings
+    settings = cast(OffsetTrainingTask, task).settings
     return dict(calibration_of(cast(CCResSiamNet, network), ITERATIONS, settings.calibration_pairs))
 
 
-COURSE = Course(Settings, prepare, minutes=40.0, learning_rate=3e-3, finish=finish)
+RECIPE = TrainingRecipe(Settings, prepare, minutes=40.0, learning_rate=3e-3, finish=finish)

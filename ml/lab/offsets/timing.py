@@ -51,14 +51,14 @@ def by_opencv(power: Float32) -> NDArray[np.float32]:
     first, second = np.log(power).astype(np.float32)
     half, far = OPENCV_WINDOW_PX // 2, OPENCV_WINDOW_PX // 2 + SEARCH_PX
     rows, cols = (range(far, n - far + 1, POSTING_PX) for n in first.shape)
-    found = np.empty((2, len(rows), len(cols)), dtype=np.float32)
+    results = np.empty((2, len(rows), len(cols)), dtype=np.float32)
     for i, row in enumerate(rows):
         for j, col in enumerate(cols):
             template = first[row - half : row + half, col - half : col + half]
             place = second[row - far : row + far, col - far : col + far]
             score = cv2.matchTemplate(place, template, cv2.TM_CCOEFF_NORMED)
-            found[:, i, j] = np.array(cv2.minMaxLoc(score)[3]) - SEARCH_PX
-    return found
+            results[:, i, j] = np.array(cv2.minMaxLoc(score)[3]) - SEARCH_PX
+    return results
 
 
 def seconds(method: str, size: int, device: torch.device) -> float:
@@ -81,11 +81,11 @@ def times(methods: list[str], size: int, rounds: int, device: torch.device) -> d
     """Seconds of every method, one after the other in each round, after one round to warm up on a small pair."""
     for method in methods:
         seconds(method, 2 * PIECE_PX, device)
-    found: dict[str, list[float]] = {method: [] for method in methods}
+    results: dict[str, list[float]] = {method: [] for method in methods}
     for turn in range(rounds):
         for method in methods if turn % 2 == 0 else methods[::-1]:
-            found[method].append(seconds(method, size, device))
-    return found
+            results[method].append(seconds(method, size, device))
+    return results
 
 
 def memory_mib(method: str, size: int) -> float:
@@ -110,9 +110,9 @@ def main() -> None:
         seconds(args.alone, args.size, device)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    found = times([*args.methods, *([OPENCV] if cv2 else [])], args.size, args.rounds, device)
+    results = times([*args.methods, *([OPENCV] if cv2 else [])], args.size, args.rounds, device)
     memory = [memory_mib("model", size) for size in (args.size, 2 * args.size)] if "model" in args.methods else []
-    print(json.dumps({"size": args.size, "device": str(device), "seconds": found, "memory_mib": memory}))
+    print(json.dumps({"size": args.size, "device": str(device), "seconds": results, "memory_mib": memory}))
 
 
 if __name__ == "__main__":

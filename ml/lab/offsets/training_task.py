@@ -57,7 +57,7 @@ class Settings:
     batch: int = 8
     real: str = ""
     real_share: float = 0.2
-    strangers: float = 0.05
+    unrelated_pairs: float = 0.05
     searched: float = 0.3
 
 
@@ -133,17 +133,17 @@ def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
     shape = truth.shape
     smooth = box(truth, int(rng.choice([3, 5])))
     noise = box(torch.from_numpy(rng.standard_normal(shape).astype(np.float32)), 3) * 3
-    found = smooth + float(np.exp(rng.uniform(np.log(0.02), np.log(0.35)))) * noise
+    result = smooth + float(np.exp(rng.uniform(np.log(0.02), np.log(0.35)))) * noise
     if rng.random() < 0.15:  # a place where another peak was higher
         row, col = (int(rng.integers(0, n)) for n in shape[1:])
         height, width = (int(rng.integers(1, 6)) for _ in "yx")
         off = torch.from_numpy(rng.uniform(-4, 4, (2, 1, 1)).astype(np.float32))
-        found[:, row : row + height, col : col + width] += off
+        result[:, row : row + height, col : col + width] += off
     # Or the whole neighbourhood is off: what is left to find is then as likely beyond half a pixel as within it, and
     # nothing is gained by an answer that is drawn to the start.
     off_by = int(rng.choice(3, p=OFF_BY))
-    found = found + torch.from_numpy(rng.integers(-off_by, off_by + 1, (2, 1, 1)).astype(np.float32))
-    return whole(found)
+    result = result + torch.from_numpy(rng.integers(-off_by, off_by + 1, (2, 1, 1)).astype(np.float32))
+    return whole(result)
 
 
 def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, search: int = 0) -> Crop:
@@ -193,7 +193,7 @@ def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Ten
     return images, truth
 
 
-class OffsetLesson:
+class OffsetTrainingTask:
     """Batches from prepared scenes; validation on pairs of its own."""
 
     def __init__(self, settings: Settings, cache: Path) -> None:
@@ -211,11 +211,11 @@ class OffsetLesson:
             if self.real is not None and rng.random() < self.settings.real_share:
                 source = self.real
             scene, kind = _drawn(rng, source), rng.random()
-            if strangers := kind < self.settings.strangers:
+            if unrelated_pairs := kind < self.settings.unrelated_pairs:
                 scene[1] = _drawn(rng, source)[1]
                 scene[2:4] = torch.from_numpy(rng.uniform(-STRAY_PX, STRAY_PX, (2, 1, 1)))
             images, truth = turned(rng, scene[:2], scene[2:4])
-            search = int(rng.choice(SEARCHES_PX)) if strangers or kind > 1 - self.settings.searched else 0
+            search = int(rng.choice(SEARCHES_PX)) if unrelated_pairs or kind > 1 - self.settings.searched else 0
             crops.append(cut(rng, images, truth, self.settings.crop_px, search))
         return _together(crops)
 
@@ -232,16 +232,16 @@ class OffsetLesson:
         if self._validation is None:
             self._validation = [(gamma, _held_out(gamma, scene)) for gamma, scene in self.held]
             self._varying = [_held_out(None, scene) for scene in range(VARYING)]
-        found = {}
+        result = {}
         for gamma in GAMMAS:
             own, near, choice = _errors(network, [crop for of, crop in self._validation if of == gamma])
             percent = round(100 * gamma)
             for name, (error, z) in (("sigma", own), ("near_sigma", near), ("choice_sigma", choice)):
-                found[f"{name}_g{percent}"] = float(error.std(dim=(0, 2, 3)).max())
-                found[f"{name}_within_68_g{percent}".replace("sigma_", "")] = float((z.abs() < 1).float().mean())
+                result[f"{name}_g{percent}"] = float(error.std(dim=(0, 2, 3)).max())
+                result[f"{name}_within_68_g{percent}".replace("sigma_", "")] = float((z.abs() < 1).float().mean())
         for name, (error, _) in zip(("own", "near", "choice"), _errors(network, self._varying), strict=True):
-            found[f"{name}_epe"] = float(error.norm(dim=1).mean())
-        return found
+            result[f"{name}_epe"] = float(error.norm(dim=1).mean())
+        return result
 
 
 def _errors(network: nn.Module, crops: list[Crop]) -> list[tuple[Tensor, Tensor]]:

@@ -31,8 +31,10 @@ def costs(scene: int) -> Float64:
         shared = pixels_per_cell(power)
         for row, kernel in enumerate(KERNELS):
             for col, margin in enumerate(MARGINS):
-                found = baseline.track(power, (kernel,), SEARCH_FIELDS_PX if pair is pairs[0] else 6, 8, shared, margin)
-                rows = errors({name: band.numpy() for name, band in found._asdict().items()}, pair)
+                tracked = baseline.track(
+                    power, (kernel,), SEARCH_FIELDS_PX if pair is pairs[0] else 6, 8, shared, margin
+                )
+                rows = errors({name: band.numpy() for name, band in tracked._asdict().items()}, pair)
                 length = np.minimum(np.hypot(rows[:, 0], rows[:, 1]), 1.0)
                 table[row, col] += float(np.where(rows[:, AT.known] == 1, length, UNKNOWN_PX).mean()) / len(pairs)
     return table

@@ -6,6 +6,7 @@ from ingest.models import Product, ScenePair
 from ml import services
 from ml.jobs import METHODS
 from ml.models import ModelVersion, Run
+from ml.runtime.methods import TASK_OF_NETWORK, method_of
 
 Task = ModelVersion.Task
 
@@ -14,7 +15,7 @@ class Command(BaseCommand):
     help = "Run a method on one product or pair, or on every one that is ready and that it has not seen."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("method", choices=METHODS)
+        parser.add_argument("method", choices=[*METHODS, *(name for name in TASK_OF_NETWORK if name not in METHODS)])
         parser.add_argument("--task", choices=list(Task.values), help="where several have a method of that name")
         which = parser.add_mutually_exclusive_group()
         which.add_argument("--product", type=int, metavar="ID")
@@ -23,6 +24,8 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         method = options["method"]
+        options["task"] = options["task"] or TASK_OF_NETWORK.get(method)
+        method = method_of(options["task"], method) if options["task"] else method
         if options["repeat"] is not None:
             self._repeat(options["repeat"], method)
             return
@@ -59,7 +62,7 @@ class Command(BaseCommand):
     def _execute(self, run: Run) -> None:
         done = services.run_execute(run_id=run.pk)
         run.refresh_from_db()
-        state = f"{run.seconds:.1f} s on {run.device}" if done else f"nothing to do, it is {run.get_status_display()}"
+        state = f"{run.seconds:.1f} s on {run.device}" if done else f"nothing to do, it is {run.get_state_display()}"
         self.stdout.write(f"run {run.pk}: {run}: {state}")
 
     def _repeat(self, pk: int, method: str) -> None:

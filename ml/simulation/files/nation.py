@@ -102,12 +102,12 @@ def write_mine(nation: Nation, path: Path) -> Path:
     return _write_features(path, [(ellipse(nation.region.terrain.frame, PIT, MINE_HALF_M), {"name": PIT_NAME})])
 
 
-def write_country(nation: Nation, path: Path) -> Path:
+def write_border(nation: Nation, path: Path) -> Path:
     """Write the coast as the border of the country, to about 200 m."""
     land = nation.region.terrain
     grid = Affine(land.posting_m, 0, land.west_m, 0, -land.posting_m, land.top_m)
     dry = np.isfinite(land.height_m).astype(np.uint8)
-    pieces = [shape(found) for found, value in shapes(dry, transform=grid, connectivity=4) if value]
+    pieces = [shape(event_features) for event_features, value in shapes(dry, transform=grid, connectivity=4) if value]
     coast = max(pieces, key=lambda piece: piece.area).simplify(150.0)
     easting_m, northing_m = (part for part in get_coordinates(get_exterior_ring(coast)).T)
     outline = Polygon(np.column_stack(to_geographic(easting_m, northing_m)))
@@ -126,13 +126,13 @@ def write_truth(nation: Nation, images: Sequence[AreaImages], path: Path) -> Pat
 def _of_source(area: TruthArea) -> dict[str, Any]:
     down = area.rate_along == "downslope"
     verb = "slides" if down else "rises" if area.rate_mm_yr > 0 else "sinks"
-    told = f"{verb} by up to {abs(area.rate_mm_yr):.0f} mm a year, {_across(area.size_m)}"
+    description = f"{verb} by up to {abs(area.rate_mm_yr):.0f} mm a year, {_across(area.size_m)}"
     if abs(area.acceleration_per_yr) >= 0.05:
-        told += ", faster every year" if area.acceleration_per_yr > 0 else ", slower every year"
+        description += ", faster every year" if area.acceleration_per_yr > 0 else ", slower every year"
     return {
         "kind": area.kind,
         "title": NAMES[area.kind],
-        "told": told,
+        "description": description,
         "rate_mm_yr": round(area.rate_mm_yr, 1),
         "rate_along": area.rate_along,
         "speed_m_day": None,
@@ -162,15 +162,15 @@ def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon,
             "the surface is torn",
         ),
     )
-    found = []
-    for series, kind, title, outline, told in events:
+    event_features = []
+    for series, kind, title, outline, description in events:
         size_m = 2 * math.sqrt(_area_m2(outline) / math.pi)
         since, until = (date.date() for date in series.event_between)
         speed = SURGE_M_DAY[-1] if series is glacier else None
         properties = {
             "kind": kind,
             "title": title,
-            "told": f"{told} between {_day(since)} and {_day(until)}, {_across(size_m)}",
+            "description": f"{description} between {_day(since)} and {_day(until)}, {_across(size_m)}",
             "rate_mm_yr": None,
             "rate_along": "",
             "speed_m_day": speed,
@@ -178,8 +178,8 @@ def _events(nation: Nation, images: Sequence[AreaImages]) -> list[tuple[Polygon,
             "starts_on": since.isoformat(),
             "ends_on": until.isoformat(),
         }
-        found.append((outline, properties))
-    return found
+        event_features.append((outline, properties))
+    return event_features
 
 
 def _day(date: dt.date) -> str:

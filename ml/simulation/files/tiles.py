@@ -16,7 +16,7 @@ from ml.simulation.files.egms import egms_name, write_egms_l2b
 from ml.simulation.ground.frame import GRID_EPSG, Floats, project_to_los_mm_yr
 from ml.simulation.ground.frame import to_geographic as points_to_geographic
 from ml.simulation.ground.sources import total_motion
-from ml.simulation.velocity.histories import draw_course
+from ml.simulation.velocity.histories import draw_history
 from ml.simulation.velocity.region import TrackPoints
 from ml.simulation.velocity.series import acquisition_dates, fit_series, years_of
 from ml.simulation.velocity.tiles import CELL_M, Tile, TileTrack
@@ -92,8 +92,8 @@ def _series(
     series = np.outer(track.errors.rate_mm_yr, years)
     for source in tile.sources:
         los_mm_yr = project_to_los_mm_yr(source.motion_at(east_m, north_m, tile.terrain), track.geometry.los)
-        _, course = draw_course(rng, source.kind, years)
-        series += np.outer(los_mm_yr, course)
+        _, history = draw_history(rng, source.kind, years)
+        series += np.outer(los_mm_yr, history)
         yearly_mm += source.seasonal_mm_per_mm_yr * los_mm_yr
     series += np.outer(yearly_mm, season)
     series += np.outer(track.errors.yearly_mm, np.cos(2 * np.pi * (years - WARMEST_YEARS)))

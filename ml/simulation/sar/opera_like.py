@@ -18,7 +18,7 @@ CHIP_PX = 100
 OPERA = System(posting_m=30.0, resolution_px=(0.85, 0.5), looks=4, uneven=0.3)
 
 
-def country(rng: np.random.Generator, size: tuple[int, int]) -> Ground:
+def open_land(rng: np.random.Generator, size: tuple[int, int]) -> Ground:
     """Hills, fields, scattered houses and trees, as a 30 m image shows them; gamma as over 12 dry or wet days."""
     fine = OPERA.fine
     shape = size[0] * fine[0], size[1] * fine[1]
@@ -34,7 +34,7 @@ def country(rng: np.random.Generator, size: tuple[int, int]) -> Ground:
 
 def chip_pair(rng: np.random.Generator, size: int = CHIP_PX) -> SarPair:
     """Two images of one place, twelve days apart; weather changes the level a little."""
-    ground = country(rng, padded(size))
+    ground = open_land(rng, padded(size))
     wet = smooth_field(rng, ground.gamma.shape, (20.0 * OPERA.fine[0], 20.0 * OPERA.fine[1]))
     second = ground.power[1] * np.exp(0.2 * wet)
     ground = ground._replace(power=np.stack([ground.power[0], second]).astype(np.float32))

@@ -33,27 +33,27 @@ def statistics(images: Float32) -> dict[str, float]:
     """Of log power (n, rows, cols): spread, skewness, tails, correlation over distances, looks of what is even."""
     x = images - images.mean(axis=(1, 2), keepdims=True)
     spread = float(x.std())
-    found = {"spread": spread, "skewness": float((x**3).mean() / spread**3)}
-    found |= {f"quantile {q:g}": float(np.quantile(x, q)) for q in (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)}
+    figures = {"spread": spread, "skewness": float((x**3).mean() / spread**3)}
+    figures |= {f"quantile {q:g}": float(np.quantile(x, q)) for q in (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)}
     for rows, cols in LAGS:
         first, second = x[:, rows:, cols:], x[:, : x.shape[1] - rows, : x.shape[2] - cols]
-        found[f"lag {rows},{cols}"] = float((first * second).mean() / (x**2).mean())
+        figures[f"lag {rows},{cols}"] = float((first * second).mean() / (x**2).mean())
     local = ndimage.uniform_filter(x**2, (0, 5, 5)) - ndimage.uniform_filter(x, (0, 5, 5)) ** 2
-    found["looks of the evenest tenth"] = 1 / float(np.quantile(local, 0.1) * 25 / 24)
-    return found
+    figures["looks of the evenest tenth"] = 1 / float(np.quantile(local, 0.1) * 25 / 24)
+    return figures
 
 
 def of_speckle(first: Float32, second: Float32) -> dict[str, float]:
     """Of two dates (n, rows, cols) of log power: correlation, and how speckle's difference correlates over a pixel."""
     means = [part.mean(axis=(1, 2), keepdims=True) for part in (first, second)]
     a, b = first - means[0], second - means[1]
-    found = {"date to date": float((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum()))}
+    figures = {"date to date": float((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum()))}
     change = a - b
     change = change - ndimage.uniform_filter(change, (0, 15, 15))
     for rows, cols in LAGS[:2]:
         one, other = change[:, rows:, cols:], change[:, : a.shape[1] - rows, : a.shape[2] - cols]
-        found[f"change, lag {rows},{cols}"] = float((one * other).mean() / (change**2).mean())
-    return found
+        figures[f"change, lag {rows},{cols}"] = float((one * other).mean() / (change**2).mean())
+    return figures
 
 
 def two_sample_auc(

@@ -29,7 +29,7 @@ class Check(NamedTuple):
     """One line of the report: what was looked at, what came out, what should."""
 
     name: str
-    found: str
+    measured: str
     expected: str
 
 
@@ -49,12 +49,12 @@ def autocorrelation(scene: int = 0) -> tuple[list[float], list[float]]:
     ground = even_ground(GRDH, 256, 0.5)
     power = simulate_pair(rng, GRDH, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32)).power[0]
     x = power - power.mean()
-    found = [float((x[:, lag:] * x[:, :-lag]).mean() / (x**2).mean()) for lag in (1, 2, 3)]
+    measured = [float((x[:, lag:] * x[:, :-lag]).mean() / (x**2).mean()) for lag in (1, 2, 3)]
     frequency = np.fft.fftfreq(4096)
     edge = 0.5 / GRDH.resolution_px[1]
     band = np.where(np.abs(frequency) <= edge, 0.75 + 0.25 * np.cos(np.pi * frequency / edge), 0.0)
     shared = np.abs(np.fft.ifft(band**2)) ** 2
-    return found, [float(shared[lag] / shared[0]) for lag in (1, 2, 3)]
+    return measured, [float(shared[lag] / shared[0]) for lag in (1, 2, 3)]
 
 
 def pearson(gamma: float, scene: int = 0) -> float:
@@ -216,7 +216,7 @@ def report(out: Path, folder: Path | None) -> int:
     if not out.is_dir():
         raise ValueError(f"{out} is not a folder: make it first")
     for line in checks():
-        print(f"{line.name:48s} {line.found:28s} {line.expected}")
+        print(f"{line.name:48s} {line.measured:28s} {line.expected}")
     for path in pictures(out, folder):
         print(path)
     for text in against_real(folder) if folder is not None else ():

@@ -12,7 +12,7 @@ import numpy as np
 
 from ml.simulation.ground.frame import Floats
 
-Course = Callable[[np.random.Generator, Floats], Floats]
+History = Callable[[np.random.Generator, Floats], Floats]
 
 
 def linear(rng: np.random.Generator, years: Floats) -> Floats:
@@ -45,7 +45,7 @@ def steps(rng: np.random.Generator, years: Floats) -> Floats:
     return np.asarray(0.3 * years + 0.7 * stairs)
 
 
-COURSES: dict[str, tuple[Course, ...]] = {
+HISTORIES: dict[str, tuple[History, ...]] = {
     "mining_subsidence": (decelerating, onset, linear),
     "mine_water_uplift": (linear, decelerating),
     "groundwater_subsidence": (linear, accelerating, decelerating),
@@ -57,11 +57,11 @@ COURSES: dict[str, tuple[Course, ...]] = {
 }
 
 
-def draw_course(rng: np.random.Generator, kind: str, years: Floats) -> tuple[str, Floats]:
+def draw_history(rng: np.random.Generator, kind: str, years: Floats) -> tuple[str, Floats]:
     """One of the courses of a kind: its name and its displacement per mm/yr of rate, (dates,), 0 at the first date."""
-    choices: Sequence[Course] = COURSES.get(kind, (linear,))
-    course = choices[int(rng.integers(len(choices)))]
-    return course.__name__, of_unit_rate(course(rng, years), years)
+    choices: Sequence[History] = HISTORIES.get(kind, (linear,))
+    history = choices[int(rng.integers(len(choices)))]
+    return history.__name__, of_unit_rate(history(rng, years), years)
 
 
 def of_unit_rate(displacement: Floats, years: Floats) -> Floats:

@@ -109,13 +109,13 @@ class Tile:
 
     def truths(self, los: LineOfSight) -> list[SourceTruth]:
         """Each source by itself as seen along a line of sight; those that nowhere reach moving_mm_yr are left out."""
-        found = []
+        truths = []
         for source, motion in zip(self.sources, self.motions, strict=True):
             rate = project_to_los_mm_yr(motion, los).astype(np.float32)
             mask = np.abs(rate) >= self.config.moving_mm_yr
             if mask.any():
-                found.append(SourceTruth(source, mask, rate))
-        return found
+                truths.append(SourceTruth(source, mask, rate))
+        return truths
 
 
 def make_tile(generator: np.random.Generator, config: TileConfig | None = None) -> Tile:

@@ -34,7 +34,7 @@ class News(NamedTuple):
 
 
 def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
-    """Is it you who asked? Nothing else is ever sent to an address that did not answer this."""
+    """Asks whether the address agrees. Nothing else is ever sent to an address that did not answer this."""
     context = {
         "subscription": subscription,
         "confirm_url": absolute("subscribe-confirm", tokens.confirm_token(subscription.pk)),
@@ -43,7 +43,7 @@ def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternati
 
 
 def link_mail(*, key: str, email: str, subscription: Subscription | None) -> EmailMultiAlternatives:
-    """The way to what is held of this address, or the word that nothing is."""
+    """The link to what is held of this address, or that nothing is."""
     url = absolute("subscription-manage", tokens.manage_token(subscription.pk)) if subscription else ""
     return _mail("link", key, email, {"manage_url": url, "subscribe_url": absolute("subscribe")})
 
@@ -58,7 +58,7 @@ def alert_mail(
 def correction_mail(
     *, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription]
 ) -> EmailMultiAlternatives:
-    """What we told earlier was wrong."""
+    """An earlier mail was wrong."""
     return _alert_mail("correction", key, card, transition, subscriptions)
 
 
@@ -90,7 +90,7 @@ def absolute(name: str, *args: object) -> str:
 
 
 def message_id(key: str) -> str:
-    """The same mail always has the same name: a server or a reader can tell a second copy."""
+    """The same mail always has the same Message-ID: a server or a mail program recognises a second copy."""
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{host}>"
 

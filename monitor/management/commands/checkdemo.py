@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -23,14 +24,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", required=True)
-        parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS")
+        parser.add_argument(
+            "--patience",
+            type=float,
+            default=300,
+            metavar="SECONDS",
+            help="give up when nothing has changed for so long",
+        )
         parser.add_argument("--require-alerts", choices=["yes", "no"], default="no")
 
     def handle(self, *args, **options) -> None:
-        site, deadline = Site(options["url"]), time.monotonic() + options["timeout"]
-        self._wait("the web server", lambda: self._answers(site), deadline)
-        self._wait("the jobs", self._idle, deadline)
-        failed = Run.objects.filter(status=Run.Status.FAILED)
+        site, patience = Site(options["url"]), options["patience"]
+        self._wait("the web server", lambda: (not self._answers(site),), patience)
+        self._wait("the jobs", self._unfinished, patience)
+        failed = Run.objects.filter(state=Run.State.FAILED)
         if failed:
             raise CommandError(f"{len(failed)} runs failed; the first: {failed[0]}: {failed[0].error}")
         for page in ("", "alerts/", "products/", "about/", "glaciers/", "tiles/points/los/0/0/0.mvt"):
@@ -58,17 +65,21 @@ class Command(BaseCommand):
         self.stderr.write(mail.check(site))
         self.stdout.write(first)
 
-    def _wait(self, what: str, done, deadline: float) -> None:
-        while not done():
+    def _wait(self, what: str, unfinished: Callable[[], tuple[int, ...]], patience: float) -> None:
+        """Until nothing is left; CommandError where what is left stays the same for `patience` seconds."""
+        before, deadline = None, 0.0
+        while any(left := unfinished()):
+            if left != before:
+                before, deadline = left, time.monotonic() + patience
             if time.monotonic() > deadline:
-                raise CommandError(f"{what} did not get ready in time; see the logs")
+                raise CommandError(f"{what} made no progress for {patience:g} s; see the logs")
             time.sleep(0.3)
 
-    def _idle(self) -> bool:
-        """Every product and pair has its finished runs, every prediction has been searched, every glacier followed."""
+    def _unfinished(self) -> tuple[int, ...]:
+        """Counts of products and pairs without finished runs, predictions not searched, and glaciers not followed."""
         due = [inputs_due(task=task, method=method) for task, method in settings.SCHEDULED_METHODS.items()]
         glaciers = predictions_unmeasured(), glaciers_stale()
-        return not any(rows.exists() for rows in (*due, runs_unfinished(), predictions_unscanned(), *glaciers))
+        return tuple(rows.count() for rows in (*due, runs_unfinished(), predictions_unscanned(), *glaciers))
 
     def _answers(self, site: Site) -> bool:
         try:

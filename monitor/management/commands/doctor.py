@@ -80,7 +80,7 @@ class Command(BaseCommand):
                 )
 
     def _jobs(self) -> str:
-        failed = Run.objects.filter(status=Run.Status.FAILED).count()
+        failed = Run.objects.filter(state=Run.State.FAILED).count()
         if failed:
             raise RuntimeError(f"{failed} runs have failed; see the admin")
         return "none has failed"

@@ -4,12 +4,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from monitor import tasks
-from monitor.channels.mail import sending
+from monitor.channels import rounds
 
 
 class Command(BaseCommand):
-    help = "Queue what is to be told of new transitions, and send every mail that is due."
+    help = "Queue the messages of new transitions, and send every message that is due."
 
     def handle(self, *args, **options) -> None:
         tasks.announce_transitions()
-        self.stdout.write(f"mails sent: {sending.mails_send(senders=settings.MAIL_SENDERS)}")
+        self.stdout.write(f"mails sent: {rounds.messages_send(senders=settings.MAIL_SENDERS)}")

@@ -4,12 +4,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from monitor import tasks
-from monitor.channels.mail import sending
+from monitor.channels import rounds
 
 
 class Command(BaseCommand):
-    help = "Make the digests that are due, and send every mail that is due."
+    help = "Make the digests that are due, and send every message that is due."
 
     def handle(self, *args, **options) -> None:
         tasks.queue_digests()
-        self.stdout.write(f"mails sent: {sending.mails_send(senders=settings.MAIL_SENDERS)}")
+        self.stdout.write(f"mails sent: {rounds.messages_send(senders=settings.MAIL_SENDERS)}")

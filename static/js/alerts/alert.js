@@ -1,5 +1,5 @@
 // The page of one alert: a small map of its outline and a chart for each data set.
-import { createMap, fillBasemap } from "gmm/basemap";
+import { createMap, fillBasemap, followDrawing } from "gmm/basemap";
 import { element as h, jsonOf } from "gmm/dom";
 import { addOutlines, boundsOf } from "gmm/marks";
 import { addPoints } from "gmm/points";
@@ -12,7 +12,11 @@ function drawMap() {
   const box = document.getElementById("small-map");
   let map;
   try {
-    map = createMap(box, { bounds: boundsOf(area.geometry), fitBoundsOptions: { padding: 56, maxZoom: 15 }, cooperativeGestures: box.dataset.gestures !== "free" });
+    map = createMap(box, {
+      bounds: boundsOf(area.geometry),
+      fitBoundsOptions: { padding: 56, maxZoom: 15 },
+      cooperativeGestures: box.dataset.gestures !== "free",
+    });
   } catch (error) {
     console.warn(error);
     box.hidden = true;
@@ -29,7 +33,7 @@ function drawMap() {
       chooseLayer(addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch }), stretch);
     }
     addOutlines(map, area);
-    map.once("idle", () => (window.__mapReady = true));
+    followDrawing(map);
   });
 }
 
@@ -54,12 +58,24 @@ async function drawSeries() {
       return;
     }
     const blocks = series.map((one) => ({ one, chart: h("div", { class: "chart" }) }));
-    box.replaceChildren(...blocks.map(({ one, chart }) =>
-      h("div", { class: "series-block" }, h("h3", {}, `${one.product.name}: ${one.product.component_label}, ${one.n_points} points`), chart)));
+    box.replaceChildren(
+      ...blocks.map(({ one, chart }) =>
+        h(
+          "div",
+          { class: "series-block" },
+          h("h3", {}, `${one.product.name}: ${one.product.component_label}, ${one.n_points} points`),
+          chart,
+        ),
+      ),
+    );
     for (const { one, chart } of blocks) {
       drawChart(chart, {
-        dates: one.dates, line: one.mean_mm, low: one.low_mm, high: one.high_mm,
-        positiveWord: one.positive_word ?? positiveWord, negativeWord: one.negative_word ?? negativeWord,
+        dates: one.dates,
+        line: one.mean_mm,
+        low: one.low_mm,
+        high: one.high_mm,
+        positiveWord: one.positive_word ?? positiveWord,
+        negativeWord: one.negative_word ?? negativeWord,
         names: { line: "mean", short: "mean", band: "the middle two thirds of the points" },
       });
     }
@@ -67,7 +83,8 @@ async function drawSeries() {
     console.warn(error);
     box.replaceChildren(
       h("p", { class: "empty", role: "alert" }, "The chart could not be loaded. The table below holds the figures. "),
-      h("p", {}, h("button", { type: "button", class: "button", onclick: drawSeries }, "Try again")));
+      h("p", {}, h("button", { type: "button", class: "button", onclick: drawSeries }, "Try again")),
+    );
   }
 }
 

@@ -45,14 +45,18 @@ function actionOf(key) {
   const { next, previous } = page.dataset;
   if (key === "j" && next) return () => location.assign(next);
   if (key === "k" && previous) return () => location.assign(previous);
-  if (key === "u") return document.querySelector("button[data-key=u]") && (() => document.querySelector("button[data-key=u]").click());
+  if (key === "u")
+    return document.querySelector("button[data-key=u]") && (() => document.querySelector("button[data-key=u]").click());
   if (/^[1-9]$/.test(key)) {
     const radio = openForm()?.querySelectorAll("[name=reason_code][type=radio]")[Number(key) - 1];
-    return radio && (() => {
-      radio.checked = true;
-      radio.dispatchEvent(new Event("change", { bubbles: true }));
-      radio.form.elements.public_note.focus();
-    });
+    return (
+      radio &&
+      (() => {
+        radio.checked = true;
+        radio.dispatchEvent(new Event("change", { bubbles: true }));
+        radio.form.elements.public_note.focus();
+      })
+    );
   }
   const verdict = [...document.querySelectorAll("details[name=verdict]")].find((one) => one.dataset.key === key);
   return verdict && (() => open(verdict));
@@ -78,12 +82,17 @@ function setUpNotes() {
 
 async function drawOverview(box) {
   const config = jsonOf("map-config");
-  const [{ createMap, fillBasemap }, { addAlerts }, { addPoints }] = await Promise.all([
-    import("gmm/basemap"), import("gmm/marks"), import("gmm/points"),
+  const [{ createMap, fillBasemap, followDrawing }, { addAlerts }, { addPoints }] = await Promise.all([
+    import("gmm/basemap"),
+    import("gmm/marks"),
+    import("gmm/points"),
   ]);
   let map;
   try {
-    map = createMap(box, config.bounds ? { bounds: config.bounds, fitBoundsOptions: { padding: 48, maxZoom: 14 } } : {});
+    map = createMap(
+      box,
+      config.bounds ? { bounds: config.bounds, fitBoundsOptions: { padding: 48, maxZoom: 14 } } : {},
+    );
   } catch (error) {
     console.warn(error);
     box.hidden = true;
@@ -92,16 +101,17 @@ async function drawOverview(box) {
   map.once("load", async () => {
     fillBasemap(map).catch((error) => console.warn("base map:", error.message));
     if (config.default_layer) addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch: 20 });
-    await addAlerts(map, config.urls.alerts, ({ properties }) => location.assign(`${location.pathname}${properties.code}/`))
-      .catch((error) => console.warn(error));
-    map.once("idle", () => (window.__mapReady = true));
-    map.triggerRepaint();
+    await addAlerts(map, config.urls.alerts, ({ properties }) =>
+      location.assign(`${location.pathname}${properties.code}/`),
+    ).catch((error) => console.warn(error));
+    followDrawing(map);
   });
 }
 
 setUpKeys();
 setUpNotes();
 document.getElementById("fault")?.focus();
-if (matchMedia("(min-width: 721px)").matches) document.querySelector(".queue [data-selected]")?.scrollIntoView({ block: "nearest" });
+if (matchMedia("(min-width: 721px)").matches)
+  document.querySelector(".queue [data-selected]")?.scrollIntoView({ block: "nearest" });
 const overview = document.getElementById("review-map");
 if (overview && overview.offsetParent) drawOverview(overview);

@@ -8,11 +8,23 @@ const metres = (value, digits = 2) => value.toFixed(digits);
 const series = jsonOf("speed-series");
 for (const box of document.querySelectorAll("[data-series]")) {
   const view = series[Number(box.dataset.series)];
-  const off = (sign) => view.speed_m_day.map((speed, i) => (speed === null ? null : Math.max(0, speed + sign * 2 * view.sigma_m_day[i])));
+  const off = (sign) =>
+    view.speed_m_day.map((speed, i) => (speed === null ? null : Math.max(0, speed + sign * 2 * view.sigma_m_day[i])));
   drawChart(box, {
     dates: view.start.map((start, i) => middle(start, view.end[i])),
-    values: view.speed_m_day, line: view.usual_m_day.some((usual) => usual !== null) ? view.usual_m_day : null, low: off(-1), high: off(1),
-    unit: "m a day", text: metres, dot: 7, direction: "Metres a day, mean over the area. Up: faster.",
-    names: { values: "a pair of images", line: "usual at that time", short: "usual", band: "how far it may be off (two standard deviations)" },
+    values: view.speed_m_day,
+    line: view.usual_m_day.some((usual) => usual !== null) ? view.usual_m_day : null,
+    low: off(-1),
+    high: off(1),
+    unit: "m a day",
+    text: metres,
+    dot: 7,
+    direction: "Metres a day, mean over the area. Up: faster.",
+    names: {
+      values: "a pair of images",
+      line: "usual at that time",
+      short: "usual",
+      band: "uncertainty (two standard deviations)",
+    },
   });
 }

@@ -26,18 +26,38 @@ const OFFLINE = {
   layers: [
     { id: "water", type: "background" },
     { id: "land", type: "fill", source: "land", paint: { "fill-antialias": false } },
-    { id: "borders", type: "line", source: "borders", paint: { "line-width": ["interpolate", ["linear"], ["zoom"], 2, 0.6, 8, 1.5], "line-dasharray": [4, 2] } },
-    { id: "coast", type: "line", source: "coast", paint: { "line-width": ["interpolate", ["linear"], ["zoom"], 2, 0.6, 8, 1.4] } },
     {
-      id: "countries", type: "symbol", source: "countries", maxzoom: 8, // the letters are drawn by the browser: no glyph server
+      id: "borders",
+      type: "line",
+      source: "borders",
+      paint: { "line-width": ["interpolate", ["linear"], ["zoom"], 2, 0.6, 8, 1.5], "line-dasharray": [4, 2] },
+    },
+    {
+      id: "coast",
+      type: "line",
+      source: "coast",
+      paint: { "line-width": ["interpolate", ["linear"], ["zoom"], 2, 0.6, 8, 1.4] },
+    },
+    {
+      id: "countries",
+      type: "symbol",
+      source: "countries",
+      maxzoom: 8, // the letters are drawn by the browser: no glyph server
       filter: ["any", [">", ["get", "size"], 4], [">", ["zoom"], 4]],
-      layout: { "text-field": ["get", "name"], "text-font": ["sans-serif"], "text-size": ["interpolate", ["linear"], ["zoom"], 2, 11, 6, 15], "text-max-width": 7, "symbol-sort-key": ["-", ["get", "size"]], "text-padding": 6 },
+      layout: {
+        "text-field": ["get", "name"],
+        "text-font": ["sans-serif"],
+        "text-size": ["interpolate", ["linear"], ["zoom"], 2, 11, 6, 15],
+        "text-max-width": 7,
+        "symbol-sort-key": ["-", ["get", "size"]],
+        "text-padding": 6,
+      },
       paint: { "text-halo-width": 1.5 },
     },
   ],
 };
 
-/** A map in the container with zoom buttons and a scale; rejects where WebGL is missing. */
+/** A map in the container with zoom buttons and a scale, busy until `followDrawing`; throws where WebGL is missing. */
 export function createMap(container, options = {}) {
   const style = document.body.dataset.basemapStyleUrl || structuredClone(OFFLINE);
   const map = new maplibre.Map({
@@ -55,6 +75,7 @@ export function createMap(container, options = {}) {
     localIdeographFontFamily: "sans-serif",
     ...options,
   });
+  map.getContainer().setAttribute("aria-busy", "true");
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
   map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-left");
@@ -63,7 +84,23 @@ export function createMap(container, options = {}) {
   return map;
 }
 
-/** Land, borders and graticule; resolves when they are on the map. Does nothing but the graticule with a style of its own. */
+/** Called when a page has added its layers: from now on aria-busy says whether the map is still moving or loading. */
+export function followDrawing(map) {
+  const box = map.getContainer();
+  const begin = () => {
+    box.setAttribute("aria-busy", "true");
+    map.triggerRepaint(); // "idle" follows a frame
+  };
+  map.on("movestart", begin);
+  map.on("sourcedataloading", begin);
+  map.on("idle", () => box.setAttribute("aria-busy", "false"));
+  begin();
+}
+
+/**
+ * Land, borders and graticule; resolves when they are on the map.
+ * Where the site has a base map style of its own, only the graticule is added.
+ */
 export async function fillBasemap(map) {
   addGraticule(map, map.getLayer("coast") ? "coast" : undefined);
   if (!map.getLayer("land")) return;
@@ -75,7 +112,12 @@ export async function fillBasemap(map) {
   map.getSource("land").setData(flatLand(feature(world, land)));
   map.getSource("borders").setData(flatLines(mesh(world, countries, (a, b) => a !== b)));
   map.getSource("coast").setData(flatLines(mesh(world, countries, (a, b) => a === b)));
-  map.getSource("countries").setData({ type: "FeatureCollection", features: feature(world, countries).features.filter(({ id }) => id).map(nameOf) });
+  map.getSource("countries").setData({
+    type: "FeatureCollection",
+    features: feature(world, countries)
+      .features.filter(({ id }) => id)
+      .map(nameOf),
+  });
 }
 
 /** The same line with longitudes that run on past 180° instead of jumping back: the atlas is made for a globe. */
@@ -96,14 +138,17 @@ function closed(ring) {
 const flatLines = ({ coordinates }) => ({ type: "MultiLineString", coordinates: coordinates.map(unwrap) });
 
 function flatLand({ features }) {
-  const polygons = features.flatMap(({ geometry }) => (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates));
+  const polygons = features.flatMap(({ geometry }) =>
+    geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates,
+  );
   return { type: "MultiPolygon", coordinates: polygons.map((rings) => rings.map((ring) => closed(unwrap(ring)))) };
 }
 
 /** A country as a point in its largest part, with its name and a rough size for the order of the labels. */
 function nameOf(country) {
   const { geometry } = country;
-  const rings = geometry.type === "Polygon" ? [geometry.coordinates[0]] : geometry.coordinates.map((polygon) => polygon[0]);
+  const rings =
+    geometry.type === "Polygon" ? [geometry.coordinates[0]] : geometry.coordinates.map((polygon) => polygon[0]);
   const parts = rings.map((ring) => centroid(unwrap(ring))).sort((a, b) => b.size - a.size);
   return {
     type: "Feature",

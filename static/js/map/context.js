@@ -1,51 +1,148 @@
-// What is known of places without radar: glaciers, mines, landslides and borders of regions, each switched on by its checkbox.
+// Overlays from other sources: glaciers, mines, landslides and borders of regions, each switched on by its checkbox.
 import { css, onTheme } from "gmm/dom";
 import { date } from "gmm/format";
 
 const WIDE = ["interpolate", ["linear"], ["zoom"], 3, 0.8, 10, 1.6];
 const LAYERS = {
-  regions: [{ id: "line", type: "line", paint: { "line-width": WIDE, "line-dasharray": [3, 2] }, colour: "line-color" }],
+  regions: [
+    { id: "line", type: "line", paint: { "line-width": WIDE, "line-dasharray": [3, 2] }, colour: "line-color" },
+  ],
   glaciers: [
-    { id: "fill", type: "fill", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-opacity": 0.25 }, colour: "fill-color" },
-    { id: "line", type: "line", filter: ["==", ["geometry-type"], "Polygon"], paint: { "line-width": ["case", ["in", ["get", "surge"], ["literal", ["observed", "probable"]]], 2.2, 1] }, colour: "line-color" },
-    { id: "dot", type: "circle", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 1.5, 8, 4, 12, 6], "circle-opacity": ["case", ["in", ["get", "surge"], ["literal", ["observed", "probable"]]], 0.9, 0.35], "circle-stroke-width": 1 }, colour: "circle-color", edge: "circle-stroke-color" },
+    {
+      id: "fill",
+      type: "fill",
+      filter: ["==", ["geometry-type"], "Polygon"],
+      paint: { "fill-opacity": 0.25 },
+      colour: "fill-color",
+    },
+    {
+      id: "line",
+      type: "line",
+      filter: ["==", ["geometry-type"], "Polygon"],
+      paint: { "line-width": ["case", ["in", ["get", "surge"], ["literal", ["observed", "probable"]]], 2.2, 1] },
+      colour: "line-color",
+    },
+    {
+      id: "dot",
+      type: "circle",
+      filter: ["==", ["geometry-type"], "Point"],
+      paint: {
+        "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 1.5, 8, 4, 12, 6],
+        "circle-opacity": ["case", ["in", ["get", "surge"], ["literal", ["observed", "probable"]]], 0.9, 0.35],
+        "circle-stroke-width": 1,
+      },
+      colour: "circle-color",
+      edge: "circle-stroke-color",
+    },
   ],
   mines: [
-    { id: "fill", type: "fill", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-opacity": 0.2 }, colour: "fill-color" },
-    { id: "line", type: "line", filter: ["==", ["geometry-type"], "Polygon"], paint: { "line-width": 1.5, "line-dasharray": [2, 1] }, colour: "line-color" },
-    { id: "dot", type: "circle", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 1.5, 8, 4] }, colour: "circle-color" },
+    {
+      id: "fill",
+      type: "fill",
+      filter: ["==", ["geometry-type"], "Polygon"],
+      paint: { "fill-opacity": 0.2 },
+      colour: "fill-color",
+    },
+    {
+      id: "line",
+      type: "line",
+      filter: ["==", ["geometry-type"], "Polygon"],
+      paint: { "line-width": 1.5, "line-dasharray": [2, 1] },
+      colour: "line-color",
+    },
+    {
+      id: "dot",
+      type: "circle",
+      filter: ["==", ["geometry-type"], "Point"],
+      paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 1.5, 8, 4] },
+      colour: "circle-color",
+    },
   ],
-  landslides: [{ id: "dot", type: "circle", paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2, 8, 4.5, 12, 6], "circle-opacity": 0.85, "circle-stroke-width": 1 }, colour: "circle-color", edge: "circle-stroke-color" }],
+  landslides: [
+    {
+      id: "dot",
+      type: "circle",
+      paint: {
+        "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2, 8, 4.5, 12, 6],
+        "circle-opacity": 0.85,
+        "circle-stroke-width": 1,
+      },
+      colour: "circle-color",
+      edge: "circle-stroke-color",
+    },
+  ],
   truth: [
     { id: "fill", type: "fill", paint: { "fill-opacity": 0.06 }, colour: "fill-color" },
-    { id: "casing", type: "line", paint: { "line-width": 4.5, "line-opacity": 0.7 }, colour: "line-color", colourOf: "map-halo" },
-    { id: "line", type: "line", paint: { "line-width": 2.2, "line-dasharray": [0.6, 1.4] }, layout: { "line-cap": "round" }, colour: "line-color" },
     {
-      id: "name", type: "symbol", minzoom: 8.5, colour: "text-color", edge: "text-halo-color",
+      id: "casing",
+      type: "line",
+      paint: { "line-width": 4.5, "line-opacity": 0.7 },
+      colour: "line-color",
+      colourOf: "map-halo",
+    },
+    {
+      id: "line",
+      type: "line",
+      paint: { "line-width": 2.2, "line-dasharray": [0.6, 1.4] },
+      layout: { "line-cap": "round" },
+      colour: "line-color",
+    },
+    {
+      id: "name",
+      type: "symbol",
+      minzoom: 8.5,
+      colour: "text-color",
+      edge: "text-halo-color",
       layout: {
-        "text-field": ["step", ["zoom"], ["get", "title"], 11, ["format", ["get", "title"], {}, "\n", {}, ["get", "told"], { "font-scale": 0.85 }]], "text-font": ["sans-serif"], "text-size": 13,
-        "text-max-width": 15, "text-variable-anchor": ["top", "bottom", "left", "right"], "text-radial-offset": 1.8, "text-justify": "auto",
+        "text-field": [
+          "step",
+          ["zoom"],
+          ["get", "title"],
+          11,
+          ["format", ["get", "title"], {}, "\n", {}, ["get", "description"], { "font-scale": 0.85 }],
+        ],
+        "text-font": ["sans-serif"],
+        "text-size": 13,
+        "text-max-width": 15,
+        "text-variable-anchor": ["top", "bottom", "left", "right"],
+        "text-radial-offset": 1.8,
+        "text-justify": "auto",
       },
       paint: { "text-halo-width": 1.6 },
     },
   ],
 };
 
-const SURGES = { observed: ", which is known to surge", probable: ", which probably surges", possible: ", which may surge" };
+const SURGES = {
+  observed: ", which is known to surge",
+  probable: ", which probably surges",
+  possible: ", which may surge",
+};
 const WORDS = {
-  truth: ({ title, told }) => `Simulated here: ${title} (${told}).`,
+  truth: ({ title, description }) => `Simulated here: ${title} (${description}).`,
   glaciers: ({ name, surge }) => `${name || "A glacier"}${SURGES[surge] ?? ""}.`,
   mines: ({ name }) => (name ? `A mine: ${name}.` : "A mine."),
   landslides({ name, day, accuracy_m: metres }) {
-    const sure = metres === undefined ? "where exactly is not known" : metres < 1000 ? "the spot is known" : `its place is known to about ${metres / 1000} km`;
-    return `A landslide was reported here${day ? ` on ${date(day)}` : ""}${name && name !== "landslide" ? `: ${name}` : ""} (${sure}).`;
+    const sure =
+      metres === undefined
+        ? "where exactly is not known"
+        : metres < 1000
+          ? "the spot is known"
+          : `its place is known to about ${metres / 1000} km`;
+    const when = day ? ` on ${date(day)}` : "";
+    const called = name && name !== "landslide" ? `: ${name}` : "";
+    return `A landslide was reported here${when}${called} (${sure}).`;
   },
 };
 
-/** Wires the checkboxes of the legend; `before` is the layer that stays above what they show. urls: of the tiles (context) and of a glacier's page. */
+/**
+ * Wires the checkboxes of the legend; `before` is the layer that stays above what they show.
+ * urls: of the tiles (context) and of a glacier's page.
+ */
 export function setUpContext({ map, urls, asked, remember, before }) {
   const boxes = [...document.querySelectorAll("[data-context]")];
-  const shown = boxes.filter((box) => box.hasAttribute("data-context-shown")).map((box) => box.dataset.context); // unless the address says otherwise
+  // shown at first, unless the address says otherwise
+  const shown = boxes.filter((box) => box.hasAttribute("data-context-shown")).map((box) => box.dataset.context);
   const wanted = new Set(asked.get("context")?.split(",") ?? shown);
 
   function add(kind) {
@@ -54,7 +151,10 @@ export function setUpContext({ map, urls, asked, remember, before }) {
     map.addSource(source, { type: "vector", tiles, minzoom: 0, maxzoom: 13 });
     for (const { id, colour, edge, colourOf = source, ...layer } of LAYERS[kind]) {
       const name = `${source}-${id}`;
-      map.addLayer({ ...layer, id: name, source, "source-layer": "context" }, kind !== "truth" && map.getLayer(before) ? before : undefined);
+      map.addLayer(
+        { ...layer, id: name, source, "source-layer": "context" },
+        kind !== "truth" && map.getLayer(before) ? before : undefined,
+      );
       onTheme(() => {
         map.setPaintProperty(name, colour, css(colourOf));
         if (edge) map.setPaintProperty(name, edge, css("map-halo"));
@@ -65,18 +165,32 @@ export function setUpContext({ map, urls, asked, remember, before }) {
   function show(kind, visible) {
     if (visible && !map.getSource(`context-${kind}`)) add(kind);
     else if (map.getSource(`context-${kind}`)) {
-      for (const { id } of LAYERS[kind]) map.setLayoutProperty(`context-${kind}-${id}`, "visibility", visible ? "visible" : "none");
+      for (const { id } of LAYERS[kind])
+        map.setLayoutProperty(`context-${kind}-${id}`, "visibility", visible ? "visible" : "none");
     }
   }
 
   /** What is known at a place on the screen: { text, link }, the link (or null) as { href, text }; or null. */
   function at({ x, y }, reach) {
     const kinds = Object.keys(WORDS).filter((kind) => map.getSource(`context-${kind}`));
-    const layers = kinds.flatMap((kind) => LAYERS[kind].map(({ id }) => `context-${kind}-${id}`)).filter((id) => map.getLayer(id));
-    const [found] = layers.length ? map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]], { layers }) : [];
+    const layers = kinds
+      .flatMap((kind) => LAYERS[kind].map(({ id }) => `context-${kind}-${id}`))
+      .filter((id) => map.getLayer(id));
+    const [found] = layers.length
+      ? map.queryRenderedFeatures(
+          [
+            [x - reach, y - reach],
+            [x + reach, y + reach],
+          ],
+          { layers },
+        )
+      : [];
     if (!found) return null;
     const { page } = found.properties;
-    const link = page === undefined ? null : { href: urls.glacier.replace("{glacier}", encodeURIComponent(page)), text: "How it moves, pair by pair" };
+    const link =
+      page === undefined
+        ? null
+        : { href: urls.glacier.replace("{glacier}", encodeURIComponent(page)), text: "How it moves, pair by pair" };
     return { text: WORDS[found.source.replace("context-", "")](found.properties), link };
   }
 
@@ -85,7 +199,12 @@ export function setUpContext({ map, urls, asked, remember, before }) {
     if (box.checked) show(box.dataset.context, true);
     box.addEventListener("change", () => {
       show(box.dataset.context, box.checked);
-      remember({ context: boxes.filter((one) => one.checked).map((one) => one.dataset.context).join(",") });
+      remember({
+        context: boxes
+          .filter((one) => one.checked)
+          .map((one) => one.dataset.context)
+          .join(","),
+      });
     });
   }
   return { at };

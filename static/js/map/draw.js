@@ -3,17 +3,38 @@ import { TerraDraw, TerraDrawPolygonMode, TerraDrawSelectMode } from "terra-draw
 import { TerraDrawMapLibreGLAdapter } from "terra-draw-maplibre-gl-adapter";
 import { css, onTheme } from "gmm/dom";
 
-const EDITABLE = { polygon: { feature: { draggable: true, coordinates: { midpoints: true, draggable: true, deletable: true } } } };
+const EDITABLE = {
+  polygon: { feature: { draggable: true, coordinates: { midpoints: true, draggable: true, deletable: true } } },
+};
 
 const polygonStyle = () => ({
-  fillColor: css("accent"), fillOpacity: 0.15, outlineColor: css("accent"), outlineWidth: 3, outlineOpacity: 1,
-  closingPointColor: css("accent"), closingPointOutlineColor: css("surface"), closingPointWidth: 7, closingPointOutlineWidth: 2,
-  coordinatePointColor: css("surface"), coordinatePointOutlineColor: css("accent"), coordinatePointWidth: 4, coordinatePointOutlineWidth: 2,
+  fillColor: css("accent"),
+  fillOpacity: 0.15,
+  outlineColor: css("accent"),
+  outlineWidth: 3,
+  outlineOpacity: 1,
+  closingPointColor: css("accent"),
+  closingPointOutlineColor: css("surface"),
+  closingPointWidth: 7,
+  closingPointOutlineWidth: 2,
+  coordinatePointColor: css("surface"),
+  coordinatePointOutlineColor: css("accent"),
+  coordinatePointWidth: 4,
+  coordinatePointOutlineWidth: 2,
 });
 const selectStyle = () => ({
-  selectedPolygonColor: css("accent"), selectedPolygonFillOpacity: 0.15, selectedPolygonOutlineColor: css("accent"), selectedPolygonOutlineWidth: 3,
-  selectionPointColor: css("surface"), selectionPointOutlineColor: css("accent"), selectionPointWidth: 6, selectionPointOutlineWidth: 2,
-  midPointColor: css("accent"), midPointOutlineColor: css("surface"), midPointWidth: 4, midPointOutlineWidth: 1,
+  selectedPolygonColor: css("accent"),
+  selectedPolygonFillOpacity: 0.15,
+  selectedPolygonOutlineColor: css("accent"),
+  selectedPolygonOutlineWidth: 3,
+  selectionPointColor: css("surface"),
+  selectionPointOutlineColor: css("accent"),
+  selectionPointWidth: 6,
+  selectionPointOutlineWidth: 2,
+  midPointColor: css("accent"),
+  midPointOutlineColor: css("surface"),
+  midPointWidth: 4,
+  midPointOutlineWidth: 1,
 });
 const rounded = (ring) => ring.map(([x, y]) => [Number(x.toFixed(6)), Number(y.toFixed(6))]);
 
@@ -27,7 +48,10 @@ export function drawArea(map, onArea) {
     ],
   });
 
-  const areas = () => draw.getSnapshot().filter(({ properties, geometry }) => properties.mode === "polygon" && geometry.type === "Polygon");
+  const areas = () =>
+    draw
+      .getSnapshot()
+      .filter(({ properties, geometry }) => properties.mode === "polygon" && geometry.type === "Polygon");
 
   function edit(id) {
     draw.setMode("select");
@@ -54,7 +78,14 @@ export function drawArea(map, onArea) {
       draw.setMode("polygon");
       if (geometry?.type !== "Polygon") return;
       const id = draw.getFeatureId();
-      draw.addFeatures([{ id, type: "Feature", properties: { mode: "polygon" }, geometry: { type: "Polygon", coordinates: geometry.coordinates.map(rounded) } }]);
+      draw.addFeatures([
+        {
+          id,
+          type: "Feature",
+          properties: { mode: "polygon" },
+          geometry: { type: "Polygon", coordinates: geometry.coordinates.map(rounded) },
+        },
+      ]);
       if (areas().length) edit(id);
     },
     again() {

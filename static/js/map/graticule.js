@@ -31,7 +31,8 @@ export function addGraticule(map, before) {
     for (const { node, at, axis } of marks) {
       const { x, y } = map.project(at);
       node.hidden = axis === "lat" ? y < 96 || y > height - 60 : x < 64; // the buttons and the scale stand there
-      node.style.transform = axis === "lat" ? `translate(2px, calc(${y}px - 50%))` : `translate(calc(${x}px - 50%), 2px)`;
+      node.style.transform =
+        axis === "lat" ? `translate(2px, calc(${y}px - 50%))` : `translate(calc(${x}px - 50%), 2px)`;
     }
   }
 
@@ -45,12 +46,23 @@ export function addGraticule(map, before) {
     const meridians = ticks(west, east, step);
     const parallels = ticks(south, north, step);
     // a whole band for the far zooms, only the window for the near ones, where it must be exact
-    const [left, right] = east - west > 180 ? [-180, 180] : [wrap(west - step), wrap(west - step) + (east - west) + 2 * step];
+    const [left, right] =
+      east - west > 180 ? [-180, 180] : [wrap(west - step), wrap(west - step) + (east - west) + 2 * step];
     map.getSource("graticule").setData({
       type: "FeatureCollection",
       features: [
-        ...meridians.map((x) => line([[wrap(x), Math.max(south - step, -85)], [wrap(x), Math.min(north + step, 85)]])),
-        ...parallels.map((y) => line([[left, y], [right, y]])),
+        ...meridians.map((x) =>
+          line([
+            [wrap(x), Math.max(south - step, -85)],
+            [wrap(x), Math.min(north + step, 85)],
+          ]),
+        ),
+        ...parallels.map((y) =>
+          line([
+            [left, y],
+            [right, y],
+          ]),
+        ),
       ],
     });
     marks = [

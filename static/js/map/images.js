@@ -7,8 +7,9 @@ const STRENGTH = 80;
 const part = (name) => document.querySelector(`[data-image="${name}"]`);
 
 /**
- * Fills the choice of images and shows the one that the address bar asks for. Resolves to { at(point), retry() }, `at` giving the words
- * under a place on the screen, or to null where there are no images. onPoints(visible) is told whether points stay.
+ * Fills the choice of images and shows the one that the address bar asks for.
+ * Resolves to { at(point), retry() }, `at` giving the words under a place on the screen; null where there are no images.
+ * onPoints(visible) receives whether points stay.
  */
 export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoints }) {
   const response = await fetch(urls.rasters);
@@ -42,24 +43,38 @@ export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoi
     const [one, date] = [layer(), group()];
     key = date?.key ?? key;
     if (one && raster) raster.show({ group: date.key, opacity: strength.value / 100 });
-    else if (one) raster = addRaster(map, { tilesUrl: urls.raster_tiles, layer: one.name, group: date.key, opacity: strength.value / 100, bounds: around(one.groups), minzoom });
+    else if (one)
+      raster = addRaster(map, {
+        tilesUrl: urls.raster_tiles,
+        layer: one.name,
+        group: date.key,
+        opacity: strength.value / 100,
+        bounds: around(one.groups),
+        minzoom,
+      });
     if (one?.arrows && arrows) arrows.show({ group: date.key });
-    else if (one?.arrows) arrows = addArrows(map, { arrowsUrl: urls.arrows, group: date.key, fastest: one.high, minzoom });
+    else if (one?.arrows)
+      arrows = addArrows(map, { arrowsUrl: urls.arrows, group: date.key, fastest: one.high, minzoom });
     onPoints(!one || points.checked);
     describe(one, date);
     remember({
-      raster: one?.name, date: one && Number(slider.value) < Number(slider.max) ? date.key : null,
-      opacity: one && Number(strength.value) !== STRENGTH ? strength.value : null, points: one && points.checked ? "on" : null,
+      raster: one?.name,
+      date: one && Number(slider.value) < Number(slider.max) ? date.key : null,
+      opacity: one && Number(strength.value) !== STRENGTH ? strength.value : null,
+      points: one && points.checked ? "on" : null,
     });
   }
 
   function describe(one, date) {
     part("legend").hidden = part("options").hidden = !one;
-    for (const node of document.querySelectorAll("[data-legend-of=points]")) node.hidden = !hasPoints || (Boolean(one) && !points.checked);
+    for (const node of document.querySelectorAll("[data-legend-of=points]"))
+      node.hidden = !hasPoints || (Boolean(one) && !points.checked);
     if (!one) return;
-    for (const name of ["low_word", "middle_word", "high_word", "description", "details"]) part(name).textContent = one[name];
+    for (const name of ["low_word", "middle_word", "high_word", "description", "details"])
+      part(name).textContent = one[name];
     part("bar").style.background = `linear-gradient(to right, ${one.colours.join(", ")})`;
-    const figure = (value) => (one.low < 0 && one.unit !== "dB" ? signed(value, 0) : String(value).replace("-", "\u2212"));
+    const figure = (value) =>
+      one.low < 0 && one.unit !== "dB" ? signed(value, 0) : String(value).replace("-", "\u2212");
     part("low").textContent = figure(one.low);
     part("unit").textContent = one.unit;
     part("high").textContent = figure(one.high);
@@ -78,7 +93,8 @@ export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoi
     if (!date) return;
     const [west, south, east, north] = date.bounds;
     const view = map.getBounds();
-    const outside = view.getWest() > east || view.getEast() < west || view.getSouth() > north || view.getNorth() < south;
+    const outside =
+      view.getWest() > east || view.getEast() < west || view.getSouth() > north || view.getNorth() < south;
     part("elsewhere").hidden = !outside && map.getZoom() >= minzoom;
   }
 
@@ -89,7 +105,8 @@ export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoi
 
   select.append(...layers.map((one) => h("option", { value: one.name }, one.label)));
   if (layers.some((one) => one.name === asked.get("raster"))) select.value = asked.get("raster");
-  strength.value = asked.has("opacity") && Number.isFinite(Number(asked.get("opacity"))) ? asked.get("opacity") : STRENGTH;
+  strength.value =
+    asked.has("opacity") && Number.isFinite(Number(asked.get("opacity"))) ? asked.get("opacity") : STRENGTH;
   points.checked = asked.get("points") === "on";
   select.addEventListener("change", choose);
   slider.addEventListener("input", show);

@@ -1,5 +1,5 @@
 // The map page: list, map and panel tell the same story, and the address bar holds the view.
-import { createMap, fillBasemap, maplibre } from "gmm/basemap";
+import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
 import { css, element, jsonOf } from "gmm/dom";
 import { position, signed } from "gmm/format";
@@ -74,7 +74,13 @@ function padding() {
   const [map_, panel_] = [pane.getBoundingClientRect(), document.getElementById("panel").getBoundingClientRect()];
   const edge = 48;
   if (!panel.isOpen()) return { top: edge, bottom: edge, left: edge, right: edge };
-  if (narrow.matches) return { top: 24, left: 24, right: 24, bottom: Math.min(Math.max(24, map_.bottom - panel_.top + 24), map_.height * 0.7) };
+  if (narrow.matches)
+    return {
+      top: 24,
+      left: 24,
+      right: 24,
+      bottom: Math.min(Math.max(24, map_.bottom - panel_.top + 24), map_.height * 0.7),
+    };
   const covered = panel_.left > map_.left ? map_.right - panel_.left : 0;
   return { top: edge, bottom: edge, left: edge, right: covered + edge };
 }
@@ -96,7 +102,8 @@ function selectAlert(feature, { move = true, scroll = true, link = null } = {}) 
   popup?.remove();
   panel.showAlert(feature.properties, { link, hasPoints: config.kinds_of_points.includes(feature.properties.kind) });
   choose({ alert: code });
-  if (scroll && !narrow.matches) cards.find((card) => card.dataset.alertCode === code)?.scrollIntoView({ block: "nearest" });
+  if (scroll && !narrow.matches)
+    cards.find((card) => card.dataset.alertCode === code)?.scrollIntoView({ block: "nearest" });
   if (!move) return;
   mapIntoView();
   map.fitBounds(boundsOf(feature.geometry), { padding: padding(), maxZoom: 14.5, duration: 900 });
@@ -106,7 +113,9 @@ async function selectPoint(product, pid, coordinates) {
   popup?.remove();
   choose({ point: `${product}/${pid}` });
   if (coordinates) points?.choose(coordinates);
-  const url = config.urls.series.replace("{product}", encodeURIComponent(product)).replace("{pid}", encodeURIComponent(pid));
+  const url = config.urls.series
+    .replace("{product}", encodeURIComponent(product))
+    .replace("{pid}", encodeURIComponent(pid));
   const point = await panel.showPoint(url);
   mapIntoView();
   if (!point) return;
@@ -115,14 +124,23 @@ async function selectPoint(product, pid, coordinates) {
   const { x, y } = map.project(at);
   const room = padding();
   const box = map.getContainer();
-  if (x > box.clientWidth - room.right || y > box.clientHeight - room.bottom || x < 0 || y < 0) map.easeTo({ center: at, padding: room });
+  if (x > box.clientWidth - room.right || y > box.clientHeight - room.bottom || x < 0 || y < 0)
+    map.easeTo({ center: at, padding: room });
 }
 
 /** Words at a place, with a link to more about it where there is one. */
 function tell(lngLat, text, link = null) {
-  const content = element("div", {}, element("p", {}, text), link && element("p", {}, element("a", { href: link.href }, link.text)));
+  const content = element(
+    "div",
+    {},
+    element("p", {}, text),
+    link && element("p", {}, element("a", { href: link.href }, link.text)),
+  );
   popup?.remove();
-  popup = new maplibre.Popup({ closeOnMove: false, focusAfterOpen: false }).setLngLat(lngLat).setDOMContent(content).addTo(map);
+  popup = new maplibre.Popup({ closeOnMove: false, focusAfterOpen: false })
+    .setLngLat(lngLat)
+    .setDOMContent(content)
+    .addTo(map);
   say("");
   requestAnimationFrame(() => say(text));
 }
@@ -136,7 +154,10 @@ function pressed(event) {
   }
   if (found) {
     const zoom = map.getZoom();
-    map.easeTo({ center: found.geometry.coordinates, zoom: Math.max(zoom + 2, Math.min(AGGREGATED_BELOW + 0.5, zoom + 5)) });
+    map.easeTo({
+      center: found.geometry.coordinates,
+      zoom: Math.max(zoom + 2, Math.min(AGGREGATED_BELOW + 0.5, zoom + 5)),
+    });
     return;
   }
   const area = alerts && map.queryRenderedFeatures(event.point, { layers: ["alert-fill"] })[0];
@@ -185,7 +206,10 @@ function setUpLegend() {
 
 function changeView(change) {
   Object.assign(view, change);
-  remember({ layer: view.layer === config.default_layer ? null : view.layer, stretch: view.stretch === 10 ? null : view.stretch });
+  remember({
+    layer: view.layer === config.default_layer ? null : view.layer,
+    stretch: view.stretch === 10 ? null : view.stretch,
+  });
   describe();
   points?.show(drawn());
 }
@@ -245,7 +269,8 @@ function filterList() {
   const { kind, state } = document.getElementById("filters").elements;
   const wanted = new Set();
   for (const card of cards) {
-    const fits = (!kind.value || card.dataset.kind === kind.value) && (!state.value || card.dataset.state === state.value);
+    const fits =
+      (!kind.value || card.dataset.kind === kind.value) && (!state.value || card.dataset.state === state.value);
     card.closest("li").hidden = !fits;
     if (fits) wanted.add(card.dataset.alertCode);
   }
@@ -284,7 +309,9 @@ function goTo({ name, bounds }) {
 // ---- putting it together ----
 async function loadAlerts() {
   try {
-    alerts = await addAlerts(map, config.urls.alerts, (feature) => selectAlert(feature, { move: map.getZoom() < AGGREGATED_BELOW }));
+    alerts = await addAlerts(map, config.urls.alerts, (feature) =>
+      selectAlert(feature, { move: map.getZoom() < AGGREGATED_BELOW }),
+    );
     if (document.getElementById("filters")) filterList();
     const feature = alerts.find(asked.get("alert"));
     if (feature) selectAlert(feature, { move: !startedWithHash });
@@ -296,7 +323,14 @@ async function loadAlerts() {
 
 async function loadImages() {
   try {
-    images = await setUpImages({ map, urls: config.urls, asked, remember, hasPoints: Boolean(view.layer), onPoints: (visible) => points?.setVisible(visible) });
+    images = await setUpImages({
+      map,
+      urls: config.urls,
+      asked,
+      remember,
+      hasPoints: Boolean(view.layer),
+      onPoints: (visible) => points?.setVisible(visible),
+    });
   } catch (error) {
     console.warn(error);
     warn("The images could not be loaded.", loadImages);
@@ -314,8 +348,7 @@ async function start() {
   const slash = asked.get("point")?.indexOf("/") ?? -1;
   if (slash > 0) selectPoint(asked.get("point").slice(0, slash), asked.get("point").slice(slash + 1));
   await Promise.all([loadAlerts(), loadImages()]);
-  map.once("idle", () => (window.__mapReady = true));
-  map.triggerRepaint();
+  followDrawing(map);
 }
 
 setUpLegend();

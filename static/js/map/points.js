@@ -15,19 +15,30 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
   let now = { layer, stretch };
 
   map.addSource("points", { type: "vector", tiles: tiles(layer), minzoom: 0, maxzoom: 14 });
-  map.addLayer({
-    id: "points",
-    type: "circle",
-    source: "points",
-    "source-layer": "points",
-    paint: {
-      "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2.5, 9, 3.5, 12, 3.5, 15, 6, 18, 9],
-      "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 12, 0, 14, 0.4, 16, 0.8],
+  map.addLayer(
+    {
+      id: "points",
+      type: "circle",
+      source: "points",
+      "source-layer": "points",
+      paint: {
+        "circle-radius": ["interpolate", ["linear"], ["zoom"], 2, 2.5, 9, 3.5, 12, 3.5, 15, 6, 18, 9],
+        "circle-stroke-width": ["interpolate", ["linear"], ["zoom"], 12, 0, 14, 0.4, 16, 0.8],
+      },
     },
-  }, before);
+    before,
+  );
   map.addSource("chosen", { type: "geojson", data: { type: "FeatureCollection", features: [] } });
-  for (const [id, width] of [["chosen-casing", 7], ["chosen", 3]]) {
-    map.addLayer({ id, type: "circle", source: "chosen", paint: { "circle-radius": 10, "circle-opacity": 0, "circle-stroke-width": width } });
+  for (const [id, width] of [
+    ["chosen-casing", 7],
+    ["chosen", 3],
+  ]) {
+    map.addLayer({
+      id,
+      type: "circle",
+      source: "chosen",
+      paint: { "circle-radius": 10, "circle-opacity": 0, "circle-stroke-width": width },
+    });
   }
 
   const colour = () => {
@@ -45,12 +56,19 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
       colour();
     },
     setVisible(visible) {
-      for (const id of ["points", "chosen-casing", "chosen"]) map.setLayoutProperty(id, "visibility", visible ? "visible" : "none");
+      for (const id of ["points", "chosen-casing", "chosen"])
+        map.setLayoutProperty(id, "visibility", visible ? "visible" : "none");
     },
     retry: () => map.getSource("points").setTiles(tiles(now.layer)),
     /** The point nearest to a place on the screen, within reach of a finger; or null. */
     at({ x, y }, reach = 7) {
-      const found = map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]], { layers: ["points"] });
+      const found = map.queryRenderedFeatures(
+        [
+          [x - reach, y - reach],
+          [x + reach, y + reach],
+        ],
+        { layers: ["points"] },
+      );
       const distance = (one) => {
         const at = map.project(one.geometry.coordinates);
         return Math.hypot(at.x - x, at.y - y);

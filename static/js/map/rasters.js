@@ -10,10 +10,28 @@ const COMPASS = ["north", "north-east", "east", "south-east", "south", "south-we
  * bounds: west, south, east, north. Returns { show({layer, group, opacity}), retry(), remove() }.
  */
 export function addRaster(map, { tilesUrl, layer, group, opacity = 0.8, bounds, minzoom = 5, before = lowest(map) }) {
-  const tiles = (one) => [location.origin + tilesUrl.replace("{layer}", encodeURIComponent(one.layer)).replace("{group}", encodeURIComponent(one.group))];
+  const tiles = (one) => [
+    location.origin +
+      tilesUrl.replace("{layer}", encodeURIComponent(one.layer)).replace("{group}", encodeURIComponent(one.group)),
+  ];
   let now = { layer, group, opacity };
-  map.addSource("raster", { type: "raster", tiles: tiles(now), tileSize: 256, minzoom, maxzoom: DEEPEST, ...(bounds ? { bounds } : {}) });
-  map.addLayer({ id: "raster", type: "raster", source: "raster", paint: { "raster-opacity": opacity, "raster-resampling": "nearest", "raster-fade-duration": 100 } }, before);
+  map.addSource("raster", {
+    type: "raster",
+    tiles: tiles(now),
+    tileSize: 256,
+    minzoom,
+    maxzoom: DEEPEST,
+    ...(bounds ? { bounds } : {}),
+  });
+  map.addLayer(
+    {
+      id: "raster",
+      type: "raster",
+      source: "raster",
+      paint: { "raster-opacity": opacity, "raster-resampling": "nearest", "raster-fade-duration": 100 },
+    },
+    before,
+  );
   return {
     show(next) {
       const before_ = now;
@@ -34,12 +52,22 @@ function lowest(map) {
 }
 
 /** Arrows toward which the ground moves, fetched for what is in view. arrowsUrl holds {group}; fastest in m a day. */
-export function addArrows(map, { arrowsUrl, group, fastest = 2, minzoom = 5, before = map.getLayer("alert-fill") ? "alert-fill" : undefined }) {
+export function addArrows(
+  map,
+  { arrowsUrl, group, fastest = 2, minzoom = 5, before = map.getLayer("alert-fill") ? "alert-fill" : undefined },
+) {
   let running = null;
   map.addSource("arrows", { type: "geojson", data: EMPTY });
   if (!map.hasImage("arrow")) map.addImage("arrow", drawArrow(), { pixelRatio: 2 });
   const size = ["interpolate", ["linear"], ["get", "speed_m_day"], 0, 0.45, fastest, 1];
-  const layout = { "icon-image": "arrow", "icon-rotate": ["get", "bearing_deg"], "icon-rotation-alignment": "map", "icon-size": size, "icon-allow-overlap": true, "icon-ignore-placement": true };
+  const layout = {
+    "icon-image": "arrow",
+    "icon-rotate": ["get", "bearing_deg"],
+    "icon-rotation-alignment": "map",
+    "icon-size": size,
+    "icon-allow-overlap": true,
+    "icon-ignore-placement": true,
+  };
   map.addLayer({ id: "arrows", type: "symbol", source: "arrows", layout }, before);
   const endTheme = onTheme(() => map.updateImage("arrow", drawArrow()));
 
@@ -49,7 +77,9 @@ export function addArrows(map, { arrowsUrl, group, fastest = 2, minzoom = 5, bef
     if (map.getZoom() < minzoom || !bbox) return map.getSource("arrows").setData(EMPTY);
     running = new AbortController();
     try {
-      const response = await fetch(`${arrowsUrl.replace("{group}", encodeURIComponent(group))}?bbox=${bbox}`, { signal: running.signal });
+      const response = await fetch(`${arrowsUrl.replace("{group}", encodeURIComponent(group))}?bbox=${bbox}`, {
+        signal: running.signal,
+      });
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       map.getSource("arrows")?.setData(await response.json());
     } catch (error) {
@@ -66,7 +96,13 @@ export function addArrows(map, { arrowsUrl, group, fastest = 2, minzoom = 5, bef
     },
     /** The arrow under a place on the screen in words, or null. */
     at({ x, y }, reach = 10) {
-      const found = map.queryRenderedFeatures([[x - reach, y - reach], [x + reach, y + reach]], { layers: ["arrows"] })[0];
+      const found = map.queryRenderedFeatures(
+        [
+          [x - reach, y - reach],
+          [x + reach, y + reach],
+        ],
+        { layers: ["arrows"] },
+      )[0];
       return found ? inWords(found.properties) : null;
     },
     remove() {
@@ -83,12 +119,18 @@ export function addArrows(map, { arrowsUrl, group, fastest = 2, minzoom = 5, bef
 export function inWords({ speed_m_day: speed, sigma_m_day: sigma, bearing_deg: bearing }) {
   const digits = speed >= 10 ? 0 : speed >= 1 ? 1 : 2;
   const margin = Math.max(2 * sigma, 10 ** -digits);
-  return `${speed.toFixed(digits)} ± ${margin.toFixed(digits)} m a day toward the ${COMPASS[Math.round(bearing / 45) % 8]}`;
+  const direction = COMPASS[Math.round(bearing / 45) % 8];
+  return `${speed.toFixed(digits)} ± ${margin.toFixed(digits)} m a day toward the ${direction}`;
 }
 
 function boxInView(map) {
   const bounds = map.getBounds();
-  const box = [Math.max(-180, bounds.getWest()), Math.max(-90, bounds.getSouth()), Math.min(180, bounds.getEast()), Math.min(90, bounds.getNorth())];
+  const box = [
+    Math.max(-180, bounds.getWest()),
+    Math.max(-90, bounds.getSouth()),
+    Math.min(180, bounds.getEast()),
+    Math.min(90, bounds.getNorth()),
+  ];
   return box[0] < box[2] && box[1] < box[3] ? box.map((edge) => edge.toFixed(5)).join(",") : null;
 }
 
@@ -98,7 +140,10 @@ function drawArrow() {
   const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const middle = side / 2;
-  for (const [colour, width] of [[css("alert-casing"), 12], [css("alert-line"), 5]]) {
+  for (const [colour, width] of [
+    [css("alert-casing"), 12],
+    [css("alert-line"), 5],
+  ]) {
     Object.assign(pen, { strokeStyle: colour, lineWidth: width, lineCap: "round", lineJoin: "round" });
     pen.beginPath();
     pen.moveTo(middle, side - 9);

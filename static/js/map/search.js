@@ -1,4 +1,5 @@
-// The search field on the map: a list of places unfolds below it (ARIA combobox); without this script the form works by itself.
+// The search field on the map: a list of places unfolds below it (ARIA combobox).
+// Without this script the form works by itself.
 import { element } from "gmm/dom";
 
 const WAIT_MS = 200;
@@ -8,14 +9,21 @@ export function setUpSearch(go) {
   const form = document.getElementById("search");
   if (!form) return;
   const input = form.querySelector("input");
-  const [found, list, note, said] = ["search-found", "search-hits", "search-note", "search-said"].map((id) => document.getElementById(id));
+  const [found, list, note, said] = ["search-found", "search-hits", "search-note", "search-said"].map((id) =>
+    document.getElementById(id),
+  );
   let hits = [];
   let active = -1;
   let answered = "";
   let timer = 0;
   let running = null;
 
-  const attributes = { role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false" };
+  const attributes = {
+    role: "combobox",
+    "aria-autocomplete": "list",
+    "aria-controls": list.id,
+    "aria-expanded": "false",
+  };
   for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
 
   function open(wanted) {
@@ -37,7 +45,16 @@ export function setUpSearch(go) {
   function show(answer) {
     hits = answer.hits;
     answered = answer.text;
-    list.replaceChildren(...hits.map((hit, i) => element("li", { role: "option", id: `search-hit-${i}`, "aria-selected": "false" }, hit.name, element("span", {}, hit.detail))));
+    list.replaceChildren(
+      ...hits.map((hit, i) =>
+        element(
+          "li",
+          { role: "option", id: `search-hit-${i}`, "aria-selected": "false" },
+          hit.name,
+          element("span", {}, hit.detail),
+        ),
+      ),
+    );
     note.textContent = answer.note;
     note.hidden = !answer.note;
     active = -1;

@@ -8,26 +8,50 @@ const [viewer, canvas, flicker, divide, speed] = ["viewer", "picture", "flicker"
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 let [second, timer] = [false, 0];
 
-const windows = createWindows(canvas, { grid: config, urls: config.urls, onChange: describe, onFault: (failed) => (part("failed").hidden = !failed), onDivide: divideAt });
+const windows = createWindows(canvas, {
+  grid: config,
+  urls: config.urls,
+  onChange: describe,
+  onFault: (failed) => (part("failed").hidden = !failed),
+  onDivide: divideAt,
+});
 const mode = () => document.querySelector("[name=mode]:checked").value;
 
 /** What each mode draws, and what stands in the corners. */
 const MODES = {
   swipe() {
     const share = divide.value / 100;
-    divide.setAttribute("aria-valuetext", `${divide.value} percent ${config.days.reference}, the rest ${config.days.secondary}`);
-    return [[{ name: "reference", to: share }, { name: "secondary", from: share }], config.days.reference, config.days.secondary];
+    divide.setAttribute(
+      "aria-valuetext",
+      `${divide.value} percent ${config.days.reference}, the rest ${config.days.secondary}`,
+    );
+    return [
+      [
+        { name: "reference", to: share },
+        { name: "secondary", from: share },
+      ],
+      config.days.reference,
+      config.days.secondary,
+    ];
   },
   flicker: () => [
-    [{ name: "reference", alpha: second ? 0 : 1 }, { name: "secondary", alpha: second ? 1 : 0 }], // both are kept ready
-    second ? "" : config.days.reference, second ? config.days.secondary : "",
+    [
+      { name: "reference", alpha: second ? 0 : 1 },
+      { name: "secondary", alpha: second ? 1 : 0 },
+    ], // both are kept ready
+    second ? "" : config.days.reference,
+    second ? config.days.secondary : "",
   ],
   difference: () => [[{ name: "ratio" }], `${config.days.secondary} against ${config.days.reference}`, ""],
   found() {
     const chosen = part("result").value;
     for (const legend of document.querySelectorAll("[data-legend]")) legend.hidden = legend.dataset.legend !== chosen;
     part("strength").setAttribute("aria-valuetext", `${part("strength").value} percent`);
-    return [[{ name: "reference" }, { name: chosen, alpha: part("strength").value / 100 }], config.days.reference, part("result").selectedOptions[0].dataset.label];
+    return [
+      [{ name: "reference" }, { name: chosen, alpha: part("strength").value / 100 }],
+      config.days.reference,
+      part("result").selectedOptions[0].dataset.label,
+    ];
   },
   side: () => [[], "", ""],
 };
@@ -85,7 +109,10 @@ function toggleFlicker() {
 function describe({ metresPerPixel, whole, closest, bar }) {
   const metres = (value) => (value >= 1000 ? `${value / 1000} km` : `${value} m`);
   const figure = metresPerPixel >= 10 ? metresPerPixel.toFixed(0) : metresPerPixel.toPrecision(2);
-  const grain = metresPerPixel > config.posting_m * 1.05 ? `one pixel on the screen is ${figure} m` : `every pixel of ${config.posting_m} m is shown`;
+  const grain =
+    metresPerPixel > config.posting_m * 1.05
+      ? `one pixel on the screen is ${figure} m`
+      : `every pixel of ${config.posting_m} m is shown`;
   part("picture-said").textContent = `${whole ? "The whole image" : "A part of the image"}; ${grain}.`;
   part("scale").firstElementChild.style.width = `${bar.pixels}px`;
   part("scale").firstElementChild.textContent = metres(bar.metres);
@@ -93,7 +120,13 @@ function describe({ metresPerPixel, whole, closest, bar }) {
   for (const name of ["out", "whole"]) viewer.querySelector(`[data-zoom=${name}]`).disabled = whole;
 }
 
-const ACTS = { "+": () => windows.zoom(true), "=": () => windows.zoom(true), "-": () => windows.zoom(false), 0: () => windows.whole(), f: toggleFlicker };
+const ACTS = {
+  "+": () => windows.zoom(true),
+  "=": () => windows.zoom(true),
+  "-": () => windows.zoom(false),
+  0: () => windows.whole(),
+  f: toggleFlicker,
+};
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** Keys count while something of the comparison has the focus; those that a field needs itself stay with it. */
@@ -120,7 +153,9 @@ speed.addEventListener("change", () => {
   start();
 });
 for (const button of viewer.querySelectorAll("[data-zoom]")) {
-  button.addEventListener("click", () => (button.dataset.zoom === "whole" ? windows.whole() : windows.zoom(button.dataset.zoom === "in")));
+  button.addEventListener("click", () =>
+    button.dataset.zoom === "whole" ? windows.whole() : windows.zoom(button.dataset.zoom === "in"),
+  );
 }
 part("failed").querySelector("button").addEventListener("click", windows.retry);
 stillness.addEventListener("change", stop);

@@ -1,4 +1,5 @@
-// Pictures of one grid, drawn on a canvas that zooms and moves; of each the window in view is fetched as fine as the screen shows it.
+// Pictures of one grid, drawn on a canvas that zooms and moves.
+// Of each, the window in view is fetched at the resolution of the screen.
 
 const OVERVIEW_PX = 600;
 const MOST_PX = 1200; // along a side; the server makes no larger ones
@@ -9,13 +10,17 @@ const GRIP_PX = 18; // how near a hand must come to the line between two layers
 const SCALES_M = [1, 2, 5];
 
 /**
- * grid: { rows, cols, posting_m }; urls: name → address of a picture of the whole grid. onChange(what) is told what is in view, onFault(failed)
- * whether something could not be loaded, onDivide(share) where a hand takes the line between two layers. Returns { show(layers), zoom(factor), whole(), move(right, down), retry() }.
+ * grid: { rows, cols, posting_m }; urls: name → address of a picture of the whole grid.
+ * onChange(what) receives what is in view, onFault(failed) whether something could not be loaded,
+ * onDivide(share) where the line between two layers is dragged to.
+ * Returns { show(layers), zoom(factor), whole(), move(right, down), retry() }.
  * A layer is { name, alpha, from, to }: drawn between two shares of the width.
  */
 export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide }) {
   const pen = canvas.getContext("2d");
-  const stores = new Map(Object.keys(urls).map((name) => [name, { overview: null, piece: null, asked: "", failed: false }]));
+  const stores = new Map(
+    Object.keys(urls).map((name) => [name, { overview: null, piece: null, asked: "", failed: false }]),
+  );
   let [layers, timer, frame] = [[], 0, 0];
   let [width, height, dpr] = [0, 0, 1];
   let view = null; // x, y: middle in pixels of the grid; scale: CSS pixels for one of them
@@ -32,7 +37,12 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
     draw();
     clearTimeout(timer);
     timer = setTimeout(load, SETTLED_MS);
-    onChange({ metresPerPixel: grid.posting_m / view.scale, whole: view.scale <= fit() * 1.001, closest: view.scale >= closest() * 0.999, bar: bar() });
+    onChange({
+      metresPerPixel: grid.posting_m / view.scale,
+      whole: view.scale <= fit() * 1.001,
+      closest: view.scale >= closest() * 0.999,
+      bar: bar(),
+    });
   }
 
   /** A round length that is about a fifth of the width, and how long it is on the screen. */
@@ -52,8 +62,14 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
     return { row, col, rows: Math.max(1, bottom - row), cols: Math.max(1, right - col) };
   }
 
-  const fineness = (piece, most) => Math.min(1, most / Math.max(piece.rows, piece.cols)); // of its picture, for one pixel of the grid
-  const holds = (piece, part) => piece && piece.row <= part.row && piece.col <= part.col && piece.row + piece.rows >= part.row + part.rows && piece.col + piece.cols >= part.col + part.cols;
+  /** Pixels of a piece's picture for one pixel of the grid. */
+  const fineness = (piece, most) => Math.min(1, most / Math.max(piece.rows, piece.cols));
+  const holds = (piece, part) =>
+    piece &&
+    piece.row <= part.row &&
+    piece.col <= part.col &&
+    piece.row + piece.rows >= part.row + part.rows &&
+    piece.col + piece.cols >= part.col + part.cols;
 
   async function fetched(name, said) {
     const image = new Image();
@@ -73,11 +89,17 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
     try {
       if (!store.overview) {
         store.overview = fetched(name, { side: OVERVIEW_PX });
-        store.overview = await store.overview.catch((error) => { store.overview = null; throw error; });
+        store.overview = await store.overview.catch((error) => {
+          store.overview = null;
+          throw error;
+        });
         draw();
       } else if (store.overview instanceof Promise) await store.overview;
       const wanted = Math.min(1, view.scale * dpr, fineness(part, MOST_PX));
-      const enough = Math.max(fineness(grid, OVERVIEW_PX), holds(store.piece, part) ? fineness(store.piece, MOST_PX) : 0);
+      const enough = Math.max(
+        fineness(grid, OVERVIEW_PX),
+        holds(store.piece, part) ? fineness(store.piece, MOST_PX) : 0,
+      );
       store.failed = false;
       if (enough >= wanted * 0.95) return;
       const asked = Object.values(part).join();
@@ -96,7 +118,8 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
   const top = (row) => (row - view.y) * view.scale + height / 2;
 
   function put(image, { row, col, rows, cols }) {
-    pen.imageSmoothingEnabled = (cols * view.scale * dpr) / image.naturalWidth < 1.5; // pixels that are enlarged stay pixels
+    const enlargement = (cols * view.scale * dpr) / image.naturalWidth;
+    pen.imageSmoothingEnabled = enlargement < 1.5; // pixels that are enlarged stay pixels
     pen.drawImage(image, left(col), top(row), cols * view.scale, rows * view.scale);
   }
 
@@ -127,7 +150,10 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
     }
     for (const { from = 0 } of layers) {
       if (from <= 0 || from >= 1) continue;
-      for (const [colour, more] of [["#000", 1], ["#fff", 0]]) {
+      for (const [colour, more] of [
+        ["#000", 1],
+        ["#fff", 0],
+      ]) {
         pen.fillStyle = colour;
         pen.fillRect(from * width - 1 - more, 0, 2 + 2 * more, height);
         pen.beginPath();
@@ -135,14 +161,17 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
         pen.fill();
       }
     }
-    canvas.dataset.drawn = layers.filter(({ name }) => stores.get(name).overview instanceof Image).map(({ name }) => name).join(" ");
+    canvas.dataset.drawn = layers
+      .filter(({ name }) => stores.get(name).overview instanceof Image)
+      .map(({ name }) => name)
+      .join(" ");
   }
 
   function draw() {
     frame ||= requestAnimationFrame(paint);
   }
 
-  /** Zoom about a place of the canvas, its middle if none is said. */
+  /** Zoom about a place of the canvas, by default its middle. */
   function zoom(factor, x = width / 2, y = height / 2) {
     const before = view.scale;
     view.scale = Math.min(Math.max(before * factor, fit()), closest());
@@ -196,7 +225,10 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
   };
 }
 
-/** Drag the line between two layers, or what is around it to move; two fingers or the wheel to zoom. The wheel scrolls the page until the picture has the focus. */
+/**
+ * Drag the line between two layers, or what is around it to move; two fingers or the wheel to zoom.
+ * The wheel scrolls the page until the picture has the focus.
+ */
 function setUpPointers(canvas, { zoom, move, onLine, divide }) {
   const down = new Map();
   let dividing = null;
@@ -228,12 +260,16 @@ function setUpPointers(canvas, { zoom, move, onLine, divide }) {
       if (dividing === pointerId) dividing = null;
     });
   }
-  canvas.addEventListener("wheel", (event) => {
-    if (document.activeElement !== canvas && !event.ctrlKey && !event.metaKey) return;
-    event.preventDefault();
-    const { x, y } = spot(event);
-    zoom(Math.exp(-Math.max(-200, Math.min(200, event.deltaY)) / 250), x, y);
-  }, { passive: false });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      if (document.activeElement !== canvas && !event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      const { x, y } = spot(event);
+      zoom(Math.exp(-Math.max(-200, Math.min(200, event.deltaY)) / 250), x, y);
+    },
+    { passive: false },
+  );
   canvas.addEventListener("dblclick", (event) => {
     const { x, y } = spot(event);
     zoom(STEP, x, y);

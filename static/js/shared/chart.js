@@ -18,12 +18,17 @@ function timeLabels(_, splits, _axis, _space, step) {
 }
 
 /** A colour of variables.css (#rrggbb) with an opacity, as every canvas understands it. */
-const tint = (colour, opacity) => colour + Math.round(opacity * 255).toString(16).padStart(2, "0");
+const tint = (colour, opacity) =>
+  colour +
+  Math.round(opacity * 255)
+    .toString(16)
+    .padStart(2, "0");
 
 /**
- * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
- * each may be missing), positiveWord, negativeWord, names {values, line, short, band}. For another unit: `unit`, `direction`
- * (what up and down mean) and `text`, how a figure is written; `dot`, the size of a value. Returns a function that removes it.
+ * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date; each may be missing),
+ * positiveWord, negativeWord, names {values, line, short, band}, `dot`, the size of a value.
+ * For another unit: `unit`, `direction` (what up and down mean) and `text`, how a figure is written.
+ * Returns a function that removes the chart.
  */
 export function drawChart(box, series) {
   const { dates, line = null, values = null, low = null, high = null, names, unit = "mm", text = signed } = series;
@@ -34,15 +39,13 @@ export function drawChart(box, series) {
   const readout = element("p", { class: "readout" }, "Point at the chart to read a value.");
   const plot = element("div", { class: "plot" });
   const key = element(
-    "ul", { class: "key" },
+    "ul",
+    { class: "key" },
     values && element("li", {}, element("i", { class: "key-dot" }), names.values),
     line && element("li", {}, element("i"), names.line),
     low && element("li", {}, element("i", { class: "key-band" }), names.band),
   );
-  box.replaceChildren(
-    element("p", { class: "direction" }, direction),
-    readout, plot, key,
-  );
+  box.replaceChildren(element("p", { class: "direction" }, direction), readout, plot, key);
   box.setAttribute("aria-hidden", "true"); // the sentence and the table say the same
 
   function read(chart) {
@@ -62,29 +65,45 @@ export function drawChart(box, series) {
   function draw() {
     chart?.destroy();
     const [accent, soft, rule] = [css("accent"), css("text-soft"), css("line")];
-    const axis = { stroke: soft, font: "12px system-ui, sans-serif", grid: { stroke: rule, width: 1 }, ticks: { stroke: rule, width: 1, size: 4 } };
+    const axis = {
+      stroke: soft,
+      font: "12px system-ui, sans-serif",
+      grid: { stroke: rule, width: 1 },
+      ticks: { stroke: rule, width: 1, size: 4 },
+    };
     const hidden = { stroke: "transparent", width: 0, points: { show: false } };
-    chart = new uPlot({
-      width: plot.clientWidth || 360,
-      height: HEIGHT,
-      padding: [8, 20, 0, 0],
-      legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
-      axes: [
-        { ...axis, size: 30, space: 80, values: timeLabels },
-        { ...axis, size: 46, values: (_, splits, _axis, _space, step) => splits.map((value) => text(value, step < 1 ? 1 : 0)) },
-      ],
-      series: [
-        {},
-        { ...hidden },
-        { ...hidden },
-        { stroke: accent, width: 2, points: { show: false }, spanGaps: true },
-        { paths: () => null, points: { show: true, size: series.dot ?? 4, width: 0, fill: tint(soft, 0.75), stroke: "transparent" } },
-      ],
-      bands: [{ series: [2, 1], fill: tint(accent, 0.2) }],
-      hooks: { setCursor: [read] },
-    }, data, plot);
+    chart = new uPlot(
+      {
+        width: plot.clientWidth || 360,
+        height: HEIGHT,
+        padding: [8, 20, 0, 0],
+        legend: { show: false },
+        cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+        tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+        axes: [
+          { ...axis, size: 30, space: 80, values: timeLabels },
+          {
+            ...axis,
+            size: 46,
+            values: (_, splits, _axis, _space, step) => splits.map((value) => text(value, step < 1 ? 1 : 0)),
+          },
+        ],
+        series: [
+          {},
+          { ...hidden },
+          { ...hidden },
+          { stroke: accent, width: 2, points: { show: false }, spanGaps: true },
+          {
+            paths: () => null,
+            points: { show: true, size: series.dot ?? 4, width: 0, fill: tint(soft, 0.75), stroke: "transparent" },
+          },
+        ],
+        bands: [{ series: [2, 1], fill: tint(accent, 0.2) }],
+        hooks: { setCursor: [read] },
+      },
+      data,
+      plot,
+    );
   }
 
   const endTheme = onTheme(draw);

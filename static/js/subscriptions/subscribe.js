@@ -1,5 +1,6 @@
-// The page to subscribe on: the map writes into the form's fields, the fields draw on the map, and a line tells what would come.
-import { createMap, fillBasemap, maplibre } from "gmm/basemap";
+// The page to subscribe on: the map writes into the form's fields, the fields draw on the map,
+// and a preview counts the mails that would have come.
+import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { css, jsonOf, onTheme } from "gmm/dom";
 import { addOutlines, boundsOf } from "gmm/marks";
 
@@ -8,16 +9,19 @@ const form = document.getElementById("subscribe");
 const fields = form.elements;
 const box = document.getElementById("region-map");
 const preview = document.getElementById("preview");
+const CHOOSE_A_PLACE = preview.textContent;
 const EARTH_M = 6_371_000;
 const NOTHING = { type: "FeatureCollection", features: [] };
 
 const where = () => fields.where.value;
-const number = (text) => (text.trim() === "" ? NaN : Number(text.trim().replace(/°$/, "").replace("−", "-").replace(",", ".")));
+const number = (text) =>
+  text.trim() === "" ? NaN : Number(text.trim().replace(/°$/, "").replace("−", "-").replace(",", "."));
 
 function chosenCircle() {
   const [latitude, longitude] = [number(fields.latitude.value), number(fields.longitude.value)];
   const metres = fields.distance.value === "own" ? 1000 * number(fields.own_km.value) : Number(fields.distance.value);
-  const right = Math.abs(latitude) <= 89 && Math.abs(longitude) <= 180 && metres > 0 && metres <= 1000 * config.farthest_km;
+  const right =
+    Math.abs(latitude) <= 89 && Math.abs(longitude) <= 180 && metres > 0 && metres <= 1000 * config.farthest_km;
   return right ? { latitude, longitude, metres } : null;
 }
 
@@ -35,7 +39,10 @@ function outlineOf({ latitude, longitude, metres }) {
   for (let step = 0; step <= 64; step++) {
     const [angle, reach, up] = [(step / 32) * Math.PI, metres / EARTH_M, (latitude * Math.PI) / 180];
     const y = Math.asin(Math.sin(up) * Math.cos(reach) + Math.cos(up) * Math.sin(reach) * Math.cos(angle));
-    const x = Math.atan2(Math.sin(angle) * Math.sin(reach) * Math.cos(up), Math.cos(reach) - Math.sin(up) * Math.sin(y));
+    const x = Math.atan2(
+      Math.sin(angle) * Math.sin(reach) * Math.cos(up),
+      Math.cos(reach) - Math.sin(up) * Math.sin(y),
+    );
     ring.push([longitude + (x * 180) / Math.PI, (y * 180) / Math.PI]);
   }
   return { type: "Polygon", coordinates: [ring] };
@@ -50,7 +57,10 @@ function show({ move = false, duration = 600 } = {}) {
   const circle = where() === "circle" ? chosenCircle() : null;
   map?.getSource("circle")?.setData(circle ? outlineOf(circle) : NOTHING);
   pin?.remove();
-  pin = circle && map ? new maplibre.Marker({ color: css("accent") }).setLngLat([circle.longitude, circle.latitude]).addTo(map) : null;
+  pin =
+    circle && map
+      ? new maplibre.Marker({ color: css("accent") }).setLngLat([circle.longitude, circle.latitude]).addTo(map)
+      : null;
   const area = circle ? outlineOf(circle) : where() === "drawn" && drawnArea();
   if (map && move && area) map.fitBounds(boundsOf(area), { padding: 40, maxZoom: 15, duration });
 }
@@ -85,7 +95,10 @@ function setUpMap() {
   try {
     const area = where() === "circle" ? chosenCircle() && outlineOf(chosenCircle()) : drawnArea();
     const bounds = area ? boundsOf(area) : config.bounds;
-    map = createMap(box, { cooperativeGestures: true, ...(bounds ? { bounds, fitBoundsOptions: { padding: 40, maxZoom: 15 } } : {}) });
+    map = createMap(box, {
+      cooperativeGestures: true,
+      ...(bounds ? { bounds, fitBoundsOptions: { padding: 40, maxZoom: 15 } } : {}),
+    });
   } catch (error) {
     console.warn(error);
     box.hidden = true;
@@ -106,8 +119,7 @@ function setUpMap() {
     map.on("click", pressed);
     show({ move: true, duration: 0 }); // the box may have grown since the map was made
     await showTool();
-    map.once("idle", () => (window.__mapReady = true));
-    map.triggerRepaint();
+    followDrawing(map);
   });
 }
 
@@ -119,7 +131,11 @@ function labelOf(name) {
 function describe() {
   const kinds = form.querySelectorAll("[name=kinds]:checked").length;
   const all = form.querySelectorAll("[name=kinds]").length;
-  const what = [kinds === all ? "every kind" : `${kinds} of ${all} kinds`, labelOf("lowest_severity").toLowerCase(), fields.unreviewed.checked ? "also not reviewed" : "reviewed only"];
+  const what = [
+    kinds === all ? "every kind" : `${kinds} of ${all} kinds`,
+    labelOf("lowest_severity").toLowerCase(),
+    fields.unreviewed.checked ? "also not reviewed" : "reviewed only",
+  ];
   form.querySelector("[data-said=what]").textContent = what.join(", ");
   form.querySelector("[data-said=often]").textContent = labelOf("frequency");
 }
@@ -137,10 +153,12 @@ async function ask() {
     form.querySelector("[data-said=where]").textContent = said.label ?? "";
     preview.textContent = response.ok
       ? `${said.label[0].toUpperCase()}${said.label.slice(1)}. ${said.sentence}`
-      : (chosen && Object.values(said.errors)[0]?.[0]) || "Choose a place, and this line tells how many mails it would have brought.";
+      : (chosen && Object.values(said.errors)[0]?.[0]) || CHOOSE_A_PLACE;
   } catch (error) {
     console.warn(error);
-    if (mine === asked) preview.textContent = "How many mails this would bring could not be counted just now. You can subscribe all the same.";
+    if (mine === asked)
+      preview.textContent =
+        "How many mails this would bring could not be counted just now. You can subscribe all the same.";
   }
 }
 
@@ -150,7 +168,7 @@ function changed() {
   const nowhere = where() === "circle" ? !fields.latitude.value || !fields.longitude.value : !fields.drawn.value;
   if (nowhere) {
     asked++;
-    preview.textContent = "Choose a place, and this line tells how many mails it would have brought.";
+    preview.textContent = CHOOSE_A_PLACE;
     form.querySelector("[data-said=where]").textContent = "";
     return;
   }

@@ -12,14 +12,19 @@ const MISSING = "The service could not be reached. Nothing was kept; please send
 
 let underWay = false;
 
-const inWords = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toPrecision(3)} GB` : bytes >= 1e6 ? `${(bytes / 1e6).toPrecision(3)} MB` : `${Math.ceil(bytes / 1e3)} kB`);
+const inWords = (bytes) =>
+  bytes >= 1e9
+    ? `${(bytes / 1e9).toPrecision(3)} GB`
+    : bytes >= 1e6
+      ? `${(bytes / 1e6).toPrecision(3)} MB`
+      : `${Math.ceil(bytes / 1e3)} kB`;
 
 function say(lines) {
   faults.querySelector("ul").replaceChildren(...lines.map((line) => element("li", {}, line)));
   faults.hidden = lines.length === 0;
 }
 
-/** The form's fields with one file, in the order of the page: `whole` comes last and tells that nothing is missing. */
+/** The form's fields with one file, in the order of the page: `whole` comes last and shows that nothing is missing. */
 function bodyWith(file) {
   const body = new FormData();
   for (const [name, value] of new FormData(form)) {
@@ -46,7 +51,8 @@ function send(file) {
       try {
         answer = JSON.parse(request.responseText);
       } catch {
-        if (request.status === 403) answer.faults = ["You are not signed in any more. Load this page again and sign in."];
+        if (request.status === 403)
+          answer.faults = ["You are not signed in any more. Load this page again and sign in."];
       }
       said.textContent = answer.queued.length ? "sent" : "not taken";
       done(answer.faults);
@@ -57,7 +63,12 @@ function send(file) {
 
 async function sendAll(files) {
   const most = Number(form.dataset.maxBytes);
-  const said = files.filter((file) => file.size > most).map((file) => `${file.name} is too large: ${inWords(file.size)}; at most ${form.dataset.maxWords} can be sent at a time.`);
+  const said = files
+    .filter((file) => file.size > most)
+    .map(
+      (file) =>
+        `${file.name} is too large: ${inWords(file.size)}; at most ${form.dataset.maxWords} can be sent at a time.`,
+    );
   say(said);
   sending.replaceChildren();
   sending.hidden = false;

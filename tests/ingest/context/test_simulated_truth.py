@@ -16,7 +16,7 @@ def truth(tmp_path):
     properties = {
         "kind": "landslide",
         "title": "Landslide",
-        "told": "slides by up to 20 mm a year",
+        "description": "slides by up to 20 mm a year",
         "rate_mm_yr": 20.0,
         "rate_along": "downslope",
         "speed_m_day": None,

@@ -3,30 +3,29 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from ingest.jobs.confine import Ended, Limits, run_confined
+from tests.waiting import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-ROOMY = Limits(memory_bytes=2**31, cpu_seconds=60, file_bytes=2**30, wall_seconds=60)
+ROOMY = Limits(memory_bytes=2**31, cpu_seconds=60, file_bytes=2**30, wall_seconds=HANG_SECONDS)
 
 
 @pytest.mark.parametrize(
-    ("code", "ended"),
+    ("code", "limits", "ended"),
     [
-        ("while True: pass", Ended.CPU),
-        ("import time; time.sleep(60)", Ended.TIME),
-        ("import os; os.kill(os.getpid(), 9)", Ended.KILLED),
-        ("import os; os.abort()", Ended.CRASHED),
-        ("import sys; sys.exit(3)", Ended.DONE),
+        ("while True: pass", {"cpu_seconds": 1}, Ended.CPU),
+        ("import time; time.sleep(3600)", {"wall_seconds": 1}, Ended.TIME),
+        ("import os; os.kill(os.getpid(), 9)", {}, Ended.KILLED),
+        ("import os; os.abort()", {}, Ended.CRASHED),
+        ("import sys; sys.exit(3)", {}, Ended.DONE),
     ],
 )
-def test_a_confined_command_ends_and_it_is_known_how(code, ended):
-    limits = ROOMY._replace(cpu_seconds=1, wall_seconds=3)
-    assert confined(code, limits).ended is ended
+def test_a_confined_command_ends_and_it_is_known_how(code, limits, ended):
+    assert confined(code, ROOMY._replace(**limits)).ended is ended
 
 
 @pytest.mark.parametrize(
@@ -68,13 +67,6 @@ def confined(code: str, limits: Limits):
         go_on=lambda: True,
         every_seconds=0.05,
     )
-
-
-def wait_until(condition, seconds: float = 20) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "waited in vain"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

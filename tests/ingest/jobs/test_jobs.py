@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -22,14 +21,15 @@ from ingest.jobs.environment import HARDENED, job_environment
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene
 from ingest.products import partitions
 from ingest.products.services import product_delete
-from ingest.readers.given import Given
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
+from ingest.readers.submission import Submission
+from tests.waiting import HANG_SECONDS, wait_until
 
 PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
 
 State, UPLOAD, WATCH = IngestJob.State, IngestJob.Source.UPLOAD, IngestJob.Source.WATCH
 ROOT = Path(__file__).resolve().parents[3]
-ROOMY = Limits(memory_bytes=4 * 2**30, cpu_seconds=60, file_bytes=2**30, wall_seconds=60)
+ROOMY = Limits(memory_bytes=4 * 2**30, cpu_seconds=60, file_bytes=2**30, wall_seconds=HANG_SECONDS)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +47,7 @@ def quiet(settings, tmp_path, monkeypatch):
 
 
 def queue(path: Path, source=WATCH, **given) -> IngestJob:
-    return jobs.job_queue(source=source, path=path, original_name=path.name, given=Given(**given))
+    return jobs.job_queue(source=source, path=path, original_name=path.name, submission=Submission(**given))
 
 
 def uploaded(path: Path, settings) -> Path:
@@ -61,7 +61,7 @@ def test_a_job_becomes_a_product_and_the_upload_is_gone(make_egms, settings, qui
     job = queue(path, UPLOAD, loaded_by="anna", attribution="Survey of Nowhere")
     assert quiet == [job.pk]
     job = jobs.job_execute(job_id=job.pk)
-    assert (job.state, job.error, job.points_done, job.attempt) == (State.LOADED, "", 40, 1)
+    assert (job.state, job.error, job.points_done, job.attempts) == (State.LOADED, "", 40, 1)
     (product,) = job.products.all()
     assert (product.n_points, product.loaded_by, product.attribution) == (40, "anna", "Survey of Nowhere")
     assert job.sha256 == product.file_sha256
@@ -74,7 +74,7 @@ def test_what_is_declared_reaches_the_reader(tmp_path):
     assert refused.state == State.REJECTED
     assert "unit" in refused.error
     loaded = jobs.job_execute(
-        job_id=queue(path, declared=Declared(unit="m/yr", positive="down", track=7, period=PERIOD)).pk
+        job_id=queue(path, declared=Declaration(unit="m/yr", positive="down", track=7, period=PERIOD)).pk
     )
     assert loaded.state == State.LOADED, loaded.error
     assert loaded.products.get().track == 7
@@ -119,14 +119,14 @@ def test_only_one_worker_gets_a_job_and_only_so_many_run_at_a_time(make_egms, se
 def test_a_job_whose_worker_died_returns_is_loaded_once_and_fails_after_three_attempts(make_egms):
     job = queue(make_egms(n=12))
     for attempt in (1, 2, 3):
-        assert jobs.job_claim(job_id=job.pk).attempt == attempt
+        assert jobs.job_claim(job_id=job.pk).attempts == attempt
         assert jobs.jobs_requeue_expired() == 0  # the lease still holds
         IngestJob.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert jobs.jobs_requeue_expired() == 1
     job.refresh_from_db()
     assert job.state == State.FAILED
     assert "died" in job.error
-    IngestJob.objects.filter(pk=job.pk).update(state=State.QUEUED, attempt=2)
+    IngestJob.objects.filter(pk=job.pk).update(state=State.QUEUED, attempts=2)
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
     assert Product.objects.count() == 1
 
@@ -145,12 +145,12 @@ def test_a_reader_that_lost_its_job_leaves_nothing_behind(make_egms, make_rtc):
                 loaded = load(**options)
                 apart = connections.create_connection("default")
                 with apart.cursor() as cursor:
-                    cursor.execute("UPDATE ingest_ingestjob SET attempt = attempt + 1 WHERE id = %s", [job.pk])
+                    cursor.execute("UPDATE ingest_ingestjob SET attempts = attempts + 1 WHERE id = %s", [job.pk])
                 apart.close()
                 return loaded
 
             patch.setattr("ingest.jobs.child.arrival_load", overtaken)
-            job_carry_out(job_id=job.pk, attempt=owned.attempt)
+            job_carry_out(job_id=job.pk, attempt=owned.attempts)
         IngestJob.objects.all().delete()
     assert (Product.objects.count(), Scene.objects.count()) == (0, 0)
     rasters = Path(Scene._meta.get_field("raster").storage.location)
@@ -174,9 +174,9 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
         wait_until(lambda: IngestJob.objects.get(pk=job.pk).points_done == 200)
         assert Product.objects.count() == 0
         os.kill(children[0].pid, signal.SIGKILL)
-        worker.join(20)
+        worker.join(HANG_SECONDS)
     job.refresh_from_db()
-    assert (job.state, job.attempt) == (State.QUEUED, 1)
+    assert (job.state, job.attempts) == (State.QUEUED, 1)
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (1, 200)
@@ -196,11 +196,11 @@ def test_a_fault_of_ours_is_said_as_one_and_can_be_tried_again(make_egms, settin
     from ingest.jobs import child as job_child
 
     monkeypatch.setattr(job_child, "arrival_load", lambda **options: 1 / 0)
-    job_child.job_carry_out(job_id=job.pk, attempt=owned.attempt)
+    job_child.job_carry_out(job_id=job.pk, attempt=owned.attempts)
     job.refresh_from_db()
     assert job.state == State.FAILED
     assert "fault of this program (ZeroDivisionError)" in job.error
-    assert jobs.job_retry(job=job, given=Given())
+    assert jobs.job_retry(job=job, submission=Submission())
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
 
 
@@ -208,8 +208,10 @@ def test_a_refused_file_is_tried_again_only_when_something_else_is_said_of_it(tm
     job = queue(uploaded(velocity_raster(tmp_path), settings), UPLOAD)
     job = jobs.job_execute(job_id=job.pk)
     assert job.state == State.REJECTED
-    assert not jobs.job_retry(job=job, given=Given())
-    assert jobs.job_retry(job=job, given=Given(declared=Declared(unit="m/yr", positive="up", period=PERIOD)))
+    assert not jobs.job_retry(job=job, submission=Submission())
+    assert jobs.job_retry(
+        job=job, submission=Submission(declared=Declaration(unit="m/yr", positive="up", period=PERIOD))
+    )
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
 
 
@@ -234,7 +236,7 @@ def test_a_broker_that_was_emptied_is_told_again(make_egms, quiet):
     job = queue(make_egms())
     tasks.announce_jobs()
     assert quiet == [job.pk, job.pk]
-    IngestJob.objects.update(sent_at=timezone.now())
+    IngestJob.objects.update(queued_at=timezone.now())
     tasks.announce_jobs()
     assert quiet == [job.pk, job.pk]
 
@@ -284,10 +286,3 @@ def in_thread(work):
             connections.close_all()
 
     return run
-
-
-def wait_until(condition, seconds: float = 20) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "waited in vain"
-        time.sleep(0.02)

@@ -12,8 +12,10 @@ from django.db import connections
 
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
+from ingest.locks import Lock, short_text_key
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_load
+from tests.waiting import HANG_SECONDS
 
 State = IngestJob.State
 pytestmark = pytest.mark.django_db
@@ -54,7 +56,7 @@ def here(monkeypatch):
 
     def execute(*, job_id):
         job = jobs.job_claim(job_id=job_id)
-        job_carry_out(job_id=job_id, attempt=job.attempt)
+        job_carry_out(job_id=job_id, attempt=job.attempts)
         return IngestJob.objects.get(pk=job_id)
 
     monkeypatch.setattr(jobs, "job_execute", execute)
@@ -263,7 +265,9 @@ def test_a_watcher_stays_silent_while_another_one_is_at_work(inbox, give):
     apart = connections.create_connection("default")
     try:
         with apart.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [watching.LOCK, watching.text_key(str(inbox.resolve()))])
+            cursor.execute(
+                "SELECT pg_advisory_lock(%s, %s)", [Lock.WATCHED_FOLDER, short_text_key(str(inbox.resolve()))]
+            )
         assert watching.round_make(folder=inbox) == 0
         with apart.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock_all()")
@@ -295,7 +299,7 @@ def test_the_loop_ends_cleanly_on_sigterm(inbox):
     )
     assert loop.stdout.readline() == b"round\n"
     loop.terminate()
-    loop.communicate(timeout=20)
+    loop.communicate(timeout=HANG_SECONDS)
     assert loop.returncode == 0
 
 

@@ -10,13 +10,13 @@ from pyproj import Transformer
 
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, open_velocity_fields, recognise
-from ingest.readers.records import Component, Declared, Technique
+from ingest.readers.records import Component, Declaration, Technique
 from tests.makers import damage
 from tests.makers import geotiff as made_geotiff
 from tests.makers.damage import all_points, points
 from tests.makers.geotiff import write
 
-UP = Declared(unit="mm/yr", positive="up")
+UP = Declaration(unit="mm/yr", positive="up")
 UNITS = {"mm/yr": 1, "cm/yr": 10, "m/yr": 1000, "m/day": 365_250}
 SIGNS = {
     "toward": (1, Component.LOS),
@@ -34,7 +34,7 @@ SIGNS = {
 @pytest.mark.parametrize("positive", SIGNS)
 def test_every_declared_unit_and_sign_becomes_ours(tmp_path, unit, positive):
     sign, component = SIGNS[positive]
-    found = points(made_geotiff.make(tmp_path, value=-0.02), Declared(unit=unit, positive=positive))
+    found = points(made_geotiff.make(tmp_path, value=-0.02), Declaration(unit=unit, positive=positive))
     assert found.header.component is component
     assert found.columns.velocity_mm_yr == pytest.approx(-0.02 * UNITS[unit] * sign, rel=1e-5)
     assert found.header.technique is (Technique.TRACKING if unit == "m/day" else Technique.INSAR)
@@ -45,10 +45,10 @@ def test_every_declared_unit_and_sign_becomes_ours(tmp_path, unit, positive):
     ("declared", "option"),
     [
         (None, "--unit"),
-        (Declared(positive="up"), "--unit"),
-        (Declared(unit="mm/yr"), "--positive"),
-        (Declared(unit="inch/yr", positive="up"), "--unit"),
-        (Declared(unit="mm/yr", positive="left"), "--positive"),
+        (Declaration(positive="up"), "--unit"),
+        (Declaration(unit="mm/yr"), "--positive"),
+        (Declaration(unit="inch/yr", positive="up"), "--unit"),
+        (Declaration(unit="mm/yr", positive="left"), "--positive"),
     ],
 )
 def test_what_is_not_declared_is_asked_for_never_guessed(tmp_path, declared, option):
@@ -162,12 +162,12 @@ def test_damaged_files_are_refused_or_give_sane_numbers(tmp_path):
 def test_a_folder_of_vx_and_vy_is_one_tracked_pair(tmp_path):
     path = made_geotiff.make_vx_vy(tmp_path / "pair")
     assert recognise(path) == "vx-vy"
-    eastward, northward = all_points(path, Declared(unit="m/day"))
+    eastward, northward = all_points(path, Declaration(unit="m/day"))
     assert eastward.columns.velocity_mm_yr == pytest.approx(0.4 * 365_250, rel=1e-4)
     assert northward.columns.velocity_mm_yr == pytest.approx(0, abs=500)
     assert [f"{day:%Y%m%d}" for day in eastward.header.dates] == ["20180304", "20180405"]
     assert eastward.header.technique is Technique.TRACKING
-    assert {file.name[-6:] for file in open_velocity_fields(path, declared=Declared(unit="m/day"))[0].files} == {
+    assert {file.name[-6:] for file in open_velocity_fields(path, declared=Declaration(unit="m/day"))[0].files} == {
         "vx.tif",
         "vy.tif",
     }
@@ -177,7 +177,7 @@ def test_vx_and_vy_ask_for_their_unit_and_for_one_grid(tmp_path):
     path = made_geotiff.make_vx_vy(tmp_path / "pair")
     assert "--unit" in damage.outcome(path)
     write(path / "20180304-20180405_velo_vy.tif", np.zeros((4, 6), dtype=np.float32), crs="EPSG:32607")
-    assert "grid of vx" in damage.outcome(path, Declared(unit="m/day"))
+    assert "grid of vx" in damage.outcome(path, Declaration(unit="m/day"))
     made_geotiff.make_vx_vy(path, name="20180405-20180507_velo")
     with pytest.raises(InputError, match="fit none"):
         recognise(path)  # two pairs: file by file
@@ -185,7 +185,7 @@ def test_vx_and_vy_ask_for_their_unit_and_for_one_grid(tmp_path):
 
 @pytest.mark.realdata
 def test_kaskawulsh_glacier_flows_by_hundreds_of_metres_a_year(real_data):
-    eastward, northward = all_points(real_data / "glacier_kaskawulsh", Declared(unit="m/day"))
+    eastward, northward = all_points(real_data / "glacier_kaskawulsh", Declaration(unit="m/day"))
     speed_m_yr = np.hypot(eastward.columns.velocity_mm_yr, northward.columns.velocity_mm_yr) / 1000
     assert eastward.columns.pid.size == 538_734
     assert 100 < np.percentile(speed_m_yr, 95) < 500

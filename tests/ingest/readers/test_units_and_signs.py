@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ingest.readers import LAST_READERS, READERS, recognise
-from ingest.readers.records import Component, Declared, Technique
+from ingest.readers import VELOCITY_READERS, recognise
+from ingest.readers.records import Component, Declaration, Technique
 from tests.conftest import csv_text, egms_table
 from tests.makers import generic as made_generic
 from tests.makers import geotiff as made_geotiff
@@ -40,7 +40,7 @@ class Source(NamedTuple):
     component: Component
     mm_yr: float
     technique: Technique = Technique.INSAR
-    declared: Declared | None = None
+    declared: Declaration | None = None
     series: bool = True
 
 
@@ -81,7 +81,7 @@ def geotiff(unit: str, positive: str, value: float, component: Component = Compo
         component,
         SINKS,
         series=False,
-        declared=Declared(unit=unit, positive=positive),
+        declared=Declaration(unit=unit, positive=positive),
         **more,
     )
 
@@ -111,7 +111,7 @@ SOURCES = [
         Component.EAST,
         FLOWS,
         Technique.TRACKING,
-        Declared(unit="m/day"),
+        Declaration(unit="m/day"),
         series=False,
     ),
     Source("insar-norway", made_insar_norway.make, Component.LOS, SINKS),
@@ -119,7 +119,7 @@ SOURCES = [
     Source("mintpy", made_mintpy.make_velocity, Component.LOS, SINKS, series=False),
     Source("hdfeos5", made_mintpy.make_he5, Component.LOS, SINKS),
     Source("opera-disp", made_opera_disp.make_frame, Component.LOS, SINKS),
-    Source("generic", made_generic.make, Component.LOS, SINKS, declared=Declared(unit="mm/yr", positive="toward")),
+    Source("generic", made_generic.make, Component.LOS, SINKS, declared=Declaration(unit="mm/yr", positive="toward")),
     geotiff("mm/yr", "toward", -20),
     geotiff("cm/yr", "away", 2),
     geotiff("m/yr", "down", 0.02, Component.UP),
@@ -144,4 +144,4 @@ def test_known_motion_comes_out_in_our_unit_and_sign(tmp_path, source):
 
 
 def test_every_format_of_velocities_has_a_row():
-    assert {*READERS, *LAST_READERS} <= {source.format for source in SOURCES}
+    assert {*VELOCITY_READERS} <= {source.format for source in SOURCES}

@@ -17,6 +17,7 @@ from ingest.sources.client.download import Fetched, Known, Surroundings, Wanted,
 from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
 from ingest.sources.client.transport import Credential, guard
 from tests.ingest.sources import replay
+from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 DATA = random.Random(5).randbytes(700_001)  # larger than two pieces, and not a round number
@@ -276,7 +277,7 @@ def test_a_server_that_starts_over_and_over_is_left_alone_in_the_end(transfer, s
 
 def test_a_server_that_falls_silent_is_left_and_asked_for_the_rest(transfer, server):
     transfer.faults(replay.hang)
-    transfer(timeout_seconds=(10.0, 1.0))
+    transfer(timeout_seconds=(10.0, 3.0))
     assert transfer.is_whole()
     assert server.ranges() == ["", f"bytes={len(DATA) // 2}-"]
 
@@ -400,7 +401,9 @@ fetch(guard(requests.Session(), AllowList.of([address])), wanted, Known(), Surro
 
 def test_a_process_that_is_killed_in_the_middle_leaves_a_part_that_another_one_finishes(transfer, server):
     command = [sys.executable, "-c", KILLED, server.address, str(transfer.path), SHA256.hexadecimal, str(len(DATA))]
-    died = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, timeout=60)
+    died = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, timeout=HANG_SECONDS
+    )
     assert died.returncode == -signal.SIGKILL
     assert not transfer.path.exists()
     have = transfer.part.stat().st_size

@@ -16,6 +16,7 @@ from ingest.sources.client.checksums import Checksum
 from ingest.sources.client.faults import HostRefused, NotInstalled, SearchFailed
 from ingest.sources.client.transport import Credential
 from tests.ingest.sources import recorded, replay
+from tests.waiting import HANG_SECONDS
 
 pytest.importorskip("asf_search")
 pytest.importorskip("pystac_client")
@@ -278,4 +279,4 @@ def test_neither_web_nor_worker_imports_the_libraries_at_its_start():
         "import sys, monitor.wsgi, monitor.urls, monitor.celery, ingest.tasks, monitor.tasks;"
         "sys.exit(bool({'asf_search', 'pystac_client'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False, timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False, timeout=HANG_SECONDS).returncode == 0

@@ -16,6 +16,7 @@ from ingest.sources import services
 from ingest.sources.client.faults import NoRoom
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, scene, settle_job, wanted
+from tests.waiting import HANG_SECONDS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configured")]
 
@@ -31,7 +32,7 @@ def test_an_image_is_fetched_and_given_to_the_jobs(server, monkeypatch):
     assert Path(row.stored_path).name == "S1A_one.zip"
     assert (row.job.source, row.job.state, row.job.stored_path) == ("fetched", "queued", row.stored_path)
     assert row.job.track == 131
-    declared = given[0]["given"].declared
+    declared = given[0]["submission"].declared
     assert (declared.polarisation, declared.platform, declared.direction) == ("VV", "S1A", Direction.DESCENDING)
     assert declared.acquired_at == row.acquired_at
     assert row.footprint.extent == (10, 63, 11, 64)
@@ -43,7 +44,7 @@ def test_of_a_file_with_two_polarisations_none_is_declared(server, monkeypatch):
     monkeypatch.setattr(services, "job_queue", lambda **options: given.append(options) or real(**options))
     wanted(server, polarisation="VV+VH")
     fetched()
-    assert given[0]["given"].declared.polarisation is None
+    assert given[0]["submission"].declared.polarisation is None
 
 
 def test_an_image_is_wanted_once(server):
@@ -189,7 +190,7 @@ def test_of_eight_workers_one_gets_the_row(server, settings):
     got, start = [], threading.Barrier(8)
 
     def work():
-        start.wait(10)
+        start.wait(HANG_SECONDS)
         got.append(services.download_claim(download_id=row.pk))
         connections.close_all()
 
@@ -197,7 +198,7 @@ def test_of_eight_workers_one_gets_the_row(server, settings):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(20)
+        worker.join(HANG_SECONDS)
     assert sum(claimed is not None for claimed in got) == 1
 
 

@@ -48,17 +48,17 @@ def test_the_number_of_looks_is_found(looks):
 
 @pytest.mark.parametrize("gamma", [0.5, 0.7, 0.9])
 def test_about_two_thirds_of_the_errors_lie_within_one_sigma(gamma):
-    found = guarnieri_prati(speckle(gamma, 5, size=240), 9, 5)
-    within = float(((found.coherence - gamma).abs() <= found.sigma).float().mean())
+    result = guarnieri_prati(speckle(gamma, 5, size=240), 9, 5)
+    within = float(((result.coherence - gamma).abs() <= result.sigma).float().mean())
     assert 0.55 <= within <= 0.80
 
 
 def test_one_bright_roof_that_turns_does_not_spoil_its_window():
     power = speckle(0.8, 5)
     power[0, 80, 80] *= 300.0
-    found = guarnieri_prati(power, 9, 5).coherence
-    assert float(found[76:85, 76:85].mean()) > 0.5
-    assert float(found.mean()) == pytest.approx(0.8, abs=0.03)
+    result = guarnieri_prati(power, 9, 5).coherence
+    assert float(result[76:85, 76:85].mean()) > 0.5
+    assert float(result.mean()) == pytest.approx(0.8, abs=0.03)
 
 
 def test_a_gain_between_the_images_changes_nothing():
@@ -100,15 +100,15 @@ def test_on_even_ground_nothing_beats_the_posterior_mean_and_its_sigma_is_honest
     within = []
     for seed, gamma in enumerate(np.linspace(0.03, 0.97, 16)):
         power, known = speckle(gamma, 4, size=72, seed=seed), Speckle(4.0, 1.0)
-        found = posterior_mean(power, 9, known)
+        result = posterior_mean(power, 9, known)
         picked = (slice(4, None, 9),) * 2
         for name, estimate in {
             "guarnieri-prati": guarnieri_prati(power, 9, speckle=known),
             "pearson": pearson(power, 9, known),
-            "posterior-mean": found,
+            "posterior-mean": result,
         }.items():
             errors[name].append((estimate.coherence[picked] - gamma).numpy().ravel())
-        within.append(((found.coherence - gamma).abs() <= found.sigma)[picked].float().mean())
+        within.append(((result.coherence - gamma).abs() <= result.sigma)[picked].float().mean())
     rmse = {name: float(np.sqrt(np.mean(np.concatenate(parts) ** 2))) for name, parts in errors.items()}
     assert rmse["posterior-mean"] == pytest.approx(0.105, abs=0.015)
     assert rmse["posterior-mean"] < 0.85 * rmse["pearson"] < rmse["guarnieri-prati"]
@@ -118,9 +118,9 @@ def test_on_even_ground_nothing_beats_the_posterior_mean_and_its_sigma_is_honest
 def test_the_posterior_mean_knows_not_what_is_unknown():
     power = speckle(0.7, 4)
     power[1, :20] = torch.nan
-    found = posterior_mean(power, 9, Speckle(4.0, 1.0))
-    assert torch.isnan(found.coherence[:20]).all()
-    assert torch.isfinite(found.coherence[25:]).all()
+    result = posterior_mean(power, 9, Speckle(4.0, 1.0))
+    assert torch.isnan(result.coherence[:20]).all()
+    assert torch.isfinite(result.coherence[25:]).all()
 
 
 # ---- change ----
@@ -143,9 +143,9 @@ def test_a_lost_coherence_stands_out_and_the_rest_does_not():
 def test_rain_over_the_whole_scene_is_no_change():
     history, sigma = past()
     now = np.random.default_rng(6).normal(0.45, 0.05, size=(60, 60)).astype(np.float32)
-    found = coherence_change(history, sigma, now)
-    assert found.weather == pytest.approx(-0.3, abs=0.02)
-    assert (found.change_sigma < -4.5).mean() < 0.001
+    result = coherence_change(history, sigma, now)
+    assert result.weather == pytest.approx(-0.3, abs=0.02)
+    assert (result.change_sigma < -4.5).mean() < 0.001
 
 
 def test_uneven_weather_widens_the_scale():
@@ -165,10 +165,10 @@ def test_without_a_past_there_is_no_change():
 def test_a_pixel_with_a_short_past_is_unknown():
     history, sigma = past(4)
     history[:2, 5, 5] = np.nan
-    found = coherence_change(history, sigma, history[3].copy())
-    assert np.isnan(found.change_sigma[5, 5])
-    assert np.isnan(found.before[5, 5])
-    assert np.isfinite(found.change_sigma).sum() == 60 * 60 - 1
+    result = coherence_change(history, sigma, history[3].copy())
+    assert np.isnan(result.change_sigma[5, 5])
+    assert np.isnan(result.before[5, 5])
+    assert np.isfinite(result.change_sigma).sum() == 60 * 60 - 1
 
 
 def test_a_wet_day_long_ago_does_not_widen_the_past():

@@ -14,7 +14,7 @@ from ml.coherence.network import OUTPUTS, made, registered
 from ml.coherence.registration import facts_of, moved, shift_of
 from ml.lab.coherence.evaluate import errors, estimated, make_structured
 from ml.lab.coherence.scenes import coherence_pair, drawn_system
-from ml.lab.coherence.training_task import CoherenceLesson, CoherenceSettings
+from ml.lab.coherence.training_task import CoherenceSettings, CoherenceTrainingTask
 from ml.lab.training import Schedule, train
 from ml.rasters.imagery import ImagePair, high_pass
 from ml.simulation.sar.cache import fill
@@ -42,12 +42,12 @@ def test_the_shift_between_two_images_is_found_to_a_part_of_a_pixel(pair):
 
 
 def test_the_shift_is_found_where_coherence_is_low():
-    found = []
+    estimate = []
     for scene in range(12):
         pair = constant_shift(generator(Purpose.TEST, "coherence-low", scene), gamma=0.26, size=128)
         shift = facts_of([torch.from_numpy(pair.power)]).shift_px
-        found.append(math.hypot(shift[0] - float(pair.dy_px.mean()), shift[1] - float(pair.dx_px.mean())) < 0.7)
-    assert sum(found) >= 11
+        estimate.append(math.hypot(shift[0] - float(pair.dy_px.mean()), shift[1] - float(pair.dx_px.mean())) < 0.7)
+    assert sum(estimate) >= 11
 
 
 def test_images_that_share_nothing_are_left_where_they_are():
@@ -60,18 +60,18 @@ def test_shifts_of_several_pixels_have_the_sign_of_the_offsets():
     rng = np.random.default_rng(4)
     image = rng.gamma(4, 0.25, (100, 100)).astype(np.float32)
     both = torch.from_numpy(np.stack([image[10:90, 10:90], image[7:87, 12:92]]))  # what was at (r, c) is at (r+3, c-2)
-    found, _, score = shift_of(torch.nan_to_num(high_pass(both, 15)))
-    assert found == pytest.approx((3, -2), abs=0.1)
+    estimate, _, score = shift_of(torch.nan_to_num(high_pass(both, 15)))
+    assert estimate == pytest.approx((3, -2), abs=0.1)
     assert score > 20
 
 
 def test_a_moved_image_holds_the_same_ground_and_nothing_beyond_its_edge():
     rows = torch.arange(40.0)[:, None] + torch.zeros(1, 40)
     wave = 2 + torch.sin(rows / 3)
-    found = moved(wave, (0.5, -3.0))
-    assert torch.allclose(found[5:30, 5:], 2 + torch.sin((rows + 0.5) / 3)[5:30, 5:], atol=2e-3)
-    assert torch.isnan(found[:, :3]).all()
-    assert torch.isnan(found[-2:]).all()
+    estimate = moved(wave, (0.5, -3.0))
+    assert torch.allclose(estimate[5:30, 5:], 2 + torch.sin((rows + 0.5) / 3)[5:30, 5:], atol=2e-3)
+    assert torch.isnan(estimate[:, :3]).all()
+    assert torch.isnan(estimate[-2:]).all()
 
 
 def test_features_do_not_know_which_image_came_first(pair):
@@ -117,17 +117,17 @@ def test_training_pairs_cover_one_look_and_thirty_metres():
 
 def test_a_few_steps_teach_something(tmp_path):
     cache = fill(tmp_path / "pairs", 3, 64, "test-coherence", processes=1, recipe=coherence_pair)
-    lesson = CoherenceLesson([cache], CoherenceSettings(size=64, batch=3, pooled=0.3))
-    batch = lesson.batch(np.random.default_rng(1))
+    task = CoherenceTrainingTask([cache], CoherenceSettings(size=64, batch=3, pooled=0.3))
+    batch = task.batch(np.random.default_rng(1))
     assert batch["half"].shape[1:] == (INPUTS, 32, 32)
     assert torch.isfinite(batch["half"]).all()
     assert float(batch["truth"].nan_to_num(0.5).min()) >= 0
     torch.manual_seed(0)
     network = made(SMALL)
-    before = float(lesson.loss(network, batch, 0.0).detach())
-    lesson.validate = lambda network: {}
-    train(network, lesson, Schedule(minutes=5, steps=25, learning_rate=5e-3), tmp_path, CPU, say=lambda line: None)
-    assert float(lesson.loss(network, batch, 1.0).detach()) < 0.8 * before
+    before = float(task.loss(network, batch, 0.0).detach())
+    task.validate = lambda network: {}
+    train(network, task, Schedule(minutes=5, steps=25, learning_rate=5e-3), tmp_path, CPU, report=lambda line: None)
+    assert float(task.loss(network, batch, 1.0).detach()) < 0.8 * before
 
 
 def test_the_shipped_network_beats_the_best_windows_on_pairs_it_never_saw():
@@ -135,10 +135,10 @@ def test_the_shipped_network_beats_the_best_windows_on_pairs_it_never_saw():
     windows = {"guarnieri-prati": 17, "posterior-mean": 7}
     for scene in range(900, 904):
         made_pair = make_structured(0.5, scene, Purpose.TEST)
-        for method, found in squares.items():
+        for method, estimate in squares.items():
             bands = estimated(method, made_pair, windows.get(method, 9))
-            found.append(float((errors(bands, made_pair)[:, 0] ** 2).mean()))
-    rmse = {method: np.mean(found) ** 0.5 for method, found in squares.items()}
+            estimate.append(float((errors(bands, made_pair)[:, 0] ** 2).mean()))
+    rmse = {method: np.mean(estimate) ** 0.5 for method, estimate in squares.items()}
     assert rmse[NETWORK] < 0.8 * rmse["guarnieri-prati"]
     assert rmse[NETWORK] < 0.9 * rmse["posterior-mean"]
 
@@ -156,10 +156,10 @@ def test_what_is_unknown_stays_unknown_and_tells_no_lie_beside_it(pair):
     power = pair.power.copy()
     power[1, :40] = np.nan
     whole = estimate_coherence(image_pair(pair.power), NETWORK, CPU, looks=4.45).bands
-    found = estimate_coherence(image_pair(power), NETWORK, CPU, looks=4.45).bands
-    assert np.isnan(found["coherence"][:37]).all()
-    assert np.isfinite(found["coherence_sigma"][46:-4, 6:-6]).all()
-    assert float(np.nanmedian(np.abs(found["coherence"] - whole["coherence"])[60:])) < 0.05
+    estimate = estimate_coherence(image_pair(power), NETWORK, CPU, looks=4.45).bands
+    assert np.isnan(estimate["coherence"][:37]).all()
+    assert np.isfinite(estimate["coherence_sigma"][46:-4, 6:-6]).all()
+    assert float(np.nanmedian(np.abs(estimate["coherence"] - whole["coherence"])[60:])) < 0.05
 
 
 @pytest.mark.parametrize("core", [96, 160])

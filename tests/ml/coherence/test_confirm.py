@@ -23,11 +23,11 @@ EVENT = {(0, 1): 0.0, (1, 2): -6.0, (0, 2): -3.5, (1, 3): -4.0, (2, 3): 0.2}  # 
 
 
 def test_a_loss_in_every_pair_that_spans_it_is_confirmed_with_its_date():
-    found = confirmed(evidence(EVENT))
-    assert (found.onset_day == (day(2) - EPOCH).days).all()
+    result = confirmed(evidence(EVENT))
+    assert (result.onset_day == (day(2) - EPOCH).days).all()
     together = 13.5 / 3**0.5  # three pairs of equal weight
-    assert found.change_sigma == pytest.approx(np.full((4, 4), -together))
-    assert found.confidence == pytest.approx(np.full((4, 4), 1 - 1 / together**2))
+    assert result.change_sigma == pytest.approx(np.full((4, 4), -together))
+    assert result.confidence == pytest.approx(np.full((4, 4), 1 - 1 / together**2))
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_ordinary_pairs_beside_an_event_tell_it_from_a_bad_image():
     spanning = {(1, 2): -5.0, (0, 2): -1.0, (1, 3): -1.0}
     unknown, ordinary, bad = ({**spanning, (0, 1): z, (2, 3): last} for z, last in ((np.nan, np.nan), (0, 0), (0, -5)))
     weights = {12: 0.65, 24: 0.35}
-    told = []
+    reported = []
     for z in (unknown, ordinary, bad):
         pairs = [
             one._replace(before=np.full((4, 4), weights[(one.secondary - one.reference).days], dtype=np.float32))
             for one in evidence(z)
         ]
-        told.append(np.isfinite(confirmed(pairs).confidence).all())
-    assert told == [False, True, False]
+        reported.append(np.isfinite(confirmed(pairs).confidence).all())
+    assert reported == [False, True, False]
 
 
 def test_ground_that_stays_incoherent_is_confirmed_once_a_pair_without_its_first_image_shows_it():
@@ -73,9 +73,9 @@ def test_around_cells_that_are_sure_the_weaker_ones_are_told_too():
     for one in pairs:
         one.change_sigma[:, :10] = 0.0
         one.change_sigma[:, 20:] *= 0.5
-    told = np.isfinite(confirmed(pairs).confidence)
-    assert told[:, 13:].all()
-    assert not told[:, :8].any()
+    reported = np.isfinite(confirmed(pairs).confidence)
+    assert reported[:, 13:].all()
+    assert not reported[:, :8].any()
     assert np.isnan(confirmed([one._replace(change_sigma=0.5 * one.change_sigma) for one in pairs]).confidence).all()
 
 
@@ -89,10 +89,10 @@ def test_cells_are_judged_where_they_are():
     for one in pairs:
         one.change_sigma[:10] = 0.0
         one.change_sigma[-1, -1] = np.nan
-    found = confirmed(pairs)
-    assert np.isnan(found.onset_day[:8]).all()
-    assert np.isfinite(found.onset_day[12:, :-1]).all()
-    assert np.isnan(found.onset_day[-1, -1])
+    result = confirmed(pairs)
+    assert np.isnan(result.onset_day[:8]).all()
+    assert np.isfinite(result.onset_day[12:, :-1]).all()
+    assert np.isnan(result.onset_day[-1, -1])
 
 
 def test_rasters_of_different_sizes_are_refused():

@@ -15,7 +15,7 @@ def test_a_field_that_grew_brighter_stands_out_and_a_gain_does_not():
     second *= 1.6
     second[30:60, 30:60] *= 2
     first[:5] = np.nan
-    found = backscatter_change_db(ImagePair(first, second, Affine.identity(), None).source(), torch.device("cpu"))
-    assert float(found[36:54, 36:54].mean()) == pytest.approx(10 * np.log10(2), abs=0.2)
-    assert float(found[65:, 65:].mean()) == pytest.approx(0, abs=0.2)
-    assert np.isnan(found[:5]).all()
+    change_db = backscatter_change_db(ImagePair(first, second, Affine.identity(), None).source(), torch.device("cpu"))
+    assert float(change_db[36:54, 36:54].mean()) == pytest.approx(10 * np.log10(2), abs=0.2)
+    assert float(change_db[65:, 65:].mean()) == pytest.approx(0, abs=0.2)
+    assert np.isnan(change_db[:5]).all()

@@ -139,8 +139,8 @@ def test_gi_star_is_the_mean_of_its_band_in_standard_errors():
 @pytest.mark.parametrize("method", ["ada", "getis-ord", "threshold"])
 @pytest.mark.parametrize("rate", [-15.0, 15.0])
 def test_every_baseline_finds_a_fast_bowl_with_its_sign_and_nothing_on_still_ground(method, rate):
-    found = areas(with_bowl(field(), rate), method)
-    assert {area.kind for area in found} == {"uplift" if rate > 0 else "subsidence"}
+    flagged = areas(with_bowl(field(), rate), method)
+    assert {area.kind for area in flagged} == {"uplift" if rate > 0 else "subsidence"}
     assert areas(field(), method) == []
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.deformation.features import atmosphere as air
+from ml.deformation.features import atmosphere
 from ml.deformation.features.atmosphere import ALIGN_CELLS, MARGIN, PLANES, RADII_M, SQUARE_CELLS, standing_out
 from ml.simulation.velocity.nuisance import turbulence_field
 
@@ -14,8 +14,8 @@ ROW, COL = np.mgrid[:SIDE, :SIDE].astype(np.float32)
 def still(seed: int, strength: float = 0.05):
     """Rates of air and of points, and their number; two cells of five are known."""
     rng = np.random.default_rng(seed)
-    air = np.sqrt(strength) * turbulence_field(rng, 256, 100.0)[:SIDE, :SIDE]
-    rate = (air + rng.normal(0, 0.5, (SIDE, SIDE))).astype(np.float32)
+    atmosphere = np.sqrt(strength) * turbulence_field(rng, 256, 100.0)[:SIDE, :SIDE]
+    rate = (atmosphere + rng.normal(0, 0.5, (SIDE, SIDE))).astype(np.float32)
     rate[rng.random(rate.shape) < 0.6] = np.nan
     return rate, np.where(np.isfinite(rate), 4, 0)
 
@@ -27,8 +27,8 @@ def bowl(rate_mm_yr: float, radius_m: float, row: float = 60, col: float = 68):
 
 @pytest.mark.parametrize("strength", [0.01, 0.05, 0.15])
 def test_still_ground_scatters_by_about_one_however_strong_the_air_is(strength):
-    told = np.stack([standing_out(*still(seed, strength), None, 100.0) for seed in range(12)])
-    scatter = told[:, :, ::SQUARE_CELLS, ::SQUARE_CELLS].std(axis=(0, 2, 3))
+    score = np.stack([standing_out(*still(seed, strength), None, 100.0) for seed in range(12)])
+    scatter = score[:, :, ::SQUARE_CELLS, ::SQUARE_CELLS].std(axis=(0, 2, 3))
     assert (scatter > 0.6).all()
     assert (scatter < 1.4).all()
 
@@ -39,11 +39,11 @@ def test_a_bowl_stands_out_with_its_sign_and_most_at_its_own_radius(radius_m):
     heart = []
     for seed in range(8):
         rate, count = still(seed)
-        told = standing_out(rate + bowl(-3.0, radius_m), count, None, 100.0)
-        heart.append(told[:, 56:64, 64:72].mean(axis=(1, 2)))
-    told = np.median(heart, axis=0)
-    assert told[own] < -6
-    assert told[own] == told.min()
+        score = standing_out(rate + bowl(-3.0, radius_m), count, None, 100.0)
+        heart.append(score[:, 56:64, 64:72].mean(axis=(1, 2)))
+    score = np.median(heart, axis=0)
+    assert score[own] < -6
+    assert score[own] == score.min()
 
 
 def test_a_plane_and_what_goes_with_height_do_not_stand_out():
@@ -70,44 +70,46 @@ def test_where_too_little_is_known_nothing_is_said():
     rate, count = still(7)
     rate[:, 24:] = np.nan
     rate[24:] = np.nan
-    told = standing_out(rate, np.where(np.isfinite(rate), count, 0), None, 100.0)
-    assert told.shape == (PLANES, SIDE, SIDE)
-    assert not told.any()
+    score = standing_out(rate, np.where(np.isfinite(rate), count, 0), None, 100.0)
+    assert score.shape == (PLANES, SIDE, SIDE)
+    assert not score.any()
 
 
-def plainly(squares: air.Squares, row: int, col: int, strength: float, square_m: float = 800.0):
+def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, square_m: float = 800.0):
     """Likelihood of a strength of the air in one block, and what is told there, by whole inverses."""
-    window = tuple(slice(max(0, at - MARGIN), at + air.BLOCK + MARGIN) for at in (row, col))
-    weight, rate, height, down, right = (plane[window][squares.weight[window] > air.LEAST_WEIGHT] for plane in squares)
-    lags = np.rint(np.hypot(np.subtract.outer(down, down), np.subtract.outer(right, right)) / air.LAG_M)
-    noise = air.NOISE_MM2_YR2 / weight + air.LEAST_NOISE_MM2_YR2
-    covariance = strength * air._covariance(100.0).astype(float)[lags.astype(int)] + np.diag(noise)
+    window = tuple(slice(max(0, at - MARGIN), at + atmosphere.BLOCK + MARGIN) for at in (row, col))
+    weight, rate, height, down, right = (
+        plane[window][squares.weight[window] > atmosphere.LEAST_WEIGHT] for plane in squares
+    )
+    lags = np.rint(np.hypot(np.subtract.outer(down, down), np.subtract.outer(right, right)) / atmosphere.LAG_M)
+    noise = atmosphere.NOISE_MM2_YR2 / weight + atmosphere.LEAST_NOISE_MM2_YR2
+    covariance = strength * atmosphere._covariance(100.0).astype(float)[lags.astype(int)] + np.diag(noise)
     free = np.stack([np.ones_like(rate), down / 5e3, right / 5e3, height - height.mean()], axis=1)
     inverse = np.linalg.inv(covariance)
     normal = free.T @ inverse @ free + 1e-9 * np.eye(4)
     left = inverse - inverse @ free @ np.linalg.inv(normal) @ free.T @ inverse
     likelihood = -(np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(normal)[1] + rate @ left @ rate) / 2
-    told = np.empty((PLANES, air.BLOCK, air.BLOCK))
-    for plane, i, j in np.ndindex(told.shape):
+    score = np.empty((PLANES, atmosphere.BLOCK, atmosphere.BLOCK))
+    for plane, i, j in np.ndindex(score.shape):
         away = np.hypot(down - (row + i + 0.5) * square_m, right - (col + j + 0.5) * square_m)
         shape = np.exp(-((away / RADII_M[plane]) ** 2))
-        told[plane, i, j] = shape @ left @ rate / np.sqrt(max(shape @ left @ shape, air.LEAST_INFORMATION))
-    return likelihood, told
+        score[plane, i, j] = shape @ left @ rate / np.sqrt(max(shape @ left @ shape, atmosphere.LEAST_INFORMATION))
+    return likelihood, score
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.03, 0.3])
 def test_what_is_told_is_what_whole_inverses_in_double_precision_tell(strength):
     rate, count = still(11, strength)
     height = (300 * np.sin(ROW / 17) * np.cos(COL / 23)).astype(np.float32)
-    told = standing_out(rate, count, height, 100.0)[:, ::SQUARE_CELLS, ::SQUARE_CELLS]
-    squares = air._squares(rate, count, height, 100.0)
+    score = standing_out(rate, count, height, 100.0)[:, ::SQUARE_CELLS, ::SQUARE_CELLS]
+    squares = atmosphere._squares(rate, count, height, 100.0)
     for row, col in ((0, 4), (8, 8), (12, 0)):
-        expected = max((plainly(squares, row, col, one) for one in air.STRENGTHS), key=lambda both: both[0])[1]
-        assert np.abs(told[:, row : row + air.BLOCK, col : col + air.BLOCK] - expected).max() < 1e-3
+        expected = max((plainly(squares, row, col, one) for one in atmosphere.STRENGTHS), key=lambda both: both[0])[1]
+        assert np.abs(score[:, row : row + atmosphere.BLOCK, col : col + atmosphere.BLOCK] - expected).max() < 1e-3
 
 
 @pytest.mark.parametrize("cell_m", [150.0, 250.0, 1000.0])
 def test_wider_cells_are_told_too(cell_m):
-    told = standing_out(*still(13), None, cell_m)
-    assert np.isfinite(told).all()
-    assert 0.5 < told.std() < 1.5
+    score = standing_out(*still(13), None, cell_m)
+    assert np.isfinite(score).all()
+    assert 0.5 < score.std() < 1.5

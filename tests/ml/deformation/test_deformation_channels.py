@@ -11,7 +11,7 @@ from ml.deformation.features.channels import CHANNELS, TrackCells, background_of
 from ml.deformation.features.overwrap import merge, overwrapped
 from ml.deformation.features.relief import relief
 from ml.deformation.features.surroundings import (
-    OF_AIR,
+    OF_ATMOSPHERE,
     OF_HEIGHTS,
     PLANES,
     REACH_CELLS,
@@ -58,13 +58,13 @@ def test_neighbours_are_those_that_every_distance_would_name(monkeypatch):
     rng = np.random.default_rng(6)
     x, y = rng.uniform(0, 1500, (2, 120))
     points = cloud(list(x), list(y), list(rng.normal(0, 1, 120)))
-    found = neighbours(points)
+    nearest = neighbours(points)
     for number in range(120):
         away = np.hypot(x - x[number], y - y[number])
         near = [other for other in np.argsort(away)[:5] if away[other] <= 250]
-        assert set(found[number]) - {120} == set(near if len(near) > 2 else [number])
-    medians = median_of(points.velocity_mm_yr, found)
-    held = np.append(points.velocity_mm_yr, np.float32(np.nan))[found]
+        assert set(nearest[number]) - {120} == set(near if len(near) > 2 else [number])
+    medians = median_of(points.velocity_mm_yr, nearest)
+    held = np.append(points.velocity_mm_yr, np.float32(np.nan))[nearest]
     np.testing.assert_array_equal(medians, np.nanmedian(held, axis=1))
 
 
@@ -184,9 +184,9 @@ def test_a_weak_wide_bowl_stands_out_of_its_surroundings_and_a_constant_does_not
     assert float(np.abs(still[middle]).max()) < 0.3
     over = middle + len(WINDOWS_CELLS)
     assert float(np.median(there[over][heart])) < -2
-    assert not there[:-OF_AIR, ~np.isfinite(rate)].any()
-    assert float(np.median(there[-OF_AIR:, heart])) < -5
-    assert float(np.abs(still[-OF_AIR:]).max()) < 5
+    assert not there[:-OF_ATMOSPHERE, ~np.isfinite(rate)].any()
+    assert float(np.median(there[-OF_ATMOSPHERE:, heart])) < -5
+    assert float(np.abs(still[-OF_ATMOSPHERE:]).max()) < 5
 
 
 def test_surroundings_know_nothing_of_what_lies_farther_than_they_say():

@@ -114,18 +114,18 @@ def test_windows_without_ground_are_not_looked_at():
         n_points=np.where(np.arange(320) < 160, ground.n_points, 0).astype(np.int32),
     )
     tracks = on_lattice([empty]).tracks
-    asked = list(windows(tracks, halo=32, stride=16, core_cells=64))
-    assert max(window.core[1].start for window in asked) <= 160
-    assert all(size % 16 == 0 for window in asked for size in window.shape)
+    windows_cut = list(windows(tracks, halo=32, stride=16, core_cells=64))
+    assert max(window.core[1].start for window in windows_cut) <= 160
+    assert all(size % 16 == 0 for window in windows_cut for size in window.shape)
 
 
 def test_progress_is_told_from_nothing_to_all(network):
-    told: list[float] = []
-    with listening(told.append):
+    shares: list[float] = []
+    with listening(shares.append):
         predict(network, [grid(200, 200)], config=NetworkConfig(core_cells=64))
-    assert told == sorted(told)
-    assert told[-1] == 1.0
-    assert len(told) >= 4
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(shares) >= 4
 
 
 def test_memory_that_runs_out_means_fewer_windows_and_at_last_the_cpu(network, monkeypatch):
@@ -187,7 +187,7 @@ def test_the_shipped_network_is_the_version_that_the_service_names():
 
 
 def test_how_sure_a_name_is_is_measured_on_areas_that_lie_on_something():
-    found = [one for number in range(naming.FIRST_TILE, naming.FIRST_TILE + 4) for one in named_areas("model", number)]
-    assert found
-    assert all(0.2 <= one.share <= 1 for one in found)  # the likeliest of five
-    assert any(one.right for one in found)
+    maps = [one for number in range(naming.FIRST_TILE, naming.FIRST_TILE + 4) for one in named_areas("model", number)]
+    assert maps
+    assert all(0.2 <= one.share <= 1 for one in maps)  # the likeliest of five
+    assert any(one.right for one in maps)

@@ -17,28 +17,28 @@ def glacier(rise: float = 0.0, begin: float = 900, end: float = 1300, cells: int
 
 
 def test_a_surge_is_found_with_its_onset_and_its_end():
-    (found,) = surges(*glacier(rise=2.0), cell_km2=0.05)
-    assert found.onset.day == pytest.approx(900, abs=12)
-    assert found.end.day == pytest.approx(1300, abs=12)
-    assert all(1 < moment.sigma_days < 12 for moment in (found.onset, found.end))
-    assert found.peak_m_day == pytest.approx(2.5, abs=0.15)
-    assert found.usual_m_day == pytest.approx(0.5, abs=0.05)
-    assert 900 <= found.peak.day <= 1300
-    assert found.cells.all()
+    (result,) = surges(*glacier(rise=2.0), cell_km2=0.05)
+    assert result.onset.day == pytest.approx(900, abs=12)
+    assert result.end.day == pytest.approx(1300, abs=12)
+    assert all(1 < moment.sigma_days < 12 for moment in (result.onset, result.end))
+    assert result.peak_m_day == pytest.approx(2.5, abs=0.15)
+    assert result.usual_m_day == pytest.approx(0.5, abs=0.05)
+    assert 900 <= result.peak.day <= 1300
+    assert result.cells.all()
 
 
 def test_a_surge_that_goes_on_has_no_end():
     series = glacier(rise=2.0, begin=1500, end=9999)
-    (found,) = surges(*series, cell_km2=0.05)
-    assert found.end is None
-    assert found.onset.day == pytest.approx(1500, abs=12)
+    (result,) = surges(*series, cell_km2=0.05)
+    assert result.end is None
+    assert result.onset.day == pytest.approx(1500, abs=12)
 
 
 def test_a_doubling_is_told_after_three_pairs_and_not_before():
     day, speed, sigma = glacier(rise=0.6, begin=900, end=9999)
     first = int(np.argmax(day >= 900))
-    told = [bool(surges(day[:n], speed[:n], sigma[:n], cell_km2=0.05)) for n in range(first, first + 5)]
-    assert told == [False, False, False, True, True]
+    detected = [bool(surges(day[:n], speed[:n], sigma[:n], cell_km2=0.05)) for n in range(first, first + 5)]
+    assert detected == [False, False, False, True, True]
 
 
 @pytest.mark.parametrize(

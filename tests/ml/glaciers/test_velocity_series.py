@@ -25,23 +25,23 @@ def nodes(longitude: float, dx_px: float, dy_px: float) -> Nodes:
 
 
 def test_twelve_metres_to_the_right_in_twelve_days_are_a_metre_a_day_to_the_east():
-    found = ground_motion(nodes(-9.0, 1.2, 0.0), UTM_29, PixelScale(10.0, 12))  # the zone's own meridian
-    assert found.east_m_day[0] == pytest.approx(1.0, abs=1e-6)
-    assert found.north_m_day[0] == pytest.approx(0.0, abs=1e-6)
-    assert found.sigma_m_day[0] == pytest.approx(0.1 * 10 / 12)
+    result = ground_motion(nodes(-9.0, 1.2, 0.0), UTM_29, PixelScale(10.0, 12))  # the zone's own meridian
+    assert result.east_m_day[0] == pytest.approx(1.0, abs=1e-6)
+    assert result.north_m_day[0] == pytest.approx(0.0, abs=1e-6)
+    assert result.sigma_m_day[0] == pytest.approx(0.1 * 10 / 12)
 
 
 def test_down_in_the_image_is_south():
-    found = ground_motion(nodes(-9.0, 0.0, 1.2), UTM_29, PixelScale(10.0, 12))
-    assert found.north_m_day[0] == pytest.approx(-1.0, abs=1e-6)
+    result = ground_motion(nodes(-9.0, 0.0, 1.2), UTM_29, PixelScale(10.0, 12))
+    assert result.north_m_day[0] == pytest.approx(-1.0, abs=1e-6)
 
 
 def test_away_from_the_meridian_the_map_is_turned_against_true_north():
     """Three degrees west of it, at 60 N, grid north points 2.6 degrees to the west of true north."""
-    found = ground_motion(nodes(-12.0, 0.0, -1.2), UTM_29, PixelScale(10.0, 12))
-    turned = np.degrees(np.arctan2(found.east_m_day[0], found.north_m_day[0]))
+    result = ground_motion(nodes(-12.0, 0.0, -1.2), UTM_29, PixelScale(10.0, 12))
+    turned = np.degrees(np.arctan2(result.east_m_day[0], result.north_m_day[0]))
     assert turned == pytest.approx(-3 * np.sin(np.radians(60)), abs=0.05)
-    assert np.hypot(found.east_m_day[0], found.north_m_day[0]) == pytest.approx(1.0)
+    assert np.hypot(result.east_m_day[0], result.north_m_day[0]) == pytest.approx(1.0)
 
 
 def scattered(n: int = 2000, shift: float = 0.3, sigma: float = 0.05) -> GroundMotion:
@@ -78,10 +78,10 @@ def test_without_stationary_ground_the_slowest_quarter_speaks_and_says_so():
 
 def test_a_cell_is_the_weighted_mean_of_its_nodes_and_no_surer_than_they_are():
     motion = GroundMotion(np.array([1.0, 3.0, np.nan]), np.zeros(3), np.array([0.1, 0.2, 0.1]))
-    found = into_cells(motion, np.array([0, 0, 1]), 3)
-    assert found.east_m_day[0] == pytest.approx((1.0 / 0.01 + 3.0 / 0.04) / (1 / 0.01 + 1 / 0.04))
-    assert 0.1 < found.sigma_m_day[0] < 0.2
-    assert np.isnan(found.east_m_day[1:]).all()
+    result = into_cells(motion, np.array([0, 0, 1]), 3)
+    assert result.east_m_day[0] == pytest.approx((1.0 / 0.01 + 3.0 / 0.04) / (1 / 0.01 + 1 / 0.04))
+    assert 0.1 < result.sigma_m_day[0] < 0.2
+    assert np.isnan(result.east_m_day[1:]).all()
 
 
 def pairs(start: list[float], end: list[float], east: list[float], sigma: list[float]) -> PairVelocities:
@@ -92,30 +92,30 @@ def pairs(start: list[float], end: list[float], east: list[float], sigma: list[f
 
 
 def test_pairs_that_do_not_overlap_come_out_as_they_went_in():
-    found = velocity_series(pairs([0, 12, 48], [12, 24, 60], [1.0, 2.0, 3.0], [0.1, 0.2, 0.3]))
-    np.testing.assert_allclose(found.speed_m_day[:, 0], [1, 2, 3])
-    np.testing.assert_allclose(found.sigma_m_day[:, 0], [0.1, 0.2, 0.3])
-    np.testing.assert_allclose(found.day, [6, 18, 54])
+    result = velocity_series(pairs([0, 12, 48], [12, 24, 60], [1.0, 2.0, 3.0], [0.1, 0.2, 0.3]))
+    np.testing.assert_allclose(result.speed_m_day[:, 0], [1, 2, 3])
+    np.testing.assert_allclose(result.sigma_m_day[:, 0], [0.1, 0.2, 0.3])
+    np.testing.assert_allclose(result.day, [6, 18, 54])
 
 
 def test_two_pairs_of_one_step_are_their_weighted_mean():
-    found = velocity_series(pairs([0, 0], [12, 12], [1.0, 2.0], [0.1, 0.2]))
-    assert found.speed_m_day[0, 0] == pytest.approx((1 / 0.01 + 2 / 0.04) / (1 / 0.01 + 1 / 0.04))
-    assert found.sigma_m_day[0, 0] == pytest.approx((1 / 0.01 + 1 / 0.04) ** -0.5)
+    result = velocity_series(pairs([0, 0], [12, 12], [1.0, 2.0], [0.1, 0.2]))
+    assert result.speed_m_day[0, 0] == pytest.approx((1 / 0.01 + 2 / 0.04) / (1 / 0.01 + 1 / 0.04))
+    assert result.sigma_m_day[0, 0] == pytest.approx((1 / 0.01 + 1 / 0.04) ** -0.5)
 
 
 def test_a_longer_pair_and_half_of_it_tell_the_other_half():
     """One metre a day over 24 days and half a metre in the first 12 are one and a half in the last 12."""
-    found = velocity_series(pairs([0, 0], [24, 12], [1.0, 0.5], [0.01, 0.01]))
-    np.testing.assert_allclose(found.speed_m_day[:, 0], [0.5, 1.5], atol=0.01)
+    result = velocity_series(pairs([0, 0], [24, 12], [1.0, 0.5], [0.01, 0.01]))
+    np.testing.assert_allclose(result.speed_m_day[:, 0], [0.5, 1.5], atol=0.01)
 
 
 def test_what_only_a_longer_pair_covers_is_taken_alike():
-    found = velocity_series(pairs([0], [24], [1.0], [0.05]))
-    assert found.day.size == 1  # no date in between
-    found = velocity_series(pairs([0, 12], [24, 36], [1.0, 1.0], [0.05, 0.05]))
-    np.testing.assert_allclose(found.speed_m_day[:, 0], 1.0, atol=1e-6)
-    assert (found.sigma_m_day > 0.05).all()  # a step is known less well than the mean of two
+    result = velocity_series(pairs([0], [24], [1.0], [0.05]))
+    assert result.day.size == 1  # no date in between
+    result = velocity_series(pairs([0, 12], [24, 36], [1.0, 1.0], [0.05, 0.05]))
+    np.testing.assert_allclose(result.speed_m_day[:, 0], 1.0, atol=1e-6)
+    assert (result.sigma_m_day > 0.05).all()  # a step is known less well than the mean of two
 
 
 def test_least_squares_find_the_truth_of_a_year_of_overlapping_pairs():
@@ -125,17 +125,17 @@ def test_least_squares_find_the_truth_of_a_year_of_overlapping_pairs():
     spans = [(i, i + n) for n in (1, 2) for i in range(dates.size - n)]
     means = [truth[i:j].mean() for i, j in spans]
     noisy = np.array(means) + 0.05 * rng.normal(size=len(spans))
-    found = velocity_series(
+    result = velocity_series(
         pairs([dates[i] for i, _ in spans], [dates[j] for _, j in spans], list(noisy), [0.05] * len(spans))
     )
-    left = found.speed_m_day[:, 0] - truth
+    left = result.speed_m_day[:, 0] - truth
     assert left.std() < 0.05  # better than any pair alone
-    assert left.std() == pytest.approx(float(found.sigma_m_day.mean()), rel=0.5)
+    assert left.std() == pytest.approx(float(result.sigma_m_day.mean()), rel=0.5)
 
 
 def test_what_no_pair_shows_stays_unknown():
-    found = velocity_series(pairs([0, 12], [12, 24], [1.0, np.nan], [0.1, 0.1]))
-    assert np.isnan(found.speed_m_day[1, 0])
+    result = velocity_series(pairs([0, 12], [12, 24], [1.0, np.nan], [0.1, 0.1]))
+    assert np.isnan(result.speed_m_day[1, 0])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from ml.lab.deformation.benchmark_tiles import (
     field_tile,
     still_tile,
 )
-from ml.lab.deformation.scoring import Truth, areas_of, finds_bowl, on_tile, score_tile, truth_of
+from ml.lab.deformation.scoring import Truth, areas_of, detects_bowl, on_tile, score_tile, truth_of
 from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.sources import GroundwaterSubsidence
@@ -72,8 +72,8 @@ def test_nothing_in_a_benchmark_can_be_seen_by_training():
 
 def test_four_tiles_in_ten_hold_something_to_find():
     tiles = [field_tile(NATIONAL, number, Purpose.TEST) for number in range(60)]
-    found = [len(first_view(tile)[1].objects) > 0 for tile in tiles]
-    assert 0.35 < np.mean(found) < 0.75
+    detected = [len(first_view(tile)[1].objects) > 0 for tile in tiles]
+    assert 0.35 < np.mean(detected) < 0.75
 
 
 def test_shifted_tiles_have_fewer_points_and_more_noise():
@@ -192,7 +192,7 @@ def test_the_areas_that_are_scored_are_those_that_are_drawn(method, moving):
 def test_every_baseline_finds_a_wide_bowl_of_twenty_mm_a_year_on_either_and_both_tracks(method, moving):
     results = [detect_deformation(cloud(track), method) for track in moving.tracks]
     for result, track in zip(results, moving.tracks, strict=True):
-        assert finds_bowl(result, moving, [track], 1500.0)
+        assert detects_bowl(result, moving, [track], 1500.0)
 
 
 def test_a_result_that_begins_inside_the_tile_is_laid_where_it_belongs(moving):

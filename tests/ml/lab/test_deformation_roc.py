@@ -11,8 +11,8 @@ def test_figures_are_read_off_where_the_benchmark_has_as_many_false_alarms():
     """Ten tiles of 100 km²: alarms fall from six to none with the shift, bowls are found up to a shift of nothing."""
     alarms = np.array([6, 4, 2, 1, 0, 0, 0])
     fields = [np.array([[count / 10, 8, 10, 12, 5.0] for count in alarms]) for _ in range(10)]
-    found = np.array(SHIFTS) < 0.1
-    bowls = [np.repeat(found[:, None], len(CELLS), axis=1).astype(float) for _ in range(4)]
+    detected = np.array(SHIFTS) < 0.1
+    bowls = [np.repeat(detected[:, None], len(CELLS), axis=1).astype(float) for _ in range(4)]
     figures = at_alarms(fields, bowls, 2.0)  # per 1,000 km², which is what ten tiles are
     assert figures["shift"].value == pytest.approx(SHIFTS[2])
     assert figures["false_alarms_per_1000km2"].value == pytest.approx(2.0)

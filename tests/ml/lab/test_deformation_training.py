@@ -10,9 +10,9 @@ from ml.deformation.kinds import kind_of
 from ml.deformation.network import DeformationNetwork
 from ml.lab.deformation.benchmark_tiles import NATIONAL, digest, field_tile, still_tile
 from ml.lab.deformation.calibration import Setting, counts, enter_at, network_views
-from ml.lab.deformation.compose import Recipe, laid_over, larder, sample, still, weak_bowls
+from ml.lab.deformation.compose import Recipe, laid_over, sample, still, tile_pool, weak_bowls
 from ml.lab.deformation.dataset import NOTHING, fill, opened, tile_arrays, training_tile
-from ml.lab.deformation.train import DeformationLesson, Settings, as_batch, loss_of
+from ml.lab.deformation.train import DeformationTrainingTask, Settings, as_batch, loss_of
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import read_card
@@ -31,8 +31,8 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def stock(cache):
-    return larder(cache, 0, TILES)
+def pool(cache):
+    return tile_pool(cache, 0, TILES)
 
 
 def test_a_cut_cache_goes_on_and_holds_the_same(tmp_path, cache):
@@ -72,9 +72,9 @@ def test_kinds_follow_what_moves_the_ground_and_which_way():
     assert KINDS[kind_of(QuarrySettlement(here, ellipse, -5.0))] == "fill_or_quarry"
 
 
-def test_a_weak_bowl_has_the_rate_and_the_size_that_it_is_asked_for(cache, stock):
+def test_a_weak_bowl_has_the_rate_and_the_size_that_it_is_asked_for(cache, pool):
     rng = np.random.default_rng(0)
-    number = int(stock.quiet[0])
+    number = int(pool.quiet[0])
     motion = weak_bowls(rng, cache, number, np.array([0]), (3.0, 800.0))
     speed = np.abs(motion.of_cells[0])
     assert speed.max() == pytest.approx(3.0, rel=0.03)
@@ -82,8 +82,8 @@ def test_a_weak_bowl_has_the_rate_and_the_size_that_it_is_asked_for(cache, stock
     assert (motion.kind == NOTHING).all()
 
 
-def test_motion_laid_over_errors_is_found_again_in_their_difference(cache, stock):
-    number, order, recipe = int(stock.quiet[0]), np.array([0]), Recipe()
+def test_motion_laid_over_errors_is_found_again_in_their_difference(cache, pool):
+    number, order, recipe = int(pool.quiet[0]), np.array([0]), Recipe()
     motion = weak_bowls(np.random.default_rng(0), cache, number, order, (3.0, 2000.0))
     moving = laid_over(np.random.default_rng(1), cache, number, order, motion, recipe)[0].velocity_mm_yr
     resting = laid_over(np.random.default_rng(1), cache, number, order, still(1), recipe)[0].velocity_mm_yr
@@ -93,10 +93,10 @@ def test_motion_laid_over_errors_is_found_again_in_their_difference(cache, stock
     assert abs(left.mean()) < 1.0
 
 
-def test_samples_are_what_a_detector_gets(stock):
+def test_samples_are_what_a_detector_gets(pool):
     recipe = Recipe(crop=64)
     for seed in range(12):
-        one = sample(np.random.default_rng(seed), stock, 1 + seed % 2, recipe)
+        one = sample(np.random.default_rng(seed), pool, 1 + seed % 2, recipe)
         assert len(one.tracks) == 1 + seed % 2
         for track in one.tracks:
             np.testing.assert_array_equal(np.isfinite(track.velocity_mm_yr), track.n_points > 0)
@@ -104,7 +104,7 @@ def test_samples_are_what_a_detector_gets(stock):
         assert one.rate_mm_yr.shape == one.kind.shape == (64, 64)
         batch = as_batch([one], "none", [None])
         assert bool(torch.isfinite(batch["image"]).all())
-    again = sample(np.random.default_rng(11), stock, 2, recipe)
+    again = sample(np.random.default_rng(11), pool, 2, recipe)
     np.testing.assert_array_equal(again.rate_mm_yr, one.rate_mm_yr)
 
 
@@ -139,8 +139,8 @@ def test_ground_that_nobody_saw_does_not_count():
     assert float(loss_of(answer, batch)) == pytest.approx(float(loss_of(right, batch)))
 
 
-def test_a_piece_unwrapped_wrongly_is_no_motion_and_costs_more_than_other_still_ground(cache, stock):
-    number, order = int(stock.quiet[0]), np.array([0])
+def test_a_piece_unwrapped_wrongly_is_no_motion_and_costs_more_than_other_still_ground(cache, pool):
+    number, order = int(pool.quiet[0]), np.array([0])
     for blocks in (0.0, 1.0):
         (drawn,) = laid_over(np.random.default_rng(2), cache, number, order, still(1), Recipe(blocks=blocks))
         assert bool(drawn.wrong.any()) == (blocks > 0)
@@ -153,16 +153,16 @@ def test_a_piece_unwrapped_wrongly_is_no_motion_and_costs_more_than_other_still_
     assert float(loss_of(right, batch)) < 0.01
 
 
-def test_a_network_learns_from_a_handful_of_samples(stock):
+def test_a_network_learns_from_a_handful_of_samples(pool):
     torch.manual_seed(0)
-    lesson = DeformationLesson(stock, stock, Settings(batch=4))
-    batch = lesson.batch(np.random.default_rng(0))
+    training_task = DeformationTrainingTask(pool, pool, Settings(batch=4))
+    batch = training_task.batch(np.random.default_rng(0))
     network = DeformationUnet(CHANNELS, widths=(16, 16, 16, 16))
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
     losses = []
     for _ in range(25):
         optimiser.zero_grad()
-        loss = lesson.loss(network, batch, 0.5)
+        loss = training_task.loss(network, batch, 0.5)
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))

@@ -132,8 +132,8 @@ def test_a_pair_of_the_benchmark_is_the_same_whoever_makes_it_and_holds_its_trut
     first, second = (np.fft.fft2(image - image.mean()) for image in power)
     peak = np.unravel_index(np.argmax(np.fft.ifft2(second * first.conj()).real), power.shape[1:])
     half = power.shape[1] // 2
-    found = [(place + half) % power.shape[1] - half for place in peak]
-    assert found == [round(shift[1]), round(shift[0])]
+    written = [(place + half) % power.shape[1] - half for place in peak]
+    assert written == [round(shift[1]), round(shift[0])]
 
 
 def test_no_benchmark_is_drawn_as_training_is():

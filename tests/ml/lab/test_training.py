@@ -21,11 +21,11 @@ class Line:
     """y = 3 x - 1, seen with noise."""
 
     def __init__(self) -> None:
-        self.asked: list[float] = []
+        self.seen: list[float] = []
 
     def batch(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         x = rng.normal(size=(32, 1)).astype(np.float32)
-        self.asked.append(float(x[0, 0]))
+        self.seen.append(float(x[0, 0]))
         return {"x": torch.from_numpy(x), "y": torch.from_numpy(3 * x - 1)}
 
     def loss(self, network: nn.Module, batch: dict[str, torch.Tensor], progress: float) -> torch.Tensor:
@@ -35,10 +35,10 @@ class Line:
         return {"weight": network.weight.item(), "training": float(network.training)}
 
 
-def _learn(folder, steps: int, lesson: Line | None = None) -> dict[str, torch.Tensor]:
+def _learn(folder, steps: int, task: Line | None = None) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     schedule = Schedule(minutes=10, steps=steps, learning_rate=0.05, averaged_steps=10)
-    return train(nn.Linear(1, 1), lesson or Line(), schedule, folder, CPU, say=lambda line: None)
+    return train(nn.Linear(1, 1), task or Line(), schedule, folder, CPU, report=lambda line: None)
 
 
 def test_the_loop_learns_and_keeps_a_log(tmp_path):
@@ -56,11 +56,11 @@ class Spoilt(Line):
 
     def __init__(self, always_from: int | None = None) -> None:
         super().__init__()
-        self.always_from, self.taught = always_from, 0
+        self.always_from, self.calls = always_from, 0
 
     def loss(self, network: nn.Module, batch: dict[str, torch.Tensor], progress: float) -> torch.Tensor:
-        self.taught += 1
-        bad = self.taught % 3 == 0 if self.always_from is None else self.taught > self.always_from
+        self.calls += 1
+        bad = self.calls % 3 == 0 if self.always_from is None else self.calls > self.always_from
         return super().loss(network, batch, progress) * (torch.inf if bad else 1.0)
 
 
@@ -80,8 +80,8 @@ def test_a_cut_run_goes_on_with_the_batches_that_were_due(tmp_path):
     _learn(tmp_path / "cut", 25, cut)
     done = _learn(tmp_path / "cut", 60, rest)
     assert done.steps == 60
-    assert rest.asked[:35] == whole.asked[25:60]
-    assert cut.asked[:25] == whole.asked[:25]
+    assert rest.seen[:35] == whole.seen[25:60]
+    assert cut.seen[:25] == whole.seen[:25]
 
 
 def test_a_finished_run_is_not_trained_further(tmp_path):

@@ -45,35 +45,35 @@ def detect(field: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("dx", "dy"), [(0.0, 0.0), (2.0, -3.0), (0.5, 0.25), (-1.3, 0.7), (0.1, -0.1)])
 def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, dy):
-    found = track(images(dx, dy))
-    assert float(found.dx_px.nanmedian()) == pytest.approx(dx, abs=0.04)
-    assert float(found.dy_px.nanmedian()) == pytest.approx(dy, abs=0.04)
-    assert float(torch.isfinite(found.dx_px).float().mean()) > 0.7
+    tracked = track(images(dx, dy))
+    assert float(tracked.dx_px.nanmedian()) == pytest.approx(dx, abs=0.04)
+    assert float(tracked.dy_px.nanmedian()) == pytest.approx(dy, abs=0.04)
+    assert float(torch.isfinite(tracked.dx_px).float().mean()) > 0.7
 
 
 def test_errors_are_as_large_as_they_are_said_to_be():
-    found = track(images(0.3, -0.4, gamma=0.7, size=320))
-    error = (found.dx_px - 0.3) / found.sigma_dx_px
+    tracked = track(images(0.3, -0.4, gamma=0.7, size=320))
+    error = (tracked.dx_px - 0.3) / tracked.sigma_dx_px
     within = float((error[torch.isfinite(error)].abs() <= 1).float().mean())
     assert 0.5 <= within <= 0.9
 
 
 def test_noise_is_unknown_and_not_motion():
-    found = track(images(0.0, 0.0, gamma=0.0))
-    assert float(torch.isfinite(found.dx_px).float().mean()) < 0.01
+    tracked = track(images(0.0, 0.0, gamma=0.0))
+    assert float(torch.isfinite(tracked.dx_px).float().mean()) < 0.01
 
 
 def test_a_shift_beyond_the_search_is_unknown():
-    found = track(images(9.0, 0.0), search=4)
-    assert float(torch.isfinite(found.dx_px).float().mean()) < 0.02
+    tracked = track(images(9.0, 0.0), search=4)
+    assert float(torch.isfinite(tracked.dx_px).float().mean()) < 0.02
 
 
 def test_holes_in_the_images_are_holes_in_the_result():
     power = images(1.0, 0.0)
     power[1, :80, :] = torch.nan
-    found = track(power)
-    assert torch.isnan(found.dx_px[:7]).all()
-    assert float(found.dx_px[12:].nanmedian()) == pytest.approx(1.0, abs=0.04)
+    tracked = track(power)
+    assert torch.isnan(tracked.dx_px[:7]).all()
+    assert float(tracked.dx_px[12:].nanmedian()) == pytest.approx(1.0, abs=0.04)
 
 
 def test_a_single_window_keeps_more_outliers_than_many_that_must_agree():
@@ -106,12 +106,12 @@ def test_lag_by_lag_answers_as_batched_ffts_do_holes_and_edges_included(size):
     reference, secondary = high_pass(power)
     row, col, _ = grid_of_nodes(size, 8, power.device)
     kernels = (24, 32, 48, 64)
-    for kernel, found in zip(kernels, correlate_grid(reference, secondary, kernels, 4, 8), strict=True):
+    for kernel, tracked in zip(kernels, correlate_grid(reference, secondary, kernels, 4, 8), strict=True):
         wanted = correlate(reference, secondary, row, col, kernel, 4)
-        assert torch.equal(found.known, wanted.known)
-        assert int(found.known.sum()) > 50
+        assert torch.equal(tracked.known, wanted.known)
+        assert int(tracked.known.sum()) > 50
         for name in ("dx_px", "dy_px", "height"):
-            one, other = (getattr(peaks, name)[found.known] for peaks in (found, wanted))
+            one, other = (getattr(peaks, name)[tracked.known] for peaks in (tracked, wanted))
             torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
 
 
@@ -144,8 +144,8 @@ def test_on_oversampled_images_whitening_comes_near_the_bound_and_plain_correlat
         for scene in range(4):
             pair = constant_shift(generator(Purpose.TEST, "offset-bounds", scene), 0.7)
             images_ = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-            found = track_offsets(images_, method, torch.device("cpu")).bands["dx_px"][4:-4, 4:-4]
-            errors.append(found - pair.dx_px.mean())
+            tracked = track_offsets(images_, method, torch.device("cpu")).bands["dx_px"][4:-4, 4:-4]
+            errors.append(tracked - pair.dx_px.mean())
         spread[method] = float(np.nanstd(errors))
     assert 0.045 < spread["whitened"] < 0.09
     assert 0.08 < spread["ncc"] < 0.14
@@ -154,8 +154,8 @@ def test_on_oversampled_images_whitening_comes_near_the_bound_and_plain_correlat
 @pytest.mark.parametrize("method", ["ncc", "whitened"])
 def test_noise_is_unknown_to_every_method(method):
     power = images(0.0, 0.0, gamma=0.0).numpy()
-    found = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), method, torch.device("cpu"))
-    assert found.statistics["known_share"] < 0.02
+    tracked = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), method, torch.device("cpu"))
+    assert tracked.statistics["known_share"] < 0.02
 
 
 # ---- consensus and filter ----

@@ -110,25 +110,25 @@ def test_texture_does_not_know_the_gain_and_leaves_holes_at_zero():
 def test_features_are_correlated_at_the_lag_at_which_they_agree():
     first = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(2))
     second = first.roll((1, -1), (2, 3))  # stands one row lower, one column to the left
-    found = correlated(first, second).mean(dim=(2, 3))[0]
-    assert LAGS[int(found.argmax())] == (1, -1)
+    tracked = correlated(first, second).mean(dim=(2, 3))[0]
+    assert LAGS[int(tracked.argmax())] == (1, -1)
 
 
 def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_around_it():
     torch.manual_seed(0)
-    asked = CCResSiamNet(nodes=16).eval()
-    for part in asked.parameters():
+    siamnet = CCResSiamNet(nodes=16).eval()
+    for part in siamnet.parameters():
         torch.nn.init.normal_(part, std=0.1)
     images, beyond, known = torch.randn(1, 2, 160, 160), torch.zeros(1, 2, 20, 20), torch.ones(1, 1, 20, 20)
     other = images.clone()
     other[..., 84 + 40 :] = torch.randn(1, 2, 160, 36)
-    one, two = (asked(seen, beyond, beyond, known) for seen in (images, other))
+    one, two = (siamnet(seen, beyond, beyond, known) for seen in (images, other))
     torch.testing.assert_close(one.own[0, :, 10, 10], two.own[0, :, 10, 10])
     other[..., 84 + 12 :] = other[..., 84 + 12 :] + 1.0
-    assert not torch.allclose(asked(other, beyond, beyond, known).own[0, :, 10, 10], one.own[0, :, 10, 10])
+    assert not torch.allclose(siamnet(other, beyond, beyond, known).own[0, :, 10, 10], one.own[0, :, 10, 10])
     other[:] = images
     other[..., 84 + 28 :] = torch.randn(1, 2, 160, 48)  # the narrow windows hear less far
-    three = asked(other, beyond, beyond, known)
+    three = siamnet(other, beyond, beyond, known)
     torch.testing.assert_close(one.near[0, :, 10, 10], three.near[0, :, 10, 10])
     assert not torch.allclose(one.own[0, :, 10, 10], three.own[0, :, 10, 10])
 
@@ -136,10 +136,10 @@ def test_an_answer_hears_nothing_beyond_its_window_and_what_its_layers_see_aroun
 def test_attention_is_the_mean_of_the_window_where_nothing_tells_nodes_apart():
     torch.manual_seed(0)
     alike, own = Alike(6, 4), torch.randn(1, 6, 12, 12)
-    found = alike(torch.ones(1, 6, 12, 12), own)[0, :, 5, 5]
+    tracked = alike(torch.ones(1, 6, 12, 12), own)[0, :, 5, 5]
     weights = torch.tensor(REACH_WEIGHTS)
     value = torch.relu(alike.value(own))[0, :, 3:8, 3:8]
-    torch.testing.assert_close(found, (value * weights * weights[:, None]).sum(dim=(1, 2)) / 16)
+    torch.testing.assert_close(tracked, (value * weights * weights[:, None]).sum(dim=(1, 2)) / 16)
 
 
 def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_there_is_none():
@@ -147,9 +147,9 @@ def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_ther
     images = texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary]))))
     truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
     for seed in range(4):
-        found = cut(np.random.default_rng(seed), images, truth, 96, 6)
-        assert found.known.shape == (1, 12, 12)
-        assert float(found.target.abs().median()) < 0.5
+        tracked = cut(np.random.default_rng(seed), images, truth, 96, 6)
+        assert tracked.known.shape == (1, 12, 12)
+        assert float(tracked.target.abs().median()) < 0.5
     images[1] = torch.randn(160, 160)
     lost = cut(np.random.default_rng(0), images, truth, 96, 24)
     assert float((lost.target + lost.frame - truth[:, :12, :12]).abs().max()) < 1e-5
@@ -237,9 +237,11 @@ def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
 
 def random_tracker(**changes) -> network.Tracker:
     torch.manual_seed(0)
-    asked = CCResSiamNet(nodes=16).eval()
-    torch.nn.init.normal_(asked.choice.answer.weight, std=0.5)
-    return replace(network.Tracker(asked, 2, network.Calibration(), network.Calibration(), CPU, exact=True), **changes)
+    siamnet = CCResSiamNet(nodes=16).eval()
+    torch.nn.init.normal_(siamnet.choice.answer.weight, std=0.5)
+    return replace(
+        network.Tracker(siamnet, 2, network.Calibration(), network.Calibration(), CPU, exact=True), **changes
+    )
 
 
 def test_blocks_do_not_show_in_the_answer():
@@ -253,12 +255,12 @@ def test_blocks_do_not_show_in_the_answer():
 
 
 def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
-    def found_in_one_corner(images: torch.Tensor, *_: object) -> torch.Tensor:
-        found = torch.full((2, images.shape[1] // 16, images.shape[2] // 16), torch.nan)
-        found[:, 0, 0] = 0.0
-        return found
+    def matched_in_one_corner(images: torch.Tensor, *_: object) -> torch.Tensor:
+        tracked = torch.full((2, images.shape[1] // 16, images.shape[2] // 16), torch.nan)
+        tracked[:, 0, 0] = 0.0
+        return tracked
 
-    monkeypatch.setattr(coarse, "coarse", found_in_one_corner)
+    monkeypatch.setattr(coarse, "coarse", matched_in_one_corner)
     known = network.answered(pair_of(0.0, 0.0, size=256).source(), random_tracker(), 6).known
     assert bool((known[:8, :8] > 0).all())  # three nodes of the search, of 16 px, beyond the one
     assert float(known[8:].max()) == float(known[:, 8:].max()) == 0
@@ -269,8 +271,8 @@ def test_the_coarse_start_is_within_a_pixel_even_of_large_motion(dx, dy, search)
     pair = pair_of(0.0, 0.0, gamma=0.8, size=320)
     moved = np.roll(pair.secondary, (round(dy), round(dx)), (0, 1))
     log = torch.from_numpy(np.log(np.stack([pair.reference, moved])))
-    found = coarse.filled(coarse.coarse(texture(log), search))[:, 5:-5, 5:-5]
-    assert float((found - torch.tensor([dx, dy])[:, None, None]).abs().mean()) < 0.5
+    tracked = coarse.filled(coarse.coarse(texture(log), search))[:, 5:-5, 5:-5]
+    assert float((tracked - torch.tensor([dx, dy])[:, None, None]).abs().mean()) < 0.5
 
 
 def test_where_nothing_matches_neighbours_speak():
@@ -284,22 +286,22 @@ def test_where_nothing_matches_neighbours_speak():
 def test_another_posting_is_read_off_the_networks_grid(posting):
     y, x = torch.meshgrid(*(torch.arange(20) * NODE_PX + NODE_PX / 2,) * 2, indexing="ij")
     ramp = x / 100 + y / 50
-    found = at_posting(Offsets(ramp, ramp, ramp, ramp, ramp), (160, 160), posting).dx_px
+    tracked = at_posting(Offsets(ramp, ramp, ramp, ramp, ramp), (160, 160), posting).dx_px
     middle = torch.arange(160 // posting) * posting + posting / 2
     wanted = (middle / 100 + middle[:, None] / 50)[1:-1, 1:-1]
-    torch.testing.assert_close(found[1:-1, 1:-1], wanted)
+    torch.testing.assert_close(tracked[1:-1, 1:-1], wanted)
 
 
 def test_sigma_is_widened_where_errors_are_wider_than_it_says():
     rng = np.random.default_rng(0)
-    log_sigma, restless = rng.uniform(-4, -1, 20_000), rng.uniform(-1, 1, 20_000)
-    errors = 2 * np.where(restless > 0, 1.5, 1.0) * rng.standard_normal(20_000)
-    tables = network.Calibration(**tables_of(np.column_stack([log_sigma, errors, restless])))
+    log_sigma, local_scatter = rng.uniform(-4, -1, 20_000), rng.uniform(-1, 1, 20_000)
+    errors = 2 * np.where(local_scatter > 0, 1.5, 1.0) * rng.standard_normal(20_000)
+    tables = network.Calibration(**tables_of(np.column_stack([log_sigma, errors, local_scatter])))
     stretched = np.exp(
         np.interp(log_sigma, tables.log_sigma, tables.add)
-        + np.interp(restless, tables.log_restless, tables.add_restless)
+        + np.interp(local_scatter, tables.log_local_scatter, tables.add_local_scatter)
     )
-    for part in (restless > 0.2, restless < -0.2):
+    for part in (local_scatter > 0.2, local_scatter < -0.2):
         assert np.mean(np.abs(errors / stretched)[part] < 1) == pytest.approx(0.6827, abs=0.02)
 
 
@@ -317,11 +319,11 @@ def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, d
 
 def test_the_network_is_surer_than_one_window_and_says_how_sure():
     pair = pair_of(0.3, -0.4, gamma=0.7, size=256)
-    found, single = (track_offsets(pair, method, CPU).bands for method in ("model", "ncc"))
+    tracked, single = (track_offsets(pair, method, CPU).bands for method in ("model", "ncc"))
     inner = slice(4, -4)
-    error, other = (bands["dx_px"][inner, inner] - 0.3 for bands in (found, single))
+    error, other = (bands["dx_px"][inner, inner] - 0.3 for bands in (tracked, single))
     assert np.nanstd(error) < 0.75 * np.nanstd(other)
-    within = np.abs(error) <= found["sigma_dx_px"][inner, inner]
+    within = np.abs(error) <= tracked["sigma_dx_px"][inner, inner]
     assert 0.5 <= float(within.mean()) <= 0.9
 
 
@@ -385,5 +387,5 @@ def test_the_course_trains_calibrates_and_leaves_weights_that_track(tmp_path, ca
     assert card.network["nodes"] == 16
     by_gamma = {f"{of}{name}_g50" for of in ("", "near_", "choice_") for name in ("sigma", "within_68")}
     assert by_gamma | {"own_epe", "near_epe", "choice_epe"} <= set(card.figures)
-    found = network.track(pair_of(0.0, 0.0, size=96).source(), network.tracker_of(card, tmp_path, CPU), 6)
-    assert found.dx_px.shape == (12, 12)
+    tracked = network.track(pair_of(0.0, 0.0, size=96).source(), network.tracker_of(card, tmp_path, CPU), 6)
+    assert tracked.dx_px.shape == (12, 12)

@@ -44,10 +44,10 @@ def test_the_choice_lies_among_its_candidates_and_knows_no_frame():
     own, near, known = answers(step_px=1.0)
     choice = WindowChoice()
     torch.nn.init.normal_(choice.answer.weight, std=0.5)
-    found, log_sigma = choice(own, near, known)
+    chosen_answer, log_sigma = choice(own, near, known)
     offsets, _ = candidates(own, near, known)
-    assert bool(((found >= offsets.amin(dim=2) - 1e-5) & (found <= offsets.amax(dim=2) + 1e-5)).all())
+    assert bool(((chosen_answer >= offsets.amin(dim=2) - 1e-5) & (chosen_answer <= offsets.amax(dim=2) + 1e-5)).all())
     by = torch.tensor([5.0, -3.0, 0.0, 0.0])[:, None, None]
     moved, same = choice(own + by, near + by, known)
-    torch.testing.assert_close(moved, found + by[:2], atol=1e-4, rtol=0)
+    torch.testing.assert_close(moved, chosen_answer + by[:2], atol=1e-4, rtol=0)
     torch.testing.assert_close(same, log_sigma, atol=1e-3, rtol=0)

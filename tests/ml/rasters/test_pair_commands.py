@@ -31,9 +31,9 @@ def test_coherence_writes_its_two_bands_with_everything_to_trace_them(pair, meth
         tags = raster.tags()
         assert tags["model_version"] == f"{method} {VERSIONS[method]}"
         assert len(tags["input_sha256"]) == 64
-        found, gamma = raster.read(1), truth.read(3)
+        bands, gamma = raster.read(1), truth.read(3)
         still = (truth.read(1) == 0) & (gamma > 0.6)
-        assert np.median(np.abs(found - gamma)[still]) < 0.12
+        assert np.median(np.abs(bands - gamma)[still]) < 0.12
 
 
 @pytest.mark.parametrize("method", ["multi-kernel", "ncc", "whitened"])
@@ -80,7 +80,7 @@ def test_decibels_and_amplitudes_give_what_power_gives(pair, tmp_path):
         (["coherence", "{empty}", "{a}", "--out", "{out}"], "no pixel has a value"),
     ],
 )
-def test_what_cannot_be_used_ends_with_2_and_one_line(tmp_path, capsys, arguments, said):
+def test_what_cannot_be_used_ends_with_2_and_one_line(tmp_path, capsys, arguments, message):
     rng = np.random.default_rng(1)
     made = {
         "a": rng.gamma(4, 0.1, (40, 40)),
@@ -101,7 +101,7 @@ def test_what_cannot_be_used_ends_with_2_and_one_line(tmp_path, capsys, argument
     assert main([part.format(**names) for part in arguments]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
-    assert said in lines[0]
+    assert message in lines[0]
     assert not names["out"].exists()
 
 
@@ -114,10 +114,10 @@ def test_grids_that_differ_by_a_few_pixels_are_read_where_both_show_the_ground(p
     with rasterio.open(tmp_path / "secondary.tif", "w", **profile) as raster:
         raster.write(wide, 1)
     arguments = [str(pair / "reference.tif"), str(tmp_path / "secondary.tif"), "--out"]
-    told = ["--method", "guarnieri-prati", "--looks", "4.7"]
-    assert main(["coherence", *arguments, str(tmp_path / "c.tif"), *told]) == 0
+    flags = ["--method", "guarnieri-prati", "--looks", "4.7"]
+    assert main(["coherence", *arguments, str(tmp_path / "c.tif"), *flags]) == 0
     both = [str(pair / f"{name}.tif") for name in ("reference", "secondary")]
-    assert main(["coherence", *both, "--out", str(tmp_path / "whole.tif"), *told]) == 0
+    assert main(["coherence", *both, "--out", str(tmp_path / "whole.tif"), *flags]) == 0
     with rasterio.open(tmp_path / "c.tif") as cut, rasterio.open(tmp_path / "whole.tif") as whole:
         assert cut.shape == (whole.shape[0], whole.shape[1] - 5)
         assert cut.transform == whole.transform @ rasterio.Affine.translation(5, 0)

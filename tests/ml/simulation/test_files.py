@@ -198,9 +198,9 @@ def test_the_command_writes_a_region_and_says_what_is_in_it(tmp_path, capsys):
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     assert command.run(parser.parse_args(["velocity", "--seed", "4", "--out", str(tmp_path / "new" / "region")])) == 0
-    said = capsys.readouterr().out
-    assert "track 901 (ascending)" in said
-    assert "landslide" in said
+    printed = capsys.readouterr().out
+    assert "track 901 (ascending)" in printed
+    assert "landslide" in printed
     assert (tmp_path / "new" / "region" / "points.csv").exists()
 
 

@@ -87,10 +87,10 @@ def test_the_glacier_is_faster_in_summer_and_surges_at_the_end():
 def test_the_tracker_measures_the_surge_that_was_put_in(nation, images):
     """The last pair: the middle of the tongue moves by 5 m a day along the glacier, the rock beside it stays."""
     surge = images[0]
-    found = track_offsets(
+    result = track_offsets(
         ImagePair(surge.power[-2], surge.power[-1], surge.transform, surge.epsg), "ncc", torch.device("cpu")
     )
-    dx, dy = found.bands["dx_px"], found.bands["dy_px"]
+    dx, dy = result.bands["dx_px"], result.bands["dy_px"]
     middle = tuple(slice(n // 2 - 1, n // 2 + 2) for n in dx.shape)
     expected = SURGE_M_DAY[-1] * 12 / 30
     assert np.median(np.hypot(dx[middle], dy[middle])) == pytest.approx(expected, rel=0.15)
@@ -128,11 +128,11 @@ def test_files_are_marked_as_simulated_and_two_halves_hold_every_point(nation, i
 
 
 def test_the_truth_says_in_words_what_was_put_in(nation, images, tmp_path):
-    told = json.loads(nation_files.write_truth(nation, images, tmp_path / "truth.geojson").read_text())
-    features = [feature["properties"] for feature in told["features"]]
+    truth_file = json.loads(nation_files.write_truth(nation, images, tmp_path / "truth.geojson").read_text())
+    features = [feature["properties"] for feature in truth_file["features"]]
     assert len(features) == len(nation.region.sources) + 3
     bowl = next(one for one in features if one["kind"] == "groundwater_subsidence")
-    assert bowl["told"] == "sinks by up to 19 mm a year, 4.6 km across, faster every year"
+    assert bowl["description"] == "sinks by up to 19 mm a year, 4.6 km across, faster every year"
     surge = next(one for one in features if one["kind"] == "glacier_surge")
-    assert surge["told"].startswith("speeds up to 5 m a day between")
+    assert surge["description"].startswith("speeds up to 5 m a day between")
     assert surge["speed_m_day"] == SURGE_M_DAY[-1]

@@ -28,12 +28,12 @@ def test_scatterers_stand_where_they_were_put():
     rng = rng_of()
     places = Places(*rng.uniform(0, 64, (2, 30)).astype(np.float32))
     amplitudes = scatterers(rng, (2, 30))
-    found = Spread(places, (64, 64)).spectrum(amplitudes)
+    estimate = Spread(places, (64, 64)).spectrum(amplitudes)
     frequency = np.fft.fftfreq(64)
     rows, cols = (np.exp(-2j * np.pi * np.outer(at.astype(float), frequency)) for at in places)
     exact = np.einsum("ln,nr,nc->lrc", amplitudes, rows, cols)
     inside = np.abs(frequency) <= 0.25
-    error = np.abs(found - exact)[:, inside][:, :, inside]
+    error = np.abs(estimate - exact)[:, inside][:, :, inside]
     assert error.max() < 1e-4 * np.abs(exact).max()
 
 
@@ -64,8 +64,8 @@ def test_the_looks_that_are_told_are_the_looks_of_the_images(system):
 
 
 def test_speckle_correlates_over_pixels_as_its_band_says():
-    found, theory = report.autocorrelation()
-    np.testing.assert_allclose(found, theory, atol=0.02)
+    estimate, theory = report.autocorrelation()
+    np.testing.assert_allclose(estimate, theory, atol=0.02)
 
 
 @pytest.mark.parametrize("gamma", [0.3, 0.5, 0.7, 0.9])

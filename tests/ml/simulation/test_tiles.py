@@ -15,7 +15,7 @@ from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.sources import GroundwaterSubsidence, MiningSubsidence, QuarrySettlement
 from ml.simulation.ground.terrain import LandCover
 from ml.simulation.seeds import Purpose, generator
-from ml.simulation.velocity.histories import COURSES, draw_course, of_unit_rate
+from ml.simulation.velocity.histories import HISTORIES, draw_history, of_unit_rate
 from ml.simulation.velocity.noise import velocity_errors
 from ml.simulation.velocity.nuisance import (
     USTICA,
@@ -107,12 +107,12 @@ def test_two_tracks_look_from_opposite_sides_with_vectors_of_length_one(still):
 def test_the_noise_of_a_tile_has_the_semivariance_of_ustica():
     """Targets: means of the two real tracks, by distance; see docs/simulation.md."""
     place = rng(7).uniform(0, 2_500, (2, 25_000))
-    found = semivariance(*place, velocity_errors(rng(8), *place, USTICA, 0.0), NEAR)
-    assert found[0] == pytest.approx(0.357, abs=0.06)
-    assert found[1] == pytest.approx(0.422, abs=0.06)
-    assert found[2] == pytest.approx(0.545, abs=0.06)
-    assert found[3] == pytest.approx(0.611, abs=0.06)
-    assert found[4] == pytest.approx(0.665, abs=0.06)
+    semivariances = semivariance(*place, velocity_errors(rng(8), *place, USTICA, 0.0), NEAR)
+    assert semivariances[0] == pytest.approx(0.357, abs=0.06)
+    assert semivariances[1] == pytest.approx(0.422, abs=0.06)
+    assert semivariances[2] == pytest.approx(0.545, abs=0.06)
+    assert semivariances[3] == pytest.approx(0.611, abs=0.06)
+    assert semivariances[4] == pytest.approx(0.665, abs=0.06)
 
 
 @pytest.mark.realdata
@@ -242,14 +242,14 @@ def test_truth_is_drawn_where_the_line_of_sight_moves_by_two_mm_and_names_class_
     assert record.polygon.centroid.x == pytest.approx(still.terrain.frame.easting_m + 500, abs=CELL_M)
 
 
-@pytest.mark.parametrize("kind", COURSES)
-def test_every_course_starts_at_zero_and_has_a_rate_of_one(kind):
+@pytest.mark.parametrize("kind", HISTORIES)
+def test_every_history_starts_at_zero_and_has_a_rate_of_one(kind):
     years = np.linspace(0, 5, 120)
     for scene in range(20):
-        name, course = draw_course(rng(scene), kind, years)
+        name, history = draw_history(rng(scene), kind, years)
         assert name
-        assert course[0] == 0
-        assert of_unit_rate(course, years) == pytest.approx(course)
+        assert history[0] == 0
+        assert of_unit_rate(history, years) == pytest.approx(history)
 
 
 def test_a_tile_is_written_as_a_release_and_read_back_by_our_own_reader(tmp_path):

@@ -42,15 +42,15 @@ def test_points_are_as_dense_as_the_real_service_states(region, cover, floor_per
 
 @pytest.mark.parametrize(("from_m", "to_m", "semivariance", "tolerance"), [(0, 30, 0.45, 0.05), (60, 120, 1.1, 0.12)])
 def test_the_semivariance_of_still_ground_is_as_stated(region_at_rest, from_m, to_m, semivariance, tolerance):
-    found = []
+    result = []
     for track in region_at_rest.tracks:
         position_m = np.column_stack([track.easting_m, track.northing_m])
         pairs = cKDTree(position_m).query_pairs(to_m, output_type="ndarray")
         apart_m = np.linalg.norm(position_m[pairs[:, 0]] - position_m[pairs[:, 1]], axis=1)
         near = pairs[apart_m >= from_m]
         error = track.fit.velocity_mm_yr
-        found.append(0.5 * ((error[near[:, 0]] - error[near[:, 1]]) ** 2).mean())
-    assert np.mean(found) == pytest.approx(semivariance, abs=tolerance)
+        result.append(0.5 * ((error[near[:, 0]] - error[near[:, 1]]) ** 2).mean())
+    assert np.mean(result) == pytest.approx(semivariance, abs=tolerance)
 
 
 def test_the_noise_has_heavy_tails_on_one_point_in_a_hundred():

@@ -31,9 +31,9 @@ def test_still_ground_has_no_more_beyond_the_spread_than_chance_allows():
 def test_an_area_without_surroundings_says_so_and_nothing_else():
     x, y, velocity = field(-6.0)
     inside = np.hypot(x - 2_000, y - 2_000) < 500
-    told = track_reason("", Point(2_000, 2_000).buffer(520), x[inside], y[inside], velocity[inside]).as_dict()
-    assert told["n_around"] == 0
-    assert told["around_mm_yr"] is told["scatter_mm_yr"] is told["beyond"] is None
+    evidence = track_reason("", Point(2_000, 2_000).buffer(520), x[inside], y[inside], velocity[inside]).as_dict()
+    assert evidence["n_around"] == 0
+    assert evidence["around_mm_yr"] is evidence["scatter_mm_yr"] is evidence["beyond"] is None
 
 
 def test_points_far_away_change_nothing():

@@ -10,43 +10,42 @@ from detection.alerts.services import alert_transition
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State
 from monitor import tasks
-from monitor.channels import digests, outbox
-from monitor.channels.mail import sending
-from monitor.models import Announcement, Notification, OutgoingMail, Subscription
+from monitor.channels import announcements, digests, rounds
+from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
 from monitor.subscriptions import services as subscriptions
 
 pytestmark = pytest.mark.django_db
 
 
-def tell() -> list:
+def announce_and_send() -> list:
     """Queue and send what is due; the mails of this step."""
     before = len(mail.outbox)
     tasks.announce_transitions()
-    sending.mails_send()
+    rounds.messages_send()
     return mail.outbox[before:]
 
 
-def test_a_resident_hears_of_a_place_in_the_region_and_a_stranger_elsewhere_does_not(make_alert, make_subscription):
+def test_a_resident_hears_of_a_place_in_the_region_and_a_resident_elsewhere_does_not(make_alert, make_subscription):
     make_subscription("resident@example.org")
-    make_subscription("stranger@example.org", longitude=-13.0)
+    make_subscription("elsewhere@example.org", longitude=-13.0)
     alert = make_alert()
-    (letter,) = tell()
+    (letter,) = announce_and_send()
     assert letter.to == ["resident@example.org"]
     assert letter.subject.startswith("Sinking ground: ")
     assert "The ground here sank by about 14" in letter.body
     assert f"/alerts/{alert.code}/" in letter.body
 
 
-def test_the_same_news_is_told_once_however_often_it_is_looked_at(make_alert, make_subscription):
+def test_the_same_news_is_sent_once_however_often_it_is_announced(make_alert, make_subscription):
     make_subscription()
     make_alert()
-    assert len(tell()) == 1
+    assert len(announce_and_send()) == 1
     transition = AlertTransition.objects.get()
-    assert outbox.transition_announce(transition_id=transition.pk) is None
-    assert tell() == []
+    assert announcements.transition_announce(transition_id=transition.pk) is None
+    assert announce_and_send() == []
     Announcement.objects.all().delete()
     with pytest.raises(Exception, match="unique"), transaction_of_its_own():
-        outbox.transition_announce(transition_id=transition.pk)
+        announcements.transition_announce(transition_id=transition.pk)
     assert Notification.objects.count() == 1
 
 
@@ -68,18 +67,18 @@ def transaction_of_its_own():
         {"confirmed_at": timezone.now() + timedelta(hours=1)},
     ],
 )
-def test_nobody_hears_of_what_they_did_not_ask_for(make_alert, make_subscription, wish):
+def test_nobody_hears_of_what_they_did_not_choose(make_alert, make_subscription, wish):
     make_subscription(**wish)
     make_alert(kind="subsidence", severity="moderate")
-    assert tell() == []
+    assert announce_and_send() == []
 
 
 def test_who_wants_reviewed_places_only_hears_when_a_person_has_confirmed(make_alert, make_subscription):
     make_subscription(unreviewed=False)
     alert = make_alert()
-    assert tell() == []
+    assert announce_and_send() == []
     alert_transition(alert=alert, to=State.CONFIRMED, reason="seen in the field", actor="operator")
-    (letter,) = tell()
+    (letter,) = announce_and_send()
     assert "A specialist has looked at this place and confirmed it" in letter.body
 
 
@@ -87,9 +86,9 @@ def test_several_regions_of_one_person_make_one_mail_that_names_them(make_alert,
     make_subscription(label="the street")
     make_subscription(label="the town")
     make_alert()
-    (letter,) = tell()
+    (letter,) = announce_and_send()
     assert "the street and the town" in letter.body
-    assert Notification.objects.filter(mail__state="sent").count() == 2
+    assert Notification.objects.filter(message__state="sent").count() == 2
 
 
 def test_rejected_alert_sends_no_mail(make_alert, make_subscription):
@@ -97,10 +96,10 @@ def test_rejected_alert_sends_no_mail(make_alert, make_subscription):
     alert = make_alert()
     tasks.announce_transitions()
     alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
-    sending.mails_send()  # the rejection itself has not been looked at yet
-    assert tell() == []
+    rounds.messages_send()  # the rejection itself has not been looked at yet
+    assert announce_and_send() == []
     assert mail.outbox == []
-    assert set(OutgoingMail.objects.values_list("state", flat=True)) == {"withdrawn"}
+    assert set(OutgoingMessage.objects.values_list("state", flat=True)) == {"withdrawn"}
 
 
 def test_what_waits_is_withdrawn_when_the_alert_is_rejected(make_alert, make_subscription):
@@ -109,35 +108,35 @@ def test_what_waits_is_withdrawn_when_the_alert_is_rejected(make_alert, make_sub
     tasks.announce_transitions()
     alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
     tasks.announce_transitions()
-    assert OutgoingMail.objects.get().state == "withdrawn"
+    assert OutgoingMessage.objects.get().state == "withdrawn"
     assert Notification.objects.get().withdrawn_at is not None
 
 
-def test_only_who_had_been_told_gets_a_correction(make_alert, make_subscription):
-    make_subscription("told@example.org")
+def test_only_who_had_been_notified_gets_a_correction(make_alert, make_subscription):
+    make_subscription("notified@example.org")
     make_subscription("reviewed@example.org", unreviewed=False)
     alert = make_alert()
-    assert [letter.to for letter in tell()] == [["told@example.org"]]
+    assert [letter.to for letter in announce_and_send()] == [["notified@example.org"]]
     alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
-    (letter,) = tell()
-    assert letter.to == ["told@example.org"]
+    (letter,) = announce_and_send()
+    assert letter.to == ["notified@example.org"]
     assert letter.subject.startswith("Correction: not ground motion")
     assert "not ground motion" in letter.body
     assert "sank" not in letter.body
 
 
-def test_news_that_is_overtaken_before_it_is_told_is_not_told(make_alert, make_subscription):
+def test_news_that_is_overtaken_before_it_is_sent_is_not_sent(make_alert, make_subscription):
     make_subscription()
     alert = make_alert()
     alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
-    (letter,) = tell()
+    (letter,) = announce_and_send()
     assert "seen twice" in letter.subject
 
 
 def test_simulated_alerts_say_so_first(make_alert, make_subscription):
     make_subscription()
     make_alert(simulated=True)
-    (letter,) = tell()
+    (letter,) = announce_and_send()
     assert letter.subject.startswith("[Simulated] ")
     assert letter.body.startswith("SIMULATED DATA")
     assert "Simulated data." in letter.alternatives[0].content
@@ -146,7 +145,7 @@ def test_simulated_alerts_say_so_first(make_alert, make_subscription):
 def test_real_alerts_do_not_say_simulated(make_alert, make_subscription):
     make_subscription()
     make_alert()
-    (letter,) = tell()
+    (letter,) = announce_and_send()
     assert "simulated" not in (letter.subject + letter.body + letter.alternatives[0].content).lower()
 
 
@@ -175,15 +174,15 @@ def test_a_daily_digest_groups_by_region_and_counts(make_alert, make_subscriptio
     make_alert()
     make_alert(longitude=-12.01, kind="uplift", rate_mm_yr=9.0, peak_rate_mm_yr=9.5)
     make_alert(longitude=-13.0)
-    assert tell() == []
+    assert announce_and_send() == []
     assert digests.digests_queue() == 1
-    (letter,) = tell()
+    (letter,) = announce_and_send()
     assert letter.subject.startswith("3 places with news: ")
     assert "=== the harbour: 2 places ===" in letter.body
     assert "=== the airfield: 1 place ===" in letter.body
     assert "Rising ground" in letter.body
     assert digests.digests_queue() == 0
-    assert tell() == []
+    assert announce_and_send() == []
 
 
 def test_nothing_new_is_no_mail(make_subscription):
@@ -196,31 +195,31 @@ def test_nothing_new_is_no_mail(make_subscription):
 def test_a_digest_comes_once_a_period_and_the_rest_waits(make_alert, make_subscription):
     make_subscription(frequency="daily")
     make_alert()
-    tell()
+    announce_and_send()
     assert digests.digests_queue() == 1
-    assert len(tell()) == 1
+    assert len(announce_and_send()) == 1
     make_alert(longitude=-12.01)
-    tell()
+    announce_and_send()
     assert digests.digests_queue() == 0
     assert digests.digests_queue(now=timezone.now() + timedelta(days=1)) == 1
 
 
-def test_a_digest_leaves_out_what_was_rejected_meanwhile_and_corrects_what_was_told(make_alert, make_subscription):
+def test_a_digest_leaves_out_what_was_rejected_meanwhile_and_corrects_what_was_sent(make_alert, make_subscription):
     make_subscription(frequency="daily")
-    told, untold = make_alert(), None
-    tell()
+    sent, unsent = make_alert(), None
+    announce_and_send()
     digests.digests_queue()
-    assert len(tell()) == 1
-    untold = make_alert(longitude=-12.01)
-    tell()
-    for alert in (told, untold):
+    assert len(announce_and_send()) == 1
+    unsent = make_alert(longitude=-12.01)
+    announce_and_send()
+    for alert in (sent, unsent):
         alert_transition(alert=alert, to=State.REJECTED, reason="a known dump", actor="operator")
-    tell()
+    announce_and_send()
     digests.digests_queue(now=timezone.now() + timedelta(days=1))
-    OutgoingMail.objects.filter(state="queued").update(next_try_at=timezone.now())
-    (letter,) = tell()
-    assert told.code in letter.body
-    assert untold.code not in letter.body
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
+    (letter,) = announce_and_send()
+    assert sent.code in letter.body
+    assert unsent.code not in letter.body
     assert "Correction: Sinking ground" in letter.body
     assert "The ground here sank" not in letter.body
 
@@ -228,10 +227,10 @@ def test_a_digest_leaves_out_what_was_rejected_meanwhile_and_corrects_what_was_t
 def test_changing_from_daily_to_at_once_loses_nothing(make_alert, make_subscription):
     subscription = make_subscription(frequency="daily")
     make_alert()
-    tell()
+    announce_and_send()
     subscriptions.subscription_set_frequency(subscription=subscription, frequency="at-once")
     assert digests.digests_queue() == 1
-    assert len(tell()) == 1
+    assert len(announce_and_send()) == 1
 
 
 def test_many_readers_are_queued_in_few_statements(make_alert, make_subscription, django_assert_max_num_queries):
@@ -241,4 +240,4 @@ def test_many_readers_are_queued_in_few_statements(make_alert, make_subscription
     make_alert()
     with django_assert_max_num_queries(20):
         tasks.announce_transitions()
-    assert OutgoingMail.objects.filter(state="queued").count() == 300
+    assert OutgoingMessage.objects.filter(state="queued").count() == 300

@@ -102,7 +102,7 @@ def test_runs_that_all_failed_are_no_results(operator):
     made_pairs.make_dates(n=2)
     event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
     said = "ValueError: the reference has the same value (0) everywhere; check its band and its scale"
-    event.pairs.get().runs.update(status="failed", error=said)
+    event.pairs.get().runs.update(state="failed", error=said)
     assert "no result: every run failed" in operator.get("/events/").content.decode()
     page = operator.get(f"/events/{event.pk}/").content.decode()
     assert '<p class="reason">the reference has the same value (0) everywhere' in page

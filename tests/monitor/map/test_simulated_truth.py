@@ -18,7 +18,7 @@ def bowl() -> SimulatedTruth:
     return SimulatedTruth.objects.create(
         kind="groundwater_subsidence",
         title="Pumped ground",
-        told="sinks by up to 19 mm a year",
+        description="sinks by up to 19 mm a year",
         rate_mm_yr=-19.0,
         rate_along="up",
         size_m=4800.0,

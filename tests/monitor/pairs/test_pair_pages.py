@@ -240,9 +240,9 @@ def test_a_run_without_any_answer_says_so_and_shows_no_empty_picture(operator, p
 
 
 def test_runs_that_wait_or_failed_say_so(operator, pair):
-    for task, status, error in (("coherence", "queued", ""), ("offsets", "failed", "the images are too small")):
+    for task, state, error in (("coherence", "queued", ""), ("offsets", "failed", "the images are too small")):
         version = ModelVersion.objects.create(task=task, method=f"made-{task}", version="1")
-        Run.objects.create(model_version=version, pair=pair, status=status, error=error)
+        Run.objects.create(model_version=version, pair=pair, state=state, error=error)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     assert "It waits until a worker is free." in page
     assert "the images are too small" in page

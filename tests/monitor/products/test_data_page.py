@@ -12,7 +12,7 @@ from rasterio.io import MemoryFile
 from ingest.models import Product
 from ingest.products.releases import release_changes_make
 from ingest.products.services import product_load, products_load
-from ingest.readers.given import Given
+from ingest.readers.submission import Submission
 from ml.models import ModelVersion, Run
 from monitor.map.selectors import layers_available
 from monitor.site.roles import OPERATORS
@@ -74,7 +74,7 @@ def test_an_older_release_is_folded_away_and_the_change_is_told(client, two_rele
 
 
 def test_who_loaded_it_is_told_to_operators_only(client, make_egms):
-    product_load(path=make_egms(), given=Given(loaded_by="somebody.else"))
+    product_load(path=make_egms(), submission=Submission(loaded_by="somebody.else"))
     assert "somebody.else" not in client.get(reverse("product-list")).content.decode()
     operator = get_user_model().objects.create_user("anna")
     operator.groups.add(Group.objects.get(name=OPERATORS))
@@ -85,7 +85,7 @@ def test_who_loaded_it_is_told_to_operators_only(client, make_egms):
 def test_operators_see_what_searched_a_product_and_how_far_it_is(client, make_egms):
     product = product_load(path=make_egms())
     version = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="ab" * 32)
-    Run.objects.create(model_version=version, product=product, status="running", share_done=0.4)
+    Run.objects.create(model_version=version, product=product, state="running", share_done=0.4)
     page = reverse("product-list")
     assert "Searched for motion" not in client.get(page).content.decode()
     operator = get_user_model().objects.create_user("anna")

@@ -116,7 +116,7 @@ def test_a_newer_run_on_a_pair_replaces_the_older_one(client, pair_predictions):
     version.pk, version.version = None, "2"
     version.save()
     run = Run.objects.create(
-        model_version=version, pair=pair, status="succeeded", finished_at=datetime(2099, 1, 1, tzinfo=UTC)
+        model_version=version, pair=pair, state="succeeded", finished_at=datetime(2099, 1, 1, tzinfo=UTC)
     )
     newer = Prediction(run=run, raster_sha256="f" * 64)
     made_pairs.keep(newer.raster, {"coherence": made_pairs.full(0.2)}, "newer.tif")

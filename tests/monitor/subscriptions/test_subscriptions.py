@@ -1,4 +1,4 @@
-"""Subscribing: the owner of the mailbox decides, in every step. Three people: resident, neighbour, stranger."""
+"""Subscribing: the owner of the mailbox decides, in every step. Three people: resident, neighbour, visitor."""
 
 import json
 import re
@@ -10,11 +10,12 @@ from django.test import Client
 from django.utils import timezone
 
 from detection.rules.sizes import area_of
-from monitor.channels.mail import sending
-from monitor.models import OutgoingMail, RequestCount, Subscription
+from monitor.channels import rounds
+from monitor.models import OutgoingMessage, RequestCount, Subscription
 from monitor.subscriptions import limits, tokens
 from monitor.subscriptions import services as subscriptions
 from monitor.wording import regions
+from monitor.wording.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +45,7 @@ def ask(visitor: Client, **changes) -> Subscription:
     """Subscribe, and read the mail that comes."""
     answer = visitor.post("/subscribe/", WISH | {"email": RESIDENT} | changes)
     assert (answer.status_code, answer["Location"]) == (302, "/subscribe/sent/")
-    sending.mails_send()
+    rounds.messages_send()
     return Subscription.objects.latest("pk")
 
 
@@ -82,7 +83,7 @@ def test_the_page_works_from_a_link_of_the_map(visitor):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"latitude": ""}, "Click the place on the map"),
         ({"latitude": "north"}, "Type a number"),
@@ -105,16 +106,16 @@ def test_the_page_works_from_a_link_of_the_map(visitor):
         ({"where": "drawn", "drawn": regions.rectangle(0, 80, 10, 95)}, "beyond the edge"),
     ],
 )
-def test_what_cannot_be_is_said_in_plain_words(visitor, change, said):
+def test_a_refusal_says_in_plain_words_what_is_wrong(visitor, change, message):
     answer = visitor.post("/subscribe/", WISH | {"email": RESIDENT} | change)
     assert answer.status_code == 422
-    assert said in answer.content.decode()
+    assert message in answer.content.decode()
     assert Subscription.objects.count() == 0
 
 
-def test_lines_that_cross_are_told_as_such():
+def test_lines_that_cross_are_refused_as_such():
     bow = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
-    with pytest.raises(regions.RegionError, match="cross each other"):
+    with pytest.raises(Refusal, match="cross each other"):
         regions.drawn(json.dumps(bow))
 
 
@@ -139,7 +140,7 @@ def test_lines_that_cross_are_told_as_such():
 )
 @pytest.mark.parametrize("kind", ["Polygon", "MultiPolygon"])
 def test_hostile_outlines_are_refused_in_words(kind, coordinates):
-    with pytest.raises(regions.RegionError):
+    with pytest.raises(Refusal):
         regions.drawn(f'{{"type": "{kind}", "coordinates": {coordinates}}}')
 
 
@@ -153,11 +154,11 @@ def test_a_region_has_at_most_five_hundred_corners():
     import math
 
     ring = [[math.cos(n * math.tau / 600), math.sin(n * math.tau / 600)] for n in range(600)]
-    with pytest.raises(regions.RegionError, match="601 corners; 500 are the most"):
+    with pytest.raises(Refusal, match="601 corners; 500 are the most"):
         regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
 
 
-def test_a_circle_has_the_size_that_was_asked_for():
+def test_a_circle_has_the_size_that_was_requested():
     import math
 
     outline, label = regions.circle(-12.0, 46.99, 2000)
@@ -181,7 +182,7 @@ def test_an_area_drawn_on_the_next_copy_of_the_world_is_the_same_area():
     assert regions.drawn(there).outline.equals_exact(regions.drawn(here).outline, 1e-9)
 
 
-def test_a_drawn_area_is_told_with_its_size():
+def test_a_drawn_area_is_labelled_with_its_size():
     assert re.fullmatch(
         r"a drawn area of 14\.\d km² around 47\.00° N 12\.00° W",
         regions.drawn(regions.rectangle(-12.025, 46.98, -11.975, 47.014)).label,
@@ -225,13 +226,13 @@ def test_no_link_holds_an_address_and_pages_of_one_person_are_kept_nowhere(visit
 def test_known_and_unknown_addresses_get_the_same_answer(visitor):
     confirmed(visitor)
     same = []
-    for email in (RESIDENT, "stranger@example.org"):
+    for email in (RESIDENT, "unknown@example.org"):
         for path, fields in (("/subscriptions/", {}), ("/subscribe/", WISH)):
             answer = visitor.post(path, fields | {"email": email}, follow=True)
             same.append((answer.status_code, re.sub(rb"nonce=\S+|csrf\S+", b"", answer.content)))
-            sending.mails_send()
+            rounds.messages_send()
     assert len(set(same)) == 1
-    assert [letter.to[0] for letter in mail.outbox[1:]] == [RESIDENT] * 2 + ["stranger@example.org"] * 2
+    assert [letter.to[0] for letter in mail.outbox[1:]] == [RESIDENT] * 2 + ["unknown@example.org"] * 2
     links = [letter.body for letter in mail.outbox if letter.subject.startswith("Your subscriptions")]
     assert ["We hold nothing of this address" in body for body in links] == [False, True]
 
@@ -241,7 +242,7 @@ def test_an_address_gets_three_such_mails_a_day_and_the_page_does_not_tell(visit
         answer = visitor.post("/subscribe/", WISH | {"email": RESIDENT if n % 2 else RESIDENT.upper()})
         assert answer["Location"] == "/subscribe/sent/"
     assert visitor.post("/subscriptions/", {"email": RESIDENT})["Location"] == "/subscribe/sent/"
-    assert OutgoingMail.objects.count() == Subscription.objects.count() == 3
+    assert OutgoingMessage.objects.count() == Subscription.objects.count() == 3
     assert RESIDENT not in str(list(RequestCount.objects.values()))
 
 
@@ -306,7 +307,7 @@ def test_everything_of_a_person_can_be_taken_away_and_deleted(visitor, make_subs
     assert held["mails"][0]["kind"] == "confirm"
     assert "Everything is deleted" in visitor.post(f"/subscriptions/{token}/", {"deed": "delete"}).content.decode()
     assert not Subscription.objects.filter(email=RESIDENT).exists()
-    assert not OutgoingMail.objects.filter(email=RESIDENT).exists()
+    assert not OutgoingMessage.objects.filter(address=RESIDENT).exists()
     assert Subscription.objects.count() == 1
     assert visitor.get(f"/subscriptions/{token}/").status_code == 410
 
@@ -411,9 +412,9 @@ def test_the_preview_counts_what_would_have_come(visitor, make_alert):
     assert count(kinds=["uplift"]) == 0
     assert count(lowest_severity="strong") == 0
     assert count(longitude="-14") == 0
-    said = visitor.post("/subscribe/preview.json", WISH).json()["sentence"]
-    assert said.startswith("In the last two years this would have sent you 2 mails.")
-    assert "Our records begin on" in said
+    sentence = visitor.post("/subscribe/preview.json", WISH).json()["sentence"]
+    assert sentence.startswith("In the last two years this would have sent you 2 mails.")
+    assert "Our records begin on" in sentence
     bad = visitor.post("/subscribe/preview.json", WISH | {"latitude": ""})
     assert bad.status_code == 422
     assert "where" in bad.json()["errors"]

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from ingest.jobs.services import mine
+from ingest.jobs.services import LEASE
 from ingest.models import IngestJob
 from ingest.products.services import product_load
 from monitor.site.roles import ADMINISTRATORS, OPERATORS
@@ -207,7 +207,7 @@ def test_a_remedy_for_the_command_line_is_told_in_the_words_of_the_page(operator
     assert operator.post(again, {"source_format": "auto"}).status_code == 409
     assert operator.post(again, {"unit": "m/yr", "positive": "up"}).status_code == 302
     job.refresh_from_db()
-    assert (job.state, job.unit, job.attempt) == (State.QUEUED, "m/yr", 0)
+    assert (job.state, job.unit, job.attempts) == (State.QUEUED, "m/yr", 0)
 
 
 def test_a_failed_file_is_tried_again_as_it_is_and_one_that_is_gone_is_not(operator, folder):
@@ -220,7 +220,7 @@ def test_a_failed_file_is_tried_again_as_it_is_and_one_that_is_gone_is_not(opera
     assert operator.post(reverse("upload-again", args=[10**6]), {}).status_code == 404
     loaded = stored(folder, State.LOADED)
     assert operator.post(reverse("upload-again", args=[loaded.pk]), {"unit": "m/yr"}).status_code == 409
-    assert not mine(loaded).exists()
+    assert not LEASE.held(loaded).exists()
 
 
 def test_uploads_are_under_no_address(operator, folder, client):

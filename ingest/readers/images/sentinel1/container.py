@@ -15,7 +15,7 @@ from ingest.errors import InputError
 from ingest.readers.tables.csv import CONTAINER_FAULTS
 
 # ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441, 4.2
-NAME = re.compile(
+PRODUCT_NAME = re.compile(
     r"(?P<platform>S1[A-D])_(?P<mode>S[1-6]|IW|EW|WV|EN|RF|Z\d)_(?P<kind>[A-Z]{3})(?P<resolution>[FHM_])_"
     r"(?P<level>\w)(?P<class>\w)(?P<pols>SH|SV|DH|DV|HH|HV|VV|VH)_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_"
     r"(?P<orbit>\d{6})_(?P<take>[0-9A-F]{6})_(?P<crc>[0-9A-F]{4})(?:_COG)?"
@@ -122,7 +122,7 @@ def product_name(path: Path) -> str:
                 names += [PurePosixPath(root).name for root in _roots(archive.namelist())[:1]]
     except CONTAINER_FAULTS:
         pass
-    return next((found[0] for name in reversed(names) if (found := NAME.match(name))), "")
+    return next((found[0] for name in reversed(names) if (found := PRODUCT_NAME.match(name))), "")
 
 
 def opened(path: Path) -> Safe:
@@ -159,7 +159,7 @@ def _folder_of(path: Path) -> Path | None:
 
 def _is_product(folder: Path) -> bool:
     manifest = folder / MANIFEST
-    if NAME.match(folder.name) and (folder.suffix == ".SAFE" or manifest.is_file()):
+    if PRODUCT_NAME.match(folder.name) and (folder.suffix == ".SAFE" or manifest.is_file()):
         return True
     if not manifest.is_file():
         return False
@@ -172,7 +172,7 @@ def _roots(names: list[str]) -> list[str]:
     found = set()
     for name in names[:MOST_MEMBERS]:
         parts = PurePosixPath(name).parts
-        at = next((n for n, part in enumerate(parts) if part.endswith(".SAFE") and NAME.match(part)), None)
+        at = next((n for n, part in enumerate(parts) if part.endswith(".SAFE") and PRODUCT_NAME.match(part)), None)
         if at is not None:
             found.add("/".join(parts[: at + 1]) + "/")
     return sorted(found)

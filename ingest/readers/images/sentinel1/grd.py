@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ingest.geometry import utm_epsg
 from ingest.pixel_grids import PixelGrid
-from ingest.readers.images.scenes import Placing, SceneAbout, SceneFile, SceneHeader
-from ingest.readers.images.sentinel1.container import NAME, Safe, is_safe, opened, product_name
+from ingest.readers.images.scenes import ParsedName, Placing, SceneFile, SceneHeader
+from ingest.readers.images.sentinel1.container import PRODUCT_NAME, Safe, is_safe, opened, product_name
 from ingest.readers.images.sentinel1.geolocation import GridPoints, grid_over, positions_of
 from ingest.readers.images.sentinel1.image import Image, blocks_of, measured
 from ingest.readers.images.sentinel1.names import relative_orbit, time_of
@@ -29,9 +29,11 @@ from ingest.readers.images.sentinel1.safe import (
     noise_of,
 )
 from ingest.readers.images.sentinel1.terrain import terrain_of
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 
+NAME = "sentinel1-grd"
 TITLE = "Sentinel-1 GRD"
+SUFFIXES = frozenset({".zip"})
 ATTRIBUTION = "Contains modified Copernicus Sentinel data"
 LICENCE = "Copernicus Sentinel data terms"
 MOST_GRID_PIXELS = 10**10
@@ -45,24 +47,30 @@ def recognises(path: Path) -> bool:
     return is_safe(path)
 
 
-def about(path: Path) -> SceneAbout:
+def parse_name(path: Path) -> ParsedName:
     """What the name tells, for an image that cannot be used."""
-    named = NAME.match(product_name(path))
+    named = PRODUCT_NAME.match(product_name(path))
     if named is None:
-        return SceneAbout()
+        return ParsedName()
     mode = "SM" if named["mode"].startswith("S") else named["mode"]
     try:
         acquired_at = time_of(named["start"])
     except ValueError:
-        return SceneAbout(platform=named["platform"], mode=mode)
+        return ParsedName(platform=named["platform"], mode=mode)
     track = relative_orbit(named["platform"], int(named["orbit"]), acquired_at)
-    return SceneAbout(named["platform"], track, None, mode, POLARISATIONS.get(named["pols"], ""), acquired_at)
+    return ParsedName(
+        platform=named["platform"],
+        track=track,
+        mode=mode,
+        polarisation=POLARISATIONS.get(named["pols"], ""),
+        acquired_at=acquired_at,
+    )
 
 
-def read(path: Path, declared: Declared) -> tuple[SceneFile, ...]:
+def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     """Read what the XML files say, of each polarisation or the one declared. Raises InputError."""
     safe = opened(path)
-    named = NAME.match(safe.name)
+    named = PRODUCT_NAME.match(safe.name)
     if named and named["kind"] != "GRD":
         raise safe.fault(
             f"this is {KINDS.get(named['kind'], 'a product of type ' + named['kind'])}", "Give a GRD product"
@@ -121,9 +129,9 @@ def _scene(image: Image, placing: Placing) -> SceneFile:
     elif without:
         extras |= {"terrain": without}
     return SceneFile(
-        _header(image, grid, extras),
-        lambda: blocks_of(image, grid, positions, terrain),
-        lambda other: _scene(image, other),
+        header=_header(image, grid, extras),
+        blocks=lambda: blocks_of(image, grid, positions, terrain),
+        projected=lambda other: _scene(image, other),
         ground=ground.as_text(),
     )
 
@@ -169,7 +177,7 @@ def _header(image: Image, grid: PixelGrid, extras: dict[str, str]) -> SceneHeade
     annotation, manifest = image.annotation, image.manifest
     is_grdh = annotation.mode == "IW" and image.posting_m == GRDH_POSTING_M
     return SceneHeader(
-        source_format="sentinel1-grd",
+        source_format=NAME,
         platform=manifest.platform,
         track=manifest.track,
         direction=annotation.direction,

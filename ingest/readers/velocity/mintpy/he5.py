@@ -12,11 +12,13 @@ import h5py
 from ingest.errors import InputError
 from ingest.readers import hdf5
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid
-from ingest.readers.records import Component, Declared, FieldHeader, VelocityField
+from ingest.readers.records import Component, Declaration, FieldHeader, VelocityField
 from ingest.readers.velocity.mintpy import stack as mintpy_stack
 from ingest.readers.velocity.mintpy.stack import Layer, Stack
 
+NAME = "hdfeos5"
 TITLE = "HDF-EOS5"
+SUFFIXES = hdf5.SUFFIXES
 ROOT = "HDFEOS/GRIDS/timeseries"
 DISPLACEMENT, DATE = f"{ROOT}/observation/displacement", f"{ROOT}/observation/date"
 LAYERS = {
@@ -36,7 +38,7 @@ def recognises(path: Path) -> bool:
     return hdf5.holds(path, ROOT)
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of a product; its pixels follow in batches. Raises InputError."""
     with hdf5.opened(path) as file:
         hdf5.require(path, file, (DISPLACEMENT, DATE), REMEDY)
@@ -49,15 +51,21 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
         wanted = LAYERS if "X_FIRST" in attributes else LAYERS | POSITIONS
         layers = {field: Layer(path, name) for field, name in wanted.items() if _fits(path, file, name, shape)}
         grid = _grid(path, attributes, layers, shape)
-    stack = Stack(grid, dates, Layer(path, DISPLACEMENT), azimuth_deg=mintpy_stack.azimuth_of(attributes), **layers)
+    stack = Stack(
+        grid=grid,
+        dates=dates,
+        displacement=Layer(path, DISPLACEMENT),
+        azimuth_deg=mintpy_stack.azimuth_of(attributes),
+        **layers,
+    )
     scattered = "latitude" in layers
     kept = {name: attributes[name][:100] for name in (*mintpy_stack.KEPT, *MISSION_KEPT) if name in attributes}
     header = FieldHeader(
-        source_format="hdfeos5",
+        source_format=NAME,
         level="time series",
         component=Component.LOS,
         dates=dates,
-        track=(declared.track if declared else None) or mintpy_stack.track_of(attributes),
+        track=declared.track or mintpy_stack.track_of(attributes),
         direction=mintpy_stack.direction_of(attributes),
         polarisation=attributes.get("polarization", "")[:2] if attributes.get("polarization") != "Unknown" else "",
         posting_m=None if scattered else grid.posting_m,
@@ -65,7 +73,7 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
         attribution=mintpy_stack.ATTRIBUTION,
         extras=kept | {"velocity": mintpy_stack.SLOPE},
     )
-    return VelocityField(header, lambda: mintpy_stack.batches(stack))
+    return (VelocityField(header=header, batches=lambda: mintpy_stack.batches(stack)),)
 
 
 def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:
@@ -82,4 +90,4 @@ def _grid(path: Path, attributes: dict[str, str], layers: dict[str, Layer], shap
     """The grid that the attributes describe; of a product in radar coordinates only its size is true."""
     if "X_FIRST" in attributes or not POSITIONS.keys() <= layers.keys():
         return mintpy_stack.grid_of(path, attributes, *shape[1:])
-    return Grid(0.0, 0.0, 0.0, 0.0, *shape[1:])
+    return Grid(x=0.0, dx=0.0, y=0.0, dy=0.0, rows=shape[1], cols=shape[2])

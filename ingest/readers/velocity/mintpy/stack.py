@@ -38,7 +38,7 @@ class Layer(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stack:
     """Where each quantity of a product stands; None: nowhere. heading_deg is of the flight, clockwise from north."""
 
@@ -76,7 +76,8 @@ def grid_of(path: Path, attributes: dict[str, str], rows: int, cols: int) -> Gri
         raise InputError(path, "it is in radar coordinates (it has no attribute X_FIRST)", remedy)
     x, dx, y, dy = (number(path, attributes, name) for name in ("X_FIRST", "X_STEP", "Y_FIRST", "Y_STEP"))
     # file: the corner of the first pixel; ours: its centre
-    return Grid(x + dx / 2, dx, y + dy / 2, dy, rows, cols, _epsg(path, attributes)).checked(path)
+    grid = Grid(x=x + dx / 2, dx=dx, y=y + dy / 2, dy=dy, rows=rows, cols=cols, epsg=_epsg(path, attributes))
+    return grid.checked(path)
 
 
 def _epsg(path: Path, attributes: dict[str, str]) -> int:
@@ -248,7 +249,7 @@ def _measured(series: Float32 | None, velocity: Float32 | None) -> NDArray[np.bo
 
 def _motion(stack: Stack, velocity: Float32, std: Float32, displacement_mm: Float32) -> Slopes:
     if stack.velocity is not None:  # file: m/yr, positive toward the satellite; ours: mm/yr, the same sign
-        return Slopes(hdf5.millimetres(velocity), hdf5.millimetres(std))
+        return Slopes(velocity_mm_yr=hdf5.millimetres(velocity), velocity_std_mm_yr=hdf5.millimetres(std))
     return slopes(displacement_mm, stack.dates)
 
 

@@ -12,11 +12,13 @@ from typing import NamedTuple
 from ingest.errors import InputError
 from ingest.readers import hdf5
 from ingest.readers.hdf5_grids import GEOGRAPHIC, Grid
-from ingest.readers.records import Component, Declared, FieldHeader, VelocityField
+from ingest.readers.records import Component, Declaration, FieldHeader, VelocityField
 from ingest.readers.velocity.mintpy import stack as mintpy_stack
 from ingest.readers.velocity.mintpy.stack import Layer, Stack
 
+NAME = "mintpy"
 TITLE = "MintPy"
+SUFFIXES = hdf5.SUFFIXES
 MAIN = ("timeseries", "velocity")
 SIGNS = frozenset({"FILE_TYPE", "X_FIRST", "ORBIT_DIRECTION", "WAVELENGTH", "REF_LAT", "REF_Y", "START_DATE"})
 MASK = "maskTempCoh"  # of a folder's masks, the one of the measured pixels
@@ -45,7 +47,7 @@ def recognises(path: Path) -> bool:
     return any(_kind(*hdf5.look(file), file) in MAIN for file in given)
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of a file or folder; its pixels follow in batches. Raises InputError."""
     found: dict[str, Path] = {}
     given = _files(path) if path.is_dir() else [path]
@@ -61,7 +63,7 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
             found[kind] = file
     if not found.keys() & {*MAIN}:
         raise InputError(path, "it holds neither a time series nor a velocity", REMEDY)
-    return _field(path, {kind: found[kind] for kind in SIDE if kind in found}, declared or Declared())
+    return (_field(path, {kind: found[kind] for kind in SIDE if kind in found}, declared),)
 
 
 def _files(path: Path) -> list[Path]:
@@ -86,7 +88,7 @@ def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:
     return "mask" if "mask" in names and path.stem.endswith(MASK) else ""
 
 
-def _field(path: Path, files: dict[str, Path], declared: Declared) -> VelocityField:
+def _field(path: Path, files: dict[str, Path], declared: Declaration) -> VelocityField:
     parts = {kind: _part(kind, file) for kind, file in files.items()}
     first = next(iter(parts.values()))
     for kind, part in parts.items():
@@ -98,9 +100,13 @@ def _field(path: Path, files: dict[str, Path], declared: Declared) -> VelocityFi
         dates = _dates(files["timeseries"], parts["timeseries"].layers["displacement"])
     layers = {name: layer for part in parts.values() for name, layer in part.layers.items()}
     azimuth_deg = mintpy_stack.azimuth_of(first.attributes)
-    stack = Stack(first.grid, dates, azimuth_deg=azimuth_deg, **layers)
+    stack = Stack(grid=first.grid, dates=dates, azimuth_deg=azimuth_deg, **layers)
     header = _header(files, first, parts, dates, declared)
-    return VelocityField(header, lambda: mintpy_stack.batches(stack), tuple(files.values()) if path.is_dir() else ())
+    return VelocityField(
+        header=header,
+        batches=lambda: mintpy_stack.batches(stack),
+        files=tuple(files.values()) if path.is_dir() else (),
+    )
 
 
 def _part(kind: str, path: Path) -> Part:
@@ -134,7 +140,7 @@ def _dates(path: Path, displacement: Layer) -> tuple[date, ...]:
 
 
 def _header(
-    files: dict[str, Path], first: Part, parts: dict[str, Part], dates: tuple[date, ...], declared: Declared
+    files: dict[str, Path], first: Part, parts: dict[str, Part], dates: tuple[date, ...], declared: Declaration
 ) -> FieldHeader:
     attributes = first.attributes
     estimated = "velocity" in files
@@ -142,7 +148,7 @@ def _header(
     extras["velocity"] = "as MintPy estimated it" if estimated else mintpy_stack.SLOPE
     extras |= {kind: file.name for kind, file in files.items() if kind != next(iter(files))}
     return FieldHeader(
-        source_format="mintpy",
+        source_format=NAME,
         level="time series" if dates else "velocity",
         component=Component.LOS,
         dates=dates or _period(files["velocity"], parts["velocity"].attributes),

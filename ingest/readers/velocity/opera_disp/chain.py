@@ -20,7 +20,7 @@ from ingest.readers.records import Direction
 REMEDY = "Give the .nc files as they were downloaded"
 CORRECTIONS = ("corrections/ionospheric_delay", "corrections/solid_earth_tide")
 MAX_FILES = 800  # each stays open while a frame is read; ten years of six days are 600
-NAME = re.compile(
+FILE_NAME = re.compile(
     r"OPERA_L3_DISP-S1_IW_F(?P<frame>\d{5})_(?P<polarisation>VV|HH)_(?P<reference>\d{8}T\d{6})Z"
     r"_(?P<secondary>\d{8}T\d{6})Z_v(?P<version>[\d.]+)_(?P<processed>\d{8}T\d{6})Z"
 )
@@ -59,7 +59,7 @@ def files_in(path: Path) -> list[Path]:
 
 def described(path: Path) -> DispFile:
     """What a file says of itself in its name and inside. Raises InputError where the two disagree."""
-    match = NAME.match(path.name)
+    match = FILE_NAME.match(path.name)
     named = match.groupdict() if match else {}
     with hdf5.opened(path) as file:
         hdf5.require(path, file, ("displacement", "recommended_mask"), REMEDY)

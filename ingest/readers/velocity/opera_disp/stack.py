@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 from ingest.errors import InputError
 from ingest.readers import hdf5, raster
 from ingest.readers.hdf5_grids import Grid, evenly, metric_crs
-from ingest.readers.records import Component, Declared, FieldHeader, Float32, PointBatch, VelocityField
+from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, VelocityField
 from ingest.readers.slopes import slopes
 from ingest.readers.velocity.opera_disp import chain as opera_chain
 from ingest.readers.velocity.opera_disp.chain import CORRECTIONS, DispFile
 
+NAME = "opera-disp"
 TITLE = "OPERA DISP-S1"
+SUFFIXES = hdf5.SUFFIXES
 ATTRIBUTION = "Contains modified Copernicus Sentinel data, processed by NASA/JPL OPERA"
 LICENCE = "NASA Earth Science data: free and open"
 LEAST_KNOWN = 0.5  # a pixel is a point if it is good in at least this part of the files
@@ -64,7 +66,7 @@ class Frame:
     corrections: tuple[str, ...]
 
 
-def read(path: Path, declared: Declared | None = None) -> VelocityField:
+def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the headers of a folder of files of one frame, or of one file; points follow. Raises InputError."""
     paths = opera_chain.files_in(path) if path.is_dir() else [path]
     given = [opera_chain.described(file) for file in paths[: opera_chain.MAX_FILES + 1]]
@@ -76,10 +78,11 @@ def read(path: Path, declared: Declared | None = None) -> VelocityField:
     dates = opera_chain.chained(path, files)
     frame = Frame(path, tuple(files), dates, _common_grid(files), _corrections(files))
     used = tuple(file.path for file in files) if path.is_dir() else ()
-    return VelocityField(_header(frame, older, declared or Declared()), lambda: _batches(frame), used)
+    header = _header(frame, older, declared)
+    return (VelocityField(header=header, batches=lambda: _batches(frame), files=used),)
 
 
-def _header(frame: Frame, older: int, declared: Declared) -> FieldHeader:
+def _header(frame: Frame, older: int, declared: Declaration) -> FieldHeader:
     newest = frame.files[-1]
     extras = {
         "frame": newest.frame,
@@ -92,7 +95,7 @@ def _header(frame: Frame, older: int, declared: Declared) -> FieldHeader:
     if older:
         extras["left out"] = f"{older} files of an older processing of the same pair of dates"
     return FieldHeader(
-        source_format="opera-disp",
+        source_format=NAME,
         level=f"frame {newest.frame}",
         component=Component.LOS,
         dates=frame.dates,
@@ -134,7 +137,8 @@ def _grid(path: Path) -> Grid:
         for name in ("displacement", *CORRECTIONS):
             if hdf5.is_dataset(path, file, name):
                 _require_metres(path, name, hdf5.attributes(path, file, name).get("units", ""))
-        return Grid(*evenly(path, "x", x), *evenly(path, "y", y), *shape, _epsg(path, file)).checked(path)
+        (x0, dx), (y0, dy) = evenly(path, "x", x), evenly(path, "y", y)
+        return Grid(x=x0, dx=dx, y=y0, dy=dy, rows=shape[0], cols=shape[1], epsg=_epsg(path, file)).checked(path)
 
 
 def _require_metres(path: Path, name: str, unit: str) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ingest.readers import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_about
+from ingest.readers import SCENE_READERS, open_scenes, open_velocity_field, recognise, scene_by_name
 from ingest.readers.images import raster as scene_raster
+from ingest.readers.images.scenes import ParsedName
 from ingest.readers.images.sentinel1.names import granules_in, relative_orbit
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
 from tests.makers import damage, hostile
 from tests.makers import geotiff as made_geotiff
 from tests.makers import rtc as made_rtc
@@ -74,19 +75,19 @@ def test_each_polarisation_of_a_product_is_a_scene(tmp_path, kind):
     scenes = open_scenes(path)
     assert [scene.header.polarisation for scene in scenes] == ["VV", "VH"]
     assert all(np.isfinite(scene.power()).all() for scene in scenes)
-    (only,) = open_scenes(path, declared=Declared(polarisation="VH"))
+    (only,) = open_scenes(path, declared=Declaration(polarisation="VH"))
     assert only.header.polarisation == "VH"
-    assert "it holds VV, VH, not HH" in outcome(path, Declared(polarisation="HH"))
+    assert "it holds VV, VH, not HH" in outcome(path, Declaration(polarisation="HH"))
 
 
 def test_the_track_is_declared_where_nothing_names_the_granule(tmp_path):
     path = made_rtc.hyp3(tmp_path, readme=False, kind="file")
     assert "--track" in outcome(path)
-    assert read(path, Declared(track=79))[0].track == 79
+    assert read(path, Declaration(track=79))[0].track == 79
     (path.parent / f"{made_rtc.product()}.log").write_text(f"SAFE directory : {made_rtc.GRANULE}.SAFE")
     assert read(path)[0].track == 79
-    assert "its track is 79, but 5 was declared" in outcome(path, Declared(track=5))
-    assert "its scale is power, but db was declared" in outcome(path, Declared(scale="db"))
+    assert "its track is 79, but 5 was declared" in outcome(path, Declaration(track=5))
+    assert "its scale is power, but db was declared" in outcome(path, Declaration(scale="db"))
 
 
 def test_a_readme_of_another_scene_is_not_believed(tmp_path):
@@ -105,7 +106,7 @@ def test_what_is_no_image_of_a_product_is_refused(tmp_path):
     assert "it holds 2 images of VV" in outcome(path)
     other = image.with_name(image.name.replace("20210119T", "20211919T"))
     image.rename(other)
-    assert "impossible date" in outcome(other, Declared(track=1))
+    assert "impossible date" in outcome(other, Declaration(track=1))
 
 
 def bomb(path):
@@ -131,7 +132,7 @@ def virtual(path):
 def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, said):
     path = made_rtc.hyp3(tmp_path, kind="zip")
     spoil(path)
-    assert said in outcome(path, Declared(track=1))
+    assert said in outcome(path, Declaration(track=1))
 
 
 # ---- Earth Engine ----
@@ -149,9 +150,9 @@ def test_an_export_says_what_it_is(tmp_path):
 def test_two_polarisations_are_two_scenes_and_the_angle_is_none(tmp_path):
     path = made_rtc.earth_engine(tmp_path, pols=("VV", "VH"))
     assert [scene.header.polarisation for scene in open_scenes(path)] == ["VV", "VH"]
-    (only,) = open_scenes(path, declared=Declared(polarisation="VH"))
+    (only,) = open_scenes(path, declared=Declaration(polarisation="VH"))
     assert only.header.polarisation == "VH"
-    assert "it holds VV, VH, not HH" in outcome(path, Declared(polarisation="HH"))
+    assert "it holds VV, VH, not HH" in outcome(path, Declaration(polarisation="HH"))
 
 
 def test_a_file_of_one_band_is_named_by_it(tmp_path):
@@ -163,12 +164,12 @@ def test_a_file_of_one_band_is_named_by_it(tmp_path):
 def test_decibels_or_power_is_asked_for_where_the_values_leave_a_doubt(tmp_path):
     path = made_rtc.earth_engine(tmp_path, scale="power")
     assert "--scale db" in outcome(path)
-    assert not outcome(path, Declared(scale="power"))
-    assert "no decibels" in outcome(path, Declared(scale="db"))
-    assert "'decibel' is no scale" in outcome(path, Declared(scale="decibel"))
+    assert not outcome(path, Declaration(scale="power"))
+    assert "no decibels" in outcome(path, Declaration(scale="db"))
+    assert "'decibel' is no scale" in outcome(path, Declaration(scale="decibel"))
     empty = made_rtc.earth_engine(tmp_path, np.full((40, 48), np.nan, np.float32))
     assert "no pixel has a value" in outcome(empty)
-    assert "no pixel has a value" in outcome(empty, Declared(scale="db"))
+    assert "no pixel has a value" in outcome(empty, Declaration(scale="db"))
 
 
 def test_an_export_that_cannot_be_used_is_refused(tmp_path):
@@ -193,7 +194,7 @@ def test_a_scale_makes_a_geotiff_an_image_and_nothing_else_does(tmp_path):
     with pytest.raises(InputError, match="this is an image"):
         open_velocity_field(path, declared=declared())
     velocity = made_geotiff.make(tmp_path)
-    assert open_velocity_field(velocity, declared=Declared(unit="mm/yr", positive="up")).header.level == "velocity"
+    assert open_velocity_field(velocity, declared=Declaration(unit="mm/yr", positive="up")).header.level == "velocity"
 
 
 @pytest.mark.parametrize(
@@ -203,8 +204,8 @@ def test_a_scale_makes_a_geotiff_an_image_and_nothing_else_does(tmp_path):
         ("a_VV_VH.tif", declared(), "--polarisation"),
         ("a_VV.tif", declared(), "--acquired"),
         ("20210119T031653_20210119T031718_VV.tif", declared(), "--acquired"),
-        ("20210119T031653_VV.tif", Declared(scale="power"), "--track"),
-        ("20210119T031653_VV.tif", Declared(scale="decibel", track=1), "--scale"),
+        ("20210119T031653_VV.tif", Declaration(scale="power"), "--track"),
+        ("20210119T031653_VV.tif", Declaration(scale="decibel", track=1), "--scale"),
         ("20210119T031653_VV.tif", declared(platform="ERS-2"), "--direction"),
         ("20210119T031653_VV.tif", declared(polarisation="VH"), "polarisation is VV, but VH was declared"),
         ("20211919T031653_VV.tif", declared(), "impossible date"),
@@ -225,16 +226,16 @@ def test_everything_can_be_declared(tmp_path):
 
 
 def test_names_of_products_and_of_pyrosar_are_read(tmp_path):
-    header, _ = read(plain(tmp_path, name=f"Sigma0_VV_{made_rtc.GRANULE}_Orb_Cal_TC.tif"), Declared(scale="power"))
+    header, _ = read(plain(tmp_path, name=f"Sigma0_VV_{made_rtc.GRANULE}_Orb_Cal_TC.tif"), Declaration(scale="power"))
     assert (header.platform, header.track, header.absolute_orbit, header.mode) == ("S1A", 79, 36201, "IW")
     assert (header.polarisation, header.backscatter) == ("VV", "sigma0")
     path = plain(tmp_path, scale="db", name="S1B__IW___D_20210119T031653_VH_gamma0-rtc_db.tif")
     assert recognise(path) == "geotiff-image"
-    header, _ = read(path, Declared(track=7))
+    header, _ = read(path, Declaration(track=7))
     assert (header.platform, header.track, header.polarisation, header.mode) == ("S1B", 7, "VH", "IW")
     assert (header.direction, header.acquired_at, header.backscatter) == (Direction.DESCENDING, START, "gamma0")
-    assert "its direction is descending" in outcome(path, Declared(track=7, direction=Direction.ASCENDING))
-    assert "--scale" in outcome(plain(tmp_path, name="S1B__IW___D_20210119T031653_VH_grd.tif"), Declared(track=7))
+    assert "its direction is descending" in outcome(path, Declaration(track=7, direction=Direction.ASCENDING))
+    assert "--scale" in outcome(plain(tmp_path, name="S1B__IW___D_20210119T031653_VH_grd.tif"), Declaration(track=7))
 
 
 def test_a_band_is_chosen_by_its_description(tmp_path):
@@ -250,21 +251,22 @@ def test_a_band_is_chosen_by_its_description(tmp_path):
 
 # ---- all of them ----
 MADE = {
-    "hyp3-rtc": (lambda folder: made_rtc.hyp3(folder, kind="file", compress="deflate"), Declared(track=79)),
-    "earth-engine": (made_rtc.earth_engine, Declared(scale="db")),
+    "hyp3-rtc": (lambda folder: made_rtc.hyp3(folder, kind="file", compress="deflate"), Declaration(track=79)),
+    "earth-engine": (made_rtc.earth_engine, Declaration(scale="db")),
     "geotiff-image": (lambda folder: plain(folder, tiled=True, blockxsize=16, blockysize=16), declared()),
 }
 
 
 def test_a_name_tells_of_an_image_that_cannot_be_used(tmp_path):
-    found = {name: scene_about(make(tmp_path), said) for name, (make, said) in MADE.items()}
+    found = {name: scene_by_name(make(tmp_path), said) for name, (make, said) in MADE.items()}
     assert {name: said[0] for name, said in found.items()} == {name: name for name in MADE}
-    assert found["hyp3-rtc"][1] == ("S1A", None, None, "IW", "VV", START)
-    assert found["earth-engine"][1] == ("S1A", 79, None, "IW", "", START)
-    assert found["geotiff-image"][1] == ("", None, None, "", "VV", START)
-    assert SCENE_READERS["hyp3-rtc"].about(made_rtc.hyp3(tmp_path, kind="zip"))[:2] == ("S1A", None)
-    for module in SCENE_READERS.values():
-        assert module.about(tmp_path / "a_20219919T999999.tif") == ("", None, None, "", "", None)
+    assert found["hyp3-rtc"][1] == ParsedName(platform="S1A", mode="IW", polarisation="VV", acquired_at=START)
+    assert found["earth-engine"][1] == ParsedName(platform="S1A", track=79, mode="IW", acquired_at=START)
+    assert found["geotiff-image"][1] == ParsedName(polarisation="VV", acquired_at=START)
+    packed = SCENE_READERS["hyp3-rtc"].parse_name(made_rtc.hyp3(tmp_path, kind="zip"))
+    assert (packed.platform, packed.track) == ("S1A", None)
+    for reader in SCENE_READERS.values():
+        assert reader.parse_name(tmp_path / "a_20219919T999999.tif") == ParsedName()
 
 
 @damage.NOISY
@@ -325,7 +327,7 @@ def test_the_real_opera_chips_are_as_they_were(real_data):
 def test_the_real_pyrosar_chip_is_in_decibels(real_data):
     (path,) = (real_data / "sentinel1_grd_safe").glob("S1A__IW___A_*_db.tif")
     assert "--track" in outcome(path)
-    header, power = read(path, Declared(track=88))
+    header, power = read(path, Declaration(track=88))
     assert (header.platform, header.polarisation, header.direction) == ("S1A", "VV", Direction.ASCENDING)
     assert header.acquired_at == datetime(2015, 3, 9, 17, 30, 17, tzinfo=UTC)
     assert (header.epsg, header.posting_m, header.rows, header.cols) == (32631, 20, 217, 268)

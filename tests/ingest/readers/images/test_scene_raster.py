@@ -21,10 +21,10 @@ SOURCES = {
     **{f"hyp3 {scale}": (lambda folder, scale=scale: made_rtc.hyp3(folder, DARK, scale), None) for scale in SCALES},
     **{f"plain {scale}": (lambda folder, scale=scale: plain(folder, DARK, scale), declared(scale)) for scale in SCALES},
     "earth engine db": (lambda folder: made_rtc.earth_engine(folder, DARK), None),
-    "earth engine db said": (lambda folder: made_rtc.earth_engine(folder, DARK), made_rtc.Declared(scale="db")),
+    "earth engine db said": (lambda folder: made_rtc.earth_engine(folder, DARK), made_rtc.Declaration(scale="db")),
     "earth engine power": (
         lambda folder: made_rtc.earth_engine(folder, DARK, "power"),
-        made_rtc.Declared(scale="power"),
+        made_rtc.Declaration(scale="power"),
     ),
     "earth engine float": (
         lambda folder: made_rtc.earth_engine(folder, DARK, "power", name=f"S1_GRD_FLOAT_{made_rtc.GRANULE}.tif"),

@@ -9,10 +9,10 @@ import pytest
 
 from bench.simulated_safe import Flight, Recipe, make, random_digital
 from ingest.errors import InputError
-from ingest.readers import open_scenes, recognise, scene_about
+from ingest.readers import open_scenes, recognise, scene_by_name
 from ingest.readers.images.sentinel1 import container as sentinel1_container
 from ingest.readers.images.sentinel1 import safe as sentinel1_safe
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 from tests.makers.damage import NOISY, flipped, truncated
 
 SMALL = Recipe(flight=Flight(lines=48, pixels=64), polarisations=("VV",), grid=(3, 4))
@@ -118,7 +118,7 @@ def test_xml_that_leads_elsewhere_is_not_followed(tmp_path, file, evil):
 def test_two_polarisations_of_which_one_has_no_image(tmp_path):
     path = make(tmp_path, replace(SMALL, polarisations=("VV", "VH")), leave_out=("measurement/s1a-iw-grd-vh",))
     assert "the measurement for VH is missing" in outcome(path)
-    assert len(open_scenes(path, declared=Declared(polarisation="VV"))) == 1
+    assert len(open_scenes(path, declared=Declaration(polarisation="VV"))) == 1
 
 
 def test_several_products_in_one_zip_are_refused_and_a_folder_of_several_is_no_product(tmp_path):
@@ -165,7 +165,7 @@ def test_a_product_without_any_one_of_its_files_is_refused_and_still_known_by_na
         content = file.read_bytes()
         file.unlink()
         assert outcome(root)
-        assert scene_about(root)[1].track == 79
+        assert scene_by_name(root)[1].track == 79
         file.write_bytes(content)
     assert outcome(root) == ""
 

@@ -9,7 +9,7 @@ from shapely import Polygon
 
 from bench.simulated_safe import Flight, Recipe, make, random_digital, swath_of
 from ingest.errors import InputError
-from ingest.readers import open_scenes, raster, recognise, scene_about
+from ingest.readers import open_scenes, raster, recognise, scene_by_name
 from ingest.readers.images.scenes import Placing
 from ingest.readers.images.sentinel1 import grd as sentinel1_grd
 from ingest.readers.images.sentinel1 import projection
@@ -24,7 +24,7 @@ from ingest.readers.images.sentinel1.calibration import (
 from ingest.readers.images.sentinel1.container import opened
 from ingest.readers.images.sentinel1.geolocation import GridPoints, positions_of
 from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, manifest_of, noise_of
-from ingest.readers.records import Declared, Direction
+from ingest.readers.records import Declaration, Direction
 
 BOTH_WAYS = pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])
 
@@ -304,9 +304,9 @@ def test_what_is_unpacked_is_cleaned_up_even_when_reading_ends_in_the_middle(tmp
 
 def test_one_polarisation_can_be_asked_for(tmp_path):
     path = make(tmp_path)
-    assert [scene.header.polarisation for scene in open_scenes(path, declared=Declared(polarisation="VH"))] == ["VH"]
+    assert [scene.header.polarisation for scene in open_scenes(path, declared=Declaration(polarisation="VH"))] == ["VH"]
     with pytest.raises(InputError, match="holds no HH, only VH and VV"):
-        open_scenes(path, declared=Declared(polarisation="HH"))
+        open_scenes(path, declared=Declaration(polarisation="HH"))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_the_name_says_what_a_refused_product_was(tmp_path):
     path = make(tmp_path, leave_out=("measurement",))
     with pytest.raises(InputError, match="measurement for VV is missing"):
         open_scenes(path)
-    found = scene_about(path)
+    found = scene_by_name(path)
     assert found is not None
     name, about = found
     assert (name, about.platform, about.track, about.mode) == ("sentinel1-grd", "S1A", 79, "IW")
@@ -397,5 +397,5 @@ def test_the_real_product_without_its_measurement_is_refused(real_data):
     (path,) = (real_data / "sentinel1_grd_safe").glob("*.zip")
     with pytest.raises(InputError, match="the measurement for VV is missing"):
         open_scenes(path)
-    name, about = scene_about(path)
+    name, about = scene_by_name(path)
     assert (name, about.track, about.platform) == ("sentinel1-grd", 79, "S1A")

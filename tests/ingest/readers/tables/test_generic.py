@@ -11,24 +11,24 @@ from ingest.errors import InputError
 from ingest.models import MeasurementPoint, Product
 from ingest.products.services import product_load
 from ingest.readers import open_velocity_field, recognise
-from ingest.readers.given import Given
-from ingest.readers.records import Component, Declared, Direction
+from ingest.readers.records import Component, Declaration, Direction
+from ingest.readers.submission import Submission
 from ingest.readers.tables import columns
 from tests.makers import damage
 from tests.makers.generic import DATES, make, projected
 
-TOWARD = Declared(unit="mm/yr", positive="toward")
+TOWARD = Declaration(unit="mm/yr", positive="toward")
 KINDS = ("csv", "zip", "gpkg", "parquet")
 EXAMPLE = Path(__file__).resolve().parents[4] / "docs/examples/mapping.toml"
 
 
-def mapping(folder: Path, text: str) -> Declared:
+def mapping(folder: Path, text: str) -> Declaration:
     path = folder / "mapping.toml"
     path.write_text(text)
-    return Declared(mapping=path)
+    return Declaration(mapping=path)
 
 
-def the_points(path: Path, declared: Declared = TOWARD):
+def the_points(path: Path, declared: Declaration = TOWARD):
     (batch,) = open_velocity_field(path, declared=declared).batches()
     return batch
 
@@ -63,7 +63,7 @@ def test_every_kind_of_file_gives_the_same_points(tmp_path, kind):
     ],
 )
 def test_unit_and_sign_are_turned_into_ours(tmp_path, unit, positive, component, factor):
-    field = open_velocity_field(make(tmp_path, velocity=2.0), declared=Declared(unit=unit, positive=positive))
+    field = open_velocity_field(make(tmp_path, velocity=2.0), declared=Declaration(unit=unit, positive=positive))
     (batch,) = field.batches()
     assert field.header.component is component
     assert batch.velocity_mm_yr == pytest.approx(2.0 * factor)
@@ -73,15 +73,15 @@ def test_unit_and_sign_are_turned_into_ours(tmp_path, unit, positive, component,
 
 def test_ground_that_sinks_20_mm_a_year_sinks_in_a_table_of_centimetres_down(tmp_path):
     path = make(tmp_path, velocity=2.0)  # 2 cm/yr, positive downward
-    assert the_points(path, Declared(unit="cm/yr", positive="down")).velocity_mm_yr == pytest.approx(-20.0)
+    assert the_points(path, Declaration(unit="cm/yr", positive="down")).velocity_mm_yr == pytest.approx(-20.0)
 
 
 @pytest.mark.parametrize(
     ("declared", "said"),
     [
-        (Declared(), "the sign of its values is not declared"),
-        (Declared(positive="toward"), "the unit of its values is not declared"),
-        (Declared(unit="mm/yr"), "--positive toward|away|up|down"),
+        (Declaration(), "the sign of its values is not declared"),
+        (Declaration(positive="toward"), "the unit of its values is not declared"),
+        (Declaration(unit="mm/yr"), "--positive toward|away|up|down"),
     ],
 )
 def test_unit_and_sign_are_asked_for(tmp_path, declared, said):
@@ -92,7 +92,7 @@ def test_unit_and_sign_are_asked_for(tmp_path, declared, said):
 
 def test_a_column_may_say_its_unit_and_then_nobody_may_say_another(tmp_path):
     path = make(tmp_path, change=lambda t: t.__setitem__("vel_cm_yr", t.pop("VEL")), velocity=-2.0)
-    assert the_points(path, Declared(positive="toward")).velocity_mm_yr == pytest.approx(-20.0)
+    assert the_points(path, Declaration(positive="toward")).velocity_mm_yr == pytest.approx(-20.0)
     with pytest.raises(InputError, match=r"unit is mm/yr by --unit, but cm/yr by column 'vel_cm_yr'"):
         open_velocity_field(path, declared=TOWARD)
 
@@ -146,7 +146,9 @@ def test_without_velocities_the_slope_of_the_series_is_taken(tmp_path):
         table.pop("VEL")
         table["D20210103"][3] = ""
 
-    field = open_velocity_field(make(tmp_path, change=spoil, velocity=-2.0), declared=Declared(None, "cm/yr", "toward"))
+    field = open_velocity_field(
+        make(tmp_path, change=spoil, velocity=-2.0), declared=Declaration(unit="cm/yr", positive="toward")
+    )
     (batch,) = field.batches()
     assert batch.velocity_mm_yr == pytest.approx(-20.0, rel=1e-3)
     assert "least-squares" in field.header.extras["velocity"]
@@ -208,7 +210,7 @@ def test_the_example_mapping_reads_a_projected_commercial_export(tmp_path):
             table[theirs] = table.pop(ours)
         table["HEIGHT"][2] = -9999
 
-    field = open_velocity_field(make(tmp_path, change=commercial), declared=Declared(mapping=EXAMPLE))
+    field = open_velocity_field(make(tmp_path, change=commercial), declared=Declaration(mapping=EXAMPLE))
     (batch,) = field.batches()
     assert batch.longitude[5] == pytest.approx(11.005, abs=1e-6)
     assert batch.latitude[5] == pytest.approx(47.5, abs=1e-6)
@@ -352,7 +354,7 @@ def test_a_damaged_table_is_loaded_whole_or_not_at_all(tmp_path, kind):
     for _ in damage.flipped(path, seeds=25, bits=2):
         before = Product.objects.count(), MeasurementPoint.objects.count()
         try:
-            product = product_load(path=path, given=Given(declared=TOWARD))
+            product = product_load(path=path, submission=Submission(declared=TOWARD))
         except InputError:
             assert (Product.objects.count(), MeasurementPoint.objects.count()) == before
         else:
@@ -364,7 +366,7 @@ def test_an_id_that_is_no_text_is_refused_and_can_still_be_listed(tmp_path):
     def spoil(table):
         table["CODE"][3] = "P\x003"
 
-    product = product_load(path=make(tmp_path, change=spoil), given=Given(declared=TOWARD))
+    product = product_load(path=make(tmp_path, change=spoil), submission=Submission(declared=TOWARD))
     assert product.refused_rows == [["P?3", "its id is empty or no text"]]
 
 

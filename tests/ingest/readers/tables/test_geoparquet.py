@@ -10,11 +10,11 @@ import shapely
 
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, recognise
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 from ingest.readers.tables import geoparquet
 from tests.makers.generic import make
 
-TOWARD = Declared(unit="mm/yr", positive="toward")
+TOWARD = Declaration(unit="mm/yr", positive="toward")
 
 
 def the_points(path, declared=TOWARD):
@@ -53,7 +53,7 @@ def test_a_reference_system_that_is_not_known_is_asked_for(tmp_path):
     refused(path, "its geometry has no reference system (EPSG). Add epsg to a mapping")
     mapping = tmp_path / "mapping.toml"
     mapping.write_text('epsg = 25832\nunit = "mm/yr"\npositive = "toward"\n')
-    assert the_points(path, Declared(mapping=mapping))[0].latitude == pytest.approx(47.5, abs=1e-6)
+    assert the_points(path, Declaration(mapping=mapping))[0].latitude == pytest.approx(47.5, abs=1e-6)
 
 
 def test_parquet_without_geometry_is_a_table(tmp_path):

@@ -9,10 +9,10 @@ import shapely
 
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, recognise
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 from tests.makers.generic import blob, make
 
-TOWARD = Declared(unit="mm/yr", positive="toward")
+TOWARD = Declaration(unit="mm/yr", positive="toward")
 
 
 def execute(path, *statements):

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from ingest.errors import InputError
 from ingest.models import MeasurementPoint, Product
 from ingest.readers import open_velocity_field, recognise
-from ingest.readers.records import Component, Declared, Direction
+from ingest.readers.records import Component, Declaration, Direction
 from tests.makers import damage
 from tests.makers import generic as made_generic
 from tests.makers.insar_norway import make
@@ -119,7 +119,7 @@ def test_every_row_left_out_has_its_reason(tmp_path):
 
 def test_a_track_that_contradicts_the_file_is_asked_about(tmp_path):
     with pytest.raises(InputError, match=r"track is 7 by --track, but 44 by column Track"):
-        open_velocity_field(make(tmp_path), declared=Declared(track=7))
+        open_velocity_field(make(tmp_path), declared=Declaration(track=7))
 
 
 def test_a_file_cut_off_anywhere_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, recognise
-from ingest.readers.records import Declared
+from ingest.readers.records import Declaration
 from tests.makers import damage
 from tests.makers import interferograms as ground
 from tests.makers import pyrate as made_pyrate
@@ -29,8 +29,8 @@ def test_a_processor_whose_sign_is_not_known_is_asked_for(tmp_path):
     path = made_pyrate.make(tmp_path, -20.0, processor="ROIPAC")
     with pytest.raises(InputError, match=r"'ROIPAC' points is not known\. Add --positive"):
         open_velocity_field(path)
-    assert points(path, Declared(positive="away"))["5_15"] == pytest.approx(-20, abs=0.01)
-    assert points(path, Declared(positive="toward"))["5_15"] == pytest.approx(20, abs=0.01)
+    assert points(path, Declaration(positive="away"))["5_15"] == pytest.approx(-20, abs=0.01)
+    assert points(path, Declaration(positive="toward"))["5_15"] == pytest.approx(20, abs=0.01)
 
 
 def test_it_is_recognised_by_its_tags_whatever_its_name(tmp_path):

@@ -13,14 +13,16 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from ingest.locks import Lock, try_locked
 from monitor import tasks
-from monitor.channels.mail import files, sending
-from monitor.models import OutgoingMail, Subscription
+from monitor.channels import outbox, rounds, selectors
+from monitor.channels.mail import channel, files
+from monitor.models import OutgoingMessage, Subscription
 from monitor.site.demo import MAIL_FILES_BACKEND
-from monitor.subscriptions import selectors
 from monitor.subscriptions import services as subscriptions
+from tests.waiting import HANG_SECONDS, wait_until
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 pytestmark = pytest.mark.django_db
 
 
@@ -41,8 +43,8 @@ def queued(make_alert, make_subscription, n: int = 1) -> list[str]:
 def let_time_pass() -> None:
     """Every delay and every lease is over."""
     past = timezone.now() - timedelta(seconds=1)
-    OutgoingMail.objects.filter(state="queued").update(next_try_at=past)
-    OutgoingMail.objects.filter(state="sending").update(lease_until=past)
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=past)
+    OutgoingMessage.objects.filter(state="sending").update(lease_until=past)
 
 
 def received_by(mail_server) -> list[str]:
@@ -52,7 +54,7 @@ def received_by(mail_server) -> list[str]:
 def test_a_mail_is_whole(make_alert, make_subscription, mail_server, settings):
     settings.PUBLIC_URL = "https://motion.example.org"
     queued(make_alert, make_subscription)
-    assert sending.mails_send() == 1
+    assert rounds.messages_send() == 1
     (message,) = mail_server.received
     assert message["Message-ID"].endswith("@motion.example.org>")
     assert message["List-Unsubscribe"].strip().startswith("<https://motion.example.org/subscribe/stop/")
@@ -76,19 +78,19 @@ def test_the_name_of_a_mail_stays_when_it_is_sent_again(make_alert, make_subscri
     mail_server.on_data = lambda count: "drop" if not mail_server.seen else None
     mail_server.seen = []
     names = []
-    compose = sending.Composer.__call__
+    compose = channel.Composer.__call__
 
-    def remember(self, mail):
-        letter = compose(self, mail)
-        names.append(letter.message.extra_headers["Message-ID"])
-        return letter
+    def remember(self, message):
+        mail = compose(self, message)
+        names.append(mail.extra_headers["Message-ID"])
+        return mail
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sending.Composer, "__call__", remember)
-        assert sending.mails_send() == 0
+        patch.setattr(channel.Composer, "__call__", remember)
+        assert rounds.messages_send() == 0
         mail_server.seen.append(1)
         let_time_pass()
-        assert sending.mails_send() == 1
+        assert rounds.messages_send() == 1
     assert len(names) == 2
     assert len(set(names)) == 1
 
@@ -105,14 +107,14 @@ def test_a_mail_survives_a_server_that(fault, make_alert, make_subscription, mai
         settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = listener.getsockname()[1], 0.3
         if fault == "is not there":
             listener.close()
-    assert sending.mails_send() == 0
-    assert set(OutgoingMail.objects.values_list("state", "attempts")) == {("queued", 1)}
-    assert all(mail.next_try_at > timezone.now() for mail in OutgoingMail.objects.all())
-    assert all(mail.error for mail in OutgoingMail.objects.all())
-    settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, 2
+    assert rounds.messages_send() == 0
+    assert set(OutgoingMessage.objects.values_list("state", "attempts")) == {("queued", 1)}
+    assert all(mail.next_try_at > timezone.now() for mail in OutgoingMessage.objects.all())
+    assert all(mail.error for mail in OutgoingMessage.objects.all())
+    settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = port, HANG_SECONDS
     mail_server.on_data = lambda count: None
     let_time_pass()
-    assert sending.mails_send() == 2
+    assert rounds.messages_send() == 2
     assert received_by(mail_server) == emails
     if listener:
         listener.close()
@@ -132,20 +134,20 @@ def closed_or_silent(silent: bool):
 def test_a_server_in_trouble_is_left_alone_after_three_tries(make_alert, make_subscription, mail_server):
     queued(make_alert, make_subscription, 10)
     mail_server.on_data = lambda count: "421 busy"
-    assert sending.mails_send() == 0
-    assert OutgoingMail.objects.filter(attempts=1).count() == 3
-    assert OutgoingMail.objects.filter(attempts=0).count() == 7
+    assert rounds.messages_send() == 0
+    assert OutgoingMessage.objects.filter(attempts=1).count() == 3
+    assert OutgoingMessage.objects.filter(attempts=0).count() == 7
 
 
 def test_a_mail_that_never_gets_through_is_given_up_after_days(make_alert, make_subscription, mail_server):
     queued(make_alert, make_subscription)
     mail_server.on_data = lambda count: "451 later"
-    for _ in range(len(sending.BACK_OFF) + 1):
+    for _ in range(len(outbox.BACK_OFF) + 1):
         let_time_pass()
-        sending.mails_send()
-    assert OutgoingMail.objects.get().state == "failed"
-    assert "451" in OutgoingMail.objects.get().error
-    assert sum(sending.BACK_OFF, timedelta()) > timedelta(days=1)
+        rounds.messages_send()
+    assert OutgoingMessage.objects.get().state == "failed"
+    assert "451" in OutgoingMessage.objects.get().error
+    assert sum(outbox.BACK_OFF, timedelta()) > timedelta(days=1)
 
 
 def test_an_address_that_refuses_three_mails_is_paused_and_others_get_theirs(
@@ -159,7 +161,7 @@ def test_an_address_that_refuses_three_mails_is_paused_and_others_get_theirs(
     for n in range(4):
         make_alert(longitude=-12.0 + n / 1000)
         tasks.announce_transitions()
-        sending.mails_send()
+        rounds.messages_send()
     gone.refresh_from_db()
     assert (gone.bounces, gone.pause_reason) == (3, "bounced")
     assert mail_server.recipients.count("gone@example.org") == 3
@@ -178,21 +180,21 @@ def test_one_mail_that_gets_through_clears_the_count_of_refusals(make_alert, mak
     subscription = make_subscription(bounces=2)
     make_alert()
     tasks.announce_transitions()
-    sending.mails_send()
+    rounds.messages_send()
     subscription.refresh_from_db()
     assert subscription.bounces == 0
 
 
 def test_a_mail_is_claimed_by_one_sender(make_alert, make_subscription):
     queued(make_alert, make_subscription)
-    mail = OutgoingMail.objects.get()
-    seen_by_another = OutgoingMail.objects.get()
-    assert sending.mail_claim(mail=mail)
-    assert not sending.mail_claim(mail=seen_by_another)
-    assert not selectors.mails_due(now=timezone.now()).exists()
+    message = OutgoingMessage.objects.get()
+    seen_by_another = OutgoingMessage.objects.get()
+    assert outbox.message_claim(message=message)
+    assert not outbox.message_claim(message=seen_by_another)
+    assert not selectors.messages_due(now=timezone.now()).exists()
     let_time_pass()
-    (again,) = selectors.mails_due(now=timezone.now())
-    assert sending.mail_claim(mail=again)
+    (again,) = selectors.messages_due(now=timezone.now())
+    assert outbox.message_claim(message=again)
     assert again.attempts == 2
 
 
@@ -212,16 +214,16 @@ def test_a_sender_killed_between_two_mails_loses_none_and_sends_none_twice(make_
             process.send_signal(signal.SIGKILL)
 
     mail_server.on_recipient = kill_before_the_third
-    assert process.wait(timeout=120) == -signal.SIGKILL
+    assert process.wait(timeout=HANG_SECONDS) == -signal.SIGKILL
     assert len(mail_server.received) == 2
-    states = sorted(OutgoingMail.objects.values_list("state", flat=True))
+    states = sorted(OutgoingMessage.objects.values_list("state", flat=True))
     assert states == ["queued", "queued", "queued", "sending", "sent", "sent"]
     mail_server.on_recipient = lambda count: None
     wait_until_alone()
-    sending.mails_send()
+    rounds.messages_send()
     assert len(mail_server.received) == 5  # the claimed one is left alone until its lease is over
     let_time_pass()
-    sending.mails_send()
+    rounds.messages_send()
     assert received_by(mail_server) == emails
     assert len({message["Message-ID"] for message in mail_server.received}) == 6
 
@@ -229,9 +231,9 @@ def test_a_sender_killed_between_two_mails_loses_none_and_sends_none_twice(make_
 @pytest.mark.django_db(transaction=True)
 def test_several_senders_share_the_mails_and_send_each_once(make_alert, make_subscription, mail_server):
     emails = queued(make_alert, make_subscription, 12)
-    assert sending.mails_send(senders=3) == 12
+    assert rounds.messages_send(senders=3) == 12
     assert received_by(mail_server) == sorted(emails)
-    assert set(OutgoingMail.objects.values_list("state", "attempts")) == {("sent", 1)}
+    assert set(OutgoingMessage.objects.values_list("state", "attempts")) == {("sent", 1)}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -240,10 +242,10 @@ def test_a_second_round_does_nothing_while_one_is_going_on(make_alert, make_subs
     parameters = connection.get_connection_params()
     names = ("dbname", "host", "user", "password")
     with psycopg.connect(**{name: parameters.get(name) for name in names}) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [sending._LOCK])
-        assert sending.mails_send() == 0
-        other.execute("SELECT pg_advisory_unlock(%s)", [sending._LOCK])
-    assert sending.mails_send() == 1
+        other.execute("SELECT pg_advisory_lock(%s)", [Lock.SENDING])
+        assert rounds.messages_send() == 0
+        other.execute("SELECT pg_advisory_unlock(%s)", [Lock.SENDING])
+    assert rounds.messages_send() == 1
 
 
 def own_environment(mail_server) -> dict[str, str]:
@@ -257,11 +259,12 @@ def own_environment(mail_server) -> dict[str, str]:
 
 def wait_until_alone() -> None:
     """PostgreSQL notices within a moment that the killed sender's connection is gone, and frees its lock."""
-    for _ in range(10_000):
-        with sending._alone() as alone:
-            if alone:
-                return
-    pytest.fail("the lock of the killed sender was not freed")
+
+    def free() -> bool:
+        with try_locked(Lock.SENDING) as alone:
+            return alone
+
+    wait_until(free)
 
 
 # ---- mails as files ----
@@ -275,7 +278,7 @@ def kept_as_files(settings, tmp_path):
 
 def test_without_a_mail_server_every_mail_is_a_file(make_alert, make_subscription, kept_as_files):
     emails = queued(make_alert, make_subscription, 2)
-    assert sending.mails_send() == 2
+    assert rounds.messages_send() == 2
     kept = files.mails_kept()
     assert sorted(mail.to for mail in kept) == emails
     assert files.mail_kept(name=kept[0].name) == kept[0]
@@ -284,7 +287,7 @@ def test_without_a_mail_server_every_mail_is_a_file(make_alert, make_subscriptio
 
 def test_the_demo_shows_its_mails_and_nobody_else_does(client, make_alert, make_subscription, kept_as_files, settings):
     queued(make_alert, make_subscription)
-    sending.mails_send()
+    rounds.messages_send()
     (kept,) = files.mails_kept()
     assert "resident" not in kept.to
     pages = ["/demo/mail/", f"/demo/mail/{kept.name}/", f"/demo/mail/{kept.name}/html/"]
@@ -301,12 +304,12 @@ def test_the_demo_shows_its_mails_and_nobody_else_does(client, make_alert, make_
 
 
 def test_an_address_cannot_smuggle_a_header(make_alert, make_subscription):
-    make_subscription("a@example.org\nBcc: stranger@example.org")
+    make_subscription("a@example.org\nBcc: other@example.org")
     make_alert()
     tasks.announce_transitions()
-    assert sending.mails_send() == 0
+    assert rounds.messages_send() == 0
     assert Subscription.objects.count() == 1
-    assert "BadHeaderError" in OutgoingMail.objects.get().error
+    assert "BadHeaderError" in OutgoingMessage.objects.get().error
 
 
 def test_the_demo_has_one_reader_who_hears_of_the_simulated_region(make_alert, kept_as_files):
@@ -314,7 +317,7 @@ def test_the_demo_has_one_reader_who_hears_of_the_simulated_region(make_alert, k
     assert first.pk == second.pk
     make_alert(*subscriptions.DEMO_PLACE, simulated=True)
     tasks.announce_transitions()
-    sending.mails_send()
+    rounds.messages_send()
     (mail,) = files.mails_kept()
     assert mail.to == subscriptions.DEMO_ADDRESS
     assert mail.text.startswith("SIMULATED DATA")

@@ -1,0 +1,84 @@
+"""Advisory locks of the database, by name: what must not be done twice at the same time, by whichever process.
+
+The numbers are those of the first release, so that an old and a new process exclude each other during an upgrade.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+from django.db import connection, transaction
+
+
+class Lock(IntEnum):
+    """What is locked, and the key of it in the database."""
+
+    WATCHED_FOLDER = 0x3A7C  # with the folder (`short_text_key`): one round over it
+    ALERTS = 0x6A1E  # carrying detections into alerts, so that no place gets two alerts
+    BEAT = 0x6A2E  # sending scheduled tasks
+    ANNOUNCING = 0x6A3D  # queueing the messages of transitions, in their order
+    SENDING = 0x6A4E  # sending what is in the outbox
+    DOWNLOADS = 0x5CE7E  # counting downloads and the room that they need
+    INGEST_JOBS = 0x1A6E57  # counting jobs
+    CONTEXT_LAYERS = 0x6374780000  # plus the number of the kind: loading a layer of it
+
+
+def content_key(sha256: str) -> int:
+    """The key of a file's content, by the file's SHA-256 in hexadecimal."""
+    return int(sha256[:15], 16)
+
+
+def text_key(text: str) -> int:
+    """The key of a text, of 56 bits."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+
+
+def short_text_key(text: str) -> int:
+    """The key of a text, of 32 bits with a sign, for the second part of a lock of two parts."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big", signed=True)
+
+
+def lock(key: int) -> None:
+    """Wait for a lock and hold it until the transaction ends that this is called in."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+@contextmanager
+def locked(key: int) -> Iterator[None]:
+    """A transaction that waits for a lock and holds it until its end."""
+    with transaction.atomic():
+        lock(key)
+        yield
+
+
+@contextmanager
+def try_locked(key: Lock, part: int | None = None) -> Iterator[bool]:
+    """Whether nobody else has the lock; it is held until the block ends, or until the connection of the process dies.
+
+    part: a second key, for locks of which there are many.
+    """
+    keys = [int(key)] if part is None else [int(key), part]
+    arguments = ", ".join(["%s"] * len(keys))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_try_advisory_lock({arguments})", keys)
+        (held,) = cursor.fetchone()
+    try:
+        yield held
+    finally:
+        if held:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT pg_advisory_unlock({arguments})", keys)
+
+
+def keep(key: Lock) -> bool:
+    """Whether this connection has the lock, taken now where it is free; held for as long as the connection lives."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+            " AND classid = 0 AND objid = %s) OR pg_try_advisory_lock(%s)",
+            [int(key), int(key)],
+        )
+        (held,) = cursor.fetchone()
+    return bool(held)

@@ -1,0 +1,34 @@
+"""Names of methods on command lines: `model` and a network's own name both mean the network that a task ships.
+
+Runs and rasters keep the method under the name that is stored for it, which does not change.
+"""
+
+from typing import NamedTuple
+
+MODEL = "model"
+
+
+class Shipped(NamedTuple):
+    """The network that a task uses by default. name: what it is in the code; method: as runs and rasters store it."""
+
+    name: str
+    method: str
+
+
+SHIPPED = {
+    "deformation": Shipped("deformation-unet", "model"),
+    "coherence": Shipped("residual-unet", "residual-unet"),
+    "offsets": Shipped("cc-res-siamnet", "model"),
+}
+TASK_OF_NETWORK = {shipped.name: task for task, shipped in SHIPPED.items()}
+
+
+def method_of(task: str, name: str) -> str:
+    """The stored method that a name given for a task means; any other name is returned as it is."""
+    shipped = SHIPPED.get(task)
+    return shipped.method if shipped and name in (MODEL, shipped.name) else name
+
+
+def help_of(task: str) -> str:
+    """What a command line says of the names of a task's network."""
+    return f"'{MODEL}' and '{SHIPPED[task].name}' both mean the network that is shipped (default: %(default)s)"

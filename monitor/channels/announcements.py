@@ -1,0 +1,94 @@
+"""Announcing transitions of alerts: who is to hear of what. Messages are queued here, and none is sent."""
+
+from typing import NamedTuple
+
+from django.db.models import Q
+from django.utils import timezone
+
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State
+from ingest.locks import Lock, locked
+from monitor.channels import selectors
+from monitor.channels.outbox import message_key
+from monitor.models import Announcement, Notification, OutgoingMessage, Subscription
+from monitor.subscriptions.selectors import subscriptions_matching
+
+BATCH = 2000
+
+
+class Reader(NamedTuple):
+    """A subscription, as far as queueing needs it."""
+
+    subscription: int
+    email: str
+    channel: str
+    frequency: str
+
+
+def transition_announce(*, transition_id: int) -> Announcement | None:
+    """Queue the messages of one transition; None where that has been done. All of it or nothing, in their order."""
+    with locked(Lock.ANNOUNCING):
+        announcement, created = Announcement.objects.get_or_create(transition_id=transition_id)
+        if not created:
+            return None
+        news = AlertTransition.objects.select_related("alert").get(pk=transition_id)
+        rejected, merged = news.to_state == State.REJECTED, news.to_state == State.MERGED
+        readers = [] if merged else _readers(news)  # a merged place is reported under its other code
+        _withdraw_older(news, None if rejected or merged else [reader.subscription for reader in readers])
+        _queue(news, OutgoingMessage.Kind.CORRECTION if rejected else OutgoingMessage.Kind.ALERT, readers)
+        announcement.n_notifications = len(readers)
+        announcement.save(update_fields=["n_notifications"])
+        return announcement
+
+
+def _readers(news: AlertTransition) -> list[Reader]:
+    """Whoever watches the place; a correction goes to those who had been notified."""
+    rejected = news.to_state == State.REJECTED
+    audience = (
+        selectors.subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
+    )
+    return [Reader(*row) for row in audience.values_list("pk", "email", "channel", "frequency")]
+
+
+def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
+    """One message per address that hears at once, one notification per subscription; the others wait for a digest."""
+    now = timezone.now()
+    at_once = [reader for reader in readers if reader.frequency == Subscription.Frequency.AT_ONCE]
+    messages = {
+        (channel, email): OutgoingMessage(
+            channel=channel,
+            kind=kind,
+            key=message_key(kind, news.pk, email),
+            address=email,
+            transition=news,
+            next_try_at=now,
+        )
+        for channel, email in sorted({(reader.channel, reader.email) for reader in at_once})
+    }
+    OutgoingMessage.objects.bulk_create(messages.values(), batch_size=BATCH)
+    of_reader = {reader: messages[reader.channel, reader.email] for reader in at_once}
+    notifications = [
+        Notification(transition=news, subscription_id=reader.subscription, message=of_reader.get(reader))
+        for reader in readers
+    ]
+    Notification.objects.bulk_create(notifications, batch_size=BATCH, ignore_conflicts=True)
+
+
+def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
+    """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all."""
+    unsent = Notification.objects.filter(
+        Q(message=None) | Q(message__state=OutgoingMessage.State.QUEUED),
+        transition__alert=news.alert_id,
+        transition__lt=news.pk,
+        withdrawn_at=None,
+    )
+    if subscriptions is not None:
+        unsent = unsent.filter(subscription__in=subscriptions)
+    unsent_ids = list(unsent.values_list("pk", flat=True))
+    if not unsent_ids:
+        return
+    Notification.objects.filter(pk__in=unsent_ids).update(withdrawn_at=timezone.now())
+    still_needed = Notification.objects.filter(withdrawn_at=None, message__isnull=False).values("message")
+    OutgoingMessage.objects.filter(
+        state=OutgoingMessage.State.QUEUED, transition__alert=news.alert_id, transition__lt=news.pk
+    ).exclude(pk__in=still_needed).update(state=OutgoingMessage.State.WITHDRAWN)

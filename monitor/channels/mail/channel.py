@@ -1,0 +1,53 @@
+"""Mail: one message is one mail, sent over one connection to the mail server for as long as it holds."""
+
+import logging
+import smtplib
+
+from django.core.mail import get_connection
+
+from monitor.channels import base
+from monitor.channels.base import Delivered, Later, Never, Outcome
+from monitor.channels.mail.compose import Composer
+from monitor.models import OutgoingMessage
+
+logger = logging.getLogger(__name__)
+
+MAILS_PER_CONNECTION = 100
+
+
+class Channel(base.Channel):
+    """Composes a mail and hands it to Django's mail backend: a server, or files on a machine without one."""
+
+    def __init__(self) -> None:
+        self.server = get_connection()
+        self.compose = Composer()
+        self.sent = 0
+
+    def deliver(self, message: OutgoingMessage) -> Outcome:
+        mail = self.compose(message)
+        try:
+            if self.sent and self.sent % MAILS_PER_CONNECTION == 0:
+                self.server.close()
+            self.server.open()
+            self.server.send_messages([mail])
+        except smtplib.SMTPRecipientsRefused as fault:
+            code, answer = next(iter(fault.recipients.values()))
+            return _refusal(code, answer)
+        except smtplib.SMTPDataError as fault:
+            return _refusal(fault.smtp_code, fault.smtp_error)
+        except (smtplib.SMTPException, OSError) as fault:
+            return Later(f"{type(fault).__name__}: {fault}")
+        self.sent += 1
+        return Delivered()
+
+    def close(self) -> None:
+        try:
+            self.server.close()
+        except (smtplib.SMTPException, OSError) as fault:
+            logger.info("the connection to the mail server could not be closed: %s", fault)
+
+
+def _refusal(code: int, answer: bytes | str) -> Later | Never:
+    """What an answer of the server means: codes from 500 on are for good (RFC 5321, section 4.2.1)."""
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    return (Never if code >= 500 else Later)(f"{code} {text}")

@@ -1,0 +1,18 @@
+"""The settings of mail. Without EMAIL_URL every mail becomes a file under var/mail and none leaves this machine."""
+
+from pathlib import Path
+from typing import Any
+
+from environ import Env
+
+
+def read(env: Env, var_dir: Path) -> dict[str, Any]:
+    """Django's settings of mail, from the environment."""
+    files = {"EMAIL_BACKEND": "monitor.channels.mail.files.EmailBackend", "EMAIL_FILE_PATH": var_dir / "mail"}
+    server = env.email_url("EMAIL_URL") if env("EMAIL_URL", default="") else {}
+    return {
+        **files,
+        **server,
+        "EMAIL_TIMEOUT": env.int("EMAIL_TIMEOUT", default=15),
+        "DEFAULT_FROM_EMAIL": env("DEFAULT_FROM_EMAIL", default="Ground Motion Monitor <no-reply@localhost>"),
+    }

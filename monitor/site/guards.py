@@ -1,0 +1,118 @@
+"""Who may do what: the one module that every view and template asks.
+
+| who           | sees                                                | may                                     |
+|---------------|-----------------------------------------------------|-----------------------------------------|
+| anonymous     | what is public: map, alerts, data, API              | subscribe                               |
+| subscriber    | also their own subscriptions                        | whatever the signed link is for         |
+| colleague     | what is public: an account without a role           | change their own password               |
+| operator      | also images, pairs, events, runs, who loaded a file | review alerts, add data                 |
+| administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
+
+Groups and their permissions stand in `roles`, signed links in `monitor.subscriptions.tokens`; docs/security.md has the
+answer of every address to each of them.
+"""
+
+from collections.abc import Callable
+from functools import cached_property, wraps
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+
+from monitor.site.demo import mails_are_shown
+from monitor.site.roles import LOAD, REVIEW
+
+User = AbstractBaseUser | AnonymousUser
+View = Callable[..., HttpResponseBase]
+
+
+def may_review(user: User) -> bool:
+    return user.has_perm(REVIEW)
+
+
+def may_load(user: User) -> bool:
+    return user.has_perm(LOAD)
+
+
+def may_see_images(user: User) -> bool:
+    """The pages of images, pairs and events are for whoever reviews what was detected in them, or adds them."""
+    return may_review(user) or may_load(user)
+
+
+def may_administrate(user: User) -> bool:
+    """Whether Django's admin lets this account in."""
+    return user.is_active and user.is_staff
+
+
+class Permissions:
+    """What the reader of a page may do, for templates: `{% if may.review %}`. Looked up only where it is used."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._user: User = getattr(request, "user", None) or AnonymousUser()
+
+    @cached_property
+    def review(self) -> bool:
+        return may_review(self._user)
+
+    @cached_property
+    def load(self) -> bool:
+        return may_load(self._user)
+
+    @cached_property
+    def see_images(self) -> bool:
+        return may_see_images(self._user)
+
+
+def reviewers_only(view: View) -> View:
+    """For reviews; whoever signs in comes back to the case, not to an address that only takes a form."""
+
+    def back(request: HttpRequest, kwargs: dict[str, Any]) -> str:
+        return reverse("review-case", kwargs=kwargs) if kwargs else request.path
+
+    refusal = "Your account may not review alerts. An administrator can add it to the reviewers."
+    return never_cache(_guarded(view, may_review, refusal, back))
+
+
+def loaders_only(view: View) -> View:
+    """For sending files; nothing of a body is read before."""
+    refusal = "Your account may not add data. An administrator can add it to the operators."
+    return never_cache(_guarded(view, may_load, refusal, lambda request, kwargs: reverse("uploads")))
+
+
+def operators_only(view: View) -> View:
+    """For images, pairs and events."""
+    refusal = "Your account may not see this. An administrator can add it to the operators."
+    return _guarded(view, may_see_images, refusal, lambda request, kwargs: request.get_full_path())
+
+
+def demo_only(view: View) -> View:
+    """For pages that exist only in a demo whose mails are kept as files."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if not mails_are_shown():
+            raise Http404("There are no mails to look at here.")
+        return view(request, **kwargs)
+
+    return guarded
+
+
+def _guarded(
+    view: View, may: Callable[[User], bool], refusal: str, back: Callable[[HttpRequest, dict[str, Any]], str]
+) -> View:
+    """An anonymous visitor is asked to sign in and then led `back`; an account without the role gets the refusal."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(back(request, kwargs))
+        if not may(request.user):
+            raise PermissionDenied(refusal)
+        return view(request, **kwargs)
+
+    return guarded
