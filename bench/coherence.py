@@ -17,7 +17,7 @@ LOOKS = 4.45
 
 
 def run(rounds: int = 3, size_px: int = 2048) -> dict[str, Any]:
-    """Mpx a second of one pair, in memory, looks told; on the GPU as well where there is one."""
+    """Mpx a second of one pair, in memory, looks given; on the GPU as well where there is one."""
     pair = _pair(size_px)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     return report(

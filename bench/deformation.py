@@ -1,7 +1,7 @@
 """Deformation over a nation: the network against torch.mm, gridding against scipy, all stages, time and memory.
 
 The nation is made: 490 by 490 km in cells of 100 m, ten million points in and between towns, bowls that sink. Whatever
-is told of memory is measured in a process of its own.
+is reported of memory is measured in a process of its own.
 """
 
 import json
@@ -116,7 +116,7 @@ def operations_of(module: nn.Module, image: Tensor) -> int:
 
 
 def _gridding(points: int, rounds: int) -> list[dict[str, Any]]:
-    """Bin, then fill, against scipy's linear interpolation between scattered points; and who is nearer the truth."""
+    """Bin, then fill, against scipy's linear interpolation between scattered points; and which is closer to truth."""
     cloud = made_nation(round((points / POINTS) ** 0.5 * SIDE_CELLS), points)
     held = np.random.default_rng(2).random(points) < HELD_OUT
     held[-2:] = False  # the corners
@@ -229,7 +229,7 @@ class _Watch:
 
 
 def _peak_gib() -> float:
-    """Of this process, as it says itself: ru_maxrss of a child begins with its parent's peak."""
+    """Of this process, as it reports it: ru_maxrss of a child begins with its parent's peak."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 2**20
 

@@ -4,7 +4,7 @@ set -euo pipefail
 
 case ${1:-web} in
   web)
-    python manage.py prepare
+    ground-motion prepare
     exec gunicorn monitor.wsgi --bind "0.0.0.0:${PORT:-8000}" --workers "${WEB_WORKERS:-2}" --threads 4 --worker-tmp-dir /dev/shm
     ;;
   worker) exec celery --app monitor worker --queues ingest,cpu,mail --concurrency "${WORKERS:-2}" --loglevel INFO ;;

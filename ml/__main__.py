@@ -1,4 +1,4 @@
-"""python -m ml …: files in, files out, no database. Exit code 2 and one line for input that cannot be used."""
+"""Ground motion from files, without a database. Bad input ends with exit code 2 and one line that names the remedy."""
 
 import argparse
 import sys
@@ -6,8 +6,10 @@ import sys
 from ml.coherence import command as coherence
 from ml.deformation import command as deformation
 from ml.lab import evaluate_command as evaluation
-from ml.lab import recipes as courses  # noqa: F401 (courses registers)
-from ml.lab import train_command
+from ml.lab import (
+    recipes,  # noqa: F401 (registers what can be trained)
+    train_command,
+)
 from ml.offsets import command as offsets
 from ml.simulation import command as simulation
 
@@ -21,8 +23,8 @@ COMMANDS = {
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m ml", description=__doc__)
+def main(arguments: list[str] | None = None, prog: str = "python -m ml") -> int:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, module in COMMANDS.items():
         child = commands.add_parser(name, help=module.__doc__)

@@ -12,9 +12,9 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from ml.deformation import DEFAULT_METHOD
+from monitor.paths import BASE_DIR, INSTALLED, SITE_DIR
 from monitor.schedule import BEAT_SCHEDULE, TASK_ROUTES
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", BASE_DIR / "var"))
 
 environ.Env.read_env(BASE_DIR / ".env")  # does not override what is set
@@ -72,7 +72,7 @@ INSTALLED_APPS = [
     "ml.apps.MlConfig",
     "detection.apps.DetectionConfig",
     "monitor.apps.MonitorConfig",
-    "bench",
+    *([] if INSTALLED else ["bench"]),  # the benchmarks belong to a checkout
 ]
 
 MIDDLEWARE = [
@@ -98,7 +98,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [SITE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -162,7 +162,7 @@ USE_I18N = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [SITE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",

@@ -40,7 +40,7 @@ def delete_what_is_over() -> None:
 
 @shared_task(ignore_result=True)
 def search_images() -> None:
-    """Ask ACQUIRE_SOURCE, where one is set, for images of the areas that are watched, and want what is new."""
+    """Search ACQUIRE_SOURCE, where one is set, for images of the watched areas, and mark new ones to be fetched."""
     if not settings.ACQUIRE_SOURCE:
         return
     from ingest.sources import services

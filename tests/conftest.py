@@ -24,6 +24,12 @@ LOS_ASCENDING = (-0.62, -0.10, 0.78)
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in the test's thread
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The longest tests first and together: no worker is left alone with them, and one worker has the shared demo."""
+    items.sort(key=lambda item: item.get_closest_marker("demo") is None)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The shared folder of real files."""
@@ -73,7 +79,7 @@ def one_file_at_a_time(settings):
 
 
 @pytest.fixture(autouse=True)
-def own_rasters(monkeypatch, tmp_path):
+def own_rasters(monkeypatch, tmp_path) -> Path:
     """No test writes rasters where the service keeps its own. (A field holds its storage from the start.)"""
     from django.core.files.storage import FileSystemStorage
 
@@ -83,6 +89,7 @@ def own_rasters(monkeypatch, tmp_path):
     storage = FileSystemStorage(location=tmp_path / "rasters")
     for model in (ElevationTile, Scene, Prediction, ReleaseChange):
         monkeypatch.setattr(model._meta.get_field("raster"), "storage", storage)
+    return Path(storage.location)
 
 
 def egms_table(
@@ -124,20 +131,38 @@ def simulated_tracks(tmp_path_factory) -> list[Path]:
     return [path for path in files if path.suffix == ".zip"]
 
 
-@pytest.fixture
-def watched_region(db, simulated_tracks) -> list[Path]:
-    """The simulated region loaded, run and searched: products, predictions, alerts."""
+def watch_region(tracks: list[Path]) -> None:
+    """Load the simulated region, run a detector and search what it found."""
     from detection import selectors
     from detection.alerts import services
     from ingest.products.services import product_load
     from ml import services as ml_services
 
-    for path in simulated_tracks:
+    for path in tracks:
         product_load(path=path)
     for run in ml_services.runs_queue(method="matched-filter"):
         ml_services.run_execute(run_id=run.pk)
     for prediction in selectors.predictions_unscanned():
         services.prediction_scan(prediction=prediction)
+
+
+@pytest.fixture(scope="session")
+def region_snapshots() -> list:
+    """Empty until a test of this session has watched the region."""
+    return []
+
+
+@pytest.fixture
+def watched_region(db, simulated_tracks, region_snapshots, own_rasters, tmp_path_factory) -> list[Path]:
+    """The simulated region loaded, run and searched: products, predictions, alerts. Done once, then copied."""
+    from tests.makers import snapshots
+
+    if region_snapshots:
+        snapshots.give(region_snapshots[0], own_rasters)
+    else:
+        keep = tmp_path_factory.mktemp("region") / "rasters"
+        taken = snapshots.take(lambda: watch_region(simulated_tracks), own_rasters, keep)
+        region_snapshots += [taken] if taken else []
     return simulated_tracks
 
 

@@ -128,9 +128,9 @@ def _load_rows(cursor, path: Path, file: ContextFile, layer: ContextLayer, progr
             copied += 1
     layer.n_features = copied
     layer.n_refused = sum(times for remark, times in remarks.items() if remark.refused)
-    layer.remarks = {remark.said: times for remark, times in remarks.items()}
+    layer.remarks = {remark.text: times for remark, times in remarks.items()}
     if not copied:
-        reason = remarks.most_common(1)[0][0].said if remarks else "it holds no rows"
+        reason = remarks.most_common(1)[0][0].text if remarks else "it holds no rows"
         raise InputError(path, f"nothing in it can be used ({layer.n_refused} refused: {reason})", "Check the file")
     layer.save(update_fields=["n_features", "n_refused", "remarks"])
 

@@ -95,7 +95,7 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
         return None
 
     limits = limits or limits_set()
-    command = [sys.executable, "manage.py", "ingestjob", str(job.pk), "--attempt", str(job.attempts)]
+    command = [sys.executable, "-m", "django", "ingestjob", str(job.pk), "--attempt", str(job.attempts)]
     outcome = run_confined(
         command,
         environment=job_environment(),

@@ -1,7 +1,7 @@
 """How a point's displacement series is packed, and how rows become PostgreSQL's binary COPY format.
 
 A series is little-endian int16 in steps of 0.1 mm where it fits and float32 mm where it does not; its length in bytes
-tells which. Nothing is ever clipped. Binary COPY: PostgreSQL documentation, COPY, "Binary Format".
+shows which. Nothing is ever clipped. Binary COPY: PostgreSQL documentation, COPY, "Binary Format".
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _EWKB_POINT_WITH_SRID = 0x20000001
 
 
 def fits_int16(displacement_mm: Float32) -> NDArray[np.bool_]:
-    """Tell per row whether every value fits 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
+    """Whether, per row, every value fits 16 bits. displacement_mm: (n, dates), mm, NaN where missing."""
     # fmin and fmax leave NaN out, and need no array of the size of the input
     least, most = (f.reduce(displacement_mm, axis=1, initial=0) for f in (np.fmin, np.fmax))
     fits: NDArray[np.bool_] = (least >= -_LARGEST_MM) & (most <= _LARGEST_MM)

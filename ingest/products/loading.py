@@ -36,6 +36,7 @@ class Totals:
         self.east = self.north = -np.inf
 
     def add(self, batch: PointBatch) -> None:
+        """Count a batch and widen the bounds."""
         self.points += batch.pid.size
         self.reasons.update(row.reason for row in batch.refused)
         self.listed += batch.refused[: MOST_REFUSED_LISTED - len(self.listed)]
@@ -58,7 +59,7 @@ def field_copy(
             cursor.execute(pyramid.build(product_id))
     except IntegrityError as fault:
         detail = str(fault).splitlines()[-1].removeprefix("DETAIL:").strip()
-        raise InputError(path, f"a point id stands twice ({detail})", "Remove the doubled rows") from fault
+        raise InputError(path, f"a point id appears twice ({detail})", "Remove the doubled rows") from fault
     return product_id, totals
 
 
@@ -125,7 +126,7 @@ def _with_writable_ids(batch: PointBatch) -> PointBatch:
             bytes(batch.pid[row]).decode()
         except UnicodeDecodeError:
             good[row] = False
-    return batch.only(good, "its id is no text")
+    return batch.only(good, "its id is not valid text")
 
 
 def _check(path: Path, batch: PointBatch) -> None:
@@ -133,7 +134,9 @@ def _check(path: Path, batch: PointBatch) -> None:
     if beyond.any() or (np.abs(batch.longitude) > 180).any():
         value = batch.latitude[beyond][0] if beyond.any() else batch.longitude[np.abs(batch.longitude) > 180][0]
         raise InputError(
-            path, f"a coordinate of {value:.4f} degrees cannot be", "Check whether latitude and longitude are swapped"
+            path,
+            f"a coordinate of {value:.4f} degrees is impossible",
+            "Check whether latitude and longitude are swapped",
         )
     if (batch.los_east > 0.1).any() and (batch.los_east < -0.1).any():
         raise InputError(path, "it holds points of an ascending and of a descending track", "Give one file per track")
@@ -141,7 +144,7 @@ def _check(path: Path, batch: PointBatch) -> None:
     if (lengths == 0).any():
         raise InputError(path, "a point has no id", "Fill the column of point ids")
     if (lengths > MAX_PID_BYTES).any():
-        raise InputError(path, f"a point id has {lengths.max()} letters", f"Use ids of at most {MAX_PID_BYTES}")
+        raise InputError(path, f"a point id has {lengths.max()} characters", f"Use ids of at most {MAX_PID_BYTES}")
 
 
 def _copy_into(cursor, table: str, columns: str, blocks: list[memoryview]) -> None:

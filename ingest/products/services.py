@@ -35,12 +35,14 @@ def products_load(
 ) -> list[Product]:
     """Load a file or folder, each component as one product.
 
-    expect is told beforehand about how many points there will be, progress of each batch that is in. Raises InputError
+    expect gets the approximate number of points beforehand, progress that of each batch loaded. Raises InputError
     (AlreadyLoaded for the same content); then nothing has changed.
     """
     fields = open_velocity_fields(path, submission.source_format, submission.declared)
     if not all(field.header.dates for field in fields):
-        raise InputError(path, "nobody says for which time its velocities stand", "Add --period FIRST_DAY/LAST_DAY")
+        raise InputError(
+            path, "the file does not state the period its velocities cover", "Add --period FIRST_DAY/LAST_DAY"
+        )
     sha256 = files_sha256(fields[0].files or (path,))
     expect(sum(field.expected_points or 0 for field in fields))
     with locked(content_key(sha256)), connection.cursor() as cursor:
@@ -119,7 +121,7 @@ def product_name(header: FieldHeader, called: str) -> str:
     """A short name that a person recognises: what it is, where from, which way it looks."""
     title = f"{TITLES[header.source_format]} {header.level}"
     parts = ["Simulated velocity field" if header.simulated else title]
-    if header.track is None and not header.burst:  # nothing but its place on the disk tells it from others
+    if header.track is None and not header.burst:  # only its place on the disk distinguishes it
         parts.append(called)
     if header.component is not Component.LOS:
         parts.append(WAYS[header.component])

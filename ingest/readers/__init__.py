@@ -15,12 +15,11 @@ from ingest.readers.images.scenes import ParsedName, SceneFile
 from ingest.readers.images.sentinel1 import grd as sentinel1_grd
 from ingest.readers.protocols import SceneReader, VelocityReader
 from ingest.readers.records import Declaration, VelocityField
-from ingest.readers.tables import csv as tables
-from ingest.readers.tables import generic
-from ingest.readers.velocity import egms, hyp3, insar_norway, its_live, licsar, licsbas, pyrate, vx_vy
+from ingest.readers.tables import generic, text_table
+from ingest.readers.velocity import egms, geotiff, hyp3, insar_norway, its_live, licsar, licsbas, pyrate, vx_vy
 from ingest.readers.velocity.mintpy import he5 as mintpy_he5
-from ingest.readers.velocity.mintpy import velocity as mintpy
-from ingest.readers.velocity.opera_disp import stack as opera_disp
+from ingest.readers.velocity.mintpy import native as mintpy
+from ingest.readers.velocity.opera_disp import frame as opera_disp
 
 # in the order in which they are tried: the particular before the general
 REGISTERED: tuple[VelocityReader | SceneReader, ...] = (
@@ -40,10 +39,10 @@ REGISTERED: tuple[VelocityReader | SceneReader, ...] = (
     hyp3_rtc,
     earth_engine,
     image_geotiff,
-    raster,
+    geotiff,
     generic,
 )
-GENERAL = frozenset({raster.NAME, generic.NAME})  # these also read what a particular reader recognises
+GENERAL = frozenset({geotiff.NAME, generic.NAME})  # these also read what a particular reader recognises
 READERS = {reader.NAME: reader for reader in REGISTERED}
 SCENE_READERS = {reader.NAME: reader for reader in REGISTERED if isinstance(reader, SceneReader)}
 VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstance(reader, SceneReader)}
@@ -75,7 +74,7 @@ def recognise(path: Path, declared: Declaration | None = None) -> str:
     name = next((reader.NAME for reader in REGISTERED if reader.recognises(path)), None)
     if name is None:
         raise InputError(path, _describe_unknown(path), f"Give {KNOWN}")
-    return image_geotiff.NAME if name == raster.NAME and declared and declared.scale else name
+    return image_geotiff.NAME if name == geotiff.NAME and declared and declared.scale else name
 
 
 def _refuse_odd_zip(path: Path) -> None:
@@ -87,7 +86,7 @@ def _refuse_odd_zip(path: Path) -> None:
             members = len(archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError) as fault:
         raise InputError(path, f"its list of files cannot be read ({fault})", "Download it again") from fault
-    if members > tables.MAX_MEMBERS:
+    if members > text_table.MAX_MEMBERS:
         raise InputError(path, f"the zip holds {members:,} files", "Give one product per zip")
 
 
@@ -95,11 +94,11 @@ def _describe_unknown(path: Path) -> str:
     """What a file of no known format holds. Raises InputError where it is damaged."""
     suffix = path.suffix.lower()
     if suffix in raster.SUFFIXES:
-        raise InputError(path, "it cannot be read as GeoTIFF: it is something else by that name", "Make it again")
-    if suffix in generic.SUFFIXES - tables.SUFFIXES:
-        return f"it is no {suffix.removeprefix('.')}: it is something else by that name"
-    if suffix in tables.SUFFIXES:
-        return f"its columns {', '.join(tables.table_of(path).names[:8])} … fit none of the known formats"
+        raise InputError(path, "it cannot be read as GeoTIFF: its content is of another format", "Make it again")
+    if suffix in generic.SUFFIXES - text_table.SUFFIXES:
+        return f"it is no {suffix.removeprefix('.')}: its content is of another format"
+    if suffix in text_table.SUFFIXES:
+        return f"its columns {', '.join(text_table.table_of(path).names[:8])} … fit none of the known formats"
     if suffix in hdf5.SUFFIXES:
         with hdf5.opened(path) as file:
             return f"its datasets {', '.join(list(file)[:8])} … fit none of the known formats"
@@ -147,7 +146,7 @@ def scene_by_name(path: Path, declared: Declaration | None = None) -> tuple[str,
 
 
 def _chosen(path: Path, source_format: str, declared: Declaration | None = None) -> str:
-    """The name of the reader to use. Raises InputError where the format that was asked for cannot be right."""
+    """The name of the reader to use. Raises InputError where the requested format cannot be right."""
     recognised = recognise(path, declared)
     if source_format in {"auto", recognised}:
         return recognised

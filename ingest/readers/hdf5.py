@@ -23,7 +23,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc"})
 MAX_VALUES = 4 * 10**9  # 16 GB of float32: more than any frame at full resolution
 MAX_VALUE_BYTES = 4096  # a date, a name, a polygon; texts of any length are kept apart and not counted here
-MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever is asked of it
+MAX_CHUNK_BYTES = 2**28  # a chunk is unpacked whole, whatever part is read
 MAX_BLOCK_VALUES = 20_000_000  # 80 MB of float32
 MAX_OBJECTS = 10_000
 MAX_LIST = 10_000  # dates, coordinates of a row
@@ -85,14 +85,14 @@ def _opened(path: Path) -> h5py.File:
 
 @contextmanager
 def _reading(path: Path, what: str) -> Iterator[None]:
-    """Around a call of h5py and nothing else: whatever it raises says that the file is damaged."""
+    """Around a call of h5py and nothing else: whatever it raises means that the file is damaged."""
     try:
         yield
     except InputError:
         raise
     except _FAULTS as fault:
-        said = " ".join(str(fault).split())[:200]
-        raise InputError(path, f"{what} is damaged ({said or type(fault).__name__})", REMEDY) from fault
+        detail = " ".join(str(fault).split())[:200]
+        raise InputError(path, f"{what} is damaged ({detail or type(fault).__name__})", REMEDY) from fault
 
 
 def names(path: Path) -> frozenset[str]:
@@ -123,12 +123,14 @@ def holds(path: Path, name: str) -> bool:
 
 
 def require(path: Path, file: h5py.Group, required: tuple[str, ...], remedy: str) -> None:
+    """Raise InputError for the first dataset that is missing."""
     missing = [name for name in required if not is_dataset(path, file, name)]
     if missing:
         raise InputError(path, f"dataset {missing[0]!r} is missing", remedy)
 
 
 def is_dataset(path: Path, file: h5py.Group, name: str) -> bool:
+    """Whether a name is a dataset of the file. Raises InputError where the file is damaged."""
     with _reading(path, f"dataset {name!r}"):
         return isinstance(file.get(name), h5py.Dataset)
 
@@ -192,7 +194,7 @@ def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
         raise InputError(path, found, REMEDY)
     values: Float64 = _numbers(path, file, name, ()).astype(np.float64)
     if not np.isfinite(values).all():
-        raise InputError(path, f"dataset {name!r} holds what is no number", REMEDY)
+        raise InputError(path, f"dataset {name!r} holds a value that is not a number", REMEDY)
     return values
 
 
@@ -220,7 +222,7 @@ def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
     try:
         found = tuple(day_of(stamp) for stamp in stamps)
     except (ValueError, TypeError, OverflowError) as fault:
-        raise InputError(path, f"{name} holds what is no date ({str(fault)[:100]!s})", REMEDY) from fault
+        raise InputError(path, f"{name} holds an invalid date ({str(fault)[:100]!s})", REMEDY) from fault
     if any(later <= earlier for earlier, later in pairwise(found)):
         raise InputError(path, f"{name} holds {len(found)} dates that are not in order", REMEDY)
     return found
@@ -260,7 +262,7 @@ def refuse_too_far(path: Path, displacement_mm: Float32) -> None:
 def _refuse_beyond(path: Path, values: Float32, most: float, what: str) -> None:
     largest = max(np.nanmax(values, initial=0.0), -np.nanmin(values, initial=0.0))
     if largest > most:
-        raise InputError(path, f"a {what.format(largest)} cannot be", "Check the unit, or make it again")
+        raise InputError(path, f"a {what.format(largest)} is impossible", "Check the unit, or make it again")
 
 
 def _refuse_foreign(path: Path, file: h5py.File) -> None:

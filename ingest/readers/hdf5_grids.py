@@ -98,7 +98,7 @@ def metric_crs(path: Path, epsg: int) -> CRS:
     try:
         crs = CRS.from_epsg(epsg)
     except ProjError as fault:
-        raise InputError(path, f"EPSG:{epsg} is no reference system", "State the right one") from fault
+        raise InputError(path, f"EPSG:{epsg} is not a known reference system", "State the right one") from fault
     if not crs.is_projected or any(axis.unit_name not in {"metre", "meter"} for axis in crs.axis_info[:2]):
         raise InputError(path, f"EPSG:{epsg} ({crs.name}) does not measure in metres", "State the right one")
     return crs

@@ -16,7 +16,7 @@ LEAST_BYTES = 4096  # of a heap; the library refuses a smaller one itself
 MOST_BYTES = 2**26
 READ_BYTES = 2**24
 _HEAD, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")
-# where the superblock of each version says how many bytes an address and a length have
+# where the superblock of each version states how many bytes an address and a length have
 _SIZES_AT = {0: 13, 1: 13, 2: 9, 3: 9}
 
 

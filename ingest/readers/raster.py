@@ -1,7 +1,4 @@
-"""A GeoTIFF of velocities. A file cannot be trusted to say its unit and sign: they are declared by whoever gives it.
-
-Also what all readers of GeoTIFFs share: opening with that one driver, the place of pixels, their names.
-"""
+"""What readers of GeoTIFFs share: opening with that one driver, the place of pixels, their names, declared units."""
 
 import warnings
 from collections.abc import Iterator
@@ -25,18 +22,14 @@ from ingest.readers.records import (
     UNIT_VECTORS,
     Component,
     Declaration,
-    FieldHeader,
     Float32,
     Float64,
     PointBatch,
     Technique,
-    VelocityField,
 )
 
-NAME = "geotiff"
-TITLE = "GeoTIFF"
+SUFFIXES = frozenset({".tif", ".tiff"})
 MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0, "m/day": 365_250.0}
-TRACKED_UNITS = {"m/day"}  # nobody states phase measurements so
 TOWARD = {
     "toward": 1.0,
     "away": -1.0,
@@ -57,7 +50,6 @@ COMPONENT_OF_SIGN = {
     "north": Component.NORTH,
     "south": Component.NORTH,
 }
-SUFFIXES = frozenset({".tif", ".tiff"})
 MAX_PIXELS = 10**9
 MAX_COLUMNS = 10**6  # a row at least is read at a time
 BLOCK_PIXELS = 200_000
@@ -77,17 +69,12 @@ def is_geotiff(path: Path) -> bool:
         return False
 
 
-def recognises(path: Path) -> bool:
-    """Any GeoTIFF that no other reader claims."""
-    return is_geotiff(path)
-
-
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
     """Open a GeoTIFF with that one driver, once its size and its place were looked at; faults become InputError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said below, and as an error
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # raised below as InputError
             dataset = rasterio.open(path, driver="GTiff")
         with dataset:
             if dataset.width * dataset.height > MAX_PIXELS or dataset.width > MAX_COLUMNS:
@@ -95,7 +82,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
             if dataset.crs is None:
                 raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
             if not _is_place(dataset.transform):
-                raise InputError(path, "it does not say where its pixels stand", "Assign its corner and pixel size")
+                raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
             yield dataset
     except FAULTS as fault:
         raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Copy or make it again") from fault
@@ -125,7 +112,7 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
         ) from fault
     beyond = np.isfinite(latitude) & (np.abs(latitude) > 90)
     if beyond.any():
-        found = f"a latitude of {latitude[beyond][0]:.4f} degrees cannot be"
+        found = f"a latitude of {latitude[beyond][0]:.4f} degrees is impossible"
         raise InputError(path, found, "Check whether latitude and longitude are swapped")
     longitude = np.where(longitude > 180, longitude - 360, longitude)  # some global grids run from 0 to 360
     good = np.isfinite(longitude) & np.isfinite(latitude)
@@ -158,45 +145,6 @@ def is_metric(crs: CRS) -> bool:
     return bool(crs.is_projected and crs.linear_units_factor[1] == 1.0)
 
 
-def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
-    """Read the one band as velocities of the declared unit and sign. Raises InputError where they are not declared."""
-    if declared.unit is None:
-        remedy = f"Add --unit {'|'.join(MM_PER_UNIT)}, or --scale power|amplitude|db if it is a radar image"
-        raise InputError(path, "the unit of its values is not declared", remedy)
-    mm_per_value(path, declared)
-    with opened(path) as dataset:
-        posting, metric = posting_m(dataset.transform, dataset.crs), is_metric(dataset.crs)
-        epsg = epsg_of(path, dataset)
-    header = FieldHeader(
-        source_format=NAME,
-        level="velocity",
-        component=COMPONENT_OF_SIGN[str(declared.positive)],
-        dates=declared.period or (),
-        has_series=False,
-        technique=Technique.TRACKING if declared.unit in TRACKED_UNITS else Technique.INSAR,
-        track=declared.track,
-        posting_m=posting,
-        grid_epsg=epsg if metric else None,
-        attribution="Velocity raster; its source is not stated in the file",
-        extras={"unit": str(declared.unit), "positive": str(declared.positive)},
-    )
-    return (field(path, declared, header),)
-
-
-def field(path: Path, declared: Declaration, header: FieldHeader) -> VelocityField:
-    """The one band as a velocity field under a header that the caller made."""
-    factor = mm_per_value(path, declared)
-    with opened(path) as dataset:  # refuse what cannot be used before anybody asks for its points
-        epsg_of(path, dataset)
-        if dataset.count != 1:
-            found = f"it holds {dataset.count} bands, and nothing says which of them is the velocity"
-            raise InputError(path, found, "Give one band (gdal_translate -b 1)")
-        if dataset.dtypes[0].startswith("complex"):
-            raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give real velocities")
-        pixels = dataset.width * dataset.height
-    return VelocityField(header=header, batches=lambda: _batches(path, factor, header), expected_points=pixels)
-
-
 def mm_per_value(path: Path, declared: Declaration) -> float:
     """What turns the file's values into mm/yr with our sign."""
     if declared.unit not in MM_PER_UNIT:
@@ -224,24 +172,8 @@ def refuse_too_fast(path: Path, velocity_mm_yr: Float64, technique: Technique) -
     """Raise InputError where a velocity cannot be: a wrong unit, or a nodata value that is not declared."""
     largest = float(np.nanmax(np.abs(velocity_mm_yr), initial=0.0))
     if largest > FASTEST_MM_YR[technique]:
-        found = f"a velocity of {largest:.3g} mm/yr cannot be"
+        found = f"a velocity of {largest:.3g} mm/yr is impossible"
         raise InputError(path, found, "Check the unit and the nodata value")
-
-
-def _batches(path: Path, factor: float, header: FieldHeader) -> Iterator[PointBatch]:
-    with opened(path) as dataset:
-        epsg = epsg_of(path, dataset)
-        lines = max(1, BLOCK_PIXELS // dataset.width)
-        for first in range(0, dataset.height, lines):
-            window = Window(0, first, dataset.width, min(lines, dataset.height - first))
-            # file: declared unit and sign; ours: mm/yr, positive toward the satellite, up, east or north
-            values = values_of(path, dataset, window) * factor
-            refuse_too_fast(path, values, header.technique)
-            row, col = np.nonzero(np.isfinite(values))
-            if row.size:
-                velocity = values[row, col].astype(np.float32)
-                places = degrees(path, epsg, *centres(dataset.transform, row + first, col))
-                yield batch(row + first, col, *places, velocity, header.component)
 
 
 def batch(

@@ -38,7 +38,7 @@ class Technique(StrEnum):
 
 
 class Direction(StrEnum):
-    """The way the satellite flew; empty where the file does not say."""
+    """The way the satellite flew; empty where the file does not state it."""
 
     ASCENDING = "ascending"
     DESCENDING = "descending"
@@ -61,7 +61,7 @@ class FieldHeader:
     system that the product is published on (None: choose the local UTM zone). tile names the piece of ground and track
     that every release of a series of products covers again, so that a newer release supersedes an older one; empty
     where the source publishes no releases. dates: the acquisitions; where has_series is false, the first and last day
-    of the period, or nothing where nobody says.
+    of the period, or nothing where they are not stated.
     """
 
     source_format: str
@@ -86,12 +86,12 @@ class FieldHeader:
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """What whoever gives a file says about it, because the file itself does not.
+    """What the submitter declares about a file because the file itself does not state it.
 
     mapping: a TOML file that names a table's columns; unit and positive: of a raster's or a table's values, as
     `ingest.readers.raster` lists them; period: first and last day that velocities without a series stand for.
     Of images: scale of the values (power, amplitude or db), polarisation (of a file of several: only this one), when
-    and by which satellite they were taken, which way it flew. None: not said, and then never guessed.
+    and by which satellite they were taken, which way it flew. None: not declared, and never guessed.
     """
 
     mapping: Path | None = None
@@ -116,7 +116,7 @@ class RefusedRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PointBatch:
-    """n measurement points in columns; NaN where the source does not say.
+    """n measurement points in columns; NaN where the source does not state it.
 
     longitude, latitude: (n,), degrees, EPSG:4326. velocity_*: (n,), mm/yr, sign as the header's component.
     displacement_mm: (n, dates), mm, same sign; (n, 0) where the header has no series.
@@ -159,12 +159,12 @@ class PointBatch:
         )
         moving = placed.only(np.isfinite(placed.velocity_mm_yr), "its velocity is not a number")
         square = moving.los_east**2 + moving.los_north**2 + moving.los_up**2
-        return moving.only(~(np.abs(square - 1) >= UNIT_SQUARE_WITHIN), "its line of sight is no unit vector")
+        return moving.only(~(np.abs(square - 1) >= UNIT_SQUARE_WITHIN), "its line of sight is not a unit vector")
 
 
 @dataclass(frozen=True, kw_only=True)
 class VelocityField:
-    """One product: its header, and its points in batches that are read only when asked for.
+    """One product: its header, and its points in batches that are read on demand.
 
     files: those it was read from, where it is a folder of them; empty: the one that was given.
     expected_points: how many rows there will be about, for a progress bar; None: not known beforehand.

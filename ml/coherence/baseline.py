@@ -39,7 +39,7 @@ class Speckle(NamedTuple):
 
 
 def speckle_of(samples: Sequence[torch.Tensor], looks: float | None = None) -> Speckle:
-    """The median over pieces (2, rows, cols) of two images; looks: what is known of them. ValueError without pieces."""
+    """The median over samples (2, rows, cols) of two images; looks: those known. ValueError without samples."""
     if not samples:
         raise ValueError("nowhere do both images show most of the ground")
     estimates = []
@@ -87,7 +87,7 @@ def estimate_looks(power: torch.Tensor) -> float:
     """Equivalent number of looks from the local variance where that is least disturbed by texture.
 
     The 20th percentile of the local variances stands for pure speckle; what the mere scatter of such variances takes
-    from it is put back. Of the variance of the log power and of the power over its squared mean the one that tells of
+    from it is put back. Of the variance of the log power and of the power over its squared mean the one that shows
     more looks counts: texture disturbs the second more, what is left after noise was subtracted the first. Right on
     homogeneous speckle; too low where no window is homogeneous. power: (n, rows, cols), linear.
     """

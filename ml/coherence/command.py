@@ -1,4 +1,4 @@
-"""`python -m ml coherence`: two images in, a coherence raster out, no database."""
+"""`python -m ml coherence`: estimate the coherence of two radar images."""
 
 import argparse
 
@@ -12,16 +12,25 @@ SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     pair_command.add_arguments(parser, "coherence", METHODS, "C.tif")
     parser.add_argument(
-        "--window", type=int, default=WINDOW_PX, metavar="N", help="px, of a window's estimate (%(default)s)"
+        "--window",
+        type=int,
+        default=WINDOW_PX,
+        metavar="N",
+        help="window of the classical estimators, px (default: %(default)s)",
     )
-    parser.add_argument("--looks", type=float, metavar="L", help="of the images; estimated where not given")
     parser.add_argument(
-        "--truth", choices=TRUTHS, default=TRUTHS[0], help="what the network answers: see docs/models/coherence.md"
+        "--looks", type=float, metavar="L", help="equivalent number of looks of the images (default: estimated)"
+    )
+    parser.add_argument(
+        "--truth",
+        choices=TRUTHS,
+        default=TRUTHS[0],
+        help="coherence that the network estimates (default: %(default)s); see docs/models/coherence.md",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Estimate, write, say what was found. Raises InputError or ValueError for what cannot be used."""
+    """Estimate, write, print a summary. Raises InputError or ValueError for what cannot be used."""
     if args.window < 3 or args.window % 2 == 0:
         raise ValueError(f"--window {args.window} is not an odd number of at least 3")
     if args.looks is not None and not 0.5 <= args.looks <= 1000:

@@ -3,9 +3,9 @@
 A pair spans an event when one image is older and the other younger. An event lowers every pair that spans it, and where
 the ground stays incoherent those that follow; a wet or windy day lowers the pairs that hold its image, and no others.
 These explanations are held against all pairs around: how well a loss in just those pairs, in proportion to what each
-had to lose, explains their z (the square root of what it takes from the sum of squares). What is told is explained by
-an event beyond the high threshold and better than by any one image, by the low one; around such cells all that pass the
-low threshold is told with them.
+had to lose, explains their z (the square root of what it takes from the sum of squares). What is reported is explained
+by an event beyond the high threshold and better than by any one image, by the low one; around such cells all that pass
+the low threshold is reported with them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the network sees of two detected images: statistics that do not change when the images are swapped.
 
-The log ratio of two dates is free of texture, its variance tells coherence where the looks are known; the correlation
-of the log powers and Guarnieri and Prati's moments say it again in their own ways, each with errors of its own.
+The log ratio of two dates is free of texture, its variance gives coherence where the looks are known; the correlation
+of the log powers and Guarnieri and Prati's moments are further estimates, each with errors of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
+
+from ml.networks.box_mean import box_mean
 
 WIDE_PX = 20  # window of the mean that is taken off, px
 WINDOWS_PX = (6, 14, 30)
@@ -43,7 +45,7 @@ def features(log_power: Tensor, facts: Tensor, symmetric: bool = True) -> Seen:
     shown = d if not symmetric else d.abs()
     moments = functional.avg_pool2d(torch.cat([d, d**2, m, m**2, x[:, :1] * x[:, 1:], x**2], dim=1), 2)
     parts = [functional.pixel_unshuffle(torch.cat([m, shown.clamp(-6, 6), x.prod(dim=1, keepdim=True).log1p()], 1), 2)]
-    parts += [_statistics(_box(moments, window // 2), looks) for window in WINDOWS_PX]
+    parts += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
     tilt = functional.avg_pool2d(wide[:, :2], 2)
     parts += [tilt[:, :1] / 2, tilt[:, 1:].abs() if symmetric else tilt[:, 1:]]
     parts.append(functional.avg_pool2d(blank.to(log), 2))
@@ -55,15 +57,8 @@ def features(log_power: Tensor, facts: Tensor, symmetric: bool = True) -> Seen:
 def _wide_mean(values: Tensor) -> Tensor:
     """Mean over WIDE_PX, worked out at a quarter of the resolution."""
     rows, cols = values.shape[-2:]
-    quarter = _box(functional.avg_pool2d(values, 4, ceil_mode=True), WIDE_PX // 4)
+    quarter = box_mean(functional.avg_pool2d(values, 4, ceil_mode=True), WIDE_PX // 4)
     return functional.interpolate(quarter, size=(rows, cols), mode="bilinear", align_corners=False)
-
-
-def _box(values: Tensor, window: int) -> Tensor:
-    """Mean over an odd window, one axis after the other; at the edge over what there is."""
-    margin = window // 2
-    along = functional.avg_pool2d(values, (1, window), 1, (0, margin), count_include_pad=False)
-    return functional.avg_pool2d(along, (window, 1), 1, (margin, 0), count_include_pad=False)
 
 
 def _statistics(means: Tensor, looks: Tensor) -> Tensor:
@@ -77,10 +72,10 @@ def _statistics(means: Tensor, looks: Tensor) -> Tensor:
 
 
 class Facts(NamedTuple):
-    """What holds for a whole pair. looks: equivalent ones; told: by the product, not estimated; own_looks: estimated
-    from the images all the same; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns); shift_px:
-    rows, columns by which the secondary is off; peak: correlation of the images at that shift; level: median log power
-    of each image.
+    """What holds for a whole pair. looks: equivalent ones; looks_known: from the product, not estimated; own_looks:
+    estimated from the images all the same; lags: correlation of the speckle over (1 row, 2 rows, 1 column, 2 columns);
+    shift_px: rows, columns by which the secondary is off; peak: correlation of the images at that shift; level: median
+    log power of each image.
     """
 
     looks: float

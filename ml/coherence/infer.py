@@ -14,16 +14,24 @@ from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
 
 NETWORK = "residual-unet"
-METHODS = (NETWORK, "guarnieri-prati", "pearson", "posterior-mean")
 # raise when the numbers change
 VERSIONS = {NETWORK: "2", "guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
 TILE_PX = 1024  # of the network: larger ones do not fit the processor's caches
-AREA_PX = 14  # side of the smallest area in which a change is told
+AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]
 Work = Callable[[Float32], Bands]
+Estimator = Callable[[torch.Tensor, int, baseline.Speckle], baseline.Coherence]
+
+# by name: linear power (2, rows, cols), window in px and the pair's speckle to coherence and sigma
+ESTIMATORS: dict[str, Estimator] = {
+    "guarnieri-prati": lambda power, window, speckle: baseline.guarnieri_prati(power, window, speckle=speckle),
+    "pearson": baseline.pearson,
+    "posterior-mean": posterior.posterior_mean,
+}
+METHODS = (NETWORK, *ESTIMATORS)
 
 
 def parameters(method: str) -> dict[str, Any]:
@@ -80,12 +88,7 @@ def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, devic
 def _by_window(method: str, window: int, speckle: baseline.Speckle, device: torch.device) -> Work:
     def work(images: Float32) -> Bands:
         power = torch.from_numpy(images).to(device)
-        if method == "guarnieri-prati":
-            pair_estimate = baseline.guarnieri_prati(power, window, speckle=speckle)
-        elif method == "posterior-mean":
-            pair_estimate = posterior.posterior_mean(power, window, speckle)
-        else:
-            pair_estimate = baseline.pearson(power, window, speckle)
+        pair_estimate = ESTIMATORS[method](power, window, speckle)
         return {
             "coherence": pair_estimate.coherence.cpu().numpy(),
             "coherence_sigma": pair_estimate.sigma.cpu().numpy(),

@@ -1,4 +1,4 @@
-"""How two images lie on each other, and what their speckle is like: found once for a pair, before the network."""
+"""How two images lie on each other, and what their speckle is like: estimated once for a pair, before the network."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ LEAST_POWER = 0.02  # of the mean of a spectrum, below which it is not whitened
 
 
 def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bool = True) -> Facts:
-    """From pieces (2, rows, cols) of linear power; the median of what they say. looks: what the product tells.
+    """From samples (2, rows, cols) of linear power; the median over them. looks: as the product states them.
 
-    ValueError without pieces.
+    ValueError without samples.
     """
     if not samples:
         raise ValueError("nowhere do both images show most of the ground")
@@ -49,7 +49,7 @@ def facts_of(samples: Sequence[Tensor], looks: float | None = None, register: bo
 
 
 def _significant(shifts: Iterable[float]) -> float:
-    """Their median; what is less than can be told is none, so that no image is interpolated for nothing."""
+    """Their median; a shift too small to be significant is none, so that no image is interpolated for nothing."""
     middle = median(shifts)
     return middle if abs(middle) >= LEAST_SHIFT_PX else 0.0
 

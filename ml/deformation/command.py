@@ -1,4 +1,4 @@
-"""`python -m ml deformation`: a velocity product in, a probability raster and areas out, no database."""
+"""`python -m ml deformation`: detect moving areas in a velocity product; writes a probability raster and outlines."""
 
 import argparse
 import json
@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="POINTS.csv|POINTS.zip|CUM.h5|VEL.tif",
-        help="a product; several of one region (its other tracks) are looked at together",
+        help="velocity product; several of one region (its other tracks) are combined",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="P.tif")
-    parser.add_argument("--areas", type=Path, metavar="A.geojson", help="also write the flagged areas")
+    parser.add_argument("--out", type=Path, required=True, metavar="P.tif", help="raster to write")
+    parser.add_argument("--areas", type=Path, metavar="A.geojson", help="GeoJSON file of the flagged areas to write")
     parser.add_argument(
         "--method",
         type=partial(method_of, "deformation"),
@@ -45,16 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_METHOD,
         help=help_of("deformation"),
     )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--mapping", type=Path, metavar="M.toml", help="of a table: names its columns")
-    parser.add_argument("--unit", help="of a GeoTIFF or a table: mm/yr, cm/yr or m/yr")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")
+    parser.add_argument("--mapping", type=Path, metavar="M.toml", help="names of the columns of a table")
+    parser.add_argument("--unit", help="unit of a GeoTIFF or a table: mm/yr, cm/yr or m/yr")
     parser.add_argument(
-        "--positive", help="of a GeoTIFF or a table: toward or away (line of sight), up, down, east, west"
+        "--positive",
+        help="positive direction of a GeoTIFF or a table: toward, away (line of sight), up, down, east, west",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Detect, write, say what was found. Raises InputError or ValueError for what cannot be used."""
+    """Detect, write, print a summary. Raises InputError or ValueError for what cannot be used."""
     for target in filter(None, (args.out, args.areas)):
         if not target.parent.is_dir():
             raise InputError(target, "its folder does not exist", "Make the folder first")

@@ -15,7 +15,7 @@ def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:
     """Replace each velocity by the median of the point and its four nearest neighbours within reach_m.
 
     Returns (n,) mm/yr. A point with fewer than two neighbours in reach keeps its own value: two values have no median
-    that could tell which of them is wrong.
+    that could show which of them is wrong.
     """
     velocity = points.velocity_mm_yr.astype(np.float32, copy=False)
     if velocity.size < NEIGHBOURS:
@@ -25,7 +25,7 @@ def despike(points: PointCloud, reach_m: float = REACH_M) -> Float32:
 
 def neighbours(points: PointCloud, reach_m: float = REACH_M, workers: int = 1) -> NDArray[np.intp]:
     """Each point and its four nearest within reach_m, (n, 5); n stands where there is none. At least five points."""
-    # Halved at the middle and not at the median: built in half of the time, and asked as fast.
+    # Halved at the middle and not at the median: built in half of the time, and searched as fast.
     tree = cKDTree(np.column_stack([points.x, points.y]), balanced_tree=False, compact_nodes=False)
     reach = max(reach_m, 1.6 * (points.posting_m or 0.0))
     index = np.empty((points.x.size, NEIGHBOURS), dtype=np.intp)

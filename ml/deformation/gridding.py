@@ -29,11 +29,11 @@ class VelocityGrid(NamedTuple):
 
 
 class RobustGrid(NamedTuple):
-    """What one track says about each cell, (rows, cols). Row 0 is the north.
+    """What one track shows in each cell, (rows, cols). Row 0 is the north.
 
     velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
     mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
-    raw_mm_yr: median of the points as released; height_m: mean height of the points, None where the product tells none.
+    raw_mm_yr: median of the points as released; height_m: mean height of the points, None where the product has none.
     """
 
     velocity_mm_yr: Float32
@@ -87,7 +87,7 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         raise ValueError("there is no point to grid")
     cells = assign_cells(points.x, points.y, max(cell_m, float(np.ceil(points.posting_m or 0.0))))
     released = points.velocity_mm_yr.astype(np.float32, copy=False)
-    with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while the tree of neighbours is built and asked
+    with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while the tree of neighbours is built and searched
         as_released = beside.submit(cell_median, cells, released)
         heights = beside.submit(_heights, cells, points)
         kept = released

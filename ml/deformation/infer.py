@@ -78,7 +78,7 @@ class DeformationResult(NamedTuple):
 
 
 def parameters(method: str) -> dict[str, Any]:
-    """The constants a method runs with, for the record; of a network, also what its card says."""
+    """The constants a method runs with, for the record; of a network, also its card's settings."""
     constants = asdict(CONFIGS[method]())
     if method not in WEIGHTS:
         return constants
@@ -137,7 +137,7 @@ def with_network(
     device: torch.device | None = None,
     config: NetworkConfig | None = None,
 ) -> DeformationResult:
-    """What a network says of all tracks together, on the cells that any of them spans."""
+    """A network's result for all tracks together, on the cells that any of them spans."""
     cell_m = max([CELL_M, *(float(np.ceil(points.posting_m or 0.0)) for points in tracks)])
     return on_grids([grid_robust(points, cell_m) for points in tracks], network, device, config)
 

@@ -14,7 +14,7 @@ from ml.deformation.points import Float32, PointCloud, project
 
 
 class InputTrack(NamedTuple):
-    """All points of one direction, and its name: ascending, descending, or nothing where nobody says."""
+    """All points of one direction, and its name: ascending, descending, or nothing where it is not stated."""
 
     name: str
     points: PointCloud
@@ -37,10 +37,10 @@ def read_points(path: Path, unit: str | None = None, positive: str | None = None
 
 
 def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[InputTrack], list[Path]]:
-    """Read velocity products of one region, of any known format, and tell which files they were.
+    """Read velocity products of one region, of any known format; returns also which files they were.
 
     Points of one direction become one cloud, whatever file they stand in; all clouds are in one projected system: the
-    first product's own, or the UTM zone of its middle. Unit, sign and columns are declared where a file does not say
+    first product's own, or the UTM zone of its middle. Unit, sign and columns are declared where a file does not state
     them. Raises InputError, also for files that measure different things.
     """
     fields = [open_velocity_field(path, declared=declared) for path in paths]

@@ -1,4 +1,4 @@
-"""Ways to fill the cells that hold no point: arms of the ablation, pure functions of one track's grid.
+"""Ways to fill the cells that hold no point, for ablation models: pure functions of one track's grid.
 
 velocity: (rows, cols), mm/yr, NaN unknown; returns the same with no NaN, known cells unchanged.
 """
@@ -17,7 +17,7 @@ RANK, ROUNDS, SHRINK = 8, 15, 3.0
 
 
 def none(velocity: Float32) -> Float32:
-    """Zero, the background: the mask tells the rest."""
+    """Zero, the background: the mask holds the rest."""
     return np.nan_to_num(velocity, nan=0.0)
 
 

@@ -124,7 +124,7 @@ def windows(tracks: Sequence[TrackCells], halo: int, stride: int, core_cells: in
 
 
 def _choice(tracks: Sequence[TrackCells], core: tuple[slice, slice]) -> np.ndarray:
-    """Which tracks count in each cell, one bit for each; 0 where nothing is said."""
+    """Which tracks count in each cell, one bit for each; 0 where there is no value."""
     code = np.zeros(tracks[0].distance_m[core].shape, dtype=np.int64)
     for number, track in enumerate(tracks):
         code |= (track.distance_m[core] <= JOINT_M).astype(np.int64) << number
@@ -167,7 +167,7 @@ class _Runner:
         network.module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def run(self, images: Tensor, tracks: int) -> list[Tensor]:
-        """What it says of some windows of one shape. images: (windows * tracks, channels, rows, cols)."""
+        """Outputs for some windows of one shape. images: (windows * tracks, channels, rows, cols)."""
         results: list[Tensor] = []
         while len(results) * tracks < len(images):
             some = images[len(results) * tracks : (len(results) + self.batch) * tracks]

@@ -28,7 +28,7 @@ from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
 CLASSES5 = KINDS
 HALO_CELLS = 144
-REACH_M = 200.0  # nothing is said of ground farther than this from all points
+REACH_M = 200.0  # no value farther than this from all points
 FINE_BLEND = 0.3  # of the lowest threshold's logit, in the score of small areas
 WIDE_CELLS, FEWEST_REACHED = 13, 8  # what the score of wide areas is averaged over, and how many cells of it at least
 WIDE_OWN = 0.3  # by how much a cell's own logit must stand above that average's limit
@@ -53,7 +53,7 @@ class NetworkMaps(NamedTuple):
 
 
 class DeformationNetwork:
-    """Weights and what their card says. Not trained further: always in evaluation mode, float32."""
+    """Weights with their card. Not trained further: always in evaluation mode, float32."""
 
     def __init__(self, card: Card, module: DeformationUnet) -> None:
         self.card, self.module = card, module.eval()
@@ -188,7 +188,7 @@ def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) ->
 
 
 def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device) -> torch.Tensor:
-    """What the network says of a block, on the CPU, (thresholds + kinds + 1, rows, cols)."""
+    """The network's output for a block, on the CPU, (thresholds + kinds + 1, rows, cols)."""
     shape = tracks[0].velocity_mm_yr.shape
     margin = [-size % STRIDE for size in shape]
     image = functional.pad(network.image(tracks), (0, margin[1], 0, margin[0]))
@@ -202,7 +202,7 @@ def _rate_of(out: torch.Tensor) -> torch.Tensor:
 
 
 def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach: np.ndarray) -> NetworkMaps:
-    """The network's channels (thresholds + kinds + 1, rows, cols) as maps. reach: where anything is said."""
+    """The network's channels (thresholds + kinds + 1, rows, cols) as maps. reach: where there are values."""
     n = len(THRESHOLDS_MM_YR)
     settings = card.settings["calibration"][str(min(len(tracks), 2))]
     probability = torch.sigmoid(calibrated(out[:n], settings, torch.from_numpy(reach)))
@@ -217,10 +217,10 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
 def calibrated(logits: torch.Tensor, calibration: dict[str, float], reached: torch.Tensor) -> torch.Tensor:
     """One logit of the thresholds' (thresholds, rows, cols), so that areas enter at one half and leave at a fifth.
 
-    Two scores stand side by side, and the higher counts: mostly the logit of 2 mm/yr, which tells small areas and where
-    their edge is; and that of the lowest threshold averaged over WIDE_CELLS, which tells wide slow ones and hardly
+    Two scores stand side by side, and the higher counts: mostly the logit of 2 mm/yr, which shows small areas and where
+    their edge is; and that of the lowest threshold averaged over WIDE_CELLS, which shows wide slow ones and hardly
     rises for anything small, where the cell itself agrees. The card's `fine` and `wide` are where each stands for one
-    half; `gap` below that it stands for a fifth. reached: (rows, cols), where anything is said.
+    half; `gap` below that it stands for a fifth. reached: (rows, cols), where there are values.
     """
     fine = FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1]
     wide = torch.minimum(_averaged(logits[0], reached), logits[0] - WIDE_OWN)

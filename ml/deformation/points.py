@@ -15,7 +15,7 @@ Float64 = NDArray[np.float64]
 class PointCloud(NamedTuple):
     """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), as the product's.
 
-    height_m: (n,), above any one level, NaN unknown; None where the product tells no heights.
+    height_m: (n,), above any one level, NaN unknown; None where the product has no heights.
     """
 
     x: Float64

@@ -113,7 +113,7 @@ def _described(
     body = np.asarray(cells[first : last + 1].any(axis=0))
     known = np.isfinite(speed[:, body]) & np.isfinite(usual[:, body])
     n = known.sum(axis=1)
-    seen = n >= max(1, body.sum() // 4)  # a pair that shows a corner only says little of the body
+    seen = n >= max(1, body.sum() // 4)  # a pair that shows a corner only shows little of the body
 
     def mean(values: Floats) -> Floats:
         return np.asarray(np.where(known, values[:, body], 0.0).sum(axis=1) / np.maximum(n, 1))
@@ -140,7 +140,7 @@ def _described(
 
 
 def _spacing(days: Floats, at: int) -> float:
-    """Days to the nearer of a pair's neighbours."""
+    """Days to the closer of a pair's two neighbours."""
     return float(np.abs(np.delete(days, at) - days[at]).min()) if days.size > 1 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""`python -m ml evaluate`: a method against a benchmark, as the JSON that figures in the docs are made from."""
+"""`python -m ml evaluate`: measure a method on a benchmark; writes the JSON from which documents take their figures."""
 
 import argparse
 import json
@@ -41,8 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         if any(benchmark.ablation for benchmark in benchmarks):
             task.add_argument("--weights", type=Path, metavar="DIR", help="folder of an ablation model's weights")
-        task.add_argument("--json", type=Path, required=True, metavar="OUT.json")
-        task.add_argument("--size", type=int, metavar="N", help="scenes; the published figures stand on the default")
+        task.add_argument("--json", type=Path, required=True, metavar="OUT.json", help="file to write")
+        task.add_argument(
+            "--size", type=int, metavar="N", help="number of scenes; published figures are of the default"
+        )
 
 
 def run(args: argparse.Namespace) -> int:

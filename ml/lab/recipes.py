@@ -1,4 +1,4 @@
-"""What can be trained: every course is registered here once."""
+"""What can be trained: every training recipe is registered here once."""
 
 from ml.lab.coherence.training_task import RECIPE as COHERENCE
 from ml.lab.deformation.patches import RECIPE as DEFORMATION_PATCHES

@@ -1,4 +1,4 @@
-"""`python -m ml train`: a network from simulated scenes, bounded in time; the same command again goes on."""
+"""`python -m ml train`: train a network on simulated scenes for a given time; the same command again continues."""
 
 import argparse
 import dataclasses
@@ -23,8 +23,8 @@ class TrainingRecipe(NamedTuple):
     """How a task's network is trained.
 
     settings: a frozen dataclass of everything --config may change. prepare: settings, folder for what is simulated
-    ahead, and seed to network, lesson and a card that lacks its training and figures. finish: what is found on
-    validation scenes once the network is trained (calibration, thresholds) and goes into the card's settings.
+    ahead, and seed to network, training task and a card that lacks its training and figures. finish: what is determined
+    on validation scenes once the network is trained (calibration, thresholds) and goes into the card's settings.
     """
 
     settings: type
@@ -39,13 +39,15 @@ RECIPES: dict[str, TrainingRecipe] = {}  # filled by ml.lab.recipes
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", choices=[*RECIPES])
-    parser.add_argument("--config", type=Path, metavar="F.json", help="settings in place of the defaults")
-    parser.add_argument("--minutes", type=float, help="of training in all, what was cut and resumed included")
-    parser.add_argument("--steps", type=int, help="end after so many, where that is earlier")
+    parser.add_argument("--config", type=Path, metavar="F.json", help="settings that replace the defaults")
+    parser.add_argument("--minutes", type=float, help="training time in all, resumed parts included")
+    parser.add_argument("--steps", type=int, help="largest number of training steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoint, log, weights and card")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="scenes simulated ahead (default OUT/cache)")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of checkpoint, log, weights and card"
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder of the simulated scenes (default: OUT/cache)")
 
 
 def run(args: argparse.Namespace) -> int:

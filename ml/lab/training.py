@@ -24,7 +24,7 @@ WARM_UP = 0.02  # share of the training in which the learning rate rises
 
 
 class TrainingTask(Protocol):
-    """What is taught."""
+    """Batches, loss and validation of one network."""
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """One batch, on the CPU; images (n, channels, rows, cols). Called in a thread of its own."""

@@ -3,7 +3,7 @@
 After Kim, Jung and Lu 2025 (doi 10.1016/j.rse.2024.114577): Siamese residual encoders that are connected at every
 scale, attention, a U-Net decoder. Ours answers on a grid of one node every 8 px; its encoders also meet in a local
 correlation of their features at lags of up to 2 px, the images themselves among these, so that it begins where
-correlation ends; what they say is averaged over a window of 32 px and one of 16 px, and only then read, node by node,
+correlation ends; what they give is averaged over a window of 32 px and one of 16 px, and only then read, node by node,
 so that an answer is as sharp as a window of correlation is; and it predicts sigma. No layer looks at statistics of the
 image: a tile answers as the whole does.
 """
@@ -98,7 +98,7 @@ class CCResSiamNet(nn.Module):
         return Residuals(_placed(own, wide[:, -2:]), _placed(close, near[:, -2:]))
 
     def _met(self, texture: Tensor) -> Tensor:
-        """What squares of POOL_PX pixels say, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
+        """Answers of squares of POOL_PX pixels, (n, nodes, rows / POOL_PX, cols / POOL_PX)."""
         n = texture.shape[0]
         both = torch.cat([texture[:, :1], texture[:, 1:]])  # (2n, 1, rows, cols)
         fine = self.fine(functional.relu_(self.stem(both)))
@@ -187,7 +187,7 @@ class Residual(nn.Module):
 
 
 class Alike(nn.Module):
-    """Attention: a mean over the window of what those nodes say that agree with its middle.
+    """Attention: a mean over the window of the answers of those nodes that agree with its middle.
 
     A node counts by exp(-d^2), d the distance between keys, read from a narrow window around each; where nothing tells
     nodes apart it is the mean over REACH_WEIGHTS, a window of 32 px.
@@ -217,7 +217,7 @@ class Alike(nn.Module):
 class Decoder(nn.Module):
     """From the evidence of the windows to an answer, every node for itself.
 
-    No layer looks at neighbouring nodes: the windows alone say how sharp an answer is.
+    No layer looks at neighbouring nodes: the windows alone set how sharp an answer is.
     """
 
     def __init__(self, channels_in: int, width: int) -> None:

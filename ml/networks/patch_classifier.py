@@ -1,6 +1,6 @@
 """A small classifier of wrapped patches: is there ground motion in the middle of this one?
 
-The arm of Anantrasirichai et al. (arXiv:2005.03221), scaled down: they adapt AlexNet to 227 px patches; a tile here has
+After Anantrasirichai et al. (arXiv:2005.03221), scaled down: they adapt AlexNet to 227 px patches; a tile here has
 100 px, so patches have PATCH px and the network 0.1 M parameters.
 """
 

@@ -2,7 +2,7 @@
 
 Multi-kernel offset tracking takes the smallest kernel that agrees with the others. So does this, but learnt: a node's
 own answers, of narrow windows and of one of 32 px, stand beside the means of its neighbours' over wider ones, weighted
-by what their sigmas say, and beside the means of those neighbours alone that agree with it. What is chosen is a
+by their sigmas, and beside the means of those neighbours alone that agree with it. What is chosen is a
 mixture of these, so it never lies outside them. Still ground is averaged far, an edge is not averaged over.
 """
 
@@ -17,7 +17,7 @@ ALIKE_NODES = (5, 9)  # the same, of those that agree
 REACH_NODES = 8  # how far a node looks: half of the widest window, and three layers of 3 x 3
 CANDIDATES = 2 + len(WIDE_NODES) + len(ALIKE_NODES)
 OWN = 1  # which candidate is the window of 32 px
-LEAST_LOG_SIGMA = -5.5  # natural logarithm, px, that a network can say
+LEAST_LOG_SIGMA = -5.5  # natural logarithm, px, that a network can report
 NOTHING = 1e-9  # of a weight
 
 

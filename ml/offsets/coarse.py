@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ml.networks.box_mean import box_mean
 from ml.offsets.baseline import chance_peak
 from ml.offsets.consensus import agrees_with_neighbours
 from ml.offsets.correlate import correlate
-from ml.offsets.resampling import NODE_PX, box, gathered, whole
+from ml.offsets.resampling import NODE_PX, gathered, whole
 
 KERNELS_PX = (32, 64)  # of the image as it is; the smallest that stands out is taken
 NEAR_PX = 12  # a search up to so far needs no smaller image first
 AROUND_PX = 8  # what is searched around a first answer
-SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to tell a match from chance
+SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a node, at -0.5 seven.
 MARGIN = 0.0
 STEP = 2  # nodes of the network for one node here
@@ -80,14 +81,14 @@ def filled(offset: Tensor) -> Tensor:
     held, weight = torch.where(known, offset, 0.0), known.to(offset.dtype)
     result = torch.where(known, offset, torch.nan)
     for size in (3, 7, 15):
-        share = box(weight, size)
-        mean = box(held, size) / share.clamp_min(1e-6)
+        share = box_mean(weight, size)
+        mean = box_mean(held, size) / share.clamp_min(1e-6)
         result = torch.where(torch.isfinite(result), result, torch.where(share > 1e-4, mean, torch.nan))
     middle = torch.stack([part[known].median() for part in offset])
     return torch.where(torch.isfinite(result), result, middle[:, None, None])
 
 
 def on_nodes(matched: Tensor) -> Tensor:
-    """What `coarse` found, known everywhere, on the network's nodes."""
+    """The offsets of `coarse`, known everywhere, on the network's nodes."""
     held = filled(matched)[None]
     return functional.interpolate(held, scale_factor=float(STEP), mode="bilinear", align_corners=False)[0]

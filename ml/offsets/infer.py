@@ -54,7 +54,7 @@ def track_offsets(
 def _correlated(
     source: PairSource, method: str, sampled: list[torch.Tensor], search: int, posting: int
 ) -> dict[str, Float32]:
-    """Bands of the methods that correlate windows. pieces: samples of the pair, on the device to be used."""
+    """Bands of the methods that correlate windows. sampled: parts of the pair, on the device to be used."""
     kernels, device = _kernels(method), sampled[0].device
     shared = median(pixels_per_cell(sample) for sample in sampled)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
@@ -87,7 +87,7 @@ def _statistics(bands: dict[str, Float32]) -> dict[str, float]:
 
 
 def usable_samples(source: PairSource, posting: int) -> list[Float32]:
-    """Pieces of a pair that can be tracked. ValueError, with the reason, for one that cannot."""
+    """Samples of a pair that can be tracked. ValueError, with the reason, for one that cannot."""
     if min(source.shape) < posting:
         raise ValueError(f"the images ({source.shape}) are smaller than one posting of {posting} px")
     sampled = samples(source)

@@ -29,7 +29,7 @@ def correlate_grid(
 ) -> list[Peaks]:
     """One answer a kernel, at the nodes of ml.offsets.baseline.grid_of_nodes.
 
-    reference, secondary: (rows, cols), high-passed, NaN unknown. ValueError where fits() says no.
+    reference, secondary: (rows, cols), high-passed, NaN unknown. ValueError where not fits().
     """
     if not fits(kernels, search, posting):
         raise ValueError(f"kernels {tuple(kernels)}, search {search} and posting {posting} do not fit cells of 4 px")

@@ -41,7 +41,7 @@ class Nodes(NamedTuple):
 class StableGround(NamedTuple):
     """What ground that stands still seems to do: its median, taken out, and what is left. east, north in m/day.
 
-    where: 'stationary' or 'slowest', as ITS_LIVE tells them apart; n: nodes that it stands on.
+    where: 'stationary' or 'slowest', as ITS_LIVE distinguishes them; n: nodes that it stands on.
     """
 
     east_m_day: float

@@ -1,7 +1,7 @@
 """CC-ResSiamNet over whole pairs: a coarse start everywhere, then the network, block by block, once or more often.
 
-Blocks lie where the image's own rows and columns say, so the answer at a place does not depend on how files are cut.
-What is kept for the whole image is on the grid of nodes, 64 times smaller than it.
+Blocks lie where the image's own rows and columns put them, so the answer at a place does not depend on how files are
+cut. What is kept for the whole image is on the grid of nodes, 64 times smaller than it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from affine import Affine
 from torch import Tensor
 from torch.nn import functional
 
+from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
 from ml.networks.window_choice import REACH_NODES
 from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
-from ml.offsets.resampling import TAPS, box, gathered, in_parts, surroundings, whole
+from ml.offsets.resampling import TAPS, gathered, in_parts, surroundings, whole
 from ml.offsets.texture import WINDOW_PX, texture
 from ml.rasters.imagery import Float32, ImagePair, PairSource, Window
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
@@ -35,11 +36,11 @@ FARTHEST_SEARCH_PX = 64
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"; at 0.4 a seventh of mere noise had an answer
 LEAST_KNOWN = 0.5  # of a node's square
 LOCAL_SCATTER_NODES = 5
-SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have found something
+SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have a match
 
 
 class Calibration(NamedTuple):
-    """Two tables, each flat beyond its ends: by log sigma as the network says it, and then by log restlessness."""
+    """Two tables, each flat beyond its ends: by log sigma as the network reports it, and then by log local scatter."""
 
     log_sigma: tuple[float, ...] = (0.0,)
     add: tuple[float, ...] = (0.0,)
@@ -52,7 +53,7 @@ class Tracker:
     """A trained network and how it is used. iterations: how often an answer is gathered by and looked at again.
 
     choose: let the network choose the window at each node, else all have the one of 32 px; calibrations: what is added
-    to log sigma of the choice, and of the window of 32 px, found on validation scenes.
+    to log sigma of the choice, and of the window of 32 px, from validation scenes.
     """
 
     network: CCResSiamNet
@@ -67,7 +68,7 @@ class Tracker:
 
 
 class Answer(NamedTuple):
-    """What the network says on its grid. own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share."""
+    """The network's output on its grid. own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share."""
 
     own: Tensor
     near: Tensor
@@ -102,9 +103,9 @@ def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
 
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
-    """What the network says, before the windows are chosen; NaN where a whole block is unknown.
+    """The network's output, before the windows are chosen; NaN where a whole block is unknown.
 
-    Where the search found nothing in reach the start is a guess, and what is said of it is not known.
+    Where the search has no match in reach the start is a guess, and the answer is not known.
     """
     begun, in_reach = _start(source, tracker, min(search, FARTHEST_SEARCH_PX))
     start = whole(begun)
@@ -140,14 +141,17 @@ def chosen(answer: Answer, tracker: Tracker) -> Tensor:
 
 
 def log_local_scatter(own: Tensor) -> Tensor:
-    """How much offsets differ between neighbours, against what sigma says: (2, nodes, nodes), natural logarithm.
+    """Scatter of offsets between neighbours, over what sigma predicts: (2, nodes, nodes), natural logarithm.
 
     own: of windows of 32 px. On even ground neighbours share most of their windows and agree; where motion varies they
     do not.
     """
     offset = torch.nan_to_num(own[:2])
     spread = (
-        (box(offset**2, LOCAL_SCATTER_NODES) - box(offset, LOCAL_SCATTER_NODES) ** 2).mean(dim=0).clamp_min(1e-8).sqrt()
+        (box_mean(offset**2, LOCAL_SCATTER_NODES) - box_mean(offset, LOCAL_SCATTER_NODES) ** 2)
+        .mean(dim=0)
+        .clamp_min(1e-8)
+        .sqrt()
     )
     return spread.log() - own[2:4]
 
@@ -202,7 +206,7 @@ def _grid(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def _start(source: PairSource, tracker: Tracker, search: int) -> tuple[Tensor, Tensor]:
-    """Offsets (2, nodes, nodes), px, known everywhere; and (nodes, nodes), 1 where the search found one in reach."""
+    """Offsets (2, nodes, nodes), px, known everywhere; and (nodes, nodes), 1 where the search has a match in reach."""
     step = coarse.STEP * NODE_PX
     rows, cols = (n // coarse.STEP for n in _grid(source.shape))
     chosen_offsets = torch.full((2, rows, cols), torch.nan)
@@ -216,7 +220,7 @@ def _start(source: PairSource, tracker: Tracker, search: int) -> tuple[Tensor, T
         inner = offset[:, above : above + core.rows // step, left : left + core.cols // step]
         row, col = core.row // step, core.col // step
         chosen_offsets[:, row : row + inner.shape[1], col : col + inner.shape[2]] = inner
-    in_reach = (box(torch.isfinite(chosen_offsets).all(dim=0).float(), SEARCH_SUPPORT) > 0).float()
+    in_reach = (box_mean(torch.isfinite(chosen_offsets).all(dim=0).float(), SEARCH_SUPPORT) > 0).float()
     start = functional.interpolate(
         coarse.filled(chosen_offsets)[None], scale_factor=2.0, mode="bilinear", align_corners=False
     )[0]
@@ -249,7 +253,7 @@ def _part(field: Tensor, at: Window) -> Tensor:
 
 
 def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.device) -> Tensor:
-    """(2, rows, cols): the reference's texture, and the secondary's from where shift (2, nodes, nodes) says."""
+    """(2, rows, cols): the reference's texture, and the secondary's from where shift (2, nodes, nodes) points."""
     far = int(shift.abs().max()) + TAPS
     wide = Window(outer.row - far, outer.col - far, outer.rows + 2 * far, outer.cols + 2 * far)
     images = _texture(source, wide, device)
@@ -271,9 +275,9 @@ def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, kno
 
 
 def _inputs(answer: Answer, tracker: Tracker, search: int) -> Offsets:
-    """With sigma as calibrated; unknown where the images are, where sigma says so, beyond the search.
+    """With sigma as calibrated; unknown where the images are, where sigma is too large, beyond the search.
 
-    What a window of 32 px cannot tell is not told by averaging either: neighbours that know nothing agree about that.
+    Where a window of 32 px has no answer averaging gives none either: uncertain neighbours agree with each other.
     """
     chosen_offsets, sigma = answer.own, calibrated(answer.own, answer, tracker.calibration_of_window)
     sure = sigma <= UNKNOWN_SIGMA_PX
@@ -287,7 +291,7 @@ def _inputs(answer: Answer, tracker: Tracker, search: int) -> Offsets:
 
 
 def calibrated(chosen_offsets: Tensor, answer: Answer, calibration: Calibration) -> Tensor:
-    """Sigma (2, nodes, nodes), px. found: of `chosen`."""
+    """Sigma (2, nodes, nodes), px. chosen_offsets: of `chosen`."""
     log_sigma, local_scatter = chosen_offsets[2:4].numpy(), log_local_scatter(answer.own).numpy()
     log_sigma = log_sigma + np.interp(log_sigma, calibration.log_sigma, calibration.add)
     return torch.from_numpy(

@@ -1,4 +1,4 @@
-"""How a secondary is brought near its reference, node by node: by whole pixels at first, then by parts of a pixel.
+"""How a secondary is resampled onto its reference, node by node: by whole pixels at first, then by parts of a pixel.
 
 Whole pixels interpolate nothing, and change seldom: what is the same over a wide neighbourhood is rounded once, and
 only what differs from it is rounded again. So ground that moves by half a pixel is not cut into patches of 0 and 1.
@@ -10,7 +10,8 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from ml.networks.box_mean import box_mean
 
 NODE_PX = 8
 NEAR_NODES, WIDE_NODES = 5, 31  # surroundings of a node
@@ -19,18 +20,9 @@ TAPS = 8  # of the interpolation, along each axis
 KAISER_BETA = 4.5
 
 
-def box(values: Tensor, size: int) -> Tensor:
-    """Mean over (size, size) neighbours that exist. values: (..., rows, cols), all known."""
-    leading, margin = values.shape[:-2], size // 2
-    flat = values.reshape(-1, 1, *values.shape[-2:])
-    for window, pad in (((1, size), (0, margin)), ((size, 1), (margin, 0))):
-        flat = functional.avg_pool2d(flat, window, 1, pad, count_include_pad=False)
-    return flat.reshape(*leading, *values.shape[-2:])
-
-
 def whole(offset: Tensor, wide: int = WIDE_NODES) -> Tensor:
     """Whole pixels, as floats, near a field of offsets (..., 2, nodes, nodes), px, all known."""
-    slow = box(offset, wide)
+    slow = box_mean(offset, wide)
     return slow.round() + (offset - slow).round()
 
 
@@ -41,11 +33,11 @@ def in_parts(offset: Tensor) -> Tensor:
 
 def surroundings(shift: Tensor) -> Tensor:
     """What a node's answer is relative to: the mean of the shifts around it."""
-    return box(shift, NEAR_NODES)
+    return box_mean(shift, NEAR_NODES)
 
 
 def gathered(image: Tensor, shift: Tensor, row: int = 0, col: int = 0) -> Tensor:
-    """Every node's square of an image (rows, cols), taken from where shift (2, nodes, nodes) says; 0 beyond the image.
+    """Every node's square of an image (rows, cols), from where shift (2, nodes, nodes) points; 0 beyond the image.
 
     shift: of `whole` or `in_parts`; interpolated where it is no whole pixel, unknown (0) where the nearest pixel is.
     row, col: where in the image the first node's square begins when nothing is shifted. The result has NODE_PX rows and

@@ -1,6 +1,6 @@
 """Two-stage whitened correlation: whole pixels from plain correlation, the rest where every frequency counts alike.
 
-Speckle is wider than a pixel, so its highest frequencies, which tell most of a shift, are weak. Whitening by the
+Speckle is wider than a pixel, so its highest frequencies, which carry most of a shift, are weak. Whitening by the
 images' own mean spectrum brings them back (the generalised correlation of Knapp and Carter 1976). The second stage
 maximises the correlation of the whitened windows by Newton's steps, with the secondary's window shifted by the shift
 theorem.
@@ -59,7 +59,7 @@ def amplitude_texture(power: torch.Tensor) -> torch.Tensor:
 
 
 def whitening_of(sampled: Sequence[torch.Tensor]) -> Whitening:
-    """The mean autocorrelation over pieces (2, rows, cols), linear power. ValueError without pieces."""
+    """The mean autocorrelation over samples (2, rows, cols), linear power. ValueError without samples."""
     if not sampled:
         raise ValueError("nowhere do both images show most of the ground")
     total = torch.zeros((2 * LAGS + 1, 2 * LAGS + 1), device=sampled[0].device)

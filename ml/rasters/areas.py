@@ -40,7 +40,7 @@ class Area(NamedTuple):
 
 
 class AreaThresholds(NamedTuple):
-    """joined_m: pieces this near to each other are one area: ground without points between them cuts nothing in two.
+    """joined_m: patches this close to each other are one area: ground without points between them cuts nothing in two.
 
     fewest_points is for whoever has the points: `find_areas` sees the raster only.
     """
@@ -132,7 +132,7 @@ def motions(
 ) -> list[Motion]:
     """What moves together. classes: sign -> probability (rows, cols), NaN unknown; kinds: name -> probability.
 
-    Cells above `leave` that are connected (eight neighbours) to a cell above `enter` are a piece; pieces of one sign
+    Cells above `leave` that are connected (eight neighbours) to a cell above `enter` are a patch; patches of one sign
     within `joined_m` of each other are one motion, and so are two of opposite signs that have the same name.
     """
     widened = max(0, round((thresholds.joined_m / cell_m - 1) / 2))

@@ -30,7 +30,7 @@ SCALES: dict[str, Callable[[Float32], Float32]] = {
 
 
 class Window(NamedTuple):
-    """A piece of an image: its first row and column, how many of each."""
+    """A part of an image: its first row and column, how many of each."""
 
     row: int
     col: int

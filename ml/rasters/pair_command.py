@@ -22,18 +22,20 @@ Method = Callable[[PairSource, torch.device], RasterResult]
 
 def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[str], out: str) -> None:
     """Declare what both commands take. methods: as they are stored, the default first; out: what --out is shown as."""
-    parser.add_argument("reference", type=Path, metavar="REF.tif", help="the earlier image")
-    parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="the later image, of the same posting")
-    parser.add_argument("--out", type=Path, required=True, metavar=out)
-    parser.add_argument("--scale", choices=list(SCALES), default="power", help="what the files hold")
+    parser.add_argument("reference", type=Path, metavar="REF.tif", help="earlier image")
+    parser.add_argument("secondary", type=Path, metavar="SEC.tif", help="later image, of the same posting")
+    parser.add_argument("--out", type=Path, required=True, metavar=out, help="raster to write")
+    parser.add_argument(
+        "--scale", choices=list(SCALES), default="power", help="scale of the images' values (default: %(default)s)"
+    )
     parser.add_argument(
         "--method", type=partial(method_of, task), choices=methods, default=methods[0], help=help_of(task)
     )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")
 
 
 def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0) -> int:
-    """Read, run, write, say what was found. slack_px: by which the grids may differ.
+    """Read, run, write, print a summary. slack_px: by which the grids may differ.
 
     InputError or ValueError for what cannot be used.
     """

@@ -72,7 +72,7 @@ def over_tiles(
 
 
 def samples(source: PairSource) -> list[Float32]:
-    """Pieces (2, rows, cols) spread over a large pair, those in which most is known; a small pair wholly."""
+    """Samples (2, rows, cols) spread over a large pair, those in which most is known; a small pair wholly."""
     if max(source.shape) <= CORE_PX:
         return [source.read(Window(0, 0, *source.shape))]
     gathered = []

@@ -50,7 +50,7 @@ def save(folder: Path, card: Card, network: nn.Module | Mapping[str, Tensor]) ->
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """Write a card alone, wholly or not at all: what was found out about weights that stay as they are."""
+    """Write a card alone, wholly or not at all: new settings of weights that stay as they are."""
     partial = folder / f"{card.name}.partial"
     partial.write_text(json.dumps(asdict(card), indent=2) + "\n")
     partial.replace(folder / f"{card.name}.json")

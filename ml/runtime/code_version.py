@@ -5,11 +5,14 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+BUILT_FROM = Path(__file__).with_name("code_version.txt")  # in a wheel only; scripts/code_version_hook.py writes it
 
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """The commit that is running, as git tells; 'unknown' outside a checkout."""
+    """What a wheel was built from, else the commit of the checkout; 'unknown' where neither is known."""
+    if BUILT_FROM.is_file():
+        return BUILT_FROM.read_text().strip()
     try:
         command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

@@ -30,5 +30,5 @@ def method_of(task: str, name: str) -> str:
 
 
 def help_of(task: str) -> str:
-    """What a command line says of the names of a task's network."""
+    """Help text of a command line on the names of a task's network."""
     return f"'{MODEL}' and '{SHIPPED[task].name}' both mean the network that is shipped (default: %(default)s)"

@@ -1,6 +1,6 @@
-"""How far a long computation is, told from deep inside without passing anything down.
+"""Progress of a long computation, reported from deep inside without passing anything down.
 
-A tiling loop calls `tell`; whoever started the work listens, or nobody does.
+A tiling loop calls `report_progress`; whoever started the work listens, or nobody does.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ _listener: ContextVar[Callable[[float], None] | None] = ContextVar("listener", d
 
 
 def report_progress(share: float) -> None:
-    """Say that this share of the work, 0 to 1, is done."""
+    """Report that this share of the work, 0 to 1, is done."""
     listener = _listener.get()
     if listener:
         listener(share)

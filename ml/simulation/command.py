@@ -1,4 +1,4 @@
-"""`python -m ml simulate velocity|pair|report|cache --out DIR`: made ground of known truth, and its worth."""
+"""`python -m ml simulate velocity|pair|report|cache --out DIR`: simulate with known truth, or check the simulator."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind = kinds.add_parser(name, help=title)
         kind.add_argument("--seed", type=int, default=DEFAULT_SEED, help="same seed, same files (default: %(default)s)")
         kind.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to, made if missing")
-    report = kinds.add_parser("report", help="checks of the simulator of pairs, with pictures")
+    report = kinds.add_parser("report", help="check the simulator of pairs, with pictures")
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
     report.add_argument("--chips", type=Path, metavar="DIR", help="real OPERA RTC-S1 files to compare with")
-    cache = kinds.add_parser("cache", help="training pairs ahead of time; an interrupted run goes on")
+    cache = kinds.add_parser("cache", help="simulate training pairs ahead of time; an interrupted run continues")
     cache.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder, made if missing")
-    cache.add_argument("--pairs", type=int, default=2000, help="(default: %(default)s)")
+    cache.add_argument("--pairs", type=int, default=2000, help="number of pairs (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,24 +1,28 @@
 """What a channel is, and where it is registered. The outbox knows channels by nothing else."""
 
+from dataclasses import dataclass
 from importlib import import_module
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from django.conf import settings
 
 from monitor.models import OutgoingMessage
 
 
-class Delivered(NamedTuple):
+@dataclass(frozen=True)
+class Delivered:
     """The receiver has the message."""
 
 
-class Later(NamedTuple):
+@dataclass(frozen=True)
+class Later:
     """The channel cannot take messages now, whichever they are; this one is tried again."""
 
     reason: str
 
 
-class Never(NamedTuple):
+@dataclass(frozen=True)
+class Never:
     """The receiver will not take this message; it is not tried again."""
 
     reason: str

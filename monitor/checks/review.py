@@ -24,7 +24,7 @@ def check(site: Site) -> str:
         raise CommandError("the demo operator could not sign in")
     waiting = re.findall(r'data-case="(\w+)"', queue.split("Reviewed lately")[0])
     if not waiting:
-        return "review: nothing waits, so nothing was tried"
+        return "review: nothing is waiting, so nothing was tried"
     code = waiting[-1]
     before, case = _state(visitor, code), f"review/{code}/"
     form = {"verdict": "reject", "reason_code": "other", "public_note": NOTE, "expected_state": before}

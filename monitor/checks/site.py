@@ -35,7 +35,7 @@ class Site:
         parts = [(head(key), value.encode()) for key, value in token.items()]
         parts += [(f'{head(field)}; filename="{name}"\r\nContent-Type: text/csv', content)]
         parts += [(head(key), value.encode()) for key, value in fields.items()]
-        body = b"".join(f"--{edge}\r\n{said}\r\n\r\n".encode() + value + b"\r\n" for said, value in parts)
+        body = b"".join(f"--{edge}\r\n{header}\r\n\r\n".encode() + value + b"\r\n" for header, value in parts)
         headers = {"Referer": self._address(path), "Content-Type": f"multipart/form-data; boundary={edge}"}
         return self._send(path, body + f"--{edge}--\r\n".encode(), headers)
 

@@ -1,4 +1,4 @@
-"""What was found against what was simulated, place by place."""
+"""What was detected against what was simulated, place by place."""
 
 from detection.models import Alert
 from ingest.models import SimulatedTruth

@@ -1,4 +1,4 @@
-"""Pictures of windows of a pair and of what models found in it: stored files through `monitor.imaging.pixels`."""
+"""Pictures of windows of a pair and of what models detected in it: stored files through `monitor.imaging.pixels`."""
 
 import hashlib
 from collections.abc import Iterator
@@ -66,33 +66,33 @@ def _ratio(pair: ScenePair, piece: Piece) -> Float32:
     row, col = max(0, piece.row - reach), max(0, piece.col - reach)
     bottom, right = min(pair.rows, piece.row + piece.rows + reach), min(pair.cols, piece.col + piece.cols + reach)
     around = pair.pixel_grid.part(row, col, bottom - row, right - col)
-    found = ratio_db(*read_pair(pair, around))
+    ratio = ratio_db(*read_pair(pair, around))
     top, left = piece.row - row, piece.col - col
-    return found[top : top + piece.rows, left : left + piece.cols]
+    return ratio[top : top + piece.rows, left : left + piece.cols]
 
 
 def pair_stretch(pair: ScenePair) -> Stretch:
     """What is black and white in both images, computed once from an overview of them."""
     key = f"pair-stretch-{_digest(_of_files(pair))}"
-    found = cache.get(key)
-    if found is None:
+    stretch = cache.get(key)
+    if stretch is None:
         grid = pair.pixel_grid
         factor = min(1.0, OVERVIEW_PX / max(grid.rows, grid.cols))
         shape = (max(1, round(grid.rows * factor)), max(1, round(grid.cols * factor)))
-        found = tuple(common_stretch(read_pair(pair, grid, shape)))
-        cache.set(key, found, STRETCH_KEPT_S)
-    return Stretch(*found)
+        stretch = tuple(common_stretch(read_pair(pair, grid, shape)))
+        cache.set(key, stretch, STRETCH_KEPT_S)
+    return Stretch(*stretch)
 
 
 def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
-    """What a run on a pair found in a window of the pair's grid. Raises ImageGone."""
+    """What a run on a pair detected in a window of the pair's grid. Raises ImageGone."""
     pair = prediction.run.pair
     part: PixelGrid = pair.pixel_grid.part(*piece[:4])
     try:
         with stored_tiff(prediction.raster) as dataset:
             values = rasters.window_values(dataset, layer.bands, part.epsg, part.bounds_m, piece.shape)
     except (OSError, RasterioError, ValueError) as fault:
-        raise ImageGone("The file of what this run found is no longer in the storage, or it is broken.") from fault
+        raise ImageGone("The file with the result of this run is no longer in the storage, or it is broken.") from fault
     value = layer.value(layer.of_pair(values, images_of(prediction)))
     return rasters.paint(value, layer.stops, layer.low, layer.high)
 
@@ -137,5 +137,5 @@ def _of_files(pair: ScenePair) -> list[str]:
     return [str((s.pk, s.raster.name, s.file_sha256)) for s in scenes] + [str((pair.epsg, pair.grid, pair.rows))]
 
 
-def _digest(said: list[str]) -> str:
-    return hashlib.sha256(chr(0).join(said).encode()).hexdigest()[:32]
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]

@@ -129,8 +129,8 @@ def _file_row(which: str, scene: Scene) -> dict[str, Any]:
 
 
 def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]]) -> list[dict[str, Any]]:
-    """What each run said, task by task; tasks that nobody asked about say so."""
-    cards = {card.code: card for card in alert_cards({a.pk: a for found in alerts.values() for a in found}.values())}
+    """The result of each run, task by task; tasks without a run say so."""
+    cards = {card.code: card for card in alert_cards({a.pk: a for of_run in alerts.values() for a in of_run}.values())}
     rows = []
     for task, label in words.TASKS.items():
         of_task = [run for run in runs if run.model_version.task == task]
@@ -195,13 +195,13 @@ def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
 def viewer(pair: ScenePair, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What the script of the comparison needs."""
     images = {name: reverse("pair-image", args=[pair.pk, name]) for name in ("reference", "secondary", "ratio")}
-    found = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
+    results = {f"run-{row['id']}": row["picture"] for row in rows if row.get("picture")}
     first, second = (day_label(scene.acquired_at.date()) for scene in (pair.reference, pair.secondary))
     return {
         "rows": pair.rows,
         "cols": pair.cols,
         "posting_m": pair.reference.posting_m,
-        "urls": images | found,
+        "urls": images | results,
         "days": {"reference": first, "secondary": second},
     }
 

@@ -1,4 +1,4 @@
-"""Reading images, pairs and what was found in them for the operators' pages, in few queries."""
+"""Reading images, pairs and what was detected in them for the operators' pages, in few queries."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ RUN_OF = "scan__prediction__run"
 
 
 class PairChoice(NamedTuple):
-    """Which pairs are asked for; what is left out does not matter. image: a scene that they hold."""
+    """Which pairs are wanted; what is left out does not matter. image: a scene that they hold."""
 
     track: int | None = None
     burst: str = ""
     polarisation: str = ""
     days: int | None = None
-    found: bool = False
+    detected: bool = False
     image: int | None = None
 
 
 class ImageChoice(NamedTuple):
-    """Which images are asked for. state: refused, alone (in no pair), paired, or empty for all."""
+    """Which images are wanted. state: refused, alone (in no pair), paired, or empty for all."""
 
     state: str = ""
     track: int | None = None
@@ -69,11 +69,11 @@ def pair_choices() -> Choices:
     rows = ScenePair.objects.values_list(
         "reference__track", "reference__direction", "reference__polarisation", "temporal_baseline_days"
     )
-    found = set(rows.order_by().distinct())
+    values = set(rows.order_by().distinct())
     return Choices(
-        sorted({(track, direction) for track, direction, _, _ in found}),
-        sorted({name for _, _, name, _ in found}),
-        sorted({days for *_, days in found}),
+        sorted({(track, direction) for track, direction, _, _ in values}),
+        sorted({name for _, _, name, _ in values}),
+        sorted({days for *_, days in values}),
     )
 
 
@@ -90,7 +90,7 @@ def pairs_matching(*, wanted: PairChoice) -> QuerySet[ScenePair]:
         pairs = pairs.filter(temporal_baseline_days=wanted.days)
     if wanted.image is not None:
         pairs = pairs.filter(Q(reference=wanted.image) | Q(secondary=wanted.image))
-    if wanted.found:
+    if wanted.detected:
         pairs = pairs.filter(Exists(Detection.objects.filter(**{f"{RUN_OF}__pair": OuterRef("pk")})))
     runs = Run.objects.select_related("model_version").order_by("model_version__task", "id")
     return pairs.prefetch_related(Prefetch("runs", runs)).order_by(
@@ -131,8 +131,8 @@ def pairs_counted(*, scenes: Sequence[Scene]) -> Counter[int]:
 
 def alerts_counted(*, pairs: Sequence[ScenePair]) -> Counter[int]:
     """How many alerts each of these pairs had a part in, by its row. One query."""
-    found = Detection.objects.filter(**{f"{RUN_OF}__pair__in": [pair.pk for pair in pairs]}).order_by()
-    return Counter(pair for pair, _ in found.values_list(f"{RUN_OF}__pair_id", "alert_id").distinct())
+    detections = Detection.objects.filter(**{f"{RUN_OF}__pair__in": [pair.pk for pair in pairs]}).order_by()
+    return Counter(pair for pair, _ in detections.values_list(f"{RUN_OF}__pair_id", "alert_id").distinct())
 
 
 def pair_by_number(*, number: int) -> ScenePair | None:
@@ -140,16 +140,16 @@ def pair_by_number(*, number: int) -> ScenePair | None:
 
 
 def runs_of_pair(*, pair: ScenePair) -> list[Run]:
-    """The runs on a pair with what they found, the newest version of a method first; their pair is this very row."""
+    """The runs on a pair with their results, the newest version of a method first; their pair is this very row."""
     runs = Run.objects.filter(pair=pair).select_related("model_version", "prediction")
-    found = list(runs.order_by("model_version__task", "-id"))
-    for run in found:
+    rows = list(runs.order_by("model_version__task", "-id"))
+    for run in rows:
         run.pair = pair
-    return found
+    return rows
 
 
 def run_of_pair(*, pair: ScenePair, number: int) -> Run | None:
-    """A run on this pair that found something."""
+    """A run on this pair that has a result."""
     runs = Run.objects.filter(pair=pair, pk=number, prediction__isnull=False)
     run = runs.select_related("model_version", "prediction").first()
     if run is not None:
@@ -165,10 +165,10 @@ def alerts_of_runs(*, pair: ScenePair) -> dict[int, list[Alert]]:
         .annotate(run=F(f"{RUN_OF}__id"))
         .order_by("-score", "id")
     )
-    found: dict[int, dict[int, Alert]] = defaultdict(dict)
+    of_run: dict[int, dict[int, Alert]] = defaultdict(dict)
     for row in rows:
-        found[row.run][row.alert_id] = row.alert
-    return {run: list(alerts.values()) for run, alerts in found.items()}
+        of_run[row.run][row.alert_id] = row.alert
+    return {run: list(alerts.values()) for run, alerts in of_run.items()}
 
 
 def neighbours(*, pair: ScenePair) -> tuple[ScenePair | None, ScenePair | None]:

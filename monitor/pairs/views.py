@@ -1,4 +1,4 @@
-"""Images and their pairs, and what models found in them; for operators."""
+"""Images and their pairs, and what models detected in them; for operators."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,7 @@ def pair_list(request: HttpRequest) -> HttpResponse:
         burst=request.GET.get("burst", "")[:20],
         polarisation=request.GET.get("polarisation", "")[:2],
         days=_number(request, "days"),
-        found=request.GET.get("found") == "yes",
+        detected=request.GET.get("found") == "yes",
         image=_number(request, "image"),
     )
     page = _page(request, pair_selectors.pairs_matching(wanted=wanted))
@@ -72,18 +72,18 @@ def image_list(request: HttpRequest) -> HttpResponse:
 @never_cache
 @operators_only
 def pair_detail(request: HttpRequest, pair: int) -> HttpResponse:
-    found = _pair_or_404(pair)
-    alerts = pair_selectors.alerts_of_runs(pair=found)
-    rows = run_rows(found, pair_selectors.runs_of_pair(pair=found), alerts)
-    gone = pair_pictures.missing_images(found)
+    known = _pair_or_404(pair)
+    alerts = pair_selectors.alerts_of_runs(pair=known)
+    rows = run_rows(known, pair_selectors.runs_of_pair(pair=known), alerts)
+    gone = pair_pictures.missing_images(known)
     ratio = {"colours": RATIO_STOPS, "words": RATIO_WORDS, "reach_db": RATIO_DB, "mean_px": RATIO_MEAN_PX}
     context = {
-        "pair": pair_facts(found),
-        "neighbours": neighbour_rows(found),
+        "pair": pair_facts(known),
+        "neighbours": neighbour_rows(known),
         "runs": rows,
         "results": [row for row in rows if row.get("picture")],
         "gone": pair_pictures.gone_words(gone) if gone else "",
-        "viewer": viewer(found, rows),
+        "viewer": viewer(known, rows),
         "ratio": ratio,
     }
     return render(request, "pairs/detail.html", context)
@@ -96,22 +96,22 @@ def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
     """A window of an image of the common grid, ?row=&col=&rows=&cols=&side=, as PNG of at most 1200 x 1200."""
     if image not in IMAGES:
         raise Http404("A pair has the images reference, secondary and ratio.")
-    found = _pair_or_404(pair)
-    piece = _piece(request, found)
-    etag = pair_pictures.fingerprint(found, image, piece)
-    return _picture(request, etag, lambda: pair_pictures.pair_png(found, image, piece))
+    known = _pair_or_404(pair)
+    piece = _piece(request, known)
+    etag = pair_pictures.fingerprint(known, image, piece)
+    return _picture(request, etag, lambda: pair_pictures.pair_png(known, image, piece))
 
 
 @require_safe
 @operators_only
 @refusals_as_json
 def pair_run_image(request: HttpRequest, pair: int, run: int) -> HttpResponseBase:
-    """What a run found, in a window of the pair's common grid."""
-    found = _pair_or_404(pair)
-    of_pair = pair_selectors.run_of_pair(pair=found, number=run) if run <= HIGHEST else None
+    """The result of a run, in a window of the pair's common grid."""
+    known = _pair_or_404(pair)
+    of_pair = pair_selectors.run_of_pair(pair=known, number=run) if run <= HIGHEST else None
     if of_pair is None:
-        raise Http404("There is no such run on this pair, or it has found nothing yet.")
-    piece, layer = _piece(request, found), LAYER_OF_TASK[of_pair.model_version.task]
+        raise Http404("There is no such run on this pair, or it has no result yet.")
+    piece, layer = _piece(request, known), LAYER_OF_TASK[of_pair.model_version.task]
     etag = pair_pictures.run_fingerprint(of_pair.prediction, layer, piece)
     return _picture(request, etag, lambda: pair_pictures.run_png(of_pair.prediction, layer, piece))
 
@@ -137,14 +137,14 @@ def _piece(request: HttpRequest, pair: ScenePair) -> Piece:
 
 
 def _pair_or_404(pair: int) -> ScenePair:
-    found = pair_selectors.pair_by_number(number=pair) if pair <= HIGHEST else None
-    if found is None:
+    known = pair_selectors.pair_by_number(number=pair) if pair <= HIGHEST else None
+    if known is None:
         raise Http404("There is no such pair.")
-    return found
+    return known
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
-    """A number of the address; what is none does not choose anything."""
+    """A number of the address; None for what is no number."""
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
@@ -155,7 +155,7 @@ def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:
 
 def _around(request: HttpRequest, page: Page) -> dict[str, Any]:
     """What both lists have: counts, and the way to other pages of the same choice."""
-    said = request.GET.copy()
-    said.pop("page", None)
-    query = said.urlencode()
+    choice = request.GET.copy()
+    choice.pop("page", None)
+    query = choice.urlencode()
     return {"page": page, "totals": pair_selectors.totals(), "query": f"{query}&" if query else ""}

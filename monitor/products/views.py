@@ -37,23 +37,23 @@ def product_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
-    found = _product_or_404(product)
-    arguments = {"product-id": {"data": found.pk}}
-    return render(request, "products/analysis.html", {"product": _row(found), "dash_arguments": json.dumps(arguments)})
+    loaded = _product_or_404(product)
+    arguments = {"product-id": {"data": loaded.pk}}
+    return render(request, "products/analysis.html", {"product": _row(loaded), "dash_arguments": json.dumps(arguments)})
 
 
 @require_safe
 def refused_rows(request: HttpRequest, product: int) -> HttpResponse:
     """Which rows of the file were left out, and why: the first thousand, as CSV."""
-    found = _product_or_404(product)
+    loaded = _product_or_404(product)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="product-{product:d}-refused-rows.csv"'
     writer = csv.writer(response)
     writer.writerow(["point", "reason"])
-    writer.writerows([cell_text(pid), cell_text(reason)] for pid, reason in found.refused_rows)
-    listed = len(found.refused_rows)
-    if listed < found.n_refused:
-        writer.writerow(["", f"and {found.n_refused - listed} more"])
+    writer.writerows([cell_text(pid), cell_text(reason)] for pid, reason in loaded.refused_rows)
+    listed = len(loaded.refused_rows)
+    if listed < loaded.n_refused:
+        writer.writerow(["", f"and {loaded.n_refused - listed} more"])
     return response
 
 
@@ -72,10 +72,10 @@ def release_change(request: HttpRequest, product: int) -> FileResponse:
 
 
 def _product_or_404(product: int) -> Product:
-    found = Product.objects.filter(pk=product).first()
-    if found is None:
+    loaded = Product.objects.filter(pk=product).first()
+    if loaded is None:
         raise Http404("There is no such product.")
-    return found
+    return loaded
 
 
 def _ground(scene: Scene) -> tuple[object, ...]:

@@ -105,7 +105,7 @@ def _pair_key(secondary: date, days: int) -> str:
 
 
 def _succeeded() -> QuerySet[Prediction]:
-    return Prediction.objects.filter(run__status=Run.State.SUCCEEDED)
+    return Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
 
 
 def _last_date() -> Func:

@@ -44,7 +44,7 @@ class NumberField(forms.FloatField):
         return super().to_python(value)
 
 
-class WishForm(forms.Form):
+class ChoiceForm(forms.Form):
     """Where, what and how often: all that a preview needs."""
 
     where = forms.ChoiceField(choices=[("circle", "Around a place"), ("drawn", "An area that I draw")])
@@ -69,8 +69,8 @@ class WishForm(forms.Form):
                 self.add_error("where", refusal.error)
         return cleaned
 
-    def wish(self) -> dict[str, Any]:
-        """What the services want to know."""
+    def choice(self) -> dict[str, Any]:
+        """The choices, by the names of the services' parameters."""
         names = ("region", "kinds", "lowest_severity", "unreviewed", "frequency")
         return {name: self.cleaned_data[name] for name in names}
 
@@ -104,5 +104,5 @@ class EmailForm(forms.Form):
     )
 
 
-class SubscribeForm(EmailForm, WishForm):
+class SubscribeForm(EmailForm, ChoiceForm):
     """The whole page; the address comes last."""

@@ -16,7 +16,7 @@ from monitor.map.selectors import map_totals
 from monitor.models import Subscription
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions import services as subscriptions
-from monitor.subscriptions.forms import EmailForm, SubscribeForm, WishForm
+from monitor.subscriptions.forms import ChoiceForm, EmailForm, SubscribeForm
 from monitor.wording import regions, sentences
 
 DEFAULTS = {
@@ -32,13 +32,13 @@ DEFAULTS = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe(request: HttpRequest) -> HttpResponse:
-    """The form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…), or a wish to keep."""
+    """The form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…), or a subscription to keep."""
     if request.method != "POST":
         return _page(request, SubscribeForm(initial=DEFAULTS | _prefilled(request)))
     form = SubscribeForm(request.POST)
     if not form.is_valid():
         return _page(request, form, status=422)
-    return _keep(request, email=form.cleaned_data["email"], **form.wish())
+    return _keep(request, email=form.cleaned_data["email"], **form.choice())
 
 
 @require_POST
@@ -67,12 +67,12 @@ def subscribe_sent(request: HttpRequest) -> HttpResponse:
 @require_POST
 def subscribe_preview(request: HttpRequest) -> JsonResponse:
     """How many mails this would have brought. By POST: a region is nobody's business, and addresses end up in logs."""
-    form = WishForm(request.POST)
+    form = ChoiceForm(request.POST)
     if not form.is_valid():
         return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
-    wish = form.wish()
-    region = wish.pop("region")
-    mails = selectors.mails_in_the_past(region=subscriptions.to_geos(region), **wish)
+    choice = form.choice()
+    region = choice.pop("region")
+    mails = selectors.mails_in_the_past(region=subscriptions.to_geos(region), **choice)
     return JsonResponse(
         {
             "mails": mails,
@@ -101,10 +101,10 @@ def too_many(request: HttpRequest) -> HttpResponse:
     return render(request, "subscriptions/subscribe_limit.html", status=429)
 
 
-def _keep(request: HttpRequest, **wish: Any) -> HttpResponse:
+def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
     if not _within_limits(request):
         return too_many(request)
-    subscriptions.subscription_request(**wish)
+    subscriptions.subscription_request(**choice)
     return redirect("subscribe-sent")
 
 

@@ -1,4 +1,4 @@
-"""What a person may say of the files that they send, and how a job is told."""
+"""What a person may declare about the files that they send, and a job as a row of the list."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ SIGN_WORDS = {
     "south": "to the south",
 }
 SCALE_WORDS = {"db": "decibels", "power": "power (linear)", "amplitude": "amplitude"}
-# what a remedy for the command line says -> what it is called on the page
 STATE_WORDS = {
     IngestJob.State.QUEUED: "waiting",
     IngestJob.State.RUNNING: "being read",
@@ -43,7 +42,7 @@ STATE_WORDS = {
 }
 
 
-class SaidForm(forms.Form):
+class FileForm(forms.Form):
     """Everything may be left empty; then the file speaks for itself."""
 
     source_format = forms.ChoiceField(
@@ -73,13 +72,13 @@ class SaidForm(forms.Form):
     licence = forms.CharField(required=False, max_length=300)
 
     def clean(self) -> dict[str, Any]:
-        said = super().clean()
-        first, last = said.get("first_day"), said.get("last_day")
+        cleaned = super().clean()
+        first, last = cleaned.get("first_day"), cleaned.get("last_day")
         if (first is None) != (last is None):
             raise forms.ValidationError("Give both the first and the last day, or neither.")
         if first and last and last <= first:
             raise forms.ValidationError("The last day is after the first one.")
-        return said
+        return cleaned
 
     def submission(self, account: str, mapping: Path | None = None) -> Submission:
         entered: dict[str, Any] = self.cleaned_data
@@ -97,8 +96,8 @@ class SaidForm(forms.Form):
 
 
 def job_row(job: IngestJob) -> dict[str, Any]:
-    """What the list says of a job; for operators only. Products and scenes are expected to be prefetched."""
-    said = {name: getattr(job, name) for name in SaidForm.base_fields if name not in {"attribution", "licence"}}
+    """A job in the list; for operators only. Products and scenes are expected to be prefetched."""
+    declared = {name: getattr(job, name) for name in FileForm.base_fields if name not in {"attribution", "licence"}}
     return {
         "id": job.pk,
         "name": job.original_name,
@@ -118,7 +117,7 @@ def job_row(job: IngestJob) -> dict[str, Any]:
             for scene in job.scenes.all()
         ],
         "again": may_retry(job),
-        "form": SaidForm(initial=said, auto_id=f"job-{job.pk}-%s"),
+        "form": FileForm(initial=declared, auto_id=f"job-{job.pk}-%s"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Sending files through the browser, and what became of every file that was given; for operators."""
+"""Sending files through the browser, and the state of every file that was given; for operators."""
 
 import shutil
 from pathlib import Path
@@ -18,14 +18,14 @@ from ingest.jobs.services import job_queue, job_retry
 from ingest.models import IngestJob
 from ingest.readers import SUFFIXES
 from monitor.site.guards import loaders_only
-from monitor.uploads.forms import SaidForm, job_row, plain_reason, state_words
+from monitor.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
 
 SHOWN = 40
 BROKEN_OFF = "The transfer broke off before its end. Nothing was kept; please send it again."
 
 
-@csrf_exempt  # the form's token is checked below, once the way of the files is laid: it stands in the same body
+@csrf_exempt  # the form's token is checked below: it stands in the same body as the files
 @require_http_methods(["GET", "HEAD", "POST"])
 @loaders_only
 def uploads(request: HttpRequest) -> HttpResponse:
@@ -45,7 +45,7 @@ def uploads(request: HttpRequest) -> HttpResponse:
 @require_safe
 @loaders_only
 def uploads_jobs(request: HttpRequest) -> HttpResponse:
-    """What changes while something runs."""
+    """What changes while a job runs."""
     jobs = list(job_selectors.jobs_lately(limit=SHOWN))
     rows = [{"id": job.pk, "state": job.state, "words": state_words(job), "reason": plain_reason(job)} for job in jobs]
     return JsonResponse({"busy": any(job.state in IngestJob.UNSETTLED for job in jobs), "jobs": rows})
@@ -54,17 +54,17 @@ def uploads_jobs(request: HttpRequest) -> HttpResponse:
 @require_POST
 @loaders_only
 def upload_again(request: HttpRequest, job: int) -> HttpResponse:
-    found = IngestJob.objects.filter(pk=job).first()
-    if found is None:
+    known = IngestJob.objects.filter(pk=job).first()
+    if known is None:
         raise Http404("There is no such file in the list.")
-    form = SaidForm(request.POST)
+    form = FileForm(request.POST)
     if not form.is_valid():
         return _page(request, faults=_faults(form), status=400)
-    mapping = Path(found.mapping_path) if found.mapping_path else None
-    if not job_retry(job=found, submission=form.submission(found.given_by, mapping)):
-        fault = f"{found.original_name} was not tried again: say something else of it, or send the file anew."
+    mapping = Path(known.mapping_path) if known.mapping_path else None
+    if not job_retry(job=known, submission=form.submission(known.given_by, mapping)):
+        fault = f"{known.original_name} was not tried again: declare something else about it, or send the file again."
         return _page(request, faults=[fault], status=409)
-    messages.success(request, f"{found.original_name} is tried again.")
+    messages.success(request, f"{known.original_name} is tried again.")
     return HttpResponseRedirect(reverse("uploads"))
 
 
@@ -72,7 +72,7 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
 def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path]) -> HttpResponse:
     """The whole body is read here. `whole` is the form's last field: without it the end is missing."""
     try:
-        form, files = SaidForm(request.POST), request.FILES.getlist("files")
+        form, files = FileForm(request.POST), request.FILES.getlist("files")
         mapping = request.FILES.get(MAPPING_FIELD)
     except (UnreadablePostError, MultiPartParserError):
         return _answer(request, [], [BROKEN_OFF], status=400)
@@ -122,7 +122,7 @@ def _answer(
 def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 200) -> HttpResponse:
     rows = [job_row(job) for job in job_selectors.jobs_lately(limit=SHOWN)]
     context = {
-        "form": SaidForm(),
+        "form": FileForm(),
         "jobs": rows,
         "busy": any(row["state"] in IngestJob.UNSETTLED for row in rows),
         "faults": faults or [],
@@ -136,5 +136,5 @@ def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 2
     return render(request, "uploads/uploads.html", context, status=status)
 
 
-def _faults(form: SaidForm) -> list[str]:
+def _faults(form: FileForm) -> list[str]:
     return [error for errors in form.errors.values() for error in errors]

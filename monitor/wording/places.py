@@ -2,7 +2,6 @@
 
 import json
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,10 @@ from shapely import Point, Polygon, STRtree, make_valid
 from shapely.geometry.base import BaseGeometry
 
 from ingest.readers.context.text import search_key
+from monitor.paths import SITE_DIR
 
 Bounds = tuple[float, float, float, float]
-WORLD = Path(__file__).resolve().parents[2] / "static" / "vendor" / "world-atlas" / "countries-50m.json"
+WORLD = SITE_DIR / "static" / "vendor" / "world-atlas" / "countries-50m.json"
 NEAR_DEGREES = 1.0  # small islands are missing at this scale
 
 

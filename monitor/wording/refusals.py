@@ -8,7 +8,7 @@ OPTION_WORDS = {
     "mapping": "Send a column list",
     "format": "Choose its format",
     "track": "Type its track",
-    "period": "Say for which time its velocities stand",
+    "period": "Enter the period that its velocities cover",
     "scale": "Choose what the values of the image are",
     "polarisation": "Choose its polarisation",
     "acquired": "Say when it was taken",

@@ -14,7 +14,7 @@ import pytest
 from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.demo
 DROPPED = ("DATABASE_URL", "REDIS_URL", "GROUND_MOTION_DATABASE", "DJANGO_SETTINGS_MODULE", "POSTGRES_OPTIONS")
 
 

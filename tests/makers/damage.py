@@ -1,4 +1,4 @@
-"""Reads a product whole; damages a file and says what becomes of it: refused with one clear line, or sane numbers."""
+"""Reads a product whole; damages a file and reports the outcome: refused with one clear line, or sane numbers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from ingest.errors import InputError
 from ingest.readers import open_velocity_fields
 from ingest.readers.records import Declaration, FieldHeader, PointBatch
 
-# GDAL's own messages quote damaged bytes; rasterio's logging cannot decode them, and says so where nobody can catch it
+# GDAL's own messages quote damaged bytes; rasterio's logging cannot decode them, and warns where it cannot be caught
 NOISY = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 

@@ -11,6 +11,9 @@ import pyarrow.parquet as pq
 import shapely
 from pyproj import Transformer
 
+from ingest.readers.records import Component, Declaration
+from tests.makers.sources import SINKS, Source
+
 DATES = ("20200103", "20200715", "20210103", "20210715", "20220103")
 YEARS = (0.0, 0.531, 1.002, 1.531, 2.001)  # of 365.25 days since the first
 LENGTHS_PER_MM = {"mm": 1.0, "cm": 0.1, "m": 0.001}
@@ -121,12 +124,15 @@ def _parquet(
     geometry = (
         pa.array([{"x": p.x, "y": p.y} for p in places]) if encoding == "point" else pa.array(stored, pa.binary())
     )
-    said: dict = {"encoding": encoding, "geometry_types": ["Point"]}
+    described: dict = {"encoding": encoding, "geometry_types": ["Point"]}
     if crs == "by number":
-        said["crs"] = {"type": "GeographicCRS", "id": {"authority": "EPSG", "code": epsg}}
+        described["crs"] = {"type": "GeographicCRS", "id": {"authority": "EPSG", "code": epsg}}
     elif crs != "left out":
-        said["crs"] = crs
-    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": said}}
+        described["crs"] = crs
+    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": described}}
     written = pa.table({**table, "geometry": geometry}).replace_schema_metadata({"geo": json.dumps(geo)})
     pq.write_table(written, path, row_group_size=5, write_page_checksum=True)
     return path
+
+
+SOURCES = [Source("generic", make, Component.LOS, SINKS, declared=Declaration(unit="mm/yr", positive="toward"))]

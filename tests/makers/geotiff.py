@@ -1,10 +1,14 @@
 """Makes GeoTIFFs: of anything, and of velocities."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from affine import Affine
+
+from ingest.readers.records import Component, Declaration, Technique
+from tests.makers.sources import FLOWS, SINKS, Source
 
 DEGREES = Affine(0.001, 0, -99.2, 0, -0.001, 19.5)
 
@@ -47,3 +51,32 @@ def make_vx_vy(folder: Path, vx: float = 0.4, vy: float = 0.0, name: str = "2018
     for axis, value in (("vx", vx), ("vy", vy)):
         make(folder, value=value, name=f"{name}_{axis}.tif", crs="EPSG:32607", transform=grid)
     return folder
+
+
+def source(unit: str, positive: str, value: float, component: Component, technique=Technique.INSAR) -> Source:
+    return Source(
+        "geotiff",
+        partial(make, value=value),
+        component,
+        SINKS,
+        technique,
+        Declaration(unit=unit, positive=positive),
+        series=False,
+    )
+
+
+SOURCES = [
+    source("mm/yr", "toward", -20, Component.LOS),
+    source("cm/yr", "away", 2, Component.LOS),
+    source("m/yr", "down", 0.02, Component.UP),
+    source("m/day", "west", 20 / 365_250, Component.EAST, Technique.TRACKING),
+    Source(
+        "vx-vy",
+        lambda folder: make_vx_vy(folder / "pair", vx=FLOWS / 365_250),
+        Component.EAST,
+        FLOWS,
+        Technique.TRACKING,
+        Declaration(unit="m/day"),
+        series=False,
+    ),
+]

@@ -30,7 +30,7 @@ class Trap(NamedTuple):
 
 
 class Hostile(NamedTuple):
-    """name: of the trick; file: what it is called; make: writes it. harmless: may be read as what it says it is."""
+    """name: of the trick; file: what it is called; make: writes it. harmless: may be read as what it claims to be."""
 
     name: str
     file: str

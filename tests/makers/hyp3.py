@@ -1,13 +1,16 @@
 """Makes HyP3 InSAR products: a folder of them, of the folders that they unpack to, or a zip."""
 
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from affine import Affine
 
+from ingest.readers.records import Component
 from tests.makers import interferograms as ground
 from tests.makers.geotiff import write
+from tests.makers.sources import SINKS, Source
 
 WAVELENGTH_M = 299_792_458 / 5.405e9
 UTM = Affine(80, 0, 480_000, 0, -80, 2_156_000)
@@ -60,3 +63,13 @@ def zipped(root: Path) -> Path:
         for file in sorted(root.iterdir()):
             archive.write(file, f"{root.name}/{file.name}")
     return path
+
+
+SOURCES = [
+    Source("hyp3", partial(make, layers=(layer,)), component, SINKS)
+    for layer, component in (
+        ("unw_phase", Component.LOS),
+        ("los_disp", Component.LOS),
+        ("vert_disp", Component.UP),
+    )
+]

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from ingest.readers.records import Component
 from tests.makers.generic import DATES, YEARS, csv_text
+from tests.makers.sources import SINKS, Source
 
 
 def table_of(
@@ -37,3 +39,6 @@ def make(folder: Path, name: str = "export.csv", change=lambda table: None, deli
     path = folder / name
     path.write_text(csv_text(table, delimiter), newline="")
     return path
+
+
+SOURCES = [Source("insar-norway", make, Component.LOS, SINKS)]

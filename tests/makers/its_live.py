@@ -1,9 +1,13 @@
 """Makes an ITS_LIVE image pair."""
 
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
+
+from ingest.readers.records import Component, Technique
+from tests.makers.sources import FLOWS, Source
 
 NAME = "LC08_L1TP_062018_20180304_20200901_02_T1_X_LC08_L1TP_062018_20180405_20200901_02_T1_G0120V02_P099.nc"
 CORNERS = {
@@ -37,10 +41,10 @@ def make(
     """6 x 5 pixels of 120 m with one velocity, m/yr along map x and y; the first pixel has none."""
     x0, y0 = corner or CORNERS[epsg]
     rows, cols = 6, 5
-    said = {"vx": vx, "vy": vy, "v": round(np.hypot(vx, vy)), "v_error": 15}
-    speeds = {key: np.full((rows, cols), value, dtype=np.int16) for key, value in said.items()}
-    for values in speeds.values():
-        values[0, 0] = -32767
+    values = {"vx": vx, "vy": vy, "v": round(np.hypot(vx, vy)), "v_error": 15}
+    speeds = {key: np.full((rows, cols), value, dtype=np.int16) for key, value in values.items()}
+    for speed in speeds.values():
+        speed[0, 0] = -32767
     content = (
         speeds
         | {
@@ -60,10 +64,15 @@ def make(
             file[key].attrs.update({"units": units, "_FillValue": np.int16(-32767)})
             if error is not None and key in {"vx", "vy"}:
                 file[key].attrs["error"] = error
-        said = {"spatial_epsg": np.array([epsg]), "GeoTransform": f"{x0} 120.0 0 {y0} 0 -120.0"} | (mapping or {})
+        mapped = {"spatial_epsg": np.array([epsg]), "GeoTransform": f"{x0} 120.0 0 {y0} 0 -120.0"} | (mapping or {})
         if "mapping" in file:
-            file["mapping"].attrs.update({key: value for key, value in said.items() if value is not None})
+            file["mapping"].attrs.update({key: value for key, value in mapped.items() if value is not None})
         if "img_pair_info" in file:
-            said = INFO | (info or {})
-            file["img_pair_info"].attrs.update({key: value for key, value in said.items() if value is not None})
+            stated = INFO | (info or {})
+            file["img_pair_info"].attrs.update({key: value for key, value in stated.items() if value is not None})
     return path
+
+
+SOURCES = [
+    Source("its-live", partial(make, vx=100), Component.EAST, FLOWS, Technique.TRACKING, series=False),
+]

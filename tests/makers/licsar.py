@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ingest.readers.records import Component
 from tests.makers import interferograms as ground
 from tests.makers.geotiff import write
+from tests.makers.sources import SINKS, Source
 
 FRAME = "021D_04972_131213"
 WAVELENGTH_M = 299_792_458 / 5.405e9
@@ -36,3 +38,6 @@ def make(
             values = np.full((ground.ROWS, ground.COLS), part, dtype=np.float32)
             write(folder / name / inside / f"{name}.geo.{letter}.tif", values, **profile)
     return folder / name
+
+
+SOURCES = [Source("licsar", make, Component.LOS, SINKS)]

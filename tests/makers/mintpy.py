@@ -5,6 +5,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ingest.readers.records import Component
+from tests.makers.sources import SINKS, Source
+
 ROWS, COLS = 4, 5
 DAYS = ("20200101", "20200701", "20210101", "20210701", "20220101")
 YEARS = np.array([0, 182, 366, 547, 731]) / 365.25
@@ -144,3 +147,10 @@ def make_he5(
         if f"{HE5}/observation/displacement" in file:
             file[f"{HE5}/observation/displacement"].attrs["Units"] = units
     return path
+
+
+SOURCES = [
+    Source("mintpy", make, Component.LOS, SINKS),
+    Source("mintpy", make_velocity, Component.LOS, SINKS, series=False),
+    Source("hdfeos5", make_he5, Component.LOS, SINKS),
+]

@@ -7,6 +7,9 @@ import h5py
 import numpy as np
 from pyproj import CRS
 
+from ingest.readers.records import Component
+from tests.makers.sources import SINKS, Source
+
 ROWS, COLS, POSTING = 6, 5, 30.0
 WEST, NORTH = 400_000.0, 3_800_000.0
 FRAME = "11116"
@@ -91,3 +94,6 @@ def make_frame(folder: Path, pairs=PAIRS, velocity_m_yr: float = -0.02, **option
     for pair in pairs:
         make(frame, pair, velocity_m_yr, **options)
     return frame
+
+
+SOURCES = [Source("opera-disp", make_frame, Component.LOS, SINKS)]

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from ingest.readers.records import Component
 from tests.makers import interferograms as ground
 from tests.makers.geotiff import write
+from tests.makers.sources import SINKS, Source
 
 WAVELENGTH_M = 0.0555
 
@@ -20,18 +22,21 @@ def make(
 ) -> Path:
     """A few pairs with coherence. tags replace; those of value '' are left out."""
     for number, (first, second) in enumerate(pairs):
-        said = {
+        written = {
             "FIRST_DATE": first.isoformat(),
             "SECOND_DATE": second.isoformat(),
             "DATA_UNITS": "RADIANS",
             "WAVELENGTH_METRES": str(WAVELENGTH_M),
             "INSAR_PROCESSOR": processor,
         } | (tags or {})
-        said = {key: value for key, value in said.items() if value}
+        written = {key: value for key, value in written.items() if value}
         stem = f"{first:%Y%m%d}-{second:%Y%m%d}_VV_8rlks"
         constant = ground.CONSTANTS[number % len(ground.CONSTANTS)]
         values = change(ground.phase(first, second, velocity_mm_yr, WAVELENGTH_M, constant), number)
-        write(folder / name / f"{stem}_eqa_unw.tif", values, nodata=0, tags=said, **profile)
+        write(folder / name / f"{stem}_eqa_unw.tif", values, nodata=0, tags=written, **profile)
         coherence = ground.coherence().astype("float32")
-        write(folder / name / f"{stem}_flat_eqa_cc.tif", coherence, nodata=0, tags=said, **profile)
+        write(folder / name / f"{stem}_flat_eqa_cc.tif", coherence, nodata=0, tags=written, **profile)
     return folder / name
+
+
+SOURCES = [Source("pyrate", make, Component.LOS, SINKS)]

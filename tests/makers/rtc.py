@@ -48,15 +48,15 @@ def hyp3(
         write(root / f"{name}_{pol}.tif", scaled(power, scale), **wanted)
     write(root / f"{name}_ls_map.tif", np.ones(power.shape, np.uint8), crs=UTM_EPSG, transform=UTM)
     if readme:
-        said = f"The source granule used to generate the products contained in this folder is:\n{GRANULE}\n"
-        (root / f"{name}.README.md.txt").write_text(said)
+        readme = f"The source granule used to generate the products contained in this folder is:\n{GRANULE}\n"
+        (root / f"{name}.README.md.txt").write_text(readme)
     if kind == "zip":
         return Path(shutil.make_archive(str(root), "zip", folder, name))
     return root if kind == "folder" else root / f"{name}_{pols[0]}.tif"
 
 
 def earth_engine(folder, power=None, scale="db", pols=("VV",), angle=True, name=f"{GRANULE}.tif", **options) -> Path:
-    """An export of one image, in degrees unless told otherwise."""
+    """An export of one image, in degrees by default."""
     power = speckle() if power is None else power
     bands = [scaled(power, scale) for _ in pols] + [np.full(power.shape, 38.5, np.float32)] * angle
     wanted = {"transform": degrees_grid(), "nodata": np.nan, "interleave": "pixel"} | options
@@ -82,18 +82,18 @@ def declared(scale="power", **more) -> Declaration:
     return Declaration(**({"scale": scale, "track": 95} | more))
 
 
-def read(path, said: Declaration | None = None):
+def read(path, declaration: Declaration | None = None):
     """The one image of a file, header and power."""
-    (scene,) = open_scenes(path, declared=said)
+    (scene,) = open_scenes(path, declared=declaration)
     return scene.header, scene.power()
 
 
-def outcome(path, said: Declaration | None = None) -> str:
+def outcome(path, declaration: Declaration | None = None) -> str:
     """'' for images of sane power, otherwise the line that it was refused with; anything else fails the test."""
     from ingest.errors import InputError
 
     try:
-        for scene in open_scenes(path, declared=said):
+        for scene in open_scenes(path, declared=declaration):
             for block in scene.blocks():
                 known = block.power[np.isfinite(block.power)]
                 assert block.power.dtype == np.float32

@@ -99,14 +99,14 @@ def test_a_velocity_raster_is_read_with_its_declared_unit_and_sign(tmp_path, pos
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "unit of its values is not declared"),
         (["--unit", "m/yr"], "sign of its values is not declared"),
         (["--unit", "furlongs", "--positive", "toward"], "unit of its values"),
     ],
 )
-def test_unit_and_sign_of_a_raster_are_asked_for_never_guessed(tmp_path, capsys, arguments, message):
+def test_unit_and_sign_of_a_raster_are_required_never_guessed(tmp_path, capsys, arguments, message):
     source = velocity_raster(tmp_path / "v.tif")
     assert main(["deformation", str(source), "--out", str(tmp_path / "p.tif"), *arguments]) == 2
     assert message in capsys.readouterr().err

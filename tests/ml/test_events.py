@@ -61,7 +61,7 @@ def test_elsewhere_there_is_no_pair(scenes):
     assert not event.pairs.exists()
 
 
-def test_a_pair_that_comes_later_is_found_and_a_nearer_one_takes_its_place(scenes, monkeypatch, settings):
+def test_a_pair_that_comes_later_is_found_and_a_closer_one_takes_its_place(scenes, monkeypatch, settings):
     event = make_event(DAY)
     assert not event.pairs.exists()
     made_pairs.make_pair(scenes[0], scenes[2])

@@ -45,7 +45,7 @@ def test_offsets_and_coherence_are_due_on_every_pair_and_products_are_not_pairs(
     assert not selectors.inputs_due(task="deformation", method="matched-filter").exists()
 
 
-def test_coherence_is_told_the_looks_of_its_product_where_both_images_have_the_same(pairs):
+def test_coherence_is_given_the_looks_of_its_product_where_both_images_have_the_same(pairs):
     for pair in pairs[:2]:
         type(pair.reference).objects.filter(pk=pair.reference_id).update(looks=4.4)
     for run in execute("guarnieri-prati"):
@@ -78,7 +78,7 @@ def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
     assert np.isnan(raster.bands["confidence"]).all()  # one pair confirms nothing
 
 
-def test_changes_of_other_pairs_of_the_ground_that_overlap_or_meet_in_time_are_asked(pairs, make_rtc):
+def test_changes_of_other_pairs_of_the_ground_that_overlap_or_meet_in_time_count(pairs, make_rtc):
     scenes_load(path=make_rtc("20211231"))
     pairs_make(baselines_days=[12, 24])
     execute("guarnieri-prati")

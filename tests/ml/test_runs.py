@@ -107,7 +107,7 @@ def test_a_worker_that_lost_its_run_does_not_overwrite_the_new_owner(run, monkey
     assert Prediction.objects.count() == 0
 
 
-def test_the_broker_is_told_once_and_again_when_it_may_have_forgotten(
+def test_the_broker_is_called_once_and_again_when_it_may_have_forgotten(
     run, settings, monkeypatch, django_capture_on_commit_callbacks
 ):
     settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}

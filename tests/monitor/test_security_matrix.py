@@ -92,11 +92,11 @@ def links(make_subscription) -> dict[str, dict[str, object]]:
 
 def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, frozenset[str]]]:
     """Name, with its namespace, and parameters of every address; only inside a group may one be without a name."""
-    for found in (resolver or get_resolver()).url_patterns:
-        if isinstance(found, URLResolver):
-            yield from addresses(found, f"{prefix}{found.namespace}:" if found.namespace else prefix)
-        elif isinstance(found, URLPattern) and (found.name or not prefix):
-            yield f"{prefix}{found.name}", frozenset(found.pattern.regex.groupindex)
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from addresses(pattern, f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix)
+        elif isinstance(pattern, URLPattern) and (pattern.name or not prefix):
+            yield f"{prefix}{pattern.name}", frozenset(pattern.pattern.regex.groupindex)
 
 
 def table() -> dict[str, list[str]]:
@@ -172,7 +172,7 @@ def test_every_address_has_a_row_and_every_row_an_address():
 
 def test_every_role_gets_the_answer_of_the_table(people):
     rows, wrong = table(), []
-    for name, wanted in sorted(addresses(), key=lambda found: found[0]):
+    for name, wanted in sorted(addresses(), key=lambda address: address[0]):
         answers = [
             " / ".join(str(people.status(role, verb, name, wanted)) for verb in ("GET", "POST")) for role in ROLES
         ]
@@ -181,7 +181,7 @@ def test_every_role_gets_the_answer_of_the_table(people):
     assert not wrong, "These rows are missing or say something else:\n" + "\n".join(wrong)
 
 
-def test_no_verb_of_a_stranger_changes_anything(people):
+def test_no_verb_of_an_anonymous_visitor_changes_anything(people):
     before = counts()
     for name, wanted in addresses():
         for verb in ("POST", "PUT", "PATCH", "DELETE"):

@@ -31,7 +31,7 @@ def _period(text: str) -> tuple[date, date]:
     try:
         first, last = (date.fromisoformat(day) for day in text.split("/"))
     except ValueError as fault:
-        raise argparse.ArgumentTypeError(f"{text!r} is no period: give two days, 2019-01-01/2023-12-31") from fault
+        raise argparse.ArgumentTypeError(f"{text!r} is not a period: give two days, 2019-01-01/2023-12-31") from fault
     if last <= first:
         raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
     return first, last
@@ -41,7 +41,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as fault:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: give it as 2021-01-19T03:16:53Z") from fault
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: give it as 2021-01-19T03:16:53Z") from fault
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -54,14 +54,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, or folders of them")
         parser.add_argument("--format", default="auto", choices=["auto", *FORMATS])
-        parser.add_argument("--unit", choices=[*MM_PER_UNIT], help="of velocities, where the file does not say it")
+        parser.add_argument("--unit", choices=[*MM_PER_UNIT], help="of velocities, where the file does not state it")
         parser.add_argument("--positive", choices=[*TOWARD], help="which way a positive velocity moves")
         parser.add_argument("--mapping", type=Path, help="TOML file that names a table's columns")
         parser.add_argument(
-            "--period", type=_period, metavar="FIRST/LAST", help="days that velocities without a series stand for"
+            "--period",
+            type=_period,
+            metavar="FIRST/LAST",
+            help="first and last day that velocities without a series cover",
         )
-        parser.add_argument("--track", type=int, help="relative orbit, where the file does not say it")
-        image = parser.add_argument_group("of an image, where the file does not say it")
+        parser.add_argument("--track", type=int, help="relative orbit, where the file does not state it")
+        image = parser.add_argument_group("of an image, where the file does not state it")
         image.add_argument("--scale", choices=SCALES, help="what its values are")
         image.add_argument("--polarisation", choices=POLARISATIONS, help="of a file of several: only this one")
         image.add_argument("--acquired", type=_moment, dest="acquired_at", metavar="TIME", help="2021-01-19T03:16:53Z")

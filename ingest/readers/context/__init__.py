@@ -1,4 +1,4 @@
-"""One module per kind of context; `recognise` tells the kind where the content is unambiguous. No Django in here."""
+"""One module per kind of context; `recognise` finds the kind where the content is unambiguous. No Django in here."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ def recognise(path: Path) -> ContextKind:
         found = _of_names(set(column_names(path)), (glaciers, landslides, places))
     if found is None:
         kinds = ", ".join(ContextKind)
-        raise InputError(path, "its content does not tell which kind of context it is", f"Name the kind: {kinds}")
+        raise InputError(path, "its content does not identify the kind of context", f"Name the kind: {kinds}")
     return found
 
 
@@ -93,7 +93,7 @@ def _of_names(names: set[str], modules: tuple[object, ...]) -> ContextKind | Non
 
 
 def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
-    """Whom to thank, and the licence, where the format tells."""
+    """Attribution and licence, where the format states them."""
     if kind is ContextKind.PLACES and places.is_geonames(layer):
         return places.ATTRIBUTION, places.LICENCE
     if kind is ContextKind.LANDSLIDES:

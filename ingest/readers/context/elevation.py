@@ -106,7 +106,9 @@ def _checked_epsg(path: Path, raster: DatasetReader) -> int:
 def _check_place(path: Path, raster: DatasetReader, crs: CRS) -> None:
     if not crs.is_geographic:
         if not crs.is_projected:
-            raise InputError(path, f"its reference system {crs.name} is no map", "Warp it (gdalwarp -t_srs EPSG:…)")
+            raise InputError(
+                path, f"its reference system {crs.name} is not a map projection", "Warp it (gdalwarp -t_srs EPSG:…)"
+            )
         return
     bounds = raster.bounds
     if bounds.bottom < -90.01 or bounds.top > 90.01 or bounds.left < -180.01 or bounds.right > 180.01:

@@ -31,6 +31,7 @@ def recognised(names: set[str]) -> bool:
 
 
 def is_surge_list(names: set[str]) -> bool:
+    """Whether columns are those of a list of surging glaciers."""
     return "number of dated surges" in names
 
 

@@ -33,7 +33,7 @@ def read(path: Path) -> Iterator[LandslideRecord | Remark]:
         if found is None:
             yield Remark("no position", refused=True)
         elif not known:
-            yield Remark("columns that are shifted (its location accuracy says something else)", refused=True)
+            yield Remark("columns that are shifted (its location accuracy is something else)", refused=True)
         else:
             near = row.get("near") or row.get("nearest_places") or row.get("gazetteer_closest_point") or ""
             yield LandslideRecord(
@@ -51,12 +51,12 @@ def read(path: Path) -> Iterator[LandslideRecord | Remark]:
 
 def accuracy(text: str) -> tuple[bool, float | None]:
     """Whether the words are the catalogue's, and the metres that they mean; None for unknown."""
-    said = text.strip().lower().replace("_", " ")
-    if said in {"", "unknown"}:
+    word = text.strip().lower().replace("_", " ")
+    if word in {"", "unknown"}:
         return True, None
-    if said in {"exact location", "exact"}:
+    if word in {"exact location", "exact"}:
         return True, EXACT_M
-    within = _WITHIN.fullmatch(text.strip()) or re.fullmatch(r"(\d+)km", said)
+    within = _WITHIN.fullmatch(text.strip()) or re.fullmatch(r"(\d+)km", word)
     return (True, 1000.0 * int(within[1])) if within else (False, None)
 
 
@@ -71,6 +71,6 @@ def day(text: str) -> date | None:
 
 
 def words(text: str) -> str:
-    """'Rock_Fall' is 'rock fall'; 'unknown' says nothing."""
-    said = text.strip().replace("_", " ").lower()
-    return "" if said == "unknown" else said[:60]
+    """'Rock_Fall' is 'rock fall'; 'unknown' becomes empty."""
+    word = text.strip().replace("_", " ").lower()
+    return "" if word == "unknown" else word[:60]

@@ -56,7 +56,7 @@ def parts_of(path: Path) -> tuple[Path, ...]:
 
 
 def text_of(properties: dict[str, Any], *names: str) -> str:
-    """The first of these properties that says something, as text."""
+    """The first of these properties with a value, as text."""
     for name in names:
         value = properties.get(name)
         if value is not None and str(value).strip():
@@ -94,7 +94,7 @@ def _shapefile(path: Path) -> Iterator[Outline]:
     for suffix, found in ((".dbf", dbf), (".prj", prj)):
         if found is None:
             raise InputError(path, f"the file {path.stem}{suffix} is missing beside it", "Give all its parts")
-    assert dbf is not None and prj is not None  # noqa: S101, PT018 (told to mypy)
+    assert dbf is not None and prj is not None  # noqa: S101, PT018 (for mypy)
     n_outlines = _count(path)
     try:
         to_degrees = _projection(path, CRS.from_wkt(prj.read_text(errors="replace")))
@@ -103,8 +103,8 @@ def _shapefile(path: Path) -> Iterator[Outline]:
             if reader.shapeType not in POLYGON_TYPES:
                 raise InputError(path, f"it holds {reader.shapeTypeName.lower()}s, not polygons", "Give the outlines")
             if n_outlines != reader.numRecords:
-                said = f"it holds {n_outlines} outlines and its table {reader.numRecords} rows"
-                raise InputError(path, said, "Give parts that belong together")
+                conflict = f"it holds {n_outlines} outlines and its table {reader.numRecords} rows"
+                raise InputError(path, conflict, "Give parts that belong together")
             yield from _shape_records(path, reader, to_degrees)
     except (shapefile.ShapefileException, struct.error, ValueError, LookupError, OSError, TypeError) as fault:
         if isinstance(fault, InputError):
@@ -125,10 +125,10 @@ def _count(path: Path) -> int:
     with path.open("rb") as stream:
         header = stream.read(SHAPEFILE_HEADER_BYTES)
         if len(header) < SHAPEFILE_HEADER_BYTES or struct.unpack(">i", header[:4])[0] != 9994:
-            raise InputError(path, "this is no shapefile", "Download it again")
+            raise InputError(path, "this is not a shapefile", "Download it again")
         declared = 2 * struct.unpack(">i", header[24:28])[0]
         if declared != size:
-            raise InputError(path, f"it says that it has {declared:,} bytes and has {size:,}", "Download it again")
+            raise InputError(path, f"it declares {declared:,} bytes and has {size:,}", "Download it again")
         while record := stream.read(8):
             length = 2 * struct.unpack(">i", record[4:])[0] if len(record) == 8 else -1
             if length < 4 or stream.seek(length, 1) > size:
@@ -168,7 +168,7 @@ def _outline(path: Path, properties: dict[str, Any], geometry: Any, to_degrees: 
     if geometry.get("type") not in {"Polygon", "MultiPolygon"}:
         return Outline(properties, None, f"a {str(geometry.get('type'))[:20]} where a polygon is expected")
     try:
-        with np.errstate(invalid="ignore"):  # NaN is told below
+        with np.errstate(invalid="ignore"):  # NaN is refused below
             found = force_2d(shape(geometry))
         if to_degrees is not None:
             found = transform(found, to_degrees, interleaved=False)
@@ -178,7 +178,7 @@ def _outline(path: Path, properties: dict[str, Any], geometry: Any, to_degrees: 
     if not bounds:
         return Outline(properties, None, "no outline")
     if not np.isfinite(get_coordinates(found)).all():
-        return Outline(properties, None, "an outline with a coordinate that is no number")
+        return Outline(properties, None, "an outline with a coordinate that is not a number")
     _check_degrees(path, bounds)
     polygons = list(_polygons(found if found.is_valid else make_valid(found)))
     if not polygons:

@@ -93,5 +93,5 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> No
         while block := packed.read(min(2**20, left + 1)):
             left -= len(block)
             if left < 0:
-                raise zipfile.BadZipFile(f"{info.filename[:80]} is longer than it says")
+                raise zipfile.BadZipFile(f"{info.filename[:80]} is longer than declared")
             out.write(block)

@@ -53,8 +53,8 @@ def _generic(path: Path) -> Iterator[PlaceRecord | Remark]:
     for ours, choices in NAMES.items():
         found = next((name for name in choices if name in names), None)
         if found is None:
-            said = ", ".join(names)[:200]
-            raise InputError(path, f"it has no column {ours!r} (found: {said})", f"Name the column {ours}")
+            listed = ", ".join(names)[:200]
+            raise InputError(path, f"it has no column {ours!r} (found: {listed})", f"Name the column {ours}")
         chosen[ours] = found
     for number_, row in enumerate(read_rows(path), start=2):
         where = row[chosen["longitude"]], row[chosen["latitude"]]

@@ -41,7 +41,7 @@ class RegionRecord(NamedTuple):
 
 
 class PlaceRecord(NamedTuple):
-    """population 0 where the file does not say; country: name or ISO code, as the file has it."""
+    """population 0 where the file does not state it; country: name or ISO code, as the file has it."""
 
     name: str
     longitude: float
@@ -64,6 +64,8 @@ class GlacierRecord(NamedTuple):
 
 
 class MineRecord(NamedTuple):
+    """The outline of a mine; name and country empty where the file does not state them."""
+
     name: str
     country: str
     outline: MultiPolygon
@@ -86,7 +88,7 @@ class LandslideRecord(NamedTuple):
 class Remark(NamedTuple):
     """Something about a row: it was left out (refused), or taken with a change."""
 
-    said: str
+    text: str
     refused: bool
 
 
@@ -95,7 +97,7 @@ Record = RegionRecord | PlaceRecord | GlacierRecord | MineRecord | LandslideReco
 
 @dataclass(frozen=True)
 class ContextFile:
-    """One file: its kind, the name that a newer edition shares, and its rows, read when asked for.
+    """One file: its kind, the name that a newer edition shares, and its rows, read on demand.
 
     parts: all files that belong to it (a shapefile has several), for the hash. source: the layer itself, unpacked.
     """

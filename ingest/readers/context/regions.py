@@ -12,7 +12,7 @@ COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2")
 
 
 def recognised(properties: set[str]) -> bool:
-    """Natural Earth says what its features are."""
+    """Natural Earth states what its features are."""
     return "featurecla" in properties and bool(properties & {"admin", "adm0_a3"})
 
 
@@ -35,11 +35,11 @@ def read(path: Path) -> Iterator[RegionRecord | Remark]:
 
 
 def _level(properties: dict[str, object]) -> int:
-    """0 for Natural Earth's countries, 1 for its provinces; else as 'admin_level' or 'level' says, 1 by default."""
-    said = str(properties.get("featurecla", "")).lower()
-    if said.startswith("admin-0") or "country" in str(properties.get("type", "")).lower():
+    """0 for Natural Earth's countries, 1 for its provinces; else by 'admin_level' or 'level', 1 by default."""
+    feature_class = str(properties.get("featurecla", "")).lower()
+    if feature_class.startswith("admin-0") or "country" in str(properties.get("type", "")).lower():
         return 0
-    if said.startswith("admin-1"):
+    if feature_class.startswith("admin-1"):
         return 1
     value = text_of(properties, "admin_level", "level")
     return int(value) if value.isdigit() and int(value) < 20 else 1

@@ -73,7 +73,7 @@ def position(path: Path, longitude: str, latitude: str, what: str) -> tuple[floa
     if abs(y) > 90 or abs(x) > 180:
         raise InputError(
             path,
-            f"{what}: latitude {y:g}, longitude {x:g} is no place on earth",
+            f"{what}: latitude {y:g}, longitude {x:g} is not a place on Earth",
             "Check whether latitude and longitude are swapped",
         )
     return x, y
@@ -87,7 +87,7 @@ def _names(path: Path, line: str) -> Names:
     names += [name.strip().lower() for name in next(csv.reader([line], delimiter=names.delimiter))]
     doubled = next((name for name in names if names.count(name) > 1), None)
     if doubled is not None:
-        raise InputError(path, f"column {doubled!r} stands twice", "Remove one of the two")
+        raise InputError(path, f"column {doubled!r} appears twice", "Remove one of the two")
     return names
 
 

@@ -3,7 +3,7 @@
 Source: Earth Engine data catalog, COPERNICUS/S1_GRD (decibels) and its twin COPERNICUS/S1_GRD_FLOAT (linear power):
 thermal noise removed, calibrated to sigma0, corrected for terrain in place but not in brightness. `system:index`, with
 which exports are commonly named, is the name of the product, `S1A_IW_GRDH_1SDV_<start>_<stop>_<orbit>_<take>_<crc>`;
-time, satellite, orbit and track come from it. Exports are in degrees (EPSG:4326) unless another system was asked for.
+time, satellite, orbit and track come from it. Exports are in degrees (EPSG:4326) unless another system was chosen.
 """
 
 import re
@@ -29,7 +29,7 @@ LICENCE = "Copernicus Sentinel data terms"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name tells, for an image that cannot be used."""
+    """What the name states about an image that cannot be used."""
     try:
         granules = granules_in(path.name)
     except ValueError:
@@ -48,7 +48,7 @@ def parse_name(path: Path) -> ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Tell an export by a product's name in its own and bands called as the collection calls them. Never raises."""
+    """Recognise an export by a product's name in its own and the collection's names of bands. Never raises."""
     if not (GRANULE.search(path.name) and raster.is_geotiff(path)):
         return False
     if OF_ONE_BAND.search(path.name):
@@ -61,15 +61,15 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-    """Read name, bands and grid; the images when asked for. Raises InputError for what cannot be used."""
+    """Read name, bands and grid; the images follow in blocks. Raises InputError for what cannot be used."""
     granule = _granule(path)
     found = scene_raster.look(path)
     bands = _bands(path, found)
     if declared.polarisation and declared.polarisation not in bands:
-        raise InputError(path, f"it holds {', '.join(bands)}, not {declared.polarisation}", "Ask for one of them")
+        raise InputError(path, f"it holds {', '.join(bands)}, not {declared.polarisation}", "Choose one of them")
     track = scene_raster.agreed(path, "track", granule.track, declared.track)
     if track is None:
-        found_there = f"the relative orbit of {granule.platform} cannot be told from orbit {granule.absolute_orbit}"
+        found_there = f"the relative orbit of {granule.platform} cannot be derived from orbit {granule.absolute_orbit}"
         raise InputError(path, found_there, "Add --track")
     wanted = [declared.polarisation] if declared.polarisation else list(bands)
     return tuple(_scene(path, found, granule, track, (name, bands[name]), declared) for name in wanted)
@@ -127,13 +127,13 @@ def _bands(path: Path, found: scene_raster.Raster) -> dict[str, int]:
 
 
 def _scale(path: Path, band: int) -> str:
-    """Power where the name says so, decibels where the values leave no doubt; raises InputError for all else."""
+    """Power where the name states it, decibels where the values leave no doubt; raises InputError for all else."""
     if FLOAT in path.name:
         return "power"
     values = scene_raster.sample(path, band)
     if values.size and np.mean(values < 0) >= DB_SHARE:
         return "db"
-    found = "nothing says whether its values are decibels or linear power"
+    found = "the file does not state whether its values are decibels or linear power"
     if not values.size:
-        found = "no pixel has a value where it was looked at, and " + found
+        found = "no pixel has a value where it was sampled, and " + found
     raise InputError(path, found, "Add --scale db (COPERNICUS/S1_GRD) or --scale power (COPERNICUS/S1_GRD_FLOAT)")

@@ -1,4 +1,4 @@
-"""A plain GeoTIFF of radar amplitude: what it says itself is read from it and its name, the rest is declared.
+"""A plain GeoTIFF of radar amplitude: what it states is read from it and its name, the rest is declared.
 
 Scale and track are always declared, but for the scale of names that end with _db as pyroSAR's do. Time, satellite and
 polarisation may stand in the name: that of a Sentinel-1 product, a time as YYYYMMDDTHHMMSS, a word VV, VH, HH or HV; or
@@ -46,7 +46,7 @@ class FromName(NamedTuple):
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name tells, for an image that cannot be used."""
+    """What the name states about an image that cannot be used."""
     try:
         named = _from_name(path)
     except InputError:
@@ -67,7 +67,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-    """Read name, bands and grid; the image when asked for. Raises InputError for what is neither said nor declared."""
+    """Read name, bands and grid; the image follows in blocks. Raises InputError where one is unknown."""
     named = _from_name(path)
     found = scene_raster.look(path)
     polarisation, band = _band(path, found, named.polarisation, declared)
@@ -98,7 +98,7 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
 
 
 class Known(NamedTuple):
-    """What must be known of an image, said or declared. direction: None where time and place tell it."""
+    """What must be known of an image, stated or declared. direction: None where it follows from time and place."""
 
     scale: str
     track: int
@@ -133,7 +133,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 def _from_name(path: Path) -> FromName:
-    """What the name says. Raises InputError for an impossible date."""
+    """What the name states. Raises InputError for an impossible date."""
     try:
         if named := PYROSAR.fullmatch(path.name):
             direction = Direction.ASCENDING if named["direction"] == "A" else Direction.DESCENDING
@@ -174,9 +174,9 @@ def _band(path: Path, found: scene_raster.Raster, from_name: str, declared: Decl
         return str(polarisation), 1
     if not declared.polarisation:
         names = ", ".join(name or f"band {number}" for number, name in enumerate(found.bands, start=1))
-        found_there = f"it holds {len(found.bands)} bands, one image is asked: {names}"
+        found_there = f"it holds {len(found.bands)} bands, one image is expected: {names}"
         raise InputError(path, found_there, f"Add --polarisation {'|'.join(POLARISATIONS)}, or give one band")
     if named.count(declared.polarisation) != 1:
-        found_there = f"nothing says which of its {len(found.bands)} bands is {declared.polarisation}"
+        found_there = f"the file does not state which of its {len(found.bands)} bands is {declared.polarisation}"
         raise InputError(path, found_there, "Give one band (gdal_translate -b 1)")
     return declared.polarisation, named.index(declared.polarisation) + 1

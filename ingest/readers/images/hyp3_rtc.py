@@ -4,7 +4,7 @@ Source: ASF, Sentinel-1 RTC Product Guide (hyp3-docs.asf.alaska.edu/guides/rtc_p
 `S1x_yy_aaaaaaaaTbbbbbb_ppo_RTCzz_u_defklm_ssss`: d gamma0 (g) or sigma0 (s); e power (p), decibel (d) or amplitude (a);
 f unmasked (u) or water-masked (w); k not filtered (n) or filtered (f); l entire (e) or clipped (c); m dead reckoning
 (d) or matched to the elevation (m). Already in UTM; nodata 0. The name holds no orbit: the track comes from the name of
-the granule in the product's README or log, and is asked for where neither is there.
+the granule in the product's README or log, and must be declared where neither is there.
 """
 
 import re
@@ -22,7 +22,7 @@ from ingest.readers.images import raster as scene_raster
 from ingest.readers.images.scenes import POLARISATIONS, Block, ParsedName, SceneFile, SceneHeader, direction_at
 from ingest.readers.images.sentinel1.names import Granule, granules_in, time_of
 from ingest.readers.records import Declaration
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 
 NAME = "hyp3-rtc"
 TITLE = "HyP3 RTC"
@@ -42,7 +42,7 @@ LICENCE = "Copernicus Sentinel data terms; HyP3 products are free and open"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name tells, for an image that cannot be used."""
+    """What the name states about an image that cannot be used."""
     named = FILE_NAME.fullmatch(path.name) or re.fullmatch(PRODUCT + r"(?:\.zip)?(?P<layer>)", path.name)
     if named is None:
         return ParsedName()
@@ -55,7 +55,7 @@ def parse_name(path: Path) -> ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Tell a product by the names of its images, in a folder or a zip; a file by its own. Never raises."""
+    """Recognise a product by the names of its images, in a folder or a zip; a file by its own. Never raises."""
     if path.is_dir():
         return len({named["product"] for named in _named(path) if named["layer"] in POLARISATIONS}) == 1
     if path.suffix.lower() == ".zip":
@@ -64,7 +64,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-    """Read names and headers; the images themselves when asked for. Raises InputError for what cannot be used."""
+    """Read names and headers; the images follow in blocks. Raises InputError for what cannot be used."""
     named = _named(path)
     products = {each["product"] for each in named}
     if len(products) != 1:
@@ -76,7 +76,7 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
             path, f"this is the layer {layer} of a product, not an image", "Give the files ending with VV or VH"
         )
     if declared.polarisation and declared.polarisation not in found:
-        raise InputError(path, f"it holds {', '.join(found)}, not {declared.polarisation}", "Ask for one of them")
+        raise InputError(path, f"it holds {', '.join(found)}, not {declared.polarisation}", "Choose one of them")
     granule = _granule(path, named[0])
     wanted = [declared.polarisation] if declared.polarisation else found
     return tuple(_scene(path, named[0], polarisation, granule, declared) for polarisation in wanted)
@@ -150,10 +150,10 @@ def _named(path: Path) -> list[re.Match[str]]:
             ]
         elif path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
-                names = [Path(name).name for name in archive.namelist()[: tables.MAX_MEMBERS]]
+                names = [Path(name).name for name in archive.namelist()[: text_table.MAX_MEMBERS]]
         else:
             names = [path.name]
-    except tables.CONTAINER_FAULTS:
+    except text_table.CONTAINER_FAULTS:
         return []
     return [match for name in sorted(names) if (match := FILE_NAME.fullmatch(name))]
 
@@ -176,12 +176,12 @@ def _granule(path: Path, named: re.Match[str]) -> Granule | None:
 def _text(path: Path, name: str) -> str:
     """What stands in a text beside the images; empty where there is none."""
     if path.suffix.lower() == ".zip":
-        return (tables.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
+        return (text_table.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
     file = (path if path.is_dir() else path.parent) / name
     if not file.is_file() or file.is_symlink():
         return ""
     with file.open("rb") as stream:
-        return stream.read(tables.MAX_SIDE_BYTES).decode("utf-8", "replace")
+        return stream.read(text_table.MAX_SIDE_BYTES).decode("utf-8", "replace")
 
 
 @contextmanager
@@ -199,17 +199,17 @@ def _file(path: Path, polarisation: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="hyp3-rtc-") as folder:
         try:
             file = _unpacked(path, polarisation, Path(folder))
-        except tables.CONTAINER_FAULTS as fault:
+        except text_table.CONTAINER_FAULTS as fault:
             raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
         try:
             yield file
-        except InputError as fault:  # of the zip that was given, not of a file that nobody knows
+        except InputError as fault:  # of the zip, not of a file inside it that the submitter does not know
             raise InputError(path, f"{file.name}: {fault.found}", fault.remedy) from fault
 
 
 def _unpacked(path: Path, polarisation: str, folder: Path) -> Path:
     with zipfile.ZipFile(path) as archive:
-        info = tables.zip_member(path, archive, f"_{polarisation.lower()}.tif")
+        info = text_table.zip_member(path, archive, f"_{polarisation.lower()}.tif")
         if info.file_size > MAX_MEMBER_BYTES:
             found = f"{info.filename} would unpack to {info.file_size:,} bytes"
             raise InputError(path, found, "Unpack it, and give the folder")

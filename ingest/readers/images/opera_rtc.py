@@ -26,7 +26,7 @@ LICENCE = "Copernicus Sentinel data terms; OPERA products are free and open"
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name tells, for an image that cannot be used."""
+    """What the name states about an image that cannot be used."""
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
         return ParsedName()
@@ -45,12 +45,12 @@ def parse_name(path: Path) -> ParsedName:
 
 
 def recognises(path: Path) -> bool:
-    """Tell an image by its published name: OPERA's GeoTIFFs say nothing else of where they come from."""
+    """Recognise an image by its published name: OPERA's GeoTIFFs do not state their source otherwise."""
     return path.name.startswith("OPERA_L2_RTC-S1_") and raster.is_geotiff(path)
 
 
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-    """Read name and grid; the image itself when asked for. Raises InputError for what cannot be used."""
+    """Read name and grid; the image follows in blocks. Raises InputError for what cannot be used."""
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
         raise InputError(path, "its name is not that of an OPERA RTC-S1 image", "Give it the name that it came with")

@@ -57,7 +57,7 @@ def grid_out(path: Path, own: Grid, degrees: bool) -> Grid:
         wanted = "north-up with square pixels" if utm else "north-up"
         raise InputError(path, f"its grid {tuple(own.transform)[:6]} is not {wanted}", WARP)
     if degrees and own.transform.f > 90.0 + abs(e):
-        found = f"a latitude of {own.transform.f:.4f} degrees cannot be"
+        found = f"a latitude of {own.transform.f:.4f} degrees is impossible"
         raise InputError(path, found, "Check whether latitude and longitude are swapped")
     grid = own if utm else _local(path, own, degrees)
     if not LEAST_POSTING_M <= grid.transform.a <= MOST_POSTING_M:

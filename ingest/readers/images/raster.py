@@ -2,7 +2,7 @@
 
 Scales: power (linear), amplitude (its square root) and db (10 log10 of power). Never seen: what the file masks, NaN,
 infinity, and 0 in power and amplitude. In decibels 0 is a value like any other (a power of 1).
-A scale that the values contradict is refused; whether values are power or amplitude they do not tell.
+A scale that the values contradict is refused; power and amplitude cannot be distinguished by the values.
 """
 
 import warnings
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Raster(NamedTuple):
-    """What a GeoTIFF says of itself. own: its grid; grid: the one that it comes out on; bands: their descriptions."""
+    """The header of a GeoTIFF. own: its grid; grid: the one that it comes out on; bands: their descriptions."""
 
     own: Grid
     grid: Grid
@@ -63,7 +63,7 @@ def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]
     """Open a GeoTIFF with that one driver and look at its declared size; faults become InputError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said by whoever asks for its place
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported where its place is needed
             dataset = rasterio.open(path, driver="GTiff")
         with dataset:
             _refuse_too_large(path, dataset, most_pixels)
@@ -73,7 +73,7 @@ def opened(path: Path, most_pixels: int = MAX_PIXELS) -> Iterator[DatasetReader]
 
 
 def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
-    """Read what a GeoTIFF says of itself, no values. Raises InputError for a place or a grid that cannot be used."""
+    """Read the header of a GeoTIFF, no values. Raises InputError for a place or a grid that cannot be used."""
     with opened(path, most_pixels) as dataset:
         crs = dataset.crs
         if crs is None or not (crs.is_projected or crs.is_geographic):
@@ -81,7 +81,7 @@ def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
             raise InputError(path, found, "Assign the right one (gdal_edit.py -a_srs EPSG:…)")
         epsg = raster.epsg_of(path, dataset)
         if not np.isfinite(dataset.transform[:6]).all():
-            raise InputError(path, "it does not say where its pixels stand", "Assign its corner and pixel size")
+            raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
         own = Grid(epsg, dataset.transform, dataset.height, dataset.width)
         grid = grid_out(path, own, crs.is_geographic)
         if grid.rows * grid.cols > most_pixels:
@@ -132,10 +132,10 @@ def sample(path: Path, band: int = 1) -> Float64:
 def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
     """Raise InputError where values, (n,), cannot be of a scale, or hold a fill value that is not declared."""
     if scale not in SCALES:
-        raise InputError(path, f"{scale!r} is no scale", f"Declare --scale {'|'.join(SCALES)}")
+        raise InputError(path, f"{scale!r} is not a scale", f"Declare --scale {'|'.join(SCALES)}")
     known = values if scale == "db" else values[values != 0]
     if not known.size:
-        return  # nothing was seen where we looked; the whole will tell
+        return  # the sample holds no value; reading the whole image decides
     least, median, most = float(known.min()), float(np.median(known)), float(known.max())
     range_found = f"its values ({least:.3g} to {most:.3g}, median {median:.3g})"
     if scale != "db":
@@ -149,7 +149,7 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
         return
     if np.mean(known < 0) < NEGATIVE_SHARE or median > MOST_MEDIAN_DB:
         remedy = "Declare --scale power or --scale amplitude if they are that"
-        raise InputError(path, f"{range_found} are no decibels: none or too few are below 0", remedy)
+        raise InputError(path, f"{range_found} are not decibels: none or too few are below 0", remedy)
     _refuse_extreme_db(path, least, most)
     filled = float(np.mean(known == 0))
     if filled >= FILL_SHARE:
@@ -157,16 +157,18 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
         raise InputError(path, found, "Declare it (gdal_edit.py -a_nodata 0)")
 
 
-def agreed(path: Path, what: str, said: T | None, declared: T | None) -> T | None:
-    """What a file says and what is declared of it; None where neither does. Raises InputError where they differ."""
-    if said and declared and said != declared:
-        raise InputError(path, f"its {what} is {said}, but {declared} was declared", "Declare what is true, or nothing")
-    return said or declared or None
+def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | None:
+    """What a file states or what is declared; None where neither is known. Raises InputError where they differ."""
+    if stated and declared and stated != declared:
+        raise InputError(
+            path, f"its {what} is {stated}, but {declared} was declared", "Declare what is true, or nothing"
+        )
+    return stated or declared or None
 
 
 def _refuse_extreme_db(path: Path, least: float, most: float) -> None:
     if most > MOST_DB or least < LEAST_DB:
-        found = f"its values ({least:.3g} to {most:.3g} dB) are no backscatter"
+        found = f"its values ({least:.3g} to {most:.3g} dB) are not backscatter"
         raise InputError(path, found, "Declare the right --scale and nodata value (gdal_edit.py -a_nodata …)")
 
 

@@ -1,4 +1,4 @@
-"""What a reader of radar images yields: a header, and the image when it is asked for."""
+"""What a reader of radar images yields: a header, and the image, read later in blocks."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ class SceneHeader:
 
     backscatter: gamma0 or sigma0, always linear power here; transform and epsg: a north-up projected grid in metres.
     burst: which piece of the track, where the source names its pieces; empty where it does not. absolute_orbit: counted
-    from the launch; None where the source does not say. Sentinel-1 looks to the right of its flight. looks: equivalent
-    number of looks, where the product's is known.
+    from the launch; None where not stated. Sentinel-1 looks to the right of its flight. looks: equivalent number of
+    looks, where the product's is known.
     """
 
     source_format: str
@@ -50,6 +50,7 @@ class SceneHeader:
 
     @property
     def posting_m(self) -> float:
+        """Side of a pixel, metres."""
         return float(self.transform.a)
 
 
@@ -66,10 +67,10 @@ class Block(NamedTuple):
 
 
 class Placing(NamedTuple):
-    """How an image is to be laid onto the map; None or empty: as it says itself.
+    """How an image is to be laid onto the map; None or empty: the image's own.
 
-    epsg: the UTM zone; elevation: a raster of heights, to correct for terrain; ground: what an earlier image of the
-    track said of the ground (`SceneFile.ground`), so that both lie alike where heights are known badly.
+    epsg: the UTM zone; elevation: a raster of heights, to correct for terrain; ground: the heights of an earlier image
+    of the track (`SceneFile.ground`), so that both lie alike where heights are known badly.
     """
 
     epsg: int | None = None

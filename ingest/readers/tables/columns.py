@@ -1,6 +1,6 @@
 """From the columns of any table to points: the one way that CSV, GeoPackage and GeoParquet share.
 
-A Source gives a file's columns as record batches; a Plan says which of them are what, in which unit and sign.
+A Source gives a file's columns as record batches; a Plan assigns their roles, units and signs.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +51,7 @@ class Source(NamedTuple):
     """A table as it stands in a file.
 
     kind: what the file is called. batches: the columns of these names and types, about so many rows at a time, and with
-    them GEOMETRY where there is one. epsg: of the geometry; None: it has none, or one that is not told.
+    them GEOMETRY where there is one. epsg: of the geometry; None: it has none, or one that is not stated.
     """
 
     kind: str
@@ -104,7 +104,7 @@ def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> I
 
 
 def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
-    """The first few points, for what a header says of all. Raises InputError where there are none, or they conflict."""
+    """The first few points, for the header. Raises InputError where there are none, or they conflict."""
     batches = points(path, source, plan, FEW_ROWS)
     try:
         first = next((batch for batch in batches if batch.pid.size or batch.refused), None)
@@ -141,7 +141,7 @@ def transformer(path: Path, epsg: int) -> Transformer:
     try:
         return projections.transformer(epsg, 4326)
     except CRSError as fault:
-        raise InputError(path, f"EPSG:{epsg} is no reference system that is known", "Correct the number") from fault
+        raise InputError(path, f"EPSG:{epsg} is not a known reference system", "Correct the number") from fault
 
 
 class _Rows:
@@ -179,7 +179,7 @@ class _Rows:
             los_up=up,
             displacement_mm=displacement,
         )
-        return made.only(is_text, "its id is empty or no text").only_usable()
+        return made.only(is_text, "its id is empty or not valid text").only_usable()
 
     def _values(self, name: str) -> Any:
         values = self.batch.column(self.batch.schema.get_field_index(name)).to_numpy(zero_copy_only=False)
@@ -188,7 +188,7 @@ class _Rows:
         return np.where(values == self.plan.nodata, values.dtype.type(np.nan), values)
 
     def _column(self, role: str) -> Float32:
-        """A role's numbers, NaN where the table does not say or says what is no number."""
+        """A role's numbers, NaN where the table has none or what is no number."""
         if role not in self.plan.columns:
             return np.full(self.n, self.plan.constants.get(role, np.nan), dtype=np.float32)
         values = self._values(self.plan.columns[role])
@@ -199,7 +199,7 @@ class _Rows:
         size = np.abs(values)[np.isfinite(values)]
         if size.size and size.max() > most:
             remedy = "Check the unit, and state the nodata value in a mapping if there is one"
-            raise InputError(self.path, f"a {what} of {size.max():.3g} {unit} cannot be", remedy)
+            raise InputError(self.path, f"a {what} of {size.max():.3g} {unit} is impossible", remedy)
 
     def _pid(self, done: int) -> tuple[NDArray[np.bytes_], NDArray[np.bool_]]:
         """Ids, row numbers where there are none, and which of them can be stored."""
@@ -211,7 +211,7 @@ class _Rows:
         values = [v if good else printable(v).encode() for v, good in zip(values, sound, strict=True)]
         longest = max(map(len, values), default=0)
         if longest > LONGEST_PID:
-            raise InputError(self.path, f"a point id has {longest} letters", f"Use ids of at most {LONGEST_PID}")
+            raise InputError(self.path, f"a point id has {longest} characters", f"Use ids of at most {LONGEST_PID}")
         return np.asarray(values, dtype=f"S{max(longest, 1)}"), sound
 
     def _position(self) -> tuple[Float64, Float64]:
@@ -230,7 +230,7 @@ class _Rows:
         for name, values, most in (("latitude", latitude, 90), ("longitude", longitude, 180)):
             beyond = np.abs(values) > most  # NaN is not beyond: it is refused as a row
             if beyond.any():
-                found = f"a {name} of {values[beyond][0]:.6g} degrees cannot be"
+                found = f"a {name} of {values[beyond][0]:.6g} degrees is impossible"
                 remedy = "Check whether latitude and longitude are swapped, or name metres and their epsg in a mapping"
                 raise InputError(self.path, found, remedy)
         return longitude, latitude
@@ -277,7 +277,7 @@ class _Rows:
 
 
 def printable(content: bytes | str) -> str:
-    """What a file says, fit to be stored and shown: whatever is no letter, sign or space becomes a question mark."""
+    """A text of a file, fit to be stored and shown: whatever is no letter, sign or space becomes a question mark."""
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     return "".join(letter if letter.isprintable() else "?" for letter in text).strip()
 
@@ -308,9 +308,9 @@ def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
     known = np.isfinite(slope)
     velocity, slope = first.velocity_mm_yr[known].astype(np.float64), slope[known]
     power, common = float((velocity**2).sum()), float((velocity * slope).sum())
-    if not known.any() or power < known.sum() * 2.0**2:  # ground that is still tells nothing
+    if not known.any() or power < known.sum() * 2.0**2:  # stable ground gives no ratio
         return
     alike = abs(common) / np.sqrt(power * float((slope**2).sum()) + 1e-12)
     if alike > 0.9 and not 0.3 < common / power < 3:
-        found = f"its series move {common / power:.3g} times as fast as its velocities say"
+        found = f"its series move {common / power:.3g} times as fast as its velocities"
         raise InputError(path, found, "Check the units and signs of both (unit, series and positive in a mapping)")

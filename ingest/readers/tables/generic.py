@@ -1,6 +1,6 @@
 """Any table of points: CSV (plain or zipped), GeoPackage or GeoParquet, by the aliases of common exports or a mapping.
 
-Without a mapping, the aliases of `ingest.readers.tables.mapping` find the columns, and `--unit` and `--positive` say
+Without a mapping, the aliases of `ingest.readers.tables.mapping` find the columns, and `--unit` and `--positive` state
 what the file does not. A table with series and no velocities gets the least-squares slope of each series.
 """
 
@@ -15,26 +15,25 @@ import pyarrow as pa
 
 from ingest.errors import InputError
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, VelocityField
-from ingest.readers.tables import columns, geoparquet, gpkg, mapping
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import columns, geoparquet, gpkg, mapping, text_table
 from ingest.readers.tables.columns import Plan, Source
 
 NAME = "generic"
 TITLE = "Table"
-SUFFIXES = tables.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES
+SUFFIXES = text_table.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 SNIFFED_ROWS = 50
 
 
 def recognises(path: Path) -> bool:
-    """Tell a table of points by columns that are a position and a velocity or dates; GeoPackage, Parquet as such."""
+    """Recognise a table by its columns (a position, and a velocity or dates); GeoPackage and Parquet as such."""
     if gpkg.is_gpkg(path) or geoparquet.is_parquet(path):
         return True
-    if path.suffix.lower() not in tables.SUFFIXES or not path.is_file():
+    if path.suffix.lower() not in text_table.SUFFIXES or not path.is_file():
         return False
     try:
-        names = tables.table_of(path).names
+        names = text_table.table_of(path).names
         found = {
             role for role in mapping.ALIASES if {mapping.plain(name) for name in names} & set(mapping.ALIASES[role])
         }
@@ -47,68 +46,68 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read a table's header; its points follow in batches. Raises InputError, also for what would be a guess."""
-    said = mapping.mapping_of(declared.mapping)
+    stated = mapping.mapping_of(declared.mapping)
     source = source_of(path)
-    plan = mapping.plan_of(path, source, said, declared)
+    plan = mapping.plan_of(path, source, stated, declared)
     first = columns.first_points(path, source, plan)
     header = FieldHeader(
         source_format=NAME,
         level=source.kind,
         component=plan.component,
-        dates=tuple(plan.dates.values()) or declared.period or _period(declared.mapping, said),
+        dates=tuple(plan.dates.values()) or declared.period or _period(declared.mapping, stated),
         has_series=bool(plan.dates),
-        track=mapping.agreed(path, "track", {"--track": declared.track, "the mapping": said.track}),
-        direction=_direction(path, plan, first, said.direction),
-        release=said.release,
-        tile=said.tile,
-        attribution=said.attribution or UNSTATED,
-        licence=said.licence,
+        track=mapping.agreed(path, "track", {"--track": declared.track, "the mapping": stated.track}),
+        direction=_direction(path, plan, first, stated.direction),
+        release=stated.release,
+        tile=stated.tile,
+        attribution=stated.attribution or UNSTATED,
+        licence=stated.licence,
         extras=_extras(plan),
     )
     points = partial(columns.points, path, source, plan)
     return (VelocityField(header=header, batches=points, expected_points=source.rows),)
 
 
-def _period(path: Path | None, said: mapping.Mapping) -> tuple[date, ...]:
-    """What the mapping says of the time that velocities without a series stand for; nothing where it says nothing."""
-    if path is None or said.first_day is None or said.last_day is None:
+def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
+    """The period that the mapping states for velocities without a series; nothing where it states none."""
+    if path is None or stated.first_day is None or stated.last_day is None:
         return ()
-    if said.last_day <= said.first_day:
-        raise InputError(path, f"last_day {said.last_day} is not after first_day", "Correct the two days")
-    return said.first_day, said.last_day
+    if stated.last_day <= stated.first_day:
+        raise InputError(path, f"last_day {stated.last_day} is not after first_day", "Correct the two days")
+    return stated.first_day, stated.last_day
 
 
 def source_of(path: Path) -> Source:
-    """Open a table as what its extension and first bytes say it is. Raises InputError."""
+    """Open a table by its extension and first bytes. Raises InputError."""
     suffix = path.suffix.lower()
     if suffix in gpkg.SUFFIXES:
         return gpkg.source(path)
     if suffix in geoparquet.SUFFIXES:
         return geoparquet.source(path)
-    if suffix in tables.SUFFIXES:
+    if suffix in text_table.SUFFIXES:
         return csv_source(path)
     raise InputError(
-        path, f"a file {suffix or 'without extension'!r} is no table", f"Give {', '.join(sorted(SUFFIXES))}"
+        path, f"a file {suffix or 'without extension'!r} is not a table", f"Give {', '.join(sorted(SUFFIXES))}"
     )
 
 
 def csv_source(path: Path) -> Source:
     """A CSV, in its zip or plain; whole to its last line, with points as decimal signs. Raises InputError."""
-    table = tables.table_of(path)
+    table = text_table.table_of(path)
     _check_text(path, table)
 
     def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
         few = rows <= columns.FEW_ROWS
-        yield from tables.record_batches(path, table, types, 2**20 if few else tables.BLOCK_BYTES)
+        yield from text_table.record_batches(path, table, types, 2**20 if few else text_table.BLOCK_BYTES)
 
     return Source("CSV", table.names, batches)
 
 
-def _check_text(path: Path, table: tables.Table) -> None:
-    tables.refuse_cut_off(path)
-    with tables.csv_stream(path) as stream:
-        stream.readline(tables.MAX_HEADER_BYTES)
-        lines = [stream.readline(tables.MAX_HEADER_BYTES).decode("utf-8", "replace") for _ in range(SNIFFED_ROWS)]
+def _check_text(path: Path, table: text_table.Table) -> None:
+    text_table.refuse_cut_off(path)
+    with text_table.csv_stream(path) as stream:
+        stream.readline(text_table.MAX_HEADER_BYTES)
+        lines = [stream.readline(text_table.MAX_HEADER_BYTES).decode("utf-8", "replace") for _ in range(SNIFFED_ROWS)]
     try:
         rows = list(csv.reader((line for line in lines if line.strip()), delimiter=table.delimiter))
     except csv.Error as fault:
@@ -129,9 +128,9 @@ def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direct
 
 
 def _extras(plan: Plan) -> dict[str, str]:
-    said = {role: columns.printable(name) for role, name in plan.columns.items()}
+    stated = {role: columns.printable(name) for role, name in plan.columns.items()}
     if "velocity" not in plan.columns:
-        said["velocity"] = "least-squares slope of the series"
+        stated["velocity"] = "least-squares slope of the series"
     if "pid" not in plan.columns:
-        said["pid"] = "row number"
-    return said
+        stated["pid"] = "row number"
+    return stated

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from ingest.errors import InputError
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import GEOMETRY, LONGEST_PID, TEXT, Source
 
 SUFFIXES = frozenset({".parquet", ".geoparquet"})
@@ -32,7 +32,7 @@ _FAULTS = (pa.ArrowException, OSError, MemoryError, ValueError, RecursionError)
 
 
 class Geometry(NamedTuple):
-    """The primary geometry. encoding: WKB or point; epsg: None where it is not told."""
+    """The primary geometry. encoding: WKB or point; epsg: None where it is not stated."""
 
     name: str
     encoding: str
@@ -53,7 +53,7 @@ def source(path: Path) -> Source:
         schema = file.schema_arrow
         doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
         if doubled:
-            raise InputError(path, f"column {doubled[0]!r} stands twice", "Remove one of the two")
+            raise InputError(path, f"column {doubled[0]!r} appears twice", "Remove one of the two")
         geometry = _geometry(path, schema)
         rows = file.metadata.num_rows
     names = [name for name in schema.names if geometry is None or name != geometry.name]
@@ -73,7 +73,7 @@ def _opened(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]
             read_dictionary=list(texts),
             page_checksum_verification=True,
             arrow_extensions_enabled=False,
-            thrift_string_size_limit=tables.MAX_SIDE_BYTES,
+            thrift_string_size_limit=text_table.MAX_SIDE_BYTES,
             thrift_container_size_limit=10**6,
         ) as file:
             _check_sizes(path, file.metadata)
@@ -81,48 +81,48 @@ def _opened(path: Path, texts: tuple[str, ...] = ()) -> Iterator[pq.ParquetFile]
     except InputError:
         raise
     except _FAULTS as fault:
-        said = (str(fault).splitlines() or [type(fault).__name__])[0]
-        raise InputError(path, f"it cannot be read as Parquet ({said:.200})", REMEDY) from fault
+        detail = (str(fault).splitlines() or [type(fault).__name__])[0]
+        raise InputError(path, f"it cannot be read as Parquet ({detail:.200})", REMEDY) from fault
 
 
 def _check_sizes(path: Path, metadata: pq.FileMetaData) -> None:
-    # sizes of groups only: asked for a chunk of columns whose statistics are damaged, pyarrow ends the process
+    # sizes of groups only: when it reads a chunk of columns whose statistics are damaged, pyarrow ends the process
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     if not 0 <= metadata.num_rows <= MAX_ROWS or sum(group.num_rows for group in groups) != metadata.num_rows:
         raise InputError(path, f"it declares {metadata.num_rows:,} rows", "Check where this file comes from")
     for group in groups:
         unpacked = group.total_byte_size
-        too_dense = unpacked > BOMB_BYTES and unpacked > tables.MAX_RATIO * path.stat().st_size
+        too_dense = unpacked > BOMB_BYTES and unpacked > text_table.MAX_RATIO * path.stat().st_size
         if unpacked < 0 or unpacked > MAX_GROUP_BYTES or too_dense:
             found = f"a row group would unpack to {unpacked:,} bytes"
             raise InputError(path, found, "Write it in smaller row groups, or check where it comes from")
 
 
 def _geometry(path: Path, schema: pa.Schema) -> Geometry | None:
-    """What the `geo` metadata says of the primary column; None for a Parquet file that is no GeoParquet."""
+    """What the `geo` metadata states about the primary column; None for a Parquet file that is no GeoParquet."""
     text = (schema.metadata or {}).get(b"geo")
     if text is None:
         return None
     geo = json.loads(text)
     name = geo.get("primary_column") if isinstance(geo, dict) else None
     columns = geo.get("columns") if isinstance(geo, dict) else None
-    said = columns.get(name) if isinstance(columns, dict) and isinstance(name, str) else None
-    if not isinstance(said, dict) or name not in schema.names:
+    described = columns.get(name) if isinstance(columns, dict) and isinstance(name, str) else None
+    if not isinstance(described, dict) or name not in schema.names:
         raise InputError(path, "its geo metadata do not name a geometry column that is there", REMEDY)
-    encoding = str(said.get("encoding"))
-    kinds = said.get("geometry_types", [])
+    encoding = str(described.get("encoding"))
+    kinds = described.get("geometry_types", [])
     if encoding.lower() not in {"wkb", "point"} or not isinstance(kinds, list):
         raise InputError(path, f"its geometry is encoded as {encoding!r:.40}", "Encode it as WKB")
     if any(str(kind).removesuffix(" Z") != "Point" for kind in kinds):
         raise InputError(path, f"its geometries are {', '.join(map(str, kinds))[:60]}, not points", "Give points")
-    return Geometry(str(name), encoding.lower(), _epsg(said))
+    return Geometry(str(name), encoding.lower(), _epsg(described))
 
 
-def _epsg(said: dict[str, Any]) -> int | None:
+def _epsg(described: dict[str, Any]) -> int | None:
     """EPSG number of a PROJJSON; a missing one means longitude and latitude, a null one means not known."""
-    if "crs" not in said:
+    if "crs" not in described:
         return 4326
-    crs = said["crs"]
+    crs = described["crs"]
     identity = crs.get("id") if isinstance(crs, dict) else None
     if not isinstance(identity, dict):
         return None
@@ -185,5 +185,5 @@ def _coordinates(path: Path, geometry: Geometry, column: pa.Array) -> tuple[Any,
         raise InputError(path, f"a geometry is damaged ({fault})", REMEDY) from fault
     kinds = shapely.get_type_id(found)
     if ((kinds != 0) & (kinds != -1)).any():
-        raise InputError(path, "it holds geometries that are no points", "Give points")
+        raise InputError(path, "it holds geometries other than points", "Give points")
     return shapely.get_x(found), shapely.get_y(found)

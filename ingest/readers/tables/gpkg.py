@@ -51,7 +51,7 @@ def is_gpkg(path: Path) -> bool:
 def source(path: Path) -> Source:
     """The one point layer as a table. Raises InputError."""
     if not is_gpkg(path):
-        raise InputError(path, "it is no GeoPackage: it is something else by that name", REMEDY)
+        raise InputError(path, "it is no GeoPackage: its content is of another format", REMEDY)
     _check_whole(path)
     layer = _layer(path)
 
@@ -62,7 +62,7 @@ def source(path: Path) -> Source:
 
 
 def _check_whole(path: Path) -> None:
-    """A file shorter than its own header says was cut off, even if the part that is read is there."""
+    """A file shorter than its own header states was cut off, even if the part that is read is there."""
     with path.open("rb") as stream:
         head = stream.read(100)
         length = stream.seek(0, 2)
@@ -106,9 +106,9 @@ def _opened(path: Path, tables: frozenset[str], check: str | None = None) -> Ite
 
 
 def _check_pages(path: Path, connection: sqlite3.Connection, table: str) -> None:
-    said = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({_quoted(table)})")]
-    if said != ["ok"]:
-        raise InputError(path, f"the GeoPackage is damaged ({said[0] if said else 'no answer'})", REMEDY)
+    problems = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({_quoted(table)})")]
+    if problems != ["ok"]:
+        raise InputError(path, f"the GeoPackage is damaged ({problems[0] if problems else 'no answer'})", REMEDY)
 
 
 def _layer(path: Path) -> Layer:
@@ -166,7 +166,7 @@ def _array(path: Path, name: str, values: tuple[Any, ...], kind: pa.DataType) ->
     try:
         numbers = np.array(values, dtype=np.float64)  # None becomes NaN
     except (TypeError, ValueError) as fault:
-        found = f"column {name!r} holds what is no number ({fault!s:.80})"
+        found = f"column {name!r} holds a value that is not a number ({fault!s:.80})"
         raise InputError(path, found, "Correct it, or leave it empty") from fault
     with np.errstate(over="ignore"):
         return pa.array(numbers.astype(kind.to_pandas_dtype()))
@@ -189,7 +189,7 @@ def _coordinates(path: Path, layer: Layer, blobs: tuple[Any, ...]) -> tuple[Any,
         raise InputError(path, f"a geometry of layer {layer.table!r} is damaged ({fault})", REMEDY) from fault
     kinds = shapely.get_type_id(geometries)
     if ((kinds != 0) & (kinds != -1)).any():
-        raise InputError(path, f"layer {layer.table!r} holds geometries that are no points", "Give a layer of points")
+        raise InputError(path, f"layer {layer.table!r} holds geometries other than points", "Give a layer of points")
     return shapely.get_x(geometries), shapely.get_y(geometries)
 
 
@@ -208,5 +208,5 @@ def _wkb(path: Path, layer: Layer, blob: Any) -> bytes | None:
         raise InputError(path, found, "Re-project the layer as a whole")
     wkb = blob[8 + ENVELOPE_BYTES[flags >> 1 & 0b111] :]
     if len(wkb) > MAX_WKB_BYTES:
-        raise InputError(path, f"layer {layer.table!r} holds geometries that are no points", "Give a layer of points")
+        raise InputError(path, f"layer {layer.table!r} holds geometries other than points", "Give a layer of points")
     return None if flags & 0b10000 else wkb

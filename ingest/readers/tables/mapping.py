@@ -1,7 +1,7 @@
 """What a table's columns are: by the aliases of common exports, or as a mapping file (TOML) names them.
 
 The aliases: commercial point exports (VEL, V_STDEV, COHERENCE, DYYYYMMDD) and the names that open tools write. Units
-and signs are never guessed: a mapping, an option or the column's own name says them.
+and signs are never guessed: a mapping, an option or the column's own name states them.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Any
 from ingest.errors import InputError
 from ingest.readers.raster import COMPONENT_OF_SIGN, MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import ROLES, Plan, Source, transformer
 
 MAX_MAPPING_BYTES = 2**20
@@ -64,7 +64,7 @@ class Mapping:
 
     unit: mm/yr, cm/yr or m/yr; series: mm, cm or m; positive: toward, away, up, down, east or west; dates: the name of
     a date column, with %Y, %m and %d in it; first_day, last_day: what velocities without a series stand for; epsg: of
-    easting and northing, or of a geometry that does not tell its own.
+    easting and northing, or of a geometry that does not state its own.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -93,15 +93,15 @@ def mapping_of(path: Path | None) -> Mapping:
     try:
         if path.stat().st_size > MAX_MAPPING_BYTES:
             raise InputError(path, "a mapping is a small file", "Give the TOML file that names the columns")
-        said = tomllib.loads(path.read_text("utf-8"))
+        content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as fault:
         raise InputError(path, f"it cannot be read as TOML ({fault})", EXAMPLE) from fault
     known = {one.name for one in fields(Mapping)}
-    for name, value in said.items():
+    for name, value in content.items():
         if name not in known:
             raise InputError(path, f"{name!r} is no key of a mapping", f"Use {', '.join(sorted(known))}")
         _check_entry(path, name, value)
-    return Mapping(**said)
+    return Mapping(**content)
 
 
 def _check_entry(path: Path, name: str, value: Any) -> None:
@@ -115,12 +115,12 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
     if name in {"columns", "constants"}:
         kind: type | tuple[type, ...] = str if name == "columns" else (int, float)
         if not isinstance(value, dict):
-            raise InputError(path, f"{name!r} is no table", f"Write [{name}] and its lines below")
-        for role, said in value.items():
+            raise InputError(path, f"{name!r} is not a table", f"Write [{name}] and its lines below")
+        for role, entry in value.items():
             if role not in ROLES or (name == "constants" and role == "pid"):
                 raise InputError(path, f"{role!r} is nothing that a point has", f"Use {', '.join(ROLES)}")
-            if not isinstance(said, kind) or isinstance(said, bool):
-                raise InputError(path, f"{role} = {said!r} is not what [{name}] holds", EXAMPLE)
+            if not isinstance(entry, kind) or isinstance(entry, bool):
+                raise InputError(path, f"{role} = {entry!r} is not what [{name}] holds", EXAMPLE)
         return
     if name in choices:
         good = isinstance(value, str) and value in choices[name]
@@ -135,7 +135,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
         good = isinstance(value, str) and len(value) <= _TEXT_LIMITS[name] and value.isprintable()
     if not good:
         allowed = f"Use {'|'.join(choices[name])}" if name in choices else EXAMPLE
-        raise InputError(path, f"{name} = {value!r:.60} cannot be", allowed)
+        raise InputError(path, f"{name} = {value!r:.60} is not accepted", allowed)
 
 
 def plain(name: str) -> str:
@@ -161,96 +161,104 @@ def columns_by_alias(path: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def date_columns(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
-    """The columns that are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD, or as the mapping's pattern says."""
+    """The columns that are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD, or as the mapping's pattern has them."""
     if pattern is None:
-        return tables.date_columns(path, names, DATE_NAME)
+        return text_table.date_columns(path, names, DATE_NAME)
     parts = re.split(r"(%.)", pattern)
     if sorted(parts[1::2]) != ["%Y", "%d", "%m"]:
         raise InputError(path, f"the date pattern {pattern!r} is none", "Use %Y, %m and %d once each, as in D%Y%m%d")
     shape = re.compile("".join(_FORMAT_PARTS.get(part, re.escape(part)) for part in parts))
-    found = tables.date_columns(path, names, shape, lambda name: datetime.strptime(name, pattern).date())  # noqa: DTZ007
+    found = text_table.date_columns(path, names, shape, lambda name: datetime.strptime(name, pattern).date())  # noqa: DTZ007
     if not found:
         raise InputError(path, f"no column is called like {pattern!r}", "Correct dates in the mapping")
     return found
 
 
-def plan_of(path: Path, source: Source, said: Mapping, declared: Declaration) -> Plan:
+def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> Plan:
     """Decide how a table is read. Raises InputError for what is missing, contradicts, or would have to be guessed."""
-    columns = dict(said.columns) or columns_by_alias(path, source.names)
-    tables.require(path, source.names, list(columns.values()), "Correct the mapping: it names what the file has not")
+    columns = dict(stated.columns) or columns_by_alias(path, source.names)
+    text_table.require(
+        path, source.names, list(columns.values()), "Correct the mapping: it names what the file has not"
+    )
     dates = {
-        name: day for name, day in date_columns(path, source.names, said.dates).items() if name not in columns.values()
+        name: day
+        for name, day in date_columns(path, source.names, stated.dates).items()
+        if name not in columns.values()
     }
     if "velocity" not in columns and len(dates) < 3:
         remedy = "Name the velocity in a mapping (--mapping, see docs/examples/mapping.toml)"
         raise InputError(path, f"no column is a velocity, and {len(dates)} are dates", remedy)
     if len(dates) == 1:
-        raise InputError(path, "one date is no series", "Leave that column out, or give them all")
-    unit, positive = _unit_and_sign(path, columns, said, declared)
-    series = said.series or (unit or "").removesuffix("/yr")
+        raise InputError(path, "one date is not a series", "Leave that column out, or give them all")
+    unit, positive = _unit_and_sign(path, columns, stated, declared)
+    series = stated.series or (unit or "").removesuffix("/yr")
     if ("velocity" in columns and unit is None) or series not in MM_PER_LENGTH:
         remedy = f"Add --unit {'|'.join(MM_PER_UNIT)}, or unit and series in a mapping"
         raise InputError(path, "the unit of its values is not declared", remedy)
-    epsg, geometry_epsg = _reference_systems(path, source, columns, said)
+    epsg, geometry_epsg = _reference_systems(path, source, columns, stated)
     return Plan(
         columns=columns,
         dates=dates,
         component=COMPONENT_OF_SIGN[positive],
         velocity_factor=MM_PER_UNIT[unit or "mm/yr"] * TOWARD[positive],
         series_factor=MM_PER_LENGTH[series] * TOWARD[positive],
-        constants={role: float(value) for role, value in said.constants.items()},
+        constants={role: float(value) for role, value in stated.constants.items()},
         epsg=epsg,
         geometry_epsg=geometry_epsg,
-        look=LOOKS[said.look],
-        nodata=said.nodata,
+        look=LOOKS[stated.look],
+        nodata=stated.nodata,
     )
 
 
-def _unit_and_sign(path: Path, columns: dict[str, str], said: Mapping, declared: Declaration) -> tuple[str | None, str]:
-    """What the mapping, the options and the velocity's own name say, if they agree."""
+def _unit_and_sign(
+    path: Path, columns: dict[str, str], stated: Mapping, declared: Declaration
+) -> tuple[str | None, str]:
+    """What the mapping, the options and the velocity's own name state, if they agree."""
     name = columns.get("velocity", "")
-    told = VELOCITY.fullmatch(plain(name))
-    way, length = (told["way"], told["unit"]) if told else (None, None)
+    parts = VELOCITY.fullmatch(plain(name))
+    way, length = (parts["way"], parts["unit"]) if parts else (None, None)
     by_name = f"column {name!r}"
-    unit = agreed(path, "unit", {"--unit": declared.unit, "the mapping": said.unit, by_name: length and f"{length}/yr"})
+    unit = agreed(
+        path, "unit", {"--unit": declared.unit, "the mapping": stated.unit, by_name: length and f"{length}/yr"}
+    )
     positive = agreed(
-        path, "positive direction", {"--positive": declared.positive, "the mapping": said.positive, by_name: way}
+        path, "positive direction", {"--positive": declared.positive, "the mapping": stated.positive, by_name: way}
     )
     if unit is not None and unit not in MM_PER_UNIT:
-        raise InputError(path, f"{unit!r} is no unit of velocity", f"Add --unit {'|'.join(MM_PER_UNIT)}")
+        raise InputError(path, f"{unit!r} is not a unit of velocity", f"Add --unit {'|'.join(MM_PER_UNIT)}")
     if positive not in TOWARD:
         remedy = f"Add --positive {'|'.join(TOWARD)}, or positive in a mapping"
         raise InputError(path, "the sign of its values is not declared", remedy)
     return unit, positive
 
 
-def agreed(path: Path, what: str, said: dict[str, Any]) -> Any:
-    """The one value that all who say anything say; None where nobody does. Raises InputError where they differ."""
-    told = {who: value for who, value in said.items() if value not in {None, ""}}
-    if len(set(told.values())) > 1:
-        found = f"its {what} is " + ", but ".join(f"{value} by {who}" for who, value in told.items())
+def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
+    """The one value that all sources state; None where none does. Raises InputError where they differ."""
+    values = {source: value for source, value in stated.items() if value not in {None, ""}}
+    if len(set(values.values())) > 1:
+        found = f"its {what} is " + ", but ".join(f"{value} by {source}" for source, value in values.items())
         raise InputError(path, found, "Correct the wrong one")
-    return next(iter(told.values()), None)
+    return next(iter(values.values()), None)
 
 
 def _reference_systems(
-    path: Path, source: Source, columns: dict[str, str], said: Mapping
+    path: Path, source: Source, columns: dict[str, str], stated: Mapping
 ) -> tuple[int | None, int | None]:
     """EPSG of easting and northing, and of the geometry: whatever of both is there and can be used."""
     has_degrees = {"longitude", "latitude"} <= set(columns)
     has_metres = {"easting", "northing"} <= set(columns)
-    if has_metres and said.epsg is None and not has_degrees and not source.has_geometry:
+    if has_metres and stated.epsg is None and not has_degrees and not source.has_geometry:
         raise InputError(
             path, "the reference system of its easting and northing is not declared", "Add epsg to a mapping"
         )
     geometry = None
     if source.has_geometry:
-        geometry = source.epsg or (None if has_metres else said.epsg)
-        if geometry is None and not has_degrees and not (has_metres and said.epsg):
+        geometry = source.epsg or (None if has_metres else stated.epsg)
+        if geometry is None and not has_degrees and not (has_metres and stated.epsg):
             raise InputError(path, "its geometry has no reference system (EPSG)", "Add epsg to a mapping")
     elif not has_degrees and not has_metres:
         remedy = "Name longitude and latitude, or easting and northing, in a mapping (--mapping)"
         raise InputError(path, f"no column is a position among {', '.join(source.names[:8])}", remedy)
-    for number in {said.epsg, geometry} - {None, 4326}:
+    for number in {stated.epsg, geometry} - {None, 4326}:
         transformer(path, int(number or 0))
-    return said.epsg if has_metres else None, geometry
+    return stated.epsg if has_metres else None, geometry

@@ -31,12 +31,13 @@ from ingest.readers.records import (
     PointBatch,
     VelocityField,
 )
-from ingest.readers.tables import csv as tables
-from ingest.readers.tables.csv import Table
+from ingest.readers.tables import text_table
+from ingest.readers.tables.text_table import Table
+from ingest.readers.velocity import geotiff
 
 NAME = "egms"
 TITLE = "EGMS"
-SUFFIXES = tables.SUFFIXES | raster.SUFFIXES
+SUFFIXES = text_table.SUFFIXES | raster.SUFFIXES
 EPSG = 3035
 ATTRIBUTION = "European Ground Motion Service, © European Union, Copernicus Land Monitoring Service"
 LICENCE = "Copernicus data: free, full and open, with attribution"
@@ -62,10 +63,10 @@ SIGN_OF_GRID = {"U": "up", "E": "east"}
 
 
 def recognises(path: Path) -> bool:
-    """Tell an EGMS table by its columns, and an EGMS grid by its name (a GeoTIFF has nothing else to say it)."""
+    """Recognise an EGMS table by its columns, and an EGMS grid by its name (a GeoTIFF states it nowhere else)."""
     if path.suffix.lower() in raster.SUFFIXES:
         return L3_NAME.match(path.name) is not None and raster.is_geotiff(path)
-    names = tables.header_names(path)
+    names = text_table.header_names(path)
     egms_only = names & {"easting", "mp_type", "height_ellipse", "height_wgs84", "rmse_ts", "gnss_velocity"}
     looks = "mean_velocity" in names and bool(egms_only) and "dataset" not in {name.lower() for name in names}
     return looks or (re.match(r"EGMS_L(2[ab]|3)_", path.name) is not None and path.suffix.lower() in {".zip", ".csv"})
@@ -75,23 +76,23 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of an EGMS file; its points follow in batches. Raises InputError."""
     if path.suffix.lower() in raster.SUFFIXES:
         return (_read_grid(path),)
-    table = tables.table_of(path)
-    tables.refuse_cut_off(path)
+    table = text_table.table_of(path)
+    text_table.refuse_cut_off(path)
     xml = _xml_header(path)
-    dates = tables.date_columns(path, table.names)
+    dates = text_table.date_columns(path, table.names)
     if len(dates) < 2:
         found = f"{len(dates)} date columns (YYYYMMDD) were found"
         raise InputError(path, found, "Give an EGMS file with its time series")
-    tables.require(path, table.names, ALWAYS, REMEDY)
+    text_table.require(path, table.names, ALWAYS, REMEDY)
     level, component = _level_and_component(path, table.names)
     if component is Component.LOS:
-        tables.require(path, table.names, (*LOS_VECTOR, "latitude", "longitude"), REMEDY)
+        text_table.require(path, table.names, (*LOS_VECTOR, "latitude", "longitude"), REMEDY)
     first = next(_batches(path, table, dates, component, block_bytes=HEAD_BYTES), None)
     if first is None:
         raise InputError(path, "the table has a header and no rows", "Download it again")
     direction = Direction.from_los_east(first.los_east) if component is Component.LOS else Direction.UNKNOWN
     header = _header(path, xml, level, component, tuple(dates.values()), direction)
-    expected = int(first.pid.size * max(tables.table_bytes(path) / HEAD_BYTES, 1))
+    expected = int(first.pid.size * max(text_table.table_bytes(path) / HEAD_BYTES, 1))
     batches = partial(_batches, path, table, dates, component)
     return (VelocityField(header=header, batches=batches, expected_points=expected),)
 
@@ -128,10 +129,10 @@ def _header(
 
 
 def _read_grid(path: Path) -> VelocityField:
-    """An L3 grid as GeoTIFF: velocities only, mm/yr, up or east as its name says."""
+    """An L3 grid as GeoTIFF: velocities only, mm/yr, up or east by its name."""
     name = L3_NAME.match(path.name)
     if name is None:
-        raise InputError(path, "its name does not say which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
+        raise InputError(path, "its name does not state which L3 grid it is", "Keep the published name, EGMS_L3_E..N..")
     component = Component.UP if name["component"] == "U" else Component.EAST
     header = _header(path, {}, "L3", component, _period(name["release"]), Direction.UNKNOWN)
     header = dataclasses.replace(header, has_series=False)
@@ -139,7 +140,7 @@ def _read_grid(path: Path) -> VelocityField:
         if raster.epsg_of(path, dataset) != EPSG:
             found = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
             raise InputError(path, found, "Give the grid as it was published")
-    return raster.field(path, Declaration(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
+    return geotiff.field(path, Declaration(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
 
 
 def _period(release: str | None) -> tuple[date, ...]:
@@ -150,7 +151,7 @@ def _period(release: str | None) -> tuple[date, ...]:
 
 def _xml_header(path: Path) -> dict[str, str]:
     """The leaves directly under the root of the product's XML; empty where there is no XML."""
-    text = tables.zip_text(path, ".xml")
+    text = text_table.zip_text(path, ".xml")
     if text is None:
         return {}
     try:
@@ -170,19 +171,19 @@ def _level_and_component(path: Path, names: list[str]) -> tuple[str, Component]:
     if name is None:
         raise InputError(
             path,
-            "an L3 table does not say whether it is vertical or east-west, only its file name does",
+            "an L3 table does not state whether it is vertical or east-west, only its file name does",
             "Keep the published name, EGMS_L3_E..N.._100km_U|E_..",
         )
     return "L3", Component.UP if name["component"] == "U" else Component.EAST
 
 
 def _batches(
-    path: Path, table: Table, dates: dict[str, date], component: Component, block_bytes: int = tables.BLOCK_BYTES
+    path: Path, table: Table, dates: dict[str, date], component: Component, block_bytes: int = text_table.BLOCK_BYTES
 ) -> Iterator[PointBatch]:
     wanted = [name for name in _wanted_columns() if name in table.names]
     types: dict[str, Any] = {"pid": pa.binary()} | {name: pa.float32() for name in (*wanted, *dates)}
     types |= {name: pa.float64() for name in ("latitude", "longitude", "easting", "northing") if name in types}
-    for rows in tables.record_batches(path, table, types, block_bytes):
+    for rows in text_table.record_batches(path, table, types, block_bytes):
         yield _batch(path, rows, list(dates), component)
 
 

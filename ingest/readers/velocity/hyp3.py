@@ -21,7 +21,7 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.records import Component, Declaration, FieldHeader, Float32, PointBatch, VelocityField
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
 
 NAME = "hyp3"
@@ -57,7 +57,7 @@ Products = dict[str, dict[str, Path]]  # product -> layer -> file
 
 
 def recognises(path: Path) -> bool:
-    """Tell HyP3 images by their names, in a folder, its folders, or a zip; a file must be a GeoTIFF. Never raises."""
+    """Recognise HyP3 images by their names, in a folder, its folders, or a zip; a file is a GeoTIFF. Never raises."""
     if path.is_dir():
         return any(_layer_of(file.name) and raster.is_geotiff(file) for file in _files(path))
     if path.suffix.lower() == ".zip":
@@ -121,8 +121,8 @@ def _files(path: Path) -> list[Path]:
 def _names_in_zip(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.namelist()[: tables.MAX_MEMBERS]
-    except tables.CONTAINER_FAULTS:
+            return archive.namelist()[: text_table.MAX_MEMBERS]
+    except text_table.CONTAINER_FAULTS:
         return []
 
 
@@ -131,7 +131,7 @@ def _products(files: list[Path]) -> Products:
     for file in files:
         if named := FILE_NAME.fullmatch(file.name):
             if named["layer"] in (layers := products.setdefault(named["product"], {})):
-                raise InputError(file, f"layer {named['layer']} of this product stands twice", "Keep one of the two")
+                raise InputError(file, f"layer {named['layer']} of this product appears twice", "Keep one of the two")
             layers[named["layer"]] = file
     return {name: layers for name, layers in products.items() if {layer.name for layer in LAYERS} & layers.keys()}
 
@@ -150,9 +150,9 @@ def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
         if named is None:
             raise InputError(file, "its name is not that of a HyP3 image", "Keep the name that it came with")
         try:
-            first, second = tables.day_of(named["first"]), tables.day_of(named["second"])
+            first, second = text_table.day_of(named["first"]), text_table.day_of(named["second"])
         except ValueError as fault:
-            raise InputError(file, f"its name {name} holds what is no date ({fault})", "Download it again") from fault
+            raise InputError(file, f"its name {name} holds an invalid date ({fault})", "Download it again") from fault
         pairs.append(stacks.Pair(first=first, second=second, phase=file, coherence=layers.get("corr")))
         pols.add(named["pol"])
     first_layers = next(iter(products.values()))
@@ -190,7 +190,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="hyp3-") as folder:
         try:
             _unpack(path, Path(folder))
-        except tables.CONTAINER_FAULTS as fault:
+        except text_table.CONTAINER_FAULTS as fault:
             raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
         yield Path(folder)
 
@@ -201,7 +201,7 @@ def _unpack(path: Path, folder: Path) -> None:
         layers = [named["layer"] for name in archive.namelist() if (named := FILE_NAME.fullmatch(Path(name).name))]
         chosen = next((layer.name for layer in LAYERS if layer.name in layers), LAYERS[0].name)
         for layer in (chosen, *({"lv_theta", "lv_phi", "dem"} & set(layers))):
-            info = tables.zip_member(path, archive, f"_{layer}.tif")
+            info = text_table.zip_member(path, archive, f"_{layer}.tif")
             if info.file_size > MAX_MEMBER_BYTES:
                 found = f"{info.filename} would unpack to {info.file_size:,} bytes"
                 raise InputError(path, found, "Unpack it, and give the folder")

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from ingest.errors import InputError
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, VelocityField
-from ingest.readers.tables import columns, generic, mapping
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import columns, generic, mapping, text_table
 from ingest.readers.tables.columns import Plan
 
 NAME = "insar-norway"
 TITLE = "InSAR Norway"
-SUFFIXES = tables.SUFFIXES
+SUFFIXES = text_table.SUFFIXES
 ATTRIBUTION = "InSAR Norway, © Geological Survey of Norway (NGU), NVE, Norwegian Space Agency"
 LICENCE = ""  # not stated in the file: --licence
 NAMES = {
@@ -37,8 +36,8 @@ NORWAY = (-10.0, 57.0, 36.0, 82.0)  # west, south, east, north: with Jan Mayen a
 
 
 def recognises(path: Path) -> bool:
-    """Tell an export by the column Dataset and most of its other names; what is missing is said by `read`."""
-    found = {mapping.plain(name) for name in tables.header_names(path)}
+    """Recognise an export by the column Dataset and most of its other names; `read` reports what is missing."""
+    found = {mapping.plain(name) for name in text_table.header_names(path)}
     return "dataset" in found and len(TELLING & found) >= 4
 
 
@@ -59,7 +58,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         has_series=bool(plan.dates),
         track=mapping.agreed(path, "track", {"--track": declared.track, "column Track": stated}),
         direction=Direction.from_los_east(first.los_east),
-        attribution=ATTRIBUTION,  # and no tile: every export has the outline that somebody drew
+        attribution=ATTRIBUTION,  # and no tile: every export has the outline that its user drew
         licence=LICENCE,
         extras={"dataset": dataset[:200], "track": track_text[:60]},
     )
@@ -75,9 +74,9 @@ def _plan(path: Path, names: list[str]) -> Plan:
     missing += [name for name in SAME if name not in of_plain]
     if missing:
         raise InputError(path, f"column {missing[0]!r} is missing", REMEDY)
-    dates = tables.date_columns(path, names)
+    dates = text_table.date_columns(path, names)
     if len(dates) == 1:
-        raise InputError(path, "one date is no series", REMEDY)
+        raise InputError(path, "one date is not a series", REMEDY)
     return Plan(
         columns={role: of_plain[name] for role, name in NAMES.items() if name in of_plain},
         dates=dates,

@@ -28,7 +28,7 @@ from ingest.readers.records import (
     Technique,
     VelocityField,
 )
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.velocity import tracking
 
 NAME = "its-live"
@@ -45,7 +45,7 @@ LICENCE = "ITS_LIVE: free and open, with attribution (NASA)"
 
 
 class Pair(NamedTuple):
-    """What a file says before its pixels are read."""
+    """What a file states before its pixels are read."""
 
     epsg: int
     transform: Affine
@@ -54,7 +54,7 @@ class Pair(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """Tell a pair by the names of its variables, any of them: what is missing is said by `read`. Never raises."""
+    """Recognise a pair by the names of its variables, any of them: `read` reports what is missing. Never raises."""
     names = hdf5.names(path)
     return "img_pair_info" in names or {"vx", "vy", "mapping"} <= names
 
@@ -125,7 +125,7 @@ def _transform(path: Path, file: h5py.File) -> Affine:
         raise InputError(path, f"its GeoTransform is {text[:60]!r}", REMEDY) from fault
     x, y = (np.asarray(file[name][()], dtype=np.float64) for name in "xy")
     if not (np.isfinite([x0, dx, y0, dy]).all() and dx and dy) or row_turn or col_turn:
-        raise InputError(path, f"its GeoTransform {text[:60]!r} is no grid along x and y", REMEDY)
+        raise InputError(path, f"its GeoTransform {text[:60]!r} is not a grid along x and y", REMEDY)
     columns, rows = x0 + dx * (np.arange(x.size) + 0.5), y0 + dy * (np.arange(y.size) + 0.5)
     if not (np.allclose(x, columns, rtol=0, atol=abs(dx) / 4) and np.allclose(y, rows, rtol=0, atol=abs(dy) / 4)):
         found = f"its coordinates (x from {x[0]:.1f}, y from {y[0]:.1f}) do not agree with GeoTransform {text[:60]!r}"
@@ -137,11 +137,11 @@ def _dates(path: Path, attrs: Any) -> tuple[date, date]:
     """The days of the two images: '20180304T20:33:12.5' or '20180304'."""
     days = []
     for name in ("acquisition_date_img1", "acquisition_date_img2"):
-        said = hdf5.text(attrs.get(name, ""))
+        stated = hdf5.text(attrs.get(name, ""))
         try:
-            days.append(tables.day_of(said.partition("T")[0]))
+            days.append(text_table.day_of(stated.partition("T")[0]))
         except ValueError as fault:
-            raise InputError(path, f"its {name} is {said[:40]!r}", REMEDY) from fault
+            raise InputError(path, f"its {name} is {stated[:40]!r}", REMEDY) from fault
     if not days[0] < days[1]:
         raise InputError(path, f"its images are of {days[0]} and {days[1]}, not in order", REMEDY)
     return days[0], days[1]
@@ -161,7 +161,7 @@ def _batches(path: Path, pair: Pair, component: Component) -> Iterator[PointBatc
 
 
 def _metres(path: Path, file: h5py.File, name: str, block: slice) -> Float64:
-    """Rows of a variable, NaN where it has none; scale and offset as CF says, though the files have none."""
+    """Rows of a variable, NaN where it has none; scale and offset by CF, though the files have none."""
     dataset = file[name]
     raw = dataset[block].astype(np.float64)
     scale, offset, fill = (
@@ -177,7 +177,7 @@ def _number(path: Path, dataset: h5py.Dataset, key: str, default: float) -> floa
     """A number among the attributes of a variable. Raises InputError where it is none."""
     value = np.ravel(dataset.attrs.get(key, default))
     if value.size != 1 or value.dtype.kind not in "iuf":
-        raise InputError(path, f"attribute {key} of {dataset.name} is no number", REMEDY)
+        raise InputError(path, f"attribute {key} of {dataset.name} is not a number", REMEDY)
     return float(value[0])
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, Float32, VelocityField
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.velocity import stacks
 
 NAME = "licsar"
@@ -31,7 +31,7 @@ LICENCE = "LiCSAR products: free for use with attribution (COMET); Copernicus Se
 
 
 def recognises(path: Path) -> bool:
-    """Tell a frame's folder by its first pair: a folder of two dates with the phase of the same name."""
+    """Recognise a frame's folder by its first pair: a folder of two dates with the phase of the same name."""
     return any(raster.is_geotiff(_phase(folder)) for folder in islice(_pair_folders(path), 20))
 
 
@@ -83,9 +83,9 @@ def _stack(path: Path) -> stacks.Stack:
         if days is None or not _phase(folder).exists():  # a pair without it could not be unwrapped
             continue
         try:
-            first, second = tables.day_of(days["first"]), tables.day_of(days["second"])
+            first, second = text_table.day_of(days["first"]), text_table.day_of(days["second"])
         except ValueError as fault:
-            raise InputError(folder, f"its name holds what is no date ({fault})", "Download it again") from fault
+            raise InputError(folder, f"its name holds an invalid date ({fault})", "Download it again") from fault
         coherence = folder / f"{folder.name}.geo.cc.tif"
         known = coherence if coherence.exists() else None
         pairs.append(stacks.Pair(first=first, second=second, phase=_phase(folder), coherence=known))

@@ -33,7 +33,7 @@ VECTOR_TOLERANCE = 0.05  # of the length of a unit vector that was averaged over
 
 
 def recognises(path: Path) -> bool:
-    """Tell a LiCSBAS series by the names of its datasets, any of them: what is missing is said by `read`."""
+    """Recognise a LiCSBAS series by the names of its datasets, any of them: `read` reports what is missing."""
     return len({"cum", "imdates", "corner_lat", "post_lat"} & hdf5.names(path)) >= 2
 
 

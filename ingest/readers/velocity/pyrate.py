@@ -33,7 +33,7 @@ LOOKED_INSIDE = 3
 
 
 def recognises(path: Path) -> bool:
-    """Tell such a folder by the tags of its first interferograms. Never raises."""
+    """Recognise such a folder by the tags of its first interferograms. Never raises."""
     return path.is_dir() and any(_is_ours(file) for file in islice(_matching(path, PHASE), LOOKED_INSIDE))
 
 
@@ -121,7 +121,7 @@ def _days(file: Path, tags: Mapping[str, str]) -> tuple[date, date]:
     try:
         return date.fromisoformat(tags["FIRST_DATE"]), date.fromisoformat(tags["SECOND_DATE"])
     except ValueError as fault:
-        raise InputError(file, f"its tags hold what is no date ({fault})", "Write dates as YYYY-MM-DD") from fault
+        raise InputError(file, f"its tags hold an invalid date ({fault})", "Write dates as YYYY-MM-DD") from fault
 
 
 def _wavelength(file: Path, tags: Mapping[str, str]) -> float:

@@ -10,7 +10,7 @@ from ingest.readers.records import Float32, Float64
 
 SIDE = 11  # pixels along a patch
 MOST_PATCHES = 20_000  # larger grids have larger patches, so that memory stays flat
-ALIKE_MM_YR = 1.0  # two patches that scatter by less are told apart by their coherence
+ALIKE_MM_YR = 1.0  # among patches that scatter by less, coherence decides
 
 
 class Patches:

@@ -75,15 +75,18 @@ class Stack:
 
     @property
     def dates(self) -> tuple[date, ...]:
+        """All dates of the pairs, in order."""
         return tuple(sorted({day for pair in self.pairs for day in (pair.first, pair.second)}))
 
     @property
     def network(self) -> NDArray[np.int64]:
+        """Indices of first and second date of each pair, (pairs, 2)."""
         index = {day: number for number, day in enumerate(self.dates)}
         return np.array([(index[pair.first], index[pair.second]) for pair in self.pairs])
 
     @property
     def files(self) -> tuple[Path, ...]:
+        """All files that are read."""
         found = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
         return (*found, *(self.look.files if self.look else ()), *([self.height] if self.height else []))
 
@@ -139,7 +142,7 @@ def batches(stack: Stack, grid: Grid) -> Iterator[PointBatch]:
         phase = _phases(stack, grid, block)
         row, col = np.nonzero(np.isfinite(phase).any(axis=0))
         if row.size:
-            change = (phase[:, row, col] - reference[:, None]) * stack.mm  # file: as the Stack says; ours: mm, toward
+            change = (phase[:, row, col] - reference[:, None]) * stack.mm  # file: as in Stack; ours: mm, toward
             solved = inverted(change, stack.network, len(stack.dates), 4 * np.pi / stack.wavelength_m / 1000)
             yield _batch(stack, grid, block, row, col, solved)
 
@@ -200,14 +203,14 @@ def _values(dataset: DatasetReader, grid: Grid, block: slice) -> Float32:
 
 
 def _phases(stack: Stack, grid: Grid, block: slice) -> Float32:
-    """All pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase, whatever the tag says."""
+    """All pairs of a block of rows: (pairs, rows, cols), as in the files; 0 is never a phase, whatever the tag."""
     phase = np.empty((len(stack.pairs), block.stop - block.start, grid.cols), np.float32)
     for number, pair in enumerate(stack.pairs):
         values, _ = _image(pair.phase, grid, block)
         values[values == 0] = np.nan
         largest = float(np.nanmax(np.abs(values), initial=0.0)) * abs(stack.mm)
         if largest > MAX_CHANGE_MM:
-            found = f"a change of {largest:.3g} mm between two dates cannot be"
+            found = f"a change of {largest:.3g} mm between two dates is impossible"
             raise InputError(pair.phase, found, "Check its nodata value, or make it again")
         phase[number] = values
     return phase
@@ -252,7 +255,7 @@ def _vectors(stack: Stack, grid: Grid, block: slice) -> tuple[Float32, Float32, 
     length = np.sqrt(np.sum(np.square(vectors, dtype=np.float64), axis=0))
     odd = length[np.isfinite(length) & (np.abs(length - 1) > 0.1)]
     if odd.size:
-        found = f"a line of sight of length {odd[0]:.3g} cannot be"
+        found = f"a line of sight of length {odd[0]:.3g} is impossible"
         raise InputError(stack.look.files[0], found, "Download the look vectors again")
     return vectors
 
@@ -299,6 +302,6 @@ def field(stack: Stack, grid: Grid, header: FieldHeader) -> VelocityField:
 
 
 def posting_of(grid: Grid) -> tuple[float, int | None]:
-    """What a header says of the grid: the spacing in metres, and its EPSG number where its coordinates are metres."""
+    """For a header: the spacing in metres, and the EPSG number where the coordinates are metres."""
     crs = CRS.from_epsg(grid.epsg)
     return raster.posting_m(grid.transform, crs), grid.epsg if raster.is_metric(crs) else None

@@ -11,7 +11,7 @@ STEP_DEGREES = 1e-4  # about 11 m: short against any curvature, long against rou
 
 
 def north_on_map(epsg: int, longitude: Float64, latitude: Float64) -> NDArray[np.complex128]:
-    """Where true north points on a map: unit complex numbers x + iy, (n,), NaN where that cannot be told.
+    """Where true north points on a map: unit complex numbers x + iy, (n,), NaN where that is undefined.
 
     Numerical derivative of the projection along the meridian. longitude, latitude: (n,), degrees. On a polar
     stereographic map true north turns with the longitude, through all directions around the pole.

@@ -1,7 +1,7 @@
 """A folder of one pair of GeoTIFFs, `*_vx.tif` and `*_vy.tif`: tracked motion along map x and y, its unit declared.
 
-So autoRIFT, CARST, vmap and GLAFT's examples name them. Nothing in such files says their unit: it is declared, as for
-any GeoTIFF of velocities. The sign needs no declaration: plus is along the axis that the name says.
+So autoRIFT, CARST, vmap and GLAFT's examples name them. Such files do not state their unit: it is declared, as for
+any GeoTIFF of velocities. The sign needs no declaration: plus is along the axis in the name.
 """
 
 import os
@@ -18,7 +18,7 @@ from rasterio.windows import Window
 from ingest.errors import InputError
 from ingest.readers import raster
 from ingest.readers.records import Component, Declaration, FieldHeader, PointBatch, Technique, VelocityField
-from ingest.readers.tables import csv as tables
+from ingest.readers.tables import text_table
 from ingest.readers.velocity import tracking
 
 NAME = "vx-vy"
@@ -85,7 +85,7 @@ def _period(file: Path) -> tuple[date, ...]:
     """The two days in the name, where it has them in order; nothing otherwise."""
     named = PERIOD.search(file.name)
     try:
-        days = tuple(tables.day_of(day) for day in named.groups()) if named else ()
+        days = tuple(text_table.day_of(day) for day in named.groups()) if named else ()
     except ValueError:
         return ()
     return days if days and days[0] < days[1] else ()

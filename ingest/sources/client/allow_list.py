@@ -9,7 +9,7 @@ Entries, in the setting OUTBOUND_HOSTS:
 
 Decision about private addresses: a listed *name* that leads to a private, loopback or link-local address is refused,
 because whoever holds the name's DNS would otherwise choose where inside your network we connect to. An entry that is
-itself an address, or begins with http://, says that such a place is meant, and is let through.
+itself an address, or begins with http://, states that such a place is intended, and is allowed.
 """
 
 import ipaddress
@@ -52,7 +52,7 @@ class AllowList:
         return cls(tuple(_entry(line) for line in lines if line.strip()))
 
     def check(self, url: str) -> SplitResult:
-        """The parts of an address that may be asked. Raises HostRefused, before anything is resolved."""
+        """The parts of an address that may be contacted. Raises HostRefused, before anything is resolved."""
         parts, host, port = _parts(url)
         self.entry(parts.scheme, host, port)
         return parts
@@ -64,7 +64,7 @@ class AllowList:
             if entry.covers(scheme, host, port):
                 return entry
         if any(known.covers("https", host, known.port) for known in self.entries) and scheme == "http":
-            raise HostRefused(f"{host} may be asked by HTTPS only, and the address says http. It is not contacted.")
+            raise HostRefused(f"{host} may be contacted by HTTPS only, and the address says http. It is not contacted.")
         shown = host if port == PORTS.get(scheme) else f"{host}:{port}"
         raise HostRefused(
             f"{shown} is not among the hosts that may be contacted. Add it to OUTBOUND_HOSTS if you trust it."
@@ -90,7 +90,7 @@ def _parts(url: str) -> tuple[SplitResult, str, int]:
     except ValueError as fault:
         raise HostRefused("An address cannot be read.") from fault
     if parts.scheme not in PORTS:
-        raise HostRefused(f"An address begins with {parts.scheme or 'nothing'}: only https is asked.")
+        raise HostRefused(f"An address begins with {parts.scheme or 'nothing'}: only https is contacted.")
     if "@" in parts.netloc:
         raise HostRefused("An address holds a user's name before its host: such addresses are never followed.")
     if not host or not (_NAME.fullmatch(host) or _is_address(host)):

@@ -1,6 +1,6 @@
 """What a search service may know of the places that people watch: coarse boxes, and nothing else.
 
-Somebody who watches their house draws a circle around it. Every area is therefore widened to a grid of 0.1 degrees
+A person who watches their house draws a circle around it. Every area is therefore widened to a grid of 0.1 degrees
 (about 10 km) before it leaves this machine, so that the box has neither the place's middle nor its size.
 """
 

@@ -46,7 +46,7 @@ def search(
         import asf_search
     except ImportError as fault:
         raise NotInstalled("Searching ASF needs the extra: pip install 'ground-motion-monitor[acquire]'.") from fault
-    asf_search.REPORT_ERRORS = False  # it would tell ASF of every fault, past our session
+    asf_search.REPORT_ERRORS = False  # it would report every fault to ASF, past our session
     session = _session(asf_search.ASFSession, allowed, host)
     for product in products:
         if product not in PRODUCTS:
@@ -68,7 +68,7 @@ def _address(host: str) -> str:
 
 
 def _session(kind: type[requests.Session], allowed: AllowList, host: str) -> requests.Session:
-    """The library's session, guarded, which tells of a refusal at once: its own way is to wait and to report."""
+    """The library's session, guarded, which raises a refusal at once: its own way is to wait and to report."""
     address = _address(host).rstrip("/")
 
     class Guarded(kind):  # type: ignore[misc,valid-type]
@@ -108,8 +108,8 @@ def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[FoundScen
 
 
 def _files(granule: Any, product: str, polarisation: str) -> Iterator[FoundScene]:
-    said, umm = granule.properties, granule.umm
-    scene = str(said["sceneName"] or said["fileID"])
+    properties, umm = granule.properties, granule.umm
+    scene = str(properties["sceneName"] or properties["fileID"])
     packed = {
         str(entry.get("Name")): entry for entry in umm["DataGranule"].get("ArchiveAndDistributionInformation", [])
     }
@@ -121,19 +121,19 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[FoundScene
         if link.get("Type") != "GET DATA" or not url.startswith("http") or not wanted:
             continue
         entry = packed.get(last, {})
-        held = said.get("polarization") or ""
+        held = properties.get("polarization") or ""
         yield FoundScene(
             source=SOURCE,
             scene_id=last.rpartition(".")[0],
             url=url,
             file_name=name_of(url, scene),
-            size_bytes=exact_bytes(entry.get("SizeInBytes") or (said.get("bytes") if product == "GRD" else None)),
-            checksum=_checksum(entry, said.get("md5sum") if product == "GRD" else None),
-            platform=platform_of(said.get("platform")),
-            track=track_of(said.get("pathNumber")),
-            direction=direction_of(said.get("flightDirection") or _attribute(umm, "ASCENDING_DESCENDING")),
+            size_bytes=exact_bytes(entry.get("SizeInBytes") or (properties.get("bytes") if product == "GRD" else None)),
+            checksum=_checksum(entry, properties.get("md5sum") if product == "GRD" else None),
+            platform=platform_of(properties.get("platform")),
+            track=track_of(properties.get("pathNumber")),
+            direction=direction_of(properties.get("flightDirection") or _attribute(umm, "ASCENDING_DESCENDING")),
             polarisation=polarisation if product == "RTC" else held if isinstance(held, str) else "+".join(held),
-            acquired_at=moment_of(said.get("startTime")),
+            acquired_at=moment_of(properties.get("startTime")),
             footprint=Polygon(corners[0]) if corners else None,
         )
 
@@ -146,6 +146,6 @@ def _attribute(umm: Any, name: str) -> str:
 
 
 def _checksum(entry: Any, md5: object) -> Checksum | None:
-    said = entry.get("Checksum") or {}
-    found = checksum(str(said.get("Algorithm", "")), str(said.get("Value", "")))
+    listed = entry.get("Checksum") or {}
+    found = checksum(str(listed.get("Algorithm", "")), str(listed.get("Value", "")))
     return found or (checksum("md5", md5) if isinstance(md5, str) else None)

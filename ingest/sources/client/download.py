@@ -59,6 +59,8 @@ class Known(NamedTuple):
 
 
 class Fetched(NamedTuple):
+    """What a download took. damaged: how often the checksum was wrong."""
+
     size_bytes: int
     tries: int
     damaged: int
@@ -85,19 +87,19 @@ class Surroundings:
 class Memory:
     """What is known of the file, here and wherever it outlives this process."""
 
-    def __init__(self, known: Known, tell: Callable[[Known], None]) -> None:
-        self.known, self._tell = known, tell
+    def __init__(self, known: Known, remember: Callable[[Known], None]) -> None:
+        self.known, self._remember = known, remember
 
     def keep(self, known: Known) -> None:
         self.known = known
-        self._tell(known)
+        self._remember(known)
 
 
 class Cut(Exception):
-    """The transfer ended before the file did. after_seconds: when the server wants to be asked again."""
+    """The transfer ended before the file did. after_seconds: how long the server wants us to wait."""
 
-    def __init__(self, said: str, after_seconds: float | None = None) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, after_seconds: float | None = None) -> None:
+        super().__init__(message)
         self.after_seconds = after_seconds
 
 
@@ -163,7 +165,7 @@ def _ask(session: requests.Session, wanted: Wanted, headers: dict[str, str], aro
         except (NoConnection, Timeout) as fault:
             raise Cut(f"{_host(url)} cannot be reached ({type(fault).__name__})") from fault
         except (requests.RequestException, TransferError) as fault:
-            raise HostRefused(f"An address cannot be asked ({type(fault).__name__}).") from fault
+            raise HostRefused(f"An address cannot be contacted ({type(fault).__name__}).") from fault
         if response.status_code not in REDIRECTS:
             return response
         url = urljoin(url, response.headers.get("Location", ""))
@@ -174,7 +176,7 @@ def _ask(session: requests.Session, wanted: Wanted, headers: dict[str, str], aro
 def _judge(
     response: requests.Response, wanted: Wanted, known: Known, have: int, around: Surroundings
 ) -> tuple[int, int | None]:
-    """Where the body begins and how long the whole file is, as far as the server says. Raises Cut, Hopeless."""
+    """Where the body begins and how long the whole file is, as far as the server states it. Raises Cut, Hopeless."""
     status, host = response.status_code, _host(response.url)
     if status in (401, 403):
         raise Hopeless(f"{host} refuses the file ({status}). {wanted.if_denied}")
@@ -187,12 +189,12 @@ def _judge(
     length = response.headers.get("Content-Length", "")
     if status == 200:
         return 0, int(length) if length.isdecimal() and not _encoded(response) else None
-    said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
     changed = known.etag and response.headers.get("ETag", known.etag) != known.etag
-    if not said or int(said[1]) != have or changed or _encoded(response):
+    if not match or int(match[1]) != have or changed or _encoded(response):
         _discard(wanted)
-        raise Cut(f"{host} gives another piece than was asked for")
-    return have, None if said[3] == "*" else int(said[3])
+        raise Cut(f"{host} sent another range than was requested")
+    return have, None if match[3] == "*" else int(match[3])
 
 
 def _receive(response: requests.Response, wanted: Wanted, start: int, total: int | None, around: Surroundings) -> None:
@@ -200,7 +202,7 @@ def _receive(response: requests.Response, wanted: Wanted, start: int, total: int
     whole = total if total is not None else wanted.size_bytes
     resumable = response.status_code == 206 or response.headers.get("Accept-Ranges", "").strip() == "bytes"
     around.room(max(0, (whole or 0) - start))
-    have, asked = start, start
+    have, checked = start, start
     wanted.part.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(wanted.part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
     with os.fdopen(descriptor, "r+b") as stream:
@@ -211,10 +213,10 @@ def _receive(response: requests.Response, wanted: Wanted, start: int, total: int
                 raise Overlong
             stream.write(piece)
             have += len(piece)
-            if whole is None and have - asked >= ROOM_STEP_BYTES:
+            if whole is None and have - checked >= ROOM_STEP_BYTES:
                 stream.flush()
                 around.room(ROOM_STEP_BYTES)
-                asked = have
+                checked = have
             if not around.go_on(have, resumable):
                 raise Stopped(f"stopped after {have:,} bytes; they are kept")
     if whole is not None and have < whole:
@@ -243,9 +245,9 @@ def _resumable_bytes(wanted: Wanted, known: Known) -> int:
 
 def _beyond(response: requests.Response, wanted: Wanted, known: Known, have: int) -> None:
     """416: the part reaches the end of the file already, or it is a piece of another one. Raises Cut."""
-    said = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
+    match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
     same = not known.etag or response.headers.get("ETag", known.etag) == known.etag
-    if said and int(said[1]) == have and same:
+    if match and int(match[1]) == have and same:
         return
     _discard(wanted)
     raise Cut(f"{_host(response.url)} has a shorter file than the piece that lies here")
@@ -286,22 +288,22 @@ def _put_in_place(wanted: Wanted) -> int:
 
 def _wait(cut: Cut, idle: int, around: Surroundings, done: int) -> None:
     """Wait longer each time, not all clients at the same moment; leave what takes long to the schedule."""
-    asked = cut.after_seconds
-    if idle >= MOST_IDLE_TRIES or (asked is not None and asked > LONGEST_WAIT_SECONDS):
-        raise Later(f"{cut}. It goes on later.", asked)
+    requested = cut.after_seconds
+    if idle >= MOST_IDLE_TRIES or (requested is not None and requested > LONGEST_WAIT_SECONDS):
+        raise Later(f"{cut}. It goes on later.", requested)
     seconds = min(LONGEST_WAIT_SECONDS, 2.0**idle) * (0.5 + around.chance() / 2)
     if not around.go_on(done, True):
         raise Stopped(f"stopped after {done:,} bytes; they are kept")
-    around.sleep(max(seconds, asked or 0.0))
+    around.sleep(max(seconds, requested or 0.0))
 
 
 def _retry_after(response: requests.Response, now: datetime) -> float | None:
     """Retry-After in seconds, whether it is a number or a date."""
-    said = response.headers.get("Retry-After", "").strip()
-    if said.isdecimal():
-        return float(said)
+    header = response.headers.get("Retry-After", "").strip()
+    if header.isdecimal():
+        return float(header)
     try:
-        when = parsedate_to_datetime(said)
+        when = parsedate_to_datetime(header)
     except ValueError:
         return None
     return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())

@@ -15,8 +15,8 @@ def without_secrets(text: str) -> str:
 class SourceError(Exception):
     """Base of all of them; the message is one line."""
 
-    def __init__(self, said: str) -> None:
-        super().__init__(without_secrets(said))
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secrets(message))
 
 
 class NotInstalled(SourceError):
@@ -32,14 +32,14 @@ class SearchFailed(SourceError):
 
 
 class Hopeless(SourceError):
-    """A download that trying again does not help: the line says what to set or do."""
+    """A download that trying again does not help: the line states what to set or do."""
 
 
 class Later(SourceError):
-    """A download that may go on later; what has arrived is kept. after_seconds: what the server asked for, or None."""
+    """A download that may go on later; what has arrived is kept. after_seconds: as the server requests, or None."""
 
-    def __init__(self, said: str, after_seconds: float | None = None) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, after_seconds: float | None = None) -> None:
+        super().__init__(message)
         self.after_seconds = after_seconds
 
 
@@ -48,4 +48,4 @@ class NoRoom(SourceError):
 
 
 class Stopped(SourceError):
-    """The caller asked to stop (time is over, or another worker has the row); what has arrived is kept."""
+    """The caller requested a stop (time is over, or another worker has the row); what has arrived is kept."""

@@ -27,7 +27,7 @@ def safe_name(text: str, fallback: str = "image") -> str:
 
 
 def name_of(url: str, scene_id: str, media_type: str = "") -> str:
-    """What to call a file: the last part of its address where that says what it is, otherwise its own id."""
+    """What to call a file: the last part of its address where that shows what it is, otherwise its own id."""
     last = unquote(urlsplit(url).path).rpartition("/")[2]
     if last.lower().endswith(KNOWN):
         return safe_name(last, scene_id)

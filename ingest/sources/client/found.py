@@ -11,7 +11,7 @@ from ingest.sources.client.checksums import Checksum
 
 @dataclass(frozen=True)
 class FoundScene:
-    """A file that could be fetched. None and empty: the service does not say.
+    """A file that could be fetched. None and empty: not stated by the service.
 
     scene_id: the service's own name of this file, the same in every search. size_bytes: exact, or None.
     track: relative orbit. polarisation: "VV", or "VV+VH" of a file that holds both. acquired_at: with time zone.

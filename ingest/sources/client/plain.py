@@ -1,4 +1,4 @@
-"""Values as catalogues write them, made ours; what cannot be understood counts as not said."""
+"""Values as catalogues write them, made ours; what cannot be understood counts as not stated."""
 
 import re
 from datetime import UTC, datetime
@@ -9,38 +9,40 @@ _PLATFORM = re.compile(r"(?i)s(?:entinel)?-?1([a-d])")
 TRACKS = range(1, 176)  # of Sentinel-1: 175 orbits in twelve days
 
 
-def platform_of(said: object) -> str:
+def platform_of(value: object) -> str:
     """'S1A' for 'Sentinel-1A', 'SENTINEL-1A' and 'sentinel-1a'."""
-    found = _PLATFORM.fullmatch(str(said or ""))
+    found = _PLATFORM.fullmatch(str(value or ""))
     return f"S1{found[1].upper()}" if found else ""
 
 
-def track_of(said: object) -> int | None:
+def track_of(value: object) -> int | None:
+    """The relative orbit; None where it is not a plausible number."""
     try:
-        track = int(str(said))
+        track = int(str(value))
     except ValueError:
         return None
     return track if track in TRACKS else None
 
 
-def direction_of(said: object) -> Direction:
-    word = str(said or "").lower()
+def direction_of(value: object) -> Direction:
+    """The way the satellite flew."""
+    word = str(value or "").lower()
     return Direction(word) if word in {"ascending", "descending"} else Direction.UNKNOWN
 
 
-def exact_bytes(said: object) -> int | None:
+def exact_bytes(value: object) -> int | None:
     """A size in bytes; None for one in other units or with a fraction, which is rounded somewhere."""
-    if isinstance(said, bool) or not isinstance(said, (int, float)) or said <= 0 or said != int(said):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0 or value != int(value):
         return None
-    return int(said)
+    return int(value)
 
 
-def moment_of(said: object) -> datetime | None:
+def moment_of(value: object) -> datetime | None:
     """A time with its zone; UTC where none is written, as both services mean it."""
-    if isinstance(said, datetime):
-        return said if said.tzinfo else said.replace(tzinfo=UTC)
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
-        moment = datetime.fromisoformat(str(said))
+        moment = datetime.fromisoformat(str(value))
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -50,7 +50,7 @@ def search(
     way = _guarded(StacApiIO, allowed, credentials)
     try:
         client = pystac_client.Client.open(url, stac_io=way, timeout=TIMEOUT_SECONDS)
-        client.add_conforms_to("ITEM_SEARCH")  # some catalogues search and do not say so
+        client.add_conforms_to("ITEM_SEARCH")  # some catalogues search and do not declare it
         found = client.search(
             collections=[collection], bbox=area.bounds, datetime=(start, end), limit=PAGE, max_items=most
         )
@@ -70,8 +70,8 @@ def _reason(fault: BaseException, url: str) -> SourceError:
             return inner
         inner = inner.__cause__ or inner.__context__
     status = getattr(fault, "status_code", None)
-    said = f"{status}" if status else type(fault).__name__
-    return SearchFailed(f"The catalogue at {urlsplit(url).hostname} cannot be searched ({said}).")
+    reason = f"{status}" if status else type(fault).__name__
+    return SearchFailed(f"The catalogue at {urlsplit(url).hostname} cannot be searched ({reason}).")
 
 
 def _guarded(kind: type[Any], allowed: AllowList, credentials: tuple[Credential, ...]) -> Any:
@@ -98,8 +98,8 @@ def _scenes(item: dict[str, Any], url: str, polarisation: str) -> Iterator[Found
 
 
 def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[FoundScene]:
-    said, scene = item["properties"], str(item["id"])
-    held = "+".join(said.get("sar:polarizations") or [])
+    properties, scene = item["properties"], str(item["id"])
+    held = "+".join(properties.get("sar:polarizations") or [])
     for key, asset in _wanted(item["assets"], polarisation):
         address = _address(asset, _own_address(item, url))
         whole = key.lower() in WHOLE or "zip" in str(asset.get("type", ""))
@@ -110,11 +110,11 @@ def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[FoundS
             file_name=name_of(address, scene if whole else f"{scene}_{polarisation}", str(asset.get("type", ""))),
             size_bytes=exact_bytes(asset.get("file:size")),
             checksum=from_multihash(str(asset.get("file:checksum", ""))),
-            platform=platform_of(said.get("platform")),
-            track=track_of(said.get("sat:relative_orbit")),
-            direction=direction_of(said.get("sat:orbit_state")),
+            platform=platform_of(properties.get("platform")),
+            track=track_of(properties.get("sat:relative_orbit")),
+            direction=direction_of(properties.get("sat:orbit_state")),
             polarisation=held if whole else polarisation,
-            acquired_at=moment_of(said.get("start_datetime") or said.get("datetime")),
+            acquired_at=moment_of(properties.get("start_datetime") or properties.get("datetime")),
             footprint=_footprint(item.get("geometry")),
         )
 

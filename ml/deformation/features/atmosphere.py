@@ -1,8 +1,9 @@
-"""How far a bowl at each place would stand out of the air: generalised least squares against turbulence.
+"""Score of a bowl at each place against atmospheric delay: a matched filter in coloured noise (whitening).
 
-Air that is left in a rate is strong where it is wide, as slow wide motion is, and differs tenfold between places. In a
-window of some kilometres its strength is what makes the rates likeliest (restricted likelihood); a plane and a slope
-with height go free; then a bowl of each radius is fitted at each place and told in its own standard deviations.
+Atmospheric delay left in a rate is strong at long wavelengths, as slow wide motion is, and differs tenfold between
+places. In a window of some kilometres its strength is what makes the rates likeliest (restricted likelihood); a plane
+and a slope with height go free; then a bowl of each radius is fitted at each place and given in its own standard
+deviations.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ BLOCK, MARGIN = 4, 6  # squares on a side that are answered together, and around
 ALIGN_CELLS = BLOCK * SQUARE_CELLS  # where a map begins, counted in cells, must be whole multiples of it
 RADII_M = (700.0, 1200.0, 2000.0)
 PLANES = len(RADII_M)
-STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16)  # (mm/yr)², semivariances of air at KNEE_M
-KNEE_M, BELOW, ABOVE = 1_500.0, -11 / 3, -8 / 3  # of the air's two-dimensional spectrum
+STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16)  # (mm/yr)², semivariances of the delay at KNEE_M
+KNEE_M, BELOW, ABOVE = 1_500.0, -11 / 3, -8 / 3  # of the delay's two-dimensional spectrum
 NOISE_MM2_YR2 = 0.35  # variance of a cell's rate
 LEAST_NOISE_MM2_YR2 = 0.005  # of what all cells of a square share
 FASTEST_MM_YR = 10.0  # a rate beyond counts as so much
 FEWEST_SQUARES = 12
 LEAST_WEIGHT = 0.4
-LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: less tells nothing
-LAG_M, LAGS = 100.0, 256  # distances are told apart so well, and so far
+LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: less gives no value
+LAG_M, LAGS = 100.0, 256  # step and number of the distances that are distinguished
 
 
 class Squares(NamedTuple):
@@ -51,8 +52,8 @@ def standing_out(
 ) -> Float32:
     """(PLANES, rows, cols): amplitude of a bowl of RADII_M at each place over its standard deviation, + as the rate.
 
-    velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None where nobody tells heights; own: the rows
-    that are answered for, from a whole multiple of ALIGN_CELLS on. 0 where too few squares are known. What is said of a
+    velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: the rows
+    that are answered for, from a whole multiple of ALIGN_CELLS on. 0 where too few squares are known. The score of a
     place depends on nothing beyond ALIGN_CELLS + MARGIN * SQUARE_CELLS.
     """
     squares = _squares(velocity, n_points, height_m, cell_m)
@@ -105,12 +106,12 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float) -> Float32:
 
 
 def _lag_m(square_m: float) -> float:
-    """Step of the distances that are told apart: LAG_M, wider where the cells are wider than it."""
+    """Step of the distances that are distinguished: LAG_M, wider where the cells are wider than it."""
     return max(LAG_M, square_m / SQUARE_CELLS)
 
 
 def _delay(down: Float64, right: Float64, lag_m: float) -> Float32:
-    """(n, n): covariance at strength 1. Whole lags are told in float64: many distances lie halfway between two."""
+    """(n, n): covariance at strength 1. Whole lags are computed in float64: many distances lie halfway between two."""
     down, right = down / lag_m, right / lag_m
     square, one = down**2 + right**2, np.ones_like(down)
     apart = np.stack([square, one, -2 * down, -2 * right], axis=1) @ np.stack([one, square, down, right])
@@ -127,7 +128,7 @@ def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
 
 
 class _Fit(NamedTuple):
-    """Of one strength of the air. root: (n, n), of the covariance, lower; known: (k + 1, n), over that root.
+    """Of one strength of the delay. root: (n, n), of the covariance, lower; known: (k + 1, n), over that root.
 
     normal: (k + 1, k + 1), products of `known`.
     """
@@ -141,7 +142,7 @@ class _Fit(NamedTuple):
 def _likeliest(delay: Float32, noise: Float64, known: Float32) -> _Fit:
     """From the middle of STRENGTHS on while the likelihood, which has one summit, rises.
 
-    air: (n, n), covariance at strength 1; noise: (n,), variance; known: (k + 1, n), what goes free, then the rate.
+    delay: (n, n), covariance at strength 1; noise: (n,), variance; known: (k + 1, n), what goes free, then the rate.
     """
     at = len(STRENGTHS) // 2
     best = _fit(STRENGTHS[at], delay, noise, known)
@@ -182,7 +183,7 @@ def _scores(fit: _Fit, bowls: Float32) -> Float32:
 
 @cache
 def _covariance(lag_m: float) -> Float32:
-    """Of air, semivariance 1 at KNEE_M, by distance in lags; only differences of it count beside a free mean."""
+    """Of the delay, semivariance 1 at KNEE_M, by distance in lags; only differences of it count beside a free mean."""
     size = 2 * LAGS
     frequency = np.hypot(np.fft.fftfreq(size, lag_m)[:, None], np.fft.rfftfreq(size, lag_m))
     frequency[0, 0] = np.inf

@@ -1,4 +1,4 @@
-"""What a network is told about a track: the channels of its input, the same in training and in service."""
+"""The channels of a network's input for one track, the same in training and in service."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -42,7 +42,7 @@ def background_of(grid: RobustGrid) -> float:
 
 
 def noise_scale(grids: Sequence[RobustGrid]) -> float:
-    """How many times noisier a product is than what a network was taught, 1 at least; of its noisiest track.
+    """How many times noisier a product is than what a network was trained on, 1 at least; of its noisiest track.
 
     A product of a few months errs by more than the 2 mm/yr at which motion is drawn; its rates are looked at in units
     so much larger.

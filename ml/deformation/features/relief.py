@@ -1,7 +1,7 @@
-"""What the heights of a product's points tell of each cell: where ground can slide, and which rates are layered air.
+"""What the heights of a product's points show of each cell: where ground can slide, and stratified delay.
 
-Air in layers leaves a rate that is proportional to height over kilometres; a slide needs a slope. Three planes that do
-not change when a map is turned, and are zero where nobody knows.
+Stratified atmospheric delay leaves a rate that is proportional to height over kilometres; a slide needs a slope. Three
+planes that do not change when a map is turned, and are zero where nobody knows.
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ def _slope(height: Float32, known: NDArray[np.bool_]) -> Float32:
 
 
 def _with_height(height: Float32, velocity: Float32, known: NDArray[np.bool_]) -> Float32:
-    """What a line through rates and heights of WIDE_CELLS around says at a cell's height, mm/yr."""
+    """What a line through rates and heights of WIDE_CELLS around gives at a cell's height, mm/yr."""
     rate = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0).astype(np.float32)
     mean_height, mean_rate, square, product = _means(known, WIDE_CELLS, height, rate, height**2, height * rate)
     variance = square - mean_height**2

@@ -1,8 +1,8 @@
-"""How a cell's surroundings move against wider ones: that is how weak, wide motion stands out of long-wave air.
+"""How a cell's surroundings move against wider ones: that is how weak, wide motion stands out of long-wave delay.
 
 Means over windows of points whose rates go with height no more, less the mean over three times the window; and the same
-in units of how much such differences scatter there. The air over a place differs tenfold in strength between products.
-At last, how far a bowl at the place would stand out of the air (`air.py`).
+in units of how much such differences scatter there. Atmospheric delay differs tenfold in strength between products.
+At last, how far a bowl at the place would stand out of the delay (`atmosphere.py`).
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ FEWEST = 5.0  # cells with points, each counted as its weight, in a window
 
 
 def surroundings(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float) -> Float32:
-    """(PLANES, rows, cols): of `relief`; differences of means, mm/yr; the same over their scatter; of `air`. 0 unknown.
+    """(PLANES, rows, cols): of `relief`; differences of means, mm/yr; the same over their scatter; of `atmosphere`. 0
+    unknown.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
-    NaN unknown, None where nobody tells heights.
+    NaN unknown, None without heights.
     """
     planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
     _fill(Ground(velocity, n_points, height_m, cell_m), planes, slice(0, len(velocity)))
@@ -104,7 +105,7 @@ def _fill(ground: Ground, planes: Float32, own: slice) -> None:
 
 
 def _of_means(ground: Ground) -> Iterator[Float32]:
-    """All planes but those of `air`, one after the other."""
+    """All planes but those of `atmosphere`, one after the other."""
     velocity, n_points, height_m, cell_m = ground
     nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
     of_heights = nothing if height_m is None else relief(velocity, height_m, cell_m)

@@ -1,6 +1,6 @@
 """`python -m ml.lab.coherence.ablation CACHE OUT [STEPS]`: ablation models of coherence, each for equally many steps.
 
-Every arm sees the same pairs in the same order; figures are on pairs of validation. So short a training tells what
+Every model sees the same pairs in the same order; figures are on pairs of validation. So short a training shows what
 helps early, not what wins in the end.
 """
 
@@ -31,7 +31,7 @@ STEPS = 300
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train and print one line an arm; what is done already is kept in OUT."""
+    """Train and print one line a model; what is done already is kept in OUT."""
     cache, out = Path(arguments[0]), Path(arguments[1])
     steps = int(arguments[2]) if len(arguments) > 2 else STEPS
     first: CoherenceTrainingTask | None = None

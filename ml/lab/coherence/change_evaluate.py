@@ -59,7 +59,7 @@ def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple
 
 
 def _outcome(method: str, scene: int) -> tuple[float, float]:
-    """AUC of the event's pixels against all others, and the share told at the step before it (nothing happened)."""
+    """AUC of the event's pixels against all others, and the share reported at the step before it (nothing happened)."""
     series = make_series(scene)
     coherence, sigma = estimates_of(method, pairwise(series.power))
     past, past_sigma = coherence[:PREDECESSORS], sigma[:PREDECESSORS]

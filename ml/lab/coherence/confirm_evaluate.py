@@ -25,7 +25,7 @@ AFTER = 2  # images after the first that shows the event: three in all
 STEPS_APART = (1, 2)
 REPEAT = timedelta(days=12)
 BEGIN = date(2020, 1, 1)
-DETECTED_SHARE = 0.5  # of the event's pixels that must be confirmed for it to count as found
+DETECTED_SHARE = 0.5  # of the event's pixels that must be confirmed for it to count as detected
 
 
 def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries:
@@ -48,7 +48,7 @@ def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
 
 
 def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
-    """Share of the event confirmed, whether it was found, found at the right date; share of the rest confirmed."""
+    """Share of the event confirmed, whether it was detected, and at the right date; share of the rest confirmed."""
     series = make_series(scene)
     event = confirmed(evidence_of(method, series))
     inner = (slice(EDGE_PX, -EDGE_PX),) * 2

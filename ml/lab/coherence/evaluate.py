@@ -1,7 +1,7 @@
 """Frozen benchmarks of coherence estimators: even ground of one coherence, and ground with everything on it.
 
 The truth is the coherence of what a pixel holds (ml.simulation.sar.pairs). Each classical method runs with the window
-that was best for it on pairs of validation (`python -m ml.lab.coherence.tune`); `resolution_px` tells what that costs.
+that was best for it on pairs of validation (`python -m ml.lab.coherence.tune`); `resolution_px` shows what that costs.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ VERSION = "1"
 # px; WINDOW_PX for what is not named. Even ground rewards mere averaging: 29 was the widest that was tried.
 WINDOWS_EVEN = {"guarnieri-prati": 29, "pearson": 29, "posterior-mean": 29}
 WINDOWS = {"guarnieri-prati": 17, "pearson": 7, "posterior-mean": 7}
-EVERY_PX = 4  # pixels nearer than a window hardly differ
+EVERY_PX = 4  # pixels closer than a window hardly differ
 EDGE_PX = 8
 MISREGISTRATION_PX = 1.0
 GOLDEN = 0.6180339887498949  # steps that fill 0-1 evenly, however many
@@ -46,7 +46,7 @@ def make_structured(misregistration_px: float, scene: int, purpose: Purpose = Pu
 
 
 def estimated(method: str, pair: SarPair, window: int) -> dict[str, Float32]:
-    """Bands of a method on a pair; the number of looks is told, as the description of a product would."""
+    """Bands of a method on a pair; the number of looks is given, as a product states it."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
     return estimate_coherence(images, method, torch.device("cpu"), window, pair.looks).bands
 
@@ -97,7 +97,7 @@ def _step_response(method: str, window: int, scene: int) -> Float64:
 
 
 def _width(cols: int, rows: Float64) -> float:
-    """10 to 90 per cent of the fall between what the method tells well left and well right of the step."""
+    """10 to 90 per cent of the fall between the method's estimates well left and well right of the step."""
     line = rows.reshape(-1, cols).mean(axis=0)
     quarter = cols // 4
     left, right = line[EDGE_PX:quarter].mean(), line[-quarter:-EDGE_PX].mean()

@@ -1,7 +1,7 @@
 """`python -m ml.lab.coherence.robustness PAIRS`: estimators of coherence away from what the benchmarks hold.
 
 Patches, gradients and texture alone (what the design's figures stand on), looks and pixels that no training pair had,
-shifts, looks that are not told, and the other truth. Scenes of numbers that training never draws.
+shifts, looks that are not given, and the other truth. Scenes of numbers that training never draws.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ PLAIN = Likely(relief=0.0, layover=0.0, water=0.0, roads=0.0, town=0.0, change=0
 
 
 class Case(NamedTuple):
-    """system: drawn for each pair; likely: the ground; shift_px: misregistration; told: the looks; truth: of TRUTHS."""
+    """system: drawn for each pair; likely: the ground; shift_px: misregistration; looks_known: or estimated; truth: of
+    TRUTHS.
+    """
 
     system: Callable[[np.random.Generator], System]
     likely: Likely = WHOLE
@@ -50,7 +52,7 @@ CASES = {
     "patches, gradients, texture, GRDH": Case(lambda rng: GRDH, PLAIN),
     "the same, 1 px off": Case(lambda rng: GRDH, PLAIN, 1.0),
     "everything, GRDH": Case(lambda rng: GRDH),
-    "everything, GRDH, looks not told": Case(lambda rng: GRDH, looks_known=False),
+    "everything, GRDH, looks not given": Case(lambda rng: GRDH, looks_known=False),
     "everything, GRDH, 1.5 px off": Case(lambda rng: GRDH, shift_px=1.5),
     "everything, 30 m": Case(lambda rng: RTC),
     "everything, any pixel of training": Case(any_system),

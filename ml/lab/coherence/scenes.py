@@ -1,4 +1,4 @@
-"""What the network of coherence is taught on: pairs of every kind of ground and system, with both truths."""
+"""What the network of coherence is trained on: pairs of every kind of ground and system, with both truths."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """`python -m ml.lab.coherence.towns PAIRS`: towns at one look and at four, as cut from complex images.
 
-Registered, as complex pairs are. The correlation of what the network says with the coherence of the scatterers and with
-the complex sample coherence, beside the best that Guarnieri and Prati's estimator reaches with any window: chosen on
-these very pairs, in its favour.
+Registered, as complex pairs are. The correlation of the network's estimate with the coherence of the scatterers and
+with the complex sample coherence, beside the best that Guarnieri and Prati's estimator reaches with any window: chosen
+on these very pairs, in its favour.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ GROUNDS: dict[str, Callable[[np.random.Generator, int, System], Ground]] = {
 
 
 def pair_of(ground: str, averaged: int, scene: int) -> SarPair:
-    """A pair of so many pixels averaged on each axis; its looks are as many as pixels were averaged, as one says."""
+    """A pair of so many pixels averaged on each axis; its looks are as many as pixels were averaged, as is usual."""
     rng = generator(Purpose.BENCHMARK, f"towns {ground}", scene)
     pair = single_look_pair(rng, averaged * SIZE, GROUNDS[ground], averaged * SAMPLE_WINDOW_PX, 0.0)
     weight = np.sqrt(pair.power.prod(axis=0))
@@ -64,7 +64,7 @@ def _averaged(values: Float32, by: int) -> Float32:
 
 
 def answers(pair: SarPair, method: str, truth: str = TRUTHS[0], window: int = WINDOW_PX) -> Float64:
-    """(pixels, 3): what is said, coherence of the scatterers, sample coherence; of known pixels."""
+    """(pixels, 3): the estimate, coherence of the scatterers, sample coherence; of known pixels."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
     estimate = estimate_coherence(images, method, torch.device("cpu"), window, pair.looks, truth).bands["coherence"]
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2

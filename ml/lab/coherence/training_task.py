@@ -1,4 +1,4 @@
-"""How the network of coherence is taught: from pairs simulated ahead, or made coarser, each with facts of its own."""
+"""How the network of coherence is trained: on pairs simulated ahead, or made coarser, each with facts of its own."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from ml.simulation.seeds import Purpose
 CHUNK = 1024  # pairs that are simulated into one folder
 POOLS = ((1, 2), (2, 1), (2, 2), (1, 4), (4, 1), (2, 4))
 Float16 = NDArray[np.float16]
-LOOKS_SPREAD = 0.05  # of what a product tells, in logarithms
+LOOKS_SPREAD = 0.05  # of what a product states, in logarithms
 NOMINAL_SHARE = (
-    0.15  # of what is told counts looks that are not independent: up to MOST_NOMINAL too many, in logarithms
+    0.15  # of the stated numbers count looks that are not independent: up to MOST_NOMINAL too many, in logarithms
 )
 MOST_NOMINAL = 0.5
 SINGLE_SHARE = 0.4  # of the pairs that are made coarser have a single look before
 VALIDATION_SCENES = 24
-SIGMA_PARTS = 8  # of the errors of validation, by the sigma that was said
+SIGMA_PARTS = 8  # of the errors of validation, by the sigma that was reported
 VERSION = "1"
 
 
@@ -45,7 +45,7 @@ VERSION = "1"
 class CoherenceSettings:
     """pairs: simulated ahead, in whole chunks, of size px; batch: pairs in a step, twice as many where they are made
     coarser (pooled: the share of such steps). looks_stated_share: of pairs. sample_weight: of the second
-    truth against the first. The others are arms of the ablation: symmetric features; the secondary registered first;
+    truth against the first. The others are for ablation models: symmetric features; the secondary registered first;
     misregistered, structured pairs in training; residual blocks; widths and blocks of the levels.
     """
 
@@ -118,7 +118,7 @@ class CoherenceTrainingTask:
         return self.kept[place]
 
     def _prepared(self, place: tuple[int, int], pool: tuple[int, int]) -> tuple[Float16, Float16, Facts]:
-        """Registered log power and truth, (2, rows, cols) each, and facts, looks not told."""
+        """Registered log power and truth, (2, rows, cols) each, and facts, looks not given."""
         cache, pair = self.caches[place[0]], place[1]
         power = np.exp(cache.log_power[pair].astype(np.float32))
         truth = np.stack([cache.gamma[pair], cache.sample_gamma[pair]]).astype(np.float32)
@@ -135,7 +135,7 @@ class CoherenceTrainingTask:
         return _loss(first, gamma) + self.settings.sample_weight * _loss(second, sample)
 
     def share(self, other: CoherenceTrainingTask) -> None:
-        """Take over what another lesson on the same pairs has worked out: scenes, and facts where it registers too."""
+        """Take over what another task on the same pairs has worked out: scenes, and facts where it registers too."""
         self.scenes = other.scenes
         if self.settings.register == other.settings.register:
             self.kept = other.kept
@@ -148,7 +148,7 @@ class CoherenceTrainingTask:
         return [make(shift, scene, Purpose.VALIDATION) for make, shift, count in makers for scene in range(count)]
 
     def errors(self, network: nn.Module) -> list[Float32]:
-        """(pixels, 2) of every scene: error of gamma and sigma; looks told."""
+        """(pixels, 2) of every scene: error of gamma and sigma; looks given."""
         ready = CoherenceNetwork(_unet(network), Settings(self.settings.symmetric, self.settings.register), "")
         return [_errors(ready, scene) for scene in self.scenes]
 
@@ -165,7 +165,7 @@ class CoherenceTrainingTask:
 
 
 def _stated_looks(rng: np.random.Generator, looks: float, pool: tuple[int, int]) -> float:
-    """What a product tells of its looks: nearly their number, or that of pixels averaged, independent or not."""
+    """The number of looks as products state it: nearly their number, or that of pixels averaged, independent or not."""
     extra = float(rng.normal(0, LOOKS_SPREAD))
     if pool != (1, 1):
         extra += float(rng.uniform(0.6, 1)) * float(np.log(pool[0] * pool[1]))
@@ -237,9 +237,9 @@ def finish(network: nn.Module, task: Any) -> dict[str, Any]:
     """How sigma must be stretched for 68 % of the errors of validation to lie within it, small and large ones alike."""
     rows = np.concatenate(task.errors(network))
     parts = np.array_split(rows[np.argsort(rows[:, 1])], SIGMA_PARTS)
-    said = np.log([np.median(part[:, 1]) for part in parts])
+    reported = np.log([np.median(part[:, 1]) for part in parts])
     measured = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])
-    power, factor = np.polyfit(said, measured, 1)
+    power, factor = np.polyfit(reported, measured, 1)
     return {"sigma_factor": round(float(np.exp(factor)), 3), "sigma_power": round(float(power), 3)}
 
 

@@ -112,7 +112,7 @@ def ablation_views(configs: Sequence[AblationConfig], tile: Tile, number: int) -
 
 
 def counts(view: View, tile: Tile, settings: Sequence[Setting]) -> Float64:
-    """(settings, 5): false alarms, found, objects, areas, sum of overlaps."""
+    """(settings, 5): false alarms, detected, objects, areas, sum of overlaps."""
     truth = truth_of(tile, view.tracks)
     rows = []
     for setting in settings:
@@ -129,7 +129,7 @@ def shipped_on_field(folder: Path, settings: Sequence[Setting], number: int) -> 
 
 
 def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
-    """(2, settings, bowls) found or not, by the first track and by both."""
+    """(2, settings, bowls) detected or not, by the first track and by both."""
     network = DeformationNetwork.load("deformation", folder)
     detected = np.zeros((2, len(settings), len(TABLE)))
     tiles = bowl_tiles(NATIONAL, number, Purpose.VALIDATION)
@@ -155,12 +155,12 @@ def enter_at(enters: Sequence[float], alarms: NDArray[np.float64], wanted: float
 
 
 def alarm_rates(detected: Float64, n_tiles: int) -> Float64:
-    """False alarms per 1,000 km². found: (…, columns of `counts`), sums over so many tiles."""
+    """False alarms per 1,000 km². detected: (…, columns of `counts`), sums over so many tiles."""
     return detected[..., 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
 
 
 def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> dict[str, Any]:
-    """Both scores of one track and of two, by what is found of the bowls and by F1."""
+    """Both scores of one track and of two, by the share of bowls detected and by F1."""
     grid = [Setting(*values) for values in product(ENTERS, WIDES)]
     fields = np.sum(over_seeds(partial(shipped_on_field, folder, grid), tiles, processes=processes), axis=0)
     detected = np.mean(over_seeds(partial(shipped_on_bowls, folder, grid), bowls, processes=processes), axis=0)
@@ -179,7 +179,7 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
             pd = [float(np.interp(fine, ENTERS, detected[i, at, j])) for j in range(len(TABLE))]
             missing = sum(max(0.0, aim - part) for aim, part in zip(AIMS[label], pd, strict=True))
             value = float(np.mean(pd)) + 0.5 * f1 + 0.25 * overlap - SHORT * missing
-            print(f"{label} wide {wide:.1f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} found {pd}")
+            print(f"{label} wide {wide:.1f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} detected {pd}")
             if value > best[0]:
                 best = (value, {"fine": round(fine, 3), "wide": min(round(wide, 3), NEVER), "gap": GAP})
         chosen[label] = best[1]

@@ -31,9 +31,9 @@ class Recipe:
     """Shares of what a sample holds: nothing, its own tile's motion, another's, or weak bowls (the rest).
 
     crop: cells on a side. despiked: which of the cached grids. offset_mm_yr: standard deviation of what the background
-    of a product misses of a place's own. blocks: share of the tracks that get one more piece unwrapped wrongly: most
-    false alarms are such pieces.
-    heightless: share of the samples whose points tell no heights; heights: whether this one's do.
+    of a product misses of a place's own. blocks: share of the tracks that get one more unwrapping error: most
+    false alarms are such errors.
+    heightless: share of the samples whose points have no heights; heights: whether this one's do.
     """
 
     nothing: float = 0.28
@@ -50,7 +50,7 @@ class Recipe:
 class Sample(NamedTuple):
     """tracks: as a detector gets them; rate: (rows, cols), of the track that sees most, mm/yr; kind: uint8.
 
-    wrong: cells of pieces that were unwrapped wrongly in any track, as far as they were laid over it here.
+    wrong: cells of unwrapping errors in any track, as far as they were laid over it here.
     """
 
     tracks: list[TrackCells]
@@ -191,7 +191,7 @@ def weak_bowls(
     order: NDArray[np.intp],
     one: tuple[float, float] | None = None,
 ) -> Motion:
-    """One bowl or two around the least that can be found, where there are points. one: of this rate and radius."""
+    """One bowl or two around the least that can be detected, where there are points. one: of this rate and radius."""
     motion = still(len(order))
     seen = np.argwhere(cache.n_points[number, order[0], 8:-8, 8:-8] > 0) + 8
     if not len(seen):
@@ -260,7 +260,7 @@ def _turn(planes: NDArray[Any], way: int) -> NDArray[Any]:
 
 
 def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe: Recipe) -> Sample:
-    """Turn all alike, cut a piece out, sometimes blank an edge, and measure distances."""
+    """Turn all alike, cut a part out, sometimes blank an edge, and measure distances."""
     way = int(rng.integers(8))
     at = rng.integers(0, CELLS - recipe.crop + 1, 2)
     window = (..., slice(at[0], at[0] + recipe.crop), slice(at[1], at[1] + recipe.crop))

@@ -1,7 +1,7 @@
 """Training tiles simulated ahead, gridded and on disk, with what was put in and what is wrong kept apart.
 
 So that the motion of one tile can be laid over the errors of another, at any strength: some thousand tiles become many
-millions. One `.npy` an array, memory-mapped; `done.npy` tells which tiles are made, so that a cut run goes on.
+millions. One `.npy` an array, memory-mapped; `done.npy` records which tiles are simulated, so that a cut run goes on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NOTHING = 255  # in `kind`: a cell in which nothing was put
 CENTRE_STEPS = 48  # per cell, of `centre`
 RARE_KINDS = ("landslide", "quarry", "fill")  # seldom in a tile drawn as the nation is, and small
 RARE_SHARE = 0.25
-BLOCK_SHARE = 0.06  # twice the benchmark's: pieces unwrapped wrongly are what is mistaken most easily
+BLOCK_SHARE = 0.06  # twice the benchmark's: unwrapping errors are what is mistaken most easily
 
 
 HELD_BACK = 0.06  # share of the cached tiles that only validation sees
@@ -43,7 +43,7 @@ class TileCache(NamedTuple):
     n_points: (n, 2, 100, 100) of each cell; centre: (n, 2, 2, 100, 100) int8, east and south of the cell's middle, of
     the place that the despiked median speaks for, in cells / CENTRE_STEPS; truth: (n, 2, 100, 100), what was put in, of
     every cell; kind: (n, 100, 100) index in kinds.KINDS of what moves most there, NOTHING elsewhere; block: (n, 2)
-    whether a track holds a piece that was unwrapped wrongly, whose size must not be scaled; height: (n, 2, 100, 100),
+    whether a track holds an unwrapping error, whose size must not be scaled; height: (n, 2, 100, 100),
     mean of the points above the tile's lowest place, m, NaN without one.
     """
 

@@ -57,7 +57,7 @@ class FieldScores(NamedTuple):
 
 
 class BowlScores(NamedTuple):
-    """One still tile with each bowl in turn: found or not, (configurations, bowls); NaN where nobody looked."""
+    """One still tile with each bowl in turn: detected or not, (configurations, bowls); NaN where not measured."""
 
     digest: bytes
     one: Float64
@@ -156,7 +156,7 @@ def evaluate_configs(
 
 
 def _metrics(scores: Sequence[TileScore], detected: Float64) -> dict[str, Interval]:
-    """Figures of the tiles and of the table. found: (tiles, bowls) 0 or 1."""
+    """Figures of the tiles and of the table. detected: (tiles, bowls) 0 or 1."""
     return field_metrics(scores) | {key: bootstrap(detected[:, j]) for j, key in enumerate(CELLS)}
 
 

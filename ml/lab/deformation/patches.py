@@ -2,7 +2,7 @@
 
 Anantrasirichai et al., arXiv:2005.03221 and the group's code: stride a quarter of the patch, last row and column
 clamped, results merged under Gaussians of a sixth of the patch. A patch of which less than half lies within REACH_M of
-a point is left out (theirs: less than half valid). First taught on dense synthetic interferograms, then adapted.
+a point is left out (theirs: less than half valid). First trained on dense synthetic interferograms, then adapted.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def moves_in_the_middle(rate_mm_yr: Float32, reached: NDArray[np.bool_]) -> bool
 
 
 def dense_patches(rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor]:
-    """Synthetic interferograms as the paper's pre-training: turbulent air, half with a bowl; (n, 1, …) and (n,)."""
+    """Synthetic interferograms as the paper's pre-training: turbulent delay, half with a bowl; (n, 1, …), (n,)."""
     delay = turbulence_field(rng, 128, 100.0).astype(np.float32)
     row, col = np.mgrid[:PATCH, :PATCH].astype(np.float32)
     phases, moving = np.empty((n, 1, PATCH, PATCH), dtype=np.float32), rng.random(n) < 0.5

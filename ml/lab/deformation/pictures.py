@@ -1,7 +1,7 @@
 """`python -m ml.lab.deformation.pictures --out FILE.png`: where the network fails on validation tiles, to look at.
 
 A row for each case: false alarms, then missed objects, the largest first. Left the rates of the cells, right the
-probability; black: the outline of what moves by 2 mm/yr, yellow: of what was found.
+probability; black: the outline of what moves by 2 mm/yr, yellow: of what was flagged.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WHITE, YELLOW = (255, 255, 255), (255, 210, 0)
 
 
 class Failure(NamedTuple):
-    """One case of a tile. what: in words; planes: rate and probability, (rows, cols); truth, found: outlines."""
+    """One case of a tile. what: in words; planes: rate and probability, (rows, cols); truth, flagged: outlines."""
 
     what: str
     cells: int

@@ -1,8 +1,8 @@
 """`python -m ml.lab.deformation.roc`: what the shipped network finds at exactly so many false alarms on a benchmark.
 
 The shipped thresholds were set on validation tiles, so a benchmark has somewhat more or fewer false alarms than were
-meant. Here both scores' thresholds are shifted together until the benchmark has as many as asked, one track: to compare
-with figures that are given at one rate. Nothing is chosen by it.
+meant. Here both scores' thresholds are shifted together until the benchmark has as many as requested, one track: to
+compare with figures that are given at one rate. Nothing is chosen by it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def on_field(benchmark: str, purpose: Purpose, folder: Path, number: int) -> Flo
 
 
 def on_bowls(benchmark: str, purpose: Purpose, folder: Path, number: int) -> Float64:
-    """(SHIFTS, bowls): found or not."""
+    """(SHIFTS, bowls): detected or not."""
     network, detected = DeformationNetwork.load("deformation", folder), []
     for key, tile in bowl_tiles(benchmark, number, purpose).items():
         (view,) = network_views(network, tile, ([0],))

@@ -1,4 +1,4 @@
-"""What a detector found on one tile against what was put in: objects, cells, calibration."""
+"""What a detector flagged on one tile against what was simulated: objects, cells, calibration."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class LabelledArea(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """All that moves in a view. objects: what can be found (enough cells and points); hidden: what cannot.
+    """All that moves in a view. objects: what can be detected (enough cells and points); hidden: what cannot.
 
     rate_mm_yr: of every cell, along the line of sight that sees it move faster.
     """
@@ -172,7 +172,7 @@ def _class_counts(
     classes: Sequence[str],
     field: str,
 ) -> NDArray[np.int64]:
-    """Right, wrong and missed of each class, (classes, 3). field: of Found, kind or name."""
+    """Right, wrong and missed of each class, (classes, 3). field: of LabelledArea, kind or name."""
     counts = np.zeros((len(classes), 3), dtype=np.int64)
     named = {j: getattr(areas[i], field) for i, (j, _) in partner.items()}
     for j, thing in enumerate(objects):

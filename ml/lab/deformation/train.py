@@ -1,4 +1,4 @@
-"""How the deformation network is taught: `python -m ml train deformation`."""
+"""How the deformation network is trained: `python -m ml train deformation`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class DeformationTrainingTask(TrainingTask):
         return loss_of(out.float(), batch)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Loss, and the shares of weak bowls found at 0.05 false alarms a tile, by the highest logit alone."""
+        """Loss, and the shares of weak bowls detected at 0.05 false alarms a tile, by the highest logit alone."""
         rng, device = np.random.default_rng(7), next(network.parameters()).device
         losses = []
         for _ in range(6):
@@ -79,11 +79,11 @@ class DeformationTrainingTask(TrainingTask):
 
     def _weak(self, network: nn.Module, device: torch.device, n: int = 96) -> dict[str, float]:
         limit = np.quantile(self._highest(network, device, None, 2 * n), 0.95, axis=0)
-        found: dict[str, float] = {}
+        shares_detected: dict[str, float] = {}
         for name, bowl in WEAK.items():
             shares = (self._highest(network, device, bowl, n) > limit).mean(axis=0)
-            found |= {f"found_{name}": float(shares[1]), f"found_{name}_low": float(shares[0])}
-        return found
+            shares_detected |= {f"found_{name}": float(shares[1]), f"found_{name}_low": float(shares[0])}
+        return shares_detected
 
     def _highest(
         self, network: nn.Module, device: torch.device, bowl: tuple[float, float] | None, n: int
@@ -127,8 +127,8 @@ def as_batch(samples: list[Sample], way: str, gains: Sequence[float | None]) -> 
 def loss_of(out: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy of the thresholds and the kinds, overlap of what moves, and the rate; out: (n, c, rows, cols).
 
-    Small objects count more per cell, so that the many cells of large ones do not drown them; so do pieces that were
-    unwrapped wrongly, else they would be taken for small objects.
+    Small objects count more per cell, so that the many cells of large ones do not drown them; so do
+    unwrapping errors, else they would be taken for small objects.
     """
     n, rate, reached = len(THRESHOLDS_MM_YR), batch["rate"], batch["reached"].float()
     speed = rate.abs()
@@ -137,7 +137,7 @@ def loss_of(out: Tensor, batch: Batch) -> Tensor:
     targets = torch.stack([(speed >= threshold).float() for threshold in THRESHOLDS_MM_YR], dim=1)
     cross = functional.binary_cross_entropy_with_logits(out[:, :n], targets, reduction="none")
     total = reached.sum().clamp_min(1)
-    found = (cross.sum(dim=1) * weight).sum() / total
+    crossed = (cross.sum(dim=1) * weight).sum() / total
     p, wanted = torch.sigmoid(out[:, 1]) * reached, targets[:, 1] * reached
     overlap = (2 * (p * wanted).sum(dim=(1, 2)) + 1) / ((p + wanted).sum(dim=(1, 2)) + 1)
     holds = (wanted.sum(dim=(1, 2)) > 0).float()
@@ -147,7 +147,7 @@ def loss_of(out: Tensor, batch: Batch) -> Tensor:
     naming = functional.cross_entropy(out[:, n : n + len(KINDS)], kind, reduction="none", ignore_index=-100)
     naming = (naming * weight).sum() / (weight * named).sum().clamp_min(1)
     wrong = functional.smooth_l1_loss(out[:, -1], torch.arcsinh(rate / 2), reduction="none", beta=0.3)
-    return found + 0.05 * dice + 0.1 * naming + 0.5 * (wrong * weight).sum() / total
+    return crossed + 0.05 * dice + 0.1 * naming + 0.5 * (wrong * weight).sum() / total
 
 
 def _more_if_small(cells: Tensor) -> Tensor:
@@ -173,7 +173,7 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Tra
 
 
 def finish_training(network: nn.Module, task: TrainingTask) -> dict[str, Any]:
-    """Arms of the ablation are kept at half precision; thresholds come later (`calibration`)."""
+    """Ablation models are kept at half precision; thresholds come later (`calibration`)."""
     if isinstance(task, DeformationTrainingTask) and task.settings.name != SHIPPED:
         network.half()
     return {}

@@ -1,8 +1,8 @@
 """`python -m ml.lab.deformation.tuning METHOD`: what a detector's threshold does, on tiles that no benchmark holds.
 
-Prints, for each value of the threshold, false alarms per 1,000 km² and the share of the table's bowls that are found.
-The defaults in `baseline` and `hotspots` are the values that give about half a false alarm per 1,000 km² on one track;
---both shows what two tracks would want. A network's thresholds: `calibration`.
+Prints, for each value of the threshold, false alarms per 1,000 km² and the share of the table's bowls that are
+detected. The defaults in `baseline` and `hotspots` are the values that give about half a false alarm per 1,000 km² on
+one track; --both shows what two tracks would want. A network's thresholds: `calibration`.
 """
 
 import argparse
@@ -30,7 +30,7 @@ WIDTHS = {"score_at_half": "score_width", "quality_at_half": "quality_width", "z
 
 
 def results(points: Sequence[PointCloud], configs: Sequence[Config], threshold: str) -> list[DeformationResult]:
-    """Each configuration on some tracks together. They differ in `threshold`, so that one run mostly tells for all."""
+    """Each configuration on some tracks together. They differ in `threshold`, so that one run mostly serves for all."""
     if threshold not in WIDTHS:
         return [strongest([detect_with(each, config) for each in points]) for config in configs]
     lowest = min(configs, key=lambda config: float(getattr(config, threshold)))
@@ -54,7 +54,7 @@ def raised(result: DeformationResult, by: float) -> DeformationResult:
 
 
 def alarms(configs: Sequence[Config], threshold: str, n_tracks: int, number: int) -> Float64:
-    """False alarms, found objects and objects of each configuration on a validation tile, (configs, 3)."""
+    """False alarms, detected objects and objects of each configuration on a validation tile, (configs, 3)."""
     tile = field_tile(NATIONAL, number, Purpose.VALIDATION)
     tracks = tile.tracks[:n_tracks]
     truth = truth_of(tile, tracks)
@@ -76,7 +76,7 @@ def bowls_detected(configs: Sequence[Config], threshold: str, n_tracks: int, num
 def table(
     configs: Sequence[Config], threshold: str, n_tracks: int, n_tiles: int, n_bowls: int
 ) -> tuple[Float64, Float64, Float64]:
-    """False alarms per 1,000 km² and recall (configs,), found shares (configs, bowls)."""
+    """False alarms per 1,000 km² and recall (configs,), detected shares (configs, bowls)."""
     counts = np.sum(over_seeds(partial(alarms, configs, threshold, n_tracks), n_tiles), axis=0)
     rate = counts[:, 0] / n_tiles / (SIDE_M / 1000) ** 2 * 1000
     detected: Float64 = np.mean(over_seeds(partial(bowls_detected, configs, threshold, n_tracks), n_bowls), axis=0)

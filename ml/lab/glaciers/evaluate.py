@@ -11,7 +11,7 @@ from ml.simulation.seeds import Purpose, generator
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
 NAME, VERSION = "surges", "1"
-EARLY_DAYS = 24.0  # a surge told before the true one by more is another
+EARLY_DAYS = 24.0  # a surge reported before the true one by more is another
 SOON_PAIRS = 3
 DOUBLING_M_DAY = 0.5
 LEAST_KM2 = 0.25
@@ -39,7 +39,7 @@ def _is_true(detected: Surge, glacier: GlacierSeries) -> bool:
 
 
 def _outcome(glacier: GlacierSeries) -> Float64:
-    """(1, 6): surged, found, false alarms, years, |error of the onset| in days, whether that is within 1 sigma."""
+    """(1, 6): surged, detected, false alarms, years, |error of the onset| in days, whether that is within 1 sigma."""
     detected = _detected(glacier)
     own = [one for one in detected if _is_true(one, glacier)]
     late = within = np.nan
@@ -51,9 +51,9 @@ def _outcome(glacier: GlacierSeries) -> Float64:
 
 
 def _soon(glacier: GlacierSeries) -> Float64:
-    """(1, 2): whether the speed doubles by DOUBLING_M_DAY or more, and whether SOON_PAIRS pairs then told it.
+    """(1, 2): whether the speed doubles by DOUBLING_M_DAY or more, and whether SOON_PAIRS pairs then showed it.
 
-    Pairs count that show a half of the cells that have doubled: what no image shows cannot be found.
+    Pairs count that show a half of the cells that have doubled: what no image shows cannot be detected.
     """
     usual = np.median(glacier.usual_m_day, axis=0)
     doubled = (glacier.rise_m_day >= DOUBLING_M_DAY) & (glacier.usual_m_day + glacier.rise_m_day >= 2 * usual)

@@ -1,6 +1,6 @@
 """`python -m ml.lab.offsets.ablation`: what the parts of the network's way are worth, on the benchmarks' first scenes.
 
-Arms of inference are made from one set of weights (kernels of the coarse start; one look or more). Arms of training are
+Models of inference share one set of weights (kernels of the coarse start; one look or more). Models of training are
 folders that `python -m ml train offsets --config …` has made, at equal minutes: --weights NAME=DIR.
 """
 
@@ -60,8 +60,8 @@ def _errors(tracker: network.Tracker, pair: SarPair, search: int) -> Float64:
 
 
 def rows(models: list[tuple[str, Path, str]], pairs: int) -> Iterator[str]:
-    """Lines of a table. arms: name, folder of the weights, arm of inference."""
-    yield f"| arm | {' | '.join(SHOWN)} | sigma_g{round(100 * GAMMA)} |"
+    """Lines of a table. models: name, folder of the weights, model of inference."""
+    yield f"| model | {' | '.join(SHOWN)} | sigma_g{round(100 * GAMMA)} |"
     yield "|---" * (len(SHOWN) + 2) + "|"
     for name, folder, model in models:
         fields, even = zip(*over_seeds(partial(measured, folder, model), pairs), strict=True)
@@ -74,7 +74,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=28)
-    parser.add_argument("--weights", action="append", default=[], metavar="NAME=DIR", help="an arm of training")
+    parser.add_argument("--weights", action="append", default=[], metavar="NAME=DIR", help="a model trained otherwise")
     args = parser.parse_args()
     models = [(name, WEIGHTS, name) for name in ABLATION_MODELS]
     models += [(name, Path(folder), "as shipped") for name, folder in (given.split("=", 1) for given in args.weights)]

@@ -1,7 +1,7 @@
-"""What is added to the logarithm of sigma, so that 68 % of errors lie within one: found through the whole way.
+"""What is added to the logarithm of sigma, so that 68 % of errors lie within one: measured through the whole method.
 
 On pairs that neither training nor a benchmark draws (Purpose.VALIDATION), coarse start included, in bins of the sigma
-that the network says.
+that the network reports.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[s
 
 
 def tables_of(rows: Float64) -> dict[str, list[float]]:
-    """rows: (n, 3): log sigma, error over sigma, log restlessness. The second table is of what the first leaves."""
+    """rows: (n, 3): log sigma, error over sigma, log local scatter. The second table is of what the first leaves."""
     by_sigma = _table(rows[:, 0], rows[:, 1])
     left = rows[:, 1] / np.exp(np.interp(rows[:, 0], *by_sigma))
     by_local_scatter = _table(rows[:, 2], left)
@@ -63,7 +63,7 @@ def tables_of(rows: Float64) -> dict[str, list[float]]:
 
 
 def _table(at: Float64, errors: Float64) -> tuple[list[float], list[float]]:
-    """Bins of equal count: their medians, and half of what 68 % and half of what 95 % of the errors ask for."""
+    """Bins of equal count: their medians, and half of what 68 % and half of what 95 % of the errors need."""
     middles, add = [], []
     for inside in np.array_split(np.argsort(at, kind="stable"), BINS):
         size = np.abs(errors[inside])
@@ -84,7 +84,7 @@ def validation_pair(scene: int) -> SarPair:
 
 
 def _errors(estimate: Tensor, answer: Answer, pair: SarPair) -> Float64:
-    """(n, 3): log sigma, error over it, log restlessness of nodes that a window of 32 px knows. found: see `chosen`."""
+    """(n, 3): log sigma, error over it, log local scatter of known nodes. estimate: see `chosen`."""
     truth = np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
     offset, log_sigma = estimate[:2].numpy(), estimate[2:].numpy()
     columns = [log_sigma, (offset - truth) / np.exp(log_sigma), log_local_scatter(answer.own).numpy()]

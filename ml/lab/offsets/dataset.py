@@ -55,7 +55,7 @@ def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE
 
 
 def _even(rng: np.random.Generator, size: int) -> SarPair:
-    """Even ground of any coherence under one shift, mostly GRDH: what a pixel's speckle alone can tell."""
+    """Even ground of any coherence under one shift, mostly GRDH: what a pixel's speckle alone can show."""
     gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
     if rng.random() < 0.6:
         return constant_shift(rng, gamma, size)
@@ -66,7 +66,7 @@ def _even(rng: np.random.Generator, size: int) -> SarPair:
 
 
 def _varied(rng: np.random.Generator, size: int) -> SarPair:
-    """Even ground whose motion is not the same everywhere: speckle alone must tell where it changes."""
+    """Even ground whose motion is not the same everywhere: speckle alone must show where it changes."""
     system = any_system(rng)
     ground = even_ground(system, size, float(rng.uniform(0.4, 0.97)))
     field = motion.MOTIONS[UNLIKE[int(rng.integers(len(UNLIKE)))]](rng, padded(size), system.fine)

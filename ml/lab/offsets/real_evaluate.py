@@ -110,7 +110,7 @@ def _median_motion(rows: Float64) -> float:
 
 
 def _unknown(rows: Float64) -> float:
-    """Share of nodes that are masked or whose sigma says unknown."""
+    """Share of nodes that are masked or whose sigma is unknown."""
     return float(((rows[:, 4] == 0) | (rows[:, 2:4].max(axis=1) > UNKNOWN_SIGMA_PX)).mean())
 
 

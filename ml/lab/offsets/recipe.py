@@ -1,4 +1,4 @@
-"""How `python -m ml train offsets` goes: the lesson, then sigma calibrated on validation scenes."""
+"""How `python -m ml train offsets` goes: the training task, then sigma calibrated on validation scenes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ITERATIONS = 2
 
 
 def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, TrainingTask, Card]:
-    """Network, lesson and card. InputError where real chips are asked for and there are none."""
+    """Network, training task and card. InputError where real chips are wanted and there are none."""
     task = OffsetTrainingTask(settings, cache)
     if settings.real:
         task.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))

@@ -1,6 +1,6 @@
 """`python -m ml.lab.offsets.timing`: seconds of each tracker on the same pair in turn, and memory, as JSON.
 
-The pair is a simulated one (GRDH, gamma 0.7), repeated to the size that is asked for and made while it is read, so that
+The pair is a simulated one (GRDH, gamma 0.7), repeated to the wanted size while it is read, so that
 memory is that of the tracker. Reading files and writing the raster are left out. Where OpenCV is installed (the extra
 `bench`), its matchTemplate stands beside: one window, whole pixels only, no peak ratio.
 """

@@ -1,4 +1,4 @@
-"""How the offsets network is taught: crops of prepared scenes, a start that is wrong as a coarse search is wrong."""
+"""How the offsets network is trained: crops of prepared scenes, a start that is wrong as a coarse search is wrong."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from torch.nn import functional
 
 from ml.lab.offsets.dataset import UNLIKE, planes, prepared
 from ml.lab.training import Batch
+from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet, Residuals
 from ml.offsets import coarse
 from ml.offsets.network import COARSE_ALIGN_PX
-from ml.offsets.resampling import box, gathered, in_parts, surroundings, whole
+from ml.offsets.resampling import gathered, in_parts, surroundings, whole
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import constant_shift, moving
 from ml.simulation.seeds import Purpose, generator
@@ -25,7 +26,7 @@ from ml.simulation.seeds import Purpose, generator
 HUBER_SHARE = 0.08  # of the training, before the likelihood alone counts
 HUBER_PX = 0.1
 FARTHEST_PX = 3.0  # a residual beyond counts as so much
-STRAY_PX = 12.0  # what images with nothing in common are said to be apart, at most
+STRAY_PX = 12.0  # largest target offset of images with nothing in common
 SEARCHES_PX = (6, 24)
 NEAR_WEIGHT = 0.5  # of the narrow windows' answers in the loss
 TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
@@ -42,8 +43,9 @@ OFF_BY = (0.35, 0.5, 0.15)  # how often a start is off by up to 0, 1, 2 whole pi
 class Settings:
     """What --config may change.
 
-    real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch; strangers: share of crops whose images have
-    nothing in common; searched: share of crops that begin where a search ends, as those of strangers do.
+    real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch; unrelated_pairs: share of crops whose
+    images have nothing in common; searched: share of crops that begin where a search ends, as those of unrelated pairs
+    do.
     """
 
     width: int = 16
@@ -96,7 +98,7 @@ def loss_of(answer: Tensor, target: Tensor, known: Tensor, progress: float) -> T
 def chosen(network: CCResSiamNet, answer: Residuals, frame: Tensor, known: Tensor) -> Tensor:
     """What the choice of windows makes of an answer, (n, 4, nodes, nodes), relative to the frame as the answer is.
 
-    Nothing is taught through it to what it chooses from.
+    No gradient flows through it to what it chooses from.
     """
     placed = [torch.cat([part[:, :2] + frame, part[:, 2:]], dim=1).detach() for part in answer]
     offset, log_sigma = network.choice(*placed, known)
@@ -118,21 +120,21 @@ def likely_start(rng: np.random.Generator, truth: Tensor) -> Tensor:
 def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
     """Parts of pixels (2, nodes, nodes) near the truth, wrong as the network's first answer is wrong.
 
-    All of a neighbourhood is off by more than an answer would be: a start must not tell more than the images do, else
-    what is learnt is to smooth it where they tell little.
+    All of a neighbourhood is off by more than an answer would be: a start must not hold more information than the
+    images do, else what is learnt is to smooth it where they hold little (a prior bias).
     """
     size = int(rng.choice([1, 3, 5]))
-    noise = box(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), size) * size
+    noise = box_mean(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), size) * size
     wrong = float(np.exp(rng.uniform(np.log(0.01), np.log(0.15)))) * noise
     always = torch.from_numpy(rng.uniform(-ALWAYS_PX, ALWAYS_PX, (2, 1, 1)).astype(np.float32))
-    return in_parts(box(truth, int(rng.choice([3, 5]))) + wrong + always)
+    return in_parts(box_mean(truth, int(rng.choice([3, 5]))) + wrong + always)
 
 
 def likely_coarse(rng: np.random.Generator, truth: Tensor) -> Tensor:
     """Whole pixels (2, nodes, nodes) near the truth, wrong as what a coarse search finds is wrong."""
     shape = truth.shape
-    smooth = box(truth, int(rng.choice([3, 5])))
-    noise = box(torch.from_numpy(rng.standard_normal(shape).astype(np.float32)), 3) * 3
+    smooth = box_mean(truth, int(rng.choice([3, 5])))
+    noise = box_mean(torch.from_numpy(rng.standard_normal(shape).astype(np.float32)), 3) * 3
     result = smooth + float(np.exp(rng.uniform(np.log(0.02), np.log(0.35)))) * noise
     if rng.random() < 0.15:  # a place where another peak was higher
         row, col = (int(rng.integers(0, n)) for n in shape[1:])
@@ -169,7 +171,7 @@ def cut(rng: np.random.Generator, images: Tensor, truth: Tensor, size: int, sear
 
 
 def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
-    """Where a search ends, which finds what is highest even where nothing is to be found.
+    """Where a search ends, which finds what is highest even where there is no match.
 
     Whole pixels, as the first time; or parts, as smooth as answers' surroundings are that stand in where none is sure.
     """
@@ -177,7 +179,7 @@ def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
     nodes = coarse.on_nodes(coarse.coarse(functional.pad(images, (0, cols, 0, rows)), search))
     if rng.random() < 0.5:
         return whole(nodes)
-    return in_parts(box(nodes, int(rng.choice([1, 3, 5, 9]))))
+    return in_parts(box_mean(nodes, int(rng.choice([1, 3, 5, 9]))))
 
 
 def turned(rng: np.random.Generator, images: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -265,7 +267,7 @@ def _drawn(rng: np.random.Generator, source: NDArray[np.float16]) -> Tensor:
 def _held_out(gamma: float | None, scene: int) -> Crop:
     """Even ground of a coherence; None: motion that varies."""
     of = "varying" if gamma is None else str(round(100 * gamma))
-    rng = generator(Purpose.VALIDATION, f"offsets-lesson-{of}", scene)
+    rng = generator(Purpose.VALIDATION, f"offsets-lesson-{of}", scene)  # names seed streams: they stay as they are
     pair: SarPair = moving(rng, UNLIKE[scene % len(UNLIKE)]) if gamma is None else constant_shift(rng, gamma)
     held = torch.from_numpy(planes(pair).astype(np.float32))
     return cut(rng, held[:2], held[2:4], 128)

@@ -107,7 +107,7 @@ def write_border(nation: Nation, path: Path) -> Path:
     land = nation.region.terrain
     grid = Affine(land.posting_m, 0, land.west_m, 0, -land.posting_m, land.top_m)
     dry = np.isfinite(land.height_m).astype(np.uint8)
-    pieces = [shape(event_features) for event_features, value in shapes(dry, transform=grid, connectivity=4) if value]
+    pieces = [shape(outline) for outline, value in shapes(dry, transform=grid, connectivity=4) if value]
     coast = max(pieces, key=lambda piece: piece.area).simplify(150.0)
     easting_m, northing_m = (part for part in get_coordinates(get_exterior_ring(coast)).T)
     outline = Polygon(np.column_stack(to_geographic(easting_m, northing_m)))

@@ -88,7 +88,7 @@ def truth_geojson(region: Region) -> str:
 
 
 def _feature(area: TruthArea, terrain: Terrain) -> dict[str, Any]:
-    """One area; rate_mm_yr is + up, for a landslide the speed down the slope (rate_along says which)."""
+    """One area; rate_mm_yr is + up, for a landslide the speed down the slope (rate_along states which)."""
     easting_m, northing_m = terrain.frame.to_grid(np.array(area.centre.east_m), np.array(area.centre.north_m))
     ring = np.round(orient(area.polygon).exterior.coords, 7).tolist()  # counter-clockwise, 1 cm
     return {

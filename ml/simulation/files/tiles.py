@@ -55,8 +55,8 @@ def truth_records(tile: Tile, track: TileTrack) -> list[TruthRecord]:
 def track_points(rng: np.random.Generator, tile: Tile, track: TileTrack, date_count: int = 120) -> TrackPoints:
     """A track with a displacement series per point, and the figures that a release fits to it.
 
-    Each source moves along a course of its own (ml.simulation.velocity.histories) and breathes with its season; errors
-    of the rate are straight lines; each date has white noise. Courses are drawn anew for each track: draw both from
+    Each source moves along a history of its own (ml.simulation.velocity.histories) and breathes with its season; errors
+    of the rate are straight lines; each date has white noise. Histories are drawn anew for each track: draw both from
     generators of one seed where they must agree.
     """
     dates = acquisition_dates(rng, FIRST_DATE, round(tile.config.years), 12, date_count)

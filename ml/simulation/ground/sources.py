@@ -1,6 +1,6 @@
 """What moves in a region: one frozen class per kind, all answering the same questions.
 
-A new kind is one class here that answers `Source`; nothing else in the simulator asks which kind it has before it.
+A new kind is one class here that answers `Source`; nothing else in the simulator depends on the kind.
 """
 
 from __future__ import annotations

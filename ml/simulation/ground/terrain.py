@@ -91,7 +91,7 @@ def fractal_field(rng: np.random.Generator, size: int, spectral_slope: float) ->
 
 
 def make_terrain(rng: np.random.Generator, config: TerrainConfig, frame: LocalFrame) -> Terrain:
-    """Raise one island from the sea: an envelope with fractal hills, only its largest piece kept, lakes filled.
+    """Raise one island from the sea: an envelope with fractal hills, only its largest part kept, lakes filled.
 
     Hills are kept within two standard deviations, so that the inner 78 % of the radius is land whatever the seed.
     """

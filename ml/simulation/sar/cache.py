@@ -1,6 +1,7 @@
 """Pairs simulated ahead, on disk and memory-mapped, so that training never waits for them.
 
-One file an array, `.npy`, in one folder; `done.npy` tells which scenes are made, so that an interrupted run goes on.
+One file an array, `.npy`, in one folder; `done.npy` records which scenes are simulated, so that an interrupted run goes
+on.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Ground(NamedTuple):
 
 @dataclass(frozen=True)
 class Likely:
-    """How often what is drawn, 0-1, and the ranges that are drawn from. One value of it is one kind of country."""
+    """How often what is drawn, 0-1, and the ranges that are drawn from. One value of it is one kind of landscape."""
 
     texture_shape: tuple[float, float] = (1.0, 20.0)  # of the K-distribution, drawn in logarithms
     texture_px: tuple[float, float] = (1.0, 12.0)

@@ -35,7 +35,7 @@ class SarPair(NamedTuple):
     """power: (2, rows, cols), linear. dx_px, dy_px: (rows, cols): what stands at (x, y) of the reference stands at
     (x + dx, y + dy) in the secondary. gamma: coherence of what a pixel of the reference holds. sample_gamma: the
     complex sample coherence over SAMPLE_WINDOW_PX squared and all looks of the same pair without its motion, or None.
-    looks: equivalent ones, as a product's description would tell.
+    looks: equivalent ones, as a product states them.
     """
 
     power: Float32

@@ -1,4 +1,4 @@
-"""How far simulated chips are from real ones: their statistics, and whether a small network tells them apart.
+"""How far simulated chips are from real ones: their statistics, and whether a small network can distinguish them.
 
 The classifier two-sample test (Lopez-Paz and Oquab 2017): 0.5 is indistinguishable, 1 is another world. Split by place:
 the network is tested on a place, and on simulated places, that it never saw.
@@ -59,7 +59,7 @@ def of_speckle(first: Float32, second: Float32) -> dict[str, float]:
 def two_sample_auc(
     real: Sequence[Place], simulated: Float32, seed: int = 0, rounds: int = ROUNDS
 ) -> tuple[Interval, dict[str, float]]:
-    """AUC of a network that tells real from simulated chips, each real place left out once; interval over chips.
+    """AUC of a network that separates real from simulated chips, each real place left out once; interval over chips.
 
     simulated: (chips, rows, cols) of log power, all of different places; a third is kept for each test. Returns the AUC
     over all places and the AUC of each.

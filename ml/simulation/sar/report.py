@@ -44,7 +44,7 @@ def looks_and_distribution(scene: int = 0) -> tuple[float, float]:
 
 
 def autocorrelation(scene: int = 0) -> tuple[list[float], list[float]]:
-    """Of even GRDH power at 1 to 3 px along the columns: found, and by the theory of the band (|rho|^2)."""
+    """Of even GRDH power at 1 to 3 px along the columns: measured, and by the theory of the band (|rho|^2)."""
     rng = generator(Purpose.TEST, "report-lags", scene)
     ground = even_ground(GRDH, 256, 0.5)
     power = simulate_pair(rng, GRDH, ground, np.zeros((2, *ground.gamma.shape), dtype=np.float32)).power[0]

@@ -1,7 +1,7 @@
-"""How a source moves over the years: displacement per mm/yr of its mean rate, so that every course has the same slope.
+"""How a source moves over the years: displacement per mm/yr of its mean rate, so that every history has the same slope.
 
-Each course is a function of years since the first date, scaled so that the rate fitted to it (with a yearly wave, as a
-release does) is 1. Starting points and constants are drawn; a source's kind decides which courses it may take.
+Each history is a function of years since the first date, scaled so that the rate fitted to it (with a yearly wave, as a
+release does) is 1. Starting points and constants are drawn; a source's kind decides which histories it may take.
 """
 
 from __future__ import annotations
@@ -58,16 +58,16 @@ HISTORIES: dict[str, tuple[History, ...]] = {
 
 
 def draw_history(rng: np.random.Generator, kind: str, years: Floats) -> tuple[str, Floats]:
-    """One of the courses of a kind: its name and its displacement per mm/yr of rate, (dates,), 0 at the first date."""
+    """One of the histories of a kind: name and displacement per mm/yr of rate, (dates,), 0 at the first date."""
     choices: Sequence[History] = HISTORIES.get(kind, (linear,))
     history = choices[int(rng.integers(len(choices)))]
     return history.__name__, of_unit_rate(history(rng, years), years)
 
 
 def of_unit_rate(displacement: Floats, years: Floats) -> Floats:
-    """Scale a course so that its fitted rate is 1; displacement, years: (dates,). ValueError where it has no rate."""
+    """Scale a history so that its fitted rate is 1; displacement, years: (dates,). ValueError where it has no rate."""
     columns = [np.ones_like(years), years - years.mean(), np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
     rate = np.linalg.lstsq(np.stack(columns, axis=1), displacement, rcond=None)[0][1]
     if abs(rate) < 1e-9:
-        raise ValueError("a course without a rate cannot be scaled to one")
+        raise ValueError("a history without a rate cannot be scaled to one")
     return np.asarray((displacement - displacement[0]) / rate, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What looks like motion and is none: air, ramps, seams, unwrapping errors, warm buildings. mm/yr, one track at a time.
+"""Errors that look like motion: atmospheric delay, ramps, seams, unwrapping, warm buildings. mm/yr, one track.
 
 Ranges are those of the project's science notes (section 1) where these give them; the others are choices, marked so.
 """
@@ -37,10 +37,10 @@ class Nuisance(NamedTuple):
     """How often and how strong. factor: all errors are multiplied by it (standard deviation, not variance).
 
     noise: white, related and spiky part of each point. turbulence: semivariance at 1.25 km, (mm/yr)²; between 0.4 and
-    1.25 km Ustica's tracks grow by 0.23 and 0.18, of which 0.125 is common to both and thus no air: 0.06–0.10 is left,
-    the middle of the range. stratified: mm/yr per km of height. ramp: mm/yr across 10 km (a choice:
+    1.25 km Ustica's tracks grow by 0.23 and 0.18, of which 0.125 is common to both and thus not atmospheric: 0.06–0.10
+    is left, the middle of the range. stratified: mm/yr per km of height. ramp: mm/yr across 10 km (a choice:
     EGMS is levelled to GNSS). seam: a step across a frame's edge, in seam_share of the tracks. block_share: of the
-    tracks hold a piece that is unwrapped wrongly. warm_share: of the 40 m blocks in built-up land stand tall buildings,
+    tracks hold an unwrapping error. warm_share: of the 40 m blocks in built-up land stand tall buildings,
     whose yearly dilation (mm) leaks into the rate by leak per year.
     """
 
@@ -111,7 +111,9 @@ def _turbulence_amplitude(size: int, posting_m: float) -> Floats:
 
 
 def turbulence_field(rng: np.random.Generator, size: int, posting_m: float) -> Floats:
-    """Air left in a rate, (size, size): a power law whose semivariance at 1.25 km is 1. Periodic: cut a part out."""
+    """Turbulent delay left in a rate, (size, size): a power law of semivariance 1 at 1.25 km. Periodic: cut a part
+    out.
+    """
     spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * _turbulence_amplitude(size, posting_m)
     return np.asarray(np.fft.irfft2(spectrum, s=(size, size)), dtype=np.float64)
 
@@ -125,7 +127,7 @@ def turbulence(rng: np.random.Generator, ground: Ground) -> Floats:
 
 
 def stratified(rng: np.random.Generator, ground: Ground, mm_yr_km: float) -> Floats:
-    """Air in layers: a rate proportional to height, of either sign, zero at the mean height."""
+    """Stratified atmospheric delay: a rate proportional to height, of either sign, zero at the mean height."""
     if not ground.height_m.size:
         return np.zeros(0)
     return np.asarray(rng.choice([-1.0, 1.0]) * mm_yr_km * (ground.height_m - ground.height_m.mean()) / 1000)
@@ -149,7 +151,7 @@ def seam(rng: np.random.Generator, ground: Ground, step_mm_yr: float) -> Floats:
 
 
 def unwrapping_block(rng: np.random.Generator, ground: Ground, size_m: float, years: float) -> Floats:
-    """A piece of ground, sharply cut, off by a whole number of half waves over the span: n · 28 mm / years."""
+    """An unwrapping error: a sharply cut area, off by whole half waves over the span: n · 28 mm / years."""
     if not ground.x_m.size:
         return np.zeros(0)
     around = rng.integers(ground.x_m.size)

@@ -48,7 +48,9 @@ def acquisition_dates(
     """
     passes = int(years * DAYS_PER_YEAR) // repeat_days
     if not 8 <= count <= passes:
-        raise ValueError(f"{count} dates asked, but {years} years of one pass in {repeat_days} days hold 8 to {passes}")
+        raise ValueError(
+            f"{count} dates wanted, but {years} years of one pass in {repeat_days} days hold 8 to {passes}"
+        )
     middle = rng.choice(np.arange(1, passes - 1), count - 2, replace=False)
     kept = np.sort(np.concatenate([[0, passes - 1], middle]))
     return tuple(first + dt.timedelta(days=int(step) * repeat_days) for step in kept)

@@ -68,7 +68,10 @@ def digest_mail(*, key: str, places: Sequence[tuple[Subscription, Sequence[News]
     cards = {news.card.code: news.card for _, items in places for news in items}
     context = {
         "places": [
-            (subscription.label, [(news.card, what_happened(news.transition), _to(news.card)) for news in items])
+            (
+                subscription.label,
+                [(news.card, _title(news.card), what_happened(news.transition), _to(news.card)) for news in items],
+            )
             for subscription, items in places
         ],
         "n_alerts": len(cards),
@@ -95,6 +98,17 @@ def message_id(key: str) -> str:
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{host}>"
 
 
+def _title(card: AlertCard) -> str:
+    """What an item of a digest is headed by."""
+    return f"{'Correction: ' if card.state == 'rejected' else ''}{card.kind_label}, {card.place}"
+
+
+def _listed(labels: list[str]) -> list[tuple[str, str]]:
+    """Labels, each with what stands before it in a sentence: "", ", " or " and "."""
+    before = ["", *[", "] * (len(labels) - 2), " and "]
+    return list(zip(before, labels, strict=False))
+
+
 def _to(card: AlertCard) -> str:
     return settings.PUBLIC_URL + card.url
 
@@ -118,9 +132,11 @@ def _mail(
     headers = {"Message-ID": message_id(key), "Auto-Submitted": "auto-generated"}
     if subscriptions:
         stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
+        labels = _listed(list(dict.fromkeys(one.label for one in subscriptions)))
         headers |= {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
         context |= {
-            "labels": list(dict.fromkeys(one.label for one in subscriptions)),
+            "labels": labels,
+            "labels_text": "".join(before + label for before, label in labels),
             "stop_url": stop_url,
             "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
         }

@@ -42,7 +42,7 @@ def sample_points(*, product: Product, most: int = MOST_POINTS) -> MapSample:
 
 
 def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, np.ndarray]]:
-    """The series of some points, in the order asked for; mm, NaN where missing."""
+    """The series of some points, in the given order; mm, NaN where missing."""
     rows = dict(DisplacementSeries.objects.filter(product=product, pid__in=pids).values_list("pid", "packed"))
     known = [pid for pid in pids if pid in rows]
     return list(zip(known, unpack_series([bytes(rows[pid]) for pid in known], len(product.dates)), strict=True))

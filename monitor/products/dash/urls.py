@@ -32,4 +32,4 @@ def _kept(pattern: URLPattern) -> URLPattern:
     return URLPattern(pattern.pattern, verbs(guarded), pattern.default_args, pattern.name)
 
 
-urlpatterns = [_kept(found) for found in theirs if found.name.startswith("app-") and "routes" not in found.name]
+urlpatterns = [_kept(pattern) for pattern in theirs if pattern.name.startswith("app-") and "routes" not in pattern.name]

@@ -8,7 +8,8 @@ const part = (name) => document.querySelector(`[data-image="${name}"]`);
 
 /**
  * Fills the choice of images and shows the one that the address bar asks for.
- * Resolves to { at(point), retry() }, `at` giving the words under a place on the screen; null where there are no images.
+ * Resolves to { at(point), retry() }, `at` giving the words under a place on the screen;
+ * to null where there are no images.
  * onPoints(visible) receives whether points stay.
  */
 export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoints }) {

@@ -25,8 +25,8 @@ const tint = (colour, opacity) =>
     .padStart(2, "0");
 
 /**
- * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date; each may be missing),
- * positiveWord, negativeWord, names {values, line, short, band}, `dot`, the size of a value.
+ * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
+ * each may be missing), positiveWord, negativeWord, names {values, line, short, band}, `dot`, the size of a value.
  * For another unit: `unit`, `direction` (what up and down mean) and `text`, how a figure is written.
  * Returns a function that removes the chart.
  */

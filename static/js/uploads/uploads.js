@@ -99,8 +99,8 @@ async function refreshList() {
 function show(job) {
   const row = document.querySelector(`[data-job="${job.id}"]`);
   if (!row || row.dataset.state !== job.state) return false;
-  row.querySelector("[data-said=state]").textContent = job.words;
-  const reason = row.querySelector("[data-said=reason]");
+  row.querySelector("[data-part=state]").textContent = job.words;
+  const reason = row.querySelector("[data-part=reason]");
   reason.textContent = job.reason;
   reason.hidden = !job.reason;
   return true;

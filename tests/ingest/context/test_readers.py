@@ -69,7 +69,7 @@ def test_polygons_without_names_are_no_regions(make_geojson):
 
 
 def test_what_could_be_several_kinds_must_be_named(make_geojson):
-    assert "does not tell which kind" in refusal(make_geojson(({"name": "What"}, square(0, 0))))
+    assert "does not identify the kind" in refusal(make_geojson(({"name": "What"}, square(0, 0))))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_cut_off_geonames_table_is_refused(make_geonames):
 def test_a_plain_table_of_places_needs_three_columns(make_csv):
     (place,), refused = rows(make_csv("Name;Latitude;Longitude;Population", "Ålesund;62.47;6.15;67000", "Nowhere;;;"))
     assert (place.name, place.longitude, place.population) == ("Ålesund", 6.15, 67_000)
-    assert [remark.said for remark in refused] == ["no position"]
+    assert [remark.text for remark in refused] == ["no position"]
     assert "no column 'longitude'" in refusal(make_csv("name,latitude", "A,1"), "places")
 
 

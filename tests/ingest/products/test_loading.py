@@ -85,14 +85,14 @@ def test_a_point_whose_id_is_no_text_is_left_out_and_named(monkeypatch, make_egm
     monkeypatch.setattr(egms, "_batches", spoilt)
     product = services.product_load(path=path)
     assert (product.n_points, product.n_refused) == (10, 2)
-    assert product.refused_reasons == {"its id is no text": 2}
+    assert product.refused_reasons == {"its id is not valid text": 2}
     assert [pid for pid, _ in product.refused_rows] == ["a\ufffdb", "\ufffd\ufffd"]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (doubled, "stands twice"),
+        (doubled, "appears twice"),
         (both_tracks, "one file per track"),
         (nothing_known, "none of its 12 rows"),
         (lambda table: table.pop("mean_velocity"), "'mean_velocity' is missing"),

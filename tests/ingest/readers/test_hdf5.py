@@ -48,7 +48,7 @@ def values_in_a_file(file, canary):
 
 
 @pytest.mark.parametrize(
-    ("trap", "said"),
+    ("trap", "message"),
     [
         (wide_chunks, "declares chunks of"),
         (many_values, "'deep/a' declares"),
@@ -60,18 +60,18 @@ def values_in_a_file(file, canary):
         (values_in_a_file, "another file"),
     ],
 )
-def test_a_trap_is_refused_before_it_is_sprung(tmp_path, trap, said):
+def test_a_trap_is_refused_before_it_is_sprung(tmp_path, trap, message):
     canary, path = tmp_path / "canary", tmp_path / "a.h5"
     canary.write_bytes(b"c" * 12)
     with h5py.File(path, "w") as file:
         trap(file, canary)
-    with pytest.raises(InputError, match=said) as fault:
+    with pytest.raises(InputError, match=message) as fault:
         opens(path)
     assert "cccc" not in str(fault.value)
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (np.array([b"one", b"two"]), "not numbers"),
         (np.zeros(3, dtype=[("a", "f4"), ("b", "i4")]), "not numbers"),
@@ -79,12 +79,12 @@ def test_a_trap_is_refused_before_it_is_sprung(tmp_path, trap, said):
         (np.nan, "is nan"),
     ],
 )
-def test_what_is_no_number_is_not_taken_for_one(tmp_path, value, said):
+def test_what_is_no_number_is_not_taken_for_one(tmp_path, value, message):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["a"] = value
-    with hdf5.opened(path) as file, pytest.raises(InputError, match=said):
-        hdf5.numbers(path, file, "a") if "not" in said else hdf5.scalar(path, file, "a")
+    with hdf5.opened(path) as file, pytest.raises(InputError, match=message):
+        hdf5.numbers(path, file, "a") if "not" in message else hdf5.scalar(path, file, "a")
 
 
 def test_what_no_float32_holds_is_unknown(tmp_path):

@@ -27,8 +27,8 @@ from tests.waiting import HANG_SECONDS
 
 CORPUS = every()
 MOST_SECONDS = 5.0
-SAID = Declaration(unit="mm/yr", positive="up")
-SUBMISSION = Submission(declared=SAID)
+DECLARED = Declaration(unit="mm/yr", positive="up")
+SUBMISSION = Submission(declared=DECLARED)
 THROUGH_A_JOB = (
     "vrt to canary as .tif velo",
     "vrt to socket as .tif velo",
@@ -107,7 +107,7 @@ def read_all(path: Path) -> bytes:
         return open_scenes(path)[0].power().tobytes()
     return b"".join(
         b"".join(column.tobytes() for column in batch.columns().values())
-        for field in open_velocity_fields(path, declared=SAID)
+        for field in open_velocity_fields(path, declared=DECLARED)
         for batch in field.batches()
     )
 
@@ -122,18 +122,18 @@ def test_the_corpus_is_large_and_every_trick_has_a_name_of_its_own():
 @pytest.mark.parametrize("hostile", CORPUS, ids=lambda hostile: hostile.name)
 def test_a_hostile_file_is_refused_quickly_with_one_line(hostile, trap, listener):
     path = made(hostile, trap)
-    started, taken, said = time.process_time(), b"", ""  # of this process: what others do meanwhile is not its fault
+    started, taken, message = time.process_time(), b"", ""  # of this process: what others do meanwhile is not its fault
     try:
         with watchdog():
             taken = read_all(path)
     except InputError as fault:
-        said = str(fault)
+        message = str(fault)
     seconds = time.process_time() - started
-    assert said or hostile.harmless, "it was read as if nothing were wrong"
+    assert message or hostile.harmless, "it was read as if nothing were wrong"
     assert seconds < MOST_SECONDS
-    assert len(said.splitlines()) <= 1
+    assert len(message.splitlines()) <= 1
     assert CANARY[:12] not in taken
-    assert CANARY[:12].decode() not in said
+    assert CANARY[:12].decode() not in message
     assert not reached(listener)
 
 
@@ -219,10 +219,10 @@ def test_the_environment_hides_what_lies_beside_a_file(trap):
     with rasterio.open(path) as raster:
         assert raster.tags().get("X") == "beside"
     code = "import rasterio, sys; print(rasterio.open(sys.argv[1]).tags())"
-    said = subprocess.run(
+    message = subprocess.run(
         [sys.executable, "-c", code, str(path)], env=job_environment(), capture_output=True, text=True, check=True
     ).stdout
-    assert "beside" not in said
+    assert "beside" not in message
 
 
 def test_the_names_that_formats_know_are_used_in_the_corpus():

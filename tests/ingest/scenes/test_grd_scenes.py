@@ -60,7 +60,7 @@ def test_two_bands_where_one_image_is_asked_say_why_in_the_row(tmp_path, capsys)
     with pytest.raises(SystemExit):
         call_command("ingest", str(path), "--scale", "db", "--track", "79", "--acquired", "2024-05-01T05:26:53Z")
     row = Scene.objects.get()
-    assert "it holds 2 bands, one image is asked" in row.reason
+    assert "it holds 2 bands, one image is expected" in row.reason
 
 
 def test_a_folder_of_products_loads_each_of_them(tmp_path, capsys):

@@ -96,7 +96,7 @@ def test_facts_turn_with_the_image():
     assert facts.transposed().transposed() == facts
 
 
-def test_a_pixel_looks_no_farther_than_it_says():
+def test_a_pixel_depends_on_nothing_beyond_the_halo():
     torch.manual_seed(1)
     network = made(SMALL).eval()
     size = 4 * network.reach_px
@@ -139,8 +139,9 @@ def test_the_shipped_network_beats_the_best_windows_on_pairs_it_never_saw():
             bands = estimated(method, made_pair, windows.get(method, 9))
             estimate.append(float((errors(bands, made_pair)[:, 0] ** 2).mean()))
     rmse = {method: np.mean(estimate) ** 0.5 for method, estimate in squares.items()}
-    assert rmse[NETWORK] < 0.8 * rmse["guarnieri-prati"]
-    assert rmse[NETWORK] < 0.9 * rmse["posterior-mean"]
+    assert rmse[NETWORK] < 0.15  # measured: 0.139
+    assert rmse[NETWORK] < 0.62 * rmse["guarnieri-prati"]  # measured: 0.57 times
+    assert rmse[NETWORK] < 0.66 * rmse["posterior-mean"]  # measured: 0.60 times
 
 
 def test_the_answer_hardly_changes_when_the_images_are_exchanged(pair):
@@ -152,7 +153,7 @@ def test_the_answer_hardly_changes_when_the_images_are_exchanged(pair):
     assert float(np.nanmean(np.abs(one[inner] - other[inner]))) < 0.03
 
 
-def test_what_is_unknown_stays_unknown_and_tells_no_lie_beside_it(pair):
+def test_what_is_unknown_stays_unknown_and_spoils_nothing_beside_it(pair):
     power = pair.power.copy()
     power[1, :40] = np.nan
     whole = estimate_coherence(image_pair(pair.power), NETWORK, CPU, looks=4.45).bands

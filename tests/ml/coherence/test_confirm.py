@@ -45,8 +45,8 @@ def test_what_one_image_explains_or_one_pair_denies_is_not_confirmed(z):
     assert np.isnan(confirmed(evidence(z)).confidence).all()
 
 
-def test_ordinary_pairs_beside_an_event_tell_it_from_a_bad_image():
-    """Pairs over two steps have little left to lose; that the next pairs are as ever before is what tells."""
+def test_ordinary_pairs_beside_an_event_separate_it_from_a_bad_image():
+    """Pairs over two steps have little left to lose; that the next pairs are as ever before is what shows it."""
     spanning = {(1, 2): -5.0, (0, 2): -1.0, (1, 3): -1.0}
     unknown, ordinary, bad = ({**spanning, (0, 1): z, (2, 3): last} for z, last in ((np.nan, np.nan), (0, 0), (0, -5)))
     weights = {12: 0.65, 24: 0.35}
@@ -68,7 +68,7 @@ def test_ground_that_stays_incoherent_is_confirmed_once_a_pair_without_its_first
     assert (confirmed(evidence(two_more)).onset_day == (day(2) - EPOCH).days).all()
 
 
-def test_around_cells_that_are_sure_the_weaker_ones_are_told_too():
+def test_around_cells_that_are_sure_the_weaker_ones_are_reported_too():
     pairs = evidence(EVENT, cells=30)
     for one in pairs:
         one.change_sigma[:, :10] = 0.0

@@ -32,7 +32,7 @@ def cloud(x: list[float], y: list[float], rates: list[float]) -> PointCloud:
     return PointCloud(np.array(x) + WEST, np.array(y) + SOUTH, np.array(rates, dtype=np.float32), 3035)
 
 
-def test_a_robust_grid_tells_median_number_spread_and_distance():
+def test_a_robust_grid_holds_median_number_spread_and_distance():
     points = cloud([10, 50, 90, 450], [20, 20, 20, 20], [1, 2, 9, 5])
     grid = grid_robust(points)
     np.testing.assert_array_equal(grid.n_points, [[3, 0, 0, 0, 1]])
@@ -141,7 +141,7 @@ def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
     assert np.nanstd(noisy.tracks[0].velocity_mm_yr) == pytest.approx(1.5 / noisy.scale, rel=0.1)
 
 
-def test_air_in_layers_goes_with_height_and_a_slope_is_told():
+def test_stratified_delay_follows_height_and_a_slope_is_shown():
     row, col = np.mgrid[:100, :100]
     height = (150 * np.sin(col / 9) * np.cos(row / 11)).astype(np.float32)
     height[np.random.default_rng(1).random(height.shape) < 0.5] = np.nan
@@ -189,7 +189,7 @@ def test_a_weak_wide_bowl_stands_out_of_its_surroundings_and_a_constant_does_not
     assert float(np.abs(still[-OF_ATMOSPHERE:]).max()) < 5
 
 
-def test_surroundings_know_nothing_of_what_lies_farther_than_they_say():
+def test_surroundings_know_nothing_of_what_lies_beyond_their_reach():
     rng = np.random.default_rng(4)
     rate = rng.normal(0, 1, (60, 300)).astype(np.float32)
     height = rng.normal(0, 80, rate.shape).astype(np.float32)
@@ -218,7 +218,7 @@ def test_surroundings_that_are_filled_ahead_are_those_of_the_whole(monkeypatch):
         np.testing.assert_allclose(planes, surroundings(*ground), atol=1e-4)
 
 
-def test_what_goes_wrong_ahead_is_told_to_whoever_waits(monkeypatch):
+def test_what_goes_wrong_ahead_is_raised_where_it_is_awaited(monkeypatch):
     ahead = Ahead()
     ahead(np.zeros((64, 64), dtype=np.float32), np.ones((64, 64), dtype=np.int32), None, 100.0)
     monkeypatch.setattr(around, "standing_out", lambda *_: 1 / 0)
@@ -280,7 +280,7 @@ def test_patches_slide_by_a_quarter_and_end_at_the_edge():
     assert gaussian()[PATCH // 2, PATCH // 2] == pytest.approx(1, abs=0.02)
 
 
-def test_merged_patches_keep_what_all_say_and_leave_out_the_unknown():
+def test_merged_patches_keep_what_all_agree_on_and_leave_out_the_unknown():
     phase = np.zeros((64, 64), dtype=np.float32)
     reached = np.ones((64, 64), dtype=bool)
     reached[:, 24:] = False

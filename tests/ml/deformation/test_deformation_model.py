@@ -38,7 +38,7 @@ def tile():
     return with_sources(still_tile(NATIONAL, 0, Purpose.TEST), (bowl,))
 
 
-def test_the_weights_are_small_and_their_card_tells_how_they_came_to_be(network):
+def test_the_weights_are_small_and_their_card_states_how_they_came_to_be(network):
     assert (WEIGHTS / "deformation.safetensors").stat().st_size <= 10_000_000
     card = network.card
     assert card.training["command"].startswith("python -m ml train deformation")
@@ -75,14 +75,14 @@ def test_the_network_looks_no_farther_than_its_halo(network):
     assert network.stride == STRIDE
 
 
-def test_two_tracks_say_the_same_in_either_order(network, tile):
+def test_two_tracks_give_the_same_in_either_order(network, tile):
     grids = [grid_robust(cloud(track), workers=1) for track in tile.tracks]
     one = predict_block(network, on_lattice(grids).tracks)
     other = predict_block(network, on_lattice(grids[::-1]).tracks)
     np.testing.assert_allclose(one.probability, other.probability, atol=1e-4)
 
 
-def test_kinds_share_the_probability_and_nothing_is_said_where_nothing_was_seen(network, tile):
+def test_kinds_share_the_probability_and_there_is_no_value_where_nothing_was_seen(network, tile):
     lattice = on_lattice([grid_robust(cloud(tile.tracks[0]), workers=1)])
     maps = predict_block(network, lattice.tracks)
     known = np.isfinite(maps.probability)
@@ -156,7 +156,7 @@ def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_dat
 SCORES = {"fine": 1.7, "wide": 4.0, "gap": 1.5}
 
 
-def test_a_small_area_begins_where_the_blend_of_two_thresholds_says_so():
+def test_a_small_area_begins_at_the_blend_of_two_thresholds():
     logits = torch.tensor([[-4.0, 1.0, 9.0], [-4.0, 2.0, -9.0]])[:, None]
     p = torch.sigmoid(calibrated(logits, SCORES, torch.ones(1, 3, dtype=torch.bool)))[0]
     assert p[0] < 0.01
@@ -164,11 +164,11 @@ def test_a_small_area_begins_where_the_blend_of_two_thresholds_says_so():
     assert p[2] < 0.01  # too few cells to be wide
 
 
-def test_a_wide_area_begins_where_its_surroundings_and_the_cell_itself_say_so():
+def test_a_wide_area_begins_where_its_surroundings_and_the_cell_itself_agree():
     logits, reached = torch.full((2, 40, 40), -9.0), torch.ones(40, 40, dtype=torch.bool)
     logits[0] = 4.3
     reached[:, 30:] = False
-    logits[0, :, 30:] = -9  # where nothing is said, nothing is averaged
+    logits[0, :, 30:] = -9  # where there is no value, nothing is averaged
     logits[0, 20, 20] = 2.0
     p = torch.sigmoid(calibrated(logits, SCORES, reached))
     assert float(p[5, 25]) == pytest.approx(0.5, abs=1e-4)

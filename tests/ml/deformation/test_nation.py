@@ -74,7 +74,7 @@ def test_no_cell_knows_how_the_ground_was_cut(network, core):
     assert differ(whole.rate_mm_yr, cut.rate_mm_yr) <= 1e-2
 
 
-def test_a_product_that_begins_elsewhere_says_the_same_of_the_same_ground(network, monkeypatch):
+def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(network, monkeypatch):
     """Seven cells fewer in the west, eleven in the north. Its background, measured on each product, is left out."""
     monkeypatch.setattr("ml.deformation.network.background_of", lambda grid: 0.0)
     monkeypatch.setattr("ml.deformation.network.noise_scale", lambda grids: 1.0)
@@ -119,7 +119,7 @@ def test_windows_without_ground_are_not_looked_at():
     assert all(size % 16 == 0 for window in windows_cut for size in window.shape)
 
 
-def test_progress_is_told_from_nothing_to_all(network):
+def test_progress_is_reported_from_nothing_to_all(network):
     shares: list[float] = []
     with listening(shares.append):
         predict(network, [grid(200, 200)], config=NetworkConfig(core_cells=64))

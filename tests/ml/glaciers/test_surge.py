@@ -34,7 +34,7 @@ def test_a_surge_that_goes_on_has_no_end():
     assert result.onset.day == pytest.approx(1500, abs=12)
 
 
-def test_a_doubling_is_told_after_three_pairs_and_not_before():
+def test_a_doubling_is_reported_after_three_pairs_and_not_before():
     day, speed, sigma = glacier(rise=0.6, begin=900, end=9999)
     first = int(np.argmax(day >= 900))
     detected = [bool(surges(day[:n], speed[:n], sigma[:n], cell_km2=0.05)) for n in range(first, first + 5)]
@@ -46,11 +46,11 @@ def test_a_doubling_is_told_after_three_pairs_and_not_before():
     [glacier(), glacier(rise=0.15), glacier(rise=2.0, begin=900, end=920), glacier(summer=0.6)],
     ids=["steady", "too little", "two pairs only", "every summer"],
 )
-def test_what_is_no_surge_is_not_told(series):
+def test_what_is_no_surge_is_not_reported(series):
     assert surges(*series, cell_km2=0.05) == ()
 
 
-def test_a_surge_of_too_small_an_area_is_not_told():
+def test_a_surge_of_too_small_an_area_is_not_reported():
     day, speed, sigma = glacier()
     speed[70:110, :4] += 2.0
     assert surges(day, speed, sigma, cell_km2=0.05) == ()
@@ -63,7 +63,7 @@ def test_gaps_do_not_end_a_surge():
     assert len(surges(day, speed, sigma, cell_km2=0.05)) == 1
 
 
-def test_nothing_known_is_nothing_told():
+def test_where_nothing_is_known_nothing_is_reported():
     day, speed, sigma = glacier(rise=2.0)
     assert surges(day, np.full_like(speed, np.nan), sigma, cell_km2=0.05) == ()
     assert surges(day[:3], speed[:3], sigma[:3], cell_km2=0.05) == ()

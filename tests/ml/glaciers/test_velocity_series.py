@@ -68,7 +68,7 @@ def test_a_slide_in_what_was_taken_for_stable_is_no_error():
     assert stable_ground(motion, np.ones(2000, dtype=bool)).rmse_m_day == pytest.approx(0.05, rel=0.15)
 
 
-def test_without_stationary_ground_the_slowest_quarter_speaks_and_says_so():
+def test_without_stationary_ground_the_slowest_quarter_is_the_reference_and_is_named():
     ground = stable_ground(scattered(), np.zeros(2000, dtype=bool))
     assert (ground.where, ground.n) == ("slowest", 500)
     assert 0 < ground.rmse_m_day < 0.05
@@ -104,7 +104,7 @@ def test_two_pairs_of_one_step_are_their_weighted_mean():
     assert result.sigma_m_day[0, 0] == pytest.approx((1 / 0.01 + 1 / 0.04) ** -0.5)
 
 
-def test_a_longer_pair_and_half_of_it_tell_the_other_half():
+def test_a_longer_pair_and_half_of_it_give_the_other_half():
     """One metre a day over 24 days and half a metre in the first 12 are one and a half in the last 12."""
     result = velocity_series(pairs([0, 0], [24, 12], [1.0, 0.5], [0.01, 0.01]))
     np.testing.assert_allclose(result.speed_m_day[:, 0], [0.5, 1.5], atol=0.01)

@@ -64,7 +64,7 @@ def test_an_ablation_model_gives_a_probability_within_reach_of_a_point(folder, p
 def test_the_maximum_over_gains_is_never_below_their_mean(folder, points):
     grid = grid_robust(points, workers=1)
     mean, highest = (
-        detect_ablation(lambda _: grid, ABLATION_MODELS[f"unet-gains-{how}"]).maps.probability
+        detect_ablation(lambda _: grid, config_of(f"unet-gains-{how}", folder)).maps.probability
         for how in ("mean", "max")
     )
     assert (highest >= mean - 1e-6)[np.isfinite(mean)].all()

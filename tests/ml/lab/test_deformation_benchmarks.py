@@ -163,7 +163,7 @@ def test_what_has_too_few_points_is_neither_missed_nor_a_false_alarm(still):
     assert (score.n_objects, score.n_areas, score.false_alarms) == (0, 0, 0)
 
 
-def test_calibration_counts_how_often_what_was_said_came_true(still):
+def test_calibration_counts_how_often_a_probability_came_true(still):
     tracks, truth = first_view(still)
     sure = DeformationResult(
         split_by_sign(np.full((SIDE, SIDE), 0.3), np.ones((SIDE, SIDE), dtype=np.float32), 0.0, 1.0),

@@ -8,7 +8,7 @@ from ml.lab.deformation.roc import SHIFTS, at_alarms
 
 
 def test_figures_are_read_off_where_the_benchmark_has_as_many_false_alarms():
-    """Ten tiles of 100 km²: alarms fall from six to none with the shift, bowls are found up to a shift of nothing."""
+    """Ten tiles of 100 km²: alarms fall from six to none with the shift, bowls are detected up to no shift."""
     alarms = np.array([6, 4, 2, 1, 0, 0, 0])
     fields = [np.array([[count / 10, 8, 10, 12, 5.0] for count in alarms]) for _ in range(10)]
     detected = np.array(SHIFTS) < 0.1

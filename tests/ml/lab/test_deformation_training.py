@@ -1,4 +1,4 @@
-"""What the deformation network is taught: tiles on disk, samples made of them, the loss, the thresholds."""
+"""What the deformation network is trained on: tiles on disk, samples made of them, the loss, the thresholds."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_kinds_follow_what_moves_the_ground_and_which_way():
     assert KINDS[kind_of(QuarrySettlement(here, ellipse, -5.0))] == "fill_or_quarry"
 
 
-def test_a_weak_bowl_has_the_rate_and_the_size_that_it_is_asked_for(cache, pool):
+def test_a_weak_bowl_has_the_rate_and_the_size_that_are_wanted(cache, pool):
     rng = np.random.default_rng(0)
     number = int(pool.quiet[0])
     motion = weak_bowls(rng, cache, number, np.array([0]), (3.0, 800.0))
@@ -139,7 +139,7 @@ def test_ground_that_nobody_saw_does_not_count():
     assert float(loss_of(answer, batch)) == pytest.approx(float(loss_of(right, batch)))
 
 
-def test_a_piece_unwrapped_wrongly_is_no_motion_and_costs_more_than_other_still_ground(cache, pool):
+def test_an_unwrapping_error_is_no_motion_and_costs_more_than_other_still_ground(cache, pool):
     number, order = int(pool.quiet[0]), np.array([0])
     for blocks in (0.0, 1.0):
         (drawn,) = laid_over(np.random.default_rng(2), cache, number, order, still(1), Recipe(blocks=blocks))

@@ -133,7 +133,7 @@ def test_a_card_that_is_none_is_refused(tmp_path, text):
         read_card("tiny", tmp_path)
 
 
-def test_a_missing_card_says_what_to_do(tmp_path):
+def test_the_error_for_a_missing_card_names_the_remedy(tmp_path):
     with pytest.raises(InputError, match="python -m ml train"):
         read_card("tiny", tmp_path)
 

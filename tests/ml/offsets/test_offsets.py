@@ -51,7 +51,7 @@ def test_a_shift_comes_back_with_its_sign_and_is_not_drawn_to_whole_pixels(dx, d
     assert float(torch.isfinite(tracked.dx_px).float().mean()) > 0.7
 
 
-def test_errors_are_as_large_as_they_are_said_to_be():
+def test_errors_are_as_large_as_their_sigma():
     tracked = track(images(0.3, -0.4, gamma=0.7, size=320))
     error = (tracked.dx_px - 0.3) / tracked.sigma_dx_px
     within = float((error[torch.isfinite(error)].abs() <= 1).float().mean())
@@ -130,7 +130,7 @@ def test_whitened_correlation_brings_a_shift_back_where_pixels_are_finer_than_th
 
 
 def test_where_a_pixel_is_a_resolution_wide_whitening_is_drawn_to_whole_pixels():
-    """Known and told (docs/models/multi-kernel.md): aliased frequencies are strengthened too."""
+    """A known limit (docs/models/multi-kernel.md): aliased frequencies are strengthened too."""
     power = images(0.25, 0.25).numpy()
     bands = track_offsets(ImagePair(power[0], power[1], Affine.identity(), None), "whitened", torch.device("cpu")).bands
     assert 0.1 < float(np.nanmedian(bands["dx_px"])) < 0.24

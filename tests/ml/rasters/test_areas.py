@@ -28,7 +28,7 @@ def test_without_a_core_there_is_no_area():
     assert find_areas({"uplift": flat() + 0.4}, flat(), GRID) == []
 
 
-def test_pieces_near_each_other_are_one_area_and_far_ones_are_two():
+def test_patches_close_to_each_other_are_one_area_and_far_ones_are_two():
     p = flat((10, 30))
     p[2:8, 0:4] = p[2:8, 8:12] = p[2:8, 17:21] = 1  # 500 m apart, middle to middle of the cells between; then 600
     joined, alone = sorted(find_areas({"subsidence": p}, p * -5, GRID), key=lambda area: area.polygon.centroid.x)

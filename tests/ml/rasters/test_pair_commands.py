@@ -67,7 +67,7 @@ def test_decibels_and_amplitudes_give_what_power_gives(pair, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["coherence", "{a}", "{missing}", "--out", "{out}"], "there is no such file"),
         (["coherence", "{a}", "{other}", "--out", "{out}"], "is not that of the reference"),

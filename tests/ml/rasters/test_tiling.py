@@ -1,4 +1,4 @@
-"""A large pair gives tile by tile what it gives in one piece."""
+"""A large pair gives tile by tile what it gives as a whole."""
 
 import numpy as np
 import pytest

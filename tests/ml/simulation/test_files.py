@@ -118,7 +118,7 @@ def test_displacements_carry_one_decimal_as_in_the_real_file(folder):
 @pytest.mark.parametrize(
     ("name", "number", "direction"), [(ZIP_901, "901", "ascending"), (ZIP_902, "902", "descending")]
 )
-def test_a_zip_holds_csv_and_header_and_says_that_it_is_simulated(folder, region, name, number, direction):
+def test_a_zip_holds_csv_and_header_and_states_that_it_is_simulated(folder, region, name, number, direction):
     with zipfile.ZipFile(folder / f"{name}.zip") as archive:
         assert archive.namelist() == [f"{name}.xml", f"{name}.csv"]
         header = ET.fromstring(archive.read(f"{name}.xml"))
@@ -194,7 +194,7 @@ def test_tracks_with_different_dates_do_not_share_a_csv(region, region_at_rest):
         csv_bytes([region.tracks[0], region_at_rest.tracks[0]])
 
 
-def test_the_command_writes_a_region_and_says_what_is_in_it(tmp_path, capsys):
+def test_the_command_writes_a_region_and_prints_what_is_in_it(tmp_path, capsys):
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     assert command.run(parser.parse_args(["velocity", "--seed", "4", "--out", str(tmp_path / "new" / "region")])) == 0

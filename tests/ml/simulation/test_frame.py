@@ -24,7 +24,7 @@ def test_ground_that_sinks_moves_away_from_both_satellites():
     assert all(project_to_los_mm_yr(sinking, track.los)[0] < 0 for track in (ASCENDING, DESCENDING))
 
 
-def test_ground_that_moves_west_comes_nearer_to_the_ascending_satellite_only():
+def test_ground_that_moves_west_comes_closer_to_the_ascending_satellite_only():
     westward = Motion(np.array([-10.0]), np.zeros(1), np.zeros(1))
     assert project_to_los_mm_yr(westward, ASCENDING.los)[0] > 0
     assert project_to_los_mm_yr(westward, DESCENDING.los)[0] < 0

@@ -28,7 +28,7 @@ def images(nation) -> tuple[AreaImages, ...]:
     return simulate_images(nation)
 
 
-def test_the_same_seed_gives_the_same_country(nation):
+def test_the_same_seed_gives_the_same_region(nation):
     again = simulate_nation(7, small(tracks=(ASCENDING,)))
     np.testing.assert_array_equal(again.region.terrain.height_m, nation.region.terrain.height_m)
     np.testing.assert_array_equal(again.region.tracks[0].series_mm, nation.region.tracks[0].series_mm)
@@ -48,7 +48,7 @@ def test_every_place_stands_on_land_whatever_the_seed(seed):
     assert np.isfinite(land.height_m[land.cell_of(*land.frame.to_grid(east_m, north_m))]).all()
 
 
-def test_most_of_the_country_is_still(nation):
+def test_most_of_the_region_is_still(nation):
     track = nation.region.tracks[0]
     still = track.truth.speed_mm_yr() < 0.5
     open_land = track.cover == LandCover.OPEN
@@ -81,7 +81,7 @@ def test_the_glacier_is_faster_in_summer_and_surges_at_the_end():
     assert speeds[-len(SURGE_M_DAY) :] == SURGE_M_DAY
     before = dict(zip([date.month for date in dates], speeds[: -len(SURGE_M_DAY)], strict=False))
     assert before[6] > 1.5 * min(speeds)
-    assert max(speeds[: -len(SURGE_M_DAY)]) * 12 / 30 < 0.25  # too slow to be told apart in one pair
+    assert max(speeds[: -len(SURGE_M_DAY)]) * 12 / 30 < 0.25  # too slow to be seen in one pair
 
 
 def test_the_tracker_measures_the_surge_that_was_put_in(nation, images):
@@ -127,7 +127,7 @@ def test_files_are_marked_as_simulated_and_two_halves_hold_every_point(nation, i
         assert raster.tags()["SIMULATED"] == "yes"
 
 
-def test_the_truth_says_in_words_what_was_put_in(nation, images, tmp_path):
+def test_the_truth_describes_in_words_what_was_simulated(nation, images, tmp_path):
     truth_file = json.loads(nation_files.write_truth(nation, images, tmp_path / "truth.geojson").read_text())
     features = [feature["properties"] for feature in truth_file["features"]]
     assert len(features) == len(nation.region.sources) + 3

@@ -1,4 +1,4 @@
-"""Simulated pairs: speckle obeys its physics, scatterers stand where they were put, images hold what truth says."""
+"""Simulated pairs: speckle obeys its physics, scatterers stand where they were put, images hold what truth states."""
 
 import numpy as np
 import pytest
@@ -57,13 +57,13 @@ def test_power_on_even_ground_follows_a_gamma_distribution_of_its_looks():
 
 
 @pytest.mark.parametrize("system", [GRDH, RTC, System(10.0, (1.2, 3.0), 3, 0.4)])
-def test_the_looks_that_are_told_are_the_looks_of_the_images(system):
+def test_the_looks_that_are_stated_are_the_looks_of_the_images(system):
     ground = even_ground(system, 160, 0.5)
     power = simulate_pair(rng_of(), system, ground, still(ground)).power[0]
     assert power.mean() ** 2 / power.var() == pytest.approx(system.equivalent_looks, rel=0.06)
 
 
-def test_speckle_correlates_over_pixels_as_its_band_says():
+def test_speckle_correlates_over_pixels_as_its_band_predicts():
     estimate, theory = report.autocorrelation()
     np.testing.assert_allclose(estimate, theory, atol=0.02)
 
@@ -149,7 +149,7 @@ def test_structured_ground_with_layover_still_gives_a_finite_truth(scene):
 
 
 @pytest.mark.parametrize("kind", motion.MOTIONS)
-def test_every_kind_of_motion_stays_within_what_its_description_says(kind):
+def test_every_kind_of_motion_stays_within_its_description(kind):
     fields = np.stack([motion.MOTIONS[kind](rng_of(scene), (96, 96), (1, 1)) for scene in range(12)])
     length = np.hypot(fields[:, 0], fields[:, 1]).max(axis=(1, 2))
     most = {"zero": 0, "constant": 4.3, "fractional": 9, "glacier": 20.5, "landslide": 6, "fault": 2.01, "bowl": 3.01}
@@ -159,7 +159,7 @@ def test_every_kind_of_motion_stays_within_what_its_description_says(kind):
         assert fields.var(axis=(2, 3)) == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_fault_is_where_the_truth_says_and_half_on_each_side():
+def test_a_fault_is_where_the_truth_has_it_and_half_on_each_side():
     size = padded(96)
     field = motion.step(size, (1, 1), 2.0, along_rows=False)
     ground = even_ground(GRDH, 96, 0.9)

@@ -40,7 +40,7 @@ def test_the_pictures_are_small_and_show_something(tmp_path):
             assert np.asarray(picture).std() > 20
 
 
-def test_the_classifier_tells_noise_from_structure_and_not_noise_from_noise():
+def test_the_classifier_separates_noise_from_structure_and_not_noise_from_noise():
     rng = np.random.default_rng(1)
     noise = rng.normal(size=(24, 64, 64)).astype(np.float32)
     smooth = np.repeat(np.repeat(rng.normal(size=(12, 32, 32)), 2, axis=1), 2, axis=2).astype(np.float32)

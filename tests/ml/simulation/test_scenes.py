@@ -1,4 +1,4 @@
-"""The simulated images: what was put in is what the truth says, and the images show it."""
+"""The simulated images: what was put in is what the truth states, and the images show it."""
 
 import numpy as np
 import pytest
@@ -75,7 +75,7 @@ def test_the_changed_surface_loses_its_coherence_once(series):
     assert (series.coherence[index + 1][lost] > 0.7).all()
 
 
-def test_files_read_back_as_opera_images_that_say_they_are_simulated(series, tmp_path):
+def test_files_read_back_as_opera_images_that_state_they_are_simulated(series, tmp_path):
     files = write_series(series, tmp_path / "scenes")
     scenes = [open_scenes(path)[0] for path in files]
     assert [scene.header.acquired_at for scene in scenes] == list(series.dates)

@@ -105,7 +105,7 @@ def test_knothes_profile_across_a_wide_panel_is_his_error_function():
 
 
 @pytest.mark.parametrize("name", DRAWS)
-def test_every_source_can_be_drawn_and_moves_the_ground_most_as_it_says(name, hills):
+def test_every_source_can_be_drawn_and_moves_the_ground_by_its_peak_rate(name, hills):
     drawn = 0
     for scene in range(40):
         rng = generator(Purpose.TEST, name, scene)

@@ -15,7 +15,7 @@ def _plane(rise_east: float, rise_north: float) -> Terrain:
     return Terrain(frame, frame.easting_m, frame.northing_m, 50.0, height_m, rise_east * ones, rise_north * ones)
 
 
-def test_the_island_is_one_piece_of_some_twelve_kilometres_in_the_sea(region):
+def test_the_island_is_one_body_of_some_twelve_kilometres_in_the_sea(region):
     land = np.isfinite(region.terrain.height_m)
     assert ndimage.label(land)[1] == 1
     assert 80 < land.sum() * (region.terrain.posting_m / 1_000) ** 2 < 144  # km²
@@ -65,7 +65,7 @@ def test_a_step_down_the_slope_leads_lower(region):
     assert np.median(fall_m) == pytest.approx(np.median(100 * -downslope.up / flat_length), rel=0.1)
 
 
-def test_rough_terrain_has_the_spectrum_asked_for():
+def test_rough_terrain_has_the_wanted_spectrum():
     field = fractal_field(np.random.default_rng(0), 256, -3.0)
     power = np.abs(np.fft.fft2(field)) ** 2
     wavenumber = np.hypot(*np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256)))

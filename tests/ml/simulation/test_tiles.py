@@ -127,7 +127,9 @@ def test_the_real_tracks_show_the_semivariance_that_tiles_are_made_with(real_dat
         cloud = project(*at, rate, epsg=3035)
         measured.append(semivariance(cloud.x, cloud.y, rate, NEAR))
     place = rng(7).uniform(0, 2_500, (2, 25_000))
-    simulated = semivariance(*place, velocity_errors(rng(8), *place, USTICA, 0.0), NEAR)  # air comes on top
+    simulated = semivariance(
+        *place, velocity_errors(rng(8), *place, USTICA, 0.0), NEAR
+    )  # atmospheric delay comes on top
     np.testing.assert_allclose(simulated, np.mean(measured, axis=0), atol=0.07)
 
 
@@ -151,7 +153,7 @@ def test_turbulence_has_its_two_slopes_and_its_semivariance():
     assert np.mean(gamma[0::2]) > np.mean(gamma[1::2])
 
 
-def test_stratified_air_follows_height_at_half_to_three_mm_per_kilometre(ground):
+def test_stratified_delay_follows_height_at_half_to_three_mm_per_kilometre(ground):
     low, high = Nuisance().stratified_mm_yr_km
     assert (low, high) == (0.5, 3.0)
     error = stratified(rng(), ground, 2.0)

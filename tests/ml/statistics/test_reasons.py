@@ -15,7 +15,7 @@ def field(rate_mm_yr: float, n: int = 4_000):
     return x, y, velocity
 
 
-def test_an_area_is_told_against_its_surroundings():
+def test_an_area_is_compared_with_its_surroundings():
     reason = track_reason("ascending", Point(2_000, 2_000).buffer(500), *field(-6.0))
     assert reason.rate_mm_yr == pytest.approx(-5.7, abs=0.3)
     assert reason.around_mm_yr == pytest.approx(0.3, abs=0.2)
@@ -28,7 +28,7 @@ def test_still_ground_has_no_more_beyond_the_spread_than_chance_allows():
     assert track_reason("", Point(2_000, 2_000).buffer(500), *field(0.0)).beyond < 0.1
 
 
-def test_an_area_without_surroundings_says_so_and_nothing_else():
+def test_an_area_without_surroundings_has_no_other_values():
     x, y, velocity = field(-6.0)
     inside = np.hypot(x - 2_000, y - 2_000) < 500
     evidence = track_reason("", Point(2_000, 2_000).buffer(520), x[inside], y[inside], velocity[inside]).as_dict()

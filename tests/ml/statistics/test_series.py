@@ -11,7 +11,7 @@ DATES = [date(2020, 1, 1) + timedelta(days=12 * n) for n in range(120)]
 YEARS = np.array([(day - DATES[0]).days for day in DATES]) / 365.25
 
 
-def test_trend_and_season_are_told_apart():
+def test_trend_and_season_are_separated():
     series = -8 * YEARS + 5 * np.sin(2 * np.pi * YEARS) + 3
     fit = fit_series(DATES, series)
     assert fit.rate_mm_yr == pytest.approx(-8)

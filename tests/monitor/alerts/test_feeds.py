@@ -150,7 +150,7 @@ def test_a_filter_that_makes_no_sense_is_refused_with_its_remedy(client, address
 def test_pages_name_the_feed(client, watched_region):
     for page in ("/", "/alerts/", "/about/"):
         assert re.search(
-            r'<link rel="alternate" type="application/atom\+xml"[^>]* href="/alerts.atom">',
+            r'<link rel="alternate" type="application/atom\+xml"[^>]*\shref="/alerts.atom"\s*>',
             client.get(page).content.decode(),
         )
     assert 'href="/alerts.atom"' in client.get("/alerts/").content.decode().partition("<main")[2]

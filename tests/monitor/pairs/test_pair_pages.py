@@ -244,7 +244,7 @@ def test_runs_that_wait_or_failed_say_so(operator, pair):
         version = ModelVersion.objects.create(task=task, method=f"made-{task}", version="1")
         Run.objects.create(model_version=version, pair=pair, state=state, error=error)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
-    assert "It waits until a worker is free." in page
+    assert "Waiting for a free worker." in page
     assert "the images are too small" in page
     listed = operator.get("/pairs/").content.decode()
     assert "Coherence: waits" in listed
@@ -309,20 +309,20 @@ def test_pairs_are_chosen_by_track_polarisation_days_and_findings(pair_predictio
     vh = made_pairs.make_pair(*(made_pairs.make_scene(DAY + timedelta(days=d), "VH") for d in (0, 12)))
     first, second = pair_predictions[0].run.pair, pair_predictions[3].run.pair
 
-    def found(**wanted) -> set[int]:
+    def chosen(**wanted) -> set[int]:
         return {pair.pk for pair in pair_selectors.pairs_matching(wanted=PairChoice(**wanted))}
 
     assert pair_selectors.pairs_matching(wanted=PairChoice()).first() == second
-    assert found() == {first.pk, second.pk, vh.pk}
-    assert found(polarisation="VH") == {vh.pk}
-    assert found(track=12) == found(days=6) == found(found=True) == set()
-    assert found(image=first.reference_id) == {first.pk}
+    assert chosen() == {first.pk, second.pk, vh.pk}
+    assert chosen(polarisation="VH") == {vh.pk}
+    assert chosen(track=12) == chosen(days=6) == chosen(detected=True) == set()
+    assert chosen(image=first.reference_id) == {first.pk}
     alert = make_alert()
     scan = Scan.objects.create(prediction=pair_predictions[4], thresholds={})
     Detection.objects.create(
         scan=scan, alert=alert, area=alert.area, area_m2=1, kind="surface-change", score=1, n_points=1
     )
-    assert found(found=True) == {second.pk}
+    assert chosen(detected=True) == {second.pk}
     assert {s.pk for s in pair_selectors.images_matching(wanted=ImageChoice("paired"))} == {
         s.pk for s in Scene.objects.all()
     }

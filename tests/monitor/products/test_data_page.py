@@ -59,12 +59,12 @@ def test_no_text_starts_a_formula(text):
     assert cell_text("its velocity is not a number") == "its velocity is not a number"
 
 
-def test_an_older_release_is_folded_away_and_the_change_is_told(client, two_releases):
+def test_an_older_release_is_folded_away_and_the_change_is_reported(client, two_releases):
     release_changes_make()
     older, newer = two_releases
     page = client.get(reverse("product-list")).content.decode()
     assert "Older releases, kept but no longer shown (1)" in page
-    assert f"A newer release stands in its place: {newer.name}" in page
+    assert f"Replaced by a newer release: {newer.name}" in page
     assert "Since the release 2019–2023, version 1, 2 points are gone and 0 are new" in page
     assert "the usual speed changed by 2.0 mm a year (away from the satellite)" in page
     answer = client.get(reverse("product-change", args=[newer.pk]))
@@ -91,9 +91,9 @@ def test_operators_see_what_searched_a_product_and_how_far_it_is(client, make_eg
     operator = get_user_model().objects.create_user("anna")
     operator.groups.add(Group.objects.get(name=OPERATORS))
     client.force_login(operator)
-    told = client.get(page).content.decode()
-    assert "at work, 40 % done" in told
-    assert "weights <code>abababababab</code>" in told
+    content = client.get(page).content.decode()
+    assert "at work, 40 % done" in content
+    assert "weights <code>abababababab</code>" in content
 
 
 def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_egms):
@@ -109,9 +109,9 @@ def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_e
 
 
 def test_the_change_is_said_without_figures_that_mean_nothing():
-    said = sentences.change_sentence("", 0, 3, 0.01, "up")
+    sentence = sentences.change_sentence("", 0, 3, 0.01, "up")
     assert (
-        said
+        sentence
         == "Since the file before, 0 points are gone and 3 are new; where both measure, the usual speed is the same."
     )
     assert sentences.change_sentence("2019_2023_1", 0, 3, None, "up").endswith("0 points are gone and 3 are new.")

@@ -354,8 +354,8 @@ def test_what_is_over_is_deleted(make_subscription):
         ("just-ended@example.org", {"ended_at": now - timedelta(days=29)}, timedelta(days=60)),
     ):
         subscription = make_subscription(email, **values)
-        Subscription.objects.filter(pk=subscription.pk).update(created=now - age)
-    RequestCount.objects.create(who="x", day=now.date() - timedelta(days=1), n=1)
+        Subscription.objects.filter(pk=subscription.pk).update(created_at=now - age)
+    RequestCount.objects.create(who="x", day=now.date() - timedelta(days=1), n_requests=1)
     subscriptions.purge()
     assert set(Subscription.objects.values_list("email", flat=True)) == {
         "fresh@example.org",

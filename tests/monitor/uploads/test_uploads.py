@@ -1,4 +1,4 @@
-"""Sending files: who may, what is kept, what is said. What becomes of them: tests/ingest/jobs/test_jobs.py."""
+"""Sending files: who may, what is kept, what is answered. What becomes of them: tests/ingest/jobs/test_jobs.py."""
 
 import stat
 from io import BytesIO
@@ -42,8 +42,8 @@ def operator() -> Client:
     return signed_in(OPERATORS)
 
 
-def send(client: Client, *files, accept: str = "text/html", whole: bool = True, **said):
-    body = {"files": files, **said} | ({"whole": "yes"} if whole else {})
+def send(client: Client, *files, accept: str = "text/html", whole: bool = True, **declared):
+    body = {"files": files, **declared} | ({"whole": "yes"} if whole else {})
     return client.post(reverse("uploads"), body, headers={"Accept": accept})
 
 
@@ -95,18 +95,18 @@ def test_without_the_token_of_the_form_nothing_is_kept(operator, folder):
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "said"),
+    ("change", "status", "fault"),
     [
         ({"UPLOAD_MAX_BYTES": 300}, 413, "at most 1 kB can be sent"),
         ({"UPLOAD_SPARE_BYTES": 10**18}, 507, "not enough room"),
     ],
 )
-def test_too_much_is_refused_before_a_byte_is_read(operator, settings, folder, change, status, said):
+def test_too_much_is_refused_before_a_byte_is_read(operator, settings, folder, change, status, fault):
     for name, value in change.items():
         setattr(settings, name, value)
     answer = send(operator, file(content=b"x" * 5000), accept="application/json")
     assert answer.status_code == status
-    assert said in answer.json()["faults"][0]
+    assert fault in answer.json()["faults"][0]
     assert lying(folder) == []
 
 
@@ -173,11 +173,11 @@ def test_nothing_chosen_or_nonsense_said_is_told(operator, folder):
 
 def test_the_page_says_what_became_of_each_file(operator, make_egms):
     product = product_load(path=make_egms())
-    said = {"source": UPLOAD, "given_by": "anna"}
-    loaded = IngestJob.objects.create(original_name="good.zip", state=State.LOADED, points_done=12, **said)
+    common = {"source": UPLOAD, "given_by": "anna"}
+    loaded = IngestJob.objects.create(original_name="good.zip", state=State.LOADED, points_done=12, **common)
     loaded.products.add(product)
-    IngestJob.objects.create(original_name="<b>bad</b>.csv", state=State.REJECTED, error="bad.csv: no column", **said)
-    IngestJob.objects.create(original_name="now.zip", state=State.RUNNING, points_done=12_000, **said)
+    IngestJob.objects.create(original_name="<b>bad</b>.csv", state=State.REJECTED, error="bad.csv: no column", **common)
+    IngestJob.objects.create(original_name="now.zip", state=State.RUNNING, points_done=12_000, **common)
     page = operator.get(reverse("uploads")).content.decode()
     assert f'<a href="{reverse("product-analysis", args=[product.pk])}">{product.name}</a>' in page
     for words in ("loaded, 12 points", "bad.csv: no column", "being read, 12,000 points so far", "&lt;b&gt;bad"):
@@ -190,9 +190,9 @@ def test_the_page_says_what_became_of_each_file(operator, make_egms):
 def test_the_public_reads_nothing_of_it(operator, make_egms):
     product_load(path=make_egms())
     send(operator, file("secret plan.csv"))
-    stranger = Client()
+    visitor = Client()
     for name in ("product-list", "map", "api-1:product_list", "about"):
-        page = stranger.get(reverse(name)).content.decode()
+        page = visitor.get(reverse(name)).content.decode()
         assert "secret plan" not in page
         assert "Add data" not in page
     assert "Add data" in operator.get(reverse("product-list")).content.decode()

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ingest.errors import InputError
-from ingest.readers.tables.csv import CONTAINER_FAULTS
+from ingest.readers.tables.text_table import CONTAINER_FAULTS
 
 # ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441, 4.2
 PRODUCT_NAME = re.compile(
@@ -94,7 +94,7 @@ class Safe:
                 while block := stream.read(2**22):
                     left -= len(block)
                     if left < 0:
-                        raise self.fault(f"{file} is longer than it says")
+                        raise self.fault(f"{file} is longer than declared")
                     out.write(block)
 
 
@@ -112,7 +112,7 @@ def is_safe(path: Path) -> bool:
 
 
 def product_name(path: Path) -> str:
-    """The name of the product that something holds, as far as it can be told; empty where not. Never raises."""
+    """The name of the product that something holds, as far as it can be identified; empty where not. Never raises."""
     names = [path.name]
     try:
         if path.is_dir():
@@ -202,5 +202,5 @@ def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
         if info.flag_bits & 0x1:
             raise InputError(path, f"{info.filename[:80]} is encrypted", "Give the zip as it was downloaded")
         if name in seen:
-            raise InputError(path, f"{info.filename[:80]} stands twice in it", "Download it again")
+            raise InputError(path, f"{info.filename[:80]} appears twice in it", "Download it again")
         seen.add(name)

@@ -4,7 +4,7 @@ An annotation gives positions on a coarse grid (some 10 x 21), each at the heigh
 h lies h / tan(incidence) farther from the satellite than one at height 0, so that mountains make positions jump by
 kilometres from point to point. Positions are therefore taken down to height 0, where they are smooth and a cubic spline
 holds, and the lift is put back on, interpolated without overshoot (Fritsch and Carlson 1980, doi:10.1137/0717021).
-At the grid's own points this is exact. Between them the ground is unknown: only an elevation raster can tell it.
+At the grid's own points this is exact. Between them the ground is unknown: only an elevation raster can provide it.
 
 The next pass of a track has its points elsewhere, so that its heights between them are wrong in another way. Two images
 that are compared pixel by pixel must be wrong alike: `positions_of` takes the heights of another pass's grid.

@@ -48,7 +48,7 @@ def recognises(path: Path) -> bool:
 
 
 def parse_name(path: Path) -> ParsedName:
-    """What the name tells, for an image that cannot be used."""
+    """What the name states about an image that cannot be used."""
     named = PRODUCT_NAME.match(product_name(path))
     if named is None:
         return ParsedName()
@@ -68,7 +68,7 @@ def parse_name(path: Path) -> ParsedName:
 
 
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
-    """Read what the XML files say, of each polarisation or the one declared. Raises InputError."""
+    """Read the XML files of each polarisation or the one declared. Raises InputError."""
     safe = opened(path)
     named = PRODUCT_NAME.match(safe.name)
     if named and named["kind"] != "GRD":
@@ -78,7 +78,7 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     manifest, files = manifest_of(safe), annotations_of(safe)
     wanted = (declared.polarisation or "").upper()
     if wanted and wanted not in files:
-        raise safe.fault(f"it holds no {wanted}, only {' and '.join(sorted(files))}", "Ask for one that it has")
+        raise safe.fault(f"it holds no {wanted}, only {' and '.join(sorted(files))}", "Choose one that it has")
     images = [
         _image(safe, manifest, polarisation, files[polarisation])
         for polarisation in sorted(files, reverse=True)

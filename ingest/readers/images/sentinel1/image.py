@@ -127,7 +127,7 @@ def _on_disk(image: Image) -> Iterator[Path]:
 
 @contextmanager
 def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
-    """Open the measurement, once it is what the annotation says. Raises InputError."""
+    """Open the measurement, once it agrees with the annotation. Raises InputError."""
     annotation, file = image.annotation, image.measurement
     with ExitStack() as stack:
         if path is None:
@@ -151,7 +151,7 @@ def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
 
 
 def _end_of(dataset: DatasetReader) -> int:
-    """The byte after the last block of samples; 0 where the file does not say."""
+    """The byte after the last block of samples; 0 where the file does not state it."""
     height, width = dataset.block_shapes[0]
     last = f"{(dataset.width - 1) // width}_{(dataset.height - 1) // height}"
     offset, size = (dataset.get_tag_item(f"BLOCK_{what}_{last}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE"))

@@ -1,4 +1,4 @@
-"""What the name of a Sentinel-1 product says: satellite, mode, times, orbit, and from it the relative orbit (track).
+"""What the name of a Sentinel-1 product states: satellite, mode, times, orbit, and from it the relative orbit (track).
 
 Naming: ESA, Sentinel-1 Product Specification. Relative orbits: 12 days are 175 orbits, which each satellite counts from
 its own launch. S1A and S1B: P. Meadows, Sentinel-1 Mission Performance Centre, forum.step.esa.int/t/7042. S1C: until it
@@ -16,7 +16,7 @@ GRANULE = re.compile(
 TIME = re.compile(r"(?<!\d)\d{8}T\d{6}(?!\d)")
 REPEAT_ORBITS = 175
 FIRST_ORBIT = {"S1A": 73, "S1B": 27, "S1C": 172, "S1D": 42}
-S1C_MOVED = datetime(2026, 6, 9, tzinfo=UTC)  # to another phase of the orbit; its track is asked for from then on
+S1C_MOVED = datetime(2026, 6, 9, tzinfo=UTC)  # to another phase of the orbit; its track must be declared from then on
 
 
 class Granule(NamedTuple):
@@ -50,7 +50,7 @@ def time_of(text: str) -> datetime:
 
 
 def relative_orbit(platform: str, absolute_orbit: int, acquired_at: datetime) -> int | None:
-    """The track, 1 to 175; None where it cannot be told from the orbit's number alone."""
+    """The track, 1 to 175; None where it does not follow from the orbit's number alone."""
     if platform not in FIRST_ORBIT or (platform == "S1C" and acquired_at >= S1C_MOVED):
         return None
     return (absolute_orbit - FIRST_ORBIT[platform]) % REPEAT_ORBITS + 1

@@ -60,7 +60,7 @@ class Sighting(NamedTuple):
 
 
 class Locator(Protocol):
-    """Tells which line and pixel show the places of a piece; None where none of them was seen."""
+    """Which line and pixel show the places of a piece; None where none of them was seen."""
 
     def __call__(self, piece: Piece) -> Sighting | None: ...
 

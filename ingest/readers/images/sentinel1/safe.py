@@ -1,4 +1,4 @@
-"""What the XML files of a Sentinel-1 GRD product say: manifest, annotation, calibration and noise of a polarisation.
+"""What the XML files of a Sentinel-1 GRD product state: manifest, annotation, calibration and noise of a polarisation.
 
 ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441.
 """
@@ -135,7 +135,7 @@ def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
     if mode not in {"IW", "EW", "SM"}:
         raise safe.fault(f"its mode is {mode[:10]}", "Give images of the modes IW, EW or SM")
     if root.text("adsHeader/polarisation") != polarisation:
-        raise root.fault(f"it is of {root.text('adsHeader/polarisation')[:10]}, but its name says {polarisation}")
+        raise root.fault(f"it is of {root.text('adsHeader/polarisation')[:10]}, but its name states {polarisation}")
     lines, pixels = root.whole(f"{image}/numberOfLines"), root.whole(f"{image}/numberOfSamples")
     if min(lines, pixels) < 16 or pixels > MOST_PER_LINE or lines * pixels > MOST_PIXELS:
         raise root.fault(f"it declares {pixels} x {lines} pixels")

@@ -1,8 +1,8 @@
 """Terrain: which pixel shows a place of known height, by the orbit (range and Doppler), through the package sarsen.
 
 sarsen (B-Open, Apache-2.0; the extra `terrain`) finds when the satellite passed a place abeam and how far it was. It is
-asked at the nodes of a piece and at three heights; between them the line and the pixel follow to a few centimetres by a
-bilinear mesh and a parabola in height, which makes it quick. UZH, Guide to Sentinel-1 Geocoding, UZH-S1-GC-AD 1.10.
+computed at the nodes of a piece and at three heights; between them a bilinear mesh and a parabola in height give line
+and pixel to a few centimetres, which makes it quick. UZH, Guide to Sentinel-1 Geocoding, UZH-S1-GC-AD 1.10.
 
 Elevation rasters count heights from the sea (a geoid), the orbit from the ellipsoid. The difference is taken from the
 product itself: its geolocation grid gives ellipsoidal heights at some 200 places, and the median difference to the

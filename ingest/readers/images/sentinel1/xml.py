@@ -62,7 +62,7 @@ class Node:
         try:
             values = np.array(self.text(place).split(), dtype=np.float64)
         except ValueError as fault:
-            raise self.fault(f"its {name} holds something that is no number") from fault
+            raise self.fault(f"its {name} holds a value that is not a number") from fault
         if not np.isfinite(values).all():
             raise self.fault(f"its {name} holds {values[~np.isfinite(values)][0]}, no finite number")
         return values

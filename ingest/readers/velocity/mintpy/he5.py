@@ -1,7 +1,7 @@
 """MintPy's HDF-EOS5 product (`save_hdfeos5.py`), as UNAVCO's archive and insarmaps take it: all in one file.
 
 Source: MintPy (Yunjun et al. 2019, doi 10.1016/j.cageo.2019.104331). Displacement is m along the line of sight,
-positive toward the satellite; the geometry is as `ingest.readers.velocity.mintpy.stack` says. A product in radar
+positive toward the satellite; for the geometry see `ingest.readers.velocity.mintpy.stack`. A product in radar
 coordinates has the latitude and longitude of each pixel, and those are used.
 """
 
@@ -34,7 +34,7 @@ MISSION_KEPT = ("mission", "beam_mode", "processing_software", "post_processing_
 
 
 def recognises(path: Path) -> bool:
-    """Tell the product by its group of time series."""
+    """Recognise the product by its group of time series."""
     return hdf5.holds(path, ROOT)
 
 

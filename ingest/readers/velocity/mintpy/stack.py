@@ -70,7 +70,7 @@ class Stack:
 
 
 def grid_of(path: Path, attributes: dict[str, str], rows: int, cols: int) -> Grid:
-    """The grid of a geocoded file. Raises InputError where it is in radar coordinates, or does not say its unit."""
+    """The grid of a geocoded file. Raises InputError where it is in radar coordinates, or does not state its unit."""
     if "X_FIRST" not in attributes:
         remedy = "Geocode it with MintPy's geocode.py and give the file geo_…"
         raise InputError(path, "it is in radar coordinates (it has no attribute X_FIRST)", remedy)
@@ -120,13 +120,15 @@ def require_unit(path: Path, unit: str, known: set[str], wanted: str) -> None:
 
 
 def direction_of(attributes: dict[str, str]) -> Direction:
-    said = attributes.get("ORBIT_DIRECTION", "").strip().lower()
-    return {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(said[:1], Direction.UNKNOWN)
+    """The way the satellite flew, by ORBIT_DIRECTION."""
+    text = attributes.get("ORBIT_DIRECTION", "").strip().lower()
+    return {"a": Direction.ASCENDING, "d": Direction.DESCENDING}.get(text[:1], Direction.UNKNOWN)
 
 
 def track_of(attributes: dict[str, str]) -> int | None:
-    said = (attributes.get("relative_orbit") or attributes.get("trackNumber") or "").strip()
-    return int(said) if said.isdigit() and 0 < int(said) < 1000 else None
+    """The relative orbit, 1 to 999; None where it is not stated."""
+    text = (attributes.get("relative_orbit") or attributes.get("trackNumber") or "").strip()
+    return int(text) if text.isdigit() and 0 < int(text) < 1000 else None
 
 
 def azimuth_of(attributes: dict[str, str]) -> float | None:

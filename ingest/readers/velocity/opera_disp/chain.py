@@ -24,7 +24,7 @@ FILE_NAME = re.compile(
     r"OPERA_L3_DISP-S1_IW_F(?P<frame>\d{5})_(?P<polarisation>VV|HH)_(?P<reference>\d{8}T\d{6})Z"
     r"_(?P<secondary>\d{8}T\d{6})Z_v(?P<version>[\d.]+)_(?P<processed>\d{8}T\d{6})Z"
 )
-# file name's part -> where the file says the same: a CF time, and a text
+# file name's part -> where the file states the same: a CF time, and a text
 TIMES = {
     "reference": ("reference_time", "identification/reference_datetime"),
     "secondary": ("time", "identification/secondary_datetime"),
@@ -35,7 +35,7 @@ _CF_UNIT = re.compile(r"(seconds|minutes|hours|days) since (\S+)[ T]?(\S*)")
 
 @dataclass(frozen=True)
 class DispFile:
-    """What one file says of itself. reference, secondary: the days between which the ground has moved."""
+    """What one file states about itself. reference, secondary: the days between which the ground has moved."""
 
     path: Path
     frame: str
@@ -58,7 +58,7 @@ def files_in(path: Path) -> list[Path]:
 
 
 def described(path: Path) -> DispFile:
-    """What a file says of itself in its name and inside. Raises InputError where the two disagree."""
+    """What a file states about itself in its name and inside. Raises InputError where the two disagree."""
     match = FILE_NAME.match(path.name)
     named = match.groupdict() if match else {}
     with hdf5.opened(path) as file:
@@ -68,13 +68,13 @@ def described(path: Path) -> DispFile:
             raise InputError(path, f"its reference date {reference} is not before {secondary}", REMEDY)
         track = hdf5.words(path, file, "identification/track_number")
         way = hdf5.words(path, file, "identification/orbit_pass_direction")
-        said = named.get("processed") or hdf5.words(path, file, "identification/processing_start_datetime")
+        stated = named.get("processed") or hdf5.words(path, file, "identification/processing_start_datetime")
         return DispFile(
             path=path,
             frame=_frame(path, file, named.get("frame", "")),
             reference=reference,
             secondary=secondary,
-            processed=_moment(path, "processing time", said) if said else None,
+            processed=_moment(path, "processing time", stated) if stated else None,
             version=named.get("version") or hdf5.words(path, file, "identification/product_version")[:20],
             polarisation=named.get("polarisation", ""),
             track=int(track) if track.isdigit() and 1 <= int(track) <= 175 else None,
@@ -87,14 +87,14 @@ def _frame(path: Path, file: h5py.File, named: str) -> str:
     inside = hdf5.words(path, file, "identification/frame_id")
     inside = inside.zfill(5) if inside.isdigit() else ""
     if named and inside and named != inside:
-        raise InputError(path, f"its name says frame {named} and its content {inside}", REMEDY)
+        raise InputError(path, f"its name states frame {named} and its content {inside}", REMEDY)
     if not (named or inside):
-        raise InputError(path, "it does not say which frame it is", "Keep the published name, OPERA_L3_DISP-S1_IW_F…")
+        raise InputError(path, "it does not state its frame", "Keep the published name, OPERA_L3_DISP-S1_IW_F…")
     return named or inside
 
 
 def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
-    """The day of an acquisition, as name and content say it alike."""
+    """The day of an acquisition, as name and content agree on it."""
     variable, words = TIMES[which]
     found = {"name": _moment(path, which, named)} if named else {}
     if hdf5.is_dataset(path, file, variable):
@@ -102,20 +102,20 @@ def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
     if hdf5.is_dataset(path, file, words):
         found[words] = _moment(path, words, hdf5.words(path, file, words))
     if not found:
-        raise InputError(path, f"it does not say its {which} date", "Keep the published name, OPERA_L3_DISP-S1_IW_F…")
-    said = list(found.values())
-    if max(said) - min(said) > SAME_PASS:
+        raise InputError(path, f"it does not state its {which} date", "Keep the published name, OPERA_L3_DISP-S1_IW_F…")
+    stated = list(found.values())
+    if max(stated) - min(stated) > SAME_PASS:
         sentence = ", ".join(f"{source} {moment:%Y-%m-%d %H:%M}" for source, moment in found.items())
         raise InputError(path, f"it disagrees about its {which} date: {sentence}", REMEDY)
-    return said[0].date()
+    return stated[0].date()
 
 
-def _moment(path: Path, what: str, said: str) -> datetime:
+def _moment(path: Path, what: str, stated: str) -> datetime:
     """A time in the ways that these files write it, all of them UTC; without a zone."""
     try:
-        return datetime.fromisoformat(said.strip().replace("Z", "")).replace(tzinfo=None)
+        return datetime.fromisoformat(stated.strip().replace("Z", "")).replace(tzinfo=None)
     except ValueError as fault:
-        raise InputError(path, f"its {what} is {said[:40]!r}, which is no time", REMEDY) from fault
+        raise InputError(path, f"its {what} is {stated[:40]!r}, which is not a time", REMEDY) from fault
 
 
 def _cf_time(path: Path, file: h5py.File, name: str) -> datetime:
@@ -145,7 +145,7 @@ def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
             found = f"{other.path.name} and {file.path.name} end on {file.secondary} and begin on different dates"
             raise InputError(path, found, "Leave one of them")
         if file.processed is None or other.processed is None or file.processed == other.processed:
-            found = f"{other.path.name} and {file.path.name} are of the same dates, and neither is said to be newer"
+            found = f"{other.path.name} and {file.path.name} are of the same dates, and neither is marked as newer"
             raise InputError(path, found, "Leave one of them")
         if file.processed > other.processed:
             chosen[file.secondary] = file

@@ -47,7 +47,7 @@ def test_sentinel_1_passes_northward_in_the_evening(hour, longitude, direction):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"layer": "mask"}, "layover and shadow mask"),
         ({"name": "OPERA_L2_RTC-S1_T137.tif"}, "its name is not that of"),
@@ -63,9 +63,9 @@ def test_sentinel_1_passes_northward_in_the_evening(hour, longitude, direction):
         ({"power": np.full((4, 4), 1e7)}, "not linear power"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_the_reason(make_rtc, change, said):
+def test_what_cannot_be_used_is_refused_with_the_reason(make_rtc, change, message):
     path = make_rtc(**change)
-    with pytest.raises(InputError, match=said) as refused:
+    with pytest.raises(InputError, match=message) as refused:
         open_scenes(path)[0].power()
     assert str(path) in str(refused.value)
 
@@ -93,5 +93,5 @@ def test_images_and_velocity_fields_are_not_taken_for_each_other(make_rtc, make_
 def test_a_vrt_that_calls_itself_tif_is_not_opened(tmp_path):
     path = tmp_path / "OPERA_L2_RTC-S1_T137-292320-IW2_20211119T015900Z_20250830T120333Z_S1A_30_v1.0_VV.tif"
     path.write_text('<VRTDataset rasterXSize="1" rasterYSize="1"></VRTDataset>')
-    with pytest.raises(InputError, match="something else by that name"):
+    with pytest.raises(InputError, match="of another format"):
         recognise(path)

@@ -1,4 +1,4 @@
-"""HyP3 RTC, Earth Engine and plain images: what names and declarations say, and what is asked for, never guessed."""
+"""HyP3 RTC, Earth Engine and plain images: what names and declarations state; nothing is guessed."""
 
 import shutil
 import zipfile
@@ -126,13 +126,13 @@ def virtual(path):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [(bomb, "would unpack to 10,000,000 bytes"), (twice, "2 _vv.tif files"), (virtual, "cannot be read as GeoTIFF")],
 )
-def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, said):
+def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, message):
     path = made_rtc.hyp3(tmp_path, kind="zip")
     spoil(path)
-    assert said in outcome(path, Declaration(track=1))
+    assert message in outcome(path, Declaration(track=1))
 
 
 # ---- Earth Engine ----
@@ -165,8 +165,8 @@ def test_decibels_or_power_is_asked_for_where_the_values_leave_a_doubt(tmp_path)
     path = made_rtc.earth_engine(tmp_path, scale="power")
     assert "--scale db" in outcome(path)
     assert not outcome(path, Declaration(scale="power"))
-    assert "no decibels" in outcome(path, Declaration(scale="db"))
-    assert "'decibel' is no scale" in outcome(path, Declaration(scale="decibel"))
+    assert "not decibels" in outcome(path, Declaration(scale="db"))
+    assert "'decibel' is not a scale" in outcome(path, Declaration(scale="decibel"))
     empty = made_rtc.earth_engine(tmp_path, np.full((40, 48), np.nan, np.float32))
     assert "no pixel has a value" in outcome(empty)
     assert "no pixel has a value" in outcome(empty, Declaration(scale="db"))
@@ -198,7 +198,7 @@ def test_a_scale_makes_a_geotiff_an_image_and_nothing_else_does(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "asked"),
+    ("name", "declaration", "option"),
     [
         ("a.tif", declared(), "--polarisation"),
         ("a_VV_VH.tif", declared(), "--polarisation"),
@@ -211,14 +211,14 @@ def test_a_scale_makes_a_geotiff_an_image_and_nothing_else_does(tmp_path):
         ("20211919T031653_VV.tif", declared(), "impossible date"),
     ],
 )
-def test_what_is_neither_said_nor_declared_is_asked_for(tmp_path, name, said, asked):
-    assert asked in outcome(plain(tmp_path, name=name), said)
+def test_what_is_neither_stated_nor_declared_is_requested(tmp_path, name, declaration, option):
+    assert option in outcome(plain(tmp_path, name=name), declaration)
 
 
 def test_everything_can_be_declared(tmp_path):
     moment = datetime(2021, 1, 19, 4, 16, 53, tzinfo=timezone(timedelta(hours=1)))
-    said = declared(polarisation="HH", acquired_at=moment, platform="S1B", direction=Direction.ASCENDING)
-    header, _ = read(plain(tmp_path, name="a.tif"), said)
+    declaration = declared(polarisation="HH", acquired_at=moment, platform="S1B", direction=Direction.ASCENDING)
+    header, _ = read(plain(tmp_path, name="a.tif"), declaration)
     assert (header.polarisation, header.acquired_at, header.platform, header.track) == ("HH", START, "S1B", 95)
     assert header.acquired_at.utcoffset() == timedelta(0)
     assert header.direction is Direction.ASCENDING
@@ -241,9 +241,9 @@ def test_names_of_products_and_of_pyrosar_are_read(tmp_path):
 def test_a_band_is_chosen_by_its_description(tmp_path):
     values = np.stack([made_rtc.speckle(), made_rtc.speckle(mean=0.01)])
     path = made_rtc.write(tmp_path / "20210119T031653.tif", values, crs="EPSG:32633", transform=made_rtc.UTM)
-    assert "nothing says which of its 2 bands is VH" in outcome(path, declared(polarisation="VH"))
+    assert "the file does not state which of its 2 bands is VH" in outcome(path, declared(polarisation="VH"))
     made_rtc.described(path, ["Sigma0_VV", "Sigma0_VH"])
-    assert "it holds 2 bands, one image is asked: Sigma0_VV, Sigma0_VH" in outcome(path, declared())
+    assert "it holds 2 bands, one image is expected: Sigma0_VV, Sigma0_VH" in outcome(path, declared())
     header, power = read(path, declared(polarisation="VH"))
     assert header.polarisation == "VH"
     assert power.mean() == pytest.approx(0.01, rel=0.1)
@@ -258,8 +258,8 @@ MADE = {
 
 
 def test_a_name_tells_of_an_image_that_cannot_be_used(tmp_path):
-    found = {name: scene_by_name(make(tmp_path), said) for name, (make, said) in MADE.items()}
-    assert {name: said[0] for name, said in found.items()} == {name: name for name in MADE}
+    found = {name: scene_by_name(make(tmp_path), declaration) for name, (make, declaration) in MADE.items()}
+    assert {name: declaration[0] for name, declaration in found.items()} == {name: name for name in MADE}
     assert found["hyp3-rtc"][1] == ParsedName(platform="S1A", mode="IW", polarisation="VV", acquired_at=START)
     assert found["earth-engine"][1] == ParsedName(platform="S1A", track=79, mode="IW", acquired_at=START)
     assert found["geotiff-image"][1] == ParsedName(polarisation="VV", acquired_at=START)
@@ -272,11 +272,11 @@ def test_a_name_tells_of_an_image_that_cannot_be_used(tmp_path):
 @damage.NOISY
 @pytest.mark.parametrize("name", MADE)
 def test_damaged_images_are_refused_or_give_sane_numbers(tmp_path, name):
-    make, said = MADE[name]
+    make, declaration = MADE[name]
     path = make(tmp_path)
     for _ in chain(damage.truncated(path), damage.flipped(path)):
-        outcome(path, said)
-    assert not outcome(path, said)
+        outcome(path, declaration)
+    assert not outcome(path, declaration)
 
 
 @damage.NOISY
@@ -303,9 +303,9 @@ def test_hostile_files_are_refused_whatever_they_are_called(tmp_path, name, tric
     (tmp_path / "canary").write_bytes(hostile.CANARY)
     path = tmp_path / NAMES[name]
     trick.make(path, hostile.Trap(tmp_path, tmp_path / "canary", 9))
-    said = outcome(path, declared())
-    assert said or trick.harmless
-    assert "CANARY" not in said
+    message = outcome(path, declared())
+    assert message or trick.harmless
+    assert "CANARY" not in message
 
 
 # ---- real ----

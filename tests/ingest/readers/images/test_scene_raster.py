@@ -21,7 +21,7 @@ SOURCES = {
     **{f"hyp3 {scale}": (lambda folder, scale=scale: made_rtc.hyp3(folder, DARK, scale), None) for scale in SCALES},
     **{f"plain {scale}": (lambda folder, scale=scale: plain(folder, DARK, scale), declared(scale)) for scale in SCALES},
     "earth engine db": (lambda folder: made_rtc.earth_engine(folder, DARK), None),
-    "earth engine db said": (lambda folder: made_rtc.earth_engine(folder, DARK), made_rtc.Declaration(scale="db")),
+    "earth engine db declared": (lambda folder: made_rtc.earth_engine(folder, DARK), made_rtc.Declaration(scale="db")),
     "earth engine power": (
         lambda folder: made_rtc.earth_engine(folder, DARK, "power"),
         made_rtc.Declaration(scale="power"),
@@ -46,8 +46,8 @@ SOURCES = {
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_known_backscatter_comes_out_whatever_the_scale(tmp_path, source):
-    make, said = SOURCES[source]
-    header, power = read(make(tmp_path), said)
+    make, declaration = SOURCES[source]
+    header, power = read(make(tmp_path), declaration)
     known = power[np.isfinite(power)]
     assert known.size > 800
     assert known == pytest.approx(0.0562341, rel=1e-5)
@@ -223,14 +223,14 @@ def nodata(**changes):
 
 
 @pytest.mark.parametrize(
-    ("values", "scale", "options", "said"),
+    ("values", "scale", "options", "message"),
     [
         (np.full(SHAPE, -12.5), "power", {}, "not linear power: most are negative"),
         (np.full(SHAPE, -12.5), "amplitude", {}, "not linear amplitude: most are negative"),
         (np.full(SHAPE, 500.0), "power", {}, "too bright"),
         (np.full(SHAPE, 200.0), "amplitude", {}, "too bright"),
-        (np.full(SHAPE, 0.1), "db", {}, "no decibels"),
-        (made_rtc.speckle(), "db", {}, "no decibels"),
+        (np.full(SHAPE, 0.1), "db", {}, "not decibels"),
+        (made_rtc.speckle(), "db", {}, "not decibels"),
         (np.where(np.arange(48) < 9, 0.0, -12.5) * np.ones(SHAPE), "db", {}, "19% of its values are exactly 0 dB"),
         (np.where(np.arange(48) < 9, -9999, -12.5) * np.ones(SHAPE), "db", nodata(), "no backscatter"),
         (np.full(SHAPE, np.nan), "power", {}, "no pixel has a value"),
@@ -252,16 +252,16 @@ def nodata(**changes):
             "pixels measure 1",
         ),
         (np.full(SHAPE, 0.1 + 0j), "power", {}, "complex"),
-        (np.full((2, *SHAPE), 0.1), "power", {}, "it holds 2 bands, one image is asked: band 1, band 2"),
+        (np.full((2, *SHAPE), 0.1), "power", {}, "it holds 2 bands, one image is expected: band 1, band 2"),
     ],
 )
-def test_what_cannot_be_an_image_of_that_scale_is_refused(tmp_path, values, scale, options, said):
+def test_what_cannot_be_an_image_of_that_scale_is_refused(tmp_path, values, scale, options, message):
     dtype = "complex64" if np.iscomplexobj(values) else "float32"
     options = {"crs": "EPSG:32633", "transform": made_rtc.UTM, "nodata": np.nan} | options
     if dtype == "complex64":
         options.pop("nodata")
     path = made_rtc.write(tmp_path / "a_20210119T031653_VV.tif", values.astype(dtype), **options)
-    assert said in made_rtc.outcome(path, declared(scale))
+    assert message in made_rtc.outcome(path, declared(scale))
 
 
 def test_a_value_that_the_sample_did_not_see_is_refused_when_it_is_read(tmp_path):

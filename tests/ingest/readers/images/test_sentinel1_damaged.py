@@ -47,7 +47,7 @@ def swapped(old: str, new: str, times: int = -1):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"leave_out": ("measurement",)}, "the measurement for VV is missing"),
         ({"leave_out": ("manifest",)}, "manifest.safe is missing"),
@@ -64,15 +64,15 @@ def swapped(old: str, new: str, times: int = -1):
         ({"tiff": {"dtype": "float32"}}, "1 bands of float32"),
         ({"sigma_nought": lambda line, pixel: 0.0}, "must be positive"),
         ({"noise_range": lambda line, pixel: -1.0}, "cannot be negative"),
-        ({"change": {"annotation/s1a": swapped("<latitude>", "<latitude>nan ", 1)}}, "no number"),
+        ({"change": {"annotation/s1a": swapped("<latitude>", "<latitude>nan ", 1)}}, "not a number"),
         ({"change": {"annotation/s1a": swapped("</latitude>", "</latitude><height>nan</height>", 1)}}, "finite number"),
         ({"change": {"annotation/s1a": swapped("<pixel>0</pixel>", "<pixel>7</pixel>", 1)}}, "form no grid"),
         ({"change": {"annotation/s1a": swapped("<latitude>4", "<latitude>-4", 1)}}, "folds over or tears"),
         ({"change": {"annotation/s1a": swapped("Samples>64<", "Samples>6400<")}}, "does not cover the image"),
         ({"change": {"annotation/s1a": swapped("Samples>64<", "Samples>64000000000<")}}, "it declares 64000000000"),
-        ({"change": {"annotation/s1a": swapped("<polarisation>VV", "<polarisation>VH")}}, "its name says VV"),
+        ({"change": {"annotation/s1a": swapped("<polarisation>VV", "<polarisation>VH")}}, "its name states VV"),
         ({"change": {"annotation/s1a": swapped("Number>36201", "Number>36202")}}, "orbit 36201 of S1A"),
-        ({"change": {"annotation/s1a": swapped("Number>36201", "Number>many")}}, "no number"),
+        ({"change": {"annotation/s1a": swapped("Number>36201", "Number>many")}}, "not a number"),
         ({"change": {"annotation/s1a": swapped("FirstLineUtcTime>2", "FirstLineUtcTime>x")}}, "no time"),
         ({"change": {"annotation/s1a": swapped("Descending", "Sideways")}}, "not ascending or descending"),
         ({"change": {"annotation/s1a": lambda text: text[:400]}}, "is no XML"),
@@ -89,9 +89,9 @@ def swapped(old: str, new: str, times: int = -1):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path, changes, said):
+def test_what_cannot_be_used_is_refused_with_the_reason(tmp_path, changes, message):
     refused = outcome(make(tmp_path, SMALL, **changes))
-    assert said in refused
+    assert message in refused
     assert str(tmp_path) in refused
 
 
@@ -174,12 +174,12 @@ def test_a_zip_that_names_files_outside_itself_or_links_is_refused(tmp_path):
     whole = make(tmp_path, SMALL, packed=True)
     link = zipfile.ZipInfo("a_link")
     link.external_attr = 0o120777 << 16
-    for name, said in (("../evil", "outside itself"), ("/evil", "outside itself"), (link, "a link")):
+    for name, message in (("../evil", "outside itself"), ("/evil", "outside itself"), (link, "a link")):
         path = tmp_path / f"changed_{whole.name}"
         shutil.copy(whole, path)
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr(name, "x")
-        assert said in outcome(path)
+        assert message in outcome(path)
 
 
 def test_a_link_out_of_a_folder_is_not_followed(tmp_path):

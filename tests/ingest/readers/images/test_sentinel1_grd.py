@@ -181,7 +181,7 @@ def test_two_passes_over_mountains_lie_alike_where_both_take_the_heights_of_one(
 def test_noise_is_taken_off_once_and_not_where_the_processor_did(tmp_path):
     flat = np.full((200, 240), 60, dtype=np.uint16)
     common = {"digital": {"VV": flat}, "polarisations": ("VV",), "sigma_nought": lambda line, pixel: 500.0 + 0 * pixel}
-    means, said = [], []
+    means, noise_removed = [], []
     for number, changes in enumerate(
         (
             {"noise_range": lambda line, pixel: 0.0},
@@ -193,9 +193,9 @@ def test_noise_is_taken_off_once_and_not_where_the_processor_did(tmp_path):
         made = {"noise_range": lambda line, pixel: 900.0} | common | changes
         (scene,) = open_scenes(make(tmp_path / str(number), Recipe(**made)))
         means.append(float(np.nanmean(scene.power())))
-        said.append(scene.header.extras["noise_removed"])
+        noise_removed.append(scene.header.extras["noise_removed"])
     np.testing.assert_allclose(means, np.array([3600, 3600, 2700, 2700]) / 500**2, rtol=1e-3)
-    assert said == ["no, its table is empty", "by the processor", "yes", "yes"]
+    assert noise_removed == ["no, its table is empty", "by the processor", "yes", "yes"]
 
 
 def test_noise_that_takes_everything_leaves_a_floor_and_no_hole(tmp_path):

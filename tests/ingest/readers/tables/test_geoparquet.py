@@ -23,10 +23,10 @@ def the_points(path, declared=TOWARD):
     return batches
 
 
-def refused(path, said):
+def refused(path, message):
     with pytest.raises(InputError) as fault:
         list(open_velocity_field(path, declared=TOWARD).batches())
-    assert said in str(fault.value)
+    assert message in str(fault.value)
     assert "\n" not in str(fault.value)
 
 
@@ -80,7 +80,7 @@ def test_rows_without_place_or_velocity_are_refused_with_their_reason(tmp_path):
     (batch,) = the_points(path)
     assert list(batch.pid) == [b"c"]
     assert [row.reason for row in batch.refused] == [
-        "its id is empty or no text",
+        "its id is empty or not valid text",
         "its position is not a number",
         "its velocity is not a number",
     ]
@@ -88,8 +88,8 @@ def test_rows_without_place_or_velocity_are_refused_with_their_reason(tmp_path):
 
 def rewritten(path, change=lambda table: table, geo=lambda geo: geo, **how):
     table = change(pq.read_table(path))
-    said = geo(json.loads(table.schema.metadata[b"geo"]))
-    text = said if isinstance(said, str) else json.dumps(said)
+    metadata = geo(json.loads(table.schema.metadata[b"geo"]))
+    text = metadata if isinstance(metadata, str) else json.dumps(metadata)
     pq.write_table(table.replace_schema_metadata({"geo": text}), path, **how)
     return path
 
@@ -98,7 +98,7 @@ def column(name, values):
     return lambda table: table.set_column(table.schema.get_field_index(name), name, pa.array(values))
 
 
-def said_of(**values):
+def described_as(**values):
     return lambda geo: geo | {"columns": {"geometry": geo["columns"]["geometry"] | values}}
 
 
@@ -106,24 +106,27 @@ LINES = [shapely.to_wkb(shapely.LineString([(0, 0), (1, 1)]))] * 12
 BAD = {
     "column 'VEL' holds string, not numbers": (column("VEL", ["1,5"] * 12), lambda geo: geo),
     "column 'CODE' holds double, not text": (column("CODE", [1.5] * 12), lambda geo: geo),
-    "its geometries are Polygon, not points": (lambda t: t, said_of(geometry_types=["Polygon"])),
+    "its geometries are Polygon, not points": (lambda t: t, described_as(geometry_types=["Polygon"])),
     "holds a value of 100,000 bytes": (column("CODE", ["x" * 100_000] * 12), lambda geo: geo),
-    "holds geometries that are no points": (column("geometry", LINES), lambda geo: geo),
+    "holds geometries other than points": (column("geometry", LINES), lambda geo: geo),
     "a geometry is damaged": (column("geometry", [b"\x01\x01"] * 12), lambda geo: geo),
-    "its points are stored as": (lambda t: t, said_of(encoding="point")),
-    "encoded as 'polygon'": (lambda t: t, said_of(encoding="polygon")),
+    "its points are stored as": (lambda t: t, described_as(encoding="point")),
+    "encoded as 'polygon'": (lambda t: t, described_as(encoding="polygon")),
     "do not name a geometry column": (lambda t: t, lambda geo: geo | {"primary_column": "shape"}),
     "it cannot be read as Parquet": (lambda t: t, lambda geo: "{"),
     "do not name a geometry": (lambda t: t, lambda geo: [1]),
     "the table has a header and no rows": (lambda t: t.slice(0, 0), lambda geo: geo),
-    "EPSG:999 is no reference system": (lambda t: t, said_of(crs={"id": {"authority": "EPSG", "code": 999}})),
+    "EPSG:999 is not a known reference system": (
+        lambda t: t,
+        described_as(crs={"id": {"authority": "EPSG", "code": 999}}),
+    ),
 }
 
 
-@pytest.mark.parametrize("said", BAD)
-def test_a_bad_file_is_refused_with_a_line_that_names_the_fault(tmp_path, said):
-    change, geo = BAD[said]
-    refused(rewritten(make(tmp_path, "parquet"), change, geo), said)
+@pytest.mark.parametrize("message", BAD)
+def test_a_bad_file_is_refused_with_a_line_that_names_the_fault(tmp_path, message):
+    change, geo = BAD[message]
+    refused(rewritten(make(tmp_path, "parquet"), change, geo), message)
 
 
 def test_json_without_end_is_refused(tmp_path):
@@ -131,7 +134,7 @@ def test_json_without_end_is_refused(tmp_path):
 
 
 def test_a_doubled_column_is_refused(tmp_path):
-    refused(rewritten(make(tmp_path, "parquet"), lambda t: t.append_column("VEL", t["VEL"])), "'VEL' stands twice")
+    refused(rewritten(make(tmp_path, "parquet"), lambda t: t.append_column("VEL", t["VEL"])), "'VEL' appears twice")
 
 
 def test_a_long_text_repeated_a_million_times_is_not_unpacked(tmp_path):
@@ -163,5 +166,5 @@ def test_many_rows_come_in_batches_and_all_of_them(tmp_path):
 def test_what_is_called_parquet_and_is_none_is_refused(tmp_path):
     path = tmp_path / "points.parquet"
     path.write_text("pid,lon,lat,vel\n")
-    with pytest.raises(InputError, match="something else by that name"):
+    with pytest.raises(InputError, match="of another format"):
         recognise(path)

@@ -29,10 +29,10 @@ def the_points(path):
     return batch
 
 
-def refused(path, said):
+def refused(path, message):
     with pytest.raises(InputError) as fault:
         list(open_velocity_field(path, declared=TOWARD).batches())
-    assert said in str(fault.value)
+    assert message in str(fault.value)
     assert "\n" not in str(fault.value)
 
 
@@ -65,7 +65,9 @@ def test_an_empty_or_missing_geometry_is_a_row_without_a_position(tmp_path):
         ("UPDATE points SET geom = NULL WHERE fid = 2",),
     )
     batch = the_points(path)
-    assert dict(batch.refused) == dict.fromkeys(("P00000", "P00001"), "its position is not a number")
+    assert {row.pid: row.reason for row in batch.refused} == dict.fromkeys(
+        ("P00000", "P00001"), "its position is not a number"
+    )
 
 
 def test_missing_and_infinite_numbers_are_not_known(tmp_path):
@@ -82,18 +84,18 @@ def test_missing_and_infinite_numbers_are_not_known(tmp_path):
 
 LINE = struct.pack("<2sBBi", b"GP", 0, 1, 4326) + shapely.to_wkb(shapely.LineString([(0, 0), (1, 1)]))
 BAD = {
-    "holds what is no number (could not convert string to float: 'fast'": (
+    "holds a value that is not a number (could not convert string to float: 'fast'": (
         "UPDATE points SET VEL = 'fast' WHERE fid = 3",
     ),
     "a geometry of layer 'points' is damaged": ("UPDATE points SET geom = x'4750' WHERE fid = 3",),
     "is damaged (ParseException": ("UPDATE points SET geom = ? WHERE fid = 3", [blob(shapely.Point(1, 1))[:20]]),
-    "geometries that are no points": ("UPDATE points SET geom = ? WHERE fid = 3", [LINE]),
+    "geometries other than points": ("UPDATE points SET geom = ? WHERE fid = 3", [LINE]),
     "reference system 3857 where its layer has 4326": (
         "UPDATE points SET geom = ? WHERE fid = 3",
         [blob(shapely.Point(1, 1), 3857)],
     ),
     "no reference system (EPSG)": ("UPDATE gpkg_spatial_ref_sys SET organization = 'NONE'",),
-    "EPSG:999 is no reference system": ("UPDATE gpkg_spatial_ref_sys SET organization_coordsys_id = 999",),
+    "EPSG:999 is not a known reference system": ("UPDATE gpkg_spatial_ref_sys SET organization_coordsys_id = 999",),
     "swapped": ("UPDATE points SET geom = ? WHERE fid = 3", [blob(shapely.Point(47, 111))]),
     "0 point layers where one is expected: none": ("DELETE FROM gpkg_geometry_columns",),
     "no such table": ("DROP TABLE gpkg_spatial_ref_sys",),
@@ -101,20 +103,20 @@ BAD = {
     "lacks its geometry column 'geom'": ("ALTER TABLE points RENAME COLUMN geom TO shape",),
     "no column is a velocity": ("ALTER TABLE points RENAME COLUMN VEL TO speed",),
     "string or blob too big": ("UPDATE points SET CODE = zeroblob(3000000) WHERE fid = 3",),
-    "a point id has 5000 letters": ("UPDATE points SET CODE = zeroblob(5000) WHERE fid = 3",),
+    "a point id has 5000 characters": ("UPDATE points SET CODE = zeroblob(5000) WHERE fid = 3",),
 }
 
 
-@pytest.mark.parametrize("said", BAD)
-def test_a_bad_layer_is_refused_with_a_line_that_names_the_fault(tmp_path, said):
-    change = {"VEL": "speed"} if "no column" in said else {}
+@pytest.mark.parametrize("message", BAD)
+def test_a_bad_layer_is_refused_with_a_line_that_names_the_fault(tmp_path, message):
+    change = {"VEL": "speed"} if "no column" in message else {}
 
     def without_series(table):
         if change:
             for name in [name for name in table if name.startswith("D2")]:
                 table.pop(name)
 
-    refused(execute(make(tmp_path, "gpkg", change=without_series), BAD[said]), said)
+    refused(execute(make(tmp_path, "gpkg", change=without_series), BAD[message]), message)
 
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS fid, i AS VEL, 0 AS geom FROM n"
@@ -155,5 +157,5 @@ def test_nothing_is_written_and_no_journal_beside_the_file_is_believed(tmp_path)
 def test_what_is_called_a_geopackage_and_is_none_is_refused(tmp_path):
     path = tmp_path / "points.gpkg"
     path.write_text("pid,lon,lat,vel\n")
-    with pytest.raises(InputError, match="something else by that name"):
+    with pytest.raises(InputError, match="of another format"):
         recognise(path)

@@ -119,15 +119,15 @@ BAD_TABLES = {
     "column 'los_east' is missing": drop("los_east"),
     "swapped": swap,
     "not in order": out_of_order,
-    "no date": rename("20200715", "20201399"),
+    "not a date": rename("20200715", "20201399"),
     "cannot be read": not_a_number,
 }
 
 
-@pytest.mark.parametrize("said", BAD_TABLES)
-def test_a_bad_table_is_refused_with_a_line_that_names_the_fault(make_egms, said):
-    path = make_egms(change=BAD_TABLES[said])
-    with pytest.raises(InputError, match=said) as fault:
+@pytest.mark.parametrize("message", BAD_TABLES)
+def test_a_bad_table_is_refused_with_a_line_that_names_the_fault(make_egms, message):
+    path = make_egms(change=BAD_TABLES[message])
+    with pytest.raises(InputError, match=message) as fault:
         list(open_velocity_field(path).batches())
     assert str(path) in str(fault.value)
     assert "\n" not in str(fault.value)
@@ -150,7 +150,7 @@ def test_a_flipped_bit_is_noticed(make_egms):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("a.csv", b"", "empty"),
         ("a.zip", b"", "empty"),
@@ -160,10 +160,10 @@ def test_a_flipped_bit_is_noticed(make_egms):
         ("a.csv", b"\n", "the table is empty"),
     ],
 )
-def test_what_is_no_table_is_refused(tmp_path, name, content, said):
+def test_what_is_no_table_is_refused(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         open_velocity_field(path)
 
 
@@ -231,15 +231,15 @@ def test_turned_bits_give_a_line_or_sane_numbers(make_egms, suffix):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda table: table.update(latitude=table["longitude"], longitude=table["latitude"]), "swapped"),
         (lambda table: table.update(mean_velocity=["inf"] * 12), "none of its 12 rows"),
         (lambda table: table.update(easting=[value + 1e6 for value in table["easting"]]), "do not agree"),
     ],
 )
-def test_values_that_cannot_be_are_refused(make_egms, change, said, db):
+def test_values_that_cannot_be_are_refused(make_egms, change, message, db):
     path = make_egms(change=change)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         product_load(path=path)
     assert not Product.objects.exists()

@@ -101,17 +101,17 @@ def virtual(path):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (two_products, "2 _los_disp.tif files"),
         (bomb, "would unpack to 10,000,000 bytes"),
         (virtual, "cannot be read as GeoTIFF"),
     ],
 )
-def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, said):
+def test_a_zip_that_is_no_product_is_refused(tmp_path, spoil, message):
     path = made_hyp3.make(tmp_path, kind="zip")
     spoil(path)
-    assert said in damage.outcome(path)
+    assert message in damage.outcome(path)
     assert not list(tmp_path.parent.glob("*.tif"))
 
 
@@ -121,7 +121,7 @@ def test_products_without_a_common_layer_and_impossible_dates_are_refused(tmp_pa
     assert "no layer in common" in damage.outcome(path)
     for image in path.glob("*los_disp*"):
         image.rename(image.with_name(image.name.replace("20200101", "20200199").replace("los", "vert")))
-    assert "no date" in damage.outcome(path)
+    assert "invalid date" in damage.outcome(path)
 
 
 @damage.NOISY

@@ -84,21 +84,21 @@ BAD = {
     "columns 'latitude' and 'Latitude' are the same": lambda t: t.update(Latitude=t["latitude"]),
     "latitude 10.4000 is not in Norway": swap,
     "not in order": lambda t: t.update({"20190101": t["20200103"]}),
-    "no date": lambda t: t.update({"20220230": t["20200103"]}),
+    "not a date": lambda t: t.update({"20220230": t["20200103"]}),
     "times as fast": lambda t: t.update({day: [value / 10 for value in t[day]] for day in made_generic.DATES}),
     "points to the ground": lambda t: t.update(los_up=[-0.78] * 12),
-    "a point id has 300 letters": lambda t: t["Point ID"].__setitem__(0, "x" * 300),
+    "a point id has 300 characters": lambda t: t["Point ID"].__setitem__(0, "x" * 300),
     "cannot be read": lambda t: t["height"].__setitem__(3, "high"),
-    "cannot be. Check the unit": lambda t: t["mean_velocity"].__setitem__(3, "1e30"),
+    "is impossible. Check the unit": lambda t: t["mean_velocity"].__setitem__(3, "1e30"),
 }
 
 
-@pytest.mark.parametrize("said", BAD)
-def test_a_bad_export_is_refused_with_a_line_that_names_the_fault(tmp_path, said):
-    path = make(tmp_path, change=BAD[said])
+@pytest.mark.parametrize("message", BAD)
+def test_a_bad_export_is_refused_with_a_line_that_names_the_fault(tmp_path, message):
+    path = make(tmp_path, change=BAD[message])
     with pytest.raises(InputError) as fault:
         list(open_velocity_field(path).batches())
-    assert said in str(fault.value)
+    assert message in str(fault.value)
 
 
 def test_every_row_left_out_has_its_reason(tmp_path):
@@ -108,11 +108,11 @@ def test_every_row_left_out_has_its_reason(tmp_path):
         table["los_east"][6] = 5
 
     (batch,) = open_velocity_field(make(tmp_path, change=spoil)).batches()
-    assert dict(batch.refused) == {
+    assert {row.pid: row.reason for row in batch.refused} == {
         "S1A000001": "its velocity is not a number",
         "S1A000002": "its velocity is not a number",
-        "": "its id is empty or no text",
-        "S1A000006": "its line of sight is no unit vector",
+        "": "its id is empty or not valid text",
+        "S1A000006": "its line of sight is not a unit vector",
     }
     assert np.isnan(batch.displacement_mm[list(batch.pid).index(b"S1A000004"), 2])
 
@@ -137,10 +137,10 @@ def test_turned_bits_give_a_line_or_sane_numbers(tmp_path):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("said", ["column 'Track' holds several", "stands twice"])
-def test_the_command_loads_nothing_of_a_bad_export(tmp_path, capsys, said):
+@pytest.mark.parametrize("message", ["column 'Track' holds several", "appears twice"])
+def test_the_command_loads_nothing_of_a_bad_export(tmp_path, capsys, message):
     def spoil(table):
-        if "Track" in said:
+        if "Track" in message:
             table["Track"][11] = "117"
         else:
             table["Point ID"][4] = table["Point ID"][5]
@@ -148,7 +148,7 @@ def test_the_command_loads_nothing_of_a_bad_export(tmp_path, capsys, said):
     with pytest.raises(SystemExit) as exit_:
         call_command("ingest", str(make(tmp_path, change=spoil)))
     assert exit_.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
 
 

@@ -44,18 +44,18 @@ def test_masked_pixels_are_left_out(make_licsbas):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"leave_out": ("cum",)}, "dataset 'cum' is missing"),
         ({"imdates": np.array([20200101, 20190101, 20210101])}, "not in order"),
-        ({"imdates": np.array([20200101, 20201399, 20210101])}, "no date"),
+        ({"imdates": np.array([20200101, 20201399, 20210101])}, "invalid date"),
         ({"vel": np.full((4, 5), np.nan)}, "no pixel has a velocity"),
         ({"vel": np.zeros((4, 4))}, "do not fit"),
         ({"corner_lat": -99.2, "corner_lon": 19.5}, "swapped"),
     ],
 )
-def test_a_bad_series_is_refused_with_a_line_that_names_the_fault(make_licsbas, change, said):
-    with pytest.raises(InputError, match=said):
+def test_a_bad_series_is_refused_with_a_line_that_names_the_fault(make_licsbas, change, message):
+    with pytest.raises(InputError, match=message):
         open_velocity_field(make_licsbas(**change))
 
 

@@ -169,50 +169,50 @@ BAD_SERIES = [
     ({"X_FIRST": "about"}, "'X_FIRST' is 'about'"),
     ({"X_FIRST": "19.5", "Y_FIRST": "-99.2"}, "swapped"),
     (made_mintpy.METRES | {"EPSG": None}, "EPSG is missing"),
-    (made_mintpy.METRES | {"EPSG": "99999"}, "no reference system"),
+    (made_mintpy.METRES | {"EPSG": "99999"}, "not a known reference system"),
     (made_mintpy.METRES | {"EPSG": "4326"}, "does not measure in metres"),
     (made_mintpy.METRES | {"X_FIRST": "2155000", "Y_FIRST": "480000"}, "swapped"),
     ({"leave_out": ("timeseries",)}, "'timeseries' is missing"),
     ({"leave_out": ("date",)}, "'date' is missing"),
     ({"content": {"date": np.array(made_mintpy.DAYS[::-1], dtype="S8")}}, "not in order"),
     ({"content": {"date": np.array(["20200101"] * 5, dtype="S8")}}, "not in order"),
-    ({"content": {"date": np.array(["20201399"] * 5, dtype="S8")}}, "no date"),
+    ({"content": {"date": np.array(["20201399"] * 5, dtype="S8")}}, "invalid date"),
     ({"content": {"date": np.array(made_mintpy.DAYS[:4], dtype="S8")}}, "4 dates and 5 displacements"),
     ({"content": {"timeseries": MOVED[0]}}, "has the shape"),
     ({"content": {"timeseries": MOVED.astype("S8")}}, "not numbers"),
     ({"content": {"timeseries": np.full_like(MOVED, np.nan)}}, "no pixel holds"),
     ({"content": {"timeseries": np.full_like(MOVED, np.inf)}}, "no pixel holds"),
-    ({"content": {"timeseries": MOVED * 1e6}}, "cannot be"),
+    ({"content": {"timeseries": MOVED * 1e6}}, "is impossible"),
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), BAD_SERIES, ids=[said for _, said in BAD_SERIES])
-def test_a_bad_series_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
+@pytest.mark.parametrize(("change", "message"), BAD_SERIES, ids=[message for _, message in BAD_SERIES])
+def test_a_bad_series_is_refused_with_a_line_that_names_the_fault(tmp_path, change, message):
     path = made_mintpy.make(tmp_path, **change)
-    with pytest.raises(InputError, match=said) as fault:
+    with pytest.raises(InputError, match=message) as fault:
         points(path)
     assert "\n" not in str(fault.value)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"UNIT": "m"}, "UNIT, is m where m/year"),
         ({"START_DATE": "20220101", "END_DATE": "20200101"}, "is not before"),
-        ({"START_DATE": "spring"}, "no date"),
+        ({"START_DATE": "spring"}, "not a date"),
         ({"leave_out": ("velocity",)}, "'velocity' is missing"),
         ({"content": {"velocityStd": np.zeros((2, 2))}}, "'velocityStd' has the shape"),
         ({"content": {"velocity": np.zeros((4, 5))}}, "no pixel holds"),
     ],
 )
-def test_a_bad_velocity_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
+def test_a_bad_velocity_is_refused_with_a_line_that_names_the_fault(tmp_path, change, message):
     path = made_mintpy.make_velocity(tmp_path, **change)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         points(path)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"units": "centimeters"}, "UNIT, is centimeters"),
         ({"leave_out": ("observation/date",)}, "date' is missing"),
@@ -222,8 +222,8 @@ def test_a_bad_velocity_is_refused_with_a_line_that_names_the_fault(tmp_path, ch
         ({"radar": True, "content": {"geometry/latitude": np.full((4, 5), -99.2)}}, "swapped"),
     ],
 )
-def test_a_bad_hdf_eos5_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
-    with pytest.raises(InputError, match=said):
+def test_a_bad_hdf_eos5_is_refused_with_a_line_that_names_the_fault(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
         points(made_mintpy.make_he5(tmp_path, **change))
 
 
@@ -241,17 +241,17 @@ def damaged_neighbour(geo):
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (another_series, "two files of timeseries"),
         (another_grid, "not on one grid"),
         (damaged_neighbour, "geo_temporalCoherence.h5: the HDF5 file is damaged"),
     ],
 )
-def test_a_folder_that_is_no_product_is_refused(tmp_path, fault, said):
+def test_a_folder_that_is_no_product_is_refused(tmp_path, fault, message):
     geo = made_mintpy.make_folder(tmp_path)
     fault(geo)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         points(geo)
 
 

@@ -11,7 +11,7 @@ from pyproj import Transformer
 from ingest.errors import InputError
 from ingest.readers import open_velocity_field, recognise
 from ingest.readers.records import Direction, PointBatch
-from ingest.readers.velocity.opera_disp import stack as opera_disp
+from ingest.readers.velocity.opera_disp import frame as opera_disp
 from tests.ingest.products.test_loading import contents
 from tests.makers import damage
 from tests.makers import opera_disp as made_opera_disp
@@ -158,34 +158,37 @@ BAD_FILES = [
     ({"leave_out": ("spatial_ref",)}, "'spatial_ref' is missing"),
     ({"wkt": "LOCAL_CS"}, "names 0 EPSG"),
     ({"epsg": 4326}, "does not measure in metres"),
-    ({"wkt": 'PROJCS["a",AUTHORITY["EPSG","99999"]]'}, "no reference system"),
+    ({"wkt": 'PROJCS["a",AUTHORITY["EPSG","99999"]]'}, "not a known reference system"),
     ({"units": "millimeters"}, "unit of displacement is millimeters"),
     ({"units": ""}, "unit of displacement is missing"),
     ({"content": {"displacement": NANS}}, "no pixel is good"),
     ({"content": {"displacement": NANS + np.inf}}, "no pixel is good"),
     ({"content": {"recommended_mask": ZEROS}}, "no pixel is good"),
-    ({"content": {"displacement": ZEROS + 1e6}}, "cannot be"),
+    ({"content": {"displacement": ZEROS + 1e6}}, "is impossible"),
     ({"content": {"displacement": ZEROS[:3]}}, "its coordinates"),
     ({"content": {"recommended_mask": ZEROS[:3]}}, "has the shape"),
     ({"content": {"corrections/solid_earth_tide": ZEROS[:3]}}, "has the shape"),
     ({"content": {"x": 3_800_000 - 30.0 * np.arange(5), "y": 4e5 + 30.0 * np.arange(6)}}, "swapped"),
     ({"content": {"x": np.array([4e5, 4e5, 4.1e5, 4.2e5, 4.3e5])}}, "not evenly spaced"),
-    ({"content": {"x": np.full(5, np.nan)}}, "no number"),
-    ({"content": {"identification/frame_id": 7}}, "name says frame 11116"),
+    ({"content": {"x": np.full(5, np.nan)}}, "not a number"),
+    ({"content": {"identification/frame_id": 7}}, "name states frame 11116"),
     ({"content": {"identification/reference_datetime": np.bytes_("2016-07-11 14:07:55")}}, "disagrees about its ref"),
-    ({"content": {"identification/secondary_datetime": np.bytes_("soon")}}, "no time"),
+    ({"content": {"identification/secondary_datetime": np.bytes_("soon")}}, "not a time"),
     ({"content": {"time": np.array([86400.0 * 30])}}, "disagrees about its secondary date"),
     ({"content": {"time": np.array([1e300])}}, "beyond all calendars"),
     ({"pair": ("20160729", "20160705")}, "not before"),
-    ({"name": "OPERA_L3_DISP-S1_IW_F11116_VV_20160799T140755Z_20160829T140755Z_v1.0_20241219T231545Z.nc"}, "no time"),
-    ({"name": "a.nc", "leave_out": ("identification",)}, "which frame"),
+    (
+        {"name": "OPERA_L3_DISP-S1_IW_F11116_VV_20160799T140755Z_20160829T140755Z_v1.0_20241219T231545Z.nc"},
+        "not a time",
+    ),
+    ({"name": "a.nc", "leave_out": ("identification",)}, "does not state its frame"),
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), BAD_FILES, ids=[said for _, said in BAD_FILES])
-def test_a_bad_file_is_refused_with_a_line_that_names_the_fault(tmp_path, change, said):
+@pytest.mark.parametrize(("change", "message"), BAD_FILES, ids=[message for _, message in BAD_FILES])
+def test_a_bad_file_is_refused_with_a_line_that_names_the_fault(tmp_path, change, message):
     path = made_opera_disp.make(tmp_path, **change)
-    with pytest.raises(InputError, match=said) as fault:
+    with pytest.raises(InputError, match=message) as fault:
         points(path)
     assert str(path) in str(fault.value)
     assert "\n" not in str(fault.value)
@@ -222,21 +225,21 @@ def damaged(frame):
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (another_frame, "frames 00042, 11116"),
         (another_reference, "begin on different dates"),
-        (same_age, "neither is said to be newer"),
+        (same_age, "neither is marked as newer"),
         (another_grid, "its grid is not that of"),
         (one_without_corrections, "has no /corrections/ionospheric_delay, which 5 other"),
         (another_format, "vx.nc: dataset 'displacement' is missing"),
         (damaged, "20161009.*damaged"),
     ],
 )
-def test_a_folder_that_is_no_series_is_refused(tmp_path, fault, said):
+def test_a_folder_that_is_no_series_is_refused(tmp_path, fault, message):
     frame = made_opera_disp.make_frame(tmp_path)
     fault(frame)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         points(frame)
 
 

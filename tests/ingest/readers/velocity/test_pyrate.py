@@ -42,20 +42,20 @@ def test_it_is_recognised_by_its_tags_whatever_its_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tags", "said"),
+    ("tags", "message"),
     [
         ({"DATA_UNITS": "MILLIMETRES"}, "its unit is 'MILLIMETRES'"),
         ({"DATA_UNITS": ""}, "DATA_UNITS is missing"),
         ({"WAVELENGTH_METRES": "55.5"}, "its wavelength is '55.5'"),
         ({"WAVELENGTH_METRES": "C band"}, "its wavelength is 'C band'"),
         ({"WAVELENGTH_METRES": "nan"}, "its wavelength is 'nan'"),
-        ({"FIRST_DATE": "20200101T"}, "no date"),
+        ({"FIRST_DATE": "20200101T"}, "invalid date"),
         ({"FIRST_DATE": "2020-01-01", "SECOND_DATE": "2021-01-01"}, "is also in"),
         ({"SECOND_DATE": ""}, "SECOND_DATE is missing"),
     ],
 )
-def test_bad_tags_are_refused_with_a_line_that_names_the_fault(tmp_path, tags, said):
-    with pytest.raises(InputError, match=said):
+def test_bad_tags_are_refused_with_a_line_that_names_the_fault(tmp_path, tags, message):
+    with pytest.raises(InputError, match=message):
         open_velocity_field(made_pyrate.make(tmp_path, tags=tags))
 
 

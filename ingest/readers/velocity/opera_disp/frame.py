@@ -2,7 +2,7 @@
 
 Source: NASA/JPL, OPERA DISP-S1 product specification, JPL D-108772, and the program that writes it (opera-adt/disp-s1).
 `displacement` is m along the line of sight, positive toward the satellite, between the reference date of its ministack
-and its own: `opera_chain` puts the files one on the other. Two corrections stand beside it, of which the product says
+and its own: `chain` puts the files one on the other. Two corrections stand beside it, of which the product states
 "subtract from displacement to apply". recommended_mask is 1 where a pixel is good; water_mask is 0 on water.
 """
 
@@ -50,7 +50,7 @@ _EPSG_AT_END = re.compile(r'(?:ID|AUTHORITY)\["EPSG",\s*"?(\d{4,6})"?\]\s*\]\s*$
 
 
 def recognises(path: Path) -> bool:
-    """Tell a file by the names of its datasets, and a folder by holding one."""
+    """Recognise a file by the names of its datasets, and a folder by holding one."""
     files = opera_chain.files_in(path) if path.is_dir() else [path]
     return any(len(SIGNS & hdf5.names(file)) >= LEAST_SIGNS for file in files)
 
@@ -150,9 +150,11 @@ def _require_metres(path: Path, name: str, unit: str) -> None:
 def _epsg(path: Path, file: h5py.File) -> int:
     """The number of the reference system, as spatial_ref has it; its text is not parsed any further."""
     hdf5.require(path, file, ("spatial_ref",), opera_chain.REMEDY)
-    said = hdf5.attributes(path, file, "spatial_ref")
-    ends = _EPSG_AT_END.search(said.get("crs_wkt") or said.get("spatial_ref") or "")
-    codes = {code for code in (ends[1] if ends else "", said.get("epsg", said.get("epsg_code", ""))) if code}
+    attributes = hdf5.attributes(path, file, "spatial_ref")
+    ends = _EPSG_AT_END.search(attributes.get("crs_wkt") or attributes.get("spatial_ref") or "")
+    codes = {
+        code for code in (ends[1] if ends else "", attributes.get("epsg", attributes.get("epsg_code", ""))) if code
+    }
     if len(codes) != 1 or not min(codes).isdigit() or len(min(codes)) > 6:
         found = f"spatial_ref names {len(codes)} EPSG numbers {' and '.join(sorted(codes))[:60]}".rstrip()
         raise InputError(path, found, opera_chain.REMEDY)
@@ -203,7 +205,7 @@ def _block(frame: Frame, opened: list[h5py.File], rows: slice, cols: slice) -> P
             moved = before + hdf5.numbers(file.path, content, "displacement", (rows, cols))
             for name in frame.corrections:
                 moved -= hdf5.numbers(file.path, content, name, (rows, cols))
-        # what is masked on the reference date stays unknown from there: nothing says how far it had moved
+        # what is masked on the reference date stays unknown from there: how far it had moved is unknown
         chain[index] = np.where(good, moved, np.float32(np.nan))
         known += np.isfinite(chain[index])
         if hdf5.is_dataset(file.path, content, "temporal_coherence"):

@@ -1,4 +1,4 @@
-"""Bowls against the air: in their own standard deviations, wherever a product begins."""
+"""Bowls against atmospheric delay: in their own standard deviations, wherever a product begins."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ ROW, COL = np.mgrid[:SIDE, :SIDE].astype(np.float32)
 
 
 def still(seed: int, strength: float = 0.05):
-    """Rates of air and of points, and their number; two cells of five are known."""
+    """Rates of delay and of points, and their number; two cells of five are known."""
     rng = np.random.default_rng(seed)
     atmosphere = np.sqrt(strength) * turbulence_field(rng, 256, 100.0)[:SIDE, :SIDE]
     rate = (atmosphere + rng.normal(0, 0.5, (SIDE, SIDE))).astype(np.float32)
@@ -26,7 +26,7 @@ def bowl(rate_mm_yr: float, radius_m: float, row: float = 60, col: float = 68):
 
 
 @pytest.mark.parametrize("strength", [0.01, 0.05, 0.15])
-def test_still_ground_scatters_by_about_one_however_strong_the_air_is(strength):
+def test_still_ground_scatters_by_about_one_however_strong_the_delay_is(strength):
     score = np.stack([standing_out(*still(seed, strength), None, 100.0) for seed in range(12)])
     scatter = score[:, :, ::SQUARE_CELLS, ::SQUARE_CELLS].std(axis=(0, 2, 3))
     assert (scatter > 0.6).all()
@@ -56,7 +56,7 @@ def test_a_plane_and_what_goes_with_height_do_not_stand_out():
     assert float(np.abs(untold).max()) > 1.5 * float(np.abs(before).max())
 
 
-def test_what_is_said_does_not_depend_on_where_a_product_begins_nor_on_what_is_far():
+def test_scores_do_not_depend_on_where_a_product_begins_nor_on_what_is_far():
     rate, count = still(5)
     rate = rate + bowl(-3.0, 1200.0)
     whole = standing_out(rate, count, None, 100.0)
@@ -66,7 +66,7 @@ def test_what_is_said_does_not_depend_on_where_a_product_begins_nor_on_what_is_f
     assert np.abs(later[:, :inner] - whole[:, ALIGN_CELLS : ALIGN_CELLS + inner, ALIGN_CELLS:]).max() > 0.01
 
 
-def test_where_too_little_is_known_nothing_is_said():
+def test_where_too_little_is_known_there_is_no_value():
     rate, count = still(7)
     rate[:, 24:] = np.nan
     rate[24:] = np.nan
@@ -76,7 +76,7 @@ def test_where_too_little_is_known_nothing_is_said():
 
 
 def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, square_m: float = 800.0):
-    """Likelihood of a strength of the air in one block, and what is told there, by whole inverses."""
+    """Likelihood of a strength of the atmospheric delay in one block, and the scores there, by whole inverses."""
     window = tuple(slice(max(0, at - MARGIN), at + atmosphere.BLOCK + MARGIN) for at in (row, col))
     weight, rate, height, down, right = (
         plane[window][squares.weight[window] > atmosphere.LEAST_WEIGHT] for plane in squares
@@ -98,7 +98,7 @@ def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, sq
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.03, 0.3])
-def test_what_is_told_is_what_whole_inverses_in_double_precision_tell(strength):
+def test_scores_are_those_of_whole_inverses_in_double_precision(strength):
     rate, count = still(11, strength)
     height = (300 * np.sin(ROW / 17) * np.cos(COL / 23)).astype(np.float32)
     score = standing_out(rate, count, height, 100.0)[:, ::SQUARE_CELLS, ::SQUARE_CELLS]
@@ -109,7 +109,7 @@ def test_what_is_told_is_what_whole_inverses_in_double_precision_tell(strength):
 
 
 @pytest.mark.parametrize("cell_m", [150.0, 250.0, 1000.0])
-def test_wider_cells_are_told_too(cell_m):
+def test_wider_cells_have_scores_too(cell_m):
     score = standing_out(*still(13), None, cell_m)
     assert np.isfinite(score).all()
     assert 0.5 < score.std() < 1.5

@@ -42,7 +42,7 @@ class Part(NamedTuple):
 
 
 def recognises(path: Path) -> bool:
-    """Tell a MintPy file by its datasets and attributes, and a folder by holding one."""
+    """Recognise a MintPy file by its datasets and attributes, and a folder by holding one."""
     given = _files(path)[:MAX_FILES] if path.is_dir() else [path]
     return any(_kind(*hdf5.look(file), file) in MAIN for file in given)
 
@@ -75,9 +75,9 @@ def _files(path: Path) -> list[Path]:
 
 def _kind(names: frozenset[str], attributes: dict[str, str], path: Path) -> str:
     """What a file is for a product: a key of SIDE, or '' where it is nothing of MintPy's, or nothing that is used."""
-    said, signs = attributes.get("FILE_TYPE", ""), SIGNS & attributes.keys()
+    stated, signs = attributes.get("FILE_TYPE", ""), SIGNS & attributes.keys()
     for kind in MAIN:
-        if said == kind or (not said and signs and kind in names):
+        if stated == kind or (not stated and signs and kind in names):
             return kind
     if not signs:
         return ""
@@ -163,14 +163,14 @@ def _header(
 
 
 def _period(path: Path, attributes: dict[str, str]) -> tuple[date, ...]:
-    """First and last day that a velocity was estimated from; nothing where it is not said."""
-    said = [attributes[name] for name in ("START_DATE", "END_DATE") if name in attributes]
+    """First and last day that a velocity was estimated from; nothing where it is not stated."""
+    stated = [attributes[name] for name in ("START_DATE", "END_DATE") if name in attributes]
     try:
-        period = tuple(hdf5.day_of(day) for day in said)
+        period = tuple(hdf5.day_of(day) for day in stated)
     except ValueError as fault:
-        raise InputError(path, f"START_DATE or END_DATE is no date ({fault})", REMEDY) from fault
+        raise InputError(path, f"START_DATE or END_DATE is not a date ({fault})", REMEDY) from fault
     if len(period) < 2:
         return ()
     if period[1] <= period[0]:
-        raise InputError(path, f"START_DATE {said[0]} is not before END_DATE {said[1]}", REMEDY)
+        raise InputError(path, f"START_DATE {stated[0]} is not before END_DATE {stated[1]}", REMEDY)
     return period

@@ -84,7 +84,7 @@ def zip_member(path: Path, archive: zipfile.ZipFile, suffix: str) -> zipfile.Zip
 
 
 def refuse_cut_off(path: Path) -> None:
-    """Raise InputError for a plain table whose last line has no end; a zip tells by its checksum."""
+    """Raise InputError for a plain table whose last line has no end; a zip has a checksum."""
     if path.suffix.lower() == ".zip":
         return
     with path.open("rb") as stream:
@@ -129,7 +129,7 @@ class Table(NamedTuple):
 
 
 def table_of(path: Path) -> Table:
-    """Read the header line. Raises InputError for an empty table or a column that stands twice."""
+    """Read the header line. Raises InputError for an empty table or a column that appears twice."""
     with csv_stream(path) as stream:
         line = stream.readline(MAX_HEADER_BYTES).decode("utf-8-sig", errors="replace").strip()
     if not line:
@@ -140,7 +140,7 @@ def table_of(path: Path) -> Table:
         raise InputError(path, f"its table has {len(names):,} columns", "Export it again: one row a point")
     doubled = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubled:
-        raise InputError(path, f"column {doubled[0]!r} stands twice", "Remove one of the two")
+        raise InputError(path, f"column {doubled[0]!r} appears twice", "Remove one of the two")
     return Table(names, delimiter)
 
 
@@ -162,7 +162,7 @@ def date_columns(
     try:
         found = {name: day(name) for name in names if pattern.fullmatch(name)}
     except ValueError as fault:
-        raise InputError(path, f"a date column is no date ({fault})", "Name date columns YYYYMMDD") from fault
+        raise InputError(path, f"a date column is not a date ({fault})", "Name date columns YYYYMMDD") from fault
     if any(later <= earlier for earlier, later in pairwise(found.values())):
         raise InputError(path, "the date columns are not in order", "Sort them by date")
     return found
@@ -174,6 +174,7 @@ def day_of(text: str) -> date:
 
 
 def require(path: Path, names: Sequence[str], required: Sequence[str], remedy: str) -> None:
+    """Raise InputError for the first column that is missing."""
     missing = [name for name in required if name not in names]
     if missing:
         raise InputError(path, f"column {missing[0]!r} is missing", remedy)
@@ -211,7 +212,7 @@ def _whole_lines(path: Path, stream: IO[bytes], block_bytes: int) -> Iterator[by
         else:
             begun += block
         if len(begun) > MAX_LINE_BYTES:
-            raise InputError(path, f"a line has more than {MAX_LINE_BYTES:,} letters", "Download it again")
+            raise InputError(path, f"a line has more than {MAX_LINE_BYTES:,} characters", "Download it again")
     if begun:
         yield begun
 

@@ -104,11 +104,11 @@ def test_values_that_are_no_numbers_are_left_out(tmp_path):
 
 
 def test_blocks_of_rows_give_what_one_block_gives(tmp_path, monkeypatch):
-    from ingest.readers import raster
+    from ingest.readers.velocity import geotiff
 
     path = write(tmp_path / "a.tif", np.arange(20, dtype=np.float32).reshape(4, 5))
     whole = points(path, UP).columns
-    monkeypatch.setattr(raster, "BLOCK_PIXELS", 5)
+    monkeypatch.setattr(geotiff, "BLOCK_PIXELS", 5)
     assert len(list(open_velocity_field(path, declared=UP).batches())) == 4
     blocks = points(path, UP).columns
     assert blocks.pid.tolist() == whole.pid.tolist()
@@ -123,31 +123,31 @@ def sparse(path):
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda path: made_geotiff.make(path, crs=None), "no reference system"),
         (lambda path: made_geotiff.make(path, transform=Affine(0.001, 0, 19.5, 0, -0.001, -99.2)), "swapped"),
         (lambda path: made_geotiff.make(path, crs="+proj=lcc +lat_1=40 +lat_2=50 +lon_0=7.123"), "no EPSG number"),
         (
             lambda path: made_geotiff.make(path, value=-32767, nodata=None, dtype="int32", scale=1e3, offset=0),
-            "cannot be",
+            "is impossible",
         ),
         (lambda path: write(path / "velocity.tif", np.zeros((3, 4, 5), dtype=np.float32)), "it holds 3 bands"),
         (lambda path: write(path / "velocity.tif", np.zeros((4, 5), dtype=np.complex64)), "complex64"),
         (lambda path: made_geotiff.make(path, scale=float("nan"), offset=0.0), "its scale is nan"),
         (lambda path: sparse(path / "velocity.tif"), "it declares 200000 x 200000 pixels"),
-        (lambda path: (path / "velocity.tif").write_text("<VRTDataset/>"), "something else by that name"),
+        (lambda path: (path / "velocity.tif").write_text("<VRTDataset/>"), "of another format"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_line_that_names_it(tmp_path, make, said):
+def test_what_cannot_be_used_is_refused_with_a_line_that_names_it(tmp_path, make, message):
     make(tmp_path)
-    assert said in damage.outcome(tmp_path / "velocity.tif", UP)
+    assert message in damage.outcome(tmp_path / "velocity.tif", UP)
 
 
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
 def test_an_image_that_stands_nowhere_is_refused(tmp_path):
     made_geotiff.make(tmp_path, transform=None)
-    assert "does not say where its pixels stand" in damage.outcome(tmp_path / "velocity.tif", UP)
+    assert "does not state where its pixels are" in damage.outcome(tmp_path / "velocity.tif", UP)
 
 
 @damage.NOISY

@@ -1,0 +1,75 @@
+"""The command `ground-motion`: the methods on files (as python -m ml) and the service's commands (as manage.py)."""
+
+import os
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+
+# Names and words stand here, because the modules of the methods import torch, which takes seconds.
+METHODS = {
+    "deformation": "areas that move, out of a velocity field",
+    "coherence": "coherence of two radar images, and its change",
+    "offsets": "offsets between two radar images",
+    "simulate": "simulated data with their truth",
+    "train": "train a model on simulated data",
+    "evaluate": "measure methods against a known truth",
+}
+APPLICATIONS = ("ingest", "detection", "ml", "monitor")
+
+
+def main() -> int | None:
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        print(_help())
+        return 0
+    if name == "--version":
+        print(_version())
+        return 0
+    if name in METHODS:
+        return import_module("ml.__main__").main([name, *arguments], prog="ground-motion")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+
+    called = ["ground-motion manage", *arguments] if name == "manage" else ["ground-motion", name, *arguments]
+    try:
+        execute_from_command_line(called)
+    except ImproperlyConfigured as fault:
+        print(fault, file=sys.stderr)
+        return 2
+
+
+def _help() -> str:
+    """Both kinds of commands, found without settings and thus without a database."""
+    from django.core.management import find_commands
+
+    here = Path(__file__).resolve().parent
+    own = sorted({name for app in APPLICATIONS for name in find_commands(str(here / app / "management"))})
+    return "\n".join(
+        [
+            "usage: ground-motion COMMAND …",
+            "",
+            "Files in, files out, without a database (ground-motion COMMAND --help says more):",
+            *(f"  {name:<12} {words}" for name, words in METHODS.items()),
+            "",
+            "The service and its database (ground-motion help COMMAND says more):",
+            f"  {', '.join(own)}",
+            "  manage …     any of Django's commands as well: ground-motion manage migrate, manage check, manage help",
+            "",
+            "ground-motion --version prints the version and the code it was built from.",
+        ]
+    )
+
+
+def _version() -> str:
+    from ml.runtime.code_version import code_version
+
+    try:
+        version = metadata.version("ground-motion-monitor")
+    except metadata.PackageNotFoundError:  # a checkout that nobody installed
+        version = "not installed"
+    return f"{version} (code {code_version()})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

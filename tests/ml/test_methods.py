@@ -1,0 +1,122 @@
+"""`model` means the shipped network of a task, on every command line and whatever it is stored as."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from django.core.management import CommandError, call_command
+
+from ml import services
+from ml.__main__ import main
+from ml.coherence import infer as coherence
+from ml.deformation import infer as deformation
+from ml.jobs import JOBS
+from ml.lab.evaluate_command import TASKS
+from ml.offsets import infer as offsets
+from ml.runtime.methods import MODEL, SHIPPED, method_of
+from ml.simulation.sar.recipes import homogeneous
+from ml.simulation.seeds import Purpose, generator
+
+INFER = {"deformation": deformation, "coherence": coherence, "offsets": offsets}
+
+
+@pytest.mark.parametrize("task", SHIPPED)
+def test_model_and_the_networks_own_name_mean_the_stored_method_with_weights(task):
+    stored = SHIPPED[task].method
+    assert method_of(task, MODEL) == method_of(task, SHIPPED[task].name) == stored
+    assert stored in INFER[task].METHODS
+    assert stored in INFER[task].WEIGHTS
+    assert [method_of(task, name) for name in INFER[task].METHODS] == list(INFER[task].METHODS)
+
+
+def test_the_methods_of_rows_in_the_database_keep_their_names():
+    assert {task: shipped.method for task, shipped in SHIPPED.items()} == {
+        "deformation": "model",
+        "coherence": "residual-unet",
+        "offsets": "model",
+    }
+    assert all(SHIPPED[str(task)].method in job.methods.METHODS for task, job in JOBS.items() if str(task) in SHIPPED)
+
+
+@pytest.mark.parametrize("task", SHIPPED)
+def test_every_benchmark_accepts_model(task, tmp_path, monkeypatch):
+    benchmark = TASKS[task][0]
+    wanted = []
+    stub = benchmark._replace(
+        evaluate=lambda method, size: wanted.append(method) or {}, truth_sha256=lambda size: "0" * 64
+    )
+    monkeypatch.setitem(TASKS, task, (stub,))
+    written = tmp_path / "figures.json"
+    assert main(["evaluate", task, "--method", MODEL, "--size", "1", "--json", str(written)]) == 0
+    assert wanted == [SHIPPED[task].method]
+    assert json.loads(written.read_text())["method"] == SHIPPED[task].method
+
+
+PLACE = {"crs": "EPSG:32614", "transform": Affine(100, 0, 480_000, 0, -100, 2_150_000)}
+
+
+def raster_of(path: Path, values: np.ndarray) -> str:
+    height, width = values.shape
+    shape = {"count": 1, "height": height, "width": width, "dtype": "float32"}
+    with rasterio.open(path, "w", driver="GTiff", **shape, **PLACE) as raster:
+        raster.write(values.astype(np.float32), 1)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder, pair = tmp_path_factory.mktemp("pair"), homogeneous(generator(Purpose.TEST, "methods", 1), 0.7, 0.0)
+    return [raster_of(folder / f"{i}.tif", pair.power[i, :128, :128]) for i in (0, 1)]
+
+
+@pytest.mark.parametrize("task", ["coherence", "offsets"])
+def test_a_pair_is_run_with_the_shipped_network_by_any_of_its_names(task, images, tmp_path):
+    results = []
+    for name in (MODEL, SHIPPED[task].name, SHIPPED[task].method):
+        out = tmp_path / f"{name}.tif"
+        assert main([task, *images, "--out", str(out), "--method", name]) == 0
+        with rasterio.open(out) as raster:
+            assert raster.tags()["method"] == SHIPPED[task].method
+            results.append(raster.read(1))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+def test_a_product_is_run_with_the_shipped_network_by_any_of_its_names(tmp_path):
+    velocity = raster_of(tmp_path / "velocity.tif", np.random.default_rng(3).normal(0, 1, (40, 40)))
+    options = ["--unit", "mm/yr", "--positive", "toward"]
+    tags = []
+    for name in (MODEL, "deformation-unet"):
+        out = tmp_path / f"{name}.tif"
+        assert main(["deformation", velocity, "--out", str(out), "--method", name, *options]) == 0
+        with rasterio.open(out) as raster:
+            tags.append(raster.tags())
+    assert tags[0]["method"] == "model"
+    assert tags[0]["weights_sha256"] == tags[1]["weights_sha256"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", [MODEL, "residual-unet"])
+def test_manage_run_takes_model_for_coherence(monkeypatch, name):
+    queued = []
+    monkeypatch.setattr(services, "runs_queue", lambda **which: queued.append(SimpleNamespace(**which)) or [])
+    call_command("run", name, "--task", "coherence")
+    assert queued[0].method == "residual-unet"
+    assert queued[0].task == "coherence"
+
+
+@pytest.mark.django_db
+def test_manage_run_knows_networks_by_their_own_names(monkeypatch):
+    queued = []
+    monkeypatch.setattr(
+        services, "runs_queue", lambda **which: queued.append((which["method"], str(which["task"]))) or []
+    )
+    for shipped in SHIPPED.values():
+        call_command("run", shipped.name)
+    assert queued == [(shipped.method, task) for task, shipped in SHIPPED.items()]
+    with pytest.raises(CommandError, match="--task"):
+        call_command("run", MODEL)

@@ -1,0 +1,82 @@
+"""What an installed copy consists of: all that the service needs, and the version of its code."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+from ml.runtime import code_version as code_version_module
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACES = {"static": "monitor/_site/static", "templates": "monitor/_site/templates"}
+
+
+@pytest.fixture(scope="module")
+def wheel_files() -> set[str]:
+    return {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
+
+
+def checkout_files(folder: str) -> set[str]:
+    paths = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(ROOT)) for path in paths}
+
+
+@pytest.mark.parametrize("folder", ["detection", "ingest", "ml", "monitor"])
+def test_packages_are_whole_with_weights_and_migrations(wheel_files, folder):
+    assert checkout_files(folder) <= wheel_files
+    assert folder == "monitor" or f"{folder}/migrations/0001_initial.py" in wheel_files
+    assert folder != "ml" or {"ml/weights/deformation.safetensors", "ml/weights/deformation.json"} <= wheel_files
+
+
+@pytest.mark.parametrize("folder", PLACES)
+def test_templates_and_static_files_lie_inside_the_package(wheel_files, folder):
+    expected = {file.replace(folder, PLACES[folder], 1) for file in checkout_files(folder)}
+    assert expected
+    assert expected <= wheel_files
+
+
+def test_nothing_else_lies_beside_the_packages(wheel_files):
+    assert {file.split("/")[0] for file in wheel_files} == {
+        "detection",
+        "ground_motion.py",
+        "ingest",
+        "ml",
+        "monitor",
+    }
+
+
+@pytest.fixture
+def small_project(tmp_path) -> Path:
+    """This project's build with empty packages, and without .git, as in the build of an image."""
+    for name in ("pyproject.toml", "README.md", "LICENSE", "ground_motion.py", "scripts/code_version_hook.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for folder in ("detection", "ingest", "ml", "monitor", "static", "templates"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").touch()
+    return tmp_path
+
+
+def built_version(project: Path) -> str:
+    (wheel,) = WheelBuilder(str(project)).build(directory=str(project / "dist"), versions=["standard"])
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read("ml/runtime/code_version.txt").decode().strip()
+
+
+def test_a_wheel_built_without_git_knows_the_commit_it_was_given(small_project, monkeypatch):
+    monkeypatch.setenv("GROUND_MOTION_COMMIT", "0123456789ab")
+    assert built_version(small_project) == "0123456789ab"
+
+
+def test_a_wheel_built_without_git_knows_its_version_at_least(small_project, monkeypatch):
+    monkeypatch.delenv("GROUND_MOTION_COMMIT", raising=False)
+    assert f'version = "{built_version(small_project)}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_an_installed_copy_reports_what_it_was_built_from(tmp_path, monkeypatch):
+    built_from = tmp_path / "code_version.txt"
+    built_from.write_text("0123456789ab\n")
+    monkeypatch.setattr(code_version_module, "BUILT_FROM", built_from)
+    assert code_version_module.code_version.__wrapped__() == "0123456789ab"
