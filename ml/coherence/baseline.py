@@ -98,7 +98,7 @@ def estimate_looks(power: torch.Tensor) -> float:
 def looks_of(power: torch.Tensor, shared: float) -> float:
     """estimate_looks where it is known how many pixels share a cell of speckle."""
     # A mean over pixels of band-limited speckle has a log variance of 1 / L where L independent looks would have
-    # trigamma(L), about 1 / (L - 0.5): measured on simulated images (docs/models/coherence.md).
+    # trigamma(L), about 1 / (L - 0.5): measured on simulated images.
     mean = box_mean(power, LOOKS_WINDOW)
     ratio = box_mean(power**2, LOOKS_WINDOW) / mean**2 - 1
     log = torch.log(power.clamp_min(1e-9))

@@ -100,8 +100,13 @@ def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator
 
 
 def table() -> dict[str, list[str]]:
-    rows = re.findall(r"^\| `([^`]+)` \|(.+)\|$", TABLE.read_text(), flags=re.M)
-    return {name: [re.sub(r"\s+", " ", cell.strip()) for cell in cells.split("|")] for name, cells in rows}
+    """Name of an address -> what each role gets; addresses with the same answers share a row."""
+    rows = re.findall(r"^\| (`[^|]+`) \|(.+)\|$", TABLE.read_text(), flags=re.M)
+    return {
+        name: [re.sub(r"\s+", " ", cell.strip()) for cell in cells.split("|")]
+        for names, cells in rows
+        for name in re.findall(r"`([^`]+)`", names)
+    }
 
 
 def row_of(name: str, rows: dict[str, list[str]]) -> list[str] | None:

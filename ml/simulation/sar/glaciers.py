@@ -1,7 +1,7 @@
 """Velocity series of many glaciers with seasons, trends, noise, gaps and, in some, a surge.
 
 Simulated where the tracker ends: speeds of cells of CELL_KM2 along a glacier from 12-day pairs, with its error.
-At gamma 0.7 whitened correlation of 10 m images is off by 0.07 px a node (docs/benchmarks-pairs.md), 0.06 m/day over 12
+At gamma 0.7 whitened correlation of 10 m images is off by 0.07 px a node (docs/models/offsets.md), 0.06 m/day over 12
 days; a cell of 0.05 km2 holds eight nodes whose windows overlap, so nothing is taken off for the mean of them.
 """
 

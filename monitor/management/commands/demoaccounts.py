@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         if settings.BEHIND_HTTPS:
             raise CommandError(
-                "this is a public service (BEHIND_HTTPS); make accounts of its own, see docs/operations.md"
+                "this is a public service (BEHIND_HTTPS); make accounts of its own, see docs/administrators.md"
             )
         passwords = _passwords(settings.DEMO_ACCOUNTS_FILE)
         for name, group in ACCOUNTS.items():

@@ -1,0 +1,57 @@
+"""The tables in documents are those that scripts/figures makes from docs/figures."""
+
+import json
+import re
+
+import pytest
+
+from ml.lab import figures
+
+SHIPPED = {json.loads(path.read_text())["weights_sha256"] for path in (figures.ROOT / "ml" / "weights").glob("*.json")}
+FILES = sorted(figures.FOLDER.glob("*.json"))
+
+
+@pytest.mark.parametrize("path", figures.documents(), ids=lambda path: str(path.relative_to(figures.ROOT)))
+def test_every_table_is_what_its_results_say(path):
+    text = path.read_text()
+    assert figures.renewed(text, figures.tables()) == text, "run scripts/figures"
+
+
+def test_every_table_is_shown_and_every_result_is_used():
+    shown = {name for path in figures.documents() for _, name, _ in figures.BLOCK.findall(path.read_text())}
+    used = {result for table in figures.tables().values() for result in table["results"]}
+    assert shown == set(figures.tables())
+    assert used == {path.stem for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_result_names_its_commit_and_the_weights_that_are_shipped_or_says_why_not(path):
+    content = json.loads(path.read_text())
+    assert content.get("commit") or content["published_in"]
+    if "results" in content:  # of scripts/bench
+        return
+    for result in figures.results_of(content):
+        assert result.command
+        assert result.weights_sha256 is None or result.weights_sha256 in SHIPPED or result.note
+
+
+def test_a_table_states_weights_commit_and_command(tmp_path):
+    metrics = {"rmse": {"value": 0.12676, "low": 0.1223, "high": 0.1316}}
+    about = {"method": "model", "weights_sha256": "db59f31e01118f85", "commit": "098323ad9fbe", "metrics": metrics}
+    command = "python -m ml evaluate coherence --method model --json docs/figures/r.json"
+    (tmp_path / "r.json").write_text(json.dumps(about | {"command": command}))
+    text = figures.render({"results": ["r"], "metrics": {"rmse": "RMSE"}, "digits": 3}, tmp_path)
+    assert "| RMSE | 0.127 (0.122–0.132) |" in text
+    assert "Weights db59f31e, commit 098323ad9fbe" in text
+    assert "    python -m ml evaluate coherence --method model\n" in text
+
+
+def test_a_changed_result_changes_the_document(tmp_path):
+    written = {"method": "a", "weights_sha256": None, "commit": "c", "command": "python -m ml evaluate x"}
+    path, table = tmp_path / "r.json", {"t": {"results": ["r"], "metrics": ["epe"]}}
+    path.write_text(json.dumps(written | {"metrics": {"epe": {"value": 0.5}}}))
+    text = figures.renewed("<!-- figures: t -->\n<!-- end -->\n", table, tmp_path)
+    assert "0.50" in text
+    assert figures.renewed(text, table, tmp_path) == text
+    path.write_text(json.dumps(written | {"metrics": {"epe": {"value": 0.6}}}))
+    assert re.sub("0.50", "0.60", text) == figures.renewed(text, table, tmp_path)

@@ -1,0 +1,66 @@
+"""What documents name exists: paths, modules, commands and links."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ml/weights").glob("*.md")])
+TOPS = "bench|detection|docker|docs|ingest|ml|monitor|scripts|static|templates|tests"
+PATH = re.compile(rf"(?:{TOPS})(?:/[\w.*-]+)+/?")
+MODULE = re.compile(r"(?:bench|detection|ingest|ml|monitor)(?:\.\w+)+")
+CODE = re.compile(r"`([^`\n]+)`|^ {4,}(\S.*)$", flags=re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"manage\.py (\w+)")
+OF_DJANGO = {"migrate", "createsuperuser", "check", "axes_reset_username"}  # and of packages
+SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)`")
+
+by_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def words(document: Path) -> list[str]:
+    """Every word that stands as code, in a line or in a block of its own."""
+    return [word for span, line in CODE.findall(document.read_text()) for word in (span or line).split()]
+
+
+def module_exists(name: str) -> bool:
+    """A module or package, or a name that its text holds."""
+    path = ROOT.joinpath(*name.split("."))
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        return True
+    owner = path.parent / "__init__.py" if path.parent.is_dir() else path.parent.with_suffix(".py")
+    return owner.is_file() and re.search(rf"\b{path.name}\b", owner.read_text()) is not None
+
+
+@by_document
+def test_every_path_exists(document):
+    named = [word for word in words(document) if PATH.fullmatch(word)]
+    assert [path for path in named if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+@by_document
+def test_every_module_exists(document):
+    named = [word for word in words(document) if MODULE.fullmatch(word) and not (ROOT / word).exists()]
+    assert [name for name in named if not module_exists(name)] == []
+
+
+@by_document
+def test_every_link_leads_somewhere(document):
+    links = [link for link in LINK.findall(document.read_text()) if not re.match(r"https?:|mailto:", link)]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@by_document
+def test_every_command_exists(document):
+    known = {path.stem for path in ROOT.glob("*/management/commands/*.py")} | OF_DJANGO
+    assert set(COMMAND.findall(document.read_text())) - known == set()
+
+
+def test_every_setting_is_read():
+    read = (ROOT / "monitor/settings.py").read_text() + "".join(
+        path.read_text() for path in [*(ROOT / "scripts").glob("*"), *(ROOT / "ingest").rglob("*.py")] if path.is_file()
+    )
+    read += (ROOT / ".env.example").read_text()
+    named = {name for document in DOCUMENTS for name in SETTING.findall(document.read_text())}
+    assert {name for name in named if not re.search(rf"\b{name}\b", read)} == set()
