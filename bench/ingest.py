@@ -189,12 +189,12 @@ def _memory() -> dict[str, Any]:
         write_egms_csv(path, 10 * CSV_POINTS)
         command = [sys.executable, "-c", _LOAD_AND_TELL_PEAK, str(path)]
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "monitor.settings"}
-        told = subprocess.run(
+        child = subprocess.run(
             command, cwd=settings.BASE_DIR, env=environment, check=True, capture_output=True, text=True
         )
     services.product_delete(product=Product.objects.latest("id"))
     what = f"peak memory of manage.py ingest, EGMS CSV of {10 * CSV_POINTS:,} points"
-    return _figure(what, "MB", int(told.stdout.split()[-1]) / 1024)
+    return _figure(what, "MB", int(child.stdout.split()[-1]) / 1024)
 
 
 def _figure(what: str, unit: str, value: float) -> dict[str, Any]:

@@ -123,8 +123,8 @@ print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 
 def _memory(product: Path, cog: Path) -> dict[str, Any]:
     command = [sys.executable, "-c", _CONVERT_AND_TELL_PEAK, str(product), str(cog)]
-    told = subprocess.run(command, cwd=settings.BASE_DIR, check=True, capture_output=True, text=True)
-    return _figure("peak memory of converting it, in a process of its own", "MB", int(told.stdout.split()[-1]) / 1024)
+    child = subprocess.run(command, cwd=settings.BASE_DIR, check=True, capture_output=True, text=True)
+    return _figure("peak memory of converting it, in a process of its own", "MB", int(child.stdout.split()[-1]) / 1024)
 
 
 def _figure(what: str, unit: str, value: float) -> dict[str, Any]:

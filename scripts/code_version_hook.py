@@ -1,4 +1,4 @@
-"""Build hook: a wheel is told which code it was built from, because where it is installed there is no .git.
+"""Build hook: a wheel records which code it was built from, because where it is installed there is no .git.
 
 GROUND_MOTION_COMMIT (an image is built without .git), else git, else the version in pyproject.toml.
 """

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('points_done', models.PositiveBigIntegerField(default=0)),
                 ('error', models.TextField(blank=True, help_text='one line: what is wrong, or what is worth knowing')),
                 ('attempt', models.PositiveSmallIntegerField(default=0)),
-                ('sent_at', models.DateTimeField(help_text='when the broker was last told', null=True)),
+                ('sent_at', models.DateTimeField(help_text='when the broker was last notified', null=True)),
                 ('lease_until', models.DateTimeField(help_text='a running job is dead when this has passed', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('started_at', models.DateTimeField(null=True)),

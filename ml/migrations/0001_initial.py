@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('status', models.CharField(choices=[('queued', 'waiting'), ('running', 'running'), ('succeeded', 'finished'), ('failed', 'failed')], db_index=True, default='queued', max_length=10)),
                 ('attempt', models.PositiveSmallIntegerField(default=0)),
-                ('sent_at', models.DateTimeField(help_text='when the broker was last told', null=True)),
+                ('sent_at', models.DateTimeField(help_text='when the broker was last notified', null=True)),
                 ('lease_until', models.DateTimeField(help_text='a running job is dead when this has passed', null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('started_at', models.DateTimeField(null=True)),

@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
             name='Notification',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('withdrawn_at', models.DateTimeField(help_text='it was overtaken before it was told', null=True)),
+                ('withdrawn_at', models.DateTimeField(help_text='it was overtaken before it was sent', null=True)),
                 ('created', models.DateTimeField(auto_now_add=True)),
                 ('transition', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='detection.alerttransition')),
                 ('mail', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='monitor.outgoingmail')),

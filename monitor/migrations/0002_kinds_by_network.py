@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 from django.db import migrations, models
 
 
-ALSO = {  # who wanted to hear of the first goes on hearing of what is told apart from it now
+ALSO = {  # who subscribed to the first kind goes on receiving what is now a kind of its own
     "subsidence": ["mining-subsidence", "groundwater-subsidence", "fill-or-quarry"],
     "unknown": ["landslide"],
 }

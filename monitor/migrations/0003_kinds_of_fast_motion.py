@@ -8,7 +8,7 @@ NEW = ["glacier-surge", "fast-landslide"]
 
 
 def ask_for_the_new_kinds(apps, schema_editor):
-    """Who asked for fast motion asked for these: they were told under that name."""
+    """Who subscribed to fast motion subscribed to these: they were reported under that name."""
     for one in apps.get_model("monitor", "Subscription").objects.filter(kinds__contains=["moving-ground"]):
         one.kinds = [*one.kinds, *(kind for kind in NEW if kind not in one.kinds)]
         one.save(update_fields=["kinds"])

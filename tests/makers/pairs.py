@@ -137,8 +137,8 @@ def make_confirmed(first: datetime = datetime(2021, 12, 1, 6, 30, tzinfo=UTC)) -
     made = []
     for secondary, share in ((scenes[1], 0.0), (scenes[2], float(changed.mean()))):
         bands = {"change_sigma": np.where(changed, -5.0, 0.0)}
-        told = {"confirmed_sigma": -5.0, "onset_day": onset, "confidence": 0.96}
-        bands |= {name: np.where(changed & (share > 0), value, np.nan) for name, value in told.items()}
+        levels = {"confirmed_sigma": -5.0, "onset_day": onset, "confidence": 0.96}
+        bands |= {name: np.where(changed & (share > 0), value, np.nan) for name, value in levels.items()}
         bands = {name: band.astype(np.float32) for name, band in bands.items()}
         made.append(make_prediction(make_pair(scenes[0], secondary), "coherence-change", bands))
         made[-1].statistics = {"known_share": 1.0, "confirmed_share": share}

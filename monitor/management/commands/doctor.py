@@ -70,7 +70,7 @@ class Command(BaseCommand):
         """Nothing of it is needed, so what is missing is no fault."""
         try:
             states = layer_states()
-        except DatabaseError:  # told above
+        except DatabaseError:  # reported above
             return
         for known, mark in ((True, "ok     "), (False, "without")):
             kinds = [state.kind.value for state in states if bool(state.layers) == known]

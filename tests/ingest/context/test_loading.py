@@ -1,4 +1,4 @@
-"""A layer is loaded wholly or not at all, once, and a newer one takes its place only when told to."""
+"""A layer is loaded wholly or not at all, once, and a newer one takes its place only on request."""
 
 import numpy as np
 import pytest
