@@ -156,11 +156,11 @@ KINDS: dict[Kind, KindRow] = {
         family=Family.SURFACE,
         label="Changed surface",
         short="changed surface",
-        meaning="Two radar images no longer match where the pairs before did: building work, a flood, a fire, a slide. "
-        "The cause is not identified.",
+        meaning="Two radar images no longer match where earlier pairs did: building work, a flood, a fire, a "
+        "landslide. The cause is not identified.",
         mark=Mark(Shape.SQUARE, "surface-change", "≠"),
         advice=(
-            "A harvest, building work, a flood, a fire or a slide look alike from above: go and see, or ask there.",
+            "A harvest, building work, a flood, a fire or a landslide look alike from above: go and see, or ask there.",
             "If nothing of that is known, tell your municipality or the geological survey, and show them this page.",
         ),
         event=True,
@@ -196,10 +196,10 @@ KINDS: dict[Kind, KindRow] = {
         meaning="Ground outside known glaciers moved by metres, down a slope.",
         mark=Mark(Shape.ROUNDED, "fast-landslide", "▲"),
         advice=(
-            "Ask your municipality or the geological survey whether this slide is known, and show them this page.",
+            "Ask your municipality or the geological survey whether this landslide is known, and show them this page.",
             "New cracks, leaning trees, tilted walls or fresh debris there are worth a photo with its date.",
         ),
-        limits=("Called a slide because it goes down a slope outside known glaciers; so does ice that is not mapped.",),
+        limits=("Called a landslide because it moves down a slope outside known glaciers; unmapped ice does so too.",),
         moved="The slope here slid",
     ),
 }

@@ -161,7 +161,7 @@ def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
 
 def _overtaken(alert: Alert) -> str:
     last = alert.reviews.select_related("reviewer").last()
-    who = f"{last.reviewer} was quicker" if last and last.reviewer else "Something has changed meanwhile"
+    who = f"{last.reviewer} decided first" if last and last.reviewer else "Something has changed in the meantime"
     now = f"this alert is now “{state_label(alert.state)}”"
     return f"{who}: {now}. Yours was not recorded. Look at it again, then decide."
 

@@ -22,7 +22,7 @@ def check(site: Site) -> str:
     queue = operator.get("review/").decode()
     if "Sign out" not in queue:
         raise CommandError("the demo operator could not sign in")
-    waiting = re.findall(r'data-case="(\w+)"', queue.split("Reviewed lately")[0])
+    waiting = re.findall(r'data-case="(\w+)"', queue.split("Recently reviewed")[0])
     if not waiting:
         return "review: nothing is waiting, so nothing was tried"
     code = waiting[-1]

@@ -38,7 +38,7 @@ class EventForm(forms.Form):
         if at is None:
             hits = place_search(text).hits
             if not hits:
-                raise forms.ValidationError("Nothing of this name is known. Type coordinates, such as 46.99, 9.68.")
+                raise forms.ValidationError("No place of this name is known. Type coordinates, such as 46.99, 9.68.")
             named = [hit for hit in hits if hit.name.casefold() == text.casefold()] or hits
             if len(named) > 1:
                 names = "; ".join(f"{hit.name} ({hit.detail})" for hit in named[:4])

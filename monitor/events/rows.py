@@ -37,7 +37,7 @@ def _row(event: GroundEvent) -> dict[str, Any]:
     waiting = sum(run.state in run.UNSETTLED for run in runs)
     pairs = event.pairs.all()
     if not pairs:
-        state = "no pair across it yet"
+        state = "no pair spans it yet"
     elif waiting or not runs:
         state = "running"
     elif not any(run.state == run.State.SUCCEEDED for run in runs):

@@ -15,7 +15,7 @@ KIND_WORDS = {
 LOOK_FOR = {
     "earthquake": "Look for a step across a fault in the arrows, and for towns and slopes that lost their coherence.",
     "eruption": "Look for coherence lost under fresh lava and ash, and for flanks that moved.",
-    "landslide": "A slide that ran out leaves no arrows: look for coherence lost on a slope, and for arrows around it.",
+    "landslide": "A fast landslide leaves no arrows: look for coherence lost on a slope, and for arrows around it.",
     "calving": "Look for coherence lost at the front, and for ice behind it that flows faster than before.",
 }
 LARGE_M = 10.0
@@ -47,8 +47,8 @@ def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
     if near is None:
         return f"Within {radius_km:g} km of the place this coherence has no value."
     return (
-        f"Within {radius_km:g} km the two images match to {near.median:.0%} or better on half of the ground; on the "
-        f"twentieth that changed most, to {near.lowest:.0%} or less."
+        f"Within {radius_km:g} km the two images match to {near.median:.0%} or better on half of the ground; on the 5% "
+        f"that changed most, to {near.lowest:.0%} or less."
     )
 
 
@@ -58,15 +58,15 @@ def waiting_sentence(before: datetime | None, after: datetime | None, days: list
     if before is None and after is None:
         return "No radar image of this place is loaded."
     if before is None:
-        return "No radar image of this place from before it is loaded."
+        return "No radar image of this place from before the event is loaded."
     if after is None:
         return (
-            f"The last image before it is of {day_words(before)}. None from after it is loaded yet; "
+            f"The last image before the event is of {day_words(before)}. None from after it is loaded yet; "
             "as soon as one makes a pair, it is run before everything else and shown here."
         )
     return (
-        f"There are images of {day_words(before)} and {day_words(after)}, but no pair across it: "
-        f"pairs are of one track, and {apart} days apart."
+        f"There are images of {day_words(before)} and {day_words(after)}, but no pair spans the event: "
+        f"the images of a pair share a track and are {apart} days apart."
     )
 
 

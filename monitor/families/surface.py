@@ -1,4 +1,4 @@
-"""Voice of alerts where the surface changed: two images no longer match where the pairs before did."""
+"""Voice of alerts where the surface changed: two images no longer match where earlier pairs did."""
 
 from typing import Any
 
@@ -23,17 +23,17 @@ class SurfaceVoice(PairVoice):
     def sentence(self, alert: AlertFigures) -> str:
         return (
             f"The surface here changed {days_words(alert.first_motion, alert.last_motion)}: radar images of these days "
-            f"match to {alert.coherence_after:.0%}, where the pairs before matched to {alert.coherence_before:.0%}."
+            f"match to {alert.coherence_after:.0%}, where earlier pairs matched to {alert.coherence_before:.0%}."
         )
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
         return [
-            "The cause cannot be identified: snow, ploughing, building work and a slide look alike.",
+            "The cause cannot be identified: snow, ploughing, building work and a landslide look alike.",
             "Over water, in dense forest and under fresh snow such changes do not show.",
         ]
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         fell = f"match fell from {detection.coherence_before:.0%} to {detection.coherence_after:.0%}"
         return Finding(
-            f"{fell}, {-detection.change_sigma:.1f} times its usual spread", "compared with the pairs before", []
+            f"{fell}, {-detection.change_sigma:.1f} times its usual spread", "compared with earlier pairs", []
         )

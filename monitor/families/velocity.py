@@ -58,8 +58,8 @@ class VelocityVoice:
 
     def advice(self, kind: str, state: str) -> list[str]:
         steps = (
-            "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak. Note the date, take a "
-            "photo.",
+            "Look for fresh cracks in walls, doors and windows that jam, or pipes that leak. Note the date and take "
+            "a photo.",
             *row_of(kind).advice,
             "If you see such signs, tell your municipality or the geological survey, and show them this page.",
         )
@@ -82,8 +82,8 @@ class VelocityVoice:
             lines.append(f"Only {n_dates} images: seasonal swelling and shrinking may look like lasting motion.")
         return [
             *lines,
-            "Measured against the ground around it: a motion of the whole region does not show.",
-            "No points here and there (forest, fields, water, snow) does not mean that the ground is still.",
+            "Measured against the ground around it: motion of the whole region does not show.",
+            "Gaps between the points (forest, fields, water, snow) do not mean that the ground is still.",
         ]
 
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:

@@ -123,7 +123,7 @@ class PairVoice:
             f"Each value stands for a square of about {cell_m:.0f} metres, not for a single house or field.",
             *self.limits_of_pairs(cell_m, days),
             *row_of(alert.kind).limits,
-            "Measured against the rest of the image: a motion of everything in it does not show.",
+            "Measured against the rest of the image: motion of everything in it does not show.",
         ]
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:

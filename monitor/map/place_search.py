@@ -62,7 +62,7 @@ def _note(text: str, found: bool) -> str:
     missing = "" if ContextKind.PLACES in loaded else NO_PLACES if ContextKind.REGIONS in loaded else NO_LIST
     if found or len(search_key(text)) < 2:
         return missing
-    return f"Nothing of this name was found. {missing}".strip()
+    return f"No place of this name was found. {missing}".strip()
 
 
 def _of(place: FoundPlace) -> Hit:

@@ -102,9 +102,9 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "posting_m": first.posting_m,
         "size": words.size(pair.rows, pair.cols, first.posting_m),
         "epsg": pair.epsg,
-        "grid": "The later image is brought onto the pixels of the earlier one, once, when it is read."
+        "grid": "The later image is resampled once, onto the pixels of the earlier one."
         if pair.resampled
-        else "The pixels of both images lie on each other; nothing is resampled.",
+        else "Both images share one grid; nothing is resampled.",
         "placed": words.PLACED.get(second.header.get("geolocation", ""), ""),
         "backscatter": words.BACKSCATTER.get(first.backscatter, first.backscatter or "not stated"),
         "extent": words.extent(west, south, east, north),

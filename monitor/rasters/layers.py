@@ -103,7 +103,7 @@ RASTER_LAYERS = (
         "unlikely",
         "",
         "nearly certain",
-        "How likely it is, for the computer, that this ground moves differently from the ground around it.",
+        "How likely the computer considers it that this ground moves differently from the ground around it.",
         "Found in the measurement points; empty where there are none. Where tracks overlap, the highest value counts.",
         "Dark: nearly certain that this ground moves. Pale: unlikely.",
         "highest",
@@ -157,9 +157,9 @@ RASTER_LAYERS = (
         "",
         "nearly certain",
         "Where the surface changed, as several pairs of images confirm that have no image in common.",
-        "One rainy or windy day cannot do that. A harvest, building work, a flood, a fire or a slide can. Where there "
-        "is no colour, nothing is confirmed: that does not mean that nothing changed. Only dates with a confirmed "
-        "change can be chosen. The figure holds for a single place, whatever the noise is like.",
+        "One rainy or windy day cannot do that. A harvest, building work, a flood, a fire or a landslide can. Where "
+        "there is no colour, nothing is confirmed: that does not mean that nothing changed. Only dates with a "
+        "confirmed change can be chosen. The figure holds for a single place, whatever the noise is like.",
         "Dark: nearly certain that the surface changed. Pale: likely.",
         needs="confirmed_share",
     ),
@@ -197,9 +197,8 @@ RASTER_LAYERS = (
         "",
         "fast",
         "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week.",
-        "Arrows stand only where the motion is more than three times its uncertainty. What the image as a whole is off "
-        "is taken out. "
-        "Slow motion of millimetres does not show here; the points show that.",
+        "Arrows stand only where the motion is more than three times its uncertainty. The overall "
+        "shift between the two images is removed. Slow motion of millimetres does not show here; the points show that.",
         "Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves.",
         of_pair=_metres_a_day,
     ),

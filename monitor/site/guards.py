@@ -74,7 +74,7 @@ def reviewers_only(view: View) -> View:
     def back(request: HttpRequest, kwargs: dict[str, Any]) -> str:
         return reverse("review-case", kwargs=kwargs) if kwargs else request.path
 
-    refusal = "Your account may not review alerts. An administrator can add it to the reviewers."
+    refusal = "Your account may not review alerts. An administrator can add it to the operators."
     return never_cache(_guarded(view, may_review, refusal, back))
 
 

@@ -85,7 +85,7 @@ def subscription_confirm(*, subscription: Subscription) -> None:
     """The owner of the mailbox agreed. Raises Refusal for one too many; a second time changes nothing."""
     held = selectors.subscriptions_of(email=subscription.email).filter(confirmed_at__isnull=False, ended_at=None)
     if subscription.confirmed_at is None and held.count() >= MOST_PER_ADDRESS:
-        raise Refusal(f"{MOST_PER_ADDRESS} regions are the most for one address")
+        raise Refusal(f"one address may follow {MOST_PER_ADDRESS} regions at most")
     now = timezone.now()
     Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None).update(confirmed_at=now)
 

@@ -77,7 +77,7 @@ class FileForm(forms.Form):
         if (first is None) != (last is None):
             raise forms.ValidationError("Give both the first and the last day, or neither.")
         if first and last and last <= first:
-            raise forms.ValidationError("The last day is after the first one.")
+            raise forms.ValidationError("The last day must be after the first.")
         return cleaned
 
     def submission(self, account: str, mapping: Path | None = None) -> Submission:

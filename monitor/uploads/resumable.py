@@ -21,7 +21,9 @@ from ingest.readers import SUFFIXES
 MAPPING_FIELD, MAPPING_SUFFIX = "mapping", ".toml"
 MAX_MAPPING_BYTES = 256 * 2**10
 LONGEST_NAME = 150
-NO_ROOM = "There is not enough room on the disk of this service just now. Nothing was kept. Inform whoever runs it."
+NO_ROOM = (
+    "There is not enough room on the disk of this service just now. Nothing was kept. Please inform whoever runs it."
+)
 
 
 class Incoming(UploadedFile):

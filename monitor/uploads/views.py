@@ -22,7 +22,7 @@ from monitor.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
 
 SHOWN = 40
-BROKEN_OFF = "The transfer broke off before its end. Nothing was kept; please send it again."
+BROKEN_OFF = "The transfer was interrupted. Nothing was kept; please send it again."
 
 
 @csrf_exempt  # the form's token is checked below: it stands in the same body as the files

@@ -69,10 +69,10 @@ def error_sentence(stable_ground: str, rmse_m_day: float | None) -> str:
     if rmse_m_day is None:
         return ""
     ground = {
-        "stationary": "ground outside glaciers, which should stand still",
-        "slowest": "the slowest quarter of the image, for want of ground that is known to stand still",
+        "stationary": "ground outside glaciers, which should stand still,",
+        "slowest": "the slowest quarter of the image, as no ground is known to stand still,",
     }.get(stable_ground, "the image")
     return (
-        f"In the last pair {ground}, seemed to move by {speed_words(rmse_m_day)} (root mean square): no speed here is "
-        "surer than that. The overall shift between the two images has been removed."
+        f"In the last pair {ground} seemed to move by {speed_words(rmse_m_day)} (root mean square): no speed here is "
+        "more certain than that. The overall shift between the two images has been removed."
     )

@@ -10,8 +10,8 @@ PLATFORMS = {"S1A": "Sentinel-1A", "S1B": "Sentinel-1B", "S1C": "Sentinel-1C", "
 _WAVES = {"V": "vertically", "H": "horizontally"}
 # how an image that came in the satellite's own geometry was laid on the map
 PLACED = {
-    "gcp": "By the product's own points, without the height of the ground between them: in mountains hundreds of "
-    "metres from its place, both images alike. Load elevation before the images, and they are placed right.",
+    "gcp": "By the product's geolocation grid, without the height of the ground between its points: in mountains "
+    "hundreds of metres off, both images alike. If elevation is loaded before the images, they are placed correctly.",
     "terrain": "By the satellite's path and the height of the ground.",
 }
 BACKSCATTER = {

@@ -36,7 +36,7 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
     spread = f"two thirds of those within {figure(reason['scatter_mm_yr'])} mm of that"
     return [
         f"{first}; the {reason['n_around']:,} around it {still}, {spread}.",
-        f"Of the points inside, {100 * reason['beyond']:.0f} % are more than twice that far off.",
+        f"Of the points inside, {100 * reason['beyond']:.0f} % differ by more than twice that.",
     ]
 
 

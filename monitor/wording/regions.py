@@ -61,7 +61,7 @@ def drawn(text: str) -> Region:
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, ShapelyError) as fault:
         raise Refusal("The drawn area could not be read. Please draw it again.") from fault
     if n_vertices > MOST_VERTICES:
-        raise Refusal(f"The area has {n_vertices} corners; {MOST_VERTICES} are the most. Draw it more simply.")
+        raise Refusal(f"The area has {n_vertices} corners; {MOST_VERTICES} are allowed. Draw a simpler outline.")
     _check(geometry)
     outline = _onto_the_map(geometry)
     middle = outline.representative_point()
@@ -108,7 +108,7 @@ def _check(geometry: BaseGeometry) -> None:
         )
     size = area_of(geometry) / 1e6
     if size > LARGEST_KM2:
-        raise Refusal(f"The area is {size:,.0f} km²; {LARGEST_KM2:,.0f} km² is the most. Choose a smaller one.")
+        raise Refusal(f"The area is {size:,.0f} km²; the limit is {LARGEST_KM2:,.0f} km². Choose a smaller one.")
     if size <= 0:
         raise Refusal("The drawn area is too small to be seen. Draw a larger one.")
 

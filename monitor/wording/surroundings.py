@@ -68,9 +68,9 @@ def landslide_sentence(count: int, last: date | None, accuracy_m: float | None, 
     some = "One landslide was" if count == 1 else f"{'At least ' if more else ''}{count} landslides were"
     when = f", {'' if count == 1 else 'the last one '}on {day_words(last)}" if last else ""
     if accuracy_m is None:
-        sure = "where exactly is not known"
+        sure = "the exact place is not known"
     elif accuracy_m < 1000:
-        sure = "the spot is known"
+        sure = "the exact place is known"
     else:
         sure = f"its place is known to about {accuracy_m / 1000:.0f} km"
     return f"{some} reported within 5 km{when} ({sure})."
@@ -80,15 +80,15 @@ def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | No
     """aspect_deg: the way down, clockwise from north; None where there is no one way."""
     height = f"The ground lies about {round(elevation_m, -1) if abs(elevation_m) >= 100 else round(elevation_m):.0f} m"
     if elevation_m < 0:
-        height = f"The ground lies about {-elevation_m:.0f} m below the sea"
+        height = f"The ground lies about {-elevation_m:.0f} m below sea level"
     else:
-        height += " above the sea"
+        height += " above sea level"
     if slope_deg != slope_deg:
         return f"{height}."
     if slope_deg < FLAT_DEG:
         return f"{height} and is nearly flat."
     way = f", mostly to the {compass(aspect_deg)}" if aspect_deg is not None else ""
-    return f"{height} and falls by about {slope_deg:.0f}°{way}."
+    return f"{height} and slopes by about {slope_deg:.0f}°{way}."
 
 
 def missing_sentence(kinds: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""An operator tells of an event: place and date in, what the pair across it shows and its files out."""
+"""An operator reports an event: place and date in, what the pair that spans it shows and its files out."""
 
 import re
 from pathlib import Path
@@ -40,8 +40,8 @@ def tell(page: Page, **fields: str) -> None:
     page.get_by_label("Where: a place").fill(fields.get("place", PLACE))
     page.get_by_label("Day (UTC)").fill(fields.get("day", "2021-12-08"))
     page.get_by_label("Look how far around it").fill(fields.get("radius", "2"))
-    page.get_by_label("What people call it").fill("Made slide")
-    page.get_by_role("button", name="Find the pairs across it").click()
+    page.get_by_label("Its name, if it has one").fill("Made slide")
+    page.get_by_role("button", name="Find the pairs that span it").click()
 
 
 def test_a_place_and_a_date_bring_what_the_pair_across_it_shows(page, operator, pair_predictions):
@@ -84,10 +84,10 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(browser,
     sign_in(page)
     tell(page, place="Nowhere at all", radius="0")
     expect(page.get_by_role("alert")).to_contain_text("the field says what")
-    expect(page.get_by_text("Nothing of this name is known.")).to_be_visible()
+    expect(page.get_by_text("No place of this name is known.")).to_be_visible()
     expect(page.get_by_text("Type a distance between 0.5 and 200 km.")).to_be_visible()
-    expect(page.get_by_label("What people call it")).to_have_value("Made slide")
-    expect(page.get_by_label("Where: a place")).to_have_accessible_description(re.compile("Nothing of this name"))
+    expect(page.get_by_label("Its name, if it has one")).to_have_value("Made slide")
+    expect(page.get_by_label("Where: a place")).to_have_accessible_description(re.compile("No place of this name"))
     assert fits(page)
     context.close()
 
@@ -100,5 +100,5 @@ def test_while_no_pair_spans_it_the_page_says_what_is_waited_for_and_the_list_ke
     page.get_by_role("link", name="All events").click()
     row = page.get_by_role("row", name="Landslide: Made slide")
     expect(row).to_contain_text("on 8 December 2021")
-    expect(row).to_contain_text("no pair across it yet")
+    expect(row).to_contain_text("no pair spans it yet")
     assert fits(page)

@@ -60,7 +60,7 @@ def test_the_figures_fold_out_by_keyboard_and_can_be_taken_away(page, surging):
     page.goto("/glaciers/MADE-1/")
     figures = page.get_by_role("region", name="Speeds, track 901 ascending")
     expect(figures).to_be_hidden()
-    page.get_by_text("The same in figures").focus()
+    page.get_by_text("The figures as a table").focus()
     page.keyboard.press("Enter")
     rows = figures.get_by_role("row")
     expect(rows).to_have_count(1 + len(QUIET + SURGE))

@@ -47,7 +47,7 @@ def subscribe_and_hear(page: Page, url: str, mail_server, alert) -> None:
     expect(page.locator("#preview")).to_contain_text("In the last two years this would have sent you one mail.")
     page.get_by_label("Your e-mail address").fill("resident@example.org")
     page.get_by_role("button", name="Subscribe").click()
-    expect(page.locator("h1")).to_have_text("Look into your mailbox")
+    expect(page.locator("h1")).to_have_text("Check your mailbox")
     deliver()
     (question,) = mail_server.received
     page.goto(link_in(question, "subscribe/confirm"))
@@ -109,5 +109,5 @@ def test_without_javascript_a_typed_place_is_enough(open_page, reachable, mail_s
     page.get_by_label("Longitude").fill("-12,0")
     page.get_by_label("Your e-mail address").fill("resident@example.org")
     page.get_by_role("button", name="Subscribe").click()
-    expect(page.locator("h1")).to_have_text("Look into your mailbox")
+    expect(page.locator("h1")).to_have_text("Check your mailbox")
     assert Subscription.objects.get().label == "2 km around 47.00° N 12.00° W"

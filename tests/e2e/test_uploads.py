@@ -83,7 +83,7 @@ def test_a_file_without_unit_is_tried_again_with_what_is_said_of_it(open_page, t
     row.locator("summary").click()
     row.get_by_label("Unit of its values").select_option("m/yr")
     row.get_by_label("A positive value moves").select_option("down")
-    row.get_by_label("First day, where it has speeds only").fill("2019-01-01")
+    row.get_by_label("First day, if it has velocities only").fill("2019-01-01")
     row.get_by_label("Last day").fill("2023-12-31")
     row.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("velocity.tif is tried again.")).to_be_visible()

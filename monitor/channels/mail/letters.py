@@ -23,7 +23,7 @@ WHAT_HAPPENED = {
     "finished": "The ground here has come to rest.",
     "merged": "This place is followed under another alert now.",
 }
-SEEN_AGAIN = "This place had been called “not motion”. It is looked at once more."
+SEEN_AGAIN = "This place had been called “not motion”. It is being reviewed again."
 
 
 class News(NamedTuple):

@@ -125,9 +125,9 @@ const WORDS = {
   landslides({ name, day, accuracy_m: metres }) {
     const sure =
       metres === undefined
-        ? "where exactly is not known"
+        ? "the exact place is not known"
         : metres < 1000
-          ? "the spot is known"
+          ? "the exact place is known"
           : `its place is known to about ${metres / 1000} km`;
     const when = day ? ` on ${date(day)}` : "";
     const called = name && name !== "landslide" ? `: ${name}` : "";

@@ -160,7 +160,7 @@ function figures(point, measured) {
       h(
         "div",
         {},
-        h("dt", {}, "Change in all"),
+        h("dt", {}, "Total change"),
         h("dd", {}, `${signed(change, 0)} `, h("small", {}, `mm since ${date(point.dates[0])}`)),
       ),
   );

@@ -52,7 +52,7 @@ function send(file) {
         answer = JSON.parse(request.responseText);
       } catch {
         if (request.status === 403)
-          answer.faults = ["You are not signed in any more. Load this page again and sign in."];
+          answer.faults = ["You are no longer signed in. Load this page again and sign in."];
       }
       said.textContent = answer.queued.length ? "sent" : "not taken";
       done(answer.faults);

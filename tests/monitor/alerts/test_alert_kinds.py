@@ -21,7 +21,7 @@ def test_the_page_says_what_it_may_be_and_how_likely_that_is(client, make_alert)
     assert "Sinking ground, likely mining" in page
     assert "mining in 7, pumped groundwater in 3" in page
     by_sign = client.get(make_alert(kind="subsidence").get_absolute_url()).content.decode()
-    assert "What it may be" not in by_sign
+    assert "Possible cause" not in by_sign
 
 
 def test_the_list_filters_by_a_named_kind(client, make_alert):

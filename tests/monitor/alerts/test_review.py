@@ -250,7 +250,7 @@ def test_of_two_operators_the_second_is_told_who_was_quicker_and_keeps_the_text(
     answer = operator.post(case(alert), form)
     assert answer.status_code == 409
     page = words(answer)
-    assert "ben was quicker: this alert is now “confirmed”. Yours was not recorded." in page
+    assert "ben decided first: this alert is now “confirmed”. Yours was not recorded." in page
     assert "My own words." in page
     assert Review.objects.count() == 1
 

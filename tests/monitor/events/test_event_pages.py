@@ -59,14 +59,14 @@ def test_without_a_pair_the_page_says_what_is_waited_for(operator):
     made_pairs.make_scene(datetime(2021, 12, 1, 6, 30, tzinfo=UTC))
     event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
     page = operator.get(f"/events/{event.pk}/").content.decode()
-    assert "The last image before it is of 1 December 2021. None from after it is loaded yet" in page
+    assert "The last image before the event is of 1 December 2021. None from after it is loaded yet" in page
 
 
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
         ("place", "", "Type the name of a place"),
-        ("place", "Nowhere at all", "Nothing of this name"),
+        ("place", "Nowhere at all", "No place of this name"),
         ("happened_on", "", "Choose the day"),
         ("happened_on", "1999-01-01", "no such images before 2014"),
         ("happened_on", "2999-01-01", "has not come yet"),

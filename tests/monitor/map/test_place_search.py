@@ -87,7 +87,7 @@ def test_without_a_list_of_places_countries_and_coordinates_are_found_and_it_say
     assert west < -99.1 < east
     assert south < 19.4 < north
     said = text(visitor.get("/places/?q=nowhere+at+all"))
-    assert "Nothing of this name was found. No list of places is loaded" in said
+    assert "No place of this name was found. No list of places is loaded" in said
 
 
 def test_a_country_across_the_date_line_is_shown_by_its_largest_part():
@@ -138,7 +138,7 @@ def test_only_operators_hear_what_is_not_loaded(visitor, make_alert, django_user
     from django.contrib.auth.models import Group
 
     alert = make_alert()
-    assert "What is here" not in text(visitor.get(f"/alerts/{alert.code}/"))
+    assert "About this place" not in text(visitor.get(f"/alerts/{alert.code}/"))
     operator = django_user_model.objects.create_user("operator")
     operator.groups.add(Group.objects.get(name="operators"))
     visitor.force_login(operator)
@@ -197,18 +197,19 @@ def test_places_are_told_by_distance_and_direction():
 
 def test_the_ground_is_told_in_rounded_figures():
     assert words.ground_sentence(543.2, 11.6, 270.0) == (
-        "The ground lies about 540 m above the sea and falls by about 12°, mostly to the west."
+        "The ground lies about 540 m above sea level and slopes by about 12°, mostly to the west."
     )
-    assert words.ground_sentence(12.4, 0.5, None) == "The ground lies about 12 m above the sea and is nearly flat."
+    assert words.ground_sentence(12.4, 0.5, None) == "The ground lies about 12 m above sea level and is nearly flat."
     assert (
-        words.ground_sentence(-400.0, 30.0, None) == "The ground lies about 400 m below the sea and falls by about 30°."
+        words.ground_sentence(-400.0, 30.0, None)
+        == "The ground lies about 400 m below sea level and slopes by about 30°."
     )
 
 
 def test_several_landslides_name_the_last_one():
     said = words.landslide_sentence(2, date(2015, 9, 25), None)
     assert said == (
-        "2 landslides were reported within 5 km, the last one on 25 September 2015 (where exactly is not known)."
+        "2 landslides were reported within 5 km, the last one on 25 September 2015 (the exact place is not known)."
     )
 
 

@@ -52,7 +52,7 @@ def test_an_alerts_page_compares_what_was_found_with_what_was_put_in(client, mak
 
 def test_a_false_alert_of_a_simulation_is_called_one(client, make_alert, bowl):
     page = client.get(make_alert(longitude=-11.5, simulated=True).get_absolute_url()).content.decode()
-    assert "this alert is a false one" in page
+    assert "this is a false alarm" in page
 
 
 def test_an_alert_of_real_data_is_compared_with_nothing(client, make_alert, bowl):

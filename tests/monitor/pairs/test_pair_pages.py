@@ -191,7 +191,7 @@ def test_the_page_of_a_pair_says_in_words_what_it_is(operator, pair):
 def test_a_resampled_pair_says_so(operator, pair):
     type(pair).objects.filter(pk=pair.pk).update(resampled=True)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
-    assert "is brought onto the pixels of the earlier one, once" in page
+    assert "is resampled once, onto the pixels of the earlier one" in page
 
 
 def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_from_it(

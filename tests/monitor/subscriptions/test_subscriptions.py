@@ -102,7 +102,7 @@ def test_the_page_works_from_a_link_of_the_map(visitor):
         ({"where": "drawn", "drawn": '{"type": "Polygon", "coordinates": [[[0, 0], "x"]]}'}, "could not be read"),
         ({"where": "drawn", "drawn": '{"type": "Polygon", "coordinates": []}'}, "empty"),
         ({"where": "drawn", "drawn": "[]"}, "could not be read"),
-        ({"where": "drawn", "drawn": regions.rectangle(0, 0, 10, 10)}, "200,000 km² is the most"),
+        ({"where": "drawn", "drawn": regions.rectangle(0, 0, 10, 10)}, "the limit is 200,000 km²"),
         ({"where": "drawn", "drawn": regions.rectangle(0, 80, 10, 95)}, "beyond the edge"),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_region_has_at_most_five_hundred_corners():
     import math
 
     ring = [[math.cos(n * math.tau / 600), math.sin(n * math.tau / 600)] for n in range(600)]
-    with pytest.raises(Refusal, match="601 corners; 500 are the most"):
+    with pytest.raises(Refusal, match="601 corners; 500 are allowed"):
         regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
 
 
@@ -234,7 +234,7 @@ def test_known_and_unknown_addresses_get_the_same_answer(visitor):
     assert len(set(same)) == 1
     assert [letter.to[0] for letter in mail.outbox[1:]] == [RESIDENT] * 2 + ["unknown@example.org"] * 2
     links = [letter.body for letter in mail.outbox if letter.subject.startswith("Your subscriptions")]
-    assert ["We hold nothing of this address" in body for body in links] == [False, True]
+    assert ["We hold nothing about this address" in body for body in links] == [False, True]
 
 
 def test_an_address_gets_three_such_mails_a_day_and_the_page_does_not_tell(visitor):
@@ -371,7 +371,7 @@ def test_one_address_has_at_most_twenty_regions(visitor, make_subscription, sett
     ask(visitor)
     answer = visitor.post(link_in(mail.outbox[-1], "be/confirm"))
     assert answer.status_code == 409
-    assert "20 regions are the most" in answer.content.decode()
+    assert "may follow 20 regions at most" in answer.content.decode()
 
 
 # ---- from an alert, and before subscribing ----

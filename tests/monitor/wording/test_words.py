@@ -57,7 +57,7 @@ def test_the_reason_of_a_flag_compares_the_points_inside_with_those_around():
     assert reason_sentences("los", reason) == [
         "1,200 points inside move by 6.1 mm a year (median), away from the satellite; the 800 around it by 0.3 mm, "
         "toward the satellite, two thirds of those within 0.9 mm of that.",
-        "Of the points inside, 74 % are more than twice that far off.",
+        "Of the points inside, 74 % differ by more than twice that.",
     ]
     alone = reason | {"n_points": 1, "around_mm_yr": None, "scatter_mm_yr": None, "beyond": None, "n_around": 2}
     assert reason_sentences("up", alone) == [
