@@ -162,5 +162,5 @@ def _shift(east_m: float, south_m: float) -> str:
         if abs(metres) >= 0.05
     ]
     if not ways:
-        return "The images lie on each other to within 5 centimetres."
+        return "The two images match in position to within 5 centimetres."
     return f"As a whole, the second image lies {' and '.join(ways)} of the first."

@@ -72,7 +72,7 @@ def test_without_a_pair_the_page_says_what_is_waited_for(operator):
         ("happened_on", "2999-01-01", "has not come yet"),
         ("radius_km", "0", "between 0.5 and 200"),
         ("radius_km", "far", "Type a number"),
-        ("kind", "party", "Something is missing or cannot be right"),
+        ("kind", "party", "Something is missing or wrong"),
     ],
 )
 def test_what_makes_no_sense_is_asked_again(operator, field, value, said):
