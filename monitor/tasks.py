@@ -56,4 +56,4 @@ def search_images() -> None:
         return
     for scene, why in search.refused:
         logger.warning("%s is not fetched: %s", scene, why)
-    services.scenes_want(found=search.new)
+    services.scenes_want(scenes=search.new)

@@ -26,19 +26,19 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
         scan, created = Scan.objects.get_or_create(prediction=prediction, defaults={"thresholds": used._asdict()})
         if not created:
             return None
-        found = search(prediction, used)
-        for detection in found:
+        detections = search(prediction, used)
+        for detection in detections:
             detection.scan = scan
         # all places before any changes: an alert that falls into pieces keeps them all, it does not shrink to the first
-        places = [_same_place(detection) for detection in found]
+        places = [_same_place(detection) for detection in detections]
         touched = {}
-        for detection, alert in zip(found, places, strict=True):
+        for detection, alert in zip(detections, places, strict=True):
             _keep(detection, touched.get(alert.pk, alert) if alert else None)
             touched[detection.alert.pk] = detection.alert
         for alert in touched.values():
             _alert_refresh(alert, str(prediction.run.input))
             _take_over(alert)
-        scan.n_detections = len(found)
+        scan.n_detections = len(detections)
         scan.save(update_fields=["n_detections"])
         return scan
 

@@ -128,10 +128,10 @@ def _look_of(path: Path) -> Look | None:
         path.name.encode()
     except UnicodeEncodeError as fault:
         raise Refused("its name is not readable text. Give it another name") from fault
-    found = path.lstat()
-    if stat.S_ISREG(found.st_mode):
-        return Look(1, found.st_size, found.st_mtime_ns)
-    if not stat.S_ISDIR(found.st_mode):
+    entry = path.lstat()
+    if stat.S_ISREG(entry.st_mode):
+        return Look(1, entry.st_size, entry.st_mtime_ns)
+    if not stat.S_ISDIR(entry.st_mode):
         raise Refused(
             "this is a link, not a file. Put the file itself here"
             if path.is_symlink()

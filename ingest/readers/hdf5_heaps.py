@@ -48,10 +48,10 @@ def _signatures(stream: BinaryIO) -> Iterator[int]:
     stream.seek(0)
     while block := stream.read(READ_BYTES):
         content = tail + block
-        found = content.find(SIGNATURE)
-        while found >= 0:
-            yield offset - len(tail) + found
-            found = content.find(SIGNATURE, found + 1)
+        at = content.find(SIGNATURE)
+        while at >= 0:
+            yield offset - len(tail) + at
+            at = content.find(SIGNATURE, at + 1)
         offset, tail = offset + len(block), content[-overlap:]
         stream.seek(offset)
 

@@ -32,6 +32,6 @@ def plain_words(line: str, where: str) -> str:
     """A line for the command line in the words of a page. where: at which place one says more."""
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
-        lambda found: f"{OPTION_WORDS.get(found[1], 'Say more about it')} {where}",
+        lambda match: f"{OPTION_WORDS.get(match[1], 'Say more about it')} {where}",
         line.replace(" (None)", "").replace("with --mapping", "with a column list"),
     )
