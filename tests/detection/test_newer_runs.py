@@ -35,10 +35,10 @@ def scanned(product, monkeypatch):
         run.save()
         prediction = Prediction.objects.create(run=run, raster="none.tif", raster_sha256="0" * 64)
         figures = {"rate_mm_yr": -9.0, "peak_rate_mm_yr": -12.0, "rate_sigma_mm_yr": 1.0, "area_m2": 2e6} | values
-        found = [Detection(kind="subsidence", score=0.9, n_points=50, area=area, **figures) for area in boxes]
-        monkeypatch.setattr(services, "search", lambda *args: found)
+        detections = [Detection(kind="subsidence", score=0.9, n_points=50, area=area, **figures) for area in boxes]
+        monkeypatch.setattr(services, "search", lambda *args: detections)
         services.prediction_scan(prediction=prediction)
-        return found
+        return detections
 
     return scan
 

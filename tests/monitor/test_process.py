@@ -55,6 +55,6 @@ def test_the_doctor_names_what_is_missing(capsys, settings):
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
     with pytest.raises(SystemExit):
         call_command("doctor")
-    said = capsys.readouterr().out
-    assert "MISSING  broker" in said
-    assert "ok       database: PostgreSQL" in said
+    output = capsys.readouterr().out
+    assert "MISSING  broker" in output
+    assert "ok       database: PostgreSQL" in output
