@@ -10,7 +10,7 @@ from monitor.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
 
-SEND_SECONDS = 60.0  # then the next task goes on
+SEND_SECONDS = 60.0  # then the next task continues
 
 
 @shared_task(ignore_result=True)

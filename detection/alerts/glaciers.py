@@ -113,7 +113,7 @@ def _on_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> np.ndarra
 
 
 def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
-    """Work out how a glacier moves from all its samples, and tell of a surge. All of it or nothing."""
+    """Compute the motion of a glacier from all its samples and alert on a surge, in one transaction."""
     glacier = motion.glacier
     cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
     with locked(Lock.ALERTS):

@@ -40,8 +40,8 @@ BRINGS = {
     ContextKind.PLACES: "alerts say '3 km south of …' and the search finds towns and villages",
     ContextKind.GLACIERS: "alerts on glaciers say which one, and whether it is known to surge",
     ContextKind.MINES: "alerts in mines say so",
-    ContextKind.LANDSLIDES: "alerts tell of landslides that were reported nearby",
-    ContextKind.ELEVATION: "alerts tell height and slope of the ground, and which way it falls",
+    ContextKind.LANDSLIDES: "alerts list the landslides reported nearby",
+    ContextKind.ELEVATION: "alerts give height, slope and aspect of the ground",
 }
 
 
@@ -207,14 +207,14 @@ def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list
 
 
 def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, NearPlace]:
-    """By degrees the database finds sixteen; which of them is nearest, the ellipsoid tells."""
+    """The nearest place: sixteen candidates by degrees, then the shortest distance on the ellipsoid."""
     if not layers:
         return {}
     query = """
-        SELECT asked.i, asked.x, asked.y, near.name, near.country, ST_X(near.position), ST_Y(near.position)
-        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS asked(i, x, y), LATERAL (
+        SELECT target.i, target.x, target.y, near.name, near.country, ST_X(near.position), ST_Y(near.position)
+        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y), LATERAL (
             SELECT name, country, position FROM ingest_place WHERE layer_id = ANY(%s)
-            ORDER BY position <-> ST_SetSRID(ST_MakePoint(asked.x, asked.y), 4326) LIMIT 16) AS near"""
+            ORDER BY position <-> ST_SetSRID(ST_MakePoint(target.x, target.y), 4326) LIMIT 16) AS near"""
     with connection.cursor() as cursor:
         cursor.execute(query, [*_parameters(points), layers])
         rows = cursor.fetchall()
@@ -230,12 +230,12 @@ def _regions(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: li
     if not layers:
         return {}
     query = """
-        SELECT DISTINCT ON (asked.i) asked.i, region.name, region.country
-        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS asked(i, x, y)
+        SELECT DISTINCT ON (target.i) target.i, region.name, region.country
+        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y)
         JOIN ingest_administrativeregion region
           ON region.layer_id = ANY(%s)
-          AND ST_Intersects(region.outline, ST_SetSRID(ST_MakePoint(asked.x, asked.y), 4326))
-        ORDER BY asked.i, region.level DESC, region.id"""
+          AND ST_Intersects(region.outline, ST_SetSRID(ST_MakePoint(target.x, target.y), 4326))
+        ORDER BY target.i, region.level DESC, region.id"""
     with connection.cursor() as cursor:
         cursor.execute(query, [*_parameters(points), layers])
         return {index: (name, country) for index, name, country in cursor.fetchall()}

@@ -6,7 +6,7 @@
     FOLDER/rejected/     not loaded; NAME.reason.txt beside it says why
 
 Nothing is deleted and nothing overwritten. One round at a time (advisory lock), so any number of watchers is safe;
-after a crash the next round goes on from what lies where.
+after a crash the next round continues from where each file lies.
 """
 
 import ctypes

@@ -42,7 +42,7 @@ def _fault_of(path: Path, size: int, changed_ns: int) -> str:
 
 
 def _signatures(stream: BinaryIO) -> Iterator[int]:
-    """Where heaps may begin: in the order of the file, each once."""
+    """Offsets at which heaps may begin: in the order of the file, each once."""
     overlap = len(SIGNATURE) - 1
     offset, tail = 0, b""
     stream.seek(0)

@@ -52,7 +52,7 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
 def scene_refuse(
     *, path: Path, fault: InputError, submission: Submission = PLAIN_SUBMISSION, reason: str = ""
 ) -> Scene | None:
-    """Leave a row for an image that cannot be used, with what its name tells and why; None for what is no image.
+    """Record an image that cannot be used, with what its name states and why; None for what is no image.
 
     reason: the line to keep, where the fault's own would betray a path. The same file again renews its row.
     """

@@ -1,4 +1,4 @@
-"""What two images across an event show near its place: figures out of rasters, for the operator who asked. Pure."""
+"""What two images across an event show near its place: figures from rasters, for operators. Pure."""
 
 import math
 from typing import NamedTuple

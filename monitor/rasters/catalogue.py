@@ -237,7 +237,7 @@ def _sources_of_scenes(group: str, box: Polygon) -> list[RasterSource] | None:
 
 
 def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> list[Any]:
-    """Of each image, or each two of a pair (the second one's time is said), the polarisation that is shown."""
+    """The polarisation shown of each image, or of each pair (with the time of its second image)."""
     best: dict[tuple[Any, ...], tuple[int, Any]] = {}
     for scene, until, one in images:
         place = (scene.track, scene.burst, scene.acquired_at, until)

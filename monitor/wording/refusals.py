@@ -1,4 +1,4 @@
-"""Refusals: what is wrong and what to do, in words for whoever asked; messages of readers in the words of a page."""
+"""Refusals: what is wrong and what to do, in words for users; messages of readers in the words of a page."""
 
 import re
 

@@ -59,7 +59,7 @@ def test_two_alerts_that_become_one_area_go_on_under_one_code(scanned):
     kept, gone = Alert.objects.order_by("state")
     assert (kept.state, gone.state) == (State.FIRST, State.MERGED)
     assert gone.transitions.last().reason == f"part of alert {kept.code} in the newest run"
-    scanned("3", box(12.06, 12.08))  # what is seen there later belongs to the one that goes on
+    scanned("3", box(12.06, 12.08))  # later detections there belong to the alert that continues
     assert Detection.objects.latest("pk").alert == kept
     assert Alert.objects.count() == 2
 

@@ -1,4 +1,4 @@
-"""An operator tells of an event: place and date in, what the pair across it shows and its files out."""
+"""An operator reports an event: place and date in, the results of the pair across it and its files out."""
 
 import re
 from pathlib import Path

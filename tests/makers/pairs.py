@@ -1,4 +1,4 @@
-"""Made image pairs and what was found in them: small rasters with known values, for tests and for looking."""
+"""Simulated image pairs and their results: small rasters with known values, for tests and for trying out."""
 
 import tempfile
 from datetime import UTC, date, datetime, timedelta

@@ -41,7 +41,7 @@ def test_of_two_beats_one_stays_silent():
         with CaptureQueriesContext(connection) as queries:
             assert scheduler.tick() == LOOK_AGAIN_SECONDS
         assert not scheduler.leading
-        assert len(queries) == 1  # it asked for the lock, and did nothing else
+        assert len(queries) == 1  # it requested the lock, and did nothing else
         other.execute("SELECT pg_advisory_unlock(%s)", [Lock.BEAT])
     assert scheduler._leads()
     assert scheduler._leads()  # and keeps it

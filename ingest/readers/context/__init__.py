@@ -72,7 +72,7 @@ def _rows(path: Path, layer: Path, kind: ContextKind) -> Iterator[Record | Remar
 
 @contextmanager
 def _named(path: Path, layer: Path) -> Iterator[None]:
-    """A fault inside a zip names the zip: the folder it was unpacked to means nothing to anybody."""
+    """A fault inside a zip names the zip, not the temporary folder it was unpacked to."""
     try:
         yield
     except InputError as fault:

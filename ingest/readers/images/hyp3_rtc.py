@@ -176,7 +176,7 @@ def _granule(path: Path, named: re.Match[str]) -> Granule | None:
 
 
 def _text(path: Path, name: str) -> str:
-    """What stands in a text beside the images; empty where there is none."""
+    """The content of a text file beside the images; empty where there is none."""
     if path.suffix.lower() == ".zip":
         return (text_table.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
     file = (path if path.is_dir() else path.parent) / name

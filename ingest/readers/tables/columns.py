@@ -48,7 +48,7 @@ DAYS_PER_YEAR = 365.25
 
 
 class Source(NamedTuple):
-    """A table as it stands in a file.
+    """A table as stored in a file.
 
     kind: what the file is called. batches: the columns of these names and types, about so many rows at a time, and with
     them GEOMETRY where there is one. epsg: of the geometry; None: it has none, or one that is not stated.

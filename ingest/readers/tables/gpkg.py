@@ -160,7 +160,7 @@ def _batches(path: Path, layer: Layer, types: dict[str, pa.DataType], rows: int)
 
 
 def _array(path: Path, name: str, values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
-    """SQLite lets any value stand in any column: a number must be one."""
+    """SQLite allows values of any type in a column, so numbers are checked."""
     if kind == TEXT:
         return pa.array([_text(value) for value in values], TEXT)
     try:

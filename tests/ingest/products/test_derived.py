@@ -1,4 +1,4 @@
-"""Two directions of view become up and east, where nobody published them."""
+"""Two directions of view become up and east, where these are not published."""
 
 from datetime import date, timedelta
 

@@ -103,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.server.etags.get(urlsplit(self.path).path, '"first"')
 
     def wanted_range(self, data: bytes) -> int | None:
-        """The first byte that is asked for; None where the whole is to be given."""
+        """The first byte requested; None where the whole file is requested."""
         stated, condition = self.headers.get("Range", ""), self.headers.get("If-Range", self.etag())
         return int(stated.removeprefix("bytes=").removesuffix("-")) if stated and condition == self.etag() else None
 
@@ -196,12 +196,12 @@ def says_length(length: int) -> Answer:
 
 
 def zipped(handler: Handler, data: bytes) -> None:
-    """Packed although nobody asked for it."""
+    """Compressed although not requested."""
     handler.send(200, gzip.compress(data), {"Content-Encoding": "gzip", "ETag": handler.etag()})
 
 
 def other_piece(handler: Handler, data: bytes) -> None:
-    """206 with a piece that was not asked for."""
+    """206 with another range than the one requested."""
     handler.send(206, data[3:], {"Content-Range": f"bytes 3-{len(data) - 1}/{len(data)}", "ETag": handler.etag()})
 
 

@@ -110,7 +110,7 @@ def test_no_spelling_of_an_address_reaches_another_server(server, stranger, numb
     session = guard(requests.Session(), AllowList.of([server.address]))
     server.always["/hop"] = replay.redirect(url)
     for requested in (url, f"{server.address}/hop"):
-        with suppress(HostRefused, requests.RequestException):  # or the listed server is asked, for something strange
+        with suppress(HostRefused, requests.RequestException):  # or the listed server receives an unusual path
             session.get(requested, timeout=20)
     assert stranger.connections == 0
 

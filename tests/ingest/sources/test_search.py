@@ -1,4 +1,4 @@
-"""The two search services, asked through their own libraries, against a server of recorded answers."""
+"""The two search services, queried through their own libraries, against a server of recorded answers."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Greys and colours of radar images stand for their values, and what is said of images is said in words."""
+"""Greys and colours of radar images represent their values."""
 
 from datetime import datetime
 from io import BytesIO

@@ -126,7 +126,7 @@ def product_name(path: Path) -> str:
 
 
 def opened(path: Path) -> Safe:
-    """List a product's files. Raises InputError for what is none, several, or hostile."""
+    """List a product's files. Raises InputError where there is no product or several, or where it is hostile."""
     if path.is_dir():
         folder = _folder_of(path)
         if folder is None:

@@ -133,7 +133,8 @@ class Positions:
 def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None) -> Positions:
     """The grid's points on a map, made dense. epsg: a projected system in metres.
 
-    ground: the grid of the pass whose heights count; its own where none is given. Beyond that grid its edge goes on.
+    ground: the grid of the pass whose heights count; its own where none is given. Beyond that
+    grid the values at its edge are used.
     """
     at_zero, lift_per_m = _at_zero(points, epsg)
     ground = ground or points

@@ -232,7 +232,7 @@ def _points(
     motion = slopes(displacement, frame.dates)
     hdf5.refuse_too_fast(frame.path, motion.velocity_mm_yr)
     longitude, latitude = frame.grid.positions(row, col)
-    unknown = np.full(row.size, np.nan, dtype=np.float32)  # the line of sight stands in another product, DISP-S1-STATIC
+    unknown = np.full(row.size, np.nan, dtype=np.float32)  # the line of sight is in another product, DISP-S1-STATIC
     return PointBatch(
         pid=raster.pids(row, col),
         longitude=longitude,
