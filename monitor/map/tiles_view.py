@@ -3,15 +3,15 @@
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from monitor.imaging.drawing import MAX_ZOOM
 from monitor.map import selectors
 from monitor.map.context_tiles import BY_KIND, context_tile
 from monitor.map.layers import BY_NAME
+from monitor.rasters.tiles import is_tile
 
 
 @require_safe
 def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponse:
-    if layer not in BY_NAME or z > MAX_ZOOM or x >= 2**z or y >= 2**z:
+    if layer not in BY_NAME or not is_tile(z, x, y):
         raise Http404("There is no such tile.")
     tile = selectors.points_tile(layer=BY_NAME[layer], z=z, x=x, y=y)
     response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
@@ -21,7 +21,7 @@ def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResp
 
 @require_safe
 def context(request: HttpRequest, kind: str, z: int, x: int, y: int) -> HttpResponse:
-    if kind not in BY_KIND or z > MAX_ZOOM or x >= 2**z or y >= 2**z:
+    if kind not in BY_KIND or not is_tile(z, x, y):
         raise Http404("There is no such tile.")
     tile = context_tile(overlay=BY_KIND[kind], z=z, x=x, y=y)
     response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")

@@ -20,6 +20,12 @@ Found = TypeVar("Found")
 
 PAINT_VERSION = 2  # raise when tiles of the same rasters look different
 MOST_ARROWS = 400
+MAX_ZOOM = 22
+
+
+def is_tile(z: int, x: int, y: int) -> bool:
+    """Whether the numbers name a tile of Web Mercator that a map can show."""
+    return z <= MAX_ZOOM and x < 2**z and y < 2**z
 
 
 def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str) -> str:

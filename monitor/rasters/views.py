@@ -6,7 +6,7 @@ from django.views.decorators.http import require_safe
 
 from ml.models import Prediction
 from monitor.imaging import drawing as rasters
-from monitor.imaging.drawing import MAX_ZOOM, Bounds
+from monitor.imaging.drawing import Bounds
 from monitor.rasters import tiles as raster_tiles
 from monitor.rasters.catalogue import RasterSource, raster_sources, rasters_available
 from monitor.rasters.layers import ARROW_LAYER, RASTER_LAYERS_BY_NAME, RasterLayer
@@ -30,7 +30,7 @@ def catalogue(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -> HttpResponseBase:
-    if layer not in RASTER_LAYERS_BY_NAME or z > MAX_ZOOM or x >= 2**z or y >= 2**z:
+    if layer not in RASTER_LAYERS_BY_NAME or not raster_tiles.is_tile(z, x, y):
         raise Http404("There is no such tile.")
     chosen = RASTER_LAYERS_BY_NAME[layer]
     sources = _sources_or_404(chosen, group, rasters.tile_bounds_deg(z, x, y, MARGIN_DEG))

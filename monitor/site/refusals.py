@@ -8,7 +8,7 @@ from functools import wraps
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
-from monitor.imaging.drawing import Bounds
+from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal
 
 

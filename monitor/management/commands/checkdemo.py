@@ -12,9 +12,9 @@ from detection.kinds import SINKING, Kind
 from detection.selectors import predictions_unscanned
 from ml.models import Run
 from ml.selectors import inputs_due, runs_unfinished
-from monitor.checks import mail, review, truth, upload
-from monitor.checks import open as open_data
-from monitor.checks.site import Site
+from monitor.management.checks import mail, review, truth, upload
+from monitor.management.checks import open as open_data
+from monitor.management.checks.site import Site
 
 SIMULATED_KINDS = {Kind.SUBSIDENCE, Kind.UPLIFT, Kind.SURFACE_CHANGE, Kind.GLACIER_SURGE}
 

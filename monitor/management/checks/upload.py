@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from ingest.models import IngestJob
-from monitor.checks.site import Site
+from monitor.management.checks.site import Site
 
 NAME, PATIENCE_SECONDS = "written-by-the-check.csv", 300.0
 

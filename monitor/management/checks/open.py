@@ -7,7 +7,7 @@ from typing import Any
 from defusedxml.ElementTree import fromstring
 from django.core.management.base import CommandError
 
-from monitor.checks.site import Site
+from monitor.management.checks.site import Site
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -6,7 +6,7 @@ import re
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from monitor.checks.site import Site
+from monitor.management.checks.site import Site
 
 NOTE = "Written by the demo's own check, and taken back at once."
 

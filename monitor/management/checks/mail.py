@@ -11,7 +11,7 @@ from collections.abc import Callable
 from django.core.management.base import CommandError
 
 from monitor.channels.mail import files
-from monitor.checks.site import Site
+from monitor.management.checks.site import Site
 from monitor.models import Subscription
 from monitor.site.demo import mails_are_shown
 from monitor.subscriptions import tokens
