@@ -148,7 +148,7 @@ def test_a_search_that_fails_is_a_line_in_the_log(server, caplog):
     server.always["/search/granules.umm_json"] = replay.status(503)
     server.files["/search/granules.umm_json"] = b"{}"
     monitor_tasks.search_images()
-    assert "no images can be looked for: 127.0.0.1 refuses the search (503)." in caplog.text
+    assert "no images can be searched for: 127.0.0.1 refuses the search (503)." in caplog.text
 
 
 def test_credentials_are_for_their_own_hosts_and_stand_in_no_log_row_or_address(server, stranger, settings, caplog):
