@@ -33,7 +33,7 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
         write_egms_csv(path, FILE_POINTS)
         undisturbed = seconds(lambda: _load(path).wait())
         _forget()
-        found = [
+        results = [
             _many("the loader killed", _kill, path, undisturbed, rounds),
             _many("PostgreSQL restarted in mode immediate", _restart, path, undisturbed, rounds),
         ]
@@ -41,7 +41,7 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
         if what_is_partial() or Product.objects.count() != 1:
             raise RuntimeError("after all faults, the same file does not load cleanly")
         _forget()
-    return report("faults", found)
+    return report("faults", results)
 
 
 def what_is_partial() -> list[str]:

@@ -22,12 +22,12 @@ class UnusableData(ValueError):
 
 
 class InputError(UnusableData):
-    """A file cannot be used: which one, what was found, what to do about it; one line."""
+    """A file cannot be used: which one, what is wrong with it and what to do about it, on one line."""
 
-    def __init__(self, path: str | PathLike[str], found: str, remedy: str) -> None:
-        # what was found may quote the file, and a file may hold anything
-        self.path, self.found, self.remedy = str(path), one_line(found), remedy
-        super().__init__(f"{self.path}: {self.found}. {remedy}.")
+    def __init__(self, path: str | PathLike[str], problem: str, remedy: str) -> None:
+        # the problem may quote the file, and a file may hold anything
+        self.path, self.problem, self.remedy = str(path), one_line(problem), remedy
+        super().__init__(f"{self.path}: {self.problem}. {remedy}.")
 
     @property
     def sentence(self) -> str:

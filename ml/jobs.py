@@ -69,17 +69,17 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
     now = read_prediction(own)
     past = [read_prediction(prediction, now).bands for prediction in predecessors]
     history, sigma = (np.stack([bands[name] for bands in past]) for name in ("coherence", "coherence_sigma"))
-    found = change_infer.coherence_change(history, sigma, now.bands["coherence"])
+    change = change_infer.coherence_change(history, sigma, now.bands["coherence"])
     newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
     beside = list(newest.values())
-    around = [Evidence(*_dates(run.pair), found.change_sigma, found.before)]
+    around = [Evidence(*_dates(run.pair), change.change_sigma, change.before)]
     for one in beside:
         bands = read_prediction(one, now).bands
         around.append(Evidence(*_dates(one.run.pair), bands["change_sigma"], bands["coherence_before"]))
     ratio_db = backscatter_change_db(_images(run.pair), device)
     event = confirmed(around, span=_dates(run.pair))
     area_sigma = now.bands["coherence_sigma"] * np.float32(coherence_infer.area_share(own.run.model_version.method))
-    result = change_infer.as_result(found, area_sigma, event, ratio_db, now.transform, now.epsg)
+    result = change_infer.as_result(change, area_sigma, event, ratio_db, now.transform, now.epsg)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
     tags = {
         "input_sha256": hashlib.sha256(hashes.encode()).hexdigest(),

@@ -130,10 +130,10 @@ def runs_to_announce(*, queued_before: datetime) -> QuerySet[Run]:
 
 def runs_of_products() -> dict[int, list[Run]]:
     """All runs on velocity fields by product, the newest first. One query."""
-    found: dict[int, list[Run]] = {}
+    runs: dict[int, list[Run]] = {}
     for run in Run.objects.filter(pair=None).select_related("model_version"):
-        found.setdefault(run.product_id, []).append(run)
-    return found
+        runs.setdefault(run.product_id, []).append(run)
+    return runs
 
 
 def runs_unfinished() -> QuerySet[Run]:

@@ -30,10 +30,10 @@ def read_prediction(prediction: Prediction, onto: StoredRaster | None = None) ->
     with stored_tiff(prediction.raster) as raster:
         own = raster.transform, raster.crs.to_epsg(), raster.shape
         bands = {name: raster.read(index) for index, name in enumerate(raster.descriptions, start=1)}
-    found = StoredRaster(bands, *own[:2])
+    stored = StoredRaster(bands, *own[:2])
     if onto is None or own == (onto.transform, onto.epsg, onto.shape):
-        return found
-    return StoredRaster({name: _moved(band, found, onto) for name, band in bands.items()}, onto.transform, onto.epsg)
+        return stored
+    return StoredRaster({name: _moved(band, stored, onto) for name, band in bands.items()}, onto.transform, onto.epsg)
 
 
 def _moved(band: NDArray[np.float32], source: StoredRaster, onto: StoredRaster) -> NDArray[np.float32]:

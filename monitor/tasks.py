@@ -10,7 +10,7 @@ from monitor.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
 
-SEND_SECONDS = 60.0  # then the next task goes on
+SEND_SECONDS = 60.0  # then the next task continues
 
 
 @shared_task(ignore_result=True)
@@ -56,4 +56,4 @@ def search_images() -> None:
         return
     for scene, why in search.refused:
         logger.warning("%s is not fetched: %s", scene, why)
-    services.scenes_want(found=search.new)
+    services.scenes_want(scenes=search.new)

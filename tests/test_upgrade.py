@@ -144,7 +144,7 @@ def test_a_database_of_the_release_before_migrates_to_this_one_and_back(restored
     were_kept = {table: content(table, columns) for table, columns in kept.items()}
     grown = {table: rows_of(table) for table in ONLY_GROWS}
     renames = Renames(executor, released)
-    assert sum(found.rows for found in were.values()) > 3000
+    assert sum(contents.rows for contents in were.values()) > 3000
     for table in ("ingest_ingestjob", "ingest_scenedownload", "ml_run", "ml_groundevent", "monitor_outgoingmail"):
         assert were[table].rows  # nothing is compared in vain
 

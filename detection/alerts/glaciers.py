@@ -113,7 +113,7 @@ def _on_ice(raster: StoredRaster, outlines: Sequence[BaseGeometry]) -> np.ndarra
 
 
 def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
-    """Work out how a glacier moves from all its samples, and tell of a surge. All of it or nothing."""
+    """Compute the motion of a glacier from all its samples and alert on a surge, in one transaction."""
     glacier = motion.glacier
     cells = cells_of(from_wkb(bytes(glacier.outline.wkb)))
     with locked(Lock.ALERTS):
@@ -141,11 +141,11 @@ def _merged(rows: Sequence[GlacierSample], n_cells: int) -> tuple[list[PairSampl
             days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
             by_days.setdefault(days, []).append((row, known))
     samples, chosen = [], {}
-    for days, found in sorted(by_days.items()):
-        stacked = GroundMotion(*(np.concatenate(part) for part in zip(*(motion for _, motion in found), strict=True)))
-        cell = np.tile(np.arange(n_cells), len(found))
+    for days, sampled in sorted(by_days.items()):
+        stacked = GroundMotion(*(np.concatenate(part) for part in zip(*(motion for _, motion in sampled), strict=True)))
+        cell = np.tile(np.arange(n_cells), len(sampled))
         samples.append(PairSample(*days, into_cells(stacked, cell, n_cells)))
-        chosen[days] = max(found, key=lambda one: np.isfinite(one[1].east_m_day).sum())[0]
+        chosen[days] = max(sampled, key=lambda one: np.isfinite(one[1].east_m_day).sum())[0]
     return samples, chosen
 
 

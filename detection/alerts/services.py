@@ -20,31 +20,31 @@ INSIDE_SHARE = 0.5  # of an alert that another one takes over
 
 
 def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan | None:
-    """Search a prediction and carry what is found into alerts; None where that has been done. All of it or nothing."""
+    """Search a prediction and merge its detections into alerts, in one transaction; None where that has been done."""
     used = thresholds or SEARCHES[prediction.run.model_version.task].thresholds
     with locked(Lock.ALERTS):
         scan, created = Scan.objects.get_or_create(prediction=prediction, defaults={"thresholds": used._asdict()})
         if not created:
             return None
-        found = search(prediction, used)
-        for detection in found:
+        detections = search(prediction, used)
+        for detection in detections:
             detection.scan = scan
         # all places before any changes: an alert that falls into pieces keeps them all, it does not shrink to the first
-        places = [_same_place(detection) for detection in found]
+        places = [_same_place(detection) for detection in detections]
         touched = {}
-        for detection, alert in zip(found, places, strict=True):
+        for detection, alert in zip(detections, places, strict=True):
             _keep(detection, touched.get(alert.pk, alert) if alert else None)
             touched[detection.alert.pk] = detection.alert
         for alert in touched.values():
             _alert_refresh(alert, str(prediction.run.input))
             _take_over(alert)
-        scan.n_detections = len(found)
+        scan.n_detections = len(detections)
         scan.save(update_fields=["n_detections"])
         return scan
 
 
 def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "automatic") -> AlertTransition:
-    """Change an alert's state and write down why. ValueError for a change that life does not allow."""
+    """Change an alert's state and write down why. ValueError for a change that is not allowed."""
     current = State(alert.state)
     if not may_become(current, to):
         raise ValueError(f"an alert that is {current} cannot become {to}")
@@ -71,9 +71,9 @@ def _keep(detection: Detection, alert: Alert | None) -> None:
 
 
 def _take_over(alert: Alert) -> None:
-    """What a newer run draws as one area is followed under one code, and the others' pages say under which.
+    """Merge alerts that a newer run detects as one area under one code; the pages of the others name it.
 
-    Only where most of the other lies inside, nobody has judged it, and no latest run shows it by itself.
+    Only where most of the other lies inside, it is not reviewed, and no latest run shows it by itself.
     """
     kind = family(alert.kind)
     if kind is not Family.VELOCITY or alert.state not in [*UNREVIEWED_STATES, State.CONFIRMED]:

@@ -43,9 +43,9 @@ class Cells(NamedTuple):
         col, row = (np.floor(part) for part in ~self.transform @ (np.asarray(east), np.asarray(north)))
         rows, cols = self.number.shape
         inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
-        found = np.full(x_m.shape, -1, dtype=np.intp)
-        found[inside] = self.number[row[inside].astype(np.intp), col[inside].astype(np.intp)]
-        return found
+        number = np.full(x_m.shape, -1, dtype=np.intp)
+        number[inside] = self.number[row[inside].astype(np.intp), col[inside].astype(np.intp)]
+        return number
 
 
 def cells_of(outline: BaseGeometry) -> Cells:

@@ -58,11 +58,11 @@ def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
     for row in rows:
         scene = row.prediction.run.pair.reference
         views[f"track {scene.track} {scene.direction}".strip()][scene.polarisation].append(row)
-    found = {}
+    samples = {}
     for name, by_polarisation in sorted(views.items()):
         best = min(by_polarisation, key=lambda p: POLARISATIONS.index(p) if p in POLARISATIONS else len(POLARISATIONS))
-        found[name] = sorted(by_polarisation[best], key=lambda row: row.prediction.run.pair.secondary.acquired_at)
-    return found
+        samples[name] = sorted(by_polarisation[best], key=lambda row: row.prediction.run.pair.secondary.acquired_at)
+    return samples
 
 
 def glaciers_stale() -> QuerySet[GlacierMotion]:

@@ -53,10 +53,10 @@ def view_of(samples: list[PairSample], cell_km2: float) -> GlacierView:
     stacked = (np.stack([getattr(one.motion, name) for one in samples]) for name in GroundMotion._fields)
     first, last = (np.array([day_number(getattr(one, name)) for one in samples]) for name in ("first", "last"))
     series = velocity_series(PairVelocities(first, last, *stacked))
-    found = surges(series.day, series.speed_m_day, series.sigma_m_day, cell_km2, RULE) if _enough(series) else ()
+    detected = surges(series.day, series.speed_m_day, series.sigma_m_day, cell_km2, RULE) if _enough(series) else ()
     speed, sigma = mean_speed(series, np.ones(series.sigma_m_day.shape[1], dtype=bool))
     usual = season_and_trend(series.day, speed[:, None], sigma[:, None])[0][:, 0]
-    return GlacierView(series, speed, sigma, usual, found)
+    return GlacierView(series, speed, sigma, usual, detected)
 
 
 def _enough(series: SpeedSeries) -> bool:
@@ -94,20 +94,20 @@ def as_json(view: GlacierView, name: str) -> dict[str, Any]:
         "speed_m_day": _numbers(view.speed_m_day),
         "sigma_m_day": _numbers(view.sigma_m_day),
         "usual_m_day": _numbers(view.usual_m_day) if _enough(view.series) else [None for _ in steps],
-        "surges": [_surge(view, found) for found in view.surges],
+        "surges": [_surge(view, surge) for surge in view.surges],
     }
 
 
-def _surge(view: GlacierView, found: Surge) -> dict[str, Any]:
-    speed, sigma = mean_speed(view.series, found.cells)
+def _surge(view: GlacierView, surge: Surge) -> dict[str, Any]:
+    speed, sigma = mean_speed(view.series, surge.cells)
     return {
-        "onset": _moment(found.onset),
-        "peak": _moment(found.peak),
-        "end": _moment(found.end) if found.end else None,
-        "peak_m_day": round(found.peak_m_day, 3),
-        "peak_sigma_m_day": round(found.peak_sigma_m_day, 3),
-        "usual_m_day": round(found.usual_m_day, 3),
-        "n_cells": int(found.cells.sum()),
+        "onset": _moment(surge.onset),
+        "peak": _moment(surge.peak),
+        "end": _moment(surge.end) if surge.end else None,
+        "peak_m_day": round(surge.peak_m_day, 3),
+        "peak_sigma_m_day": round(surge.peak_sigma_m_day, 3),
+        "usual_m_day": round(surge.usual_m_day, 3),
+        "n_cells": int(surge.cells.sum()),
         "speed_m_day": _numbers(speed),
         "sigma_m_day": _numbers(sigma),
     }

@@ -44,13 +44,13 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
 
 
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    product, found = prediction.run.product, []
+    product, detections = prediction.run.product, []
     for area in areas_in(raster.bands, raster.transform, thresholds):
         place = to_django(to_geographic(area.polygon, raster.epsg))
         n_points = ingest_selectors.points_count_within(product=product, area=place)
         if n_points < thresholds.fewest_points:
             continue
-        found.append(
+        detections.append(
             Detection(
                 kind=classify(
                     [Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2, area.kinds)]
@@ -66,7 +66,7 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
                 n_points=n_points,
             )
         )
-    return found
+    return detections
 
 
 def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
@@ -74,15 +74,15 @@ def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) ->
     patches = changed_patches(raster.bands, raster.transform, prediction.statistics["weather"], thresholds)
     offsets = offsets_of(pair=prediction.run.pair) if patches else None
     moving = _moving(offsets, read_prediction(offsets), MOTION) if offsets else []
-    found = [_from_patch(patch, raster.epsg) for patch in patches]
-    return [one for one in found if not any(one.area.intersects(other.area) for other in moving)]
+    detections = [_from_patch(patch, raster.epsg) for patch in patches]
+    return [one for one in detections if not any(one.area.intersects(other.area) for other in moving)]
 
 
 def _in_offsets(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """Ground that moves outside glaciers. That ice flows is no news; its surges are found in series of pairs."""
     simulated = prediction.run.pair.simulated
-    found = _moving(prediction, raster, thresholds)
-    outside = [one for one in found if ice_share(area=one.area, simulated=simulated) < MOSTLY_ICE]
+    detections = _moving(prediction, raster, thresholds)
+    outside = [one for one in detections if ice_share(area=one.area, simulated=simulated) < MOSTLY_ICE]
     for one in outside:
         ground = ground_at(area=one.area, simulated=simulated)
         if ground is not None and slides(ground.slope_deg, ground.aspect_deg, one.bearing_deg):

@@ -23,12 +23,12 @@ def parse_position(text: str) -> Position | None:
 
 
 def _of_letters(first: str, letter: str, second: str, other: str) -> Position | None:
-    found = {}
+    degrees = {}
     for value, side in ((first, letter.upper()), (second, other.upper())):
         if value[0] in "+-−":
             return None
-        found["latitude" if side in "NS" else "longitude"] = float(value) * (-1 if side in "SW" else 1)
-    return _on_earth(found["longitude"], found["latitude"]) if len(found) == 2 else None
+        degrees["latitude" if side in "NS" else "longitude"] = float(value) * (-1 if side in "SW" else 1)
+    return _on_earth(degrees["longitude"], degrees["latitude"]) if len(degrees) == 2 else None
 
 
 def _on_earth(longitude: float, latitude: float) -> Position | None:

@@ -40,8 +40,8 @@ BRINGS = {
     ContextKind.PLACES: "alerts say '3 km south of …' and the search finds towns and villages",
     ContextKind.GLACIERS: "alerts on glaciers say which one, and whether it is known to surge",
     ContextKind.MINES: "alerts in mines say so",
-    ContextKind.LANDSLIDES: "alerts tell of landslides that were reported nearby",
-    ContextKind.ELEVATION: "alerts tell height and slope of the ground, and which way it falls",
+    ContextKind.LANDSLIDES: "alerts list the landslides reported nearby",
+    ContextKind.ELEVATION: "alerts give height, slope and aspect of the ground",
 }
 
 
@@ -53,7 +53,7 @@ class LayerState(NamedTuple):
     brings: str
 
 
-class FoundPlace(NamedTuple):
+class PlaceMatch(NamedTuple):
     """One answer to a search. bounds: west, south, east, north, or None for a place without extent."""
 
     name: str
@@ -111,7 +111,7 @@ def kinds_loaded() -> set[ContextKind]:
     return {ContextKind(kind) for kind in ContextLayer.objects.values_list("kind", flat=True).distinct()}
 
 
-def place_search(*, text: str, limit: int = 8) -> list[FoundPlace]:
+def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
     """Places and regions whose name has every word of the text as the beginning of one of its own.
 
     The very name comes first, then names that begin so, then the others; within each the most people first.
@@ -119,10 +119,12 @@ def place_search(*, text: str, limit: int = 8) -> list[FoundPlace]:
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
-    found = [_found_place(place) for place in _named(Place.objects.all(), key).order_by("rank", "-population")[:limit]]
+    matches = [
+        _place_match(place) for place in _named(Place.objects.all(), key).order_by("rank", "-population")[:limit]
+    ]
     regions = _named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
-    found += [_found_region(region) for region in regions]
-    return sorted(found, key=lambda one: (one.rank, one.bounds is None, -one.population))[:limit]
+    matches += [_region_match(region) for region in regions]
+    return sorted(matches, key=lambda one: (one.rank, one.bounds is None, -one.population))[:limit]
 
 
 def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Whereabouts]:
@@ -133,10 +135,10 @@ def whereabouts_of(*, points: Sequence[tuple[float, float, bool]]) -> list[Where
     near: dict[int, NearPlace] = {}
     regions: dict[int, tuple[str, str]] = {}
     for simulated in {bool(point[2]) for point in points}:
-        asked = [(index, point) for index, point in enumerate(points) if bool(point[2]) == simulated]
+        selected = [(index, point) for index, point in enumerate(points) if bool(point[2]) == simulated]
         of_kind = {kind: [pk for k, s, pk in layers if k == kind and s == simulated] for kind in ("places", "regions")}
-        near |= _nearest(asked, of_kind["places"])
-        regions |= _regions(asked, of_kind["regions"])
+        near |= _nearest(selected, of_kind["places"])
+        regions |= _regions(selected, of_kind["regions"])
     return [Whereabouts(near.get(index), *regions.get(index, ("", ""))) for index in range(len(points))]
 
 
@@ -167,11 +169,11 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> Ground | None:
     for tile in tiles.order_by("posting_m", "pk"):
         try:
             with stored_tiff(tile.raster) as raster:
-                found = _ground(raster, shape)
+                ground = _ground(raster, shape)
         except (OSError, RasterioError):  # a raster that is gone is no reason to hide the rest
             continue
-        if found is not None:
-            return found
+        if ground is not None:
+            return ground
     return None
 
 
@@ -188,54 +190,54 @@ def _named(rows: QuerySet, key: str) -> QuerySet:
     return rows.annotate(words=vector, rank=rank).filter(words=query)
 
 
-def _found_place(place: Place) -> FoundPlace:
+def _place_match(place: Place) -> PlaceMatch:
     x, y = place.position.coords
-    return FoundPlace(place.name, place.country, x, y, None, place.rank, place.population)
+    return PlaceMatch(place.name, place.country, x, y, None, place.rank, place.population)
 
 
-def _found_region(region: AdministrativeRegion) -> FoundPlace:
+def _region_match(region: AdministrativeRegion) -> PlaceMatch:
     west, south, east, north = region.view.extent
     detail = "country" if region.level == 0 else f"region of {region.country}" if region.country else "region"
     middle = (west + east) / 2, (south + north) / 2
-    return FoundPlace(region.name, detail, *middle, (west, south, east, north), region.rank, 0)
+    return PlaceMatch(region.name, detail, *middle, (west, south, east, north), region.rank, 0)
 
 
-def _asked(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:
+def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:
     return [[index for index, _ in points], [point[0] for _, point in points], [point[1] for _, point in points]]
 
 
 def _nearest(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, NearPlace]:
-    """By degrees the database finds sixteen; which of them is nearest, the ellipsoid tells."""
+    """The nearest place: sixteen candidates by degrees, then the shortest distance on the ellipsoid."""
     if not layers:
         return {}
     query = """
-        SELECT asked.i, asked.x, asked.y, near.name, near.country, ST_X(near.position), ST_Y(near.position)
-        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS asked(i, x, y), LATERAL (
+        SELECT target.i, target.x, target.y, near.name, near.country, ST_X(near.position), ST_Y(near.position)
+        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y), LATERAL (
             SELECT name, country, position FROM ingest_place WHERE layer_id = ANY(%s)
-            ORDER BY position <-> ST_SetSRID(ST_MakePoint(asked.x, asked.y), 4326) LIMIT 16) AS near"""
+            ORDER BY position <-> ST_SetSRID(ST_MakePoint(target.x, target.y), 4326) LIMIT 16) AS near"""
     with connection.cursor() as cursor:
-        cursor.execute(query, [*_asked(points), layers])
+        cursor.execute(query, [*_parameters(points), layers])
         rows = cursor.fetchall()
-    found: dict[int, NearPlace] = {}
+    nearest: dict[int, NearPlace] = {}
     for index, x, y, name, country, place_x, place_y in rows:
         bearing, _, distance = _GEOD.inv(place_x, place_y, x, y)
-        if distance <= FARTHEST_PLACE_M and (index not in found or distance < found[index].distance_m):
-            found[index] = NearPlace(name, country, float(distance), float(bearing) % 360)
-    return found
+        if distance <= FARTHEST_PLACE_M and (index not in nearest or distance < nearest[index].distance_m):
+            nearest[index] = NearPlace(name, country, float(distance), float(bearing) % 360)
+    return nearest
 
 
 def _regions(points: Sequence[tuple[int, tuple[float, float, bool]]], layers: list[int]) -> dict[int, tuple[str, str]]:
     if not layers:
         return {}
     query = """
-        SELECT DISTINCT ON (asked.i) asked.i, region.name, region.country
-        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS asked(i, x, y)
+        SELECT DISTINCT ON (target.i) target.i, region.name, region.country
+        FROM unnest(%s::int[], %s::float8[], %s::float8[]) AS target(i, x, y)
         JOIN ingest_administrativeregion region
           ON region.layer_id = ANY(%s)
-          AND ST_Intersects(region.outline, ST_SetSRID(ST_MakePoint(asked.x, asked.y), 4326))
-        ORDER BY asked.i, region.level DESC, region.id"""
+          AND ST_Intersects(region.outline, ST_SetSRID(ST_MakePoint(target.x, target.y), 4326))
+        ORDER BY target.i, region.level DESC, region.id"""
     with connection.cursor() as cursor:
-        cursor.execute(query, [*_asked(points), layers])
+        cursor.execute(query, [*_parameters(points), layers])
         return {index: (name, country) for index, name, country in cursor.fetchall()}
 
 

@@ -106,8 +106,8 @@ def _make_room(path: Path, file: ContextFile, sha256: str, replace: bool) -> Non
         raise AlreadyLoaded(path, f"this very file is already loaded as {same.kind} ({same.name})", "Nothing to do")
     older = of_kind.filter(name=file.name[:200]).first()
     if older and not replace:
-        found = f"other {older.kind} of this name are loaded ({older.file_name}, {older.loaded_at:%Y-%m-%d})"
-        raise InputError(path, found, "Add --replace, or give the file another name")
+        problem = f"other {older.kind} of this name are loaded ({older.file_name}, {older.loaded_at:%Y-%m-%d})"
+        raise InputError(path, problem, "Add --replace, or give the file another name")
     if older:
         layer_delete(layer=older)
 

@@ -48,10 +48,10 @@ def arrivals_in(path: Path) -> list[Path]:
     if not path.is_dir() or _is_product(path):
         return [path]
     inside = sorted(path.iterdir())
-    found = [one for one in inside if (_is_product(one) if one.is_dir() else one.suffix.lower() in SUFFIXES)]
-    if not found:
+    arrivals = [one for one in inside if (_is_product(one) if one.is_dir() else one.suffix.lower() in SUFFIXES)]
+    if not arrivals:
         raise InputError(path, "this folder holds no file of a known format", "Give files")
-    return found
+    return arrivals
 
 
 def _is_product(folder: Path) -> bool:

@@ -6,7 +6,7 @@
     FOLDER/rejected/     not loaded; NAME.reason.txt beside it says why
 
 Nothing is deleted and nothing overwritten. One round at a time (advisory lock), so any number of watchers is safe;
-after a crash the next round goes on from what lies where.
+after a crash the next round continues from where each file lies.
 """
 
 import ctypes
@@ -128,10 +128,10 @@ def _look_of(path: Path) -> Look | None:
         path.name.encode()
     except UnicodeEncodeError as fault:
         raise Refused("its name is not readable text. Give it another name") from fault
-    found = path.lstat()
-    if stat.S_ISREG(found.st_mode):
-        return Look(1, found.st_size, found.st_mtime_ns)
-    if not stat.S_ISDIR(found.st_mode):
+    entry = path.lstat()
+    if stat.S_ISREG(entry.st_mode):
+        return Look(1, entry.st_size, entry.st_mtime_ns)
+    if not stat.S_ISDIR(entry.st_mode):
         raise Refused(
             "this is a link, not a file. Put the file itself here"
             if path.is_symlink()

@@ -80,8 +80,8 @@ def points_copy(
                 _copy_into(cursor, series, "pid, packed", batch.series)
             progress(batch.n_points)
     if not totals.points:
-        found = f"none of its {totals.reasons.total()} rows has a position and a velocity"
-        raise InputError(path, found, "Export it again")
+        problem = f"none of its {totals.reasons.total()} rows has a position and a velocity"
+        raise InputError(path, problem, "Export it again")
     return totals
 
 

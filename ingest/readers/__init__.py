@@ -119,8 +119,8 @@ def open_velocity_field(path: Path, source_format: str = "auto", declared: Decla
     """Read the header of a file of one component. Raises InputError, also where there are several."""
     fields = open_velocity_fields(path, source_format, declared)
     if len(fields) > 1:
-        found = f"it holds {len(fields)} components: {', '.join(field.header.component for field in fields)}"
-        raise InputError(path, found, "Give a file of one component")
+        problem = f"it holds {len(fields)} components: {', '.join(field.header.component for field in fields)}"
+        raise InputError(path, problem, "Give a file of one component")
     return fields[0]
 
 

@@ -190,8 +190,8 @@ def numbers(path: Path, file: h5py.Group, name: str, where: Any = ()) -> Float32
 def coordinates(path: Path, file: h5py.Group, name: str) -> Float64:
     """The values of a short list in full precision. Raises InputError where one is no number."""
     if shape_of(path, file, name)[1:] or not 0 < shape_of(path, file, name)[0] <= MAX_VALUES**0.5:
-        found = f"dataset {name!r} has the shape {shape_of(path, file, name)} where a list is expected"
-        raise InputError(path, found, REMEDY)
+        problem = f"dataset {name!r} has the shape {shape_of(path, file, name)} where a list is expected"
+        raise InputError(path, problem, REMEDY)
     values: Float64 = _numbers(path, file, name, ()).astype(np.float64)
     if not np.isfinite(values).all():
         raise InputError(path, f"dataset {name!r} holds a value that is not a number", REMEDY)
@@ -220,12 +220,12 @@ def days(path: Path, file: h5py.Group, name: str) -> tuple[date, ...]:
             raise InputError(path, f"{name} holds neither numbers nor texts", REMEDY)
         stamps = dataset[()]
     try:
-        found = tuple(day_of(stamp) for stamp in stamps)
+        dates = tuple(day_of(stamp) for stamp in stamps)
     except (ValueError, TypeError, OverflowError) as fault:
         raise InputError(path, f"{name} holds an invalid date ({str(fault)[:100]!s})", REMEDY) from fault
-    if any(later <= earlier for earlier, later in pairwise(found)):
-        raise InputError(path, f"{name} holds {len(found)} dates that are not in order", REMEDY)
-    return found
+    if any(later <= earlier for earlier, later in pairwise(dates)):
+        raise InputError(path, f"{name} holds {len(dates)} dates that are not in order", REMEDY)
+    return dates
 
 
 def day_of(stamp: Any) -> date:
@@ -279,8 +279,8 @@ def _refuse_foreign(path: Path, file: h5py.File) -> None:
             if seen > MAX_OBJECTS:
                 raise InputError(path, f"it holds more than {MAX_OBJECTS:,} objects", "Give one product per file")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                found = f"dataset {full!r} is a link to somewhere else"
-                raise InputError(path, found, "Give the file itself, not one that links to it")
+                problem = f"dataset {full!r} is a link to somewhere else"
+                raise InputError(path, problem, "Give the file itself, not one that links to it")
             item = group[name]
             if isinstance(item, h5py.Group):
                 waiting.append((f"{full}/", item))
@@ -290,8 +290,8 @@ def _refuse_foreign(path: Path, file: h5py.File) -> None:
 
 def _refuse_dataset(path: Path, name: str, dataset: h5py.Dataset) -> None:
     if dataset.external or dataset.is_virtual:
-        found = f"dataset {name!r} takes its values from another file"
-        raise InputError(path, found, "Copy the values into this file")
+        problem = f"dataset {name!r} takes its values from another file"
+        raise InputError(path, problem, "Copy the values into this file")
     count, size = np.prod(dataset.shape or (), dtype=np.float64), dataset.dtype.itemsize
     if count > MAX_VALUES or (count > 1 and size > MAX_VALUE_BYTES):
         raise InputError(path, f"dataset {name!r} declares {dataset.shape} values", "Cut it into pieces")

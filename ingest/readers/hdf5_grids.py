@@ -61,8 +61,8 @@ class Grid:
         finest, coarsest = (FINEST_DEGREES, COARSEST_DEGREES) if self.epsg == GEOGRAPHIC else (FINEST_M, COARSEST_M)
         if not all(finest <= abs(step) <= coarsest for step in (self.dx, self.dy)):
             unit = "degrees" if self.epsg == GEOGRAPHIC else "metres"
-            found = f"its pixels are {self.dx:g} x {self.dy:g} {unit} apart"
-            raise InputError(path, found, "Check the spacing and the unit of the coordinates")
+            problem = f"its pixels are {self.dx:g} x {self.dy:g} {unit} apart"
+            raise InputError(path, problem, "Check the spacing and the unit of the coordinates")
         x = (self.x, self.x + (self.cols - 1) * self.dx)
         y = (self.y, self.y + (self.rows - 1) * self.dy)
         if self.epsg == GEOGRAPHIC:
@@ -73,8 +73,8 @@ class Grid:
 
     def _check_degrees(self, path: Path, x: tuple[float, float], y: tuple[float, float]) -> None:
         if max(map(abs, y)) > 90 or not (min(x) >= -181 and max(x) <= 361 and max(x) - min(x) <= 361):
-            found = f"its corner_lat is {y[0]:g} and its corner_lon {x[0]:g}: the grid leaves the Earth"
-            raise InputError(path, found, "Check whether latitude and longitude are swapped")
+            problem = f"its corner_lat is {y[0]:g} and its corner_lon {x[0]:g}: the grid leaves the Earth"
+            raise InputError(path, problem, "Check whether latitude and longitude are swapped")
 
     def _check_metres(self, path: Path, x: tuple[float, float], y: tuple[float, float]) -> None:
         area = metric_crs(path, self.epsg).area_of_use
@@ -89,8 +89,8 @@ class Grid:
             south, north = area.south - BEYOND_AREA_DEGREES, area.north + BEYOND_AREA_DEGREES
             inside = bool((turned <= east).all() and (latitude >= south).all() and (latitude <= north).all())
         if not inside:
-            found = f"x {x[0]:g} and y {y[0]:g} stand far outside the area of EPSG:{self.epsg}"
-            raise InputError(path, found, "Check whether x and y are swapped, and the reference system")
+            problem = f"x {x[0]:g} and y {y[0]:g} stand far outside the area of EPSG:{self.epsg}"
+            raise InputError(path, problem, "Check whether x and y are swapped, and the reference system")
 
 
 def metric_crs(path: Path, epsg: int) -> CRS:

@@ -42,16 +42,16 @@ def _fault_of(path: Path, size: int, changed_ns: int) -> str:
 
 
 def _signatures(stream: BinaryIO) -> Iterator[int]:
-    """Where heaps may begin: in the order of the file, each once."""
+    """Offsets at which heaps may begin: in the order of the file, each once."""
     overlap = len(SIGNATURE) - 1
     offset, tail = 0, b""
     stream.seek(0)
     while block := stream.read(READ_BYTES):
         content = tail + block
-        found = content.find(SIGNATURE)
-        while found >= 0:
-            yield offset - len(tail) + found
-            found = content.find(SIGNATURE, found + 1)
+        at = content.find(SIGNATURE)
+        while at >= 0:
+            yield offset - len(tail) + at
+            at = content.find(SIGNATURE, at + 1)
         offset, tail = offset + len(block), content[-overlap:]
         stream.seek(offset)
 

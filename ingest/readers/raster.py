@@ -112,8 +112,8 @@ def degrees(path: Path, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Flo
         ) from fault
     beyond = np.isfinite(latitude) & (np.abs(latitude) > 90)
     if beyond.any():
-        found = f"a latitude of {latitude[beyond][0]:.4f} degrees is impossible"
-        raise InputError(path, found, "Check whether latitude and longitude are swapped")
+        problem = f"a latitude of {latitude[beyond][0]:.4f} degrees is impossible"
+        raise InputError(path, problem, "Check whether latitude and longitude are swapped")
     longitude = np.where(longitude > 180, longitude - 360, longitude)  # some global grids run from 0 to 360
     good = np.isfinite(longitude) & np.isfinite(latitude)
     return np.where(good, longitude, np.nan), np.where(good, latitude, np.nan)
@@ -172,8 +172,8 @@ def refuse_too_fast(path: Path, velocity_mm_yr: Float64, technique: Technique) -
     """Raise InputError where a velocity cannot be: a wrong unit, or a nodata value that is not declared."""
     largest = float(np.nanmax(np.abs(velocity_mm_yr), initial=0.0))
     if largest > FASTEST_MM_YR[technique]:
-        found = f"a velocity of {largest:.3g} mm/yr is impossible"
-        raise InputError(path, found, "Check the unit and the nodata value")
+        problem = f"a velocity of {largest:.3g} mm/yr is impossible"
+        raise InputError(path, problem, "Check the unit and the nodata value")
 
 
 def batch(

@@ -61,18 +61,18 @@ def pairs_make(*, baselines_days: Sequence[int]) -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(_NEW, [list(baselines_days), LEAST_SHARE])
-        found = cursor.fetchall()
+        rows = cursor.fetchall()
     before = ScenePair.objects.count()
-    for start in range(0, len(found), BATCH):
-        _make(found[start : start + BATCH])
+    for start in range(0, len(rows), BATCH):
+        _make(rows[start : start + BATCH])
     _say_why_alone(baselines_days)
     return ScenePair.objects.count() - before
 
 
-def _make(found: Sequence[tuple[int, int, int]]) -> None:
-    scenes = Scene.objects.in_bulk({number for row in found for number in row[:2]})
+def _make(rows: Sequence[tuple[int, int, int]]) -> None:
+    scenes = Scene.objects.in_bulk({number for row in rows for number in row[:2]})
     pairs = []
-    for reference, secondary, days in found:
+    for reference, secondary, days in rows:
         grids = scenes[reference].pixel_grid, scenes[secondary].pixel_grid
         shared = common_grid(*grids)
         if shared is None:

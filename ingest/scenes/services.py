@@ -52,7 +52,7 @@ def scenes_load(*, path: Path, submission: Submission = PLAIN_SUBMISSION) -> lis
 def scene_refuse(
     *, path: Path, fault: InputError, submission: Submission = PLAIN_SUBMISSION, reason: str = ""
 ) -> Scene | None:
-    """Leave a row for an image that cannot be used, with what its name tells and why; None for what is no image.
+    """Record an image that cannot be used, with what its name states and why; None for what is no image.
 
     reason: the line to keep, where the fault's own would betray a path. The same file again renews its row.
     """
@@ -70,7 +70,7 @@ def scene_refuse(
         polarisation=submission.declared.polarisation or named.polarisation,
         state=Scene.State.REFUSED,
         defaults={
-            "reason": reason or f"{fault.found}. {fault.remedy}.",
+            "reason": reason or f"{fault.problem}. {fault.remedy}.",
             "name": f"{TITLES[source_format]}, {path.name}"[:120],
             "source_format": source_format,
             "platform": named.platform,
@@ -115,8 +115,8 @@ def _known(path: Path, sha256: str, header: SceneHeader) -> bool:
         **({} if header.burst else {"grid": list(header.transform)[:6]}),
     ).first()
     if other:
-        found = f"the same image is already loaded from another file, {other.file_name} (scene {other.pk})"
-        raise InputError(path, found, "Keep one of the two")
+        problem = f"the same image is already loaded from another file, {other.file_name} (scene {other.pk})"
+        raise InputError(path, problem, "Keep one of the two")
     return False
 
 

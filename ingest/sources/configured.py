@@ -13,7 +13,7 @@ from shapely import Polygon
 from ingest.sources.client import asf, stac
 from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.faults import SearchFailed
-from ingest.sources.client.found import FoundScene
+from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.transport import Credential, guard
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def download_session() -> "requests.Session":
     return guard(requests.Session(), allow_list(), credentials())
 
 
-def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: int) -> Iterator[FoundScene]:
+def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: int) -> Iterator[CatalogueScene]:
     """Ask a search service. Raises SourceError."""
     if source == asf.SOURCE:
         return asf.search(

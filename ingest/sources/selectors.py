@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from ingest.leases import Lease
 from ingest.models import IngestJob, Scene, SceneDownload
-from ingest.sources.client.found import FoundScene
 from ingest.sources.client.quota import Processed
+from ingest.sources.client.scene import CatalogueScene
 
 State = SceneDownload.State
 LEASE = Lease(
@@ -20,11 +20,11 @@ LEASE = Lease(
 )
 
 
-def is_known(*, found: FoundScene) -> bool:
+def is_known(*, scene: CatalogueScene) -> bool:
     """Whether an image is wanted, fetched or loaded already, by this service or in another way."""
     return (
-        SceneDownload.objects.filter(source=found.source, scene_id=found.scene_id).exists()
-        or Scene.objects.ready().filter(file_name=found.file_name).exists()
+        SceneDownload.objects.filter(source=scene.source, scene_id=scene.scene_id).exists()
+        or Scene.objects.ready().filter(file_name=scene.file_name).exists()
     )
 
 

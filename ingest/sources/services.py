@@ -23,8 +23,8 @@ from ingest.sources import configured
 from ingest.sources.client.checksums import Checksum
 from ingest.sources.client.download import Known, Surroundings, Wanted, fetch
 from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
-from ingest.sources.client.found import FoundScene
 from ingest.sources.client.quota import folder_bytes, make_way
+from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.selectors import LEASE, downloads_due, downloads_processed, is_known
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ LONGEST_RETRY_AFTER = timedelta(days=1)  # a longer wait that a server demands i
 class Search(NamedTuple):
     """The result of a search. refused: (scene, why) for images that lie outside the allow-list."""
 
-    new: list[FoundScene]
+    new: list[CatalogueScene]
     known: int
     refused: list[tuple[str, str]]
 
@@ -48,28 +48,28 @@ def scenes_search(*, source: str, areas: Iterable[Polygon], days: float, limit: 
     end = timezone.now()
     most = settings.ACQUIRE_MOST_FOUND
     allowed = configured.allow_list()
-    new: dict[str, FoundScene] = {}
+    new: dict[str, CatalogueScene] = {}
     known, refused = set(), {}
     for area in areas:
-        for found in configured.search(source=source, area=area, start=end - timedelta(days=days), end=end, most=most):
-            if found.scene_id in new or found.scene_id in known:
+        for scene in configured.search(source=source, area=area, start=end - timedelta(days=days), end=end, most=most):
+            if scene.scene_id in new or scene.scene_id in known:
                 continue
-            if is_known(found=found):
-                known.add(found.scene_id)
+            if is_known(scene=scene):
+                known.add(scene.scene_id)
                 continue
             try:
-                allowed.check(found.url)
+                allowed.check(scene.url)
             except HostRefused as fault:
-                refused[found.scene_id] = str(fault)
+                refused[scene.scene_id] = str(fault)
             else:
-                new[found.scene_id] = found
+                new[scene.scene_id] = scene
     return Search(list(new.values())[:limit], len(known), list(refused.items()))
 
 
-def scenes_want(*, found: Iterable[FoundScene]) -> list[SceneDownload]:
+def scenes_want(*, scenes: Iterable[CatalogueScene]) -> list[SceneDownload]:
     """Make a row for each image that has none yet."""
     made = []
-    for scene in found:
+    for scene in scenes:
         row, new = SceneDownload.objects.get_or_create(
             source=scene.source, scene_id=scene.scene_id[:255], defaults=_columns(scene)
         )
@@ -288,21 +288,21 @@ def _settle(
         logger.warning("%s: %s", download.scene_id, error)
 
 
-def _columns(found: FoundScene) -> dict[str, object]:
-    outline = found.footprint
+def _columns(scene: CatalogueScene) -> dict[str, object]:
+    outline = scene.footprint
     geometry = GEOSGeometry(outline.wkt, srid=4326) if outline is not None else None
     if geometry is not None and geometry.geom_type == "Polygon":
         geometry = MultiPolygon(geometry, srid=4326)
     return {
-        "url": found.url,
-        "file_name": found.file_name,
-        "size_bytes": found.size_bytes,
-        "checksum_algorithm": found.checksum.algorithm if found.checksum else "",
-        "checksum": found.checksum.hexadecimal if found.checksum else "",
-        "platform": found.platform,
-        "track": found.track,
-        "direction": found.direction.value,
-        "polarisation": found.polarisation[:11],
-        "acquired_at": found.acquired_at,
+        "url": scene.url,
+        "file_name": scene.file_name,
+        "size_bytes": scene.size_bytes,
+        "checksum_algorithm": scene.checksum.algorithm if scene.checksum else "",
+        "checksum": scene.checksum.hexadecimal if scene.checksum else "",
+        "platform": scene.platform,
+        "track": scene.track,
+        "direction": scene.direction.value,
+        "polarisation": scene.polarisation[:11],
+        "acquired_at": scene.acquired_at,
         "footprint": geometry,
     }

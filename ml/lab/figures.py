@@ -161,13 +161,13 @@ def renewed(text: str, definitions: Mapping[str, Any], folder: Path = FOLDER) ->
 
 def measurable(folder: Path = FOLDER) -> dict[str, list[str]]:
     """Name of a result -> the command that measures it again; commands that write no JSON are left out."""
-    found = {}
+    commands = {}
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text())
         words = shlex.split(content.get("command") or f"scripts/bench {content['name']} --json OUT")
         if "--json" in words:
-            found[path.stem] = [*words[: words.index("--json")], "--json", str(path.relative_to(ROOT))]
-    return found
+            commands[path.stem] = [*words[: words.index("--json")], "--json", str(path.relative_to(ROOT))]
+    return commands
 
 
 def measure(name: str | None) -> None:

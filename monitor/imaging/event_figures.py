@@ -1,4 +1,4 @@
-"""What two images across an event show near its place: figures out of rasters, for the operator who asked. Pure."""
+"""What two images across an event show near its place: figures from rasters, for operators. Pure."""
 
 import math
 from typing import NamedTuple
@@ -46,10 +46,10 @@ class Around(NamedTuple):
 
 def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> NearMotion | None:
     """Of offsets; None where the raster does not reach there or knows nothing."""
-    found = _near(raster, around, ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px"))
-    if found is None:
+    near = _near(raster, around, ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px"))
+    if near is None:
         return None
-    bands, x, y = found
+    bands, x, y = near
     nodes = Nodes(x, y, bands[0], bands[1], np.hypot(bands[2], bands[3]) / math.sqrt(2))
     motion = ground_motion(nodes, raster.crs.to_epsg(), scale)
     ground = stable_ground(motion, np.ones(x.size, dtype=bool))
@@ -71,10 +71,10 @@ def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> Nea
 
 def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | None:
     """Of a coherence raster; None where it does not reach there or knows nothing."""
-    found = _near(raster, around, ("coherence",))
-    if found is None:
+    near = _near(raster, around, ("coherence",))
+    if near is None:
         return None
-    values = found[0][0]
+    values = near[0][0]
     known = values[np.isfinite(values)]
     if not known.size:
         return None

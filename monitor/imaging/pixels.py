@@ -98,26 +98,26 @@ def _box_sum(values: Float32, reach: int) -> Float32:
     return values
 
 
-def piece_of(said: Mapping[str, str], rows: int, cols: int) -> Piece:
+def piece_of(parameters: Mapping[str, str], rows: int, cols: int) -> Piece:
     """The window that ?row=&col=&rows=&cols=&side= asks for on a grid of so many rows and columns; all may be left out.
 
     ValueError, in words, for what is no window of it. side: the longest side of the picture; it is never enlarged.
     """
-    row, col = (_number(said, name, 0) for name in ("row", "col"))
+    row, col = (_number(parameters, name, 0) for name in ("row", "col"))
     if row >= rows or col >= cols:
         raise ValueError(f"row {row} and column {col} lie outside the grid of {rows} x {cols} pixels")
-    high, wide = _number(said, "rows", rows - row), _number(said, "cols", cols - col)
+    high, wide = _number(parameters, "rows", rows - row), _number(parameters, "cols", cols - col)
     if not (0 < high <= rows - row and 0 < wide <= cols - col):
         raise ValueError(f"{high} x {wide} pixels from row {row}, column {col} are not inside {rows} x {cols}")
-    side = _number(said, "side", MOST_PX)
+    side = _number(parameters, "side", MOST_PX)
     if not LEAST_PX <= side <= MOST_PX:
         raise ValueError(f"side is {side}; a picture has {LEAST_PX} to {MOST_PX} pixels along its longer side")
     factor = min(1.0, side / max(high, wide))
     return Piece(row, col, high, wide, (max(1, round(high * factor)), max(1, round(wide * factor))))
 
 
-def _number(said: Mapping[str, str], name: str, otherwise: int) -> int:
-    text = said.get(name, "")
+def _number(parameters: Mapping[str, str], name: str, otherwise: int) -> int:
+    text = parameters.get(name, "")
     if not text:
         return otherwise
     if not _NUMBER.fullmatch(text):

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from ingest.context.coordinates import parse_position
-from ingest.context.selectors import FoundPlace, kinds_loaded
+from ingest.context.selectors import PlaceMatch, kinds_loaded
 from ingest.context.selectors import place_search as search_loaded
 from ingest.readers.context.records import ContextKind
 from ingest.readers.context.text import search_key
@@ -47,25 +47,25 @@ def place_search(text: str) -> Answer:
     at = parse_position(text)
     if at:
         return Answer(text, [_at(coordinates(*at), "coordinates", *at)], "")
-    found = [_of(place) for place in search_loaded(text=text, limit=MOST)]
-    known = {(search_key(hit.name)) for hit in found if hit.detail == "country"}
+    loaded = [_of(place) for place in search_loaded(text=text, limit=MOST)]
+    known = {(search_key(hit.name)) for hit in loaded if hit.detail == "country"}
     countries = [
         _hit(name, "country", bounds) for name, bounds in countries_named(text, MOST) if search_key(name) not in known
     ]
     exact = [hit for hit in countries if search_key(hit.name) == search_key(text)]
-    hits = [*exact, *found, *(hit for hit in countries if hit not in exact)][:MOST]
+    hits = [*exact, *loaded, *(hit for hit in countries if hit not in exact)][:MOST]
     return Answer(text, hits, _note(text, bool(hits)))
 
 
-def _note(text: str, found: bool) -> str:
+def _note(text: str, has_hits: bool) -> str:
     loaded = kinds_loaded()
     missing = "" if ContextKind.PLACES in loaded else NO_PLACES if ContextKind.REGIONS in loaded else NO_LIST
-    if found or len(search_key(text)) < 2:
+    if has_hits or len(search_key(text)) < 2:
         return missing
     return f"No place of this name was found. {missing}".strip()
 
 
-def _of(place: FoundPlace) -> Hit:
+def _of(place: PlaceMatch) -> Hit:
     if place.bounds:
         return _hit(place.name, place.detail, place.bounds)
     people = f"{place.population:,} inhabitants" if place.population else ""

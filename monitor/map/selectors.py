@@ -94,9 +94,9 @@ def map_totals() -> MapTotals:
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:
     """Mean series of every product that saw the alert, over the alert's whole area."""
     products = {d.scan.prediction.run.product for d in detections_current(alert=alert)} - {None}
-    found = []
+    by_product = []
     for product in sorted(products, key=lambda p: p.pk):
         series = area_series(product=product, area=alert.area)
         if series is not None:
-            found.append({"product": product, "series": series})
-    return found
+            by_product.append({"product": product, "series": series})
+    return by_product

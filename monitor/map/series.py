@@ -58,15 +58,15 @@ def alert_body(alert: Alert) -> dict[str, object]:
     negative, positive = WORDS.get(alert.component, ("", ""))
     series = [
         {
-            "product": product_summary(found["product"]),
-            "n_points": found["series"].n_points,
-            "n_sampled": found["series"].n_sampled,
-            "dates": [day.isoformat() for day in found["series"].dates],
-            "mean_mm": _rounded(found["series"].mean_mm),
-            "low_mm": _rounded(found["series"].low_mm),
-            "high_mm": _rounded(found["series"].high_mm),
+            "product": product_summary(entry["product"]),
+            "n_points": entry["series"].n_points,
+            "n_sampled": entry["series"].n_sampled,
+            "dates": [day.isoformat() for day in entry["series"].dates],
+            "mean_mm": _rounded(entry["series"].mean_mm),
+            "low_mm": _rounded(entry["series"].low_mm),
+            "high_mm": _rounded(entry["series"].high_mm),
         }
-        for found in selectors.alert_series(alert=alert)
+        for entry in selectors.alert_series(alert=alert)
     ]
     return {"code": alert.code, "series": series, "negative_word": negative, "positive_word": positive}
 

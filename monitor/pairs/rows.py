@@ -136,7 +136,7 @@ def run_rows(pair: ScenePair, runs: Sequence[Run], alerts: dict[int, list[Alert]
         of_task = [run for run in runs if run.model_version.task == task]
         rows += [_run_row(pair, run, label, [cards[alert.code] for alert in alerts.get(run.pk, [])]) for run in of_task]
         if not of_task:
-            rows.append({"task": task, "label": label, "state": "none", "not_asked": words.NOT_RUN[task]})
+            rows.append({"task": task, "label": label, "state": "none", "not_run": words.NOT_RUN[task]})
     return rows
 
 

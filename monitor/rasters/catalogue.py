@@ -51,8 +51,8 @@ def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
     """
     others = {ModelVersion.Task.DEFORMATION.value: _groups_of_products(), "": _groups_of_scenes()}
     groups = {needs: _groups_of_pairs(needs) | others for needs in {layer.needs for layer in RASTER_LAYERS}}
-    found = [(layer, groups[layer.needs].get(layer.task, [])) for layer in RASTER_LAYERS]
-    return [(layer, dates) for layer, dates in found if dates]
+    layers = [(layer, groups[layer.needs].get(layer.task, [])) for layer in RASTER_LAYERS]
+    return [(layer, dates) for layer, dates in layers if dates]
 
 
 def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[RasterSource] | None:
@@ -132,12 +132,12 @@ def _groups_of_pairs(needs: str = "") -> dict[str, list[RasterGroup]]:
         )
         .order_by("last", "-days")  # of two pairs that end on one day the shorter one comes last, as the newest does
     )
-    found: dict[str, list[RasterGroup]] = {}
+    by_task: dict[str, list[RasterGroup]] = {}
     for row in rows:
         key, label = _pair_key(row["last"], row["days"]), pair_label(row["first"], row["last"], row["days"])
         group = RasterGroup(key, label, row["last"], row["n"], row["bounds"], row["made_up"])
-        found.setdefault(row["task"], []).append(group)
-    return found
+        by_task.setdefault(row["task"], []).append(group)
+    return by_task
 
 
 def _groups_of_products() -> list[RasterGroup]:
@@ -236,10 +236,10 @@ def _sources_of_scenes(group: str, box: Polygon) -> list[RasterSource] | None:
     return [RasterSource(one.raster, f"{one.pk} {one.file_sha256}") for one in chosen]
 
 
-def _one_polarisation(found: Sequence[tuple[Scene, datetime | None, Any]]) -> list[Any]:
-    """Of each image, or each two of a pair (the second one's time is said), the polarisation that is shown."""
+def _one_polarisation(images: Sequence[tuple[Scene, datetime | None, Any]]) -> list[Any]:
+    """The polarisation shown of each image, or of each pair (with the time of its second image)."""
     best: dict[tuple[Any, ...], tuple[int, Any]] = {}
-    for scene, until, one in found:
+    for scene, until, one in images:
         place = (scene.track, scene.burst, scene.acquired_at, until)
         order = POLARISATIONS.index(scene.polarisation) if scene.polarisation in POLARISATIONS else len(POLARISATIONS)
         if place not in best or order < best[place][0]:
@@ -249,8 +249,8 @@ def _one_polarisation(found: Sequence[tuple[Scene, datetime | None, Any]]) -> li
 
 def images_of(prediction: Prediction) -> InputGrid:
     """What the values of a raster on a pair are counted in."""
-    pair, said = prediction.run.pair, prediction.statistics
-    shift = said.get("median_dx_px", 0.0), said.get("median_dy_px", 0.0)
+    pair, statistics = prediction.run.pair, prediction.statistics
+    shift = statistics.get("median_dx_px", 0.0), statistics.get("median_dy_px", 0.0)
     a, b, _, d, e, _ = pair.reference.grid
     last = (pair.secondary.acquired_at.date() - date(1970, 1, 1)).days
     return InputGrid(pair.reference.posting_m, (a, d), (b, e), pair.temporal_baseline_days, last, shift)

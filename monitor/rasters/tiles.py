@@ -31,8 +31,8 @@ def is_tile(z: int, x: int, y: int) -> bool:
 def fingerprint(layer: RasterLayer, sources: Sequence[RasterSource], place: str) -> str:
     """An ETag: the same while neither the rasters nor the way they are painted change."""
     looks = (PAINT_VERSION, layer.name, layer.bands, layer.low, layer.high, layer.stops, layer.overlap)
-    said = [*map(str, looks), place, *(source.fingerprint for source in sources)]
-    return f'"{hashlib.sha256(chr(0).join(said).encode()).hexdigest()[:32]}"'
+    parts = [*map(str, looks), place, *(source.fingerprint for source in sources)]
+    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
 
 
 def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int, y: int) -> bytes:
@@ -51,12 +51,12 @@ def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int
 
 def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]:
     """At most about 400 arrows in a box of degrees."""
-    found: list[Arrow] = []
+    drawn: list[Arrow] = []
     for source in sources:
         if (grid := source.grid) is not None:
             most = max(1, MOST_ARROWS // len(sources))
-            found += _read(source, lambda dataset, g=grid, m=most: rasters.arrows(dataset, g, bounds, m)) or []
-    return found
+            drawn += _read(source, lambda dataset, g=grid, m=most: rasters.arrows(dataset, g, bounds, m)) or []
+    return drawn
 
 
 def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:

@@ -48,7 +48,7 @@ def tile(request: HttpRequest, layer: str, group: str, z: int, x: int, y: int) -
 @refusals_as_json
 def arrows(request: HttpRequest, group: str) -> JsonResponse:
     """Arrows of the motion between two images, thinned to about 400 for the box ?bbox=west,south,east,north."""
-    found = [
+    drawn = [
         arrow
         for box in boxes(request.GET.get("bbox", ""))
         for arrow in raster_tiles.group_arrows(_sources_or_404(ARROW_LAYER, group, box), box)
@@ -63,7 +63,7 @@ def arrows(request: HttpRequest, group: str) -> JsonResponse:
                 "bearing_deg": round(arrow.bearing_deg, 1),
             },
         }
-        for arrow in found
+        for arrow in drawn
     ]
     response = JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
     response["Cache-Control"] = CACHE
@@ -80,9 +80,7 @@ def _sources_or_404(layer: RasterLayer, group: str, bounds: Bounds) -> list[Rast
 @require_safe
 def prediction_raster(request: HttpRequest, prediction: int) -> FileResponse:
     """The Cloud-Optimised GeoTIFF of a run, to download."""
-    found = Prediction.objects.filter(pk=prediction).first()
-    if found is None or not found.raster.storage.exists(found.raster.name):
+    row = Prediction.objects.filter(pk=prediction).first()
+    if row is None or not row.raster.storage.exists(row.raster.name):
         raise Http404("There is no such raster.")
-    return FileResponse(
-        found.raster.open("rb"), as_attachment=True, filename=found.raster.name, content_type="image/tiff"
-    )
+    return FileResponse(row.raster.open("rb"), as_attachment=True, filename=row.raster.name, content_type="image/tiff")

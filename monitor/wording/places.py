@@ -48,12 +48,12 @@ def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
     key = search_key(text)
     if len(key) < 2:
         return []
-    found = []
+    matches = []
     for name, bounds in _largest_parts().items():
         own = search_key(name)
         if all(any(part.startswith(word) for part in own.split()) for word in key.split()):
-            found.append((own != key, not own.startswith(key), name, bounds))
-    return [(name, bounds) for _, _, name, bounds in sorted(found)[:limit]]
+            matches.append((own != key, not own.startswith(key), name, bounds))
+    return [(name, bounds) for _, _, name, bounds in sorted(matches)[:limit]]
 
 
 @lru_cache(maxsize=1)

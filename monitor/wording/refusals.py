@@ -1,4 +1,4 @@
-"""Refusals: what is wrong and what to do, in words for whoever asked; messages of readers in the words of a page."""
+"""Refusals: what is wrong and what to do, in words for users; messages of readers in the words of a page."""
 
 import re
 
@@ -32,6 +32,6 @@ def plain_words(line: str, where: str) -> str:
     """A line for the command line in the words of a page. where: at which place one says more."""
     return re.sub(
         r"\b(?:Add|Give|Use|Leave|Declare) --(\w+)(?: out)?[^.;]*",
-        lambda found: f"{OPTION_WORDS.get(found[1], 'Add what is missing')} {where}",
+        lambda match: f"{OPTION_WORDS.get(match[1], 'Add what is missing')} {where}",
         line.replace(" (None)", "").replace("with --mapping", "with a column list"),
     )

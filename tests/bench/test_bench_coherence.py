@@ -4,8 +4,8 @@ from bench import coherence
 
 
 def test_the_bench_times_the_network_and_the_windows_against_one_control():
-    found = coherence.run(rounds=1, size_px=64)
-    assert found["name"] == "coherence"
-    lines = [row["what"] for row in found["results"] if ", cpu, " in row["what"]]
+    report = coherence.run(rounds=1, size_px=64)
+    assert report["name"] == "coherence"
+    lines = [row["what"] for row in report["results"] if ", cpu, " in row["what"]]
     assert [line.split(",")[0].split(" ")[0] for line in lines] == ["residual-unet", "pearson", "posterior-mean"]
-    assert all(row["value"] > 0 and row["unit"] == "Mpx/s" for row in found["results"])
+    assert all(row["value"] > 0 and row["unit"] == "Mpx/s" for row in report["results"])

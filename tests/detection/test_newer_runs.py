@@ -35,10 +35,10 @@ def scanned(product, monkeypatch):
         run.save()
         prediction = Prediction.objects.create(run=run, raster="none.tif", raster_sha256="0" * 64)
         figures = {"rate_mm_yr": -9.0, "peak_rate_mm_yr": -12.0, "rate_sigma_mm_yr": 1.0, "area_m2": 2e6} | values
-        found = [Detection(kind="subsidence", score=0.9, n_points=50, area=area, **figures) for area in boxes]
-        monkeypatch.setattr(services, "search", lambda *args: found)
+        detections = [Detection(kind="subsidence", score=0.9, n_points=50, area=area, **figures) for area in boxes]
+        monkeypatch.setattr(services, "search", lambda *args: detections)
         services.prediction_scan(prediction=prediction)
-        return found
+        return detections
 
     return scan
 
@@ -59,7 +59,7 @@ def test_two_alerts_that_become_one_area_go_on_under_one_code(scanned):
     kept, gone = Alert.objects.order_by("state")
     assert (kept.state, gone.state) == (State.FIRST, State.MERGED)
     assert gone.transitions.last().reason == f"part of alert {kept.code} in the newest run"
-    scanned("3", box(12.06, 12.08))  # what is seen there later belongs to the one that goes on
+    scanned("3", box(12.06, 12.08))  # later detections there belong to the alert that continues
     assert Detection.objects.latest("pk").alert == kept
     assert Alert.objects.count() == 2
 

@@ -48,7 +48,7 @@ def ben():
 
 
 def say(alert, verdict, reviewer, reason="", **changes) -> Review:
-    said = {
+    fields = {
         "alert": alert,
         "verdict": verdict,
         "reason_code": reason or next(iter(REASONS[verdict])),
@@ -57,7 +57,7 @@ def say(alert, verdict, reviewer, reason="", **changes) -> Review:
         "reviewer": reviewer,
         "expected_state": alert.state,
     }
-    return reviews.alert_review(**(said | changes))
+    return reviews.alert_review(**(fields | changes))
 
 
 def test_a_verdict_changes_the_state_and_leaves_three_rows(alert, anna):

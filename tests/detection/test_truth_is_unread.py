@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.mark.django_db
 def test_from_points_to_alerts_no_query_touches_the_truth(simulated_tracks):
-    asked = []
+    statements = []
 
     def listen(execute, sql, params, many, context):
-        asked.append(str(sql))
+        statements.append(str(sql))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(listen):
@@ -31,7 +31,7 @@ def test_from_points_to_alerts_no_query_touches_the_truth(simulated_tracks):
         for prediction in selectors.predictions_unscanned():
             services.prediction_scan(prediction=prediction)
     assert Detection.objects.exists()
-    assert not [sql for sql in asked if SimulatedTruth._meta.db_table in sql]
+    assert not [sql for sql in statements if SimulatedTruth._meta.db_table in sql]
 
 
 @pytest.mark.parametrize("package", ["ml", "detection"])

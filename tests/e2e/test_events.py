@@ -1,4 +1,4 @@
-"""An operator reports an event: place and date in, what the pair that spans it shows and its files out."""
+"""An operator reports an event: place and date in, the results of the pair that spans it and its files out."""
 
 import re
 from pathlib import Path
@@ -65,16 +65,16 @@ def test_a_place_and_a_date_bring_what_the_pair_across_it_shows(page, operator, 
 def test_the_results_can_be_taken_away(page, operator, pair_predictions):
     sign_in(page)
     tell(page)
-    found = {}
+    bands = {}
     links = page.get_by_role("link", name="Download (GeoTIFF)")
     expect(links).to_have_count(2)
     for link in links.all():
         with page.expect_download() as download:
             link.click()
         with rasterio.open(Path(download.value.path())) as raster:
-            found |= dict(zip(raster.descriptions, raster.read(), strict=True))
-    assert np.nanmax(found["dx_px"]) == made_pairs.MOVED_PX[0]
-    assert np.nanmedian(found["coherence"]) == pytest.approx(0.8)
+            bands |= dict(zip(raster.descriptions, raster.read(), strict=True))
+    assert np.nanmax(bands["dx_px"]) == made_pairs.MOVED_PX[0]
+    assert np.nanmedian(bands["coherence"]) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -48,11 +48,11 @@ def test_a_glacier_tells_its_surge_and_draws_its_series(page, surging):
     expect(plot).to_be_visible()
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
-    said = page.locator("[data-series] .readout")
+    readout = page.locator("[data-series] .readout")
     page.mouse.move(box["x"] + box["width"] - 24, box["y"] + box["height"] / 2)
-    expect(said).to_contain_text(re.compile(r"2020: 2\.[56]\d m a day"))
+    expect(readout).to_contain_text(re.compile(r"2020: 2\.[56]\d m a day"))
     page.mouse.move(box["x"] + 60, box["y"] + box["height"] / 2)
-    expect(said).to_contain_text(re.compile(r"2020: 0\.[34]\d m a day"))
+    expect(readout).to_contain_text(re.compile(r"2020: 0\.[34]\d m a day"))
     assert fits(page)
 
 

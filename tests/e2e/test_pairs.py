@@ -140,8 +140,8 @@ def test_a_closer_look_fetches_a_finer_window(open_page, pair, size):
     with page.expect_response(re.compile(r"/image/secondary\.png\?row=\d+&col=\d+&rows=\d+&cols=\d+")) as answer:
         for _ in range(7):
             page.get_by_role("button", name="Zoom in").click()
-    asked = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", answer.value.url)}
-    assert asked["rows"] < ROWS or asked["cols"] < COLS
+    parameters = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", answer.value.url)}
+    assert parameters["rows"] < ROWS or parameters["cols"] < COLS
     assert answer.value.ok
     expect(page.locator("#picture-said")).to_contain_text("A part of the image; every pixel of 2.5 m is shown")
     page.get_by_role("button", name="Show the whole image").click()

@@ -13,11 +13,11 @@ HERE = f"#14/{made_pairs.LATITUDE}/{made_pairs.LONGITUDE}"
 
 
 def test_a_visitor_lays_coherence_over_the_map_and_moves_its_date(page, live_server, pair_predictions):
-    asked: list[str] = []
-    page.on("request", lambda sent: asked.append(sent.url))
+    urls: list[str] = []
+    page.on("request", lambda sent: urls.append(sent.url))
     page.goto(live_server.url + "/" + HERE)
     wait_for_map(page)
-    assert not any("/tiles/rasters/" in url for url in asked)
+    assert not any("/tiles/rasters/" in url for url in urls)
     page.locator("#legend > details > summary").click()
     with page.expect_request(re.compile("/tiles/rasters/coherence/2021-12-25-12d/")):
         page.get_by_label("Images").select_option(label="Coherence")
@@ -47,13 +47,13 @@ def test_the_address_brings_the_image_back_and_arrows_say_how_fast(page, live_se
     wait_for_map(page)
     expect(page.locator("#legend")).to_contain_text("Speed of fast motion, 13 Dec 2021")
     box = page.locator("#map").bounding_box()
-    said = page.locator(".readout-here")
+    readout = page.locator(".readout-here")
     for step in range(0, 60, 6):  # somewhere near the middle the pointer meets an arrow
         page.mouse.move(box["x"] + box["width"] / 2 - 30 + step, box["y"] + box["height"] / 3 + step)
         wait_for_map(page)  # a frame with the arrows in it
-        if "m a day" in (said.text_content() or ""):
+        if "m a day" in (readout.text_content() or ""):
             break
-    expect(said).to_contain_text("2.4 ± 0.2 m a day toward the north-east")
+    expect(readout).to_contain_text("2.4 ± 0.2 m a day toward the north-east")
 
 
 def test_where_no_image_exists_nothing_is_offered(page, live_server):

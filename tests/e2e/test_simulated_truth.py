@@ -26,13 +26,13 @@ def alert(make_alert):
 
 
 def test_nothing_is_shown_of_the_truth_until_the_switch_is_pressed(page, live_server, alert):
-    asked = []
-    page.on("request", lambda sent: asked.append(sent.url) if "/tiles/context/truth/" in sent.url else None)
+    urls = []
+    page.on("request", lambda sent: urls.append(sent.url) if "/tiles/context/truth/" in sent.url else None)
     page.goto(f"{live_server.url}/#11/47/-12")
     wait_for_map(page)
     switch = page.get_by_role("switch", name="Show what was simulated")
     expect(switch).not_to_be_checked()
-    assert asked == []
+    assert urls == []
     with page.expect_response(lambda answer: "/tiles/context/truth/" in answer.url):
         switch.focus()
         page.keyboard.press("Space")

@@ -28,19 +28,19 @@ class Points(NamedTuple):
 
 def points(path: Path, declared: Declaration | None = None) -> Points:
     """All points of a product of one component."""
-    (found,) = all_points(path, declared)
-    return found
+    (only,) = all_points(path, declared)
+    return only
 
 
 def all_points(path: Path, declared: Declaration | None = None) -> list[Points]:
     """All points of each component of a product."""
-    found = []
+    components = []
     for field in open_velocity_fields(path, declared=declared):
         batches = list(field.batches())
         parts = [batch.columns() for batch in batches]
         columns = PointBatch(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
-        found.append(Points(field.header, {pid.decode(): at for at, pid in enumerate(columns.pid)}, columns))
-    return found
+        components.append(Points(field.header, {pid.decode(): at for at, pid in enumerate(columns.pid)}, columns))
+    return components
 
 
 def truncated(file: Path, places: int = 64) -> Iterator[int]:

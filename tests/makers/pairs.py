@@ -1,4 +1,4 @@
-"""Made image pairs and what was found in them: small rasters with known values, for tests and for looking."""
+"""Simulated image pairs and their results: small rasters with known values, for tests and for trying out."""
 
 import tempfile
 from datetime import UTC, date, datetime, timedelta
@@ -164,7 +164,7 @@ def make_dates(first: datetime = datetime(2021, 12, 1, 6, 30, tzinfo=UTC), n: in
             "quality": full(0.9),
         }
         change = {"change_sigma": -5 * hill * (i % 2), "coherence_before": full(0.8), "coherence_after": coherence}
-        found = {"coherence": {"coherence": coherence, "coherence_sigma": full(0.05)}}
-        found |= {"coherence-change": change, "offsets": offsets}
-        made += [make_prediction(pair, task, bands) for task, bands in found.items()]
+        by_task = {"coherence": {"coherence": coherence, "coherence_sigma": full(0.05)}}
+        by_task |= {"coherence-change": change, "offsets": offsets}
+        made += [make_prediction(pair, task, bands) for task, bands in by_task.items()]
     return made

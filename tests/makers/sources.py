@@ -33,5 +33,5 @@ class Source(NamedTuple):
 
 def every() -> list[Source]:
     """The rows of all makers."""
-    modules = [import_module(f"tests.makers.{found.name}") for found in iter_modules([str(Path(__file__).parent)])]
+    modules = [import_module(f"tests.makers.{info.name}") for info in iter_modules([str(Path(__file__).parent)])]
     return [source for module in modules for source in getattr(module, "SOURCES", ())]

@@ -13,10 +13,10 @@ class Site:
     """Answers as the running service would, without a network."""
 
     def __init__(self, instead: dict[str, bytes] | None = None) -> None:
-        self.instead, self.asked = instead or {}, []
+        self.instead, self.requested = instead or {}, []
 
     def get(self, path: str) -> bytes:
-        self.asked.append(path)
+        self.requested.append(path)
         answer = Client().get(f"/{path.lstrip('/')}")
         if answer.status_code != 200:
             raise CommandError(f"{path} answers {answer.status_code}")
@@ -26,8 +26,8 @@ class Site:
 def test_everything_open_is_asked_for(pair_predictions):
     site = Site()
     assert check(site) == "0 alerts in the feed, 4 lists for programs, 3 layers of images"
-    assert sum(path.startswith("tiles/rasters/") for path in site.asked) == 3
-    assert any("arrows.geojson" in path for path in site.asked)
+    assert sum(path.startswith("tiles/rasters/") for path in site.requested) == 3
+    assert any("arrows.geojson" in path for path in site.requested)
 
 
 def test_a_feed_that_says_less_than_the_map_is_a_fault(pair_predictions):

@@ -32,36 +32,36 @@ def test_pages_open_while_nothing_is_loaded(visitor, page):
 
 def test_the_list_is_readable_without_javascript(visitor, watched_region):
     for page in ("/", "/alerts/"):
-        said = text(visitor.get(page))
-        assert "Sinking ground" in said
-        assert "Rising ground" in said
-        assert "found in two data sets, not yet reviewed" in said
+        content = text(visitor.get(page))
+        assert "Sinking ground" in content
+        assert "Rising ground" in content
+        assert "found in two data sets, not yet reviewed" in content
         for alert in Alert.objects.all():
             assert f"/alerts/{alert.code}/" in visitor.get(page).content.decode()
 
 
 def test_the_list_is_filtered_by_a_plain_form(visitor, watched_region):
-    said = text(visitor.get("/alerts/?kind=uplift"))
+    content = text(visitor.get("/alerts/?kind=uplift"))
     assert Alert.objects.get(kind="uplift").code in visitor.get("/alerts/?kind=uplift").content.decode()
     sinking = Alert.objects.filter(kind="subsidence")
     assert not any(
         f"/alerts/{alert.code}/" in visitor.get("/alerts/?kind=uplift").content.decode() for alert in sinking
     )
-    assert "Rising ground" in said
+    assert "Rising ground" in content
     assert visitor.get("/alerts/?kind=<script>&state=nonsense").status_code == 200
 
 
 def test_an_alert_says_what_where_how_sure_and_what_now(visitor, watched_region):
     alert = Alert.objects.filter(kind="subsidence").order_by("peak_rate_mm_yr").first()
-    said = text(visitor.get(f"/alerts/{alert.code}/"))
-    assert re.search(r"The ground here sank by about [\d.]+ ± [\d.]+ mm a year", said)
-    assert "simulated region" in said
-    assert "What you can do" in said
-    assert "Nobody has checked this yet" in said
-    assert "track 901 ascending" in said
-    assert "track 902 descending" in said
-    assert "matched-filter 2" in said
-    assert "danger" not in said.lower()
+    content = text(visitor.get(f"/alerts/{alert.code}/"))
+    assert re.search(r"The ground here sank by about [\d.]+ ± [\d.]+ mm a year", content)
+    assert "simulated region" in content
+    assert "What you can do" in content
+    assert "Nobody has checked this yet" in content
+    assert "track 901 ascending" in content
+    assert "track 902 descending" in content
+    assert "matched-filter 2" in content
+    assert "danger" not in content.lower()
 
 
 def test_an_alert_is_found_in_lower_case_and_others_are_not_found(visitor, watched_region):
@@ -79,9 +79,9 @@ def test_simulated_data_carry_a_banner_on_every_page(visitor, watched_region, pa
 
 def test_real_data_carry_no_banner_and_name_their_source(visitor, make_egms):
     product_load(path=make_egms())
-    said = text(visitor.get("/"))
-    assert "Simulated data" not in said
-    assert "Copernicus" in said
+    content = text(visitor.get("/"))
+    assert "Simulated data" not in content
+    assert "Copernicus" in content
 
 
 def test_no_page_allows_eval_or_foreign_hosts(visitor, watched_region):
@@ -109,9 +109,9 @@ def test_the_outlines_come_as_geojson(visitor, watched_region):
 
 def test_the_series_of_an_area_has_both_tracks_and_its_spread(visitor, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
-    found = visitor.get(f"/alerts/{alert.code}/series.json").json()
-    assert len(found["series"]) == 2
-    for series in found["series"]:
+    body = visitor.get(f"/alerts/{alert.code}/series.json").json()
+    assert len(body["series"]) == 2
+    for series in body["series"]:
         assert len(series["dates"]) == len(series["mean_mm"]) == len(series["low_mm"]) == 120
         assert series["low_mm"][-1] <= series["mean_mm"][-1] <= series["high_mm"][-1]
         assert series["mean_mm"][-1] < -5
@@ -119,16 +119,15 @@ def test_the_series_of_an_area_has_both_tracks_and_its_spread(visitor, watched_r
 
 def test_a_point_gives_its_series_its_fit_and_a_sentence(visitor, make_egms):
     product = product_load(path=make_egms(velocity_mm_yr=-12.0))
-    found = visitor.get(f"/api/points/{product.pk}/pt00000003/series/").json()
+    body = visitor.get(f"/api/points/{product.pk}/pt00000003/series/").json()
     assert (
-        found["sentence"]
-        == "This point moved away from the satellite by about 12 ± 1 mm a year, between 2020 and 2022."
+        body["sentence"] == "This point moved away from the satellite by about 12 ± 1 mm a year, between 2020 and 2022."
     )
-    assert found["displacement_mm"][-1] == pytest.approx(-24)
-    assert found["fit_mm"][-1] == pytest.approx(-24, abs=0.2)
-    assert found["band_mm"] is not None
-    assert found["temporal_coherence"] == pytest.approx(0.9)
-    rows = visitor.get(found["csv_url"]).content.decode().splitlines()
+    assert body["displacement_mm"][-1] == pytest.approx(-24)
+    assert body["fit_mm"][-1] == pytest.approx(-24, abs=0.2)
+    assert body["band_mm"] is not None
+    assert body["temporal_coherence"] == pytest.approx(0.9)
+    rows = visitor.get(body["csv_url"]).content.decode().splitlines()
     assert rows[0] == "date,displacement_mm_los"
     assert rows[-1] == "2022-01-03,-24.0"
 
@@ -194,11 +193,11 @@ def test_the_raster_behind_an_alert_can_be_downloaded(visitor, watched_region):
 
 
 def test_the_data_page_tells_where_data_come_from(visitor, watched_region):
-    said = text(visitor.get("/products/"))
+    content = text(visitor.get("/products/"))
     for product in Product.objects.all():
-        assert product.name in said
-        assert product.file_name in said
-        assert product.file_sha256[:12] in said
+        assert product.name in content
+        assert product.file_name in content
+        assert product.file_sha256[:12] in content
 
 
 def test_the_analysis_page_opens_for_a_product_and_for_no_other(visitor, watched_region):

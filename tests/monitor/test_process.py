@@ -41,7 +41,7 @@ def test_of_two_beats_one_stays_silent():
         with CaptureQueriesContext(connection) as queries:
             assert scheduler.tick() == LOOK_AGAIN_SECONDS
         assert not scheduler.leading
-        assert len(queries) == 1  # it asked for the lock, and did nothing else
+        assert len(queries) == 1  # it requested the lock, and did nothing else
         other.execute("SELECT pg_advisory_unlock(%s)", [Lock.BEAT])
     assert scheduler._leads()
     assert scheduler._leads()  # and keeps it
@@ -55,6 +55,6 @@ def test_the_doctor_names_what_is_missing(capsys, settings):
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
     with pytest.raises(SystemExit):
         call_command("doctor")
-    said = capsys.readouterr().out
-    assert "MISSING  broker" in said
-    assert "ok       database: PostgreSQL" in said
+    output = capsys.readouterr().out
+    assert "MISSING  broker" in output
+    assert "ok       database: PostgreSQL" in output

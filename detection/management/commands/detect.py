@@ -12,14 +12,14 @@ class Command(BaseCommand):
     help = "Search every finished prediction that has not been searched yet, and follow the glaciers in them."
 
     def handle(self, *args, **options) -> None:
-        found = 0
+        n_areas = 0
         while predictions := list(selectors.predictions_unscanned()):  # some wait for others
             for prediction in predictions:
                 scan = services.prediction_scan(prediction=prediction)
                 if scan:
-                    found += scan.n_detections
+                    n_areas += scan.n_detections
                     self.stdout.write(f"{prediction}: {scan.n_detections} areas")
-        self.stdout.write(f"{found} areas")
+        self.stdout.write(f"{n_areas} areas")
         for prediction in glacier_selectors.predictions_unmeasured():
             glacier_services.glaciers_measure(prediction=prediction)
         for motion in glacier_selectors.glaciers_stale():

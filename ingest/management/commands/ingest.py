@@ -102,13 +102,13 @@ class Command(BaseCommand):
             sys.exit(2)
 
     def _arrivals(self, paths: list[Path]) -> list[Path]:
-        found = []
+        arrivals = []
         for path in paths:
             try:
-                found += arrivals_in(path)
+                arrivals += arrivals_in(path)
             except InputError as fault:
                 self._refuse(fault)
-        return found
+        return arrivals
 
     def _bar(self, paths: list[Path]) -> tqdm:
         desc = paths[0].name if len(paths) == 1 else f"{len(paths)} files"

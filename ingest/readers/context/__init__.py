@@ -29,17 +29,17 @@ def recognise(path: Path) -> ContextKind:
     suffix = path.suffix.lower()
     if suffix in RASTERS:
         return ContextKind.ELEVATION
-    found = None
+    kind = None
     if suffix in OUTLINES:
-        found = _of_names(property_names(path), (glaciers, mines, regions))
+        kind = _of_names(property_names(path), (glaciers, mines, regions))
     elif suffix in TABLES:
         if places.is_geonames(path):
             return ContextKind.PLACES
-        found = _of_names(set(column_names(path)), (glaciers, landslides, places))
-    if found is None:
+        kind = _of_names(set(column_names(path)), (glaciers, landslides, places))
+    if kind is None:
         kinds = ", ".join(ContextKind)
         raise InputError(path, "its content does not identify the kind of context", f"Name the kind: {kinds}")
-    return found
+    return kind
 
 
 @contextmanager
@@ -72,13 +72,13 @@ def _rows(path: Path, layer: Path, kind: ContextKind) -> Iterator[Record | Remar
 
 @contextmanager
 def _named(path: Path, layer: Path) -> Iterator[None]:
-    """A fault inside a zip names the zip: the folder it was unpacked to means nothing to anybody."""
+    """A fault inside a zip names the zip, not the temporary folder it was unpacked to."""
     try:
         yield
     except InputError as fault:
         if layer == path or fault.path != str(layer):
             raise
-        raise InputError(path, fault.found, fault.remedy) from fault
+        raise InputError(path, fault.problem, fault.remedy) from fault
 
 
 def _of_names(names: set[str], modules: tuple[object, ...]) -> ContextKind | None:

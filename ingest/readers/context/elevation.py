@@ -49,8 +49,8 @@ def read(path: Path) -> ElevationGrid:
         raise InputError(path, "no pixel has a height", "Check its nodata value")
     lowest, highest = float(known.min()), float(known.max())
     if lowest < LOWEST_M or highest > HIGHEST_M:
-        found = f"its heights go from {lowest:g} to {highest:g}, which cannot be metres above the sea"
-        raise InputError(path, found, "Set its nodata value, or convert it to metres")
+        problem = f"its heights go from {lowest:g} to {highest:g}, which cannot be metres above the sea"
+        raise InputError(path, problem, "Set its nodata value, or convert it to metres")
     height[~np.isfinite(height)] = np.nan
     return ElevationGrid(height, grid, epsg)
 

@@ -44,11 +44,11 @@ def read(path: Path) -> Iterator[GlacierRecord | Remark]:
 
 def position_in_glims_id(glims_id: str) -> tuple[float, float] | None:
     """GLIMS ids spell a position: G016561E78093N is 16.561 E 78.093 N; None for what is no such id."""
-    found = _GLIMS.fullmatch(glims_id.strip())
-    if not found:
+    match = _GLIMS.fullmatch(glims_id.strip())
+    if not match:
         return None
-    longitude, latitude = int(found[1]) / 1000, int(found[2]) / 1000
-    return (longitude - 360 if longitude > 180 else longitude), (latitude if found[3] == "N" else -latitude)
+    longitude, latitude = int(match[1]) / 1000, int(match[2]) / 1000
+    return (longitude - 360 if longitude > 180 else longitude), (latitude if match[3] == "N" else -latitude)
 
 
 def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
@@ -109,10 +109,10 @@ def surge_of(path: Path, text: str) -> Surge:
     if not text.strip():
         return Surge.UNKNOWN
     value = number(text)
-    found = SURGES.get(f"{value:g}") if value is not None else None
-    if found is None:
+    surge = SURGES.get(f"{value:g}") if value is not None else None
+    if surge is None:
         raise InputError(path, f"a surge flag is {text.strip()[:20]!r}", "RGI knows 0, 1, 2, 3 and 9")
-    return found
+    return surge
 
 
 def _apart_m(one: tuple[float, float], other: tuple[float, float]) -> float:

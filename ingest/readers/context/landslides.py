@@ -28,9 +28,9 @@ def recognised(names: set[str]) -> bool:
 def read(path: Path) -> Iterator[LandslideRecord | Remark]:
     """Every event with a position; a row whose columns are shifted is refused."""
     for number, row in enumerate(read_rows(path, NEEDED), start=2):
-        found = position(path, row["longitude"], row["latitude"], f"row {number}")
+        place = position(path, row["longitude"], row["latitude"], f"row {number}")
         known, accuracy_m = accuracy(row["location_accuracy"])
-        if found is None:
+        if place is None:
             yield Remark("no position", refused=True)
         elif not known:
             yield Remark("columns that are shifted (its location accuracy is something else)", refused=True)
@@ -39,8 +39,8 @@ def read(path: Path) -> Iterator[LandslideRecord | Remark]:
             yield LandslideRecord(
                 event_id=(row.get("id") or row.get("event_id") or str(number))[:40],
                 happened_on=day(row["date"]),
-                longitude=found[0],
-                latitude=found[1],
+                longitude=place[0],
+                latitude=place[1],
                 accuracy_m=accuracy_m,
                 landslide_type=words(row["landslide_type"]),
                 trigger=words(row["trigger"]),

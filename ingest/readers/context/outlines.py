@@ -52,7 +52,7 @@ def parts_of(path: Path) -> tuple[Path, ...]:
     """The files that make up a layer: one, or those of a shapefile."""
     if path.suffix.lower() != ".shp":
         return (path,)
-    return tuple(found for suffix in (".shp", ".dbf", ".prj") if (found := _sibling(path, suffix)) is not None)
+    return tuple(part for suffix in (".shp", ".dbf", ".prj") if (part := _sibling(path, suffix)) is not None)
 
 
 def text_of(properties: dict[str, Any], *names: str) -> str:
@@ -91,8 +91,8 @@ def _declared_crs(content: dict[str, Any]) -> CRS:
 
 def _shapefile(path: Path) -> Iterator[Outline]:
     dbf, prj = _sibling(path, ".dbf"), _sibling(path, ".prj")
-    for suffix, found in ((".dbf", dbf), (".prj", prj)):
-        if found is None:
+    for suffix, part in ((".dbf", dbf), (".prj", prj)):
+        if part is None:
             raise InputError(path, f"the file {path.stem}{suffix} is missing beside it", "Give all its parts")
     assert dbf is not None and prj is not None  # noqa: S101, PT018 (for mypy)
     n_outlines = _count(path)
@@ -113,9 +113,9 @@ def _shapefile(path: Path) -> Iterator[Outline]:
 
 
 def _shape_records(path: Path, reader: Any, to_degrees: Callable[..., Any] | None) -> Iterator[Outline]:
-    for found in reader.iterShapeRecords():
-        properties = {name.lower(): value for name, value in found.record.as_dict().items()}
-        geometry = found.shape.__geo_interface__ if found.shape.shapeType != shapefile.NULL else None
+    for record in reader.iterShapeRecords():
+        properties = {name.lower(): value for name, value in record.record.as_dict().items()}
+        geometry = record.shape.__geo_interface__ if record.shape.shapeType != shapefile.NULL else None
         yield _outline(path, properties, geometry, to_degrees)
 
 
@@ -148,7 +148,7 @@ def _encoding(path: Path) -> str:
 
 
 def _sibling(path: Path, suffix: str) -> Path | None:
-    return next((found for s in (suffix, suffix.upper()) if (found := path.with_suffix(s)).is_file()), None)
+    return next((sibling for s in (suffix, suffix.upper()) if (sibling := path.with_suffix(s)).is_file()), None)
 
 
 def _projection(path: Path, crs: CRS) -> Callable[..., Any] | None:
@@ -169,18 +169,18 @@ def _outline(path: Path, properties: dict[str, Any], geometry: Any, to_degrees: 
         return Outline(properties, None, f"a {str(geometry.get('type'))[:20]} where a polygon is expected")
     try:
         with np.errstate(invalid="ignore"):  # NaN is refused below
-            found = force_2d(shape(geometry))
+            shaped = force_2d(shape(geometry))
         if to_degrees is not None:
-            found = transform(found, to_degrees, interleaved=False)
+            shaped = transform(shaped, to_degrees, interleaved=False)
     except (ShapelyError, ValueError, TypeError, IndexError) as fault:
         return Outline(properties, None, f"an outline that is broken ({type(fault).__name__})")
-    bounds = found.bounds if not found.is_empty else ()
+    bounds = shaped.bounds if not shaped.is_empty else ()
     if not bounds:
         return Outline(properties, None, "no outline")
-    if not np.isfinite(get_coordinates(found)).all():
+    if not np.isfinite(get_coordinates(shaped)).all():
         return Outline(properties, None, "an outline with a coordinate that is not a number")
     _check_degrees(path, bounds)
-    polygons = list(_polygons(found if found.is_valid else make_valid(found)))
+    polygons = list(_polygons(shaped if shaped.is_valid else make_valid(shaped)))
     if not polygons:
         return Outline(properties, None, "an outline without any area")
     return Outline(properties, MultiPolygon(polygons))

@@ -83,8 +83,8 @@ def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
         if info.flag_bits & 0x1:
             raise InputError(path, f"{info.filename[:80]} is encrypted", "Give the zip as it was downloaded")
         if info.file_size > MOST_RATIO * max(info.compress_size, 1):
-            found = f"{info.filename[:80]} would unpack to {info.file_size:,} bytes"
-            raise InputError(path, found, "Check where this file comes from")
+            problem = f"{info.filename[:80]} would unpack to {info.file_size:,} bytes"
+            raise InputError(path, problem, "Check where this file comes from")
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:

@@ -39,8 +39,8 @@ def _geonames(path: Path) -> Iterator[PlaceRecord | Remark]:
         rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
         for number_, fields in enumerate(rows, start=1):
             if len(fields) != GEONAMES_COLUMNS:
-                found = f"row {number_} has {len(fields)} fields where GeoNames has {GEONAMES_COLUMNS}"
-                raise InputError(path, found, "Download it again: it may have been cut off")
+                problem = f"row {number_} has {len(fields)} fields where GeoNames has {GEONAMES_COLUMNS}"
+                raise InputError(path, problem, "Download it again: it may have been cut off")
             if fields[6] != "P" or fields[7] in GONE:
                 yield Remark("not a place where people live", refused=True)
                 continue
@@ -51,11 +51,11 @@ def _generic(path: Path) -> Iterator[PlaceRecord | Remark]:
     names = column_names(path)
     chosen = {}
     for ours, choices in NAMES.items():
-        found = next((name for name in choices if name in names), None)
-        if found is None:
+        column = next((name for name in choices if name in names), None)
+        if column is None:
             listed = ", ".join(names)[:200]
             raise InputError(path, f"it has no column {ours!r} (found: {listed})", f"Name the column {ours}")
-        chosen[ours] = found
+        chosen[ours] = column
     for number_, row in enumerate(read_rows(path), start=2):
         where = row[chosen["longitude"]], row[chosen["latitude"]]
         population, country = row.get("population", ""), row.get("country", "")
@@ -65,10 +65,10 @@ def _generic(path: Path) -> Iterator[PlaceRecord | Remark]:
 def _place(
     path: Path, name: str, longitude: str, latitude: str, population: str, country: str, what: str
 ) -> PlaceRecord | Remark:
-    found = position(path, longitude, latitude, what)
-    if found is None:
+    place = position(path, longitude, latitude, what)
+    if place is None:
         return Remark("no position", refused=True)
     if not name.strip():
         return Remark("no name", refused=True)
     people = int(min(max(number(population) or 0.0, 0.0), 2e9))
-    return PlaceRecord(name.strip()[:200], *found, people, country.strip()[:100])
+    return PlaceRecord(name.strip()[:200], *place, people, country.strip()[:100])

@@ -20,8 +20,8 @@ def read(path: Path) -> Iterator[RegionRecord | Remark]:
     """Every region with a name. InputError where no feature has one."""
     names = property_names(path)
     if not names & set(NAMES):
-        found = ", ".join(sorted(names))[:200] or "none"
-        raise InputError(path, f"its features have no property 'name' (found: {found})", "Name the regions")
+        listed = ", ".join(sorted(names))[:200] or "none"
+        raise InputError(path, f"its features have no property 'name' (found: {listed})", "Name the regions")
     for feature in read_outlines(path):
         name = text_of(feature.properties, *NAMES)
         if feature.outline is None:

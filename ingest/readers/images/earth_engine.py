@@ -63,20 +63,20 @@ def recognises(path: Path) -> bool:
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     """Read name, bands and grid; the images follow in blocks. Raises InputError for what cannot be used."""
     granule = _granule(path)
-    found = scene_raster.look(path)
-    bands = _bands(path, found)
+    raster = scene_raster.look(path)
+    bands = _bands(path, raster)
     if declared.polarisation and declared.polarisation not in bands:
         raise InputError(path, f"it holds {', '.join(bands)}, not {declared.polarisation}", "Choose one of them")
     track = scene_raster.agreed(path, "track", granule.track, declared.track)
     if track is None:
-        found_there = f"the relative orbit of {granule.platform} cannot be derived from orbit {granule.absolute_orbit}"
-        raise InputError(path, found_there, "Add --track")
+        problem = f"the relative orbit of {granule.platform} cannot be derived from orbit {granule.absolute_orbit}"
+        raise InputError(path, problem, "Add --track")
     wanted = [declared.polarisation] if declared.polarisation else list(bands)
-    return tuple(_scene(path, found, granule, track, (name, bands[name]), declared) for name in wanted)
+    return tuple(_scene(path, raster, granule, track, (name, bands[name]), declared) for name in wanted)
 
 
 def _scene(
-    path: Path, found: scene_raster.Raster, granule: Granule, track: int, band: tuple[str, int], declared: Declaration
+    path: Path, raster: scene_raster.Raster, granule: Granule, track: int, band: tuple[str, int], declared: Declaration
 ) -> SceneFile:
     polarisation, number = band
     scale = declared.scale or _scale(path, number)
@@ -84,23 +84,23 @@ def _scene(
         source_format=NAME,
         platform=granule.platform,
         track=track,
-        direction=declared.direction or direction_at(granule.start, found.longitude),
+        direction=declared.direction or direction_at(granule.start, raster.longitude),
         mode=granule.mode,
         burst="",
         polarisation=polarisation,
         backscatter="sigma0",
         acquired_at=granule.start,
-        epsg=found.grid.epsg,
-        transform=found.grid.transform,
-        rows=found.grid.rows,
-        cols=found.grid.cols,
+        epsg=raster.grid.epsg,
+        transform=raster.grid.transform,
+        rows=raster.grid.rows,
+        cols=raster.grid.cols,
         absolute_orbit=granule.absolute_orbit,
-        simulated=found.simulated,
-        attribution="" if found.simulated else ATTRIBUTION,
-        licence="" if found.simulated else LICENCE,
-        extras={"granule": granule.name, "scale": scale} | found.extras(),
+        simulated=raster.simulated,
+        attribution="" if raster.simulated else ATTRIBUTION,
+        licence="" if raster.simulated else LICENCE,
+        extras={"granule": granule.name, "scale": scale} | raster.extras(),
     )
-    return scene_raster.image(path, header, found, scale, number)
+    return scene_raster.image(path, header, raster, scale, number)
 
 
 def _granule(path: Path) -> Granule:
@@ -113,16 +113,16 @@ def _granule(path: Path) -> Granule:
     return granules[0]
 
 
-def _bands(path: Path, found: scene_raster.Raster) -> dict[str, int]:
+def _bands(path: Path, raster: scene_raster.Raster) -> dict[str, int]:
     """Polarisation -> number of its band."""
-    bands = {name: number for number, name in enumerate(found.bands, start=1) if name in POLARISATIONS}
-    if len(bands) < sum(name in POLARISATIONS for name in found.bands):
-        raise InputError(path, f"two of its bands have one name ({', '.join(found.bands)})", "Export it again")
+    bands = {name: number for number, name in enumerate(raster.bands, start=1) if name in POLARISATIONS}
+    if len(bands) < sum(name in POLARISATIONS for name in raster.bands):
+        raise InputError(path, f"two of its bands have one name ({', '.join(raster.bands)})", "Export it again")
     single = OF_ONE_BAND.search(path.name)
-    if not bands and single and len(found.bands) == 1:
+    if not bands and single and len(raster.bands) == 1:
         return {single[1].upper(): 1}
     if not bands:
-        raise InputError(path, f"none of its {len(found.bands)} bands is called VV, VH, HH or HV", "Export it again")
+        raise InputError(path, f"none of its {len(raster.bands)} bands is called VV, VH, HH or HV", "Export it again")
     return bands
 
 
@@ -133,7 +133,7 @@ def _scale(path: Path, band: int) -> str:
     values = scene_raster.sample(path, band)
     if values.size and np.mean(values < 0) >= DB_SHARE:
         return "db"
-    found = "the file does not state whether its values are decibels or linear power"
+    problem = "the file does not state whether its values are decibels or linear power"
     if not values.size:
-        found = "no pixel has a value where it was sampled, and " + found
-    raise InputError(path, found, "Add --scale db (COPERNICUS/S1_GRD) or --scale power (COPERNICUS/S1_GRD_FLOAT)")
+        problem = "no pixel has a value where it was sampled, and " + problem
+    raise InputError(path, problem, "Add --scale db (COPERNICUS/S1_GRD) or --scale power (COPERNICUS/S1_GRD_FLOAT)")

@@ -69,32 +69,32 @@ def recognises(path: Path) -> bool:
 def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     """Read name, bands and grid; the image follows in blocks. Raises InputError where one is unknown."""
     named = _from_name(path)
-    found = scene_raster.look(path)
-    polarisation, band = _band(path, found, named.polarisation, declared)
+    raster = scene_raster.look(path)
+    polarisation, band = _band(path, raster, named.polarisation, declared)
     known = _known(path, named, declared)
     sentinel1 = known.platform.startswith("S1")
-    backscatter = BACKSCATTER.search(f"{path.name} {found.bands[band - 1]}")
+    backscatter = BACKSCATTER.search(f"{path.name} {raster.bands[band - 1]}")
     header = SceneHeader(
         source_format=NAME,
         platform=known.platform,
         track=known.track,
-        direction=known.direction or direction_at(known.acquired_at, found.longitude),
+        direction=known.direction or direction_at(known.acquired_at, raster.longitude),
         mode=named.mode,
         burst="",
         polarisation=polarisation,
         backscatter=f"{backscatter[1].lower()}0" if backscatter else "",
         acquired_at=known.acquired_at,
-        epsg=found.grid.epsg,
-        transform=found.grid.transform,
-        rows=found.grid.rows,
-        cols=found.grid.cols,
+        epsg=raster.grid.epsg,
+        transform=raster.grid.transform,
+        rows=raster.grid.rows,
+        cols=raster.grid.cols,
         absolute_orbit=named.absolute_orbit,
-        simulated=found.simulated,
-        attribution="" if found.simulated else SENTINEL1 if sentinel1 else ATTRIBUTION,
-        licence="Copernicus Sentinel data terms" if sentinel1 and not found.simulated else "",
-        extras={"scale": known.scale} | found.extras(),
+        simulated=raster.simulated,
+        attribution="" if raster.simulated else SENTINEL1 if sentinel1 else ATTRIBUTION,
+        licence="Copernicus Sentinel data terms" if sentinel1 and not raster.simulated else "",
+        extras={"scale": known.scale} | raster.extras(),
     )
-    return (scene_raster.image(path, header, found, known.scale, band),)
+    return (scene_raster.image(path, header, raster, known.scale, band),)
 
 
 class Known(NamedTuple):
@@ -164,19 +164,19 @@ def _from_name(path: Path) -> FromName:
         raise InputError(path, f"its name holds an impossible date ({fault})", "Give it another name") from fault
 
 
-def _band(path: Path, found: scene_raster.Raster, from_name: str, declared: Declaration) -> tuple[str, int]:
+def _band(path: Path, raster: scene_raster.Raster, from_name: str, declared: Declaration) -> tuple[str, int]:
     """The polarisation that is wanted, and the number of its band."""
-    named = [(words[0].upper() if len(words := WORD.findall(name)) == 1 else "") for name in found.bands]
-    if len(found.bands) == 1:
+    named = [(words[0].upper() if len(words := WORD.findall(name)) == 1 else "") for name in raster.bands]
+    if len(raster.bands) == 1:
         polarisation = scene_raster.agreed(path, "polarisation", named[0] or from_name, declared.polarisation)
         if polarisation not in POLARISATIONS:
             _ask(path, "its polarisation", f"--polarisation {'|'.join(POLARISATIONS)}")
         return str(polarisation), 1
     if not declared.polarisation:
-        names = ", ".join(name or f"band {number}" for number, name in enumerate(found.bands, start=1))
-        found_there = f"it holds {len(found.bands)} bands, one image is expected: {names}"
-        raise InputError(path, found_there, f"Add --polarisation {'|'.join(POLARISATIONS)}, or give one band")
+        names = ", ".join(name or f"band {number}" for number, name in enumerate(raster.bands, start=1))
+        problem = f"it holds {len(raster.bands)} bands, one image is expected: {names}"
+        raise InputError(path, problem, f"Add --polarisation {'|'.join(POLARISATIONS)}, or give one band")
     if named.count(declared.polarisation) != 1:
-        found_there = f"the file does not state which of its {len(found.bands)} bands is {declared.polarisation}"
-        raise InputError(path, found_there, "Give one band (gdal_translate -b 1)")
+        problem = f"the file does not state which of its {len(raster.bands)} bands is {declared.polarisation}"
+        raise InputError(path, problem, "Give one band (gdal_translate -b 1)")
     return declared.polarisation, named.index(declared.polarisation) + 1

@@ -69,16 +69,18 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
     products = {each["product"] for each in named}
     if len(products) != 1:
         raise InputError(path, f"it holds {len(products)} HyP3 RTC products", "Give one product")
-    found = sorted({each["layer"] for each in named} & {*POLARISATIONS}, key=POLARISATIONS.index)
-    if not found:
+    polarisations = sorted({each["layer"] for each in named} & {*POLARISATIONS}, key=POLARISATIONS.index)
+    if not polarisations:
         layer = named[0]["layer"]
         raise InputError(
             path, f"this is the layer {layer} of a product, not an image", "Give the files ending with VV or VH"
         )
-    if declared.polarisation and declared.polarisation not in found:
-        raise InputError(path, f"it holds {', '.join(found)}, not {declared.polarisation}", "Choose one of them")
+    if declared.polarisation and declared.polarisation not in polarisations:
+        raise InputError(
+            path, f"it holds {', '.join(polarisations)}, not {declared.polarisation}", "Choose one of them"
+        )
     granule = _granule(path, named[0])
-    wanted = [declared.polarisation] if declared.polarisation else found
+    wanted = [declared.polarisation] if declared.polarisation else polarisations
     return tuple(_scene(path, named[0], polarisation, granule, declared) for polarisation in wanted)
 
 
@@ -87,36 +89,36 @@ def _scene(
 ) -> SceneFile:
     track = scene_raster.agreed(path, "track", granule.track if granule else None, declared.track)
     if track is None:
-        found = "its name does not hold its relative orbit, and no README or log beside it names its granule"
-        raise InputError(path, found, "Give the whole product as folder or zip, or add --track")
+        problem = "its name does not hold its relative orbit, and no README or log beside it names its granule"
+        raise InputError(path, problem, "Give the whole product as folder or zip, or add --track")
     scale = scene_raster.agreed(path, "scale", SCALE[named["scale"]], declared.scale) or ""
     acquired_at = _start(path, named)
     with _file(path, polarisation) as file:
-        found_there = scene_raster.look(file)
-        if len(found_there.bands) != 1:
-            raise InputError(path, f"{file.name} holds {len(found_there.bands)} bands, not one", "Download it again")
+        raster = scene_raster.look(file)
+        if len(raster.bands) != 1:
+            raise InputError(path, f"{file.name} holds {len(raster.bands)} bands, not one", "Download it again")
         header = SceneHeader(
             source_format=NAME,
             platform=named["platform"],
             track=track,
-            direction=declared.direction or direction_at(acquired_at, found_there.longitude),
+            direction=declared.direction or direction_at(acquired_at, raster.longitude),
             mode=named["mode"],
             burst="",
             polarisation=polarisation,
             backscatter=RADIOMETRY[named["radiometry"]],
             acquired_at=acquired_at,
-            epsg=found_there.grid.epsg,
-            transform=found_there.grid.transform,
-            rows=found_there.grid.rows,
-            cols=found_there.grid.cols,
+            epsg=raster.grid.epsg,
+            transform=raster.grid.transform,
+            rows=raster.grid.rows,
+            cols=raster.grid.cols,
             absolute_orbit=granule.absolute_orbit if granule else None,
-            simulated=found_there.simulated,
-            attribution="" if found_there.simulated else ATTRIBUTION,
-            licence="" if found_there.simulated else LICENCE,
-            extras=_extras(named, scale, granule) | found_there.extras(),
+            simulated=raster.simulated,
+            attribution="" if raster.simulated else ATTRIBUTION,
+            licence="" if raster.simulated else LICENCE,
+            extras=_extras(named, scale, granule) | raster.extras(),
         )
         scene_raster.refuse_other_scale(file, scene_raster.sample(file), scale)
-    return SceneFile(header=header, blocks=lambda: _blocks(path, polarisation, found_there, scale))
+    return SceneFile(header=header, blocks=lambda: _blocks(path, polarisation, raster, scale))
 
 
 def _extras(named: re.Match[str], scale: str, granule: Granule | None) -> dict[str, str]:
@@ -129,9 +131,9 @@ def _extras(named: re.Match[str], scale: str, granule: Granule | None) -> dict[s
     return extras | ({"granule": granule.name} if granule else {})
 
 
-def _blocks(path: Path, polarisation: str, found: scene_raster.Raster, scale: str) -> Iterator[Block]:
+def _blocks(path: Path, polarisation: str, raster: scene_raster.Raster, scale: str) -> Iterator[Block]:
     with _file(path, polarisation) as file:
-        yield from scene_raster.blocks(file, found, scale)
+        yield from scene_raster.blocks(file, raster, scale)
 
 
 def _start(path: Path, named: re.Match[str]) -> datetime:
@@ -174,7 +176,7 @@ def _granule(path: Path, named: re.Match[str]) -> Granule | None:
 
 
 def _text(path: Path, name: str) -> str:
-    """What stands in a text beside the images; empty where there is none."""
+    """The content of a text file beside the images; empty where there is none."""
     if path.suffix.lower() == ".zip":
         return (text_table.zip_text(path, name.lower()) or b"").decode("utf-8", "replace")
     file = (path if path.is_dir() else path.parent) / name
@@ -204,15 +206,15 @@ def _file(path: Path, polarisation: str) -> Iterator[Path]:
         try:
             yield file
         except InputError as fault:  # of the zip, not of a file inside it that the submitter does not know
-            raise InputError(path, f"{file.name}: {fault.found}", fault.remedy) from fault
+            raise InputError(path, f"{file.name}: {fault.problem}", fault.remedy) from fault
 
 
 def _unpacked(path: Path, polarisation: str, folder: Path) -> Path:
     with zipfile.ZipFile(path) as archive:
         info = text_table.zip_member(path, archive, f"_{polarisation.lower()}.tif")
         if info.file_size > MAX_MEMBER_BYTES:
-            found = f"{info.filename} would unpack to {info.file_size:,} bytes"
-            raise InputError(path, found, "Unpack it, and give the folder")
+            problem = f"{info.filename} would unpack to {info.file_size:,} bytes"
+            raise InputError(path, problem, "Unpack it, and give the folder")
         file = folder / Path(info.filename).name
         with archive.open(info) as packed, file.open("wb") as target:
             shutil.copyfileobj(packed, target)

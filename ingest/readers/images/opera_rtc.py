@@ -58,14 +58,14 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
         raise InputError(
             path, "this is the layover and shadow mask, not an image", "Give the files ending with VV or VH"
         )
-    found = scene_raster.look(path, MAX_PIXELS)
-    if found.degrees:
+    raster = scene_raster.look(path, MAX_PIXELS)
+    if raster.degrees:
         raise InputError(
-            path, f"its reference system is EPSG:{found.own.epsg}, not a projected one", "Download it again"
+            path, f"its reference system is EPSG:{raster.own.epsg}, not a projected one", "Download it again"
         )
-    if len(found.bands) != 1 or found.types[0] not in {"float32", "float64"}:
+    if len(raster.bands) != 1 or raster.types[0] not in {"float32", "float64"}:
         raise InputError(
-            path, f"it holds {len(found.bands)} bands of {found.types[0]}, not one of floats", "Export it again"
+            path, f"it holds {len(raster.bands)} bands of {raster.types[0]}, not one of floats", "Export it again"
         )
     try:
         acquired_at = time_of(named["acquired"])
@@ -75,19 +75,19 @@ def read(path: Path, declared: Declaration) -> tuple[SceneFile, ...]:
         source_format=NAME,
         platform=named["platform"],
         track=int(named["track"]),
-        direction=direction_at(acquired_at, found.longitude),
+        direction=direction_at(acquired_at, raster.longitude),
         mode="IW",
         burst=named["burst"],
         polarisation=named["layer"],
         backscatter="gamma0",
         acquired_at=acquired_at,
-        epsg=found.grid.epsg,
-        transform=found.grid.transform,
-        rows=found.grid.rows,
-        cols=found.grid.cols,
-        simulated=found.simulated,
-        attribution="" if found.simulated else ATTRIBUTION,
-        licence="" if found.simulated else LICENCE,
-        extras={"made": named["made"], "version": named["version"]} | found.extras(),
+        epsg=raster.grid.epsg,
+        transform=raster.grid.transform,
+        rows=raster.grid.rows,
+        cols=raster.grid.cols,
+        simulated=raster.simulated,
+        attribution="" if raster.simulated else ATTRIBUTION,
+        licence="" if raster.simulated else LICENCE,
+        extras={"made": named["made"], "version": named["version"]} | raster.extras(),
     )
-    return (scene_raster.image(path, header, found, "power"),)
+    return (scene_raster.image(path, header, raster, "power"),)

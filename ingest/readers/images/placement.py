@@ -57,8 +57,8 @@ def grid_out(path: Path, own: Grid, degrees: bool) -> Grid:
         wanted = "north-up with square pixels" if utm else "north-up"
         raise InputError(path, f"its grid {tuple(own.transform)[:6]} is not {wanted}", WARP)
     if degrees and own.transform.f > 90.0 + abs(e):
-        found = f"a latitude of {own.transform.f:.4f} degrees is impossible"
-        raise InputError(path, found, "Check whether latitude and longitude are swapped")
+        problem = f"a latitude of {own.transform.f:.4f} degrees is impossible"
+        raise InputError(path, problem, "Check whether latitude and longitude are swapped")
     grid = own if utm else _local(path, own, degrees)
     if not LEAST_POSTING_M <= grid.transform.a <= MOST_POSTING_M:
         raise InputError(path, f"its pixels measure {grid.transform.a:.6g} m", "Give an image of 1 to 1000 m")
@@ -132,8 +132,8 @@ def _transformed(path: Path, source: int, target: int, x: Float64, y: Float64) -
     try:
         east, north = transformer(source, target).transform(x, y)
     except ProjError as fault:  # CRSError is one
-        found = f"EPSG:{source} cannot be turned into EPSG:{target} ({fault})"
-        raise InputError(path, found, "Warp it to EPSG:4326") from fault
+        problem = f"EPSG:{source} cannot be turned into EPSG:{target} ({fault})"
+        raise InputError(path, problem, "Warp it to EPSG:4326") from fault
     east, north = np.asarray(east, dtype=np.float64), np.asarray(north, dtype=np.float64)
     if not (np.isfinite(east).all() and np.isfinite(north).all()):
         raise InputError(path, "part of it lies nowhere on earth", "Check its corner, pixel size and reference system")

@@ -77,8 +77,8 @@ def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
     with opened(path, most_pixels) as dataset:
         crs = dataset.crs
         if crs is None or not (crs.is_projected or crs.is_geographic):
-            found = f"its reference system is {crs}, not a projected one or one of degrees"
-            raise InputError(path, found, "Assign the right one (gdal_edit.py -a_srs EPSG:…)")
+            problem = f"its reference system is {crs}, not a projected one or one of degrees"
+            raise InputError(path, problem, "Assign the right one (gdal_edit.py -a_srs EPSG:…)")
         epsg = raster.epsg_of(path, dataset)
         if not np.isfinite(dataset.transform[:6]).all():
             raise InputError(path, "it does not state where its pixels are", "Assign its corner and pixel size")
@@ -94,18 +94,18 @@ def look(path: Path, most_pixels: int = MAX_PIXELS) -> Raster:
         return Raster(own, grid, crs.is_geographic, longitude, names, dataset.dtypes, simulated)
 
 
-def image(path: Path, header: SceneHeader, found: Raster, scale: str, band: int = 1) -> SceneFile:
+def image(path: Path, header: SceneHeader, raster: Raster, scale: str, band: int = 1) -> SceneFile:
     """One band as a scene. Raises InputError where a sample of its values contradicts the scale."""
     refuse_other_scale(path, sample(path, band), scale)
-    return SceneFile(header=header, blocks=lambda: blocks(path, found, scale, band))
+    return SceneFile(header=header, blocks=lambda: blocks(path, raster, scale, band))
 
 
-def blocks(path: Path, found: Raster, scale: str, band: int = 1) -> Iterator[Block]:
+def blocks(path: Path, raster: Raster, scale: str, band: int = 1) -> Iterator[Block]:
     """The image in pieces of bounded size, those without a value left out. Raises InputError where all are."""
     seen = False
     with opened(path) as dataset:
         for block in (
-            _warped(path, dataset, found, scale, band) if found.is_resampled else _kept(path, dataset, scale, band)
+            _warped(path, dataset, raster, scale, band) if raster.is_resampled else _kept(path, dataset, scale, band)
         ):
             if np.isfinite(block.power).any():
                 seen = True
@@ -137,24 +137,24 @@ def refuse_other_scale(path: Path, values: Float64, scale: str) -> None:
     if not known.size:
         return  # the sample holds no value; reading the whole image decides
     least, median, most = float(known.min()), float(np.median(known)), float(known.max())
-    range_found = f"its values ({least:.3g} to {most:.3g}, median {median:.3g})"
+    value_range = f"its values ({least:.3g} to {most:.3g}, median {median:.3g})"
     if scale != "db":
         exponent = 1 if scale == "power" else 2
         if median < 0:
             remedy = "Declare --scale db, or convert decibels with 10 ** (value / 10)"
-            raise InputError(path, f"{range_found} are not linear {scale}: most are negative", remedy)
+            raise InputError(path, f"{value_range} are not linear {scale}: most are negative", remedy)
         if median**exponent > 10 ** (MOST_MEDIAN_DB / 10) or abs(most) ** exponent > 10 ** (MOST_DB / 10):
             remedy = "Calibrate it first, and declare the right --scale and nodata value"
-            raise InputError(path, f"{range_found} are not linear {scale}: they are too bright", remedy)
+            raise InputError(path, f"{value_range} are not linear {scale}: they are too bright", remedy)
         return
     if np.mean(known < 0) < NEGATIVE_SHARE or median > MOST_MEDIAN_DB:
         remedy = "Declare --scale power or --scale amplitude if they are that"
-        raise InputError(path, f"{range_found} are not decibels: none or too few are below 0", remedy)
+        raise InputError(path, f"{value_range} are not decibels: none or too few are below 0", remedy)
     _refuse_extreme_db(path, least, most)
     filled = float(np.mean(known == 0))
     if filled >= FILL_SHARE:
-        found = f"{filled:.0%} of its values are exactly 0 dB: that is a fill value, and it is not declared"
-        raise InputError(path, found, "Declare it (gdal_edit.py -a_nodata 0)")
+        problem = f"{filled:.0%} of its values are exactly 0 dB: that is a fill value, and it is not declared"
+        raise InputError(path, problem, "Declare it (gdal_edit.py -a_nodata 0)")
 
 
 def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | None:
@@ -168,21 +168,21 @@ def agreed(path: Path, what: str, stated: T | None, declared: T | None) -> T | N
 
 def _refuse_extreme_db(path: Path, least: float, most: float) -> None:
     if most > MOST_DB or least < LEAST_DB:
-        found = f"its values ({least:.3g} to {most:.3g} dB) are not backscatter"
-        raise InputError(path, found, "Declare the right --scale and nodata value (gdal_edit.py -a_nodata …)")
+        problem = f"its values ({least:.3g} to {most:.3g} dB) are not backscatter"
+        raise InputError(path, problem, "Declare the right --scale and nodata value (gdal_edit.py -a_nodata …)")
 
 
 def _refuse_too_large(path: Path, dataset: DatasetReader, most_pixels: int) -> None:
-    found = f"it declares {dataset.width} x {dataset.height} pixels"
+    problem = f"it declares {dataset.width} x {dataset.height} pixels"
     if dataset.width * dataset.height > most_pixels or dataset.width > raster.MAX_COLUMNS:
-        raise InputError(path, found, "Cut it into pieces")
+        raise InputError(path, problem, "Cut it into pieces")
     item = max(np.dtype(kind).itemsize for kind in dataset.dtypes)
     if dataset.width * dataset.height * dataset.count * item > MAX_RATIO * path.stat().st_size:
-        raise InputError(path, f"{found} and holds next to nothing", "Download or make it again")
+        raise InputError(path, f"{problem} and holds next to nothing", "Download or make it again")
     tile_rows, tile_cols = max(dataset.block_shapes)
     if tile_rows * tile_cols * dataset.count * item > MAX_TILE_BYTES:
-        found = f"its tiles are of {tile_cols} x {tile_rows} pixels"
-        raise InputError(path, found, "Write it anew (gdal_translate -co TILED=YES)")
+        problem = f"its tiles are of {tile_cols} x {tile_rows} pixels"
+        raise InputError(path, problem, "Write it anew (gdal_translate -co TILED=YES)")
 
 
 def _values(path: Path, dataset: DatasetReader, band: int, window: Window) -> Float32 | Float64:
@@ -210,8 +210,8 @@ def _power(path: Path, dataset: DatasetReader, scale: str, band: int, window: Wi
         linear = np.where(values > 0, values, values.dtype.type(np.nan))
         power = linear if scale == "power" else linear**2
         if np.isfinite(power).any() and np.nanmax(power) > 10 ** (MOST_DB / 10):
-            found = f"its values (up to {np.nanmax(values):.3g}) are not linear {scale}"
-            raise InputError(path, found, "Declare the right --scale and nodata value")
+            problem = f"its values (up to {np.nanmax(values):.3g}) are not linear {scale}"
+            raise InputError(path, problem, "Declare the right --scale and nodata value")
     return power.astype(np.float32)
 
 
@@ -227,17 +227,17 @@ def _kept(path: Path, dataset: DatasetReader, scale: str, band: int) -> Iterator
         yield Block(row, col, _power(path, dataset, scale, band, window))
 
 
-def _warped(path: Path, dataset: DatasetReader, found: Raster, scale: str, band: int) -> Iterator[Block]:
+def _warped(path: Path, dataset: DatasetReader, raster: Raster, scale: str, band: int) -> Iterator[Block]:
     """Pieces on the grid that the image comes out on; each reads the window of the file that it needs."""
-    placing = Placing(path, found.own, found.grid, found.degrees)
+    placing = Placing(path, raster.own, raster.grid, raster.degrees)
     reach = placing.reach()
-    for row, col in product(range(0, found.grid.rows, PIECE_PIXELS), range(0, found.grid.cols, PIECE_PIXELS)):
-        shape = min(PIECE_PIXELS, found.grid.rows - row), min(PIECE_PIXELS, found.grid.cols - col)
+    for row, col in product(range(0, raster.grid.rows, PIECE_PIXELS), range(0, raster.grid.cols, PIECE_PIXELS)):
+        shape = min(PIECE_PIXELS, raster.grid.rows - row), min(PIECE_PIXELS, raster.grid.cols - col)
         at = places_between(placing, (row, col), shape)
         low = [max(0, int(np.floor(place.min() - width))) for place, width in zip(at, reach, strict=True)]
         high = [
             min(size, int(np.ceil(place.max() + width)) + 1)
-            for place, width, size in zip(at, reach, (found.own.rows, found.own.cols), strict=True)
+            for place, width, size in zip(at, reach, (raster.own.rows, raster.own.cols), strict=True)
         ]
         if high[0] <= low[0] or high[1] <= low[1]:
             continue

@@ -48,7 +48,7 @@ DAYS_PER_YEAR = 365.25
 
 
 class Source(NamedTuple):
-    """A table as it stands in a file.
+    """A table as stored in a file.
 
     kind: what the file is called. batches: the columns of these names and types, about so many rows at a time, and with
     them GEOMETRY where there is one. epsg: of the geometry; None: it has none, or one that is not stated.
@@ -230,9 +230,9 @@ class _Rows:
         for name, values, most in (("latitude", latitude, 90), ("longitude", longitude, 180)):
             beyond = np.abs(values) > most  # NaN is not beyond: it is refused as a row
             if beyond.any():
-                found = f"a {name} of {values[beyond][0]:.6g} degrees is impossible"
+                problem = f"a {name} of {values[beyond][0]:.6g} degrees is impossible"
                 remedy = "Check whether latitude and longitude are swapped, or name metres and their epsg in a mapping"
-                raise InputError(self.path, found, remedy)
+                raise InputError(self.path, problem, remedy)
         return longitude, latitude
 
     def _place(self, name: str) -> Float64:
@@ -264,8 +264,8 @@ class _Rows:
         elif set(LOS_VECTOR) <= given:
             east, north, up = (self._column(role) for role in LOS_VECTOR)
             if (up[np.isfinite(up)] < 0).any():
-                found = "its line of sight points to the ground (los_up is negative)"
-                raise InputError(self.path, found, "Give the unit vector from the ground to the satellite")
+                problem = "its line of sight points to the ground (los_up is negative)"
+                raise InputError(self.path, problem, "Give the unit vector from the ground to the satellite")
         elif {"incidence_angle", "track_angle"} <= given:
             incidence = self._column("incidence_angle").astype(np.float64)
             incidence[~((incidence > 0) & (incidence < 90))] = np.nan
@@ -292,14 +292,14 @@ def _is_text(pid: bytes) -> bool:
 def _hold(path: Path, held: dict[str, str], name: str, batch: pa.RecordBatch) -> None:
     """Every row must hold the value that the first one held."""
     values = batch.column(batch.schema.get_field_index(name)).unique().to_pylist()
-    found = sorted(
+    distinct = sorted(
         {(value or b"").decode("utf-8", "replace").strip() for value in values} | {held.get(name, "")} - {""}
     )
-    if len(found) > 1:
-        shown = ", ".join(repr(value[:40]) for value in found[:3])
+    if len(distinct) > 1:
+        shown = ", ".join(repr(value[:40]) for value in distinct[:3])
         raise InputError(path, f"column {name!r} holds several: {shown}", "Export one data set and track per file")
-    if found:
-        held[name] = found[0]
+    if distinct:
+        held[name] = distinct[0]
 
 
 def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
@@ -312,5 +312,5 @@ def _check_rates(path: Path, first: PointBatch, plan: Plan) -> None:
         return
     alike = abs(common) / np.sqrt(power * float((slope**2).sum()) + 1e-12)
     if alike > 0.9 and not 0.3 < common / power < 3:
-        found = f"its series move {common / power:.3g} times as fast as its velocities"
-        raise InputError(path, found, "Check the units and signs of both (unit, series and positive in a mapping)")
+        problem = f"its series move {common / power:.3g} times as fast as its velocities"
+        raise InputError(path, problem, "Check the units and signs of both (unit, series and positive in a mapping)")

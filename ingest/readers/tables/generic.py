@@ -34,14 +34,14 @@ def recognises(path: Path) -> bool:
         return False
     try:
         names = text_table.table_of(path).names
-        found = {
+        roles = {
             role for role in mapping.ALIASES if {mapping.plain(name) for name in names} & set(mapping.ALIASES[role])
         }
         moves = any(mapping.VELOCITY.fullmatch(mapping.plain(name)) for name in names)
         moves = moves or sum(1 for name in names if mapping.DATE_NAME.fullmatch(name)) > 1
     except InputError:
         return False
-    return moves and ({"longitude", "latitude"} <= found or {"easting", "northing"} <= found)
+    return moves and ({"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles)
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
@@ -117,8 +117,8 @@ def _check_text(path: Path, table: text_table.Table) -> None:
         if comma is not None:
             raise InputError(path, f"a number is written {comma!r:.40}, with a comma", "Export it with decimal points")
         if len(row) != len(table.names):
-            found = f"a row has {len(row)} fields where the header names {len(table.names)}"
-            raise InputError(path, found, "Export it with decimal points, and one separator throughout")
+            problem = f"a row has {len(row)} fields where the header names {len(table.names)}"
+            raise InputError(path, problem, "Export it with decimal points, and one separator throughout")
 
 
 def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direction:

@@ -94,8 +94,8 @@ def _check_sizes(path: Path, metadata: pq.FileMetaData) -> None:
         unpacked = group.total_byte_size
         too_dense = unpacked > BOMB_BYTES and unpacked > text_table.MAX_RATIO * path.stat().st_size
         if unpacked < 0 or unpacked > MAX_GROUP_BYTES or too_dense:
-            found = f"a row group would unpack to {unpacked:,} bytes"
-            raise InputError(path, found, "Write it in smaller row groups, or check where it comes from")
+            problem = f"a row group would unpack to {unpacked:,} bytes"
+            raise InputError(path, problem, "Write it in smaller row groups, or check where it comes from")
 
 
 def _geometry(path: Path, schema: pa.Schema) -> Geometry | None:
@@ -180,10 +180,10 @@ def _coordinates(path: Path, geometry: Geometry, column: pa.Array) -> tuple[Any,
         x, y = (pc.struct_field(column, name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in "xy")
         return x, y
     try:
-        found = shapely.from_wkb(_texts(path, geometry.name, column, MAX_WKB_BYTES).to_pylist())
+        points = shapely.from_wkb(_texts(path, geometry.name, column, MAX_WKB_BYTES).to_pylist())
     except shapely.errors.ShapelyError as fault:
         raise InputError(path, f"a geometry is damaged ({fault})", REMEDY) from fault
-    kinds = shapely.get_type_id(found)
+    kinds = shapely.get_type_id(points)
     if ((kinds != 0) & (kinds != -1)).any():
         raise InputError(path, "it holds geometries other than points", "Give points")
-    return shapely.get_x(found), shapely.get_y(found)
+    return shapely.get_x(points), shapely.get_y(points)

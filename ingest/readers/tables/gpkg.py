@@ -113,13 +113,13 @@ def _check_pages(path: Path, connection: sqlite3.Connection, table: str) -> None
 
 def _layer(path: Path) -> Layer:
     with _opened(path, SYSTEM_TABLES) as connection:
-        found = connection.execute(
+        rows = connection.execute(
             "SELECT g.table_name, g.column_name, g.geometry_type_name, g.srs_id FROM gpkg_geometry_columns g"
             " JOIN gpkg_contents c ON c.table_name = g.table_name"
         ).fetchmany(1000)
-        layers = [row for row in found if str(row[2]).upper() in POINT_TYPES]
+        layers = [row for row in rows if str(row[2]).upper() in POINT_TYPES]
         if len(layers) != 1:
-            named = ", ".join(f"{row[0]} ({row[2]})" for row in found[:8]) or "none"
+            named = ", ".join(f"{row[0]} ({row[2]})" for row in rows[:8]) or "none"
             raise InputError(
                 path, f"it holds {len(layers)} point layers where one is expected: {named}", "Give one layer"
             )
@@ -160,14 +160,14 @@ def _batches(path: Path, layer: Layer, types: dict[str, pa.DataType], rows: int)
 
 
 def _array(path: Path, name: str, values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
-    """SQLite lets any value stand in any column: a number must be one."""
+    """SQLite allows values of any type in a column, so numbers are checked."""
     if kind == TEXT:
         return pa.array([_text(value) for value in values], TEXT)
     try:
         numbers = np.array(values, dtype=np.float64)  # None becomes NaN
     except (TypeError, ValueError) as fault:
-        found = f"column {name!r} holds a value that is not a number ({fault!s:.80})"
-        raise InputError(path, found, "Correct it, or leave it empty") from fault
+        problem = f"column {name!r} holds a value that is not a number ({fault!s:.80})"
+        raise InputError(path, problem, "Correct it, or leave it empty") from fault
     with np.errstate(over="ignore"):
         return pa.array(numbers.astype(kind.to_pandas_dtype()))
 
@@ -204,8 +204,8 @@ def _wkb(path: Path, layer: Layer, blob: Any) -> bytes | None:
         raise InputError(path, f"layer {layer.table!r} holds extended geometries", "Give a layer of points")
     (srs_id,) = struct.unpack("<i" if flags & 1 else ">i", blob[4:8])
     if srs_id != layer.srs_id:
-        found = f"a geometry has reference system {srs_id} where its layer has {layer.srs_id}"
-        raise InputError(path, found, "Re-project the layer as a whole")
+        problem = f"a geometry has reference system {srs_id} where its layer has {layer.srs_id}"
+        raise InputError(path, problem, "Re-project the layer as a whole")
     wkb = blob[8 + ENVELOPE_BYTES[flags >> 1 & 0b111] :]
     if len(wkb) > MAX_WKB_BYTES:
         raise InputError(path, f"layer {layer.table!r} holds geometries other than points", "Give a layer of points")

@@ -148,16 +148,16 @@ def columns_by_alias(path: Path, names: Sequence[str]) -> dict[str, str]:
     of_plain: dict[str, str] = {}
     for name in names:
         of_plain.setdefault(plain(name), name)
-    found = {}
+    columns = {}
     for role, aliases in ALIASES.items():
         fitting = [of_plain[alias] for alias in aliases if alias in of_plain]
         if fitting:
-            found[role] = fitting[0]
+            columns[role] = fitting[0]
     velocities = [name for name in names if VELOCITY.fullmatch(plain(name))]
     if len(velocities) > 1:
         shown = " and ".join(repr(name) for name in velocities[:3])
         raise InputError(path, f"{shown} may each be the velocity", "Name one in a mapping (--mapping)")
-    return found | ({"velocity": velocities[0]} if velocities else {})
+    return columns | ({"velocity": velocities[0]} if velocities else {})
 
 
 def date_columns(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
@@ -168,10 +168,10 @@ def date_columns(path: Path, names: Sequence[str], pattern: str | None = None) -
     if sorted(parts[1::2]) != ["%Y", "%d", "%m"]:
         raise InputError(path, f"the date pattern {pattern!r} is none", "Use %Y, %m and %d once each, as in D%Y%m%d")
     shape = re.compile("".join(_FORMAT_PARTS.get(part, re.escape(part)) for part in parts))
-    found = text_table.date_columns(path, names, shape, lambda name: datetime.strptime(name, pattern).date())  # noqa: DTZ007
-    if not found:
+    columns = text_table.date_columns(path, names, shape, lambda name: datetime.strptime(name, pattern).date())  # noqa: DTZ007
+    if not columns:
         raise InputError(path, f"no column is called like {pattern!r}", "Correct dates in the mapping")
-    return found
+    return columns
 
 
 def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> Plan:
@@ -236,8 +236,8 @@ def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
     """The one value that all sources state; None where none does. Raises InputError where they differ."""
     values = {source: value for source, value in stated.items() if value not in {None, ""}}
     if len(set(values.values())) > 1:
-        found = f"its {what} is " + ", but ".join(f"{value} by {source}" for source, value in values.items())
-        raise InputError(path, found, "Correct the wrong one")
+        problem = f"its {what} is " + ", but ".join(f"{value} by {source}" for source, value in values.items())
+        raise InputError(path, problem, "Correct the wrong one")
     return next(iter(values.values()), None)
 
 

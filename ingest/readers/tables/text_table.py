@@ -90,8 +90,8 @@ def refuse_cut_off(path: Path) -> None:
     with path.open("rb") as stream:
         stream.seek(-1, 2)
         if stream.read(1) not in b"\r\n":
-            found = "its last line has no end: it may have been cut off"
-            raise InputError(path, found, "Download it again, or end the last line if it is whole")
+            problem = "its last line has no end: it may have been cut off"
+            raise InputError(path, problem, "Download it again, or end the last line if it is whole")
 
 
 def table_bytes(path: Path) -> int:
@@ -160,12 +160,12 @@ def date_columns(
 ) -> dict[str, date]:
     """The columns that are dates, in their order: name -> day. A name's digits are YYYYMMDD, or `day` reads it."""
     try:
-        found = {name: day(name) for name in names if pattern.fullmatch(name)}
+        columns = {name: day(name) for name in names if pattern.fullmatch(name)}
     except ValueError as fault:
         raise InputError(path, f"a date column is not a date ({fault})", "Name date columns YYYYMMDD") from fault
-    if any(later <= earlier for earlier, later in pairwise(found.values())):
+    if any(later <= earlier for earlier, later in pairwise(columns.values())):
         raise InputError(path, "the date columns are not in order", "Sort them by date")
-    return found
+    return columns
 
 
 def day_of(text: str) -> date:
@@ -224,7 +224,7 @@ def _parse(path: Path, table: Table, convert: pa_csv.ConvertOptions, block: byte
     except (pa.ArrowInvalid, pa.ArrowKeyError) as fault:
         if "Empty CSV" in str(fault):
             return []
-        found = f"the table cannot be read ({str(fault).splitlines()[0]})"
-        raise InputError(path, found, "Download it again") from fault
+        problem = f"the table cannot be read ({str(fault).splitlines()[0]})"
+        raise InputError(path, problem, "Download it again") from fault
     batches: list[pa.RecordBatch] = rows.to_batches()
     return batches

@@ -81,8 +81,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     xml = _xml_header(path)
     dates = text_table.date_columns(path, table.names)
     if len(dates) < 2:
-        found = f"{len(dates)} date columns (YYYYMMDD) were found"
-        raise InputError(path, found, "Give an EGMS file with its time series")
+        problem = f"{len(dates)} date columns (YYYYMMDD) were found"
+        raise InputError(path, problem, "Give an EGMS file with its time series")
     text_table.require(path, table.names, ALWAYS, REMEDY)
     level, component = _level_and_component(path, table.names)
     if component is Component.LOS:
@@ -138,8 +138,8 @@ def _read_grid(path: Path) -> VelocityField:
     header = dataclasses.replace(header, has_series=False)
     with raster.opened(path) as dataset:
         if raster.epsg_of(path, dataset) != EPSG:
-            found = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
-            raise InputError(path, found, "Give the grid as it was published")
+            problem = f"its reference system is {dataset.crs}, not EPSG:{EPSG}"
+            raise InputError(path, problem, "Give the grid as it was published")
     return geotiff.field(path, Declaration(unit="mm/yr", positive=SIGN_OF_GRID[name["component"]]), header)
 
 

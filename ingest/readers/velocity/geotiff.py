@@ -54,8 +54,8 @@ def field(path: Path, declared: Declaration, header: FieldHeader) -> VelocityFie
     with opened(path) as dataset:  # refuse what cannot be used before its points are read
         raster.epsg_of(path, dataset)
         if dataset.count != 1:
-            found = f"it holds {dataset.count} bands, and the file does not state which of them is the velocity"
-            raise InputError(path, found, "Give one band (gdal_translate -b 1)")
+            problem = f"it holds {dataset.count} bands, and the file does not state which of them is the velocity"
+            raise InputError(path, problem, "Give one band (gdal_translate -b 1)")
         if dataset.dtypes[0].startswith("complex"):
             raise InputError(path, f"its values are {dataset.dtypes[0]} numbers", "Give real velocities")
         pixels = dataset.width * dataset.height

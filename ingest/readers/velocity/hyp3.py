@@ -104,18 +104,18 @@ def _layer_of(name: str) -> str | None:
 
 def _files(path: Path) -> list[Path]:
     """The files of a folder and of its own folders, sorted. Never raises."""
-    found: list[Path] = []
+    files: list[Path] = []
     try:
         with os.scandir(path) as entries:
             for entry in islice(entries, MOST_LOOKED_AT):
                 if entry.is_dir() and FILE_NAME.fullmatch(f"{entry.name}_corr.tif"):  # a product that was unpacked
                     with os.scandir(entry) as inside:
-                        found += [Path(file) for file in islice(inside, MOST_LOOKED_AT)]
+                        files += [Path(file) for file in islice(inside, MOST_LOOKED_AT)]
                 else:
-                    found.append(Path(entry))
+                    files.append(Path(entry))
     except OSError:
         return []
-    return sorted(found)
+    return sorted(files)
 
 
 def _names_in_zip(path: Path) -> list[str]:
@@ -139,10 +139,10 @@ def _products(files: list[Path]) -> Products:
 def _stack(path: Path, folder: Path) -> tuple[stacks.Stack, str]:
     """The pairs of what was given; folder: where its files lie, or the one file itself. Also the polarisation."""
     products = _products([folder] if folder.is_file() else _files(folder))
-    chosen = next((layer for layer in LAYERS if all(layer.name in found for found in products.values())), None)
+    chosen = next((layer for layer in LAYERS if all(layer.name in problem for problem in products.values())), None)
     if chosen is None or not products:
-        found = f"its {len(products)} products have no layer in common"
-        raise InputError(path, found, "Give los_disp, unw_phase or vert_disp of each")
+        problem = f"its {len(products)} products have no layer in common"
+        raise InputError(path, problem, "Give los_disp, unw_phase or vert_disp of each")
     pairs, pols = [], set()
     for name, layers in sorted(products.items()):
         file = layers[chosen.name]
@@ -203,7 +203,7 @@ def _unpack(path: Path, folder: Path) -> None:
         for layer in (chosen, *({"lv_theta", "lv_phi", "dem"} & set(layers))):
             info = text_table.zip_member(path, archive, f"_{layer}.tif")
             if info.file_size > MAX_MEMBER_BYTES:
-                found = f"{info.filename} would unpack to {info.file_size:,} bytes"
-                raise InputError(path, found, "Unpack it, and give the folder")
+                problem = f"{info.filename} would unpack to {info.file_size:,} bytes"
+                raise InputError(path, problem, "Unpack it, and give the folder")
             with archive.open(info) as packed, (folder / Path(info.filename).name).open("wb") as target:
                 shutil.copyfileobj(packed, target)

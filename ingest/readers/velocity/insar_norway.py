@@ -37,8 +37,8 @@ NORWAY = (-10.0, 57.0, 36.0, 82.0)  # west, south, east, north: with Jan Mayen a
 
 def recognises(path: Path) -> bool:
     """Recognise an export by the column Dataset and most of its other names; `read` reports what is missing."""
-    found = {mapping.plain(name) for name in text_table.header_names(path)}
-    return "dataset" in found and len(TELLING & found) >= 4
+    names = {mapping.plain(name) for name in text_table.header_names(path)}
+    return "dataset" in names and len(TELLING & names) >= 4
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
@@ -47,7 +47,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     plan = _plan(path, source.names)
     first = columns.first_points(path, source, plan)
     _check_place(path, first)
-    dataset, track_text = _said(path, source, plan)
+    dataset, track_text = _first_row(path, source, plan)
     number = re.fullmatch(r"[A-Za-z]{0,4}[ _-]?(\d{1,3})[A-Za-z]?", track_text)
     stated = int(number[1]) if number else None
     header = FieldHeader(
@@ -87,7 +87,7 @@ def _plan(path: Path, names: list[str]) -> Plan:
     )
 
 
-def _said(path: Path, source: columns.Source, plan: Plan) -> tuple[str, str]:
+def _first_row(path: Path, source: columns.Source, plan: Plan) -> tuple[str, str]:
     """Data set and track of the first row; that all rows agree is checked as they are read."""
     batches = source.batches(dict.fromkeys(plan.same, columns.TEXT), columns.FEW_ROWS)
     first = next(batches)

@@ -128,8 +128,8 @@ def _transform(path: Path, file: h5py.File) -> Affine:
         raise InputError(path, f"its GeoTransform {text[:60]!r} is not a grid along x and y", REMEDY)
     columns, rows = x0 + dx * (np.arange(x.size) + 0.5), y0 + dy * (np.arange(y.size) + 0.5)
     if not (np.allclose(x, columns, rtol=0, atol=abs(dx) / 4) and np.allclose(y, rows, rtol=0, atol=abs(dy) / 4)):
-        found = f"its coordinates (x from {x[0]:.1f}, y from {y[0]:.1f}) do not agree with GeoTransform {text[:60]!r}"
-        raise InputError(path, found, REMEDY)
+        problem = f"its coordinates (x from {x[0]:.1f}, y from {y[0]:.1f}) do not agree with GeoTransform {text[:60]!r}"
+        raise InputError(path, problem, REMEDY)
     return Affine(dx, 0, x0, 0, dy, y0)
 
 

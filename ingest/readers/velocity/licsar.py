@@ -64,11 +64,11 @@ def _pair_folders(path: Path) -> Iterator[Path]:
     for name in PAIR_FOLDERS:
         try:
             with os.scandir(path / name) as entries:
-                found = [Path(entry) for entry in islice(entries, MOST_LOOKED_AT) if PAIR.fullmatch(entry.name)]
+                folders = [Path(entry) for entry in islice(entries, MOST_LOOKED_AT) if PAIR.fullmatch(entry.name)]
         except OSError:
             continue
-        if found:
-            yield from found
+        if folders:
+            yield from folders
             return
 
 
@@ -104,9 +104,9 @@ def _side(path: Path, layer: str) -> Path | None:
     for name in SIDE_FOLDERS:
         if name.startswith("..") and path.name not in PAIR_FOLDERS:
             continue
-        found = stacks.named(path / name, f"*geo.{layer}.tif")
-        if found:
-            return found
+        image = stacks.named(path / name, f"*geo.{layer}.tif")
+        if image:
+            return image
     return None
 
 
@@ -129,4 +129,4 @@ def _frame(path: Path) -> re.Match[str] | None:
     whole = path.resolve()
     east = _side(path, "E")
     names = (whole.name, whole.parent.name if whole.name in PAIR_FOLDERS else "", east.name if east else "")
-    return next((found for name in names if (found := FRAME.match(name))), None)
+    return next((match for name in names if (match := FRAME.match(name))), None)

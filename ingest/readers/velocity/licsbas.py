@@ -121,6 +121,6 @@ def _unit_vectors(path: Path, los: list[Float32]) -> list[Float32]:
     length = np.sqrt(sum(part.astype(np.float64) ** 2 for part in los))
     wrong = np.isfinite(length) & (length > 0) & (np.abs(length - 1) > VECTOR_TOLERANCE)
     if wrong.any():
-        found = f"E.geo, N.geo and U.geo make a vector of the length {length[wrong][0]:.3g}, not 1"
-        raise InputError(path, found, REMEDY)
+        problem = f"E.geo, N.geo and U.geo make a vector of the length {length[wrong][0]:.3g}, not 1"
+        raise InputError(path, problem, REMEDY)
     return [np.where(length == 0, np.float32(np.nan), part) for part in los]

@@ -88,8 +88,8 @@ def _stack(path: Path, declared: Declaration) -> tuple[stacks.Stack, Mapping[str
     if not pairs:
         raise InputError(path, "it holds no *_unw.tif", "Give the folder with the interferograms")
     if len(processors) > 1 or np.ptp(sorted(wavelengths)) > 1e-4:
-        found = f"its interferograms come from {len(processors)} processors and {len(wavelengths)} wavelengths"
-        raise InputError(path, found, "Give one stack per folder")
+        problem = f"its interferograms come from {len(processors)} processors and {len(wavelengths)} wavelengths"
+        raise InputError(path, problem, "Give one stack per folder")
     wavelength = float(np.median(sorted(wavelengths)))
     # file: rad, plus is away (GAMMA) or as declared; ours: mm, plus is toward
     mm = stacks.mm_per_radian(wavelength) * _away(path, processors.pop(), declared)
@@ -101,8 +101,8 @@ def _away(path: Path, processor: str, declared: Declaration) -> float:
     if processor in PLUS_IS_AWAY:
         return 1.0
     if declared.positive not in {"away", "toward"}:
-        found = f"which way a positive phase of processor {processor or '(none)'!r} points is not known"
-        raise InputError(path, found, "Add --positive away or --positive toward")
+        problem = f"which way a positive phase of processor {processor or '(none)'!r} points is not known"
+        raise InputError(path, problem, "Add --positive away or --positive toward")
     return 1.0 if declared.positive == "away" else -1.0
 
 

@@ -87,8 +87,8 @@ class Stack:
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that are read."""
-        found = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
-        return (*found, *(self.look.files if self.look else ()), *([self.height] if self.height else []))
+        files = [file for pair in self.pairs for file in (pair.phase, pair.coherence) if file]
+        return (*files, *(self.look.files if self.look else ()), *([self.height] if self.height else []))
 
 
 class Grid(NamedTuple):
@@ -112,8 +112,8 @@ def checked(stack: Stack) -> Grid:
     for file in stack.files:
         with raster.opened(file) as dataset:
             if dataset.count != 1 or dataset.dtypes[0].startswith("complex"):
-                found = f"it holds {dataset.count} bands of {dataset.dtypes[0]}"
-                raise InputError(file, found, "Give images of one band of plain numbers")
+                problem = f"it holds {dataset.count} bands of {dataset.dtypes[0]}"
+                raise InputError(file, problem, "Give images of one band of plain numbers")
             this = Grid(raster.epsg_of(file, dataset), dataset.transform, dataset.height, dataset.width)
             grid = _overlap(file, grid, this) if grid else this
     if grid is None:
@@ -121,8 +121,8 @@ def checked(stack: Stack) -> Grid:
     corners = np.array([(0, 0), (grid.rows - 1, grid.cols - 1)])
     raster.degrees(stack.folder, grid.epsg, *raster.centres(grid.transform, corners[:, 0], corners[:, 1]))
     if grid.rows * grid.cols * len(stack.pairs) > MAX_PHASES:
-        found = f"{len(stack.pairs)} pairs of {grid.rows} x {grid.cols} pixels are more than {MAX_PHASES:,} phases"
-        raise InputError(stack.folder, found, "Cut it into pieces, or give a series made by LiCSBAS or MintPy")
+        problem = f"{len(stack.pairs)} pairs of {grid.rows} x {grid.cols} pixels are more than {MAX_PHASES:,} phases"
+        raise InputError(stack.folder, problem, "Cut it into pieces, or give a series made by LiCSBAS or MintPy")
     return grid
 
 
@@ -151,20 +151,20 @@ def _check_network(stack: Stack) -> None:
     if not stack.pairs:
         raise InputError(stack.folder, "it holds no interferogram", "Give the folder with the pairs")
     if len(stack.pairs) > MAX_PAIRS:
-        found = f"it holds {len(stack.pairs):,} interferograms, more than {MAX_PAIRS:,}"
-        raise InputError(stack.folder, found, "Give a series made by LiCSBAS or MintPy")
+        problem = f"it holds {len(stack.pairs):,} interferograms, more than {MAX_PAIRS:,}"
+        raise InputError(stack.folder, problem, "Give a series made by LiCSBAS or MintPy")
     seen: dict[frozenset[date], Path] = {}
     for pair in stack.pairs:
         if pair.first == pair.second:
             raise InputError(pair.phase, f"both its dates are {pair.first}", "Remove it")
         if (other := seen.setdefault(frozenset((pair.first, pair.second)), pair.phase)) != pair.phase:
-            found = f"the pair {pair.first} and {pair.second} is also in {other.name}"
-            raise InputError(pair.phase, found, "Keep one of the two")
+            problem = f"the pair {pair.first} and {pair.second} is also in {other.name}"
+            raise InputError(pair.phase, problem, "Keep one of the two")
     piece = pieces(stack.network, np.ones((1, len(stack.pairs)), dtype=bool), len(stack.dates))[0]
     if piece.any():
         apart = int(np.flatnonzero(piece)[0])
-        found = f"the network falls apart: no chain of pairs leads from {stack.dates[0]} to {stack.dates[apart]}"
-        raise InputError(stack.folder, found, "Add a pair that connects them, or give the parts one by one")
+        problem = f"the network falls apart: no chain of pairs leads from {stack.dates[0]} to {stack.dates[apart]}"
+        raise InputError(stack.folder, problem, "Add a pair that connects them, or give the parts one by one")
 
 
 def _overlap(file: Path, grid: Grid, this: Grid) -> Grid:
@@ -173,8 +173,8 @@ def _overlap(file: Path, grid: Grid, this: Grid) -> Grid:
     col, row = round(step.c), round(step.f)
     same = np.allclose((step.a, step.b, step.d, step.e), (1, 0, 0, 1), atol=1e-4)
     if this.epsg != grid.epsg or not same or abs(step.c - col) > 0.05 or abs(step.f - row) > 0.05:
-        found = "it does not lie on the grid of the others (EPSG, pixel size or half pixels)"
-        raise InputError(file, found, "Cut all of them to one grid (gdalwarp -tap -tr … -te …)")
+        problem = "it does not lie on the grid of the others (EPSG, pixel size or half pixels)"
+        raise InputError(file, problem, "Cut all of them to one grid (gdalwarp -tap -tr … -te …)")
     top, left = max(row, 0), max(col, 0)
     rows, cols = min(row + this.rows, grid.rows) - top, min(col + this.cols, grid.cols) - left
     if rows < 1 or cols < 1:
@@ -210,8 +210,8 @@ def _phases(stack: Stack, grid: Grid, block: slice) -> Float32:
         values[values == 0] = np.nan
         largest = float(np.nanmax(np.abs(values), initial=0.0)) * abs(stack.mm)
         if largest > MAX_CHANGE_MM:
-            found = f"a change of {largest:.3g} mm between two dates is impossible"
-            raise InputError(pair.phase, found, "Check its nodata value, or make it again")
+            problem = f"a change of {largest:.3g} mm between two dates is impossible"
+            raise InputError(pair.phase, problem, "Check its nodata value, or make it again")
         phase[number] = values
     return phase
 
@@ -238,8 +238,8 @@ def _reference(stack: Stack, grid: Grid) -> Float64:
         patches.add(block.start, _phases(stack, grid, block), _coherence(stack, grid, block), years)
     reference = patches.reference(stack.mm)
     if reference is None:
-        found = "no pixel has a phase in every interferogram"
-        raise InputError(stack.folder, found, "Remove the interferograms with the largest gaps")
+        problem = "no pixel has a phase in every interferogram"
+        raise InputError(stack.folder, problem, "Remove the interferograms with the largest gaps")
     return reference
 
 
@@ -255,8 +255,8 @@ def _vectors(stack: Stack, grid: Grid, block: slice) -> tuple[Float32, Float32, 
     length = np.sqrt(np.sum(np.square(vectors, dtype=np.float64), axis=0))
     odd = length[np.isfinite(length) & (np.abs(length - 1) > 0.1)]
     if odd.size:
-        found = f"a line of sight of length {odd[0]:.3g} is impossible"
-        raise InputError(stack.look.files[0], found, "Download the look vectors again")
+        problem = f"a line of sight of length {odd[0]:.3g} is impossible"
+        raise InputError(stack.look.files[0], problem, "Download the look vectors again")
     return vectors
 
 
@@ -287,8 +287,8 @@ def _batch(
 
 def named(folder: Path, pattern: str) -> Path | None:
     """The one file of a folder that a glob finds; None where there is none or there are several."""
-    found = sorted(folder.glob(pattern))
-    return found[0] if len(found) == 1 else None
+    files = sorted(folder.glob(pattern))
+    return files[0] if len(files) == 1 else None
 
 
 def field(stack: Stack, grid: Grid, header: FieldHeader) -> VelocityField:

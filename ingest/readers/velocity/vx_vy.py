@@ -74,9 +74,9 @@ def _pair_in(path: Path) -> tuple[Path, Path] | None:
             names = [entry.name for entry in islice(entries, MOST_LOOKED_AT)]
     except OSError:
         return None
-    found = [match for name in names if (match := AXIS.fullmatch(name))]
-    axes = {match["axis"].lower(): path / match[0] for match in found}
-    if len(found) != 2 or len(axes) != 2 or found[0]["stem"] != found[1]["stem"]:
+    matches = [match for name in names if (match := AXIS.fullmatch(name))]
+    axes = {match["axis"].lower(): path / match[0] for match in matches}
+    if len(matches) != 2 or len(axes) != 2 or matches[0]["stem"] != matches[1]["stem"]:
         return None
     return (axes["vx"], axes["vy"]) if all(raster.is_geotiff(file) for file in axes.values()) else None
 

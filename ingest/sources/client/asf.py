@@ -18,8 +18,8 @@ from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.checksums import Checksum, checksum
 from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
 from ingest.sources.client.file_names import name_of
-from ingest.sources.client.found import FoundScene
 from ingest.sources.client.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
+from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.transport import guard
 
 SOURCE = "asf"
@@ -40,7 +40,7 @@ def search(
     most: int,
     allowed: AllowList,
     host: str = CMR_HOST,
-) -> Iterator[FoundScene]:
+) -> Iterator[CatalogueScene]:
     """Images over an area, the newest first. host: or http://host:port of a mirror. Raises SourceError."""
     try:
         import asf_search
@@ -97,7 +97,7 @@ def _granules(pages: Iterator[Any]) -> Iterator[Any]:
         raise SearchFailed(f"ASF's answer cannot be understood ({type(fault).__name__}).") from fault
 
 
-def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[FoundScene]:
+def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[CatalogueScene]:
     """The files of a granule that are wanted: a GRD's zip, or the image of an RTC in one polarisation."""
     try:
         yield from _files(granule, product, polarisation)
@@ -107,7 +107,7 @@ def _scenes(granule: Any, product: str, polarisation: str) -> Iterator[FoundScen
         ) from fault
 
 
-def _files(granule: Any, product: str, polarisation: str) -> Iterator[FoundScene]:
+def _files(granule: Any, product: str, polarisation: str) -> Iterator[CatalogueScene]:
     properties, umm = granule.properties, granule.umm
     scene = str(properties["sceneName"] or properties["fileID"])
     packed = {
@@ -122,7 +122,7 @@ def _files(granule: Any, product: str, polarisation: str) -> Iterator[FoundScene
             continue
         entry = packed.get(last, {})
         held = properties.get("polarization") or ""
-        yield FoundScene(
+        yield CatalogueScene(
             source=SOURCE,
             scene_id=last.rpartition(".")[0],
             url=url,
@@ -147,5 +147,5 @@ def _attribute(umm: Any, name: str) -> str:
 
 def _checksum(entry: Any, md5: object) -> Checksum | None:
     listed = entry.get("Checksum") or {}
-    found = checksum(str(listed.get("Algorithm", "")), str(listed.get("Value", "")))
-    return found or (checksum("md5", md5) if isinstance(md5, str) else None)
+    main = checksum(str(listed.get("Algorithm", "")), str(listed.get("Value", "")))
+    return main or (checksum("md5", md5) if isinstance(md5, str) else None)

@@ -11,8 +11,8 @@ TRACKS = range(1, 176)  # of Sentinel-1: 175 orbits in twelve days
 
 def platform_of(value: object) -> str:
     """'S1A' for 'Sentinel-1A', 'SENTINEL-1A' and 'sentinel-1a'."""
-    found = _PLATFORM.fullmatch(str(value or ""))
-    return f"S1{found[1].upper()}" if found else ""
+    match = _PLATFORM.fullmatch(str(value or ""))
+    return f"S1{match[1].upper()}" if match else ""
 
 
 def track_of(value: object) -> int | None:

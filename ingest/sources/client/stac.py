@@ -18,8 +18,8 @@ from ingest.sources.client.allow_list import AllowList
 from ingest.sources.client.checksums import from_multihash
 from ingest.sources.client.faults import NotInstalled, SearchFailed, SourceError
 from ingest.sources.client.file_names import name_of
-from ingest.sources.client.found import FoundScene
 from ingest.sources.client.plain import direction_of, exact_bytes, moment_of, platform_of, track_of
+from ingest.sources.client.scene import CatalogueScene
 from ingest.sources.client.transport import Credential, guard
 
 SOURCE = "stac"
@@ -39,7 +39,7 @@ def search(
     most: int,
     allowed: AllowList,
     credentials: tuple[Credential, ...] = (),
-) -> Iterator[FoundScene]:
+) -> Iterator[CatalogueScene]:
     """Images over the bounding box of an area, as the catalogue orders them. Raises SourceError."""
     try:
         import pystac_client
@@ -51,10 +51,10 @@ def search(
     try:
         client = pystac_client.Client.open(url, stac_io=way, timeout=TIMEOUT_SECONDS)
         client.add_conforms_to("ITEM_SEARCH")  # some catalogues search and do not declare it
-        found = client.search(
+        results = client.search(
             collections=[collection], bbox=area.bounds, datetime=(start, end), limit=PAGE, max_items=most
         )
-        for item in found.items_as_dicts():
+        for item in results.items_as_dicts():
             yield from _scenes(item, url, polarisation)
     except (SourceError, GeneratorExit):
         raise
@@ -87,7 +87,7 @@ def _guarded(kind: type[Any], allowed: AllowList, credentials: tuple[Credential,
     return way
 
 
-def _scenes(item: dict[str, Any], url: str, polarisation: str) -> Iterator[FoundScene]:
+def _scenes(item: dict[str, Any], url: str, polarisation: str) -> Iterator[CatalogueScene]:
     try:
         yield from _files(item, url, polarisation)
     except (KeyError, TypeError, ValueError, AttributeError, ShapelyError) as fault:
@@ -97,13 +97,13 @@ def _scenes(item: dict[str, Any], url: str, polarisation: str) -> Iterator[Found
         ) from fault
 
 
-def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[FoundScene]:
+def _files(item: dict[str, Any], url: str, polarisation: str) -> Iterator[CatalogueScene]:
     properties, scene = item["properties"], str(item["id"])
     held = "+".join(properties.get("sar:polarizations") or [])
     for key, asset in _wanted(item["assets"], polarisation):
         address = _address(asset, _own_address(item, url))
         whole = key.lower() in WHOLE or "zip" in str(asset.get("type", ""))
-        yield FoundScene(
+        yield CatalogueScene(
             source=SOURCE,
             scene_id=scene if whole else f"{scene}_{polarisation}",
             url=address,

@@ -122,10 +122,10 @@ def _connect(connection: HTTPConnection, allowed: AllowList, scheme: str) -> soc
     host, port = connection.host, connection.port
     entry = allowed.entry(scheme, host, port)
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as fault:
         raise NameResolutionError(host, connection, socket.gaierror(str(fault))) from fault
-    addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
+    addresses = list(dict.fromkeys(str(row[4][0]) for row in resolved))
     for address in addresses:
         if not allowed.may_lead_to(entry, address):
             raise HostRefused(f"{host} leads to {address}, which is no public address. It is not contacted.")

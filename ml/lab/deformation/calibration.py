@@ -117,7 +117,7 @@ def counts(view: View, tile: Tile, settings: Sequence[Setting]) -> Float64:
     rows = []
     for setting in settings:
         s = score_tile(bands_at(view, setting), tile, view.tracks, truth)
-        rows.append((s.false_alarms, s.n_found, s.n_objects, s.n_areas, sum(s.overlaps)))
+        rows.append((s.false_alarms, s.n_detected, s.n_objects, s.n_areas, sum(s.overlaps)))
     return np.array(rows, dtype=np.float64)
 
 

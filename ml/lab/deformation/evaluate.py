@@ -176,7 +176,7 @@ def field_metrics(scores: Sequence[TileScore]) -> dict[str, Interval]:
         low, high = np.nanpercentile(statistic(times @ counts), [2.5, 97.5])
         return Interval(value, float(low), float(high))
 
-    objects = np.array([(s.n_objects, s.n_found, s.n_areas) for s in scores], dtype=np.float64)
+    objects = np.array([(s.n_objects, s.n_detected, s.n_areas) for s in scores], dtype=np.float64)
     cells = np.array([(s.both_cells, s.either_cells) for s in scores], dtype=np.float64)
     per_class = np.array([s.per_class.ravel() for s in scores], dtype=np.float64)
     per_kind = np.array([s.per_kind.ravel() for s in scores], dtype=np.float64)

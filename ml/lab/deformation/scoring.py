@@ -15,7 +15,7 @@ from ml.simulation.velocity.tiles import CELL_M, CELLS, Tile, TileTrack
 
 BoolMap = NDArray[np.bool_]
 MATCHING_IOU = 0.3
-REACH_M = 200.0  # ground farther than this from all points is nobody's to judge
+REACH_M = 200.0  # ground farther than this from all points is not scored
 STILL_MM_YR = 1.0  # an area that touches no ground this fast is a false alarm
 BINS = 10
 
@@ -49,7 +49,7 @@ class TileScore(NamedTuple):
 
     false_alarms: int
     n_objects: int
-    n_found: int
+    n_detected: int
     n_areas: int
     overlaps: tuple[float, ...]
     both_cells: int
@@ -133,7 +133,7 @@ def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack
     return TileScore(
         false_alarms=sum(alarms),
         n_objects=len(truth.objects),
-        n_found=len(partner),
+        n_detected=len(partner),
         n_areas=len(counted),
         overlaps=tuple(overlap for _, overlap in partner.values()),
         both_cells=int((flagged & wanted).sum()),

@@ -60,7 +60,7 @@ def alarms(configs: Sequence[Config], threshold: str, n_tracks: int, number: int
     truth = truth_of(tile, tracks)
     detected = results([cloud(track) for track in tracks], configs, threshold)
     scores = [score_tile(result, tile, tracks, truth) for result in detected]
-    return np.array([(score.false_alarms, score.n_found, score.n_objects) for score in scores], dtype=np.float64)
+    return np.array([(score.false_alarms, score.n_detected, score.n_objects) for score in scores], dtype=np.float64)
 
 
 def bowls_detected(configs: Sequence[Config], threshold: str, n_tracks: int, number: int) -> Float64:

@@ -57,7 +57,7 @@ class Command(BaseCommand):
     def _fetch(self, search: services.Search, *, retry: bool) -> None:
         if retry:
             self.stdout.write(f"{services.downloads_retry()} failed ones are wanted again")
-        services.scenes_want(found=search.new)
+        services.scenes_want(scenes=search.new)
         for row in services.downloads_fetch():
             self.stdout.write(f"{row.scene_id}: {row.get_state_display()} {row.error}".rstrip())
         services.downloads_settle()

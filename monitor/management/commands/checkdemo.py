@@ -26,6 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--url", required=True)
         parser.add_argument(
             "--patience",
+            "--timeout",  # its name before
             type=float,
             default=300,
             metavar="SECONDS",

@@ -110,8 +110,8 @@ def test_a_search_ranks_the_very_name_then_beginnings_then_words_and_then_people
             ("Áldwick", 5, 5, 1, "GB"),
         )
     )
-    found = [place.name for place in selectors.place_search(text="aldwick")]
-    assert found == ["Áldwick", "Aldwick Regis", "Aldwickham", "Port Aldwick"]
+    names = [place.name for place in selectors.place_search(text="aldwick")]
+    assert names == ["Áldwick", "Aldwick Regis", "Aldwickham", "Port Aldwick"]
     assert [place.name for place in selectors.place_search(text="port ald")] == ["Port Aldwick"]
     assert selectors.place_search(text="' OR 1=1 --") == []
     assert selectors.place_search(text="a") == []
@@ -121,9 +121,9 @@ def test_a_search_ranks_the_very_name_then_beginnings_then_words_and_then_people
 def test_a_region_is_found_with_its_largest_part(make_geojson):
     two = {"type": "MultiPolygon", "coordinates": [[square(0, 0, 5)], [square(100, 50, 0.1)]]}
     context_load(path=make_geojson(({"name": "Twopart", "featurecla": "Admin-0 country", "admin": "Twopart"}, two)))
-    (found,) = selectors.place_search(text="two")
-    assert found.bounds == (0, 0, 5, 5)
-    assert found.detail == "country"
+    (match,) = selectors.place_search(text="two")
+    assert match.bounds == (0, 0, 5, 5)
+    assert match.detail == "country"
 
 
 def test_the_nearest_place_comes_with_distance_and_direction(make_geonames):
@@ -155,12 +155,12 @@ def test_an_area_tells_all_that_is_known_of_it(make_geojson, make_csv, make_dem)
     near, far = ("7,09/25/2015,46.99,9.01,Landslide,Rain,Unknown,Small,", "8,09/25/2015,46.8,9.01,Landslide,Rain,,,")
     context_load(path=make_csv(LANDSLIDES, near, far))
     area = Polygon.from_bbox((9.0, 46.94, 9.02, 46.95))
-    found = selectors.context_at(area=area)
-    assert [mine.name for mine in found.mines] == ["Pit"]
-    assert [ice.name for ice in found.glaciers] == ["Ice"]
-    assert [slide.event_id for slide in found.landslides] == ["7"]
-    assert found.ground is None
-    assert found.missing == [ContextKind.REGIONS, ContextKind.PLACES, ContextKind.ELEVATION]
+    context = selectors.context_at(area=area)
+    assert [mine.name for mine in context.mines] == ["Pit"]
+    assert [ice.name for ice in context.glaciers] == ["Ice"]
+    assert [slide.event_id for slide in context.landslides] == ["7"]
+    assert context.ground is None
+    assert context.missing == [ContextKind.REGIONS, ContextKind.PLACES, ContextKind.ELEVATION]
     context_load(path=make_dem())
     assert selectors.context_at(area=area).ground.slope_deg == pytest.approx(5.71, abs=0.05)
 
@@ -170,9 +170,9 @@ def test_the_command_loads_a_folder_and_lists_what_is_missing(make_geonames, cap
     path = make_geonames(("Aldwick", 50.0, 10.0, 1000, "DE"))
     call_command("loadcontext", "auto", str(path.parent))
     call_command("loadcontext", "--list")
-    said = capsys.readouterr().out
-    assert "loaded as places (cities500), 1 features" in said
-    assert "missing  mines: with them, alerts in mines say so" in said
+    output = capsys.readouterr().out
+    assert "loaded as places (cities500), 1 features" in output
+    assert "missing  mines: with them, alerts in mines say so" in output
 
 
 def test_a_bad_file_gets_one_line_and_exit_code_2(make_csv, capsys):

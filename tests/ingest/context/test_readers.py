@@ -20,8 +20,8 @@ LIST = "Country,RGI_ID,GLIMS_ID,Glacier_Name,Number of dated surges,CENLAT,CENLO
 
 def rows(path, kind: str | None = None) -> tuple[list, list[Remark]]:
     with opened(path, ContextKind(kind) if kind else None) as file:
-        found = list(file.rows())
-    return [row for row in found if not isinstance(row, Remark)], [row for row in found if isinstance(row, Remark)]
+        records = list(file.rows())
+    return [row for row in records if not isinstance(row, Remark)], [row for row in records if isinstance(row, Remark)]
 
 
 def refusal(path, kind: str | None = None) -> str:
@@ -73,14 +73,14 @@ def test_what_could_be_several_kinds_must_be_named(make_geojson):
 
 
 @pytest.mark.parametrize(
-    ("ring", "said"),
+    ("ring", "message"),
     [
         (square(10, 100), "latitude and longitude are swapped"),
         (square(500_000, 5_000_000, 1000), "degrees, EPSG:4326"),
     ],
 )
-def test_outlines_that_are_not_on_earth_say_why(make_geojson, ring, said):
-    assert said in refusal(make_geojson(({"name": "Off"}, ring)), "regions")
+def test_outlines_that_are_not_on_earth_say_why(make_geojson, ring, message):
+    assert message in refusal(make_geojson(({"name": "Off"}, ring)), "regions")
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"type": "FeatureCollection"}', '{"type": "Point"}', "[1]", "\x00\x01"])
@@ -118,9 +118,9 @@ def test_a_plain_table_of_places_needs_three_columns(make_csv):
 
 @pytest.mark.parametrize("row", ["Swapped,-99.1,19.4", "Far,10,200"])
 def test_a_place_that_is_not_on_earth_names_its_row(make_csv, row):
-    said = refusal(make_csv("name,latitude,longitude", "Good,1,2", row), "places")
-    assert "row 3" in said
-    assert "swapped" in said
+    message = refusal(make_csv("name,latitude,longitude", "Good,1,2", row), "places")
+    assert "row 3" in message
+    assert "swapped" in message
 
 
 def test_not_a_number_is_no_position(make_csv):
@@ -238,12 +238,12 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("said", HOSTILE)
-def test_a_hostile_zip_is_refused_before_anything_is_unpacked(tmp_path, said):
+@pytest.mark.parametrize("message", HOSTILE)
+def test_a_hostile_zip_is_refused_before_anything_is_unpacked(tmp_path, message):
     path = tmp_path / "hostile.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        HOSTILE[said](archive)
-    assert said in refusal(path, "places")
+        HOSTILE[message](archive)
+    assert message in refusal(path, "places")
 
 
 def test_a_cut_off_zip_is_refused(tmp_path):

@@ -73,7 +73,7 @@ def test_a_dem_is_read_with_nan_for_its_nodata(make_dem):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"crs": None}, "no reference system"),
         ({"count": 2}, "2 bands"),
@@ -85,10 +85,10 @@ def test_a_dem_is_read_with_nan_for_its_nodata(make_dem):
         ({"height": np.full((2, 10), 1.0)}, "needs three"),
     ],
 )
-def test_a_dem_that_cannot_be_used_says_why(make_dem, change, said):
+def test_a_dem_that_cannot_be_used_says_why(make_dem, change, message):
     height = change.get("height")
     path = make_dem(height, **{key: value for key, value in change.items() if key != "height"})
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read(path)
 
 

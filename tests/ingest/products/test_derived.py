@@ -1,4 +1,4 @@
-"""Two directions of view become up and east, where nobody published them."""
+"""Two directions of view become up and east, where these are not published."""
 
 from datetime import date, timedelta
 
@@ -29,20 +29,20 @@ def seen(los, up_mm_yr: float, east_mm_yr: float, days=DAYS, n: int = 400) -> Vi
 
 
 def test_ground_that_sinks_and_goes_east_is_told_from_two_views():
-    found = decompose_cells(GRID, seen(ASCENDING, -20, 7), seen(DESCENDING, -20, 7), (DAYS, DAYS))
-    np.testing.assert_allclose(found.up_mm_yr, -20, atol=1e-3)
-    np.testing.assert_allclose(found.east_mm_yr, 7, atol=1e-3)
+    motion = decompose_cells(GRID, seen(ASCENDING, -20, 7), seen(DESCENDING, -20, 7), (DAYS, DAYS))
+    np.testing.assert_allclose(motion.up_mm_yr, -20, atol=1e-3)
+    np.testing.assert_allclose(motion.east_mm_yr, 7, atol=1e-3)
     years = (DAYS[-1] - DAYS[0]).days / 365.25
-    np.testing.assert_allclose(found.up_mm[:, -1], -20 * years, rtol=1e-3)
-    np.testing.assert_allclose(found.up_std_mm_yr, 0.3 * np.hypot(0.59, 0.62) / (0.62 * 0.80 + 0.59 * 0.78), rtol=0.01)
+    np.testing.assert_allclose(motion.up_mm[:, -1], -20 * years, rtol=1e-3)
+    np.testing.assert_allclose(motion.up_std_mm_yr, 0.3 * np.hypot(0.59, 0.62) / (0.62 * 0.80 + 0.59 * 0.78), rtol=0.01)
 
 
 def test_views_of_other_dates_meet_where_both_reach():
     late = tuple(day + timedelta(days=6) for day in DAYS[:-3])
-    found = decompose_cells(GRID, seen(ASCENDING, -20, 0), seen(DESCENDING, -20, 0, late), (DAYS, late))
-    assert found.up_mm.shape[1] == len(late)
+    motion = decompose_cells(GRID, seen(ASCENDING, -20, 0), seen(DESCENDING, -20, 0, late), (DAYS, late))
+    assert motion.up_mm.shape[1] == len(late)
     elapsed = np.array([(day - DAYS[0]).days / 365.25 for day in late])
-    np.testing.assert_allclose(found.up_mm[0], -20 * elapsed, atol=0.01)
+    np.testing.assert_allclose(motion.up_mm[0], -20 * elapsed, atol=0.01)
 
 
 def test_a_series_reaches_no_further_than_its_dates():

@@ -90,7 +90,7 @@ def test_a_point_whose_id_is_no_text_is_left_out_and_named(monkeypatch, make_egm
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (doubled, "appears twice"),
         (both_tracks, "one file per track"),
@@ -98,9 +98,9 @@ def test_a_point_whose_id_is_no_text_is_left_out_and_named(monkeypatch, make_egm
         (lambda table: table.pop("mean_velocity"), "'mean_velocity' is missing"),
     ],
 )
-def test_a_bad_file_leaves_the_database_as_it_was(make_egms, change, said):
+def test_a_bad_file_leaves_the_database_as_it_was(make_egms, change, message):
     before = contents()
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         services.product_load(path=make_egms(change=change))
     assert contents() == before
 

@@ -17,8 +17,8 @@ SOURCES = every()
 def test_known_motion_comes_out_in_our_unit_and_sign(tmp_path, source):
     path = source.make(tmp_path)
     assert recognise(path) == source.format
-    found = next(found for found in all_points(path, source.declared) if found.header.component is source.component)
-    velocity, header = found.columns.velocity_mm_yr, found.header
+    loaded = next(loaded for loaded in all_points(path, source.declared) if loaded.header.component is source.component)
+    velocity, header = loaded.columns.velocity_mm_yr, loaded.header
     moves = np.abs(velocity) > 1
     assert moves.sum() >= 10
     assert header.source_format == source.format
@@ -26,7 +26,7 @@ def test_known_motion_comes_out_in_our_unit_and_sign(tmp_path, source):
     assert (header.technique, header.has_series) == (source.technique, source.series)
     if source.series:
         years = np.array([(day - header.dates[0]).days / 365.25 for day in header.dates])
-        series = found.columns.displacement_mm[moves][0]
+        series = loaded.columns.displacement_mm[moves][0]
         assert np.polyfit(years, series, 1)[0] == pytest.approx(source.mm_yr, abs=0.2)
 
 

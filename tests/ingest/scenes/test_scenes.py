@@ -58,11 +58,11 @@ def test_pairs_are_of_one_track_burst_polarisation_and_so_many_days(make_rtc):
     scenes_load(path=make_rtc("20211201", burst="292322-IW2"))
     scenes_load(path=make_rtc("20211207", layer="VH"))
     assert pairs_make(baselines_days=[6, 12]) == 3
-    found = {
+    pairs = {
         (f"{p.reference.acquired_at:%m%d}", f"{p.secondary.acquired_at:%m%d}", p.temporal_baseline_days)
         for p in ScenePair.objects.all()
     }
-    assert found == {("1119", "1125", 6), ("1125", "1201", 6), ("1119", "1201", 12)}
+    assert pairs == {("1119", "1125", 6), ("1125", "1201", 6), ("1119", "1201", 12)}
     assert pairs_make(baselines_days=[6, 12]) == 0
     assert pairs_make(baselines_days=[24]) == 1
 
@@ -171,9 +171,9 @@ def test_the_commands_load_a_folder_and_pair_it(make_rtc, capsys):
     folder = make_rtc("20211119").parent
     make_rtc("20211201")
     call_command("ingest", str(folder))
-    said = capsys.readouterr().out
-    assert said.count("loaded as scene") == 2
-    assert "1 new pairs of images" in said
+    output = capsys.readouterr().out
+    assert output.count("loaded as scene") == 2
+    assert "1 new pairs of images" in output
     call_command("pairscenes")
     assert "0 new pairs, 1 in all" in capsys.readouterr().out
 
@@ -265,11 +265,11 @@ def test_the_real_chips_pair_at_six_twelve_and_twenty_four_days(real_data):
     pairs = ScenePair.objects.select_related("reference", "secondary")
     for burst in ("292320-IW1", "292320-IW2", "292322-IW2", "292324-IW2"):
         for polarisation in ("VV", "VH"):
-            found: dict[int, set[str]] = {days: set() for days in REAL_PAIRS}
+            spans: dict[int, set[str]] = {days: set() for days in REAL_PAIRS}
             for pair in pairs.filter(reference__burst=burst, reference__polarisation=polarisation):
                 days = f"{pair.reference.acquired_at:%Y%m%d}-{pair.secondary.acquired_at:%Y%m%d}"
-                found[pair.temporal_baseline_days].add(days)
+                spans[pair.temporal_baseline_days].add(days)
                 assert (pair.secondary.burst, pair.secondary.polarisation) == (burst, polarisation)
                 assert (pair.rows, pair.cols, pair.resampled) == (100, 100, False)
-            assert found == {days: {*listed.split()} for days, listed in REAL_PAIRS.items()}
+            assert spans == {days: {*listed.split()} for days, listed in REAL_PAIRS.items()}
     assert not Scene.objects.exclude(reason="").exists()

@@ -10,7 +10,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tests.ingest.sources.replay import Asked, Replay
+from tests.ingest.sources.replay import RecordedRequest, Replay
 
 RTC = "OPERA_L2_RTC-S1_T131-279916-IW1_20231202T162856Z_20231202T232622Z_S1A_30_v1.0"
 GRD = "S1B_IW_GRDH_1SDV_20211110T032039_20211110T032104_029520_0385E6_60DB"
@@ -128,8 +128,8 @@ def grd(base: str, data: bytes, name: str = GRD) -> dict[str, Any]:
 def cmr(server: Replay, granules: list[dict[str, Any]], page: int = 250) -> None:
     """NASA's search: all granules, page by page; the header CMR-Search-After says where the next one begins."""
 
-    def answer(asked: Asked) -> tuple[object, dict[str, str]]:
-        start = int(asked.headers.get("CMR-Search-After", "0"))
+    def answer(request: RecordedRequest) -> tuple[object, dict[str, str]]:
+        start = int(request.headers.get("CMR-Search-After", "0"))
         items = granules[start : start + page]
         after = {"CMR-Search-After": str(start + page)} if start + page < len(granules) else {}
         return {"hits": len(granules), "took": 12, "items": items}, {"CMR-Hits": str(len(granules)), **after}
@@ -137,8 +137,8 @@ def cmr(server: Replay, granules: list[dict[str, Any]], page: int = 250) -> None
     server.answers["/search/granules.umm_json"] = answer
 
 
-def cmr_asked(asked: Asked) -> list[tuple[str, str]]:
-    return parse_qsl(asked.body)
+def cmr_parameters(request: RecordedRequest) -> list[tuple[str, str]]:
+    return parse_qsl(request.body)
 
 
 def item(scene: str, assets: dict[str, dict[str, Any]], **properties: Any) -> dict[str, Any]:
@@ -193,8 +193,8 @@ def stac(server: Replay, items: list[dict[str, Any]], page: int = 2) -> str:
         "https://api.stacspec.org/v1.0.0/collections",
     ]
 
-    def search(asked: Asked) -> tuple[object, dict[str, str]]:
-        wanted = json.loads(asked.body)
+    def search(request: RecordedRequest) -> tuple[object, dict[str, str]]:
+        wanted = json.loads(request.body)
         start = int(wanted.get("token", "0"))
         more = start + page < len(items)
         again = {
@@ -227,7 +227,7 @@ def stac(server: Replay, items: list[dict[str, Any]], page: int = 2) -> str:
         "license": "other",
         "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
     }
-    server.answers["/stac"] = server.answers["/stac/"] = lambda asked: (catalog, {})
-    server.answers["/stac/collections"] = lambda asked: ({"collections": [collection], "links": []}, {})
+    server.answers["/stac"] = server.answers["/stac/"] = lambda request: (catalog, {})
+    server.answers["/stac/collections"] = lambda request: ({"collections": [collection], "links": []}, {})
     server.answers["/stac/search"] = search
     return root

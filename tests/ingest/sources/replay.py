@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 HANG_SECONDS = 20.0
 
 
-class Asked(NamedTuple):
+class RecordedRequest(NamedTuple):
     """One request that arrived."""
 
     method: str
@@ -39,8 +39,8 @@ class Replay(ThreadingHTTPServer):
         self.etags: dict[str, str] = {}
         self.faults: dict[str, list[Answer]] = {}
         self.always: dict[str, Answer] = {}
-        self.answers: dict[str, Callable[[Asked], tuple[object, dict[str, str]]]] = {}
-        self.asked: list[Asked] = []
+        self.answers: dict[str, Callable[[RecordedRequest], tuple[object, dict[str, str]]]] = {}
+        self.requests: list[RecordedRequest] = []
         self.connections = 0
         self.over = threading.Event()
 
@@ -57,7 +57,7 @@ class Replay(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def ranges(self) -> list[str]:
-        return [asked.headers.get("Range", "") for asked in self.asked]
+        return [request.headers.get("Range", "") for request in self.requests]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -75,10 +75,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: str) -> None:
         path = urlsplit(self.path).path
-        asked = Asked(self.command, self.path, dict(self.headers.items()), body)
-        self.server.asked.append(asked)
+        request = RecordedRequest(self.command, self.path, dict(self.headers.items()), body)
+        self.server.requests.append(request)
         if path in self.server.answers:
-            content, headers = self.server.answers[path](asked)
+            content, headers = self.server.answers[path](request)
             self.send(200, json.dumps(content).encode(), {"Content-Type": "application/json", **headers})
             return
         data = self.server.files.get(path)
@@ -103,9 +103,9 @@ class Handler(BaseHTTPRequestHandler):
         return self.server.etags.get(urlsplit(self.path).path, '"first"')
 
     def wanted_range(self, data: bytes) -> int | None:
-        """The first byte that is asked for; None where the whole is to be given."""
-        said, condition = self.headers.get("Range", ""), self.headers.get("If-Range", self.etag())
-        return int(said.removeprefix("bytes=").removesuffix("-")) if said and condition == self.etag() else None
+        """The first byte requested; None where the whole file is requested."""
+        stated, condition = self.headers.get("Range", ""), self.headers.get("If-Range", self.etag())
+        return int(stated.removeprefix("bytes=").removesuffix("-")) if stated and condition == self.etag() else None
 
 
 def give(handler: Handler, data: bytes, most: int | None = None) -> None:
@@ -159,8 +159,8 @@ def ignore_range_and_cut(after: int) -> Answer:
 
 
 def status(code: int, **headers: str) -> Answer:
-    said = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda handler, data: handler.send(code, b"no", said)
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda handler, data: handler.send(code, b"no", fields)
 
 
 def redirect(target: str, code: int = 302) -> Answer:
@@ -196,12 +196,12 @@ def says_length(length: int) -> Answer:
 
 
 def zipped(handler: Handler, data: bytes) -> None:
-    """Packed although nobody asked for it."""
+    """Compressed although not requested."""
     handler.send(200, gzip.compress(data), {"Content-Encoding": "gzip", "ETag": handler.etag()})
 
 
 def other_piece(handler: Handler, data: bytes) -> None:
-    """206 with a piece that was not asked for."""
+    """206 with another range than the one requested."""
     handler.send(206, data[3:], {"Content-Range": f"bytes 3-{len(data) - 1}/{len(data)}", "ETag": handler.etag()})
 
 

@@ -16,7 +16,7 @@ from tests.ingest.sources.wanted import DATA, State, fetched, wanted
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configured")]
 
 
-def found_by_asf(server, count=2) -> list[str]:
+def list_at_asf(server, count=2) -> list[str]:
     names = [recorded.RTC.replace("279916", f"{number:06d}") for number in range(count)]
     granules = []
     for name in names:
@@ -27,17 +27,17 @@ def found_by_asf(server, count=2) -> list[str]:
 
 
 def test_a_dry_run_lists_and_sums_and_fetches_nothing(server, capsys):
-    names = found_by_asf(server)
+    names = list_at_asf(server)
     call_command("acquire", "--dry-run")
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == f"{names[0]}_VV  2023-12-02 16:28  0.3 MB"
-    assert said[-1] == "2 new images, 0.6 MB; 0 known already; 0 refused"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{names[0]}_VV  2023-12-02 16:28  0.3 MB"
+    assert lines[-1] == "2 new images, 0.6 MB; 0 known already; 0 refused"
     assert SceneDownload.objects.count() == 0
-    assert {asked.method for asked in server.asked} == {"POST"}
+    assert {request.method for request in server.requests} == {"POST"}
 
 
 def test_the_command_fetches_what_is_new_and_only_that(server, capsys):
-    found_by_asf(server)
+    list_at_asf(server)
     call_command("acquire", "--limit", "1")
     assert SceneDownload.objects.count() == 1
     call_command("acquire")
@@ -50,8 +50,8 @@ def test_an_address_elsewhere_is_refused_in_one_line_and_never_contacted(server,
     name = recorded.RTC
     recorded.cmr(server, [recorded.rtc(stranger.address, {f"{name}_VV.tif": DATA})])
     call_command("acquire")
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith(f"{name}_VV  refused: 127.0.0.1:{stranger.server_port} is not among the hosts")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{name}_VV  refused: 127.0.0.1:{stranger.server_port} is not among the hosts")
     assert SceneDownload.objects.count() == 0
     assert stranger.connections == 0
 
@@ -132,7 +132,7 @@ def test_the_schedule_searches_and_fetches_only_where_a_source_is_set(server, se
     assert {"monitor.tasks.search_images", "ingest.tasks.fetch_images"} <= {
         row["task"] for row in BEAT_SCHEDULE.values()
     }
-    found_by_asf(server)
+    list_at_asf(server)
     settings.ACQUIRE_SOURCE = ""
     monitor_tasks.search_images()
     tasks.fetch_images()
@@ -148,7 +148,7 @@ def test_a_search_that_fails_is_a_line_in_the_log(server, caplog):
     server.always["/search/granules.umm_json"] = replay.status(503)
     server.files["/search/granules.umm_json"] = b"{}"
     monitor_tasks.search_images()
-    assert "no images can be looked for: 127.0.0.1 refuses the search (503)." in caplog.text
+    assert "no images can be searched for: 127.0.0.1 refuses the search (503)." in caplog.text
 
 
 def test_credentials_are_for_their_own_hosts_and_stand_in_no_log_row_or_address(server, stranger, settings, caplog):
@@ -161,8 +161,8 @@ def test_credentials_are_for_their_own_hosts_and_stand_in_no_log_row_or_address(
     with caplog.at_level("DEBUG"):
         (row,) = fetched()
     assert row.state == State.FETCHED
-    assert server.asked[0].headers["Authorization"] == "Bearer topsecret"
-    assert "Authorization" not in stranger.asked[0].headers
+    assert server.requests[0].headers["Authorization"] == "Bearer topsecret"
+    assert "Authorization" not in stranger.requests[0].headers
     assert "topsecret" not in caplog.text
     assert all("topsecret" not in str(value) for value in vars(row).values())
 
@@ -193,5 +193,5 @@ def test_a_password_is_shown_to_the_login_page_only(server, stranger, settings):
     )
     (row,) = fetched()
     assert (row.state, row.error) == (State.FETCHED, "")
-    assert stranger.asked[0].headers["Authorization"].startswith("Basic ")
-    assert all("Authorization" not in asked.headers for asked in server.asked)
+    assert stranger.requests[0].headers["Authorization"].startswith("Basic ")
+    assert all("Authorization" not in request.headers for request in server.requests)

@@ -109,9 +109,9 @@ def test_no_spelling_of_an_address_reaches_another_server(server, stranger, numb
     url = tricks(server, stranger)[number]
     session = guard(requests.Session(), AllowList.of([server.address]))
     server.always["/hop"] = replay.redirect(url)
-    for asked in (url, f"{server.address}/hop"):
-        with suppress(HostRefused, requests.RequestException):  # or the listed server is asked, for something strange
-            session.get(asked, timeout=20)
+    for requested in (url, f"{server.address}/hop"):
+        with suppress(HostRefused, requests.RequestException):  # or the listed server receives an unusual path
+            session.get(requested, timeout=20)
     assert stranger.connections == 0
 
 
@@ -130,7 +130,7 @@ def test_the_environments_proxy_and_passwords_are_not_used(server, stranger, mon
     server.files["/x"] = b"x"
     session = guard(requests.Session(), AllowList.of([server.address]))
     assert session.get(f"{server.address}/x", timeout=20).content == b"x"
-    assert "Authorization" not in server.asked[0].headers
+    assert "Authorization" not in server.requests[0].headers
     assert stranger.connections == 0
     with pytest.raises(HostRefused, match="proxy"):
         session.get(f"{server.address}/x", timeout=20, proxies={"http": stranger.address})
@@ -142,8 +142,8 @@ def test_the_environments_proxy_and_passwords_are_not_used(server, stranger, mon
 )
 def test_a_listed_name_that_leads_into_a_private_network_is_refused(stranger, monkeypatch, address):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    found = [(family, socket.SOCK_STREAM, 6, "", (address, stranger.server_port))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: found)
+    addresses = [(family, socket.SOCK_STREAM, 6, "", (address, stranger.server_port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: addresses)
     session = guard(requests.Session(), AllowList.of([f"images.example.org:{stranger.server_port}"]))
     with pytest.raises(HostRefused, match="no public address"):
         session.get(f"https://images.example.org:{stranger.server_port}/x", timeout=20)
@@ -221,9 +221,9 @@ def test_https_is_spoken_with_the_host_that_was_checked(server, tmp_path):
 
 
 def test_no_line_shows_a_secret():
-    said = without_secrets("GET https://anna:word@host/x?X-Amz-Signature=abc Authorization: Bearer ey.J.x, Basic YTpi")
+    line = without_secrets("GET https://anna:word@host/x?X-Amz-Signature=abc Authorization: Bearer ey.J.x, Basic YTpi")
     for secret in ("word", "abc", "ey.J.x", "YTpi"):
-        assert secret not in said
+        assert secret not in line
 
 
 def test_credentials_do_not_follow_a_redirect_that_a_library_follows(server, stranger):
@@ -234,5 +234,5 @@ def test_credentials_do_not_follow_a_redirect_that_a_library_follows(server, str
     session.headers["Authorization"] = "Bearer put here by a library"
     assert session.get(f"{server.address}/hop", timeout=20).content == b"there"
     assert session.get(f"{stranger.address}/there", timeout=20).content == b"there"
-    assert server.asked[0].headers["Authorization"] == "Bearer topsecret"
-    assert not any("Authorization" in asked.headers for asked in stranger.asked)
+    assert server.requests[0].headers["Authorization"] == "Bearer topsecret"
+    assert not any("Authorization" in request.headers for request in stranger.requests)

@@ -73,7 +73,7 @@ def test_a_file_is_fetched_whole_and_no_part_stays(transfer, server):
     assert transfer() == Fetched(len(DATA), 1, 0)
     assert transfer.is_whole()
     assert server.ranges() == [""]
-    assert server.asked[0].headers["Accept-Encoding"] == "identity"
+    assert server.requests[0].headers["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.parametrize("at", CUTS)
@@ -83,7 +83,7 @@ def test_a_transfer_that_is_cut_goes_on_where_it_was_cut(transfer, server, at):
     assert transfer.is_whole()
     assert server.ranges() == ["", f"bytes={at}-" if at else ""]
     if at:
-        assert server.asked[1].headers["If-Range"] == '"first"'
+        assert server.requests[1].headers["If-Range"] == '"first"'
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -114,7 +114,7 @@ def test_bytes_that_are_always_wrong_are_fetched_three_times_and_never_given_the
     server.always["/S1A.zip"] = replay.wrong
     with pytest.raises(Hopeless, match=r"do not have the md5 checksum of the catalogue, 3 times\. They were thrown"):
         transfer(checksum=MD5)
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
     assert transfer.is_nothing()
 
 
@@ -123,7 +123,7 @@ def test_wrong_bytes_are_counted_over_processes(transfer, server):
     transfer.known = Known(damaged=2)
     with pytest.raises(Hopeless):
         transfer()
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_wrong_beginning_is_found_at_the_end(transfer, server):
@@ -144,7 +144,7 @@ def test_a_file_that_changed_in_between_is_fetched_from_its_beginning(transfer, 
     transfer.faults(changes)
     transfer()
     assert transfer.is_whole()
-    assert server.asked[1].headers["If-Range"] == '"first"'
+    assert server.requests[1].headers["If-Range"] == '"first"'
     assert transfer.known.etag == '"second"'
 
 
@@ -181,7 +181,7 @@ def test_a_part_that_is_already_whole_is_only_hashed(transfer, server):
     transfer.part.write_bytes(DATA)
     transfer()
     assert transfer.is_whole()
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_a_part_that_is_whole_where_nobody_knows_the_length_ends_with_416(transfer, server):
@@ -264,7 +264,7 @@ def test_a_server_that_never_recovers_is_left_to_the_schedule_and_what_has_arriv
     transfer.faults(replay.cut(5000), *[replay.status(500)] * 50)
     with pytest.raises(Later, match=r"is busy \(500\)"):
         transfer()
-    assert len(server.asked) == 6
+    assert len(server.requests) == 6
     assert transfer.part.read_bytes() == DATA[:5000]
 
 
@@ -272,7 +272,7 @@ def test_a_server_that_starts_over_and_over_is_left_alone_in_the_end(transfer, s
     server.always["/S1A.zip"] = replay.ignore_range_and_cut(1000)
     with pytest.raises(Later):
         transfer()
-    assert len(server.asked) == 6
+    assert len(server.requests) == 6
 
 
 def test_a_server_that_falls_silent_is_left_and_asked_for_the_rest(transfer, server):
@@ -290,12 +290,14 @@ def test_a_server_that_is_not_there_is_tried_again(transfer):
     assert len(transfer.slept) == 4
 
 
-@pytest.mark.parametrize(("code", "said"), [(401, "Set TOKEN"), (403, "Set TOKEN"), (404, "removed"), (410, "removed")])
-def test_a_refusal_is_not_tried_again_and_says_what_to_do(transfer, server, code, said):
+@pytest.mark.parametrize(
+    ("code", "message"), [(401, "Set TOKEN"), (403, "Set TOKEN"), (404, "removed"), (410, "removed")]
+)
+def test_a_refusal_is_not_tried_again_and_says_what_to_do(transfer, server, code, message):
     transfer.faults(replay.status(code))
-    with pytest.raises(Hopeless, match=rf"^127\.0\.0\.1 .*\({code}\).*{said}"):
+    with pytest.raises(Hopeless, match=rf"^127\.0\.0\.1 .*\({code}\).*{message}"):
         transfer()
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     assert transfer.slept == []
 
 
@@ -343,8 +345,8 @@ def test_credentials_go_to_the_host_that_they_are_for_and_to_no_other(transfer, 
     token = Credential(AllowList.of([server.address]), "Bearer topsecret")
     transfer(session=guard(requests.Session(), allowed, [token]))
     assert transfer.is_whole()
-    assert server.asked[0].headers["Authorization"] == "Bearer topsecret"
-    assert "Authorization" not in stranger.asked[0].headers
+    assert server.requests[0].headers["Authorization"] == "Bearer topsecret"
+    assert "Authorization" not in stranger.requests[0].headers
     assert "topsecret" not in repr(token)
 
 
@@ -359,23 +361,23 @@ def test_a_transfer_may_be_stopped_and_goes_on_in_another_process(transfer, serv
 
 
 def test_nothing_is_written_where_there_is_no_room(transfer):
-    asked = []
+    coming_bytes = []
 
     def room(coming):
-        asked.append(coming)
+        coming_bytes.append(coming)
         raise NoRoom("full")
 
     with pytest.raises(NoRoom):
         transfer(room=room)
-    assert asked == [len(DATA)]
+    assert coming_bytes == [len(DATA)]
     assert transfer.is_nothing()
 
 
 def test_only_the_rest_needs_room(transfer):
-    asked = []
+    coming_bytes = []
     transfer.faults(replay.cut(5000))
-    transfer(room=asked.append)
-    assert asked == [len(DATA), len(DATA) - 5000]
+    transfer(room=coming_bytes.append)
+    assert coming_bytes == [len(DATA), len(DATA) - 5000]
 
 
 KILLED = """

@@ -97,7 +97,7 @@ def test_a_file_is_called_by_its_address_or_by_its_id():
 
 
 def test_values_of_catalogues_become_ours_or_are_not_said():
-    assert [platform_of(said) for said in ("Sentinel-1A", "SENTINEL-1C", "sentinel-1b", "S1D", "ALOS", None)] == [
+    assert [platform_of(value) for value in ("Sentinel-1A", "SENTINEL-1C", "sentinel-1b", "S1D", "ALOS", None)] == [
         "S1A",
         "S1C",
         "S1B",
@@ -105,14 +105,14 @@ def test_values_of_catalogues_become_ours_or_are_not_said():
         "",
         "",
     ]
-    assert [track_of(said) for said in (131, "94", "0", 176, None, "x")] == [131, 94, None, None, None, None]
-    assert [direction_of(said) for said in ("ASCENDING", "descending", "NA", None)] == [
+    assert [track_of(value) for value in (131, "94", "0", 176, None, "x")] == [131, 94, None, None, None, None]
+    assert [direction_of(value) for value in ("ASCENDING", "descending", "NA", None)] == [
         Direction.ASCENDING,
         Direction.DESCENDING,
         Direction.UNKNOWN,
         Direction.UNKNOWN,
     ]
-    assert [exact_bytes(said) for said in (885840896.0, 12, 844.8, -1, 0, None, True, "12")] == [
+    assert [exact_bytes(value) for value in (885840896.0, 12, 844.8, -1, 0, None, True, "12")] == [
         885840896,
         12,
         None,

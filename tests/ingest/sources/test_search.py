@@ -1,4 +1,4 @@
-"""The two search services, asked through their own libraries, against a server of recorded answers."""
+"""The two search services, queried through their own libraries, against a server of recorded answers."""
 
 import json
 import subprocess
@@ -63,49 +63,49 @@ def ask_stac(url, server: replay.Replay, credentials=(), most=50):
 def test_asf_is_asked_for_the_area_the_time_and_the_product(server):
     recorded.cmr(server, [])
     assert ask_asf(server) == []
-    (asked,) = server.asked
-    said = recorded.cmr_asked(asked)
-    assert ("shortName", "OPERA_L2_RTC-S1_V1") in said
-    assert ("temporal", "2023-11-20T00:00:00Z,2023-12-04T00:00:00Z,") in said
+    (request,) = server.requests
+    parameters = recorded.cmr_parameters(request)
+    assert ("shortName", "OPERA_L2_RTC-S1_V1") in parameters
+    assert ("temporal", "2023-11-20T00:00:00Z,2023-12-04T00:00:00Z,") in parameters
     assert any(
         value.startswith("-148.0,64.9,-147.9")
-        for name, value in said
+        for name, value in parameters
         if name in {"polygon[]", "polygon", "bounding_box"}
     )
-    assert "Authorization" not in asked.headers
+    assert "Authorization" not in request.headers
 
 
 def test_an_opera_image_in_the_wanted_polarisation_is_found_with_all_that_is_known_of_it(server):
     recorded.cmr(server, [recorded.rtc("https://datapool.asf.alaska.edu", FILES)])
-    (found,) = ask_asf(server)
-    assert found.scene_id == f"{recorded.RTC}_VV"
-    assert found.file_name == f"{recorded.RTC}_VV.tif"
-    assert found.url == f"https://datapool.asf.alaska.edu/RTC/OPERA-S1/{recorded.RTC}_VV.tif"
-    assert (found.size_bytes, found.checksum.algorithm) == (300, "md5")
-    assert (found.platform, found.track, found.direction, found.polarisation) == (
+    (image,) = ask_asf(server)
+    assert image.scene_id == f"{recorded.RTC}_VV"
+    assert image.file_name == f"{recorded.RTC}_VV.tif"
+    assert image.url == f"https://datapool.asf.alaska.edu/RTC/OPERA-S1/{recorded.RTC}_VV.tif"
+    assert (image.size_bytes, image.checksum.algorithm) == (300, "md5")
+    assert (image.platform, image.track, image.direction, image.polarisation) == (
         "S1A",
         131,
         Direction.DESCENDING,
         "VV",
     )
-    assert found.acquired_at == datetime(2023, 12, 2, 16, 28, 56, tzinfo=UTC)
-    assert found.footprint.bounds == (-149.0, 64.8, -147.1, 65.1)
+    assert image.acquired_at == datetime(2023, 12, 2, 16, 28, 56, tzinfo=UTC)
+    assert image.footprint.bounds == (-149.0, 64.8, -147.1, 65.1)
 
 
 def test_a_grd_is_found_as_its_zip(server):
     recorded.cmr(server, [recorded.grd("https://datapool.asf.alaska.edu", b"zip" * 99)])
-    (found,) = ask_asf(server, products=("GRD",))
-    assert (found.scene_id, found.file_name) == (recorded.GRD, f"{recorded.GRD}.zip")
-    assert found.size_bytes == 297
-    assert found.checksum.algorithm == "md5"
-    assert (found.platform, found.track, found.direction, found.polarisation) == (
+    (image,) = ask_asf(server, products=("GRD",))
+    assert (image.scene_id, image.file_name) == (recorded.GRD, f"{recorded.GRD}.zip")
+    assert image.size_bytes == 297
+    assert image.checksum.algorithm == "md5"
+    assert (image.platform, image.track, image.direction, image.polarisation) == (
         "S1B",
         94,
         Direction.ASCENDING,
         "VV+VH",
     )
-    said = recorded.cmr_asked(server.asked[0])
-    assert {value for name, value in said if name == "shortName"} >= {"SENTINEL-1A_DP_GRD_HIGH"}
+    parameters = recorded.cmr_parameters(server.requests[0])
+    assert {value for name, value in parameters if name == "shortName"} >= {"SENTINEL-1A_DP_GRD_HIGH"}
 
 
 def test_asf_is_asked_page_after_page_and_no_further_than_wanted(server):
@@ -114,11 +114,11 @@ def test_asf_is_asked_page_after_page_and_no_further_than_wanted(server):
         for name in (recorded.RTC.replace("279916", f"{number:06d}") for number in range(600))
     ]
     recorded.cmr(server, many)
-    assert len({found.scene_id for found in ask_asf(server, most=1000)}) == 600
-    assert [asked.headers.get("CMR-Search-After") for asked in server.asked] == [None, "250", "500"]
-    server.asked.clear()
+    assert len({image.scene_id for image in ask_asf(server, most=1000)}) == 600
+    assert [request.headers.get("CMR-Search-After") for request in server.requests] == [None, "250", "500"]
+    server.requests.clear()
     assert len(ask_asf(server, most=10)) == 10
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_asf_is_asked_through_our_session_only(server, stranger):
@@ -154,7 +154,7 @@ def test_a_search_that_fails_is_one_line_at_once_and_is_reported_to_nobody(serve
     "broken", [{"hits": 1, "items": [{"meta": {}, "umm": {}}]}, {"hits": 1}, [], {"hits": 1, "items": [None]}]
 )
 def test_an_answer_that_cannot_be_understood_is_one_line(server, broken):
-    server.answers["/search/granules.umm_json"] = lambda asked: (broken, {})
+    server.answers["/search/granules.umm_json"] = lambda request: (broken, {})
     with pytest.raises(SearchFailed, match="ASF"):
         ask_asf(server)
 
@@ -165,8 +165,8 @@ def test_a_stac_catalogue_is_asked_page_after_page(server):
         for number in range(5)
     ]
     url = recorded.stac(server, items)
-    assert [found.scene_id for found in ask_stac(url, server)] == [f"S1A_{number}" for number in range(5)]
-    searches = [json.loads(asked.body) for asked in server.asked if asked.path == "/stac/search"]
+    assert [image.scene_id for image in ask_stac(url, server)] == [f"S1A_{number}" for number in range(5)]
+    searches = [json.loads(request.body) for request in server.requests if request.path == "/stac/search"]
     assert len(searches) == 3
     assert searches[0]["collections"] == ["sentinel-1-grd"]
     assert searches[0]["bbox"] == [-148.0, 64.9, -147.9, 65.0]
@@ -178,16 +178,16 @@ def test_a_whole_image_of_a_catalogue_is_found_with_its_multihash(server):
     scene = "S1A_IW_GRDH_1SDV_20230413T135642_20230413T135707_048078_05C78B_1234.SAFE"
     asset = recorded.whole("https://download.dataspace.copernicus.eu/odata/v1/Products(9c03)/$value", data)
     url = recorded.stac(server, [recorded.item(scene, {"vv": {"href": "s3://eodata/x.tif"}, "Product": asset})])
-    (found,) = ask_stac(url, server)
-    assert found.file_name == scene.replace(".SAFE", ".zip")
-    assert (found.size_bytes, found.checksum) == (400, Checksum("md5", asset["file:checksum"][6:]))
-    assert (found.platform, found.track, found.direction, found.polarisation) == (
+    (image,) = ask_stac(url, server)
+    assert image.file_name == scene.replace(".SAFE", ".zip")
+    assert (image.size_bytes, image.checksum) == (400, Checksum("md5", asset["file:checksum"][6:]))
+    assert (image.platform, image.track, image.direction, image.polarisation) == (
         "S1A",
         131,
         Direction.DESCENDING,
         "VV+VH",
     )
-    assert found.acquired_at == datetime(2023, 4, 13, 13, 56, 42, 123456, tzinfo=UTC)
+    assert image.acquired_at == datetime(2023, 4, 13, 13, 56, 42, 123456, tzinfo=UTC)
 
 
 def test_of_a_catalogue_of_rasters_the_wanted_polarisation_is_taken_by_http(server):
@@ -197,17 +197,17 @@ def test_of_a_catalogue_of_rasters_the_wanted_polarisation_is_taken_by_http(serv
         "alternate": {"https": {"href": "https://h.org/vv.tif"}},
     }
     url = recorded.stac(server, [recorded.item("S1A_X", {"vh": {"href": "./vh.tif"}, "vv": raster})])
-    (found,) = ask_stac(url, server)
-    assert (found.scene_id, found.polarisation, found.url) == ("S1A_X_VV", "VV", "https://h.org/vv.tif")
-    assert found.checksum is None
+    (image,) = ask_stac(url, server)
+    assert (image.scene_id, image.polarisation, image.url) == ("S1A_X_VV", "VV", "https://h.org/vv.tif")
+    assert image.checksum is None
 
 
 def test_a_token_goes_to_the_catalogue_and_not_where_the_catalogue_points(server, stranger):
     url = recorded.stac(server, [])
     token = Credential(AllowList.of([server.address]), "Bearer topsecret")
     ask_stac(url, server, (token,))
-    assert {asked.headers["Authorization"] for asked in server.asked} == {"Bearer topsecret"}
-    assert all("topsecret" not in asked.path for asked in server.asked)
+    assert {request.headers["Authorization"] for request in server.requests} == {"Bearer topsecret"}
+    assert all("topsecret" not in request.path for request in server.requests)
 
 
 @pytest.mark.parametrize("way", ["search", "next", "root"])
@@ -223,8 +223,8 @@ def test_a_catalogue_that_points_elsewhere_is_refused_and_nobody_else_is_contact
     else:
         honest = server.answers["/stac/search"]
 
-        def points_elsewhere(asked):
-            page, headers = honest(asked)
+        def points_elsewhere(request):
+            page, headers = honest(request)
             for link in page["links"]:
                 link["href"] = f"{stranger.address}/search"
             return page, headers
@@ -240,8 +240,8 @@ def test_a_catalogue_cannot_make_us_read_a_file_of_ours(server, tmp_path):
     url = recorded.stac(server, [recorded.item("S1A_0", {"Product": recorded.whole("https://h.org/x.zip", b"x")})] * 3)
     honest = server.answers["/stac/search"]
 
-    def points_at_a_file(asked):
-        page, headers = honest(asked)
+    def points_at_a_file(request):
+        page, headers = honest(request)
         return {**page, "links": [{"rel": "next", "href": str(tmp_path / "secret.json")}]}, headers
 
     server.answers["/stac/search"] = points_at_a_file

@@ -48,8 +48,8 @@ def test_of_a_file_with_two_polarisations_none_is_declared(server, monkeypatch):
 
 
 def test_an_image_is_wanted_once(server):
-    assert len(services.scenes_want(found=[scene(server), scene(server)])) == 1
-    assert services.scenes_want(found=[scene(server)]) == []
+    assert len(services.scenes_want(scenes=[scene(server), scene(server)])) == 1
+    assert services.scenes_want(scenes=[scene(server)]) == []
     assert SceneDownload.objects.count() == 1
 
 
@@ -99,17 +99,17 @@ def test_what_was_loaded_by_hand_is_not_fetched(server, make_rtc, settings):
     path = make_rtc()
     scenes_load(path=path)
     recorded.cmr(server, [recorded.rtc(server.address, {path.name: b"x"}, path.stem)])
-    found = services.scenes_search(source="asf", areas=[box(0, 0, 1, 1)], days=14)
-    assert (found.new, found.known) == ([], 1)
+    search = services.scenes_search(source="asf", areas=[box(0, 0, 1, 1)], days=14)
+    assert (search.new, search.known) == ([], 1)
 
 
-@pytest.mark.parametrize(("code", "said"), [(401, "EARTHDATA_TOKEN"), (404, "removed")])
-def test_a_refusal_is_final_and_says_what_to_set(server, code, said):
+@pytest.mark.parametrize(("code", "message"), [(401, "EARTHDATA_TOKEN"), (404, "removed")])
+def test_a_refusal_is_final_and_says_what_to_set(server, code, message):
     wanted(server)
     server.always["/S1A_one.zip"] = replay.status(code)
     (row,) = fetched()
     assert row.state == State.FAILED
-    assert said in row.error
+    assert message in row.error
     assert fetched() == []
     assert services.downloads_retry() == 1
     server.always.clear()
@@ -158,7 +158,7 @@ def test_a_worker_that_died_leaves_a_row_that_another_finishes_from_its_part(ser
     SceneDownload.objects.filter(pk=row.pk).update(
         state=State.FETCHING, lease_until=timezone.now() - timedelta(seconds=1), next_try_at=None
     )
-    server.asked.clear()
+    server.requests.clear()
     (row,) = fetched()
     assert row.state == State.FETCHED
     assert server.ranges() == ["bytes=1000-"]
@@ -210,7 +210,7 @@ def test_a_round_that_is_over_goes_on_in_the_next_one_with_the_rest(server):
     part = Path(services.settings.ACQUIRE_FOLDER) / str(row.pk) / "S1A_one.zip.part"
     have = part.stat().st_size
     assert 0 < have < len(DATA)
-    server.asked.clear()
+    server.requests.clear()
     assert fetched()[0].state == State.FETCHED
     assert server.ranges() == [f"bytes={have}-"]
 
@@ -234,7 +234,7 @@ def test_the_oldest_loaded_files_make_way_for_a_new_one(server, settings):
     assert rows[1].stored_path == ""
     assert IngestJob.objects.get(pk=rows[1].job_id).stored_path == ""
     assert sum(path.is_file() for path in Path(settings.ACQUIRE_FOLDER).rglob("*")) == 3
-    assert services.scenes_want(found=[scene(server, "S1A_1")]) == []  # and is not fetched again
+    assert services.scenes_want(scenes=[scene(server, "S1A_1")]) == []  # and is not fetched again
 
 
 def test_what_is_not_processed_yet_is_never_deleted(server, settings):

@@ -11,14 +11,14 @@ from ingest.models import IngestJob, SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources import services
 from ingest.sources.client.checksums import Checksum
-from ingest.sources.client.found import FoundScene
+from ingest.sources.client.scene import CatalogueScene
 from tests.ingest.sources import replay
 
 State = SceneDownload.State
 DATA = random.Random(11).randbytes(300_000)
 
 
-def scene(server: replay.Replay, name="S1A_one", data=DATA, **other) -> FoundScene:
+def scene(server: replay.Replay, name="S1A_one", data=DATA, **other) -> CatalogueScene:
     server.files[f"/{name}.zip"] = data
     values = {
         "source": "asf",
@@ -34,11 +34,11 @@ def scene(server: replay.Replay, name="S1A_one", data=DATA, **other) -> FoundSce
         "acquired_at": datetime(2026, 11, 1, tzinfo=UTC),
         "footprint": box(10, 63, 11, 64),
     }
-    return FoundScene(**{**values, **other})
+    return CatalogueScene(**{**values, **other})
 
 
 def wanted(server, name="S1A_one", **other) -> SceneDownload:
-    (row,) = services.scenes_want(found=[scene(server, name, **other)])
+    (row,) = services.scenes_want(scenes=[scene(server, name, **other)])
     return row
 
 

@@ -103,7 +103,7 @@ def test_all_bowls_stand_in_the_same_still_tile():
 def test_a_perfect_detector_scores_perfectly(moving):
     tracks, truth = first_view(moving)
     score = score_tile(flag(moving, truth.known & (np.abs(truth.rate_mm_yr) >= 2.0)), moving, tracks, truth)
-    assert (score.n_objects, score.n_found, score.n_areas, score.false_alarms) == (1, 1, 1, 0)
+    assert (score.n_objects, score.n_detected, score.n_areas, score.false_alarms) == (1, 1, 1, 0)
     assert score.overlaps[0] > 0.95  # ground far from all points is not part of the truth
     assert score.per_class.tolist() == [[1, 0, 0], [0, 0, 0]]
     metrics = evaluate.field_metrics([score] * 3)
@@ -114,7 +114,7 @@ def test_a_perfect_detector_scores_perfectly(moving):
 def test_a_wrong_sign_is_found_but_named_wrongly(moving):
     tracks, truth = first_view(moving)
     score = score_tile(flag(moving, np.abs(truth.rate_mm_yr) >= 2.0, rate_mm_yr=10.0), moving, tracks, truth)
-    assert score.n_found == 1
+    assert score.n_detected == 1
     assert score.per_class.tolist() == [[0, 0, 1], [0, 1, 0]]
 
 
@@ -131,7 +131,7 @@ def test_an_area_on_still_ground_is_a_false_alarm_and_costs_precision(moving):
     tracks, truth = first_view(moving)
     mask = (np.abs(truth.rate_mm_yr) >= 2.0) | _busiest_still_corner(moving)
     score = score_tile(flag(moving, mask), moving, tracks, truth)
-    assert (score.false_alarms, score.n_found, score.n_areas) == (1, 1, 2)
+    assert (score.false_alarms, score.n_detected, score.n_areas) == (1, 1, 2)
     metrics = evaluate.field_metrics([score])
     assert metrics["false_alarms_per_1000km2"].value == 10.0
     assert metrics["object_precision"].value == 0.5
@@ -140,7 +140,7 @@ def test_an_area_on_still_ground_is_a_false_alarm_and_costs_precision(moving):
 def test_a_small_area_in_the_middle_of_a_bowl_matches_by_its_centre(moving):
     tracks, truth = first_view(moving)
     score = score_tile(flag(moving, np.hypot(ROW - 50, COL - 50) < 6), moving, tracks, truth)
-    assert score.n_found == 1
+    assert score.n_detected == 1
     assert score.overlaps[0] < 0.3
 
 

@@ -77,8 +77,8 @@ def test_powers_correlate_as_the_square_of_the_coherence(gamma):
 def test_the_coherent_estimator_measures_the_shift_that_was_put_in(dx, dy):
     errors = []
     for scene in range(4):
-        found_x, found_y, bound = report.measured_shift(dx, dy, scene=scene)
-        errors.append((found_x - dx, found_y - dy))
+        measured_x, measured_y, bound = report.measured_shift(dx, dy, scene=scene)
+        errors.append((measured_x - dx, measured_y - dy))
     assert np.abs(errors).max() < 3 * bound
     assert np.abs(np.mean(errors, axis=0)).max() < 2 * bound
 

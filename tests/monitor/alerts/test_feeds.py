@@ -32,17 +32,17 @@ def ids(client, query: str = "") -> list[str]:
 
 
 def test_an_empty_feed_is_a_feed(client):
-    found = feed(client)
+    atom = feed(client)
     for name in ("id", "title", "updated"):
-        assert found.findtext(f"{ATOM}{name}")
-    assert found.find(f"{ATOM}author/{ATOM}name") is not None
+        assert atom.findtext(f"{ATOM}{name}")
+    assert atom.find(f"{ATOM}author/{ATOM}name") is not None
     assert entries(client) == []
 
 
 def test_every_entry_has_what_atom_asks_for_and_says_what_moves(client, watched_region):
-    found = entries(client)
-    assert len(found) == Alert.objects.count()
-    for entry in found:
+    listed = entries(client)
+    assert len(listed) == Alert.objects.count()
+    for entry in listed:
         assert entry.findtext(f"{ATOM}id").startswith("urn:uuid:")
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*\+00:00", entry.findtext(f"{ATOM}updated"))
         assert entry.findtext(f"{ATOM}title").startswith("Simulated: ")

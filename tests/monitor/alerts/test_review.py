@@ -96,9 +96,11 @@ def test_an_operator_signs_in_reaches_the_queue_and_signs_out(visitor, anna):
 
 def test_who_asks_for_a_case_gets_there_after_signing_in(visitor, anna, watched_region):
     path = case(Alert.objects.first())
-    asked = visitor.get(path)
-    assert asked["Location"] == f"/login/?next={path}"
-    assert visitor.post(asked["Location"], {"username": "anna", "password": PASSWORD, "next": path})["Location"] == path
+    redirect = visitor.get(path)
+    assert redirect["Location"] == f"/login/?next={path}"
+    assert (
+        visitor.post(redirect["Location"], {"username": "anna", "password": PASSWORD, "next": path})["Location"] == path
+    )
 
 
 def test_the_way_after_signing_in_never_leads_to_another_site(visitor, anna):
@@ -176,7 +178,7 @@ def test_the_queue_lists_what_waits_strongest_first(operator, watched_region):
 def test_a_case_shows_everything_that_speaks_for_it(operator, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
     page = words(operator.get(case(alert)))
-    for said in (
+    for expected in (
         "The ground here sank by about",
         "track 901",
         "track 902",
@@ -185,7 +187,7 @@ def test_a_case_shows_everything_that_speaks_for_it(operator, watched_region):
         "Trail",
         "Not motion",
     ):
-        assert said in page
+        assert expected in page
 
 
 def test_after_a_verdict_the_next_case_opens_and_the_public_reads_the_note(operator, visitor, watched_region):

@@ -132,21 +132,21 @@ def test_alerts_are_filtered_and_come_in_parts(client, watched_region):
 
 def test_an_alert_carries_units_in_its_names_and_the_page_s_own_sentence(client, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
-    found = client.get(f"/api/v1/alerts/{alert.code}").json()
-    assert found["rate_mm_yr"] == pytest.approx(alert.rate_mm_yr)
-    assert found["rate_mm_yr"] < 0
-    assert found["speed_m_day"] is None
-    assert found["sentence"] in client.get(found["url"]).content.decode()
-    assert found["area"]["type"] == "MultiPolygon"
-    assert found["simulated"] is True
+    body = client.get(f"/api/v1/alerts/{alert.code}").json()
+    assert body["rate_mm_yr"] == pytest.approx(alert.rate_mm_yr)
+    assert body["rate_mm_yr"] < 0
+    assert body["speed_m_day"] is None
+    assert body["sentence"] in client.get(body["url"]).content.decode()
+    assert body["area"]["type"] == "MultiPolygon"
+    assert body["simulated"] is True
 
 
 def test_detections_lead_to_their_data(client, watched_region):
     alert = Alert.objects.filter(kind="subsidence").first()
-    found = client.get(f"/api/v1/alerts/{alert.code}/detections").json()["items"]
-    assert {one["product_id"] for one in found} == set(Product.objects.values_list("id", flat=True))
-    assert {one["pair_id"] for one in found} == {None}
-    raster = client.get(found[0]["raster_url"])
+    detections = client.get(f"/api/v1/alerts/{alert.code}/detections").json()["items"]
+    assert {one["product_id"] for one in detections} == set(Product.objects.values_list("id", flat=True))
+    assert {one["pair_id"] for one in detections} == {None}
+    raster = client.get(detections[0]["raster_url"])
     assert raster.status_code == 200
     raster.close()
 
@@ -173,11 +173,11 @@ def test_lists_take_few_queries(client, watched_region, pair_predictions, django
 
 def test_a_point_s_series_is_the_one_that_the_map_draws(client, make_egms):
     product = product_load(path=make_egms(velocity_mm_yr=-12.0))
-    found = client.get(f"/api/v1/products/{product.pk}/points/pt00000003/series").json()
-    assert found["displacement_mm"][-1] == pytest.approx(-24)
-    assert found["los_up"] == pytest.approx(0.78)
+    body = client.get(f"/api/v1/products/{product.pk}/points/pt00000003/series").json()
+    assert body["displacement_mm"][-1] == pytest.approx(-24)
+    assert body["los_up"] == pytest.approx(0.78)
     drawn = client.get(f"/api/points/{product.pk}/pt00000003/series/").json()
-    assert {key: found[key] for key in drawn} == drawn
+    assert {key: body[key] for key in drawn} == drawn
     assert client.get(f"/api/points/{product.pk}/a%00b/series/").status_code == 404
 
 

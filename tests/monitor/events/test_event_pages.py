@@ -63,7 +63,7 @@ def test_without_a_pair_the_page_says_what_is_waited_for(operator):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("place", "", "Type the name of a place"),
         ("place", "Nowhere at all", "No place of this name"),
@@ -75,10 +75,10 @@ def test_without_a_pair_the_page_says_what_is_waited_for(operator):
         ("kind", "party", "Something is missing or wrong"),
     ],
 )
-def test_what_makes_no_sense_is_asked_again(operator, field, value, said):
+def test_what_makes_no_sense_is_asked_again(operator, field, value, message):
     answer = operator.post("/events/", ASKED | {field: value})
     assert answer.status_code == 422
-    assert said in answer.content.decode()
+    assert message in answer.content.decode()
     assert not GroundEvent.objects.exists()
 
 
@@ -101,8 +101,8 @@ def test_a_result_whose_file_is_gone_is_told(operator):
 def test_runs_that_all_failed_are_no_results(operator):
     made_pairs.make_dates(n=2)
     event = make_event(datetime(2021, 12, 8, tzinfo=UTC))
-    said = "ValueError: the reference has the same value (0) everywhere; check its band and its scale"
-    event.pairs.get().runs.update(state="failed", error=said)
+    error = "ValueError: the reference has the same value (0) everywhere; check its band and its scale"
+    event.pairs.get().runs.update(state="failed", error=error)
     assert "no result: every run failed" in operator.get("/events/").content.decode()
     page = operator.get(f"/events/{event.pk}/").content.decode()
     assert '<p class="reason">the reference has the same value (0) everywhere' in page

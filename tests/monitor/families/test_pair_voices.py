@@ -15,26 +15,26 @@ from monitor.wording.images import run_state
 
 
 @pytest.mark.parametrize(
-    ("bearing", "said"), [(0, "north"), (44, "north-east"), (120, "south-east"), (268, "west"), (350, "north")]
+    ("bearing", "expected"), [(0, "north"), (44, "north-east"), (120, "south-east"), (268, "west"), (350, "north")]
 )
-def test_bearings_in_words(bearing, said):
-    assert compass(bearing) == said
+def test_bearings_in_words(bearing, expected):
+    assert compass(bearing) == expected
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said"),
+    ("first", "last", "expected"),
     [
         (date(2023, 10, 4), date(2023, 10, 16), "between 4 and 16 October 2023"),
         (date(2023, 9, 28), date(2023, 10, 10), "between 28 September and 10 October 2023"),
         (date(2023, 12, 27), date(2024, 1, 8), "between 27 December 2023 and 8 January 2024"),
     ],
 )
-def test_spans_of_days_in_words(first, last, said):
-    assert days_words(first, last) == said
+def test_spans_of_days_in_words(first, last, expected):
+    assert days_words(first, last) == expected
 
 
 @pytest.mark.parametrize(
-    ("speed", "sigma", "said"),
+    ("speed", "sigma", "expected"),
     [
         (3.06, 0.1, "3.1 ± 0.2 metres a day"),
         (12.4, 0.1, "12 ± 1 metres a day"),
@@ -43,8 +43,8 @@ def test_spans_of_days_in_words(first, last, said):
         (3.0, 0.001, "3.0 ± 0.1 metres a day"),
     ],
 )
-def test_speeds_carry_their_unit_and_never_a_margin_of_zero(speed, sigma, said):
-    assert speed_words(speed, sigma) == said
+def test_speeds_carry_their_unit_and_never_a_margin_of_zero(speed, sigma, expected):
+    assert speed_words(speed, sigma) == expected
 
 
 @pytest.mark.parametrize("kind", ["surface-change", "moving-ground", "glacier-surge", "fast-landslide"])
@@ -105,27 +105,27 @@ def test_a_card_says_what_changed_and_what_moves(changed, moving):
 
 @pytest.mark.parametrize("path", ["/", "/alerts/", "/alerts.atom", "/alerts.geojson", "/api/v1/alerts"])
 def test_lists_and_feeds_have_them_too(client, changed, moving, path):
-    said = client.get(path).content.decode()
-    assert "Changed surface" in said
-    assert "Fast-moving ground" in said
+    page = client.get(path).content.decode()
+    assert "Changed surface" in page
+    assert "Fast-moving ground" in page
 
 
 def test_the_images_stand_among_the_data_with_their_source(db, client, make_rtc):
     for day in ("20211119", "20211201"):
         scenes_load(path=make_rtc(day))
-    said = client.get("/products/").content.decode()
-    assert "OPERA RTC-S1 images, track 137 ascending, burst 292320-IW2" in said
-    assert "2021-11-19 to 2021-12-01" in said
-    assert "Copernicus Sentinel" in said
-    assert said.count("_VV.tif") == 2
+    page = client.get("/products/").content.decode()
+    assert "OPERA RTC-S1 images, track 137 ascending, burst 292320-IW2" in page
+    assert "2021-11-19 to 2021-12-01" in page
+    assert "Copernicus Sentinel" in page
+    assert page.count("_VV.tif") == 2
 
 
 def test_their_own_pages_have_no_empty_series(client, changed, moving):
     for alert in (changed, moving):
-        said = client.get(alert.get_absolute_url()).content.decode()
-        assert alert_card(alert).sentence in said
-        assert "How the ground moved" not in said
-        assert "What you can do" in said
+        page = client.get(alert.get_absolute_url()).content.decode()
+        assert alert_card(alert).sentence in page
+        assert "How the ground moved" not in page
+        assert "What you can do" in page
         assert client.get(f"{alert.get_absolute_url()}series.json").json()["series"] == []
 
 

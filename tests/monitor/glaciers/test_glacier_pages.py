@@ -59,8 +59,8 @@ def test_a_glacier_without_an_identifier_is_found_by_its_row(client):
 
 
 def test_words_of_a_glacier():
-    said = verdict("steady", 0.3, 0.05, 0.28, date(2023, 12, 14), 20)
-    assert said.startswith("This glacier moves as it usually does: by 30 ± 10 centimetres a day")
+    sentence = verdict("steady", 0.3, 0.05, 0.28, date(2023, 12, 14), 20)
+    assert sentence.startswith("This glacier moves as it usually does: by 30 ± 10 centimetres a day")
     assert "from one pair" in verdict("short", 0.3, 0.05, 0.3, date(2023, 12, 14), 1)
     assert moment_words({"day": "2023-10-10", "sigma_days": 3.4}) == "10 October 2023 ± 7 days"
     assert moment_words(None) == "not over yet"

@@ -79,15 +79,15 @@ def test_what_is_no_coordinate_is_not_taken_for_one(typed):
 
 
 def test_without_a_list_of_places_countries_and_coordinates_are_found_and_it_says_so(visitor):
-    found = visitor.get("/places.json?q=mexi").json()
-    assert [hit["name"] for hit in found["hits"]] == ["Mexico"]
-    assert "No list of places is loaded" in found["note"]
+    answer = visitor.get("/places.json?q=mexi").json()
+    assert [hit["name"] for hit in answer["hits"]] == ["Mexico"]
+    assert "No list of places is loaded" in answer["note"]
     (hit,) = visitor.get("/places.json", {"q": "19.4, -99.1"}).json()["hits"]
     west, south, east, north = hit["bounds"]
     assert west < -99.1 < east
     assert south < 19.4 < north
-    said = text(visitor.get("/places/?q=nowhere+at+all"))
-    assert "No place of this name was found. No list of places is loaded" in said
+    page = text(visitor.get("/places/?q=nowhere+at+all"))
+    assert "No place of this name was found. No list of places is loaded" in page
 
 
 def test_a_country_across_the_date_line_is_shown_by_its_largest_part():
@@ -97,8 +97,8 @@ def test_a_country_across_the_date_line_is_shown_by_its_largest_part():
 
 def test_a_page_without_javascript_leads_to_the_map(visitor, villages):
     page = visitor.get("/places/?q=aldwick")
-    said, source = text(page), page.content.decode()
-    assert "Aldwick 2,300 inhabitants" in said
+    content, source = text(page), page.content.decode()
+    assert "Aldwick 2,300 inhabitants" in content
     assert 'href="/?bbox=-12.06,46.967,-11.94,47.087"' in source
     assert "&lt;b&gt;Bold&lt;/b&gt;" in source
     assert "<b>Bold" not in source
@@ -112,9 +112,9 @@ def test_anything_may_be_typed(visitor, villages, typed):
 
 
 def test_the_map_has_the_field_and_thanks_for_the_names(visitor, villages):
-    said = visitor.get("/").content.decode()
-    assert 'action="/places/"' in said
-    assert "Villages: made" in said
+    page = visitor.get("/").content.decode()
+    assert 'action="/places/"' in page
+    assert "Villages: made" in page
 
 
 # ---- alerts ----
@@ -126,12 +126,12 @@ def test_an_alert_is_named_by_the_nearest_village(visitor, make_alert, villages)
 
 def test_an_alert_tells_what_is_here(visitor, make_alert, villages, outlines):
     alert = make_alert()
-    said = text(visitor.get(f"/alerts/{alert.code}/"))
-    assert "3 km south of Aldwick, in Westshore, Atlantis." in said
-    assert "It touches the known outline of a mine: Old Pit." in said
-    assert "On a glacier: Whitefall, which is known to surge." in said
-    assert "One landslide was reported within 5 km, on 25 September 2015 (its place is known to about 5 km)." in said
-    assert "Not loaded" not in said
+    page = text(visitor.get(f"/alerts/{alert.code}/"))
+    assert "3 km south of Aldwick, in Westshore, Atlantis." in page
+    assert "It touches the known outline of a mine: Old Pit." in page
+    assert "On a glacier: Whitefall, which is known to surge." in page
+    assert "One landslide was reported within 5 km, on 25 September 2015 (its place is known to about 5 km)." in page
+    assert "Not loaded" not in page
 
 
 def test_only_operators_hear_what_is_not_loaded(visitor, make_alert, django_user_model):
@@ -207,8 +207,8 @@ def test_the_ground_is_told_in_rounded_figures():
 
 
 def test_several_landslides_name_the_last_one():
-    said = words.landslide_sentence(2, date(2015, 9, 25), None)
-    assert said == (
+    sentence = words.landslide_sentence(2, date(2015, 9, 25), None)
+    assert sentence == (
         "2 landslides were reported within 5 km, the last one on 25 September 2015 (the exact place is not known)."
     )
 
@@ -221,6 +221,6 @@ def test_glaciers_without_names_are_told_too():
 def test_the_doctor_says_what_is_not_loaded(villages, capsys):
     with pytest.raises(SystemExit):  # no worker runs in here
         call_command("doctor")
-    said = capsys.readouterr().out
-    assert "ok       context: places" in said
-    assert "without  context: regions, glaciers, mines, landslides, elevation" in said
+    output = capsys.readouterr().out
+    assert "ok       context: places" in output
+    assert "without  context: regions, glaciers, mines, landslides, elevation" in output

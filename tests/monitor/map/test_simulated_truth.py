@@ -1,5 +1,7 @@
 """The switch that shows what was simulated: only where a simulation is loaded; an alert's page compares."""
 
+import re
+
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.management import call_command
@@ -31,8 +33,8 @@ def test_the_map_has_the_switch_only_where_a_simulation_is_loaded(client):
 
 
 def test_the_switch_is_off_until_it_is_pressed(client, bowl):
-    page = client.get(reverse("map")).content.decode()
-    (switch,) = [line for line in page.splitlines() if 'data-context="truth"' in line]
+    page = " ".join(client.get(reverse("map")).content.decode().split())
+    (switch,) = [label for label in re.findall("<label.*?</label>", page) if 'data-context="truth"' in label]
     assert "Show what was simulated" in switch
     assert 'role="switch"' in switch
     assert "checked" not in switch
@@ -45,7 +47,7 @@ def test_the_tile_holds_the_outline_and_its_words(client, bowl):
 
 
 def test_an_alerts_page_compares_what_was_found_with_what_was_put_in(client, make_alert, bowl):
-    page = client.get(make_alert(simulated=True).get_absolute_url()).content.decode()
+    page = " ".join(client.get(make_alert(simulated=True).get_absolute_url()).content.decode().split())
     assert "What was simulated here" in page
     assert "<strong>Pumped ground</strong>: sinks by up to 19 mm a year" in page
 

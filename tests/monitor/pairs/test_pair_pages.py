@@ -61,9 +61,9 @@ def pair(db):
     return made_pairs.make_pair(first, second)
 
 
-def picture(client, pair, image: str = "reference", **said) -> np.ndarray:
+def picture(client, pair, image: str = "reference", **parameters) -> np.ndarray:
     """(rows, cols, bands)"""
-    answer = client.get(f"/pairs/{pair.pk}/image/{image}.png", said)
+    answer = client.get(f"/pairs/{pair.pk}/image/{image}.png", parameters)
     assert answer.status_code == 200, answer.content
     assert answer["Content-Type"] == "image/png"
     return np.asarray(Image.open(BytesIO(answer.content)))
@@ -101,7 +101,7 @@ def test_no_picture_is_larger_than_was_asked_for_or_than_the_window(operator, pa
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("parameters", "words"),
     [
         ({"row": "-1"}, "row is no whole number"),
         ({"cols": "1e9"}, "cols is no whole number"),
@@ -115,8 +115,8 @@ def test_no_picture_is_larger_than_was_asked_for_or_than_the_window(operator, pa
         ({"side": "3"}, "a picture has 16 to 1200 pixels"),
     ],
 )
-def test_a_window_that_is_none_is_refused_in_words(operator, pair, said, words):
-    answer = operator.get(f"/pairs/{pair.pk}/image/reference.png", said)
+def test_a_window_that_is_none_is_refused_in_words(operator, pair, parameters, words):
+    answer = operator.get(f"/pairs/{pair.pk}/image/reference.png", parameters)
     assert answer.status_code == 400
     assert words in answer.json()["error"]
     assert "160 x 200" in answer.json()["remedy"]
@@ -257,11 +257,11 @@ def test_the_picture_of_a_run_has_the_colours_of_the_map(operator, pair_predicti
     pair = coherence.run.pair
     for prediction, layer, value in ((coherence, "coherence", 0.8), (offsets, "speed", np.hypot(2, 2) * 10 / 12)):
         answer = operator.get(f"/pairs/{pair.pk}/runs/{prediction.run_id}.png", {"side": 200})
-        found = np.asarray(Image.open(BytesIO(answer.content)))
+        pixels = np.asarray(Image.open(BytesIO(answer.content)))
         chosen = RASTER_LAYERS_BY_NAME[layer]
         share = min(1, (value - chosen.low) / (chosen.high - chosen.low))
-        assert found.shape == (160, 200, 4)
-        assert found[80, 100, :3].tolist() == colour_table(chosen.stops)[round(255 * share)].tolist()
+        assert pixels.shape == (160, 200, 4)
+        assert pixels[80, 100, :3].tolist() == colour_table(chosen.stops)[round(255 * share)].tolist()
     other = pair_predictions[3].run.pair
     assert operator.get(f"/pairs/{other.pk}/runs/{coherence.run_id}.png").status_code == 404
 

@@ -1,4 +1,4 @@
-"""Greys and colours of radar images stand for their values, and what is said of images is said in words."""
+"""Greys and colours of radar images represent their values."""
 
 from datetime import datetime
 from io import BytesIO
@@ -14,9 +14,9 @@ from monitor.wording import images as image_sentences
 def test_known_decibels_have_the_grey_between_black_and_white():
     stretch = pair_pixels.Stretch(-20.0, 0.0)
     image = 10 ** (np.array([[-30.0, -20.0, -15.0, -10.0, 0.0, 5.0, np.nan]], dtype=np.float32) / 10)
-    found = np.asarray(Image.open(BytesIO(pair_pixels.grey_png(image, stretch))))
-    assert found[0, :, 0].tolist() == [0, 0, 64, 128, 255, 255, 0]
-    assert found[0, :, 1].tolist() == [255] * 6 + [0]
+    pixels = np.asarray(Image.open(BytesIO(pair_pixels.grey_png(image, stretch))))
+    assert pixels[0, :, 0].tolist() == [0, 0, 64, 128, 255, 255, 0]
+    assert pixels[0, :, 1].tolist() == [255] * 6 + [0]
 
 
 def test_both_images_share_one_stretch_of_their_middle_values():

@@ -37,8 +37,8 @@ MIDDLE = tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 14)
 def pixels(content: bytes) -> np.ndarray:
     """(4, 256, 256) red, green, blue, alpha; where there is no colour at all, everything is 0."""
     with MemoryFile(content) as memory, memory.open(driver="PNG") as image:
-        found = image.read()
-    return found if len(found) == 4 else np.concatenate([np.repeat(found[:1], 3, axis=0), found[1:]])
+        bands = image.read()
+    return bands if len(bands) == 4 else np.concatenate([np.repeat(bands[:1], 3, axis=0), bands[1:]])
 
 
 def colour(layer: str, value: float) -> list[int]:
@@ -88,9 +88,9 @@ def test_what_the_image_as_a_whole_is_off_is_no_motion(client, pair_predictions)
     image = shown(client, "speed", FIRST, tile_of(made_pairs.LONGITUDE, made_pairs.LATITUDE, 16))
     assert list(image[:3, 128, 128]) == colour("speed", 0)
     west, south, east, north = offsets.run.pair.footprint.extent
-    found = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={west},{south},{east},{north}").json()["features"]
-    assert found
-    for arrow in found:  # 1.95 px left, 2.05 px down: 223.6 degrees on a map whose north is off by 2.2
+    arrows = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={west},{south},{east},{north}").json()["features"]
+    assert arrows
+    for arrow in arrows:  # 1.95 px left, 2.05 px down: 223.6 degrees on a map whose north is off by 2.2
         assert arrow["properties"]["bearing_deg"] == pytest.approx(221.4, abs=0.5)
 
 
@@ -169,9 +169,9 @@ def test_a_prediction_knows_where_it_is_shown(client, pair_predictions):
 
 
 def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pair_predictions):
-    found = evidence_raster(pair_predictions[2:5])
-    assert (found["layer"], found["group"], found["arrows"]) == ("coherence-change", SECOND, False)
-    assert found["caption"].startswith("Change of coherence, 25 Dec 2021 (12 days since 13 Dec). Purple: less alike")
+    evidence = evidence_raster(pair_predictions[2:5])
+    assert (evidence["layer"], evidence["group"], evidence["arrows"]) == ("coherence-change", SECOND, False)
+    assert evidence["caption"].startswith("Change of coherence, 25 Dec 2021 (12 days since 13 Dec). Purple: less alike")
     assert evidence_raster([]) is None
 
 
@@ -251,9 +251,9 @@ def arrows_in(client, bbox: str = "-12.2,46.8,-11.8,47.2", group: str = FIRST) -
 
 
 def test_arrows_point_where_the_ground_moves_and_leave_out_what_is_not_clear(client, pair_predictions):
-    found = arrows_in(client)
-    assert 10 < len(found) <= 400
-    for arrow in found:
+    arrows = arrows_in(client)
+    assert 10 < len(arrows) <= 400
+    for arrow in arrows:
         assert arrow["properties"]["speed_m_day"] == pytest.approx(2.357, abs=0.001)
         assert arrow["properties"]["bearing_deg"] == pytest.approx(45, abs=3)  # grid north is not quite north
         assert arrow["properties"]["sigma_m_day"] == pytest.approx(0.1 * 10 / 12, abs=0.001)
@@ -283,10 +283,10 @@ def test_a_raster_in_degrees_has_the_same_arrows():
                 raster.set_band_description(number, name)
         grid = rasters.InputGrid(10, (0.0001, 0), (0, -0.0001), 5, 0)
         with memory.open() as raster:
-            found = rasters.arrows(raster, grid, (9, 59, 11, 61), 100)
-    assert len(found) == 100
-    assert found[0].bearing_deg == pytest.approx(90, abs=0.01)
-    assert found[0].speed_m_day == pytest.approx(4)
+            arrows = rasters.arrows(raster, grid, (9, 59, 11, 61), 100)
+    assert len(arrows) == 100
+    assert arrows[0].bearing_deg == pytest.approx(90, abs=0.01)
+    assert arrows[0].speed_m_day == pytest.approx(4)
 
 
 @pytest.mark.parametrize(

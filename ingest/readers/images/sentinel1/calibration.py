@@ -43,18 +43,18 @@ class Table:
     def over(self, window: Window) -> Float32:
         """Bilinear between vectors and pixels, (lines, pixels); beyond the first and last the same as there."""
         lines, pixels = window.line_numbers, window.pixel_numbers
-        found = np.empty((window.lines, window.pixels), dtype=np.float32)
+        values = np.empty((window.lines, window.pixels), dtype=np.float32)
         above = np.clip(np.searchsorted(self.line, lines, side="right") - 1, 0, len(self.line) - 1)
         for at in np.unique(above):
             rows = np.flatnonzero(above == at)
             first = self._at(int(at), pixels)
             if at + 1 == len(self.line):
-                found[rows[0] : rows[-1] + 1] = first
+                values[rows[0] : rows[-1] + 1] = first
                 continue
             share = np.clip((lines[rows] - self.line[at]) / (self.line[at + 1] - self.line[at]), 0, 1)
             step = self._at(int(at) + 1, pixels) - first
-            found[rows[0] : rows[-1] + 1] = first + share.astype(np.float32)[:, None] * step
-        return found
+            values[rows[0] : rows[-1] + 1] = first + share.astype(np.float32)[:, None] * step
+        return values
 
     @property
     def extent(self) -> tuple[float, float]:

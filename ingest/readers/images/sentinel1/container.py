@@ -68,8 +68,8 @@ class Safe:
                 raise self.fault(f"{file} cannot be unpacked ({fault})") from fault
             yield target
 
-    def fault(self, found: str, remedy: str = "Download it again") -> InputError:
-        return InputError(self.path, found, remedy)
+    def fault(self, problem: str, remedy: str = "Download it again") -> InputError:
+        return InputError(self.path, problem, remedy)
 
     def _on_disk(self, file: str) -> Path:
         place = Path(self.root) / file
@@ -122,11 +122,11 @@ def product_name(path: Path) -> str:
                 names += [PurePosixPath(root).name for root in _roots(archive.namelist())[:1]]
     except CONTAINER_FAULTS:
         pass
-    return next((found[0] for name in reversed(names) if (found := PRODUCT_NAME.match(name))), "")
+    return next((match[0] for name in reversed(names) if (match := PRODUCT_NAME.match(name))), "")
 
 
 def opened(path: Path) -> Safe:
-    """List a product's files. Raises InputError for what is none, several, or hostile."""
+    """List a product's files. Raises InputError where there is no product or several, or where it is hostile."""
     if path.is_dir():
         folder = _folder_of(path)
         if folder is None:
@@ -138,8 +138,8 @@ def opened(path: Path) -> Safe:
             _check(path, archive.infolist())
             roots = _roots(archive.namelist())
             if len(roots) != 1:
-                found = f"the zip holds {len(roots)} products"
-                raise InputError(path, found, "Give each in a zip of its own, or unpack it and give the folders")
+                problem = f"the zip holds {len(roots)} products"
+                raise InputError(path, problem, "Give each in a zip of its own, or unpack it and give the folders")
             members = [info.filename for info in archive.infolist() if not info.is_dir()]
     except CONTAINER_FAULTS as fault:
         raise InputError(path, f"the file is damaged ({fault})", "Download it again") from fault
@@ -169,13 +169,13 @@ def _is_product(folder: Path) -> bool:
 
 def _roots(names: list[str]) -> list[str]:
     """The folders in a zip that are products, each with its slash."""
-    found = set()
+    roots = set()
     for name in names[:MOST_MEMBERS]:
         parts = PurePosixPath(name).parts
         at = next((n for n, part in enumerate(parts) if part.endswith(".SAFE") and PRODUCT_NAME.match(part)), None)
         if at is not None:
-            found.add("/".join(parts[: at + 1]) + "/")
-    return sorted(found)
+            roots.add("/".join(parts[: at + 1]) + "/")
+    return sorted(roots)
 
 
 def _listed(folder: Path) -> Iterator[str]:

@@ -120,20 +120,21 @@ class Positions:
         i = np.clip(np.nan_to_num(along), 0, n - 2).astype(np.intp)
         j = np.clip(np.nan_to_num(across), 0, m - 2).astype(np.intp)
         t, u = along - i, across - j
-        found = []
+        coordinates = []
         for grid in (self.x, self.y):
             a, b, c, d = grid[i, j], grid[i, j + 1], grid[i + 1, j], grid[i + 1, j + 1]
             top, bottom = a + u * (b - a), c + u * (d - c)
             slope_pixel = ((1 - t) * (b - a) + t * (d - c)) / self.step_pixel
-            found.append((top + t * (bottom - top), (bottom - top) / self.step_line, slope_pixel))
-        (x, x_line, x_pixel), (y, y_line, y_pixel) = found
+            coordinates.append((top + t * (bottom - top), (bottom - top) / self.step_line, slope_pixel))
+        (x, x_line, x_pixel), (y, y_line, y_pixel) = coordinates
         return x, y, x_line, x_pixel, y_line, y_pixel
 
 
 def positions_of(points: GridPoints, epsg: int, ground: GridPoints | None = None) -> Positions:
     """The grid's points on a map, made dense. epsg: a projected system in metres.
 
-    ground: the grid of the pass whose heights count; its own where none is given. Beyond that grid its edge goes on.
+    ground: the grid of the pass whose heights count; its own where none is given. Beyond that
+    grid the values at its edge are used.
     """
     at_zero, lift_per_m = _at_zero(points, epsg)
     ground = ground or points

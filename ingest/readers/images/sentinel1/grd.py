@@ -116,8 +116,8 @@ def _scene(image: Image, placing: Placing) -> SceneFile:
     positions = positions_of(points, epsg, ground)
     if not positions.is_sane(image.posting_m):
         raise image.safe.fault(f"{annotation.file}: its geolocation grid folds over or tears in EPSG:{epsg}")
-    found = terrain_of(annotation, elevation, image.safe.path) if elevation else ""
-    terrain, without = (None, found) if isinstance(found, str) else (found, "")
+    outcome = terrain_of(annotation, elevation, image.safe.path) if elevation else ""
+    terrain, without = (None, outcome) if isinstance(outcome, str) else (outcome, "")
     grid = grid_over(positions, annotation.lines, annotation.pixels, epsg, image.posting_m)
     if terrain:
         grid = _widened(grid, terrain.reach_m)

@@ -89,10 +89,10 @@ def _block(image: Image, dataset: DatasetReader, locator: Locator, piece: Piece)
     """One piece of the map: find its samples, read, calibrate and resample them."""
     annotation = image.annotation
     sighting = locator(piece)
-    found = sighting and window_of(sighting, annotation.lines, annotation.pixels)
-    if sighting is None or found is None:
+    source = sighting and window_of(sighting, annotation.lines, annotation.pixels)
+    if sighting is None or source is None:
         return None
-    window, inside = found
+    window, inside = source
     if window.lines * window.pixels > MOST_WINDOW_PIXELS:
         raise image.safe.fault(f"{annotation.file}: its geolocation grid tears the image apart")
     digital = _read(image, dataset, window)
@@ -139,8 +139,8 @@ def measured(image: Image, path: Path | None = None) -> Iterator[DatasetReader]:
         except RasterioError as fault:
             raise image.safe.fault(f"{file} cannot be read as GeoTIFF ({fault})") from fault
         if (dataset.height, dataset.width) != (annotation.lines, annotation.pixels):
-            found = f"{file} has {dataset.width} x {dataset.height} pixels"
-            raise image.safe.fault(f"{found}, its annotation {annotation.pixels} x {annotation.lines}")
+            problem = f"{file} has {dataset.width} x {dataset.height} pixels"
+            raise image.safe.fault(f"{problem}, its annotation {annotation.pixels} x {annotation.lines}")
         if dataset.count != 1 or dataset.dtypes[0] != "uint16":
             raise image.safe.fault(f"{file} holds {dataset.count} bands of {dataset.dtypes[0]}, not one of uint16")
         if math.prod(dataset.block_shapes[0]) > MOST_WINDOW_PIXELS:

@@ -113,16 +113,16 @@ def manifest_of(safe: Safe) -> Manifest:
 
 def annotations_of(safe: Safe) -> dict[str, str]:
     """Polarisation -> its annotation file. Raises InputError where there is none, or one twice."""
-    found: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     for file in sorted(safe.files):
         if named := ANNOTATION.fullmatch(file.lower()):
             polarisation = named["pol"].upper()
-            if polarisation in found:
+            if polarisation in annotations:
                 raise safe.fault(f"it holds two annotations of {polarisation}", "Download it again")
-            found[polarisation] = file
-    if not found:
+            annotations[polarisation] = file
+    if not annotations:
         raise safe.fault("it holds no annotation of an image", "Copy or download the whole product again")
-    return found
+    return annotations
 
 
 def annotation_of(safe: Safe, polarisation: str, file: str) -> Annotation:
@@ -249,8 +249,8 @@ def _ranges(root: Node) -> tuple[RangeModel, ...]:
 def _table_file(safe: Safe, annotation: Annotation, what: str) -> Node:
     file = f"annotation/calibration/{what}-{annotation.stem}.xml"
     if file not in safe.files:
-        found = f"the {what} table for {annotation.polarisation} is missing ({file})"
-        raise safe.fault(found, "Copy or download the whole product again")
+        problem = f"the {what} table for {annotation.polarisation} is missing ({file})"
+        raise safe.fault(problem, "Copy or download the whole product again")
     return Node.of_file(safe, file)
 
 

@@ -126,11 +126,11 @@ def image_of_orbit(annotation: Annotation) -> ImageOf:
     def image_of(longitude: Float64, latitude: Float64, height_m: Float64) -> tuple[Float64, Float64]:
         place = np.stack(to_earth.transform(longitude, latitude, height_m))
         ecef = xr.DataArray(place, dims=("axis", "y", "x"), coords={"axis": [0, 1, 2]})
-        found: Any = geocoding.backward_geocode_simple(
+        geocoded: Any = geocoding.backward_geocode_simple(
             ecef, orbit, zero_doppler_distance=CLOSE_M, method="newton", maxiter=20
         )
-        seconds = np.asarray(found[0], dtype=np.float64)  # since the first line
-        distance = np.sqrt((np.asarray(found[1].transpose("axis", "y", "x")) ** 2).sum(axis=0))
+        seconds = np.asarray(geocoded[0], dtype=np.float64)  # since the first line
+        distance = np.sqrt((np.asarray(geocoded[1].transpose("axis", "y", "x")) ** 2).sum(axis=0))
         return seconds / interval_s, ranges.pixel_of(seconds, distance)
 
     return image_of

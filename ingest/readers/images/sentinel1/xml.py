@@ -29,18 +29,18 @@ class Node:
         except (ParseError, DefusedXmlException, ValueError, LookupError) as fault:
             raise safe.fault(f"{file} is no XML that can be read ({str(fault)[:120]})") from fault
 
-    def fault(self, found: str) -> InputError:
-        return self.safe.fault(f"{self.file}: {found}")
+    def fault(self, problem: str) -> InputError:
+        return self.safe.fault(f"{self.file}: {problem}")
 
     def maybe(self, place: str) -> str:
         """The text of an element; empty where there is none."""
         return (self.element.findtext(place) or "").strip()
 
     def text(self, place: str) -> str:
-        found = self.maybe(place)
-        if not found:
+        content = self.maybe(place)
+        if not content:
             raise self.fault(f"it has no {place.split('/')[-1]}")
-        return found
+        return content
 
     def number(self, place: str) -> float:
         return float(self._number(place, self.text(place), float))

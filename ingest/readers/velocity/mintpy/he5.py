@@ -81,8 +81,8 @@ def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> boo
     if not hdf5.is_dataset(path, file, name):
         return False
     if hdf5.shape_of(path, file, name) != shape[1:]:
-        found = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[1:]}"
-        raise InputError(path, found, REMEDY)
+        problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[1:]}"
+        raise InputError(path, problem, REMEDY)
     return True
 
 

@@ -49,21 +49,21 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     """Read the header of a file or folder; its pixels follow in batches. Raises InputError."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     given = _files(path) if path.is_dir() else [path]
     if len(given) > MAX_FILES:
         raise InputError(path, f"it holds {len(given)} .h5 files", "Give the folder geo, with the files of one product")
     for file in given:
         with hdf5.opened(file) as content:  # a damaged file of a folder is not passed over
             kind = _kind(frozenset(content), hdf5.attributes(file, content), file)
-        if kind in found:
-            others = f"{found[kind].name} and {file.name}"
+        if kind in files:
+            others = f"{files[kind].name} and {file.name}"
             raise InputError(path, f"it holds two files of {kind}: {others}", "Leave one of them, or give it alone")
         if kind:
-            found[kind] = file
-    if not found.keys() & {*MAIN}:
+            files[kind] = file
+    if not files.keys() & {*MAIN}:
         raise InputError(path, "it holds neither a time series nor a velocity", REMEDY)
-    return (_field(path, {kind: found[kind] for kind in SIDE if kind in found}, declared),)
+    return (_field(path, {kind: files[kind] for kind in SIDE if kind in files}, declared),)
 
 
 def _files(path: Path) -> list[Path]:
@@ -93,8 +93,8 @@ def _field(path: Path, files: dict[str, Path], declared: Declaration) -> Velocit
     first = next(iter(parts.values()))
     for kind, part in parts.items():
         if not part.grid.fits(first.grid):
-            found = f"{files[kind].name} and {next(iter(files.values())).name} are not on one grid"
-            raise InputError(path, found, "Keep files of one geocoding in the folder")
+            problem = f"{files[kind].name} and {next(iter(files.values())).name} are not on one grid"
+            raise InputError(path, problem, "Keep files of one geocoding in the folder")
     dates: tuple[date, ...] = ()
     if "timeseries" in files:
         dates = _dates(files["timeseries"], parts["timeseries"].layers["displacement"])
@@ -121,8 +121,8 @@ def _part(kind: str, path: Path) -> Part:
         present = {field: name for field, name in SIDE[kind].items() if hdf5.is_dataset(path, file, name)}
         for name in present.values():
             if hdf5.shape_of(path, file, name)[-2:] != shape[-2:]:
-                found = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
-                raise InputError(path, found, REMEDY)
+                problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape[-2:]}"
+                raise InputError(path, problem, REMEDY)
     if kind == "timeseries":
         mintpy_stack.require_unit(path, attributes.get("UNIT", ""), mintpy_stack.METRES, "m")
     if kind == "velocity":

@@ -87,14 +87,14 @@ def _epsg(path: Path, attributes: dict[str, str]) -> int:
     if unit.startswith("deg"):  # ROI_PAC writes 'degres'
         return GEOGRAPHIC
     if unit not in METRES:
-        found = f"the unit of its coordinates, X_UNIT, is {unit or 'missing'}"
-        raise InputError(path, found, "Add it with MintPy's add_attribute.py: X_UNIT=degrees, or meters and EPSG")
+        problem = f"the unit of its coordinates, X_UNIT, is {unit or 'missing'}"
+        raise InputError(path, problem, "Add it with MintPy's add_attribute.py: X_UNIT=degrees, or meters and EPSG")
     code, zone = attributes.get("EPSG", "").strip(), attributes.get("UTM_ZONE", "").strip().upper()
     if not code and len(zone) > 1 and zone[:-1].isdigit() and 1 <= int(zone[:-1]) <= 60 and zone[-1] in "NS":
         code = str((32600 if zone[-1] == "N" else 32700) + int(zone[:-1]))
     if not code.isdigit() or len(code) > 6:
-        found = f"its coordinates are metres and EPSG is {code or 'missing'}"
-        raise InputError(path, found, "Add it with MintPy's add_attribute.py: EPSG=32611 or the like")
+        problem = f"its coordinates are metres and EPSG is {code or 'missing'}"
+        raise InputError(path, problem, "Add it with MintPy's add_attribute.py: EPSG=32611 or the like")
     metric_crs(path, int(code))
     return int(code)
 
@@ -115,8 +115,8 @@ def number(path: Path, attributes: dict[str, str], name: str) -> float:
 def require_unit(path: Path, unit: str, known: set[str], wanted: str) -> None:
     """Raise InputError where a unit is not the one that MintPy writes; it is never guessed."""
     if unit.strip().lower() not in known:
-        found = f"the unit of its values, UNIT, is {unit[:40] or 'missing'} where {wanted} is expected"
-        raise InputError(path, found, f"Convert it, or state the unit with MintPy's add_attribute.py: UNIT={wanted}")
+        problem = f"the unit of its values, UNIT, is {unit[:40] or 'missing'} where {wanted} is expected"
+        raise InputError(path, problem, f"Convert it, or state the unit with MintPy's add_attribute.py: UNIT={wanted}")
 
 
 def direction_of(attributes: dict[str, str]) -> Direction:
@@ -196,15 +196,15 @@ class Rows(NamedTuple):
 
 def batches(stack: Stack) -> Iterator[PointBatch]:
     """The pixels of a stack that hold a measurement, 64 rows or fewer at a time. Raises InputError where none does."""
-    found = 0
+    n_points = 0
     with ExitStack() as files:
         opened = {path: files.enter_context(hdf5.opened(path)) for path in dict(stack.layers)}
         for rows in hdf5.row_blocks(stack.grid.rows, stack.grid.cols, max(1, len(stack.dates))):
             batch = _block(Rows(stack, opened, rows))
-            found += batch.pid.size
+            n_points += batch.pid.size
             if batch.pid.size:
                 yield batch
-    if not found:
+    if not n_points:
         raise InputError(stack.main.path, "no pixel holds a measurement", "Relax MintPy's mask and run it again")
 
 
@@ -258,5 +258,5 @@ def _motion(stack: Stack, velocity: Float32, std: Float32, displacement_mm: Floa
 def _check_positions(path: Path, longitude: Float64, latitude: Float64) -> None:
     known = np.isfinite(longitude) & np.isfinite(latitude)
     if (np.abs(latitude[known]) > 90).any() or (np.abs(longitude[known]) > 180).any():
-        found = "its latitudes and longitudes leave the Earth"
-        raise InputError(path, found, "Check whether latitude and longitude are swapped")
+        problem = "its latitudes and longitudes leave the Earth"
+        raise InputError(path, problem, "Check whether latitude and longitude are swapped")

@@ -96,16 +96,16 @@ def _frame(path: Path, file: h5py.File, named: str) -> str:
 def _time(path: Path, file: h5py.File, which: str, named: str) -> date:
     """The day of an acquisition, as name and content agree on it."""
     variable, words = TIMES[which]
-    found = {"name": _moment(path, which, named)} if named else {}
+    times = {"name": _moment(path, which, named)} if named else {}
     if hdf5.is_dataset(path, file, variable):
-        found[variable] = _cf_time(path, file, variable)
+        times[variable] = _cf_time(path, file, variable)
     if hdf5.is_dataset(path, file, words):
-        found[words] = _moment(path, words, hdf5.words(path, file, words))
-    if not found:
+        times[words] = _moment(path, words, hdf5.words(path, file, words))
+    if not times:
         raise InputError(path, f"it does not state its {which} date", "Keep the published name, OPERA_L3_DISP-S1_IW_F…")
-    stated = list(found.values())
+    stated = list(times.values())
     if max(stated) - min(stated) > SAME_PASS:
-        sentence = ", ".join(f"{source} {moment:%Y-%m-%d %H:%M}" for source, moment in found.items())
+        sentence = ", ".join(f"{source} {moment:%Y-%m-%d %H:%M}" for source, moment in times.items())
         raise InputError(path, f"it disagrees about its {which} date: {sentence}", REMEDY)
     return stated[0].date()
 
@@ -142,11 +142,11 @@ def newest(path: Path, files: Sequence[DispFile]) -> tuple[list[DispFile], int]:
             chosen[file.secondary] = file
             continue
         if other.reference != file.reference:
-            found = f"{other.path.name} and {file.path.name} end on {file.secondary} and begin on different dates"
-            raise InputError(path, found, "Leave one of them")
+            problem = f"{other.path.name} and {file.path.name} end on {file.secondary} and begin on different dates"
+            raise InputError(path, problem, "Leave one of them")
         if file.processed is None or other.processed is None or file.processed == other.processed:
-            found = f"{other.path.name} and {file.path.name} are of the same dates, and neither is marked as newer"
-            raise InputError(path, found, "Leave one of them")
+            problem = f"{other.path.name} and {file.path.name} are of the same dates, and neither is marked as newer"
+            raise InputError(path, problem, "Leave one of them")
         if file.processed > other.processed:
             chosen[file.secondary] = file
     return [chosen[day] for day in sorted(chosen)], len(files) - len(chosen)
@@ -160,8 +160,8 @@ def chained(path: Path, files: Sequence[DispFile]) -> tuple[date, ...]:
     dates = [files[0].reference]
     for file in files:
         if file.reference not in dates:
-            found = f"{file.path.name} builds on {file.reference}, and no file before it reaches that date"
+            problem = f"{file.path.name} builds on {file.reference}, and no file before it reaches that date"
             remedy = f"Add the file whose second date is {file.reference}, or leave out all files before it"
-            raise InputError(path, found, remedy)
+            raise InputError(path, problem, remedy)
         dates.append(file.secondary)
     return tuple(dates)

@@ -72,8 +72,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     given = [opera_chain.described(file) for file in paths[: opera_chain.MAX_FILES + 1]]
     frames = sorted({file.frame for file in given})
     if len(frames) > 1:
-        found = f"it holds files of the frames {', '.join(frames[:5])}"
-        raise InputError(path, found, "Give one folder for each frame")
+        problem = f"it holds files of the frames {', '.join(frames[:5])}"
+        raise InputError(path, problem, "Give one folder for each frame")
     files, older = opera_chain.newest(path, given)
     dates = opera_chain.chained(path, files)
     frame = Frame(path, tuple(files), dates, _common_grid(files), _corrections(files))
@@ -117,8 +117,8 @@ def _common_grid(files: list[DispFile]) -> Grid:
     first = _grid(files[0].path)
     for file in files[1:]:
         if not _grid(file.path).fits(first):
-            found = f"its grid is not that of {files[0].path.name}"
-            raise InputError(file.path, found, "Give files of one frame and one product version")
+            problem = f"its grid is not that of {files[0].path.name}"
+            raise InputError(file.path, problem, "Give files of one frame and one product version")
     return first
 
 
@@ -128,12 +128,12 @@ def _grid(path: Path) -> Grid:
         shape = hdf5.shape_of(path, file, "displacement")
         x, y = hdf5.coordinates(path, file, "x"), hdf5.coordinates(path, file, "y")
         if shape != (y.size, x.size):
-            found = f"displacement is {shape} and its coordinates {(y.size, x.size)}"
-            raise InputError(path, found, opera_chain.REMEDY)
+            problem = f"displacement is {shape} and its coordinates {(y.size, x.size)}"
+            raise InputError(path, problem, opera_chain.REMEDY)
         for name in ("recommended_mask", "temporal_coherence", "water_mask", *CORRECTIONS):
             if hdf5.is_dataset(path, file, name) and hdf5.shape_of(path, file, name) != shape:
-                found = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape}"
-                raise InputError(path, found, opera_chain.REMEDY)
+                problem = f"dataset {name!r} has the shape {hdf5.shape_of(path, file, name)}, not {shape}"
+                raise InputError(path, problem, opera_chain.REMEDY)
         for name in ("displacement", *CORRECTIONS):
             if hdf5.is_dataset(path, file, name):
                 _require_metres(path, name, hdf5.attributes(path, file, name).get("units", ""))
@@ -143,8 +143,8 @@ def _grid(path: Path) -> Grid:
 
 def _require_metres(path: Path, name: str, unit: str) -> None:
     if unit.strip().lower() not in {"m", "meter", "meters", "metre", "metres"}:
-        found = f"the unit of {name} is {unit[:40] or 'missing'} where meters is expected"
-        raise InputError(path, found, opera_chain.REMEDY)
+        problem = f"the unit of {name} is {unit[:40] or 'missing'} where meters is expected"
+        raise InputError(path, problem, opera_chain.REMEDY)
 
 
 def _epsg(path: Path, file: h5py.File) -> int:
@@ -156,8 +156,8 @@ def _epsg(path: Path, file: h5py.File) -> int:
         code for code in (ends[1] if ends else "", attributes.get("epsg", attributes.get("epsg_code", ""))) if code
     }
     if len(codes) != 1 or not min(codes).isdigit() or len(min(codes)) > 6:
-        found = f"spatial_ref names {len(codes)} EPSG numbers {' and '.join(sorted(codes))[:60]}".rstrip()
-        raise InputError(path, found, opera_chain.REMEDY)
+        problem = f"spatial_ref names {len(codes)} EPSG numbers {' and '.join(sorted(codes))[:60]}".rstrip()
+        raise InputError(path, problem, opera_chain.REMEDY)
     metric_crs(path, int(min(codes)))
     return int(min(codes))
 
@@ -168,8 +168,8 @@ def _corrections(files: list[DispFile]) -> tuple[str, ...]:
     for name in CORRECTIONS:
         lacking = [file for file in files if name not in file.corrections]
         if lacking and len(lacking) < len(files):
-            found = f"it has no /{name}, which {len(files) - len(lacking)} other files of the frame have"
-            raise InputError(lacking[0].path, found, "Download this file again")
+            problem = f"it has no /{name}, which {len(files) - len(lacking)} other files of the frame have"
+            raise InputError(lacking[0].path, problem, "Download this file again")
         if not lacking:
             applied.append(name)
     return tuple(applied)
@@ -177,16 +177,16 @@ def _corrections(files: list[DispFile]) -> tuple[str, ...]:
 
 def _batches(frame: Frame) -> Iterator[PointBatch]:
     """Blocks of the frame, each of all dates. Every file stays open: a frame has some thousand blocks."""
-    found, grid = 0, frame.grid
+    n_points, grid = 0, frame.grid
     with ExitStack() as stack:
         opened = [stack.enter_context(hdf5.opened(file.path)) for file in frame.files]
         for row, col in product(range(0, grid.rows, BLOCK_PIXELS), range(0, grid.cols, BLOCK_PIXELS)):
             rows = slice(row, min(row + BLOCK_PIXELS, grid.rows))
             batch = _block(frame, opened, rows, slice(col, min(col + BLOCK_PIXELS, grid.cols)))
-            found += batch.pid.size
+            n_points += batch.pid.size
             if batch.pid.size:
                 yield batch
-    if not found:
+    if not n_points:
         least = f"no pixel is good in at least {LEAST_KNOWN:.0%} of the {len(frame.files)} files"
         raise InputError(frame.path, least, "Check whether they cover land, or give a longer series")
 
@@ -232,7 +232,7 @@ def _points(
     motion = slopes(displacement, frame.dates)
     hdf5.refuse_too_fast(frame.path, motion.velocity_mm_yr)
     longitude, latitude = frame.grid.positions(row, col)
-    unknown = np.full(row.size, np.nan, dtype=np.float32)  # the line of sight stands in another product, DISP-S1-STATIC
+    unknown = np.full(row.size, np.nan, dtype=np.float32)  # the line of sight is in another product, DISP-S1-STATIC
     return PointBatch(
         pid=raster.pids(row, col),
         longitude=longitude,

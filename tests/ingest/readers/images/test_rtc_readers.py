@@ -258,11 +258,11 @@ MADE = {
 
 
 def test_a_name_tells_of_an_image_that_cannot_be_used(tmp_path):
-    found = {name: scene_by_name(make(tmp_path), declaration) for name, (make, declaration) in MADE.items()}
-    assert {name: declaration[0] for name, declaration in found.items()} == {name: name for name in MADE}
-    assert found["hyp3-rtc"][1] == ParsedName(platform="S1A", mode="IW", polarisation="VV", acquired_at=START)
-    assert found["earth-engine"][1] == ParsedName(platform="S1A", track=79, mode="IW", acquired_at=START)
-    assert found["geotiff-image"][1] == ParsedName(polarisation="VV", acquired_at=START)
+    parsed = {name: scene_by_name(make(tmp_path), declaration) for name, (make, declaration) in MADE.items()}
+    assert {name: declaration[0] for name, declaration in parsed.items()} == {name: name for name in MADE}
+    assert parsed["hyp3-rtc"][1] == ParsedName(platform="S1A", mode="IW", polarisation="VV", acquired_at=START)
+    assert parsed["earth-engine"][1] == ParsedName(platform="S1A", track=79, mode="IW", acquired_at=START)
+    assert parsed["geotiff-image"][1] == ParsedName(polarisation="VV", acquired_at=START)
     packed = SCENE_READERS["hyp3-rtc"].parse_name(made_rtc.hyp3(tmp_path, kind="zip"))
     assert (packed.platform, packed.track) == ("S1A", None)
     for reader in SCENE_READERS.values():

@@ -58,8 +58,8 @@ def test_a_known_backscatter_comes_out_whatever_the_scale(tmp_path, source):
 def test_what_was_never_seen_is_nan_and_0_db_is_a_value(tmp_path):
     power = made_rtc.speckle()
     power[0, :6] = [np.nan, 0, 1, np.inf, 0.5, -1]
-    _, found = read(plain(tmp_path, power), declared("power"))
-    assert np.isnan(found[0, :6]).tolist() == [True, True, False, True, False, True]
+    _, values = read(plain(tmp_path, power), declared("power"))
+    assert np.isnan(values[0, :6]).tolist() == [True, True, False, True, False, True]
     decibels = 10 * np.log10(made_rtc.speckle())
     decibels[0, :5] = [np.nan, 0, -np.inf, -9999, np.inf]
     path = made_rtc.write(
@@ -69,18 +69,18 @@ def test_what_was_never_seen_is_nan_and_0_db_is_a_value(tmp_path):
         transform=made_rtc.UTM,
         nodata=-9999,
     )
-    _, found = read(path, declared("db"))
-    assert np.isnan(found[0, :5]).tolist() == [True, False, True, True, True]
-    assert found[0, 1] == 1
+    _, values = read(path, declared("db"))
+    assert np.isnan(values[0, :5]).tolist() == [True, False, True, True, True]
+    assert values[0, 1] == 1
 
 
 def test_a_grid_in_utm_is_kept_to_the_last_bit(tmp_path):
     power, grid = made_rtc.speckle(), Affine(20, 0, 620048.241204, 0, -20, 4830114.70107)
-    header, found = read(plain(tmp_path, power, transform=grid), declared())
+    header, values = read(plain(tmp_path, power, transform=grid), declared())
     assert header.transform == grid
     assert header.epsg == 32633
     assert "resampled" not in header.extras
-    np.testing.assert_array_equal(found, power)
+    np.testing.assert_array_equal(values, power)
 
 
 @pytest.mark.parametrize(
@@ -99,19 +99,19 @@ def test_a_grid_in_utm_is_kept_to_the_last_bit(tmp_path):
 def test_a_bright_target_stays_at_its_place(tmp_path, crs, grid, posting):
     power = np.full((500, 600), 0.05, np.float32)
     power[231, 377] = 100.0
-    header, found = read(plain(tmp_path, power, crs=crs, transform=grid), declared())
+    header, values = read(plain(tmp_path, power, crs=crs, transform=grid), declared())
     assert header.posting_m == posting
     assert 32601 <= header.epsg <= 32760
     assert header.transform.c % posting == 0
     assert header.transform.f % posting == 0
     assert header.extras["resampled"] == f"bilinear, of power, from {crs}"
-    rows, cols = np.nonzero(found > 0.5)
-    weight = found[rows, cols] - 0.05
+    rows, cols = np.nonzero(values > 0.5)
+    weight = values[rows, cols] - 0.05
     at = header.transform @ (np.average(cols + 0.5, weights=weight), np.average(rows + 0.5, weights=weight))
     place = Transformer.from_crs(crs, header.epsg, always_xy=True).transform(*(grid @ (377.5, 231.5)))
     assert np.hypot(at[0] - place[0], at[1] - place[1]) <= 0.25 * posting
-    assert np.isfinite(found).sum() * posting**2 == pytest.approx(_area_m2(crs, grid, header.epsg), rel=0.02)
-    assert np.nanmin(found) == pytest.approx(0.05, rel=1e-5)
+    assert np.isfinite(values).sum() * posting**2 == pytest.approx(_area_m2(crs, grid, header.epsg), rel=0.02)
+    assert np.nanmin(values) == pytest.approx(0.05, rel=1e-5)
 
 
 def test_two_cuts_of_one_image_lie_on_one_lattice_and_agree(tmp_path):
@@ -167,18 +167,18 @@ def _area_m2(crs, grid, epsg):
 @pytest.mark.parametrize("looks", [1, 4])
 def test_the_mean_power_of_speckle_is_kept(tmp_path, latitude, looks):
     power = made_rtc.speckle((900, 1000), 0.1, looks)
-    header, found = read(plain(tmp_path, power, crs="EPSG:4326", transform=degrees_grid(14.0, latitude)), declared())
-    assert np.nanmean(found, dtype=np.float64) == pytest.approx(power.mean(dtype=np.float64), rel=0.01)
-    assert np.nanmin(found) > 0
+    header, values = read(plain(tmp_path, power, crs="EPSG:4326", transform=degrees_grid(14.0, latitude)), declared())
+    assert np.nanmean(values, dtype=np.float64) == pytest.approx(power.mean(dtype=np.float64), rel=0.01)
+    assert np.nanmin(values) > 0
 
 
 def test_unknown_pixels_stay_unknown_and_do_not_grow_or_darken_their_neighbours(tmp_path):
     power = np.full((300, 300), 0.2, np.float32)
     power[100:150, 100:150] = np.nan
-    header, found = read(plain(tmp_path, power, crs="EPSG:4326", transform=degrees_grid(14.0, 45.0)), declared())
-    assert found[np.isfinite(found)] == pytest.approx(0.2, rel=1e-5)
+    header, values = read(plain(tmp_path, power, crs="EPSG:4326", transform=degrees_grid(14.0, 45.0)), declared())
+    assert values[np.isfinite(values)] == pytest.approx(0.2, rel=1e-5)
     pixel_m2 = np.cos(np.radians(45)) * 10 * 10
-    assert np.isfinite(found).sum() * 100 == pytest.approx((300 * 300 - 50 * 50) * pixel_m2, rel=0.02)
+    assert np.isfinite(values).sum() * 100 == pytest.approx((300 * 300 - 50 * 50) * pixel_m2, rel=0.02)
 
 
 @pytest.mark.parametrize("grid", ["utm", "degrees"])

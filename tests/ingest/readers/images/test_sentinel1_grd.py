@@ -101,8 +101,8 @@ def test_even_ground_has_its_sigma0_on_the_map_to_a_hundredth_of_a_decibel(tmp_p
     line, pixel = (a.ravel() for a in np.meshgrid(np.arange(20, 180, 7), [20, 60, 100, 150, 190, 220], indexing="ij"))
     row, col = at_places(scene, *flight.place(line, pixel))
     near_row, near_col = np.round(row).astype(int), np.round(col).astype(int)
-    found = scene.power()[near_row, near_col]
-    assert np.abs(decibels(found) - decibels(sigma0_by_hand(recipe, digital, line, pixel))).max() < 0.01
+    measured = scene.power()[near_row, near_col]
+    assert np.abs(decibels(measured) - decibels(sigma0_by_hand(recipe, digital, line, pixel))).max() < 0.01
 
 
 @BOTH_WAYS
@@ -141,8 +141,8 @@ def test_the_shortcuts_of_the_map_cost_less_than_a_twentieth_of_a_pixel(tmp_path
     sighting = projection.ByPoints(grid, positions)(piece)
     row, col = np.mgrid[1024:2048:37, 1024:2048:41].astype(float)
     line, pixel = positions.image_of(*raster.centres(grid.transform, row, col))  # every one by itself
-    found = sighting.at[:, ::37, ::41] + np.array([sighting.line, sighting.pixel])[:, None, None]
-    assert np.abs(found - np.stack([line, pixel])).max() < 0.05
+    located = sighting.at[:, ::37, ::41] + np.array([sighting.line, sighting.pixel])[:, None, None]
+    assert np.abs(located - np.stack([line, pixel])).max() < 0.05
     at_points = positions.image_of(
         *Transformer.from_crs(4326, 32632, always_xy=True).transform(
             annotation.points.longitude, annotation.points.latitude
@@ -273,12 +273,12 @@ def test_the_same_image_in_another_zone_shows_the_same_ground(tmp_path):
     other = scene.projected(Placing(32633))
     assert (scene.header.epsg, other.header.epsg) == (32632, 32633)
     line, pixel = (a.ravel() for a in np.meshgrid(np.arange(30, 170, 20), np.arange(30, 210, 20)))
-    found = []
+    means = []
     for one in (scene, other):
         row, col = (np.round(a).astype(int) for a in at_places(one, *flight.place(line, pixel)))
         power = one.power()
-        found.append([power[r - 2 : r + 3, c - 2 : c + 3].mean() for r, c in zip(row, col, strict=True)])
-    assert np.corrcoef(*np.log(found))[0, 1] > 0.9
+        means.append([power[r - 2 : r + 3, c - 2 : c + 3].mean() for r, c in zip(row, col, strict=True)])
+    assert np.corrcoef(*np.log(means))[0, 1] > 0.9
 
 
 def test_a_folder_a_zip_and_the_folder_around_it_give_the_same_image(tmp_path):
@@ -333,9 +333,9 @@ def test_the_name_says_what_a_refused_product_was(tmp_path):
     path = make(tmp_path, leave_out=("measurement",))
     with pytest.raises(InputError, match="measurement for VV is missing"):
         open_scenes(path)
-    found = scene_by_name(path)
-    assert found is not None
-    name, about = found
+    parsed = scene_by_name(path)
+    assert parsed is not None
+    name, about = parsed
     assert (name, about.platform, about.track, about.mode) == ("sentinel1-grd", "S1A", 79, "IW")
     assert about.acquired_at == datetime(2024, 5, 1, 5, 26, 53, tzinfo=UTC)
 

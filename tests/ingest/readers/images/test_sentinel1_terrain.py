@@ -73,9 +73,9 @@ def test_flat_ground_at_the_grids_height_lies_where_the_points_say(tmp_path, fli
     (scene,) = open_scenes(make(tmp_path, recipe))
     corrected = scene.projected(Placing(scene.header.epsg, elevation(tmp_path / "flat.tif", flight, flat)))
     assert corrected.header.extras["geolocation"] == "terrain"
-    found = np.array(brightest(corrected))
-    assert np.hypot(*(found - brightest(scene))) < 1.0  # metres: a tenth of a pixel
-    assert np.hypot(*(found - on_map(scene, *flight.place(*TARGET, FLAT_M)))) < 1.0
+    position = np.array(brightest(corrected))
+    assert np.hypot(*(position - brightest(scene))) < 1.0  # metres: a tenth of a pixel
+    assert np.hypot(*(position - on_map(scene, *flight.place(*TARGET, FLAT_M)))) < 1.0
 
 
 @pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])
@@ -116,8 +116,8 @@ def test_the_parabola_in_height_is_true_to_a_hundredth_of_a_pixel(tmp_path, flig
     image_of = sentinel1_terrain.image_of_orbit(annotation_of(safe, "VV", annotations_of(safe)["VV"]))
     line, pixel = np.meshgrid([10.0, 200.0, 390.0], [10.0, 250.0, 490.0], indexing="ij")
     for height in (0.0, 1000.0, 3000.0):
-        found = image_of(*flight.place(line, pixel, height), np.full(line.shape, height))
-        assert np.abs(np.array(found) - [line, pixel]).max() < 0.01
+        located = image_of(*flight.place(line, pixel, height), np.full(line.shape, height))
+        assert np.abs(np.array(located) - [line, pixel]).max() < 0.01
     place = flight.place(line, pixel, 1500.0)
     low, mid, high = (np.array(image_of(*place, np.full(line.shape, height))) for height in (0.0, 1500.0, 3000.0))
     share = -0.5  # 750 m

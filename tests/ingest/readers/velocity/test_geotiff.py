@@ -34,11 +34,11 @@ SIGNS = {
 @pytest.mark.parametrize("positive", SIGNS)
 def test_every_declared_unit_and_sign_becomes_ours(tmp_path, unit, positive):
     sign, component = SIGNS[positive]
-    found = points(made_geotiff.make(tmp_path, value=-0.02), Declaration(unit=unit, positive=positive))
-    assert found.header.component is component
-    assert found.columns.velocity_mm_yr == pytest.approx(-0.02 * UNITS[unit] * sign, rel=1e-5)
-    assert found.header.technique is (Technique.TRACKING if unit == "m/day" else Technique.INSAR)
-    assert (found.header.has_series, found.header.dates) == (False, ())
+    loaded = points(made_geotiff.make(tmp_path, value=-0.02), Declaration(unit=unit, positive=positive))
+    assert loaded.header.component is component
+    assert loaded.columns.velocity_mm_yr == pytest.approx(-0.02 * UNITS[unit] * sign, rel=1e-5)
+    assert loaded.header.technique is (Technique.TRACKING if unit == "m/day" else Technique.INSAR)
+    assert (loaded.header.has_series, loaded.header.dates) == (False, ())
 
 
 @pytest.mark.parametrize(
@@ -68,20 +68,20 @@ def test_what_is_not_declared_is_asked_for_never_guessed(tmp_path, declared, opt
     ],
 )
 def test_pixels_stand_where_the_grid_says(tmp_path, crs, grid, posting, epsg):
-    found = points(made_geotiff.make(tmp_path, crs=crs, transform=grid), UP)
-    assert found.header.posting_m == pytest.approx(posting, rel=1e-4)
-    assert found.header.grid_epsg == epsg
-    at = found.at["3_2"]
+    loaded = points(made_geotiff.make(tmp_path, crs=crs, transform=grid), UP)
+    assert loaded.header.posting_m == pytest.approx(posting, rel=1e-4)
+    assert loaded.header.grid_epsg == epsg
+    at = loaded.at["3_2"]
     x, y = grid.c + 2.5 * grid.a + 3.5 * grid.b, grid.f + 2.5 * grid.d + 3.5 * grid.e
     longitude, latitude = Transformer.from_crs(crs, 4326, always_xy=True).transform(x, y)
-    assert found.columns.longitude[at] == pytest.approx(longitude, abs=1e-9)
-    assert found.columns.latitude[at] == pytest.approx(latitude, abs=1e-9)
-    assert found.columns.pid.size == 19
+    assert loaded.columns.longitude[at] == pytest.approx(longitude, abs=1e-9)
+    assert loaded.columns.latitude[at] == pytest.approx(latitude, abs=1e-9)
+    assert loaded.columns.pid.size == 19
 
 
 def test_a_grid_from_0_to_360_degrees_comes_out_from_minus_180(tmp_path):
-    found = points(made_geotiff.make(tmp_path, transform=Affine(0.001, 0, 260.8, 0, -0.001, 19.5)), UP)
-    assert found.columns.longitude.min() == pytest.approx(-99.2 + 0.0005)
+    loaded = points(made_geotiff.make(tmp_path, transform=Affine(0.001, 0, 260.8, 0, -0.001, 19.5)), UP)
+    assert loaded.columns.longitude.min() == pytest.approx(-99.2 + 0.0005)
 
 
 def test_scale_and_offset_tags_are_applied(tmp_path):
@@ -91,16 +91,16 @@ def test_scale_and_offset_tags_are_applied(tmp_path):
 
 @pytest.mark.parametrize("dtype", ["int16", "int32", "float32", "float64"])
 def test_nodata_of_every_type_is_left_out(tmp_path, dtype):
-    found = points(made_geotiff.make(tmp_path, dtype=dtype), UP)
-    assert "0_0" not in found.at
-    assert found.columns.velocity_mm_yr == pytest.approx(-20)
+    loaded = points(made_geotiff.make(tmp_path, dtype=dtype), UP)
+    assert "0_0" not in loaded.at
+    assert loaded.columns.velocity_mm_yr == pytest.approx(-20)
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path):
     values = np.full((4, 5), -20.0, dtype=np.float32)
     values[1] = (np.nan, np.inf, -np.inf, -20, -20)
-    found = points(write(tmp_path / "a.tif", values), UP)
-    assert found.columns.pid.size == 17
+    loaded = points(write(tmp_path / "a.tif", values), UP)
+    assert loaded.columns.pid.size == 17
 
 
 def test_blocks_of_rows_give_what_one_block_gives(tmp_path, monkeypatch):
@@ -202,14 +202,14 @@ def test_kaskawulsh_glacier_flows_by_hundreds_of_metres_a_year(real_data):
 def test_an_egms_grid_is_mm_a_year_up_or_east_as_its_name_says(tmp_path, name, component):
     grid = Affine(100, 0, 4_600_000, 0, -100, 1_740_000)
     path = made_geotiff.make(tmp_path, value=-20.0, name=name, crs="EPSG:3035", transform=grid)
-    found = points(path)
-    assert found.columns.velocity_mm_yr == pytest.approx(-20)
-    assert (found.header.component, found.header.level, found.header.release) == (component, "L3", name[23:-5])
-    assert (found.header.posting_m, found.header.grid_epsg, found.header.has_series) == (100, 3035, False)
-    assert "Copernicus" in found.header.attribution
+    loaded = points(path)
+    assert loaded.columns.velocity_mm_yr == pytest.approx(-20)
+    assert (loaded.header.component, loaded.header.level, loaded.header.release) == (component, "L3", name[23:-5])
+    assert (loaded.header.posting_m, loaded.header.grid_epsg, loaded.header.has_series) == (100, 3035, False)
+    assert "Copernicus" in loaded.header.attribution
     longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(4_600_250.0, 1_739_650.0)
-    assert found.columns.longitude[found.at["3_2"]] == pytest.approx(longitude)
-    assert found.columns.latitude[found.at["3_2"]] == pytest.approx(latitude)
+    assert loaded.columns.longitude[loaded.at["3_2"]] == pytest.approx(longitude)
+    assert loaded.columns.latitude[loaded.at["3_2"]] == pytest.approx(latitude)
 
 
 def test_an_egms_grid_elsewhere_than_published_is_refused(tmp_path):
@@ -227,10 +227,10 @@ def test_egms_grids_agree_with_the_tables_of_the_same_name_cell_by_cell(real_dat
     assert (grid.header.posting_m, grid.header.grid_epsg, grid.header.has_series) == (100, 3035, False)
     to_grid = Transformer.from_crs(4326, 3035, always_xy=True)
 
-    def cells(found):
-        x, y = to_grid.transform(found.columns.longitude, found.columns.latitude)
+    def cells(loaded):
+        x, y = to_grid.transform(loaded.columns.longitude, loaded.columns.latitude)
         keys = zip(np.floor(x / 100).astype(int), np.floor(y / 100).astype(int), strict=True)
-        return dict(zip(keys, found.columns.velocity_mm_yr, strict=True))
+        return dict(zip(keys, loaded.columns.velocity_mm_yr, strict=True))
 
     ours, theirs = cells(grid), cells(table)
     assert ours.keys() == theirs.keys()

@@ -21,28 +21,28 @@ YEARS = ground.years(*ground.PAIRS[0])
 @pytest.mark.parametrize("layers", [("los_disp",), ("unw_phase",), ("los_disp", "unw_phase", "vert_disp")])
 @pytest.mark.parametrize("kind", ["folder", "folders", "zip"])
 def test_one_pair_is_two_dates_and_its_displacement(tmp_path, layers, kind):
-    found = points(made_hyp3.make(tmp_path, -20.0, layers=(*layers, "lv", "corr"), kind=kind))
-    assert found.header.dates == ground.PAIRS[0]
-    assert found.columns.displacement_mm[found.at["5_15"]] == pytest.approx([0, -20 * YEARS], abs=1e-3)
-    assert found["5_15"] == pytest.approx(-20, abs=1e-3)
-    assert (found.header.component, found.header.polarisation) == (Component.LOS, "VV")
-    assert (found.header.grid_epsg, found.header.posting_m) == (32614, 80)
-    assert np.isnan(found.columns.temporal_coherence).all()
+    loaded = points(made_hyp3.make(tmp_path, -20.0, layers=(*layers, "lv", "corr"), kind=kind))
+    assert loaded.header.dates == ground.PAIRS[0]
+    assert loaded.columns.displacement_mm[loaded.at["5_15"]] == pytest.approx([0, -20 * YEARS], abs=1e-3)
+    assert loaded["5_15"] == pytest.approx(-20, abs=1e-3)
+    assert (loaded.header.component, loaded.header.polarisation) == (Component.LOS, "VV")
+    assert (loaded.header.grid_epsg, loaded.header.posting_m) == (32614, 80)
+    assert np.isnan(loaded.columns.temporal_coherence).all()
 
 
 def test_the_vertical_map_is_up(tmp_path):
-    found = points(made_hyp3.make(tmp_path, -20.0, layers=("vert_disp", "corr")))
-    assert found.header.component is Component.UP
-    assert found["5_15"] == pytest.approx(-20, abs=1e-3)
-    assert found.columns.los_up == pytest.approx(1)
+    loaded = points(made_hyp3.make(tmp_path, -20.0, layers=("vert_disp", "corr")))
+    assert loaded.header.component is Component.UP
+    assert loaded["5_15"] == pytest.approx(-20, abs=1e-3)
+    assert loaded.columns.los_up == pytest.approx(1)
 
 
 def test_look_angles_become_a_vector_to_the_satellite(tmp_path):
-    found = points(made_hyp3.make(tmp_path))
-    assert found.columns.los_up == pytest.approx(0.79)
-    assert found.columns.los_east == pytest.approx(-np.sqrt(1 - 0.79**2) * np.cos(np.radians(10)), abs=1e-5)
-    assert found.columns.los_north == pytest.approx(np.sqrt(1 - 0.79**2) * np.sin(np.radians(10)), abs=1e-5)
-    assert found.header.direction is Direction.ASCENDING
+    loaded = points(made_hyp3.make(tmp_path))
+    assert loaded.columns.los_up == pytest.approx(0.79)
+    assert loaded.columns.los_east == pytest.approx(-np.sqrt(1 - 0.79**2) * np.cos(np.radians(10)), abs=1e-5)
+    assert loaded.columns.los_north == pytest.approx(np.sqrt(1 - 0.79**2) * np.sin(np.radians(10)), abs=1e-5)
+    assert loaded.header.direction is Direction.ASCENDING
 
 
 def test_without_look_angles_the_direction_is_unknown(tmp_path):
@@ -51,16 +51,16 @@ def test_without_look_angles_the_direction_is_unknown(tmp_path):
 
 @pytest.mark.parametrize("layers", [("los_disp", "corr", "lv"), ("unw_phase", "corr", "lv")])
 def test_several_products_are_a_network_with_one_reference(tmp_path, layers):
-    found = points(made_hyp3.make(tmp_path, -20.0, pairs=ground.PAIRS, layers=layers, kind="folders"))
-    assert found.header.dates == ground.DATES
-    assert found["5_2"] == pytest.approx(0, abs=0.01)
-    assert found["5_15"] == pytest.approx(-20, abs=0.01)
+    loaded = points(made_hyp3.make(tmp_path, -20.0, pairs=ground.PAIRS, layers=layers, kind="folders"))
+    assert loaded.header.dates == ground.DATES
+    assert loaded["5_2"] == pytest.approx(0, abs=0.01)
+    assert loaded["5_15"] == pytest.approx(-20, abs=0.01)
 
 
 def test_products_of_different_extent_are_cut_to_what_they_share(tmp_path):
-    found = points(made_hyp3.make(tmp_path, -20.0, pairs=ground.PAIRS, layers=("los_disp", "corr"), shift=3))
-    assert found["5_15"] == pytest.approx(-20, abs=0.01)
-    assert found.columns.pid.size == (ground.ROWS - 1) * ground.COLS
+    loaded = points(made_hyp3.make(tmp_path, -20.0, pairs=ground.PAIRS, layers=("los_disp", "corr"), shift=3))
+    assert loaded["5_15"] == pytest.approx(-20, abs=0.01)
+    assert loaded.columns.pid.size == (ground.ROWS - 1) * ground.COLS
 
 
 def test_one_image_alone_does_as_well(tmp_path):

@@ -26,10 +26,10 @@ def series():
 
 
 def test_perfect_pairs_give_the_series_back(series):
-    found = inverted(changes(series), PAIRS, 8, RADIANS_PER_MM)
-    assert found.displacement_mm == pytest.approx(series, abs=1e-4)
-    assert found.rmse_mm == pytest.approx(0, abs=1e-5)
-    assert found.temporal_coherence == pytest.approx(1)
+    inversion = inverted(changes(series), PAIRS, 8, RADIANS_PER_MM)
+    assert inversion.displacement_mm == pytest.approx(series, abs=1e-4)
+    assert inversion.rmse_mm == pytest.approx(0, abs=1e-5)
+    assert inversion.temporal_coherence == pytest.approx(1)
 
 
 def test_missing_pairs_change_nothing_while_the_rest_connects_all_dates(series):
@@ -38,8 +38,8 @@ def test_missing_pairs_change_nothing_while_the_rest_connects_all_dates(series):
     missing[PAIRS[:, 1] - PAIRS[:, 0] == 1] = False  # consecutive dates stay connected
     change[missing] = np.nan
     assert len(np.unique(missing, axis=1).T) > 30  # many patterns
-    found = inverted(change, PAIRS, 8, RADIANS_PER_MM)
-    assert found.displacement_mm == pytest.approx(series, abs=1e-4)
+    inversion = inverted(change, PAIRS, 8, RADIANS_PER_MM)
+    assert inversion.displacement_mm == pytest.approx(series, abs=1e-4)
 
 
 @pytest.mark.parametrize(("frequent", "matrix_values"), [(0, 2**21), (10**6, 2**21), (10**6, 200)])
@@ -50,9 +50,9 @@ def test_however_pixels_are_grouped_they_come_out_the_same(series, monkeypatch, 
     assert len(set(expected.connected)) > 1
     monkeypatch.setattr(interferograms, "FREQUENT", frequent)
     monkeypatch.setattr(interferograms, "MATRIX_VALUES", matrix_values)
-    found = vars(inverted(change, PAIRS, 8, RADIANS_PER_MM))
-    assert len(found) == 4
-    for name, values in found.items():
+    inversion = vars(inverted(change, PAIRS, 8, RADIANS_PER_MM))
+    assert len(inversion) == 4
+    for name, values in inversion.items():
         assert values == pytest.approx(getattr(expected, name), abs=1e-4, nan_ok=True), name
 
 
@@ -62,42 +62,42 @@ def test_the_solution_is_that_of_least_squares(series):
     design[np.arange(len(PAIRS)), PAIRS[:, 1]] = 1
     design[np.arange(len(PAIRS)), PAIRS[:, 0]] = -1
     expected = np.linalg.lstsq(design[:, 1:], noisy, rcond=None)[0].T
-    found = inverted(noisy, PAIRS, 8, RADIANS_PER_MM)
-    assert found.displacement_mm[:, 1:] == pytest.approx(expected, abs=1e-4)
-    assert (found.rmse_mm > 0.5).all()
-    assert (found.temporal_coherence < 1).all()
+    inversion = inverted(noisy, PAIRS, 8, RADIANS_PER_MM)
+    assert inversion.displacement_mm[:, 1:] == pytest.approx(expected, abs=1e-4)
+    assert (inversion.rmse_mm > 0.5).all()
+    assert (inversion.temporal_coherence < 1).all()
 
 
 def test_a_wrong_fringe_in_one_pair_lowers_the_temporal_coherence(series):
     change = changes(series)
     change[5, :20] += 55.46576 / 2 / 3  # a third of a fringe
-    found = inverted(change, PAIRS, 8, RADIANS_PER_MM)
-    assert found.temporal_coherence[:20].max() < 0.99 < found.temporal_coherence[20:].min()
+    inversion = inverted(change, PAIRS, 8, RADIANS_PER_MM)
+    assert inversion.temporal_coherence[:20].max() < 0.99 < inversion.temporal_coherence[20:].min()
 
 
 def test_a_pixel_that_falls_apart_keeps_its_largest_piece_and_nothing_is_invented(series):
     change = changes(series)
     change[(PAIRS[:, 0] < 3) & (PAIRS[:, 1] >= 3), 0] = np.nan  # the first three dates have nothing to do with the rest
-    found = inverted(change, PAIRS, 8, RADIANS_PER_MM)
-    assert found.connected[:2].tolist() == [5, 8]
-    assert np.isnan(found.displacement_mm[0, :3]).all()
-    assert found.displacement_mm[0, 3:] == pytest.approx(series[0, 3:] - series[0, 3], abs=1e-4)
+    inversion = inverted(change, PAIRS, 8, RADIANS_PER_MM)
+    assert inversion.connected[:2].tolist() == [5, 8]
+    assert np.isnan(inversion.displacement_mm[0, :3]).all()
+    assert inversion.displacement_mm[0, 3:] == pytest.approx(series[0, 3:] - series[0, 3], abs=1e-4)
 
 
 def test_a_pixel_without_any_pair_has_no_series(series):
     change = changes(series)
     change[:, 7] = np.nan
-    found = inverted(change, PAIRS, 8, RADIANS_PER_MM)
-    assert np.isnan(found.displacement_mm[7]).all()
-    assert found.connected[7] == 1
+    inversion = inverted(change, PAIRS, 8, RADIANS_PER_MM)
+    assert np.isnan(inversion.displacement_mm[7]).all()
+    assert inversion.connected[7] == 1
 
 
 def test_without_redundancy_nothing_is_said_of_the_noise(series):
     chain = PAIRS[PAIRS[:, 1] - PAIRS[:, 0] == 1]
     change = (series[:, chain[:, 1]] - series[:, chain[:, 0]]).T
-    found = inverted(change, chain, 8, RADIANS_PER_MM)
-    assert np.isnan(found.rmse_mm).all()
-    assert np.isnan(found.temporal_coherence).all()
+    inversion = inverted(change, chain, 8, RADIANS_PER_MM)
+    assert np.isnan(inversion.rmse_mm).all()
+    assert np.isnan(inversion.temporal_coherence).all()
 
 
 def test_a_pair_the_other_way_round_counts_backwards(series):
@@ -118,6 +118,6 @@ def test_a_slope_is_that_of_the_known_dates():
     values = np.array([-20 * years, 5 * years + 3, np.full(8, np.nan), np.full(8, np.nan)], dtype=np.float32)
     values[1, 2:4] = np.nan
     values[3, 0] = 1
-    found = slope_mm_yr(values, DATES)
-    assert found[:2] == pytest.approx([-20, 5], abs=1e-4)
-    assert np.isnan(found[2:]).all()
+    slope = slope_mm_yr(values, DATES)
+    assert slope[:2] == pytest.approx([-20, 5], abs=1e-4)
+    assert np.isnan(slope[2:]).all()

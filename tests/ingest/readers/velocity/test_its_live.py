@@ -27,7 +27,7 @@ from tests.makers.damage import all_points
 )
 def test_speeds_along_the_map_become_speeds_to_true_east_and_north(tmp_path, epsg, vx, vy, east, north):
     eastward, northward = all_points(made_its_live.make(tmp_path, vx=vx, vy=vy, epsg=epsg))
-    assert [found.header.component for found in (eastward, northward)] == [Component.EAST, Component.NORTH]
+    assert [component.header.component for component in (eastward, northward)] == [Component.EAST, Component.NORTH]
     assert eastward.columns.velocity_mm_yr == pytest.approx(east, abs=100)
     assert northward.columns.velocity_mm_yr == pytest.approx(north, abs=100)
     assert eastward.columns.los_east == pytest.approx(1)

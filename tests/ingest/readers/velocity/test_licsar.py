@@ -19,11 +19,11 @@ from tests.makers.geotiff import DEGREES, write
 
 
 def test_ground_that_moves_away_20_mm_a_year_does_so_whatever_constant_each_pair_has(tmp_path):
-    found = points(made_licsar.make(tmp_path, -20.0))
-    assert found["5_2"] == pytest.approx(0, abs=0.01)
-    assert found["5_15"] == pytest.approx(-20, abs=0.01)
+    loaded = points(made_licsar.make(tmp_path, -20.0))
+    assert loaded["5_2"] == pytest.approx(0, abs=0.01)
+    assert loaded["5_15"] == pytest.approx(-20, abs=0.01)
     expected = [-20 * ground.years(ground.DATES[0], day) for day in ground.DATES]
-    assert found.columns.displacement_mm[found.at["5_15"]] == pytest.approx(expected, abs=0.01)
+    assert loaded.columns.displacement_mm[loaded.at["5_15"]] == pytest.approx(expected, abs=0.01)
 
 
 def test_the_header_says_frame_track_and_direction(tmp_path):
@@ -69,14 +69,14 @@ def test_the_reference_is_the_ground_that_moves_most_alike(tmp_path):
         values[1:, ground.COLS // 2 :] += slope * ground.years(*ground.PAIRS[number])
         return values
 
-    found = points(made_licsar.make(tmp_path, layers=(), change=uneven))
-    assert found["5_2"] == pytest.approx(0, abs=0.01)
-    assert found["5_15"] < -20
+    loaded = points(made_licsar.make(tmp_path, layers=(), change=uneven))
+    assert loaded["5_2"] == pytest.approx(0, abs=0.01)
+    assert loaded["5_15"] < -20
 
 
 def test_without_coherence_two_even_halves_are_right_against_each_other(tmp_path):
-    found = points(made_licsar.make(tmp_path, layers=()))
-    assert found["5_15"] - found["5_2"] == pytest.approx(-20, abs=0.01)
+    loaded = points(made_licsar.make(tmp_path, layers=()))
+    assert loaded["5_15"] - loaded["5_2"] == pytest.approx(-20, abs=0.01)
 
 
 def test_a_pixel_that_no_pair_connects_is_refused_and_counted(tmp_path):
@@ -163,12 +163,12 @@ def infinite(path):
 def test_a_bad_folder_is_refused_with_a_line_that_names_the_fault(tmp_path, spoil, message):
     path = made_licsar.make(tmp_path)
     spoil(path)
-    found = damage.outcome(path)
+    outcome = damage.outcome(path)
     if message:
         with pytest.raises(InputError, match=message):
             for _ in open_velocity_field(path).batches():
                 pass
-    assert bool(found) == bool(message)
+    assert bool(outcome) == bool(message)
 
 
 def test_a_value_that_cannot_be_is_no_motion(tmp_path):

@@ -18,11 +18,11 @@ from tests.makers.geotiff import write
 
 
 def test_ground_that_moves_away_20_mm_a_year_does_so(tmp_path):
-    found = points(made_pyrate.make(tmp_path, -20.0))
-    assert found["5_2"] == pytest.approx(0, abs=0.01)
-    assert found["5_15"] == pytest.approx(-20, abs=0.01)
-    assert found.header.dates == ground.DATES
-    assert np.nanmin(found.columns.temporal_coherence) == pytest.approx(1)
+    loaded = points(made_pyrate.make(tmp_path, -20.0))
+    assert loaded["5_2"] == pytest.approx(0, abs=0.01)
+    assert loaded["5_15"] == pytest.approx(-20, abs=0.01)
+    assert loaded.header.dates == ground.DATES
+    assert np.nanmin(loaded.columns.temporal_coherence) == pytest.approx(1)
 
 
 def test_a_processor_whose_sign_is_not_known_is_asked_for(tmp_path):
@@ -79,15 +79,15 @@ def test_damaged_images_are_refused_or_give_sane_numbers(tmp_path):
 def test_mexico_city_comes_out_as_the_series_made_of_the_same_interferograms(real_data):
     """Sign and scale are the same; both zeros lie in the western hills, which do not move quite alike."""
     folder = real_data / "mexicocity_s1"
-    found = points(folder / "interferograms")
+    loaded = points(folder / "interferograms")
     with h5py.File(folder / "cum.h5") as file:
         velocity, days = file["vel"][()], file["imdates"][()]
-    rows, cols = np.array([pid.split("_") for pid in found.at], dtype=int).T
-    theirs, ours = velocity[rows, cols], found.columns.velocity_mm_yr
+    rows, cols = np.array([pid.split("_") for pid in loaded.at], dtype=int).T
+    theirs, ours = velocity[rows, cols], loaded.columns.velocity_mm_yr
     assert np.isfinite(theirs).sum() == np.isfinite(velocity).sum() == ours.size
     assert np.corrcoef(theirs, ours)[0, 1] > 0.9999
     slope, zero = np.polyfit(theirs, ours, 1)
     assert slope == pytest.approx(1, abs=0.01)
     assert abs(zero) < 30
-    assert [int(f"{day:%Y%m%d}") for day in found.header.dates] == days.tolist()
-    assert found.header.dates[0] == date(2018, 1, 6)
+    assert [int(f"{day:%Y%m%d}") for day in loaded.header.dates] == days.tolist()
+    assert loaded.header.dates[0] == date(2018, 1, 6)

@@ -10,7 +10,7 @@ from ingest.sources.client.checksums import Checksum
 
 
 @dataclass(frozen=True)
-class FoundScene:
+class CatalogueScene:
     """A file that could be fetched. None and empty: not stated by the service.
 
     scene_id: the service's own name of this file, the same in every search. size_bytes: exact, or None.
