@@ -15,7 +15,7 @@ KIND_WORDS = {
 LOOK_FOR = {
     "earthquake": "Look for a step across a fault in the arrows, and for towns and slopes that lost their coherence.",
     "eruption": "Look for coherence lost under fresh lava and ash, and for flanks that moved.",
-    "landslide": "A slope that has collapsed leaves no arrows: look for coherence lost there, and for arrows around it.",
+    "landslide": "A slope that has collapsed leaves no arrows: look for coherence lost there, and arrows around it.",
     "calving": "Look for coherence lost at the front, and for ice behind it that flows faster than before.",
 }
 LARGE_M = 10.0
