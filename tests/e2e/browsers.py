@@ -17,7 +17,7 @@ FLAGS = [
     "--disable-sync",
 ]
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-READY_MS = 300_000  # expectations poll, so this is a ceiling against hanging and no wait
+READY_MS = 120_000  # expectations poll, so this is a ceiling against hanging and no wait
 
 
 def watch(page: Page, faults: list[str]) -> None:

@@ -39,7 +39,7 @@ def tell(page: Page, **fields: str) -> None:
     page.get_by_role("combobox").select_option(label="Landslide")
     page.get_by_label("Where: a place").fill(fields.get("place", PLACE))
     page.get_by_label("Day (UTC)").fill(fields.get("day", "2021-12-08"))
-    page.get_by_label("Look how far around it").fill(fields.get("radius", "2"))
+    page.get_by_label("Search radius, km").fill(fields.get("radius", "2"))
     page.get_by_label("Its name, if it has one").fill("Made slide")
     page.get_by_role("button", name="Find the pairs that span it").click()
 
@@ -83,7 +83,7 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(browser,
     page = context.new_page()  # not one of `open_page`: the answer that says what is wrong is a 422
     sign_in(page)
     tell(page, place="Nowhere at all", radius="0")
-    expect(page.get_by_role("alert")).to_contain_text("the field says what")
+    expect(page.get_by_role("alert")).to_contain_text("see the marked fields")
     expect(page.get_by_text("No place of this name is known.")).to_be_visible()
     expect(page.get_by_text("Type a distance between 0.5 and 200 km.")).to_be_visible()
     expect(page.get_by_label("Its name, if it has one")).to_have_value("Made slide")
