@@ -1,6 +1,5 @@
 """A zip of a layer: everything is checked before anything is unpacked."""
 
-import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from ingest.errors import InputError
+from ingest.readers.zips import member_name
 
 MOST_MEMBERS = 200
 MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
@@ -75,13 +75,7 @@ def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
     if total > MOST_BYTES:
         raise InputError(path, f"it would unpack to {total:,} bytes", "Check where this file comes from")
     for info in members:
-        name = PurePosixPath(info.filename.replace("\\", "/"))
-        if name.is_absolute() or ".." in name.parts:
-            raise InputError(path, f"it names a file outside itself ({info.filename[:80]})", "Do not use it")
-        if stat.S_ISLNK(info.external_attr >> 16):
-            raise InputError(path, f"it holds a link ({info.filename[:80]})", "Give the files themselves")
-        if info.flag_bits & 0x1:
-            raise InputError(path, f"{info.filename[:80]} is encrypted", "Give the zip as it was downloaded")
+        member_name(path, info)
         if info.file_size > MOST_RATIO * max(info.compress_size, 1):
             problem = f"{info.filename[:80]} would unpack to {info.file_size:,} bytes"
             raise InputError(path, problem, "Check where this file comes from")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from ingest.errors import InputError
 from ingest.readers.tables.text_table import CONTAINER_FAULTS
+from ingest.readers.zips import member_name
 
 # ESA, Sentinel-1 Product Specification, S1-RS-MDA-52-7441, 4.2
 PRODUCT_NAME = re.compile(
@@ -194,13 +194,7 @@ def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
         raise InputError(path, f"the zip holds {len(members)} files", "Give one product in each zip")
     seen = set()
     for info in members:
-        name = PurePosixPath(info.filename.replace("\\", "/"))
-        if name.is_absolute() or ".." in name.parts:
-            raise InputError(path, f"it names a file outside itself ({info.filename[:80]})", "Do not use it")
-        if stat.S_ISLNK(info.external_attr >> 16):
-            raise InputError(path, f"it holds a link ({info.filename[:80]})", "Give the files themselves")
-        if info.flag_bits & 0x1:
-            raise InputError(path, f"{info.filename[:80]} is encrypted", "Give the zip as it was downloaded")
+        name = member_name(path, info)
         if name in seen:
             raise InputError(path, f"{info.filename[:80]} appears twice in it", "Download it again")
         seen.add(name)

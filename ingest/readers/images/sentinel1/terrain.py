@@ -35,7 +35,6 @@ from ingest.readers.records import Float32, Float64
 
 NOT_INSTALLED = "ellipsoid, the extra terrain is not installed"
 NO_ORBIT = "ellipsoid, the annotation holds no orbit or no range model"
-LIGHT_M_S = 299_792_458.0
 CLOSE_M = 0.02
 LEAST_SPAN_M = 100.0  # between the three heights
 MOST_HEIGHT_M = 10_000.0
