@@ -1,5 +1,6 @@
 """What every voice of a family of alerts has, and what the voices share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, Protocol
@@ -102,7 +103,7 @@ def advice_in_state(state: str, steps: Sequence[str]) -> list[str]:
     return [UNREVIEWED_HINT, *steps] if state in UNREVIEWED else list(steps)
 
 
-class PairVoice:
+class PairVoice(ABC):
     """What families that are detected in pairs of images share."""
 
     severities: Mapping[str, Severity]
@@ -126,6 +127,6 @@ class PairVoice:
             "Measured against the rest of the image: motion of everything in it does not show.",
         ]
 
+    @abstractmethod
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
         """cell_m: widest posting; days: longest temporal baseline."""
-        raise NotImplementedError
