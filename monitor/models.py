@@ -1,7 +1,7 @@
 """Subscription: one person, one region. Notification: one transition of an alert for one subscription.
 
-OutgoingMessage: one message of the outbox, of whichever channel. Announcement: a transition whose messages are queued.
-RequestCount: how many mails were requested in a day.
+OutgoingMessage: one message of the outbox, of whichever channel. ChannelPause: a channel that takes nothing.
+Announcement: a transition whose messages are queued. RequestCount: how many mails were requested in a day.
 """
 
 from django.contrib.gis.db import models
@@ -118,6 +118,19 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"transition {self.transition_id} for subscription {self.subscription_id}"
+
+
+class ChannelPause(models.Model):
+    """A channel that takes nothing: one message is tried from time to time until one gets through."""
+
+    channel = models.CharField(max_length=20, unique=True, help_text="a name in settings.CHANNELS")
+    reason = models.CharField(max_length=300)
+    attempts = models.PositiveSmallIntegerField(default=1, help_text="rounds in which nothing got through")
+    created_at = models.DateTimeField(auto_now_add=True)
+    next_try_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.channel} takes nothing: {self.reason}"
 
 
 class Announcement(models.Model):

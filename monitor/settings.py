@@ -288,6 +288,11 @@ for _folder in CHANNELS.values():
 PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")  # what addresses in messages begin with
 MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # messages on their way at once, each over connections of its own
 MAIL_LIMIT_PER_ADDRESS = env.int("MAIL_LIMIT_PER_ADDRESS", default=3)  # confirmations and links, a day
+MAIL_LIMIT_PER_DOMAIN = env.int("MAIL_LIMIT_PER_DOMAIN", default=100)  # all names of a small domain may be one mailbox
+MAIL_PUBLIC_DOMAINS = env.list(  # whose many mailboxes belong to many people
+    "MAIL_PUBLIC_DOMAINS",
+    default=["gmail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "proton.me", "gmx.net"],
+)
 MAIL_LIMIT_PER_IP = env.int("MAIL_LIMIT_PER_IP", default=30)
 MAIL_LIMIT_OVERALL = env.int("MAIL_LIMIT_OVERALL", default=2000)
 

@@ -22,13 +22,20 @@ class Later:
 
 
 @dataclass(frozen=True)
-class Never:
-    """The receiver will not take this message; it is not tried again."""
+class Refused:
+    """This message was refused, which may pass: it is tried again. Where all are refused, the channel is at fault."""
 
     reason: str
 
 
-Outcome = Delivered | Later | Never
+@dataclass(frozen=True)
+class Never:
+    """There is no such address; the message is not tried again, and the address is paused after some of these."""
+
+    reason: str
+
+
+Outcome = Delivered | Later | Refused | Never
 
 
 class Channel(Protocol):

@@ -16,13 +16,14 @@ from django.utils import timezone
 from detection.models import AlertTransition
 from detection.rules.lifecycle import State as AlertState
 from ingest.leases import Lease
-from monitor.channels.base import Channel, Delivered, Later, Never, Outcome
+from monitor.channels.base import Channel, Delivered, Later, Never, Outcome, Refused
 from monitor.models import OutgoingMessage, Subscription
 from monitor.subscriptions import selectors as subscriptions
 
 logger = logging.getLogger(__name__)
 
 BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
+GIVE_UP_AFTER = timedelta(days=3)
 MOST_BOUNCES = 3
 LONGEST_ERROR = 300
 State, Kind = OutgoingMessage.State, OutgoingMessage.Kind
@@ -56,18 +57,21 @@ def message_claim(*, message: OutgoingMessage) -> bool:
     return claimed
 
 
-def message_deliver(*, message: OutgoingMessage, channel: Channel) -> Outcome | None:
+def message_deliver(*, message: OutgoingMessage, channel: Channel, in_trouble: bool = False) -> Outcome | None:
     """Hand one claimed message to its channel and record what became of it; None where it was withdrawn or is faulty.
 
-    message: as `selectors.messages_to_deliver` reads it.
+    message: as `selectors.messages_to_deliver` reads it. in_trouble: the channel took nothing lately, so that its
+    answers say nothing about an address.
     """
     try:
         had_bounces = any(one.subscription.bounces for one in message.news)
         outcome = channel.deliver(message) if _is_still_needed(message) else None
     except Exception as fault:  # one bad message does not hold up the others
         logger.exception("%s could not be made", message)
-        message_put_off(message=message, error=f"{type(fault).__name__}: {fault}")
+        message_retry(message=message, error=f"{type(fault).__name__}: {fault}")
         return None
+    if in_trouble and isinstance(outcome, Never):
+        outcome = Refused(outcome.reason)
     if outcome is None:
         LEASE.settle(message, State.WITHDRAWN)
     elif isinstance(outcome, Delivered):
@@ -76,23 +80,31 @@ def message_deliver(*, message: OutgoingMessage, channel: Channel) -> Outcome | 
             Subscription.objects.filter(email=message.address, channel=message.channel).update(bounces=0)
     elif isinstance(outcome, Later):
         message_put_off(message=message, error=outcome.reason)
+    elif isinstance(outcome, Refused):
+        message_retry(message=message, error=outcome.reason)
     elif isinstance(outcome, Never):
-        message_refuse(message=message, error=outcome.reason)
+        message_bounce(message=message, error=outcome.reason)
     return outcome
 
 
 def message_put_off(*, message: OutgoingMessage, error: str) -> None:
-    """Try again later; give up after the last delay."""
+    """The channel takes nothing now: try again later, for as long as it takes."""
     logger.warning("%s was put off: %s", message, error)
-    error = error[:LONGEST_ERROR]
-    if message.attempts > len(BACK_OFF):
-        LEASE.settle(message, State.FAILED, error=error)
-        return
-    LEASE.settle(message, State.QUEUED, next_try_at=timezone.now() + BACK_OFF[message.attempts - 1], error=error)
+    delay = BACK_OFF[min(message.attempts, len(BACK_OFF)) - 1]
+    LEASE.settle(message, State.QUEUED, next_try_at=timezone.now() + delay, error=error[:LONGEST_ERROR])
 
 
-def message_refuse(*, message: OutgoingMessage, error: str) -> None:
-    """The address takes no message: not tried again; after three in a row its subscriptions are paused."""
+def message_retry(*, message: OutgoingMessage, error: str) -> None:
+    """This message was refused, or is faulty: try again later; give up after the last delay, and not before days."""
+    if message.attempts > len(BACK_OFF) and message.created_at < timezone.now() - GIVE_UP_AFTER:
+        logger.error("%s is given up: %s", message, error)
+        LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
+    else:
+        message_put_off(message=message, error=error)
+
+
+def message_bounce(*, message: OutgoingMessage, error: str) -> None:
+    """There is no such address: not tried again; after three in a row its subscriptions are paused."""
     logger.warning("%s was refused: %s", message, error)
     LEASE.settle(message, State.FAILED, error=error[:LONGEST_ERROR])
     active = subscriptions.subscriptions_active().filter(email=message.address, channel=message.channel)

@@ -1,6 +1,6 @@
-"""How many mails may be requested in a day. Addresses and connections are counted as keyed hashes, for a day."""
+"""How many mails may be requested in a day. Mailboxes, domains and networks are counted as keyed hashes, for a day."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 from django.db.models import F
@@ -10,25 +10,60 @@ from django.utils.crypto import salted_hmac
 from monitor.models import RequestCount
 from monitor.site.visitors import visitor_address
 
+WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
+WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
+
 
 def allowed_for_address(*, email: str) -> bool:
-    """Count one mail to this address; False where it has had its share today."""
-    return _count(f"address {email}", settings.MAIL_LIMIT_PER_ADDRESS)
+    """Count one mail to this mailbox and its domain; False where either has had its share today."""
+    mailbox, domain = mailbox_of(email), domain_of(email)
+    if not _count(f"address {mailbox}", settings.MAIL_LIMIT_PER_ADDRESS):
+        return False
+    return domain in settings.MAIL_PUBLIC_DOMAINS or _count(f"domain {domain}", settings.MAIL_LIMIT_PER_DOMAIN)
 
 
 def allowed_for_connection(*, ip: str) -> bool:
-    """Count one request from this connection and in all; False where either is used up."""
-    return _count(f"connection {ip}", settings.MAIL_LIMIT_PER_IP) and _count("all", settings.MAIL_LIMIT_OVERALL)
+    """Count one request from this connection and in all; False where either is used up.
+
+    Requests of one connection that are over its limit do not count for the others.
+    """
+    if not _count(f"connection {ip}", settings.MAIL_LIMIT_PER_IP):
+        return False
+    overall = settings.MAIL_LIMIT_OVERALL
+    if ":" in ip:
+        wide = ip_network(ip).supernet(new_prefix=WIDE_NETWORK_BITS)
+        if not _count(f"wide network {wide}", int(overall * WIDE_NETWORK_SHARE)):
+            return False
+    return _count("all", overall)
+
+
+def mailbox_of(email: str) -> str:
+    """One name for all spellings that reach one mailbox, to count by and not to send to: no +tag, no dots.
+
+    Some providers deliver a.b@ and ab@ to two people: these two then share a limit.
+    """
+    local, _, domain = email.strip().lower().rpartition("@")
+    return f"{local.partition('+')[0].replace('.', '') or local}@{domain_of(email)}"
+
+
+def domain_of(email: str) -> str:
+    """The domain of an address, where two names of one provider are one."""
+    domain = email.strip().lower().rpartition("@")[2].rstrip(".")
+    return "gmail.com" if domain == "googlemail.com" else domain
 
 
 def client_ip(*, remote_address: str, forwarded_for: str) -> str:
     """Whose request it is. Of an IPv6 address only the network counts: whoever has one has all of its addresses."""
     visitor = visitor_address(remote_address=remote_address, forwarded_for=forwarded_for)
     try:
-        version = ip_address(visitor).version
+        address = ip_address(visitor)
     except ValueError:
         return visitor
-    return str(ip_network(f"{visitor}/64", strict=False)) if version == 6 else visitor
+    if not isinstance(address, IPv6Address):
+        return visitor
+    if address.ipv4_mapped:  # a server that listens on both hears of IPv4 like this
+        return str(address.ipv4_mapped)
+    return str(ip_network(f"{address}/64", strict=False))
 
 
 def counts_forget() -> int:

@@ -1,18 +1,22 @@
 """Mail: one message is one mail, sent over one connection to the mail server for as long as it holds."""
 
 import logging
+import re
 import smtplib
 
 from django.core.mail import get_connection
 
 from monitor.channels import base
-from monitor.channels.base import Delivered, Later, Never, Outcome
+from monitor.channels.base import Delivered, Later, Never, Outcome, Refused
 from monitor.channels.mail.compose import Composer
 from monitor.models import OutgoingMessage
 
 logger = logging.getLogger(__name__)
 
 MAILS_PER_CONNECTION = 100
+SERVICE_CLOSES = 421
+# RFC 3463: 5.1.x is about an address; x = 0 does not state which, 7 and 8 are about the sender's
+NO_SUCH_RECIPIENT = re.compile(r"5\.1\.(?!0\b|7\b|8\b)\d{1,3}\b")
 
 
 class Channel(base.Channel):
@@ -47,7 +51,13 @@ class Channel(base.Channel):
             logger.info("the connection to the mail server could not be closed: %s", fault)
 
 
-def _refusal(code: int, answer: bytes | str) -> Later | Never:
-    """What an answer of the server means: codes from 500 on are for good (RFC 5321, section 4.2.1)."""
+def _refusal(code: int, answer: bytes | str) -> Later | Refused | Never:
+    """What an answer of the server about one mail means. Only an address that does not exist is refused for good.
+
+    Other codes from 500 on are often about this service, not about the reader: "554 relay access denied".
+    """
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return (Never if code >= 500 else Later)(f"{code} {text}")
+    reason = f"{code} {text}"
+    if code == SERVICE_CLOSES:
+        return Later(reason)
+    return Never(reason) if code >= 500 and NO_SUCH_RECIPIENT.match(text) else Refused(reason)

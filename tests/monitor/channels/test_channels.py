@@ -4,8 +4,8 @@ import pytest
 
 from monitor import tasks
 from monitor.channels import base, rounds
-from monitor.channels.base import Delivered, Later, Never
-from monitor.models import OutgoingMessage, Subscription
+from monitor.channels.base import Delivered, Later, Never, Refused
+from monitor.models import ChannelPause, OutgoingMessage, Subscription
 
 pytestmark = pytest.mark.django_db
 
@@ -71,11 +71,19 @@ def test_a_channel_in_trouble_is_left_alone_and_the_others_go_on(queued, channel
     assert OutgoingMessage.objects.filter(error="the line is busy").count() == 3
 
 
+def test_a_refused_message_counts_against_nobody_and_is_tried_again(queued, channels):
+    channels["signs"].answer = Refused("not today")
+    assert rounds.messages_send() == 5
+    assert states("signs") == [("queued", 0)] * 2 + [("queued", 1)] * 3
+    assert ChannelPause.objects.get().channel == "signs"
+    assert set(Subscription.objects.values_list("bounces", flat=True)) == {0}
+
+
 def test_what_a_channel_will_never_deliver_is_not_tried_again_and_counts_against_the_address(queued, channels):
     channels["signs"].answer = Never("no such sign")
     rounds.messages_send()
-    assert states("signs") == [("failed", 1)] * 5
-    assert set(Subscription.objects.filter(channel="signs").values_list("bounces", flat=True)) == {1}
+    assert states("signs") == [("failed", 1)] * 3 + [("queued", 0)] * 2  # then it is the channel that is doubted
+    assert sorted(Subscription.objects.filter(channel="signs").values_list("bounces", flat=True)) == [0, 0, 1, 1, 1]
     assert set(Subscription.objects.filter(channel="letters").values_list("bounces", flat=True)) == {0}
 
 

@@ -1,9 +1,11 @@
 """Who hears of what: news of alerts become mails that wait, each once."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
+from django.db.models import Count
 from django.utils import timezone
 
 from detection.alerts.services import alert_transition
@@ -222,6 +224,41 @@ def test_a_digest_leaves_out_what_was_rejected_meanwhile_and_corrects_what_was_s
     assert unsent.code not in letter.body
     assert "Correction: Sinking ground" in letter.body
     assert "The ground here sank" not in letter.body
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=-2)])
+def test_a_clock_that_jumps_and_is_set_right_makes_no_digest_twice_and_loses_none(jump, make_alert, make_subscription):
+    make_subscription(frequency="daily", confirmed_at=MONDAY - timedelta(days=3))
+    make_alert()
+    tasks.announce_transitions()
+    assert digests.digests_queue(now=MONDAY + jump) == 1  # 5:30 belongs to the day before
+    digests.digests_queue(now=MONDAY)
+    digests.digests_queue(now=MONDAY + jump)
+    assert sum(one.news_count for one in messages_with_news()) == 1
+    make_alert(longitude=-12.01)
+    tasks.announce_transitions()
+    digests.digests_queue(now=MONDAY + timedelta(days=1))
+    assert sum(one.news_count for one in messages_with_news()) == 2
+
+
+def messages_with_news():
+    return OutgoingMessage.objects.annotate(news_count=Count("notifications"))
+
+
+@pytest.mark.parametrize("spring_or_autumn", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)])
+def test_each_day_has_one_digest_when_clocks_are_changed_for_daylight_saving(
+    spring_or_autumn, make_alert, make_subscription
+):
+    """The schedule asks each hour; a machine in Europe shows 23 or 25 of them on that day."""
+    start = spring_or_autumn - timedelta(days=1)
+    make_subscription(frequency="daily", confirmed_at=start - timedelta(days=9))
+    hours = [(start + timedelta(hours=n)).astimezone(ZoneInfo("Europe/Oslo")) for n in range(72)]
+    queued = 0
+    for n, now in enumerate(hours):
+        make_alert(longitude=-12.0 + n / 10_000) if n % 12 == 0 else None
+        tasks.announce_transitions()
+        queued += digests.digests_queue(now=now.astimezone(UTC))
+    assert queued == 3
 
 
 def test_changing_from_daily_to_at_once_loses_nothing(make_alert, make_subscription):

@@ -256,6 +256,44 @@ def test_a_flood_is_stopped_by_connection_and_in_all(visitor, settings, limit):
     assert status == (302 if limit == "MAIL_LIMIT_PER_IP" else 429)
 
 
+@pytest.mark.parametrize(
+    "spelling", ["resident+{n}@example.org", "RESIDENT+{n}@Example.org", "re.s.ident+{n}@example.org", "dots"]
+)
+def test_one_mailbox_gets_three_such_mails_a_day_however_it_is_spelt(visitor, spelling):
+    for n in range(6):
+        email = f"{RESIDENT[: n + 1]}.{RESIDENT[n + 1 :]}" if spelling == "dots" else spelling.format(n=n)
+        assert visitor.post("/subscribe/", WISH | {"email": email})["Location"] == "/subscribe/sent/"
+    assert OutgoingMessage.objects.count() == 3
+
+
+def test_a_mailbox_that_takes_every_name_of_its_domain_is_not_flooded(visitor, settings):
+    settings.MAIL_LIMIT_PER_DOMAIN, settings.MAIL_PUBLIC_DOMAINS = 5, ["gmail.com"]
+    for n in range(8):
+        visitor.post("/subscribe/", WISH | {"email": f"name{n}@victim.example"})
+        visitor.post("/subscribe/", WISH | {"email": f"name{n}@googlemail.com"})
+    asked = [address.partition("@")[2] for address in OutgoingMessage.objects.values_list("address", flat=True)]
+    assert (asked.count("victim.example"), asked.count("googlemail.com")) == (5, 8)
+
+
+def test_one_sender_with_many_networks_leaves_mails_for_the_others(settings):
+    settings.MAIL_LIMIT_OVERALL = 100
+
+    def ask(address: str) -> bool:
+        return limits.allowed_for_connection(ip=limits.client_ip(remote_address=address, forwarded_for=""))
+
+    answers = [ask(f"2001:db8:1:{n:x}::{m}") for n in range(100) for m in (1, 2)]
+    assert answers.count(True) == 10
+    assert ask("2001:db8:2:1::1")
+    assert ask("192.0.2.7")
+
+
+def test_visitors_of_ipv4_do_not_share_a_limit_where_the_server_listens_on_ipv6():
+    def who(address):
+        return limits.client_ip(remote_address=address, forwarded_for="")
+
+    assert who("::ffff:192.0.2.7") == "192.0.2.7" != who("::ffff:192.0.2.8")
+
+
 def test_a_made_up_forwarding_header_does_not_change_who_asks(settings):
     def who(header):
         return limits.client_ip(remote_address="10.0.0.1", forwarded_for=header)

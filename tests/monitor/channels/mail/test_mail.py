@@ -17,7 +17,7 @@ from ingest.locks import Lock, try_locked
 from monitor import tasks
 from monitor.channels import outbox, rounds, selectors
 from monitor.channels.mail import channel, files
-from monitor.models import OutgoingMessage, Subscription
+from monitor.models import ChannelPause, OutgoingMessage, Subscription
 from monitor.site.demo import MAIL_FILES_BACKEND
 from monitor.subscriptions import services as subscriptions
 from tests.waiting import HANG_SECONDS, wait_until
@@ -41,10 +41,11 @@ def queued(make_alert, make_subscription, n: int = 1) -> list[str]:
 
 
 def let_time_pass() -> None:
-    """Every delay and every lease is over."""
+    """Every delay, every lease and every pause is over."""
     past = timezone.now() - timedelta(seconds=1)
     OutgoingMessage.objects.filter(state="queued").update(next_try_at=past)
     OutgoingMessage.objects.filter(state="sending").update(lease_until=past)
+    ChannelPause.objects.update(next_try_at=past)
 
 
 def received_by(mail_server) -> list[str]:
@@ -145,9 +146,76 @@ def test_a_mail_that_never_gets_through_is_given_up_after_days(make_alert, make_
     for _ in range(len(outbox.BACK_OFF) + 1):
         let_time_pass()
         rounds.messages_send()
+    assert OutgoingMessage.objects.get().state == "queued"
+    OutgoingMessage.objects.update(created_at=timezone.now() - outbox.GIVE_UP_AFTER - timedelta(minutes=1))
+    let_time_pass()
+    rounds.messages_send()
     assert OutgoingMessage.objects.get().state == "failed"
     assert "451" in OutgoingMessage.objects.get().error
-    assert sum(outbox.BACK_OFF, timedelta()) > timedelta(days=1)
+
+
+def test_a_server_that_is_away_for_a_month_costs_no_mail(make_alert, make_subscription, mail_server):
+    emails = queued(make_alert, make_subscription, 4)
+    OutgoingMessage.objects.update(created_at=timezone.now() - timedelta(days=30), attempts=40)
+    mail_server.on_data = lambda count: "421 busy"
+    rounds.messages_send()
+    assert set(OutgoingMessage.objects.values_list("state", flat=True)) == {"queued"}
+    mail_server.on_data = lambda count: None
+    let_time_pass()
+    assert rounds.messages_send() == 4
+    assert received_by(mail_server) == emails
+
+
+RELAY_REFUSES = "554 5.7.1 relay access denied"
+
+
+@pytest.mark.parametrize("answer", [RELAY_REFUSES, "550 5.1.8 bad sender", "550 blocked", "550 5.1.1 no such user"])
+def test_a_relay_that_refuses_everybody_costs_no_mail_and_pauses_no_reader(
+    answer, make_alert, make_subscription, mail_server
+):
+    """Rounds end after a few attempts, one mail is tried from time to time, and all arrive when it is over."""
+    emails = queued(make_alert, make_subscription, 12)
+    ChannelPause.objects.create(channel="mail", reason="earlier", next_try_at=timezone.now())
+    mail_server.on_recipient = lambda count: answer
+    for _ in range(12):
+        assert rounds.messages_send() == 0
+        let_time_pass()
+    assert len(mail_server.recipients) == 12
+    assert set(OutgoingMessage.objects.values_list("state", flat=True)) == {"queued"}
+    assert set(Subscription.objects.values_list("bounces", "pause_reason")) == {(0, "")}
+    pause = ChannelPause.objects.get()
+    assert (pause.attempts, pause.reason) == (13, answer)
+    mail_server.on_recipient = lambda count: None
+    assert rounds.messages_send() == 12
+    assert received_by(mail_server) == sorted(emails)
+    assert not ChannelPause.objects.exists()
+
+
+def test_after_three_refused_addresses_a_round_ends_and_the_channel_is_paused(
+    make_alert, make_subscription, mail_server
+):
+    queued(make_alert, make_subscription, 10)
+    mail_server.on_recipient = lambda count: RELAY_REFUSES
+    for _ in range(5):
+        rounds.messages_send()
+    assert len(mail_server.recipients) == 3
+    assert set(OutgoingMessage.objects.values_list("state", flat=True)) == {"queued"}
+    assert ChannelPause.objects.get().next_try_at > timezone.now()
+
+
+def test_a_mail_that_is_refused_for_its_content_is_tried_again_and_is_no_bounce(
+    make_alert, make_subscription, mail_server
+):
+    subscription = make_subscription()
+    make_alert()
+    tasks.announce_transitions()
+    mail_server.on_data = lambda count: "554 5.7.1 looks like spam"
+    rounds.messages_send()
+    subscription.refresh_from_db()
+    assert (OutgoingMessage.objects.get().state, subscription.bounces) == ("queued", 0)
+    mail_server.on_data = lambda count: None
+    let_time_pass()
+    assert rounds.messages_send() == 1
 
 
 def test_an_address_that_refuses_three_mails_is_paused_and_others_get_theirs(
@@ -156,7 +224,7 @@ def test_an_address_that_refuses_three_mails_is_paused_and_others_get_theirs(
     gone = make_subscription("gone@example.org")
     make_subscription("there@example.org")
     mail_server.on_recipient = lambda count: (
-        "550 no such user" if mail_server.recipients[-1].startswith("gone") else None
+        "550 5.1.1 no such user" if mail_server.recipients[-1].startswith("gone") else None
     )
     for n in range(4):
         make_alert(longitude=-12.0 + n / 1000)
