@@ -42,7 +42,7 @@ def mailbox_of(email: str) -> str:
 
     Some providers deliver a.b@ and ab@ to two people: these two then share a limit.
     """
-    local, _, domain = email.strip().lower().rpartition("@")
+    local = email.strip().lower().rpartition("@")[0]
     return f"{local.partition('+')[0].replace('.', '') or local}@{domain_of(email)}"
 
 
