@@ -1,26 +1,42 @@
-"""Celery beat that may be started twice: only the one that holds the advisory lock sends tasks."""
+"""Celery beat that may be started twice: only the one that holds the advisory lock sends tasks.
+
+It writes a sign of life after every tick, so that others notice when it has stopped.
+"""
 
 import logging
+import time
 
+from celery.utils.nodenames import gethostname
 from django.db import DatabaseError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from ingest.locks import Lock, keep
+from monitor.health.process import beat_sign
+from monitor.health.signs import BEAT, sign_give
 
 logger = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 5.0
+SIGN_SECONDS = 10.0
 
 
 class GuardedScheduler(DatabaseScheduler):
     """The database scheduler, silent while another beat leads. The lock dies with its connection."""
 
     leading = False
+    _last_tick = float("inf")  # by the wall clock: the first tick looks as if the clock had been set back
+    _last_sign = float("-inf")
 
     def tick(self, *args, **kwargs) -> float:
         if not self._leads():
+            self._give_signs(beat_sign(gethostname()))
             return LOOK_AGAIN_SECONDS
-        return min(super().tick(*args, **kwargs), LOOK_AGAIN_SECONDS)
+        if time.time() < self._last_tick:
+            self._follow_clock_back()
+        self._last_tick = time.time()
+        wait = super().tick(*args, **kwargs)
+        self._give_signs(beat_sign(gethostname()), BEAT)
+        return min(wait, LOOK_AGAIN_SECONDS)
 
     def _leads(self) -> bool:
         """Whether this connection holds the lock; it is taken once and then only looked up."""
@@ -33,3 +49,23 @@ class GuardedScheduler(DatabaseScheduler):
             logger.info("this beat %s", "leads" if leads else "waits for another one")
         self.leading = leads
         return leads
+
+    def _follow_clock_back(self) -> None:
+        """The clock was set back: what ran last in the future ran now, or else it would not run again until then."""
+        for entry in self.schedule.values():
+            now = entry._default_now()
+            if entry.last_run_at > now:
+                entry.last_run_at = entry.model.last_run_at = now
+        self._heap = None  # made anew by the next tick, in the order of the new clock
+
+    def _give_signs(self, *names: str) -> None:
+        if time.monotonic() - self._last_sign < SIGN_SECONDS:
+            return
+        try:
+            for name in names:
+                sign_give(name=name)
+        except DatabaseError:
+            logger.warning("no sign of life could be written", exc_info=True)
+            connection.close()
+        else:
+            self._last_sign = time.monotonic()

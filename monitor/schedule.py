@@ -10,6 +10,9 @@ STAGE_SECONDS = 5.0
 FOLLOW_UP_SECONDS = 30.0
 FETCH_SECONDS = 60.0
 SEARCH_HOURS = 6
+SIGN_SECONDS = 30.0
+
+QUEUES = ("ingest", "cpu", "mail")  # those that a service needs; `gpu` may be without a worker
 
 BEAT_SCHEDULE = {
     "data 1 take up what lies in the watched folder": {
@@ -71,6 +74,15 @@ BEAT_SCHEDULE = {
     },
     "mail 3 make the digests that are due": {"task": "monitor.tasks.queue_digests", "schedule": timedelta(hours=1)},
     "mail 4 delete what is over": {"task": "monitor.tasks.delete_what_is_over", "schedule": timedelta(hours=1)},
+    **{
+        f"health: a sign of life through the queue {queue}": {
+            "task": "monitor.tasks.give_sign",
+            "args": [queue],
+            "schedule": timedelta(seconds=SIGN_SECONDS),
+            "options": {"queue": queue, "expire_seconds": int(SIGN_SECONDS)},
+        }
+        for queue in QUEUES
+    },
 }
 
 TASK_ROUTES = {

@@ -204,6 +204,7 @@ CONTENT_SECURITY_POLICY = {
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, past the proxy that speaks HTTPS
 if BEHIND_HTTPS:
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
@@ -295,6 +296,12 @@ MAIL_PUBLIC_DOMAINS = env.list(  # whose many mailboxes belong to many people
 )
 MAIL_LIMIT_PER_IP = env.int("MAIL_LIMIT_PER_IP", default=30)
 MAIL_LIMIT_OVERALL = env.int("MAIL_LIMIT_OVERALL", default=2000)
+
+# What is wrong, and who hears of it: these addresses, and administrators who have one in their account.
+ADMIN_EMAILS = env.list("ADMIN_EMAILS", default=[])
+ALARM_AFTER_MINUTES = env.float("ALARM_AFTER_MINUTES", default=15.0)  # wrong, or right again, for so long
+ALARM_NO_DATA_DAYS = env.float("ALARM_NO_DATA_DAYS", default=0.0)  # 0: none
+METRICS_TOKEN = env("METRICS_TOKEN", default="")  # empty: there is no /metrics
 
 LOGGING = {
     "version": 1,

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.conf import settings
 
 from monitor.channels import announcements, digests, rounds, selectors
+from monitor.health import signs
 from monitor.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,13 @@ def queue_digests() -> None:
 @shared_task(ignore_result=True)
 def delete_what_is_over() -> None:
     subscriptions.purge()
+    signs.signs_forget()
+
+
+@shared_task(ignore_result=True)
+def give_sign(queue: str) -> None:
+    """What beat sent through this queue has arrived: beat, the broker and a worker of the queue are alive."""
+    signs.sign_give(name=signs.queue_sign(queue))
 
 
 @shared_task(ignore_result=True)

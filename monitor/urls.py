@@ -12,6 +12,7 @@ from monitor.api.site import api
 from monitor.channels.mail import views as demo_mail
 from monitor.events import views as events
 from monitor.glaciers import views as glaciers
+from monitor.health import views as health
 from monitor.map import places_view as places
 from monitor.map import points_view as points
 from monitor.map import tiles_view as tiles
@@ -79,6 +80,8 @@ urlpatterns = [
     path("pairs/<int:pair>/", pairs.pair_detail, name="pair-detail"),
     path("pairs/<int:pair>/image/<str:image>.png", pairs.pair_image, name="pair-image"),
     path("pairs/<int:pair>/runs/<int:run>.png", pairs.pair_run_image, name="pair-run-image"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
     path("django_plotly_dash/", include("monitor.products.dash.urls")),
     path("admin/", admin.site.urls),

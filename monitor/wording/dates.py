@@ -28,3 +28,11 @@ def two_days(first: date, last: date, month: str = "%B") -> str:
     if first.year == last.year:
         return f"{first.day} {first:{month}} and {end}"
     return f"{first.day} {first:{month} %Y} and {end}"
+
+
+def duration_words(seconds: float) -> str:
+    """'40 seconds', '5 minutes', '3 hours', '12 days': whole steps, rounded down, from two of the larger unit on."""
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

@@ -1,0 +1,40 @@
+"""Who works: beat, and the workers of each queue."""
+
+from monitor.celery import app
+from monitor.health.condition import Wrong
+from monitor.health.signs import BEAT, queue_sign, sign_ages
+from monitor.schedule import QUEUES
+from monitor.wording.dates import duration_words
+
+BEAT_SILENT_SECONDS = 60.0
+QUEUE_SILENT_SECONDS = 15 * 60.0  # a worker may have its hands full for a while
+MAIL_SILENT_SECONDS = 3 * 60.0
+ANSWER_SECONDS = 2.0
+
+
+def beat() -> str:
+    return _seen(BEAT, BEAT_SILENT_SECONDS)
+
+
+def queue(name: str) -> str:
+    """Whether a task that beat sent has come through the queue lately."""
+    return _seen(queue_sign(name), MAIL_SILENT_SECONDS if name == "mail" else QUEUE_SILENT_SECONDS)
+
+
+def workers() -> str:
+    """Whether every queue has a worker that answers now."""
+    answers = app.control.inspect(timeout=ANSWER_SECONDS).active_queues() or {}
+    served = {queue["name"] for queues in answers.values() for queue in queues}
+    missing = [name for name in QUEUES if name not in served]
+    if missing:
+        raise Wrong(f"no worker answers for {', '.join(missing)}")
+    return ", ".join(sorted(answers))
+
+
+def _seen(name: str, most_seconds: float) -> str:
+    age = sign_ages().get(name)
+    if age is None:
+        raise Wrong("there has been no sign of life yet")
+    if age > most_seconds:
+        raise Wrong(f"no sign of life for {duration_words(age)}")
+    return f"sign of life {duration_words(age)} ago"

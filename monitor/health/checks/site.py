@@ -1,0 +1,89 @@
+"""What the site stands on: the database and its role, migrations, the broker, storage."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import redis
+from django.conf import settings
+from django.contrib.gis.gdal import gdal_version
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.db import DatabaseError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from monitor.health.condition import Wrong
+
+ANSWER_SECONDS = 3
+
+
+@contextmanager
+def _asked() -> Iterator[CursorWrapper]:
+    """A cursor of a connection of its own that waits a few seconds only: an old connection may hang for ever."""
+    own: BaseDatabaseWrapper = connection.copy()
+    options = own.settings_dict.get("OPTIONS", {})
+    limits = f"{options.get('options', '')} -c statement_timeout={1000 * ANSWER_SECONDS}".strip()
+    own.settings_dict["OPTIONS"] = {**options, "connect_timeout": ANSWER_SECONDS, "options": limits}
+    try:
+        with own.cursor() as cursor:
+            yield cursor
+    except DatabaseError as fault:
+        raise Wrong("the database does not answer") from fault
+    finally:
+        own.close()
+
+
+def database() -> str:
+    with _asked() as cursor:
+        cursor.execute("SELECT split_part(version(), ' ', 2), postgis_lib_version()")
+        return "PostgreSQL {}, PostGIS {}".format(*cursor.fetchone())
+
+
+def migrations() -> str:
+    with _asked() as cursor:
+        cursor.execute(f"SELECT app, name FROM {MigrationRecorder.Migration._meta.db_table}")  # noqa: S608
+        missing = _last_migrations() - set(cursor.fetchall())
+    if missing:
+        raise Wrong(f"the database is not migrated: {', '.join(sorted('.'.join(one) for one in missing))}")
+    return "all applied"
+
+
+@cache
+def _last_migrations() -> frozenset[tuple[str, str]]:
+    """The last migration of every app of this code."""
+    return frozenset(MigrationLoader(None).graph.leaf_nodes())
+
+
+def broker() -> str:
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
+        ) as client:
+            return f"Redis {client.info('server')['redis_version']}"
+    except redis.RedisError as fault:
+        raise Wrong("Redis does not answer") from fault
+
+
+def database_role() -> str:
+    with _asked() as cursor:
+        cursor.execute("SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user")
+        name, is_superuser = cursor.fetchone()
+    if is_superuser:
+        raise Wrong(f"the role {name} is a superuser of the database")
+    return f"{name} is no superuser"
+
+
+def storage() -> str:
+    rasters = storages["rasters"]
+    try:
+        rasters.delete(rasters.save("doctor.txt", ContentFile(b"")))
+    except OSError as fault:
+        raise Wrong(f"rasters cannot be written: {fault.strerror}") from fault
+    return "writable"
+
+
+def gdal() -> str:
+    return gdal_version().decode()

@@ -1,0 +1,54 @@
+"""What a condition is, and how conditions are examined."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ingest.errors import one_line
+
+
+class Wrong(Exception):
+    """A condition that does not hold: one plain sentence, without secrets and addresses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """Something that holds in a healthy service.
+
+    check: what holds, in a few words; raises Wrong where it does not. remedy: what to do then. site_needs: no page is
+    answered without it. alarms: administrators get a mail; else it is for `doctor` alone.
+    """
+
+    name: str
+    check: Callable[[], str]
+    remedy: str
+    site_needs: bool = False
+    needs_database: bool = True
+    alarms: bool = True
+
+
+@dataclass(frozen=True)
+class Report:
+    """One examined condition: what is wrong, or else what holds."""
+
+    condition: Condition
+    detail: str = ""
+    wrong: str = ""
+    unexpected: bool = False  # `wrong` is the text of an exception: not for strangers
+
+
+def examine(conditions: Iterable[Condition]) -> list[Report]:
+    """Check conditions in their order; without a database, those that need one are left out."""
+    reports: list[Report] = []
+    for condition in conditions:
+        if not (condition.needs_database and any(one.wrong for one in reports if one.condition.name == "database")):
+            reports.append(_examined(condition))
+    return reports
+
+
+def _examined(condition: Condition) -> Report:
+    try:
+        return Report(condition, detail=condition.check())
+    except Wrong as fault:
+        return Report(condition, wrong=str(fault))
+    except Exception as fault:  # whatever goes wrong in a check is what we are here to report
+        return Report(condition, wrong=one_line(str(fault)) or type(fault).__name__, unexpected=True)

@@ -1,0 +1,96 @@
+"""The one table of what holds in a healthy service, and what to do where it does not."""
+
+from functools import partial
+
+from monitor.health.checks import disks, processes, site, work
+from monitor.health.condition import Condition
+from monitor.schedule import QUEUES
+
+START_WORKER = (
+    "Start the worker of this queue (Procfile or docker/compose.yml say how), or look into its log; where it runs,"
+    " compare the clocks of the machines: a scheduled task expires within seconds."
+)
+CONDITIONS = (
+    Condition(
+        name="database",
+        check=site.database,
+        remedy="Start PostgreSQL, or correct DATABASE_URL. What was running is taken up again by itself.",
+        site_needs=True,
+        needs_database=False,
+    ),
+    Condition(
+        name="migrations",
+        check=site.migrations,
+        remedy="Run manage.py prepare, then restart every process.",
+        site_needs=True,
+    ),
+    Condition(
+        name="broker",
+        check=site.broker,
+        remedy="Start Redis, or correct REDIS_URL. Nothing is lost: waiting work is announced again after a minute.",
+        site_needs=True,
+        needs_database=False,
+    ),
+    Condition(
+        name="database role",
+        check=site.database_role,
+        remedy="Let DATABASE_URL name a role that is no superuser: a fault in this program could else change anything.",
+        alarms=False,
+    ),
+    Condition(
+        name="raster storage",
+        check=site.storage,
+        remedy="Make RASTER_DIR writable for the account that runs the service, or free its disk.",
+        needs_database=False,
+    ),
+    Condition(name="GDAL", check=site.gdal, remedy="Install rasterio anew.", needs_database=False, alarms=False),
+    Condition(
+        name="disk",
+        check=disks.disk,
+        remedy="Free the disk or make it larger.",
+        needs_database=False,
+    ),
+    Condition(
+        name="workers",
+        check=processes.workers,
+        remedy="Start a worker for these queues (Procfile or docker/compose.yml say how).",
+        needs_database=False,
+        alarms=False,
+    ),
+    Condition(
+        name="beat",
+        check=processes.beat,
+        remedy="Start beat, or look into its log. Until then nothing is fetched, loaded, searched or sent.",
+    ),
+    *(Condition(name=f"queue {queue}", check=partial(processes.queue, queue), remedy=START_WORKER) for queue in QUEUES),
+    Condition(
+        name="stuck work",
+        check=work.stuck,
+        remedy="See that beat and the workers run, and look into their logs.",
+    ),
+    Condition(
+        name="failed work",
+        check=work.failures,
+        remedy="Read the reason beside each failed one, mend its cause, and try it again.",
+    ),
+    Condition(
+        name="channels",
+        check=work.channels,
+        remedy="Mend what the mail server says (EMAIL_URL, the right to send); what waits is sent by itself then.",
+    ),
+    Condition(
+        name="outbox",
+        check=work.outbox,
+        remedy="See that the mail worker runs and the mail server of EMAIL_URL takes mails; what waits is sent by itself then.",
+    ),
+    Condition(
+        name="undelivered messages",
+        check=work.dead_letters,
+        remedy="Mend what the reason names; these messages are not tried again.",
+    ),
+    Condition(
+        name="new data",
+        check=work.new_data,
+        remedy="See where data come from: WATCH_FOLDER, ACQUIRE_SOURCE and its credentials, or whoever sends files.",
+    ),
+)

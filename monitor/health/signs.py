@@ -1,0 +1,36 @@
+"""Signs of life: who is alive writes a row every few seconds. Times and ages are those of the database's clock."""
+
+from datetime import timedelta
+
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
+
+from monitor.models import SignOfLife
+
+BEAT = "beat"
+KEEP = timedelta(days=1)  # of processes that are gone for good
+
+
+def queue_sign(queue: str) -> str:
+    """The name of a sign that came through a queue: beat, broker and a worker of it are alive."""
+    return f"queue {queue}"
+
+
+def sign_give(*, name: str) -> None:
+    """Write that somebody is alive now."""
+    row = SignOfLife(name=name, seen_at=Now())
+    SignOfLife.objects.bulk_create([row], update_conflicts=True, unique_fields=["name"], update_fields=["seen_at"])
+
+
+def signs_forget() -> None:
+    """Delete the signs of processes that are gone for good."""
+    SignOfLife.objects.filter(seen_at__lt=Now() - KEEP).delete()
+
+
+def sign_ages() -> dict[str, float]:
+    """Seconds since each sign of life. A sign from the future, after the clock was set back, is as old as it is ahead:
+    whoever lives overwrites it within seconds.
+    """
+    age = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
+    rows = SignOfLife.objects.annotate(age=age).values_list("name", "age")
+    return {name: abs(age.total_seconds()) for name, age in rows}

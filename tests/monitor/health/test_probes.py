@@ -1,0 +1,34 @@
+"""What the probes answer, and what they cost."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+
+def test_a_living_process_answers_without_a_database(settings):
+    settings.SECURE_SSL_REDIRECT = True  # probes ask from inside
+    answer = Client().get("/healthz")  # this test may not touch the database
+    assert (answer.status_code, answer.content) == (200, b"alive\n")
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_a_ready_site_says_so():
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "wrong": {}})
+
+
+@pytest.mark.django_db
+def test_a_site_without_its_database_is_not_ready_and_names_no_secret(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    answer = Client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"ready": False, "wrong": {"database": "the database does not answer"}}
+
+
+@pytest.mark.django_db
+def test_a_site_without_its_broker_is_not_ready(settings):
+    settings.REDIS_URL = "redis://:secret@localhost:1/0"
+    answer = Client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"ready": False, "wrong": {"broker": "Redis does not answer"}}
