@@ -81,7 +81,7 @@ CONDITIONS = (
     Condition(
         name="outbox",
         check=work.outbox,
-        remedy="See that the mail worker runs and the mail server of EMAIL_URL takes mails; what waits is sent by itself then.",
+        remedy="See that the mail worker runs and the server of EMAIL_URL takes mails. Nothing is lost meanwhile.",
     ),
     Condition(
         name="undelivered messages",
