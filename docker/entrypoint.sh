@@ -5,7 +5,7 @@ set -euo pipefail
 case ${1:-web} in
   web)
     ground-motion prepare
-    exec gunicorn monitor.wsgi --bind "0.0.0.0:${PORT:-8000}" --workers "${WEB_WORKERS:-2}" --threads 4 --worker-tmp-dir /dev/shm
+    exec gunicorn monitor.wsgi --config python:monitor.gunicorn --bind "0.0.0.0:${PORT:-8000}"
     ;;
   worker) exec celery --app monitor worker --queues ingest,cpu,mail --concurrency "${WORKERS:-2}" --loglevel INFO ;;
   gpu-worker) exec celery --app monitor worker --queues gpu --pool solo --loglevel INFO ;;

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandParser
 
-NAMES = ("coherence", "deformation", "faults", "ingest", "mail", "offsets", "scenes", "tiles")
+NAMES = ("coherence", "deformation", "drip", "faults", "ingest", "mail", "offsets", "scenes", "tiles")
 
 
 class Command(BaseCommand):
