@@ -26,7 +26,7 @@ from monitor.cards.cards import AlertCard, alert_cards
 from monitor.cards.filters import alert_or_404
 from monitor.map import selectors
 from monitor.map.config import map_config
-from monitor.site.guards import reviewers_only
+from monitor.site.guards import may_review, reviewers_only
 from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, state_label
 
 REVIEWED_LATELY = 12
@@ -91,10 +91,11 @@ def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
 def _case(
     request: HttpRequest, alert: Alert, draft: dict[str, str] | None = None, fault: str = "", status: int = 200
 ) -> HttpResponse:
-    claim = claim_take(alert=alert, holder=request.user)
+    living = detections.claims_living(now=timezone.now())
+    claim = claim_take(alert=alert, holder=request.user) if may_review(request.user) else living.get(alert.pk)
     context = _queue(request, alert) | alert_context(alert)
     context |= {
-        "claim": claim if claim.holder != request.user else None,
+        "claim": claim if claim and claim.holder != request.user else None,
         "verdicts": [_verdict(verdict, draft or {}) for verdict in verdicts_open(State(alert.state))],
         "trail": _trail(alert),
         "fault": fault,

@@ -13,7 +13,7 @@ from monitor.alerts.evidence import alert_page
 from monitor.cards.cards import alert_cards
 from monitor.cards.filters import alert_or_404
 from monitor.map.series import alert_body
-from monitor.site.guards import may_review
+from monitor.site.guards import may_look
 from monitor.wording.states import state_label
 
 
@@ -37,7 +37,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
-    return render(request, "alerts/detail.html", alert_page(alert, with_missing=may_review(request.user)))
+    return render(request, "alerts/detail.html", alert_page(alert, with_missing=may_look(request.user)))
 
 
 @require_safe

@@ -17,7 +17,7 @@ from ingest.readers import TITLES
 from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.map.config import map_at
-from monitor.site.guards import may_review
+from monitor.site.guards import may_look
 from monitor.wording.components import COMPONENT_LABELS
 from monitor.wording.csv_cells import cell_text
 from monitor.wording.images import run_state
@@ -26,7 +26,7 @@ from monitor.wording.points import change_sentence
 
 @require_safe
 def product_list(request: HttpRequest) -> HttpResponse:
-    runs = runs_of_products() if may_review(request.user) else {}
+    runs = runs_of_products() if may_look(request.user) else {}
     rows = [_row(product) | {"runs": [_run(run) for run in runs.get(product.pk, [])]} for product in products()]
     context = {
         "products": [row for row in rows if not row["superseded_by"]],

@@ -5,7 +5,8 @@
 | anonymous     | what is public: map, alerts, data, API              | subscribe                               |
 | subscriber    | also their own subscriptions                        | whatever the signed link is for         |
 | colleague     | what is public: an account without a role           | change their own password               |
-| operator      | also images, pairs, events, runs, who loaded a file | review alerts, add data                 |
+| viewer        | also images, pairs, events, runs, who loaded a file | as a colleague                          |
+| operator      | the same                                            | review alerts, add data, report events  |
 | administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
 
 Groups and their permissions stand in `roles`, signed links in `monitor.subscriptions.tokens`; docs/security.md has the
@@ -25,10 +26,11 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from monitor.site.demo import mails_are_shown
-from monitor.site.roles import LOAD, REVIEW
+from monitor.site.roles import LOAD, LOOK, REVIEW
 
 User = AbstractBaseUser | AnonymousUser
 View = Callable[..., HttpResponseBase]
+READING = {"GET", "HEAD", "OPTIONS"}
 
 
 def may_review(user: User) -> bool:
@@ -39,9 +41,9 @@ def may_load(user: User) -> bool:
     return user.has_perm(LOAD)
 
 
-def may_see_images(user: User) -> bool:
-    """The pages of images, pairs and events are for whoever reviews what was detected in them, or adds them."""
-    return may_review(user) or may_load(user)
+def may_look(user: User) -> bool:
+    """Whether the pages of those who work here are shown: cases, images, pairs, events."""
+    return any(user.has_perm(permission) for permission in (LOOK, REVIEW, LOAD))
 
 
 def may_administrate(user: User) -> bool:
@@ -64,30 +66,32 @@ class Permissions:
         return may_load(self._user)
 
     @cached_property
-    def see_images(self) -> bool:
-        return may_see_images(self._user)
+    def look(self) -> bool:
+        return may_look(self._user)
 
 
 def reviewers_only(view: View) -> View:
-    """For reviews; whoever signs in comes back to the case, not to an address that only takes a form."""
+    """For cases: viewers read, operators decide. A sign-in leads back to the case, not to where only forms go."""
 
     def back(request: HttpRequest, kwargs: dict[str, Any]) -> str:
         return reverse("review-case", kwargs=kwargs) if kwargs else request.path
 
     refusal = "Your account may not review alerts. An administrator can add it to the operators."
-    return never_cache(_guarded(view, may_review, refusal, back))
+    return never_cache(_guarded(view, _reads_or_reviews, refusal, back))
 
 
 def loaders_only(view: View) -> View:
     """For sending files; nothing of a body is read before."""
     refusal = "Your account may not add data. An administrator can add it to the operators."
-    return never_cache(_guarded(view, may_load, refusal, lambda request, kwargs: reverse("uploads")))
+    return never_cache(
+        _guarded(view, lambda request: may_load(request.user), refusal, lambda request, kwargs: reverse("uploads"))
+    )
 
 
 def operators_only(view: View) -> View:
-    """For images, pairs and events."""
-    refusal = "Your account may not see this. An administrator can add it to the operators."
-    return _guarded(view, may_see_images, refusal, lambda request, kwargs: request.get_full_path())
+    """For images, pairs and events: viewers read, operators change."""
+    refusal = "Your account may not see or do this. An administrator can add it to the viewers or the operators."
+    return _guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: request.get_full_path())
 
 
 def demo_only(view: View) -> View:
@@ -102,8 +106,12 @@ def demo_only(view: View) -> View:
     return guarded
 
 
+def _reads_or_reviews(request: HttpRequest) -> bool:
+    return may_look(request.user) if request.method in READING else may_review(request.user)
+
+
 def _guarded(
-    view: View, may: Callable[[User], bool], refusal: str, back: Callable[[HttpRequest, dict[str, Any]], str]
+    view: View, may: Callable[[HttpRequest], bool], refusal: str, back: Callable[[HttpRequest, dict[str, Any]], str]
 ) -> View:
     """An anonymous visitor is asked to sign in and then led `back`; an account without the role gets the refusal."""
 
@@ -111,7 +119,7 @@ def _guarded(
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(back(request, kwargs))
-        if not may(request.user):
+        if not may(request):
             raise PermissionDenied(refusal)
         return view(request, **kwargs)
 

@@ -6,7 +6,8 @@ Accounts are made by a superuser only: whoever edits accounts could give themsel
 from django.apps import AppConfig, apps
 from django.db.models import Q
 
-OPERATORS, ADMINISTRATORS = "operators", "administrators"
+VIEWERS, OPERATORS, ADMINISTRATORS = "viewers", "operators", "administrators"
+LOOK = "detection.view_review"
 REVIEW = "detection.add_review"
 LOAD = "ingest.add_ingestjob"
 
@@ -17,11 +18,12 @@ def roles_ensure(sender: AppConfig, using: str, **kwargs: object) -> None:
         return  # permissions of later apps do not exist yet
     from django.contrib.auth.models import Group, Permission
 
-    work = Q(codename="add_review", content_type__app_label="detection")
+    read = Q(codename="view_review", content_type__app_label="detection")
+    work = read | Q(codename="add_review", content_type__app_label="detection")
     work |= Q(codename="add_ingestjob", content_type__app_label="ingest")
     look = Q(codename__startswith="view_")
     schedule = Q(content_type__app_label="django_celery_beat")
     release = Q(codename="delete_accessattempt", content_type__app_label="axes")
-    for name, wanted in ((OPERATORS, work), (ADMINISTRATORS, work | look | schedule | release)):
+    for name, wanted in ((VIEWERS, read), (OPERATORS, work), (ADMINISTRATORS, work | look | schedule | release)):
         group, _ = Group.objects.using(using).get_or_create(name=name)
         group.permissions.set(Permission.objects.using(using).filter(wanted))

@@ -20,14 +20,14 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from detection.models import Alert
 from ingest.models import IngestJob, MeasurementPoint, Product, Scene, ScenePair
 from ml.models import GroundEvent, Prediction, Run
-from monitor.site.roles import ADMINISTRATORS, OPERATORS
+from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 from monitor.subscriptions import tokens
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"
-ROLES = ["anonymous", "subscriber link", "operator", "administrator"]
+ROLES = ["anonymous", "subscriber link", "viewer", "operator", "administrator"]
 # a visit leaves a trace there, and nowhere else: who looks at a case, and Dash's list of its own apps
 NOT_COUNTED = {"sessions.session", "detection.claim", "django_plotly_dash.statelessapp"}
 
@@ -122,7 +122,7 @@ class People:
 
     def __init__(self, links: dict[str, dict[str, object]]) -> None:
         self.accounts, self.links = {}, links
-        for role, group in (("operator", OPERATORS), ("administrator", ADMINISTRATORS)):
+        for role, group in (("viewer", VIEWERS), ("operator", OPERATORS), ("administrator", ADMINISTRATORS)):
             self.accounts[role] = get_user_model().objects.create_user(role, is_staff=role == "administrator")
             self.accounts[role].groups.add(Group.objects.get(name=group))
         self.values = parameters()
@@ -192,7 +192,7 @@ def test_no_verb_of_an_anonymous_visitor_changes_anything(people):
 def test_without_the_token_of_a_form_nobody_changes_anything(people):
     before, through = counts(), set()
     for name, wanted in addresses():
-        for role in ("operator", "administrator"):
+        for role in ("viewer", "operator", "administrator"):
             for verb in ("POST", "PUT", "PATCH", "DELETE"):
                 if people.status(role, verb, name, wanted, token=False) < 300:
                     through.add(name)

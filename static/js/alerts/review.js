@@ -108,7 +108,7 @@ async function drawOverview(box) {
   });
 }
 
-setUpKeys();
+if (keysOn) setUpKeys();
 setUpNotes();
 document.getElementById("fault")?.focus();
 if (matchMedia("(min-width: 721px)").matches)
