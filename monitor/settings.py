@@ -144,8 +144,11 @@ LOGOUT_REDIRECT_URL = "map"
 SESSION_COOKIE_AGE = 12 * 3600  # a working day
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# five wrong passwords for one name from one address, then a quarter of an hour's pause
-AXES_FAILURE_LIMIT = 5
+# wrong passwords and codes in a quarter of an hour, then a pause as long (monitor/site/throttle.py); the first counts in
+# browsers where this name has signed in before, all of them elsewhere
+SIGN_IN_LIMITS = [(["username", "ip_address"], 5), (["ip_address"], 20), (["username"], 50)]
+AXES_HANDLER = "monitor.site.throttle.SignInThrottle"
+AXES_FAILURE_LIMIT = 1  # of these limits
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True

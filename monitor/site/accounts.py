@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
 
-from monitor.site.guards import may_administrate, may_review
-from monitor.site.visitors import visitor_address
+from monitor.site.guards import may_administrate, may_look
+from monitor.site.throttle import browser_remember
+from monitor.subscriptions.limits import client_ip
 
 
 class SignIn(LoginView):
@@ -18,7 +20,12 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def get_default_redirect_url(self) -> str:
-        return resolve_url("review-queue" if may_review(self.request.user) else "map")
+        return resolve_url("review-queue" if may_look(self.request.user) else "map")
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        browser_remember(response, form.get_user().get_username())
+        return response
 
 
 class OwnPassword(PasswordChangeView):
@@ -42,6 +49,6 @@ def locked_out(request: HttpRequest, response: object, credentials: Mapping[str,
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Whose attempts are counted."""
+    """Whose attempts are counted; of an IPv6 address the network."""
     remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-    return visitor_address(remote_address=remote, forwarded_for=forwarded) or None
+    return client_ip(remote_address=remote, forwarded_for=forwarded).partition("/")[0] or None

@@ -13,7 +13,7 @@ from django.test import Client
 from detection.models import Alert, AuditEntry, Claim, Review
 from detection.reviews import services as reviews
 from detection.rules.verdicts import Verdict
-from monitor.site.roles import ADMINISTRATORS, OPERATORS
+from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long enough pass phrase"
@@ -70,7 +70,8 @@ def verdict(alert: Alert, **changes) -> dict[str, str]:
 
 def test_the_roles_exist_without_anybody_making_them():
     rights = {group.name: set(group.permissions.values_list("codename", flat=True)) for group in Group.objects.all()}
-    assert rights[OPERATORS] == {"add_review", "add_ingestjob"}
+    assert rights[OPERATORS] == {"view_review", "add_review", "add_ingestjob"}
+    assert rights[VIEWERS] == {"view_review"}
     assert {"add_review", "view_alert", "view_auditentry", "change_periodictask"} <= rights[ADMINISTRATORS]
     changes = {right for right in rights[ADMINISTRATORS] if right.startswith(("add_", "change_", "delete_"))}
     assert not {right for right in changes if right.endswith(("_user", "_group", "_alert", "_auditentry"))}

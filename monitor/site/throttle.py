@@ -1,0 +1,56 @@
+"""How many wrong passwords and codes are too many: for one name from one address, from one address, for one name.
+
+A browser in which somebody has signed in before is known to this name: there, only what went wrong for that name from
+that address counts. So nobody else can lock an owner out, neither a colleague behind the same address nor an attacker.
+"""
+
+from collections.abc import Mapping
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.helpers import get_client_username
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.core import signing
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+
+BROWSER_COOKIE = "known_browser"
+BROWSER_KNOWN_SECONDS = 90 * 24 * 3600
+_SALT = "monitor.known-browser"
+
+
+class SignInThrottle(AxesDatabaseHandler):
+    """Several limits where django-axes has one; `AXES_FAILURE_LIMIT` is 1: as many may be used up."""
+
+    def get_failures(self, request: HttpRequest, credentials: Mapping[str, str] | None = None) -> int:
+        """How many of the limits are used up."""
+        known = browser_is_known(request, get_client_username(request, credentials) or "")
+        limits = settings.SIGN_IN_LIMITS[:1] if known else settings.SIGN_IN_LIMITS
+        asked = {"username": get_client_username(request, credentials), "ip_address": request.axes_ip_address}
+        recent = AccessAttempt.objects.filter(attempt_time__gte=get_cool_off_threshold(request))
+        used_up = 0
+        for parameters, limit in limits:
+            attempts = recent.filter(**{name: asked[name] for name in parameters})
+            used_up += (attempts.aggregate(n=Sum("failures_since_start"))["n"] or 0) >= limit
+        return used_up
+
+
+def browser_is_known(request: HttpRequest, username: str) -> bool:
+    """Whether this name has signed in with this browser before, or followed a link that was mailed to its owner."""
+    try:
+        known = signing.loads(request.COOKIES.get(BROWSER_COOKIE, ""), salt=_SALT, max_age=BROWSER_KNOWN_SECONDS)
+    except signing.BadSignature:
+        return False
+    return bool(username) and known == username
+
+
+def browser_remember(response: HttpResponse, username: str) -> None:
+    response.set_cookie(
+        BROWSER_COOKIE,
+        signing.dumps(username, salt=_SALT),
+        max_age=BROWSER_KNOWN_SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
