@@ -144,8 +144,8 @@ LOGOUT_REDIRECT_URL = "map"
 SESSION_COOKIE_AGE = 12 * 3600  # a working day
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# wrong passwords and codes in a quarter of an hour, then a pause as long (monitor/site/throttle.py); the first counts in
-# browsers where this name has signed in before, all of them elsewhere
+# wrong passwords and codes in a quarter of an hour, then a pause as long (monitor/site/throttle.py); only the first
+# counts in browsers where this name has signed in before
 SIGN_IN_LIMITS = [(["username", "ip_address"], 5), (["ip_address"], 20), (["username"], 50)]
 AXES_HANDLER = "monitor.site.throttle.SignInThrottle"
 AXES_FAILURE_LIMIT = 1  # of these limits
