@@ -21,6 +21,7 @@ class Lock(IntEnum):
     SENDING = 0x6A4E  # sending what is in the outbox
     DOWNLOADS = 0x5CE7E  # counting downloads and the room that they need
     INGEST_JOBS = 0x1A6E57  # counting jobs
+    RETENTION = 0x6A5F  # deleting what is over, or copying it: never both
     CONTEXT_LAYERS = 0x6374780000  # plus the number of the kind: loading a layer of it
 
 

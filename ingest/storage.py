@@ -1,13 +1,15 @@
 """Where rasters are kept: a Django storage, never the database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+from django.apps import apps
 from django.core.files import File
 from django.core.files.storage import Storage, storages
-from django.db.models import Model
+from django.db import transaction
+from django.db.models import FileField, Model
 from django.db.models.fields.files import FieldFile
 from rasterio.io import DatasetReader
 
@@ -27,6 +29,22 @@ def save_with_raster(row: Model, path: Path) -> None:
         except BaseException:  # the row is rolled back; its file must go with it
             row.raster.storage.delete(row.raster.name)
             raise
+
+
+def rasters_named(*, among: Sequence[str] | None = None) -> Iterator[str]:
+    """The files in the raster storage that rows of any table name; among: only of these."""
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, FileField):
+                rows = model._default_manager.exclude(**{field.name: ""}).order_by()
+                chosen = rows if among is None else rows.filter(**{f"{field.name}__in": among})
+                yield from chosen.values_list(field.name, flat=True).iterator()
+
+
+def delete_files(files: Iterable[FieldFile]) -> None:
+    """Delete rasters once this transaction is committed: a file may be left without its row, never the reverse."""
+    for file in [file for file in files if file]:
+        transaction.on_commit(lambda storage=file.storage, name=file.name: storage.delete(name))
 
 
 @contextmanager

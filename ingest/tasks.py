@@ -8,6 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from ingest.disk import disk_full
 from ingest.jobs import services as jobs
 from ingest.jobs import watching
 from ingest.products.derived import derived_make
@@ -28,12 +29,14 @@ def pair_new_scenes() -> None:
 
 @shared_task(ignore_result=True)
 def compare_releases() -> None:
-    release_changes_make()
+    if not disk_full():
+        release_changes_make()
 
 
 @shared_task(ignore_result=True)
 def derive_products() -> None:
-    derived_make(settled_before=timezone.now() - timedelta(seconds=settings.DERIVE_AFTER_SECONDS))
+    if not disk_full():
+        derived_make(settled_before=timezone.now() - timedelta(seconds=settings.DERIVE_AFTER_SECONDS))
 
 
 @shared_task(ignore_result=True)

@@ -7,7 +7,7 @@ from django.contrib.gis.db.models import PolygonField
 from django.db.models import Exists, F, FloatField, Func, OuterRef, Q, QuerySet, Value
 from django.db.models.lookups import GreaterThanOrEqual
 
-from ingest.models import Product, ScenePair
+from ingest.models import Product, Scene, ScenePair
 from ingest.readers.records import Technique
 from ml.coherence.change import FEWEST_PREDECESSORS, in_season
 from ml.models import ModelVersion, Prediction, Run
@@ -30,6 +30,7 @@ def inputs_due(
         own = Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
         return own.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
+    pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
     return unseen.select_related("reference", "secondary").order_by("secondary__acquired_at", "id")
 
@@ -42,9 +43,9 @@ def pairs_with_history() -> QuerySet[ScenePair]:
     coherence = Run.objects.filter(model_version__task=Task.COHERENCE)
     before = _predecessors(lambda name: OuterRef(f"pair__{name}"))
     alike = coherence.filter(model_version=OuterRef(OuterRef("model_version")), pair=OuterRef("pk"))
-    ready = coherence.filter(state=Run.State.SUCCEEDED).annotate(
+    ready = coherence.filter(prediction__isnull=False).annotate(  # old results are deleted, their runs are not
         waited_for=Exists(before.exclude(Exists(alike.exclude(state__in=Run.UNSETTLED)))),
-        enough=_at_least(FEWEST_PREDECESSORS, before.filter(Exists(alike.filter(state=Run.State.SUCCEEDED)))),
+        enough=_at_least(FEWEST_PREDECESSORS, before.filter(Exists(alike.filter(prediction__isnull=False)))),
     )
     return ScenePair.objects.filter(pk__in=ready.filter(waited_for=False, enough=True).values("pair"))
 

@@ -15,6 +15,7 @@ from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
 
+from ingest.disk import disk_full
 from ingest.errors import InputError, sentence_of
 from ingest.hashing import file_sha256
 from ingest.leases import Lease, heartbeat
@@ -95,7 +96,9 @@ def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:
 
 
 def run_claim(*, run_id: int) -> Run | None:
-    """Take a waiting run for this worker; None where another one has it."""
+    """Take a waiting run for this worker; None where another one has it, or where a disk is full."""
+    if disk_full():
+        return None
     waiting = Run.objects.filter(pk=run_id, state=Run.State.QUEUED)
     if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, error=""):
         return None

@@ -10,6 +10,7 @@ STAGE_SECONDS = 5.0
 FOLLOW_UP_SECONDS = 30.0
 FETCH_SECONDS = 60.0
 SEARCH_HOURS = 6
+PRUNE_SECONDS = 3600.0
 SIGN_SECONDS = 30.0
 
 QUEUES = ("ingest", "cpu", "mail")  # those that a service needs; `gpu` may be without a worker
@@ -62,6 +63,11 @@ BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=FOLLOW_UP_SECONDS),
         "options": {"expires": FOLLOW_UP_SECONDS},
     },
+    "6 delete what is over": {
+        "task": "monitor.tasks.prune",
+        "schedule": timedelta(days=1),
+        "options": {"expires": PRUNE_SECONDS},
+    },
     "mail 1 queue the news of alerts": {
         "task": "monitor.tasks.announce_transitions",
         "schedule": timedelta(seconds=STAGE_SECONDS),
@@ -91,5 +97,6 @@ TASK_ROUTES = {
     "ml.tasks.*": {"queue": "ingest"},
     "detection.tasks.*": {"queue": "ingest"},
     "monitor.tasks.search_images": {"queue": "ingest"},
+    "monitor.tasks.prune": {"queue": "ingest"},
     "monitor.tasks.*": {"queue": "mail"},
 }

@@ -239,6 +239,19 @@ INGEST_CPU_MINUTES = env.float("INGEST_CPU_MINUTES", default=120.0)
 INGEST_MINUTES = env.float("INGEST_MINUTES", default=120.0)
 INGEST_FILE_GB = env.float("INGEST_FILE_GB", default=4.0)  # the largest file that it may write
 
+# Room on the disks: below what is to stay free, no new run, file or download is begun.
+DISK_SPARE_BYTES = env.int("DISK_SPARE_BYTES", default=2 * 10**9)  # of rasters and of the database
+DISK_SPARE_PERCENT = env.float("DISK_SPARE_PERCENT", default=1.0)  # of every disk, where that is more
+DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on that disk; empty: asked of a local server
+
+# For how long what was computed, fetched and replaced is kept; 0: for ever. What an alert, an event, a glacier's series
+# or an unfinished run needs is kept whatever its age (monitor/retention).
+KEEP_PREDICTION_RASTERS_DAYS = env.int("KEEP_PREDICTION_RASTERS_DAYS", default=800)  # two winters: changes need them
+KEEP_SCENE_DAYS = env.int("KEEP_SCENE_DAYS", default=400)
+KEEP_SCENES = env.int("KEEP_SCENES", default=10)  # the newest of each track and polarisation, whatever their age
+KEEP_RELEASES = env.int("KEEP_RELEASES", default=1)  # superseded ones of each tile, besides the one that is shown
+KEEP_JOB_DAYS = env.int("KEEP_JOB_DAYS", default=90)  # rows of files that were loaded, refused or failed
+
 # Images that are fetched (the extra `acquire`). Off unless ACQUIRE_SOURCE is asf or stac.
 ACQUIRE_SOURCE = env("ACQUIRE_SOURCE", default="")
 ACQUIRE_AREA = env("ACQUIRE_AREA", default="")  # WKT or west,south,east,north; besides the areas that people watch

@@ -7,11 +7,13 @@ from django.conf import settings
 
 from monitor.channels import announcements, digests, rounds, selectors
 from monitor.health import signs
+from monitor.retention import services as retention
 from monitor.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
 
 SEND_SECONDS = 60.0  # then the next task continues
+RETENTION_SECONDS = 600.0
 
 
 @shared_task(ignore_result=True)
@@ -44,6 +46,12 @@ def delete_what_is_over() -> None:
 def give_sign(queue: str) -> None:
     """What beat sent through this queue has arrived: beat, the broker and a worker of the queue are alive."""
     signs.sign_give(name=signs.queue_sign(queue))
+
+
+@shared_task(ignore_result=True, autoretry_for=(retention.Busy,), default_retry_delay=1800, max_retries=12)
+def prune() -> None:
+    """Delete results, images, releases and rows that are over; what is left after ten minutes waits for tomorrow."""
+    retention.prune(seconds=RETENTION_SECONDS)
 
 
 @shared_task(ignore_result=True)

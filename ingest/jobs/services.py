@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
+from ingest.disk import disk_full
 from ingest.errors import one_line
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
 from ingest.jobs.environment import job_environment
@@ -73,7 +74,9 @@ def job_announce(*, job_id: int) -> None:
 
 
 def job_claim(*, job_id: int) -> IngestJob | None:
-    """Take a waiting job for this worker; None where another one has it, or as many run as may at a time."""
+    """Take a waiting job for this worker; None where another one has it, as many run as may, or a disk is full."""
+    if disk_full():
+        return None
     claimed = LEASE.claim_one_of(
         IngestJob.objects.filter(pk=job_id, state=State.QUEUED),
         at_most=settings.INGEST_JOBS_AT_ONCE,

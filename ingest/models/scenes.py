@@ -18,12 +18,14 @@ class SceneQuerySet(models.QuerySet):
 class Scene(FromFile):
     """One calibrated, map-projected image in one polarisation: linear power in storage, NaN where there is no data.
 
-    A file that is no usable image leaves a row as well, with what its name states and the reason.
+    A file that is no usable image leaves a row as well, with what its name states and the reason. So does one whose
+    image was deleted for its age (monitor.retention), as long as a pair needs the row.
     """
 
     class State(models.TextChoices):
         READY = "ready", "usable"
         REFUSED = "refused", "not usable"
+        DELETED = "deleted", "deleted"
 
     objects = SceneQuerySet.as_manager()
 

@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from ingest.products.release_change import Released, compare
 from ingest.products.selectors import product_points
 from ingest.projections import transformer
 from ingest.rasters import write_cog
+from ingest.storage import delete_files
+
+SAME_TILE = ("source_format", "tile", "component", "simulated")
 
 
 def releases_settle(*, like: Product) -> None:
@@ -33,7 +37,17 @@ def releases_settle(*, like: Product) -> None:
 def release_changes_due() -> QuerySet[Product]:
     """Superseded releases that were not yet compared with the one that stands."""
     compared = ReleaseChange.objects.filter(newer=F("older__superseded_by")).values("older")
-    return Product.objects.exclude(superseded_by=None).exclude(pk__in=compared).select_related("superseded_by")
+    with_points = Product.objects.filter(points_deleted_at=None, superseded_by__points_deleted_at=None)
+    return with_points.exclude(superseded_by=None).exclude(pk__in=compared).select_related("superseded_by")
+
+
+def releases_older_than(*, keep: int) -> Iterator[tuple[Product, list[Product]]]:
+    """Superseded releases beyond the newest `keep` of their tile, each with the releases that came after it."""
+    tiles = Product.objects.exclude(superseded_by=None).values_list(*SAME_TILE).order_by().distinct()
+    for tile in tiles:
+        releases = sorted(Product.objects.filter(**dict(zip(SAME_TILE, tile, strict=True))), key=_age)
+        for at, release in enumerate(releases[: -1 - keep]):
+            yield release, releases[at + 1 :]
 
 
 def release_changes_make() -> list[ReleaseChange]:
@@ -50,6 +64,7 @@ def release_change_make(*, older: Product) -> ReleaseChange:
     bands = {"gone": change.gone, "new": change.new, "velocity_change_mm_yr": change.velocity_change_mm_yr}
     tags = {"older_sha256": older.file_sha256, "newer_sha256": newer.file_sha256}
     with tempfile.TemporaryDirectory() as folder, transaction.atomic():
+        delete_files([earlier.raster for earlier in ReleaseChange.objects.filter(older=older)])
         path = Path(folder) / f"change_p{older.pk}_p{newer.pk}.tif"
         write_cog(path, bands, change.cells.transform, epsg, ["points", "points", "mm/yr"], tags)
         median = change.median_change_mm_yr
@@ -69,12 +84,11 @@ def release_change_make(*, older: Product) -> ReleaseChange:
 
 
 def _releases_of(product: Product) -> QuerySet[Product]:
-    same = ("source_format", "tile", "component", "simulated")
-    return Product.objects.filter(**{name: getattr(product, name) for name in same})
+    return Product.objects.filter(**{name: getattr(product, name) for name in SAME_TILE})
 
 
 def _lock_key(product: Product) -> int:
-    return text_key(repr((product.source_format, product.tile, product.component, product.simulated)))
+    return text_key(repr(tuple(getattr(product, name) for name in SAME_TILE)))
 
 
 def _age(product: Product) -> tuple[str, bool, str, int]:

@@ -4,17 +4,20 @@ from pathlib import Path
 
 from django.contrib.gis.geos import Polygon
 from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import files_sha256
 from ingest.locks import content_key, locked
-from ingest.models import Product
+from ingest.models import Product, ReleaseChange
 from ingest.products import partitions, pyramid
 from ingest.products.loading import Expect, Progress, Totals, field_copy
 from ingest.products.releases import releases_settle
 from ingest.readers import TITLES, open_velocity_fields
 from ingest.readers.records import Component, FieldHeader, VelocityField
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
+from ingest.storage import delete_files
 
 WAYS = {Component.UP: "vertical", Component.EAST: "east-west", Component.NORTH: "north-south"}
 
@@ -58,11 +61,20 @@ def products_load(
 
 
 def product_delete(*, product: Product) -> None:
-    """Remove a product with its points and series."""
+    """Remove a product with its points, its series, and the files of what changed from and to it."""
+    changes = ReleaseChange.objects.filter(Q(older=product) | Q(newer=product))
     with transaction.atomic(), connection.cursor() as cursor:
+        delete_files([change.raster for change in changes])
         cursor.execute(partitions.drop(product.pk) + pyramid.drop(product.pk))
         product.delete()
         releases_settle(like=product)
+
+
+def product_points_delete(*, product: Product) -> None:
+    """Remove the points and series of a release that is over; its row stays for the alerts that were seen in it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(partitions.drop(product.pk) + pyramid.drop(product.pk))
+        Product.objects.filter(pk=product.pk).update(points_deleted_at=timezone.now())
 
 
 def field_publish(

@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 
 from django.contrib.gis.geos import GEOSGeometry
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 from shapely import to_wkb
 from shapely.geometry.base import BaseGeometry
 
@@ -19,7 +20,7 @@ from ingest.rasters import write_cog_blocks
 from ingest.readers import TITLES, open_scenes, scene_by_name
 from ingest.readers.images.scenes import Placing, SceneFile, SceneHeader
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
-from ingest.storage import save_with_raster
+from ingest.storage import delete_files, save_with_raster
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,16 @@ def scene_refuse(
         },
     )
     return row
+
+
+def scene_image_delete(*, scene: Scene, reason: str) -> bool:
+    """Delete the image of a scene that is over and keep its row, which says why; False where it is in use again."""
+    with transaction.atomic():
+        ready = Scene.objects.ready().filter(pk=scene.pk)
+        if not ready.update(state=Scene.State.DELETED, raster="", reason=reason):
+            return False
+        delete_files([scene.raster])
+        return True
 
 
 def scenes_forget(scenes: list[Scene]) -> None:
@@ -174,6 +185,9 @@ def _create(path: Path, sha256: str, file: SceneFile, submission: Submission, fo
     band = (header.polarisation, "linear power")
     if not write_cog_blocks(cog, header.pixel_grid, file.blocks(), band, _tags(path, sha256, header)):
         raise InputError(path, f"no pixel of {header.polarisation} has a value", "Download it again")
+    deleted = Scene.objects.filter(file_sha256=sha256, polarisation=row.polarisation, state=Scene.State.DELETED).first()
+    if deleted:  # its pairs have an image again
+        row.pk, row.loaded_at = deleted.pk, timezone.now()
     save_with_raster(row, cog)
     return row
 

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import Polygon
 
+from ingest.disk import disk_full
 from ingest.jobs.services import job_queue
 from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
@@ -78,7 +79,9 @@ def scenes_want(*, scenes: Iterable[CatalogueScene]) -> list[SceneDownload]:
 
 
 def download_claim(*, download_id: int) -> SceneDownload | None:
-    """Take a row for this worker; None where another one has it, or as many are fetched as may be at a time."""
+    """Take a row for this worker; None where another one has it, as many are fetched as may, or a disk is full."""
+    if disk_full():
+        return None
     claimed = LEASE.claim_one_of(
         downloads_due().filter(pk=download_id),
         at_most=settings.ACQUIRE_AT_ONCE,

@@ -12,6 +12,7 @@ from detection.models import Alert, Detection, Review
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_current, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded
+from ingest.models import Product
 from monitor.cards.cards import AlertCard, alert_card
 from monitor.cards.features import alert_feature
 from monitor.cards.whereabouts import surroundings
@@ -91,7 +92,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
     finding = card.voice.finding(detection, run.input)
     return {
         "source": str(run.input),
-        "product_url": reverse("product-analysis", args=[run.product_id]) if run.product_id else "",
+        "product_url": _analysis_url(run.product),
         "pair_url": reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",  # for operators
         "figure": finding.figure,
         "direction": finding.direction,
@@ -108,6 +109,11 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
         "raster_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
         "raster_label": card.voice.evidence.raster_label,
     }
+
+
+def _analysis_url(product: Product | None) -> str:
+    """Of a velocity field whose points are kept."""
+    return reverse("product-analysis", args=[product.pk]) if product and not product.points_deleted_at else ""
 
 
 def _transition(transition) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from monitor.rasters.layers import LAYER_OF_TASK, RASTER_LAYERS
 from monitor.wording import images as words
 from monitor.wording.refusals import plain_words
 
+IMAGE_STATES = {"refused": "not usable", "alone": "in no pair", "ready": "usable", "deleted": "image deleted"}
 WHERE_TO_SAY = "on the page “Add data”, and send the file again"
 
 
@@ -57,8 +58,7 @@ def image_rows(scenes: Sequence[Scene]) -> list[dict[str, Any]]:
 
 
 def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
-    refused = scene.state == Scene.State.REFUSED
-    state = "refused" if refused else "alone" if scene.reason else "ready"
+    state = "alone" if scene.state == Scene.State.READY and scene.reason else scene.state
     return {
         "name": scene.file_name,
         "title": "Simulated image" if scene.simulated else TITLES.get(scene.source_format, scene.source_format),
@@ -74,7 +74,7 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
             if fact
         ],
         "state": state,
-        "state_words": {"refused": "not usable", "alone": "in no pair", "ready": "usable"}[state],
+        "state_words": IMAGE_STATES[state],
         "reason": plain_words(scene.reason.removeprefix(f"{scene.file_name}: "), WHERE_TO_SAY),
         "n_pairs": n_pairs,
         "pairs_url": f"{reverse('pair-list')}?{urlencode({'image': scene.pk})}",

@@ -39,6 +39,8 @@ def product_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
     loaded = _product_or_404(product)
+    if loaded.points_deleted_at:
+        raise Http404("The points of this old release are deleted; a newer one replaces it.")
     arguments = {"product-id": {"data": loaded.pk}}
     return render(request, "products/analysis.html", {"product": _row(loaded), "dash_arguments": json.dumps(arguments)})
 
@@ -132,7 +134,8 @@ def _row(product: Product) -> dict[str, Any]:
         "simulated": product.simulated,
         "loaded_at": product.loaded_at,
         "bounds_url": reverse("map") + map_at(west, south, east, north),
-        "analysis_url": reverse("product-analysis", args=[product.pk]),
+        "points_deleted_at": product.points_deleted_at,
+        "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
     }
 
 

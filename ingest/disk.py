@@ -1,0 +1,74 @@
+"""Free room on the disks that the service fills. Below what is to stay free, no new work is claimed."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.files.storage import storages
+from django.db import connection
+
+LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
+
+
+class DiskPlace(NamedTuple):
+    """A folder of the service and the disk it lies on; bytes. spare_bytes: what is to stay free."""
+
+    name: str
+    path: Path
+    free_bytes: int
+    total_bytes: int
+    spare_bytes: int
+
+    @property
+    def state(self) -> str:
+        """'full' below what is to stay free, 'low' below twice that, else 'ok'."""
+        if self.free_bytes < self.spare_bytes:
+            return "full"
+        return "low" if self.free_bytes < 2 * self.spare_bytes else "ok"
+
+
+def disk_places() -> list[DiskPlace]:
+    """The places that fill up, as they are now; those on other machines are left out."""
+    places = {
+        "rasters": (getattr(storages["rasters"], "location", ""), settings.DISK_SPARE_BYTES),
+        "uploads": (settings.UPLOAD_DIR, settings.UPLOAD_SPARE_BYTES),
+        "downloads": (settings.ACQUIRE_FOLDER, settings.ACQUIRE_SPARE_BYTES),
+        "database": (database_disk(), settings.DISK_SPARE_BYTES),
+    }
+    return [_place(name, Path(path), spare) for name, (path, spare) in places.items() if path]
+
+
+def disk_full() -> str:
+    """Why no new work may begin, in one sentence that says what to do; empty where there is room enough."""
+    for place in disk_places():
+        if place.state == "full":
+            return (
+                f"The disk of {place.name} ({place.path}) has {place.free_bytes / 1e9:.2f} GB free and"
+                f" {place.spare_bytes / 1e9:.2f} GB are to stay free: no new work begins until there is more room."
+                " Free some of it (manage.py prune) or enlarge the disk."
+            )
+    return ""
+
+
+def _place(name: str, path: Path, spare_bytes: int) -> DiskPlace:
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    usage = shutil.disk_usage(there)
+    spare = max(spare_bytes, int(usage.total * settings.DISK_SPARE_PERCENT / 100))
+    return DiskPlace(name, path, usage.free, usage.total, spare)
+
+
+def database_disk() -> str:
+    """A folder on the database's disk where that is this machine's and may be known; else empty."""
+    if settings.DATABASE_DISK_PATH:
+        return str(settings.DATABASE_DISK_PATH)
+    with connection.cursor() as cursor:
+        host = connection.connection.info.host
+        if host not in LOCAL_HOSTS and not host.startswith("/"):
+            return ""
+        cursor.execute(
+            "SELECT current_setting('data_directory') WHERE pg_has_role(current_user, 'pg_read_all_settings', 'usage')"
+        )
+        row = cursor.fetchone()
+    return row[0] if row and os.path.exists(row[0]) else ""

@@ -1,0 +1,27 @@
+"""manage.py prune: delete results, images, releases and rows that are over, as the settings KEEP_... say."""
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import filesizeformat
+
+from monitor.retention import services
+
+
+class Command(BaseCommand):
+    help = (
+        "Delete what is over (KEEP_... in .env.example); what alerts, events, glaciers and unfinished runs need stays."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="delete nothing; say what would go")
+
+    def handle(self, *args, **options) -> None:
+        try:
+            pruned = services.prune(dry_run=options["dry_run"])
+        except services.Busy as busy:
+            raise CommandError(str(busy)) from busy
+        for one in pruned:
+            size = filesizeformat(one.size_bytes).replace("\xa0", " ")
+            self.stdout.write(f"{one.n:>8} {one.kind.name}, {size}: {one.kind.why}")
+        verb = "would be freed" if options["dry_run"] else "were freed"
+        total = filesizeformat(sum(one.size_bytes for one in pruned)).replace("\xa0", " ")
+        self.stdout.write(f"{total} {verb}")

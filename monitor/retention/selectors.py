@@ -1,0 +1,133 @@
+"""What is over, kind by kind, and how much room it takes. Everything that somebody still needs is left out here."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from detection.glaciers.selectors import predictions_unmeasured
+from detection.models import Detection, GlacierSample
+from detection.rules.lifecycle import State as AlertState
+from ingest.models import IngestJob, Product, Scene, SceneDownload, ScenePair
+from ingest.products.releases import releases_older_than
+from ingest.storage import raster_storage, rasters_named
+from ml.models import ModelVersion, Prediction, Run
+
+GROUND = ("source_format", "track", "direction", "burst", "polarisation")
+SETTLED_JOBS = (IngestJob.State.LOADED, IngestJob.State.REJECTED, IngestJob.State.FAILED)
+SETTLED_DOWNLOADS = (SceneDownload.State.LOADED, SceneDownload.State.FAILED, SceneDownload.State.DELETED)
+UNDER_REVIEW = (AlertState.FIRST, AlertState.PROVISIONAL, AlertState.CONFIRMED)
+ORPHAN_AFTER = timedelta(days=1)  # a file is written before its row
+BATCH = 1000
+
+
+def predictions_over() -> QuerySet[Prediction]:
+    """Old results in which no alert and no glacier was seen, and which no event, map or unfinished run needs."""
+    if not settings.KEEP_PREDICTION_RASTERS_DAYS:
+        return Prediction.objects.none()
+    busy = Run.objects.filter(
+        state__in=Run.UNSETTLED,
+        pair__isnull=False,
+        **{f"pair__reference__{name}": OuterRef(f"run__pair__reference__{name}") for name in GROUND},
+    )
+    old = Prediction.objects.filter(created_at__lt=_before(settings.KEEP_PREDICTION_RASTERS_DAYS))
+    return (
+        old.exclude(Exists(Detection.objects.filter(scan__prediction=OuterRef("pk"))))
+        .exclude(Exists(GlacierSample.objects.filter(prediction=OuterRef("pk"))))
+        .exclude(run__pair__events__isnull=False)
+        .exclude(run__product__isnull=False, run__product__superseded_by=None)  # the map shows it
+        .exclude(Exists(busy))
+        .exclude(~Q(run__model_version__task=ModelVersion.Task.COHERENCE), scan=None)  # to be searched
+        .exclude(pk__in=predictions_unmeasured().values("pk"))
+        .order_by("id")
+    )
+
+
+def images_over() -> QuerySet[Scene]:
+    """Old images beyond the newest of their track whose pairs are done, and that nobody looks at in a review."""
+    if not settings.KEEP_SCENE_DAYS:
+        return Scene.objects.none()
+    newest = Window(RowNumber(), partition_by=[F(name) for name in GROUND], order_by=[F("acquired_at").desc(), "-id"])
+    ranked = Scene.objects.ready().annotate(place=newest).filter(place__lte=settings.KEEP_SCENES)
+    own = ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk")))
+    reviewed = Detection.objects.filter(
+        scan__prediction__run__pair=OuterRef("pk"), alert__state__in=[state.value for state in UNDER_REVIEW]
+    )
+    needed = own.filter(Q(runs__state__in=Run.UNSETTLED) | Q(events__isnull=False) | Exists(reviewed))
+    old = Scene.objects.ready().filter(loaded_at__lt=_before(settings.KEEP_SCENE_DAYS))
+    kept = list(ranked.values_list("pk", flat=True))
+    return old.exclude(raster="").exclude(pk__in=kept).exclude(Exists(needed)).order_by("id")
+
+
+def pairs_over() -> QuerySet[ScenePair]:
+    """Pairs of which an image is deleted and no result is left."""
+    gone = Q(reference__state=Scene.State.DELETED) | Q(secondary__state=Scene.State.DELETED)
+    results = Run.objects.filter(Q(prediction__isnull=False) | Q(state__in=Run.UNSETTLED), pair=OuterRef("pk"))
+    return ScenePair.objects.filter(gone, events=None).exclude(Exists(results)).order_by("id")
+
+
+def scene_rows_over() -> QuerySet[Scene]:
+    """Rows of deleted images in no pair, and of refused images."""
+    own = ScenePair.objects.filter(Q(reference=OuterRef("pk")) | Q(secondary=OuterRef("pk")))
+    alone = Q(state=Scene.State.DELETED) & ~Exists(own)
+    refused = Q(state=Scene.State.REFUSED, loaded_at__lt=_before(settings.KEEP_JOB_DAYS))
+    return Scene.objects.filter(alone | refused if settings.KEEP_JOB_DAYS else alone).order_by("id")
+
+
+def releases_over() -> Iterator[tuple[Product, bool]]:
+    """Superseded releases that may go. True: only their points, because alerts were seen in them.
+
+    An alert that no later release of the tile shows keeps the whole release: its page draws the series of it.
+    """
+    for release, later in releases_older_than(keep=settings.KEEP_RELEASES):
+        if release.runs.filter(state__in=Run.UNSETTLED).exists() or release.derived.exists():
+            continue
+        seen = Detection.objects.filter(scan__prediction__run__product=release)
+        again = Detection.objects.filter(scan__prediction__run__product__in=later, alert=OuterRef("alert"))
+        if not seen.exists():
+            yield release, False
+        elif release.points_deleted_at is None and not seen.exclude(Exists(again)).exists():
+            yield release, True
+
+
+def jobs_over() -> QuerySet[IngestJob]:
+    """Rows of files that were loaded, refused or failed, and of which no file is left."""
+    if not settings.KEEP_JOB_DAYS:
+        return IngestJob.objects.none()
+    old = IngestJob.objects.filter(state__in=SETTLED_JOBS, created_at__lt=_before(settings.KEEP_JOB_DAYS))
+    return old.filter(stored_path="").exclude(downloads__stored_path__gt="").order_by("id")
+
+
+def downloads_over() -> QuerySet[SceneDownload]:
+    """Rows of fetched files that are gone from the disk; young enough to be found again, they stay."""
+    if not settings.KEEP_JOB_DAYS:
+        return SceneDownload.objects.none()
+    since = _before(settings.KEEP_JOB_DAYS + 2 * settings.ACQUIRE_DAYS)
+    old = SceneDownload.objects.filter(state__in=SETTLED_DOWNLOADS, created_at__lt=since, acquired_at__lt=since)
+    return old.filter(stored_path="").order_by("id")
+
+
+def sessions_over() -> QuerySet[Session]:
+    return Session.objects.filter(expire_date__lt=timezone.now())
+
+
+def orphans() -> Iterator[tuple[str, int]]:
+    """Files in the raster storage that no row names, with their bytes; young ones may be on their way to a row."""
+    storage, oldest_kept = raster_storage(), timezone.now() - ORPHAN_AFTER
+    if not storage.exists(""):
+        return
+    names = sorted(storage.listdir("")[1])
+    for start in range(0, len(names), BATCH):
+        part = names[start : start + BATCH]
+        known = set(rasters_named(among=part))
+        for name in part:
+            if name not in known and storage.get_modified_time(name) < oldest_kept:
+                yield name, storage.size(name)
+
+
+def _before(days: float) -> datetime:
+    return timezone.now() - timedelta(days=days)
