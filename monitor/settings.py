@@ -242,7 +242,7 @@ INGEST_FILE_GB = env.float("INGEST_FILE_GB", default=4.0)  # the largest file th
 # Room on the disks: below what is to stay free, no new run, file or download is begun.
 DISK_SPARE_BYTES = env.int("DISK_SPARE_BYTES", default=2 * 10**9)  # of rasters and of the database
 DISK_SPARE_PERCENT = env.float("DISK_SPARE_PERCENT", default=1.0)  # of every disk, where that is more
-DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on that disk; empty: asked of a local server
+DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on the database's; empty: asked of a local server
 
 # For how long what was computed, fetched and replaced is kept; 0: for ever. What an alert, an event, a glacier's series
 # or an unfinished run needs is kept whatever its age (monitor/retention).

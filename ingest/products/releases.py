@@ -19,8 +19,6 @@ from ingest.projections import transformer
 from ingest.rasters import write_cog
 from ingest.storage import delete_files
 
-SAME_TILE = ("source_format", "tile", "component", "simulated")
-
 
 def releases_settle(*, like: Product) -> None:
     """Let every release of a product's tile point at the next one; the newest stands. For use in a transaction."""
@@ -43,11 +41,15 @@ def release_changes_due() -> QuerySet[Product]:
 
 def releases_older_than(*, keep: int) -> Iterator[tuple[Product, list[Product]]]:
     """Superseded releases beyond the newest `keep` of their tile, each with the releases that came after it."""
-    tiles = Product.objects.exclude(superseded_by=None).values_list(*SAME_TILE).order_by().distinct()
-    for tile in tiles:
-        releases = sorted(Product.objects.filter(**dict(zip(SAME_TILE, tile, strict=True))), key=_age)
-        for at, release in enumerate(releases[: -1 - keep]):
-            yield release, releases[at + 1 :]
+    products = Product.objects.defer("refused_rows", "header").in_bulk()
+    for release in sorted(products.values(), key=lambda product: product.pk):
+        later = []
+        following = products.get(release.superseded_by_id)
+        while following is not None:
+            later.append(following)
+            following = products.get(following.superseded_by_id)
+        if len(later) > keep:
+            yield release, later
 
 
 def release_changes_make() -> list[ReleaseChange]:
@@ -64,7 +66,7 @@ def release_change_make(*, older: Product) -> ReleaseChange:
     bands = {"gone": change.gone, "new": change.new, "velocity_change_mm_yr": change.velocity_change_mm_yr}
     tags = {"older_sha256": older.file_sha256, "newer_sha256": newer.file_sha256}
     with tempfile.TemporaryDirectory() as folder, transaction.atomic():
-        delete_files([earlier.raster for earlier in ReleaseChange.objects.filter(older=older)])
+        before = [change.raster for change in ReleaseChange.objects.filter(older=older)]
         path = Path(folder) / f"change_p{older.pk}_p{newer.pk}.tif"
         write_cog(path, bands, change.cells.transform, epsg, ["points", "points", "mm/yr"], tags)
         median = change.median_change_mm_yr
@@ -80,15 +82,17 @@ def release_change_make(*, older: Product) -> ReleaseChange:
                     "raster": File(stream, name=path.name),
                 },
             )
+        delete_files(raster for raster in before if raster.name != row.raster.name)
     return row
 
 
 def _releases_of(product: Product) -> QuerySet[Product]:
-    return Product.objects.filter(**{name: getattr(product, name) for name in SAME_TILE})
+    same = ("source_format", "tile", "component", "simulated")
+    return Product.objects.filter(**{name: getattr(product, name) for name in same})
 
 
 def _lock_key(product: Product) -> int:
-    return text_key(repr(tuple(getattr(product, name) for name in SAME_TILE)))
+    return text_key(repr((product.source_format, product.tile, product.component, product.simulated)))
 
 
 def _age(product: Product) -> tuple[str, bool, str, int]:
