@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.core.files.storage import storages
-from django.db import connection
+from django.db import OperationalError, connection
 
 LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 
@@ -63,12 +63,16 @@ def database_disk() -> str:
     """A folder on the database's disk where that is this machine's and may be known; else empty."""
     if settings.DATABASE_DISK_PATH:
         return str(settings.DATABASE_DISK_PATH)
-    with connection.cursor() as cursor:
-        host = connection.connection.info.host
-        if host not in LOCAL_HOSTS and not host.startswith("/"):
-            return ""
-        cursor.execute(
-            "SELECT current_setting('data_directory') WHERE pg_has_role(current_user, 'pg_read_all_settings', 'usage')"
-        )
-        row = cursor.fetchone()
+    try:
+        with connection.cursor() as cursor:
+            host = connection.connection.info.host
+            if host not in LOCAL_HOSTS and not host.startswith("/"):
+                return ""
+            cursor.execute(
+                "SELECT current_setting('data_directory')"
+                " WHERE pg_has_role(current_user, 'pg_read_all_settings', 'usage')"
+            )
+            row = cursor.fetchone()
+    except OperationalError:  # the other disks matter without it, too
+        return ""
     return row[0] if row and os.path.exists(row[0]) else ""
