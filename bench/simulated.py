@@ -1,18 +1,25 @@
 """Made points for benchmarks: clustered like towns, with 300 dates."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from django.db import connection, transaction
 from pyarrow import csv
 from pyproj import Transformer
 
+from ingest.models import Product
+from ingest.products import loading, services
 from ingest.projections import transformer
-from ingest.readers.records import PointBatch
+from ingest.readers.records import Component, FieldHeader, PointBatch, VelocityField
+from ingest.readers.submission import Submission
 
 DATES = tuple(date(2019, 1, 3) + timedelta(days=6 * n) for n in range(300))
 TOWNS = 40
+CHUNK = 50_000
+KINDS_OF_BATCHES = 4  # made once and used again, so that loading is what takes time
 
 
 def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
@@ -40,6 +47,26 @@ def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
         los_up=0.78 * ones,
         displacement_mm=displacement,
     )
+
+
+def load_towns(*, points: int, n_dates: int = 2, track: int = 999) -> Product:
+    """A product of so many points, as if it came from a file; with two dates its series are short, too."""
+    header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:n_dates], track=track)
+    made = [made_batch(min(CHUNK, points), seed=seed) for seed in range(min(KINDS_OF_BATCHES, -(-points // CHUNK)))]
+
+    def batches() -> Iterator[PointBatch]:
+        for first in range(0, points, CHUNK):
+            n = min(CHUNK, points - first)
+            columns = {name: column[:n] for name, column in made[first // CHUNK % len(made)].columns().items()}
+            yield PointBatch(
+                **columns | {"pid": numbered(first, n), "displacement_mm": columns["displacement_mm"][:, :n_dates]}
+            )
+
+    path = Path("bench.csv")
+    with transaction.atomic(), connection.cursor() as cursor:
+        field = VelocityField(header=header, batches=batches)
+        product_id, totals = loading.field_copy(cursor, path=path, field=field)
+        return services.product_create(product_id, path, f"{product_id:064d}", header, totals, Submission())
 
 
 def numbered(first: int, n: int) -> np.ndarray:

@@ -1,46 +1,26 @@
 """Vector tiles through the web application, against the same SQL through psycopg."""
 
 import math
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import connection
 from django.test import Client
 
 from bench.measure import report, result, seconds
-from bench.simulated import DATES, made_batch
-from ingest.products import loading, services
-from ingest.readers.records import Component, FieldHeader, VelocityField
-from ingest.readers.submission import Submission
+from bench.simulated import load_towns, made_batch
+from ingest.products import services
 from monitor.map import selectors
 
 POINTS, CHUNK, TILES = 1_000_000, 50_000, 30
 
 
 def run() -> dict[str, Any]:
-    product = _load()
+    product = load_towns(points=POINTS)
     try:
         return report("tiles", [_at_zoom(zoom, product.pk) for zoom in (14, 12, 10, 8, 5)])
     finally:
         services.product_delete(product=product)
-
-
-def _load():
-    """A million points without their series, which tiles never read: two dates are enough."""
-    header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:2], track=999)
-
-    def batches():
-        for n in range(POINTS // CHUNK):
-            batch = made_batch(CHUNK, seed=n % 4, first=n * CHUNK)
-            yield replace(batch, displacement_mm=batch.displacement_mm[:, :2])
-
-    field = VelocityField(header=header, batches=batches)
-    path = Path("bench.csv")
-    with transaction.atomic(), connection.cursor() as cursor:
-        product_id, totals = loading.field_copy(cursor, path=path, field=field)
-        return services.product_create(product_id, path, f"{product_id:064d}", header, totals, Submission())
 
 
 def _at_zoom(zoom: int, product_id: int) -> dict[str, Any]:

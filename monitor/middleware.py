@@ -1,13 +1,23 @@
-"""Headers that belong to whole parts of the site."""
+"""Headers that belong to whole parts of the site, and answers of a site that has too much to do."""
 
+import logging
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponseBase
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
+
+from monitor.site.request_limits import seconds_to_wait
+
+logger = logging.getLogger(__name__)
 
 PUBLIC_DATA = ("/api/", "/alerts.atom", "/alerts.geojson")
+BUSY_SECONDS = 10
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-def public_data(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+def public_data(get_response: GetResponse) -> GetResponse:
     """Any page may read what everybody may read: no cookies go with such a request, so nothing private can be read."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -17,3 +27,44 @@ def public_data(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Call
         return response
 
     return middleware
+
+
+class LimitRequests:
+    """Answers 429 to an address that asks too often for what is costly (`monitor.site.request_limits`)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
+        wait = seconds_to_wait(path=request.path, remote_address=remote, forwarded_for=forwarded)
+        if wait:
+            return _later(request, 429, "too many requests came from your network", wait)
+        return self.get_response(request)
+
+
+class AnswerBusy:
+    """Answers 503 where the database took too long, or is away, instead of an error without an explanation."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponseBase | None:
+        if not isinstance(fault, OperationalError):
+            return None
+        logger.error("the database did not answer %s: %s", request.path, fault)
+        return _later(request, 503, "the service is very busy and could not answer in time", BUSY_SECONDS)
+
+
+def _later(request: HttpRequest, status: int, error: str, seconds: int) -> HttpResponse:
+    """A page for people, a line of JSON for scripts and programs."""
+    if "text/html" in request.headers.get("Accept", ""):
+        response = render(None, "later.html", {"error": error, "seconds": seconds}, status=status)
+    else:
+        response = JsonResponse({"error": error, "remedy": f"Try again in {seconds} seconds."}, status=status)
+    response["Retry-After"] = str(seconds)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -12,6 +12,7 @@ FETCH_SECONDS = 60.0
 SEARCH_HOURS = 6
 PRUNE_SECONDS = 3600.0
 SIGN_SECONDS = 30.0
+DAY_SECONDS = 86_400
 
 QUEUES = ("ingest", "cpu", "mail")  # those that a service needs; `gpu` may be without a worker
 
@@ -79,6 +80,11 @@ BEAT_SCHEDULE = {
         "options": {"expires": STAGE_SECONDS},
     },
     "mail 3 make the digests that are due": {"task": "monitor.tasks.queue_digests", "schedule": timedelta(hours=1)},
+    "site 1 clear expired sessions": {
+        "task": "monitor.tasks.clear_sessions",
+        "schedule": timedelta(days=1),
+        "options": {"expires": DAY_SECONDS},
+    },
     "mail 4 delete what is over": {"task": "monitor.tasks.delete_what_is_over", "schedule": timedelta(hours=1)},
     **{
         f"health: a sign of life through the queue {queue}": {

@@ -87,6 +87,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_plotly_dash.middleware.BaseMiddleware",
     "monitor.middleware.public_data",
+    "monitor.middleware.LimitRequests",
+    "monitor.middleware.AnswerBusy",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -113,8 +115,23 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db_url("DATABASE_URL", engine="django.contrib.gis.db.backends.postgis")}
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection may have died with its server
+WEB_STATEMENT_TIMEOUT_SECONDS = env.float("WEB_STATEMENT_TIMEOUT_SECONDS", default=10.0)  # 0: none
+REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=1200)  # of one address, to one part; 0: no limit
 
 REDIS_URL = env("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "monitor.site.fail_open_cache.FailOpenRedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "cache",
+        "OPTIONS": {
+            "serializer": "monitor.site.fail_open_cache.JsonSerializer",
+            "socket_connect_timeout": 1,
+            "socket_timeout": 1,
+        },
+    }
+}
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
 CELERY_TASK_IGNORE_RESULT = True  # the job table is the truth, the broker only a bell
 CELERY_TASK_ACKS_LATE = True
@@ -174,8 +191,7 @@ STATICFILES_FINDERS = [
     "django_plotly_dash.finders.DashAppDirectoryFinder",
 ]
 PLOTLY_COMPONENTS = ["dpd_components"]
-# arguments in the session, not in one process's memory: any web process answers
-PLOTLY_DASH = {"serve_locally": True, "cache_arguments": False}
+PLOTLY_DASH = {"serve_locally": True}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "rasters": {
@@ -190,7 +206,6 @@ X_FRAME_OPTIONS = "SAMEORIGIN"  # the analysis page frames its own Dash app, hen
 SILENCED_SYSTEM_CHECKS = ["security.W019"]
 _BASEMAP_ORIGIN = ["/".join(BASEMAP_STYLE_URL.split("/")[:3])] if "://" in BASEMAP_STYLE_URL else []
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ["/django_plotly_dash/"],  # Dash writes inline scripts; it runs in a frame of its own
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
@@ -323,8 +338,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {
+    "filters": {"no secret links": {"()": "monitor.site.secret_links.NoSecretLinks"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["no secret links"]}},
+    "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")}  # the root's only
+    | {
         name: {"level": "WARNING"} for name in ("numexpr", "rasterio", "asf_search", "pystac_client", "urllib3")
     },  # they log every start, file and address
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},

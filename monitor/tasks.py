@@ -4,6 +4,7 @@ import logging
 
 from celery import shared_task
 from django.conf import settings
+from django.core.management import call_command
 
 from monitor.channels import announcements, digests, rounds, selectors
 from monitor.health import signs
@@ -52,6 +53,12 @@ def give_sign(queue: str) -> None:
 def prune() -> None:
     """Delete results, images, releases and rows that are over; what is left after ten minutes waits for tomorrow."""
     retention.prune(seconds=RETENTION_SECONDS)
+
+
+@shared_task(ignore_result=True)
+def clear_sessions() -> None:
+    """Delete the sessions that have expired."""
+    call_command("clearsessions")
 
 
 @shared_task(ignore_result=True)

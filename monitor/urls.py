@@ -4,7 +4,6 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-import monitor.products.dash.product  # noqa: F401  (registers the Dash app)
 from monitor.alerts import feeds, reviews
 from monitor.alerts import views as alerts
 from monitor.api import views as api_page
@@ -83,6 +82,6 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
-    path("django_plotly_dash/", include("monitor.products.dash.urls")),
+    path("workbench/", include("monitor.products.dash.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -67,6 +67,15 @@ def audit_may_be_swept():
 
 
 @pytest.fixture(autouse=True)
+def own_cache(settings):
+    """Empty for every test, and in its own process: the private Redis is shared by all of them."""
+    from django.core.cache import cache
+
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "tests"}}
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
 def quick_passwords(settings):
     """Argon2 is slow on purpose; accounts of tests last for a moment."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]

@@ -10,7 +10,7 @@ import numpy as np
 from django.db import IntegrityError, transaction
 
 from ingest.errors import InputError
-from ingest.products import encoding, partitions, pyramid
+from ingest.products import encoding, partitions, pyramid, sampling
 from ingest.products.prefetch import ahead
 from ingest.projections import transformer
 from ingest.readers.records import PointBatch, RefusedRow, VelocityField
@@ -55,8 +55,8 @@ def field_copy(
     totals = points_copy(cursor, path=path, field=field, product_id=product_id, progress=progress)
     try:
         with transaction.atomic():
-            cursor.execute(partitions.index_and_attach(product_id))
-            cursor.execute(pyramid.build(product_id))
+            statements = partitions.index_and_attach(product_id) + sampling.create_indexes(product_id, totals.points)
+            cursor.execute(statements + pyramid.build(product_id))
     except IntegrityError as fault:
         detail = str(fault).splitlines()[-1].removeprefix("DETAIL:").strip()
         raise InputError(path, f"a point id appears twice ({detail})", "Remove the doubled rows") from fault

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry, Polygon
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
+from ingest.products import sampling
 from ingest.products.decomposition import View, on_dates
 from ingest.products.encoding import unpack_series
 from ingest.products.lattice import Cells
@@ -63,6 +64,22 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None) -> Poi
     rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
     longitude, latitude = (rows[name].astype(np.float64) for name in names[:2])
     return PointColumns(longitude, latitude, *(rows[name].astype(np.float32) for name in names[2:]))
+
+
+def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:
+    """Ids, longitudes, latitudes (degrees) and velocities (mm/yr) of every point, or of an even sample of about a
+    quarter to all of `most` points, the same every time.
+    """
+    share = sampling.share_leaving(n_points=product.n_points, most=most)
+    sql = f"""
+        SELECT pid, ST_X(position), ST_Y(position), velocity_mm_yr FROM {POINTS}
+        WHERE product_id = {product.pk:d} AND {sampling.condition(share)} ORDER BY {sampling.ORDER} LIMIT %s"""  # noqa: S608
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL random_page_cost = 1.1")  # rows of a sample lie apart, most of them in memory
+        cursor.execute(sql, [most])
+        rows = cursor.fetchall()
+    pids, *numbers = (list(column) for column in zip(*rows, strict=True))
+    return pids, *numbers
 
 
 def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]) -> View:

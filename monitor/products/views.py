@@ -1,7 +1,6 @@
 """What is loaded: provenance of every product, and the analysis page of one."""
 
 import csv
-import json
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -41,8 +40,7 @@ def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
     loaded = _product_or_404(product)
     if loaded.points_deleted_at:
         raise Http404("The points of this old release are deleted; a newer one replaces it.")
-    arguments = {"product-id": {"data": loaded.pk}}
-    return render(request, "products/analysis.html", {"product": _row(loaded), "dash_arguments": json.dumps(arguments)})
+    return render(request, "products/analysis.html", {"product": _row(loaded)})
 
 
 @require_safe

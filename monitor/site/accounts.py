@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from monitor.site.guards import may_administrate, may_look
 from monitor.site.throttle import browser_remember
-from monitor.subscriptions.limits import client_ip
+from monitor.site.visitors import visitor_network
 
 
 class SignIn(LoginView):
@@ -51,4 +51,4 @@ def locked_out(request: HttpRequest, response: object, credentials: Mapping[str,
 def client_address(request: HttpRequest) -> str | None:
     """Whose attempts are counted; of an IPv6 address the network."""
     remote, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-    return client_ip(remote_address=remote, forwarded_for=forwarded).partition("/")[0] or None
+    return visitor_network(remote_address=remote, forwarded_for=forwarded).partition("/")[0] or None

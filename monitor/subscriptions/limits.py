@@ -1,6 +1,6 @@
 """How many mails may be requested in a day. Mailboxes, domains and networks are counted as keyed hashes, for a day."""
 
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 
 from django.conf import settings
 from django.db.models import F
@@ -8,7 +8,6 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from monitor.models import RequestCount
-from monitor.site.visitors import visitor_address
 
 WIDE_NETWORK_SHARE = 0.1  # of all mails of a day, for whoever has many networks of their own
 WIDE_NETWORK_BITS = 48  # of IPv6: what one customer of a provider is given at most
@@ -50,20 +49,6 @@ def domain_of(email: str) -> str:
     """The domain of an address, where two names of one provider are one."""
     domain = email.strip().lower().rpartition("@")[2].rstrip(".")
     return "gmail.com" if domain == "googlemail.com" else domain
-
-
-def client_ip(*, remote_address: str, forwarded_for: str) -> str:
-    """Whose request it is. Of an IPv6 address only the network counts: whoever has one has all of its addresses."""
-    visitor = visitor_address(remote_address=remote_address, forwarded_for=forwarded_for)
-    try:
-        address = ip_address(visitor)
-    except ValueError:
-        return visitor
-    if not isinstance(address, IPv6Address):
-        return visitor
-    if address.ipv4_mapped:  # a server that listens on both hears of IPv4 like this
-        return str(address.ipv4_mapped)
-    return str(ip_network(f"{address}/64", strict=False))
 
 
 def counts_forget() -> int:

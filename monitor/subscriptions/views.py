@@ -14,6 +14,7 @@ from monitor.cards.filters import alert_or_404
 from monitor.map.config import URLS
 from monitor.map.selectors import map_totals
 from monitor.models import Subscription
+from monitor.site.visitors import visitor_network
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions.forms import ChoiceForm, EmailForm, SubscribeForm
@@ -111,7 +112,7 @@ def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
 
 def _within_limits(request: HttpRequest) -> bool:
     forwarded = request.headers.get("X-Forwarded-For", "")
-    ip = limits.client_ip(remote_address=request.META.get("REMOTE_ADDR", ""), forwarded_for=forwarded)
+    ip = visitor_network(remote_address=request.META.get("REMOTE_ADDR", ""), forwarded_for=forwarded)
     return limits.allowed_for_connection(ip=ip)
 
 

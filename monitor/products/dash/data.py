@@ -1,13 +1,24 @@
 """What the workbench draws, in numbers."""
 
+import threading
 from typing import NamedTuple
 
 import numpy as np
+from django.core.cache import cache
 
-from ingest.models import DisplacementSeries, MeasurementPoint, Product
+from ingest.models import DisplacementSeries, Product
 from ingest.products.encoding import unpack_series
+from ingest.products.selectors import points_sampled
 
-MOST_POINTS = 8000
+MOST_POINTS = 5000  # what a browser draws quickly as SVG
+KEPT_SECONDS = 24 * 3600
+WAIT_SECONDS = 5.0
+
+_one_at_a_time = threading.Lock()  # of each web process
+
+
+class Busy(Exception):
+    """Another sample is being drawn; this one may be asked for again in a moment."""
 
 
 class MapSample(NamedTuple):
@@ -25,20 +36,21 @@ class MapSample(NamedTuple):
 
 
 def sample_points(*, product: Product, most: int = MOST_POINTS) -> MapSample:
-    """Every n-th point in the order of ids, so that the same product always gives the same sample."""
-    step = max(1, -(-product.n_points // most))
-    rows = (
-        MeasurementPoint.objects.filter(product=product)
-        .order_by("pid")
-        .values_list("pid", "position", "velocity_mm_yr")
-    )
-    chosen = list(rows)[::step]
-    return MapSample(
-        [pid for pid, _, _ in chosen],
-        np.array([position.x for _, position, _ in chosen]),
-        np.array([position.y for _, position, _ in chosen]),
-        np.array([velocity for _, _, velocity in chosen]),
-    )
+    """At most so many points, the same ones every time: drawn once a day, one product at a time. Raises Busy."""
+    key = f"workbench-sample-{product.pk}-{product.n_points}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{most}"
+    kept = cache.get(key)
+    if kept is None:
+        if not _one_at_a_time.acquire(timeout=WAIT_SECONDS):
+            raise Busy
+        try:
+            kept = cache.get(key)  # perhaps drawn while this one waited
+            if kept is None:
+                kept = points_sampled(product=product, most=most)
+                cache.set(key, kept, timeout=KEPT_SECONDS)
+        finally:
+            _one_at_a_time.release()
+    pid, *numbers = kept
+    return MapSample(pid, *map(np.array, numbers))
 
 
 def chosen_series(*, product: Product, pids: list[str]) -> list[tuple[str, np.ndarray]]:

@@ -4,10 +4,12 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
+from django.contrib import admin
 from django_plotly_dash import DjangoDash
+from django_plotly_dash.models import DashApp, StatelessApp
 
 from ingest.models import Product
-from monitor.products.dash.data import MapSample, chosen_series, sample_points
+from monitor.products.dash.data import Busy, MapSample, chosen_series, sample_points
 from monitor.wording.components import COMPONENT_LABELS, WORDS
 
 GREY = "#6b7280"
@@ -18,6 +20,7 @@ LAYOUT = {
     "font": {"family": "system-ui, sans-serif", "size": 13},
     "plot_bgcolor": "#ffffff",
 }
+BUSY = "Another data set is being drawn. Reload the page in a few seconds."
 GRAPH = {"displaylogo": False}
 HEADING = {"fontSize": "1.1rem", "margin": "12px 8px 0"}
 COLUMNS = {"display": "grid", "gridTemplateColumns": "repeat(auto-fit, minmax(min(100%, 320px), 1fr))", "gap": "8px"}
@@ -28,6 +31,10 @@ def _part(name: str, heading: str, **config: object) -> html.Section:
     words = html.P(id=f"{name}-words", style={"margin": "4px 8px", "color": GREY})
     return html.Section([html.H2(heading, style=HEADING), words, dcc.Graph(id=name, config=GRAPH | config)])
 
+
+for model in (DashApp, StatelessApp):  # of the package, which could store applications; ours are code
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
 
 app = DjangoDash("ProductAnalysis", serve_locally=True, add_bootstrap_links=False)
 app.layout = html.Div(
@@ -55,9 +62,12 @@ app.layout = html.Div(
 )
 def draw_product(product_id: int) -> tuple[go.Figure, go.Figure, str, str]:
     product = _product(product_id)
-    sample = sample_points(product=product)
+    try:
+        sample = sample_points(product=product)
+    except Busy:
+        return go.Figure(layout=LAYOUT), go.Figure(layout=LAYOUT), BUSY, BUSY
     negative, positive = WORDS[product.component]
-    shown = f"{len(sample.pid):,} of {product.n_points:,} points. Left of the line: {negative}; right: {positive}."
+    shown = f"{_extent(product, len(sample.pid))} Left of the line: {negative}; right: {positive}."
     moved = f"Displacement {COMPONENT_LABELS[product.component]}. Down: {negative}; up: {positive}."
     return histogram(sample), point_map(sample), shown, moved
 
@@ -72,28 +82,37 @@ def draw_series(clicked: dict | None, selected: dict | None, product_id: int) ->
     product = _product(product_id)
     marks = (selected or {}).get("points") or (clicked or {}).get("points") or []
     pids = [mark["customdata"] for mark in marks if "customdata" in mark][:MOST_CHOSEN]
-    return series_chart(product, pids or sample_points(product=product).extreme_pids())
+    try:
+        return series_chart(product, pids or sample_points(product=product).extreme_pids())
+    except Busy as fault:
+        raise PreventUpdate from fault
+
+
+def _extent(product: Product, n_sampled: int) -> str:
+    if n_sampled == product.n_points:
+        return f"All {n_sampled:,} points."
+    return f"An even sample of {n_sampled:,} of {product.n_points:,} points, for both charts."
 
 
 def _product(product_id: int) -> Product:
-    """The product; nothing is drawn where there is none (the address of a callback is public)."""
-    product = Product.objects.filter(pk=product_id).first()
+    """The product; nothing is drawn where it has just been deleted."""
+    product = Product.objects.filter(pk=product_id, points_deleted_at=None).first()
     if product is None:
         raise PreventUpdate
     return product
 
 
 def histogram(sample: MapSample) -> go.Figure:
-    figure = go.Figure(go.Histogram(x=sample.velocity_mm_yr, nbinsx=80, marker_color=GREY))
+    figure = go.Figure(go.Histogram(x=sample.velocity_mm_yr, nbinsx=80, histnorm="percent", marker_color=GREY))
     figure.add_vline(x=0, line_width=1, line_color="#111827")
-    figure.update_layout(**LAYOUT, xaxis_title="mm/year", yaxis_title="points", height=340)
+    figure.update_layout(**LAYOUT, xaxis_title="mm/year", yaxis_title="% of points", height=340)
     return figure
 
 
 def point_map(sample: MapSample) -> go.Figure:
     reach = max(2.0, float(np.percentile(np.abs(sample.velocity_mm_yr), 98)))
     figure = go.Figure(
-        go.Scattergl(
+        go.Scatter(  # Plotly draws with WebGL only where a page may use eval; ours may not
             x=sample.longitude,
             y=sample.latitude,
             mode="markers",

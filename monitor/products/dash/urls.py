@@ -1,35 +1,13 @@
-"""The part of Plotly Dash's addresses that the workbench needs. Stored apps and their administration are left out:
-as they come, an unknown name ends in an error, and anybody's visit to one address writes a row."""
+"""The addresses that Dash asks for, below the frame of a product's workbench."""
 
-from functools import wraps
+from django.urls import path
 
-from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern
-from django.views.decorators.http import require_POST, require_safe
-from django_plotly_dash.app_name import app_name  # noqa: F401  (the namespace)
-from django_plotly_dash.dash_wrapper import get_local_stateless_list
-from django_plotly_dash.models import DashApp, StatelessApp
-from django_plotly_dash.urls import urlpatterns as theirs
+from monitor.products.dash import views
 
-for model in (DashApp, StatelessApp):
-    if admin.site.is_registered(model):
-        admin.site.unregister(model)
-
-
-def _kept(pattern: URLPattern) -> URLPattern:
-    view = pattern.callback
-
-    @wraps(view)
-    def guarded(request: HttpRequest, ident: str, **kwargs: object) -> HttpResponse:
-        if ident not in get_local_stateless_list():
-            raise Http404("There is no such analysis.")
-        if pattern.name == "app-layout--args" and kwargs["cache_id"] not in request.session:
-            raise Http404("This analysis was opened in another session.")
-        return view(request, ident=ident, **kwargs)
-
-    verbs = require_POST if "update-component" in pattern.name else require_safe
-    return URLPattern(pattern.pattern, verbs(guarded), pattern.default_args, pattern.name)
-
-
-urlpatterns = [_kept(pattern) for pattern in theirs if pattern.name.startswith("app-") and "routes" not in pattern.name]
+urlpatterns = [
+    path("<int:product>/", views.frame, name="workbench"),
+    path("<int:product>/_dash-layout", views.layout, name="workbench-layout"),
+    path("<int:product>/_dash-dependencies", views.dependencies, name="workbench-dependencies"),
+    path("<int:product>/_dash-update-component", views.update, name="workbench-update"),
+    path("<int:product>/_dash-component-suites/<path:resource>", views.component, name="workbench-component"),
+]

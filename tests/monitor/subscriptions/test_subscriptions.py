@@ -12,6 +12,7 @@ from django.utils import timezone
 from detection.rules.sizes import area_of
 from monitor.channels import rounds
 from monitor.models import OutgoingMessage, RequestCount, Subscription
+from monitor.site.visitors import visitor_network
 from monitor.subscriptions import limits, tokens
 from monitor.subscriptions import services as subscriptions
 from monitor.wording import regions
@@ -279,7 +280,7 @@ def test_one_sender_with_many_networks_leaves_mails_for_the_others(settings):
     settings.MAIL_LIMIT_OVERALL = 100
 
     def ask(address: str) -> bool:
-        return limits.allowed_for_connection(ip=limits.client_ip(remote_address=address, forwarded_for=""))
+        return limits.allowed_for_connection(ip=visitor_network(remote_address=address, forwarded_for=""))
 
     answers = [ask(f"2001:db8:1:{n:x}::{m}") for n in range(100) for m in (1, 2)]
     assert answers.count(True) == 10
@@ -289,14 +290,14 @@ def test_one_sender_with_many_networks_leaves_mails_for_the_others(settings):
 
 def test_visitors_of_ipv4_do_not_share_a_limit_where_the_server_listens_on_ipv6():
     def who(address):
-        return limits.client_ip(remote_address=address, forwarded_for="")
+        return visitor_network(remote_address=address, forwarded_for="")
 
     assert who("::ffff:192.0.2.7") == "192.0.2.7" != who("::ffff:192.0.2.8")
 
 
 def test_a_made_up_forwarding_header_does_not_change_who_asks(settings):
     def who(header):
-        return limits.client_ip(remote_address="10.0.0.1", forwarded_for=header)
+        return visitor_network(remote_address="10.0.0.1", forwarded_for=header)
 
     assert who("198.51.100.1, 203.0.113.9") == "10.0.0.1"
     settings.PROXIES = 1

@@ -1,0 +1,39 @@
+"""Even samples of a product's points that are the same every time, and cheap to read whatever the product's size.
+
+A point's place in the samples follows from a hash of its id: one of `share` points belongs to a sample, and the points
+of a thin sample belong to every thicker one. Each sample of a large product has a spatial index of its own.
+"""
+
+from ingest.products.partitions import POINTS
+
+SHARES = (4, 16, 64, 256, 1024, 4096)
+FEW_POINTS = 1000  # a sample of fewer is not wanted of any product
+ORDER = "hashtext(pid), pid"
+
+
+def condition(share: int) -> str:
+    """SQL that holds for one of `share` points. share: 1 or one of SHARES."""
+    return "true" if share == 1 else f"hashtext(pid) & {share - 1:d} = 0"
+
+
+def share_leaving(*, n_points: int, most: int) -> int:
+    """The thickest sample that is expected to hold at most `most` points; the thinnest where none does."""
+    return next((share for share in (1, *SHARES) if n_points <= most * share), SHARES[-1])
+
+
+def create_indexes(product_id: int, n_points: int) -> str:
+    """SQL for the spatial index of every sample that a product of this size needs."""
+    return "".join(
+        f"CREATE INDEX {_index(product_id, share)} ON {POINTS}_p{product_id:d} USING gist (tile_point)"
+        f" WHERE {condition(share)};"
+        for share in SHARES
+        if n_points > FEW_POINTS * share
+    )
+
+
+def drop_indexes(product_id: int) -> str:
+    return "".join(f"DROP INDEX IF EXISTS {_index(product_id, share)};" for share in SHARES)
+
+
+def _index(product_id: int, share: int) -> str:
+    return f"{POINTS}_p{product_id:d}_sample_{share:d}"

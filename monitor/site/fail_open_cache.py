@@ -1,0 +1,58 @@
+"""A cache whose server may be away: every answer is then a miss, and no page fails."""
+
+import json
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+
+def _or(miss: Any, method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, or the answer of an empty cache where its server fails. `miss` may be made from the arguments."""
+
+    @wraps(method)
+    def guarded(self: RedisCacheClient, *args: Any, **options: Any) -> Any:
+        try:
+            return method(self, *args, **options)
+        except (RedisError, OSError) as fault:
+            logger.warning("the cache is away, pages are computed anew: %s", fault)
+            return miss(*args, **options) if callable(miss) else miss
+
+    return guarded
+
+
+def _no_such_key(key: str, *args: Any, **options: Any) -> None:
+    raise ValueError(f"Key {key!r} not found")  # as every cache of Django's has it
+
+
+class JsonSerializer:
+    """Values as JSON: what lies on a server is never unpickled."""
+
+    dumps, loads = staticmethod(json.dumps), staticmethod(json.loads)
+
+
+class FailOpenClient(RedisCacheClient):
+    """The same operations; none of them raises because of the server."""
+
+    add = _or(True, RedisCacheClient.add)
+    get = _or(lambda key, default=None: default, RedisCacheClient.get)
+    set = _or(None, RedisCacheClient.set)
+    touch = _or(False, RedisCacheClient.touch)
+    delete = _or(False, RedisCacheClient.delete)
+    get_many = _or(lambda keys: {}, RedisCacheClient.get_many)
+    has_key = _or(False, RedisCacheClient.has_key)
+    incr = _or(_no_such_key, RedisCacheClient.incr)
+    set_many = _or(None, RedisCacheClient.set_many)
+    delete_many = _or(None, RedisCacheClient.delete_many)
+    clear = _or(False, RedisCacheClient.clear)
+
+
+class FailOpenRedisCache(RedisCache):
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = FailOpenClient

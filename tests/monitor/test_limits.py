@@ -1,0 +1,174 @@
+"""Too many requests, statements that take too long, a cache or a database that is away: never an error 500."""
+
+import io
+import subprocess
+import sys
+import threading
+import time
+
+import psycopg
+import pytest
+from django.core.cache import cache
+from django.core.wsgi import get_wsgi_application
+from django.db import connection, connections
+from django.test import Client
+from django.urls import reverse
+
+from monitor.map import place_search
+from monitor.site import request_limits
+from tests.waiting import HANG_SECONDS
+
+LIMITED = ["/api/v1/alerts", "/alerts.geojson", "/alerts.atom", "/places.json?q=x", "/workbench/1/", "/rasters/1.tif"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", LIMITED)
+def test_who_asks_too_often_is_told_when_to_come_back(client, settings, address):
+    settings.REQUESTS_PER_MINUTE = 3
+    answers = [client.get(address) for _ in range(8)]  # a minute may end in between
+    refused = answers[-1]
+    assert answers[0].status_code != 429
+    assert refused.status_code == 429
+    assert 1 <= int(refused["Retry-After"]) <= request_limits.WINDOW_SECONDS
+    assert refused.json()["error"] == "too many requests came from your network"
+
+
+@pytest.mark.django_db
+def test_others_are_answered_meanwhile_and_a_made_up_address_does_not_help(settings):
+    settings.REQUESTS_PER_MINUTE = 3
+    for _ in range(8):
+        answer = Client(REMOTE_ADDR="203.0.113.7").get("/api/v1/alerts", headers={"X-Forwarded-For": "198.51.100.9"})
+    assert answer.status_code == 429
+    assert Client(REMOTE_ADDR="203.0.113.8").get("/api/v1/alerts").status_code == 200
+
+
+@pytest.mark.django_db
+def test_pages_and_tiles_of_fifty_people_behind_one_address_are_not_limited(client, settings):
+    settings.REQUESTS_PER_MINUTE = 1
+    for address in ("/", "/alerts/", "/tiles/points/los/9/1/1.mvt", "/rasters.json"):
+        assert {client.get(address).status_code for _ in range(5)} == {200}
+
+
+@pytest.mark.django_db
+def test_a_browser_gets_a_page_that_says_when_to_come_back(client, settings):
+    settings.REQUESTS_PER_MINUTE = 1
+    for _ in range(4):
+        answer = client.get("/places/?q=x", headers={"Accept": "text/html,*/*"})
+    assert answer.status_code == 429
+    assert "Please try again in a moment" in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/places.json?q=bonn", "/places/?q=bonn"])
+def test_a_statement_that_takes_too_long_becomes_a_503(client, monkeypatch, address):
+    def slow(**kwargs) -> list:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 50")
+            cursor.execute("SELECT pg_sleep(60)")
+        return []
+
+    monkeypatch.setattr(place_search, "search_loaded", slow)
+    answer = client.get(address, headers={"Accept": "text/html" if address.startswith("/places/") else "*/*"})
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "10"
+    assert "very busy" in answer.content.decode()
+
+
+def test_only_web_processes_end_long_statements():
+    ask = "from django.db import connection; cursor = connection.cursor(); cursor.execute('SHOW statement_timeout')"
+    ask += "; print(cursor.fetchone())"
+    web = f"import monitor.wsgi; {ask}"
+    others = f"import django, monitor.celery; django.setup(); {ask}"
+    assert [_output(web), _output(others)] == ["('10s',)", "('0',)"]
+
+
+def _output(code: str) -> str:
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=HANG_SECONDS)
+    return run.stdout.strip().splitlines()[-1]
+
+
+@pytest.mark.django_db
+def test_a_cache_that_is_away_breaks_no_page_and_limits_nobody(client, settings, tmp_path):
+    settings.REQUESTS_PER_MINUTE = 1
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "monitor.site.fail_open_cache.FailOpenRedisCache",
+            "LOCATION": f"unix://{tmp_path}/nowhere.sock",
+        }
+    }
+    for address in ("/api/v1/alerts", "/alerts.geojson", "/"):
+        assert {client.get(address).status_code for _ in range(3)} == {200}
+    assert cache.get("a", 5) == 5
+    assert cache.get_or_set("a", 7) == 7
+    assert cache.get_many(["a"]) == {}
+    assert cache.has_key("a") is False
+    cache.set("a", 1)
+    cache.delete("a")
+    with pytest.raises(ValueError, match="not found"):
+        cache.incr("a")
+
+
+def test_the_cache_keeps_values_while_its_server_runs(settings):
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "monitor.site.fail_open_cache.FailOpenRedisCache",
+            "LOCATION": settings.REDIS_URL,
+            "KEY_PREFIX": "tests",
+            "OPTIONS": {"serializer": "monitor.site.fail_open_cache.JsonSerializer"},
+        }
+    }
+    cache.set("list", ["ä", 1, 2.5, None], timeout=60)
+    assert cache.get("list") == ["ä", 1, 2.5, None]
+    cache.set("count", 1, timeout=60)
+    assert cache.incr("count") == 2
+    assert cache.get("count") == 2
+    cache.delete_many(["list", "count"])
+    assert cache.get("list") is None
+
+
+def _status(address: str) -> int:
+    """The status of a request as a real server has it handled, between the signals of its beginning and its end."""
+    statuses: list[int] = []
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": address,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.url_scheme": "http",
+    }
+    answer = get_wsgi_application()(environ, lambda status, headers: statuses.append(int(status.split()[0])))
+    b"".join(answer)
+    answer.close()
+    return statuses[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_restart_of_the_database_the_next_request_is_answered():
+    statuses: list[int] = []
+
+    def serve() -> None:
+        try:
+            statuses.append(_status(reverse("alert-list")))
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                (backend,) = cursor.fetchone()
+            _end(backend)
+            statuses.append(_status(reverse("alert-list")))
+        finally:
+            connections.close_all()
+
+    server = threading.Thread(target=serve)
+    server.start()
+    server.join(HANG_SECONDS)
+    assert statuses == [200, 200]
+
+
+def _end(backend: int) -> None:
+    parameters = connection.get_connection_params()
+    address = {name: parameters.get(name) for name in ("dbname", "host", "port", "user", "password")}
+    with psycopg.connect(**{name: value for name, value in address.items() if value}, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [backend])
+        while other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [backend]).fetchone():
+            time.sleep(0.01)

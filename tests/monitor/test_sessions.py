@@ -1,0 +1,42 @@
+"""Reading leaves no session; what has expired is deleted."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from ingest.products.services import product_load
+from monitor import tasks
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_workbench_keeps_no_session(client, make_egms):
+    product = product_load(path=make_egms())
+    page = client.get(f"/products/{product.pk}/").content.decode()
+    frame = page.split('<iframe src="')[1].split('"')[0]
+    assert client.get(frame).status_code == 200
+    for name in ("_dash-layout", "_dash-dependencies"):
+        assert client.get(frame + name).status_code == 200
+    body = {
+        "output": "..histogram.figure...points.figure...histogram-words.children...series-words.children..",
+        "inputs": [{"id": "product-id", "property": "data", "value": product.pk}],
+    }
+    answer = client.post(f"{frame}_dash-update-component", json.dumps(body), content_type="application/json")
+    assert answer.status_code == 200
+    assert settings.SESSION_COOKIE_NAME not in client.cookies
+    assert not Session.objects.exists()
+
+
+def test_expired_sessions_are_deleted_and_others_stay():
+    for days in (-1, 1):
+        session = SessionStore()
+        session["user"] = days
+        session.save()
+        Session.objects.filter(pk=session.session_key).update(expire_date=timezone.now() + timedelta(days=days))
+    tasks.clear_sessions()
+    assert [one.get_decoded()["user"] for one in Session.objects.all()] == [1]
