@@ -1,9 +1,9 @@
 """Leases: a row that waits is claimed by one worker, kept by a heartbeat, and taken back when its worker is dead.
 
-A table of such rows has the columns `state`, `attempts`, `lease_until` and `error`; one whose rows are given back
-(`give_back`, `return_expired`) has `finished_at` and `queued_at` as well. The row is the truth about the work, the
-broker's message only a bell: a claim is an update of a row that still waits, and every later update is one of a row
-that this attempt still owns.
+A table of such rows has the columns `state`, `attempts`, `next_try_at`, `lease_until` and `error`; one whose rows are
+given back (`give_back`, `return_expired`) has `faults`, `cause` and `finished_at` as well. The row is the truth about
+the work, the broker's message only a bell: a claim is an update of a row that still waits, and every later update is
+one of a row that this attempt still owns. `attempts` only grows: it tells a late worker that it has lost.
 """
 
 import logging
@@ -19,24 +19,30 @@ from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
 from ingest.errors import one_line
+from ingest.failures import Cause, next_step
 from ingest.locks import Lock, locked
 
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 20
+NO_FAULT: dict[str, Any] = {"faults": 0, "cause": "", "next_try_at": None}  # of a row that succeeded, or begins anew
 Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lease(Generic[Row]):
-    """How the rows of a table are claimed: the names of its states, how long a claim lasts, how often it is tried."""
+    """How the rows of a table are claimed: the names of its states, and how long a claim lasts."""
 
     model: type[Row]
     queued: str
     running: str
     failed: str
+    cancelled: str
     duration: timedelta
-    most_attempts: int | None = None
+
+    def due(self) -> Q:
+        """Rows that wait and may be taken now."""
+        return Q(state=self.queued) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
 
     def expired(self) -> Q:
         """Rows whose worker is dead: it has not prolonged its lease."""
@@ -67,27 +73,56 @@ class Lease(Generic[Row]):
         """End the lease with what became of the row; False where this attempt has lost it."""
         return self.held(row).update(state=state, lease_until=None, **values) == 1
 
-    def give_back(self, row: Row, error: str, *, for_good: bool = False) -> bool:
-        """Back to the queue; failed after the last attempt, or where another attempt cannot help."""
-        failed = for_good or self._is_last(row.attempts)
-        state = self.failed if failed else self.queued
-        return self.settle(row, state, error=one_line(error), finished_at=timezone.now() if failed else None)
+    def give_back(self, row: Row, error: str, cause: Cause) -> bool:
+        """Back to the queue, to be tried again after a delay that grows; failed where the cause allows no more tries.
+
+        False where this attempt has lost the row.
+        """
+        return self._put_back(self.held(row), row, error, cause)
 
     def return_expired(self, *, error: str) -> int:
-        """Back to the queue whatever lost its worker; failed, with this error, after the last attempt. How many."""
-        expired, failed = self._rows().filter(self.expired()), 0
-        if self.most_attempts is not None:
-            last = expired.filter(attempts__gte=self.most_attempts)
-            failed = last.update(state=self.failed, lease_until=None, finished_at=timezone.now(), error=error)
-            expired = expired.filter(attempts__lt=self.most_attempts)
-        return failed + expired.update(state=self.queued, lease_until=None, queued_at=None)
+        """The same for whatever lost its worker; how many."""
+        expired = self._rows().filter(self.expired())
+        return sum(
+            self._put_back(expired.filter(pk=row.pk, attempts=row.attempts), row, error, Cause.LOST)
+            for row in expired.only("pk", "attempts", "faults", "cause")
+        )
 
-    def _is_last(self, attempts: int) -> bool:
-        return self.most_attempts is not None and attempts >= self.most_attempts
+    def retry(self, rows: QuerySet[Row], **values: Any) -> int:
+        """Put failed and cancelled rows, and those that wait for their time, back into the queue; how many."""
+        waiting = Q(state=self.queued, next_try_at__isnull=False)
+        again = rows.filter(waiting | Q(state__in=[self.failed, self.cancelled]))
+        return again.update(state=self.queued, lease_until=None, error="", **values)
+
+    def cancel(self, rows: QuerySet[Row], *, error: str, **values: Any) -> int:
+        """End rows that wait or are worked on; a worker sees it at its next sign of life, and drops its result.
+
+        How many.
+        """
+        unfinished = rows.filter(state__in=[self.queued, self.running])
+        return unfinished.update(state=self.cancelled, lease_until=None, error=one_line(error), **values)
 
     def _take(self, waiting: QuerySet[Row], values: dict[str, Any]) -> int:
+        """Every claim of every kind of work is made here."""
         lease_until = timezone.now() + self.duration
         return waiting.update(state=self.running, attempts=F("attempts") + 1, lease_until=lease_until, **values)
+
+    def _put_back(self, owned: QuerySet[Row], row: Row, error: str, cause: Cause) -> bool:
+        now = timezone.now()
+        step = next_step(cause, faults=row.faults, cause_before=row.cause, now=now)
+        failed = step.next_try_at is None
+        changed = owned.update(
+            state=self.failed if failed else self.queued,
+            cause=cause,
+            error=one_line(error),
+            lease_until=None,
+            finished_at=now if failed else None,
+            **step._asdict(),
+        )
+        if changed:
+            when = f"tried again at {step.next_try_at:%H:%M:%S} UTC" if step.next_try_at else "given up"
+            logger.warning("%s %s: %s (%s, failure %s)", self.model.__name__, row.pk, error, when, step.faults)
+        return changed == 1
 
     def _rows(self) -> QuerySet[Row]:
         return self.model._default_manager.all()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 
 class Lock(IntEnum):
@@ -22,6 +22,7 @@ class Lock(IntEnum):
     DOWNLOADS = 0x5CE7E  # counting downloads and the room that they need
     INGEST_JOBS = 0x1A6E57  # counting jobs
     RETENTION = 0x6A5F  # deleting what is over, or copying it: never both
+    STAGE = 0x57A6E  # with the task (`short_text_key`): one scheduled task of a kind at a time
     CONTEXT_LAYERS = 0x6374780000  # plus the number of the kind: loading a layer of it
 
 
@@ -69,8 +70,16 @@ def try_locked(key: Lock, part: int | None = None) -> Iterator[bool]:
         yield held
     finally:
         if held:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SELECT pg_advisory_unlock({arguments})", keys)
+            _unlock(f"SELECT pg_advisory_unlock({arguments})", keys)
+
+
+def _unlock(statement: str, keys: list[int]) -> None:
+    """Let go of a lock; a connection that cannot is closed, and the lock with it."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, keys)
+    except DatabaseError:
+        connection.close()
 
 
 def keep(key: Lock) -> bool:

@@ -14,6 +14,7 @@ from ingest.jobs import watching
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
 from ingest.scenes import pairs as pair_services
+from ingest.stages import stage
 
 logger = logging.getLogger(__name__)
 
@@ -22,18 +23,18 @@ MOST_ANNOUNCED = 20
 FETCH_SECONDS = 50.0  # then the worker is free for other tasks; the next round resumes the same file
 
 
-@shared_task(ignore_result=True)
+@stage
 def pair_new_scenes() -> None:
     pair_services.pairs_make(baselines_days=settings.PAIR_BASELINES_DAYS)
 
 
-@shared_task(ignore_result=True)
+@stage
 def compare_releases() -> None:
     if not disk_full():
         release_changes_make()
 
 
-@shared_task(ignore_result=True)
+@stage
 def derive_products() -> None:
     if not disk_full():
         derived_make(settled_before=timezone.now() - timedelta(seconds=settings.DERIVE_AFTER_SECONDS))
@@ -47,7 +48,7 @@ def execute_job(job_id: int) -> None:
             jobs.job_announce(job_id=job.pk)
 
 
-@shared_task(ignore_result=True)
+@stage
 def announce_jobs() -> None:
     """Return jobs whose worker died, and announce every waiting job to the broker."""
     jobs.jobs_requeue_expired()
@@ -55,7 +56,7 @@ def announce_jobs() -> None:
         jobs.job_announce(job_id=job.pk)
 
 
-@shared_task(ignore_result=True)
+@stage
 def watch_folder() -> None:
     """One round over WATCH_FOLDER, where one is set."""
     if not settings.WATCH_FOLDER:
@@ -66,7 +67,7 @@ def watch_folder() -> None:
         logger.error("the watched folder cannot be used: %s", fault)
 
 
-@shared_task(ignore_result=True)
+@stage
 def delete_uploads() -> None:
     jobs.uploads_tidy()
 

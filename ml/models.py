@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.contrib.gis.db import models
 
 from ingest.models import Product, ScenePair
+from ingest.models.failures import CAUSES
 from ingest.storage import raster_storage
 
 MOST_WAIT = timedelta(days=60)  # images of an event come later, and other tracks later still
@@ -49,6 +50,7 @@ class Run(models.Model):
         RUNNING = "running", "running"
         SUCCEEDED = "succeeded", "finished"
         FAILED = "failed", "failed"
+        CANCELLED = "cancelled", "cancelled"
 
     UNSETTLED = (State.QUEUED, State.RUNNING)
 
@@ -56,7 +58,10 @@ class Run(models.Model):
     product = models.ForeignKey(Product, models.CASCADE, null=True, related_name="runs")
     pair = models.ForeignKey(ScenePair, models.CASCADE, null=True, related_name="runs")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0, help_text="how often a worker has claimed it")
+    faults = models.PositiveIntegerField(default=0, help_text="failures in a row")
+    cause = models.CharField(max_length=10, blank=True, choices=CAUSES, help_text="of the last failure")
+    next_try_at = models.DateTimeField(null=True, help_text="not before; empty: at once")
     share_done = models.FloatField(default=0.0, help_text="of a running job, 0-1, as of its last heartbeat")
     queued_at = models.DateTimeField(null=True, help_text="when the broker last got a message about it")
     lease_until = models.DateTimeField(null=True, help_text="the worker of a running job is taken for dead after this")

@@ -11,6 +11,7 @@ from ingest.models import Product, Scene, ScenePair
 from ingest.readers.records import Technique
 from ml.coherence.change import FEWEST_PREDECESSORS, in_season
 from ml.models import ModelVersion, Prediction, Run
+from ml.queue import LEASE
 
 Task = ModelVersion.Task
 
@@ -124,8 +125,8 @@ def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:
 
 
 def runs_to_announce(*, queued_before: datetime) -> QuerySet[Run]:
-    """Waiting runs that were never announced to the broker, or before this time."""
-    waiting = Run.objects.filter(Q(queued_at=None) | Q(queued_at__lt=queued_before), state=Run.State.QUEUED)
+    """Runs that are due and were never announced to the broker, or before this time."""
+    waiting = Run.objects.filter(LEASE.due(), Q(queued_at=None) | Q(queued_at__lt=queued_before))
     return waiting.select_related("model_version").order_by("id")
 
 

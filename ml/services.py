@@ -1,10 +1,9 @@
-"""Queueing, claiming and executing runs."""
+"""Making and executing runs; how they are claimed and given back stands in `ml.queue`."""
 
 import logging
 import math
 import tempfile
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,15 +14,16 @@ from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
 
-from ingest.disk import disk_full
-from ingest.errors import InputError, sentence_of
+from ingest.errors import InputError
+from ingest.failures import cause_of, reason_of
 from ingest.hashing import file_sha256
-from ingest.leases import Lease, heartbeat
+from ingest.leases import NO_FAULT, heartbeat
 from ingest.models import Product, ScenePair
 from ingest.rasters import write_cog
 from ml import selectors
 from ml.jobs import JOBS, METHODS
 from ml.models import ModelVersion, Prediction, Run
+from ml.queue import LEASE, run_claim
 from ml.rasters.results import RasterResult
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
@@ -32,15 +32,6 @@ from ml.runtime.progress import listening
 from ml.stored import read_prediction
 
 logger = logging.getLogger(__name__)
-
-LEASE = Lease(
-    model=Run,
-    queued=Run.State.QUEUED,
-    running=Run.State.RUNNING,
-    failed=Run.State.FAILED,
-    duration=timedelta(seconds=90),
-    most_attempts=3,
-)
 
 
 def model_version_current(*, method: str, task: str | None = None) -> ModelVersion:
@@ -95,16 +86,6 @@ def run_queue(*, subject: Product | ScenePair, version: ModelVersion) -> Run:
     return run
 
 
-def run_claim(*, run_id: int) -> Run | None:
-    """Take a waiting run for this worker; None where another one has it, or where a disk is full."""
-    if disk_full():
-        return None
-    waiting = Run.objects.filter(pk=run_id, state=Run.State.QUEUED)
-    if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, error=""):
-        return None
-    return Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version").get(pk=run_id)
-
-
 def run_execute(*, run_id: int) -> Run | None:
     """Claim a run and carry it through. A fault goes into the row and is raised; None where there was nothing to do."""
     run = run_claim(run_id=run_id)
@@ -127,7 +108,7 @@ def run_execute(*, run_id: int) -> Run | None:
             result = _work(run, device)
             _finish(run, result, str(device), time.monotonic() - started)
     except Exception as fault:
-        LEASE.give_back(run, sentence_of(fault))
+        LEASE.give_back(run, reason_of(fault), cause_of(fault))
         raise
     return run
 
@@ -176,11 +157,6 @@ def _work(run: Run, device: torch.device) -> RasterResult:
     return JOBS[task].work(run, device)
 
 
-def runs_requeue_expired() -> int:
-    """Give runs whose lease ran out (their worker died) back to the queue, or up after three attempts."""
-    return LEASE.return_expired(error="The worker died during every attempt.")
-
-
 def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None:
     version = run.model_version
     tags = {"method": version.method, "model_version": str(version), "code_version": code_version()}
@@ -197,6 +173,7 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
                 Run.State.SUCCEEDED,
                 share_done=1.0,
                 finished_at=timezone.now(),
+                **NO_FAULT,
                 seconds=seconds,
                 device=device,
                 code_version=code_version(),

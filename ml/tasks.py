@@ -8,13 +8,14 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ml import events, selectors
+from ingest.stages import stage
+from ml import events, queue, selectors
 
 ANNOUNCE_AGAIN_AFTER = timedelta(seconds=60)  # the broker may have lost its messages
 INSPECT_SECONDS = 1.0
 
 
-@shared_task(ignore_result=True)
+@stage
 def queue_due_runs() -> None:
     """Queue runs for every new product and pair, and announce every waiting run to the broker."""
     from ml import services  # torch, only in a worker
@@ -26,11 +27,11 @@ def queue_due_runs() -> None:
     waiting = selectors.runs_to_announce(queued_before=timezone.now() - ANNOUNCE_AGAIN_AFTER)
     gpu = any(run.model_version.has_weights for run in waiting) and _gpu_listens()
     for run in waiting:
-        queue = "gpu" if gpu and run.model_version.has_weights else "cpu"
+        wanted = "gpu" if gpu and run.model_version.has_weights else "cpu"
         with transaction.atomic():
             run.queued_at = timezone.now()
             run.save(update_fields=["queued_at"])
-            transaction.on_commit(lambda run_id=run.pk, queue=queue: execute_run.apply_async((run_id,), queue=queue))
+            transaction.on_commit(lambda run_id=run.pk, wanted=wanted: execute_run.apply_async((run_id,), queue=wanted))
 
 
 def _gpu_listens() -> bool:
@@ -39,7 +40,7 @@ def _gpu_listens() -> bool:
         answers = current_app.control.inspect(timeout=INSPECT_SECONDS).active_queues() or {}
     except (OSError, OperationalError):
         return False
-    return any(queue["name"] == "gpu" for queues in answers.values() for queue in queues)
+    return any(one["name"] == "gpu" for queues in answers.values() for one in queues)
 
 
 @shared_task(ignore_result=True)
@@ -47,14 +48,12 @@ def execute_run(run_id: int) -> None:
     """A run, and before it whatever is urgent: the message only wakes a worker, the table says what comes first."""
     from ml import services
 
-    urgent = events.runs_urgent().exclude(pk=run_id).first()
+    urgent = events.runs_urgent().filter(queue.LEASE.due()).exclude(pk=run_id).first()
     if urgent is not None:
         services.run_execute(run_id=urgent.pk)
     services.run_execute(run_id=run_id)
 
 
-@shared_task(ignore_result=True)
+@stage
 def requeue_expired_runs() -> None:
-    from ml import services
-
-    services.runs_requeue_expired()
+    queue.runs_requeue_expired()

@@ -6,6 +6,8 @@ from celery import shared_task
 from django.conf import settings
 from django.core.management import call_command
 
+from ingest.stages import stage
+from ingest.steps import Step, attempt, rows_due
 from monitor.channels import announcements, digests, rounds, selectors
 from monitor.health import signs
 from monitor.retention import services as retention
@@ -17,27 +19,25 @@ SEND_SECONDS = 60.0  # then the next task continues
 RETENTION_SECONDS = 600.0
 
 
-@shared_task(ignore_result=True)
+@stage
 def announce_transitions() -> None:
     """Queue the messages of every new transition; a bad one does not hold up the others."""
-    for transition_id in selectors.transitions_unannounced().values_list("pk", flat=True):
-        try:
-            announcements.transition_announce(transition_id=transition_id)
-        except Exception:
-            logger.exception("transition %s could not be announced; it is tried again", transition_id)
+    for transition in rows_due(Step.ANNOUNCE, selectors.transitions_unannounced()):
+        with attempt(Step.ANNOUNCE, transition):
+            announcements.transition_announce(transition_id=transition.pk)
 
 
-@shared_task(ignore_result=True)
+@stage
 def send_messages() -> None:
     rounds.messages_send(seconds=SEND_SECONDS, senders=settings.MAIL_SENDERS)
 
 
-@shared_task(ignore_result=True)
+@stage
 def queue_digests() -> None:
     digests.digests_queue()
 
 
-@shared_task(ignore_result=True)
+@stage
 def delete_what_is_over() -> None:
     subscriptions.purge()
     signs.signs_forget()
@@ -55,13 +55,13 @@ def prune() -> None:
     retention.prune(seconds=RETENTION_SECONDS)
 
 
-@shared_task(ignore_result=True)
+@stage
 def clear_sessions() -> None:
     """Delete the sessions that have expired."""
     call_command("clearsessions")
 
 
-@shared_task(ignore_result=True)
+@stage
 def search_images() -> None:
     """Search ACQUIRE_SOURCE, where one is set, for images of the watched areas, and mark new ones to be fetched."""
     if not settings.ACQUIRE_SOURCE:

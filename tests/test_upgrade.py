@@ -17,7 +17,8 @@ from django.test import Client
 from django.urls import reverse
 
 DUMP = Path(__file__).parent / "data" / "demo-before-the-house.sql.xz"
-ONLY_GROWS = {"django_content_type", "auth_permission"}  # Django adds rows for new models, and leaves the old ones
+# for a new model Django adds rows, and the groups may look at it; they are left on the way back
+ONLY_GROWS = {"django_content_type", "auth_permission", "auth_group_permissions"}
 REWRITTEN = {  # columns whose values a migration replaces; on the way back they must be as they were
     "monitor_subscription": {"pause_reason"},
     "django_celery_beat_periodictask": {"name", "task"},
@@ -191,7 +192,8 @@ def is_read_by_the_application() -> None:
     assert sorted(runs_unfinished().values_list("state", "attempts")) == [("queued", 0), ("running", 2)]
     assert Run.objects.get(state=Run.State.FAILED).attempts == 3
     assert [job.original_name for job in jobs_lately(limit=1)] == ["fourth.csv"]
-    assert set(SceneDownload.objects.values_list("state", flat=True)) == set(SceneDownload.State.values)
+    states = set(SceneDownload.objects.values_list("state", flat=True))
+    assert states == {*SceneDownload.State.values} - {SceneDownload.State.CANCELLED}
     assert runs_urgent().count() == 1
     assert GroundEvent.objects.get().reported_by == "operator"
 

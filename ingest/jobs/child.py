@@ -6,14 +6,16 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from django.db import DatabaseError, DataError, connections, transaction
+from django.db import DataError, connections, transaction
 from django.utils import timezone
 
 from ingest.errors import AlreadyLoaded, InputError, one_line
+from ingest.failures import cause_of, reason_of
 from ingest.hashing import file_sha256
 from ingest.jobs.arrivals import Loaded, arrival_load
 from ingest.jobs.services import LEASE, job_reject
 from ingest.jobs.wording import refusal
+from ingest.leases import NO_FAULT
 from ingest.models import IngestJob, Product, Scene
 from ingest.readers.records import Declaration, Direction
 from ingest.readers.submission import Submission
@@ -75,20 +77,18 @@ def job_carry_out(*, job_id: int, attempt: int) -> None:
         job_reject(job, f"{name}: reading it needs more memory than a file may take. Cut it into pieces.")
     except DataError as fault:
         job_reject(job, f"{name}: it holds values that the database cannot keep ({_first(fault)}). Export it again.")
-    except DatabaseError as fault:
-        logger.exception("job %s: the database failed", job.pk)
-        LEASE.give_back(job, f"The database could not take it just now ({_first(fault)}).")
     except OSError as fault:
-        logger.exception("job %s: the disk failed", job.pk)
         if fault.errno == errno.EFBIG:
             job_reject(job, f"{name}: what is made of it is larger than a file may be. Cut it into pieces.")
         else:
-            LEASE.give_back(job, f"The disk could not do it just now ({fault.strerror}).")
+            _give_back(job, fault)
     except Exception as fault:
-        logger.exception("job %s: a fault of ours", job.pk)
-        LEASE.give_back(
-            job, f"{name}: reading it failed by a fault of this program ({type(fault).__name__}).", for_good=True
-        )
+        _give_back(job, fault)
+
+
+def _give_back(job: IngestJob, fault: Exception) -> None:
+    logger.exception("job %s was not loaded", job.pk)
+    LEASE.give_back(job, f"{job.original_name}: {reason_of(fault)}", cause_of(fault))
 
 
 def _load(job: IngestJob) -> None:
@@ -144,7 +144,7 @@ def _finish(job: IngestJob, products: list[Product], scenes: list[Scene], error:
     hashes = {row.file_sha256 for row in [*products, *scenes]}
     if len(hashes) == 1:
         values["sha256"] = hashes.pop()
-    if not LEASE.settle(job, IngestJob.State.LOADED, error=error, finished_at=timezone.now(), **values):
+    if not LEASE.settle(job, IngestJob.State.LOADED, error=error, **NO_FAULT, finished_at=timezone.now(), **values):
         raise Overtaken
     job.products.set(products)
     job.scenes.set(scenes)

@@ -17,9 +17,10 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from ingest.disk import disk_full
 from ingest.errors import one_line
+from ingest.failures import Cause
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
 from ingest.jobs.environment import job_environment
-from ingest.leases import Lease
+from ingest.leases import NO_FAULT, Lease
 from ingest.locks import Lock
 from ingest.models import IngestJob
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
@@ -33,8 +34,8 @@ LEASE = Lease(
     queued=State.QUEUED,
     running=State.RUNNING,
     failed=State.FAILED,
+    cancelled=State.CANCELLED,
     duration=timedelta(seconds=90),
-    most_attempts=3,
 )
 
 
@@ -74,11 +75,14 @@ def job_announce(*, job_id: int) -> None:
 
 
 def job_claim(*, job_id: int) -> IngestJob | None:
-    """Take a waiting job for this worker; None where another one has it, as many run as may, or a disk is full."""
+    """Take a waiting job for this worker; None where another one has it, as many run as may, or a disk is full.
+
+    Nor is one taken before its time.
+    """
     if disk_full():
         return None
     claimed = LEASE.claim_one_of(
-        IngestJob.objects.filter(pk=job_id, state=State.QUEUED),
+        IngestJob.objects.filter(LEASE.due(), pk=job_id),
         at_most=settings.INGEST_JOBS_AT_ONCE,
         lock=Lock.INGEST_JOBS,
         started_at=timezone.now(),
@@ -121,7 +125,7 @@ def job_retry(*, job: IngestJob, submission: Submission) -> bool:
         return False
     changed = IngestJob.objects.filter(pk=job.pk, state=job.state).update(
         state=State.QUEUED,
-        attempts=0,
+        **NO_FAULT,
         queued_at=None,
         lease_until=None,
         finished_at=None,
@@ -136,18 +140,32 @@ def job_retry(*, job: IngestJob, submission: Submission) -> bool:
 
 def may_retry(job: IngestJob) -> bool:
     """Whether a job came to nothing and its file is still there."""
-    ended = job.state in (State.FAILED, State.REJECTED)
+    ended = job.state in (State.FAILED, State.REJECTED, State.CANCELLED)
     return ended and job.source == IngestJob.Source.UPLOAD and bool(job.stored_path) and Path(job.stored_path).exists()
 
 
 def jobs_requeue_expired() -> int:
-    """Give jobs whose lease ran out (their worker died) back to the queue, or up after three attempts."""
-    return LEASE.return_expired(error="The program that reads it died during every attempt.")
+    """Give jobs whose lease ran out (their worker died) back to the queue; how many."""
+    return LEASE.return_expired(error="The program that reads it ended before it was done.")
+
+
+def jobs_retry(*, jobs: QuerySet[IngestJob]) -> int:
+    """Put failed, cancelled and delayed jobs back into the queue, whose file is still there; how many.
+
+    A refused file would be refused again: `job_retry` takes it with other declared values.
+    """
+    there = [job.pk for job in jobs.exclude(stored_path="") if Path(job.stored_path).exists()]
+    return LEASE.retry(jobs.filter(pk__in=there), **NO_FAULT, queued_at=None, finished_at=None, points_done=0)
+
+
+def jobs_cancel(*, jobs: QuerySet[IngestJob], by: str) -> int:
+    """Cancel waiting and running jobs; how many. The process that reads a file is ended at the next sign of life."""
+    return LEASE.cancel(jobs, error=f"Cancelled by {by}.", finished_at=timezone.now())
 
 
 def jobs_to_announce(*, queued_longer_than: timedelta) -> QuerySet[IngestJob]:
-    """Waiting jobs that were never announced to the broker, or longer ago than this; the oldest first."""
-    waiting = IngestJob.objects.filter(state=State.QUEUED).order_by("id")
+    """Jobs that are due and were never announced to the broker, or longer ago than this; the oldest first."""
+    waiting = IngestJob.objects.filter(LEASE.due()).order_by("id")
     return waiting.exclude(queued_at__gte=timezone.now() - queued_longer_than)
 
 
@@ -205,7 +223,14 @@ def _judge(job: IngestJob, outcome: Outcome, limits: Limits) -> None:
     if sentence:
         job_reject(job, sentence(job, outcome, limits))
     elif outcome.ended is not Ended.ABANDONED:
-        LEASE.give_back(job, f"{job.original_name}: the program that reads it was stopped ({outcome.code}).")
+        LEASE.give_back(job, *_given_back(job, outcome))
+
+
+def _given_back(job: IngestJob, outcome: Outcome) -> tuple[str, Cause]:
+    """Why a file that may be good was not read; SIGKILL is how Linux takes memory back."""
+    if outcome.code == -signal.SIGKILL:
+        return f"{job.original_name}: the program that reads it was killed; memory may have run out.", Cause.MEMORY
+    return f"{job.original_name}: the program that reads it was stopped ({outcome.code}).", Cause.LOST
 
 
 _SENTENCES: dict[Ended, Callable[[IngestJob, Outcome, Limits], str]] = {

@@ -11,6 +11,7 @@ from ingest.models.context import (
     SimulatedTruth,
 )
 from ingest.models.downloads import SceneDownload
+from ingest.models.failures import StepFailure
 from ingest.models.jobs import IngestJob
 from ingest.models.products import (
     DerivedTile,
@@ -44,4 +45,5 @@ __all__ = [
     "SceneDownload",
     "ScenePair",
     "SimulatedTruth",
+    "StepFailure",
 ]

@@ -2,6 +2,7 @@
 
 from django.contrib.gis.db import models
 
+from ingest.models.failures import CAUSES
 from ingest.readers.records import Direction
 
 
@@ -15,6 +16,7 @@ class SceneDownload(models.Model):
         LOADED = "loaded", "loaded"
         FAILED = "failed", "failed"
         DELETED = "deleted", "loaded, and its file deleted for others"
+        CANCELLED = "cancelled", "cancelled"
 
     source = models.CharField(max_length=10)
     scene_id = models.CharField(max_length=255)
@@ -33,7 +35,8 @@ class SceneDownload(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.WANTED, db_index=True)
     bytes_done = models.BigIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0, help_text="how often a worker has claimed it")
-    faults = models.PositiveSmallIntegerField(default=0, help_text="failed rounds in a row")
+    faults = models.PositiveIntegerField(default=0, help_text="failed rounds in a row")
+    cause = models.CharField(max_length=10, blank=True, choices=CAUSES, help_text="of the last failure of this program")
     damaged = models.PositiveSmallIntegerField(default=0, help_text="how often size or checksum did not match")
     etag = models.CharField(max_length=200, blank=True, help_text="of the file that the partial download belongs to")
     modified = models.CharField(max_length=60, blank=True)

@@ -2,6 +2,7 @@
 
 from django.contrib.gis.db import models
 
+from ingest.models.failures import CAUSES
 from ingest.models.products import Product
 from ingest.models.provenance import DIRECTIONS
 from ingest.models.scenes import Scene
@@ -21,6 +22,7 @@ class IngestJob(models.Model):
         LOADED = "loaded", "loaded"
         REJECTED = "rejected", "refused"
         FAILED = "failed", "failed"
+        CANCELLED = "cancelled", "cancelled"
 
     UNSETTLED = (State.QUEUED, State.RUNNING)
 
@@ -47,7 +49,10 @@ class IngestJob(models.Model):
     given_by = models.CharField(max_length=150, blank=True, help_text="account; never shown to the public")
     points_done = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True, help_text="one line: why it failed, or a remark")
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0, help_text="how often a worker has claimed it")
+    faults = models.PositiveIntegerField(default=0, help_text="failures in a row")
+    cause = models.CharField(max_length=10, blank=True, choices=CAUSES, help_text="of the last failure")
+    next_try_at = models.DateTimeField(null=True, help_text="not before; empty: at once")
     queued_at = models.DateTimeField(null=True, help_text="when the broker last got a message about it")
     lease_until = models.DateTimeField(null=True, help_text="the worker of a running job is taken for dead after this")
     created_at = models.DateTimeField(auto_now_add=True)

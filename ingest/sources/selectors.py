@@ -1,23 +1,10 @@
 """Reading downloads."""
 
-from datetime import timedelta
-
-from django.db.models import Q, QuerySet
-from django.utils import timezone
-
-from ingest.leases import Lease
 from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.sources.client.quota import Processed
 from ingest.sources.client.scene import CatalogueScene
 
 State = SceneDownload.State
-LEASE = Lease(
-    model=SceneDownload,
-    queued=State.WANTED,
-    running=State.FETCHING,
-    failed=State.FAILED,
-    duration=timedelta(minutes=5),  # longer than any wait between two bytes or two tries
-)
 
 
 def is_known(*, scene: CatalogueScene) -> bool:
@@ -26,12 +13,6 @@ def is_known(*, scene: CatalogueScene) -> bool:
         SceneDownload.objects.filter(source=scene.source, scene_id=scene.scene_id).exists()
         or Scene.objects.ready().filter(file_name=scene.file_name).exists()
     )
-
-
-def downloads_due() -> QuerySet[SceneDownload]:
-    """Those that a worker may take: waiting and due, or left behind by a dead one. The newest image first."""
-    waiting = Q(state=State.WANTED) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
-    return SceneDownload.objects.filter(waiting | LEASE.expired()).order_by("-acquired_at", "id")
 
 
 def downloads_processed() -> list[Processed]:

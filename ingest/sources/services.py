@@ -15,6 +15,7 @@ from django.utils import timezone
 from shapely import Polygon
 
 from ingest.disk import disk_full
+from ingest.failures import cause_of, reason_of
 from ingest.jobs.services import job_queue
 from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
@@ -26,7 +27,8 @@ from ingest.sources.client.download import Known, Surroundings, Wanted, fetch
 from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
 from ingest.sources.client.quota import folder_bytes, make_way
 from ingest.sources.client.scene import CatalogueScene
-from ingest.sources.selectors import LEASE, downloads_due, downloads_processed, is_known
+from ingest.sources.queue import LEASE, downloads_due
+from ingest.sources.selectors import downloads_processed, is_known
 
 logger = logging.getLogger(__name__)
 
@@ -125,16 +127,9 @@ def download_fetch(
         _put_off(download, fault)
     except Stopped as fault:
         _settle(download, State.WANTED, str(fault))
-    except OSError as fault:
-        _settle(
-            download,
-            State.WANTED,
-            f"The disk could not take it just now ({fault.strerror}).",
-            next_try_at=timezone.now() + WAITS[1],
-        )
     except Exception as fault:
-        logger.exception("download %s: a fault of this program", download.pk)
-        _settle(download, State.FAILED, f"Fetching it failed by a fault of this program ({type(fault).__name__}).")
+        logger.exception("download %s was not fetched", download.pk)
+        LEASE.give_back(download, reason_of(fault), cause_of(fault))
     else:
         _hand_over(download, wanted.path, fetched.size_bytes)
     download.refresh_from_db()
@@ -149,19 +144,13 @@ def downloads_settle() -> int:
             values = {"state": State.FAILED, "error": "Its job was deleted before it was loaded."}
         elif row.job.state == IngestJob.State.LOADED:
             values = {"state": State.LOADED, "error": row.job.error}
-        elif row.job.state in (IngestJob.State.REJECTED, IngestJob.State.FAILED):
+        elif row.job.state in (IngestJob.State.REJECTED, IngestJob.State.FAILED, IngestJob.State.CANCELLED):
             values = {"state": State.FAILED, "error": row.job.error}
         else:
             continue
         changed = SceneDownload.objects.filter(pk=row.pk, state=State.FETCHED)
         settled += changed.update(finished_at=timezone.now(), **values)
     return settled
-
-
-def downloads_retry() -> int:
-    """Want again what failed before it was fetched; what its reader refused would be refused again."""
-    failed = SceneDownload.objects.filter(state=State.FAILED, job=None)
-    return failed.update(state=State.WANTED, faults=0, damaged=0, next_try_at=None, error="", finished_at=None)
 
 
 def room_make(*, needed_bytes: int, besides: int | None = None) -> list[int]:

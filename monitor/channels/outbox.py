@@ -32,6 +32,7 @@ LEASE = Lease(
     queued=State.QUEUED,
     running=State.SENDING,
     failed=State.FAILED,
+    cancelled=State.WITHDRAWN,
     duration=timedelta(minutes=5),
 )
 

@@ -39,6 +39,7 @@ STATE_WORDS = {
     IngestJob.State.LOADED: "loaded",
     IngestJob.State.REJECTED: "not loaded",
     IngestJob.State.FAILED: "failed",
+    IngestJob.State.CANCELLED: "cancelled",
 }
 
 

@@ -18,7 +18,13 @@ BACKSCATTER = {
     "gamma0": "gamma nought (per area as the radar sees it, evened out for slopes)",
     "sigma0": "sigma nought (per area of flat ground)",
 }
-RUN_STATES = {"queued": "waiting", "running": "running", "succeeded": "finished", "failed": "failed"}
+RUN_STATES = {
+    "queued": "waiting",
+    "running": "running",
+    "succeeded": "finished",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
 
 
 def run_state(state: str, share_done: float) -> str:

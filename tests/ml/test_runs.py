@@ -1,5 +1,6 @@
 """The job table is the truth: claims, leases, attempts, repetition."""
 
+import errno
 from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from ingest.errors import InputError, UnusableData
 from ingest.products.services import product_load
-from ml import selectors, services, tasks
+from ml import queue, selectors, services, tasks
 from ml.models import ModelVersion, Prediction, Run
 from ml.runtime.progress import report_progress
 
@@ -65,32 +66,102 @@ def test_a_run_repeats_exactly(product):
 
 
 def test_only_one_worker_gets_a_run(run):
-    assert services.run_claim(run_id=run.pk) is not None
-    assert services.run_claim(run_id=run.pk) is None
+    assert queue.run_claim(run_id=run.pk) is not None
+    assert queue.run_claim(run_id=run.pk) is None
     assert services.run_execute(run_id=run.pk) is None
 
 
-def test_a_run_whose_worker_died_returns_and_fails_after_three_attempts(run):
-    for attempt in (1, 2, 3):
-        assert services.run_claim(run_id=run.pk).attempts == attempt
-        assert services.runs_requeue_expired() == 0  # the lease still holds
-        Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-        assert services.runs_requeue_expired() == 1
-    run.refresh_from_db()
-    assert run.state == Run.State.FAILED
-    assert "worker died" in run.error
+def at_once(run: Run) -> None:
+    """Its time has come."""
+    Run.objects.filter(pk=run.pk).update(next_try_at=None)
 
 
-def test_a_fault_is_written_into_the_row_and_tried_again(run, monkeypatch):
+def failing(run: Run, monkeypatch, fault: Exception) -> None:
+    def fail(run, device):
+        raise fault
+
     task = run.model_version.task
-    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=lambda run, device: 1 / 0))
+    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=fail))
+
+
+def test_a_run_whose_worker_died_returns_and_fails_after_ten_deaths(run):
+    for attempt in range(1, 11):
+        at_once(run)
+        assert queue.run_claim(run_id=run.pk).attempts == attempt
+        assert queue.runs_requeue_expired() == 0  # the lease still holds
+        Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        assert queue.runs_requeue_expired() == 1
+    run.refresh_from_db()
+    assert (run.state, run.cause, run.faults) == (Run.State.FAILED, "lost", 10)
+    assert "ended without a result" in run.error
+
+
+def test_after_its_worker_died_a_run_is_taken_at_once(run):
+    queue.run_claim(run_id=run.pk)
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    queue.runs_requeue_expired()
+    assert queue.run_claim(run_id=run.pk) is not None
+
+
+def test_a_fault_of_this_program_is_tried_again_later_and_given_up_the_third_time(run, monkeypatch):
+    failing(run, monkeypatch, ZeroDivisionError("division by zero"))
+    waits = []
     for attempt in (1, 2, 3):
+        at_once(run)
         with pytest.raises(ZeroDivisionError):
             services.run_execute(run_id=run.pk)
         run.refresh_from_db()
         assert run.error == "A fault in this program (ZeroDivisionError: division by zero)."
         assert run.state == (Run.State.FAILED if attempt == 3 else Run.State.QUEUED)
+        waits += [run.next_try_at - timezone.now()] if run.next_try_at else []
+    assert [round(wait.total_seconds() / 60) for wait in waits] == [5, 10]
     assert Prediction.objects.count() == 0
+
+
+def test_a_run_is_not_taken_before_its_time(run):
+    Run.objects.filter(pk=run.pk).update(next_try_at=timezone.now() + timedelta(minutes=1))
+    assert queue.run_claim(run_id=run.pk) is None
+    assert not selectors.runs_to_announce(queued_before=timezone.now()).exists()
+
+
+def test_a_disk_that_is_full_for_hours_fails_no_run(run, monkeypatch):
+    """Before, the third attempt within seconds was the last one."""
+    job = services.JOBS[run.model_version.task]
+    failing(run, monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+    waits = []
+    for _ in range(12):
+        at_once(run)
+        with pytest.raises(OSError, match="No space"):
+            services.run_execute(run_id=run.pk)
+        run.refresh_from_db()
+        waits.append(round((run.next_try_at - timezone.now()).total_seconds() / 60))
+    assert (run.state, run.cause) == (Run.State.QUEUED, "disk")
+    assert "RASTER_DIR" in run.error
+    assert "free space" in run.error
+    assert waits == [1, 2, 4, 8, 16, *[30] * 7]
+    monkeypatch.setitem(services.JOBS, run.model_version.task, job)
+    at_once(run)
+    services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.faults, run.cause, run.next_try_at) == (Run.State.SUCCEEDED, 0, "", None)
+
+
+def test_unusable_input_fails_at_the_first_attempt(run, monkeypatch):
+    failing(run, monkeypatch, UnusableData("the images do not overlap"))
+    with pytest.raises(UnusableData):
+        services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.cause, run.attempts) == (Run.State.FAILED, "input", 1)
+
+
+def test_a_failed_run_is_put_back_and_an_old_worker_of_it_still_knows_that_it_has_lost(run, monkeypatch):
+    late = queue.run_claim(run_id=run.pk)
+    assert queue.runs_cancel(runs=Run.objects.filter(pk=run.pk), by="anna") == 1
+    assert Run.objects.get(pk=run.pk).error == "Cancelled by anna."
+    assert queue.runs_retry(runs=Run.objects.all()) == 1
+    assert queue.run_claim(run_id=run.pk).attempts == 2
+    assert not queue.LEASE.prolong(late)
+    assert not queue.LEASE.settle(late, Run.State.SUCCEEDED)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +210,7 @@ def test_the_broker_is_called_once_and_again_when_it_may_have_forgotten(
 ):
     settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}
     sent = []
-    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: sent.append((*args, queue)))
+    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, **to: sent.append((*args, to["queue"])))
     for _ in range(2):
         with django_capture_on_commit_callbacks(execute=True):
             tasks.queue_due_runs()
@@ -159,7 +230,7 @@ def test_the_command_runs_what_is_due(product, capsys):
 
 
 @pytest.mark.parametrize(
-    ("answers", "queue"),
+    ("answers", "wanted"),
     [
         ({"worker@a": [{"name": "cpu"}], "gpu@b": [{"name": "gpu"}]}, "gpu"),
         ({"worker@a": [{"name": "cpu"}]}, "cpu"),
@@ -167,19 +238,19 @@ def test_the_command_runs_what_is_due(product, capsys):
     ],
 )
 def test_a_network_goes_to_the_gpu_where_a_worker_listens_to_it_and_only_a_network(
-    run, settings, monkeypatch, django_capture_on_commit_callbacks, answers, queue
+    run, settings, monkeypatch, django_capture_on_commit_callbacks, answers, wanted
 ):
     settings.SCHEDULED_METHODS = {"deformation": "matched-filter"}
     network = ModelVersion.objects.create(task="deformation", method="model", version="1", weights_sha256="a" * 64)
     heavy = services.run_queue(subject=run.product, version=network)
     sent = {}
-    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, queue: sent.update({args[0]: queue}))
+    monkeypatch.setattr(tasks.execute_run, "apply_async", lambda args, **to: sent.update({args[0]: to["queue"]}))
     monkeypatch.setattr(
         tasks.current_app.control, "inspect", lambda timeout: type("", (), {"active_queues": lambda self: answers})()
     )
     with django_capture_on_commit_callbacks(execute=True):
         tasks.queue_due_runs()
-    assert sent == {run.pk: "cpu", heavy.pk: queue}
+    assert sent == {run.pk: "cpu", heavy.pk: wanted}
 
 
 def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):

@@ -28,6 +28,16 @@ def test_every_scheduled_task_exists():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_every_scheduled_message_expires_before_the_next_one_comes():
+    """By the scheduler that sends it: django-celery-beat dropped Celery's own `expires` without a word."""
+    scheduler = GuardedScheduler(app=app)
+    entries = {name: entry for name, entry in scheduler.schedule.items() if name in BEAT_SCHEDULE}
+    assert set(entries) == set(BEAT_SCHEDULE)
+    for name, entry in entries.items():
+        assert 0 < entry.options["expires"] <= BEAT_SCHEDULE[name]["schedule"].total_seconds(), name
+
+
+@pytest.mark.django_db(transaction=True)
 def test_of_two_beats_one_stays_silent():
     import psycopg
 

@@ -3,9 +3,11 @@
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ingest.models import SceneDownload
 from ingest.sources import services
 from ingest.sources.client.areas import coarse
 from ingest.sources.client.faults import SourceError
+from ingest.sources.queue import downloads_retry
 from monitor.subscriptions.watched_areas import area_of, watched_areas
 
 NOWHERE = "Nothing is watched: no subscription is confirmed. Name an --area, or set ACQUIRE_AREA."
@@ -56,7 +58,8 @@ class Command(BaseCommand):
 
     def _fetch(self, search: services.Search, *, retry: bool) -> None:
         if retry:
-            self.stdout.write(f"{services.downloads_retry()} failed ones are wanted again")
+            failed = SceneDownload.objects.filter(state=SceneDownload.State.FAILED)
+            self.stdout.write(f"{downloads_retry(downloads=failed)} failed ones are wanted again")
         services.scenes_want(scenes=search.new)
         for row in services.downloads_fetch():
             self.stdout.write(f"{row.scene_id}: {row.get_state_display()} {row.error}".rstrip())

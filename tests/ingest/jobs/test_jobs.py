@@ -116,17 +116,18 @@ def test_only_one_worker_gets_a_job_and_only_so_many_run_at_a_time(make_egms, se
     assert jobs.job_claim(job_id=second.pk) is not None
 
 
-def test_a_job_whose_worker_died_returns_is_loaded_once_and_fails_after_three_attempts(make_egms):
+def test_a_job_whose_worker_died_returns_is_loaded_once_and_fails_after_ten_deaths(make_egms):
     job = queue(make_egms(n=12))
-    for attempt in (1, 2, 3):
+    for attempt in range(1, 11):
+        IngestJob.objects.filter(pk=job.pk).update(next_try_at=None)
         assert jobs.job_claim(job_id=job.pk).attempts == attempt
         assert jobs.jobs_requeue_expired() == 0  # the lease still holds
         IngestJob.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert jobs.jobs_requeue_expired() == 1
     job.refresh_from_db()
     assert job.state == State.FAILED
-    assert "died" in job.error
-    IngestJob.objects.filter(pk=job.pk).update(state=State.QUEUED, attempts=2)
+    assert "ended before it was done" in job.error
+    assert jobs.jobs_retry(jobs=IngestJob.objects.all()) == 1
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
     assert Product.objects.count() == 1
 
@@ -176,8 +177,10 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
         os.kill(children[0].pid, signal.SIGKILL)
         worker.join(HANG_SECONDS)
     job.refresh_from_db()
-    assert (job.state, job.attempts) == (State.QUEUED, 1)
+    assert (job.state, job.attempts, job.cause) == (State.QUEUED, 1, "memory")
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (0, 0)
+    assert jobs.job_execute(job_id=job.pk) is None  # not before its time
+    assert jobs.jobs_retry(jobs=IngestJob.objects.all()) == 1
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (1, 200)
 
@@ -190,7 +193,7 @@ def test_a_file_that_takes_too_long_is_refused_with_the_limit_named(make_egms):
     assert "minutes" in job.error
 
 
-def test_a_fault_of_ours_is_said_as_one_and_can_be_tried_again(make_egms, settings, monkeypatch):
+def test_a_fault_of_this_program_is_called_one_and_can_be_tried_again(make_egms, settings, monkeypatch):
     job = queue(uploaded(make_egms(), settings), UPLOAD)
     owned = jobs.job_claim(job_id=job.pk)
     from ingest.jobs import child as job_child
@@ -198,9 +201,9 @@ def test_a_fault_of_ours_is_said_as_one_and_can_be_tried_again(make_egms, settin
     monkeypatch.setattr(job_child, "arrival_load", lambda **options: 1 / 0)
     job_child.job_carry_out(job_id=job.pk, attempt=owned.attempts)
     job.refresh_from_db()
-    assert job.state == State.FAILED
-    assert "fault of this program (ZeroDivisionError)" in job.error
-    assert jobs.job_retry(job=job, submission=Submission())
+    assert (job.state, job.cause, job.faults) == (State.QUEUED, "program", 1)
+    assert "fault in this program (ZeroDivisionError" in job.error
+    assert jobs.jobs_retry(jobs=IngestJob.objects.all()) == 1
     assert jobs.job_execute(job_id=job.pk).state == State.LOADED
 
 

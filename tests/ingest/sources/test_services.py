@@ -14,6 +14,7 @@ from ingest.models import IngestJob, Scene, SceneDownload
 from ingest.readers.records import Direction
 from ingest.sources import services
 from ingest.sources.client.faults import NoRoom
+from ingest.sources.queue import downloads_retry
 from tests.ingest.sources import recorded, replay
 from tests.ingest.sources.wanted import DATA, State, fetched, scene, settle_job, wanted
 from tests.waiting import HANG_SECONDS
@@ -111,7 +112,7 @@ def test_a_refusal_is_final_and_says_what_to_set(server, code, message):
     assert row.state == State.FAILED
     assert message in row.error
     assert fetched() == []
-    assert services.downloads_retry() == 1
+    assert downloads_retry(downloads=SceneDownload.objects.all()) == 1
     server.always.clear()
     assert fetched()[0].state == State.FETCHED
 

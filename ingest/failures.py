@@ -1,0 +1,167 @@
+"""What failed work is due to, and what follows: when it is tried again, and when it is given up.
+
+A full disk, missing memory or a database that is away will be better one day: such work is tried again for as long as
+it takes, at most half an hour apart. A file that cannot be used never is. Nothing here reads or writes anything.
+"""
+
+import errno
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from kombu.exceptions import OperationalError as BrokerError
+
+from ingest.errors import UnusableData, one_line, sentence_of
+
+FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
+FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # few tries are made, so they are spread
+
+
+class Cause(StrEnum):
+    """What a failure is due to."""
+
+    DISK = "disk"
+    MEMORY = "memory"
+    DATABASE = "database"
+    BROKER = "broker"
+    LOST = "lost"  # the worker died
+    STALLED = "stalled"  # no progress
+    INPUT = "input"
+    PROGRAM = "program"
+
+
+# How often in a row work may fail for a cause before it is given up; None: as often as it takes.
+MOST_FAULTS = {
+    Cause.DISK: None,
+    Cause.DATABASE: None,
+    Cause.BROKER: None,
+    Cause.MEMORY: 20,  # the work may need more than the machine will ever have
+    Cause.LOST: 10,  # the work may be what kills its workers
+    Cause.STALLED: 3,
+    Cause.PROGRAM: 3,
+    Cause.INPUT: 1,
+}
+LABELS = {
+    Cause.DISK: "the disk",
+    Cause.MEMORY: "memory",
+    Cause.DATABASE: "the database",
+    Cause.BROKER: "the message broker",
+    Cause.LOST: "its worker ended",
+    Cause.STALLED: "no progress",
+    Cause.INPUT: "the data",
+    Cause.PROGRAM: "a fault of this program",
+}
+
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DISK_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE})
+_DISK_FULL_WORDS = ("no space left on device", "disk quota exceeded", "free disk space available")  # GDAL has no errno
+_MEMORY_WORDS = ("can't allocate memory", "cannot allocate memory", "out of memory")  # torch
+_SQL_DISK_FULL, _SQL_OUT_OF_MEMORY, _SQL_CANCELLED = "53100", "53200", "57014"
+_SQL_PASSING = ("08", "40", "53", "57", "58")  # connection, conflict, resources, operator, system
+
+
+class Step(NamedTuple):
+    """What follows a failure. faults: in a row; next_try_at: None where the work is given up."""
+
+    faults: int
+    next_try_at: datetime | None
+
+
+def next_step(cause: Cause, *, faults: int, cause_before: str, now: datetime) -> Step:
+    """When work is tried again that failed now. faults, cause_before: as the failure before left them.
+
+    Failures of the surroundings and of the work itself are counted apart: a change from one to the other begins anew.
+    """
+    same_sort = cause_before in MOST_FAULTS and _is_limited(Cause(cause_before)) == _is_limited(cause)
+    faults, most = (faults + 1 if same_sort else 1), MOST_FAULTS[cause]
+    if most is not None and faults >= most:
+        return Step(faults, None)
+    return Step(faults, now + delay(cause, faults))
+
+
+def delay(cause: Cause, faults: int) -> timedelta:
+    """1, 2, 4 … 30 minutes; 5, 10 … for faults of this program; at once where a lease has been waited for already."""
+    doublings = faults - 1 - (cause is Cause.LOST)
+    first = FIRST_DELAY_OF_A_FAULT if cause in (Cause.PROGRAM, Cause.STALLED) else FIRST_DELAY
+    return timedelta(0) if doublings < 0 else min(LONGEST_DELAY, first * 2 ** min(doublings, 10))
+
+
+def cause_of(fault: BaseException) -> Cause:
+    """What an exception is due to; a cause behind it counts where it is the disk."""
+    chain = list(_chain(fault))
+    if any(_is_disk(one) for one in chain):
+        return Cause.DISK
+    return next((cause for one in chain if (cause := _own_cause(one))), Cause.PROGRAM)
+
+
+def reason_of(fault: Exception) -> str:
+    """Why something failed and what to do about it, in one line for operators."""
+    cause = cause_of(fault)
+    if cause is Cause.DISK:
+        return _disk_sentence(fault)
+    if cause is Cause.MEMORY:
+        return "There was not enough memory: let fewer workers run at a time (--concurrency), or give the machine more."
+    if cause is Cause.DATABASE:
+        return one_line(f"The database could not be used ({_first_line(fault)}): see whether it runs.")
+    if cause is Cause.BROKER:
+        return one_line(f"The message broker could not be used ({_first_line(fault)}): see whether Redis runs.")
+    return sentence_of(fault)
+
+
+def _is_limited(cause: Cause) -> bool:
+    return MOST_FAULTS[cause] is not None
+
+
+def _chain(fault: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while fault is not None and id(fault) not in seen:
+        seen.add(id(fault))
+        yield fault
+        fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+
+
+def _own_cause(fault: BaseException) -> Cause | None:
+    """Of one exception, without those behind it; None where it says nothing."""
+    text, sqlstate = str(fault).lower(), _sqlstate(fault)
+    if isinstance(fault, UnusableData):
+        return Cause.INPUT
+    if isinstance(fault, MemoryError) or sqlstate == _SQL_OUT_OF_MEMORY or getattr(fault, "errno", 0) == errno.ENOMEM:
+        return Cause.MEMORY
+    if isinstance(fault, RuntimeError) and any(words in text for words in _MEMORY_WORDS):
+        return Cause.MEMORY
+    if isinstance(fault, DatabaseError | InterfaceError):
+        lost = not sqlstate and isinstance(fault, OperationalError | InterfaceError)
+        passing = sqlstate.startswith(_SQL_PASSING) and sqlstate != _SQL_CANCELLED
+        return Cause.DATABASE if lost or passing else Cause.PROGRAM
+    return Cause.BROKER if isinstance(fault, BrokerError) else None
+
+
+def _is_disk(fault: BaseException) -> bool:
+    return _is_full(fault) or (isinstance(fault, OSError) and fault.errno in _DISK_FAILING)
+
+
+def _is_full(fault: BaseException) -> bool:
+    if _sqlstate(fault) == _SQL_DISK_FULL or (isinstance(fault, OSError) and fault.errno in _DISK_FULL):
+        return True
+    return any(words in str(fault).lower() for words in _DISK_FULL_WORDS)
+
+
+def _disk_sentence(fault: Exception) -> str:
+    chain = list(_chain(fault))
+    if not any(_is_full(one) for one in chain):
+        return one_line(f"The disk could not be used ({_first_line(fault)}): see whether it is mounted and healthy.")
+    of_database = any(_sqlstate(one) == _SQL_DISK_FULL for one in chain)
+    disk = "The disk of the database" if of_database else "The disk of RASTER_DIR, or that of temporary files,"
+    return f"{disk} is full: free space; manage.py prune --dry-run shows what may go."
+
+
+def _sqlstate(fault: BaseException) -> str:
+    """PostgreSQL's code of an error, of psycopg's exception or of Django's around it."""
+    own = getattr(fault, "sqlstate", None) or getattr(fault.__cause__, "sqlstate", None)
+    return str(own or "")
+
+
+def _first_line(fault: BaseException) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0]

@@ -1,0 +1,34 @@
+"""Downloads as rows of a queue: due, tried again, cancelled. Nothing here imports what speaks HTTP."""
+
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from ingest.leases import NO_FAULT, Lease
+from ingest.models import SceneDownload
+
+State = SceneDownload.State
+LEASE = Lease(
+    model=SceneDownload,
+    queued=State.WANTED,
+    running=State.FETCHING,
+    failed=State.FAILED,
+    cancelled=State.CANCELLED,
+    duration=timedelta(minutes=5),  # longer than any wait between two bytes or two tries
+)
+
+
+def downloads_due() -> QuerySet[SceneDownload]:
+    """Those that a worker may take: waiting and due, or left behind by a dead one. The newest image first."""
+    return SceneDownload.objects.filter(LEASE.due() | LEASE.expired()).order_by("-acquired_at", "id")
+
+
+def downloads_retry(*, downloads: QuerySet[SceneDownload]) -> int:
+    """Want again what ended or waits before it was fetched; what its reader refused would be refused again."""
+    return LEASE.retry(downloads.filter(job=None), **NO_FAULT, finished_at=None, damaged=0)
+
+
+def downloads_cancel(*, downloads: QuerySet[SceneDownload], by: str) -> int:
+    """Cancel waiting and running downloads; how many. A running one ends at the next sign of life of its worker."""
+    return LEASE.cancel(downloads, error=f"Cancelled by {by}.", finished_at=timezone.now())

@@ -1,0 +1,55 @@
+"""Steps that follow a load or a run: one that fails is tried again later, and given up, row by row.
+
+A step pulls the rows that are due for it. What fails leaves a `StepFailure`, which holds the row back until its time.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+
+from ingest.failures import cause_of, next_step, reason_of
+from ingest.models import StepFailure
+
+logger = logging.getLogger(__name__)
+
+Step, State = StepFailure.Step, StepFailure.State
+Row = TypeVar("Row", bound=Model)
+
+
+def rows_due(step: Step, pending: QuerySet[Row]) -> QuerySet[Row]:
+    """Of the rows that a step is to work on, those that are not held back; failures of other rows are over."""
+    failures = StepFailure.objects.filter(step=step)
+    if not failures.exists():
+        return pending
+    failures.exclude(subject_id__in=pending.order_by().values("pk")).delete()
+    now_due = Q(state=State.QUEUED) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
+    return pending.exclude(pk__in=failures.exclude(now_due).values("subject_id"))
+
+
+@contextmanager
+def attempt(step: Step, row: Model) -> Iterator[None]:
+    """Work on one row; a fault of it is written down and does not hold up the others."""
+    try:
+        yield
+    except Exception as fault:
+        logger.exception("%s of %s (%s) failed", step.label, row, row.pk)
+        _write_down(step, row, fault)
+
+
+def failures_retry(*, failures: QuerySet[StepFailure]) -> int:
+    """Let failed and delayed steps be tried again now; how many."""
+    return failures.update(state=State.QUEUED, faults=0, next_try_at=None)
+
+
+def _write_down(step: Step, row: Model, fault: Exception) -> None:
+    failure, _ = StepFailure.objects.get_or_create(step=step, subject_id=row.pk, defaults={"subject": str(row)[:200]})
+    cause = cause_of(fault)
+    following = next_step(cause, faults=failure.faults, cause_before=failure.cause, now=timezone.now())
+    failure.state = State.QUEUED if following.next_try_at else State.FAILED
+    failure.faults, failure.next_try_at = following
+    failure.cause, failure.error = cause, reason_of(fault)
+    failure.save()

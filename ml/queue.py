@@ -1,0 +1,44 @@
+"""Runs as rows of a queue: claimed, given back, tried again, cancelled. Nothing here imports torch."""
+
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from ingest.disk import disk_full
+from ingest.leases import NO_FAULT, Lease
+from ml.models import Run
+
+LEASE = Lease(
+    model=Run,
+    queued=Run.State.QUEUED,
+    running=Run.State.RUNNING,
+    failed=Run.State.FAILED,
+    cancelled=Run.State.CANCELLED,
+    duration=timedelta(seconds=90),
+)
+
+
+def run_claim(*, run_id: int) -> Run | None:
+    """Take a waiting run for this worker; None where another one has it, its time has not come, or a disk is full."""
+    if disk_full():
+        return None
+    waiting = Run.objects.filter(LEASE.due(), pk=run_id)
+    if not LEASE.claim(waiting, started_at=timezone.now(), share_done=0.0, error=""):
+        return None
+    return Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version").get(pk=run_id)
+
+
+def runs_requeue_expired() -> int:
+    """Give runs whose lease ran out (their worker died) back to the queue; how many."""
+    return LEASE.return_expired(error="The worker that computed it ended without a result.")
+
+
+def runs_retry(*, runs: QuerySet[Run]) -> int:
+    """Put failed, cancelled and delayed runs back into the queue; how many."""
+    return LEASE.retry(runs, **NO_FAULT, queued_at=None, finished_at=None, share_done=0.0)
+
+
+def runs_cancel(*, runs: QuerySet[Run], by: str) -> int:
+    """Cancel waiting and running runs; how many. A running one ends at the next sign of life of its worker."""
+    return LEASE.cancel(runs, error=f"Cancelled by {by}.", finished_at=timezone.now())
