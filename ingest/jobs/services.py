@@ -75,10 +75,7 @@ def job_announce(*, job_id: int) -> None:
 
 
 def job_claim(*, job_id: int) -> IngestJob | None:
-    """Take a waiting job for this worker; None where another one has it, as many run as may, or a disk is full.
-
-    Nor is one taken before its time.
-    """
+    """Take a job that is due for this worker; None where another one has it, as many run as may, or a disk is full."""
     if disk_full():
         return None
     claimed = LEASE.claim_one_of(

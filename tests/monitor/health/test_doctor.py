@@ -52,7 +52,7 @@ def test_a_queue_without_a_worker(doctor, monkeypatch):
 
     answers = {"worker@here": [{"name": "ingest"}, {"name": "cpu"}]}
     monkeypatch.setattr(type(app.control.inspect()), "active_queues", lambda self: answers)
-    assert doctor()["workers"].startswith("no worker answers for mail Start a worker")
+    assert doctor()["workers"].startswith("no worker answers for mail, housekeeping Start a worker")
 
 
 def test_a_clock_that_was_set_back_hides_no_stopped_beat(doctor):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingest', '0014_one_word_for_one_concept'),
+        ('ingest', '0015_deleted_for_their_age'),
     ]
 
     operations = [
