@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingest', '0015_deleted_for_their_age'),
+        ('ingest', '0016_samples_of_points'),
     ]
 
     operations = [
