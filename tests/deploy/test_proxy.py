@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from http.client import HTTPConnection, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import pytest
@@ -35,9 +36,8 @@ def operator_session(transactional_db) -> str:
 @pytest.fixture
 def web(transactional_db):
     """gunicorn on the database of the tests."""
-    values = connection.get_connection_params()
-    database = f"postgis://{values['user']}@/{values['dbname']}?host={values['host']}"
-    with drip.gunicorn(os.environ | {"DATABASE_URL": database}) as port:
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    with drip.gunicorn(os.environ | {"DATABASE_URL": urlunsplit(database)}) as port:
         yield port
 
 

@@ -2,30 +2,36 @@
 
 import sys
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
 from ingest.context.selectors import layer_states
 from monitor.health.condition import examine
 from monitor.health.conditions import CONDITIONS
+from monitor.health.deployment import DEPLOYMENT
 
 
 class Command(BaseCommand):
     help = "Examine the service; exit code 1, and what to do, where something is wrong."
     requires_system_checks = []  # it is to speak where they fail, too
 
-    def handle(self, *args, **options) -> None:
-        reports = examine(CONDITIONS)
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--deploy", action="store_true", help="examine the settings of a public site instead")
+
+    def handle(self, *args, deploy: bool, **options) -> None:
+        conditions = DEPLOYMENT if deploy else CONDITIONS
+        reports = examine(conditions)
         for report in reports:
             if report.wrong:
                 self.stdout.write(f"WRONG    {report.condition.name}: {report.wrong}")
                 self.stdout.write(f"         {report.condition.remedy}")
             else:
                 self.stdout.write(f"ok       {report.condition.name}: {report.detail}")
-        left_out = len(CONDITIONS) - len(reports)
+        left_out = len(conditions) - len(reports)
         if left_out:
             self.stdout.write(f"without  {left_out} more conditions, which only the database can answer")
-        self._context()
+        if not deploy:
+            self._context()
         if any(report.wrong for report in reports):
             sys.exit(1)
 
