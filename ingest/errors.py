@@ -1,5 +1,6 @@
 """Exceptions for input that cannot be used. Their text is for the person who gave it."""
 
+import errno
 from os import PathLike
 
 LONGEST_LINE = 600
@@ -39,8 +40,20 @@ class AlreadyLoaded(InputError):
     """The very same file (by SHA-256) is in the database: loading it again would change nothing."""
 
 
+class DiskFull(OSError):
+    """A disk has no room for the work now. Nothing of it was kept, and it can be done once there is room."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(errno.ENOSPC, one_line(sentence))
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 def sentence_of(fault: Exception) -> str:
     """Why something failed, for people: the sentence of unusable data; anything else is a fault of this program."""
     if isinstance(fault, UnusableData):
         return fault.sentence
+    if isinstance(fault, DiskFull):
+        return str(fault)
     return one_line(f"A fault in this program ({type(fault).__name__}: {fault}).")

@@ -23,6 +23,7 @@ from ingest.jobs.environment import job_environment
 from ingest.leases import NO_FAULT, Lease
 from ingest.locks import Lock
 from ingest.models import IngestJob
+from ingest.products.limits import database_disk
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
     command = [sys.executable, "-m", "django", "ingestjob", str(job.pk), "--attempt", str(job.attempts)]
     outcome = run_confined(
         command,
-        environment=job_environment(),
+        environment=job_environment() | {"DATABASE_DISK_PATH": database_disk()},
         folder=settings.BASE_DIR,
         limits=limits,
         go_on=lambda: LEASE.prolong(job),

@@ -1,7 +1,7 @@
 """A velocity field goes into partitions of its own: packed, copied, indexed, attached; for use inside a transaction."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from ingest.errors import InputError
 from ingest.products import encoding, partitions, pyramid, sampling
+from ingest.products.limits import LoadWatch
 from ingest.products.prefetch import ahead
 from ingest.projections import transformer
 from ingest.readers.records import PointBatch, RefusedRow, VelocityField
@@ -70,11 +71,12 @@ def points_copy(
 
     A thread reads and packs the next batch while the database takes this one: that work is outside Python's lock.
     """
-    totals = Totals()
+    totals, watch = Totals(), LoadWatch(path, field)
     packed = _packed(path, field, totals)
     points, series = (f"{table}_p{product_id}" for table in (partitions.POINTS, partitions.SERIES))
     with closing(ahead(packed, depth=AHEAD) if field.read_ahead else packed) as batches:
         for batch in _together(batches):
+            watch.add(batch.n_points)
             _copy_into(cursor, points, partitions.POINT_COLUMNS, batch.points)
             if batch.series:
                 _copy_into(cursor, series, "pid, packed", batch.series)
@@ -105,7 +107,7 @@ def _together(batches: Iterator[_Packed]) -> Iterator[_Packed]:
         yield _Packed(n_points, points, series)
 
 
-def _packed(path: Path, field: VelocityField, totals: Totals) -> Iterator[_Packed]:
+def _packed(path: Path, field: VelocityField, totals: Totals) -> Generator[_Packed, None, None]:
     for batch in field.batches():
         batch = _with_writable_ids(batch)
         _check(path, batch)

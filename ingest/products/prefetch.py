@@ -2,16 +2,17 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
+def ahead(items: Generator[Item, None, None], depth: int) -> Iterator[Item]:
     """Yield items that a thread makes, at most `depth` of them in advance; its exceptions are raised here.
 
-    Closing the iterator ends the thread, and waits for it.
+    Closing the iterator closes the items in their thread, ends it, and waits for it.
     """
     ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
     over = threading.Event()
@@ -27,9 +28,10 @@ def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
 
     def make() -> None:
         try:
-            for item in items:
-                if not put(item, None):
-                    return
+            with closing(items):
+                for item in items:
+                    if not put(item, None):
+                        return
             put(None, StopIteration())
         except BaseException as fault:
             put(None, fault)

@@ -12,6 +12,7 @@ from ingest.hashing import files_sha256
 from ingest.locks import content_key, locked
 from ingest.models import Product, ReleaseChange
 from ingest.products import partitions, pyramid
+from ingest.products.limits import fields_check
 from ingest.products.loading import Expect, Progress, Totals, field_copy
 from ingest.products.releases import releases_settle
 from ingest.readers import TITLES, open_velocity_fields
@@ -39,7 +40,7 @@ def products_load(
     """Load a file or folder, each component as one product.
 
     expect gets the approximate number of points beforehand, progress that of each batch loaded. Raises InputError
-    (AlreadyLoaded for the same content); then nothing has changed.
+    (AlreadyLoaded for the same content) or DiskFull; then nothing has changed.
     """
     fields = open_velocity_fields(path, submission.source_format, submission.declared)
     if not all(field.header.dates for field in fields):
@@ -54,6 +55,7 @@ def products_load(
             raise AlreadyLoaded(
                 path, f"this very file is already loaded as product {loaded.pk} ({loaded.name})", "Nothing to do"
             )
+        fields_check(path=path, fields=fields)
         return [
             field_publish(cursor, path=path, sha256=sha256, field=field, submission=submission, progress=progress)
             for field in fields

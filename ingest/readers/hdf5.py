@@ -18,6 +18,7 @@ from ingest.errors import InputError
 from ingest.readers import hdf5_heaps
 from ingest.readers.raster import FASTEST_MM_YR
 from ingest.readers.records import Float32, Float64, Technique
+from ingest.readers.sizes import refuse_hollow
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = frozenset({".h5", ".hdf5", ".he5", ".nc"})
@@ -297,3 +298,4 @@ def _refuse_dataset(path: Path, name: str, dataset: h5py.Dataset) -> None:
         raise InputError(path, f"dataset {name!r} declares {dataset.shape} values", "Cut it into pieces")
     if dataset.chunks and np.prod(dataset.chunks, dtype=np.float64) * size > MAX_CHUNK_BYTES:
         raise InputError(path, f"dataset {name!r} declares chunks of {dataset.chunks}", "Write it in smaller chunks")
+    refuse_hollow(path, f"dataset {name!r} declares {dataset.shape} values", float(count) * size)

@@ -27,6 +27,7 @@ from ingest.readers.records import (
     PointBatch,
     Technique,
 )
+from ingest.readers.sizes import refuse_hollow
 
 SUFFIXES = frozenset({".tif", ".tiff"})
 MM_PER_UNIT = {"mm/yr": 1.0, "cm/yr": 10.0, "m/yr": 1000.0, "m/day": 365_250.0}
@@ -79,6 +80,7 @@ def opened(path: Path) -> Iterator[DatasetReader]:
         with dataset:
             if dataset.width * dataset.height > MAX_PIXELS or dataset.width > MAX_COLUMNS:
                 raise InputError(path, f"it declares {dataset.width} x {dataset.height} pixels", "Cut it into tiles")
+            _refuse_hollow(path, dataset)
             if dataset.crs is None:
                 raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
             if not _is_place(dataset.transform):
@@ -86,6 +88,12 @@ def opened(path: Path) -> Iterator[DatasetReader]:
             yield dataset
     except FAULTS as fault:
         raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Copy or make it again") from fault
+
+
+def _refuse_hollow(path: Path, dataset: DatasetReader) -> None:
+    pixel_bytes = sum(np.dtype(kind).itemsize for kind in dataset.dtypes)
+    declares = f"it declares {dataset.width} x {dataset.height} pixels"
+    refuse_hollow(path, declares, dataset.width * dataset.height * pixel_bytes)
 
 
 def _is_place(grid: Affine) -> bool:

@@ -86,9 +86,9 @@ def _text(text: str) -> Callable[[Path, Trap], object]:
 def tiffs() -> Iterator[Hostile]:
     for name in ("velocity.tif", L3, RTC):
         short = name[:5]
-        yield Hostile(f"sparse 1,000 GB {short}", name, _sparse(500_000, 500_000))
-        yield Hostile(f"wide {short}", name, _sparse(2_000_000_000, 1))
-        yield Hostile(f"deflate bomb {short}", name, _sparse(40_000, 40_000))
+        yield Hostile(f"sparse 1,000 GB {short}", name, sparse_tiff(500_000, 500_000))
+        yield Hostile(f"wide {short}", name, sparse_tiff(2_000_000_000, 1))
+        yield Hostile(f"deflate bomb {short}", name, sparse_tiff(40_000, 40_000))
         for where in ("{canary}", "http://127.0.0.1:{port}/g"):
             crs = _crs(f"+proj=utm +zone=33 +ellps=bessel +units=m +nadgrids={where}")
             yield Hostile(f"reference system of {where[:5]} {short}", name, crs, harmless=True)
@@ -142,11 +142,10 @@ def _patched(patch: Callable[[bytes], bytes]) -> Callable[[Path, Trap], object]:
     return make
 
 
-def _sparse(width: int, height: int) -> Callable[[Path, Trap], object]:
+def sparse_tiff(width: int, height: int, block: int = 512) -> Callable[[Path, Trap], object]:
     """Declares width x height float32 values and holds none of them."""
 
     def make(path: Path, trap: Trap) -> None:
-        side = 512 if height > 1 else 16
         profile = {
             "driver": "GTiff",
             "dtype": "float32",
@@ -161,10 +160,8 @@ def _sparse(width: int, height: int) -> Callable[[Path, Trap], object]:
             "compress": "deflate",
         }
         if height > 1:
-            profile |= {
-                "blockxsize": 8192 if width > 100_000 else side,
-                "blockysize": 8192 if width > 100_000 else side,
-            }
+            side = 8192 if width > 100_000 else block
+            profile |= {"blockxsize": side, "blockysize": side}
         else:
             profile["blockysize"] = 1
         with rasterio.open(path, "w", **profile):

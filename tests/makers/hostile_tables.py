@@ -11,6 +11,7 @@ import h5py
 
 from tests.makers.hostile import EGMS, L3, VRT, Hostile, Trap, foreign_rasters, hdf5s, licsbas, plain_tiff, tiffs
 from tests.makers.hostile_safe import safes
+from tests.makers.hostile_sizes import sizes
 
 COLUMNS = (
     "pid,easting,northing,height,rmse,mean_velocity,mean_velocity_std,los_east,los_north,los_up,latitude,longitude"
@@ -43,7 +44,7 @@ ENDINGS = (".tif", ".h5", ".nc", ".zip", ".csv")
 
 def every() -> list[Hostile]:
     """The whole corpus, in a fixed order."""
-    parts = (foreign_rasters, tiffs, hdf5s, zips, tables, xmls, noise, polyglots, safes)
+    parts = (foreign_rasters, tiffs, hdf5s, zips, tables, xmls, noise, polyglots, safes, sizes)
     return [one for part in parts for one in part()]
 
 

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from tqdm import tqdm
 
-from ingest.errors import AlreadyLoaded, InputError
+from ingest.errors import AlreadyLoaded, DiskFull, InputError
 from ingest.jobs.arrivals import arrival_load, arrivals_in
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
@@ -135,6 +135,8 @@ class Command(BaseCommand):
         except InputError as fault:
             scene_refuse(path=path, fault=fault, submission=submission)
             self._refuse(fault)
+        except DiskFull as fault:
+            self._refuse(fault)
         else:
             self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
 
@@ -144,7 +146,7 @@ class Command(BaseCommand):
             bar.total = (bar.total or 0) + points
             bar.refresh()
 
-    def _refuse(self, fault: InputError) -> None:
+    def _refuse(self, fault: InputError | DiskFull) -> None:
         self.failed = True
         self.stderr.write(f"{fault}")
 

@@ -24,10 +24,10 @@ from ingest.readers.images.placement import Grid, Placing, grid_out, middle
 from ingest.readers.images.resampling import places_between, resampled
 from ingest.readers.images.scenes import SCALES, Block, SceneFile, SceneHeader
 from ingest.readers.records import Float32, Float64
+from ingest.readers.sizes import refuse_hollow
 
 MAX_PIXELS = 10**9  # a whole scene at 10 m has about 600 million
 MAX_TILE_BYTES = 2**28  # is decoded at once
-MAX_RATIO = 10_000  # declared bytes to bytes of the file: far more is an empty file
 BLOCK_PIXELS = 4 * 2**20
 PIECE_PIXELS = 512  # side of a resampled piece
 SAMPLES, SAMPLE_PIXELS = 5, 64  # so many by so many looks, of that side each
@@ -177,8 +177,7 @@ def _refuse_too_large(path: Path, dataset: DatasetReader, most_pixels: int) -> N
     if dataset.width * dataset.height > most_pixels or dataset.width > raster.MAX_COLUMNS:
         raise InputError(path, problem, "Cut it into pieces")
     item = max(np.dtype(kind).itemsize for kind in dataset.dtypes)
-    if dataset.width * dataset.height * dataset.count * item > MAX_RATIO * path.stat().st_size:
-        raise InputError(path, f"{problem} and holds next to nothing", "Download or make it again")
+    refuse_hollow(path, problem, dataset.width * dataset.height * dataset.count * item)
     tile_rows, tile_cols = max(dataset.block_shapes)
     if tile_rows * tile_cols * dataset.count * item > MAX_TILE_BYTES:
         problem = f"its tiles are of {tile_cols} x {tile_rows} pixels"

@@ -6,6 +6,7 @@ corner + index x post, EPSG:4326.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -60,7 +61,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         attribution="LiCSBAS time series; its source is not stated in the file",
         extras={"refarea": refarea} if refarea else {},
     )
-    return (VelocityField(header=header, batches=lambda: _batches(path, grid, len(dates))),)
+    batches, pixels = partial(_batches, path, grid, len(dates)), grid.rows * grid.cols
+    return (VelocityField(header=header, batches=batches, expected_points=pixels),)
 
 
 def _grid(path: Path, file: h5py.File, shape: tuple[int, ...]) -> Grid:

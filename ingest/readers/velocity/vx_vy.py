@@ -64,7 +64,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
             attribution="Tracked motion; its source is not stated in the files",
             extras={"unit": str(unit)},
         )
-        fields.append(VelocityField(header=header, batches=partial(_batches, pair, factor, component), files=pair))
+        points, pixels = partial(_batches, pair, factor, component), shapes[0][0][0] * shapes[0][0][1]
+        fields.append(VelocityField(header=header, batches=points, files=pair, expected_points=pixels))
     return tuple(fields)
 
 

@@ -33,6 +33,8 @@ THROUGH_A_JOB = (
     "vrt to canary as .tif velo",
     "vrt to socket as .tif velo",
     "sparse 1,000 GB veloc",
+    "10^9 points in 400 bytes veloc",
+    "10^9 pixels in licsbas",
     "deflate bomb OPERA",
     "directory that is its own next veloc",
     "declares 4,000 GB .h5",

@@ -73,7 +73,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         attribution=mintpy_stack.ATTRIBUTION,
         extras=kept | {"velocity": mintpy_stack.SLOPE},
     )
-    return (VelocityField(header=header, batches=lambda: mintpy_stack.batches(stack)),)
+    pixels = stack.grid.rows * stack.grid.cols
+    return (VelocityField(header=header, batches=lambda: mintpy_stack.batches(stack), expected_points=pixels),)
 
 
 def _fits(path: Path, file: h5py.File, name: str, shape: tuple[int, ...]) -> bool:

@@ -106,6 +106,7 @@ def _field(path: Path, files: dict[str, Path], declared: Declaration) -> Velocit
         header=header,
         batches=lambda: mintpy_stack.batches(stack),
         files=tuple(files.values()) if path.is_dir() else (),
+        expected_points=stack.grid.rows * stack.grid.cols,
     )
 
 

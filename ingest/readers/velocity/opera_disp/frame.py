@@ -79,7 +79,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     frame = Frame(path, tuple(files), dates, _common_grid(files), _corrections(files))
     used = tuple(file.path for file in files) if path.is_dir() else ()
     header = _header(frame, older, declared)
-    return (VelocityField(header=header, batches=lambda: _batches(frame), files=used),)
+    pixels = frame.grid.rows * frame.grid.cols
+    return (VelocityField(header=header, batches=lambda: _batches(frame), files=used, expected_points=pixels),)
 
 
 def _header(frame: Frame, older: int, declared: Declaration) -> FieldHeader:

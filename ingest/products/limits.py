@@ -1,0 +1,115 @@
+"""What a product may take: so many points, no more than its file can hold, and no more room than the database has."""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+
+from ingest.errors import DiskFull, InputError
+from ingest.readers.records import FieldHeader, VelocityField
+
+# What PostgreSQL keeps of a point and of its series, measured on 200,000 points of random values.
+POINT_BYTES, POINT_INDEX_BYTES = 145, 110  # the latter with the pyramid
+SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
+MOST_POINTS_A_BYTE = 10  # packed measurements need a byte each at least; constants pack without end
+FEW_POINTS = 100_000  # do no harm, however they are packed
+CHECK_SECONDS = 0.5
+LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
+
+
+def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
+    """Look at the declared sizes of fields before a point is read.
+
+    Raises InputError for too many points, DiskFull where the database has no room for them now.
+    """
+    expected = max(field.expected_points or 0 for field in fields)
+    if expected > settings.INGEST_MOST_POINTS:
+        raise _too_many(path, f"it declares {expected:,} points")
+    _require_room(path, sum(_bytes_needed(path, field) for field in fields))
+
+
+def point_bytes(header: FieldHeader) -> float:
+    """About how many bytes a point takes in the database, its series and all indexes included."""
+    series = SERIES_BYTES + SERIES_INDEX_BYTES + DATE_BYTES * len(header.dates) if header.has_series else 0
+    return POINT_BYTES + POINT_INDEX_BYTES + series
+
+
+def _bytes_needed(path: Path, field: VelocityField) -> float:
+    """At most; a pixel without a value becomes no point, and packs to less than a byte."""
+    expected, size = field.expected_points or 0, _file_bytes(path, field)
+    return (expected if size is None else min(expected, size)) * point_bytes(field.header)
+
+
+def _file_bytes(path: Path, field: VelocityField) -> int | None:
+    """Of the files that a field is read from; None where it is made of what is in the database."""
+    files = [file for file in field.files or (path,) if file.is_file()]
+    return sum(file.stat().st_size for file in files) if files else None
+
+
+class LoadWatch:
+    """Counts the points of a field while they are copied, and looks at the free disk now and then."""
+
+    def __init__(self, path: Path, field: VelocityField) -> None:
+        self._path, self._size, self._points, self._next_look = path, _file_bytes(path, field), 0, 0.0
+        self._index_bytes = POINT_INDEX_BYTES + SERIES_INDEX_BYTES * field.header.has_series
+
+    def add(self, points: int) -> None:
+        """Count points that are about to be copied. Raises InputError or DiskFull; the load must then be undone."""
+        self._points += points
+        if self._points > settings.INGEST_MOST_POINTS:
+            raise _too_many(self._path, f"it holds more than {settings.INGEST_MOST_POINTS:,} points")
+        if self._size is not None and self._points > max(FEW_POINTS, MOST_POINTS_A_BYTE * self._size):
+            problem = f"{self._size:,} bytes cannot hold the {self._points:,} points that were read so far"
+            raise InputError(self._path, problem, "Check where this file comes from, or make it again")
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + CHECK_SECONDS
+            _require_room(self._path, self._points * self._index_bytes)
+
+
+def database_disk() -> str:
+    """A folder on the disk of the database, where that is this machine's and may be known; else ''."""
+    if settings.DATABASE_DISK_PATH:
+        return str(settings.DATABASE_DISK_PATH)
+    with connection.cursor() as cursor:
+        host = connection.connection.info.host
+        if host not in LOCAL_HOSTS and not host.startswith("/"):
+            return ""
+        cursor.execute(
+            "SELECT current_setting('data_directory') WHERE pg_has_role(current_user, 'pg_read_all_settings', 'usage')"
+        )
+        row = cursor.fetchone()
+    return row[0] if row and os.path.exists(row[0]) else ""
+
+
+def database_free_bytes() -> int | None:
+    """What may still be written to the database: by its disk and by its budget; None where neither is known."""
+    free = []
+    if disk := database_disk():
+        about = os.statvfs(disk)
+        free.append(about.f_bavail * about.f_frsize)
+    if settings.DATABASE_MOST_BYTES:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_database_size(current_database())")
+            free.append(settings.DATABASE_MOST_BYTES - cursor.fetchone()[0])
+    return min(free, default=None)
+
+
+def _require_room(path: Path, needed_bytes: float) -> None:
+    free = database_free_bytes()
+    if free is not None and free - needed_bytes < settings.INGEST_SPARE_BYTES:
+        raise DiskFull(
+            f"{path.name}: the database has {_gigabytes(free)} free. This needs {_gigabytes(needed_bytes)} more, and"
+            f" {_gigabytes(settings.INGEST_SPARE_BYTES)} must stay free (INGEST_SPARE_BYTES). Make room on its disk."
+        )
+
+
+def _too_many(path: Path, problem: str) -> InputError:
+    remedy = f"Cut it into pieces of at most {settings.INGEST_MOST_POINTS:,} points, or raise INGEST_MOST_POINTS"
+    return InputError(path, problem, remedy)
+
+
+def _gigabytes(size: float) -> str:
+    return f"{max(size, 0) / 1e9:,.2f} GB"

@@ -1,0 +1,152 @@
+"""A file takes no more points, and no more of the disk, than it may; where it would, nothing of it stays."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import shapely
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from ingest.errors import DiskFull, InputError
+from ingest.jobs import services as jobs
+from ingest.jobs.child import job_carry_out
+from ingest.models import IngestJob, Product
+from ingest.products import limits
+from ingest.products.services import product_delete, product_load
+from ingest.readers.records import Declaration
+from ingest.readers.submission import Submission
+from tests.makers.hostile import plain_tiff
+from tests.makers.sources import every
+
+pytestmark = pytest.mark.django_db
+
+PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
+UP = Submission(declared=Declaration(unit="mm/yr", positive="up", period=PERIOD))
+SOURCES = {(source.format, source.series): source for source in every()}.values()
+
+
+def tables() -> set[str]:
+    with connection.cursor() as cursor:
+        return {name for name in connection.introspection.table_names(cursor) if name.startswith("ingest_")}
+
+
+def refused(path: Path, message: str, submission: Submission = UP, fault: type[Exception] = InputError) -> None:
+    before = tables()
+    with pytest.raises(fault, match=message) as refusal:
+        product_load(path=path, submission=submission)
+    assert str(refusal.value).startswith((str(path), path.name))
+    assert "\n" not in str(refusal.value)
+    assert (tables(), Product.objects.count()) == (before, 0)
+
+
+def constant_tiff(folder: Path, side: int, dtype: str = "int8") -> Path:
+    path = folder / "velocity.tif"
+    plain_tiff(
+        path, width=side, height=side, dtype=dtype, compress="deflate", tiled=True, blockxsize=512, blockysize=512
+    )
+    return path
+
+
+def constant_parquet(folder: Path, rows: int) -> Path:
+    """Every column one value, which packs to nothing; also the ids, so only the bytes tell before all is copied."""
+    point = pa.array([shapely.to_wkb(shapely.Point(11, 47))], pa.binary())
+    columns = {"id": pa.array(["P1"]), "velocity": pa.array([3.0]), "geometry": point}
+    table = pa.table({name: pa.chunked_array([column.take(np.zeros(rows, int))]) for name, column in columns.items()})
+    geometry = {"encoding": "WKB", "geometry_types": ["Point"]}
+    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}
+    path = folder / "points.parquet"
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), path, compression="zstd")
+    return path
+
+
+def test_a_million_points_in_some_thousand_bytes_are_refused_before_they_are_all_copied(tmp_path):
+    path = constant_tiff(tmp_path, 1024)
+    assert path.stat().st_size < 8000
+    refused(path, "bytes cannot hold the .* points that were read so far. Check where this file comes from")
+
+
+def test_a_table_of_one_value_is_refused_by_its_bytes_too(tmp_path):
+    path = constant_parquet(tmp_path, 300_000)
+    assert path.stat().st_size < 8000
+    declared = Declaration(unit="mm/yr", positive="toward", period=PERIOD)
+    refused(path, "bytes cannot hold the", Submission(declared=declared))
+
+
+def test_a_small_file_of_one_value_is_no_bomb(tmp_path):
+    assert product_load(path=constant_tiff(tmp_path, 128), submission=UP).n_points == 128**2
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: f"{source.format}-{source.series}")
+def test_the_limit_of_points_holds_for_every_format(tmp_path, settings, source):
+    settings.INGEST_MOST_POINTS = 7
+    declared = replace(source.declared or Declaration(), period=None if source.series else PERIOD)
+    remedy = "Cut it into pieces of at most 7 points, or raise INGEST_MOST_POINTS"
+    refused(source.make(tmp_path), remedy, Submission(declared=declared))
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_refused_with_what_is_missing(make_egms, settings):
+    settings.INGEST_SPARE_BYTES = 10**18
+    refused(make_egms(), "must stay free .INGEST_SPARE_BYTES.. Make room", fault=DiskFull)
+
+
+def test_the_size_that_a_database_elsewhere_may_grow_to_is_a_limit_too(make_egms, settings):
+    settings.INGEST_SPARE_BYTES = 0
+    settings.DATABASE_MOST_BYTES = 10**6  # less than an empty database has
+    refused(make_egms(), "the database has 0.00 GB free", fault=DiskFull)
+
+
+def test_a_disk_that_fills_up_during_a_load_ends_it_and_nothing_of_it_stays(tmp_path, monkeypatch):
+    looks = iter([10**12, 10**12, *[0] * 1000])
+    monkeypatch.setattr(limits, "database_free_bytes", lambda: next(looks))
+    monkeypatch.setattr(limits, "CHECK_SECONDS", 0)
+    monkeypatch.setattr("ingest.products.loading.BYTES_A_COPY", 1)
+    monkeypatch.setattr("ingest.readers.velocity.geotiff.BLOCK_PIXELS", 1)
+    copied = []
+    before = tables()
+    with pytest.raises(DiskFull, match="the database has 0"), transaction.atomic():
+        product_load(path=constant_tiff(tmp_path, 32), submission=UP, progress=copied.append)
+    assert sum(copied) == 32  # its first row
+    assert (tables(), Product.objects.count()) == (before, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_without_room_waits_and_loads_once_there_is_some(make_egms, settings, monkeypatch):
+    monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
+    path = make_egms(n=12)
+    job = jobs.job_queue(source=IngestJob.Source.WATCH, path=path, original_name=path.name)
+    settings.INGEST_SPARE_BYTES = 10**18
+    job_carry_out(job_id=job.pk, attempt=jobs.job_claim(job_id=job.pk).attempts)
+    job.refresh_from_db()
+    assert (job.state, Product.objects.count()) == (IngestJob.State.QUEUED, 0)
+    assert "Make room on its disk" in job.error
+    settings.INGEST_SPARE_BYTES = 0
+    IngestJob.objects.filter(pk=job.pk).update(state=IngestJob.State.QUEUED)
+    job_carry_out(job_id=job.pk, attempt=jobs.job_claim(job_id=job.pk).attempts)
+    product_delete(product=Product.objects.get())
+
+
+def test_the_command_says_it_in_one_line(make_egms, settings, capsys):
+    settings.INGEST_SPARE_BYTES = 10**18
+    with pytest.raises(SystemExit) as end:
+        call_command("ingest", str(make_egms()))
+    assert end.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_disk_of_a_private_server_is_known_and_that_of_a_stranger_is_not(settings):
+    assert Path(limits.database_disk()).name == "postgres"
+    assert limits.database_free_bytes() > 0
+    with connection.cursor() as cursor:  # who may not ask where the data are
+        cursor.execute("CREATE ROLE without_settings")
+        cursor.execute("SET LOCAL ROLE without_settings")
+        assert limits.database_disk() == ""
+        assert limits.database_free_bytes() is None
+        settings.DATABASE_DISK_PATH = "/"
+        assert limits.database_free_bytes() > 0
+        cursor.execute("RESET ROLE")
