@@ -52,6 +52,19 @@ def disk_full() -> str:
     return ""
 
 
+def database_room_bytes() -> int | None:
+    """How much more may be written to the database now; less than nothing where it is too full, None where unknown."""
+    room = []
+    if disk := database_disk():
+        place = _place("database", Path(disk), settings.DISK_SPARE_BYTES)
+        room.append(place.free_bytes - place.spare_bytes)
+    if settings.DATABASE_MOST_BYTES:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_database_size(current_database())")
+            room.append(settings.DATABASE_MOST_BYTES - cursor.fetchone()[0])
+    return min(room, default=None)
+
+
 def _place(name: str, path: Path, spare_bytes: int) -> DiskPlace:
     there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     usage = shutil.disk_usage(there)

@@ -1,5 +1,8 @@
 """Rasters that are written: Cloud-Optimised GeoTIFF with named bands and the tags that let a number be traced."""
 
+import errno
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +16,14 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
+from ingest.errors import UnusableData
 from ingest.pixel_grids import PixelGrid
 from ingest.readers.images.scenes import Block
 
 # no side files: a raster says everything itself, and names no other file
 PLAIN = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": False}
 CACHE_MB = 256  # GDAL's own would be a share of all memory
+FULL_RATIO = 2  # room for so many unpacked copies is left: then a fault was not that of the disk
 
 
 @contextmanager
@@ -43,10 +48,9 @@ def write_cog(
 ) -> None:
     """Write (rows, cols) bands as float32 COG, NaN as nodata. The file appears whole or not at all.
 
-    epsg None: a plain pixel grid without a place on the ground.
+    epsg None: a plain pixel grid without a place on the ground. Raises OSError (ENOSPC) where the disk is full.
     """
     rows, cols = next(iter(bands.values())).shape
-    partial = path.with_name(f".{path.name}.partial")
     profile = {
         "driver": "COG",
         "dtype": "float32",
@@ -60,16 +64,16 @@ def write_cog(
         "predictor": 3,
         "level": 1,  # a third faster than the driver's own 6, three hundredths larger
     }
-    try:
-        with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), rasterio.open(partial, "w", **profile) as raster:
-            for index, ((name, values), unit) in enumerate(zip(bands.items(), units, strict=True), start=1):
-                raster.write(values.astype(np.float32, copy=False), index)
-                raster.set_band_description(index, name)
-                raster.update_tags(index, units=unit)
-            raster.update_tags(**tags)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        _appearing_whole(path, len(bands) * rows * cols) as partial,
+        rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"),
+        rasterio.open(partial, "w", **profile) as raster,
+    ):
+        for index, ((name, values), unit) in enumerate(zip(bands.items(), units, strict=True), start=1):
+            raster.write(values.astype(np.float32, copy=False), index)
+            raster.set_band_description(index, name)
+            raster.update_tags(index, units=unit)
+        raster.update_tags(**tags)
 
 
 def write_cog_blocks(
@@ -78,9 +82,9 @@ def write_cog_blocks(
     """Write an image that comes in pieces as float32 COG of one band (name, unit); returns how many pixels are known.
 
     Memory stays that of a piece. Overviews are means. What no piece covers is unknown (NaN). The file appears whole or
-    not at all.
+    not at all. Raises OSError (ENOSPC) where the disk is full.
     """
-    plain, partial = path.with_name(f".{path.name}.plain"), path.with_name(f".{path.name}.partial")
+    plain = path.with_name(f".{path.name}.plain")
     profile = {
         "driver": "GTiff",
         "dtype": "float32",
@@ -98,7 +102,10 @@ def write_cog_blocks(
     }
     known = 0
     try:
-        with rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_NUM_THREADS="ALL_CPUS"):
+        with (
+            _appearing_whole(path, grid.rows * grid.cols) as partial,
+            rasterio.Env(GDAL_CACHEMAX=CACHE_MB, GDAL_NUM_THREADS="ALL_CPUS"),
+        ):
             with rasterio.open(plain, "w", **profile) as raster:
                 for row, col, power in blocks:
                     rows, cols = power.shape
@@ -117,8 +124,35 @@ def write_cog_blocks(
                 bigtiff="IF_SAFER",
                 overview_resampling="AVERAGE",
             )
-        partial.replace(path)
     finally:
         plain.unlink(missing_ok=True)
-        partial.unlink(missing_ok=True)
     return known
+
+
+@contextmanager
+def _appearing_whole(path: Path, values: int) -> Iterator[Path]:
+    """A file beside `path` that takes its place once it was written and read through; deleted otherwise.
+
+    values: float32 in it. On a full disk GDAL raises errors that do not say so, or none at all: OSError (ENOSPC) here.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        _read_through(partial)
+        partial.replace(path)
+    except Exception as fault:
+        if not isinstance(fault, UnusableData) and shutil.disk_usage(path.parent).free < FULL_RATIO * 4 * values:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from fault
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read_through(path: Path) -> None:
+    """Unpack every tile of every size of a raster. Raises rasterio.errors.RasterioIOError where one is damaged."""
+    with open_tiff(path) as raster:
+        levels = len(raster.overviews(1))
+    for level in ({}, *({"OVERVIEW_LEVEL": level} for level in range(levels))):
+        with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), rasterio.open(path, driver="GTiff", **level) as raster:
+            for _, window in raster.block_windows(1):
+                raster.read(window=window)

@@ -1,5 +1,6 @@
 """Where rasters are kept: a Django storage, never the database."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -7,13 +8,30 @@ from pathlib import Path
 
 from django.apps import apps
 from django.core.files import File
-from django.core.files.storage import Storage, storages
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db import transaction
 from django.db.models import FileField, Model
 from django.db.models.fields.files import FieldFile
 from rasterio.io import DatasetReader
 
 from ingest.rasters import open_tiff
+
+
+class WholeFileStorage(FileSystemStorage):
+    """Files of this machine that appear whole or not at all, also where the disk is full."""
+
+    def _save(self, name: str, content: File) -> str:
+        name = super()._save(name, ContentFile(b""))  # nobody else can have this name any more
+        partial = f"{name}.partial"
+        try:
+            super()._save(partial, content)
+            os.replace(self.path(partial), self.path(name))
+        except BaseException:
+            for left in (partial, name):
+                self.delete(left)
+            raise
+        return name
 
 
 def raster_storage() -> Storage:

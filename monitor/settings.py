@@ -195,7 +195,7 @@ PLOTLY_DASH = {"serve_locally": True}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "rasters": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "ingest.storage.WholeFileStorage",
         "OPTIONS": {"location": env("RASTER_DIR", default=str(VAR_DIR / "rasters"))},
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
@@ -254,14 +254,12 @@ INGEST_CPU_MINUTES = env.float("INGEST_CPU_MINUTES", default=120.0)
 INGEST_MINUTES = env.float("INGEST_MINUTES", default=120.0)
 INGEST_FILE_GB = env.float("INGEST_FILE_GB", default=4.0)  # the largest file that it may write
 INGEST_MOST_POINTS = env.int("INGEST_MOST_POINTS", default=100_000_000)  # an OPERA frame declares 76 million pixels
-INGEST_SPARE_BYTES = env.int("INGEST_SPARE_BYTES", default=2 * 10**9)  # of the database's disk, left free
-DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on that disk; empty: asked of a local server
-DATABASE_MOST_BYTES = env.int("DATABASE_MOST_BYTES", default=0)  # of a server elsewhere; 0: not limited
 
 # Room on the disks: below what is to stay free, no new run, file or download is begun.
 DISK_SPARE_BYTES = env.int("DISK_SPARE_BYTES", default=2 * 10**9)  # of rasters and of the database
 DISK_SPARE_PERCENT = env.float("DISK_SPARE_PERCENT", default=1.0)  # of every disk, where that is more
 DATABASE_DISK_PATH = env("DATABASE_DISK_PATH", default="")  # a folder on the database's; empty: asked of a local server
+DATABASE_MOST_BYTES = env.int("DATABASE_MOST_BYTES", default=0)  # to which it may grow on another host; 0: any
 
 # For how long what was computed, fetched and replaced is kept; 0: for ever. What an alert, an event, a glacier's series
 # or an unfinished run needs is kept whatever its age (monitor/retention).

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
-from ingest.disk import disk_full
+from ingest.disk import database_disk, disk_full
 from ingest.errors import one_line
 from ingest.failures import Cause
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
@@ -23,7 +23,6 @@ from ingest.jobs.environment import job_environment
 from ingest.leases import NO_FAULT, Lease
 from ingest.locks import Lock
 from ingest.models import IngestJob
-from ingest.products.limits import database_disk
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
 
 logger = logging.getLogger(__name__)

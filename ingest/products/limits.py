@@ -1,13 +1,12 @@
 """What a product may take: so many points, no more than its file can hold, and no more room than the database has."""
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
 
+from ingest.disk import database_room_bytes
 from ingest.errors import DiskFull, InputError
 from ingest.readers.records import FieldHeader, VelocityField
 
@@ -17,7 +16,6 @@ SERIES_BYTES, SERIES_INDEX_BYTES, DATE_BYTES = 50, 42, 2.2
 MOST_POINTS_A_BYTE = 10  # packed measurements need a byte each at least; constants pack without end
 FEW_POINTS = 100_000  # do no harm, however they are packed
 CHECK_SECONDS = 0.5
-LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
 
 
 def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
@@ -28,7 +26,7 @@ def fields_check(*, path: Path, fields: Sequence[VelocityField]) -> None:
     expected = max(field.expected_points or 0 for field in fields)
     if expected > settings.INGEST_MOST_POINTS:
         raise _too_many(path, f"it declares {expected:,} points")
-    _require_room(path, sum(_bytes_needed(path, field) for field in fields))
+    _require_room(sum(_bytes_needed(path, field) for field in fields))
 
 
 def point_bytes(header: FieldHeader) -> float:
@@ -66,43 +64,15 @@ class LoadWatch:
             raise InputError(self._path, problem, "Check where this file comes from, or make it again")
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + CHECK_SECONDS
-            _require_room(self._path, self._points * self._index_bytes)
+            _require_room(self._points * self._index_bytes)
 
 
-def database_disk() -> str:
-    """A folder on the disk of the database, where that is this machine's and may be known; else ''."""
-    if settings.DATABASE_DISK_PATH:
-        return str(settings.DATABASE_DISK_PATH)
-    with connection.cursor() as cursor:
-        host = connection.connection.info.host
-        if host not in LOCAL_HOSTS and not host.startswith("/"):
-            return ""
-        cursor.execute(
-            "SELECT current_setting('data_directory') WHERE pg_has_role(current_user, 'pg_read_all_settings', 'usage')"
-        )
-        row = cursor.fetchone()
-    return row[0] if row and os.path.exists(row[0]) else ""
-
-
-def database_free_bytes() -> int | None:
-    """What may still be written to the database: by its disk and by its budget; None where neither is known."""
-    free = []
-    if disk := database_disk():
-        about = os.statvfs(disk)
-        free.append(about.f_bavail * about.f_frsize)
-    if settings.DATABASE_MOST_BYTES:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_database_size(current_database())")
-            free.append(settings.DATABASE_MOST_BYTES - cursor.fetchone()[0])
-    return min(free, default=None)
-
-
-def _require_room(path: Path, needed_bytes: float) -> None:
-    free = database_free_bytes()
-    if free is not None and free - needed_bytes < settings.INGEST_SPARE_BYTES:
+def _require_room(needed_bytes: float) -> None:
+    room = database_room_bytes()
+    if room is not None and room < needed_bytes:
         raise DiskFull(
-            f"{path.name}: the database has {_gigabytes(free)} free. This needs {_gigabytes(needed_bytes)} more, and"
-            f" {_gigabytes(settings.INGEST_SPARE_BYTES)} must stay free (INGEST_SPARE_BYTES). Make room on its disk."
+            f"The database has room for {_gigabytes(room)} besides what is to stay free, and the file needs"
+            f" {_gigabytes(needed_bytes)} more: make room on its disk; manage.py prune --dry-run shows what may go."
         )
 
 

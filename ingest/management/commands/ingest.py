@@ -136,7 +136,7 @@ class Command(BaseCommand):
             scene_refuse(path=path, fault=fault, submission=submission)
             self._refuse(fault)
         except DiskFull as fault:
-            self._refuse(fault)
+            self._refuse(f"{path}: {fault}")
         else:
             self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
 
@@ -146,7 +146,7 @@ class Command(BaseCommand):
             bar.total = (bar.total or 0) + points
             bar.refresh()
 
-    def _refuse(self, fault: InputError | DiskFull) -> None:
+    def _refuse(self, fault: InputError | str) -> None:
         self.failed = True
         self.stderr.write(f"{fault}")
 
