@@ -121,8 +121,9 @@ def test_a_job_without_room_waits_and_loads_once_there_is_some(make_egms, settin
     monkeypatch.setattr(jobs, "job_announce", lambda job_id: None)
     path = make_egms(n=12)
     job = jobs.job_queue(source=IngestJob.Source.WATCH, path=path, original_name=path.name)
+    claimed = jobs.job_claim(job_id=job.pk)
     settings.DISK_SPARE_BYTES = 10**18
-    job_carry_out(job_id=job.pk, attempt=jobs.job_claim(job_id=job.pk).attempts)
+    job_carry_out(job_id=job.pk, attempt=claimed.attempts)
     job.refresh_from_db()
     assert (job.state, Product.objects.count()) == (IngestJob.State.QUEUED, 0)
     assert "make room on its disk" in job.error
