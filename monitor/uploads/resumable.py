@@ -8,6 +8,8 @@ import hashlib
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,23 +57,31 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES
         if Path(self.file_name).suffix.lower() not in known:
             self._refuse(f"its ending is not one of {', '.join(sorted(known))}")
-        self.file = Incoming(self.file_name)
+        with self._onto_disk():
+            self.file = Incoming(self.file_name)
         self.taken.append(self.file)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if self.field_name == MAPPING_FIELD and start + len(raw_data) > MAX_MAPPING_BYTES:
             self._refuse(f"a column list has at most {in_words(MAX_MAPPING_BYTES)}")
-        try:
+        with self._onto_disk():
             self.file.write(raw_data)
-        except OSError as fault:
-            self.full = True
-            raise StopUpload(connection_reset=True) from fault
         self.file.digest.update(raw_data)
 
     def file_complete(self, file_size: int) -> Incoming:
-        self.file.close()
+        with self._onto_disk():
+            self.file.close()  # writes what is left
         self.file.size = file_size
         return self.file
+
+    @contextmanager
+    def _onto_disk(self) -> Iterator[None]:
+        """Around what may write: a full disk ends the transfer."""
+        try:
+            yield
+        except OSError as fault:
+            self.full = True
+            raise StopUpload(connection_reset=True) from fault
 
     def _refuse(self, why: str) -> None:
         self.faults.append(f"{self.file_name[:LONGEST_NAME]} was not taken: {why}.")
