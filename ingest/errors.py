@@ -54,6 +54,4 @@ def sentence_of(fault: Exception) -> str:
     """Why something failed, for people: the sentence of unusable data; anything else is a fault of this program."""
     if isinstance(fault, UnusableData):
         return fault.sentence
-    if isinstance(fault, DiskFull):
-        return str(fault)
     return one_line(f"A fault in this program ({type(fault).__name__}: {fault}).")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.db import DatabaseError, InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
-from ingest.errors import UnusableData, one_line, sentence_of
+from ingest.errors import DiskFull, UnusableData, one_line, sentence_of
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
 FIRST_DELAY_OF_A_FAULT = timedelta(minutes=5)  # few tries are made, so they are spread
@@ -150,6 +150,8 @@ def _is_full(fault: BaseException) -> bool:
 
 def _disk_sentence(fault: Exception) -> str:
     chain = list(_chain(fault))
+    if told := next((one for one in chain if isinstance(one, DiskFull)), None):
+        return str(told)
     if not any(_is_full(one) for one in chain):
         return one_line(f"The disk could not be used ({_first_line(fault)}): see whether it is mounted and healthy.")
     of_database = any(_sqlstate(one) == _SQL_DISK_FULL for one in chain)

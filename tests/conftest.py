@@ -90,12 +90,12 @@ def one_file_at_a_time(settings):
 @pytest.fixture(autouse=True)
 def own_rasters(monkeypatch, tmp_path) -> Path:
     """No test writes rasters where the service keeps its own. (A field holds its storage from the start.)"""
-    from django.core.files.storage import FileSystemStorage, storages
+    from django.core.files.storage import storages
 
     from ingest.models import ElevationTile, ReleaseChange, Scene
     from ml.models import Prediction
 
-    storage = FileSystemStorage(location=tmp_path / "rasters")
+    storage = type(storages["rasters"])(location=tmp_path / "rasters")
     monkeypatch.setitem(storages._storages, "rasters", storage)
     for model in (ElevationTile, Scene, Prediction, ReleaseChange):
         monkeypatch.setattr(model._meta.get_field("raster"), "storage", storage)

@@ -26,6 +26,7 @@ from ingest.rasters import write_cog, write_cog_blocks
 from ingest.readers.images.scenes import Block
 from ml import services as ml_services
 from ml.models import Prediction, Run
+from ml.queue import runs_retry
 from monitor.site.roles import OPERATORS
 
 PLACES = ["rasters", "temporary files"]
@@ -70,8 +71,6 @@ def full_disk(request, small_disk, monkeypatch) -> SmallDisk:
     """Full under the rasters, or under what is made before they are put there."""
     if request.param == "rasters":
         monkeypatch.setitem(storages["rasters"].__dict__, "location", str(small_disk.folder))
-        for model in (Scene, Prediction):
-            monkeypatch.setattr(model._meta.get_field("raster"), "storage", storages["rasters"])
     else:
         monkeypatch.setattr(tempfile, "tempdir", str(small_disk.folder))
     small_disk.fill()
@@ -89,7 +88,7 @@ def test_a_run_waits_says_what_to_do_and_succeeds_once_there_is_room(full_disk, 
     assert "is full: free space" in run.error
     assert full_disk.files() == []
     full_disk.make_room()
-    ml_services.runs_retry(runs=Run.objects.all())
+    runs_retry(runs=Run.objects.all())
     assert ml_services.run_execute(run_id=run.pk).pk == run.pk
     with Prediction.objects.get().raster.open() as stream:
         assert stream.size > 1000

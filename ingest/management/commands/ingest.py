@@ -11,10 +11,11 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import connection
+from django.db import DatabaseError, connection
 from tqdm import tqdm
 
-from ingest.errors import AlreadyLoaded, DiskFull, InputError
+from ingest.errors import AlreadyLoaded, InputError
+from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.arrivals import arrival_load, arrivals_in
 from ingest.products.derived import derived_make
 from ingest.products.releases import release_changes_make
@@ -135,8 +136,10 @@ class Command(BaseCommand):
         except InputError as fault:
             scene_refuse(path=path, fault=fault, submission=submission)
             self._refuse(fault)
-        except DiskFull as fault:
-            self._refuse(f"{path}: {fault}")
+        except (OSError, DatabaseError) as fault:
+            if cause_of(fault) is Cause.PROGRAM:
+                raise
+            self._refuse(f"{path}: {reason_of(fault)}")
         else:
             self.stdout.write(f"{path.name}: loaded as {loaded}, {time.monotonic() - started:.1f} s")
 
