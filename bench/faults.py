@@ -1,10 +1,12 @@
-"""Faults in the middle of a load, at random moments: no product may ever be there in part.
+"""Faults in the middle of a load: no product may ever be there in part.
 
-The loader is killed (SIGKILL), or PostgreSQL is restarted in mode immediate, as a power cut would. It works on the
-private cluster of this checkout only: scripts/services brings it up, and takes it down in the middle.
+The loader is killed (SIGKILL) at random moments, or PostgreSQL is restarted in mode immediate, as a power cut would,
+while the loader is seen copying. It works on the private cluster of this checkout only: scripts/services brings it up,
+and takes it down in the middle.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,9 +35,15 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
         write_egms_csv(path, FILE_POINTS)
         undisturbed = seconds(lambda: _load(path).wait())
         _forget()
+        rng = np.random.default_rng(7)
+
+        def at_any_moment(loader: subprocess.Popen) -> bool:
+            time.sleep(rng.uniform(0.3, 1.0) * undisturbed)
+            return True
+
         results = [
-            _many("the loader killed", _kill, path, undisturbed, rounds),
-            _many("PostgreSQL restarted in mode immediate", _restart, path, undisturbed, rounds),
+            _many("the loader killed", "at random moments", at_any_moment, _kill, path, rounds),
+            _many("PostgreSQL restarted in mode immediate", "in COPY", _stopped_in_copy, _restart, path, rounds),
         ]
         _load(path).wait()
         if what_is_partial() or Product.objects.count() != 1:
@@ -65,19 +73,26 @@ def what_is_partial() -> list[str]:
 
 
 def _many(
-    what: str, fault: Callable[[subprocess.Popen], None], path: Path, undisturbed: float, rounds: int
+    what: str,
+    when: str,
+    wait: Callable[[subprocess.Popen], bool],
+    fault: Callable[[subprocess.Popen], None],
+    path: Path,
+    rounds: int,
 ) -> dict[str, Any]:
-    rng, partial, interrupted = np.random.default_rng(7), 0, 0
-    for _ in range(rounds):
+    """wait: until the moment of the fault; False where it was missed, and the load is begun again."""
+    partial, interrupted, made = 0, 0, 0
+    while made < rounds:
         loader = _load(path)
-        time.sleep(rng.uniform(0.3, 1.0) * undisturbed)
-        fault(loader)
-        interrupted += loader.wait() != 0
-        connection.close()
-        partial += bool(what_is_partial())
+        if wait(loader):
+            fault(loader)
+            made += 1
+            interrupted += loader.wait() != 0
+            connection.close()
+            partial += bool(what_is_partial())
         _forget()
     return {
-        "what": f"partial products after {what} at {rounds} random moments ({interrupted} of them in mid-load)",
+        "what": f"partial products after {what} {rounds} times {when} ({interrupted} of them in mid-load)",
         "value": partial,
         "unit": "products",
         "control": None,
@@ -86,6 +101,27 @@ def _many(
         "low": None,
         "high": None,
     }
+
+
+def _stopped_in_copy(loader: subprocess.Popen) -> bool:
+    """Stop the loader (SIGSTOP) while it copies: the COPY that is seen then cannot end before the fault."""
+    while loader.poll() is None:
+        if _copies():
+            loader.send_signal(signal.SIGSTOP)
+            time.sleep(0.1)  # for what it had sent already
+            if _copies():
+                return True
+            loader.send_signal(signal.SIGCONT)
+    return False
+
+
+def _copies() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_progress_copy JOIN pg_stat_activity USING (pid)"
+            " WHERE query LIKE 'COPY ingest_%%' AND state = 'active')"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def _load(path: Path) -> subprocess.Popen:
@@ -108,6 +144,7 @@ def _kill(loader: subprocess.Popen) -> None:
 def _restart(loader: subprocess.Popen) -> None:
     connection.close()
     subprocess.run([settings.BASE_DIR / "scripts" / "services", "crash"], check=True)
+    loader.send_signal(signal.SIGCONT)
 
 
 def _forget() -> None:

@@ -167,7 +167,8 @@ def _ogr2ogr(path: Path) -> None:
         "PG_USE_COPY",
         "YES",
     ]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    environment = os.environ | {"PGPASSWORD": options.get("password", "")}
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     with connection.cursor() as cursor:
         cursor.execute("CREATE INDEX ON bench_ogr2ogr (pid)")
         cursor.execute("DROP TABLE bench_ogr2ogr")

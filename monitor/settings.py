@@ -20,6 +20,7 @@ VAR_DIR = Path(os.environ.get("GROUND_MOTION_VAR", BASE_DIR / "var"))
 environ.Env.read_env(BASE_DIR / ".env")  # does not override what is set
 environ.Env.read_env(VAR_DIR / "services.env")  # written by scripts/services
 env = environ.Env()
+POSTGIS = "django.contrib.gis.db.backends.postgis"
 
 
 def _own_secret() -> str:
@@ -113,7 +114,16 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL", engine="django.contrib.gis.db.backends.postgis")}
+# Three roles, docs/decisions/0006. Migrations are the owner's, the process that reads a file is the reader; all else is
+# the application. Where only DATABASE_URL is set, its role is all three.
+DATABASES = {"default": env.db_url("DATABASE_URL", engine=POSTGIS)}
+DATABASE_OWNER = environ.Env.db_url_config(env("DATABASE_OWNER_URL", default="") or env("DATABASE_URL"), engine=POSTGIS)
+DATABASE_READER_URL = env("DATABASE_READER_URL", default="") or env("DATABASE_URL")
+DATABASE_ROLES = {
+    "owner": DATABASE_OWNER["USER"],
+    "application": DATABASES["default"]["USER"],
+    "reader": environ.Env.db_url_config(DATABASE_READER_URL, engine=POSTGIS)["USER"],
+}
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a connection may have died with its server
 WEB_STATEMENT_TIMEOUT_SECONDS = env.float("WEB_STATEMENT_TIMEOUT_SECONDS", default=10.0)  # 0: none

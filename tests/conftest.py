@@ -47,6 +47,15 @@ def static_folder():
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """The tests make, fill and empty a database: they are its owner. What other roles may is tested as those roles."""
+    from django.conf import settings
+    from django.db import connection
+
+    connection.settings_dict.update({name: settings.DATABASE_OWNER[name] for name in ("USER", "PASSWORD")})
+
+
 @pytest.fixture(autouse=True, scope="session")
 def audit_may_be_swept():
     """The database refuses to empty the audit; the sweep after a transactional test must, and takes the guard down."""

@@ -1,4 +1,4 @@
-"""A killed loader and a crashed database leave no product in part; on servers of the test's own."""
+"""A killed loader, a crashed database and a killed migration leave nothing half done; on servers of the test's own."""
 
 import json
 import os
@@ -6,10 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import environ
+import psycopg
 import pytest
+from django.db import connection
+
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-DROPPED = {"DATABASE_URL", "REDIS_URL", "POSTGRES_OPTIONS"}  # the last switches off what these tests are about
+DROPPED = {
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_READER_URL",
+    "REDIS_URL",
+    "POSTGRES_OPTIONS",
+}  # the last switches off what these tests are about
 
 
 @pytest.fixture
@@ -32,6 +43,7 @@ def test_no_fault_leaves_a_product_in_part(own_servers, tmp_path):
     results = json.loads(out.read_text())["results"]
     assert [row["value"] for row in results] == [0, 0]
     assert [row["n"] for row in results] == [3, 3]
+    assert "3 times in COPY (3 of them in mid-load)" in results[1]["what"]
 
 
 @pytest.mark.demo
@@ -45,3 +57,58 @@ def test_eight_processes_with_one_file_make_one_product(own_servers, make_egms):
         [*manage, "shell", "--verbosity", "0", "-c", count], env=own_servers, check=True, capture_output=True, text=True
     )
     assert counted.stdout.split() == ["1", "3000"]
+
+
+def owner_of(environment: dict[str, str]) -> psycopg.Connection:
+    known = environ.Env()
+    known.ENVIRON = {}
+    known.read_env(Path(environment["GROUND_MOTION_VAR"]) / "services.env")
+    return psycopg.connect(known("DATABASE_OWNER_URL").replace("postgis:", "postgresql:", 1), autocommit=True)
+
+
+SCHEMA = """
+    SELECT table_name, column_name, udt_name, is_nullable FROM information_schema.columns WHERE table_schema = 'public'
+    UNION SELECT tablename::text, indexname::text, indexdef, '' FROM pg_indexes WHERE schemaname = 'public'
+    UNION SELECT conrelid::regclass::text, conname::text, pg_get_constraintdef(oid), '' FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace"""
+
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+ALONE = "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'"
+
+
+@pytest.mark.demo
+@pytest.mark.django_db
+def test_a_migration_that_is_killed_is_undone_and_the_next_one_comes_to_the_same_tables(own_servers):
+    """Killed in the middle of its work, and between its work and the row that says it is done."""
+    migrate = [sys.executable, ROOT / "manage.py", "migrate", "--verbosity", "0"]
+    for begun in (["ingest", "0013"], ["contenttypes"]):
+        subprocess.run([*migrate, *begun], env=own_servers, check=True)
+    with owner_of(own_servers) as owner:
+        for target, statement, lock in (
+            (["ingest", "0014"], "ALTER TABLE", "ingest_simulatedtruth IN ACCESS SHARE MODE"),  # the last of its tables
+            (["auth"], "INSERT INTO", "django_migrations IN SHARE MODE"),
+        ):
+            before = set(owner.execute(SCHEMA).fetchall())
+            with owner.transaction():
+                owner.execute(f"LOCK TABLE {lock}")
+                kill_where_it_waits(subprocess.Popen([*migrate, *target], env=own_servers), owner, statement)
+            wait_until(lambda: owner.execute(ALONE).fetchone()[0])
+            assert set(owner.execute(SCHEMA).fetchall()) == before
+        subprocess.run(migrate, env=own_servers, check=True)
+        with connection.cursor() as cursor:
+            cursor.execute(SCHEMA)
+            assert set(owner.execute(SCHEMA).fetchall()) == set(cursor.fetchall())
+
+
+def kill_where_it_waits(process: subprocess.Popen, owner: psycopg.Connection, statement: str) -> None:
+    """Kill a process whose statement waits for a lock; the server must not go on with it either."""
+
+    def waits() -> bool:
+        return owner.execute(WAITING, [f"{statement}%"]).fetchone() is not None
+
+    wait_until(lambda: waits() or process.poll() is not None)
+    assert waits()
+    process.kill()
+    process.wait()
+    owner.execute(f"SELECT pg_terminate_backend(pid) FROM ({WAITING}) AS killed", [f"{statement}%"])

@@ -48,17 +48,24 @@ HARDENED = {
     "OMP_NUM_THREADS": "2",
     "MALLOC_ARENA_MAX": "2",  # each arena reserves address space, which is limited
 }
-SECRETS = ("EARTHDATA_USER", "EARTHDATA_PASSWORD", "EARTHDATA_TOKEN", "STAC_TOKEN")
+SECRETS = (
+    "DATABASE_OWNER_URL",
+    "DATABASE_READER_URL",
+    "EARTHDATA_USER",
+    "EARTHDATA_PASSWORD",
+    "EARTHDATA_TOKEN",
+    "STAC_TOKEN",
+)
 LEFT_OUT = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
 
 
 def job_environment(around: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for `manage.py ingestjob`: this process's database, hardened GDAL, no proxy, no secret."""
+    """The environment for `manage.py ingestjob`: the database as the reader, hardened GDAL, no proxy, no secret."""
     around = os.environ if around is None else around
     kept = {name: value for name, value in around.items() if name.lower() not in LEFT_OUT}
     nothing = {"EMAIL_URL": "", "REDIS_URL": "redis://nobody.invalid:1/0", "SECRET_KEY": secrets.token_urlsafe(50)}
     nothing |= dict.fromkeys(SECRETS, "")  # set and empty: a .env file does not fill them again
-    return kept | HARDENED | nothing | {"DATABASE_URL": _database_url(kept["DATABASE_URL"])}
+    return kept | HARDENED | nothing | {"DATABASE_URL": _database_url(settings.DATABASE_READER_URL)}
 
 
 def _database_url(url: str) -> str:

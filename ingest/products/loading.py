@@ -10,7 +10,7 @@ import numpy as np
 from django.db import IntegrityError, transaction
 
 from ingest.errors import InputError
-from ingest.products import encoding, partitions, pyramid, sampling
+from ingest.products import encoding, functions, partitions
 from ingest.products.limits import LoadWatch
 from ingest.products.prefetch import ahead
 from ingest.projections import transformer
@@ -50,17 +50,14 @@ def field_copy(
     cursor, *, path: Path, field: VelocityField, progress: Progress = lambda points: None
 ) -> tuple[int, Totals]:
     """Copy a field into partitions of a new product id, index and attach them."""
-    cursor.execute("SELECT nextval(pg_get_serial_sequence('ingest_product', 'id'))")
-    (product_id,) = cursor.fetchone()
-    cursor.execute(partitions.create_detached(product_id))
+    product_id = functions.product_begin()
     totals = points_copy(cursor, path=path, field=field, product_id=product_id, progress=progress)
     try:
         with transaction.atomic():
-            statements = partitions.index_and_attach(product_id) + sampling.create_indexes(product_id, totals.points)
-            cursor.execute(statements + pyramid.build(product_id))
+            functions.product_attach(product_id, totals.points)
     except IntegrityError as fault:
-        detail = str(fault).splitlines()[-1].removeprefix("DETAIL:").strip()
-        raise InputError(path, f"a point id appears twice ({detail})", "Remove the doubled rows") from fault
+        doubled = fault.__cause__.diag.message_detail
+        raise InputError(path, f"a point id appears twice ({doubled})", "Remove the doubled rows") from fault
     return product_id, totals
 
 

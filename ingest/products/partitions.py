@@ -34,28 +34,28 @@ POINT_COLUMNS = (
 )
 
 
-def create_detached(product_id: int) -> str:
+def create_detached(product_id: int | str) -> str:
     """Two tables shaped like the parents, with nobody looking; the CHECK spares the scan when they are attached."""
     return "".join(
-        f"CREATE TABLE {table}_p{product_id:d} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);"
-        f"ALTER TABLE {table}_p{product_id:d} ALTER product_id SET DEFAULT {product_id:d},"
-        f" ADD CONSTRAINT whole_product CHECK (product_id = {product_id:d});"
+        f"CREATE TABLE {table}_p{product_id} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);"
+        f"ALTER TABLE {table}_p{product_id} ALTER product_id SET DEFAULT {product_id},"
+        f" ADD CONSTRAINT whole_product CHECK (product_id = {product_id});"
         for table in (POINTS, SERIES)
     )
 
 
-def index_and_attach(product_id: int) -> str:
+def index_and_attach(product_id: int | str) -> str:
     """Index the filled tables and make them partitions."""
-    spatial = f"CREATE INDEX ON {POINTS}_p{product_id:d} USING gist (tile_point);"
+    spatial = f"CREATE INDEX ON {POINTS}_p{product_id} USING gist (tile_point);"
     return spatial + "".join(
-        f"ALTER TABLE {table}_p{product_id:d} ADD PRIMARY KEY (product_id, pid);"
-        f"ALTER TABLE {table} ATTACH PARTITION {table}_p{product_id:d} FOR VALUES IN ({product_id:d});"
-        f"ALTER TABLE {table}_p{product_id:d} DROP CONSTRAINT whole_product;"
-        f"ANALYZE {table}_p{product_id:d};"
+        f"ALTER TABLE {table}_p{product_id} ADD PRIMARY KEY (product_id, pid);"
+        f"ALTER TABLE {table} ATTACH PARTITION {table}_p{product_id} FOR VALUES IN ({product_id});"
+        f"ALTER TABLE {table}_p{product_id} DROP CONSTRAINT whole_product;"
+        f"ANALYZE {table}_p{product_id};"
         for table in (POINTS, SERIES)
     )
 
 
-def drop(product_id: int) -> str:
+def drop(product_id: int | str) -> str:
     """Remove a product's partitions with all their rows."""
-    return "".join(f"DROP TABLE IF EXISTS {table}_p{product_id:d};" for table in (POINTS, SERIES))
+    return "".join(f"DROP TABLE IF EXISTS {table}_p{product_id};" for table in (POINTS, SERIES))

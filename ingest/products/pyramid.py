@@ -15,7 +15,7 @@ _COLUMNS = "product_id, z, tile_x, tile_y, cell, n, velocity_mm_yr"
 _CELL = f"""gx / {CELLS}, gy / {CELLS}, (gy % {CELLS}) * {CELLS} + gx % {CELLS}"""
 
 
-def build(product_id: int) -> str:
+def build(product_id: int | str) -> str:
     """SQL that fills every level: the finest from the points, each other from the one below it."""
     across = CELLS * 2**FINEST_ZOOM
     metres = f"{2 * HALF_WORLD_M / across!r}"
@@ -23,19 +23,19 @@ def build(product_id: int) -> str:
         SELECT floor((ST_X(tile_point) + {HALF_WORLD_M!r}) / {metres})::int AS gx,
                floor(({HALF_WORLD_M!r} - ST_Y(tile_point)) / {metres})::int AS gy,
                1 AS n, velocity_mm_yr
-        FROM {POINTS}_p{product_id:d}"""  # noqa: S608
+        FROM {POINTS}_p{product_id}"""  # noqa: S608
     coarser = f"""
         SELECT (tile_x * {CELLS} + cell % {CELLS}) / 2 AS gx, (tile_y * {CELLS} + cell / {CELLS}) / 2 AS gy,
                n, velocity_mm_yr
-        FROM {TABLE} WHERE product_id = {product_id:d} AND z = {{z}} + 1"""  # noqa: S608
+        FROM {TABLE} WHERE product_id = {product_id} AND z = {{z}} + 1"""  # noqa: S608
     levels = [(FINEST_ZOOM, finest)] + [(z, coarser.format(z=z)) for z in reversed(range(FINEST_ZOOM))]
     return "".join(
         f"""INSERT INTO {TABLE} ({_COLUMNS})
-        SELECT {product_id:d}, {z}, {_CELL}, sum(n), sum(velocity_mm_yr::float8 * n) / sum(n)
+        SELECT {product_id}, {z}, {_CELL}, sum(n), sum(velocity_mm_yr::float8 * n) / sum(n)
         FROM ({source}) AS cells GROUP BY gx, gy ORDER BY 3, 4, 5;"""  # noqa: S608
         for z, source in levels
     )
 
 
-def drop(product_id: int) -> str:
-    return f"DELETE FROM {TABLE} WHERE product_id = {product_id:d};"  # noqa: S608
+def drop(product_id: int | str) -> str:
+    return f"DELETE FROM {TABLE} WHERE product_id = {product_id};"  # noqa: S608

@@ -3,7 +3,6 @@
 import math
 import tempfile
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 from django.core.files import File
@@ -13,6 +12,7 @@ from django.db.models import F, QuerySet
 from ingest.geometry import utm_epsg
 from ingest.locks import lock, text_key
 from ingest.models import Product, ReleaseChange
+from ingest.products.functions import releases_order
 from ingest.products.release_change import Released, compare
 from ingest.products.selectors import product_points
 from ingest.projections import transformer
@@ -25,11 +25,7 @@ def releases_settle(*, like: Product) -> None:
     if not like.tile:
         return
     lock(_lock_key(like))
-    releases = sorted(_releases_of(like), key=_age)
-    for release, following in zip_longest(releases, releases[1:]):
-        if release.superseded_by_id != (following.pk if following else None):
-            release.superseded_by = following
-            release.save(update_fields=["superseded_by"])
+    releases_order(like.source_format, like.tile, like.component, like.simulated)
 
 
 def release_changes_due() -> QuerySet[Product]:
@@ -86,18 +82,8 @@ def release_change_make(*, older: Product) -> ReleaseChange:
     return row
 
 
-def _releases_of(product: Product) -> QuerySet[Product]:
-    same = ("source_format", "tile", "component", "simulated")
-    return Product.objects.filter(**{name: getattr(product, name) for name in same})
-
-
 def _lock_key(product: Product) -> int:
     return text_key(repr((product.source_format, product.tile, product.component, product.simulated)))
-
-
-def _age(product: Product) -> tuple[str, bool, str, int]:
-    """What makes a release newer: its name, that it has series, its last image, then that it came later."""
-    return (product.release, product.has_series, f"{product.dates[-1]}", product.pk)
 
 
 def _projected(product: Product, epsg: int) -> Released:

@@ -7,7 +7,7 @@ of a thin sample belong to every thicker one. Each sample of a large product has
 from ingest.products.partitions import POINTS
 
 SHARES = (4, 16, 64, 256, 1024, 4096)
-FEW_POINTS = 1000  # a sample of fewer is not wanted of any product
+LEAST_POINTS = {share: 1000 * share for share in SHARES}  # a sample of fewer than a thousand is not wanted
 ORDER = "hashtext(pid), pid"
 
 
@@ -23,11 +23,13 @@ def share_leaving(*, n_points: int, most: int) -> int:
 
 def create_indexes(product_id: int, n_points: int) -> str:
     """SQL for the spatial index of every sample that a product of this size needs."""
-    return "".join(
-        f"CREATE INDEX {_index(product_id, share)} ON {POINTS}_p{product_id:d} USING gist (tile_point)"
+    return "".join(create_index(product_id, share) for share, least in LEAST_POINTS.items() if n_points > least)
+
+
+def create_index(product_id: int | str, share: int) -> str:
+    return (
+        f"CREATE INDEX {_index(product_id, share)} ON {POINTS}_p{product_id} USING gist (tile_point)"
         f" WHERE {condition(share)};"
-        for share in SHARES
-        if n_points > FEW_POINTS * share
     )
 
 
@@ -35,5 +37,5 @@ def drop_indexes(product_id: int) -> str:
     return "".join(f"DROP INDEX IF EXISTS {_index(product_id, share)};" for share in SHARES)
 
 
-def _index(product_id: int, share: int) -> str:
-    return f"{POINTS}_p{product_id:d}_sample_{share:d}"
+def _index(product_id: int | str, share: int) -> str:
+    return f"{POINTS}_p{product_id}_sample_{share:d}"

@@ -11,7 +11,7 @@ from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import files_sha256
 from ingest.locks import content_key, locked
 from ingest.models import Product, ReleaseChange
-from ingest.products import partitions, pyramid
+from ingest.products import functions
 from ingest.products.limits import fields_check
 from ingest.products.loading import Expect, Progress, Totals, field_copy
 from ingest.products.releases import releases_settle
@@ -65,17 +65,17 @@ def products_load(
 def product_delete(*, product: Product) -> None:
     """Remove a product with its points, its series, and the files of what changed from and to it."""
     changes = ReleaseChange.objects.filter(Q(older=product) | Q(newer=product))
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         delete_files([change.raster for change in changes])
-        cursor.execute(partitions.drop(product.pk) + pyramid.drop(product.pk))
+        functions.product_drop(product.pk)
         product.delete()
         releases_settle(like=product)
 
 
 def product_points_delete(*, product: Product) -> None:
     """Remove the points and series of a release that is over; its row stays for the alerts that were seen in it."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(partitions.drop(product.pk) + pyramid.drop(product.pk))
+    with transaction.atomic():
+        functions.product_drop(product.pk)
         Product.objects.filter(pk=product.pk).update(points_deleted_at=timezone.now())
 
 

@@ -43,10 +43,9 @@ def take(fill: Callable[[], object], rasters: Path, keep: Path) -> Snapshot | No
 
 
 def give(snapshot: Snapshot, rasters: Path) -> None:
-    """Put it into an empty database. Its rows fit each other, so no trigger and no foreign key is asked again."""
+    """Put it into an empty database; foreign keys are checked at the end of the transaction."""
     products = {pk for _, pk in snapshot.product_rows}
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
         for table, rows in snapshot.rows.items():
             _write(cursor, table, rows)
         for pk in products:
@@ -55,7 +54,6 @@ def give(snapshot: Snapshot, rasters: Path) -> None:
             for table in PARTITIONED:
                 _write(cursor, f"{table}_p{pk:d}", snapshot.product_rows[table, pk])
             cursor.execute(partitions.index_and_attach(pk))
-        cursor.execute("SET LOCAL session_replication_role = origin")
     if snapshot.rasters.exists():
         shutil.copytree(snapshot.rasters, rasters, dirs_exist_ok=True)
 

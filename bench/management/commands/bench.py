@@ -6,6 +6,8 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from monitor.database.roles import as_owner
+
 NAMES = ("coherence", "deformation", "drip", "faults", "ingest", "mail", "offsets", "scenes", "tiles")
 
 
@@ -19,7 +21,8 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         chosen = {"rounds": options["rounds"]} if options["rounds"] else {}
-        report = import_module(f"bench.{options['name']}").run(**chosen)
+        with as_owner():  # controls make tables of their own
+            report = import_module(f"bench.{options['name']}").run(**chosen)
         if options["json"]:
             options["json"].write_text(json.dumps(report, indent=2) + "\n")
         self.stdout.write(f"{report['name']} at {report['commit']} on {report['machine']}, load {report['load']:.1f}")

@@ -1,0 +1,132 @@
+"""Who may do what in the database: the one table of it, and bringing the database up to it after every migration.
+
+What is not listed is refused. Row policies, and the functions of `ingest.products.functions`, narrow it to own rows.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+from psycopg import sql
+
+from ingest.locks import Lock, lock
+from ingest.products import pyramid
+from ingest.products.functions import CREATE_FUNCTIONS
+from ingest.products.partitions import POINTS, SERIES
+
+APPLICATION, READER = "application", "reader"
+LOOK, ADD, CHANGE = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
+
+# The application may change the rows of every table but these.
+APPLICATION_TABLES = {
+    "detection_auditentry": ADD,
+    "detection_alerttransition": ADD,
+    POINTS: LOOK,
+    SERIES: LOOK,
+    pyramid.TABLE: LOOK,
+    "django_migrations": LOOK,
+}
+# The process that reads files may do nothing but this.
+READER_TABLES = {
+    "ingest_product": ADD,
+    "ingest_scene": CHANGE,
+    "ingest_ingestjob": (
+        "SELECT, UPDATE (state, points_done, sha256, error, lease_until, queued_at, finished_at)"  # of a running one
+    ),
+    "ingest_ingestjob_products": ADD,
+    "ingest_ingestjob_scenes": ADD,
+    "ingest_contextlayer": LOOK,
+    "ingest_elevationtile": LOOK,
+}
+FUNCTIONS = {
+    "ingest_product_begin()": (APPLICATION, READER),
+    "ingest_product_attach(bigint, bigint)": (APPLICATION, READER),
+    "ingest_releases_settle(text, text, text, boolean)": (APPLICATION, READER),
+    "ingest_product_drop(bigint)": (APPLICATION,),
+}
+
+
+class Policy(NamedTuple):
+    """Which rows of a table a role's verb reaches; of rows that are added, all."""
+
+    table: str
+    role: str
+    verb: str
+    rows: str
+
+
+POLICIES = (
+    Policy("ingest_ingestjob", APPLICATION, "ALL", "true"),
+    Policy("ingest_ingestjob", READER, "SELECT", "true"),
+    Policy("ingest_ingestjob", READER, "UPDATE", "state = 'running'"),
+    Policy("ingest_scene", APPLICATION, "ALL", "true"),
+    Policy("ingest_scene", READER, "SELECT", "true"),
+    Policy("ingest_scene", READER, "INSERT", "true"),
+    Policy("ingest_scene", READER, "UPDATE", "state = 'refused'"),
+    Policy("ingest_scene", READER, "DELETE", "state = 'refused'"),
+)
+
+
+def rights_settle() -> None:
+    """Make the functions, and give every role that is not the owner its rights and no others. Runs as the owner."""
+    owner, application, reader = (settings.DATABASE_ROLES[part] for part in ("owner", APPLICATION, READER))
+    roles = {part: role for part, role in ((READER, reader), (APPLICATION, application)) if role != owner}
+    if reader == application:
+        roles.pop(READER, None)
+    with transaction.atomic(), connection.cursor() as cursor:
+        lock(Lock.RIGHTS)
+        cursor.execute(CREATE_FUNCTIONS)
+        if roles:
+            tables = _tables(cursor)
+            cursor.execute(sql.SQL(";").join(_grants(connection.settings_dict["NAME"], tables, roles)))
+            for policy in POLICIES:
+                if policy.role in roles and policy.table in tables:
+                    _limit_rows(cursor, policy, roles[policy.role])
+
+
+def _tables(cursor) -> list[str]:
+    """Ours, without the partitions: nobody needs a right to them, for they are read through their parents."""
+    cursor.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+        " AND NOT relispartition AND relowner = current_user::regrole ORDER BY relname"
+    )
+    return [name for (name,) in cursor.fetchall()]
+
+
+def _grants(database: str, tables: list[str], roles: dict[str, str]) -> Iterator[sql.Composable]:
+    everybody = sql.SQL(", ").join(map(sql.Identifier, roles.values()))
+    for kind, name, right in (("DATABASE", database, "CONNECT"), ("SCHEMA", "public", "USAGE")):
+        named = sql.SQL(f"{kind} {{}}").format(sql.Identifier(name))
+        yield sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(named, everybody)
+        yield sql.SQL(f"GRANT {right} ON {{}} TO {{}}").format(named, everybody)
+    for function, parts in FUNCTIONS.items():
+        yield sql.SQL(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC, {{}}").format(everybody)
+        for part in parts:
+            if part in roles:
+                yield sql.SQL(f"GRANT EXECUTE ON FUNCTION {function} TO {{}}").format(sql.Identifier(roles[part]))
+    for table in tables:
+        yield sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(sql.Identifier(table), everybody)
+        rights = {APPLICATION: APPLICATION_TABLES.get(table, CHANGE), READER: READER_TABLES.get(table)}
+        for part, role in roles.items():
+            if rights[part]:
+                names = (sql.Identifier(table), sql.Identifier(role))
+                yield sql.SQL(f"GRANT {rights[part]} ON {{}} TO {{}}").format(*names)
+
+
+def _limit_rows(cursor, policy: Policy, role: str) -> None:
+    """Make a policy where it is not there yet: that locks its table, and waits for whoever is loading a file."""
+    name = f"{policy.role}_{policy.verb}".lower()
+    cursor.execute("SELECT roles FROM pg_policies WHERE tablename = %s AND policyname = %s", [policy.table, name])
+    known = cursor.fetchone()
+    if known and known[0] == [role]:
+        return
+    test = "WITH CHECK" if policy.verb == "INSERT" else "USING"
+    always = " WITH CHECK (true)" if policy.verb == "UPDATE" else ""
+    cursor.execute(f"DROP POLICY IF EXISTS {name} ON {policy.table}")
+    cursor.execute(
+        sql.SQL(
+            f"CREATE POLICY {name} ON {policy.table} FOR {policy.verb} TO {{}} {test} ({policy.rows}){always}"
+        ).format(sql.Identifier(role))
+    )
+    cursor.execute(f"ALTER TABLE {policy.table} ENABLE ROW LEVEL SECURITY")
