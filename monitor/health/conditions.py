@@ -34,7 +34,8 @@ CONDITIONS = (
     Condition(
         name="database role",
         check=site.database_role,
-        remedy="Let DATABASE_URL name a role that is no superuser: a fault in this program could else change anything.",
+        remedy="Make three roles (scripts/database_roles.sql), and set DATABASE_URL, DATABASE_OWNER_URL, DATABASE_READER_URL"
+        " (.env.example).",
         alarms=False,
     ),
     Condition(

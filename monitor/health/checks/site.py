@@ -73,7 +73,9 @@ def database_role() -> str:
         name, is_superuser = cursor.fetchone()
     if is_superuser:
         raise Wrong(f"the role {name} is a superuser of the database")
-    return f"{name} is no superuser"
+    if len(set(settings.DATABASE_ROLES.values())) < len(settings.DATABASE_ROLES):
+        raise Wrong(f"the role {name} does the work of others too: it owns tables, or reads given files")
+    return f"{name} is no superuser, owns no table and reads no given file"
 
 
 def storage() -> str:
