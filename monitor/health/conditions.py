@@ -34,8 +34,8 @@ CONDITIONS = (
     Condition(
         name="database role",
         check=site.database_role,
-        remedy="Make three roles (scripts/database_roles.sql), and set DATABASE_URL, DATABASE_OWNER_URL, DATABASE_READER_URL"
-        " (.env.example).",
+        remedy="Make three roles (scripts/database_roles.sql), and set DATABASE_URL, DATABASE_OWNER_URL and"
+        " DATABASE_READER_URL.",
         alarms=False,
     ),
     Condition(
