@@ -31,8 +31,8 @@ APPLICATION_TABLES = {
 READER_TABLES = {
     "ingest_product": ADD,
     "ingest_scene": CHANGE,
-    "ingest_ingestjob": (
-        "SELECT, UPDATE (state, points_done, sha256, error, lease_until, queued_at, finished_at)"  # of a running one
+    "ingest_ingestjob": (  # of a running one
+        "SELECT, UPDATE (state, points_done, sha256, error, cause, faults, next_try_at, lease_until, finished_at)"
     ),
     "ingest_ingestjob_products": ADD,
     "ingest_ingestjob_scenes": ADD,
