@@ -17,6 +17,6 @@ ALTER ROLE ground_motion_owner LOGIN NOSUPERUSER CREATEDB NOCREATEROLE PASSWORD 
 ALTER ROLE ground_motion_application LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'application_password';
 ALTER ROLE ground_motion_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'reader_password';
 GRANT pg_read_all_stats TO ground_motion_owner;
-GRANT pg_read_all_settings TO ground_motion_owner, ground_motion_application;
+GRANT pg_read_all_settings TO ground_motion_owner, ground_motion_application, ground_motion_reader;
 
 CREATE EXTENSION IF NOT EXISTS postgis;
