@@ -19,6 +19,7 @@ class Lock(IntEnum):
     BEAT = 0x6A2E  # sending scheduled tasks
     ANNOUNCING = 0x6A3D  # queueing the messages of transitions, in their order
     SENDING = 0x6A4E  # sending what is in the outbox
+    WATCHING = 0x6A5A  # examining the service and telling administrators
     DOWNLOADS = 0x5CE7E  # counting downloads and the room that they need
     INGEST_JOBS = 0x1A6E57  # counting jobs
     RETENTION = 0x6A5F  # deleting what is over, or copying it: never both

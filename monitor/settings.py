@@ -344,6 +344,13 @@ MAIL_LIMIT_OVERALL = env.int("MAIL_LIMIT_OVERALL", default=2000)
 ADMIN_EMAILS = env.list("ADMIN_EMAILS", default=[])
 ALARM_AFTER_MINUTES = env.float("ALARM_AFTER_MINUTES", default=15.0)  # wrong, or right again, for so long
 ALARM_NO_DATA_DAYS = env.float("ALARM_NO_DATA_DAYS", default=0.0)  # 0: none
+if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # there the web processes share what they count of requests
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)  # before it is imported
+    MIDDLEWARE = [
+        "django_prometheus.middleware.PrometheusBeforeMiddleware",
+        *MIDDLEWARE,
+        "django_prometheus.middleware.PrometheusAfterMiddleware",
+    ]
 METRICS_TOKEN = env("METRICS_TOKEN", default="")  # empty: there is no /metrics
 
 LOGGING = {

@@ -80,6 +80,7 @@ urlpatterns = [
     path("pairs/<int:pair>/image/<str:image>.png", pairs.pair_image, name="pair-image"),
     path("pairs/<int:pair>/runs/<int:run>.png", pairs.pair_run_image, name="pair-run-image"),
     path("healthz", health.healthz, name="healthz"),
+    path("metrics", health.metrics, name="metrics"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
     path("workbench/", include("monitor.products.dash.urls")),

@@ -10,14 +10,15 @@ START_WORKER = (
     "Start the worker of this queue (Procfile or docker/compose.yml say how), or look into its log; where it runs,"
     " compare the clocks of the machines: a scheduled task expires within seconds."
 )
+DATABASE = Condition(
+    name="database",
+    check=site.database,
+    remedy="Start PostgreSQL, or correct DATABASE_URL. What was running is taken up again by itself.",
+    site_needs=True,
+    needs_database=False,
+)
 CONDITIONS = (
-    Condition(
-        name="database",
-        check=site.database,
-        remedy="Start PostgreSQL, or correct DATABASE_URL. What was running is taken up again by itself.",
-        site_needs=True,
-        needs_database=False,
-    ),
+    DATABASE,
     Condition(
         name="migrations",
         check=site.migrations,

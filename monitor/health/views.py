@@ -1,11 +1,16 @@
-"""Probes: does this process live, and can it answer pages?"""
+"""Probes: does this process live, and can it answer pages? And metrics, for whoever has the token."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from monitor.health.condition import Report, examine
 from monitor.health.conditions import CONDITIONS
+from monitor.health.metrics import metrics_text
 
 
 @require_safe
@@ -22,6 +27,17 @@ def readyz(request: HttpRequest) -> JsonResponse:
     reports = examine(condition for condition in CONDITIONS if condition.site_needs)
     wrong = {report.condition.name: _for_strangers(report) for report in reports if report.wrong}
     return JsonResponse({"ready": not wrong, "wrong": wrong}, status=503 if wrong else 200)
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus, with METRICS_TOKEN as bearer token; without that setting there is no such page."""
+    if not settings.METRICS_TOKEN:
+        raise Http404("This service offers no metrics.")
+    if not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"):
+        raise PermissionDenied("Metrics are read with the token of METRICS_TOKEN.")
+    return HttpResponse(metrics_text(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _for_strangers(report: Report) -> str:
