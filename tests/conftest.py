@@ -1,6 +1,7 @@
 """What every test may ask for: made EGMS and LiCSBAS files, and the real data beside the project."""
 
 import os
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -388,3 +389,16 @@ def mail_server(settings):
     handler.port = port
     yield handler
     controller.stop()
+
+
+@pytest.fixture
+def own_servers(tmp_path):
+    """PostgreSQL and Redis that nobody else uses, and may be taken down; the environment that leads to them."""
+    # the last switches off what tests of faults are about
+    dropped = {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READER_URL", "REDIS_URL", "POSTGRES_OPTIONS"}
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    environment["GROUND_MOTION_VAR"] = str(tmp_path / "var")
+    services = ROOT / "scripts" / "services"
+    subprocess.run([services, "start"], env=environment, check=True)
+    yield environment
+    subprocess.run([services, "remove"], env=environment, check=True)

@@ -1,7 +1,6 @@
 """A killed loader, a crashed database and a killed migration leave nothing half done; on servers of the test's own."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,24 +13,6 @@ from django.db import connection
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-DROPPED = {
-    "DATABASE_URL",
-    "DATABASE_OWNER_URL",
-    "DATABASE_READER_URL",
-    "REDIS_URL",
-    "POSTGRES_OPTIONS",
-}  # the last switches off what these tests are about
-
-
-@pytest.fixture
-def own_servers(tmp_path):
-    """PostgreSQL and Redis that nobody else uses, and may be taken down."""
-    environment = {name: value for name, value in os.environ.items() if name not in DROPPED}
-    environment["GROUND_MOTION_VAR"] = str(tmp_path / "var")
-    services = ROOT / "scripts" / "services"
-    subprocess.run([services, "start"], env=environment, check=True)
-    yield environment
-    subprocess.run([services, "remove"], env=environment, check=True)
 
 
 @pytest.mark.demo

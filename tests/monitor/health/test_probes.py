@@ -1,8 +1,14 @@
 """What the probes answer, and what they cost."""
 
+import subprocess
+import sys
+
 import pytest
 from django.db import connection
 from django.test import Client
+
+from monitor.health import process
+from tests.waiting import HANG_SECONDS
 
 
 def test_a_living_process_answers_without_a_database(settings):
@@ -32,3 +38,17 @@ def test_a_site_without_its_broker_is_not_ready(settings):
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "wrong": {"broker": "Redis does not answer"}}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_health_check_of_a_container_asks_its_web_process(live_server, monkeypatch):
+    monkeypatch.setenv("PORT", str(live_server.thread.port))
+    monkeypatch.setenv("ALLOWED_HOSTS", ".localhost,motion.example.org")
+    assert process.web() == ""
+    live_server.stop()
+    assert process.web().startswith("the web process does not answer")
+
+
+def test_the_health_check_of_a_container_starts_without_django():
+    code = "import sys, monitor.health.process; sys.exit('django' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=HANG_SECONDS).returncode == 0
