@@ -49,7 +49,7 @@ CONDITIONS = (
     Condition(
         name="disk",
         check=disks.disk,
-        remedy="Free the disk or make it larger.",
+        remedy="Free the disk (manage.py prune --dry-run says what may go) or make it larger.",
         needs_database=False,
     ),
     Condition(

@@ -9,8 +9,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from monitor.health import alarms, selectors, signs
 from ingest.disk import disk_places
+from monitor.health import alarms, selectors, signs
 from monitor.health.conditions import CONDITIONS
 
 PREFIX = "ground_motion_"

@@ -7,5 +7,5 @@ from monitor.uploads.resumable import in_words
 
 def disk() -> str:
     if full := disk_full():
-        raise Wrong(full)
+        raise Wrong(full.rstrip("."))
     return ", ".join(f"{one.name} {in_words(one.free_bytes)} free" for one in disk_places())
