@@ -52,7 +52,7 @@ def _of_database() -> Iterator[Metric]:
     counts = {
         (kind, state): float(n) for kind, states in selectors.counts_by_state().items() for state, n in states.items()
     }
-    yield _gauge("work", "Runs, files, downloads and messages by state.", counts, "kind", "state")
+    yield _gauge("work", "Runs, files, downloads, messages and failed steps by state.", counts, "kind", "state")
     failed = {(kind,): float(rows.count()) for kind, rows in selectors.failures().items()}
     yield _gauge("failed_lately", "Work that failed in the last seven days.", failed, "kind")
     ages = {(name,): seconds for name, seconds in signs.sign_ages().items()}

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Case, Count, F, Max, Min, Model, QuerySet, When
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
-from ingest.models import IngestJob, Product, Scene, SceneDownload
+from ingest.models import IngestJob, Product, Scene, SceneDownload, StepFailure
 from ml.models import Run
 from monitor.models import OutgoingMessage
 
@@ -16,6 +16,7 @@ KINDS: dict[str, type[Model]] = {
     "file": IngestJob,
     "download": SceneDownload,
     "message": OutgoingMessage,
+    "step": StepFailure,
 }
 RUNNING = {
     "run": Run.State.RUNNING,
@@ -28,12 +29,16 @@ FAILED_DAYS = 7.0  # older failures are history
 
 def waiting() -> dict[str, QuerySet]:
     """Rows that wait for their turn, each with `since`; what was put off on purpose waits from then on."""
-    runs = Run.objects.filter(state=Run.State.QUEUED).annotate(since=F("created_at"))
-    files = IngestJob.objects.filter(state=IngestJob.State.QUEUED).annotate(since=F("created_at"))
-    downloads = SceneDownload.objects.filter(state=SceneDownload.State.WANTED).annotate(since=F("created_at"))
+    due = Greatest("created_at", "next_try_at")  # of the two that there are
     tried = When(attempts__gt=0, then=F("created_at"))
-    messages = OutgoingMessage.objects.filter(state=State.QUEUED).annotate(since=Case(tried, default=F("next_try_at")))
-    return {"run": runs, "file": files, "download": downloads, "message": messages}
+    return {
+        "run": Run.objects.filter(state=Run.State.QUEUED).annotate(since=due),
+        "file": IngestJob.objects.filter(state=IngestJob.State.QUEUED).annotate(since=due),
+        "download": SceneDownload.objects.filter(state=SceneDownload.State.WANTED).annotate(since=due),
+        "message": OutgoingMessage.objects.filter(state=State.QUEUED).annotate(
+            since=Case(tried, default=F("next_try_at"))
+        ),
+    }
 
 
 def longest_waits() -> dict[str, float]:
@@ -53,12 +58,14 @@ def counts_by_state() -> dict[str, dict[str, int]]:
 
 
 def failures() -> dict[str, QuerySet]:
-    """Runs, files and downloads that have failed lately."""
-    lately = Now() - timedelta(days=FAILED_DAYS)
-    kinds = ("run", "file", "download")
+    """Runs, files, downloads and later steps that have failed lately, each with `failed_at`, the last one first."""
+    times = {"run": "finished_at", "file": "finished_at", "download": "finished_at", "step": "created_at"}
     return {
-        kind: KINDS[kind]._default_manager.filter(state="failed", finished_at__gte=lately).order_by("-finished_at")
-        for kind in kinds
+        kind: KINDS[kind]
+        ._default_manager.annotate(failed_at=F(time))
+        .filter(state="failed", failed_at__gte=Now() - timedelta(days=FAILED_DAYS))
+        .order_by("-failed_at")
+        for kind, time in times.items()
     }
 
 
@@ -75,8 +82,8 @@ def abandoned(*, seconds: float) -> dict[str, int]:
     """How many rows of each kind are marked as running although their lease ended so long ago."""
     ended = Now() - timedelta(seconds=seconds)
     return {
-        kind: model._default_manager.filter(state=RUNNING[kind], lease_until__lt=ended).count()
-        for kind, model in KINDS.items()
+        kind: KINDS[kind]._default_manager.filter(state=running, lease_until__lt=ended).count()
+        for kind, running in RUNNING.items()
     }
 
 

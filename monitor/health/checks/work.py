@@ -51,7 +51,7 @@ def failures() -> str:
     if not failed:
         return "nothing has failed"
     counts = ", ".join(f"{kind}s: {len(rows)}" for kind, rows in failed.items())
-    last = max((rows[0] for rows in failed.values()), key=lambda row: row.finished_at)
+    last = max((rows[0] for rows in failed.values()), key=lambda row: row.failed_at)
     days = f"{selectors.FAILED_DAYS:.0f} days"
     raise Wrong(f"work has failed in the last {days} ({counts}); the last reason: {one_line(last.error)}")
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from ingest.models import IngestJob
+from ingest.models import IngestJob, StepFailure
 from ml.models import Run
 from monitor.channels.outbox import BACK_OFF
 from monitor.channels.pauses import channel_pause
@@ -101,6 +101,19 @@ def test_work_that_has_failed(doctor, pair_predictions):
     assert said["failed work"].startswith(
         "work has failed in the last 7 days (files: 1); the last reason: the disk is full"
     )
+
+
+def test_a_step_after_a_run_that_has_failed(doctor):
+    StepFailure.objects.create(
+        step="search", subject_id=1, subject="made", state="failed", cause="disk", error="the raster is missing"
+    )
+    assert "(steps: 1); the last reason: the raster is missing" in doctor()["failed work"]
+
+
+def test_work_that_waits_for_its_time_is_not_stuck(doctor):
+    IngestJob.objects.create(source="upload", next_try_at=timezone.now() + timedelta(minutes=20))
+    IngestJob.objects.update(created_at=timezone.now() - timedelta(hours=3))
+    assert doctor() == {}
 
 
 def test_work_that_lost_its_worker(doctor, pair_predictions):
