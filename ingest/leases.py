@@ -3,7 +3,8 @@
 A table of such rows has the columns `state`, `attempts`, `next_try_at`, `lease_until` and `error`; one whose rows are
 given back (`give_back`, `return_expired`) has `faults`, `cause` and `finished_at` as well. The row is the truth about
 the work, the broker's message only a bell: a claim is an update of a row that still waits, and every later update is
-one of a row that this attempt still owns. `attempts` only grows: it tells a late worker that it has lost.
+one of a row that this attempt still owns. `attempts` only grows: it tells a late worker that it has lost. Leases run by
+the clock of the database, the one that all workers share.
 """
 
 import logging
@@ -16,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import DatabaseError, connection
 from django.db.models import F, Model, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from ingest.errors import one_line
@@ -45,12 +47,15 @@ class Lease(Generic[Row]):
         return Q(state=self.queued) & (Q(next_try_at=None) | Q(next_try_at__lte=timezone.now()))
 
     def expired(self) -> Q:
-        """Rows whose worker is dead: it has not prolonged its lease."""
-        return Q(state=self.running, lease_until__lt=timezone.now())
+        """Rows whose worker is dead: it has not prolonged its lease.
+
+        A lease that ends later than any can was given before the clock was set back, and nobody has prolonged it since.
+        """
+        return Q(state=self.running) & ~self._lasts()
 
     def alive(self) -> QuerySet[Row]:
         """Rows that a worker has."""
-        return self._rows().filter(state=self.running, lease_until__gte=timezone.now())
+        return self._rows().filter(self._lasts(), state=self.running)
 
     def held(self, row: Row) -> QuerySet[Row]:
         """The row, as long as the attempt that read it still owns it."""
@@ -67,7 +72,7 @@ class Lease(Generic[Row]):
 
     def prolong(self, row: Row, **values: Any) -> bool:
         """A worker's sign of life; False where it has lost the row."""
-        return self.held(row).update(lease_until=timezone.now() + self.duration, **values) == 1
+        return self.held(row).update(lease_until=Now() + self.duration, **values) == 1
 
     def settle(self, row: Row, state: str, **values: Any) -> bool:
         """End the lease with what became of the row; False where this attempt has lost it."""
@@ -104,8 +109,12 @@ class Lease(Generic[Row]):
 
     def _take(self, waiting: QuerySet[Row], values: dict[str, Any]) -> int:
         """Every claim of every kind of work is made here."""
-        lease_until = timezone.now() + self.duration
-        return waiting.update(state=self.running, attempts=F("attempts") + 1, lease_until=lease_until, **values)
+        return waiting.update(
+            state=self.running, attempts=F("attempts") + 1, lease_until=Now() + self.duration, **values
+        )
+
+    def _lasts(self) -> Q:
+        return Q(lease_until__gte=Now(), lease_until__lte=Now() + self.duration)
 
     def _put_back(self, owned: QuerySet[Row], row: Row, error: str, cause: Cause) -> bool:
         now = timezone.now()

@@ -1,10 +1,15 @@
 """A heartbeat beats while the work lasts, and not a beat longer."""
 
 import threading
+from datetime import timedelta
 
+import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
+from ingest.jobs.services import LEASE, jobs_requeue_expired
 from ingest.leases import heartbeat
+from ingest.models import IngestJob
 from tests.waiting import HANG_SECONDS
 
 
@@ -31,3 +36,41 @@ def test_a_database_that_is_away_for_a_moment_does_not_end_the_heartbeat():
 
     with heartbeat(prolong, every_seconds=0.001):
         assert recovered.wait(HANG_SECONDS)
+
+
+@pytest.fixture
+def claimed(db) -> IngestJob:
+    """A job that a worker has just taken."""
+    job = IngestJob.objects.create(source="upload")
+    assert LEASE.claim(IngestJob.objects.filter(pk=job.pk))
+    job.refresh_from_db()
+    return job
+
+
+def test_the_worker_of_a_lease_is_alive_until_it_ends(claimed):
+    assert list(LEASE.alive()) == [claimed]
+    assert jobs_requeue_expired() == 0
+    IngestJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert not LEASE.alive()
+    assert jobs_requeue_expired() == 1
+
+
+def test_a_clock_that_is_set_back_by_an_hour_makes_no_lease_longer(claimed):
+    """The worker died; by the new clock its lease would last for another hour."""
+    IngestJob.objects.update(lease_until=claimed.lease_until + timedelta(hours=1))
+    assert jobs_requeue_expired() == 1
+
+
+def test_a_worker_that_lives_through_such_a_clock_keeps_its_row(claimed):
+    IngestJob.objects.update(lease_until=claimed.lease_until + timedelta(hours=1))
+    assert LEASE.prolong(claimed)
+    assert list(LEASE.alive()) == [claimed]
+    assert jobs_requeue_expired() == 0
+
+
+def test_a_worker_whose_own_clock_is_wrong_has_the_same_lease(claimed, monkeypatch):
+    wrong = timezone.now() - timedelta(hours=1)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: wrong)
+    assert LEASE.prolong(claimed)
+    assert list(LEASE.alive()) == [claimed]
+    assert jobs_requeue_expired() == 0
