@@ -1,8 +1,10 @@
 """Celery's entry points: news become messages and are sent, old things are deleted, new images are searched for."""
 
 import logging
+from typing import Any
 
-from celery import shared_task
+from celery import current_app, shared_task
+from celery.signals import beat_init, worker_ready
 from django.conf import settings
 from django.core.management import call_command
 
@@ -10,6 +12,7 @@ from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
 from monitor.channels import announcements, digests, rounds, selectors
 from monitor.health import signs
+from monitor.health.watchman import Watchman
 from monitor.retention import services as retention
 from monitor.subscriptions import services as subscriptions
 
@@ -80,3 +83,16 @@ def search_images() -> None:
     for scene, why in search.refused:
         logger.warning("%s is not fetched: %s", scene, why)
     services.scenes_want(scenes=search.new)
+
+
+@worker_ready.connect
+def watch_from_mail_worker(**kwargs: Any) -> None:
+    """The worker of mails examines the service, so that a stopped beat is noticed."""
+    if "mail" in current_app.amqp.queues.consume_from:
+        Watchman(everything=True).start()
+
+
+@beat_init.connect
+def watch_from_beat(**kwargs: Any) -> None:
+    """Beat examines the service as well, so that a stopped worker of mails is noticed."""
+    Watchman(everything=False).start()
