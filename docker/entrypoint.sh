@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# web | worker | mail-worker | beat | gpu-worker | health web|worker|mail-worker|beat, or any command.
+# prepare | web | worker | mail-worker | beat | gpu-worker | health web|worker|mail-worker|beat, or any command.
 set -euo pipefail
 
 case ${1:-web} in
-  web)
-    ground-motion prepare
-    exec gunicorn monitor.wsgi --config python:monitor.gunicorn --bind "0.0.0.0:${PORT:-8000}"
+  prepare) exec ground-motion prepare ;; # as the owner of the tables, before the others begin
+  web) exec gunicorn monitor.wsgi --config python:monitor.gunicorn --bind "0.0.0.0:${PORT:-8000}" ;;
+  worker)
+    find /tmp -mindepth 1 -delete # what a worker that was killed had unpacked
+    exec celery --app monitor worker --queues ingest,cpu --concurrency "${WORKERS:-2}" --loglevel INFO
     ;;
-  worker) exec celery --app monitor worker --queues ingest,cpu --concurrency "${WORKERS:-2}" --loglevel INFO ;;
   mail-worker) exec celery --app monitor worker --queues mail,housekeeping --concurrency 2 --loglevel INFO ;;
   gpu-worker) exec celery --app monitor worker --queues gpu --pool solo --loglevel INFO ;;
   beat) exec celery --app monitor beat --pidfile= --loglevel INFO ;;

@@ -20,6 +20,9 @@ HOSTS = {  # of examples, of this machine, and of sources of data
     "stac.dataspace.copernicus.eu",
     "user",
     "ground_motion",
+    "ground_motion_application",
+    "ground_motion_owner",
+    "ground_motion_reader",
 }
 
 
