@@ -5,11 +5,13 @@ Announcement: a transition whose messages are queued. RequestCount: how many mai
 SignOfLife: who was seen alive when. Alarm: what is wrong.
 """
 
+from django.conf import settings
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
 from detection.models import AlertTransition
 from detection.rules.severity import Severity
+from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 
 DEFAULT_CHANNEL = "mail"
 
@@ -49,6 +51,28 @@ class Subscription(models.Model):
         return f"subscription {self.pk}: {self.label}"
 
 
+class Invitation(models.Model):
+    """An address that was asked to make itself an account with a role. Its link is signed when the mail is written."""
+
+    class Role(models.TextChoices):
+        VIEWER = VIEWERS, "viewer"
+        OPERATOR = OPERATORS, "operator"
+        ADMINISTRATOR = ADMINISTRATORS, "administrator"
+
+    email = models.EmailField()
+    role = models.CharField(max_length=20, choices=Role.choices, help_text="the group that the account joins")
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    accepted_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk} as {self.get_role_display()}"
+
+
 class OutgoingMessage(models.Model):
     """One message of the outbox. Its words are written when it is delivered; its key says what it is about."""
 
@@ -58,6 +82,8 @@ class OutgoingMessage(models.Model):
         ALERT = "alert"
         CORRECTION = "correction"
         DIGEST = "digest"
+        INVITATION = "invitation"
+        RESET = "reset"
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -72,6 +98,8 @@ class OutgoingMessage(models.Model):
     address = models.CharField(max_length=254, db_index=True)
     subscription = models.ForeignKey(Subscription, models.CASCADE, null=True, help_text="the one to confirm")
     transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
+    invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, help_text="whose password is new")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -56,7 +56,7 @@ GDAL_LIBRARY_PATH = _wheel_library("libgdal-")
 GEOS_LIBRARY_PATH = _wheel_library("libgeos_c-")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "monitor.apps.GuardedAdminConfig",  # django.contrib.admin, for those who may
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -69,6 +69,10 @@ INSTALLED_APPS = [
     "django_plotly_dash.apps.DjangoPlotlyDashConfig",
     "csp",
     "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "ingest.apps.IngestConfig",
     "ml.apps.MlConfig",
     "detection.apps.DetectionConfig",
@@ -84,8 +88,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "monitor.accounts.sessions.limit_sessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django_plotly_dash.middleware.BaseMiddleware",
     "monitor.middleware.public_data",
     "monitor.middleware.LimitRequests",
@@ -164,11 +170,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "login"
 LOGOUT_REDIRECT_URL = "map"
+PASSWORD_RESET_TIMEOUT = 2 * 3600
 SESSION_COOKIE_AGE = 12 * 3600  # a working day
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=120)  # without a click
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # wrong passwords and codes in a quarter of an hour, then a pause as long (monitor/site/throttle.py); only the first
@@ -184,6 +191,23 @@ AXES_LOCKOUT_CALLABLE = "monitor.site.accounts.locked_out"
 AXES_CLIENT_IP_CALLABLE = "monitor.site.accounts.client_address"
 AXES_DISABLE_ACCESS_LOG = True  # who signed in from where is nobody's business
 AXES_VERBOSE = False
+
+# The second factor of operators, administrators and superusers; a demo's accounts are made up. Nobody signs up.
+DEMO = env.bool("GROUND_MOTION_DEMO", default=False)
+MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEMO)
+MFA_ADAPTER = "monitor.accounts.second_factor.FactorAdapter"
+MFA_FORMS = {
+    "authenticate": "monitor.accounts.second_factor.CodeForm",
+    "reauthenticate": "monitor.accounts.second_factor.CodeAgainForm",
+}
+MFA_TOTP_ISSUER = "Ground Motion Monitor"
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by invitation
+ACCOUNT_ADAPTER = "monitor.accounts.second_factor.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = {"login_failed": "5/15m/key"}  # wrong codes for one account, from wherever
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # what changes an account asks for the password again
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -225,7 +249,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF, *_BASEMAP_ORIGIN],
         "frame-ancestors": [SELF],
         "object-src": [NONE],
-        "base-uri": [SELF],
+        "base-uri": [NONE],
         "form-action": [SELF],
     },
 }
@@ -237,6 +261,8 @@ if BEHIND_HTTPS:
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # browsers take cookies with this prefix from this very host only, and over HTTPS only
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 
 # Which images become pairs; which methods run on every new product and pair, and on what.
 INGEST_WORKERS = env.int("INGEST_WORKERS", default=min(4, os.cpu_count() or 1))  # files loaded at a time
@@ -320,7 +346,6 @@ EARTHDATA_LOGIN_HOSTS = env.list("EARTHDATA_LOGIN_HOSTS", default=["urs.earthdat
 STAC_TOKEN = env("STAC_TOKEN", default="")
 STAC_TOKEN_HOSTS = env.list("STAC_TOKEN_HOSTS", default=[])  # empty: the host of ACQUIRE_STAC_URL only
 
-DEMO = env.bool("GROUND_MOTION_DEMO", default=False)
 DEMO_ACCOUNTS_FILE = VAR_DIR / "demo-accounts.json"
 
 # The outbox, and what carries its messages: name -> folder. Each folder reads settings of its own.

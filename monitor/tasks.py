@@ -10,6 +10,8 @@ from django.core.management import call_command
 
 from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
+from monitor.accounts import services as accounts
+from monitor.accounts.sessions import sessions_forget
 from monitor.channels import announcements, digests, rounds, selectors
 from monitor.health import signs
 from monitor.health.watchman import Watchman
@@ -43,6 +45,8 @@ def queue_digests() -> None:
 @stage
 def delete_what_is_over() -> None:
     subscriptions.purge()
+    accounts.invitations_forget()
+    sessions_forget()
     signs.signs_forget()
 
 

@@ -1,9 +1,11 @@
 """Addresses. Pages end with a slash; data say their format."""
 
+from allauth.account.views import reauthenticate
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
+from monitor.accounts import sessions
+from monitor.accounts import views as account_pages
 from monitor.alerts import feeds, reviews
 from monitor.alerts import views as alerts
 from monitor.api import views as api_page
@@ -66,8 +68,19 @@ urlpatterns = [
     path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),
     path("demo/mail/<str:name>/html/", demo_mail.mail_html, name="demo-mail-html"),
     path("login/", accounts.SignIn.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
-    path("password/", accounts.OwnPassword.as_view(), name="own-password"),
+    path("login/", accounts.SignIn.as_view(), name="account_login"),  # as allauth calls it
+    path("logout/", sessions.SignOut.as_view(), name="logout"),
+    path("password/", account_pages.OwnPassword.as_view(), name="own-password"),
+    path("password/forgotten/", account_pages.password_forgotten, name="password-forgotten"),
+    path("password/new/<uidb64>.<token>/", account_pages.NewPassword.as_view(), name="password-new"),
+    path("password/again/", reauthenticate, name="account_reauthenticate"),
+    path("second-factor/", include("allauth.mfa.urls")),
+    path("sessions/", sessions.session_list, name="session-list"),
+    path("accounts/", account_pages.account_list, name="accounts"),
+    path("accounts/<int:account>/", account_pages.account_change, name="account-change"),
+    path("accounts/invitations/<int:invitation>/", account_pages.invitation_withdraw, name="invitation-withdraw"),
+    path("accounts/join/", account_pages.invitation_accept, name="invitation-accept"),
+    path("accounts/join/<str:token>/", account_pages.invitation_open, name="invitation-open"),
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/undo/", reviews.review_undo, name="review-undo"),

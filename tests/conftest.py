@@ -92,6 +92,12 @@ def quick_passwords(settings):
 
 
 @pytest.fixture(autouse=True)
+def passwords_alone(settings):
+    """Accounts of tests have no second factor; tests about it switch it on."""
+    settings.MFA_REQUIRED = False
+
+
+@pytest.fixture(autouse=True)
 def one_file_at_a_time(settings):
     """A test's transaction is seen by its own connection only, so files are not loaded in threads."""
     settings.INGEST_WORKERS = 1

@@ -120,7 +120,10 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
     if message.kind == Kind.CONFIRM:
         wanted = message.subscription
         return wanted is not None and not wanted.confirmed_at and not wanted.ended_at
-    if message.kind == Kind.LINK:
+    if message.kind == Kind.INVITATION:
+        wanted = message.invitation
+        return wanted is not None and not wanted.accepted_at and not wanted.withdrawn_at
+    if message.kind in (Kind.LINK, Kind.RESET):
         return True
     message.news = [one for one in message.news if not _is_overtaken(one.transition)]
     return bool(message.news)

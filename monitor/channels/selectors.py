@@ -47,7 +47,7 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
     )
     return (
         messages_due(now=now)
-        .select_related("subscription", "transition__alert")
+        .select_related("subscription", "transition__alert", "invitation", "account")
         .defer("subscription__region", "transition__alert__area")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
     )

@@ -8,20 +8,24 @@
 | viewer        | also images, pairs, events, runs, who loaded a file | as a colleague                          |
 | operator      | the same                                            | review alerts, add data, report events  |
 | administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
+| superuser     | also the list of accounts                           | everything: invite, deactivate          |
 
 Groups and their permissions stand in `roles`, signed links in `monitor.subscriptions.tokens`; docs/security.md has the
-answer of every address to each of them.
+answer of every address to each of them. From operators on, a role begins once its account has a second factor.
 """
 
 from collections.abc import Callable
 from functools import cached_property, wraps
 from typing import Any
 
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
@@ -33,22 +37,37 @@ View = Callable[..., HttpResponseBase]
 READING = {"GET", "HEAD", "OPTIONS"}
 
 
+def second_factor_missing(user: User) -> bool:
+    """Whether a role sleeps until its account has a second factor: of everybody who decides, adds or administers."""
+    if not settings.MFA_REQUIRED or not user.is_authenticated:
+        return False
+    if not hasattr(user, "_second_factor_missing"):
+        has_role = user.is_staff or user.has_perm(REVIEW) or user.has_perm(LOAD)
+        user._second_factor_missing = has_role and not is_mfa_enabled(user)
+    return user._second_factor_missing
+
+
 def may_review(user: User) -> bool:
-    return user.has_perm(REVIEW)
+    return user.has_perm(REVIEW) and not second_factor_missing(user)
 
 
 def may_load(user: User) -> bool:
-    return user.has_perm(LOAD)
+    return user.has_perm(LOAD) and not second_factor_missing(user)
 
 
 def may_look(user: User) -> bool:
     """Whether the pages of those who work here are shown: cases, images, pairs, events."""
-    return any(user.has_perm(permission) for permission in (LOOK, REVIEW, LOAD))
+    return any(user.has_perm(permission) for permission in (LOOK, REVIEW, LOAD)) and not second_factor_missing(user)
 
 
 def may_administrate(user: User) -> bool:
     """Whether Django's admin lets this account in."""
-    return user.is_active and user.is_staff
+    return user.is_active and user.is_staff and not second_factor_missing(user)
+
+
+def may_manage_accounts(user: User) -> bool:
+    """Superusers only: whoever edits accounts could give themselves every right."""
+    return user.is_active and user.is_superuser and not second_factor_missing(user)
 
 
 class Permissions:
@@ -64,6 +83,10 @@ class Permissions:
     @cached_property
     def load(self) -> bool:
         return may_load(self._user)
+
+    @cached_property
+    def manage_accounts(self) -> bool:
+        return may_manage_accounts(self._user)
 
     @cached_property
     def look(self) -> bool:
@@ -94,6 +117,19 @@ def operators_only(view: View) -> View:
     return _guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: request.get_full_path())
 
 
+def superusers_only(view: View) -> View:
+    """For the list of accounts."""
+    refusal = "Accounts are managed by superusers only."
+    return never_cache(
+        _guarded(
+            view,
+            lambda request: may_manage_accounts(request.user),
+            refusal,
+            lambda request, kwargs: reverse("accounts"),
+        )
+    )
+
+
 def demo_only(view: View) -> View:
     """For pages that exist only in a demo whose mails are kept as files."""
 
@@ -119,6 +155,8 @@ def _guarded(
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(back(request, kwargs))
+        if second_factor_missing(request.user):
+            return redirect("mfa_activate_totp")
         if not may(request):
             raise PermissionDenied(refusal)
         return view(request, **kwargs)

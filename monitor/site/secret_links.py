@@ -4,7 +4,13 @@ import logging
 import re
 
 # a signed or random part follows; tests/monitor/test_logs.py compares this with every address that has such a part
-SECRET_ADDRESSES = ("/subscribe/confirm/", "/subscribe/stop/", "/subscriptions/")
+SECRET_ADDRESSES = (
+    "/subscribe/confirm/",
+    "/subscribe/stop/",
+    "/subscriptions/",
+    "/accounts/join/",
+    "/password/new/",
+)
 
 _SLASH = "(?:/|%2F)"  # also within the query of another address
 _SECRET = re.compile(

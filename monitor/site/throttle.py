@@ -8,14 +8,17 @@ from collections.abc import Mapping
 
 from axes.attempts import get_cool_off_threshold
 from axes.handlers.database import AxesDatabaseHandler
+from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.auth.signals import user_login_failed
 from django.core import signing
+from django.core.exceptions import ValidationError
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 
-BROWSER_COOKIE = "known_browser"
+BROWSER_COOKIE = "__Host-known_browser" if settings.BEHIND_HTTPS else "known_browser"
 BROWSER_KNOWN_SECONDS = 90 * 24 * 3600
 _SALT = "monitor.known-browser"
 
@@ -34,6 +37,18 @@ class SignInThrottle(AxesDatabaseHandler):
             attempts = recent.filter(**{name: asked[name] for name in parameters})
             used_up += (attempts.aggregate(n=Sum("failures_since_start"))["n"] or 0) >= limit
         return used_up
+
+
+def refuse_while_paused(request: HttpRequest, username: str) -> None:
+    """For forms that check a secret themselves. Raises ValidationError; the middleware of django-axes then answers."""
+    if not AxesProxyHandler.is_allowed(request, {"username": username}):
+        request.axes_locked_out = True
+        raise ValidationError("Too many wrong attempts. Wait for a quarter of an hour.")
+
+
+def failure_count(request: HttpRequest, username: str) -> None:
+    """A wrong secret counts as a wrong password at the sign-in does."""
+    user_login_failed.send(sender=__name__, credentials={"username": username}, request=request)
 
 
 def browser_is_known(request: HttpRequest, username: str) -> bool:

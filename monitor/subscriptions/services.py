@@ -175,7 +175,8 @@ def purge() -> None:
     finished = OutgoingMessage.objects.exclude(state__in=[OutgoingMessage.State.QUEUED, OutgoingMessage.State.SENDING])
     gone = set(emails) - set(Subscription.objects.filter(email__in=emails).values_list("email", flat=True))
     finished.filter(address__in=gone).delete()
-    letters = [OutgoingMessage.Kind.CONFIRM, OutgoingMessage.Kind.LINK]
+    kinds = OutgoingMessage.Kind
+    letters = [kinds.CONFIRM, kinds.LINK, kinds.INVITATION, kinds.RESET]
     finished.filter(kind__in=letters, created_at__lt=now - KEEP_LETTERS).delete()
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()

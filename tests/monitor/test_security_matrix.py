@@ -30,8 +30,8 @@ from tests.makers import pairs as made_pairs
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"
 ROLES = ["anonymous", "subscriber link", "viewer", "operator", "administrator"]
-# a visit leaves a trace there, and nowhere else: who looks at a case, and Dash's list of its own apps
-NOT_COUNTED = {"sessions.session", "detection.claim", "django_plotly_dash.statelessapp"}
+# a visit leaves a trace there, and nowhere else: that a session is in use, who looks at a case, Dash's list of its apps
+NOT_COUNTED = {"sessions.session", "usersessions.usersession", "detection.claim", "django_plotly_dash.statelessapp"}
 
 
 def parameters() -> dict[str, object]:
@@ -59,6 +59,9 @@ def parameters() -> dict[str, object]:
         "token": "nonsense",
         "name": "0123456789abcdef",
         "resource": "dash/dcc/none.js",
+        "account": 0,
+        "invitation": 0,
+        "uidb64": "MA",
         # Django's admin
         "object_id": "0",
         "app_label": "detection",
@@ -68,6 +71,9 @@ def parameters() -> dict[str, object]:
     }
 
 
+# where an account without a second factor is led, at once or by way of the admin's own sign-in
+SET_UP = {"/second-factor/totp/activate/", "/admin/login/"}
+OF_EVERY_ACCOUNT = {"own-password", "session-list", "account_reauthenticate", "login", "account_login"}
 # name of an address: values that only it needs
 SPECIAL: dict[str, dict[str, object]] = {"raster-tile": {"layer": "coherence"}}
 
@@ -201,3 +207,31 @@ def test_without_the_token_of_a_form_nobody_changes_anything(people):
                     through.add(name)
     assert counts() == before
     assert through == set()
+
+
+def test_looking_changes_nothing(people):
+    before = counts()
+    for name, wanted in addresses():
+        for role in ("viewer", "administrator"):
+            people.status(role, "GET", name, wanted)
+    assert counts() == before
+
+
+def test_no_role_begins_before_the_second_factor_is_set_up(people, settings):
+    """Wherever operators and administrators get further than anonymous visitors, they are led to set it up first."""
+    settings.MFA_REQUIRED = True
+    through, asked, rows = [], 0, table()
+    for name, wanted in addresses():
+        cells = row_of(name, rows)
+        if name in OF_EVERY_ACCOUNT or name.startswith("mfa_"):
+            continue
+        for role in ("operator", "administrator"):
+            cell = cells[ROLES.index(role)]
+            if cell == cells[0] or cell.startswith("403"):
+                continue
+            answer = people.client(role, True).get(people.path(role, name, wanted))
+            asked += 1
+            if answer.status_code not in (403, 405) and answer.get("Location", "").split("?")[0] not in SET_UP:
+                through.append((role, name, answer.status_code, answer.get("Location")))
+    assert asked > 50
+    assert through == []

@@ -23,6 +23,10 @@ class Composer:
         if kind == OutgoingMessage.Kind.LINK:
             held = subscriptions_of(email=message.address).last()
             return letters.link_mail(key=key, email=message.address, subscription=held)
+        if kind == OutgoingMessage.Kind.INVITATION:
+            return letters.invitation_mail(key=key, invitation=message.invitation)
+        if kind == OutgoingMessage.Kind.RESET:
+            return letters.password_mail(key=key, email=message.address, account=message.account)
         if kind == OutgoingMessage.Kind.DIGEST:
             return letters.digest_mail(key=key, places=self._places(message.news))
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())

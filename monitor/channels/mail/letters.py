@@ -6,13 +6,18 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import get_template
 from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 from detection.models import AlertTransition
+from monitor.accounts.tokens import invitation_token
 from monitor.cards.cards import AlertCard
-from monitor.models import Subscription
+from monitor.models import Invitation, Subscription
 from monitor.subscriptions import tokens
 
 WHAT_HAPPENED = {
@@ -46,6 +51,19 @@ def link_mail(*, key: str, email: str, subscription: Subscription | None) -> Ema
     """The link to what is held of this address, or that nothing is."""
     url = absolute("subscription-manage", tokens.manage_token(subscription.pk)) if subscription else ""
     return _mail("link", key, email, {"manage_url": url, "subscribe_url": absolute("subscribe")})
+
+
+def invitation_mail(*, key: str, invitation: Invitation) -> EmailMultiAlternatives:
+    """Asks somebody to make themselves an account."""
+    url = absolute("invitation-open", invitation_token(invitation.pk))
+    return _mail("invitation", key, invitation.email, {"invitation": invitation, "join_url": url})
+
+
+def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternatives:
+    """The link to choose a new password; it works once, and for two hours."""
+    owner = urlsafe_base64_encode(force_bytes(account.pk))
+    url = absolute("password-new", owner, default_token_generator.make_token(account))
+    return _mail("password", key, email, {"account": account, "password_url": url})
 
 
 def alert_mail(

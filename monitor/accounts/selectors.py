@@ -1,0 +1,38 @@
+"""Reading accounts and invitations."""
+
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from monitor.accounts.tokens import INVITED_FOR
+from monitor.models import Invitation
+from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
+
+ROLE_WORDS = [(ADMINISTRATORS, "administrator"), (OPERATORS, "operator"), (VIEWERS, "viewer")]
+
+
+def accounts_listed() -> QuerySet[User]:
+    """Every account, with its groups and whether it has a second factor."""
+    factor = Authenticator.objects.filter(user=OuterRef("pk"))
+    return (
+        User.objects.prefetch_related("groups").annotate(has_factor=Exists(factor)).order_by("-is_active", "username")
+    )
+
+
+def accounts_of(*, email: str) -> QuerySet[User]:
+    return User.objects.filter(email__iexact=email.strip())
+
+
+def invitations_open() -> QuerySet[Invitation]:
+    """What was neither accepted nor withdrawn, and is not too old."""
+    return Invitation.objects.filter(
+        accepted_at=None, withdrawn_at=None, created_at__gte=timezone.now() - INVITED_FOR
+    ).select_related("invited_by")
+
+
+def role_in_words(account: User) -> str:
+    if account.is_superuser:
+        return "superuser"
+    groups = {group.name for group in account.groups.all()}
+    return next((words for name, words in ROLE_WORDS if name in groups), "none")

@@ -1,0 +1,21 @@
+"""manage.py resetfactor NAME: for somebody who has lost both the app and the recovery codes."""
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from monitor.accounts.second_factor import factor_reset
+
+
+class Command(BaseCommand):
+    help = "Take the second factor from an account and sign it out everywhere; it sets up a new one when it signs in."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name")
+
+    def handle(self, *args, **options) -> None:
+        try:
+            account = User.objects.get_by_natural_key(options["name"])
+        except User.DoesNotExist:
+            raise CommandError(f"there is no account {options['name']!r}; /accounts/ lists them") from None
+        n_removed = factor_reset(user=account, actor="manage.py resetfactor")
+        self.stdout.write(f"removed from {account}: {n_removed}. Make sure that it was {account} who asked you.")

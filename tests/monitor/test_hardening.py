@@ -1,0 +1,183 @@
+"""What docs/asvs.csv asks of every page, cookie and password, where no other test shows it."""
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import check_password
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.backends.db import SessionStore
+from django.core import signing
+from django.test import Client
+from django.utils import timezone
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "a long enough pass phrase"
+PUBLIC_SITE = """
+import django, json
+django.setup()
+from django.conf import settings
+from django.test import Client
+from monitor.site.throttle import BROWSER_COOKIE
+answer = Client().get("/healthz", secure=True, headers={"host": "localhost"})
+print(json.dumps({
+    "names": [settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, BROWSER_COOKIE],
+    "secure": [settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE],
+    "samesite": [settings.SESSION_COOKIE_SAMESITE, settings.CSRF_COOKIE_SAMESITE],
+    "domains": [settings.SESSION_COOKIE_DOMAIN, settings.CSRF_COOKIE_DOMAIN],
+    "hsts": answer["Strict-Transport-Security"],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def public_site() -> dict:
+    """The settings and answers of a site behind HTTPS."""
+    environment = {**os.environ, "BEHIND_HTTPS": "yes", "DJANGO_SETTINGS_MODULE": "monitor.settings"}
+    command = [sys.executable, "-c", PUBLIC_SITE]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def files(pattern: str, *folders: str) -> list[Path]:
+    return [path for folder in folders for path in (ROOT / folder).rglob(pattern)]
+
+
+def test_every_cookie_of_a_public_site_is_bound_to_its_host(public_site):
+    assert all(name.startswith("__Host-") for name in public_site["names"])
+    assert public_site["secure"] == [True, True]
+    assert public_site["samesite"] == ["Lax", "Lax"]
+    assert public_site["domains"] == [None, None]  # which the prefix asks for
+
+
+def test_a_public_site_promises_https_for_a_year(public_site):
+    assert public_site["hsts"] == "max-age=31536000; includeSubDomains; preload"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/about/", "/login/", "/alerts.geojson", "/healthz", "/nothing/"])
+def test_headers_that_every_page_carries(path):
+    answer = Client().get(path)
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert re.match(r"(text/html; charset=utf-8|application/(geo\+)?json)", answer["Content-Type"])
+
+
+@pytest.mark.django_db
+def test_the_content_policy_forbids_what_no_page_needs():
+    policy = Client().get("/about/")["Content-Security-Policy"]
+    for directive in ("object-src 'none'", "base-uri 'none'", "frame-ancestors 'self'", "form-action 'self'"):
+        assert directive in policy
+    scripts = policy.partition("script-src")[2].partition(";")[0]
+    assert "'self'" in scripts
+    assert "unsafe" not in scripts
+
+
+@pytest.mark.django_db
+def test_text_of_a_user_cannot_leave_the_data_of_a_page(make_alert):
+    alert = make_alert()
+    page = Client().get(f"/alerts/{alert.code}/", {"x": "</script><script>"}).content.decode()
+    assert "<script>" not in page
+    data = re.findall(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, flags=re.S)
+    assert data
+    assert not any(mark in block for block in data for mark in "<>&")
+
+
+def test_nothing_is_run_through_a_shell_or_evaluated():
+    banned = re.compile(r"shell=True|os\.system\(|(?<![\w.])(eval|exec)\(|pickle\.loads?\(")
+    found = [path for path in files("*.py", "monitor", "detection", "ingest") if banned.search(path.read_text())]
+    assert found == []
+
+
+def test_no_script_writes_markup():
+    banned = re.compile(r"\.(inner|outer)HTML\b|insertAdjacentHTML|document\.write|\beval\(|new Function")
+    assert [path for path in files("*.js", "static/js") if banned.search(path.read_text())] == []
+
+
+@pytest.mark.django_db
+def test_fields_of_passwords_hide_and_let_managers_paste():
+    client = Client()
+    client.force_login(User.objects.create_user("otto", password=PASSWORD))
+    pages = [Client().get("/login/"), client.get("/password/"), client.get("/password/again/")]
+    for page in pages:
+        fields = re.findall(r"<input[^>]*password[^>]*>", page.content.decode())
+        assert fields
+        assert all('type="password"' in field and "autocomplete=" in field for field in fields)
+        assert "onpaste" not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "password", ["qwmzlvkxjhtr", "QWMZLVKXJHTR", "738291046157", "ключ от дома 🔑 ~", "    a    b    "]
+)
+def test_a_password_may_be_made_of_anything(password):
+    validate_password(password)
+
+
+@pytest.mark.django_db
+def test_a_password_is_taken_as_it_is():
+    long = " Ä" + "x" * 200 + "y "
+    client, user = Client(), User.objects.create_user("otto", password=long)
+    assert check_password(long, user.password)
+    assert not check_password(long.strip(), user.password)
+    assert not check_password(long.lower(), user.password)
+    assert not check_password(long[:-2] + "z ", user.password)
+    assert client.post("/login/", {"username": "otto", "password": long}).status_code == 302
+
+
+@pytest.mark.django_db
+def test_a_password_does_not_expire():
+    User.objects.create_user("otto", password=PASSWORD)
+    User.objects.update(date_joined=timezone.now() - timedelta(days=3000), last_login=timezone.now() - timedelta(2000))
+    assert Client().post("/login/", {"username": "otto", "password": PASSWORD}).status_code == 302
+
+
+def test_an_account_holds_no_hint_and_no_question():
+    names = {field.name for field in User._meta.get_fields()}
+    assert not [name for name in names if re.search("hint|question|answer|birth", name)]
+
+
+@pytest.mark.django_db
+def test_session_tokens_are_long_and_random():
+    keys = set()
+    for _ in range(20):
+        session = SessionStore()
+        session.create()
+        keys.add(session.session_key)
+    assert len(keys) == 20
+    assert all(re.fullmatch("[a-z0-9]{32}", key) for key in keys)
+
+
+def test_passwords_and_links_use_no_weak_hash():
+    kept = settings.PASSWORD_HASHERS[1:]  # the first one is for tests only
+    assert [hasher.rpartition(".")[2] for hasher in kept] == ["Argon2PasswordHasher", "PBKDF2PasswordHasher"]
+    assert signing.TimestampSigner().algorithm == "sha256"
+
+
+def test_the_proxy_speaks_only_new_tls():
+    lines = (ROOT / "docker" / "nginx" / "https.conf").read_text()
+    assert re.findall(r"ssl_protocols ([^;]+);", lines) == ["TLSv1.2 TLSv1.3"]
+
+
+def test_the_image_is_built_without_the_history():
+    assert ".git" in (ROOT / ".dockerignore").read_text().split()
+
+
+def test_documents_state_how_soon_libraries_are_updated():
+    assert re.search(r"known hole is updated within \w+ days", (ROOT / "docs" / "security.md").read_text())
+
+
+@pytest.mark.django_db
+def test_refused_access_is_logged(caplog):
+    client = Client()
+    client.force_login(User.objects.create_user("karl"))
+    with caplog.at_level(logging.WARNING, logger="django.request"):
+        client.get("/review/")
+    assert "Forbidden (Permission denied): /review/" in caplog.text
