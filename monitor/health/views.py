@@ -17,7 +17,7 @@ from monitor.health.metrics import metrics_text
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process lives. Nothing else is asked."""
-    return HttpResponse("alive\n", content_type="text/plain")
+    return HttpResponse("alive\n", content_type="text/plain; charset=utf-8")
 
 
 @require_safe

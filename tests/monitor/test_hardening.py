@@ -68,7 +68,7 @@ def test_headers_that_every_page_carries(path):
     answer = Client().get(path)
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["Referrer-Policy"] == "same-origin"
-    assert re.match(r"(text/html; charset=utf-8|application/(geo\+)?json)", answer["Content-Type"])
+    assert re.match(r"(text/(html|plain); charset=utf-8|application/(geo\+)?json)", answer["Content-Type"])
 
 
 @pytest.mark.django_db
