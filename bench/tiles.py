@@ -30,9 +30,10 @@ def _at_zoom(zoom: int, product_id: int) -> dict[str, Any]:
     for index in rng.integers(0, CHUNK, TILES):
         x = int((batch.longitude[index] + 180) / 360 * 2**zoom)
         y = int((1 - math.asinh(math.tan(math.radians(batch.latitude[index]))) / math.pi) / 2 * 2**zoom)
+        n_points = _count(zoom, x, y, product_id)
         both = [
             (ours, lambda x=x, y=y: _fetch(client, f"/tiles/points/los/{zoom}/{x}/{y}.mvt")),
-            (control, lambda x=x, y=y: _raw(zoom, x, y, product_id)),
+            (control, lambda x=x, y=y, n=n_points: _raw(zoom, x, y, product_id, n)),
         ]
         both[0][1]()  # warm the cache of the server for both
         for times, work in both if index % 2 else reversed(both):
@@ -46,7 +47,12 @@ def _fetch(client: Client, address: str) -> None:
         raise RuntimeError(f"{address} answers {status}")
 
 
-def _raw(z: int, x: int, y: int, product_id: int) -> None:
+def _count(z: int, x: int, y: int, product_id: int) -> int:
+    single = z >= selectors.ZOOM_OF_SINGLE_POINTS
+    return sum(selectors.points_in_tile(products=[product_id], z=z, x=x, y=y).values()) if single else 0
+
+
+def _raw(z: int, x: int, y: int, product_id: int, n_points: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(*selectors.tile_query(products=[product_id], z=z, x=x, y=y))
+        cursor.execute(*selectors.tile_query(products=[product_id], z=z, x=x, y=y, n_points=n_points))
         cursor.fetchone()

@@ -92,7 +92,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "django_plotly_dash.middleware.BaseMiddleware",
     "monitor.middleware.public_data",
     "monitor.middleware.LimitRequests",
     "monitor.middleware.AnswerBusy",

@@ -67,10 +67,10 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None) -> Poi
 
 
 def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:
-    """Ids, longitudes, latitudes (degrees) and velocities (mm/yr) of every point, or of an even sample of about a
-    quarter to all of `most` points, the same every time.
+    """Ids, longitudes, latitudes (degrees) and velocities (mm/yr) of every point, or of an even sample of `most` points,
+    the same every time; a few times as many rows are read, whatever the product's size.
     """
-    share = sampling.share_leaving(n_points=product.n_points, most=most)
+    share = sampling.share_leaving(n_points=product.n_points, most=sampling.SHARES[0] * most)
     sql = f"""
         SELECT pid, ST_X(position), ST_Y(position), velocity_mm_yr FROM {POINTS}
         WHERE product_id = {product.pk:d} AND {sampling.condition(share)} ORDER BY {sampling.ORDER} LIMIT %s"""  # noqa: S608

@@ -16,9 +16,11 @@ from detection.models import Alert
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.cards.features import alert_feature
 from monitor.cards.filters import alerts_requested
-from monitor.site.refusals import refusals_as_json
+from monitor.site.refusals import refusals_as_json, whole_number
 
 MOST_ENTRIES = 100
+MOST_OFFSET = 1_000_000
+MOST_FEATURES = 500  # of one answer, about 750 kB; `next` leads to the others
 
 
 class GeoAtom(Atom1Feed):
@@ -111,7 +113,16 @@ def alerts_atom(request: HttpRequest) -> HttpResponseBase:
 @refusals_as_json
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_geojson(request: HttpRequest) -> JsonResponse:
-    """Every public alert with its outline, EPSG:4326, the strongest first."""
-    alerts = list(alerts_requested(request.GET, newest_first=False))
-    features = [alert_feature(alert, card) for alert, card in zip(alerts, alert_cards(alerts), strict=True)]
-    return JsonResponse({"type": "FeatureCollection", "features": features}, content_type="application/geo+json")
+    """Public alerts with their outlines, EPSG:4326, the strongest first; `next` is the address of further ones."""
+    offset = whole_number("offset", request.GET.get("offset", "0"), 0, MOST_OFFSET)
+    limit = whole_number("limit", request.GET.get("limit", str(MOST_FEATURES)), 1, MOST_FEATURES)
+    requested = alerts_requested(request.GET, newest_first=False)
+    alerts = list(requested[offset : offset + limit + 1])
+    shown = alerts[:limit]
+    features = [alert_feature(alert, card) for alert, card in zip(shown, alert_cards(shown), strict=True)]
+    body: dict[str, Any] = {"type": "FeatureCollection", "numberMatched": requested.count(), "features": features}
+    if len(alerts) > limit:
+        query = request.GET.copy()
+        query["offset"] = offset + limit
+        body["next"] = f"{request.path}?{query.urlencode()}"
+    return JsonResponse(body, content_type="application/geo+json")

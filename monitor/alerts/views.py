@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -16,6 +17,8 @@ from monitor.map.series import alert_body
 from monitor.site.guards import may_look
 from monitor.wording.states import state_label
 
+ALERTS_ON_A_PAGE = 100
+
 
 @require_safe
 def alert_list(request: HttpRequest) -> HttpResponse:
@@ -23,13 +26,17 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     kind, state = request.GET.get("kind", ""), request.GET.get("state", "")
     kind = kind if kind in dict(kinds) else ""
     state = state if state in dict(states) else ""
+    page = Paginator(alerts_public(kind=kind, state=state), ALERTS_ON_A_PAGE).get_page(request.GET.get("page"))
     context = {
-        "cards": alert_cards(alerts_public(kind=kind, state=state)),
+        "cards": alert_cards(page.object_list),
+        "page": page,
+        "n_alerts": page.paginator.count,
         "kinds": kinds,
         "states": states,
         "selected_kind": kind,
         "selected_state": state,
         "query": f"?{urlencode({'kind': kind, 'state': state})}" if kind or state else "",
+        "chosen": f"{urlencode({'kind': kind, 'state': state})}&" if kind or state else "",
     }
     return render(request, "alerts/list.html", context)
 

@@ -1,5 +1,7 @@
 """What pages and tiles need, in few queries."""
 
+import hashlib
+from math import log2
 from typing import NamedTuple
 
 from django.contrib.gis.db.models import Extent
@@ -9,6 +11,7 @@ from django.db.models import Count, Q, Sum
 from detection.models import Alert
 from detection.selectors import alerts_public, detections_current
 from ingest.models import Product, Scene, ScenePair
+from ingest.products import sampling
 from ingest.products.partitions import POINTS
 from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
@@ -18,13 +21,25 @@ from monitor.map.layers import LAYERS, Layer
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
-_POINTS_TILE = f"""
+MOST_POINTS_OF_TILE = 5000  # as many as cover a tile on the screen; about 200 kB
+ZOOM_OF_CELL = int(log2(CELLS))  # a cell of the pyramid is a whole tile so many levels further in
+TILE_VERSION = 2  # raise when tiles of the same products look different
+
+_POINTS_TILE = """
     WITH bounds AS (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile)
     SELECT ST_AsMVT(rows, 'points', 4096, 'geometry') FROM (
         SELECT product_id AS product, pid, round(velocity_mm_yr::numeric, 1)::float4 AS v,
                ST_AsMVTGeom(tile_point, bounds.tile, 4096, 64) AS geometry
-        FROM {POINTS}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
-    ) AS rows"""  # noqa: S608
+        FROM {table}, bounds WHERE product_id = ANY(%(products)s) AND tile_point && ST_Expand(bounds.tile, %(margin)s)
+        AND {sample} ORDER BY {order} LIMIT %(most)s
+    ) AS rows"""
+# a layer of its own with one feature, where a tile shows a sample: how many points there are
+_SAMPLE_NOTE = """
+    SELECT ST_AsMVT(rows, 'sample', 4096, 'geometry') FROM (
+        SELECT %(n)s AS n, ST_MakePoint(2048, 2048) AS geometry) AS rows"""
+_COUNTS = f"""
+    SELECT product_id, n FROM {PYRAMID}
+    WHERE z = %s AND tile_x = %s AND tile_y = %s AND cell = %s AND product_id = ANY(%s)"""  # noqa: S608
 _PYRAMID_TILE = f"""
     SELECT ST_AsMVT(cells, 'points', 4096, 'geometry') FROM (
         SELECT (round(sum(velocity_mm_yr * n) / sum(n) * 10) / 10)::float4 AS v, sum(n)::int AS n,
@@ -64,19 +79,51 @@ def layers_available() -> list[Layer]:
     ]
 
 
-def points_tile(*, layer: Layer, z: int, x: int, y: int) -> bytes:
-    """A vector tile of the layer's points; below zoom 10 their averages on a grid."""
+def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: int) -> str:
+    """An ETag: the same while the layer shows the same products, for a product's points never change."""
+    shown = hashlib.sha256(f"{TILE_VERSION} {layer.name} {z}/{x}/{y} {sorted(products)}".encode())
+    return f'"{shown.hexdigest()[:32]}"'
+
+
+def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
+    """A vector tile of the points of products; below zoom 10 their averages on a grid, further in an even sample where
+    there are more than MOST_POINTS_OF_TILE, and then a layer `sample` that holds how many there are.
+    """
+    if z < ZOOM_OF_SINGLE_POINTS:
+        return _one_tile(*tile_query(products=products, z=z, x=x, y=y))
+    counts = points_in_tile(products=products, z=z, x=x, y=y)
+    n_points = sum(counts.values())
+    if not n_points:
+        return b""
+    tile = _one_tile(*tile_query(products=list(counts), z=z, x=x, y=y, n_points=n_points))
+    return tile if n_points <= MOST_POINTS_OF_TILE else tile + _one_tile(_SAMPLE_NOTE, {"n": n_points})
+
+
+def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0) -> tuple[str, dict[str, object]]:
+    """The SQL of a tile and its values. n_points: how many are in a tile of single points; decides on the sample."""
+    values: dict[str, object] = {"z": z, "x": x, "y": y, "products": products}
+    if z < ZOOM_OF_SINGLE_POINTS:
+        return _PYRAMID_TILE, values
+    share = sampling.share_leaving(n_points=n_points, most=MOST_POINTS_OF_TILE)
+    sql = _POINTS_TILE.format(table=POINTS, sample=sampling.condition(share), order=sampling.ORDER)
+    return sql, values | {"margin": WORLD_M / 2**z / 64, "most": 2 * MOST_POINTS_OF_TILE}
+
+
+def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, int]:
+    """How many points each product has in a tile; in the smallest tile around it that the pyramid counts."""
+    below = max(0, z - FINEST_ZOOM - ZOOM_OF_CELL)
+    z, x, y = z - below - ZOOM_OF_CELL, x >> below, y >> below
+    cell = (y % CELLS) * CELLS + x % CELLS
     with connection.cursor() as cursor:
-        cursor.execute(*tile_query(products=layer_products(layer=layer), z=z, x=x, y=y))
+        cursor.execute(_COUNTS, [z, x // CELLS, y // CELLS, cell, products])
+        return dict(cursor.fetchall())
+
+
+def _one_tile(sql: str, values: dict[str, object]) -> bytes:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
         (tile,) = cursor.fetchone()
     return bytes(tile)
-
-
-def tile_query(*, products: list[int], z: int, x: int, y: int) -> tuple[str, dict[str, object]]:
-    """The SQL of a tile and its values."""
-    width = WORLD_M / 2**z
-    values = {"z": z, "x": x, "y": y, "products": products, "margin": width / 64}
-    return _POINTS_TILE if z >= ZOOM_OF_SINGLE_POINTS else _PYRAMID_TILE, values
 
 
 def map_totals() -> MapTotals:

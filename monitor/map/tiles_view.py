@@ -1,6 +1,7 @@
 """Vector tiles of points and of what is known of places."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from monitor.map import selectors
@@ -10,11 +11,16 @@ from monitor.rasters.tiles import is_tile
 
 
 @require_safe
-def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponse:
+def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
     if layer not in BY_NAME or not is_tile(z, x, y):
         raise Http404("There is no such tile.")
-    tile = selectors.points_tile(layer=BY_NAME[layer], z=z, x=x, y=y)
-    response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
+    products = selectors.layer_products(layer=BY_NAME[layer])
+    etag = selectors.tile_fingerprint(layer=BY_NAME[layer], products=products, z=z, x=x, y=y)
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        tile = selectors.points_tile(products=products, z=z, x=x, y=y)
+        response = HttpResponse(tile, content_type="application/vnd.mapbox-vector-tile")
+    response["ETag"] = etag
     response["Cache-Control"] = "public, max-age=60"
     return response
 

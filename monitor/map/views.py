@@ -14,6 +14,7 @@ from monitor.map.context_tiles import overlays_available, truth_overlay
 from monitor.rasters.layers import RASTER_LAYERS
 from monitor.wording.states import STATE_LABELS
 
+MOST_CARDS = 200  # on the map's own list; the map shows all, and so does the page of alerts
 STATES_OF_LEGEND = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 
 
@@ -22,8 +23,10 @@ def map_view(request: HttpRequest) -> HttpResponse:
     layers, totals = selectors.layers_available(), selectors.map_totals()
     overlays = overlays_available()
     config = map_config(layers, totals.bounds)
+    alerts = alerts_public()
     context = {
-        "cards": alert_cards(alerts_public()),
+        "cards": alert_cards(alerts[:MOST_CARDS]),
+        "n_alerts": alerts.count(),
         "layers": layers,
         "overlays": overlays,
         "truth": truth_overlay(),

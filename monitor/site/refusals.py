@@ -45,6 +45,13 @@ def area_of(parts: list[Bounds]) -> MultiPolygon:
     return MultiPolygon([Polygon.from_bbox(part) for part in parts], srid=4326)
 
 
+def whole_number(name: str, text: str, low: int, high: int) -> int:
+    """A number from low to high. Raises Refusal."""
+    if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
+        return int(text)
+    raise Refusal(f"{name} is not a whole number from {low} to {high}", f"Give for example {name}={high}.")
+
+
 def choice(name: str, value: str, allowed: list[str]) -> str:
     """The value, or empty. Raises Refusal for what is not among the allowed ones."""
     if value and value not in allowed:

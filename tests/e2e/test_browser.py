@@ -45,6 +45,7 @@ def test_the_workbench_draws_a_product(open_page, live_server, watched_region):
     frame = page.frame_locator("iframe")
     expect(frame.locator("#histogram-words")).to_contain_text("of 22,")
     expect(frame.locator("#histogram .bars path").first).to_be_attached()
+    expect(frame.locator("#points .scatterlayer path.point").first).to_be_attached()
     expect(frame.locator("#series .scatterlayer .trace")).to_have_count(3)
 
 

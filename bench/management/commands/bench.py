@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.database.roles import as_owner
 
-NAMES = ("coherence", "deformation", "drip", "faults", "ingest", "mail", "offsets", "scenes", "tiles")
+NAMES = ("coherence", "deformation", "drip", "faults", "ingest", "load", "mail", "offsets", "scenes", "tiles")
 
 
 class Command(BaseCommand):
@@ -17,10 +17,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
+        parser.add_argument("--points", type=int, help="how many points (load only)")
         parser.add_argument("--rounds", type=int, help="how often each fault is made (faults only)")
 
     def handle(self, *args, **options) -> None:
-        chosen = {"rounds": options["rounds"]} if options["rounds"] else {}
+        chosen = {name: options[name] for name in ("points", "rounds") if options[name]}
         with as_owner():  # controls make tables of their own
             report = import_module(f"bench.{options['name']}").run(**chosen)
         if options["json"]:

@@ -241,17 +241,24 @@ class Readout {
 }
 
 // ---- the list ----
-function fillChoices(select, name) {
-  const choices = new Map(cards.map((card) => [card.dataset[name], card.dataset[`${name}Label`]]));
+/** Adds the values there are to a choice; all: [value, label] of every place. */
+function fillChoices(select, name, all) {
+  const known = new Set([...select.options].map((option) => option.value));
+  const choices = new Map(all.filter(([value]) => !known.has(value)));
   select.append(...[...choices].map(([value, label]) => new Option(label, value)));
   if (choices.has(asked.get(name))) select.value = asked.get(name);
+}
+
+function fillFilters(choicesOf) {
+  const { kind, state } = document.getElementById("filters").elements;
+  fillChoices(kind, "kind", choicesOf("kind"));
+  fillChoices(state, "state", choicesOf("state"));
 }
 
 function setUpList() {
   const form = document.getElementById("filters");
   if (!form) return;
-  fillChoices(form.elements.kind, "kind");
-  fillChoices(form.elements.state, "state");
+  fillFilters((name) => cards.map((card) => [card.dataset[name], card.dataset[`${name}Label`]]));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("change", filterList);
   for (const card of cards) {
@@ -267,17 +274,15 @@ function setUpList() {
 
 function filterList() {
   const { kind, state } = document.getElementById("filters").elements;
-  const wanted = new Set();
-  for (const card of cards) {
-    const fits =
-      (!kind.value || card.dataset.kind === kind.value) && (!state.value || card.dataset.state === state.value);
-    card.closest("li").hidden = !fits;
-    if (fits) wanted.add(card.dataset.alertCode);
+  const fits = (one) => (!kind.value || one.kind === kind.value) && (!state.value || one.state === state.value);
+  for (const card of cards) card.closest("li").hidden = !fits(card.dataset);
+  const listed = cards.filter((card) => fits(card.dataset)).length;
+  document.getElementById("no-match").hidden = listed > 0;
+  if (alerts) {
+    const found = alerts.filter(fits);
+    document.getElementById("count").textContent = found;
+    document.getElementById("count-word").textContent = found === 1 ? "place" : "places";
   }
-  document.getElementById("count").textContent = wanted.size;
-  document.getElementById("count-word").textContent = wanted.size === 1 ? "place" : "places";
-  document.getElementById("no-match").hidden = wanted.size > 0;
-  alerts?.filter(wanted);
   remember({ kind: kind.value, state: state.value });
 }
 
@@ -312,7 +317,10 @@ async function loadAlerts() {
     alerts = await addAlerts(map, config.urls.alerts, (feature) =>
       selectAlert(feature, { move: map.getZoom() < AGGREGATED_BELOW }),
     );
-    if (document.getElementById("filters")) filterList();
+    if (document.getElementById("filters")) {
+      fillFilters((name) => alerts.properties().map((one) => [one[name], one[`${name}_label`]]));
+      filterList();
+    }
     const feature = alerts.find(asked.get("alert"));
     if (feature) selectAlert(feature, { move: !startedWithHash });
   } catch (error) {
@@ -341,6 +349,9 @@ async function start() {
   message.hidden = true;
   map.addControl(new Readout(), "bottom-left");
   fillBasemap(map).catch((error) => console.warn("base map:", error.message));
+  map.on("idle", () => {
+    legend.querySelector("[data-legend=sample]").hidden = !points?.isSample();
+  });
   if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...drawn() });
   known = setUpContext({ map, urls: config.urls, asked, remember, before: view.layer ? "points" : undefined });
   map.on("click", pressed);

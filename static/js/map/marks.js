@@ -32,11 +32,22 @@ const markOf = (alert, mark) =>
     "aria-hidden": "true",
   });
 
+/** All alerts, as one collection: an answer holds some hundreds, and the address of the next ones. */
+export async function fetchAlerts(url) {
+  const features = [];
+  while (url) {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`alerts: HTTP ${response.status}`);
+    const page = await response.json();
+    features.push(...page.features);
+    url = page.next;
+  }
+  return { type: "FeatureCollection", features };
+}
+
 /** Loads the alerts and puts them on the map. `onSelect(feature)` is called when a mark is pressed. */
 export async function addAlerts(map, url, onSelect) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`alerts: HTTP ${response.status}`);
-  const data = await response.json();
+  const data = await fetchAlerts(url);
   addOutlines(map, data);
   const nothing = ["==", ["get", "code"], ""];
   map.addLayer({ id: "alert-chosen", type: "line", source: "alerts", filter: nothing, paint: { "line-width": 4 } });
@@ -76,16 +87,20 @@ export async function addAlerts(map, url, onSelect) {
   hideOutside();
 
   return {
+    properties: () => data.features.map((feature) => feature.properties),
     find: (code) => all.get(code)?.feature ?? null,
     choose(code) {
       map.setFilter("alert-chosen", ["==", ["get", "code"], code ?? ""]);
       for (const [key, one] of all) one.button.setAttribute("aria-pressed", String(key === code));
     },
-    filter(codes) {
-      for (const [code, one] of all) one.wanted = codes.has(code);
-      const filter = ["in", ["get", "code"], ["literal", [...codes]]];
+    /** Shows those whose properties fit; says how many. */
+    filter(fits) {
+      for (const one of all.values()) one.wanted = fits(one.feature.properties);
+      const codes = [...all.keys()].filter((code) => all.get(code).wanted);
+      const filter = ["in", ["get", "code"], ["literal", codes]];
       ["alert-fill", "alert-casing", "alert-line"].forEach((layer) => map.setFilter(layer, filter));
       hideOutside();
+      return codes.length;
     },
   };
 }

@@ -14,7 +14,7 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
   const tiles = (name) => [location.origin + tilesUrl.replace("{layer}", encodeURIComponent(name))];
   let now = { layer, stretch };
 
-  map.addSource("points", { type: "vector", tiles: tiles(layer), minzoom: 0, maxzoom: 14 });
+  map.addSource("points", { type: "vector", tiles: tiles(layer), minzoom: 0, maxzoom: 17 });
   map.addLayer(
     {
       id: "points",
@@ -75,6 +75,8 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
       };
       return found.map((one) => [distance(one), one]).sort((a, b) => a[0] - b[0])[0]?.[1] ?? null;
     },
+    /** Whether some of the tiles on the screen show a sample, as they do where points are dense. */
+    isSample: () => map.querySourceFeatures("points", { sourceLayer: "sample" }).length > 0,
     choose(coordinates) {
       map.getSource("chosen").setData({
         type: "FeatureCollection",

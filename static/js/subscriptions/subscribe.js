@@ -2,7 +2,7 @@
 // and a preview counts the mails that would have come.
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { css, jsonOf, onTheme } from "gmm/dom";
-import { addOutlines, boundsOf } from "gmm/marks";
+import { addOutlines, boundsOf, fetchAlerts } from "gmm/marks";
 
 const config = jsonOf("subscribe-config");
 const form = document.getElementById("subscribe");
@@ -87,8 +87,7 @@ function pressed({ lngLat }) {
 }
 
 async function showAlerts() {
-  const response = await fetch(config.alerts_url);
-  if (response.ok) addOutlines(map, await response.json());
+  addOutlines(map, await fetchAlerts(config.alerts_url));
 }
 
 function setUpMap() {

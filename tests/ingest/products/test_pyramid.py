@@ -54,7 +54,8 @@ def test_a_far_tile_shows_the_cells_of_all_products_of_its_layer(make_egms):
     for velocity, name in ((4.0, "EGMS_L2b_117_0227_IW2_VV.zip"), (6.0, "EGMS_L2b_044_0300_IW1_VV.zip")):
         product_load(path=make_egms(name=name, n=5, velocity_mm_yr=velocity, xml=None))
     cell = PyramidCell.objects.filter(z=6).first()
-    tile = decode(selectors.points_tile(layer=BY_NAME["los"], z=6, x=cell.tile_x, y=cell.tile_y))
+    products = selectors.layer_products(layer=BY_NAME["los"])
+    tile = decode(selectors.points_tile(products=products, z=6, x=cell.tile_x, y=cell.tile_y))
     features = tile["points"]["features"]
     assert sum(feature["properties"]["n"] for feature in features) == 10
     assert {feature["properties"]["v"] for feature in features} == {5.0}  # five points of 4 and five of 6

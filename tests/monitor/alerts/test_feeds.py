@@ -2,11 +2,12 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from xml.etree.ElementTree import Element
 
 import pytest
 from defusedxml.ElementTree import fromstring
+from django.contrib.gis.geos import MultiPolygon, Point
 from django.utils import timezone
 from django.utils.http import http_date
 
@@ -106,6 +107,75 @@ def geojson_codes(client, query: str) -> set[str]:
     answer = client.get(f"/alerts.geojson?{query}")
     assert answer.status_code == 200
     return {feature["properties"]["code"] for feature in json.loads(answer.content)["features"]}
+
+
+def many_alerts(n: int) -> list[Alert]:
+    """Alerts with outlines of some hundred corners, as detectors make them."""
+    ring = Point(-12.0, 47.0, srid=4326).buffer(0.02, quadsegs=60)
+    return Alert.objects.bulk_create(
+        Alert(
+            area=MultiPolygon(ring, srid=4326),
+            state="first",
+            kind="uplift" if index % 3 else "subsidence",
+            severity="moderate",
+            component="up",
+            area_m2=3e6,
+            rate_mm_yr=-14.0,
+            peak_rate_mm_yr=-15.0 - index,
+            rate_sigma_mm_yr=1.0,
+            first_motion=date(2020, 1, 3),
+            last_motion=date(2024, 12, 25),
+            simulated=False,
+        )
+        for index in range(n)
+    )
+
+
+def test_every_answer_of_the_geojson_is_small_and_together_they_hold_every_alert_once(client):
+    many_alerts(1203)
+    address, seen, answers = "/alerts.geojson", [], 0
+    while address:
+        answer = client.get(address)
+        assert len(answer.content) < 5_000_000
+        body, answers = json.loads(answer.content), answers + 1
+        assert len(body["features"]) <= 500
+        assert body["numberMatched"] == 1203
+        seen += [feature["properties"]["code"] for feature in body["features"]]
+        address = body.get("next")
+    assert answers == 3
+    assert len(seen) == len(set(seen)) == 1203
+
+
+def test_further_alerts_keep_the_filters_and_the_number_of_an_answer(client):
+    many_alerts(30)
+    body = json.loads(client.get("/alerts.geojson?kind=uplift&limit=12").content)
+    following = json.loads(client.get(body["next"]).content)
+    assert (len(body["features"]), len(following["features"])) == (12, 8)
+    assert {one["properties"]["kind"] for one in following["features"]} == {"uplift"}
+    assert "next" not in following
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "limit=-1", "offset=-1", "offset=9999999"])
+def test_another_part_than_there_is_is_refused(client, query):
+    answer = client.get(f"/alerts.geojson?{query}")
+    assert answer.status_code == 400
+    assert "whole number" in answer.json()["error"]
+
+
+def test_pages_list_some_alerts_and_lead_to_all_of_them(client):
+    alerts = many_alerts(230)
+    map_page = client.get("/").content.decode()
+    assert map_page.count("data-alert-code=") == 200
+    assert "The 200 strongest are listed here." in map_page
+    assert re.search(r'id="count">230<', map_page)
+    listed: list[str] = []
+    for page in (1, 2, 3):
+        content = client.get(f"/alerts/?page={page}").content.decode()
+        assert "230" in content
+        listed += [alert.code for alert in alerts if f"/alerts/{alert.code}/" in content]
+    assert sorted(listed) == sorted(alert.code for alert in alerts)
+    assert "Next" not in client.get("/alerts/?page=3").content.decode()
+    assert "kind=uplift&amp;state=&amp;page=2" in client.get("/alerts/?kind=uplift").content.decode()
 
 
 def test_filters_of_the_geojson(client, watched_region):
