@@ -67,8 +67,9 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None) -> Poi
 
 
 def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:
-    """Ids, longitudes, latitudes (degrees) and velocities (mm/yr) of every point, or of an even sample of `most` points,
-    the same every time; a few times as many rows are read, whatever the product's size.
+    """Ids, longitudes, latitudes (degrees) and velocities (mm/yr) of every point, or of an even sample of `most`.
+
+    The same points every time; a few times as many rows are read, whatever the product's size.
     """
     share = sampling.share_leaving(n_points=product.n_points, most=sampling.SHARES[0] * most)
     sql = f"""

@@ -23,10 +23,10 @@ def map_view(request: HttpRequest) -> HttpResponse:
     layers, totals = selectors.layers_available(), selectors.map_totals()
     overlays = overlays_available()
     config = map_config(layers, totals.bounds)
-    alerts = alerts_public()
+    alerts = list(alerts_public()[: MOST_CARDS + 1])
     context = {
         "cards": alert_cards(alerts[:MOST_CARDS]),
-        "n_alerts": alerts.count(),
+        "n_alerts": len(alerts) if len(alerts) <= MOST_CARDS else alerts_public().count(),
         "layers": layers,
         "overlays": overlays,
         "truth": truth_overlay(),
