@@ -7,8 +7,14 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from monitor.health import process
+from monitor.health import process, views
 from tests.waiting import HANG_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """What was found for an earlier test does not count."""
+    views._examined.cache_clear()
 
 
 def test_a_living_process_answers_without_a_database(settings):
@@ -38,6 +44,16 @@ def test_a_site_without_its_broker_is_not_ready(settings):
     answer = Client().get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "wrong": {"broker": "Redis does not answer"}}
+
+
+@pytest.mark.django_db
+def test_strangers_who_ask_all_the_time_cost_nothing(monkeypatch):
+    asked = []
+    monkeypatch.setattr(views, "examine", lambda conditions: asked.append(1) or [])
+    monkeypatch.setattr(views, "KEEP_SECONDS", 1e9)
+    for _ in range(20):
+        assert Client().get("/readyz").status_code == 200
+    assert len(asked) == 1
 
 
 @pytest.mark.django_db(transaction=True)
