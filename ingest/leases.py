@@ -8,7 +8,9 @@ the clock of the database, the one that all workers share.
 """
 
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -137,16 +139,58 @@ class Lease(Generic[Row]):
         return self.model._default_manager.all()
 
 
+class Progress:
+    """How far a piece of work is, and since when it has not moved. Nothing else prolongs a lease."""
+
+    def __init__(self, *, stalled_after: timedelta, most: timedelta) -> None:
+        self._stalled_after, self._most = stalled_after.total_seconds(), most.total_seconds()
+        self._started = self._moved = time.monotonic()
+        self._done: object = None
+
+    @property
+    def done(self) -> object:
+        """As it was reported last; None before."""
+        return self._done
+
+    def report(self, done: object) -> None:
+        """Take down how far the work is; only another value than before is progress."""
+        if done != self._done:
+            self._done, self._moved = done, time.monotonic()
+
+    def fault(self) -> str:
+        """Why the work is to be ended; empty while it moves and has time left."""
+        now = time.monotonic()
+        if now - self._moved > self._stalled_after:
+            return f"It made no progress for {self._stalled_after / 60:g} minutes."
+        return f"It took longer than {self._most / 3600:g} hours." if now - self._started > self._most else ""
+
+
+def end_process() -> None:
+    """End this process at once, whatever its threads are doing; its worker starts another one."""
+    logger.error("this process is ended: what it works on has been taken from it")
+    logging.shutdown()
+    os._exit(1)
+
+
 @contextmanager
-def heartbeat(prolong: Callable[[], object], every_seconds: float = BEAT_SECONDS) -> Iterator[None]:
-    """Call `prolong` every few seconds from a thread with a database connection of its own, until the block ends."""
+def heartbeat(
+    prolong: Callable[[], object],
+    every_seconds: float = BEAT_SECONDS,
+    lost: Callable[[], object] = end_process,
+) -> Iterator[None]:
+    """Call `prolong` every few seconds from a thread with a database connection of its own, until the block ends.
+
+    lost: called where it returns False, which is when the work is another worker's, or nobody's.
+    """
     stop = threading.Event()
 
     def beat() -> None:
         try:
             while not stop.wait(every_seconds):
                 try:
-                    prolong()
+                    if prolong() is False:
+                        lost()
+                        return
                 except DatabaseError:
                     logger.warning("the lease could not be prolonged; trying again", exc_info=True)
                     connection.close()

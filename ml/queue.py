@@ -29,6 +29,11 @@ def run_claim(*, run_id: int) -> Run | None:
     return Run.objects.select_related("product", "pair__reference", "pair__secondary", "model_version").get(pk=run_id)
 
 
+def is_finished(run: Run) -> bool:
+    """Whether this attempt has brought the run to its end."""
+    return Run.objects.filter(pk=run.pk, attempts=run.attempts, state=Run.State.SUCCEEDED).exists()
+
+
 def runs_requeue_expired() -> int:
     """Give runs whose lease ran out (their worker died) back to the queue; how many."""
     return LEASE.return_expired(error="The worker that computed it ended without a result.")

@@ -4,6 +4,7 @@ import logging
 import math
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,15 +16,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from ingest.errors import InputError
-from ingest.failures import cause_of, reason_of
+from ingest.failures import Cause, cause_of, reason_of
 from ingest.hashing import file_sha256
-from ingest.leases import NO_FAULT, heartbeat
+from ingest.leases import NO_FAULT, Progress, heartbeat
 from ingest.models import Product, ScenePair
 from ingest.rasters import write_cog
 from ml import selectors
 from ml.jobs import JOBS, METHODS
 from ml.models import ModelVersion, Prediction, Run
-from ml.queue import LEASE, run_claim
+from ml.queue import LEASE, is_finished, run_claim
 from ml.rasters.results import RasterResult
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
@@ -92,18 +93,19 @@ def run_execute(*, run_id: int) -> Run | None:
     if run is None:
         return None
 
-    share_done = 0.0
+    progress = Progress(
+        stalled_after=timedelta(minutes=settings.RUN_STALL_MINUTES), most=timedelta(hours=settings.RUN_HOURS)
+    )
 
-    def hear(share: float) -> None:
-        nonlocal share_done
-        share_done = share
-
-    def prolong() -> None:
-        LEASE.prolong(run, share_done=share_done)
+    def prolong() -> bool:
+        if fault := progress.fault():
+            LEASE.give_back(run, fault, Cause.STALLED)
+            return False
+        return LEASE.prolong(run, share_done=progress.done or 0.0) or is_finished(run)
 
     started = time.monotonic()
     try:
-        with heartbeat(prolong), listening(hear):
+        with heartbeat(prolong, settings.RUN_BEAT_SECONDS), listening(progress.report):
             device = choose_device(settings.ML_DEVICE)
             result = _work(run, device)
             _finish(run, result, str(device), time.monotonic() - started)

@@ -157,6 +157,7 @@ CELERY_TASK_DEFAULT_QUEUE = "ingest"
 CELERY_TASK_ROUTES = TASK_ROUTES
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 CELERY_BEAT_SCHEDULER = "monitor.beat:GuardedScheduler"
+CELERY_TASK_TIME_LIMIT = env.int("TASK_HOURS", default=12) * 3600  # then the worker kills what even ignores its lease
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 
@@ -273,6 +274,9 @@ SCHEDULED_METHODS = {
     "coherence-change": env("COHERENCE_CHANGE_METHOD", default="robust-z"),
     "offsets": env("OFFSETS_METHOD", default="model"),
 }
+RUN_STALL_MINUTES = env.float("RUN_STALL_MINUTES", default=30.0)  # without progress: ended, and tried again
+RUN_HOURS = env.float("RUN_HOURS", default=6.0)  # that a run may take
+RUN_BEAT_SECONDS = env.float("RUN_BEAT_SECONDS", default=20.0)  # between two signs of life; a lease lasts 90 seconds
 ML_DEVICE = env("ML_DEVICE", default="auto")
 
 # Files that are given: a watched folder, uploads, and the limits of the process that reads one.
@@ -287,6 +291,7 @@ INGEST_JOBS_AT_ONCE = env.int("INGEST_JOBS_AT_ONCE", default=1)  # so that a wor
 INGEST_MEMORY_GB = env.float("INGEST_MEMORY_GB", default=4.0)  # address space
 INGEST_CPU_MINUTES = env.float("INGEST_CPU_MINUTES", default=120.0)
 INGEST_MINUTES = env.float("INGEST_MINUTES", default=120.0)
+INGEST_STALL_MINUTES = env.float("INGEST_STALL_MINUTES", default=30.0)  # neither progress nor computing: tried again
 INGEST_FILE_GB = env.float("INGEST_FILE_GB", default=4.0)  # the largest file that it may write
 INGEST_MOST_POINTS = env.int("INGEST_MOST_POINTS", default=100_000_000)  # an OPERA frame declares 76 million pixels
 

@@ -14,6 +14,7 @@ from monitor.channels.mail import views as demo_mail
 from monitor.events import views as events
 from monitor.glaciers import views as glaciers
 from monitor.health import views as health
+from monitor.jobs import views as jobs
 from monitor.map import places_view as places
 from monitor.map import points_view as points
 from monitor.map import tiles_view as tiles
@@ -84,6 +85,9 @@ urlpatterns = [
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
     path("review/<str:code>/undo/", reviews.review_undo, name="review-undo"),
+    path("jobs/", jobs.job_list, name="job-list"),
+    path("jobs/<str:kind>/<int:pk>/retry/", jobs.job_retry, name="job-retry"),
+    path("jobs/<str:kind>/<int:pk>/cancel/", jobs.job_cancel, name="job-cancel"),
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/jobs.json", uploads.uploads_jobs, name="upload-jobs"),
     path("uploads/<int:job>/again/", uploads.upload_again, name="upload-again"),

@@ -56,10 +56,13 @@ def run_confined(
     environment: Mapping[str, str],
     folder: Path,
     limits: Limits,
-    go_on: Callable[[], bool],
+    go_on: Callable[[float], bool],
     every_seconds: float,
 ) -> Outcome:
-    """Run a command and wait for it. go_on is called every few seconds; when it returns False, it is killed."""
+    """Run a command and wait for it.
+
+    go_on is called every few seconds with the seconds that it has computed; when it returns False, it is killed.
+    """
     launcher = [
         sys.executable,
         "-m",
@@ -87,7 +90,7 @@ def run_confined(
             try:
                 return _outcome(process.wait(min(every_seconds, left)))
             except subprocess.TimeoutExpired:
-                if not go_on():
+                if not go_on(_computed_seconds(process.pid)):
                     return Outcome(Ended.ABANDONED, -signal.SIGKILL)
     finally:
         _kill_group(process)
@@ -98,6 +101,15 @@ def _outcome(code: int) -> Outcome:
         return Outcome(Ended.DONE, code)
     by_signal = {signal.SIGXCPU: Ended.CPU, signal.SIGKILL: Ended.KILLED, signal.SIGTERM: Ended.KILLED}
     return Outcome(by_signal.get(signal.Signals(-code), Ended.CRASHED), code)
+
+
+def _computed_seconds(pid: int) -> float:
+    """The time that the processors gave to a process; 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:

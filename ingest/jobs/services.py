@@ -20,7 +20,7 @@ from ingest.errors import one_line
 from ingest.failures import Cause
 from ingest.jobs.confine import Ended, Limits, Outcome, run_confined
 from ingest.jobs.environment import job_environment
-from ingest.leases import NO_FAULT, Lease
+from ingest.leases import NO_FAULT, Lease, Progress
 from ingest.locks import Lock
 from ingest.models import IngestJob
 from ingest.readers.submission import PLAIN_SUBMISSION, Submission
@@ -99,13 +99,23 @@ def job_execute(*, job_id: int, limits: Limits | None = None, every_seconds: flo
         return None
 
     limits = limits or limits_set()
+    progress = Progress(stalled_after=timedelta(minutes=settings.INGEST_STALL_MINUTES), most=timedelta.max)
+
+    def go_on(computed_seconds: float) -> bool:
+        points = LEASE.held(job).values_list("points_done", flat=True).first()
+        progress.report((points, round(computed_seconds)))
+        if fault := progress.fault():
+            LEASE.give_back(job, f"{job.original_name}: reading it was ended. {fault}", Cause.STALLED)
+            return False
+        return LEASE.prolong(job)
+
     command = [sys.executable, "-m", "django", "ingestjob", str(job.pk), "--attempt", str(job.attempts)]
     outcome = run_confined(
         command,
         environment=job_environment() | {"DATABASE_DISK_PATH": database_disk()},
         folder=settings.BASE_DIR,
         limits=limits,
-        go_on=lambda: LEASE.prolong(job),
+        go_on=go_on,
         every_seconds=every_seconds,
     )
     _judge(job, outcome, limits)

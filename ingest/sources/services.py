@@ -15,8 +15,9 @@ from django.utils import timezone
 from shapely import Polygon
 
 from ingest.disk import disk_full
-from ingest.failures import cause_of, reason_of
+from ingest.failures import Cause, cause_of, reason_of
 from ingest.jobs.services import job_queue
+from ingest.leases import Progress
 from ingest.locks import Lock, locked
 from ingest.models import IngestJob, SceneDownload
 from ingest.readers.records import Declaration, Direction
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 State = SceneDownload.State
 PROLONG_SECONDS = 5.0
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360, 1440))  # then a download has failed
+STALLED_AFTER, STALLED_BYTES = timedelta(minutes=10), 2**20  # a server that gives less in this time is left
 LONGEST_RETRY_AFTER = timedelta(days=1)  # a longer wait that a server demands is cut to this
 
 
@@ -187,11 +189,15 @@ def _delete_file(row: SceneDownload) -> None:
 def _around(
     download: SceneDownload, wanted: Wanted, until: Callable[[], bool], sleep: Callable[[float], None]
 ) -> Surroundings:
-    prolonged_at = 0.0
+    prolonged_at, progress = 0.0, Progress(stalled_after=STALLED_AFTER, most=timedelta.max)
 
     def go_on(done: int, resumable: bool) -> bool:
         nonlocal prolonged_at
         if resumable and until():
+            return False
+        progress.report(done // STALLED_BYTES)
+        if fault := progress.fault():
+            LEASE.give_back(download, f"Fetching it was ended. {fault}", Cause.STALLED)
             return False
         if prolonged_at and time.monotonic() - prolonged_at < PROLONG_SECONDS:
             return True

@@ -10,7 +10,7 @@ import logging
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from detection.models import AlertTransition
@@ -113,6 +113,16 @@ def message_bounce(*, message: OutgoingMessage, error: str) -> None:
     active.filter(bounces__gte=MOST_BOUNCES).update(
         paused_at=timezone.now(), pause_reason=Subscription.PauseReason.BOUNCED
     )
+
+
+def messages_retry(*, messages: QuerySet[OutgoingMessage]) -> int:
+    """Send failed and delayed messages in the next round; how many. What was withdrawn stays so."""
+    return LEASE.retry(messages.exclude(state=State.WITHDRAWN), next_try_at=timezone.now())
+
+
+def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
+    """Withdraw waiting messages; how many. One that is being sent cannot be called back."""
+    return LEASE.cancel(messages.filter(state=State.QUEUED), error=f"Cancelled by {by}.")
 
 
 def _is_still_needed(message: OutgoingMessage) -> bool:

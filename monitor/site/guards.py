@@ -5,8 +5,8 @@
 | anonymous     | what is public: map, alerts, data, API              | subscribe                               |
 | subscriber    | also their own subscriptions                        | whatever the signed link is for         |
 | colleague     | what is public: an account without a role           | change their own password               |
-| viewer        | also images, pairs, events, runs, who loaded a file | as a colleague                          |
-| operator      | the same                                            | review alerts, add data, report events  |
+| viewer        | also images, pairs, events, jobs, who loaded a file | as a colleague                          |
+| operator      | the same                                            | review, add data, report events, jobs   |
 | administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
 | superuser     | also the list of accounts                           | everything: invite, deactivate          |
 
@@ -128,6 +128,12 @@ def superusers_only(view: View) -> View:
             lambda request, kwargs: reverse("accounts"),
         )
     )
+
+
+def job_keepers_only(view: View) -> View:
+    """For jobs: viewers read, operators try again and cancel. A sign-in leads to the list."""
+    refusal = "Your account may not see or change jobs. An administrator can add it to the viewers or the operators."
+    return never_cache(_guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: reverse("job-list")))
 
 
 def demo_only(view: View) -> View:

@@ -259,7 +259,7 @@ def test_how_far_a_run_is_stands_in_its_row(run, monkeypatch):
     job = services.JOBS[run.model_version.task]
 
     @contextmanager
-    def beating(prolong):
+    def beating(prolong, every_seconds):
         beats.append(prolong)
         yield
 

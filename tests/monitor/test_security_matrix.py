@@ -49,6 +49,7 @@ def parameters() -> dict[str, object]:
         "group": "2021-12-13-12d",
         "kind": "glaciers",
         "job": IngestJob.objects.get_or_create(source="upload", state="loaded", original_name="made.csv")[0].pk,
+        "pk": IngestJob.objects.first().pk,
         "product_id": product.pk,
         "pair_id": ScenePair.objects.first().pk,
         "pair": ScenePair.objects.first().pk,
@@ -75,7 +76,11 @@ def parameters() -> dict[str, object]:
 SET_UP = {"/second-factor/totp/activate/", "/admin/login/"}
 OF_EVERY_ACCOUNT = {"admin:logout", "own-password", "session-list", "account_reauthenticate", "login", "account_login"}
 # name of an address: values that only it needs
-SPECIAL: dict[str, dict[str, object]] = {"raster-tile": {"layer": "coherence"}}
+SPECIAL: dict[str, dict[str, object]] = {
+    "raster-tile": {"layer": "coherence"},
+    "job-retry": {"kind": "files"},
+    "job-cancel": {"kind": "files"},
+}
 
 
 def links(make_subscription) -> dict[str, dict[str, object]]:

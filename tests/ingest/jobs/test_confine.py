@@ -49,7 +49,7 @@ def test_a_confined_command_dies_with_whoever_waits_for_it(tmp_path):
     program = (
         "import os, sys; from pathlib import Path; from ingest.jobs.confine import *\n"
         f"run_confined([sys.executable, '-c', {sleep!r}], environment=os.environ, folder=Path('.'),"
-        " limits=Limits(2**31, 9, 2**20, 60), go_on=lambda: True, every_seconds=1)"
+        " limits=Limits(2**31, 9, 2**20, 60), go_on=lambda computed: True, every_seconds=1)"
     )
     waiting = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     wait_until(lambda: mark.exists() and mark.read_text())
@@ -64,7 +64,7 @@ def confined(code: str, limits: Limits):
         environment=os.environ | {"PYTHONFAULTHANDLER": ""},
         folder=ROOT,
         limits=limits,
-        go_on=lambda: True,
+        go_on=lambda computed: True,
         every_seconds=0.05,
     )
 

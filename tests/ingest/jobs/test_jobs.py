@@ -185,6 +185,21 @@ def test_the_reader_killed_in_the_middle_leaves_nothing_and_the_next_attempt_loa
     assert (Product.objects.count(), MeasurementPoint.objects.count()) == (1, 200)
 
 
+def test_a_reader_that_hangs_is_ended_and_its_file_is_tried_again(make_egms, settings):
+    """It waits for a lock: no progress, and no computing. Before, its lease was prolonged for two hours."""
+    settings.INGEST_STALL_MINUTES = 0.1
+    job = queue(make_egms(n=200))
+    worker = threading.Thread(target=in_thread(lambda: jobs.job_execute(job_id=job.pk, every_seconds=0.2)))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {partitions.POINTS} IN SHARE UPDATE EXCLUSIVE MODE")
+        worker.start()
+        worker.join(HANG_SECONDS)
+    job.refresh_from_db()
+    assert (job.state, job.cause, job.faults) == (State.QUEUED, "stalled", 1)
+    assert "It made no progress for 0.1 minutes." in job.error
+    assert Product.objects.count() == 0
+
+
 def test_a_file_that_takes_too_long_is_refused_with_the_limit_named(make_egms):
     limits = ROOMY._replace(wall_seconds=0.2)
     job = jobs.job_execute(job_id=queue(make_egms()).pk, limits=limits)

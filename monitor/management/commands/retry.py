@@ -1,0 +1,32 @@
+"""manage.py retry [KIND] [--id N | --failed]: put what failed back into its queue; the page Jobs does the same."""
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from monitor.jobs.kinds import KINDS
+
+
+class Command(BaseCommand):
+    help = "Try failed jobs again, all of them or those of a kind; or one that failed, was cancelled or waits."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("kind", nargs="?", choices=list(KINDS))
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--id", type=int, metavar="N", help="one job of the kind")
+        which.add_argument("--failed", action="store_true", help="whatever has failed for good")
+
+    def handle(self, *args, **options) -> None:
+        if options["id"] is not None and options["kind"] is None:
+            raise CommandError("name the kind of the job as well, such as: retry runs --id 12", returncode=2)
+        for name in [options["kind"]] if options["kind"] else KINDS:
+            self._retry(name, options["id"])
+
+    def _retry(self, name: str, pk: int | None) -> None:
+        kind = KINDS[name]
+        rows = kind.model._default_manager.all()
+        if pk is None:
+            failed = [state for state, group in kind.states.items() if group == "failed"]
+            self.stdout.write(f"{name}: {kind.retry(rows.filter(state__in=failed))} are tried again")
+        elif kind.retry(rows.filter(pk=pk)) != 1:
+            raise CommandError(f"{name} {pk} has not failed, nor been cancelled, nor waits for its time", returncode=2)
+        else:
+            self.stdout.write(f"{name} {pk} is tried again")

@@ -1,0 +1,67 @@
+"""A run that hangs gives up its lease and its process, is tried again, and fails for good; by real processes."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from ingest.jobs.environment import job_environment
+from ingest.products.services import product_delete, product_load
+from ml import queue, services
+from ml.models import Run
+from tests.waiting import HANG_SECONDS, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HANGING = """
+import sys, time, django
+django.setup()
+from ml import services
+from ml.models import Run
+run = Run.objects.get(pk=int(sys.argv[1]))
+task = run.model_version.task
+services.JOBS[task] = services.JOBS[task]._replace(work=lambda run, device: time.sleep(3600))
+services.run_execute(run_id=run.pk)
+"""
+
+
+@pytest.fixture
+def run(make_egms):
+    product = product_load(path=make_egms(n=12))
+    (queued,) = services.runs_queue(method="matched-filter")
+    yield queued
+    product_delete(product=product)
+
+
+def hang(run: Run, stall_minutes: float) -> "subprocess.Popen[bytes]":
+    environment = job_environment() | {
+        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
+        "RUN_STALL_MINUTES": f"{stall_minutes}",
+        "RUN_BEAT_SECONDS": "0.1",
+    }
+    return subprocess.Popen([sys.executable, "-c", HANGING, str(run.pk)], env=environment)
+
+
+def test_a_run_that_hangs_ends_with_its_process_and_fails_the_third_time(run):
+    """Before, its heartbeat prolonged its lease for ever."""
+    assert hang(run, stall_minutes=0.01).wait(HANG_SECONDS) == 1
+    run.refresh_from_db()
+    assert (run.state, run.cause, run.faults, run.lease_until) == ("queued", "stalled", 1, None)
+    assert run.error == "It made no progress for 0.01 minutes."
+    assert run.next_try_at > timezone.now() + timedelta(minutes=4)
+
+    Run.objects.filter(pk=run.pk).update(faults=2, next_try_at=None)
+    assert hang(run, stall_minutes=0.01).wait(HANG_SECONDS) == 1
+    run.refresh_from_db()
+    assert (run.state, run.faults, run.attempts) == ("failed", 3, 2)
+
+
+def test_cancelling_a_running_run_ends_its_process(run):
+    process = hang(run, stall_minutes=60)
+    wait_until(lambda: Run.objects.get(pk=run.pk).state == Run.State.RUNNING)
+    assert process.poll() is None
+    assert queue.runs_cancel(runs=Run.objects.all(), by="anna") == 1
+    assert process.wait(HANG_SECONDS) == 1
+    assert Run.objects.get(pk=run.pk).state == Run.State.CANCELLED

@@ -1,0 +1,187 @@
+"""Workers, beats and a broker as the Procfile starts them, as real processes: what one of them does to the others."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from celery import Celery
+from django.db import connection
+from django.utils import timezone
+
+from ingest.jobs.environment import job_environment
+from ingest.jobs.services import job_queue
+from ingest.models import IngestJob, Product
+from ingest.products.services import product_delete
+from monitor.models import OutgoingMessage
+from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+
+
+class Processes:
+    """Redis and processes of the Procfile, on a socket of their own and the database of the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.started, self.more = folder, [], {}
+        self.start_redis()
+        self.app = Celery("test", broker=f"redis+socket://{folder}/redis.sock", set_as_current=False)
+        self.app.conf.task_routes = TASK_ROUTES
+
+    def start_redis(self) -> None:
+        options = ("--port", "0", "--unixsocket", f"{self.folder}/redis.sock", "--save", "", "--dir", str(self.folder))
+        self.server = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+        self.redis = redis.Redis(unix_socket_path=f"{self.folder}/redis.sock")
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.redis.ping())
+        except redis.ConnectionError:
+            return False
+
+    def start(self, name: str, hostname: str = "") -> "subprocess.Popen[bytes]":
+        program, *arguments = shlex.split(COMMANDS[name])
+        environment = job_environment() | {"REDIS_URL": f"unix://{self.folder}/redis.sock"} | self.more
+        process = subprocess.Popen(
+            [sys.executable, "-m", program, *arguments],
+            env=environment,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=(self.folder / f"{name}{hostname}.log").open("wb"),
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.server.kill()
+        self.server.wait()
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    folder = Path(tempfile.mkdtemp(prefix="gmm-"))  # short: a socket's path holds about 100 characters
+    running = Processes(folder)
+    yield running
+    running.stop()
+    shutil.rmtree(folder)
+
+
+def another_connection() -> psycopg.Connection:
+    own = connection.get_connection_params()
+    names = ("dbname", "host", "user", "password", "port")
+    return psycopg.connect(**{name: own[name] for name in names if own.get(name)})
+
+
+def backends_waiting() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'")
+        return cursor.fetchone()[0]
+
+
+def test_a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes, mail_server):
+    """Before, one worker with two slots had all queues: the mail left when a stage had ended."""
+    processes.more = {"EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}"}
+    for name in (name for name in COMMANDS if "worker" in name):
+        processes.start(name)
+    with another_connection() as other:
+        other.execute("LOCK TABLE ingest_releasechange, ingest_derivedtile IN ACCESS EXCLUSIVE MODE")
+        processes.app.send_task("ingest.tasks.compare_releases")
+        processes.app.send_task("ingest.tasks.derive_products")
+        wait_until(lambda: backends_waiting() == 2)
+        now = timezone.now()
+        OutgoingMessage.objects.create(kind="link", key="link:1", address="anna@example.org", next_try_at=now)
+        processes.app.send_task("monitor.tasks.send_messages")
+        ends = time.monotonic() + 60
+        while not mail_server.received and time.monotonic() < ends:
+            time.sleep(0.1)
+        assert backends_waiting() == 2  # the stages are still at it
+        assert len(mail_server.received) == 1
+
+
+def sent(processes: Processes) -> list[tuple[float, str, str]]:
+    """What lies in the queues: when it was seen, which task, and the process that sent it; taken out."""
+    seen = []
+    for queue in ("ingest", "cpu", "mail", "housekeeping"):
+        while raw := processes.redis.rpop(queue):
+            headers = json.loads(raw)["headers"]
+            assert headers["expires"], headers["task"]
+            seen.append((time.monotonic(), f"{headers['task']}{headers['argsrepr']}", headers["origin"]))
+    return seen
+
+
+def test_of_two_beats_one_sends_each_task_once_and_the_other_goes_on_when_it_is_killed(processes):
+    """Every message counts for the process that sent it, and every one of them expires."""
+    beats = [processes.start("beat", "one"), processes.start("beat", "two")]
+    seen: list[tuple[float, str, str]] = []
+
+    def senders() -> set[str]:
+        seen.extend(sent(processes))
+        return {origin for _, _, origin in seen}
+
+    wait_until(senders)
+    ends = time.monotonic() + 4 * STAGE.total_seconds()
+    while time.monotonic() < ends:
+        assert len(senders()) == 1
+        time.sleep(0.2)
+    times = defaultdict(list)
+    for at, task, _ in seen:
+        times[task].append(at)
+    stages = [entry["task"] for entry in BEAT_SCHEDULE.values() if entry["schedule"] == STAGE]
+    assert all(len(times[f"{task}()"]) >= 2 for task in stages)
+    assert all(after - before > 0.5 * STAGE.total_seconds() for at in times.values() for before, after in pairwise(at))
+
+    (leader,) = senders()
+    pid = int(leader.removeprefix("gen").split("@")[0])
+    (killed,) = (beat for beat in beats if beat.pid == pid)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    seen.extend(sent(processes))
+    seen.clear()
+    wait_until(senders)
+    assert senders() != {leader}
+
+
+def test_files_are_loaded_after_redis_was_emptied_and_restarted(processes, make_egms, settings, monkeypatch):
+    """The broker forgets what it was told; the table does not."""
+    settings.CELERY_BROKER_URL = processes.app.conf.broker_url
+    monkeypatch.setattr("ingest.jobs.services.current_app", processes.app)
+    jobs = [job_queue(source="watch", path=make_egms(n=12), original_name="a.zip")]
+    assert processes.redis.llen("ingest") == 1
+    processes.redis.flushall()
+    for name in ("worker", "mail-worker", "beat"):
+        processes.start(name)
+    wait_until(lambda: processes.redis.exists("_kombu.binding.housekeeping"))
+    processes.server.kill()
+    processes.server.wait()
+    processes.start_redis()
+    assert not processes.redis.llen("ingest")
+    started = time.monotonic()
+    try:
+        wait_until(lambda: not IngestJob.objects.exclude(state="loaded").exists())
+        assert time.monotonic() - started < 180
+        assert [job.pk for job in jobs] == list(IngestJob.objects.values_list("pk", flat=True))
+        assert Product.objects.count() == 1
+    finally:
+        for product in Product.objects.all():
+            product_delete(product=product)
