@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import environ
 import psycopg
 import pytest
 from django.db import connection
@@ -41,10 +40,9 @@ def test_eight_processes_with_one_file_make_one_product(own_servers, make_egms):
 
 
 def owner_of(environment: dict[str, str]) -> psycopg.Connection:
-    known = environ.Env()
-    known.ENVIRON = {}
-    known.read_env(Path(environment["GROUND_MOTION_VAR"]) / "services.env")
-    return psycopg.connect(known("DATABASE_OWNER_URL").replace("postgis:", "postgresql:", 1), autocommit=True)
+    lines = (Path(environment["GROUND_MOTION_VAR"]) / "services.env").read_text().splitlines()
+    known = dict(line.split("=", 1) for line in lines)
+    return psycopg.connect(known["DATABASE_OWNER_URL"].replace("postgis:", "postgresql:", 1), autocommit=True)
 
 
 SCHEMA = """
@@ -75,8 +73,8 @@ def test_a_migration_that_is_killed_is_undone_and_the_next_one_comes_to_the_same
             (["django_plotly_dash"], "INSERT INTO", "django_migrations IN SHARE MODE"),
         ):
             before = set(owner.execute(SCHEMA).fetchall())
-            with owner.transaction():
-                owner.execute(f"LOCK TABLE {lock}")
+            with owner_of(own_servers) as holder, holder.transaction():
+                holder.execute(f"LOCK TABLE {lock}")
                 kill_where_it_waits(subprocess.Popen([*migrate, *target], env=own_servers), owner, statement)
             wait_until(lambda: owner.execute(ALONE).fetchone()[0])
             assert set(owner.execute(SCHEMA).fetchall()) == before
