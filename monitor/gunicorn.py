@@ -14,6 +14,7 @@ timeout = 60  # without a heartbeat, not of a request
 graceful_timeout = 25  # for requests under way when the process is told to stop; docker/ waits a little longer
 max_requests, max_requests_jitter = 20_000, 2_000  # a process that grew begins anew
 accesslog = None  # there is no log of visits
+control_socket_disable = True  # it would be written to the account's home
 
 
 def on_starting(server: object) -> None:
