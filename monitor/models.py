@@ -118,7 +118,8 @@ class OutgoingMessage(models.Model):
                 fields=["next_try_at", "id"],
                 condition=models.Q(state__in=["queued", "sending"]),
                 name="outgoingmessage_unfinished",
-            )
+            ),
+            models.Index(fields=["next_try_at"], condition=models.Q(state="failed"), name="outgoingmessage_failed"),
         ]
 
     def __str__(self) -> str:

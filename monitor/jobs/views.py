@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from monitor.health.alarms import alarms_open, with_remedies
 from monitor.jobs import services
 from monitor.jobs.kinds import GROUPS, KINDS
 from monitor.jobs.rows import job_rows
@@ -33,6 +34,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "label": KINDS[choice.kind].label,
         "groups": [(name, GROUPS[name]) for name in GROUPS if name in KINDS[choice.kind].states.values()],
         "failed": sum(numbers["failed"] for numbers in counts.values()),
+        "alarms": with_remedies(alarms_open()),
         "jobs": job_rows(choice.kind, list(page)),
         "page": page,
         "query": f"{_query(choice)}&",

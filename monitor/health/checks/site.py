@@ -85,7 +85,7 @@ def database_role() -> str:
 def storage() -> str:
     rasters = storages["rasters"]
     try:
-        rasters.delete(rasters.save("doctor.txt", ContentFile(b"")))
+        rasters.delete(rasters.save("doctor.txt", ContentFile(b"written by the doctor")))
     except OSError as fault:
         raise Wrong(f"rasters cannot be written: {fault.strerror}") from fault
     return "writable"

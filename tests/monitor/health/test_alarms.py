@@ -213,6 +213,20 @@ def test_mails_go_to_administrators_who_have_an_address(watchman, settings):
     assert alarms.recipients() == [ADDRESS, "chief@example.org"]
 
 
+def test_operators_read_on_the_page_jobs_what_is_wrong(watchman, clock, client):
+    operator = User.objects.create_user("operator")
+    operator.groups.add(Group.objects.get(name=OPERATORS))
+    client.force_login(operator)
+    assert "needs attention" not in client.get("/jobs/").content.decode()
+    fall_silent(BEAT)
+    watchman.round()
+    clock(15)
+    watchman.round()
+    page = client.get("/jobs/").content.decode()
+    assert "The service needs attention" in page
+    assert "Start beat, or look into its log." in page
+
+
 def test_alarms_end_although_the_clock_is_set_back(watchman, clock):
     fall_silent(BEAT)
     watchman.round()
