@@ -73,7 +73,7 @@ CONDITIONS = (
     Condition(
         name="failed work",
         check=work.failures,
-        remedy="Mend the cause that the page Jobs names beside each, and try it again there or with manage.py retry --failed.",
+        remedy="Mend the cause that the page Jobs names, and try again there or with manage.py retry --failed.",
     ),
     Condition(
         name="channels",
@@ -88,7 +88,7 @@ CONDITIONS = (
     Condition(
         name="undelivered messages",
         check=work.dead_letters,
-        remedy="Mend what the reason names, and try them again on the page Jobs or with manage.py retry --failed.",
+        remedy="Mend what the reason names, and try again on the page Jobs or with manage.py retry --failed.",
     ),
     Condition(
         name="new data",

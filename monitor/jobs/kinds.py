@@ -34,6 +34,8 @@ MESSAGES = {
     "alert": "News of an alert",
     "correction": "Correction of an alert",
     "digest": "Digest",
+    "invitation": "Invitation to an account",
+    "reset": "Link to a new password",
 }
 _ADDRESS = re.compile(r"\S+@\S+")
 
