@@ -186,6 +186,7 @@ AXES_FAILURE_LIMIT = 1  # of these limits
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_SENSITIVE_PARAMETERS = ["old_password", "new_password1", "new_password2", "code"]  # and password: never kept
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_CALLABLE = "monitor.site.accounts.locked_out"
 AXES_CLIENT_IP_CALLABLE = "monitor.site.accounts.client_address"

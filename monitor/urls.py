@@ -3,6 +3,7 @@
 from allauth.account.views import reauthenticate
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from monitor.accounts import sessions
 from monitor.accounts import views as account_pages
@@ -101,5 +102,6 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
     path("workbench/", include("monitor.products.dash.urls")),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="own-password"), name="admin-password"),
     path("admin/", admin.site.urls),
 ]

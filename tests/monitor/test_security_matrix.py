@@ -74,7 +74,16 @@ def parameters() -> dict[str, object]:
 
 # where an account without a second factor is led, at once or by way of the admin's own sign-in
 SET_UP = {"/second-factor/totp/activate/", "/admin/login/"}
-OF_EVERY_ACCOUNT = {"admin:logout", "own-password", "session-list", "account_reauthenticate", "login", "account_login"}
+OF_EVERY_ACCOUNT = {
+    "admin:logout",
+    "admin:password_change",
+    "admin-password",
+    "own-password",
+    "session-list",
+    "account_reauthenticate",
+    "login",
+    "account_login",
+}
 # name of an address: values that only it needs
 SPECIAL: dict[str, dict[str, object]] = {
     "raster-tile": {"layer": "coherence"},

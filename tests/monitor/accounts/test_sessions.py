@@ -4,12 +4,13 @@ import time
 
 import pytest
 from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.test import Client
 
 from monitor.accounts.sessions import device_in_words, sessions_forget
 from monitor.site.roles import OPERATORS
-from tests.monitor.accounts.people import PASSWORD, account, is_signed_in, sign_in
+from tests.monitor.accounts.people import PASSWORD, account, is_signed_in, sign_in, with_factor
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -119,6 +120,24 @@ def test_a_stolen_session_cannot_guess_the_password(browsers):
     form = {"old_password": "wrong", "new_password1": "x", "new_password2": "x"}
     answers = [browsers[0].post("/password/", form).status_code for _ in range(6)]
     assert answers == [200] * 4 + [429] * 2
+
+
+def test_of_a_failed_attempt_no_secret_is_kept(browsers, otto):
+    secrets = {"old_password": "typo-of-the-old", "new_password1": "the-very-new-1", "new_password2": "the-very-new-2"}
+    browsers[0].post("/password/", secrets)
+    with_factor(otto)
+    fresh = Client()
+    sign_in(fresh, "otto")
+    fresh.post("/second-factor/authenticate/", {"code": "314159"})
+    kept = str(list(AccessAttempt.objects.values_list()))
+    assert "otto" in kept
+    assert not [secret for secret in [*secrets.values(), "314159"] if secret in kept]
+
+
+def test_the_administration_changes_passwords_by_the_same_form(browsers):
+    ada = Client()
+    ada.force_login(account("ada", is_staff=True))
+    assert ada.get("/admin/password_change/")["Location"] == "/password/"
 
 
 def test_signing_out_ends_the_session_on_the_server_and_empties_the_browser(browsers):
