@@ -1,9 +1,8 @@
 """Accounts of a role, signed in or not, and the codes of their apps."""
 
-import time
-
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal import auth
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from django.contrib.auth.models import Group, User
 from django.test import Client
@@ -28,7 +27,7 @@ def with_factor(user: User) -> str:
 
 def code_of(secret: str, step: int = 0) -> str:
     """What the app shows now, or some steps of half a minute from now."""
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + step))
+    return format_hotp_value(hotp_value(secret, int(auth.time.time()) // 30 + step))
 
 
 def recovery_codes_of(user: User) -> list[str]:

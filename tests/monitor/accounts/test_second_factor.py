@@ -1,6 +1,8 @@
 """Setting up a second factor, signing in with it, losing it."""
 
 import re
+import time
+from types import SimpleNamespace
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -30,6 +32,13 @@ SECOND_STEP = "/second-factor/authenticate/"
 @pytest.fixture(autouse=True)
 def required(settings):
     settings.MFA_REQUIRED = True
+
+
+@pytest.fixture(autouse=True)
+def one_half_minute(monkeypatch):
+    """A busy machine takes longer than a code lives."""
+    now = time.time()
+    monkeypatch.setattr("allauth.mfa.totp.internal.auth.time", SimpleNamespace(time=lambda: now))
 
 
 @pytest.fixture
