@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -21,7 +22,6 @@ from celery import Celery
 from django.db import connection
 from django.utils import timezone
 
-from ingest.jobs.environment import job_environment
 from ingest.jobs.services import job_queue
 from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
@@ -57,7 +57,9 @@ class Processes:
 
     def start(self, name: str, hostname: str = "") -> "subprocess.Popen[bytes]":
         program, *arguments = shlex.split(COMMANDS[name])
-        environment = job_environment() | {"REDIS_URL": f"unix://{self.folder}/redis.sock"} | self.more
+        database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+        own = {"DATABASE_URL": urlunsplit(database), "REDIS_URL": f"unix://{self.folder}/redis.sock", "EMAIL_URL": ""}
+        environment = os.environ | own | self.more
         process = subprocess.Popen(
             [sys.executable, "-m", program, *arguments],
             env=environment,
@@ -95,8 +97,16 @@ def another_connection() -> psycopg.Connection:
 
 def backends_waiting() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'")
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON database = pg_database.oid"
+            " WHERE datname = current_database() AND NOT granted AND locktype = 'relation'"
+        )
         return cursor.fetchone()[0]
+
+
+def queues_served(processes: Processes) -> set[str]:
+    answers = processes.app.control.inspect(timeout=1).active_queues() or {}
+    return {queue["name"] for queues in answers.values() for queue in queues}
 
 
 def test_a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes, mail_server):
@@ -108,7 +118,8 @@ def test_a_mail_leaves_while_two_stages_hold_every_slot_of_the_worker(processes,
         other.execute("LOCK TABLE ingest_releasechange, ingest_derivedtile IN ACCESS EXCLUSIVE MODE")
         processes.app.send_task("ingest.tasks.compare_releases")
         processes.app.send_task("ingest.tasks.derive_products")
-        wait_until(lambda: backends_waiting() == 2)
+        wait_until(lambda: backends_waiting() == 2 and not processes.redis.llen("ingest"))
+        wait_until(lambda: "mail" in queues_served(processes))
         now = timezone.now()
         OutgoingMessage.objects.create(kind="link", key="link:1", address="anna@example.org", next_try_at=now)
         processes.app.send_task("monitor.tasks.send_messages")
