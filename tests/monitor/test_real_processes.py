@@ -60,14 +60,15 @@ class Processes:
         database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
         own = {"DATABASE_URL": urlunsplit(database), "REDIS_URL": f"unix://{self.folder}/redis.sock", "EMAIL_URL": ""}
         environment = os.environ | own | self.more
-        process = subprocess.Popen(
-            [sys.executable, "-m", program, *arguments],
-            env=environment,
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / f"{name}{hostname}.log").open("wb"),
-            start_new_session=True,
-        )
+        with (self.folder / f"{name}{hostname}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", program, *arguments],
+                env=environment,
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
         self.started.append(process)
         return process
 
