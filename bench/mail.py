@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -41,9 +42,9 @@ class _Undone(Exception):
 
 
 def run() -> dict[str, Any]:
-    alert, news = _made_alert()
+    alert, news = made_alert()
     try:
-        _make_readers()
+        make_readers()
         queueing = _queueing(alert, news)
         announcements.transition_announce(transition_id=news.pk)
         return report("mail", [queueing, _sending()])
@@ -67,7 +68,7 @@ def _queueing(alert: Alert, news: AlertTransition) -> dict[str, Any]:
 
 def _sending() -> dict[str, Any]:
     """A thousand mails at a time; the control sends the same mails, ready made, over one connection."""
-    with _sink() as port:
+    with sink() as port:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
         ids = list(OutgoingMessage.objects.values_list("pk", flat=True)[:MAILS])
@@ -91,7 +92,7 @@ def _sending() -> dict[str, Any]:
         return result("mails composed, sent and marked", "mails/s", *pairs(ours, control), amount=MAILS)
 
 
-def _made_alert() -> tuple[Alert, AlertTransition]:
+def made_alert() -> tuple[Alert, AlertTransition]:
     area = MultiPolygon(Polygon.from_bbox((7.0, 51.4, 7.1, 51.5)), srid=4326)
     alert = Alert.objects.create(
         area=area,
@@ -108,7 +109,7 @@ def _made_alert() -> tuple[Alert, AlertTransition]:
     return alert, AlertTransition.objects.create(alert=alert, to_state="first", reason="made for a benchmark")
 
 
-def _make_readers() -> None:
+def make_readers(readers: int = READERS) -> None:
     region = regions.circle(7.05, 51.45, 2000)
     outline, since = to_geos(region), timezone.now() - timedelta(days=1)
     Subscription.objects.bulk_create(
@@ -123,7 +124,7 @@ def _make_readers() -> None:
                 frequency="at-once",
                 confirmed_at=since,
             )
-            for n in range(READERS)
+            for n in range(readers)
         ),
         batch_size=2000,
     )
@@ -143,9 +144,9 @@ def _rolled_back() -> Iterator[None]:
 
 
 @contextmanager
-def _sink() -> Iterator[int]:
-    """A mail server in a process of its own."""
-    command = [sys.executable, "-m", "bench.sink"]
+def sink(*kept: Path) -> Iterator[int]:
+    """A mail server in a process of its own; kept: the file for the ids of what it took."""
+    command = [sys.executable, "-m", "bench.sink", *map(str, kept)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None  # noqa: S101 (for the type checker)

@@ -1,14 +1,7 @@
-"""Faults in the middle of a load: no product may ever be there in part.
+"""Files that are being loaded: no product may ever be there in part, nor its tables or its pyramid."""
 
-The loader is killed (SIGKILL) at random moments, or PostgreSQL is restarted in mode immediate, as a power cut would,
-while the loader is seen copying. It works on the private cluster of this checkout only: scripts/services brings it up,
-and takes it down in the middle.
-"""
-
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,39 +10,39 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 
-from bench.measure import report, seconds
+from bench.faults.processes import Forked, row, wait_until_alone
+from bench.measure import seconds
 from bench.simulated import write_egms_csv
 from ingest.models import MeasurementPoint, Product, PyramidCell
 from ingest.products.partitions import POINTS, SERIES
-from ingest.products.services import product_delete
+from ingest.products.services import product_delete, product_load
 
-FILE_POINTS = 20_000
-ROUNDS = 50
+FILE_POINTS = 5_000
 
 
-def run(rounds: int = ROUNDS) -> dict[str, Any]:
+def measure(*, loaders: int, restarts: int) -> list[dict[str, Any]]:
+    """The loader killed at random moments, and PostgreSQL restarted while the loader is seen copying."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
         write_egms_csv(path, FILE_POINTS)
-        undisturbed = seconds(lambda: _load(path).wait())
-        _forget()
+        undisturbed = min(seconds(lambda: _load(path).wait()) for _ in _each_anew(2))
         rng = np.random.default_rng(7)
 
-        def at_any_moment(loader: subprocess.Popen) -> bool:
-            time.sleep(rng.uniform(0.3, 1.0) * undisturbed)
+        def at_any_moment(loader: Forked) -> bool:
+            time.sleep(rng.uniform(0, undisturbed))
             return True
 
         results = [
-            _many("the loader killed", "at random moments", at_any_moment, _kill, path, rounds),
-            _many("PostgreSQL restarted in mode immediate", "in COPY", _stopped_in_copy, _restart, path, rounds),
+            _many("the loader killed", "at random moments", at_any_moment, _kill, path, loaders),
+            _many("PostgreSQL restarted in mode immediate", "in COPY", _stopped_in_copy, _restart, path, restarts),
         ]
         _load(path).wait()
         if what_is_partial() or Product.objects.count() != 1:
             raise RuntimeError("after all faults, the same file does not load cleanly")
         _forget()
-    return report("faults", results)
+    return results
 
 
 def what_is_partial() -> list[str]:
@@ -75,8 +68,8 @@ def what_is_partial() -> list[str]:
 def _many(
     what: str,
     when: str,
-    wait: Callable[[subprocess.Popen], bool],
-    fault: Callable[[subprocess.Popen], None],
+    wait: Callable[[Forked], bool],
+    fault: Callable[[Forked], None],
     path: Path,
     rounds: int,
 ) -> dict[str, Any]:
@@ -88,30 +81,37 @@ def _many(
             fault(loader)
             made += 1
             interrupted += loader.wait() != 0
-            connection.close()
             partial += bool(what_is_partial())
         _forget()
-    return {
-        "what": f"partial products after {what} {rounds} times {when} ({interrupted} of them in mid-load)",
-        "value": partial,
-        "unit": "products",
-        "control": None,
-        "ratio": None,
-        "n": rounds,
-        "low": None,
-        "high": None,
-    }
+    summary = f"partial products after {what} {rounds} times {when} ({interrupted} of them in mid-load)"
+    return row(summary, partial, "products", rounds)
 
 
-def _stopped_in_copy(loader: subprocess.Popen) -> bool:
+def _load(path: Path) -> Forked:
+    def load() -> None:
+        try:
+            product_load(path=path)
+        except OperationalError:  # PostgreSQL is gone: that is the fault
+            raise SystemExit(1) from None
+
+    return Forked(load)
+
+
+def _each_anew(times: int):
+    for _ in range(times):
+        yield
+        _forget()
+
+
+def _stopped_in_copy(loader: Forked) -> bool:
     """Stop the loader (SIGSTOP) while it copies: the COPY that is seen then cannot end before the fault."""
     while loader.poll() is None:
         if _copies():
-            loader.send_signal(signal.SIGSTOP)
+            loader.send(signal.SIGSTOP)
             time.sleep(0.1)  # for what it had sent already
             if _copies():
                 return True
-            loader.send_signal(signal.SIGCONT)
+            loader.send(signal.SIGCONT)
     return False
 
 
@@ -124,27 +124,15 @@ def _copies() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _load(path: Path) -> subprocess.Popen:
-    command = [sys.executable, settings.BASE_DIR / "manage.py", "ingest", str(path)]
-    return subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _kill(loader: subprocess.Popen) -> None:
+def _kill(loader: Forked) -> None:
     loader.kill()
-    loader.wait()
-    # PostgreSQL notices at its next word to the dead client
-    for _ in range(100):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
-            if cursor.fetchone() == (1,):
-                return
-        time.sleep(0.1)
+    wait_until_alone()
 
 
-def _restart(loader: subprocess.Popen) -> None:
+def _restart(loader: Forked) -> None:
     connection.close()
     subprocess.run([settings.BASE_DIR / "scripts" / "services", "crash"], check=True)
-    loader.send_signal(signal.SIGCONT)
+    loader.send(signal.SIGCONT)
 
 
 def _forget() -> None:

@@ -1,0 +1,88 @@
+"""Processes that may be killed, forked from this one; and leases that end soon after."""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, connections
+
+from ingest.leases import Lease
+
+
+class Forked:
+    """Work in a process of its own, the leader of a group with whatever it starts."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        connections.close_all()  # a connection belongs to one process
+        sys.stdout.flush()
+        self.pid, self._code = os.fork(), None
+        if self.pid == 0:
+            os.setsid()
+            code = 1
+            try:
+                work()
+                code = 0
+            except SystemExit as end:
+                code = int(end.code or 0)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+
+    def poll(self) -> int | None:
+        """The exit code, minus the signal where it was killed; None while it runs."""
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
+
+    def wait(self) -> int:
+        while (code := self.poll()) is None:
+            time.sleep(0.01)
+        return code
+
+    def send(self, number: int) -> None:
+        """A signal to the process alone."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> int:
+        """SIGKILL to the whole group; the exit code."""
+        if self.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        return self.wait()
+
+
+def wait_until_alone() -> None:
+    """PostgreSQL notices that a client is dead at its next word to it; until then its transaction is not undone."""
+    connection.close()
+    while _others():
+        time.sleep(0.05)
+
+
+def _others() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) - 1 FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        return int(cursor.fetchone()[0])
+
+
+@contextmanager
+def lasting(lease: Lease[Any], duration: timedelta) -> Iterator[None]:
+    """A lease that ends sooner, here and in whatever is forked meanwhile."""
+    before = lease.duration
+    object.__setattr__(lease, "duration", duration)
+    try:
+        yield
+    finally:
+        object.__setattr__(lease, "duration", before)
+
+
+def row(what: str, value: int, unit: str, n: int) -> dict[str, Any]:
+    """A line of the report: what is counted has no control."""
+    nothing = dict.fromkeys(("control", "ratio", "low", "high"))
+    return {"what": what, "value": value, "unit": unit, "n": n} | nothing
