@@ -106,8 +106,7 @@ def run_execute(*, run_id: int) -> Run | None:
     started = time.monotonic()
     try:
         with heartbeat(prolong, settings.RUN_BEAT_SECONDS), listening(progress.report):
-            device = choose_device(settings.ML_DEVICE)
-            result = _work(run, device)
+            result, device = _computed(run, choose_device(settings.ML_DEVICE))
             _finish(run, result, str(device), time.monotonic() - started)
     except Exception as fault:
         LEASE.give_back(run, reason_of(fault), cause_of(fault))
@@ -142,6 +141,18 @@ def run_repeat(*, run: Run) -> Repetition:
         elif np.isfinite(stored[name]).any():
             largest = max(largest, float(np.nanmax(np.abs(bands[name] - stored[name]))))
     return Repetition(same and largest == 0.0, largest, time.monotonic() - started, str(device))
+
+
+def _computed(run: Run, device: torch.device) -> tuple[RasterResult, torch.device]:
+    """What a run makes, and where: on the CPU if the memory of the GPU does not do."""
+    try:
+        return _work(run, device), device
+    except torch.OutOfMemoryError:
+        if device.type != "cuda":
+            raise
+    logger.warning("run %s needs more memory than the GPU has; it is computed on the CPU", run.pk)
+    torch.cuda.empty_cache()
+    return _work(run, torch.device("cpu")), torch.device("cpu")
 
 
 def _work(run: Run, device: torch.device) -> RasterResult:

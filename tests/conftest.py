@@ -398,12 +398,18 @@ def mail_server(settings):
 
 
 @pytest.fixture
-def own_servers(tmp_path):
+def servers_folder(tmp_path) -> Path:
+    """Where a test's own servers keep their data."""
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def own_servers(servers_folder):
     """PostgreSQL and Redis that nobody else uses, and may be taken down; the environment that leads to them."""
     # the last switches off what tests of faults are about
     dropped = {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READER_URL", "REDIS_URL", "POSTGRES_OPTIONS"}
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
-    environment["GROUND_MOTION_VAR"] = str(tmp_path / "var")
+    environment["GROUND_MOTION_VAR"] = str(servers_folder)
     services = ROOT / "scripts" / "services"
     subprocess.run([services, "start"], env=environment, check=True)
     yield environment

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import rasterio
+import torch
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -162,6 +163,23 @@ def test_a_failed_run_is_put_back_and_an_old_worker_of_it_still_knows_that_it_ha
     assert queue.run_claim(run_id=run.pk).attempts == 2
     assert not queue.LEASE.prolong(late)
     assert not queue.LEASE.settle(late, Run.State.SUCCEEDED)
+
+
+def test_a_run_that_the_gpu_has_no_memory_for_is_computed_on_the_cpu(run, monkeypatch):
+    task, tried = run.model_version.task, []
+    work = services.JOBS[task].work
+
+    def out_of_memory_on_the_gpu(run, device):
+        tried.append(device.type)
+        if device.type == "cuda":
+            raise torch.OutOfMemoryError
+        return work(run, device)
+
+    monkeypatch.setitem(services.JOBS, task, services.JOBS[task]._replace(work=out_of_memory_on_the_gpu))
+    monkeypatch.setattr(services, "choose_device", lambda wish: torch.device("cuda"))
+    services.run_execute(run_id=run.pk)
+    run.refresh_from_db()
+    assert (tried, run.state, run.device) == (["cuda", "cpu"], Run.State.SUCCEEDED, "cpu")
 
 
 @pytest.mark.parametrize(

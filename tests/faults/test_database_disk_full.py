@@ -1,0 +1,101 @@
+"""The disk of the database runs full in the middle of a load, on servers of the test's own."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+ROOT = Path(__file__).resolve().parents[2]
+SIDE = 600  # pixels: 360,000 points take 92 MB
+MB = 10**6
+ATTEMPT = """
+import json, os, sys
+from datetime import timedelta
+from django.conf import settings
+from django.utils import timezone
+from ingest.jobs import services as jobs
+from ingest.models import IngestJob, MeasurementPoint, Product
+from bench.faults.loads import what_is_partial
+rows = IngestJob.objects.filter(source="watch")
+rows.filter(state="running").update(lease_until=timezone.now() - timedelta(seconds=1))
+jobs.jobs_requeue_expired()
+jobs.jobs_retry(jobs=rows)
+jobs.job_execute(job_id=rows.get().pk)
+row = rows.get()
+print(json.dumps([row.state, row.error, Product.objects.count(), MeasurementPoint.objects.count(), what_is_partial()]))
+"""
+QUEUE = """
+import sys
+from datetime import date
+from pathlib import Path
+from ingest.jobs.services import job_queue
+from ingest.readers.records import Declaration
+from ingest.readers.submission import Submission
+declared = Declaration(unit="mm/yr", positive="up", period=(date(2020, 1, 1), date(2021, 1, 1)))
+path = Path("{path}")
+job_queue(source="watch", path=path, original_name=path.name, submission=Submission(declared=declared))
+"""
+
+
+@pytest.fixture
+def servers_folder() -> Iterator[Path]:
+    """A file system of 300 MB (an empty cluster takes 100) that the owner of the cluster can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="gm-disk-"))
+    folder.chmod(0o755)
+    command = ["mount", "-t", "tmpfs", "-o", "size=300m,mode=755", "tmpfs", folder]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+    folder.rmdir()
+
+
+def leave(folder: Path, left_bytes: int) -> None:
+    """Put something in the way, so that only this is left."""
+    ballast = folder / "ballast"
+    ballast.unlink(missing_ok=True)
+    ballast.write_bytes(bytes(shutil.disk_usage(folder).free - left_bytes))
+
+
+@pytest.mark.demo
+def test_nothing_stays_of_a_load_that_the_disk_has_no_room_for_and_it_is_done_once_there_is(
+    own_servers, servers_folder, tmp_path
+):
+    path = tmp_path / "velocity.tif"
+    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "width": SIDE, "height": SIDE, "crs": "EPSG:32633"}
+    with rasterio.open(path, "w", transform=Affine(30, 0, 4e5, 0, -30, 5e6), **profile) as raster:
+        raster.write(np.random.default_rng(1).normal(size=(SIDE, SIDE)).astype(np.float32), 1)
+    environment = own_servers | {"DISK_SPARE_PERCENT": "0", "UPLOAD_SPARE_BYTES": "0", "ACQUIRE_SPARE_BYTES": "0"}
+
+    def run(*command: str, spare_bytes: int = 0) -> str:
+        given = environment | {"DISK_SPARE_BYTES": str(spare_bytes)}
+        ran = subprocess.run(
+            [sys.executable, ROOT / "manage.py", *command], env=given, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return ran.stdout
+
+    def attempt(left_bytes: int, spare_bytes: int = 0) -> list:
+        leave(servers_folder, left_bytes)
+        done = json.loads(run("shell", "--verbosity", "0", "-c", ATTEMPT, spare_bytes=spare_bytes))
+        subprocess.run([ROOT / "scripts" / "services", "start"], env=own_servers, check=True)  # where it had to go down
+        return done
+
+    run("migrate", "--verbosity", "0")
+    run("shell", "--verbosity", "0", "-c", QUEUE.format(path=path))
+    state, error, *left = attempt(60 * MB)
+    assert (state, *left) == ("queued", 0, 0, [])
+    assert "The disk of the database is full: free space" in error
+    state, error, *left = attempt(120 * MB, spare_bytes=80 * MB)
+    assert (state, *left) == ("queued", 0, 0, [])
+    assert "make room on its disk" in error
+    state, error, *left = attempt(170 * MB)
+    assert (state, error, *left) == ("loaded", "", 1, SIDE**2, [])
