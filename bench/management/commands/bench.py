@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.database.roles import as_owner
 
-NAMES = ("coherence", "deformation", "drip", "faults", "ingest", "load", "mail", "offsets", "scenes", "tiles")
+NAMES = ("coherence", "days", "deformation", "drip", "faults", "ingest", "load", "mail", "offsets", "scenes", "tiles")
 
 
 class Command(BaseCommand):
@@ -18,17 +18,21 @@ class Command(BaseCommand):
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
         parser.add_argument("--points", type=int, help="how many points (load only)")
-        parser.add_argument("--rounds", type=int, help="how often each fault is made (faults only)")
+        parser.add_argument("--rounds", type=int, help="how often each fault is made; how many days (faults, days)")
 
     def handle(self, *args, **options) -> None:
         chosen = {name: options[name] for name in ("points", "rounds") if options[name]}
+        module = import_module(f"bench.{options['name']}")
         with as_owner():  # controls make tables of their own
-            report = import_module(f"bench.{options['name']}").run(**chosen)
+            report = module.run(**chosen)
         if options["json"]:
             options["json"].write_text(json.dumps(report, indent=2) + "\n")
+            if hasattr(module, "draw"):
+                module.draw(report, options["json"].parent)
         self.stdout.write(f"{report['name']} at {report['commit']} on {report['machine']}, load {report['load']:.1f}")
         for row in report["results"]:
-            against = "" if row["ratio"] is None else f", control {row['control']:,}, ratio {row['ratio']}"
+            control = "" if row["control"] is None else f", control {row['control']:,}"
+            against = "" if row["ratio"] is None else f"{control}, ratio {row['ratio']}"
             self.stdout.write(
                 f"  {row['what']}: {row['value']:,} {row['unit']}{against} ({row['low']} to {row['high']})"
             )

@@ -1,0 +1,75 @@
+"""The processes of the small service, and what they take."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import psutil
+import redis
+from django.conf import settings
+from django.core.management import call_command
+
+from monitor.celery import app
+from monitor.schedule import BEAT_SCHEDULE, QUEUES
+
+PRUNE = "monitor.tasks.prune"
+PATIENCE_SECONDS = 300.0
+
+
+class Usage(NamedTuple):
+    """Of a process and all its children: resident memory, MB, and open files."""
+
+    memory_mb: float
+    open_files: int
+
+
+class Stuck(RuntimeError):
+    """Work that does not end."""
+
+
+@contextmanager
+def service() -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Web server and worker, until the block ends."""
+    call_command("collectstatic", verbosity=0, interactive=False)
+    python = [sys.executable, "-m"]
+    commands = {
+        "web": [*python, "gunicorn", "monitor.wsgi", "--config", "python:monitor.gunicorn"],
+        "worker": [*python, "celery", "--app", "monitor", "worker", "--queues", ",".join(QUEUES), "--concurrency", "2"],
+    }
+    running = {name: subprocess.Popen(command, env=os.environ) for name, command in commands.items()}
+    try:
+        yield running
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait(timeout=60)
+
+
+def usage(process: subprocess.Popen[bytes]) -> Usage:
+    parent = psutil.Process(process.pid)
+    memory, files = 0, 0
+    for one in (parent, *parent.children(recursive=True)):
+        try:
+            memory, files = memory + one.memory_info().rss, files + one.num_fds()
+        except psutil.NoSuchProcess:
+            continue
+    return Usage(round(memory / 1e6, 1), files)
+
+
+def send(*, prune: bool = False) -> None:
+    """Send what beat sends, or the daily deletion, and wait until the workers have done it."""
+    for entry in BEAT_SCHEDULE.values():
+        if (entry["task"] == PRUNE) == prune:
+            options = {name: value for name, value in entry.get("options", {}).items() if name != "expires"}
+            app.send_task(entry["task"], args=entry.get("args"), **options)
+    broker = redis.Redis.from_url(settings.REDIS_URL)
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while broker.hlen("unacked") + sum(broker.llen(queue) for queue in QUEUES):
+        if time.monotonic() > ends_at:
+            raise Stuck(f"tasks are not done after {PATIENCE_SECONDS:g} s")
+        time.sleep(0.02)

@@ -1,0 +1,101 @@
+"""The list of what belongs to a backup. It is written last: a folder without one is no finished backup."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+FORMAT = 1
+NAME = "manifest.json"
+RASTERS, SECRET_KEY, SETTINGS = "rasters", "secret_key", "env"
+CHUNK = 1 << 20
+
+
+class Unusable(Exception):
+    """A backup that cannot be made or restored; one sentence with the remedy."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of the backup: its size in bytes and its SHA-256."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """files: path inside the folder -> entry; missing: rasters that rows name and that were not there."""
+
+    made_at: str
+    code_version: str
+    migrations: list[str]
+    database: str
+    files: dict[str, Entry]
+    missing: list[str] = field(default_factory=list)
+    format: int = FORMAT
+
+    def write(self, folder: Path) -> None:
+        """Replace the list that the folder has, in one step."""
+        written(folder / NAME, BytesIO(json.dumps(asdict(self), indent=1).encode()))
+
+
+def read(folder: Path) -> Manifest:
+    """The list of a finished backup. Raises Unusable for anything else."""
+    try:
+        content = json.loads((folder / NAME).read_text())
+        if content["format"] > FORMAT:
+            raise Unusable(f"{folder} was made by a newer version; install that one first")
+        files = {name: Entry(**entry) for name, entry in content.pop("files").items()}
+        return Manifest(files=files, **content)
+    except FileNotFoundError as fault:
+        raise Unusable(f"{folder} holds no finished backup: {NAME} is missing; take another one") from fault
+    except (ValueError, KeyError, TypeError) as fault:
+        raise Unusable(f"{folder / NAME} is damaged; take another backup") from fault
+
+
+def check(folder: Path, manifest: Manifest) -> None:
+    """Read every file of a backup. Raises Unusable for the first one that is not as it was written."""
+    for name, entry in manifest.files.items():
+        try:
+            with (folder / name).open("rb") as file:
+                found = entry_of(file)
+        except OSError as fault:
+            raise Unusable(f"{name} of this backup cannot be read ({fault.strerror}); take another one") from fault
+        if found != entry:
+            raise Unusable(f"{name} of this backup is not what was written; take another one")
+
+
+def entry_of(source: IO[bytes], target: IO[bytes] | None = None) -> Entry:
+    """Size and SHA-256 of what is read to its end, and copied to `target`."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        if target is not None:
+            target.write(chunk)
+    return Entry(size, digest.hexdigest())
+
+
+def written(path: Path, source: IO[bytes]) -> Entry:
+    """Write a file, readable by its owner only: whole under its name, or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        entry = entry_of(source, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    return entry
+
+
+def tidy(folder: Path, keep: Iterable[str]) -> None:
+    """Delete what earlier backups left in the folder; only files of the kinds that a backup has."""
+    kept = {folder / name for name in keep}
+    for path in (*folder.glob("database-*.dump*"), *(folder / RASTERS).glob("*")):
+        if path not in kept and path.is_file():
+            path.unlink()

@@ -1,0 +1,27 @@
+"""manage.py restore FOLDER: a service as it was when manage.py backup was run, into an empty database."""
+
+from pathlib import Path
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from monitor.backups.manifest import SETTINGS, Unusable
+from monitor.backups.services import backup_restore
+
+
+class Command(BaseCommand):
+    help = "Fill an empty database, the raster storage and the secret key from a backup, then prepare the service."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path)
+
+    def handle(self, *args, **options) -> None:
+        folder = options["folder"].absolute()
+        try:
+            restored = backup_restore(folder=folder)
+        except (Unusable, OSError) as fault:
+            raise CommandError(f"nothing was restored: {fault}") from fault
+        call_command("prepare", stdout=self.stdout)
+        self.stdout.write(f"restored as of {restored.made_at}; start all processes anew")
+        if SETTINGS in restored.files:
+            self.stdout.write(f"the settings of then are in {folder / SETTINGS}: compare them with yours")

@@ -1,0 +1,95 @@
+"""A small service with something of everything, what it holds as hashes, and the stop link of a mail it has sent.
+
+python -m tests.makers.service_state make | content | stop PATH
+"""
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import django
+
+
+def make() -> str:
+    """Images, results, an alert with its audit, and a reader who has had a mail; returns the path of its stop link."""
+    import numpy as np
+    from django.contrib.auth import get_user_model
+    from django.contrib.gis.geos import MultiPolygon, Polygon
+
+    from detection.models import Alert, AlertTransition, AuditEntry, Detection, Scan
+    from ingest.models import Scene
+    from ml.models import Prediction
+    from monitor.channels import announcements, rounds
+    from monitor.channels.mail.files import mails_kept
+    from monitor.subscriptions.services import demo_subscription_make
+    from tests.makers import pairs
+
+    pairs.make_dates()
+    for scene in Scene.objects.all():
+        pairs.fill_scene(scene, np.full((pairs.ROWS, pairs.COLS), 0.1))
+    get_user_model().objects.create_user("somebody", password="a long password of somebody")
+    demo_subscription_make()
+    figures = {
+        "area": MultiPolygon(Polygon.from_bbox((-12.01, 46.99, -11.99, 47.01)), srid=4326),
+        "area_m2": 3.4e6,
+        "kind": "moving-ground",
+        "speed_m_day": 1.0,
+        "peak_speed_m_day": 1.5,
+        "speed_sigma_m_day": 0.1,
+        "bearing_deg": 90.0,
+    }
+    days = {"first_motion": datetime(2021, 12, 1, tzinfo=UTC).date(), "last_motion": datetime(2021, 12, 13, tzinfo=UTC)}
+    alert = Alert.objects.create(severity="moderate", simulated=True, **days, **figures)
+    prediction = Prediction.objects.filter(run__model_version__task="offsets").first()
+    scan = Scan.objects.create(prediction=prediction, thresholds={}, n_detections=1)
+    Detection.objects.create(scan=scan, alert=alert, score=0.9, n_points=20, **figures)
+    AuditEntry.objects.create(actor="somebody", action="look", subject=alert.code)
+    news = AlertTransition.objects.create(alert=alert, to_state="first", reason="seen")
+    announcements.transition_announce(transition_id=news.pk)
+    if rounds.messages_send() != 1:
+        raise RuntimeError("no mail was sent")
+    (mail,) = mails_kept()
+    return next(word.split("localhost:8000")[1] for word in mail.text.split() if "/subscribe/stop/" in word)
+
+
+def content() -> dict[str, object]:
+    """Of every table how many rows it has and their hash, of every sequence its value, of every raster its hash."""
+    from django.core.files.storage import storages
+    from django.db import connection
+
+    from ingest.hashing import file_sha256
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace ORDER BY relname"
+        )
+        rows = {}
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f"SELECT count(*), md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), '')) FROM \"{table}\" t"
+            )
+            rows[table] = cursor.fetchone()
+        cursor.execute("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'")
+        sequences = dict(cursor.fetchall())
+    rasters = {path.name: file_sha256(path) for path in Path(storages["rasters"].location).iterdir()}
+    return {"rows": rows, "sequences": sequences, "rasters": rasters}
+
+
+def stop(path: str) -> dict[str, object]:
+    """What one click on a stop link does, as a mail program makes it."""
+    from django.test import Client
+
+    from monitor.models import Subscription
+
+    answer = Client(headers={"host": "localhost"}).post(path, {"List-Unsubscribe": "One-Click"})
+    return {"status": answer.status_code, "ended": Subscription.objects.exclude(ended_at=None).count()}
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "monitor.settings")
+    django.setup()
+    verb, *arguments = sys.argv[1:]
+    sys.stdout.write(json.dumps({"make": make, "content": content, "stop": stop}[verb](*arguments)))

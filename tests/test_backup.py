@@ -1,0 +1,154 @@
+"""A drill: a service is backed up, everything of it is lost, and it comes back row by row; on servers of its own."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DROPPED = {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READER_URL", "REDIS_URL", "SECRET_KEY"}
+
+
+@pytest.fixture
+def new_service(tmp_path) -> Iterator[Callable[[str], dict[str, str]]]:
+    """Private servers with an empty database and a state folder of their own; returns their environment."""
+    made = []
+
+    def make(name: str) -> dict[str, str]:
+        around = {key: value for key, value in os.environ.items() if key not in DROPPED}
+        around["GROUND_MOTION_VAR"] = str(tmp_path / name)
+        made.append(around)
+        subprocess.run([ROOT / "scripts" / "services", "start"], env=around, check=True)
+        return around
+
+    yield make
+    for around in made:
+        subprocess.run([ROOT / "scripts" / "services", "remove"], env=around, check=True)
+
+
+def manage(around: dict[str, str], *arguments: object, fails: bool = False) -> str:
+    command = [sys.executable, ROOT / "manage.py", *map(str, arguments)]
+    done = subprocess.run(command, env=around, capture_output=True, text=True, check=False)
+    assert bool(done.returncode) == fails, done.stdout + done.stderr
+    return done.stderr if fails else done.stdout
+
+
+def state(around: dict[str, str], *arguments: str):
+    command = [sys.executable, "-m", "tests.makers.service_state", *arguments]
+    return json.loads(subprocess.run(command, cwd=ROOT, env=around, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def test_a_service_comes_back_from_its_backup(new_service, make_egms, tmp_path):
+    first, folder = new_service("first"), tmp_path / "backup"
+    manage(first, "migrate", "--verbosity", "0")
+    manage(first, "ingest", make_egms())
+    stop_link = state(first, "make")
+
+    # killed in its middle, a backup is none
+    killed = subprocess.Popen([sys.executable, ROOT / "manage.py", "backup", folder], env=first)
+    while not (folder / "rasters").is_dir() and killed.poll() is None:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (folder / "manifest.json").exists()
+    before = state(first, "content")
+    assert before["rows"]["detection_auditentry"][0] == 1
+    assert before["rows"]["monitor_outgoingmessage"][0] == 1
+    assert before["rows"]["ingest_measurementpoint"][0] == 12
+    assert len(before["rasters"]) == 9
+    second = new_service("second")
+    assert "no finished backup" in manage(second, "restore", folder, fails=True)
+
+    assert "files" in manage(first, "backup", folder)
+    assert not (folder / "UNFINISHED").exists()
+    made = json.loads((folder / "manifest.json").read_text())
+    assert {name.removeprefix("rasters/") for name in made["files"] if "/" in name} == set(before["rasters"])
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
+    assert (modes, stat.S_IMODE(folder.stat().st_mode)) == ({0o600}, 0o700)
+    copied = {path: path.stat().st_mtime_ns for path in (folder / "rasters").iterdir()}
+    manage(first, "backup", folder)  # again: the same rasters are not copied again, one dump is kept
+    assert {path: path.stat().st_mtime_ns for path in (folder / "rasters").iterdir()} == copied
+    assert len(list(folder.glob("database-*"))) == 1
+    key = (tmp_path / "first" / "secret_key").read_text()
+    assert (folder / "secret_key").read_text() == key
+
+    assert "is not empty" in manage(first, "restore", folder, fails=True)
+    refuses_what_is_not_as_it_was_written(second, folder, tmp_path)
+    assert "SECRET_KEY is not that" in manage(second | {"SECRET_KEY": "x" * 60}, "restore", folder, fails=True)
+
+    subprocess.run([ROOT / "scripts" / "services", "stop"], env=first, check=True)
+    shutil.rmtree(tmp_path / "first" / "rasters")
+    assert "restored as of" in manage(second, "restore", folder)
+    assert state(second, "content") == before
+    assert (tmp_path / "second" / "secret_key").read_text() == key
+    with_another_key = second | {"SECRET_KEY": "x" * 60}  # as where only database and rasters are copied back
+    assert state(with_another_key, "stop", stop_link) == {"status": 404, "ended": 0}
+    assert state(second, "stop", stop_link) == {"status": 200, "ended": 1}
+
+
+def refuses_what_is_not_as_it_was_written(around: dict[str, str], folder: Path, tmp_path: Path) -> None:
+    """Another byte in a file, a missing file, a newer version: one sentence each, and nothing has happened."""
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    raster = next((broken / "rasters").iterdir())
+    content = bytearray(raster.read_bytes())
+    content[len(content) // 2] ^= 1
+    raster.write_bytes(content)
+    assert f"{raster.name} of this backup is not what was written" in manage(around, "restore", broken, fails=True)
+    raster.unlink()
+    assert f"{raster.name} of this backup cannot be read" in manage(around, "restore", broken, fails=True)
+    listed = json.loads((broken / "manifest.json").read_text())
+    listed["migrations"].append("ingest.9999_of_the_future")
+    (broken / "manifest.json").write_text(json.dumps(listed))
+    assert "newer version" in manage(around, "restore", broken, fails=True)
+    assert not (tmp_path / "second" / "rasters").exists()
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path, db):
+    from monitor.backups.manifest import Unusable
+    from monitor.backups.services import backup_make
+
+    (tmp_path / "letters.txt").write_text("mine")
+    with pytest.raises(Unusable, match="holds other things"):
+        backup_make(folder=tmp_path)
+    assert os.listdir(tmp_path) == ["letters.txt"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_deleted_while_a_backup_is_made_and_the_other_way_round(tmp_path, monkeypatch):
+    from threading import Thread
+
+    from django.db import connection
+
+    from monitor.backups import services
+    from monitor.backups.manifest import Unusable
+    from monitor.retention.services import Busy, prune
+
+    met: list[str] = []
+
+    def meanwhile(*arguments):
+        def other() -> None:
+            try:
+                prune()
+            except Busy as busy:
+                met.append(str(busy))
+            finally:
+                connection.close()
+
+        thread = Thread(target=other)
+        thread.start()
+        thread.join()
+        raise Unusable("enough")
+
+    monkeypatch.setattr(services, "_rasters_copy", meanwhile)
+    with pytest.raises(Unusable, match="enough"):
+        services.backup_make(folder=tmp_path / "backup")
+    assert met
+    assert "a backup is being made" in met[0]
