@@ -160,11 +160,12 @@ def measured(running: dict[str, Any]) -> dict[str, Any]:
         (database,) = cursor.fetchone()
     taken = {name: processes.usage(process) for name, process in running.items()}
     evidence = sum(one.raster.size for one in pinned)
+    workers = taken["worker"], taken["mail-worker"]
     return {
         "web_memory_mb": taken["web"].memory_mb,
         "web_open_files": taken["web"].open_files,
-        "worker_memory_mb": taken["worker"].memory_mb,
-        "worker_open_files": taken["worker"].open_files,
+        "worker_memory_mb": round(sum(one.memory_mb for one in workers), 1),
+        "worker_open_files": sum(one.open_files for one in workers),
         "database_mb": round(database / 1e6, 2),
         "rasters_mb": round(sum(rasters) / 1e6, 2),
         "evidence_mb": round(evidence / 1e6, 2),

@@ -1,6 +1,6 @@
 """The processes of the small service, and what they take."""
 
-import os
+import shlex
 import subprocess
 import sys
 import time
@@ -16,6 +16,7 @@ from django.core.management import call_command
 from monitor.celery import app
 from monitor.schedule import BEAT_SCHEDULE, QUEUES
 
+QUIET = dict.fromkeys(("worker", "mail-worker"), ("--loglevel", "WARNING"))
 PRUNE = "monitor.tasks.prune"
 PATIENCE_SECONDS = 300.0
 
@@ -33,14 +34,14 @@ class Stuck(RuntimeError):
 
 @contextmanager
 def service() -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Web server and worker, until the block ends."""
+    """The processes of the Procfile but beat, until the block ends."""
     call_command("collectstatic", verbosity=0, interactive=False)
-    python = [sys.executable, "-m"]
-    commands = {
-        "web": [*python, "gunicorn", "monitor.wsgi", "--config", "python:monitor.gunicorn"],
-        "worker": [*python, "celery", "--app", "monitor", "worker", "--queues", ",".join(QUEUES), "--concurrency", "2"],
+    lines = (line.split(": ", 1) for line in (settings.BASE_DIR / "Procfile").read_text().splitlines())
+    running = {
+        name: subprocess.Popen([sys.executable, "-m", *shlex.split(command), *QUIET.get(name, ())])
+        for name, command in lines
+        if name != "beat"
     }
-    running = {name: subprocess.Popen(command, env=os.environ) for name, command in commands.items()}
     try:
         yield running
     finally:
@@ -65,7 +66,7 @@ def send(*, prune: bool = False) -> None:
     """Send what beat sends, or the daily deletion, and wait until the workers have done it."""
     for entry in BEAT_SCHEDULE.values():
         if (entry["task"] == PRUNE) == prune:
-            options = {name: value for name, value in entry.get("options", {}).items() if name != "expires"}
+            options = {name: value for name, value in entry.get("options", {}).items() if "expire" not in name}
             app.send_task(entry["task"], args=entry.get("args"), **options)
     broker = redis.Redis.from_url(settings.REDIS_URL)
     ends_at = time.monotonic() + PATIENCE_SECONDS

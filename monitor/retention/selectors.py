@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -18,8 +17,7 @@ from ingest.storage import raster_storage, rasters_named
 from ml.models import ModelVersion, Prediction, Run
 
 GROUND = ("source_format", "track", "direction", "burst", "polarisation")
-SETTLED_JOBS = (IngestJob.State.LOADED, IngestJob.State.REJECTED, IngestJob.State.FAILED)
-SETTLED_DOWNLOADS = (SceneDownload.State.LOADED, SceneDownload.State.FAILED, SceneDownload.State.DELETED)
+UNSETTLED_DOWNLOADS = (SceneDownload.State.WANTED, SceneDownload.State.FETCHING, SceneDownload.State.FETCHED)
 UNDER_REVIEW = (AlertState.FIRST, AlertState.PROVISIONAL, AlertState.CONFIRMED)
 ORPHAN_AFTER = timedelta(days=1)  # a file is written before its row
 BATCH = 1000
@@ -98,8 +96,13 @@ def jobs_over() -> QuerySet[IngestJob]:
     """Rows of files that were loaded, refused or failed, and of which no file is left."""
     if not settings.KEEP_JOB_DAYS:
         return IngestJob.objects.none()
-    old = IngestJob.objects.filter(state__in=SETTLED_JOBS, created_at__lt=_before(settings.KEEP_JOB_DAYS))
-    return old.filter(stored_path="").exclude(downloads__stored_path__gt="").order_by("id")
+    old = IngestJob.objects.filter(created_at__lt=_before(settings.KEEP_JOB_DAYS))
+    return (
+        old.exclude(state__in=IngestJob.UNSETTLED)
+        .filter(stored_path="")
+        .exclude(downloads__stored_path__gt="")
+        .order_by("id")
+    )
 
 
 def downloads_over() -> QuerySet[SceneDownload]:
@@ -107,12 +110,8 @@ def downloads_over() -> QuerySet[SceneDownload]:
     if not settings.KEEP_JOB_DAYS:
         return SceneDownload.objects.none()
     since = _before(settings.KEEP_JOB_DAYS + 2 * settings.ACQUIRE_DAYS)
-    old = SceneDownload.objects.filter(state__in=SETTLED_DOWNLOADS, created_at__lt=since, acquired_at__lt=since)
-    return old.filter(stored_path="").order_by("id")
-
-
-def sessions_over() -> QuerySet[Session]:
-    return Session.objects.filter(expire_date__lt=timezone.now())
+    old = SceneDownload.objects.filter(created_at__lt=since, acquired_at__lt=since)
+    return old.exclude(state__in=UNSETTLED_DOWNLOADS).filter(stored_path="").order_by("id")
 
 
 def orphans() -> Iterator[tuple[str, int]]:

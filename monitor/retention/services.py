@@ -168,6 +168,5 @@ KINDS = (
     ),
     Kind("rows of finished downloads", "older than KEEP_JOB_DAYS", _rows(selectors.downloads_over)),
     Kind("rows of finished files", "older than KEEP_JOB_DAYS", _rows(selectors.jobs_over)),
-    Kind("sessions", "expired", _rows(selectors.sessions_over)),
     Kind("files without a row", "left by a process that died, more than a day ago", _orphans),
 )
