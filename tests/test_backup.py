@@ -9,9 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from django.db import connection
+
+from monitor.backups import manifest as lists
+from monitor.backups import services
+from monitor.retention.services import Busy, prune
 
 ROOT = Path(__file__).resolve().parent.parent
 DROPPED = {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READER_URL", "REDIS_URL", "SECRET_KEY"}
@@ -80,10 +87,6 @@ def test_a_service_comes_back_from_its_backup(new_service, make_egms, tmp_path):
     key = (tmp_path / "first" / "secret_key").read_text()
     assert (folder / "secret_key").read_text() == key
 
-    assert "is not empty" in manage(first, "restore", folder, fails=True)
-    refuses_what_is_not_as_it_was_written(second, folder, tmp_path)
-    assert "SECRET_KEY is not that" in manage(second | {"SECRET_KEY": "x" * 60}, "restore", folder, fails=True)
-
     subprocess.run([ROOT / "scripts" / "services", "stop"], env=first, check=True)
     shutil.rmtree(tmp_path / "first" / "rasters")
     assert "restored as of" in manage(second, "restore", folder)
@@ -94,43 +97,55 @@ def test_a_service_comes_back_from_its_backup(new_service, make_egms, tmp_path):
     assert state(second, "stop", stop_link) == {"status": 200, "ended": 1}
 
 
-def refuses_what_is_not_as_it_was_written(around: dict[str, str], folder: Path, tmp_path: Path) -> None:
-    """Another byte in a file, a missing file, a newer version: one sentence each, and nothing has happened."""
-    broken = shutil.copytree(folder, tmp_path / "broken")
-    raster = next((broken / "rasters").iterdir())
-    content = bytearray(raster.read_bytes())
-    content[len(content) // 2] ^= 1
-    raster.write_bytes(content)
-    assert f"{raster.name} of this backup is not what was written" in manage(around, "restore", broken, fails=True)
+def made_backup(folder: Path, *migrations: str) -> Path:
+    """The files of a backup, without servers."""
+    names = ("database-1.dump", lists.SECRET_KEY, f"{lists.RASTERS}/one.tif")
+    files = {name: lists.written(folder / name, BytesIO(name.encode())) for name in names}
+    lists.Manifest("2026-11-21T12:00:00+00:00", "1.0", [*migrations], names[0], files).write(folder)
+    return folder
+
+
+def test_what_is_not_as_it_was_written_is_refused(tmp_path, db):
+    folder = made_backup(tmp_path / "backup")
+    lists.check(folder, lists.read(folder))
+    raster = folder / lists.RASTERS / "one.tif"
+    raster.write_bytes(b"rasters/0ne.tif")
+    with pytest.raises(lists.Unusable, match=r"one\.tif of this backup is not what was written"):
+        lists.check(folder, lists.read(folder))
     raster.unlink()
-    assert f"{raster.name} of this backup cannot be read" in manage(around, "restore", broken, fails=True)
-    listed = json.loads((broken / "manifest.json").read_text())
-    listed["migrations"].append("ingest.9999_of_the_future")
-    (broken / "manifest.json").write_text(json.dumps(listed))
-    assert "newer version" in manage(around, "restore", broken, fails=True)
-    assert not (tmp_path / "second" / "rasters").exists()
+    with pytest.raises(lists.Unusable, match=r"one\.tif of this backup cannot be read"):
+        lists.check(folder, lists.read(folder))
+    (folder / lists.NAME).write_text("{")
+    with pytest.raises(lists.Unusable, match="damaged"):
+        lists.read(folder)
+
+
+@pytest.mark.django_db
+def test_a_newer_backup_another_key_and_a_filled_database_are_refused_before_anything_is_changed(
+    tmp_path, monkeypatch, own_rasters
+):
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    newer = made_backup(tmp_path / "newer", "ingest.0001_initial", "ingest.9999_of_the_future")
+    with pytest.raises(lists.Unusable, match=r"newer version .*9999_of_the_future"):
+        services.backup_restore(folder=newer)
+    usual = made_backup(tmp_path / "usual", "ingest.0001_initial")
+    with pytest.raises(lists.Unusable, match="the database is not empty"):
+        services.backup_restore(folder=usual)
+    monkeypatch.setenv("SECRET_KEY", "another one")
+    with pytest.raises(lists.Unusable, match="SECRET_KEY is not that of the backup"):
+        services.backup_restore(folder=usual)
+    assert not own_rasters.exists()
 
 
 def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path, db):
-    from monitor.backups.manifest import Unusable
-    from monitor.backups.services import backup_make
-
     (tmp_path / "letters.txt").write_text("mine")
-    with pytest.raises(Unusable, match="holds other things"):
-        backup_make(folder=tmp_path)
+    with pytest.raises(lists.Unusable, match="holds other things"):
+        services.backup_make(folder=tmp_path)
     assert os.listdir(tmp_path) == ["letters.txt"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_deleted_while_a_backup_is_made_and_the_other_way_round(tmp_path, monkeypatch):
-    from threading import Thread
-
-    from django.db import connection
-
-    from monitor.backups import services
-    from monitor.backups.manifest import Unusable
-    from monitor.retention.services import Busy, prune
-
     met: list[str] = []
 
     def meanwhile(*arguments):
@@ -145,10 +160,10 @@ def test_nothing_is_deleted_while_a_backup_is_made_and_the_other_way_round(tmp_p
         thread = Thread(target=other)
         thread.start()
         thread.join()
-        raise Unusable("enough")
+        raise lists.Unusable("enough")
 
     monkeypatch.setattr(services, "_rasters_copy", meanwhile)
-    with pytest.raises(Unusable, match="enough"):
+    with pytest.raises(lists.Unusable, match="enough"):
         services.backup_make(folder=tmp_path / "backup")
     assert met
     assert "a backup is being made" in met[0]

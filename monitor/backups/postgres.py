@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from django.conf import settings
@@ -21,13 +22,13 @@ def dump(path: Path, snapshot: str) -> None:
 def restore(path: Path) -> None:
     """Fill an empty database, in one transaction. Raises Unusable; then it is empty as before."""
     contents = _run("pg_restore", "--list", str(path)).splitlines()
-    chosen = path.with_suffix(".list")
-    chosen.write_text("\n".join(line for line in contents if not any(mark in line for mark in NOT_RESTORED)) + "\n")
-    options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", f"--use-list={chosen}"]
-    try:
-        _run("pg_restore", *options, f"--dbname={settings.DATABASE_OWNER['NAME']}", str(path))
-    finally:
-        chosen.unlink()
+    chosen = "\n".join(line for line in contents if not any(mark in line for mark in NOT_RESTORED))
+    options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
+    with tempfile.NamedTemporaryFile("w", suffix=".list") as wanted:
+        wanted.write(f"{chosen}\n")
+        wanted.flush()
+        options += [f"--use-list={wanted.name}", f"--dbname={settings.DATABASE_OWNER['NAME']}"]
+        _run("pg_restore", *options, str(path))
 
 
 def _run(program: str, *arguments: str) -> str:

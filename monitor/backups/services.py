@@ -124,9 +124,9 @@ def _dump(folder: Path, name: str, snapshot: str, files: dict[str, Entry]) -> No
 
 
 def _refuse_newer(folder: Path, manifest: Manifest) -> None:
-    known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
-    ours = {app.label for app in MigrationLoader(None).project_state().apps.get_app_configs()}
-    newer = [name for name in manifest.migrations if name not in known and name.split(".")[0] in ours]
+    known = MigrationLoader(None).disk_migrations
+    names, ours = {f"{app}.{name}" for app, name in known}, {app for app, _ in known}
+    newer = [name for name in manifest.migrations if name not in names and name.split(".")[0] in ours]
     if newer:
         raise Unusable(
             f"this backup was made by a newer version ({manifest.code_version}, migration {newer[-1]});"
