@@ -63,7 +63,7 @@ POLICIES = (
     Policy("ingest_scene", APPLICATION, "ALL", "true"),
     Policy("ingest_scene", READER, "SELECT", "true"),
     Policy("ingest_scene", READER, "INSERT", "true"),
-    Policy("ingest_scene", READER, "UPDATE", "state = 'refused'"),
+    Policy("ingest_scene", READER, "UPDATE", "state IN ('refused', 'deleted')"),
     Policy("ingest_scene", READER, "DELETE", "state = 'refused'"),
 )
 

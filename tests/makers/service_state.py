@@ -60,8 +60,9 @@ def content() -> dict[str, object]:
     from django.db import connection
 
     from ingest.hashing import file_sha256
+    from monitor.database.roles import as_owner
 
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
             " AND relnamespace = 'public'::regnamespace ORDER BY relname"
