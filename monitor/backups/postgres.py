@@ -10,7 +10,8 @@ from django.conf import settings
 
 from monitor.backups.manifest import Unusable
 
-NOT_RESTORED = (" POLICY ", " ROW SECURITY ")  # name roles; manage.py migrate makes them for those that are here
+# Policies name roles, and manage.py migrate makes them for those that are here; the other is PostGIS's own table.
+NOT_RESTORED = (" POLICY ", " ROW SECURITY ", " spatial_ref_sys ")
 
 
 def dump(path: Path, snapshot: str) -> None:
