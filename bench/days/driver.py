@@ -70,6 +70,8 @@ def main(days: int, out: Path) -> None:
                 people.somebody_subscribes(day)
             if day % 3 == 2:
                 people.an_alert_is_reviewed(day)
+            if day % 4 == 3:
+                people.a_verdict_is_taken_back()
             rounds = work_is_done(inbox)
             people.letters_are_confirmed(mailbox, confirmed)
             if day % 9 == 8:
@@ -98,7 +100,6 @@ class Supply:
             first_date=at,
             repeat_days=IMAGE_EVERY,
             dates=days // IMAGE_EVERY + 1,
-            speed_m_day=1.0,
         )
         self.images = write_series(simulate_scenes(region, config), folder / "images")
         self.tracks = [path for path in write_region(region, folder / "tracks") if path.suffix == ".zip"]

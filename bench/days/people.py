@@ -13,8 +13,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from detection.kinds import Kind
-from detection.models import Alert
-from detection.reviews.services import alert_review
+from detection.models import Alert, Review
+from detection.reviews.services import alert_review, may_take_back, review_take_back
 from detection.rules.verdicts import REASONS, Verdict
 from detection.selectors import alerts_to_review
 from monitor.management.checks.site import Site
@@ -103,6 +103,14 @@ def an_alert_is_reviewed(day: int) -> None:
         reviewer=reviewer,
         expected_state=alert.state,
     )
+
+
+def a_verdict_is_taken_back() -> None:
+    """The latest that may be; its alert is news again, and is reviewed again."""
+    for review in Review.objects.exclude(verdict=Verdict.TAKEN_BACK).order_by("-id"):
+        if may_take_back(review=review, alert=review.alert):
+            review_take_back(review=review, reviewer=review.reviewer)
+            return
 
 
 def visitors_look_around() -> int:
