@@ -10,7 +10,7 @@ from monitor.backups.services import backup_restore
 
 
 class Command(BaseCommand):
-    help = "Fill an empty database, the raster storage and the secret key from a backup, then prepare the service."
+    help = "Fill an empty database, the raster storage and the secret key from a backup; migrate."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
@@ -21,7 +21,7 @@ class Command(BaseCommand):
             restored = backup_restore(folder=folder)
         except (Unusable, OSError) as fault:
             raise CommandError(f"nothing was restored: {fault}") from fault
-        call_command("prepare", stdout=self.stdout)
-        self.stdout.write(f"restored as of {restored.made_at}; start all processes anew")
+        call_command("migrate", verbosity=0, interactive=False)
+        self.stdout.write(f"restored as of {restored.made_at}; run manage.py prepare and start all processes anew")
         if SETTINGS in restored.files:
             self.stdout.write(f"the settings of then are in {folder / SETTINGS}: compare them with yours")
