@@ -53,6 +53,7 @@ def state(around: dict[str, str], *arguments: str):
     return json.loads(subprocess.run(command, cwd=ROOT, env=around, check=True, stdout=subprocess.PIPE).stdout)
 
 
+@pytest.mark.demo
 def test_a_service_comes_back_from_its_backup(new_service, make_egms, tmp_path):
     first, folder = new_service("first"), tmp_path / "backup"
     manage(first, "migrate", "--verbosity", "0")
