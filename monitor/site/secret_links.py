@@ -3,7 +3,7 @@
 import logging
 import re
 
-# a signed or random part follows; tests/monitor/test_logs.py compares this with every address that has such a part
+# a signed or random part follows; tests/monitor/test_secret_links.py compares this with the addresses there are
 SECRET_ADDRESSES = (
     "/subscribe/confirm/",
     "/subscribe/stop/",
