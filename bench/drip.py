@@ -83,9 +83,10 @@ def session_of(user: User) -> str:
 
 def upload(session: str) -> bytes:
     """The beginning of a file being sent."""
+    cookies = f"{settings.SESSION_COOKIE_NAME}={session}; csrftoken={'a' * 32}"
     head = (
-        "POST /uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
-        f"Cookie: {settings.SESSION_COOKIE_NAME}={session}\r\nContent-Type: multipart/form-data; boundary=edge\r\n\r\n"
+        f"POST /uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nCookie: {cookies}\r\n"
+        "Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
         '--edge\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n'
     )
     return head.encode()
