@@ -404,12 +404,18 @@ def servers_folder(tmp_path) -> Path:
 
 
 @pytest.fixture
-def own_servers(servers_folder):
+def server_options() -> str:
+    """Options of PostgreSQL."""
+    return ""
+
+
+@pytest.fixture
+def own_servers(servers_folder, server_options):
     """PostgreSQL and Redis that nobody else uses, and may be taken down; the environment that leads to them."""
     # the last switches off what tests of faults are about
     dropped = {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READER_URL", "REDIS_URL", "POSTGRES_OPTIONS"}
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
-    environment["GROUND_MOTION_VAR"] = str(servers_folder)
+    environment |= {"GROUND_MOTION_VAR": str(servers_folder), "POSTGRES_OPTIONS": server_options}
     services = ROOT / "scripts" / "services"
     subprocess.run([services, "start"], env=environment, check=True)
     yield environment
