@@ -37,7 +37,7 @@ from monitor.models import Notification, OutgoingMessage, Subscription  # noqa: 
 
 IMAGE_EVERY, RELEASE_EVERY = 6, 20  # days
 MOST_ROUNDS = 60
-WARM_UP = 50  # days until everything that is kept for a while is there
+WARM_UP = 60  # days until the oldest result is over
 TABLES = {
     "products": Product,
     "images": Scene,
@@ -207,7 +207,7 @@ def columns(lived: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def results(lived: list[dict[str, Any]], n_sent: int) -> list[dict[str, Any]]:
-    """The level of the second half, and how much of it is gained or lost over that half by the line through it."""
+    """The level after the warm-up, and how much of it is gained or lost since then by the line through it."""
     half = lived[min(WARM_UP, len(lived) // 2) :]
     rows = [
         _row(f"{len(lived)} days: {what}", np.array([value(day) for day in half]), unit)
