@@ -1,6 +1,15 @@
+import logging.config
+
+from celery.signals import setup_logging
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
+
+
+def log_as_the_site(**kwargs: object) -> None:
+    """Workers and beat log by LOGGING too: Celery's own handlers lack the filter of signed links."""
+    logging.config.dictConfig(settings.LOGGING)
 
 
 class MonitorConfig(AppConfig):
@@ -15,6 +24,7 @@ class MonitorConfig(AppConfig):
         from monitor.accounts.sessions import session_renew
         from monitor.site.roles import roles_ensure
 
+        setup_logging.connect(log_as_the_site, dispatch_uid="logging")
         post_migrate.connect(roles_ensure, dispatch_uid="roles")
         authenticator_added.connect(other_sessions_end, dispatch_uid="other sessions")
         authentication_step_completed.connect(session_renew, dispatch_uid="session renew")

@@ -3,7 +3,10 @@
 import io
 import logging
 import logging.config
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -85,3 +88,19 @@ def test_other_addresses_stay_as_they_are():
 def test_every_handler_has_the_filter():
     assert settings.LOGGING["handlers"]
     assert all("no secret links" in handler["filters"] for handler in settings.LOGGING["handlers"].values())
+
+
+def test_logs_of_workers_are_cleaned_too():
+    code = (
+        "import logging, django; django.setup(); from monitor.celery import app; app.log.setup(loglevel='INFO');"
+        f"logging.getLogger('some.task').warning('no mail to /subscribe/stop/%s/', '{SECRET}')"
+    )
+    worker = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "monitor.settings"},
+    )
+    assert "/subscribe/stop/[removed]/" in worker.stderr
+    assert SECRET not in worker.stderr + worker.stdout
