@@ -208,7 +208,7 @@ def columns(lived: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 def results(lived: list[dict[str, Any]], n_sent: int) -> list[dict[str, Any]]:
     """The level after the warm-up, and how much of it is gained or lost since then by the line through it."""
-    half = lived[min(WARM_UP, len(lived) // 2) :]
+    half = lived[WARM_UP:] or lived[len(lived) // 2 :]
     rows = [
         _row(f"{len(lived)} days: {what}", np.array([value(day) for day in half]), unit)
         for what, value, unit in (
