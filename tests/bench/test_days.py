@@ -22,7 +22,7 @@ def day(number: int, **values) -> dict[str, float]:
 def test_what_grows_is_told_from_what_is_level(driver):
     rows = driver.results([day(n, worker_memory_mb=lambda n: 500 + 5 * n) for n in range(100)], 12)
     ratios = {row["what"].removeprefix("100 days: "): row["ratio"] for row in rows}
-    assert ratios["memory of the workers"] == pytest.approx(1000 / 750, abs=0.01)
+    assert ratios["memory of the workers"] == pytest.approx(1000 / 800, abs=0.01)
     assert ratios["database"] == ratios["open files"] == 1.0
 
 
