@@ -27,7 +27,7 @@ from ingest.models import IngestJob, Product
 from ingest.products.services import product_delete
 from monitor.models import OutgoingMessage
 from monitor.schedule import BEAT_SCHEDULE, STAGE, TASK_ROUTES
-from tests.waiting import wait_until
+from tests.waiting import HANG_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,3 +197,15 @@ def test_files_are_loaded_after_redis_was_emptied_and_restarted(processes, make_
     finally:
         for product in Product.objects.all():
             product_delete(product=product)
+
+
+def test_a_beat_that_is_stopped_in_the_middle_of_a_statement_ends(processes):
+    """Before, it waited for itself until it was killed."""
+    beat = processes.start("beat")
+    wait_until(lambda: processes.redis.llen("ingest"))
+    with another_connection() as other:
+        other.execute("LOCK TABLE django_celery_beat_periodictasks, monitor_signoflife IN ACCESS EXCLUSIVE MODE")
+        wait_until(backends_waiting)
+        beat.send_signal(signal.SIGTERM)
+        time.sleep(1)
+    assert beat.wait(timeout=HANG_SECONDS) == 0

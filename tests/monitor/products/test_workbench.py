@@ -211,7 +211,7 @@ def test_the_frame_has_the_policy_of_the_site(client, make_egms):
     answer = client.get(f"/workbench/{product.pk}/")
     policy, page = answer["Content-Security-Policy"], answer.content.decode()
     nonce = policy.split("'nonce-")[1].split("'")[0]
-    for directive in ("script-src 'self'", "connect-src 'self'", "object-src 'none'", "base-uri 'self'"):
+    for directive in ("script-src 'self'", "connect-src 'self'", "object-src 'none'", "base-uri 'none'"):
         assert directive in policy
     assert "frame-ancestors 'self'" in policy
     assert "unsafe-eval" not in policy
