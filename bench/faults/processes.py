@@ -22,8 +22,8 @@ class Forked:
         connections.close_all()  # a connection belongs to one process
         sys.stdout.flush()
         self.pid, self._code = os.fork(), None
+        os.setpgid(self.pid, 0)  # by both, so that the group is there whichever comes first
         if self.pid == 0:
-            os.setsid()
             code = 1
             try:
                 work()
