@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from ingest.jobs.environment import job_environment
 from ingest.products.services import product_delete, product_load
 from ml import queue, services
 from ml.models import Run
@@ -36,7 +37,9 @@ def run(make_egms):
 
 
 def hang(run: Run, stall_minutes: float) -> "subprocess.Popen[bytes]":
-    environment = job_environment() | {
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    environment = os.environ | {
+        "DATABASE_URL": urlunsplit(database),
         "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
         "RUN_STALL_MINUTES": f"{stall_minutes}",
         "RUN_BEAT_SECONDS": "0.1",
