@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -318,8 +319,7 @@ def test_a_second_round_does_nothing_while_one_is_going_on(make_alert, make_subs
 
 def own_environment(mail_server) -> dict[str, str]:
     """A process of its own on the database of the tests, with this mail server."""
-    values = connection.get_connection_params()
-    database = f"postgis://{values['user']}@/{values['dbname']}?host={values['host']}"
+    database = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
     kept = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
     server = {"EMAIL_URL": f"smtp://127.0.0.1:{mail_server.port}", "MAIL_SENDERS": "1"}
     return kept | {"DATABASE_URL": database} | server
