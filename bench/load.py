@@ -26,7 +26,7 @@ from ingest.products.selectors import points_sampled
 from ingest.products.services import product_delete
 
 POINTS, DATES = 10**7, 4  # with 300 dates the series alone would fill 10 GB
-SECONDS = 180
+SECONDS = 75
 ALERTS = 300
 SAMPLE = 5000
 MEMORY_EVERY_SECONDS = 1.0
