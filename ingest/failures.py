@@ -150,8 +150,8 @@ def _is_full(fault: BaseException) -> bool:
 
 def _disk_sentence(fault: Exception) -> str:
     chain = list(_chain(fault))
-    if told := next((one for one in chain if isinstance(one, DiskFull)), None):
-        return str(told)
+    if stated := next((one for one in chain if isinstance(one, DiskFull)), None):
+        return str(stated)
     if not any(_is_full(one) for one in chain):
         return one_line(f"The disk could not be used ({_first_line(fault)}): see whether it is mounted and healthy.")
     of_database = any(_sqlstate(one) == _SQL_DISK_FULL for one in chain)
