@@ -21,6 +21,7 @@ from ml.deformation.points import Float64
 from ml.lab.benchmark import Benchmark
 from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, detect_ablation
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
+from ml.lab.deformation.injected.evaluate import BENCHMARK as INJECTED
 from ml.lab.deformation.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
 from ml.lab.workers import over_seeds
 from ml.rasters.areas import CLASSES, KINDS
@@ -278,17 +279,20 @@ def _bowl_digest(name: str, number: int) -> bytes:
 
 
 NETWORKS = WEIGHTS | {name: model.weights for name, model in ABLATION_MODELS.items()}
-BENCHMARKS = tuple(
-    Benchmark(
-        name,
-        VERSION,
-        size,
-        "tiles",
-        METHODS,
-        partial(evaluate, name),
-        partial(truth_sha256, name),
-        NETWORKS,
-        frozenset(ABLATION_MODELS),
-    )
-    for name, size in SIZES.items()
+BENCHMARKS = (
+    *(
+        Benchmark(
+            name,
+            VERSION,
+            size,
+            "tiles",
+            METHODS,
+            partial(evaluate, name),
+            partial(truth_sha256, name),
+            NETWORKS,
+            frozenset(ABLATION_MODELS),
+        )
+        for name, size in SIZES.items()
+    ),
+    INJECTED,
 )

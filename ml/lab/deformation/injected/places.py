@@ -119,13 +119,15 @@ def _read(path: Path, declared: Declaration) -> RealTrack:
 
 
 def _residual(track: RealTrack) -> RealTrack:
-    """What the smooth fit leaves; of the series, what its rate leaves."""
+    """What the smooth fit leaves, to 0.01 mm/yr; of the series, what its rate leaves."""
     points = track.points
-    smooth = smooth_fit(points.x, points.y, points.velocity_mm_yr.astype(np.float64)).astype(np.float32)
-    left = track._replace(points=points._replace(velocity_mm_yr=points.velocity_mm_yr - smooth))
+    rate = points.velocity_mm_yr.astype(np.float64)
+    left = np.round(rate - smooth_fit(points.x, points.y, rate), 2)
+    still = track._replace(points=points._replace(velocity_mm_yr=left.astype(np.float32)))
     if track.displacement_mm is None or track.years is None:
-        return left
-    return left._replace(displacement_mm=track.displacement_mm - np.outer(smooth, track.years).astype(np.float32))
+        return still
+    series = np.round(track.displacement_mm - np.outer(rate - left, track.years), 1)
+    return still._replace(displacement_mm=series.astype(np.float32))
 
 
 def smooth_fit(x: Float64, y: Float64, rate_mm_yr: Float64) -> Float64:
