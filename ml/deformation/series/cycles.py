@@ -1,0 +1,176 @@
+"""Which steps are unwrapping errors: whole cycles, half a wavelength of motion each, and nothing else.
+
+Steps are taken for errors only where everything about them says so (`CycleConfig`): what is left alone costs a false
+alarm, what is wrongly removed hides a landslide. Series with gaps (snow) are joined across them by unwrapping, and may
+be wrong by a cycle from one season to the next; national services look for seasons whose slope departs from the line of
+all years and whose edge is a step (NORCE, insar-norway-ml). Least squares of a step at the gap beside line and season
+weighs both; the choice must be clearly better than every other choice of one or two gaps.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.series.regression import DAYS_PER_YEAR, Float32, robust_sigma, widening
+from ml.deformation.series.search import PickedSteps, ProjectedSeries
+
+KINKS = 20  # dates at which a change of the rate is tried
+
+
+@dataclass(frozen=True)
+class CycleConfig:
+    """When the steps of a series are whole cycles: all of them are, or none is undone. Lengths in cycles.
+
+    A step's size lies within whole_sigmas standard errors of a whole number (these held between whole_least and
+    whole_most) of at most `largest`, is surest_z standard errors large and known to within `known`; the jump from the
+    last to the first `sharp_dates` around it is within `sharp` of that number. What is left scatters by less than
+    `scatter` and jumps nowhere else by more than `loose` across a gap, longer than gap_days, at whose edges `trimmed`
+    dates are not looked at; less than half of the gaps are wrong. A change of the rate at any date, or other cycles at
+    one or two gaps, leaves `margin` variances of the noise more.
+    """
+
+    whole_sigmas: float = 2.5
+    whole_least: float = 0.08
+    whole_most: float = 0.16
+    largest: int = 3
+    surest_z: float = 6.0
+    known: float = 0.12
+    sharp: float = 0.3
+    sharp_dates: int = 5
+    scatter: float = 0.25
+    loose: float = 0.4
+    gap_days: int = 40
+    trimmed: int = 1
+    margin: float = 16.0
+
+
+def whole_cycles(
+    series: ProjectedSeries,
+    picked: PickedSteps,
+    days: NDArray[np.integer],
+    half_wave_mm: float,
+    config: CycleConfig,
+) -> NDArray[np.int8]:
+    """Cycles to undo at every step (s, most), + where the series jumps up; 0 for all of a series if one is in doubt."""
+    left = _without(series, picked.at, picked.size_mm)
+    noise_mm = robust_sigma(left, series.mask) * widening(left, series.mask)
+    gaps = _gaps(series.mask, days, config.gap_days)
+    whole = _look_whole(series, picked, left, noise_mm, gaps, half_wave_mm, config)
+    trusted = (whole | (picked.at == 0)).all(axis=1) & _calm(series, picked, left, gaps, half_wave_mm, config)
+    cycles = np.where(trusted[:, None] & whole, np.rint(picked.size_mm / half_wave_mm), 0).astype(np.int8)
+    rows = np.flatnonzero(cycles.any(axis=1))
+    some = series.only(rows)
+    mended = _without(some, picked.at[rows], cycles[rows] * np.float32(half_wave_mm))
+    margin = config.margin * noise_mm[rows] ** 2
+    sure = _with_a_kink(some, days) - _squares(mended) >= margin
+    for growth in _other_choices(some, mended, gaps[rows], half_wave_mm):
+        sure &= growth >= margin
+    cycles[rows[~sure]] = 0
+    return cycles
+
+
+def _look_whole(
+    series: ProjectedSeries,
+    picked: PickedSteps,
+    left: Float32,
+    noise_mm: Float32,
+    gaps: NDArray[np.intp],
+    half_wave_mm: float,
+    config: CycleConfig,
+) -> NDArray[np.bool_]:
+    """Steps that by themselves are whole cycles, (s, most)."""
+    size = picked.size_mm / np.float32(half_wave_mm)
+    error = np.sqrt(picked.variance) * (noise_mm / half_wave_mm)[:, None]
+    cycles = np.rint(size)
+    jumps = [_jump(left, series.mask, at, (gaps == at[:, None]).any(axis=1), config) for at in picked.at.T]
+    jump = size + np.stack(jumps, axis=1) / half_wave_mm
+    whole = np.abs(size - cycles) <= np.clip(config.whole_sigmas * error, config.whole_least, config.whole_most)
+    whole &= (np.abs(cycles) >= 1) & (np.abs(cycles) <= config.largest)
+    whole &= (np.abs(size) >= config.surest_z * error) & (error <= config.known)
+    return np.asarray(whole & (np.abs(jump - cycles) <= config.sharp), dtype=np.bool_)
+
+
+def _calm(
+    series: ProjectedSeries,
+    picked: PickedSteps,
+    left: Float32,
+    gaps: NDArray[np.intp],
+    half_wave_mm: float,
+    config: CycleConfig,
+) -> NDArray[np.bool_]:
+    """Series (s,) in which nothing else is wrong, and most seasons are joined as they should be."""
+    calm = robust_sigma(left, series.mask) <= config.scatter * half_wave_mm
+    wrong = np.zeros(len(left), dtype=np.int64)
+    for gap in gaps.T:
+        edge = _jump(left, series.mask, gap, gap > 0, config)
+        calm &= (gap == 0) | (np.abs(edge) <= config.loose * half_wave_mm)
+        wrong += ((picked.at == gap[:, None]) & (picked.at > 0)).sum(axis=1)
+    return np.asarray(calm & ((wrong == 0) | (2 * wrong < (gaps > 0).sum(axis=1))), dtype=np.bool_)
+
+
+def _gaps(mask: Float32, days: NDArray[np.integer], gap_days: int) -> NDArray[np.intp]:
+    """First dates after gaps of each series, (s, most gaps of any), 0 where a series has fewer."""
+    last = np.maximum.accumulate(np.where(mask > 0, days, days[0]), axis=1)
+    after = np.zeros(mask.shape, dtype=bool)
+    after[:, 1:] = (mask[:, 1:] > 0) & (days[1:] - last[:, :-1] > gap_days)
+    most = int(after.sum(axis=1).max(initial=0))
+    dates = np.where(after, np.arange(mask.shape[1]), 0)
+    return np.sort(dates, axis=1)[:, mask.shape[1] - most :]
+
+
+def _without(series: ProjectedSeries, at: NDArray[np.intp], size_mm: Float32) -> Float32:
+    """The residual without steps at dates (s, most), (s, dates), mm."""
+    left = series.residual.copy()
+    for date, size in zip(at.T, size_mm.T, strict=True):
+        rows = np.flatnonzero(size)
+        if rows.size:
+            left[rows] -= size[rows, None] * series.only(rows).step(date[rows])
+    return np.asarray(left * series.mask, dtype=np.float32)
+
+
+def _squares(left: Float32) -> Float32:
+    total: Float32 = np.einsum("st,st->s", left, left)
+    return total
+
+
+def _with_a_kink(series: ProjectedSeries, days: NDArray[np.integer]) -> Float32:
+    """Squares that a sudden change of the rate, in place of all steps, would leave at best, (s,), mm²."""
+    at = np.linspace(days[0], days[-1], KINKS + 2)[1:-1]
+    kinks = (np.clip(days[:, None] - at, 0, None) / DAYS_PER_YEAR).astype(np.float32)
+    product = series.residual @ kinks
+    power = series.mask @ kinks**2 - ((series.basis.swapaxes(1, 2) @ kinks) ** 2).sum(axis=1)
+    explained = np.where(power > 1e-3, product**2 / np.maximum(power, 1e-3), 0).max(axis=1)
+    return np.asarray(_squares(series.residual) - explained, dtype=np.float32)
+
+
+def _other_choices(
+    series: ProjectedSeries, mended: Float32, gaps: NDArray[np.intp], half_wave_mm: float
+) -> Iterator[Float32]:
+    """By how much the squares grow when one or two gaps get one cycle more or less, (s,) for each such choice."""
+    steps = [series.step(gap) * np.float32(half_wave_mm) for gap in gaps.T]
+    product = [np.einsum("st,st->s", step, mended) for step in steps]
+    square = [np.where(gap > 0, _squares(step), np.inf) for gap, step in zip(gaps.T, steps, strict=True)]
+    for one in range(len(steps)):
+        yield square[one] - 2 * np.abs(product[one])
+        for two in range(one):
+            both = 2 * np.einsum("st,st->s", steps[one], steps[two])
+            for sign in (-1, 1):
+                yield square[one] + square[two] + sign * both - 2 * np.abs(product[one] + sign * product[two])
+
+
+def _jump(left: Float32, mask: Float32, at: NDArray[np.intp], gap: NDArray[np.bool_], config: CycleConfig) -> Float32:
+    """Mean of the values just after a date (s,) minus that of those just before, (s,), mm. gap: one ends there."""
+    reach = np.arange(2 * config.sharp_dates)
+    first = np.where(gap, config.trimmed, 0)[:, None]
+    total = np.zeros(len(left), dtype=np.float32)
+    for sign, where in ((1, at[:, None] + reach), (-1, at[:, None] - 1 - reach)):
+        inside = (where >= 0) & (where < left.shape[1])
+        place = np.clip(where, 0, left.shape[1] - 1)
+        seen = np.take_along_axis(mask, place, axis=1) * inside
+        order = np.cumsum(seen, axis=1)
+        seen *= (order > first) & (order <= first + config.sharp_dates)
+        values = np.take_along_axis(left, place, axis=1) * seen
+        total += sign * values.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return total

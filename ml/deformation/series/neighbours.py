@@ -1,0 +1,104 @@
+"""What points near each other, and the whole product, tell of a step.
+
+An unwrapping error is the same whole number of cycles for everything inside its edge. Ground that jumps, at an
+earthquake or in a wet winter, jumps by this much here and by that much there: some of it near a whole cycle by chance.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.series.regression import Float64
+from ml.deformation.series.steps import HALF_WAVE_MM, Steps
+from ml.deformation.series.summary import SeriesSummary
+
+
+@dataclass(frozen=True)
+class AgreementConfig:
+    """When whole steps are left alone after all; sizes are shares of a cycle.
+
+    odd: a step this far from every whole number is surely none. Around a step are those in the 3 x 3 cells of cell_m
+    around it and at most one image earlier or later, itself included; and all of the product on that date, where more
+    than everywhere_share of its points step then. It is left alone where more than odd_share of these are odd, or where
+    at least `several` whole ones are off by more than bias on average.
+    """
+
+    odd: float = 0.25
+    cell_m: float = 250.0
+    odd_share: float = 0.25
+    several: int = 5
+    bias: float = 0.08
+    everywhere_share: float = 0.02
+
+
+class _Around(NamedTuple):
+    """Of the steps around each step, (steps,): odd ones, whole ones, and the sum of these's errors, in cycles."""
+
+    odd: Float64
+    whole: Float64
+    error: Float64
+
+    def contradicts(self, config: AgreementConfig) -> NDArray[np.bool_]:
+        many = self.odd > config.odd_share * (self.odd + self.whole)
+        biased = (self.whole >= config.several) & (np.abs(self.error) > config.bias * self.whole)
+        return np.asarray(many | biased, dtype=np.bool_)
+
+
+def agreed(
+    summary: SeriesSummary,
+    x: Float64,
+    y: Float64,
+    half_wave_mm: float = HALF_WAVE_MM,
+    config: AgreementConfig | None = None,
+) -> SeriesSummary:
+    """The summary without the whole steps that those around contradict. x, y: (n,), m, of its points.
+
+    What they add to the rate is the point's again; scatter and noise stay those of the series without the step.
+    """
+    config, steps = config or AgreementConfig(), summary.steps
+    evidence = _evidence(steps, half_wave_mm, config)
+    cells = [np.floor(axis[steps.point] / config.cell_m).astype(np.int64) for axis in (x, y)]
+    against = _around([*cells, steps.date.astype(np.int64)], evidence).contradicts(config)
+    everywhere = _around([steps.date.astype(np.int64)], evidence)
+    common = everywhere.odd + everywhere.whole > config.everywhere_share * summary.rate_mm_yr.size
+    against |= common & everywhere.contradicts(config)
+    against &= steps.cycles != 0
+    back = np.isin(steps.point, steps.point[against])  # of one point all or none: they were fitted together
+    returned = np.bincount(steps.point[back], steps.rate_mm_yr[back], summary.rate_mm_yr.size).astype(np.float32)
+    return summary._replace(
+        rate_mm_yr=summary.rate_mm_yr + returned,
+        step_mm_yr=summary.step_mm_yr - returned,
+        steps=steps._replace(
+            cycles=np.where(back, 0, steps.cycles).astype(np.int8),
+            rate_mm_yr=np.where(back, 0, steps.rate_mm_yr).astype(np.float32),
+        ),
+    )
+
+
+def _evidence(steps: Steps, half_wave_mm: float, config: AgreementConfig) -> _Around:
+    """What each step by itself counts for."""
+    size = np.abs(steps.size_mm.astype(np.float64)) / half_wave_mm
+    odd = np.abs(size - np.maximum(np.rint(size), 1)) > config.odd
+    error = np.where(steps.cycles != 0, size - np.abs(steps.cycles), 0)
+    return _Around(odd.astype(np.float64), (steps.cycles != 0).astype(np.float64), error)
+
+
+def _around(axes: list[NDArray[np.int64]], evidence: _Around) -> _Around:
+    """Sums over the steps at most one away on every axis. axes: each (steps,), whole numbers."""
+    if not axes[0].size:
+        return evidence
+    shifted = [axis - axis.min() + 1 for axis in axes]
+    strides = np.cumprod([1, *(int(axis.max()) + 2 for axis in shifted[:-1])])
+    place = sum(axis * stride for axis, stride in zip(shifted, strides, strict=True))
+    held, own = np.unique(place, return_inverse=True)
+    sums = [np.bincount(own, weights=part) for part in evidence]
+    totals = [np.zeros(held.size) for _ in sums]
+    for offset in product((-1, 0, 1), repeat=len(axes)):
+        wanted = held + np.dot(offset, strides)
+        at = np.minimum(np.searchsorted(held, wanted), held.size - 1)
+        for total, part in zip(totals, sums, strict=True):
+            total += np.where(held[at] == wanted, part[at], 0)
+    return _Around(*(total[own] for total in totals))

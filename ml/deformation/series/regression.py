@@ -1,0 +1,97 @@
+"""Least squares of many series at once, each with dates of its own missing.
+
+A mask is (1, dates) where all series of a block miss the same dates, as most products' do, and (n, dates) otherwise:
+everything here is written once for both, and numpy's broadcasting makes the first the cheap one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.statistics.robust import MAD_TO_SIGMA
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+DAYS_PER_YEAR = 365.25
+SHORTEST_FOR_A_SEASON_YEARS = 1.5
+RATE, ACCELERATION, SINE, COSINE = 1, 2, 3, 4  # columns of `curves`; the first is constant
+LARGEST_LAG_ONE = 0.95
+RIDGE = 1e-3  # dates: where the dates there are cannot tell the curves apart, errors are large instead of infinite
+
+
+def curves(days: NDArray[np.integer]) -> Float32:
+    """Columns (dates, 3 or 5): constant, years, half their square, and from a year and a half on the yearly wave.
+
+    days: (dates,). The square is made orthogonal to the line, so that the rate stays the mean rate.
+    """
+    years = (days - days.mean()) / DAYS_PER_YEAR
+    line = np.stack([np.ones_like(years), years], axis=1)
+    square = years**2 / 2
+    columns = [*line.T, square - line @ np.linalg.lstsq(line, square, rcond=None)[0]]
+    if np.ptp(years) >= SHORTEST_FOR_A_SEASON_YEARS:
+        columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+class Projection(NamedTuple):
+    """The curves made orthonormal on the dates of each mask, (1 or n, dates, curves); 0 where a date is missing.
+
+    factor: (1 or n, curves, curves); coefficients are factor @ (basis.T @ series), and their variances, per mm² of
+    noise, the sums of its squared rows. mask: (1 or n, dates), 1 where there is a value, else 0.
+    """
+
+    basis: Float32
+    factor: Float32
+    mask: Float32
+
+    def residual(self, series_mm: Float32) -> Float32:
+        """What the curves leave of series (n, dates), 0 where a date is missing."""
+        if len(self.basis) == 1:
+            fitted: Float32 = (series_mm @ self.basis[0]) @ self.basis[0].T
+            return np.asarray((series_mm - fitted) * self.mask, dtype=np.float32)
+        fitted = (self.basis @ np.einsum("nt,ntp->np", series_mm, self.basis)[:, :, None])[:, :, 0]
+        return np.asarray((series_mm - fitted) * self.mask, dtype=np.float32)
+
+
+def projection(columns: Float32, mask: Float32) -> Projection:
+    """Of columns (dates, curves)."""
+    factor = np.linalg.inv(np.linalg.cholesky(_normal(columns, mask))).swapaxes(1, 2).astype(np.float32)
+    return Projection((columns @ factor) * mask[:, :, None], factor, mask)
+
+
+def weighted_fit(series_mm: Float32, columns: Float32, weight: Float32) -> Float64:
+    """Coefficients (n, curves) of weighted least squares. series_mm, weight: (n, dates); weight 0 where missing."""
+    right = ((series_mm * weight) @ columns).astype(np.float64)
+    return np.asarray(np.linalg.solve(_normal(columns, weight), right[:, :, None])[:, :, 0], dtype=np.float64)
+
+
+def _normal(columns: Float32, weight: Float32) -> Float64:
+    dates, curves_ = columns.shape
+    products = (columns[:, :, None] * columns[:, None, :]).reshape(dates, curves_**2)
+    return (weight @ products).reshape(-1, curves_, curves_).astype(np.float64) + RIDGE * np.eye(curves_)
+
+
+def robust_sigma(values: Float32, mask: Float32) -> Float32:
+    """1.4826 times the median of |values|, (n,). values: (n, dates); mask: (1 or n, dates)."""
+    size = np.abs(values)
+    counts = (mask > 0).sum(axis=1)
+    if counts.min() < mask.shape[1]:
+        size = np.where(mask > 0, size, np.float32(np.inf))
+    size.sort(axis=1)
+    rows = np.arange(len(size))
+    low, high = (size[rows, np.broadcast_to(at, len(size))] for at in ((counts - 1) // 2, counts // 2))
+    return np.asarray(MAD_TO_SIGMA * (low + high) / 2, dtype=np.float32)
+
+
+def widening(residual: Float32, mask: Float32) -> Float32:
+    """By how much related residuals widen a standard error, (n,): sqrt((1 + r) / (1 - r)) of the lag-one correlation r.
+
+    AR(1), Santer et al. 2000, doi 10.1029/1999JD901105. residual: (n, dates), 0 where missing; r is 0 to 0.95.
+    """
+    power = np.einsum("nt,nt->n", residual, residual) / np.maximum(mask.sum(axis=1), 1)
+    pairs = np.einsum("nt,nt->n", residual[:, 1:], residual[:, :-1])
+    pairs /= np.maximum((mask[:, 1:] * mask[:, :-1]).sum(axis=1), 1)
+    r = np.clip(pairs / np.maximum(power, 1e-9), 0.0, LARGEST_LAG_ONE)
+    return np.asarray(np.sqrt((1 + r) / (1 - r)), dtype=np.float32)

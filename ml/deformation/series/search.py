@@ -1,0 +1,154 @@
+"""Where a series may step: every date is tried, and the steps that explain most are fitted together.
+
+Orthogonal matching pursuit (Pati et al. 1993, doi 10.1109/ACSSC.1993.342465) with one step of refinement. A step is
+tried beside the curves of `regression`: with their orthonormal basis all that is needed are sums from each date on.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.series.regression import Float32, Projection, robust_sigma
+
+LEAST_NOISE_MM = 0.2
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """most: steps of one series; fewest_dates: on each side of a step; smallest: size of a step, in cycles;
+    surest_z: and in standard errors of the noise between neighbouring dates.
+    """
+
+    most: int = 5
+    fewest_dates: int = 5
+    smallest: float = 0.4
+    surest_z: float = 5.0
+
+
+class ProjectedSeries(NamedTuple):
+    """s series without their curves, and what a step at each date looks like without them. All (s, dates), or more.
+
+    residual: mm, 0 where missing; mask: 1 or 0; basis: (s, dates, curves). From each date on: sums of the residual,
+    counts of the values, sums of the basis (s, dates, curves). power: squared length of a step there, 0 where too few
+    dates are before or after it, or where there is no value.
+    """
+
+    residual: Float32
+    mask: Float32
+    basis: Float32
+    sums: Float32
+    counts: Float32
+    basis_sums: Float32
+    power: Float32
+
+    def only(self, rows: NDArray[np.intp]) -> "ProjectedSeries":
+        return ProjectedSeries(*(part[rows] if len(part) == len(self.residual) else part for part in self)).spread()
+
+    def spread(self) -> "ProjectedSeries":
+        """Every part with a row for each series, without copies."""
+        return ProjectedSeries(*(np.broadcast_to(part, (len(self.residual), *part.shape[1:])) for part in self))
+
+    def overlaps(self, at: NDArray[np.intp]) -> Float32:
+        """Product of a step at a date (s,) with one at every date, both without the curves, (s, dates)."""
+        rows = np.arange(len(at))
+        after_both = np.minimum(self.counts, self.counts[rows, at][:, None])  # they fall from date to date
+        common = self.basis_sums @ self.basis_sums[rows, at][:, :, None]
+        return np.asarray(after_both - common[:, :, 0], dtype=np.float32)
+
+    def step(self, at: NDArray[np.intp]) -> Float32:
+        """A step of 1 mm at a date (s,), without the curves, (s, dates)."""
+        after = (np.arange(self.sums.shape[1]) >= at[:, None]) * self.mask
+        common = self.basis @ self.basis_sums[np.arange(len(at)), at][:, :, None]
+        return np.asarray(after - common[:, :, 0], dtype=np.float32)
+
+
+class PickedSteps(NamedTuple):
+    """at: (s, most), dates of the steps, 0 where there is none; size_mm and their variance per mm² of noise: the same.
+
+    sums: (s, dates), of the residual from each date on, without the steps.
+    """
+
+    at: NDArray[np.intp]
+    size_mm: Float32
+    variance: Float32
+    sums: Float32
+
+
+def pick(series: ProjectedSeries, least_mm: float, config: SearchConfig) -> tuple[NDArray[np.intp], PickedSteps]:
+    """Which of s series step, (k,), and their steps. least_mm: size of the smallest."""
+    noise_mm = _noise_between_dates(series.residual, series.mask)
+    rows = np.flatnonzero(_best(series, series.sums, noise_mm, least_mm, config))
+    some, noise_mm = series.only(rows), noise_mm[rows]
+    steps = fit(some, np.zeros((rows.size, config.most), dtype=np.intp))
+    for refined in (False, True):  # one after the other; then each once more beside the others
+        active = np.flatnonzero((steps.at > 0).sum(axis=1) > 1) if refined else np.arange(rows.size)
+        for slot in range(config.most):
+            if not active.size:
+                break
+            those, at = some.only(active), steps.at[active]
+            at[:, slot] = 0
+            at[:, slot] = _best(those, fit(those, at).sums, noise_mm[active], least_mm, config)
+            found: Any = zip(steps, fit(those, at), strict=True)
+            for part, new in found:
+                part[active] = new
+            if not refined:
+                active = active[at[:, slot] > 0]
+    return rows, steps
+
+
+def fit(series: ProjectedSeries, at: NDArray[np.intp]) -> PickedSteps:
+    """Sizes of steps at dates (s, most), together by least squares."""
+    used = at > 0
+    slots = np.flatnonzero(used.any(axis=0))
+    overlaps = [series.overlaps(at[:, slot]) for slot in slots]
+    normal = np.zeros((*at.shape, at.shape[1]))
+    for slot, overlap in zip(slots, overlaps, strict=True):
+        normal[:, :, slot] = np.take_along_axis(overlap, at, axis=1)
+    normal = np.where(used[:, :, None] & used[:, None, :], normal, 0.0)
+    normal += np.eye(at.shape[1]) * np.where(used, 1e-3, 1.0)[:, :, None]
+    inverse = np.linalg.inv(normal)
+    right = np.where(used, np.take_along_axis(series.sums, at, axis=1), 0.0)
+    size = (inverse @ right[:, :, None])[:, :, 0].astype(np.float32)
+    left = series.sums.copy()
+    for slot, overlap in zip(slots, overlaps, strict=True):
+        left -= size[:, [slot]] * overlap
+    variance = np.where(used, np.einsum("nkk->nk", inverse), np.inf).astype(np.float32)
+    return PickedSteps(at, size, variance, left)
+
+
+def projected(residual_mm: Float32, curves: Projection, config: SearchConfig) -> ProjectedSeries:
+    """Of series (n, dates) from which `curves` have been taken."""
+    counts, basis_sums = (_from_each_on(part) for part in (curves.mask, curves.basis))
+    power = counts - np.einsum("mtp,mtp->mt", basis_sums, basis_sums)
+    inside = (counts >= config.fewest_dates) & (counts[:, :1] - counts >= config.fewest_dates)
+    power = np.where(inside & (curves.mask > 0) & (power > 0.5), power, np.float32(0))
+    return ProjectedSeries(
+        residual_mm, curves.mask, curves.basis, _from_each_on(residual_mm), counts, basis_sums, power
+    )
+
+
+def _from_each_on(values: Float32) -> Float32:
+    sums: Float32 = np.cumsum(values[:, ::-1], axis=1, dtype=np.float32)[:, ::-1]
+    return sums
+
+
+def _noise_between_dates(residual_mm: Float32, mask: Float32) -> Float32:
+    """Standard deviation of one date, from the differences of neighbouring ones, (n,), mm: steps do not change it."""
+    both = mask[:, 1:] * mask[:, :-1]
+    sigma = robust_sigma(np.diff(residual_mm, axis=1), both) / np.sqrt(2)
+    return np.asarray(np.maximum(sigma, LEAST_NOISE_MM), dtype=np.float32)
+
+
+def _best(
+    series: ProjectedSeries, sums: Float32, noise_mm: Float32, least_mm: float, config: SearchConfig
+) -> NDArray[np.intp]:
+    """The date at which a step explains most of what is left, (s,); 0 where none is large and sure enough."""
+    power = np.maximum(series.power, np.float32(1e-6))
+    explained = np.where(series.power > 0, np.abs(sums) / np.sqrt(power), np.float32(0))
+    at = np.argmax(explained, axis=1)
+    rows = np.arange(len(sums))
+    size = np.abs(sums[rows, at]) / np.broadcast_to(power, sums.shape)[rows, at]
+    sure = explained[rows, at] >= config.surest_z * noise_mm
+    return np.asarray(np.where(sure & (size >= least_mm), at, 0), dtype=np.intp)

@@ -1,0 +1,66 @@
+"""Steps in the series of many points, and series without their whole cycles."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.series.cycles import CycleConfig, whole_cycles
+from ml.deformation.series.regression import RATE, Float32, Projection
+from ml.deformation.series.search import SearchConfig, pick, projected
+
+HALF_WAVE_MM = 27.733  # line-of-sight motion of one cycle, C band (Sentinel-1, 5.405 GHz)
+
+
+class StepConfig(NamedTuple):
+    """What is looked for, and when it is undone."""
+
+    search: SearchConfig = SearchConfig()
+    cycles: CycleConfig = CycleConfig()
+
+
+class Steps(NamedTuple):
+    """One row for each step seen, sorted by point. Sign as the series'.
+
+    point: which one; date: of the first image after it; size_mm: as fitted; cycles: how many whole ones were undone,
+    0 where it was left alone; rate_mm_yr: what those undone had added to the point's rate.
+    """
+
+    point: NDArray[np.int64]
+    date: NDArray[np.int16]
+    size_mm: Float32
+    cycles: NDArray[np.int8]
+    rate_mm_yr: Float32
+
+
+NO_STEPS = Steps(
+    np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.float32), np.zeros(0, np.int8), np.zeros(0, np.float32)
+)
+
+
+def find_steps(
+    residual_mm: Float32, curves: Projection, days: NDArray[np.integer], half_wave_mm: float, config: StepConfig
+) -> Steps:
+    """Steps of every series, and which of them are whole cycles. residual_mm: (n, dates), what `curves` leave."""
+    series = projected(residual_mm, curves, config.search)
+    rows, picked = pick(series, config.search.smallest * half_wave_mm, config.search)
+    if not rows.size:
+        return NO_STEPS
+    some = series.only(rows)
+    cycles = whole_cycles(some, picked, days, half_wave_mm, config.cycles)
+    point, slot = np.nonzero(picked.at)
+    at = picked.at[point, slot]
+    rate_row = np.broadcast_to(curves.factor, (len(residual_mm), *curves.factor.shape[1:]))[rows[point], RATE]
+    per_mm = np.einsum("mp,mp->m", rate_row, some.basis_sums[point, at])  # what a step of 1 mm adds to the rate
+    undone = cycles[point, slot]
+    rate = undone * np.float32(half_wave_mm) * per_mm
+    return Steps(rows[point], at.astype(np.int16), picked.size_mm[point, slot], undone, rate.astype(np.float32))
+
+
+def undo(series_mm: Float32, steps: Steps, half_wave_mm: float) -> Float32:
+    """Series (n, dates) without the whole cycles of their steps."""
+    after = np.arange(series_mm.shape[1]) >= steps.date[:, None]
+    jumps = after * (steps.cycles * np.float32(half_wave_mm))[:, None]
+    mended = series_mm.copy()
+    np.subtract.at(mended, steps.point, jumps)
+    return mended

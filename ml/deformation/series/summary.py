@@ -1,0 +1,135 @@
+"""From displacement series to a few figures per point, in blocks: a nation's series never lie in memory at once."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.series.regression import (
+    ACCELERATION,
+    COSINE,
+    RATE,
+    SINE,
+    Float32,
+    curves,
+    projection,
+    robust_sigma,
+    weighted_fit,
+    widening,
+)
+from ml.deformation.series.steps import HALF_WAVE_MM, NO_STEPS, StepConfig, Steps, find_steps, undo
+
+BLOCK = 1024
+FEWEST_DATES = 12
+HUBER = 1.5  # robust standard deviations from which a value's weight falls
+REWEIGHTED = 2
+
+
+class SeriesSummary(NamedTuple):
+    """What the series of n points tell, (n,), NaN for points with fewer than FEWEST_DATES. Signs as the series'.
+
+    Of a robust fit of rate, curvature and yearly wave, after steps of whole cycles were undone: rate_mm_yr, mean over
+    the span; season_mm, amplitude, 0 for a span too short for one; scatter_mm, robust standard deviation of what is
+    left; acceleration_mm_yr2; odd_even_mm_yr, rate of the odd minus rate of the even dates: real noise, twice the
+    standard error where dates are independent; noise_mm_yr, standard error of the rate, widened for dates that are not.
+    step_mm_yr: what the undone steps had added to the rate, 0 where none was.
+    """
+
+    steps: Steps
+    rate_mm_yr: Float32
+    step_mm_yr: Float32
+    season_mm: Float32
+    scatter_mm: Float32
+    acceleration_mm_yr2: Float32
+    odd_even_mm_yr: Float32
+    noise_mm_yr: Float32
+
+
+def summarise(
+    displacement_mm: Float32,
+    days: NDArray[np.integer],
+    half_wave_mm: float = HALF_WAVE_MM,
+    config: StepConfig | None = None,
+) -> SeriesSummary:
+    """Summary of series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
+
+    Point by point; see `neighbours.agreed` for what points near each other tell of a step. ValueError where the shapes
+    do not match.
+    """
+    if displacement_mm.shape[1:] != days.shape:
+        raise ValueError(f"{displacement_mm.shape[1]} columns of displacement for {days.size} dates")
+    blocks = range(0, len(displacement_mm), BLOCK)
+    parts = [
+        _block(displacement_mm[first : first + BLOCK], days, half_wave_mm, config or StepConfig()) for first in blocks
+    ]
+    return joined(parts or [_unknown(0)])
+
+
+def joined(parts: Sequence[SeriesSummary]) -> SeriesSummary:
+    """The summaries of pieces of one product as one, in their order."""
+    ends = np.cumsum([0, *(part.rate_mm_yr.size for part in parts)])
+    moved = [part.steps._replace(point=part.steps.point + end) for part, end in zip(parts, ends[:-1], strict=True)]
+    steps = Steps(*(np.concatenate(column) for column in zip(*moved, strict=True)))
+    figures: Any = zip(*(part[1:] for part in parts), strict=True)
+    return SeriesSummary(steps, *(np.concatenate(column) for column in figures))
+
+
+def _unknown(n: int) -> SeriesSummary:
+    nothing = np.full(n, np.nan, dtype=np.float32)
+    return SeriesSummary(NO_STEPS, nothing, np.zeros(n, dtype=np.float32), *(nothing.copy() for _ in range(5)))
+
+
+def _block(
+    displacement_mm: Float32, days: NDArray[np.integer], half_wave_mm: float, config: StepConfig
+) -> SeriesSummary:
+    known = np.isfinite(displacement_mm)
+    usable = np.flatnonzero(known.sum(axis=1) >= FEWEST_DATES)
+    whole = _unknown(len(displacement_mm))
+    if not usable.size:
+        return whole
+    known = known[usable]
+    if (known == known[0]).all():
+        known = known[:1]
+    part = _summary(np.where(known, displacement_mm[usable], np.float32(0)), known, days, half_wave_mm, config)
+    for column, values in zip(whole[1:], part[1:], strict=True):
+        column[usable] = values
+    return whole._replace(steps=part.steps._replace(point=usable[part.steps.point]))
+
+
+def _summary(
+    series_mm: Float32, known: NDArray[np.bool_], days: NDArray[np.integer], half_wave_mm: float, config: StepConfig
+) -> SeriesSummary:
+    """series_mm: (n, dates), 0 where missing; known: (1 or n, dates)."""
+    columns, mask = curves(days), known.astype(np.float32)
+    fitted = projection(columns, mask)
+    left = fitted.residual(series_mm)
+    steps = find_steps(left, fitted, days, half_wave_mm, config)
+    undone = np.unique(steps.point[steps.cycles != 0])
+    if undone.size:
+        series_mm = undo(series_mm, steps, half_wave_mm) * mask
+        left = fitted.residual(series_mm)
+    for _ in range(REWEIGHTED):
+        sigma = np.maximum(robust_sigma(left, mask), np.float32(1e-3))[:, None]
+        weight = mask * np.minimum(1, HUBER * sigma / np.maximum(np.abs(left), 1e-6))
+        found = weighted_fit(series_mm, columns, weight)
+        left = (series_mm - found.astype(np.float32) @ columns.T) * mask
+    scatter = robust_sigma(left, mask)
+    season = np.hypot(found[:, SINE], found[:, COSINE]) if columns.shape[1] > SINE else np.zeros(len(found))
+    noise = scatter * np.linalg.norm(fitted.factor[:, RATE], axis=1) * widening(left, mask)
+    step = np.bincount(steps.point, weights=steps.rate_mm_yr, minlength=len(series_mm))
+    odd_even = _odd_even(left, mask, columns[:, RATE])
+    figures = found[:, RATE], step, season, scatter, found[:, ACCELERATION], odd_even, noise
+    return SeriesSummary(steps, *(figure.astype(np.float32) for figure in figures))
+
+
+def _odd_even(left: Float32, mask: Float32, years: Float32) -> Float32:
+    """Slope of the residual on the odd dates minus that on the even ones, (n,), mm/yr; NaN where a half has too few."""
+    half = np.arange(years.size) % 2
+    slopes = []
+    for part in (half, 1 - half):
+        count, first, second = ((mask * part) @ power for power in (years**0, years, years**2))
+        spread = second - first**2 / np.maximum(count, 1)
+        product = left @ (part * years) - first * (left @ part.astype(np.float32)) / np.maximum(count, 1)
+        slopes.append(np.where(spread > 1e-3, product / np.maximum(spread, 1e-3), np.nan))
+    return np.asarray(slopes[1] - slopes[0], dtype=np.float32)  # the first date is an odd one
