@@ -12,13 +12,14 @@ from ingest.errors import InputError
 from ml.lab.benchmark import Benchmark
 from ml.lab.coherence import evaluate as coherence
 from ml.lab.deformation import evaluate as deformation
+from ml.lab.deformation.foreign import evaluate as foreign
 from ml.lab.offsets import evaluate as offsets
 from ml.runtime.checkpoints import WEIGHTS, read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of
 
 TASKS: dict[str, tuple[Benchmark, ...]] = {
-    "deformation": deformation.BENCHMARKS,
+    "deformation": (*deformation.BENCHMARKS, foreign.BENCHMARK),
     "coherence": coherence.BENCHMARKS,
     "offsets": offsets.BENCHMARKS,
 }

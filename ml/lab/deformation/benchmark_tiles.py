@@ -62,20 +62,20 @@ def still_tile(name: str, number: int, purpose: Purpose = Purpose.BENCHMARK) -> 
     return make_tile(generator(purpose, f"{name} still", number), CONFIGS[name]._replace(signal_share=0.0))
 
 
-def bowl_in(tile: Tile, cell: Cell, rng: np.random.Generator) -> Tile:
+def bowl_in(tile: Tile, cell: Cell, rng: np.random.Generator, fewest_points: int = FEWEST_POINTS) -> Tile:
     """The tile with one vertical bowl of that rate along the first track's line of sight, where enough points see it.
 
-    ValueError where no place of a thousand has FEWEST_POINTS.
+    ValueError where no place of a thousand has fewest_points.
     """
     track = tile.tracks[0]
     x_m, y_m = track.x_m - tile.terrain.west_m, track.y_m - tile.terrain.top_m + SIDE_M
     up_mm_yr = rng.choice([-1.0, 1.0]) * cell.rate_mm_yr / track.geometry.los.up
     for _ in range(1000):
         at_x, at_y = rng.uniform(KEEP_OFF_M, SIDE_M - KEEP_OFF_M, 2)
-        if np.count_nonzero((x_m - at_x) ** 2 + (y_m - at_y) ** 2 < cell.radius_m**2) >= FEWEST_POINTS:
+        if np.count_nonzero((x_m - at_x) ** 2 + (y_m - at_y) ** 2 < cell.radius_m**2) >= fewest_points:
             break
     else:
-        raise ValueError(f"no place of radius {cell.radius_m} m has {FEWEST_POINTS} points")
+        raise ValueError(f"no place of radius {cell.radius_m} m has {fewest_points} points")
     east_m, north_m = tile.terrain.frame.to_local(
         np.array([tile.terrain.west_m + at_x]), np.array([tile.terrain.top_m - SIDE_M + at_y])
     )

@@ -7,29 +7,51 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from ml.lab.deformation.benchmark_tiles import CONFIGS as BENCHMARKS
+from ml.lab.deformation import evaluate
 from ml.lab.deformation.benchmark_tiles import NATIONAL
-from ml.lab.deformation.evaluate import EITHER, card_of, config_of, figures_of, gains, measure
+from ml.lab.deformation.evaluate import EITHER, card_of, config_of
+from ml.lab.deformation.foreign import evaluate as foreign
+from ml.lab.deformation.foreign.tiles import NAME as FOREIGN
 from ml.runtime.code_version import code_version
 from ml.statistics.intervals import Interval
+
+
+class Comparable(NamedTuple):
+    """measure: configurations, size, processes -> scores; figures_of, gains: of these; size: of published figures."""
+
+    measure: Callable[..., Any]
+    figures_of: Callable[..., dict[str, Interval]]
+    gains: Callable[..., dict[str, Interval]]
+    size: int
+
+
+BENCHMARKS = {
+    name: Comparable(partial(evaluate.measure, name), evaluate.figures_of, evaluate.gains, size)
+    for name, size in evaluate.SIZES.items()
+} | {FOREIGN: Comparable(foreign.measure, foreign.figures_of, foreign.gains, foreign.SIZE)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("methods", nargs="+", choices=[*EITHER])
     parser.add_argument("--benchmark", choices=[*BENCHMARKS], default=NATIONAL)
-    parser.add_argument("--size", type=int, default=1_000)
+    parser.add_argument("--size", type=int, metavar="N", help="number of tiles; published figures are of the default")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of the weights of ablation models")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
     configs = [config_of(name, args.weights) for name in args.methods]
-    scores = measure(args.benchmark, configs, args.size, processes=args.processes)
+    benchmark = BENCHMARKS[args.benchmark]
+    size = benchmark.size if args.size is None else args.size
+    scores = benchmark.measure(configs, size, processes=args.processes)
     last = len(args.methods) - 1
     by_method = {
-        name: {"metrics": _plain(figures_of(scores, i)), "gains": _plain(gains(scores, i, last))}
+        name: {"metrics": _plain(benchmark.figures_of(scores, i)), "gains": _plain(benchmark.gains(scores, i, last))}
         for i, name in enumerate(args.methods)
     }
     command = shlex.join(["python", "-m", "ml.lab.deformation.compare", *sys.argv[1:]])
@@ -39,7 +61,7 @@ def main() -> None:
         "weights_sha256": hashes,
         "command": command,
         "commit": code_version(),
-        "size": args.size,
+        "size": size,
         "benchmark": args.benchmark,
     }
     args.json.write_text(json.dumps(about | {"over": args.methods[last], "methods": by_method}, indent=1) + "\n")

@@ -70,19 +70,26 @@ EITHER: dict[str, Measured] = {name: config() for name, config in CONFIGS.items(
 METHODS = VERSIONS | dict.fromkeys(ABLATION_MODELS, "1")
 
 
-def _views(tile: Tile, configs: Sequence[Measured]) -> list[tuple[DeformationResult, DeformationResult | None]]:
-    """Results of the first track, and of both, of each configuration; an ablation model looks at the first."""
-    points = [cloud(track) for track in tile.tracks]
+def first_views(tile: Tile, configs: Sequence[Measured]) -> list[DeformationResult]:
+    """The result of each configuration on the first track."""
+    points = cloud(tile.tracks[0])
 
     @cache
-    def first_grid(despiked: bool) -> RobustGrid:
-        return grid_robust(points[0], despiked=despiked, workers=1)
+    def grid(despiked: bool) -> RobustGrid:
+        return grid_robust(points, despiked=despiked, workers=1)
 
     return [
-        (detect_ablation(first_grid, config), None)
-        if isinstance(config, AblationConfig)
-        else (detect_all_with(points[:1], config), detect_all_with(points, config))
+        detect_ablation(grid, config) if isinstance(config, AblationConfig) else detect_all_with([points], config)
         for config in configs
+    ]
+
+
+def views(tile: Tile, configs: Sequence[Measured]) -> list[tuple[DeformationResult, DeformationResult | None]]:
+    """Results of the first track, and of both, of each configuration; an ablation model looks at the first."""
+    points = [cloud(track) for track in tile.tracks]
+    return [
+        (first, None if isinstance(config, AblationConfig) else detect_all_with(points, config))
+        for first, config in zip(first_views(tile, configs), configs, strict=True)
     ]
 
 
@@ -90,11 +97,11 @@ def measure_field(name: str, configs: Sequence[Measured], purpose: Purpose, numb
     """Score some configurations on one tile."""
     tile = field_tile(name, number, purpose)
     first, both = truth_of(tile, tile.tracks[:1]), truth_of(tile, tile.tracks)
-    views = _views(tile, configs)
+    seen = views(tile, configs)
     return FieldScores(
         digest(tile),
-        [score_tile(view[0], tile, tile.tracks[:1], first) for view in views],
-        [None if view[1] is None else score_tile(view[1], tile, tile.tracks, both) for view in views],
+        [score_tile(view[0], tile, tile.tracks[:1], first) for view in seen],
+        [None if view[1] is None else score_tile(view[1], tile, tile.tracks, both) for view in seen],
     )
 
 
@@ -103,7 +110,7 @@ def measure_bowls(name: str, configs: Sequence[Measured], purpose: Purpose, numb
     tiles = bowl_tiles(name, number, purpose)
     one, both = np.full((2, len(configs), len(CELLS)), np.nan)
     for j, (key, tile) in enumerate(tiles.items()):
-        for i, (first, together) in enumerate(_views(tile, configs)):
+        for i, (first, together) in enumerate(views(tile, configs)):
             one[i, j] = detects_bowl(first, tile, tile.tracks[:1], CELLS[key].radius_m)
             if together is not None:
                 both[i, j] = detects_bowl(together, tile, tile.tracks, CELLS[key].radius_m)
