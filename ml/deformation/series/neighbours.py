@@ -20,10 +20,10 @@ from ml.deformation.series.summary import SeriesSummary
 class AgreementConfig:
     """When whole steps are left alone after all; sizes are shares of a cycle.
 
-    odd: a step this far from every whole number is surely none. Around a step are those in the 3 x 3 cells of cell_m
+    odd: a step further than this from every whole number is odd. Around a step are those in the 3 x 3 cells of cell_m
     around it and at most one image earlier or later, itself included; and all of the product on that date, where more
     than everywhere_share of its points step then. It is left alone where more than odd_share of these are odd, or where
-    at least `several` whole ones are off by more than bias on average.
+    the others, at least `several`, are off by more than bias on average.
     """
 
     odd: float = 0.25
@@ -35,15 +35,15 @@ class AgreementConfig:
 
 
 class _Around(NamedTuple):
-    """Of the steps around each step, (steps,): odd ones, whole ones, and the sum of these's errors, in cycles."""
+    """Of the steps around each step, (steps,): odd ones, others, and the sum of these's distances to whole cycles."""
 
     odd: Float64
-    whole: Float64
-    error: Float64
+    near: Float64
+    distance: Float64
 
     def contradicts(self, config: AgreementConfig) -> NDArray[np.bool_]:
-        many = self.odd > config.odd_share * (self.odd + self.whole)
-        biased = (self.whole >= config.several) & (np.abs(self.error) > config.bias * self.whole)
+        many = self.odd > config.odd_share * (self.odd + self.near)
+        biased = (self.near >= config.several) & (np.abs(self.distance) > config.bias * self.near)
         return np.asarray(many | biased, dtype=np.bool_)
 
 
@@ -63,7 +63,7 @@ def agreed(
     cells = [np.floor(axis[steps.point] / config.cell_m).astype(np.int64) for axis in (x, y)]
     against = _around([*cells, steps.date.astype(np.int64)], evidence).contradicts(config)
     everywhere = _around([steps.date.astype(np.int64)], evidence)
-    common = everywhere.odd + everywhere.whole > config.everywhere_share * summary.rate_mm_yr.size
+    common = everywhere.odd + everywhere.near > config.everywhere_share * summary.rate_mm_yr.size
     against |= common & everywhere.contradicts(config)
     against &= steps.cycles != 0
     back = np.isin(steps.point, steps.point[against])  # of one point all or none: they were fitted together
@@ -81,9 +81,9 @@ def agreed(
 def _evidence(steps: Steps, half_wave_mm: float, config: AgreementConfig) -> _Around:
     """What each step by itself counts for."""
     size = np.abs(steps.size_mm.astype(np.float64)) / half_wave_mm
-    odd = np.abs(size - np.maximum(np.rint(size), 1)) > config.odd
-    error = np.where(steps.cycles != 0, size - np.abs(steps.cycles), 0)
-    return _Around(odd.astype(np.float64), (steps.cycles != 0).astype(np.float64), error)
+    distance = size - np.maximum(np.rint(size), 1)
+    odd = np.abs(distance) > config.odd
+    return _Around(odd.astype(np.float64), (~odd).astype(np.float64), np.where(odd, 0, distance))
 
 
 def _around(axes: list[NDArray[np.int64]], evidence: _Around) -> _Around:
