@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from ingest.errors import InputError
-from ingest.readers import hdf5, raster
+from ingest.readers import hdf5, raster, shapefiles
 from ingest.readers.images import earth_engine, hyp3_rtc, opera_rtc
 from ingest.readers.images import geotiff as image_geotiff
 from ingest.readers.images.scenes import ParsedName, SceneFile
@@ -49,6 +49,7 @@ VELOCITY_READERS = {reader.NAME: reader for reader in REGISTERED if not isinstan
 FORMATS = tuple(READERS)
 TITLES = {reader.NAME: reader.TITLE for reader in REGISTERED}
 SUFFIXES = frozenset[str]().union(*(reader.SUFFIXES for reader in REGISTERED))
+SUFFIXES_OF_ONE_FILE = SUFFIXES - {shapefiles.SUFFIX}  # a shapefile is several; alone it can be sent as a zip
 _PARTICULAR = {name: title for name, title in TITLES.items() if name not in {*GENERAL, image_geotiff.NAME}}
 KNOWN = (
     f"velocities ({', '.join(title for name, title in _PARTICULAR.items() if name in VELOCITY_READERS)}, "

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         type=Path,
         nargs="+",
-        metavar="POINTS.csv|POINTS.zip|CUM.h5|VEL.tif",
+        metavar="POINTS.csv|POINTS.shp|POINTS.zip|CUM.h5|VEL.tif",
         help="velocity product; several of one region (its other tracks) are combined",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="P.tif", help="raster to write")

@@ -18,7 +18,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload, TemporaryFileUploadHandler
 
 from ingest.jobs.services import folder_delete
-from ingest.readers import SUFFIXES
+from ingest.readers import SUFFIXES_OF_ONE_FILE
 
 MAPPING_FIELD, MAPPING_SUFFIX = "mapping", ".toml"
 MAX_MAPPING_BYTES = 256 * 2**10
@@ -54,7 +54,7 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         FileUploadHandler.new_file(self, *args, **kwargs)
-        known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES
+        known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES_OF_ONE_FILE
         if Path(self.file_name).suffix.lower() not in known:
             self._refuse(f"its ending is not one of {', '.join(sorted(known))}")
         with self._onto_disk():

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ingest.jobs import selectors as job_selectors
 from ingest.jobs.services import job_queue, job_retry
 from ingest.models import IngestJob
-from ingest.readers import SUFFIXES
+from ingest.readers import SUFFIXES_OF_ONE_FILE
 from monitor.site.guards import loaders_only
 from monitor.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
@@ -126,7 +126,7 @@ def _page(request: HttpRequest, faults: list[str] | None = None, status: int = 2
         "jobs": rows,
         "busy": any(row["state"] in IngestJob.UNSETTLED for row in rows),
         "faults": faults or [],
-        "suffixes": sorted(SUFFIXES),
+        "suffixes": sorted(SUFFIXES_OF_ONE_FILE),
         "max_bytes": settings.UPLOAD_MAX_BYTES,
         "max_words": in_words(settings.UPLOAD_MAX_BYTES),
         "keep_loaded": settings.UPLOAD_KEEP_LOADED,

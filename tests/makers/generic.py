@@ -1,9 +1,10 @@
-"""Tables of points as CSV, GeoPackage and GeoParquet, made without GDAL. `make` is what a test calls."""
+"""Tables of points as CSV, GeoPackage, GeoParquet and shapefile, made without GDAL. `make` is what a test calls."""
 
 import json
 import sqlite3
 import struct
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import shapely
 from pyproj import Transformer
 
 from ingest.readers.records import Component, Declaration
+from tests.makers import shapefiles
 from tests.makers.sources import SINKS, Source
 
 DATES = ("20200103", "20200715", "20210103", "20210715", "20220103")
@@ -52,12 +54,13 @@ def csv_text(table: dict[str, list], delimiter: str = ",") -> str:
 
 
 def make(folder: Path, kind: str = "csv", name: str = "", change=lambda table: None, **options) -> Path:
-    """Write a table as csv, zip, gpkg or parquet; the table may be changed first."""
+    """Write a table as csv, zip, gpkg, parquet, shp or shp.zip; the table may be changed first."""
     own = {key: options.pop(key) for key in ("delimiter", "epsg", "layers", "crs", "encoding") if key in options}
     table = table_of(**options)
     change(table)
     path = folder / (name or f"points.{kind}")
-    return {"csv": _csv, "zip": _zip, "gpkg": _gpkg, "parquet": _parquet}[kind](path, table, **own)
+    makers = {"csv": _csv, "zip": _zip, "gpkg": _gpkg, "parquet": _parquet, "shp": _shp, "shp.zip": _shp_zip}
+    return makers[kind](path, table, **own)
 
 
 def _csv(path: Path, table: dict[str, list], delimiter: str = ",") -> Path:
@@ -83,6 +86,17 @@ def blob(point: shapely.Point | None, srs_id: int = 4326, envelope: int = 0) -> 
         return struct.pack("<2sBBi", b"GP", 0, 0b10001, srs_id) + shapely.to_wkb(shapely.Point())
     box = struct.pack("<4d", point.x, point.x, point.y, point.y) if envelope else b""
     return struct.pack("<2sBBi", b"GP", 0, 1 | envelope << 1, srs_id) + box + shapely.to_wkb(point, byte_order=1)
+
+
+def _shp(path: Path, table: dict[str, list], epsg: int = 4326) -> Path:
+    places, table = _points(table, epsg)
+    return shapefiles.write(path, [(place.x, place.y) for place in places], table, epsg)
+
+
+def _shp_zip(path: Path, table: dict[str, list], epsg: int = 4326) -> Path:
+    loose = path.parent / "loose"
+    loose.mkdir(exist_ok=True)
+    return shapefiles.zipped(_shp(loose / "points.shp", table, epsg), path)
 
 
 def _gpkg(path: Path, table: dict[str, list], epsg: int = 4326, layers: tuple[str, ...] = ("points",)) -> Path:
@@ -135,4 +149,7 @@ def _parquet(
     return path
 
 
-SOURCES = [Source("generic", make, Component.LOS, SINKS, declared=Declaration(unit="mm/yr", positive="toward"))]
+TOWARD = Declaration(unit="mm/yr", positive="toward")
+SOURCES = [
+    Source("generic", partial(make, kind=kind), Component.LOS, SINKS, declared=TOWARD) for kind in ("csv", "shp")
+]

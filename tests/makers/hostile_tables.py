@@ -11,6 +11,7 @@ import h5py
 
 from tests.makers.hostile import EGMS, L3, VRT, Hostile, Trap, foreign_rasters, hdf5s, licsbas, plain_tiff, tiffs
 from tests.makers.hostile_safe import safes
+from tests.makers.hostile_shapefiles import point_files
 from tests.makers.hostile_sizes import sizes
 
 COLUMNS = (
@@ -44,7 +45,7 @@ ENDINGS = (".tif", ".h5", ".nc", ".zip", ".csv")
 
 def every() -> list[Hostile]:
     """The whole corpus, in a fixed order."""
-    parts = (foreign_rasters, tiffs, hdf5s, zips, tables, xmls, noise, polyglots, safes, sizes)
+    parts = (foreign_rasters, tiffs, hdf5s, zips, tables, xmls, noise, polyglots, safes, sizes, point_files)
     return [one for part in parts for one in part()]
 
 

@@ -5,7 +5,6 @@ read by pyshp; its reference system is that of its .prj.
 """
 
 import json
-import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +18,10 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from ingest.errors import InputError
+from ingest.readers import shapefiles
 
 MOST_GEOJSON_BYTES = 2**30
 POLYGON_TYPES = {shapefile.POLYGON, shapefile.POLYGONZ, shapefile.POLYGONM}
-SHAPEFILE_HEADER_BYTES = 100
 TOLERANCE_DEGREES = 0.01  # Natural Earth closes Antarctica a little beyond
 
 
@@ -50,9 +49,7 @@ def property_names(path: Path) -> set[str]:
 
 def parts_of(path: Path) -> tuple[Path, ...]:
     """The files that make up a layer: one, or those of a shapefile."""
-    if path.suffix.lower() != ".shp":
-        return (path,)
-    return tuple(part for suffix in (".shp", ".dbf", ".prj") if (part := _sibling(path, suffix)) is not None)
+    return shapefiles.parts_of(path) if path.suffix.lower() == shapefiles.SUFFIX else (path,)
 
 
 def text_of(properties: dict[str, Any], *names: str) -> str:
@@ -90,26 +87,12 @@ def _declared_crs(content: dict[str, Any]) -> CRS:
 
 
 def _shapefile(path: Path) -> Iterator[Outline]:
-    dbf, prj = _sibling(path, ".dbf"), _sibling(path, ".prj")
-    for suffix, part in ((".dbf", dbf), (".prj", prj)):
-        if part is None:
-            raise InputError(path, f"the file {path.stem}{suffix} is missing beside it", "Give all its parts")
-    assert dbf is not None and prj is not None  # noqa: S101, PT018 (for mypy)
-    n_outlines = _count(path)
-    try:
-        to_degrees = _projection(path, CRS.from_wkt(prj.read_text(errors="replace")))
-        with path.open("rb") as shapes, dbf.open("rb") as table:
-            reader = shapefile.Reader(shp=shapes, dbf=table, encoding=_encoding(path), encodingErrors="replace")
-            if reader.shapeType not in POLYGON_TYPES:
-                raise InputError(path, f"it holds {reader.shapeTypeName.lower()}s, not polygons", "Give the outlines")
-            if n_outlines != reader.numRecords:
-                conflict = f"it holds {n_outlines} outlines and its table {reader.numRecords} rows"
-                raise InputError(path, conflict, "Give parts that belong together")
-            yield from _shape_records(path, reader, to_degrees)
-    except (shapefile.ShapefileException, struct.error, ValueError, LookupError, OSError, TypeError) as fault:
-        if isinstance(fault, InputError):
-            raise
-        raise InputError(path, f"it cannot be read as a shapefile ({str(fault)[:120]})", "Download it again") from fault
+    system = shapefiles.reference_system(path)
+    if system is None:
+        raise InputError(path, f"the file {path.stem}.prj is missing beside it", shapefiles.ALL_PARTS)
+    to_degrees = _projection(path, system)
+    with shapefiles.opened(path, POLYGON_TYPES, "polygons") as reader:
+        yield from _shape_records(path, reader, to_degrees)
 
 
 def _shape_records(path: Path, reader: Any, to_degrees: Callable[..., Any] | None) -> Iterator[Outline]:
@@ -117,38 +100,6 @@ def _shape_records(path: Path, reader: Any, to_degrees: Callable[..., Any] | Non
         properties = {name.lower(): value for name, value in record.record.as_dict().items()}
         geometry = record.shape.__geo_interface__ if record.shape.shapeType != shapefile.NULL else None
         yield _outline(path, properties, geometry, to_degrees)
-
-
-def _count(path: Path) -> int:
-    """How many outlines there are, from the headers alone; lengths in them are in words of two bytes."""
-    size, count = path.stat().st_size, 0
-    with path.open("rb") as stream:
-        header = stream.read(SHAPEFILE_HEADER_BYTES)
-        if len(header) < SHAPEFILE_HEADER_BYTES or struct.unpack(">i", header[:4])[0] != 9994:
-            raise InputError(path, "this is not a shapefile", "Download it again")
-        declared = 2 * struct.unpack(">i", header[24:28])[0]
-        if declared != size:
-            raise InputError(path, f"it declares {declared:,} bytes and has {size:,}", "Download it again")
-        while record := stream.read(8):
-            length = 2 * struct.unpack(">i", record[4:])[0] if len(record) == 8 else -1
-            if length < 4 or stream.seek(length, 1) > size:
-                raise InputError(path, f"its outline {count + 1} is cut off", "Download it again")
-            count += 1
-    return count
-
-
-def _encoding(path: Path) -> str:
-    cpg = _sibling(path, ".cpg")
-    named = cpg.read_text(errors="replace").strip() if cpg else "utf-8"
-    try:
-        "".encode(named)
-    except LookupError:
-        return "latin-1"
-    return named
-
-
-def _sibling(path: Path, suffix: str) -> Path | None:
-    return next((sibling for s in (suffix, suffix.upper()) if (sibling := path.with_suffix(s)).is_file()), None)
 
 
 def _projection(path: Path, crs: CRS) -> Callable[..., Any] | None:

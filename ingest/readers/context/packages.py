@@ -1,5 +1,7 @@
 """A zip of a layer: everything is checked before anything is unpacked."""
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ MOST_MEMBERS = 200
 MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
 MOST_RATIO = 200
 LAYERS = {".shp", ".geojson", ".json", ".csv", ".txt", ".tif", ".tiff"}
+FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, OSError)
 PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
 
 
@@ -29,8 +32,10 @@ def unpacked(path: Path) -> Iterator[Path]:
             for info in members:
                 _unpack(archive, info, Path(folder) / f"layer{PurePosixPath(info.filename).suffix.lower()}")
             yield Path(folder) / f"layer{PurePosixPath(main.filename).suffix.lower()}"
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
-        raise InputError(path, f"the zip file is damaged ({fault})", "Download it again") from fault
+    except FAULTS as fault:
+        if isinstance(fault, OSError) and fault.errno is not None:  # of a disk; an unpacker's own has no number
+            raise
+        raise InputError(path, f"the zip file is damaged ({str(fault)[:120]})", "Download it again") from fault
 
 
 def layer_name(path: Path) -> str:
@@ -41,7 +46,7 @@ def layer_name(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             return PurePosixPath(_chosen(path, archive)[0].filename).stem
     except zipfile.BadZipFile as fault:
-        raise InputError(path, f"the zip file is damaged ({fault})", "Download it again") from fault
+        raise InputError(path, f"the zip file is damaged ({str(fault)[:120]})", "Download it again") from fault
 
 
 def _chosen(path: Path, archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, list[zipfile.ZipInfo]]:

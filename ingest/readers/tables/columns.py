@@ -1,9 +1,9 @@
-"""From the columns of any table to points: the one way that CSV, GeoPackage and GeoParquet share.
+"""From the columns of any table to points: the one way that CSV, GeoPackage, GeoParquet and shapefiles share.
 
 A Source gives a file's columns as record batches; a Plan assigns their roles, units and signs.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyproj import Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import ProjError
 
 from ingest import projections
 from ingest.errors import InputError
@@ -51,15 +51,17 @@ class Source(NamedTuple):
     """A table as stored in a file.
 
     kind: what the file is called. batches: the columns of these names and types, about so many rows at a time, and with
-    them GEOMETRY where there is one. epsg: of the geometry; None: it has none, or one that is not stated.
+    them GEOMETRY where there is one. crs: of the geometry, an EPSG number or WKT; None: it has none, or one that is not
+    stated. parts: the files that it is read from, where they are several.
     """
 
     kind: str
     names: list[str]
     batches: Callable[[Mapping[str, pa.DataType], int], Iterator[pa.RecordBatch]]
     has_geometry: bool = False
-    epsg: int | None = None
+    crs: int | str | None = None
     rows: int | None = None
+    parts: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Plan:
 
     columns: our role -> the file's column; constants: role -> one value for all rows; dates: the file's column -> day.
     velocity_factor, series_factor: from the file's unit and sign to mm/yr and mm with ours. epsg: of easting and
-    northing; geometry_epsg: of the geometry; look: +1 for a radar that looks to the right of its track, -1 to the left.
+    northing; geometry_crs: of the geometry; look: +1 for a radar that looks to the right of its track, -1 to the left.
     """
 
     columns: dict[str, str]
@@ -78,7 +80,7 @@ class Plan:
     series_factor: float
     constants: dict[str, float] = field(default_factory=dict)
     epsg: int | None = None
-    geometry_epsg: int | None = None
+    geometry_crs: int | str | None = None
     look: float = 1.0
     nodata: float | None = None
     same: tuple[str, ...] = ()  # columns that must hold one value throughout
@@ -136,12 +138,34 @@ def _slope(displacement_mm: Float32, dates: tuple[date, ...]) -> Float32:
     return velocity
 
 
-def transformer(path: Path, epsg: int) -> Transformer:
-    """From a reference system that is an EPSG number to longitude and latitude. Raises InputError."""
+def transformer(path: Path, crs: int | str) -> Transformer:
+    """From a reference system, an EPSG number or WKT, to longitude and latitude. Raises InputError."""
     try:
-        return projections.transformer(epsg, 4326)
-    except CRSError as fault:
-        raise InputError(path, f"EPSG:{epsg} is not a known reference system", "Correct the number") from fault
+        return projections.transformer(crs, 4326)
+    except ProjError as fault:  # CRSError is one
+        named = f"EPSG:{crs}" if isinstance(crs, int) else f"{crs:.60}"
+        raise InputError(path, f"{named} is not a known reference system", "Correct it") from fault
+
+
+def array_of(path: Path, name: str, values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """A column of values of any type, as a file without strict types gives them. Raises InputError for no number."""
+    if kind == TEXT:
+        return pa.array([_as_text(value) for value in values], TEXT)
+    try:
+        numbers = np.array(values, dtype=np.float64)  # None becomes NaN
+    except (TypeError, ValueError) as fault:
+        problem = f"column {name!r} holds a value that is not a number ({fault!s:.80})"
+        raise InputError(path, problem, "Correct it, or leave it empty") from fault
+    with np.errstate(over="ignore"):
+        return pa.array(numbers.astype(kind.to_pandas_dtype()))
+
+
+def _as_text(value: Any) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).encode("utf-8", "replace")
 
 
 class _Rows:
@@ -217,8 +241,8 @@ class _Rows:
     def _position(self) -> tuple[Float64, Float64]:
         """Longitude and latitude; where a table has several kinds of coordinates, they must name the same place."""
         plan, kinds = self.plan, list[tuple[Float64, Float64]]()
-        if plan.geometry_epsg is not None:
-            kinds.append(self._geographic(plan.geometry_epsg, self._place(GEOMETRY[0]), self._place(GEOMETRY[1])))
+        if plan.geometry_crs is not None:
+            kinds.append(self._geographic(plan.geometry_crs, self._place(GEOMETRY[0]), self._place(GEOMETRY[1])))
         if {"longitude", "latitude"} <= set(plan.columns):
             kinds.append((self._place(plan.columns["longitude"]), self._place(plan.columns["latitude"])))
         if plan.epsg is not None and {"easting", "northing"} <= set(plan.columns):
@@ -239,10 +263,10 @@ class _Rows:
         values = self.batch.column(self.batch.schema.get_field_index(name)).to_numpy(zero_copy_only=False)
         return np.where(np.isfinite(values), values, np.nan)
 
-    def _geographic(self, epsg: int, x: Float64, y: Float64) -> tuple[Float64, Float64]:
-        if epsg == 4326:
+    def _geographic(self, crs: int | str, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+        if crs == 4326:
             return x, y
-        longitude, latitude = transformer(self.path, epsg).transform(x, y)
+        longitude, latitude = transformer(self.path, crs).transform(x, y)
         lost = ~(np.isfinite(longitude) & np.isfinite(latitude))
         longitude[lost] = latitude[lost] = np.nan
         return longitude, latitude
@@ -253,7 +277,7 @@ class _Rows:
             raise InputError(
                 self.path,
                 "its two kinds of coordinates do not name the same places",
-                "Check whether latitude and longitude are swapped, and the epsg number",
+                "Check whether latitude and longitude are swapped, and the epsg; or name the right ones in a mapping",
             )
 
     def _line_of_sight(self) -> tuple[Float32, Float32, Float32]:

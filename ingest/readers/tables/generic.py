@@ -1,4 +1,4 @@
-"""Any table of points: CSV (plain or zipped), GeoPackage or GeoParquet, by the aliases of common exports or a mapping.
+"""Any table of points (CSV, shapefile, GeoPackage, GeoParquet), by the aliases of common exports or a mapping.
 
 Without a mapping, the aliases of `ingest.readers.tables.mapping` find the columns, and `--unit` and `--positive` state
 what the file does not. A table with series and no velocities gets the least-squares slope of each series.
@@ -15,20 +15,20 @@ import pyarrow as pa
 
 from ingest.errors import InputError
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, VelocityField
-from ingest.readers.tables import columns, geoparquet, gpkg, mapping, text_table
+from ingest.readers.tables import columns, geoparquet, gpkg, mapping, shp, text_table
 from ingest.readers.tables.columns import Plan, Source
 
 NAME = "generic"
 TITLE = "Table"
-SUFFIXES = text_table.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES
+SUFFIXES = text_table.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES | shp.SUFFIXES
 UNSTATED = "Table of points; its source is not stated in the file"
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 SNIFFED_ROWS = 50
 
 
 def recognises(path: Path) -> bool:
-    """Recognise a table by its columns (a position, and a velocity or dates); GeoPackage and Parquet as such."""
-    if gpkg.is_gpkg(path) or geoparquet.is_parquet(path):
+    """Recognise a table by its columns (a position, and a velocity or dates); the other kinds of files as such."""
+    if gpkg.is_gpkg(path) or geoparquet.is_parquet(path) or shp.is_shapefile(path):
         return True
     if path.suffix.lower() not in text_table.SUFFIXES or not path.is_file():
         return False
@@ -65,7 +65,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         extras=_extras(plan),
     )
     points = partial(columns.points, path, source, plan)
-    return (VelocityField(header=header, batches=points, expected_points=source.rows),)
+    return (VelocityField(header=header, batches=points, files=source.parts, expected_points=source.rows),)
 
 
 def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
@@ -80,6 +80,8 @@ def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:
 def source_of(path: Path) -> Source:
     """Open a table by its extension and first bytes. Raises InputError."""
     suffix = path.suffix.lower()
+    if suffix in shp.SUFFIXES or shp.is_shapefile(path):
+        return shp.source(path)
     if suffix in gpkg.SUFFIXES:
         return gpkg.source(path)
     if suffix in geoparquet.SUFFIXES:

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import numpy as np
 import pyarrow as pa
 import shapely
 
 from ingest.errors import InputError
-from ingest.readers.tables.columns import GEOMETRY, TEXT, Source
+from ingest.readers.tables.columns import GEOMETRY, Source, array_of
 
 SUFFIXES = frozenset({".gpkg"})
 MAGIC = b"SQLite format 3\0"
@@ -153,31 +152,10 @@ def _batches(path: Path, layer: Layer, types: dict[str, pa.DataType], rows: int)
         while taken := list(islice(cursor, rows)):
             columns = list(zip(*taken, strict=True))
             arrays = {
-                name: _array(path, name, values, types[name]) for name, values in zip(types, columns[1:], strict=True)
+                name: array_of(path, name, values, types[name]) for name, values in zip(types, columns[1:], strict=True)
             }
             arrays |= dict(zip(GEOMETRY, map(pa.array, _coordinates(path, layer, columns[0])), strict=True))
             yield pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
-
-
-def _array(path: Path, name: str, values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
-    """SQLite allows values of any type in a column, so numbers are checked."""
-    if kind == TEXT:
-        return pa.array([_text(value) for value in values], TEXT)
-    try:
-        numbers = np.array(values, dtype=np.float64)  # None becomes NaN
-    except (TypeError, ValueError) as fault:
-        problem = f"column {name!r} holds a value that is not a number ({fault!s:.80})"
-        raise InputError(path, problem, "Correct it, or leave it empty") from fault
-    with np.errstate(over="ignore"):
-        return pa.array(numbers.astype(kind.to_pandas_dtype()))
-
-
-def _text(value: Any) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).encode("utf-8", "replace")
 
 
 def _coordinates(path: Path, layer: Layer, blobs: tuple[Any, ...]) -> tuple[Any, Any]:

@@ -1,6 +1,7 @@
 """What a table's columns are: by the aliases of common exports, or as a mapping file (TOML) names them.
 
-The aliases: commercial point exports (VEL, V_STDEV, COHERENCE, DYYYYMMDD) and the names that open tools write. Units
+The aliases: commercial point exports (VEL, V_STDEV, COHERENCE, DYYYYMMDD) and the names that open tools and services
+write (P-SBAS: Vel, Coer, Topo, cosN, cosE, cosU). Units
 and signs are never guessed: a mapping, an option or the column's own name states them.
 """
 
@@ -22,14 +23,14 @@ MAX_MAPPING_BYTES = 2**20
 MM_PER_LENGTH = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 EXAMPLE = "See docs/examples/mapping.toml"
 LOOKS = {"right": 1.0, "left": -1.0}
-# role -> names as `plain` gives them, the particular before the general
+# role -> names as `plain` gives them, the particular before the general; shapefiles cut names to ten letters
 ALIASES = {
-    "pid": ("pid", "code", "pointid", "psid", "uid", "id", "fid"),
-    "longitude": ("longitude", "lon", "long", "lng", "x"),
-    "latitude": ("latitude", "lat", "y"),
+    "pid": ("pid", "code", "pointid", "psid", "pntid", "uid", "id", "fid"),
+    "longitude": ("longitude", "lon", "long", "lng", "pntlon", "x"),
+    "latitude": ("latitude", "lat", "pntlat", "y"),
     "easting": ("easting", "east"),
     "northing": ("northing", "north"),
-    "height": ("height", "heightm", "elevation", "h", "z"),
+    "height": ("height", "heightm", "elevation", "topo", "pntheight", "h", "z"),
     "velocity_std": (
         "vstdev",
         "velstd",
@@ -41,19 +42,29 @@ ALIASES = {
         "vstd",
         "velsd",
     ),
-    "temporal_coherence": ("temporalcoherence", "tempcoh", "coherence", "coh", "tcoh"),
+    "temporal_coherence": (
+        "temporalcoherence",
+        "temporalc",
+        "tempcoh",
+        "coherence",
+        "coer",
+        "pntenscoh",
+        "coh",
+        "tcoh",
+    ),
     "rmse": ("rmse", "rmsets"),
-    "los_east": ("loseast", "lose", "easgeo"),
-    "los_north": ("losnorth", "losn"),
-    "los_up": ("losup", "losu"),
+    "los_east": ("loseast", "lose", "cose", "easgeo"),
+    "los_north": ("losnorth", "losn", "cosn"),
+    "los_up": ("losup", "losu", "cosu"),
     "incidence_angle": ("incidenceangle", "incidence", "incangle", "inc"),
-    "track_angle": ("trackangle", "headingangle", "heading"),
+    "track_angle": ("trackangle", "trackangl", "headingangle", "heading"),
 }
 VELOCITY = re.compile(
-    r"(?:los|mean|avg)?(?:velocity|vel|v)(?:los)?(?P<way>up|east|toward)?(?P<unit>(?:mm|cm|m)(?=(?:per)?(?:yr|year)$))?"
-    r"(?(unit)(?:per)?(?:yr|year))"
+    r"(?:los|mean|avg)?(?:velocity|veloc|vel|v)(?:los)?"
+    r"(?P<way>up|east|toward)?(?P<unit>(?:mm|cm|m)(?=(?:per)?(?:yr|year)$))?(?(unit)(?:per)?(?:yr|year))"
+    r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
 )
-DATE_NAME = re.compile(r"[dD]?[12]\d{3}([-_/.]?)\d{2}\1\d{2}")
+DATE_NAME = re.compile(r"(?:d|x|t|dt|ts|disp|date)?_?[12]\d{3}([-_/.]?)\d{2}\1\d{2}", re.IGNORECASE)
 _FORMAT_PARTS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}"}
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
 
@@ -161,7 +172,7 @@ def columns_by_alias(path: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def date_columns(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
-    """The columns that are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD, or as the mapping's pattern has them."""
+    """The columns that are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like, or as the mapping's pattern is."""
     if pattern is None:
         return text_table.date_columns(path, names, DATE_NAME)
     parts = re.split(r"(%.)", pattern)
@@ -195,7 +206,7 @@ def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) 
     if ("velocity" in columns and unit is None) or series not in MM_PER_LENGTH:
         remedy = f"Add --unit {'|'.join(MM_PER_UNIT)}, or unit and series in a mapping"
         raise InputError(path, "the unit of its values is not declared", remedy)
-    epsg, geometry_epsg = _reference_systems(path, source, columns, stated)
+    epsg, geometry_crs = _reference_systems(path, source, columns, stated)
     return Plan(
         columns=columns,
         dates=dates,
@@ -204,7 +215,7 @@ def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) 
         series_factor=MM_PER_LENGTH[series] * TOWARD[positive],
         constants={role: float(value) for role, value in stated.constants.items()},
         epsg=epsg,
-        geometry_epsg=geometry_epsg,
+        geometry_crs=geometry_crs,
         look=LOOKS[stated.look],
         nodata=stated.nodata,
     )
@@ -243,8 +254,8 @@ def agreed(path: Path, what: str, stated: dict[str, Any]) -> Any:
 
 def _reference_systems(
     path: Path, source: Source, columns: dict[str, str], stated: Mapping
-) -> tuple[int | None, int | None]:
-    """EPSG of easting and northing, and of the geometry: whatever of both is there and can be used."""
+) -> tuple[int | None, int | str | None]:
+    """Of easting and northing (EPSG), and of the geometry: whatever of both is there and can be used."""
     has_degrees = {"longitude", "latitude"} <= set(columns)
     has_metres = {"easting", "northing"} <= set(columns)
     if has_metres and stated.epsg is None and not has_degrees and not source.has_geometry:
@@ -253,12 +264,13 @@ def _reference_systems(
         )
     geometry = None
     if source.has_geometry:
-        geometry = source.epsg or (None if has_metres else stated.epsg)
+        geometry = source.crs or (None if has_metres else stated.epsg)
         if geometry is None and not has_degrees and not (has_metres and stated.epsg):
             raise InputError(path, "its geometry has no reference system (EPSG)", "Add epsg to a mapping")
     elif not has_degrees and not has_metres:
         remedy = "Name longitude and latitude, or easting and northing, in a mapping (--mapping)"
         raise InputError(path, f"no column is a position among {', '.join(source.names[:8])}", remedy)
-    for number in {stated.epsg, geometry} - {None, 4326}:
-        transformer(path, int(number or 0))
+    for crs in (stated.epsg, geometry):
+        if crs is not None:
+            transformer(path, crs)
     return stated.epsg if has_metres else None, geometry

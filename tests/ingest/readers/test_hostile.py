@@ -53,6 +53,8 @@ THROUGH_A_JOB = (
     "xml with billion laughs",
     "a row of 1 GB without an end",
     "noise hdf5 .h5 2",
+    "shapefile whose table has 4 billion rows",
+    "zipped shapefile with a link",
 )
 
 

@@ -18,7 +18,7 @@ from tests.makers import damage
 from tests.makers.generic import DATES, make, projected
 
 TOWARD = Declaration(unit="mm/yr", positive="toward")
-KINDS = ("csv", "zip", "gpkg", "parquet")
+KINDS = ("csv", "zip", "gpkg", "parquet", "shp", "shp.zip")
 EXAMPLE = Path(__file__).resolve().parents[4] / "docs/examples/mapping.toml"
 
 
@@ -111,7 +111,7 @@ def test_a_column_may_say_its_unit_and_then_nobody_may_say_another(tmp_path):
         {"CODE": "Point_ID", "LON": "Long", "LAT": "Lat.", "VEL": "V_LOS [mm/yr]", "HEIGHT": "h"},
     ],
 )
-@pytest.mark.parametrize("dates", ["{}", "d{}", "D{}"])
+@pytest.mark.parametrize("dates", ["{}", "d{}", "D{}", "X{}", "d_{}", "_{}", "TS{}"])
 def test_common_names_are_known(tmp_path, names, dates):
     def rename(table):
         for name in list(table):
@@ -124,10 +124,11 @@ def test_common_names_are_known(tmp_path, names, dates):
     assert batch.displacement_mm.shape == (12, 5)
 
 
-def test_dates_with_dashes_are_dates(tmp_path):
+@pytest.mark.parametrize("name", ["{}-{}-{}", "d_{}_{}_{}", "X{}.{}.{}", "D{}_{}_{}"])
+def test_dates_with_signs_between_are_dates(tmp_path, name):
     def dash(table):
         for day in DATES:
-            table[f"{day[:4]}-{day[4:6]}-{day[6:]}"] = table.pop(f"D{day}")
+            table[name.format(day[:4], day[4:6], day[6:])] = table.pop(f"D{day}")
 
     field = open_velocity_field(make(tmp_path, change=dash, delimiter="\t"), declared=TOWARD)
     assert field.header.dates[1] == date(2020, 7, 15)
@@ -348,7 +349,7 @@ def test_turned_bits_give_a_line_or_sane_numbers(tmp_path, kind):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("kind", ["csv", "gpkg", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "gpkg", "parquet", "shp"])
 def test_a_damaged_table_is_loaded_whole_or_not_at_all(tmp_path, kind):
     path = make(tmp_path, kind, n=30)
     for _ in damage.flipped(path, seeds=25, bits=2):

@@ -1,0 +1,129 @@
+"""What readers of shapefiles share: the parts of one, its reference system, and opening it by pyshp.
+
+Source: ESRI, Shapefile Technical Description, 1998. Shapes (.shp) and table (.dbf) are read one after the other, so the
+index (.shx) is not needed.
+"""
+
+import re
+import struct
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from pathlib import Path
+
+import shapefile
+from pyproj import CRS
+from pyproj.exceptions import ProjError
+
+from ingest.errors import InputError
+
+SUFFIX = ".shp"
+HEADER_BYTES = 100
+FILE_CODE = 9994
+MAX_SIDE_BYTES = 2**16  # of a .prj or .cpg
+ALL_PARTS = "Give all its parts (.shp, .dbf, .prj) in one folder or zip"
+
+
+def is_shapefile(path: Path) -> bool:
+    """Whether a file begins as a shapefile does and is called one. Never raises."""
+    if path.suffix.lower() != SUFFIX or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == struct.pack(">i", FILE_CODE)
+    except OSError:
+        return False
+
+
+def parts_of(path: Path) -> tuple[Path, ...]:
+    """The files that decide what a shapefile says, as far as they are there."""
+    return tuple(part for suffix in (".shp", ".dbf", ".prj") if (part := sibling(path, suffix)) is not None)
+
+
+def sibling(path: Path, suffix: str) -> Path | None:
+    """The part of a shapefile with this suffix, in small or capital letters."""
+    return next((part for s in (suffix, suffix.upper()) if (part := path.with_suffix(s)).is_file()), None)
+
+
+def reference_system(path: Path) -> CRS | None:
+    """What the .prj states; None where there is none. Raises InputError for one that cannot be read."""
+    prj = sibling(path, ".prj")
+    if prj is None:
+        return None
+    try:
+        return CRS.from_wkt(_side_text(prj))
+    except ProjError as fault:
+        problem = f"{prj.name} states no reference system ({str(fault)[:120]})"
+        raise InputError(path, problem, "Export it again, or with EPSG:4326") from fault
+
+
+@contextmanager
+def opened(path: Path, types: Set[int], wanted: str) -> Iterator[shapefile.Reader]:
+    """Shapes and their table, which must belong together; faults become InputError.
+
+    types: of the shapes that it may hold; wanted: what these are called.
+    """
+    table_path = sibling(path, ".dbf")
+    if table_path is None:
+        raise InputError(path, f"the file {path.stem}.dbf is missing beside it", ALL_PARTS)
+    n_shapes = count_shapes(path)
+    try:
+        with path.open("rb") as shapes, table_path.open("rb") as table:
+            reader = shapefile.Reader(shp=shapes, dbf=table, encoding=_encoding(path), encodingErrors="replace")
+            if reader.shapeType not in types:
+                raise InputError(path, f"it holds {reader.shapeTypeName.lower()}s, not {wanted}", f"Give {wanted}")
+            if n_shapes != reader.numRecords:
+                conflict = f"it holds {n_shapes} shapes and its table {reader.numRecords} rows"
+                raise InputError(path, conflict, "Give parts that belong together")
+            _check_table(path, table_path, [field.size for field in reader.fields])
+            yield reader
+    except (shapefile.ShapefileException, struct.error, ValueError, LookupError, OSError, TypeError) as fault:
+        if isinstance(fault, InputError):
+            raise
+        raise InputError(path, f"it cannot be read as a shapefile ({str(fault)[:120]})", "Download it again") from fault
+
+
+def _check_table(path: Path, table_path: Path, widths: list[int]) -> None:
+    """Raise InputError where a .dbf is shorter than it declares, or its rows are not as wide as its columns."""
+    with table_path.open("rb") as stream:
+        rows, header, width = struct.unpack("<4xLHH", stream.read(12))
+    if sum(widths) != width:
+        problem = f"the columns of {table_path.name} take {sum(widths)} bytes of rows of {width}"
+        raise InputError(path, problem, "Export it again")
+    if table_path.stat().st_size < header + rows * width:
+        raise InputError(path, f"{table_path.name} was cut off", "Download it again")
+
+
+def count_shapes(path: Path) -> int:
+    """How many shapes there are, from the headers alone; lengths in them are in words of two bytes."""
+    size, count = path.stat().st_size, 0
+    with path.open("rb") as stream:
+        header = stream.read(HEADER_BYTES)
+        if len(header) < HEADER_BYTES or struct.unpack(">i", header[:4])[0] != FILE_CODE:
+            raise InputError(path, "this is not a shapefile", "Download it again")
+        declared = 2 * struct.unpack(">i", header[24:28])[0]
+        if declared != size:
+            raise InputError(path, f"it declares {declared:,} bytes and has {size:,}", "Download it again")
+        while record := stream.read(8):
+            length = 2 * struct.unpack(">i", record[4:])[0] if len(record) == 8 else -1
+            if length < 4 or stream.seek(length, 1) > size:
+                raise InputError(path, f"its shape {count + 1} is cut off", "Download it again")
+            count += 1
+    return count
+
+
+def _encoding(path: Path) -> str:
+    """Python's name of what the .cpg states ("UTF-8", "1252", "ANSI 1252"); UTF-8 without one, Latin-1 if unknown."""
+    cpg = sibling(path, ".cpg")
+    if cpg is None:
+        return "utf-8"
+    named = re.sub(r"^(?:ANSI|OEM|CP)[ _-]?(?=\d)", "", _side_text(cpg).strip(), flags=re.IGNORECASE)
+    try:
+        "".encode(named)
+    except (LookupError, ValueError):
+        return "latin-1"
+    return named
+
+
+def _side_text(path: Path) -> str:
+    with path.open("rb") as stream:
+        return stream.read(MAX_SIDE_BYTES).decode("utf-8", "replace")

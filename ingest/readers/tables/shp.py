@@ -1,0 +1,103 @@
+"""Shapefiles of points: one shape and one row of the .dbf a point, in a folder or in a zip of one shapefile.
+
+The position is the geometry's, in the reference system of the .prj; without one, a mapping states its epsg, or columns
+hold longitude and latitude. Names of columns have at most ten letters there.
+"""
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import shapefile
+
+from ingest.errors import InputError
+from ingest.readers import shapefiles
+from ingest.readers.context.packages import unpacked
+from ingest.readers.tables.columns import GEOMETRY, Source, array_of
+
+SUFFIXES = frozenset({shapefiles.SUFFIX})
+POINT_TYPES = {
+    shapefile.POINT,
+    shapefile.POINTZ,
+    shapefile.POINTM,
+    shapefile.MULTIPOINT,
+    shapefile.MULTIPOINTZ,
+    shapefile.MULTIPOINTM,
+}
+
+
+def is_shapefile(path: Path) -> bool:
+    """Whether it is a shapefile, a zip that holds one, or a folder of nothing but one's parts. Never raises."""
+    if path.is_dir():
+        return _only_shapefile(path) is not None
+    if path.suffix.lower() != ".zip":
+        return shapefiles.is_shapefile(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.lower().endswith(shapefiles.SUFFIX) for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
+
+
+def source(path: Path) -> Source:
+    """A shapefile as a table. Raises InputError."""
+    with _opened(path) as (file, reader):
+        names = [field.name for field in reader.fields[1:]]  # the first marks deleted rows
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise InputError(path, f"column {doubled[0]!r} appears twice", "Remove one of the two")
+        system, rows = shapefiles.reference_system(file), reader.numRecords
+        parts = () if path.suffix.lower() == ".zip" else shapefiles.parts_of(file)
+    crs = None if system is None else system.to_epsg() or system.to_wkt()
+
+    def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
+        return _batches(path, names, types, rows)
+
+    return Source("Shapefile", names, batches, True, crs, rows, parts)
+
+
+def _only_shapefile(folder: Path) -> Path | None:
+    """The one shapefile of a folder that holds nothing else."""
+    files = [file for file in folder.iterdir() if not file.name.startswith(".")]
+    shapes = [file for file in files if shapefiles.is_shapefile(file)]
+    if len(shapes) == 1 and all(file.name.startswith(f"{shapes[0].stem}.") for file in files):
+        return shapes[0]
+    return None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Path, shapefile.Reader]]:
+    """The .shp, of a zip in a folder that lasts as long as it is read, and its reader. Raises InputError."""
+    given = (_only_shapefile(path) or path) if path.is_dir() else path
+    with unpacked(given) as file:
+        try:
+            with shapefiles.opened(file, POINT_TYPES, "points") as reader:
+                yield file, reader
+        except InputError as fault:  # of what was given, not of a file inside it that the submitter does not know
+            raise InputError(path, fault.problem, fault.remedy) from fault
+
+
+def _batches(path: Path, names: list[str], types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
+    wanted = [name for name in names if name in types]  # in this order they stand in a record
+    with _opened(path) as (_, reader):
+        records = reader.iterRecords(fields=wanted, deleted_as_None=True)
+        pairs = zip(reader.iterShapes(), records, strict=True)
+        while taken := list(islice(pairs, rows)):
+            kept = [(shape, record) for shape, record in taken if record is not None]  # None: deleted
+            values = list(zip(*(record for _, record in kept), strict=True)) or [()] * len(wanted)
+            arrays = [array_of(path, name, column, types[name]) for name, column in zip(wanted, values, strict=True)]
+            x, y = np.array([_place(path, shape) for shape, _ in kept], dtype=np.float64).reshape(-1, 2).T
+            yield pa.RecordBatch.from_arrays([*arrays, pa.array(x), pa.array(y)], names=[*wanted, *GEOMETRY])
+
+
+def _place(path: Path, shape: Any) -> tuple[float, float]:
+    """x and y of a shape, NaN where it is empty. Raises InputError for one of several points."""
+    if len(shape.points) > 1:
+        problem = f"one of its shapes holds {len(shape.points)} points"
+        raise InputError(path, problem, "Export single points (QGIS: Multipart to singleparts)")
+    return tuple(shape.points[0][:2]) if shape.points else (np.nan, np.nan)
