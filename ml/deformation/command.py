@@ -20,7 +20,7 @@ from ingest.readers.records import Declaration
 from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
-from ml.rasters.areas import Area, SortedPoints, to_geographic
+from ml.rasters.areas import Area, Place, SortedPoints, to_geographic
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
 from ml.runtime.methods import help_of, method_of
@@ -124,7 +124,33 @@ def _feature(area: Area, n_points: int, epsg: int, tracks: Mapping[str, SortedPo
             "peak_rate_mm_yr": round(area.peak_rate_mm_yr, 2),
             "area_m2": round(area.area_m2),
             "n_points": n_points,
+            "region": area.region,
+            **_strongest(area),
+            "places": [_place(place, epsg) for place in area.places],
             "class_shares": {name: round(share, 3) for name, share in area.kinds.items()},
             "reasons": reasons,
         },
+    }
+
+
+def _strongest(area: Area) -> dict[str, float | None]:
+    """Of the strongest place of an area; nothing where the points did not suffice to measure one."""
+    if not area.places:
+        return dict.fromkeys(("peak_low_mm_yr", "peak_high_mm_yr", "half_area_m2", "core_area_m2"))
+    place = area.places[0]
+    return {
+        "peak_low_mm_yr": round(place.peak.low, 2),
+        "peak_high_mm_yr": round(place.peak.high, 2),
+        "half_area_m2": round(place.half.area),
+        "core_area_m2": round(place.core.area),
+    }
+
+
+def _place(place: Place, epsg: int) -> dict[str, Any]:
+    """One peak of an area: its rate with the 90 % interval, and its nested outlines in degrees."""
+    return {
+        "peak_rate_mm_yr": round(place.peak.value, 2),
+        "peak_low_mm_yr": round(place.peak.low, 2),
+        "peak_high_mm_yr": round(place.peak.high, 2),
+        **{name: mapping(to_geographic(getattr(place, name), epsg)) for name in ("motion", "half", "core")},
     }

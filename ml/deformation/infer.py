@@ -23,6 +23,7 @@ from ml.deformation.gridding import CELL_M, RobustGrid, grid_median, grid_robust
 from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
+from ml.deformation.places.measure import measure
 from ml.deformation.points import PointCloud
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
 from ml.runtime.checkpoints import read_card
@@ -170,13 +171,24 @@ def on_grids(
 
 
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
-    """The areas of a result that enough of the points stand in, with their number, strongest first."""
+    """The areas of a result that enough of the points stand in, with their number, strongest first.
+
+    Where a result flags something, the points tell how far it reaches and how fast it moves (`ml.deformation.places`).
+    """
     areas = areas_in(result.bands(), result.transform)
-    held = [SortedPoints(track.x, track.y, track.velocity_mm_yr) for track in tracks] if areas else []
-    counted = [
-        (area, sum(count_within(area.polygon, *points.near(area.polygon)[:2]) for points in held)) for area in areas
+    held = [SortedPoints(track.x, track.y, track.velocity_mm_yr, track.height_m) for track in tracks] if areas else []
+
+    def points_in(area: Area) -> int:
+        return sum(count_within(area.polygon, *points.near(area.polygon)[:2]) for points in held)
+
+    flagged = [area for area in areas if points_in(area) >= DEFAULT_THRESHOLDS.fewest_points]
+    drawn = [
+        part._replace(region=number)
+        for number, area in enumerate(flagged, 1)
+        for part in measure(area, held, result.maps.background_mm_yr)
     ]
-    return [(area, n_points) for area, n_points in counted if n_points >= DEFAULT_THRESHOLDS.fewest_points]
+    counted = [(area, points_in(area)) for area in drawn]
+    return sorted(counted, key=lambda pair: (-abs(pair[0].peak_rate_mm_yr), -pair[0].area_m2))
 
 
 def strongest(results: list[DeformationResult]) -> DeformationResult:

@@ -22,12 +22,34 @@ EIGHT = np.ones((3, 3), dtype=bool)
 Float32 = NDArray[np.float32]
 
 
+class PeakRate(NamedTuple):
+    """The fastest rate of a place, mm/yr with the product's sign; 90 % interval: low is its end nearer to zero."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Place(NamedTuple):
+    """One peak of motion, measured on the points. Outlines in the area's system, each inside the one before.
+
+    motion: what moves and belongs to this peak alone; half, core: where it moves by half and by 0.8 of the peak.
+    """
+
+    motion: Polygon | MultiPolygon
+    half: Polygon | MultiPolygon
+    core: Polygon | MultiPolygon
+    peak: PeakRate
+
+
 class Area(NamedTuple):
     """One area of one run, in the raster's projected system.
 
     kind: the class whose probability stands highest; score: highest probability, 0-1; rate_mm_yr: median of the rate
     inside; peak_rate_mm_yr: its 95th percentile, away from zero; kinds: share of each of KINDS in the probability
-    inside, empty where the method knows the sign only.
+    inside, empty where the method knows the sign only. places: the peaks inside, strongest first; empty until the
+    points were looked at (`ml.deformation.places`), which then also tell outline and rates. region: number of the
+    flagged area that this is, or is a part of; 0 before.
     """
 
     polygon: Polygon | MultiPolygon
@@ -37,6 +59,8 @@ class Area(NamedTuple):
     peak_rate_mm_yr: float
     area_m2: float
     kinds: Mapping[str, float] = {}
+    places: tuple[Place, ...] = ()
+    region: int = 0
 
 
 class AreaThresholds(NamedTuple):
@@ -262,19 +286,34 @@ def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
 class SortedPoints:
     """Points (n,) sorted by their easting once, so that looking near many areas does not mean looking at all points."""
 
-    def __init__(self, x: NDArray[np.float64], y: NDArray[np.float64], velocity_mm_yr: Float32) -> None:
+    def __init__(
+        self,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        velocity_mm_yr: Float32,
+        height_m: Float32 | None = None,
+    ) -> None:
         order = np.argsort(x)
         self.x, self.y, self.velocity_mm_yr = x[order], y[order], velocity_mm_yr[order]
+        self.height_m = None if height_m is None else height_m[order]
 
     def near(
         self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], Float32]:
         """x, y and velocity of those within the box of a polygon, widened by reach_m."""
+        at = self._near(polygon, reach_m)
+        return self.x[at], self.y[at], self.velocity_mm_yr[at]
+
+    def heights_near(self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0) -> Float32 | None:
+        """Heights of the same points; None where none are known."""
+        return None if self.height_m is None else self.height_m[self._near(polygon, reach_m)]
+
+    def _near(self, polygon: Polygon | MultiPolygon, reach_m: float) -> NDArray[np.intp]:
         west, south, east, north = polygon.bounds
         first, last = np.searchsorted(self.x, [west - reach_m, east + reach_m], side="left")
         strip = slice(first, last + 1)
         inside = (self.y[strip] >= south - reach_m) & (self.y[strip] <= north + reach_m)
-        return self.x[strip][inside], self.y[strip][inside], self.velocity_mm_yr[strip][inside]
+        return int(first) + np.flatnonzero(inside)
 
 
 def count_within(polygon: Polygon | MultiPolygon, x: NDArray[np.float64], y: NDArray[np.float64]) -> int:

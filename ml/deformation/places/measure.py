@@ -1,0 +1,165 @@
+"""A flagged area and the points of its tracks become a measured one: outlines, rates, and the places inside.
+
+The detector answers whether something moves and roughly where; here the points say how far it reaches and how fast.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from shapely import MultiPolygon, Polygon, contains_xy
+
+from ml.deformation.places.outlines import BoolMap, Peak, across_gaps, around, peaks_of, pieces
+from ml.deformation.places.peak import cell_means, highest_draws
+from ml.deformation.places.surface import Samples, Surface, rate_surface, square_of, without_spikes
+from ml.deformation.points import Float64
+from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPoints, outline
+from ml.statistics.robust import MAD_TO_SIGMA
+
+MOVING_MM_YR = 2.0  # what is drawn as moving, at least
+LEVEL_SIGMAS = 3.0  # and by so many standard errors of the surface
+HALF, CORE = 0.5, 0.8  # of the peak
+WIDER_M, WIDER_SHARE = 200.0, 0.25  # how far beyond a flagged area is looked, at least and of its side
+AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach, likewise
+OFF_M, OFF_SHARE = 300.0, 0.5  # and where they begin
+FEWEST_AROUND = 20
+PEAK_REACH = 1.3  # radii of the half outline whose points tell the peak
+FEWEST_CELLS = 4
+MODEL_SHARE = 0.07  # of the peak: what a smooth covariance misses of real shapes; with it intervals hold 90 %
+SINGLE_PIECE_SIGMAS = 3.0  # by which a second piece must stand above the level it is drawn at
+
+
+class Background(NamedTuple):
+    """Rate of the surroundings of an area, as the product's; sigma: how much they differ over such distances, mm/yr."""
+
+    rate_mm_yr: float
+    sigma_mm_yr: float
+
+
+class View(NamedTuple):
+    """One track's surface over an area. height: rate against the background, + as the area moves, -inf unknown."""
+
+    samples: Samples
+    surface: Surface
+    height: Float64
+    background: Background
+
+
+def reach_m(area: Area) -> float:
+    """How far around an area its surroundings reach, m."""
+    return float(max(AROUND_M, AROUND_SHARE * area.polygon.area**0.5))
+
+
+def measure(area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float) -> list[Area]:
+    """The area redrawn by the track that sees it move fastest, with its places; several where its pieces lie apart.
+
+    tracks: points in the area's projected system; background_mm_yr: of the whole product, for where no points are
+    around. The area comes back as it is where the points do not suffice.
+    """
+    sign = 1.0 if area.rate_mm_yr >= 0 else -1.0
+    views = [view for track in tracks if (view := _view(area, track, background_mm_yr, sign))]
+    if not views:
+        return [area]
+    view = max(views, key=lambda each: float((each.height - each.surface.sigma_mm_yr)[np.isfinite(each.height)].max()))
+    level = _level(view)
+    redrawn = [_redrawn(area, view, piece, level, sign) for piece in _pieces(view, level)]
+    large = [one for one in redrawn if one.area_m2 >= DEFAULT_THRESHOLDS.smallest_m2]
+    return large or [area]
+
+
+def _view(area: Area, points: SortedPoints, background_mm_yr: float, sign: float) -> View | None:
+    samples = without_spikes(
+        *points.near(area.polygon, reach_m(area)), points.heights_near(area.polygon, reach_m(area))
+    )
+    if samples is None:
+        return None
+    margin = max(WIDER_M, WIDER_SHARE * area.polygon.area**0.5, 1.5 * samples.spacing_m)
+    wide = area.polygon.simplify(margin / 8).buffer(margin, quad_segs=4)
+    surface = rate_surface(samples, wide.bounds)
+    background = _background(area.polygon, samples, background_mm_yr)
+    rows, cols = surface.rate_mm_yr.shape
+    x, y = surface.transform @ np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
+    known = contains_xy(wide, x, y) & np.isfinite(surface.rate_mm_yr)
+    if not known.any():
+        return None
+    height = np.where(known, sign * (surface.rate_mm_yr - background.rate_mm_yr), -np.inf)
+    return View(samples, surface, height, background)
+
+
+def _background(polygon: Polygon | MultiPolygon, samples: Samples, otherwise_mm_yr: float) -> Background:
+    """Median around the area, and the spread of the medians of squares as large as the gap to it."""
+    side = polygon.area**0.5
+    off = max(OFF_M, OFF_SHARE * side)
+    rough = polygon.simplify(off / 8)
+    inner, outer = (rough.buffer(by, quad_segs=4) for by in (off, max(AROUND_M, AROUND_SHARE * side)))
+    around_it = contains_xy(outer, samples.x, samples.y) & ~contains_xy(inner, samples.x, samples.y)
+    rates = samples.velocity_mm_yr[around_it]
+    if rates.size < FEWEST_AROUND:
+        return Background(otherwise_mm_yr, samples.noise_mm_yr)
+    middle = float(np.median(rates))
+    squares = square_of(samples.x[around_it], samples.y[around_it], off)
+    _, square, count = np.unique(squares, return_inverse=True, return_counts=True)
+    usual = rates.clip(middle - 3 * samples.noise_mm_yr, middle + 3 * samples.noise_mm_yr)
+    means = (np.bincount(square, usual) / count)[count >= FEWEST_CELLS]
+    if means.size < FEWEST_CELLS:
+        return Background(middle, samples.noise_mm_yr)
+    return Background(middle, float(MAD_TO_SIGMA * np.median(np.abs(means - middle))))
+
+
+def _level(view: View) -> float:
+    """At what height the outline of motion is drawn: above the surface's errors, not above half of the peak."""
+    known = np.isfinite(view.height)
+    noise = LEVEL_SIGMAS * float(np.median(view.surface.sigma_mm_yr[known]))
+    return min(max(MOVING_MM_YR, noise), HALF * float(view.height[known].max()))
+
+
+def _pieces(view: View, level: float) -> list[BoolMap]:
+    """The largest piece, and those farther off that surely stand above the level."""
+    gap = round(DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m)
+    largest, *others = pieces(view.height >= level, gap)
+    sure = view.height - SINGLE_PIECE_SIGMAS * view.surface.sigma_mm_yr
+    return [largest, *(piece for piece in others if sure[piece].max() >= level)]
+
+
+def _redrawn(area: Area, view: View, piece: BoolMap, level: float, sign: float) -> Area:
+    height = np.where(piece, view.height, -np.inf)
+    gap = DEFAULT_THRESHOLDS.joined_m / view.surface.cell_m
+    sure = across_gaps(np.where(piece, view.height - view.surface.sigma_mm_yr, -np.inf), gap)
+    sigma = np.hypot(view.surface.sigma_mm_yr, view.background.sigma_mm_yr)
+    places = [_place(view, height, peak, level, sign) for peak in peaks_of(sure, sigma, level / 2)]
+    places.sort(key=lambda place: -abs(place.peak.value))
+    polygon = outline(piece, view.surface.transform, DEFAULT_THRESHOLDS.smallest_m2)
+    return area._replace(
+        polygon=polygon,
+        area_m2=float(polygon.area),
+        rate_mm_yr=sign * float(np.median(view.height[piece])),
+        peak_rate_mm_yr=places[0].peak.value,
+        places=tuple(places),
+    )
+
+
+def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -> Place:
+    cell = view.surface.cell_m
+    x, y = view.surface.transform @ (peak.at[1] + 0.5, peak.at[0] + 0.5)
+    upper = around(height, peak.at, HALF * float(height[peak.at]))
+    radius = max(PEAK_REACH * cell * float(np.sqrt(upper.sum() / np.pi)), 3 * view.samples.spacing_m, 150.0)
+    rate = _peak_rate(view, (x, y), radius, float(height[peak.at]), sign)
+    masks = [
+        around(height, peak.at, at) for at in (max(level, peak.saddle), HALF * abs(rate.value), CORE * abs(rate.value))
+    ]
+    motion, half, core = (outline(mask, view.surface.transform, DEFAULT_THRESHOLDS.smallest_m2) for mask in masks)
+    return Place(motion, half, core, rate)
+
+
+def _peak_rate(view: View, at: tuple[float, float], radius_m: float, otherwise: float, sign: float) -> PeakRate:
+    """From draws of the field, with what the surroundings and the model leave open added."""
+    cells = cell_means(view.samples, *at, radius_m)
+    rng = np.random.default_rng(0)
+    if cells.x.size >= FEWEST_CELLS:
+        draws = highest_draws(cells, radius_m, sign) - sign * view.background.rate_mm_yr
+    else:
+        draws = otherwise + view.samples.noise_mm_yr * rng.standard_normal(200)
+    value = float(np.median(draws))
+    left_open = np.hypot(view.background.sigma_mm_yr, MODEL_SHARE * value)
+    low, high = np.percentile(draws + left_open * rng.standard_normal(draws.size), [5, 95])
+    return PeakRate(sign * value, sign * max(float(low), 0.0), sign * float(high))

@@ -1,0 +1,83 @@
+"""Nested outlines on a rate surface, and which of its peaks are places of their own."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ml.deformation.points import Float64
+
+EIGHT = np.ones((3, 3), dtype=bool)
+LEVELS = 40
+OWN_SHARE = 0.5  # of its height: a peak that stands out less from its saddle belongs to the higher one
+OWN_SIGMAS = 4.0
+BoolMap = NDArray[np.bool_]
+
+
+class Peak(NamedTuple):
+    """A maximum of a height map. at: row and column; saddle: where it meets a higher peak, or the lowest level."""
+
+    at: tuple[int, int]
+    height: float
+    saddle: float
+
+
+def peaks_of(height: Float64, sigma: Float64, lowest: float) -> list[Peak]:
+    """The peaks above `lowest` that are places of their own, highest first.
+
+    height: (rows, cols), mm/yr in the direction of the motion, -inf where unknown; sigma: its standard error. A peak is
+    its own place where the outline of half its height does not hold a higher one: it falls by OWN_SHARE of its height,
+    and by OWN_SIGMAS errors, on every way to it.
+    """
+    top = float(height.max())
+    if not lowest < top:
+        return []
+    alone: list[Peak] = []
+    merged: list[Peak] = []
+    for level in np.geomspace(top, lowest, LEVELS)[1:]:
+        labels, n = ndimage.label(height >= level, structure=EIGHT)
+        of: dict[int, Peak] = {}
+        for peak in alone:  # highest first
+            label = int(labels[peak.at])
+            if label in of:
+                merged.append(peak._replace(saddle=float(level)))
+            else:
+                of[label] = peak
+        new = [label for label in range(1, n + 1) if label not in of]
+        for label, at in zip(new, ndimage.maximum_position(height, labels, new) if new else (), strict=True):
+            row, col = int(at[0]), int(at[1])
+            of[label] = Peak((row, col), float(height[row, col]), lowest)
+        alone = sorted(of.values(), key=lambda peak: -peak.height)
+    own = [peak for peak in merged if _stands_alone(peak, float(sigma[peak.at]))]
+    return sorted([*alone, *own], key=lambda peak: -peak.height)
+
+
+def _stands_alone(peak: Peak, sigma: float) -> bool:
+    return peak.height - peak.saddle >= max(OWN_SIGMAS * sigma, OWN_SHARE * peak.height)
+
+
+def across_gaps(height: Float64, gap_nodes: float) -> Float64:
+    """The map with the nearest known height wherever one is within gap_nodes: what nobody measured divides nothing."""
+    unknown = np.isinf(height)
+    away, (row, col) = ndimage.distance_transform_edt(unknown, return_indices=True)
+    return np.where(away <= gap_nodes, height[row, col], height)
+
+
+def around(height: Float64, at: tuple[int, int], level: float) -> BoolMap:
+    """The connected nodes above a level that hold the node `at`; at least that node."""
+    mask = height >= min(level, float(height[at]))
+    labels, _ = ndimage.label(mask, structure=EIGHT)
+    return np.asarray(labels == labels[at])
+
+
+def pieces(mask: BoolMap, gap_nodes: int) -> Iterator[BoolMap]:
+    """The parts of a mask that lie farther than gap_nodes from each other, largest first."""
+    widened = ndimage.maximum_filter(mask.view(np.uint8), max(1, gap_nodes))
+    labels, n = ndimage.label(widened, structure=EIGHT)
+    labels[~mask] = 0
+    sizes = np.bincount(labels.ravel(), minlength=n + 1)[1:]
+    for label in np.argsort(-sizes, kind="stable") + 1:
+        if sizes[label - 1]:
+            yield labels == label
