@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Kind, Sign
+from ml.rasters.areas import SURE_SHARE
 
 
 class Evidence(NamedTuple):
@@ -22,7 +23,6 @@ class Evidence(NamedTuple):
 # Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.
 SMALL_M2 = 150_000.0
 SLOW_MM_YR = 3.0
-SURE_SHARE = 0.6  # a likelier name than all others together, with a margin
 
 
 def classify(evidence: Sequence[Evidence]) -> Kind:

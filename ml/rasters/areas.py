@@ -18,6 +18,7 @@ from ingest.projections import transformer
 
 CLASSES = ("subsidence", "uplift")  # bands of a raster of a method that knows the sign only
 KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")  # and one that names
+SURE_SHARE = 0.6  # of one kind: more than all others together, with a margin; below, an area is named by its sign only
 EIGHT = np.ones((3, 3), dtype=bool)
 Float32 = NDArray[np.float32]
 

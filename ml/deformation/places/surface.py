@@ -109,8 +109,8 @@ def rate_surface(samples: Samples, bounds: tuple[float, float, float, float]) ->
     inside = (samples.x >= west) & (samples.y <= north) & (col < cols) & (row < rows)
     flat = row[inside] * cols + col[inside]
     count = np.bincount(flat, minlength=rows * cols).reshape(rows, cols).astype(np.float64)
-    total = np.bincount(flat, samples.velocity_mm_yr[inside], rows * cols).reshape(rows, cols)
-    independent: Float64 = np.minimum(count, max(1.0, (cell / CORRELATED_M) ** 2)).astype(np.float64)
+    total = np.bincount(flat, samples.velocity_mm_yr[inside], rows * cols).reshape(rows, cols).astype(np.float64)
+    independent = np.minimum(count, max(1.0, (cell / CORRELATED_M) ** 2))
     weighted = total * np.divide(independent, count, out=np.zeros_like(count), where=count > 0)
     rate, sigma = _widest_that_agrees(weighted, independent, samples.noise_mm_yr)
     reach = max(REACH_M, 1.5 * samples.spacing_m)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ml.deformation.gridding import RobustGrid, grid_robust
-from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, DeformationResult, detect_all_with
+from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.points import Float64
 from ml.lab.benchmark import Benchmark
@@ -23,11 +23,12 @@ from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, detect_
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from ml.lab.deformation.injected.evaluate import BENCHMARK as INJECTED
 from ml.lab.deformation.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
+from ml.lab.deformation.shapes import best_error, shape_metrics, true_shapes
 from ml.lab.workers import over_seeds
 from ml.rasters.areas import CLASSES, KINDS
 from ml.runtime.checkpoints import Card, read_card
 from ml.simulation.seeds import Purpose
-from ml.simulation.velocity.tiles import SIDE_M, Tile
+from ml.simulation.velocity.tiles import SIDE_M, Tile, TileTrack
 from ml.statistics.intervals import Interval, bootstrap
 
 VERSION = "1"
@@ -96,13 +97,26 @@ def views(tile: Tile, configs: Sequence[Measured]) -> list[tuple[DeformationResu
 def measure_field(name: str, configs: Sequence[Measured], purpose: Purpose, number: int) -> FieldScores:
     """Score some configurations on one tile."""
     tile = field_tile(name, number, purpose)
-    first, both = truth_of(tile, tile.tracks[:1]), truth_of(tile, tile.tracks)
+    first, both = _Drawn(tile, tile.tracks[:1]), _Drawn(tile, tile.tracks)
     seen = views(tile, configs)
     return FieldScores(
         digest(tile),
-        [score_tile(view[0], tile, tile.tracks[:1], first) for view in seen],
-        [None if view[1] is None else score_tile(view[1], tile, tile.tracks, both) for view in seen],
+        [first.score(view[0]) for view in seen],
+        [None if view[1] is None else both.score(view[1]) for view in seen],
     )
+
+
+class _Drawn:
+    """What some tracks of a tile could show, to hold results against as people see them: redrawn on the points."""
+
+    def __init__(self, tile: Tile, tracks: Sequence[TileTrack]) -> None:
+        self.tile, self.tracks = tile, tracks
+        self.truth, self.shapes = truth_of(tile, tracks), true_shapes(tile, tracks)
+
+    def score(self, result: DeformationResult) -> TileScore:
+        areas = [area for area, _ in flagged_areas(result, [cloud(track) for track in self.tracks])]
+        errors = [error for shape in self.shapes if (error := best_error(areas, shape))]
+        return score_tile(result, self.tile, self.tracks, self.truth, areas)._replace(shapes=tuple(errors))
 
 
 def measure_bowls(name: str, configs: Sequence[Measured], purpose: Purpose, number: int) -> BowlScores:
@@ -190,18 +204,28 @@ def field_metrics(scores: Sequence[TileScore]) -> dict[str, Interval]:
     per_kind = np.array([s.per_kind.ravel() for s in scores], dtype=np.float64)
     calibration = np.array([s.calibration.ravel() for s in scores])
     alarms = np.array([s.false_alarms for s in scores], dtype=np.float64)
-    named = {"kind_macro_f1": ratio(per_kind, lambda n: _macro_f1(n, len(KINDS)))} if scores[0].names_kinds else {}
-    return named | {
-        "false_alarms_per_1000km2": bootstrap(alarms, 1000 / TILE_KM2),
-        "object_precision": ratio(objects, lambda n: _share(n[:, 1], n[:, 2])),
-        "object_recall": ratio(objects, lambda n: _share(n[:, 1], n[:, 0])),
-        "object_f1": ratio(objects, lambda n: _share(2 * n[:, 1], n[:, 0] + n[:, 2])),
-        "median_iou": _resampled(scores, draws[:200], _median_iou),
-        "pixel_iou": ratio(cells, lambda n: _share(n[:, 0], n[:, 1])),
-        "class_macro_f1": ratio(per_class, lambda n: _macro_f1(n, len(CLASSES))),
-        "ece": ratio(calibration, _calibration_error),
-        "auc": _resampled(scores, draws[:200], _auc),
+    sure = np.array([s.per_sure_kind.ravel() for s in scores], dtype=np.float64)
+    unsure = np.array([(s.n_unsure, s.n_detected) for s in scores], dtype=np.float64)
+    named = {
+        "kind_macro_f1": ratio(per_kind, lambda n: _macro_f1(n, len(KINDS))),
+        "kind_macro_f1_sure": ratio(sure, lambda n: _macro_f1(n, len(KINDS))),
+        "kind_unsure_share": ratio(unsure, lambda n: _share(n[:, 0], n[:, 1])),
     }
+    return (
+        (named if scores[0].names_kinds else {})
+        | shape_metrics([s.shapes for s in scores])
+        | {
+            "false_alarms_per_1000km2": bootstrap(alarms, 1000 / TILE_KM2),
+            "object_precision": ratio(objects, lambda n: _share(n[:, 1], n[:, 2])),
+            "object_recall": ratio(objects, lambda n: _share(n[:, 1], n[:, 0])),
+            "object_f1": ratio(objects, lambda n: _share(2 * n[:, 1], n[:, 0] + n[:, 2])),
+            "median_iou": _resampled(scores, draws[:200], _median_iou),
+            "pixel_iou": ratio(cells, lambda n: _share(n[:, 0], n[:, 1])),
+            "class_macro_f1": ratio(per_class, lambda n: _macro_f1(n, len(CLASSES))),
+            "ece": ratio(calibration, _calibration_error),
+            "auc": _resampled(scores, draws[:200], _auc),
+        }
+    )
 
 
 def _share(part: Float64, whole: Float64) -> Float64:

@@ -1,6 +1,6 @@
 """`python -m ml.lab.deformation.naming`: how often the network names an area's kind rightly, by how sure it is.
 
-On validation tiles, first track alone. `detection.search.classify.SURE_SHARE` was chosen by it.
+On validation tiles, first track alone. `ml.rasters.areas.SURE_SHARE` was chosen by it.
 """
 
 import argparse

@@ -1,16 +1,18 @@
 """What a detector flagged on one tile against what was simulated: objects, cells, calibration."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
+from shapely import contains_xy
 
 from ml.deformation.infer import DeformationResult
 from ml.deformation.kinds import kind_of
-from ml.deformation.points import Float32
-from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, motions, signs_and_names
+from ml.deformation.points import Float32, Float64
+from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, SURE_SHARE, Area, motions, signs_and_names
 from ml.simulation.velocity.tiles import CELL_M, CELLS, Tile, TileTrack
 
 BoolMap = NDArray[np.bool_]
@@ -21,11 +23,15 @@ BINS = 10
 
 
 class LabelledArea(NamedTuple):
-    """One area: its cells, whether it sinks or rises along the line of sight, and its name among KINDS, or none."""
+    """One area: its cells, whether it sinks or rises along the line of sight, and its name among KINDS, or none.
+
+    sure: whether the name is likely enough to be stated.
+    """
 
     mask: BoolMap
     kind: str
     name: str = ""
+    sure: bool = True
 
 
 class Truth(NamedTuple):
@@ -40,11 +46,20 @@ class Truth(NamedTuple):
     known: BoolMap
 
 
+class ShapeError(NamedTuple):
+    """ratio: estimated over true peak; within: the true peak lies in the 90 % interval; iou_half: of known cells."""
+
+    ratio: float
+    within: bool
+    iou_half: float
+
+
 class TileScore(NamedTuple):
     """Counts of one tile. calibration: (BINS, 3), cells, sum of probabilities, cells that move.
 
     per_class: (2, 3) for subsidence and uplift, right, wrongly named or not there, missed; per_kind: (5, 3) the same
-    for KINDS, of a detector that names them. overlaps: IoU of each match.
+    for KINDS, of a detector that names them, and per_sure_kind without the areas that it is not sure of and without
+    their objects, of which there are n_unsure. overlaps: IoU of each match; shapes: see `shapes`.
     """
 
     false_alarms: int
@@ -59,6 +74,9 @@ class TileScore(NamedTuple):
     highest: float
     per_kind: NDArray[np.int64]
     names_kinds: bool
+    per_sure_kind: NDArray[np.int64]
+    n_unsure: int
+    shapes: tuple[ShapeError, ...] = ()
 
 
 def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
@@ -67,7 +85,7 @@ def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
     for track in tracks:
         row, col = tile.terrain.cell_of(track.x_m, track.y_m)
         points += np.bincount(row * CELLS + col, minlength=CELLS * CELLS).reshape(CELLS, CELLS)
-    known = ndimage.distance_transform_edt(points == 0) * CELL_M <= REACH_M if points.any() else points > 0
+    known = within_reach(points > 0, CELL_M)
     views = [tile.truths(track.geometry.los) for track in tracks]
     objects, hidden = [], []
     total = np.zeros((len(tracks), CELLS, CELLS), dtype=np.float32)
@@ -87,6 +105,20 @@ def truth_of(tile: Tile, tracks: Sequence[TileTrack]) -> Truth:
             hidden.append(np.logical_or.reduce([truth.mask for truth in seen]))
     fastest = np.take_along_axis(total, np.abs(total).argmax(axis=0)[None], axis=0)[0]
     return Truth(objects, hidden, fastest, known)
+
+
+def within_reach(points: BoolMap, cell_m: float) -> BoolMap:
+    """Cells within REACH_M of one with points."""
+    if not points.any():
+        return points
+    return np.asarray(ndimage.distance_transform_edt(~points) * cell_m <= REACH_M)
+
+
+def middles(transform: Affine, shape: tuple[int, ...]) -> tuple[Float64, Float64]:
+    """x and y of the middle of each cell, both (rows, cols)."""
+    rows, cols = shape
+    col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
+    return transform.c + col * transform.a, transform.f + row * transform.e
 
 
 def on_tile(result: DeformationResult, tile: Tile) -> dict[str, Float32]:
@@ -117,10 +149,29 @@ def areas_of(bands: dict[str, Float32], tile: Tile, tracks: Sequence[TileTrack])
     return labelled
 
 
-def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], truth: Truth) -> TileScore:
-    """Match areas and truth, and count."""
+def drawn_on(tile: Tile, areas: Sequence[Area]) -> list[LabelledArea]:
+    """The cells of areas as people see them: those whose middle lies inside."""
+    x, y = middles(tile.transform, (CELLS, CELLS))
+    labelled = []
+    for area in areas:
+        sure = max(area.kinds.values(), default=1.0) >= SURE_SHARE
+        sign = CLASSES[0] if area.rate_mm_yr < 0 else CLASSES[1]
+        mask = np.asarray(contains_xy(area.polygon, x, y))
+        if mask.any():
+            labelled.append(LabelledArea(mask, sign, area.kind if area.kinds else "", sure))
+    return labelled
+
+
+def score_tile(
+    result: DeformationResult,
+    tile: Tile,
+    tracks: Sequence[TileTrack],
+    truth: Truth,
+    drawn: Sequence[Area] | None = None,
+) -> TileScore:
+    """Match areas and truth, and count. drawn: areas with their measured outlines, in place of the flagged cells."""
     bands = on_tile(result, tile)
-    areas = areas_of(bands, tile, tracks)
+    areas = areas_of(bands, tile, tracks) if drawn is None else drawn_on(tile, drawn)
     partner = matched(areas, truth.objects)
     moving = np.abs(truth.rate_mm_yr) >= STILL_MM_YR
     hidden = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *truth.hidden])
@@ -129,6 +180,7 @@ def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack
     flagged = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *(area.mask for area in areas)])
     wanted = np.logical_or.reduce([np.zeros((CELLS, CELLS), dtype=bool), *(thing.mask for thing in truth.objects)])
     judged = ~hidden | wanted
+    unsure = {i for i, area in enumerate(areas) if not area.sure}
     probability = bands["probability"]
     return TileScore(
         false_alarms=sum(alarms),
@@ -140,6 +192,8 @@ def score_tile(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack
         either_cells=int(((flagged | wanted) & judged).sum()),
         per_class=_class_counts(areas, truth.objects, partner, counted, CLASSES, "kind"),
         per_kind=_class_counts(areas, truth.objects, partner, counted, KINDS, "name"),
+        per_sure_kind=_class_counts(areas, truth.objects, partner, counted, KINDS, "name", unsure),
+        n_unsure=len(unsure & set(partner)),
         names_kinds=set(KINDS) <= set(bands),
         calibration=_calibration(probability, truth.rate_mm_yr, tile.config.moving_mm_yr),
         highest=float(np.nan_to_num(probability).max()),
@@ -171,14 +225,18 @@ def _class_counts(
     counted: list[int],
     classes: Sequence[str],
     field: str,
+    left_out: Collection[int] = (),
 ) -> NDArray[np.int64]:
-    """Right, wrong and missed of each class, (classes, 3). field: of LabelledArea, kind or name."""
+    """Right, wrong and missed of each class, (classes, 3). field: of LabelledArea, kind or name; left_out: areas."""
     counts = np.zeros((len(classes), 3), dtype=np.int64)
     named = {j: getattr(areas[i], field) for i, (j, _) in partner.items()}
+    not_judged = {j for i, (j, _) in partner.items() if i in left_out}
     for j, thing in enumerate(objects):
+        if j in not_judged:
+            continue
         wanted = getattr(thing, field)
         counts[classes.index(wanted), 0 if named.get(j) == wanted else 2] += 1
-    for i in counted:
+    for i in (i for i in counted if i not in left_out):
         name = getattr(areas[i], field)
         if name in classes:
             counts[classes.index(name), 1] += not (i in partner and getattr(objects[partner[i][0]], field) == name)

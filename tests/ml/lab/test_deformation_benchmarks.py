@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from affine import Affine
+from shapely import Point
 
 from ml.deformation.baseline import split_by_sign
 from ml.deformation.infer import METHODS, DeformationResult, detect_deformation, flagged_areas
@@ -19,7 +20,9 @@ from ml.lab.deformation.benchmark_tiles import (
     field_tile,
     still_tile,
 )
-from ml.lab.deformation.scoring import Truth, areas_of, detects_bowl, on_tile, score_tile, truth_of
+from ml.lab.deformation.scoring import Truth, areas_of, detects_bowl, drawn_on, on_tile, score_tile, truth_of
+from ml.lab.deformation.shapes import best_error, shape_metrics, true_shapes
+from ml.rasters.areas import Area, PeakRate, Place
 from ml.simulation.ground.deformation import Ellipse
 from ml.simulation.ground.frame import Offset
 from ml.simulation.ground.sources import GroundwaterSubsidence
@@ -179,13 +182,59 @@ def test_the_areas_that_are_scored_are_those_that_are_drawn(method, moving):
     tracks = moving.tracks[:1]
     points = cloud(tracks[0])
     result = detect_deformation(points, method)
-    drawn = flagged_areas(result, [points])
-    scored = areas_of(on_tile(result, moving), moving, tracks)
-    assert sorted(area.kind for area, _ in drawn) == sorted(area.name or area.kind for area in scored)
-    cells = sorted(area.mask.sum() * CELL_M**2 for area in scored)
-    assert all(
-        a >= b for a, b in zip(sorted(area.area_m2 for area, _ in drawn), cells, strict=True)
-    )  # holes are filled
+    drawn = [area for area, _ in flagged_areas(result, [points])]
+    scored = drawn_on(moving, drawn)
+    assert sorted(area.kind for area in drawn) == sorted(area.name or area.kind for area in scored)
+    for area, cells in zip(drawn, scored, strict=True):
+        assert cells.mask.sum() * CELL_M**2 == pytest.approx(area.area_m2, rel=0.25)
+    flagged = areas_of(on_tile(result, moving), moving, tracks)
+    assert len(drawn) >= len(flagged)  # pieces of one may lie apart
+    for one in flagged:
+        assert any((one.mask & other.mask).any() for other in scored)
+
+
+def drawn_circle(tile, half_m, peak, kinds=None):
+    """An area of 2 km with one place, in the middle of a tile."""
+    at = Point(tile.transform.c + 5_000, tile.transform.f - 5_000)
+    place = Place(at.buffer(2000), at.buffer(half_m), at.buffer(half_m / 2), PeakRate(*peak))
+    kinds = kinds or {}
+    kind = max(kinds, key=kinds.get) if kinds else "subsidence"
+    return Area(at.buffer(2000), kind, 1.0, -8.0, peak[0], np.pi * 2000**2, kinds, (place,))
+
+
+def test_a_place_is_held_against_the_peak_and_the_outline_of_half_of_it(moving):
+    (truth,) = true_shapes(moving, moving.tracks[:1])
+    los = moving.tracks[0].geometry.los.up
+    assert truth.peak_mm_yr == pytest.approx(-20 * los, rel=0.03)
+    assert truth.radius_m == pytest.approx(1500, rel=0.05)
+    half_m = 1500 * np.sqrt(np.log(2))
+    good = drawn_circle(moving, half_m, (-20 * los, -18 * los, -22 * los))
+    error = best_error([good], truth)
+    assert error.ratio == pytest.approx(1, rel=0.05)
+    assert error.within
+    assert error.iou_half > 0.9
+    poor = best_error([drawn_circle(moving, 2 * half_m, (-10 * los, -9 * los, -12 * los))], truth)
+    assert poor.iou_half == pytest.approx(0.25, abs=0.08)  # of the ground that was seen
+    assert not poor.within
+    rising = good._replace(rate_mm_yr=8.0)
+    assert best_error([rising], truth) is None
+    metrics = shape_metrics([(error,), (), (poor,)])
+    assert metrics["peak_within_90"].value == 0.5
+    assert metrics["peak_error_median"].value == pytest.approx(0.25, abs=0.03)
+
+
+def test_an_area_whose_kind_is_not_sure_is_told_apart(moving):
+    tracks, truth = first_view(moving)
+    result = flag(moving, np.zeros((SIDE, SIDE), dtype=bool))
+    wrong = {"mining_subsidence": 0.5, "groundwater_subsidence": 0.4, "uplift": 0.1}
+    score = score_tile(result, moving, tracks, truth, [drawn_circle(moving, 1200, (-15, -14, -16), wrong)])
+    assert (score.n_detected, score.n_unsure) == (1, 1)
+    assert score.per_kind[:, 1:].sum() == 2  # one name too many, one missed
+    assert score.per_sure_kind.sum() == 0
+    sure = {"groundwater_subsidence": 0.9, "mining_subsidence": 0.1}
+    score = score_tile(result, moving, tracks, truth, [drawn_circle(moving, 1200, (-15, -14, -16), sure)])
+    assert score.n_unsure == 0
+    assert score.per_sure_kind[:, 0].sum() == score.per_kind[:, 0].sum() == 1
 
 
 @pytest.mark.parametrize("method", METHODS)
