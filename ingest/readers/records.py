@@ -30,6 +30,16 @@ class Component(StrEnum):
 UNIT_VECTORS = {Component.UP: (0.0, 0.0, 1.0), Component.EAST: (1.0, 0.0, 0.0), Component.NORTH: (0.0, 1.0, 0.0)}
 
 
+class Reference(StrEnum):
+    """What the zero of a product's rates is.
+
+    GNSS: of the stations that it was calibrated with: rates are absolute. LOCAL: of a point or the mean of the scene.
+    """
+
+    GNSS = "gnss"
+    LOCAL = "local"
+
+
 class Technique(StrEnum):
     """How motion was measured: by phase (mm), or by following features from image to image (metres)."""
 
@@ -61,7 +71,7 @@ class FieldHeader:
     system that the product is published on (None: choose the local UTM zone). tile names the piece of ground and track
     that every release of a series of products covers again, so that a newer release supersedes an older one; empty
     where the source publishes no releases. dates: the acquisitions; where has_series is false, the first and last day
-    of the period, or nothing where they are not stated.
+    of the period, or nothing where they are not stated. reference: LOCAL unless the source states its calibration.
     """
 
     source_format: str
@@ -78,6 +88,7 @@ class FieldHeader:
     tile: str = ""
     has_series: bool = True
     technique: Technique = Technique.INSAR
+    reference: Reference = Reference.LOCAL
     simulated: bool = False
     attribution: str = ""
     licence: str = ""

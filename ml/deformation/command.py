@@ -16,11 +16,12 @@ from tqdm import tqdm
 from ingest.errors import InputError
 from ingest.hashing import files_sha256
 from ingest.rasters import write_cog
-from ingest.readers.records import Declaration
+from ingest.readers.records import Declaration, Reference
 from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
-from ml.rasters.areas import Area, Place, SortedPoints, to_geographic
+from ml.deformation.wide.look import ASSUMES, ReferredRegion, Track, wide_regions
+from ml.rasters.areas import Area, Place, SortedPoints, count_within, to_geographic
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
 from ml.runtime.methods import help_of, method_of
@@ -45,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_METHOD,
         help=help_of("deformation"),
     )
+    parser.add_argument(
+        "--reference",
+        choices=[*Reference],
+        help="zero of the rates, in place of what the files state: GNSS stations, or a point or mean of the scene",
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")
     parser.add_argument("--mapping", type=Path, metavar="M.toml", help="names of the columns of a table")
     parser.add_argument("--unit", help="unit of a GeoTIFF or a table: mm/yr, cm/yr or m/yr")
@@ -67,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
         result = detect_tracks(clouds, args.method, device)
     tags = _tags(args.inputs, files, args.method)
     write_cog(args.out, result.bands(), result.transform, result.epsg, result.units(), tags)
+    if args.reference:
+        tracks = [track._replace(reference=Reference(args.reference)) for track in tracks]
     n_areas = _write_areas(args.areas, result, tracks) if args.areas else None
     points = sum(cloud.x.size for cloud in clouds)
     areas_note = "" if n_areas is None else f", {n_areas} areas -> {args.areas}"
@@ -103,6 +111,9 @@ def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTr
     areas_note = flagged_areas(result, [track.points for track in tracks])
     held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
     features = [_feature(area, n_points, result.epsg, held) for area, n_points in areas_note]
+    reported = [area.polygon for area, _ in areas_note]
+    regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
+    features += [_feature_of_region(region, result.epsg, held) for region in regions]
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     partial.replace(path)
@@ -119,6 +130,7 @@ def _feature(area: Area, n_points: int, epsg: int, tracks: Mapping[str, SortedPo
         "geometry": mapping(to_geographic(area.polygon, epsg)),
         "properties": {
             "class": area.kind,
+            "extent": "local",
             "score": round(area.score, 4),
             "rate_mm_yr": round(area.rate_mm_yr, 2),
             "peak_rate_mm_yr": round(area.peak_rate_mm_yr, 2),
@@ -153,4 +165,26 @@ def _place(place: Place, epsg: int) -> dict[str, Any]:
         "peak_low_mm_yr": round(place.peak.low, 2),
         "peak_high_mm_yr": round(place.peak.high, 2),
         **{name: mapping(to_geographic(getattr(place, name), epsg)) for name in ("motion", "half", "core")},
+    }
+
+
+def _feature_of_region(found: ReferredRegion, epsg: int, tracks: Mapping[str, SortedPoints]) -> dict[str, Any]:
+    region, outline = found.region, found.region.outline
+    return {
+        "type": "Feature",
+        "geometry": mapping(to_geographic(outline, epsg)),
+        "properties": {
+            "class": region.kind,
+            "extent": "region",
+            "score": round(region.probability, 4),
+            "rate_mm_yr": round(region.rate_mm_yr, 2),
+            "peak_rate_mm_yr": round(region.peak_mm_yr, 2),
+            "peak_rate_sigma_mm_yr": round(region.sigma_mm_yr, 2),
+            "area_m2": round(outline.area),
+            "core_area_m2": round(region.core.area),
+            "n_points": sum(count_within(outline, *points.near(outline)[:2]) for points in tracks.values()),
+            "reference": found.reference.value,
+            "level_mm_yr": round(found.level_mm_yr, 2),
+            "assumes": ASSUMES[found.reference],
+        },
     }

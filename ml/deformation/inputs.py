@@ -9,15 +9,16 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.readers import open_velocity_field
-from ingest.readers.records import Declaration, Float64, VelocityField
+from ingest.readers.records import Declaration, Float64, Reference, VelocityField
 from ml.deformation.points import Float32, PointCloud, project
 
 
 class InputTrack(NamedTuple):
-    """All points of one direction, and its name: ascending, descending, or nothing where it is not stated."""
+    """All points of one direction, its name: ascending, descending, or nothing where it is not stated; and its zero."""
 
     name: str
     points: PointCloud
+    reference: Reference = Reference.LOCAL
 
 
 class _Columns(NamedTuple):
@@ -53,11 +54,13 @@ def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[Inpu
     *columns, names = (np.concatenate(column) for column in zip(*files, strict=True))
     epsg = header.grid_epsg or utm_epsg(float(np.median(columns[0])), float(np.median(columns[1])))
     posting_m = max((field.header.posting_m or 0.0 for field in fields), default=0.0) or None
+    tied = all(field.header.reference is Reference.GNSS for field in fields)
+    reference = Reference.GNSS if tied else Reference.LOCAL
     tracks = []
     for name in sorted(set(names), reverse=True):  # descending, ascending, unknown
         longitude, latitude, *measured = (column[names == name] for column in columns)
         points = project(longitude, latitude, measured[0], measured[1], epsg, posting_m)
-        tracks.append(InputTrack(str(name), points))
+        tracks.append(InputTrack(str(name), points, reference))
     return tracks, [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
 
 

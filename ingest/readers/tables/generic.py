@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ingest.errors import InputError
-from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, VelocityField
+from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, Reference, VelocityField
 from ingest.readers.tables import columns, geoparquet, gpkg, mapping, shp, text_table
 from ingest.readers.tables.columns import Plan, Source
 
@@ -60,6 +60,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         direction=_direction(path, plan, first, stated.direction),
         release=stated.release,
         tile=stated.tile,
+        reference=Reference(stated.reference),
         attribution=stated.attribution or UNSTATED,
         licence=stated.licence,
         extras=_extras(plan),

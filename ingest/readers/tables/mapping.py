@@ -15,7 +15,7 @@ from typing import Any
 
 from ingest.errors import InputError
 from ingest.readers.raster import COMPONENT_OF_SIGN, MM_PER_UNIT, TOWARD
-from ingest.readers.records import Declaration, Direction
+from ingest.readers.records import Declaration, Direction, Reference
 from ingest.readers.tables import text_table
 from ingest.readers.tables.columns import ROLES, Plan, Source, transformer
 
@@ -75,7 +75,7 @@ class Mapping:
 
     unit: mm/yr, cm/yr or m/yr; series: mm, cm or m; positive: toward, away, up, down, east or west; dates: the name of
     a date column, with %Y, %m and %d in it; first_day, last_day: what velocities without a series stand for; epsg: of
-    easting and northing, or of a geometry that does not state its own.
+    easting and northing, or of a geometry that does not state its own; reference: gnss or local, as `Reference`.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -91,6 +91,7 @@ class Mapping:
     first_day: date | None = None
     last_day: date | None = None
     direction: str = ""
+    reference: str = Reference.LOCAL
     attribution: str = ""
     licence: str = ""
     tile: str = ""
@@ -122,6 +123,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
         "positive": TOWARD,
         "look": LOOKS,
         "direction": {way.value: way for way in Direction},
+        "reference": {way.value: way for way in Reference},
     }
     if name in {"columns", "constants"}:
         kind: type | tuple[type, ...] = str if name == "columns" else (int, float)

@@ -29,6 +29,7 @@ from ingest.readers.records import (
     FieldHeader,
     Float64,
     PointBatch,
+    Reference,
     VelocityField,
 )
 from ingest.readers.tables import text_table
@@ -119,6 +120,7 @@ def _header(
         polarisation=pol,
         release=groups.get("release") or "",
         tile=place if burst and (swath or level == "L3") else "",
+        reference=Reference.LOCAL if level == "L2a" else Reference.GNSS,
         posting_m=L3_POSTING_M if level == "L3" else None,
         grid_epsg=EPSG,
         simulated=simulated,

@@ -1,0 +1,73 @@
+"""Points become robust cells of 1 km, and the level against which they are measured."""
+
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ml.deformation.gridding import assign_cells, cell_median
+from ml.deformation.points import Float32, PointCloud
+
+CELL_M = 1_000.0
+MOST_POINTS = 4_000_000  # more are thinned evenly: a dozen points tell a cell's median
+FINEST_SCENE_CELLS = 80_000  # scenes of more known cells are looked at in cells twice as wide
+STABLE_WITHIN_MM_YR = 5.0
+STABLE_SHARE = 0.1
+SMOOTHED_KM = 2.5
+LEAST_WEIGHT = 0.02  # of smoothed cells
+
+
+class WideCells(NamedTuple):
+    """rate_mm_yr: (rows, cols), median of a cell's points, NaN without; n_points: (rows, cols). Row 0 is the north."""
+
+    rate_mm_yr: Float32
+    n_points: NDArray[np.int32]
+    transform: Affine
+
+    @property
+    def cell_km(self) -> float:
+        return float(self.transform.a) / 1000
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        return np.isfinite(self.rate_mm_yr)
+
+
+def wide_cells(points: PointCloud, cell_m: float = CELL_M) -> WideCells:
+    """Medians of the points of each cell; cells as wide as the product's own where that is coarser."""
+    step = -(-points.x.size // MOST_POINTS)
+    x, y, velocity = points.x[::step], points.y[::step], points.velocity_mm_yr[::step].astype(np.float32)
+    size = max(cell_m, float(np.ceil(points.posting_m or 0.0)))
+    while True:
+        cells = assign_cells(x, y, size)
+        rate, count = cell_median(cells, velocity)
+        if np.count_nonzero(count) <= FINEST_SCENE_CELLS:
+            return WideCells(rate, count * step, cells.transform)
+        size *= 2
+
+
+def stable_level(cells: WideCells, noise_mm_yr: float) -> float:
+    """The rate of the part of a scene that counts as still, where no reference is stated; mm/yr.
+
+    A processor refers a scene to ground that it takes for still, so the stable part is what lies near its zero: within
+    5 mm/yr or three times the noise, or else the tenth of the cells nearest to it. Its level is the mode of smoothed
+    rates: a bowl in a plain leaves a tail, not a second summit.
+    """
+    rates = smoothed(cells.rate_mm_yr, cells.cell_km)[cells.known].astype(np.float64)
+    away = np.abs(rates)
+    within = max(STABLE_WITHIN_MM_YR, 3 * noise_mm_yr, float(np.quantile(away, STABLE_SHARE)))
+    near = rates[away <= within]
+    levels = np.linspace(near.min(), near.max(), 201)
+    width = max(noise_mm_yr, 0.05 * float(np.ptp(near)), 0.1) / 2
+    counts = [np.exp(-0.5 * np.square((near - level) / width)).sum() for level in levels]
+    return float(levels[int(np.argmax(counts))])
+
+
+def smoothed(rate_mm_yr: Float32, cell_km: float, sigma_km: float = SMOOTHED_KM) -> Float32:
+    """Means of the known cells (rows, cols) under a Gaussian; NaN where there are too few."""
+    known, wide = np.isfinite(rate_mm_yr), sigma_km / cell_km
+    weight = ndimage.gaussian_filter(known.astype(np.float32), wide, mode="constant")
+    held = ndimage.gaussian_filter(np.where(known, rate_mm_yr, np.float32(0)), wide, mode="constant")
+    return np.where(weight > LEAST_WEIGHT, held / np.maximum(weight, LEAST_WEIGHT), np.float32(np.nan))

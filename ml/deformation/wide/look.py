@@ -1,0 +1,105 @@
+"""The wide look: from a product's points to regions that move over 5-50 km.
+
+With a reference of stations the rates are absolute: no mean and no plane is taken out, only as much of either as the
+reference may be off is left free. Without one, rates are taken against the part of the scene that counts as still
+(`cells.stable_level`), and a slope over the scene goes freer, for orbits and plates leave one.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from rasterio.features import geometry_mask
+from shapely.geometry.base import BaseGeometry
+
+from ingest.readers.records import Reference
+from ml.deformation.points import PointCloud
+from ml.deformation.wide.cells import WideCells, stable_level, wide_cells
+from ml.deformation.wide.noise import noise_of
+from ml.deformation.wide.regions import WideRegion, draw_regions, find_bowls
+from ml.deformation.wide.scores import Prior, Scores
+
+PRIORS = {
+    Reference.GNSS: Prior(level_mm_yr=1.0, slope_mm_yr_100km=1.0),
+    Reference.LOCAL: Prior(level_mm_yr=1.0, slope_mm_yr_100km=5.0),
+}
+ASSUMES = {
+    Reference.GNSS: "The product is calibrated with GNSS stations: rates are taken as absolute.",
+    Reference.LOCAL: "The part of the scene that is nearest to zero is taken for still; its own motion is missing.",
+}
+FEWEST_CELLS = 60
+MOST_REPORTED = 0.5  # of a region, in areas that are reported by themselves
+SAME_SHARE = 0.5
+
+
+class Track(NamedTuple):
+    """Points of one track, and what their zero is."""
+
+    points: PointCloud
+    reference: Reference
+
+
+class ReferredRegion(NamedTuple):
+    """A region, what its rates are measured against, and the product's rate that counted as still."""
+
+    region: WideRegion
+    reference: Reference
+    level_mm_yr: float
+
+
+def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
+    """Regions of all tracks of one place, each track looked at by itself; where two overlap the surer one stands.
+
+    reported: areas that are known already, in the same projected system; see `look_wide`.
+    """
+    regions = [region for track in tracks for region in look_wide(track, reported)]
+    kept: list[ReferredRegion] = []
+    for region in sorted(regions, key=lambda one: -one.region.score):
+        if not any(_same(region.region, other.region) for other in kept):
+            kept.append(region)
+    return kept
+
+
+def _same(one: WideRegion, other: WideRegion) -> bool:
+    """Of one kind, and sharing half of the smaller."""
+    smaller = min(one.outline.area, other.outline.area)
+    return one.kind == other.kind and one.outline.intersection(other.outline).area >= SAME_SHARE * smaller
+
+
+def look_wide(track: Track, reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
+    """Regions that move over kilometres and are not explained by the areas `reported` already, the surest first.
+
+    The ground inside reported areas is not looked at, so that a region is what moves beside them, and one that lies in
+    them by more than half is left out.
+    """
+    points, reference = track
+    cells = wide_cells(points)
+    cells = cells._replace(rate_mm_yr=np.where(_inside(cells, reported), np.float32(np.nan), cells.rate_mm_yr))
+    rates = cells.rate_mm_yr[cells.known]
+    if rates.size < FEWEST_CELLS:
+        return []
+    noise = noise_of(cells.rate_mm_yr, cells.cell_km)
+    level = 0.0
+    if reference is Reference.LOCAL:
+        level = stable_level(cells, float(np.sqrt(noise.long_mm2_yr2)))
+    scores = Scores(cells.rate_mm_yr - np.float32(level), cells.n_points, cells.cell_km, noise, PRIORS[reference])
+    bowls = find_bowls(scores, cells.transform)
+    beside = scores.background()
+    nothing = np.zeros_like(beside)
+    still = (level + beside, nothing) if reference is Reference.LOCAL else (nothing, beside)
+    regions = draw_regions(bowls, cells, *still) if bowls else []
+    return [ReferredRegion(region, reference, level) for region in regions if not _is_reported(region, reported)]
+
+
+def _inside(cells: WideCells, areas: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
+    """Cells whose middles lie in any of the areas."""
+    shape = cells.rate_mm_yr.shape
+    return geometry_mask(areas, shape, cells.transform, invert=True) if areas else np.zeros(shape, dtype=bool)
+
+
+def _is_reported(region: WideRegion, reported: Sequence[BaseGeometry]) -> bool:
+    near = [area for area in reported if area.intersects(region.outline)]
+    inside = shapely.union_all(near).intersection(region.outline).area if near else 0.0
+    return inside >= MOST_REPORTED * region.outline.area

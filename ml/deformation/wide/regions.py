@@ -1,0 +1,194 @@
+"""Wide bowls and domes out of the scores: one after the other, and what belongs together is one region."""
+
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from scipy import ndimage
+from shapely import MultiPolygon, Polygon
+
+from ml.deformation.baseline import logistic
+from ml.deformation.points import Float32
+from ml.deformation.wide.cells import WideCells, smoothed
+from ml.deformation.wide.scores import Scores, Shape
+from ml.rasters.areas import EIGHT, outline
+from ml.statistics.robust import MAD_TO_SIGMA
+
+SIGNIFICANT = 4.5  # score of a bowl that is reported
+SLOWEST_MM_YR = 3.0  # bowl that is reported: seams between frames are up to 2
+DRAWN_MM_YR = 2.0
+MOST_BOWLS = 16
+PLACES_FOR_SPREAD = 25.0  # of a shape side by side in a scene: fewer tell nothing about how its scores scatter
+SMALLEST_M2, SMALLEST_HOLE_M2 = 20e6, 25e6
+FARTHEST_RADII = 1.5  # from its middle that a bowl is drawn
+SHARP_KM = 1.0  # rates smoothed by so much limit the peak
+SHADOW = 0.5  # of a bowl, beside it and weaker or of the other sign: a misfit of its shape
+
+
+class Bowl(NamedTuple):
+    """One fitted shape. x_m, y_m: its middle; peak_mm_yr and its standard deviation; score: peak over that, scaled."""
+
+    x_m: float
+    y_m: float
+    shape: Shape
+    peak_mm_yr: float
+    sigma_mm_yr: float
+    score: float
+
+
+class WideRegion(NamedTuple):
+    """Ground that moves together over kilometres, in the product's system; rates against the reference.
+
+    outline: where it moves by DRAWN_MM_YR or the noise of its bowls, core: by half of its fastest smoothed rate;
+    rate_mm_yr: median of smoothed rates in the outline; peak_mm_yr: of the fitted bowls, within what was measured;
+    sigma_mm_yr, score: standard deviation of the surest bowl's peak, and how many of them it stands out; bowls: the
+    surest first.
+    """
+
+    outline: Polygon | MultiPolygon
+    core: Polygon | MultiPolygon
+    rate_mm_yr: float
+    peak_mm_yr: float
+    sigma_mm_yr: float
+    score: float
+    bowls: tuple[Bowl, ...]
+
+    @property
+    def kind(self) -> str:
+        """Of `ml.rasters.areas.CLASSES`."""
+        return "subsidence" if self.peak_mm_yr < 0 else "uplift"
+
+    @property
+    def probability(self) -> float:
+        """One half at the decision, as the scores of local areas; no chance of one in two."""
+        return float(logistic(np.array(self.score - SIGNIFICANT)))
+
+
+def find_bowls(scores: Scores, transform: Affine, significant: float = SIGNIFICANT) -> list[Bowl]:
+    """The surest shape, taken out of the data, and again, until none stands out by `significant`."""
+    spreads = {shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.looks()}
+    bowls: list[Bowl] = []
+    for _ in range(MOST_BOWLS):
+        best = max((_surest(*look, spreads[look[0]]) for look in scores.looks()), key=lambda place: place.score)
+        if best.score < significant:
+            break
+        peak, sigma = scores.fit(best.shape, best.row, best.col)
+        scores.take_out(best.shape, best.row, best.col, peak)
+        score = abs(peak) / sigma / spreads[best.shape]
+        if score >= significant and abs(peak) >= SLOWEST_MM_YR:  # `looks` is an approximation
+            x, y = transform @ (best.col + 0.5, best.row + 0.5)
+            bowls.append(Bowl(x, y, best.shape, peak, sigma, score))
+    return bowls
+
+
+class _Place(NamedTuple):
+    score: float
+    shape: Shape
+    row: int
+    col: int
+
+
+def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> _Place:
+    score = np.where(np.abs(amplitude) >= SLOWEST_MM_YR, np.abs(amplitude) / (sigma * np.float32(spread)), 0)
+    row, col = np.unravel_index(int(np.argmax(score)), score.shape)
+    return _Place(float(score[row, col]), shape, int(row), int(col))
+
+
+def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
+    """How much wider the scores of a shape scatter over a scene than one; by medians: what moves does not count."""
+    known = score[np.isfinite(score)]
+    places = known.size * cell_km**2 / (np.pi * shape.radius_km**2)
+    return max(1.0, MAD_TO_SIGMA * float(np.median(np.abs(known)))) if places >= PLACES_FOR_SPREAD else 1.0
+
+
+def draw_regions(bowls: list[Bowl], cells: WideCells, still_mm_yr: Float32, beside_mm_yr: Float32) -> list[WideRegion]:
+    """Bowls of one sign whose outlines touch are one region, the surest region first.
+
+    still_mm_yr: (rows, cols), what counts as still in each cell; beside_mm_yr: (rows, cols), motion beside the bowls.
+    """
+    bowls = [bowl for number, bowl in enumerate(bowls) if not _is_shadow(bowl, bowls[:number])]
+    field = _Field(cells, still_mm_yr, beside_mm_yr)
+    masks = [field.inside(bowl) for bowl in bowls]
+    groups = _touching(bowls, masks)
+    regions = [_region([bowls[i] for i in group], [masks[i] for i in group], field) for group in groups]
+    return sorted(filter(None, regions), key=lambda region: -region.score)
+
+
+class _Field:
+    """Smoothed rates of a scene, against the reference, and where its cells are."""
+
+    def __init__(self, cells: WideCells, still_mm_yr: Float32, beside_mm_yr: Float32) -> None:
+        self.transform, self.known, self.beside = cells.transform, cells.known, beside_mm_yr
+        rate = cells.rate_mm_yr - still_mm_yr
+        self.smooth, self.sharp = smoothed(rate, cells.cell_km), smoothed(rate, cells.cell_km, SHARP_KM)
+        rows, cols = self.smooth.shape
+        col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
+        self.x, self.y = self.transform @ (col, row)
+
+    def model(self, bowl: Bowl) -> Float32:
+        """The fitted shape over the scene, mm/yr."""
+        east, south = np.asarray(self.x - bowl.x_m) / 1000, np.asarray(bowl.y_m - self.y) / 1000
+        return np.asarray(bowl.peak_mm_yr * bowl.shape.at(south, east), dtype=np.float32)
+
+    def inside(self, bowl: Bowl) -> NDArray[np.bool_]:
+        """Where the ground moves with a bowl: faster than 2 mm/yr or its noise, as far as its shape reaches."""
+        level = min(max(DRAWN_MM_YR, bowl.sigma_mm_yr), abs(bowl.peak_mm_yr) / 2)
+        reach = np.exp(-(FARTHEST_RADII**2)) * abs(bowl.peak_mm_yr)
+        return np.asarray(self.faster(bowl, level) & (np.abs(self.model(bowl)) >= reach))
+
+    def faster(self, bowl: Bowl, level: float) -> NDArray[np.bool_]:
+        return np.asarray(self.smooth * np.sign(bowl.peak_mm_yr) >= level, dtype=np.bool_)
+
+
+def _is_shadow(bowl: Bowl, surer: list[Bowl]) -> bool:
+    """A weaker bowl of the other sign at the rim of a surer one is a misfit of that one's shape."""
+    return any(
+        bowl.peak_mm_yr * other.peak_mm_yr < 0
+        and abs(bowl.peak_mm_yr) < SHADOW * abs(other.peak_mm_yr)
+        and np.hypot(bowl.x_m - other.x_m, bowl.y_m - other.y_m)
+        < 1000 * (FARTHEST_RADII * other.shape.radius_km + bowl.shape.radius_km)
+        for other in surer
+    )
+
+
+def _touching(bowls: list[Bowl], masks: list[NDArray[np.bool_]]) -> list[list[int]]:
+    """Indices of bowls of one sign whose masks share cells, directly or through others."""
+    groups: list[list[int]] = []
+    for number, (bowl, mask) in enumerate(zip(bowls, masks, strict=True)):
+        touched = [
+            group
+            for group in groups
+            if any(bowls[i].peak_mm_yr * bowl.peak_mm_yr > 0 and (masks[i] & mask).any() for i in group)
+        ]
+        groups = [group for group in groups if group not in touched]
+        groups.append(sorted([number, *(i for group in touched for i in group)]))
+    return groups
+
+
+def _region(bowls: list[Bowl], masks: list[NDArray[np.bool_]], field: _Field) -> WideRegion | None:
+    """None where too little ground moves with the bowls."""
+    mask = _without_scraps(np.logical_or.reduce(masks), SMALLEST_M2 / field.transform.a**2)
+    if not (mask & field.known).any():
+        return None
+    main = max(bowls, key=lambda bowl: bowl.score)
+    sign = np.sign(main.peak_mm_yr)
+    seen = mask & field.known
+    fitted, measured = ((sign * rate)[seen].max() for rate in (sum(map(field.model, bowls), field.beside), field.sharp))
+    peak = sign * float(min(fitted, measured))
+    core = mask & field.faster(main, float((sign * field.smooth)[mask].max()) / 2)
+    return WideRegion(
+        outline(mask, field.transform, SMALLEST_HOLE_M2),
+        outline(core, field.transform, SMALLEST_HOLE_M2),
+        float(np.median(field.smooth[mask])),
+        peak,
+        main.sigma_mm_yr,
+        main.score,
+        tuple(sorted(bowls, key=lambda bowl: -bowl.score)),
+    )
+
+
+def _without_scraps(mask: NDArray[np.bool_], smallest_cells: float) -> NDArray[np.bool_]:
+    labels, n = ndimage.label(mask, structure=EIGHT)
+    sizes = np.bincount(labels.ravel(), minlength=n + 1)
+    return np.asarray(mask & (sizes >= smallest_cells)[labels])
