@@ -22,18 +22,24 @@ from ml.statistics.intervals import Interval
 
 
 class Comparable(NamedTuple):
-    """measure: configurations, size, processes -> scores; figures_of, gains: of these; size: of published figures."""
+    """measure: configurations, size, processes -> scores; figures_of, gains: of these; size: of published figures.
+
+    truth_sha256: size -> hash of what is generated.
+    """
 
     measure: Callable[..., Any]
     figures_of: Callable[..., dict[str, Interval]]
     gains: Callable[..., dict[str, Interval]]
     size: int
+    truth_sha256: Callable[[int], str]
 
 
 BENCHMARKS = {
-    name: Comparable(partial(evaluate.measure, name), evaluate.figures_of, evaluate.gains, size)
+    name: Comparable(
+        partial(evaluate.measure, name), evaluate.figures_of, evaluate.gains, size, partial(evaluate.truth_sha256, name)
+    )
     for name, size in evaluate.SIZES.items()
-} | {FOREIGN: Comparable(foreign.measure, foreign.figures_of, foreign.gains, foreign.SIZE)}
+} | {FOREIGN: Comparable(foreign.measure, foreign.figures_of, foreign.gains, foreign.SIZE, foreign.truth_sha256)}
 
 
 def main() -> None:
@@ -63,6 +69,7 @@ def main() -> None:
         "commit": code_version(),
         "size": size,
         "benchmark": args.benchmark,
+        "truth_sha256": benchmark.truth_sha256(size),
     }
     args.json.write_text(json.dumps(about | {"over": args.methods[last], "methods": by_method}, indent=1) + "\n")
     for name, parts in by_method.items():

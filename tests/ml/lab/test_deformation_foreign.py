@@ -392,4 +392,6 @@ def test_the_commands_measure_it(measured, monkeypatch, tmp_path, capsys):
         "sys.argv", ["compare", "threshold", "threshold", "--benchmark", NAME, "--size", "1", "--json", str(out)]
     )
     compare.main()
-    assert json.loads(out.read_text())["methods"]["threshold"]["metrics"].keys() == result["metrics"].keys()
+    compared = json.loads(out.read_text())
+    assert compared["truth_sha256"] == "0" * 64
+    assert compared["methods"]["threshold"]["metrics"].keys() == result["metrics"].keys()
