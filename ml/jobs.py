@@ -19,6 +19,7 @@ from ml.coherence.confirm import Evidence, confirmed
 from ml.coherence.log_ratio import backscatter_change_db
 from ml.deformation import infer as deformation_infer
 from ml.deformation.points import project
+from ml.deformation.series.clouds import SeriesReader, corrected, half_wave_mm, has_cycles
 from ml.models import ModelVersion, Run
 from ml.offsets import infer as offsets_infer
 from ml.rasters.imagery import PairSource
@@ -27,6 +28,7 @@ from ml.rasters.results import RasterResult
 from ml.stored import read_prediction
 
 Task = ModelVersion.Task
+MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 
 class Job(NamedTuple):
@@ -42,6 +44,15 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
     product = run.product
     points = ingest_selectors.product_points(product=product)
     cloud = project(*points, epsg=product.grid_epsg, posting_m=product.posting_m)
+    statistics: dict[str, float] = {}
+    cycles = has_cycles(product.has_series, product.component, product.technique)
+    if cycles and product.n_points <= MOST_POINTS_WITH_SERIES:
+        reader = SeriesReader(product.dates, half_wave_mm(product.header))
+        for block in ingest_selectors.product_series(product=product):
+            reader.add(block)
+        summary = reader.summary(points.longitude, points.latitude)
+        cloud = corrected(cloud, summary.step_mm_yr, summary.noise_mm_yr)
+        statistics["points_corrected"] = int((summary.step_mm_yr != 0).sum())
     result = deformation_infer.detect_deformation(cloud, run.model_version.method, device)
     tags = {
         "input_sha256": product.file_sha256,
@@ -49,7 +60,9 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
         "component": product.component,
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
-    return RasterResult(result.bands(), result.units(), result.transform, result.epsg, tags, result.statistics())
+    return RasterResult(
+        result.bands(), result.units(), result.transform, result.epsg, tags, result.statistics() | statistics
+    )
 
 
 def coherence(run: Run, device: torch.device) -> RasterResult:

@@ -42,16 +42,21 @@ def pack_int16(displacement_mm: Float32) -> NDArray[np.int16]:
 
 def unpack_series(packed: Sequence[bytes], n_dates: int) -> Float32:
     """Decode packed series. Returns (len(packed), n_dates), mm, NaN where missing. ValueError for a wrong length."""
+    if packed and all(len(blob) == 2 * n_dates for blob in packed):  # nearly always, and many times faster
+        return _from_steps(np.frombuffer(b"".join(packed), dtype="<i2").reshape(len(packed), n_dates))
     series = np.empty((len(packed), n_dates), dtype=np.float32)
     for row, blob in enumerate(packed):
         if len(blob) == 2 * n_dates:
-            steps = np.frombuffer(blob, dtype="<i2")
-            series[row] = np.where(steps == MISSING_INT16, np.nan, steps * np.float32(STEP_MM))
+            series[row] = _from_steps(np.frombuffer(blob, dtype="<i2"))
         elif len(blob) == 4 * n_dates:
             series[row] = np.frombuffer(blob, dtype="<f4")
         else:
             raise ValueError(f"a series of {len(blob)} bytes does not hold {n_dates} dates")
     return series
+
+
+def _from_steps(steps: NDArray[np.int16]) -> Float32:
+    return np.where(steps == MISSING_INT16, np.float32(np.nan), steps * np.float32(STEP_MM))
 
 
 def point_ewkb(x: Float64, y: Float64, srid: int) -> NDArray[np.void]:

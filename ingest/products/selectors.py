@@ -1,6 +1,6 @@
 """Reading products, points and series."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -64,6 +64,15 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None) -> Poi
     rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
     longitude, latitude = (rows[name].astype(np.float64) for name in names[:2])
     return PointColumns(longitude, latitude, *(rows[name].astype(np.float32) for name in names[2:]))
+
+
+def product_series(*, product: Product, at_once: int = 20_000) -> Iterator[Float32]:
+    """The series of every point, ordered as `product_points`, in blocks (at_once, dates), mm, NaN where missing."""
+    sql = f"SELECT packed FROM {SERIES} WHERE product_id = {product.pk:d} ORDER BY pid"  # noqa: S608
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(at_once):
+            yield unpack_series([bytes(blob) for (blob,) in rows], len(product.dates))
 
 
 def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:

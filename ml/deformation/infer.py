@@ -40,11 +40,11 @@ CONFIGS: dict[str, type[Config]] = {
 WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
 METHODS = tuple(CONFIGS)
 VERSIONS = {  # raise when the numbers change
-    "matched-filter": "2",
-    "threshold": "2",
-    "ada": "1",
-    "getis-ord": "1",
-    "model": "3",
+    "matched-filter": "3",
+    "threshold": "3",
+    "ada": "2",
+    "getis-ord": "2",
+    "model": "4",
 }
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.readers import open_velocity_field
-from ingest.readers.records import Declaration, Float64, Reference, VelocityField
+from ingest.readers.records import Component, Declaration, Float64, Reference, VelocityField
 from ml.deformation.points import Float32, PointCloud, project
+from ml.deformation.series.clouds import SeriesReader, corrected, half_wave_mm, has_cycles
 
 
 class InputTrack(NamedTuple):
@@ -22,12 +23,17 @@ class InputTrack(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """Points of one file, (n,): degrees, mm/yr, heights in m, and the name of each one's track."""
+    """Points of one file, (n,): degrees, mm/yr, heights in m, and the name of each one's track.
+
+    step_mm_yr and noise_mm_yr: of `SeriesSummary`; 0 and NaN where the file has no series of phase.
+    """
 
     longitude: Float64
     latitude: Float64
     velocity_mm_yr: Float32
     height_m: Float32
+    step_mm_yr: Float32
+    noise_mm_yr: Float32
     track: np.ndarray
 
 
@@ -58,21 +64,31 @@ def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[Inpu
     reference = Reference.GNSS if tied else Reference.LOCAL
     tracks = []
     for name in sorted(set(names), reverse=True):  # descending, ascending, unknown
-        longitude, latitude, *measured = (column[names == name] for column in columns)
-        points = project(longitude, latitude, measured[0], measured[1], epsg, posting_m)
+        longitude, latitude, velocity, height, step, noise = (column[names == name] for column in columns)
+        points = corrected(project(longitude, latitude, velocity, height, epsg, posting_m), step, noise)
         tracks.append(InputTrack(str(name), points, reference))
     return tracks, [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
 
 
 def _columns(path: Path, field: VelocityField) -> _Columns:
-    batches = [batch for batch in field.batches() if batch.pid.size]
+    """A file's points. A batch's series are summarised as it comes: those of a whole file would not fit into memory."""
+    header = field.header
+    cycles = has_cycles(header.has_series, header.component, header.technique)
+    reader = SeriesReader(header.dates, half_wave_mm(header.extras)) if cycles else None
+    batches = []
+    for batch in field.batches():
+        if batch.pid.size:
+            if reader:
+                reader.add(batch.displacement_mm)
+            batches.append((batch.longitude, batch.latitude, batch.velocity_mm_yr, batch.height_m, batch.los_east))
     if not batches:
         raise InputError(path, "no row has a position and a velocity", "Export it again")
-    los_east = np.concatenate([batch.los_east for batch in batches])
-    seen = np.where(
-        np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), str(field.header.direction)
-    )
-    if field.header.component != "los":
+    longitude, latitude, velocity, height, los_east = (np.concatenate(column) for column in zip(*batches, strict=True))
+    step, noise = np.zeros_like(velocity), np.full_like(velocity, np.nan)
+    if reader:
+        summary = reader.summary(longitude, latitude)
+        step, noise = summary.step_mm_yr, summary.noise_mm_yr
+    seen = np.where(np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), str(header.direction))
+    if header.component != Component.LOS:
         seen[:] = ""
-    columns = [np.concatenate([getattr(batch, name) for batch in batches]) for name in _Columns._fields[:-1]]
-    return _Columns(columns[0], columns[1], columns[2], columns[3], seen)
+    return _Columns(longitude, latitude, velocity, height, step, noise, seen)

@@ -13,9 +13,11 @@ Float64 = NDArray[np.float64]
 
 
 class PointCloud(NamedTuple):
-    """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), as the product's.
+    """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), sign as the product's.
 
-    height_m: (n,), above any one level, NaN unknown; None where the product has no heights.
+    height_m: (n,), above any one level, NaN unknown; None where the product has no heights. Where the product has
+    series: noise_mm_yr, (n,), standard error of the rate, NaN unknown; and, where whole cycles were undone in them
+    (`series`), released_mm_yr, (n,), the product's own rates, from which velocity_mm_yr differs there.
     """
 
     x: Float64
@@ -24,6 +26,8 @@ class PointCloud(NamedTuple):
     epsg: int
     posting_m: float | None = None
     height_m: Float32 | None = None
+    released_mm_yr: Float32 | None = None
+    noise_mm_yr: Float32 | None = None
 
 
 def project(

@@ -15,6 +15,7 @@ from django.utils import timezone
 from ingest.errors import InputError, UnusableData
 from ingest.products.services import product_load
 from ml import queue, selectors, services, tasks
+from ml.deformation.infer import VERSIONS
 from ml.models import ModelVersion, Prediction, Run
 from ml.runtime.progress import report_progress
 
@@ -49,7 +50,7 @@ def test_a_finished_run_can_be_traced(run, product):
     assert run.model_version.parameters["smallest_rate_mm_yr"] == 2.0
     with rasterio.open(run.prediction.raster.path) as raster:
         assert raster.tags()["input_sha256"] == product.file_sha256
-        assert raster.tags()["model_version"] == "matched-filter 2"
+        assert raster.tags()["model_version"] == f"matched-filter {VERSIONS['matched-filter']}"
 
 
 def test_a_run_repeats_exactly(product):

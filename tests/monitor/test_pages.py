@@ -60,7 +60,7 @@ def test_an_alert_says_what_where_how_sure_and_what_now(visitor, watched_region)
     assert "Nobody has checked this yet" in content
     assert "track 901 ascending" in content
     assert "track 902 descending" in content
-    assert "matched-filter 2" in content
+    assert f"matched-filter {VERSIONS['matched-filter']}" in content
     assert "danger" not in content.lower()
 
 

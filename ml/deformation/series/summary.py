@@ -63,11 +63,12 @@ def summarise(
     parts = [
         _block(displacement_mm[first : first + BLOCK], days, half_wave_mm, config or StepConfig()) for first in blocks
     ]
-    return joined(parts or [_unknown(0)])
+    return joined(parts)
 
 
 def joined(parts: Sequence[SeriesSummary]) -> SeriesSummary:
     """The summaries of pieces of one product as one, in their order."""
+    parts = parts or [_unknown(0)]
     ends = np.cumsum([0, *(part.rate_mm_yr.size for part in parts)])
     moved = [part.steps._replace(point=part.steps.point + end) for part, end in zip(parts, ends[:-1], strict=True)]
     steps = Steps(*(np.concatenate(column) for column in zip(*moved, strict=True)))

@@ -1,0 +1,55 @@
+"""What the series of a product change in its point cloud: rates without what unwrapping errors added to them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from ingest.readers.records import METRES_PER_DEGREE, Component, Technique
+from ml.deformation.points import PointCloud
+from ml.deformation.series.neighbours import agreed
+from ml.deformation.series.regression import Float32, Float64
+from ml.deformation.series.steps import HALF_WAVE_MM
+from ml.deformation.series.summary import SeriesSummary, joined, summarise
+
+WAVELENGTHS = ("wavelength_m", "WAVELENGTH")  # names in what readers keep of a file, m
+
+
+def has_cycles(has_series: bool, component: str, technique: str) -> bool:
+    """Whether a product's series can hold unwrapping errors: phase along the line of sight, not parts of it."""
+    return has_series and component == Component.LOS and technique == Technique.INSAR
+
+
+def half_wave_mm(stated: Mapping[str, Any]) -> float:
+    """Line-of-sight motion of one cycle, mm, from what a file states; C band where it states no wavelength."""
+    wavelength_m = next((float(stated[name]) for name in WAVELENGTHS if stated.get(name)), None)
+    return HALF_WAVE_MM if wavelength_m is None else 500 * wavelength_m
+
+
+class SeriesReader:
+    """Takes the series of a product piece by piece and keeps only their summary. half_wave: motion of one cycle, mm."""
+
+    def __init__(self, dates: Sequence[date], half_wave: float) -> None:
+        self.days = np.array([(day - dates[0]).days for day in dates])
+        self.half_wave = half_wave
+        self._parts: list[SeriesSummary] = []
+
+    def add(self, displacement_mm: Float32) -> None:
+        """The series of the next points, (n, dates), mm, NaN where missing."""
+        self._parts.append(summarise(displacement_mm, self.days, self.half_wave))
+
+    def summary(self, longitude: Float64, latitude: Float64) -> SeriesSummary:
+        """Of all points in their order; their places, (n,), in degrees: steps of neighbours are compared."""
+        east_m = METRES_PER_DEGREE * np.cos(np.radians(np.median(latitude))) * longitude
+        return agreed(joined(self._parts), east_m, METRES_PER_DEGREE * latitude, self.half_wave)
+
+
+def corrected(points: PointCloud, step_mm_yr: Float32, noise_mm_yr: Float32) -> PointCloud:
+    """Points without the part of their rates that steps of whole cycles made; (n,), mm/yr, as in `SeriesSummary`."""
+    if np.isfinite(noise_mm_yr).any():
+        points = points._replace(noise_mm_yr=noise_mm_yr)
+    if not step_mm_yr.any():
+        return points
+    rate = points.velocity_mm_yr - step_mm_yr
+    return points._replace(velocity_mm_yr=rate, released_mm_yr=points.velocity_mm_yr)
