@@ -42,6 +42,8 @@ class AreaFigures(models.Model):
     area_m2 = models.FloatField()
     rate_mm_yr = models.FloatField(null=True, help_text="median inside")
     peak_rate_mm_yr = models.FloatField(null=True)
+    peak_low_mm_yr = models.FloatField(null=True, help_text="90 % interval of the peak rate: its end nearer to zero")
+    peak_high_mm_yr = models.FloatField(null=True, help_text="and its other end")
     rate_sigma_mm_yr = models.FloatField(null=True, help_text="one standard deviation")
     speed_m_day = models.FloatField(null=True, help_text="median inside, never negative")
     peak_speed_m_day = models.FloatField(null=True)
@@ -95,6 +97,9 @@ class Detection(AreaFigures):
     score = models.FloatField(help_text="highest probability inside, 0-1")
     n_points = models.PositiveIntegerField(help_text="measurement points, or cells of an image pair, inside")
     reasons = models.JSONField(default=list, help_text="the points inside against those around")
+    places = models.JSONField(
+        default=list, help_text="of each peak inside, strongest first: its rate, interval and outlines (GeoJSON)"
+    )
 
     class Meta:
         ordering = ["-score", "-area_m2"]

@@ -82,6 +82,8 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, A
         "class_shares": mean_shares([detection.class_shares for detection in detections]),
         "rate_mm_yr": main.rate_mm_yr,
         "peak_rate_mm_yr": main.peak_rate_mm_yr,
+        "peak_low_mm_yr": main.peak_low_mm_yr,
+        "peak_high_mm_yr": main.peak_high_mm_yr,
         "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
         "component": main_product.component,
         "severity": severity(main.peak_rate_mm_yr, area_m2),

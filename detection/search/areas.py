@@ -21,9 +21,10 @@ from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
+from ml.deformation.places.measure import measure, reach_m
 from ml.models import ModelVersion, Prediction
-from ml.rasters.areas import DEFAULT_THRESHOLDS, areas_in, to_geographic
-from ml.statistics.reasons import reach_of, track_reason
+from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
+from ml.statistics.reasons import track_reason
 from ml.statistics.series import fit_series
 from ml.stored import StoredRaster, read_prediction
 
@@ -44,29 +45,36 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
 
 
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
+    """What the raster flags, redrawn and measured on the product's points."""
     product, detections = prediction.run.product, []
-    for area in areas_in(raster.bands, raster.transform, thresholds):
-        place = to_django(to_geographic(area.polygon, raster.epsg))
-        n_points = ingest_selectors.points_count_within(product=product, area=place)
-        if n_points < thresholds.fewest_points:
+    for flagged in areas_in(raster.bands, raster.transform, thresholds):
+        place = to_django(to_geographic(flagged.polygon, raster.epsg))
+        if ingest_selectors.points_count_within(product=product, area=place) < thresholds.fewest_points:
             continue
-        detections.append(
-            Detection(
-                kind=classify(
-                    [Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2, area.kinds)]
-                ),
-                class_shares={name: round(share, 4) for name, share in area.kinds.items()},
-                reasons=[_reason(product, area.polygon, raster.epsg)],
-                score=area.score,
-                rate_mm_yr=area.rate_mm_yr,
-                peak_rate_mm_yr=area.peak_rate_mm_yr,
-                rate_sigma_mm_yr=_rate_sigma(prediction, place),
-                area=place,
-                area_m2=area.area_m2,
-                n_points=n_points,
-            )
-        )
+        points = _points_around(product, flagged, raster.epsg)
+        drawn = measure(flagged, [points], prediction.statistics["background_mm_yr"])
+        detections += [_from_area(prediction, area, points, raster.epsg) for area in drawn]
     return detections
+
+
+def _from_area(prediction: Prediction, area: Area, points: SortedPoints, epsg: int) -> Detection:
+    product, place = prediction.run.product, to_django(to_geographic(area.polygon, epsg))
+    strongest = area.places[0].peak if area.places else None
+    return Detection(
+        kind=classify([Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2, area.kinds)]),
+        class_shares={name: round(share, 4) for name, share in area.kinds.items()},
+        reasons=[_reason(product, area.polygon, points)],
+        score=area.score,
+        rate_mm_yr=area.rate_mm_yr,
+        peak_rate_mm_yr=area.peak_rate_mm_yr,
+        peak_low_mm_yr=strongest.low if strongest else None,
+        peak_high_mm_yr=strongest.high if strongest else None,
+        rate_sigma_mm_yr=_rate_sigma(prediction, place),
+        area=place,
+        area_m2=area.area_m2,
+        n_points=ingest_selectors.points_count_within(product=product, area=place),
+        places=[place_as_dict(one, epsg) for one in area.places],
+    )
 
 
 def _in_change(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
@@ -116,13 +124,17 @@ def _from_patch(patch: Patch, epsg: int) -> Detection:
     )
 
 
-def _reason(product: Product, polygon: BaseGeometry, epsg: int) -> dict[str, Any]:
-    """The product's points in an area (metres, epsg) against those around it."""
-    _, far_m = reach_of(polygon)
-    box = to_django(to_geographic(polygon.buffer(far_m).envelope, epsg))
+def _points_around(product: Product, area: Area, epsg: int) -> SortedPoints:
+    """The product's points in an area (metres, epsg) and its surroundings."""
+    box = to_django(to_geographic(area.polygon.envelope.buffer(reach_m(area)).envelope, epsg))
     points = ingest_selectors.product_points(product=product, area=box)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    return track_reason(product.direction, polygon, x, y, points.velocity_mm_yr).as_dict()
+    return SortedPoints(x, y, points.velocity_mm_yr, points.height_m)
+
+
+def _reason(product: Product, polygon: BaseGeometry, points: SortedPoints) -> dict[str, Any]:
+    """The product's points in an area against those around it."""
+    return track_reason(product.direction, polygon, points.x, points.y, points.velocity_mm_yr).as_dict()
 
 
 def _rate_sigma(prediction: Prediction, place: MultiPolygon) -> float:

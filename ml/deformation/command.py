@@ -21,7 +21,7 @@ from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
 from ml.deformation.wide.look import ASSUMES, ReferredRegion, Track, wide_regions
-from ml.rasters.areas import Area, Place, SortedPoints, count_within, to_geographic
+from ml.rasters.areas import Area, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
 from ml.runtime.methods import help_of, method_of
@@ -138,7 +138,7 @@ def _feature(area: Area, n_points: int, epsg: int, tracks: Mapping[str, SortedPo
             "n_points": n_points,
             "region": area.region,
             **_strongest(area),
-            "places": [_place(place, epsg) for place in area.places],
+            "places": [place_as_dict(place, epsg) for place in area.places],
             "class_shares": {name: round(share, 3) for name, share in area.kinds.items()},
             "reasons": reasons,
         },
@@ -155,16 +155,6 @@ def _strongest(area: Area) -> dict[str, float | None]:
         "peak_high_mm_yr": round(place.peak.high, 2),
         "half_area_m2": round(place.half.area),
         "core_area_m2": round(place.core.area),
-    }
-
-
-def _place(place: Place, epsg: int) -> dict[str, Any]:
-    """One peak of an area: its rate with the 90 % interval, and its nested outlines in degrees."""
-    return {
-        "peak_rate_mm_yr": round(place.peak.value, 2),
-        "peak_low_mm_yr": round(place.peak.low, 2),
-        "peak_high_mm_yr": round(place.peak.high, 2),
-        **{name: mapping(to_geographic(getattr(place, name), epsg)) for name in ("motion", "half", "core")},
     }
 
 

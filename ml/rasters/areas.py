@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio.features
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
 from shapely import transform as transform_geometry
-from shapely.geometry import shape
+from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from ingest.projections import transformer
@@ -282,6 +282,13 @@ def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
     project = transformer(epsg, 4326).transform
     geographic = transform_geometry(polygon, project, interleaved=False)  # type: ignore[arg-type]  # stubs lag
     return geographic if isinstance(geographic, MultiPolygon) else MultiPolygon([geographic])
+
+
+def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
+    """For JSON: the peak rate with its 90 % interval, and the outlines as GeoJSON in degrees."""
+    rates = zip(("peak_rate_mm_yr", "peak_low_mm_yr", "peak_high_mm_yr"), place.peak, strict=True)
+    outlines = {name: mapping(to_geographic(getattr(place, name), epsg)) for name in ("motion", "half", "core")}
+    return {name: round(rate, 2) for name, rate in rates} | outlines
 
 
 class SortedPoints:

@@ -24,6 +24,8 @@ class Figures(Schema):
     area_m2: float
     rate_mm_yr: float | None = Field(None, description="median inside, against the ground around; sign: see component")
     peak_rate_mm_yr: float | None = None
+    peak_low_mm_yr: float | None = Field(None, description="90 % interval of the peak rate: its end nearer to zero")
+    peak_high_mm_yr: float | None = None
     rate_sigma_mm_yr: float | None = None
     speed_m_day: float | None = Field(None, description="median inside, never negative")
     peak_speed_m_day: float | None = None

@@ -35,7 +35,7 @@ class VelocityVoice:
         verb = SIGN_VERBS[sign] if sign else moved(alert.component, alert.rate_mm_yr)
         rate = with_uncertainty(alert.rate_mm_yr, alert.rate_sigma_mm_yr)
         when = period_words(alert.first_motion, alert.last_motion)
-        fastest = f", and by up to {figure(alert.peak_rate_mm_yr)} mm a year at its fastest" if _uneven(alert) else ""
+        fastest = f", and by up to {_peak(alert)} mm a year at its fastest" if _uneven(alert) else ""
         # without a sign, the direction itself is seen from the satellite
         seen = "as seen from the satellite and compared" if sign and alert.component == "los" else "compared"
         return f"The ground here {verb} by about {rate} mm a year{fastest}, {when}, {seen} with the ground around it."
@@ -89,11 +89,21 @@ class VelocityVoice:
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         rate = with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)
         reasons = [line for one in detection.reasons for line in reason_sentences(source.component, one)]
+        if len(detection.places) > 1:
+            rates = ", ".join(figure(place["peak_rate_mm_yr"]) for place in detection.places)
+            reasons.append(f"It moves fastest in {len(detection.places)} separate places: {rates} mm a year.")
         return Finding(
             f"{direction(source.component, detection.rate_mm_yr)}, {rate} mm/year",
             COMPONENT_LABELS[source.component],
             reasons,
         )
+
+
+def _peak(alert: AlertFigures) -> str:
+    """'26 (22 to 30)', with the 90 % interval where it was measured."""
+    if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
+        return figure(alert.peak_rate_mm_yr)
+    return f"{figure(alert.peak_rate_mm_yr)} ({figure(alert.peak_low_mm_yr)} to {figure(alert.peak_high_mm_yr)})"
 
 
 def _uneven(alert: AlertFigures) -> bool:

@@ -21,6 +21,8 @@ class AreaFigures(Protocol):
     kind: str
     rate_mm_yr: float
     peak_rate_mm_yr: float
+    peak_low_mm_yr: float | None
+    peak_high_mm_yr: float | None
     rate_sigma_mm_yr: float | None
     speed_m_day: float
     speed_sigma_m_day: float
@@ -43,9 +45,10 @@ class AlertFigures(AreaFigures, Protocol):
 
 
 class DetectionFigures(AreaFigures, Protocol):
-    """Figures of a detection. reasons: see `ml.statistics.reasons`."""
+    """Figures of a detection. reasons: see `ml.statistics.reasons`; places: `ml.rasters.areas.place_as_dict`."""
 
     reasons: Sequence[Mapping[str, Any]]
+    places: Sequence[Mapping[str, Any]]
 
 
 class Severity(NamedTuple):

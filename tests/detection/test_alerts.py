@@ -37,6 +37,18 @@ def test_one_track_opens_one_alert_per_place_with_its_first_transition(tracks):
         assert alert.rate_sigma_mm_yr > 0
 
 
+def test_every_detection_is_measured_on_the_points_of_its_product(tracks):
+    watch(tracks[0])
+    for alert in Alert.objects.all():
+        (detection,) = alert.detections.all()
+        low, peak, high = (abs(alert.peak_low_mm_yr), abs(alert.peak_rate_mm_yr), abs(alert.peak_high_mm_yr))
+        assert low <= peak <= high
+        assert alert.peak_rate_mm_yr == detection.peak_rate_mm_yr
+        place = detection.places[0]
+        assert place["peak_rate_mm_yr"] == pytest.approx(detection.peak_rate_mm_yr, abs=0.01)
+        assert {place[name]["type"] for name in ("motion", "half", "core")} == {"MultiPolygon"}
+
+
 def test_the_second_track_joins_the_same_alerts_and_makes_them_provisional(tracks):
     first = watch(tracks[0]).n_detections
     codes = {alert.code for alert in Alert.objects.all()}

@@ -32,6 +32,9 @@ def figures(kind: str, **values) -> SimpleNamespace:
             "reasons": [],
             "rate_mm_yr": -14.0,
             "peak_rate_mm_yr": -15.0,
+            "peak_low_mm_yr": None,
+            "peak_high_mm_yr": None,
+            "places": [],
             "rate_sigma_mm_yr": 1.0,
             "speed_m_day": 3.1,
             "speed_sigma_m_day": 0.15,
@@ -166,3 +169,14 @@ def test_a_likely_cause_is_named_with_how_likely_it_is_and_what_that_rests_on():
     assert "hint" in ground
     assert "not sure enough" in causes("subsidence", uplift=0.5, landslide=0.5)[0]
     assert causes("subsidence") == []
+
+
+def test_the_fastest_rate_is_told_with_its_interval_and_separate_places_are_counted():
+    alert = velocity("subsidence", "up", -9.0, -26.0, peak_low_mm_yr=-22.0, peak_high_mm_yr=-30.0)
+    assert "by up to 26 (22 to 30) mm a year at its fastest" in voice("subsidence").sentence(alert)
+    even = velocity("subsidence", "up", -9.0, -10.0, peak_low_mm_yr=-8.0, peak_high_mm_yr=-12.0)
+    assert "at its fastest" not in voice("subsidence").sentence(even)
+    places = [{"peak_rate_mm_yr": -45.2}, {"peak_rate_mm_yr": -30.0}]
+    alert = velocity("subsidence", "up", -9.0, -45.2, places=places)
+    reasons = voice("subsidence").finding(alert, source("subsidence")).reasons
+    assert reasons[-1] == "It moves fastest in 2 separate places: 45, 30 mm a year."
