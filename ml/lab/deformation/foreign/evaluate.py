@@ -38,6 +38,7 @@ VERSION = "1"
 SIZE = 40  # tiles of each family
 FROZEN_SHA256 = {  # tiles of each family -> hash of all that is in them
     1: "fb185ec8a9504a54ba1540a2066fa70ab6c0e49214ed2abd9e9954eabeaa0557",
+    40: "6ce2b8455d6730e6a47af7e05fdcb25123e489693b07123cd27da67cd4b50c3e",
 }
 NAMES = tuple(FAMILIES)
 Metrics = dict[str, Interval]
