@@ -54,7 +54,7 @@ def measure(area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float)
     """The area redrawn by the track that sees it move fastest, with its places; several where its pieces lie apart.
 
     tracks: points in the area's projected system; background_mm_yr: of the whole product, for where no points are
-    around. The area comes back as it is where the points do not suffice.
+    around. The area comes back as it is where the points do not suffice, or none moves against them as the area does.
     """
     sign = 1.0 if area.rate_mm_yr >= 0 else -1.0
     views = [view for track in tracks if (view := _view(area, track, background_mm_yr, sign))]
@@ -62,6 +62,8 @@ def measure(area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float)
         return [area]
     view = max(views, key=lambda each: float((each.height - each.surface.sigma_mm_yr)[np.isfinite(each.height)].max()))
     level = _level(view)
+    if level <= 0:
+        return [area]
     redrawn = [_redrawn(area, view, piece, level, sign) for piece in _pieces(view, level)]
     large = [one for one in redrawn if one.area_m2 >= DEFAULT_THRESHOLDS.smallest_m2]
     return large or [area]

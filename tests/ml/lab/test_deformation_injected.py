@@ -117,7 +117,7 @@ def test_a_shape_stands_where_enough_points_see_it_and_not_in_a_field_narrower_t
     assert motion_in(scene_of("flat", 0), "pd_4mm_300m") is None
 
 
-def test_a_perfect_detector_draws_the_truth_and_a_wrong_sign_finds_nothing():
+def test_flagging_the_truth_finds_and_measures_it_and_a_wrong_sign_finds_nothing():
     still = scene_of("flat", 0)
     motion = Motion(SHAPES["pd_4mm_800m"], 402_000.0, 4_002_000.0, -1.0, 0.0)
     moved = with_motion(still, motion)
@@ -128,9 +128,9 @@ def test_a_perfect_detector_draws_the_truth_and_a_wrong_sign_finds_nothing():
 
     right = score_motion("pd_4mm_800m", sure_of(tracks[0], fast, motion.rate_mm_yr), moved, tracks, motion)
     assert right.detected == 1
-    assert right.iou == pytest.approx(1)
-    assert right.iou_half_peak == pytest.approx(1)  # half of 4 mm/yr
-    assert right.peak_ratio == pytest.approx(0.97, abs=0.03)
+    assert right.iou > 0.8
+    assert right.error.iou_half > 0.8
+    assert right.error.ratio == pytest.approx(1, abs=0.15)
     wrong = sure_of(tracks[0], fast, lambda x, y: -motion.rate_mm_yr(x, y))
     assert score_motion("pd_4mm_800m", wrong, moved, tracks, motion).detected == 0
 
@@ -215,6 +215,18 @@ def test_everything_that_is_drawn_is_in_the_hash(monkeypatch, fields):
     points = fields["flat"][0].points
     points.height_m[0] += 1
     assert measure_scene([], 0).digest != digests[0]
+
+
+@pytest.mark.realdata
+def test_the_scenes_of_the_real_places_are_frozen(real_data, monkeypatch):
+    """A change of places, readers or scenes that fails here needs a new version of the benchmark and new figures."""
+    monkeypatch.undo()
+    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
+    monkeypatch.setattr(evaluate, "_digests", {})
+    monkeypatch.setattr(evaluate, "over_seeds", lambda measure, n: [measure(number) for number in range(n)])
+    for size, frozen in evaluate.FROZEN_SHA256.items():
+        if size < 100:
+            assert evaluate.truth_sha256(size) == frozen
 
 
 def test_without_the_real_data_the_command_says_what_to_set(monkeypatch, tmp_path, capsys):

@@ -47,8 +47,11 @@ def test_a_missing_folder_is_one_clear_error(monkeypatch, tmp_path):
 def test_what_is_left_of_real_places_is_centred_noise_and_series_follow_the_rates(real_data, monkeypatch):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     residual_tracks.cache_clear()
-    sizes = {name: [track.points.x.size for track in residual_tracks(place(name))] for name in ("ustica", "cyprus")}
-    assert sizes == {"ustica": [11_590, 11_759], "cyprus": [17_340]}
+    sizes = {
+        name: [track.points.x.size for track in residual_tracks(place(name))]
+        for name in ("ustica", "cyprus", "donana", "amsterdam")
+    }
+    assert sizes == {"ustica": [11_590, 11_759], "cyprus": [17_340], "donana": [573, 914], "amsterdam": [2_500]}
     for track in residual_tracks(place("ustica")):
         rate = track.points.velocity_mm_yr
         assert abs(float(np.median(rate))) < 0.1

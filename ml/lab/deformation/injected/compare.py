@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from ml.deformation.infer import METHODS, WEIGHTS
-from ml.lab.deformation.injected.evaluate import SIZE, Entrant, SceneScores, entrant, figures_of, gains, measure
+from ml.lab.deformation.injected.evaluate import (
+    SIZE,
+    Entrant,
+    SceneScores,
+    entrant,
+    figures_of,
+    gains,
+    measure,
+    truth_sha256,
+)
 from ml.lab.deformation.injected.places import folds
 from ml.lab.deformation.injected.scenes import NAME
 from ml.lab.deformation.tuning import THRESHOLDS
@@ -39,6 +48,7 @@ def main() -> None:
         "commit": code_version(),
         "size": args.size,
         "benchmark": NAME,
+        "truth_sha256": truth_sha256(args.size),
         "methods": by_method,
     }
     if len(entrants) > 1:

@@ -25,11 +25,16 @@ from ml.lab.deformation.injected.places import PLACES, folds
 from ml.lab.deformation.injected.rivals import tuned_by_place
 from ml.lab.deformation.injected.scenes import NAME, SHAPES, Scene, clouds, digest, motion_in, scene, with_motion
 from ml.lab.deformation.injected.scoring import Block, Found, Still, score_motion, score_still
+from ml.lab.deformation.scoring import ShapeError
+from ml.lab.deformation.shapes import shape_metrics
 from ml.lab.workers import over_seeds
 from ml.statistics.intervals import Interval, bootstrap_over
 
 VERSION = "1"
-SIZE = 240
+SIZE = 120
+FROZEN_SHA256 = {
+    8: "24830f05c6e2302146307c6ac83bc98e73809af90fcb36fc438bf2c841135ba7"
+}  # size -> hash of everything in its scenes
 BY_PLACE = ("pd_3mm_800m", "pd_4mm_300m", "pd_3mm_2000m")
 
 _digests: dict[int, str] = {}
@@ -144,13 +149,12 @@ def _metrics(views: Sequence[View]) -> dict[str, Interval]:
     metrics = _alarms(stills) | _shares(found, SHAPES)
     hits = [one for one in found if one.detected]
     if hits:
-        metrics |= {
-            "median_iou": _over_ground([(one.block, one.iou) for one in hits], np.median),
-            "median_iou_half_peak": _over_ground([(one.block, one.iou_half_peak) for one in hits], np.median),
-            "peak_rate_bias": _over_ground([(one.block, one.peak_ratio - 1) for one in hits], np.median),
-            "peak_rate_error": _over_ground([(one.block, abs(one.peak_ratio - 1)) for one in hits], np.median),
-        }
-    return metrics
+        metrics["median_iou"] = _over_ground([(one.block, one.iou) for one in hits], np.median)
+    errors: dict[Block, list[ShapeError]] = defaultdict(list)
+    for one in hits:
+        if one.error is not None:
+            errors[one.block].append(one.error)
+    return metrics | shape_metrics([*errors.values()])
 
 
 def _by_place(views: Sequence[View]) -> dict[str, Interval]:
