@@ -13,6 +13,7 @@ from ml.deformation.despike import NEIGHBOURS, median_of, neighbours
 from ml.deformation.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
+ON_EDGE = 1e-4  # of a cell: products of cells give some of their corners or middles, exactly or to the centimetre
 HALF, SIGN = np.uint64(32), np.uint32(1 << 31)
 
 
@@ -61,9 +62,9 @@ class Cells(NamedTuple):
 def assign_cells(x: Float64, y: Float64, cell_m: float = CELL_M) -> Cells:
     """Lay a grid whose edges are whole multiples of cell_m over the points (as EGMS L3's are) and place each point.
 
-    x, y: (n,), m. A point on an edge belongs to the cell east and north of it.
+    x, y: (n,), m. A point on an edge belongs to the cell east and north of it, also where rounding moved it off.
     """
-    col, up = np.floor(x / cell_m).astype(np.int64), np.floor(y / cell_m).astype(np.int64)
+    col, up = np.floor(x / cell_m + ON_EDGE).astype(np.int64), np.floor(y / cell_m + ON_EDGE).astype(np.int64)
     west, top = int(col.min()), int(up.max())
     rows, cols = top - int(up.min()) + 1, int(col.max()) - west + 1
     transform = Affine(cell_m, 0, west * cell_m, 0, -cell_m, (top + 1) * cell_m)

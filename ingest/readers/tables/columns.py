@@ -105,6 +105,34 @@ def points(path: Path, source: Source, plan: Plan, rows: int | None = None) -> I
         done += batch.num_rows
 
 
+def after_first_row(source: Source) -> Source:
+    """A table whose first row is no point."""
+
+    def batches(types: Mapping[str, pa.DataType], rows: int) -> Iterator[pa.RecordBatch]:
+        skipped = 0
+        for batch in source.batches(types, rows):
+            start = min(1 - skipped, batch.num_rows)
+            skipped += start
+            yield batch.slice(start)
+
+    return source._replace(batches=batches, rows=None if source.rows is None else source.rows - 1)
+
+
+def first_places(path: Path, source: Source, plan: Plan, most: int) -> tuple[Float64, Float64]:
+    """Longitude and latitude of about the first `most` rows, (n,), degrees. Raises InputError."""
+    types = {name: PLACE for role, name in plan.columns.items() if role in PLACES}
+    taken, batches = list[tuple[Float64, Float64]](), source.batches(types, BATCH_ROWS)
+    try:
+        for batch in batches:
+            taken.append(_Rows(path, batch, plan).places())
+            if sum(longitude.size for longitude, _ in taken) >= most:
+                break
+    finally:
+        batches.close()  # type: ignore[attr-defined]
+    longitude, latitude = (np.concatenate(part) for part in zip(*taken, strict=True))
+    return longitude, latitude
+
+
 def first_points(path: Path, source: Source, plan: Plan) -> PointBatch:
     """The first few points, for the header. Raises InputError where there are none, or they conflict."""
     batches = points(path, source, plan, FEW_ROWS)
@@ -176,7 +204,7 @@ class _Rows:
 
     def points(self, done: int) -> PointBatch:
         plan = self.plan
-        longitude, latitude = self._position()
+        longitude, latitude = self.places()
         # file: the plan's unit and sign; ours: mm and mm/yr, positive toward the satellite, up or east
         series = [self._values(name) for name in plan.dates]
         displacement = np.column_stack(series) if series else np.empty((self.n, 0), dtype=np.float32)
@@ -238,7 +266,7 @@ class _Rows:
             raise InputError(self.path, f"a point id has {longest} characters", f"Use ids of at most {LONGEST_PID}")
         return np.asarray(values, dtype=f"S{max(longest, 1)}"), sound
 
-    def _position(self) -> tuple[Float64, Float64]:
+    def places(self) -> tuple[Float64, Float64]:
         """Longitude and latitude; where a table has several kinds of coordinates, they must name the same place."""
         plan, kinds = self.plan, list[tuple[Float64, Float64]]()
         if plan.geometry_crs is not None:

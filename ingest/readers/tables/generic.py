@@ -14,9 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from ingest.errors import InputError
+from ingest.projections import is_metric
 from ingest.readers.records import Component, Declaration, Direction, FieldHeader, PointBatch, Reference, VelocityField
-from ingest.readers.tables import columns, geoparquet, gpkg, mapping, shp, text_table
+from ingest.readers.tables import columns, dates, geoparquet, gpkg, mapping, shp, text_table
 from ingest.readers.tables.columns import Plan, Source
+from ingest.readers.tables.spacing import Spacing, spacing_of
 
 NAME = "generic"
 TITLE = "Table"
@@ -24,6 +26,7 @@ SUFFIXES = text_table.SUFFIXES | gpkg.SUFFIXES | geoparquet.SUFFIXES | shp.SUFFI
 UNSTATED = "Table of points; its source is not stated in the file"
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 SNIFFED_ROWS = 50
+SAMPLED_PLACES = 100_000  # enough to show a grid, and a moment to read
 
 
 def recognises(path: Path) -> bool:
@@ -38,7 +41,7 @@ def recognises(path: Path) -> bool:
             role for role in mapping.ALIASES if {mapping.plain(name) for name in names} & set(mapping.ALIASES[role])
         }
         moves = any(mapping.VELOCITY.fullmatch(mapping.plain(name)) for name in names)
-        moves = moves or sum(1 for name in names if mapping.DATE_NAME.fullmatch(name)) > 1
+        moves = moves or sum(1 for name in names if dates.NAME.fullmatch(name)) > 1
     except InputError:
         return False
     return moves and ({"longitude", "latitude"} <= roles or {"easting", "northing"} <= roles)
@@ -49,7 +52,10 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     stated = mapping.mapping_of(declared.mapping)
     source = source_of(path)
     plan = mapping.plan_of(path, source, stated, declared)
+    if stated.date_row is not None:
+        source = columns.after_first_row(source)
     first = columns.first_points(path, source, plan)
+    cells = _cells(path, source, plan, stated)
     header = FieldHeader(
         source_format=NAME,
         level=source.kind,
@@ -58,6 +64,8 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         has_series=bool(plan.dates),
         track=mapping.agreed(path, "track", {"--track": declared.track, "the mapping": stated.track}),
         direction=_direction(path, plan, first, stated.direction),
+        posting_m=cells.posting_m,
+        grid_epsg=cells.epsg,
         release=stated.release,
         tile=stated.tile,
         reference=Reference(stated.reference),
@@ -67,6 +75,13 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
     )
     points = partial(columns.points, path, source, plan)
     return (VelocityField(header=header, batches=points, files=source.parts, expected_points=source.rows),)
+
+
+def _cells(path: Path, source: Source, plan: Plan, stated: mapping.Mapping) -> Spacing:
+    """The spacing of cells and the system that they are aligned with, by the mapping or their positions."""
+    own = next((crs for crs in (plan.epsg, plan.geometry_crs) if isinstance(crs, int) and is_metric(crs)), None)
+    seen = spacing_of(*columns.first_places(path, source, plan, SAMPLED_PLACES), own)
+    return seen if stated.posting_m is None else Spacing(stated.posting_m, seen.epsg)
 
 
 def _period(path: Path | None, stated: mapping.Mapping) -> tuple[date, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 from ingest.errors import InputError
 from ingest.readers.raster import COMPONENT_OF_SIGN, MM_PER_UNIT, TOWARD
 from ingest.readers.records import Declaration, Direction, Reference
-from ingest.readers.tables import text_table
+from ingest.readers.tables import dates, text_table
 from ingest.readers.tables.columns import ROLES, Plan, Source, transformer
 
 MAX_MAPPING_BYTES = 2**20
@@ -64,8 +64,6 @@ VELOCITY = re.compile(
     r"(?P<way>up|east|toward)?(?P<unit>(?:mm|cm|m)(?=(?:per)?(?:yr|year)$))?(?(unit)(?:per)?(?:yr|year))"
     r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
 )
-DATE_NAME = re.compile(r"(?:d|x|t|dt|ts|disp|date)?_?[12]\d{3}([-_/.]?)\d{2}\1\d{2}", re.IGNORECASE)
-_FORMAT_PARTS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}"}
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
 
 
@@ -74,8 +72,11 @@ class Mapping:
     """A mapping file. columns: our role -> the file's column; constants: role -> a value that holds for all rows.
 
     unit: mm/yr, cm/yr or m/yr; series: mm, cm or m; positive: toward, away, up, down, east or west; dates: the name of
-    a date column, with %Y, %m and %d in it; first_day, last_day: what velocities without a series stand for; epsg: of
-    easting and northing, or of a geometry that does not state its own; reference: gnss or local, as `Reference`.
+    a date column, with %Y, %m and %d in it, or the days in their order; date_row: how the first row, which is no point,
+    writes the days ("matlab" or "yyyymmdd"); date_columns: the first and the last, otherwise all that [columns] leaves;
+    first_day, last_day: what velocities without a series stand for; epsg: of easting and northing, or of a
+    geometry that does not state its own; posting_m: spacing of cells, where their positions do not show it; reference:
+    gnss or local, as `Reference`.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -83,7 +84,10 @@ class Mapping:
     unit: str | None = None
     series: str | None = None
     positive: str | None = None
-    dates: str | None = None
+    dates: str | list[date] | None = None
+    date_row: str | None = None
+    date_columns: list[str] = field(default_factory=list)
+    posting_m: float | None = None
     epsg: int | None = None
     nodata: float | None = None
     look: str = "right"
@@ -122,6 +126,7 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
         "series": MM_PER_LENGTH,
         "positive": TOWARD,
         "look": LOOKS,
+        "date_row": dates.NOTATIONS,
         "direction": {way.value: way for way in Direction},
         "reference": {way.value: way for way in Reference},
     }
@@ -141,14 +146,22 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
         most = 10**6 if name == "epsg" else 1000
         good = isinstance(value, int) and not isinstance(value, bool) and 0 < value < most
     elif name in {"first_day", "last_day"}:
-        good = isinstance(value, date) and not isinstance(value, datetime)
-    elif name == "nodata":
-        good = isinstance(value, int | float) and not isinstance(value, bool)
+        good = _is_day(value)
+    elif name == "dates" and isinstance(value, list):
+        good = all(_is_day(day) for day in value)
+    elif name == "date_columns":
+        good = isinstance(value, list) and len(value) == 2 and all(isinstance(end, str) for end in value)
+    elif name in {"nodata", "posting_m"}:
+        good = isinstance(value, int | float) and not isinstance(value, bool) and (name == "nodata" or value > 0)
     else:
         good = isinstance(value, str) and len(value) <= _TEXT_LIMITS[name] and value.isprintable()
     if not good:
         allowed = f"Use {'|'.join(choices[name])}" if name in choices else EXAMPLE
         raise InputError(path, f"{name} = {value!r:.60} is not accepted", allowed)
+
+
+def _is_day(value: Any) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 def plain(name: str) -> str:
@@ -173,35 +186,17 @@ def columns_by_alias(path: Path, names: Sequence[str]) -> dict[str, str]:
     return columns | ({"velocity": velocities[0]} if velocities else {})
 
 
-def date_columns(path: Path, names: Sequence[str], pattern: str | None = None) -> dict[str, date]:
-    """The columns that are dates: DYYYYMMDD, YYYYMMDD, YYYY-MM-DD and the like, or as the mapping's pattern is."""
-    if pattern is None:
-        return text_table.date_columns(path, names, DATE_NAME)
-    parts = re.split(r"(%.)", pattern)
-    if sorted(parts[1::2]) != ["%Y", "%d", "%m"]:
-        raise InputError(path, f"the date pattern {pattern!r} is none", "Use %Y, %m and %d once each, as in D%Y%m%d")
-    shape = re.compile("".join(_FORMAT_PARTS.get(part, re.escape(part)) for part in parts))
-    columns = text_table.date_columns(path, names, shape, lambda name: datetime.strptime(name, pattern).date())  # noqa: DTZ007
-    if not columns:
-        raise InputError(path, f"no column is called like {pattern!r}", "Correct dates in the mapping")
-    return columns
-
-
 def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> Plan:
     """Decide how a table is read. Raises InputError for what is missing, contradicts, or would have to be guessed."""
     columns = dict(stated.columns) or columns_by_alias(path, source.names)
     text_table.require(
         path, source.names, list(columns.values()), "Correct the mapping: it names what the file has not"
     )
-    dates = {
-        name: day
-        for name, day in date_columns(path, source.names, stated.dates).items()
-        if name not in columns.values()
-    }
-    if "velocity" not in columns and len(dates) < 3:
+    series_columns = _date_columns(path, source, columns, stated)
+    if "velocity" not in columns and len(series_columns) < 3:
         remedy = "Name the velocity in a mapping (--mapping, see docs/examples/mapping.toml)"
-        raise InputError(path, f"no column is a velocity, and {len(dates)} are dates", remedy)
-    if len(dates) == 1:
+        raise InputError(path, f"no column is a velocity, and {len(series_columns)} are dates", remedy)
+    if len(series_columns) == 1:
         raise InputError(path, "one date is not a series", "Leave that column out, or give them all")
     unit, positive = _unit_and_sign(path, columns, stated, declared)
     series = stated.series or (unit or "").removesuffix("/yr")
@@ -211,7 +206,7 @@ def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) 
     epsg, geometry_crs = _reference_systems(path, source, columns, stated)
     return Plan(
         columns=columns,
-        dates=dates,
+        dates=series_columns,
         component=COMPONENT_OF_SIGN[positive],
         velocity_factor=MM_PER_UNIT[unit or "mm/yr"] * TOWARD[positive],
         series_factor=MM_PER_LENGTH[series] * TOWARD[positive],
@@ -221,6 +216,24 @@ def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) 
         look=LOOKS[stated.look],
         nodata=stated.nodata,
     )
+
+
+def _date_columns(path: Path, source: Source, columns: dict[str, str], stated: Mapping) -> dict[str, date]:
+    """The file's column -> its day: as listed, by the first row, or by the columns' names."""
+    used = set(columns.values())
+    if stated.date_row is None and not isinstance(stated.dates, list):
+        named = dates.by_name(path, source.names, stated.dates)
+        return {name: day for name, day in named.items() if name not in used}
+    if stated.date_row is not None and stated.dates is not None:
+        raise InputError(path, "the mapping states both dates and date_row", "Keep one of them")
+    if not stated.columns and not stated.date_columns:
+        remedy = "Add [columns], so that all others are dates, or the first and the last of these as date_columns"
+        raise InputError(path, "the mapping does not state which columns are dates", remedy)
+    names = dates.between(path, source.names, stated.date_columns) if stated.date_columns else source.names
+    names = [name for name in names if name not in used]
+    if isinstance(stated.dates, list):
+        return dates.by_order(path, names, stated.dates)
+    return dates.by_order(path, names, dates.in_first_row(path, source, names, str(stated.date_row)))
 
 
 def _unit_and_sign(

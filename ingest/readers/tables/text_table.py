@@ -163,9 +163,14 @@ def date_columns(
         columns = {name: day(name) for name in names if pattern.fullmatch(name)}
     except ValueError as fault:
         raise InputError(path, f"a date column is not a date ({fault})", "Name date columns YYYYMMDD") from fault
-    if any(later <= earlier for earlier, later in pairwise(columns.values())):
-        raise InputError(path, "the date columns are not in order", "Sort them by date")
+    refuse_disorder(path, list(columns.values()))
     return columns
+
+
+def refuse_disorder(path: Path, days: Sequence[date]) -> None:
+    """Raise InputError where a day does not follow the one before it."""
+    if any(later <= earlier for earlier, later in pairwise(days)):
+        raise InputError(path, "the date columns are not in order", "Sort them by date")
 
 
 def day_of(text: str) -> date:

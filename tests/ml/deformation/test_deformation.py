@@ -97,6 +97,15 @@ def test_a_wider_posting_makes_a_wider_cell():
     assert grid_median(cloud).cell_m == 155
 
 
+def test_cells_given_by_their_corners_fill_one_cell_each_though_rounding_moves_them():
+    row, col = (part.ravel().astype(np.float64) for part in np.mgrid[0:40, 0:40])
+    moved = np.random.default_rng(4).uniform(-0.01, 0.01, (2, row.size))
+    x, y = 450 * col + 9_000 + moved[0], 450 * row + 2_250_000 + moved[1]
+    grid = grid_median(PointCloud(x, y, np.zeros(row.size, np.float32), 32614, 450.0))
+    assert grid.n_points.shape == (40, 40)
+    assert (grid.n_points == 1).all()
+
+
 def test_cell_means_put_north_on_top():
     cells = assign_cells(np.array([50.0, 50.0]), np.array([50.0, 150.0]), 100.0)
     assert cell_mean(cells, np.array([1.0, 2.0])).tolist() == [[2.0], [1.0]]

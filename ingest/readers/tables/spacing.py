@@ -1,0 +1,112 @@
+"""Whether points are the cells of a regular grid, and how far apart those are.
+
+Between near cells of a grid every offset is a whole number of steps along its two axes, however many cells are missing
+and whichever way the axes point. Between scattered points hardly any is.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Geod
+from scipy.spatial import cKDTree
+
+from ingest import projections
+from ingest.geometry import utm_epsg
+from ingest.readers.records import Float64
+
+WGS84 = Geod(ellps="WGS84")
+FINEST_M = 20.0  # closer steps are those of rounded coordinates, or of the radar's own pixels
+NEIGHBOURS = 8
+LEAST_POINTS = 50
+LEAST_PAIRS = 20  # along each axis
+NEAR_STEPS = 2.5
+TOLERANCE = 0.1  # of a step: cells are given with rounded coordinates; 4 % of chance offsets are within it
+LEAST_SHARE = 0.9
+ALIGNED_DEG = 0.1
+
+
+class Lattice(NamedTuple):
+    """A grid's longer step, m, and the angle of its axes to those of the plane, degrees within ± 45."""
+
+    posting_m: float
+    turned_deg: float
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether rows and columns run along the axes of the plane."""
+        return abs(self.turned_deg) < ALIGNED_DEG
+
+
+class Spacing(NamedTuple):
+    """posting_m: of cells, None for scattered points; epsg: the system that the cells are aligned with, if known."""
+
+    posting_m: float | None
+    epsg: int | None
+
+
+def lattice_of(x: Float64, y: Float64) -> Lattice | None:
+    """The grid whose cells stand at x, y: (n,), m, on a plane; None for scattered points."""
+    places = np.unique(np.column_stack([x, y]), axis=0)
+    if len(places) < LEAST_POINTS:
+        return None
+    distance, index = cKDTree(places).query(places, k=NEIGHBOURS + 1)
+    offsets = (places[index[:, 1:]] - places[:, None]).reshape(-1, 2)
+    step = float(np.percentile(distance[:, 1], 10))
+    if step < FINEST_M:
+        return None
+    turned = _axes(offsets[np.hypot(offsets[:, 0], offsets[:, 1]) < step * (1 + TOLERANCE)])
+    along, across = np.abs(offsets @ np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])).T
+    first, second = _side(along[across < TOLERANCE * step]), _side(across[along < TOLERANCE * step])
+    if first is None or second is None:
+        return None
+    steps: Float64 = np.column_stack([along / first, across / second])
+    near = np.all(steps < NEAR_STEPS, axis=1)
+    whole = np.all(np.abs(steps - np.rint(steps)) < TOLERANCE, axis=1)
+    if near.sum() < len(places) or whole[near].mean() < LEAST_SHARE:
+        return None
+    longer = max(first, second)
+    return Lattice(round(longer, 0 if longer >= 100 else 1), float(np.degrees(turned)))
+
+
+def spacing_of(longitude: Float64, latitude: Float64, epsg: int | None = None) -> Spacing:
+    """Whether places (n,), degrees, are cells, of a grid of degrees or of any projection.
+
+    epsg: a system in metres that the places are given in, None for any other; those of unknown projection are looked at
+    in their UTM zone.
+    """
+    known = np.isfinite(longitude) & np.isfinite(latitude)
+    longitude, latitude = longitude[known], latitude[known]
+    if not longitude.size:
+        return Spacing(None, None)
+    if epsg is not None:
+        own = lattice_of(*projections.transformer(4326, epsg).transform(longitude, latitude))
+        if own is not None and own.is_aligned:
+            return Spacing(own.posting_m, epsg)
+    middle = float(np.median(longitude)), float(np.median(latitude))
+    east_m, north_m = _metres_per_degree(*middle)
+    of_degrees = lattice_of(longitude * east_m, latitude * north_m)
+    if of_degrees is not None and of_degrees.is_aligned:
+        return Spacing(of_degrees.posting_m, None)
+    of_metres = lattice_of(*projections.transformer(4326, utm_epsg(*middle)).transform(longitude, latitude))
+    return Spacing(of_metres.posting_m if of_metres else None, None)
+
+
+def _metres_per_degree(longitude: float, latitude: float) -> tuple[float, float]:
+    """To the east and to the north."""
+    east = WGS84.line_length([longitude, longitude + 0.01], [latitude, latitude])
+    north = WGS84.line_length([longitude, longitude], [latitude - 0.005, latitude + 0.005])
+    return 100 * east, 100 * north
+
+
+def _axes(offsets: Float64) -> float:
+    """The direction of offsets (n, 2) that point along either of two upright axes, radians within ± pi/4."""
+    return float(np.angle(np.exp(4j * np.arctan2(offsets[:, 1], offsets[:, 0])).mean()) / 4)
+
+
+def _side(lengths: NDArray[np.float64]) -> float | None:
+    """The shortest step along an axis, of the lengths of pairs along it; None where these are too few."""
+    if lengths.size < LEAST_PAIRS:
+        return None
+    shortest = float(np.percentile(lengths, 10))
+    return float(lengths[np.abs(lengths - shortest) <= TOLERANCE * shortest].mean())

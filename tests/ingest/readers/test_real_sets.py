@@ -1,0 +1,136 @@
+"""The real sets of velocity_real: read as they are or with a mapping of docs/examples: counts, dates, units, places."""
+
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+
+from ingest.models import Product
+from ingest.readers.records import Declaration, Direction
+from tests.makers.damage import Points, points
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "docs/examples"
+pytestmark = pytest.mark.realdata
+
+
+def mapped(name: str) -> Declaration:
+    return Declaration(mapping=EXAMPLES / f"{name}.toml")
+
+
+class Expected(NamedTuple):
+    """n: points; dates: number, first and last; median and fastest, mm/yr; at: degrees, where the fastest is."""
+
+    path: str
+    declared: Declaration
+    n: int
+    dates: tuple[int, date | None, date | None]
+    median: float
+    fastest: float
+    at: tuple[float, float]
+    direction: Direction = Direction.UNKNOWN
+    posting_m: float | None = None
+
+
+P_SBAS, STAMPS, METRES = mapped("p_sbas"), mapped("stamps_export"), mapped("columns_in_metres")
+CHINA, NO_SERIES = (date(2014, 11, 25), date(2017, 6, 18)), (0, None, None)
+SETS = [
+    # the line of sight that the files state makes "Asc" a descending pass, and so do its dates: those of track 154
+    Expected(
+        "donana_psbas/Sentinel_Asc.shp",
+        P_SBAS,
+        573,
+        (134, date(2015, 3, 9), date(2020, 1, 6)),
+        -3.655,
+        -12.26,
+        (-6.6104, 37.3437),
+        Direction.DESCENDING,
+        92.5,
+    ),
+    Expected(
+        "donana_psbas/Sentinel_Desc.shp",
+        P_SBAS,
+        914,
+        (146, date(2014, 10, 27), date(2020, 1, 5)),
+        -1.132,
+        -10.03,
+        (-6.6179, 37.3471),
+        Direction.ASCENDING,
+        92.5,
+    ),
+    Expected("maoxian_slope/Maoxian_SBAS.csv", STAMPS, 608, (38, *CHINA), -0.364, -28.53, (103.6635, 32.0802)),
+    Expected("maoxian_slope/Maoxian_PS.csv", STAMPS, 97, (41, *CHINA), -0.403, -26.34, (103.662, 32.0804)),
+    Expected(
+        "offida_slope/clusters_offida.shp",
+        METRES,
+        197,
+        (260, date(2018, 1, 2), date(2022, 12, 20)),
+        -8.136,
+        -27.17,
+        (13.7022, 42.9401),
+    ),
+    Expected(
+        "amsterdam_stm/example.csv",
+        mapped("stmtools"),
+        2500,
+        (11, date(2016, 3, 27), date(2016, 7, 15)),
+        -0.29,
+        -16.75,
+        (4.91148, 52.34575),
+    ),
+    Expected(
+        "cyprus_egms_l2a/egms_benchmark_point_overlay_sample_v1.csv",
+        Declaration(positive="toward"),
+        17_340,
+        NO_SERIES,
+        -0.2,
+        14.7,
+        (34.06376, 34.99516),
+    ),
+]
+
+
+def read(real_data: Path, wanted: Expected) -> Points:
+    return points(real_data / "velocity_real" / wanted.path, wanted.declared)
+
+
+@pytest.mark.parametrize("wanted", SETS, ids=lambda wanted: Path(wanted.path).stem)
+def test_a_real_set_is_read_with_its_dates_units_and_places(real_data, wanted):
+    header, _, columns = read(real_data, wanted)
+    assert columns.pid.size == wanted.n
+    ends = (header.dates[0], header.dates[-1]) if header.dates else (None, None)
+    assert (len(header.dates), *ends) == wanted.dates
+    velocity = columns.velocity_mm_yr
+    fastest = np.abs(velocity).argmax()
+    assert np.median(velocity) == pytest.approx(wanted.median, abs=0.002)
+    assert velocity[fastest] == pytest.approx(wanted.fastest, abs=0.01)
+    assert (columns.longitude[fastest], columns.latitude[fastest]) == pytest.approx(wanted.at, abs=1e-4)
+    assert (header.direction, header.posting_m) == (wanted.direction, wanted.posting_m)
+
+
+@pytest.mark.parametrize("wanted", SETS[:5], ids=lambda wanted: Path(wanted.path).stem)
+def test_series_and_velocities_of_a_real_set_are_of_one_unit(real_data, wanted):
+    header, _, columns = read(real_data, wanted)
+    years = np.array([(day - header.dates[0]).days / 365.25 for day in header.dates])
+    slope = np.polyfit(years, columns.displacement_mm.T, 1)[0]
+    ratio = (slope * columns.velocity_mm_yr).sum() / (columns.velocity_mm_yr**2).sum()
+    assert 0.75 < ratio < 1.25
+
+
+def test_cyprus_hardly_moves(real_data):
+    _, _, columns = read(real_data, SETS[-1])
+    assert (np.abs(columns.velocity_mm_yr) > 8).mean() < 0.001
+    assert np.nanmedian(columns.temporal_coherence) > 0.7
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("wanted", SETS, ids=lambda wanted: Path(wanted.path).stem)
+def test_the_command_loads_a_real_set(real_data, wanted):
+    options = {"mapping": wanted.declared.mapping, "positive": wanted.declared.positive}
+    if wanted.dates == NO_SERIES:
+        options["period"] = (date(2019, 1, 1), date(2023, 12, 31))
+    call_command("ingest", str(real_data / "velocity_real" / wanted.path), **options)
+    product = Product.objects.get()
+    assert (product.n_points, product.n_refused, product.posting_m) == (wanted.n, 0, wanted.posting_m)
