@@ -21,6 +21,7 @@ from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
+from ml.deformation.places.causes import causes_for, named
 from ml.deformation.places.measure import measure, reach_m
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
@@ -47,13 +48,17 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
     """What the raster flags, redrawn and measured on the product's points."""
     product, detections = prediction.run.product, []
+    causes = causes_for(prediction.run.model_version.weights_sha256)
     for flagged in areas_in(raster.bands, raster.transform, thresholds):
         place = to_django(to_geographic(flagged.polygon, raster.epsg))
         if ingest_selectors.points_count_within(product=product, area=place) < thresholds.fewest_points:
             continue
         points = _points_around(product, flagged, raster.epsg)
         drawn = measure(flagged, [points], prediction.statistics["background_mm_yr"])
-        detections += [_from_area(prediction, area, points, raster.epsg) for area in drawn]
+        detections += [
+            _from_area(prediction, named(area, raster.bands, raster.transform, [points], causes), points, raster.epsg)
+            for area in drawn
+        ]
     return detections
 
 

@@ -21,7 +21,7 @@ from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
 from ml.deformation.wide.look import ASSUMES, ReferredRegion, Track, wide_regions
-from ml.rasters.areas import Area, SortedPoints, count_within, place_as_dict, to_geographic
+from ml.rasters.areas import SURE_SHARE, Area, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
 from ml.runtime.methods import help_of, method_of
@@ -139,10 +139,17 @@ def _feature(area: Area, n_points: int, epsg: int, tracks: Mapping[str, SortedPo
             "region": area.region,
             **_strongest(area),
             "places": [place_as_dict(place, epsg) for place in area.places],
-            "class_shares": {name: round(share, 3) for name, share in area.kinds.items()},
+            "class_shares": _rounded(area.kinds),
+            "class_sure": max(area.kinds.values(), default=0.0) >= SURE_SHARE,
+            "core_class_shares": _rounded(area.core_kinds),
+            "rim_class_shares": _rounded(area.rim_kinds),
             "reasons": reasons,
         },
     }
+
+
+def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(share, 3) for name, share in shares.items()}
 
 
 def _strongest(area: Area) -> dict[str, float | None]:

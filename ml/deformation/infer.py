@@ -23,6 +23,7 @@ from ml.deformation.gridding import CELL_M, RobustGrid, grid_median, grid_robust
 from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
+from ml.deformation.places.causes import fitted, named
 from ml.deformation.places.measure import measure
 from ml.deformation.points import PointCloud
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
@@ -182,8 +183,9 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
         return sum(count_within(area.polygon, *points.near(area.polygon)[:2]) for points in held)
 
     flagged = [area for area in areas if points_in(area) >= DEFAULT_THRESHOLDS.fewest_points]
+    bands, causes = result.bands(), fitted()
     drawn = [
-        part._replace(region=number)
+        named(part._replace(region=number), bands, result.transform, held, causes)
         for number, area in enumerate(flagged, 1)
         for part in measure(area, held, result.maps.background_mm_yr)
     ]

@@ -50,7 +50,8 @@ class Area(NamedTuple):
     inside; peak_rate_mm_yr: its 95th percentile, away from zero; kinds: share of each of KINDS in the probability
     inside, empty where the method knows the sign only. places: the peaks inside, strongest first; empty until the
     points were looked at (`ml.deformation.places`), which then also tell outline and rates. region: number of the
-    flagged area that this is, or is a part of; 0 before.
+    flagged area that this is, or is a part of; 0 before. core_kinds, rim_kinds: the network's own shares within the
+    outline of half the strongest peak, and outside it.
     """
 
     polygon: Polygon | MultiPolygon
@@ -62,6 +63,8 @@ class Area(NamedTuple):
     kinds: Mapping[str, float] = {}
     places: tuple[Place, ...] = ()
     region: int = 0
+    core_kinds: Mapping[str, float] = {}
+    rim_kinds: Mapping[str, float] = {}
 
 
 class AreaThresholds(NamedTuple):

@@ -25,15 +25,16 @@ class Peak(NamedTuple):
 
 
 def peaks_of(height: Float64, sigma: Float64, lowest: float) -> list[Peak]:
-    """The peaks above `lowest` that are places of their own, highest first.
+    """The peaks above `lowest` that are places of their own, highest first; the highest node where nothing is above it.
 
     height: (rows, cols), mm/yr in the direction of the motion, -inf where unknown; sigma: its standard error. A peak is
     its own place where the outline of half its height does not hold a higher one: it falls by OWN_SHARE of its height,
     and by OWN_SIGMAS errors, on every way to it.
     """
-    top = float(height.max())
-    if not lowest < top:
-        return []
+    summit = divmod(int(height.argmax()), height.shape[1])
+    top = float(height[summit])
+    if top <= lowest:
+        return [Peak(summit, top, top)]
     alone: list[Peak] = []
     merged: list[Peak] = []
     for level in np.geomspace(top, lowest, LEVELS)[1:]:

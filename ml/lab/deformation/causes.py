@@ -1,0 +1,185 @@
+"""`python -m ml.lab.deformation.causes`: fit what names an area as a whole to the network's weights; a few minutes.
+
+On validation tiles that nothing else uses, drawn as the nation's and, for every other one, with the kinds that are
+rare there: each track by itself and both together. Writes the coefficients beside the weights (see
+`ml.deformation.places.causes`) with their own figures from cross-validation over tiles, and prints these.
+"""
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from shapely import contains_xy
+
+from ml.deformation.infer import with_network
+from ml.deformation.kinds import kind_of
+from ml.deformation.network import DeformationNetwork
+from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of
+from ml.deformation.places.measure import measure
+from ml.deformation.points import Float64
+from ml.lab.deformation.benchmark_tiles import CONFIGS, NATIONAL, cloud
+from ml.lab.deformation.dataset import RARE_KINDS
+from ml.lab.deformation.scoring import middles
+from ml.lab.workers import over_seeds
+from ml.rasters.areas import KINDS, SURE_SHARE, Area, SortedPoints, areas_in
+from ml.runtime.checkpoints import WEIGHTS
+from ml.simulation.ground.frame import project_to_los_mm_yr
+from ml.simulation.seeds import Purpose, generator
+from ml.simulation.velocity.tiles import CELLS, Tile, TileTrack, make_tile
+
+SET = "deformation-causes"
+VIEWS = ((0,), (1,), (0, 1))
+RIDGE = 1.0
+FOLDS = 8
+MOVES_MM_YR = 0.5  # an area in which nothing moves faster on average is a false alarm, and of no kind
+
+
+class Sample(NamedTuple):
+    """One area: the tile it lies in, how many tracks saw it, what it is (index of KINDS), and its features."""
+
+    tile: int
+    n_tracks: int
+    kind: int
+    features: Float64
+
+
+def causes_tile(number: int) -> Tile:
+    """A validation tile in which something moves; every other one holds rare kinds only."""
+    config = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=0.5)
+    if number % 2:
+        config = config._replace(kinds=RARE_KINDS)
+    return make_tile(generator(Purpose.VALIDATION, SET, number), config)
+
+
+def samples_of(folder: Path, number: int) -> list[Sample]:
+    """The areas that a network draws in one tile on something that moves."""
+    network, tile = DeformationNetwork.load("deformation", folder), causes_tile(number)
+    clouds = [cloud(track) for track in tile.tracks]
+    held = [SortedPoints(points.x, points.y, points.velocity_mm_yr, points.height_m) for points in clouds]
+    samples = []
+    for view in VIEWS:
+        result, seen = with_network([clouds[i] for i in view], network), [held[i] for i in view]
+        bands = result.bands()
+        for flagged in areas_in(bands, result.transform):
+            for area in measure(flagged, seen, result.maps.background_mm_yr):
+                kind = true_kind(tile, [tile.tracks[i] for i in view], area)
+                if area.places and kind is not None:
+                    features = features_of(area, *core_and_rim(area, bands, result.transform), seen)
+                    samples.append(Sample(number, len(view), kind, features))
+    return samples
+
+
+def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
+    """Of the source that moves the area most, as index of KINDS; None where it is still."""
+    inside = contains_xy(area.polygon, *middles(tile.transform, (CELLS, CELLS)))
+    if not inside.any():
+        return None
+    moved = [
+        max(float(np.abs(project_to_los_mm_yr(motion, track.geometry.los)[inside]).mean()) for track in tracks)
+        for motion in tile.motions
+    ]
+    strongest = int(np.argmax(moved))
+    return kind_of(tile.sources[strongest]) if moved[strongest] >= MOVES_MM_YR else None
+
+
+def fit(features: Float64, kinds: NDArray[np.int64]) -> Float64:
+    """Multinomial logistic regression, (kinds, features + 1), last column the bias; ridge on all but that.
+
+    features: (n, features), standardised. A kind counts by the root of how often it occurs.
+    """
+    design, wanted = np.column_stack([features, np.ones(len(features))]), np.eye(len(KINDS))[kinds]
+    counts = wanted.sum(axis=0).clip(1)
+    weight = counts[kinds] ** -0.5
+    weight /= weight.mean()
+
+    def loss(flat: Float64) -> tuple[float, Float64]:
+        table = flat.reshape(len(KINDS), -1)
+        chances = softmax(design @ table.T)
+        gradient = ((chances - wanted) * weight[:, None]).T @ design
+        gradient[:, :-1] += 2 * RIDGE * table[:, :-1]
+        likelihood = float((weight * np.log((chances * wanted).sum(axis=1) + 1e-12)).sum())
+        return RIDGE * float((table[:, :-1] ** 2).sum()) - likelihood, gradient.ravel()
+
+    start = np.zeros(len(KINDS) * design.shape[1])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    return np.asarray(found.reshape(len(KINDS), -1), dtype=np.float64)
+
+
+def softmax(scores: Float64) -> Float64:
+    """Of each row."""
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
+    """Mean over KINDS of the F1 of naming, of areas that lie on something that moves."""
+    scores = [
+        2 * ((true == kind) & (named == kind)).sum() / max((true == kind).sum() + (named == kind).sum(), 1)
+        for kind in range(len(KINDS))
+    ]
+    return float(np.mean(scores))
+
+
+def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64]) -> dict[str, float]:
+    """Figures of areas that the coefficients were not fitted to: macro-F1 of all, of the sure ones, share of others."""
+    chances = np.zeros((len(kinds), len(KINDS)))
+    for fold in range(FOLDS):
+        left_out = tiles // 2 % FOLDS == fold
+        table = fit(features[~left_out], kinds[~left_out])
+        chances[left_out] = softmax(features[left_out] @ table[:, :-1].T + table[:, -1])
+    named, sure = chances.argmax(axis=1), chances.max(axis=1) >= SURE_SHARE
+    figures = {
+        "areas": float(len(kinds)),
+        "macro_f1": macro_f1(kinds, named),
+        "macro_f1_sure": macro_f1(kinds[sure], named[sure]),
+        "unsure_share": float(1 - sure.mean()),
+    }
+    return {name: round(value, 3) for name, value in figures.items()}
+
+
+def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[str, Any]:
+    """The file's content: coefficients for one track and for two."""
+    features = np.array([sample.features for sample in samples])
+    mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
+    standard = (features - mean) / scale
+    kinds, tiles, tracks = (np.array([s[i] for s in samples]) for i in (2, 0, 1))
+    coefficients, figures = {}, {}
+    for label, n_tracks in (("1", 1), ("2", 2)):
+        of = tracks == n_tracks
+        coefficients[label] = fit(standard[of], kinds[of]).round(4).tolist()
+        figures[label] = crossed(standard[of], kinds[of], tiles[of])
+    return {
+        "command": command,
+        "weights_sha256": weights_sha256,
+        "features": list(FEATURES),
+        "mean": mean.round(6).tolist(),
+        "scale": scale.round(6).tolist(),
+        "coefficients": coefficients,
+        "figures": figures,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--folder", type=Path, default=WEIGHTS, help="of the weights; the coefficients are written there"
+    )
+    parser.add_argument("--tiles", type=int, default=240)
+    parser.add_argument("--processes", type=int, default=1)
+    args = parser.parse_args()
+    each = over_seeds(partial(samples_of, args.folder), args.tiles, processes=args.processes)
+    weights = DeformationNetwork.load("deformation", args.folder).card.weights_sha256
+    command = f"python -m ml.lab.deformation.causes --tiles {args.tiles}"
+    content = fit_all([sample for samples in each for sample in samples], weights, command)
+    (args.folder / NAME).write_text(json.dumps(content, indent=1) + "\n")
+    for label, figures in content["figures"].items():
+        print(f"{label} track(s):", ", ".join(f"{name} {value:g}" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What names an area as a whole: core and rim apart, by coefficients that belong to one set of weights."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from affine import Affine
+from shapely import Point
+
+from ml.deformation.places.causes import FEATURES, NAME, WEIGHTS, core_and_rim, features_of, fitted, named
+from ml.lab.deformation.causes import Sample, fit, fit_all, macro_f1, softmax
+from ml.rasters.areas import KINDS, Area, PeakRate, Place, SortedPoints
+
+AT = Point(5_000, 5_000)
+TRANSFORM = Affine(100, 0, 0, 0, -100, 10_000)
+
+
+def area() -> Area:
+    """A core of 500 m in a motion of 2 km."""
+    place = Place(AT.buffer(2000), AT.buffer(500), AT.buffer(300), PeakRate(-30, -26, -33))
+    return Area(AT.buffer(2000), "groundwater_subsidence", 1.0, -6, -30, np.pi * 4e6, {"uplift": 1.0}, (place,))
+
+
+def bands() -> dict[str, np.ndarray]:
+    """Mining in the core, groundwater in the rim."""
+    col, row = np.meshgrid(np.arange(100) + 0.5, np.arange(100) + 0.5)
+    core = np.hypot(col * 100 - AT.x, 10_000 - row * 100 - AT.y) < 500
+    planes = {kind: np.zeros((100, 100), dtype=np.float32) for kind in KINDS}
+    planes["mining_subsidence"][core] = 1
+    planes["groundwater_subsidence"][~core] = 1
+    return planes
+
+
+def points(slope: float = 0.0) -> SortedPoints:
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(3000, 7000, (2, 3000))
+    height = (100 + slope * (x - 5000)).astype(np.float32)
+    return SortedPoints(x, y, np.full(x.size, -5.0, dtype=np.float32), height)
+
+
+def value(features: np.ndarray, name: str) -> float:
+    return float(features[FEATURES.index(name)])
+
+
+def test_core_and_rim_are_named_apart():
+    core, rim = core_and_rim(area(), bands(), TRANSFORM)
+    assert core["mining_subsidence"] > 0.95
+    assert rim["groundwater_subsidence"] > 0.95
+
+
+def test_features_are_what_their_names_say():
+    core, rim = core_and_rim(area(), bands(), TRANSFORM)
+    features = features_of(area(), core, rim, [points(0.2)])
+    assert features.shape == (len(FEATURES),)
+    assert value(features, "slope") == pytest.approx(0.2, rel=0.01)
+    assert value(features, "sign") == -1
+    assert value(features, "log peak") == pytest.approx(np.log(30))
+    assert value(features, "elongation") == pytest.approx(0, abs=0.05)
+    assert value(features, "log size of the half outline over the motion") == pytest.approx(np.log(1 / 16), rel=0.01)
+    assert value(features, "other track's rate over this one's") == 0
+    slower = points()
+    slower.velocity_mm_yr[:] = 2.5
+    both = features_of(area(), core, rim, [points(), slower])
+    assert value(both, "other track's rate over this one's") == pytest.approx(-0.5)
+
+
+def test_regression_recovers_classes_that_a_line_divides():
+    rng = np.random.default_rng(2)
+    kinds = rng.integers(0, len(KINDS), 500)
+    features = np.eye(len(KINDS))[kinds] * 3 + rng.normal(0, 0.7, (500, len(KINDS)))
+    table = fit(features[:400], kinds[:400])
+    chances = softmax(features[400:] @ table[:, :-1].T + table[:, -1])
+    assert macro_f1(kinds[400:], chances.argmax(axis=1)) > 0.9
+    np.testing.assert_allclose(chances.sum(axis=1), 1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Coefficients that call an area by the network's share in its core, beside the shipped card."""
+    rng = np.random.default_rng(3)
+    samples, usual = [], features_of(area(), *core_and_rim(area(), bands(), TRANSFORM), [points()])
+    for tile in range(200):
+        kind, features = tile % len(KINDS), usual + rng.normal(size=len(FEATURES))
+        features[: len(KINDS)] = np.where(np.arange(len(KINDS)) == kind, 0.0, -7.0)
+        samples.append(Sample(tile, 1 + tile // 100, kind, features))
+    shutil.copy(WEIGHTS / "deformation.json", tmp_path)
+    card = json.loads((tmp_path / "deformation.json").read_text())
+    (tmp_path / NAME).write_text(json.dumps(fit_all(samples, card["weights_sha256"], "made")))
+    return tmp_path
+
+
+def test_an_area_gets_the_kind_of_its_core_with_shares_that_add_up(folder):
+    one = named(area(), bands(), TRANSFORM, [points()], fitted(folder))
+    assert one.kind == "mining_subsidence"
+    assert sum(one.kinds.values()) == pytest.approx(1)
+    assert one.kinds["mining_subsidence"] == max(one.kinds.values())
+    assert one.rim_kinds["groundwater_subsidence"] > 0.95
+
+
+def test_coefficients_of_other_weights_are_not_used(folder):
+    card = json.loads((folder / "deformation.json").read_text())
+    (folder / "deformation.json").write_text(json.dumps(card | {"weights_sha256": "0" * 64}))
+    fitted.cache_clear()
+    assert fitted(folder) is None
+    assert named(area(), bands(), TRANSFORM, [points()], None) == area()
+
+
+def test_a_method_that_names_no_kinds_keeps_its_signs(folder):
+    signs = {"subsidence": np.ones((100, 100), dtype=np.float32)}
+    assert named(area(), signs, TRANSFORM, [points()], fitted(folder)) == area()
