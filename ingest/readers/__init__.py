@@ -16,7 +16,18 @@ from ingest.readers.images.sentinel1 import grd as sentinel1_grd
 from ingest.readers.protocols import SceneReader, VelocityReader
 from ingest.readers.records import Declaration, VelocityField
 from ingest.readers.tables import generic, text_table
-from ingest.readers.velocity import egms, geotiff, hyp3, insar_norway, its_live, licsar, licsbas, pyrate, vx_vy
+from ingest.readers.velocity import (
+    egms,
+    geotiff,
+    hyp3,
+    insar_norway,
+    its_live,
+    licsar,
+    licsbas,
+    licsbas_maps,
+    pyrate,
+    vx_vy,
+)
 from ingest.readers.velocity.mintpy import he5 as mintpy_he5
 from ingest.readers.velocity.mintpy import native as mintpy
 from ingest.readers.velocity.opera_disp import frame as opera_disp
@@ -27,6 +38,7 @@ REGISTERED: tuple[VelocityReader | SceneReader, ...] = (
     egms,
     insar_norway,
     licsbas,
+    licsbas_maps,
     mintpy,
     mintpy_he5,
     opera_disp,

@@ -17,6 +17,7 @@ def sizes() -> Iterator[Hostile]:
     folders: dict[str, tuple[Callable[[Path], Path], str]] = {
         "licsar": (licsar.make, "*.tif"),
         "hyp3": (hyp3.make, "*.tif"),
+        "licsbas maps": (licsbas.make_maps, "*.tif"),
         "vx-vy": (lambda folder: geotiff.make_vx_vy(folder / "pair"), "*.tif"),
     }
     for what, (maker, pattern) in folders.items():
@@ -32,7 +33,7 @@ def sizes() -> Iterator[Hostile]:
 
 
 def _made_name(what: str) -> str:
-    return {"licsar": licsar.FRAME, "hyp3": "hyp3", "vx-vy": "pair"}[what]
+    return {"licsar": licsar.FRAME, "licsbas maps": licsbas.FRAME, "hyp3": "hyp3", "vx-vy": "pair"}[what]
 
 
 def _folder(maker: Callable[[Path], Path], pattern: str) -> Callable[[Path, Trap], object]:

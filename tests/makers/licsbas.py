@@ -1,4 +1,4 @@
-"""Makes a LiCSBAS time series."""
+"""Makes a LiCSBAS time series, and a folder of its maps."""
 
 from pathlib import Path
 
@@ -6,7 +6,11 @@ import h5py
 import numpy as np
 
 from ingest.readers.records import Component
+from tests.makers import geotiff
 from tests.makers.sources import SINKS, Source
+
+FRAME = "014A_04939_131313"
+ASCENDING = {"E": -0.6, "N": -0.1, "U": 0.794}
 
 
 def make(folder: Path) -> Path:
@@ -19,4 +23,19 @@ def make(folder: Path) -> Path:
     return folder / "cum.h5"
 
 
-SOURCES = [Source("licsbas", make, Component.LOS, SINKS)]
+def make_maps(folder: Path, leave_out: tuple[str, ...] = (), **layers) -> Path:
+    """A frame's folder of 4 x 5 pixels, mm/yr, plus is toward; layers: arrays instead of those made here."""
+    masked = np.ones((4, 5))
+    masked[3] = 0
+    made = {"vel": np.full((4, 5), SINKS), "vstd": np.full((4, 5), 0.8), "mask": masked}
+    made |= {name: np.full((4, 5), part) for name, part in ASCENDING.items()} | layers
+    for name, values in made.items():
+        if name not in leave_out:
+            geotiff.write(folder / FRAME / f"{name}.geo.tif", values.astype(np.float32), nodata=np.nan)
+    return folder / FRAME
+
+
+SOURCES = [
+    Source("licsbas", make, Component.LOS, SINKS),
+    Source("licsbas-maps", make_maps, Component.LOS, SINKS, series=False),
+]

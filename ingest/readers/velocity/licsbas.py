@@ -100,7 +100,7 @@ def _block(path: Path, file: h5py.File, grid: Grid, rows: slice) -> PointBatch:
         values: Float32 = hdf5.numbers(path, file, name, rows)[row, col]
         return values
 
-    los = _unit_vectors(path, [layer(name) for name in ("E.geo", "N.geo", "U.geo")])
+    los = unit_vectors(path, [layer(name) for name in ("E.geo", "N.geo", "U.geo")])
     longitude, latitude = grid.positions(row + rows.start, col)
     return PointBatch(
         pid=raster.pids(row + rows.start, col),
@@ -118,7 +118,7 @@ def _block(path: Path, file: h5py.File, grid: Grid, rows: slice) -> PointBatch:
     )
 
 
-def _unit_vectors(path: Path, los: list[Float32]) -> list[Float32]:
+def unit_vectors(path: Path, los: list[Float32]) -> list[Float32]:
     """The layers east, north, up, NaN where LiCSBAS has no vector: it writes zeros there. Raises InputError."""
     length = np.sqrt(sum(part.astype(np.float64) ** 2 for part in los))
     wrong = np.isfinite(length) & (length > 0) & (np.abs(length - 1) > VECTOR_TOLERANCE)
