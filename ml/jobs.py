@@ -19,7 +19,7 @@ from ml.coherence.confirm import Evidence, confirmed
 from ml.coherence.log_ratio import backscatter_change_db
 from ml.deformation import infer as deformation_infer
 from ml.deformation.points import project
-from ml.deformation.series.clouds import SeriesReader, corrected, half_wave_mm, has_cycles
+from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.models import ModelVersion, Run
 from ml.offsets import infer as offsets_infer
 from ml.rasters.imagery import PairSource
@@ -51,7 +51,7 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
         for block in ingest_selectors.product_series(product=product):
             reader.add(block)
         summary = reader.summary(points.longitude, points.latitude)
-        cloud = corrected(cloud, summary.step_mm_yr, summary.noise_mm_yr)
+        cloud = cloud._replace(velocity_mm_yr=cloud.velocity_mm_yr - summary.step_mm_yr)
         statistics["points_corrected"] = int((summary.step_mm_yr != 0).sum())
     result = deformation_infer.detect_deformation(cloud, run.model_version.method, device)
     tags = {

@@ -88,14 +88,13 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
     if not points.x.size:
         raise UnusableData("there is no point to grid")
     cells = assign_cells(points.x, points.y, max(cell_m, float(np.ceil(points.posting_m or 0.0))))
-    rate = points.velocity_mm_yr.astype(np.float32, copy=False)
-    released = rate if points.released_mm_yr is None else points.released_mm_yr
+    released = points.velocity_mm_yr.astype(np.float32, copy=False)
     with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while the tree of neighbours is built and searched
         as_released = beside.submit(cell_median, cells, released)
         heights = beside.submit(_heights, cells, points)
-        kept = rate
-        if despiked and rate.size >= NEIGHBOURS:
-            kept = median_of(rate, neighbours(points, workers=workers))
+        kept = released
+        if despiked and released.size >= NEIGHBOURS:
+            kept = median_of(released, neighbours(points, workers=workers))
         raw, counts = as_released.result()
         velocity = raw if kept is released else cell_median(cells, kept)[0]
         mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))

@@ -11,7 +11,7 @@ from ingest.geometry import utm_epsg
 from ingest.readers import open_velocity_field
 from ingest.readers.records import Component, Declaration, Float64, Reference, VelocityField
 from ml.deformation.points import Float32, PointCloud, project
-from ml.deformation.series.clouds import SeriesReader, corrected, half_wave_mm, has_cycles
+from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 
 
 class InputTrack(NamedTuple):
@@ -23,17 +23,12 @@ class InputTrack(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """Points of one file, (n,): degrees, mm/yr, heights in m, and the name of each one's track.
-
-    step_mm_yr and noise_mm_yr: of `SeriesSummary`; 0 and NaN where the file has no series of phase.
-    """
+    """Points of one file, (n,): degrees, mm/yr, heights in m, and the name of each one's track."""
 
     longitude: Float64
     latitude: Float64
     velocity_mm_yr: Float32
     height_m: Float32
-    step_mm_yr: Float32
-    noise_mm_yr: Float32
     track: np.ndarray
 
 
@@ -64,8 +59,8 @@ def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[Inpu
     reference = Reference.GNSS if tied else Reference.LOCAL
     tracks = []
     for name in sorted(set(names), reverse=True):  # descending, ascending, unknown
-        longitude, latitude, velocity, height, step, noise = (column[names == name] for column in columns)
-        points = corrected(project(longitude, latitude, velocity, height, epsg, posting_m), step, noise)
+        longitude, latitude, velocity, height = (column[names == name] for column in columns)
+        points = project(longitude, latitude, velocity, height, epsg, posting_m)
         tracks.append(InputTrack(str(name), points, reference))
     return tracks, [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
 
@@ -84,11 +79,9 @@ def _columns(path: Path, field: VelocityField) -> _Columns:
     if not batches:
         raise InputError(path, "no row has a position and a velocity", "Export it again")
     longitude, latitude, velocity, height, los_east = (np.concatenate(column) for column in zip(*batches, strict=True))
-    step, noise = np.zeros_like(velocity), np.full_like(velocity, np.nan)
     if reader:
-        summary = reader.summary(longitude, latitude)
-        step, noise = summary.step_mm_yr, summary.noise_mm_yr
+        velocity = velocity - reader.summary(longitude, latitude).step_mm_yr
     seen = np.where(np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), str(header.direction))
     if header.component != Component.LOS:
         seen[:] = ""
-    return _Columns(longitude, latitude, velocity, height, step, noise, seen)
+    return _Columns(longitude, latitude, velocity, height, seen)

@@ -15,9 +15,8 @@ Float64 = NDArray[np.float64]
 class PointCloud(NamedTuple):
     """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), sign as the product's.
 
-    height_m: (n,), above any one level, NaN unknown; None where the product has no heights. Where the product has
-    series: noise_mm_yr, (n,), standard error of the rate, NaN unknown; and, where whole cycles were undone in them
-    (`series`), released_mm_yr, (n,), the product's own rates, from which velocity_mm_yr differs there.
+    Rates are the product's, without what unwrapping errors in its series, where it has them, added (`series.product`).
+    height_m: (n,), above any one level, NaN unknown; None where the product has no heights.
     """
 
     x: Float64
@@ -26,8 +25,6 @@ class PointCloud(NamedTuple):
     epsg: int
     posting_m: float | None = None
     height_m: Float32 | None = None
-    released_mm_yr: Float32 | None = None
-    noise_mm_yr: Float32 | None = None
 
 
 def project(

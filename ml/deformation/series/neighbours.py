@@ -22,8 +22,9 @@ class AgreementConfig:
 
     odd: a step further than this from every whole number is odd. Around a step are those in the 3 x 3 cells of cell_m
     around it and at most one image earlier or later, itself included; and all of the product on that date, where more
-    than everywhere_share of its points step then. It is left alone where more than odd_share of these are odd, or where
-    the others, at least `several`, are off by more than bias on average.
+    than everywhere_share of its points step then. It is left alone where more than odd_share of these are odd, where
+    the others, at least `several`, are off by more than bias on average, or where more than most_share of the product
+    steps then: that changes no rate against those around, and may be an earthquake.
     """
 
     odd: float = 0.25
@@ -32,6 +33,7 @@ class AgreementConfig:
     several: int = 5
     bias: float = 0.08
     everywhere_share: float = 0.02
+    most_share: float = 0.4
 
 
 class _Around(NamedTuple):
@@ -63,18 +65,16 @@ def agreed(
     cells = [np.floor(axis[steps.point] / config.cell_m).astype(np.int64) for axis in (x, y)]
     against = _around([*cells, steps.date.astype(np.int64)], evidence).contradicts(config)
     everywhere = _around([steps.date.astype(np.int64)], evidence)
-    common = everywhere.odd + everywhere.near > config.everywhere_share * summary.rate_mm_yr.size
-    against |= common & everywhere.contradicts(config)
+    share = (everywhere.odd + everywhere.near) / max(summary.rate_mm_yr.size, 1)
+    against |= (share > config.everywhere_share) & everywhere.contradicts(config)
+    against |= (share > config.most_share) & (everywhere.near >= config.several)
     against &= steps.cycles != 0
     back = np.isin(steps.point, steps.point[against])  # of one point all or none: they were fitted together
-    returned = np.bincount(steps.point[back], steps.rate_mm_yr[back], summary.rate_mm_yr.size).astype(np.float32)
+    returned = np.bincount(steps.point, steps.undone_mm_yr(half_wave_mm) * back, summary.rate_mm_yr.size)
     return summary._replace(
-        rate_mm_yr=summary.rate_mm_yr + returned,
-        step_mm_yr=summary.step_mm_yr - returned,
-        steps=steps._replace(
-            cycles=np.where(back, 0, steps.cycles).astype(np.int8),
-            rate_mm_yr=np.where(back, 0, steps.rate_mm_yr).astype(np.float32),
-        ),
+        rate_mm_yr=(summary.rate_mm_yr + returned).astype(np.float32),
+        step_mm_yr=(summary.step_mm_yr - returned).astype(np.float32),
+        steps=steps._replace(cycles=np.where(back, 0, steps.cycles).astype(np.int8)),
     )
 
 

@@ -23,14 +23,18 @@ class Steps(NamedTuple):
     """One row for each step seen, sorted by point. Sign as the series'.
 
     point: which one; date: of the first image after it; size_mm: as fitted; cycles: how many whole ones were undone,
-    0 where it was left alone; rate_mm_yr: what those undone had added to the point's rate.
+    0 where it was left alone; per_year: what a step of 1 mm there adds to the point's rate, 1/yr.
     """
 
     point: NDArray[np.int64]
     date: NDArray[np.int16]
     size_mm: Float32
     cycles: NDArray[np.int8]
-    rate_mm_yr: Float32
+    per_year: Float32
+
+    def undone_mm_yr(self, half_wave_mm: float) -> Float32:
+        """What the undone cycles had added to the rate, (steps,), mm/yr."""
+        return self.cycles * np.float32(half_wave_mm) * self.per_year
 
 
 NO_STEPS = Steps(
@@ -51,10 +55,8 @@ def find_steps(
     point, slot = np.nonzero(picked.at)
     at = picked.at[point, slot]
     rate_row = np.broadcast_to(curves.factor, (len(residual_mm), *curves.factor.shape[1:]))[rows[point], RATE]
-    per_mm = np.einsum("mp,mp->m", rate_row, some.basis_sums[point, at])  # what a step of 1 mm adds to the rate
-    undone = cycles[point, slot]
-    rate = undone * np.float32(half_wave_mm) * per_mm
-    return Steps(rows[point], at.astype(np.int16), picked.size_mm[point, slot], undone, rate.astype(np.float32))
+    per_year = np.einsum("mp,mp->m", rate_row, some.basis_sums[point, at])
+    return Steps(rows[point], at.astype(np.int16), picked.size_mm[point, slot], cycles[point, slot], per_year)
 
 
 def undo(series_mm: Float32, steps: Steps, half_wave_mm: float) -> Float32:

@@ -118,7 +118,7 @@ def _summary(
     scatter = robust_sigma(left, mask)
     season = np.hypot(found[:, SINE], found[:, COSINE]) if columns.shape[1] > SINE else np.zeros(len(found))
     noise = scatter * np.linalg.norm(fitted.factor[:, RATE], axis=1) * widening(left, mask)
-    step = np.bincount(steps.point, weights=steps.rate_mm_yr, minlength=len(series_mm))
+    step = np.bincount(steps.point, weights=steps.undone_mm_yr(half_wave_mm), minlength=len(series_mm))
     odd_even = _odd_even(left, mask, columns[:, RATE])
     figures = found[:, RATE], step, season, scatter, found[:, ACCELERATION], odd_even, noise
     return SeriesSummary(steps, *(figure.astype(np.float32) for figure in figures))

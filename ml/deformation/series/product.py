@@ -1,4 +1,4 @@
-"""What the series of a product change in its point cloud: rates without what unwrapping errors added to them."""
+"""Series of a whole product: which products have unwrapping errors, and a summary made piece by piece."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ingest.readers.records import METRES_PER_DEGREE, Component, Technique
-from ml.deformation.points import PointCloud
 from ml.deformation.series.neighbours import agreed
 from ml.deformation.series.regression import Float32, Float64
 from ml.deformation.series.steps import HALF_WAVE_MM
@@ -43,13 +42,3 @@ class SeriesReader:
         """Of all points in their order; their places, (n,), in degrees: steps of neighbours are compared."""
         east_m = METRES_PER_DEGREE * np.cos(np.radians(np.median(latitude))) * longitude
         return agreed(joined(self._parts), east_m, METRES_PER_DEGREE * latitude, self.half_wave)
-
-
-def corrected(points: PointCloud, step_mm_yr: Float32, noise_mm_yr: Float32) -> PointCloud:
-    """Points without the part of their rates that steps of whole cycles made; (n,), mm/yr, as in `SeriesSummary`."""
-    if np.isfinite(noise_mm_yr).any():
-        points = points._replace(noise_mm_yr=noise_mm_yr)
-    if not step_mm_yr.any():
-        return points
-    rate = points.velocity_mm_yr - step_mm_yr
-    return points._replace(velocity_mm_yr=rate, released_mm_yr=points.velocity_mm_yr)
