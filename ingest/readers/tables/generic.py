@@ -147,6 +147,8 @@ def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direct
 
 def _extras(plan: Plan) -> dict[str, str]:
     stated = {role: columns.printable(name) for role, name in plan.columns.items()}
+    if plan.geometry_crs is not None:
+        stated["position"] = "geometry"
     if "velocity" not in plan.columns:
         stated["velocity"] = "least-squares slope of the series"
     if "pid" not in plan.columns:

@@ -30,7 +30,7 @@ ALIASES = {
     "latitude": ("latitude", "lat", "pntlat", "y"),
     "easting": ("easting", "east"),
     "northing": ("northing", "north"),
-    "height": ("height", "heightm", "elevation", "topo", "pntheight", "h", "z"),
+    "height": ("height", "heightm", "elevation", "elev", "altitude", "topo", "dem", "pntheight", "h", "z"),
     "velocity_std": (
         "vstdev",
         "velstd",
@@ -60,7 +60,7 @@ ALIASES = {
     "track_angle": ("trackangle", "trackangl", "headingangle", "heading"),
 }
 VELOCITY = re.compile(
-    r"(?:los|mean|avg)?(?:velocity|veloc|vel|v)(?:los)?"
+    r"(?:ps)?(?:los|mean|avg)?(?:velocity|veloc|velo|vel|v|rate)(?:los|mean|avg)?"
     r"(?P<way>up|east|toward)?(?P<unit>(?:mm|cm|m)(?=(?:per)?(?:yr|year)$))?(?(unit)(?:per)?(?:yr|year))"
     r"|velocitym"  # what ten letters leave of velocity_mm_yr and of velocity_m_yr
 )
@@ -169,8 +169,11 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
 
 
-def columns_by_alias(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Our role -> the file's column. Raises InputError where two columns may be the velocity."""
+def columns_by_alias(path: Path, names: Sequence[str], in_metres: bool = False) -> dict[str, str]:
+    """Our role -> the file's column. in_metres: x and y are easting and northing, otherwise longitude and latitude.
+
+    Raises InputError where two columns may be the velocity.
+    """
     of_plain: dict[str, str] = {}
     for name in names:
         of_plain.setdefault(plain(name), name)
@@ -179,6 +182,9 @@ def columns_by_alias(path: Path, names: Sequence[str]) -> dict[str, str]:
         fitting = [of_plain[alias] for alias in aliases if alias in of_plain]
         if fitting:
             columns[role] = fitting[0]
+    for metres, degrees, letter in (("easting", "longitude", "x"), ("northing", "latitude", "y")):
+        if in_metres and metres not in columns and plain(columns.get(degrees, "")) == letter:
+            columns[metres] = columns.pop(degrees)
     velocities = [name for name in names if VELOCITY.fullmatch(plain(name))]
     if len(velocities) > 1:
         shown = " and ".join(repr(name) for name in velocities[:3])
@@ -188,7 +194,8 @@ def columns_by_alias(path: Path, names: Sequence[str]) -> dict[str, str]:
 
 def plan_of(path: Path, source: Source, stated: Mapping, declared: Declaration) -> Plan:
     """Decide how a table is read. Raises InputError for what is missing, contradicts, or would have to be guessed."""
-    columns = dict(stated.columns) or columns_by_alias(path, source.names)
+    in_metres = not source.has_geometry and stated.epsg not in {None, 4326}
+    columns = dict(stated.columns) or columns_by_alias(path, source.names, in_metres)
     text_table.require(
         path, source.names, list(columns.values()), "Correct the mapping: it names what the file has not"
     )

@@ -108,6 +108,7 @@ def test_a_column_may_say_its_unit_and_then_nobody_may_say_another(tmp_path):
             "COHERENCE": "temporal_coherence",
         },
         {"CODE": "ID", "LON": "x", "LAT": "y", "VEL": "v", "COHERENCE": "coh", "V_STDEV": "stdev"},
+        {"CODE": "pnt_id", "LON": "pnt_lon", "LAT": "pnt_lat", "VEL": "vel_mean", "COHERENCE": "pnt_enscoh"},
         {"CODE": "Point_ID", "LON": "Long", "LAT": "Lat.", "VEL": "V_LOS [mm/yr]", "HEIGHT": "h"},
     ],
 )
@@ -320,6 +321,19 @@ def test_two_kinds_of_coordinates_must_agree(tmp_path):
     content = 'unit = "mm/yr"\npositive = "toward"\nepsg = 25832\n'
     with pytest.raises(InputError, match="do not name the same places"):
         the_points(make(tmp_path, change=both), mapping(tmp_path, content))
+
+
+def test_x_and_y_are_metres_where_the_mapping_states_their_system(tmp_path):
+    def metres(table):
+        placed = projected(table)
+        table["X"], table["Y"] = placed["EASTING"], placed["NORTHING"]
+        del table["LON"], table["LAT"]
+
+    content = 'unit = "mm/yr"\npositive = "toward"\nepsg = 25832\n'
+    batch = the_points(make(tmp_path, change=metres), mapping(tmp_path, content))
+    assert batch.longitude[5] == pytest.approx(11.005, abs=1e-6)
+    with pytest.raises(InputError, match="name metres and their epsg in a mapping"):
+        the_points(make(tmp_path, change=metres))
 
 
 def test_metres_without_a_reference_system_are_asked_about(tmp_path):

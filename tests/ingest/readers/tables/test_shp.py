@@ -157,6 +157,16 @@ def test_columns_of_degrees_must_name_the_same_places_as_the_geometry(tmp_path):
     refused(shapefiles.write(tmp_path / "points.shp", places, table), "do not name the same places")
 
 
+@pytest.mark.parametrize("names", [("LON", "LAT"), ("X", "Y")])
+def test_columns_of_metres_beside_the_geometry_are_no_degrees(tmp_path, names):
+    to = Transformer.from_crs(4326, 25832, always_xy=True).transform
+    table = table_of()
+    places = [to(x, y) for x, y in zip(table.pop("LON"), table.pop("LAT"), strict=True)]
+    table |= dict(zip(names, map(list, zip(*places, strict=True)), strict=True))
+    batch = the_points(shapefiles.write(tmp_path / "points.shp", places, table, 25832))
+    assert batch.longitude[11] == pytest.approx(11.011, abs=1e-6)
+
+
 def test_shapes_of_several_points_are_refused(tmp_path):
     path = tmp_path / "points.shp"
     with shapefile.Writer(str(path), shapeType=shapefile.MULTIPOINT) as writer:
