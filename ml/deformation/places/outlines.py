@@ -60,10 +60,13 @@ def _stands_alone(peak: Peak, sigma: float) -> bool:
 
 
 def across_gaps(height: Float64, gap_nodes: float) -> Float64:
-    """The map with the nearest known height wherever one is within gap_nodes: what nobody measured divides nothing."""
+    """The map with the nearest known height wherever one is within gap_nodes: what nobody measured divides nothing.
+
+    A hair lower than that, so that no peak stands where nothing was measured.
+    """
     unknown = np.isinf(height)
     away, (row, col) = ndimage.distance_transform_edt(unknown, return_indices=True)
-    return np.where(away <= gap_nodes, height[row, col], height)
+    return np.where(unknown & (away <= gap_nodes), height[row, col] - 1e-6, height)
 
 
 def around(height: Float64, at: tuple[int, int], level: float) -> BoolMap:

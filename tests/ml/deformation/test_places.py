@@ -149,8 +149,18 @@ def test_unmeasured_ground_divides_no_place():
     rate = -40 * np.exp(-((away / 700) ** 2))
     points = cloud(x[kept], y[kept], rate[kept], 0.8)
     (area,) = measured(points, flagged(Point(0, 0).buffer(1200), -10))
-    assert len(area.places) == 1
-    assert area.places[0].peak.value == pytest.approx(rate[kept].min(), rel=0.15)
+    (place,) = area.places
+    assert place.peak.value == pytest.approx(rate[kept].min(), rel=0.15)
+    assert place.core.area < place.half.area < area.area_m2
+
+
+def test_outlines_are_nested_where_few_points_leave_wide_gaps():
+    rng = np.random.default_rng(2)
+    x, y = rng.uniform(-5000, 5000, (2, 250))
+    points = cloud(x, y, -6 * np.exp(-((np.hypot(x, y) / 1500) ** 2)), 0.8)
+    for area in measured(points, flagged(Point(0, 0).buffer(2500), -3)):
+        for place in area.places:
+            assert place.core.area <= place.half.area <= place.motion.area <= area.area_m2
 
 
 def test_too_few_points_leave_the_area_as_it_was_flagged():
