@@ -15,10 +15,10 @@ from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
 from ingest.readers.records import Reference
-from ml.deformation.points import PointCloud
+from ml.deformation.points import Float32, PointCloud
 from ml.deformation.wide.cells import WideCells, stable_level, wide_cells
 from ml.deformation.wide.noise import noise_of
-from ml.deformation.wide.regions import WideRegion, draw_regions, find_bowls
+from ml.deformation.wide.regions import SIGNIFICANT, Bowl, WideRegion, draw_regions, find_bowls
 from ml.deformation.wide.scores import Prior, Scores
 
 PRIORS = {
@@ -39,6 +39,18 @@ class Track(NamedTuple):
 
     points: PointCloud
     reference: Reference
+
+
+class WideFit(NamedTuple):
+    """Bowls on the cells of a scene. still: (rows, cols), what counts as still, mm/yr; beside: motion beside the bowls;
+    level_mm_yr: of the product's rates, what counted as still.
+    """
+
+    cells: WideCells
+    bowls: list[Bowl]
+    still: Float32
+    beside: Float32
+    level_mm_yr: float
 
 
 class ReferredRegion(NamedTuple):
@@ -74,23 +86,35 @@ def look_wide(track: Track, reported: Sequence[BaseGeometry] = ()) -> list[Refer
     The ground inside reported areas is not looked at, so that a region is what moves beside them, and one that lies in
     them by more than half is left out.
     """
-    points, reference = track
+    fit = fit_wide(track.points, track.reference, reported)
+    regions = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)
+    return [
+        ReferredRegion(region, track.reference, fit.level_mm_yr)
+        for region in regions
+        if not _is_reported(region, reported)
+    ]
+
+
+def fit_wide(
+    points: PointCloud,
+    reference: Reference,
+    reported: Sequence[BaseGeometry] = (),
+    significant: float = SIGNIFICANT,
+) -> WideFit:
+    """Cells, bowls of a score of at least `significant`, and what they are measured against."""
     cells = wide_cells(points)
     cells = cells._replace(rate_mm_yr=np.where(_inside(cells, reported), np.float32(np.nan), cells.rate_mm_yr))
-    rates = cells.rate_mm_yr[cells.known]
-    if rates.size < FEWEST_CELLS:
-        return []
+    nothing = np.zeros_like(cells.rate_mm_yr)
+    if np.count_nonzero(cells.known) < FEWEST_CELLS:
+        return WideFit(cells, [], nothing, nothing, 0.0)
     noise = noise_of(cells.rate_mm_yr, cells.cell_km)
-    level = 0.0
-    if reference is Reference.LOCAL:
-        level = stable_level(cells, float(np.sqrt(noise.long_mm2_yr2)))
+    level = stable_level(cells, float(np.sqrt(noise.long_mm2_yr2))) if reference is Reference.LOCAL else 0.0
     scores = Scores(cells.rate_mm_yr - np.float32(level), cells.n_points, cells.cell_km, noise, PRIORS[reference])
-    bowls = find_bowls(scores, cells.transform)
+    bowls = find_bowls(scores, cells.transform, significant)
     beside = scores.background()
-    nothing = np.zeros_like(beside)
-    still = (level + beside, nothing) if reference is Reference.LOCAL else (nothing, beside)
-    regions = draw_regions(bowls, cells, *still) if bowls else []
-    return [ReferredRegion(region, reference, level) for region in regions if not _is_reported(region, reported)]
+    if reference is Reference.LOCAL:
+        return WideFit(cells, bowls, np.float32(level) + beside, nothing, level)
+    return WideFit(cells, bowls, nothing, beside, level)
 
 
 def _inside(cells: WideCells, areas: Sequence[BaseGeometry]) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ USUAL_EXPONENT = 2.67
 OUTER_KM = 100.0  # no power is added at waves longer than this
 FEWEST_DIFFERENCES = 30
 LEAST_WHITE_MM2_YR2, LEAST_LONG_MM2_YR2 = 0.01, 0.1
+LEAST_WHITE_SHARE = 0.05  # of the long waves: less would only slow the solution down
 TABLE_KM, TABLE_STEP_KM = 1024.0, 0.5
 
 
@@ -55,7 +56,8 @@ def _fitted(exponent: float, lags: Float64, variances: Float64, counts: Float64)
     gamma = 8 * semivariance(lags, exponent) - 2 * semivariance(2 * lags, exponent)
     weight = np.sqrt(np.minimum(counts, 1000.0)) / variances
     parts, misfit = nnls(np.stack([np.full_like(gamma, 6.0), gamma], axis=1) * weight[:, None], variances * weight)
-    white, strength = max(parts[0], LEAST_WHITE_MM2_YR2), max(parts[1], LEAST_LONG_MM2_YR2)
+    strength = max(parts[1], LEAST_LONG_MM2_YR2)
+    white = max(parts[0], LEAST_WHITE_MM2_YR2, LEAST_WHITE_SHARE * strength)
     return float(misfit), WideNoise(float(white), float(strength), exponent)
 
 

@@ -1,5 +1,6 @@
 """Wide bowls and domes out of the scores: one after the other, and what belongs together is one region."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -102,7 +103,9 @@ def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
     return max(1.0, MAD_TO_SIGMA * float(np.median(np.abs(known)))) if places >= PLACES_FOR_SPREAD else 1.0
 
 
-def draw_regions(bowls: list[Bowl], cells: WideCells, still_mm_yr: Float32, beside_mm_yr: Float32) -> list[WideRegion]:
+def draw_regions(
+    bowls: Sequence[Bowl], cells: WideCells, still_mm_yr: Float32, beside_mm_yr: Float32
+) -> list[WideRegion]:
     """Bowls of one sign whose outlines touch are one region, the surest region first.
 
     still_mm_yr: (rows, cols), what counts as still in each cell; beside_mm_yr: (rows, cols), motion beside the bowls.
@@ -141,7 +144,7 @@ class _Field:
         return np.asarray(self.smooth * np.sign(bowl.peak_mm_yr) >= level, dtype=np.bool_)
 
 
-def _is_shadow(bowl: Bowl, surer: list[Bowl]) -> bool:
+def _is_shadow(bowl: Bowl, surer: Sequence[Bowl]) -> bool:
     """A weaker bowl of the other sign at the rim of a surer one is a misfit of that one's shape."""
     return any(
         bowl.peak_mm_yr * other.peak_mm_yr < 0

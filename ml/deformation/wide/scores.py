@@ -28,7 +28,7 @@ LEAST_SEEN = 0.2  # of a shape, or of the scene where that is smaller
 LARGE_SCENE = 10.0  # times a shape
 FEWEST_CELLS = 12.0  # under a shape
 SEEN_BINS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.01])
-TOLERANCE, MOST_STEPS, LEAST_DOT = 2e-3, 120, np.float32(1e-30)
+TOLERANCE, MOST_STEPS, LEAST_DOT = 5e-3, 50, np.float32(1e-30)
 OUTLIER, ROUNDS = 2.5, 2
 DRAWS_CELLS, FEWEST_DRAWS, MOST_DRAWS = 1_000_000, 6, 12
 
