@@ -30,6 +30,13 @@ class Family(StrEnum):
     OFFSETS = "offsets"
 
 
+class Extent(StrEnum):
+    """Whether motion is of a place or of a region in which such places may lie: each has alerts of its own."""
+
+    LOCAL = "local"
+    REGION = "region"
+
+
 class Sign(StrEnum):
     """Vertical motion that a kind implies."""
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.urls import reverse
 
+from detection.kinds import Extent
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
@@ -55,6 +56,13 @@ class AreaFigures(models.Model):
     coherence_before = models.FloatField(null=True, help_text="median of the pair's predecessors, 0-1")
     coherence_after = models.FloatField(null=True, help_text="median of the pair itself, 0-1")
     change_sigma = models.FloatField(null=True, help_text="robust z-score of the change, negative: coherence was lost")
+    extent = models.CharField(
+        max_length=6,
+        choices=_choices(Extent),
+        default=Extent.LOCAL.value,
+        help_text="a place, against the ground around it; or a region of kilometres, against the product's reference",
+    )
+    reference = models.CharField(max_length=5, blank=True, help_text="of a region's rates: gnss or local")
     class_shares = models.JSONField(default=dict, help_text="class of the network: its probability, 0-1")
 
     class Meta:

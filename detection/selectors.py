@@ -96,10 +96,17 @@ def alert_by_code(*, code: str) -> Alert:
         raise Alert.DoesNotExist(str(fault)) from fault
 
 
-def alerts_touching(*, area: MultiPolygon, family: Family, during: tuple[date, date] | None = None) -> QuerySet[Alert]:
-    """Alerts of a family, in life or rejected, whose area meets this one; `during`: and whose dates meet these."""
+def alerts_touching(
+    *, area: MultiPolygon, family: Family, extent: str, during: tuple[date, date] | None = None
+) -> QuerySet[Alert]:
+    """Alerts of a family and extent, in life or rejected, whose area meets this one.
+
+    during: and whose dates meet these.
+    """
     over = [State.FINISHED.value, State.MERGED.value]
-    alerts = Alert.objects.exclude(state__in=over).filter(area__intersects=area, kind__in=FAMILIES[family])
+    alerts = Alert.objects.exclude(state__in=over).filter(
+        area__intersects=area, kind__in=FAMILIES[family], extent=extent
+    )
     if during:
         alerts = alerts.filter(first_motion__lt=during[1], last_motion__gt=during[0])
     return alerts
@@ -107,7 +114,11 @@ def alerts_touching(*, area: MultiPolygon, family: Family, during: tuple[date, d
 
 def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
     """Unreviewed alerts on the place of this one that none of the latest runs shows any more."""
-    beside = alerts_touching(area=alert.area, family=family).filter(state__in=UNREVIEWED_STATES).exclude(pk=alert.pk)
+    beside = (
+        alerts_touching(area=alert.area, family=family, extent=alert.extent)
+        .filter(state__in=UNREVIEWED_STATES)
+        .exclude(pk=alert.pk)
+    )
     return [one for one in beside if not detections_current(alert=one).exists()]
 
 

@@ -11,6 +11,7 @@ import torch
 
 from ingest.models import ScenePair
 from ingest.products import selectors as ingest_selectors
+from ingest.readers.records import Reference
 from ingest.scenes.images import read_pair
 from ml import selectors
 from ml.coherence import change as change_infer
@@ -20,6 +21,7 @@ from ml.coherence.log_ratio import backscatter_change_db
 from ml.deformation import infer as deformation_infer
 from ml.deformation.points import project
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
+from ml.deformation.wide.look import Track, wide_regions
 from ml.models import ModelVersion, Run
 from ml.offsets import infer as offsets_infer
 from ml.rasters.imagery import PairSource
@@ -60,8 +62,16 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
         "component": product.component,
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
+    reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, [cloud])]
+    regions = wide_regions([Track(cloud, Reference(product.reference))], reported)
     return RasterResult(
-        result.bands(), result.units(), result.transform, result.epsg, tags, result.statistics() | statistics
+        result.bands(),
+        result.units(),
+        result.transform,
+        result.epsg,
+        tags,
+        result.statistics() | statistics,
+        [region.feature(result.epsg) for region in regions],
     )
 
 

@@ -196,5 +196,9 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
                 logger.warning("run %s was taken over by another worker; its result is left out", run.pk)
                 return
             Prediction.objects.create(
-                run=run, raster=File(stream, name=path.name), raster_sha256=sha256, statistics=result.statistics
+                run=run,
+                raster=File(stream, name=path.name),
+                raster_sha256=sha256,
+                statistics=result.statistics,
+                regions=list(result.regions),
             )

@@ -87,6 +87,8 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, A
         "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
         "component": main_product.component,
         "severity": severity(main.peak_rate_mm_yr, area_m2),
+        "extent": main.extent,
+        "reference": main.reference,
     }
 
 

@@ -86,14 +86,14 @@ def _take_over(alert: Alert) -> None:
 
 
 def _same_place(detection: Detection) -> Alert | None:
-    """The alert of the same family that shares most with this area, at least a tenth of the smaller one.
+    """The alert of the same family and extent that shares most with this area, at least a tenth of the smaller one.
 
     A change of the surface and a surge are events: one at another time is another one.
     """
     new, kind = from_wkb(bytes(detection.area.wkb)), family(detection.kind)
     during = event_span(detection)
     shared = []
-    for alert in alerts_touching(area=detection.area, family=kind, during=during):
+    for alert in alerts_touching(area=detection.area, family=kind, extent=detection.extent, during=during):
         old = from_wkb(bytes(alert.area.wkb))
         overlap = new.intersection(old).area
         if overlap >= SAME_PLACE_SHARE * min(new.area, old.area):

@@ -1,17 +1,18 @@
 """A finished prediction becomes detections: each task has its own way of looking, registered here once."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from shapely import MultiPolygon as ShapelyMultiPolygon
 from shapely import to_wkb
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from detection.glaciers.selectors import ice_share
 from detection.glaciers.surge import MOSTLY_ICE, slides
-from detection.kinds import Kind
+from detection.kinds import Extent, Kind
 from detection.models import Detection
 from detection.rules.sizes import area_of
 from detection.search.classify import Evidence, classify
@@ -30,6 +31,7 @@ from ml.statistics.series import fit_series
 from ml.stored import StoredRaster, read_prediction
 
 Task = ModelVersion.Task
+WITHIN_90 = 1.645  # standard deviations
 
 
 class Search(NamedTuple):
@@ -59,7 +61,28 @@ def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) 
             _from_area(prediction, named(area, raster.bands, raster.transform, [points], causes), points, raster.epsg)
             for area in drawn
         ]
-    return detections
+    return detections + [_from_region(prediction, region) for region in prediction.regions]
+
+
+def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
+    """Wide motion that the run found beside the areas; its rates are against the product's reference."""
+    product, geometry, figures = prediction.run.product, shape(feature["geometry"]), feature["properties"]
+    place, area_m2 = to_django(geometry), area_of(geometry)
+    rate, peak, sigma = (figures[name] for name in ("rate_mm_yr", "peak_rate_mm_yr", "peak_rate_sigma_mm_yr"))
+    return Detection(
+        kind=classify([Evidence(product.component, product.direction, rate, area_m2)]),
+        score=figures["score"],
+        rate_mm_yr=rate,
+        peak_rate_mm_yr=peak,
+        peak_low_mm_yr=peak - math.copysign(WITHIN_90 * sigma, peak),
+        peak_high_mm_yr=peak + math.copysign(WITHIN_90 * sigma, peak),
+        rate_sigma_mm_yr=sigma,
+        area=place,
+        area_m2=area_m2,
+        n_points=ingest_selectors.points_count_within(product=product, area=place),
+        extent=Extent.REGION,
+        reference=figures["reference"],
+    )
 
 
 def _from_area(prediction: Prediction, area: Area, points: SortedPoints, epsg: int) -> Detection:

@@ -4,7 +4,7 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 
 from ingest.models.provenance import DIRECTIONS, FromFile
-from ingest.readers.records import Component, Technique
+from ingest.readers.records import Component, Reference, Technique
 from ingest.storage import raster_storage
 
 
@@ -35,6 +35,12 @@ class Product(FromFile):
     refused_rows = models.JSONField(default=list, help_text="the first of them: [point id, reason]")
     tile = models.CharField(max_length=80, blank=True, help_text="the tile, the same in every release")
     technique = models.CharField(max_length=10, choices=[(t.value, t.value) for t in Technique], default="insar")
+    reference = models.CharField(
+        max_length=5,
+        choices=[(r.value, r.value) for r in Reference],
+        default=Reference.LOCAL.value,
+        help_text="zero of the rates: gnss, stations; local, a point or the mean of the scene",
+    )
     has_series = models.BooleanField(default=True)
     superseded_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="supersedes")
     derived_from = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="derived")

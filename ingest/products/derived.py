@@ -25,7 +25,7 @@ from ingest.products.selectors import views_in
 from ingest.products.services import field_publish, product_delete
 from ingest.projections import transformer
 from ingest.readers import raster
-from ingest.readers.records import UNIT_VECTORS, Component, FieldHeader, PointBatch, Technique, VelocityField
+from ingest.readers.records import UNIT_VECTORS, Component, FieldHeader, PointBatch, Reference, Technique, VelocityField
 
 TILE_M, POSTING_M, BAND_M = 100_000.0, 100.0, 5_000.0
 LEVEL = "derived"
@@ -149,6 +149,7 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
     dates = common_dates(_dates(tile.ascending), _dates(tile.descending))
     sources = (*tile.ascending, *tile.descending)
     period = (min(product.dates[0] for product in sources), max(product.dates[-1] for product in sources))
+    tied = all(product.reference == Reference.GNSS for product in sources)
     return FieldHeader(
         source_format=tile.source_format,
         level=LEVEL,
@@ -157,6 +158,7 @@ def _header(tile: Tile, component: Component) -> FieldHeader:
         has_series=bool(dates),
         burst=f"E{tile.east}N{tile.north}",
         posting_m=POSTING_M,
+        reference=Reference.GNSS if tied else Reference.LOCAL,
         grid_epsg=tile.epsg,
         simulated=tile.simulated,
         attribution="; ".join(sorted({product.attribution for product in sources} - {""}))[:300],

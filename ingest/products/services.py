@@ -115,6 +115,7 @@ def product_create(
         posting_m=header.posting_m,
         grid_epsg=header.grid_epsg,
         dates=list(header.dates),
+        reference=header.reference.value,
         has_series=header.has_series,
         n_points=totals.points,
         n_refused=totals.reasons.total(),

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from shapely import MultiPolygon, Polygon
 from shapely.geometry import mapping
 from tqdm import tqdm
 
@@ -20,7 +21,7 @@ from ingest.readers.records import Declaration, Reference
 from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
-from ml.deformation.wide.look import ASSUMES, ReferredRegion, Track, wide_regions
+from ml.deformation.wide.look import Track, wide_regions
 from ml.rasters.areas import SURE_SHARE, Area, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
@@ -113,7 +114,7 @@ def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTr
     features = [_feature(area, n_points, result.epsg, held) for area, n_points in areas_note]
     reported = [area.polygon for area, _ in areas_note]
     regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
-    features += [_feature_of_region(region, result.epsg, held) for region in regions]
+    features += [_with_points(region.feature(result.epsg), region.region.outline, held) for region in regions]
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     partial.replace(path)
@@ -165,23 +166,8 @@ def _strongest(area: Area) -> dict[str, float | None]:
     }
 
 
-def _feature_of_region(found: ReferredRegion, epsg: int, tracks: Mapping[str, SortedPoints]) -> dict[str, Any]:
-    region, outline = found.region, found.region.outline
-    return {
-        "type": "Feature",
-        "geometry": mapping(to_geographic(outline, epsg)),
-        "properties": {
-            "class": region.kind,
-            "extent": "region",
-            "score": round(region.probability, 4),
-            "rate_mm_yr": round(region.rate_mm_yr, 2),
-            "peak_rate_mm_yr": round(region.peak_mm_yr, 2),
-            "peak_rate_sigma_mm_yr": round(region.sigma_mm_yr, 2),
-            "area_m2": round(outline.area),
-            "core_area_m2": round(region.core.area),
-            "n_points": sum(count_within(outline, *points.near(outline)[:2]) for points in tracks.values()),
-            "reference": found.reference.value,
-            "level_mm_yr": round(found.level_mm_yr, 2),
-            "assumes": ASSUMES[found.reference],
-        },
-    }
+def _with_points(
+    feature: dict[str, Any], outline: Polygon | MultiPolygon, tracks: Mapping[str, SortedPoints]
+) -> dict[str, Any]:
+    feature["properties"]["n_points"] = sum(count_within(outline, *p.near(outline)[:2]) for p in tracks.values())
+    return feature

@@ -1,6 +1,7 @@
 """What every method gives back: named bands on a grid, and what is worth knowing about them."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -8,7 +9,10 @@ from numpy.typing import NDArray
 
 
 class RasterResult(NamedTuple):
-    """bands: name -> (rows, cols) float32, NaN unknown; units: one for each band; epsg None: a plain pixel grid."""
+    """bands: name -> (rows, cols) float32, NaN unknown; units: one for each band; epsg None: a plain pixel grid.
+
+    regions: wide motion beside what the bands show, as GeoJSON features.
+    """
 
     bands: dict[str, NDArray[np.float32]]
     units: tuple[str, ...]
@@ -16,3 +20,4 @@ class RasterResult(NamedTuple):
     epsg: int | None
     tags: dict[str, str]
     statistics: dict[str, float]
+    regions: Sequence[dict[str, Any]] = ()

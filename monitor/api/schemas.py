@@ -22,7 +22,9 @@ class Figures(Schema):
     """
 
     area_m2: float
-    rate_mm_yr: float | None = Field(None, description="median inside, against the ground around; sign: see component")
+    extent: str = Field("local", description="local: a place, against the ground around; region: against `reference`")
+    reference: str = Field("", description="of a region's rates: gnss, stations; local, the stillest part of the data")
+    rate_mm_yr: float | None = Field(None, description="median inside; sign: see component")
     peak_rate_mm_yr: float | None = None
     peak_low_mm_yr: float | None = Field(None, description="90 % interval of the peak rate: its end nearer to zero")
     peak_high_mm_yr: float | None = None

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from detection.kinds import KIND_OF_CLASS, KINDS, Sign, row_of
+from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
+from ingest.readers.records import Reference
 from monitor.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, Severity, advice_in_state
 from monitor.wording.components import COMPONENT_LABELS, direction, moved
 from monitor.wording.dates import period_words
@@ -17,6 +18,14 @@ SEVERITIES = {
 }
 SIGN_VERBS = {Sign.SINKING: "sank", Sign.RISING: "rose"}
 LEAST_SHARE = 0.1  # of a cause that is worth naming
+AGAINST = {  # what the rates of a region are compared with
+    "gnss": "the GNSS stations that the data are calibrated with",
+    "local": "the stillest part of these data",
+}
+ASSUMES = {
+    "gnss": "Assumed: the stations themselves do not sink. Between them, errors of about a millimetre a year remain.",
+    "local": "No reference is stated. Assumed: the part nearest to zero is still; if it moves, the rate lacks that.",
+}
 FEW_IMAGES = 30
 COARSE_M = 50.0
 
@@ -28,7 +37,7 @@ class VelocityVoice:
         """'sinking 14 mm/year', 'sinking up to 17 mm/year' where parts are much faster than the rest."""
         verb = row_of(alert.kind).sign or direction(alert.component, alert.rate_mm_yr)
         rate = f"up to {figure(alert.peak_rate_mm_yr)}" if _uneven(alert) else figure(alert.rate_mm_yr)
-        return f"{verb} {rate} mm/year"
+        return f"{verb} {rate} mm/year{', a wide region' if _is_region(alert) else ''}"
 
     def sentence(self, alert: AlertFigures) -> str:
         sign = row_of(alert.kind).sign
@@ -38,7 +47,9 @@ class VelocityVoice:
         fastest = f", and by up to {_peak(alert)} mm a year at its fastest" if _uneven(alert) else ""
         # without a sign, the direction itself is seen from the satellite
         seen = "as seen from the satellite and compared" if sign and alert.component == "los" else "compared"
-        return f"The ground here {verb} by about {rate} mm a year{fastest}, {when}, {seen} with the ground around it."
+        ground = "The ground of a wide region" if _is_region(alert) else "The ground here"
+        with_what = AGAINST[alert.reference] if _is_region(alert) else "the ground around it"
+        return f"{ground} {verb} by about {rate} mm a year{fastest}, {when}, {seen} with {with_what}."
 
     def severity(self, grade: str) -> Severity:
         return SEVERITIES[grade]
@@ -80,9 +91,10 @@ class VelocityVoice:
             lines.append("Only mean speeds are known, no series: seasonal and lasting motion look the same.")
         elif n_dates < FEW_IMAGES:
             lines.append(f"Only {n_dates} images: seasonal swelling and shrinking may look like lasting motion.")
+        measured = "Measured against the ground around it: motion of the whole region does not show."
         return [
             *lines,
-            "Measured against the ground around it: motion of the whole region does not show.",
+            *(_limits_of_region(alert) if _is_region(alert) else [measured]),
             "Gaps between the points (forest, fields, water, snow) do not mean that the ground is still.",
         ]
 
@@ -97,6 +109,18 @@ class VelocityVoice:
             COMPONENT_LABELS[source.component],
             reasons,
         )
+
+
+def _is_region(alert: AlertFigures) -> bool:
+    return alert.extent == Extent.REGION
+
+
+def _limits_of_region(alert: AlertFigures) -> list[str]:
+    """What its rates assume."""
+    lines = [ASSUMES[alert.reference], "Places inside that move faster than the region have alerts of their own."]
+    if alert.reference == Reference.GNSS and alert.component == "los":
+        lines.append("Slow sideways drift of the whole region, as of continents, may be part of it.")
+    return lines
 
 
 def _peak(alert: AlertFigures) -> str:

@@ -19,6 +19,8 @@ class AreaFigures(Protocol):
     """Figures of an alert or a detection: columns of `detection.models.AreaFigures`. Other families' are None."""
 
     kind: str
+    extent: str
+    reference: str
     rate_mm_yr: float
     peak_rate_mm_yr: float
     peak_low_mm_yr: float | None

@@ -6,12 +6,13 @@ reference may be off is left free. Without one, rates are taken against the part
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from rasterio.features import geometry_mask
+from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from ingest.readers.records import Reference
@@ -20,6 +21,7 @@ from ml.deformation.wide.cells import WideCells, stable_level, wide_cells
 from ml.deformation.wide.noise import noise_of
 from ml.deformation.wide.regions import SIGNIFICANT, Bowl, WideRegion, draw_regions, find_bowls
 from ml.deformation.wide.scores import Prior, Scores
+from ml.rasters.areas import to_geographic
 
 PRIORS = {
     Reference.GNSS: Prior(level_mm_yr=1.0, slope_mm_yr_100km=1.0),
@@ -59,6 +61,27 @@ class ReferredRegion(NamedTuple):
     region: WideRegion
     reference: Reference
     level_mm_yr: float
+
+    def feature(self, epsg: int) -> dict[str, Any]:
+        """As GeoJSON, in degrees. epsg: of the region's system."""
+        region = self.region
+        return {
+            "type": "Feature",
+            "geometry": mapping(to_geographic(region.outline, epsg)),
+            "properties": {
+                "class": region.kind,
+                "extent": "region",
+                "score": round(region.probability, 4),
+                "rate_mm_yr": round(region.rate_mm_yr, 2),
+                "peak_rate_mm_yr": round(region.peak_mm_yr, 2),
+                "peak_rate_sigma_mm_yr": round(region.sigma_mm_yr, 2),
+                "area_m2": round(region.outline.area),
+                "core_area_m2": round(region.core.area),
+                "reference": self.reference.value,
+                "level_mm_yr": round(self.level_mm_yr, 2),
+                "assumes": ASSUMES[self.reference],
+            },
+        }
 
 
 def wide_regions(tracks: Sequence[Track], reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:

@@ -22,7 +22,7 @@ from ml.deformation.wide.noise import WideNoise
 RADII_KM = (5.0, 8.0, 12.5, 20.0, 32.0, 50.0)
 ELONGATED = 2.0  # long axis over short one
 WAYS_DEG = (0.0, 45.0, 90.0, 135.0)
-MARGIN_KM, SMALLEST_KM = 100.0, 256.0  # of the torus
+MARGIN_KM, SMALLEST_KM = 100.0, 128.0  # of the torus
 LEAST_INFORMATION = 1e-3  # of a bowl of 1 mm/yr
 LEAST_SEEN = 0.2  # of a shape, or of the scene where that is smaller
 LARGE_SCENE = 10.0  # times a shape

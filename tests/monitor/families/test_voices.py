@@ -25,6 +25,8 @@ def figures(kind: str, **values) -> SimpleNamespace:
     return SimpleNamespace(
         **{
             "kind": kind,
+            "extent": "local",
+            "reference": "",
             "component": "los",
             "first_motion": PERIOD[0],
             "last_motion": PERIOD[1],
