@@ -106,8 +106,8 @@ def _same(one: WideRegion, other: WideRegion) -> bool:
 def look_wide(track: Track, reported: Sequence[BaseGeometry] = ()) -> list[ReferredRegion]:
     """Regions that move over kilometres and are not explained by the areas `reported` already, the surest first.
 
-    The ground inside reported areas is not looked at, so that a region is what moves beside them, and one that lies in
-    them by more than half is left out.
+    The ground inside reported areas is not looked at, so that a region is what moves beside them. One of which they
+    cover half, or that is the rim of one, is left out.
     """
     fit = fit_wide(track.points, track.reference, reported)
     regions = draw_regions(fit.bowls, fit.cells, fit.still, fit.beside)
@@ -147,6 +147,8 @@ def _inside(cells: WideCells, areas: Sequence[BaseGeometry]) -> NDArray[np.bool_
 
 
 def _is_reported(region: WideRegion, reported: Sequence[BaseGeometry]) -> bool:
-    near = [area for area in reported if area.intersects(region.outline)]
-    inside = shapely.union_all(near).intersection(region.outline).area if near else 0.0
-    return inside >= MOST_REPORTED * region.outline.area
+    """A region that is mostly reported, or the rim of what is: areas cover half of its convex hull."""
+    hull = region.outline.convex_hull
+    near = [area for area in reported if area.intersects(hull)]
+    inside = shapely.union_all(near).intersection(hull).area if near else 0.0
+    return bool(inside >= MOST_REPORTED * hull.area)
