@@ -24,6 +24,8 @@ from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
 from ml.deformation.places.causes import causes_for, named
 from ml.deformation.places.measure import measure, reach_m
+from ml.deformation.series.evidence import series_evidence
+from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
 from ml.statistics.reasons import track_reason
@@ -32,6 +34,8 @@ from ml.stored import StoredRaster, read_prediction
 
 Task = ModelVersion.Task
 WITHIN_90 = 1.645  # standard deviations
+MOST_CORRECTED = 100_000  # points around an area whose series are read: some seconds
+MOST_SERIES = 1_000  # points inside whose series are looked at one by one
 
 
 class Search(NamedTuple):
@@ -91,7 +95,7 @@ def _from_area(prediction: Prediction, area: Area, points: SortedPoints, epsg: i
     return Detection(
         kind=classify([Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2, area.kinds)]),
         class_shares={name: round(share, 4) for name, share in area.kinds.items()},
-        reasons=[_reason(product, area.polygon, points)],
+        reasons=[_reason(product, area.polygon, points) | _of_series(product, place)],
         score=area.score,
         rate_mm_yr=area.rate_mm_yr,
         peak_rate_mm_yr=area.peak_rate_mm_yr,
@@ -153,16 +157,34 @@ def _from_patch(patch: Patch, epsg: int) -> Detection:
 
 
 def _points_around(product: Product, area: Area, epsg: int) -> SortedPoints:
-    """The product's points in an area (metres, epsg) and its surroundings."""
+    """The product's points in an area (metres, epsg) and its surroundings, as the detector saw them."""
     box = to_django(to_geographic(area.polygon.envelope.buffer(reach_m(area)).envelope, epsg))
     points = ingest_selectors.product_points(product=product, area=box)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    return SortedPoints(x, y, points.velocity_mm_yr, points.height_m)
+    velocity = points.velocity_mm_yr
+    if _has_cycles(product) and velocity.size <= MOST_CORRECTED:
+        reader = SeriesReader(product.dates, half_wave_mm(product.header))
+        for block in ingest_selectors.product_series(product=product, area=box):
+            reader.add(block)
+        velocity = velocity - reader.summary(points.longitude, points.latitude).step_mm_yr
+    return SortedPoints(x, y, velocity, points.height_m)
+
+
+def _has_cycles(product: Product) -> bool:
+    return has_cycles(product.has_series, product.component, product.technique)
 
 
 def _reason(product: Product, polygon: BaseGeometry, points: SortedPoints) -> dict[str, Any]:
     """The product's points in an area against those around it."""
     return track_reason(product.direction, polygon, points.x, points.y, points.velocity_mm_yr).as_dict()
+
+
+def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
+    """What the series of the points inside tell; nothing where the product has none of phase."""
+    if not _has_cycles(product):
+        return {}
+    _, series = ingest_selectors.series_within(product=product, area=place, most=MOST_SERIES)
+    return series_evidence(series, product.dates, half_wave_mm(product.header)).as_dict()
 
 
 def _rate_sigma(prediction: Prediction, place: MultiPolygon) -> float:

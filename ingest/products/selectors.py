@@ -55,8 +55,7 @@ def scenes_by_ground() -> QuerySet[Scene]:
 def product_points(*, product: Product, area: GEOSGeometry | None = None) -> PointColumns:
     """Every point's position, velocity and height, ordered by id; of an area (EPSG:4326), those in its box."""
     columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8, COALESCE(height_m::float8, 'NaN')"
-    inside = f"AND tile_point && ST_Transform('{area.hexewkb.decode()}'::geometry, 3857)" if area else ""
-    sql = f"SELECT {columns} FROM {POINTS} WHERE product_id = {product.pk:d} {inside} ORDER BY pid"  # noqa: S608
+    sql = f"SELECT {columns} FROM {POINTS} WHERE product_id = {product.pk:d} {_in_box(area)} ORDER BY pid"  # noqa: S608
     names = PointColumns._fields
     row = np.dtype([("n", ">i2"), *(part for name in names for part in ((f"{name}_bytes", ">i4"), (name, ">f8")))])
     with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
@@ -66,13 +65,21 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None) -> Poi
     return PointColumns(longitude, latitude, *(rows[name].astype(np.float32) for name in names[2:]))
 
 
-def product_series(*, product: Product, at_once: int = 20_000) -> Iterator[Float32]:
-    """The series of every point, ordered as `product_points`, in blocks (at_once, dates), mm, NaN where missing."""
-    sql = f"SELECT packed FROM {SERIES} WHERE product_id = {product.pk:d} ORDER BY pid"  # noqa: S608
+def product_series(*, product: Product, area: GEOSGeometry | None = None, at_once: int = 20_000) -> Iterator[Float32]:
+    """The series of every point, or of those in an area's box, ordered as `product_points`; in blocks (at_once, dates).
+
+    mm, NaN where missing.
+    """
+    joined = f"{SERIES} JOIN {POINTS} USING (product_id, pid)" if area else SERIES
+    sql = f"SELECT packed FROM {joined} WHERE product_id = {product.pk:d} {_in_box(area)} ORDER BY pid"  # noqa: S608
     with connection.chunked_cursor() as cursor:
         cursor.execute(sql)
         while rows := cursor.fetchmany(at_once):
             yield unpack_series([bytes(blob) for (blob,) in rows], len(product.dates))
+
+
+def _in_box(area: GEOSGeometry | None) -> str:
+    return f"AND tile_point && ST_Transform('{area.hexewkb.decode()}'::geometry, 3857)" if area else ""
 
 
 def points_sampled(*, product: Product, most: int) -> tuple[list[str], list[float], list[float], list[float]]:
@@ -132,8 +139,8 @@ def points_count_within(*, product: Product, area: GEOSGeometry) -> int:
     return MeasurementPoint.objects.filter(product=product, tile_point__intersects=area).count()
 
 
-def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> AreaSeries | None:
-    """Mean series of a product's points in an area (of `most` of them where there are more); None without points."""
+def series_within(*, product: Product, area: GEOSGeometry, most: int) -> tuple[int, Float32]:
+    """How many points of a product stand in an area (EPSG:4326), and the series, (n, dates), of at most so many."""
     sql = f"""
         SELECT s.packed, count(*) OVER () FROM {POINTS} p JOIN {SERIES} s USING (product_id, pid)
         WHERE p.product_id = %s AND ST_Intersects(p.tile_point, ST_Transform(ST_GeomFromEWKB(%s), 3857))
@@ -141,10 +148,15 @@ def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> Ar
     with connection.cursor() as cursor:
         cursor.execute(sql, [product.pk, bytes(area.ewkb), most])
         rows = cursor.fetchall()
-    if not rows:
+    return rows[0][1] if rows else 0, unpack_series([bytes(blob) for blob, _ in rows], len(product.dates))
+
+
+def area_series(*, product: Product, area: GEOSGeometry, most: int = 4000) -> AreaSeries | None:
+    """Mean series of a product's points in an area (of `most` of them where there are more); None without points."""
+    n_points, series = series_within(product=product, area=area, most=most)
+    if not n_points:
         return None
-    series = unpack_series([bytes(blob) for blob, _ in rows], len(product.dates))
     known = np.isfinite(series).any(axis=0)
     low, high = np.nanpercentile(series[:, known], [16, 84], axis=0)
     dates = [day for day, keep in zip(product.dates, known, strict=True) if keep]
-    return AreaSeries(rows[0][1], len(rows), dates, np.nanmean(series[:, known], axis=0), low, high)
+    return AreaSeries(n_points, len(series), dates, np.nanmean(series[:, known], axis=0), low, high)

@@ -5,10 +5,11 @@ from datetime import date
 from typing import Any
 
 from monitor.wording.components import direction, moved
-from monitor.wording.dates import period_words
+from monitor.wording.dates import day_words, period_words
 from monitor.wording.figures import figure, with_uncertainty
 
 STILL_MM_YR = 2.0
+MANY = 0.5  # share of an area's points
 FAST_MM_YR = 3000.0  # ice, and fast landslides: from here on in metres
 
 
@@ -31,13 +32,31 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
     points = "The only point inside moves" if reason["n_points"] == 1 else f"{reason['n_points']:,} points inside move"
     first = f"{points} by {figure(inside)} mm a year (median), {direction(component, inside)}"
     if around is None:
-        return [f"{first}.", "There are too few points around it to compare with."]
+        return [f"{first}.", "There are too few points around it to compare with.", *_of_series(reason)]
     still = "by 0" if abs(around) < 0.05 else f"by {figure(around)} mm, {direction(component, around)}"
     spread = f"two thirds of those within {figure(reason['scatter_mm_yr'])} mm of that"
     return [
         f"{first}; the {reason['n_around']:,} around it {still}, {spread}.",
         f"Of the points inside, {100 * reason['beyond']:.0f} % differ by more than twice that.",
+        *_of_series(reason),
     ]
+
+
+def _of_series(reason: Mapping[str, Any]) -> list[str]:
+    """What the series of the points inside tell; see `ml.deformation.series.evidence`. Older detections have none."""
+    lines = []
+    if reason.get("jump_share", 0) >= MANY:
+        day, size = day_words(date.fromisoformat(reason["jump_date"])), figure(reason["jump_mm"])
+        ending = "not steadily"
+        if reason["jump_cycles"]:
+            ending = "a whole number of half wavelengths: it may be an error of processing and no motion"
+        share = f"{100 * reason['jump_share']:.0f} % of the points inside"
+        lines.append(f"{share} made most of their way in one jump of {size} mm, first seen on {day}, {ending}.")
+    if reason.get("odd_even_mm_yr") is not None:
+        lines.append(
+            f"Every other image by itself gives a speed that differs by {figure(reason['odd_even_mm_yr'])} mm a year."
+        )
+    return lines
 
 
 def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: float | None, component: str) -> str:

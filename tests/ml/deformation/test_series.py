@@ -1,8 +1,11 @@
 """Series of points: trend, season and noise; whole cycles are undone, ground that jumps is not."""
 
+from datetime import date, timedelta
+
 import numpy as np
 import pytest
 
+from ml.deformation.series.evidence import SeriesEvidence, series_evidence
 from ml.deformation.series.neighbours import agreed
 from ml.deformation.series.steps import HALF_WAVE_MM
 from ml.deformation.series.summary import joined, summarise
@@ -52,8 +55,8 @@ def test_noise_of_the_rate_is_what_the_rates_scatter_by_and_half_of_what_the_hal
 
 def test_related_noise_is_less_sure():
     related = series(500)
-    for date in range(1, YEARS.size):
-        related[:, date] = 0.7 * related[:, date - 1] + np.sqrt(1 - 0.49) * related[:, date]
+    for at in range(1, YEARS.size):
+        related[:, at] = 0.7 * related[:, at - 1] + np.sqrt(1 - 0.49) * related[:, at]
     white, red = (summarise(values, DAYS) for values in (series(500), related))
     assert np.median(red.noise_mm_yr) > 1.7 * np.median(white.noise_mm_yr)
     assert red.rate_mm_yr.std() > 1.7 * white.rate_mm_yr.std()
@@ -208,3 +211,23 @@ def test_ground_that_jumps_stays_though_some_of_it_jumps_by_a_cycle(places, jump
     np.testing.assert_allclose(
         together.rate_mm_yr + together.step_mm_yr, alone.rate_mm_yr + alone.step_mm_yr, atol=1e-3
     )
+
+
+def test_evidence_names_the_jump_that_made_the_motion_of_an_area():
+    dates = [date(2020, 1, 1) + timedelta(days=int(day)) for day in DAYS]
+    first = next(day for day in dates if (day - dates[0]).days / 365.25 >= 2.2)
+    values = series(100) - 14 * after(2.2)
+    values[:20] = series(20, rate_mm_yr=-5, seed=2)
+    slid = series_evidence(values.astype(np.float32), dates, HALF_WAVE_MM)
+    assert abs((slid.jump_date - first).days) <= 12
+    assert slid.jump_share == pytest.approx(0.8, abs=0.05)
+    assert slid.jump_mm == pytest.approx(-14, abs=0.5)
+    assert slid.jump_cycles == 0
+    assert slid.odd_even_mm_yr < 0.1
+    error = series_evidence(series(100) - np.float32(HALF_WAVE_MM) * after(2.2), dates, HALF_WAVE_MM)
+    assert error.jump_cycles == -1
+    assert error.as_dict()["jump_date"] == error.jump_date.isoformat()
+    steady = series_evidence(series(100, rate_mm_yr=-5), dates, HALF_WAVE_MM)
+    assert steady.jump_share == 0
+    assert steady.jump_date is None
+    assert series_evidence(series(2)[:, :5], dates[:5], HALF_WAVE_MM) == SeriesEvidence()

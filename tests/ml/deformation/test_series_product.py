@@ -1,6 +1,7 @@
 """Series in files and in the database: detectors see rates without unwrapping errors."""
 
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,14 +24,14 @@ DAYS = np.arange(0, 5 * 365, 12)
 SIDE_M = 2_000.0
 
 
-def with_an_unwrapping_error(table: dict[str, list]) -> None:
-    """Points all over 4 km² with white noise; those within 350 m of the middle jump by a cycle in the third year."""
+def with_a_jump(table: dict[str, list], jump_mm: float) -> None:
+    """Points all over 4 km² with white noise; those within 350 m of the middle jump in the third year."""
     n, rng = len(table["pid"]), np.random.default_rng(2)
     x, y = rng.uniform(0, SIDE_M, (2, n))
     easting, northing = 4_600_000.0 + x, 1_740_000.0 + y
     longitude, latitude = transformer(3035, 4326).transform(easting, northing)
     inside = np.hypot(x - SIDE_M / 2, y - SIDE_M / 2) < 350
-    series = rng.normal(0, 3, (n, DAYS.size)) + HALF_WAVE_MM * np.outer(inside, DAYS > 2.4 * 365)
+    series = rng.normal(0, 3, (n, DAYS.size)) + jump_mm * np.outer(inside, DAYS > 2.4 * 365)
     rate = np.polyfit(DAYS / 365.25, series.T, 1)[0]
     for day in DATES:
         del table[day]
@@ -42,7 +43,8 @@ def with_an_unwrapping_error(table: dict[str, list]) -> None:
 
 @pytest.fixture
 def egms(make_egms):
-    return make_egms(n=1_200, change=with_an_unwrapping_error)
+    """With a region unwrapped wrongly."""
+    return make_egms(n=1_200, change=partial(with_a_jump, jump_mm=HALF_WAVE_MM))
 
 
 def near_the_middle(points) -> np.ndarray:

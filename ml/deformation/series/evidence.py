@@ -1,0 +1,61 @@
+"""What the series inside a flagged area tell a reader: whether it moved at once, and how far the dates agree."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ml.deformation.series.regression import Float32
+from ml.deformation.series.summary import summarise
+
+MOSTLY = 0.5  # a step makes a point's rate where it makes more than this share of it
+WHOLE_WITHIN = 0.15  # a median step this near to a whole number of cycles
+
+
+class SeriesEvidence(NamedTuple):
+    """Of the points of an area. jump_share: of them, those whose rate is mostly made by one step within an image of
+    jump_date, the first date after it; jump_mm: its median size, sign as the series'; jump_cycles: the whole number of
+    cycles that it looks like, 0 where it looks like none. odd_even_mm_yr: median difference between the rates of the
+    odd and of the even dates, without sign. None where there are no steps, or no summary.
+    """
+
+    jump_share: float = 0.0
+    jump_date: date | None = None
+    jump_mm: float | None = None
+    jump_cycles: int = 0
+    odd_even_mm_yr: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: rounded, the date as 2024-05-31."""
+
+        def as_json(value: Any) -> Any:
+            return value.isoformat() if isinstance(value, date) else round(value, 2) if value is not None else None
+
+        return {name: as_json(value) for name, value in self._asdict().items()}
+
+
+def series_evidence(displacement_mm: Float32, dates: Sequence[date], half_wave_mm: float) -> SeriesEvidence:
+    """Evidence of series (n, dates), mm, NaN where missing."""
+    days = np.array([(day - dates[0]).days for day in dates])
+    summary = summarise(displacement_mm, days, half_wave_mm)
+    known = np.isfinite(summary.odd_even_mm_yr)
+    odd_even = abs(float(np.median(summary.odd_even_mm_yr[known]))) if known.any() else None
+    steps, released = summary.steps, summary.rate_mm_yr + summary.step_mm_yr
+    made = steps.size_mm * steps.per_year
+    mostly = made * np.sign(released[steps.point]) > MOSTLY * np.abs(released[steps.point])
+    if not mostly.any():
+        return SeriesEvidence(odd_even_mm_yr=odd_even)
+    when = np.bincount(steps.date[mostly], minlength=len(dates))
+    around = np.convolve(when, [1, 1, 1], "same") + when / (when.sum() + 1)  # of equal sums, the date of most
+    at = int(np.argmax(around))
+    those = mostly & (np.abs(steps.date - at) <= 1)
+    size = float(np.median(steps.size_mm[those]))
+    cycles = round(size / half_wave_mm)
+    return SeriesEvidence(
+        jump_share=np.unique(steps.point[those]).size / len(displacement_mm),
+        jump_date=dates[at],
+        jump_mm=size,
+        jump_cycles=cycles if abs(size / half_wave_mm - cycles) <= WHOLE_WITHIN else 0,
+        odd_even_mm_yr=odd_even,
+    )
