@@ -4,6 +4,7 @@ The position is the geometry's, in the reference system of the .prj; without one
 hold longitude and latitude. Names of columns have at most ten letters there.
 """
 
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from ingest.readers.context.packages import unpacked
 from ingest.readers.tables.columns import GEOMETRY, Source, array_of
 
 SUFFIXES = frozenset({shapefiles.SUFFIX})
+MOST_LOOKED_AT = 5000
 POINT_TYPES = {
     shapefile.POINT,
     shapefile.POINTZ,
@@ -62,8 +64,12 @@ def source(path: Path) -> Source:
 
 
 def _only_shapefile(folder: Path) -> Path | None:
-    """The one shapefile of a folder that holds nothing else."""
-    files = [file for file in folder.iterdir() if not file.name.startswith(".")]
+    """The one shapefile of a folder that holds nothing else; None for any other folder. Never raises."""
+    try:
+        with os.scandir(folder) as entries:
+            files = [folder / entry.name for entry in islice(entries, MOST_LOOKED_AT) if entry.name[0] != "."]
+    except OSError:
+        return None
     shapes = [file for file in files if shapefiles.is_shapefile(file)]
     if len(shapes) == 1 and all(file.name.startswith(f"{shapes[0].stem}.") for file in files):
         return shapes[0]

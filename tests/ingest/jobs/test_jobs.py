@@ -23,6 +23,7 @@ from ingest.products import partitions
 from ingest.products.services import product_delete
 from ingest.readers.records import Declaration
 from ingest.readers.submission import Submission
+from tests.makers import generic
 from tests.waiting import HANG_SECONDS, wait_until
 
 PERIOD = (date(2019, 1, 1), date(2023, 12, 31))
@@ -79,6 +80,17 @@ def test_what_is_declared_reaches_the_reader(tmp_path):
     assert loaded.state == State.LOADED, loaded.error
     assert loaded.products.get().track == 7
     assert MeasurementPoint.objects.first().velocity_mm_yr == pytest.approx(-20)
+
+
+@pytest.mark.parametrize("kind", ["shp.zip", "shp"])
+def test_a_shapefile_is_loaded_by_the_confined_process_from_its_zip_or_folder(tmp_path, kind):
+    folder = tmp_path / "points"
+    folder.mkdir()
+    made = generic.make(folder, kind)
+    path = made if kind == "shp.zip" else folder  # a folder of nothing but its parts, as the watched folder takes it
+    job = jobs.job_execute(job_id=queue(path, declared=Declaration(unit="mm/yr", positive="toward")).pk)
+    assert (job.state, job.error) == (State.LOADED, "")
+    assert job.products.get().n_points == 12
 
 
 def test_an_image_is_loaded_by_the_confined_process(make_rtc):
