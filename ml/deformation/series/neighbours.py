@@ -24,7 +24,8 @@ class AgreementConfig:
     around it and at most one image earlier or later, itself included; and all of the product on that date, where more
     than everywhere_share of its points step then. It is left alone where more than odd_share of these are odd, where
     the others, at least `several`, are off by more than bias on average, or where more than most_share of the product
-    steps then: that changes no rate against those around, and may be an earthquake.
+    steps then: that changes no rate against those around, and may be an earthquake. A step that was in doubt is undone
+    where `several` of those around are, and sure_share of those that are not odd.
     """
 
     odd: float = 0.25
@@ -34,19 +35,27 @@ class AgreementConfig:
     bias: float = 0.08
     everywhere_share: float = 0.02
     most_share: float = 0.4
+    sure_share: float = 0.4
 
 
 class _Around(NamedTuple):
-    """Of the steps around each step, (steps,): odd ones, others, and the sum of these's distances to whole cycles."""
+    """Of the steps around each step, (steps,): odd ones, others, the sum of these's distances to whole cycles, and
+    those that are undone.
+    """
 
     odd: Float64
     near: Float64
     distance: Float64
+    undone: Float64
 
     def contradicts(self, config: AgreementConfig) -> NDArray[np.bool_]:
         many = self.odd > config.odd_share * (self.odd + self.near)
         biased = (self.near >= config.several) & (np.abs(self.distance) > config.bias * self.near)
         return np.asarray(many | biased, dtype=np.bool_)
+
+    def confirms(self, config: AgreementConfig) -> NDArray[np.bool_]:
+        enough = np.maximum(config.several, config.sure_share * self.near)
+        return np.asarray((self.undone >= enough) & ~self.contradicts(config), dtype=np.bool_)
 
 
 def agreed(
@@ -56,26 +65,36 @@ def agreed(
     half_wave_mm: float = HALF_WAVE_MM,
     config: AgreementConfig | None = None,
 ) -> SeriesSummary:
-    """The summary without the whole steps that those around contradict. x, y: (n,), m, of its points.
+    """The summary without the whole steps that those around contradict, and with those that they confirm.
 
-    What they add to the rate is the point's again; scatter and noise stay those of the series without the step.
+    x, y: (n,), m, of its points. Rates follow; the other figures stay those of each series by itself.
     """
     config, steps = config or AgreementConfig(), summary.steps
-    evidence = _evidence(steps, half_wave_mm, config)
     cells = [np.floor(axis[steps.point] / config.cell_m).astype(np.int64) for axis in (x, y)]
-    against = _around([*cells, steps.date.astype(np.int64)], evidence).contradicts(config)
-    everywhere = _around([steps.date.astype(np.int64)], evidence)
+    dates = steps.date.astype(np.int64)
+    evidence = _evidence(steps, half_wave_mm, config)
+    everywhere = _around([dates], evidence)
     share = (everywhere.odd + everywhere.near) / max(summary.rate_mm_yr.size, 1)
+    against = _around([*cells, dates], evidence).contradicts(config)
     against |= (share > config.everywhere_share) & everywhere.contradicts(config)
     against |= (share > config.most_share) & (everywhere.near >= config.several)
-    against &= steps.cycles != 0
-    back = np.isin(steps.point, steps.point[against])  # of one point all or none: they were fitted together
-    returned = np.bincount(steps.point, steps.undone_mm_yr(half_wave_mm) * back, summary.rate_mm_yr.size)
+    kept = _of_points(steps, ~against)
+    cycles = np.where(kept, steps.cycles, 0)
+    around = _around([*cells, dates], evidence._replace(undone=(cycles != 0).astype(np.float64)))
+    confirmed = _of_points(steps, ~against & ((cycles != 0) | (evidence.near > 0) & around.confirms(config)))
+    cycles = np.where(confirmed, np.rint(steps.size_mm / half_wave_mm), cycles).astype(np.int8)
+    changed = steps._replace(cycles=(cycles - steps.cycles).astype(np.int8))
+    part = np.bincount(steps.point, changed.undone_mm_yr(half_wave_mm), summary.rate_mm_yr.size)
     return summary._replace(
-        rate_mm_yr=(summary.rate_mm_yr + returned).astype(np.float32),
-        step_mm_yr=(summary.step_mm_yr - returned).astype(np.float32),
-        steps=steps._replace(cycles=np.where(back, 0, steps.cycles).astype(np.int8)),
+        rate_mm_yr=(summary.rate_mm_yr - part).astype(np.float32),
+        step_mm_yr=(summary.step_mm_yr + part).astype(np.float32),
+        steps=steps._replace(cycles=cycles),
     )
+
+
+def _of_points(steps: Steps, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Steps of whose point all are good, (steps,): those of one point were fitted together."""
+    return ~np.isin(steps.point, steps.point[~good])
 
 
 def _evidence(steps: Steps, half_wave_mm: float, config: AgreementConfig) -> _Around:
@@ -83,7 +102,8 @@ def _evidence(steps: Steps, half_wave_mm: float, config: AgreementConfig) -> _Ar
     size = np.abs(steps.size_mm.astype(np.float64)) / half_wave_mm
     distance = size - np.maximum(np.rint(size), 1)
     odd = np.abs(distance) > config.odd
-    return _Around(odd.astype(np.float64), (~odd).astype(np.float64), np.where(odd, 0, distance))
+    undone = (steps.cycles != 0).astype(np.float64)
+    return _Around(odd.astype(np.float64), (~odd).astype(np.float64), np.where(odd, 0, distance), undone)
 
 
 def _around(axes: list[NDArray[np.int64]], evidence: _Around) -> _Around:

@@ -193,6 +193,19 @@ def test_a_region_unwrapped_wrongly_is_mended(places):
     assert (np.abs(summary.rate_mm_yr - summarise(series(1_500), DAYS).rate_mm_yr) < 0.1).mean() > 0.98
 
 
+def test_neighbours_confirm_what_is_in_doubt_in_noise(places):
+    x, y, off = places
+    noise, inside = series(1_500, noise_mm=6.0), off < 500
+    values = noise + np.float32(HALF_WAVE_MM) * inside[:, None] * after(2.2)
+    alone = summarise(values, DAYS)
+    together = agreed(alone, x, y)
+    assert np.isin(np.flatnonzero(inside), undone(alone)).mean() < 0.93
+    assert np.isin(np.flatnonzero(inside), undone(together)).mean() > 0.95
+    assert not np.isin(np.flatnonzero(off > 900), undone(together)).any()
+    truth = summarise(noise, DAYS).rate_mm_yr[inside]
+    assert (np.abs(together.rate_mm_yr[inside] - truth) < 0.5).mean() > 0.9
+
+
 SUDDEN = {
     "a slope slides in a wet week": lambda x, off: np.where(off < 500, -60 * (1 - (off / 500) ** 2), 0),
     "an earthquake": lambda x, off: 15 + x / 40,
