@@ -18,7 +18,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from ml.deformation.features.atmosphere import ALIGN_CELLS
-from ml.deformation.features.channels import TrackCells, background_of, channels, noise_scale
+from ml.deformation.features.channels import TrackCells, background_of, cell_noise_of, channels, noise_scale
 from ml.deformation.features.surroundings import surroundings
 from ml.deformation.gridding import RobustGrid, distance_to_points_m
 from ml.deformation.kinds import KINDS
@@ -136,7 +136,7 @@ def _placed(
         laid(grid.mad_mm_yr / unit, np.nan),
         distance_to_points_m(count > 0, grid.cell_m),
         None if grid.raw_mm_yr is None else laid((grid.raw_mm_yr - by) / unit, np.nan),
-        look(velocity, count, height, grid.cell_m),
+        look(velocity, count, height, grid.cell_m, cell_noise_of(velocity)),
     )
 
 

@@ -1,9 +1,9 @@
 """Score of a bowl at each place against atmospheric delay: a matched filter in coloured noise (whitening).
 
 Atmospheric delay left in a rate is strong at long wavelengths, as slow wide motion is, and differs tenfold between
-places. In a window of some kilometres its strength is what makes the rates likeliest (restricted likelihood); a plane
-and a slope with height go free; then a bowl of each radius is fitted at each place and given in its own standard
-deviations.
+places. In a window of some kilometres its strength and its spectrum are those that make the rates likeliest (restricted
+likelihood); a plane and a slope with height go free; then a bowl of each radius is fitted at each place and given in
+its own standard deviations. Radii are counted in cells, so that a product of wide cells is searched for wide bowls.
 """
 
 from __future__ import annotations
@@ -20,11 +20,19 @@ from ml.deformation.points import Float32, Float64
 SQUARE_CELLS = 8  # rates are averaged over squares of so many cells
 BLOCK, MARGIN = 4, 6  # squares on a side that are answered together, and around them that are looked at
 ALIGN_CELLS = BLOCK * SQUARE_CELLS  # where a map begins, counted in cells, must be whole multiples of it
-RADII_M = (700.0, 1200.0, 2000.0)
-PLANES = len(RADII_M)
-STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16)  # (mm/yr)², semivariances of the delay at KNEE_M
-KNEE_M, BELOW, ABOVE = 1_500.0, -11 / 3, -8 / 3  # of the delay's two-dimensional spectrum
-NOISE_MM2_YR2 = 0.35  # variance of a cell's rate
+RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
+PLANES = len(RADII_CELLS) + 1
+STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16, 0.4, 1.2)  # (mm/yr)², semivariances of the delay at KNEE_M
+FIRST_STRENGTH = 2  # where the search begins
+KNEE_M = 1_500.0
+SPECTRA = (
+    (-11 / 3, -8 / 3),
+    (-7 / 3, -7 / 3),
+    (-8 / 3, -8 / 3),
+    (-11 / 3, -11 / 3),
+)  # exponents below KNEE_M and above
+CELL_NOISE_MM_YR = 0.3  # standard deviation of a cell's rate for which NOISE_MM2_YR2 holds
+NOISE_MM2_YR2 = 0.35  # variance of a point's rate with what its neighbours share
 LEAST_NOISE_MM2_YR2 = 0.005  # of what all cells of a square share
 FASTEST_MM_YR = 10.0  # a rate beyond counts as so much
 FEWEST_SQUARES = 12
@@ -49,13 +57,16 @@ def standing_out(
     height_m: Float32 | None,
     cell_m: float,
     own: slice = slice(None),
+    noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
-    """(PLANES, rows, cols): amplitude of a bowl of RADII_M at each place over its standard deviation, + as the rate.
+    """(PLANES, rows, cols): amplitude of a bowl of RADII_CELLS at each place over its standard deviation, + as the
+    rate; and the delay's strength as its index in STRENGTHS, from the middle one.
 
     velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: the rows
-    that are answered for, from a whole multiple of ALIGN_CELLS on. 0 where too few squares are known. The score of a
-    place depends on nothing beyond ALIGN_CELLS + MARGIN * SQUARE_CELLS.
+    that are answered for, from a whole multiple of ALIGN_CELLS on; noise: standard deviation of one cell's rate. 0
+    where too few squares are known. The score of a place depends on nothing beyond ALIGN_CELLS + MARGIN * SQUARE_CELLS.
     """
+    noise = NOISE_MM2_YR2 * (noise_mm_yr / CELL_NOISE_MM_YR) ** 2
     squares = _squares(velocity, n_points, height_m, cell_m)
     rows, cols = squares.weight.shape
     scores = np.zeros((PLANES, -(-rows // BLOCK) * BLOCK, -(-cols // BLOCK) * BLOCK), dtype=np.float32)
@@ -64,7 +75,7 @@ def standing_out(
         for col in range(0, cols, BLOCK):
             block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
             if (squares.weight[block] > LEAST_WEIGHT).any():
-                scores[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m)
+                scores[:, *block] = _of_block(squares, row, col, SQUARE_CELLS * cell_m, noise)
     answered = scores[:, first // SQUARE_CELLS : -(-last // SQUARE_CELLS)]
     by_cell = answered.repeat(SQUARE_CELLS, 1).repeat(SQUARE_CELLS, 2)
     return by_cell[:, : last - first, : velocity.shape[1]]
@@ -89,7 +100,7 @@ def _sums(values: NDArray[np.floating]) -> Float64:
     return np.asarray(parts.sum(axis=(1, 3), dtype=np.float64))
 
 
-def _of_block(squares: Squares, row: int, col: int, square_m: float) -> Float32:
+def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: float) -> Float32:
     """(PLANES, BLOCK, BLOCK)."""
     window = tuple(slice(max(0, at - MARGIN), at + BLOCK + MARGIN) for at in (row, col))
     part = Squares(*(plane[window] for plane in squares))
@@ -100,9 +111,10 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float) -> Float32:
     down, right = down - (row + BLOCK / 2) * square_m, right - (col + BLOCK / 2) * square_m
     known = np.stack([np.ones_like(rate), down / 5e3, right / 5e3, height, rate])
     known[1:] -= known[1:].mean(axis=1, keepdims=True)
-    noise = NOISE_MM2_YR2 / weight + LEAST_NOISE_MM2_YR2
-    fit = _likeliest(_delay(down, right, _lag_m(square_m)), noise, known.astype(np.float32))
-    return _scores(fit, _bowls(down, right, square_m))
+    noise = variance / weight + LEAST_NOISE_MM2_YR2
+    fit = _likeliest(_lags(down, right, _lag_m(square_m)), _lag_m(square_m), noise, known.astype(np.float32))
+    strength = np.full((1, BLOCK, BLOCK), fit.at - FIRST_STRENGTH, dtype=np.float32)
+    return np.concatenate([_scores(fit, _bowls(down, right, square_m)), strength])
 
 
 def _lag_m(square_m: float) -> float:
@@ -110,84 +122,93 @@ def _lag_m(square_m: float) -> float:
     return max(LAG_M, square_m / SQUARE_CELLS)
 
 
-def _delay(down: Float64, right: Float64, lag_m: float) -> Float32:
-    """(n, n): covariance at strength 1. Whole lags are computed in float64: many distances lie halfway between two."""
+def _lags(down: Float64, right: Float64, lag_m: float) -> NDArray[np.int32]:
+    """(n, n): distances in whole lags. In float64: many distances lie halfway between two."""
     down, right = down / lag_m, right / lag_m
     square, one = down**2 + right**2, np.ones_like(down)
     apart = np.stack([square, one, -2 * down, -2 * right], axis=1) @ np.stack([one, square, down, right])
-    apart = np.rint(np.sqrt(np.abs(apart, out=apart), out=apart), out=apart)
-    return _covariance(lag_m).take(apart.astype(np.int32), mode="clip")
+    return np.rint(np.sqrt(np.abs(apart, out=apart), out=apart), out=apart).astype(np.int32)
 
 
 def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
-    """(PLANES * BLOCK * BLOCK, n): bowls of 1 mm/yr around the squares of a block. down, right: from its middle, m."""
+    """(radii * BLOCK * BLOCK, n): bowls of 1 mm/yr around the squares of a block. down, right: from its middle, m."""
     middle = (np.arange(BLOCK) + 0.5 - BLOCK / 2) * square_m
-    away = np.subtract.outer(middle, np.stack([down, right])) / np.array(RADII_M)[:, None, None, None]
+    radii_m = np.array(RADII_CELLS)[:, None, None, None] * (square_m / SQUARE_CELLS)
+    away = np.subtract.outer(middle, np.stack([down, right])) / radii_m
     part = np.exp(-np.square(away.astype(np.float32)))  # (radius, middle, way, n)
     return np.asarray(part[:, :, None, 0] * part[:, None, :, 1]).reshape(-1, down.size)
 
 
 class _Fit(NamedTuple):
-    """Of one strength of the delay. root: (n, n), of the covariance, lower; known: (k + 1, n), over that root.
-
-    normal: (k + 1, k + 1), products of `known`.
+    """Of one delay. at: its strength among STRENGTHS; root: (n, n), of the covariance, lower; known: (k + 1, n), over
+    that root; normal: (k + 1, k + 1), products of `known`.
     """
 
+    at: int
     likelihood: float
     root: Float32
     known: Float64
     normal: Float64
 
 
-def _likeliest(delay: Float32, noise: Float64, known: Float32) -> _Fit:
-    """From the middle of STRENGTHS on while the likelihood, which has one summit, rises.
+def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> _Fit:
+    """The likeliest strength of the first of SPECTRA; of the others those that are likelier at it, and then theirs.
 
-    delay: (n, n), covariance at strength 1; noise: (n,), variance; known: (k + 1, n), what goes free, then the rate.
+    lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate.
     """
-    at = len(STRENGTHS) // 2
-    best = _fit(STRENGTHS[at], delay, noise, known)
+    first, *others = (_covariance(lag_m, *spectrum).take(lags, mode="clip") for spectrum in SPECTRA)
+    best = _strongest(first, noise, known, _fit(FIRST_STRENGTH, first, noise, known))
+    fits = [(_fit(best.at, delay, noise, known), delay) for delay in others]
+    other, delay = max(fits, key=lambda fit: fit[0].likelihood)
+    return _strongest(delay, noise, known, other) if other.likelihood > best.likelihood else best
+
+
+def _strongest(delay: Float32, noise: Float64, known: Float32, best: _Fit) -> _Fit:
+    """From a fit on while the likelihood, which has one summit along STRENGTHS, rises. delay: (n, n), at strength 1."""
+    began = best.at
     for way in (-1, 1):
-        began = at
-        while 0 <= at + way < len(STRENGTHS):
-            other = _fit(STRENGTHS[at + way], delay, noise, known)
+        while 0 <= best.at + way < len(STRENGTHS):
+            other = _fit(best.at + way, delay, noise, known)
             if other.likelihood <= best.likelihood:
                 break
-            best, at = other, at + way
-        if at != began:
+            best = other
+        if best.at != began:
             break
     return best
 
 
-def _fit(strength: float, delay: Float32, noise: Float64, known: Float32) -> _Fit:
-    covariance = delay * np.float32(strength)
+def _fit(at: int, delay: Float32, noise: Float64, known: Float32) -> _Fit:
+    covariance = delay * np.float32(STRENGTHS[at])
     covariance.flat[:: noise.size + 1] += noise
-    root, _ = lapack.spotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
+    root, failed = lapack.spotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
+    if failed:  # rounded distances of a steep strong delay: as good as impossible
+        return _Fit(at, -np.inf, root, known.astype(np.float64), np.eye(len(known)))
     over_root = lapack.strtrs(root, known.T, lower=1)[0].T.astype(np.float64)
     normal: Float64 = over_root @ over_root.T
     normal.flat[: -1 : len(normal) + 1] += 1e-9
     *of_free, of_rate = lapack.dpotrf(normal, lower=1)[0].diagonal()
     spread = np.log(root.diagonal()).sum(dtype=np.float64) + np.log(of_free).sum()
-    return _Fit(float(-spread - 0.5 * of_rate**2), root, over_root, normal)
+    return _Fit(at, float(-spread - 0.5 * of_rate**2), root, over_root, normal)
 
 
 def _scores(fit: _Fit, bowls: Float32) -> Float32:
-    """(PLANES, BLOCK, BLOCK)."""
+    """(radii, BLOCK, BLOCK)."""
     of_bowls = lapack.strtrs(fit.root, bowls.T, lower=1)[0].T
     taken = fit.known @ of_bowls.T
     taken, score = taken[:-1], taken[-1]
     free = np.linalg.solve(fit.normal[:-1, :-1], taken)
     information = np.square(of_bowls).sum(axis=1) - (taken * free).sum(axis=0)
     score = (score - fit.normal[-1, :-1] @ free) / np.sqrt(np.maximum(information, LEAST_INFORMATION))
-    return np.asarray(score.reshape(PLANES, BLOCK, BLOCK), dtype=np.float32)
+    return np.asarray(score.reshape(len(RADII_CELLS), BLOCK, BLOCK), dtype=np.float32)
 
 
 @cache
-def _covariance(lag_m: float) -> Float32:
+def _covariance(lag_m: float, below: float, above: float) -> Float32:
     """Of the delay, semivariance 1 at KNEE_M, by distance in lags; only differences of it count beside a free mean."""
     size = 2 * LAGS
     frequency = np.hypot(np.fft.fftfreq(size, lag_m)[:, None], np.fft.rfftfreq(size, lag_m))
     frequency[0, 0] = np.inf
-    power = (frequency * KNEE_M) ** np.where(frequency * KNEE_M < 1, ABOVE, BELOW)
+    power = (frequency * KNEE_M) ** np.where(frequency * KNEE_M < 1, above, below)
     covariance = np.fft.irfft2(power, s=(size, size))[0]
     unit = covariance[0] - covariance[max(1, round(KNEE_M / lag_m))]
     return np.asarray(covariance[:LAGS] / unit, dtype=np.float32)

@@ -18,6 +18,7 @@ from ml.deformation.points import Float32
 CHANNELS = 7 + PLANES
 STILL_WITHIN_MM_YR = 5.0
 FARTHEST_M = 1_000.0
+LIKELY_NOISE_MM_YR = (0.1, 0.6)  # what noise a cell's rate may be given
 TRAINING_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years of Sentinel-1 (0.24)
 
 
@@ -48,6 +49,11 @@ def noise_scale(grids: Sequence[RobustGrid]) -> float:
     so much larger.
     """
     return max(1.0, *(cell_noise(grid.velocity_mm_yr) / TRAINING_NOISE_MM_YR for grid in grids))
+
+
+def cell_noise_of(velocity: Float32) -> float:
+    """Standard deviation of one cell's rate, mm/yr, within what `surroundings` can make use of."""
+    return float(np.clip(cell_noise(velocity) or TRAINING_NOISE_MM_YR, *LIKELY_NOISE_MM_YR))
 
 
 def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None) -> list[Float32] | None:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ml.deformation.features.atmosphere import CELL_NOISE_MM_YR, standing_out
 from ml.deformation.features.atmosphere import PLANES as OF_ATMOSPHERE
-from ml.deformation.features.atmosphere import standing_out
 from ml.deformation.features.relief import PLANES as OF_HEIGHTS
 from ml.deformation.features.relief import relief
 from ml.deformation.points import Float32
@@ -33,15 +33,21 @@ STRIP_CELLS, THREADS = 640, 2  # rows that a thread fills at a time: whole multi
 FEWEST = 5.0  # cells with points, each counted as its weight, in a window
 
 
-def surroundings(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float) -> Float32:
+def surroundings(
+    velocity: Float32,
+    n_points: NDArray[np.integer],
+    height_m: Float32 | None,
+    cell_m: float,
+    noise_mm_yr: float = CELL_NOISE_MM_YR,
+) -> Float32:
     """(PLANES, rows, cols): of `relief`; differences of means, mm/yr; the same over their scatter; of `atmosphere`. 0
     unknown.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
-    NaN unknown, None without heights.
+    NaN unknown, None without heights; noise: standard deviation of one cell's rate.
     """
     planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
-    _fill(Ground(velocity, n_points, height_m, cell_m), planes, slice(0, len(velocity)))
+    _fill(Ground(velocity, n_points, height_m, cell_m, noise_mm_yr), planes, slice(0, len(velocity)))
     return planes
 
 
@@ -52,13 +58,14 @@ class Ground(NamedTuple):
     n_points: NDArray[np.integer]
     height_m: Float32 | None
     cell_m: float
+    noise_mm_yr: float
 
     def around(self, own: slice, reach: int) -> tuple[Ground, slice]:
         """These rows and `reach` on both sides of them, and where they lie therein."""
         first = max(0, own.start - reach)
         seen = slice(first, own.stop + reach)
         height = None if self.height_m is None else self.height_m[seen]
-        part = Ground(self.velocity[seen], self.n_points[seen], height, self.cell_m)
+        part = Ground(self.velocity[seen], self.n_points[seen], height, self.cell_m, self.noise_mm_yr)
         return part, slice(own.start - first, own.stop - first)
 
 
@@ -70,11 +77,16 @@ class Ahead:
         self._strips: list[tuple[int, Future[None]]] = []
 
     def __call__(
-        self, velocity: Float32, n_points: NDArray[np.integer], height_m: Float32 | None, cell_m: float
+        self,
+        velocity: Float32,
+        n_points: NDArray[np.integer],
+        height_m: Float32 | None,
+        cell_m: float,
+        noise_mm_yr: float = CELL_NOISE_MM_YR,
     ) -> Float32:
         """As `surroundings`; nothing is in it before `wait`."""
         planes = np.zeros((PLANES, *velocity.shape), dtype=np.float32)
-        self._grounds.append((Ground(velocity, n_points, height_m, cell_m), planes))
+        self._grounds.append((Ground(velocity, n_points, height_m, cell_m, noise_mm_yr), planes))
         return planes
 
     @contextmanager
@@ -101,12 +113,12 @@ def _fill(ground: Ground, planes: Float32, own: slice) -> None:
     part, inner = ground.around(own, REACH_CELLS)
     for plane, values in zip(planes, _of_means(part), strict=False):
         plane[own] = values[inner]
-    planes[-OF_ATMOSPHERE:, own] = standing_out(*part, inner)
+    planes[-OF_ATMOSPHERE:, own] = standing_out(*part[:4], inner, part.noise_mm_yr)
 
 
 def _of_means(ground: Ground) -> Iterator[Float32]:
     """All planes but those of `atmosphere`, one after the other."""
-    velocity, n_points, height_m, cell_m = ground
+    velocity, n_points, height_m, cell_m, _ = ground
     nothing = np.zeros((OF_HEIGHTS, *velocity.shape), dtype=np.float32)
     of_heights = nothing if height_m is None else relief(velocity, height_m, cell_m)
     yield from of_heights

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.deformation.baseline import background_and_noise
-from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells
+from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
 from ml.deformation.features.overwrap import YEARS
 from ml.deformation.features.surroundings import surroundings
 from ml.deformation.gridding import CELL_M, distance_to_points_m
@@ -18,11 +18,14 @@ from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M
 from ml.deformation.points import Float32
 from ml.lab.deformation.dataset import CENTRE_STEPS, NOTHING, TileCache
+from ml.lab.deformation.disturbances import Disturbed, disturbance, smoothed, thinned
+from ml.lab.deformation.motion_shapes import bowl, draw_shape, log_uniform
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
 from ml.simulation.velocity.tiles import CELLS
 
 QUIET_MM_YR = 10.0  # tiles in which nothing is faster lend their errors: faster motion leaves holes and spread behind
 MOVING_MM_YR = 1.5
+WEAK_MM_YR, STRONG_MM_YR = (1.3, 7.0), (5.0, 60.0)
 GONE_MM_YR = 110.0  # along the line of sight: faster ground loses its points
 
 
@@ -33,18 +36,24 @@ class Recipe:
     crop: cells on a side. despiked: which of the cached grids. offset_mm_yr: standard deviation of what the background
     of a product misses of a place's own. blocks: share of the tracks that get one more unwrapping error: most
     false alarms are such errors.
-    heightless: share of the samples whose points have no heights; heights: whether this one's do.
+    heightless: share of the samples whose points have no heights; heights: whether this one's do. disturbed: share of
+    the samples with `disturbances`, thinned and filtered: of the tracks that lose cells and whose rates are filtered in
+    space; without: groups of disturbances that are left out. real: share whose errors are those of real still fields.
     """
 
-    nothing: float = 0.28
-    own: float = 0.22
-    another: float = 0.14
+    nothing: float = 0.32
+    own: float = 0.2
+    another: float = 0.12
     crop: int = 96
     despiked: bool = True
     offset_mm_yr: float = 0.3
     blocks: float = 0.2
     heightless: float = 0.25
     heights: bool = True
+    disturbed: float = 0.75
+    thinned: float = 0.2
+    filtered: float = 0.15
+    without: frozenset[str] = frozenset()
 
 
 class Sample(NamedTuple):
@@ -110,20 +119,49 @@ def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Reci
     """Draw one sample seen by one track (either) or both (in either order)."""
     order = rng.permutation(2)[:n_tracks]
     chance = rng.random()
-    recipe = replace(recipe, heights=rng.random() >= recipe.heightless)
+    recipe = replace(
+        recipe, heights=rng.random() >= recipe.heightless, disturbed=float(rng.random() < recipe.disturbed)
+    )
     if recipe.nothing <= chance < recipe.nothing + recipe.own and pool.moving:
         number = int(rng.choice(pool.moving[int(rng.integers(len(pool.moving)))]))
         truth = pool.cache.truth[number][order].astype(np.float32)
         motion = Motion(truth, truth, pool.cache.kind[number])
-        return finish(rng, _own_tracks(pool.cache, number, order, recipe), motion, recipe)
+        return finish(rng, disturbed(rng, _own_tracks(pool.cache, number, order, recipe), recipe), motion, recipe)
     number = int(rng.choice(pool.quiet))
     if chance < recipe.nothing:
         motion = still(n_tracks)
     elif chance < recipe.nothing + recipe.own + recipe.another and pool.movable.size:
         motion = _another(rng, pool, order)
     else:
-        motion = weak_bowls(rng, pool.cache, number, order)
-    return finish(rng, laid_over(rng, pool.cache, number, order, motion, recipe), motion, recipe)
+        motion = weak_motion(rng, pool.cache, number, order)
+    return finish(
+        rng, disturbed(rng, laid_over(rng, pool.cache, number, order, motion, recipe), recipe), motion, recipe
+    )
+
+
+def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> list[Drawn]:
+    """Tracks with errors of other makes, with fewer points, or filtered in space, as the recipe has it."""
+    if not recipe.disturbed:
+        return tracks
+    done: list[Drawn] = []
+    before = Disturbed(np.zeros((CELLS, CELLS), dtype=np.float32), np.zeros((CELLS, CELLS), dtype=bool))
+    for track in tracks:
+        more = disturbance(rng, track.height_m, recipe.without)
+        if done and rng.random() < 0.5:  # land cover looks alike to both tracks
+            more = Disturbed(before.rate_mm_yr * np.float32(rng.uniform(0.7, 1.1)), before.wrong)
+        before = more
+        velocity, raw = track.velocity_mm_yr + more.rate_mm_yr, track.raw_mm_yr + more.rate_mm_yr
+        if rng.random() < recipe.thinned:
+            velocity[thinned(rng, velocity.shape)] = np.nan
+        if rng.random() < recipe.filtered:
+            velocity, raw = smoothed(rng, velocity), smoothed(rng, raw)
+        known = np.isfinite(velocity)
+        velocity -= np.float32(background_and_noise(velocity, STILL_WITHIN_MM_YR)[0] if known.any() else 0)
+        points = np.where(known, track.n_points, 0)
+        done.append(
+            track._replace(velocity_mm_yr=velocity, raw_mm_yr=raw, n_points=points, wrong=track.wrong | more.wrong)
+        )
+    return done
 
 
 def still(n_tracks: int) -> Motion:
@@ -180,36 +218,35 @@ def _another(rng: np.random.Generator, pool: TilePool, order: NDArray[np.intp]) 
     number = int(rng.choice(pool.movable))
     truth = pool.cache.truth[number][order].astype(np.float32)
     turned = _turn(np.concatenate([truth, pool.cache.kind[number][None].astype(np.float32)]), int(rng.integers(8)))
-    rate = turned[:-1] * np.float32(math.exp(rng.uniform(math.log(0.3), math.log(1.4))))
+    rate = turned[:-1] * np.float32(log_uniform(rng, 0.3, 1.4))
     return Motion(rate, rate, turned[-1].astype(np.uint8))
 
 
-def weak_bowls(
+def weak_motion(
     rng: np.random.Generator,
     cache: TileCache,
     number: int,
     order: NDArray[np.intp],
     one: tuple[float, float] | None = None,
 ) -> Motion:
-    """One bowl or two around the least that can be detected, where there are points. one: of this rate and radius."""
+    """One shape or two, mostly around the least that can be detected. one: a bowl of this rate and radius, m."""
     motion = still(len(order))
     seen = np.argwhere(cache.n_points[number, order[0], 8:-8, 8:-8] > 0) + 8
     if not len(seen):
         return motion
     at_points, of_cells = motion.at_points.copy(), motion.of_cells.copy()
     for _ in range(1 if one or rng.random() < 0.8 else 2):
-        rate, radius_m = one or (_log_uniform(rng, 1.3, 7.0), _log_uniform(rng, 200, 3000))
-        middle = seen[rng.integers(len(seen))] + rng.uniform(-0.5, 0.5, 2)
-        if not one and rng.random() < 0.5:
-            middle = rng.uniform(8, CELLS - 8, 2)
-        shape = (1.0, 1.0) if one or rng.random() < 0.5 else (rng.uniform(0.5, 1.0), rng.uniform(1.0, 3.0))
-        bowl = _Bowl(middle, radius_m / CELL_M, *shape, rng.uniform(0, math.pi))
+        share = bowl(one[1] / CELL_M) if one else draw_shape(rng)
+        rate = one[0] if one else log_uniform(rng, *(WEAK_MM_YR if rng.random() < 0.75 else STRONG_MM_YR))
+        middle = (seen[rng.integers(len(seen))] + rng.uniform(-0.5, 0.5, 2)).astype(np.float32)
+        if not one and rng.random() < 0.3:
+            middle = rng.uniform(8, CELLS - 8, 2).astype(np.float32)
         rate *= rng.choice([-1.0, 1.0])
         for i, t in enumerate(order):
-            seen_rate = rate * (1.0 if i == 0 else rng.uniform(0.88, 1.12))  # its own incidence
+            seen_rate = np.float32(rate * (1.0 if i == 0 else rng.uniform(0.88, 1.12)))  # its own incidence
             east, south = cache.centre[number, t].astype(np.float32) / CENTRE_STEPS
-            at_points[i] += np.float32(seen_rate) * bowl.share(_ROW + south, _COL + east)
-            of_cells[i] += np.float32(seen_rate) * bowl.share(_ROW, _COL)
+            at_points[i] += seen_rate * share(_ROW + south - middle[0], _COL + east - middle[1])
+            of_cells[i] += seen_rate * share(_ROW - middle[0], _COL - middle[1])
     return Motion(at_points, of_cells, motion.kind)
 
 
@@ -230,27 +267,6 @@ def unwrapping_error(rng: np.random.Generator, cache: TileCache, number: int, tr
 
 
 _ROW, _COL = np.mgrid[:CELLS, :CELLS].astype(np.float32)
-
-
-class _Bowl(NamedTuple):
-    """exp(−s^flatness) of the squared elliptical distance s, in cells."""
-
-    middle: NDArray[np.float64]
-    radius: float
-    aspect: float
-    flatness: float
-    turn: float
-
-    def share(self, row: Float32, col: Float32) -> Float32:
-        down, right = row - np.float32(self.middle[0]), col - np.float32(self.middle[1])
-        along = (down * np.float32(math.cos(self.turn)) + right * np.float32(math.sin(self.turn))) / self.radius
-        across = (right * np.float32(math.cos(self.turn)) - down * np.float32(math.sin(self.turn))) / self.radius
-        square = along**2 + (across / self.aspect) ** 2
-        return np.exp(-(np.minimum(square, 50) ** np.float32(self.flatness))).astype(np.float32)
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
 def _turn(planes: NDArray[Any], way: int) -> NDArray[Any]:
@@ -276,7 +292,10 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
         points[np.isnan(velocity)] = 0
         unseen = points == 0
         velocity[unseen], height[unseen] = np.nan, np.nan
-        distance, around = distance_to_points_m(~unseen, CELL_M), surroundings(velocity, points, height, CELL_M)
+        distance, around = (
+            distance_to_points_m(~unseen, CELL_M),
+            surroundings(velocity, points, height, CELL_M, cell_noise_of(velocity)),
+        )
         done.append(TrackCells(velocity + offset, points, mad, distance, raw + offset, around))
     reached = np.minimum.reduce([track.distance_m for track in done]) <= REACH_M
     rate = np.take_along_axis(of_cells, np.abs(of_cells).argmax(axis=0)[None], axis=0)[0]

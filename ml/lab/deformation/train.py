@@ -10,13 +10,25 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.deformation.features.channels import CHANNELS, channels, shown
 from ml.deformation.features.overwrap import GAINS
 from ml.deformation.kinds import KINDS
-from ml.lab.deformation.compose import Recipe, Sample, TilePool, finish, laid_over, sample, still, tile_pool, weak_bowls
+from ml.lab.deformation.compose import (
+    Recipe,
+    Sample,
+    TilePool,
+    disturbed,
+    finish,
+    laid_over,
+    sample,
+    still,
+    tile_pool,
+    weak_motion,
+)
 from ml.lab.deformation.dataset import HELD_BACK, NOTHING, fill
 from ml.lab.train_command import TrainingRecipe
 from ml.lab.training import Batch, TrainingTask
@@ -31,7 +43,9 @@ WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 
 @dataclass(frozen=True)
 class Settings:
     """Everything --config may change. fill: a name in FILLS; widths, means: of the network; channels: how many of them
-    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates.
+    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates. without: groups
+    of disturbances that are left out; start: file of weights that training begins with, of a network with the same
+    channels or fewer; empty for none.
     """
 
     tiles: int = 3_000
@@ -43,6 +57,8 @@ class Settings:
     fill: str = "none"
     despiked: bool = True
     wrapped: bool = False
+    without: tuple[str, ...] = ()
+    start: str = ""
     name: str = SHIPPED
 
 
@@ -51,7 +67,7 @@ class DeformationTrainingTask(TrainingTask):
 
     def __init__(self, pool: TilePool, held_back: TilePool, settings: Settings) -> None:
         self.pool, self.held_back, self.settings = pool, held_back, settings
-        self.recipe = Recipe(despiked=settings.despiked)
+        self.recipe = Recipe(despiked=settings.despiked, without=frozenset(settings.without))
 
     def batch(self, rng: np.random.Generator) -> Batch:
         n_tracks = 2 if rng.random() < self.settings.both_share else 1
@@ -75,34 +91,37 @@ class DeformationTrainingTask(TrainingTask):
             samples = [sample(rng, self.held_back, 1, self.recipe) for _ in range(16)]
             batch = self._as_batch(samples, rng)
             losses.append(float(loss_of(_answer(network, batch, device), batch)))
-        return {"loss_held_back": float(np.mean(losses))} | self._weak(network, device)
+        figures = {"loss_held_back": float(np.mean(losses))}
+        return figures | self._weak(network, device, 0.0, "") | self._weak(network, device, 1.0, "disturbed_")
 
-    def _weak(self, network: nn.Module, device: torch.device, n: int = 96) -> dict[str, float]:
-        limit = np.quantile(self._highest(network, device, None, 2 * n), 0.95, axis=0)
+    def _weak(
+        self, network: nn.Module, device: torch.device, disturbances: float, label: str, n: int = 96
+    ) -> dict[str, float]:
+        recipe = replace(self.recipe, blocks=0.0, disturbed=disturbances, without=frozenset({"regions"}))
+        limit = np.quantile(self._highest(network, device, None, 2 * n, recipe), 0.95, axis=0)
         shares_detected: dict[str, float] = {}
         for name, bowl in WEAK.items():
-            shares = (self._highest(network, device, bowl, n) > limit).mean(axis=0)
-            shares_detected |= {f"found_{name}": float(shares[1]), f"found_{name}_low": float(shares[0])}
+            shares = (self._highest(network, device, bowl, n, recipe) > limit).mean(axis=0)
+            shares_detected |= {f"{label}found_{name}": float(shares[1]), f"{label}found_{name}_low": float(shares[0])}
         return shares_detected
 
     def _highest(
-        self, network: nn.Module, device: torch.device, bowl: tuple[float, float] | None, n: int
+        self, network: nn.Module, device: torch.device, bowl: tuple[float, float] | None, n: int, recipe: Recipe
     ) -> NDArray[np.float32]:
         """Highest logits of the first two thresholds on n tiles, (n, 2)."""
         rng = np.random.default_rng(8)
         rows = []
         for _ in range(n // 16):
-            batch = self._as_batch([self._with_bowl(rng, bowl) for _ in range(16)], rng)
+            batch = self._as_batch([self._with_bowl(rng, bowl, recipe) for _ in range(16)], rng)
             out = _answer(network, batch, device)[:, :2].masked_fill(~batch["reached"][:, None], -20)
             rows.append(out.amax(dim=(2, 3)).numpy())
         return np.concatenate(rows)
 
-    def _with_bowl(self, rng: np.random.Generator, bowl: tuple[float, float] | None) -> Sample:
+    def _with_bowl(self, rng: np.random.Generator, one: tuple[float, float] | None, recipe: Recipe) -> Sample:
         """One track of a quiet tile, with that bowl in it or nothing."""
         order, number, cache = rng.permutation(2)[:1], int(rng.choice(self.held_back.quiet)), self.held_back.cache
-        motion = weak_bowls(rng, cache, number, order, bowl) if bowl else still(1)
-        recipe = replace(self.recipe, blocks=0.0)  # those of the tiles themselves are enough
-        return finish(rng, laid_over(rng, cache, number, order, motion, recipe), motion, recipe)
+        motion = weak_motion(rng, cache, number, order, one) if one else still(1)
+        return finish(rng, disturbed(rng, laid_over(rng, cache, number, order, motion, recipe), recipe), motion, recipe)
 
 
 def _answer(network: nn.Module, batch: Batch, device: torch.device) -> Tensor:
@@ -169,7 +188,22 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Tra
     }
     input_settings = {"fill": settings.fill, "despiked": settings.despiked, "wrapped": settings.wrapped}
     card = Card("deformation", settings.name, "1", arguments, input_settings)
-    return DeformationUnet(**arguments), task, card
+    network = DeformationUnet(**arguments)
+    if settings.start:
+        begin_with(network, load_file(settings.start))
+    return network, task, card
+
+
+def begin_with(network: DeformationUnet, weights: dict[str, Tensor]) -> None:
+    """Give a network the weights of one that sees the first of its channels; those of the others begin at zero."""
+    own = network.state_dict()
+    for name, values in weights.items():
+        if values.shape != own[name].shape:
+            wider = torch.zeros_like(own[name])
+            wider[:, : values.shape[1]] = values
+            values = wider
+        own[name] = values.to(own[name].dtype)
+    network.load_state_dict(own)
 
 
 def finish_training(network: nn.Module, task: TrainingTask) -> dict[str, Any]:

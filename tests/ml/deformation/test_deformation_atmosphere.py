@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml.deformation.features import atmosphere
-from ml.deformation.features.atmosphere import ALIGN_CELLS, MARGIN, PLANES, RADII_M, SQUARE_CELLS, standing_out
+from ml.deformation.features.atmosphere import ALIGN_CELLS, MARGIN, PLANES, RADII_CELLS, SQUARE_CELLS, standing_out
 from ml.simulation.velocity.nuisance import turbulence_field
 
 SIDE = 128
@@ -28,22 +28,51 @@ def bowl(rate_mm_yr: float, radius_m: float, row: float = 60, col: float = 68):
 @pytest.mark.parametrize("strength", [0.01, 0.05, 0.15])
 def test_still_ground_scatters_by_about_one_however_strong_the_delay_is(strength):
     score = np.stack([standing_out(*still(seed, strength), None, 100.0) for seed in range(12)])
-    scatter = score[:, :, ::SQUARE_CELLS, ::SQUARE_CELLS].std(axis=(0, 2, 3))
+    scatter = score[:, :-1, ::SQUARE_CELLS, ::SQUARE_CELLS].std(axis=(0, 2, 3))
     assert (scatter > 0.6).all()
     assert (scatter < 1.4).all()
 
 
 @pytest.mark.parametrize("radius_m", [700.0, 2000.0])
 def test_a_bowl_stands_out_with_its_sign_and_most_at_its_own_radius(radius_m):
-    own = RADII_M.index(radius_m)
+    own = RADII_CELLS.index(radius_m / 100)
     heart = []
     for seed in range(8):
         rate, count = still(seed)
         score = standing_out(rate + bowl(-3.0, radius_m), count, None, 100.0)
-        heart.append(score[:, 56:64, 64:72].mean(axis=(1, 2)))
+        heart.append(score[:-1, 56:64, 64:72].mean(axis=(1, 2)))
     score = np.median(heart, axis=0)
     assert score[own] < -6
     assert score[own] == score.min()
+
+
+def test_a_product_of_wide_cells_is_searched_for_wide_bowls():
+    rate, count = still(4, 0.0)
+    wide = (-3.0 * np.exp(-((ROW - 60) ** 2 + (COL - 68) ** 2) / 12.0**2)).astype(np.float32)  # 5.4 km on 450 m cells
+    score = standing_out(rate + wide, count, None, 450.0)
+    assert score[1, 56:64, 64:72].mean() < -6
+
+
+def test_the_strength_of_the_delay_is_estimated_in_its_window():
+    planes = [standing_out(*still(2, strength), None, 100.0)[-1] for strength in (0.005, 0.05, 0.4)]
+    assert np.mean(planes[0]) < np.mean(planes[1]) < np.mean(planes[2])
+
+
+def test_another_spectrum_is_taken_where_it_is_likelier(monkeypatch):
+    """Delay as smooth as -11/3 at all lengths: with the first spectrum alone it scatters more."""
+    frequency = np.hypot(np.fft.fftfreq(512)[:, None], np.fft.rfftfreq(512))
+    frequency[0, 0] = np.inf
+
+    def smooth(seed):
+        rng = np.random.default_rng(seed)
+        field = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((512, 512))) * frequency ** (-11 / 6))[:SIDE, :SIDE]
+        field *= 1.5 / field.std()
+        return (field + rng.normal(0, 0.3, (SIDE, SIDE))).astype(np.float32)
+
+    rates, count = [smooth(seed) for seed in range(6)], np.full((SIDE, SIDE), 3)
+    estimated = np.stack([standing_out(rate, count, None, 100.0)[:-1] for rate in rates]).std()
+    monkeypatch.setattr(atmosphere, "SPECTRA", atmosphere.SPECTRA[:2])
+    assert estimated < np.stack([standing_out(rate, count, None, 100.0)[:-1] for rate in rates]).std()
 
 
 def test_a_plane_and_what_goes_with_height_do_not_stand_out():
@@ -75,7 +104,7 @@ def test_where_too_little_is_known_there_is_no_value():
     assert not score.any()
 
 
-def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, square_m: float = 800.0):
+def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, spectrum, square_m: float = 800.0):
     """Likelihood of a strength of the atmospheric delay in one block, and the scores there, by whole inverses."""
     window = tuple(slice(max(0, at - MARGIN), at + atmosphere.BLOCK + MARGIN) for at in (row, col))
     weight, rate, height, down, right = (
@@ -83,33 +112,35 @@ def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, sq
     )
     lags = np.rint(np.hypot(np.subtract.outer(down, down), np.subtract.outer(right, right)) / atmosphere.LAG_M)
     noise = atmosphere.NOISE_MM2_YR2 / weight + atmosphere.LEAST_NOISE_MM2_YR2
-    covariance = strength * atmosphere._covariance(100.0).astype(float)[lags.astype(int)] + np.diag(noise)
+    covariance = strength * atmosphere._covariance(100.0, *spectrum).astype(float)[lags.astype(int)] + np.diag(noise)
     free = np.stack([np.ones_like(rate), down / 5e3, right / 5e3, height - height.mean()], axis=1)
     inverse = np.linalg.inv(covariance)
     normal = free.T @ inverse @ free + 1e-9 * np.eye(4)
     left = inverse - inverse @ free @ np.linalg.inv(normal) @ free.T @ inverse
     likelihood = -(np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(normal)[1] + rate @ left @ rate) / 2
-    score = np.empty((PLANES, atmosphere.BLOCK, atmosphere.BLOCK))
+    score = np.empty((PLANES - 1, atmosphere.BLOCK, atmosphere.BLOCK))
     for plane, i, j in np.ndindex(score.shape):
         away = np.hypot(down - (row + i + 0.5) * square_m, right - (col + j + 0.5) * square_m)
-        shape = np.exp(-((away / RADII_M[plane]) ** 2))
+        shape = np.exp(-((away / RADII_CELLS[plane] / 100) ** 2))
         score[plane, i, j] = shape @ left @ rate / np.sqrt(max(shape @ left @ shape, atmosphere.LEAST_INFORMATION))
     return likelihood, score
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.03, 0.3])
-def test_scores_are_those_of_whole_inverses_in_double_precision(strength):
+def test_scores_are_those_of_whole_inverses_in_double_precision(strength, monkeypatch):
+    spectrum = atmosphere.SPECTRA[0]
+    monkeypatch.setattr(atmosphere, "SPECTRA", (spectrum, spectrum))
     rate, count = still(11, strength)
     height = (300 * np.sin(ROW / 17) * np.cos(COL / 23)).astype(np.float32)
-    score = standing_out(rate, count, height, 100.0)[:, ::SQUARE_CELLS, ::SQUARE_CELLS]
+    score = standing_out(rate, count, height, 100.0)[:-1, ::SQUARE_CELLS, ::SQUARE_CELLS]
     squares = atmosphere._squares(rate, count, height, 100.0)
     for row, col in ((0, 4), (8, 8), (12, 0)):
-        expected = max((plainly(squares, row, col, one) for one in atmosphere.STRENGTHS), key=lambda both: both[0])[1]
+        expected = max((plainly(squares, row, col, one, spectrum) for one in atmosphere.STRENGTHS), key=lambda both: both[0])[1]
         assert np.abs(score[:, row : row + atmosphere.BLOCK, col : col + atmosphere.BLOCK] - expected).max() < 1e-3
 
 
 @pytest.mark.parametrize("cell_m", [150.0, 250.0, 1000.0])
 def test_wider_cells_have_scores_too(cell_m):
-    score = standing_out(*still(13), None, cell_m)
+    score = standing_out(*still(13), None, cell_m)[:-1]
     assert np.isfinite(score).all()
     assert 0.5 < score.std() < 1.5

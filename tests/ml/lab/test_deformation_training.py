@@ -10,7 +10,7 @@ from ml.deformation.kinds import kind_of
 from ml.deformation.network import DeformationNetwork
 from ml.lab.deformation.benchmark_tiles import NATIONAL, digest, field_tile, still_tile
 from ml.lab.deformation.calibration import Setting, counts, enter_at, network_views
-from ml.lab.deformation.compose import Recipe, laid_over, sample, still, tile_pool, weak_bowls
+from ml.lab.deformation.compose import Recipe, laid_over, sample, still, tile_pool, weak_motion
 from ml.lab.deformation.dataset import NOTHING, fill, opened, tile_arrays, training_tile
 from ml.lab.deformation.train import DeformationTrainingTask, Settings, as_batch, loss_of
 from ml.networks.deformation_unet import DeformationUnet
@@ -75,7 +75,7 @@ def test_kinds_follow_what_moves_the_ground_and_which_way():
 def test_a_weak_bowl_has_the_rate_and_the_size_that_are_wanted(cache, pool):
     rng = np.random.default_rng(0)
     number = int(pool.quiet[0])
-    motion = weak_bowls(rng, cache, number, np.array([0]), (3.0, 800.0))
+    motion = weak_motion(rng, cache, number, np.array([0]), (3.0, 800.0))
     speed = np.abs(motion.of_cells[0])
     assert speed.max() == pytest.approx(3.0, rel=0.03)
     assert (speed >= 3 / np.e).sum() * 1e4 == pytest.approx(np.pi * 800**2, rel=0.05)
@@ -84,7 +84,7 @@ def test_a_weak_bowl_has_the_rate_and_the_size_that_are_wanted(cache, pool):
 
 def test_motion_laid_over_errors_is_found_again_in_their_difference(cache, pool):
     number, order, recipe = int(pool.quiet[0]), np.array([0]), Recipe()
-    motion = weak_bowls(np.random.default_rng(0), cache, number, order, (3.0, 2000.0))
+    motion = weak_motion(np.random.default_rng(0), cache, number, order, (3.0, 2000.0))
     moving = laid_over(np.random.default_rng(1), cache, number, order, motion, recipe)[0].velocity_mm_yr
     resting = laid_over(np.random.default_rng(1), cache, number, order, still(1), recipe)[0].velocity_mm_yr
     known = np.isfinite(moving)
