@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     device = choose_device(args.device)
     torch.manual_seed(args.seed)
     network, task, card = recipe.prepare(settings, args.cache or args.out / "cache", args.seed)
-    schedule = Schedule(minutes, args.steps, args.seed, recipe.learning_rate)
+    schedule = Schedule(minutes, args.steps, args.seed, getattr(settings, "learning_rate", recipe.learning_rate))
     done = train(network, task, schedule, args.out, device)
     network.load_state_dict(done.weights)
     calibration = recipe.finish(network.eval(), task)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from scipy.linalg import lapack
 
 from ml.deformation.points import Float32, Float64
@@ -38,7 +39,8 @@ FASTEST_MM_YR = 10.0  # a rate beyond counts as so much
 FEWEST_SQUARES = 12
 LEAST_WEIGHT = 0.4
 LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: less gives no value
-LAG_M, LAGS = 100.0, 256  # step and number of the distances that are distinguished
+LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
+FINER = 16  # parts of a step that are distinguished: a steep spectrum does not bear distances rounded to whole steps
 
 
 class Squares(NamedTuple):
@@ -123,8 +125,8 @@ def _lag_m(square_m: float) -> float:
 
 
 def _lags(down: Float64, right: Float64, lag_m: float) -> NDArray[np.int32]:
-    """(n, n): distances in whole lags. In float64: many distances lie halfway between two."""
-    down, right = down / lag_m, right / lag_m
+    """(n, n): distances in parts of a lag. In float64: many distances lie halfway between two."""
+    down, right = down * (FINER / lag_m), right * (FINER / lag_m)
     square, one = down**2 + right**2, np.ones_like(down)
     apart = np.stack([square, one, -2 * down, -2 * right], axis=1) @ np.stack([one, square, down, right])
     return np.rint(np.sqrt(np.abs(apart, out=apart), out=apart), out=apart).astype(np.int32)
@@ -204,11 +206,12 @@ def _scores(fit: _Fit, bowls: Float32) -> Float32:
 
 @cache
 def _covariance(lag_m: float, below: float, above: float) -> Float32:
-    """Of the delay, semivariance 1 at KNEE_M, by distance in lags; only differences of it count beside a free mean."""
+    """Of the delay, semivariance 1 at KNEE_M, by distance in parts of a lag; only differences count."""
     size = 2 * LAGS
     frequency = np.hypot(np.fft.fftfreq(size, lag_m)[:, None], np.fft.rfftfreq(size, lag_m))
     frequency[0, 0] = np.inf
     power = (frequency * KNEE_M) ** np.where(frequency * KNEE_M < 1, above, below)
     covariance = np.fft.irfft2(power, s=(size, size))[0]
     unit = covariance[0] - covariance[max(1, round(KNEE_M / lag_m))]
-    return np.asarray(covariance[:LAGS] / unit, dtype=np.float32)
+    finer = CubicSpline(np.arange(LAGS), covariance[:LAGS] / unit)(np.arange(LAGS * FINER) / FINER)
+    return np.asarray(finer, dtype=np.float32)

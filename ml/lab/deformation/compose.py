@@ -20,6 +20,7 @@ from ml.deformation.points import Float32
 from ml.lab.deformation.dataset import CENTRE_STEPS, NOTHING, TileCache
 from ml.lab.deformation.disturbances import Disturbed, disturbance, smoothed, thinned
 from ml.lab.deformation.motion_shapes import bowl, draw_shape, log_uniform
+from ml.lab.deformation.real_noise import draw_real, known_cells
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
 from ml.simulation.velocity.tiles import CELLS
 
@@ -38,7 +39,8 @@ class Recipe:
     false alarms are such errors.
     heightless: share of the samples whose points have no heights; heights: whether this one's do. disturbed: share of
     the samples with `disturbances`, thinned and filtered: of the tracks that lose cells and whose rates are filtered in
-    space; without: groups of disturbances that are left out. real: share whose errors are those of real still fields.
+    space; without: groups of disturbances that are left out. places: real still ground that lends its errors to the
+    share `real` of the samples.
     """
 
     nothing: float = 0.32
@@ -50,10 +52,12 @@ class Recipe:
     blocks: float = 0.2
     heightless: float = 0.25
     heights: bool = True
-    disturbed: float = 0.75
+    disturbed: float = 0.7
     thinned: float = 0.2
     filtered: float = 0.15
     without: frozenset[str] = frozenset()
+    real: float = 0.12
+    places: tuple[str, ...] = ()
 
 
 class Sample(NamedTuple):
@@ -117,11 +121,12 @@ def tile_pool(cache: TileCache, first: int, last: int) -> TilePool:
 
 def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Recipe) -> Sample:
     """Draw one sample seen by one track (either) or both (in either order)."""
+    if recipe.places and rng.random() < recipe.real:
+        return _on_real_ground(rng, n_tracks, recipe)
     order = rng.permutation(2)[:n_tracks]
     chance = rng.random()
-    recipe = replace(
-        recipe, heights=rng.random() >= recipe.heightless, disturbed=float(rng.random() < recipe.disturbed)
-    )
+    heights, others = rng.random() >= recipe.heightless, float(rng.random() < recipe.disturbed)
+    recipe = replace(recipe, heights=heights, disturbed=others)
     if recipe.nothing <= chance < recipe.nothing + recipe.own and pool.moving:
         number = int(rng.choice(pool.moving[int(rng.integers(len(pool.moving)))]))
         truth = pool.cache.truth[number][order].astype(np.float32)
@@ -134,9 +139,8 @@ def sample(rng: np.random.Generator, pool: TilePool, n_tracks: int, recipe: Reci
         motion = _another(rng, pool, order)
     else:
         motion = weak_motion(rng, pool.cache, number, order)
-    return finish(
-        rng, disturbed(rng, laid_over(rng, pool.cache, number, order, motion, recipe), recipe), motion, recipe
-    )
+    tracks = laid_over(rng, pool.cache, number, order, motion, recipe)
+    return finish(rng, disturbed(rng, tracks, recipe), motion, recipe)
 
 
 def disturbed(rng: np.random.Generator, tracks: list[Drawn], recipe: Recipe) -> list[Drawn]:
@@ -229,9 +233,23 @@ def weak_motion(
     order: NDArray[np.intp],
     one: tuple[float, float] | None = None,
 ) -> Motion:
-    """One shape or two, mostly around the least that can be detected. one: a bowl of this rate and radius, m."""
-    motion = still(len(order))
+    """Motion of some shape where a tile has points. one: a bowl of this rate and radius, m."""
     seen = np.argwhere(cache.n_points[number, order[0], 8:-8, 8:-8] > 0) + 8
+    return shapes_at(rng, seen, cache.centre[number][order].astype(np.float32) / CENTRE_STEPS, one)
+
+
+def shapes_at(
+    rng: np.random.Generator,
+    seen: NDArray[np.intp],
+    centre: Float32,
+    one: tuple[float, float] | None = None,
+) -> Motion:
+    """One shape or two, mostly around the least that can be detected.
+
+    seen: (k, 2), cells with points; centre: (tracks, 2, CELLS, CELLS), east and south of the cell's middle, of what its
+    rate speaks for, cells; one: a bowl of this rate, mm/yr, and radius, m.
+    """
+    motion = still(len(centre))
     if not len(seen):
         return motion
     at_points, of_cells = motion.at_points.copy(), motion.of_cells.copy()
@@ -242,12 +260,24 @@ def weak_motion(
         if not one and rng.random() < 0.3:
             middle = rng.uniform(8, CELLS - 8, 2).astype(np.float32)
         rate *= rng.choice([-1.0, 1.0])
-        for i, t in enumerate(order):
+        for i, (east, south) in enumerate(centre):
             seen_rate = np.float32(rate * (1.0 if i == 0 else rng.uniform(0.88, 1.12)))  # its own incidence
-            east, south = cache.centre[number, t].astype(np.float32) / CENTRE_STEPS
             at_points[i] += seen_rate * share(_ROW + south - middle[0], _COL + east - middle[1])
             of_cells[i] += seen_rate * share(_ROW - middle[0], _COL - middle[1])
     return Motion(at_points, of_cells, motion.kind)
+
+
+def _on_real_ground(rng: np.random.Generator, n_tracks: int, recipe: Recipe) -> Sample:
+    """The errors of a real place, with motion in half of the samples."""
+    drawn = draw_real(rng, recipe.places, n_tracks)
+    centre = np.zeros((n_tracks, 2, CELLS, CELLS), dtype=np.float32)
+    motion = still(n_tracks) if rng.random() < 0.5 else shapes_at(rng, known_cells(drawn), centre)
+    tracks = []
+    for (velocity, count, mad, raw, height), moved in zip(drawn, motion.at_points, strict=True):
+        added = np.where(np.abs(moved) > GONE_MM_YR, np.float32(np.nan), moved)
+        points = np.where(np.isfinite(velocity + added), np.nan_to_num(count), 0).astype(np.int32)
+        tracks.append(_drawn(velocity + added, points, mad, raw + added, height))
+    return finish(rng, tracks, motion, recipe)
 
 
 def unwrapping_error(rng: np.random.Generator, cache: TileCache, number: int, track: int) -> Float32:

@@ -43,9 +43,9 @@ WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 
 @dataclass(frozen=True)
 class Settings:
     """Everything --config may change. fill: a name in FILLS; widths, means: of the network; channels: how many of them
-    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates. without: groups
-    of disturbances that are left out; start: file of weights that training begins with, of a network with the same
-    channels or fewer; empty for none.
+    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates; without: groups
+    of disturbances that are left out; places: real still ground (`injected.places`) that lends its errors; start: file
+    of weights that training begins with, of a network with the same channels or fewer, empty for none.
     """
 
     tiles: int = 3_000
@@ -58,7 +58,9 @@ class Settings:
     despiked: bool = True
     wrapped: bool = False
     without: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     start: str = ""
+    learning_rate: float = 1.5e-3
     name: str = SHIPPED
 
 
@@ -67,7 +69,9 @@ class DeformationTrainingTask(TrainingTask):
 
     def __init__(self, pool: TilePool, held_back: TilePool, settings: Settings) -> None:
         self.pool, self.held_back, self.settings = pool, held_back, settings
-        self.recipe = Recipe(despiked=settings.despiked, without=frozenset(settings.without))
+        self.recipe = Recipe(
+            despiked=settings.despiked, without=frozenset(settings.without), places=tuple(settings.places)
+        )
 
     def batch(self, rng: np.random.Generator) -> Batch:
         n_tracks = 2 if rng.random() < self.settings.both_share else 1
@@ -97,7 +101,7 @@ class DeformationTrainingTask(TrainingTask):
     def _weak(
         self, network: nn.Module, device: torch.device, disturbances: float, label: str, n: int = 96
     ) -> dict[str, float]:
-        recipe = replace(self.recipe, blocks=0.0, disturbed=disturbances, without=frozenset({"regions"}))
+        recipe = replace(self.recipe, blocks=0.0, disturbed=disturbances, without=frozenset({"regions"}), places=())
         limit = np.quantile(self._highest(network, device, None, 2 * n, recipe), 0.95, axis=0)
         shares_detected: dict[str, float] = {}
         for name, bowl in WEAK.items():
