@@ -1,9 +1,11 @@
 """`python -m ml.lab.deformation.calibration`: the thresholds of areas, from tiles that no benchmark holds.
 
 For each use of the weights (one track, two; an ablation model's gains) the score at which areas begin is read off at
-ALARMS false alarms per 1,000 km². For the shipped network also how these are shared between its two scores, of small
-areas and of wide ones: so that least is missing to what was aimed at for the table's bowls; then as detects most of
-them and gives the best F1 and overlap. Everything goes into the card.
+ALARMS false alarms per 1,000 km². For the shipped network that holds on the nation's tiles and on still ones with
+errors of other makes (`disturbances`, those of training), and it is chosen how alarms are shared between its two
+scores, of small areas and of wide ones: so that least is missing to what was aimed at for the table's bowls; then as
+detects most of them and gives the best F1 and overlap. Last, how likely motion is at each score (`reliability`).
+Everything goes into the card.
 """
 
 from __future__ import annotations
@@ -27,12 +29,14 @@ from ml.deformation.gridding import RobustGrid, grid_robust
 from ml.deformation.infer import DeformationResult
 from ml.deformation.network import REACH_M, DeformationNetwork, calibrated, on_lattice, predict_logits
 from ml.deformation.points import Float32, Float64
+from ml.deformation.reliability import fit
 from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, ablation_score
-from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile
-from ml.lab.deformation.scoring import detects_bowl, score_tile, truth_of
+from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
+from ml.lab.deformation.disturbances import disturbance
+from ml.lab.deformation.scoring import detects_bowl, on_tile, places_of, score_tile, truth_of
 from ml.lab.workers import over_seeds
-from ml.runtime.checkpoints import WEIGHTS, read_card, write_card
-from ml.simulation.seeds import Purpose
+from ml.runtime.checkpoints import WEIGHTS, Card, read_card, write_card
+from ml.simulation.seeds import Purpose, generator
 from ml.simulation.velocity.tiles import SIDE_M, Tile, TileTrack
 
 ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
@@ -43,6 +47,9 @@ NEVER = 1e3  # a score that nothing reaches
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
 AIMS = {"1": (0.70, 0.75, 0.97), "2": (0.80, 0.85, 0.99)}  # of the table, by one track and by two
 SHORT = 10.0  # weight of what is missing to an aim
+DISTURBED = "deformation-disturbed"
+WITHOUT = frozenset({"regions"})  # whole cycles over square kilometres look like motion to everybody without series
+RELIABILITY_FIRST = 20_000  # tiles apart from those that thresholds were chosen on
 
 
 class Setting(NamedTuple):
@@ -128,6 +135,41 @@ def shipped_on_field(folder: Path, settings: Sequence[Setting], number: int) -> 
     return np.stack([(either[0] + either[1]) / 2, either[2]])
 
 
+def disturbed_tile(number: int) -> Tile:
+    """A still validation tile whose tracks have errors of other makes as well."""
+    tile, rng = still_tile(NATIONAL, number, Purpose.VALIDATION), generator(Purpose.VALIDATION, DISTURBED, number)
+    tracks = []
+    for track in tile.tracks:
+        cell = tile.terrain.cell_of(track.x_m, track.y_m)
+        more = disturbance(rng, tile.terrain.height_m.astype(np.float32), WITHOUT).rate_mm_yr[cell]
+        tracks.append(track._replace(errors=track.errors._replace(rate_mm_yr=track.errors.rate_mm_yr + more)))
+    return replace(tile, tracks=tuple(tracks))
+
+
+def shipped_on_disturbed(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
+    """(2, settings): false alarms on a disturbed still tile, mean of either track alone, and both."""
+    network, tile = DeformationNetwork.load("deformation", folder), disturbed_tile(number)
+    first, second, both = (counts(v, tile, settings)[:, 0] for v in network_views(network, tile, ([0], [1], [0, 1])))
+    return np.stack([(first + second) / 2, both])
+
+
+def shipped_on_places(folder: Path, number: int) -> Float64:
+    """(k, 3) of the places of a validation tile: 0 or 1 for one track or both, highest score, whether it moves."""
+    network, tile = DeformationNetwork.load("deformation", folder), field_tile(NATIONAL, number, Purpose.VALIDATION)
+    rows = []
+    for both, choice in enumerate(([0], [0, 1])):
+        (view,) = network_views(network, tile, [choice])
+        result = bands_at(view, Setting(**_scores_of(network.card, both + 1)))
+        score, moves = places_of(on_tile(result, tile)["probability"], truth_of(tile, view.tracks).rate_mm_yr)
+        rows.append(np.stack([np.full(score.size, both), score, moves], axis=1))
+    return np.concatenate(rows)
+
+
+def _scores_of(card: Card, tracks: int) -> dict[str, float]:
+    chosen = card.settings["calibration"][str(tracks)]
+    return {key: chosen[key] for key in Setting._fields}
+
+
 def shipped_on_bowls(folder: Path, settings: Sequence[Setting], number: int) -> Float64:
     """(2, settings, bowls) detected or not, by the first track and by both."""
     network = DeformationNetwork.load("deformation", folder)
@@ -163,13 +205,14 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
     """Both scores of one track and of two, by the share of bowls detected and by F1."""
     grid = [Setting(*values) for values in product(ENTERS, WIDES)]
     fields = np.sum(over_seeds(partial(shipped_on_field, folder, grid), tiles, processes=processes), axis=0)
+    still = np.sum(over_seeds(partial(shipped_on_disturbed, folder, grid), tiles, processes=processes), axis=0)
     detected = np.mean(over_seeds(partial(shipped_on_bowls, folder, grid), bowls, processes=processes), axis=0)
     chosen = {}
     for i, label in enumerate(("1", "2")):
         best: tuple[float, dict[str, float]] = (-math.inf, {})
         for wide in WIDES:
             at = [k for k, one in enumerate(grid) if one.wide == wide]
-            alarms = alarm_rates(fields[i, at], tiles)
+            alarms = np.maximum(alarm_rates(fields[i, at], tiles), alarm_rates(still[i, at][:, None], tiles))
             if alarms[-1] > ALARMS:
                 continue  # the wide score alone gives too many
             fine = enter_at(ENTERS, alarms)
@@ -184,6 +227,14 @@ def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> d
                 best = (value, {"fine": round(fine, 3), "wide": min(round(wide, 3), NEVER), "gap": GAP})
         chosen[label] = best[1]
     return chosen
+
+
+def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, float]]:
+    """How likely motion is at a score of one track and of two, from places of tiles of their own."""
+    parts = over_seeds(partial(shipped_on_places, folder), tiles, RELIABILITY_FIRST, processes)
+    both, score, moves = np.concatenate(parts).T
+    fitted = (fit(score[both == i], moves[both == i] > 0) for i in (0, 1))
+    return {str(i): {key: round(value, 4) for key, value in one._asdict().items()} for i, one in enumerate(fitted, 1)}
 
 
 def calibrate_ablation(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, Any]]:
@@ -213,14 +264,19 @@ def main() -> None:
     parser.add_argument("--bowls", type=int, default=60)
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    chosen = (
-        {"deformation": calibrate_shipped(args.folder, args.tiles, args.bowls, args.processes)}
-        if args.which == "shipped"
-        else calibrate_ablation(args.folder, args.tiles, args.processes)
-    )
-    for name, calibration in chosen.items():
-        card = read_card(name, args.folder)
-        write_card(args.folder, replace(card, settings=card.settings | {"calibration": calibration}))
+    if args.which == "shipped":
+        _write(args.folder, "deformation", calibrate_shipped(args.folder, args.tiles, args.bowls, args.processes))
+        fitted = reliabilities(args.folder, args.tiles, args.processes)
+        card = read_card("deformation", args.folder)
+        write_card(args.folder, replace(card, settings=card.settings | {"reliability": fitted}))
+        return
+    for name, calibration in calibrate_ablation(args.folder, args.tiles, args.processes).items():
+        _write(args.folder, name, calibration)
+
+
+def _write(folder: Path, name: str, calibration: dict[str, Any]) -> None:
+    card = read_card(name, folder)
+    write_card(folder, replace(card, settings=card.settings | {"calibration": calibration}))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from shapely import contains_xy
 from ml.deformation.infer import DeformationResult
 from ml.deformation.kinds import kind_of
 from ml.deformation.points import Float32, Float64
+from ml.deformation.reliability import MOVING_MM_YR, highest_of_places
 from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, SURE_SHARE, Area, motions, signs_and_names
 from ml.simulation.velocity.tiles import CELL_M, CELLS, Tile, TileTrack
 
@@ -55,7 +56,8 @@ class ShapeError(NamedTuple):
 
 
 class TileScore(NamedTuple):
-    """Counts of one tile. calibration: (BINS, 3), cells, sum of probabilities, cells that move.
+    """Counts of one tile. calibration: (BINS, 3), cells, sum of scores, cells that move; places: (k, 2), highest score
+    of each place (`reliability`) and whether ground moves in it.
 
     per_class: (2, 3) for subsidence and uplift, right, wrongly named or not there, missed; per_kind: (5, 3) the same
     for KINDS, of a detector that names them, and per_sure_kind without the areas that it is not sure of and without
@@ -71,6 +73,7 @@ class TileScore(NamedTuple):
     either_cells: int
     per_class: NDArray[np.int64]
     calibration: NDArray[np.float64]
+    places: NDArray[np.float64]
     highest: float
     per_kind: NDArray[np.int64]
     names_kinds: bool
@@ -196,6 +199,7 @@ def score_tile(
         n_unsure=len(unsure & set(partner)),
         names_kinds=set(KINDS) <= set(bands),
         calibration=_calibration(probability, truth.rate_mm_yr, tile.config.moving_mm_yr),
+        places=np.stack(places_of(probability, truth.rate_mm_yr), axis=1),
         highest=float(np.nan_to_num(probability).max()),
     )
 
@@ -250,6 +254,15 @@ def _calibration(probability: Float32, rate_mm_yr: Float32, moving_mm_yr: float)
     bin_of = np.minimum((p * BINS).astype(int), BINS - 1)
     sums = [np.bincount(bin_of, weights=weights, minlength=BINS) for weights in (np.ones_like(p), p, moves)]
     return np.stack(sums, axis=1)
+
+
+def places_of(score: Float32, rate_mm_yr: Float32) -> tuple[Float64, Float64]:
+    """Highest score of each place in which something is known, and 1 where ground there moves, else 0; (k,) each."""
+    known = np.isfinite(score)
+    highest = highest_of_places(score).ravel()
+    speed = highest_of_places(np.where(known, np.abs(rate_mm_yr), np.float32(np.nan))).ravel()
+    seen = np.isfinite(highest)
+    return highest[seen].astype(np.float64), (speed[seen] >= MOVING_MM_YR).astype(np.float64)
 
 
 def detects_bowl(result: DeformationResult, tile: Tile, tracks: Sequence[TileTrack], radius_m: float) -> bool:

@@ -1,0 +1,61 @@
+"""From a score to the probability that a place moves: how often such scores are right, at the base rate of a nation.
+
+The decision score of a detector says where areas begin and end. How likely motion is also depends on how rare motion
+is: the score's odds are fitted on samples of which half move (Platt), and shifted to the base rate.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.points import Float32
+
+PLACE_CELLS = 10  # a place is a square of so many cells: 1 km² of 100 m cells
+BASE_RATE = 0.005  # share of a nation's places with points in which ground moves by 2 mm/yr or more: an assumption
+MOVING_MM_YR = 2.0
+LARGEST_LOGIT = 12.0  # of a score; beyond, samples of any likely size hold no false alarm
+
+
+class Reliability(NamedTuple):
+    """Log-odds of motion where half of all places move: offset + slope · logit of the score."""
+
+    offset: float
+    slope: float
+
+    def probability(self, score: float | NDArray[np.floating], base_rate: float = BASE_RATE) -> NDArray[np.floating]:
+        """That a place with that highest score (0-1) moves by MOVING_MM_YR or more. base_rate: share that does."""
+        limit = 1 / (1 + math.exp(LARGEST_LOGIT))
+        held = np.clip(np.asarray(score, dtype=np.float64), limit, 1 - limit)
+        prior = math.log(base_rate / (1 - base_rate))
+        odds = self.offset + self.slope * np.log(held / (1 - held)) + prior
+        return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def highest_of_places(score: Float32) -> Float32:
+    """Highest score of each whole place; (rows, cols) of cells to (rows, cols) of places, NaN where none is known."""
+    rows, cols = (size // PLACE_CELLS for size in score.shape)
+    parts = score[: rows * PLACE_CELLS, : cols * PLACE_CELLS].reshape(rows, PLACE_CELLS, cols, PLACE_CELLS)
+    highest = np.where(np.isnan(parts), -np.inf, parts).max(axis=(1, 3))
+    return np.where(np.isinf(highest), np.float32(np.nan), highest).astype(np.float32)
+
+
+def fit(score: NDArray[np.floating], moves: NDArray[np.bool_], rounds: int = 50) -> Reliability:
+    """Logistic regression of motion on the logit of the score, both outcomes given equal weight. (n,) each.
+
+    ValueError where one of the outcomes is missing.
+    """
+    if moves.all() or not moves.any():
+        raise ValueError("there must be places that move and places that do not")
+    limit = 1 / (1 + math.exp(LARGEST_LOGIT))
+    held = np.clip(score.astype(np.float64), limit, 1 - limit)
+    design = np.stack([np.ones_like(held), np.log(held / (1 - held))], axis=1)
+    weight = np.where(moves, 0.5 / moves.mean(), 0.5 / (~moves).mean())
+    at = np.zeros(2)
+    for _ in range(rounds):  # Newton's method; the penalty keeps the odds of separable samples finite
+        p = 1 / (1 + np.exp(-design @ at))
+        gradient = design.T @ (weight * (moves - p)) - 1e-3 * at
+        curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + 1e-3 * np.eye(2)
+        at += np.linalg.solve(curvature, gradient)
+    return Reliability(float(at[0]), float(at[1]))
