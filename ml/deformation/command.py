@@ -111,7 +111,7 @@ def _tags(inputs: Sequence[Path], files: Sequence[Path], method: str) -> dict[st
 def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTrack]) -> int:
     areas_note = flagged_areas(result, [track.points for track in tracks])
     held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
-    features = [_feature(area, n_points, result.epsg, held) for area, n_points in areas_note]
+    features = [_feature(area, n_points, result, held) for area, n_points in areas_note]
     reported = [area.polygon for area, _ in areas_note]
     regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
     features += [_with_points(region.feature(result.epsg), region.region.outline, held) for region in regions]
@@ -121,7 +121,10 @@ def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTr
     return len(features)
 
 
-def _feature(area: Area, n_points: int, epsg: int, tracks: Mapping[str, SortedPoints]) -> dict[str, Any]:
+def _feature(
+    area: Area, n_points: int, result: DeformationResult, tracks: Mapping[str, SortedPoints]
+) -> dict[str, Any]:
+    epsg, reliability = result.epsg, result.reliability
     _, far_m = reach_of(area.polygon)
     reasons = [
         track_reason(name, area.polygon, *points.near(area.polygon, far_m)).as_dict() for name, points in tracks.items()
@@ -133,6 +136,7 @@ def _feature(area: Area, n_points: int, epsg: int, tracks: Mapping[str, SortedPo
             "class": area.kind,
             "extent": "local",
             "score": round(area.score, 4),
+            "probability": None if reliability is None else round(float(reliability.probability(area.score)), 4),
             "rate_mm_yr": round(area.rate_mm_yr, 2),
             "peak_rate_mm_yr": round(area.peak_rate_mm_yr, 2),
             "area_m2": round(area.area_m2),

@@ -26,6 +26,7 @@ from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import fitted, named
 from ml.deformation.places.measure import measure
 from ml.deformation.points import PointCloud
+from ml.deformation.reliability import Reliability, reliability_of
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
 from ml.runtime.checkpoints import read_card
 
@@ -50,12 +51,16 @@ VERSIONS = {  # raise when the numbers change
 
 
 class DeformationResult(NamedTuple):
-    """Maps (rows, cols) with their place on the ground. kinds: name -> probability, of a method that names kinds."""
+    """Maps (rows, cols) with their place on the ground. kinds: name -> probability, of a method that names kinds.
+
+    reliability: what the probability's decision score is worth, of a method for which that was measured.
+    """
 
     maps: DeformationMaps
     transform: Affine
     epsg: int
     kinds: dict[str, NDArray[np.float32]] | None = None
+    reliability: Reliability | None = None
 
     def bands(self) -> dict[str, NDArray[np.float32]]:
         """The bands in the order of the command line's contract; the classes' add up to the probability."""
@@ -168,6 +173,7 @@ def on_grids(
         lattice.transform @ Affine.translation(col, row),
         lattice.epsg,
         dict(zip(KINDS, (plane[spanned] for plane in maps.class_probability), strict=True)),
+        reliability_of(network.card.settings, len(grids)),
     )
 
 

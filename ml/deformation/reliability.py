@@ -5,7 +5,8 @@ is: the score's odds are fitted on samples of which half move (Platt), and shift
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,12 @@ class Reliability(NamedTuple):
         prior = math.log(base_rate / (1 - base_rate))
         odds = self.offset + self.slope * np.log(held / (1 - held)) + prior
         return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def reliability_of(settings: Mapping[str, Any], tracks: int) -> Reliability | None:
+    """What a card states for one track, or for several; None where it states nothing."""
+    stated = settings.get("reliability")
+    return Reliability(**stated[str(min(tracks, 2))]) if stated else None
 
 
 def highest_of_places(score: Float32) -> Float32:

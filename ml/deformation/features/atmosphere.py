@@ -90,9 +90,11 @@ def _squares(velocity: Float32, n_points: NDArray[np.integer], height_m: Float32
     share = np.maximum(total, 1e-6)
     held = np.where(known, np.clip(velocity, -FASTEST_MM_YR, FASTEST_MM_YR), 0)
     height = np.zeros_like(weight) if height_m is None else np.nan_to_num(height_m) / 100
-    row, col = (np.arange(n, dtype=np.float32) for n in velocity.shape)
+    row, col = (np.arange(n, dtype=np.float32) % SQUARE_CELLS for n in velocity.shape)  # alike wherever a map begins
     means = [_sums(weight * values) / share for values in (held, height, row[:, None], col[None, :])]
-    return Squares(total, means[0], means[1], means[2] * cell_m, means[3] * cell_m)
+    first = [SQUARE_CELLS * np.arange(n) for n in total.shape]
+    down, right = (means[2] + first[0][:, None]) * cell_m, (means[3] + first[1][None, :]) * cell_m
+    return Squares(total, means[0], means[1], down, right)
 
 
 def _sums(values: NDArray[np.floating]) -> Float64:

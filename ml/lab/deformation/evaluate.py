@@ -22,6 +22,7 @@ from ml.lab.benchmark import Benchmark
 from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, detect_ablation
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from ml.lab.deformation.injected.evaluate import BENCHMARK as INJECTED
+from ml.lab.deformation.reliability_figures import reliability_figures
 from ml.lab.deformation.scoring import BINS, TileScore, detects_bowl, score_tile, truth_of
 from ml.lab.deformation.shapes import best_error, shape_metrics, true_shapes
 from ml.lab.workers import over_seeds
@@ -214,6 +215,7 @@ def field_metrics(scores: Sequence[TileScore]) -> dict[str, Interval]:
     return (
         (named if scores[0].names_kinds else {})
         | shape_metrics([s.shapes for s in scores])
+        | reliability_figures(scores)
         | {
             "false_alarms_per_1000km2": bootstrap(alarms, 1000 / TILE_KM2),
             "object_precision": ratio(objects, lambda n: _share(n[:, 1], n[:, 2])),

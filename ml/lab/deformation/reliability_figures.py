@@ -16,15 +16,15 @@ ROUNDS = 500
 BASE_RATES = {"balanced": 0.5, "natural": BASE_RATE}
 
 
-def reliability_figures(scores: Sequence[TileScore], reliability: Reliability | None) -> dict[str, Interval]:
+def reliability_figures(scores: Sequence[TileScore]) -> dict[str, Interval]:
     """Expected calibration error and Brier skill over a constant base rate, of both samples; 95 % over tiles.
 
-    Places of the tiles are weighted so that the share of BASE_RATES moves. A constant has a skill of 0 at best.
-    reliability: None for a detector whose score is all there is.
+    Places of the tiles are weighted so that the share of BASE_RATES moves. A constant has a skill of 0 at best. The
+    score itself counts as the probability of a detector that states none.
     """
     figures = {}
     for name, base_rate in BASE_RATES.items():
-        sums = np.stack([_sums(score.places, reliability, base_rate) for score in scores])
+        sums = np.stack([_sums(score.places, score.reliability, base_rate) for score in scores])
         rng = np.random.default_rng(1)
         times = np.stack(
             [np.bincount(rng.integers(0, len(sums), len(sums)), minlength=len(sums)) for _ in range(ROUNDS)]
@@ -50,7 +50,8 @@ def _sums(places: Float64, reliability: Reliability | None, base_rate: float) ->
 def _weighted(sums: Float64, base_rate: float) -> Float64:
     """(rounds, bins, outcomes, 3), each outcome with its share of all."""
     n = np.maximum(sums[..., 0].sum(axis=1), 1)  # (rounds, outcomes)
-    return sums * (np.array([1 - base_rate, base_rate]) / n)[:, None, :, None]
+    weighted: Float64 = sums * (np.array([1 - base_rate, base_rate]) / n)[:, None, :, None]
+    return weighted
 
 
 def _error(sums: Float64, base_rate: float) -> Float64:

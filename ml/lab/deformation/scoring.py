@@ -12,7 +12,7 @@ from shapely import contains_xy
 from ml.deformation.infer import DeformationResult
 from ml.deformation.kinds import kind_of
 from ml.deformation.points import Float32, Float64
-from ml.deformation.reliability import MOVING_MM_YR, highest_of_places
+from ml.deformation.reliability import MOVING_MM_YR, Reliability, highest_of_places
 from ml.rasters.areas import CLASSES, DEFAULT_THRESHOLDS, KINDS, SURE_SHARE, Area, motions, signs_and_names
 from ml.simulation.velocity.tiles import CELL_M, CELLS, Tile, TileTrack
 
@@ -57,7 +57,7 @@ class ShapeError(NamedTuple):
 
 class TileScore(NamedTuple):
     """Counts of one tile. calibration: (BINS, 3), cells, sum of scores, cells that move; places: (k, 2), highest score
-    of each place (`reliability`) and whether ground moves in it.
+    of each place (`reliability`, which the detector states or not) and whether ground moves in it.
 
     per_class: (2, 3) for subsidence and uplift, right, wrongly named or not there, missed; per_kind: (5, 3) the same
     for KINDS, of a detector that names them, and per_sure_kind without the areas that it is not sure of and without
@@ -74,6 +74,7 @@ class TileScore(NamedTuple):
     per_class: NDArray[np.int64]
     calibration: NDArray[np.float64]
     places: NDArray[np.float64]
+    reliability: Reliability | None
     highest: float
     per_kind: NDArray[np.int64]
     names_kinds: bool
@@ -200,6 +201,7 @@ def score_tile(
         names_kinds=set(KINDS) <= set(bands),
         calibration=_calibration(probability, truth.rate_mm_yr, tile.config.moving_mm_yr),
         places=np.stack(places_of(probability, truth.rate_mm_yr), axis=1),
+        reliability=result.reliability,
         highest=float(np.nan_to_num(probability).max()),
     )
 
