@@ -1,6 +1,6 @@
 """`python -m ml.lab.deformation.causes`: fit what names an area as a whole to the network's weights; a few minutes.
 
-On validation tiles that nothing else uses, drawn as the nation's and, for every other one, with the kinds that are
+On validation tiles that nothing else uses, as the nation's but with five sources, on every other one of kinds that are
 rare there: each track by itself and both together. Writes the coefficients beside the weights (see
 `ml.deformation.places.causes`) with their own figures from cross-validation over tiles, and prints these.
 """
@@ -49,8 +49,8 @@ class Sample(NamedTuple):
 
 
 def causes_tile(number: int) -> Tile:
-    """A validation tile in which something moves; every other one holds rare kinds only."""
-    config = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=0.5)
+    """A validation tile in which much moves; every other one holds rare kinds only."""
+    config = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=1.0, most_sources=5)
     if number % 2:
         config = config._replace(kinds=RARE_KINDS)
     return make_tile(generator(Purpose.VALIDATION, SET, number), config)
@@ -87,8 +87,18 @@ def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
     return kind_of(tile.sources[strongest]) if moved[strongest] >= MOVES_MM_YR else None
 
 
-def fit(features: Float64, kinds: NDArray[np.int64]) -> Float64:
-    """Multinomial logistic regression, (kinds, features + 1), last column the bias; ridge on all but that.
+def network_itself(mean: Float64, scale: Float64) -> Float64:
+    """The table, as `fit` gives it, that names by the network's shares alone: means of their logs in core and rim."""
+    table = np.zeros((len(KINDS), len(FEATURES) + 1))
+    for kind in range(len(KINDS)):
+        for column in (kind, len(KINDS) + kind):
+            table[kind, column] = scale[column] / 2
+            table[kind, -1] += mean[column] / 2
+    return table
+
+
+def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
+    """Multinomial logistic regression, (kinds, features + 1), last column the bias; ridge toward `prior` on all others.
 
     features: (n, features), standardised. A kind counts by the root of how often it occurs.
     """
@@ -101,12 +111,12 @@ def fit(features: Float64, kinds: NDArray[np.int64]) -> Float64:
         table = flat.reshape(len(KINDS), -1)
         chances = softmax(design @ table.T)
         gradient = ((chances - wanted) * weight[:, None]).T @ design
-        gradient[:, :-1] += 2 * RIDGE * table[:, :-1]
+        off = (table - prior)[:, :-1]
+        gradient[:, :-1] += 2 * RIDGE * off
         likelihood = float((weight * np.log((chances * wanted).sum(axis=1) + 1e-12)).sum())
-        return RIDGE * float((table[:, :-1] ** 2).sum()) - likelihood, gradient.ravel()
+        return RIDGE * float((off**2).sum()) - likelihood, gradient.ravel()
 
-    start = np.zeros(len(KINDS) * design.shape[1])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
+    found = minimize(loss, prior.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 1000}).x
     return np.asarray(found.reshape(len(KINDS), -1), dtype=np.float64)
 
 
@@ -125,12 +135,12 @@ def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
     return float(np.mean(scores))
 
 
-def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64]) -> dict[str, float]:
+def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], prior: Float64) -> dict[str, float]:
     """Figures of areas that the coefficients were not fitted to: macro-F1 of all, of the sure ones, share of others."""
     chances = np.zeros((len(kinds), len(KINDS)))
     for fold in range(FOLDS):
         left_out = tiles // 2 % FOLDS == fold
-        table = fit(features[~left_out], kinds[~left_out])
+        table = fit(features[~left_out], kinds[~left_out], prior)
         chances[left_out] = softmax(features[left_out] @ table[:, :-1].T + table[:, -1])
     named, sure = chances.argmax(axis=1), chances.max(axis=1) >= SURE_SHARE
     figures = {
@@ -148,11 +158,11 @@ def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[st
     mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
     standard = (features - mean) / scale
     kinds, tiles, tracks = (np.array([s[i] for s in samples]) for i in (2, 0, 1))
-    coefficients, figures = {}, {}
+    coefficients, figures, prior = {}, {}, network_itself(mean, scale)
     for label, n_tracks in (("1", 1), ("2", 2)):
         of = tracks == n_tracks
-        coefficients[label] = fit(standard[of], kinds[of]).round(4).tolist()
-        figures[label] = crossed(standard[of], kinds[of], tiles[of])
+        coefficients[label] = fit(standard[of], kinds[of], prior).round(4).tolist()
+        figures[label] = crossed(standard[of], kinds[of], tiles[of], prior)
     return {
         "command": command,
         "weights_sha256": weights_sha256,
@@ -169,7 +179,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=WEIGHTS, help="of the weights; the coefficients are written there"
     )
-    parser.add_argument("--tiles", type=int, default=240)
+    parser.add_argument("--tiles", type=int, default=200)
     parser.add_argument("--processes", type=int, default=1)
     args = parser.parse_args()
     each = over_seeds(partial(samples_of, args.folder), args.tiles, processes=args.processes)

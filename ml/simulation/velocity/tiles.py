@@ -32,13 +32,14 @@ SEA_LONGITUDE_DEG, SEA_LATITUDE_DEG = 10.0, 58.4  # open Skagerrak: nobody lives
 class TileConfig(NamedTuple):
     """Everything that shapes a tile besides its generator.
 
-    signal_share: of the tiles hold one or two sources (second_share of these hold two). kinds: names in DRAWS. Shares
-    of land cover are of the tile's area; open land is the rest. relief_m: standard deviation of the height.
+    signal_share: of the tiles hold one source or several (second_share of these hold most_sources). kinds: names in
+    DRAWS. Shares of land cover are of the tile's area; open land is the rest. relief_m: standard deviation of height.
     moving_mm_yr: what the truth's outline is drawn at, along the line of sight.
     """
 
     signal_share: float = 0.65
     second_share: float = 0.25
+    most_sources: int = 2
     kinds: tuple[str, ...] = tuple(DRAWS)
     widest_m: float = 7_000.0  # what is wider than the tile is its background
     rate_factor: float = 1.0
@@ -234,11 +235,11 @@ def _still_track(
 
 
 def _lay_out(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
-    """No source, one or two, away from the tile's edge and from each other."""
+    """No source, one or several, away from the tile's edge and from each other."""
     config = tile.config
     if rng.random() >= config.signal_share:
         return ()
-    wanted = 2 if rng.random() < config.second_share else 1
+    wanted = config.most_sources if rng.random() < config.second_share else 1
     sources: list[Source] = []
     for _ in range(20):
         name = str(rng.choice(config.kinds))

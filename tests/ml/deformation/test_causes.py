@@ -9,7 +9,7 @@ from affine import Affine
 from shapely import Point
 
 from ml.deformation.places.causes import FEATURES, NAME, WEIGHTS, core_and_rim, features_of, fitted, named
-from ml.lab.deformation.causes import Sample, fit, fit_all, macro_f1, softmax
+from ml.lab.deformation.causes import Sample, fit, fit_all, macro_f1, network_itself, samples_of, softmax
 from ml.rasters.areas import KINDS, Area, PeakRate, Place, SortedPoints
 
 AT = Point(5_000, 5_000)
@@ -69,10 +69,20 @@ def test_regression_recovers_classes_that_a_line_divides():
     rng = np.random.default_rng(2)
     kinds = rng.integers(0, len(KINDS), 500)
     features = np.eye(len(KINDS))[kinds] * 3 + rng.normal(0, 0.7, (500, len(KINDS)))
-    table = fit(features[:400], kinds[:400])
+    table = fit(features[:400], kinds[:400], np.zeros((len(KINDS), len(KINDS) + 1)))
     chances = softmax(features[400:] @ table[:, :-1].T + table[:, -1])
     assert macro_f1(kinds[400:], chances.argmax(axis=1)) > 0.9
     np.testing.assert_allclose(chances.sum(axis=1), 1)
+
+
+def test_without_samples_of_their_own_areas_are_named_as_the_network_does():
+    """The prior is the mean of the logs of its shares in core and rim, whatever features are standardised by."""
+    rng = np.random.default_rng(4)
+    mean, scale = rng.normal(size=len(FEATURES)), rng.uniform(0.5, 2, len(FEATURES))
+    table = network_itself(mean, scale)
+    raw = rng.normal(size=len(FEATURES))
+    scores = table[:, :-1] @ ((raw - mean) / scale) + table[:, -1]
+    np.testing.assert_allclose(scores, (raw[: len(KINDS)] + raw[len(KINDS) : 2 * len(KINDS)]) / 2)
 
 
 @pytest.fixture
@@ -109,3 +119,15 @@ def test_coefficients_of_other_weights_are_not_used(folder):
 def test_a_method_that_names_no_kinds_keeps_its_signs(folder):
     signs = {"subsidence": np.ones((100, 100), dtype=np.float32)}
     assert named(area(), signs, TRANSFORM, [points()], fitted(folder)) == area()
+
+
+def test_the_shipped_coefficients_were_fitted_to_the_shipped_weights():
+    """Else `python -m ml.lab.deformation.causes` is to be run again."""
+    fitted.cache_clear()
+    assert fitted() is not None
+
+
+def test_samples_are_the_areas_that_are_drawn_on_something_that_moves():
+    samples = samples_of(WEIGHTS, 0)
+    assert {sample.n_tracks for sample in samples} == {1, 2}
+    assert all(np.isfinite(sample.features).all() and sample.kind in range(len(KINDS)) for sample in samples)
