@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ml.deformation.series.steps import HALF_WAVE_MM
 
@@ -99,9 +100,7 @@ def _every_spring(rng: Rng, n: int, years: Float64) -> Float64:
 def _slide_of_weeks(rng: Rng, n: int, years: Float64) -> Float64:
     """Up to 90 mm in two weeks to four months, less toward the edge: the same weeks for all points."""
     begun, lasts = rng.uniform(0.1, 0.9) * years[-1], rng.uniform(15, 120) / DAYS_PER_YEAR
-    return np.asarray(
-        rng.uniform(30, 90) * rng.random((n, 1)) / (1 + np.exp(-8 * (years - begun) / lasts)), dtype=np.float64
-    )
+    return np.asarray(rng.uniform(30, 90) * rng.random((n, 1)) * expit(8 * (years - begun) / lasts), dtype=np.float64)
 
 
 def _sudden_slide(rng: Rng, n: int, years: Float64) -> Float64:

@@ -213,6 +213,7 @@ def main() -> None:
             "weights_sha256": read_card("deformation").weights_sha256,
             "commit": code_version(),
             "command": shlex.join(["python", "-m", "ml.lab.deformation.steps", *sys.argv[1:]]),
+            "note": "The weights matter to the alarms of the network only.",
             "metrics": {name: one._asdict() for name, one in figures.items()},
         }
         args.json.write_text(json.dumps(record, indent=1) + "\n")
