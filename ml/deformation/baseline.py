@@ -81,7 +81,7 @@ def matched_filter(
     local = np.full(known.shape, np.nan, dtype=np.float32)
     local_sigma = np.nan
     for scale_m in config.scales_m:
-        mean, support = _weighted_mean(residual, weight, scale_m / grid.cell_m, device)
+        mean, support = weighted_mean(residual, weight, scale_m / grid.cell_m, device)
         error = np.sqrt(sigma**2 / np.maximum(support, 1e-6) + config.correlated_sigma_mm_yr**2)
         z = np.where(support >= config.smallest_support, mean / error, 0).astype(np.float32)
         z /= max(1.0, _spread(z[still & (support >= config.smallest_support)]))
@@ -132,7 +132,7 @@ def _spread(values: NDArray[np.floating]) -> float:
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))) if values.size >= 10 else 0.0
 
 
-def _weighted_mean(
+def weighted_mean(
     residual: Float32, weight: Float32, sigma_cells: float, device: torch.device
 ) -> tuple[Float32, Float32]:
     """Mean under a Gaussian of sigma_cells and the number of independent cells under it; both (rows, cols)."""

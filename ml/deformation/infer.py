@@ -27,16 +27,18 @@ from ml.deformation.places.causes import fitted, named
 from ml.deformation.places.measure import measure
 from ml.deformation.points import PointCloud
 from ml.deformation.reliability import Reliability, reliability_of
+from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
 from ml.runtime.checkpoints import read_card
 
-Config = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig | NetworkConfig
+Config = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig | WhiteningConfig | NetworkConfig
 
 CONFIGS: dict[str, type[Config]] = {
     "matched-filter": MatchedFilterConfig,
     "threshold": ThresholdConfig,
     "ada": AdaConfig,
     "getis-ord": GetisOrdConfig,
+    "whitening": WhiteningConfig,
     "model": NetworkConfig,
 }
 WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
@@ -46,6 +48,7 @@ VERSIONS = {  # raise when the numbers change
     "threshold": "3",
     "ada": "2",
     "getis-ord": "2",
+    "whitening": "1",
     "model": "4",
 }
 
@@ -132,6 +135,9 @@ def detect_with(points: PointCloud, config: Config, device: torch.device | None 
     if isinstance(config, AdaConfig):
         grid = grid_median(points)
         return DeformationResult(active_areas(points, grid, config), grid.transform, grid.epsg)
+    if isinstance(config, WhiteningConfig):
+        robust = grid_robust(points, workers=1)
+        return DeformationResult(whitening(points, robust, config), robust.transform, robust.epsg)
     grid = grid_median(points._replace(velocity_mm_yr=despike(points)))
     if isinstance(config, GetisOrdConfig):
         return DeformationResult(getis_ord(grid, config, device), grid.transform, grid.epsg)

@@ -1,0 +1,81 @@
+"""The whitening filter alone as a detector: how far a bowl stands out of atmospheric delay, and a threshold on it.
+
+Nothing is learnt. What the network has of it, and its noise model: `features.atmosphere`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from ml.deformation.baseline import DeformationMaps, background_and_noise, logistic, split_by_sign, weighted_mean
+from ml.deformation.features.atmosphere import standing_out
+from ml.deformation.features.channels import STILL_WITHIN_MM_YR, background_of, cell_noise_of
+from ml.deformation.gridding import CELL_M, RobustGrid, grid_robust
+from ml.deformation.points import Float32, PointCloud
+
+
+@dataclass(frozen=True)
+class WhiteningConfig:
+    """cells_m: radii are counted in cells, so that narrow bowls are looked for on smaller ones.
+
+    The rest is as in `MatchedFilterConfig`.
+    """
+
+    cells_m: tuple[float, ...] = (CELL_M, CELL_M / 2)
+    score_at_half: float = 5.0
+    score_width: float = 0.5
+    smallest_rate_mm_yr: float = 2.0
+    local_scales_m: tuple[float, ...] = (150.0, 300.0, 600.0, 1200.0)
+    smallest_support: float = 4.0
+    reach_m: float = 200.0
+
+
+def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig | None = None) -> DeformationMaps:
+    """Flag where a bowl of any radius stands out of the delay and the ground itself moves, on the cells of grid.
+
+    grid: of the same points. The rate is the weighted mean under the narrowest Gaussian that has enough cells under
+    it; a cell is flagged within reach_m of a measurement only.
+    """
+    config = config or WhiteningConfig()
+    background, sigma = background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)
+    score = np.zeros(grid.velocity_mm_yr.shape, dtype=np.float32)
+    for one in _scores(points, grid, config):
+        larger = np.abs(one) > np.abs(score)
+        score[larger] = one[larger]
+    rate = _local_rate(grid, background, config)
+    moves = (np.abs(rate) >= config.smallest_rate_mm_yr) & (np.sign(rate) == np.sign(score))
+    probability = np.where(moves, logistic((np.abs(score) - config.score_at_half) / config.score_width), 0)
+    return split_by_sign(probability, rate, background, sigma)
+
+
+def _scores(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> Iterator[Float32]:
+    """(rows, cols) of grid for each size of cells and each radius; the last plane of `standing_out` is no score."""
+    rows, cols = grid.velocity_mm_yr.shape
+    noise = cell_noise_of(grid.velocity_mm_yr)
+    for cell_m in dict.fromkeys(max(size, float(np.ceil(points.posting_m or 0.0))) for size in config.cells_m):
+        fine = grid if cell_m == grid.cell_m else grid_robust(points, cell_m, workers=1)
+        velocity = fine.velocity_mm_yr - np.float32(background_of(fine))
+        scores = standing_out(velocity, fine.n_points, fine.height_m, cell_m, noise_mm_yr=noise)[:-1]
+        last_row, last_col = (size - 1 for size in velocity.shape)
+        down = grid.cell_m * (np.arange(rows) + 0.5) - (grid.transform.f - fine.transform.f)
+        right = grid.cell_m * (np.arange(cols) + 0.5) + (grid.transform.c - fine.transform.c)
+        row = np.clip(np.floor(down / cell_m).astype(int), 0, last_row)
+        col = np.clip(np.floor(right / cell_m).astype(int), 0, last_col)
+        yield from scores[:, row[:, None], col]
+
+
+def _local_rate(grid: RobustGrid, background: float, config: WhiteningConfig) -> Float32:
+    """Rate of each cell's neighbourhood against the background, NaN beyond reach_m of what is known."""
+    known = np.isfinite(grid.velocity_mm_yr)
+    residual = np.where(known, grid.velocity_mm_yr - background, 0).astype(np.float32)
+    weight = np.where(known, grid.n_points / (grid.n_points + 1.0), 0).astype(np.float32)
+    rate = np.full(known.shape, np.nan, dtype=np.float32)
+    for scale_m in config.local_scales_m:
+        mean, support = weighted_mean(residual, weight, scale_m / grid.cell_m, torch.device("cpu"))
+        first = np.isnan(rate) & (support >= config.smallest_support)
+        rate[first] = mean[first]
+    rate[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan
+    return rate
