@@ -71,7 +71,7 @@ def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:
         reference=Reference(stated.reference),
         attribution=stated.attribution or UNSTATED,
         licence=stated.licence,
-        extras=_extras(plan),
+        extras=_extras(plan, stated),
     )
     points = partial(columns.points, path, source, plan)
     return (VelocityField(header=header, batches=points, files=source.parts, expected_points=source.rows),)
@@ -145,8 +145,10 @@ def _direction(path: Path, plan: Plan, first: PointBatch, stated: str) -> Direct
     return Direction(mapping.agreed(path, "direction", {"the mapping": stated, "its line of sight": seen.value}) or "")
 
 
-def _extras(plan: Plan) -> dict[str, str]:
+def _extras(plan: Plan, declared: mapping.Mapping) -> dict[str, str]:
     stated = {role: columns.printable(name) for role, name in plan.columns.items()}
+    if declared.wavelength_m is not None:
+        stated["wavelength_m"] = f"{declared.wavelength_m:g}"
     if plan.geometry_crs is not None:
         stated["position"] = "geometry"
     if "velocity" not in plan.columns:

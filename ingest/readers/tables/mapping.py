@@ -67,6 +67,9 @@ VELOCITY = re.compile(
 _TEXT_LIMITS = {"attribution": 300, "licence": 300, "tile": 80, "release": 30, "dates": 80}
 
 
+LONGEST_WAVE_M = 1.5  # P band
+
+
 @dataclass(frozen=True)
 class Mapping:
     """A mapping file. columns: our role -> the file's column; constants: role -> a value that holds for all rows.
@@ -76,7 +79,7 @@ class Mapping:
     writes the days ("matlab" or "yyyymmdd"); date_columns: the first and the last, otherwise all that [columns] leaves;
     first_day, last_day: what velocities without a series stand for; epsg: of easting and northing, or of a
     geometry that does not state its own; posting_m: spacing of cells, where their positions do not show it; reference:
-    gnss or local, as `Reference`.
+    gnss or local, as `Reference`; wavelength_m: of the radar, of which an unwrapping error is half a multiple.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class Mapping:
     date_row: str | None = None
     date_columns: list[str] = field(default_factory=list)
     posting_m: float | None = None
+    wavelength_m: float | None = None
     epsg: int | None = None
     nodata: float | None = None
     look: str = "right"
@@ -151,8 +155,9 @@ def _check_entry(path: Path, name: str, value: Any) -> None:
         good = all(_is_day(day) for day in value)
     elif name == "date_columns":
         good = isinstance(value, list) and len(value) == 2 and all(isinstance(end, str) for end in value)
-    elif name in {"nodata", "posting_m"}:
+    elif name in {"nodata", "posting_m", "wavelength_m"}:
         good = isinstance(value, int | float) and not isinstance(value, bool) and (name == "nodata" or value > 0)
+        good &= name != "wavelength_m" or value < LONGEST_WAVE_M
     else:
         good = isinstance(value, str) and len(value) <= _TEXT_LIMITS[name] and value.isprintable()
     if not good:

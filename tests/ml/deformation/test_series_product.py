@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from ingest.errors import InputError
 from ingest.models import Product
 from ingest.products import selectors
 from ingest.products.services import product_load
 from ingest.projections import transformer
+from ingest.readers import open_velocity_field
 from ingest.readers.records import Declaration
 from ml import jobs, services
 from ml.deformation import inputs
@@ -105,3 +107,14 @@ def test_a_cycle_is_half_the_wavelength_that_the_file_states():
     assert half_wave_mm({}) == HALF_WAVE_MM
     assert half_wave_mm({"wavelength_m": "0.2360"}) == pytest.approx(118)
     assert half_wave_mm({"WAVELENGTH": "0.0310665"}) == pytest.approx(15.53, abs=0.01)
+
+
+def test_a_mapping_states_the_wavelength_of_a_table(tmp_path):
+    table, mapping = tmp_path / "points.csv", tmp_path / "m.toml"
+    table.write_text("longitude,latitude,velocity,20200101,20200113\n13.1,38.7,1.0,0.0,0.1\n")
+    mapping.write_text('unit = "mm/yr"\npositive = "toward"\nwavelength_m = 0.236\n')
+    header = open_velocity_field(table, declared=Declaration(mapping=mapping)).header
+    assert half_wave_mm(header.extras) == pytest.approx(118)
+    mapping.write_text("wavelength_m = 23.6\n")
+    with pytest.raises(InputError, match=r"wavelength_m = 23.6 is not accepted"):
+        open_velocity_field(table, declared=Declaration(mapping=mapping))
