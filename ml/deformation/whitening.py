@@ -25,7 +25,7 @@ class WhiteningConfig:
     """
 
     cells_m: tuple[float, ...] = (CELL_M, CELL_M / 2)
-    score_at_half: float = 5.0
+    score_at_half: float = 4.5
     score_width: float = 0.5
     smallest_rate_mm_yr: float = 2.0
     local_scales_m: tuple[float, ...] = (150.0, 300.0, 600.0, 1200.0)
