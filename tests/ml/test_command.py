@@ -96,6 +96,12 @@ def test_a_velocity_raster_is_read_with_its_declared_unit_and_sign(tmp_path, pos
     assert area["properties"]["class"] in kinds
     assert np.sign(area["properties"]["peak_rate_mm_yr"]) == (1 if positive == "toward" else -1)
     assert abs(area["properties"]["peak_rate_mm_yr"]) == pytest.approx(20, rel=0.1)
+    low, peak, high = (abs(area["properties"][f"peak_{name}_mm_yr"]) for name in ("low", "rate", "high"))
+    assert low < peak < high
+    (place,) = area["properties"]["places"]
+    assert {place[name]["type"] for name in ("motion", "half", "core")} == {"MultiPolygon"}
+    assert 0 < area["properties"]["core_area_m2"] <= area["properties"]["half_area_m2"] <= area["properties"]["area_m2"]
+    assert sum(area["properties"]["core_class_shares"].values()) == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize(
