@@ -97,14 +97,14 @@ def network_itself(mean: Float64, scale: Float64) -> Float64:
     return table
 
 
-def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
+def fit(features: Float64, kinds: NDArray[np.int64], usual: Float64, prior: Float64) -> Float64:
     """Multinomial logistic regression, (kinds, features + 1), last column the bias; ridge toward `prior` on all others.
 
-    features: (n, features), standardised. A kind counts by the root of how often it occurs.
+    features: (n, features), standardised; usual: (kinds,), how often each occurs where none is sought out: it counts by
+    the root of that, however many samples there are of it.
     """
     design, wanted = np.column_stack([features, np.ones(len(features))]), np.eye(len(KINDS))[kinds]
-    counts = wanted.sum(axis=0).clip(1)
-    weight = counts[kinds] ** -0.5
+    weight = (np.sqrt(usual.clip(1)) / wanted.sum(axis=0).clip(1))[kinds]
     weight /= weight.mean()
 
     def loss(flat: Float64) -> tuple[float, Float64]:
@@ -135,12 +135,14 @@ def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
     return float(np.mean(scores))
 
 
-def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], prior: Float64) -> dict[str, float]:
+def crossed(
+    features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], usual: Float64, prior: Float64
+) -> dict[str, float]:
     """Figures of areas that the coefficients were not fitted to: macro-F1 of all, of the sure ones, share of others."""
     chances = np.zeros((len(kinds), len(KINDS)))
     for fold in range(FOLDS):
         left_out = tiles // 2 % FOLDS == fold
-        table = fit(features[~left_out], kinds[~left_out], prior)
+        table = fit(features[~left_out], kinds[~left_out], usual, prior)
         chances[left_out] = softmax(features[left_out] @ table[:, :-1].T + table[:, -1])
     named, sure = chances.argmax(axis=1), chances.max(axis=1) >= SURE_SHARE
     figures = {
@@ -161,8 +163,9 @@ def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[st
     coefficients, figures, prior = {}, {}, network_itself(mean, scale)
     for label, n_tracks in (("1", 1), ("2", 2)):
         of = tracks == n_tracks
-        coefficients[label] = fit(standard[of], kinds[of], prior).round(4).tolist()
-        figures[label] = crossed(standard[of], kinds[of], tiles[of], prior)
+        usual = np.bincount(kinds[of & (tiles % 2 == 0)], minlength=len(KINDS)).astype(np.float64)
+        coefficients[label] = fit(standard[of], kinds[of], usual, prior).round(4).tolist()
+        figures[label] = crossed(standard[of], kinds[of], tiles[of], usual, prior)
     return {
         "command": command,
         "weights_sha256": weights_sha256,
