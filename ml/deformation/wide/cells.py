@@ -12,7 +12,7 @@ from ml.deformation.points import Float32, PointCloud
 
 CELL_M = 1_000.0
 MOST_POINTS = 4_000_000  # more are thinned evenly: a dozen points tell a cell's median
-FINEST_SCENE_CELLS = 80_000  # scenes of more known cells are looked at in cells twice as wide
+MOST_FINE_CELLS = 15_000  # scenes of more known cells are looked at in cells twice as wide: bowls of 5 km still show
 STABLE_WITHIN_MM_YR = 5.0
 STABLE_SHARE = 0.1
 SMOOTHED_KM = 2.5
@@ -40,12 +40,11 @@ def wide_cells(points: PointCloud, cell_m: float = CELL_M) -> WideCells:
     step = -(-points.x.size // MOST_POINTS)
     x, y, velocity = points.x[::step], points.y[::step], points.velocity_mm_yr[::step].astype(np.float32)
     size = max(cell_m, float(np.ceil(points.posting_m or 0.0)))
-    while True:
-        cells = assign_cells(x, y, size)
-        rate, count = cell_median(cells, velocity)
-        if np.count_nonzero(count) <= FINEST_SCENE_CELLS:
-            return WideCells(rate, count * step, cells.transform)
-        size *= 2
+    cells = assign_cells(x, y, size)
+    if size <= cell_m and np.unique(cells.cell).size > MOST_FINE_CELLS:
+        cells = assign_cells(x, y, 2 * size)
+    rate, count = cell_median(cells, velocity)
+    return WideCells(rate, count * step, cells.transform)
 
 
 def stable_level(cells: WideCells, noise_mm_yr: float) -> float:

@@ -21,6 +21,7 @@ SLOWEST_MM_YR = 3.0  # bowl that is reported: seams between frames are up to 2
 DRAWN_MM_YR = 2.0
 MOST_BOWLS = 16
 PLACES_FOR_SPREAD = 25.0  # of a shape side by side in a scene: fewer tell nothing about how its scores scatter
+WIDEST_SPREAD = 2.0
 SMALLEST_M2, SMALLEST_HOLE_M2 = 20e6, 25e6
 FARTHEST_RADII = 1.5  # from its middle that a bowl is drawn
 SHARP_KM = 1.0  # rates smoothed by so much limit the peak
@@ -97,10 +98,14 @@ def _surest(shape: Shape, amplitude: Float32, sigma: Float32, spread: float) -> 
 
 
 def _spread(score: Float32, cell_km: float, shape: Shape) -> float:
-    """How much wider the scores of a shape scatter over a scene than one; by medians: what moves does not count."""
-    known = score[np.isfinite(score)]
-    places = known.size * cell_km**2 / (np.pi * shape.radius_km**2)
-    return max(1.0, MAD_TO_SIGMA * float(np.median(np.abs(known)))) if places >= PLACES_FOR_SPREAD else 1.0
+    """How much wider the scores of a shape scatter over a scene than one, by their middle and by their tails.
+
+    Unwrapping errors give tails that a Gaussian has not. What moves may hold much of a scene: hence a limit.
+    """
+    known = np.abs(score[np.isfinite(score)])
+    if known.size * cell_km**2 < PLACES_FOR_SPREAD * np.pi * shape.radius_km**2:
+        return 1.0
+    return float(np.clip(max(MAD_TO_SIGMA * np.median(known), np.quantile(known, 0.95) / 1.96), 1, WIDEST_SPREAD))
 
 
 def draw_regions(
