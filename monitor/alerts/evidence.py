@@ -1,6 +1,7 @@
 """The page of an alert: its card, what it rests on, its limits, its surroundings. For everybody, and for reviewers."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -8,11 +9,13 @@ from django.utils.text import capfirst
 
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
+from detection.kinds import Extent
 from detection.models import Alert, Detection, Review
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_current, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded
 from ingest.models import Product
+from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from monitor.cards.cards import AlertCard, alert_card
 from monitor.cards.features import alert_feature
 from monitor.cards.whereabouts import surroundings
@@ -96,7 +99,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
         "pair_url": reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",  # for operators
         "figure": finding.figure,
         "direction": finding.direction,
-        "reasons": finding.reasons,
+        "reasons": [*how_likely(run.model_version.parameters, detection), *finding.reasons],
         "counted": card.voice.evidence.counted,
         "method": run.model_version.method.replace("-", " "),
         "score": round(detection.score, 2),
@@ -109,6 +112,18 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
         "raster_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
         "raster_label": card.voice.evidence.raster_label,
     }
+
+
+def how_likely(parameters: Mapping[str, Any], detection: Detection) -> list[str]:
+    """How often a score like this one is right, where the method's parameters state it."""
+    reliability = reliability_of(parameters.get("settings", {}), 1)
+    if reliability is None or detection.extent != Extent.LOCAL:
+        return []
+    share = min(99, math.floor(100 * float(reliability.probability(detection.score))))
+    return [
+        f"About {share} of 100 places with such a score move by {MOVING_MM_YR:g} mm a year or more, if "
+        f"{BASE_RATE:.1%} of the country does."
+    ]
 
 
 def _analysis_url(product: Product | None) -> str:
