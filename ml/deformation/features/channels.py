@@ -66,6 +66,12 @@ def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None
     return filled if gain is None else [overwrapped(each, gain) for each in filled]
 
 
+def phases(tracks: Sequence[TrackCells], gains: Sequence[int]) -> Tensor:
+    """(tracks, gains, rows, cols) float32: the rates' phase at each gain, 0 where unknown."""
+    planes = [[overwrapped(FILLS["none"](track.velocity_mm_yr), gain) for gain in gains] for track in tracks]
+    return torch.from_numpy(np.asarray(planes, dtype=np.float32))
+
+
 def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> Tensor:
     """(tracks, CHANNELS, rows, cols) float32: rate (0 where unknown, or as filled), weight of the plain mean, known,
     points, spread, distance; rate of points not despiked; the planes of `surroundings`. A network of fewer channels

@@ -23,6 +23,7 @@ from ml.deformation.gridding import RobustGrid
 from ml.deformation.infer import DeformationResult
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, calibrated, on_lattice
 from ml.deformation.points import Float32
+from ml.lab.deformation.disturbances import GROUPS
 from ml.lab.deformation.patches import slide
 from ml.networks.deformation_unet import STRIDE
 from ml.networks.patch_classifier import PatchClassifier
@@ -68,6 +69,7 @@ def _ablation_models() -> dict[str, AblationConfig]:
     models |= {
         f"unet-{what}": AblationConfig(f"deformation-unet-{what}") for what in ("means", "points", "heights", "around")
     }
+    models |= {f"unet-{what}": AblationConfig(f"deformation-unet-{what}") for what in TRANSFER}
     models |= {f"unet-gain-{gain}": AblationConfig("deformation-unet-wrapped", (gain,)) for gain in GAINS}
     for how in ("mean", "max"):
         models[f"unet-gains-{how}"] = AblationConfig("deformation-unet-wrapped", GAINS, how)
@@ -75,9 +77,17 @@ def _ablation_models() -> dict[str, AblationConfig]:
     return models
 
 
-ABLATION_MODELS = _ablation_models()
 UNET = {"widths": [32, 32, 48, 48], "both_share": 0}
 CHANNELS_SEEN = {"means": 6, "points": 7, "heights": 10, "around": 16}  # how many of the network's channels
+TRANSFER: dict[str, dict[str, Any]] = {  # all channels, and what else of their settings
+    "all": {},
+    "beside-gains": {"beside": GAINS},
+    "without-whitening": {"channels": CHANNELS_SEEN["around"]},
+    "without-disturbances": {"without": tuple(GROUPS)},
+    **{f"without-{group}": {"without": (group,)} for group in GROUPS},
+}
+TRANSFER_STEPS = 800
+ABLATION_MODELS = _ablation_models()
 
 
 def recipe_of(weights: str) -> tuple[str, dict[str, Any], int]:
@@ -87,6 +97,8 @@ def recipe_of(weights: str) -> tuple[str, dict[str, Any], int]:
     what = weights.removeprefix("deformation-unet-")
     if what == "wrapped":
         return "deformation", UNET | {"name": weights, "wrapped": True, "means": False, "channels": 6}, 3000
+    if what in TRANSFER:
+        return "deformation", UNET | {"name": weights, **TRANSFER[what]}, TRANSFER_STEPS
     if what in CHANNELS_SEEN:
         return "deformation", UNET | {"name": weights, "channels": CHANNELS_SEEN[what]}, 500
     fill, raw = what.removesuffix("-raw"), what.endswith("-raw")
@@ -148,7 +160,10 @@ def ablation_score(lattice: Lattice, config: AblationConfig) -> tuple[Float32, F
     scores, rates = [], []
     for gain in config.gains or (None,):
         unet = _network(config.weights, config.place).module
-        image = channels([track], shown([track], settings["fill"], gain))[:, : unet.channels]
+        beside = settings.get("beside", ())
+        image = channels([track], shown([track], settings["fill"], gain))[:, : unet.channels - len(beside)]
+        if beside:
+            image = torch.cat([image, phases([track], beside)], dim=1)
         margin = [-size % STRIDE for size in reach.shape]
         with torch.inference_mode():
             out = unet(functional.pad(image, (0, margin[1], 0, margin[0])), 1)[0]

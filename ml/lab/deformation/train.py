@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.deformation.features.channels import CHANNELS, channels, shown
+from ml.deformation.features.channels import CHANNELS, channels, phases, shown
 from ml.deformation.features.overwrap import GAINS
 from ml.deformation.kinds import KINDS
 from ml.lab.deformation.compose import (
@@ -43,9 +43,10 @@ WEAK = {"3mm_800m": (3.0, 800.0), "3mm_2000m": (3.0, 2000.0), "4mm_300m": (4.0, 
 @dataclass(frozen=True)
 class Settings:
     """Everything --config may change. fill: a name in FILLS; widths, means: of the network; channels: how many of them
-    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates; without: groups
-    of disturbances that are left out; places: real still ground (`injected.places`) that lends its errors; start: file
-    of weights that training begins with, of a network with the same channels or fewer, empty for none.
+    it sees; wrapped: whether it sees wrapped phase, each sample at one of the gains, in place of rates; beside: gains
+    at which wrapped phase stands beside the other channels; without: groups of disturbances that are left out; places:
+    real still ground (`injected.places`) that lends its errors; start: file of weights that training begins with, of a
+    network with the same channels or fewer, empty for none.
     """
 
     tiles: int = 3_000
@@ -57,6 +58,7 @@ class Settings:
     fill: str = "none"
     despiked: bool = True
     wrapped: bool = False
+    beside: tuple[int, ...] = ()
     without: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     start: str = ""
@@ -81,7 +83,11 @@ class DeformationTrainingTask(TrainingTask):
     def _as_batch(self, samples: list[Sample], rng: np.random.Generator) -> Batch:
         gains = rng.choice(GAINS, len(samples)).tolist() if self.settings.wrapped else [None] * len(samples)
         batch = as_batch(samples, self.settings.fill, gains)
-        return batch | {"image": batch["image"][:, : self.settings.channels]}
+        own = batch["image"][:, : self.settings.channels]
+        if self.settings.beside:
+            wrapped = torch.cat([phases(one.tracks, self.settings.beside) for one in samples])
+            own = torch.cat([own, wrapped], dim=1)
+        return batch | {"image": own}
 
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
         out = network(batch["image"], int(batch["tracks"]))
@@ -185,12 +191,12 @@ def prepare(settings: Settings, folder: Path, seed: int) -> tuple[nn.Module, Tra
     kept = settings.tiles - max(1, round(settings.tiles * HELD_BACK))
     task = DeformationTrainingTask(tile_pool(cache, 0, kept), tile_pool(cache, kept, settings.tiles), settings)
     arguments: dict[str, Any] = {
-        "channels": settings.channels,
+        "channels": settings.channels + len(settings.beside),
         "widths": list(settings.widths),
         "kinds": len(KINDS),
         "means": settings.means,
     }
-    input_settings = {"fill": settings.fill, "despiked": settings.despiked, "wrapped": settings.wrapped}
+    input_settings = {name: getattr(settings, name) for name in ("fill", "despiked", "wrapped", "beside")}
     card = Card("deformation", settings.name, "1", arguments, input_settings)
     network = DeformationUnet(**arguments)
     if settings.start:
