@@ -1,8 +1,9 @@
 """`python -m ml.lab.deformation.causes`: fit what names an area as a whole to the network's weights; a few minutes.
 
 On validation tiles that nothing else uses, as the nation's but with five sources, on every other one of kinds that are
-rare there: each track by itself and both together. Writes the coefficients beside the weights (see
-`ml.deformation.places.causes`) with their own figures from cross-validation over tiles, and prints these.
+rare there and on half of these with a mine that is worked under sinking ground: each track by itself and both together.
+Writes the coefficients beside the weights (see `ml.deformation.places.causes`) with their own figures from
+cross-validation over tiles, and prints these.
 """
 
 import argparse
@@ -28,14 +29,17 @@ from ml.lab.deformation.scoring import middles
 from ml.lab.workers import over_seeds
 from ml.rasters.areas import KINDS, SURE_SHARE, Area, SortedPoints, areas_in
 from ml.runtime.checkpoints import WEIGHTS
-from ml.simulation.ground.frame import project_to_los_mm_yr
+from ml.simulation.ground.deformation import Panel
+from ml.simulation.ground.frame import Offset, project_to_los_mm_yr
+from ml.simulation.ground.sources import MiningSubsidence, Source
 from ml.simulation.seeds import Purpose, generator
-from ml.simulation.velocity.tiles import CELLS, Tile, TileTrack, make_tile
+from ml.simulation.velocity.tiles import CELLS, Tile, TileTrack, make_tile, with_sources
 
 SET = "deformation-causes"
 VIEWS = ((0,), (1,), (0, 1))
 RIDGE = 1.0
 FOLDS = 8
+MINE_WITHIN_M = 2_500.0  # of the tile's middle
 MOVES_MM_YR = 0.5  # an area in which nothing moves faster on average is a false alarm, and of no kind
 
 
@@ -50,10 +54,28 @@ class Sample(NamedTuple):
 
 def causes_tile(number: int) -> Tile:
     """A validation tile in which much moves; every other one holds rare kinds only."""
-    config = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=1.0, most_sources=5)
+    config, rng = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=1.0, most_sources=5), _generator(number)
     if number % 2:
         config = config._replace(kinds=RARE_KINDS)
-    return make_tile(generator(Purpose.VALIDATION, SET, number), config)
+    tile = make_tile(rng, config)
+    return with_sources(tile, _worked_mine(rng, tile)) if number % 4 == 1 else tile
+
+
+def _generator(number: int) -> np.random.Generator:
+    return generator(Purpose.VALIDATION, SET, number)
+
+
+def _worked_mine(rng: np.random.Generator, tile: Tile) -> tuple[Source, ...]:
+    """A panel being worked inside ground that sinks over older ones: a sharp core in a slow wide rim."""
+    at = rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M, 2)
+    rim_m, core_m = rng.uniform(1_200, 3_000), rng.uniform(300, 900)
+    rim = Panel(rim_m, rim_m * rng.uniform(0.5, 1.0), rng.uniform(0, 180))
+    core = Panel(core_m, rng.uniform(150, 350), rng.uniform(0, 180))
+    off = rng.uniform(-0.25, 0.25, 2) * rim_m
+    return (
+        MiningSubsidence(Offset(*at), rim, rng.uniform(3, 15), rng.uniform(200, 600)),
+        MiningSubsidence(Offset(*(at + off)), core, rng.uniform(10, 80), rng.uniform(100, 300)),
+    )
 
 
 def samples_of(folder: Path, number: int) -> list[Sample]:
