@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shapely import MultiPolygon, Polygon
+import numpy as np
+from shapely import MultiPolygon, Polygon, contains_xy
 from shapely.geometry import mapping
 from tqdm import tqdm
 
@@ -22,7 +23,7 @@ from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
 from ml.deformation.wide.look import Track, wide_regions
-from ml.rasters.areas import SURE_SHARE, Area, SortedPoints, count_within, place_as_dict, to_geographic
+from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.runtime.checkpoints import read_card
 from ml.runtime.device import choose_device
 from ml.runtime.methods import help_of, method_of
@@ -112,13 +113,15 @@ def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTr
     areas_note = flagged_areas(result, [track.points for track in tracks])
     held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
     features = [_feature(area, n_points, result, held) for area, n_points in areas_note]
+    several = [(area, place) for area, _ in areas_note if len(area.places) > 1 for place in area.places]
+    features += [_with_points(_feature_of_place(area, place, result.epsg), place.half, held) for area, place in several]
     reported = [area.polygon for area, _ in areas_note]
     regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
     features += [_with_points(region.feature(result.epsg), region.region.outline, held) for region in regions]
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     partial.replace(path)
-    return len(features)
+    return len(areas_note) + len(regions)
 
 
 def _feature(
@@ -149,6 +152,31 @@ def _feature(
             "core_class_shares": _rounded(area.core_kinds),
             "rim_class_shares": _rounded(area.rim_kinds),
             "reasons": reasons,
+        },
+    }
+
+
+def _feature_of_place(
+    area: Area, place: Place, result: DeformationResult, tracks: Mapping[str, SortedPoints]
+) -> dict[str, Any]:
+    """One of several places of an area: ground that moves at half of its peak or more."""
+    measured = place_as_dict(place, result.epsg)
+    near = [points.near(place.half)[:3] for points in tracks.values()]
+    inside = [velocity[contains_xy(place.half, x, y)] for x, y, velocity in near]
+    rates = [float(np.median(rate)) - result.maps.background_mm_yr for rate in inside if rate.size]
+    return {
+        "type": "Feature",
+        "geometry": measured["half"],
+        "properties": {
+            "class": area.kind,
+            "extent": "place",
+            "score": round(area.score, 4),
+            "rate_mm_yr": round(max(rates, key=abs, default=place.peak.value), 2),
+            **{name: value for name, value in measured.items() if name.endswith("mm_yr")},
+            "area_m2": round(place.half.area),
+            "core_area_m2": round(place.core.area),
+            "n_points": sum(rate.size for rate in inside),
+            "region": area.region,
         },
     }
 
