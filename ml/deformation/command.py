@@ -114,7 +114,7 @@ def _write_areas(path: Path, result: DeformationResult, tracks: Sequence[InputTr
     held = {track.name: SortedPoints(*track.points[:3]) for track in tracks}
     features = [_feature(area, n_points, result, held) for area, n_points in areas_note]
     several = [(area, place) for area, _ in areas_note if len(area.places) > 1 for place in area.places]
-    features += [_with_points(_feature_of_place(area, place, result.epsg), place.half, held) for area, place in several]
+    features += [_feature_of_place(area, place, result, held) for area, place in several]
     reported = [area.polygon for area, _ in areas_note]
     regions = wide_regions([Track(track.points, track.reference) for track in tracks], reported)
     features += [_with_points(region.feature(result.epsg), region.region.outline, held) for region in regions]
