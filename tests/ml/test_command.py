@@ -8,6 +8,7 @@ import pytest
 import rasterio
 
 from ingest.hashing import file_sha256
+from ingest.projections import transformer
 from ml.__main__ import main
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import WEIGHTS
@@ -51,6 +52,26 @@ def test_the_network_finds_every_motion_and_invents_nothing(region, tmp_path):
     assert not missed
 
 
+def test_bowls_in_a_city_that_sinks_as_a_whole_are_places_of_one_area(tmp_path):
+    """Cells of 450 m, all at -10 mm/yr, two bowls that reach -50 and -40."""
+    row, col = np.mgrid[:50, :70].astype(float)
+    rate = -10 - 40 * np.exp(-((row - 15) ** 2 + (col - 20) ** 2) / 49)
+    rate -= 30 * np.exp(-((row - 34) ** 2 + (col - 50) ** 2) / 36)
+    rate += np.random.default_rng(0).normal(0, 0.8, rate.shape)
+    x, y = transformer(32632, 4326).transform(500_000 + 450 * col, 5_500_000 - 450 * row)
+    table = np.stack([x, y, rate], axis=-1).reshape(-1, 3)
+    cells, outlines = tmp_path / "cells.csv", tmp_path / "a.geojson"
+    np.savetxt(cells, table, "%.7f,%.7f,%.2f", header="longitude,latitude,velocity_mm_yr", comments="")
+    arguments = ["--positive", "up", "--out", str(tmp_path / "p.tif"), "--areas", str(outlines)]
+    assert main(["deformation", str(cells), "--unit", "mm/yr", "--method", "matched-filter", *arguments]) == 0
+    features = [feature["properties"] for feature in json.loads(outlines.read_text())["features"]]
+    (whole,) = (feature for feature in features if feature["extent"] == "local")
+    places = [feature for feature in features if feature["extent"] == "place"]
+    assert [feature["region"] for feature in places] == [whole["region"]] * 2
+    assert sorted(feature["peak_rate_mm_yr"] for feature in places) == pytest.approx([-50, -40], rel=0.15)
+    assert all(feature["area_m2"] < whole["area_m2"] / 5 for feature in places)
+
+
 def test_the_raster_names_its_bands_units_version_and_input(region, tmp_path):
     raster = tmp_path / "p.tif"
     main(["deformation", str(region / "points.csv"), "--out", str(raster), "--method", "threshold"])
@@ -58,7 +79,7 @@ def test_the_raster_names_its_bands_units_version_and_input(region, tmp_path):
         assert opened.descriptions == ("probability", "subsidence", "uplift", "rate_mm_yr")
         assert opened.crs.to_epsg() == 3035
         assert opened.tags(4)["units"] == "mm/yr"
-        assert opened.tags()["model_version"] == "threshold 2"
+        assert opened.tags()["model_version"] == "threshold 3"
         assert len(opened.tags()["input_sha256"]) == 64
         assert opened.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert opened.dtypes[0] == "float32"
