@@ -1,8 +1,8 @@
 """`python -m ml.lab.deformation.calibration`: the thresholds of areas, from tiles that no benchmark holds.
 
 For each use of the weights (one track, two; an ablation model's gains) the score at which areas begin is read off at
-ALARMS false alarms per 1,000 km². For the shipped network also at ALARMS_DISTURBED on still tiles with errors
-of other makes (`disturbances`, those of training), whichever is stricter, and it is chosen how alarms are shared between its two
+ALARMS false alarms per 1,000 km². For the shipped network also at ALARMS_DISTURBED on still tiles with errors of other
+makes (`disturbances`, those of training), whichever is stricter, and it is chosen how alarms are shared between its two
 scores, of small areas and of wide ones: so that least is missing to what was aimed at for the table's bowls; then as
 detects most of them and gives the best F1 and overlap. Last, how likely motion is at each score (`reliability`).
 Everything goes into the card.
