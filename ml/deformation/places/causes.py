@@ -21,7 +21,7 @@ from ml.rasters.areas import KINDS, Area, SortedPoints
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 NAME = "deformation-causes.json"
-LEAST_SHARE = 1e-3
+LEAST_SHARE = 0.02  # the network is surer of cells than it is right
 FEWEST_HEIGHTS = 10
 FEWEST_POINTS = 3
 FEATURES = (

@@ -1,7 +1,7 @@
 """`python -m ml.lab.deformation.causes`: fit what names an area as a whole to the network's weights; a few minutes.
 
 On validation tiles that nothing else uses, as the nation's but with five sources, on every other one of kinds that are
-rare there and on half of these with a mine that is worked under sinking ground: each track by itself and both together.
+rare there and with a mine that is worked under sinking ground: each track by itself and both together.
 Writes the coefficients beside the weights (see `ml.deformation.places.causes`) with their own figures from
 cross-validation over tiles, and prints these.
 """
@@ -58,7 +58,7 @@ def causes_tile(number: int) -> Tile:
     if number % 2:
         config = config._replace(kinds=RARE_KINDS)
     tile = make_tile(rng, config)
-    return with_sources(tile, _worked_mine(rng, tile)) if number % 4 == 1 else tile
+    return with_sources(tile, _worked_mine(rng, tile)) if number % 2 else tile
 
 
 def _generator(number: int) -> np.random.Generator:
