@@ -163,7 +163,8 @@ def _feature_of_place(
     measured = place_as_dict(place, result.epsg)
     near = [points.near(place.half)[:3] for points in tracks.values()]
     inside = [velocity[contains_xy(place.half, x, y)] for x, y, velocity in near]
-    rates = [float(np.median(rate)) - result.maps.background_mm_yr for rate in inside if rate.size]
+    rates: list[float] = [float(np.median(rate)) - result.maps.background_mm_yr for rate in inside if rate.size]
+    fastest: float = max(rates, key=abs, default=place.peak.value)
     return {
         "type": "Feature",
         "geometry": measured["half"],
@@ -171,7 +172,7 @@ def _feature_of_place(
             "class": area.kind,
             "extent": "place",
             "score": round(area.score, 4),
-            "rate_mm_yr": round(max(rates, key=abs, default=place.peak.value), 2),
+            "rate_mm_yr": round(fastest, 2),
             **{name: value for name, value in measured.items() if name.endswith("mm_yr")},
             "area_m2": round(place.half.area),
             "core_area_m2": round(place.core.area),

@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from ml.deformation.baseline import DeformationMaps
-from ml.deformation.features.channels import channels, shown
+from ml.deformation.features.channels import channels, phases, shown
 from ml.deformation.features.overwrap import GAINS, merge
 from ml.deformation.gridding import RobustGrid
 from ml.deformation.infer import DeformationResult
@@ -153,9 +153,9 @@ def ablation_score(lattice: Lattice, config: AblationConfig) -> tuple[Float32, F
     if config.weights == PATCHES:
         (filled,) = shown([track], settings["fill"]) or [np.nan_to_num(track.velocity_mm_yr)]
         network = _patch_network(config.weights, config.place)
-        phases = [shown([track], settings["fill"], gain) or [] for gain in config.gains]
+        wrapped = [shown([track], settings["fill"], gain) or [] for gain in config.gains]
         with torch.inference_mode():
-            scores = [slide(phase, reach, lambda x: torch.sigmoid(network(x))) for (phase,) in phases]
+            scores = [slide(phase, reach, lambda x: torch.sigmoid(network(x))) for (phase,) in wrapped]
         return _logit(np.nan_to_num(merge(scores, config.merge))), filled
     scores, rates = [], []
     for gain in config.gains or (None,):
