@@ -64,7 +64,7 @@ def test_still_ground_raises_nothing(areas_of, name, mapping):
     assert areas_of(name, mapping=mapping) == []
 
 
-LARGE = pytest.mark.xfail(strict=True, reason="weights c6bb8bde: 0.42 km² are drawn where 0.18 km² move")
+LARGE = pytest.mark.xfail(strict=True, reason="weights 44921308: 0.42 km² are drawn where 0.18 km² move")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_both_processings_of_maoxian_show_its_slope_once_and_as_large_as_it_is(a
     assert np.pi / 4 * 585 * 384 / 2 < area.properties["area_m2"] < np.pi / 4 * 585 * 384 * 2
 
 
-@pytest.mark.xfail(strict=True, reason="weights c6bb8bde flag nothing in a field without still ground")
+@pytest.mark.xfail(strict=True, reason="weights 44921308 flag nothing in a field without still ground")
 def test_both_slopes_of_offida_are_found_where_almost_everything_moves(areas_of):
     areas = areas_of("offida_slope/*.shp", mapping=METRES)
     for longitude, latitude in ((13.7030, 42.9357), (13.7022, 42.9401)):
