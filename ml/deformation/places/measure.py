@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from shapely import MultiPolygon, Polygon, contains_xy
+from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
+from shapely.geometry.base import BaseGeometry
 
 from ml.deformation.places.outlines import BoolMap, Peak, across_gaps, around, peaks_of, pieces
 from ml.deformation.places.peak import cell_means, highest_draws
@@ -23,6 +24,7 @@ WIDER_M, WIDER_SHARE = 200.0, 0.25  # how far beyond a flagged area is looked, a
 AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach, likewise
 OFF_M, OFF_SHARE = 300.0, 0.5  # and where they begin
 FEWEST_AROUND = 20
+MOST_PARTS = 100  # of an area: more are scattered over all of its ground
 PEAK_REACH = 1.3  # radii of the half outline whose points tell the peak
 FEWEST_CELLS = 4
 MODEL_SHARE = 0.07  # of the peak: what a smooth covariance misses of the ground's shapes
@@ -77,7 +79,7 @@ def _view(area: Area, points: SortedPoints, background_mm_yr: float, sign: float
     if samples is None:
         return None
     margin = max(WIDER_M, WIDER_SHARE * area.polygon.area**0.5, 1.5 * samples.spacing_m)
-    wide = area.polygon.simplify(margin / 8).buffer(margin, quad_segs=4)
+    wide = _rough(area.polygon, margin).buffer(margin, quad_segs=4)
     surface = rate_surface(samples, wide.bounds)
     background = _background(area.polygon, samples, background_mm_yr)
     rows, cols = surface.rate_mm_yr.shape
@@ -89,11 +91,19 @@ def _view(area: Area, points: SortedPoints, background_mm_yr: float, sign: float
     return View(samples, surface, height, background)
 
 
+def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
+    """What a margin of that width is laid around: without holes; the hull of all where there are very many parts."""
+    parts = get_parts(polygon)
+    if len(parts) > MOST_PARTS:
+        return polygon.convex_hull
+    return unary_union([Polygon(part.exterior).simplify(width_m / 8) for part in parts])
+
+
 def _background(polygon: Polygon | MultiPolygon, samples: Samples, otherwise_mm_yr: float) -> Background:
     """Median around the area, and the spread of the medians of squares as large as the gap to it."""
     side = polygon.area**0.5
     off = max(OFF_M, OFF_SHARE * side)
-    rough = polygon.simplify(off / 8)
+    rough = _rough(polygon, off)
     inner, outer = (rough.buffer(by, quad_segs=4) for by in (off, max(AROUND_M, AROUND_SHARE * side)))
     around_it = contains_xy(outer, samples.x, samples.y) & ~contains_xy(inner, samples.x, samples.y)
     rates = samples.velocity_mm_yr[around_it]
