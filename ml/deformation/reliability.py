@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.points import Float32
+from ml.deformation.points import Float32, Float64
 
 PLACE_CELLS = 10  # a place is a square of so many cells: 1 km² of 100 m cells
 BASE_RATE = 0.005  # share of a nation's places with points in which ground moves by 2 mm/yr or more: an assumption
@@ -27,10 +27,8 @@ class Reliability(NamedTuple):
 
     def probability(self, score: float | NDArray[np.floating], base_rate: float = BASE_RATE) -> NDArray[np.floating]:
         """That a place with that highest score (0-1) moves by MOVING_MM_YR or more. base_rate: share that does."""
-        limit = 1 / (1 + math.exp(LARGEST_LOGIT))
-        held = np.clip(np.asarray(score, dtype=np.float64), limit, 1 - limit)
         prior = math.log(base_rate / (1 - base_rate))
-        odds = self.offset + self.slope * np.log(held / (1 - held)) + prior
+        odds = self.offset + self.slope * _logit(score) + prior
         return np.asarray(1 / (1 + np.exp(-odds)))
 
 
@@ -55,9 +53,8 @@ def fit(score: NDArray[np.floating], moves: NDArray[np.bool_], rounds: int = 50)
     """
     if moves.all() or not moves.any():
         raise ValueError("there must be places that move and places that do not")
-    limit = 1 / (1 + math.exp(LARGEST_LOGIT))
-    held = np.clip(score.astype(np.float64), limit, 1 - limit)
-    design = np.stack([np.ones_like(held), np.log(held / (1 - held))], axis=1)
+    logit = _logit(score)
+    design = np.stack([np.ones_like(logit), logit], axis=1)
     weight = np.where(moves, 0.5 / moves.mean(), 0.5 / (~moves).mean())
     at = np.zeros(2)
     for _ in range(rounds):  # Newton's method; the penalty keeps the odds of separable samples finite
@@ -66,3 +63,10 @@ def fit(score: NDArray[np.floating], moves: NDArray[np.bool_], rounds: int = 50)
         curvature = (design * (weight * p * (1 - p))[:, None]).T @ design + 1e-3 * np.eye(2)
         at += np.linalg.solve(curvature, gradient)
     return Reliability(float(at[0]), float(at[1]))
+
+
+def _logit(score: float | NDArray[np.floating]) -> Float64:
+    """Within LARGEST_LOGIT."""
+    limit = 1 / (1 + math.exp(LARGEST_LOGIT))
+    held = np.clip(np.asarray(score, dtype=np.float64), limit, 1 - limit)
+    return np.asarray(np.log(held / (1 - held)))

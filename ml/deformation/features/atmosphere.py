@@ -62,7 +62,7 @@ def standing_out(
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
     """(PLANES, rows, cols): amplitude of a bowl of RADII_CELLS at each place over its standard deviation, + as the
-    rate; and the delay's strength as its index in STRENGTHS, from the middle one.
+    rate; and the delay's strength as its index in STRENGTHS, from FIRST_STRENGTH.
 
     velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: the rows
     that are answered for, from a whole multiple of ALIGN_CELLS on; noise: standard deviation of one cell's rate. 0
