@@ -19,7 +19,7 @@ from ml.coherence import infer as coherence_infer
 from ml.coherence.confirm import Evidence, confirmed
 from ml.coherence.log_ratio import backscatter_change_db
 from ml.deformation import infer as deformation_infer
-from ml.deformation.points import project
+from ml.deformation.points import project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.look import Track, wide_regions
 from ml.models import ModelVersion, Run
@@ -53,8 +53,11 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
         for block in ingest_selectors.product_series(product=product):
             reader.add(block)
         summary = reader.summary(points.longitude, points.latitude)
-        cloud = cloud._replace(velocity_mm_yr=cloud.velocity_mm_yr - summary.step_mm_yr)
+        velocity = cloud.velocity_mm_yr - summary.step_mm_yr
+        cloud = cloud._replace(velocity_mm_yr=velocity, sigma_mm_yr=usual(summary.noise_mm_yr))
         statistics["points_corrected"] = int((summary.step_mm_yr != 0).sum())
+    else:
+        cloud = cloud._replace(sigma_mm_yr=ingest_selectors.usual_velocity_std(product=product))
     result = deformation_infer.detect_deformation(cloud, run.model_version.method, device)
     tags = {
         "input_sha256": product.file_sha256,

@@ -26,6 +26,7 @@ from ml.deformation.places.causes import causes_for, named
 from ml.deformation.places.measure import measure, reach_m
 from ml.deformation.series.evidence import series_evidence
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
+from ml.deformation.still import assumed
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
 from ml.statistics.reasons import track_reason
@@ -95,7 +96,7 @@ def _from_area(prediction: Prediction, area: Area, points: SortedPoints, epsg: i
     return Detection(
         kind=classify([Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2, area.kinds)]),
         class_shares={name: round(share, 4) for name, share in area.kinds.items()},
-        reasons=[_reason(product, area.polygon, points) | _of_series(product, place)],
+        reasons=[_reason(product, area.polygon, points) | _of_series(product, place) | _assumed(prediction)],
         score=area.score,
         rate_mm_yr=area.rate_mm_yr,
         peak_rate_mm_yr=area.peak_rate_mm_yr,
@@ -177,6 +178,12 @@ def _has_cycles(product: Product) -> bool:
 def _reason(product: Product, polygon: BaseGeometry, points: SortedPoints) -> dict[str, Any]:
     """The product's points in an area against those around it."""
     return track_reason(product.direction, polygon, points.x, points.y, points.velocity_mm_yr).as_dict()
+
+
+def _assumed(prediction: Prediction) -> dict[str, Any]:
+    """What was taken for still where little is; nothing where most of the product's view stands still."""
+    sentence = assumed(prediction.statistics.get("still_share"))
+    return {"assumes": sentence} if sentence else {}
 
 
 def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:

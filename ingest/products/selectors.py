@@ -18,6 +18,8 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
 
+STD_SAMPLED = 50_000
+
 
 class PointColumns(NamedTuple):
     """All points of a product as columns. Degrees (EPSG:4326), mm/yr, and m, NaN where nobody tells a height."""
@@ -63,6 +65,22 @@ def product_points(*, product: Product, area: GEOSGeometry | None = None) -> Poi
     rows = np.frombuffer(raw, dtype=row, offset=19, count=(len(raw) - 21) // row.itemsize)
     longitude, latitude = (rows[name].astype(np.float64) for name in names[:2])
     return PointColumns(longitude, latitude, *(rows[name].astype(np.float32) for name in names[2:]))
+
+
+def usual_velocity_std(*, product: Product) -> float | None:
+    """Median of the stated standard deviations of the rates, mm/yr; None where none is stated.
+
+    Of a large product, from an even sample of the table's pages: all of it need not be read.
+    """
+    percent = min(100.0, 100 * STD_SAMPLED / max(product.n_points, 1))
+    sql = f"""
+        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY velocity_std_mm_yr::float8)
+        FROM {POINTS}_p{product.pk:d} TABLESAMPLE SYSTEM (%s) REPEATABLE (0)
+        WHERE velocity_std_mm_yr <> 'NaN'"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [percent])
+        median: float | None = cursor.fetchone()[0]
+    return median
 
 
 def product_series(*, product: Product, area: GEOSGeometry | None = None, at_once: int = 20_000) -> Iterator[Float32]:

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from ml.deformation.gridding import VelocityGrid
 from ml.deformation.points import Float32
+from ml.deformation.still import still_ground
 from ml.statistics.robust import MAD_TO_SIGMA
 
 
@@ -99,16 +100,9 @@ def matched_filter(
 
 
 def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> tuple[float, float]:
-    """What counts as still, and the standard deviation of a single cell; both mm/yr.
-
-    Still is the median of the cells near zero (a product's reference is never far from it), so that a scene of which
-    most sinks keeps its zero. The noise is taken between neighbouring cells.
-    """
+    """What counts as still (`still_ground`), and standard deviation of a single cell, from its neighbours; mm/yr."""
     noise = _neighbour_noise(velocity_mm_yr)
-    values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]
-    near = values[np.abs(values) <= max(still_within_mm_yr, 3 * noise)]
-    background = float(np.median(near)) if near.size >= max(5, 0.01 * values.size) else 0.0
-    return background, noise
+    return still_ground(velocity_mm_yr, noise, still_within_mm_yr).rate_mm_yr, noise
 
 
 def _neighbour_noise(velocity_mm_yr: Float32) -> float:

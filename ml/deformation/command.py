@@ -22,6 +22,7 @@ from ingest.readers.records import Declaration, Reference
 from ml.deformation import DEFAULT_METHOD
 from ml.deformation.infer import METHODS, VERSIONS, WEIGHTS, DeformationResult, detect_tracks, flagged_areas
 from ml.deformation.inputs import InputTrack, read_tracks
+from ml.deformation.still import assumed
 from ml.deformation.wide.look import Track, wide_regions
 from ml.rasters.areas import SURE_SHARE, Area, Place, SortedPoints, count_within, place_as_dict, to_geographic
 from ml.runtime.checkpoints import read_card
@@ -145,6 +146,7 @@ def _feature(
             "area_m2": round(area.area_m2),
             "n_points": n_points,
             "region": area.region,
+            "assumes": assumed(result.still_share),
             **_strongest(area),
             "places": [place_as_dict(place, epsg) for place in area.places],
             "class_shares": _rounded(area.kinds),

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from ingest.errors import UnusableData
 from ml.deformation.despike import NEIGHBOURS, median_of, neighbours
+from ml.deformation.noise import told_noise
 from ml.deformation.points import Float32, Float64, PointCloud
 
 CELL_M = 100.0
@@ -36,6 +37,7 @@ class RobustGrid(NamedTuple):
     velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
     mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
     raw_mm_yr: median of the points as released; height_m: mean height of the points, None where the product has none.
+    noise_mm_yr: of one cell's rate, without motion, as points or series tell it; None where they do not.
     """
 
     velocity_mm_yr: Float32
@@ -45,6 +47,7 @@ class RobustGrid(NamedTuple):
     epsg: int
     raw_mm_yr: Float32 | None = None
     height_m: Float32 | None = None
+    noise_mm_yr: float | None = None
 
     @property
     def cell_m(self) -> float:
@@ -92,13 +95,14 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
     with ThreadPoolExecutor(1) as beside:  # numpy sorts and counts while the tree of neighbours is built and searched
         as_released = beside.submit(cell_median, cells, released)
         heights = beside.submit(_heights, cells, points)
-        kept = released
+        kept, noise = released, None
         if despiked and released.size >= NEIGHBOURS:
-            kept = median_of(released, neighbours(points, workers=workers))
+            near = neighbours(points, workers=workers)
+            kept, noise = median_of(released, near), told_noise(points, near)
         raw, counts = as_released.result()
         velocity = raw if kept is released else cell_median(cells, kept)[0]
         mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))
-        return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, heights.result())
+        return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, heights.result(), noise)
 
 
 def _heights(cells: Cells, points: PointCloud) -> Float32 | None:

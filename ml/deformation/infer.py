@@ -56,7 +56,8 @@ VERSIONS = {  # raise when the numbers change
 class DeformationResult(NamedTuple):
     """Maps (rows, cols) with their place on the ground. kinds: name -> probability, of a method that names kinds.
 
-    reliability: what the probability's decision score is worth, of a method for which that was measured.
+    reliability: what the probability's decision score is worth, of a method for which that was measured. still_share:
+    of the cells that stand still, 0 where the product's zero is taken for still; None of a method that does not ask.
     """
 
     maps: DeformationMaps
@@ -64,6 +65,7 @@ class DeformationResult(NamedTuple):
     epsg: int
     kinds: dict[str, NDArray[np.float32]] | None = None
     reliability: Reliability | None = None
+    still_share: float | None = None
 
     def bands(self) -> dict[str, NDArray[np.float32]]:
         """The bands in the order of the command line's contract; the classes' add up to the probability."""
@@ -84,6 +86,7 @@ class DeformationResult(NamedTuple):
             "cells_known": int(np.isfinite(self.maps.probability).sum()),
             "cells_moving": int((probability >= 0.5).sum()),
             "highest_probability": round(float(probability.max()), 4),
+            **({} if self.still_share is None else {"still_share": round(self.still_share, 4)}),
         }
 
 
@@ -175,11 +178,12 @@ def on_grids(
     away, toward = by_sign(probability, rate)
     sigma = float(network.card.settings.get("rate_sigma_mm_yr", max(sigmas)))
     return DeformationResult(
-        DeformationMaps(probability, away, toward, rate, lattice.backgrounds_mm_yr[0], sigma),
+        DeformationMaps(probability, away, toward, rate, lattice.still[0].rate_mm_yr, sigma),
         lattice.transform @ Affine.translation(col, row),
         lattice.epsg,
         dict(zip(KINDS, (plane[spanned] for plane in maps.class_probability), strict=True)),
         reliability_of(network.card.settings, len(grids)),
+        min(still.share for still in lattice.still),
     )
 
 

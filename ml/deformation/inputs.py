@@ -10,7 +10,7 @@ from ingest.errors import InputError
 from ingest.geometry import utm_epsg
 from ingest.readers import open_velocity_field
 from ingest.readers.records import Component, Declaration, Float64, Reference, VelocityField
-from ml.deformation.points import Float32, PointCloud, project
+from ml.deformation.points import Float32, PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 
 
@@ -23,12 +23,13 @@ class InputTrack(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """Points of one file, (n,): degrees, mm/yr, heights in m, and the name of each one's track."""
+    """Points of one file, (n,): degrees, mm/yr, m; standard deviation of each rate, and the name of its track."""
 
     longitude: Float64
     latitude: Float64
     velocity_mm_yr: Float32
     height_m: Float32
+    sigma_mm_yr: Float32
     track: np.ndarray
 
 
@@ -59,8 +60,8 @@ def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[Inpu
     reference = Reference.GNSS if tied else Reference.LOCAL
     tracks = []
     for name in sorted(set(names), reverse=True):  # descending, ascending, unknown
-        longitude, latitude, velocity, height = (column[names == name] for column in columns)
-        points = project(longitude, latitude, velocity, height, epsg, posting_m)
+        longitude, latitude, velocity, height, sigma = (column[names == name] for column in columns)
+        points = project(longitude, latitude, velocity, height, epsg, posting_m)._replace(sigma_mm_yr=usual(sigma))
         tracks.append(InputTrack(str(name), points, reference))
     return tracks, [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
 
@@ -75,13 +76,17 @@ def _columns(path: Path, field: VelocityField) -> _Columns:
         if batch.pid.size:
             if reader:
                 reader.add(batch.displacement_mm)
-            batches.append((batch.longitude, batch.latitude, batch.velocity_mm_yr, batch.height_m, batch.los_east))
+            columns = batch.longitude, batch.latitude, batch.velocity_mm_yr, batch.height_m, batch.velocity_std_mm_yr
+            batches.append((*columns, batch.los_east))
     if not batches:
         raise InputError(path, "no row has a position and a velocity", "Export it again")
-    longitude, latitude, velocity, height, los_east = (np.concatenate(column) for column in zip(*batches, strict=True))
+    longitude, latitude, velocity, height, sigma, los_east = (
+        np.concatenate(column) for column in zip(*batches, strict=True)
+    )
     if reader:
-        velocity = velocity - reader.summary(longitude, latitude).step_mm_yr
+        summary = reader.summary(longitude, latitude)
+        velocity, sigma = velocity - summary.step_mm_yr, summary.noise_mm_yr
     seen = np.where(np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), str(header.direction))
     if header.component != Component.LOS:
         seen[:] = ""
-    return _Columns(longitude, latitude, velocity, height, seen)
+    return _Columns(longitude, latitude, velocity, height, sigma, seen)

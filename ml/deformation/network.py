@@ -18,11 +18,19 @@ from scipy import ndimage
 from torch.nn import functional
 
 from ml.deformation.features.atmosphere import ALIGN_CELLS
-from ml.deformation.features.channels import TrackCells, background_of, cell_noise_of, channels, noise_scale
+from ml.deformation.features.channels import (
+    STILL_WITHIN_MM_YR,
+    TrackCells,
+    channels,
+    grid_noise,
+    noise_scale,
+    usable_noise,
+)
 from ml.deformation.features.surroundings import surroundings
 from ml.deformation.gridding import RobustGrid, distance_to_points_m
 from ml.deformation.kinds import KINDS
 from ml.deformation.points import Float32
+from ml.deformation.still import StillGround, still_ground
 from ml.networks.deformation_unet import STRIDE, THRESHOLDS_MM_YR, DeformationUnet
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 
@@ -73,7 +81,7 @@ class DeformationNetwork:
 
 
 class Lattice(NamedTuple):
-    """Tracks of one product on common cells, each minus its own background. transform: of the lattice.
+    """Tracks of one product on common cells, each minus its own still ground. transform: of the lattice.
 
     scale: what the tracks' rates were divided by; maps that are read from them are in units of it.
     """
@@ -81,7 +89,7 @@ class Lattice(NamedTuple):
     tracks: list[TrackCells]
     transform: Affine
     epsg: int
-    backgrounds_mm_yr: list[float]
+    still: list[StillGround]
     scale: float = 1.0
 
 
@@ -103,25 +111,28 @@ def on_lattice(
     top, left = -(-max(tops) // multiple) * multiple, min(lefts) // multiple * multiple
     rows = -(-(top - min(bottoms)) // multiple) * multiple
     cols = -(-(max(rights) - left) // multiple) * multiple
-    backgrounds, scale = [background_of(grid) for grid in grids], noise_scale(grids)
+    noises = [grid_noise(grid) for grid in grids]
+    scale = noise_scale(noises)
+    still = [still_ground(grid.velocity_mm_yr, n, STILL_WITHIN_MM_YR) for grid, n in zip(grids, noises, strict=True)]
     tracks = [
-        _placed(grid, (top - at_top, at_left - left), (rows, cols), background, scale, look)
-        for grid, at_top, at_left, background in zip(grids, tops, lefts, backgrounds, strict=True)
+        _placed(grid, (top - at_top, at_left - left), (rows, cols), of, scale, usable_noise(noise / scale), look)
+        for grid, at_top, at_left, of, noise in zip(grids, tops, lefts, still, noises, strict=True)
     ]
-    return Lattice(tracks, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, backgrounds, scale)
+    return Lattice(tracks, Affine(cell, 0, left * cell, 0, -cell, top * cell), epsg, still, scale)
 
 
 def _placed(
     grid: RobustGrid,
     at: tuple[int, int],
     shape: tuple[int, int],
-    background: float,
+    still: StillGround,
     scale: float,
+    noise: float,
     look: Callable[..., Float32],
 ) -> TrackCells:
     rows, cols = grid.velocity_mm_yr.shape
     window = (..., slice(at[0], at[0] + rows), slice(at[1], at[1] + cols))
-    by, unit = np.float32(background), np.float32(scale)
+    by, unit = np.float32(still.rate_mm_yr), np.float32(scale)
 
     def laid(values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
         whole = np.full((*values.shape[:-2], *shape), elsewhere, dtype=values.dtype)
@@ -136,7 +147,7 @@ def _placed(
         laid(grid.mad_mm_yr / unit, np.nan),
         distance_to_points_m(count > 0, grid.cell_m),
         None if grid.raw_mm_yr is None else laid((grid.raw_mm_yr - by) / unit, np.nan),
-        look(velocity, count, height, grid.cell_m, cell_noise_of(velocity)),
+        look(velocity, count, height, grid.cell_m, noise),
     )
 
 

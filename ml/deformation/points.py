@@ -16,7 +16,8 @@ class PointCloud(NamedTuple):
     """n points of one product. x, y: (n,), m, in the plane `epsg`; velocity_mm_yr: (n,), sign as the product's.
 
     Rates are the product's, without what unwrapping errors in its series, where it has them, added (`series.product`).
-    height_m: (n,), above any one level, NaN unknown; None where the product has no heights.
+    height_m: (n,), above any one level, NaN unknown; None where the product has no heights. sigma: the usual standard
+    deviation of its rates, mm/yr, as it states it or as its series tell; None unknown.
     """
 
     x: Float64
@@ -25,6 +26,7 @@ class PointCloud(NamedTuple):
     epsg: int
     posting_m: float | None = None
     height_m: Float32 | None = None
+    sigma_mm_yr: float | None = None
 
 
 def project(
@@ -40,3 +42,9 @@ def project(
         epsg = utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
     x, y = transformer(4326, epsg).transform(longitude, latitude)
     return PointCloud(x, y, velocity_mm_yr, epsg, posting_m, height_m)
+
+
+def usual(sigma_mm_yr: Float32) -> float | None:
+    """Median of standard deviations (n,), mm/yr, of those that are known; None where none is."""
+    known = sigma_mm_yr[np.isfinite(sigma_mm_yr)]
+    return float(np.median(known)) if known.size else None

@@ -31,14 +31,15 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
         return []
     points = "The only point inside moves" if reason["n_points"] == 1 else f"{reason['n_points']:,} points inside move"
     first = f"{points} by {figure(inside)} mm a year (median), {direction(component, inside)}"
+    more = [*_of_series(reason), *([reason["assumes"]] if reason.get("assumes") else [])]
     if around is None:
-        return [f"{first}.", "There are too few points around it to compare with.", *_of_series(reason)]
+        return [f"{first}.", "There are too few points around it to compare with.", *more]
     still = "by 0" if abs(around) < 0.05 else f"by {figure(around)} mm, {direction(component, around)}"
     spread = f"two thirds of those within {figure(reason['scatter_mm_yr'])} mm of that"
     return [
         f"{first}; the {reason['n_around']:,} around it {still}, {spread}.",
         f"Of the points inside, {100 * reason['beyond']:.0f} % differ by more than twice that.",
-        *_of_series(reason),
+        *more,
     ]
 
 

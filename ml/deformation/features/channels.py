@@ -8,12 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.deformation.baseline import background_and_noise, cell_noise
+from ml.deformation.baseline import cell_noise
 from ml.deformation.features.overwrap import overwrapped
 from ml.deformation.features.surroundings import PLANES
 from ml.deformation.gridding import RobustGrid
 from ml.deformation.interpolation import FILLS
 from ml.deformation.points import Float32
+from ml.deformation.still import still_ground
 
 CHANNELS = 7 + PLANES
 STILL_WITHIN_MM_YR = 5.0
@@ -39,21 +40,35 @@ class TrackCells(NamedTuple):
 
 def background_of(grid: RobustGrid) -> float:
     """The rate that counts as still in a whole product, mm/yr: measured once, not block by block."""
-    return background_and_noise(grid.velocity_mm_yr, STILL_WITHIN_MM_YR)[0]
+    return still_ground(grid.velocity_mm_yr, grid_noise(grid), STILL_WITHIN_MM_YR).rate_mm_yr
 
 
-def noise_scale(grids: Sequence[RobustGrid]) -> float:
-    """How many times noisier a product is than what a network was trained on, 1 at least; of its noisiest track.
+def grid_noise(grid: RobustGrid) -> float:
+    """Standard deviation of one cell's rate, mm/yr: as cells tell it, less where points or dates say that it is motion.
+
+    0 where nothing tells it.
+    """
+    told = [noise for noise in (cell_noise(grid.velocity_mm_yr), grid.noise_mm_yr) if noise]
+    return min(told, default=0.0)
+
+
+def noise_scale(noises_mm_yr: Sequence[float]) -> float:
+    """How many times noisier a product is than what a network was trained on, 1 at least. noises: `grid_noise` of each.
 
     A product of a few months errs by more than the 2 mm/yr at which motion is drawn; its rates are looked at in units
     so much larger.
     """
-    return max(1.0, *(cell_noise(grid.velocity_mm_yr) / TRAINING_NOISE_MM_YR for grid in grids))
+    return max(1.0, *(noise / TRAINING_NOISE_MM_YR for noise in noises_mm_yr))
+
+
+def usable_noise(noise_mm_yr: float) -> float:
+    """The noise of one cell's rate within what `surroundings` can make use of, mm/yr. noise: 0 where unknown."""
+    return float(np.clip(noise_mm_yr or TRAINING_NOISE_MM_YR, *LIKELY_NOISE_MM_YR))
 
 
 def cell_noise_of(velocity: Float32) -> float:
-    """Standard deviation of one cell's rate, mm/yr, within what `surroundings` can make use of."""
-    return float(np.clip(cell_noise(velocity) or TRAINING_NOISE_MM_YR, *LIKELY_NOISE_MM_YR))
+    """The same of cells (rows, cols), of which nothing else is known."""
+    return usable_noise(cell_noise(velocity))
 
 
 def shown(tracks: list[TrackCells], way: str = "none", gain: float | None = None) -> list[Float32] | None:

@@ -141,7 +141,7 @@ def detect_ablation(grid_of: Callable[[bool], RobustGrid], config: AblationConfi
     probability = np.where(reach, torch.sigmoid(logit).numpy(), np.nan).astype(np.float32)
     away, toward = by_sign(probability, rate)
     rate *= np.float32(lattice.scale)
-    maps = DeformationMaps(probability, away, toward, rate, lattice.backgrounds_mm_yr[0], 1.0)
+    maps = DeformationMaps(probability, away, toward, rate, lattice.still[0].rate_mm_yr, 1.0)
     return DeformationResult(maps, lattice.transform, lattice.epsg)
 
 

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections
@@ -50,6 +51,14 @@ def test_points_come_back_as_columns(make_egms):
     columns = selectors.product_points(product=product)
     assert columns.velocity_mm_yr == pytest.approx([5] * 7)
     assert (columns.longitude[1:] > columns.longitude[:-1]).all()  # in order of id, from west to east
+
+
+def test_the_usual_standard_deviation_of_rates_is_what_the_points_state(make_egms):
+    product = services.product_load(path=make_egms(n=7))
+    stated = MeasurementPoint.objects.filter(product=product).values_list("velocity_std_mm_yr", flat=True)
+    assert selectors.usual_velocity_std(product=product) == pytest.approx(float(np.median(stated)))
+    MeasurementPoint.objects.filter(product=product).update(velocity_std_mm_yr=float("nan"))
+    assert selectors.usual_velocity_std(product=product) is None
 
 
 def test_the_same_file_twice_loads_once_also_under_another_name(make_egms):

@@ -5,10 +5,19 @@ import pytest
 import torch
 from affine import Affine
 
+from ml.deformation.baseline import cell_noise
 from ml.deformation.despike import median_of, neighbours
 from ml.deformation.features import surroundings as around
 from ml.deformation.features.atmosphere import RADII_CELLS
-from ml.deformation.features.channels import CHANNELS, TrackCells, background_of, channels, noise_scale, shown
+from ml.deformation.features.channels import (
+    CHANNELS,
+    TrackCells,
+    background_of,
+    channels,
+    grid_noise,
+    noise_scale,
+    shown,
+)
 from ml.deformation.features.overwrap import merge, overwrapped
 from ml.deformation.features.relief import relief
 from ml.deformation.features.surroundings import (
@@ -23,7 +32,9 @@ from ml.deformation.features.surroundings import (
 from ml.deformation.gridding import Cells, RobustGrid, cell_median, distance_to_points_m, grid_robust
 from ml.deformation.interpolation import FILLS, inverse_distance, nearest, soft_impute
 from ml.deformation.network import on_lattice
+from ml.deformation.noise import point_noise
 from ml.deformation.points import PointCloud
+from ml.deformation.still import StillGround, still_ground
 from ml.lab.deformation.patches import PATCH, gaussian, slide, starts
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
@@ -92,12 +103,12 @@ def test_tracks_lie_on_one_lattice_each_minus_its_own_background():
     rows, cols = lattice.tracks[0].velocity_mm_yr.shape
     assert rows % 16 == cols % 16 == 0
     assert lattice.transform.c % 1600 == lattice.transform.f % 1600 == 0
-    assert lattice.backgrounds_mm_yr == pytest.approx([1.5, -1], abs=0.1)
-    for grid, track, background in zip([first, second], lattice.tracks, lattice.backgrounds_mm_yr, strict=True):
+    assert [still.rate_mm_yr for still in lattice.still] == pytest.approx([1.5, -1], abs=0.1)
+    for grid, track, still in zip([first, second], lattice.tracks, lattice.still, strict=True):
         row = round((lattice.transform.f - grid.transform.f) / 100)
         col = round((grid.transform.c - lattice.transform.c) / 100)
         inside = track.velocity_mm_yr[row : row + grid.n_points.shape[0], col : col + grid.n_points.shape[1]]
-        np.testing.assert_allclose(inside, grid.velocity_mm_yr - background, atol=1e-5)
+        np.testing.assert_allclose(inside, grid.velocity_mm_yr - still.rate_mm_yr, atol=1e-5)
         assert track.n_points.sum() == 2000
     with pytest.raises(ValueError, match="differ"):
         on_lattice([first, second._replace(epsg=25832)])
@@ -133,13 +144,61 @@ def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
     x, y = (part.ravel() + 50.0 for part in np.meshgrid(np.arange(60) * 100.0, np.arange(60) * 100.0))
     noise = rng.normal(0, 1, x.size)
     scales = [
-        noise_scale([grid_robust(cloud(list(x), list(y), list(rates)), despiked=False)])
+        noise_scale([grid_noise(grid_robust(cloud(list(x), list(y), list(rates)), despiked=False))])
         for rates in (0.1 * noise, 1.5 * noise, 1.5 * noise + 0.02 * x)
     ]
     assert scales[0] == 1
     assert scales[1:] == pytest.approx([5, 5], rel=0.1)
     noisy = on_lattice([grid_robust(cloud(list(x), list(y), list(1.5 * noise)), despiked=False)])
     assert np.nanstd(noisy.tracks[0].velocity_mm_yr) == pytest.approx(1.5 / noisy.scale, rel=0.1)
+
+
+def test_ground_that_all_moves_is_no_noise_to_its_points_nor_to_its_dates():
+    """A slope of a kilometre: rates differ by 8 mm/yr from cell to cell, by 0.5 from the plane of their neighbours."""
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 1000, (2, 1000))
+    moving = -20 * np.sin(x / 60) * np.sin(y / 60) + rng.normal(0, 0.5, x.size)
+    points = cloud(list(x), list(y), list(moving))
+    grid = grid_robust(points)
+    assert cell_noise(grid.velocity_mm_yr) > 4
+    assert point_noise(points, neighbours(points)) < 2
+    assert grid_noise(grid) < 1.6
+    assert grid_noise(grid_robust(points._replace(sigma_mm_yr=0.2))) == pytest.approx(0.4)
+
+
+def test_noise_of_still_ground_is_told_by_its_cells():
+    """What points and dates tell is an upper bound of it: nothing changes where nothing moves."""
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(0, 3000, (2, 9000))
+    points = cloud(list(x), list(y), list(rng.normal(0, 0.6, x.size)))
+    grid = grid_robust(points)
+    assert point_noise(points, neighbours(points)) == pytest.approx(0.6, rel=0.1)
+    assert grid.noise_mm_yr > grid_noise(grid) == cell_noise(grid.velocity_mm_yr)
+
+
+def test_neither_too_few_points_nor_points_in_one_place_tell_a_noise():
+    few = cloud([0, 20, 40, 60, 80, 100], [0] * 6, [1, 2, 1, 2, 1, 2])
+    assert grid_robust(few).noise_mm_yr is None
+    piled = cloud([5.0] * 20, [5.0] * 20, [1.0, 3.0] * 10)
+    assert np.isfinite(grid_robust(piled).noise_mm_yr)
+
+
+def test_a_product_without_still_ground_keeps_its_own_zero():
+    rng = np.random.default_rng(2)
+    moving = rng.uniform(-30, -4, (30, 30)).astype(np.float32)
+    assert still_ground(moving, 0.3, 5.0) == StillGround(0.0, 0.0)
+    edge = np.where(rng.random((30, 30)) < 0.25, rng.normal(1.5, 0.2, (30, 30)), moving).astype(np.float32)
+    still = still_ground(edge, 0.3, 5.0)
+    assert still.rate_mm_yr == pytest.approx(1.5, abs=0.1)
+    assert still.share == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize("level", [-3.0, -0.7, 2.5])
+def test_still_ground_off_a_products_zero_is_still(level):
+    rng = np.random.default_rng(3)
+    still = still_ground(rng.normal(level, 0.4, (20, 20)).astype(np.float32), 0.3, 5.0)
+    assert still.rate_mm_yr == pytest.approx(level, abs=0.1)
+    assert still.share > 0.9
 
 
 def test_stratified_delay_follows_height_and_a_slope_is_shown():

@@ -14,6 +14,7 @@ from ml.deformation.gridding import RobustGrid
 from ml.deformation.nation import NetworkConfig, predict, windows
 from ml.deformation.network import DeformationNetwork, on_lattice
 from ml.deformation.points import PointCloud
+from ml.deformation.still import StillGround
 from ml.lab.deformation import naming
 from ml.lab.deformation.naming import named_areas
 from ml.networks.deformation_unet import DeformationUnet
@@ -76,8 +77,8 @@ def test_no_cell_knows_how_the_ground_was_cut(network, core):
 
 def test_a_product_that_begins_elsewhere_gives_the_same_for_the_same_ground(network, monkeypatch):
     """Seven cells fewer in the west, eleven in the north. Its background, measured on each product, is left out."""
-    monkeypatch.setattr("ml.deformation.network.background_of", lambda grid: 0.0)
-    monkeypatch.setattr("ml.deformation.network.noise_scale", lambda grids: 1.0)
+    monkeypatch.setattr("ml.deformation.network.still_ground", lambda *grid: StillGround(0.0, 1.0))
+    monkeypatch.setattr("ml.deformation.network.noise_scale", lambda noises: 1.0)
     ground = grid(640, 640)
     less_of = {name: plane[11:, 7:] for name, plane in ground._asdict().items() if isinstance(plane, np.ndarray)}
     part = ground._replace(**less_of, transform=ground.transform @ Affine.translation(7, 11))

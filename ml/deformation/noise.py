@@ -1,0 +1,46 @@
+"""What a cell's rate errs by where all of the ground may move: differences between cells are then motion, too.
+
+Motion is no noise to the dates of a series, nor to neighbours that a slope of the rates is taken from. Where neither
+tells, the differences between cells stand (`baseline.cell_noise`).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.points import PointCloud
+
+SAMPLED = 3_000
+DATES_MISS = 2.0  # errors that all dates share are not in a rate's standard deviation: twice it is taken for a cell's
+CELL_SHARE = 0.8  # of a point's noise is left in a cell of despiked points; less in nine of ten simulated still tiles
+FEWEST = 10
+MEDIAN_OF_TWO = float(np.log(2))  # median of a sum of squares of two degrees of freedom, over its mean
+
+
+def told_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
+    """Standard deviation of one cell's rate without the motion in it, mm/yr; None where nothing tells it.
+
+    By what the product states or its series tell (`PointCloud.sigma_mm_yr`), or else by its points. near: (n, 5), each
+    point and its four nearest, n where there is none (`despike.neighbours`).
+    """
+    if points.sigma_mm_yr is not None:
+        return DATES_MISS * points.sigma_mm_yr
+    sigma = point_noise(points, near)
+    return None if sigma is None else CELL_SHARE * sigma
+
+
+def point_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
+    """Standard deviation of one point's rate, mm/yr: what is left of a plane through it and its four nearest, median.
+
+    Of SAMPLED points at most. None where fewer than FEWEST have four neighbours.
+    """
+    some = near[:: max(1, len(near) // SAMPLED)]
+    some = some[(some < len(near)).all(axis=1)]
+    if len(some) < FEWEST:
+        return None
+    at = np.stack([points.x[some], points.y[some]], axis=-1)
+    rate = points.velocity_mm_yr[some].astype(np.float64)
+    at, rate = at - at.mean(axis=1, keepdims=True), rate - rate.mean(axis=1, keepdims=True)
+    spread = np.einsum("nki,nkj->nij", at, at) + np.eye(2)  # m²: points in one place have no slope
+    slope = np.linalg.solve(spread, np.einsum("nki,nk->ni", at, rate)[..., None])[..., 0]
+    left = rate - np.einsum("nki,ni->nk", at, slope)
+    return float(np.sqrt(np.median((left**2).sum(axis=1) / 2) / MEDIAN_OF_TWO))

@@ -1,0 +1,60 @@
+"""What counts as still in a product, also where little of its view stands still."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ml.deformation.points import Float32
+
+FEWEST_STILL = 5  # cells
+STILL_SPREAD_MM_YR = 1.0  # within which still ground stands, and by how many noises, where
+MOSTLY_STILL = 0.6  # of the cells do
+STANDS_AT_MM_YR = 0.75  # likewise, of the cells at one level,
+LEAST_STILL = 0.1  # of all, at least
+ZERO_OFF_MM_YR = 2.0  # by which products' zeros differ from still ground, standard deviation
+
+
+class StillGround(NamedTuple):
+    """rate_mm_yr: what counts as still; share: of the known cells that stand at it, 0 where the product's zero is kept
+    because too few stand still.
+    """
+
+    rate_mm_yr: float
+    share: float
+
+
+def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: float) -> StillGround:
+    """The rate of the ground that stands still, of cells (rows, cols), NaN unknown.
+
+    Still is the median of the cells near zero (a product's reference is never far from it), so that a scene of which
+    most sinks keeps its zero. Where these do not stand together as still ground does, it is the level at which most
+    cells stand, the less likely the farther it is from zero; and zero itself where no LEAST_STILL of the cells do.
+    """
+    values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]
+    near = values[np.abs(values) <= max(within_mm_yr, 3 * noise_mm_yr)]
+    if near.size < FEWEST_STILL:
+        return StillGround(0.0, 0.0)
+    middle = float(np.median(near))
+    share = _share_at(values, middle, max(STILL_SPREAD_MM_YR, 3 * noise_mm_yr))
+    if share >= MOSTLY_STILL:
+        return StillGround(middle, share)
+    reach = max(STANDS_AT_MM_YR, 2 * noise_mm_yr)
+    levels = np.arange(-within_mm_yr, within_mm_yr, 0.1)
+    shares = np.array([_share_at(near, level, reach) for level in levels]) * near.size / values.size
+    best = int(np.argmax(shares * np.exp(-0.5 * (levels / ZERO_OFF_MM_YR) ** 2)))
+    if shares[best] < LEAST_STILL:
+        return StillGround(0.0, 0.0)
+    return StillGround(float(np.median(near[np.abs(near - levels[best]) <= reach])), float(shares[best]))
+
+
+def assumed(still_share: float | None) -> str | None:
+    """What rates are taken against, in a sentence, where little of a product's view stands still; else nothing."""
+    if still_share is None or still_share >= MOSTLY_STILL:
+        return None
+    if not still_share:
+        return "Nothing in the product's view stands still: rates are taken against its own zero."
+    return f"Only {100 * still_share:.0f} % of the product's view stands still: rates are taken against that."
+
+
+def _share_at(values: Float32, level: float, reach: float) -> float:
+    return float(np.count_nonzero(np.abs(values - np.float32(level)) <= reach) / values.size)
