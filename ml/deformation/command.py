@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from shapely import MultiPolygon, Polygon, contains_xy
+from shapely import MultiPolygon, Polygon
 from shapely.geometry import mapping
 from tqdm import tqdm
 
@@ -163,8 +163,7 @@ def _feature_of_place(
 ) -> dict[str, Any]:
     """One of several places of an area: ground that moves at half of its peak or more."""
     measured = place_as_dict(place, result.epsg)
-    near = [points.near(place.half)[:3] for points in tracks.values()]
-    inside = [velocity[contains_xy(place.half, x, y)] for x, y, velocity in near]
+    inside = [points.rates_within(place.half) for points in tracks.values()]
     rates: list[float] = [float(np.median(rate)) - result.maps.background_mm_yr for rate in inside if rate.size]
     fastest: float = max(rates, key=abs, default=place.peak.value)
     return {
@@ -204,5 +203,5 @@ def _strongest(area: Area) -> dict[str, float | None]:
 def _with_points(
     feature: dict[str, Any], outline: Polygon | MultiPolygon, tracks: Mapping[str, SortedPoints]
 ) -> dict[str, Any]:
-    feature["properties"]["n_points"] = sum(count_within(outline, *p.near(outline)[:2]) for p in tracks.values())
+    feature["properties"]["n_points"] = count_within(outline, tracks.values())
     return feature

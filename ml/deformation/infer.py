@@ -194,18 +194,14 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
     """
     areas = areas_in(result.bands(), result.transform)
     held = [SortedPoints(track.x, track.y, track.velocity_mm_yr, track.height_m) for track in tracks] if areas else []
-
-    def points_in(area: Area) -> int:
-        return sum(count_within(area.polygon, *points.near(area.polygon)[:2]) for points in held)
-
-    flagged = [area for area in areas if points_in(area) >= DEFAULT_THRESHOLDS.fewest_points]
+    flagged = [area for area in areas if count_within(area.polygon, held) >= DEFAULT_THRESHOLDS.fewest_points]
     bands, causes = result.bands(), fitted()
     drawn = [
         named(part._replace(region=number), bands, result.transform, held, causes)
         for number, area in enumerate(flagged, 1)
         for part in measure(area, held, result.maps.background_mm_yr)
     ]
-    counted = [(area, points_in(area)) for area in drawn]
+    counted = [(area, count_within(area.polygon, held)) for area in drawn]
     return sorted(counted, key=lambda pair: (-abs(pair[0].peak_rate_mm_yr), -pair[0].area_m2))
 
 

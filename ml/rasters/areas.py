@@ -1,7 +1,7 @@
 """A probability raster becomes areas: enter at a high probability, leave at a low one."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -315,6 +315,11 @@ class SortedPoints:
         at = self._near(polygon, reach_m)
         return self.x[at], self.y[at], self.velocity_mm_yr[at]
 
+    def rates_within(self, polygon: Polygon | MultiPolygon) -> Float32:
+        """Velocities of those that stand inside a polygon, (m,)."""
+        x, y, velocity = self.near(polygon)
+        return velocity[contains_xy(polygon, x, y)]
+
     def heights_near(self, polygon: Polygon | MultiPolygon, reach_m: float = 0.0) -> Float32 | None:
         """Heights of the same points; None where none are known."""
         return None if self.height_m is None else self.height_m[self._near(polygon, reach_m)]
@@ -327,6 +332,6 @@ class SortedPoints:
         return int(first) + np.flatnonzero(inside)
 
 
-def count_within(polygon: Polygon | MultiPolygon, x: NDArray[np.float64], y: NDArray[np.float64]) -> int:
-    """How many of the points (n,), in the polygon's system, stand inside."""
-    return int(contains_xy(polygon, x, y).sum())
+def count_within(polygon: Polygon | MultiPolygon, tracks: Iterable[SortedPoints]) -> int:
+    """How many points of all tracks, in the polygon's system, stand inside."""
+    return sum(track.rates_within(polygon).size for track in tracks)

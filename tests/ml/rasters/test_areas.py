@@ -90,7 +90,10 @@ def test_outlines_go_to_degrees_and_points_inside_are_counted():
     geographic = to_geographic(area.polygon, 3035)
     assert geographic.geom_type == "MultiPolygon"
     assert geographic.centroid.x == pytest.approx(13.18, abs=0.05)
-    assert count_within(area.polygon, np.array([4_600_050.0, 4_600_450.0]), np.array([1_740_950.0, 1_740_950.0])) == 1
+    x, y = np.array([4_600_050.0, 4_600_450.0]), np.array([1_740_950.0, 1_740_950.0])
+    track = SortedPoints(x, y, np.array([-1, -2], dtype=np.float32))
+    assert count_within(area.polygon, [track]) == 1
+    assert count_within(area.polygon, [track, track]) == 2
 
 
 def test_of_sorted_points_those_near_an_area_are_found_and_no_others():
@@ -98,10 +101,11 @@ def test_of_sorted_points_those_near_an_area_are_found_and_no_others():
     x, y = rng.uniform(0, 1_000, (2, 3_000)).round(0)  # some stand on the very edge
     velocity = np.arange(3_000, dtype=np.float32)
     square = box(300, 400, 500, 450)
-    near = SortedPoints(x, y, velocity).near(square, reach_m=20)
-    inside = (x >= 280) & (x <= 520) & (y >= 380) & (y <= 470)
-    assert set(near[2]) == set(velocity[inside])
-    assert count_within(square, *near[:2]) == count_within(square, x, y)
+    points = SortedPoints(x, y, velocity)
+    beside = (x >= 280) & (x <= 520) & (y >= 380) & (y <= 470)
+    assert set(points.near(square, reach_m=20)[2]) == set(velocity[beside])
+    inside = (x > 300) & (x < 500) & (y > 400) & (y < 450)  # not on the edge
+    assert set(points.rates_within(square)) == set(velocity[inside])
 
 
 def test_a_raster_that_names_kinds_draws_by_sign_and_names_what_is_likeliest():

@@ -59,6 +59,6 @@ def _flags(result: DeformationResult, points: PointCloud) -> bool:
     """Whether any area holds enough points; how it is drawn does not matter here."""
     held = SortedPoints(points.x, points.y, points.velocity_mm_yr)
     return any(
-        count_within(area.polygon, *held.near(area.polygon)[:2]) >= DEFAULT_THRESHOLDS.fewest_points
+        count_within(area.polygon, [held]) >= DEFAULT_THRESHOLDS.fewest_points
         for area in areas_in(result.bands(), result.transform)
     )
