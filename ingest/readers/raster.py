@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -191,22 +192,21 @@ def batch(
     latitude: Float64,
     velocity_mm_yr: Float32,
     component: Component,
-    velocity_std_mm_yr: Float32 | None = None,
+    **known: Float32,
 ) -> PointBatch:
-    """Pixels with a velocity and no series; those without a place or a velocity are refused. All (n,)."""
+    """Pixels with a velocity and no series; those without a place or a velocity are refused. All (n,).
+
+    known: further columns of PointBatch by name; of the others the unit vector is the component's, the rest NaN.
+    """
     unknown = np.full(row.size, np.nan, dtype=np.float32)
-    east, north, up = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
+    vector = (np.full(row.size, part, dtype=np.float32) for part in UNIT_VECTORS.get(component, (np.nan,) * 3))
+    columns: dict[str, Any] = dict(zip(("los_east", "los_north", "los_up"), vector, strict=True))
+    columns |= dict.fromkeys(("height_m", "velocity_std_mm_yr", "temporal_coherence", "rmse_mm"), unknown)
     return PointBatch(
         pid=pids(row, col),
         longitude=longitude,
         latitude=latitude,
-        height_m=unknown,
         velocity_mm_yr=velocity_mm_yr,
-        velocity_std_mm_yr=unknown if velocity_std_mm_yr is None else velocity_std_mm_yr,
-        temporal_coherence=unknown,
-        rmse_mm=unknown,
-        los_east=east,
-        los_north=north,
-        los_up=up,
         displacement_mm=np.empty((row.size, 0), dtype=np.float32),
+        **(columns | known),
     ).only_usable()

@@ -204,4 +204,4 @@ def _batch(
     raster.refuse_too_fast(path, velocity, Technique.TRACKING)
     error = np.where((error >= 0) & (error * MM_PER_M < raster.FASTEST_MM_YR[Technique.TRACKING]), error, np.nan)
     std = (error * MM_PER_M).astype(np.float32)
-    return raster.batch(row, col, longitude, latitude, velocity.astype(np.float32), component, std)
+    return raster.batch(row, col, longitude, latitude, velocity.astype(np.float32), component, velocity_std_mm_yr=std)

@@ -128,10 +128,10 @@ def _batches(layers: Mapping[str, Path]) -> Iterator[PointBatch]:
 def _block(layers: Mapping[str, Path], maps: Mapping[str, DatasetReader], window: Window) -> PointBatch:
     """The good pixels of some rows."""
     values = {name: raster.values_of(layers[name], one, window) for name, one in maps.items()}
-    known = np.isfinite(values["vel"])
+    good = np.isfinite(values["vel"])
     if "mask" in values:
-        known &= values["mask"] == GOOD
-    row, col = np.nonzero(known)
+        good &= values["mask"] == GOOD
+    row, col = np.nonzero(good)
 
     def layer(name: str) -> Float32:
         if name not in values:
@@ -145,18 +145,6 @@ def _block(layers: Mapping[str, Path], maps: Mapping[str, DatasetReader], window
     lines: NDArray[np.int64] = row + int(window.row_off)
     epsg = raster.epsg_of(layers["vel"], maps["vel"])
     longitude, latitude = raster.degrees(layers["vel"], epsg, *raster.centres(maps["vel"].transform, lines, col))
-    unknown = np.full(row.size, np.nan, dtype=np.float32)
-    return PointBatch(
-        pid=raster.pids(lines, col),
-        longitude=longitude,
-        latitude=latitude,
-        height_m=layer("hgt"),
-        velocity_mm_yr=velocity,
-        velocity_std_mm_yr=layer("vstd"),
-        temporal_coherence=unknown,
-        rmse_mm=unknown,
-        los_east=east,
-        los_north=north,
-        los_up=up,
-        displacement_mm=np.empty((row.size, 0), dtype=np.float32),
-    ).only_usable()
+    known = {"height_m": layer("hgt"), "velocity_std_mm_yr": layer("vstd")}
+    vector = {"los_east": east, "los_north": north, "los_up": up}
+    return raster.batch(lines, col, longitude, latitude, velocity, Component.LOS, **known, **vector)
