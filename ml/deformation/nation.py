@@ -74,7 +74,8 @@ def predict(
 
     def image(batch: list[Window]) -> Tensor:
         ahead.wait(max(window.outer[0].stop for window in batch))
-        return torch.cat([network.image([_cut(lattice.tracks[i], w.outer) for i in w.tracks]) for w in batch])
+        shown = [network.image([_cut(lattice.tracks[i], w.outer) for i in w.tracks]) for w in batch]
+        return torch.cat(shown).contiguous(memory_format=torch.channels_last)
 
     def lay(batch: list[Window], out: list[Tensor]) -> None:
         for window, values in zip(batch, out, strict=True):
@@ -182,8 +183,7 @@ class _Runner:
     def _one(self, image: Tensor, tracks: int) -> list[Tensor]:
         precision: Any = torch.autocast(self.device.type, torch.bfloat16) if self.config.bfloat16 else nullcontext()
         with torch.inference_mode(), precision:
-            image = image.to(self.device).contiguous(memory_format=torch.channels_last)
-            return list(self.network.module(image, tracks).float().cpu())
+            return list(self.network.module(image.to(self.device), tracks).float().cpu())
 
     def _do_with_less(self) -> None:
         if self.batch > 1:

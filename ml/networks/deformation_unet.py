@@ -39,7 +39,7 @@ class DeformationUnet(nn.Module):
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(2),
             nn.Conv2d(4 * (channels - 1), widths[0], 3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(widths[0], widths[0] + 1, 3, padding=1),
         )
         self.join = nn.Conv2d(2 * widths[0] + 1 + extra, widths[0], 1)

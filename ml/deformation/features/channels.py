@@ -109,6 +109,6 @@ def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> T
         np.arcsinh(np.where(known, mad, 0)),
         np.minimum(distance, FARTHEST_M) / 500,
         np.arcsinh(np.where(known, raw, 0) / 2),
-        *np.arcsinh(around),
+        *np.arcsinh(around, out=around),
     ]
     return torch.from_numpy(np.stack([np.asarray(plane, dtype=np.float32) for plane in planes], axis=1))
