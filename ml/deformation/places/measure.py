@@ -18,7 +18,7 @@ from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPo
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MOVING_MM_YR = 2.0  # what is drawn as moving, at least
-LEVEL_SIGMAS = 3.0  # and by so many standard errors of the surface
+LEVEL_SIGMAS, AROUND_SIGMAS = 3.0, 1.5  # and by so many standard errors of the surface, and of its surroundings
 HALF, CORE = 0.5, 0.8  # of the peak
 WIDER_M, WIDER_SHARE = 200.0, 0.25  # how far beyond a flagged area is looked, at least and of its side
 AROUND_M, AROUND_SHARE = 1_500.0, 1.0  # how far its surroundings reach, likewise
@@ -120,10 +120,13 @@ def _background(polygon: Polygon | MultiPolygon, samples: Samples, otherwise_mm_
 
 
 def _level(view: View) -> float:
-    """At what height the outline of motion is drawn: above the surface's errors, not above half of the peak."""
+    """At what height the outline of motion is drawn: above the errors of surface and surroundings, not above half of
+    the peak.
+    """
     known = np.isfinite(view.height)
-    noise = LEVEL_SIGMAS * float(np.median(view.surface.sigma_mm_yr[known]))
-    return min(max(MOVING_MM_YR, noise), HALF * float(view.height[known].max()))
+    surface = LEVEL_SIGMAS * float(np.median(view.surface.sigma_mm_yr[known]))
+    errors = float(np.hypot(surface, AROUND_SIGMAS * view.background.sigma_mm_yr))
+    return min(max(MOVING_MM_YR, errors), HALF * float(view.height[known].max()))
 
 
 def _pieces(view: View, level: float) -> list[BoolMap]:
