@@ -22,8 +22,9 @@ from ml.rasters.areas import KINDS, Area, SortedPoints
 WEIGHTS = Path(__file__).parents[2] / "weights"
 NAME = "deformation-causes.json"
 LEAST_SHARE = 0.02  # the network is surer of cells than it is right
-FEWEST_HEIGHTS = 10
+FEWEST_HEIGHTS, NEAR_M = 10, 100.0
 FEWEST_POINTS = 3
+WITHOUT_HEIGHTS = " without heights"
 FEATURES = (
     *(f"core {kind}" for kind in KINDS),
     *(f"rim {kind}" for kind in KINDS),
@@ -42,7 +43,7 @@ FEATURES = (
 
 
 class Causes(NamedTuple):
-    """Fitted coefficients. mean, scale: (features,); weights: tracks '1' or '2' -> (kinds, features + 1), last: bias.
+    """Fitted coefficients. mean, scale: (features,); coefficients: `table_name` -> (kinds, features + 1), last: bias.
 
     weights_sha256: of the network whose shares it was fitted to.
     """
@@ -52,12 +53,20 @@ class Causes(NamedTuple):
     coefficients: Mapping[str, Float64]
     weights_sha256: str
 
-    def shares(self, features: Float64, n_tracks: int) -> dict[str, float]:
-        """Probability of each of KINDS."""
-        table = self.coefficients[str(min(n_tracks, 2))]
+    def shares(self, features: Float64, n_tracks: int, heights: bool = True) -> dict[str, float]:
+        """Probability of each of KINDS. heights: whether those of the points are known: else a slope of 0 is no flat
+        ground, and what was fitted without heights counts, where that was.
+        """
+        usual = self.coefficients[table_name(n_tracks, True)]
+        table = self.coefficients.get(table_name(n_tracks, heights), usual)
         score = table[:, :-1] @ ((features - self.mean) / self.scale) + table[:, -1]
         odds = np.exp(score - score.max())
         return dict(zip(KINDS, (odds / odds.sum()).tolist(), strict=True))
+
+
+def table_name(n_tracks: int, heights: bool) -> str:
+    """Of the coefficients for so many tracks, with heights or without."""
+    return f"{min(n_tracks, 2)}" + ("" if heights else WITHOUT_HEIGHTS)
 
 
 @lru_cache(maxsize=4)
@@ -89,7 +98,8 @@ def named(
     if causes is None or not area.places or not set(KINDS) <= set(bands):
         return area
     core, rim = core_and_rim(area, bands, transform)
-    shares = causes.shares(features_of(area, core, rim, tracks), len(tracks))
+    heights = knows_heights(tracks, area.places[0].half)
+    shares = causes.shares(features_of(area, core, rim, tracks), len(tracks), heights)
     return area._replace(kinds=shares, kind=max(shares, key=lambda name: shares[name]), core_kinds=core, rim_kinds=rim)
 
 
@@ -159,9 +169,14 @@ def _inside(points: SortedPoints, where: Polygon | MultiPolygon, wider_m: float)
     return x[inside], y[inside], velocity[inside].astype(np.float64), known[inside]
 
 
+def knows_heights(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> bool:
+    """Whether enough points in and near an outline have heights that a slope can be told."""
+    return bool(np.isfinite(_inside(tracks[0], where, NEAR_M)[3]).sum() >= FEWEST_HEIGHTS)
+
+
 def _slope(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> float:
     """Rise per metre of the plane through the points' heights in and near an outline; 0 where none are known."""
-    x, y, _, height = _inside(tracks[0], where, 100.0)
+    x, y, _, height = _inside(tracks[0], where, NEAR_M)
     known = np.isfinite(height)
     if known.sum() < FEWEST_HEIGHTS:
         return 0.0

@@ -1,14 +1,17 @@
 """`python -m ml.lab.deformation.causes`: fit what names an area as a whole to the network's weights; a few minutes.
 
 On validation tiles that nothing else uses, as the nation's but with five sources, on every other one of kinds that are
-rare there and with a mine that is worked under sinking ground: each track by itself and both together.
+rare there and with a mine that is worked under sinking ground: each track by itself and both together, with the heights
+of their points and without: where nobody knows the slope, other things must tell a slide.
 Writes the coefficients beside the weights (see `ml.deformation.places.causes`) with their own figures from
 cross-validation over tiles, and prints these.
 """
 
 import argparse
 import json
+from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +23,9 @@ from shapely import contains_xy
 from ml.deformation.infer import with_network
 from ml.deformation.kinds import kind_of
 from ml.deformation.network import DeformationNetwork
-from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of
+from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of, table_name
 from ml.deformation.places.measure import measure
-from ml.deformation.points import Float64
+from ml.deformation.points import Float64, PointCloud
 from ml.lab.deformation.benchmark_tiles import CONFIGS, NATIONAL, cloud
 from ml.lab.deformation.dataset import RARE_KINDS
 from ml.lab.deformation.scoring import middles
@@ -44,12 +47,15 @@ MOVES_MM_YR = 0.5  # an area in which nothing moves faster on average is a false
 
 
 class Sample(NamedTuple):
-    """One area: the tile it lies in, how many tracks saw it, what it is (index of KINDS), and its features."""
+    """One area: the tile it lies in, how many tracks saw it, what it is (index of KINDS), its features, and whether the
+    heights of its points are known.
+    """
 
     tile: int
     n_tracks: int
     kind: int
     features: Float64
+    heights: bool = True
 
 
 def causes_tile(number: int) -> Tile:
@@ -82,18 +88,32 @@ def samples_of(folder: Path, number: int) -> list[Sample]:
     """The areas that a network draws in one tile on something that moves."""
     network, tile = DeformationNetwork.load("deformation", folder), causes_tile(number)
     clouds = [cloud(track) for track in tile.tracks]
+    blind = [points._replace(height_m=np.full(points.x.size, np.nan, dtype=np.float32)) for points in clouds]
+    return [
+        sample
+        for seen, heights in ((clouds, True), (blind, False))
+        for view in VIEWS
+        for sample in _of_view(network, tile, number, [seen[i] for i in view], [tile.tracks[i] for i in view], heights)
+    ]
+
+
+def _of_view(
+    network: DeformationNetwork,
+    tile: Tile,
+    number: int,
+    clouds: list[PointCloud],
+    tracks: list[TileTrack],
+    heights: bool,
+) -> Iterator[Sample]:
+    result = with_network(clouds, network)
     held = [SortedPoints(points.x, points.y, points.velocity_mm_yr, points.height_m) for points in clouds]
-    samples = []
-    for view in VIEWS:
-        result, seen = with_network([clouds[i] for i in view], network), [held[i] for i in view]
-        bands = result.bands()
-        for flagged in areas_in(bands, result.transform):
-            for area in measure(flagged, seen, result.maps.background_mm_yr):
-                kind = true_kind(tile, [tile.tracks[i] for i in view], area)
-                if area.places and kind is not None:
-                    features = features_of(area, *core_and_rim(area, bands, result.transform), seen)
-                    samples.append(Sample(number, len(view), kind, features))
-    return samples
+    bands = result.bands()
+    for flagged in areas_in(bands, result.transform):
+        for area in measure(flagged, held, result.maps.background_mm_yr):
+            kind = true_kind(tile, tracks, area)
+            if area.places and kind is not None:
+                features = features_of(area, *core_and_rim(area, bands, result.transform), held)
+                yield Sample(number, len(tracks), kind, features, heights)
 
 
 def true_kind(tile: Tile, tracks: list[TileTrack], area: Area) -> int | None:
@@ -177,14 +197,16 @@ def crossed(
 
 
 def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[str, Any]:
-    """The file's content: coefficients for one track and for two."""
+    """The file's content: coefficients for one track and for two, with heights and without."""
     features = np.array([sample.features for sample in samples])
     mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
     standard = (features - mean) / scale
-    kinds, tiles, tracks = (np.array([s[i] for s in samples]) for i in (2, 0, 1))
+    kinds, tiles, tracks, heights = (np.array([sample[i] for sample in samples]) for i in (2, 0, 1, 4))
     coefficients, figures, prior = {}, {}, network_itself(mean, scale)
-    for label, n_tracks in (("1", 1), ("2", 2)):
-        of = tracks == n_tracks
+    for n_tracks, known in product((1, 2), (True, False)):
+        of, label = (tracks == n_tracks) & (heights == known), table_name(n_tracks, known)
+        if not of.any():
+            continue
         usual = np.bincount(kinds[of & (tiles % 2 == 0)], minlength=len(KINDS)).astype(np.float64)
         coefficients[label] = fit(standard[of], kinds[of], usual, prior).round(4).tolist()
         figures[label] = crossed(standard[of], kinds[of], tiles[of], usual, prior)

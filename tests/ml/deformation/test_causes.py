@@ -8,7 +8,17 @@ import pytest
 from affine import Affine
 from shapely import Point
 
-from ml.deformation.places.causes import FEATURES, NAME, WEIGHTS, core_and_rim, features_of, fitted, named
+from ml.deformation.places.causes import (
+    FEATURES,
+    NAME,
+    WEIGHTS,
+    Causes,
+    core_and_rim,
+    features_of,
+    fitted,
+    knows_heights,
+    named,
+)
 from ml.lab.deformation.causes import Sample, fit, fit_all, macro_f1, network_itself, samples_of, softmax
 from ml.rasters.areas import KINDS, Area, PeakRate, Place, SortedPoints
 
@@ -90,10 +100,10 @@ def folder(tmp_path):
     """Coefficients that call an area by the network's share in its core, beside the shipped card."""
     rng = np.random.default_rng(3)
     samples, usual = [], features_of(area(), *core_and_rim(area(), bands(), TRANSFORM), [points()])
-    for tile in range(200):
+    for tile in range(400):
         kind, features = tile % len(KINDS), usual + rng.normal(size=len(FEATURES))
         features[: len(KINDS)] = np.where(np.arange(len(KINDS)) == kind, 0.0, -7.0)
-        samples.append(Sample(tile, 1 + tile // 100, kind, features))
+        samples.append(Sample(tile, 1 + tile // 200, kind, features, tile // 100 % 2 == 0))
     shutil.copy(WEIGHTS / "deformation.json", tmp_path)
     card = json.loads((tmp_path / "deformation.json").read_text())
     (tmp_path / NAME).write_text(json.dumps(fit_all(samples, card["weights_sha256"], "made")))
@@ -106,6 +116,21 @@ def test_an_area_gets_the_kind_of_its_core_with_shares_that_add_up(folder):
     assert sum(one.kinds.values()) == pytest.approx(1)
     assert one.kinds["mining_subsidence"] == max(one.kinds.values())
     assert one.rim_kinds["groundwater_subsidence"] > 0.95
+
+
+def test_ground_of_unknown_height_is_not_taken_for_flat():
+    """Areas that differ in nothing are named by a table of their own where no heights are known."""
+    tables = {name: np.zeros((len(KINDS), len(FEATURES) + 1)) for name in ("1", "1 without heights")}
+    tables["1"][KINDS.index("fill_or_quarry"), -1] = tables["1 without heights"][KINDS.index("landslide"), -1] = 5.0
+    causes = Causes(np.zeros(len(FEATURES)), np.ones(len(FEATURES)), tables, "")
+    blind = points()
+    blind.height_m = np.full_like(blind.height_m, np.nan)
+    assert named(area(), bands(), TRANSFORM, [points()], causes).kind == "fill_or_quarry"
+    assert named(area(), bands(), TRANSFORM, [blind], causes).kind == "landslide"
+    del tables["1 without heights"]
+    assert named(area(), bands(), TRANSFORM, [blind], causes).kind == "fill_or_quarry"
+    assert not knows_heights([blind], AT.buffer(500))
+    assert knows_heights([points()], AT.buffer(500))
 
 
 def test_coefficients_of_other_weights_are_not_used(folder):
@@ -129,5 +154,5 @@ def test_the_shipped_coefficients_were_fitted_to_the_shipped_weights():
 
 def test_samples_are_the_areas_that_are_drawn_on_something_that_moves():
     samples = samples_of(WEIGHTS, 0)
-    assert {sample.n_tracks for sample in samples} == {1, 2}
+    assert {(sample.n_tracks, sample.heights) for sample in samples} == {(1, True), (1, False), (2, True), (2, False)}
     assert all(np.isfinite(sample.features).all() and sample.kind in range(len(KINDS)) for sample in samples)
