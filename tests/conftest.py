@@ -297,9 +297,9 @@ def make_alert(db) -> Callable[..., object]:
     def make(longitude: float = -12.0, latitude: float = 47.0, state: str = "first", **values) -> Alert:
         square = Polygon.from_bbox((longitude - 0.01, latitude - 0.01, longitude + 0.01, latitude + 0.01))
         alert = Alert.objects.create(
-            area=MultiPolygon(square, srid=4326),
             state=state,
             **{
+                "area": MultiPolygon(square, srid=4326),
                 "kind": "subsidence",
                 "severity": "moderate",
                 "component": "up",

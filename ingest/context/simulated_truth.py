@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from django.contrib.gis.db.models import Union
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import transaction
 from django.db.models import QuerySet
@@ -31,3 +32,9 @@ def truth_is_loaded() -> bool:
 def truth_in(*, area: MultiPolygon) -> QuerySet[SimulatedTruth]:
     """What was simulated within an area, the largest first."""
     return SimulatedTruth.objects.filter(outline__intersects=area).order_by("-size_m", "id")
+
+
+def truth_share(*, area: MultiPolygon) -> float:
+    """Share of an area in which something was simulated, 0-1."""
+    inside = truth_in(area=area).aggregate(Union("outline"))["outline__union"]
+    return inside.intersection(area).area / area.area if inside else 0.0

@@ -13,7 +13,7 @@ from detection.kinds import Extent
 from detection.models import Alert, Detection, Review
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_current, reviews_standing
-from ingest.context.simulated_truth import truth_in, truth_is_loaded
+from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from monitor.cards.cards import AlertCard, alert_card
@@ -81,7 +81,7 @@ def _simulated_here(alert: Alert) -> dict[str, Any] | None:
     """What was simulated where an alert lies, to compare; None for real data."""
     if not alert.simulated or not truth_is_loaded():
         return None
-    return {"put_in": list(truth_in(area=alert.area))}
+    return {"put_in": list(truth_in(area=alert.area)), "share": f"{truth_share(area=alert.area):.0%}"}
 
 
 def _stretch(alert: Alert) -> int:
@@ -121,8 +121,8 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> list[str]
         return []
     share = min(99, math.floor(100 * float(reliability.probability(detection.score))))
     return [
-        f"About {share} of 100 places with such a score move by {MOVING_MM_YR:g} mm a year or more, if "
-        f"{BASE_RATE:.1%} of the country does."
+        f"Of 100 places with such a score, about {share} move by {MOVING_MM_YR:g} mm a year or more, if one place in "
+        f"{1 / BASE_RATE:.0f} of the country does."
     ]
 
 

@@ -28,6 +28,8 @@ class AlertCard:
     severity: str
     severity_label: str
     severity_meaning: str
+    extent: str
+    region_note: str
     sentence: str
     first_seen: datetime
     updated: datetime
@@ -68,6 +70,8 @@ def _card(alert: Alert, place: str) -> AlertCard:
         severity=alert.severity,
         severity_label=severity.label,
         severity_meaning=severity.meaning,
+        extent=alert.extent,
+        region_note=family_voice.region_note(alert),
         sentence=family_voice.sentence(alert),
         first_seen=alert.created_at,
         updated=alert.updated_at,

@@ -14,17 +14,17 @@ from monitor.wording.points import reason_sentences
 SEVERITIES = {
     "minor": Severity("small motion", "Slow motion of a small area."),
     "moderate": Severity("medium motion", "Faster motion (over 10 mm a year), or a large area."),
-    "strong": Severity("large motion", "Fast motion: more than 50 mm a year at its fastest."),
+    "strong": Severity("large motion", "Fast motion: more than 50 mm a year where it is fastest."),
 }
 SIGN_VERBS = {Sign.SINKING: "sank", Sign.RISING: "rose"}
 LEAST_SHARE = 0.1  # of a cause that is worth naming
 AGAINST = {  # what the rates of a region are compared with
-    "gnss": "the GNSS stations that the data are calibrated with",
-    "local": "the stillest part of these data",
+    "gnss": "permanent GPS (GNSS) stations",
+    "local": "the stillest ground in these data",
 }
 ASSUMES = {
     "gnss": "Assumed: the stations themselves do not sink. Between them, errors of about a millimetre a year remain.",
-    "local": "No reference is stated. Assumed: the part nearest to zero is still; if it moves, the rate lacks that.",
+    "local": "Assumed: the stillest ground does not move at all. If it does, the rate is wrong by as much.",
 }
 FEW_IMAGES = 30
 COARSE_M = 50.0
@@ -44,7 +44,7 @@ class VelocityVoice:
         verb = SIGN_VERBS[sign] if sign else moved(alert.component, alert.rate_mm_yr)
         rate = with_uncertainty(alert.rate_mm_yr, alert.rate_sigma_mm_yr)
         when = period_words(alert.first_motion, alert.last_motion)
-        fastest = f", and by up to {_peak(alert)} mm a year at its fastest" if _uneven(alert) else ""
+        fastest = f", and {_peak(alert)} where it is fastest" if _uneven(alert) else ""
         # without a sign, the direction itself is seen from the satellite
         seen = "as seen from the satellite and compared" if sign and alert.component == "los" else "compared"
         ground = "The ground of a wide region" if _is_region(alert) else "The ground here"
@@ -53,6 +53,9 @@ class VelocityVoice:
 
     def severity(self, grade: str) -> Severity:
         return SEVERITIES[grade]
+
+    def region_note(self, alert: AlertFigures) -> str:
+        return f"It is kilometres wide. {ASSUMES[alert.reference]}" if _is_region(alert) else ""
 
     def causes(self, alert: AlertFigures) -> list[str]:
         """By a network: how sure it is, and what that rests on; nothing where no network classified the area."""
@@ -64,7 +67,7 @@ class VelocityVoice:
         return [
             row.meaning if row.network_class else "The computer is not sure enough of a cause to name one.",
             f"In ten such cases the computer would expect, by shape and speed: {causes}.",
-            "It has learnt this from simulated ground and knows no map of mines, wells or slopes. Take it as a hint.",
+            "It has learnt this from simulated ground and knows no map of mines, wells or slopes.",
         ]
 
     def advice(self, kind: str, state: str) -> list[str]:
@@ -102,8 +105,9 @@ class VelocityVoice:
         rate = with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)
         reasons = [line for one in detection.reasons for line in reason_sentences(source.component, one)]
         if len(detection.places) > 1:
-            rates = ", ".join(figure(place["peak_rate_mm_yr"]) for place in detection.places)
-            reasons.append(f"It moves fastest in {len(detection.places)} separate places: {rates} mm a year.")
+            *others, last = [figure(place["peak_rate_mm_yr"]) for place in detection.places]
+            rates = f"{', '.join(others)} and {last}"
+            reasons.append(f"It moves fastest in {len(detection.places)} separate places: by up to {rates} mm a year.")
         return Finding(
             f"{direction(source.component, detection.rate_mm_yr)}, {rate} mm/year",
             COMPONENT_LABELS[source.component],
@@ -116,18 +120,18 @@ def _is_region(alert: AlertFigures) -> bool:
 
 
 def _limits_of_region(alert: AlertFigures) -> list[str]:
-    """What its rates assume."""
-    lines = [ASSUMES[alert.reference], "Places inside that move faster than the region have alerts of their own."]
+    lines = ["Places inside that move faster than the region have alerts of their own."]
     if alert.reference == Reference.GNSS and alert.component == "los":
         lines.append("Slow sideways drift of the whole region, as of continents, may be part of it.")
     return lines
 
 
 def _peak(alert: AlertFigures) -> str:
-    """'26 (22 to 30)', with the 90 % interval where it was measured."""
+    """'by about 26 mm (probably 22 to 30)', with the 90 % interval where it was measured."""
     if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
-        return figure(alert.peak_rate_mm_yr)
-    return f"{figure(alert.peak_rate_mm_yr)} ({figure(alert.peak_low_mm_yr)} to {figure(alert.peak_high_mm_yr)})"
+        return f"by up to {figure(alert.peak_rate_mm_yr)} mm"
+    low, high = figure(alert.peak_low_mm_yr), figure(alert.peak_high_mm_yr)
+    return f"by about {figure(alert.peak_rate_mm_yr)} mm (probably {low} to {high})"
 
 
 def _uneven(alert: AlertFigures) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from detection.kinds import row_of
 from monitor.wording.states import UNREVIEWED
 
-UNREVIEWED_HINT = "Nobody has checked this yet. Take it as a hint, not as a finding."
+UNREVIEWED_HINT = "Take this as a hint, not as a finding."
 REJECTED_ADVICE = [
     "Nothing needs to be done because of this alert.",
     "If you see fresh cracks or doors that jam all the same, tell your municipality or the geological survey.",
@@ -89,6 +89,9 @@ class FamilyVoice(Protocol):
 
     def severity(self, grade: str) -> Severity: ...
 
+    def region_note(self, alert: AlertFigures) -> str:
+        """What the rate of a wide region assumes; empty for a place."""
+
     def causes(self, alert: AlertFigures) -> list[str]:
         """Likely causes and how sure they are; nothing where none is known."""
 
@@ -115,6 +118,9 @@ class PairVoice(ABC):
 
     def severity(self, grade: str) -> Severity:
         return self.severities[grade]
+
+    def region_note(self, alert: AlertFigures) -> str:
+        return ""
 
     def causes(self, alert: AlertFigures) -> list[str]:
         return []

@@ -29,5 +29,7 @@ def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
 
 
 def area_label(area_m2: float) -> str:
-    """'2.1 km²', '35 hectares' below a square kilometre."""
-    return f"{area_m2 / 1e6:.1f} km²" if area_m2 >= 1e6 else f"{max(1, round(area_m2 / 1e4))} hectares"
+    """'2.1 km²', '116 km²' from ten on, '35 hectares' below one."""
+    if area_m2 < 1e6:
+        return f"{max(1, round(area_m2 / 1e4))} hectares"
+    return f"{area_m2 / 1e6:.{1 if area_m2 < 1e7 else 0}f} km²"

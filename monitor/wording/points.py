@@ -55,7 +55,8 @@ def _of_series(reason: Mapping[str, Any]) -> list[str]:
         lines.append(f"{share} made most of their way in one jump of {size} mm, first seen on {day}, {ending}.")
     if reason.get("odd_even_mm_yr") is not None:
         lines.append(
-            f"Every other image by itself gives a speed that differs by {figure(reason['odd_even_mm_yr'])} mm a year."
+            "By themselves, half of the images and the other half give speeds "
+            f"{figure(reason['odd_even_mm_yr'])} mm a year apart."
         )
     return lines
 

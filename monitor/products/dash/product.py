@@ -13,12 +13,12 @@ from monitor.products.dash.data import Busy, MapSample, chosen_series, sample_po
 from monitor.wording.components import COMPONENT_LABELS, WORDS
 
 GREY = "#6b7280"
-SCALE = [[0.0, "#7a2f14"], [0.25, "#d08a5b"], [0.5, "#e7e7e7"], [0.75, "#6da5d1"], [1.0, "#174f8a"]]
+SCALE = [[0.0, "#7a2f14"], [0.25, "#d08a5b"], [0.5, "#c8c8c8"], [0.75, "#6da5d1"], [1.0, "#174f8a"]]
 MOST_CHOSEN = 12
 LAYOUT = {
     "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
     "font": {"family": "system-ui, sans-serif", "size": 13},
-    "plot_bgcolor": "#ffffff",
+    "template": "plotly_white",
 }
 BUSY = "Another data set is being drawn. Reload the page in a few seconds."
 GRAPH = {"displaylogo": False}

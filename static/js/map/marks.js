@@ -1,5 +1,5 @@
 // Alerts on a map: the outline of each area, and a button in its middle. Shape, colour and symbol = kind, as the page's
-// configuration has them from detection/kinds.py; fill = state, size = severity.
+// configuration has them from detection/kinds.py; fill = state, size = severity. Wide regions are dashed, and lie below.
 import { css, element, jsonOf, onTheme } from "gmm/dom";
 import { maplibre } from "gmm/basemap";
 
@@ -7,9 +7,12 @@ const ORDER = { minor: 1, moderate: 2, strong: 3 };
 
 export function addOutlines(map, data) {
   map.addSource("alerts", { type: "geojson", data });
-  map.addLayer({ id: "alert-fill", type: "fill", source: "alerts", paint: { "fill-opacity": 0.06 } });
-  map.addLayer({ id: "alert-casing", type: "line", source: "alerts", paint: { "line-width": 4, "line-opacity": 0.8 } });
-  map.addLayer({ id: "alert-line", type: "line", source: "alerts", paint: { "line-width": 1.75 } });
+  const byExtent = (region, place) => ["match", ["get", "extent"], "region", region, place];
+  const [dashes, noDashes] = [["literal", [4, 3]], ["literal", [1, 0]]];
+  const layer = (id, type, paint, order) => map.addLayer({ id, type, source: "alerts", paint, layout: order });
+  layer("alert-fill", "fill", { "fill-opacity": 0.06 }, { "fill-sort-key": byExtent(0, 1) });
+  layer("alert-casing", "line", { "line-width": 4, "line-opacity": byExtent(0.4, 0.8) }, {});
+  layer("alert-line", "line", { "line-width": 1.75, "line-dasharray": byExtent(dashes, noDashes) }, {});
   onTheme(() => {
     map.setPaintProperty("alert-fill", "fill-color", css("alert-line"));
     map.setPaintProperty("alert-casing", "line-color", css("alert-casing"));

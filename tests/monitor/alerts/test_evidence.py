@@ -1,5 +1,7 @@
 """The evidence of an alert states how often a score like its own is right."""
 
+import re
+
 from detection.kinds import Extent
 from detection.models import Detection
 from monitor.alerts.evidence import how_likely
@@ -8,9 +10,8 @@ STATED = {"settings": {"reliability": {"1": {"offset": 1.0, "slope": 1.2}, "2": 
 
 
 def test_a_score_that_is_often_right_says_so_and_never_that_it_is_certain():
-    shares = [
-        int(how_likely(STATED, Detection(score=score, extent=Extent.LOCAL))[0].split()[1]) for score in (0.5, 0.99, 1.0)
-    ]
+    lines = [how_likely(STATED, Detection(score=score, extent=Extent.LOCAL))[0] for score in (0.5, 0.99, 1.0)]
+    shares = [int(re.search(r"about (\d+) move", line)[1]) for line in lines]
     assert shares[0] < 5 < shares[1] <= shares[2] == 99
 
 

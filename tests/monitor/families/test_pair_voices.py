@@ -53,7 +53,7 @@ def test_nothing_is_claimed_that_two_images_cannot_show(kind):
     lines = voice(kind).advice(kind, "first") + voice(kind).limits(SimpleNamespace(kind=kind), [pair])
     text = " ".join(lines).lower()
     assert "danger" not in text
-    assert "nobody has checked this yet" in text
+    assert "as a hint, not as a finding" in text
     assert "does not show" in text
 
 

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection
 from django.test import Client
+from pytest_django.live_server_helper import LiveServer
 
 from monitor.health import process, views
 from tests.waiting import HANG_SECONDS
@@ -56,12 +58,19 @@ def test_strangers_who_ask_all_the_time_cost_nothing(monkeypatch):
     assert len(asked) == 1
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_health_check_of_a_container_asks_its_web_process(live_server, monkeypatch):
-    monkeypatch.setenv("PORT", str(live_server.thread.port))
+@pytest.fixture
+def own_server() -> Iterator[LiveServer]:
+    """A web server that a test may stop: later tests ask `live_server`."""
+    server = LiveServer("localhost")
+    yield server
+    server.stop()
+
+
+def test_the_health_check_of_a_container_asks_its_web_process(own_server, monkeypatch):
+    monkeypatch.setenv("PORT", str(own_server.thread.port))
     monkeypatch.setenv("ALLOWED_HOSTS", ".localhost,motion.example.org")
     assert process.web() == ""
-    live_server.stop()
+    own_server.stop()
     assert process.web().startswith("the web process does not answer")
 
 

@@ -50,6 +50,7 @@ def test_an_alerts_page_compares_what_was_found_with_what_was_put_in(client, mak
     page = " ".join(client.get(make_alert(simulated=True).get_absolute_url()).content.decode().split())
     assert "What was simulated here" in page
     assert "<strong>Pumped ground</strong>: sinks by up to 19 mm a year" in page
+    assert "Simulated outlines fill 100% of the detected area" in page
 
 
 def test_a_false_alert_of_a_simulation_is_called_one(client, make_alert, bowl):
@@ -89,5 +90,14 @@ def test_the_demos_check_names_what_was_missed_and_what_is_false(make_alert, bow
     elsewhere = make_alert(longitude=-11.5, simulated=True)
     make_alert(simulated=True)
     assert truth.compare().endswith(
-        f"1 of 1 simulated places have an alert, not: none; alerts where nothing was put in: {elsewhere.code}"
+        f"1 of 1 simulated places have an alert, not: none; alerts where nothing was put in: {elsewhere.code}; "
+        "wide regions: none"
     )
+
+
+def test_a_wide_region_tells_of_no_place_and_how_much_of_it_was_put_in_is_counted(make_alert, bowl):
+    square = MultiPolygon(Polygon.from_bbox((-12.1, 46.98, -11.9, 47.02)), srid=4326)
+    region = make_alert(simulated=True, extent="region", reference="gnss", area=square)
+    line = truth.compare()
+    assert "0 of 1 simulated places have an alert" in line
+    assert f"wide regions: {region.code} (20% of it was put in)" in line

@@ -23,7 +23,7 @@ def test_uncertainty_is_two_standard_deviations_and_never_nothing(rate, sigma, w
 
 
 def test_areas_have_sizes_that_people_know():
-    assert area_label(116_300_000) == "116.3 km²"
+    assert area_label(116_300_000) == "116 km²"
     assert area_label(350_000) == "35 hectares"
 
 
@@ -75,7 +75,7 @@ def test_the_reason_of_a_flag_says_that_an_area_jumped():
         "90 % of the points inside made most of their way in one jump of 27 mm, first seen on 31 May 2022, "
         "a whole number of half wavelengths: it may be an error of processing and no motion."
     )
-    assert halves == "Every other image by itself gives a speed that differs by 0.3 mm a year."
+    assert halves == "By themselves, half of the images and the other half give speeds 0.3 mm a year apart."
     *_, jump, _ = reason_sentences("los", reason | {"jump_mm": -14.0, "jump_cycles": 0})
     assert jump.endswith("one jump of 14 mm, first seen on 31 May 2022, not steadily.")
     assert len(reason_sentences("los", reason | {"jump_share": 0.2})) == 3
