@@ -34,10 +34,12 @@ class VelocityVoice:
     evidence = Evidence("Rate", "Points", "measurement points", "Score map (GeoTIFF)", series="points")
 
     def label(self, alert: AlertFigures) -> str:
-        """'sinking 14 mm/year', 'sinking up to 17 mm/year' where parts are much faster than the rest."""
-        verb = row_of(alert.kind).sign or direction(alert.component, alert.rate_mm_yr)
+        """'sinking 14 mm/year', 'moving up to 17 mm/year away from the satellite' where parts are much faster."""
         rate = f"up to {figure(alert.peak_rate_mm_yr)}" if _uneven(alert) else figure(alert.rate_mm_yr)
-        return f"{verb} {rate} mm/year{', a wide region' if _is_region(alert) else ''}"
+        sign, way = row_of(alert.kind).sign, direction(alert.component, alert.rate_mm_yr)
+        seen = f"moving {rate} mm/year {way}" if alert.component == "los" else f"{way} {rate} mm/year"
+        label = f"{sign} {rate} mm/year" if sign else seen
+        return f"{label}, a wide region" if _is_region(alert) else label
 
     def sentence(self, alert: AlertFigures) -> str:
         sign = row_of(alert.kind).sign

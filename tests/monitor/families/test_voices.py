@@ -123,6 +123,7 @@ def test_the_fastest_part_is_named_where_it_differs():
         ("subsidence", "los", (-6.3, -17.2), "sinking up to 17 mm/year"),
         ("uplift", "up", (5.0, 5.5), "rising 5.0 mm/year"),
         ("unknown", "east", (-5.0, -5.5), "moving west 5.0 mm/year"),
+        ("landslide", "los", (-20.0, -52.0), "moving up to 52 mm/year away from the satellite"),
     ],
 )
 def test_a_card_names_the_fastest_part_where_it_differs(kind, component, rates, label):
