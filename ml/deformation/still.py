@@ -10,7 +10,7 @@ FEWEST_STILL = 5  # cells
 STILL_SPREAD_MM_YR = 1.0  # within which still ground stands, and by how many noises, where
 MOSTLY_STILL = 0.6  # of the cells do
 STANDS_AT_MM_YR = 0.75  # likewise, of the cells at one level,
-LEAST_STILL = 0.1  # of all, at least
+LEAST_STILL = 0.01  # of all, at least; the more, the farther that level is from zero
 ZERO_OFF_MM_YR = 2.0  # by which products' zeros differ from still ground, standard deviation
 
 
@@ -40,11 +40,14 @@ def still_ground(velocity_mm_yr: Float32, noise_mm_yr: float, within_mm_yr: floa
         return StillGround(middle, share)
     reach = max(STANDS_AT_MM_YR, 2 * noise_mm_yr)
     levels = np.arange(-within_mm_yr, within_mm_yr, 0.1)
-    shares = np.array([_share_at(near, level, reach) for level in levels]) * near.size / values.size
-    best = int(np.argmax(shares * np.exp(-0.5 * (levels / ZERO_OFF_MM_YR) ** 2)))
-    if shares[best] < LEAST_STILL:
+    ordered = np.sort(near)
+    first, last = np.searchsorted(ordered, levels - reach, "left"), np.searchsorted(ordered, levels + reach, "right")
+    shares = (last - first) / values.size
+    likely = shares * np.exp(-0.5 * (levels / ZERO_OFF_MM_YR) ** 2)
+    best = int(np.argmax(likely))
+    if likely[best] < LEAST_STILL:
         return StillGround(0.0, 0.0)
-    return StillGround(float(np.median(near[np.abs(near - levels[best]) <= reach])), float(shares[best]))
+    return StillGround(float(np.median(ordered[first[best] : last[best]])), float(shares[best]))
 
 
 def assumed(still_share: float | None) -> str | None:
