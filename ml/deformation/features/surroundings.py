@@ -29,7 +29,7 @@ FASTEST_MM_YR = 20.0  # a rate beyond counts as so much
 LARGEST_MM_YR = 0.6  # a difference beyond counts as so much in the scatter, which is of still ground
 LEAST_SCATTER_MM_YR = 0.1
 REACH_CELLS = 128  # no plane depends on what lies farther: windows of rates on heights, of means, of their scatter
-STRIP_CELLS, THREADS = 640, 2  # rows that a thread fills at a time: whole multiples of ALIGN_CELLS; one thread a core
+STRIP_CELLS, THREADS = 320, 2  # rows that a thread fills at a time: whole multiples of ALIGN_CELLS; one thread a core
 FEWEST = 5.0  # cells with points, each counted as its weight, in a window
 
 
