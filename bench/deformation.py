@@ -161,6 +161,7 @@ def _by_scipy(points: PointCloud, cells: Cells) -> np.ndarray:
 _NATION = """
 import json, sys
 from pathlib import Path
+import ml  # before numpy, as python -m ml
 from bench.deformation import timed_nation
 print(json.dumps(timed_nation(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))))
 """

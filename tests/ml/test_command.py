@@ -1,6 +1,9 @@
 """python -m ml: the contract that people script against."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,14 @@ def region(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("region")
     assert main(["simulate", "velocity", "--seed", "7", "--out", str(folder)]) == 0
     return folder
+
+
+def test_linear_algebra_runs_in_one_thread_a_call():
+    """It is set before numpy is loaded; else two threads that solve small matrices wait for four of OpenBLAS."""
+    code = "import ml, os, sys; print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
+    around = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    shown = subprocess.run([sys.executable, "-c", code], env=around, capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == ["1", "False"]
 
 
 def overlap(area: dict, truth: dict) -> bool:
