@@ -18,7 +18,7 @@ from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M
 from ml.deformation.points import Float32
 from ml.lab.deformation.dataset import CENTRE_STEPS, NOTHING, TileCache
-from ml.lab.deformation.disturbances import Disturbed, disturbance, smoothed, thinned
+from ml.lab.deformation.disturbances import Disturbed, disturbance, fractal, smoothed, thinned
 from ml.lab.deformation.motion_shapes import bowl, draw_shape, log_uniform
 from ml.lab.deformation.real_noise import draw_real, known_cells
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
@@ -40,7 +40,7 @@ class Recipe:
     heightless: share of the samples whose points have no heights; heights: whether this one's do. disturbed: share of
     the samples with `disturbances`, thinned and filtered: of the tracks that lose cells and whose rates are filtered in
     space; without: groups of disturbances that are left out. places: real still ground that lends its errors to the
-    share `real` of the samples.
+    share `real` of the samples. islands: share of which little more than an island of a few kilometres is left.
     """
 
     nothing: float = 0.32
@@ -57,6 +57,7 @@ class Recipe:
     filtered: float = 0.15
     without: frozenset[str] = frozenset()
     real: float = 0.12
+    islands: float = 0.25
     places: tuple[str, ...] = ()
 
 
@@ -312,6 +313,8 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
     window = (..., slice(at[0], at[0] + recipe.crop), slice(at[1], at[1] + recipe.crop))
     of_cells, kind = (_turn(each, way)[window] for each in (motion.of_cells, motion.kind))
     gone = _edge(rng, recipe.crop) if rng.random() < 0.25 else None
+    seen = _turn(tracks[0].n_points, way)[window] > 0
+    beyond = _sea(rng, of_cells[0], seen) if rng.random() < recipe.islands else None
     done, wrong = [], np.zeros((recipe.crop, recipe.crop), dtype=bool)
     for track in tracks:
         velocity, points, mad, raw, height, off = (_turn(plane, way)[window].copy() for plane in track)
@@ -319,6 +322,11 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
         offset = np.float32(rng.normal(0, recipe.offset_mm_yr))
         if gone is not None and (len(tracks) == 1 or rng.random() < 0.5):
             velocity[gone], points[gone] = np.nan, 0
+        if beyond is not None:
+            velocity[beyond], points[beyond] = np.nan, 0
+            if rng.random() < 0.5 and np.isfinite(velocity).any():  # the still ground is all that is left, or beyond it
+                zero = np.float32(background_and_noise(velocity, STILL_WITHIN_MM_YR)[0])
+                velocity, raw = velocity - zero, raw - zero
         points[np.isnan(velocity)] = 0
         unseen = points == 0
         velocity[unseen], height[unseen] = np.nan, np.nan
@@ -330,6 +338,23 @@ def finish(rng: np.random.Generator, tracks: list[Drawn], motion: Motion, recipe
     reached = np.minimum.reduce([track.distance_m for track in done]) <= REACH_M
     rate = np.take_along_axis(of_cells, np.abs(of_cells).argmax(axis=0)[None], axis=0)[0]
     return Sample(done, np.ascontiguousarray(rate), np.ascontiguousarray(kind), reached, wrong)
+
+
+def _sea(rng: np.random.Generator, rate_mm_yr: Float32, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies beyond a coast around cells that are seen, mostly such as move; all (rows, cols).
+
+    Islands, villages, a town among woods: most products that people bring are smaller than a tile.
+    """
+    shape = seen.shape
+    moving = np.argwhere(seen & (np.abs(rate_mm_yr) >= MOVING_MM_YR))
+    around = moving if len(moving) and rng.random() < 0.75 else np.argwhere(seen)
+    middle = around[rng.integers(len(around))] + rng.normal(0, 5, 2) if len(around) else rng.uniform(0, shape[0], 2)
+    radius, aspect, turn = log_uniform(rng, 10, 45), log_uniform(rng, 1, 2.5), rng.uniform(0, math.pi)
+    down, right = np.mgrid[: shape[0], : shape[1]].astype(np.float32) - middle[:, None, None].astype(np.float32)
+    along = down * math.cos(turn) + right * math.sin(turn)
+    across = right * math.cos(turn) - down * math.sin(turn)
+    away = np.hypot(along / math.sqrt(aspect), across * math.sqrt(aspect)) / radius
+    return np.asarray(away + 0.25 * fractal(rng, shape, -3.5) > 1)
 
 
 def _edge(rng: np.random.Generator, size: int) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from shapely import Point
 
 from ml.__main__ import main
 from ml.deformation.baseline import MatchedFilterConfig, split_by_sign
-from ml.deformation.infer import DeformationResult
+from ml.deformation.infer import DeformationResult, detect_all_with
 from ml.deformation.points import PointCloud
 from ml.lab.deformation.injected import evaluate, places, rivals, scenes
 from ml.lab.deformation.injected.evaluate import Entrant, figures_of, gains, measure_scene
@@ -197,6 +197,16 @@ def test_a_threshold_is_the_lowest_that_keeps_the_training_places_still(fields, 
     monkeypatch.setattr(scenes, "residual_tracks", lambda place: (moving,))
     loud = rivals.tuned("matched-filter", Fold("one", ("quiet",), ("flat",)), copies=3, processes=3)
     assert quiet.score_at_half < 4.8 < loud.score_at_half
+
+
+def test_a_networks_threshold_is_tuned_in_the_same_way(monkeypatch):
+    monkeypatch.setattr(
+        rivals, "detect_all_with", lambda tracks, config: detect_all_with(tracks, MatchedFilterConfig())
+    )
+    fold = Fold("one", ("quiet",), ("flat",))
+    assert rivals.raised_by(fold, copies=2, processes=2) < 0
+    monkeypatch.setattr(rivals, "_flags", lambda result, points: True)
+    assert rivals.raised_by(fold, copies=2, processes=2) == rivals.RAISED[-1]
 
 
 def test_each_place_runs_with_the_threshold_tuned_without_it(monkeypatch):

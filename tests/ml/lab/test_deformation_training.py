@@ -108,6 +108,16 @@ def test_samples_are_what_a_detector_gets(pool):
     np.testing.assert_array_equal(again.rate_mm_yr, one.rate_mm_yr)
 
 
+def test_an_island_holds_points_and_less_than_the_tile_around_it(pool):
+    shares = []
+    for islands in (0.0, 1.0):
+        recipe = Recipe(crop=64, islands=islands, disturbed=0.0)
+        samples = [sample(np.random.default_rng(seed), pool, 1, recipe) for seed in range(12)]
+        shares.append([np.mean(one.tracks[0].n_points > 0) for one in samples])
+    assert min(shares[1]) > 0
+    assert np.mean(shares[1]) < 0.6 * np.mean(shares[0])
+
+
 def batch_of_truth() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """A bowl of uplift, and the answer that is right in every channel."""
     row, col = np.mgrid[:32, :32] - 16.0

@@ -15,6 +15,7 @@ from typing import Any
 from ml.deformation.infer import METHODS, WEIGHTS
 from ml.lab.deformation.injected.evaluate import (
     SIZE,
+    TUNED,
     Entrant,
     SceneScores,
     entrant,
@@ -33,7 +34,7 @@ from ml.statistics.intervals import Interval
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("methods", nargs="+", choices=METHODS)
+    parser.add_argument("methods", nargs="+", choices=[*METHODS, TUNED])
     parser.add_argument("--weights", type=Path, metavar="DIR", help="folder with a network's weights for each fold")
     parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--processes", type=int, default=2)
@@ -67,6 +68,8 @@ def _part(one: Entrant, scores: list[SceneScores], i: int) -> dict[str, Any]:
     part: dict[str, Any] = {"metrics": _plain(figures_of(scores, i))}
     if one.method in THRESHOLDS:
         part["thresholds"] = {place: getattr(config, THRESHOLDS[one.method]) for place, config in one.configs.items()}
+    if one.raised:
+        part["raised_by_logits"] = dict(one.raised)
     return part
 
 
@@ -83,7 +86,7 @@ def _gains(scores: list[SceneScores], methods: list[str]) -> dict[str, dict[str,
 def _hashes(methods: list[str], weights: Path | None) -> dict[str, str]:
     """Of the networks' weights; with weights for each fold, these one after the other."""
     folders = [weights / fold.name for fold in folds()] if weights else [None]
-    return {
+    hashes = {
         name: " ".join(
             (read_card(WEIGHTS[name], folder) if folder else read_card(WEIGHTS[name])).weights_sha256
             for folder in folders
@@ -91,6 +94,9 @@ def _hashes(methods: list[str], weights: Path | None) -> dict[str, str]:
         for name in methods
         if name in WEIGHTS
     }
+    if TUNED in methods:
+        hashes[TUNED] = read_card(WEIGHTS["model"]).weights_sha256
+    return hashes
 
 
 def _plain(figures: dict[str, Interval]) -> dict[str, dict[str, float]]:

@@ -22,16 +22,18 @@ from ml.deformation.network import DeformationNetwork
 from ml.deformation.points import Float64, PointCloud
 from ml.lab.benchmark import Benchmark
 from ml.lab.deformation.injected.places import PLACES, folds
-from ml.lab.deformation.injected.rivals import tuned_by_place
+from ml.lab.deformation.injected.rivals import raised_by_place, tuned_by_place
 from ml.lab.deformation.injected.scenes import NAME, SHAPES, Scene, clouds, digest, motion_in, scene, with_motion
 from ml.lab.deformation.injected.scoring import Block, Found, Still, score_motion, score_still
 from ml.lab.deformation.scoring import ShapeError
 from ml.lab.deformation.shapes import shape_metrics
+from ml.lab.deformation.tuning import raised
 from ml.lab.workers import over_seeds
 from ml.statistics.intervals import Interval, bootstrap_over
 
 VERSION = "1"
 SIZE = 120
+TUNED = "model-tuned"
 FROZEN_SHA256 = {
     8: "24830f05c6e2302146307c6ac83bc98e73809af90fcb36fc438bf2c841135ba7"
 }  # size -> hash of everything in its scenes
@@ -41,13 +43,20 @@ _digests: dict[int, str] = {}
 
 
 class Entrant(NamedTuple):
-    """A method as it runs in each place. folders: place -> where its weights lie, of a network that has several."""
+    """A method as it runs in each place. folders: place -> where its weights lie, of a network that has several;
+    raised: place -> by how many logits of its score a network's threshold was raised.
+    """
 
     method: str
     configs: Mapping[str, Config]
     folders: Mapping[str, Path] = {}
+    raised: Mapping[str, float] = {}
 
     def detect(self, place: str, tracks: Sequence[PointCloud]) -> DeformationResult:
+        result = self._at_its_own_threshold(place, tracks)
+        return raised(result, self.raised[place]) if place in self.raised else result
+
+    def _at_its_own_threshold(self, place: str, tracks: Sequence[PointCloud]) -> DeformationResult:
         config = self.configs[place]
         if place in self.folders and isinstance(config, NetworkConfig):
             return with_network(tracks, _network(config.weights, self.folders[place]), config=config)
@@ -62,8 +71,10 @@ def _network(weights: str, folder: Path) -> DeformationNetwork:
 def entrant(method: str, folds_weights: Path | None = None, processes: int = 2) -> Entrant:
     """A method as it is measured. folds_weights: a folder that holds one with a network's weights for each fold.
 
-    InputError where the real data is missing.
+    TUNED: the shipped network at thresholds tuned as its rivals' are. InputError where the real data is missing.
     """
+    if method == TUNED:
+        return Entrant(method, {place.name: NetworkConfig() for place in PLACES}, raised=raised_by_place(processes))
     if method not in WEIGHTS:
         return Entrant(method, tuned_by_place(method, processes))
     folders = {name: folds_weights / fold.name for fold in folds() for name in fold.test} if folds_weights else {}
