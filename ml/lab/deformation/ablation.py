@@ -86,7 +86,7 @@ TRANSFER: dict[str, dict[str, Any]] = {  # all channels, and what else of their 
     "without-disturbances": {"without": tuple(GROUPS)},
     **{f"without-{group}": {"without": (group,)} for group in GROUPS},
 }
-TRANSFER_STEPS = 800
+TRANSFER_STEPS = 600
 ABLATION_MODELS = _ablation_models()
 
 
