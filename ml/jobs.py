@@ -54,7 +54,8 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
             reader.add(block)
         summary = reader.summary(points.longitude, points.latitude)
         velocity = cloud.velocity_mm_yr - summary.step_mm_yr
-        cloud = cloud._replace(velocity_mm_yr=velocity, sigma_mm_yr=usual(summary.noise_mm_yr))
+        sigma = usual(summary.noise_mm_yr)
+        cloud = cloud._replace(velocity_mm_yr=velocity, sigma_mm_yr=sigma, cycles_undone=True)
         statistics["points_corrected"] = int((summary.step_mm_yr != 0).sum())
     else:
         cloud = cloud._replace(sigma_mm_yr=ingest_selectors.usual_velocity_std(product=product))

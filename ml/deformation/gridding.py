@@ -37,7 +37,8 @@ class RobustGrid(NamedTuple):
     velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
     mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
     raw_mm_yr: median of the points as released; height_m: mean height of the points, None where the product has none.
-    noise_mm_yr: of one cell's rate, without motion, as points or series tell it; None where they do not.
+    noise_mm_yr: of one cell's rate, without motion, as points or series tell it; None where they do not. cycles_undone:
+    as of the points.
     """
 
     velocity_mm_yr: Float32
@@ -48,6 +49,7 @@ class RobustGrid(NamedTuple):
     raw_mm_yr: Float32 | None = None
     height_m: Float32 | None = None
     noise_mm_yr: float | None = None
+    cycles_undone: bool = False
 
     @property
     def cell_m(self) -> float:
@@ -102,7 +104,8 @@ def grid_robust(points: PointCloud, cell_m: float = CELL_M, despiked: bool = Tru
         raw, counts = as_released.result()
         velocity = raw if kept is released else cell_median(cells, kept)[0]
         mad, _ = cell_median(cells, np.abs(released - velocity.flat[cells.cell]))
-        return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, heights.result(), noise)
+        height, undone = heights.result(), points.cycles_undone
+        return RobustGrid(velocity, counts, mad, cells.transform, points.epsg, raw, height, noise, undone)
 
 
 def _heights(cells: Cells, points: PointCloud) -> Float32 | None:

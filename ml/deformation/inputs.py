@@ -23,13 +23,16 @@ class InputTrack(NamedTuple):
 
 
 class _Columns(NamedTuple):
-    """Points of one file, (n,): degrees, mm/yr, m; standard deviation of each rate, and the name of its track."""
+    """Points of one file, (n,): degrees, mm/yr, m; standard deviation of each rate, whether whole cycles were looked
+    for in its series, and the name of its track.
+    """
 
     longitude: Float64
     latitude: Float64
     velocity_mm_yr: Float32
     height_m: Float32
     sigma_mm_yr: Float32
+    cycles_undone: np.ndarray
     track: np.ndarray
 
 
@@ -60,8 +63,9 @@ def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[Inpu
     reference = Reference.GNSS if tied else Reference.LOCAL
     tracks = []
     for name in sorted(set(names), reverse=True):  # descending, ascending, unknown
-        longitude, latitude, velocity, height, sigma = (column[names == name] for column in columns)
-        points = project(longitude, latitude, velocity, height, epsg, posting_m)._replace(sigma_mm_yr=usual(sigma))
+        longitude, latitude, velocity, height, sigma, undone = (column[names == name] for column in columns)
+        points = project(longitude, latitude, velocity, height, epsg, posting_m)
+        points = points._replace(sigma_mm_yr=usual(sigma), cycles_undone=bool(undone.all()))
         tracks.append(InputTrack(str(name), points, reference))
     return tracks, [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
 
@@ -89,4 +93,4 @@ def _columns(path: Path, field: VelocityField) -> _Columns:
     seen = np.where(np.isfinite(los_east), np.where(los_east > 0, "descending", "ascending"), str(header.direction))
     if header.component != Component.LOS:
         seen[:] = ""
-    return _Columns(longitude, latitude, velocity, height, sigma, seen)
+    return _Columns(longitude, latitude, velocity, height, sigma, np.full(velocity.shape, cycles), seen)

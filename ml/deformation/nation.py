@@ -195,5 +195,5 @@ class _Runner:
 
 
 def _cut(track: TrackCells, at: tuple[slice, slice]) -> TrackCells:
-    planes: Any = (None if plane is None else plane[..., *at] for plane in track)
-    return TrackCells(*planes)
+    planes = {name: plane[..., *at] for name, plane in track._asdict().items() if isinstance(plane, np.ndarray)}
+    return track._replace(**planes)

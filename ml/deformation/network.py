@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch.nn import functional
 
+from ml.deformation.evident import evident
 from ml.deformation.features.atmosphere import ALIGN_CELLS
 from ml.deformation.features.channels import (
     STILL_WITHIN_MM_YR,
@@ -148,6 +149,7 @@ def _placed(
         distance_to_points_m(count > 0, grid.cell_m),
         None if grid.raw_mm_yr is None else laid((grid.raw_mm_yr - by) / unit, np.nan),
         look(velocity, count, height, grid.cell_m, noise),
+        grid.cycles_undone,
     )
 
 
@@ -213,12 +215,17 @@ def _rate_of(out: torch.Tensor) -> torch.Tensor:
 
 
 def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach: np.ndarray) -> NetworkMaps:
-    """The network's channels (thresholds + kinds + 1, rows, cols) as maps. reach: where there are values."""
+    """The network's channels (thresholds + kinds + 1, rows, cols) as maps, and what moves evidently without them.
+
+    reach: where there are values.
+    """
     n = len(THRESHOLDS_MM_YR)
     settings = card.settings["calibration"][str(min(len(tracks), 2))]
-    probability = torch.sigmoid(calibrated(out[:n], settings, torch.from_numpy(reach)))
+    learnt = torch.sigmoid(calibrated(out[:n], settings, torch.from_numpy(reach)))
+    seen, its_rate = map(torch.from_numpy, evident(tracks))
+    probability = torch.maximum(learnt, seen)
     kinds = torch.softmax(out[n : n + len(KINDS)], dim=0) * probability
-    rate = _rate_of(out)
+    rate = torch.where(seen > learnt, its_rate, _rate_of(out))
     unknown = torch.from_numpy(~reach)
     planes = [plane.masked_fill(unknown, torch.nan).numpy() for plane in (probability, kinds, rate)]
     maps = NetworkMaps(*(plane.astype(np.float32) for plane in planes))

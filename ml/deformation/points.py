@@ -17,7 +17,8 @@ class PointCloud(NamedTuple):
 
     Rates are the product's, without what unwrapping errors in its series, where it has them, added (`series.product`).
     height_m: (n,), above any one level, NaN unknown; None where the product has no heights. sigma: the usual standard
-    deviation of its rates, mm/yr, as it states it or as its series tell; None unknown.
+    deviation of its rates, mm/yr, as it states it or as its series tell; None unknown. cycles_undone: whether whole
+    cycles were looked for in its series.
     """
 
     x: Float64
@@ -27,6 +28,7 @@ class PointCloud(NamedTuple):
     posting_m: float | None = None
     height_m: Float32 | None = None
     sigma_mm_yr: float | None = None
+    cycles_undone: bool = False
 
 
 def project(

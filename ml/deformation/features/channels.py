@@ -27,7 +27,7 @@ class TrackCells(NamedTuple):
     """One track on a lattice, (rows, cols) each. velocity: minus the product's background, NaN without a point.
 
     raw: the same of points that were not despiked, None where it is the same; around: (PLANES, rows, cols) of
-    `surroundings`, None where a network does not look at it.
+    `surroundings`, None where a network does not look at it. cycles_undone: as of the points.
     """
 
     velocity_mm_yr: Float32
@@ -36,6 +36,7 @@ class TrackCells(NamedTuple):
     distance_m: Float32
     raw_mm_yr: Float32 | None = None
     around: Float32 | None = None
+    cycles_undone: bool = False
 
 
 def background_of(grid: RobustGrid) -> float:
