@@ -14,7 +14,6 @@ from scipy import ndimage
 
 from ml.deformation.gridding import VelocityGrid
 from ml.deformation.points import Float32
-from ml.deformation.still import still_ground
 from ml.statistics.robust import MAD_TO_SIGMA
 
 
@@ -100,9 +99,16 @@ def matched_filter(
 
 
 def background_and_noise(velocity_mm_yr: Float32, still_within_mm_yr: float) -> tuple[float, float]:
-    """What counts as still (`still_ground`), and standard deviation of a single cell, from its neighbours; mm/yr."""
+    """What counts as still, and the standard deviation of a single cell, from its neighbours; both mm/yr.
+
+    Still is the median of the cells near zero: in a plain that sinks as a whole, its usual rate, and places in it stand
+    out of that. The network has `still_ground`.
+    """
     noise = _neighbour_noise(velocity_mm_yr)
-    return still_ground(velocity_mm_yr, noise, still_within_mm_yr).rate_mm_yr, noise
+    values = velocity_mm_yr[np.isfinite(velocity_mm_yr)]
+    near = values[np.abs(values) <= max(still_within_mm_yr, 3 * noise)]
+    background = float(np.median(near)) if near.size >= max(5, 0.01 * values.size) else 0.0
+    return background, noise
 
 
 def _neighbour_noise(velocity_mm_yr: Float32) -> float:

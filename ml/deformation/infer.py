@@ -44,11 +44,11 @@ CONFIGS: dict[str, type[Config]] = {
 WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
 METHODS = tuple(CONFIGS)
 VERSIONS = {  # raise when the numbers change
-    "matched-filter": "4",
-    "threshold": "4",
-    "ada": "3",
-    "getis-ord": "3",
-    "whitening": "2",
+    "matched-filter": "3",
+    "threshold": "3",
+    "ada": "2",
+    "getis-ord": "2",
+    "whitening": "1",
     "model": "5",
 }
 
