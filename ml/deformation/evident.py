@@ -23,7 +23,7 @@ LN4 = 1.3863  # from a fifth to one half, in logits
 def evident(tracks: Sequence[TrackCells]) -> tuple[Float32, Float32]:
     """Probability that a cell moves evidently, and its rate, mm/yr, by the track that shows most; (rows, cols) each.
 
-    One half at the limit, a fifth at ENDS of it, 0 where fewer than FEWEST_CELLS or FEWEST_POINTS lie around.
+    One half at the limit, a fifth at ENDS of it, 0 below and where fewer than FEWEST_CELLS or FEWEST_POINTS are around.
     """
     views = [_of_track(track) for track in tracks]
     surest = np.argmax([probability for probability, _ in views], axis=0)[None]
@@ -38,8 +38,9 @@ def _of_track(track: TrackCells) -> tuple[Float32, Float32]:
     rate = _around(np.where(known, track.velocity_mm_yr, 0) * weight) / np.maximum(_around(weight), 1e-6)
     enough = (_around(known.astype(np.float32)) > FEWEST_CELLS - 0.5) & (_around(points) > FEWEST_POINTS - 0.5)
     limit = EVIDENT_MM_YR if track.cycles_undone else BEYOND_CYCLES_MM_YR
-    logit = (np.abs(rate) / limit - 1) * (LN4 / (1 - ENDS))
-    return np.where(enough, 1 / (1 + np.exp(-logit)), 0).astype(np.float32), rate.astype(np.float32)
+    part = np.abs(rate) / limit
+    probability = 1 / (1 + np.exp((1 - part) * (LN4 / (1 - ENDS))))
+    return np.where(enough & (part >= ENDS), probability, 0).astype(np.float32), rate.astype(np.float32)
 
 
 def _around(values: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -94,6 +94,6 @@ class DeformationUnet(nn.Module):
 def _laid_together(seen: Tensor, tracks: int) -> list[Tensor]:
     """Weighted mean, maximum and sum of weights of what each track's stem saw; its last channel is the weight."""
     parts = seen.reshape(-1, tracks, *seen.shape[1:])  # (n, tracks, width + 1, rows, cols)
-    weight = torch.sigmoid(parts[:, :, -1:])
-    features, total = torch.relu(parts[:, :, :-1]), weight.sum(dim=1)
-    return [(features * weight).sum(dim=1) / total, features.amax(dim=1), total]
+    weight = functional.logsigmoid(parts[:, :, -1:])
+    features, shares = torch.relu(parts[:, :, :-1]), torch.softmax(weight, dim=1)  # of weights too small for a quotient
+    return [(features * shares).sum(dim=1), features.amax(dim=1), weight.exp().sum(dim=1)]
