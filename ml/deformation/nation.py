@@ -195,5 +195,5 @@ class _Runner:
 
 
 def _cut(track: TrackCells, at: tuple[slice, slice]) -> TrackCells:
-    planes = {name: plane[..., *at] for name, plane in track._asdict().items() if isinstance(plane, np.ndarray)}
-    return track._replace(**planes)
+    planes: Any = (plane[..., *at] if isinstance(plane, np.ndarray) else plane for plane in track)
+    return TrackCells(*planes)
