@@ -21,6 +21,7 @@ STILL_WITHIN_MM_YR = 5.0
 FARTHEST_M = 1_000.0
 LIKELY_NOISE_MM_YR = (0.1, 0.6)  # what noise a cell's rate may be given
 TRAINING_NOISE_MM_YR = 0.3  # of despiked cells: a little above that of five years of Sentinel-1 (0.24)
+BEARABLE_NOISE_MM_YR = 0.4  # rates are scaled down beyond it
 
 
 class TrackCells(NamedTuple):
@@ -54,12 +55,12 @@ def grid_noise(grid: RobustGrid) -> float:
 
 
 def noise_scale(noises_mm_yr: Sequence[float]) -> float:
-    """How many times noisier a product is than what a network was trained on, 1 at least. noises: `grid_noise` of each.
+    """How many times noisier a product is than what a network bears, 1 at least. noises: `grid_noise` of each.
 
     A product of a few months errs by more than the 2 mm/yr at which motion is drawn; its rates are looked at in units
     so much larger.
     """
-    return max(1.0, *(noise / TRAINING_NOISE_MM_YR for noise in noises_mm_yr))
+    return max(1.0, *(noise / BEARABLE_NOISE_MM_YR for noise in noises_mm_yr))
 
 
 def usable_noise(noise_mm_yr: float) -> float:
