@@ -148,7 +148,7 @@ def test_a_noisy_product_is_looked_at_in_larger_units_and_a_slope_is_no_noise():
         for rates in (0.1 * noise, 1.5 * noise, 1.5 * noise + 0.02 * x)
     ]
     assert scales[0] == 1
-    assert scales[1:] == pytest.approx([5, 5], rel=0.1)
+    assert scales[1:] == pytest.approx([3.75, 3.75], rel=0.1)
     noisy = on_lattice([grid_robust(cloud(list(x), list(y), list(1.5 * noise)), despiked=False)])
     assert np.nanstd(noisy.tracks[0].velocity_mm_yr) == pytest.approx(1.5 / noisy.scale, rel=0.1)
 
