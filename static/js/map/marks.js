@@ -1,5 +1,5 @@
 // Alerts on a map: the outline of each area, and a button in its middle. Shape, colour and symbol = kind, as the page's
-// configuration has them from detection/kinds.py; fill = state, size = severity. Wide regions are dashed, and lie below.
+// configuration has them from detection/kinds.py; fill = state, size = severity. Wide regions are dashed, below.
 import { css, element, jsonOf, onTheme } from "gmm/dom";
 import { maplibre } from "gmm/basemap";
 
