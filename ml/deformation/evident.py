@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ml.deformation.baseline import logistic
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.points import Float32
 
@@ -39,7 +40,7 @@ def _of_track(track: TrackCells) -> tuple[Float32, Float32]:
     enough = (_around(known.astype(np.float32)) > FEWEST_CELLS - 0.5) & (_around(points) > FEWEST_POINTS - 0.5)
     limit = EVIDENT_MM_YR if track.cycles_undone else BEYOND_CYCLES_MM_YR
     part = np.abs(rate) / limit
-    probability = 1 / (1 + np.exp((1 - part) * (LN4 / (1 - ENDS))))
+    probability = logistic((part - 1) * (LN4 / (1 - ENDS)))
     return np.where(enough & (part >= ENDS), probability, 0).astype(np.float32), rate.astype(np.float32)
 
 

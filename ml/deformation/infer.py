@@ -48,7 +48,7 @@ VERSIONS = {  # raise when the numbers change
     "threshold": "3",
     "ada": "2",
     "getis-ord": "2",
-    "whitening": "1",
+    "whitening": "2",
     "model": "5",
 }
 

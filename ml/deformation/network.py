@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch.nn import functional
 
-from ml.deformation.evident import evident
+from ml.deformation.evident import LN4, evident
 from ml.deformation.features.atmosphere import ALIGN_CELLS
 from ml.deformation.features.channels import (
     STILL_WITHIN_MM_YR,
@@ -42,7 +42,6 @@ FINE_BLEND = 0.3  # of the lowest threshold's logit, in the score of small areas
 WIDE_CELLS, FEWEST_REACHED = 13, 8  # what the score of wide areas is averaged over, and how many cells of it at least
 WIDE_OWN = 0.3  # by how much a cell's own logit must stand above that average's limit
 LEAST_LOGIT, MOST_LOGIT = -6.0, 20.0  # what is beyond counts as so much in that average
-LN4 = 1.3863  # from a fifth to one half, in logits
 FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
 MEASURED_CELLS = 5  # a rate lies within what was measured so far around it
 

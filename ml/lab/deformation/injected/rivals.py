@@ -5,9 +5,10 @@ fields: there is so little real ground that one area there is more than all meth
 out: rates of half a year would put the matched filter's threshold at twice what others need.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,58 +27,68 @@ COPIES = 20  # scenes of each training place
 TRIED = np.linspace(0.4, 2.5, 43)  # of the shipped threshold
 RAISED = np.linspace(-4.0, 4.0, 41)  # a network's: by so many logits of its score
 
+Results = list[DeformationResult]
+Tried = Callable[[Sequence[PointCloud], int], Results]
+T = TypeVar("T")
+
 
 def tuned(method: str, fold: Fold, copies: int = COPIES, processes: int = 2) -> Config:
     """A method of THRESHOLDS with the lowest threshold of TRIED from which on it flags nothing; else the highest."""
     base, threshold = CONFIGS[method](), THRESHOLDS[method]
     values = [{threshold: float(part * getattr(base, threshold))} for part in TRIED]
     configs = [replace(base, **value) for value in values]  # type: ignore[arg-type]
-    names = [name for name in fold.training if name not in NOISY]
-    lowest = over_seeds(partial(_lowest_quiet, configs, threshold, names), copies, processes=processes)
-    return configs[min(max(lowest), len(configs) - 1)]
+    return configs[_least_quiet(partial(_by_config, configs, threshold), len(configs), fold, copies, processes)]
 
 
 def tuned_by_place(method: str, processes: int = 2) -> dict[str, Config]:
     """Of each place, the configuration that was tuned without it."""
-    return {
-        name: config for fold in folds() for config in [tuned(method, fold, processes=processes)] for name in fold.test
-    }
+    return _by_place(lambda fold: tuned(method, fold, processes=processes))
 
 
 def raised_by(fold: Fold, copies: int = COPIES, processes: int = 2) -> float:
     """By how many logits of its score the shipped network's threshold is raised, lowered where negative: the least of
     RAISED from which on it flags nothing, else the highest.
     """
-    names = [name for name in fold.training if name not in NOISY]
-    lowest = over_seeds(partial(_lowest_raised, names), copies, processes=processes)
-    return float(RAISED[min(max(lowest), len(RAISED) - 1)])
+    return float(RAISED[_least_quiet(_by_raising, len(RAISED), fold, copies, processes)])
 
 
 def raised_by_place(processes: int = 2) -> dict[str, float]:
     """Of each place, what was tuned without it."""
-    return {name: by for fold in folds() for by in [raised_by(fold, processes=processes)] for name in fold.test}
+    return _by_place(lambda fold: raised_by(fold, processes=processes))
 
 
-def _lowest_raised(names: Sequence[str], number: int) -> int:
-    """As `_lowest_quiet`, of the network."""
+def _by_place(tune: Callable[[Fold], T]) -> dict[str, T]:
+    return {name: value for fold in folds() for value in [tune(fold)] for name in fold.test}
+
+
+def _by_config(configs: Sequence[Config], threshold: str, tracks: Sequence[PointCloud], first: int) -> Results:
+    return results(tracks, configs[first:], threshold)
+
+
+def _by_raising(tracks: Sequence[PointCloud], first: int) -> Results:
+    detected = detect_all_with(tracks, NetworkConfig())
+    return [raised(detected, by) for by in RAISED[first:]]
+
+
+def _least_quiet(tried: Tried, n: int, fold: Fold, copies: int, processes: int) -> int:
+    """From which of n trials on, counted from 0, no copy of the training places has anything flagged; the last if none.
+
+    tried: a scene's tracks and the first trial to its result at that one and at all later ones.
+    """
+    names = [name for name in fold.training if name not in NOISY]
+    lowest = over_seeds(partial(_lowest_quiet, tried, n, names), copies, processes=processes)
+    return min(max(lowest), n - 1)
+
+
+def _lowest_quiet(tried: Tried, n: int, names: Sequence[str], number: int) -> int:
+    """The same of the first track of one scene of each place."""
     lowest = 0
     for name in names:
         tracks = clouds(scene_of(name, number, Purpose.VALIDATION))[:1]
-        detected = detect_all_with(tracks, NetworkConfig())
-        loud = (at for at in reversed(range(len(RAISED))) if _flags(raised(detected, RAISED[at]), tracks[0]))
-        lowest = max(lowest, next(loud, -1) + 1)
-    return lowest
-
-
-def _lowest_quiet(configs: Sequence[Config], threshold: str, names: Sequence[str], number: int) -> int:
-    """From which configuration on, counted from 0, the first track of one scene of each place has nothing flagged."""
-    lowest = 0
-    for name in names:
-        tracks = clouds(scene_of(name, number, Purpose.VALIDATION))[:1]
-        detected = results(tracks, configs[lowest:], threshold)
+        detected = tried(tracks, lowest)
         loud = (at for at in reversed(range(len(detected))) if _flags(detected[at], tracks[0]))
         lowest += next(loud, -1) + 1
-        if lowest == len(configs):
+        if lowest == n:
             break
     return lowest
 
