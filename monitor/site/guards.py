@@ -10,7 +10,7 @@
 | administrator | also every table, in Django's admin                 | also change the schedule, unlock logins |
 | superuser     | also the list of accounts                           | everything: invite, deactivate          |
 
-Groups and their permissions stand in `roles`, signed links in `monitor.subscriptions.tokens`; docs/security.md has the
+Groups and their permissions stand in `roles`, signed links in `monitor.subscriptions.tokens`; docs/access.csv has the
 answer of every address to each of them. From operators on, a role begins once its account has a second factor.
 """
 

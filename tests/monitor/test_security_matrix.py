@@ -1,11 +1,11 @@
-"""Every address and every role against the table in docs/security.md. The list of addresses comes from the resolver.
+"""Every address and every role against docs/access.csv. The list of addresses comes from the resolver.
 
-A new address needs one row in that table; the test prints it as it should be. A parameter in its pattern that
+A new address needs one row in that file; the test prints it as it should be. A parameter in its pattern that
 `parameters` does not know is added there; a value that one address alone needs, in SPECIAL; what the signed link
 of a subscriber carries, in `links`.
 """
 
-import re
+import csv
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -28,7 +28,7 @@ from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
-TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "security.md"
+TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "access.csv"
 ROLES = ["anonymous", "subscriber link", "viewer", "operator", "administrator"]
 # a visit leaves a trace there, and nowhere else: that a session is in use, who looks at a case, Dash's list of its apps
 NOT_COUNTED = {"sessions.session", "usersessions.usersession", "detection.claim", "django_plotly_dash.statelessapp"}
@@ -115,13 +115,9 @@ def addresses(resolver: URLResolver | None = None, prefix: str = "") -> Iterator
 
 
 def table() -> dict[str, list[str]]:
-    """Name of an address -> what each role gets; addresses with the same answers share a row."""
-    rows = re.findall(r"^\| (`[^|]+`) \|(.+)\|$", TABLE.read_text(), flags=re.M)
-    return {
-        name: [re.sub(r"\s+", " ", cell.strip()) for cell in cells.split("|")]
-        for names, cells in rows
-        for name in re.findall(r"`([^`]+)`", names)
-    }
+    """Name of an address -> what each role gets."""
+    with TABLE.open(newline="") as file:
+        return {row["address"]: [row[role] for role in ROLES] for row in csv.DictReader(file)}
 
 
 def row_of(name: str, rows: dict[str, list[str]]) -> list[str] | None:
@@ -192,7 +188,7 @@ def test_every_role_gets_the_answer_of_the_table(people):
             " / ".join(str(people.status(role, verb, name, wanted)) for verb in ("GET", "POST")) for role in ROLES
         ]
         if answers != row_of(name, rows):
-            wrong.append(f"| `{name}` | {' | '.join(answers)} |")
+            wrong.append(",".join([name, *answers]))
     assert not wrong, "These rows are missing or say something else:\n" + "\n".join(wrong)
 
 
