@@ -9,6 +9,7 @@ const form = document.getElementById("subscribe");
 const fields = form.elements;
 const box = document.getElementById("region-map");
 const preview = document.getElementById("preview");
+const drawAgain = document.getElementById("draw-again"); // usable as soon as corners are heard
 const CHOOSE_A_PLACE = preview.textContent;
 const EARTH_M = 6_371_000;
 const NOTHING = { type: "FeatureCollection", features: [] };
@@ -74,7 +75,9 @@ async function showTool() {
     fields.drawn.value = geometry ? JSON.stringify(geometry) : "";
     changed();
   });
-  if (where() === "drawn") tool.start(drawnArea());
+  if (where() !== "drawn") return;
+  tool.start(drawnArea());
+  drawAgain.disabled = false;
 }
 
 function pressed({ lngLat }) {
@@ -180,7 +183,7 @@ form.addEventListener("input", ({ target }) => {
   else if (["latitude", "longitude", "distance", "own_km"].includes(target.name)) show({ move: true });
   if (target.name !== "email") changed();
 });
-document.getElementById("draw-again").addEventListener("click", () => tool?.again());
+drawAgain.addEventListener("click", () => tool?.again());
 document.getElementById("use-circle").addEventListener("click", () => {
   fields.where.value = "circle";
   showTool();
