@@ -93,6 +93,9 @@ class DeformationUnet(nn.Module):
 
 def _laid_together(seen: Tensor, tracks: int) -> list[Tensor]:
     """Weighted mean, maximum and sum of weights of what each track's stem saw; its last channel is the weight."""
+    if tracks == 1:
+        features = torch.relu(seen[:, :-1])
+        return [features, features, torch.sigmoid(seen[:, -1:])]
     parts = seen.reshape(-1, tracks, *seen.shape[1:])  # (n, tracks, width + 1, rows, cols)
     weight = functional.logsigmoid(parts[:, :, -1:])
     features, shares = torch.relu(parts[:, :, :-1]), torch.softmax(weight, dim=1)  # of weights too small for a quotient

@@ -37,6 +37,7 @@ NOISE_MM2_YR2 = 0.35  # variance of a point's rate with what its neighbours shar
 LEAST_NOISE_MM2_YR2 = 0.005  # of what all cells of a square share
 FASTEST_MM_YR = 10.0  # a rate beyond counts as so much
 FEWEST_SQUARES = 12
+MANY_SQUARES = 96  # every other one of so many tells the delay's spectrum
 LEAST_WEIGHT = 0.4
 LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: less gives no value
 LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
@@ -156,15 +157,25 @@ class _Fit(NamedTuple):
 
 
 def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> _Fit:
-    """The likeliest strength of the first of SPECTRA; of the others those that are likelier at it, and then theirs.
+    """The fit at the likeliest strength and spectrum, both searched for on every other square where there are many.
 
-    lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate.
+    lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate. Of SPECTRA the first is
+    searched for its strength; of the others the likeliest there, where it is likelier, and then for its own.
     """
-    first, *others = (_covariance(lag_m, *spectrum).take(lags, mode="clip") for spectrum in SPECTRA)
-    best = _strongest(first, noise, known, _fit(FIRST_STRENGTH, first, noise, known))
-    fits = [(_fit(best.at, delay, noise, known), delay) for delay in others]
-    other, delay = max(fits, key=lambda fit: fit[0].likelihood)
-    return _strongest(delay, noise, known, other) if other.likelihood > best.likelihood else best
+    some = slice(None, None, 2 if noise.size >= MANY_SQUARES else 1)
+    number, at = _searched(lags[some, some], lag_m, noise[some], np.ascontiguousarray(known[:, some]))
+    return _fit(at, _covariance(lag_m, *SPECTRA[number]).take(lags, mode="clip"), noise, known)
+
+
+def _searched(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> tuple[int, int]:
+    """Which of SPECTRA and of STRENGTHS."""
+    delays = [_covariance(lag_m, *spectrum).take(lags, mode="clip") for spectrum in SPECTRA]
+    best = _strongest(delays[0], noise, known, _fit(FIRST_STRENGTH, delays[0], noise, known))
+    fits = [_fit(best.at, delay, noise, known) for delay in delays[1:]]
+    number = int(np.argmax([fit.likelihood for fit in fits]))
+    if fits[number].likelihood <= best.likelihood:
+        return 0, best.at
+    return number + 1, _strongest(delays[number + 1], noise, known, fits[number]).at
 
 
 def _strongest(delay: Float32, noise: Float64, known: Float32, best: _Fit) -> _Fit:

@@ -16,7 +16,8 @@ from ml.deformation.interpolation import FILLS
 from ml.deformation.points import Float32
 from ml.deformation.still import still_ground
 
-CHANNELS = 7 + PLANES
+OWN = 7  # channels before those of the surroundings
+CHANNELS = OWN + PLANES
 STILL_WITHIN_MM_YR = 5.0
 FARTHEST_M = 1_000.0
 LIKELY_NOISE_MM_YR = (0.1, 0.6)  # what noise a cell's rate may be given
@@ -94,23 +95,19 @@ def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> T
     points, spread, distance; rate of points not despiked; the planes of `surroundings`. A network of fewer channels
     takes the first of them.
     """
-    velocity = np.stack([track.velocity_mm_yr for track in tracks])
-    known = np.isfinite(velocity)
-    count = np.stack([track.n_points for track in tracks]).astype(np.float32)
-    rate = np.where(known, velocity, 0) if filled is None else np.stack(filled)
-    mad = np.stack([track.mad_mm_yr for track in tracks])
-    distance = np.stack([track.distance_m for track in tracks])
-    raw = np.stack([track.velocity_mm_yr if track.raw_mm_yr is None else track.raw_mm_yr for track in tracks])
-    nothing = np.zeros((PLANES, *known.shape[1:]), dtype=np.float32)
-    around = np.stack([nothing if track.around is None else track.around for track in tracks], axis=1)
-    planes = [
-        rate,
-        count / (count + 1),
-        known,
-        np.log1p(count) / 3,
-        np.arcsinh(np.where(known, mad, 0)),
-        np.minimum(distance, FARTHEST_M) / 500,
-        np.arcsinh(np.where(known, raw, 0) / 2),
-        *np.arcsinh(around, out=around),
-    ]
-    return torch.from_numpy(np.stack([np.asarray(plane, dtype=np.float32) for plane in planes], axis=1))
+    shape = tracks[0].velocity_mm_yr.shape
+    shown = torch.zeros((len(tracks), CHANNELS, *shape))
+    for number, track in enumerate(tracks):
+        velocity, count, mad, distance = (torch.from_numpy(np.asarray(each, dtype=np.float32)) for each in track[:4])
+        raw = velocity if track.raw_mm_yr is None else torch.from_numpy(track.raw_mm_yr)
+        known, planes = velocity.isfinite(), shown[number]
+        planes[0] = velocity.where(known, 0) if filled is None else torch.from_numpy(filled[number])
+        planes[1] = count / (count + 1)
+        planes[2] = known
+        planes[3] = count.log1p() / 3
+        planes[4] = mad.where(known, 0).asinh()
+        planes[5] = distance.clamp_max(FARTHEST_M) / 500
+        planes[6] = (raw.where(known, 0) / 2).asinh()
+        if track.around is not None:
+            torch.asinh(torch.from_numpy(track.around), out=planes[OWN:])
+    return shown
