@@ -25,6 +25,7 @@ from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
 from ml.runtime.progress import report_progress
 
+READ_CELLS = 16  # a cell's maps depend on nothing farther in the network's answer
 JOINT_M = 1_000.0  # a track counts where it has a point within this distance
 
 
@@ -43,11 +44,22 @@ class NetworkConfig:
 
 
 class Window(NamedTuple):
-    """core: rows and columns that are answered for; outer: those that are looked at; tracks: which of them count."""
+    """core: rows and columns that are answered for; outer: those that are looked at; tracks: which of them count.
+
+    read: those in which the network's answer is made into maps.
+    """
 
     core: tuple[slice, slice]
     outer: tuple[slice, slice]
     tracks: tuple[int, ...]
+
+    @property
+    def read(self) -> tuple[slice, slice]:
+        rows, cols = (
+            slice(max(outer.start, core.start - READ_CELLS), min(outer.stop, core.stop + READ_CELLS))
+            for core, outer in zip(self.core, self.outer, strict=True)
+        )
+        return rows, cols
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -145,8 +157,8 @@ def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
 def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequence[TrackCells]) -> None:
     """Put a window's answers where its tracks are those that count."""
     inner = tuple(
-        slice(core.start - outer.start, core.stop - outer.start)
-        for core, outer in zip(window.core, window.outer, strict=True)
+        slice(core.start - read.start, core.stop - read.start)
+        for core, read in zip(window.core, window.read, strict=True)
     )
     here = _choice(tracks, window.core) == sum(1 << number for number in window.tracks)
     for whole, part in zip(maps, values, strict=True):
@@ -154,9 +166,13 @@ def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequenc
 
 
 def _read(network: DeformationNetwork, out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> NetworkMaps:
-    block = [_cut(tracks[number], window.outer) for number in window.tracks]
+    block = [_cut(tracks[number], window.read) for number in window.tracks]
     reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
-    return read_out(network.card, out, block, reach)
+    rows, cols = (
+        slice(read.start - outer.start, read.stop - outer.start)
+        for read, outer in zip(window.read, window.outer, strict=True)
+    )
+    return read_out(network.card, out[:, rows, cols], block, reach)
 
 
 class _Runner:

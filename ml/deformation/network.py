@@ -18,7 +18,8 @@ from scipy import ndimage
 from torch.nn import functional
 
 from ml.deformation.evident import LN4, evident
-from ml.deformation.features.atmosphere import ALIGN_CELLS
+from ml.deformation.features.atmosphere import ALIGN_CELLS, RADII_CELLS
+from ml.deformation.features.atmosphere import PLANES as OF_ATMOSPHERE
 from ml.deformation.features.channels import (
     STILL_WITHIN_MM_YR,
     TrackCells,
@@ -41,6 +42,7 @@ REACH_M = 200.0  # no value farther than this from all points
 FINE_BLEND = 0.3  # of the lowest threshold's logit, in the score of small areas
 WIDE_CELLS, FEWEST_REACHED = 13, 8  # what the score of wide areas is averaged over, and how many cells of it at least
 WIDE_OWN = 0.3  # by how much a cell's own logit must stand above that average's limit
+STANDS_OUT, STANDS_OUT_GAP = 4.0, 0.7  # of its deviations a bowl stands out of the delay; so much less ends an area
 LEAST_LOGIT, MOST_LOGIT = -6.0, 20.0  # what is beyond counts as so much in that average
 FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
 MEASURED_CELLS = 5  # a rate lies within what was measured so far around it
@@ -193,10 +195,18 @@ def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float3
     return np.asarray(np.clip(rate_mm_yr, low, high), dtype=np.float32)
 
 
-def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32]:
-    """Logits of the two lowest thresholds, (2, rows, cols), before calibration, and rate in mm/yr; for calibration."""
+def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32, Float32]:
+    """For calibration: logits of the two lowest thresholds before it, (2, rows, cols); rate in mm/yr; `standing`."""
     out = _forward(network, tracks, torch.device("cpu"))
-    return out[:2].numpy(), _rate_of(out).numpy()
+    return out[:2].numpy(), _rate_of(out).numpy(), standing(tracks).numpy()
+
+
+def standing(tracks: Sequence[TrackCells]) -> torch.Tensor:
+    """How far a bowl of any radius stands out of the delay in any track, (rows, cols), of its standard deviations."""
+    shape = tracks[0].velocity_mm_yr.shape
+    first, last = -OF_ATMOSPHERE, len(RADII_CELLS) - OF_ATMOSPHERE
+    most = [np.abs(track.around[first:last]).max(axis=0) for track in tracks if track.around is not None]
+    return torch.from_numpy(np.maximum.reduce(most) if most else np.zeros(shape, dtype=np.float32))
 
 
 def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device) -> torch.Tensor:
@@ -220,7 +230,7 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
     """
     n = len(THRESHOLDS_MM_YR)
     settings = card.settings["calibration"][str(min(len(tracks), 2))]
-    learnt = torch.sigmoid(calibrated(out[:n], settings, torch.from_numpy(reach)))
+    learnt = torch.sigmoid(calibrated(out[:n], settings, torch.from_numpy(reach), standing(tracks)))
     seen, its_rate = map(torch.from_numpy, evident(tracks))
     probability = torch.maximum(learnt, seen)
     kinds = torch.softmax(out[n : n + len(KINDS)], dim=0) * probability
@@ -231,17 +241,23 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
     return maps._replace(rate_mm_yr=within_measured(maps.rate_mm_yr, tracks))
 
 
-def calibrated(logits: torch.Tensor, calibration: dict[str, float], reached: torch.Tensor) -> torch.Tensor:
+def calibrated(
+    logits: torch.Tensor, calibration: dict[str, float], reached: torch.Tensor, standing: torch.Tensor | None = None
+) -> torch.Tensor:
     """One logit of the thresholds' (thresholds, rows, cols), so that areas enter at one half and leave at a fifth.
 
-    Two scores stand side by side, and the higher counts: mostly the logit of 2 mm/yr, which shows small areas and where
-    their edge is; and that of the lowest threshold averaged over WIDE_CELLS, which shows wide slow ones and hardly
-    rises for anything small, where the cell itself agrees. The card's `fine` and `wide` are where each stands for one
-    half; `gap` below that it stands for a fifth. reached: (rows, cols), where there are values.
+    The highest of three scores counts: mostly the logit of 2 mm/yr, which shows small areas and where their edge is;
+    that of the lowest threshold averaged over WIDE_CELLS, which shows wide slow ones and hardly rises for anything
+    small, where the cell itself agrees; and `standing`, where the lowest threshold's own logit agrees. The card's
+    `fine` and `wide` are where the first two stand for one half, `agreed` is what the third asks of that logit; `gap`
+    below that they stand for a fifth. reached: (rows, cols), where there are values; standing: None for none.
     """
     fine = FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1]
     wide = torch.minimum(_averaged(logits[0], reached), logits[0] - WIDE_OWN)
     score = torch.maximum(fine - calibration["fine"], wide - calibration["wide"])
+    if standing is not None:
+        stands_out = (standing - STANDS_OUT) * (calibration["gap"] / STANDS_OUT_GAP)
+        score = torch.maximum(score, torch.minimum(stands_out, logits[0] - calibration["agreed"]))
     return score * (LN4 / calibration["gap"])
 
 

@@ -3,7 +3,8 @@
 For each use of the weights (one track, two; an ablation model's gains) the score at which areas begin is read off at
 ALARMS false alarms per 1,000 km². For the shipped network also on still tiles with an error of another make each
 (`disturbances`, those of training, in turn), whichever is stricter, and it is chosen how alarms are shared between its
-two scores, of small areas and of wide ones: as detects most of the table's bowls and gives the best F1 and overlap.
+three scores, of small areas, of wide ones and of what stands out of the delay: as detects most of the table's bowls and
+gives the best F1 and overlap.
 Last, how likely motion is at each score (`reliability`). Everything goes into the card.
 """
 
@@ -40,7 +41,9 @@ from ml.simulation.velocity.tiles import SIDE_M, Tile, TileTrack
 
 ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
 ENTERS = tuple(np.arange(-2.1, 4.91, 0.7).tolist())
-WIDES = (*np.arange(0.0, 3.51, 0.35).tolist(), math.inf)
+FINES = ENTERS[3:]
+WIDES = (*np.arange(0.35, 2.46, 0.35).tolist(), math.inf)
+AGREED = (1.0, 1.5, 2.0, math.inf)
 GAP = 1.5
 NEVER = 1e3  # a score that nothing reaches
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
@@ -50,27 +53,33 @@ RELIABILITY_FIRST = 20_000  # tiles apart from those that thresholds were chosen
 
 
 class Setting(NamedTuple):
-    """One candidate: areas begin where the score of small ones passes `fine` or that of wide ones `wide`, and end where
-    both fall GAP below.
+    """One candidate: areas begin where the score of small ones passes `fine`, that of wide ones `wide`, or where they
+    stand out of the delay and the lowest threshold's logit passes `agreed`, and end where all fall GAP below.
     """
 
     fine: float
     wide: float = math.inf
+    agreed: float = math.inf
 
 
 class View(NamedTuple):
-    """What some tracks of a tile gave: logits (2, rows, cols) of the lowest thresholds, rate, place on the ground."""
+    """What some tracks of a tile gave: logits (2, rows, cols) of the lowest thresholds, rate, how far bowls stand out
+    of the delay (`network.standing`), place on the ground.
+    """
 
     tracks: Sequence[TileTrack]
     logits: Float32
     rate_mm_yr: Float32
+    standing: Float32
     result: DeformationResult
 
 
 def bands_at(view: View, setting: Setting) -> DeformationResult:
     """The view as a result in which areas begin at one half and end at a fifth."""
-    logits, unknown = torch.from_numpy(view.logits), np.isnan(view.result.maps.probability)
-    p = torch.sigmoid(calibrated(logits, {**setting._asdict(), "gap": GAP}, torch.from_numpy(~unknown))).numpy()
+    logits, standing = torch.from_numpy(view.logits), torch.from_numpy(view.standing)
+    unknown = np.isnan(view.result.maps.probability)
+    scores = {**setting._asdict(), "gap": GAP}
+    p = torch.sigmoid(calibrated(logits, scores, torch.from_numpy(~unknown), standing)).numpy()
     rate = view.rate_mm_yr
     maps = DeformationMaps(
         np.where(unknown, np.nan, p).astype(np.float32),
@@ -83,11 +92,11 @@ def bands_at(view: View, setting: Setting) -> DeformationResult:
     return view.result._replace(maps=maps)
 
 
-def _view(tracks: Sequence[TileTrack], logits: Float32, rate: Float32, lattice: Any) -> View:
+def _view(tracks: Sequence[TileTrack], logits: Float32, rate: Float32, standing: Float32, lattice: Any) -> View:
     reach = np.minimum.reduce([track.distance_m for track in lattice.tracks]) <= REACH_M
     known = np.where(reach, 0, np.nan).astype(np.float32)
     maps = DeformationMaps(known, known, known, rate, 0.0, 1.0)
-    return View(tracks, logits, rate, DeformationResult(maps, lattice.transform, lattice.epsg))
+    return View(tracks, logits, rate, standing, DeformationResult(maps, lattice.transform, lattice.epsg))
 
 
 def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Sequence[int]]) -> list[View]:
@@ -96,8 +105,9 @@ def network_views(network: DeformationNetwork, tile: Tile, choices: Sequence[Seq
     views = []
     for choice in choices:
         lattice = on_lattice([grids[i] for i in choice])
-        logits, rate = predict_logits(network, lattice.tracks)
-        views.append(_view([tile.tracks[i] for i in choice], logits, rate * np.float32(lattice.scale), lattice))
+        logits, rate, standing = predict_logits(network, lattice.tracks)
+        seen = [tile.tracks[i] for i in choice]
+        views.append(_view(seen, logits, rate * np.float32(lattice.scale), standing, lattice))
     return views
 
 
@@ -111,7 +121,7 @@ def ablation_views(configs: Sequence[AblationConfig], tile: Tile, number: int) -
             grids[despiked] = grid_robust(cloud(tile.tracks[number]), despiked=despiked, workers=1)
         lattice = on_lattice([grids[despiked]])
         score, rate = ablation_score(lattice, config)
-        views.append(_view([tile.tracks[number]], np.stack([score, score]), rate, lattice))
+        views.append(_view([tile.tracks[number]], np.stack([score, score]), rate, np.zeros_like(score), lattice))
     return views
 
 
@@ -201,30 +211,35 @@ def alarm_rates(detected: Float64, n_tiles: int) -> Float64:
 
 
 def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> dict[str, Any]:
-    """Both scores of one track and of two, by the share of bowls detected and by F1."""
-    grid = [Setting(*values) for values in product(ENTERS, WIDES)]
+    """The scores of one track and of two, by the share of bowls detected, F1 and overlap."""
+    grid = [Setting(*values) for values in product(FINES, WIDES, AGREED)]
     fields = np.sum(over_seeds(partial(shipped_on_field, folder, grid), tiles, processes=processes), axis=0)
     still = np.sum(over_seeds(partial(shipped_on_disturbed, folder, grid), tiles, processes=processes), axis=0)
     detected = np.mean(over_seeds(partial(shipped_on_bowls, folder, grid), bowls, processes=processes), axis=0)
     chosen = {}
     for i, label in enumerate(("1", "2")):
         best: tuple[float, dict[str, float]] = (-math.inf, {})
-        for wide in WIDES:
-            at = [k for k, one in enumerate(grid) if one.wide == wide]
+        for wide, agreed in product(WIDES, AGREED):
+            at = [k for k, one in enumerate(grid) if one[1:] == (wide, agreed)]
             alarms = np.maximum(alarm_rates(fields[i, at], tiles), alarm_rates(still[i, at][:, None], tiles))
             if alarms[-1] > ALARMS:
-                continue  # the wide score alone gives too many
-            fine = enter_at(ENTERS, alarms)
-            totals = [np.interp(fine, ENTERS, fields[i, at, column]) for column in range(1, 5)]
+                continue  # the other scores alone give too many
+            fine = enter_at(FINES, alarms)
+            totals = [np.interp(fine, FINES, fields[i, at, column]) for column in range(1, 5)]
             f1 = 2 * totals[0] / max(totals[1] + totals[2], 1)
             overlap = totals[3] / max(totals[0], 1)
-            pd = [float(np.interp(fine, ENTERS, detected[i, at, j])) for j in range(len(TABLE))]
+            pd = [float(np.interp(fine, FINES, detected[i, at, j])) for j in range(len(TABLE))]
             value = float(np.mean(pd)) + 0.5 * f1 + 0.25 * overlap
-            print(f"{label} wide {wide:.1f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} detected {pd}")
+            print(f"{label} wide {wide:.2f} agreed {agreed:.1f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} {pd}")
             if value > best[0]:
-                best = (value, {"fine": round(fine, 2), "wide": min(round(wide, 2), NEVER), "gap": GAP})
+                best = (value, _scores(fine, wide, agreed))
         chosen[label] = best[1]
     return chosen
+
+
+def _scores(fine: float, wide: float = math.inf, agreed: float = math.inf) -> dict[str, float]:
+    """As the card holds them."""
+    return {"fine": round(fine, 2), "wide": min(round(wide, 2), NEVER), "agreed": min(agreed, NEVER), "gap": GAP}
 
 
 def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, float]]:
@@ -244,9 +259,9 @@ def calibrate_ablation(folder: Path, tiles: int, processes: int) -> dict[str, di
     sums = np.sum(over_seeds(partial(ablation_on_field, configs, grid), tiles, processes=processes), axis=0)
     chosen: dict[str, dict[str, Any]] = {}
     for config, rows in zip(configs, sums, strict=True):
-        enter = round(enter_at(ENTERS, alarm_rates(rows, tiles)), 3)
+        enter = enter_at(ENTERS, alarm_rates(rows, tiles))
         print(f"{config.weights:34s} {config.label:8s} enter {enter:5.2f}")
-        chosen.setdefault(config.weights, {})[config.label] = {"fine": enter, "wide": NEVER, "gap": GAP}
+        chosen.setdefault(config.weights, {})[config.label] = _scores(enter)
     return chosen
 
 

@@ -25,13 +25,13 @@ from ml.runtime.checkpoints import WEIGHTS, read_card
 from ml.simulation.seeds import Purpose
 from ml.statistics.intervals import Interval, bootstrap_over
 
-SHIFTS = (-0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4)  # logits, of both thresholds
+SHIFTS = (-0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4)  # logits, of all thresholds
 
 
 def settings_of(folder: Path) -> list[Setting]:
     """The shipped thresholds of one track, shifted."""
     shipped = read_card("deformation", folder).settings["calibration"]["1"]
-    return [Setting(shipped["fine"] + shift, shipped["wide"] + shift) for shift in SHIFTS]
+    return [Setting(*(shipped[name] + shift for name in Setting._fields)) for shift in SHIFTS]
 
 
 def on_field(benchmark: str, purpose: Purpose, folder: Path, number: int) -> Float64:

@@ -153,7 +153,7 @@ def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_dat
     assert (p[np.abs(points.velocity_mm_yr) < 2] > 0.5).mean() < 0.2
 
 
-SCORES = {"fine": 1.7, "wide": 4.0, "gap": 1.5}
+SCORES = {"fine": 1.7, "wide": 4.0, "agreed": 1.5, "gap": 1.5}
 
 
 def test_a_small_area_begins_at_the_blend_of_two_thresholds():
@@ -175,6 +175,16 @@ def test_a_wide_area_begins_where_its_surroundings_and_the_cell_itself_agree():
     assert float(p[20, 20]) < 0.2
     left = torch.sigmoid(calibrated(logits - 1.5, SCORES, reached))
     assert float(left[5, 5]) == pytest.approx(0.2, abs=1e-4)
+
+
+def test_what_stands_out_of_the_delay_is_an_area_where_the_lowest_threshold_agrees():
+    logits = torch.tensor([[1.6, 1.4, 9.0, 1.5], [-9.0, -9.0, -9.0, -9.0]])[:, None]
+    standing = torch.tensor([[4.2, 8.0, 3.3, 4.0]])
+    p = torch.sigmoid(calibrated(logits, SCORES, torch.ones(1, 4, dtype=torch.bool), standing))[0]
+    assert 0.5 < p[0] < 0.6  # the logit is what limits it
+    assert 0.4 < p[1] < 0.5
+    assert p[2] == pytest.approx(0.2, abs=1e-3)
+    assert p[3] == pytest.approx(0.5, abs=1e-4)
 
 
 def test_a_small_spot_is_no_wide_area_however_sure():
