@@ -20,9 +20,9 @@ from scipy.interpolate import griddata
 from torch import Tensor, nn
 
 from bench.measure import pairs, report, result
-from ml.deformation.gridding import CELL_M, Cells, assign_cells, grid_median, grid_robust
+from ml.deformation.gridding.cells import CELL_M, Cells, assign_cells, grid_median, grid_robust
+from ml.deformation.gridding.interpolation import inverse_distance
 from ml.deformation.infer import WEIGHTS, flagged_areas, on_grids
-from ml.deformation.interpolation import inverse_distance
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.points import PointCloud

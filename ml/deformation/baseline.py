@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.deformation.gridding import VelocityGrid
+from ml.deformation.gridding.cells import VelocityGrid
 from ml.deformation.points import Float32
 from ml.statistics.robust import MAD_TO_SIGMA
 

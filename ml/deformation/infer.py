@@ -17,9 +17,9 @@ from ml.deformation.baseline import (
     matched_filter,
     threshold,
 )
-from ml.deformation.despike import despike
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
-from ml.deformation.gridding import CELL_M, RobustGrid, grid_median, grid_robust
+from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_median, grid_robust
+from ml.deformation.gridding.despike import despike
 from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
@@ -48,8 +48,8 @@ VERSIONS = {  # raise when the numbers change
     "threshold": "3",
     "ada": "2",
     "getis-ord": "2",
-    "whitening": "2",
-    "model": "5",
+    "whitening": "3",
+    "model": "6",
 }
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ml.deformation.features.channels import TrackCells
 from ml.deformation.features.surroundings import Ahead
-from ml.deformation.gridding import RobustGrid
+from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
 from ml.runtime.progress import report_progress

@@ -29,7 +29,7 @@ from ml.deformation.features.channels import (
     usable_noise,
 )
 from ml.deformation.features.surroundings import surroundings
-from ml.deformation.gridding import RobustGrid, distance_to_points_m
+from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
 from ml.deformation.kinds import KINDS
 from ml.deformation.points import Float32
 from ml.deformation.still import StillGround, still_ground

@@ -1,8 +1,8 @@
 """What can be trained: every training recipe is registered here once."""
 
 from ml.lab.coherence.training_task import RECIPE as COHERENCE
-from ml.lab.deformation.patches import RECIPE as DEFORMATION_PATCHES
-from ml.lab.deformation.train import RECIPE as DEFORMATION
+from ml.lab.deformation.training.patches import RECIPE as DEFORMATION_PATCHES
+from ml.lab.deformation.training.train import RECIPE as DEFORMATION
 from ml.lab.offsets.recipe import RECIPE as OFFSETS
 from ml.lab.train_command import RECIPES
 

@@ -5,7 +5,7 @@ import pytest
 
 from ingest.geometry import LineOfSight, decompose_up_east
 from ingest.readers import open_velocity_field
-from ml.deformation.gridding import assign_cells, cell_mean
+from ml.deformation.gridding.cells import assign_cells, cell_mean
 
 ASCENDING = LineOfSight(np.float64(-0.62), np.float64(-0.10), np.float64(0.78))
 DESCENDING = LineOfSight(np.float64(0.59), np.float64(-0.12), np.float64(0.80))

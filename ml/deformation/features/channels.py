@@ -11,8 +11,8 @@ from torch import Tensor
 from ml.deformation.baseline import cell_noise
 from ml.deformation.features.overwrap import overwrapped
 from ml.deformation.features.surroundings import PLANES
-from ml.deformation.gridding import RobustGrid
-from ml.deformation.interpolation import FILLS
+from ml.deformation.gridding.cells import RobustGrid
+from ml.deformation.gridding.interpolation import FILLS
 from ml.deformation.points import Float32
 from ml.deformation.still import still_ground
 

@@ -7,7 +7,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ml.deformation.gridding import assign_cells, cell_median
+from ml.deformation.gridding.cells import assign_cells, cell_median
 from ml.deformation.points import Float32, PointCloud
 
 CELL_M = 1_000.0

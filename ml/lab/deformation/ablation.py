@@ -19,12 +19,12 @@ from torch.nn import functional
 from ml.deformation.baseline import DeformationMaps
 from ml.deformation.features.channels import channels, phases, shown
 from ml.deformation.features.overwrap import GAINS, merge
-from ml.deformation.gridding import RobustGrid
+from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.infer import DeformationResult
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, calibrated, on_lattice
 from ml.deformation.points import Float32
-from ml.lab.deformation.disturbances import GROUPS
-from ml.lab.deformation.patches import slide
+from ml.lab.deformation.training.disturbances import GROUPS
+from ml.lab.deformation.training.patches import slide
 from ml.networks.deformation_unet import STRIDE
 from ml.networks.patch_classifier import PatchClassifier
 from ml.rasters.areas import by_sign

@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 
 from ingest.errors import InputError
 from ml.deformation.baseline import DeformationMaps
-from ml.deformation.gridding import RobustGrid, grid_robust
+from ml.deformation.gridding.cells import RobustGrid, grid_robust
 from ml.deformation.infer import DeformationResult
 from ml.deformation.network import REACH_M, DeformationNetwork, calibrated, on_lattice, predict_logits
 from ml.deformation.points import Float32, Float64
 from ml.deformation.reliability import fit
 from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, ablation_score
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, bowl_tiles, cloud, field_tile, still_tile
-from ml.lab.deformation.disturbances import GROUPS
 from ml.lab.deformation.scoring import detects_bowl, on_tile, places_of, score_tile, truth_of
+from ml.lab.deformation.training.disturbances import GROUPS
 from ml.lab.workers import over_seeds
 from ml.runtime.checkpoints import WEIGHTS, Card, read_card, write_card
 from ml.simulation.seeds import Purpose, generator

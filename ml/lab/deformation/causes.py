@@ -27,8 +27,8 @@ from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_
 from ml.deformation.places.measure import measure
 from ml.deformation.points import Float64, PointCloud
 from ml.lab.deformation.benchmark_tiles import CONFIGS, NATIONAL, cloud
-from ml.lab.deformation.dataset import RARE_KINDS
 from ml.lab.deformation.scoring import middles
+from ml.lab.deformation.training.dataset import RARE_KINDS
 from ml.lab.workers import over_seeds
 from ml.rasters.areas import KINDS, SURE_SHARE, Area, SortedPoints, areas_in
 from ml.runtime.checkpoints import WEIGHTS

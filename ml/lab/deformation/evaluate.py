@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
-from ml.deformation.gridding import RobustGrid, grid_robust
+from ml.deformation.gridding.cells import RobustGrid, grid_robust
 from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.points import Float64

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from ml.deformation.gridding import Cells, cell_median
+from ml.deformation.gridding.cells import Cells, cell_median
 from ml.deformation.infer import CONFIGS, detect_all_with
 from ml.lab.deformation.benchmark_tiles import NATIONAL, cloud, field_tile
 from ml.lab.deformation.scoring import STILL_MM_YR, areas_of, matched, on_tile, truth_of

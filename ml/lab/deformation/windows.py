@@ -16,7 +16,7 @@ from shapely import contains_xy
 from ml.deformation.infer import CONFIGS, METHODS, detect_deformation, flagged_areas
 from ml.deformation.points import Float64, PointCloud
 from ml.lab.deformation.benchmark_tiles import HEIGHT_ERROR_M
-from ml.lab.deformation.motion_shapes import bowl, log_uniform
+from ml.lab.deformation.training.motion_shapes import bowl, log_uniform
 from ml.lab.workers import over_seeds
 from ml.simulation.ground.scatter import Density
 from ml.simulation.seeds import Purpose, generator

@@ -6,8 +6,8 @@ from affine import Affine
 
 from ingest.geometry import utm_epsg
 from ml.deformation.baseline import background_and_noise, matched_filter, threshold
-from ml.deformation.despike import despike
-from ml.deformation.gridding import VelocityGrid, assign_cells, cell_mean, grid_median
+from ml.deformation.gridding.cells import VelocityGrid, assign_cells, cell_mean, grid_median
+from ml.deformation.gridding.despike import despike
 from ml.deformation.hotspots import GetisOrdConfig, active_areas, getis_ord
 from ml.deformation.infer import METHODS, WEIGHTS, detect_deformation, flagged_areas, parameters, strongest
 from ml.deformation.points import PointCloud, project

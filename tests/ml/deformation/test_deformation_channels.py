@@ -6,7 +6,6 @@ import torch
 from affine import Affine
 
 from ml.deformation.baseline import cell_noise
-from ml.deformation.despike import median_of, neighbours
 from ml.deformation.features import surroundings as around
 from ml.deformation.features.atmosphere import RADII_CELLS
 from ml.deformation.features.channels import (
@@ -29,13 +28,14 @@ from ml.deformation.features.surroundings import (
     Ahead,
     surroundings,
 )
-from ml.deformation.gridding import Cells, RobustGrid, cell_median, distance_to_points_m, grid_robust
-from ml.deformation.interpolation import FILLS, inverse_distance, nearest, soft_impute
+from ml.deformation.gridding.cells import Cells, RobustGrid, cell_median, distance_to_points_m, grid_robust
+from ml.deformation.gridding.despike import median_of, neighbours
+from ml.deformation.gridding.interpolation import FILLS, inverse_distance, nearest, soft_impute
 from ml.deformation.network import on_lattice
 from ml.deformation.noise import point_noise
 from ml.deformation.points import PointCloud
 from ml.deformation.still import StillGround, still_ground
-from ml.lab.deformation.patches import PATCH, gaussian, slide, starts
+from ml.lab.deformation.training.patches import PATCH, gaussian, slide, starts
 
 WEST, SOUTH = 4_600_000.0, 1_740_000.0
 
@@ -66,7 +66,7 @@ def test_medians_of_cells_are_those_of_their_values_one_by_one():
 
 
 def test_neighbours_are_those_that_every_distance_would_name(monkeypatch):
-    monkeypatch.setattr("ml.deformation.despike.AT_ONCE", 17)
+    monkeypatch.setattr("ml.deformation.gridding.despike.AT_ONCE", 17)
     rng = np.random.default_rng(6)
     x, y = rng.uniform(0, 1500, (2, 120))
     points = cloud(list(x), list(y), list(rng.normal(0, 1, 120)))

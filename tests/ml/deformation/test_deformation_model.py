@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ml.deformation.features.channels import TrackCells
-from ml.deformation.gridding import grid_robust
+from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.infer import detect_deformation, detect_tracks, flagged_areas
 from ml.deformation.inputs import read_points
 from ml.deformation.network import DeformationNetwork, calibrated, on_lattice, predict_block

@@ -5,7 +5,7 @@ import pytest
 from pyproj import Transformer
 
 from ingest.readers.records import Declaration
-from ml.deformation.gridding import grid_robust
+from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.inputs import read_tracks
 from tests.makers import shapefiles
 from tests.makers.generic import csv_text, make

@@ -10,7 +10,7 @@ from affine import Affine
 from ml.deformation import infer, nation
 from ml.deformation.features.channels import CHANNELS
 from ml.deformation.features.surroundings import REACH_CELLS
-from ml.deformation.gridding import RobustGrid
+from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.nation import NetworkConfig, predict, windows
 from ml.deformation.network import DeformationNetwork, on_lattice
 from ml.deformation.points import PointCloud

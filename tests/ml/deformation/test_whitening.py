@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.deformation.gridding import grid_robust
+from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.infer import METHODS, VERSIONS, detect_deformation, flagged_areas
 from ml.deformation.points import PointCloud
 from ml.deformation.whitening import WhiteningConfig, whitening

@@ -10,11 +10,11 @@ import torch
 from ml.__main__ import main
 from ml.deformation.baseline import MatchedFilterConfig
 from ml.deformation.features.overwrap import GAINS
-from ml.deformation.gridding import grid_robust
+from ml.deformation.gridding.cells import grid_robust
 from ml.lab.deformation.ablation import ABLATION_MODELS, PATCHES, AblationConfig, detect_ablation, recipe_of
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, cloud, still_tile
 from ml.lab.deformation.evaluate import METHODS, config_of, figures_of, gains, measure
-from ml.lab.deformation.train import Settings
+from ml.lab.deformation.training.train import Settings
 from ml.lab.deformation.tuning import raised, results
 from ml.networks.deformation_unet import DeformationUnet
 from ml.networks.patch_classifier import PatchClassifier

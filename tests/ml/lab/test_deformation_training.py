@@ -10,9 +10,9 @@ from ml.deformation.kinds import kind_of
 from ml.deformation.network import DeformationNetwork
 from ml.lab.deformation.benchmark_tiles import NATIONAL, digest, field_tile, still_tile
 from ml.lab.deformation.calibration import Setting, counts, enter_at, network_views
-from ml.lab.deformation.compose import Recipe, laid_over, sample, still, tile_pool, weak_motion
-from ml.lab.deformation.dataset import NOTHING, fill, opened, tile_arrays, training_tile
-from ml.lab.deformation.train import DeformationTrainingTask, Settings, as_batch, loss_of
+from ml.lab.deformation.training.compose import Recipe, laid_over, sample, still, tile_pool, weak_motion
+from ml.lab.deformation.training.dataset import NOTHING, fill, opened, tile_arrays, training_tile
+from ml.lab.deformation.training.train import DeformationTrainingTask, Settings, as_batch, loss_of
 from ml.networks.deformation_unet import DeformationUnet
 from ml.rasters.areas import KINDS
 from ml.runtime.checkpoints import read_card

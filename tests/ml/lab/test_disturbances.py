@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.lab.deformation.disturbances import GROUPS, disturbance, fractal, smoothed, thinned
+from ml.lab.deformation.training.disturbances import GROUPS, disturbance, fractal, smoothed, thinned
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM
 
 SHAPE = (100, 100)

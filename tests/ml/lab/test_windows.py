@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml.deformation.features.channels import background_of
-from ml.deformation.gridding import grid_robust
+from ml.deformation.gridding.cells import grid_robust
 from ml.lab.deformation.windows import outcome, table, window
 from ml.simulation.seeds import Purpose
 

@@ -8,7 +8,7 @@ import numpy as np
 from affine import Affine
 from shapely import Point, contains_xy
 
-from ml.deformation.gridding import CELL_M, assign_cells
+from ml.deformation.gridding.cells import CELL_M, assign_cells
 from ml.deformation.infer import DeformationResult, flagged_areas
 from ml.deformation.points import PointCloud
 from ml.lab.deformation.injected.scenes import Motion, Scene

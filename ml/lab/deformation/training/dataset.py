@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.despike import median_of, neighbours
-from ml.deformation.gridding import Cells, cell_mean, cell_median
+from ml.deformation.gridding.cells import Cells, cell_mean, cell_median
+from ml.deformation.gridding.despike import median_of, neighbours
 from ml.deformation.kinds import kind_of
 from ml.lab.deformation.benchmark_tiles import cloud
 from ml.simulation.ground.frame import project_to_los_mm_yr

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ingest.errors import UnusableData
-from ml.deformation.despike import NEIGHBOURS, median_of, neighbours
+from ml.deformation.gridding.despike import NEIGHBOURS, median_of, neighbours
 from ml.deformation.noise import told_noise
 from ml.deformation.points import Float32, Float64, PointCloud
 

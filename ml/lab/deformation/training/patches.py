@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ml.deformation.features.overwrap import GAINS, overwrapped, wrap
-from ml.deformation.interpolation import FILLS
+from ml.deformation.gridding.interpolation import FILLS
 from ml.deformation.points import Float32
-from ml.lab.deformation.compose import Recipe, Sample, TilePool, sample, tile_pool
-from ml.lab.deformation.dataset import HELD_BACK, fill
+from ml.lab.deformation.training.compose import Recipe, Sample, TilePool, sample, tile_pool
+from ml.lab.deformation.training.dataset import HELD_BACK, fill
 from ml.lab.train_command import TrainingRecipe
 from ml.lab.training import Batch, TrainingTask
 from ml.networks.patch_classifier import PATCH, PatchClassifier

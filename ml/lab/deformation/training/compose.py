@@ -13,14 +13,14 @@ from ml.deformation.baseline import background_and_noise
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, TrackCells, cell_noise_of
 from ml.deformation.features.overwrap import YEARS
 from ml.deformation.features.surroundings import surroundings
-from ml.deformation.gridding import CELL_M, distance_to_points_m
+from ml.deformation.gridding.cells import CELL_M, distance_to_points_m
 from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M
 from ml.deformation.points import Float32
-from ml.lab.deformation.dataset import CENTRE_STEPS, NOTHING, TileCache
-from ml.lab.deformation.disturbances import Disturbed, disturbance, fractal, smoothed, thinned
-from ml.lab.deformation.motion_shapes import bowl, draw_shape, log_uniform
-from ml.lab.deformation.real_noise import draw_real, known_cells
+from ml.lab.deformation.training.dataset import CENTRE_STEPS, NOTHING, TileCache
+from ml.lab.deformation.training.disturbances import Disturbed, disturbance, fractal, smoothed, thinned
+from ml.lab.deformation.training.motion_shapes import bowl, draw_shape, log_uniform
+from ml.lab.deformation.training.real_noise import draw_real, known_cells
 from ml.simulation.velocity.nuisance import HALF_WAVE_MM, Nuisance
 from ml.simulation.velocity.tiles import CELLS
 

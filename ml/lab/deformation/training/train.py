@@ -17,7 +17,7 @@ from torch.nn import functional
 from ml.deformation.features.channels import CHANNELS, channels, phases, shown
 from ml.deformation.features.overwrap import GAINS
 from ml.deformation.kinds import KINDS
-from ml.lab.deformation.compose import (
+from ml.lab.deformation.training.compose import (
     Recipe,
     Sample,
     TilePool,
@@ -29,7 +29,7 @@ from ml.lab.deformation.compose import (
     tile_pool,
     weak_motion,
 )
-from ml.lab.deformation.dataset import HELD_BACK, NOTHING, fill
+from ml.lab.deformation.training.dataset import HELD_BACK, NOTHING, fill
 from ml.lab.train_command import TrainingRecipe
 from ml.lab.training import Batch, TrainingTask
 from ml.networks.deformation_unet import THRESHOLDS_MM_YR, DeformationUnet

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.deformation.gridding import grid_robust
+from ml.deformation.gridding.cells import grid_robust
 from ml.deformation.points import Float32
 from ml.lab.deformation.injected.places import place, residual_field
 from ml.simulation.velocity.tiles import CELLS
