@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.lab.deformation import motion_shapes
+from ml.lab.deformation.training import motion_shapes
 from ml.lab.deformation.training.motion_shapes import bowl, draw_shape
 
 DOWN, RIGHT = np.mgrid[-60:61, -60:61].astype(np.float32)
