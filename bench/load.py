@@ -74,14 +74,14 @@ def _alerts(places: list[tuple[str, float, float]]) -> list[Alert]:
 
 def _visit(port: int, folder: Path, town: dict[str, Any]) -> list[dict[str, Any]]:
     """What every request took, in the words of locust's own report."""
-    given, told = folder / "town.json", folder / "told"
+    given, report = folder / "town.json", folder / "report"
     given.write_text(json.dumps(town))
     command = [sys.executable, "-m", "locust", "--locustfile", str(settings.BASE_DIR / "bench" / "visitors.py")]
     command += ["--headless", "--host", f"http://localhost:{port}", "--users", "60", "--spawn-rate", "5"]
     command += ["--run-time", f"{SECONDS}s", "--stop-timeout", "10s", "--reset-stats", "--exit-code-on-error", "0"]
-    command += ["--only-summary", "--json-file", str(told)]
+    command += ["--only-summary", "--json-file", str(report)]
     subprocess.run(command, check=True, env=os.environ | {"BENCH_LOAD_TOWN": str(given)}, cwd=folder)
-    return json.loads(told.with_suffix(".json").read_text())
+    return json.loads(report.with_suffix(".json").read_text())
 
 
 class MemoryWatch(threading.Thread):

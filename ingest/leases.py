@@ -1,10 +1,10 @@
-"""Leases: a row that waits is claimed by one worker, kept by a heartbeat, and taken back when its worker is dead.
+"""Leases: a waiting row is claimed by one worker, kept by a heartbeat, and taken back when its worker is dead.
 
 A table of such rows has the columns `state`, `attempts`, `next_try_at`, `lease_until` and `error`; one whose rows are
 given back (`give_back`, `return_expired`) has `faults`, `cause` and `finished_at` as well. The row is the truth about
-the work, the broker's message only a bell: a claim is an update of a row that still waits, and every later update is
-one of a row that this attempt still owns. `attempts` only grows: it tells a late worker that it has lost. Leases run by
-the clock of the database, the one that all workers share.
+the work, the broker's message only a bell: a claim is an update of a row that is still waiting, and every later update
+is one of a row that this attempt still owns. `attempts` only grows, so a late worker sees that it has lost. Leases run
+by the clock of the database, the one that all workers share.
 """
 
 import logging

@@ -49,7 +49,7 @@ class GuardedScheduler(DatabaseScheduler):
             connection.close()
             leads = False
         if leads != self.leading:
-            logger.info("this beat %s", "leads" if leads else "waits for another one")
+            logger.info("this beat %s", "leads" if leads else "is waiting for another one")
             self._initial_read = True  # what the other one has sent meanwhile stands in the database
         self.leading = leads
         return leads

@@ -29,7 +29,7 @@ REASONS: dict[Verdict, dict[str, Reason]] = {
     },
     Verdict.REJECT: {
         "atmosphere": Reason(
-            "weather in the air", "Changes in the air between satellite and ground looked like motion."
+            "atmospheric delay", "Changes in the atmosphere between satellite and ground looked like motion."
         ),
         "unwrapping": Reason("unwrapping error", "The computation miscounted whole waves of the radar signal."),
         "surface": Reason("vegetation or snow", "Plants or snow changed here, not the ground."),

@@ -187,7 +187,7 @@ def _assumed(prediction: Prediction) -> dict[str, Any]:
 
 
 def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
-    """What the series of the points inside tell; nothing where the product has none of phase."""
+    """What the series of the points inside shows; nothing where the product has none of phase."""
     if not _has_cycles(product):
         return {}
     _, series = ingest_selectors.series_within(product=product, area=place, most=MOST_SERIES)

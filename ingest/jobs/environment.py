@@ -1,4 +1,4 @@
-"""What the process that reads a stranger's file finds in its environment: a GDAL that opens one file, and no secrets.
+"""What the process that reads an uploaded file finds in its environment: a GDAL that opens one file, and no secrets.
 
 GDAL reads its options when it starts, so only the environment of a process works, not `rasterio.Env`.
 """

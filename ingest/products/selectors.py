@@ -22,7 +22,7 @@ STD_SAMPLED = 50_000
 
 
 class PointColumns(NamedTuple):
-    """All points of a product as columns. Degrees (EPSG:4326), mm/yr, and m, NaN where nobody tells a height."""
+    """All points of a product as columns. Degrees (EPSG:4326), mm/yr, and m, NaN where no height is stated."""
 
     longitude: Float64
     latitude: Float64

@@ -43,7 +43,7 @@ class CoherenceChange(NamedTuple):
 def coherence_change(history: Float32, history_sigma: Float32, coherence: Float32) -> CoherenceChange:
     """Compare a pair with its predecessors. history, its sigma: (n, rows, cols); coherence: (rows, cols); 0-1.
 
-    What the whole scene lost (rain, wind, snow) is no event of the ground: that share is taken out of the pair, and out
+    What the whole scene lost (rain, wind, snow) is no event of the ground: that share is removed from the pair, and out
     of each of its predecessors. The scale of a pixel is the spread of its past around it, or half of what an estimate
     is uncertain by where that is more; it is widened where the sixth of the scene that lost most lies farther below
     than that, since bad weather also decorrelates unevenly.

@@ -13,7 +13,7 @@ TO_DECIBEL = 10 / np.log(10)
 def backscatter_change_db(source: PairSource, device: torch.device, window: int = WINDOW_PX) -> Float32:
     """Secondary over reference in decibel, mean over a window, (rows, cols), NaN unknown; positive: brighter now.
 
-    The scene's median is taken out: a gain, or rain over everything, is no event of the ground.
+    The scene's median is removed: a gain, or rain over everything, is no event of the ground.
     """
 
     def work(images: Float32) -> dict[str, Float32]:

@@ -49,7 +49,7 @@ class Area(NamedTuple):
     kind: the class whose probability stands highest; score: highest probability, 0-1; rate_mm_yr: median of the rate
     inside; peak_rate_mm_yr: its 95th percentile, away from zero; kinds: share of each of KINDS in the probability
     inside, empty where the method knows the sign only. places: the peaks inside, strongest first; empty until the
-    points were looked at (`ml.deformation.places`), which then also tell outline and rates. region: number of the
+    points were looked at (`ml.deformation.places`), which then also give outline and rates. region: number of the
     flagged area that this is, or is a part of; 0 before. core_kinds, rim_kinds: the network's own shares within the
     outline of half the strongest peak, and outside it.
     """

@@ -63,10 +63,10 @@ def check(folder: Path, manifest: Manifest) -> None:
     for name, entry in manifest.files.items():
         try:
             with (folder / name).open("rb") as file:
-                found = entry_of(file)
+                actual = entry_of(file)
         except OSError as fault:
             raise Unusable(f"{name} of this backup cannot be read ({fault.strerror}); take another one") from fault
-        if found != entry:
+        if actual != entry:
             raise Unusable(f"{name} of this backup is not what was written; take another one")
 
 

@@ -84,7 +84,7 @@ def _nothing_is_deleted(wait_seconds: float) -> Iterator[None]:
                 yield
                 return
         if time.monotonic() > ends_at:
-            raise Unusable("another backup or manage.py prune is at work; try again when it has ended")
+            raise Unusable("another backup or manage.py prune is running; try again when it has ended")
         time.sleep(LOOK_SECONDS)
 
 

@@ -126,7 +126,7 @@ def messages_cancel(*, messages: QuerySet[OutgoingMessage], by: str) -> int:
 
 
 def _is_still_needed(message: OutgoingMessage) -> bool:
-    """Whether there is something left to report; news that has been overtaken is taken out of the message."""
+    """Whether there is something left to report; news that has been overtaken is removed from the message."""
     if message.kind == Kind.CONFIRM:
         wanted = message.subscription
         return wanted is not None and not wanted.confirmed_at and not wanted.ended_at

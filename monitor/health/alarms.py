@@ -1,7 +1,7 @@
 """Alarms: a condition that stays wrong becomes a row, and a mail to administrators.
 
 Both have to last ALARM_AFTER_MINUTES, being wrong and being right again, so that what comes and goes makes one alarm.
-One mail tells of everything that has opened or ended since the one before, and once a day of what is still wrong. It
+One mail reports everything that has opened or ended since the one before, and once a day of what is still wrong. It
 goes straight to the mail server: the outbox may be what is wrong.
 """
 
@@ -31,7 +31,7 @@ TITLES = ("Wrong", "Still wrong", "Right again")
 
 
 class News(NamedTuple):
-    """Alarms to tell of: opened ones, ones that are still open after a day, and ended ones."""
+    """Alarms to report: opened ones, ones that are still open after a day, and ended ones."""
 
     opened: list[Alarm]
     still: list[Alarm]
@@ -64,7 +64,7 @@ def alarms_update(reports: Iterable[Report]) -> None:
 
 
 def alarms_mail(*, to: list[str]) -> None:
-    """Send what has not been told yet in one mail; what cannot be sent now is told by the next round's mail."""
+    """Send what has not been reported yet in one mail; what cannot be sent now is in the next round's mail."""
     news = _news()
     if any(news) and news_mail(news=news, to=to):
         now = database_now()
@@ -79,7 +79,7 @@ def news_mail(*, news: News, to: list[str]) -> bool:
     try:
         return bool(to) and EmailMessage(_subject(news), text, to=to).send() > 0
     except (smtplib.SMTPException, OSError) as fault:
-        logger.error("administrators could not be told of alarms (%s): %s", _subject(news), fault)
+        logger.error("alarms could not be reported to administrators (%s): %s", _subject(news), fault)
         return False
 
 

@@ -33,7 +33,7 @@ class Report:
     condition: Condition
     detail: str = ""
     wrong: str = ""
-    unexpected: bool = False  # `wrong` is the text of an exception: not for strangers
+    unexpected: bool = False  # `wrong` is the text of an exception: not for the public
 
 
 def examine(conditions: Iterable[Condition]) -> list[Report]:

@@ -78,7 +78,7 @@ CONDITIONS = (
     Condition(
         name="channels",
         check=work.channels,
-        remedy="Mend what the mail server says (EMAIL_URL, the right to send); what waits is sent by itself then.",
+        remedy="Mend what the mail server says (EMAIL_URL, the right to send); what is waiting is sent by itself then.",
     ),
     Condition(
         name="outbox",

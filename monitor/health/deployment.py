@@ -84,8 +84,8 @@ def demo() -> str:
 
 
 def framework() -> str:
-    found = run_checks(include_deployment_checks=True)
-    problems = [message for message in found if not message.is_silenced()]
+    messages = run_checks(include_deployment_checks=True)
+    problems = [message for message in messages if not message.is_silenced()]
     if problems:
         raise Wrong(f"manage.py check --deploy reports {len(problems)}, first: {problems[0].msg}")
     return "manage.py check --deploy finds nothing"

@@ -26,7 +26,7 @@ def metrics_text() -> bytes:
 
 
 class ServiceCollector(Collector):
-    """What waits, what failed, who lives, how much disk is left."""
+    """What is waiting, what failed, who lives, how much disk is left."""
 
     def describe(self) -> list[Metric]:
         """Nothing: so the values are not asked for when the collector is registered."""
@@ -48,7 +48,9 @@ class ServiceCollector(Collector):
 
 def _of_database() -> Iterator[Metric]:
     waits = {(kind,): seconds for kind, seconds in selectors.longest_waits().items()}
-    yield _gauge("oldest_waiting_seconds", "How long the oldest waiting row has waited; 0: none waits.", waits, "kind")
+    yield _gauge(
+        "oldest_waiting_seconds", "How long the oldest waiting row has waited; 0: none is waiting.", waits, "kind"
+    )
     counts = {
         (kind, state): float(n) for kind, states in selectors.counts_by_state().items() for state, n in states.items()
     }

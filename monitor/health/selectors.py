@@ -1,4 +1,4 @@
-"""What waits, what failed, what came last: a few cheap queries, by the clock of the database."""
+"""What is waiting, what failed, what came last: a few cheap queries, by the clock of the database."""
 
 from datetime import datetime, timedelta
 
@@ -28,7 +28,7 @@ FAILED_DAYS = 7.0  # older failures are history
 
 
 def waiting() -> dict[str, QuerySet]:
-    """Rows that wait for their turn, each with `since`; what was put off on purpose waits from then on."""
+    """Rows that are waiting for their turn, each with `since`; what was put off on purpose waits from then on."""
     due = Greatest("created_at", "next_try_at")  # of the two that there are
     tried = When(attempts__gt=0, then=F("created_at"))
     return {
@@ -42,7 +42,7 @@ def waiting() -> dict[str, QuerySet]:
 
 
 def longest_waits() -> dict[str, float]:
-    """Seconds that the oldest waiting row of each kind has been waiting; 0 where none waits."""
+    """Seconds that the oldest waiting row of each kind has been waiting; 0 where none is waiting."""
     now = database_now()
     oldest = {kind: rows.aggregate(oldest=Min("since"))["oldest"] for kind, rows in waiting().items()}
     return {kind: max(0.0, (now - since).total_seconds()) if since else 0.0 for kind, since in oldest.items()}

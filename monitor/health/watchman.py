@@ -1,7 +1,7 @@
 """The watchman: examines the service every minute, in a thread of the mail worker and in one of beat.
 
-Whoever of the two is left tells of the other's death. Beat asks only what the database alone can answer: it may run on
-a machine without the disks. Without a database the mail worker tells the addresses that it knew last.
+Whoever of the two is left reports the other's death. Beat asks only what the database alone can answer: it may run on
+a machine without the disks. Without a database the mail worker writes to the addresses that it knew last.
 """
 
 import logging
@@ -37,12 +37,12 @@ class Watchman(threading.Thread):
         while True:
             try:
                 self.round()
-            except Exception:  # the next round may see it otherwise, and nobody else would tell
+            except Exception:  # the next round may see it otherwise, and nobody else would report it
                 logger.exception("the service could not be examined")
             time.sleep(pause)
 
     def round(self) -> None:
-        """Examine the service once, and tell administrators what is new; one watchman at a time."""
+        """Examine the service once, and report to administrators what is new; one watchman at a time."""
         try:
             with try_locked(Lock.WATCHING) as alone:
                 if alone:
@@ -56,13 +56,13 @@ class Watchman(threading.Thread):
     def _examine(self) -> None:
         if self.lost is not None:
             self._see_database(self.lost)
-        asked = [one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database)]
-        alarms.alarms_update(examine(one for one in asked if one is not DATABASE))
+        conditions = [one for one in CONDITIONS if one.alarms and (self.everything or one.needs_database)]
+        alarms.alarms_update(examine(one for one in conditions if one is not DATABASE))
         self.recipients = alarms.recipients()
         alarms.alarms_mail(to=self.recipients)
 
     def _see_no_database(self) -> None:
-        """Tell that the database is gone, once, after it has been so for long enough."""
+        """Report that the database is gone, once, after it has been so for long enough."""
         if self.lost is None:
             self.lost = Alarm(condition=DATABASE.name, sentence="the database does not answer")
             self.lost.first_seen_at = timezone.now()

@@ -41,7 +41,7 @@ class InputGrid(NamedTuple):
     """The images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them.
 
     last_day: of the later one, counted from 1970-01-01. shift_px: by which the whole of it is off, columns and rows;
-    that is no motion, and is taken out.
+    that is no motion, and is removed.
     """
 
     posting_m: float

@@ -19,7 +19,7 @@ PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ing
 
 @dataclass(frozen=True)
 class Overlay:
-    """One kind on the map. columns: what a feature tells, by name; far, near: the geometry below and from zoom 7."""
+    """One kind on the map. columns: what a feature states, by name; far, near: the geometry below and from zoom 7."""
 
     kind: str
     label: str

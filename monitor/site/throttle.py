@@ -30,11 +30,11 @@ class SignInThrottle(AxesDatabaseHandler):
         """How many of the limits are used up."""
         known = browser_is_known(request, get_client_username(request, credentials) or "")
         limits = settings.SIGN_IN_LIMITS[:1] if known else settings.SIGN_IN_LIMITS
-        asked = {"username": get_client_username(request, credentials), "ip_address": request.axes_ip_address}
+        values = {"username": get_client_username(request, credentials), "ip_address": request.axes_ip_address}
         recent = AccessAttempt.objects.filter(attempt_time__gte=get_cool_off_threshold(request))
         used_up = 0
         for parameters, limit in limits:
-            attempts = recent.filter(**{name: asked[name] for name in parameters})
+            attempts = recent.filter(**{name: values[name] for name in parameters})
             used_up += (attempts.aggregate(n=Sum("failures_since_start"))["n"] or 0) >= limit
         return used_up
 

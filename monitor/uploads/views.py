@@ -86,7 +86,7 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
     names = []
     for file in files:
         if job_selectors.is_waiting(sha256=file.sha256):
-            faults.append(f"{file.name} is in the list already and waits or is being read. It was not added again.")
+            faults.append(f"{file.name} is in the list already, waiting or being read. It was not added again.")
             continue
         beside = Path(shutil.copy(mapping.path, file.folder)) if mapping else None
         kept.add(file.folder)

@@ -44,7 +44,7 @@ def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
 
 
 def _of_series(reason: Mapping[str, Any]) -> list[str]:
-    """What the series of the points inside tell; see `ml.deformation.series.evidence`. Older detections have none."""
+    """What the series of the points inside shows; see `ml.deformation.series.evidence`. Older detections have none."""
     lines = []
     if reason.get("jump_share", 0) >= MANY:
         day, size = day_words(date.fromisoformat(reason["jump_date"])), figure(reason["jump_mm"])

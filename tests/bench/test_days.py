@@ -1,4 +1,4 @@
-"""What the hundred days would tell: something that grows, a mail that came twice or never."""
+"""What the hundred days would show: something that grows, a mail that came twice or never."""
 
 from email.message import EmailMessage
 

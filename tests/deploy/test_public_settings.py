@@ -69,7 +69,7 @@ def test_the_doctor_has_nothing_to_say_about_them_either():
 def test_the_doctor_finds_every_mistake_and_says_what_to_do(mistakes):
     examined = manage("doctor", "--deploy", **{name: value for name, (value, _) in mistakes.items()})
     assert examined.returncode == 1
-    found = wrong(examined.stdout)
+    reported = wrong(examined.stdout)
     for name, (_, condition) in mistakes.items():
-        assert name in found[condition]
+        assert name in reported[condition]
     assert "s3cret" not in examined.stdout + examined.stderr

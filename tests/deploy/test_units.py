@@ -56,5 +56,5 @@ def test_every_process_of_the_procfile_has_a_unit_and_a_word_of_the_image_for_th
 
 
 def queues(command: str) -> set[str]:
-    found = re.search(r"--queues (\S+)", command)
-    return set(found[1].split(",")) if found else set()
+    match = re.search(r"--queues (\S+)", command)
+    return set(match[1].split(",")) if match else set()

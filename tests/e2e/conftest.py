@@ -46,5 +46,5 @@ def page(request, open_page) -> Page:
 
 @pytest.fixture
 def pair_predictions(transactional_db) -> list[Prediction]:
-    """Three made images twelve days apart: coherence, its change and offsets of both pairs, in that order."""
+    """Three simulated images twelve days apart: coherence, its change and offsets of both pairs, in that order."""
     return made_pairs.make_dates()

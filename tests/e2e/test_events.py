@@ -35,7 +35,7 @@ def sign_in(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Something happened")
 
 
-def tell(page: Page, **fields: str) -> None:
+def report(page: Page, **fields: str) -> None:
     page.get_by_role("combobox").select_option(label="Landslide")
     page.get_by_label("Where: a place").fill(fields.get("place", PLACE))
     page.get_by_label("Day (UTC)").fill(fields.get("day", "2021-12-08"))
@@ -47,7 +47,7 @@ def tell(page: Page, **fields: str) -> None:
 def test_a_place_and_a_date_bring_what_the_pair_across_it_shows(page, operator, pair_predictions):
     sign_in(page)
     assert fits(page)
-    tell(page)
+    report(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Landslide: Made slide")
     pair = page.get_by_role("region", name="Radar images of 1 and 13 December 2021, 12 days apart")
     expect(pair).to_contain_text("by about 28 m (± 2.0 m) to the north-east")  # two pixels of 10 m right and up
@@ -64,7 +64,7 @@ def test_a_place_and_a_date_bring_what_the_pair_across_it_shows(page, operator, 
 
 def test_the_results_can_be_taken_away(page, operator, pair_predictions):
     sign_in(page)
-    tell(page)
+    report(page)
     bands = {}
     links = page.get_by_role("link", name="Download (GeoTIFF)")
     expect(links).to_have_count(2)
@@ -82,7 +82,7 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(browser,
     context = browser.new_context(viewport=SIZES[size], base_url=live_server.url)
     page = context.new_page()  # not one of `open_page`: the answer that says what is wrong is a 422
     sign_in(page)
-    tell(page, place="Nowhere at all", radius="0")
+    report(page, place="Nowhere at all", radius="0")
     expect(page.get_by_role("alert")).to_contain_text("see the marked fields")
     expect(page.get_by_text("No place of this name is known.")).to_be_visible()
     expect(page.get_by_text("Type a distance between 0.5 and 200 km.")).to_be_visible()
@@ -95,7 +95,7 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(browser,
 def test_while_no_pair_spans_it_the_page_says_what_is_waited_for_and_the_list_keeps_it(page, operator):
     sign_in(page)
     expect(page.get_by_text("No event reported yet.")).to_be_visible()
-    tell(page)
+    report(page)
     expect(page.locator(".verdict")).to_have_text("No radar image of this place is loaded.")
     page.get_by_role("link", name="All events").click()
     row = page.get_by_role("row", name="Landslide: Made slide")

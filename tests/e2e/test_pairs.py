@@ -136,16 +136,16 @@ def test_a_closer_look_fetches_a_finer_window(open_page, pair, size):
     page = open_page(size)
     open_pair(page, pair)
     ready(page, "reference secondary")
-    expect(page.locator("#picture-said")).to_contain_text("The whole image")
+    expect(page.locator("#picture-status")).to_contain_text("The whole image")
     with page.expect_response(re.compile(r"/image/secondary\.png\?row=\d+&col=\d+&rows=\d+&cols=\d+")) as answer:
         for _ in range(7):
             page.get_by_role("button", name="Zoom in").click()
     parameters = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", answer.value.url)}
     assert parameters["rows"] < ROWS or parameters["cols"] < COLS
     assert answer.value.ok
-    expect(page.locator("#picture-said")).to_contain_text("A part of the image; every pixel of 2.5 m is shown")
+    expect(page.locator("#picture-status")).to_contain_text("A part of the image; every pixel of 2.5 m is shown")
     page.get_by_role("button", name="Show the whole image").click()
-    expect(page.locator("#picture-said")).to_contain_text("The whole image")
+    expect(page.locator("#picture-status")).to_contain_text("The whole image")
 
 
 def test_keys_zoom_and_move_the_picture(open_page, pair):
@@ -157,13 +157,13 @@ def test_keys_zoom_and_move_the_picture(open_page, pair):
     with page.expect_response(window) as first:
         for _ in range(5):
             page.keyboard.press("+")
-        expect(page.locator("#picture-said")).to_contain_text("A part of the image")
+        expect(page.locator("#picture-status")).to_contain_text("A part of the image")
     with page.expect_response(window) as second:
         page.keyboard.press("ArrowRight")
     column = [int(re.search(r"col=(\d+)", one.value.url)[1]) for one in (first, second)]
     assert column[0] < column[1]
     page.keyboard.press("0")
-    expect(page.locator("#picture-said")).to_contain_text("The whole image")
+    expect(page.locator("#picture-status")).to_contain_text("The whole image")
     expect(page.get_by_role("button", name="Zoom out")).to_be_disabled()
 
 
@@ -174,10 +174,10 @@ def test_the_wheel_scrolls_the_page_until_the_picture_has_the_focus(open_page, p
     page.locator("#picture").scroll_into_view_if_needed()
     page.locator("#picture").hover()
     page.mouse.wheel(0, -100)
-    expect(page.locator("#picture-said")).to_contain_text("The whole image")
+    expect(page.locator("#picture-status")).to_contain_text("The whole image")
     page.locator("#picture").click()
     page.mouse.wheel(0, -300)
-    expect(page.locator("#picture-said")).to_contain_text("A part of the image")
+    expect(page.locator("#picture-status")).to_contain_text("A part of the image")
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -55,7 +55,7 @@ def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_p
 
     visitor = open_page(size)
     visitor.goto(f"/alerts/{code}/")
-    expect(visitor.locator(".said")).to_contain_text("Deep snow until May.")
+    expect(visitor.locator(".review-notes")).to_contain_text("Deep snow until May.")
     expect(visitor.locator(".badge").first).to_have_text("not motion")
     expect(visitor.get_by_text("anna")).to_have_count(0)
     wait_for_map(visitor)
@@ -99,4 +99,4 @@ def test_the_queue_works_without_javascript(open_page, operator):
     form.get_by_role("button", name="Plan a visit").click()
     expect(page.locator(".recorded")).to_contain_text(code)
     page.goto(f"/alerts/{code}/")
-    expect(page.locator(".said")).to_contain_text("We go there in June.")
+    expect(page.locator(".review-notes")).to_contain_text("We go there in June.")

@@ -41,7 +41,7 @@ def make_scene(day: datetime, polarisation: str = "VV", burst: str = "901-0001-I
     (x, y), factor = corner(), CELL_M / POSTING_M
     bounds = transform_bounds(EPSG, 4326, x, y - ROWS * CELL_M, x + COLS * CELL_M, y)
     return Scene.objects.create(
-        name=f"made scene {day:%Y-%m-%d} {polarisation} {burst}",
+        name=f"simulated scene {day:%Y-%m-%d} {polarisation} {burst}",
         source_format="made",
         platform="S1A",
         track=901,

@@ -8,5 +8,5 @@ from tests.makers import pairs as made_pairs
 
 @pytest.fixture
 def pair_predictions(db) -> list[Prediction]:
-    """Three made images twelve days apart: coherence, its change and offsets of both pairs, in that order."""
+    """Three simulated images twelve days apart: coherence, its change and offsets of both pairs, in that order."""
     return made_pairs.make_dates()

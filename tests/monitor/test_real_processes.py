@@ -175,7 +175,7 @@ def test_of_two_beats_one_sends_each_task_once_and_the_other_goes_on_when_it_is_
 
 
 def test_files_are_loaded_after_redis_was_emptied_and_restarted(processes, make_egms, settings, monkeypatch):
-    """The broker forgets what it was told; the table does not."""
+    """The broker forgets what it was sent; the table does not."""
     settings.CELERY_BROKER_URL = processes.app.conf.broker_url
     monkeypatch.setattr("ingest.jobs.services.current_app", processes.app)
     jobs = [job_queue(source="watch", path=make_egms(n=12), original_name="a.zip")]

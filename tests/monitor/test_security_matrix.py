@@ -230,7 +230,7 @@ def test_looking_changes_nothing(people):
 def test_no_role_begins_before_the_second_factor_is_set_up(people, settings):
     """Wherever operators and administrators get further than anonymous visitors, they are led to set it up first."""
     settings.MFA_REQUIRED = True
-    through, asked, rows = [], 0, table()
+    through, requested, rows = [], 0, table()
     for name, wanted in addresses():
         cells = row_of(name, rows)
         if name in OF_EVERY_ACCOUNT or name.startswith("mfa_"):
@@ -240,8 +240,8 @@ def test_no_role_begins_before_the_second_factor_is_set_up(people, settings):
             if cell == cells[0] or cell.startswith("403"):
                 continue
             answer = people.client(role, True).get(people.path(role, name, wanted))
-            asked += 1
+            requested += 1
             if answer.status_code not in (403, 405) and answer.get("Location", "").split("?")[0] not in SET_UP:
                 through.append((role, name, answer.status_code, answer.get("Location")))
-    assert asked > 50
+    assert requested > 50
     assert through == []

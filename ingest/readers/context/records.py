@@ -72,7 +72,7 @@ class MineRecord(NamedTuple):
 
 
 class LandslideRecord(NamedTuple):
-    """accuracy_m: how far the position may be off; None where the catalogue does not know."""
+    """accuracy_m: error of the position; None where the catalogue does not know."""
 
     event_id: str
     happened_on: date | None

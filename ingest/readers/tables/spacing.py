@@ -19,7 +19,7 @@ WGS84 = Geod(ellps="WGS84")
 FINEST_M = 20.0  # closer steps are those of rounded coordinates, or of the radar's own pixels
 NEIGHBOURS = 8
 LEAST_POINTS = 50
-MOST_ASKED = 5_000  # of the places, spread evenly: as sure as all, and soon done
+MOST_SAMPLED = 5_000  # of the places, spread evenly: as sure as all, and soon done
 LEAST_PAIRS = 20  # along each axis
 NEAR_STEPS = 2.5
 TOLERANCE = 0.1  # of a step: cells are given with rounded coordinates; 4 % of chance offsets are within it
@@ -51,9 +51,9 @@ def lattice_of(x: Float64, y: Float64) -> Lattice | None:
     places = np.unique(np.column_stack([x, y]), axis=0)
     if len(places) < LEAST_POINTS:
         return None
-    asked = places[:: max(1, len(places) // MOST_ASKED)]
-    distance, index = cKDTree(places).query(asked, k=NEIGHBOURS + 1)
-    offsets = (places[index[:, 1:]] - asked[:, None]).reshape(-1, 2)
+    sample = places[:: max(1, len(places) // MOST_SAMPLED)]
+    distance, index = cKDTree(places).query(sample, k=NEIGHBOURS + 1)
+    offsets = (places[index[:, 1:]] - sample[:, None]).reshape(-1, 2)
     step = float(np.percentile(distance[:, 1], 10))
     if step < FINEST_M:
         return None
@@ -65,7 +65,7 @@ def lattice_of(x: Float64, y: Float64) -> Lattice | None:
     steps: Float64 = np.column_stack([along / first, across / second])
     near = np.all(steps < NEAR_STEPS, axis=1)
     whole = np.all(np.abs(steps - np.rint(steps)) < TOLERANCE, axis=1)
-    if near.sum() < len(asked) or whole[near].mean() < LEAST_SHARE:
+    if near.sum() < len(sample) or whole[near].mean() < LEAST_SHARE:
         return None
     longer = max(first, second)
     return Lattice(round(longer, 0 if longer >= 100 else 1), float(np.degrees(turned)))

@@ -46,8 +46,8 @@ GOOD = 1.0
 
 def recognises(path: Path) -> bool:
     """A folder with a map of velocities and at least one of the other layers. Never raises."""
-    found = {layer for layer, _ in _files(path)}
-    return "vel" in found and len(found) > 1
+    layers = {layer for layer, _ in _files(path)}
+    return "vel" in layers and len(layers) > 1
 
 
 def read(path: Path, declared: Declaration) -> tuple[VelocityField, ...]:

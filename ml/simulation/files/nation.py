@@ -33,7 +33,7 @@ NAMES = {
     "groundwater_subsidence": "Pumped ground",
     "mine_water_uplift": "Mine water rising",
     "landslide": "Landslide",
-    "fill_settlement": "Made ground that settles",
+    "fill_settlement": "Fill that settles",
 }
 
 

@@ -206,7 +206,7 @@ class QuarrySettlement:
 
 @dataclass(frozen=True)
 class FillSettlement(QuarrySettlement):
-    """Made ground that settles under its own weight, slower every year."""
+    """Fill that settles under its own weight, slower every year."""
 
     kind: ClassVar[str] = "fill_settlement"
     acceleration_per_yr: float = -0.3

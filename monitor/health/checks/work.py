@@ -1,4 +1,4 @@
-"""Work that waits, that was given up or that fails, and data that do not come."""
+"""Work that is waiting, was given up or that fails, and data that do not come."""
 
 import re
 
@@ -65,7 +65,7 @@ def stuck() -> str:
     for kind in ("run", "file"):
         if waits[kind] > WORK_WAIT_SECONDS and not selectors.is_worked_on(kind):
             raise Wrong(f"{kind}s have been waiting for {duration_words(waits[kind])}, and no worker has one")
-    return "nothing waits without a worker"
+    return "nothing is waiting without a worker"
 
 
 def new_data() -> str:

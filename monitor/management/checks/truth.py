@@ -9,7 +9,7 @@ from ingest.models import SimulatedTruth
 def compare() -> str:
     """One line: places with an alert and without, alerts where nothing was put in, how much of each region was put in.
 
-    The alert of a wide region tells of no place in it.
+    The alert of a wide region names no place in it.
     """
     put_in, every = list(SimulatedTruth.objects.order_by("id")), Alert.objects.order_by("id")
     alerts, regions = every.filter(extent=Extent.LOCAL), every.filter(extent=Extent.REGION)

@@ -6,7 +6,7 @@ from monitor.jobs.kinds import KINDS
 
 
 class Command(BaseCommand):
-    help = "Try failed jobs again, all of them or those of a kind; or one that failed, was cancelled or waits."
+    help = "Try failed jobs again, all of them or those of a kind; or one that failed, was cancelled or is waiting."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("kind", nargs="?", choices=list(KINDS))
@@ -27,6 +27,8 @@ class Command(BaseCommand):
             failed = [state for state, group in kind.states.items() if group == "failed"]
             self.stdout.write(f"{name}: {kind.retry(rows.filter(state__in=failed))} are tried again")
         elif kind.retry(rows.filter(pk=pk)) != 1:
-            raise CommandError(f"{name} {pk} has not failed, nor been cancelled, nor waits for its time", returncode=2)
+            raise CommandError(
+                f"{name} {pk} has not failed, nor been cancelled, nor is waiting for its time", returncode=2
+            )
         else:
             self.stdout.write(f"{name} {pk} is tried again")

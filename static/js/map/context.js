@@ -139,11 +139,11 @@ const WORDS = {
  * Wires the checkboxes of the legend; `before` is the layer that stays above what they show.
  * urls: of the tiles (context) and of a glacier's page.
  */
-export function setUpContext({ map, urls, asked, remember, before }) {
+export function setUpContext({ map, urls, query, remember, before }) {
   const boxes = [...document.querySelectorAll("[data-context]")];
   // shown at first, unless the address says otherwise
   const shown = boxes.filter((box) => box.hasAttribute("data-context-shown")).map((box) => box.dataset.context);
-  const wanted = new Set(asked.get("context")?.split(",") ?? shown);
+  const wanted = new Set(query.get("context")?.split(",") ?? shown);
 
   function add(kind) {
     const source = `context-${kind}`;
@@ -176,7 +176,7 @@ export function setUpContext({ map, urls, asked, remember, before }) {
     const layers = kinds
       .flatMap((kind) => LAYERS[kind].map(({ id }) => `context-${kind}-${id}`))
       .filter((id) => map.getLayer(id));
-    const [found] = layers.length
+    const [hit] = layers.length
       ? map.queryRenderedFeatures(
           [
             [x - reach, y - reach],
@@ -185,13 +185,13 @@ export function setUpContext({ map, urls, asked, remember, before }) {
           { layers },
         )
       : [];
-    if (!found) return null;
-    const { page } = found.properties;
+    if (!hit) return null;
+    const { page } = hit.properties;
     const link =
       page === undefined
         ? null
         : { href: urls.glacier.replace("{glacier}", encodeURIComponent(page)), text: "How it moves, pair by pair" };
-    return { text: WORDS[found.source.replace("context-", "")](found.properties), link };
+    return { text: WORDS[hit.source.replace("context-", "")](hit.properties), link };
   }
 
   for (const box of boxes) {

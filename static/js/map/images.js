@@ -12,13 +12,13 @@ const part = (name) => document.querySelector(`[data-image="${name}"]`);
  * to null where there are no images.
  * onPoints(visible) receives whether points stay.
  */
-export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoints }) {
+export async function setUpImages({ map, urls, query, remember, hasPoints, onPoints }) {
   const response = await fetch(urls.rasters);
   if (!response.ok) throw new Error(`images: HTTP ${response.status}`);
   const { layers, min_zoom: minzoom } = await response.json();
   if (layers.length === 0) return null;
   const [select, slider, strength, points] = ["choice", "date", "strength", "points"].map(part);
-  let [raster, arrows, key] = [null, null, asked.get("date")];
+  let [raster, arrows, key] = [null, null, query.get("date")];
 
   const layer = () => layers.find((one) => one.name === select.value);
   const group = () => layer()?.groups[Number(slider.value)];
@@ -105,10 +105,10 @@ export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoi
   }
 
   select.append(...layers.map((one) => h("option", { value: one.name }, one.label)));
-  if (layers.some((one) => one.name === asked.get("raster"))) select.value = asked.get("raster");
+  if (layers.some((one) => one.name === query.get("raster"))) select.value = query.get("raster");
   strength.value =
-    asked.has("opacity") && Number.isFinite(Number(asked.get("opacity"))) ? asked.get("opacity") : STRENGTH;
-  points.checked = asked.get("points") === "on";
+    query.has("opacity") && Number.isFinite(Number(query.get("opacity"))) ? query.get("opacity") : STRENGTH;
+  points.checked = query.get("points") === "on";
   select.addEventListener("change", choose);
   slider.addEventListener("input", show);
   strength.addEventListener("input", show);
@@ -123,7 +123,7 @@ export async function setUpImages({ map, urls, asked, remember, hasPoints, onPoi
   return { at: (point, reach) => arrows?.at(point, reach) ?? null, retry: () => raster?.retry() };
 }
 
-/** The box around all dates of a layer: outside it, no tile is asked for. */
+/** The box around all dates of a layer: outside it, no tile is requested. */
 function around(groups) {
   const edge = (i, pick) => pick(...groups.map((one) => one.bounds[i]));
   return [edge(0, Math.min), edge(1, Math.min), edge(2, Math.max), edge(3, Math.max)];

@@ -1,4 +1,4 @@
-// The map page: list, map and panel tell the same story, and the address bar holds the view.
+// The map page: list, map and panel show the same, and the address bar holds the view.
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
 import { css, element, jsonOf } from "gmm/dom";
@@ -19,12 +19,12 @@ const narrow = matchMedia("(max-width: 720px)");
 const AGGREGATED_BELOW = 10;
 
 // ---- the address bar ----
-const asked = new URLSearchParams(location.search);
+const query = new URLSearchParams(location.search);
 const startedWithHash = location.hash.length > 1;
 const stretches = [5, 10, 20, 50, 100, 300];
 const view = {
-  layer: config.layers.some((one) => one.name === asked.get("layer")) ? asked.get("layer") : config.default_layer,
-  stretch: stretches.includes(Number(asked.get("stretch"))) ? Number(asked.get("stretch")) : 10,
+  layer: config.layers.some((one) => one.name === query.get("layer")) ? query.get("layer") : config.default_layer,
+  stretch: stretches.includes(Number(query.get("stretch"))) ? Number(query.get("stretch")) : 10,
 };
 
 function remember(changes) {
@@ -39,7 +39,7 @@ function remember(changes) {
 // ---- the map ----
 let map;
 try {
-  const bbox = asked.get("bbox")?.split(",").map(Number);
+  const bbox = query.get("bbox")?.split(",").map(Number);
   const bounds = bbox?.length === 4 && bbox.every(Number.isFinite) ? bbox : config.bounds;
   map = createMap("map", { hash: true, ...(bounds ? { bounds, fitBoundsOptions: { padding: 48, maxZoom: 14 } } : {}) });
 } catch (error) {
@@ -56,7 +56,7 @@ let pin = null;
 let known = null;
 
 function say(text) {
-  document.getElementById("said").textContent = text;
+  document.getElementById("announcement").textContent = text;
 }
 
 function warn(text, retry) {
@@ -129,7 +129,7 @@ async function selectPoint(product, pid, coordinates) {
 }
 
 /** Words at a place, with a link to more about it where there is one. */
-function tell(lngLat, text, link = null) {
+function explain(lngLat, text, link = null) {
   const content = element(
     "div",
     {},
@@ -147,15 +147,15 @@ function tell(lngLat, text, link = null) {
 
 function pressed(event) {
   const reach = matchMedia("(pointer: coarse)").matches ? 14 : 7;
-  const found = points?.at(event.point, reach);
-  if (found?.properties.pid !== undefined) {
-    selectPoint(found.properties.product, found.properties.pid, found.geometry.coordinates);
+  const hit = points?.at(event.point, reach);
+  if (hit?.properties.pid !== undefined) {
+    selectPoint(hit.properties.product, hit.properties.pid, hit.geometry.coordinates);
     return;
   }
-  if (found) {
+  if (hit) {
     const zoom = map.getZoom();
     map.easeTo({
-      center: found.geometry.coordinates,
+      center: hit.geometry.coordinates,
       zoom: Math.max(zoom + 2, Math.min(AGGREGATED_BELOW + 0.5, zoom + 5)),
     });
     return;
@@ -164,10 +164,10 @@ function pressed(event) {
   const feature = area && alerts.find(area.properties.code);
   const arrow = images?.at(event.point, reach);
   const here = known?.at(event.point, reach);
-  if (arrow) tell(event.lngLat, `The surface here moved ${arrow}.`, here?.link);
+  if (arrow) explain(event.lngLat, `The surface here moved ${arrow}.`, here?.link);
   else if (feature) selectAlert(feature, { move: false, link: here?.link });
-  else if (here) tell(event.lngLat, here.text, here.link);
-  else tell(event.lngLat, "No measurement point here: that does not mean that the ground is still.");
+  else if (here) explain(event.lngLat, here.text, here.link);
+  else explain(event.lngLat, "No measurement point here: that does not mean that the ground is still.");
 }
 
 panel.onClose(() => choose({}));
@@ -222,17 +222,17 @@ class Readout {
     const centre = () => this.put(on.getCenter());
     on.on("mousemove", ({ lngLat, point }) => {
       const value = points && on.loaded() ? points.at(point, 4)?.properties.v : undefined;
-      const said = value === undefined ? images?.at(point, 4) : speed(value);
-      on.getCanvas().style.cursor = said ? "pointer" : "";
-      this.put(lngLat, said);
+      const words = value === undefined ? images?.at(point, 4) : speed(value);
+      on.getCanvas().style.cursor = words ? "pointer" : "";
+      this.put(lngLat, words);
     });
     on.on("moveend", centre);
     centre();
     return this.node;
   }
 
-  put({ lng, lat }, said) {
-    this.node.textContent = position(lng, lat) + (said ? ` · ${said}` : "");
+  put({ lng, lat }, words) {
+    this.node.textContent = position(lng, lat) + (words ? ` · ${words}` : "");
   }
 
   onRemove() {
@@ -246,7 +246,7 @@ function fillChoices(select, name, all) {
   const known = new Set([...select.options].map((option) => option.value));
   const choices = new Map(all.filter(([value]) => !known.has(value)));
   select.append(...[...choices].map(([value, label]) => new Option(label, value)));
-  if (choices.has(asked.get(name))) select.value = asked.get(name);
+  if (choices.has(query.get(name))) select.value = query.get(name);
 }
 
 function fillFilters(choicesOf) {
@@ -279,9 +279,9 @@ function filterList() {
   const listed = cards.filter((card) => fits(card.dataset)).length;
   document.getElementById("no-match").hidden = listed > 0;
   if (alerts) {
-    const found = alerts.filter(fits);
-    document.getElementById("count").textContent = found;
-    document.getElementById("count-word").textContent = found === 1 ? "place" : "places";
+    const count = alerts.filter(fits);
+    document.getElementById("count").textContent = count;
+    document.getElementById("count-word").textContent = count === 1 ? "place" : "places";
   }
   remember({ kind: kind.value, state: state.value });
 }
@@ -321,7 +321,7 @@ async function loadAlerts() {
       fillFilters((name) => alerts.properties().map((one) => [one[name], one[`${name}_label`]]));
       filterList();
     }
-    const feature = alerts.find(asked.get("alert"));
+    const feature = alerts.find(query.get("alert"));
     if (feature) selectAlert(feature, { move: !startedWithHash });
   } catch (error) {
     console.warn(error);
@@ -334,7 +334,7 @@ async function loadImages() {
     images = await setUpImages({
       map,
       urls: config.urls,
-      asked,
+      query,
       remember,
       hasPoints: Boolean(view.layer),
       onPoints: (visible) => points?.setVisible(visible),
@@ -353,18 +353,18 @@ async function start() {
     legend.querySelector("[data-legend=sample]").hidden = !points?.isSample();
   });
   if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...drawn() });
-  known = setUpContext({ map, urls: config.urls, asked, remember, before: view.layer ? "points" : undefined });
+  known = setUpContext({ map, urls: config.urls, query, remember, before: view.layer ? "points" : undefined });
   map.on("click", pressed);
   setUpMailLink();
-  const slash = asked.get("point")?.indexOf("/") ?? -1;
-  if (slash > 0) selectPoint(asked.get("point").slice(0, slash), asked.get("point").slice(slash + 1));
+  const slash = query.get("point")?.indexOf("/") ?? -1;
+  if (slash > 0) selectPoint(query.get("point").slice(0, slash), query.get("point").slice(slash + 1));
   await Promise.all([loadAlerts(), loadImages()]);
   followDrawing(map);
 }
 
 setUpLegend();
 setUpList();
-if (asked.has("bbox")) remember({ bbox: null });
+if (query.has("bbox")) remember({ bbox: null });
 if (map) {
   setUpSearch(goTo);
   map.once("load", start);

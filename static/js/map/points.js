@@ -62,7 +62,7 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
     retry: () => map.getSource("points").setTiles(tiles(now.layer)),
     /** The point nearest to a place on the screen, within reach of a finger; or null. */
     at({ x, y }, reach = 7) {
-      const found = map.queryRenderedFeatures(
+      const features = map.queryRenderedFeatures(
         [
           [x - reach, y - reach],
           [x + reach, y + reach],
@@ -73,7 +73,7 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
         const at = map.project(one.geometry.coordinates);
         return Math.hypot(at.x - x, at.y - y);
       };
-      return found.map((one) => [distance(one), one]).sort((a, b) => a[0] - b[0])[0]?.[1] ?? null;
+      return features.map((one) => [distance(one), one]).sort((a, b) => a[0] - b[0])[0]?.[1] ?? null;
     },
     /** Whether some of the tiles on the screen show a sample, as they do where points are dense. */
     isSample: () => map.querySourceFeatures("points", { sourceLayer: "sample" }).length > 0,

@@ -96,14 +96,14 @@ export function addArrows(
     },
     /** The arrow under a place on the screen in words, or null. */
     at({ x, y }, reach = 10) {
-      const found = map.queryRenderedFeatures(
+      const feature = map.queryRenderedFeatures(
         [
           [x - reach, y - reach],
           [x + reach, y + reach],
         ],
         { layers: ["arrows"] },
       )[0];
-      return found ? inWords(found.properties) : null;
+      return feature ? inWords(feature.properties) : null;
     },
     remove() {
       running?.abort();

@@ -9,7 +9,7 @@ export function setUpSearch(go) {
   const form = document.getElementById("search");
   if (!form) return;
   const input = form.querySelector("input");
-  const [found, list, note, said] = ["search-found", "search-hits", "search-note", "search-said"].map((id) =>
+  const [results, list, note, status] = ["search-results", "search-hits", "search-note", "search-status"].map((id) =>
     document.getElementById(id),
   );
   let hits = [];
@@ -27,7 +27,7 @@ export function setUpSearch(go) {
   for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
 
   function open(wanted) {
-    found.hidden = !wanted;
+    results.hidden = !wanted;
     input.setAttribute("aria-expanded", String(wanted && hits.length > 0));
     if (!wanted) mark(-1);
   }
@@ -59,7 +59,7 @@ export function setUpSearch(go) {
     note.hidden = !answer.note;
     active = -1;
     open(hits.length > 0 || Boolean(answer.note));
-    said.textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "place" : "places"} found.` : answer.note;
+    status.textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "place" : "places"} found.` : answer.note;
   }
 
   /** Resolves when the list answers what stands in the field; a newer question takes an older one's place. */
@@ -85,7 +85,7 @@ export function setUpSearch(go) {
     input.value = hit.name;
     answered = hit.name;
     open(false);
-    said.textContent = `The map shows ${hit.name}.`;
+    status.textContent = `The map shows ${hit.name}.`;
     go(hit);
   }
 
@@ -97,10 +97,10 @@ export function setUpSearch(go) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && hits.length) {
       event.preventDefault();
-      const closed = found.hidden;
+      const closed = results.hidden;
       open(true);
       mark(closed && step > 0 ? 0 : (active + step + hits.length) % hits.length);
-    } else if (event.key === "Escape" && !found.hidden) {
+    } else if (event.key === "Escape" && !results.hidden) {
       event.preventDefault();
       open(false);
     }

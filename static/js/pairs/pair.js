@@ -1,4 +1,4 @@
-// The page of a pair: its two images by swipe, flicker or difference, and what models found laid over the first one.
+// The page of a pair: its two images by swipe, flicker or difference, and results of models over the first one.
 import { jsonOf } from "gmm/dom";
 import { createWindows } from "gmm/windows";
 
@@ -43,7 +43,7 @@ const MODES = {
     second ? config.days.secondary : "",
   ],
   difference: () => [[{ name: "ratio" }], `${config.days.secondary} against ${config.days.reference}`, ""],
-  found() {
+  results() {
     const chosen = part("result").value;
     for (const legend of document.querySelectorAll("[data-legend]")) legend.hidden = legend.dataset.legend !== chosen;
     part("strength").setAttribute("aria-valuetext", `${part("strength").value} percent`);
@@ -113,7 +113,7 @@ function describe({ metresPerPixel, whole, closest, bar }) {
     metresPerPixel > config.posting_m * 1.05
       ? `one pixel on the screen is ${figure} m`
       : `every pixel of ${config.posting_m} m is shown`;
-  part("picture-said").textContent = `${whole ? "The whole image" : "A part of the image"}; ${grain}.`;
+  part("picture-status").textContent = `${whole ? "The whole image" : "A part of the image"}; ${grain}.`;
   part("scale").firstElementChild.style.width = `${bar.pixels}px`;
   part("scale").firstElementChild.textContent = metres(bar.metres);
   viewer.querySelector("[data-zoom=in]").disabled = closest;

@@ -19,7 +19,7 @@ const SCALES_M = [1, 2, 5];
 export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide }) {
   const pen = canvas.getContext("2d");
   const stores = new Map(
-    Object.keys(urls).map((name) => [name, { overview: null, piece: null, asked: "", failed: false }]),
+    Object.keys(urls).map((name) => [name, { overview: null, piece: null, requested: "", failed: false }]),
   );
   let [layers, timer, frame] = [[], 0, 0];
   let [width, height, dpr] = [0, 0, 1];
@@ -71,9 +71,9 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
     piece.row + piece.rows >= part.row + part.rows &&
     piece.col + piece.cols >= part.col + part.cols;
 
-  async function fetched(name, said) {
+  async function fetched(name, part) {
     const image = new Image();
-    image.src = `${urls[name]}?${new URLSearchParams(said)}`;
+    image.src = `${urls[name]}?${new URLSearchParams(part)}`;
     await image.decode();
     return image;
   }
@@ -102,15 +102,15 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
       );
       store.failed = false;
       if (enough >= wanted * 0.95) return;
-      const asked = Object.values(part).join();
-      if (store.asked === asked) return;
-      store.asked = asked;
+      const requested = Object.values(part).join();
+      if (store.requested === requested) return;
+      store.requested = requested;
       const image = await fetched(name, part);
-      if (store.asked === asked) store.piece = { ...part, image };
+      if (store.requested === requested) store.piece = { ...part, image };
       draw();
     } catch (error) {
       console.warn(`${name}:`, error.message);
-      Object.assign(store, { asked: "", failed: true });
+      Object.assign(store, { requested: "", failed: true });
     }
   }
 
@@ -219,7 +219,7 @@ export function createWindows(canvas, { grid, urls, onChange, onFault, onDivide 
     whole,
     move: (right, down) => move((right * width) / 5, (down * height) / 5),
     retry() {
-      for (const store of stores.values()) Object.assign(store, { asked: "", failed: false });
+      for (const store of stores.values()) Object.assign(store, { requested: "", failed: false });
       load();
     },
   };

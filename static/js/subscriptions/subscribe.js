@@ -138,27 +138,27 @@ function describe() {
     labelOf("lowest_severity").toLowerCase(),
     fields.unreviewed.checked ? "also not reviewed" : "reviewed only",
   ];
-  form.querySelector("[data-said=what]").textContent = what.join(", ");
-  form.querySelector("[data-said=often]").textContent = labelOf("frequency");
+  form.querySelector("[data-summary=what]").textContent = what.join(", ");
+  form.querySelector("[data-summary=often]").textContent = labelOf("frequency");
 }
 
-let asked = 0;
+let latest = 0;
 let timer = 0;
 
 async function ask() {
-  const mine = ++asked;
+  const mine = ++latest;
   try {
     const response = await fetch(form.dataset.previewUrl, { method: "POST", body: new FormData(form) });
-    const said = await response.json();
-    if (mine !== asked) return;
+    const answer = await response.json();
+    if (mine !== latest) return;
     const chosen = where() === "circle" ? fields.latitude.value && fields.longitude.value : fields.drawn.value;
-    form.querySelector("[data-said=where]").textContent = said.label ?? "";
+    form.querySelector("[data-summary=where]").textContent = answer.label ?? "";
     preview.textContent = response.ok
-      ? `${said.label[0].toUpperCase()}${said.label.slice(1)}. ${said.sentence}`
-      : (chosen && Object.values(said.errors)[0]?.[0]) || CHOOSE_A_PLACE;
+      ? `${answer.label[0].toUpperCase()}${answer.label.slice(1)}. ${answer.sentence}`
+      : (chosen && Object.values(answer.errors)[0]?.[0]) || CHOOSE_A_PLACE;
   } catch (error) {
     console.warn(error);
-    if (mine === asked)
+    if (mine === latest)
       preview.textContent =
         "How many mails this would bring could not be counted just now. You can subscribe all the same.";
   }
@@ -169,9 +169,9 @@ function changed() {
   clearTimeout(timer);
   const nowhere = where() === "circle" ? !fields.latitude.value || !fields.longitude.value : !fields.drawn.value;
   if (nowhere) {
-    asked++;
+    latest++;
     preview.textContent = CHOOSE_A_PLACE;
-    form.querySelector("[data-said=where]").textContent = "";
+    form.querySelector("[data-summary=where]").textContent = "";
     return;
   }
   timer = setTimeout(ask, 250);

@@ -36,15 +36,16 @@ function bodyWith(file) {
 
 function send(file) {
   const bar = element("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
-  const said = element("span", {}, "0 %");
-  sending.append(element("li", {}, element("span", {}, file.name), bar, said));
+  const progress = element("span", {}, "0 %");
+  sending.append(element("li", {}, element("span", {}, file.name), bar, progress));
   return new Promise((done) => {
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.setRequestHeader("Accept", "application/json");
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       bar.value = loaded / total;
-      said.textContent = loaded < total ? `${Math.floor((100 * loaded) / total)} % of ${inWords(total)}` : "checking";
+      const percent = Math.floor((100 * loaded) / total);
+      progress.textContent = loaded < total ? `${percent} % of ${inWords(total)}` : "checking";
     });
     request.addEventListener("loadend", () => {
       let answer = { queued: [], faults: [MISSING] };
@@ -54,7 +55,7 @@ function send(file) {
         if (request.status === 403)
           answer.faults = ["You are no longer signed in. Load this page again and sign in."];
       }
-      said.textContent = answer.queued.length ? "sent" : "not taken";
+      progress.textContent = answer.queued.length ? "sent" : "not taken";
       done(answer.faults);
     });
     request.send(bodyWith(file));
@@ -63,21 +64,21 @@ function send(file) {
 
 async function sendAll(files) {
   const most = Number(form.dataset.maxBytes);
-  const said = files
+  const faults = files
     .filter((file) => file.size > most)
     .map(
       (file) =>
         `${file.name} is too large: ${inWords(file.size)}; at most ${form.dataset.maxWords} can be sent at a time.`,
     );
-  say(said);
+  say(faults);
   sending.replaceChildren();
   sending.hidden = false;
   underWay = true;
   button.disabled = true;
   for (const file of files) {
     if (file.size > most) continue;
-    said.push(...(await send(file)));
-    say(said);
+    faults.push(...(await send(file)));
+    say(faults);
     await refresh();
   }
   underWay = false;
@@ -114,10 +115,10 @@ async function refresh() {
   try {
     const response = await fetch(form.dataset.jobsUrl, { headers: { Accept: "application/json" } });
     if (response.redirected) return;
-    const said = await response.json();
-    const known = said.jobs.map(show).every(Boolean);
+    const answer = await response.json();
+    const known = answer.jobs.map(show).every(Boolean);
     if (!known) await refreshList();
-    busy = said.busy || !known;
+    busy = answer.busy || !known;
   } catch (error) {
     console.warn(error);
   }

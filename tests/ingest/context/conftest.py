@@ -1,4 +1,4 @@
-"""Made files of context: small, with one quantity known beforehand."""
+"""Simulated files of context: small, with one quantity known beforehand."""
 
 import json
 from collections.abc import Callable

@@ -33,12 +33,12 @@ def doctor(healthy, capsys):
         except SystemExit as end:
             code = end.code
         lines = capsys.readouterr().out.splitlines()
-        said = {
+        reported = {
             line.split(": ", 1)[0].split(maxsplit=1)[1]: f"{line.split(': ', 1)[1]} {remedy.strip()}"
             for line, remedy in pairwise(lines)
             if line.startswith("WRONG")
         }
-        assert code == (1 if said else 0)
-        return said
+        assert code == (1 if reported else 0)
+        return reported
 
     return ask

@@ -167,7 +167,7 @@ def test_mail_that_cannot_be_sent_is_sent_later_and_shows_elsewhere(watchman, cl
         watchman.round()
         clock(15)
         watchman.round()
-    assert "administrators could not be told of alarms" in caplog.text
+    assert "alarms could not be reported to administrators" in caplog.text
     assert "alarm: channels: nothing gets through by mail" in caplog.text
     assert [one.condition for one in alarms.alarms_open()] == ["channels"]
     watchman.round()

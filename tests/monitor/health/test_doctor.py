@@ -42,9 +42,9 @@ def test_a_stopped_beat(doctor):
 def test_a_queue_whose_worker_hangs(doctor):
     age(queue_sign("mail"), minutes=4)
     age(queue_sign("cpu"), minutes=14)  # which may be a long run
-    said = doctor()
-    assert list(said) == ["queue mail"]
-    assert said["queue mail"].startswith("no sign of life for 4 minutes Start the worker of this queue")
+    reported = doctor()
+    assert list(reported) == ["queue mail"]
+    assert reported["queue mail"].startswith("no sign of life for 4 minutes Start the worker of this queue")
 
 
 def test_a_queue_without_a_worker(doctor, monkeypatch):
@@ -62,20 +62,20 @@ def test_a_clock_that_was_set_back_hides_no_stopped_beat(doctor):
 
 def test_a_disk_that_is_nearly_full(doctor, settings):
     settings.UPLOAD_SPARE_BYTES = 10**18
-    said = doctor()
-    assert list(said) == ["disk"]
-    assert "uploads" in said["disk"]
-    assert "Free the disk (manage.py prune" in said["disk"]
+    reported = doctor()
+    assert list(reported) == ["disk"]
+    assert "uploads" in reported["disk"]
+    assert "Free the disk (manage.py prune" in reported["disk"]
 
 
 def test_an_outbox_that_grows(doctor):
     late = timezone.now() - timedelta(minutes=90)
     make_message(next_try_at=late, error="451 <reader@example.org> greylisted")
     make_message(key="to come", next_try_at=timezone.now() + timedelta(hours=1))
-    said = doctor()
-    assert list(said) == ["outbox"]
-    assert said["outbox"].startswith("2 messages wait, the oldest for 90 minutes; the last reason: 451 <(address)>")
-    assert "EMAIL_URL" in said["outbox"]
+    reported = doctor()
+    assert list(reported) == ["outbox"]
+    assert reported["outbox"].startswith("2 messages wait, the oldest for 90 minutes; the last reason: 451 <(address)>")
+    assert "EMAIL_URL" in reported["outbox"]
 
 
 def test_a_mail_server_that_refuses_everybody(doctor):
@@ -96,9 +96,9 @@ def test_work_that_has_failed(doctor, pair_predictions):
     now = timezone.now()
     IngestJob.objects.create(source="upload", state="failed", error="the disk is full", finished_at=now)
     Run.objects.filter(pk=Run.objects.first().pk).update(state="failed", error="old", finished_at=now - timedelta(8))
-    said = doctor()
-    assert list(said) == ["failed work"]
-    assert said["failed work"].startswith(
+    reported = doctor()
+    assert list(reported) == ["failed work"]
+    assert reported["failed work"].startswith(
         "work has failed in the last 7 days (files: 1); the last reason: the disk is full"
     )
 
@@ -142,11 +142,11 @@ def test_no_new_data(doctor, settings, pair_predictions):
 
 
 def test_a_database_that_hangs_or_is_gone(doctor, monkeypatch):
-    """The rest is left out: the one fault is said once, with its remedy."""
+    """The rest is left out: the one fault is reported once, with its remedy."""
     monkeypatch.setitem(connection.settings_dict, "PORT", "1")
-    said = doctor()
-    assert said["database"].startswith("the database does not answer Start PostgreSQL")
-    assert not {"beat", "outbox", "stuck work"} & set(said)
+    reported = doctor()
+    assert reported["database"].startswith("the database does not answer Start PostgreSQL")
+    assert not {"beat", "outbox", "stuck work"} & set(reported)
 
 
 def test_a_migration_that_is_missing(doctor):
@@ -157,10 +157,10 @@ def test_a_migration_that_is_missing(doctor):
         (row,) = other.execute(f"DELETE FROM {table} WHERE app = 'sessions' RETURNING id, name, applied").fetchall()
         other.commit()
         try:
-            said = doctor()["migrations"]
+            reported = doctor()["migrations"]
         finally:
             other.execute(f"INSERT INTO {table} (id, app, name, applied) VALUES (%s, 'sessions', %s, %s)", row)
-    assert said.startswith("the database is not migrated: sessions.0001_initial Run manage.py prepare")
+    assert reported.startswith("the database is not migrated: sessions.0001_initial Run manage.py prepare")
 
 
 def test_a_broker_that_is_gone(doctor, settings):

@@ -50,12 +50,12 @@ def test_a_site_without_its_broker_is_not_ready(settings):
 
 @pytest.mark.django_db
 def test_strangers_who_ask_all_the_time_cost_nothing(monkeypatch):
-    asked = []
-    monkeypatch.setattr(views, "examine", lambda conditions: asked.append(1) or [])
+    examined = []
+    monkeypatch.setattr(views, "examine", lambda conditions: examined.append(1) or [])
     monkeypatch.setattr(views, "KEEP_SECONDS", 1e9)
     for _ in range(20):
         assert Client().get("/readyz").status_code == 200
-    assert len(asked) == 1
+    assert len(examined) == 1
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_a_killed_beat_and_a_killed_worker_are_told_of(own_servers, mail_server)
         command = [sys.executable, "-m", "monitor.health.process", process]
         return subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=HANG_SECONDS).returncode == 0
 
-    def told(words: str) -> Callable[[], bool]:
+    def mailed(words: str) -> Callable[[], bool]:
         return lambda: any(words in mail["Subject"] for mail in mail_server.received)
 
     address = environment["DATABASE_URL"].replace("postgis://", "postgresql://", 1)
@@ -77,14 +77,14 @@ def test_a_killed_beat_and_a_killed_worker_are_told_of(own_servers, mail_server)
                 assert lives("mail-worker")
             mail_server.received.clear()
             age("beat%")
-            wait_until(told("needs attention: beat"))
+            wait_until(mailed("needs attention: beat"))
             assert not lives("beat")
             with started(BEAT_COMMAND, environment):
-                wait_until(told("right again: beat"))
+                wait_until(mailed("right again: beat"))
                 wait_until(is_well)
                 assert sum("attention: beat" in mail["Subject"] for mail in mail_server.received) == 1
         mail_server.received.clear()
         with started(BEAT_COMMAND, environment):
             age(queue_sign("mail"))
-            wait_until(told("needs attention: queue mail"))
+            wait_until(mailed("needs attention: queue mail"))
             assert not lives("mail-worker")

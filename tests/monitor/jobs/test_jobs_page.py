@@ -1,4 +1,4 @@
-"""The page Jobs: what waits, runs or failed, why, and what operators may do about it."""
+"""The page Jobs: what is waiting, running or failed, why, and what operators may do about it."""
 
 from datetime import timedelta
 

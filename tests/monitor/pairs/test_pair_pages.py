@@ -24,7 +24,7 @@ from tests.makers import pairs as made_pairs
 pytestmark = pytest.mark.django_db
 
 DAY = datetime(2021, 12, 1, 6, 30, tzinfo=UTC)
-SIZE = (640, 800)  # of a made scene, rows and columns
+SIZE = (640, 800)  # of a simulated scene, rows and columns
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_refused_images_and_those_in_no_pair_say_why(operator, pair):
     alone = made_pairs.make_scene(DAY + timedelta(days=3))
     Scene.objects.filter(pk=alone.pk).update(reason="In no pair: the nearest image of this ground is 3 days apart.")
     refuse("empty.tif", "the file is empty. Download or export it again.")
-    refuse("odd.tif", "odd.tif: its track is not said. Add --track 117.", track=44, acquired_at=DAY)
+    refuse("odd.tif", "odd.tif: it does not state its track. Add --track 117.", track=44, acquired_at=DAY)
     page = operator.get("/pairs/images/").content.decode()
     for words in (
         "<strong>3</strong> usable images",

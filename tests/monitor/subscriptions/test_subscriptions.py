@@ -272,8 +272,8 @@ def test_a_mailbox_that_takes_every_name_of_its_domain_is_not_flooded(visitor, s
     for n in range(8):
         visitor.post("/subscribe/", WISH | {"email": f"name{n}@victim.example"})
         visitor.post("/subscribe/", WISH | {"email": f"name{n}@googlemail.com"})
-    asked = [address.partition("@")[2] for address in OutgoingMessage.objects.values_list("address", flat=True)]
-    assert (asked.count("victim.example"), asked.count("googlemail.com")) == (5, 8)
+    domains = [address.partition("@")[2] for address in OutgoingMessage.objects.values_list("address", flat=True)]
+    assert (domains.count("victim.example"), domains.count("googlemail.com")) == (5, 8)
 
 
 def test_one_sender_with_many_networks_leaves_mails_for_the_others(settings):

@@ -358,8 +358,10 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_turned_bits_give_a_line_or_sane_numbers(tmp_path, kind):
     path = make(tmp_path, kind, n=60)
-    refused = [damage.outcome(path, TOWARD) != "" for _ in damage.flipped(path, bits=3)]
-    assert True in refused
+    lines = [damage.outcome(path, TOWARD) for _ in damage.flipped(path, bits=3)]
+    refused = [line for line in lines if line]
+    assert refused
+    assert all(line.startswith(f"{path}: ") for line in refused)
 
 
 @pytest.mark.django_db
