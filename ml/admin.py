@@ -19,6 +19,7 @@ class RunAdmin(ReadOnlyAdmin):
         "seconds",
         "device",
         "code_version",
+        "parameters",
         "error",
     )
     list_filter = ("state", "model_version")

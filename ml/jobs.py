@@ -24,6 +24,7 @@ from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.look import Track, wide_regions
 from ml.models import ModelVersion, Run
 from ml.offsets import infer as offsets_infer
+from ml.offsets.motion import PixelScale
 from ml.rasters.imagery import PairSource
 from ml.rasters.pair_command import pair_sha256
 from ml.rasters.results import RasterResult
@@ -86,8 +87,12 @@ def coherence(run: Run, device: torch.device) -> RasterResult:
 
 
 def offsets(run: Run, device: torch.device) -> RasterResult:
-    result = offsets_infer.track_offsets(_images(run.pair), run.model_version.method, device)
-    return _with_pair(result, run.pair)
+    """How far is searched follows from how fast ground may move there; a run that is repeated searches as it did."""
+    fastest = selectors.fastest_motion(pair=run.pair)
+    scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
+    asked = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)} | run.parameters
+    result = offsets_infer.track_offsets(_images(run.pair), run.model_version.method, device, asked["search_px"])
+    return _with_pair(result._replace(parameters=asked | result.parameters), run.pair)
 
 
 def coherence_change(run: Run, device: torch.device) -> RasterResult:

@@ -72,6 +72,7 @@ class Run(models.Model):
     device = models.CharField(max_length=40, blank=True)
     code_version = models.CharField(max_length=60, blank=True)
     input_sha256 = models.CharField(max_length=64, blank=True)
+    parameters = models.JSONField(default=dict, help_text="beside its version's: the reach of a search")
     error = models.TextField(blank=True)
 
     class Meta:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib.gis.db.models import PolygonField
-from django.db.models import Exists, F, FloatField, Func, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
 
-from ingest.models import Product, Scene, ScenePair
+from ingest.models import Glacier, Product, Scene, ScenePair
 from ingest.readers.records import Technique
 from ml.coherence.change import FEWEST_PREDECESSORS, in_season
 from ml.models import ModelVersion, Prediction, Run
@@ -81,6 +83,14 @@ def changes_beside(*, pair: ScenePair) -> QuerySet[Prediction]:
     beside = list(others.exclude(pk=pair.pk).values_list("pk", flat=True))  # few, and found once
     changes = Prediction.objects.filter(run__model_version__task=Task.COHERENCE_CHANGE, run__pair__in=beside)
     return changes.select_related("run__pair__reference", "run__pair__secondary").order_by("id")
+
+
+def fastest_motion(*, pair: ScenePair) -> float:
+    """Metres a day that offsets of a pair are looked for: of the glaciers that it shows the fastest, else elsewhere."""
+    shown = Glacier.objects.filter(shown=True, outline__intersects=pair.footprint, layer__simulated=pair.simulated)
+    of_glaciers = Coalesce("reach_m_day", Value(settings.OFFSETS_REACH_GLACIER_M_DAY))
+    fastest: float | None = shown.aggregate(fastest=Max(of_glaciers))["fastest"]
+    return max(fastest or 0.0, settings.OFFSETS_REACH_M_DAY)
 
 
 SAME_GROUND = ("track", "direction", "burst", "polarisation", "source_format", "simulated", "backscatter")

@@ -191,6 +191,7 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
                 device=device,
                 code_version=code_version(),
                 input_sha256=result.tags["input_sha256"],
+                parameters=dict(result.parameters),
             )
             if not owned:
                 logger.warning("run %s was taken over by another worker; its result is left out", run.pk)

@@ -166,7 +166,7 @@ def _glacier(record: GlacierRecord) -> Values:
     outline = _hex(record.outline) if record.outline else None
     position, surge = _hex(Point(record.longitude, record.latitude)), record.surge.value
     named = record.glacier_id, record.glims_id, record.name
-    return *named, position, outline, surge, surge, record.of_surge_list, True
+    return *named, position, outline, surge, surge, record.of_surge_list, record.reach_m_day, True
 
 
 def _mine(record: MineRecord) -> Values:
@@ -192,7 +192,18 @@ TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] 
     ContextKind.PLACES: ("ingest_place", ("name", "search_name", "country", "population", "position"), _place),
     ContextKind.GLACIERS: (
         "ingest_glacier",
-        ("glacier_id", "glims_id", "name", "position", "outline", "surge_in_file", "surge", "of_surge_list", "shown"),
+        (
+            "glacier_id",
+            "glims_id",
+            "name",
+            "position",
+            "outline",
+            "surge_in_file",
+            "surge",
+            "of_surge_list",
+            "reach_m_day",
+            "shown",
+        ),
         _glacier,
     ),
     ContextKind.MINES: ("ingest_mine", ("name", "country", "position", "outline"), _mine),

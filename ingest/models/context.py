@@ -84,6 +84,7 @@ class Glacier(models.Model):
     surge_in_file = models.CharField(max_length=10, choices=SURGES)
     surge = models.CharField(max_length=10, choices=SURGES)
     of_surge_list = models.BooleanField(default=False)
+    reach_m_day = models.FloatField(null=True, help_text="fastest motion looked for; empty: as the settings have it")
     shown = models.BooleanField(default=True, help_text="false where a better row of the same glacier is loaded")
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ import torch
 from ml.coherence import baseline, network, posterior
 from ml.coherence.features import Facts
 from ml.coherence.registration import facts_of
-from ml.rasters.imagery import Float32, ImagePair, PairSource
+from ml.rasters.imagery import Float32, ImagePair, PairSource, Window
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
 
@@ -22,7 +22,7 @@ TILE_PX = 1024  # of the network: larger ones do not fit the processor's caches
 AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]
-Work = Callable[[Float32], Bands]
+Work = Callable[[Float32, Window], Bands]
 Estimator = Callable[[torch.Tensor, int, baseline.Speckle], baseline.Coherence]
 
 # by name: linear power (2, rows, cols), window in px and the pair's speckle to coherence and sigma
@@ -75,7 +75,7 @@ def estimate_coherence(
 
 
 def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, device: torch.device) -> Work:
-    def work(images: Float32) -> Bands:
+    def work(images: Float32, _: Window) -> Bands:
         pair_estimate = ready.estimate(torch.from_numpy(images).to(device), facts, truth)
         return {
             "coherence": pair_estimate.coherence.cpu().numpy(),
@@ -86,7 +86,7 @@ def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, devic
 
 
 def _by_window(method: str, window: int, speckle: baseline.Speckle, device: torch.device) -> Work:
-    def work(images: Float32) -> Bands:
+    def work(images: Float32, _: Window) -> Bands:
         power = torch.from_numpy(images).to(device)
         pair_estimate = ESTIMATORS[method](power, window, speckle)
         return {

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ml.rasters.imagery import Float32, PairSource, box_mean
+from ml.rasters.imagery import Float32, PairSource, Window, box_mean
 from ml.rasters.tiling import over_tiles
 
 WINDOW_PX = 7
@@ -16,7 +16,7 @@ def backscatter_change_db(source: PairSource, device: torch.device, window: int 
     The scene's median is removed: a gain, or rain over everything, is no event of the ground.
     """
 
-    def work(images: Float32) -> dict[str, Float32]:
+    def work(images: Float32, _: Window) -> dict[str, Float32]:
         log = torch.log(torch.from_numpy(images).to(device).clamp_min(1e-9))
         ratio = box_mean(log[1:] - log[:1], window)[0] * TO_DECIBEL
         blank = torch.isfinite(log).all(dim=0)

@@ -16,6 +16,7 @@ SINGLE_KERNEL = (32,)
 SEARCH_PX = 6
 CHANCE_MARGIN = 1.5
 SINGLE_MARGIN = 0.0  # of one window: neighbours must agree anyhow (python -m ml.lab.offsets.tune)
+MOVED_SEARCH_PX = 24  # the range that neighbours agree within a fifth of, where nodes start apart
 POSTING_PX = 8
 CALIBRATION = 1.4  # of the predicted standard deviation, against simulated pairs
 LOCKING_PX = 0.03  # what is left of the draw to whole pixels, as a standard deviation
@@ -41,11 +42,12 @@ def track(
     posting: int = POSTING_PX,
     shared: float | None = None,
     margin: float = CHANCE_MARGIN,
+    start: torch.Tensor | None = None,
 ) -> Offsets:
     """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; kernels from small to large.
 
     shared: pixels that share a cell of speckle, estimated from these images where it is not given; margin: of a match
-    above chance.
+    above chance; start: (2, nodes, nodes), whole px, around which each node is searched for.
     """
     texture = high_pass(power)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
@@ -54,6 +56,14 @@ def track(
         peaks = correlate_grid(texture[0], texture[1], kernels, search, posting)
     else:
         peaks = [correlate(texture[0], texture[1], row, col, kernel, search) for kernel in kernels]
+    begin = torch.zeros(2, len(row), device=row.device) if start is None else start.reshape(2, -1)
+    moved = (begin != 0).any(dim=0)
+    if moved.any():
+        at = row[moved], col[moved]
+        for peak, kernel in zip(peaks, kernels, strict=True):
+            found = correlate(texture[0], texture[1], *at, kernel, search, begin[:, moved])
+            for whole, part in zip(peak, found, strict=True):
+                whole[moved] = part
     known = torch.stack(
         [
             peak.known & (peak.height > chance_peak(kernel, search, shared, margin))
@@ -71,7 +81,7 @@ def track(
     bound = expected_sigma(peaks, kernels, known, shared)
     sigma = ((CALIBRATION * bound) ** 2 + (spread / len(kernels) ** 0.5) ** 2 + LOCKING_PX**2).sqrt()
     offset, sigma, quality = offset.reshape(2, *shape), sigma.reshape(2, *shape), quality.reshape(shape)
-    kept = agrees_with_neighbours(offset, search)
+    kept = agrees_with_neighbours(offset, search if start is None else MOVED_SEARCH_PX)
     return Offsets(*(torch.where(kept, part, torch.nan) for part in (*offset, *sigma, quality)))
 
 

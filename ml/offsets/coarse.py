@@ -1,31 +1,73 @@
-"""Where to begin: offsets to about a pixel, from correlation of smaller images, of yet smaller ones for large motion.
+"""Where to begin: offsets to about a pixel, found from near to far, so that ground that hardly moved costs little.
 
-Answers on the grid of nodes of the network (one for 8 px) and is known everywhere: where nothing matches, neighbours
-speak, then the median of all.
+First everything is looked for within NEAR_PX, in images of half the size. What has no match there is looked for up to
+FARTHEST_PX at few nodes in yet smaller images, and then around what those and what matched neighbours say, so that
+motion is followed from where it is slow to where it is fast (autoRIFT's sparse search before a dense one: Lei, Gardner,
+Agram 2021, doi:10.3390/rs13040749). One node stands for STEP * NODE_PX pixels.
 """
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.box_mean import box_mean
-from ml.offsets.baseline import chance_peak
+from ml.offsets.baseline import SEARCH_PX, chance_peak
+from ml.offsets.blocks import BLOCK_PX, Textures, aligned, blocks, in_memory, nodes_of
 from ml.offsets.consensus import agrees_with_neighbours
-from ml.offsets.correlate import correlate
-from ml.offsets.resampling import NODE_PX, gathered, whole
+from ml.offsets.correlate import Peaks, correlate
+from ml.offsets.resampling import NODE_PX
+from ml.rasters.imagery import Window
 
 KERNELS_PX = (32, 64)  # of the image as it is; the smallest that stands out is taken
-NEAR_PX = 12  # a search up to so far needs no smaller image first
-AROUND_PX = 8  # what is searched around a first answer
+NEAR_PX = SEARCH_PX  # what is searched everywhere
+AROUND_PX = 12  # what is searched around a first answer
+FARTHEST_PX = 128
 SPECKLE_PX = 2.0  # pixels of the halved image that share a cell of speckle, to distinguish a match from chance
 # Above chance, in its standard deviations: at 0 none of 60 pairs of sea or noise had a node, at -0.5 seven.
 MARGIN = 0.0
 STEP = 2  # nodes of the network for one node here
+SQUARE_PX = STEP * NODE_PX
+
+SPARSE_PX = 64  # between the nodes of the look far away
+SPARSE_LOOKS = ((4, 64), (4, 128), (2, 64), (4, 256))  # how much smaller the images are, and px of a window
+SPARSE_MARGIN = 1.0
+SPARSE_SHARE = 0.25  # of the ground around a sparse node that has no match yet
+SPARSE_BLOCKS = 2  # blocks on a side of what is looked at in one
+ALIKE_PX, FEWEST_ALIKE = 8.0, 2  # of the eight sparse nodes around one, so many must move alike within so much
+FOLLOWED = 8  # times that matched neighbours say where to look
+LEAST_KNOWN = 0.5  # of the pixels around a node
+LEAST_TEXTURE = 0.25  # mean square of texture, which is 1 where the ground has any
 
 
-def reach(search: int) -> int:
-    """How far around a node the images matter, px."""
-    return max(KERNELS_PX) // 2 + search + AROUND_PX + 4 * NODE_PX
+class Reason(IntEnum):
+    """Why a node has no value; MATCHED: the search found it, and whatever came after did not trust it."""
+
+    MATCHED = 0
+    TOO_FEW_PIXELS = 1
+    NO_TEXTURE = 2
+    BEYOND_REACH = 3
+    NO_MATCH = 4
+
+
+class Search(NamedTuple):
+    """offset: (2, rows, cols), px, NaN unknown; reason: (rows, cols), of Reason; reach_px: how far it was believed."""
+
+    offset: Tensor
+    reason: Tensor
+    reach_px: int
+
+
+class _Near(NamedTuple):
+    """offset: as in Search; known: share of pixels around a node; contrast: mean square of their texture."""
+
+    offset: Tensor
+    known: Tensor
+    contrast: Tensor
 
 
 def coarse(images: Tensor, search: int, kernels: tuple[int, ...] = KERNELS_PX) -> Tensor:
@@ -33,15 +75,176 @@ def coarse(images: Tensor, search: int, kernels: tuple[int, ...] = KERNELS_PX) -
 
     images: (2, rows, cols), texture, 0 unknown; sizes are multiples of 64 px.
     """
-    if search <= NEAR_PX:
-        return _matched(smaller(images, 2), 2, search, kernels)
-    first = _matched(smaller(images, 4), 4, search, tuple(max(kernel, 48) for kernel in kernels))
-    first = functional.interpolate(filled(first)[None], scale_factor=2.0, mode="bilinear", align_corners=False)[0]
-    halves = smaller(images, 2)
-    shift = whole(first / 2, 5)
-    moved = torch.stack([halves[0], gathered(halves[1], shift)])
-    rest = _matched(moved, 2, AROUND_PX, kernels)
-    return rest + 2 * shift
+    return searched(in_memory(images), search, kernels).offset
+
+
+def searched(textures: Textures, reach: int, kernels: tuple[int, ...] = KERNELS_PX, block: int = BLOCK_PX) -> Search:
+    """Search a pair. reach: px; matches up to twice as far widen it to twice, again and again, up to FARTHEST_PX."""
+    near = _near(textures, min(reach, NEAR_PX), kernels, block)
+    missing = torch.isnan(near.offset[0]) & (near.known >= LEAST_KNOWN) & (near.contrast >= LEAST_TEXTURE)
+    offset, far = near.offset, torch.full_like(near.offset, torch.nan)
+    if missing.any():
+        far = _far(textures, missing, block)
+        reach = widened(far, reach)
+        within = (far.abs() <= reach).all(dim=0)
+        offset = _followed(textures, near.offset, torch.where(within, far, torch.nan), missing, reach, kernels, block)
+    reason = torch.full_like(missing, Reason.NO_MATCH, dtype=torch.uint8)
+    reason[(far.abs() > reach).any(dim=0)] = Reason.BEYOND_REACH
+    reason[near.contrast < LEAST_TEXTURE] = Reason.NO_TEXTURE
+    reason[(near.known < LEAST_KNOWN) | _leaves(offset, textures.shape)] = Reason.TOO_FEW_PIXELS
+    reason[torch.isfinite(offset[0])] = Reason.MATCHED
+    return Search(offset, reason, reach)
+
+
+def _leaves(offset: Tensor, shape: tuple[int, int]) -> Tensor:
+    """(rows, cols): whether the ground of a node lies outside the secondary, as its neighbours have it."""
+    rows, cols = (torch.arange(n) * SQUARE_PX + SQUARE_PX // 2 for n in offset.shape[1:])
+    likely = filled(offset)
+    there = torch.stack([rows[:, None] + likely[1], cols + likely[0]])
+    return ((there < 0) | (there >= torch.tensor(shape)[:, None, None])).any(dim=0)
+
+
+def widened(far: Tensor, reach: int) -> int:
+    """The reach, doubled as long as there are matches beyond it and within twice of it; far: (2, ...), NaN unknown."""
+    longest = torch.nan_to_num(far).abs().amax(dim=0)
+    while reach < FARTHEST_PX and bool(((longest > reach) & (longest <= 2 * reach)).any()):
+        reach = min(2 * reach, FARTHEST_PX)
+    return reach
+
+
+def far_starts(found: Search) -> Tensor | None:
+    """Whole px (2, rows, cols) to begin at where the ground moved farther than a window in its place would find, else
+    0; None where that is nowhere.
+    """
+    start = filled(found.offset).round()
+    start[:, start.abs().amax(dim=0) <= NEAR_PX - 2] = 0
+    return start if bool(start.any()) else None
+
+
+def _near(textures: Textures, search: int, kernels: tuple[int, ...], block: int) -> _Near:
+    rows, cols = (n // STEP for n in nodes_of(textures.shape))
+    offset, shares = torch.full((2, rows, cols), torch.nan), torch.zeros(2, rows, cols)
+    halo = aligned(max(KERNELS_PX) // 2 + NEAR_PX + 6 * NODE_PX)
+    for core, outer in blocks(textures.shape, block, halo):
+        images = textures.read(outer)
+        if not (images != 0).all(dim=0).any():
+            continue
+        inner = images[:, core.row - outer.row :, core.col - outer.col :][:, : core.rows, : core.cols]
+        at = Window(*(value // SQUARE_PX for value in core))
+        matched = _matched(smaller(images, 2), 2, search, kernels).cpu()
+        above, left = (core.row - outer.row) // SQUARE_PX, (core.col - outer.col) // SQUARE_PX
+        _place(offset, at, matched[:, above : above + at.rows, left : left + at.cols])
+        _place(shares, at, _shares(inner).cpu())
+    known, contrast = box_mean(shares, 3)
+    return _Near(offset, torch.minimum(known, shares[0]), contrast / known.clamp_min(1e-3))
+
+
+def _place(whole: Tensor, at: Window, values: Tensor) -> None:
+    whole[:, at.row : at.row + at.rows, at.col : at.col + at.cols] = values
+
+
+def _shares(images: Tensor) -> Tensor:
+    """(2, rows, cols): of each square, the share that both images know, and the lesser mean square of texture."""
+    known = (images != 0).all(dim=0)
+    squares = torch.stack([known.to(images.dtype), *(images**2 * known)])
+    means = functional.avg_pool2d(squares[None], SQUARE_PX)[0]
+    return torch.stack([means[0], torch.minimum(means[1], means[2])])
+
+
+def _far(textures: Textures, missing: Tensor, block: int) -> Tensor:
+    """Offsets (2, rows, cols), px, up to FARTHEST_PX, of the sparse nodes near what is missing; NaN unknown.
+
+    What has matched is taken out of the reference: still ground around what moves would speak for it.
+    """
+    each = SPARSE_PX // SQUARE_PX
+    wanted = functional.avg_pool2d(missing[None].float(), each)[0] >= SPARSE_SHARE
+    found = torch.full((2, *wanted.shape), torch.nan)
+    halo = aligned(max(size for _, size in SPARSE_LOOKS) // 2 + FARTHEST_PX)
+    for core, outer in blocks(textures.shape, SPARSE_BLOCKS * block, halo):
+        own = Window(*(value // SPARSE_PX for value in core))
+        row, col = torch.nonzero(wanted[own.row : own.row + own.rows, own.col : own.col + own.cols], as_tuple=True)
+        if not len(row):
+            continue
+        at = Window(*(value // SQUARE_PX for value in outer))
+        left = missing[at.row : at.row + at.rows, at.col : at.col + at.cols].to(torch.float32)
+        images = textures.read(outer)
+        images[0] *= left.repeat_interleave(SQUARE_PX, 0).repeat_interleave(SQUARE_PX, 1).to(images.device)
+        row, col = row + own.row, col + own.col
+        middle = [where * SPARSE_PX + SPARSE_PX // 2 - first for where, first in ((row, outer.row), (col, outer.col))]
+        found[:, row, col] = _sparse(images, middle)
+    found = torch.where(_moves_alike(found), found, torch.nan)
+    return found.repeat_interleave(each, 1).repeat_interleave(each, 2)
+
+
+def _sparse(images: Tensor, at: list[Tensor]) -> Tensor:
+    """Offsets (2, n), px, of the nodes at these rows and columns: of the first look in which a match stands out."""
+    found = torch.full((2, len(at[0])), torch.nan)
+    shrunk = {by: smaller(images, by) for by, _ in SPARSE_LOOKS}
+    for by, size in SPARSE_LOOKS:
+        left = torch.isnan(found[0])
+        if left.any():
+            where = [part[left] // by for part in at]
+            found[:, left] = (
+                by
+                * _smallest_that_stands_out(
+                    shrunk[by], where, by, (size,), FARTHEST_PX, SPARSE_MARGIN, whole=False
+                ).cpu()
+            )
+    return found
+
+
+def _moves_alike(found: Tensor) -> Tensor:
+    """Whether enough of the eight around a sparse node (2, rows, cols) move as it does: (rows, cols)."""
+    around = functional.unfold(functional.pad(found.nan_to_num(nan=1e9), (1,) * 4, value=1e9)[None], 3)
+    near = (around.reshape(2, 9, *found.shape[1:]) - found[:, None]).abs() <= ALIKE_PX
+    return near.all(dim=0).sum(dim=0) > FEWEST_ALIKE  # the node itself is among them
+
+
+def _followed(
+    textures: Textures,
+    near: Tensor,
+    far: Tensor,
+    missing: Tensor,
+    reach: int,
+    kernels: tuple[int, ...],
+    block: int,
+) -> Tensor:
+    """near, and where it is missing what is found around what the look far away and matched neighbours say."""
+    offset = near
+    for _ in range(FOLLOWED):
+        likely = filled(torch.where(torch.isfinite(offset), offset, far))
+        wanted = missing & torch.isnan(offset[0]) & (likely.abs() > NEAR_PX / 2).any(dim=0)
+        if not wanted.any():
+            break
+        candidates = offset.clone()
+        candidates[:, wanted] = _around(textures, likely, wanted, reach, kernels, block)
+        kept = agrees_with_neighbours(candidates, 2 * AROUND_PX) & (candidates.abs() <= reach).all(dim=0)
+        new = wanted & kept
+        if not new.any():
+            break
+        offset = torch.where(new, candidates, offset)
+    return offset
+
+
+def _around(
+    textures: Textures, likely: Tensor, wanted: Tensor, reach: int, kernels: tuple[int, ...], block: int
+) -> Tensor:
+    """Offsets (2, n), px, of the wanted nodes, looked for within AROUND_PX of where likely (2, rows, cols) points."""
+    found = torch.full_like(likely, torch.nan)
+    halo = aligned(max(KERNELS_PX) // 2 + AROUND_PX + FARTHEST_PX)
+    for core, outer in blocks(textures.shape, block, halo):
+        own = Window(*(value // SQUARE_PX for value in core))
+        row, col = torch.nonzero(wanted[own.row : own.row + own.rows, own.col : own.col + own.cols], as_tuple=True)
+        if not len(row):
+            continue
+        halves = smaller(textures.read(outer), 2)
+        row, col = row + own.row, col + own.col
+        at = [(where * SQUARE_PX + NODE_PX - first) // 2 for where, first in ((row, outer.row), (col, outer.col))]
+        start = (likely[:, row, col] / 2).round()
+        found[:, row, col] = (
+            2 * _smallest_that_stands_out(halves, at, 2, kernels, AROUND_PX, MARGIN, start, whole=False).cpu()
+        )
+    return found[:, wanted]
 
 
 def smaller(images: Tensor, by: int) -> Tensor:
@@ -57,20 +260,47 @@ def _matched(images: Tensor, by: int, search: int, kernels: tuple[int, ...]) -> 
         torch.arange(size // NODE_PX, device=images.device) * NODE_PX + NODE_PX // 2 for size in images.shape[1:]
     )
     row, col = (part.reshape(-1) for part in torch.meshgrid(rows, cols, indexing="ij"))
-    shape = len(rows), len(cols)
-    reach_px = -(-search // by) + 1
-    matched = torch.full((2, row.numel()), torch.nan, device=images.device)
-    for kernel in sorted(kernels):  # a wider window only where no narrower one stands out
-        missing = torch.isnan(matched[0])
-        if not missing.any():
-            break
-        peaks = correlate(images[0], images[1], row[missing], col[missing], max(8, kernel // by), reach_px)
-        stands_out = peaks.height > chance_peak(max(8, kernel // by), reach_px, SPECKLE_PX, MARGIN)
-        offset = torch.stack([peaks.dx_px, peaks.dy_px])
-        matched[:, missing] = torch.where(peaks.known & stands_out, offset, torch.nan)
-    matched = matched.reshape(2, *shape)
-    kept = agrees_with_neighbours(matched, reach_px)
+    matched = _smallest_that_stands_out(images, [row, col], by, kernels, search, MARGIN)
+    matched = matched.reshape(2, len(rows), len(cols))
+    kept = agrees_with_neighbours(matched, _lags(search, by))
     return by * torch.where(kept, matched, torch.nan)
+
+
+def _lags(search: int, by: int) -> int:
+    """How far a search of so many px goes in images that are smaller by so much: one more, for a peak's other side."""
+    return -(-search // by) + 1
+
+
+def _smallest_that_stands_out(
+    images: Tensor,
+    at: list[Tensor],
+    by: int,
+    kernels: tuple[int, ...],
+    search: int,
+    margin: float,
+    start: Tensor | None = None,
+    whole: bool = True,
+) -> Tensor:
+    """Offsets (2, n), px of images, by the smallest kernel whose match stands out from chance; NaN unknown.
+
+    images: smaller by so much; at: rows and columns (n,) in them; search and kernels: px of the image as it is.
+    """
+    lags = _lags(search, by)
+    row, col = (part.to(images.device) for part in at)
+    matched = torch.full((2, row.numel()), torch.nan, device=images.device)
+    for kernel in (max(8, size // by) for size in sorted(kernels)):
+        left = torch.isnan(matched[0])
+        if not left.any():
+            break
+        begin = None if start is None else start.to(images.device)[:, left]
+        peaks = correlate(images[0], images[1], row[left], col[left], kernel, lags, begin, whole)
+        matched[:, left] = _standing_out(peaks, chance_peak(kernel, lags, SPECKLE_PX, margin))
+    return matched
+
+
+def _standing_out(peaks: Peaks, chance: float) -> Tensor:
+    offset = torch.stack([peaks.dx_px, peaks.dy_px])
+    return torch.where(peaks.known & (peaks.height > chance), offset, torch.nan)
 
 
 def filled(offset: Tensor) -> Tensor:

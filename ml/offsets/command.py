@@ -2,9 +2,15 @@
 
 import argparse
 
-from ml.offsets.baseline import POSTING_PX, SEARCH_PX
-from ml.offsets.infer import METHODS, VERSIONS, track_offsets
+from rasterio.crs import CRS
+
+from ingest.errors import InputError
+from ml.offsets.baseline import POSTING_PX
+from ml.offsets.coarse import FARTHEST_PX
+from ml.offsets.infer import METHODS, VERSIONS, reach_px, track_offsets
+from ml.offsets.motion import PixelScale
 from ml.rasters import pair_command
+from ml.rasters.imagery import PairSource
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,18 +19,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--posting", type=int, default=POSTING_PX, metavar="N", help="spacing of the offsets, px (default: %(default)s)"
     )
     parser.add_argument(
-        "--search", type=int, default=SEARCH_PX, metavar="N", help="largest offset, px (default: %(default)s)"
+        "--search",
+        type=int,
+        metavar="N",
+        help=f"reach, px; matches up to twice as far widen it, up to {FARTHEST_PX} (default: {FARTHEST_PX})",
     )
+    parser.add_argument("--reach-m-per-day", type=float, metavar="M", help="in place of --search: the fastest motion")
+    parser.add_argument("--days", type=int, metavar="D", help="between the images, for --reach-m-per-day")
 
 
 def run(args: argparse.Namespace) -> int:
     """Track, write, print a summary. Raises InputError or ValueError for what cannot be used."""
     if not 1 <= args.posting <= 512:
         raise ValueError(f"--posting {args.posting} is not between 1 and 512")
-    if not 1 <= args.search <= 64:
-        raise ValueError(f"--search {args.search} is not between 1 and 64")
+    if args.search is not None and not 1 <= args.search <= FARTHEST_PX:
+        raise ValueError(f"--search {args.search} is not between 1 and {FARTHEST_PX}")
+    if (args.reach_m_per_day is None) != (args.days is None):
+        raise ValueError("--reach-m-per-day and --days go together: give both or neither")
+    if args.reach_m_per_day is not None and args.search is not None:
+        raise ValueError("--search and --reach-m-per-day say the same: give one of them")
+    if args.days is not None and not (args.days >= 1 and args.reach_m_per_day > 0):
+        raise ValueError(f"--reach-m-per-day {args.reach_m_per_day:g} and --days {args.days} are not both positive")
     return pair_command.run(
         args,
-        lambda pair, device: track_offsets(pair, args.method, device, args.search, args.posting),
+        lambda pair, device: track_offsets(pair, args.method, device, _search(args, pair), args.posting),
         VERSIONS[args.method],
     )
+
+
+def _search(args: argparse.Namespace, pair: PairSource) -> int:
+    """The reach in pixels. InputError where metres are given and the images' pixels are not counted in metres."""
+    if args.days is None:
+        return args.search or FARTHEST_PX
+    if pair.epsg is None or CRS.from_epsg(pair.epsg).is_geographic:
+        raise InputError(args.reference, "its pixels are not counted in metres", "Give --search in pixels")
+    return reach_px(args.reach_m_per_day, PixelScale(abs(pair.transform.a), args.days))

@@ -8,6 +8,7 @@ from scipy.fft import next_fast_len
 
 BATCH_ELEMENTS = 16_000_000  # per batch of windows: a few hundred megabytes at work
 NOISE_SHARE = 0.03  # of the peak
+LEAST_KNOWN, LEAST_PART = 0.5, 0.25  # of a window
 
 
 class Peaks(NamedTuple):
@@ -23,40 +24,58 @@ class Peaks(NamedTuple):
 
 
 def correlate(
-    reference: torch.Tensor, secondary: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, kernel: int, search: int
+    reference: torch.Tensor,
+    secondary: torch.Tensor,
+    rows: torch.Tensor,
+    cols: torch.Tensor,
+    kernel: int,
+    search: int,
+    start: torch.Tensor | None = None,
+    whole: bool = True,
 ) -> Peaks:
     """Find where the window around each node of the reference lies in the secondary.
 
     reference, secondary: (rows, cols), high-passed, NaN unknown; rows, cols: (n,) nodes; kernel: window size in px,
-    even; search: largest offset tried, px. Lewis 1995, fast normalised cross-correlation.
+    even; search: largest offset tried, px; start: (2, n), whole px right and down, around which each node is searched
+    for; whole: half of each of the windows must be known, else a part of the node's is enough, and of those that it is
+    compared with such are left out.
+    Lewis 1995, fast normalised cross-correlation.
     """
     size = kernel + 2 * search
-    margin = size // 2
+    begin = torch.zeros(2, len(rows), dtype=torch.long, device=rows.device) if start is None else start.long()
+    margin = size // 2 + int(begin.abs().max() if begin.numel() else 0)
     known = torch.stack([torch.isfinite(reference), torch.isfinite(secondary)]).to(reference.dtype)
     images = torch.nan_to_num(torch.stack([reference, secondary]))
     images, known = (functional.pad(part, (margin,) * 4) for part in (images, known))
     batch = max(1, BATCH_ELEMENTS // size**2)
     boxes = [box_means(part, kernel) for part in (images[1], images[1] ** 2, known[1])]
+    corners = torch.stack([cols, rows]) + margin - size // 2
     parts = [
-        _correlate_batch(images, known, boxes, r, c, kernel, search)
-        for r, c in zip(torch.split(rows, batch), torch.split(cols, batch), strict=True)
+        _correlate_batch(images, known, boxes, at, at + by, kernel, search, whole)
+        for at, by in zip(torch.split(corners, batch, dim=1), torch.split(begin, batch, dim=1), strict=True)
     ]
-    return Peaks(*(torch.cat([part[index] for part in parts]) for index in range(4)))
+    dx, dy, height, enough = (torch.cat([part[index] for part in parts]) for index in range(4))
+    return Peaks(dx + begin[0], dy + begin[1], height, enough)
 
 
 def _correlate_batch(
     images: torch.Tensor,
     known: torch.Tensor,
     boxes: list[torch.Tensor],
-    rows: torch.Tensor,
-    cols: torch.Tensor,
+    first: torch.Tensor,
+    second: torch.Tensor,
     kernel: int,
     search: int,
+    whole: bool,
 ) -> Peaks:
-    """images, known: padded; boxes: mean, mean square and known share of the secondary under every window."""
+    """images, known: padded; boxes: mean, mean square and known share of the secondary under every window.
+
+    first, second: (2, n), column and row of the corner of what is searched, were it in the reference, and where it is.
+    """
     size = kernel + 2 * search
-    chip = _windows(images[0], rows + search, cols + search, kernel)  # (n, k, k)
-    chip_known = _windows(known[0], rows + search, cols + search, kernel)
+    (left, top), (cols, rows) = first + search, second
+    chip = _windows(images[0], top, left, kernel)  # (n, k, k)
+    chip_known = _windows(known[0], top, left, kernel)
     field = _windows(images[1], rows, cols, size)  # (n, k + 2s, k + 2s)
     weight = chip_known.sum(dim=(1, 2), keepdim=True).clamp_min(1.0)
     chip = (chip - chip.sum(dim=(1, 2), keepdim=True) / weight) * chip_known
@@ -66,8 +85,11 @@ def _correlate_batch(
     mean, square, share = (_windows(part, rows, cols, reach) for part in boxes)
     energy = (square - mean**2 / share.clamp_min(1e-3)).clamp_min(1e-6) * kernel**2  # (n, 2s + 1, 2s + 1)
     surface = product / (energy * (chip**2).sum(dim=(1, 2), keepdim=True).clamp_min(1e-6)).sqrt()
-    enough = (chip_known.mean(dim=(1, 2)) >= 0.5) & (share.amin(dim=(1, 2)) >= 0.5)
-    return peaks_of(surface, enough, search)
+    tried = share >= LEAST_KNOWN
+    part = chip_known.mean(dim=(1, 2))
+    if whole:
+        return peaks_of(surface, (part >= LEAST_KNOWN) & tried.all(dim=2).all(dim=1), search)
+    return peaks_of(torch.where(tried, surface, -1.0), part >= LEAST_PART, search)
 
 
 def _windows(image: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor, size: int) -> torch.Tensor:

@@ -1,5 +1,10 @@
-"""One interface for every offset tracker: a pair in, offsets with their uncertainty out."""
+"""One interface for every offset tracker: a pair in, offsets with their uncertainty out.
 
+All begin with one search (ml.offsets.coarse): the network looks around what it found, correlation does so where the
+ground moved farther than windows that stay in place would find.
+"""
+
+import math
 from statistics import median
 from typing import Any
 
@@ -9,68 +14,131 @@ from affine import Affine
 
 from ingest.errors import UnusableData
 from ml.offsets import baseline, coarse, network, whitened
+from ml.offsets.blocks import of_source
+from ml.offsets.coarse import FARTHEST_PX, NEAR_PX, SQUARE_PX, Reason, Search
+from ml.offsets.motion import PixelScale
 from ml.offsets.regrid import at_posting
-from ml.rasters.imagery import Float32, ImagePair, PairSource, pixels_per_cell
+from ml.rasters.imagery import Float32, ImagePair, PairSource, Window, pixels_per_cell
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
 
 NETWORK, ONE_WINDOW = "model", "model-32px"  # the network's choice of windows; its window of 32 px everywhere
 METHODS = (NETWORK, "multi-kernel", "ncc", "whitened", ONE_WINDOW)
-VERSIONS = {"multi-kernel": "1", "ncc": "2", "whitened": "2", NETWORK: "4", ONE_WINDOW: "4"}  # raise with the numbers
+VERSIONS = {"multi-kernel": "2", "ncc": "3", "whitened": "3", NETWORK: "5", ONE_WINDOW: "5"}  # raise with the numbers
 WEIGHTS = dict.fromkeys((NETWORK, ONE_WINDOW), network.NAME)  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
 FLAT = 1e-6  # of the largest value: less range than this is none
+REASONS = {
+    Reason.TOO_FEW_PIXELS: "too few pixels",
+    Reason.NO_TEXTURE: "no texture",
+    Reason.BEYOND_REACH: "beyond reach",
+    Reason.NO_MATCH: "no match",
+}  # why a node has no value, in words; statistics have the share of each
 
 
 def parameters(method: str) -> dict[str, Any]:
     """The constants a method runs with, for the record."""
-    return {"kernels_px": _kernels(method), "search_px": baseline.SEARCH_PX, "posting_px": baseline.POSTING_PX}
+    return {
+        "kernels_px": _kernels(method),
+        "near_px": NEAR_PX,
+        "farthest_px": FARTHEST_PX,
+        "posting_px": baseline.POSTING_PX,
+    }
+
+
+def reach_px(m_per_day: float, scale: PixelScale) -> int:
+    """How far, px, ground may move between two images at so many metres a day; no less and no more than is searched."""
+    return min(FARTHEST_PX, max(NEAR_PX, math.ceil(m_per_day * scale.days / scale.posting_m)))
 
 
 def track_offsets(
     pair: ImagePair | PairSource,
     method: str,
     device: torch.device,
-    search: int = baseline.SEARCH_PX,
+    search: int = FARTHEST_PX,
     posting: int = baseline.POSTING_PX,
 ) -> RasterResult:
     """Track a pair's offsets tile by tile, px of the input: columns right, rows down.
 
-    ValueError for a pair that is too small or shows no ground.
+    search: reach, px, which matches up to twice as far widen. ValueError for a pair that is too small or shows no
+    ground.
     """
     source = pair.source() if isinstance(pair, ImagePair) else pair
     kernels = _kernels(method)
     sampled = usable_samples(source, posting)
+    found = coarse.searched(of_source(source, device), search)
     if method in WEIGHTS:
-        tracked = network.track(source, network.shipped(device, choose=method == NETWORK), search)
+        tracked = network.track_from(source, network.shipped(device, choose=method == NETWORK), found)
         bands = {name: band.numpy() for name, band in at_posting(tracked, source.shape, posting)._asdict().items()}
     else:
         on_device = [torch.from_numpy(sample).to(device) for sample in sampled]
-        bands = _correlated(source, method, on_device, search, posting)
+        bands = _correlated(source, method, on_device, found, min(search, NEAR_PX), posting)
+    statistics = _statistics(bands) | {"reach_px": found.reach_px} | _reasons(bands, found, posting)
     tags = {"kernels_px": " ".join(map(str, kernels)), "search_px": str(search), "posting_px": str(posting)}
+    tags |= {"reach_px": str(found.reach_px)}
     grid = source.transform @ Affine.scale(posting)
-    return RasterResult(bands, UNITS, grid, source.epsg, tags, _statistics(bands))
+    return RasterResult(
+        bands,
+        UNITS,
+        grid,
+        source.epsg,
+        tags,
+        statistics,
+        parameters={"search_px": search, "reach_px": found.reach_px},
+        note=_why_nothing(statistics),
+    )
 
 
 def _correlated(
-    source: PairSource, method: str, sampled: list[torch.Tensor], search: int, posting: int
+    source: PairSource, method: str, sampled: list[torch.Tensor], found: Search, search: int, posting: int
 ) -> dict[str, Float32]:
     """Bands of the methods that correlate windows. sampled: parts of the pair, on the device to be used."""
-    kernels, device = _kernels(method), sampled[0].device
+    kernels, device, far = _kernels(method), sampled[0].device, coarse.far_starts(found)
     shared = median(pixels_per_cell(sample) for sample in sampled)
     margin = baseline.SINGLE_MARGIN if method == "ncc" else baseline.CHANCE_MARGIN
     whitening = whitened.whitening_of(sampled) if method == "whitened" else None
 
-    def work(images: Float32) -> dict[str, Float32]:
+    def work(images: Float32, at: Window) -> dict[str, Float32]:
         power = torch.from_numpy(images).to(device)
+        start = None if far is None else _at_nodes(far, at, posting).to(device)
         if whitening:
-            tracked = whitened.track(power, whitening, search, posting, shared)
+            tracked = whitened.track(power, whitening, search, posting, shared, start)
         else:
-            tracked = baseline.track(power, kernels, search, posting, shared, margin)
-        return {name: band.cpu().numpy() for name, band in tracked._asdict().items()}
+            tracked = baseline.track(power, kernels, search, posting, shared, margin, start)
+        within = (torch.stack([tracked.dx_px, tracked.dy_px]).abs() <= found.reach_px + 1).all(dim=0)
+        return {name: torch.where(within, band, torch.nan).cpu().numpy() for name, band in tracked._asdict().items()}
 
     halo = whitened.reach(search, posting) if whitening else baseline.reach(kernels, search, posting)
+    halo += 0 if far is None else int(far.abs().max())
     return over_tiles(source, work, halo, posting)
+
+
+def _at_nodes(squares: torch.Tensor, at: Window, posting: int) -> torch.Tensor:
+    """What the square of the search (..., rows, cols) in which each node of a window stands holds."""
+    row, col = (
+        ((torch.arange(max(1, size // posting)) * posting + posting // 2 + first) // SQUARE_PX).clamp_max(most - 1)
+        for size, first, most in zip((at.rows, at.cols), (at.row, at.col), squares.shape[-2:], strict=True)
+    )
+    return squares[..., row[:, None], col]
+
+
+def _reasons(bands: dict[str, Float32], found: Search, posting: int) -> dict[str, float]:
+    """Shares of all nodes that have no value, by the reason; what was matched and not trusted has no match."""
+    unknown = np.isnan(bands["dx_px"])
+    rows, cols = unknown.shape
+    why = _at_nodes(found.reason, Window(0, 0, rows * posting, cols * posting), posting).numpy()
+    why = np.where(why == Reason.MATCHED, Reason.NO_MATCH, why)
+    shares = {name: float((unknown & (why == reason)).mean()) for reason, name in REASONS.items()}
+    return {f"{name.replace(' ', '_')}_share": round(share, 4) for name, share in shares.items() if share > 0}
+
+
+def _why_nothing(statistics: dict[str, float]) -> str:
+    """A sentence on a result in which nothing is known, else nothing."""
+    if statistics["known_share"] > 0:
+        return ""
+    shares = {name: statistics.get(f"{name.replace(' ', '_')}_share", 0.0) for name in REASONS.values()}
+    parts = [f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda one: -one[1]) if share > 0]
+    return f"no offset is known: {', '.join(parts)} (searched up to {statistics['reach_px']:g} px)"
 
 
 def _statistics(bands: dict[str, Float32]) -> dict[str, float]:

@@ -6,7 +6,6 @@ cut. What is kept for the whole image is on the grid of nodes, 64 times smaller 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -22,17 +21,14 @@ from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
 from ml.networks.window_choice import REACH_NODES
 from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
+from ml.offsets.blocks import BLOCK_PX, Textures, blocks, of_source
 from ml.offsets.resampling import TAPS, gathered, in_parts, surroundings, whole
-from ml.offsets.texture import WINDOW_PX, texture
 from ml.rasters.imagery import Float32, ImagePair, PairSource, Window
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 from ml.runtime.device import low_precision
 
 NAME = "offsets"
-BLOCK_PX = 1024  # at 2,048 the same takes 1.6 times as long on a CPU: tensors no longer stay near it
 HALO_PX = 64
-COARSE_ALIGN_PX = 64
-FARTHEST_SEARCH_PX = 64
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"; at 0.4 a seventh of mere noise had an answer
 LEAST_KNOWN = 0.5  # of a node's square
 LOCAL_SCATTER_NODES = 5
@@ -99,21 +95,33 @@ def without_file(power: Float32) -> PairSource:
 
 def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
     """Offsets on the network's own grid, one node for NODE_PX pixels. search: largest offset looked for, px."""
-    return _inputs(answered(source, tracker, search), tracker, search)
+    return track_from(source, tracker, begun(source, tracker, search))
+
+
+def track_from(source: PairSource, tracker: Tracker, found: coarse.Search) -> Offsets:
+    """The same, from a search that has been made."""
+    return _inputs(_answered(source, tracker, found), tracker, found.reach_px)
+
+
+def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
+    """The search that the network begins with."""
+    return coarse.searched(of_source(source, tracker.device), search, tracker.kernels, tracker.block)
 
 
 def answered(source: PairSource, tracker: Tracker, search: int) -> Answer:
-    """The network's output, before the windows are chosen; NaN where a whole block is unknown.
+    """The network's output, before the windows are chosen; NaN where a whole block is unknown."""
+    return _answered(source, tracker, begun(source, tracker, search))
 
-    Where the search has no match in reach the start is a guess, and the answer is not known.
-    """
-    begun, in_reach = _start(source, tracker, min(search, FARTHEST_SEARCH_PX))
-    start = whole(begun)
+
+def _answered(source: PairSource, tracker: Tracker, found: coarse.Search) -> Answer:
+    """Where the search has no match in reach the start is a guess, and the answer is not known."""
+    textures = of_source(source, tracker.device)
+    start, in_reach = whole(coarse.on_nodes(found.offset)), _in_reach(found)
     answer = torch.full((9, *start.shape[1:]), torch.nan)
     for turn in range(tracker.iterations):
         if turn:
             start = _again(start, answer)
-        answer = _pass(source, tracker, start)
+        answer = _pass(textures, tracker, start)
         answer[8] *= in_reach
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     held = answer[:, :rows, :cols]
@@ -164,77 +172,21 @@ def _again(start: Tensor, answer: Tensor) -> Tensor:
     return in_parts(coarse.filled(torch.where(sure, answer[:2], torch.nan)))
 
 
-def _blocks(shape: tuple[int, int], block: int, halo: int) -> Iterator[tuple[Window, Window]]:
-    """Core and outer windows of an image (rows, cols) cut at multiples of block; its size is rounded up."""
-    for row in range(0, shape[0], block):
-        for col in range(0, shape[1], block):
-            core = Window(row, col, *(_aligned(min(block, n - at)) for n, at in zip(shape, (row, col), strict=True)))
-            first = max(0, row - halo), max(0, col - halo)
-            last = (
-                min(at + size + halo, _aligned(n))
-                for at, size, n in zip((row, col), (core.rows, core.cols), shape, strict=True)
-            )
-            yield core, Window(*first, *(end - begin for end, begin in zip(last, first, strict=True)))
+def _in_reach(found: coarse.Search) -> Tensor:
+    """(nodes, nodes): 1 where the search has a match near a node."""
+    matched = torch.isfinite(found.offset).all(dim=0).float()
+    supported = (box_mean(matched, SEARCH_SUPPORT) > 0).float()
+    return supported.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
 
 
-def _aligned(size: int) -> int:
-    return -(-size // COARSE_ALIGN_PX) * COARSE_ALIGN_PX
-
-
-def _read(source: PairSource, at: Window) -> Float32:
-    """(2, rows, cols) of a window that may reach beyond the image, NaN there."""
-    row, col = max(0, at.row), max(0, at.col)
-    rows, cols = min(at.row + at.rows, source.shape[0]) - row, min(at.col + at.cols, source.shape[1]) - col
-    held = np.full((2, at.rows, at.cols), np.nan, dtype=np.float32)
-    if rows > 0 and cols > 0:
-        held[:, row - at.row : row - at.row + rows, col - at.col : col - at.col + cols] = source.read(
-            Window(row, col, rows, cols)
-        )
-    return held
-
-
-def _texture(source: PairSource, at: Window, device: torch.device) -> Tensor:
-    """Texture (2, rows, cols) of a window, 0 unknown; what the high-pass needs around it is read too."""
-    margin = WINDOW_PX // 2
-    wide = Window(at.row - margin, at.col - margin, at.rows + 2 * margin, at.cols + 2 * margin)
-    log = torch.from_numpy(np.log(_read(source, wide))).to(device)
-    return texture(log)[:, margin:-margin, margin:-margin]
-
-
-def _grid(shape: tuple[int, int]) -> tuple[int, int]:
-    return _aligned(shape[0]) // NODE_PX, _aligned(shape[1]) // NODE_PX
-
-
-def _start(source: PairSource, tracker: Tracker, search: int) -> tuple[Tensor, Tensor]:
-    """Offsets (2, nodes, nodes), px, known everywhere; and (nodes, nodes), 1 where the search has a match in reach."""
-    step = coarse.STEP * NODE_PX
-    rows, cols = (n // coarse.STEP for n in _grid(source.shape))
-    chosen_offsets = torch.full((2, rows, cols), torch.nan)
-    halo = _aligned(coarse.reach(search))
-    for core, outer in _blocks(source.shape, tracker.block, halo):
-        images = _texture(source, outer, tracker.device)
-        if not (images != 0).all(dim=0).any():
-            continue
-        offset = coarse.coarse(images, search, tracker.kernels).cpu()
-        above, left = (core.row - outer.row) // step, (core.col - outer.col) // step
-        inner = offset[:, above : above + core.rows // step, left : left + core.cols // step]
-        row, col = core.row // step, core.col // step
-        chosen_offsets[:, row : row + inner.shape[1], col : col + inner.shape[2]] = inner
-    in_reach = (box_mean(torch.isfinite(chosen_offsets).all(dim=0).float(), SEARCH_SUPPORT) > 0).float()
-    start = functional.interpolate(
-        coarse.filled(chosen_offsets)[None], scale_factor=2.0, mode="bilinear", align_corners=False
-    )[0]
-    return start, in_reach.repeat_interleave(coarse.STEP, 0).repeat_interleave(coarse.STEP, 1)
-
-
-def _pass(source: PairSource, tracker: Tracker, shift: Tensor) -> Tensor:
+def _pass(textures: Textures, tracker: Tracker, shift: Tensor) -> Tensor:
     """(9, nodes, nodes): own and near of Residuals, share of pixels known. Unknown blocks are NaN."""
     near = surroundings(shift)
     answer = torch.full((9, *shift.shape[1:]), torch.nan)
-    for core, outer in _blocks(source.shape, tracker.block, HALO_PX):
+    for core, outer in blocks(textures.shape, tracker.block, HALO_PX):
         at = Window(*(value // NODE_PX for value in outer))
         by, mean = _part(shift, at), _part(near, at)
-        images = _gathered(source, outer, by, tracker.device)
+        images = _gathered(textures, outer, by)
         if not (images != 0).all(dim=0).any():
             continue
         known = functional.avg_pool2d((images != 0).all(dim=0).float()[None, None], NODE_PX)
@@ -252,13 +204,13 @@ def _part(field: Tensor, at: Window) -> Tensor:
     return field[:, at.row : at.row + at.rows, at.col : at.col + at.cols]
 
 
-def _gathered(source: PairSource, outer: Window, shift: Tensor, device: torch.device) -> Tensor:
+def _gathered(textures: Textures, outer: Window, shift: Tensor) -> Tensor:
     """(2, rows, cols): the reference's texture, and the secondary's from where shift (2, nodes, nodes) points."""
     far = int(shift.abs().max()) + TAPS
     wide = Window(outer.row - far, outer.col - far, outer.rows + 2 * far, outer.cols + 2 * far)
-    images = _texture(source, wide, device)
+    images = textures.read(wide)
     reference = images[0, far : far + outer.rows, far : far + outer.cols]
-    return torch.stack([reference, gathered(images[1], shift.to(device), far, far)])
+    return torch.stack([reference, gathered(images[1], shift.to(images.device), far, far)])
 
 
 def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, known: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ WINDOW_PX = 21
 LEAST_SHARE = 0.5  # of a window that must be known
 BRIGHTEST = 4.0  # times the surroundings' geometric mean of amplitude: what is brighter is held there
 LARGEST = 5.0
+TRACE = 1e-6  # of ground without contrast, which is known all the same
 
 
 def texture(log: Tensor) -> Tensor:
@@ -29,4 +30,5 @@ def texture(log: Tensor) -> Tensor:
     centred = torch.where(known, amplitude - box(amplitude, WINDOW_PX) / least, 0.0)
     spread = (box(centred**2, WINDOW_PX) / least).clamp_min(1e-4).sqrt()
     usable = known & (share >= LEAST_SHARE * whole)
-    return torch.where(usable, (centred / spread).clamp(-LARGEST, LARGEST), 0.0)
+    seen = (centred / spread).clamp(-LARGEST, LARGEST)
+    return torch.where(usable, torch.where(seen == 0, TRACE, seen), 0.0)

@@ -19,7 +19,7 @@ import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
 from ingest.errors import UnusableData
-from ml.offsets.baseline import POSTING_PX, SEARCH_PX, Offsets, chance_peak, grid_of_nodes
+from ml.offsets.baseline import MOVED_SEARCH_PX, POSTING_PX, SEARCH_PX, Offsets, chance_peak, grid_of_nodes
 from ml.offsets.consensus import NEIGHBOURS, agrees_with_neighbours
 from ml.offsets.correlate import correlate
 from ml.rasters.imagery import HIGH_PASS_PX, box_mean, high_pass
@@ -92,22 +92,28 @@ def track(
     search: int = SEARCH_PX,
     posting: int = POSTING_PX,
     shared: float = 1.0,
+    start: torch.Tensor | None = None,
 ) -> Offsets:
-    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; shared: pixels a cell."""
+    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; shared: pixels a cell.
+
+    start: (2, nodes, nodes), whole px, around which each node is searched for.
+    """
     texture = high_pass(power)
     flat = whitened(amplitude_texture(power), whitening)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
+    begin = None if start is None else start.reshape(2, -1)
     best = Refined(*(torch.full((row.numel(),), torch.nan, device=power.device) for _ in range(3)))
     for kernel in COARSE_KERNELS:
-        peaks = correlate(texture[0], texture[1], row, col, kernel, search)
-        start = peaks.known & (peaks.height > chance_peak(kernel, search, shared))
+        peaks = correlate(texture[0], texture[1], row, col, kernel, search, begin)
+        stands_out = peaks.known & (peaks.height > chance_peak(kernel, search, shared))
         refined = refine(flat, row, col, peaks.dx_px, peaks.dy_px)
-        better = start & torch.isfinite(refined.height) & ~(refined.height <= best.height)
-        best = Refined(*(torch.where(better, new, old) for new, old in zip(refined, best, strict=True)))
+        better = stands_out & torch.isfinite(refined.height) & ~(refined.height <= best.height)
+        begin = None if start is None else start.reshape(2, -1)
+    best = Refined(*(torch.where(better, new, old) for new, old in zip(refined, best, strict=True)))
     known = best.height > chance_peak(FINE_KERNEL, 2, 1.0)
     offset = torch.where(known, torch.stack([best.dx_px, best.dy_px]), torch.nan).reshape(2, *shape)
     sigma = CALIBRATION * bound_px(best.height).reshape(shape)
-    kept = agrees_with_neighbours(offset, search)
+    kept = agrees_with_neighbours(offset, search if start is None else MOVED_SEARCH_PX)
     bands = (*offset, sigma, sigma, best.height.reshape(shape).clamp(0, 1))
     return Offsets(*(torch.where(kept, band, torch.nan) for band in bands))
 

@@ -54,6 +54,8 @@ def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 
     write_cog(args.out, result.bands, result.transform, result.epsg, result.units, result.tags | tags)
     summary = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in result.statistics.items())
     print(f"{args.method} on {device}, {time.monotonic() - started:.1f} s: {summary} -> {args.out}")
+    if result.note:
+        print(result.note)
     return 0
 
 

@@ -1,6 +1,7 @@
 """What every method gives back: named bands on a grid, and what is worth knowing about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 class RasterResult(NamedTuple):
     """bands: name -> (rows, cols) float32, NaN unknown; units: one for each band; epsg None: a plain pixel grid.
 
-    regions: wide motion beside what the bands show, as GeoJSON features.
+    regions: wide motion beside what the bands show, as GeoJSON features; parameters: what it was made with beside the
+    constants of its version; note: what a person should know of it, a sentence or nothing.
     """
 
     bands: dict[str, NDArray[np.float32]]
@@ -21,3 +23,5 @@ class RasterResult(NamedTuple):
     tags: dict[str, str]
     statistics: dict[str, float]
     regions: Sequence[dict[str, Any]] = ()
+    parameters: Mapping[str, float] = MappingProxyType({})
+    note: str = ""

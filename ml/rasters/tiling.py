@@ -41,12 +41,14 @@ def tiles(shape: tuple[int, int], halo: int, posting: int = 1, core: int = CORE_
 
 def over_tiles(
     source: PairSource,
-    work: Callable[[Float32], dict[str, Float32]],
+    work: Callable[[Float32, Window], dict[str, Float32]],
     halo: int,
     posting: int = 1,
     core: int = CORE_PX,
 ) -> dict[str, Float32]:
-    """Bands of the whole from those of its tiles. work: images (2, rows, cols) to bands (rows, cols) at the posting.
+    """Bands of the whole from those of its tiles.
+
+    work: images (2, rows, cols), and where they lie, to bands (rows, cols) at the posting.
 
     Pixels at the lower and right edge that fill no whole posting are left out, as in one piece.
     """
@@ -58,7 +60,7 @@ def over_tiles(
         images = source.read(tile.outer)
         if not np.isfinite(images).all(axis=0).any():
             continue
-        gathered = work(images)
+        gathered = work(images, tile.outer)
         row, col = tile.core.row // posting, tile.core.col // posting
         inner = (tile.core.row - tile.outer.row) // posting, (tile.core.col - tile.outer.col) // posting
         height = min(-(-tile.core.rows // posting), rows - row)

@@ -43,6 +43,15 @@ NOT_RUN = {
 }
 
 
+# reasons of ml.offsets, of which statistics hold the shares
+NO_VALUE = {
+    "too_few_pixels": "the two images show too little ground in common",
+    "no_texture": "the images show no texture that could be recognised",
+    "beyond_reach": "the ground moved farther than it was looked for, {reach}",
+    "no_match": "nothing in one image looks like the other, as far as it was looked for, {reach}",
+}
+
+
 def apart(days: int) -> str:
     """'12 days apart'."""
     return f"{days} day{'s' if days != 1 else ''} apart"
@@ -100,10 +109,18 @@ def result_sentences(task: str, statistics: Mapping[str, float], posting_m: floa
     )
     known = statistics.get("known_share")
     if known == 0:
-        return ["It has no value for this pair: nothing in the two images could be matched."]
+        return [f"It has no value for this pair: {_why_nothing(statistics, posting_m)}."]
     if known is None or known >= 0.995:
         return sentences
     return [*sentences, f"It has values for {max(known, 0.01):.0%} of the image."]
+
+
+def _why_nothing(statistics: Mapping[str, float], posting_m: float) -> str:
+    """The reason that most of a result without values has."""
+    likely = max(NO_VALUE, key=lambda name: statistics.get(f"{name}_share", 0.0))
+    if not statistics.get(f"{likely}_share"):
+        return "nothing in the two images could be matched"
+    return NO_VALUE[likely].format(reach=f"{statistics.get('reach_px', 0) * posting_m:,.0f} metres")
 
 
 def _coherence(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:

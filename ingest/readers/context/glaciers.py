@@ -4,6 +4,7 @@ RGI 6 technical note (doi:10.7265/N5-RGI-60): Surging 0 none, 1 possible, 2 prob
 RGI 7 calls it surge_type. List of surge-type glaciers: Sevestre and Benn 2015, doi:10.3189/2015JoG14J136.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +66,19 @@ def _outlines(path: Path) -> Iterator[GlacierRecord | Remark]:
             middle.y,
             feature.outline,
             surge_of(path, text_of(own, "surging", "surge_type")),
+            reach_m_day=_reach_m_day(path, text_of(own, "reach_m_day")),
         )
+
+
+def _reach_m_day(path: Path, text: str) -> float | None:
+    """The fastest motion to look for on a glacier; InputError where it is no positive number."""
+    try:
+        reach = float(text) if text else None
+    except ValueError:
+        reach = math.nan
+    if reach is None or 0 < reach < math.inf:
+        return reach
+    raise InputError(path, f"reach_m_day {text!r} of an outline is no positive number", "Correct or remove it")
 
 
 def _attributes(path: Path) -> Iterator[GlacierRecord | Remark]:

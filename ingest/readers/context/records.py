@@ -51,7 +51,10 @@ class PlaceRecord(NamedTuple):
 
 
 class GlacierRecord(NamedTuple):
-    """glacier_id: RGI's; glims_id: GLIMS's; outline None where the file holds positions only."""
+    """glacier_id: RGI's; glims_id: GLIMS's; outline None where the file holds positions only.
+
+    reach_m_day: the fastest motion to look for, m/day, where the file states it.
+    """
 
     glacier_id: str
     glims_id: str
@@ -61,6 +64,7 @@ class GlacierRecord(NamedTuple):
     outline: MultiPolygon | None
     surge: Surge
     of_surge_list: bool = False
+    reach_m_day: float | None = None
 
 
 class MineRecord(NamedTuple):

@@ -17,7 +17,6 @@ from ml.lab.training import Batch
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet, Residuals
 from ml.offsets import coarse
-from ml.offsets.network import COARSE_ALIGN_PX
 from ml.offsets.resampling import gathered, in_parts, surroundings, whole
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import constant_shift, moving
@@ -175,8 +174,7 @@ def _searched(rng: np.random.Generator, images: Tensor, search: int) -> Tensor:
 
     Whole pixels, as the first time; or parts, as smooth as answers' surroundings are that stand in where none is sure.
     """
-    rows, cols = (-size % COARSE_ALIGN_PX for size in images.shape[1:])
-    nodes = coarse.on_nodes(coarse.coarse(functional.pad(images, (0, cols, 0, rows)), search))
+    nodes = coarse.on_nodes(coarse.coarse(images, search))
     if rng.random() < 0.5:
         return whole(nodes)
     return in_parts(box_mean(nodes, int(rng.choice([1, 3, 5, 9]))))

@@ -256,12 +256,12 @@ def test_blocks_do_not_show_in_the_answer():
 
 
 def test_where_the_search_finds_nothing_in_reach_nothing_is_known(monkeypatch):
-    def matched_in_one_corner(images: torch.Tensor, *_: object) -> torch.Tensor:
-        tracked = torch.full((2, images.shape[1] // 16, images.shape[2] // 16), torch.nan)
+    def matched_in_one_corner(*_: object) -> coarse.Search:
+        tracked = torch.full((2, 16, 16), torch.nan)
         tracked[:, 0, 0] = 0.0
-        return tracked
+        return coarse.Search(tracked, torch.full((16, 16), coarse.Reason.NO_MATCH), 6)
 
-    monkeypatch.setattr(coarse, "coarse", matched_in_one_corner)
+    monkeypatch.setattr(coarse, "searched", matched_in_one_corner)
     known = network.answered(pair_of(0.0, 0.0, size=256).source(), random_tracker(), 6).known
     assert bool((known[:8, :8] > 0).all())  # three nodes of the search, of 16 px, beyond the one
     assert float(known[8:].max()) == float(known[:, 8:].max()) == 0

@@ -55,7 +55,7 @@ def test_a_tile_in_which_nothing_is_known_is_not_worked_on():
         image[:, 128:] = np.nan
     worked = []
 
-    def work(images):
+    def work(images, _):
         worked.append(images.shape)
         return {"first": images[0]}
 
