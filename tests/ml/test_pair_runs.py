@@ -4,8 +4,9 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from django.contrib.gis.geos import MultiPolygon
 
-from ingest.models import ScenePair
+from ingest.models import ContextLayer, Glacier, ScenePair
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import selectors, services, tasks
@@ -51,6 +52,38 @@ def test_coherence_is_given_the_looks_of_its_product_where_both_images_have_the_
     for run in execute("guarnieri-prati"):
         known = run.pair_id == pairs[0].pk  # of the second pair one image is known, of the others none
         assert (run.prediction.statistics["looks"] == 4.4) == known
+
+
+@pytest.fixture
+def glacier(pairs) -> Glacier:
+    """One whose outline the pairs show."""
+    layer = ContextLayer.objects.create(kind="glaciers", name="made", file_sha256="0" * 64, file_name="made")
+    ground = pairs[0].footprint
+    named = {"glacier_id": "MADE-1", "surge_in_file": "none", "surge": "none"}
+    return Glacier.objects.create(layer=layer, position=ground.centroid, outline=MultiPolygon(ground), **named)
+
+
+def test_offsets_of_a_pair_that_shows_a_glacier_reach_farther_and_its_own_reach_goes_before(pairs, glacier, settings):
+    assert selectors.fastest_motion(pair=pairs[0]) == 50
+    Glacier.objects.update(reach_m_day=20)
+    assert selectors.fastest_motion(pair=pairs[0]) == 20
+    Glacier.objects.update(reach_m_day=1)
+    assert selectors.fastest_motion(pair=pairs[0]) == 5  # never less than elsewhere
+    Glacier.objects.update(shown=False)
+    settings.OFFSETS_REACH_M_DAY = 7.5
+    assert selectors.fastest_motion(pair=pairs[0]) == 7.5
+
+
+def test_a_run_keeps_the_reach_that_it_used_and_repeats_with_it(pairs, glacier):
+    (run,) = [services.run_execute(run_id=one.pk) for one in services.runs_queue(method="ncc")][:1]
+    run.refresh_from_db()
+    assert run.parameters == {"reach_m_day": 50.0, "search_px": 20, "reach_px": 20}  # 12 days, 30 m
+    assert run.prediction.statistics["reach_px"] == 20
+    assert run.prediction.statistics["no_match_share"] > 0.5  # speckle of its own in each image
+    Glacier.objects.all().delete()
+    assert services.run_repeat(run=run).same
+    run.refresh_from_db()
+    assert run.parameters["search_px"] == 20
 
 
 def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):

@@ -184,6 +184,17 @@ def test_a_shapefile_in_metres_comes_out_in_degrees(make_shapefile):
     assert south == pytest.approx(60.42, abs=0.02)
 
 
+def test_an_outline_may_say_how_fast_motion_is_to_be_looked_for(make_geojson):
+    facts = {"rgi_id": "MADE-1", "surge_type": "3", "glac_name": "Made"}
+    (stated,), _ = rows(make_geojson((facts | {"reach_m_day": 80}, square(17, 78))))
+    assert stated.reach_m_day == 80
+    (other,), _ = rows(make_geojson((facts, square(17, 78))))
+    assert other.reach_m_day is None
+    for wrong in ("fast", "0", "nan", "inf"):
+        with pytest.raises(InputError, match="reach_m_day"):
+            rows(make_geojson((facts | {"reach_m_day": wrong}, square(17, 78))))
+
+
 # ---- shapefiles and zips ----
 def test_a_hole_stays_a_hole(make_geojson):
     geometry = {"type": "Polygon", "coordinates": [square(0, 0, 3), square(1, 1)[::-1]]}

@@ -239,6 +239,20 @@ def test_a_run_without_any_answer_says_so_and_shows_no_empty_picture(operator, p
     assert f"runs/{offsets.run_id}.png" not in page
 
 
+def test_a_run_without_any_answer_says_which_reason_it_has(operator, pair_predictions):
+    offsets = pair_predictions[2]
+    for name, words in (
+        ("beyond_reach", "the ground moved farther than it was looked for, 600 metres"),
+        ("no_texture", "the images show no texture that could be recognised"),
+        ("too_few_pixels", "the two images show too little ground in common"),
+        ("no_match", "nothing in one image looks like the other, as far as it was looked for, 600 metres"),
+    ):
+        offsets.statistics = {"known_share": 0.0, "reach_px": 60, "no_match_share": 0.3, f"{name}_share": 0.7}
+        offsets.save()
+        page = operator.get(f"/pairs/{offsets.run.pair_id}/").content.decode()
+        assert f"It has no value for this pair: {words}." in page
+
+
 def test_runs_that_wait_or_failed_say_so(operator, pair):
     for task, state, error in (("coherence", "queued", ""), ("offsets", "failed", "the images are too small")):
         version = ModelVersion.objects.create(task=task, method=f"made-{task}", version="1")
