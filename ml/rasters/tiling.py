@@ -48,8 +48,8 @@ def over_tiles(
 ) -> dict[str, Float32]:
     """Bands of the whole from those of its tiles.
 
-    work: images (2, rows, cols), and where they lie, to bands (rows, cols) at the posting. Pixels at the lower and right
-    edge that fill no whole posting are left out, as in one piece.
+    work: images (2, rows, cols), and where they lie, to bands (rows, cols) at the posting. Pixels at the lower and
+    right edge that fill no whole posting are left out, as in one piece.
     """
     rows, cols = (max(1, size // posting) for size in source.shape)
     bands: dict[str, Float32] = {}
