@@ -20,7 +20,7 @@ _GEOD = Geod(ellps="WGS84")
 
 
 class ChangeThresholds(NamedTuple):
-    """Robust z-scores, both of a loss; least_drop is of coherence, 0-1, the weather's share already taken out.
+    """Robust z-scores, both of a loss; least_drop is of coherence, 0-1, the weather's share already removed.
 
     least_certain: median loss over area_sigma, with one false alarm in twenty: a parcel of which the estimate was
     always sure, and suddenly is not, has lost nothing.
@@ -114,7 +114,7 @@ def moving_patches(
     """Find where the ground moved against the rest of the scene. bands: as `python -m ml offsets` writes them.
 
     posting_m: of the images, metres per px of offset; days: temporal baseline. The scene's median offset is the
-    misregistration of the pair and taken out; the scene's own scatter is the least that an offset may be wrong by.
+    misregistration of the pair and is removed; the scene's own scatter is the least that an offset may be wrong by.
     """
     if not np.isfinite(bands["dx_px"]).any():
         return []

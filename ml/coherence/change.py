@@ -31,7 +31,7 @@ class CoherenceChange(NamedTuple):
     """change_sigma: robust z-score, negative where coherence was lost; before: median of the predecessors; after: now.
 
     All (rows, cols), NaN where the pair or fewer than FEWEST_PREDECESSORS of its predecessors are known.
-    weather: the median difference of the whole scene, which was taken out.
+    weather: the median difference of the whole scene, which was removed.
     """
 
     change_sigma: Float32

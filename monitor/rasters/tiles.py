@@ -16,7 +16,7 @@ from monitor.rasters.catalogue import RasterSource
 from monitor.rasters.layers import RasterLayer
 
 logger = logging.getLogger(__name__)
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 PAINT_VERSION = 2  # raise when tiles of the same rasters look different
 MOST_ARROWS = 400
@@ -63,7 +63,7 @@ def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
     return np.fmax(shown, values) if overlap == "highest" else np.where(np.isfinite(shown), shown, values)
 
 
-def _read(source: RasterSource, work: Callable[[DatasetReader], Found]) -> Found | None:
+def _read(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
     """What `work` finds in the raster; None where the file is gone or broken: a map with a hole is better than none."""
     try:
         with stored_tiff(source.file) as dataset:

@@ -34,7 +34,7 @@ def test_a_detection_says_that_the_ground_slid_at_once(make_egms):
 
 
 def test_an_unwrapping_error_beside_motion_does_not_change_what_is_measured_of_it(make_egms):
-    """A quarter of the moving ground is unwrapped wrongly as well."""
+    """A quarter of the moving ground has an unwrapping error as well."""
 
     def change(table: dict[str, list]) -> None:
         with_a_jump(table, jump_mm=0.0)

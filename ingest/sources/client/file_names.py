@@ -1,4 +1,4 @@
-"""Names of files out of a catalogue: a stranger chose them."""
+"""Names of files out of a catalogue of others: never trusted."""
 
 import hashlib
 import re

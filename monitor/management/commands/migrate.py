@@ -28,7 +28,7 @@ class WholeMigrationExecutor(MigrationExecutor):
             return super().unapply_migration(state, migration, fake)
 
 
-migrate.MigrationExecutor = WholeMigrationExecutor  # the command has no other way to be told
+migrate.MigrationExecutor = WholeMigrationExecutor  # the command takes it from no other place
 
 
 class Command(migrate.Command):

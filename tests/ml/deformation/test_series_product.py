@@ -45,7 +45,7 @@ def with_a_jump(table: dict[str, list], jump_mm: float) -> None:
 
 @pytest.fixture
 def egms(make_egms):
-    """With a region unwrapped wrongly."""
+    """With an unwrapping error over a region."""
     return make_egms(n=1_200, change=partial(with_a_jump, jump_mm=HALF_WAVE_MM))
 
 
