@@ -190,7 +190,7 @@ def on_grids(
 def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> list[tuple[Area, int]]:
     """The areas of a result that enough of the points stand in, with their number, strongest first.
 
-    Where a result flags something, the points tell how far it reaches and how fast it moves (`ml.deformation.places`).
+    Where a result flags something, the points show how far it reaches and how fast it moves (`ml.deformation.places`).
     """
     areas = areas_in(result.bands(), result.transform)
     held = [SortedPoints(track.x, track.y, track.velocity_mm_yr, track.height_m) for track in tracks] if areas else []

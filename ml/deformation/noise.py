@@ -17,9 +17,9 @@ MEDIAN_OF_TWO = float(np.log(2))  # median of a sum of squares of two degrees of
 
 
 def told_noise(points: PointCloud, near: NDArray[np.intp]) -> float | None:
-    """Standard deviation of one cell's rate without the motion in it, mm/yr; None where nothing tells it.
+    """Standard deviation of one cell's rate without the motion in it, mm/yr; None where it is unknown.
 
-    By what the product states or its series tell (`PointCloud.sigma_mm_yr`), or else by its points. near: (n, 5), each
+    By what the product states or its series show (`PointCloud.sigma_mm_yr`), or else by its points. near: (n, 5), each
     point and its four nearest, n where there is none (`despike.neighbours`).
     """
     if points.sigma_mm_yr is not None:

@@ -17,7 +17,7 @@ class PointCloud(NamedTuple):
 
     Rates are the product's, without what unwrapping errors in its series, where it has them, added (`series.product`).
     height_m: (n,), above any one level, NaN unknown; None where the product has no heights. sigma: the usual standard
-    deviation of its rates, mm/yr, as it states it or as its series tell; None unknown. cycles_undone: whether whole
+    deviation of its rates, mm/yr, as it states it or as its series show; None unknown. cycles_undone: whether whole
     cycles were looked for in its series.
     """
 

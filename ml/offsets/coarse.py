@@ -154,7 +154,7 @@ def _shares(images: Tensor) -> Tensor:
 def _far(textures: Textures, missing: Tensor, block: int) -> Tensor:
     """Offsets (2, rows, cols), px, up to FARTHEST_PX, of the sparse nodes near what is missing; NaN unknown.
 
-    What has matched is taken out of the reference: still ground around what moves would speak for it.
+    What has matched is removed from the reference: still ground around what moves would speak for it.
     """
     each = SPARSE_PX // SQUARE_PX
     wanted = functional.avg_pool2d(missing[None].float(), each)[0] >= SPARSE_SHARE

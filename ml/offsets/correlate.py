@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 from scipy.fft import next_fast_len
 
-BATCH_ELEMENTS = 16_000_000  # per batch of windows: a few hundred megabytes at work
+BATCH_ELEMENTS = 16_000_000  # per batch of windows: a few hundred megabytes in use
 NOISE_SHARE = 0.03  # of the peak
 LEAST_KNOWN, LEAST_PART = 0.5, 0.25  # of a window
 

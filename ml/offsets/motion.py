@@ -1,7 +1,7 @@
 """Offsets of a pair as motion on the ground: metres a day to true east and true north, and how far they may be off.
 
 The one place where pixels become metres a day. A pair is never registered perfectly: what stable ground seems to move
-is taken out of everything, and what is left of it there is the error that ITS_LIVE reports (RMSE over stationary
+is removed from everything, and what is left of it there is the error that ITS_LIVE reports (RMSE over stationary
 ground where there is some, else over the slowest quarter).
 """
 
@@ -39,7 +39,7 @@ class Nodes(NamedTuple):
 
 
 class StableGround(NamedTuple):
-    """What ground that stands still seems to do: its median, taken out, and what is left. east, north in m/day.
+    """What ground that stands still seems to do: its median, removed, and what is left. east, north in m/day.
 
     where: 'stationary' or 'slowest', as ITS_LIVE distinguishes them; n: nodes that it stands on.
     """

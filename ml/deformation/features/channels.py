@@ -47,9 +47,9 @@ def background_of(grid: RobustGrid) -> float:
 
 
 def grid_noise(grid: RobustGrid) -> float:
-    """Standard deviation of one cell's rate, mm/yr: as cells tell it, less where points or dates say that it is motion.
+    """Standard deviation of one cell's rate, mm/yr: as cells show it, less where points or dates say that it is motion.
 
-    0 where nothing tells it.
+    0 where it is unknown.
     """
     told = [noise for noise in (cell_noise(grid.velocity_mm_yr), grid.noise_mm_yr) if noise]
     return min(told, default=0.0)

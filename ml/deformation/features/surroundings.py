@@ -91,7 +91,7 @@ class Ahead:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """In this block threads are at work; what has not begun at its end is left."""
+        """In this block threads are running; what has not begun at its end is left."""
         rows = max(len(ground.velocity) for ground, _ in self._grounds)
         pool = ThreadPoolExecutor(THREADS)
         try:

@@ -37,7 +37,7 @@ class RobustGrid(NamedTuple):
     velocity_mm_yr: median of the despiked points, as the product's sign, NaN where a cell has none; n_points;
     mad_mm_yr: median absolute deviation of the points as released from that median, NaN where there is none;
     raw_mm_yr: median of the points as released; height_m: mean height of the points, None where the product has none.
-    noise_mm_yr: of one cell's rate, without motion, as points or series tell it; None where they do not. cycles_undone:
+    noise_mm_yr: of one cell's rate, without motion, as points or series show it; None where they do not. cycles_undone:
     as of the points.
     """
 

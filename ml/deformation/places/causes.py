@@ -170,7 +170,7 @@ def _inside(points: SortedPoints, where: Polygon | MultiPolygon, wider_m: float)
 
 
 def knows_heights(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> bool:
-    """Whether enough points in and near an outline have heights that a slope can be told."""
+    """Whether enough points in and near an outline have heights for a slope to be known."""
     return bool(np.isfinite(_inside(tracks[0], where, NEAR_M)[3]).sum() >= FEWEST_HEIGHTS)
 
 

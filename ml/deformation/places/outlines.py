@@ -60,7 +60,7 @@ def _stands_alone(peak: Peak, sigma: float) -> bool:
 
 
 def across_gaps(height: Float64, gap_nodes: float) -> Float64:
-    """The map with the nearest known height wherever one is within gap_nodes: what nobody measured divides nothing.
+    """The map with the nearest known height wherever one is within gap_nodes: unmeasured ground divides nothing.
 
     A hair lower than that, so that no peak stands where nothing was measured.
     """

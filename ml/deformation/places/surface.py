@@ -25,7 +25,7 @@ REACH_M = 200.0  # no motion is drawn farther than this from all points
 FINEST_M, MOST_NODES = 50.0, 250  # of the grid; nodes along its longer side
 SCALES = tuple(0.6 * 2 ** (0.5 * j) for j in range(9))  # standard deviations of the kernels, in nodes
 AGREEMENT = 2.0  # standard errors by which kernels may differ
-NOISE_POINTS = 3_000  # that the noise is told from
+NOISE_POINTS = 3_000  # from which the noise is estimated
 FEWEST_CELLS = 3.0  # that the narrowest kernel of a node averages
 LEAST_NOISE_MM_YR = 0.2
 
@@ -60,7 +60,7 @@ class Surface(NamedTuple):
 
 
 def without_spikes(x: Float64, y: Float64, velocity_mm_yr: Float32, height_m: Float32 | None = None) -> Samples | None:
-    """The points (n,) that their neighbours bear out; None where there are too few to tell.
+    """The points (n,) that their neighbours bear out; None where there are too few to know.
 
     A point goes that stands out of the median of its nearest NEIGHBOURS, unless FEWEST_ALIKE of these go with it: a
     core of three points that agree is motion.

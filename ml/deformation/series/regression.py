@@ -18,7 +18,7 @@ DAYS_PER_YEAR = 365.25
 SHORTEST_FOR_A_SEASON_YEARS = 1.5
 RATE, ACCELERATION, SINE, COSINE = 1, 2, 3, 4  # columns of `curves`; the first is constant
 LARGEST_LAG_ONE = 0.95
-RIDGE = 1e-3  # dates: where the dates there are cannot tell the curves apart, errors are large instead of infinite
+RIDGE = 1e-3  # dates: where the dates there are cannot separate the curves, errors are large instead of infinite
 
 
 def curves(days: NDArray[np.integer]) -> Float32:

@@ -27,7 +27,7 @@ REWEIGHTED = 2
 
 
 class SeriesSummary(NamedTuple):
-    """What the series of n points tell, (n,), NaN for points with fewer than FEWEST_DATES. Signs as the series'.
+    """What the series of n points show, (n,), NaN for points with fewer than FEWEST_DATES. Signs as the series'.
 
     Of a robust fit of rate, curvature and yearly wave, after steps of whole cycles were undone: rate_mm_yr, mean over
     the span; season_mm, amplitude, 0 for a span too short for one; scatter_mm, robust standard deviation of what is
@@ -54,7 +54,7 @@ def summarise(
 ) -> SeriesSummary:
     """Summary of series (n, dates), mm, NaN where missing. days: (dates,), ascending, since any day.
 
-    Point by point; see `neighbours.agreed` for what points near each other tell of a step. ValueError where the shapes
+    Point by point; see `neighbours.agreed` for what points near each other show of a step. ValueError where the shapes
     do not match.
     """
     if displacement_mm.shape[1:] != days.shape:

@@ -1,6 +1,6 @@
 """The wide look: from a product's points to regions that move over 5-50 km.
 
-With a reference of stations the rates are absolute: no mean and no plane is taken out, only as much of either as the
+With a reference of stations the rates are absolute: no mean and no plane is removed, only as much of either as the
 reference may be off is left free. Without one, rates are taken against the part of the scene that counts as still
 (`cells.stable_level`), and a slope over the scene goes freer, for orbits and plates leave one.
 """

@@ -20,7 +20,7 @@ SIGNIFICANT = 4.5  # score of a bowl that is reported
 SLOWEST_MM_YR = 3.0  # bowl that is reported: seams between frames are up to 2
 DRAWN_MM_YR = 2.0
 MOST_BOWLS = 16
-PLACES_FOR_SPREAD = 25.0  # of a shape side by side in a scene: fewer tell nothing about how its scores scatter
+PLACES_FOR_SPREAD = 25.0  # of a shape side by side in a scene: fewer do not show how its scores scatter
 WIDEST_SPREAD = 2.0
 SMALLEST_M2, SMALLEST_HOLE_M2 = 20e6, 25e6
 FARTHEST_RADII = 1.5  # from its middle that a bowl is drawn
@@ -68,7 +68,7 @@ class WideRegion(NamedTuple):
 
 
 def find_bowls(scores: Scores, transform: Affine, significant: float = SIGNIFICANT) -> list[Bowl]:
-    """The surest shape, taken out of the data, and again, until none stands out by `significant`."""
+    """The surest shape, removed from the data, and again, until none stands out by `significant`."""
     spreads = {shape: _spread(amplitude / sigma, scores.cell_km, shape) for shape, amplitude, sigma in scores.looks()}
     bowls: list[Bowl] = []
     for _ in range(MOST_BOWLS):

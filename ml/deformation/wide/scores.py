@@ -186,7 +186,7 @@ class Scores:
         return [(shape, bowl, self._sigma(shape, bowl)) for shape, bowl in bowls]
 
     def background(self) -> Float32:
-        """Level and slopes over the scene, mm/yr, as far as they are left free, without the bowls taken out."""
+        """Level and slopes over the scene, mm/yr, as far as they are left free, without the bowls removed."""
         return np.tensordot(self.normal @ np.tensordot(self.free, self.left, axes=([1, 2], [0, 1])), self.free, 1)[
             : self.extent[0], : self.extent[1]
         ]

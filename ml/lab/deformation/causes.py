@@ -2,7 +2,7 @@
 
 On validation tiles that nothing else uses, as the nation's but with five sources, on every other one of kinds that are
 rare there and with a mine that is worked under sinking ground: each track by itself and both together, with the heights
-of their points and without: where nobody knows the slope, other things must tell a slide.
+of their points and without: where the slope is unknown, other things must show a slide.
 Writes the coefficients beside the weights (see `ml.deformation.places.causes`) with their own figures from
 cross-validation over tiles, and prints these.
 """

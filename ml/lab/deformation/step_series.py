@@ -137,7 +137,7 @@ def draw_places(rng: Rng, n: int, side_m: float) -> tuple[Float64, Float64]:
 
 
 def region_around(rng: Rng, x: Float64, y: Float64) -> NDArray[np.bool_]:
-    """Points inside a crooked outline, 100 to 400 m around one of them: unwrapped wrongly together."""
+    """Points inside a crooked outline, 100 to 400 m around one of them, with one unwrapping error."""
     at = rng.integers(x.size)
     east, north = x - x[at], y - y[at]
     bearing = np.arctan2(east, north)

@@ -157,7 +157,7 @@ def real_series(purpose: Purpose, draws: int) -> Figures:
 
 
 def stepped_tile(purpose: Purpose, number: int) -> tuple[PointCloud, PointCloud]:
-    """A still tile with three regions unwrapped wrongly: as released, and corrected by its series.
+    """A still tile with unwrapping errors over three regions: as released, and corrected by its series.
 
     Five years, an image every 12 days, 3 mm of noise each; the tile's own errors of rates are in the series, too.
     """
@@ -179,7 +179,7 @@ def stepped_tile(purpose: Purpose, number: int) -> tuple[PointCloud, PointCloud]
 
 
 def alarms(purpose: Purpose, tiles: int) -> Figures:
-    """Areas flagged on still tiles with regions unwrapped wrongly, per 1,000 km²: as released, and corrected."""
+    """Areas flagged on still tiles with unwrapping errors over regions, per 1,000 km²: as released, and corrected."""
     flagged: dict[str, list[float]] = {f"alarms_{kind}_{method}": [] for method in METHODS for kind in KINDS}
     for number in range(tiles):
         released, mended = stepped_tile(purpose, number)
@@ -193,7 +193,7 @@ def alarms(purpose: Purpose, tiles: int) -> Figures:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--draws", type=int, default=20, help="of made series, each kind and noise")
-    parser.add_argument("--tiles", type=int, default=10, help="still tiles with regions unwrapped wrongly")
+    parser.add_argument("--tiles", type=int, default=10, help="still tiles with unwrapping errors over regions")
     parser.add_argument("--purpose", choices=["VALIDATION", "BENCHMARK"], default="BENCHMARK")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Thresholds tuned on the places that a fold may see: of the methods without learning, and of a network where asked.
+"""Thresholds tuned on the places that a fold may see: of the methods without learning, and of a network on request.
 
 Each has the lowest threshold at which it flags nothing on turned and thinned copies of the training places' still
 fields: there is so little real ground that one area there is more than all methods are allowed. NOISY places are left

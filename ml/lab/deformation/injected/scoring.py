@@ -85,7 +85,7 @@ class Lattice(NamedTuple):
 
 
 def around(tracks: Sequence[PointCloud]) -> Lattice:
-    """The cells that some tracks tell about."""
+    """The cells that some tracks cover."""
     x, y = (np.concatenate([getattr(points, axis) for points in tracks]) for axis in ("x", "y"))
     margin = 1 + int(REACH_M / CELL_M)
     cells = assign_cells(x, y, CELL_M)

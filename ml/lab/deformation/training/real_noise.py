@@ -42,7 +42,7 @@ def _on_common_cells(name: str) -> list[Float32]:
 def draw_real(rng: np.random.Generator, names: Sequence[str], n_tracks: int) -> list[Float32]:
     """Tracks of one place somewhere on a tile, (PLANES, CELLS, CELLS) each, of either sign.
 
-    A place of one track is seen twice where two are wanted: its errors are then those of both.
+    A place of one track is used twice where two are wanted: its errors are then those of both.
     """
     tracks = real_tracks(names)[int(rng.integers(len(names)))]
     rows, cols = tracks[0].shape[1:]

@@ -17,7 +17,7 @@ from ml.deformation.wide.look import fit_wide
 from ml.deformation.wide.regions import SMALLEST_M2, Bowl, draw_regions
 from ml.rasters.areas import regions
 
-LOWEST = 3.5  # score from which the wide look is asked for bowls
+LOWEST = 3.5  # lowest score at which the wide look reports bowls
 STILL_WITHIN_MM_YR = 5.0
 SCALES_M = (2_500.0, 5_000.0, 10_000.0, 20_000.0)
 LEAVE = 0.5  # of the threshold, at which an outline of the rivals ends
