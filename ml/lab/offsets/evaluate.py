@@ -6,19 +6,18 @@ smoothing wins.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from affine import Affine
 
 from ml.lab.benchmark import Benchmark
 from ml.lab.glaciers import evaluate as surge_evaluate
-from ml.lab.offsets import real_evaluate
+from ml.lab.offsets import real_evaluate, rivals
 from ml.lab.workers import over_seeds
-from ml.offsets.infer import VERSIONS, WEIGHTS, track_offsets
+from ml.offsets.infer import WEIGHTS
 from ml.rasters.imagery import ImagePair
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import KINDS, constant_shift, fingerprint, moving, stepped
@@ -57,13 +56,23 @@ AT = Nodes()
 
 def tracked(method: str, pair: SarPair, search: int, posting: int = POSTING_PX) -> dict[str, Float32]:
     """Bands of a method on a pair."""
+    return all_tracked((method,), pair, search, posting)[method]
+
+
+def all_tracked(
+    methods: Sequence[str], pair: SarPair, search: int, posting: int = POSTING_PX
+) -> dict[str, dict[str, Float32]]:
+    """Bands of each of several methods on a pair."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-    return track_offsets(images, method, torch.device("cpu"), search, posting).bands
+    return rivals.tracked(images, methods, search, posting)
 
 
-def errors(bands: dict[str, Float32], pair: SarPair) -> Float64:
-    """(nodes, 8): see Nodes. A node stands between the four pixels in the middle of its posting."""
-    inner = slice(EDGE_NODES, -EDGE_NODES)
+def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> Float64:
+    """(nodes, 8): see Nodes. A node stands between the four pixels in the middle of its posting.
+
+    edge: nodes along every side that are left out.
+    """
+    inner = slice(edge, -edge)
     truth = [_at_nodes(part)[inner, inner].ravel() for part in (pair.dx_px, pair.dy_px)]
     bands_inside = {name: band[inner, inner].ravel() for name, band in bands.items()}
     columns = [
@@ -107,7 +116,7 @@ def _known(rows: Float64) -> Float64:
     return np.asarray(rows[rows[:, AT.known] == 1])
 
 
-def _sigma(rows: Float64) -> float:
+def worse_sigma(rows: Float64) -> float:
     """Of the worse axis, outliers left out: they are counted on their own."""
     parts = [axis[np.abs(axis) <= OUTLIER_PX] for axis in _known(rows)[:, :2].T]
     return max(float(np.std(part)) for part in parts) if all(part.size for part in parts) else np.nan
@@ -175,10 +184,20 @@ FIELD_STATISTICS = STATISTICS | {
 
 
 def _step_response(method: str, gamma: float, scene: int) -> Float64:
-    """(positions, 2): mean response 0-1 across a step of half a pixel in x and y, one sample a posting."""
+    return step_responses((method,), gamma, scene)[method]
+
+
+def step_responses(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64]:
+    """Of each method (positions, 2): response 0-1 across a step of half a pixel in x and y, one sample a posting."""
     along_rows = scene % 2 == 1
     pair = stepped(generator(Purpose.BENCHMARK, "offsets-step", scene), along_rows, STEP_SIZE_PX, gamma=gamma)
-    bands = tracked(method, pair, SEARCH_CONSTANT_PX, STEP_POSTING_PX)
+    return {
+        method: _across(bands, along_rows)
+        for method, bands in all_tracked(methods, pair, SEARCH_CONSTANT_PX, STEP_POSTING_PX).items()
+    }
+
+
+def _across(bands: dict[str, Float32], along_rows: bool) -> Float64:
     answers = [np.where(np.isfinite(band), band, np.nan) for band in (bands["dx_px"], bands["dy_px"])]
     edge = 2 * EDGE_NODES
     lines = [(band.T if along_rows else band)[edge:-edge] for band in answers]
@@ -202,7 +221,7 @@ def width_px(profile: Float64, posting: float, low: float = 0.1, high: float = 0
     return (right - left) * posting
 
 
-def _resolution(rows: Float64) -> float:
+def step_width_px(rows: Float64) -> float:
     """Of the worse axis; rows: responses of several pairs, one below the other."""
     positions = STEP_SIZE_PX // STEP_POSTING_PX
     stack = rows.reshape(-1, positions, 2)
@@ -214,7 +233,7 @@ def _resolution(rows: Float64) -> float:
 def resolution(method: str, pairs: int, gamma: float = 0.9) -> Interval:
     """Width of the response to a step of half a pixel, 10 to 90 per cent, px."""
     count = max(4, 2 * (pairs // STEP_SHARE // 2))
-    return bootstrap_over(over_seeds(partial(_step_response, method, gamma), count), _resolution)
+    return bootstrap_over(over_seeds(partial(_step_response, method, gamma), count), step_width_px)
 
 
 def evaluate_constant(method: str, pairs: int) -> dict[str, Interval]:
@@ -223,7 +242,7 @@ def evaluate_constant(method: str, pairs: int) -> dict[str, Interval]:
     for gamma in GAMMAS:
         groups = over_seeds(partial(_constant_errors, method, gamma), pairs)
         percent = round(100 * gamma)
-        metrics[f"sigma_g{percent}"] = bootstrap_over(groups, _sigma)
+        metrics[f"sigma_g{percent}"] = bootstrap_over(groups, worse_sigma)
         metrics[f"known_share_g{percent}"] = bootstrap_over(groups, STATISTICS["known_share"])
         if all((rows[:, AT.known] == 1).any() for rows in groups):  # else there is nothing to draw from
             metrics[f"bias_max_g{percent}"] = bootstrap_over(groups, _bias)
@@ -265,12 +284,12 @@ BENCHMARKS = (
         VERSION,
         60,
         "pairs at each of three coherences",
-        VERSIONS,
+        rivals.VERSIONS,
         evaluate_constant,
         constant_sha256,
         WEIGHTS,
     ),
-    Benchmark(FIELDS, VERSION, 210, "pairs", VERSIONS, evaluate_fields, fields_sha256, WEIGHTS),
+    Benchmark(FIELDS, VERSION, 210, "pairs", rivals.VERSIONS, evaluate_fields, fields_sha256, WEIGHTS),
     real_evaluate.BENCHMARK,
     surge_evaluate.BENCHMARK,
 )

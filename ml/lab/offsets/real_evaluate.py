@@ -1,7 +1,11 @@
 """`offsets-real`: real OPERA land chips 12 days apart or fewer, with and without an imposed shift, and the sea.
 
-Places and dates that training never sees (ml.lab.offsets.real_chips). The ground is taken to be still, so what a pair's
-own registration is off by counts as an error of every method; `rmse_centred` takes each pair's median off.
+Dates that training never sees, of a place that it never sees and of two that it does (ml.lab.offsets.real_chips): each
+figure stands for all of them, with `_unseen_place` for the first and with `_trained_places` for the others.
+
+The ground is taken to be still, so what a pair's own registration is off by counts as an error of every method;
+`_centred` takes the median of each pair's errors off, `_registered` the shift that the same method measures between the
+same chips before one is moved (its median): what is left of a shift that is the chips' own.
 """
 
 import hashlib
@@ -11,13 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from affine import Affine
 
 from ml.lab.benchmark import Benchmark
-from ml.lab.offsets.real_chips import SEA, ChipPair, chip_pairs, moved
+from ml.lab.offsets import rivals
+from ml.lab.offsets.real_chips import SEA, TEST_PLACE, ChipPair, chip_pairs, moved
 from ml.lab.workers import over_seeds
-from ml.offsets.infer import VERSIONS, WEIGHTS, track_offsets
+from ml.offsets.infer import WEIGHTS
 from ml.rasters.imagery import ImagePair
 from ml.simulation.seeds import Purpose, generator
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
@@ -67,7 +71,7 @@ def _rows(method: str, shifted: bool, sea: bool, scene: int) -> Float64:
     if shifted:
         secondary = moved(secondary, *case.shift)
     images = ImagePair(np.exp(reference), np.exp(secondary), Affine.identity(), None)
-    bands = track_offsets(images, method, torch.device("cpu"), SEARCH_PX, POSTING_PX).bands
+    bands = rivals.tracked(images, (method,), SEARCH_PX, POSTING_PX)[method]
     inner = slice(EDGE_NODES, -EDGE_NODES)
     dx, dy, sigma_x, sigma_y = (
         bands[name][inner, inner].ravel() for name in ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px")
@@ -85,11 +89,11 @@ def _rmse(rows: Float64) -> float:
     return float(np.sqrt((known[:, :2] ** 2).mean())) if len(known) else np.nan
 
 
-def _centred(rows: Float64) -> Float64:
-    """With the median of the pair's errors taken off."""
-    rows = rows.copy()
-    if (rows[:, 4] == 1).any():
-        rows[:, :2] -= np.nanmedian(rows[rows[:, 4] == 1, :2], axis=0)
+def without_median(rows: Float64, of: Float64) -> Float64:
+    """Errors of a pair with the median of other errors taken off; NaN where nothing is known of those."""
+    rows, known = rows.copy(), _known(of)
+    rows[:, :2] -= np.median(known[:, :2], axis=0) if len(known) else np.nan
+    rows[:, 4] = np.isfinite(rows[:, 0])
     return rows
 
 
@@ -101,6 +105,10 @@ def _outliers(rows: Float64) -> float:
 def _within(times: float, rows: Float64) -> float:
     known = _known(rows)
     return float((np.abs(known[:, :2]) <= times * known[:, 2:4]).mean()) if len(known) else np.nan
+
+
+def _known_share(rows: Float64) -> float:
+    return float(rows[:, 4].mean())
 
 
 def _median_motion(rows: Float64) -> float:
@@ -120,18 +128,37 @@ def evaluate(method: str, pairs: int) -> dict[str, Interval]:
     land = over_seeds(partial(_rows, method, True, False), pairs)
     still = over_seeds(partial(_rows, method, False, False), pairs)
     sea = over_seeds(partial(_rows, method, False, True), max(2, pairs // SEA_SHARE))
+    unseen = [_case(scene, True, False).pair.place == TEST_PLACE for scene in range(pairs)]
     metrics = {
         "rmse": bootstrap_over(land, _rmse),
-        "rmse_centred": bootstrap_over([_centred(rows) for rows in land], _rmse),
+        "rmse_centred": bootstrap_over([without_median(rows, rows) for rows in land], _rmse),
         "outlier_share": bootstrap_over(land, _outliers),
         "within_68": bootstrap_over(land, partial(_within, 1.0)),
         "within_95": bootstrap_over(land, partial(_within, 1.96)),
-        "known_share": bootstrap_over(land, lambda rows: float(rows[:, 4].mean())),
-    }
-    return metrics | {
+        "known_share": bootstrap_over(land, _known_share),
         "unshifted_median_px": bootstrap_over(still, _median_motion),
         "unshifted_rmse": bootstrap_over(still, _rmse),
         "sea_unknown_share": bootstrap_over(sea, _unknown),
+    }
+    for where, wanted in (("unseen_place", True), ("trained_places", False)):
+        at = [index for index, is_unseen in enumerate(unseen) if is_unseen == wanted]
+        if at:
+            metrics |= _of_place(where, [land[index] for index in at], [still[index] for index in at])
+    return metrics
+
+
+def _of_place(where: str, land: list[Float64], still: list[Float64]) -> dict[str, Interval]:
+    """Metrics of some of the pairs, moved and as they are. A pair's own shift is in the first, not in the others."""
+    centred = [without_median(rows, rows) for rows in land]
+    registered = [without_median(rows, own) for rows, own in zip(land, still, strict=True)]
+    return {
+        f"rmse_{where}": bootstrap_over(land, _rmse),
+        f"rmse_centred_{where}": bootstrap_over(centred, _rmse),
+        f"rmse_registered_{where}": bootstrap_over(registered, _rmse),
+        f"within_68_{where}": bootstrap_over(land, partial(_within, 1.0)),
+        f"within_68_registered_{where}": bootstrap_over(registered, partial(_within, 1.0)),
+        f"within_95_registered_{where}": bootstrap_over(registered, partial(_within, 1.96)),
+        f"known_share_{where}": bootstrap_over(land, _known_share),
     }
 
 
@@ -144,4 +171,4 @@ def truth_sha256(pairs: int) -> str:
     return digest.hexdigest()
 
 
-BENCHMARK = Benchmark(NAME, VERSION, PAIRS, "pairs of real chips", VERSIONS, evaluate, truth_sha256, WEIGHTS)
+BENCHMARK = Benchmark(NAME, VERSION, PAIRS, "pairs of real chips", rivals.VERSIONS, evaluate, truth_sha256, WEIGHTS)

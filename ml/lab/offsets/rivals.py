@@ -1,0 +1,69 @@
+"""Rivals of the network that average as it does: what other trackers find, averaged over neighbours or windows.
+
+They are measured and not served. Sizes, limits and calibrations come from validation pairs
+(`python -m ml.lab.offsets.tune_rivals`).
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ml.lab.offsets import multi_scale
+from ml.lab.offsets.averaging import averaged
+from ml.offsets.infer import VERSIONS as SERVED
+from ml.offsets.infer import track_offsets
+from ml.rasters.imagery import ImagePair, pixels_per_cell
+from ml.simulation.sar.system import Float32
+
+
+class Averaging(NamedTuple):
+    """What is averaged over: a served method's offsets over size_px, where they agree; see averaging.averaged."""
+
+    base: str
+    size_px: float
+    calibration: float
+    within: float = np.inf
+
+
+SIZES_PX = (48, 72, 96)
+MULTI_SCALE = "ncc-multi-scale"
+AVERAGES = {
+    "ncc-mean-48": Averaging("ncc", 48, 1.0),
+    "ncc-mean-72": Averaging("ncc", 72, 1.0),
+    "ncc-mean-96": Averaging("ncc", 96, 1.0),
+    "ncc-sigma": Averaging("ncc", 72, 1.0, 1.5),
+    "whitened-mean-48": Averaging("whitened", 48, 1.0),
+    "whitened-mean-72": Averaging("whitened", 72, 1.0),
+    "whitened-mean-96": Averaging("whitened", 96, 1.0),
+    "whitened-sigma": Averaging("whitened", 72, 1.0, 1.5),
+}
+RIVALS = (*AVERAGES, MULTI_SCALE)
+VERSIONS = SERVED | dict.fromkeys(RIVALS, "1")
+
+
+def tracked(images: ImagePair, methods: Iterable[str], search: int, posting: int) -> dict[str, dict[str, Float32]]:
+    """Bands of each method, served or rival, on a small pair; what several of them average is tracked once."""
+    served: dict[str, dict[str, Float32]] = {}
+    results = {}
+    for method in methods:
+        if method == MULTI_SCALE:
+            results[method] = _multi_scale(images, search, posting)
+            continue
+        base = AVERAGES[method].base if method in AVERAGES else method
+        if base not in served:
+            served[base] = track_offsets(images, base, torch.device("cpu"), search, posting).bands
+        results[method] = of_base(served[base], AVERAGES[method], posting) if method in AVERAGES else served[base]
+    return results
+
+
+def of_base(bands: dict[str, Float32], averaging: Averaging, posting: int) -> dict[str, Float32]:
+    """What becomes of its base's bands."""
+    return averaged(bands, averaging.size_px, posting, averaging.within, averaging.calibration)
+
+
+def _multi_scale(images: ImagePair, search: int, posting: int) -> dict[str, Float32]:
+    power = torch.from_numpy(np.stack([images.reference, images.secondary]))
+    result = multi_scale.track(power, search, posting, pixels_per_cell(power))
+    return {name: band.numpy() for name, band in result._asdict().items()}
