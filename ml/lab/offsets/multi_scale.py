@@ -5,6 +5,7 @@ doi:10.1109/78.782208): wide where nothing changes, narrow at an edge.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,22 +23,28 @@ KERNELS = (24, 32, 48, 64, 96)
 AROUND_PX = 3  # what is searched around the start
 ALIGN_PX = 64  # of the sizes that the coarse search takes
 MARGIN = 0.0  # of a match above chance, as of a single window
-TOLERANCE = 1.5  # standard deviations (python -m ml.lab.offsets.tune_rivals), as CALIBRATION
-CALIBRATION = 1.8
+TOLERANCE = 3.0  # standard deviations (python -m ml.lab.offsets.tune_rivals), as CALIBRATION
+CALIBRATION = 1.34
 
 
-def track(
-    power: Tensor,
-    search: int,
-    posting: int,
-    shared: float,
-    tolerance: float = TOLERANCE,
-    calibration: float = CALIBRATION,
-) -> Offsets:
-    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; shared: pixels a cell.
-
-    tolerance: half of a confidence interval, in standard deviations; calibration: of the standard deviation.
+class Windows(NamedTuple):
+    """What each window of KERNELS makes of n nodes: offset (windows, 2, n), px, NaN unknown; height of the correlation
+    and standard deviation (windows, n), px; shape of the grid of nodes.
     """
+
+    offset: Tensor
+    height: Tensor
+    sigma: Tensor
+    shape: tuple[int, int]
+
+
+def track(power: Tensor, search: int, posting: int, shared: float) -> Offsets:
+    """Track the reference's pattern in the secondary. power: (2, rows, cols), linear; shared: pixels a cell."""
+    return chosen(correlated(power, search, posting, shared), search, TOLERANCE, CALIBRATION)
+
+
+def correlated(power: Tensor, search: int, posting: int, shared: float) -> Windows:
+    """Correlate windows of all sizes around the coarse start."""
     pattern = high_pass(power)
     row, col, shape = grid_of_nodes(power.shape[1:], posting, power.device)
     begun = _start(power, search)[:, row // NODE_PX, col // NODE_PX]
@@ -52,12 +59,16 @@ def track(
             found = torch.stack([peaks.dx_px, peaks.dy_px]) + shift[:, None]
             offset[index][:, at] = torch.where(stands_out, found, torch.nan)
             height[index, at] = peaks.height
-    sigma = _sigma(height, shared)
-    chosen = widest_that_agrees(offset, sigma, tolerance)
-    at_node = torch.arange(len(row), device=power.device)
-    best = torch.where(chosen >= 0, offset[chosen, :, at_node].T, torch.nan).reshape(2, *shape)
-    spread = ((calibration * sigma[chosen, at_node]) ** 2 + LOCKING_PX**2).sqrt().reshape(shape)
-    quality = height[chosen, at_node].clamp(0, 1).reshape(shape)
+    return Windows(offset, height, _sigma(height, shared), shape)
+
+
+def chosen(windows: Windows, search: int, tolerance: float, calibration: float) -> Offsets:
+    """One window at each node. tolerance: half of a confidence interval; calibration: of sigma in the result."""
+    index = widest_that_agrees(windows.offset, windows.sigma, tolerance)
+    at_node = torch.arange(len(index), device=index.device)
+    best = torch.where(index >= 0, windows.offset[index, :, at_node].T, torch.nan).reshape(2, *windows.shape)
+    spread = ((calibration * windows.sigma[index, at_node]) ** 2 + LOCKING_PX**2).sqrt().reshape(windows.shape)
+    quality = windows.height[index, at_node].clamp(0, 1).reshape(windows.shape)
     kept = agrees_with_neighbours(best, search) & (best.abs() <= search).all(dim=0)
     return Offsets(*(torch.where(kept, band, torch.nan) for band in (*best, spread, spread, quality)))
 
@@ -69,14 +80,14 @@ def widest_that_agrees(offset: Tensor, sigma: Tensor, tolerance: float) -> Tenso
     """
     low, high = (torch.full_like(offset[0], side) for side in (-math.inf, math.inf))
     agree = torch.ones_like(sigma[0], dtype=torch.bool)
-    chosen = torch.full_like(sigma[0], -1, dtype=torch.long)
+    widest = torch.full_like(sigma[0], -1, dtype=torch.long)
     for index, (value, spread) in enumerate(zip(offset, sigma, strict=True)):
         known = torch.isfinite(value).all(dim=0)
         low = torch.where(known, torch.maximum(low, value - tolerance * spread), low)
         high = torch.where(known, torch.minimum(high, value + tolerance * spread), high)
         agree &= (low <= high).all(dim=0)
-        chosen = torch.where(agree & known, index, chosen)
-    return chosen
+        widest = torch.where(agree & known, index, widest)
+    return widest
 
 
 def _start(power: Tensor, search: int) -> Tensor:

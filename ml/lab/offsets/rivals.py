@@ -30,14 +30,14 @@ class Averaging(NamedTuple):
 SIZES_PX = (48, 72, 96)
 MULTI_SCALE = "ncc-multi-scale"
 AVERAGES = {
-    "ncc-mean-48": Averaging("ncc", 48, 1.0),
-    "ncc-mean-72": Averaging("ncc", 72, 1.0),
-    "ncc-mean-96": Averaging("ncc", 96, 1.0),
-    "ncc-sigma": Averaging("ncc", 72, 1.0, 1.5),
-    "whitened-mean-48": Averaging("whitened", 48, 1.0),
-    "whitened-mean-72": Averaging("whitened", 72, 1.0),
-    "whitened-mean-96": Averaging("whitened", 96, 1.0),
-    "whitened-sigma": Averaging("whitened", 72, 1.0, 1.5),
+    "ncc-mean-48": Averaging("ncc", 48, 0.72),
+    "ncc-mean-72": Averaging("ncc", 72, 0.63),
+    "ncc-mean-96": Averaging("ncc", 96, 0.60),
+    "ncc-sigma": Averaging("ncc", 96, 0.43, 3.0),
+    "whitened-mean-48": Averaging("whitened", 48, 0.59),
+    "whitened-mean-72": Averaging("whitened", 72, 0.51),
+    "whitened-mean-96": Averaging("whitened", 96, 0.49),
+    "whitened-sigma": Averaging("whitened", 96, 0.37, 3.0),
 }
 RIVALS = (*AVERAGES, MULTI_SCALE)
 VERSIONS = SERVED | dict.fromkeys(RIVALS, "1")

@@ -58,9 +58,9 @@ def tried(pair: SarPair, search: int) -> Iterator[Tried]:
                 rows = errors(averaged(bands, size, POSTING_PX, within), pair)
                 yield Tried(f"{base} {size} px, {within} sigma", rows)
     power = torch.from_numpy(pair.power)
-    shared = pixels_per_cell(power)
+    windows = multi_scale.correlated(power, search, POSTING_PX, pixels_per_cell(power))
     for tolerance in TOLERANCES:
-        result = multi_scale.track(power, search, POSTING_PX, shared, tolerance, calibration=1.0)
+        result = multi_scale.chosen(windows, search, tolerance, calibration=1.0)
         bands = {name: band.numpy() for name, band in result._asdict().items()}
         yield Tried(f"{MULTI_SCALE}, {tolerance} sigma", errors(bands, pair))
 
