@@ -8,17 +8,18 @@ import torch
 
 from ml.coherence import baseline, network, posterior
 from ml.coherence.features import Facts
-from ml.coherence.registration import facts_of
+from ml.coherence.registration import FARTHEST_PX, facts_of, laid
 from ml.rasters.imagery import Float32, ImagePair, PairSource, Window
 from ml.rasters.results import RasterResult
 from ml.rasters.tiling import over_tiles, samples
 
 NETWORK = "residual-unet"
 # raise when the numbers change
-VERSIONS = {NETWORK: "2", "guarnieri-prati": "1", "pearson": "1", "posterior-mean": "1"}
+VERSIONS = {NETWORK: "2", "guarnieri-prati": "2", "pearson": "2", "posterior-mean": "2"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
 TILE_PX = 1024  # of the network: larger ones do not fit the processor's caches
+RESAMPLED_PX = FARTHEST_PX + 3  # a shift of FARTHEST_PX, found a little beyond it, and two taps of the interpolation
 AREA_PX = 14  # side of the smallest area in which a change is reported
 
 Bands = dict[str, Float32]
@@ -54,7 +55,7 @@ def estimate_coherence(
     looks: float | None = None,
     truth: str = network.TRUTHS[0],
 ) -> RasterResult:
-    """Estimate a pair's coherence, 0-1, tile by tile. looks None: estimated from the images.
+    """Estimate a pair's coherence, 0-1, tile by tile, the secondary registered first. looks None: estimated.
 
     window: of the classical estimators; truth: what the network estimates. ValueError for a method unknown, and for a
     pair that shows no ground.
@@ -63,15 +64,16 @@ def estimate_coherence(
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     source = pair.source() if isinstance(pair, ImagePair) else pair
     sampled = [torch.from_numpy(sample).to(device) for sample in samples(source)]
+    facts = facts_of(sampled, looks)
     if method == NETWORK:
-        ready, facts = network.shipped(device), facts_of(sampled, looks)
+        ready = network.shipped(device)
         bands = over_tiles(source, _by_network(ready, facts, truth, device), ready.halo_px(), core=TILE_PX)
         return _result(source, bands, facts.looks, _registration_tags(facts) | {"truth": truth})
     speckle = baseline.speckle_of(sampled, looks)
     used = 1.0 if method == "pearson" else speckle.looks
-    halo = window // 2 + baseline.BRIGHT_WINDOW
-    bands = over_tiles(source, _by_window(method, window, speckle, device), halo)
-    return _result(source, bands, used, {"window_px": str(window)})
+    halo = window // 2 + baseline.BRIGHT_WINDOW + RESAMPLED_PX
+    bands = over_tiles(source, _by_window(method, window, speckle, facts, device), halo)
+    return _result(source, bands, used, _registration_tags(facts) | {"window_px": str(window)})
 
 
 def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, device: torch.device) -> Work:
@@ -85,9 +87,9 @@ def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, devic
     return work
 
 
-def _by_window(method: str, window: int, speckle: baseline.Speckle, device: torch.device) -> Work:
+def _by_window(method: str, window: int, speckle: baseline.Speckle, facts: Facts, device: torch.device) -> Work:
     def work(images: Float32, _: Window) -> Bands:
-        power = torch.from_numpy(images).to(device)
+        power = laid(torch.from_numpy(images).to(device), facts.shift_px)
         pair_estimate = ESTIMATORS[method](power, window, speckle)
         return {
             "coherence": pair_estimate.coherence.cpu().numpy(),

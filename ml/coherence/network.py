@@ -11,7 +11,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ml.coherence.features import DETAILS, INPUTS, Facts, features
-from ml.coherence.registration import moved
+from ml.coherence.registration import laid
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import Card, load, read_card
 from ml.runtime.device import low_precision
@@ -40,18 +40,33 @@ def estimates(maps: Tensor) -> tuple[Estimate, Estimate]:
 
 def registered(power: Tensor, facts: Facts) -> Tensor:
     """Log power (2, rows, cols) against each image's level, the secondary laid onto the reference; NaN unknown."""
-    both = torch.stack([power[0], moved(power[1], facts.shift_px)])
-    return torch.log(both.clamp_min(1e-9)) - torch.tensor(facts.level, device=power.device)[:, None, None]
+    return (
+        torch.log(laid(power, facts.shift_px).clamp_min(1e-9))
+        - torch.tensor(facts.level, device=power.device)[:, None, None]
+    )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What inference must know besides the weights. Sigma is calibrated as sigma_factor times its sigma_power."""
+    """What inference must know besides the weights.
+
+    The network's sigma is raised to sigma_power and multiplied by sigma_factor; sample_*: that of the sample coherence.
+    """
 
     symmetric: bool = True
     register: bool = True
     sigma_factor: float = 1.0
     sigma_power: float = 1.0
+    sample_sigma_factor: float = 1.0
+    sample_sigma_power: float = 1.0
+
+    def calibrated(self, sigma: Tensor, truth: str) -> Tensor:
+        """The network's own sigma of one of TRUTHS as it is handed out."""
+        factor, power = {
+            TRUTHS[0]: (self.sigma_factor, self.sigma_power),
+            TRUTHS[1]: (self.sample_sigma_factor, self.sample_sigma_power),
+        }[truth]
+        return (factor * sigma**power).clamp(LEAST_SIGMA, MOST_SIGMA)
 
 
 class CoherenceNetwork(NamedTuple):
@@ -80,8 +95,7 @@ class CoherenceNetwork(NamedTuple):
             pair_estimate = estimates(self.unet(seen.half, seen.detail))[which]
         blank = torch.where(torch.isfinite(log_power).all(dim=0), 1.0, torch.nan)
         values, sigma = (part[0, :rows, :cols] for part in pair_estimate)
-        calibrated = (self.settings.sigma_factor * sigma**self.settings.sigma_power).clamp(LEAST_SIGMA, MOST_SIGMA)
-        return Estimate(values * blank, calibrated * blank)
+        return Estimate(values * blank, self.settings.calibrated(sigma, truth) * blank)
 
 
 def made(arguments: dict[str, Any]) -> ResidualUNet:

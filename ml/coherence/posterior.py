@@ -6,6 +6,7 @@ On even ground no estimator from detected images is better on average; it is the
 """
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -48,29 +49,37 @@ def posterior_mean(power: torch.Tensor, window: int, speckle: Speckle) -> Cohere
     level = box_mean(held, window)
     # The window's own mean is used for the unknown one, so each pixel is too near to it: n - 1 cells of n are free.
     cells = max(2.0, window**2 / speckle.pixels_per_cell)
-    ratio = (held / level).clamp(1e-4, 60.0)
-    both = ratio.sum(dim=0)  # (rows, cols)
-    place = (torch.log(ratio).sum(dim=0) / 2 - TABLE_AT[0]) / (TABLE_AT[1] - TABLE_AT[0])
-    place = place.clamp(0, len(TABLE_AT) - 1.001)
-    unknown = ~torch.isfinite(place)
-    index = torch.where(unknown, 0.0, place).long()
-    part = place - index
-    table = torch.from_numpy(_table(round(10 * looks))).to(power)
-    root = torch.exp(torch.log(ratio).sum(dim=0) / 2)
-    weights = _Weights(both)
-    for gamma, row in zip(GRID, table, strict=True):
-        decorrelated = 1 - gamma**2
-        # - L (i1 + i2) / (1 - g^2) and the growth z of the Bessel function nearly cancel: together, not apart
-        quadratic = -looks * (both - 2 * gamma * root) / decorrelated
-        bessel = row[index] * (1 - part) + row[index + 1] * part
-        log = quadratic + bessel - looks * math.log(decorrelated)
+    weights = Weights(power[0])
+    for gamma, log in likelihoods(held / level, looks):
         weights.add(gamma, box_mean(log[None], window)[0] * (cells - 1))
     mean, deviation = weights.moments()
     blank = torch.where(torch.isfinite(power).all(dim=0), 1.0, torch.nan)
     return Coherence(mean * blank, deviation.clamp_min(LEAST_SIGMA) * blank, looks)
 
 
-class _Weights:
+def likelihoods(ratio: torch.Tensor, looks: float) -> Iterator[tuple[float, torch.Tensor]]:
+    """Each coherence of GRID with log p of every pixel, (rows, cols), up to a constant; NaN unknown.
+
+    ratio: (2, rows, cols), powers over their means; looks: at least 1, to a tenth.
+    """
+    ratio = ratio.clamp(1e-4, 60.0)
+    both = ratio.sum(dim=0)
+    place = (torch.log(ratio).sum(dim=0) / 2 - TABLE_AT[0]) / (TABLE_AT[1] - TABLE_AT[0])
+    place = place.clamp(0, len(TABLE_AT) - 1.001)
+    unknown = ~torch.isfinite(place)
+    index = torch.where(unknown, 0.0, place).long()
+    part = place - index
+    table = torch.from_numpy(_table(round(10 * looks))).to(ratio)
+    root = torch.exp(torch.log(ratio).sum(dim=0) / 2)
+    for gamma, row in zip(GRID.tolist(), table, strict=True):
+        decorrelated = 1 - gamma**2
+        # - L (i1 + i2) / (1 - g^2) and the growth z of the Bessel function nearly cancel: together, not apart
+        quadratic = -looks * (both - 2 * gamma * root) / decorrelated
+        bessel = row[index] * (1 - part) + row[index + 1] * part
+        yield gamma, quadratic + bessel - looks * math.log(decorrelated)
+
+
+class Weights:
     """Sums of exp(log weight) as the coherences come one by one, held against the largest weight so far."""
 
     def __init__(self, like: torch.Tensor) -> None:

@@ -116,6 +116,11 @@ def moved(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
     return power
 
 
+def laid(power: Tensor, shift_px: tuple[float, float]) -> Tensor:
+    """Power (2, rows, cols) with the secondary resampled onto the reference, as every estimator takes it."""
+    return torch.stack([power[0], moved(power[1], shift_px)])
+
+
 def _moved_along(power: Tensor, by: float, axis: int) -> Tensor:
     whole = math.floor(by)
     part = by - whole

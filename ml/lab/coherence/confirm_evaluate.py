@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from ml.coherence.change import coherence_change
-from ml.coherence.confirm import Evidence, confirmed
+from ml.coherence.confirm import Confirmed, Evidence, confirmed
 from ml.coherence.infer import VERSIONS, WEIGHTS
 from ml.lab.benchmark import Benchmark
 from ml.lab.coherence.change_evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of
@@ -47,10 +47,8 @@ def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
     return evidence
 
 
-def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
+def outcome(event: Confirmed, series: ImageSeries) -> tuple[float, float, float, float]:
     """Share of the event confirmed, whether it was detected, and at the right date; share of the rest confirmed."""
-    series = make_series(scene)
-    event = confirmed(evidence_of(method, series))
     inner = (slice(EDGE_PX, -EDGE_PX),) * 2
     place = series.event[inner] > 0.5
     reported = np.isfinite(event.confidence[inner])
@@ -61,6 +59,11 @@ def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
     return share, float(share >= DETECTED_SHARE), right, float(reported[elsewhere].mean())
 
 
+def _outcome(method: str, scene: int) -> tuple[float, float, float, float]:
+    series = make_series(scene)
+    return outcome(confirmed(evidence_of(method, series)), series)
+
+
 def evaluate(method: str, series: int) -> dict[str, Interval]:
     """Measure a method on so many series. Returns metric name -> interval over series."""
     table = np.array(over_seeds(partial(_outcome, method), series))
@@ -68,11 +71,11 @@ def evaluate(method: str, series: int) -> dict[str, Interval]:
     return {name: bootstrap(table[:, index]) for index, name in enumerate(names)}
 
 
-def truth_sha256(series: int) -> str:
-    """A hash of what the series are: settings, and the truth of the first two."""
+def truth_sha256(series: int, purpose: Purpose = Purpose.BENCHMARK) -> str:
+    """A hash of what the series are: settings, and the truth of the first two; of those for choosing: VALIDATION."""
     digest = hashlib.sha256(repr((NAME, VERSION, series, PREDECESSORS, AFTER, GUARD_PX, EDGE_PX)).encode())
     for scene in range(2):
-        made = make_series(scene)
+        made = make_series(scene, purpose)
         digest.update(f"{made.gamma.mean():.3f} {np.argwhere(made.event > 0.5)[0]}".encode())
     return digest.hexdigest()
 

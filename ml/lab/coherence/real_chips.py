@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ml.coherence.change import FEWEST_PREDECESSORS, coherence_change, in_season
-from ml.coherence.confirm import Evidence, confirmed
+from ml.coherence.confirm import EPOCH, HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
 from ml.coherence.infer import NETWORK, estimate_coherence
 from ml.rasters.imagery import Float32, open_pair
 
@@ -53,12 +53,14 @@ def chips(folder: Path, polarisation: str) -> dict[str, list[tuple[date, Path]]]
     return {burst: sorted(files) for burst, files in sorted(collected.items())}
 
 
-def seen_of(files: Sequence[tuple[date, Path]], method: str) -> list[Seen]:
-    """Coherence of every pair whose days are in GROUPS."""
+def seen_of(
+    files: Sequence[tuple[date, Path]], method: str, groups: Mapping[str, tuple[int, int]] = GROUPS
+) -> list[Seen]:
+    """Coherence of every pair whose days are in one of the groups."""
     collected = []
     for index, (first, reference) in enumerate(files):
         for second, secondary in files[index + 1 :]:
-            if not any(low <= (second - first).days <= high for low, high in GROUPS.values()):
+            if not any(low <= (second - first).days <= high for low, high in groups.values()):
                 continue
             bands = estimate_coherence(open_pair(reference, secondary), method, torch.device("cpu")).bands
             collected.append(Seen(first, second, bands["coherence"], bands["coherence_sigma"]))
@@ -88,13 +90,11 @@ def evidence_of(seen: Sequence[Seen]) -> list[Evidence]:
     return collected
 
 
-def confirmed_share(evidence: Sequence[Evidence]) -> tuple[float, float]:
-    """Share of cells confirmed, mean over the dates that evidence ends at, and on the worst of them."""
-    event = confirmed(evidence)
-    dates = {one.secondary for one in evidence}
-    days = [(day - date(1970, 1, 1)).days for day in sorted(dates)]
-    shares = [float((event.onset_day == day).mean()) for day in days]
-    return float(np.mean(shares)), max(shares)
+def shares_by_date(evidence: Sequence[Evidence], high: float = HIGH_SIGMA, low: float = LOW_SIGMA) -> dict[date, float]:
+    """Share of cells confirmed, by the dates that evidence ends at."""
+    event = confirmed(evidence, high, low)
+    dates = sorted({one.secondary for one in evidence})
+    return {day: float((event.onset_day == (day - EPOCH).days).mean()) for day in dates}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -106,8 +106,8 @@ def main(arguments: Sequence[str]) -> int:
                 seen = seen_of(files, method)
                 kind = "sea " if burst.endswith(SEA) else "land"
                 table = ", ".join(f"{name} {value:.2f} ({n})" for name, (value, n) in medians(seen).items())
-                mean, worst = confirmed_share(evidence_of(seen))
-                confirmed_words = f"confirmed {mean:.4%} of the cells a date, at worst {worst:.4%}"
+                shares = [*shares_by_date(evidence_of(seen)).values()]
+                confirmed_words = f"confirmed {np.mean(shares):.4%} of the cells a date, at worst {max(shares):.4%}"
                 print(f"{method} {polarisation} {burst} {kind}: {table}; {confirmed_words}", flush=True)
     return 0
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml.coherence.features import Facts, features
-from ml.coherence.network import NAME, CoherenceNetwork, Estimate, Settings, estimates, made, registered
+from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, Estimate, Settings, estimates, made, registered
 from ml.coherence.registration import facts_of
 from ml.lab.coherence.evaluate import EDGE_PX, EVERY_PX, make_even, make_structured
 from ml.lab.coherence.scenes import coherence_pair
@@ -145,12 +145,12 @@ class CoherenceTrainingTask:
         """Of validation: structured, even, and both misregistered by 1 px."""
         n = VALIDATION_SCENES
         makers = [(make_structured, 0.0, n), (make_structured, 1.0, n // 2), (make_even, 0.0, n), (make_even, 1.0, 8)]
-        return [make(shift, scene, Purpose.VALIDATION) for make, shift, count in makers for scene in range(count)]
+        return [make(shift, scene, Purpose.VALIDATION, True) for make, shift, count in makers for scene in range(count)]
 
-    def errors(self, network: nn.Module) -> list[Float32]:
-        """(pixels, 2) of every scene: error of gamma and sigma; looks given."""
+    def errors(self, network: nn.Module, truth: str = TRUTHS[0]) -> list[Float32]:
+        """(pixels, 2) of every scene: error of one of TRUTHS and the network's own sigma; looks given."""
         ready = CoherenceNetwork(_unet(network), Settings(self.settings.symmetric, self.settings.register), "")
-        return [_errors(ready, scene) for scene in self.scenes]
+        return [_errors(ready, scene, truth) for scene in self.scenes]
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """RMSE against gamma."""
@@ -208,12 +208,15 @@ def _blanked(rng: np.random.Generator, images: Tensor) -> None:
     images[int(rng.integers(2)), row : row + rows // 3, col : col + cols // 3] = torch.nan
 
 
-def _errors(ready: CoherenceNetwork, scene: SarPair) -> Float32:
+def _errors(ready: CoherenceNetwork, scene: SarPair, truth: str) -> Float32:
     power = torch.from_numpy(scene.power)
-    measured = ready.estimate(power, facts_of([power], scene.looks, ready.settings.register))
+    measured = ready.estimate(power, facts_of([power], scene.looks, ready.settings.register), truth)
+    true = dict(zip(TRUTHS, (scene.gamma, scene.sample_gamma), strict=True))[truth]
+    if true is None:
+        raise ValueError(f"the scene has no coherence of {truth}")
     picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
     values, sigma = (part.numpy()[picked].ravel() for part in measured)
-    return np.column_stack([values - scene.gamma[picked].ravel(), sigma]).astype(np.float32)
+    return np.column_stack([values - true[picked].ravel(), sigma]).astype(np.float32)
 
 
 def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Module, CoherenceTrainingTask, Card]:
@@ -233,14 +236,23 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
     return made(arguments), CoherenceTrainingTask(chunks, settings), card
 
 
-def finish(network: nn.Module, task: Any) -> dict[str, Any]:
-    """How sigma must be stretched for 68 % of the errors of validation to lie within it, small and large ones alike."""
-    rows = np.concatenate(task.errors(network))
+def finish(network: nn.Module, task: Any, truths: Sequence[str] = TRUTHS) -> dict[str, Any]:
+    """How the sigma of each truth must be stretched for 68 % of the errors of validation to lie within it."""
+    settings: dict[str, Any] = {}
+    for truth in truths:
+        name = {TRUTHS[0]: "sigma", TRUTHS[1]: "sample_sigma"}[truth]
+        factor, power = stretch(np.concatenate(task.errors(network, truth)))
+        settings |= {f"{name}_factor": round(factor, 3), f"{name}_power": round(power, 3)}
+    return settings
+
+
+def stretch(rows: Float32) -> tuple[float, float]:
+    """Factor and power of sigma, small and large ones alike. rows: (pixels, 2), error and sigma."""
     parts = np.array_split(rows[np.argsort(rows[:, 1])], SIGMA_PARTS)
     reported = np.log([np.median(part[:, 1]) for part in parts])
     measured = np.log([np.quantile(np.abs(part[:, 0]), 0.68) for part in parts])
     power, factor = np.polyfit(reported, measured, 1)
-    return {"sigma_factor": round(float(np.exp(factor)), 3), "sigma_power": round(float(power), 3)}
+    return float(np.exp(factor)), float(power)
 
 
 RECIPE = TrainingRecipe(CoherenceSettings, prepare, minutes=40.0, learning_rate=2e-3, finish=finish)

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from ml.coherence.infer import METHODS
+from ml.coherence.infer import ESTIMATORS
 from ml.lab.coherence.evaluate import errors, estimated, make_even, make_structured
 from ml.lab.workers import over_seeds
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.seeds import Purpose
 from ml.statistics.intervals import Float64
 
-WINDOWS = (7, 9, 13, 17, 21, 29)
+WINDOWS = (5, 7, 9, 13, 17, 21, 29, 41, 61)
 PAIRS = 14
 
 
@@ -20,7 +20,7 @@ def squares(scene: int) -> Float64:
     def square(method: str, pair: SarPair, window: int) -> float:
         return float((errors(estimated(method, pair, window), pair)[:, 0] ** 2).mean())
 
-    return np.array([[[square(method, pair, window) for window in WINDOWS] for method in METHODS] for pair in pairs])
+    return np.array([[[square(method, pair, window) for window in WINDOWS] for method in ESTIMATORS] for pair in pairs])
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     mean = np.sqrt(np.mean(over_seeds(squares, PAIRS), axis=0))
     for name, table in zip(("even", "structured"), mean, strict=True):
         print(f"{name:16s}" + "".join(f"{window:8d}" for window in WINDOWS))
-        for method, row in zip(METHODS, table, strict=True):
+        for method, row in zip(ESTIMATORS, table, strict=True):
             print(f"{method:16s}" + "".join(f"{value:8.3f}" for value in row))
 
 

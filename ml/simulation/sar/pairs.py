@@ -35,7 +35,8 @@ class SarPair(NamedTuple):
     """power: (2, rows, cols), linear. dx_px, dy_px: (rows, cols): what stands at (x, y) of the reference stands at
     (x + dx, y + dy) in the secondary. gamma: coherence of what a pixel of the reference holds. sample_gamma: the
     complex sample coherence over SAMPLE_WINDOW_PX squared and all looks of the same pair without its motion, or None.
-    looks: equivalent ones, as a product states them.
+    looks: equivalent ones, as a product states them. mean_power: what the power of both images is on average over
+    speckle where the reference shows it, (2, rows, cols), or None.
     """
 
     power: Float32
@@ -44,6 +45,7 @@ class SarPair(NamedTuple):
     gamma: Float32
     sample_gamma: Float32 | None
     looks: float
+    mean_power: Float32 | None = None
 
 
 def padded(size: int) -> tuple[int, int]:
@@ -86,8 +88,9 @@ def simulate_pair(
         still = inner(sample_coherence(images[0], unmoved, system, sample_window))
     power = [detected(image, system) for image in images]
     gain = np.array([1.0, 10 ** (gain_db / 10)], dtype=np.float32)[:, None, None]
-    dx, dy, gamma = _truth(system, ground, cells, common)
-    return SarPair(inner(np.stack(power) * gain), inner(dx), inner(dy), inner(gamma), still, system.equivalent_looks)
+    dx, dy, gamma, mean_power = _truth(system, ground, cells, common)
+    seen_power, means = inner(np.stack(power) * gain), inner(mean_power * gain)
+    return SarPair(seen_power, inner(dx), inner(dy), inner(gamma), still, system.equivalent_looks, means)
 
 
 def decorrelated(rng: np.random.Generator, field: Complex, gamma: Float32) -> Complex:
@@ -165,8 +168,8 @@ def _point_positions(ground: Ground, cells: Float32, half: float, common: Pair) 
     return Places(rows % np.float32(shape[0]), cols % np.float32(shape[1]))
 
 
-def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tuple[Float32, Float32, Float32]:
-    """dx, dy and gamma of what each pixel of the reference holds, weighted by power under the response to a point.
+def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tuple[Float32, ...]:
+    """dx, dy, gamma and mean power of what each pixel of the reference holds, under the response to a point.
 
     Side lobes count: a strong house is coherent also in the water beside it."""
     shape, points = ground.gamma.shape, ground.points
@@ -191,10 +194,11 @@ def _truth(system: System, ground: Ground, cells: Float32, common: Pair) -> tupl
         total += np.bincount(cell[1], of_points, shape[0] * shape[1])
         sums.append(to_pixels(seen(total.reshape(shape).astype(np.float32), system), system.fine))
     first, second, shared, dx, dy = sums
+    means = np.stack([first, second])
     least = np.float32(1e-12)
     gamma = np.clip(shared / np.sqrt(np.maximum(first * second, least)), 0, 1)
     first = np.maximum(first, least)
-    return dx / first / np.float32(system.fine[1]), dy / first / np.float32(system.fine[0]), gamma
+    return dx / first / np.float32(system.fine[1]), dy / first / np.float32(system.fine[0]), gamma, means
 
 
 def sample_coherence(first: Complex, second: Complex, system: System, window: int = SAMPLE_WINDOW_PX) -> Float32:

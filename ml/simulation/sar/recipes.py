@@ -71,24 +71,28 @@ def stepped(
     return simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field)
 
 
-def homogeneous(rng: np.random.Generator, gamma: float, misregistration_px: float, size: int = 112) -> SarPair:
-    """Any system, even ground; misregistered by so much in a random direction."""
+def homogeneous(
+    rng: np.random.Generator, gamma: float, misregistration_px: float, size: int = 112, sample: bool = False
+) -> SarPair:
+    """Any system, even ground; misregistered by so much in a random direction. sample: its sample coherence too."""
     system = any_system(rng)
     angle = rng.uniform(0, 2 * np.pi)
     way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(misregistration_px)
     field = np.zeros((2, *_cells(system, size)), dtype=np.float32) + way
     gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
-    return simulate_pair(rng, system, even_ground(system, size, gamma), field, gain)
+    return simulate_pair(rng, system, even_ground(system, size, gamma), field, gain, sample)
 
 
-def structured_pair(rng: np.random.Generator, misregistration_px: float, size: int = 128) -> SarPair:
+def structured_pair(
+    rng: np.random.Generator, misregistration_px: float, size: int = 128, sample: bool = False
+) -> SarPair:
     """Any system or RTC (one in five), structured ground, misregistered by so much in a random direction."""
     system = RTC if rng.random() < 0.2 else any_system(rng)
     ground = structured(rng, padded(size), system, Likely(layover=0.0))
     angle = rng.uniform(0, 2 * np.pi)
     way = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)[:, None, None] * np.float32(misregistration_px)
     field = np.zeros((2, *ground.gamma.shape), dtype=np.float32) + way
-    return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)))
+    return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample)
 
 
 def gamma_step(rng: np.random.Generator, size: int = 112) -> SarPair:

@@ -8,7 +8,7 @@ import torch
 
 from ml.coherence.baseline import Speckle, estimate_looks, guarnieri_prati, pearson
 from ml.coherence.change import coherence_change, in_season
-from ml.coherence.infer import estimate_coherence
+from ml.coherence.infer import METHODS, estimate_coherence
 from ml.coherence.posterior import posterior_mean
 from ml.rasters.imagery import ImagePair, box_mean
 
@@ -74,6 +74,20 @@ def test_what_is_unknown_in_either_image_is_unknown_in_the_result():
     result = estimate_coherence(pair, "guarnieri-prati", torch.device("cpu"))
     assert np.isnan(result.bands["coherence"][:20]).all()
     assert np.isfinite(result.bands["coherence"][25:]).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_registered_before_it_estimates(method):
+    power = speckle(0.8, 5).numpy()
+    apart = ImagePair(power[0, 3:, 2:], power[1, :-3, :-2], None, None)  # what is at (r, c) is at (r + 3, c + 2)
+    fits = ImagePair(power[0, 3:, 2:], power[1, 3:, 2:], None, None)
+    shifted, known = (estimate_coherence(pair, method, torch.device("cpu"), looks=5.0) for pair in (apart, fits))
+    inner = (slice(16, -16),) * 2
+    one, other = (result.bands["coherence"][inner] for result in (shifted, known))
+    assert float(np.abs(one - other).mean()) < 0.02
+    assert float(shifted.tags["shift_rows_px"]) == pytest.approx(3, abs=0.05)
+    assert float(shifted.tags["shift_cols_px"]) == pytest.approx(2, abs=0.05)
+    assert float(known.tags["shift_rows_px"]) == 0
 
 
 def test_a_method_that_does_not_exist_is_named():

@@ -1,0 +1,30 @@
+"""`python -m ml.lab.coherence.calibrate [TRUTH ...]`: sigma of the shipped network anew, on pairs of validation.
+
+Of the truths that are named, else of all.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+
+from ml.coherence.network import TRUTHS, card_shipped, made
+from ml.lab.coherence.training_task import CoherenceSettings, CoherenceTrainingTask, finish
+from ml.runtime.checkpoints import WEIGHTS, load, write_card
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and write the card; the weights stay as they are. ValueError for a truth that does not exist."""
+    if unknown := set(arguments) - set(TRUTHS):
+        raise ValueError(f"there is no truth {', '.join(sorted(unknown))}; choose of {', '.join(TRUTHS)}")
+    card = card_shipped()
+    network = made(card.network)
+    load(card, network)
+    task = CoherenceTrainingTask([], CoherenceSettings())
+    calibration = finish(network.eval(), task, arguments or TRUTHS)
+    write_card(WEIGHTS, dataclasses.replace(card, settings=card.settings | calibration))
+    print(calibration)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
