@@ -3,7 +3,7 @@
 import argparse
 
 from ml.coherence.infer import METHODS, VERSIONS, WINDOW_PX, estimate_coherence
-from ml.coherence.network import TRUTHS
+from ml.coherence.network import COMPARABLE, TRUTHS
 from ml.rasters import pair_command
 
 SLACK_PX = 8  # grids of one product cut twice differ by a few pixels
@@ -24,8 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--truth",
         choices=TRUTHS,
-        default=TRUTHS[0],
-        help="coherence that the network estimates (default: %(default)s); see docs/models/coherence.md",
+        default=COMPARABLE,
+        help="coherence that the network estimates: of the scatterers, or of a window as complex images give it "
+        "(default: %(default)s)",
     )
 
 

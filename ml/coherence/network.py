@@ -20,6 +20,7 @@ NAME = "coherence"
 OUTPUTS = 4  # logit of gamma, its log sigma, logit of the sample coherence, its log sigma
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
 TRUTHS = ("scatterers", "sample")  # gamma of the scatterers; complex sample coherence over 5 x 5 px
+COMPARABLE = TRUTHS[1]  # with coherence from complex images; the service's runs feed change detection with the first
 
 
 class Estimate(NamedTuple):

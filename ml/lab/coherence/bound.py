@@ -67,16 +67,16 @@ def ideal(pair: SarPair, told: Told, window: int) -> Float32:
         raise ValueError("the pair does not hold its mean power")
     speckle = pair.power / np.maximum(pair.mean_power, 1e-12)
     shared = pixels_per_cell(torch.from_numpy(speckle))
-    alike = _alike(pair.gamma, window) if told.region else _around(np.ones(pair.gamma.shape, dtype=bool), window)
+    alike = _alike(pair.gamma, window) if told.region else around(np.ones(pair.gamma.shape, dtype=bool), window)
     count = np.maximum(alike.sum(axis=(-2, -1)), 1)
     if told.texture:
-        return _posterior(pair, [_around(image, window) for image in speckle], alike, count / shared)
-    level = [(_around(image, window) * alike).sum(axis=(-2, -1)) / count for image in pair.power]
-    over = [_around(image, window) / own[..., None, None] for image, own in zip(pair.power, level, strict=True)]
+        return _posterior(pair, [around(image, window) for image in speckle], alike, count / shared)
+    level = [(around(image, window) * alike).sum(axis=(-2, -1)) / count for image in pair.power]
+    over = [around(image, window) / own[..., None, None] for image, own in zip(pair.power, level, strict=True)]
     return _posterior(pair, over, alike, np.maximum(count / shared - 1, 1))  # a mean taken from the cells costs one
 
 
-def _around(values: NDArray[T], window: int) -> NDArray[T]:
+def around(values: NDArray[T], window: int) -> NDArray[T]:
     """(picked rows, picked cols, window, window) around the pixels that are measured; beyond the image 0."""
     views = sliding_window_view(np.pad(values, window // 2), (window, window))
     return views[EDGE_PX:-EDGE_PX:EVERY_PX, EDGE_PX:-EDGE_PX:EVERY_PX]
@@ -84,20 +84,20 @@ def _around(values: NDArray[T], window: int) -> NDArray[T]:
 
 def _alike(gamma: Float32, window: int) -> Bools:
     """Which pixels around have the coherence of the middle one."""
-    inside = _around(np.ones(gamma.shape, dtype=bool), window)
-    middle = _around(gamma, 1)
-    return np.asarray(inside & (np.abs(_around(gamma, window) - middle) <= TOLERANCE))
+    inside = around(np.ones(gamma.shape, dtype=bool), window)
+    middle = around(gamma, 1)
+    return np.asarray(inside & (np.abs(around(gamma, window) - middle) <= TOLERANCE))
 
 
 def _posterior(pair: SarPair, over: list[Float32], alike: Bools, cells: Float64) -> Float32:
     """Posterior mean from powers over their means, each image (rows, cols, window, window), as of so many cells."""
-    rows, cols, *around = alike.shape
+    rows, cols, *size = alike.shape
     ratio = torch.from_numpy(np.stack([np.maximum(part, 1e-4) for part in over]).astype(np.float32))
     weight = alike / np.maximum(alike.sum(axis=(-2, -1)), 1)[..., None, None] * np.maximum(cells, 1)[..., None, None]
     gammas, logs = [], []
     for gamma, log in likelihoods(ratio.reshape(2, rows * cols, -1), max(1.0, round(pair.looks, 1))):
         gammas.append(gamma)
-        logs.append((log.numpy().reshape(rows, cols, *around) * weight).sum(axis=(-2, -1)))
+        logs.append((log.numpy().reshape(rows, cols, *size) * weight).sum(axis=(-2, -1)))
     log_density = np.stack(logs)
     density = np.exp(log_density - log_density.max(axis=0))
     return np.asarray(np.tensordot(gammas, density, 1) / density.sum(axis=0), dtype=np.float32)
@@ -106,9 +106,9 @@ def _posterior(pair: SarPair, over: list[Float32], alike: Bools, cells: Float64)
 def squares(scene: int) -> Float64:
     """(cases + 1, windows): mean square error of every ideal and, in the last row, of the network."""
     pair = make_structured(0.0, scene)
-    truth = _around(pair.gamma, 1)[..., 0, 0]
+    truth = around(pair.gamma, 1)[..., 0, 0]
     table = [[_square(ideal(pair, told, window), truth) for window in WINDOWS] for told in CASES.values()]
-    network = _around(estimated(NETWORK, pair, WINDOWS[0])["coherence"], 1)[..., 0, 0]
+    network = around(estimated(NETWORK, pair, WINDOWS[0])["coherence"], 1)[..., 0, 0]
     return np.array([*table, [_square(network, truth)] * len(WINDOWS)])
 
 
@@ -122,7 +122,9 @@ def _root(interval: Interval) -> dict[str, float]:
 
 def main() -> None:
     """Write and print the root mean square error of each ideal by window, beside the network's on the same pairs."""
-    parser = argparse.ArgumentParser(prog="python -m ml.lab.coherence.bound", description="see the module")
+    parser = argparse.ArgumentParser(
+        prog="python -m ml.lab.coherence.bound", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--size", type=int, default=SIZE, metavar="N", help="number of pairs (default: %(default)s)")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()

@@ -80,7 +80,7 @@ class Ground(NamedTuple):
 GROUNDS = {HOMOGENEOUS: Ground(make_even, WINDOWS_EVEN), STRUCTURED: Ground(make_structured, WINDOWS)}
 
 
-def _errors_of(name: str, methods: Sequence[str], misregistration_px: float, scene: int) -> list[Float64]:
+def errors_of(name: str, methods: Sequence[str], misregistration_px: float, scene: int) -> list[Float64]:
     """What each method errs by on one pair, as in `errors`."""
     ground = GROUNDS[name]
     pair = ground.make(misregistration_px, scene)
@@ -127,8 +127,8 @@ def _width(cols: int, rows: Float64) -> float:
 
 def compared(name: str, methods: Sequence[str], pairs: int) -> list[dict[str, Interval]]:
     """Measure methods on so many pairs of a benchmark, each made once: metric name -> interval over pairs, of each."""
-    straight = over_seeds(partial(_errors_of, name, methods, 0.0), pairs)
-    shifted = over_seeds(partial(_errors_of, name, methods, MISREGISTRATION_PX), pairs)
+    straight = over_seeds(partial(errors_of, name, methods, 0.0), pairs)
+    shifted = over_seeds(partial(errors_of, name, methods, MISREGISTRATION_PX), pairs)
     steps = over_seeds(partial(_step_responses, name, methods), max(6, pairs // 5))
     results = []
     for at in range(len(methods)):

@@ -77,13 +77,15 @@ def real_pair(averaged: int = 1) -> RealPair:
     with rasterio.open(at / TRUTH, driver="GTiff") as raster:
         truth = raster.read(1).astype(np.float32)
     power = source.read(Window(0, 0, *source.shape))
-    power, truth = _averaged(power, averaged), _averaged(np.where(truth > 0, truth, np.float32(np.nan)), averaged)
+    known = np.where(truth > 0, truth, np.float32(np.nan))
+    power, truth = averaged_by(averaged, power), averaged_by(averaged, known)
     looks = LOOKS if averaged == 1 else AVERAGED_LOOKS
     return RealPair(ImagePair(power[0], power[1], Affine.identity(), None), truth, looks, averaged)
 
 
-def _averaged(values: Float32, by: int) -> Float32:
-    rows, cols = (size // by for size in values.shape[-2:])
+def averaged_by(by: int, values: Float32) -> Float32:
+    """Means over by x by px of values (..., rows, cols); what fills no whole one is left out."""
+    rows, cols = values.shape[-2] // by, values.shape[-1] // by
     cut = values[..., : rows * by, : cols * by]
     return np.asarray(cut.reshape(*values.shape[:-2], rows, by, cols, by).mean(axis=(-3, -1)), dtype=np.float32)
 
@@ -166,7 +168,8 @@ def tuned(tried: dict[int, list[Block]], score: Statistic) -> list[int]:
     return windows
 
 
-def _tried(method: str, pair: RealPair) -> dict[int, list[Block]]:
+def tried_windows(method: str, pair: RealPair) -> dict[int, list[Block]]:
+    """The blocks of a method with every window; the network has none to choose."""
     windows = (WINDOW_PX,) if method.startswith(NETWORK) else WINDOWS
     return {window: blocks_of(pair, *answers(pair, method, window)) for window in windows}
 
@@ -190,14 +193,14 @@ def measured(tried: dict[int, list[Block]], n: int) -> dict[str, Interval]:
 
 def evaluate(method: str, blocks: int) -> dict[str, Interval]:
     """Measure a method on so many blocks. Returns metric name -> interval over blocks, of a block over its parts."""
-    metrics = measured(_tried(method, real_pair()), blocks)
+    metrics = measured(tried_windows(method, real_pair()), blocks)
     variants = {
         "estimated": real_pair()._replace(looks=None),
         "averaged": real_pair(AVERAGED),
         "averaged_estimated": real_pair(AVERAGED)._replace(looks=None),
     }
     for variant, pair in variants.items():
-        of_variant = measured(_tried(method, pair), blocks)
+        of_variant = measured(tried_windows(method, pair), blocks)
         metrics |= {f"{name}_{variant}": value for name, value in of_variant.items() if "block" not in name}
     return metrics
 

@@ -19,6 +19,7 @@ from affine import Affine
 from ml.coherence.infer import NETWORK, WINDOW_PX, estimate_coherence
 from ml.coherence.network import TRUTHS
 from ml.lab.coherence.evaluate import EDGE_PX, EVERY_PX
+from ml.lab.coherence.real_evaluate import averaged_by
 from ml.lab.coherence.scenes import city, single_look_pair
 from ml.rasters.imagery import ImagePair
 from ml.simulation.sar.ground import Ground, Likely, structured
@@ -47,7 +48,7 @@ def pair_of(ground: str, averaged: int, scene: int) -> SarPair:
     rng = generator(Purpose.BENCHMARK, f"towns {ground}", scene)
     pair = single_look_pair(rng, averaged * SIZE, GROUNDS[ground], averaged * SAMPLE_WINDOW_PX, 0.0)
     weight = np.sqrt(pair.power.prod(axis=0))
-    coarse = partial(_averaged, by=averaged)
+    coarse = partial(averaged_by, averaged)
     gamma, sample = (coarse(part * weight) / coarse(weight) for part in (pair.gamma, _known(pair.sample_gamma)))
     return SarPair(coarse(pair.power), coarse(pair.dx_px), coarse(pair.dy_px), gamma, sample, float(averaged**2))
 
@@ -56,11 +57,6 @@ def _known(values: Float32 | None) -> Float32:
     if values is None:
         raise ValueError("no sample coherence was made")
     return values
-
-
-def _averaged(values: Float32, by: int) -> Float32:
-    rows, cols = values.shape[-2] // by, values.shape[-1] // by
-    return np.asarray(values.reshape(*values.shape[:-2], rows, by, cols, by).mean(axis=(-3, -1)), dtype=np.float32)
 
 
 def answers(pair: SarPair, method: str, truth: str = TRUTHS[0], window: int = WINDOW_PX) -> Float64:

@@ -41,7 +41,7 @@ def test_methods_compared_at_once_have_the_figures_of_each_by_itself(monkeypatch
 @pytest.mark.parametrize("method", ESTIMATORS)
 def test_a_pixel_of_misregistration_costs_a_rival_little(method):
     straight, shifted = (
-        np.concatenate([evaluate._errors_of(evaluate.STRUCTURED, [method], by, scene)[0] for scene in range(4)])
+        np.concatenate([evaluate.errors_of(evaluate.STRUCTURED, [method], by, scene)[0] for scene in range(4)])
         for by in (0.0, 1.0)
     )
     assert np.sqrt((shifted[:, 0] ** 2).mean()) < 1.2 * np.sqrt((straight[:, 0] ** 2).mean())
@@ -54,7 +54,7 @@ def test_the_more_an_ideal_estimator_is_told_the_nearer_it_comes():
     pairs = [evaluate.make_structured(0.0, scene, Purpose.TEST) for scene in range(6)]
 
     def error(told: Told, window: int) -> float:
-        truths = [bound._around(pair.gamma, 1)[..., 0, 0] for pair in pairs]
+        truths = [bound.around(pair.gamma, 1)[..., 0, 0] for pair in pairs]
         return np.mean(
             [((ideal(pair, told, window) - true) ** 2).mean() for pair, true in zip(pairs, truths, strict=True)]
         )
@@ -186,7 +186,7 @@ def test_the_network_is_nearer_to_a_real_coherence_than_the_best_window(real_dat
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     real_evaluate.real_pair.cache_clear()
     sample, rival = (
-        measured(real_evaluate._tried(method, real_evaluate.real_pair()), real_evaluate.BLOCKS_KNOWN)
+        measured(real_evaluate.tried_windows(method, real_evaluate.real_pair()), real_evaluate.BLOCKS_KNOWN)
         for method in (f"{NETWORK}-sample", "guarnieri-prati")
     )
     assert len([name for name in sample if name.startswith("rmse_block")]) == real_evaluate.BLOCKS_KNOWN

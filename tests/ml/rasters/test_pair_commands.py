@@ -36,6 +36,13 @@ def test_coherence_writes_its_two_bands_with_everything_to_trace_them(pair, meth
         assert np.median(np.abs(bands - gamma)[still]) < 0.12
 
 
+@pytest.mark.parametrize("truth", [None, "sample", "scatterers"])
+def test_coherence_is_comparable_with_that_of_complex_images_unless_told_otherwise(pair, truth):
+    assert run("coherence", pair, *(["--truth", truth] if truth else [])) == 0
+    with rasterio.open(pair / "coherence.tif") as raster:
+        assert raster.tags()["truth"] == (truth or "sample")
+
+
 @pytest.mark.parametrize("method", ["multi-kernel", "ncc", "whitened"])
 def test_offsets_writes_its_five_bands_on_the_grid_of_the_posting(pair, method):
     assert run("offsets", pair, "--method", method, "--posting", "16") == 0
