@@ -277,7 +277,8 @@ def _without_small_holes(geometry: BaseGeometry, smallest_m2: float) -> Polygon 
 
     if isinstance(geometry, Polygon):
         return patch(geometry)
-    return MultiPolygon([patch(part) for part in get_parts(geometry) if isinstance(part, Polygon)])
+    whole = unary_union([patch(part) for part in get_parts(geometry) if isinstance(part, Polygon)])  # parts in holes
+    return whole if isinstance(whole, Polygon) else MultiPolygon(get_parts(whole))
 
 
 def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:

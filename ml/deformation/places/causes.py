@@ -109,7 +109,7 @@ def core_and_rim(
     """The network's shares of KINDS inside the half outline of the strongest place, and in what else moves."""
     half = area.places[0].half
     core = shares_in(bands, transform, half)
-    rim = shares_in(bands, transform, area.polygon.difference(half))
+    rim = shares_in(bands, transform, area.polygon, but=half)
     return core or rim, rim or core
 
 
@@ -138,8 +138,13 @@ def features_of(
     )
 
 
-def shares_in(bands: Mapping[str, Float32], transform: Affine, where: BaseGeometry) -> dict[str, float]:
-    """The network's share of each kind in an outline, by the raster's cells in it; empty where it shows none there."""
+def shares_in(
+    bands: Mapping[str, Float32], transform: Affine, where: BaseGeometry, but: BaseGeometry | None = None
+) -> dict[str, float]:
+    """The network's share of each kind in an outline, by the raster's cells in it; empty where it shows none there.
+
+    but: an outline whose cells are left out. Cells are told apart, not outlines cut: those need not be valid for that.
+    """
     if where.is_empty:
         return {}
     west, south, east, north = where.bounds
@@ -148,7 +153,10 @@ def shares_in(bands: Mapping[str, Float32], transform: Affine, where: BaseGeomet
     row = slice(max(0, int(np.floor(top))), min(rows, int(np.ceil(bottom)) + 1))
     col = slice(max(0, int(np.floor(left))), min(cols, int(np.ceil(right)) + 1))
     at_col, at_row = np.meshgrid(np.arange(col.start, col.stop) + 0.5, np.arange(row.start, row.stop) + 0.5)
-    inside = contains_xy(where, transform.c + at_col * transform.a, transform.f + at_row * transform.e)
+    x, y = transform.c + at_col * transform.a, transform.f + at_row * transform.e
+    inside = contains_xy(where, x, y)
+    if but is not None:
+        inside &= ~contains_xy(but, x, y)
     sums = {kind: float(np.nansum(bands[kind][row, col][inside])) for kind in KINDS}
     whole = sum(sums.values())
     return {kind: part / whole for kind, part in sums.items()} if whole > 0 else {}

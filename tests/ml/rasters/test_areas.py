@@ -5,7 +5,16 @@ import pytest
 from affine import Affine
 from shapely import box
 
-from ml.rasters.areas import KINDS, AreaThresholds, SortedPoints, areas_in, count_within, find_areas, to_geographic
+from ml.rasters.areas import (
+    KINDS,
+    AreaThresholds,
+    SortedPoints,
+    areas_in,
+    count_within,
+    find_areas,
+    outline,
+    to_geographic,
+)
 
 GRID = Affine(100, 0, 4_600_000, 0, -100, 1_741_000)
 
@@ -81,6 +90,15 @@ def test_cells_that_touch_at_a_corner_belong_together_and_stay_valid():
 def test_unknown_cells_are_no_motion():
     p = np.full((10, 10), np.nan, dtype=np.float32)
     assert find_areas({"uplift": p}, flat(), GRID) == []
+
+
+def test_a_part_in_a_hole_that_is_filled_counts_once():
+    mask = np.ones((7, 7), dtype=bool)
+    mask[1:6, 1:6] = False
+    mask[3, 3] = True
+    drawn = outline(mask, Affine(100, 0, 0, 0, -100, 700), 1e6)
+    assert drawn.is_valid
+    assert drawn.area == pytest.approx(700**2)
 
 
 def test_outlines_go_to_degrees_and_points_inside_are_counted():
