@@ -157,25 +157,23 @@ class _Fit(NamedTuple):
 
 
 def _likeliest(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> _Fit:
-    """The fit at the likeliest strength and spectrum, both searched for on every other square where there are many.
+    """The fit at the likeliest strength of the first of SPECTRA, or of another that is likelier.
 
-    lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate. Of SPECTRA the first is
-    searched for its strength; of the others the likeliest there, where it is likelier, and then for its own.
+    lags: (n, n); noise: (n,), variance; known: (k + 1, n), what goes free, then the rate. Which other is tried at all,
+    every other square tells where there are many.
     """
+    first, *_ = delays = [_covariance(lag_m, *spectrum) for spectrum in SPECTRA]
+    delay = first.take(lags, mode="clip")
+    best = _strongest(delay, noise, known, _fit(FIRST_STRENGTH, delay, noise, known))
     some = slice(None, None, 2 if noise.size >= MANY_SQUARES else 1)
-    number, at = _searched(lags[some, some], lag_m, noise[some], np.ascontiguousarray(known[:, some]))
-    return _fit(at, _covariance(lag_m, *SPECTRA[number]).take(lags, mode="clip"), noise, known)
-
-
-def _searched(lags: NDArray[np.int32], lag_m: float, noise: Float64, known: Float32) -> tuple[int, int]:
-    """Which of SPECTRA and of STRENGTHS."""
-    delays = [_covariance(lag_m, *spectrum).take(lags, mode="clip") for spectrum in SPECTRA]
-    best = _strongest(delays[0], noise, known, _fit(FIRST_STRENGTH, delays[0], noise, known))
-    fits = [_fit(best.at, delay, noise, known) for delay in delays[1:]]
-    number = int(np.argmax([fit.likelihood for fit in fits]))
-    if fits[number].likelihood <= best.likelihood:
-        return 0, best.at
-    return number + 1, _strongest(delays[number + 1], noise, known, fits[number]).at
+    few_lags, few_known = lags[some, some], np.ascontiguousarray(known[:, some])
+    tried = [_fit(best.at, each.take(few_lags, mode="clip"), noise[some], few_known).likelihood for each in delays]
+    likeliest = int(np.argmax(tried))
+    if likeliest == 0:
+        return best
+    delay = delays[likeliest].take(lags, mode="clip")
+    other = _strongest(delay, noise, known, _fit(best.at, delay, noise, known))
+    return other if other.likelihood > best.likelihood else best
 
 
 def _strongest(delay: Float32, noise: Float64, known: Float32, best: _Fit) -> _Fit:

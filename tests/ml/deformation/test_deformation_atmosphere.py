@@ -104,12 +104,11 @@ def test_where_too_little_is_known_there_is_no_value():
     assert not score.any()
 
 
-def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, spectrum, some=slice(None)):
+def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, spectrum, square_m: float = 800.0):
     """Likelihood of a strength of the atmospheric delay in one block, and the scores there, by whole inverses."""
-    square_m = 800.0
     window = tuple(slice(max(0, at - MARGIN), at + atmosphere.BLOCK + MARGIN) for at in (row, col))
     weight, rate, height, down, right = (
-        plane[window][squares.weight[window] > atmosphere.LEAST_WEIGHT][some] for plane in squares
+        plane[window][squares.weight[window] > atmosphere.LEAST_WEIGHT] for plane in squares
     )
     lags = np.rint(
         np.hypot(np.subtract.outer(down, down), np.subtract.outer(right, right)) * atmosphere.FINER / atmosphere.LAG_M
@@ -137,10 +136,10 @@ def test_scores_are_those_of_whole_inverses_in_double_precision(strength, monkey
     height = (300 * np.sin(ROW / 17) * np.cos(COL / 23)).astype(np.float32)
     score = standing_out(rate, count, height, 100.0)[:-1, ::SQUARE_CELLS, ::SQUARE_CELLS]
     squares = atmosphere._squares(rate, count, height, 100.0)
-    every_other = slice(None, None, 2)
     for row, col in ((0, 4), (8, 8), (12, 0)):
-        likeliest = max(atmosphere.STRENGTHS, key=lambda one: plainly(squares, row, col, one, spectrum, every_other)[0])
-        expected = plainly(squares, row, col, likeliest, spectrum)[1]
+        expected = max(
+            (plainly(squares, row, col, one, spectrum) for one in atmosphere.STRENGTHS), key=lambda both: both[0]
+        )[1]
         assert np.abs(score[:, row : row + atmosphere.BLOCK, col : col + atmosphere.BLOCK] - expected).max() < 2e-3
 
 
