@@ -156,10 +156,7 @@ def _alike(window: Window) -> tuple[int, tuple[int, int], tuple[int, ...]]:
 
 def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequence[TrackCells]) -> None:
     """Put a window's answers where its tracks are those that count."""
-    inner = tuple(
-        slice(core.start - read.start, core.stop - read.start)
-        for core, read in zip(window.core, window.read, strict=True)
-    )
+    inner = _within(window.core, window.read)
     here = _choice(tracks, window.core) == sum(1 << number for number in window.tracks)
     for whole, part in zip(maps, values, strict=True):
         whole[..., window.core[0], window.core[1]][..., here] = part[..., inner[0], inner[1]][..., here]
@@ -168,11 +165,13 @@ def _lay(maps: NetworkMaps, values: NetworkMaps, window: Window, tracks: Sequenc
 def _read(network: DeformationNetwork, out: Tensor, window: Window, tracks: Sequence[TrackCells]) -> NetworkMaps:
     block = [_cut(tracks[number], window.read) for number in window.tracks]
     reach = np.minimum.reduce([track.distance_m for track in block]) <= REACH_M
-    rows, cols = (
-        slice(read.start - outer.start, read.stop - outer.start)
-        for read, outer in zip(window.read, window.outer, strict=True)
-    )
-    return read_out(network.card, out[:, rows, cols], block, reach)
+    return read_out(network.card, out[:, *_within(window.read, window.outer)], block, reach)
+
+
+def _within(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:
+    """Where rows and columns lie in others that hold them."""
+    rows, cols = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
+    return rows, cols
 
 
 class _Runner:
