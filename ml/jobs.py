@@ -18,6 +18,7 @@ from ml.coherence import change as change_infer
 from ml.coherence import infer as coherence_infer
 from ml.coherence.confirm import Evidence, confirmed
 from ml.coherence.log_ratio import backscatter_change_db
+from ml.coherence.network import COMPARABLE
 from ml.deformation import infer as deformation_infer
 from ml.deformation.points import project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
@@ -81,8 +82,8 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
 
 
 def coherence(run: Run, device: torch.device) -> RasterResult:
-    method = run.model_version.method
-    result = coherence_infer.estimate_coherence(_images(run.pair), method, device, looks=looks_of(run.pair))
+    method, looks = run.model_version.method, looks_of(run.pair)
+    result = coherence_infer.estimate_coherence(_images(run.pair), method, device, looks=looks, truth=COMPARABLE)
     return _with_pair(result, run.pair)
 
 
@@ -99,9 +100,10 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
     """A pair's coherence against that of its predecessors, and what the changes of other pairs confirm of it."""
     own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
     now = read_prediction(own)
-    past = [read_prediction(prediction, now).bands for prediction in predecessors]
-    history, sigma = (np.stack([bands[name] for bands in past]) for name in ("coherence", "coherence_sigma"))
-    change = change_infer.coherence_change(history, sigma, now.bands["coherence"])
+    own_coherence, own_sigma = change_infer.of_scatterers(now.bands)
+    past = [change_infer.of_scatterers(read_prediction(prediction, now).bands) for prediction in predecessors]
+    history, sigma = (np.stack(bands) for bands in zip(*past, strict=True))
+    change = change_infer.coherence_change(history, sigma, own_coherence)
     newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
     beside = list(newest.values())
     around = [Evidence(*_dates(run.pair), change.change_sigma, change.before)]
@@ -110,7 +112,7 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
         around.append(Evidence(*_dates(one.run.pair), bands["change_sigma"], bands["coherence_before"]))
     ratio_db = backscatter_change_db(_images(run.pair), device)
     event = confirmed(around, span=_dates(run.pair))
-    area_sigma = now.bands["coherence_sigma"] * np.float32(coherence_infer.area_share(own.run.model_version.method))
+    area_sigma = own_sigma * np.float32(coherence_infer.area_share(own.run.model_version.method))
     result = change_infer.as_result(change, area_sigma, event, ratio_db, now.transform, now.epsg)
     hashes = " ".join(prediction.raster_sha256 for prediction in [own, *predecessors, *beside])
     tags = {

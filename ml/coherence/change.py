@@ -1,7 +1,7 @@
 """Change of coherence: a pair against its own predecessors, in robust standard deviations."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -38,6 +38,12 @@ class CoherenceChange(NamedTuple):
     before: Float32
     after: Float32
     weather: float
+
+
+def of_scatterers(bands: Mapping[str, Float32]) -> tuple[Float32, Float32]:
+    """The coherence of a raster's bands in which change is found, and its sigma: the only one where it holds one."""
+    prefix = "scatterers_" if "scatterers_coherence" in bands else ""
+    return bands[f"{prefix}coherence"], bands[f"{prefix}coherence_sigma"]
 
 
 def coherence_change(history: Float32, history_sigma: Float32, coherence: Float32) -> CoherenceChange:

@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--truth",
         choices=TRUTHS,
         default=COMPARABLE,
-        help="coherence that the network estimates: of the scatterers, or of a window as complex images give it "
-        "(default: %(default)s)",
+        help="which of the network's two coherences is band 1, the other follows: of the scatterers, or of a window as "
+        "complex images give it (default: %(default)s)",
     )
 
 

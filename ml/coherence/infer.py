@@ -15,7 +15,7 @@ from ml.rasters.tiling import over_tiles, samples
 
 NETWORK = "residual-unet"
 # raise when the numbers change
-VERSIONS = {NETWORK: "2", "guarnieri-prati": "2", "pearson": "2", "posterior-mean": "2"}
+VERSIONS = {NETWORK: "3", "guarnieri-prati": "2", "pearson": "2", "posterior-mean": "2"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
 TILE_PX = 1024  # of the network: larger ones do not fit the processor's caches
@@ -57,8 +57,8 @@ def estimate_coherence(
 ) -> RasterResult:
     """Estimate a pair's coherence, 0-1, tile by tile, the secondary registered first. looks None: estimated.
 
-    window: of the classical estimators; truth: what the network estimates. ValueError for a method unknown, and for a
-    pair that shows no ground.
+    window: of the classical estimators. Bands coherence and coherence_sigma; of the network they are those of truth,
+    and those of the other of network.TRUTHS follow. ValueError for a method unknown, and for a pair without ground.
     """
     if method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
@@ -78,11 +78,11 @@ def estimate_coherence(
 
 def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, device: torch.device) -> Work:
     def work(images: Float32, _: Window) -> Bands:
-        pair_estimate = ready.estimate(torch.from_numpy(images).to(device), facts, truth)
-        return {
-            "coherence": pair_estimate.coherence.cpu().numpy(),
-            "coherence_sigma": pair_estimate.sigma.cpu().numpy(),
-        }
+        by_truth = ready.estimate(torch.from_numpy(images).to(device), facts)
+        bands = _bands(by_truth.pop(truth))
+        for other, pair_estimate in by_truth.items():
+            bands |= _bands(pair_estimate, f"{other}_")
+        return bands
 
     return work
 
@@ -90,13 +90,16 @@ def _by_network(ready: network.CoherenceNetwork, facts: Facts, truth: str, devic
 def _by_window(method: str, window: int, speckle: baseline.Speckle, facts: Facts, device: torch.device) -> Work:
     def work(images: Float32, _: Window) -> Bands:
         power = laid(torch.from_numpy(images).to(device), facts.shift_px)
-        pair_estimate = ESTIMATORS[method](power, window, speckle)
-        return {
-            "coherence": pair_estimate.coherence.cpu().numpy(),
-            "coherence_sigma": pair_estimate.sigma.cpu().numpy(),
-        }
+        return _bands(ESTIMATORS[method](power, window, speckle))
 
     return work
+
+
+def _bands(pair_estimate: network.Estimate | baseline.Coherence, prefix: str = "") -> Bands:
+    return {
+        f"{prefix}coherence": pair_estimate.coherence.cpu().numpy(),
+        f"{prefix}coherence_sigma": pair_estimate.sigma.cpu().numpy(),
+    }
 
 
 def _registration_tags(facts: Facts) -> dict[str, str]:
@@ -110,5 +113,7 @@ def _result(source: PairSource, bands: Bands, looks: float, tags: dict[str, str]
         "looks": round(looks, 2),
         "known_share": round(float(known.mean()), 4),
         "mean_coherence": round(float(bands["coherence"][known].mean()), 4) if known.any() else 0.0,
+        "median_sigma": round(float(np.median(bands["coherence_sigma"][known])), 4) if known.any() else 0.0,
     }
-    return RasterResult(bands, ("1", "1"), source.transform, source.epsg, tags | {"looks": f"{looks:.2f}"}, statistics)
+    units = ("1",) * len(bands)
+    return RasterResult(bands, units, source.transform, source.epsg, tags | {"looks": f"{looks:.2f}"}, statistics)

@@ -20,7 +20,7 @@ NAME = "coherence"
 OUTPUTS = 4  # logit of gamma, its log sigma, logit of the sample coherence, its log sigma
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.5
 TRUTHS = ("scatterers", "sample")  # gamma of the scatterers; complex sample coherence over 5 x 5 px
-COMPARABLE = TRUTHS[1]  # with coherence from complex images; the service's runs feed change detection with the first
+COMPARABLE = TRUTHS[1]  # with coherence from complex images: what maps show; change is found in the first
 
 
 class Estimate(NamedTuple):
@@ -78,25 +78,27 @@ class CoherenceNetwork(NamedTuple):
     weights_sha256: str
 
     def halo_px(self) -> int:
-        """What a tile must be read with: half of what a pixel could see, since from farther off nothing arrives.
+        """What a tile must be read with: little more than half of what a pixel could see; nothing comes from farther.
 
         Held by a test (1e-3); on speckle what lies 64 px beyond changes the seventh digit.
         """
-        return self.unet.reach_px // 2 + self.unet.stride
+        return self.unet.reach_px // 2 + 2 * self.unet.stride
 
-    def estimate(self, power: Tensor, facts: Facts, truth: str = TRUTHS[0]) -> Estimate:
-        """Coherence of power (2, rows, cols), linear, NaN unknown; NaN where either image is unknown."""
+    def estimate(self, power: Tensor, facts: Facts) -> dict[str, Estimate]:
+        """Coherence, by each of TRUTHS, of power (2, rows, cols), linear, NaN unknown; NaN where either is unknown."""
         log_power, stride = registered(power.float(), facts), self.unet.stride
         rows, cols = log_power.shape[-2:]
         pad = (0, -cols % stride, 0, -rows % stride)
         row = torch.tensor([facts.row()], device=power.device)
         seen = features(functional.pad(log_power, pad, value=torch.nan)[None], row, self.settings.symmetric)
-        which = TRUTHS.index(truth)
         with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
-            pair_estimate = estimates(self.unet(seen.half, seen.detail))[which]
+            both = estimates(self.unet(seen.half, seen.detail))
         blank = torch.where(torch.isfinite(log_power).all(dim=0), 1.0, torch.nan)
-        values, sigma = (part[0, :rows, :cols] for part in pair_estimate)
-        return Estimate(values * blank, self.settings.calibrated(sigma, truth) * blank)
+        by_truth = {}
+        for truth, pair_estimate in zip(TRUTHS, both, strict=True):
+            values, sigma = (part[0, :rows, :cols] for part in pair_estimate)
+            by_truth[truth] = Estimate(values * blank, self.settings.calibrated(sigma, truth) * blank)
+        return by_truth
 
 
 def made(arguments: dict[str, Any]) -> ResidualUNet:

@@ -48,7 +48,8 @@ def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
         return f"Within {radius_km:g} km of the place this coherence has no value."
     return (
         f"Within {radius_km:g} km the two images match to {near.median:.0%} or better on half of the ground; on the 5% "
-        f"that changed most, to {near.lowest:.0%} or less."
+        f"that changed most, to {near.lowest:.0%} or less. A single value is uncertain by about {100 * near.sigma:.0f} "
+        "percentage points."
     )
 
 

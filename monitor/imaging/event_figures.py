@@ -29,11 +29,12 @@ class NearMotion(NamedTuple):
 
 
 class NearCoherence(NamedTuple):
-    """known: share of the cells; median, lowest: 0-1, of what is known (lowest: 5th percentile)."""
+    """known: share of the cells; median, lowest: 0-1, of what is known (lowest: 5th percentile); sigma: of a cell."""
 
     known: float
     median: float
     lowest: float
+    sigma: float
 
 
 class Around(NamedTuple):
@@ -71,14 +72,19 @@ def near_motion(raster: DatasetReader, around: Around, scale: PixelScale) -> Nea
 
 def near_coherence(raster: DatasetReader, around: Around) -> NearCoherence | None:
     """Of a coherence raster; None where it does not reach there or knows nothing."""
-    near = _near(raster, around, ("coherence",))
+    near = _near(raster, around, ("coherence", "coherence_sigma"))
     if near is None:
         return None
-    values = near[0][0]
-    known = values[np.isfinite(values)]
-    if not known.size:
+    values, sigma = near[0]
+    known = np.isfinite(values)
+    if not known.any():
         return None
-    return NearCoherence(known.size / values.size, float(np.median(known)), float(np.percentile(known, 5)))
+    return NearCoherence(
+        float(known.mean()),
+        float(np.median(values[known])),
+        float(np.percentile(values[known], 5)),
+        float(np.median(sigma[known])),
+    )
 
 
 def _near(raster: DatasetReader, around: Around, names: tuple[str, ...]) -> tuple[Floats, Floats, Floats] | None:

@@ -130,6 +130,8 @@ def _coherence(statistics: Mapping[str, float], posting_m: float, days: int) -> 
             f"The two images match to {statistics['mean_coherence']:.0%} on average; "
             "100% would be a surface that stayed the same everywhere."
         )
+    if "median_sigma" in statistics:
+        lines.append(f"A single value is uncertain by about {100 * statistics['median_sigma']:.0f} percentage points.")
     if "looks" in statistics:
         lines.append(f"Each value of the images is a mean of about {statistics['looks']:.2g} independent looks.")
     return lines

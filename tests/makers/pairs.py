@@ -23,7 +23,9 @@ ROWS, COLS = 160, 200
 DAYS = 12
 # two pixels to the east and two up: 28.3 m in 12 days toward the north-east
 MOVED_PX, SIGMA_PX = (2.0, -2.0), 0.1
-UNITS = {"coherence": "1", "coherence_sigma": "1", "change_sigma": "1", "coherence_before": "1", "coherence_after": "1"}
+SCATTERERS_ABOVE = 0.1  # by which the coherence of the scatterers lies above that of a window
+COHERENCES = ("coherence", "coherence_sigma", "scatterers_coherence", "scatterers_coherence_sigma")
+UNITS = dict.fromkeys((*COHERENCES, "change_sigma", "coherence_before", "coherence_after"), "1")
 
 
 def corner() -> tuple[float, float]:
@@ -164,7 +166,8 @@ def make_dates(first: datetime = datetime(2021, 12, 1, 6, 30, tzinfo=UTC), n: in
             "quality": full(0.9),
         }
         change = {"change_sigma": -5 * hill * (i % 2), "coherence_before": full(0.8), "coherence_after": coherence}
-        by_task = {"coherence": {"coherence": coherence, "coherence_sigma": full(0.05)}}
+        both = coherence, full(0.05), coherence + np.float32(SCATTERERS_ABOVE), full(0.08)
+        by_task = {"coherence": dict(zip(COHERENCES, both, strict=True))}
         by_task |= {"coherence-change": change, "offsets": offsets}
         made += [make_prediction(pair, task, bands) for task, bands in by_task.items()]
     return made

@@ -1,15 +1,18 @@
 """Runs on pairs: what is due when, what a run leaves, and what the real chips of land and sea must show."""
 
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 from django.contrib.gis.geos import MultiPolygon
 
 from ingest.models import ContextLayer, Glacier, ScenePair
+from ingest.rasters import write_cog
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml import selectors, services, tasks
+from ml.coherence.infer import area_share
 from ml.models import ModelVersion, Prediction, Run
 from ml.stored import read_prediction
 
@@ -109,6 +112,22 @@ def test_a_change_needs_three_predecessors_whose_coherence_is_known(pairs):
         "backscatter_change_db",
     ]
     assert np.isnan(raster.bands["confidence"]).all()  # one pair confirms nothing
+
+
+def test_change_is_found_in_the_coherence_of_the_scatterers_where_a_raster_holds_it(pairs):
+    runs = execute("guarnieri-prati")
+    for run, of_scatterers in zip(runs, (None, 0.7, 0.7, 0.5), strict=True):  # the oldest holds one coherence only
+        stored = read_prediction(run.prediction)
+        level = np.full(stored.shape, 1.0, np.float32)
+        both = {"coherence": 0.7 * level if of_scatterers is None else 0.1 * level, "coherence_sigma": 0.05 * level}
+        if of_scatterers is not None:
+            both |= {"scatterers_coherence": of_scatterers * level, "scatterers_coherence_sigma": 0.1 * level}
+        write_cog(Path(run.prediction.raster.path), both, stored.transform, stored.epsg, ["1"] * len(both), {})
+    (run,) = execute("robust-z")
+    bands = read_prediction(run.prediction).bands
+    assert np.nanmedian(bands["coherence_before"]) == pytest.approx(0.7)
+    assert np.nanmedian(bands["coherence_after"]) == pytest.approx(0.5)
+    assert np.nanmedian(bands["area_sigma"]) == pytest.approx(0.1 * area_share("guarnieri-prati"))
 
 
 def test_changes_of_other_pairs_of_the_ground_that_overlap_or_meet_in_time_count(pairs, make_rtc):

@@ -210,7 +210,7 @@ def _blanked(rng: np.random.Generator, images: Tensor) -> None:
 
 def _errors(ready: CoherenceNetwork, scene: SarPair, truth: str) -> Float32:
     power = torch.from_numpy(scene.power)
-    measured = ready.estimate(power, facts_of([power], scene.looks, ready.settings.register), truth)
+    measured = ready.estimate(power, facts_of([power], scene.looks, ready.settings.register))[truth]
     true = dict(zip(TRUTHS, (scene.gamma, scene.sample_gamma), strict=True))[truth]
     if true is None:
         raise ValueError(f"the scene has no coherence of {truth}")

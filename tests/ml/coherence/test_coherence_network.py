@@ -8,9 +8,10 @@ import torch
 from affine import Affine
 
 from ml.coherence import infer
+from ml.coherence.change import of_scatterers
 from ml.coherence.features import DETAILS, FACTS, INPUTS, features
 from ml.coherence.infer import NETWORK, estimate_coherence
-from ml.coherence.network import OUTPUTS, made, registered
+from ml.coherence.network import OUTPUTS, TRUTHS, made, registered
 from ml.coherence.registration import facts_of, moved, shift_of
 from ml.lab.coherence.evaluate import errors, estimated, make_structured
 from ml.lab.coherence.scenes import coherence_pair, drawn_system
@@ -178,3 +179,16 @@ def test_the_network_does_not_know_where_tiles_end(core, monkeypatch):
     for name, values in whole.items():
         np.testing.assert_array_equal(np.isfinite(cut[name]), np.isfinite(values), err_msg=name)
         np.testing.assert_allclose(cut[name], values, atol=1e-3, err_msg=name)
+
+
+def test_one_pass_gives_both_coherences_whichever_comes_first(pair):
+    first, turned = (
+        estimate_coherence(image_pair(pair.power), NETWORK, CPU, looks=4.45, truth=truth).bands for truth in TRUTHS
+    )
+    assert list(first) == ["coherence", "coherence_sigma", "sample_coherence", "sample_coherence_sigma"]
+    assert list(turned) == ["coherence", "coherence_sigma", "scatterers_coherence", "scatterers_coherence_sigma"]
+    for kind in ("coherence", "coherence_sigma"):
+        np.testing.assert_array_equal(first[kind], turned[f"scatterers_{kind}"])
+        np.testing.assert_array_equal(turned[kind], first[f"sample_{kind}"])
+        assert float(np.nanmean(np.abs(first[kind] - turned[kind]))) > 1e-3
+    np.testing.assert_array_equal(of_scatterers(turned), of_scatterers(first))

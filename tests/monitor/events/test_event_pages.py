@@ -126,7 +126,9 @@ def test_figures_become_sentences():
     assert "less than 1% of the measurements moved clearly" in motion_near(moved, 10)
     assert motion_near(moved, 10).endswith("by about 12 m (± 1.2 m) to the south.")
     assert "have no value" in motion_near(None, 10)
-    assert "match to 62%" in coherence_near(NearCoherence(1.0, 0.62, 0.1), 5)
+    near_words = coherence_near(NearCoherence(1.0, 0.62, 0.1, 0.09), 5)
+    assert "match to 62%" in near_words
+    assert near_words.endswith("A single value is uncertain by about 9 percentage points.")
     day = datetime(2024, 5, 1, tzinfo=UTC)
     assert "No radar image of this place is loaded." in waiting_sentence(None, None, [6, 12])
     assert "6 or 12 days apart" in waiting_sentence(day, day + timedelta(days=30), [6, 12])
@@ -136,6 +138,7 @@ def test_without_a_value_near_the_place_the_page_says_so(operator):
     made_pairs.make_dates(n=2)
     event = make_event(datetime(2021, 12, 8, tzinfo=UTC), radius_km=1.0)
     prediction = event.pairs.get().runs.get(model_version__task="coherence").prediction
-    made_pairs.keep(prediction.raster, {"coherence": np.full_like(made_pairs.full(0), np.nan)}, "unknown.tif")
+    unknown = made_pairs.full(np.nan)
+    made_pairs.keep(prediction.raster, {"coherence": unknown, "coherence_sigma": unknown}, "unknown.tif")
     prediction.save()
     assert "this coherence has no value" in operator.get(f"/events/{event.pk}/").content.decode()
