@@ -1,7 +1,8 @@
 """What the network sees of two detected images: statistics that do not change when the images are swapped.
 
 The log ratio of two dates is free of texture, its variance gives coherence where the looks are known; the correlation
-of the log powers and Guarnieri and Prati's moments are further estimates, each with errors of its own.
+of the log powers and Guarnieri and Prati's moments are further estimates, each with errors of its own. Where earlier
+images of the track are at hand, the last two are taken again from the images over their temporal mean: free of texture.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ WINDOWS_PX = (6, 14, 30)
 FACTS = 10
 INPUTS = 12 + 4 * len(WINDOWS_PX) + 3 + FACTS
 DETAILS = 4
+HISTORY = 4 + 4 * len(WINDOWS_PX) + 2
 LARGEST = 8.0  # natural logarithm of power against the image's median
 
 
@@ -69,6 +71,35 @@ def _statistics(means: Tensor, looks: Tensor) -> Tensor:
     second = means[:, 4:5] / (means[:, 5:6] * means[:, 6:7]).sqrt().clamp_min(1e-9)
     guarnieri_prati = ((looks + 1) * second - looks).clamp(-1, 1)
     return torch.cat([of_ratio.log().clamp(-4, 3), of_level.log().clamp(-4, 5) / 2, correlation, guarnieri_prati], 1)
+
+
+def history_features(log_power: Tensor, past: Tensor, facts: Tensor) -> Tensor:
+    """(n, HISTORY, rows / 2, cols / 2) from what `features` takes and `temporal` gives, past (n, 2, rows, cols)."""
+    known = torch.isfinite(log_power).all(dim=1, keepdim=True) & torch.isfinite(past).all(dim=1, keepdim=True)
+    log = torch.where(known, log_power - past[:, :1], 0.0).clamp(-LARGEST, LARGEST)
+    spread = torch.where(known, past[:, 1:], 0.0)
+    looks = torch.exp(facts[:, 0])[:, None, None, None]
+    log = log - _wide_mean(log)
+    m, d = log.mean(dim=1, keepdim=True), (log[:, 1:] - log[:, :1]) * (looks / 2).sqrt()
+    x = torch.exp(torch.minimum(log, torch.log1p(8 / looks.sqrt())))
+    moments = functional.avg_pool2d(torch.cat([d, d**2, m, m**2, x[:, :1] * x[:, 1:], x**2], dim=1), 2)
+    parts = [functional.pixel_unshuffle(m, 2)]
+    parts += [_statistics(box_mean(moments, window // 2), looks) for window in WINDOWS_PX]
+    parts += [functional.avg_pool2d(spread, 2), functional.avg_pool2d((~known).to(log), 2)]
+    return torch.cat(parts, dim=1)
+
+
+def temporal(log_power: Tensor) -> Tensor:
+    """(2, rows, cols) of earlier images (n, rows, cols): log of their mean power, each against its median, and the
+    standard deviation of their logarithms; over the images in which a pixel is known, NaN where it is in none.
+
+    log_power: natural logarithms, NaN unknown, registered onto the reference of the pair.
+    """
+    level = torch.nanmedian(log_power.flatten(1), dim=1).values[:, None, None]
+    log = log_power - level
+    mean = torch.exp(log).nanmean(dim=0)
+    spread = (log - log.nanmean(dim=0)).square().nanmean(dim=0).sqrt()
+    return torch.stack([torch.log(mean), spread])
 
 
 class Facts(NamedTuple):

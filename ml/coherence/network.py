@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from ml.coherence.features import DETAILS, INPUTS, Facts, features
+from ml.coherence.features import DETAILS, HISTORY, INPUTS, Facts, features, history_features
 from ml.coherence.registration import laid
 from ml.networks.residual_unet import ResidualUNet
 from ml.runtime.checkpoints import Card, load, read_card
@@ -84,15 +84,21 @@ class CoherenceNetwork(NamedTuple):
         """
         return self.unet.reach_px // 2 + 2 * self.unet.stride
 
-    def estimate(self, power: Tensor, facts: Facts) -> dict[str, Estimate]:
-        """Coherence, by each of TRUTHS, of power (2, rows, cols), linear, NaN unknown; NaN where either is unknown."""
+    def estimate(self, power: Tensor, facts: Facts, past: Tensor | None = None) -> dict[str, Estimate]:
+        """Coherence, by each of TRUTHS, of power (2, rows, cols), linear, NaN unknown; NaN where either is unknown.
+
+        past: (2, rows, cols), what features.temporal says of earlier images of the track, where there are any.
+        """
         log_power, stride = registered(power.float(), facts), self.unet.stride
         rows, cols = log_power.shape[-2:]
         pad = (0, -cols % stride, 0, -rows % stride)
         row = torch.tensor([facts.row()], device=power.device)
-        seen = features(functional.pad(log_power, pad, value=torch.nan)[None], row, self.settings.symmetric)
+        whole = functional.pad(log_power, pad, value=torch.nan)[None]
+        seen, history = features(whole, row, self.settings.symmetric), None
+        if past is not None:
+            history = history_features(whole, functional.pad(past, pad, value=torch.nan)[None], row)
         with torch.inference_mode(), low_precision(power.device):  # which changes coherence by 0.002 at most
-            both = estimates(self.unet(seen.half, seen.detail))
+            both = estimates(self.unet(seen.half, seen.detail, history))
         blank = torch.where(torch.isfinite(log_power).all(dim=0), 1.0, torch.nan)
         by_truth = {}
         for truth, pair_estimate in zip(TRUTHS, both, strict=True):
@@ -102,8 +108,9 @@ class CoherenceNetwork(NamedTuple):
 
 
 def made(arguments: dict[str, Any]) -> ResidualUNet:
-    """A network of a card's arguments, not yet trained."""
-    return ResidualUNet(INPUTS, DETAILS, OUTPUTS, **arguments)
+    """A network of a card's arguments, not yet trained. history: whether it has a place for what earlier images say."""
+    others = {name: value for name, value in arguments.items() if name != "history"}
+    return ResidualUNet(INPUTS, DETAILS, OUTPUTS, optionals=HISTORY if arguments.get("history") else 0, **others)
 
 
 def from_card(card: Card, unet: nn.Module) -> CoherenceNetwork:

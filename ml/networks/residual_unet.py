@@ -36,6 +36,8 @@ class Block(nn.Module):
 class ResidualUNet(nn.Module):
     """inputs: channels at half resolution; details: at full resolution; outputs: maps at full resolution.
 
+    optionals: channels at half resolution that may be missing; what they add begins at nothing.
+
     widths: channels at 1/2, 1/4, 1/8 … of the resolution; blocks: at each of them on the way down.
     """
 
@@ -47,11 +49,16 @@ class ResidualUNet(nn.Module):
         widths: Sequence[int] = (48, 64, 96, 128),
         blocks: Sequence[int] = (1, 2, 2, 2),
         residual: bool = True,
+        optionals: int = 0,
     ) -> None:
         super().__init__()
         self.stride: int = 2 ** len(widths)
         self.reach_px = _reach_px(blocks)
         self.stem = nn.Conv2d(inputs, widths[0], 3, padding=1)
+        self.optional = nn.Conv2d(optionals, widths[0], 3, padding=1) if optionals else None
+        if self.optional is not None:
+            nn.init.zeros_(self.optional.weight)
+            nn.init.zeros_(self.optional.bias)  # type: ignore[arg-type]
         steps = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in steps)
         self.inward = nn.ModuleList(
@@ -64,9 +71,16 @@ class ResidualUNet(nn.Module):
         self.mix = nn.Conv2d(FULL_WIDTH, FULL_WIDTH, 3, padding=1)
         self.head = nn.Conv2d(FULL_WIDTH, outputs, 3, padding=1)
 
-    def forward(self, half: Tensor, detail: Tensor) -> Tensor:
-        """half: (n, inputs, rows / 2, cols / 2); detail: (n, details, rows, cols), sizes multiples of stride."""
+    def forward(self, half: Tensor, detail: Tensor, optional: Tensor | None = None) -> Tensor:
+        """half: (n, inputs, rows / 2, cols / 2); detail: (n, details, rows, cols), sizes multiples of stride.
+
+        optional: (n, optionals, rows / 2, cols / 2) where it is at hand. ValueError for a network without optionals.
+        """
         x, kept = self.stem(half), []
+        if optional is not None:
+            if self.optional is None:
+                raise ValueError("this network takes no optional channels")
+            x = x + self.optional(optional)
         for level, inward in enumerate(self.inward):
             x = inward(x)
             if level < len(self.down):

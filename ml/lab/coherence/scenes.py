@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
+from ml.lab.coherence.processing import laid_on_map
+from ml.lab.coherence.textures import brighter, drawn
 from ml.simulation.sar import motion
 from ml.simulation.sar.ground import Bools, Ground, Likely, Points, smooth_field, structured, with_noise
 from ml.simulation.sar.opera_like import open_land
@@ -20,15 +22,20 @@ EVEN_SHARE, OPEN_LAND_SHARE, WAVY_SHARE, CITY_SHARE, COMPLEX_SHARE = 0.18, 0.35,
 COMPLEX_CITY_SHARE = 0.5  # of single looks
 LIKELY = dataclasses.replace(Likely(), layover=0.06, town=0.45)
 NO_TOWN = dataclasses.replace(Likely(), layover=0.0, town=0.0)
+NO_TEXTURE = dataclasses.replace(
+    Likely(), layover=0.0, textured=0.15, relief=0.1, parcel_db=1.0, town=0.2, water=0.1, texture_shape=(0.7, 5.0)
+)
+LOW_SHARE, STABLE_SHARE, SINGLE_LOOK_SHARE, AVERAGING_SHARE, MAPPED_SHARE = 0.5, 0.7, 0.3, 0.4, 0.6
+MAP_MARGIN_PX = 16  # on each side of what is laid on a map; what lies farther is its mirror image
 FINER = 2  # samples of a single look a pixel, on each axis
 
 
 def coherence_pair(rng: np.random.Generator, size: int = 128) -> SarPair:
     """One pair at rest, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence."""
     if rng.random() < COMPLEX_SHARE:
-        return single_look_pair(rng, size, partial(_ground, city_share=COMPLEX_CITY_SHARE))
+        return single_look_pair(rng, size, partial(ground_of, city_share=COMPLEX_CITY_SHARE))
     system = drawn_system(rng)
-    ground = _ground(rng, size, system)
+    ground = ground_of(rng, size, system)
     field = _misregistration(rng, size, system, FARTHEST_PX)
     return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample=True)
 
@@ -36,27 +43,77 @@ def coherence_pair(rng: np.random.Generator, size: int = 128) -> SarPair:
 def single_look_pair(
     rng: np.random.Generator,
     size: int,
-    ground_of: Callable[[np.random.Generator, int, System], Ground],
+    ground: Callable[[np.random.Generator, int, System], Ground],
     sample_window: int = SAMPLE_WINDOW_PX,
     farthest_px: float = FARTHEST_PX,
+    earlier: int = 0,
 ) -> SarPair:
     """As the squared amplitude of a complex image: one look, sampled and not averaged, 1.05 to 1.9 px a response.
 
-    ground_of: generator, px, system to ground.
+    ground: generator, px, system to ground; earlier: images before the pair.
     """
     rows, cols = (FINER * rng.uniform(1.05, 1.9, 2)).tolist()
     system = System(5.0, (rows, cols), 1)
-    ground = ground_of(rng, FINER * size, system)
+    drawn_ground = ground(rng, FINER * size, system)
     field = _misregistration(rng, FINER * size, system, FINER * farthest_px)
     gain = float(rng.uniform(-GAIN_DB, GAIN_DB))
-    return _every(simulate_pair(rng, system, ground, field, gain, True, FINER * sample_window))
+    past = _earlier_gamma(rng, drawn_ground, earlier)
+    return _every(simulate_pair(rng, system, drawn_ground, field, gain, True, FINER * sample_window, past))
+
+
+def textured_pair(rng: np.random.Generator, size: int, textures: Sequence[Float32], earlier: int = 0) -> SarPair:
+    """A pair of real texture, seen by any system and laid on a map more often than not. earlier: images before it."""
+    real = partial(textured, textures=textures)
+    mapped = rng.random() < MAPPED_SHARE
+    wide = size + 2 * MAP_MARGIN_PX if mapped else size
+    if rng.random() < SINGLE_LOOK_SHARE:
+        pair = single_look_pair(rng, wide, real, earlier=earlier)
+    else:
+        system = _averaging(rng) if rng.random() < AVERAGING_SHARE else drawn_system(rng)
+        ground = real(rng, wide, system)
+        field = _misregistration(rng, wide, system, FARTHEST_PX)
+        gain, past = float(rng.uniform(-GAIN_DB, GAIN_DB)), _earlier_gamma(rng, ground, earlier)
+        pair = simulate_pair(rng, system, ground, field, gain, sample=True, earlier=past)
+    return laid_on_map(rng, pair, size) if mapped else pair
+
+
+def textured(rng: np.random.Generator, size: int, system: System, textures: Sequence[Float32]) -> Ground:
+    """Real texture over parcels of coherence; what is bright is stable more often than not, what is dark is not.
+
+    Most parcels have little coherence, as most ground has after some days.
+    """
+    low = rng.random() < LOW_SHARE
+    likely = dataclasses.replace(NO_TEXTURE, gamma=(0.02, float(rng.uniform(0.3, 0.7))) if low else (0.2, 0.98))
+    ground = structured(rng, padded(size), system, likely)
+    texture = drawn(rng, textures, ground.gamma.shape, system.fine)
+    gamma = ground.gamma.copy()
+    bright = brighter(texture, float(rng.uniform(3, 9)), system.fine)
+    if rng.random() < STABLE_SHARE:
+        gamma[bright] += (float(rng.uniform(0.6, 0.99)) - gamma[bright]) * np.float32(rng.uniform(0.3, 1))
+    gamma[texture < 10 ** (-rng.uniform(0.5, 1.2))] *= np.float32(rng.uniform(0, 1))
+    return ground._replace(power=ground.power * texture, gamma=np.clip(gamma, 0, 0.99))
+
+
+def _averaging(rng: np.random.Generator) -> System:
+    """Single looks averaged to pixels wider than they are: 1 to 8 of them, one or two sub-bands."""
+    rows, cols = rng.uniform(0.45, 1.5), rng.uniform(0.3, 1.0)
+    return System(15.0, (rows, cols), int(rng.integers(1, 3)), float(rng.uniform(0, 0.5)))
+
+
+def _earlier_gamma(rng: np.random.Generator, ground: Ground, images: int) -> list[Float32]:
+    """Gamma of earlier images with the reference: from date to date as the pair's own, to a part that stays."""
+    stays = np.float32(rng.uniform(0, 0.5))
+    return [ground.gamma * (stays + (1 - stays) * ground.gamma ** np.float32(date)) for date in range(images)]
 
 
 def _every(pair: SarPair) -> SarPair:
     """Every second sample of a pair, on each axis."""
     power, dx, dy, gamma = (np.ascontiguousarray(part[..., ::FINER, ::FINER]) for part in pair[:4])
-    sample = None if pair.sample_gamma is None else np.ascontiguousarray(pair.sample_gamma[::FINER, ::FINER])
-    return SarPair(power, dx / np.float32(FINER), dy / np.float32(FINER), gamma, sample, pair.looks)
+    sample, mean, earlier = (
+        None if part is None else np.ascontiguousarray(part[..., ::FINER, ::FINER])
+        for part in (pair.sample_gamma, pair.mean_power, pair.earlier)
+    )
+    return SarPair(power, dx / np.float32(FINER), dy / np.float32(FINER), gamma, sample, pair.looks, mean, earlier)
 
 
 def _misregistration(rng: np.random.Generator, size: int, system: System, farthest_px: float) -> Float32:
@@ -91,7 +148,8 @@ def _of_any(rng: np.random.Generator) -> System:
     return system
 
 
-def _ground(rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE) -> Ground:
+def ground_of(rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE) -> Ground:
+    """Simulated ground of any kind: even, open land, a city, or everything at once."""
     if rng.random() < EVEN_SHARE:
         gamma = max(0.0, float(rng.uniform(-0.1, 1)))
         return with_noise(even_ground(system, size, gamma), float(rng.uniform(-30, -15)))

@@ -22,12 +22,14 @@ from ml.simulation.sar.recipes import training_pair
 from ml.simulation.seeds import Purpose, generator
 
 NAMES = ("log_power", "dx_px", "dy_px", "gamma", "sample_gamma", "looks")
+EARLIER = "earlier"  # beside them where there is a history
 PIECE = 16  # scenes that a process makes at a time
 
 
 class PairCache(NamedTuple):
     """Read-only arrays: log_power (n, 2, rows, cols) natural logarithms; dx_px, dy_px, gamma, sample_gamma
-    (n, rows, cols); looks (n,). float16 but looks; a shift of 20 px is kept to 0.008 px, one below 1 px to 0.0003.
+    (n, rows, cols); looks (n,); earlier (n, images, rows, cols) natural logarithms of power, or None. float16 but
+    looks; a shift of 20 px is kept to 0.008 px, one below 1 px to 0.0003.
     """
 
     log_power: NDArray[np.float16]
@@ -36,6 +38,7 @@ class PairCache(NamedTuple):
     gamma: NDArray[np.float16]
     sample_gamma: NDArray[np.float16]
     looks: NDArray[np.float32]
+    earlier: NDArray[np.float16] | None = None
 
 
 def fill(
@@ -45,14 +48,16 @@ def fill(
     name: str = "sar-pairs",
     processes: int = 2,
     recipe: Callable[[np.random.Generator, int], SarPair] = training_pair,
+    earlier: int = 0,
 ) -> PairCache:
     """Make what is missing of so many training pairs; the same folder, name and recipe always hold the same pairs.
 
-    ValueError where the folder holds pairs of another number or size.
+    earlier: images before each pair that the recipe makes. ValueError where the folder holds pairs of another number
+    or size.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shapes = {"log_power": (pairs, 2, size, size), "looks": (pairs,)}
-    for array in NAMES:
+    shapes = {"log_power": (pairs, 2, size, size), "looks": (pairs,), EARLIER: (pairs, earlier, size, size)}
+    for array in (*NAMES, EARLIER) if earlier else NAMES:
         held(folder, array, shapes.get(array, (pairs, size, size)), np.float32 if array == "looks" else np.float16)
     done = held(folder, "done", (pairs,), np.uint8)
     pieces = [at for at in range(0, pairs, PIECE) if not done[at : at + PIECE].all()]
@@ -68,7 +73,8 @@ def fill(
 
 def opened(folder: Path) -> PairCache:
     """The arrays of a folder that fill has made."""
-    return PairCache(*(np.load(folder / f"{array}.npy", mmap_mode="r") for array in NAMES))
+    names = (*NAMES, EARLIER) if (folder / f"{EARLIER}.npy").exists() else NAMES
+    return PairCache(*(np.load(folder / f"{array}.npy", mmap_mode="r") for array in names))
 
 
 def _make(
@@ -79,13 +85,16 @@ def _make(
     recipe: Callable[[np.random.Generator, int], SarPair],
     first: int,
 ) -> None:
-    arrays = {array: np.lib.format.open_memmap(folder / f"{array}.npy", "r+") for array in (*NAMES, "done")}
+    names = [name for name in (*NAMES, EARLIER, "done") if (folder / f"{name}.npy").exists()]
+    arrays = {array: np.lib.format.open_memmap(folder / f"{array}.npy", "r+") for array in names}
     for scene in range(first, min(first + PIECE, pairs)):
         pair = recipe(generator(Purpose.TRAINING, name, scene), size)
         arrays["log_power"][scene] = np.log(np.maximum(pair.power, 1e-6))
+        if pair.earlier is not None:
+            arrays[EARLIER][scene] = np.log(np.maximum(pair.earlier, 1e-6))
         for array in ("dx_px", "dy_px", "gamma", "sample_gamma", "looks"):
             arrays[array][scene] = getattr(pair, array)
-    for array in NAMES:
-        arrays[array].flush()
+    for values in arrays.values():
+        values.flush()
     arrays["done"][first : first + PIECE] = 1
     arrays["done"].flush()

@@ -6,6 +6,7 @@ secondary; a random part of a pixel moves both, so that no sample of either imag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,8 @@ class SarPair(NamedTuple):
     (x + dx, y + dy) in the secondary. gamma: coherence of what a pixel of the reference holds. sample_gamma: the
     complex sample coherence over SAMPLE_WINDOW_PX squared and all looks of the same pair without its motion, or None.
     looks: equivalent ones, as a product states them. mean_power: what the power of both images is on average over
-    speckle where the reference shows it, (2, rows, cols), or None.
+    speckle where the reference shows it, (2, rows, cols), or None. earlier: power of earlier images of the place as the
+    reference lies, (n, rows, cols), or None.
     """
 
     power: Float32
@@ -46,6 +48,7 @@ class SarPair(NamedTuple):
     sample_gamma: Float32 | None
     looks: float
     mean_power: Float32 | None = None
+    earlier: Float32 | None = None
 
 
 def padded(size: int) -> tuple[int, int]:
@@ -66,10 +69,12 @@ def simulate_pair(
     gain_db: float = 0.0,
     sample: bool = False,
     sample_window: int = SAMPLE_WINDOW_PX,
+    earlier: Sequence[Float32] = (),
 ) -> SarPair:
     """Image ground twice. motion_px: (2, rows, cols) on the fine grid, dx and dy; gain_db: of the secondary.
 
-    sample: the complex sample coherence too, over sample_window pixels squared.
+    sample: the complex sample coherence too, over sample_window pixels squared. earlier: gamma (rows, cols) of each
+    earlier image with the reference, on the fine grid.
     """
     fine, looks = system.fine, system.looks
     shape = ground.gamma.shape
@@ -90,7 +95,11 @@ def simulate_pair(
     gain = np.array([1.0, 10 ** (gain_db / 10)], dtype=np.float32)[:, None, None]
     dx, dy, gamma, mean_power = _truth(system, ground, cells, common)
     seen_power, means = inner(np.stack(power) * gain), inner(mean_power * gain)
-    return SarPair(seen_power, inner(dx), inner(dy), inner(gamma), still, system.equivalent_looks, means)
+    before = [
+        detected(stand[0].imaged(decorrelated(rng, first, kept) * amplitude[0], stands[0]), system) for kept in earlier
+    ]
+    past = inner(np.stack(before)) if before else None
+    return SarPair(seen_power, inner(dx), inner(dy), inner(gamma), still, system.equivalent_looks, means, past)
 
 
 def decorrelated(rng: np.random.Generator, field: Complex, gamma: Float32) -> Complex:

@@ -1,0 +1,16 @@
+"""Where real data lie: in the folder that GROUND_MOTION_DATA names, else beside the project; never in it."""
+
+import os
+from pathlib import Path
+
+from ingest.errors import InputError
+
+VARIABLE = "GROUND_MOTION_DATA"
+
+
+def folder(*parts: str) -> Path:
+    """A folder of real data. InputError where it is missing."""
+    at = Path(os.environ.get(VARIABLE, "../shared/data")).joinpath(*parts)
+    if not at.is_dir():
+        raise InputError(at, "these real data are missing", f"Set {VARIABLE} to the folder of real data")
+    return at
