@@ -12,5 +12,5 @@ def folder(*parts: str) -> Path:
     """A folder of real data. InputError where it is missing."""
     at = Path(os.environ.get(VARIABLE, "../shared/data")).joinpath(*parts)
     if not at.is_dir():
-        raise InputError(at, "these real data are missing", f"Set {VARIABLE} to the folder of real data")
+        raise InputError(at, "there is no such folder of real data", f"Set {VARIABLE} to where they lie")
     return at

@@ -10,9 +10,7 @@ The window is the one that is best on the very pairs, in favour of the ideal.
 """
 
 import argparse
-import json
-import shlex
-import sys
+import math
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -30,10 +28,9 @@ from ml.lab.coherence.evaluate import (
     make_structured,
     structured_sha256,
 )
+from ml.lab.results import exact, write
 from ml.lab.workers import over_seeds
 from ml.rasters.imagery import pixels_per_cell
-from ml.runtime.checkpoints import read_card
-from ml.runtime.code_version import code_version
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.system import Float32
 from ml.statistics.intervals import Float64, Interval, bootstrap
@@ -116,8 +113,8 @@ def _square(estimate: Float32, truth: Float32) -> float:
     return float(((estimate - truth) ** 2).mean())
 
 
-def _root(interval: Interval) -> dict[str, float]:
-    return {name: float(np.sqrt(value)) for name, value in interval._asdict().items()}
+def _root(interval: Interval) -> Interval:
+    return Interval(*(math.sqrt(value) for value in interval))
 
 
 def main() -> None:
@@ -132,27 +129,14 @@ def main() -> None:
     methods = {}
     for name, by_window in zip((*CASES, NETWORK), tables.transpose(1, 2, 0), strict=True):
         best = int(by_window.mean(axis=1).argmin())
-        metrics = {"rmse": _root(bootstrap(by_window[best]))}
+        methods[name] = {"rmse": _root(bootstrap(by_window[best]))}
         if name != NETWORK:
-            metrics["window_px"] = dict.fromkeys(Interval._fields, float(WINDOWS[best]))
+            methods[name]["window_px"] = exact(float(WINDOWS[best]))
             over = zip(WINDOWS, by_window, strict=True)
-            metrics |= {f"rmse_{window}px": _root(bootstrap(values)) for window, values in over}
-        methods[name] = {"metrics": metrics}
-    about = {
-        "benchmark": STRUCTURED,
-        "truth_sha256": structured_sha256(args.size),
-        "size": args.size,
-        "tolerance": TOLERANCE,
-        "weights_sha256": {NETWORK: read_card(WEIGHTS[NETWORK]).weights_sha256},
-        "commit": code_version(),
-        "command": shlex.join(["python", "-m", "ml.lab.coherence.bound", *sys.argv[1:]]),
-        "methods": methods,
-    }
-    args.json.write_text(json.dumps(about, indent=1) + "\n")
-    for name, part in methods.items():
-        print(
-            f"{name:20s} " + ", ".join(f"{metric} {figure['value']:.3f}" for metric, figure in part["metrics"].items())
-        )
+            methods[name] |= {f"rmse_{window}px": _root(bootstrap(values)) for window, values in over}
+    truth = structured_sha256(args.size)
+    about = {"benchmark": STRUCTURED, "truth_sha256": truth, "size": args.size, "tolerance": TOLERANCE}
+    write(args.json, "ml.lab.coherence.bound", methods, WEIGHTS, **about)
 
 
 if __name__ == "__main__":

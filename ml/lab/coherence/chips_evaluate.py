@@ -7,11 +7,9 @@ than MOST_SHARE of the cells a date, and then as many events as possible found i
 """
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +18,13 @@ from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
 from ml.coherence.infer import VERSIONS, WEIGHTS
 from ml.lab.benchmark import Benchmark
 from ml.lab.coherence import confirm_evaluate, real_chips
+from ml.lab.real_data import folder
 from ml.lab.workers import over_seeds
 from ml.simulation.seeds import Purpose
 from ml.statistics.intervals import Float64, Interval, bootstrap
 
 NAME, VERSION = "change-real", "1"
+CHIPS = "opera_rtc_10sgd"
 POLARISATIONS = ("VV", "VH")
 HIGHS, LOWS = (3.5, 4.0, 4.5, 5.0), (2.0, 2.5, 3.0)
 MOST_SHARE = 0.0002  # of the cells a date, over the places that thresholds are chosen on
@@ -41,14 +41,9 @@ class Judged(NamedTuple):
     land: bool
 
 
-def folder() -> Path:
-    """Where the chips lie: under GROUND_MOTION_DATA, else beside the project."""
-    return Path(os.environ.get("GROUND_MOTION_DATA", "../shared/data")) / "opera_rtc_10sgd"
-
-
 def series_of(place: str, method: str) -> list[list[Evidence]]:
     """The changes of a place's pairs, one list a polarisation. ValueError where there are no chips."""
-    files = [real_chips.chips(folder(), polarisation)[place] for polarisation in POLARISATIONS]
+    files = [real_chips.chips(folder(CHIPS), polarisation)[place] for polarisation in POLARISATIONS]
     return [real_chips.evidence_of(real_chips.seen_of(one, method, BASELINES)) for one in files]
 
 
@@ -87,7 +82,7 @@ def by_date(series: Sequence[Shares]) -> Float64:
 
 def evaluate(method: str, places: int) -> dict[str, Interval]:
     """Judge a method on so many places of land, and on the sea. Returns metric name -> interval over dates."""
-    names = [*real_chips.chips(folder(), POLARISATIONS[0])]
+    names = [*real_chips.chips(folder(CHIPS), POLARISATIONS[0])]
     by_place = {name: judged(name, method) for name in names}
     land = {name: one for name, one in by_place.items() if one.land}
     outcomes = np.array(over_seeds(partial(validation, method), SERIES))
@@ -127,7 +122,7 @@ def truth_sha256(places: int) -> str:
     chips = [
         (polarisation, place, [str(day) for day, _ in files])
         for polarisation in POLARISATIONS
-        for place, files in real_chips.chips(folder(), polarisation).items()
+        for place, files in real_chips.chips(folder(CHIPS), polarisation).items()
     ]
     settings = NAME, VERSION, places, THRESHOLDS, MOST_SHARE, SERIES, chips
     series = confirm_evaluate.truth_sha256(SERIES, Purpose.VALIDATION)

@@ -7,11 +7,9 @@ after 2 x 2 px were averaged; `estimated`: the looks are not told. No pair of a 
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +22,7 @@ from ingest.errors import InputError
 from ml.coherence.infer import NETWORK, VERSIONS, WEIGHTS, WINDOW_PX, estimate_coherence
 from ml.coherence.network import TRUTHS
 from ml.lab.benchmark import Benchmark
+from ml.lab.real_data import folder
 from ml.rasters.imagery import ImagePair, Window, open_pair
 from ml.simulation.sar.system import Float32
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
@@ -62,15 +61,10 @@ class Block(NamedTuple):
     parts: list[Float64]
 
 
-def folder() -> Path:
-    """Where the pair lies: under GROUND_MOTION_DATA, else beside the project."""
-    return Path(os.environ.get("GROUND_MOTION_DATA", "../shared/data")) / "pairs_real" / "morocco_s1"
-
-
 @lru_cache(maxsize=2)
 def real_pair(averaged: int = 1) -> RealPair:
     """The pair, so many pixels averaged on each axis. InputError where it is missing."""
-    at = folder()
+    at = folder("pairs_real", "morocco_s1")
     if not (at / TRUTH).is_file():
         raise InputError(at, f"{TRUTH} is missing", "Set GROUND_MOTION_DATA to the folder of real data")
     source = open_pair(at / IMAGES[0], at / IMAGES[1], "amplitude")

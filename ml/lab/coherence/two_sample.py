@@ -9,9 +9,6 @@ figure of a place kept for validation is the one that counts there.
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,7 +18,7 @@ import numpy as np
 from ml.lab.coherence.scenes import ground_of, single_look_pair, textured
 from ml.lab.coherence.textures import KEPT, TAUGHT, dates_of, textures_of
 from ml.lab.real_data import folder
-from ml.runtime.code_version import code_version
+from ml.lab.results import exact, write
 from ml.simulation.sar.ground import Ground
 from ml.simulation.sar.motion import zero
 from ml.simulation.sar.opera_like import CHIP_PX
@@ -76,15 +73,9 @@ def main() -> None:
         for name, ground in grounds.items():
             made = np.log(np.maximum([drawn(ground, scene) for scene in range(args.size)], 1e-6))
             auc, by_place = two_sample_auc(places, made)
-            results[f"{world}, {name}"] = {"metrics": {"auc": auc._asdict()}, "places": by_place}
-            print(f"{world}, {name}: {auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f}); {by_place}", flush=True)
-    about = {
-        "size": args.size,
-        "commit": code_version(),
-        "command": shlex.join(["python", "-m", "ml.lab.coherence.two_sample", *sys.argv[1:]]),
-        "methods": results,
-    }
-    args.json.write_text(json.dumps(about, indent=1) + "\n")
+            of_places = {f"auc_{place}": exact(value) for place, value in by_place.items()}
+            results[f"{world}, {name}"] = {"auc": auc} | of_places
+    write(args.json, "ml.lab.coherence.two_sample", results, {}, size=args.size)
 
 
 if __name__ == "__main__":

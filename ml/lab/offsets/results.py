@@ -1,42 +1,14 @@
-"""Results of several offset trackers in one file, as ml.lab.figures reads them."""
+"""Results of several offset trackers in one file."""
 
-import json
-import math
-import shlex
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
+from ml.lab import results
+from ml.lab.results import Metrics, exact
 from ml.offsets.infer import WEIGHTS
-from ml.runtime.checkpoints import read_card
-from ml.runtime.code_version import code_version
-from ml.statistics.intervals import Interval
 
-Metrics = Mapping[str, Mapping[str, Interval]]
-
-
-def exact(value: float) -> Interval:
-    """A figure whose interval is not known."""
-    return Interval(value, math.nan, math.nan)
+__all__ = ["Metrics", "exact", "write"]
 
 
 def write(path: Path, module: str, metrics: Metrics, note: str) -> None:
-    """Write and print method -> metric -> interval; what is no number becomes null. module: whose command it was."""
-    about = {
-        "weights_sha256": {name: read_card(WEIGHTS[name]).weights_sha256 for name in metrics if name in WEIGHTS},
-        "commit": code_version(),
-        "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
-        "note": note,
-    }
-    methods = {
-        method: {"metrics": {name: _plain(interval) for name, interval in values.items()}}
-        for method, values in metrics.items()
-    }
-    path.write_text(json.dumps(about | {"methods": methods}, indent=1) + "\n")
-    for method, values in metrics.items():
-        for name, interval in values.items():
-            print(f"{method:18s} {name:34s} {interval.value:8.4f}  ({interval.low:.4f} to {interval.high:.4f})")
-
-
-def _plain(interval: Interval) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in interval._asdict().items()}
+    """Write and print method -> metric -> interval; module: whose command it was."""
+    results.write(path, module, metrics, WEIGHTS, note=note)

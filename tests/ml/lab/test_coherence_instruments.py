@@ -178,7 +178,7 @@ def test_a_real_pair_is_measured_under_the_names_of_the_contract(method, made_fo
 def test_a_missing_pair_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("GROUND_MOTION_DATA", str(tmp_path))
     real_evaluate.real_pair.cache_clear()
-    with pytest.raises(InputError, match=r"coh_vv\.tif is missing"):
+    with pytest.raises(InputError, match="there is no such folder of real data"):
         real_evaluate.evaluate(NETWORK, 2)
 
 

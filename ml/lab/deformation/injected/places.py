@@ -3,7 +3,6 @@
 `deformation-injected` lays known motion into it; training may take it as noise, place by place, as `folds` allows.
 """
 
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from ingest.errors import InputError
 from ingest.readers import open_velocity_field
 from ingest.readers.records import Declaration
 from ml.deformation.points import Float32, Float64, PointCloud, project
+from ml.lab.real_data import folder
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MAPPINGS = Path(__file__).parent / "mappings"
@@ -58,14 +58,6 @@ PLACES = (
     Place("amsterdam", "velocity_real/amsterdam_stm/example.csv", "amsterdam.toml"),
 )
 TESTED_TOGETHER = {"islands": ("ustica", "amsterdam"), "coasts": ("cyprus", "donana")}
-
-
-def folder() -> Path:
-    """GROUND_MOTION_DATA, else beside the project. InputError where there is no such folder."""
-    path = Path(os.environ.get("GROUND_MOTION_DATA", "../shared/data"))
-    if not path.is_dir():
-        raise InputError(path, "there is no folder of real data", "Set GROUND_MOTION_DATA to where it lies")
-    return path
 
 
 def places() -> list[Place]:

@@ -1,0 +1,141 @@
+"""`python -m ml.lab.coherence.validate FOLDER …`: networks side by side on pairs of validation, to choose between them.
+
+Simulated ground, and real texture of places that teach nothing (ml.lab.coherence.textures.KEPT): as it is, 2 x 2 px
+averaged, its looks not told, and with four earlier images, which a network without a place for them is not shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ml.coherence.features import temporal
+from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, from_card, made
+from ml.coherence.registration import facts_of
+from ml.lab.coherence.evaluate import EDGE_PX, EVERY_PX, make_even, make_structured
+from ml.lab.coherence.processing import measured_looks
+from ml.lab.coherence.real_evaluate import averaged_by
+from ml.lab.coherence.scenes import textured_pair
+from ml.lab.coherence.textures import KEPT, textures_of
+from ml.lab.coherence.training_task import EARLIER
+from ml.lab.results import write
+from ml.runtime.checkpoints import load, read_card
+from ml.simulation.sar.pairs import SarPair
+from ml.simulation.seeds import Purpose, generator
+from ml.statistics.intervals import Float64, Interval, bootstrap_over
+
+SIZE = 32
+SEED = "coherence-kept"  # others than those that training watches
+Make = Callable[[int], SarPair]
+
+
+class Case(NamedTuple):
+    """make: scene to pair; told: its looks; history: its earlier images are shown."""
+
+    make: Make
+    told: bool = True
+    history: bool = False
+
+
+def kept_pair(scene: int, earlier: int = 0) -> SarPair:
+    """A pair on real texture of places that teach nothing."""
+    return textured_pair(generator(Purpose.VALIDATION, SEED, scene), 128, textures_of(KEPT), earlier)
+
+
+def averaged_pair(scene: int) -> SarPair:
+    """The same, 2 x 2 px averaged."""
+    pair = kept_pair(scene)
+    if pair.sample_gamma is None or pair.mean_power is None:
+        raise ValueError("the pair lacks one of its truths")
+    weight = np.sqrt(pair.power.prod(axis=0))
+    power, mean = averaged_by(2, pair.power), averaged_by(2, pair.mean_power)
+    gamma, sample = (averaged_by(2, part * weight) / averaged_by(2, weight) for part in (pair.gamma, pair.sample_gamma))
+    return pair._replace(power=power, gamma=gamma, sample_gamma=sample, looks=measured_looks(power, mean))
+
+
+CASES = {
+    "structured": Case(lambda scene: make_structured(0.0, scene, Purpose.VALIDATION, True)),
+    "structured, 1 px off": Case(lambda scene: make_structured(1.0, scene, Purpose.VALIDATION, True)),
+    "homogeneous": Case(lambda scene: make_even(0.0, scene, Purpose.VALIDATION, True)),
+    "real texture": Case(kept_pair),
+    "real texture, looks estimated": Case(kept_pair, told=False),
+    "real texture, averaged": Case(averaged_pair),
+    "real texture, before a history": Case(lambda scene: kept_pair(scene, EARLIER)),
+    "real texture, with a history": Case(lambda scene: kept_pair(scene, EARLIER), history=True),
+}
+
+
+def rows_of(network: CoherenceNetwork, case: Case, pair: SarPair) -> dict[str, Float64]:
+    """By truth of TRUTHS, (pixels, 3): estimate, truth, sigma."""
+    power = torch.from_numpy(pair.power)
+    past = None
+    if case.history and pair.earlier is not None:
+        past = temporal(torch.log(torch.from_numpy(pair.earlier).clamp_min(1e-9)))
+    by_truth = network.estimate(power, facts_of([power], pair.looks if case.told else None), past)
+    picked = (slice(EDGE_PX, -EDGE_PX, EVERY_PX),) * 2
+    rows = {}
+    for truth, true in zip(TRUTHS, (pair.gamma, pair.sample_gamma), strict=True):
+        if true is None:
+            raise ValueError(f"the pair has no coherence of {truth}")
+        columns = by_truth[truth].coherence.numpy(), true, by_truth[truth].sigma.numpy()
+        table = np.column_stack([part[picked].ravel() for part in columns]).astype(np.float64)
+        rows[truth] = table[np.isfinite(table).all(axis=1)]
+    return rows
+
+
+STATISTICS: dict[str, Callable[[Float64], float]] = {
+    "rmse": lambda rows: float(np.sqrt(((rows[:, 0] - rows[:, 1]) ** 2).mean())),
+    "bias": lambda rows: float((rows[:, 0] - rows[:, 1]).mean()),
+    "r": lambda rows: float(np.corrcoef(rows[:, 0], rows[:, 1])[0, 1]),
+    "within_68": lambda rows: float((np.abs(rows[:, 0] - rows[:, 1]) <= rows[:, 2]).mean()),
+}
+
+
+def opened(folder: Path) -> CoherenceNetwork:
+    """The network of a folder. InputError where its files are missing or spoilt."""
+    card = read_card(NAME, folder)
+    unet = made(card.network)
+    load(card, unet, folder)
+    return from_card(card, unet)
+
+
+def measured(networks: Sequence[CoherenceNetwork], case: Case, size: int) -> list[dict[str, list[Float64]]]:
+    """Of each network, by truth, the rows of every pair."""
+    results: list[dict[str, list[Float64]]] = [{truth: [] for truth in TRUTHS} for _ in networks]
+    for scene in range(size):
+        pair = case.make(scene)
+        for network, result in zip(networks, results, strict=True):
+            if case.history and network.unet.optional is None:
+                continue
+            for truth, rows in rows_of(network, case, pair).items():
+                result[truth].append(rows)
+    return results
+
+
+def main() -> None:
+    """Write and print every figure of each network, truth and case."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ml.lab.coherence.validate", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of weights and card")
+    parser.add_argument("--size", type=int, default=SIZE, metavar="N", help="pairs of a case (default: %(default)s)")
+    parser.add_argument("--json", type=Path, required=True)
+    args = parser.parse_args()
+    networks = [opened(folder) for folder in args.folders]
+    metrics: dict[str, dict[str, Interval]] = {}
+    for name, case in CASES.items():
+        for network, by_truth in zip(networks, measured(networks, case, args.size), strict=True):
+            for truth, groups in by_truth.items():
+                if groups:
+                    figures = {key: bootstrap_over(groups, statistic) for key, statistic in STATISTICS.items()}
+                    metrics[f"{network.weights_sha256[:8]}, {truth}, {name}"] = figures
+    write(args.json, "ml.lab.coherence.validate", metrics, {}, size=args.size)
+
+
+if __name__ == "__main__":
+    main()
