@@ -1,7 +1,8 @@
 """`python -m ml.lab.coherence.two_sample`: can a small network tell what training draws from real images?
 
 The classifier two-sample test of ml.simulation.sar.realism, place by place (0.5: it cannot; 1: always), by the ground
-that is drawn: simulated, or real texture. Single looks against `pairs_real/speckle_stacks`; pixels of 30 m against the
+that is drawn: structured, simulated (structured, a city, open land, even), of real texture, or as training draws from
+the last two. Single looks against `pairs_real/speckle_stacks`; pixels of 30 m against the
 land chips of OPERA RTC-S1, of which none teaches. A place of the first that teaches is in the draws as texture, so the
 figure of a place kept for validation is the one that counts there.
 """
@@ -15,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.lab.coherence.scenes import ground_of, single_look_pair, textured
+from ml.lab.coherence.scenes import LIKELY, ground_of, single_look_pair, textured
 from ml.lab.coherence.textures import KEPT, TAUGHT, dates_of, textures_of
+from ml.lab.coherence.training_task import CoherenceSettings
 from ml.lab.real_data import folder
 from ml.lab.results import exact, write
-from ml.simulation.sar.ground import Ground
+from ml.simulation.sar.ground import Ground, structured
 from ml.simulation.sar.motion import zero
 from ml.simulation.sar.opera_like import CHIP_PX
 from ml.simulation.sar.pairs import padded, simulate_pair
@@ -30,6 +32,7 @@ from ml.simulation.seeds import Purpose, generator
 
 CHIPS = 60
 SINGLE_LOOK_PX = 128
+SHARE = CoherenceSettings.textured_share
 Drawn = Callable[[np.random.Generator, int, System], Ground]
 
 
@@ -60,9 +63,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=CHIPS, metavar="N", help="simulated images (default: %(default)s)")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
+    real = partial(textured, textures=textures_of(TAUGHT))
     grounds: dict[str, Drawn] = {
+        "structured": lambda rng, size, system: structured(rng, padded(size), system, LIKELY),
         "simulated": ground_of,
-        "real texture": partial(textured, textures=textures_of(TAUGHT)),
+        "real texture": real,
+        "as training draws": lambda rng, size, system: (real if rng.random() < SHARE else ground_of)(rng, size, system),
     }
     results = {}
     worlds = {
