@@ -2,9 +2,9 @@
 
 The classifier two-sample test of ml.simulation.sar.realism, place by place (0.5: it cannot; 1: always), by the ground
 that is drawn: structured, simulated (structured, a city, open land, even), of real texture, or as training draws from
-the last two. Single looks against `pairs_real/speckle_stacks`; pixels of 30 m against the
-land chips of OPERA RTC-S1, of which none teaches. A place of the first that teaches is in the draws as texture, so the
-figure of a place kept for validation is the one that counts there.
+the last two. Single looks against `pairs_real/speckle_stacks`; pixels of 30 m against the land chips of OPERA RTC-S1,
+none of which teaches. A place of the first that teaches is in the draws as texture, so the figure of a place kept for
+validation is the one that counts there.
 """
 
 from __future__ import annotations

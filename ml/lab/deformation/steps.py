@@ -23,7 +23,7 @@ from ml.deformation.points import PointCloud
 from ml.deformation.series.neighbours import agreed
 from ml.deformation.series.summary import SeriesSummary, summarise
 from ml.lab.deformation.benchmark_tiles import NATIONAL, cloud, still_tile
-from ml.lab.deformation.injected.places import folder, place, residual_tracks
+from ml.lab.deformation.injected.places import place, residual_tracks
 from ml.lab.deformation.step_series import (
     DAYS_PER_YEAR,
     MOTIONS,
@@ -34,6 +34,7 @@ from ml.lab.deformation.step_series import (
     draw_places,
     region_around,
 )
+from ml.lab.real_data import folder
 from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.simulation.seeds import Purpose, generator

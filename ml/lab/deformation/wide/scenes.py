@@ -25,7 +25,7 @@ from ingest.errors import InputError
 from ingest.readers.records import Reference
 from ml.deformation.points import Float32, Float64, PointCloud, project
 from ml.deformation.wide.noise import WideNoise
-from ml.lab.deformation.injected.places import folder
+from ml.lab.real_data import folder
 from ml.simulation.seeds import Purpose, generator
 from ml.statistics.robust import MAD_TO_SIGMA
 
