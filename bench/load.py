@@ -101,8 +101,8 @@ class MemoryWatch(threading.Thread):
 def _rows(points: int, requests: list[dict[str, Any]], most_mb: float) -> list[dict[str, Any]]:
     n_requests, failed = (sum(one[name] for one in requests) for name in ("num_requests", "num_failures"))
     rows = [
-        _row(f"50 people and ten workbenches on {points:,} points: failed requests", failed, "", n_requests),
-        _row("95 % of all requests answered within", _percentile(requests), "ms", n_requests),
+        _row(f"50 people, ten workbenches, {points:,} points: failed requests", failed, "", n_requests),
+        _row("all requests, 95 %", _percentile(requests), "ms", n_requests),
         _row("requests", n_requests / _duration(requests), "/s", n_requests),
     ]
     by_name = sorted(requests, key=lambda one: one["name"])

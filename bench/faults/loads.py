@@ -23,7 +23,7 @@ FILE_POINTS = 5_000
 
 
 def measure(*, loaders: int, restarts: int) -> list[dict[str, Any]]:
-    """The loader killed at random moments, and PostgreSQL restarted while the loader is seen copying."""
+    """The loader killed at random moments, and PostgreSQL restarted (mode immediate) while the loader copies."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "EGMS_L2b_117_0227_IW2_VV_2019_2023_1.csv"
         write_egms_csv(path, FILE_POINTS)
@@ -35,8 +35,8 @@ def measure(*, loaders: int, restarts: int) -> list[dict[str, Any]]:
             return True
 
         results = [
-            _many("the loader killed", "at random moments", at_any_moment, _kill, path, loaders),
-            _many("PostgreSQL restarted in mode immediate", "in COPY", _stopped_in_copy, _restart, path, restarts),
+            _many("loader killed", at_any_moment, _kill, path, loaders),
+            _many("PostgreSQL restarted", _stopped_in_copy, _restart, path, restarts),
         ]
         _load(path).wait()
         if what_is_partial() or Product.objects.count() != 1:
@@ -66,12 +66,7 @@ def what_is_partial() -> list[str]:
 
 
 def _many(
-    what: str,
-    when: str,
-    wait: Callable[[Forked], bool],
-    fault: Callable[[Forked], None],
-    path: Path,
-    rounds: int,
+    what: str, wait: Callable[[Forked], bool], fault: Callable[[Forked], None], path: Path, rounds: int
 ) -> dict[str, Any]:
     """wait: until the moment of the fault; False where it was missed, and the load is begun again."""
     partial, interrupted, made = 0, 0, 0
@@ -83,7 +78,7 @@ def _many(
             interrupted += loader.wait() != 0
             partial += bool(what_is_partial())
         _forget()
-    summary = f"partial products after {what} {rounds} times {when} ({interrupted} of them in mid-load)"
+    summary = f"partial products, {what} {rounds} times ({interrupted} in mid-load)"
     return row(summary, partial, "products", rounds)
 
 

@@ -44,8 +44,8 @@ def measure(*, senders: int) -> list[dict[str, Any]]:
     if doubled > senders:
         raise RuntimeError(f"{doubled} mails were sent twice by {senders} killed senders")
     return [
-        row(f"mails lost of {queued:,}, their sender killed {senders} times", queued - len(copies), "mails", senders),
-        row(f"mails sent twice by {senders} killed senders", doubled, "mails", senders),
+        row(f"mails lost of {queued:,}, sender killed {senders} times", queued - len(copies), "mails", senders),
+        row("mails sent twice", doubled, "mails", senders),
     ]
 
 

@@ -36,7 +36,7 @@ def measure(*, children: int, workers: int) -> list[dict[str, Any]]:
     try:
         undisturbed = min(_apart(_new_run(product)) for _ in range(2))
         return [
-            _killed(product, "the child of the worker's pool", children, undisturbed, _kill_child),
+            _killed(product, "pool's child", children, undisturbed, _kill_child),
             _killed(product, "the whole worker", workers, undisturbed, lambda worker: worker.kill()),
         ]
     finally:
@@ -64,8 +64,8 @@ def _killed(
         finally:
             worker.kill()
     wrong = sum(not _is_done_once(run) for run in runs)
-    when = f"{whom} killed {times} times ({in_mid_run} of them in mid-run)"
-    return row(f"runs lost, done twice or with a damaged raster, {when}", wrong, "runs", times)
+    when = f"{whom} killed {times} times ({in_mid_run} in mid-run)"
+    return row(f"runs lost, doubled or damaged, {when}", wrong, "runs", times)
 
 
 def _worker() -> Forked:

@@ -5,6 +5,7 @@ from datetime import datetime
 from monitor.imaging.event_figures import NearCoherence, NearMotion
 from monitor.wording.compass import compass
 from monitor.wording.dates import day_words
+from monitor.wording.images import single_values
 
 KIND_WORDS = {
     "earthquake": "Earthquake",
@@ -47,9 +48,8 @@ def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
     if near is None:
         return f"Within {radius_km:g} km of the place this coherence has no value."
     return (
-        f"Within {radius_km:g} km the two images match to {near.median:.0%} or better on half of the ground; on the 5% "
-        f"that changed most, to {near.lowest:.0%} or less. A single value is uncertain by about {100 * near.sigma:.0f} "
-        "percentage points."
+        f"Within {radius_km:g} km the two images match to {near.median:.0%} or better on half of the ground "
+        f"({single_values(near.sigma)}); on the 5% that changed most, to {near.lowest:.0%} or less."
     )
 
 

@@ -164,15 +164,14 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
         return row
     layer, (_, group) = LAYER_OF_TASK[task], raster_group(prediction)
     where = map_at(*pair.footprint.extent)
+    has_values = prediction.statistics.get("known_share") != 0
     return row | {
         "sentences": words.result_sentences(
             task, prediction.statistics, pair.reference.posting_m, pair.temporal_baseline_days
         ),
         "layer": layer,
-        "picture": reverse("pair-run-image", args=[pair.pk, run.pk])
-        if prediction.statistics.get("known_share") != 0
-        else "",
-        "map_url": f"{reverse('map')}?raster={layer.name}&date={group}{where}",
+        "picture": reverse("pair-run-image", args=[pair.pk, run.pk]) if has_values else "",
+        "map_url": f"{reverse('map')}?raster={layer.name}&date={group}{where}" if has_values else "",
         "more_maps": [
             (one.label, f"{reverse('map')}?raster={one.name}&date={group}{where}")
             for one in RASTER_LAYERS

@@ -47,8 +47,8 @@ NOT_RUN = {
 NO_VALUE = {
     "too_few_pixels": "the two images show too little ground in common",
     "no_texture": "the images show no texture that could be recognised",
-    "beyond_reach": "the ground moved farther than it was looked for, {reach}",
-    "no_match": "nothing in one image looks like the other, as far as it was looked for, {reach}",
+    "beyond_reach": "the ground moved farther than was searched, {reach}",
+    "no_match": "nothing in one image looks like the other within {reach}, as far as was searched",
 }
 
 
@@ -126,15 +126,19 @@ def _why_nothing(statistics: Mapping[str, float], posting_m: float) -> str:
 def _coherence(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
     lines = []
     if "mean_coherence" in statistics:
+        sigma = f" ({single_values(statistics['median_sigma'])})" if "median_sigma" in statistics else ""
         lines.append(
-            f"The two images match to {statistics['mean_coherence']:.0%} on average; "
+            f"The two images match to {statistics['mean_coherence']:.0%} on average{sigma}; "
             "100% would be a surface that stayed the same everywhere."
         )
-    if "median_sigma" in statistics:
-        lines.append(f"A single value is uncertain by about {100 * statistics['median_sigma']:.0f} percentage points.")
     if "looks" in statistics:
         lines.append(f"Each value of the images is a mean of about {statistics['looks']:.2g} independent looks.")
     return lines
+
+
+def single_values(sigma: float) -> str:
+    """'single values ± 9 percentage points'. sigma: of coherence, 0-1."""
+    return f"single values ± {100 * sigma:.0f} percentage points"
 
 
 def _share(share: float) -> str:

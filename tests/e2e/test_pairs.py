@@ -194,6 +194,7 @@ def test_difference_and_results_say_what_their_colours_mean(open_page, pair, siz
     expect(page.locator(f"[data-legend={layer}]")).to_contain_text("stayed the same")
     chosen.select_option(label="Speed of fast motion (made offsets 1)")
     expect(page.locator("[data-legend]:visible")).to_contain_text("m a day")
+    assert fits(page)
     choose(page, "Side by side")
     expect(page.get_by_role("img", name="Radar image of 1 December 2021")).to_be_visible()
     expect(page.locator("#picture")).to_be_hidden()

@@ -29,6 +29,8 @@ def test_a_village_is_found_with_the_keyboard_and_the_map_goes_there(page, live_
     options = page.get_by_role("listbox", name="Places found").get_by_role("option")
     expect(options).to_have_count(2)
     expect(field).to_have_attribute("aria-expanded", "true")
+    names = options.first.evaluate("option => getComputedStyle(option).paddingLeft")
+    assert names != "0px"
     field.press("ArrowDown")
     field.press("ArrowDown")
     expect(options.nth(1)).to_have_attribute("aria-selected", "true")
@@ -49,5 +51,8 @@ def test_the_search_works_without_javascript(browser, live_server, villages):
     page.goto(live_server.url)
     page.get_by_label("Search a place").fill("aldwick")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_role("link", name="Aldwick", exact=True)).to_have_attribute("href", re.compile("bbox="))
+    link = page.get_by_role("link", name="Aldwick", exact=True)
+    expect(link).to_have_attribute("href", re.compile("bbox="))
+    below = page.get_by_role("link", name="Back to the map")
+    assert link.bounding_box()["y"] < below.bounding_box()["y"]  # in its place on the page
     context.close()

@@ -53,10 +53,6 @@ async function drawSeries() {
     const [response, { drawChart }] = await Promise.all([fetch(box.dataset.seriesUrl), import("gmm/chart")]);
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     const { series, positive_word: positiveWord, negative_word: negativeWord } = await response.json();
-    if (series.length === 0) {
-      box.replaceChildren(h("p", { class: "empty" }, "This area has no series over time yet."));
-      return;
-    }
     const blocks = series.map((one) => ({ one, chart: h("div", { class: "chart" }) }));
     box.replaceChildren(
       ...blocks.map(({ one, chart }) =>

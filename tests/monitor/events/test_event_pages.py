@@ -128,7 +128,7 @@ def test_figures_become_sentences():
     assert "have no value" in motion_near(None, 10)
     near_words = coherence_near(NearCoherence(1.0, 0.62, 0.1, 0.09), 5)
     assert "match to 62%" in near_words
-    assert near_words.endswith("A single value is uncertain by about 9 percentage points.")
+    assert "(single values ± 9 percentage points)" in near_words
     day = datetime(2024, 5, 1, tzinfo=UTC)
     assert "No radar image of this place is loaded." in waiting_sentence(None, None, [6, 12])
     assert "6 or 12 days apart" in waiting_sentence(day, day + timedelta(days=30), [6, 12])
