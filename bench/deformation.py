@@ -172,7 +172,7 @@ def _nation(side_cells: int, points: int) -> list[dict[str, Any]]:
         command = [sys.executable, "-c", _NATION, str(side_cells), str(points), folder]
         measured = subprocess.run(command, cwd=settings.BASE_DIR, check=True, capture_output=True, text=True)
     measured = json.loads(measured.stdout.splitlines()[-1])
-    what = f"a made nation of {side_cells**2 / 1e6:.1f} M cells and {points:,} points"
+    what = f"a simulated nation of {side_cells**2 / 1e6:.1f} M cells and {points:,} points"
     stages, network = measured["seconds"], measured["seconds"]["network"]
     others = sum(seconds for name, seconds in stages.items() if name != "network")
     rows = [

@@ -91,9 +91,9 @@ def offsets(run: Run, device: torch.device) -> RasterResult:
     """How far is searched follows from how fast ground may move there; a run that is repeated searches as it did."""
     fastest = selectors.fastest_motion(pair=run.pair)
     scale = PixelScale(run.pair.pixel_grid.posting_m, run.pair.temporal_baseline_days)
-    asked = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)} | run.parameters
-    result = offsets_infer.track_offsets(_images(run.pair), run.model_version.method, device, asked["search_px"])
-    return _with_pair(result._replace(parameters=asked | result.parameters), run.pair)
+    requested = {"reach_m_day": fastest, "search_px": offsets_infer.reach_px(fastest, scale)} | run.parameters
+    result = offsets_infer.track_offsets(_images(run.pair), run.model_version.method, device, requested["search_px"])
+    return _with_pair(result._replace(parameters=requested | result.parameters), run.pair)
 
 
 def coherence_change(run: Run, device: torch.device) -> RasterResult:

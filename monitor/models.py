@@ -52,7 +52,7 @@ class Subscription(models.Model):
 
 
 class Invitation(models.Model):
-    """An address that was asked to make itself an account with a role. Its link is signed when the mail is written."""
+    """An address that was invited to make an account with a role. Its link is signed when the mail is written."""
 
     class Role(models.TextChoices):
         VIEWER = VIEWERS, "viewer"

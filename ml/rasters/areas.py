@@ -24,7 +24,7 @@ Float32 = NDArray[np.float32]
 
 
 class PeakRate(NamedTuple):
-    """The fastest rate of a place, mm/yr with the product's sign; 90 % interval: low is its end nearer to zero."""
+    """The fastest rate of a place, mm/yr with the product's sign; 90 % interval: low is its end closer to zero."""
 
     value: float
     low: float

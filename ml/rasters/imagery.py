@@ -72,7 +72,7 @@ def open_pair(reference: Path, secondary: Path, scale: str = "power", slack_px: 
     """Look into two GeoTIFFs (band 1) on one grid. scale: power, amplitude or db. Raises InputError.
 
     slack_px: edges of grids of one posting may differ by so much; then whole pixels of the reference that both show
-    are read, and what the secondary is off by a part of a pixel is left to whoever registers.
+    are read, and a shift by a part of a pixel is left to whoever registers.
     """
     paths = (reference, secondary)
     grids = [_grid_of(path, scale) for path in paths]

@@ -26,7 +26,7 @@ class Figures(Schema):
     reference: str = Field("", description="of a region's rates: gnss, stations; local, the stillest part of the data")
     rate_mm_yr: float | None = Field(None, description="median inside; sign: see component")
     peak_rate_mm_yr: float | None = None
-    peak_low_mm_yr: float | None = Field(None, description="90 % interval of the peak rate: its end nearer to zero")
+    peak_low_mm_yr: float | None = Field(None, description="90 % interval of the peak rate: its end closer to zero")
     peak_high_mm_yr: float | None = None
     rate_sigma_mm_yr: float | None = None
     speed_m_day: float | None = Field(None, description="median inside, never negative")

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus. Every value is asked of the database at each scrape, so any web process answers the same."""
+"""Metrics for Prometheus. Every value is read from the database at each scrape, so any web process answers the same."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ class ServiceCollector(Collector):
     """What is waiting, what failed, who lives, how much disk is left."""
 
     def describe(self) -> list[Metric]:
-        """Nothing: so the values are not asked for when the collector is registered."""
+        """Nothing: so the values are not read when the collector is registered."""
         return []
 
     def collect(self) -> Iterator[Metric]:

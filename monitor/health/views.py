@@ -21,7 +21,7 @@ KEEP_SECONDS = 2.0
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process lives. Nothing else is asked."""
+    """The process lives. Nothing else is checked."""
     return HttpResponse("alive\n", content_type="text/plain; charset=utf-8")
 
 

@@ -40,7 +40,7 @@ class Arrow(NamedTuple):
 class InputGrid(NamedTuple):
     """The images of a pair: posting in metres, steps of a pixel in the raster's CRS, days between them.
 
-    last_day: of the later one, counted from 1970-01-01. shift_px: by which the whole of it is off, columns and rows;
+    last_day: of the later one, counted from 1970-01-01. shift_px: the overall shift between the two, columns and rows;
     that is no motion, and is removed.
     """
 

@@ -99,7 +99,7 @@ def named(name: str, share: float, rate=-20.0, direction="ascending", component=
         ([named("groundwater_subsidence", 0.8)], Kind.GROUNDWATER),
         ([named("fill_or_quarry", 0.8)], Kind.FILL),
         ([named("uplift", 0.8, rate=5)], Kind.UPLIFT),
-        ([named("mining_subsidence", 0.55)], Kind.SUBSIDENCE),  # not sure: what the sign tells
+        ([named("mining_subsidence", 0.55)], Kind.SUBSIDENCE),  # not sure: only what the sign says
         ([named("mining_subsidence", 0.8, rate=5)], Kind.UPLIFT),  # what rises is no mine that falls in
         ([named("uplift", 0.8)], Kind.SUBSIDENCE),
         ([named("landslide", 0.8), named("landslide", 0.8, rate=7, direction="descending")], Kind.LANDSLIDE),

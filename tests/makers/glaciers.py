@@ -47,7 +47,7 @@ def make_offsets(speeds_m_day: list[float], noise_px: float = 0.05, seed: int = 
         along = speed * made_pairs.DAYS / made_pairs.POSTING_M / np.sqrt(2)
         noise = noise_px * rng.normal(size=(2, *ice.shape))
         bands = {
-            "dx_px": np.where(ice, along, 0.0) + 0.4 + noise[0],  # the pair is off by 0.4 px
+            "dx_px": np.where(ice, along, 0.0) + 0.4 + noise[0],  # an overall shift of 0.4 px
             "dy_px": np.where(ice, -along, 0.0) + noise[1],
             "sigma_dx_px": np.full(ice.shape, noise_px),
             "sigma_dy_px": np.full(ice.shape, noise_px),

@@ -79,7 +79,7 @@ def one_of_each(**values) -> None:
 def test_nothing_to_do_is_said_so(operator):
     for kind in KINDS:
         page = operator.get("/jobs/", {"kind": kind}).content.decode()
-        assert "Nothing to do" in page
+        assert f"{KINDS[kind].label}: nothing to do." in page
         assert "Nothing has failed for good" in page
 
 
