@@ -25,7 +25,7 @@ from ml.deformation.kinds import KINDS
 from ml.deformation.network import REACH_M, DeformationNetwork, Lattice, NetworkMaps, on_lattice, read_out
 from ml.runtime.progress import report_progress
 
-READ_CELLS = 16  # a cell's maps depend on nothing farther in the network's answer
+READ_CELLS = 8  # a cell's maps depend on nothing farther in the network's answer
 JOINT_M = 1_000.0  # a track counts where it has a point within this distance
 
 

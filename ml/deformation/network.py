@@ -18,8 +18,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from ml.deformation.evident import LN4, evident
-from ml.deformation.features.atmosphere import ALIGN_CELLS, RADII_CELLS
-from ml.deformation.features.atmosphere import PLANES as OF_ATMOSPHERE
+from ml.deformation.features.atmosphere import ALIGN_CELLS
 from ml.deformation.features.channels import (
     STILL_WITHIN_MM_YR,
     TrackCells,
@@ -28,7 +27,7 @@ from ml.deformation.features.channels import (
     noise_scale,
     usable_noise,
 )
-from ml.deformation.features.surroundings import surroundings
+from ml.deformation.features.surroundings import FOR_THRESHOLDS, surroundings
 from ml.deformation.gridding.cells import RobustGrid, distance_to_points_m
 from ml.deformation.kinds import KINDS
 from ml.deformation.points import Float32
@@ -40,10 +39,8 @@ CLASSES5 = KINDS
 HALO_CELLS = 144
 REACH_M = 200.0  # no value farther than this from all points
 FINE_BLEND = 0.3  # of the lowest threshold's logit, in the score of small areas
-WIDE_CELLS, FEWEST_REACHED = 13, 8  # what the score of wide areas is averaged over, and how many cells of it at least
-WIDE_OWN = 0.3  # by how much a cell's own logit must stand above that average's limit
-STANDS_OUT, STANDS_OUT_GAP = 4.0, 0.7  # of its deviations a bowl stands out of the delay; so much less ends an area
-LEAST_LOGIT, MOST_LOGIT = -6.0, 20.0  # what is beyond counts as so much in that average
+STANDING_BLEND, MOST_STANDING = 0.3, 2.5  # of standard deviations, in the score of unusual ones; more counts as so many
+UNUSUAL_STEEP = 3.0  # of that score, in gaps: an area ends at two thirds of the limit
 FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
 MEASURED_CELLS = 5  # a rate lies within what was measured so far around it
 
@@ -198,15 +195,16 @@ def within_measured(rate_mm_yr: Float32, tracks: Sequence[TrackCells]) -> Float3
 def predict_logits(network: DeformationNetwork, tracks: Sequence[TrackCells]) -> tuple[Float32, Float32, Float32]:
     """For calibration: logits of the two lowest thresholds before it, (2, rows, cols); rate in mm/yr; `standing`."""
     out = _forward(network, tracks, torch.device("cpu"))
-    return out[:2].numpy(), _rate_of(out).numpy(), standing(tracks).numpy()
+    return out[:2].numpy(), _rate_of(out).numpy(), standing(tracks)
 
 
-def standing(tracks: Sequence[TrackCells]) -> torch.Tensor:
-    """How far a bowl of any radius stands out of the delay in any track, (rows, cols), of its standard deviations."""
-    shape = tracks[0].velocity_mm_yr.shape
-    first, last = -OF_ATMOSPHERE, len(RADII_CELLS) - OF_ATMOSPHERE
-    most = [np.abs(track.around[first:last]).max(axis=0) for track in tracks if track.around is not None]
-    return torch.from_numpy(np.maximum.reduce(most) if most else np.zeros(shape, dtype=np.float32))
+def standing(tracks: Sequence[TrackCells]) -> Float32:
+    """(2, rows, cols), the most of any track: by how many deviations a bowl stands out of the delay; `unusual`."""
+    most = np.zeros((FOR_THRESHOLDS, *tracks[0].velocity_mm_yr.shape), dtype=np.float32)
+    for track in tracks:
+        if track.around is not None:
+            np.maximum(most, track.around[-FOR_THRESHOLDS:], out=most)
+    return most
 
 
 def _forward(network: DeformationNetwork, tracks: Sequence[TrackCells], device: torch.device) -> torch.Tensor:
@@ -230,7 +228,7 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
     """
     n = len(THRESHOLDS_MM_YR)
     settings = card.settings["calibration"][str(min(len(tracks), 2))]
-    learnt = torch.sigmoid(calibrated(out[:n], settings, torch.from_numpy(reach), standing(tracks)))
+    learnt = torch.sigmoid(calibrated(out[:n], settings, torch.from_numpy(standing(tracks))))
     seen, its_rate = map(torch.from_numpy, evident(tracks))
     probability = torch.maximum(learnt, seen)
     kinds = torch.softmax(out[n : n + len(KINDS)], dim=0) * probability
@@ -242,30 +240,18 @@ def read_out(card: Card, out: torch.Tensor, tracks: Sequence[TrackCells], reach:
 
 
 def calibrated(
-    logits: torch.Tensor, calibration: dict[str, float], reached: torch.Tensor, standing: torch.Tensor | None = None
+    logits: torch.Tensor, calibration: dict[str, float], standing: torch.Tensor | None = None
 ) -> torch.Tensor:
     """One logit of the thresholds' (thresholds, rows, cols), so that areas enter at one half and leave at a fifth.
 
-    The highest of three scores counts: mostly the logit of 2 mm/yr, which shows small areas and where their edge is;
-    that of the lowest threshold averaged over WIDE_CELLS, which shows wide slow ones and hardly rises for anything
-    small, where the cell itself agrees; and `standing`, where the lowest threshold's own logit agrees. The card's
-    `fine` and `wide` are where the first two stand for one half, `agreed` is what the third asks of that logit; `gap`
-    below that they stand for a fifth. reached: (rows, cols), where there are values; standing: None for none.
+    The higher of two scores counts: mostly the logit of 2 mm/yr, which shows small areas and where their edge is, from
+    the card's `fine` on; and, where the ground moves as is not usual there, the logit of the lowest threshold, from
+    `agreed` on, the less the farther a bowl stands out of the delay. `gap` below that they stand for a fifth.
+    standing: (2, rows, cols) of `standing`, None for none.
     """
-    fine = FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1]
-    wide = torch.minimum(_averaged(logits[0], reached), logits[0] - WIDE_OWN)
-    score = torch.maximum(fine - calibration["fine"], wide - calibration["wide"])
+    score = FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1] - calibration["fine"]
     if standing is not None:
-        stands_out = (standing - STANDS_OUT) * (calibration["gap"] / STANDS_OUT_GAP)
-        score = torch.maximum(score, torch.minimum(stands_out, logits[0] - calibration["agreed"]))
+        of_bowls, unusual = standing
+        agreed = logits[0] + STANDING_BLEND * of_bowls.clamp_max(MOST_STANDING) - calibration["agreed"]
+        score = torch.maximum(score, torch.minimum(agreed, (unusual - 1) * (UNUSUAL_STEEP * calibration["gap"])))
     return score * (LN4 / calibration["gap"])
-
-
-def _averaged(logit: torch.Tensor, reached: torch.Tensor) -> torch.Tensor:
-    """Mean over WIDE_CELLS x WIDE_CELLS reached cells; never, where these are few."""
-    held = torch.stack([logit.clamp(LEAST_LOGIT, MOST_LOGIT) * reached, reached.to(logit.dtype)])[None]
-    for window, margin in (((WIDE_CELLS, 1), (WIDE_CELLS // 2, 0)), ((1, WIDE_CELLS), (0, WIDE_CELLS // 2))):
-        held = functional.avg_pool2d(held, window, 1, margin)
-    total, share = held[0]
-    enough = share * WIDE_CELLS**2 > FEWEST_REACHED - 0.5
-    return torch.where(enough, total / share.clamp_min(1e-3), -MOST_LOGIT)

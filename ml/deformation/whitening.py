@@ -11,7 +11,7 @@ import torch
 from scipy import ndimage
 
 from ml.deformation.baseline import DeformationMaps, background_and_noise, logistic, split_by_sign, weighted_mean
-from ml.deformation.features.atmosphere import standing_out
+from ml.deformation.features.atmosphere import RADII_CELLS, standing_out
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR, background_of, cell_noise_of
 from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
 from ml.deformation.points import Float32, PointCloud
@@ -52,13 +52,13 @@ def whitening(points: PointCloud, grid: RobustGrid, config: WhiteningConfig | No
 
 
 def _scores(points: PointCloud, grid: RobustGrid, config: WhiteningConfig) -> Iterator[Float32]:
-    """(rows, cols) of grid for each size of cells and each radius; the last plane of `standing_out` is no score."""
+    """(rows, cols) of grid for each size of cells and each radius."""
     rows, cols = grid.velocity_mm_yr.shape
     noise = cell_noise_of(grid.velocity_mm_yr)
     for cell_m in dict.fromkeys(max(size, float(np.ceil(points.posting_m or 0.0))) for size in config.cells_m):
         fine = grid if cell_m == grid.cell_m else grid_robust(points, cell_m, workers=1)
         velocity = fine.velocity_mm_yr - np.float32(background_of(fine))
-        scores = standing_out(velocity, fine.n_points, fine.height_m, cell_m, noise_mm_yr=noise)[:-1]
+        scores = standing_out(velocity, fine.n_points, fine.height_m, cell_m, noise_mm_yr=noise)[: len(RADII_CELLS)]
         last_row, last_col = (size - 1 for size in velocity.shape)
         down = grid.cell_m * (np.arange(rows) + 0.5) - (grid.transform.f - fine.transform.f)
         right = grid.cell_m * (np.arange(cols) + 0.5) + (grid.transform.c - fine.transform.c)

@@ -4,6 +4,9 @@ Atmospheric delay left in a rate is strong at long wavelengths, as slow wide mot
 places. In a window of some kilometres its strength and its spectrum are those that make the rates likeliest (restricted
 likelihood); a plane and a slope with height go free; then a bowl of each radius is fitted at each place and given in
 its own standard deviations. Radii are counted in cells, so that a product of wide cells is searched for wide bowls.
+
+A bowl that fills much of a window passes for strong delay, and hides behind it. Therefore a likelihood ratio as well:
+windows where a bowl may be are fitted again with weaker delay and the bowl (generalised likelihood ratio test).
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ SQUARE_CELLS = 8  # rates are averaged over squares of so many cells
 BLOCK, MARGIN = 4, 6  # squares on a side that are answered together, and around them that are looked at
 ALIGN_CELLS = BLOCK * SQUARE_CELLS  # where a map begins, counted in cells, must be whole multiples of it
 RADII_CELLS = (7.0, 12.0, 20.0, 35.0)
-PLANES = len(RADII_CELLS) + 1
+PLANES = len(RADII_CELLS) + 2
 STRENGTHS = (0.005, 0.015, 0.04, 0.08, 0.16, 0.4, 1.2)  # (mm/yr)², semivariances of the delay at KNEE_M
 FIRST_STRENGTH = 2  # where the search begins
 KNEE_M = 1_500.0
@@ -40,6 +43,7 @@ FEWEST_SQUARES = 12
 MANY_SQUARES = 96  # every other one of so many gives the delay's spectrum
 LEAST_WEIGHT = 0.4
 LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: less gives no value
+MAY_BE, MAY_BE_MM_YR = 1.5, 0.7  # score and rate of a square from which on a bowl is sought with weaker delay
 LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
 FINER = 16  # parts of a step that are distinguished: a steep spectrum does not bear distances rounded to whole steps
 
@@ -63,7 +67,8 @@ def standing_out(
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
     """(PLANES, rows, cols): amplitude of a bowl of RADII_CELLS at each place over its standard deviation, + as the
-    rate; and the delay's strength as its index in STRENGTHS, from FIRST_STRENGTH.
+    rate; the delay's strength as its index in STRENGTHS, from FIRST_STRENGTH; and the likelihood ratio of the likeliest
+    bowl of any radius to none, as the root of twice its logarithm: standard deviations too, no less than the scores'.
 
     velocity: (rows, cols), mm/yr, NaN unknown; height_m: NaN unknown, None without heights; own: the rows
     that are answered for, from a whole multiple of ALIGN_CELLS on; noise: standard deviation of one cell's rate. 0
@@ -117,9 +122,16 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: f
     known = np.stack([np.ones_like(rate), down / 5e3, right / 5e3, height, rate])
     known[1:] -= known[1:].mean(axis=1, keepdims=True)
     noise = variance / weight + LEAST_NOISE_MM2_YR2
-    fit = _likeliest(_lags(down, right, _lag_m(square_m)), _lag_m(square_m), noise, known.astype(np.float32))
+    values = known.astype(np.float32)
+    fit = _likeliest(_lags(down, right, _lag_m(square_m)), _lag_m(square_m), noise, values)
     strength = np.full((1, BLOCK, BLOCK), fit.at - FIRST_STRENGTH, dtype=np.float32)
-    return np.concatenate([_scores(fit, _bowls(down, right, square_m)), strength])
+    bowls = _bowls(down, right, square_m)
+    scores = _scores(fit, bowls)
+    ratio = np.abs(scores).max(axis=0, keepdims=True)
+    block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
+    if ratio.max() >= MAY_BE and np.abs(squares.rate[block]).max() >= MAY_BE_MM_YR:
+        ratio = _likelihood_ratio(fit, scores, noise, values, bowls)
+    return np.concatenate([scores, strength, ratio])
 
 
 def _lag_m(square_m: float) -> float:
@@ -145,10 +157,11 @@ def _bowls(down: Float64, right: Float64, square_m: float) -> Float32:
 
 
 class _Fit(NamedTuple):
-    """Of one delay. at: its strength among STRENGTHS; root: (n, n), of the covariance, lower; known: (k + 1, n), over
-    that root; normal: (k + 1, k + 1), products of `known`.
+    """Of one delay. delay: its covariance (n, n) at strength 1; at: its strength among STRENGTHS; root: (n, n), of the
+    whole covariance, lower; known: (k + 1, n), over that root; normal: (k + 1, k + 1), products of `known`.
     """
 
+    delay: Float32
     at: int
     likelihood: float
     root: Float32
@@ -195,13 +208,13 @@ def _fit(at: int, delay: Float32, noise: Float64, known: Float32) -> _Fit:
     covariance.flat[:: noise.size + 1] += noise
     root, failed = lapack.spotrf(covariance.T, lower=1, clean=0, overwrite_a=1)
     if failed:  # rounded distances of a steep strong delay: as good as impossible
-        return _Fit(at, -np.inf, root, known.astype(np.float64), np.eye(len(known)))
+        return _Fit(delay, at, -np.inf, root, known.astype(np.float64), np.eye(len(known)))
     over_root = lapack.strtrs(root, known.T, lower=1)[0].T.astype(np.float64)
     normal: Float64 = over_root @ over_root.T
     normal.flat[: -1 : len(normal) + 1] += 1e-9
     *of_free, of_rate = lapack.dpotrf(normal, lower=1)[0].diagonal()
     spread = np.log(root.diagonal()).sum(dtype=np.float64) + np.log(of_free).sum()
-    return _Fit(at, float(-spread - 0.5 * of_rate**2), root, over_root, normal)
+    return _Fit(delay, at, float(-spread - 0.5 * of_rate**2), root, over_root, normal)
 
 
 def _scores(fit: _Fit, bowls: Float32) -> Float32:
@@ -213,6 +226,18 @@ def _scores(fit: _Fit, bowls: Float32) -> Float32:
     information = np.square(of_bowls).sum(axis=1) - (taken * free).sum(axis=0)
     score = (score - fit.normal[-1, :-1] @ free) / np.sqrt(np.maximum(information, LEAST_INFORMATION))
     return np.asarray(score.reshape(len(RADII_CELLS), BLOCK, BLOCK), dtype=np.float32)
+
+
+def _likelihood_ratio(fit: _Fit, scores: Float32, noise: Float64, known: Float32, bowls: Float32) -> Float32:
+    """(1, BLOCK, BLOCK), see `standing_out`: with ever weaker delay, while any bowl grows likelier. scores: at fit."""
+    gain = np.square(scores)
+    for at in reversed(range(fit.at)):
+        other = _fit(at, fit.delay, noise, known)
+        its_gain = np.square(_scores(other, bowls)) + np.float32(2 * (other.likelihood - fit.likelihood))
+        if its_gain.max() <= gain.max():
+            break
+        gain = np.maximum(gain, its_gain)
+    return np.asarray(np.sqrt(gain.max(axis=0, keepdims=True)), dtype=np.float32)
 
 
 @cache

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from ml.deformation.baseline import cell_noise
 from ml.deformation.features.overwrap import overwrapped
-from ml.deformation.features.surroundings import PLANES
+from ml.deformation.features.surroundings import FOR_THRESHOLDS, PLANES
 from ml.deformation.gridding.cells import RobustGrid
 from ml.deformation.gridding.interpolation import FILLS
 from ml.deformation.points import Float32
 from ml.deformation.still import still_ground
 
 OWN = 7  # channels before those of the surroundings
-CHANNELS = OWN + PLANES
+CHANNELS = OWN + PLANES - FOR_THRESHOLDS
 STILL_WITHIN_MM_YR = 5.0
 FARTHEST_M = 1_000.0
 LIKELY_NOISE_MM_YR = (0.1, 0.6)  # what noise a cell's rate may be given
@@ -92,8 +92,8 @@ def phases(tracks: Sequence[TrackCells], gains: Sequence[int]) -> Tensor:
 
 def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> Tensor:
     """(tracks, CHANNELS, rows, cols) float32: rate (0 where unknown, or as filled), weight of the plain mean, known,
-    points, spread, distance; rate of points not despiked; the planes of `surroundings`. A network of fewer channels
-    takes the first of them.
+    points, spread, distance; rate of points not despiked; planes of `surroundings`, but FOR_THRESHOLDS. A network of
+    fewer channels takes the first of them.
     """
     shape = tracks[0].velocity_mm_yr.shape
     shown = torch.zeros((len(tracks), CHANNELS, *shape))
@@ -109,5 +109,5 @@ def channels(tracks: list[TrackCells], filled: list[Float32] | None = None) -> T
         planes[5] = distance.clamp_max(FARTHEST_M) / 500
         planes[6] = (raw.where(known, 0) / 2).asinh()
         if track.around is not None:
-            torch.asinh(torch.from_numpy(track.around), out=planes[OWN:])
+            torch.asinh(torch.from_numpy(track.around[:-FOR_THRESHOLDS]), out=planes[OWN:])
     return shown

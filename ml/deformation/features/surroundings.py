@@ -2,7 +2,8 @@
 
 Means over windows of points whose rates go with height no more, less the mean over three times the window; and the same
 in units of how much such differences scatter there. Atmospheric delay differs tenfold in strength between products.
-At last, how far a bowl at the place would stand out of the delay (`atmosphere.py`).
+At last, how far a bowl at the place would stand out of the delay (`atmosphere.py`), and whether its mean rates are
+unusual there (`unusual.py`).
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from ml.deformation.features.atmosphere import CELL_NOISE_MM_YR, standing_out
 from ml.deformation.features.atmosphere import PLANES as OF_ATMOSPHERE
 from ml.deformation.features.relief import PLANES as OF_HEIGHTS
 from ml.deformation.features.relief import relief
+from ml.deformation.features.unusual import unusual
 from ml.deformation.points import Float32
 
 WINDOWS_CELLS = (9, 17, 33)
-PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE
+PLANES = OF_HEIGHTS + 2 * len(WINDOWS_CELLS) + OF_ATMOSPHERE + 1
+FOR_THRESHOLDS = 2  # the last planes are no channels of a network: how far a bowl stands out; unusual
 WIDER, SCATTER_CELLS = 3, 99
 FASTEST_MM_YR = 20.0  # a rate beyond counts as so much
 LARGEST_MM_YR = 0.6  # a difference beyond counts as so much in the scatter, which is of still ground
@@ -40,8 +43,8 @@ def surroundings(
     cell_m: float,
     noise_mm_yr: float = CELL_NOISE_MM_YR,
 ) -> Float32:
-    """(PLANES, rows, cols): of `relief`; differences of means, mm/yr; the same over their scatter; of `atmosphere`. 0
-    unknown.
+    """(PLANES, rows, cols): of `relief`; differences of means, mm/yr; the same over their scatter; of `atmosphere`; of
+    `unusual`. 0 unknown.
 
     velocity: (rows, cols), mm/yr against the product's background, NaN unknown; height_m: mean of each cell's points,
     NaN unknown, None without heights; noise: standard deviation of one cell's rate.
@@ -113,7 +116,8 @@ def _fill(ground: Ground, planes: Float32, own: slice) -> None:
     part, inner = ground.around(own, REACH_CELLS)
     for plane, values in zip(planes, _of_means(part), strict=False):
         plane[own] = values[inner]
-    planes[-OF_ATMOSPHERE:, own] = standing_out(*part[:4], inner, part.noise_mm_yr)
+    planes[-1, own] = unusual(*part[:2])[inner]
+    planes[-1 - OF_ATMOSPHERE : -1, own] = standing_out(*part[:4], inner, part.noise_mm_yr)
 
 
 def _of_means(ground: Ground) -> Iterator[Float32]:

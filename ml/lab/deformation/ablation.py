@@ -137,7 +137,7 @@ def detect_ablation(grid_of: Callable[[bool], RobustGrid], config: AblationConfi
     score, rate = ablation_score(lattice, config)
     reach = lattice.tracks[0].distance_m <= REACH_M
     logits = torch.from_numpy(np.stack([score, score]))
-    logit = calibrated(logits, settings["calibration"][config.label], torch.from_numpy(reach))
+    logit = calibrated(logits, settings["calibration"][config.label])
     probability = np.where(reach, torch.sigmoid(logit).numpy(), np.nan).astype(np.float32)
     away, toward = by_sign(probability, rate)
     rate *= np.float32(lattice.scale)

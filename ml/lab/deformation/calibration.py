@@ -3,8 +3,8 @@
 For each use of the weights (one track, two; an ablation model's gains) the score at which areas begin is read off at
 ALARMS false alarms per 1,000 km². For the shipped network also on still tiles with an error of another make each
 (`disturbances`, those of training, in turn), whichever is stricter, and it is chosen how alarms are shared between its
-three scores, of small areas, of wide ones and of what stands out of the delay: as detects most of the table's bowls and
-gives the best F1 and overlap.
+two scores, of small areas and of what moves as is not usual around: as detects most of the table's bowls and gives the
+best F1 and overlap.
 Last, how likely motion is at each score (`reliability`). Everything goes into the card.
 """
 
@@ -42,8 +42,7 @@ from ml.simulation.velocity.tiles import SIDE_M, Tile, TileTrack
 ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
 ENTERS = tuple(np.arange(-2.1, 4.91, 0.7).tolist())
 FINES = ENTERS[3:]
-WIDES = (*np.arange(0.35, 2.46, 0.35).tolist(), math.inf)
-AGREED = (1.0, 1.5, 2.0, math.inf)
+AGREED = (*np.arange(1.35, 2.91, 0.1).round(2).tolist(), math.inf)
 GAP = 1.5
 NEVER = 1e3  # a score that nothing reaches
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")
@@ -53,18 +52,17 @@ RELIABILITY_FIRST = 20_000  # tiles apart from those that thresholds were chosen
 
 
 class Setting(NamedTuple):
-    """One candidate: areas begin where the score of small ones passes `fine`, that of wide ones `wide`, or where they
-    stand out of the delay and the lowest threshold's logit passes `agreed`, and end where all fall GAP below.
+    """One candidate: areas begin where the score of small ones passes `fine`, or where the ground moves as is not usual
+    around and the lowest threshold's logit passes `agreed`, and end where both fall GAP below.
     """
 
     fine: float
-    wide: float = math.inf
     agreed: float = math.inf
 
 
 class View(NamedTuple):
-    """What some tracks of a tile gave: logits (2, rows, cols) of the lowest thresholds, rate, how far bowls stand out
-    of the delay (`network.standing`), place on the ground.
+    """What some tracks of a tile gave: logits (2, rows, cols) of the lowest thresholds, rate, `network.standing`, place
+    on the ground.
     """
 
     tracks: Sequence[TileTrack]
@@ -76,10 +74,9 @@ class View(NamedTuple):
 
 def bands_at(view: View, setting: Setting) -> DeformationResult:
     """The view as a result in which areas begin at one half and end at a fifth."""
-    logits, standing = torch.from_numpy(view.logits), torch.from_numpy(view.standing)
-    unknown = np.isnan(view.result.maps.probability)
     scores = {**setting._asdict(), "gap": GAP}
-    p = torch.sigmoid(calibrated(logits, scores, torch.from_numpy(~unknown), standing)).numpy()
+    logit = calibrated(torch.from_numpy(view.logits), scores, torch.from_numpy(view.standing))
+    p, unknown = torch.sigmoid(logit).numpy(), np.isnan(view.result.maps.probability)
     rate = view.rate_mm_yr
     maps = DeformationMaps(
         np.where(unknown, np.nan, p).astype(np.float32),
@@ -121,7 +118,8 @@ def ablation_views(configs: Sequence[AblationConfig], tile: Tile, number: int) -
             grids[despiked] = grid_robust(cloud(tile.tracks[number]), despiked=despiked, workers=1)
         lattice = on_lattice([grids[despiked]])
         score, rate = ablation_score(lattice, config)
-        views.append(_view([tile.tracks[number]], np.stack([score, score]), rate, np.zeros_like(score), lattice))
+        logits, nothing = np.stack([score, score]), np.zeros((2, *score.shape), dtype=np.float32)
+        views.append(_view([tile.tracks[number]], logits, rate, nothing, lattice))
     return views
 
 
@@ -212,34 +210,34 @@ def alarm_rates(detected: Float64, n_tiles: int) -> Float64:
 
 def calibrate_shipped(folder: Path, tiles: int, bowls: int, processes: int) -> dict[str, Any]:
     """The scores of one track and of two, by the share of bowls detected, F1 and overlap."""
-    grid = [Setting(*values) for values in product(FINES, WIDES, AGREED)]
+    grid = [Setting(*values) for values in product(FINES, AGREED)]
     fields = np.sum(over_seeds(partial(shipped_on_field, folder, grid), tiles, processes=processes), axis=0)
     still = np.sum(over_seeds(partial(shipped_on_disturbed, folder, grid), tiles, processes=processes), axis=0)
     detected = np.mean(over_seeds(partial(shipped_on_bowls, folder, grid), bowls, processes=processes), axis=0)
     chosen = {}
     for i, label in enumerate(("1", "2")):
         best: tuple[float, dict[str, float]] = (-math.inf, {})
-        for wide, agreed in product(WIDES, AGREED):
-            at = [k for k, one in enumerate(grid) if one[1:] == (wide, agreed)]
+        for agreed in AGREED:
+            at = [k for k, one in enumerate(grid) if one.agreed == agreed]
             alarms = np.maximum(alarm_rates(fields[i, at], tiles), alarm_rates(still[i, at][:, None], tiles))
             if alarms[-1] > ALARMS:
-                continue  # the other scores alone give too many
+                continue  # the other score alone gives too many
             fine = enter_at(FINES, alarms)
             totals = [np.interp(fine, FINES, fields[i, at, column]) for column in range(1, 5)]
             f1 = 2 * totals[0] / max(totals[1] + totals[2], 1)
             overlap = totals[3] / max(totals[0], 1)
             pd = [float(np.interp(fine, FINES, detected[i, at, j])) for j in range(len(TABLE))]
             value = float(np.mean(pd)) + 0.5 * f1 + 0.25 * overlap
-            print(f"{label} wide {wide:.2f} agreed {agreed:.1f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} {pd}")
+            print(f"{label} agreed {agreed:.2f} fine {fine:5.2f} F1 {f1:.3f} IoU {overlap:.3f} {pd}")
             if value > best[0]:
-                best = (value, _scores(fine, wide, agreed))
+                best = (value, _scores(fine, agreed))
         chosen[label] = best[1]
     return chosen
 
 
-def _scores(fine: float, wide: float = math.inf, agreed: float = math.inf) -> dict[str, float]:
+def _scores(fine: float, agreed: float = math.inf) -> dict[str, float]:
     """As the card holds them."""
-    return {"fine": round(fine, 2), "wide": min(round(wide, 2), NEVER), "agreed": min(agreed, NEVER), "gap": GAP}
+    return {"fine": round(fine, 2), "agreed": min(agreed, NEVER), "gap": GAP}
 
 
 def reliabilities(folder: Path, tiles: int, processes: int) -> dict[str, dict[str, float]]:

@@ -153,42 +153,28 @@ def test_the_lake_bed_of_mexico_city_sinks_and_the_western_hills_do_not(real_dat
     assert (p[np.abs(points.velocity_mm_yr) < 2] > 0.5).mean() < 0.2
 
 
-SCORES = {"fine": 1.7, "wide": 4.0, "agreed": 1.5, "gap": 1.5}
+SCORES = {"fine": 1.7, "agreed": 2.0, "gap": 1.5}
 
 
-def test_a_small_area_begins_at_the_blend_of_two_thresholds():
-    logits = torch.tensor([[-4.0, 1.0, 9.0], [-4.0, 2.0, -9.0]])[:, None]
-    p = torch.sigmoid(calibrated(logits, SCORES, torch.ones(1, 3, dtype=torch.bool)))[0]
+def test_an_area_begins_at_the_blend_of_two_thresholds():
+    logits = torch.tensor([[-4.0, 1.0], [-4.0, 2.0]])[:, None]
+    p = torch.sigmoid(calibrated(logits, SCORES))[0]
     assert p[0] < 0.01
     assert p[1] == pytest.approx(0.5, abs=1e-4)  # 0.3 · 1 + 0.7 · 2
-    assert p[2] < 0.01  # too few cells to be wide
 
 
-def test_a_wide_area_begins_where_its_surroundings_and_the_cell_itself_agree():
-    logits, reached = torch.full((2, 40, 40), -9.0), torch.ones(40, 40, dtype=torch.bool)
-    logits[0] = 4.3
-    reached[:, 30:] = False
-    logits[0, :, 30:] = -9  # where there is no value, nothing is averaged
-    logits[0, 20, 20] = 2.0
-    p = torch.sigmoid(calibrated(logits, SCORES, reached))
-    assert float(p[5, 25]) == pytest.approx(0.5, abs=1e-4)
-    assert float(p[20, 20]) < 0.2
-    left = torch.sigmoid(calibrated(logits - 1.5, SCORES, reached))
-    assert float(left[5, 5]) == pytest.approx(0.2, abs=1e-4)
+def test_where_the_rate_is_unusual_the_lowest_threshold_is_enough_and_a_bowl_lowers_it():
+    logits = torch.tensor([[2.0, 1.25, 1.25, 9.0, 9.0], [-30.0] * 5])[:, None]
+    of_bowls = torch.tensor([[0.0, 2.5, 0.0, 9.0, 9.0]])
+    unusual = torch.tensor([[1.5, 1.5, 1.5, 1.0, 2 / 3]])
+    p = torch.sigmoid(calibrated(logits, SCORES, torch.stack([of_bowls, unusual])))[0]
+    assert p[0] == pytest.approx(0.5, abs=1e-4)
+    assert p[1] == pytest.approx(0.5, abs=1e-4)  # 1.25 + 0.3 · 2.5
+    assert p[2] < 0.4
+    assert p[3] == pytest.approx(0.5, abs=1e-4)  # the limit of the rates
+    assert p[4] == pytest.approx(0.2, abs=1e-3)
 
 
-def test_what_stands_out_of_the_delay_is_an_area_where_the_lowest_threshold_agrees():
-    logits = torch.tensor([[1.6, 1.4, 9.0, 1.5], [-9.0, -9.0, -9.0, -9.0]])[:, None]
-    standing = torch.tensor([[4.2, 8.0, 3.3, 4.0]])
-    p = torch.sigmoid(calibrated(logits, SCORES, torch.ones(1, 4, dtype=torch.bool), standing))[0]
-    assert 0.5 < p[0] < 0.6  # the logit is what limits it
-    assert 0.4 < p[1] < 0.5
-    assert p[2] == pytest.approx(0.2, abs=1e-3)
-    assert p[3] == pytest.approx(0.5, abs=1e-4)
-
-
-def test_a_small_spot_is_no_wide_area_however_sure():
-    logits = torch.full((2, 40, 40), -6.0)
-    logits[0, 19:22, 19:22] = 12.0
-    p = torch.sigmoid(calibrated(logits, SCORES | {"fine": 100.0}, torch.ones(40, 40, dtype=torch.bool)))
+def test_without_what_stands_out_only_the_blend_counts():
+    p = torch.sigmoid(calibrated(torch.tensor([[9.0], [-9.0]])[:, None], SCORES))
     assert float(p.max()) < 0.01

@@ -35,7 +35,7 @@ def network() -> DeformationNetwork:
             fan = weights[0].numel() if weights.dim() > 1 else 8
             gain = 0.1 if name.startswith("head") else 1.6
             weights.copy_(torch.randn(weights.shape, generator=generator) * (gain / fan**0.5))
-    even = {"fine": 0.0, "wide": 1e3, "agreed": 1e3, "gap": 1.3863}
+    even = {"fine": 0.0, "agreed": 1e3, "gap": 1.3863}
     card = Card(
         "deformation",
         "random",

@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
     """Small networks with random weights as files, and thresholds that flag something."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("ablation")
-    at = {"fine": 0.0, "wide": 1e3, "agreed": 1e3, "gap": 1.5}
+    at = {"fine": 0.0, "agreed": 1e3, "gap": 1.5}
     calibration = dict.fromkeys(["1", "mean", "max", *(f"gain-{gain}" for gain in GAINS)], at)
     arguments = {"widths": [8, 8, 8, 8], "means": False}
     for weights in ("deformation-unet-none", "deformation-unet-soft-impute-raw", "deformation-unet-wrapped", PATCHES):
