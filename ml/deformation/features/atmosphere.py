@@ -43,7 +43,8 @@ FEWEST_SQUARES = 12
 MANY_SQUARES = 96  # every other one of so many gives the delay's spectrum
 LEAST_WEIGHT = 0.4
 LEAST_INFORMATION = 0.1  # of a bowl of 1 mm/yr: less gives no value
-MAY_BE, MAY_BE_MM_YR = 1.5, 0.7  # score and rate of a square from which on a bowl is sought with weaker delay
+MAY_BE, MAY_BE_MM_YR = 1.5, 0.7  # score and rate of a square, from which on a bowl is sought with weaker delay,
+INSIDE = 0.9  # where some bowl of the block has at least so much of its rate
 LAG_M, LAGS = 100.0, 256  # step and number of the distances at which a covariance is computed
 FINER = 16  # parts of a step that are distinguished: a steep spectrum does not bear distances rounded to whole steps
 
@@ -128,10 +129,16 @@ def _of_block(squares: Squares, row: int, col: int, square_m: float, variance: f
     bowls = _bowls(down, right, square_m)
     scores = _scores(fit, bowls)
     ratio = np.abs(scores).max(axis=0, keepdims=True)
-    block = (slice(row, row + BLOCK), slice(col, col + BLOCK))
-    if ratio.max() >= MAY_BE and np.abs(squares.rate[block]).max() >= MAY_BE_MM_YR:
+    if ratio.max() >= MAY_BE and np.abs(_left(known)[bowls.max(axis=0) > INSIDE]).max(initial=0) >= MAY_BE_MM_YR:
         ratio = _likelihood_ratio(fit, scores, noise, values, bowls)
     return np.concatenate([scores, strength, ratio])
+
+
+def _left(known: Float64) -> Float64:
+    """What a plain fit of what goes free leaves of the rate, mm/yr, (n,). known: (k + 1, n)."""
+    *free, rate = known
+    terms = np.stack(free, axis=1)
+    return np.asarray(rate - terms @ np.linalg.lstsq(terms, rate, rcond=None)[0])
 
 
 def _lag_m(square_m: float) -> float:

@@ -8,6 +8,7 @@ from ml.deformation.features.atmosphere import ALIGN_CELLS, MARGIN, PLANES, RADI
 from ml.simulation.velocity.nuisance import turbulence_field
 
 SIDE = 128
+RADII, STRENGTH, RATIO = slice(0, len(RADII_CELLS)), len(RADII_CELLS), len(RADII_CELLS) + 1
 ROW, COL = np.mgrid[:SIDE, :SIDE].astype(np.float32)
 
 
@@ -28,7 +29,7 @@ def bowl(rate_mm_yr: float, radius_m: float, row: float = 60, col: float = 68):
 @pytest.mark.parametrize("strength", [0.01, 0.05, 0.15])
 def test_still_ground_scatters_by_about_one_however_strong_the_delay_is(strength):
     score = np.stack([standing_out(*still(seed, strength), None, 100.0) for seed in range(12)])
-    scatter = score[:, :-1, ::SQUARE_CELLS, ::SQUARE_CELLS].std(axis=(0, 2, 3))
+    scatter = score[:, RADII, ::SQUARE_CELLS, ::SQUARE_CELLS].std(axis=(0, 2, 3))
     assert (scatter > 0.6).all()
     assert (scatter < 1.4).all()
 
@@ -40,7 +41,7 @@ def test_a_bowl_stands_out_with_its_sign_and_most_at_its_own_radius(radius_m):
     for seed in range(8):
         rate, count = still(seed)
         score = standing_out(rate + bowl(-3.0, radius_m), count, None, 100.0)
-        heart.append(score[:-1, 56:64, 64:72].mean(axis=(1, 2)))
+        heart.append(score[RADII, 56:64, 64:72].mean(axis=(1, 2)))
     score = np.median(heart, axis=0)
     assert score[own] < -6
     assert score[own] == score.min()
@@ -54,8 +55,27 @@ def test_a_product_of_wide_cells_is_searched_for_wide_bowls():
 
 
 def test_the_strength_of_the_delay_is_estimated_in_its_window():
-    planes = [standing_out(*still(2, strength), None, 100.0)[-1] for strength in (0.005, 0.05, 0.4)]
+    planes = [standing_out(*still(2, strength), None, 100.0)[STRENGTH] for strength in (0.005, 0.05, 0.4)]
     assert np.mean(planes[0]) < np.mean(planes[1]) < np.mean(planes[2])
+
+
+def test_a_bowl_that_fills_an_island_does_not_hide_behind_its_own_delay():
+    """An island of 3.2 km: the likeliest delay takes the bowl for its own."""
+    ratio, score = [], []
+    for seed in range(6):
+        rate, count = still(seed, 0.01)
+        on_land = (np.abs(ROW - 60) < 16) & (np.abs(COL - 68) < 16)
+        rate[~on_land], count[~on_land] = np.nan, 0
+        planes = standing_out(rate + bowl(-3.0, 800.0), count, None, 100.0)
+        ratio.append(planes[RATIO, 60, 68])
+        score.append(np.abs(planes[RADII, 60, 68]).max())
+    assert np.all(np.array(ratio) >= np.array(score) - 1e-4)
+    assert np.median(ratio) > np.median(score) + 1
+
+
+def test_the_likelihood_ratio_of_still_ground_is_small():
+    ratio = [standing_out(*still(seed, 0.05), None, 100.0)[RATIO] for seed in range(6)]
+    assert np.mean(np.array(ratio) > 4) < 0.01
 
 
 def test_another_spectrum_is_taken_where_it_is_likelier(monkeypatch):
@@ -70,9 +90,9 @@ def test_another_spectrum_is_taken_where_it_is_likelier(monkeypatch):
         return (field + rng.normal(0, 0.3, (SIDE, SIDE))).astype(np.float32)
 
     rates, count = [smooth(seed) for seed in range(6)], np.full((SIDE, SIDE), 3)
-    estimated = np.stack([standing_out(rate, count, None, 100.0)[:-1] for rate in rates]).std()
+    estimated = np.stack([standing_out(rate, count, None, 100.0)[RADII] for rate in rates]).std()
     monkeypatch.setattr(atmosphere, "SPECTRA", atmosphere.SPECTRA[:2])
-    assert estimated < np.stack([standing_out(rate, count, None, 100.0)[:-1] for rate in rates]).std()
+    assert estimated < np.stack([standing_out(rate, count, None, 100.0)[RADII] for rate in rates]).std()
 
 
 def test_a_plane_and_what_goes_with_height_do_not_stand_out():
@@ -120,7 +140,7 @@ def plainly(squares: atmosphere.Squares, row: int, col: int, strength: float, sp
     normal = free.T @ inverse @ free + 1e-9 * np.eye(4)
     left = inverse - inverse @ free @ np.linalg.inv(normal) @ free.T @ inverse
     likelihood = -(np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(normal)[1] + rate @ left @ rate) / 2
-    score = np.empty((PLANES - 1, atmosphere.BLOCK, atmosphere.BLOCK))
+    score = np.empty((len(RADII_CELLS), atmosphere.BLOCK, atmosphere.BLOCK))
     for plane, i, j in np.ndindex(score.shape):
         away = np.hypot(down - (row + i + 0.5) * square_m, right - (col + j + 0.5) * square_m)
         shape = np.exp(-((away / RADII_CELLS[plane] / 100) ** 2))
@@ -134,7 +154,7 @@ def test_scores_are_those_of_whole_inverses_in_double_precision(strength, monkey
     monkeypatch.setattr(atmosphere, "SPECTRA", (spectrum, spectrum))
     rate, count = still(11, strength)
     height = (300 * np.sin(ROW / 17) * np.cos(COL / 23)).astype(np.float32)
-    score = standing_out(rate, count, height, 100.0)[:-1, ::SQUARE_CELLS, ::SQUARE_CELLS]
+    score = standing_out(rate, count, height, 100.0)[RADII, ::SQUARE_CELLS, ::SQUARE_CELLS]
     squares = atmosphere._squares(rate, count, height, 100.0)
     for row, col in ((0, 4), (8, 8), (12, 0)):
         expected = max(
@@ -145,6 +165,6 @@ def test_scores_are_those_of_whole_inverses_in_double_precision(strength, monkey
 
 @pytest.mark.parametrize("cell_m", [150.0, 250.0, 1000.0])
 def test_wider_cells_have_scores_too(cell_m):
-    score = standing_out(*still(13), None, cell_m)[:-1]
+    score = standing_out(*still(13), None, cell_m)[RADII]
     assert np.isfinite(score).all()
     assert 0.5 < score.std() < 1.5
