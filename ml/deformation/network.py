@@ -40,7 +40,8 @@ HALO_CELLS = 144
 REACH_M = 200.0  # no value farther than this from all points
 FINE_BLEND = 0.3  # of the lowest threshold's logit, in the score of small areas
 STANDING_BLEND, MOST_STANDING = 0.3, 2.5  # of standard deviations, in the score of unusual ones; more counts as so many
-UNUSUAL_STEEP = 3.0  # of that score, in gaps: an area ends at two thirds of the limit
+UNUSUAL_STEEP = 3.0  # in gaps: such an area ends at two thirds of the limit
+STANDS_OUT, STANDS_OUT_GAP = 5.0, 0.7  # standard deviations where areas begin, and so many less where they end
 FASTEST_ARCSINH = 7.0  # of half the rate: 1,100 mm/yr
 MEASURED_CELLS = 5  # a rate lies within what was measured so far around it
 
@@ -245,13 +246,14 @@ def calibrated(
     """One logit of the thresholds' (thresholds, rows, cols), so that areas enter at one half and leave at a fifth.
 
     The higher of two scores counts: mostly the logit of 2 mm/yr, which shows small areas and where their edge is, from
-    the card's `fine` on; and, where the ground moves as is not usual there, the logit of the lowest threshold, from
-    `agreed` on, the less the farther a bowl stands out of the delay. `gap` below that they stand for a fifth.
-    standing: (2, rows, cols) of `standing`, None for none.
+    the card's `fine` on; and, where the rate is unusual or a bowl stands out of the delay, the logit of the lowest
+    threshold, from `agreed` on, or less with such a bowl. `gap` below that they stand for a fifth. standing:
+    (2, rows, cols) of `standing`, None for none.
     """
     score = FINE_BLEND * logits[0] + (1 - FINE_BLEND) * logits[1] - calibration["fine"]
     if standing is not None:
         of_bowls, unusual = standing
         agreed = logits[0] + STANDING_BLEND * of_bowls.clamp_max(MOST_STANDING) - calibration["agreed"]
-        score = torch.maximum(score, torch.minimum(agreed, (unusual - 1) * (UNUSUAL_STEEP * calibration["gap"])))
+        stands = torch.maximum((unusual - 1) * UNUSUAL_STEEP, (of_bowls - STANDS_OUT) / STANDS_OUT_GAP)
+        score = torch.maximum(score, torch.minimum(agreed, stands * calibration["gap"]))
     return score * (LN4 / calibration["gap"])

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from ml.deformation.points import Float32
 
-LEAST_MM_YR, SPREADS = 1.8, 2.0  # what is unusual: in units of the product's noise scale; of the means' spread around
+LEAST_MM_YR, SPREADS = 1.8, 4.5  # what is unusual: in units of the product's noise scale; of the means' spread around
 WINDOWS_CELLS, OF_SPREAD_CELLS, SPREAD_CELLS = (5, 7, 9), 7, 99
 LARGEST_MM_YR = 1.0  # a mean beyond counts as so much in the spread, which is of still ground
 FEWEST_SHARE, FEWEST_WEIGHT = 0.15, 6.0  # a window has a mean where its weights sum to more than the lesser of both

@@ -42,7 +42,7 @@ from ml.simulation.velocity.tiles import SIDE_M, Tile, TileTrack
 ALARMS = 0.45  # per 1,000 km²: a little under one half, since the count on so few tiles is uncertain itself
 ENTERS = tuple(np.arange(-2.1, 4.91, 0.7).tolist())
 FINES = ENTERS[3:]
-AGREED = (*np.arange(1.35, 2.91, 0.1).round(2).tolist(), math.inf)
+AGREED = (1.5, 1.75, 2.0, 2.25, 2.5, math.inf)
 GAP = 1.5
 NEVER = 1e3  # a score that nothing reaches
 TABLE = ("pd_4mm_300m", "pd_3mm_800m", "pd_3mm_2000m")

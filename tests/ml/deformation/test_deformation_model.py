@@ -163,16 +163,18 @@ def test_an_area_begins_at_the_blend_of_two_thresholds():
     assert p[1] == pytest.approx(0.5, abs=1e-4)  # 0.3 · 1 + 0.7 · 2
 
 
-def test_where_the_rate_is_unusual_the_lowest_threshold_is_enough_and_a_bowl_lowers_it():
-    logits = torch.tensor([[2.0, 1.25, 1.25, 9.0, 9.0], [-30.0] * 5])[:, None]
-    of_bowls = torch.tensor([[0.0, 2.5, 0.0, 9.0, 9.0]])
-    unusual = torch.tensor([[1.5, 1.5, 1.5, 1.0, 2 / 3]])
+def test_where_rates_are_unusual_or_a_bowl_stands_out_the_lowest_threshold_is_enough():
+    logits = torch.tensor([[2.0, 1.25, 1.25, 9.0, 9.0, 9.0, 9.0], [-30.0] * 7])[:, None]
+    of_bowls = torch.tensor([[0.0, 2.5, 0.0, 0.0, 0.0, 5.0, 4.3]])
+    unusual = torch.tensor([[1.5, 1.5, 1.5, 1.0, 2 / 3, 0.0, 0.0]])
     p = torch.sigmoid(calibrated(logits, SCORES, torch.stack([of_bowls, unusual])))[0]
     assert p[0] == pytest.approx(0.5, abs=1e-4)
     assert p[1] == pytest.approx(0.5, abs=1e-4)  # 1.25 + 0.3 · 2.5
     assert p[2] < 0.4
     assert p[3] == pytest.approx(0.5, abs=1e-4)  # the limit of the rates
     assert p[4] == pytest.approx(0.2, abs=1e-3)
+    assert p[5] == pytest.approx(0.5, abs=1e-4)  # usual, but out of the delay
+    assert p[6] == pytest.approx(0.2, abs=1e-3)
 
 
 def test_without_what_stands_out_only_the_blend_counts():
