@@ -49,7 +49,7 @@ VERSIONS = {  # raise when the numbers change
     "ada": "2",
     "getis-ord": "2",
     "whitening": "3",
-    "model": "6",
+    "model": "7",
 }
 
 
