@@ -58,10 +58,11 @@ def estimates_of(method: str, pairs: Iterable[tuple[Float32, Float32]]) -> tuple
     return np.stack(values), np.stack(sigmas)
 
 
-def _outcome(method: str, scene: int) -> tuple[float, float]:
-    """AUC of the event's pixels against all others, and the share reported at the step before it (nothing happened)."""
-    series = make_series(scene)
-    coherence, sigma = estimates_of(method, pairwise(series.power))
+def outcome(series: ImageSeries, coherence: Float32, sigma: Float32) -> tuple[float, float]:
+    """AUC of the event's pixels against all others, and the share reported at the step before it (nothing happened).
+
+    coherence, sigma: (steps, rows, cols) of the series.
+    """
     past, past_sigma = coherence[:PREDECESSORS], sigma[:PREDECESSORS]
     inner = (slice(EDGE_PX, -EDGE_PX),) * 2
     event = series.event[inner] > 0.5
@@ -70,6 +71,11 @@ def _outcome(method: str, scene: int) -> tuple[float, float]:
     before = coherence_change(past, past_sigma, coherence[series.step - 1]).change_sigma[inner]
     reported = float((before <= REPORTED_SIGMA).mean())
     return auc(-at_event[counted].astype(np.float64), event[counted]), reported
+
+
+def _outcome(method: str, scene: int) -> tuple[float, float]:
+    series = make_series(scene)
+    return outcome(series, *estimates_of(method, pairwise(series.power)))
 
 
 def evaluate(method: str, series: int) -> dict[str, Interval]:

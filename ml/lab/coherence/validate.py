@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ import torch
 from ml.coherence.features import temporal
 from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, from_card, made
 from ml.coherence.registration import facts_of
+from ml.lab.coherence import change_evaluate
 from ml.lab.coherence.evaluate import EDGE_PX, EVERY_PX, make_even, make_structured
 from ml.lab.coherence.processing import measured_looks
 from ml.lab.coherence.real_evaluate import averaged_by
@@ -26,8 +28,9 @@ from ml.lab.coherence.training_task import EARLIER
 from ml.lab.results import write
 from ml.runtime.checkpoints import load, read_card
 from ml.simulation.sar.pairs import SarPair
+from ml.simulation.sar.system import GRDH
 from ml.simulation.seeds import Purpose, generator
-from ml.statistics.intervals import Float64, Interval, bootstrap_over
+from ml.statistics.intervals import Float64, Interval, bootstrap, bootstrap_over
 
 SIZE = 32
 SEED = "coherence-kept"  # others than those that training watches
@@ -117,6 +120,19 @@ def measured(networks: Sequence[CoherenceNetwork], case: Case, size: int) -> lis
     return results
 
 
+def change_of(network: CoherenceNetwork, size: int) -> dict[str, Interval]:
+    """As the benchmark `change` has it, on so many series of validation, from the coherence of the scatterers."""
+    rows = []
+    for scene in range(size):
+        series = change_evaluate.make_series(scene, Purpose.VALIDATION)
+        pairs = [torch.from_numpy(np.stack(images)) for images in pairwise(series.power)]
+        by_pair = [network.estimate(pair, facts_of([pair], GRDH.equivalent_looks))[TRUTHS[0]] for pair in pairs]
+        coherence, sigma = (np.stack([part.numpy() for part in parts]) for parts in zip(*by_pair, strict=True))
+        rows.append(change_evaluate.outcome(series, coherence, sigma))
+    table = np.array(rows)
+    return {"auc_change": bootstrap(table[:, 0]), "false_alarm_share": bootstrap(table[:, 1])}
+
+
 def main() -> None:
     """Write and print every figure of each network, truth and case."""
     parser = argparse.ArgumentParser(
@@ -134,6 +150,8 @@ def main() -> None:
                 if groups:
                     figures = {key: bootstrap_over(groups, statistic) for key, statistic in STATISTICS.items()}
                     metrics[f"{network.weights_sha256[:8]}, {truth}, {name}"] = figures
+    for network in networks:
+        metrics[f"{network.weights_sha256[:8]}, change"] = change_of(network, args.size)
     write(args.json, "ml.lab.coherence.validate", metrics, {}, size=args.size)
 
 
