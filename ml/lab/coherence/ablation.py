@@ -17,7 +17,7 @@ import torch
 from ml.lab.coherence.training_task import CoherenceSettings, CoherenceTrainingTask, prepare
 from ml.lab.training import Schedule, train
 
-BASE = CoherenceSettings(pairs=1024, batch=6)
+BASE = CoherenceSettings(pairs=1024, textured=0, history=0, from_shipped=False, sample_weight=0.3, batch=6)
 ABLATION_MODELS = {
     "as shipped": BASE,
     "three levels": replace(BASE, widths=(48, 64, 96), blocks=(1, 2, 2)),

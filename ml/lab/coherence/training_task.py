@@ -189,7 +189,7 @@ class CoherenceTrainingTask:
         """Take over what another task on the same pairs has worked out: scenes, and facts where it registers too."""
         self.scenes = other.scenes
         if self.settings.register == other.settings.register:
-            self.kept = other.kept
+            self.kept, self.facts = other.kept, other.facts
 
     @cached_property
     def scenes(self) -> dict[str, list[SarPair]]:

@@ -7,10 +7,10 @@ import pytest
 
 from ingest.errors import InputError
 from ml.coherence.features import HISTORY, features, history_features, temporal
-from ml.coherence.network import NAME, CoherenceNetwork, Settings, made, registered
+from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, Settings, made, registered
 from ml.coherence.registration import facts_of
 from ml.lab import real_data
-from ml.lab.coherence import textures
+from ml.lab.coherence import textures, validate
 from ml.lab.coherence.processing import laid_on_map, measured_looks
 from ml.lab.coherence.scenes import textured, textured_pair
 from ml.lab.coherence.training_task import CoherenceSettings, CoherenceTrainingTask, begin_with, independent
@@ -227,3 +227,32 @@ def test_batches_mix_both_grounds_and_show_histories_to_some_steps(tmp_path, cut
     assert torch.isfinite(shown[0]["optional"]).all()
     none = dataclasses.replace(settings, with_history=0.0)
     assert "optional" not in CoherenceTrainingTask([simulated, before], none, 1).batch(np.random.default_rng(1))
+
+
+# ---- networks side by side ----
+
+
+def test_a_network_is_judged_with_a_history_only_where_it_has_a_place_for_one():
+    torch.manual_seed(0)
+    without, with_place = (
+        CoherenceNetwork(made(SMALL | {"history": history}).eval(), Settings(), "") for history in (False, True)
+    )
+    case = validate.Case(earlier_pair, history=True)
+    first, second = validate.measured([without, with_place], case, 2)
+    assert first == {truth: [] for truth in TRUTHS}
+    assert {truth: [rows.shape for rows in of_pairs] for truth, of_pairs in second.items()} == {
+        truth: [(400, 3)] * 2 for truth in TRUTHS
+    }
+    plain, _ = validate.measured([without, with_place], case._replace(history=False), 1)
+    rows = plain[TRUTHS[0]][0]
+    assert rows[:, 1] == pytest.approx(0.6, abs=0.02)
+    assert validate.STATISTICS["bias"](rows) == pytest.approx(rows[:, 0].mean() - 0.6, abs=0.02)
+
+
+@pytest.mark.realdata
+def test_averaged_pairs_are_told_more_looks_than_they_had(real_data, monkeypatch):
+    monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
+    fine, coarse = validate.kept_pair(1), validate.averaged_pair(1)
+    assert coarse.power.shape == (2, 64, 64)
+    assert fine.looks < coarse.looks < 4.5 * fine.looks
+    assert coarse.sample_gamma.mean() == pytest.approx(fine.sample_gamma.mean(), abs=0.1)
