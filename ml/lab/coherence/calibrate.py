@@ -13,7 +13,7 @@ from ml.runtime.checkpoints import WEIGHTS, load, write_card
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and write the card; the weights stay as they are. ValueError for a truth that does not exist."""
+    """Measure sigma and errors and write the card; the weights stay as they are. ValueError for a truth that does not exist."""
     if unknown := set(arguments) - set(TRUTHS):
         raise ValueError(f"there is no truth {', '.join(sorted(unknown))}; choose of {', '.join(TRUTHS)}")
     card = card_shipped()
@@ -21,7 +21,8 @@ def main(arguments: Sequence[str]) -> int:
     load(card, network)
     task = CoherenceTrainingTask([], CoherenceSettings())
     calibration = finish(network.eval(), task, arguments or TRUTHS)
-    write_card(WEIGHTS, dataclasses.replace(card, settings=card.settings | calibration))
+    figures = task.validate(network)
+    write_card(WEIGHTS, dataclasses.replace(card, settings=card.settings | calibration, figures=figures))
     print(calibration)
     return 0
 
