@@ -13,7 +13,7 @@ from ml.runtime.checkpoints import WEIGHTS, load, write_card
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure sigma and errors and write the card; the weights stay as they are. ValueError for a truth that does not exist."""
+    """Measure sigma and errors, write the card, leave the weights. ValueError for a truth that does not exist."""
     if unknown := set(arguments) - set(TRUTHS):
         raise ValueError(f"there is no truth {', '.join(sorted(unknown))}; choose of {', '.join(TRUTHS)}")
     card = card_shipped()
