@@ -22,9 +22,10 @@ def exact(value: float) -> Interval:
 def write(path: Path, module: str, metrics: Metrics, weights: Mapping[str, str], **about: object) -> None:
     """Write and print method -> metric -> interval; what is no number becomes null.
 
-    module: whose command it was; weights: networks and the names of their cards; about: what else the file says.
+    module: whose command it was; weights: shipped networks and the names of their cards; about: what else the file
+    says, weights_sha256 of other networks too.
     """
-    record = about | {
+    record = {
         "weights_sha256": {name: read_card(weights[name]).weights_sha256 for name in metrics if name in weights},
         "commit": code_version(),
         "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
@@ -32,7 +33,7 @@ def write(path: Path, module: str, metrics: Metrics, weights: Mapping[str, str],
             method: {"metrics": {name: _plain(interval) for name, interval in values.items()}}
             for method, values in metrics.items()
         },
-    }
+    } | about
     path.write_text(json.dumps(record, indent=1) + "\n")
     for method, values in metrics.items():
         for name, interval in values.items():

@@ -144,15 +144,18 @@ def main() -> None:
     args = parser.parse_args()
     networks = [opened(folder) for folder in args.folders]
     metrics: dict[str, dict[str, Interval]] = {}
+    hashes: dict[str, str] = {}
     for name, case in CASES.items():
         for network, by_truth in zip(networks, measured(networks, case, args.size), strict=True):
             for truth, groups in by_truth.items():
                 if groups:
                     figures = {key: bootstrap_over(groups, statistic) for key, statistic in STATISTICS.items()}
-                    metrics[f"{network.weights_sha256[:8]}, {truth}, {name}"] = figures
+                    key = f"{network.weights_sha256[:8]}, {truth}, {name}"
+                    metrics[key], hashes[key] = figures, network.weights_sha256
     for network in networks:
-        metrics[f"{network.weights_sha256[:8]}, change"] = change_of(network, args.size)
-    write(args.json, "ml.lab.coherence.validate", metrics, {}, size=args.size)
+        key = f"{network.weights_sha256[:8]}, change"
+        metrics[key], hashes[key] = change_of(network, args.size), network.weights_sha256
+    write(args.json, "ml.lab.coherence.validate", metrics, {}, size=args.size, weights_sha256=hashes)
 
 
 if __name__ == "__main__":
