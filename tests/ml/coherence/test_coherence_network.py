@@ -178,8 +178,7 @@ def test_the_network_does_not_know_where_tiles_end(core, monkeypatch):
     cut = estimate_coherence(images, NETWORK, CPU, looks=4.0).bands
     for name, values in whole.items():
         np.testing.assert_array_equal(np.isfinite(cut[name]), np.isfinite(values), err_msg=name)
-        allowed = 2e-3 if name.startswith("sample") else 1e-3
-        np.testing.assert_allclose(cut[name], values, atol=allowed, err_msg=name)
+        np.testing.assert_allclose(cut[name], values, atol=1e-3, err_msg=name)
 
 
 def test_one_pass_gives_both_coherences_whichever_comes_first(pair):
