@@ -25,6 +25,7 @@ from ml.offsets.network import (
     log_local_scatter,
     without_file,
 )
+from ml.simulation.sar.hard_scenes import hard_pair
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import KINDS, constant_shift, moving
 from ml.simulation.seeds import Purpose, generator
@@ -74,13 +75,15 @@ def _table(at: Float64, errors: Float64) -> tuple[list[float], list[float]]:
 
 
 def validation_pair(scene: int) -> SarPair:
-    """Even ground at any coherence, and every kind of motion, in turn."""
+    """Even ground at any coherence, a hard scene, every kind of motion, a hard scene, in turn."""
     rng = generator(Purpose.VALIDATION, NAME, scene)
     makers: tuple[Callable[[], SarPair], ...] = (
         lambda: constant_shift(rng, float(rng.uniform(0.4, 0.95)), SIZE_PX),
-        lambda: moving(rng, KINDS[(scene // 2) % len(KINDS)], SIZE_PX),
+        lambda: hard_pair(rng, SIZE_PX),
+        lambda: moving(rng, KINDS[(scene // 4) % len(KINDS)], SIZE_PX),
+        lambda: hard_pair(rng, SIZE_PX),
     )
-    return makers[scene % 2]()
+    return makers[scene % len(makers)]()
 
 
 def _errors(estimate: Tensor, answer: Answer, pair: SarPair) -> Float64:

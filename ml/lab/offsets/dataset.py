@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ml.offsets.texture import texture
 from ml.simulation.sar import motion, opera_like
 from ml.simulation.sar.ground import Likely
+from ml.simulation.sar.hard_scenes import hard_pair
 from ml.simulation.sar.pairs import SarPair, padded, simulate_pair
 from ml.simulation.sar.recipes import (
     FARTHEST_PX,
@@ -54,6 +56,11 @@ def make_scene(scene: int, purpose: Purpose = Purpose.TRAINING, size: int = SIZE
     return open_land_pair(rng, size) if kind == "country" else training_pair(rng, size, sample=False)
 
 
+def make_hard_scene(scene: int, size: int = SIZE_PX) -> SarPair:
+    """One scene of ml.simulation.sar.hard_scenes."""
+    return hard_pair(generator(Purpose.TRAINING, f"{NAME}-hard", scene), size)
+
+
 def _even(rng: np.random.Generator, size: int) -> SarPair:
     """Even ground of any coherence under one shift, mostly GRDH: what a pixel's speckle alone can show."""
     gamma = float(rng.uniform(0.0, 0.98) if rng.random() < 0.2 else rng.uniform(0.35, 0.97))
@@ -82,13 +89,16 @@ def open_land_pair(rng: np.random.Generator, size: int) -> SarPair:
     return simulate_pair(rng, opera_like.OPERA, ground, field, float(rng.normal(0, 0.7)))
 
 
-def prepared(folder: Path, scenes: int, size: int = SIZE_PX) -> NDArray[np.float16]:
+def prepared(
+    folder: Path, scenes: int, size: int = SIZE_PX, make: Callable[..., SarPair] = make_scene
+) -> NDArray[np.float16]:
     """Scenes (scenes, 5, size, size), memory-mapped, planes as in PLANES; what is missing is made, and goes on.
 
-    ValueError where the folder holds scenes of another size or number.
+    make: of FILES. ValueError where the folder holds scenes of another size or
+    number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path, shape = folder / "scenes.npy", (scenes, len(PLANES), size, size)
+    path, shape = folder / FILES[make], (scenes, len(PLANES), size, size)
     mode = "r+" if path.exists() else "w+"
     held = np.lib.format.open_memmap(path, mode, dtype=np.float16, shape=None if mode == "r+" else shape)
     if held.shape != shape:
@@ -96,9 +106,12 @@ def prepared(folder: Path, scenes: int, size: int = SIZE_PX) -> NDArray[np.float
     # A scene that was made has a texture somewhere that is not 0; one that was not is all zeros.
     for scene in range(scenes):
         if not held[scene, 1].any():
-            held[scene, [0, 2, 3, 4, 1]] = planes(make_scene(scene, size=size))[[0, 2, 3, 4, 1]]
+            held[scene, [0, 2, 3, 4, 1]] = planes(make(scene, size=size))[[0, 2, 3, 4, 1]]
     held.flush()
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+FILES: dict[Callable[..., SarPair], str] = {make_scene: "scenes.npy", make_hard_scene: "hard.npy"}
 
 
 def planes(pair: SarPair) -> NDArray[np.float16]:

@@ -1,7 +1,8 @@
 """Real OPERA RTC-S1 chips with imposed shifts: what real decorrelation does, for training and for a test.
 
 A shift is imposed by a band-limited kernel (a phase in the Fourier domain of the mirrored logarithm). For training
-both dates are moved, so that neither is the one that was resampled. Places and dates of the test are never trained on.
+both dates are moved, so that neither is the one that was resampled, and the shift that the chips have by themselves is
+added to what is taught. Places and dates of the test are never trained on.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from typing import NamedTuple
 import numpy as np
 import rasterio
 import torch
+from affine import Affine
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from ingest.errors import InputError
+from ml.offsets.infer import track_offsets
 from ml.offsets.texture import texture
+from ml.rasters.imagery import ImagePair
 from ml.simulation.sar.system import Float32
+from ml.statistics.intervals import Float64
 
 FILE = re.compile(r"OPERA_L2_RTC-S1_T\d+-(\d+-IW\d)_(\d{8})T\d+Z_.*_(VV|VH)\.tif$")
 SEA = "292320-IW1"
@@ -30,6 +35,7 @@ TRAIN_BEFORE = date(2023, 6, 1)
 LONGEST_DAYS = 12
 MIRROR_PX = 16
 FARTHEST_TRAINED_PX = 2.0
+OWN_SEARCH_PX, LEAST_NODES = 3, 30  # of the shift that chips have by themselves
 
 
 class ChipPair(NamedTuple):
@@ -88,11 +94,21 @@ def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
     return np.asarray(result, dtype=np.float32)
 
 
+def own_shift(pair: ChipPair) -> Float64 | None:
+    """Median dx and dy, px, between chips of still ground as they are, by whitened correlation; None if unsure."""
+    images = ImagePair(*np.exp(pair.log_power), Affine.identity(), None)
+    bands = track_offsets(images, "whitened", torch.device("cpu"), OWN_SEARCH_PX).bands
+    offset = np.stack([bands["dx_px"], bands["dy_px"]]).reshape(2, -1).astype(np.float64)
+    known = offset[:, np.isfinite(offset).all(axis=0)]
+    return np.median(known, axis=1) if known.shape[1] >= LEAST_NODES else None
+
+
 def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: int = 24) -> NDArray[np.float16]:
     """Scenes as ml.lab.offsets.dataset keeps them (n, 5, size, size), 0 around smaller chips; gamma unknown."""
     scenes = []
     for pair in chip_pairs(folder):
-        if not pair.trained_on:
+        own = own_shift(pair) if pair.trained_on else None
+        if own is None:
             continue
         for _ in range(turns):
             shift, common = rng.uniform(-FARTHEST_TRAINED_PX, FARTHEST_TRAINED_PX, 2), rng.uniform(-0.5, 0.5, 2)
@@ -101,7 +117,7 @@ def training_scenes(folder: Path, size: int, rng: np.random.Generator, turns: in
             rows, cols = (min(size, n) for n in both[0].shape)
             scene[:2, :rows, :cols] = np.stack(both)[:, :rows, :cols]
             scene[:2] = texture(torch.from_numpy(scene[:2])).numpy()
-            scene[2:4] = shift[:, None, None]
+            scene[2:4] = (own + shift)[:, None, None]
             scenes.append(scene.astype(np.float16))
     if not scenes:
         raise InputError(folder, "none of its pairs may be trained on", "Add other places or dates, or name no folder")

@@ -16,9 +16,9 @@ from ml.lab.train_command import TrainingRecipe
 from ml.lab.training import TrainingTask
 from ml.networks.cc_res_siamnet import CCResSiamNet
 from ml.offsets.network import NAME
-from ml.runtime.checkpoints import Card
+from ml.runtime.checkpoints import Card, load, read_card
 
-VERSION = "4"
+VERSION = "6"
 ITERATIONS = 2
 
 
@@ -29,7 +29,12 @@ def prepare(settings: Settings, cache: Path, seed: int) -> tuple[nn.Module, Trai
         task.real = training_scenes(Path(settings.real), SIZE_PX, np.random.default_rng([seed, 1]))
     arguments = {name: getattr(settings, name) for name in ("width", "features", "nodes", "cross", "attention")}
     card = Card("offsets", NAME, VERSION, arguments, {"iterations": ITERATIONS})
-    return CCResSiamNet(**arguments), task, card
+    network = CCResSiamNet(**arguments)
+    if settings.begin:
+        before = read_card(NAME, Path(settings.begin))
+        load(before, network, Path(settings.begin))
+        card.training["begun_from"] = before.weights_sha256
+    return network, task, card
 
 
 def finish(network: nn.Module, task: TrainingTask) -> dict[str, Any]:

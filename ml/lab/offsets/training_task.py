@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.lab.offsets.dataset import UNLIKE, planes, prepared
+from ml.lab.offsets.dataset import UNLIKE, make_hard_scene, planes, prepared
 from ml.lab.training import Batch
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet, Residuals
@@ -30,21 +30,24 @@ SEARCHES_PX = (6, 24)
 NEAR_WEIGHT = 0.5  # of the narrow windows' answers in the loss
 TEMPER = 0.25  # of the likelihood: Seitzer et al. 2022 (arXiv:2203.09168), so that what is hard is learnt too
 SPREADS = 3.0  # errors beyond so many sigmas count less
+BIAS_WEIGHT = 0.1  # of what is wrong with all of a crop
+WINDOW_NODES = 16  # nodes that share a window of 32 px
 GAMMAS = (0.5, 0.7, 0.9)
 VARYING = 20  # validation scenes whose motion varies
 SEEN = ("texture", "beyond", "part", "known")  # of a batch, by the network
 COARSE_SHARE = 0.4  # of the starts; the others are answers', as the second time
-ALWAYS_PX = 0.5  # that an answer in training is off everywhere, at most
-OFF_BY = (0.35, 0.5, 0.15)  # how often a start is off by up to 0, 1, 2 whole pixels
+ALWAYS_PX = 0.8  # that an answer in training is off everywhere, at most
+OFF_BY = (0.25, 0.6, 0.15)  # how often a start is off by up to 0, 1, 2 whole pixels
 
 
 @dataclass(frozen=True)
 class Settings:
     """What --config may change.
 
-    real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch; unrelated_pairs: share of crops whose
-    images have nothing in common; searched: share of crops that begin where a search ends, as those of unrelated pairs
-    do.
+    real: folder of OPERA RTC-S1 chips, '' for none; real_share: of a batch; hard_scenes: how many of
+    ml.simulation.sar.hard_scenes; hard_share: of a batch; unrelated_pairs: share of crops whose images have nothing in
+    common; searched: share of crops that begin where a search ends, as those of unrelated pairs do; begin: folder of
+    the weights that training goes on from, '' for none.
     """
 
     width: int = 16
@@ -58,8 +61,12 @@ class Settings:
     batch: int = 8
     real: str = ""
     real_share: float = 0.2
+    hard_scenes: int = 4000
+    hard_share: float = 0.4
     unrelated_pairs: float = 0.05
     searched: float = 0.3
+    begin: str = ""
+    learning_rate: float = 3e-3
 
 
 class Crop(NamedTuple):
@@ -94,6 +101,19 @@ def loss_of(answer: Tensor, target: Tensor, known: Tensor, progress: float) -> T
     return value
 
 
+def bias_of(answer: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Huber's loss of each crop's mean error, over what it is when windows err by themselves.
+
+    A window's answer is best when it is drawn to its start, the more the less it shows; the choice of windows averages
+    these answers, and what they are drawn by does not average out.
+    """
+    error = answer[:, :2] - target.clamp(-FARTHEST_PX, FARTHEST_PX)
+    weight = known * torch.exp(-2 * answer[:, 2:].detach())
+    total = weight.sum(dim=(2, 3)).clamp_min(1e-6)
+    z = (weight * error).sum(dim=(2, 3)) / total * (total / WINDOW_NODES).sqrt()
+    return functional.huber_loss(z, torch.zeros_like(z), delta=SPREADS)
+
+
 def chosen(network: CCResSiamNet, answer: Residuals, frame: Tensor, known: Tensor) -> Tensor:
     """What the choice of windows makes of an answer, (n, 4, nodes, nodes), relative to the frame as the answer is.
 
@@ -122,7 +142,7 @@ def likely_answer(rng: np.random.Generator, truth: Tensor) -> Tensor:
     All of a neighbourhood is off by more than an answer would be: a start must not hold more information than the
     images do, else what is learnt is to smooth it where they hold little (a prior bias).
     """
-    size = int(rng.choice([1, 3, 5]))
+    size = int(rng.choice([1, 3, 5, 9]))
     noise = box_mean(torch.from_numpy(rng.standard_normal(truth.shape).astype(np.float32)), size) * size
     wrong = float(np.exp(rng.uniform(np.log(0.01), np.log(0.15)))) * noise
     always = torch.from_numpy(rng.uniform(-ALWAYS_PX, ALWAYS_PX, (2, 1, 1)).astype(np.float32))
@@ -199,6 +219,7 @@ class OffsetTrainingTask:
     def __init__(self, settings: Settings, cache: Path) -> None:
         self.settings = settings
         self.scenes = prepared(cache, settings.scenes)
+        self.hard = prepared(cache, settings.hard_scenes, make=make_hard_scene) if settings.hard_share else self.scenes
         self.real: NDArray[np.float16] | None = None
         self.held = [(gamma, scene) for gamma in GAMMAS for scene in range(8)]
         self._validation: list[tuple[float, Crop]] | None = None
@@ -207,9 +228,11 @@ class OffsetTrainingTask:
         """The fields of so many crops, stacked: see Crop."""
         crops = []
         for _ in range(self.settings.batch):
-            source = self.scenes
-            if self.real is not None and rng.random() < self.settings.real_share:
+            source, kind = self.scenes, rng.random()
+            if self.real is not None and kind < self.settings.real_share:
                 source = self.real
+            elif kind > 1 - self.settings.hard_share:
+                source = self.hard
             scene, kind = _drawn(rng, source), rng.random()
             if unrelated_pairs := kind < self.settings.unrelated_pairs:
                 scene[1] = _drawn(rng, source)[1]
@@ -222,10 +245,13 @@ class OffsetTrainingTask:
     def loss(self, network: nn.Module, batch: Batch, progress: float) -> Tensor:
         answer = network(*(batch[name] for name in SEEN))
         usable, target = (batch["known"] > 0.5).float(), batch["target"]
+        trained = 1.0 if self.settings.begin else progress
         with torch.autocast(target.device.type, enabled=False):
             choice = chosen(cast(CCResSiamNet, network), answer, batch["frame"], batch["known"])
-        parts = ((answer.own, 1.0), (answer.near, NEAR_WEIGHT), (choice, 1.0))
-        return torch.stack([weight * loss_of(part, target, usable, progress) for part, weight in parts]).sum()
+            parts = ((answer.own, 1.0), (answer.near, NEAR_WEIGHT), (choice, 1.0))
+            losses = [weight * loss_of(part, target, usable, trained) for part, weight in parts]
+            losses += [BIAS_WEIGHT * weight * bias_of(part, target, usable) for part, weight in parts]
+        return torch.stack(losses).sum()
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Errors per axis on even ground, the worse one, and how sigma holds; end-point errors of what varies."""

@@ -28,13 +28,15 @@ SHAPE = np.pi * np.sqrt((WIDTH / 2 * 1.5) ** 2 - 0.8)  # Beatty et al. 2005, for
 class System:
     """One kind of image. resolution_px: width at half power in pixels, (rows, cols); rows are azimuth, cols range.
 
-    looks: sub-bands of range that are detected one by one and added; uneven: how much their powers differ, 0-1.
+    looks: sub-bands of range that are detected one by one and added; uneven: how much their powers differ, 0-1;
+    sampled: a pixel is the power at one point, whose band may be folded, and not the mean over its cells.
     """
 
     posting_m: float
     resolution_px: tuple[float, float]
     looks: int = 5
     uneven: float = 0.0
+    sampled: bool = False
 
     @property
     def fine(self) -> tuple[int, int]:
@@ -51,7 +53,7 @@ class System:
     def equivalent_looks(self) -> float:
         """Mean squared over variance of a pixel on even ground: looks, their powers, and cells a pixel averages."""
         gain = 1.0
-        for n, size in zip(self.fine, self.resolution_px, strict=True):
+        for n, size in () if self.sampled else zip(self.fine, self.resolution_px, strict=True):
             band = _band(4096, n * size)
             shared = np.abs(fft.ifft(band**2)) ** 2
             lags = np.arange(-n + 1, n)
@@ -168,8 +170,11 @@ def seen(values: NDArray[np.floating], system: System) -> Float32:
 
 
 def detected(images: Complex, system: System) -> Float32:
-    """Power (rows, cols) of pixels: detected look by look, added, averaged over the cells of each pixel."""
+    """Power (rows, cols) of pixels: detected look by look, added, averaged over the cells of each pixel or sampled."""
     power = np.einsum("l,lrc->rc", system.look_powers(), images.real**2 + images.imag**2)
+    if system.sampled:
+        rows, cols = system.fine
+        return np.asarray(power[rows // 2 :: rows, cols // 2 :: cols], dtype=np.float32)
     return to_pixels(power, system.fine)
 
 
