@@ -15,6 +15,7 @@ from ml.lab.deformation import evaluate as deformation
 from ml.lab.deformation.foreign import evaluate as foreign
 from ml.lab.deformation.wide import evaluate as wide
 from ml.lab.offsets import evaluate as offsets
+from ml.lab.offsets.foreign import evaluate as offsets_foreign
 from ml.runtime.checkpoints import WEIGHTS, read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.methods import help_of, method_of
@@ -22,7 +23,7 @@ from ml.runtime.methods import help_of, method_of
 TASKS: dict[str, tuple[Benchmark, ...]] = {
     "deformation": (*deformation.BENCHMARKS, foreign.BENCHMARK, *wide.BENCHMARKS),
     "coherence": coherence.BENCHMARKS,
-    "offsets": offsets.BENCHMARKS,
+    "offsets": (*offsets.BENCHMARKS, offsets_foreign.BENCHMARK),
 }
 
 

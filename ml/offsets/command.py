@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
         args,
         lambda pair, device: track_offsets(pair, args.method, device, _search(args, pair), args.posting),
         VERSIONS[args.method],
+        lay=True,
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from ingest.errors import InputError
 from ingest.hashing import file_sha256
 from ingest.rasters import write_cog
+from ml.rasters.control_points import has_control_points, laid_on_one_grid
 from ml.rasters.imagery import SCALES, PairSource, open_pair
 from ml.rasters.results import RasterResult
 from ml.runtime.device import choose_device
@@ -34,15 +35,23 @@ def add_arguments(parser: argparse.ArgumentParser, task: str, methods: Sequence[
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where the network runs")
 
 
-def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0) -> int:
-    """Read, run, write, print a summary. slack_px: by which the grids may differ.
+def run(args: argparse.Namespace, method: Method, version: str, slack_px: int = 0, lay: bool = False) -> int:
+    """Read, run, write, print a summary. slack_px: by which the grids may differ; lay: lay swaths on one map.
 
     InputError or ValueError for what cannot be used.
     """
     if not args.out.parent.is_dir():
         raise InputError(args.out, "its folder does not exist", "Make the folder first")
     device, started = choose_device(args.device), time.monotonic()
-    pair = open_pair(args.reference, args.secondary, args.scale, slack_px)
+    if lay and all(map(has_control_points, (args.reference, args.secondary))):
+        laid = laid_on_one_grid(args.reference, args.secondary, args.scale)
+        print(
+            f"The images are in the geometry of their swaths: both were laid on one grid of {laid.transform.a:g} m, "
+            f"EPSG:{laid.epsg}, by their ground control points."
+        )
+        pair = laid.source()
+    else:
+        pair = open_pair(args.reference, args.secondary, args.scale, slack_px)
     result = method(pair, device)
     tags = {
         "method": args.method,

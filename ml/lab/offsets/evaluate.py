@@ -15,7 +15,9 @@ from affine import Affine
 
 from ml.lab.benchmark import Benchmark
 from ml.lab.glaciers import evaluate as surge_evaluate
-from ml.lab.offsets import real_evaluate, rivals
+from ml.lab.offsets import real_evaluate
+from ml.lab.offsets.results import Compared, alone
+from ml.lab.offsets.rivals import tracking
 from ml.lab.workers import over_seeds
 from ml.offsets.infer import WEIGHTS
 from ml.rasters.imagery import ImagePair
@@ -54,17 +56,12 @@ class Nodes(NamedTuple):
 AT = Nodes()
 
 
-def tracked(method: str, pair: SarPair, search: int, posting: int = POSTING_PX) -> dict[str, Float32]:
-    """Bands of a method on a pair."""
-    return all_tracked((method,), pair, search, posting)[method]
-
-
 def all_tracked(
     methods: Sequence[str], pair: SarPair, search: int, posting: int = POSTING_PX
 ) -> dict[str, dict[str, Float32]]:
     """Bands of each of several methods on a pair."""
     images = ImagePair(pair.power[0], pair.power[1], Affine.identity(), None)
-    return rivals.tracked(images, methods, search, posting)
+    return tracking.tracked(images, methods, search, posting)
 
 
 def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> Float64:
@@ -73,7 +70,7 @@ def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> 
     edge: nodes along every side that are left out.
     """
     inner = slice(edge, -edge)
-    truth = [_at_nodes(part)[inner, inner].ravel() for part in (pair.dx_px, pair.dy_px)]
+    truth = [at_nodes(part)[inner, inner].ravel() for part in (pair.dx_px, pair.dy_px)]
     bands_inside = {name: band[inner, inner].ravel() for name, band in bands.items()}
     columns = [
         bands_inside["dx_px"] - truth[0],
@@ -85,7 +82,8 @@ def errors(bands: dict[str, Float32], pair: SarPair, edge: int = EDGE_NODES) -> 
     return np.column_stack([*columns, np.isfinite(columns[0]), np.hypot(*truth)]).astype(np.float64)
 
 
-def _at_nodes(truth: Float32) -> Float32:
+def at_nodes(truth: Float32) -> Float32:
+    """Mean of the four pixels in the middle of each node's square; truth: (rows, cols)."""
     first = POSTING_PX // 2 - 1
     parts = [truth[first + row :: POSTING_PX, first + col :: POSTING_PX] for row in (0, 1) for col in (0, 1)]
     rows, cols = (size // POSTING_PX for size in truth.shape)
@@ -102,14 +100,17 @@ def make_field(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> SarPair:
     return moving(generator(purpose, FIELDS, scene), KINDS[scene % len(KINDS)])
 
 
-def _constant_errors(method: str, gamma: float, scene: int) -> Float64:
-    pair = make_constant(gamma, scene)
-    return errors(tracked(method, pair, SEARCH_CONSTANT_PX), pair)
+def all_errors(methods: Sequence[str], pair: SarPair, search: int) -> dict[str, Float64]:
+    """Errors of each of several methods on a pair."""
+    return {method: errors(bands, pair) for method, bands in all_tracked(methods, pair, search).items()}
 
 
-def _field_errors(method: str, scene: int) -> Float64:
-    pair = make_field(scene)
-    return errors(tracked(method, pair, SEARCH_FIELDS_PX), pair)
+def _constant_errors(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64]:
+    return all_errors(methods, make_constant(gamma, scene), SEARCH_CONSTANT_PX)
+
+
+def _field_errors(methods: Sequence[str], scene: int) -> dict[str, Float64]:
+    return all_errors(methods, make_field(scene), SEARCH_FIELDS_PX)
 
 
 def _known(rows: Float64) -> Float64:
@@ -183,10 +184,6 @@ FIELD_STATISTICS = STATISTICS | {
 }
 
 
-def _step_response(method: str, gamma: float, scene: int) -> Float64:
-    return step_responses((method,), gamma, scene)[method]
-
-
 def step_responses(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64]:
     """Of each method (positions, 2): response 0-1 across a step of half a pixel in x and y, one sample a posting."""
     along_rows = scene % 2 == 1
@@ -230,17 +227,29 @@ def step_width_px(rows: Float64) -> float:
     return max(width_px(axis, STEP_POSTING_PX) for axis in mean.T)
 
 
-def resolution(method: str, pairs: int, gamma: float = 0.9) -> Interval:
-    """Width of the response to a step of half a pixel, 10 to 90 per cent, px."""
+def resolutions(methods: Sequence[str], pairs: int, gamma: float = 0.9) -> dict[str, Interval]:
+    """Width of each method's response to a step of half a pixel, 10 to 90 per cent, px."""
     count = max(4, 2 * (pairs // STEP_SHARE // 2))
-    return bootstrap_over(over_seeds(partial(_step_response, method, gamma), count), step_width_px)
+    responses = over_seeds(partial(step_responses, methods, gamma), count)
+    return {method: bootstrap_over([one[method] for one in responses], step_width_px) for method in methods}
 
 
-def evaluate_constant(method: str, pairs: int) -> dict[str, Interval]:
-    """Measure a method on so many pairs at each coherence. Returns metric name -> interval over pairs."""
+def compare_constant(methods: Sequence[str], pairs: int) -> Compared:
+    """Measure methods on so many pairs at each coherence. Returns method -> metric name -> interval over pairs."""
+    measured = {gamma: over_seeds(partial(_constant_errors, methods, gamma), pairs) for gamma in GAMMAS}
+    widths = {gamma: resolutions(methods, pairs, gamma) for gamma in GAMMAS}
+    return {
+        method: _constant_metrics(
+            {gamma: [pair[method] for pair in measured[gamma]] for gamma in GAMMAS},
+            {gamma: widths[gamma][method] for gamma in GAMMAS},
+        )
+        for method in methods
+    }
+
+
+def _constant_metrics(by_gamma: dict[float, list[Float64]], width: dict[float, Interval]) -> dict[str, Interval]:
     metrics, everything = {}, []
-    for gamma in GAMMAS:
-        groups = over_seeds(partial(_constant_errors, method, gamma), pairs)
+    for gamma, groups in by_gamma.items():
         percent = round(100 * gamma)
         metrics[f"sigma_g{percent}"] = bootstrap_over(groups, worse_sigma)
         metrics[f"known_share_g{percent}"] = bootstrap_over(groups, STATISTICS["known_share"])
@@ -248,17 +257,23 @@ def evaluate_constant(method: str, pairs: int) -> dict[str, Interval]:
             metrics[f"bias_max_g{percent}"] = bootstrap_over(groups, _bias)
             metrics[f"within_68_g{percent}"] = bootstrap_over(groups, STATISTICS["within_68"])
             metrics[f"within_95_g{percent}"] = bootstrap_over(groups, STATISTICS["within_95"])
-            metrics[f"resolution_px_g{percent}"] = resolution(method, pairs, gamma)
+            metrics[f"resolution_px_g{percent}"] = width[gamma]
         everything += groups
     metrics |= {name: bootstrap_over(everything, statistic) for name, statistic in STATISTICS.items()}
-    return metrics | {"resolution_px": resolution(method, pairs)}
+    return metrics | {"resolution_px": width[0.9]}
 
 
-def evaluate_fields(method: str, pairs: int) -> dict[str, Interval]:
-    """Measure a method on so many pairs, kinds of motion taking turns. Returns metric name -> interval over pairs."""
-    groups = over_seeds(partial(_field_errors, method), pairs)
-    metrics = {name: bootstrap_over(groups, statistic) for name, statistic in FIELD_STATISTICS.items()}
-    return metrics | {"resolution_px": resolution(method, pairs)}
+def compare_fields(methods: Sequence[str], pairs: int) -> Compared:
+    """Measure methods on so many pairs, kinds of motion in turn. Returns method -> metric name -> interval."""
+    measured, widths = over_seeds(partial(_field_errors, methods), pairs), resolutions(methods, pairs)
+    return {
+        method: {
+            name: bootstrap_over([pair[method] for pair in measured], statistic)
+            for name, statistic in FIELD_STATISTICS.items()
+        }
+        | {"resolution_px": widths[method]}
+        for method in methods
+    }
 
 
 def constant_sha256(pairs: int) -> str:
@@ -284,12 +299,12 @@ BENCHMARKS = (
         VERSION,
         60,
         "pairs at each of three coherences",
-        rivals.VERSIONS,
-        evaluate_constant,
+        tracking.VERSIONS,
+        partial(alone, compare_constant),
         constant_sha256,
         WEIGHTS,
     ),
-    Benchmark(FIELDS, VERSION, 210, "pairs", rivals.VERSIONS, evaluate_fields, fields_sha256, WEIGHTS),
+    Benchmark(FIELDS, VERSION, 210, "pairs", tracking.VERSIONS, partial(alone, compare_fields), fields_sha256, WEIGHTS),
     real_evaluate.BENCHMARK,
     surge_evaluate.BENCHMARK,
 )

@@ -10,6 +10,7 @@ same chips before one is moved (its median): what is left of a shift that is the
 
 import hashlib
 import os
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,11 +19,13 @@ import numpy as np
 from affine import Affine
 
 from ml.lab.benchmark import Benchmark
-from ml.lab.offsets import rivals
 from ml.lab.offsets.real_chips import SEA, TEST_PLACE, ChipPair, chip_pairs, moved
+from ml.lab.offsets.results import Compared, alone
+from ml.lab.offsets.rivals import tracking
 from ml.lab.workers import over_seeds
 from ml.offsets.infer import WEIGHTS
 from ml.rasters.imagery import ImagePair
+from ml.simulation.sar.system import Float32
 from ml.simulation.seeds import Purpose, generator
 from ml.statistics.intervals import Float64, Interval, bootstrap_over
 
@@ -64,20 +67,23 @@ def _case(scene: int, shifted: bool, sea: bool) -> Case:
     return Case(pairs[scene % len(pairs)], shift)
 
 
-def _rows(method: str, shifted: bool, sea: bool, scene: int) -> Float64:
-    """(nodes, 5): errors in x and y, their sigmas, known."""
+def _rows(methods: Sequence[str], shifted: bool, sea: bool, scene: int) -> dict[str, Float64]:
+    """(nodes, 5) of each method: errors in x and y, their sigmas, known."""
     case = _case(scene, shifted, sea)
     reference, secondary = case.pair.log_power
     if shifted:
         secondary = moved(secondary, *case.shift)
     images = ImagePair(np.exp(reference), np.exp(secondary), Affine.identity(), None)
-    bands = rivals.tracked(images, (method,), SEARCH_PX, POSTING_PX)[method]
+    found = tracking.tracked(images, methods, SEARCH_PX, POSTING_PX)
+    return {method: _errors(bands, case.shift) for method, bands in found.items()}
+
+
+def _errors(bands: dict[str, Float32], shift: tuple[float, float]) -> Float64:
     inner = slice(EDGE_NODES, -EDGE_NODES)
     dx, dy, sigma_x, sigma_y = (
         bands[name][inner, inner].ravel() for name in ("dx_px", "dy_px", "sigma_dx_px", "sigma_dy_px")
     )
-    columns = [dx - case.shift[0], dy - case.shift[1], sigma_x, sigma_y, np.isfinite(dx)]
-    return np.column_stack(columns).astype(np.float64)
+    return np.column_stack([dx - shift[0], dy - shift[1], sigma_x, sigma_y, np.isfinite(dx)]).astype(np.float64)
 
 
 def _known(rows: Float64) -> Float64:
@@ -122,13 +128,17 @@ def _unknown(rows: Float64) -> float:
     return float(((rows[:, 4] == 0) | (rows[:, 2:4].max(axis=1) > UNKNOWN_SIGMA_PX)).mean())
 
 
-def evaluate(method: str, pairs: int) -> dict[str, Interval]:
-    """Measure a method on so many land pairs. InputError where the chips are missing."""
+def compare(methods: Sequence[str], pairs: int) -> Compared:
+    """Measure methods on so many land pairs. InputError where the chips are missing."""
     cases(sea=False)
-    land = over_seeds(partial(_rows, method, True, False), pairs)
-    still = over_seeds(partial(_rows, method, False, False), pairs)
-    sea = over_seeds(partial(_rows, method, False, True), max(2, pairs // SEA_SHARE))
-    unseen = [_case(scene, True, False).pair.place == TEST_PLACE for scene in range(pairs)]
+    land, still = (over_seeds(partial(_rows, methods, shifted, False), pairs) for shifted in (True, False))
+    sea = over_seeds(partial(_rows, methods, False, True), max(2, pairs // SEA_SHARE))
+    return {method: _metrics(*([rows[method] for rows in part] for part in (land, still, sea))) for method in methods}
+
+
+def _metrics(land: list[Float64], still: list[Float64], sea: list[Float64]) -> dict[str, Interval]:
+    """Of moved land, the same land as it is, and the sea."""
+    unseen = [_case(scene, True, False).pair.place == TEST_PLACE for scene in range(len(land))]
     metrics = {
         "rmse": bootstrap_over(land, _rmse),
         "rmse_centred": bootstrap_over([without_median(rows, rows) for rows in land], _rmse),
@@ -171,4 +181,6 @@ def truth_sha256(pairs: int) -> str:
     return digest.hexdigest()
 
 
-BENCHMARK = Benchmark(NAME, VERSION, PAIRS, "pairs of real chips", rivals.VERSIONS, evaluate, truth_sha256, WEIGHTS)
+BENCHMARK = Benchmark(
+    NAME, VERSION, PAIRS, "pairs of real chips", tracking.VERSIONS, partial(alone, compare), truth_sha256, WEIGHTS
+)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ingest.errors import InputError
-from ml.lab.offsets import closure
+from ml.lab.offsets.rivals import closure
 from ml.simulation.sar.recipes import constant_shift
 from ml.simulation.seeds import Purpose, generator
 

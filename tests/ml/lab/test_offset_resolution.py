@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ml.lab import figures
-from ml.lab.offsets import resolution, results
+from ml.lab.offsets import results
+from ml.lab.offsets.rivals import resolution
 from ml.statistics.intervals import Interval
 
 POSITIONS = np.arange(24) * 8.0
@@ -80,7 +81,7 @@ def test_a_method_on_the_lowest_curve_is_at_one_and_one_without_resolution_count
 def test_results_are_what_a_table_reads_and_what_is_no_number_is_null(tmp_path):
     path = tmp_path / "r.json"
     results.write(
-        path, "ml.lab.offsets.resolution", {"ncc": {"a": results.exact(2.0), "b": Interval(*3 * [np.nan])}}, ""
+        path, "ml.lab.offsets.rivals.resolution", {"ncc": {"a": results.exact(2.0), "b": Interval(*3 * [np.nan])}}, ""
     )
     assert json.loads(path.read_text())["methods"]["ncc"]["metrics"]["b"]["value"] is None
     table = figures.render({"results": ["r"], "metrics": ["a", "b"]}, tmp_path)

@@ -6,9 +6,10 @@ import torch
 from affine import Affine
 
 from ml.lab.evaluate_command import TASKS
-from ml.lab.offsets import multi_scale, real_evaluate, rivals
-from ml.lab.offsets.averaging import averaged, overlap
+from ml.lab.offsets import real_evaluate
 from ml.lab.offsets.evaluate import make_constant
+from ml.lab.offsets.rivals import multi_scale, tracking
+from ml.lab.offsets.rivals.averaging import averaged, overlap
 from ml.offsets import infer
 from ml.rasters.imagery import ImagePair
 from ml.simulation.sar.recipes import constant_shift
@@ -114,10 +115,10 @@ def test_every_rival_brings_a_shift_back_with_its_sign_and_each_base_is_tracked_
         tracked.append(method)
         return track(pair, method, *rest)
 
-    monkeypatch.setattr(rivals, "track_offsets", counted)
-    results = rivals.tracked(images, rivals.RIVALS, 6, POSTING_PX)
+    monkeypatch.setattr(tracking, "track_offsets", counted)
+    results = tracking.tracked(images, tracking.RIVALS, 6, POSTING_PX)
     assert sorted(tracked) == ["ncc", "whitened"]
-    assert set(results) == set(rivals.RIVALS)
+    assert set(results) == set(tracking.RIVALS)
     for found in results.values():
         inner = slice(4, -4)
         assert np.nanmedian(found["dx_px"][inner, inner]) == pytest.approx(truth[0], abs=0.05)
@@ -128,8 +129,8 @@ def test_every_rival_brings_a_shift_back_with_its_sign_and_each_base_is_tracked_
 def test_rivals_are_measured_by_three_benchmarks_and_served_by_none():
     methods = {benchmark.name: set(benchmark.methods) for benchmark in TASKS["offsets"]}
     for name in ("offsets-constant", "offsets-fields", "offsets-real"):
-        assert set(rivals.RIVALS) < methods[name]
-    assert not set(rivals.RIVALS) & (methods["surges"] | set(infer.METHODS))
+        assert set(tracking.RIVALS) < methods[name]
+    assert not set(tracking.RIVALS) & (methods["surges"] | set(infer.METHODS))
 
 
 def test_a_shift_of_the_whole_pair_is_taken_off_and_nothing_is_known_without_one():
@@ -143,7 +144,7 @@ def test_a_shift_of_the_whole_pair_is_taken_off_and_nothing_is_known_without_one
 @pytest.mark.realdata
 def test_the_unseen_place_is_measured_apart_and_the_chips_own_shift_is_taken_off(real_data, monkeypatch):
     monkeypatch.setattr(real_evaluate, "over_seeds", lambda measure, n: [measure(seed) for seed in range(n)])
-    metrics = real_evaluate.evaluate("ncc", 4)
+    metrics = real_evaluate.compare(("ncc",), 4)["ncc"]
     for where in ("unseen_place", "trained_places"):
         assert metrics[f"rmse_registered_{where}"].value < metrics[f"rmse_{where}"].value < 0.3
         assert metrics[f"rmse_centred_{where}"].value <= metrics[f"rmse_registered_{where}"].value * 1.05

@@ -7,7 +7,6 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
-from rasterio.warp import Resampling, reproject, transform
 
 from ml.__main__ import main
 from ml.lab.offsets import real_chips
@@ -17,6 +16,7 @@ from ml.offsets.coarse import Reason
 from ml.offsets.correlate import correlate
 from ml.offsets.infer import reach_px, track_offsets
 from ml.offsets.motion import PixelScale
+from ml.rasters.control_points import laid_on_one_grid
 from ml.rasters.imagery import ImagePair, high_pass
 from ml.simulation.sar.pairs import SarPair, padded, simulate_pair
 from ml.simulation.sar.recipes import even_ground
@@ -228,55 +228,22 @@ def test_real_chips_moved_by_40_pixels_are_known_where_they_are_known_unmoved(re
 
 
 @pytest.mark.realdata
-def test_sea_ice_that_drifts_is_tracked_over_the_whole_overlap(real_data):
-    """Two images in the geometry of their swaths, laid on a grid of 80 m by their control points; no truth."""
+def test_sea_ice_is_laid_on_one_grid_and_tracked_over_the_whole_overlap(real_data, tmp_path, capsys):
+    """Two images in the geometry of their swaths, 4 hours apart; no truth."""
     folder = real_data / "pairs_real" / "sea_ice_2016"
     if not folder.is_dir():
         pytest.skip(f"there are no images of sea ice at {folder}")
-    pair = laid_on_one_grid([folder / f"{name}.tif" for name in SEA_ICE], 3413, 80.0)
-    result = track_offsets(pair, "model", CPU)
-    shown = [
-        np.isfinite(image)[: 8 * result.bands["dx_px"].shape[0], : 8 * result.bands["dx_px"].shape[1]]
-        for image in pair[:2]
-    ]
-    both = (shown[0] & shown[1]).reshape(-1, 8, shown[0].shape[1] // 8, 8).mean(axis=(1, 3)) == 1
-    assert np.isfinite(result.bands["dx_px"][both]).mean() >= 0.8
-    drift_m = 80 * np.hypot(result.bands["dx_px"], result.bands["dy_px"])
-    assert np.nanmedian(drift_m) == pytest.approx(380, abs=20)  # 4 hours
+    reference, secondary = (folder / f"{name}.tif" for name in SEA_ICE)
+    assert main(["offsets", str(reference), str(secondary), "--out", str(tmp_path / "drift.tif")]) == 0
+    assert "laid on one grid of 39.9 m, EPSG:5041, by their ground control points" in capsys.readouterr().out
+    shown = np.isfinite(np.stack(laid_on_one_grid(reference, secondary, "power")[:2])).all(axis=0)
+    with rasterio.open(tmp_path / "drift.tif") as raster:
+        dx, dy = raster.read([1, 2])
+    both = shown[: 8 * dx.shape[0], : 8 * dx.shape[1]].reshape(dx.shape[0], 8, dx.shape[1], 8).all(axis=(1, 3))
+    assert np.isfinite(dx[both]).mean() >= 0.8
+    drift_m = 39.9 * np.hypot(dx, dy)
+    assert np.nanmedian(drift_m) == pytest.approx(394, abs=20)
     assert np.nanpercentile(np.abs(drift_m - np.nanmedian(drift_m)), 99) < 160
 
 
 SEA_ICE = ("S1B_EW_GRDM_1SDH_20161005T101835", "S1A_EW_GRDM_1SDH_20161005T142446")  # the earlier first
-
-
-def laid_on_one_grid(paths: list[Path], epsg: int, posting_m: float) -> ImagePair:
-    """Images of linear power with control points on the grid that both show, amplitude by a cubic kernel."""
-    boxes = []
-    for path in paths:
-        with rasterio.open(path) as raster:
-            points, crs = raster.gcps
-        x, y = transform(crs, f"EPSG:{epsg}", [p.x for p in points], [p.y for p in points])
-        boxes.append((min(x), min(y), max(x), max(y)))
-    west, south, east, north = (
-        pick(edges) for pick, edges in zip((max, max, min, min), zip(*boxes, strict=True), strict=True)
-    )
-    grid = Affine(posting_m, 0, west, 0, -posting_m, north)
-    images = []
-    for path in paths:
-        with rasterio.open(path) as raster:
-            points, crs = raster.gcps
-            amplitude = np.sqrt(raster.read(1))
-        laid = np.full((int((north - south) / posting_m), int((east - west) / posting_m)), np.nan, dtype=np.float32)
-        reproject(
-            amplitude,
-            laid,
-            gcps=points,
-            src_crs=crs,
-            dst_transform=grid,
-            dst_crs=f"EPSG:{epsg}",
-            src_nodata=0,
-            dst_nodata=np.nan,
-            resampling=Resampling.cubic,
-        )
-        images.append(np.where(laid > 0, laid, np.nan) ** 2)
-    return ImagePair(images[0], images[1], grid, epsg)

@@ -1,4 +1,4 @@
-"""`python -m ml.lab.offsets.tune_rivals`: how far rivals that average should look, and how wide their sigmas are.
+"""`python -m ml.lab.offsets.rivals.tune`: how far rivals that average should look, and how wide their sigmas are.
 
 As single windows are tuned (ml.lab.offsets.tune): on pairs that no benchmark and no training draws, by the mean error
 over nodes, held at 1 px, where an unknown node costs UNKNOWN_PX. Printed are this cost and the factor on sigma with
@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from affine import Affine
 
-from ml.lab.offsets import multi_scale
-from ml.lab.offsets.averaging import averaged
 from ml.lab.offsets.evaluate import (
     AT,
     GAMMAS,
@@ -25,7 +23,9 @@ from ml.lab.offsets.evaluate import (
     make_constant,
     make_field,
 )
-from ml.lab.offsets.rivals import MULTI_SCALE, SIZES_PX
+from ml.lab.offsets.rivals import multi_scale
+from ml.lab.offsets.rivals.averaging import averaged
+from ml.lab.offsets.rivals.tracking import MULTI_SCALE, SIZES_PX
 from ml.lab.offsets.tune import PAIRS, UNKNOWN_PX
 from ml.lab.workers import over_seeds
 from ml.offsets.infer import track_offsets

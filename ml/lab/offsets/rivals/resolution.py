@@ -1,4 +1,4 @@
-"""`python -m ml.lab.offsets.resolution`: noise of offset trackers against two measures of resolution, as JSON.
+"""`python -m ml.lab.offsets.rivals.resolution`: noise of offset trackers against resolution, as JSON.
 
 Noise is sigma of the error under a constant shift, as in `offsets-constant`, but on larger pairs, so that no average is
 cut short by an edge. Resolution is measured in two ways, since a method that averages still ground may keep an edge:
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.lab.offsets import results, rivals
+from ml.lab.offsets import results
 from ml.lab.offsets.evaluate import (
     GAMMAS,
     POSTING_PX,
@@ -30,6 +30,7 @@ from ml.lab.offsets.evaluate import (
     step_width_px,
     worse_sigma,
 )
+from ml.lab.offsets.rivals import tracking
 from ml.lab.workers import over_seeds
 from ml.offsets.infer import NETWORK, ONE_WINDOW, WEIGHTS
 from ml.simulation.sar.recipes import constant_shift, stepped
@@ -43,9 +44,9 @@ EDGE_NODES = 8  # 64 px: half of a window of 32 px and half of the widest mean
 RIM_NODES = 4  # 32 px along every side, where windows have no value
 SMALL_PX = 0.01
 PAIRS, STEPS = 12, 4
-METHODS = (NETWORK, ONE_WINDOW, "ncc", "whitened", "multi-kernel", *rivals.RIVALS)
+METHODS = (NETWORK, ONE_WINDOW, "ncc", "whitened", "multi-kernel", *tracking.RIVALS)
 FAMILIES = tuple(
-    (base, *(name for name, made in rivals.AVERAGES.items() if made.base == base and made.within == np.inf))
+    (base, *(name for name, made in tracking.AVERAGES.items() if made.base == base and made.within == np.inf))
     for base in ("ncc", "whitened")
 )  # one curve each; every other rival is a curve of one point
 Curve = Sequence[tuple[float, float]]
@@ -172,7 +173,7 @@ def main() -> None:
     if NETWORK in metrics:
         metrics[NETWORK] |= compared(metrics, NETWORK)
     note = f"{args.pairs} pairs and {args.steps} steps at each coherence; pairs that no training and no tuning draws."
-    results.write(args.json, "ml.lab.offsets.resolution", metrics, note)
+    results.write(args.json, "ml.lab.offsets.rivals.resolution", metrics, note)
 
 
 if __name__ == "__main__":

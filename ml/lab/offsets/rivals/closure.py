@@ -1,8 +1,8 @@
-"""`python -m ml.lab.offsets.closure`: triplet closure of offset trackers on real stacks, as JSON.
+"""`python -m ml.lab.offsets.rivals.closure`: triplet closure of offset trackers on real stacks, as JSON.
 
 Three images a, b and c of the same ground: a to b and b to c must add up to a to c, whatever moved, so what is left is
 error, and no label is needed. Errors that add up themselves (a whole image that is misregistered) are not seen, and
-averaging lowers the rest: `over_rivals` compares at equal noise-equivalent area (ml.lab.offsets.resolution).
+averaging lowers the rest: `over_rivals` compares at equal noise-equivalent area (ml.lab.offsets.rivals.resolution).
 
 Stacks: single-look amplitudes of five places, and OPERA RTC-S1 chips, the unseen place first; all of dates and places
 that training does not see, but for the places of `trained_places`. Motion between the dates is far below the posting,
@@ -23,8 +23,9 @@ import numpy as np
 from affine import Affine
 
 from ingest.errors import InputError
-from ml.lab.offsets import resolution, results, rivals
+from ml.lab.offsets import results
 from ml.lab.offsets.real_chips import SEA, TEST_PLACE, TRAIN_BEFORE, ChipPair, chip_pairs
+from ml.lab.offsets.rivals import resolution, tracking
 from ml.lab.workers import over_seeds
 from ml.offsets.infer import NETWORK, ONE_WINDOW, WEIGHTS
 from ml.rasters.imagery import ImagePair
@@ -36,7 +37,7 @@ EDGE_NODES = 2  # 16 px, as in offsets-real
 OUTLIER_PX = 1.0
 PLACES = ("lely", "limagne", "marais1", "marais2", "ramb")
 TRIPLETS = ((1, 2, 3), (3, 4, 5), (1, 3, 5), (2, 3, 4), (1, 2, 5))  # images of a stack, in the order they are used
-METHODS = (NETWORK, ONE_WINDOW, "ncc", "whitened", *rivals.RIVALS)
+METHODS = (NETWORK, ONE_WINDOW, "ncc", "whitened", *tracking.RIVALS)
 RESOLUTION = "equivalent_side_px_g70"
 
 
@@ -103,7 +104,7 @@ def _offsets(methods: Sequence[str], reference: Float32, secondary: Float32) -> 
     inner = slice(EDGE_NODES, -EDGE_NODES)
     return {
         method: np.stack([bands["dx_px"], bands["dy_px"]])[:, inner, inner].astype(np.float64)
-        for method, bands in rivals.tracked(images, methods, SEARCH_PX, POSTING_PX).items()
+        for method, bands in tracking.tracked(images, methods, SEARCH_PX, POSTING_PX).items()
     }
 
 
@@ -167,12 +168,12 @@ def compared(metrics: results.Metrics, sides_px: Mapping[str, float]) -> dict[st
 
 
 def sides_of(path: Path) -> dict[str, float]:
-    """Side of each method's noise-equivalent area, px, from a file of ml.lab.offsets.resolution. InputError if not."""
+    """Side of each method's noise-equivalent area, px, from a file of `resolution`. InputError if it is none."""
     try:
         methods = json.loads(path.read_text())["methods"]
         sides = {name: part["metrics"][RESOLUTION]["value"] for name, part in methods.items()}
     except (OSError, ValueError, KeyError) as fault:
-        raise InputError(path, "no results of ml.lab.offsets.resolution", "Run that command first") from fault
+        raise InputError(path, "no results of ml.lab.offsets.rivals.resolution", "Run that command first") from fault
     return {name: np.nan if side is None else side for name, side in sides.items()}
 
 
@@ -181,7 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--stacks", type=int, default=2, help=f"triplets of each place, at most {len(TRIPLETS)}")
     parser.add_argument("--chips", type=int, default=12, help="triplets of each group of chips")
-    parser.add_argument("--resolution", type=Path, required=True, help="JSON of ml.lab.offsets.resolution")
+    parser.add_argument("--resolution", type=Path, required=True, help="JSON of ml.lab.offsets.rivals.resolution")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
@@ -192,7 +193,7 @@ def main() -> None:
     metrics[NETWORK] |= compared(metrics, sides)
     counts = {group: sum(one.group == group for one in triplets) for group in dict.fromkeys(t.group for t in triplets)}
     note = ", ".join(f"{count} triplets of {group.replace('_', ' ')}" for group, count in counts.items()) + "."
-    results.write(args.json, "ml.lab.offsets.closure", metrics, note)
+    results.write(args.json, "ml.lab.offsets.rivals.closure", metrics, note)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Rivals of the network that average as it does: what other trackers find, averaged over neighbours or windows.
 
 They are measured and not served. Sizes, limits and calibrations come from validation pairs
-(`python -m ml.lab.offsets.tune_rivals`).
+(`python -m ml.lab.offsets.rivals.tune`).
 """
 
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ml.lab.offsets import multi_scale
-from ml.lab.offsets.averaging import averaged
+from ml.lab.offsets.rivals import multi_scale
+from ml.lab.offsets.rivals.averaging import averaged
 from ml.offsets.infer import VERSIONS as SERVED
 from ml.offsets.infer import track_offsets
 from ml.rasters.imagery import ImagePair, pixels_per_cell

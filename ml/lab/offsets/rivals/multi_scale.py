@@ -23,7 +23,7 @@ KERNELS = (24, 32, 48, 64, 96)
 AROUND_PX = 3  # what is searched around the start
 ALIGN_PX = 64  # of the sizes that the coarse search takes
 MARGIN = 0.0  # of a match above chance, as of a single window
-TOLERANCE = 3.0  # standard deviations (python -m ml.lab.offsets.tune_rivals), as CALIBRATION
+TOLERANCE = 3.0  # standard deviations (python -m ml.lab.offsets.rivals.tune), as CALIBRATION
 CALIBRATION = 1.34
 
 

@@ -1,0 +1,95 @@
+"""Swaths are laid on one map by their control points: what they show then stands where it does on the ground."""
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+
+from ingest.errors import InputError
+from ingest.projections import transformer
+from ml.__main__ import main
+from ml.rasters.control_points import has_control_points, laid_on_one_grid
+from ml.simulation.sar.recipes import constant_shift
+from ml.simulation.seeds import Purpose, generator
+
+EPSG, POSTING_M, SIZE = 32633, 20.0, 256
+WEST, NORTH = 500_000.0, 5_000_000.0
+
+
+def written(path, power, upside_down: bool, points: int = 25, east_m: float = 0.0):
+    """An image of the map's square, rows from the south if upside down, told by its control points alone."""
+    at = np.linspace(0, SIZE, 5)
+    cells = [(row, col) for row in at for col in at][:points]
+    to_degrees = transformer(EPSG, 4326).transform
+    held = []
+    for row, col in cells:
+        x, y = to_degrees(WEST + east_m + POSTING_M * col, NORTH - POSTING_M * row)
+        held.append(GroundControlPoint(SIZE - row if upside_down else row, col, x, y))
+    profile = {"driver": "GTiff", "width": SIZE, "height": SIZE, "count": 1, "dtype": "float32"}
+    profile |= {"gcps": held, "crs": CRS.from_epsg(4326)}
+    with rasterio.open(path, "w", **profile) as raster:
+        raster.write(power[::-1] if upside_down else power, 1)
+    return path
+
+
+@pytest.fixture
+def swaths(tmp_path):
+    """Reference in its swath from the south, secondary from the north, and the pair itself."""
+    pair = constant_shift(generator(Purpose.TEST, "control-points", 0), 0.9, SIZE)
+    paths = [written(tmp_path / f"{k}.tif", pair.power[k], upside_down=k == 0) for k in range(2)]
+    return paths, pair
+
+
+def test_what_is_laid_stands_where_it_does_on_the_map(swaths):
+    paths, pair = swaths
+    laid = laid_on_one_grid(*paths, "power")
+    assert laid.epsg == EPSG
+    assert laid.transform.a == -laid.transform.e == POSTING_M
+    assert (laid.transform.c, laid.transform.f) == (pytest.approx(WEST, abs=1), pytest.approx(NORTH, abs=1))
+    for image, truth in zip(laid[:2], pair.power, strict=True):
+        inner = slice(10, -10)
+        held, wanted = (np.log(part[: image.shape[0], : image.shape[1]])[inner, inner] for part in (image, truth))
+        known = np.isfinite(held)
+        assert known.mean() > 0.99
+        assert np.corrcoef(held[known], wanted[known])[0, 1] > 0.98
+
+
+def test_the_command_lays_both_says_so_and_tracks_them(swaths, tmp_path, capsys):
+    paths, pair = swaths
+    assert main(["offsets", *map(str, paths), "--out", str(tmp_path / "o.tif"), "--search", "6"]) == 0
+    said = "both were laid on one grid of 20 m, EPSG:32633, by their ground control points."
+    assert capsys.readouterr().out.count(said) == 1
+    with rasterio.open(tmp_path / "o.tif") as raster:
+        assert raster.crs.to_epsg() == EPSG
+        dx, dy = raster.read([1, 2])
+    for band, truth in ((dx, pair.dx_px), (dy, pair.dy_px)):
+        assert np.isfinite(band).mean() > 0.8
+        assert np.nanmedian(band) == pytest.approx(float(truth.mean()), abs=0.05)
+
+
+def test_images_on_a_map_are_left_as_they_are(tmp_path, swaths):
+    on_map = tmp_path / "map.tif"
+    profile = {"driver": "GTiff", "width": 4, "height": 4, "count": 1, "dtype": "float32", "crs": f"EPSG:{EPSG}"}
+    with rasterio.open(on_map, "w", transform=from_origin(WEST, NORTH, POSTING_M, POSTING_M), **profile) as raster:
+        raster.write(np.ones((4, 4), dtype=np.float32), 1)
+    assert [has_control_points(path) for path in (on_map, tmp_path / "none.tif", *swaths[0])] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"points": 4}, "4 ground control points"), ({"east_m": 50_000.0}, "shows nothing of first.tif")],
+)
+def test_what_cannot_be_laid_is_said(tmp_path, change, words):
+    power = np.ones((SIZE, SIZE), dtype=np.float32)
+    first = written(tmp_path / "first.tif", power, upside_down=False)
+    second = written(tmp_path / "second.tif", power, upside_down=False, **change)
+    with pytest.raises(InputError, match=words) as raised:
+        laid_on_one_grid(first, second, "power")
+    assert raised.value.path == str(second)
