@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ from ml.offsets import coarse
 from ml.offsets.baseline import Offsets
 from ml.offsets.blocks import BLOCK_PX, Textures, blocks, of_source
 from ml.offsets.resampling import TAPS, gathered, in_parts, surroundings, whole
-from ml.rasters.imagery import Float32, ImagePair, PairSource, Window
+from ml.rasters.imagery import Float32, ImagePair, PairSource, Window, pixels_per_cell
+from ml.rasters.tiling import samples
 from ml.runtime.checkpoints import WEIGHTS, Card, load, read_card
 from ml.runtime.device import low_precision
 
@@ -36,12 +38,17 @@ SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them 
 
 
 class Calibration(NamedTuple):
-    """Two tables, each flat beyond its ends: by log sigma as the network reports it, and then by log local scatter."""
+    """Tables, each flat beyond its ends and of what those before leave: by log sigma as the network reports it, by log
+    local scatter, by the log of the pixels of a cell of speckle: few where power is sampled below its band, which draws
+    offsets to whole pixels.
+    """
 
     log_sigma: tuple[float, ...] = (0.0,)
     add: tuple[float, ...] = (0.0,)
     log_local_scatter: tuple[float, ...] = (0.0,)
     add_local_scatter: tuple[float, ...] = (0.0,)
+    log_cell_px: tuple[float, ...] = (0.0,)
+    add_cell_px: tuple[float, ...] = (0.0,)
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,14 @@ class Tracker:
 
 
 class Answer(NamedTuple):
-    """The network's output on its grid. own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share."""
+    """The network's output on its grid. own, near: (4, nodes, nodes), see Residuals; known: (nodes, nodes), share;
+    cell_px: pixels of a cell of speckle, see ml.rasters.imagery.pixels_per_cell.
+    """
 
     own: Tensor
     near: Tensor
     known: Tensor
+    cell_px: float
 
 
 def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = True) -> Tracker:
@@ -125,7 +135,8 @@ def _answered(source: PairSource, tracker: Tracker, found: coarse.Search) -> Ans
         answer[8] *= in_reach
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     held = answer[:, :rows, :cols]
-    return Answer(held[:4], held[4:8], held[8])
+    cell_px = median(pixels_per_cell(torch.from_numpy(sample)) for sample in samples(source))
+    return Answer(held[:4], held[4:8], held[8], cell_px)
 
 
 def chosen(answer: Answer, tracker: Tracker) -> Tensor:
@@ -246,6 +257,7 @@ def calibrated(chosen_offsets: Tensor, answer: Answer, calibration: Calibration)
     """Sigma (2, nodes, nodes), px. chosen_offsets: of `chosen`."""
     log_sigma, local_scatter = chosen_offsets[2:4].numpy(), log_local_scatter(answer.own).numpy()
     log_sigma = log_sigma + np.interp(log_sigma, calibration.log_sigma, calibration.add)
+    log_sigma += np.interp(np.log(answer.cell_px), calibration.log_cell_px, calibration.add_cell_px)
     return torch.from_numpy(
         np.exp(
             log_sigma + np.interp(local_scatter, calibration.log_local_scatter, calibration.add_local_scatter)

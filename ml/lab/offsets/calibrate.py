@@ -1,4 +1,6 @@
-"""What is added to the logarithm of sigma, so that 68 % of errors lie within one: measured through the whole method.
+"""`python -m ml.lab.offsets.calibrate`: sigma of the shipped weights anew; ml.lab.offsets.recipe does it after training.
+
+What is added to the logarithm of sigma, so that 68 % of errors lie within one: measured through the whole method.
 
 On pairs that neither training nor a benchmark draws (Purpose.VALIDATION), coarse start included, in bins of the sigma
 that the network reports.
@@ -6,7 +8,9 @@ that the network reports.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,8 +27,12 @@ from ml.offsets.network import (
     answered,
     chosen,
     log_local_scatter,
+    shipped,
     without_file,
 )
+from ml.offsets.network import NAME as NETWORK_NAME
+from ml.runtime.checkpoints import WEIGHTS, read_card, write_card
+from ml.runtime.code_version import code_version
 from ml.simulation.sar.hard_scenes import hard_pair
 from ml.simulation.sar.pairs import SarPair
 from ml.simulation.sar.recipes import KINDS, constant_shift, moving
@@ -35,7 +43,7 @@ NAME = "offsets-calibration"
 SIZE_PX = 192
 SEARCH_PX = 24
 EDGE_NODES = 4
-BINS = 9
+BINS, CELL_BINS = 9, 5  # of nodes, of pairs
 WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
 
 
@@ -55,18 +63,21 @@ def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[s
 
 
 def tables_of(rows: Float64) -> dict[str, list[float]]:
-    """rows: (n, 3): log sigma, error over sigma, log local scatter. The second table is of what the first leaves."""
-    by_sigma = _table(rows[:, 0], rows[:, 1])
-    left = rows[:, 1] / np.exp(np.interp(rows[:, 0], *by_sigma))
-    by_local_scatter = _table(rows[:, 2], left)
-    parts = (*by_sigma, *by_local_scatter)
+    """rows: (n, 4): log sigma, error over sigma, log local scatter, log of pixels a cell. Each table is of what those
+    before leave.
+    """
+    left, parts = rows[:, 1], []
+    for column, bins in ((0, BINS), (2, BINS), (3, CELL_BINS)):
+        table = _table(rows[:, column], left, bins)
+        left = left / np.exp(np.interp(rows[:, column], *table))
+        parts += [*table]
     return {name: [round(value, 4) for value in part] for name, part in zip(Calibration._fields, parts, strict=True)}
 
 
-def _table(at: Float64, errors: Float64) -> tuple[list[float], list[float]]:
+def _table(at: Float64, errors: Float64, bins: int) -> tuple[list[float], list[float]]:
     """Bins of equal count: their medians, and half of what 68 % and half of what 95 % of the errors need."""
     middles, add = [], []
-    for inside in np.array_split(np.argsort(at, kind="stable"), BINS):
+    for inside in np.array_split(np.argsort(at, kind="stable"), bins):
         size = np.abs(errors[inside])
         needed = [np.log(np.quantile(size, WITHIN_ONE)), np.log(np.quantile(size, WITHIN_TWO) / 1.96)]
         middles.append(float(np.median(at[inside])))
@@ -87,10 +98,27 @@ def validation_pair(scene: int) -> SarPair:
 
 
 def _errors(estimate: Tensor, answer: Answer, pair: SarPair) -> Float64:
-    """(n, 3): log sigma, error over it, log local scatter of known nodes. estimate: see `chosen`."""
+    """(n, 4) of known nodes, see `tables_of`. estimate: see `chosen`."""
     truth = np.stack([at_nodes(torch.from_numpy(part)).numpy() for part in (pair.dx_px, pair.dy_px)])
     offset, log_sigma = estimate[:2].numpy(), estimate[2:].numpy()
     columns = [log_sigma, (offset - truth) / np.exp(log_sigma), log_local_scatter(answer.own).numpy()]
+    columns.append(np.full_like(log_sigma, np.log(answer.cell_px)))
     known = (answer.known >= LEAST_KNOWN) & (answer.own[2:] <= np.log(UNKNOWN_SIGMA_PX)).all(dim=0)
     known[:EDGE_NODES] = known[-EDGE_NODES:] = known[:, :EDGE_NODES] = known[:, -EDGE_NODES:] = False
     return np.stack([part[:, known.numpy()].ravel() for part in columns], axis=1).astype(np.float64)
+
+
+def main() -> None:
+    """Write the card of the shipped weights anew."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--pairs", type=int, default=96)
+    args = parser.parse_args()
+    card = read_card(NETWORK_NAME)
+    network = shipped(torch.device("cpu")).network
+    settings = card.settings | calibration_of(network, card.settings["iterations"], args.pairs)
+    about = {"calibrated": f"{args.pairs} pairs, commit {code_version()}"}
+    write_card(WEIGHTS, replace(card, settings=settings, training=card.training | about))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""How the offsets network is trained: where its crops begin, what it is taught on, what is left behind."""
+
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+import torch
+from affine import Affine
+
+from ml.__main__ import main
+from ml.lab.offsets import real_chips
+from ml.lab.offsets.dataset import make_scene, prepared
+from ml.lab.offsets.recipe import RECIPE
+from ml.lab.offsets.training_task import Settings, bias_of, cut, likely_answer, likely_coarse, likely_start, turned
+from ml.networks.box_mean import box_mean
+from ml.offsets import network
+from ml.offsets.resampling import in_parts
+from ml.offsets.texture import texture
+from ml.rasters.imagery import ImagePair
+from ml.runtime.checkpoints import WEIGHTS, read_card
+from ml.simulation.sar.pairs import padded, simulate_pair
+from ml.simulation.sar.recipes import even_ground
+from ml.simulation.sar.system import GRDH
+from ml.simulation.seeds import Purpose, generator
+
+CPU = torch.device("cpu")
+
+
+def pair_of(dx: float, dy: float, gamma: float = 0.9, size: int = 160, scene: int = 1) -> ImagePair:
+    rng = generator(Purpose.TEST, "offsets-network", scene)
+    field = np.zeros((2, *padded(size)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
+    power = simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field).power
+    return ImagePair(power[0], power[1], Affine.identity(), None)
+
+
+def peak_of(reference: torch.Tensor, secondary: torch.Tensor) -> tuple[int, int]:
+    """dx, dy of the highest circular correlation."""
+    surface = torch.fft.irfft2(torch.fft.rfft2(reference).conj() * torch.fft.rfft2(secondary), s=reference.shape)
+    row, col = divmod(int(surface.argmax()), reference.shape[1])
+    rows, cols = reference.shape
+    return (col + cols // 2) % cols - cols // 2, (row + rows // 2) % rows - rows // 2
+
+
+def test_a_search_ends_near_the_truth_where_there_is_one_and_anywhere_where_there_is_none():
+    pair = pair_of(3.0, -2.0)
+    images = texture(torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary]))))
+    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
+    for seed in range(4):
+        tracked = cut(np.random.default_rng(seed), images, truth, 96, 6)
+        assert tracked.known.shape == (1, 12, 12)
+        assert float(tracked.target.abs().median()) < 0.5
+    images[1] = torch.randn(160, 160)
+    lost = cut(np.random.default_rng(0), images, truth, 96, 24)
+    assert float((lost.target + lost.frame - truth[:, :12, :12]).abs().max()) < 1e-5
+    assert float(lost.target.abs().max()) > 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_turning_a_pair_turns_its_truth(seed):
+    pair = pair_of(3.0, -2.0)
+    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
+    truth = torch.tensor([3.0, -2.0])[:, None, None].expand(2, 160, 160)
+    images, shift = turned(np.random.default_rng(seed), texture(log), truth)
+    assert peak_of(*images) == (round(float(shift[0].mean())), round(float(shift[1].mean())))
+
+
+def test_a_crop_is_gathered_near_its_truth_and_its_target_is_what_is_left():
+    pair = pair_of(1.0, -1.0)
+    log = torch.from_numpy(np.log(np.stack([pair.reference, pair.secondary])))
+    truth = torch.tensor([1.0, -1.0])[:, None, None].expand(2, 160, 160)
+    for seed in range(5):
+        crop = cut(np.random.default_rng(seed), texture(log), truth, 96)
+        if float(crop.beyond.abs().max()) == 0 and float(crop.target.std(dim=(1, 2)).max()) == 0:
+            assert peak_of(*crop.texture) == tuple(int(part.mean()) for part in crop.target)
+            return
+    pytest.fail("no start of five was the same everywhere")
+
+
+def test_some_starts_are_answers_to_a_part_of_a_pixel_and_some_are_coarse():
+    truth = torch.zeros(2, 14, 14) + 0.3
+    starts = [likely_start(np.random.default_rng(seed), truth) for seed in range(60)]
+    coarse_ones = sum(torch.equal(start, start.round()) for start in starts)
+    assert 0.2 < coarse_ones / len(starts) < 0.6
+    answers = torch.stack([likely_answer(np.random.default_rng(seed), truth) for seed in range(40)])
+    assert torch.equal(answers, in_parts(answers))
+    assert 0.4 < float((answers - 0.3).std()) < 0.6
+
+
+def test_a_coarse_start_is_whole_and_often_a_whole_pixel_off_but_seldom_more_than_two():
+    truth = torch.zeros(2, 14, 14) + 0.3
+    starts = torch.stack([likely_coarse(np.random.default_rng(seed), truth) for seed in range(40)])
+    assert torch.equal(starts, starts.round())
+    off = (starts - 0.3).abs()
+    assert 0.4 < float((off < 1).float().mean()) < 0.8
+    assert 0.9 < float((off < 2.5).float().mean()) < 1.0
+
+
+# ---- training data ----
+
+
+def test_what_is_wrong_with_a_whole_crop_costs_and_noise_of_its_windows_does_not():
+    rng = torch.Generator().manual_seed(0)
+    sigma, target, known = 0.1, torch.zeros(4, 2, 14, 14), torch.ones(4, 1, 14, 14)
+    noise = sigma * box_mean(torch.randn(8, 22, 22, generator=rng), 4)[:, 4:-4, 4:-4].reshape(4, 2, 14, 14) * 4
+    answer = torch.cat([noise, torch.full_like(noise, float(np.log(sigma)))], dim=1)
+    alone = float(bias_of(answer, target, known))
+    assert alone < 2
+    answer[:, :2] += 0.5 * sigma
+    assert float(bias_of(answer, target, known)) > alone + 0.5
+    assert float(bias_of(answer, target, torch.zeros_like(known))) == 0
+
+
+def test_training_goes_on_from_weights_and_the_card_says_from_which(tmp_path):
+    settings = Settings(scenes=1, hard_scenes=1, begin=str(WEIGHTS), width=16)
+    network_, task, card = RECIPE.prepare(settings, tmp_path, 0)
+    assert card.training["begun_from"] == read_card("offsets").weights_sha256
+    shipped = network.shipped(CPU).network.state_dict()
+    assert all(torch.equal(value, shipped[name]) for name, value in network_.state_dict().items())
+    assert (tmp_path / "scenes.npy").exists()
+    assert (tmp_path / "hard.npy").exists()
+
+
+def test_the_shift_that_chips_have_by_themselves_is_found():
+    pair = pair_of(0.21, -0.13, size=128)
+    log = np.log(np.stack(pair[:2]))
+    chips = real_chips.ChipPair("a", "VV", date(2023, 1, 1), 12, log)
+    assert real_chips.own_shift(chips) == pytest.approx([0.21, -0.13], abs=0.02)
+    noise = np.log(np.random.default_rng(0).exponential(size=log.shape)).astype(np.float32)
+    assert real_chips.own_shift(chips._replace(log_power=noise)) is None
+
+
+def test_training_refuses_what_belongs_to_the_benchmarks():
+    with pytest.raises(ValueError, match="never see"):
+        make_scene(0, Purpose.BENCHMARK)
+
+
+def test_prepared_scenes_are_the_same_again_and_another_number_is_refused(tmp_path):
+    scenes = prepared(tmp_path, 2, size=48)
+    assert scenes.shape == (2, 5, 48, 48)
+    again = np.array(scenes)
+    (tmp_path / "scenes.npy").unlink()
+    np.testing.assert_array_equal(prepared(tmp_path, 2, size=48), again)
+    with pytest.raises(ValueError, match="name another folder"):
+        prepared(tmp_path, 3, size=48)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0.5, -0.25), (1.75, 0.0)])
+def test_an_imposed_shift_moves_what_stands_there(dx, dy):
+    y, x = np.mgrid[:80, :80].astype(np.float32)
+    bump = np.exp(-((x - 40) ** 2 + (y - 36) ** 2) / 50).astype(np.float32)
+    wanted = np.exp(-((x - 40 - dx) ** 2 + (y - 36 - dy) ** 2) / 50)
+    np.testing.assert_allclose(real_chips.moved(bump, dx, dy), wanted, atol=1e-3)
+
+
+@pytest.mark.realdata
+def test_the_test_place_the_sea_and_later_dates_are_never_trained_on(real_data):
+    pairs = real_chips.chip_pairs(real_data / "opera_rtc_10sgd")
+    trained = [pair for pair in pairs if pair.trained_on]
+    assert len(trained) == 40
+    assert {pair.place for pair in trained} == {"292320-IW2", "292322-IW2"}
+    assert max(pair.reference for pair in trained) < real_chips.TRAIN_BEFORE
+    assert all(pair.days <= 12 for pair in pairs)
+
+
+def test_the_recipe_trains_calibrates_and_leaves_weights_that_track(tmp_path, capsys):
+    config = tmp_path / "config.json"
+    config.write_text(
+        json.dumps({"scenes": 2, "hard_scenes": 2, "nodes": 16, "crop_px": 48, "batch": 2, "calibration_pairs": 2})
+    )
+    arguments = ["train", "offsets", "--out", str(tmp_path), "--config", str(config), "--steps", "2", "--minutes", "5"]
+    assert main([*arguments, "--device", "cpu"]) == 0
+    card = read_card("offsets", tmp_path)
+    assert card.network["nodes"] == 16
+    by_gamma = {f"{of}{name}_g50" for of in ("", "near_", "choice_") for name in ("sigma", "within_68")}
+    assert by_gamma | {"own_epe", "near_epe", "choice_epe"} <= set(card.figures)
+    tracked = network.track(pair_of(0.0, 0.0, size=96).source(), network.tracker_of(card, tmp_path, CPU), 6)
+    assert tracked.dx_px.shape == (12, 12)
