@@ -6,6 +6,7 @@ cut. What is kept for the whole image is on the grid of nodes, 64 times smaller 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -135,8 +136,13 @@ def _answered(source: PairSource, tracker: Tracker, found: coarse.Search) -> Ans
         answer[8] *= in_reach
     rows, cols = (max(1, size // NODE_PX) for size in source.shape)
     held = answer[:, :rows, :cols]
-    cell_px = median(pixels_per_cell(torch.from_numpy(sample)) for sample in samples(source))
-    return Answer(held[:4], held[4:8], held[8], cell_px)
+    return Answer(held[:4], held[4:8], held[8], _cell_px(source))
+
+
+def _cell_px(source: PairSource) -> float:
+    """Pixels of a cell of speckle, median over parts of a pair; 1 where nothing is known."""
+    cells = [pixels_per_cell(torch.from_numpy(sample)) for sample in samples(source)]
+    return median([cell for cell in cells if math.isfinite(cell)] or [1.0])
 
 
 def chosen(answer: Answer, tracker: Tracker) -> Tensor:

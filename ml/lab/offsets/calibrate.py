@@ -1,4 +1,4 @@
-"""`python -m ml.lab.offsets.calibrate`: sigma of the shipped weights anew; ml.lab.offsets.recipe does it after training.
+"""`python -m ml.lab.offsets.calibrate`: sigma of the shipped weights anew; training ends with the same.
 
 What is added to the logarithm of sigma, so that 68 % of errors lie within one: measured through the whole method.
 
