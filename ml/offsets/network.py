@@ -39,9 +39,8 @@ SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them 
 
 
 class Calibration(NamedTuple):
-    """Tables, each flat beyond its ends and of what those before leave: by log sigma as the network reports it, by log
-    local scatter, by the log of the pixels of a cell of speckle: few where power is sampled below its band, which draws
-    offsets to whole pixels.
+    """Tables, flat beyond their ends: by log sigma as the network reports it, by log local scatter, and by the log of
+    the pixels of a cell of speckle: few where power is sampled below its band, which draws offsets to whole pixels.
     """
 
     log_sigma: tuple[float, ...] = (0.0,)

@@ -9,11 +9,12 @@ that the network reports.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.lab.offsets.training_task import at_nodes
@@ -40,10 +41,12 @@ from ml.simulation.seeds import Purpose, generator
 from ml.statistics.intervals import Float64
 
 NAME = "offsets-calibration"
+Indices = NDArray[np.intp]
 SIZE_PX = 192
 SEARCH_PX = 24
 EDGE_NODES = 4
-BINS, CELL_BINS = 9, 5  # of nodes, of pairs
+BINS = 9
+FOLDED = np.log(1.8)  # pixels a cell: power whose cells are smaller is sampled below its band
 WITHIN_ONE, WITHIN_TWO = 0.6827, 0.95
 
 
@@ -63,21 +66,28 @@ def calibration_of(network: CCResSiamNet, iterations: int, pairs: int) -> dict[s
 
 
 def tables_of(rows: Float64) -> dict[str, list[float]]:
-    """rows: (n, 4): log sigma, error over sigma, log local scatter, log of pixels a cell. Each table is of what those
-    before leave.
+    """rows: (n, 4): log sigma, error over sigma, log local scatter, log of pixels a cell.
+
+    First whether power is sampled below its band, then the others in turn, each of what those before leave.
     """
-    left, parts = rows[:, 1], []
-    for column, bins in ((0, BINS), (2, BINS), (3, CELL_BINS)):
-        table = _table(rows[:, column], left, bins)
-        left = left / np.exp(np.interp(rows[:, column], *table))
-        parts += [*table]
+    folded = rows[:, 3] < FOLDED
+    groups = {
+        3: [group for group in (np.flatnonzero(folded), np.flatnonzero(~folded)) if len(group)],
+        0: np.array_split(np.argsort(rows[:, 0], kind="stable"), BINS),
+        2: np.array_split(np.argsort(rows[:, 2], kind="stable"), BINS),
+    }
+    left, tables = rows[:, 1], {}
+    for column, bins in groups.items():
+        tables[column] = _table(rows[:, column], left, bins)
+        left = left / np.exp(np.interp(rows[:, column], *tables[column]))
+    parts = (*tables[0], *tables[2], *tables[3])
     return {name: [round(value, 4) for value in part] for name, part in zip(Calibration._fields, parts, strict=True)}
 
 
-def _table(at: Float64, errors: Float64, bins: int) -> tuple[list[float], list[float]]:
-    """Bins of equal count: their medians, and half of what 68 % and half of what 95 % of the errors need."""
+def _table(at: Float64, errors: Float64, bins: Sequence[Indices]) -> tuple[list[float], list[float]]:
+    """Medians of bins, and half of what 68 % and half of what 95 % of their errors need."""
     middles, add = [], []
-    for inside in np.array_split(np.argsort(at, kind="stable"), bins):
+    for inside in bins:
         size = np.abs(errors[inside])
         needed = [np.log(np.quantile(size, WITHIN_ONE)), np.log(np.quantile(size, WITHIN_TWO) / 1.96)]
         middles.append(float(np.median(at[inside])))
@@ -111,7 +121,7 @@ def _errors(estimate: Tensor, answer: Answer, pair: SarPair) -> Float64:
 def main() -> None:
     """Write the card of the shipped weights anew."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=int, default=96)
+    parser.add_argument("--pairs", type=int, default=140)
     args = parser.parse_args()
     card = read_card(NETWORK_NAME)
     network = shipped(torch.device("cpu")).network

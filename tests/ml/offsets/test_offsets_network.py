@@ -200,7 +200,7 @@ def test_another_posting_is_read_off_the_networks_grid(posting):
 def test_sigma_is_widened_where_errors_are_wider_than_it():
     rng = np.random.default_rng(0)
     log_sigma, local_scatter = rng.uniform(-4, -1, 20_000), rng.uniform(-1, 1, 20_000)
-    cell = rng.choice([0.1, 0.3, 0.6, 0.9, 1.2], 20_000)
+    cell = rng.choice([0.1, 1.2], 20_000)
     wide = np.where(local_scatter > 0, 1.5, 1.0) * np.where(cell < 0.2, 2.0, 1.0)
     errors = 2 * wide * rng.standard_normal(20_000)
     tables = network.Calibration(**tables_of(np.column_stack([log_sigma, errors, local_scatter, cell])))

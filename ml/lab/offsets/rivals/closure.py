@@ -37,7 +37,7 @@ EDGE_NODES = 2  # 16 px, as in offsets-real
 OUTLIER_PX = 1.0
 PLACES = ("lely", "limagne", "marais1", "marais2", "ramb")
 TRIPLETS = ((1, 2, 3), (3, 4, 5), (1, 3, 5), (2, 3, 4), (1, 2, 5))  # images of a stack, in the order they are used
-METHODS = (NETWORK, ONE_WINDOW, "ncc", "whitened", *tracking.RIVALS)
+METHODS = (NETWORK, ONE_WINDOW, "ncc", "whitened", *tracking.NEIGHBOURS)
 RESOLUTION = "equivalent_side_px_g70"
 
 

@@ -44,7 +44,7 @@ EDGE_NODES = 8  # 64 px: half of a window of 32 px and half of the widest mean
 RIM_NODES = 4  # 32 px along every side, where windows have no value
 SMALL_PX = 0.01
 PAIRS, STEPS = 12, 4
-METHODS = (NETWORK, ONE_WINDOW, "ncc", "whitened", "multi-kernel", *tracking.RIVALS)
+METHODS = (NETWORK, ONE_WINDOW, "ncc", "whitened", "multi-kernel", *tracking.NEIGHBOURS)
 FAMILIES = tuple(
     (base, *(name for name, made in tracking.AVERAGES.items() if made.base == base and made.within == np.inf))
     for base in ("ncc", "whitened")
