@@ -63,7 +63,8 @@ def laid_on_one_grid(reference: Path, secondary: Path, scale: str) -> ImagePair:
     if rows * cols > MAX_PIXELS:
         raise InputError(secondary, f"both images share {rows} x {cols} pixels", "Cut them into tiles")
     grid = Affine(posting, 0, float(west), 0, -posting, float(north))
-    return ImagePair(*(_laid(swath, grid, (rows, cols), epsg) for swath in swaths), grid, epsg)
+    first, second = (_laid(swath, grid, (rows, cols), epsg) for swath in swaths)
+    return ImagePair(first, second, grid, epsg)
 
 
 def _read(path: Path, scale: str) -> _Swath:

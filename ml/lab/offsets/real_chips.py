@@ -96,7 +96,8 @@ def moved(log: Float32, dx_px: float, dy_px: float) -> Float32:
 
 def own_shift(pair: ChipPair) -> Float64 | None:
     """Median dx and dy, px, between chips of still ground as they are, by whitened correlation; None if unsure."""
-    images = ImagePair(*np.exp(pair.log_power), Affine.identity(), None)
+    reference, secondary = np.exp(pair.log_power)
+    images = ImagePair(reference, secondary, Affine.identity(), None)
     bands = track_offsets(images, "whitened", torch.device("cpu"), OWN_SEARCH_PX).bands
     offset = np.stack([bands["dx_px"], bands["dy_px"]]).reshape(2, -1).astype(np.float64)
     known = offset[:, np.isfinite(offset).all(axis=0)]

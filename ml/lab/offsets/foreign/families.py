@@ -6,6 +6,7 @@ A change that changes a scene is a new version of the benchmark. Nothing may be 
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.lab.offsets.foreign.imaging import Field, Scene
 from ml.statistics.intervals import Float64
@@ -124,7 +125,7 @@ def town(rng: Rng) -> Scene:
         u = x * np.cos(angle) + y * np.sin(angle) + 2 * bent(y, x)
         v = y * np.cos(angle) - x * np.sin(angle) - 2 * bent(x, y)
         off = [(part + 0.5 * pitch) % pitch - 0.5 * pitch for part in (u, v)]
-        return np.exp(-(off[0] ** 2 + off[1] ** 2) / (2 * 0.7**2)) * np.exp(0.8 * lot(y, x))
+        return np.asarray(np.exp(-(off[0] ** 2 + off[1] ** 2) / (2 * 0.7**2)) * np.exp(0.8 * lot(y, x)))
 
     def coherence(y: Float64, x: Float64) -> Float64:
         share = strong * houses(y, x)
@@ -165,10 +166,10 @@ def calving(rng: Rng) -> Scene:
     foot = MIDDLE_PX - 110 * np.array([np.sin(turn), np.cos(turn)])
 
     def distance(y: Float64, x: Float64) -> Float64:
-        return np.hypot(y - foot[0], x - foot[1])
+        return np.asarray(np.hypot(y - foot[0], x - foot[1]))
 
-    def beyond(y: Float64, x: Float64) -> Float64:
-        return distance(y, x) > reach + 4 * bow(y, x)
+    def beyond(y: Float64, x: Float64) -> NDArray[np.bool_]:
+        return np.asarray(distance(y, x) > reach + 4 * bow(y, x))
 
     def motion(y: Float64, x: Float64) -> Float64:
         away = distance(y, x)

@@ -54,12 +54,12 @@ def imaged(rng: np.random.Generator, scene: Scene, size: int) -> SarPair:
             grid = _gathered(field * amplitude[image], at_row * cells + at_col, cells)
             power[image] += _detected(grid, scene)[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX] / scene.looks
     dx, dy, seen_gamma = _truth(scene, size, common / FINE)
-    parts = (part.astype(np.float32) for part in (power, dx, dy, seen_gamma))
-    return SarPair(*parts, None, float(scene.looks))
+    seen, dx_px, dy_px, gamma_px = (part.astype(np.float32) for part in (power, dx, dy, seen_gamma))
+    return SarPair(seen, dx_px, dy_px, gamma_px, None, float(scene.looks))
 
 
 def _circular(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.complex128]:
-    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2)
+    return np.asarray((rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2))
 
 
 def _gathered(field: NDArray[np.complex128], cell: NDArray[np.int64], cells: int) -> NDArray[np.complex128]:

@@ -182,6 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--stacks", type=int, default=2, help=f"triplets of each place, at most {len(TRIPLETS)}")
     parser.add_argument("--chips", type=int, default=12, help="triplets of each group of chips")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--resolution", type=Path, required=True, help="JSON of ml.lab.offsets.rivals.resolution")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path, required=True)
@@ -189,7 +190,7 @@ def main() -> None:
     sides = sides_of(args.resolution)
     triplets = chip_triplets(folder() / "opera_rtc_10sgd", args.chips)
     triplets += stack_triplets(folder() / "pairs_real" / "speckle_stacks", args.stacks)
-    metrics = measured(METHODS, triplets, args.processes)
+    metrics = measured(args.methods, triplets, args.processes)
     metrics[NETWORK] |= compared(metrics, sides)
     counts = {group: sum(one.group == group for one in triplets) for group in dict.fromkeys(t.group for t in triplets)}
     note = ", ".join(f"{count} triplets of {group.replace('_', ' ')}" for group, count in counts.items()) + "."
