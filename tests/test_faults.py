@@ -24,7 +24,7 @@ def test_whoever_is_killed_leaves_nothing_in_part_nothing_lost_and_nothing_done_
     *none, doubled = json.loads(out.read_text())["results"]
     assert [row["value"] for row in none] == [0] * 5
     assert [row["n"] for row in none] == [2] * 5
-    assert "2 times in COPY (2 of them in mid-load)" in none[1]["what"]
+    assert "PostgreSQL restarted 2 times (2 in mid-load)" in none[1]["what"]
     assert doubled["value"] <= doubled["n"]
 
 
