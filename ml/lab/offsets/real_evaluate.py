@@ -9,10 +9,8 @@ same chips before one is moved (its median): what is left of a shift that is the
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +20,7 @@ from ml.lab.benchmark import Benchmark
 from ml.lab.offsets.real_chips import SEA, TEST_PLACE, ChipPair, chip_pairs, moved
 from ml.lab.offsets.results import Compared, alone
 from ml.lab.offsets.rivals import tracking
+from ml.lab.real_data import folder
 from ml.lab.workers import over_seeds
 from ml.offsets.infer import WEIGHTS
 from ml.rasters.imagery import ImagePair
@@ -46,15 +45,12 @@ class Case(NamedTuple):
     shift: tuple[float, float]
 
 
-def folder() -> Path:
-    """Where the chips lie: under GROUND_MOTION_DATA, else beside the project."""
-    return Path(os.environ.get("GROUND_MOTION_DATA", "../shared/data")) / "opera_rtc_10sgd"
-
-
 @lru_cache(maxsize=2)
 def cases(sea: bool) -> list[ChipPair]:
     """The pairs that training never sees, in an order drawn once. InputError where there are no chips."""
-    held = [pair for pair in chip_pairs(folder()) if not pair.trained_on and (pair.place == SEA) == sea]
+    held = [
+        pair for pair in chip_pairs(folder("opera_rtc_10sgd")) if not pair.trained_on and (pair.place == SEA) == sea
+    ]
     order = generator(Purpose.BENCHMARK, f"{NAME}-order", int(sea)).permutation(len(held))
     return [held[index] for index in order]
 

@@ -18,27 +18,11 @@ from ml.offsets.regrid import at_posting
 from ml.offsets.resampling import gathered, in_parts, surroundings, whole
 from ml.offsets.texture import texture
 from ml.rasters.imagery import ImagePair, PairSource
-from ml.simulation.sar.pairs import padded, simulate_pair
-from ml.simulation.sar.recipes import even_ground, stepped
-from ml.simulation.sar.system import GRDH
+from ml.simulation.sar.recipes import stepped
 from ml.simulation.seeds import Purpose, generator
+from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")
-
-
-def pair_of(dx: float, dy: float, gamma: float = 0.9, size: int = 160, scene: int = 1) -> ImagePair:
-    rng = generator(Purpose.TEST, "offsets-network", scene)
-    field = np.zeros((2, *padded(size)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
-    power = simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field).power
-    return ImagePair(power[0], power[1], Affine.identity(), None)
-
-
-def peak_of(reference: torch.Tensor, secondary: torch.Tensor) -> tuple[int, int]:
-    """dx, dy of the highest circular correlation."""
-    surface = torch.fft.irfft2(torch.fft.rfft2(reference).conj() * torch.fft.rfft2(secondary), s=reference.shape)
-    row, col = divmod(int(surface.argmax()), reference.shape[1])
-    rows, cols = reference.shape
-    return (col + cols // 2) % cols - cols // 2, (row + rows // 2) % rows - rows // 2
 
 
 # ---- whole pixels ----

@@ -6,7 +6,6 @@ from datetime import date
 import numpy as np
 import pytest
 import torch
-from affine import Affine
 
 from ml.__main__ import main
 from ml.lab.offsets import real_chips
@@ -17,21 +16,11 @@ from ml.networks.box_mean import box_mean
 from ml.offsets import network
 from ml.offsets.resampling import in_parts
 from ml.offsets.texture import texture
-from ml.rasters.imagery import ImagePair
 from ml.runtime.checkpoints import WEIGHTS, read_card
-from ml.simulation.sar.pairs import padded, simulate_pair
-from ml.simulation.sar.recipes import even_ground
-from ml.simulation.sar.system import GRDH
-from ml.simulation.seeds import Purpose, generator
+from ml.simulation.seeds import Purpose
+from tests.makers.offset_pairs import pair_of
 
 CPU = torch.device("cpu")
-
-
-def pair_of(dx: float, dy: float, gamma: float = 0.9, size: int = 160, scene: int = 1) -> ImagePair:
-    rng = generator(Purpose.TEST, "offsets-network", scene)
-    field = np.zeros((2, *padded(size)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
-    power = simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field).power
-    return ImagePair(power[0], power[1], Affine.identity(), None)
 
 
 def peak_of(reference: torch.Tensor, secondary: torch.Tensor) -> tuple[int, int]:

@@ -12,7 +12,6 @@ by more than OUTLIER_PX; those are counted on their own.
 
 import argparse
 import json
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -26,6 +25,7 @@ from ingest.errors import InputError
 from ml.lab.offsets import results
 from ml.lab.offsets.real_chips import SEA, TEST_PLACE, TRAIN_BEFORE, ChipPair, chip_pairs
 from ml.lab.offsets.rivals import resolution, tracking
+from ml.lab.real_data import folder
 from ml.lab.workers import over_seeds
 from ml.offsets.infer import NETWORK, ONE_WINDOW, WEIGHTS
 from ml.rasters.imagery import ImagePair
@@ -46,11 +46,6 @@ class Triplet(NamedTuple):
 
     group: str
     power: Float32
-
-
-def folder() -> Path:
-    """Where real data lie: GROUND_MOTION_DATA, else beside the project."""
-    return Path(os.environ.get("GROUND_MOTION_DATA", "../shared/data"))
 
 
 def stack_triplets(stacks: Path, of_place: int) -> list[Triplet]:
@@ -188,8 +183,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
     sides = sides_of(args.resolution)
-    triplets = chip_triplets(folder() / "opera_rtc_10sgd", args.chips)
-    triplets += stack_triplets(folder() / "pairs_real" / "speckle_stacks", args.stacks)
+    triplets = chip_triplets(folder("opera_rtc_10sgd"), args.chips)
+    triplets += stack_triplets(folder("pairs_real", "speckle_stacks"), args.stacks)
     metrics = measured(args.methods, triplets, args.processes)
     metrics[NETWORK] |= compared(metrics, sides)
     counts = {group: sum(one.group == group for one in triplets) for group in dict.fromkeys(t.group for t in triplets)}

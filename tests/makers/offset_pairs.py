@@ -1,0 +1,17 @@
+"""Pairs of images of ground that moves alike."""
+
+import numpy as np
+from affine import Affine
+
+from ml.rasters.imagery import ImagePair
+from ml.simulation.sar.pairs import padded, simulate_pair
+from ml.simulation.sar.recipes import even_ground
+from ml.simulation.sar.system import GRDH
+from ml.simulation.seeds import Purpose, generator
+
+
+def pair_of(dx: float, dy: float, gamma: float = 0.9, size: int = 160, scene: int = 1) -> ImagePair:
+    rng = generator(Purpose.TEST, "offsets-network", scene)
+    field = np.zeros((2, *padded(size)), dtype=np.float32) + np.array([dx, dy], dtype=np.float32)[:, None, None]
+    power = simulate_pair(rng, GRDH, even_ground(GRDH, size, gamma), field).power
+    return ImagePair(power[0], power[1], Affine.identity(), None)
