@@ -43,7 +43,10 @@ def offsets_of(*, pair: ScenePair) -> Prediction | None:
 
 
 def detections_current(*, alert: Alert) -> QuerySet[Detection]:
-    """The alert's detections in the latest successful run of each product: what is known of it now."""
+    """The alert's detections in the latest successful run of each product: what is known of it now.
+
+    Where a newer run looked at the same ground in this product and in another track together, its word counts.
+    """
     latest = (
         Run.objects.filter(prediction__scan__isnull=False)
         .order_by("product_id", "pair_id", "model_version__task", "-finished_at", "-id")
@@ -51,8 +54,16 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
         .values("pk")
     )
     run = "scan__prediction__run"
+    joint = Run.objects.filter(
+        prediction__scan__isnull=False,
+        companions=OuterRef(f"{run}__product"),
+        finished_at__gt=OuterRef(f"{run}__finished_at"),
+        product__superseded_by=None,
+        product__footprint__covers=OuterRef("area"),
+    )
     return (
         alert.detections.filter(scan__prediction__run__in=latest)
+        .exclude(Exists(joint))
         .select_related(
             f"{run}__product", f"{run}__pair__reference", f"{run}__pair__secondary", f"{run}__model_version"
         )

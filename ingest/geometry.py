@@ -1,9 +1,12 @@
 """Geometry of the line of sight: two tracks become up and east."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ingest.readers.records import METRES_PER_DEGREE
 
 
 class LineOfSight(NamedTuple):
@@ -36,6 +39,14 @@ def decompose_up_east(
         up = (first_mm_yr * second_los.east - second_mm_yr * first_los.east) / determinant
         east = (first_los.up * second_mm_yr - second_los.up * first_mm_yr) / determinant
     return UpEast(up, east)
+
+
+def bounds_around(extent: tuple[float, float, float, float], margin_m: float) -> tuple[float, float, float, float]:
+    """West, south, east and north (degrees) of a box that lies so many metres around another one."""
+    west, south, east, north = extent
+    high = margin_m / METRES_PER_DEGREE
+    wide = high / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.01)
+    return west - wide, max(south - high, -90.0), east + wide, min(north + high, 90.0)
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:

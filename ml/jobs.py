@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from django.contrib.gis.geos import Polygon
 
-from ingest.models import ScenePair
+from ingest.geometry import bounds_around
+from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
 from ingest.readers.records import Reference
 from ingest.scenes.images import read_pair
@@ -20,7 +22,7 @@ from ml.coherence.confirm import Evidence, confirmed
 from ml.coherence.log_ratio import backscatter_change_db
 from ml.coherence.network import COMPARABLE
 from ml.deformation import infer as deformation_infer
-from ml.deformation.points import project, usual
+from ml.deformation.points import PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.look import Track, wide_regions
 from ml.models import ModelVersion, Run
@@ -32,6 +34,7 @@ from ml.rasters.results import RasterResult
 from ml.stored import read_prediction
 
 Task = ModelVersion.Task
+BESIDE_M = 3_000.0  # beyond a product's points another track's are looked at as well: the network sees as far
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 
@@ -45,30 +48,28 @@ class Job(NamedTuple):
 
 
 def deformation(run: Run, device: torch.device) -> RasterResult:
+    """A product, together with another track that shows the same ground where there is one."""
     product = run.product
-    points = ingest_selectors.product_points(product=product)
-    cloud = project(*points, epsg=product.grid_epsg, posting_m=product.posting_m)
-    statistics: dict[str, float] = {}
-    cycles = has_cycles(product.has_series, product.component, product.technique)
-    if cycles and product.n_points <= MOST_POINTS_WITH_SERIES:
-        reader = SeriesReader(product.dates, half_wave_mm(product.header))
-        for block in ingest_selectors.product_series(product=product):
-            reader.add(block)
-        summary = reader.summary(points.longitude, points.latitude)
-        velocity = cloud.velocity_mm_yr - summary.step_mm_yr
-        sigma = usual(summary.noise_mm_yr)
-        cloud = cloud._replace(velocity_mm_yr=velocity, sigma_mm_yr=sigma, cycles_undone=True)
-        statistics["points_corrected"] = int((summary.step_mm_yr != 0).sum())
-    else:
-        cloud = cloud._replace(sigma_mm_yr=ingest_selectors.usual_velocity_std(product=product))
-    result = deformation_infer.detect_deformation(cloud, run.model_version.method, device)
+    companions = selectors.companions_of(run=run)
+    postings = [one.posting_m for one in [product, *companions] if one.posting_m]
+    posting_m = max(postings, default=None)  # all tracks lie on cells of one size
+    cloud, corrected = _cloud(product, product.grid_epsg, posting_m)
+    around = Polygon.from_bbox(bounds_around(product.footprint.extent, BESIDE_M))
+    around.srid = 4326
+    beside = [_cloud(one, cloud.epsg, posting_m, around)[0] for one in companions]
+    seen = [(one, points) for one, points in zip(companions, beside, strict=True) if points.x.size]
+    clouds = [cloud, *(points for _, points in seen)]
+    result = deformation_infer.detect_tracks(clouds, run.model_version.method, device)
+    statistics = {} if corrected is None else {"points_corrected": corrected}
+    hashes = [product.file_sha256, *(one.file_sha256 for one, _ in seen)]
     tags = {
-        "input_sha256": product.file_sha256,
+        "input_sha256": hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest(),
         "product": product.name,
+        "companions": ", ".join(one.name for one, _ in seen),
         "component": product.component,
         "sign": "positive toward the satellite" if product.component == "los" else f"positive {product.component}",
     }
-    reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, [cloud])]
+    reported = [area.polygon for area, _ in deformation_infer.flagged_areas(result, clouds)]
     regions = wide_regions([Track(cloud, Reference(product.reference))], reported)
     return RasterResult(
         result.bands(),
@@ -78,7 +79,32 @@ def deformation(run: Run, device: torch.device) -> RasterResult:
         tags,
         result.statistics() | statistics,
         [region.feature(result.epsg) for region in regions],
+        companions=[one.pk for one, _ in seen],
     )
+
+
+def _cloud(
+    product: Product, epsg: int | None, posting_m: float | None, area: Polygon | None = None
+) -> tuple[PointCloud, int | None]:
+    """A product's points, or those in an area's box, without what unwrapping errors added to their rates.
+
+    Also how many rates were corrected; None where its series were not looked at.
+    """
+    points = ingest_selectors.product_points(product=product, area=area)
+    if not points.longitude.size:
+        return PointCloud(points.longitude, points.latitude, points.velocity_mm_yr, epsg or 0), None
+    cloud = project(*points, epsg=epsg, posting_m=posting_m)
+    cycles = has_cycles(product.has_series, product.component, product.technique)
+    if not cycles or cloud.x.size > MOST_POINTS_WITH_SERIES:
+        return cloud._replace(sigma_mm_yr=ingest_selectors.usual_velocity_std(product=product)), None
+    reader = SeriesReader(product.dates, half_wave_mm(product.header))
+    for block in ingest_selectors.product_series(product=product, area=area):
+        reader.add(block)
+    summary = reader.summary(points.longitude, points.latitude)
+    velocity = cloud.velocity_mm_yr - summary.step_mm_yr
+    corrected = int((summary.step_mm_yr != 0).sum())
+    sigma = usual(summary.noise_mm_yr)
+    return cloud._replace(velocity_mm_yr=velocity, sigma_mm_yr=sigma, cycles_undone=True), corrected
 
 
 def coherence(run: Run, device: torch.device) -> RasterResult:

@@ -56,6 +56,9 @@ class Run(models.Model):
 
     model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="runs")
     product = models.ForeignKey(Product, models.CASCADE, null=True, related_name="runs")
+    companions = models.ManyToManyField(
+        Product, related_name="joint_runs", help_text="products of another track that it saw the same ground in"
+    )
     pair = models.ForeignKey(ScenePair, models.CASCADE, null=True, related_name="runs")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED, db_index=True)
     attempts = models.PositiveIntegerField(default=0, help_text="how often a worker has claimed it")

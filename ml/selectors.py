@@ -10,12 +10,18 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
 
 from ingest.models import Glacier, Product, Scene, ScenePair
-from ingest.readers.records import Technique
+from ingest.readers.records import Component, Technique
 from ml.coherence.change import FEWEST_PREDECESSORS, in_season
 from ml.models import ModelVersion, Prediction, Run
 from ml.queue import LEASE
 
 Task = ModelVersion.Task
+MOST_COMPANIONS = 8  # neighbouring files of one track; each is a track of its own, for each has a zero of its own
+
+
+def velocity_fields() -> QuerySet[Product]:
+    """Current products that are searched: derived ones add nothing, and glaciers are not searched for slow motion."""
+    return Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
 
 
 def inputs_due(
@@ -29,13 +35,65 @@ def inputs_due(
     if version is not None:
         runs = runs.filter(model_version__version=version, model_version__weights_sha256=weights_sha256)
     if task == Task.DEFORMATION:
-        # derived products add nothing to their sources, and glaciers are not searched for slow motion
-        own = Product.objects.current().filter(derived_from=None, technique=Technique.INSAR)
-        return own.exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
+        return velocity_fields().exclude(pk__in=runs.filter(pair=None).values("product")).order_by("id")
     pairs = pairs_with_history() if task == Task.COHERENCE_CHANGE else ScenePair.objects.all()
     pairs = pairs.filter(reference__state=Scene.State.READY, secondary__state=Scene.State.READY)
     unseen = pairs.exclude(pk__in=runs.filter(product=None).values("pair"))
     return unseen.select_related("reference", "secondary").order_by("secondary__acquired_at", "id")
+
+
+def companions_of(*, run: Run) -> list[Product]:
+    """Products in which a run on a velocity field sees the same ground from another track, largest share first.
+
+    Those of one track, for the network was trained with two: of the other direction where there is one, and then of
+    the track that shares most ground. Both measure the line of sight, at the same time, real or simulated alike. Of a
+    finished run, those that it saw.
+    """
+    if run.state == Run.State.SUCCEEDED:
+        return list(run.companions.order_by("id"))
+    product = run.product
+    if product.component != Component.LOS or not product.direction:
+        return []
+    shared = Func(
+        F("footprint"),
+        Value(product.footprint, output_field=PolygonField(srid=4326)),
+        template="ST_Area(ST_Intersection(%(expressions)s))",
+        output_field=FloatField(),
+    )
+    beside = (
+        velocity_fields()
+        .filter(component=Component.LOS, simulated=product.simulated, footprint__intersects=product.footprint)
+        .exclude(direction="")
+        .annotate(shared=shared)
+        .filter(shared__gt=0)
+        .order_by("-shared", "id")
+    )
+    tracks: dict[tuple[bool, int | None], list[Product]] = {}
+    for one in beside:
+        if _is_another_track(one, product) and _at_the_same_time(one, product):
+            tracks.setdefault((one.direction != product.direction, one.track), []).append(one)
+    if not tracks:
+        return []
+    best = max(tracks, key=lambda track: (track[0], sum(one.shared for one in tracks[track])))
+    return tracks[best][:MOST_COMPANIONS]
+
+
+def products_of(*, run: Run) -> list[Product]:
+    """What a run on a velocity field saw: its own product first, then its companions."""
+    return [run.product, *run.companions.order_by("id")]
+
+
+def _is_another_track(one: Product, other: Product) -> bool:
+    if one.direction != other.direction:
+        return True
+    return None not in (one.track, other.track) and one.track != other.track
+
+
+def _at_the_same_time(one: Product, other: Product) -> bool:
+    """Whether half of the shorter period is common to both."""
+    shorter = min(one.dates[-1] - one.dates[0], other.dates[-1] - other.dates[0])
+    common = min(one.dates[-1], other.dates[-1]) - max(one.dates[0], other.dates[0])
+    return common >= shorter / 2
 
 
 def pairs_with_history() -> QuerySet[ScenePair]:

@@ -196,6 +196,7 @@ def _finish(run: Run, result: RasterResult, device: str, seconds: float) -> None
             if not owned:
                 logger.warning("run %s was taken over by another worker; its result is left out", run.pk)
                 return
+            run.companions.set(result.companions)
             Prediction.objects.create(
                 run=run,
                 raster=File(stream, name=path.name),

@@ -11,7 +11,7 @@ from detection.models import Detection
 from detection.rules.severity import severity, severity_of_change, severity_of_speed
 from detection.rules.sizes import area_of
 from detection.search.areas import to_django
-from detection.search.classify import Evidence, classify, mean_shares
+from detection.search.classify import Evidence, classify, evidence_of, mean_shares
 from ingest.models import Product, ScenePair
 
 FIGURES_OF_PAIRS = (
@@ -44,12 +44,16 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
     }
 
 
-def independent_view(detection: Detection) -> Hashable:
-    """What must differ for a second sighting to count: the track of a velocity field, the later image of a pair."""
+def independent_views(detection: Detection) -> set[Hashable]:
+    """What must differ for a second sighting to count: the track of a velocity field, the later image of a pair.
+
+    A run that looks at two tracks together sees twice where each of them shows the motion by itself.
+    """
     seen = detection.scan.prediction.run.input
-    if isinstance(seen, Product):
-        return seen.component, seen.track, seen.direction
-    return seen.reference.track, seen.secondary.acquired_at
+    if isinstance(seen, ScenePair):
+        return {(seen.reference.track, seen.secondary.acquired_at)}
+    shown = {(one["component"], one["orbit"], one["track"]) for one in detection.reasons if one.get("seen")}
+    return shown or {(seen.component, seen.track, seen.direction)}
 
 
 def data_span(detection: Detection) -> tuple[date, date]:
@@ -73,10 +77,7 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, A
     main, main_product = max(
         zip(detections, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
     )
-    evidence = [
-        Evidence(p.component, p.direction, d.rate_mm_yr, d.area_m2, d.class_shares)
-        for d, p in zip(detections, products, strict=True)
-    ]
+    evidence = [one for d, p in zip(detections, products, strict=True) for one in _evidence(d, p)]
     return {
         "kind": classify(evidence),
         "class_shares": mean_shares([detection.class_shares for detection in detections]),
@@ -90,6 +91,11 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, A
         "extent": main.extent,
         "reference": main.reference,
     }
+
+
+def _evidence(detection: Detection, product: Product) -> list[Evidence]:
+    reasons = detection.reasons or [{"track": product.direction}]
+    return evidence_of(reasons, product.component, detection.rate_mm_yr, detection.area_m2, detection.class_shares)
 
 
 def _of_surface(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from shapely import from_wkb
 
-from detection.alerts.describe import describe, event_span, independent_view
+from detection.alerts.describe import describe, event_span, independent_views
 from detection.kinds import Family, family
 from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State, after_sighting, may_become
@@ -110,7 +110,8 @@ def _alert_refresh(alert: Alert, seen_in: str) -> None:
     for name, value in description.items():
         setattr(alert, name, value)
     alert.save(update_fields=[*description, "updated_at"])
-    independent = {independent_view(detection) for detection in current}
+    independent = set().union(*(independent_views(detection) for detection in current))
     state = after_sighting(State(alert.state), len(independent))
     if state != alert.state:
-        alert_transition(alert=alert, to=state, reason=f"seen again in {seen_in}")
+        reason = f"seen again in {seen_in}" if len(current) > 1 else f"two tracks show it in {seen_in}"
+        alert_transition(alert=alert, to=state, reason=reason)

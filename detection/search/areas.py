@@ -1,7 +1,7 @@
 """A finished prediction becomes detections: each task has its own way of looking, registered here once."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
@@ -15,7 +15,7 @@ from detection.glaciers.surge import MOSTLY_ICE, slides
 from detection.kinds import Extent, Kind
 from detection.models import Detection
 from detection.rules.sizes import area_of
-from detection.search.classify import Evidence, classify
+from detection.search.classify import Evidence, classify, evidence_of
 from detection.search.patches import CHANGE, MOTION, Patch, changed_patches, moving_patches
 from detection.selectors import offsets_of
 from ingest.context.selectors import ground_at
@@ -29,6 +29,7 @@ from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.still import assumed
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
+from ml.selectors import products_of
 from ml.statistics.reasons import track_reason
 from ml.statistics.series import fit_series
 from ml.stored import StoredRaster, read_prediction
@@ -46,6 +47,13 @@ class Search(NamedTuple):
     find: Callable[[Prediction, StoredRaster, Any], list[Detection]]
 
 
+class View(NamedTuple):
+    """A product, and its points in an area and around it."""
+
+    product: Product
+    points: SortedPoints
+
+
 def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
     """Everything that a prediction shows, strongest first, without scan and alert."""
     way = SEARCHES[prediction.run.model_version.task]
@@ -53,20 +61,34 @@ def search(prediction: Prediction, thresholds: Any = None) -> list[Detection]:
 
 
 def _in_velocity(prediction: Prediction, raster: StoredRaster, thresholds: Any) -> list[Detection]:
-    """What the raster flags, redrawn and measured on the product's points."""
-    product, detections = prediction.run.product, []
+    """What the raster flags, redrawn and measured on the points of every track that the run saw.
+
+    What lies beside the product's own points is left to the runs of the products that lie there.
+    """
+    detections, products = [], products_of(run=prediction.run)
     causes = causes_for(prediction.run.model_version.weights_sha256)
     for flagged in areas_in(raster.bands, raster.transform, thresholds):
         place = to_django(to_geographic(flagged.polygon, raster.epsg))
-        if ingest_selectors.points_count_within(product=product, area=place) < thresholds.fewest_points:
+        if not place.intersects(prediction.run.product.footprint):
             continue
-        points = _points_around(product, flagged, raster.epsg)
-        drawn = measure(flagged, [points], prediction.statistics["background_mm_yr"])
+        if _points_within(products, place) < thresholds.fewest_points:
+            continue
+        views = [
+            View(product, points)
+            for product in products
+            if (points := _points_around(product, flagged, raster.epsg)).x.size
+        ]
+        tracks = [view.points for view in views]
+        drawn = measure(flagged, tracks, prediction.statistics["background_mm_yr"])
         detections += [
-            _from_area(prediction, named(area, raster.bands, raster.transform, [points], causes), points, raster.epsg)
+            _from_area(prediction, named(area, raster.bands, raster.transform, tracks, causes), views, raster.epsg)
             for area in drawn
         ]
     return detections + [_from_region(prediction, region) for region in prediction.regions]
+
+
+def _points_within(products: Sequence[Product], place: MultiPolygon) -> int:
+    return sum(ingest_selectors.points_count_within(product=product, area=place) for product in products)
 
 
 def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detection:
@@ -90,22 +112,26 @@ def _from_region(prediction: Prediction, feature: Mapping[str, Any]) -> Detectio
     )
 
 
-def _from_area(prediction: Prediction, area: Area, points: SortedPoints, epsg: int) -> Detection:
-    product, place = prediction.run.product, to_django(to_geographic(area.polygon, epsg))
-    strongest = area.places[0].peak if area.places else None
+def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: int) -> Detection:
+    """The track that gave the rates comes first among the reasons."""
+    place = to_django(to_geographic(area.polygon, epsg))
+    product, strongest = views[area.track].product, area.places[0].peak if area.places else None
+    ordered = [views[area.track], *(view for number, view in enumerate(views) if number != area.track)]
+    reasons = [_reason(view, area.polygon, place) for view in ordered]
+    reasons[0] |= _assumed(prediction)
     return Detection(
-        kind=classify([Evidence(product.component, product.direction, area.rate_mm_yr, area.area_m2, area.kinds)]),
+        kind=classify(evidence_of(reasons, product.component, area.rate_mm_yr, area.area_m2, area.kinds)),
         class_shares={name: round(share, 4) for name, share in area.kinds.items()},
-        reasons=[_reason(product, area.polygon, points) | _of_series(product, place) | _assumed(prediction)],
+        reasons=reasons,
         score=area.score,
         rate_mm_yr=area.rate_mm_yr,
         peak_rate_mm_yr=area.peak_rate_mm_yr,
         peak_low_mm_yr=strongest.low if strongest else None,
         peak_high_mm_yr=strongest.high if strongest else None,
-        rate_sigma_mm_yr=_rate_sigma(prediction, place),
+        rate_sigma_mm_yr=_rate_sigma(prediction, product, place),
         area=place,
         area_m2=area.area_m2,
-        n_points=ingest_selectors.points_count_within(product=product, area=place),
+        n_points=_points_within([view.product for view in views], place),
         places=[place_as_dict(one, epsg) for one in area.places],
     )
 
@@ -175,9 +201,12 @@ def _has_cycles(product: Product) -> bool:
     return has_cycles(product.has_series, product.component, product.technique)
 
 
-def _reason(product: Product, polygon: BaseGeometry, points: SortedPoints) -> dict[str, Any]:
-    """The product's points in an area against those around it."""
-    return track_reason(product.direction, polygon, points.x, points.y, points.velocity_mm_yr).as_dict()
+def _reason(view: View, polygon: BaseGeometry, place: MultiPolygon) -> dict[str, Any]:
+    """A product's points in an area against those around it, and whether they show by themselves that it moves."""
+    product, points = view
+    reason = track_reason(product.direction, polygon, points.x, points.y, points.velocity_mm_yr)
+    seen_by = {"product": product.name, "component": product.component, "orbit": product.track, "seen": reason.shows}
+    return reason.as_dict() | seen_by | _of_series(product, place)
 
 
 def _assumed(prediction: Prediction) -> dict[str, Any]:
@@ -194,10 +223,10 @@ def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
     return series_evidence(series, product.dates, half_wave_mm(product.header)).as_dict()
 
 
-def _rate_sigma(prediction: Prediction, place: MultiPolygon) -> float:
+def _rate_sigma(prediction: Prediction, product: Product, place: MultiPolygon) -> float:
     """One standard deviation of an area's rate, mm/yr: between neighbours, and of its mean series in time."""
     between = prediction.statistics["rate_sigma_mm_yr"]
-    series = ingest_selectors.area_series(product=prediction.run.product, area=place)
+    series = ingest_selectors.area_series(product=product, area=place)
     fit = fit_series(series.dates, series.mean_mm) if series else None
     return math.hypot(between, fit.rate_sigma_mm_yr if fit else 0.0)
 

@@ -1,7 +1,7 @@
 """What kind of motion an area shows. Nothing is claimed that the measurements do not show."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Kind, Sign
 from ml.rasters.areas import SURE_SHARE
@@ -18,6 +18,26 @@ class Evidence(NamedTuple):
     rate_mm_yr: float
     area_m2: float
     shares: Mapping[str, float] = {}
+
+
+def evidence_of(
+    reasons: Sequence[Mapping[str, Any]],
+    component: str,
+    rate_mm_yr: float,
+    area_m2: float,
+    shares: Mapping[str, float],
+) -> list[Evidence]:
+    """What an area's tracks say of its kind: the one that gave its rate, and each other one that sees it move.
+
+    reasons: of the tracks, the rate's first, as `ml.statistics.reasons` describes them.
+    """
+    first, *others = reasons
+    own = Evidence(component, first["track"], rate_mm_yr, area_m2, shares)
+    seen = [one for one in others if one["seen"]]
+    return [
+        own,
+        *(Evidence(one["component"], one["track"], one["rate_mm_yr"] - one["around_mm_yr"], area_m2) for one in seen),
+    ]
 
 
 # Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.

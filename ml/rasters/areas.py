@@ -51,7 +51,7 @@ class Area(NamedTuple):
     inside, empty where the method knows the sign only. places: the peaks inside, strongest first; empty until the
     points were looked at (`ml.deformation.places`), which then also give outline and rates. region: number of the
     flagged area that this is, or is a part of; 0 before. core_kinds, rim_kinds: the network's own shares within the
-    outline of half the strongest peak, and outside it.
+    outline of half the strongest peak, and outside it. track: which of the tracks given gave outline and rates.
     """
 
     polygon: Polygon | MultiPolygon
@@ -65,6 +65,7 @@ class Area(NamedTuple):
     region: int = 0
     core_kinds: Mapping[str, float] = {}
     rim_kinds: Mapping[str, float] = {}
+    track: int = 0
 
 
 class AreaThresholds(NamedTuple):

@@ -13,7 +13,8 @@ class RasterResult(NamedTuple):
     """bands: name -> (rows, cols) float32, NaN unknown; units: one for each band; epsg None: a plain pixel grid.
 
     regions: wide motion beside what the bands show, as GeoJSON features; parameters: what it was made with beside the
-    constants of its version; note: what a person should know of it, a sentence or nothing.
+    constants of its version; note: what a person should know of it, a sentence or nothing; companions: keys of the
+    products that were looked at beside its own.
     """
 
     bands: dict[str, NDArray[np.float32]]
@@ -25,3 +26,4 @@ class RasterResult(NamedTuple):
     regions: Sequence[dict[str, Any]] = ()
     parameters: Mapping[str, float] = MappingProxyType({})
     note: str = ""
+    companions: Sequence[int] = ()

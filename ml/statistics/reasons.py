@@ -16,6 +16,7 @@ Float64 = NDArray[np.float64]
 NEAR_M, FAR_M = 200.0, 1_500.0  # what counts as around an area: not its own edge, and not another place; at least,
 NEAR_SHARE, FAR_SHARE = 0.2, 1.0  # and of the side of a square as large: a wide bowl has a wide edge
 FEWEST_AROUND = 5
+FEWEST_INSIDE, MOST = 3, 0.5  # of the points, for a track to count as one that sees an area
 
 
 class TrackReason(NamedTuple):
@@ -32,6 +33,11 @@ class TrackReason(NamedTuple):
     around_mm_yr: float
     scatter_mm_yr: float
     beyond: float
+
+    @property
+    def shows(self) -> bool:
+        """Whether this track shows by itself that the area moves: most of its points stand out of those around."""
+        return bool(self.n_points >= FEWEST_INSIDE and self.beyond >= MOST)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: rounded, and nothing where there is no figure."""

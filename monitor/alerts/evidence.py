@@ -116,7 +116,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
 
 def how_likely(parameters: Mapping[str, Any], detection: Detection) -> list[str]:
     """How often a score like this one is right, where the method's parameters state it."""
-    reliability = reliability_of(parameters.get("settings", {}), 1)
+    reliability = reliability_of(parameters.get("settings", {}), max(1, len(detection.reasons)))
     if reliability is None or detection.extent != Extent.LOCAL:
         return []
     share = min(99, math.floor(100 * float(reliability.probability(detection.score))))

@@ -9,7 +9,7 @@ from monitor.families.voice import AlertFigures, DetectionFigures, Evidence, Fin
 from monitor.wording.components import COMPONENT_LABELS, direction, moved
 from monitor.wording.dates import period_words
 from monitor.wording.figures import figure, with_uncertainty
-from monitor.wording.points import reason_sentences
+from monitor.wording.points import agreement_sentences, reason_sentences
 
 SEVERITIES = {
     "minor": Severity("small motion", "Slow motion of a small area."),
@@ -106,6 +106,8 @@ class VelocityVoice:
     def finding(self, detection: DetectionFigures, source: Any) -> Finding:
         rate = with_uncertainty(detection.rate_mm_yr, detection.rate_sigma_mm_yr)
         reasons = [line for one in detection.reasons for line in reason_sentences(source.component, one)]
+        if len(detection.reasons) > 1:
+            reasons = [*agreement_sentences(detection.reasons), *reasons]
         if len(detection.places) > 1:
             *others, last = [figure(place["peak_rate_mm_yr"]) for place in detection.places]
             rates = f"{', '.join(others)} and {last}"

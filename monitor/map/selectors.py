@@ -17,6 +17,7 @@ from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import area_series
 from ingest.readers.records import Technique
+from ml.selectors import products_of
 from monitor.map.layers import LAYERS, Layer
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
@@ -140,7 +141,8 @@ def map_totals() -> MapTotals:
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:
     """Mean series of every product that saw the alert, over the alert's whole area."""
-    products = {d.scan.prediction.run.product for d in detections_current(alert=alert)} - {None}
+    runs = [detection.scan.prediction.run for detection in detections_current(alert=alert)]
+    products = {product for run in runs if run.product_id for product in products_of(run=run)}
     by_product = []
     for product in sorted(products, key=lambda p: p.pk):
         series = area_series(product=product, area=alert.area)

@@ -1,6 +1,6 @@
 """Measurement points in words: one point, the points behind an alert, and what a new release changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,6 +22,18 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
     if abs(rate_mm_yr) >= FAST_MM_YR:
         rate_mm_yr, std_mm_yr, unit = rate_mm_yr / 1000, None if std_mm_yr is None else std_mm_yr / 1000, "m"
     return f"This point {verb} by about {with_uncertainty(rate_mm_yr, std_mm_yr)} {unit} a year, {when}."
+
+
+def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which of the tracks that were looked at together show an area by themselves, in the order that follows."""
+    names = [f"{one['product']} ({one['track']})" for one in reasons]
+    looked = f"{len(reasons)} data sets were looked at together: {', '.join(names)}; their points follow in this order."
+    n_seen = sum(one["seen"] for one in reasons)
+    if n_seen == len(reasons):
+        return [looked, "Each of them shows the motion by itself."]
+    if n_seen > 0:
+        return [looked, "One of them shows the motion by itself." if n_seen == 1 else f"{n_seen} of them show it."]
+    return [looked, "None of them shows the motion clearly by itself."]
 
 
 def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,20 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from monitor.database.roles import as_owner
 
-NAMES = ("coherence", "days", "deformation", "drip", "faults", "ingest", "load", "mail", "offsets", "scenes", "tiles")
+NAMES = (
+    "coherence",
+    "days",
+    "deformation",
+    "drip",
+    "faults",
+    "ingest",
+    "load",
+    "mail",
+    "nations",
+    "offsets",
+    "scenes",
+    "tiles",
+)
 
 
 class Command(BaseCommand):
@@ -18,7 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
         parser.add_argument("--points", type=int, help="how many points (load only)")
-        parser.add_argument("--rounds", type=int, help="how often each fault is made; how many days (faults, days)")
+        parser.add_argument(
+            "--rounds", type=int, help="how often each fault is made; how many days, nations (faults, days, nations)"
+        )
 
     def handle(self, *args, **options) -> None:
         chosen = {name: options[name] for name in ("points", "rounds") if options[name]}

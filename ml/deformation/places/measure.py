@@ -60,14 +60,15 @@ def measure(area: Area, tracks: Sequence[SortedPoints], background_mm_yr: float)
     around. The area comes back as it is where the points do not suffice, or none moves against them as the area does.
     """
     sign = 1.0 if area.rate_mm_yr >= 0 else -1.0
-    views = [view for track in tracks if (view := _view(area, track, background_mm_yr, sign))]
+    seen = {number: _view(area, track, background_mm_yr, sign) for number, track in enumerate(tracks)}
+    views = {number: view for number, view in seen.items() if view}
     if not views:
         return [area]
-    view = max(views, key=lambda each: float((each.height - each.surface.sigma_mm_yr)[np.isfinite(each.height)].max()))
+    number, view = max(views.items(), key=lambda each: _fastest(each[1]))
     level = _level(view)
     if level <= 0:
         return [area]
-    redrawn = [_redrawn(area, view, piece, level, sign) for piece in _pieces(view, level)]
+    redrawn = [_redrawn(area._replace(track=number), view, piece, level, sign) for piece in _pieces(view, level)]
     large = [one for one in redrawn if one.area_m2 >= DEFAULT_THRESHOLDS.smallest_m2]
     return large or [area]
 
@@ -89,6 +90,11 @@ def _view(area: Area, points: SortedPoints, background_mm_yr: float, sign: float
         return None
     height = np.where(known, sign * (surface.rate_mm_yr - background.rate_mm_yr), -np.inf)
     return View(samples, surface, height, background)
+
+
+def _fastest(view: View) -> float:
+    """The rate that is surely reached, mm/yr, as the area moves."""
+    return float((view.height - view.surface.sigma_mm_yr)[np.isfinite(view.height)].max())
 
 
 def _rough(polygon: Polygon | MultiPolygon, width_m: float) -> BaseGeometry:
