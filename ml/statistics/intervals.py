@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta
 
 Float64 = NDArray[np.float64]
 
@@ -35,3 +36,10 @@ def bootstrap_over(groups: Sequence[Float64], statistic: Callable[[Float64], flo
         for _ in range(rounds)
     ]
     return Interval(statistic(np.concatenate(groups)), *(float(v) for v in np.nanpercentile(draws, [2.5, 97.5])))
+
+
+def proportion(count: int, of: int) -> Interval:
+    """A share with its 95 % interval by Clopper and Pearson, which holds for rare events too."""
+    low = float(beta.ppf(0.025, count, of - count + 1)) if count else 0.0
+    high = float(beta.ppf(0.975, count + 1, of - count)) if count < of else 1.0
+    return Interval(count / of, low, high)

@@ -1,0 +1,144 @@
+"""The curve of one series and its likelihood: offset, rate and season, and changes that bend the line or shift it."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ml.deformation.motion.noise import NOISE_MODELS, Float64, NoiseModel, Whitening
+
+DAYS_PER_YEAR = 365.25
+SHORTEST_FOR_A_SEASON_YEARS = 1.5
+SHORTEST_FOR_HALF_YEARS = 2.0
+LARGEST_INFLATION = 4.0  # of the variances of the season, where its dates leave months out: no half-yearly wave then
+RATE = 1  # row of `base`
+NO_POWER = 1e-9
+NEARLY = 4.0  # of twice the log-likelihood: noise models that are nearly as likely as the best
+Kind = Literal["rate", "step", "curve"]
+
+
+class Change(NamedTuple):
+    """kind: the rate changes at once, the ground steps, or the rate changes evenly from here on; day: of the
+    change, and of a step the first date after it.
+    """
+
+    kind: Kind
+    day: float
+
+
+class Fit(NamedTuple):
+    """Generalised least squares.
+
+    coefficients: of the base, then of the changes (mm/yr, mm or mm/yr²); covariance: theirs;
+    sigma_mm: standard deviation of the noise of one date; noise: its likeliest model; noises: all that are nearly as
+    likely; twice_log: twice the log-likelihood without constants.
+    """
+
+    changes: tuple[Change, ...]
+    coefficients: Float64
+    covariance: Float64
+    sigma_mm: float
+    noise: NoiseModel
+    noises: tuple[NoiseModel, ...]
+    twice_log: float
+
+
+class Candidates(NamedTuple):
+    """Changes that are tried; rows: their curves, (candidates, dates); weighted: (models, candidates, dates)."""
+
+    changes: tuple[Change, ...]
+    rows: Float64
+    weighted: Float64
+
+
+class Profile(NamedTuple):
+    """Twice the log-likelihood by the likeliest noise model: with each candidate added, (candidates,), and without."""
+
+    twice_log: Float64
+    without: float
+
+
+def base(days: Float64) -> Float64:
+    """Offset, years, and the waves of a year and of half a year where the dates carry them: (2, 4 or 6, dates)."""
+    years = (days - days.mean()) / DAYS_PER_YEAR
+    rows = [np.ones_like(years), years]
+    if np.ptp(years) >= SHORTEST_FOR_A_SEASON_YEARS:
+        rows += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
+    if np.ptp(years) >= SHORTEST_FOR_HALF_YEARS:
+        half = [np.sin(4 * np.pi * years), np.cos(4 * np.pi * years)]
+        if _inflation(np.stack(rows + half)) <= LARGEST_INFLATION:
+            rows += half
+    return np.stack(rows)
+
+
+def _inflation(rows: Float64) -> float:
+    """By how much the variance of the worst coefficient grows because the curves resemble each other."""
+    normal = rows @ rows.T
+    return float((np.diag(np.linalg.inv(normal)) * np.diag(normal)).max())
+
+
+def curves_of(days: Float64, changes: tuple[Change, ...]) -> Float64:
+    """What changes of 1 mm/yr, 1 mm or 1 mm/yr² add on each date: (changes, dates), mm."""
+    rows = np.empty((len(changes), days.size))
+    for row, change in zip(rows, changes, strict=True):
+        since = np.maximum(days - change.day, 0) / DAYS_PER_YEAR
+        row[:] = {"rate": since, "step": days >= change.day, "curve": since**2 / 2}[change.kind]
+    return rows
+
+
+class SeriesLikelihood:
+    """Likelihood of one series under every noise model. days, values_mm: (dates,), ascending, nothing missing."""
+
+    def __init__(self, days: Float64, values_mm: Float64, models: tuple[NoiseModel, ...] = NOISE_MODELS) -> None:
+        self.days, self.values_mm = days, values_mm
+        self.whitening = Whitening(days, models)
+        self.base = base(days)
+        self._squares = self.whitening.weighted(values_mm[None])[:, 0] @ values_mm  # (models,)
+
+    def candidates(self, changes: tuple[Change, ...]) -> Candidates:
+        rows = curves_of(self.days, changes)
+        return Candidates(changes, rows, self.whitening.weighted(rows))
+
+    def profile(self, changes: tuple[Change, ...], candidates: Candidates) -> Profile:
+        """Of each candidate beside the changes."""
+        design, weighted = self._design(changes)
+        factor = np.linalg.inv(np.linalg.cholesky(weighted @ design.T))  # (models, k, k)
+        own = (factor @ (weighted @ self.values_mm)[:, :, None])[:, :, 0]
+        left = self._squares - (own**2).sum(axis=1)
+        common = candidates.weighted @ design.T @ factor.swapaxes(1, 2)  # (models, candidates, k)
+        power = np.einsum("cn,mcn->mc", candidates.rows, candidates.weighted) - (common**2).sum(axis=2)
+        product = candidates.weighted @ self.values_mm - (common @ own[:, :, None])[:, :, 0]
+        gain = np.where(power > NO_POWER, product**2 / np.maximum(power, NO_POWER), 0.0)
+        twice_log = self._twice_log(left[:, None] - gain)
+        return Profile(twice_log.max(axis=0), float(self._twice_log(left[:, None]).max()))
+
+    def fit(self, changes: tuple[Change, ...]) -> Fit:
+        """By the likeliest noise model."""
+        design, weighted = self._design(changes)
+        inverse = np.linalg.inv(weighted @ design.T)
+        right = weighted @ self.values_mm  # (models, k)
+        found = (inverse @ right[:, :, None])[:, :, 0]
+        left = self._squares - (found * right).sum(axis=1)
+        twice_log = self._twice_log(left[:, None])[:, 0]
+        best = int(np.argmax(twice_log))
+        variance = max(left[best], NO_POWER) / (self.days.size - len(design))
+        models, near = self.whitening.models, np.flatnonzero(twice_log >= twice_log[best] - NEARLY)
+        noises = tuple(models[one] for one in near)
+        sigma = float(np.sqrt(variance))
+        return Fit(changes, found[best], inverse[best] * variance, sigma, models[best], noises, float(twice_log[best]))
+
+    def curve(self, fit: Fit) -> Float64:
+        """The fitted displacement, (dates,), mm."""
+        return np.asarray(fit.coefficients @ self._rows(fit.changes), dtype=np.float64)
+
+    def _rows(self, changes: tuple[Change, ...]) -> Float64:
+        return np.concatenate([self.base, curves_of(self.days, changes)])
+
+    def _design(self, changes: tuple[Change, ...]) -> tuple[Float64, Float64]:
+        """Curves (k, dates), and the same weighted, (models, k, dates)."""
+        rows = self._rows(changes)
+        return rows, self.whitening.weighted(rows)
+
+    def _twice_log(self, left: Float64) -> Float64:
+        """left: (models, m), weighted squares; the variance is their mean."""
+        fixed, freedom = self.whitening.log_determinant[:, None], self.days.size - len(self.base)
+        return np.asarray(-freedom * np.log(np.maximum(left, NO_POWER)) - fixed, dtype=np.float64)

@@ -1,0 +1,134 @@
+"""Which changes a series shows: one after the other, each only where its likelihood ratio passes a critical value.
+
+The ratio compares the likeliest curves with and without a change, each under the noise that suits it best: what passes
+for correlated noise is no change. Critical values come from simulated series without change (docs/models/series.md).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.deformation.motion.model import DAYS_PER_YEAR, Candidates, Change, Fit, Kind, SeriesLikelihood
+from ml.deformation.motion.noise import Float64
+
+KINDS: tuple[Kind, ...] = ("rate", "step")  # that are looked for
+MOST_DATES = 120  # tried for the interval of a change
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """critical_rate, critical_step: twice the log of the likelihood ratio that a change needs. most: changes.
+
+    A bend has at least edge_dates and edge_years on either side of it, a step step_dates; apart_years lie between two
+    bends. tried: dates at which each kind is tried first, before the dates between are.
+    """
+
+    critical_rate: float = 22.0
+    critical_step: float = 24.0
+    most: int = 5
+    edge_dates: int = 6
+    edge_years: float = 0.3
+    step_dates: int = 4
+    apart_years: float = 0.3
+    tried: int = 40
+
+    def critical(self, change: Change) -> float:
+        return self.critical_rate if change.kind == "rate" else self.critical_step
+
+
+def find_changes(series: SeriesLikelihood, config: SearchConfig) -> Fit:
+    """The curve with every change that is significant beside the others."""
+    candidates = series.candidates(tuple(_tried(series.days, config)))
+    changes: tuple[Change, ...] = ()
+    while len(changes) < config.most:
+        best = _next(series, changes, candidates, config)
+        if best is None:
+            break
+        changes = _refined(series, (*changes, best), config)
+    return _pruned(series, changes, config)
+
+
+def _tried(days: Float64, config: SearchConfig) -> list[Change]:
+    tried: list[Change] = []
+    for kind in KINDS:
+        possible = _possible(days, kind, config)
+        tried += [Change(kind, float(day)) for day in possible[:: 1 + possible.size // config.tried]]
+    return tried
+
+
+def _possible(days: Float64, kind: Kind, config: SearchConfig) -> Float64:
+    """Dates at which such a change may be."""
+    if kind == "step":
+        return days[config.step_dates : days.size - config.step_dates + 1]
+    inside = days[config.edge_dates : max(0, days.size - config.edge_dates)]
+    edge = config.edge_years * DAYS_PER_YEAR
+    return np.asarray(inside[(inside >= days[0] + edge) & (inside <= days[-1] - edge)], dtype=np.float64)
+
+
+def _free(change: Change, changes: tuple[Change, ...], config: SearchConfig) -> bool:
+    apart = config.apart_years * DAYS_PER_YEAR if change.kind == "rate" else 1.0
+    return all(one.kind != change.kind or abs(one.day - change.day) >= apart for one in changes)
+
+
+def _next(
+    series: SeriesLikelihood, changes: tuple[Change, ...], candidates: Candidates, config: SearchConfig
+) -> Change | None:
+    if not candidates.changes:
+        return None
+    profile = series.profile(changes, candidates)
+    beyond = profile.twice_log - profile.without - [config.critical(one) for one in candidates.changes]
+    beyond[[not _free(one, changes, config) for one in candidates.changes]] = -np.inf
+    at = int(np.argmax(beyond))
+    return candidates.changes[at] if beyond[at] > 0 else None
+
+
+def _refined(series: SeriesLikelihood, changes: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
+    """Every change moved to its likeliest date beside the others, the last one first, twice."""
+    for number in [*reversed(range(len(changes))), *range(len(changes) - 1)]:
+        others = changes[:number] + changes[number + 1 :]
+        near = _near(series.days, changes[number], others, config)
+        profile = series.profile(others, series.candidates(near))
+        changes = (*changes[:number], near[int(np.argmax(profile.twice_log))], *changes[number + 1 :])
+    return changes
+
+
+def _near(days: Float64, change: Change, others: tuple[Change, ...], config: SearchConfig) -> tuple[Change, ...]:
+    """The same change on the dates around it."""
+    possible = _possible(days, change.kind, config)
+    reach = 2 * max(1, -(-possible.size // config.tried))
+    at = int(np.argmin(np.abs(possible - change.day)))
+    near = tuple(Change(change.kind, float(day)) for day in possible[max(0, at - reach) : at + reach + 1])
+    return tuple(one for one in near if _free(one, others, config)) or (change,)
+
+
+def _pruned(series: SeriesLikelihood, changes: tuple[Change, ...], config: SearchConfig) -> Fit:
+    """Without changes that are not significant beside all others, the least one first."""
+    fit = series.fit(changes)
+    while fit.changes:
+        without = [series.fit(fit.changes[:i] + fit.changes[i + 1 :]) for i in range(len(fit.changes))]
+        beyond = [
+            fit.twice_log - one.twice_log - config.critical(change)
+            for one, change in zip(without, fit.changes, strict=True)
+        ]
+        least = int(np.argmin(beyond))
+        if beyond[least] > 0:
+            break
+        fit = series.fit(_refined(series, without[least].changes, config))
+    return fit
+
+
+def likely_days(
+    series: SeriesLikelihood, fit: Fit, number: int, drop: float, config: SearchConfig
+) -> tuple[float, float]:
+    """First and last day of the interval of a change: dates whose twice-log-likelihood is within `drop` of the best."""
+    change, others = fit.changes[number], fit.changes[:number] + fit.changes[number + 1 :]
+    nearly = SeriesLikelihood(series.days, series.values_mm, fit.noises)
+    days = _possible(series.days, change.kind, config)
+    days = days[:: 1 + days.size // MOST_DATES]
+    tried = nearly.candidates((change, *(Change(change.kind, float(day)) for day in days)))
+    twice_log = nearly.profile(others, tried).twice_log
+    likely = np.flatnonzero(twice_log[1:] >= twice_log.max() - drop)
+    if not likely.size:
+        return change.day, change.day
+    first, last = days[max(0, likely[0] - 1)], days[min(days.size - 1, likely[-1] + 1)]
+    return min(float(days[likely[0]] + first) / 2, change.day), max(float(days[likely[-1]] + last) / 2, change.day)

@@ -1,0 +1,241 @@
+"""What one displacement series shows: its rate now and before, since when, and whether it came to rest."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.motion.model import DAYS_PER_YEAR, RATE, Change, Fit, SeriesLikelihood
+from ml.deformation.motion.noise import Float64, NoiseModel
+from ml.deformation.motion.search import SearchConfig, find_changes, likely_days
+from ml.deformation.series.steps import HALF_WAVE_MM
+from ml.deformation.series.summary import summarise
+from ml.statistics.robust import MAD_TO_SIGMA
+
+FEWEST_DATES = 24
+SHORTEST_YEARS = 1.0
+WITHIN_90 = 1.645  # standard deviations
+DROP_90 = 5.0  # of twice the log-likelihood; 2.7 if the noise were known, set on validation series
+STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
+SURELY = 3.0  # standard deviations of a rate that is surely not 0
+LEAST_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not worth a word
+WILD = 5.0  # robust standard deviations from the neighbours' median
+NEIGHBOURS = 7
+WHOLE_LEAST, WHOLE_MOST = 0.08, 0.16  # cycles: a step so near to a whole number is one, by its own error
+SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard deviations
+
+
+class Trend(StrEnum):
+    STEADY = "steady"  # no change, or none worth a word
+    FASTER = "faster"
+    SLOWER = "slower"
+    AT_REST = "at rest"  # after it had moved
+    BEGAN = "began"  # moves, and did not before
+    REVERSED = "reversed"
+
+
+class Rate(NamedTuple):
+    """mm/yr with one standard deviation; sign as the series'."""
+
+    mm_yr: float
+    sigma_mm_yr: float
+
+    @property
+    def still(self) -> bool:
+        return abs(self.mm_yr) + WITHIN_90 * self.sigma_mm_yr <= STILL_MM_YR
+
+    @property
+    def moves(self) -> bool:
+        return abs(self.mm_yr) >= SURELY * self.sigma_mm_yr and not self.still
+
+
+class DatedChange(NamedTuple):
+    """kind: rate, step, curve (the rate changes evenly all the time) or unwrapping: a step of whole cycles, probably an
+    error of processing. first, last: 90 % interval of its day; size: mm/yr, mm or mm/yr².
+    """
+
+    kind: str
+    day: date
+    first: date
+    last: date
+    size: float
+    size_sigma: float
+
+
+class SeriesMotion(NamedTuple):
+    """trend: at the end of the series, after the last change of its rate; now: its rate there; before: the rate before
+    that change, None where there was none; changed: that change.
+
+    accelerating_since, at_rest_since, moving_since: dates of the first of the changes that led to it, None where it did
+    not happen, or before the series begins. season_mm: half of the way between the highest and the lowest day of the
+    year, 0 where none is sure; season_month: of the highest. changes: all, unwrapping errors that are left too.
+    fit_mm: (dates,), the curve; values_mm: (dates,), the series without undone errors, NaN where missing or wild.
+    """
+
+    n_dates: int
+    trend: Trend
+    now: Rate
+    before: Rate | None
+    changed: DatedChange | None
+    accelerating_since: date | None
+    at_rest_since: date | None
+    moving_since: date | None
+    season_mm: float
+    season_month: int | None
+    noise_mm: float
+    noise: NoiseModel
+    changes: tuple[DatedChange, ...]
+    fit_mm: Float64
+    values_mm: Float64
+
+
+def series_motion(
+    dates: Sequence[date],
+    displacement_mm: NDArray[np.floating],
+    half_wave_mm: float | None = HALF_WAVE_MM,
+    config: SearchConfig | None = None,
+) -> SeriesMotion | None:
+    """Motion of one series, (dates,), mm, NaN where missing; None with too few dates.
+
+    half_wave_mm: size of an unwrapping error, None where the series can hold none.
+    """
+    config, all_days = config or SearchConfig(), np.array([(day - dates[0]).days for day in dates], dtype=np.float64)
+    values = _without_cycles(all_days, np.asarray(displacement_mm, dtype=np.float64), half_wave_mm)
+    values[_wild(values)] = np.nan
+    known = np.isfinite(values)
+    days = all_days[known]
+    if days.size < FEWEST_DATES or np.ptp(days) < SHORTEST_YEARS * DAYS_PER_YEAR:
+        return None
+    series = SeriesLikelihood(days, values[known])
+    fit = _with_even_change(series, find_changes(series, config))
+    changes = tuple(
+        _whole(_dated(series, fit, number, dates[0], config), half_wave_mm) for number in range(len(fit.changes))
+    )
+    fit_mm = np.interp(all_days, days, series.curve(fit))
+    return _described(fit, days, changes, dates[0])._replace(fit_mm=fit_mm, values_mm=values)
+
+
+def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | None) -> Float64:
+    values = values_mm.copy()
+    if half_wave_mm is not None:
+        steps = summarise(values_mm[None].astype(np.float32), days.astype(np.int64), half_wave_mm).steps
+        for at, cycles in zip(steps.date, steps.cycles, strict=True):
+            values[at:] -= cycles * half_wave_mm
+    return values
+
+
+def _wild(values_mm: Float64) -> NDArray[np.bool_]:
+    """Values far from the median of those around them; of a step, none is."""
+    known = np.flatnonzero(np.isfinite(values_mm))
+    wild = np.zeros(values_mm.size, dtype=bool)
+    if known.size >= NEIGHBOURS:
+        series = values_mm[known]
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(series, NEIGHBOURS // 2, mode="reflect"), NEIGHBOURS)
+        off = series - np.median(around, axis=1)
+        wild[known] = np.abs(off) > WILD * max(MAD_TO_SIGMA * float(np.median(np.abs(off))), 0.1)
+    return wild
+
+
+def _with_even_change(series: SeriesLikelihood, fit: Fit) -> Fit:
+    """One rate that changes evenly all the time, where that is as likely as rates that change at once."""
+    steps = tuple(one for one in fit.changes if one.kind == "step")
+    if len(steps) == len(fit.changes):
+        return fit
+    even = series.fit((Change("curve", float(series.days[0])), *steps))
+    return even if even.twice_log >= fit.twice_log else fit
+
+
+def _dated(series: SeriesLikelihood, fit: Fit, number: int, first: date, config: SearchConfig) -> DatedChange:
+    change, at = fit.changes[number], number - len(fit.changes)
+    ends = (change.day, change.day) if change.kind == "curve" else likely_days(series, fit, number, DROP_90, config)
+    day, low, high = (first + timedelta(days=one) for one in (change.day, *ends))
+    return DatedChange(change.kind, day, low, high, float(fit.coefficients[at]), float(fit.covariance[at, at] ** 0.5))
+
+
+def _whole(change: DatedChange, half_wave_mm: float | None) -> DatedChange:
+    """A step of whole cycles is named so."""
+    if change.kind != "step" or half_wave_mm is None:
+        return change
+    cycles, sigma = change.size / half_wave_mm, change.size_sigma / half_wave_mm
+    whole = round(cycles) != 0 and abs(cycles - round(cycles)) <= min(max(2 * sigma, WHOLE_LEAST), WHOLE_MOST)
+    return change._replace(kind="unwrapping") if whole else change
+
+
+def _rate_on(fit: Fit, day: float) -> Rate:
+    """Just after a day."""
+    parts = np.zeros(fit.coefficients.size)
+    parts[RATE] = 1.0
+    for at, one in enumerate(fit.changes, parts.size - len(fit.changes)):
+        if one.day <= day and one.kind != "step":
+            parts[at] = 1.0 if one.kind == "rate" else (day - one.day) / DAYS_PER_YEAR
+    return Rate(float(parts @ fit.coefficients), float(np.sqrt(parts @ fit.covariance @ parts)))
+
+
+def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first: date) -> SeriesMotion:
+    """Everything but the curve."""
+    bends = sorted((one for one in changes if one.kind in ("rate", "curve")), key=lambda one: one.day)
+    starts = [float(days[0]), *(float((one.day - first).days) for one in bends if one.kind == "rate")]
+    rates = [_rate_on(fit, day) for day in starts]
+    if any(one.kind == "curve" for one in bends):  # from the rate at the beginning to that at the end
+        rates, starts = [rates[0], _rate_on(fit, float(days[-1]))], [starts[0], starts[0]]
+    trends = [Trend.STEADY, *(_trend(before, now) for before, now in pairwise(rates))]
+    if bends and bends[-1].kind == "curve" and trends[-1] is Trend.BEGAN:
+        trends[-1] = Trend.FASTER  # it never stood still for a while
+
+    def since(those: set[Trend]) -> date | None:
+        """The first of the last changes that are all of these trends."""
+        number = len(trends)
+        while trends[number - 1] in those:
+            number -= 1
+        return bends[number - 1].day if number < len(trends) else None
+
+    moving = trends[::-1].index(Trend.BEGAN) if Trend.BEGAN in trends and rates[-1].moves else None
+    season_mm, month = _season(fit, days, first)
+    return SeriesMotion(
+        n_dates=days.size,
+        trend=trends[-1],
+        now=rates[-1],
+        before=rates[-2] if bends else None,
+        changed=bends[-1] if bends else None,
+        accelerating_since=since({Trend.FASTER}),
+        at_rest_since=since({Trend.AT_REST}),
+        moving_since=None if moving is None else bends[len(bends) - 1 - moving].day,
+        season_mm=season_mm,
+        season_month=month,
+        noise_mm=fit.sigma_mm,
+        noise=fit.noise,
+        changes=tuple(sorted(changes, key=lambda one: one.day)),
+        fit_mm=np.empty(0),
+        values_mm=np.empty(0),
+    )
+
+
+def _trend(before: Rate, now: Rate) -> Trend:
+    """From one section to the next, between which the rate changed significantly."""
+    if abs(now.mm_yr - before.mm_yr) < LEAST_CHANGE_MM_YR:
+        return Trend.STEADY
+    if not before.moves and now.moves:
+        return Trend.BEGAN
+    if now.still and before.moves:
+        return Trend.AT_REST
+    if now.moves and before.moves and now.mm_yr * before.mm_yr < 0:
+        return Trend.REVERSED
+    return Trend.FASTER if abs(now.mm_yr) > abs(before.mm_yr) else Trend.SLOWER
+
+
+def _season(fit: Fit, days: Float64, first: date) -> tuple[float, int | None]:
+    """Half of the way from lowest to highest, mm, and the month of the highest; (0, None) where no season is sure."""
+    waves = fit.coefficients.size - len(fit.changes) - 2
+    if not waves:
+        return 0.0, None
+    own, their = fit.coefficients[2 : 2 + waves], fit.covariance[2 : 2 + waves, 2 : 2 + waves]
+    if own @ np.linalg.solve(their, own) < SURE_SEASON * waves:
+        return 0.0, None
+    year = np.arange(365)
+    phase = 2 * np.pi * (year - days.mean()) / DAYS_PER_YEAR
+    wave = own @ np.stack([np.sin(phase), np.cos(phase), np.sin(2 * phase), np.cos(2 * phase)])[:waves]
+    return float(np.ptp(wave) / 2), (first + timedelta(days=int(np.argmax(wave)))).month

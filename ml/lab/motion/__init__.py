@@ -1,0 +1,1 @@
+"""How well changes of the trend of displacement series are found, on simulated series."""
