@@ -1,6 +1,6 @@
 """What can be trained: every training recipe is registered here once."""
 
-from ml.lab.coherence.training_task import RECIPE as COHERENCE
+from ml.lab.coherence.training.task import RECIPE as COHERENCE
 from ml.lab.deformation.training.patches import RECIPE as DEFORMATION_PATCHES
 from ml.lab.deformation.training.train import RECIPE as DEFORMATION
 from ml.lab.offsets.recipe import RECIPE as OFFSETS

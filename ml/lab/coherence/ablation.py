@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from ml.lab.coherence.training_task import CoherenceSettings, CoherenceTrainingTask, prepare
+from ml.lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, prepare
 from ml.lab.training import Schedule, train
 
 BASE = CoherenceSettings(pairs=1024, textured=0, history=0, from_shipped=False, sample_weight=0.3, batch=6)

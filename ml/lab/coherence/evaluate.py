@@ -15,7 +15,9 @@ from affine import Affine
 
 from ml.coherence.infer import VERSIONS, WEIGHTS, WINDOW_PX, estimate_coherence
 from ml.lab.benchmark import Benchmark
-from ml.lab.coherence import change_evaluate, chips_evaluate, confirm_evaluate, real_evaluate
+from ml.lab.coherence.change import chips_evaluate, confirm_evaluate
+from ml.lab.coherence.change import evaluate as change_evaluate
+from ml.lab.coherence.real import evaluate as real_evaluate
 from ml.lab.workers import over_seeds
 from ml.rasters.imagery import ImagePair
 from ml.simulation.sar.pairs import SarPair

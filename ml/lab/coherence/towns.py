@@ -19,8 +19,8 @@ from affine import Affine
 from ml.coherence.infer import NETWORK, WINDOW_PX, estimate_coherence
 from ml.coherence.network import TRUTHS
 from ml.lab.coherence.evaluate import EDGE_PX, EVERY_PX
-from ml.lab.coherence.real_evaluate import averaged_by
-from ml.lab.coherence.scenes import city, single_look_pair
+from ml.lab.coherence.real.evaluate import averaged_by
+from ml.lab.coherence.training.scenes import city, single_look_pair
 from ml.rasters.imagery import ImagePair
 from ml.simulation.sar.ground import Ground, Likely, structured
 from ml.simulation.sar.pairs import SAMPLE_WINDOW_PX, SarPair, padded

@@ -14,8 +14,8 @@ from ml.coherence.infer import NETWORK, estimate_coherence
 from ml.coherence.network import OUTPUTS, TRUTHS, made, registered
 from ml.coherence.registration import facts_of, moved, shift_of
 from ml.lab.coherence.evaluate import errors, estimated, make_structured
-from ml.lab.coherence.scenes import coherence_pair, drawn_system
-from ml.lab.coherence.training_task import CoherenceSettings, CoherenceTrainingTask
+from ml.lab.coherence.training.scenes import coherence_pair, drawn_system
+from ml.lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask
 from ml.lab.training import Schedule, train
 from ml.rasters.imagery import ImagePair, high_pass
 from ml.simulation.sar.cache import fill

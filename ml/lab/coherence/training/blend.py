@@ -1,7 +1,8 @@
-"""`python -m ml.lab.coherence.blend BEFORE AFTER SHARE OUT`: weights between those a training began with and its own.
+"""`python -m ml.lab.coherence.training.blend BEFORE AFTER SHARE OUT`: weights between two.
 
-A share of AFTER, the rest of BEFORE: what a training on another kind of ground forgot comes back, much of what it
-learnt stays (Wortsman et al. 2022, Robust fine-tuning of zero-shot models). The share is chosen on validation.
+A share of AFTER, which a training made of BEFORE, and the rest of BEFORE: what a training on another kind of ground
+forgot comes back, much of what it learnt stays (Wortsman et al. 2022, Robust fine-tuning of zero-shot models). The
+share is chosen on validation.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import dataclasses
 from pathlib import Path
 
 from ml.coherence.network import NAME, made
-from ml.lab.coherence.training_task import begin_with
+from ml.lab.coherence.training.task import begin_with
 from ml.runtime.checkpoints import Card, read_card, save
 
 
@@ -34,7 +35,7 @@ def blended(before: Path, after: Path, share: float, out: Path) -> Card:
 def main() -> None:
     """Blend, write, print the hash of the weights."""
     parser = argparse.ArgumentParser(
-        prog="python -m ml.lab.coherence.blend", description=(__doc__ or "").splitlines()[0]
+        prog="python -m ml.lab.coherence.training.blend", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)

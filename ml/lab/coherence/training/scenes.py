@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from ml.lab.coherence.processing import laid_on_map
-from ml.lab.coherence.textures import brighter, drawn
+from ml.lab.coherence.training.processing import laid_on_map
+from ml.lab.coherence.training.textures import brighter, drawn
 from ml.simulation.sar import motion
 from ml.simulation.sar.ground import Bools, Ground, Likely, Points, smooth_field, structured, with_noise
 from ml.simulation.sar.opera_like import open_land
@@ -27,15 +27,19 @@ NO_TEXTURE = dataclasses.replace(
 )
 LOW_SHARE, STABLE_SHARE, SINGLE_LOOK_SHARE, AVERAGING_SHARE, MAPPED_SHARE = 0.5, 0.7, 0.3, 0.4, 0.6
 MAP_MARGIN_PX = 16  # on each side of what is laid on a map; what lies farther is its mirror image
+LOST_SHARE = 0.6  # of the patches that with_unseen draws
 FINER = 2  # samples of a single look a pixel, on each axis
 
 
-def coherence_pair(rng: np.random.Generator, size: int = 128) -> SarPair:
-    """One pair at rest, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence."""
+def coherence_pair(rng: np.random.Generator, size: int = 128, unseen_share: float = 0.0) -> SarPair:
+    """One pair at rest, misregistered by up to FARTHEST_PX on each axis, with gamma and sample coherence.
+
+    unseen_share: of grounds with_unseen edges of coherence.
+    """
     if rng.random() < COMPLEX_SHARE:
-        return single_look_pair(rng, size, partial(ground_of, city_share=COMPLEX_CITY_SHARE))
+        return single_look_pair(rng, size, partial(ground_of, city_share=COMPLEX_CITY_SHARE, unseen_share=unseen_share))
     system = drawn_system(rng)
-    ground = ground_of(rng, size, system)
+    ground = ground_of(rng, size, system, unseen_share=unseen_share)
     field = _misregistration(rng, size, system, FARTHEST_PX)
     return simulate_pair(rng, system, ground, field, float(rng.uniform(-GAIN_DB, GAIN_DB)), sample=True)
 
@@ -61,9 +65,19 @@ def single_look_pair(
     return _every(simulate_pair(rng, system, drawn_ground, field, gain, True, FINER * sample_window, past))
 
 
-def textured_pair(rng: np.random.Generator, size: int, textures: Sequence[Float32], earlier: int = 0) -> SarPair:
-    """A pair of real texture, seen by any system and laid on a map more often than not. earlier: images before it."""
-    real = partial(textured, textures=textures)
+def textured_pair(
+    rng: np.random.Generator,
+    size: int,
+    textures: Sequence[Float32],
+    earlier: int = 0,
+    mixed_share: float = 0.0,
+    unseen_share: float = 0.0,
+) -> SarPair:
+    """A pair of real texture, seen by any system and laid on a map more often than not.
+
+    earlier: images before it; mixed_share: of pairs whose texture is mixed of two; unseen_share: as of coherence_pair.
+    """
+    real = partial(textured, textures=textures, mixed_share=mixed_share, unseen_share=unseen_share)
     mapped = rng.random() < MAPPED_SHARE
     wide = size + 2 * MAP_MARGIN_PX if mapped else size
     if rng.random() < SINGLE_LOOK_SHARE:
@@ -77,7 +91,14 @@ def textured_pair(rng: np.random.Generator, size: int, textures: Sequence[Float3
     return laid_on_map(rng, pair, size) if mapped else pair
 
 
-def textured(rng: np.random.Generator, size: int, system: System, textures: Sequence[Float32]) -> Ground:
+def textured(
+    rng: np.random.Generator,
+    size: int,
+    system: System,
+    textures: Sequence[Float32],
+    mixed_share: float = 0.0,
+    unseen_share: float = 0.0,
+) -> Ground:
     """Real texture over parcels of coherence; what is bright is stable more often than not, what is dark is not.
 
     Most parcels have little coherence, as most ground has after some days.
@@ -85,13 +106,31 @@ def textured(rng: np.random.Generator, size: int, system: System, textures: Sequ
     low = rng.random() < LOW_SHARE
     likely = dataclasses.replace(NO_TEXTURE, gamma=(0.02, float(rng.uniform(0.3, 0.7))) if low else (0.2, 0.98))
     ground = structured(rng, padded(size), system, likely)
-    texture = drawn(rng, textures, ground.gamma.shape, system.fine)
+    texture = drawn(rng, textures, ground.gamma.shape, system.fine, mixed_share)
     gamma = ground.gamma.copy()
     bright = brighter(texture, float(rng.uniform(3, 9)), system.fine)
     if rng.random() < STABLE_SHARE:
         gamma[bright] += (float(rng.uniform(0.6, 0.99)) - gamma[bright]) * np.float32(rng.uniform(0.3, 1))
     gamma[texture < 10 ** (-rng.uniform(0.5, 1.2))] *= np.float32(rng.uniform(0, 1))
-    return ground._replace(power=ground.power * texture, gamma=np.clip(gamma, 0, 0.99))
+    ground = ground._replace(power=ground.power * texture, gamma=np.clip(gamma, 0, 0.99))
+    return with_unseen(rng, ground, system.fine) if unseen_share and rng.random() < unseen_share else ground
+
+
+def with_unseen(rng: np.random.Generator, ground: Ground, fine: tuple[int, int]) -> Ground:
+    """Up to three rectangles or ellipses of 8 to 60 px whose coherence is another while their power is the same.
+
+    As works, floods that have gone or slopes leave it: without them a network learns that ground which looks alike is
+    alike. Most lose what coherence they have. fine: cells a pixel.
+    """
+    gamma = ground.gamma.copy()
+    for _ in range(int(rng.integers(1, 4))):
+        middle, half = rng.uniform(0, 1, 2) * gamma.shape, np.exp(rng.uniform(np.log(4), np.log(30), 2)) * fine
+        y, x = (np.arange(n) for n in gamma.shape)
+        off = np.abs((y[:, None] - middle[0]) / half[0]), np.abs((x - middle[1]) / half[1])
+        patch = np.maximum(*off) < 1 if rng.random() < 0.5 else off[0] ** 2 + off[1] ** 2 < 1
+        new = rng.uniform(0, 0.6) * gamma[patch] if rng.random() < LOST_SHARE else rng.uniform(0.02, 0.98)
+        gamma[patch] = new
+    return ground._replace(gamma=gamma)
 
 
 def _averaging(rng: np.random.Generator) -> System:
@@ -148,8 +187,15 @@ def _of_any(rng: np.random.Generator) -> System:
     return system
 
 
-def ground_of(rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE) -> Ground:
-    """Simulated ground of any kind: even, open land, a city, or everything at once."""
+def ground_of(
+    rng: np.random.Generator, size: int, system: System, city_share: float = CITY_SHARE, unseen_share: float = 0.0
+) -> Ground:
+    """Simulated ground of any kind: even, open land, a city, or everything at once; with_unseen or not."""
+    ground = _ground_of(rng, size, system, city_share)
+    return with_unseen(rng, ground, system.fine) if unseen_share and rng.random() < unseen_share else ground
+
+
+def _ground_of(rng: np.random.Generator, size: int, system: System, city_share: float) -> Ground:
     if rng.random() < EVEN_SHARE:
         gamma = max(0.0, float(rng.uniform(-0.1, 1)))
         return with_noise(even_ground(system, size, gamma), float(rng.uniform(-30, -15)))

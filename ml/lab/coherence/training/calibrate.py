@@ -1,4 +1,4 @@
-"""`python -m ml.lab.coherence.calibrate [TRUTH ...]`: sigma of the shipped network anew, on pairs of validation.
+"""`python -m ml.lab.coherence.training.calibrate [TRUTH ...]`: sigma of the shipped network, on validation.
 
 Of the truths that are named, else of all.
 """
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ml.coherence.network import TRUTHS, card_shipped, made
-from ml.lab.coherence.training_task import CoherenceSettings, CoherenceTrainingTask, finish
+from ml.lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, finish
 from ml.runtime.checkpoints import WEIGHTS, load, write_card
 
 

@@ -1,6 +1,6 @@
 """How the network of coherence is trained: on pairs simulated ahead, or made coarser, each with facts of its own.
 
-Part of the pairs have simulated ground, part real texture (ml.lab.coherence.textures), of which some have a history.
+Part of the pairs have simulated ground, part real texture (textures), of which some have a history.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from ml.coherence.features import Facts, features, history_features, temporal
 from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, Estimate, Settings, estimates, made, registered
 from ml.coherence.registration import facts_of
-from ml.lab.coherence import textures
 from ml.lab.coherence.evaluate import EDGE_PX, EVERY_PX, make_even, make_structured
-from ml.lab.coherence.scenes import coherence_pair, textured_pair
+from ml.lab.coherence.training import textures
+from ml.lab.coherence.training.scenes import coherence_pair, textured_pair
 from ml.lab.train_command import TrainingRecipe
 from ml.lab.training import Batch
 from ml.networks.residual_unet import ResidualUNet
@@ -49,18 +49,23 @@ VERSION = "2"
 @dataclass(frozen=True)
 class CoherenceSettings:
     """pairs, textured, history: simulated ahead, in whole chunks, of size px: on simulated ground, on real texture, and
-    on real texture with EARLIER images before. batch: pairs in a step, twice as many where they are made coarser
-    (pooled: the share of such steps); with_history: the share of steps that see earlier images. textured_share: of the
-    pairs of all others. looks_stated_share: of pairs. sample_weight: of the second truth against the first.
+    on real texture with EARLIER images before; first_chunk: the number of the first, those before it taught the weights
+    that are shipped; mixed_share: of real texture, mixed of two places; unseen_share: of grounds with edges of
+    coherence that power does not show. batch: pairs in a step, twice as many where they are made coarser (pooled: the
+    share of such steps); with_history: the share of steps that see earlier images. textured_share: of the pairs of all
+    others. looks_stated_share: of pairs. sample_weight: of the second truth against the first.
     from_shipped: begin with the shipped weights. The others are for ablation models: symmetric features; the secondary
     registered first; misregistered, structured pairs in training; residual blocks; widths and blocks of the levels.
     """
 
     pairs: int = 1536
     textured: int = 1536
-    history: int = 256
-    textured_share: float = 0.5
-    with_history: float = 0.2
+    history: int = 0
+    first_chunk: int = 6
+    textured_share: float = 0.45
+    mixed_share: float = 0.35
+    unseen_share: float = 0.35
+    with_history: float = 0.0
     from_shipped: bool = True
     size: int = 128
     batch: int = 10
@@ -74,7 +79,7 @@ class CoherenceSettings:
     pooled: float = 0.25
     looks_stated_share: float = 0.6
     sample_weight: float = 0.7
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
 
 
 class Sample(NamedTuple):
@@ -310,15 +315,17 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
         cache.mkdir(parents=True, exist_ok=True)
         textures.write(at, textures.TAUGHT)
         cut = textures.read(at)
+    unseen = {"unseen_share": settings.unseen_share}
+    real = partial(textured_pair, textures=cut, mixed_share=settings.mixed_share, **unseen)
     kinds: dict[str, tuple[int, Callable[..., SarPair], int]] = {
-        "simulated": (settings.pairs, coherence_pair, 0),
-        "textured": (settings.textured, partial(textured_pair, textures=cut), 0),
-        "history": (settings.history, partial(textured_pair, textures=cut, earlier=EARLIER), EARLIER),
+        "simulated": (settings.pairs, partial(coherence_pair, **unseen), 0),
+        "textured": (settings.textured, real, 0),
+        "history": (settings.history, partial(real, earlier=EARLIER), EARLIER),
     }
     chunks = [
         fill(cache / f"{kind}-{at:02d}", CHUNK, settings.size, f"coherence-{kind}-{at}", 1, recipe, earlier)
         for kind, (pairs, recipe, earlier) in kinds.items()
-        for at in range(-(-pairs // CHUNK))
+        for at in range(settings.first_chunk, settings.first_chunk - (-pairs // CHUNK))
     ]
     arguments: dict[str, Any] = {"widths": settings.widths, "blocks": settings.blocks, "residual": settings.residual}
     network = made(arguments | {"history": True})

@@ -1,4 +1,4 @@
-"""`python -m ml.lab.coherence.two_sample`: can a small network tell what training draws from real images?
+"""`python -m ml.lab.coherence.real.two_sample`: can a small network tell what training draws from real images?
 
 The classifier two-sample test of ml.simulation.sar.realism, place by place (0.5: it cannot; 1: always), by the ground
 that is drawn: structured, simulated (structured, a city, open land, even), of real texture, or as training draws from
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.lab.coherence.scenes import LIKELY, ground_of, single_look_pair, textured
-from ml.lab.coherence.textures import KEPT, TAUGHT, dates_of, textures_of
-from ml.lab.coherence.training_task import CoherenceSettings
+from ml.lab.coherence.training.scenes import LIKELY, ground_of, single_look_pair, textured
+from ml.lab.coherence.training.task import CoherenceSettings
+from ml.lab.coherence.training.textures import KEPT, TAUGHT, dates_of, textures_of
 from ml.lab.real_data import folder
 from ml.lab.results import exact, write
 from ml.simulation.sar.ground import Ground, structured
@@ -58,7 +58,7 @@ def stacks() -> list[Place]:
 def main() -> None:
     """Write and print the areas under the curve."""
     parser = argparse.ArgumentParser(
-        prog="python -m ml.lab.coherence.two_sample", description=(__doc__ or "").splitlines()[0]
+        prog="python -m ml.lab.coherence.real.two_sample", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--size", type=int, default=CHIPS, metavar="N", help="simulated images (default: %(default)s)")
     parser.add_argument("--json", type=Path, required=True)
@@ -81,7 +81,7 @@ def main() -> None:
             auc, by_place = two_sample_auc(places, made)
             of_places = {f"auc_{place}": exact(value) for place, value in by_place.items()}
             results[f"{world}, {name}"] = {"auc": auc} | of_places
-    write(args.json, "ml.lab.coherence.two_sample", results, {}, size=args.size)
+    write(args.json, "ml.lab.coherence.real.two_sample", results, {}, size=args.size)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m ml.lab.coherence.textures OUT.npz`: real backscatter for the simulator, free of speckle as far as may be.
+"""`python -m ml.lab.coherence.training.textures OUT.npz`: real backscatter for the simulator.
 
 Temporal means of five single-look images of a place (`pairs_real/speckle_stacks`), what speckle is left in them taken
 off where a place is even (Lee 1980). Speckle of a known coherence is drawn anew on them. Places of TAUGHT teach, those
@@ -43,6 +43,7 @@ LEE_PX = 7
 BRIGHTEST = 1000.0  # against the median of a place
 ZOOM = (0.6, 1.6)  # pixels of an image a pixel of the texture
 GAIN = (0.8, 1.15)  # exponent: flatter or steeper contrast
+MIXED_GAIN = (0.9, 1.4)  # of two places' geometric mean, which is flatter than either
 
 
 def dates_of(place: str, dates: int) -> Float32:
@@ -89,13 +90,27 @@ def read(path: Path) -> tuple[Float32, ...]:
 
 
 def drawn(
-    rng: np.random.Generator, textures: Sequence[Float32], shape: tuple[int, int], fine: tuple[int, int]
+    rng: np.random.Generator,
+    textures: Sequence[Float32],
+    shape: tuple[int, int],
+    fine: tuple[int, int],
+    mixed_share: float = 0.0,
 ) -> Float32:
     """Power (rows, cols) on a fine grid, median about 1: a texture moved, turned, flipped, stretched, steeper or not.
 
-    fine: cells a pixel; what is wider than a texture is its mirror image.
+    fine: cells a pixel; what is wider than a texture is its mirror image. mixed_share: of draws that are the weighted
+    geometric mean of two such textures: ground that no place has.
     """
-    texture = textures[int(rng.integers(len(textures)))]
+    power = _moved(rng, textures[int(rng.integers(len(textures)))], shape, fine)
+    if mixed_share and rng.random() < mixed_share:
+        other, weight = textures[int(rng.integers(len(textures)))], rng.uniform(0.3, 0.7)
+        mean = power ** (1 - weight) * _moved(rng, other, shape, fine) ** weight
+        return np.asarray(mean ** rng.uniform(*MIXED_GAIN), dtype=np.float32)
+    return np.asarray(power ** rng.uniform(*GAIN), dtype=np.float32)
+
+
+def _moved(rng: np.random.Generator, texture: Float32, shape: tuple[int, int], fine: tuple[int, int]) -> Float32:
+    """A texture moved, turned, flipped and stretched onto a fine grid."""
     flips = rng.integers(0, 2, 3)
     texture = texture[:: 1 - 2 * flips[0], :: 1 - 2 * flips[1]]
     texture = texture.T if flips[2] else texture
@@ -104,7 +119,7 @@ def drawn(
         for size, n, cells in zip(texture.shape, shape, fine, strict=True)
     ]
     power = ndimage.map_coordinates(texture, np.meshgrid(*along, indexing="ij"), order=1, mode="mirror")
-    return np.asarray(power ** rng.uniform(*GAIN), dtype=np.float32)
+    return np.asarray(power, dtype=np.float32)
 
 
 def brighter(power: Float32, by_db: float, fine: tuple[int, int]) -> Bools:

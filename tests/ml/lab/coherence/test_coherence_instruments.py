@@ -13,11 +13,14 @@ from ml.__main__ import main
 from ml.coherence.infer import ESTIMATORS, NETWORK
 from ml.coherence.network import TRUTHS, card_shipped, shipped
 from ml.coherence.registration import facts_of
-from ml.lab.coherence import bound, chips_evaluate, compare, confirm_evaluate, evaluate, real_evaluate
+from ml.lab.coherence import bound, compare, evaluate
 from ml.lab.coherence.bound import Told, ideal
-from ml.lab.coherence.chips_evaluate import THRESHOLDS, Judged, by_date, chosen
-from ml.lab.coherence.real_evaluate import Block, blocks_of, correlation, measured, rmse, tuned
-from ml.lab.coherence.training_task import stretch
+from ml.lab.coherence.change import chips_evaluate, confirm_evaluate, events
+from ml.lab.coherence.change.chips_evaluate import THRESHOLDS, Judged, by_date, chosen
+from ml.lab.coherence.real import evaluate as real_evaluate
+from ml.lab.coherence.real.evaluate import Block, blocks_of, correlation, measured, rmse, tuned
+from ml.lab.coherence.training.task import stretch
+from ml.simulation.sar.series import ImageSeries
 from ml.simulation.seeds import Purpose
 
 torch = pytest.importorskip("torch")
@@ -237,6 +240,38 @@ def test_series_for_choosing_are_not_those_of_the_benchmark_and_stay_the_same():
     assert of(Purpose.VALIDATION) != of(Purpose.BENCHMARK)
     one, other = (confirm_evaluate.make_series(0, purpose) for purpose in (Purpose.VALIDATION, Purpose.BENCHMARK))
     assert not np.array_equal(one.power, other.power)
+
+
+def by_state(pairs):
+    """Coherence of images that hold what state the ground is in: 0.7 where it stayed, 0.2 where it did not."""
+    rng = np.random.default_rng(0)
+    values = np.stack([np.where(first == second, 0.7, 0.2) for first, second in pairs]).astype(np.float32)
+    values += rng.normal(0, 0.03, values.shape).astype(np.float32)
+    return values, np.full_like(values, 0.05)
+
+
+def test_events_are_judged_at_thresholds_that_quiet_series_allow(monkeypatch):
+    place = np.zeros((64, 64), dtype=np.float32)
+    place[22:42, 22:42] = 1
+    fallen = np.stack([place * (image > 7) for image in range(11)])
+    series = ImageSeries(fallen, fallen[1:], fallen[1:], fallen[1:], place, 7)
+    monkeypatch.setattr(confirm_evaluate, "make_series", lambda scene, purpose: series)
+    monkeypatch.setattr(confirm_evaluate, "make_quiet", lambda scene, purpose: np.zeros_like(fallen))
+    figures = events.judged(by_state, 2)
+    assert figures["found_share"].value == figures["found_share_shipped"].value == 1
+    assert figures["quiet_share_shipped"].value == 0
+    monkeypatch.setattr(confirm_evaluate, "make_quiet", lambda scene, purpose: fallen)  # then no threshold holds
+    strict = events.judged(by_state, 2)
+    assert (strict["high_sigma"].value, strict["low_sigma"].value) == THRESHOLDS[-1]
+    assert strict["quiet_share_shipped"].value > 0.01
+
+
+def test_in_a_quiet_series_nothing_happens():
+    quiet = confirm_evaluate.make_quiet(0, Purpose.TEST)
+    assert quiet.shape == (11, 128, 128)
+    with_event = confirm_evaluate.make_series(0, Purpose.TEST)
+    assert with_event.power.shape == quiet.shape
+    assert not np.array_equal(with_event.power, quiet)
 
 
 @pytest.mark.realdata

@@ -17,7 +17,8 @@ import numpy as np
 from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA, Evidence, confirmed
 from ml.coherence.infer import VERSIONS, WEIGHTS
 from ml.lab.benchmark import Benchmark
-from ml.lab.coherence import confirm_evaluate, real_chips
+from ml.lab.coherence.change import confirm_evaluate
+from ml.lab.coherence.real import chips as real_chips
 from ml.lab.real_data import folder
 from ml.lab.workers import over_seeds
 from ml.simulation.seeds import Purpose

@@ -1,4 +1,4 @@
-"""`python -m ml.lab.coherence.real_chips FOLDER`: what a method finds in real OPERA RTC-S1 chips, truth unknown.
+"""`python -m ml.lab.coherence.real.chips FOLDER`: what a method finds in real OPERA RTC-S1 chips, truth unknown.
 
 What must hold all the same: the sea keeps no coherence, land loses it with the days between two images, and of ground
 without events hardly a cell is confirmed as changed.

@@ -1,13 +1,15 @@
-"""`python -m ml.lab.coherence.validate FOLDER …`: networks side by side on pairs of validation, to choose between them.
+"""`python -m ml.lab.coherence.training.validate FOLDER …`: networks side by side.
 
-Simulated ground, and real texture of places that teach nothing (ml.lab.coherence.textures.KEPT): as it is, 2 x 2 px
-averaged, its looks not told, and with four earlier images, which a network without a place for them is not shown.
+On pairs of validation, to choose between them: simulated ground, and real texture of places that teach nothing
+(textures.KEPT): as it is, 2 x 2 px averaged, its looks not told, and with four earlier images, which a network without
+a place for them is not shown. Change and events (events.judged): simulated series.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -18,17 +20,18 @@ import torch
 from ml.coherence.features import temporal
 from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, from_card, made
 from ml.coherence.registration import facts_of
-from ml.lab.coherence import change_evaluate
+from ml.lab.coherence.change import evaluate as change_evaluate
+from ml.lab.coherence.change import events
 from ml.lab.coherence.evaluate import EDGE_PX, EVERY_PX, make_even, make_structured
-from ml.lab.coherence.processing import measured_looks
-from ml.lab.coherence.real_evaluate import averaged_by
-from ml.lab.coherence.scenes import textured_pair
-from ml.lab.coherence.textures import KEPT, textures_of
-from ml.lab.coherence.training_task import EARLIER
+from ml.lab.coherence.real.evaluate import averaged_by
+from ml.lab.coherence.training.processing import measured_looks
+from ml.lab.coherence.training.scenes import textured_pair
+from ml.lab.coherence.training.task import EARLIER
+from ml.lab.coherence.training.textures import KEPT, textures_of
 from ml.lab.results import write
 from ml.runtime.checkpoints import load, read_card
 from ml.simulation.sar.pairs import SarPair
-from ml.simulation.sar.system import GRDH
+from ml.simulation.sar.system import GRDH, Float32
 from ml.simulation.seeds import Purpose, generator
 from ml.statistics.intervals import Float64, Interval, bootstrap, bootstrap_over
 
@@ -120,15 +123,20 @@ def measured(networks: Sequence[CoherenceNetwork], case: Case, size: int) -> lis
     return results
 
 
+def scatterers_of(network: CoherenceNetwork, pairs: Iterable[tuple[Float32, Float32]]) -> tuple[Float32, Float32]:
+    """Coherence of the scatterers and its sigma, (pairs, rows, cols), of pairs of GRDH images."""
+    power = [torch.from_numpy(np.stack(images)) for images in pairs]
+    by_pair = [network.estimate(pair, facts_of([pair], GRDH.equivalent_looks))[TRUTHS[0]] for pair in power]
+    coherence, sigma = (np.stack([part.numpy() for part in parts]) for parts in zip(*by_pair, strict=True))
+    return coherence, sigma
+
+
 def change_of(network: CoherenceNetwork, size: int) -> dict[str, Interval]:
     """As the benchmark `change` has it, on so many series of validation, from the coherence of the scatterers."""
     rows = []
     for scene in range(size):
         series = change_evaluate.make_series(scene, Purpose.VALIDATION)
-        pairs = [torch.from_numpy(np.stack(images)) for images in pairwise(series.power)]
-        by_pair = [network.estimate(pair, facts_of([pair], GRDH.equivalent_looks))[TRUTHS[0]] for pair in pairs]
-        coherence, sigma = (np.stack([part.numpy() for part in parts]) for parts in zip(*by_pair, strict=True))
-        rows.append(change_evaluate.outcome(series, coherence, sigma))
+        rows.append(change_evaluate.outcome(series, *scatterers_of(network, pairwise(series.power))))
     table = np.array(rows)
     return {"auc_change": bootstrap(table[:, 0]), "false_alarm_share": bootstrap(table[:, 1])}
 
@@ -136,10 +144,11 @@ def change_of(network: CoherenceNetwork, size: int) -> dict[str, Interval]:
 def main() -> None:
     """Write and print every figure of each network, truth and case."""
     parser = argparse.ArgumentParser(
-        prog="python -m ml.lab.coherence.validate", description=(__doc__ or "").splitlines()[0]
+        prog="python -m ml.lab.coherence.training.validate", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of weights and card")
     parser.add_argument("--size", type=int, default=SIZE, metavar="N", help="pairs of a case (default: %(default)s)")
+    parser.add_argument("--series", type=int, default=SIZE, metavar="N", help="series of events (default: %(default)s)")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
     networks = [opened(folder) for folder in args.folders]
@@ -155,7 +164,18 @@ def main() -> None:
     for network in networks:
         key = f"{network.weights_sha256[:8]}, change"
         metrics[key], hashes[key] = change_of(network, args.size), network.weights_sha256
-    write(args.json, "ml.lab.coherence.validate", metrics, {}, size=args.size, weights_sha256=hashes)
+        key = f"{network.weights_sha256[:8]}, events"
+        metrics[key] = events.judged(partial(scatterers_of, network), args.series)
+        hashes[key] = network.weights_sha256
+    write(
+        args.json,
+        "ml.lab.coherence.training.validate",
+        metrics,
+        {},
+        size=args.size,
+        series=args.series,
+        weights_sha256=hashes,
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A method is an estimator of coherence followed by the robust z of every pair and
 """
 
 import hashlib
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import partial
 
@@ -14,9 +15,10 @@ from ml.coherence.change import coherence_change
 from ml.coherence.confirm import Confirmed, Evidence, confirmed
 from ml.coherence.infer import VERSIONS, WEIGHTS
 from ml.lab.benchmark import Benchmark
-from ml.lab.coherence.change_evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of
+from ml.lab.coherence.change.evaluate import EDGE_PX, GUARD_PX, PREDECESSORS, estimates_of
 from ml.lab.workers import over_seeds
 from ml.simulation.sar.series import ImageSeries, change_series
+from ml.simulation.sar.system import Float32
 from ml.simulation.seeds import Purpose, generator
 from ml.statistics.intervals import Interval, bootstrap
 
@@ -25,6 +27,7 @@ AFTER = 2  # images after the first that shows the event: three in all
 STEPS_APART = (1, 2)
 REPEAT = timedelta(days=12)
 BEGIN = date(2020, 1, 1)
+Estimates = Callable[[Iterable[tuple[Float32, Float32]]], tuple[Float32, Float32]]
 DETECTED_SHARE = 0.5  # of the event's pixels that must be confirmed for it to count as detected
 
 
@@ -33,12 +36,22 @@ def make_series(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> ImageSeries
     return change_series(generator(purpose, NAME, scene), PREDECESSORS, after=AFTER)
 
 
+def make_quiet(scene: int, purpose: Purpose) -> Float32:
+    """Power (dates, rows, cols) of as many images as in make_series, in which nothing happens."""
+    series = change_series(generator(purpose, f"{NAME}-quiet", scene), PREDECESSORS + AFTER + 1)
+    return series.power[: series.step + 1]
+
+
 def evidence_of(method: str, series: ImageSeries) -> list[Evidence]:
     """The change of every pair that has predecessors enough, over one step and over two."""
+    return evidence_by(partial(estimates_of, method), series.power)
+
+
+def evidence_by(estimates: Estimates, power: Float32) -> list[Evidence]:
+    """The same from images (dates, rows, cols) by what gives coherence and sigma of pairs of them."""
     evidence = []
     for apart in STEPS_APART:
-        first, second = series.power[:-apart], series.power[apart:]
-        coherence, sigma = estimates_of(method, list(zip(first, second, strict=True)))
+        coherence, sigma = estimates(list(zip(power[:-apart], power[apart:], strict=True)))
         for index in range(PREDECESSORS - apart, len(coherence)):
             past = slice(max(0, index - PREDECESSORS), index)
             change = coherence_change(coherence[past], sigma[past], coherence[index])

@@ -10,11 +10,11 @@ from ml.coherence.features import HISTORY, features, history_features, temporal
 from ml.coherence.network import NAME, TRUTHS, CoherenceNetwork, Settings, made, registered
 from ml.coherence.registration import facts_of
 from ml.lab import real_data
-from ml.lab.coherence import textures, validate
-from ml.lab.coherence.blend import blended
-from ml.lab.coherence.processing import laid_on_map, measured_looks
-from ml.lab.coherence.scenes import textured, textured_pair
-from ml.lab.coherence.training_task import CoherenceSettings, CoherenceTrainingTask, begin_with, independent
+from ml.lab.coherence.training import textures, validate
+from ml.lab.coherence.training.blend import blended
+from ml.lab.coherence.training.processing import laid_on_map, measured_looks
+from ml.lab.coherence.training.scenes import textured, textured_pair, with_unseen
+from ml.lab.coherence.training.task import CoherenceSettings, CoherenceTrainingTask, begin_with, independent
 from ml.runtime.checkpoints import Card, save
 from ml.simulation.sar.cache import fill
 from ml.simulation.sar.ground import gamma_texture, smooth_field
@@ -57,6 +57,27 @@ def test_a_drawn_texture_is_as_wide_as_asked_and_made_of_what_was_cut(cut):
     assert drawn.shape == (300, 310)
     assert np.isfinite(drawn).all()
     assert cut[0].min() ** 1.2 <= drawn.min() < 1 < drawn.max() <= cut[0].max() ** 1.2
+
+
+def test_a_mixed_texture_is_that_of_no_place(cut):
+    other = np.ascontiguousarray(cut[0][::-1] ** 0.5)
+    shape, fine = (160, 160), (1, 1)
+    mixed = textures.drawn(seeded("mixed"), (cut[0], other), shape, fine, mixed_share=1.0)
+    plain = textures.drawn(seeded("mixed"), (cut[0], other), shape, fine)
+    assert np.isfinite(mixed).all()
+    assert 0.3 < np.median(mixed) < 3
+    assert np.corrcoef(np.log(mixed).ravel(), np.log(plain).ravel())[0, 1] < 0.97
+
+
+def test_edges_that_power_does_not_show_are_in_the_coherence_alone():
+    ground = even_ground(GRDH, 64, 0.7)
+    unseen = [with_unseen(seeded("unseen", scene), ground, GRDH.fine) for scene in range(8)]
+    for one in unseen:
+        assert one.power is ground.power
+        assert 0 <= one.gamma.min() <= one.gamma.max() <= 0.98
+    assert (ground.gamma == ground.gamma[0, 0]).all()  # what was handed over stays as it was
+    assert sum(one.gamma.std() > 0.05 for one in unseen) >= 6
+    assert sum(float(np.median(one.gamma)) == pytest.approx(0.7) for one in unseen) >= 4
 
 
 def test_bright_ground_stands_out_of_its_surroundings(cut):
@@ -116,7 +137,7 @@ def test_a_map_holds_the_same_ground_and_interpolation_raises_the_looks():
 
 
 def test_a_shift_keeps_its_size_on_the_map(monkeypatch):
-    monkeypatch.setattr("ml.lab.coherence.processing.STEP", (2.0, 2.0))
+    monkeypatch.setattr("ml.lab.coherence.training.processing.STEP", (2.0, 2.0))
     pair = homogeneous(seeded("turned"), 0.9, 1.0, size=160, sample=True)
     laid = laid_on_map(seeded("turned", 1), pair, 64)
     length = np.hypot(laid.dx_px, laid.dy_px)
