@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=CHIPS, metavar="N", help="simulated images (default: %(default)s)")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
-    real = partial(textured, textures=textures_of(TAUGHT))
+    real = partial(textured, textures=textures_of(TAUGHT), mixed_share=CoherenceSettings.mixed_share)
     grounds: dict[str, Drawn] = {
         "structured": lambda rng, size, system: structured(rng, padded(size), system, LIKELY),
         "simulated": ground_of,

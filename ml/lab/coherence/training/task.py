@@ -315,10 +315,10 @@ def prepare(settings: CoherenceSettings, cache: Path, seed: int) -> tuple[nn.Mod
         cache.mkdir(parents=True, exist_ok=True)
         textures.write(at, textures.TAUGHT)
         cut = textures.read(at)
-    unseen = {"unseen_share": settings.unseen_share}
-    real = partial(textured_pair, textures=cut, mixed_share=settings.mixed_share, **unseen)
+    unseen = settings.unseen_share
+    real = partial(textured_pair, textures=cut, mixed_share=settings.mixed_share, unseen_share=unseen)
     kinds: dict[str, tuple[int, Callable[..., SarPair], int]] = {
-        "simulated": (settings.pairs, partial(coherence_pair, **unseen), 0),
+        "simulated": (settings.pairs, partial(coherence_pair, unseen_share=unseen), 0),
         "textured": (settings.textured, real, 0),
         "history": (settings.history, partial(real, earlier=EARLIER), EARLIER),
     }
