@@ -96,6 +96,23 @@ class Alert(AreaFigures):
         return reverse("alert-detail", args=[self.code])
 
 
+class AlertExposure(models.Model):
+    """What stands on the ground of an alert. Empty: no loaded layer covers it, which is not 0."""
+
+    alert = models.OneToOneField(Alert, models.CASCADE, related_name="exposure")
+    buildings = models.PositiveIntegerField(null=True)
+    main_road_km = models.FloatField(null=True)
+    other_road_km = models.FloatField(null=True)
+    railway_km = models.FloatField(null=True)
+    people = models.FloatField(null=True)
+    weight = models.PositiveSmallIntegerField(default=0, help_text="for severity and the order of lists: 0 to 2")
+    sources = models.JSONField(default=list, help_text="the layers that were asked: kind, name, loaded_on, attribution")
+    counted_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"on {self.alert.code}: {self.buildings} buildings, {self.people} people"
+
+
 class Detection(AreaFigures):
     """One area in one run."""
 

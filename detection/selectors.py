@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
-from django.db.models.functions import Abs
+from django.db.models.functions import Abs, Coalesce
 
 from detection.kinds import FAMILIES, Family
 from detection.models import Alert, Claim, Detection, Review
@@ -141,11 +141,12 @@ def alerts_to_review() -> QuerySet[Alert]:
 
 
 def _strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
-    """By severity, then by speed, or by how much the surface changed; `before` comes first."""
+    """By severity, what stands on it, speed, or how much the surface changed; `before` comes first."""
     grades = [When(severity=grade, then=Value(rank)) for rank, grade in enumerate(reversed(Severity))]
     return alerts.annotate(grade=Case(*grades, output_field=IntegerField())).order_by(
         *before,
         "grade",
+        Coalesce("exposure__weight", 0).desc(),
         F("peak_speed_m_day").desc(nulls_last=True),
         Abs("peak_rate_mm_yr").desc(nulls_last=True),
         F("change_sigma").asc(nulls_last=True),

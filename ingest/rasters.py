@@ -129,6 +129,17 @@ def write_cog_blocks(
     return known
 
 
+def copy_as_cog(source: Path, path: Path) -> None:
+    """Write a GeoTIFF once more as COG, without overviews: whole or not at all, in the memory of a block.
+
+    Raises OSError (ENOSPC) where the disk is full.
+    """
+    with open_tiff(source) as raster:
+        values = raster.count * raster.height * raster.width
+    with _appearing_whole(path, values) as partial, rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+        rasterio.shutil.copy(source, partial, driver="COG", compress="DEFLATE", bigtiff="IF_SAFER", overviews="NONE")
+
+
 @contextmanager
 def _appearing_whole(path: Path, values: int) -> Iterator[Path]:
     """A file beside `path` that takes its place once it was written and read through; deleted otherwise.

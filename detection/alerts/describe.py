@@ -6,9 +6,10 @@ from typing import Any
 
 from shapely import from_wkb, unary_union
 
+from detection.alerts.exposure import exposure_at
 from detection.kinds import Family, family, row_of
 from detection.models import Detection
-from detection.rules.severity import severity, severity_of_change, severity_of_speed
+from detection.rules.severity import Exposure, severity, severity_of_change, severity_of_speed
 from detection.rules.sizes import area_of
 from detection.search.areas import to_django
 from detection.search.classify import Evidence, classify, evidence_of, mean_shares
@@ -31,16 +32,18 @@ FIGURES_OF_PAIRS = (
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:
     """The columns of an alert: the union of its detections, with the figures of the main one."""
     area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
-    area_m2 = area_of(area)
+    area_m2, shape = area_of(area), to_django(area)
+    simulated = any(detection.scan.prediction.run.input.simulated for detection in detections)
+    exposure = exposure_at(area=shape, simulated=simulated)
     spans = [data_span(detection) for detection in detections]
     begins = [first for first, _ in spans] + [detection.onset for detection in detections if detection.onset]
     return {
-        "area": to_django(area),
+        "area": shape,
         "area_m2": area_m2,
         "first_motion": min(begins),
         "last_motion": max(last for _, last in spans),
-        "simulated": any(detection.scan.prediction.run.input.simulated for detection in detections),
-        **_FIGURES_OF[family(detections[0].kind)](detections, area_m2),
+        "simulated": simulated,
+        **_FIGURES_OF[family(detections[0].kind)](detections, area_m2, exposure),
     }
 
 
@@ -72,7 +75,7 @@ def event_span(detection: Detection) -> tuple[date, date] | None:
     return detection.onset or first, last
 
 
-def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
+def _of_velocity(detections: Sequence[Detection], area_m2: float, exposure: Exposure) -> dict[str, Any]:
     products = [detection.scan.prediction.run.product for detection in detections]
     main, main_product = max(
         zip(detections, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
@@ -87,7 +90,7 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float) -> dict[str, A
         "peak_high_mm_yr": main.peak_high_mm_yr,
         "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
         "component": main_product.component,
-        "severity": severity(main.peak_rate_mm_yr, area_m2),
+        "severity": severity(main.peak_rate_mm_yr, area_m2, sigma_mm_yr=main.rate_sigma_mm_yr, exposure=exposure),
         "extent": main.extent,
         "reference": main.reference,
     }
@@ -98,17 +101,17 @@ def _evidence(detection: Detection, product: Product) -> list[Evidence]:
     return evidence_of(reasons, product.component, detection.rate_mm_yr, detection.area_m2, detection.class_shares)
 
 
-def _of_surface(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
+def _of_surface(detections: Sequence[Detection], area_m2: float, exposure: Exposure) -> dict[str, Any]:
     """The strongest change."""
     main = min(detections, key=lambda detection: detection.change_sigma)
     return _copied(main) | {"severity": severity_of_change(area_m2)}
 
 
-def _of_offsets(detections: Sequence[Detection], area_m2: float) -> dict[str, Any]:
+def _of_offsets(detections: Sequence[Detection], area_m2: float, exposure: Exposure) -> dict[str, Any]:
     """The latest speed; once an event was detected, a surge, the alert stays one."""
     detections = [one for one in detections if row_of(one.kind).event] or detections
     main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
-    return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day)}
+    return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day, exposure)}
 
 
 _FIGURES_OF = {Family.VELOCITY: _of_velocity, Family.SURFACE: _of_surface, Family.OFFSETS: _of_offsets}

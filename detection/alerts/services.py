@@ -7,6 +7,7 @@ from django.utils import timezone
 from shapely import from_wkb
 
 from detection.alerts.describe import describe, event_span, independent_views
+from detection.alerts.exposure import exposure_refresh
 from detection.kinds import Family, family
 from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State, after_sighting, may_become
@@ -110,6 +111,7 @@ def _alert_refresh(alert: Alert, seen_in: str) -> None:
     for name, value in description.items():
         setattr(alert, name, value)
     alert.save(update_fields=[*description, "updated_at"])
+    exposure_refresh(alert=alert)
     independent = set().union(*(independent_views(detection) for detection in current))
     state = after_sighting(State(alert.state), len(independent))
     if state != alert.state:

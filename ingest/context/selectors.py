@@ -42,6 +42,10 @@ BRINGS = {
     ContextKind.MINES: "alerts in mines say so",
     ContextKind.LANDSLIDES: "alerts list the landslides reported nearby",
     ContextKind.ELEVATION: "alerts give height, slope and aspect of the ground",
+    ContextKind.BUILDINGS: "alerts say how many buildings stand on them, and matter more for it",
+    ContextKind.ROADS: "alerts say how many kilometres of road cross them, and matter more for it",
+    ContextKind.RAILWAYS: "alerts say how many kilometres of railway cross them, and matter more for it",
+    ContextKind.POPULATION: "alerts say how many people live on them, and matter more for it",
 }
 
 
@@ -262,7 +266,7 @@ def _landslides_near(area: GEOSGeometry, simulated: bool) -> list[Landslide]:
 def _ground(raster: DatasetReader, area: BaseGeometry) -> Ground | None:
     project = Transformer.from_crs(4326, raster.crs, always_xy=True).transform
     shape = transform(area, project, interleaved=False)
-    window = _window(raster, shape)
+    window = window_of(raster, shape)
     if window is None:
         return None
     step = max(1, int(np.ceil(max(window.height, window.width) / MOST_TERRAIN_PIXELS)))
@@ -280,7 +284,7 @@ def _ground(raster: DatasetReader, area: BaseGeometry) -> Ground | None:
     )
 
 
-def _window(raster: DatasetReader, shape: BaseGeometry) -> Window | None:
+def window_of(raster: DatasetReader, shape: BaseGeometry) -> Window | None:
     """Whole pixels of the raster under a shape; None where there are none."""
     around = from_bounds(*shape.bounds, transform=raster.transform)
     first_row, first_col = max(0, int(np.floor(around.row_off))), max(0, int(np.floor(around.col_off)))

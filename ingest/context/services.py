@@ -7,36 +7,24 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
 from django.db import connection, transaction
 from psycopg import sql
 from pyproj import CRS
-from shapely.geometry import Point, box
-from shapely.geometry.base import BaseGeometry
 
 from ingest.context import terrain
+from ingest.context.rows import TABLES
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.hashing import file_sha256
 from ingest.locks import Lock, lock
-from ingest.models import ContextLayer, ElevationTile
-from ingest.rasters import write_cog
-from ingest.readers.context import elevation, opened
-from ingest.readers.context.records import (
-    ContextFile,
-    ContextKind,
-    GlacierRecord,
-    LandslideRecord,
-    MineRecord,
-    PlaceRecord,
-    Record,
-    RegionRecord,
-    Remark,
-)
-from ingest.readers.context.text import search_key
+from ingest.models import ContextLayer, ElevationTile, PopulationTile
+from ingest.rasters import copy_as_cog, write_cog
+from ingest.readers.context import elevation, opened, population
+from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
 from ingest.readers.records import METRES_PER_DEGREE
-from ingest.storage import save_with_raster
+from ingest.storage import delete_files, save_with_raster
 
 Progress = Callable[[int], None]
-Values = tuple[Any, ...]
 PROGRESS_ROWS = 1000
 BANDS = {"elevation_m": "m", "slope_deg": "degree", "aspect_deg": "degree"}
 
@@ -79,10 +67,14 @@ def context_load(
         )
         if file.kind is ContextKind.ELEVATION:
             _load_elevation(path, file, layer)
+        elif file.kind is ContextKind.POPULATION:
+            _load_population(file, layer)
         else:
             _load_rows(cursor, path, file, layer, progress)
         if file.kind is ContextKind.GLACIERS:
             cursor.execute(_SURGES)
+        if file.kind in COVERING:
+            _cover(cursor, layer)
         return layer
 
 
@@ -94,8 +86,8 @@ def parts_sha256(parts: Iterable[Path]) -> str:
 
 def layer_delete(*, layer: ContextLayer) -> None:
     """Remove a layer with its rows; its raster goes when the transaction holds."""
-    for tile in ElevationTile.objects.filter(layer=layer):
-        transaction.on_commit(lambda raster=tile.raster: raster.storage.delete(raster.name))
+    for tiles in (ElevationTile, PopulationTile):
+        delete_files(tile.raster for tile in tiles.objects.filter(layer=layer))
     layer.delete()
 
 
@@ -151,68 +143,25 @@ def _clean(value: Any) -> Any:
     return value.replace("\0", "") if isinstance(value, str) else value
 
 
-def _region(record: RegionRecord) -> Values:
-    largest = max(record.outline.geoms, key=lambda part: part.area)
-    key = search_key(record.name)[:200]
-    return record.name, key, record.country, record.level, _hex(record.outline), _hex(box(*largest.bounds))
-
-
-def _place(record: PlaceRecord) -> Values:
-    position = _hex(Point(record.longitude, record.latitude))
-    return record.name, search_key(record.name)[:200], record.country, record.population, position
-
-
-def _glacier(record: GlacierRecord) -> Values:
-    outline = _hex(record.outline) if record.outline else None
-    position, surge = _hex(Point(record.longitude, record.latitude)), record.surge.value
-    named = record.glacier_id, record.glims_id, record.name
-    return *named, position, outline, surge, surge, record.of_surge_list, record.reach_m_day, True
-
-
-def _mine(record: MineRecord) -> Values:
-    return record.name, record.country, _hex(record.outline.representative_point()), _hex(record.outline)
-
-
-def _landslide(record: LandslideRecord) -> Values:
-    position = _hex(Point(record.longitude, record.latitude))
-    facts = record.landslide_type, record.trigger, record.size, record.near
-    return record.event_id, record.happened_on, position, record.accuracy_m, *facts
-
-
-def _hex(geometry: BaseGeometry) -> str:
-    return f"SRID=4326;{geometry.wkb_hex}"
-
-
-TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] = {
-    ContextKind.REGIONS: (
-        "ingest_administrativeregion",
-        ("name", "search_name", "country", "level", "outline", "view"),
-        _region,
-    ),
-    ContextKind.PLACES: ("ingest_place", ("name", "search_name", "country", "population", "position"), _place),
-    ContextKind.GLACIERS: (
-        "ingest_glacier",
-        (
-            "glacier_id",
-            "glims_id",
-            "name",
-            "position",
-            "outline",
-            "surge_in_file",
-            "surge",
-            "of_surge_list",
-            "reach_m_day",
-            "shown",
-        ),
-        _glacier,
-    ),
-    ContextKind.MINES: ("ingest_mine", ("name", "country", "position", "outline"), _mine),
-    ContextKind.LANDSLIDES: (
-        "ingest_landslide",
-        ("event_id", "happened_on", "position", "accuracy_m", "landslide_type", "trigger", "size", "near"),
-        _landslide,
-    ),
+# The file of a country says nothing of the one beside it: a layer is taken as complete near its features, within so
+# many degrees. Railways are far apart.
+COVERING = {
+    ContextKind.BUILDINGS: ("ingest_building", "position", 0.1),
+    ContextKind.ROADS: ("ingest_transportline", "line", 0.1),
+    ContextKind.RAILWAYS: ("ingest_transportline", "line", 0.5),
 }
+
+
+def _cover(cursor, layer: ContextLayer) -> None:
+    """Write down where a layer is taken as complete: squares around its features."""
+    table, column, degrees = COVERING[ContextKind(layer.kind)]
+    statement = sql.SQL("""
+        UPDATE ingest_contextlayer SET coverage = (
+            SELECT ST_Multi(ST_Union(ST_Expand(node, %(degrees)s))) FROM (
+                SELECT DISTINCT ST_SnapToGrid((ST_DumpPoints({column})).geom, %(degrees)s) AS node
+                FROM {table} WHERE layer_id = %(layer)s) AS nodes)
+        WHERE id = %(layer)s""").format(column=sql.Identifier(column), table=sql.Identifier(table))
+    cursor.execute(statement, {"degrees": degrees, "layer": layer.pk})
 
 
 def _load_elevation(path: Path, file: ContextFile, layer: ContextLayer) -> None:
@@ -236,4 +185,16 @@ def _load_elevation(path: Path, file: ContextFile, layer: ContextLayer) -> None:
     with tempfile.TemporaryDirectory() as folder:
         cog = Path(folder) / f"elevation_{layer.file_sha256[:16]}.tif"
         write_cog(cog, bands, grid.transform, grid.epsg, list(BANDS.values()), tags)
+        save_with_raster(row, cog)
+
+
+def _load_population(file: ContextFile, layer: ContextLayer) -> None:
+    people, outline = population.check(file.source), population.footprint(file.source)
+    layer.n_features = 1
+    layer.coverage = MultiPolygon(GEOSGeometry(outline.wkb_hex), srid=4326)
+    layer.save(update_fields=["n_features", "coverage"])
+    row = PopulationTile(layer=layer, people=people, footprint=outline.wkb_hex)
+    with tempfile.TemporaryDirectory() as folder:
+        cog = Path(folder) / f"population_{layer.file_sha256[:16]}.tif"
+        copy_as_cog(file.source, cog)
         save_with_raster(row, cog)

@@ -2,13 +2,16 @@
 
 from ingest.models.context import (
     AdministrativeRegion,
+    Building,
     ContextLayer,
     ElevationTile,
     Glacier,
     Landslide,
     Mine,
     Place,
+    PopulationTile,
     SimulatedTruth,
+    TransportLine,
 )
 from ingest.models.downloads import SceneDownload
 from ingest.models.failures import StepFailure
@@ -27,6 +30,7 @@ from ingest.models.scenes import Scene, ScenePair
 __all__ = [
     "DIRECTIONS",
     "AdministrativeRegion",
+    "Building",
     "ContextLayer",
     "DerivedTile",
     "DisplacementSeries",
@@ -38,6 +42,7 @@ __all__ = [
     "MeasurementPoint",
     "Mine",
     "Place",
+    "PopulationTile",
     "Product",
     "PyramidCell",
     "ReleaseChange",
@@ -46,4 +51,5 @@ __all__ = [
     "ScenePair",
     "SimulatedTruth",
     "StepFailure",
+    "TransportLine",
 ]

@@ -4,10 +4,11 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 
-from ingest.readers.context.records import ContextKind, Surge
+from ingest.readers.context.records import ContextKind, LineClass, Surge
 from ingest.storage import raster_storage
 
 KINDS = [(kind.value, kind.value) for kind in ContextKind]
+LINE_CLASSES = [(line.value, line.value) for line in LineClass]
 SURGES = [(surge.value, surge.value) for surge in Surge]
 
 
@@ -25,6 +26,9 @@ class ContextLayer(models.Model):
     n_features = models.PositiveIntegerField(default=0)
     n_refused = models.PositiveIntegerField(default=0)
     remarks = models.JSONField(default=dict, help_text="remark about rows: how many rows it is about")
+    coverage = models.MultiPolygonField(
+        srid=4326, null=True, help_text="of buildings, roads, railways and people: beyond it nothing is known"
+    )
 
     class Meta:
         ordering = ["kind", "name"]
@@ -119,6 +123,40 @@ class Landslide(models.Model):
 
     def __str__(self) -> str:
         return self.event_id
+
+
+class Building(models.Model):
+    """A point inside a building."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    position = models.PointField(srid=4326)
+
+    def __str__(self) -> str:
+        return f"building {self.pk}"
+
+
+class TransportLine(models.Model):
+    """A piece of a road or railway."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    line_class = models.CharField(max_length=5, choices=LINE_CLASSES)
+    tunnel = models.BooleanField()
+    line = models.MultiLineStringField(srid=4326)
+
+    def __str__(self) -> str:
+        return f"{self.line_class} {self.pk}"
+
+
+class PopulationTile(models.Model):
+    """People per cell, as a raster in storage."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    people = models.FloatField(help_text="in all cells")
+    footprint = models.PolygonField(srid=4326)
+    raster = models.FileField(storage=raster_storage, max_length=200)
+
+    def __str__(self) -> str:
+        return self.raster.name
 
 
 class SimulatedTruth(models.Model):

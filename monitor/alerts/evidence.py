@@ -17,6 +17,7 @@ from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_shar
 from ingest.models import Product
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from monitor.cards.cards import AlertCard, alert_card
+from monitor.cards.exposure import exposure_block
 from monitor.cards.features import alert_feature
 from monitor.cards.whereabouts import surroundings
 from monitor.glaciers.rows import glacier_link, series_table
@@ -34,7 +35,7 @@ ACTOR_WORDS = {"automatic": "the computer"}
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
     """The public page. with_missing: also what is not loaded, for those who run the service."""
     reviews = [_review(review) for review in reviews_standing(alert=alert)]
-    return alert_context(alert) | surroundings(alert, with_missing) | {"reviews": reviews}
+    return alert_context(alert) | surroundings(alert, with_missing) | exposure_block(alert) | {"reviews": reviews}
 
 
 def alert_context(alert: Alert) -> dict[str, Any]:

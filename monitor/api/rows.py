@@ -41,6 +41,7 @@ def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
         "severity",
         "severity_label",
         "severity_meaning",
+        "exposure",
         "sentence",
         "simulated",
         "longitude",

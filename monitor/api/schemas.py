@@ -6,6 +6,8 @@ from typing import Any
 from ninja import Schema
 from pydantic import Field
 
+from monitor.api.exposure import ExposureOut
+
 
 class Fault(Schema):
     """What was wrong, and what to do about it."""
@@ -51,6 +53,7 @@ class AlertOut(Figures):
     state_label: str
     severity: str
     severity_label: str
+    exposure: ExposureOut | None = Field(None, description="null: not counted yet")
     sentence: str
     component: str = Field(description="los: plus is toward the satellite; up: plus is up; east: plus is to the east")
     simulated: bool

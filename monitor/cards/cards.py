@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from detection.kinds import Mark, row_of
-from detection.models import Alert
+from detection.models import Alert, AlertExposure
+from monitor.cards.exposure import as_answer, exposures_of, sentence_of
 from monitor.cards.whereabouts import place_names
 from monitor.families import FamilyVoice, voice
 from monitor.wording.figures import area_label
@@ -28,6 +29,8 @@ class AlertCard:
     severity: str
     severity_label: str
     severity_meaning: str
+    exposure: dict[str, object] | None
+    exposure_sentence: str
     extent: str
     region_note: str
     sentence: str
@@ -42,7 +45,9 @@ class AlertCard:
 def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
     """Cards of many alerts; their places are looked up all at once."""
     listed = list(alerts)
-    return [_card(alert, place) for alert, place in zip(listed, place_names(listed), strict=True)]
+    exposures = exposures_of(listed)
+    places = zip(listed, place_names(listed), strict=True)
+    return [_card(alert, place, exposures.get(alert.pk)) for alert, place in places]
 
 
 def alert_card(alert: Alert) -> AlertCard:
@@ -50,7 +55,7 @@ def alert_card(alert: Alert) -> AlertCard:
     return alert_cards([alert])[0]
 
 
-def _card(alert: Alert, place: str) -> AlertCard:
+def _card(alert: Alert, place: str, exposure: AlertExposure | None) -> AlertCard:
     inside = alert.area.point_on_surface
     row, family_voice = row_of(alert.kind), voice(alert.kind)
     state_label, state_meaning = STATE_LABELS[alert.state]
@@ -70,6 +75,8 @@ def _card(alert: Alert, place: str) -> AlertCard:
         severity=alert.severity,
         severity_label=severity.label,
         severity_meaning=severity.meaning,
+        exposure=as_answer(exposure) if exposure else None,
+        exposure_sentence=sentence_of(exposure) if exposure else "",
         extent=alert.extent,
         region_note=family_voice.region_note(alert),
         sentence=family_voice.sentence(alert),

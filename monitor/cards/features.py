@@ -15,6 +15,7 @@ PROPERTIES = (
     "state_label",
     "severity",
     "severity_label",
+    "exposure",
     "extent",
     "sentence",
     "simulated",

@@ -10,9 +10,13 @@ from monitor.wording.dates import days_words
 from monitor.wording.figures import speed_words
 
 SEVERITIES = {
-    "minor": Severity("motion by metres", "Motion by metres is never small."),
-    "moderate": Severity("medium motion", "Less than a metre a day at its fastest."),
-    "strong": Severity("large motion", "More than a metre a day at its fastest."),
+    "minor": Severity("low importance", "Motion by metres is never small."),
+    "moderate": Severity(
+        "medium importance", "Less than a metre a day at its fastest; few or no buildings are known on it."
+    ),
+    "strong": Severity(
+        "high importance", "More than a metre a day at its fastest, or motion by metres under many buildings or people."
+    ),
 }
 
 

@@ -12,9 +12,18 @@ from monitor.wording.figures import figure, with_uncertainty
 from monitor.wording.points import agreement_sentences, reason_sentences
 
 SEVERITIES = {
-    "minor": Severity("small motion", "Slow motion of a small area."),
-    "moderate": Severity("medium motion", "Faster motion (over 10 mm a year), or a large area."),
-    "strong": Severity("large motion", "Fast motion: more than 50 mm a year where it is fastest."),
+    "minor": Severity(
+        "low importance", "Slow motion of a small area; few or no buildings, roads or tracks are known on it."
+    ),
+    "moderate": Severity(
+        "medium importance",
+        "More than 10 mm a year where it is fastest, a square kilometre or more, or slow motion under many buildings "
+        "or people.",
+    ),
+    "strong": Severity(
+        "high importance",
+        "More than 50 mm a year where it is fastest, or more than 10 mm under many buildings, people or a railway.",
+    ),
 }
 SIGN_VERBS = {Sign.SINKING: "sank", Sign.RISING: "rose"}
 LEAST_SHARE = 0.1  # of a cause that is worth naming

@@ -18,8 +18,11 @@ DISTANCES = [
 ]
 SEVERITY_WORDS = [
     ("minor", "Any motion"),
-    ("moderate", "Medium and large only: over 10 mm a year, or a square kilometre and more"),
-    ("strong", "Large only: over 50 mm a year"),
+    (
+        "moderate",
+        "Medium and high importance: over 10 mm a year, a square kilometre, or many buildings or people on it",
+    ),
+    ("strong", "High importance only: over 50 mm a year, or over 10 mm under many buildings, people or a railway"),
 ]
 FREQUENCY_WORDS = [
     (Subscription.Frequency.AT_ONCE.value, "At once: a mail for each change"),

@@ -191,7 +191,7 @@ def described(one: Subscription) -> dict[str, Any]:
     return {
         "row": one,
         "kinds": "every kind of motion" if len(kinds) == len(KIND_LABELS) else ", ".join(kinds),
-        "severity": "of any size" if one.lowest_severity == "minor" else f"{least} or more",
+        "severity": "of any importance" if one.lowest_severity == "minor" else f"of {least} or more",
         "reviewed": reviewed,
         "n_sent": one.notifications.filter(message__state=OutgoingMessage.State.SENT).count(),
     }

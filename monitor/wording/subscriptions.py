@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.wording.dates import day_words
 
-SEVERITY_STEPS = {"minor": "small", "moderate": "medium", "strong": "large"}
+SEVERITY_STEPS = {"minor": "low importance", "moderate": "medium importance", "strong": "high importance"}
 
 
 def preview_sentence(mails: int, years: int, records_begin: datetime | None) -> str:

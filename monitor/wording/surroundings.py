@@ -21,6 +21,10 @@ KIND_WORDS = {
     "mines": "outlines of mines",
     "landslides": "reported landslides",
     "elevation": "elevation",
+    "buildings": "buildings",
+    "roads": "roads",
+    "railways": "railways",
+    "population": "people per cell",
 }
 
 

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from detection.kinds import KIND_OF_CLASS, Kind
 from detection.rules.codes import decode, encode
 from detection.rules.lifecycle import State, after_sighting, may_become
-from detection.rules.severity import Severity, severity
 from detection.search.classify import Evidence, classify
 from ml.rasters.areas import KINDS
 
@@ -60,19 +59,6 @@ def seen(rate, component="los", direction="ascending", area=2e6) -> Evidence:
 )
 def test_a_kind_is_named_only_where_sign_size_and_rate_allow(evidence, kind):
     assert classify(evidence) is kind
-
-
-@pytest.mark.parametrize(
-    ("rate", "area", "grade"),
-    [
-        (-4, 1e5, Severity.MINOR),
-        (4, 3e6, Severity.MODERATE),
-        (-12, 1e5, Severity.MODERATE),
-        (-80, 1e5, Severity.STRONG),
-    ],
-)
-def test_severity_grows_with_speed_and_size(rate, area, grade):
-    assert severity(rate, area) is grade
 
 
 def test_a_second_product_makes_a_first_alert_provisional_and_nothing_more():

@@ -1,26 +1,36 @@
 """One module per kind of context; `recognise` finds the kind where the content is unambiguous. No Django in here."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from ingest.errors import InputError
-from ingest.readers.context import glaciers, landslides, mines, places, regions
+from ingest.readers.context import features, glaciers, landslides, mines, places, regions, streetmap
 from ingest.readers.context.outlines import parts_of, property_names
 from ingest.readers.context.packages import layer_name, unpacked
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
 from ingest.readers.context.tables import column_names
 
 Reader = Callable[[Path], Iterator[Record | Remark]]
-OUTLINES, TABLES, RASTERS = {".geojson", ".json", ".shp"}, {".csv", ".txt", ".tsv"}, {".tif", ".tiff"}
+OUTLINES, TABLES, RASTERS = {".geojson", ".json", ".shp", ".gpkg"}, {".csv", ".txt", ".tsv"}, {".tif", ".tiff"}
 READERS: dict[ContextKind, tuple[Reader, set[str]]] = {
     ContextKind.REGIONS: (regions.read, OUTLINES),
     ContextKind.PLACES: (places.read, TABLES),
     ContextKind.GLACIERS: (glaciers.read, OUTLINES | {".csv"}),
     ContextKind.MINES: (mines.read, OUTLINES),
     ContextKind.LANDSLIDES: (landslides.read, {".csv"}),
+    ContextKind.BUILDINGS: (streetmap.read_buildings, OUTLINES),
+    ContextKind.ROADS: (streetmap.read_roads, OUTLINES),
+    ContextKind.RAILWAYS: (streetmap.read_railways, OUTLINES),
 }
+STREETMAP: dict[ContextKind, tuple[features.Wanted, re.Pattern[str]]] = {  # and their layers in Geofabrik's extracts
+    ContextKind.BUILDINGS: (features.BUILDINGS, re.compile(r"gis_osm_buildings_a_free_\d+")),
+    ContextKind.ROADS: (features.ROADS, re.compile(r"gis_osm_roads_free_\d+")),
+    ContextKind.RAILWAYS: (features.RAILWAYS, re.compile(r"gis_osm_railways_free_\d+")),
+}
+OSM_DUMPS = {".pbf", ".osm", ".bz2"}
 SUFFIXES = OUTLINES | TABLES | RASTERS | {".zip"}
 
 
@@ -49,7 +59,11 @@ def opened(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
         raise InputError(path, "there is no such file", "Check the path")
     if not path.stat().st_size:
         raise InputError(path, "the file is empty", "Download or export it again")
-    with unpacked(path) as layer, _named(path, layer):
+    extract = STREETMAP[kind][1] if kind in STREETMAP else None
+    with unpacked(path, extract) as layer, _named(path, layer):
+        if layer.suffix.lower() in OSM_DUMPS:
+            remedy = "Convert it (ogr2ogr -f GPKG extract.gpkg extract.osm.pbf), or take Geofabrik's shapefiles"
+            raise InputError(path, "dumps of OpenStreetMap are not read", remedy)
         if layer.suffix.lower() not in SUFFIXES:
             known = ", ".join(sorted(SUFFIXES))
             raise InputError(
@@ -58,7 +72,7 @@ def opened(path: Path, kind: ContextKind | None) -> Iterator[ContextFile]:
         chosen = kind or recognise(layer)
         parts = (path,) if layer != path else parts_of(path)
         rows, credit = partial(_rows, path, layer, chosen), _credit(layer, chosen)
-        yield ContextFile(chosen, layer_name(path), parts, layer, rows, *credit)
+        yield ContextFile(chosen, layer_name(path, extract), parts, layer, rows, *credit)
 
 
 def _rows(path: Path, layer: Path, kind: ContextKind) -> Iterator[Record | Remark]:
@@ -96,6 +110,9 @@ def _credit(layer: Path, kind: ContextKind) -> tuple[str, str]:
     """Attribution and licence, where the format states them."""
     if kind is ContextKind.PLACES and places.is_geonames(layer):
         return places.ATTRIBUTION, places.LICENCE
+    if kind in STREETMAP:
+        known = streetmap.recognised(layer, STREETMAP[kind][0])
+        return (streetmap.ATTRIBUTION, streetmap.LICENCE) if known else ("", "")
     if kind is ContextKind.LANDSLIDES:
         return landslides.ATTRIBUTION, landslides.LICENCE
     if kind is ContextKind.GLACIERS and layer.suffix.lower() == ".csv":

@@ -1,6 +1,7 @@
 """A zip of a layer: everything is checked before anything is unpacked."""
 
 import lzma
+import re
 import struct
 import zipfile
 import zlib
@@ -15,20 +16,23 @@ from ingest.readers.zips import member_name
 MOST_MEMBERS = 200
 MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
 MOST_RATIO = 200
-LAYERS = {".shp", ".geojson", ".json", ".csv", ".txt", ".tif", ".tiff"}
+LAYERS = {".shp", ".gpkg", ".geojson", ".json", ".csv", ".txt", ".tif", ".tiff"}
 FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, OSError)
 PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Path]:
-    """The layer of a zip in a temporary folder; any other file as it is. Raises InputError."""
+def unpacked(path: Path, named: re.Pattern[str] | None = None) -> Iterator[Path]:
+    """The layer of a zip in a temporary folder; any other file as it is. Raises InputError.
+
+    named: which one, by its name, of a zip that holds several.
+    """
     if path.suffix.lower() != ".zip":
         yield path
         return
     try:
         with zipfile.ZipFile(path) as archive, TemporaryDirectory() as folder:
-            main, members = _chosen(path, archive)
+            main, members = _chosen(path, archive, named)
             for info in members:
                 _unpack(archive, info, Path(folder) / f"layer{PurePosixPath(info.filename).suffix.lower()}")
             yield Path(folder) / f"layer{PurePosixPath(main.filename).suffix.lower()}"
@@ -38,18 +42,20 @@ def unpacked(path: Path) -> Iterator[Path]:
         raise InputError(path, f"the zip file is damaged ({str(fault)[:120]})", "Download it again") from fault
 
 
-def layer_name(path: Path) -> str:
+def layer_name(path: Path, named: re.Pattern[str] | None = None) -> str:
     """What a layer is called: the name of its file, or of the layer inside its zip."""
     if path.suffix.lower() != ".zip":
         return path.stem
     try:
         with zipfile.ZipFile(path) as archive:
-            return PurePosixPath(_chosen(path, archive)[0].filename).stem
+            return PurePosixPath(_chosen(path, archive, named)[0].filename).stem
     except zipfile.BadZipFile as fault:
         raise InputError(path, f"the zip file is damaged ({str(fault)[:120]})", "Download it again") from fault
 
 
-def _chosen(path: Path, archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, list[zipfile.ZipInfo]]:
+def _chosen(
+    path: Path, archive: zipfile.ZipFile, named: re.Pattern[str] | None
+) -> tuple[zipfile.ZipInfo, list[zipfile.ZipInfo]]:
     members = [info for info in archive.infolist() if not info.is_dir()]
     _check(path, members)
     layers = [
@@ -60,6 +66,8 @@ def _chosen(path: Path, archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, list
     ]
     shapes = [info for info in layers if info.filename.lower().endswith(".shp")]
     chosen = shapes or layers
+    if len(chosen) > 1 and named is not None:
+        chosen = [info for info in chosen if named.fullmatch(PurePosixPath(info.filename).stem)]
     if len(chosen) != 1:
         raise InputError(
             path, f"the zip holds {len(chosen)} layers where one is expected", "Give one layer in each zip"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from shapely import MultiPolygon
+from shapely import MultiLineString, MultiPolygon
 
 
 class ContextKind(StrEnum):
@@ -19,6 +19,10 @@ class ContextKind(StrEnum):
     MINES = "mines"
     LANDSLIDES = "landslides"
     ELEVATION = "elevation"
+    BUILDINGS = "buildings"
+    ROADS = "roads"
+    RAILWAYS = "railways"
+    POPULATION = "population"
 
 
 class Surge(StrEnum):
@@ -89,6 +93,29 @@ class LandslideRecord(NamedTuple):
     near: str
 
 
+class LineClass(StrEnum):
+    """Of roads: the ones that join towns, and all others for cars; and railways."""
+
+    MAIN = "main"
+    OTHER = "other"
+    RAIL = "rail"
+
+
+class BuildingRecord(NamedTuple):
+    """A point inside a building."""
+
+    longitude: float
+    latitude: float
+
+
+class LineRecord(NamedTuple):
+    """A piece of a road or railway."""
+
+    line_class: LineClass
+    tunnel: bool
+    line: MultiLineString
+
+
 class Remark(NamedTuple):
     """Something about a row: it was left out (refused), or taken with a change."""
 
@@ -96,7 +123,7 @@ class Remark(NamedTuple):
     refused: bool
 
 
-Record = RegionRecord | PlaceRecord | GlacierRecord | MineRecord | LandslideRecord
+Record = RegionRecord | PlaceRecord | GlacierRecord | MineRecord | LandslideRecord | BuildingRecord | LineRecord
 
 
 @dataclass(frozen=True)

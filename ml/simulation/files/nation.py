@@ -83,7 +83,7 @@ def write_villages(nation: Nation, path: Path) -> Path:
     """Write the invented places with their people."""
     rows = []
     for village in VILLAGES:
-        longitude, latitude = _geographic(nation.region.terrain.frame, [village.at])[0]
+        longitude, latitude = geographic(nation.region.terrain.frame, [village.at])[0]
         rows.append([village.name, f"{latitude:.5f}", f"{longitude:.5f}", village.people, ""])
     with path.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([["name", "latitude", "longitude", "population", "country"], *rows])
@@ -198,17 +198,18 @@ def tongue(frame: LocalFrame, glacier: Glacier) -> Polygon:
     along, across = rounded[0] * glacier.half_length_m, rounded[1] * glacier.half_width_m
     east_m = glacier.centre.east_m + along * math.sin(turn) + across * math.cos(turn)
     north_m = glacier.centre.north_m + along * math.cos(turn) - across * math.sin(turn)
-    return Polygon(_geographic(frame, [Offset(float(e), float(n)) for e, n in zip(east_m, north_m, strict=True)]))
+    return Polygon(geographic(frame, [Offset(float(e), float(n)) for e, n in zip(east_m, north_m, strict=True)]))
 
 
 def ellipse(frame: LocalFrame, centre: Offset, half_m: tuple[float, float]) -> Polygon:
     """An ellipse with its axes east and north, in degrees."""
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     ring = [Offset(centre.east_m + half_m[0] * math.cos(at), centre.north_m + half_m[1] * math.sin(at)) for at in angle]
-    return Polygon(_geographic(frame, ring))
+    return Polygon(geographic(frame, ring))
 
 
-def _geographic(frame: LocalFrame, places: Sequence[Offset]) -> list[tuple[float, float]]:
+def geographic(frame: LocalFrame, places: Sequence[Offset]) -> list[tuple[float, float]]:
+    """Longitude and latitude of places."""
     east_m, north_m = (np.array(part, dtype=np.float64) for part in zip(*places, strict=True))
     longitude, latitude = to_geographic(*frame.to_grid(east_m, north_m))
     return list(zip(longitude.tolist(), latitude.tolist(), strict=True))

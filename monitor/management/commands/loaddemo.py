@@ -19,6 +19,7 @@ from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml.simulation.files import nation as nation_files
+from ml.simulation.files import settled
 from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import AreaImages, simulate_images
@@ -78,13 +79,17 @@ class Command(BaseCommand):
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
 
     def _context(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
-        """The coast, invented places, heights, the glacier and the mine, so that what is found has names and slopes."""
+        """The coast, places, heights, the glacier, the mine and what is built: what is found has surroundings."""
         layers = (
             (ContextKind.REGIONS, nation_files.write_border(nation, folder / "country.geojson")),
             (ContextKind.PLACES, nation_files.write_villages(nation, folder / "places.csv")),
             (ContextKind.ELEVATION, write_heights(nation.region, folder / "heights.tif")),
             (ContextKind.GLACIERS, nation_files.write_glacier(nation, folder / "glaciers.geojson")),
             (ContextKind.MINES, nation_files.write_mine(nation, folder / "mines.geojson")),
+            (ContextKind.BUILDINGS, settled.write_buildings(nation, folder / "buildings.geojson")),
+            (ContextKind.ROADS, settled.write_roads(nation, folder / "roads.geojson")),
+            (ContextKind.RAILWAYS, settled.write_railway(nation, folder / "railways.geojson")),
+            (ContextKind.POPULATION, settled.write_population(nation, folder / "people.tif")),
         )
         for kind, path in layers:
             layer = context_load(path=path, kind=kind, simulated=True, attribution="Simulated data")

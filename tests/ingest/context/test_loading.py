@@ -160,7 +160,8 @@ def test_an_area_tells_all_that_is_known_of_it(make_geojson, make_csv, make_dem)
     assert [ice.name for ice in context.glaciers] == ["Ice"]
     assert [slide.event_id for slide in context.landslides] == ["7"]
     assert context.ground is None
-    assert context.missing == [ContextKind.REGIONS, ContextKind.PLACES, ContextKind.ELEVATION]
+    settled = [ContextKind.BUILDINGS, ContextKind.ROADS, ContextKind.RAILWAYS, ContextKind.POPULATION]
+    assert context.missing == [ContextKind.REGIONS, ContextKind.PLACES, ContextKind.ELEVATION, *settled]
     context_load(path=make_dem())
     assert selectors.context_at(area=area).ground.slope_deg == pytest.approx(5.71, abs=0.05)
 

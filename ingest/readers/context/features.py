@@ -1,0 +1,196 @@
+"""Geometries with their properties, from GeoJSON, a shapefile or a GeoPackage, in degrees. One record at a time.
+
+GeoJSON: RFC 7946; a `crs` of the 2008 draft is honoured. Shapefile: ESRI, Shapefile Technical Description, 1998,
+read by pyshp; its reference system is that of its .prj. GeoPackage: see `ingest.readers.geopackages`.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapefile
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+from shapely import force_2d, get_coordinates, transform
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from ingest.errors import InputError
+from ingest.readers import geopackages, shapefiles
+
+TOLERANCE_DEGREES = 0.01  # Natural Earth closes Antarctica a little beyond
+Project = Callable[..., Any] | None
+
+
+class Wanted(NamedTuple):
+    """Which geometries are read. types: GeoJSON's; shape_types: pyshp's; one, a_type, types_words: in messages.
+
+    most_geojson_bytes: GeoJSON is held in memory as a whole, at about eight times its size. key: a column of a
+    GeoPackage without which a row is none of these.
+    """
+
+    types: frozenset[str]
+    shape_types: frozenset[int]
+    one: str
+    a_type: str
+    types_words: str
+    most_geojson_bytes: int
+    key: str = ""
+
+
+class Feature(NamedTuple):
+    """properties by lower-case name; geometry (degrees) None where the feature has none that can be used, and why."""
+
+    properties: dict[str, Any]
+    geometry: BaseGeometry | None
+    fault: str = ""
+
+
+POLYGONS = Wanted(
+    frozenset({"Polygon", "MultiPolygon"}),
+    frozenset({shapefile.POLYGON, shapefile.POLYGONZ, shapefile.POLYGONM}),
+    "an outline",
+    "a polygon",
+    "polygons",
+    2**30,
+)
+ROADS = Wanted(
+    frozenset({"LineString", "MultiLineString"}),
+    frozenset({shapefile.POLYLINE, shapefile.POLYLINEZ, shapefile.POLYLINEM}),
+    "a line",
+    "a line",
+    "lines",
+    2**28,
+    "highway",
+)
+RAILWAYS = ROADS._replace(key="railway")
+BUILDINGS = Wanted(
+    POLYGONS.types | {"Point"},
+    POLYGONS.shape_types | {shapefile.POINT, shapefile.POINTZ, shapefile.POINTM},
+    "an outline",
+    "a polygon or point",
+    "polygons or points",
+    2**28,
+    "building",
+)
+
+
+def read_features(path: Path, wanted: Wanted) -> Iterator[Feature]:
+    """Every feature of a .geojson, .json, .shp or .gpkg. Raises InputError for a file that cannot be used."""
+    suffix = path.suffix.lower()
+    if suffix == shapefiles.SUFFIX:
+        yield from _shapefile(path, wanted)
+    elif suffix in geopackages.SUFFIXES:
+        yield from _geopackage(path, wanted)
+    else:
+        yield from _geojson(path, wanted)
+
+
+def _geojson(path: Path, wanted: Wanted) -> Iterator[Feature]:
+    if path.stat().st_size > wanted.most_geojson_bytes:
+        raise InputError(path, f"it has {path.stat().st_size:,} bytes", "Give it as a GeoPackage, or in parts")
+    try:
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
+            raise InputError(path, "this is not a GeoJSON FeatureCollection", "Export it as GeoJSON")
+        features = content["features"]
+        to_degrees = _projection(path, _declared_crs(content))
+        for feature in features:
+            geometry, properties = feature.get("geometry"), feature.get("properties") or {}
+            named = {str(k).lower(): v for k, v in properties.items()}
+            yield _of_mapping(path, wanted, named, geometry, to_degrees)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
+        if isinstance(fault, InputError):
+            raise
+        raise InputError(
+            path, f"it cannot be read as GeoJSON ({type(fault).__name__}: {str(fault)[:120]})", "Download it again"
+        ) from fault
+
+
+def _declared_crs(content: dict[str, Any]) -> CRS:
+    named = (content.get("crs") or {}).get("properties", {}).get("name", "OGC:CRS84")
+    return CRS.from_user_input(named)
+
+
+def _shapefile(path: Path, wanted: Wanted) -> Iterator[Feature]:
+    system = shapefiles.reference_system(path)
+    if system is None:
+        raise InputError(path, f"the file {path.stem}.prj is missing beside it", shapefiles.ALL_PARTS)
+    to_degrees = _projection(path, system)
+    with shapefiles.opened(path, wanted.shape_types, wanted.types_words) as reader:
+        for record in reader.iterShapeRecords():
+            properties = {name.lower(): value for name, value in record.record.as_dict().items()}
+            geometry = record.shape.__geo_interface__ if record.shape.shapeType != shapefile.NULL else None
+            yield _of_mapping(path, wanted, properties, geometry, to_degrees)
+
+
+def _geopackage(path: Path, wanted: Wanted) -> Iterator[Feature]:
+    geopackages.check_is_gpkg(path)
+    names = {name.upper() for name in wanted.types} | {"GEOMETRY"}
+    listed = [row for row in geopackages.layers_listed(path) if str(row[2]).upper() in names]
+    if not listed:
+        raise InputError(path, f"it holds no layer of {wanted.types_words}", f"Give {wanted.types_words}")
+    for layer in [geopackages.layer_of(path, row) for row in listed]:
+        if layer.epsg is None:
+            problem = f"layer {layer.table!r} has no reference system with an EPSG number"
+            raise InputError(path, problem, "Export it in EPSG:4326")
+        to_degrees = _projection(path, CRS.from_epsg(layer.epsg))
+        for properties, geometry in geopackages.features_of(path, layer, wanted.key):
+            if geometry is None or geometry.geom_type in wanted.types:
+                yield _feature(path, wanted, properties, geometry, to_degrees)
+
+
+def _projection(path: Path, crs: CRS) -> Project:
+    """A function to degrees, longitude first; None where the coordinates are those already."""
+    if crs.is_geographic and crs.ellipsoid is not None and crs.ellipsoid.name in {"WGS 84", "WGS_1984"}:
+        return None
+    try:
+        project: Callable[..., Any] = Transformer.from_crs(crs, 4326, always_xy=True).transform
+    except CRSError as fault:
+        raise InputError(path, f"its reference system is unknown ({fault})", "Export it in EPSG:4326") from fault
+    return project
+
+
+def _of_mapping(path: Path, wanted: Wanted, properties: dict[str, Any], geometry: Any, to_degrees: Project) -> Feature:
+    """A feature whose geometry is written as in GeoJSON."""
+    if geometry is None:
+        return Feature(properties, None, f"no {_bare(wanted)}")
+    if geometry.get("type") not in wanted.types:
+        return Feature(properties, None, f"a {str(geometry.get('type'))[:20]} where {wanted.a_type} is expected")
+    try:
+        with np.errstate(invalid="ignore"):  # NaN is refused below
+            shaped = shape(geometry)
+    except (ShapelyError, ValueError, TypeError, IndexError) as fault:
+        return Feature(properties, None, f"{wanted.one} that is broken ({type(fault).__name__})")
+    return _feature(path, wanted, properties, shaped, to_degrees)
+
+
+def _feature(
+    path: Path, wanted: Wanted, properties: dict[str, Any], geometry: BaseGeometry | None, to_degrees: Project
+) -> Feature:
+    if geometry is None or geometry.is_empty:
+        return Feature(properties, None, f"no {_bare(wanted)}")
+    flat = force_2d(geometry)
+    if to_degrees is not None:
+        flat = transform(flat, to_degrees, interleaved=False)
+    if not np.isfinite(get_coordinates(flat)).all():
+        return Feature(properties, None, f"{wanted.one} with a coordinate that is not a number")
+    _check_degrees(path, wanted, flat.bounds)
+    return Feature(properties, flat)
+
+
+def _bare(wanted: Wanted) -> str:
+    return wanted.one.split(" ", 1)[1]
+
+
+def _check_degrees(path: Path, wanted: Wanted, bounds: tuple[float, ...]) -> None:
+    west, south, east, north = bounds
+    within = 180 + TOLERANCE_DEGREES
+    if south < -90 - TOLERANCE_DEGREES or north > 90 + TOLERANCE_DEGREES or west < -within or east > within:
+        swapped = abs(west) <= 90 and abs(east) <= 90 and max(abs(south), abs(north)) <= 180
+        remedy = "Check whether latitude and longitude are swapped" if swapped else "Export it in degrees, EPSG:4326"
+        corners = f"{west:g}, {south:g} to {east:g}, {north:g}"
+        raise InputError(path, f"{wanted.one} from {corners} does not lie on the earth in degrees", remedy)

@@ -1,0 +1,83 @@
+"""People per cell: a GeoTIFF of one band, such as WorldPop's country rasters or the GHS-POP grid.
+
+WorldPop, doi:10.5258/SOTON/WP00645 (unconstrained, 100 m, nodata -99999); GHS-POP R2023A, doi:10.2905/2FF68A52 (people
+per cell, Mollweide or degrees, nodata -200). A density per km² is refused as far as its name or unit says so.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from pyproj import Transformer
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from shapely import Polygon, box, transform
+
+from ingest.errors import InputError
+
+MAX_PIXELS = 2_000_000_000  # a country of a million square kilometres at 100 m has 100 million; read in blocks
+MAX_BLOCK_PIXELS = 40_000_000
+MOST_IN_CELL = 1_000_000.0
+PEOPLE = {"", "people", "persons", "population", "count", "people per pixel", "people per cell"}
+
+
+def check(path: Path) -> float:
+    """How many people there are in all. InputError for what cannot be people per cell."""
+    with opened(path) as raster:
+        _check_grid(path, raster)
+        people, highest = 0.0, 0.0
+        for _, window in raster.block_windows(1):
+            known = raster.read(1, window=window, masked=True).compressed().astype(np.float64)
+            known = known[np.isfinite(known)]
+            if known.size and known.min() < 0:
+                problem = f"a cell has {known.min():g} people"
+                raise InputError(path, problem, "Set its nodata value (gdal_edit.py -a_nodata)")
+            people, highest = people + known.sum(), max(highest, float(known.max(initial=0.0)))
+    if not people:
+        raise InputError(path, "nobody lives in any of its cells", "Check its nodata value")
+    if highest > MOST_IN_CELL:
+        raise InputError(path, f"a cell has {highest:,.0f} people", "Give people per cell")
+    return float(people)
+
+
+def footprint(path: Path) -> Polygon:
+    """The outline of the grid in degrees."""
+    with opened(path) as raster:
+        west, south, east, north = raster.bounds
+        project: Callable[..., Any] = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform
+    corners = box(west, south, east, north).segmentize((east - west) / 8)
+    outline: Polygon = transform(corners, project, interleaved=False)
+    if not np.isfinite(outline.bounds).all():
+        raise InputError(path, "its corners do not lie on the earth", "Cut the country out (gdal_translate -projwin)")
+    return outline
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[DatasetReader]:
+    """The raster, by the one driver for GeoTIFF; faults become InputError."""
+    try:
+        with rasterio.open(path, driver="GTiff") as raster:
+            yield raster
+    except RasterioError as fault:
+        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download it again") from fault
+
+
+def _check_grid(path: Path, raster: DatasetReader) -> None:
+    if raster.crs is None:
+        raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
+    grid = raster.transform
+    if grid.b or grid.d or grid.a <= 0 or grid.e >= 0:
+        raise InputError(path, f"its grid {tuple(grid)[:6]} is not north-up", "Warp it (gdalwarp)")
+    if raster.width * raster.height > MAX_PIXELS:
+        remedy = "Cut the country out (gdal_translate -projwin)"
+        raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", remedy)
+    if max(rows * cols for rows, cols in raster.block_shapes) > MAX_BLOCK_PIXELS:
+        raise InputError(path, "its blocks are too large to read one by one", "Tile it (gdal_translate -co TILED=YES)")
+    if raster.count != 1:
+        raise InputError(path, f"it has {raster.count} bands", "Give one band of people per cell")
+    unit = (raster.units[0] or "").strip().lower()
+    if unit not in PEOPLE:
+        raise InputError(path, f"its values are in {unit[:20]!r}", "Give people per cell, no density")

@@ -1,0 +1,104 @@
+"""Buildings, roads and railways as OpenStreetMap has them: its own tags, or the columns of Geofabrik's extracts.
+
+Tags: building=*, highway=*, railway=*, tunnel=* (wiki.openstreetmap.org/wiki/Map_features); what a GeoPackage made by
+ogr2ogr keeps in `other_tags` is read too. Geofabrik: free shapefiles and GeoPackages with a column `fclass`
+(OpenStreetMap Data in Layered GIS Format, Ramm 2022). Files without any of these hold buildings only.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from shapely import LineString, MultiLineString, get_parts, get_x, get_y, point_on_surface
+from shapely.geometry.base import BaseGeometry
+
+from ingest.errors import InputError
+from ingest.readers.context import features
+from ingest.readers.context.outlines import text_of
+from ingest.readers.context.records import BuildingRecord, LineClass, LineRecord, Remark
+
+ATTRIBUTION, LICENCE = "© OpenStreetMap contributors", "Open Database Licence 1.0 (ODbL)"
+MAIN_ROADS = {"motorway", "trunk", "primary", "secondary"}
+OTHER_ROADS = {"tertiary", "unclassified", "residential", "living_street", "service", "road", "busway"}
+RAILS = {
+    "rail",
+    "light_rail",
+    "subway",
+    "tram",
+    "narrow_gauge",
+    "funicular",
+    "monorail",
+    "preserved",
+    "rack",
+    "miniature",
+}
+NO_BUILDINGS = {"", "no", "ruins", "collapsed", "demolished", "proposed", "construction"}
+IN_TUNNEL = {"t", "yes", "true", "1", "flooded"}
+_OTHER_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
+TAGS = {"fclass", "other_tags"}
+
+
+def recognised(path: Path, wanted: features.Wanted) -> bool:
+    """Whether the first feature has the columns of OpenStreetMap or of Geofabrik."""
+    first = next(features.read_features(path, wanted), None)
+    return first is not None and bool(first.properties.keys() & (TAGS | {"osm_id", "osm_way_id", "@id"}))
+
+
+def read_buildings(path: Path) -> Iterator[BuildingRecord | Remark]:
+    """A point inside each building."""
+    for properties, geometry, fault in features.read_features(path, features.BUILDINGS):
+        if geometry is None:
+            yield Remark(fault, refused=True)
+        elif _is_building(properties):
+            inside = point_on_surface(geometry)
+            yield BuildingRecord(float(get_x(inside)), float(get_y(inside)))
+        else:
+            yield Remark("no building: what else the file holds", refused=True)
+
+
+def read_roads(path: Path) -> Iterator[LineRecord | Remark]:
+    """Roads for cars. Paths, tracks and what is only planned are left out."""
+    yield from _lines(path, "highway", features.ROADS, _road_class)
+
+
+def read_railways(path: Path) -> Iterator[LineRecord | Remark]:
+    """Railways and trams that run. What is abandoned or only planned is left out."""
+    yield from _lines(path, "railway", features.RAILWAYS, lambda name: LineClass.RAIL if name in RAILS else None)
+
+
+def _lines(path: Path, key: str, wanted: features.Wanted, class_of: Any) -> Iterator[LineRecord | Remark]:
+    checked = False
+    for properties, geometry, fault in features.read_features(path, wanted):
+        if not checked and not properties.keys() & (TAGS | {key}):
+            listed = ", ".join(sorted(properties))[:200] or "none"
+            problem = f"its lines have no property {key!r} or 'fclass' (found: {listed})"
+            raise InputError(path, problem, "Give an extract of OpenStreetMap")
+        checked = True
+        line_class = class_of(_tag(properties, key).removesuffix("_link"))
+        if geometry is None:
+            yield Remark(fault, refused=True)
+        elif line_class is None:
+            yield Remark(f"no {key}: what else the file holds", refused=True)
+        else:
+            yield LineRecord(line_class, _tag(properties, "tunnel") in IN_TUNNEL, _as_multi(geometry))
+
+
+def _road_class(name: str) -> LineClass | None:
+    return LineClass.MAIN if name in MAIN_ROADS else LineClass.OTHER if name in OTHER_ROADS else None
+
+
+def _is_building(properties: dict[str, Any]) -> bool:
+    if "building" in properties or "other_tags" in properties:
+        return _tag(properties, "building") not in NO_BUILDINGS
+    return "fclass" not in properties or text_of(properties, "fclass").lower() == "building"
+
+
+def _tag(properties: dict[str, Any], key: str) -> str:
+    """The value of a tag: a column of that name, among the other tags, or Geofabrik's class, which tunnels are not."""
+    value = text_of(properties, key) or dict(_OTHER_TAG.findall(text_of(properties, "other_tags"))).get(key, "")
+    return (value or ("" if key == "tunnel" else text_of(properties, "fclass"))).lower()
+
+
+def _as_multi(geometry: BaseGeometry) -> MultiLineString:
+    return MultiLineString([part for part in get_parts(geometry) if isinstance(part, LineString)])

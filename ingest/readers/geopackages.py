@@ -1,0 +1,190 @@
+"""What readers of GeoPackages share: SQLite files from which nothing is allowed but to select.
+
+Source: OGC 12-128r19, GeoPackage Encoding Standard 1.4, clause 2.1.3 for the geometry blobs.
+No GDAL here: rasterio brings the one GDAL of the process.
+"""
+
+import sqlite3
+import struct
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from ingest.errors import InputError
+
+SUFFIXES = frozenset({".gpkg"})
+MAGIC = b"SQLite format 3\0"
+MAX_VALUE_BYTES = 2**20
+ENVELOPE_BYTES = (0, 32, 48, 48, 64)  # by the indicator in the blob's flags; more is invalid
+BATCH_ROWS = 1000
+REMEDY = "Export it again as GeoPackage"
+SYSTEM_TABLES = frozenset({"gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys", "sqlite_master"})
+
+
+class Layer(NamedTuple):
+    """A layer of geometries. srs_id: the file's own number; epsg: None where it is no EPSG number; names: columns."""
+
+    table: str
+    geometry: str
+    srs_id: int
+    epsg: int | None
+    names: list[str]
+
+
+def is_gpkg(path: Path) -> bool:
+    """Whether a file begins as SQLite does and is called a GeoPackage."""
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(16) == MAGIC
+
+
+def check_is_gpkg(path: Path) -> None:
+    """Raise InputError for another format, or a file that was cut off."""
+    if not is_gpkg(path):
+        raise InputError(path, "it is no GeoPackage: its content is of another format", REMEDY)
+    _check_whole(path)
+
+
+def layers_listed(path: Path) -> list[tuple[Any, ...]]:
+    """Table, geometry column, geometry type and srs_id of every layer that the file lists."""
+    with opened(path, SYSTEM_TABLES) as connection:
+        return connection.execute(
+            "SELECT g.table_name, g.column_name, g.geometry_type_name, g.srs_id FROM gpkg_geometry_columns g"
+            " JOIN gpkg_contents c ON c.table_name = g.table_name"
+        ).fetchmany(1000)
+
+
+def layer_of(path: Path, listed: tuple[Any, ...]) -> Layer:
+    """A layer as `layers_listed` has it, its table checked. Raises InputError."""
+    table, geometry, _, srs_id = listed
+    with opened(path, SYSTEM_TABLES) as connection:
+        kind = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = ?", [table]).fetchone()
+        if kind is None or kind[0] != "table" or not str(kind[1]).upper().lstrip().startswith("CREATE TABLE"):
+            raise InputError(path, f"layer {table!r} is not a plain table", "Save the layer as a table of its own")
+        srs = connection.execute(
+            "SELECT organization, organization_coordsys_id FROM gpkg_spatial_ref_sys WHERE srs_id = ?", [srs_id]
+        ).fetchone()
+    is_epsg = srs is not None and str(srs[0]).upper() == "EPSG" and isinstance(srs[1], int) and 0 < srs[1] < 10**6
+    with opened(path, frozenset({table}), check=table) as connection:
+        described = connection.execute(f"SELECT * FROM {quoted(table)} LIMIT 0").description  # noqa: S608 (quoted)
+        columns = [str(column[0]) for column in described]
+    if geometry not in columns:
+        raise InputError(path, f"layer {table!r} lacks its geometry column {geometry!r}", REMEDY)
+    names = [name for name in columns if name != geometry]
+    if len({name.lower() for name in names}) < len(names) or not isinstance(srs_id, int):
+        raise InputError(path, f"the columns of layer {table!r} are damaged", REMEDY)
+    return Layer(table, geometry, srs_id, srs[1] if is_epsg else None, names)
+
+
+def rows_of(
+    path: Path, layer: Layer, names: Sequence[str], batch: int, known: str = ""
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows in batches: the geometry's blob, then the values of these columns. known: one that must have a value."""
+    wanted = ", ".join(quoted(name) for name in (layer.geometry, *names))
+    where = f" WHERE {quoted(known)} IS NOT NULL" if known else ""
+    with opened(path, frozenset({layer.table})) as connection:
+        cursor = connection.execute(f"SELECT {wanted} FROM {quoted(layer.table)}{where}")  # noqa: S608 (quoted names)
+        while taken := list(islice(cursor, batch)):
+            yield taken
+
+
+def features_of(path: Path, layer: Layer, key: str = "") -> Iterator[tuple[dict[str, Any], BaseGeometry | None]]:
+    """Values by lower-case column name and the geometry of every row, as the file has it; None where it is empty.
+
+    key: where there is such a column, only rows that have a value in it.
+    """
+    names = [name.lower() for name in layer.names]
+    for rows in rows_of(path, layer, layer.names, BATCH_ROWS, key if key in layer.names else ""):
+        for geometry, row in zip(geometries(path, layer, [row[0] for row in rows]), rows, strict=True):
+            yield dict(zip(names, row[1:], strict=True)), geometry
+
+
+def geometries(path: Path, layer: Layer, blobs: Sequence[Any], most_bytes: int = MAX_VALUE_BYTES) -> Any:
+    """Array of geometries, None where one is empty or missing. most_bytes: of one, without its header."""
+    try:
+        return shapely.from_wkb([_wkb(path, layer, blob, most_bytes) for blob in blobs])
+    except (shapely.errors.ShapelyError, ValueError) as fault:
+        if isinstance(fault, InputError):
+            raise
+        raise InputError(path, f"a geometry of layer {layer.table!r} is damaged ({fault})", REMEDY) from fault
+
+
+@contextmanager
+def opened(path: Path, tables: Set[str], check: str | None = None) -> Iterator[sqlite3.Connection]:
+    """Open read-only, without journals beside it, for selects from these tables and nothing else.
+
+    check: a table whose pages are walked through first: a damaged one could lose rows without a word.
+    """
+
+    def allow(action: int, one: str | None, _two: str | None, _database: str | None, _trigger: str | None) -> int:
+        if action == sqlite3.SQLITE_SELECT or (action == sqlite3.SQLITE_READ and one in tables):
+            return sqlite3.SQLITE_OK
+        return sqlite3.SQLITE_DENY
+
+    connection = None
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.text_factory = lambda content: content.decode("utf-8", "replace")
+        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
+            connection.execute(f"PRAGMA {pragma}")
+        if check is not None:
+            _check_pages(path, connection, check)
+        connection.set_authorizer(allow)
+        yield connection
+    except (sqlite3.Error, UnicodeDecodeError, OverflowError, MemoryError) as fault:
+        raise InputError(path, f"the GeoPackage is damaged, or no plain one ({fault})", REMEDY) from fault
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _check_whole(path: Path) -> None:
+    """A file shorter than its own header states was cut off, even if the part that is read is there."""
+    with path.open("rb") as stream:
+        head = stream.read(100)
+        length = stream.seek(0, 2)
+    if len(head) < 100:
+        raise InputError(path, "the file was cut off", "Copy it again")
+    page = struct.unpack(">H", head[16:18])[0]
+    pages = struct.unpack(">I", head[28:32])[0]
+    if head[24:28] == head[92:96] and length < pages * (65536 if page == 1 else page):
+        raise InputError(path, f"the file was cut off: {length:,} bytes of what should be more", "Copy it again")
+
+
+def _check_pages(path: Path, connection: sqlite3.Connection, table: str) -> None:
+    problems = [str(row[0]) for row in connection.execute(f"PRAGMA quick_check({quoted(table)})")]
+    if problems != ["ok"]:
+        raise InputError(path, f"the GeoPackage is damaged ({problems[0] if problems else 'no answer'})", REMEDY)
+
+
+def _wkb(path: Path, layer: Layer, blob: Any, most_bytes: int) -> bytes | None:
+    """The well-known binary behind a GeoPackage header: magic, version, flags, srs_id, envelope."""
+    if blob is None:
+        return None
+    if not isinstance(blob, bytes) or len(blob) < 8 or blob[:3] != b"GP\0" or (blob[3] >> 1 & 0b111) > 4:
+        raise InputError(path, f"a geometry of layer {layer.table!r} is damaged", REMEDY)
+    flags = blob[3]
+    if flags & 0b100000:
+        raise InputError(path, f"layer {layer.table!r} holds extended geometries", "Export it with plain geometries")
+    (srs_id,) = struct.unpack("<i" if flags & 1 else ">i", blob[4:8])
+    if srs_id != layer.srs_id:
+        problem = f"a geometry has reference system {srs_id} where its layer has {layer.srs_id}"
+        raise InputError(path, problem, "Re-project the layer as a whole")
+    wkb = blob[8 + ENVELOPE_BYTES[flags >> 1 & 0b111] :]
+    if len(wkb) > most_bytes:
+        raise InputError(path, f"a geometry of layer {layer.table!r} has {len(wkb):,} bytes", "Simplify this layer")
+    return None if flags & 0b10000 else wkb

@@ -1,0 +1,44 @@
+"""What stands on the ground of alerts: for cards, for programs, and as a block of the alert's page."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from detection.models import Alert, AlertExposure
+from monitor.wording.dates import day_words
+from monitor.wording.exposure import exposure_rows, exposure_sentence
+
+FIGURES = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
+DIGITS = 2
+
+
+def exposures_of(alerts: Sequence[Alert]) -> dict[int, AlertExposure]:
+    """By the alert's row, in one query; none for those that were never counted."""
+    return {one.alert_id: one for one in AlertExposure.objects.filter(alert__in=[alert.pk for alert in alerts])}
+
+
+def sentence_of(exposure: AlertExposure) -> str:
+    return exposure_sentence(exposure.buildings, exposure.main_road_km, exposure.railway_km, exposure.people)
+
+
+def as_answer(exposure: AlertExposure) -> dict[str, object]:
+    """As data: figures, null where no layer covers the area, and the layers that were asked."""
+    figures = {name: getattr(exposure, name) for name in FIGURES}
+    rounded = {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in figures.items()}
+    return rounded | {"sources": exposure.sources}
+
+
+def exposure_block(alert: Alert) -> dict[str, Any]:
+    """For the page of an alert; nothing where no layer covers it."""
+    exposure = exposures_of([alert]).get(alert.pk)
+    if exposure is None or not exposure.sources:
+        return {"exposure_rows": []}
+    return {
+        "exposure_rows": exposure_rows(*(getattr(exposure, name) for name in FIGURES)),
+        "exposure_sources": [_source(**source) for source in exposure.sources],
+    }
+
+
+def _source(kind: str, name: str, loaded_on: str, attribution: str) -> str:
+    credit = f", {attribution}" if attribution else ""
+    return f"{name} ({kind}{credit}), loaded {day_words(date.fromisoformat(loaded_on))}"

@@ -1,0 +1,39 @@
+"""What stands on the ground, in words: nothing is said of what is not known."""
+
+import pytest
+
+from monitor.wording.exposure import exposure_rows, exposure_sentence
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        ((None, None, None, None), ""),
+        ((0, None, None, None), "No building is known on this ground."),
+        ((0, 0.0, 0.0, 0.0), "No building, railway or main road is known on this ground."),
+        ((None, None, None, 0.0), "Nobody is known to live on this ground."),
+        ((1, 0.0, None, 0.2), "One building stands on this ground."),
+        ((38, None, 1.2, None), "About 38 buildings stand on this ground, and 1.2 km of railway crosses it."),
+        ((None, 0.35, 12.3, None), "12 km of railway and 350 metres of main road cross this ground."),
+        (
+            (1234, None, 0.96, 5300.0),
+            "About 1,200 buildings stand on this ground, 960 metres of railway crosses it, and about 5,300 people live "
+            "there.",
+        ),
+        ((None, None, None, 1.0), "One person lives on this ground."),
+        ((9, None, None, 30.4), "9 buildings stand on this ground, and about 30 people live there."),
+    ],
+)
+def test_the_sentence(figures, sentence):
+    assert exposure_sentence(*figures) == sentence
+
+
+def test_rows_tell_none_from_not_known():
+    rows = dict(exposure_rows(0, None, 0.002, 1.0, None))
+    assert rows == {
+        "Buildings": "none",
+        "Railways": "1.0 km",
+        "Main roads": "not known here",
+        "Other roads": "none",
+        "People who live here": "not known here",
+    }
