@@ -1,5 +1,4 @@
-"""manage.py loadcontext [KIND] PATH…: load what is known of places: regions, names, glaciers, mines, landslides,
-elevation."""
+"""manage.py loadcontext [KIND] PATH…: load what is known of places: names, glaciers, mines, buildings and more."""
 
 import sys
 from pathlib import Path

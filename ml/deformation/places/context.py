@@ -1,0 +1,126 @@
+"""What the surroundings say of a cause: a sum of log-odds, one term for each fact that is known.
+
+The network's shares are the start; each fact multiplies the odds of the causes that it speaks for or against. What is
+not loaded has no term. Besides the network's causes there is `OTHER`: none of them. Factors of the slope were counted
+on simulated ground (`python -m ml.lab.deformation.slopes`); all others are judgements, with their reasons:
+docs/models/kinds.md.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+OTHER = "other"
+MINING, GROUNDWATER, FILL = "mining_subsidence", "groundwater_subsidence", "fill_or_quarry"
+LANDSLIDE, UPLIFT = "landslide", "uplift"
+LEAST_SHARE = 0.02  # the network is surer than it is right
+OTHER_SHARE = 0.05
+AT_MINE_M, NEAR_MINE_M = 300.0, 2_000.0
+AT_SLIDE_M, NEAR_SLIDE_M = 500.0, 5_000.0
+LONG, ALONG_SHARE = 3.0, 0.6
+ON_ICE_SHARE = 0.3
+
+
+class Surroundings(NamedTuple):
+    """Facts of an area's place. None: not loaded. inf: loaded, and there is none near.
+
+    mine_m, slide_m: to the nearest mine's outline, the nearest reported landslide; mine_state: closed, active or empty;
+    ice_share: of the area on glaciers, 0-1; line_share: of the area within reach of mapped roads and railways, 0-1;
+    in_tunnel: whether these run in a tunnel there; elongation: longer over shorter side; across_m: of the circle of
+    the same area.
+    """
+
+    mine_m: float | None = None
+    mine_state: str = ""
+    slide_m: float | None = None
+    ice_share: float | None = None
+    slope_deg: float | None = None
+    line_share: float | None = None
+    in_tunnel: bool = False
+    elongation: float = 1.0
+    across_m: float = 0.0
+
+
+class Term(NamedTuple):
+    """One fact. fact: its name; value: its figure, as words take it; factors: by which it multiplies odds of causes."""
+
+    fact: str
+    value: float
+    factors: Mapping[str, float]
+    detail: str = ""
+
+
+class Weighed(NamedTuple):
+    """Probability of each cause and of OTHER, adding up to 1; terms: the facts that had a say."""
+
+    shares: dict[str, float]
+    terms: tuple[Term, ...]
+
+
+# slope in degrees, from its first to below the next: factor of a landslide's odds
+SLOPES = ((0.0, 0.05), (2.0, 0.2), (5.0, 0.8), (10.0, 3.0))
+
+
+def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:
+    """Causes with the surroundings taken in; nothing where no network named any. shares: add up to 1."""
+    if not shares:
+        return Weighed({}, ())
+    known = terms_of(place)
+    score = {name: math.log(max(share, LEAST_SHARE)) for name, share in shares.items()}
+    score[OTHER] = math.log(OTHER_SHARE)
+    for term in known:
+        for name, factor in term.factors.items():
+            score[name] = score.get(name, math.log(LEAST_SHARE)) + math.log(factor)
+    odds = {name: math.exp(value) for name, value in score.items()}
+    whole = sum(odds.values())
+    return Weighed({name: part / whole for name, part in odds.items()}, known)
+
+
+def terms_of(place: Surroundings) -> tuple[Term, ...]:
+    """A term for each fact that is known."""
+    return (*_mine(place), *_landslide(place), *_slope(place), *_ice(place), *_line(place))
+
+
+def _mine(place: Surroundings) -> Sequence[Term]:
+    """Ground sinks over workings and rises over those that fill with water; beside pits lie heaps. Lists have gaps."""
+    if place.mine_m is None:
+        return ()
+    if place.mine_m > NEAR_MINE_M:
+        return (Term("no mine", place.mine_m, {MINING: 0.6}),)
+    near = place.mine_m <= AT_MINE_M
+    factors = {MINING: 4.0, FILL: 3.0, UPLIFT: 2.0} if near else {MINING: 2.5, FILL: 1.5, UPLIFT: 1.5}
+    if place.mine_state == "closed":
+        factors |= {MINING: factors[MINING] / 1.5, UPLIFT: 2 * factors[UPLIFT]}
+    if place.mine_state == "active":
+        factors |= {UPLIFT: 1.0}
+    return (Term("mine", place.mine_m, factors, place.mine_state),)
+
+
+def _landslide(place: Surroundings) -> Sequence[Term]:
+    """Slopes that slid slide again; that none was reported says little, for few creeping slopes are."""
+    if place.slide_m is None or place.slide_m > NEAR_SLIDE_M:
+        return ()
+    return (Term("landslide", place.slide_m, {LANDSLIDE: 4.0 if place.slide_m <= AT_SLIDE_M else 1.5}),)
+
+
+def _slope(place: Surroundings) -> Sequence[Term]:
+    """The root of the factor: the network knows the slope already where its points have heights."""
+    if place.slope_deg is None:
+        return ()
+    factor = next(factor for least, factor in reversed(SLOPES) if place.slope_deg >= least)
+    return (Term("slope", place.slope_deg, {LANDSLIDE: math.sqrt(factor)}),)
+
+
+def _ice(place: Surroundings) -> Sequence[Term]:
+    """What moves on ice is the ice."""
+    if place.ice_share is None or place.ice_share < ON_ICE_SHARE:
+        return ()
+    return (Term("ice", place.ice_share, {OTHER: 40.0, LANDSLIDE: 0.5}),)
+
+
+def _line(place: Surroundings) -> Sequence[Term]:
+    """Banks settle, and ground sinks over tunnels: long and thin along what is built. No cause of ours is a tunnel."""
+    if place.line_share is None or place.line_share < ALONG_SHARE or place.elongation < LONG:
+        return ()
+    factors = {OTHER: 20.0, GROUNDWATER: 0.5} if place.in_tunnel else {FILL: 4.0, GROUNDWATER: 0.5}
+    return (Term("tunnel" if place.in_tunnel else "line", place.line_share, factors),)
