@@ -24,7 +24,7 @@ from ml.rasters.tiling import over_tiles, samples
 
 NETWORK, ONE_WINDOW = "model", "model-32px"  # the network's choice of windows; its window of 32 px everywhere
 METHODS = (NETWORK, "multi-kernel", "ncc", "whitened", ONE_WINDOW)
-VERSIONS = {"multi-kernel": "2", "ncc": "3", "whitened": "3", NETWORK: "6", ONE_WINDOW: "6"}  # raise with the numbers
+VERSIONS = {"multi-kernel": "2", "ncc": "3", "whitened": "3", NETWORK: "7", ONE_WINDOW: "6"}  # raise with the numbers
 WEIGHTS = dict.fromkeys((NETWORK, ONE_WINDOW), network.NAME)  # networks, and the names of their cards
 UNITS = ("px", "px", "px", "px", "1")
 FLAT = 1e-6  # of the largest value: less range than this is none

@@ -21,7 +21,7 @@ from torch.nn import functional
 from ml.networks.box_mean import box_mean
 from ml.networks.cc_res_siamnet import NODE_PX, CCResSiamNet
 from ml.networks.window_choice import REACH_NODES
-from ml.offsets import coarse
+from ml.offsets import averaging, coarse
 from ml.offsets.baseline import Offsets
 from ml.offsets.blocks import BLOCK_PX, Textures, blocks, of_source
 from ml.offsets.resampling import TAPS, gathered, in_parts, surroundings, whole
@@ -35,6 +35,7 @@ HALO_PX = 64
 UNKNOWN_SIGMA_PX = 0.32  # a larger standard deviation is "unknown"; at 0.4 a seventh of mere noise had an answer
 LEAST_KNOWN = 0.5  # of a node's square
 LOCAL_SCATTER_NODES = 5
+FOLDED_CELL_PX = 1.8  # power whose cells of speckle are smaller is sampled below its band
 SEARCH_SUPPORT = 7  # nodes of the coarse search on a side, 112 px: one of them must have a match
 
 
@@ -56,7 +57,7 @@ class Tracker:
     """A trained network and how it is used. iterations: how often an answer is gathered by and looked at again.
 
     choose: let the network choose the window at each node, else all have the one of 32 px; calibrations: what is added
-    to log sigma of the choice, and of the window of 32 px, from validation scenes.
+    to log sigma of the choice, and of the window of 32 px, from validation scenes; gain: of what is averaged after.
     """
 
     network: CCResSiamNet
@@ -68,6 +69,7 @@ class Tracker:
     block: int = BLOCK_PX
     kernels: tuple[int, ...] = coarse.KERNELS_PX
     choose: bool = True
+    gain: averaging.Gain = averaging.NO_GAIN
 
 
 class Answer(NamedTuple):
@@ -90,7 +92,8 @@ def tracker_of(card: Card, folder: Path, device: torch.device, choose: bool = Tr
         Calibration(**{part: tuple(values) for part, values in card.settings[name].items()})
         for name in ("calibration", "calibration_of_window")
     )
-    return Tracker(network, card.settings["iterations"], of_choice, of_window, device, choose=choose)
+    gain = averaging.Gain(**{part: tuple(values) for part, values in card.settings["gain_of_averages"].items()})
+    return Tracker(network, card.settings["iterations"], of_choice, of_window, device, choose=choose, gain=gain)
 
 
 def shipped(device: torch.device, name: str = NAME, folder: Path = WEIGHTS, choose: bool = True) -> Tracker:
@@ -110,7 +113,7 @@ def track(source: PairSource, tracker: Tracker, search: int) -> Offsets:
 
 def track_from(source: PairSource, tracker: Tracker, found: coarse.Search) -> Offsets:
     """The same, from a search that has been made."""
-    return _inputs(_answered(source, tracker, found), tracker, found.reach_px)
+    return offsets_of(_answered(source, tracker, found), tracker, found.reach_px)
 
 
 def begun(source: PairSource, tracker: Tracker, search: int) -> coarse.Search:
@@ -242,20 +245,34 @@ def _answers(tracker: Tracker, images: Tensor, beyond: Tensor, part: Tensor, kno
     return torch.cat([*chosen_offsets, known], dim=1).float()
 
 
-def _inputs(answer: Answer, tracker: Tracker, search: int) -> Offsets:
-    """With sigma as calibrated; unknown where the images are, where sigma is too large, beyond the search.
+def offsets_of(answer: Answer, tracker: Tracker, search: int) -> Offsets:
+    """With sigma as calibrated; unknown where the images are, where sigma is too large, beyond the search."""
+    if tracker.choose:
+        found = averages(answer, tracker, search)
+        offset, sigma = found.offset, averaging.calibrated(found, tracker.gain, answer.cell_px < FOLDED_CELL_PX)
+    else:
+        offset, sigma = answer.own[:2], calibrated(answer.own, answer, tracker.calibration_of_window)
+        offset = torch.where(_kept(answer, offset, sigma, search), offset, torch.nan)
+    quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * answer.known
+    kept = torch.isfinite(offset).all(dim=0)
+    return Offsets(*(torch.where(kept, band, torch.nan) for band in (*offset, *sigma, quality)))
+
+
+def averages(answer: Answer, tracker: Tracker, search: int) -> averaging.Averaged:
+    """The choice of windows, averaged where the ground moves alike; NaN unknown. Its sigma is that of the choice.
 
     Where a window of 32 px has no answer averaging gives none either: uncertain neighbours agree with each other.
     """
-    chosen_offsets, sigma = answer.own, calibrated(answer.own, answer, tracker.calibration_of_window)
-    sure = sigma <= UNKNOWN_SIGMA_PX
-    if tracker.choose:
-        chosen_offsets = chosen(answer, tracker)
-        sigma = calibrated(chosen_offsets, answer, tracker.calibration)
-        sure &= sigma <= UNKNOWN_SIGMA_PX
-    kept = (answer.known >= LEAST_KNOWN) & sure.all(dim=0) & (chosen_offsets[:2].abs() <= search + 1).all(dim=0)
-    quality = (1 - sigma.amax(dim=0) / UNKNOWN_SIGMA_PX).clamp(0, 1) * answer.known
-    return Offsets(*(torch.where(kept, band, torch.nan) for band in (*chosen_offsets[:2], *sigma, quality)))
+    choice = chosen(answer, tracker)
+    sigma = calibrated(choice, answer, tracker.calibration)
+    both = torch.cat([sigma, calibrated(answer.own, answer, tracker.calibration_of_window)])
+    kept = _kept(answer, choice[:2], both, search)
+    return averaging.averaged(torch.where(kept, choice[:2], torch.nan), sigma, kept)
+
+
+def _kept(answer: Answer, offset: Tensor, sigma: Tensor, search: int) -> Tensor:
+    near, sure = (offset.abs() <= search + 1).all(dim=0), (sigma <= UNKNOWN_SIGMA_PX).all(dim=0)
+    return (answer.known >= LEAST_KNOWN) & sure & near
 
 
 def calibrated(chosen_offsets: Tensor, answer: Answer, calibration: Calibration) -> Tensor:

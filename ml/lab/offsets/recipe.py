@@ -18,7 +18,7 @@ from ml.networks.cc_res_siamnet import CCResSiamNet
 from ml.offsets.network import NAME
 from ml.runtime.checkpoints import Card, load, read_card
 
-VERSION = "6"
+VERSION = "7"
 ITERATIONS = 2
 
 
