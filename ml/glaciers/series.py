@@ -2,7 +2,8 @@
 
 A pair measures the mean velocity between its two dates. Least squares find, for each cell, the velocities of the steps
 between neighbouring dates whose means fit all pairs best, each weighted by its inverse variance; where pairs leave a
-choice (a step that only a longer pair covers) neighbouring steps are taken alike within CHANGE_M_DAY. A series of pairs
+choice (a step that only a longer pair covers) neighbouring steps are taken alike within CHANGE_M_DAY. A pair that
+contradicts those that overlap it counts less, or one wrong match would make a surge of several steps. A series of pairs
 that do not overlap comes out as it went in.
 """
 
@@ -15,6 +16,9 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 Floats = NDArray[np.float64]
 
 CHANGE_M_DAY = 2.0  # one standard deviation, from one step to the next
+OUTLIER = 5.0  # standard deviations by which a pair may miss what the others say before it counts less
+OF_THE_WAY = 0.03  # of the speed: what may be off beside sigma
+POWERS = (1, 1, 1, 2, 2, 2, 2)  # of OUTLIER over the miss, round by round: absolute values first, then as if not there
 
 
 class PairVelocities(NamedTuple):
@@ -78,21 +82,32 @@ def _least_squares(
 ) -> tuple[Floats, Floats]:
     """Velocities (steps, 2) and their standard deviation (steps,)."""
     steps = rows.shape[1]
-    normal = (rows.T * weight) @ rows
-    if np.count_nonzero(rows, axis=1).max() == 1:  # no pair spans two steps: each stands for itself
-        diagonal = normal.diagonal()
+    first, last = (rows > 0).argmax(axis=1), steps - 1 - (rows[:, ::-1] > 0).argmax(axis=1)
+    if (first == last).all():  # no pair spans two steps: each stands for itself
+        diagonal = weight @ rows**2
         return np.asarray((rows.T * weight) @ values / diagonal[:, None]), np.asarray(1 / np.sqrt(diagonal))
-    place = np.flatnonzero(seen)
-    tied = np.flatnonzero(np.diff(place) == 1)[links]
-    np.add.at(normal, (tied, tied), CHANGE_M_DAY**-2)
-    np.add.at(normal, (tied + 1, tied + 1), CHANGE_M_DAY**-2)
-    np.add.at(normal, (tied, tied + 1), -(CHANGE_M_DAY**-2))
-    np.add.at(normal, (tied + 1, tied), -(CHANGE_M_DAY**-2))
-    reach = int(max(np.ptp(np.flatnonzero(row)) for row in rows)) if steps > 1 else 0
-    band = max(reach, 1 if tied.size else 0)
-    upper = np.zeros((band + 1, steps))
-    for off in range(band + 1):
-        upper[band - off, off:] = np.diagonal(normal, off)
-    factor = cholesky_banded(upper), False
+    band = max(int((last - first).max()), 1)
+    overlap = [rows[:, off:] * rows[:, : steps - off] for off in range(band + 1)]
+    tied = np.flatnonzero(np.diff(np.flatnonzero(seen)) == 1)[links]
+
+    def factor_of(weight: Floats) -> tuple[Floats, bool]:
+        upper = np.zeros((band + 1, steps))  # of the normal equations, diagonal last
+        for off, product in enumerate(overlap):
+            upper[band - off, off:] = weight @ product
+        upper[band, tied] += CHANGE_M_DAY**-2
+        upper[band, tied + 1] += CHANGE_M_DAY**-2
+        upper[band - 1, tied + 1] -= CHANGE_M_DAY**-2
+        return cholesky_banded(upper), False
+
+    error = np.maximum(weight**-0.5, np.median(weight**-0.5))  # a wrong match may be the surest of all
+    trust = np.ones(weight.size)
+    for power in POWERS:
+        even = trust / error**2
+        fitted = rows @ cho_solve_banded(factor_of(even), (rows.T * even) @ values)
+        missed = np.hypot(*(values - fitted).T) / np.hypot(error, OF_THE_WAY * np.hypot(*fitted.T))
+        trust = np.minimum(1.0, OUTLIER / np.maximum(missed, OUTLIER)) ** power
+        if (trust == 1).all():
+            break
+    factor = factor_of(weight * trust)
     errors = cho_solve_banded(factor, np.eye(steps)).diagonal()
-    return cho_solve_banded(factor, (rows.T * weight) @ values), np.sqrt(errors)
+    return cho_solve_banded(factor, (rows.T * weight * trust) @ values), np.sqrt(errors)

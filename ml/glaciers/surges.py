@@ -2,7 +2,7 @@
 
 A pair counts where the robust z of the speed, season and trend removed, is at least 3. A surge is three such pairs in a
 row whose mean speed is also at least twice the median and 1.6 times what the season would bring, with an increase of
-at least max(0.2 m/day, 5 sigma), over at least 0.25 km2 of the glacier.
+at least max(0.2 m/day, 5 sigma), over at least 0.25 km2 of the glacier; shorter ones than 20 days do not count.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from ml.statistics.robust import MAD_TO_SIGMA
 
@@ -18,18 +19,20 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 METHODS = ("surge-rule",)
-VERSIONS = {"surge-rule": "2"}  # raise when the numbers change
+VERSIONS = {"surge-rule": "3"}  # raise when the numbers change
 YEAR_DAYS = 365.25
 ROUNDS = 6
 ONSET_SHARE = 0.1  # of the whole rise
+PEAK_PAIRS = 3  # whose median is a pair's place in the search for the peak
 
 
 @dataclass(frozen=True)
 class SurgeRule:
-    """The thresholds. Lengths in pairs, speeds in m/day, areas in km2."""
+    """The thresholds. Lengths in pairs and days, speeds in m/day, areas in km2."""
 
     z: float = 3.0
     pairs: int = 3
+    least_days: float = 20.0  # between the middles of the first and the last of them: overlapping pairs err together
     times_median: float = 2.0
     times_season: float = 1.6  # of what season and trend would bring then
     least_increase_m_day: float = 0.2
@@ -48,9 +51,9 @@ class Moment(NamedTuple):
 class Surge(NamedTuple):
     """onset, end: where the rise passes a tenth of its height; end None: not over in the last pair that is known.
 
-    peak_m_day: the highest mean speed of the cells that surge, and its standard deviation; usual_m_day: what they would
-    do then without the surge; cells: (cells,), those that surge at any time; first, last: numbers of the pairs in which
-    enough of them do.
+    peak_m_day: the highest median speed of the cells that surge, of three pairs the middle one, and its standard
+    deviation; usual_m_day: what they would do then without the surge; cells: (cells,), those that surge at any time;
+    first, last: numbers of the pairs in which enough of them do.
     """
 
     onset: Moment
@@ -78,7 +81,7 @@ def surges(
     if day.size <= rule.pairs:
         return ()
     usual, spread = season_and_trend(day, speed_m_day, sigma_m_day)
-    cells = _surging(speed_m_day, sigma_m_day, usual, spread, rule)
+    cells = _surging(day, speed_m_day, sigma_m_day, usual, spread, rule)
     surging = cells.sum(axis=1) * cell_km2 >= rule.least_km2
     return tuple(
         _described(day, speed_m_day, sigma_m_day, usual, cells, stretch)
@@ -86,9 +89,9 @@ def surges(
     )
 
 
-def _surging(speed: Floats, sigma: Floats, usual: Floats, spread: Floats, rule: SurgeRule) -> Bools:
+def _surging(day: Floats, speed: Floats, sigma: Floats, usual: Floats, spread: Floats, rule: SurgeRule) -> Bools:
     """(pairs, cells): pairs of a window of `rule.pairs` pairs that are known, each of which stands out of its season,
-    and whose mean is fast and much faster than usual. Pairs that are not known are skipped.
+    and whose mean is fast and much faster than usual, if such windows last. Pairs that are not known are skipped.
     """
     kept = np.zeros(speed.shape, dtype=bool)
     middle = _median(speed)
@@ -103,6 +106,9 @@ def _surging(speed: Floats, sigma: Floats, usual: Floats, spread: Floats, rule: 
         strong &= fast - season >= np.maximum(rule.least_increase_m_day, rule.sigmas * error)
         for first in np.flatnonzero(sliding_window_view(stands_out[known, cell], rule.pairs).all(axis=1) & strong):
             kept[known[first : first + rule.pairs], cell] = True
+        for first, last in _stretches(kept[known, cell], 0):
+            if day[known[last]] - day[known[first]] < rule.least_days:
+                kept[known[first : last + 1], cell] = False
     return kept
 
 
@@ -115,22 +121,23 @@ def _described(
     n = known.sum(axis=1)
     seen = n >= max(1, body.sum() // 4)  # a pair that shows a corner only shows little of the body
 
-    def mean(values: Floats) -> Floats:
-        return np.asarray(np.where(known, values[:, body], 0.0).sum(axis=1) / np.maximum(n, 1))
+    def middle(values: Floats) -> Floats:
+        return _median(np.where(known, values[:, body], np.nan)[seen].T)
 
-    speeds, normal, noise = mean(speed)[seen], mean(usual)[seen], mean(sigma)[seen]
+    rise, normal, noise = middle(speed - usual), middle(usual), middle(sigma)
     at = np.flatnonzero(seen)
     inside = np.flatnonzero((at >= first) & (at <= last))
-    days, rise = day[seen], speeds - normal
-    peak = int(inside[np.argmax(rise[inside])])
-    near = np.flatnonzero(rise >= rise[peak] - noise[peak])
-    near = near[(near >= inside[0]) & (near <= inside[-1])]
+    days = day[seen]
+    lasting = median_filter(rise, PEAK_PAIRS, mode="nearest")  # one wrong pair is no peak
+    peak = int(inside[np.argmax(lasting[inside])])
+    near = inside[lasting[inside] >= lasting[peak] - noise[peak]]
+    low = max(ONSET_SHARE * float(lasting[peak]), float(noise[peak]))
     width = max(float(np.ptp(days[near])) / 2, _spacing(days, peak) / 2)
     return Surge(
-        _crossing(days, rise, noise, peak, -1) or Moment(float(days[0]), float(days[peak] - days[0])),
+        _crossing(days, rise, low, noise, peak, -1) or Moment(float(days[0]), float(days[peak] - days[0])),
         Moment(float(days[peak]), width),
-        _crossing(days, rise, noise, peak, 1),
-        float(speeds[peak]),
+        _crossing(days, rise, low, noise, peak, 1),
+        float(lasting[peak] + normal[peak]),
         float(noise[peak]),
         float(normal[peak]),
         body,
@@ -144,12 +151,11 @@ def _spacing(days: Floats, at: int) -> float:
     return float(np.abs(np.delete(days, at) - days[at]).min()) if days.size > 1 else 0.0
 
 
-def _crossing(days: Floats, rise: Floats, noise: Floats, peak: int, step: int) -> Moment | None:
-    """Where the rise falls below a tenth of its peak, going back (step -1) or on (+1) from it; None: nowhere.
+def _crossing(days: Floats, rise: Floats, low: float, noise: Floats, peak: int, step: int) -> Moment | None:
+    """Where the rise falls below `low`, going back (step -1) or on (+1) from it; None: nowhere.
 
     Between two pairs it is taken to change evenly; its error is the noise over the slope, and that assumption.
     """
-    low = max(ONSET_SHARE * rise[peak], float(noise[peak]))
     at = peak
     while 0 <= at + step < days.size:
         if rise[at + step] < low:

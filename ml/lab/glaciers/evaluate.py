@@ -15,9 +15,7 @@ EARLY_DAYS = 24.0  # a surge reported before the true one by more is another
 SOON_PAIRS = 3
 DOUBLING_M_DAY = 0.5
 LEAST_KM2 = 0.25
-FOLLOWED = (
-    11  # one glacier of so many is looked at after every pair, as the service does; odd, so that half of them surge
-)
+FOLLOWED = 11  # one of so many is looked at after every pair, as the service does; odd: half of them surge
 
 
 def make_glacier(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> GlacierSeries:
@@ -31,23 +29,32 @@ def _detected(glacier: GlacierSeries, pairs: int | None = None) -> tuple[Surge, 
     return surges(*seen, glacier.cell_km2)
 
 
-def _is_true(detected: Surge, glacier: GlacierSeries) -> bool:
-    if glacier.onset_day is None or glacier.end_day is None:
+def is_true(detected: Surge, onset_day: float | None, over_day: float | None) -> bool:
+    """Whether what was detected overlaps the surge from its onset, less EARLY_DAYS, until it was over (None: none)."""
+    if onset_day is None or over_day is None:
         return False
     ends = np.inf if detected.end is None else detected.end.day
-    return detected.onset.day <= glacier.end_day and ends >= glacier.onset_day - EARLY_DAYS
+    return detected.onset.day <= over_day and ends >= onset_day - EARLY_DAYS
 
 
-def _outcome(glacier: GlacierSeries) -> Float64:
+def outcome(detected: tuple[Surge, ...], onset_day: float | None, over_day: float | None, years: float) -> Float64:
     """(1, 6): surged, detected, false alarms, years, |error of the onset| in days, whether that is within 1 sigma."""
-    detected = _detected(glacier)
-    own = [one for one in detected if _is_true(one, glacier)]
+    own = [one for one in detected if is_true(one, onset_day, over_day)]
     late = within = np.nan
-    if own and glacier.onset_day is not None:
-        late = abs(own[0].onset.day - glacier.onset_day)
+    if own and onset_day is not None:
+        late = abs(own[0].onset.day - onset_day)
         within = float(late <= own[0].onset.sigma_days)
-    surged = glacier.onset_day is not None
-    return np.array([[surged, bool(own), len(detected) - len(own), glacier.years, late, within]], dtype=float)
+    surged = onset_day is not None
+    return np.array([[surged, bool(own), len(detected) - len(own), years, late, within]], dtype=float)
+
+
+def newly_false(
+    detected: tuple[Surge, ...], onset_day: float | None, over_day: float | None, known: list[float]
+) -> None:
+    """Add the onsets of false alarms to those that are known, those that run on counted once."""
+    for one in detected:
+        if not is_true(one, onset_day, over_day) and all(abs(one.onset.day - day) > 4 * EARLY_DAYS for day in known):
+            known.append(one.onset.day)
 
 
 def _soon(glacier: GlacierSeries) -> Float64:
@@ -65,29 +72,33 @@ def _soon(glacier: GlacierSeries) -> Float64:
     after = shown[shown >= at[0]][:SOON_PAIRS]
     if after.size < SOON_PAIRS:
         return np.array([[0.0, 0.0]])
-    return np.array([[1.0, any(_is_true(one, glacier) for one in _detected(glacier, int(after[-1]) + 1))]])
+    return np.array([[1.0, any(_true_ones(glacier, int(after[-1]) + 1))]])
+
+
+def _true_ones(glacier: GlacierSeries, pairs: int) -> list[bool]:
+    return [is_true(one, glacier.onset_day, glacier.end_day) for one in _detected(glacier, pairs)]
 
 
 def _followed(glacier: GlacierSeries) -> Float64:
     """(1, 2): false alarms of somebody who looks after every pair, those that run on counted once; years."""
     false: list[float] = []
     for pairs in range(4, glacier.day.size + 1):
-        for one in _detected(glacier, pairs):
-            apart = all(abs(one.onset.day - known) > 4 * EARLY_DAYS for known in false)
-            if not _is_true(one, glacier) and apart:
-                false.append(one.onset.day)
+        newly_false(_detected(glacier, pairs), glacier.onset_day, glacier.end_day, false)
     return np.array([[len(false), glacier.years]], dtype=float)
 
 
-def _median(values: Float64) -> float:
+def median(values: Float64) -> float:
+    """Of what is known, NaN of nothing."""
     return float(np.nanmedian(values)) if np.isfinite(values).any() else np.nan
 
 
-def _mean(values: Float64) -> float:
+def mean(values: Float64) -> float:
+    """Of what is known, NaN of nothing."""
     return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
-def _share(rows: Float64) -> float:
+def share(rows: Float64) -> float:
+    """Of rows whose first column is set, those whose second column is."""
     return float(rows[:, 1].sum() / max(rows[:, 0].sum(), 1))
 
 
@@ -96,20 +107,20 @@ def evaluate(method: str, glaciers: int) -> dict[str, Interval]:
     if method not in VERSIONS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(VERSIONS)}")
     made = [make_glacier(scene) for scene in range(glaciers)]
-    groups = [_outcome(one) for one in made]
+    groups = [outcome(_detected(one), one.onset_day, one.end_day, one.years) for one in made]
     soon = [_soon(one) for one in made]
     followed = [_followed(one) for one in made[::FOLLOWED]]
     return {
-        "recall": bootstrap_over(groups, _share),
-        "recall_within_3_pairs": bootstrap_over(soon, _share),
+        "recall": bootstrap_over(groups, share),
+        "recall_within_3_pairs": bootstrap_over(soon, share),
         "false_alarms_per_100_glacier_years": bootstrap_over(
             groups, lambda rows: float(100 * rows[:, 2].sum() / rows[:, 3].sum())
         ),
         "false_alarms_per_100_years_followed": bootstrap_over(
             followed, lambda rows: float(100 * rows[:, 0].sum() / rows[:, 1].sum())
         ),
-        "onset_error_days": bootstrap_over(groups, lambda rows: _median(rows[:, 4])),
-        "onset_within_68": bootstrap_over(groups, lambda rows: _mean(rows[:, 5])),
+        "onset_error_days": bootstrap_over(groups, lambda rows: median(rows[:, 4])),
+        "onset_within_68": bootstrap_over(groups, lambda rows: mean(rows[:, 5])),
     }
 
 

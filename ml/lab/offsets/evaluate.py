@@ -15,6 +15,7 @@ from affine import Affine
 
 from ml.lab.benchmark import Benchmark
 from ml.lab.glaciers import evaluate as surge_evaluate
+from ml.lab.glaciers import fast as fast_surges
 from ml.lab.offsets import real_evaluate
 from ml.lab.offsets.results import Compared, alone
 from ml.lab.offsets.rivals import tracking
@@ -307,4 +308,5 @@ BENCHMARKS = (
     Benchmark(FIELDS, VERSION, 210, "pairs", tracking.VERSIONS, partial(alone, compare_fields), fields_sha256, WEIGHTS),
     real_evaluate.BENCHMARK,
     surge_evaluate.BENCHMARK,
+    fast_surges.BENCHMARK,
 )

@@ -46,7 +46,7 @@ def simulate_glacier(rng: np.random.Generator, surges: bool) -> GlacierSeries:
     cells = int(rng.integers(10, 40))
     base = float(np.exp(rng.uniform(np.log(0.03), np.log(1.5))))
     profile = base * (0.4 + 0.9 * np.sin(np.pi * (np.arange(cells) + 0.5) / cells))
-    usual = _season(rng, day)[:, None] * profile * (1 + rng.normal(0, 0.02) * (day / YEAR_DAYS))[:, None]
+    usual = season(rng, day)[:, None] * profile * (1 + rng.normal(0, 0.02) * (day / YEAR_DAYS))[:, None]
     added = np.zeros_like(usual)
     onset = end = None
     if surges:
@@ -59,7 +59,7 @@ def simulate_glacier(rng: np.random.Generator, surges: bool) -> GlacierSeries:
     return GlacierSeries(day, speed, sigma, CELL_KM2, years, onset, end, usual, added)
 
 
-def _season(rng: np.random.Generator, day: Floats) -> Floats:
+def season(rng: np.random.Generator, day: Floats) -> Floats:
     """Factor of every day: a yearly wave, and a speed-up in early summer whose height differs from year to year."""
     wave = 1 + rng.uniform(0, 0.3) * np.cos(2 * np.pi * (day / YEAR_DAYS - rng.uniform()))
     start, width, height = rng.uniform(150, 190), rng.uniform(10, 35), rng.uniform(0, 0.8)

@@ -27,6 +27,22 @@ def test_a_surge_is_found_with_its_onset_and_its_end():
     assert result.cells.all()
 
 
+def test_wrong_matches_in_a_third_of_a_surging_glacier_move_neither_onset_nor_peak():
+    day, speed, sigma = glacier(rise=0.8)
+    speed[85:87, :3] = 40.0
+    (result,) = surges(day, speed, sigma, cell_km2=0.05)
+    assert result.onset.day == pytest.approx(900, abs=12)
+    assert result.peak_m_day == pytest.approx(1.3, abs=0.15)
+
+
+def test_one_pair_that_is_wrong_everywhere_is_no_peak():
+    day, speed, sigma = glacier(rise=0.8)
+    speed[85] = 40.0
+    (result,) = surges(day, speed, sigma, cell_km2=0.05)
+    assert result.onset.day == pytest.approx(900, abs=12)
+    assert result.peak_m_day == pytest.approx(1.3, abs=0.15)
+
+
 def test_a_surge_that_goes_on_has_no_end():
     series = glacier(rise=2.0, begin=1500, end=9999)
     (result,) = surges(*series, cell_km2=0.05)
@@ -48,6 +64,13 @@ def test_a_doubling_is_reported_after_three_pairs_and_not_before():
 )
 def test_what_is_no_surge_is_not_reported(series):
     assert surges(*series, cell_km2=0.05) == ()
+
+
+@pytest.mark.parametrize(("pairs", "found"), [(3, 0), (5, 1)])
+def test_three_pairs_of_six_days_are_too_short_for_a_surge(pairs, found):
+    day, speed, sigma = glacier()
+    speed[70 : 70 + pairs] += 2.0
+    assert len(surges(day / 2, speed, sigma, cell_km2=0.05)) == found
 
 
 def test_a_surge_of_too_small_an_area_is_not_reported():

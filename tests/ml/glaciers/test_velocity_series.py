@@ -133,6 +133,26 @@ def test_least_squares_find_the_truth_of_a_year_of_overlapping_pairs():
     assert left.std() == pytest.approx(float(result.sigma_m_day.mean()), rel=0.5)
 
 
+def test_a_wrong_match_among_pairs_that_overlap_moves_no_step():
+    """A sure pair of 12 days that says 40 m/day where four pairs of 6 days and its neighbours say half a metre."""
+    starts = [0, 6, 12, 18, 24, 30, 0, 6, 12, 18, 24]
+    spans = [6] * 6 + [12] * 5
+    east = [0.5] * 8 + [40.0] + [0.5] * 2
+    result = velocity_series(
+        pairs(starts, [a + b for a, b in zip(starts, spans, strict=True)], east, [0.1] * 6 + [0.02] * 5)
+    )
+    np.testing.assert_allclose(result.speed_m_day[:, 0], 0.5, atol=0.1)
+
+
+def test_a_jump_that_all_pairs_show_is_no_wrong_match():
+    starts = [0, 6, 12, 18, 0, 6, 12]
+    ends = [6, 12, 18, 24, 12, 18, 24]
+    truth = np.array([0.5, 0.5, 30.5, 30.5])
+    east = [*truth, *(truth[i : i + 2].mean() for i in range(3))]
+    result = velocity_series(pairs(starts, ends, east, [0.05] * 7))
+    np.testing.assert_allclose(result.speed_m_day[:, 0], truth, rtol=0.05)
+
+
 def test_what_no_pair_shows_stays_unknown():
     result = velocity_series(pairs([0, 12], [12, 24], [1.0, np.nan], [0.1, 0.1]))
     assert np.isnan(result.speed_m_day[1, 0])

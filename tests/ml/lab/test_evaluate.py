@@ -28,6 +28,12 @@ SURGES = {
     "onset_error_days",
     "onset_within_68",
 }
+SURGES_FAST = SURGES - {"recall_within_3_pairs"} | {
+    "recall_0.5_to_2",
+    "recall_2_to_8",
+    "recall_8_to_30",
+    "onset_within_one_pair",
+}
 FROZEN = {
     ("coherence", "coherence-homogeneous"): "8f865e14e350c0b06201820071ecdfc5500a35dae346b306bfb580cc7c325843",
     ("coherence", "coherence-structured"): "9fba3bd61fd0de62e833e5cda333e6305fc2b1ee4a854cab710d4acd374ac291",
@@ -35,6 +41,7 @@ FROZEN = {
     ("coherence", "change-confirmed"): "7258df9fba663d178b077f95698c01c6846c5b21afb067ef63fba80c914cac75",
     ("offsets", "offsets-constant"): "8da3d1450e2f8d7cd05bd0cedb2da29de1465ce1079e80b0d57f1ef9547c2cf7",
     ("offsets", "offsets-fields"): "be035847fcccb44f99d487d9b67ac39bc16ed3f1d54f65f0d274c13a6a130305",
+    ("offsets", "surges-fast"): "cb46dfd4d679471898d3c46744173cad8de486e2c8d1ca771b34e696ca8b108d",
     ("offsets", "surges"): "b7f739964b118df89de6fbcfe6bbf4fd88549ffc25d3ad780ea8faff3bcf35f0",
 }
 
@@ -101,6 +108,7 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
         ),
         ("offsets", "offsets-fields", FIELDS),
         ("offsets", "surges", SURGES),
+        ("offsets", "surges-fast", SURGES_FAST),
     ],
 )
 def test_pairs_are_measured_under_the_names_of_the_contract(task, benchmark, names, tmp_path, capsys):
