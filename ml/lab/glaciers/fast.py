@@ -58,6 +58,11 @@ def _measured(scene: int, purpose: Purpose = Purpose.BENCHMARK) -> Float64:
     return np.concatenate([of_all, [glacier.peak_m_day], followed])[None]
 
 
+def per_100_years(rows: Float64) -> float:
+    """Of rows of false alarms and years; NaN without years."""
+    return float(100 * rows[:, 0].sum() / rows[:, 1].sum()) if rows.size else np.nan
+
+
 def figures(groups: list[Float64]) -> dict[str, Interval]:
     """Metric name -> interval over glaciers; the onset's error is a median, one pair is LONG_DAYS."""
 
@@ -67,8 +72,8 @@ def figures(groups: list[Float64]) -> dict[str, Interval]:
     statistics = {
         "recall": share,
         **{f"recall_{name}": partial(recall_between, *ends) for name, ends in SPEEDS_M_DAY.items()},
-        "false_alarms_per_100_glacier_years": lambda rows: 100 * rows[:, 2].sum() / rows[:, 3].sum(),
-        "false_alarms_per_100_years_followed": lambda rows: 100 * np.nansum(rows[:, 7]) / np.nansum(rows[:, 8]),
+        "false_alarms_per_100_glacier_years": lambda rows: per_100_years(rows[:, 2:4]),
+        "false_alarms_per_100_years_followed": lambda rows: per_100_years(rows[np.isfinite(rows[:, 8]), 7:9]),
         "onset_error_days": lambda rows: median(rows[:, 4]),
         "onset_within_one_pair": lambda rows: mean(np.where(np.isfinite(rows[:, 4]), rows[:, 4] <= LONG_DAYS, np.nan)),
         "onset_within_68": lambda rows: mean(rows[:, 5]),
