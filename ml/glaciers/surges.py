@@ -106,9 +106,9 @@ def _surging(day: Floats, speed: Floats, sigma: Floats, usual: Floats, spread: F
         strong &= fast - season >= np.maximum(rule.least_increase_m_day, rule.sigmas * error)
         for first in np.flatnonzero(sliding_window_view(stands_out[known, cell], rule.pairs).all(axis=1) & strong):
             kept[known[first : first + rule.pairs], cell] = True
-        for first, last in _stretches(kept[known, cell], 0):
-            if day[known[last]] - day[known[first]] < rule.least_days:
-                kept[known[first : last + 1], cell] = False
+        for begin, end in _stretches(kept[known, cell], 0):
+            if day[known[end]] - day[known[begin]] < rule.least_days:
+                kept[known[begin : end + 1], cell] = False
     return kept
 
 

@@ -6,6 +6,7 @@ of validation, on which rules may be tuned.
 
 import argparse
 import hashlib
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -69,7 +70,7 @@ def figures(groups: list[Float64]) -> dict[str, Interval]:
     def recall_between(low: float, high: float, rows: Float64) -> float:
         return share(rows[(rows[:, 6] >= low) & (rows[:, 6] < high)])
 
-    statistics = {
+    statistics: dict[str, Callable[[Float64], float]] = {
         "recall": share,
         **{f"recall_{name}": partial(recall_between, *ends) for name, ends in SPEEDS_M_DAY.items()},
         "false_alarms_per_100_glacier_years": lambda rows: per_100_years(rows[:, 2:4]),

@@ -93,7 +93,7 @@ def _dates(rng: np.random.Generator, days: int) -> NDArray[np.intp]:
     if rng.random() < 0.3:
         gap, length = rng.uniform(0, days), rng.uniform(30, 120)
         kept &= (dates < gap) | (dates > gap + length)
-    return dates[kept]
+    return np.asarray(dates[kept])
 
 
 def _tracked(
