@@ -26,6 +26,7 @@ class Scan(models.Model):
 
     prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="scan")
     thresholds = models.JSONField()
+    code_version = models.CharField(max_length=60, blank=True, help_text="that searched")
     n_detections = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.readers.records import METRES_PER_DEGREE
+METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
 
 
 class LineOfSight(NamedTuple):

@@ -25,16 +25,17 @@ from ml.deformation import infer as deformation_infer
 from ml.deformation.points import PointCloud, project, usual
 from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.wide.look import Track, wide_regions
-from ml.models import ModelVersion, Run
+from ml.models import ModelVersion, Prediction, Run
 from ml.offsets import infer as offsets_infer
 from ml.offsets.motion import PixelScale
 from ml.rasters.imagery import PairSource
 from ml.rasters.pair_command import pair_sha256
-from ml.rasters.results import RasterResult
+from ml.rasters.results import NotRepeatable, RasterResult
 from ml.stored import read_prediction
 
 Task = ModelVersion.Task
 BESIDE_M = 3_000.0  # beyond a product's points another track's are looked at as well: the network sees as far
+COMPARED = ("coherence", "predecessors", "changes_beside")  # predictions that a change of coherence stands on
 MOST_POINTS_WITH_SERIES = 3_000_000  # a million points of 300 dates take about 20 s
 
 
@@ -50,7 +51,7 @@ class Job(NamedTuple):
 def deformation(run: Run, device: torch.device) -> RasterResult:
     """A product, together with another track that shows the same ground where there is one."""
     product = run.product
-    companions = selectors.companions_of(run=run)
+    companions = sorted(selectors.companions_of(run=run), key=lambda one: one.pk)  # as a finished run keeps them
     postings = [one.posting_m for one in [product, *companions] if one.posting_m]
     posting_m = max(postings, default=None)  # all tracks lie on cells of one size
     cloud, corrected = _cloud(product, product.grid_epsg, posting_m)
@@ -124,14 +125,12 @@ def offsets(run: Run, device: torch.device) -> RasterResult:
 
 def coherence_change(run: Run, device: torch.device) -> RasterResult:
     """A pair's coherence against that of its predecessors, and what the changes of other pairs confirm of it."""
-    own, predecessors = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
+    own, predecessors, beside = _compared(run)
     now = read_prediction(own)
     own_coherence, own_sigma = change_infer.of_scatterers(now.bands)
     past = [change_infer.of_scatterers(read_prediction(prediction, now).bands) for prediction in predecessors]
     history, sigma = (np.stack(bands) for bands in zip(*past, strict=True))
     change = change_infer.coherence_change(history, sigma, own_coherence)
-    newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
-    beside = list(newest.values())
     around = [Evidence(*_dates(run.pair), change.change_sigma, change.before)]
     for one in beside:
         bands = read_prediction(one, now).bands
@@ -146,7 +145,25 @@ def coherence_change(run: Run, device: torch.device) -> RasterResult:
         "predecessors": str(len(predecessors)),
         "confirming_pairs": str(len(beside)),
     }
-    return _with_pair(result._replace(tags=result.tags | tags), run.pair)
+    compared = dict(zip(COMPARED, ([one.pk for one in each] for each in ([own], predecessors, beside)), strict=True))
+    return _with_pair(result._replace(tags=result.tags | tags, parameters=compared), run.pair)
+
+
+def _compared(run: Run) -> tuple[Prediction, list[Prediction], list[Prediction]]:
+    """Its pair's coherence, that of the predecessors, and changes of pairs beside; a run that is repeated compares the
+    same ones, whatever came since. NotRepeatable where they are no longer stored.
+    """
+    if run.parameters:
+        kept = Prediction.objects.select_related("run__pair__reference", "run__pair__secondary").in_bulk(
+            [pk for name in COMPARED for pk in run.parameters[name]]
+        )
+        own, predecessors, beside = ([kept.get(pk) for pk in run.parameters[name]] for name in COMPARED)
+        if None in (*own, *predecessors, *beside):
+            raise NotRepeatable(f"results of other pairs that run {run.pk} compared are no longer stored")
+        return own[0], predecessors, beside
+    history = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
+    newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}
+    return *history, list(newest.values())
 
 
 def _dates(pair: ScenePair) -> tuple[date, date]:

@@ -1,14 +1,11 @@
 """Making and executing runs; how they are claimed and given back stands in `ml.queue`."""
 
 import logging
-import math
 import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from django.conf import settings
 from django.core.files import File
@@ -30,7 +27,6 @@ from ml.runtime.checkpoints import read_card
 from ml.runtime.code_version import code_version
 from ml.runtime.device import choose_device
 from ml.runtime.progress import listening
-from ml.stored import read_prediction
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +38,7 @@ def model_version_current(*, method: str, task: str | None = None) -> ModelVersi
     where its weights are missing.
     """
     task = task_of(method, task)
-    methods, weights = JOBS[task].methods, _card_of(task, method)
+    methods, weights = JOBS[task].methods, card_of(task, method)
     version, _ = ModelVersion.objects.get_or_create(
         task=task,
         method=method,
@@ -53,7 +49,7 @@ def model_version_current(*, method: str, task: str | None = None) -> ModelVersi
     return version
 
 
-def _card_of(task: ModelVersion.Task, method: str) -> str | None:
+def card_of(task: ModelVersion.Task, method: str) -> str | None:
     """Name of the card of a method that is a network."""
     name: str | None = getattr(JOBS[task].methods, "WEIGHTS", {}).get(method)
     return name
@@ -106,7 +102,7 @@ def run_execute(*, run_id: int) -> Run | None:
     started = time.monotonic()
     try:
         with heartbeat(prolong, settings.RUN_BEAT_SECONDS), listening(progress.report):
-            result, device = _computed(run, choose_device(settings.ML_DEVICE))
+            result, device = run_compute(run, choose_device(settings.ML_DEVICE))
             _finish(run, result, str(device), time.monotonic() - started)
     except Exception as fault:
         LEASE.give_back(run, reason_of(fault), cause_of(fault))
@@ -114,36 +110,7 @@ def run_execute(*, run_id: int) -> Run | None:
     return run
 
 
-class Repetition(NamedTuple):
-    """A run done once more. same: whether every cell of every band is what is stored; largest_difference: over all."""
-
-    same: bool
-    largest_difference: float
-    seconds: float
-    device: str
-
-
-def run_repeat(*, run: Run) -> Repetition:
-    """Do a finished run again and compare; nothing is stored. LookupError where it found nothing to compare with.
-
-    InputError where the weights on this machine are no longer those of the run.
-    """
-    prediction = Prediction.objects.filter(run=run).first()
-    if prediction is None:
-        raise LookupError(f"run {run.pk} has no result to compare with; it is {run.get_state_display()}")
-    stored, device, started = read_prediction(prediction).bands, choose_device(settings.ML_DEVICE), time.monotonic()
-    bands = _work(run, device).bands
-    same = set(bands) == set(stored)
-    largest = 0.0
-    for name in set(bands) & set(stored):
-        if bands[name].shape != stored[name].shape or (np.isnan(bands[name]) != np.isnan(stored[name])).any():
-            same, largest = False, math.inf
-        elif np.isfinite(stored[name]).any():
-            largest = max(largest, float(np.nanmax(np.abs(bands[name] - stored[name]))))
-    return Repetition(same and largest == 0.0, largest, time.monotonic() - started, str(device))
-
-
-def _computed(run: Run, device: torch.device) -> tuple[RasterResult, torch.device]:
+def run_compute(run: Run, device: torch.device) -> tuple[RasterResult, torch.device]:
     """What a run makes, and where: on the CPU if the memory of the GPU does not do."""
     try:
         return _work(run, device), device
@@ -159,7 +126,7 @@ def _work(run: Run, device: torch.device) -> RasterResult:
     """What the run's version makes of its input. InputError where this machine holds other weights than the run's."""
     version = run.model_version
     task = ModelVersion.Task(version.task)
-    if weights := _card_of(task, version.method):
+    if weights := card_of(task, version.method):
         here = read_card(weights).weights_sha256
         if here != version.weights_sha256:
             raise InputError(

@@ -15,6 +15,7 @@ from detection.search.areas import SEARCHES, search
 from detection.selectors import UNREVIEWED_STATES, alerts_overtaken, alerts_touching, detections_current
 from ingest.locks import Lock, locked
 from ml.models import Prediction
+from ml.runtime.code_version import code_version
 
 SAME_PLACE_SHARE = 0.1  # of the smaller area
 INSIDE_SHARE = 0.5  # of an alert that another one takes over
@@ -24,7 +25,8 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
     """Search a prediction and merge its detections into alerts, in one transaction; None where that has been done."""
     used = thresholds or SEARCHES[prediction.run.model_version.task].thresholds
     with locked(Lock.ALERTS):
-        scan, created = Scan.objects.get_or_create(prediction=prediction, defaults={"thresholds": used._asdict()})
+        made_with = {"thresholds": used._asdict(), "code_version": code_version()}
+        scan, created = Scan.objects.get_or_create(prediction=prediction, defaults=made_with)
         if not created:
             return None
         detections = search(prediction, used)

@@ -15,13 +15,13 @@ from pyproj import CRS
 from ingest.context import terrain
 from ingest.context.rows import TABLES
 from ingest.errors import AlreadyLoaded, InputError
+from ingest.geometry import METRES_PER_DEGREE
 from ingest.hashing import file_sha256
 from ingest.locks import Lock, lock
 from ingest.models import ContextLayer, ElevationTile, PopulationTile
 from ingest.rasters import copy_as_cog, write_cog
 from ingest.readers.context import elevation, opened, population
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
-from ingest.readers.records import METRES_PER_DEGREE
 from ingest.storage import delete_files, save_with_raster
 
 Progress = Callable[[int], None]

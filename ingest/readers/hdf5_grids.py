@@ -10,7 +10,8 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
 from ingest.errors import InputError
-from ingest.readers.records import METRES_PER_DEGREE, Float64
+from ingest.geometry import METRES_PER_DEGREE
+from ingest.readers.records import Float64
 
 GEOGRAPHIC = 4326
 FINEST_DEGREES, COARSEST_DEGREES = 1e-6, 1.0  # 0.1 m, 100 km

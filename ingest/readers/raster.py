@@ -18,8 +18,8 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ingest.errors import InputError
+from ingest.geometry import METRES_PER_DEGREE
 from ingest.readers.records import (
-    METRES_PER_DEGREE,
     UNIT_VECTORS,
     Component,
     Declaration,

@@ -15,7 +15,6 @@ Float64 = NDArray[np.float64]
 
 UNIT_SQUARE_WITHIN = 0.05  # tables round the three parts to two or three decimals
 LONGEST_NAME = 200  # letters of a point's id that are shown
-METRES_PER_DEGREE = 111_320.0  # of latitude, and of longitude at the equator
 
 
 class Component(StrEnum):

@@ -9,6 +9,10 @@ from affine import Affine
 from numpy.typing import NDArray
 
 
+class NotRepeatable(ValueError):
+    """A finished run cannot be done again as it was; says what is missing."""
+
+
 class RasterResult(NamedTuple):
     """bands: name -> (rows, cols) float32, NaN unknown; units: one for each band; epsg None: a plain pixel grid.
 
@@ -24,6 +28,6 @@ class RasterResult(NamedTuple):
     tags: dict[str, str]
     statistics: dict[str, float]
     regions: Sequence[dict[str, Any]] = ()
-    parameters: Mapping[str, float] = MappingProxyType({})
+    parameters: Mapping[str, Any] = MappingProxyType({})
     note: str = ""
     companions: Sequence[int] = ()

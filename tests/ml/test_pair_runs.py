@@ -14,6 +14,7 @@ from ingest.scenes.services import scenes_load
 from ml import selectors, services, tasks
 from ml.coherence.infer import area_share
 from ml.models import ModelVersion, Prediction, Run
+from ml.repetition import run_repeat
 from ml.stored import read_prediction
 
 pytestmark = pytest.mark.django_db
@@ -84,7 +85,7 @@ def test_a_run_keeps_the_reach_that_it_used_and_repeats_with_it(pairs, glacier):
     assert run.prediction.statistics["reach_px"] == 20
     assert run.prediction.statistics["no_match_share"] > 0.5  # speckle of its own in each image
     Glacier.objects.all().delete()
-    assert services.run_repeat(run=run).same
+    assert run_repeat(run=run).same
     run.refresh_from_db()
     assert run.parameters["search_px"] == 20
 

@@ -17,6 +17,7 @@ from ingest.products.services import product_load
 from ml import queue, selectors, services, tasks
 from ml.deformation.infer import VERSIONS
 from ml.models import ModelVersion, Prediction, Run
+from ml.repetition import run_repeat
 from ml.runtime.progress import report_progress
 
 pytestmark = pytest.mark.django_db
@@ -311,7 +312,7 @@ def test_other_weights_are_another_version_and_queue_everything_anew(product, mo
 
 def test_a_finished_run_can_be_done_again_and_compared(run, capsys):
     with pytest.raises(LookupError, match="it is waiting"):
-        services.run_repeat(run=run)
+        run_repeat(run=run)
     services.run_execute(run_id=run.pk)
     call_command("run", "matched-filter", repeat=run.pk)
     assert "the same in every cell" in capsys.readouterr().out

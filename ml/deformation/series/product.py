@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ingest.readers.records import METRES_PER_DEGREE, Component, Technique
+from ingest.geometry import METRES_PER_DEGREE
+from ingest.readers.records import Component, Technique
 from ml.deformation.series.neighbours import agreed
 from ml.deformation.series.regression import Float32, Float64
 from ml.deformation.series.steps import HALF_WAVE_MM

@@ -6,6 +6,7 @@ from ingest.models import Product, ScenePair
 from ml import services
 from ml.jobs import METHODS
 from ml.models import ModelVersion, Run
+from ml.repetition import run_repeat
 from ml.runtime.methods import TASK_OF_NETWORK, method_of
 
 Task = ModelVersion.Task
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         if run is None:
             raise CommandError(f"there is no run {pk} of {method}", returncode=2)
         try:
-            again = services.run_repeat(run=run)
+            again = run_repeat(run=run)
         except (LookupError, ValueError) as fault:
             raise CommandError(str(fault), returncode=2) from fault
         summary = f"run {run.pk}: {run}, again in {again.seconds:.1f} s on {again.device}"

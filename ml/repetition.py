@@ -1,0 +1,101 @@
+"""Finished runs are done once more: what is missing for it, and whether the same comes out. Nothing is stored."""
+
+import json
+import math
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+from django.conf import settings
+
+from ingest.models import Product, Scene
+from ml.jobs import JOBS, METHODS
+from ml.models import ModelVersion, Prediction, Run
+from ml.rasters.results import NotRepeatable, RasterResult
+from ml.runtime.checkpoints import read_card
+from ml.runtime.device import choose_device
+from ml.selectors import products_of
+from ml.services import card_of, run_compute
+from ml.stored import read_prediction
+
+Task = ModelVersion.Task
+
+
+class Repetition(NamedTuple):
+    """A run done once more. same: whether every cell of every band is what is stored; largest_difference: over all."""
+
+    same: bool
+    largest_difference: float
+    seconds: float
+    device: str
+
+
+def run_repeat(*, run: Run) -> Repetition:
+    """Do a finished run again and compare. LookupError where it found nothing to compare with.
+
+    InputError where the weights on this machine are no longer those of the run.
+    """
+    prediction = Prediction.objects.filter(run=run).first()
+    if prediction is None:
+        raise LookupError(f"run {run.pk} has no result to compare with; it is {run.get_state_display()}")
+    stored, started = read_prediction(prediction).bands, time.monotonic()
+    result, device = run_compute(run, choose_device(settings.ML_DEVICE))
+    bands = result.bands
+    same = set(bands) == set(stored)
+    largest = 0.0
+    for name in set(bands) & set(stored):
+        if bands[name].shape != stored[name].shape or (np.isnan(bands[name]) != np.isnan(stored[name])).any():
+            same, largest = False, math.inf
+        elif np.isfinite(stored[name]).any():
+            largest = max(largest, float(np.nanmax(np.abs(bands[name] - stored[name]))))
+    return Repetition(same and largest == 0.0, largest, time.monotonic() - started, str(device))
+
+
+def run_again(*, run: Run) -> RasterResult:
+    """What a finished run makes once more, of the same input. NotRepeatable says what is missing."""
+    if missing := [*_missing_of_method(run.model_version), *_missing_of_input(run)]:
+        raise NotRepeatable("; ".join(missing))
+    result, _ = run_compute(run, choose_device(settings.ML_DEVICE))
+    read = result.tags["input_sha256"]
+    if read != run.input_sha256:
+        raise NotRepeatable(f"what run {run.pk} reads has changed: its SHA-256 was {run.input_sha256}, and is {read}")
+    return result
+
+
+def _missing_of_method(version: ModelVersion) -> list[str]:
+    """What differs between a version of a method and what this machine has of it."""
+    if version.task not in METHODS.get(version.method, []):
+        return [f"the method {version.method} is not part of this code any more"]
+    task = Task(version.task)
+    if weights := card_of(task, version.method):
+        here = read_card(weights).weights_sha256
+        if here != version.weights_sha256:
+            return [f"the weights have changed: their SHA-256 was {version.weights_sha256}, and here is {here}"]
+    methods = JOBS[task].methods
+    if methods.VERSIONS[version.method] != version.version:
+        return [f"{version.method} was version {version.version}, and here is {methods.VERSIONS[version.method]}"]
+    today: dict[str, Any] = json.loads(json.dumps(methods.parameters(version.method)))
+    changed = sorted(name for name in today | version.parameters if today.get(name) != version.parameters.get(name))
+    return (
+        [f"constants of {version.method} have changed without a new version: {', '.join(changed)}"] if changed else []
+    )
+
+
+def _missing_of_input(run: Run) -> list[str]:
+    """What is no longer stored of the products or the pair that a run saw."""
+    if run.pair is None:
+        return [_deleted(product) for product in products_of(run=run) if product.points_deleted_at]
+    return [
+        f"the image of {_file(scene)} is no longer stored"
+        for scene in (run.pair.reference, run.pair.secondary)
+        if not (scene.raster and scene.raster.storage.exists(scene.raster.name))
+    ]
+
+
+def _deleted(product: Product) -> str:
+    newer = f"; {product.superseded_by} superseded it" if product.superseded_by else ""
+    return f"the points of {_file(product)} were deleted on {product.points_deleted_at:%Y-%m-%d}{newer}"
+
+
+def _file(source: Product | Scene) -> str:
+    return f"{source.file_name} (SHA-256 {source.file_sha256})"
