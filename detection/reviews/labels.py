@@ -1,0 +1,142 @@
+"""Verdicts as labels to train with: GeoParquet, one row for each detection of each alert that was judged.
+
+No names, no notes. GeoParquet 1.1 (OGC): geometry as WKB, longitude and latitude (OGC:CRS84).
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from shapely import from_wkb
+
+from detection.alerts.describe import data_span
+from detection.models import Detection, Review
+from detection.reviews.record import judgements
+from ingest.models import Product
+
+FIGURES = (
+    "area_m2",
+    "rate_mm_yr",
+    "peak_rate_mm_yr",
+    "peak_low_mm_yr",
+    "peak_high_mm_yr",
+    "rate_sigma_mm_yr",
+    "speed_m_day",
+    "peak_speed_m_day",
+    "speed_sigma_m_day",
+    "bearing_deg",
+    "coherence_before",
+    "coherence_after",
+    "change_sigma",
+    "score",
+)
+SCHEMA = pa.schema(
+    [
+        ("alert", pa.string()),
+        ("verdict", pa.string()),
+        ("reason_code", pa.string()),
+        ("judged_on", pa.date32()),
+        ("found_as", pa.string()),
+        ("alert_kind", pa.string()),
+        ("kind", pa.string()),
+        ("extent", pa.string()),
+        ("simulated", pa.bool_()),
+        ("first_date", pa.date32()),
+        ("last_date", pa.date32()),
+        ("onset", pa.date32()),
+        *((name, pa.float64()) for name in FIGURES),
+        ("n_points", pa.int64()),
+        ("class_shares", pa.string()),
+        ("component", pa.string()),
+        ("track", pa.int32()),
+        ("direction", pa.string()),
+        ("source_format", pa.string()),
+        ("source", pa.string()),
+        ("source_sha256", pa.list_(pa.string())),
+        ("input_sha256", pa.string()),
+        ("task", pa.string()),
+        ("method", pa.string()),
+        ("method_version", pa.string()),
+        ("weights_sha256", pa.string()),
+        ("code_version", pa.string()),
+        ("thresholds", pa.string()),
+        ("raster_sha256", pa.string()),
+        ("geometry", pa.binary()),
+    ]
+)
+
+
+def labels_write(*, path: Path) -> int:
+    """Write every label there is, wholly or not at all; returns how many rows."""
+    rows = list(label_rows())
+    bounds = [from_wkb(row["geometry"]).bounds for row in rows]
+    column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["MultiPolygon"]}
+    if bounds:
+        west, south, east, north = zip(*bounds, strict=True)
+        column["bbox"] = [min(west), min(south), max(east), max(north)]
+    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+    table = pa.Table.from_pylist(rows, SCHEMA.with_metadata({"geo": json.dumps(geo)}))
+    partial = path.with_name(f".{path.name}.partial")
+    pq.write_table(table, partial, compression="zstd")
+    partial.replace(path)
+    return len(rows)
+
+
+def label_rows() -> Iterator[dict[str, Any]]:
+    """Rows of SCHEMA, alert by alert."""
+    run = "scan__prediction__run"
+    for review in judgements():
+        detections = review.alert.detections.select_related(
+            f"{run}__product", f"{run}__pair__reference", f"{run}__pair__secondary", f"{run}__model_version"
+        )
+        for detection in detections.order_by("id"):
+            yield _of_review(review) | _of_detection(detection) | _of_run(detection)
+
+
+def _of_review(review: Review) -> dict[str, Any]:
+    return {
+        "alert": review.alert.code,
+        "verdict": review.verdict,
+        "reason_code": review.reason_code,
+        "judged_on": review.created_at.date(),
+        "found_as": review.found_as,
+        "alert_kind": review.alert.kind,
+        "simulated": review.alert.simulated,
+    }
+
+
+def _of_detection(detection: Detection) -> dict[str, Any]:
+    first, last = data_span(detection)
+    return {
+        **{name: getattr(detection, name) for name in (*FIGURES, "kind", "extent", "onset", "n_points")},
+        "first_date": first,
+        "last_date": last,
+        "class_shares": json.dumps(detection.class_shares),
+        "geometry": bytes(detection.area.wkb),
+    }
+
+
+def _of_run(detection: Detection) -> dict[str, Any]:
+    """What it was found in and with. An image of a pair states track and direction for both."""
+    prediction = detection.scan.prediction
+    run, version, source = prediction.run, prediction.run.model_version, prediction.run.input
+    files = [source] if isinstance(source, Product) else [source.reference, source.secondary]
+    return {
+        "component": source.component if isinstance(source, Product) else "",
+        "track": files[0].track,
+        "direction": files[0].direction,
+        "source_format": files[0].source_format,
+        "source": ", ".join(one.name for one in files),
+        "source_sha256": [one.file_sha256 for one in files],
+        "input_sha256": run.input_sha256,
+        "task": version.task,
+        "method": version.method,
+        "method_version": version.version,
+        "weights_sha256": version.weights_sha256,
+        "code_version": run.code_version,
+        "thresholds": json.dumps(detection.scan.thresholds),
+        "raster_sha256": prediction.raster_sha256,
+    }

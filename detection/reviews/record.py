@@ -1,0 +1,56 @@
+"""Verdicts that stand, and how often the computer was right: for the public record and for training."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from detection.models import Alert, AlertTransition, Review
+from detection.rules.verdicts import Verdict
+from detection.selectors import UNREVIEWED_STATES
+from ml.statistics.intervals import Interval, jeffreys
+
+JUDGED = (Verdict.CONFIRM.value, Verdict.REJECT.value)
+
+
+class Precision(NamedTuple):
+    """Of the alerts of one group: how many were confirmed, of how many judged; share with its 95 % interval, 0-1."""
+
+    group: str
+    confirmed: int
+    judged: int
+    share: Interval
+
+
+def judgements() -> QuerySet[Review]:
+    """The verdict that stands on each alert, the latest first; what was taken back does not count.
+
+    found_as: the state without review that the alert was in before.
+    """
+    standing = Review.objects.filter(verdict__in=JUDGED, taken_back_by=None)
+    latest = standing.order_by("alert_id", "-created_at", "-id").distinct("alert_id").values("pk")
+    before = AlertTransition.objects.filter(
+        alert=OuterRef("alert"),
+        to_state__in=[state.value for state in UNREVIEWED_STATES],
+        id__lt=OuterRef("transition"),
+    ).order_by("-id")
+    found_as = Subquery(before.values("to_state")[:1])
+    reviews = Review.objects.filter(pk__in=latest).annotate(found_as=found_as)
+    return reviews.select_related("alert", "transition").order_by("-created_at", "-id")
+
+
+def n_unjudged(*, simulated: bool) -> int:
+    """How many alerts nobody has judged yet."""
+    return Alert.objects.filter(simulated=simulated, state__in=[state.value for state in UNREVIEWED_STATES]).count()
+
+
+def precision(reviews: Iterable[Review], group_of: Callable[[Review], str]) -> list[Precision]:
+    """The share that was right in each group, the largest group first."""
+    judged: Counter[str] = Counter()
+    confirmed: Counter[str] = Counter()
+    for review in reviews:
+        group = group_of(review)
+        judged[group] += 1
+        confirmed[group] += review.verdict == Verdict.CONFIRM
+    return [Precision(group, confirmed[group], n, jeffreys(confirmed[group], n)) for group, n in judged.most_common()]
