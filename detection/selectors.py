@@ -7,7 +7,7 @@ from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySe
 from django.db.models.functions import Abs, Coalesce
 
 from detection.kinds import FAMILIES, Family
-from detection.models import Alert, Claim, Detection, Review
+from detection.models import Alert, Claim, Detection, Review, Scan
 from detection.rules.codes import decode
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
@@ -69,6 +69,22 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
         )
         .order_by("-area_m2")
     )
+
+
+def scans_beside(*, alert: Alert) -> list[Scan]:
+    """The latest searches of velocity fields that show the alert's ground, of which none is one of its detections."""
+    looked = Scan.objects.filter(
+        prediction__run__product__footprint__intersects=alert.area,
+        prediction__run__product__superseded_by=None,
+        prediction__run__product__simulated=alert.simulated,
+    ).exclude(detections__alert=alert)
+    latest = looked.order_by("prediction__run__product_id", "-prediction__run__finished_at", "-pk")
+    return list(latest.select_related("prediction__run__product").distinct("prediction__run__product_id"))
+
+
+def detection_of(*, alert: Alert, number: int) -> Detection | None:
+    """One detection of an alert, with its run."""
+    return alert.detections.select_related("scan__prediction__run__product").filter(pk=number).first()
 
 
 def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:

@@ -23,6 +23,7 @@ from monitor.map import views as map
 from monitor.pairs import views as pairs
 from monitor.products import views as products
 from monitor.rasters import views as rasters
+from monitor.record import views as record
 from monitor.site import accounts
 from monitor.subscriptions import links as subscription_links
 from monitor.subscriptions import views as subscriptions
@@ -35,6 +36,7 @@ urlpatterns = [
     path("alerts.atom", feeds.alerts_atom, name="alerts-atom"),
     path("alerts.geojson", feeds.alerts_geojson, name="alerts-geojson"),
     path("alerts/<str:code>/", alerts.alert_detail, name="alert-detail"),
+    path("alerts/<str:code>/detections/<int:detection>/<str:name>.png", alerts.alert_picture, name="alert-picture"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
     path("events/", events.event_list, name="event-list"),
     path("events/<int:event>/", events.event_detail, name="event-detail"),
@@ -51,6 +53,8 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("api/points/<int:product>/<str:pid>/series/", points.series_json, name="point-series"),
     path("api/points/<int:product>/<str:pid>/series.csv", points.series_csv, name="point-series-csv"),
+    path("record/", record.record, name="record"),
+    path("record/alerts.csv", record.record_csv, name="record-csv"),
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),
     path("tiles/context/<str:kind>/<int:z>/<int:x>/<int:y>.mvt", tiles.context, name="context-tile"),
     path("tiles/rasters/<str:layer>/<str:group>/<int:z>/<int:x>/<int:y>.png", rasters.tile, name="raster-tile"),

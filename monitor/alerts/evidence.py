@@ -16,6 +16,8 @@ from detection.selectors import detections_current, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
+from monitor.alerts.agreement import agreement_rows
+from monitor.alerts.pictures import captions, stretch_of
 from monitor.cards.cards import AlertCard, alert_card
 from monitor.cards.exposure import exposure_block
 from monitor.cards.features import alert_feature
@@ -28,7 +30,6 @@ from monitor.wording.components import WORDS, colour_caption
 from monitor.wording.figures import area_label, figure
 from monitor.wording.states import VERDICT_HEADINGS, state_label
 
-STRETCHES_MM_YR = (10, 20, 50, 100, 300)
 ACTOR_WORDS = {"automatic": "the computer"}
 
 
@@ -42,7 +43,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     """What the public page and the page of a reviewer share."""
     card, detections = alert_card(alert), list(detections_current(alert=alert))
     sources = [detection.scan.prediction.run.input for detection in detections]
-    stretch, raster = _stretch(alert), evidence_raster([detection.scan.prediction for detection in detections])
+    stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
     config = map_config(selectors.layers_available(), list(alert.area.extent))
     return {
         "card": card,
@@ -54,6 +55,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "transitions": [_transition(transition) for transition in alert.transitions.all()],
         "evidence": [_evidence(detection, card) for detection in detections],
         "evidence_words": card.voice.evidence,
+        "agreement": agreement_rows(alert, detections),
         **(_speeds(detections) if card.voice.evidence.series == "speeds" else {}),
         "limits": card.voice.limits(alert, sources),
         "simulated_here": _simulated_here(alert),
@@ -85,12 +87,6 @@ def _simulated_here(alert: Alert) -> dict[str, Any] | None:
     return {"put_in": list(truth_in(area=alert.area)), "share": f"{truth_share(area=alert.area):.0%}"}
 
 
-def _stretch(alert: Alert) -> int:
-    """The colour range that shows this alert's differences."""
-    peak = abs(alert.peak_rate_mm_yr or 0.0)
-    return next((reach for reach in STRETCHES_MM_YR if reach >= peak), STRETCHES_MM_YR[-1])
-
-
 def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
     run = detection.scan.prediction.run
     finding = card.voice.finding(detection, run.input)
@@ -100,6 +96,8 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
         "pair_url": reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",  # for operators
         "figure": finding.figure,
         "direction": finding.direction,
+        "pictures": captions(detection),
+        "detection": detection.pk,
         "reasons": [*how_likely(run.model_version.parameters, detection), *finding.reasons],
         "counted": card.voice.evidence.counted,
         "method": run.model_version.method.replace("-", " "),

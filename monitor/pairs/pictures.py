@@ -27,15 +27,12 @@ from monitor.imaging.pixels import (
 )
 from monitor.rasters.catalogue import images_of
 from monitor.rasters.layers import RasterLayer
+from monitor.rasters.pictures import ImageGone
 
 IMAGES = ("reference", "secondary", "ratio")
 OVERVIEW_PX = 400  # what the stretch is computed from, along the longer side
 STRETCH_KEPT_S = 24 * 3600
 PAINT_VERSION = 2  # raise when pictures of the same files look different
-
-
-class ImageGone(LookupError):
-    """A file that a picture is made of is not in the storage any more, or broken. In words."""
 
 
 def missing_images(pair: ScenePair) -> list[Scene]:

@@ -1,13 +1,11 @@
 """Images and their pairs, and what models detected in them; for operators."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.utils.cache import get_conditional_response
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -15,10 +13,11 @@ from ingest.models import ScenePair
 from monitor.imaging.pixels import RATIO_DB, RATIO_MEAN_PX, RATIO_STOPS, RATIO_WORDS, Piece, piece_of
 from monitor.pairs import pictures as pair_pictures
 from monitor.pairs import selectors as pair_selectors
-from monitor.pairs.pictures import IMAGES, ImageGone
+from monitor.pairs.pictures import IMAGES
 from monitor.pairs.rows import image_rows, neighbour_rows, pair_facts, pair_rows, run_rows, viewer
 from monitor.pairs.selectors import ImageChoice, PairChoice
 from monitor.rasters.layers import LAYER_OF_TASK
+from monitor.rasters.pictures import png_response
 from monitor.site.guards import operators_only
 from monitor.site.refusals import refusals_as_json
 from monitor.wording.refusals import Refusal
@@ -99,7 +98,7 @@ def pair_image(request: HttpRequest, pair: int, image: str) -> HttpResponseBase:
     known = _pair_or_404(pair)
     piece = _piece(request, known)
     etag = pair_pictures.fingerprint(known, image, piece)
-    return _picture(request, etag, lambda: pair_pictures.pair_png(known, image, piece))
+    return png_response(request, etag, lambda: pair_pictures.pair_png(known, image, piece), CACHE)
 
 
 @require_safe
@@ -113,19 +112,7 @@ def pair_run_image(request: HttpRequest, pair: int, run: int) -> HttpResponseBas
         raise Http404("There is no such run on this pair, or it has no result yet.")
     piece, layer = _piece(request, known), LAYER_OF_TASK[of_pair.model_version.task]
     etag = pair_pictures.run_fingerprint(of_pair.prediction, layer, piece)
-    return _picture(request, etag, lambda: pair_pictures.run_png(of_pair.prediction, layer, piece))
-
-
-def _picture(request: HttpRequest, etag: str, make: Callable[[], bytes]) -> HttpResponseBase:
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        try:
-            response = HttpResponse(make(), content_type="image/png")
-        except ImageGone as gone:
-            return HttpResponse(f"{gone}\n", status=404, content_type="text/plain; charset=utf-8")
-    response["ETag"] = etag
-    response["Cache-Control"] = CACHE
-    return response
+    return png_response(request, etag, lambda: pair_pictures.run_png(of_pair.prediction, layer, piece), CACHE)
 
 
 def _piece(request: HttpRequest, pair: ScenePair) -> Piece:

@@ -56,6 +56,7 @@ def parameters() -> dict[str, object]:
         "image": "ratio",
         "glacier": "MADE-1",
         "event": GroundEvent.objects.first().pk,
+        "detection": 0,
         "run": Run.objects.filter(pair__isnull=False).first().pk,
         "token": "nonsense",
         "name": "0123456789abcdef",
@@ -86,6 +87,7 @@ OF_EVERY_ACCOUNT = {
 }
 # name of an address: values that only it needs
 SPECIAL: dict[str, dict[str, object]] = {
+    "alert-picture": {"name": "score"},
     "raster-tile": {"layer": "coherence"},
     "job-retry": {"kind": "files"},
     "job-cancel": {"kind": "files"},

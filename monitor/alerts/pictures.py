@@ -1,0 +1,127 @@
+"""Pictures of what a run on a velocity field shows of an alert, made when they are asked for."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import MultiPolygon as GeoArea
+from django.contrib.gis.geos import Polygon
+from rasterio.errors import RasterioError
+from shapely import from_wkb
+from shapely import transform as transform_geometry
+from shapely.geometry import MultiPolygon
+
+from detection.kinds import Extent
+from detection.models import AreaFigures, Detection
+from ingest.geometry import utm_epsg
+from ingest.models import Product
+from ingest.products.selectors import product_points
+from ingest.projections import transformer
+from ingest.storage import stored_tiff
+from ml.selectors import products_of
+from monitor.imaging.drawing import window_values
+from monitor.imaging.evidence import PHASE_STOPS, RATE_STOPS, Frame, frame_of, fringe_mm_yr, picture, points_on, wrapped
+from monitor.rasters.layers import RASTER_LAYERS_BY_NAME
+from monitor.rasters.pictures import ImageGone
+from monitor.wording.components import WORDS
+from monitor.wording.figures import figure
+
+SCORE = RASTER_LAYERS_BY_NAME["probability"]
+MOST_PRODUCTS = 4  # of a run, whose points are drawn
+STRETCHES_MM_YR = (10, 20, 50, 100, 300)
+PAINT_VERSION = 1  # raise when pictures of the same figures look different
+
+
+class Captioned(NamedTuple):
+    """A picture of a page: which, what it shows, and what its colours mean."""
+
+    name: str
+    title: str
+    caption: str
+
+
+def captions(detection: Detection) -> list[Captioned]:
+    """The pictures that there are of a detection: none of a wide region or of a pair, or where points are deleted."""
+    run = detection.scan.prediction.run
+    if run.product is None or detection.extent != Extent.LOCAL:
+        return []
+    products = _products(detection)
+    return [
+        Captioned("score", "What the computer scored", SCORE.caption),
+        *(one for number, product in enumerate(products, 1) for one in _of_product(detection, product, number)),
+    ]
+
+
+def _of_product(detection: Detection, product: Product, number: int) -> Iterator[Captioned]:
+    if product.points_deleted_at:
+        return
+    negative, positive = WORDS[product.component]
+    ring = figure(fringe_mm_yr(detection.peak_rate_mm_yr))
+    yield Captioned(
+        f"points-{number}",
+        "What was measured",
+        f"Points of {product.name}. Brown: {negative}. Blue: {positive}. Full colour at {stretch_of(detection)} mm a "
+        "year. Pale squares hold no point.",
+    )
+    yield Captioned(
+        f"rings-{number}",
+        "The same in rings",
+        f"The colours begin anew every {ring} mm a year: the more rings, the more motion, and in its shape.",
+    )
+
+
+def _products(detection: Detection) -> list[Product]:
+    return products_of(run=detection.scan.prediction.run)[:MOST_PRODUCTS]
+
+
+def stretch_of(area: AreaFigures) -> int:
+    """The colour range that shows the differences of an alert or a detection, mm/yr."""
+    peak = abs(area.peak_rate_mm_yr or 0.0)
+    return next((reach for reach in STRETCHES_MM_YR if reach >= peak), STRETCHES_MM_YR[-1])
+
+
+def fingerprint(detection: Detection, name: str) -> str:
+    """An ETag: the same while neither the run nor the way it is painted change."""
+    parts = (PAINT_VERSION, name, detection.pk, detection.scan.prediction.raster_sha256, detection.area.wkb)
+    return f'"{hashlib.sha256(chr(0).join(map(str, parts)).encode()).hexdigest()[:32]}"'
+
+
+def evidence_png(detection: Detection, name: str) -> bytes:
+    """One of `captions`, by its name. Raises ImageGone where the run's raster is not in the storage any more."""
+    outline, epsg = _on_plane(detection.area)
+    frame = frame_of(outline)
+    if name == "score":
+        return _score_png(detection, frame, epsg, outline)
+    what, _, number = name.partition("-")
+    points = product_points(product=_products(detection)[int(number) - 1], area=_box(frame, epsg))
+    x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
+    level = np.median(points.velocity_mm_yr) if x.size else np.float32(0)  # most of the box stands still
+    rates = points_on(frame, x, y, points.velocity_mm_yr - level)
+    if what == "points":
+        stretch = stretch_of(detection)
+        return picture(rates, RATE_STOPS, -stretch, stretch, frame, outline)
+    return picture(wrapped(rates, fringe_mm_yr(detection.peak_rate_mm_yr)), PHASE_STOPS, 0.0, 1.0, frame, outline)
+
+
+def _score_png(detection: Detection, frame: Frame, epsg: int, outline: MultiPolygon) -> bytes:
+    try:
+        with stored_tiff(detection.scan.prediction.raster) as raster:
+            values = window_values(raster, SCORE.bands, epsg, frame.bounds_m, frame.shape)
+    except (OSError, RasterioError, ValueError) as fault:
+        raise ImageGone("The file with the result of this run is no longer in the storage, or it is broken.") from fault
+    return picture(SCORE.value(values), SCORE.stops, SCORE.low, SCORE.high, frame, outline)
+
+
+def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
+    """An outline in degrees on the UTM zone of its middle, m."""
+    geographic = from_wkb(bytes(area.wkb))
+    epsg = utm_epsg(*geographic.centroid.coords[0])
+    project = transformer(4326, epsg).transform
+    return transform_geometry(geographic, project, interleaved=False), epsg
+
+
+def _box(frame: Frame, epsg: int) -> Polygon:
+    west, south, east, north = frame.bounds_m
+    corners = transformer(epsg, 4326).transform([west, east, west, east], [south, south, north, north])
+    return Polygon.from_bbox((min(corners[0]), min(corners[1]), max(corners[0]), max(corners[1])))

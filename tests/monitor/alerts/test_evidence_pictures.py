@@ -1,0 +1,87 @@
+"""Pictures of what each run saw of an alert, and the table of everything that looked at its ground."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from django.test import Client
+from PIL import Image
+from shapely.geometry import MultiPolygon, box
+
+from detection.models import Alert, Detection
+from detection.selectors import detections_current
+from ml.models import Prediction
+from monitor.alerts.agreement import agreement_rows
+from monitor.imaging.evidence import frame_of, fringe_mm_yr, picture, points_on, wrapped
+
+SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(int)
+
+
+def test_a_frame_shows_the_ground_around_and_its_cells_are_means_of_their_points():
+    frame = frame_of(SQUARE)
+    assert frame.bounds_m == (250.0, 250.0, 2_750.0, 2_250.0)
+    assert frame.shape == (384, 480)
+    x, y = np.array([251.0, 252.0, 2_749.0, 9_999.0]), np.array([2_249.0, 2_248.0, 251.0, 0.0])
+    mean = points_on(frame, x, y, np.array([-3.0, -5.0, 2.0, 9.0], dtype=np.float32))
+    assert mean[0, 0] == -4.0  # north-west
+    assert mean[-1, -1] == 2.0
+    assert np.isfinite(mean).sum() == 2
+
+
+def test_rings_are_of_a_round_figure_and_begin_anew():
+    assert [fringe_mm_yr(peak) for peak in (-0.4, 4.0, -14.0, 70.0)] == [0.2, 1.0, 2.0, 20.0]
+    np.testing.assert_allclose(wrapped(np.array([0.5, 2.5, -1.5], dtype=np.float32), 2.0), [0.25, 0.25, 0.25])
+
+
+def test_a_picture_has_its_colours_its_gaps_and_the_outline():
+    frame = frame_of(SQUARE)
+    values = np.full((20, 25), 1.0, dtype=np.float32)
+    values[:, 20:] = np.nan
+    shown = pixels(picture(values, ("#000000", "#ff0000"), 0.0, 1.0, frame, SQUARE))
+    assert shown.shape == (384, 480, 3)
+    assert tuple(shown[192, 240]) == (255, 0, 0)
+    assert tuple(shown[192, 460]) == (238, 238, 236)  # nothing is known
+    assert (shown[:, 144] == 20).all(axis=1).sum() > 50  # the western edge, 1,000 m
+
+
+@pytest.fixture
+def alert(watched_region) -> Alert:
+    return Alert.objects.filter(extent="local", state="provisional").order_by("id").first()
+
+
+@pytest.mark.django_db
+def test_every_run_that_saw_an_alert_has_its_pictures(alert):
+    visitor = Client()
+    page = visitor.get(f"/alerts/{alert.code}/").content.decode()
+    detection = detections_current(alert=alert)[0]
+    pictures = f"/alerts/{alert.code}/detections/{detection.pk}"
+    for name in ("score", "points-1", "rings-1", "points-2", "rings-2"):  # both tracks were looked at together
+        assert f"{pictures}/{name}.png" in page
+        answer = visitor.get(f"{pictures}/{name}.png")
+        shown = pixels(answer.content)
+        assert max(shown.shape) == 480
+        assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
+        assert visitor.get(f"{pictures}/{name}.png", headers={"if-none-match": answer["ETag"]}).status_code == 304
+    assert visitor.get(f"{pictures}/points-3.png").status_code == 404
+    other = Alert.objects.exclude(pk=alert.pk).first().detections.first()
+    assert visitor.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
+    Prediction.objects.filter(pk=detection.scan.prediction_id).update(raster="gone.tif", raster_sha256="0")
+    assert visitor.get(f"{pictures}/score.png").status_code == 404
+
+
+@pytest.mark.django_db
+def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_not(alert):
+    (detection, *_) = detections_current(alert=alert)
+    both = agreement_rows(alert, [detection])
+    assert [(row["source"], row["answer"]) for row in both] == [
+        (one["product"], "shows it by itself" if one["seen"] else "not clear by itself") for one in detection.reasons
+    ]
+    detection.reasons = detection.reasons[:1]
+    Detection.objects.filter(alert=alert).exclude(pk=detection.pk).delete()
+    rows = agreement_rows(alert, [detection])
+    assert [row["answer"] for row in rows[1:]] == ["not flagged"]
+    assert rows[1]["source"] != rows[0]["source"]
