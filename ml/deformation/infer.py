@@ -17,6 +17,7 @@ from ml.deformation.baseline import (
     matched_filter,
     threshold,
 )
+from ml.deformation.detection_limit import smallest_rate
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
 from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_median, grid_robust
 from ml.deformation.gridding.despike import despike
@@ -41,6 +42,7 @@ CONFIGS: dict[str, type[Config]] = {
     "whitening": WhiteningConfig,
     "model": NetworkConfig,
 }
+LIMIT_BAND = "smallest_rate_mm_yr"
 WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
 METHODS = tuple(CONFIGS)
 VERSIONS = {  # raise when the numbers change
@@ -58,6 +60,7 @@ class DeformationResult(NamedTuple):
 
     reliability: what the probability's decision score is worth, of a method for which that was measured. still_share:
     of the cells that stand still, 0 where the product's zero is taken for still; None of a method that does not ask.
+    smallest_rate_mm_yr: that would be found (`detection_limit`), of the network.
     """
 
     maps: DeformationMaps
@@ -66,20 +69,24 @@ class DeformationResult(NamedTuple):
     kinds: dict[str, NDArray[np.float32]] | None = None
     reliability: Reliability | None = None
     still_share: float | None = None
+    smallest_rate_mm_yr: NDArray[np.float32] | None = None
 
     def bands(self) -> dict[str, NDArray[np.float32]]:
         """The bands in the order of the command line's contract; the classes' add up to the probability."""
-        maps = self.maps
+        maps, limit = self.maps, self.smallest_rate_mm_yr
         classes = self.kinds or {"subsidence": maps.subsidence, "uplift": maps.uplift}
-        return {"probability": maps.probability, **classes, "rate_mm_yr": maps.rate_mm_yr}
+        bands = {"probability": maps.probability, **classes, "rate_mm_yr": maps.rate_mm_yr}
+        return bands if limit is None else bands | {LIMIT_BAND: limit}
 
     def units(self) -> tuple[str, ...]:
         """One for each band."""
-        return ("1",) * (len(self.bands()) - 1) + ("mm/yr",)
+        return tuple("mm/yr" if name.endswith("mm_yr") else "1" for name in self.bands())
 
     def statistics(self) -> dict[str, float]:
         """What is worth knowing without opening the raster."""
         probability = np.nan_to_num(self.maps.probability)
+        smallest = self.smallest_rate_mm_yr
+        limit = None if smallest is None else smallest[np.isfinite(smallest)]
         return {
             "background_mm_yr": round(self.maps.background_mm_yr, 3),
             "rate_sigma_mm_yr": round(self.maps.rate_sigma_mm_yr, 3),
@@ -87,6 +94,7 @@ class DeformationResult(NamedTuple):
             "cells_moving": int((probability >= 0.5).sum()),
             "highest_probability": round(float(probability.max()), 4),
             **({} if self.still_share is None else {"still_share": round(self.still_share, 4)}),
+            **({} if limit is None or not limit.size else {LIMIT_BAND: round(float(np.median(limit)), 2)}),
         }
 
 
@@ -177,6 +185,8 @@ def on_grids(
     probability, rate = maps.probability[spanned], maps.rate_mm_yr[spanned]
     away, toward = by_sign(probability, rate)
     sigma = float(network.card.settings.get("rate_sigma_mm_yr", max(sigmas)))
+    seen = [track.velocity_mm_yr for track in lattice.tracks], [track.n_points for track in lattice.tracks]
+    smallest = smallest_rate(*seen, cell_m, lattice.scale)[spanned]
     return DeformationResult(
         DeformationMaps(probability, away, toward, rate, lattice.still[0].rate_mm_yr, sigma),
         lattice.transform @ Affine.translation(col, row),
@@ -184,6 +194,7 @@ def on_grids(
         dict(zip(KINDS, (plane[spanned] for plane in maps.class_probability), strict=True)),
         reliability_of(network.card.settings, len(grids)),
         min(still.share for still in lattice.still),
+        smallest,
     )
 
 

@@ -83,7 +83,7 @@ def stretch_of(area: AreaFigures) -> int:
 
 def fingerprint(detection: Detection, name: str) -> str:
     """An ETag: the same while neither the run nor the way it is painted change."""
-    parts = (PAINT_VERSION, name, detection.pk, detection.scan.prediction.raster_sha256, detection.area.wkb)
+    parts = (PAINT_VERSION, name, detection.pk, detection.scan.prediction.raster_sha256, detection.area.hexewkb)
     return f'"{hashlib.sha256(chr(0).join(map(str, parts)).encode()).hexdigest()[:32]}"'
 
 
@@ -124,4 +124,6 @@ def _on_plane(area: GeoArea) -> tuple[MultiPolygon, int]:
 def _box(frame: Frame, epsg: int) -> Polygon:
     west, south, east, north = frame.bounds_m
     corners = transformer(epsg, 4326).transform([west, east, west, east], [south, south, north, north])
-    return Polygon.from_bbox((min(corners[0]), min(corners[1]), max(corners[0]), max(corners[1])))
+    box = Polygon.from_bbox((min(corners[0]), min(corners[1]), max(corners[0]), max(corners[1])))
+    box.srid = 4326
+    return box

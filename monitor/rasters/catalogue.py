@@ -17,6 +17,8 @@ from ml.models import ModelVersion, Prediction, Run
 from monitor.imaging.drawing import Bounds, InputGrid
 from monitor.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
 
+OF_PRODUCTS = ModelVersion.Task.DEFORMATION
+OF_PAIRS = frozenset(ModelVersion.Task) - {OF_PRODUCTS}
 POLARISATIONS = ("VV", "HH", "VH", "HV")  # the first one there is, is shown
 _PAIR = re.compile(r"(\d{4}-\d{2}-\d{2})-(\d{1,4})d", re.ASCII)
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})", re.ASCII)
@@ -46,12 +48,19 @@ class RasterSource(NamedTuple):
 
 
 def rasters_available() -> list[tuple[RasterLayer, list[RasterGroup]]]:
-    """The layers that have rasters, each with its dates, oldest first. A query for products, scenes, pairs, and each
-    figure that layers of pairs need.
+    """The layers that have rasters, each with its dates, oldest first. A query for scenes, and one for products and for
+    pairs with each figure that their layers need.
     """
-    others = {ModelVersion.Task.DEFORMATION.value: _groups_of_products(), "": _groups_of_scenes()}
-    groups = {needs: _groups_of_pairs(needs) | others for needs in {layer.needs for layer in RASTER_LAYERS}}
-    layers = [(layer, groups[layer.needs].get(layer.task, [])) for layer in RASTER_LAYERS]
+    products = {one.needs: _groups_of_products(one.needs) for one in RASTER_LAYERS if one.task == OF_PRODUCTS}
+    pairs = {needs: _groups_of_pairs(needs) for needs in {one.needs for one in RASTER_LAYERS if one.task in OF_PAIRS}}
+    scenes = _groups_of_scenes()
+
+    def groups(layer: RasterLayer) -> list[RasterGroup]:
+        if layer.task == OF_PRODUCTS:
+            return products[layer.needs]
+        return pairs[layer.needs].get(layer.task, []) if layer.task else scenes
+
+    layers = [(layer, groups(layer)) for layer in RASTER_LAYERS]
     return [(layer, dates) for layer, dates in layers if dates]
 
 
@@ -60,7 +69,7 @@ def raster_sources(*, layer: RasterLayer, group: str, bounds: Bounds) -> list[Ra
     box = Polygon.from_bbox(bounds)
     box.srid = 4326
     if layer.task == ModelVersion.Task.DEFORMATION:
-        return _sources_of_products(group, box)
+        return _sources_of_products(layer, group, box)
     return _sources_of_pairs(layer, group, box) if layer.task else _sources_of_scenes(group, box)
 
 
@@ -113,12 +122,11 @@ def _last_date() -> Func:
     return Func(F("run__product__dates"), template=last, output_field=DateField())
 
 
-def _groups_of_pairs(needs: str = "") -> dict[str, list[RasterGroup]]:
+def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
     """By task. needs: a figure of the statistics that must be above 0."""
-    some = {f"statistics__{needs}__gt": 0} if needs else {}
     rows = (
         _succeeded()
-        .filter(run__pair__isnull=False, **some)
+        .filter(run__pair__isnull=False, **_with_figure(needs))
         .values(
             task=F("run__model_version__task"),
             last=TruncDate("run__pair__secondary__acquired_at"),
@@ -140,11 +148,15 @@ def _groups_of_pairs(needs: str = "") -> dict[str, list[RasterGroup]]:
     return by_task
 
 
-def _groups_of_products() -> list[RasterGroup]:
+def _with_figure(needs: str) -> dict[str, float]:
+    return {f"statistics__{needs}__gt": 0} if needs else {}
+
+
+def _groups_of_products(needs: str) -> list[RasterGroup]:
     """Products by the year in which they end: tracks of one release end days apart and belong together."""
     rows = (
         _succeeded()
-        .filter(run__product__isnull=False, run__model_version__task=ModelVersion.Task.DEFORMATION)
+        .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS, **_with_figure(needs))
         .annotate(last=_last_date())
         .values(year=ExtractYear("last"))
         .annotate(
@@ -181,7 +193,7 @@ def _groups_of_scenes() -> list[RasterGroup]:
     ]
 
 
-def _sources_of_products(group: str, box: Polygon) -> list[RasterSource] | None:
+def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[RasterSource] | None:
     year = _YEAR.fullmatch(group)
     if year is None or not int(year[1]):
         return None
@@ -192,6 +204,7 @@ def _sources_of_products(group: str, box: Polygon) -> list[RasterSource] | None:
             run__model_version__task=ModelVersion.Task.DEFORMATION,
             last__year=int(year[1]),
             run__product__footprint__bboverlaps=box,
+            **_with_figure(layer.needs),
         )
         .order_by("run__product_id", "-run__finished_at", "-id")
         .distinct("run__product_id")

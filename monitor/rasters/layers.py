@@ -16,8 +16,8 @@ class RasterLayer(NamedTuple):
 
     task: whose predictions it shows; empty for the radar images. bands go into `value` as (bands, rows, cols).
     caption: the colours in words, where no legend stands.
-    overlap: which value counts where several rasters lie over each other, the first one or the highest.
-    of_pair: what becomes of the bands, before `value`, with the images that they stand on. needs: only dates in whose
+    overlap: which value counts where several rasters lie over each other, the first one, the highest or the lowest.
+    of_pair: what becomes of the bands, before `value`, with the images that they stand on. needs: only results in whose
     statistics this figure is above 0 are shown.
     """
 
@@ -107,6 +107,27 @@ RASTER_LAYERS = (
         "Found in the measurement points; empty where there are none. Where tracks overlap, the highest value counts.",
         "Dark: nearly certain that this ground moves. Pale: unlikely.",
         "highest",
+    ),
+    RasterLayer(
+        "smallest-rate",
+        "Where we cannot see",
+        Task.DEFORMATION,
+        ("smallest_rate_mm_yr",),
+        _only,
+        "mm a year",
+        2,
+        20,
+        ("#f3efe2", "#dccfa8", "#b9a674", "#8f7c4c", "#63532d", "#382d13"),
+        "slow motion is seen",
+        "",
+        "only fast motion",
+        "Here we would see motion of more than so many millimetres a year, along the satellite's line of sight.",
+        "For a place 1,600 metres across: nine of ten such places would be found. Small places have to move faster. "
+        "Computed from the number of points, their scatter, errors by the atmosphere and the number of tracks. Where "
+        "there is no colour, too few points stand: nothing would be found, whatever its speed.",
+        "Pale: slow motion would be seen. Dark: only fast motion. No colour: none.",
+        "lowest",
+        needs="smallest_rate_mm_yr",
     ),
     RasterLayer(
         "coherence",

@@ -39,7 +39,7 @@ def tile_png(layer: RasterLayer, sources: Sequence[RasterSource], z: int, x: int
     """A PNG of 256 x 256 with every source that reaches into the tile; transparent where nothing is known."""
     shown: Float32 | None = None
     for source in sources:
-        values = _read(source, lambda dataset: rasters.tile_values(dataset, layer.bands, z, x, y))
+        values = read_source(source, lambda dataset: rasters.tile_values(dataset, layer.bands, z, x, y))
         if values is None:
             continue
         value = layer.value(values if source.grid is None else layer.of_pair(values, source.grid))
@@ -55,15 +55,17 @@ def group_arrows(sources: Sequence[RasterSource], bounds: Bounds) -> list[Arrow]
     for source in sources:
         if (grid := source.grid) is not None:
             most = max(1, MOST_ARROWS // len(sources))
-            drawn += _read(source, lambda dataset, g=grid, m=most: rasters.arrows(dataset, g, bounds, m)) or []
+            drawn += read_source(source, lambda dataset, g=grid, m=most: rasters.arrows(dataset, g, bounds, m)) or []
     return drawn
 
 
 def _merged(shown: Float32, values: Float32, overlap: str) -> Float32:
-    return np.fmax(shown, values) if overlap == "highest" else np.where(np.isfinite(shown), shown, values)
+    if overlap == "first":
+        return np.where(np.isfinite(shown), shown, values)
+    return np.fmax(shown, values) if overlap == "highest" else np.fmin(shown, values)
 
 
-def _read(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
+def read_source(source: RasterSource, work: Callable[[DatasetReader], Result]) -> Result | None:
     """What `work` finds in the raster; None where the file is gone or broken: a map with a hole is better than none."""
     try:
         with stored_tiff(source.file) as dataset:

@@ -10,6 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from monitor.models import Subscription
+from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import selectors, tokens
 from monitor.subscriptions import services as subscriptions
 from monitor.wording.refusals import Refusal
@@ -79,7 +80,10 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
     context = {
         "email": email,
         "token": token,
-        "subscriptions": [subscriptions.described(one) for one in held.filter(ended_at=None)],
+        "subscriptions": [
+            subscriptions.described(one) | {"unseen": visibility_sentence(one.region)}
+            for one in held.filter(ended_at=None)
+        ],
         "n_ended": held.exclude(ended_at=None).count(),
         "frequencies": Subscription.Frequency.choices,
         "keep_days": subscriptions.KEEP_ENDED.days,

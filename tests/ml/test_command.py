@@ -227,7 +227,7 @@ def test_the_network_names_kinds_and_traces_its_weights(region, tmp_path):
     raster = tmp_path / "p.tif"
     assert main(["deformation", str(region / "points.csv"), "--out", str(raster), "--method", "model"]) == 0
     with rasterio.open(raster) as opened:
-        assert opened.descriptions == ("probability", *KINDS, "rate_mm_yr")
+        assert opened.descriptions == ("probability", *KINDS, "rate_mm_yr", "smallest_rate_mm_yr")
         assert [opened.tags(band)["units"] for band in range(1, 8)] == ["1"] * 6 + ["mm/yr"]
         assert opened.tags()["weights_sha256"] == file_sha256(WEIGHTS / "deformation.safetensors")
 

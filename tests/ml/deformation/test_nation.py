@@ -164,8 +164,8 @@ def test_the_bands_add_up_and_span_the_cells_of_the_points(network):
     points = cloud()
     result = infer.with_network([points], network)
     bands = result.bands()
-    assert list(bands) == ["probability", *KINDS, "rate_mm_yr"]
-    assert result.units() == ("1",) * 6 + ("mm/yr",)
+    assert list(bands) == ["probability", *KINDS, "rate_mm_yr", "smallest_rate_mm_yr"]
+    assert result.units() == ("1",) * 6 + ("mm/yr",) * 2
     np.testing.assert_allclose(sum(bands[name] for name in KINDS), bands["probability"], atol=1e-5)
     rows, cols = bands["probability"].shape
     assert result.transform.c == np.floor(points.x.min() / 100) * 100

@@ -1,0 +1,59 @@
+"""Where slow motion would not be seen: the map layer, and the sentence about a region."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.contrib.gis.geos import MultiPolygon, Polygon
+
+from ingest.rasters import write_cog
+from ml.models import Prediction
+from ml.stored import read_prediction
+from monitor.rasters.visibility import visibility_in, visibility_sentence
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def limits(watched_region) -> list[Prediction]:
+    """Two tracks: the first sees 4 mm a year in its northern half and nothing south of it, the second 30 mm."""
+    predictions = list(Prediction.objects.order_by("run__product_id"))
+    for prediction, (north, south) in zip(predictions, ((4.0, np.nan), (30.0, 30.0)), strict=True):
+        raster = read_prediction(prediction)
+        half = np.where(np.arange(raster.shape[0])[:, None] < raster.shape[0] // 2, north, south)
+        bands = {"smallest_rate_mm_yr": np.broadcast_to(half, raster.shape).astype(np.float32)}
+        path = Path(prediction.raster.path)
+        write_cog(path, bands, raster.transform, raster.epsg, ["mm/yr"], {})
+        prediction.statistics["smallest_rate_mm_yr"] = 4.0
+        prediction.save(update_fields=["statistics"])
+    return predictions
+
+
+def test_runs_that_do_not_state_what_they_would_see_have_no_layer_and_no_sentence(client, watched_region):
+    names = {layer["name"] for layer in client.get("/rasters.json").json()["layers"]}
+    assert "probability" in names
+    assert "smallest-rate" not in names
+    assert visibility_sentence(None) == ""
+
+
+def test_the_best_view_counts_and_the_date_is_the_last_one(client, limits):
+    layers = {layer["name"]: layer for layer in client.get("/rasters.json").json()["layers"]}
+    assert layers["smallest-rate"]["groups"][0]["n_rasters"] == 2
+    west, south, east, north = limits[0].run.product.footprint.extent
+    middle = (south + north) / 2
+    for edges, least, most in (((middle + 0.01, north), 0.0, 0.1), ((south, middle - 0.01), 0.95, 1.0)):
+        region = MultiPolygon(Polygon.from_bbox((west + 0.01, edges[0], east - 0.01, edges[1])), srid=4326)
+        seen = visibility_in(region)
+        assert least <= seen.unseen <= most
+        assert seen.last_look == max(one.run.product.dates[-1] for one in limits)
+
+
+def test_lists_and_subscriptions_say_it(client, limits):
+    sentence = visibility_sentence(None)
+    assert sentence.startswith("In ")
+    assert (
+        "% of the ground that our data cover we could not see motion slower than 10 mm a year; last look on" in sentence
+    )
+    assert sentence in client.get("/alerts/").content.decode()
+    far = MultiPolygon(Polygon.from_bbox((50, 10, 51, 11)), srid=4326)
+    assert visibility_sentence(far) == ""
