@@ -1,6 +1,7 @@
 """Detection: one area in one run. Alert: what people follow, through all its detections. Transition: a new state.
 
 Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
+AlertMotion: since when an alert moves, and whether faster than before.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
 """
 
@@ -13,7 +14,7 @@ from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Reason, Verdict
-from ingest.models import Glacier
+from ingest.models import Glacier, Product
 from ml.models import Prediction
 
 
@@ -206,6 +207,36 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.created_at:%Y-%m-%d %H:%M} {self.actor}: {self.action} {self.subject}"
+
+
+class AlertMotion(models.Model):
+    """How an alert's ground moves over time, from one product's mean series against the ground around it.
+
+    Rates in mm/yr, sign as the product's component says. No row where no product has a series.
+    """
+
+    alert = models.OneToOneField(Alert, models.CASCADE, related_name="motion")
+    product = models.ForeignKey(Product, models.CASCADE, related_name="+")
+    direction = models.CharField(max_length=10, blank=True, help_text="of the product's track")
+    n_dates = models.PositiveIntegerField()
+    trend = models.CharField(max_length=10, help_text="of ml.deformation.motion.series.Trend")
+    rate_mm_yr = models.FloatField(help_text="at the end of the series")
+    rate_sigma_mm_yr = models.FloatField(help_text="one standard deviation")
+    before_mm_yr = models.FloatField(null=True, help_text="before the last change of the rate")
+    before_sigma_mm_yr = models.FloatField(null=True)
+    changed_on = models.DateField(null=True, help_text="when the rate changed last")
+    changed_sigma_days = models.FloatField(null=True, help_text="one standard deviation")
+    accelerating_since = models.DateField(null=True)
+    at_rest_since = models.DateField(null=True)
+    moving_since = models.DateField(null=True, help_text="where the series shows that it was still before")
+    season_mm = models.FloatField(help_text="half of the way from lowest to highest, 0 where no season is sure")
+    season_month = models.PositiveSmallIntegerField(null=True, help_text="of the highest")
+    fit = models.JSONField(help_text="series, curve and changes, for the chart")
+    basis = models.CharField(max_length=64, help_text="hash of what it was made from")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: {self.trend}"
 
 
 class GlacierScan(models.Model):

@@ -8,6 +8,7 @@ from shapely import from_wkb
 
 from detection.alerts.describe import describe, event_span, independent_views
 from detection.alerts.exposure import exposure_refresh
+from detection.alerts.motion import alert_motion_refresh
 from detection.kinds import Family, family
 from detection.models import Alert, AlertTransition, Detection, Scan
 from detection.rules.lifecycle import State, after_sighting, may_become
@@ -114,6 +115,7 @@ def _alert_refresh(alert: Alert, seen_in: str) -> None:
         setattr(alert, name, value)
     alert.save(update_fields=[*description, "updated_at"])
     exposure_refresh(alert=alert)
+    alert_motion_refresh(alert=alert, detections=current)
     independent = set().union(*(independent_views(detection) for detection in current))
     state = after_sighting(State(alert.state), len(independent))
     if state != alert.state:

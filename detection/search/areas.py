@@ -128,7 +128,9 @@ def _from_area(prediction: Prediction, area: Area, views: Sequence[View], epsg: 
         peak_rate_mm_yr=area.peak_rate_mm_yr,
         peak_low_mm_yr=strongest.low if strongest else None,
         peak_high_mm_yr=strongest.high if strongest else None,
-        rate_sigma_mm_yr=_rate_sigma(prediction, product, place),
+        rate_sigma_mm_yr=_rate_sigma(
+            area.rate_sigma_mm_yr or prediction.statistics["rate_sigma_mm_yr"], product, place
+        ),
         area=place,
         area_m2=area.area_m2,
         n_points=_points_within([view.product for view in views], place),
@@ -223,9 +225,8 @@ def _of_series(product: Product, place: MultiPolygon) -> dict[str, Any]:
     return series_evidence(series, product.dates, half_wave_mm(product.header)).as_dict()
 
 
-def _rate_sigma(prediction: Prediction, product: Product, place: MultiPolygon) -> float:
-    """One standard deviation of an area's rate, mm/yr: between neighbours, and of its mean series in time."""
-    between = prediction.statistics["rate_sigma_mm_yr"]
+def _rate_sigma(between: float, product: Product, place: MultiPolygon) -> float:
+    """One standard deviation of an area's rate, mm/yr: over the ground (`between`), and of its mean series in time."""
     series = ingest_selectors.area_series(product=product, area=place)
     fit = fit_series(series.dates, series.mean_mm) if series else None
     return math.hypot(between, fit.rate_sigma_mm_yr if fit else 0.0)

@@ -31,16 +31,26 @@ class PeakRate(NamedTuple):
     high: float
 
 
+class Tilt(NamedTuple):
+    """The steepest change of the rate over the ground, mm/yr per m, without sign; and its 90 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 class Place(NamedTuple):
     """One peak of motion, measured on the points. Outlines in the area's system, each inside the one before.
 
-    motion: what moves and belongs to this peak alone; half, core: where it moves by half and by 0.8 of the peak.
+    motion: what moves and belongs to this peak alone; half, core: where it moves by half and by 0.8 of the peak. tilt:
+    at its edge, None where too few points are there.
     """
 
     motion: Polygon | MultiPolygon
     half: Polygon | MultiPolygon
     core: Polygon | MultiPolygon
     peak: PeakRate
+    tilt: Tilt | None = None
 
 
 class Area(NamedTuple):
@@ -52,6 +62,7 @@ class Area(NamedTuple):
     points were looked at (`ml.deformation.places`), which then also give outline and rates. region: number of the
     flagged area that this is, or is a part of; 0 before. core_kinds, rim_kinds: the network's own shares within the
     outline of half the strongest peak, and outside it. track: which of the tracks given gave outline and rates.
+    rate_sigma_mm_yr: of the median, one standard deviation, None before.
     """
 
     polygon: Polygon | MultiPolygon
@@ -66,6 +77,7 @@ class Area(NamedTuple):
     core_kinds: Mapping[str, float] = {}
     rim_kinds: Mapping[str, float] = {}
     track: int = 0
+    rate_sigma_mm_yr: float | None = None
 
 
 class AreaThresholds(NamedTuple):
@@ -290,10 +302,11 @@ def to_geographic(polygon: Polygon | MultiPolygon, epsg: int) -> MultiPolygon:
 
 
 def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
-    """For JSON: the peak rate with its 90 % interval, and the outlines as GeoJSON in degrees."""
+    """For JSON: peak rate and tilt with their 90 % intervals, and the outlines as GeoJSON in degrees."""
     rates = zip(("peak_rate_mm_yr", "peak_low_mm_yr", "peak_high_mm_yr"), place.peak, strict=True)
     outlines = {name: mapping(to_geographic(getattr(place, name), epsg)) for name in ("motion", "half", "core")}
-    return {name: round(rate, 2) for name, rate in rates} | outlines
+    tilts = zip(("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr"), place.tilt or (), strict=False)
+    return {name: round(rate, 2) for name, rate in rates} | {name: round(one, 4) for name, one in tilts} | outlines
 
 
 class SortedPoints:

@@ -17,7 +17,9 @@ from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_shar
 from ingest.models import Product
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from monitor.alerts.agreement import agreement_rows
+from monitor.alerts.motion import motion_rows
 from monitor.alerts.pictures import captions, stretch_of
+from monitor.alerts.places import places_rows
 from monitor.cards.cards import AlertCard, alert_card
 from monitor.cards.exposure import exposure_block
 from monitor.cards.features import alert_feature
@@ -60,6 +62,8 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "limits": card.voice.limits(alert, sources),
         "simulated_here": _simulated_here(alert),
         "glaciers": [glacier_link(one) for one in motions_touching(area=alert.area, simulated=alert.simulated)],
+        "motion": motion_rows(alert),
+        "places": places_rows(detections),
         "series_summary": [_series_row(**one) for one in selectors.alert_series(alert=alert)],
     }
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from detection.models import Alert, AreaFigures, Detection
 from ingest.models import Product, ScenePair
 from ml.models import Run
-from monitor.api.schemas import Figures
+from monitor.api.schemas import Figures, MotionOut
 from monitor.cards.cards import AlertCard, alert_card, alert_cards
 from monitor.cards.features import alert_geometry
 from monitor.map.series import product_summary
@@ -55,6 +55,7 @@ def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
         "bbox": _box(alert.area.extent),
         "first_motion": alert.first_motion,
         "last_motion": alert.last_motion,
+        "motion": _motion(alert),
     }
 
 
@@ -139,6 +140,11 @@ def _prediction_row(run: Run, pair: ScenePair) -> dict[str, Any]:
         "group": group,
         "created_at": prediction.created_at,
     }
+
+
+def _motion(alert: Alert) -> dict[str, Any] | None:
+    motion = getattr(alert, "motion", None)  # read with the card
+    return {name: getattr(motion, name) for name in MotionOut.model_fields} if motion else None
 
 
 def _figures(area: AreaFigures) -> dict[str, Any]:

@@ -41,6 +41,26 @@ class Figures(Schema):
     class_shares: dict[str, float] = Field({}, description="a network's causes and how likely each is; add up to 1")
 
 
+class MotionOut(Schema):
+    """How the ground moves over time, against the ground around it; mm a year, sign: see component of the alert."""
+
+    trend: str = Field(description="steady, faster, slower, at rest, began or reversed: at the last change of the rate")
+    rate_mm_yr: float = Field(description="at the end of the series")
+    rate_sigma_mm_yr: float
+    before_mm_yr: float | None = Field(description="before the last change")
+    before_sigma_mm_yr: float | None
+    changed_on: date | None
+    changed_sigma_days: float | None
+    accelerating_since: date | None
+    at_rest_since: date | None
+    moving_since: date | None = Field(
+        description="null where it moved from the first date on, or the series cannot tell"
+    )
+    season_mm: float = Field(description="half of the way from lowest to highest, 0 where no season is sure")
+    season_month: int | None
+    n_dates: int
+
+
 class AlertOut(Figures):
     """A place that moves, with one code for its whole life."""
 
@@ -62,6 +82,7 @@ class AlertOut(Figures):
     bbox: list[float] = Field(description="west, south, east, north in degrees")
     first_motion: date
     last_motion: date
+    motion: MotionOut | None = Field(None, description="null where no product has a series of the place")
     first_seen: datetime
     updated: datetime
 
@@ -128,6 +149,18 @@ class ProductOut(ProductSummary):
     loaded_at: datetime
 
 
+class SeriesChange(Schema):
+    """A change that a series shows, and between which dates it probably (9 in 10) was."""
+
+    kind: str = Field(description="rate, mm a year; step, mm; curve, mm a year each year; unwrapping, mm: an error")
+    day: date
+    first: date
+    last: date
+    size: float
+    sigma: float = Field(description="one standard deviation of the size")
+    sentence: str
+
+
 class PointSeries(Schema):
     """One point over time. Displacements in mm on `dates`; null where nothing was measured."""
 
@@ -147,6 +180,7 @@ class PointSeries(Schema):
     dates: list[date]
     displacement_mm: list[float | None]
     fit_mm: list[float | None] | None
+    changes: list[SeriesChange] = Field(description="of the rate, and jumps: only those that chance hardly makes")
     band_mm: float | None = Field(description="one standard deviation around the fit")
     negative_word: str
     positive_word: str

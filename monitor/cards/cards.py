@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Prefetch, prefetch_related_objects
+
 from detection.kinds import Mark, row_of
-from detection.models import Alert, AlertExposure
+from detection.models import Alert, AlertExposure, AlertMotion
 from monitor.cards.exposure import as_answer, exposures_of, sentence_of
 from monitor.cards.whereabouts import place_names
 from monitor.families import FamilyVoice, voice
@@ -45,6 +47,7 @@ class AlertCard:
 def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
     """Cards of many alerts; their places are looked up all at once."""
     listed = list(alerts)
+    prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")))
     exposures = exposures_of(listed)
     places = zip(listed, place_names(listed), strict=True)
     return [_card(alert, place, exposures.get(alert.pk)) for alert, place in places]

@@ -5,11 +5,13 @@ from typing import Any
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
 from ingest.readers.records import Reference
+from ml.deformation.motion.series import Trend
+from monitor.families.changes import change_words, changed_when, motion_of
 from monitor.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, Severity, advice_in_state
 from monitor.wording.components import COMPONENT_LABELS, direction, moved
 from monitor.wording.dates import period_words
 from monitor.wording.figures import figure, with_uncertainty
-from monitor.wording.points import agreement_sentences, reason_sentences
+from monitor.wording.points import agreement_sentences, reason_sentences, tilt_sentence
 
 SEVERITIES = {
     "minor": Severity(
@@ -48,18 +50,24 @@ class VelocityVoice:
         sign, way = row_of(alert.kind).sign, direction(alert.component, alert.rate_mm_yr)
         seen = f"moving {rate} mm/year {way}" if alert.component == "los" else f"{way} {rate} mm/year"
         label = f"{sign} {rate} mm/year" if sign else seen
+        motion = motion_of(alert)
+        if motion and motion.trend == Trend.AT_REST:
+            label = f"at rest since {changed_when(motion)}, before that {label}"
         return f"{label}, a wide region" if _is_region(alert) else label
 
     def sentence(self, alert: AlertFigures) -> str:
         sign = row_of(alert.kind).sign
         verb = SIGN_VERBS[sign] if sign else moved(alert.component, alert.rate_mm_yr)
         rate = with_uncertainty(alert.rate_mm_yr, alert.rate_sigma_mm_yr)
-        when = period_words(alert.first_motion, alert.last_motion)
+        motion, when = motion_of(alert), period_words(alert.first_motion, alert.last_motion)
         fastest = f", and {_peak(alert)} where it is fastest" if _uneven(alert) else ""
         # without a sign, the direction itself is seen from the satellite
         seen = "as seen from the satellite and compared" if sign and alert.component == "los" else "compared"
         ground = "The ground of a wide region" if _is_region(alert) else "The ground here"
         with_what = AGAINST[alert.reference] if _is_region(alert) else "the ground around it"
+        if motion:
+            changed = change_words(motion, alert.component, verb, alert.rate_sigma_mm_yr or 0.0)
+            return f"{ground} {changed}, {seen} with {with_what}."
         return f"{ground} {verb} by about {rate} mm a year{fastest}, {when}, {seen} with {with_what}."
 
     def severity(self, grade: str) -> Severity:
@@ -121,6 +129,7 @@ class VelocityVoice:
             *others, last = [figure(place["peak_rate_mm_yr"]) for place in detection.places]
             rates = f"{', '.join(others)} and {last}"
             reasons.append(f"It moves fastest in {len(detection.places)} separate places: by up to {rates} mm a year.")
+        reasons += [line for line in [tilt_sentence(detection.places[0])] if line] if detection.places else []
         return Finding(
             f"{direction(source.component, detection.rate_mm_yr)}, {rate} mm/year",
             COMPONENT_LABELS[source.component],

@@ -8,7 +8,11 @@ from django.urls import reverse
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_get, point_series
-from ml.statistics.series import fit_series
+from ingest.readers.records import Float32, Technique
+from ml.deformation.motion.series import SeriesMotion, series_motion
+from ml.deformation.series.product import half_wave_mm, has_cycles
+from ml.statistics.series import SeriesFit, fit_series
+from monitor.families.changes import what_changed
 from monitor.map import selectors
 from monitor.wording.components import COMPONENT_LABELS, WORDS
 from monitor.wording.points import point_sentence
@@ -25,7 +29,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
     """A point's displacements with a fit and a sentence. mm; sign as the product's component says."""
     product, displacement = point.product, point_series(point=point)
     dates = product.dates if product.has_series else []
-    fit = fit_series(dates, displacement) if dates else None
+    fit, motion = _fits(product, displacement)
     negative, positive = WORDS[product.component]
     return {
         "product": product_summary(product),
@@ -45,12 +49,27 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
         ),
         "dates": [day.isoformat() for day in dates],
         "displacement_mm": [number(value) for value in displacement],
-        "fit_mm": [number(value) for value in fit.fit_mm] if fit else None,
-        "band_mm": number(fit.sigma_mm) if fit else None,
+        "fit_mm": [number(value) for value in (motion or fit).fit_mm] if fit else None,
+        "band_mm": number(motion.noise_mm if motion else fit.sigma_mm) if fit else None,
+        "changes": [
+            one.as_dict() | {"sentence": what_changed(product.component, one.as_dict())}
+            for one in (motion.changes if motion else ())
+        ],
         "negative_word": negative,
         "positive_word": positive,
         "csv_url": reverse("point-series-csv", args=[product.pk, point.pid]),
     }
+
+
+def _fits(product: Product, displacement: Float32) -> tuple[SeriesFit | None, SeriesMotion | None]:
+    """A line with a season, and, for ground and where the dates suffice, one with the changes that the series shows."""
+    if not product.has_series:
+        return None, None
+    cycles = has_cycles(product.has_series, product.component, product.technique)
+    cycle_mm = half_wave_mm(product.header) if cycles else None
+    is_ground = product.technique == Technique.INSAR
+    motion = series_motion(product.dates, displacement, cycle_mm) if is_ground else None
+    return fit_series(product.dates, displacement), motion
 
 
 def alert_body(alert: Alert) -> dict[str, object]:

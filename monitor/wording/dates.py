@@ -2,6 +2,9 @@
 
 from datetime import date
 
+WITHIN_A_MONTH_OR_TWO, WITHIN_HALF_A_YEAR = 60.0, 180.0  # days
+THIRDS = ("early ", "mid-", "late ")  # of a year; seasons differ between the hemispheres
+
 
 def day_words(day: date) -> str:
     """'4 October 2023'."""
@@ -36,3 +39,12 @@ def duration_words(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"
     return f"{seconds:.0f} seconds"
+
+
+def time_words(day: date, within_days: float) -> str:
+    """'March 2023', 'mid-2023', '2023': a date that is known to within so many days."""
+    if within_days <= WITHIN_A_MONTH_OR_TWO:
+        return f"{day:%B %Y}"
+    if within_days <= WITHIN_HALF_A_YEAR:
+        return f"{THIRDS[(day.month - 1) // 4]}{day.year}"
+    return f"about {day.year}"

@@ -9,6 +9,7 @@ from monitor.wording.dates import day_words, period_words
 from monitor.wording.figures import figure, with_uncertainty
 
 STILL_MM_YR = 2.0
+TILT_OVER_M = 10.0
 MANY = 0.5  # share of an area's points
 FAST_MM_YR = 3000.0  # ice, and fast landslides: from here on in metres
 
@@ -85,3 +86,18 @@ def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: 
         return f"{since}, {counts}; where both measure, the usual speed is the same."
     size, way = figure(median_change_mm_yr), direction(component, median_change_mm_yr)
     return f"{since}, {counts}; where both measure, the usual speed changed by {size} mm a year ({way})."
+
+
+def tilt_sentence(place: Mapping[str, Any]) -> str:
+    """The steepest tilt of a place, over the length of a house; empty where it was not measured."""
+    if not place.get("tilt_mm_m_yr"):
+        return ""
+    value, low, high = (
+        f"{TILT_OVER_M * place[name]:.1f}" for name in ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")
+    )
+    if value == "0.0":
+        return "Over ten metres, both ends of a building move alike, to within a tenth of a millimetre a year."
+    return (
+        f"Where it tilts most, one end of something ten metres long moves about {value} mm a year more than the other "
+        f"(probably {low} to {high})."
+    )

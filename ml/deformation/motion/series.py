@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,9 @@ DROP_90 = 5.0  # of twice the log-likelihood; 2.7 if the noise were known, set o
 STILL_MM_YR = 2.0  # ground whose rate lies within this, with 90 % certainty, is at rest
 SURELY = 3.0  # standard deviations of a rate that is surely not 0
 LEAST_CHANGE_MM_YR = 1.0  # smaller changes of the rate are not worth a word
-WILD = 5.0  # robust standard deviations from the neighbours' median
-NEIGHBOURS = 7
+WILD = 5.0  # robust standard deviations from the medians of the neighbours
+BESIDE = 3  # neighbours on either side
+LEAST_NOISE_MM = 0.1
 WHOLE_LEAST, WHOLE_MOST = 0.08, 0.16  # cycles: a step so near to a whole number is one, by its own error
 SURE_SEASON = 4.0  # mean square of the season's coefficients, in their standard deviations
 
@@ -55,7 +56,8 @@ class Rate(NamedTuple):
 
 class DatedChange(NamedTuple):
     """kind: rate, step, curve (the rate changes evenly all the time) or unwrapping: a step of whole cycles, probably an
-    error of processing. first, last: 90 % interval of its day; size: mm/yr, mm or mm/yr².
+    error of processing. first, last: 90 % interval of its day; size: mm/yr, mm or mm/yr², sigma its standard
+    deviation.
     """
 
     kind: str
@@ -63,7 +65,12 @@ class DatedChange(NamedTuple):
     first: date
     last: date
     size: float
-    size_sigma: float
+    sigma: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: rounded, dates as 2024-05-31."""
+        days = {name: getattr(self, name).isoformat() for name in ("day", "first", "last")}
+        return {"kind": self.kind, **days, "size": round(self.size, 2), "sigma": round(self.sigma, 2)}
 
 
 class SeriesMotion(NamedTuple):
@@ -129,14 +136,17 @@ def _without_cycles(days: Float64, values_mm: Float64, half_wave_mm: float | Non
 
 
 def _wild(values_mm: Float64) -> NDArray[np.bool_]:
-    """Values far from the median of those around them; of a step, none is."""
+    """Values far above, or below, both the medians of those before and after: no trend or step makes one."""
     known = np.flatnonzero(np.isfinite(values_mm))
     wild = np.zeros(values_mm.size, dtype=bool)
-    if known.size >= NEIGHBOURS:
+    if known.size > BESIDE:
         series = values_mm[known]
-        around = np.lib.stride_tricks.sliding_window_view(np.pad(series, NEIGHBOURS // 2, mode="reflect"), NEIGHBOURS)
-        off = series - np.median(around, axis=1)
-        wild[known] = np.abs(off) > WILD * max(MAD_TO_SIGMA * float(np.median(np.abs(off))), 0.1)
+        padded = np.pad(series, BESIDE, mode="reflect", reflect_type="odd")
+        medians = np.median(np.lib.stride_tricks.sliding_window_view(padded, BESIDE), axis=1)
+        before, after = series - medians[: series.size], series - medians[BESIDE + 1 :]
+        off = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0.0)
+        scatter = MAD_TO_SIGMA * float(np.median(np.abs(before + after) / 2))
+        wild[known] = off > WILD * max(scatter, LEAST_NOISE_MM)
     return wild
 
 
@@ -160,8 +170,8 @@ def _whole(change: DatedChange, half_wave_mm: float | None) -> DatedChange:
     """A step of whole cycles is named so."""
     if change.kind != "step" or half_wave_mm is None:
         return change
-    cycles, sigma = change.size / half_wave_mm, change.size_sigma / half_wave_mm
-    whole = round(cycles) != 0 and abs(cycles - round(cycles)) <= min(max(2 * sigma, WHOLE_LEAST), WHOLE_MOST)
+    cycles, sigma = change.size / half_wave_mm, change.sigma / half_wave_mm
+    whole = round(cycles) != 0 and abs(cycles - round(cycles)) <= np.clip(2.5 * sigma, WHOLE_LEAST, WHOLE_MOST)
     return change._replace(kind="unwrapping") if whole else change
 
 

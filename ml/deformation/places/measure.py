@@ -11,10 +11,11 @@ from shapely import MultiPolygon, Polygon, contains_xy, get_parts, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from ml.deformation.places.outlines import BoolMap, Peak, across_gaps, around, peaks_of, pieces
-from ml.deformation.places.peak import cell_means, highest_draws
+from ml.deformation.places.peak import cell_means, field_draws
 from ml.deformation.places.surface import Samples, Surface, rate_surface, square_of, without_spikes
+from ml.deformation.places.tilt import steepest
 from ml.deformation.points import Float64
-from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPoints, outline
+from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, PeakRate, Place, SortedPoints, Tilt, outline
 from ml.statistics.robust import MAD_TO_SIGMA
 
 MOVING_MM_YR = 2.0  # what is drawn as moving, at least
@@ -28,6 +29,7 @@ MOST_PARTS = 100  # of an area: more are scattered over all of its ground
 PEAK_REACH = 1.3  # radii of the half outline whose points give the peak
 FEWEST_CELLS = 4
 MODEL_SHARE = 0.07  # of the peak: what a smooth covariance misses of the ground's shapes
+MEDIAN_SHARE = 0.2  # of the median: what outlines that are drawn too narrow or wide make of it, on validation tiles
 INTERVAL_FACTOR = 1.2  # with it nine in ten intervals hold the truth, on validation tiles
 SINGLE_PIECE_SIGMAS = 3.0  # by which a second piece must stand above the level it is drawn at
 
@@ -151,10 +153,12 @@ def _redrawn(area: Area, view: View, piece: BoolMap, level: float, sign: float) 
     places = [_place(view, height, peak, level, sign) for peak in peaks_of(sure, sigma, level / 2)]
     places.sort(key=lambda place: -abs(place.peak.value))
     polygon = outline(piece, view.surface.transform, DEFAULT_THRESHOLDS.smallest_m2)
+    median = float(np.median(view.height[piece]))
     return area._replace(
         polygon=polygon,
         area_m2=float(polygon.area),
-        rate_mm_yr=sign * float(np.median(view.height[piece])),
+        rate_mm_yr=sign * median,
+        rate_sigma_mm_yr=float(np.hypot(view.background.sigma_mm_yr, MEDIAN_SHARE * median)),
         peak_rate_mm_yr=places[0].peak.value,
         places=tuple(places),
     )
@@ -165,24 +169,28 @@ def _place(view: View, height: Float64, peak: Peak, level: float, sign: float) -
     x, y = view.surface.transform @ (peak.at[1] + 0.5, peak.at[0] + 0.5)
     upper = around(height, peak.at, HALF * float(height[peak.at]))
     radius = max(PEAK_REACH * cell * float(np.sqrt(upper.sum() / np.pi)), 3 * view.samples.spacing_m, 150.0)
-    rate = _peak_rate(view, (x, y), radius, float(height[peak.at]), sign)
+    rate, tilt = _peak_and_tilt(view, (x, y), radius, float(height[peak.at]), sign)
     masks = [
         around(height, peak.at, at) for at in (max(level, peak.saddle), HALF * abs(rate.value), CORE * abs(rate.value))
     ]
     motion, half, core = (outline(mask, view.surface.transform, DEFAULT_THRESHOLDS.smallest_m2) for mask in masks)
-    return Place(motion, half, core, rate)
+    return Place(motion, half, core, rate, tilt)
 
 
-def _peak_rate(view: View, at: tuple[float, float], radius_m: float, otherwise: float, sign: float) -> PeakRate:
+def _peak_and_tilt(
+    view: View, at: tuple[float, float], radius_m: float, otherwise: float, sign: float
+) -> tuple[PeakRate, Tilt | None]:
     """From draws of the field, with what the surroundings and the model leave open added."""
     cells = cell_means(view.samples, *at, radius_m)
     rng = np.random.default_rng(0)
+    tilt = None
     if cells.x.size >= FEWEST_CELLS:
-        draws = highest_draws(cells, radius_m, sign) - sign * view.background.rate_mm_yr
+        fields = field_draws(cells, radius_m, sign)
+        tilt, draws = steepest(cells, fields), fields.max(axis=0) - sign * view.background.rate_mm_yr
     else:
         draws = otherwise + view.samples.noise_mm_yr * rng.standard_normal(200)
     value = float(np.median(draws))
     left_open = np.hypot(view.background.sigma_mm_yr, MODEL_SHARE * value)
     ends = np.percentile(draws + left_open * rng.standard_normal(draws.size), [5, 95])
     low, high = (value + INTERVAL_FACTOR * (float(end) - value) for end in ends)
-    return PeakRate(sign * value, sign * max(low, 0.0), sign * high)
+    return PeakRate(sign * value, sign * max(low, 0.0), sign * high), tilt

@@ -44,8 +44,8 @@ def cell_means(samples: Samples, x: float, y: float, radius_m: float) -> Cells:
     return Cells(next(means), next(means), next(means), samples.noise_mm_yr / np.sqrt(independent))
 
 
-def highest_draws(cells: Cells, radius_m: float, sign: float) -> Float64:
-    """The highest rate times sign in each of DRAWS fields that the cells allow, (DRAWS,)."""
+def field_draws(cells: Cells, radius_m: float, sign: float) -> Float64:
+    """Rates times sign of the cells in each of DRAWS fields that their means allow, (cells, DRAWS), mm/yr."""
     rng = np.random.default_rng(SEED)
     rate = sign * cells.rate_mm_yr
     at = np.column_stack([cells.x, cells.y])
@@ -68,9 +68,9 @@ def highest_draws(cells: Cells, radius_m: float, sign: float) -> Float64:
     likelihoods = np.array([fit[0] for fit in fits])
     weights = np.exp(likelihoods - likelihoods.max())
     counts = rng.multinomial(DRAWS, weights / weights.sum())
-    highest = []
+    fields = []
     for count, (_, vectors, middle, spread) in zip(counts, fits, strict=True):
         if count:
             draws = middle[:, None] + spread[:, None] * rng.standard_normal((middle.size, count))
-            highest.append((cells.sigma_mm_yr[:, None] * (vectors @ draws)).max(axis=0))
-    return np.concatenate(highest)
+            fields.append(cells.sigma_mm_yr[:, None] * (vectors @ draws))
+    return np.concatenate(fields, axis=1)

@@ -1,7 +1,7 @@
 // The page of one alert: a small map of its outline and a chart for each data set.
 import { createMap, fillBasemap, followDrawing } from "gmm/basemap";
 import { element as h, jsonOf } from "gmm/dom";
-import { addOutlines, boundsOf } from "gmm/marks";
+import { addLevels, addOutlines, boundsOf } from "gmm/marks";
 import { addPoints } from "gmm/points";
 import { addArrows, addRaster } from "gmm/rasters";
 
@@ -33,6 +33,7 @@ function drawMap() {
       chooseLayer(addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch }), stretch);
     }
     addOutlines(map, area);
+    if (document.getElementById("place-outlines")) addLevels(map, jsonOf("place-outlines"));
     followDrawing(map);
   });
 }
@@ -45,6 +46,27 @@ function chooseLayer(points, stretch) {
     document.getElementById("map-caption").textContent =
       `Brown: ${layer.negative_word}. Grey: still. Blue: ${layer.positive_word}. Full colour at ${stretch} mm a year.`;
   });
+}
+
+/** The series against the ground around it, with its curve and a line at each change. */
+async function drawMotion() {
+  const box = document.querySelector("#motion .chart");
+  const motion = jsonOf("motion-chart");
+  try {
+    const { drawChart } = await import("gmm/chart");
+    drawChart(box, {
+      dates: motion.dates,
+      values: motion.displacement_mm,
+      line: motion.fit_mm,
+      marks: motion.changes.map((one) => one.day),
+      positiveWord: motion.positive_word,
+      negativeWord: motion.negative_word,
+      names: { values: "measured", line: "trend and seasons", short: "trend", marks: "a change" },
+    });
+  } catch (error) {
+    console.warn(error);
+    box.replaceChildren(h("p", { class: "empty", role: "alert" }, "The chart could not be loaded."));
+  }
 }
 
 async function drawSeries() {
@@ -85,4 +107,5 @@ async function drawSeries() {
 }
 
 drawMap();
+if (document.getElementById("motion")) drawMotion();
 if (document.getElementById("series")) drawSeries();

@@ -20,6 +20,18 @@ export function addOutlines(map, data) {
   });
 }
 
+/** Outlines inside that of an alert: where the ground moves by half of its fastest, and by eight tenths. */
+export function addLevels(map, data) {
+  map.addSource("levels", { type: "geojson", data });
+  const width = ["match", ["get", "level"], "core", 2, 1.25];
+  map.addLayer({ id: "levels-casing", type: "line", source: "levels", paint: { "line-width": 3.5, "line-opacity": 0.6 } });
+  map.addLayer({ id: "levels", type: "line", source: "levels", paint: { "line-width": width } });
+  onTheme(() => {
+    map.setPaintProperty("levels-casing", "line-color", css("alert-casing"));
+    map.setPaintProperty("levels", "line-color", css("alert-line"));
+  });
+}
+
 /** West, south, east, north of any GeoJSON geometry. */
 export function boundsOf(geometry) {
   const flat = geometry.coordinates.flat(Infinity);

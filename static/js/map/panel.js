@@ -112,6 +112,7 @@ function renderPoint(point, drawChart) {
       point.csv_url && h("a", { class: "button", href: point.csv_url, download: true }, "Download (CSV)"),
       h("button", { type: "button", class: "button", onclick: copyLink }, "Copy link"),
     ),
+    changesList(point),
     measured.length > 0 && valuesTable(point),
     howSure(point, measured.length),
   ];
@@ -131,6 +132,7 @@ function renderPoint(point, drawChart) {
     dates,
     values,
     line: fit,
+    marks: point.changes.map((one) => one.day),
     ...(fit && band !== null ? { low: around(-1), high: around(1) } : {}),
     positiveWord: point.positive_word,
     negativeWord: point.negative_word,
@@ -139,6 +141,7 @@ function renderPoint(point, drawChart) {
       line: "trend and seasons",
       short: "trend",
       band: `usual scatter (±${band?.toFixed(1)} mm)`,
+      marks: "a change",
     },
   });
 }
@@ -164,6 +167,13 @@ function figures(point, measured) {
         h("dd", {}, `${signed(change, 0)} `, h("small", {}, `mm since ${date(point.dates[0])}`)),
       ),
   );
+}
+
+/** What changed and when, in words; only changes that chance hardly makes are here. */
+function changesList({ changes }) {
+  if (!changes.length) return null;
+  const when = ({ day, first, last }) => `${date(day)} (probably between ${date(first)} and ${date(last)})`;
+  return h("ul", { class: "changes" }, ...changes.map((one) => h("li", {}, `${when(one)}: ${one.sentence}`)));
 }
 
 function valuesTable({ dates, displacement_mm: values, fit_mm: fit }) {

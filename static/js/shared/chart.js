@@ -26,12 +26,13 @@ const tint = (colour, opacity) =>
 
 /**
  * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
- * each may be missing), positiveWord, negativeWord, names {values, line, short, band}, `dot`, the size of a value.
+ * each may be missing), marks (ISO dates of upright lines), positiveWord, negativeWord,
+ * names {values, line, short, band, marks}, `dot`, the size of a value.
  * For another unit: `unit`, `direction` (what up and down mean) and `text`, how a figure is written.
  * Returns a function that removes the chart.
  */
 export function drawChart(box, series) {
-  const { dates, line = null, values = null, low = null, high = null, names, unit = "mm", text = signed } = series;
+  const { dates, line = null, values = null, low = null, high = null, marks = [], names, unit = "mm", text = signed } = series;
   const direction = series.direction ?? `Millimetres. Up: ${series.positiveWord}, down: ${series.negativeWord}.`;
   const x = dates.map(seconds);
   const none = x.map(() => null);
@@ -44,6 +45,7 @@ export function drawChart(box, series) {
     values && element("li", {}, element("i", { class: "key-dot" }), names.values),
     line && element("li", {}, element("i"), names.line),
     low && element("li", {}, element("i", { class: "key-band" }), names.band),
+    marks.length > 0 && element("li", {}, element("i", { class: "key-mark" }), names.marks),
   );
   box.replaceChildren(element("p", { class: "direction" }, direction), readout, plot, key);
   box.setAttribute("aria-hidden", "true"); // the sentence and the table say the same
@@ -59,6 +61,21 @@ export function drawChart(box, series) {
     if (line && line[i] !== null) parts.push(`${names.short} ${text(line[i])} ${unit}`);
     if (!values && low && low[i] !== null) parts.push(`${text(low[i])} to ${text(high[i])} ${unit}`);
     readout.textContent = `${date(dates[i])}: ${parts.join(" · ") || "no value"}`;
+  }
+
+  function drawMarks({ ctx, bbox, valToPos }) {
+    ctx.save();
+    ctx.strokeStyle = css("text-soft");
+    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    for (const day of marks) {
+      const at = valToPos(seconds(day), "x", true);
+      ctx.beginPath();
+      ctx.moveTo(at, bbox.top);
+      ctx.lineTo(at, bbox.top + bbox.height);
+      ctx.stroke();
+    }
+    ctx.restore();
   }
 
   let chart = null;
@@ -99,7 +116,7 @@ export function drawChart(box, series) {
           },
         ],
         bands: [{ series: [2, 1], fill: tint(accent, 0.2) }],
-        hooks: { setCursor: [read] },
+        hooks: { setCursor: [read], draw: [drawMarks] },
       },
       data,
       plot,

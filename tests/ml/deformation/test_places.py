@@ -191,3 +191,15 @@ def test_a_flagged_area_of_a_result_carries_its_places_and_its_region():
     assert abs(area.places[0].peak.low) < 15 < abs(area.places[0].peak.high)
     assert area.peak_rate_mm_yr == area.places[0].peak.value
     assert n_points == contains_xy(area.polygon, points.x, points.y).sum()
+
+
+def test_the_tilt_is_the_steepest_slope_of_a_bowl_and_even_motion_has_hardly_any():
+    """Of -20 mm/yr times exp(-(r / 400 m)²): 0.858 times peak over radius, 0.043 mm/yr per m."""
+    x, y = on_cells(50, 4000)
+    points = cloud(x, y, -20 * np.exp(-(x**2 + y**2) / 400**2), 0.5)
+    ((place,),) = (area.places for area in measured(points, flagged(Point(0, 0).buffer(700), -10)))
+    assert place.tilt.value == pytest.approx(0.858 * 20 / 400, rel=0.2)
+    assert place.tilt.low < 0.858 * 20 / 400 < place.tilt.high
+    wide = cloud(x, y, -20 * np.exp(-(x**2 + y**2) / 1600**2), 0.5)
+    ((flat, *_),) = (area.places for area in measured(wide, flagged(Point(0, 0).buffer(1500), -10)))
+    assert flat.tilt.value < place.tilt.value / 2

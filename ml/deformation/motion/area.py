@@ -1,0 +1,51 @@
+"""The series of an area: the mean of its points against the ground around it, without their unwrapping errors."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.deformation.series.regression import Float32, Float64
+from ml.deformation.series.steps import undo
+from ml.deformation.series.summary import summarise
+
+FEWEST_AROUND = 5
+KNOWN = 0.8  # share of the dates that a point must know: points that come and go make jumps in a mean
+
+
+def series_of_area(
+    inside_mm: Float32, around_mm: Float32 | None, days: NDArray[np.integer], half_wave_mm: float | None
+) -> Float64:
+    """Displacement of an area, (dates,), mm, NaN where unknown.
+
+    inside_mm, around_mm: of points, (n, dates), mm, NaN where missing; of those around the median is subtracted, which
+    takes out delay and motion that both share, where there are enough. half_wave_mm: None where the series can hold no
+    unwrapping errors.
+    """
+    inside = _complete(_mended(inside_mm, days, half_wave_mm))
+    if not inside.size:
+        return np.full(days.size, np.nan)
+    series = _over_points(np.nanmean, inside)
+    around = _complete(_mended(around_mm, days, half_wave_mm)) if around_mm is not None else inside[:0]
+    return series - _over_points(np.nanmedian, around) if len(around) >= FEWEST_AROUND else series
+
+
+def _mended(series_mm: Float32, days: NDArray[np.integer], half_wave_mm: float | None) -> Float32:
+    if half_wave_mm is None or not len(series_mm):
+        return series_mm
+    return undo(series_mm, summarise(series_mm, days, half_wave_mm).steps, half_wave_mm)
+
+
+def _complete(series_mm: Float32) -> Float64:
+    """Series with values on most dates, each against its own mean: those with gaps shift no mean."""
+    known = np.isfinite(series_mm)
+    kept = series_mm[known.sum(axis=1) >= KNOWN * known.any(axis=0).sum()].astype(np.float64)
+    return np.asarray(kept - np.nanmean(kept, axis=1, keepdims=True)) if kept.size else kept
+
+
+def _over_points(statistic: Callable[..., Float64], series_mm: Float64) -> Float64:
+    """A statistic of the points on each date; NaN on dates that no point knows."""
+    result = np.full(series_mm.shape[1], np.nan)
+    known = np.isfinite(series_mm).any(axis=0)
+    result[known] = statistic(series_mm[:, known], axis=0)
+    return result

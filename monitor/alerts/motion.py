@@ -1,0 +1,24 @@
+"""The block of an alert's page that shows since when its ground moves, and what changed."""
+
+from typing import Any
+
+from detection.models import Alert, AlertMotion
+from monitor.families.changes import change_rows, curve_sentence, season_sentence
+from monitor.wording.components import WORDS
+from monitor.wording.figures import with_uncertainty
+
+
+def motion_rows(alert: Alert) -> dict[str, Any] | None:
+    """Its sentences, its table and what its chart draws; None without a series."""
+    motion = AlertMotion.objects.filter(alert=alert).select_related("product").first()
+    if motion is None:
+        return None
+    negative, positive = WORDS[motion.product.component]
+    return {
+        "sentences": [curve_sentence(motion, motion.product.component), *season_sentence(motion)],
+        "rate": with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr),
+        "source": str(motion.product),
+        "n_dates": motion.n_dates,
+        "changes": change_rows(motion.product.component, motion.fit),
+        "chart": motion.fit | {"negative_word": negative, "positive_word": positive},
+    }

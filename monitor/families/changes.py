@@ -1,0 +1,116 @@
+"""Since when ground moves, and whether faster than before, in words: from `detection.models.AlertMotion`."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Protocol
+
+from ml.deformation.motion.series import WITHIN_90, Trend
+from monitor.wording.components import direction, moved
+from monitor.wording.dates import day_words, time_words
+from monitor.wording.figures import figure, with_uncertainty
+
+HAS_MOVED = {"sank": "has sunk", "rose": "has risen"}
+COMPARED = {Trend.FASTER: "faster", Trend.SLOWER: "slower"}
+
+
+class MotionFigures(Protocol):
+    """Columns of `detection.models.AlertMotion`: rates in mm/yr, signs as the component's."""
+
+    trend: str
+    rate_mm_yr: float
+    rate_sigma_mm_yr: float
+    before_mm_yr: float | None
+    before_sigma_mm_yr: float | None
+    changed_on: date | None
+    changed_sigma_days: float | None
+    season_mm: float
+    season_month: int | None
+
+
+def motion_of(alert: Any) -> MotionFigures | None:
+    """The motion of an alert where its series show a change of the rate; None where there is nothing to add.
+
+    Of a series that contradicts the alert's own rate nothing is said.
+    """
+    motion: MotionFigures | None = getattr(alert, "motion", None)
+    if motion is None or motion.changed_on is None or motion.trend == Trend.STEADY:
+        return None
+    main = motion.before_mm_yr if motion.trend in (Trend.AT_REST, Trend.REVERSED) else motion.rate_mm_yr
+    return motion if main is not None and main * alert.rate_mm_yr > 0 else None
+
+
+def changed_when(motion: MotionFigures) -> str:
+    """'March 2023', 'mid-2023' or 'about 2023', as well as it is known."""
+    if motion.changed_on is None:
+        return ""
+    return time_words(motion.changed_on, WITHIN_90 * (motion.changed_sigma_days or 0.0))
+
+
+def change_words(motion: MotionFigures, component: str, verb: str, least_sigma: float = 0.0) -> str:
+    """What the ground did and since when: 'has sunk by about 8 ± 2 mm a year since March 2023, faster than before
+    (about 3)'. verb: 'sank', how the alert's kind says it; least_sigma: of the alert's rate, which knows what points
+    next to each other differ by.
+    """
+    sigma = max(motion.rate_sigma_mm_yr, least_sigma)
+    now, when = with_uncertainty(motion.rate_mm_yr, sigma), changed_when(motion)
+    before = motion.before_mm_yr or 0.0
+    has_moved = HAS_MOVED.get(verb) or f"has {verb}"
+    if motion.trend == Trend.AT_REST:
+        rate = with_uncertainty(before, motion.before_sigma_mm_yr)
+        return f"{verb} by about {rate} mm a year and came to rest in {when}"
+    if motion.trend == Trend.BEGAN:
+        return f"began to move in {when} and {has_moved} by about {now} mm a year since"
+    if motion.trend == Trend.REVERSED:
+        turned = moved(component, motion.rate_mm_yr)
+        return (
+            f"{verb} by about {figure(before)} mm a year until {when}; since then it {turned} by about {now} mm a year"
+        )
+    compared = COMPARED[Trend(motion.trend)]
+    return f"{has_moved} by about {now} mm a year since {when}, {compared} than before (about {figure(before)})"
+
+
+def change_rows(component: str, fit: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Every change that a series shows: when, between which dates that is, and what changed."""
+    return [
+        {
+            "when": day_words(date.fromisoformat(one["day"])),
+            "between": " and ".join(day_words(date.fromisoformat(one[name])) for name in ("first", "last")),
+            "what": what_changed(component, one),
+        }
+        for one in fit["changes"]
+    ]
+
+
+def what_changed(component: str, change: Mapping[str, Any]) -> str:
+    """One change of a series, as its `as_dict` has it, in a sentence."""
+    size, way = figure(change["size"]), direction(component, change["size"])
+    if change["kind"] == "rate":
+        return f"The speed changed by {with_uncertainty(change['size'], change['sigma'])} mm a year ({way})."
+    if change["kind"] == "curve":
+        return f"The speed changes all the time, by {size} mm a year every year ({way})."
+    if change["kind"] == "step":
+        return f"A jump of {size} mm ({way})."
+    return f"A jump of {size} mm, a whole number of half wavelengths: probably an error of processing, left out."
+
+
+def curve_sentence(motion: MotionFigures, component: str) -> str:
+    """What the curve through the series shows at its end, for the block of the chart."""
+    if motion.trend == Trend.AT_REST:
+        return f"Since {changed_when(motion)} the ground no longer moves against the ground around it."
+    rate = with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr)
+    last = f"At the end of the series it moves by {rate} mm a year ({direction(component, motion.rate_mm_yr)})"
+    if motion.changed_on is None:
+        return f"{last}; no change of the speed is sure."
+    before = with_uncertainty(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr)
+    way = direction(component, motion.before_mm_yr or 0.0)
+    return f"{last}; before {changed_when(motion)} it was {before} mm a year ({way})."
+
+
+def season_sentence(motion: MotionFigures) -> list[str]:
+    """Where a yearly wave is sure."""
+    if motion.season_month is None:
+        return []
+    month = date(2001, motion.season_month, 1)
+    return [
+        f"Every year it swells and shrinks by about {figure(motion.season_mm)} mm to either side, most in {month:%B}."
+    ]

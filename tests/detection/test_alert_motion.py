@@ -1,0 +1,65 @@
+"""An alert says since when its ground moves, and when it came to rest, from the series of its points."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from detection.alerts.motion import alert_motion_refresh
+from detection.models import Alert, AlertMotion
+from detection.selectors import detections_current
+from monitor.cards.cards import alert_card
+from tests.detection.test_series_evidence import detections_of
+from tests.ml.deformation.test_series_product import DAYS, FIRST, with_a_jump
+
+pytestmark = pytest.mark.django_db
+
+
+def with_rest(table: dict[str, list]) -> None:
+    """Ground within 350 m sinks by 25 mm a year until the middle of the dates; everything drifts by -3 mm a year."""
+    with_a_jump(table, jump_mm=0.0)
+    days = [name for name in table if name.isdigit()]
+    x = np.array(table["easting"]) - 4_601_000.0
+    y = np.array(table["northing"]) - 1_741_000.0
+    years, half = DAYS / 365.25, DAYS[-1] / 2 / 365.25
+    motion = np.outer(np.where(np.hypot(x, y) < 350, -25.0, 0.0), np.minimum(years, half)) - 3 * years
+    series = np.array([table[day] for day in days]).T + motion
+    table["mean_velocity"] = list(np.round(np.polyfit(years, series.T, 1)[0], 1))
+    for day, values in zip(days, series.T, strict=True):
+        table[day] = list(np.round(values, 1))
+
+
+@pytest.fixture
+def alert(make_egms) -> Alert:
+    (detection,) = detections_of(make_egms(n=1_200, change=with_rest))
+    return detection.alert
+
+
+def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert):
+    motion, expected = alert.motion, FIRST.toordinal() + DAYS[-1] / 2
+    assert motion.trend == "at rest"
+    assert abs(motion.at_rest_since.toordinal() - expected) <= 24
+    assert motion.accelerating_since is None
+    assert -26 < motion.before_mm_yr < -18  # the mean of an outline that is a little wider
+    assert motion.rate_mm_yr == pytest.approx(0, abs=0.8)  # the drift of all ground is no motion of this place
+    assert len(motion.fit["dates"]) == len(motion.fit["fit_mm"]) == motion.n_dates == DAYS.size
+    sentence = alert_card(alert).sentence
+    assert f"came to rest in {date.fromordinal(motion.at_rest_since.toordinal()):%B %Y}" in sentence
+
+
+def test_done_again_it_is_the_same_row_and_an_alert_without_series_has_none(alert: Alert):
+    before = AlertMotion.objects.values().get()
+    detections = list(detections_current(alert=alert))
+    alert_motion_refresh(alert=alert, detections=detections)
+    assert AlertMotion.objects.values().get() == before
+    product = detections[0].scan.prediction.run.product
+    product.has_series = False
+    assert alert_motion_refresh(alert=alert, detections=detections) is None
+    assert not AlertMotion.objects.exists()
+
+
+def test_its_page_shows_the_change_as_a_sentence_a_table_and_a_chart(alert: Alert, client):
+    page = client.get(alert.get_absolute_url()).content.decode()
+    assert "no longer moves against the ground around it" in page
+    assert "The speed changed by 2" in page
+    assert 'id="motion-chart"' in page
