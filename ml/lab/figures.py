@@ -45,15 +45,21 @@ def tables(path: Path = TABLES) -> dict[str, dict[str, Any]]:
 
 
 def results_of(content: Mapping[str, Any]) -> list[Result]:
-    """The results in one file: one of `evaluate`, or several methods of `compare`."""
-    origin = f"commit {content['commit']}" if content.get("commit") else f"published in {content['published_in']}"
-    common = origin, str(content["command"]), str(content.get("note", ""))
+    """The results in one file: one of `evaluate`, or several methods of `compare`, each perhaps with its own commit."""
+    common = str(content["command"]), str(content.get("note", ""))
     if "methods" in content:
         hashes = content.get("weights_sha256") or {}
         return [
-            Result(method, part["metrics"], hashes.get(method), *common) for method, part in content["methods"].items()
+            Result(method, part["metrics"], hashes.get(method), _origin({**content, **part}), *common)
+            for method, part in content["methods"].items()
         ]
-    return [Result(str(content["method"]), content["metrics"], content.get("weights_sha256"), *common)]
+    return [
+        Result(str(content["method"]), content["metrics"], content.get("weights_sha256"), _origin(content), *common)
+    ]
+
+
+def _origin(content: Mapping[str, Any]) -> str:
+    return f"commit {content['commit']}" if content.get("commit") else f"published in {content['published_in']}"
 
 
 def read(name: str, folder: Path = FOLDER) -> dict[str, Any]:

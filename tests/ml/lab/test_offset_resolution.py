@@ -53,7 +53,7 @@ def test_an_unknown_response_has_no_width():
 
 def test_a_window_of_32_px_has_about_its_own_area_and_a_mean_of_it_that_of_both():
     methods = ("ncc", "ncc-mean-72")
-    steps = [resolution.small_step_responses(methods, 0.9, scene) for scene in range(4)]
+    steps = [resolution.small_step_responses(methods, 0.9, scene, size=224) for scene in range(4)]
     sides = {method: resolution.equivalent_side_px([one[method] for one in steps]) for method in methods}
     assert sides["ncc"] == pytest.approx(32, rel=0.25)
     both = 72**2 / (72 - 32 / 3)  # of a box of 72 px over one of 32 px: 1 / sum w^2 of a trapezium

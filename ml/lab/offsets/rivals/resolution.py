@@ -42,7 +42,7 @@ NAME = "offsets-resolution"
 SIZE_PX = 224
 EDGE_NODES = 8  # 64 px: half of a window of 32 px and half of the widest mean
 RIM_NODES = 4  # 32 px along every side, where windows have no value
-SMALL_PX = 0.01
+SMALL_PX, SMALL_SIZE_PX = 0.01, 384  # wide enough to hold what the widest average takes from either side of the step
 PAIRS, STEPS = 12, 4
 METHODS = (NETWORK, ONE_WINDOW, "ncc", "whitened", "multi-kernel", *tracking.NEIGHBOURS)
 FAMILIES = tuple(
@@ -59,11 +59,13 @@ def noise(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64
     return {method: errors(bands, pair, EDGE_NODES) for method, bands in tracked.items()}
 
 
-def small_step_responses(methods: Sequence[str], gamma: float, scene: int) -> dict[str, Float64]:
+def small_step_responses(
+    methods: Sequence[str], gamma: float, scene: int, size: int = SMALL_SIZE_PX
+) -> dict[str, Float64]:
     """(2, positions) of each method: response of dx and dy to a small step in the middle, 0 before and 1 after it."""
     along_rows, sides = scene % 2 == 1, []
     for height in (SMALL_PX, -SMALL_PX):
-        pair = stepped(generator(Purpose.BENCHMARK, f"{NAME}-step", scene), along_rows, SIZE_PX, height, gamma)
+        pair = stepped(generator(Purpose.BENCHMARK, f"{NAME}-step", scene), along_rows, size, height, gamma)
         sides.append(all_tracked(methods, pair, SEARCH_CONSTANT_PX))
     return {method: _response(sides[0][method], sides[1][method], along_rows) for method in methods}
 
