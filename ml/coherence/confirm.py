@@ -21,7 +21,7 @@ from scipy import ndimage
 
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
-HIGH_SIGMA, LOW_SIGMA = 4.5, 2.5
+HIGH_SIGMA, LOW_SIGMA = 5.0, 2.5
 MOST_RISE = 1.0  # sigma that no pair that spans an event may have won
 FEWEST_ACQUISITIONS = 3
 LASTING_IMAGES = 3  # after an event, whose pairs stay low where the ground stays incoherent

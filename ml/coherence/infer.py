@@ -15,7 +15,7 @@ from ml.rasters.tiling import over_tiles, samples
 
 NETWORK = "residual-unet"
 # raise when the numbers change
-VERSIONS = {NETWORK: "4", "guarnieri-prati": "2", "pearson": "2", "posterior-mean": "2"}
+VERSIONS = {NETWORK: "5", "guarnieri-prati": "2", "pearson": "2", "posterior-mean": "2"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
 TILE_PX = 1024  # of the network: larger ones do not fit the processor's caches

@@ -78,11 +78,8 @@ class CoherenceNetwork(NamedTuple):
     weights_sha256: str
 
     def halo_px(self) -> int:
-        """What a tile must be read with: little more than half of what a pixel could see; hardly more arrives.
-
-        Held by a test (1e-3); on speckle what lies 64 px beyond changes the seventh digit.
-        """
-        return self.unet.reach_px // 2 + 2 * self.unet.stride
+        """What a tile must be read with: less than a pixel could see; no more arrives (a test holds it)."""
+        return self.unet.reach_px // 2 + 4 * self.unet.stride
 
     def estimate(self, power: Tensor, facts: Facts, past: Tensor | None = None) -> dict[str, Estimate]:
         """Coherence, by each of TRUTHS, of power (2, rows, cols), linear, NaN unknown; NaN where either is unknown.

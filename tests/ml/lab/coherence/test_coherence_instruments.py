@@ -10,6 +10,7 @@ import rasterio
 
 from ingest.errors import InputError
 from ml.__main__ import main
+from ml.coherence.confirm import HIGH_SIGMA, LOW_SIGMA
 from ml.coherence.infer import ESTIMATORS, NETWORK
 from ml.coherence.network import TRUTHS, card_shipped, shipped
 from ml.coherence.registration import facts_of
@@ -279,7 +280,7 @@ def test_a_place_is_judged_with_thresholds_chosen_on_the_others(real_data, monke
     folder = real_data / "opera_rtc_10sgd"
     monkeypatch.setenv("GROUND_MOTION_DATA", str(real_data))
     assert len(list(folder.glob("*.tif"))) > 100
-    monkeypatch.setattr(chips_evaluate, "THRESHOLDS", [(4.5, 2.5), (5.0, 3.0)])
+    monkeypatch.setattr(chips_evaluate, "THRESHOLDS", [(HIGH_SIGMA, LOW_SIGMA), (5.0, 3.0)])
     monkeypatch.setattr(chips_evaluate, "SERIES", 2)
     monkeypatch.setattr(chips_evaluate, "POLARISATIONS", ("VV",))
     monkeypatch.setattr(chips_evaluate, "over_seeds", lambda measure, n: [measure(seed) for seed in range(n)])
