@@ -18,7 +18,7 @@ NETWORK = "residual-unet"
 VERSIONS = {NETWORK: "5", "guarnieri-prati": "2", "pearson": "2", "posterior-mean": "2"}
 WEIGHTS = {NETWORK: network.NAME}  # the card of a method that needs one
 WINDOW_PX = 9
-TILE_PX = 1024  # of the network: larger ones do not fit the processor's caches
+TILE_PX = 1280  # of the network: with its halo, larger ones are slower
 RESAMPLED_PX = FARTHEST_PX + 3  # a shift of FARTHEST_PX, found a little beyond it, and two taps of the interpolation
 AREA_PX = 14  # side of the smallest area in which a change is reported
 
