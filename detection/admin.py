@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from detection.models import Alert, AlertTransition, AuditEntry, Review
+from detection.models import Alert, AlertRelation, AlertTransition, AlertUpdate, AuditEntry, Review
 from ingest.admin import ReadOnlyAdmin
 
 
@@ -23,6 +23,19 @@ class AlertAdmin(ReadOnlyAdmin):
     list_display = ("code", "kind", "state", "severity", "peak_rate_mm_yr", "area_m2", "created_at", "updated_at")
     list_filter = ("state", "kind", "severity", "simulated")
     inlines = (TransitionInline,)
+
+
+@admin.register(AlertUpdate)
+class AlertUpdateAdmin(ReadOnlyAdmin):
+    list_display = ("transition", "changes", "told_at", "run_number", "created_at")
+    list_select_related = ("transition__alert",)
+
+
+@admin.register(AlertRelation)
+class AlertRelationAdmin(ReadOnlyAdmin):
+    list_display = ("alert", "relation", "other", "created_at")
+    list_filter = ("relation",)
+    list_select_related = ("alert", "other")
 
 
 @admin.register(Review)

@@ -1,5 +1,6 @@
-"""Detection: one area in one run. Alert: what people follow, through all its detections. Transition: a new state.
+"""Detection: one area in one run. Alert: what people follow, through all its detections.
 
+Transition: a step of its life; updates and relations are in `detection.alerts.records`.
 Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
 AlertMotion: since when an alert moves, and whether faster than before.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.urls import reverse
 
+from detection.alerts.records import AlertLife, AlertRelation, AlertUpdate
 from detection.kinds import Extent
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
@@ -16,6 +18,8 @@ from detection.rules.severity import Severity
 from detection.rules.verdicts import REASONS, Reason, Verdict
 from ingest.models import Glacier, Product
 from ml.models import Prediction
+
+__all__ = ["AlertLife", "AlertRelation", "AlertUpdate"]  # beside the models below
 
 
 def _choices(values) -> list[tuple[str, str]]:
@@ -136,7 +140,10 @@ class Detection(AreaFigures):
 
 
 class AlertTransition(models.Model):
-    """A change of state and why. Rows are only added."""
+    """A step of an alert's life and why: a change of state, or an update of its figures, which stays in its state.
+
+    Rows are only added.
+    """
 
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="transitions")
     from_state = models.CharField(max_length=12, choices=_choices(State), blank=True)
@@ -150,6 +157,10 @@ class AlertTransition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.alert.code}: {self.from_state or 'new'} to {self.to_state}"
+
+    @property
+    def changes_state(self) -> bool:
+        return self.from_state != self.to_state
 
 
 class Review(models.Model):

@@ -1,5 +1,6 @@
 """Reading alerts and detections."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from django.contrib.gis.geos import MultiPolygon
@@ -7,18 +8,20 @@ from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySe
 from django.db.models.functions import Abs, Coalesce
 
 from detection.kinds import FAMILIES, Family
-from detection.models import Alert, Claim, Detection, Review, Scan
+from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan
 from detection.rules.codes import decode
-from detection.rules.lifecycle import State
+from detection.rules.lifecycle import LIVING, State
 from detection.rules.severity import Severity
-from detection.rules.verdicts import STATE_AFTER, Verdict
-from ingest.models import ScenePair
+from detection.rules.verdicts import Verdict
+from ingest.models import Product, ScenePair
 from ml.models import ModelVersion, Prediction, Run
 from ml.selectors import predictions_finished
 
 Task = ModelVersion.Task
 PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED]
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
+FOLLOWED_STATES = [*LIVING, State.FINISHED]  # finished ones may wake up
+_SAME_TILE = {name: OuterRef(name) for name in ("source_format", "tile", "component", "simulated")}
 
 
 def predictions_unscanned() -> QuerySet[Prediction]:
@@ -46,6 +49,7 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     """The alert's detections in the latest successful run of each product: what is known of it now.
 
     Where a newer run looked at the same ground in this product and in another track together, its word counts.
+    A release counts until a newer one of its tile has been searched.
     """
     latest = (
         Run.objects.filter(prediction__scan__isnull=False)
@@ -53,6 +57,9 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
         .distinct("product_id", "pair_id", "model_version__task")
         .values("pk")
     )
+    searched = Product.objects.filter(runs__prediction__scan__isnull=False)
+    following = searched.filter(Q(pk=OuterRef("superseded_by")) | Q(superseded_by=None, **_SAME_TILE))
+    superseded = Product.objects.exclude(superseded_by=None).filter(Exists(following))
     run = "scan__prediction__run"
     joint = Run.objects.filter(
         prediction__scan__isnull=False,
@@ -64,6 +71,7 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     return (
         alert.detections.filter(scan__prediction__run__in=latest)
         .exclude(Exists(joint))
+        .exclude(scan__prediction__run__product__in=superseded.exclude(tile="").values("pk"))
         .select_related(
             f"{run}__product", f"{run}__pair__reference", f"{run}__pair__secondary", f"{run}__model_version"
         )
@@ -126,12 +134,11 @@ def alert_by_code(*, code: str) -> Alert:
 def alerts_touching(
     *, area: MultiPolygon, family: Family, extent: str, during: tuple[date, date] | None = None
 ) -> QuerySet[Alert]:
-    """Alerts of a family and extent, in life or rejected, whose area meets this one.
+    """Alerts of a family and extent, merged ones excepted, whose area meets this one.
 
     during: and whose dates meet these.
     """
-    over = [State.FINISHED.value, State.MERGED.value]
-    alerts = Alert.objects.exclude(state__in=over).filter(
+    alerts = Alert.objects.exclude(state=State.MERGED).filter(
         area__intersects=area, kind__in=FAMILIES[family], extent=extent
     )
     if during:
@@ -147,6 +154,31 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
         .exclude(pk=alert.pk)
     )
     return [one for one in beside if not detections_current(alert=one).exists()]
+
+
+def alerts_missed(
+    *, views: Iterable[str], seen: Product | ScenePair, family: Family, found: Iterable[int]
+) -> QuerySet[Alert]:
+    """Followed alerts on ground that was seen, which one of these views has shown before; without those found."""
+    return (
+        Alert.objects.filter(state__in=FOLLOWED_STATES, kind__in=FAMILIES[family])
+        .filter(life__views__has_any_keys=sorted(views), area__intersects=seen.footprint, simulated=seen.simulated)
+        .exclude(pk__in=found)
+        .select_related("life")
+        .order_by("pk")
+    )
+
+
+def alerts_untold(*, told_before: datetime) -> QuerySet[Alert]:
+    """Living alerts of which nothing was told for a while, though new data have come since."""
+    known = Alert.objects.filter(state__in=LIVING, life__told_at__lt=told_before, updated_at__gt=F("life__told_at"))
+    return known.select_related("life").order_by("pk")
+
+
+def alerts_related(*, alert: Alert) -> list[AlertRelation]:
+    """Who this alert was merged into or split from, and who was merged into or split from it."""
+    relations = AlertRelation.objects.filter(Q(alert=alert) | Q(other=alert))
+    return list(relations.select_related("alert", "other").defer("alert__area", "other__area"))
 
 
 def alerts_to_review() -> QuerySet[Alert]:
@@ -172,7 +204,10 @@ def _strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
 
 def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:
     """What people have judged, the latest first."""
-    judged = Alert.objects.filter(state__in=[state.value for state in STATE_AFTER.values()])
+    by_people = Q(state__in=[State.CONFIRMED, State.REJECTED]) | Q(
+        state=State.FINISHED, transitions__review__verdict=Verdict.FINISH
+    )
+    judged = Alert.objects.filter(by_people).distinct()
     return judged.order_by("-updated_at", "-id")[:limit]
 
 

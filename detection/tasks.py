@@ -1,11 +1,18 @@
 """Celery's entry points of the stage."""
 
+import logging
+
+from django.utils import timezone
+
 from detection import selectors
 from detection.alerts import glaciers as glacier_services
 from detection.alerts import services
 from detection.glaciers import selectors as glacier_selectors
+from detection.rules.updates import MUTED_FOR
 from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
+
+logger = logging.getLogger(__name__)
 
 
 @stage
@@ -25,3 +32,13 @@ def follow_glaciers() -> None:
     for motion in rows_due(Step.FOLLOW, glacier_selectors.glaciers_stale()):
         with attempt(Step.FOLLOW, motion):
             glacier_services.glacier_follow(motion=motion)
+
+
+@stage
+def follow_alerts() -> None:
+    """Tell what had to wait because something was told a short time before; a bad alert holds up no other."""
+    for alert in selectors.alerts_untold(told_before=timezone.now() - MUTED_FOR):
+        try:
+            services.alert_follow(alert=alert)
+        except Exception:
+            logger.exception("alert %s could not be followed", alert.code)

@@ -35,6 +35,7 @@ class Subscription(models.Model):
     kinds = ArrayField(models.CharField(max_length=30), help_text="of detection.kinds.Kind")
     lowest_severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
     unreviewed = models.BooleanField(help_text="also alerts that nobody has reviewed yet")
+    updates = models.BooleanField(default=True, help_text="also what changes in an alert that is known, and its end")
     frequency = models.CharField(max_length=10, choices=Frequency.choices)
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True)

@@ -14,6 +14,8 @@ from detection.rules.sizes import area_of
 from detection.search.areas import to_django
 from detection.search.classify import Evidence, classify, evidence_of, mean_shares
 from ingest.models import Product, ScenePair
+from ml.models import Run
+from ml.selectors import products_of
 
 FIGURES_OF_PAIRS = (
     "speed_m_day",
@@ -59,12 +61,43 @@ def independent_views(detection: Detection) -> set[Hashable]:
     return shown or {(seen.component, seen.track, seen.direction)}
 
 
+def view_of_detection(detection: Detection) -> str:
+    """The name under which its rate is compared with what the same satellite's track shows later.
+
+    Of several tracks that a run saw, the one that gave the rate.
+    """
+    first = detection.reasons[0] if detection.reasons else {}
+    if "orbit" in first:
+        return _view(first["component"], first["orbit"], first["track"])
+    return _view_of(detection.scan.prediction.run.input)
+
+
+def views_of_run(run: Run) -> set[str]:
+    """The names of all tracks that a run saw, as `view_of_detection` has them."""
+    return {_view_of(run.pair)} if run.pair else {_view_of(product) for product in products_of(run=run)}
+
+
+def _view_of(seen: Product | ScenePair) -> str:
+    if isinstance(seen, ScenePair):
+        return _view("pair", seen.reference.track, "")
+    return _view(seen.component, seen.track, seen.direction)
+
+
+def _view(*parts: Any) -> str:
+    return "/".join(str(part) for part in parts if part)
+
+
 def data_span(detection: Detection) -> tuple[date, date]:
     """First and last date of the data that show it."""
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
         return seen.reference.acquired_at.date(), seen.secondary.acquired_at.date()
     return seen.dates[0], seen.dates[-1]
+
+
+def data_end(seen: Product | ScenePair) -> date:
+    """Last date of the data."""
+    return seen.secondary.acquired_at.date() if isinstance(seen, ScenePair) else seen.dates[-1]
 
 
 def event_span(detection: Detection) -> tuple[date, date] | None:

@@ -1,25 +1,37 @@
 """Searching predictions for areas, and keeping one alert per moving place."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from shapely import from_wkb
 
-from detection.alerts.describe import describe, event_span, independent_views
+from detection.alerts import life
+from detection.alerts.describe import data_end, describe, event_span, independent_views, view_of_detection, views_of_run
 from detection.alerts.exposure import exposure_refresh
 from detection.alerts.motion import alert_motion_refresh
+from detection.alerts.parts import parts_apart
 from detection.kinds import Family, family
-from detection.models import Alert, AlertTransition, Detection, Scan
-from detection.rules.lifecycle import State, after_sighting, may_become
+from detection.models import Alert, AlertRelation, AlertTransition, Detection, Scan
+from detection.rules.lifecycle import LIVING, State, after_sighting, may_become
+from detection.rules.updates import Cause, Change
 from detection.search.areas import SEARCHES, search
-from detection.selectors import UNREVIEWED_STATES, alerts_overtaken, alerts_touching, detections_current
+from detection.selectors import alerts_missed, alerts_overtaken, alerts_touching, detections_current
 from ingest.locks import Lock, locked
-from ml.models import Prediction
+from ingest.models import Product
+from ingest.products.selectors import points_count_within
+from ml.models import ModelVersion, Prediction, Run
+from ml.rasters.areas import DEFAULT_THRESHOLDS
 from ml.runtime.code_version import code_version
 
 SAME_PLACE_SHARE = 0.1  # of the smaller area
 INSIDE_SHARE = 0.5  # of an alert that another one takes over
+FAMILY_OF = {
+    ModelVersion.Task.DEFORMATION: Family.VELOCITY,
+    ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,
+    ModelVersion.Task.OFFSETS: Family.OFFSETS,
+}
 
 
 def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan | None:
@@ -30,69 +42,122 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
         scan, created = Scan.objects.get_or_create(prediction=prediction, defaults=made_with)
         if not created:
             return None
+        life.lives_begin()
         detections = search(prediction, used)
         for detection in detections:
             detection.scan = scan
         # all places before any changes: an alert that falls into pieces keeps them all, it does not shrink to the first
         places = [_same_place(detection) for detection in detections]
-        touched = {}
+        touched: dict[int, list[Detection]] = {}
+        alerts: dict[int, Alert] = {}
         for detection, alert in zip(detections, places, strict=True):
-            _keep(detection, touched.get(alert.pk, alert) if alert else None)
-            touched[detection.alert.pk] = detection.alert
-        for alert in touched.values():
-            _alert_refresh(alert, str(prediction.run.input))
+            _keep(detection, alerts.get(alert.pk, alert) if alert else None)
+            alerts[detection.alert.pk] = detection.alert
+            touched.setdefault(detection.alert.pk, []).append(detection)
+        for number, alert in alerts.items():
+            _alert_refresh(alert, prediction.run, touched[number])
             _take_over(alert)
+        _look_for_the_others(prediction.run, touched)
         scan.n_detections = len(detections)
         scan.save(update_fields=["n_detections"])
         return scan
 
 
-def alert_transition(*, alert: Alert, to: State, reason: str, actor: str = "automatic") -> AlertTransition:
-    """Change an alert's state and write down why. ValueError for a change that is not allowed."""
+def alert_transition(
+    *,
+    alert: Alert,
+    to: State,
+    reason: str,
+    actor: str = "automatic",
+    changed: Sequence[Change] = (),
+    run: Run | None = None,
+) -> AlertTransition:
+    """Change an alert's state and write down why. ValueError for a change that is not allowed.
+
+    changed: what is new in its figures beside; run: that showed it.
+    """
     current = State(alert.state)
     if not may_become(current, to):
         raise ValueError(f"an alert that is {current} cannot become {to}")
     with transaction.atomic():
         if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to, updated_at=timezone.now()):
             raise ValueError(f"alert {alert.code} was changed by somebody else; look at it again")
-        alert.state = to.value
-        return AlertTransition.objects.create(alert=alert, from_state=current, to_state=to, reason=reason, actor=actor)
+        return life.step(alert, to, reason, actor, changed, run.pk if run else None)
+
+
+def alert_follow(*, alert: Alert) -> AlertTransition | None:
+    """Tell what has changed in a living alert, where enough time has passed; without new data, and once."""
+    with locked(Lock.ALERTS):
+        alert.refresh_from_db()
+        current = list(detections_current(alert=alert))
+        return _tell(alert, current, None) if current and alert.state in LIVING else None
 
 
 def carry_into_alert(detection: Detection) -> None:
     """Save a detection under the alert of its place, a new one where there is none."""
     _keep(detection, _same_place(detection))
-    _alert_refresh(detection.alert, str(detection.scan.prediction.run.input))
+    _alert_refresh(detection.alert, detection.scan.prediction.run, [detection])
 
 
 def _keep(detection: Detection, alert: Alert | None) -> None:
-    if alert is None:
-        alert = Alert.objects.create(state=State.FIRST, **describe([detection]))
-        seen_in = detection.scan.prediction.run.input
-        AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=f"seen in {seen_in}")
-    detection.alert = alert
+    new = alert is None
+    detection.alert = Alert.objects.create(state=State.FIRST, **describe([detection])) if alert is None else alert
     detection.save()
+    if new:
+        _begin(detection.alert, f"seen in {detection.scan.prediction.run.input}", [detection])
+
+
+def _begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
+    AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=reason[:300])
+    life.life_of(alert, detections)
+
+
+def _look_for_the_others(run: Run, found: Iterable[int]) -> None:
+    """Remember that a run did not find what its track had shown before; end what has been at rest for long enough."""
+    views, seen, until = views_of_run(run), run.input, data_end(run.input)
+    for alert in alerts_missed(views=views, seen=seen, family=FAMILY_OF[run.model_version.task], found=found):
+        if isinstance(seen, Product) and not _has_points(seen, alert):
+            continue  # the data do not show this ground: that is no rest
+        for view in views & alert.life.views.keys():
+            life.look_note(alert, view, until, [])
+        _end_where_at_rest(alert, run)
+
+
+def _has_points(product: Product, alert: Alert) -> bool:
+    return points_count_within(product=product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
+
+
+def _end_where_at_rest(alert: Alert, run: Run) -> None:
+    noise = run.prediction.statistics.get("rate_sigma_mm_yr", 0.0)
+    rest = life.rest_of(alert, data_end(run.input), noise) if alert.state in LIVING else None
+    if rest is None:
+        return
+    reason = f"no motion after {rest[0]:%-d %B %Y} in {run.input}"
+    if alert.state == State.CONFIRMED:
+        reason = f"{reason}; a specialist had confirmed the motion, its end is the computer's finding"
+    alert_transition(alert=alert, to=State.FINISHED, reason=reason, changed=[rest[1]], run=run)
 
 
 def _take_over(alert: Alert) -> None:
-    """Merge alerts that a newer run detects as one area under one code; the pages of the others name it.
+    """Merge alerts that a newer run detects as one area under one code; the pages of both name the other.
 
     Only where most of the other lies inside, it is not reviewed, and no latest run shows it by itself.
     """
     kind = family(alert.kind)
-    if kind is not Family.VELOCITY or alert.state not in [*UNREVIEWED_STATES, State.CONFIRMED]:
+    if kind is not Family.VELOCITY or alert.state not in LIVING:
         return
     area = from_wkb(bytes(alert.area.wkb))
     for other in alerts_overtaken(alert=alert, family=kind):
         inside = from_wkb(bytes(other.area.wkb))
         if inside.intersection(area).area >= INSIDE_SHARE * inside.area:
             alert_transition(alert=other, to=State.MERGED, reason=f"part of alert {alert.code} in the newest run")
+            AlertRelation.objects.create(alert=other, other=alert, relation="merged-into")
 
 
 def _same_place(detection: Detection) -> Alert | None:
     """The alert of the same family and extent that shares most with this area, at least a tenth of the smaller one.
 
-    A change of the surface and a surge are events: one at another time is another one.
+    A change of the surface and a surge are events: one at another time is another one. What is over comes last.
     """
     new, kind = from_wkb(bytes(detection.area.wkb)), family(detection.kind)
     during = event_span(detection)
@@ -102,22 +167,68 @@ def _same_place(detection: Detection) -> Alert | None:
         overlap = new.intersection(old).area
         if overlap >= SAME_PLACE_SHARE * min(new.area, old.area):
             shared.append((overlap, alert))
-    return max(shared, key=lambda pair: pair[0])[1] if shared else None
+    return max(shared, key=lambda pair: (pair[1].state != State.FINISHED, pair[0]))[1] if shared else None
 
 
-def _alert_refresh(alert: Alert, seen_in: str) -> None:
-    """Bring an alert up to everything that is known of its place now."""
+def _alert_refresh(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
+    """Bring an alert up to everything that is known of its place now, and tell what is news of it."""
+    until = data_end(run.input)
+    newer = life.is_newer(alert, until)
+    woken = [life.look_note(alert, view, until, found) for view in sorted({view_of_detection(one) for one in found})]
+    if alert.state == State.FINISHED and not any(woken):
+        return  # older data, or a view that has seen no rest: what is over stays over
     current = list(detections_current(alert=alert))
+    if newer:
+        current = _split(alert, current, found, run)
     if not current:
         return
+    _describe_anew(alert, current)
+    _tell(alert, current, run)
+    _end_where_at_rest(alert, run)
+
+
+def _describe_anew(alert: Alert, current: Sequence[Detection]) -> None:
     description = describe(current)
     for name, value in description.items():
         setattr(alert, name, value)
     alert.save(update_fields=[*description, "updated_at"])
     exposure_refresh(alert=alert)
     alert_motion_refresh(alert=alert, detections=current)
+
+
+def _tell(alert: Alert, current: Sequence[Detection], run: Run | None) -> AlertTransition | None:
+    """Take the step that the current detections ask for: to another state, or, where figures changed, an update."""
+    before, changed = State(alert.state), life.changes_since_told(alert, current)
     independent = set().union(*(independent_views(detection) for detection in current))
-    state = after_sighting(State(alert.state), len(independent))
-    if state != alert.state:
+    seen_in = str(run.input) if run else "the newest data"
+    if before is State.FINISHED:
+        to = after_sighting(State.FIRST, len(independent))
+        reason, changed = f"moves again: seen in {seen_in}", (Change(Cause.WOKEN, None, None), *changed)
+        return alert_transition(alert=alert, to=to, reason=reason, changed=changed, run=run)
+    to = after_sighting(before, len(independent))
+    if to is not before:
         reason = f"seen again in {seen_in}" if len(current) > 1 else f"two tracks show it in {seen_in}"
-        alert_transition(alert=alert, to=state, reason=reason)
+        return alert_transition(alert=alert, to=to, reason=reason, changed=changed, run=run)
+    if before not in LIVING or not life.may_be_told(alert, changed):
+        return None
+    Alert.objects.filter(pk=alert.pk).update(updated_at=timezone.now())
+    return life.step(alert, before, f"changed in {seen_in}", "automatic", changed, run.pk if run else None)
+
+
+def _split(alert: Alert, current: list[Detection], found: Sequence[Detection], run: Run) -> list[Detection]:
+    """Give what newer data show apart a code of its own; the largest part keeps the alert's. What is left of it."""
+    if family(alert.kind) is not Family.VELOCITY or alert.state not in LIVING or len(found) < 2:
+        return current
+    kept, *others = parts_apart(current)
+    for part in others:
+        if not any(one in part for one in found):
+            kept = [*kept, *part]  # not in the newest data: it has not come apart
+            continue
+        new = Alert.objects.create(state=State.FIRST, **describe(part))
+        Detection.objects.filter(pk__in=[one.pk for one in part]).update(alert=new)
+        AlertRelation.objects.create(alert=new, other=alert, relation="split-from")
+        exposure_refresh(alert=new)
+        alert_motion_refresh(alert=new, detections=part)
+        _begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
+        life.areas_retell(alert, kept)
+    return kept

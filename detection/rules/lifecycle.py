@@ -1,6 +1,19 @@
-"""The life of an alert. First: found in one data set. Provisional: found in two. Reviewers decide the rest."""
+"""The life of an alert. First: found in one data set. Provisional: found in two. Reviewers decide the rest.
 
+An alert enters high, by the thresholds of the search, and leaves low: finished is what the newest data do not show
+any more, or below half of the level that counts as motion, for as long as their noise asks for. It can wake up again.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import date, timedelta
 from enum import StrEnum
+from typing import NamedTuple
+
+LEAVING_MM_YR = 2.0  # what counts as motion (ml.deformation.reliability.MOVING_MM_YR); rest is less than half of it
+FEWEST_LOOKS = 2
+SHORTEST_REST, LONGEST_REST = timedelta(days=90), timedelta(days=3 * 365)
+YEAR = timedelta(days=365)
 
 
 class State(StrEnum):
@@ -18,9 +31,34 @@ ALLOWED: dict[State, frozenset[State]] = {
     # back to an unreviewed state: a verdict was taken back
     State.CONFIRMED: frozenset({State.REJECTED, State.FINISHED, State.FIRST, State.PROVISIONAL}),
     State.REJECTED: frozenset({State.CONFIRMED, State.FIRST, State.PROVISIONAL}),
-    State.FINISHED: frozenset(),
+    # it moves again, or the verdict that ended it was taken back
+    State.FINISHED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED}),
     State.MERGED: frozenset(),  # its place is followed under another alert
 }
+LIVING = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
+
+
+class Look(NamedTuple):
+    """What one run says of a place. until: last date of its data; moves: it finds motion there, `is_motion`."""
+
+    until: date
+    moves: bool
+
+
+class ViewLife(NamedTuple):
+    """The looks of one view. moved_until: last date of data that show motion; rest_looks: looks since then.
+
+    rest_until: last date of the data of those; None where there is none.
+    """
+
+    moved_until: date
+    rest_looks: int = 0
+    rest_until: date | None = None
+
+
+def is_motion(rate_mm_yr: float) -> bool:
+    """Whether a rate is motion for a place that was found: half of what counts for one that was not."""
+    return abs(rate_mm_yr) >= LEAVING_MM_YR / 2
 
 
 def may_become(state: State, target: State) -> bool:
@@ -32,3 +70,49 @@ def after_sighting(state: State, independent_products: int) -> State:
     if state is State.FIRST and independent_products >= 2:
         return State.PROVISIONAL
     return state
+
+
+def after_look(life: ViewLife | None, look: Look) -> ViewLife | None:
+    """The life of a view after another look. Data that end no later than known ones say nothing new about rest."""
+    if life is None:
+        return ViewLife(look.until) if look.moves else None
+    if look.moves:
+        return ViewLife(look.until) if look.until >= (life.rest_until or life.moved_until) else life
+    if look.until <= (life.rest_until or life.moved_until):
+        return life
+    return life._replace(rest_looks=life.rest_looks + 1, rest_until=look.until)
+
+
+def rest_asked(sigma_mm_yr: float | None) -> timedelta:
+    """How long the data must show rest: a year where the rate's error is half of the leaving level.
+
+    The error of a rate falls with the 1.5th power of the time: quieter data need less, noisier more, within bounds.
+    None: of pairs of images, a year, so that a winter of snow ends nothing.
+    """
+    if sigma_mm_yr is None:
+        return YEAR
+    asked = YEAR * math.pow(sigma_mm_yr / (LEAVING_MM_YR / 2), 2 / 3)
+    return min(max(asked, SHORTEST_REST), LONGEST_REST)
+
+
+def at_rest(views: Mapping[str, ViewLife], sigma_mm_yr: float | None) -> date | None:
+    """The last date that showed motion, where no view has shown any for long enough; else None."""
+    if not views:
+        return None
+    moved_until = max(life.moved_until for life in views.values())
+    asked = rest_asked(sigma_mm_yr)
+    for life in views.values():
+        if life.rest_until and life.rest_looks >= FEWEST_LOOKS and life.rest_until - moved_until >= asked:
+            return moved_until
+    return None
+
+
+def series_rest(at_rest_since: date | None, until: date, sigma_mm_yr: float | None) -> date | None:
+    """Since when the series rest, where that is long enough by the end of the data; else None."""
+    long_enough = at_rest_since is not None and until - at_rest_since >= rest_asked(sigma_mm_yr)
+    return at_rest_since if long_enough else None
+
+
+def moves_again(life: ViewLife | None, look: Look) -> bool:
+    """Whether a look ends a rest that the same view has seen: data that show motion after data that showed none."""
+    return life is not None and life.rest_until is not None and look.moves and look.until > life.rest_until

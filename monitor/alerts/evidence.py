@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.urls import reverse
-from django.utils.text import capfirst
 
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
@@ -20,6 +19,7 @@ from monitor.alerts.agreement import agreement_rows
 from monitor.alerts.motion import motion_rows
 from monitor.alerts.pictures import captions, stretch_of
 from monitor.alerts.places import places_rows
+from monitor.alerts.steps import alert_steps, kin
 from monitor.cards.cards import AlertCard, alert_card
 from monitor.cards.exposure import exposure_block
 from monitor.cards.features import alert_feature
@@ -30,9 +30,7 @@ from monitor.map.config import map_config
 from monitor.rasters.catalogue import evidence_raster
 from monitor.wording.components import WORDS, colour_caption
 from monitor.wording.figures import area_label, figure
-from monitor.wording.states import VERDICT_HEADINGS, state_label
-
-ACTOR_WORDS = {"automatic": "the computer"}
+from monitor.wording.states import VERDICT_HEADINGS
 
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
@@ -54,7 +52,8 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "map_caption": raster["caption"] if raster else colour_caption("los", stretch),
         "advice": card.voice.advice(alert.kind, alert.state),
         "cause": card.voice.causes(alert),
-        "transitions": [_transition(transition) for transition in alert.transitions.all()],
+        "steps": alert_steps(alert),
+        "kin": kin(alert),
         "evidence": [_evidence(detection, card) for detection in detections],
         "evidence_words": card.voice.evidence,
         "agreement": agreement_rows(alert, detections),
@@ -132,17 +131,6 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> list[str]
 def _analysis_url(product: Product | None) -> str:
     """Of a velocity field whose points are kept."""
     return reverse("product-analysis", args=[product.pk]) if product and not product.points_deleted_at else ""
-
-
-def _transition(transition) -> dict[str, Any]:
-    before, after = state_label(transition.from_state), state_label(transition.to_state)
-    return {
-        "at": transition.created_at,
-        "from_label": before,
-        "to_label": after if before else capfirst(after),
-        "actor": ACTOR_WORDS.get(transition.actor, transition.actor),
-        "reason": transition.reason,
-    }
 
 
 def _series_row(product, series) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert
+from monitor.alerts.steps import update_sentences
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.cards.features import alert_feature
 from monitor.cards.filters import alerts_requested
@@ -58,7 +59,9 @@ class AlertFeed(Feed):
         return f"Simulated: {title}" if card.simulated else title
 
     def item_description(self, item: tuple[Alert, AlertCard]) -> str:
-        return item[1].sentence
+        alert, card = item
+        last = alert.transitions.select_related("update", "alert").last()
+        return " ".join([card.sentence, *(update_sentences(last) if last else [])])
 
     def item_link(self, item: tuple[Alert, AlertCard]) -> str:
         return item[1].url

@@ -22,6 +22,7 @@ from detection.reviews.services import (
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Verdict, verdicts_open
 from monitor.alerts.evidence import alert_context
+from monitor.alerts.steps import update_sentences
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.cards.filters import alert_or_404
 from monitor.map import selectors
@@ -186,9 +187,9 @@ def _trail(alert: Alert) -> list[dict[str, Any]]:
         {
             "at": step.created_at,
             "who": "the computer",
-            "what": state_label(step.to_state).capitalize(),
-            "reason": step.reason,
+            "what": state_label(step.to_state).capitalize() if step.changes_state else "New figures",
+            "reason": " ".join([step.reason, *update_sentences(step)]),
         }
-        for step in alert.transitions.filter(review=None)
+        for step in alert.transitions.filter(review=None).select_related("update", "alert")
     ]
     return sorted([*verdicts, *steps], key=lambda entry: entry["at"], reverse=True)

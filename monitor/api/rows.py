@@ -5,9 +5,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from detection.models import Alert, AreaFigures, Detection
+from detection.models import Alert, AlertTransition, AreaFigures, Detection
 from ingest.models import Product, ScenePair
 from ml.models import Run
+from monitor.alerts.steps import update_sentences
 from monitor.api.schemas import Figures, MotionOut
 from monitor.cards.cards import AlertCard, alert_card, alert_cards
 from monitor.cards.features import alert_geometry
@@ -60,7 +61,21 @@ def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
 
 
 def alert_detail_row(alert: Alert) -> dict[str, Any]:
-    return alert_row(alert, alert_card(alert)) | {"area": alert_geometry(alert)}
+    return alert_row(alert, alert_card(alert)) | {
+        "area": alert_geometry(alert),
+        "history": [_step_row(one) for one in alert.transitions.select_related("update", "alert")],
+    }
+
+
+def _step_row(step: AlertTransition) -> dict[str, Any]:
+    return {
+        "at": step.created_at,
+        "from_state": step.from_state,
+        "to_state": step.to_state,
+        "reason": step.reason,
+        "changes": step.update.changes if hasattr(step, "update") else [],
+        "sentences": update_sentences(step),
+    }
 
 
 def detection_row(detection: Detection) -> dict[str, Any]:

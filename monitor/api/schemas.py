@@ -92,12 +92,34 @@ class Geometry(Schema):
     coordinates: list[list[list[list[float]]]]
 
 
+class Change(Schema):
+    """One figure that changed, and what it was when it was last reported."""
+
+    cause: str = Field(description="rate, area, kind, severity, acceleration, finished or woken")
+    before: float | str | None
+    after: float | str | None
+    unit: str = Field(description="mm/yr, m/day, m2 or date; empty for words")
+    component: str = Field(description="of rates: los, up or east")
+
+
+class Step(Schema):
+    """A step of an alert's life: a change of state, or, where the state stays, of figures."""
+
+    at: datetime
+    from_state: str
+    to_state: str
+    reason: str
+    changes: list[Change]
+    sentences: list[str]
+
+
 class AlertDetail(AlertOut):
-    """One alert with its outline, EPSG:4326."""
+    """One alert with its outline, EPSG:4326, and its history."""
 
     state_meaning: str
     severity_meaning: str
     area: Geometry
+    history: list[Step] = Field(description="the first step first")
 
 
 class DetectionOut(Figures):

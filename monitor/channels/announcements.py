@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from detection.models import AlertTransition
@@ -34,7 +34,8 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
         news = AlertTransition.objects.select_related("alert").get(pk=transition_id)
         rejected, merged = news.to_state == State.REJECTED, news.to_state == State.MERGED
         readers = [] if merged else _readers(news)  # a merged place is reported under its other code
-        _withdraw_older(news, None if rejected or merged else [reader.subscription for reader in readers])
+        if news.changes_state:
+            _withdraw_older(news, None if rejected or merged else [reader.subscription for reader in readers])
         _queue(news, OutgoingMessage.Kind.CORRECTION if rejected else OutgoingMessage.Kind.ALERT, readers)
         announcement.n_notifications = len(readers)
         announcement.save(update_fields=["n_notifications"])
@@ -47,6 +48,8 @@ def _readers(news: AlertTransition) -> list[Reader]:
     audience = (
         selectors.subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
     )
+    if not news.changes_state:  # a mail that waits will state the newest figures: nothing changed for its reader
+        audience = audience.exclude(pk__in=_unsent(news).values("subscription"))
     return [Reader(*row) for row in audience.values_list("pk", "email", "channel", "frequency")]
 
 
@@ -74,16 +77,24 @@ def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
     Notification.objects.bulk_create(notifications, batch_size=BATCH, ignore_conflicts=True)
 
 
-def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
-    """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all."""
-    unsent = Notification.objects.filter(
+def _unsent(news: AlertTransition) -> QuerySet[Notification]:
+    """Earlier news of the same alert that has not been sent yet."""
+    return Notification.objects.filter(
         Q(message=None) | Q(message__state=OutgoingMessage.State.QUEUED),
         transition__alert=news.alert_id,
         transition__lt=news.pk,
         withdrawn_at=None,
     )
+
+
+def _withdraw_older(news: AlertTransition, subscriptions: list[int] | None) -> None:
+    """Take back what was not sent yet and is overtaken by this news: for these subscriptions, or for all.
+
+    A new state overtakes the one before, but no update: what has changed is told beside it.
+    """
+    unsent = _unsent(news)
     if subscriptions is not None:
-        unsent = unsent.filter(subscription__in=subscriptions)
+        unsent = unsent.filter(subscription__in=subscriptions).exclude(transition__from_state=F("transition__to_state"))
     unsent_ids = list(unsent.values_list("pk", flat=True))
     if not unsent_ids:
         return

@@ -41,13 +41,13 @@ def messages_to_deliver(*, now: datetime) -> QuerySet[OutgoingMessage]:
     """Messages that are due, with all that their words need; `news` are their notifications of active subscriptions."""
     news = (
         Notification.objects.filter(withdrawn_at=None, subscription__in=subscriptions_active())
-        .select_related("subscription", "transition__alert")
+        .select_related("subscription", "transition__alert", "transition__update")
         .defer("subscription__region", "transition__alert__area")
         .order_by("subscription_id", "transition_id")
     )
     return (
         messages_due(now=now)
-        .select_related("subscription", "transition__alert", "invitation", "account")
+        .select_related("subscription", "transition__alert", "transition__update", "invitation", "account")
         .defer("subscription__region", "transition__alert__area")
         .prefetch_related(Prefetch("notifications", queryset=news, to_attr="news"))
     )

@@ -22,6 +22,8 @@ LOOK, ADD, CHANGE = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
 APPLICATION_TABLES = {
     "detection_auditentry": ADD,
     "detection_alerttransition": ADD,
+    "detection_alertupdate": ADD,
+    "detection_alertrelation": ADD,
     POINTS: LOOK,
     SERIES: LOOK,
     pyramid.TABLE: LOOK,

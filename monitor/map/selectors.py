@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Count, Q, Sum
 
 from detection.models import Alert
-from detection.selectors import alerts_public, detections_current
+from detection.selectors import alerts_public
 from ingest.models import Product, Scene, ScenePair
 from ingest.products import sampling
 from ingest.products.partitions import POINTS
@@ -17,6 +17,7 @@ from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import area_series
 from ingest.readers.records import Technique
+from ml.models import Run
 from ml.selectors import products_of
 from monitor.map.layers import LAYERS, Layer
 
@@ -140,12 +141,18 @@ def map_totals() -> MapTotals:
 
 
 def alert_series(*, alert: Alert) -> list[dict[str, object]]:
-    """Mean series of every product that saw the alert, over the alert's whole area."""
-    runs = [detection.scan.prediction.run for detection in detections_current(alert=alert)]
-    products = {product for run in runs if run.product_id for product in products_of(run=run)}
+    """Mean series of the newest release of every product that saw the alert, over the alert's whole area."""
+    runs = Run.objects.filter(prediction__scan__detections__alert=alert, product__isnull=False).distinct()
+    products = {_newest_release(product) for run in runs for product in products_of(run=run)}
     by_product = []
     for product in sorted(products, key=lambda p: p.pk):
         series = area_series(product=product, area=alert.area)
         if series is not None:
             by_product.append({"product": product, "series": series})
     return by_product
+
+
+def _newest_release(product: Product) -> Product:
+    while product.superseded_by is not None:
+        product = product.superseded_by
+    return product

@@ -45,6 +45,7 @@ class ChoiceForm(forms.Form):
     )
     lowest_severity = forms.ChoiceField(choices=SEVERITY_WORDS)
     unreviewed = forms.BooleanField(required=False)
+    updates = forms.BooleanField(required=False)
     frequency = forms.ChoiceField(choices=FREQUENCY_WORDS)
 
     def clean(self) -> dict[str, Any]:
@@ -58,7 +59,7 @@ class ChoiceForm(forms.Form):
 
     def choice(self) -> dict[str, Any]:
         """The choices, by the names of the services' parameters."""
-        names = ("region", "kinds", "lowest_severity", "unreviewed", "frequency")
+        names = ("region", "kinds", "lowest_severity", "unreviewed", "updates", "frequency")
         return {name: self.cleaned_data[name] for name in names}
 
     def _circle(self, cleaned: dict[str, Any]) -> regions.Region | None:

@@ -35,6 +35,7 @@ def subscription_request(
     lowest_severity: str,
     unreviewed: bool,
     frequency: str,
+    updates: bool = True,
 ) -> Subscription | None:
     """Keep the request and queue a mail to confirm it; None where the address had too many such mails today.
 
@@ -51,6 +52,7 @@ def subscription_request(
             kinds=sorted(kinds),
             lowest_severity=lowest_severity,
             unreviewed=unreviewed,
+            updates=updates,
             frequency=frequency,
         )
         OutgoingMessage.objects.create(
@@ -74,6 +76,7 @@ def demo_subscription_make() -> Subscription:
             "kinds": sorted(KIND_LABELS),
             "lowest_severity": "minor",
             "unreviewed": True,
+            "updates": True,
             "frequency": Subscription.Frequency.AT_ONCE,
             "confirmed_at": timezone.now(),
         },
@@ -193,6 +196,7 @@ def described(one: Subscription) -> dict[str, Any]:
         "kinds": "every kind of motion" if len(kinds) == len(KIND_LABELS) else ", ".join(kinds),
         "severity": "of any importance" if one.lowest_severity == "minor" else f"of {least} or more",
         "reviewed": reviewed,
+        "updates": "and what changes later" if one.updates else "without what changes later",
         "n_sent": one.notifications.filter(message__state=OutgoingMessage.State.SENT).count(),
     }
 
@@ -213,6 +217,7 @@ def _exported(one: Subscription) -> dict[str, Any]:
         "kinds": one.kinds,
         "lowest_severity": one.lowest_severity,
         "unreviewed": one.unreviewed,
+        "updates": one.updates,
         "frequency": one.frequency,
         "created": one.created_at,
         "confirmed": one.confirmed_at,

@@ -28,6 +28,7 @@ DEFAULTS = {
     "kinds": list(KIND_LABELS),
     "lowest_severity": "minor",
     "unreviewed": True,
+    "updates": True,
     "frequency": "at-once",
 }
 

@@ -15,6 +15,7 @@ UNREVIEWED = frozenset({"first", "provisional"})
 VERDICT_HEADINGS = {
     "confirm": "The ground moves here",
     "reject": "This is not motion of the ground",
+    "finish": "The ground here has come to rest",
     "field-visit": "A visit on site is planned",
     "taken-back": "An earlier verdict was taken back",
 }
@@ -25,6 +26,12 @@ VERDICT_FORMS = {
         "title": "Not motion",
         "meaning": "It leaves the list; its page stays and gives the reason.",
         "button": "Record as not motion",
+    },
+    "finish": {
+        "key": "r",
+        "title": "At rest",
+        "meaning": "It moved and has come to rest; if it moves again it comes back.",
+        "button": "Record as at rest",
     },
     "field-visit": {
         "key": "f",

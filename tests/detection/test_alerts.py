@@ -102,7 +102,7 @@ def test_a_change_that_life_does_not_allow_is_refused(tracks):
     alert = Alert.objects.first()
     services.alert_transition(alert=alert, to=State.FINISHED, reason="at rest")
     with pytest.raises(ValueError, match="cannot become"):
-        services.alert_transition(alert=alert, to=State.CONFIRMED, reason="no")
+        services.alert_transition(alert=alert, to=State.REJECTED, reason="no")
 
 
 def test_of_two_people_who_decide_at_once_one_is_told(tracks):

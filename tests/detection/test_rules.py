@@ -68,8 +68,10 @@ def test_a_second_product_makes_a_first_alert_provisional_and_nothing_more():
         assert after_sighting(state, 5) is state
 
 
-def test_a_finished_alert_stays_finished():
-    assert not any(may_become(State.FINISHED, state) for state in State)
+def test_a_finished_alert_may_wake_up_and_a_merged_one_may_not():
+    woken = {state for state in State if may_become(State.FINISHED, state)}
+    assert woken == {State.FIRST, State.PROVISIONAL, State.CONFIRMED}
+    assert not any(may_become(State.MERGED, state) for state in State)
 
 
 def named(name: str, share: float, rate=-20.0, direction="ascending", component="los") -> Evidence:

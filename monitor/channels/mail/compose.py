@@ -35,12 +35,14 @@ class Composer:
         return write(key=key, card=card, transition=message.transition, subscriptions=subscriptions)
 
     def _places(self, news: list[Notification]) -> list[tuple[Subscription, list[letters.News]]]:
-        """News by region, each alert once, with the last that is known of it."""
+        """News by region, each alert once, with all that happened to it since the last digest."""
         places: dict[int, tuple[Subscription, dict[int, letters.News]]] = {}
         self._make_cards([one.transition.alert for one in news])
         for one in news:
             _, alerts = places.setdefault(one.subscription_id, (one.subscription, {}))
-            alerts[one.transition.alert_id] = letters.News(self._card(one.transition.alert), one.transition)
+            known = alerts.get(one.transition.alert_id)
+            steps = (*(known.steps if known else ()), one.transition)
+            alerts[one.transition.alert_id] = letters.News(self._card(one.transition.alert), steps)
         return [(subscription, list(alerts.values())) for subscription, alerts in places.values()]
 
     def _card(self, alert: Alert) -> AlertCard:

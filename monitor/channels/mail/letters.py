@@ -16,6 +16,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from detection.models import AlertTransition
 from monitor.accounts.tokens import invitation_token
+from monitor.alerts.steps import update_sentences
 from monitor.cards.cards import AlertCard
 from monitor.models import Invitation, Subscription
 from monitor.subscriptions import tokens
@@ -28,6 +29,7 @@ WHAT_HAPPENED = {
     "finished": "The ground here has come to rest.",
     "merged": "This place is followed under another alert now.",
 }
+MOVES_AGAIN = "The ground here had come to rest. It moves again."
 SEEN_AGAIN = "This place had been called “not motion”. It is being reviewed again."
 
 
@@ -35,7 +37,7 @@ class News(NamedTuple):
     """One alert in a digest."""
 
     card: AlertCard
-    transition: AlertTransition
+    steps: tuple[AlertTransition, ...]
 
 
 def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
@@ -88,7 +90,10 @@ def digest_mail(*, key: str, places: Sequence[tuple[Subscription, Sequence[News]
         "places": [
             (
                 subscription.label,
-                [(news.card, _title(news.card), what_happened(news.transition), _to(news.card)) for news in items],
+                [
+                    (news.card, _title(news.card), " ".join(what_happened(one) for one in news.steps), _to(news.card))
+                    for news in items
+                ],
             )
             for subscription, items in places
         ],
@@ -100,6 +105,15 @@ def digest_mail(*, key: str, places: Sequence[tuple[Subscription, Sequence[News]
 
 
 def what_happened(transition: AlertTransition) -> str:
+    """What a step means, and what has changed in the figures since the last one."""
+    return " ".join(part for part in (_step_words(transition), *update_sentences(transition)) if part)
+
+
+def _step_words(transition: AlertTransition) -> str:
+    if not transition.changes_state:
+        return ""
+    if transition.from_state == "finished" and not hasattr(transition, "review"):
+        return MOVES_AGAIN
     if transition.to_state == "first" and transition.from_state:
         return SEEN_AGAIN
     return WHAT_HAPPENED[transition.to_state]

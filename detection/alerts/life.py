@@ -1,0 +1,202 @@
+"""The memory of an alert: what was told of it, what each view has shown, and when that makes it news or ends it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from statistics import fmean
+from typing import Any
+
+from django.utils import timezone
+
+from detection.alerts.describe import data_span, view_of_detection
+from detection.kinds import Family, family, row_of
+from detection.models import Alert, AlertLife, AlertMotion, AlertTransition, AlertUpdate, Detection
+from detection.rules import lifecycle, updates
+from detection.rules.lifecycle import Look, State, ViewLife
+from detection.rules.updates import Cause, Change, Figures, Seen, SeriesMotion
+from detection.selectors import FOLLOWED_STATES, detections_current
+
+UNITS = {Family.VELOCITY: "mm/yr", Family.OFFSETS: "m/day", Family.SURFACE: ""}
+PAIRS_AVERAGED = 3  # the errors of two pairs are independent, and speeds of single pairs scatter
+
+
+def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
+    """What a message would state of an alert now, from its current detections."""
+    unit, by_view = UNITS[family(alert.kind)], _by_view(detections)
+    views = {} if row_of(alert.kind).event else {name: _SEEN[unit](found) for name, found in by_view.items() if unit}
+    main = max(views, key=lambda name: (views[name].until, abs(views[name].rate)), default="")
+    if unit == "mm/yr" and views:
+        main = max(views, key=lambda name: (name.split("/")[0] == alert.component, abs(views[name].rate)))
+    return Figures(alert.kind, alert.severity, unit, views, main, alert.class_shares, _series_of(alert))
+
+
+def life_of(alert: Alert, told_by: Iterable[Detection] | None = None) -> AlertLife:
+    """The memory of an alert; of one that has none yet it begins with these detections, or the current ones."""
+    life = AlertLife.objects.filter(alert=alert).first()
+    if life is None:
+        detections = list(detections_current(alert=alert) if told_by is None else told_by)
+        last = alert.transitions.last()
+        life = AlertLife.objects.create(
+            alert=alert,
+            told=updates.as_json(figures_of(alert, detections)),
+            told_at=last.created_at if last else alert.updated_at,
+            views=_stored(_looked_at(alert, {}, detections)),
+        )
+    return life
+
+
+def lives_begin() -> None:
+    """Give every followed alert of an earlier release its memory, before new data change its figures."""
+    for alert in Alert.objects.filter(life=None, state__in=FOLLOWED_STATES):
+        life_of(alert)
+
+
+def step(
+    alert: Alert, to: State, reason: str, actor: str, changed: Sequence[Change] = (), run_number: int | None = None
+) -> AlertTransition:
+    """Write a step of a life down, with what has changed since the last one, and remember what is told by it."""
+    life, now = life_of(alert), timezone.now()
+    taken = AlertTransition.objects.create(
+        alert=alert, from_state=alert.state, to_state=to, reason=reason[:300], actor=actor
+    )
+    if changed:
+        AlertUpdate.objects.create(
+            transition=taken,
+            changes=[one._asdict() for one in changed],
+            told_at=life.told_at,
+            run_number=run_number,
+        )
+    alert.state = to.value
+    life.told, life.told_at = updates.as_json(figures_of(alert, detections_current(alert=alert))), now
+    life.save(update_fields=["told", "told_at"])
+    return taken
+
+
+def changes_since_told(alert: Alert, current: Sequence[Detection]) -> tuple[Change, ...]:
+    """What is news, or will be once enough time has passed; what cannot be compared is taken as told from now on."""
+    life = life_of(alert)
+    told, now = updates.from_json(life.told), figures_of(alert, current)
+    found = updates.changes(told, now)
+    known = updates.as_json(updates.rebased(told, now))
+    if known != life.told:
+        AlertLife.objects.filter(pk=life.pk).update(told=known)
+    return found
+
+
+def areas_retell(alert: Alert, kept: Sequence[Detection]) -> None:
+    """A part has got a code of its own, and is told under it: that the rest is smaller is no other news."""
+    life = life_of(alert)
+    told, now = updates.from_json(life.told), figures_of(alert, kept).views
+    views = {name: one._replace(area_m2=now[name].area_m2) if name in now else one for name, one in told.views.items()}
+    AlertLife.objects.filter(pk=life.pk).update(told=updates.as_json(told._replace(views=views)))
+
+
+def may_be_told(alert: Alert, found: Sequence[Change]) -> bool:
+    return updates.may_be_told(found, timezone.now() - life_of(alert).told_at)
+
+
+def is_newer(alert: Alert, until: date) -> bool:
+    """Whether data end later than all that any view has shown of an alert."""
+    return all(
+        until > max(one.moved_until, one.rest_until or one.moved_until) for one in _views(life_of(alert)).values()
+    )
+
+
+def look_note(alert: Alert, view: str, until: date, found: Sequence[Detection]) -> bool:
+    """Remember what a run on data until that date says of an alert; whether it is the end of a rest."""
+    life = life_of(alert)
+    views, look = _views(life), Look(until, any(_moves(one) for one in found))
+    again, after = lifecycle.moves_again(views.get(view), look), lifecycle.after_look(views.get(view), look)
+    if after is not None and after != views.get(view):
+        life.views = _stored(views | {view: after})
+        life.save(update_fields=["views"])
+    return again
+
+
+def rest_of(alert: Alert, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
+    """Since when an alert is at rest for long enough, and that as the cause of an update; None where it is not.
+
+    until: last date of the newest data; noise_mm_yr: one standard deviation of its rates, which counts where it is
+    larger than it was.
+    """
+    life = life_of(alert)
+    told = updates.from_json(life.told)
+    sigma = max(alert.rate_sigma_mm_yr or 0.0, noise_mm_yr) if told.unit == "mm/yr" else None
+    since = lifecycle.at_rest(_views(life), sigma)
+    since = since or lifecycle.series_rest(_series_of(alert).at_rest_since, until, sigma)
+    if since is None or row_of(alert.kind).event:
+        return None
+    before = told.views[told.main].rate if told.main else None
+    return since, Change(Cause.FINISHED, before, since.isoformat(), told.unit, alert.component)
+
+
+def _series_of(alert: Alert) -> SeriesMotion:
+    """What its series say, where they were examined."""
+    motion = AlertMotion.objects.filter(alert=alert).first()
+    return SeriesMotion(motion.accelerating_since, motion.at_rest_since) if motion else SeriesMotion()
+
+
+def _by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
+    by_view: dict[str, list[Detection]] = {}
+    for one in detections:
+        by_view.setdefault(view_of_detection(one), []).append(one)
+    return by_view
+
+
+def _seen_as_rate(found: Sequence[Detection]) -> Seen:
+    """The fastest part in the newest data of a view."""
+    until = max(data_span(one)[1] for one in found)
+    newest = [one for one in found if data_span(one)[1] == until]
+    main, area_m2 = max(newest, key=lambda one: abs(one.peak_rate_mm_yr)), sum(one.area_m2 for one in newest)
+    return Seen(main.rate_mm_yr, main.rate_sigma_mm_yr or 0.0, area_m2, until, _method(main))
+
+
+def _seen_as_speed(found: Sequence[Detection]) -> Seen:
+    """The mean of the last pairs, with the error of one of them."""
+    last = sorted(found, key=lambda one: data_span(one)[1])[-PAIRS_AVERAGED:]
+    speed, sigma, area_m2 = (
+        fmean(getattr(one, name) or 0.0 for one in last) for name in ("speed_m_day", "speed_sigma_m_day", "area_m2")
+    )
+    return Seen(speed, sigma, area_m2, data_span(last[-1])[1], _method(last[-1]))
+
+
+_SEEN = {"mm/yr": _seen_as_rate, "m/day": _seen_as_speed}
+
+
+def _method(detection: Detection) -> str:
+    run = detection.scan.prediction.run
+    source = run.product.source_format if run.product else "pair"
+    return f"{source}, {run.model_version} {run.model_version.weights_sha256[:8]}".strip()
+
+
+def _moves(detection: Detection) -> bool:
+    return detection.rate_mm_yr is None or lifecycle.is_motion(detection.rate_mm_yr)
+
+
+def _looked_at(alert: Alert, views: dict[str, ViewLife], found: Iterable[Detection]) -> dict[str, ViewLife]:
+    for one in sorted(found, key=lambda each: data_span(each)[1]):
+        view = view_of_detection(one)
+        after = lifecycle.after_look(views.get(view), Look(data_span(one)[1], _moves(one)))
+        views |= {view: after} if after else {}
+    return views
+
+
+def _views(life: AlertLife) -> dict[str, ViewLife]:
+    return {
+        name: ViewLife(
+            date.fromisoformat(one["moved_until"]),
+            one["rest_looks"],
+            date.fromisoformat(one["rest_until"]) if one["rest_until"] else None,
+        )
+        for name, one in life.views.items()
+    }
+
+
+def _stored(views: Mapping[str, ViewLife]) -> dict[str, Any]:
+    return {
+        name: {
+            "moved_until": one.moved_until.isoformat(),
+            "rest_looks": one.rest_looks,
+            "rest_until": one.rest_until.isoformat() if one.rest_until else None,
+        }
+        for name, one in views.items()
+    }

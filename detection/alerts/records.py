@@ -1,0 +1,53 @@
+"""What is kept of an alert's life beside its transitions: updates, what was told last, and its kin."""
+
+from django.contrib.gis.db import models
+
+RELATIONS = [("merged-into", "became part of"), ("split-from", "split from")]
+
+
+class AlertUpdate(models.Model):
+    """What had changed in the figures of an alert when a step of its life was told. Rows are only added.
+
+    The step is a transition: to another state, or, where nothing but figures changed, from a state to itself. It is
+    announced like any other.
+    """
+
+    transition = models.OneToOneField("detection.AlertTransition", models.CASCADE, related_name="update")
+    changes = models.JSONField(help_text="of detection.rules.updates.Change: cause, before, after, unit, component")
+    told_at = models.DateTimeField(help_text="when the figures of `before` were told")
+    run_number = models.BigIntegerField(null=True, help_text="of the run that showed it; the run may be deleted")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.transition.alert.code}: {', '.join(change['cause'] for change in self.changes)}"
+
+
+class AlertLife(models.Model):
+    """What was told of an alert last, and what each view has shown of it: the memory that the rules compare with."""
+
+    alert = models.OneToOneField("detection.Alert", models.CASCADE, related_name="life")
+    told = models.JSONField(help_text="of detection.rules.updates.Figures")
+    told_at = models.DateTimeField(help_text="of the last step")
+    views = models.JSONField(default=dict, help_text="view: its detection.rules.lifecycle.ViewLife")
+
+    def __str__(self) -> str:
+        return f"{self.alert.code} as told on {self.told_at:%Y-%m-%d}"
+
+
+class AlertRelation(models.Model):
+    """Two alerts of one place: one was merged into the other, or split from it. Rows are only added."""
+
+    alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="relations")
+    other = models.ForeignKey("detection.Alert", models.CASCADE, related_name="relations_of_others")
+    relation = models.CharField(max_length=12, choices=RELATIONS)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["alert", "other", "relation"], name="related_once")]
+
+    def __str__(self) -> str:
+        return f"{self.alert.code} {self.relation} {self.other.code}"

@@ -1,0 +1,1 @@
+"""Histories that go in product by product, as if live: `manage.py replay`."""

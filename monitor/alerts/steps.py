@@ -1,0 +1,53 @@
+"""The steps of an alert's life, as its page, its mails and the interface for programs state them."""
+
+from typing import Any
+
+from django.utils.text import capfirst
+
+from detection.models import Alert, AlertTransition, AlertUpdate
+from detection.selectors import alerts_related
+from monitor.wording.states import state_label
+from monitor.wording.updates import change_sentences
+
+ACTOR_WORDS = {"automatic": "the computer"}
+RELATION_WORDS = {  # of the alert itself, of the other one
+    "merged-into": ("Became part of alert", "Took in alert"),
+    "split-from": ("Split from alert", "A part of it is followed as alert"),
+}
+
+
+def alert_steps(alert: Alert) -> list[dict[str, Any]]:
+    """Changes of state and of figures, the first first."""
+    return [step_row(step) for step in alert.transitions.select_related("update", "alert")]
+
+
+def step_row(step: AlertTransition) -> dict[str, Any]:
+    """One step. from_label: empty at the beginning, and where the state stayed."""
+    before, after = state_label(step.from_state), state_label(step.to_state)
+    from_label = before if step.changes_state else ""
+    label = after if from_label else capfirst(after)
+    return {
+        "at": step.created_at,
+        "from_label": from_label,
+        "to_label": label if step.changes_state else "New figures",
+        "actor": ACTOR_WORDS.get(step.actor, step.actor),
+        "reason": step.reason,
+        "changes": update_sentences(step),
+    }
+
+
+def update_sentences(step: AlertTransition) -> list[str]:
+    """What changed in the figures with a step; nothing where only the state did."""
+    update: AlertUpdate | None = getattr(step, "update", None)
+    return change_sentences(step.alert.kind, update.changes, update.told_at.date()) if update else []
+
+
+def kin(alert: Alert) -> list[dict[str, Any]]:
+    """Alerts that this one was merged into or split from, and the other way round."""
+    rows = []
+    for one in alerts_related(alert=alert):
+        own, others = RELATION_WORDS[one.relation]
+        other = one.other if one.alert_id == alert.pk else one.alert
+        words = own if one.alert_id == alert.pk else others
+        rows.append({"words": words, "code": other.code, "url": other.get_absolute_url(), "at": one.created_at})
+    return rows

@@ -1,0 +1,168 @@
+"""What is news of an alert that is known: rules without a database."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from detection.rules.lifecycle import Look, ViewLife, after_look, at_rest, moves_again, rest_asked, series_rest
+from detection.rules.updates import (
+    MUTED_FOR,
+    Cause,
+    Figures,
+    Seen,
+    SeriesMotion,
+    as_json,
+    changes,
+    from_json,
+    may_be_told,
+    rebased,
+)
+
+TOLD, NOW = date(2024, 1, 1), date(2025, 1, 1)
+LOS = "los/15/ascending"
+
+
+def figures(rate=-8.0, sigma=0.5, area_m2=2e5, until=NOW, view=LOS, by="egms, network", **more) -> Figures:
+    fields = {"kind": "subsidence", "severity": "minor", "unit": "mm/yr", "main": view, "shares": {}} | more
+    return Figures(views={view: Seen(rate, sigma, area_m2, until, by)}, **fields)
+
+
+def told(**more) -> Figures:
+    return figures(until=TOLD, **more)
+
+
+def causes(before: Figures, after: Figures) -> list[str]:
+    return [one.cause for one in changes(before, after)]
+
+
+@pytest.mark.parametrize(
+    ("rate", "sigma", "told_again"),
+    [
+        (-14.0, 0.5, True),
+        (-4.0, 0.5, True),
+        (-9.9, 0.5, False),  # beyond the noise, but by less than a quarter
+        (-12.0, 2.0, False),  # by a half, but within the noise
+        (+8.0, 0.5, True),
+    ],
+)
+def test_a_rate_is_news_beyond_two_sigma_and_a_quarter(rate, sigma, told_again):
+    assert causes(told(sigma=sigma), figures(rate, sigma)) == ["rate"] * told_again
+
+
+@pytest.mark.parametrize(("area_m2", "told_again"), [(3.1e5, True), (1.3e5, True), (2.8e5, False), (1.5e5, False)])
+def test_an_area_is_news_from_half_as_large_again(area_m2, told_again):
+    assert causes(told(), figures(area_m2=area_m2)) == ["area"] * told_again
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        figures(-14.0, until=TOLD),  # the same data, looked at by something else
+        figures(-14.0, view="los/88/descending"),  # another direction sees another share of the same motion
+        figures(area_m2=6e5, by="egms, another network"),
+    ],
+)
+def test_what_cannot_be_compared_is_no_news_and_is_known_from_then_on(after):
+    assert causes(told(), after) == []
+    assert causes(rebased(told(), after), after) == []
+
+
+def test_a_view_that_came_later_is_compared_with_itself_from_then_on():
+    view = "los/88/descending"
+    known = rebased(told(), figures(-14.0, view=view, until=TOLD))
+    assert causes(known, figures(-20.0, view=view)) == ["rate"]
+
+
+def test_several_causes_are_one_update():
+    after = figures(-14.0, area_m2=9e5, severity="moderate", series=SeriesMotion(date(2024, 6, 1)))
+    assert causes(told(), after) == ["rate", "area", "severity", "acceleration"]
+
+
+@pytest.mark.parametrize(("share", "told_again"), [(0.55, False), (0.3, True)])
+def test_a_named_cause_is_taken_back_only_where_it_is_much_less_sure(share, told_again):
+    before = told(kind="mining-subsidence", shares={"mining_subsidence": 0.62})
+    assert causes(before, figures(shares={"mining_subsidence": share})) == ["kind"] * told_again
+
+
+def test_a_grade_is_news_where_the_ground_explains_it():
+    assert causes(told(rate=-8.0), figures(-8.2, severity="moderate")) == []  # the same motion, on the other side
+    assert causes(told(rate=-8.0), figures(-9.9, severity="moderate")) == ["severity"]
+
+
+def test_one_update_a_month_and_a_higher_grade_does_not_wait():
+    faster, higher = changes(told(), figures(-14.0)), changes(told(), figures(-14.0, severity="moderate"))
+    lower = changes(told(severity="moderate"), figures(-4.0))
+    assert may_be_told(faster, MUTED_FOR)
+    assert not may_be_told(faster, MUTED_FOR - timedelta(days=1))
+    assert may_be_told(higher, timedelta(0))
+    assert not may_be_told(lower, timedelta(0))
+    assert not may_be_told((), timedelta(days=1000))
+
+
+def test_what_was_told_is_kept_as_it_was():
+    kept = figures(series=SeriesMotion(date(2024, 6, 1), None), shares={"landslide": 0.7})
+    assert from_json(as_json(kept)) == kept
+
+
+def test_two_hundred_changes_are_all_told_once():
+    rng = np.random.default_rng(22)
+    for _ in range(200):
+        before = told(rate=-float(rng.uniform(4, 40)), sigma=float(rng.uniform(0.2, 0.8)))
+        step = before.views[LOS].rate * rng.choice([-0.6, 0.6, 1.0])
+        after = figures(before.views[LOS].rate + step, before.views[LOS].sigma)
+        assert causes(before, after) == [Cause.RATE]
+        assert causes(after, figures(after.views[LOS].rate, after.views[LOS].sigma, until=date(2025, 2, 1))) == []
+
+
+def test_a_year_of_noise_is_told_less_than_once_for_a_hundred_alerts():
+    """Rates of a window of five years that moves on by six days a time, white noise of 3 to 8 mm, 1000 alerts."""
+    rng, n_told, days, steps = np.random.default_rng(7), 0, 6.0, 304
+    at = np.arange(steps) * days / 365.25
+    weights = (at - at.mean()) / ((at - at.mean()) ** 2).sum()
+    for _ in range(1000):
+        noise_mm, rate = rng.uniform(3, 8), -rng.uniform(3, 40)
+        series = rate * np.arange(steps + 60) * days / 365.25 + noise_mm * rng.standard_normal(steps + 60)
+        sigma = noise_mm * float(np.sqrt((weights**2).sum()))
+        rates = [float(weights @ series[n : n + steps]) for n in range(61)]
+        known, last = told(rate=rates[0], sigma=sigma), 0
+        for n, rate_now in enumerate(rates[1:], start=1):
+            after = figures(rate_now, sigma, until=TOLD + timedelta(days=6 * n))
+            if may_be_told(changes(known, after), timedelta(days=6 * (n - last))):
+                n_told, known, last = n_told + 1, after, n
+    assert n_told <= 10
+
+
+def test_a_place_is_at_rest_after_two_looks_and_as_long_as_the_noise_asks_for():
+    life = after_look(None, Look(date(2023, 1, 1), True))
+    assert life == ViewLife(date(2023, 1, 1))
+    once = after_look(life, Look(date(2024, 3, 1), False))
+    assert at_rest({LOS: once}, 1.0) is None
+    twice = after_look(once, Look(date(2024, 6, 1), False))
+    assert at_rest({LOS: twice}, 1.0) == date(2023, 1, 1)
+    assert at_rest({LOS: twice}, 3.0) is None  # noisier data
+    seen_elsewhere = {LOS: twice, "los/88/descending": ViewLife(date(2024, 5, 1))}
+    assert at_rest(seen_elsewhere, 1.0) is None
+    assert rest_asked(0.1) < rest_asked(0.5) < rest_asked(1.0) < rest_asked(5.0)
+
+
+def test_series_that_rest_end_a_place_once_that_is_long_enough():
+    assert series_rest(date(2023, 3, 1), date(2024, 6, 1), 1.0) == date(2023, 3, 1)
+    assert series_rest(date(2023, 3, 1), date(2023, 6, 1), 1.0) is None
+    assert series_rest(None, date(2024, 6, 1), 1.0) is None
+
+
+def test_the_same_data_looked_at_again_are_no_second_look():
+    life = ViewLife(date(2023, 1, 1))
+    once = after_look(life, Look(date(2024, 1, 1), False))
+    assert after_look(once, Look(date(2024, 1, 1), False)) == once
+    assert after_look(life, Look(date(2023, 1, 1), False)) == life
+
+
+def test_only_motion_after_a_rest_wakes_a_place():
+    resting = ViewLife(date(2023, 1, 1), 2, date(2024, 6, 1))
+    assert moves_again(resting, Look(date(2024, 7, 1), True))
+    assert not moves_again(resting, Look(date(2024, 7, 1), False))
+    assert not moves_again(resting, Look(date(2024, 6, 1), True))  # older data
+    assert not moves_again(ViewLife(date(2023, 1, 1)), Look(date(2024, 7, 1), True))  # has seen no rest
+    assert not moves_again(None, Look(date(2024, 7, 1), True))
