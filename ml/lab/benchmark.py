@@ -1,6 +1,7 @@
 """What a benchmark is: frozen scenes with a known truth, and the figures that a method reaches on them."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -24,3 +25,8 @@ class Benchmark(NamedTuple):
     truth_sha256: Callable[[int], str]
     weights: Mapping[str, str] = MappingProxyType({})  # networks, and the names of their cards
     ablation: frozenset[str] = frozenset()  # methods whose weights are not shipped
+
+
+def scenes_sha256(version: str, size: int, digests: Sequence[bytes]) -> str:
+    """One hash of a benchmark's scenes, from the digest of each."""
+    return hashlib.sha256(f"{version} {size}".encode() + b"".join(digests)).hexdigest()

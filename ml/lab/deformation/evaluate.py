@@ -18,7 +18,7 @@ from ml.deformation.gridding.cells import RobustGrid, grid_robust
 from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, DeformationResult, detect_all_with, flagged_areas
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.points import Float64
-from ml.lab.benchmark import Benchmark
+from ml.lab.benchmark import Benchmark, scenes_sha256
 from ml.lab.deformation.ablation import ABLATION_MODELS, AblationConfig, detect_ablation
 from ml.lab.deformation.benchmark_tiles import CELLS, NATIONAL, SHIFTED, bowl_tiles, cloud, digest, field_tile
 from ml.lab.deformation.injected.evaluate import BENCHMARK as INJECTED
@@ -146,7 +146,9 @@ def measure(
     fields = over_seeds(partial(measure_field, name, configs, purpose), size, processes=processes)
     bowls = over_seeds(partial(measure_bowls, name, configs, purpose), _bowl_tiles(size), processes=processes)
     if purpose == Purpose.BENCHMARK:
-        _digests[name, size] = _combined(size, [*(field.digest for field in fields), *(bowl.digest for bowl in bowls)])
+        _digests[name, size] = scenes_sha256(
+            VERSION, size, [*(field.digest for field in fields), *(bowl.digest for bowl in bowls)]
+        )
     return Scores(fields, bowls)
 
 
@@ -269,10 +271,6 @@ def _auc(scores: Sequence[TileScore]) -> float:
     return float((ranks[signal].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def _combined(size: int, digests: Sequence[bytes]) -> str:
-    return hashlib.sha256(f"{VERSION} {size}".encode() + b"".join(digests)).hexdigest()
-
-
 def config_of(method: str, weights: Path | None = None) -> Measured:
     """A method as it is measured. weights: folder of those of an ablation model; ValueError where it needs one."""
     config = EITHER[method]
@@ -299,7 +297,7 @@ def truth_sha256(name: str, size: int) -> str:
     if (name, size) not in _digests:
         fields = over_seeds(partial(_field_digest, name), size)
         bowls = over_seeds(partial(_bowl_digest, name), _bowl_tiles(size))
-        _digests[name, size] = _combined(size, [*fields, *bowls])
+        _digests[name, size] = scenes_sha256(VERSION, size, [*fields, *bowls])
     return _digests[name, size]
 
 

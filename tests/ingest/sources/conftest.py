@@ -6,6 +6,7 @@ import pytest
 
 from ingest.jobs import services as jobs
 from tests.ingest.sources import replay
+from tests.ingest.sources.transfers import Transfer
 
 
 @pytest.fixture
@@ -20,6 +21,11 @@ def stranger() -> Iterator[replay.Replay]:
     """One that nobody allowed: nothing may ever connect to it."""
     with replay.running() as running:
         yield running
+
+
+@pytest.fixture
+def transfer(server, tmp_path) -> Transfer:
+    return Transfer(server, tmp_path)
 
 
 @pytest.fixture

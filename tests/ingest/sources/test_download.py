@@ -1,6 +1,5 @@
 """Whatever happens on the way, a file ends up whole, with the right hash, or not at all and with a reason."""
 
-import hashlib
 import os
 import random
 import signal
@@ -9,64 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import requests
 
-from ingest.sources.client.allow_list import AllowList
-from ingest.sources.client.checksums import Checksum
-from ingest.sources.client.download import Fetched, Known, Surroundings, Wanted, fetch
-from ingest.sources.client.faults import Hopeless, HostRefused, Later, NoRoom, Stopped
-from ingest.sources.client.transport import Credential, guard
+from ingest.sources.client.download import Fetched, Known
+from ingest.sources.client.faults import Hopeless, Later, NoRoom, Stopped
 from tests.ingest.sources import replay
+from tests.ingest.sources.transfers import DATA, MD5, SHA256
 from tests.waiting import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-DATA = random.Random(5).randbytes(700_001)  # larger than two pieces, and not a round number
-MD5 = Checksum("md5", hashlib.md5(DATA).hexdigest())
-SIZE = len(DATA)
-SHA256 = Checksum("sha256", hashlib.sha256(DATA).hexdigest())
 CUTS = sorted({0, 1, 2, len(DATA) - 2, len(DATA) - 1, *random.Random(7).sample(range(3, len(DATA) - 2), 35)})
-
-
-class Transfer:
-    """A transfer to a folder of its own; `slept` is how long it would have waited."""
-
-    def __init__(self, server: replay.Replay, folder: Path) -> None:
-        self.server, self.path = server, folder / "new" / "S1A.zip"
-        server.files["/S1A.zip"] = DATA
-        self.slept: list[float] = []
-        self.known = Known()
-
-    @property
-    def part(self) -> Path:
-        return self.path.with_name("S1A.zip.part")
-
-    def __call__(self, checksum=SHA256, size_bytes=SIZE, session=None, **around) -> Fetched:
-        wanted = Wanted(f"{self.server.address}/S1A.zip", self.path, size_bytes, checksum, "Set TOKEN.")
-        hooks = {
-            "sleep": self.slept.append,
-            "chance": lambda: 1.0,
-            "remember": self.remember,
-            "timeout_seconds": (10.0, 20.0),
-        }
-        with session or guard(requests.Session(), AllowList.of([self.server.address])) as used:
-            return fetch(used, wanted, self.known, Surroundings(**{**hooks, **around}))
-
-    def remember(self, known: Known) -> None:
-        self.known = known
-
-    def faults(self, *faults: replay.Answer) -> None:
-        self.server.faults["/S1A.zip"] = list(faults)
-
-    def is_whole(self) -> bool:
-        return self.path.read_bytes() == DATA and not self.part.exists()
-
-    def is_nothing(self) -> bool:
-        return not self.path.exists() and not self.part.exists()
-
-
-@pytest.fixture
-def transfer(server, tmp_path) -> Transfer:
-    return Transfer(server, tmp_path)
 
 
 def test_a_file_is_fetched_whole_and_no_part_stays(transfer, server):
@@ -306,48 +256,6 @@ def test_a_login_page_is_no_image(transfer, server):
     with pytest.raises(Hopeless, match=r"web page in place of the file\. Set TOKEN"):
         transfer(checksum=None, size_bytes=None)
     assert transfer.is_nothing()
-
-
-def test_a_redirect_to_a_listed_host_is_followed(transfer, server):
-    server.files["/elsewhere"] = DATA
-    transfer.faults(replay.redirect("/elsewhere", 307))
-    transfer()
-    assert transfer.is_whole()
-
-
-@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_a_redirect_to_another_host_is_refused_and_that_host_never_hears_of_it(transfer, server, stranger, code):
-    transfer.faults(replay.redirect(f"{stranger.address}/S1A.zip?secret=1", code))
-    with pytest.raises(HostRefused, match="is not among the hosts that may be contacted"):
-        transfer()
-    assert stranger.connections == 0
-    assert transfer.is_nothing()
-
-
-def test_a_redirect_in_the_middle_of_a_resumed_file_is_refused_too(transfer, server, stranger):
-    transfer.faults(replay.cut(1000), replay.redirect(stranger.address))
-    with pytest.raises(HostRefused):
-        transfer()
-    assert stranger.connections == 0
-
-
-def test_redirects_in_a_circle_end(transfer, server):
-    server.always["/S1A.zip"] = replay.redirect("/S1A.zip")
-    with pytest.raises(Hopeless, match="from place to place"):
-        transfer()
-
-
-def test_credentials_go_to_the_host_that_they_are_for_and_to_no_other(transfer, server, stranger):
-    """The second server is allowed here, and is not the one that the token is for."""
-    stranger.files["/signed"] = DATA
-    transfer.faults(replay.redirect(f"{stranger.address}/signed?signature=x"))
-    allowed = AllowList.of([server.address, stranger.address])
-    token = Credential(AllowList.of([server.address]), "Bearer topsecret")
-    transfer(session=guard(requests.Session(), allowed, [token]))
-    assert transfer.is_whole()
-    assert server.requests[0].headers["Authorization"] == "Bearer topsecret"
-    assert "Authorization" not in stranger.requests[0].headers
-    assert "topsecret" not in repr(token)
 
 
 def test_a_transfer_may_be_stopped_and_goes_on_in_another_process(transfer, server):

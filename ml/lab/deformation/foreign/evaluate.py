@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ml.deformation.points import Float64
-from ml.lab.benchmark import Benchmark
+from ml.lab.benchmark import Benchmark, scenes_sha256
 from ml.lab.deformation.ablation import ABLATION_MODELS
 from ml.lab.deformation.evaluate import (
     METHODS,
@@ -95,7 +95,7 @@ def measure(
     """Run each configuration on so many tiles of each family, on half as many with each bowl in turn."""
     tiles = over_seeds(partial(measure_tile, configs, purpose), size * len(NAMES), processes=processes)
     if purpose == Purpose.BENCHMARK:
-        _digests[size] = _combined(size, [tile.digest for tile in tiles])
+        _digests[size] = scenes_sha256(VERSION, size, [tile.digest for tile in tiles])
     return tiles
 
 
@@ -143,7 +143,7 @@ def evaluate(method: str, size: int, weights: Path | None = None) -> Metrics:
 def truth_sha256(size: int) -> str:
     """The hash of everything that the tiles hold; drawn again where no evaluation has just done so."""
     if size not in _digests:
-        _digests[size] = _combined(size, over_seeds(_digest, size * len(NAMES)))
+        _digests[size] = scenes_sha256(VERSION, size, over_seeds(_digest, size * len(NAMES)))
     return _digests[size]
 
 
@@ -154,10 +154,6 @@ def _digest(job: int) -> bytes:
 
 def _joined(tile: Tile, bowls: dict[str, Tile]) -> bytes:
     return hashlib.sha256(b"".join(map(digest, (tile, *bowls.values())))).digest()
-
-
-def _combined(size: int, digests: Sequence[bytes]) -> str:
-    return hashlib.sha256(f"{VERSION} {size}".encode() + b"".join(digests)).hexdigest()
 
 
 BENCHMARK = Benchmark(

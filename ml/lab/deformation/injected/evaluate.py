@@ -20,7 +20,7 @@ from ml.deformation.infer import CONFIGS, VERSIONS, WEIGHTS, Config, Deformation
 from ml.deformation.nation import NetworkConfig
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.points import Float64, PointCloud
-from ml.lab.benchmark import Benchmark
+from ml.lab.benchmark import Benchmark, scenes_sha256
 from ml.lab.deformation.injected.places import PLACES, folds
 from ml.lab.deformation.injected.rivals import raised_by_place, tuned_by_place
 from ml.lab.deformation.injected.scenes import NAME, SHAPES, Scene, clouds, digest, motion_in, scene, with_motion
@@ -126,7 +126,7 @@ def _digest_of(scenes: Iterable[Scene]) -> bytes:
 def measure(entrants: Sequence[Entrant], size: int = SIZE, processes: int = 2) -> list[SceneScores]:
     """Run every method on the first scenes."""
     scores = over_seeds(partial(measure_scene, entrants), size, processes=processes)
-    _digests[size] = _combined(size, [one.digest for one in scores])
+    _digests[size] = scenes_sha256(VERSION, size, [one.digest for one in scores])
     return scores
 
 
@@ -227,16 +227,12 @@ def evaluate(method: str, size: int) -> dict[str, Interval]:
 def truth_sha256(size: int) -> str:
     """The hash of all points, heights, rates and series of so many scenes with every shape."""
     if size not in _digests:
-        _digests[size] = _combined(size, over_seeds(_scene_digest, size))
+        _digests[size] = scenes_sha256(VERSION, size, over_seeds(_scene_digest, size))
     return _digests[size]
 
 
 def _scene_digest(number: int) -> bytes:
     return measure_scene([], number).digest
-
-
-def _combined(size: int, digests: Sequence[bytes]) -> str:
-    return hashlib.sha256(f"{VERSION} {size}".encode() + b"".join(digests)).hexdigest()
 
 
 BENCHMARK = Benchmark(NAME, VERSION, SIZE, "scenes", VERSIONS, evaluate, truth_sha256, WEIGHTS)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ml.lab.benchmark import Benchmark
+from ml.lab.benchmark import Benchmark, scenes_sha256
 from ml.lab.offsets.evaluate import AT, EDGE_NODES, SEARCH_FIELDS_PX, STATISTICS, all_errors, at_nodes
 from ml.lab.offsets.foreign.families import FAMILIES
 from ml.lab.offsets.foreign.imaging import imaged
@@ -63,7 +63,7 @@ def measure(methods: Sequence[str], job: int) -> Measured:
 def compare(methods: Sequence[str], size: int) -> Compared:
     """Measure methods on so many pairs of each family. Returns method -> metric name -> interval over pairs."""
     measured = over_seeds(partial(measure, methods), size * len(NAMES))
-    _digests[size] = _combined(size, [pair.digest for pair in measured])
+    _digests[size] = scenes_sha256(VERSION, size, [pair.digest for pair in measured])
     return {method: _of_families([pair.rows[method] for pair in measured]) for method in methods}
 
 
@@ -85,7 +85,7 @@ def _metrics(rows: list[Float64]) -> dict[str, Interval]:
 def truth_sha256(size: int) -> str:
     """The hash of everything that the pairs hold; drawn again where no evaluation has just done so."""
     if size not in _digests:
-        _digests[size] = _combined(size, over_seeds(_drawn, size * len(NAMES)))
+        _digests[size] = scenes_sha256(VERSION, size, over_seeds(_drawn, size * len(NAMES)))
     return _digests[size]
 
 
@@ -99,10 +99,6 @@ def digest(pair: SarPair) -> bytes:
     for values in (pair.power, pair.dx_px, pair.dy_px, pair.gamma):
         seen.update(np.rint(values * 1_000).astype("<i8").tobytes())
     return seen.digest()
-
-
-def _combined(size: int, digests: Sequence[bytes]) -> str:
-    return hashlib.sha256(f"{VERSION} {size}".encode() + b"".join(digests)).hexdigest()
 
 
 BENCHMARK = Benchmark(

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from pyproj import Transformer
-from shapely import Polygon
 
 from bench.simulated_safe import Flight, Recipe, make, random_digital, swath_of
 from ingest.errors import InputError
@@ -23,7 +22,7 @@ from ingest.readers.images.sentinel1.calibration import (
 )
 from ingest.readers.images.sentinel1.container import opened
 from ingest.readers.images.sentinel1.geolocation import GridPoints, positions_of
-from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, manifest_of, noise_of
+from ingest.readers.images.sentinel1.safe import annotation_of, annotations_of, calibration_of, noise_of
 from ingest.readers.records import Declaration, Direction
 
 BOTH_WAYS = pytest.mark.parametrize("descending", [True, False], ids=["descending", "ascending"])
@@ -349,53 +348,3 @@ def test_noise_rises_by_the_block_and_tables_are_bilinear():
     factor = np.ones((4, 5))
     factor[1, 1:4], factor[2, 1:4] = 2, 4
     np.testing.assert_allclose(power, plain * factor, rtol=1e-6)
-
-
-@pytest.mark.realdata
-def test_the_real_product_says_what_its_files_say(real_data):
-    (path,) = (real_data / "sentinel1_grd_safe").glob("*.zip")
-    safe = opened(path)
-    manifest = manifest_of(safe)
-    assert (manifest.platform, manifest.absolute_orbit, manifest.track, manifest.formula_track) == (
-        "S1A",
-        36201,
-        79,
-        79,
-    )
-    assert manifest.start == datetime(2021, 1, 19, 3, 16, 53, 799379, tzinfo=UTC)
-    assert manifest.stop == datetime(2021, 1, 19, 3, 17, 18, 797132, tzinfo=UTC)
-    assert manifest.direction is Direction.DESCENDING
-    assert sorted(annotations_of(safe)) == ["VH", "VV"]
-    annotation = annotation_of(safe, "VV", annotations_of(safe)["VV"])
-    assert (annotation.lines, annotation.pixels, annotation.range_spacing_m) == (16854, 25931, 10.0)
-    assert (annotation.slice_number, annotation.points.longitude.shape) == ("5", (10, 21))
-    calibration, noise = calibration_of(safe, annotation), noise_of(safe, annotation)
-    assert (len(calibration.line), calibration.pixel[0].size) == (27, 650)
-    assert calibration.value[0][:3] == pytest.approx([665.7139, 665.4355, 665.1578])
-    assert (len(noise.across.line), noise.across.pixel[0].size, len(noise.along_track)) == (27, 653, 3)
-    assert (noise.along_track[1].first_pixel, noise.along_track[1].line.size) == (8743, 1704)
-
-
-@pytest.mark.realdata
-def test_the_real_products_outline_is_its_manifests(real_data):
-    (path,) = (real_data / "sentinel1_grd_safe").glob("*.zip")
-    safe = opened(path)
-    annotation = annotation_of(safe, "VV", annotations_of(safe)["VV"])
-    positions = positions_of(annotation.points, 32736)
-    assert positions.is_sane(10.0)
-    to_map = Transformer.from_crs(4326, 32736, always_xy=True)
-    ours = Polygon(np.stack(positions.outline(annotation.lines, annotation.pixels), axis=1))
-    theirs = Polygon([to_map.transform(*corner) for corner in manifest_of(safe).footprint])
-    assert ours.intersection(theirs).area / ours.union(theirs).area > 0.98
-    line, pixel = positions.image_of(*to_map.transform(annotation.points.longitude, annotation.points.latitude))
-    assert np.abs(line - annotation.points.line[:, None]).max() < 0.1
-    assert np.abs(pixel - annotation.points.pixel).max() < 0.1
-
-
-@pytest.mark.realdata
-def test_the_real_product_without_its_measurement_is_refused(real_data):
-    (path,) = (real_data / "sentinel1_grd_safe").glob("*.zip")
-    with pytest.raises(InputError, match="the measurement for VV is missing"):
-        open_scenes(path)
-    name, about = scene_by_name(path)
-    assert (name, about.track, about.platform) == ("sentinel1-grd", 79, "S1A")
