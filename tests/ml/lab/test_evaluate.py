@@ -41,7 +41,7 @@ FROZEN = {
     ("coherence", "change-confirmed"): "7258df9fba663d178b077f95698c01c6846c5b21afb067ef63fba80c914cac75",
     ("offsets", "offsets-constant"): "8da3d1450e2f8d7cd05bd0cedb2da29de1465ce1079e80b0d57f1ef9547c2cf7",
     ("offsets", "offsets-fields"): "be035847fcccb44f99d487d9b67ac39bc16ed3f1d54f65f0d274c13a6a130305",
-    ("offsets", "surges-fast"): "cb46dfd4d679471898d3c46744173cad8de486e2c8d1ca771b34e696ca8b108d",
+    ("offsets", "surges-fast"): "de88168f1d17102fc0ba87aea84272ecf7210ca73913df9bfcd637f92297c277",
     ("offsets", "surges"): "b7f739964b118df89de6fbcfe6bbf4fd88549ffc25d3ad780ea8faff3bcf35f0",
 }
 
