@@ -87,6 +87,7 @@ def detection_row(detection: Detection) -> dict[str, Any]:
         "id": detection.pk,
         "kind": detection.kind,
         "score": detection.score,
+        "places": detection.places,
         "reasons": detection.reasons,
         "n_points": detection.n_points,
         "task": run.model_version.task,

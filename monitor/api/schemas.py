@@ -128,6 +128,10 @@ class DetectionOut(Figures):
     id: int
     kind: str
     score: float = Field(description="highest probability inside, 0 to 1")
+    places: list[dict[str, Any]] = Field(
+        description="each peak inside, strongest first: rate and tilt (mm a year per m) with 90 % intervals, and "
+        "outlines (GeoJSON) of what moves, of half and of 0.8 of the peak"
+    )
     reasons: list[dict[str, float | str | None]] = Field(description="points inside against those around, mm a year")
     n_points: int = Field(description="measurement points, or cells of an image pair, inside")
     task: str

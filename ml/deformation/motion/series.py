@@ -226,7 +226,7 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
 
 def _trend(before: Rate, now: Rate) -> Trend:
     """From one section to the next, between which the rate changed significantly."""
-    if abs(now.mm_yr - before.mm_yr) < LEAST_CHANGE_MM_YR:
+    if abs(now.mm_yr - before.mm_yr) < LEAST_CHANGE_MM_YR or (before.still and now.still):
         return Trend.STEADY
     if not before.moves and now.moves:
         return Trend.BEGAN
