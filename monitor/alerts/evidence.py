@@ -15,6 +15,7 @@ from detection.selectors import detections_current, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
+from ml.models import ModelVersion
 from monitor.alerts.agreement import agreement_rows
 from monitor.alerts.motion import motion_rows
 from monitor.alerts.pictures import captions, stretch_of
@@ -31,6 +32,8 @@ from monitor.rasters.catalogue import evidence_raster
 from monitor.wording.components import WORDS, colour_caption
 from monitor.wording.figures import area_label, figure
 from monitor.wording.states import VERDICT_HEADINGS
+
+OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods; others stand in the card of their task
 
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
@@ -110,10 +113,19 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
         "weights_sha256": run.model_version.weights_sha256,
         "run_version": f"{run.model_version}, code {run.code_version}, on {run.device}",
         "input_sha256": run.input_sha256,
+        "raster_sha256": detection.scan.prediction.raster_sha256,
+        "thresholds": [(name.replace("_", " "), value) for name, value in detection.scan.thresholds.items()],
+        "model_card": _model_card(run.model_version),
         "finished_at": run.finished_at,
         "raster_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
         "raster_label": card.voice.evidence.raster_label,
     }
+
+
+def _model_card(version: ModelVersion) -> str:
+    """Where the documentation describes a version: its data, figures and limits."""
+    name = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
+    return f"docs/models/{name}.md"
 
 
 def how_likely(parameters: Mapping[str, Any], detection: Detection) -> list[str]:

@@ -67,6 +67,9 @@ def test_every_run_that_saw_an_alert_has_its_pictures(alert):
         assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
         assert visitor.get(f"{pictures}/{name}.png", headers={"if-none-match": answer["ETag"]}).status_code == 304
     assert visitor.get(f"{pictures}/points-3.png").status_code == 404
+    assert detection.scan.prediction.raster_sha256 in page
+    assert "docs/models/matched-filter.md" in page
+    assert f"manage.py recompute {alert.code}" in page
     other = Alert.objects.exclude(pk=alert.pk).first().detections.first()
     assert visitor.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
     Prediction.objects.filter(pk=detection.scan.prediction_id).update(raster="gone.tif", raster_sha256="0")
