@@ -119,6 +119,20 @@ class AlertExposure(models.Model):
         return f"on {self.alert.code}: {self.buildings} buildings, {self.people} people"
 
 
+class AlertCause(models.Model):
+    """What spoke for the kind of an alert, besides its network: see `ml.deformation.places.context`."""
+
+    alert = models.OneToOneField(Alert, models.CASCADE, related_name="cause")
+    network_shares = models.JSONField(help_text="class of the network: its probability before the surroundings, 0-1")
+    other_share = models.FloatField(help_text="probability that it is none of these, 0-1")
+    terms = models.JSONField(help_text="facts of the surroundings, and by how much each multiplies odds")
+    elongation = models.FloatField(help_text="longer over shorter side")
+    across_m = models.FloatField(help_text="diameter of the circle of the same area")
+
+    def __str__(self) -> str:
+        return f"{self.alert.code}: {', '.join(term['fact'] for term in self.terms)}"
+
+
 class Detection(AreaFigures):
     """One area in one run."""
 

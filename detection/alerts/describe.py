@@ -2,18 +2,20 @@
 
 from collections.abc import Hashable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from shapely import from_wkb, unary_union
 
+from detection.alerts.causes import surroundings_at
 from detection.alerts.exposure import exposure_at
-from detection.kinds import Family, family, row_of
-from detection.models import Detection
+from detection.kinds import Extent, Family, family, row_of
+from detection.models import AlertMotion, Detection
 from detection.rules.severity import Exposure, severity, severity_of_change, severity_of_speed
 from detection.rules.sizes import area_of
 from detection.search.areas import to_django
-from detection.search.classify import Evidence, classify, evidence_of, mean_shares
+from detection.search.classify import UNKNOWN_PLACE, Evidence, classify, evidence_of, mean_shares
 from ingest.models import Product, ScenePair
+from ml.deformation.places.context import OTHER, Surroundings, weigh
 from ml.models import Run
 from ml.selectors import products_of
 
@@ -31,12 +33,21 @@ FIGURES_OF_PAIRS = (
 )
 
 
+class Ground(NamedTuple):
+    """What is known of an alert's place without radar: what stands on it, and what lies around it."""
+
+    exposure: Exposure
+    place: Surroundings
+
+
 def describe(detections: Sequence[Detection]) -> dict[str, Any]:
     """The columns of an alert: the union of its detections, with the figures of the main one."""
     area = unary_union([from_wkb(bytes(detection.area.wkb)) for detection in detections])
     area_m2, shape = area_of(area), to_django(area)
     simulated = any(detection.scan.prediction.run.input.simulated for detection in detections)
     exposure = exposure_at(area=shape, simulated=simulated)
+    local = detections[0].extent == Extent.LOCAL and family(detections[0].kind) is Family.VELOCITY
+    place = surroundings_at(area=shape, simulated=simulated) if local else UNKNOWN_PLACE
     spans = [data_span(detection) for detection in detections]
     begins = [first for first, _ in spans] + [detection.onset for detection in detections if detection.onset]
     return {
@@ -45,7 +56,7 @@ def describe(detections: Sequence[Detection]) -> dict[str, Any]:
         "first_motion": min(begins),
         "last_motion": max(last for _, last in spans),
         "simulated": simulated,
-        **_FIGURES_OF[family(detections[0].kind)](detections, area_m2, exposure),
+        **_FIGURES_OF[family(detections[0].kind)](detections, area_m2, Ground(exposure, place)),
     }
 
 
@@ -108,25 +119,38 @@ def event_span(detection: Detection) -> tuple[date, date] | None:
     return detection.onset or first, last
 
 
-def _of_velocity(detections: Sequence[Detection], area_m2: float, exposure: Exposure) -> dict[str, Any]:
+def _of_velocity(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
     products = [detection.scan.prediction.run.product for detection in detections]
     main, main_product = max(
         zip(detections, products, strict=True), key=lambda pair: (_weight(pair[1]), abs(pair[0].peak_rate_mm_yr))
     )
     evidence = [one for d, p in zip(detections, products, strict=True) for one in _evidence(d, p)]
+    weighed = weigh(mean_shares([detection.class_shares for detection in detections]), ground.place)
     return {
-        "kind": classify(evidence),
-        "class_shares": mean_shares([detection.class_shares for detection in detections]),
+        "kind": classify(evidence, ground.place),
+        "class_shares": {name: share for name, share in weighed.shares.items() if name != OTHER},
         "rate_mm_yr": main.rate_mm_yr,
         "peak_rate_mm_yr": main.peak_rate_mm_yr,
         "peak_low_mm_yr": main.peak_low_mm_yr,
         "peak_high_mm_yr": main.peak_high_mm_yr,
         "rate_sigma_mm_yr": main.rate_sigma_mm_yr,
         "component": main_product.component,
-        "severity": severity(main.peak_rate_mm_yr, area_m2, sigma_mm_yr=main.rate_sigma_mm_yr, exposure=exposure),
+        "severity": severity(
+            main.peak_rate_mm_yr,
+            area_m2,
+            sigma_mm_yr=main.rate_sigma_mm_yr,
+            accelerates=_accelerates(detections),
+            exposure=ground.exposure,
+        ),
         "extent": main.extent,
         "reference": main.reference,
     }
+
+
+def _accelerates(detections: Sequence[Detection]) -> bool:
+    """Whether the series of their alert, as far as it was looked at before, moves faster and faster."""
+    alerts = {detection.alert_id for detection in detections if detection.alert_id}
+    return AlertMotion.objects.filter(alert__in=alerts, accelerating_since__isnull=False).exists()
 
 
 def _evidence(detection: Detection, product: Product) -> list[Evidence]:
@@ -134,17 +158,17 @@ def _evidence(detection: Detection, product: Product) -> list[Evidence]:
     return evidence_of(reasons, product.component, detection.rate_mm_yr, detection.area_m2, detection.class_shares)
 
 
-def _of_surface(detections: Sequence[Detection], area_m2: float, exposure: Exposure) -> dict[str, Any]:
+def _of_surface(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
     """The strongest change."""
     main = min(detections, key=lambda detection: detection.change_sigma)
     return _copied(main) | {"severity": severity_of_change(area_m2)}
 
 
-def _of_offsets(detections: Sequence[Detection], area_m2: float, exposure: Exposure) -> dict[str, Any]:
+def _of_offsets(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:
     """The latest speed; once an event was detected, a surge, the alert stays one."""
     detections = [one for one in detections if row_of(one.kind).event] or detections
     main = max(detections, key=lambda detection: (data_span(detection)[1], detection.score))
-    return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day, exposure)}
+    return _copied(main) | {"severity": severity_of_speed(main.peak_speed_m_day, ground.exposure)}
 
 
 _FIGURES_OF = {Family.VELOCITY: _of_velocity, Family.SURFACE: _of_surface, Family.OFFSETS: _of_offsets}

@@ -1,20 +1,27 @@
-"""Counting anew what stands on alerts, after layers were loaded: without a run, and nothing else of them changes."""
+"""Taking in layers that were loaded since an alert's last run, without a run."""
 
+from detection.alerts.causes import cause_refresh
 from detection.alerts.describe import describe
 from detection.alerts.exposure import exposure_refresh
 from detection.models import Alert
 from detection.selectors import detections_current
 from ingest.locks import Lock, locked
 
+BY_SURROUNDINGS = ("kind", "class_shares", "severity")
+
 
 def alert_recount(*, alert: Alert) -> bool:
-    """Bring an alert's exposure and severity up to the layers that are loaded; whether its severity changed."""
+    """Bring an alert up to the layers that are loaded; whether its kind or severity changed."""
     with locked(Lock.ALERTS):
         alert.refresh_from_db()
         exposure_refresh(alert=alert)
         current = list(detections_current(alert=alert))
-        before, now = alert.severity, describe(current)["severity"] if current else alert.severity
-        if now != before:
-            alert.severity = now
-            alert.save(update_fields=["severity", "updated_at"])
-        return bool(now != before)
+        if not current:
+            return False
+        cause_refresh(alert=alert, detections=current)
+        before, description = (alert.kind, alert.severity), describe(current)
+        for name in BY_SURROUNDINGS:
+            setattr(alert, name, description.get(name, getattr(alert, name)))
+        changed = (alert.kind, alert.severity) != before
+        alert.save(update_fields=[*BY_SURROUNDINGS, *(["updated_at"] if changed else [])])
+        return changed

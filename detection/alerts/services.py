@@ -8,6 +8,7 @@ from django.utils import timezone
 from shapely import from_wkb
 
 from detection.alerts import life
+from detection.alerts.causes import cause_refresh
 from detection.alerts.describe import data_end, describe, event_span, independent_views, view_of_detection, views_of_run
 from detection.alerts.exposure import exposure_refresh
 from detection.alerts.motion import alert_motion_refresh
@@ -193,6 +194,7 @@ def _describe_anew(alert: Alert, current: Sequence[Detection]) -> None:
         setattr(alert, name, value)
     alert.save(update_fields=[*description, "updated_at"])
     exposure_refresh(alert=alert)
+    cause_refresh(alert=alert, detections=current)
     alert_motion_refresh(alert=alert, detections=current)
 
 
@@ -228,6 +230,7 @@ def _split(alert: Alert, current: list[Detection], found: Sequence[Detection], r
         Detection.objects.filter(pk__in=[one.pk for one in part]).update(alert=new)
         AlertRelation.objects.create(alert=new, other=alert, relation="split-from")
         exposure_refresh(alert=new)
+        cause_refresh(alert=new, detections=part)
         alert_motion_refresh(alert=new, detections=part)
         _begin(new, f"split from alert {alert.code}: apart in {run.input}", part)
         life.areas_retell(alert, kept)

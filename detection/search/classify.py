@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Kind, Sign
+from ml.deformation.places.context import OTHER, Surroundings, weigh
 from ml.rasters.areas import SURE_SHARE
+
+UNKNOWN_PLACE = Surroundings()
 
 
 class Evidence(NamedTuple):
@@ -45,14 +48,17 @@ SMALL_M2 = 150_000.0
 SLOW_MM_YR = 3.0
 
 
-def classify(evidence: Sequence[Evidence]) -> Kind:
-    """Name the motion of one area from all its evidence.
+def classify(evidence: Sequence[Evidence], place: Surroundings = UNKNOWN_PLACE) -> Kind:
+    """Name the motion of one area from all its evidence and what is known of its place.
 
-    A network's class counts where it is sure, and no sign contradicts it; else the sign alone decides.
+    A network's class counts where it is sure with the surroundings taken in, and no sign contradicts it; where it is
+    surely none of them the cause is not known; else the sign alone decides.
     """
-    shares = mean_shares([e.shares for e in evidence])
+    shares = weigh(mean_shares([e.shares for e in evidence]), place).shares
     if shares:
         name = max(shares, key=lambda each: shares[each])
+        if name == OTHER:
+            return Kind.UNKNOWN
         kind, los_or_up = KIND_OF_CLASS[name], [e for e in evidence if e.component in {"los", "up"}]
         if shares[name] >= SURE_SHARE and los_or_up and _fits(kind, {e.rate_mm_yr > 0 for e in los_or_up}):
             return kind

@@ -40,7 +40,8 @@ def _glacier(record: GlacierRecord) -> Values:
 
 
 def _mine(record: MineRecord) -> Values:
-    return record.name, record.country, _hex(record.outline.representative_point()), _hex(record.outline)
+    position = _hex(record.outline.representative_point())
+    return record.name, record.country, record.state, position, _hex(record.outline)
 
 
 def _landslide(record: LandslideRecord) -> Values:
@@ -85,7 +86,7 @@ TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] 
         ),
         _glacier,
     ),
-    ContextKind.MINES: ("ingest_mine", ("name", "country", "position", "outline"), _mine),
+    ContextKind.MINES: ("ingest_mine", ("name", "country", "state", "position", "outline"), _mine),
     ContextKind.LANDSLIDES: (
         "ingest_landslide",
         ("event_id", "happened_on", "position", "accuracy_m", "landslide_type", "trigger", "size", "near"),

@@ -101,6 +101,7 @@ class Mine(models.Model):
     layer = models.ForeignKey(ContextLayer, models.CASCADE)
     name = models.CharField(max_length=200, blank=True)
     country = models.CharField(max_length=100, blank=True)
+    state = models.CharField(max_length=6, blank=True, help_text="active or closed, where the list states it")
     position = models.PointField(srid=4326)
     outline = models.MultiPolygonField(srid=4326)
 

@@ -22,6 +22,7 @@ from monitor.alerts.pictures import captions, stretch_of
 from monitor.alerts.places import places_rows
 from monitor.alerts.steps import alert_steps, kin
 from monitor.cards.cards import AlertCard, alert_card
+from monitor.cards.causes import with_surroundings
 from monitor.cards.exposure import exposure_block
 from monitor.cards.features import alert_feature
 from monitor.cards.whereabouts import surroundings
@@ -54,7 +55,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "map_config": config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
         "map_caption": raster["caption"] if raster else colour_caption("los", stretch),
         "advice": card.voice.advice(alert.kind, alert.state),
-        "cause": card.voice.causes(alert),
+        "cause": with_surroundings(alert, card.voice.causes(alert)),
         "steps": alert_steps(alert),
         "kin": kin(alert),
         "evidence": [_evidence(detection, card) for detection in detections],

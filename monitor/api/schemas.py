@@ -38,7 +38,7 @@ class Figures(Schema):
     coherence_before: float | None = Field(None, description="0 to 1")
     coherence_after: float | None = Field(None, description="0 to 1")
     change_sigma: float | None = Field(None, description="change of coherence in usual scatters; negative: lost")
-    class_shares: dict[str, float] = Field({}, description="a network's causes and how likely each is; add up to 1")
+    class_shares: dict[str, float] = Field({}, description="how likely each cause is; what is missing to 1: none")
 
 
 class MotionOut(Schema):

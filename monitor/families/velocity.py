@@ -85,8 +85,8 @@ class VelocityVoice:
         row, causes = row_of(alert.kind), ", ".join(f"{words} in {10 * share:.0f}" for share, words in likely)
         return [
             row.meaning if row.network_class else "The computer is not sure enough of a cause to name one.",
-            f"In ten such cases the computer would expect, by shape and speed: {causes}.",
-            "It has learnt this from simulated ground and knows no map of mines, wells or slopes.",
+            f"In ten such cases the computer would expect, by all that it knows here: {causes}.",
+            "It has learnt shapes and speeds from simulated ground, and knows no map of wells.",
         ]
 
     def advice(self, kind: str, state: str) -> list[str]:

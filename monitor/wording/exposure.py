@@ -1,5 +1,7 @@
 """What stands on the ground of an alert, in words. Pure: figures in, sentences out. None: not known."""
 
+from monitor.wording.figures import length_words
+
 NOT_KNOWN = "not known here"
 LEAST_KM = 0.01
 
@@ -11,13 +13,6 @@ def count_words(number: float) -> str:
         return str(whole)
     digits = len(str(whole)) - 2
     return f"about {round(whole, -digits):,}"
-
-
-def length_words(length_km: float) -> str:
-    """'1.2 km', '12 km'; '350 metres' below one kilometre."""
-    if length_km < 0.995:
-        return f"{max(10, round(1000 * length_km, -1)):.0f} metres"
-    return f"{length_km:.1f} km" if length_km < 9.95 else f"{length_km:.0f} km"
 
 
 def exposure_sentence(

@@ -33,3 +33,10 @@ def area_label(area_m2: float) -> str:
     if area_m2 < 1e6:
         return f"{max(1, round(area_m2 / 1e4))} hectares"
     return f"{area_m2 / 1e6:.{1 if area_m2 < 1e7 else 0}f} km²"
+
+
+def length_words(length_km: float) -> str:
+    """'1.2 km', '12 km'; '350 metres' below one kilometre."""
+    if length_km < 0.995:
+        return f"{max(10, round(1000 * length_km, -1)):.0f} metres"
+    return f"{length_km:.1f} km" if length_km < 9.95 else f"{length_km:.0f} km"

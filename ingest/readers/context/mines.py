@@ -1,5 +1,5 @@
 """Outlines of mines: any polygons. Made for Maus et al. 2022, doi:10.1038/s41597-022-01547-4 (their columns ISO3_CODE,
-COUNTRY_NAME, AREA); other names are looked for under NAME."""
+COUNTRY_NAME, AREA); other names are looked for under NAME, whether one is worked under STATE or STATUS."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ from pathlib import Path
 from ingest.readers.context.outlines import read_outlines, text_of
 from ingest.readers.context.records import MineRecord, Remark
 
+CLOSED = {"closed", "abandoned", "inactive", "disused", "historic", "past producer", "flooded", "closure"}
+ACTIVE = {"active", "open", "operating", "operational", "producing", "producer", "in operation"}
 MAUS = {"iso3_code", "country_name", "area"}
 
 
@@ -23,4 +25,11 @@ def read(path: Path) -> Iterator[MineRecord | Remark]:
         else:
             name = text_of(feature.properties, "name", "mine_name", "mine")
             country = text_of(feature.properties, "country_name", "country")
-            yield MineRecord(name[:200], country[:100], feature.outline)
+            state = state_of(text_of(feature.properties, "state", "status", "operation_status", "op_status"))
+            yield MineRecord(name[:200], country[:100], feature.outline, state)
+
+
+def state_of(text: str) -> str:
+    """'active' or 'closed' from the words that lists of mines use; empty for any other."""
+    word = text.strip().lower()
+    return "closed" if word in CLOSED else "active" if word in ACTIVE else ""

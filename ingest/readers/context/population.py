@@ -1,7 +1,7 @@
 """People per cell: a GeoTIFF of one band, such as WorldPop's country rasters or the GHS-POP grid.
 
-WorldPop, doi:10.5258/SOTON/WP00645 (unconstrained, 100 m, nodata -99999); GHS-POP R2023A, doi:10.2905/2FF68A52 (people
-per cell, Mollweide or degrees, nodata -200). A density per km² is refused as far as its name or unit says so.
+WorldPop, doi:10.5258/SOTON/WP00645 (unconstrained, 100 m, nodata -99999); GHS-POP R2023A (Mollweide or degrees, nodata
+-200), doi:10.2905/2FF68A52-5B5B-4A22-8F40-C41DA8332CFE. A density per km² is refused as far as its unit says so.
 """
 
 from collections.abc import Callable, Iterator

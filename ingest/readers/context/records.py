@@ -72,11 +72,12 @@ class GlacierRecord(NamedTuple):
 
 
 class MineRecord(NamedTuple):
-    """The outline of a mine; name and country empty where the file does not state them."""
+    """The outline of a mine; what the file does not state is empty. state: active or closed."""
 
     name: str
     country: str
     outline: MultiPolygon
+    state: str = ""
 
 
 class LandslideRecord(NamedTuple):

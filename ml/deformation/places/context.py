@@ -2,7 +2,7 @@
 
 The network's shares are the start; each fact multiplies the odds of the causes that it speaks for or against. What is
 not loaded has no term. Besides the network's causes there is `OTHER`: none of them. Factors of the slope were counted
-on simulated ground (`python -m ml.lab.deformation.slopes`); all others are judgements, with their reasons:
+on simulated ground (`python -m ml.lab.deformation.context`); all others are judgements, with their reasons:
 docs/models/kinds.md.
 """
 
@@ -58,19 +58,20 @@ class Weighed(NamedTuple):
 
 
 # slope in degrees, from its first to below the next: factor of a landslide's odds
-SLOPES = ((0.0, 0.05), (2.0, 0.2), (5.0, 0.8), (10.0, 3.0))
+SLOPES = ((0.0, 0.12), (2.0, 0.56), (5.0, 1.1), (10.0, 1.7))
 
 
 def weigh(shares: Mapping[str, float], place: Surroundings) -> Weighed:
-    """Causes with the surroundings taken in; nothing where no network named any. shares: add up to 1."""
-    if not shares:
-        return Weighed({}, ())
+    """Causes with the surroundings taken in; the shares themselves where nothing is known. shares: add up to 1."""
     known = terms_of(place)
+    if not shares or not known:
+        return Weighed(dict(shares), ())
     score = {name: math.log(max(share, LEAST_SHARE)) for name, share in shares.items()}
-    score[OTHER] = math.log(OTHER_SHARE)
+    if any(OTHER in term.factors for term in known):
+        score[OTHER] = math.log(OTHER_SHARE)
     for term in known:
         for name, factor in term.factors.items():
-            score[name] = score.get(name, math.log(LEAST_SHARE)) + math.log(factor)
+            score[name] += math.log(factor)
     odds = {name: math.exp(value) for name, value in score.items()}
     whole = sum(odds.values())
     return Weighed({name: part / whole for name, part in odds.items()}, known)

@@ -31,8 +31,8 @@ def hamlet(watched_region, tmp_path) -> Alert:
 def test_buildings_raise_an_alert_and_are_shown_wherever_it_is(hamlet, client):
     page = client.get(hamlet.get_absolute_url()).content.decode()
     assert "What stands here" not in page  # never counted with a layer
-    call_command("exposure")
-    call_command("exposure")
+    call_command("surroundings")
+    call_command("surroundings")
     hamlet.refresh_from_db()
     assert hamlet.severity == "strong"
     assert AlertExposure.objects.get(alert=hamlet).buildings == 60
@@ -53,9 +53,9 @@ def test_buildings_raise_an_alert_and_are_shown_wherever_it_is(hamlet, client):
 
 
 def test_without_the_layer_nothing_is_said_and_nothing_raised(hamlet, client):
-    call_command("exposure")
+    call_command("surroundings")
     layer_delete(layer=ContextLayer.objects.get(kind=ContextKind.BUILDINGS))
-    call_command("exposure")
+    call_command("surroundings")
     hamlet.refresh_from_db()
     assert hamlet.severity == "moderate"
     assert AlertExposure.objects.get(alert=hamlet).buildings is None

@@ -168,7 +168,7 @@ def test_a_likely_cause_is_named_with_how_likely_it_is_and_what_that_rests_on():
         "mining-subsidence", mining_subsidence=0.71, groundwater_subsidence=0.22, landslide=0.07
     )
     assert "mines" in meaning
-    assert figures_of_causes.endswith("expect, by shape and speed: mining in 7, pumped groundwater in 2.")
+    assert figures_of_causes.endswith("expect, by all that it knows here: mining in 7, pumped groundwater in 2.")
     assert "simulated ground" in ground
     assert "not sure enough" in causes("subsidence", uplift=0.5, landslide=0.5)[0]
     assert causes("subsidence") == []

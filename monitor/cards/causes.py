@@ -1,0 +1,16 @@
+"""The possible cause of an alert, with what its surroundings say."""
+
+from collections.abc import Sequence
+
+from detection.models import Alert, AlertCause
+from monitor.wording.causes import JUDGED, because_sentences
+
+
+def with_surroundings(alert: Alert, sentences: Sequence[str]) -> list[str]:
+    """Sentences about causes with those about the surroundings before the last one, which says what it rests on."""
+    cause = AlertCause.objects.filter(alert=alert).first()
+    if cause is None or not sentences:
+        return list(sentences)
+    *said, rests_on = sentences
+    because = because_sentences(cause.across_m, cause.elongation, cause.terms)
+    return [*said, " ".join(because), f"{rests_on} {JUDGED}" if cause.terms else rests_on]
