@@ -139,6 +139,7 @@ def _of_velocity(detections: Sequence[Detection], area_m2: float, ground: Ground
             main.peak_rate_mm_yr,
             area_m2,
             sigma_mm_yr=main.rate_sigma_mm_yr,
+            tilt_mm_m_yr=max((place.get("tilt_low_mm_m_yr", 0.0) for place in main.places), default=None),
             accelerates=_accelerates(detections),
             exposure=ground.exposure,
         ),

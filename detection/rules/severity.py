@@ -6,8 +6,8 @@ Velocity fields: points are added; 2 make it moderate, 4 strong.
 |---|---|---|
 | fastest part 10, 50 mm/yr | 2, 4 | 10 mm/yr is far above the noise of every product; 50 is a decimetre in two years |
 | 1 km² or more | 2 | whole quarters; not added to the speed, the larger of the two counts |
-| tilt grows by 0.2, 0.67 mm/m a year | 2, 4 | reaches 1/500, 1/150 in ten years (Skempton and MacDonald 1956, |
-| | | doi:10.1680/ipeds.1956.12202: safe limit for buildings; structural damage); counts as the speed does |
+| tilt grows by 0.2, 0.67 mm/m a year | 2, 4 | surely so; reaches 1/500, 1/150 in ten years: safe limit for buildings, |
+| | | structural damage (Skempton and MacDonald 1956, doi:10.1680/ipeds.1956.12202); counts as the speed does |
 | peak below 2 standard deviations | −2 | may be noise; an unknown deviation takes nothing away |
 | significantly faster than before | 1 | |
 | on it: anything, much | 1, 2 | see `exposure_points`; what is not known adds nothing and takes nothing away |
