@@ -13,7 +13,7 @@ from typing import NamedTuple
 OTHER = "other"
 MINING, GROUNDWATER, FILL = "mining_subsidence", "groundwater_subsidence", "fill_or_quarry"
 LANDSLIDE, UPLIFT = "landslide", "uplift"
-LEAST_SHARE = 0.02  # the network is surer than it is right
+LEAST_SHARE = 0.002  # so that no cause is out of reach; more makes sure names doubtful that are right
 OTHER_SHARE = 0.05
 AT_MINE_M, NEAR_MINE_M = 300.0, 2_000.0
 AT_SLIDE_M, NEAR_SLIDE_M = 500.0, 5_000.0
