@@ -21,10 +21,11 @@ def because_sentences(across_m: float, elongation: float, terms: Sequence[Mappin
 
 
 def _sentence(fact: str, value: float, factors: Mapping[str, float], detail: str) -> str:
-    speaks_for = [_words(name) for name, factor in factors.items() if factor > 1]
-    against = [_words(name) for name, factor in factors.items() if factor < 1]
-    parts = [f"speaks for {' and '.join(speaks_for)}"] if speaks_for else []
-    parts += [f"speaks against {' and '.join(against)}"] if against else []
+    strongest = sorted(factors, key=lambda name: (-factors[name], name))
+    speaks_for = [_words(name) for name in strongest if factors[name] > 1]
+    against = [_words(name) for name in strongest if factors[name] < 1]
+    parts = [f"speaks for {_listed(speaks_for)}"] if speaks_for else []
+    parts += [f"speaks against {_listed(against)}"] if against else []
     return f"{_fact(fact, value, detail)}{': that ' if parts else ''}{', and '.join(parts)}."
 
 
@@ -42,6 +43,10 @@ def _fact(fact: str, value: float, detail: str) -> str:
         "line": "It follows a mapped road or railway",
         "tunnel": "It follows a mapped tunnel",
     }[fact]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _words(name: str) -> str:
