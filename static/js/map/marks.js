@@ -24,8 +24,9 @@ export function addOutlines(map, data) {
 export function addLevels(map, data) {
   map.addSource("levels", { type: "geojson", data });
   const width = ["match", ["get", "level"], "core", 2, 1.25];
-  map.addLayer({ id: "levels-casing", type: "line", source: "levels", paint: { "line-width": 3.5, "line-opacity": 0.6 } });
-  map.addLayer({ id: "levels", type: "line", source: "levels", paint: { "line-width": width } });
+  const layer = (id, paint) => map.addLayer({ id, type: "line", source: "levels", paint });
+  layer("levels-casing", { "line-width": 3.5, "line-opacity": 0.6 });
+  layer("levels", { "line-width": width });
   onTheme(() => {
     map.setPaintProperty("levels-casing", "line-color", css("alert-casing"));
     map.setPaintProperty("levels", "line-color", css("alert-line"));
