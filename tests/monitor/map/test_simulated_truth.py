@@ -76,6 +76,10 @@ def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypat
         "elevation",
         "glaciers",
         "mines",
+        "buildings",
+        "roads",
+        "railways",
+        "population",
     }
     for model in (Product, Scene, ContextLayer):
         assert not model.objects.filter(simulated=False).exists()
