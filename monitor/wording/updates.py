@@ -11,7 +11,7 @@ from monitor.wording.dates import day_words
 from monitor.wording.figures import area_label, figure, speed_words
 
 Change = Mapping[str, Any]
-GRADES = {"minor": "small", "moderate": "medium", "strong": "large"}
+GRADES = {"minor": "low", "moderate": "medium", "strong": "high"}
 VERBS = {Sign.SINKING: "sank", Sign.RISING: "rose"}
 
 
@@ -50,7 +50,7 @@ def _kind(kind: str, change: Change, before: str) -> str:
 
 
 def _severity(kind: str, change: Change, before: str) -> str:
-    return f"It counts as {GRADES[change['after']]} motion now, and counted as {GRADES[change['before']]} before."
+    return f"Its importance is {GRADES[change['after']]} now, and was {GRADES[change['before']]} before."
 
 
 def _acceleration(kind: str, change: Change, before: str) -> str:

@@ -13,6 +13,7 @@ from ingest.models import Product
 from ingest.products.services import product_load
 from ml import services as ml_services
 from ml.models import Run
+from ml.repetition import run_repeat
 from ml.selectors import companions_of
 from monitor.wording.points import agreement_sentences
 
@@ -28,7 +29,7 @@ def watch(path) -> Run:
     return run
 
 
-def test_a_second_track_is_looked_at_with_the_first_and_its_word_counts(simulated_tracks):
+def test_a_second_track_is_looked_at_with_the_first_its_word_counts_and_it_is_repeated_so(simulated_tracks):
     alone, together = (watch(path) for path in simulated_tracks)
     assert list(alone.companions.all()) == []
     assert list(together.companions.all()) == [alone.product]
@@ -40,12 +41,8 @@ def test_a_second_track_is_looked_at_with_the_first_and_its_word_counts(simulate
     assert all(one["seen"] for one in current.reasons)
     assert "Each of them shows the motion by itself." in agreement_sentences(current.reasons)
     assert current.n_points > max(one["n_points"] for one in current.reasons)
-
-
-def test_a_run_is_repeated_with_the_tracks_that_it_saw(simulated_tracks):
-    alone, together = (watch(path) for path in simulated_tracks)
-    assert ml_services.run_repeat(run=alone).same  # the other track has come since
-    assert ml_services.run_repeat(run=together).same
+    assert run_repeat(run=alone).same  # as it saw the ground then: the other track has come since
+    assert run_repeat(run=together).same
 
 
 @pytest.fixture
