@@ -21,7 +21,17 @@ from ingest.projections import transformer
 from ingest.storage import stored_tiff
 from ml.selectors import products_of
 from monitor.imaging.drawing import window_values
-from monitor.imaging.evidence import PHASE_STOPS, RATE_STOPS, Frame, frame_of, fringe_mm_yr, picture, points_on, wrapped
+from monitor.imaging.evidence import (
+    PHASE_STOPS,
+    RATE_STOPS,
+    Frame,
+    frame_of,
+    fringe_mm_yr,
+    picture,
+    points_on,
+    smoothed,
+    wrapped,
+)
 from monitor.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.rasters.pictures import ImageGone
 from monitor.wording.components import WORDS
@@ -30,7 +40,7 @@ from monitor.wording.figures import figure
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
 MOST_PRODUCTS = 4  # of a run, whose points are drawn
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
-PAINT_VERSION = 1  # raise when pictures of the same figures look different
+PAINT_VERSION = 2  # raise when pictures of the same figures look different
 
 
 class Captioned(NamedTuple):
@@ -67,7 +77,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
     yield Captioned(
         f"rings-{number}",
         "The same in rings",
-        f"The colours begin anew every {ring} mm a year: the more rings, the more motion, and in its shape.",
+        f"Means of neighbouring points. Colours begin anew every {ring} mm a year: the more rings, the more motion.",
     )
 
 
@@ -101,7 +111,9 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     if what == "points":
         stretch = stretch_of(detection)
         return picture(rates, RATE_STOPS, -stretch, stretch, frame, outline)
-    return picture(wrapped(rates, fringe_mm_yr(detection.peak_rate_mm_yr)), PHASE_STOPS, 0.0, 1.0, frame, outline)
+    return picture(
+        wrapped(smoothed(rates), fringe_mm_yr(detection.peak_rate_mm_yr)), PHASE_STOPS, 0.0, 1.0, frame, outline
+    )
 
 
 def _score_png(detection: Detection, frame: Frame, epsg: int, outline: MultiPolygon) -> bytes:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from scipy import ndimage
 from shapely.geometry import MultiPolygon
 
 from monitor.imaging.drawing import Bounds, Float32, colour_table
@@ -16,6 +17,7 @@ SIDE_PX = 480  # of a picture, along its longer side
 CELLS = 96  # of the points' picture, along its longer side: gaps between points stay small
 AROUND = 0.75  # of the outline's longer side, that is shown on each side of it
 LEAST_M = 400.0
+SMOOTHED = 5  # cells, before rates are wrapped
 OUTLINE, HALO = (20, 20, 20), (255, 255, 255)
 UNKNOWN = (238, 238, 236)
 RATE_STOPS = ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478")
@@ -52,6 +54,14 @@ def points_on(frame: Frame, x: NDArray[np.float64], y: NDArray[np.float64], valu
     with np.errstate(invalid="ignore"):
         mean: Float32 = (total / n).reshape(rows, cols).astype(np.float32)
     return mean
+
+
+def smoothed(values: Float32) -> Float32:
+    """Mean of what is known in SMOOTHED x SMOOTHED cells around each known one: single points scatter over rings."""
+    known = np.isfinite(values)
+    planes = np.where(known, values, 0), known.astype(np.float32)
+    total, share = (ndimage.uniform_filter(plane, SMOOTHED, mode="constant") for plane in planes)
+    return np.asarray(np.where(known, total / np.maximum(share, 1e-6), np.nan), dtype=np.float32)
 
 
 def fringe_mm_yr(peak_mm_yr: float) -> float:

@@ -12,7 +12,7 @@ from detection.models import Alert, Detection
 from detection.selectors import detections_current
 from ml.models import Prediction
 from monitor.alerts.agreement import agreement_rows
-from monitor.imaging.evidence import frame_of, fringe_mm_yr, picture, points_on, wrapped
+from monitor.imaging.evidence import frame_of, fringe_mm_yr, picture, points_on, smoothed, wrapped
 
 SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
 
@@ -35,6 +35,16 @@ def test_a_frame_shows_the_ground_around_and_its_cells_are_means_of_their_points
 def test_rings_are_of_a_round_figure_and_begin_anew():
     assert [fringe_mm_yr(peak) for peak in (-0.4, 4.0, -14.0, 70.0)] == [0.2, 1.0, 2.0, 20.0]
     np.testing.assert_allclose(wrapped(np.array([0.5, 2.5, -1.5], dtype=np.float32), 2.0), [0.25, 0.25, 0.25])
+
+
+def test_scatter_is_averaged_before_rates_become_rings_and_gaps_stay():
+    rng = np.random.default_rng(1)
+    rates = (3.0 + rng.normal(0, 1.2, (40, 40))).astype(np.float32)
+    rates[:, 30:] = np.nan
+    means = smoothed(rates)
+    assert np.isnan(means[:, 30:]).all()
+    np.testing.assert_allclose(means[:, :30].mean(), 3.0, atol=0.1)
+    assert np.nanstd(means) < 0.4
 
 
 def test_a_picture_has_its_colours_its_gaps_and_the_outline():
