@@ -32,7 +32,8 @@ const tint = (colour, opacity) =>
  * Returns a function that removes the chart.
  */
 export function drawChart(box, series) {
-  const { dates, line = null, values = null, low = null, high = null, marks = [], names, unit = "mm", text = signed } = series;
+  const { dates, line = null, values = null, low = null, high = null } = series;
+  const { marks = [], names, unit = "mm", text = signed } = series;
   const direction = series.direction ?? `Millimetres. Up: ${series.positiveWord}, down: ${series.negativeWord}.`;
   const x = dates.map(seconds);
   const none = x.map(() => null);
