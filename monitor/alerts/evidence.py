@@ -13,9 +13,10 @@ from detection.models import Alert, Detection, Review
 from detection.rules.verdicts import Verdict
 from detection.selectors import detections_current, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
-from ingest.models import Product
+from ingest.models import Product, ScenePair
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
 from ml.models import ModelVersion
+from ml.selectors import products_of
 from monitor.alerts.agreement import agreement_rows
 from monitor.alerts.motion import motion_rows
 from monitor.alerts.pictures import captions, stretch_of
@@ -46,7 +47,7 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
 def alert_context(alert: Alert) -> dict[str, Any]:
     """What the public page and the page of a reviewer share."""
     card, detections = alert_card(alert), list(detections_current(alert=alert))
-    sources = [detection.scan.prediction.run.input for detection in detections]
+    sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
     config = map_config(selectors.layers_available(), list(alert.area.extent))
     return {
@@ -79,6 +80,16 @@ def _review(review: Review) -> dict[str, Any]:
         "note": review.public_note,
         "at": review.created_at,
     }
+
+
+def _sources(detection: Detection) -> list[Product | ScenePair]:
+    """What a detection rests on: its run's input, and other tracks that were looked at with it and show it too."""
+    run = detection.scan.prediction.run
+    if run.pair_id:
+        return [run.pair]
+    own, *others = products_of(run=run)
+    shown = {one["product"] for one in detection.reasons if one.get("seen")}
+    return [own, *(one for one in others if one.name in shown)]
 
 
 def _speeds(detections: Sequence[Detection]) -> dict[str, Any]:
