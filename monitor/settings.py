@@ -233,7 +233,7 @@ STORAGES = {
         "BACKEND": "ingest.storage.WholeFileStorage",
         "OPTIONS": {"location": env("RASTER_DIR", default=str(VAR_DIR / "rasters"))},
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "monitor.site.static_files.StaticFiles"},
 }
 
 BASEMAP_STYLE_URL = env("BASEMAP_STYLE_URL", default="")
