@@ -18,6 +18,8 @@ from ml.models import ModelVersion, Prediction, Run
 from ml.selectors import predictions_finished
 
 Task = ModelVersion.Task
+RUN = "scan__prediction__run"
+WITH_RUN = (f"{RUN}__product", f"{RUN}__pair__reference", f"{RUN}__pair__secondary", f"{RUN}__model_version")
 PUBLIC_STATES = [State.FIRST, State.PROVISIONAL, State.CONFIRMED, State.FINISHED]
 UNREVIEWED_STATES = [State.FIRST, State.PROVISIONAL]
 FOLLOWED_STATES = [*LIVING, State.FINISHED]  # finished ones may wake up
@@ -60,7 +62,7 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
     searched = Product.objects.filter(runs__prediction__scan__isnull=False)
     following = searched.filter(Q(pk=OuterRef("superseded_by")) | Q(superseded_by=None, **_SAME_TILE))
     superseded = Product.objects.exclude(superseded_by=None).filter(Exists(following))
-    run = "scan__prediction__run"
+    run = RUN
     joint = Run.objects.filter(
         prediction__scan__isnull=False,
         companions=OuterRef(f"{run}__product"),
@@ -72,11 +74,15 @@ def detections_current(*, alert: Alert) -> QuerySet[Detection]:
         alert.detections.filter(scan__prediction__run__in=latest)
         .exclude(Exists(joint))
         .exclude(scan__prediction__run__product__in=superseded.exclude(tile="").values("pk"))
-        .select_related(
-            f"{run}__product", f"{run}__pair__reference", f"{run}__pair__secondary", f"{run}__model_version"
-        )
+        .select_related(*WITH_RUN)
         .order_by("-area_m2")
     )
+
+
+def detections_shown(*, alert: Alert) -> list[Detection]:
+    """What the pages of an alert rest on: its current detections; where newer data show none, the last that did."""
+    current = list(detections_current(alert=alert))
+    return current or list(alert.detections.select_related(*WITH_RUN).order_by(f"-{RUN}__finished_at", "-pk")[:1])
 
 
 def scans_beside(*, alert: Alert) -> list[Scan]:

@@ -35,7 +35,9 @@ def bootstrap_over(groups: Sequence[Float64], statistic: Callable[[Float64], flo
         statistic(np.concatenate([groups[index] for index in rng.integers(0, len(groups), len(groups))]))
         for _ in range(rounds)
     ]
-    return Interval(statistic(np.concatenate(groups)), *(float(v) for v in np.nanpercentile(draws, [2.5, 97.5])))
+    known = np.array(draws)[np.isfinite(draws)]
+    low, high = np.percentile(known, [2.5, 97.5]) if known.size else (np.nan, np.nan)
+    return Interval(statistic(np.concatenate(groups)), float(low), float(high))
 
 
 def proportion(count: int, of: int) -> Interval:

@@ -11,7 +11,7 @@ from detection.glaciers.selectors import motions_touching
 from detection.kinds import Extent
 from detection.models import Alert, Detection, Review
 from detection.rules.verdicts import Verdict
-from detection.selectors import detections_current, reviews_standing
+from detection.selectors import detections_shown, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product, ScenePair
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
@@ -46,7 +46,7 @@ def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
 
 def alert_context(alert: Alert) -> dict[str, Any]:
     """What the public page and the page of a reviewer share."""
-    card, detections = alert_card(alert), list(detections_current(alert=alert))
+    card, detections = alert_card(alert), detections_shown(alert=alert)
     sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
     config = map_config(selectors.layers_available(), list(alert.area.extent))

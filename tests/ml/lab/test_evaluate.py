@@ -114,7 +114,7 @@ def test_the_command_writes_the_json_of_the_contract(tmp_path, capsys):
 def test_pairs_are_measured_under_the_names_of_the_contract(task, benchmark, names, tmp_path, capsys):
     out = tmp_path / "result.json"
     measured = next(one for one in TASKS[task] if one.name == benchmark)
-    size = {"surges": 20, "offsets-constant": 1}.get(benchmark, 2)  # at each of three coherences
+    size = 20 if benchmark == "surges" else 2
     arguments = ["--benchmark", benchmark, "--method", next(iter(measured.methods)), "--size", str(size)]
     assert main(["evaluate", task, "--json", str(out), *arguments]) == 0
     result = json.loads(out.read_text())
