@@ -11,6 +11,7 @@ from monitor.wording.figures import figure, with_uncertainty
 
 HAS_MOVED = {"sank": "has sunk", "rose": "has risen"}
 COMPARED = {Trend.FASTER: "faster", Trend.SLOWER: "slower"}
+EVENLY = {Trend.SPEEDING: "faster and faster", Trend.SLOWING: "more and more slowly"}
 
 
 class MotionFigures(Protocol):
@@ -65,6 +66,9 @@ def change_words(motion: MotionFigures, component: str, verb: str, least_sigma: 
         return (
             f"{verb} by about {figure(before)} mm a year until {when}; since then it {turned} by about {now} mm a year"
         )
+    if motion.trend in EVENLY:
+        ends = f"by about {figure(before)} mm a year in {when} and by about {now} at the end of the data"
+        return f"{has_moved} {EVENLY[Trend(motion.trend)]}, {ends}"
     compared = COMPARED[Trend(motion.trend)]
     return f"{has_moved} by about {now} mm a year since {when}, {compared} than before (about {figure(before)})"
 
@@ -103,7 +107,8 @@ def curve_sentence(motion: MotionFigures, component: str) -> str:
         return f"{last}; no change of the speed is sure."
     before = with_uncertainty(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr)
     way = direction(component, motion.before_mm_yr or 0.0)
-    return f"{last}; before {changed_when(motion)} it was {before} mm a year ({way})."
+    when = "in" if motion.trend in EVENLY else "before"
+    return f"{last}; {when} {changed_when(motion)} it was {before} mm a year ({way})."
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:

@@ -37,6 +37,18 @@ class Trend(StrEnum):
     AT_REST = "at rest"  # after it had moved
     BEGAN = "began"  # moves, and did not before
     REVERSED = "reversed"
+    SPEEDING = "speeding"  # faster all the time, with no day on which it began
+    SLOWING = "slowing"
+
+
+EVENLY = {  # of a rate that changes all the time
+    Trend.STEADY: Trend.STEADY,
+    Trend.REVERSED: Trend.STEADY,
+    Trend.FASTER: Trend.SPEEDING,
+    Trend.BEGAN: Trend.SPEEDING,
+    Trend.SLOWER: Trend.SLOWING,
+    Trend.AT_REST: Trend.SLOWING,
+}
 
 
 class Rate(NamedTuple):
@@ -193,8 +205,8 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
     if any(one.kind == "curve" for one in bends):  # from the rate at the beginning to that at the end
         rates, starts = [rates[0], _rate_on(fit, float(days[-1]))], [starts[0], starts[0]]
     trends = [Trend.STEADY, *(_trend(before, now) for before, now in pairwise(rates))]
-    if bends and bends[-1].kind == "curve" and trends[-1] is Trend.BEGAN:
-        trends[-1] = Trend.FASTER  # it never stood still for a while
+    if bends and bends[-1].kind == "curve":  # on no day did it begin, turn or come to rest
+        trends[-1] = EVENLY[trends[-1]]
 
     def since(those: set[Trend]) -> date | None:
         """The first of the last changes that are all of these trends."""
@@ -211,7 +223,7 @@ def _described(fit: Fit, days: Float64, changes: tuple[DatedChange, ...], first:
         now=rates[-1],
         before=rates[-2] if bends else None,
         changed=bends[-1] if bends else None,
-        accelerating_since=since({Trend.FASTER}),
+        accelerating_since=since({Trend.FASTER, Trend.SPEEDING}),
         at_rest_since=since({Trend.AT_REST}),
         moving_since=None if moving is None else bends[len(bends) - 1 - moving].day,
         season_mm=season_mm,

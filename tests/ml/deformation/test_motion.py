@@ -75,9 +75,16 @@ def test_noise_that_lingers_is_no_change_and_widens_the_rate():
     assert motion.now.sigma_mm_yr > 2 * motion_of(0 * YEARS).now.sigma_mm_yr
 
 
+def test_ground_that_slows_evenly_has_not_been_at_rest_since_the_series_begins():
+    motion = motion_of(-31 * YEARS + 3 * YEARS**2)
+    assert motion.trend is Trend.SLOWING
+    assert motion.at_rest_since is None
+    assert motion.now.mm_yr == pytest.approx(-1, abs=2)
+
+
 def test_a_rate_that_grows_evenly_is_an_acceleration_since_the_beginning():
     motion = motion_of(-1 * YEARS - 3 * YEARS**2)
-    assert motion.trend is Trend.FASTER
+    assert motion.trend is Trend.SPEEDING
     assert [one.kind for one in motion.changes] == ["curve"]
     assert motion.before.mm_yr == pytest.approx(-1, abs=2)
     assert motion.now.mm_yr == pytest.approx(-31, abs=2)

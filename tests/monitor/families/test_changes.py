@@ -46,6 +46,13 @@ def sentence(trend: Trend, before: float | None, now: float, kind: Kind = Kind.S
             -4.0,
             "has sunk by about 4.0 ± 2.0 mm a year since March 2023, slower than before (about 9.0",
         ),
+        (
+            Trend.SPEEDING,
+            -3.0,
+            -8.0,
+            "has sunk faster and faster, by about 3.0 mm a year in March 2023 and by about 8.0 ± 2.0 at the end",
+        ),
+        (Trend.SLOWING, -9.0, -1.5, "has sunk more and more slowly, by about 9.0 mm a year in March 2023"),
         (Trend.AT_REST, -9.0, 0.1, "sank by about 9.0 ± 1.0 mm a year and came to rest in March 2023,"),
         (Trend.BEGAN, 0.2, -8.0, "began to move in March 2023 and has sunk by about 8.0 ± 2.0 mm a year since,"),
         (
