@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib.gis.db.models import PolygonField
+from django.contrib.gis.geos import Polygon
 from django.db.models import Exists, F, FloatField, Func, Max, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
@@ -54,12 +55,7 @@ def companions_of(*, run: Run) -> list[Product]:
     product = run.product
     if product.component != Component.LOS or not product.direction:
         return []
-    shared = Func(
-        F("footprint"),
-        Value(product.footprint, output_field=PolygonField(srid=4326)),
-        template="ST_Area(ST_Intersection(%(expressions)s))",
-        output_field=FloatField(),
-    )
+    shared = _shared_area(_polygon(product.footprint))
     beside = (
         velocity_fields()
         .filter(component=Component.LOS, simulated=product.simulated, footprint__intersects=product.footprint)
@@ -160,7 +156,7 @@ def _fields_of(pair: ScenePair) -> dict[str, object]:
     return {
         "secondary__acquired_at": pair.secondary.acquired_at,
         "temporal_baseline_days": pair.temporal_baseline_days,
-        "footprint": Value(pair.footprint, output_field=PolygonField(srid=4326)),
+        "footprint": _polygon(pair.footprint),
         **{f"reference__{name}": getattr(pair.reference, name) for name in SAME_GROUND},
     }
 
@@ -177,14 +173,18 @@ def _same_ground(value: Callable[[str], object]) -> QuerySet[ScenePair]:
     """Pairs of the same track, polarisation and place; value: name of a field -> what it is."""
     same = {f"reference__{name}": value(f"reference__{name}") for name in SAME_GROUND}
     ground = value("footprint")
-    shared = Func(
-        F("footprint"),
-        ground,
-        template="ST_Area(ST_Intersection(%(expressions)s))",
-        output_field=FloatField(),
-    )
     whole = Func(ground, function="ST_Area", output_field=FloatField())
-    return ScenePair.objects.filter(**same).filter(GreaterThanOrEqual(shared, whole * LEAST_SHARE))
+    return ScenePair.objects.filter(**same).filter(GreaterThanOrEqual(_shared_area(ground), whole * LEAST_SHARE))
+
+
+def _polygon(ground: Polygon) -> Value:
+    return Value(ground, output_field=PolygonField(srid=4326))
+
+
+def _shared_area(ground: object) -> Func:
+    """What a footprint shares with other ground, in square degrees: to compare, not to report."""
+    intersection = "ST_Area(ST_Intersection(%(expressions)s))"
+    return Func(F("footprint"), ground, template=intersection, output_field=FloatField())
 
 
 def _at_least(n: int, rows: QuerySet[ScenePair]) -> Exists:

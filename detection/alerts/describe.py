@@ -1,6 +1,6 @@
 """The columns of an alert, from its current detections; each family has figures of its own."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -68,8 +68,7 @@ def independent_views(detection: Detection) -> set[Hashable]:
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
         return {(seen.reference.track, seen.secondary.acquired_at)}
-    shown = {(one["component"], one["orbit"], one["track"]) for one in detection.reasons if one.get("seen")}
-    return shown or {(seen.component, seen.track, seen.direction)}
+    return {_view_of_reason(one) for one in detection.reasons if one.get("seen")} or {_view_of(seen)}
 
 
 def view_of_detection(detection: Detection) -> str:
@@ -79,7 +78,7 @@ def view_of_detection(detection: Detection) -> str:
     """
     first = detection.reasons[0] if detection.reasons else {}
     if "orbit" in first:
-        return _view(first["component"], first["orbit"], first["track"])
+        return _view_of_reason(first)
     return _view_of(detection.scan.prediction.run.input)
 
 
@@ -92,6 +91,10 @@ def _view_of(seen: Product | ScenePair) -> str:
     if isinstance(seen, ScenePair):
         return _view("pair", seen.reference.track, "")
     return _view(seen.component, seen.track, seen.direction)
+
+
+def _view_of_reason(reason: Mapping[str, Any]) -> str:
+    return _view(reason["component"], reason["orbit"], reason["track"])
 
 
 def _view(*parts: Any) -> str:

@@ -4,21 +4,18 @@ Copernicus DEM Product Handbook, 2022: Copernicus_DSM_COG_10_N46_00_E008_00_DEM.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
-from rasterio.errors import RasterioError
+from pyproj import CRS
 from rasterio.io import DatasetReader
-from shapely import Polygon, box, transform
+from shapely import Polygon
 
 from ingest.errors import InputError
+from ingest.readers.context.rasters import check_north_up, opened, outline
 
 MAX_PIXELS = 40_000_000  # a Copernicus tile has 13 million; three float bands of this are half a gigabyte
 LOWEST_M, HIGHEST_M = -1000.0, 9500.0
@@ -41,7 +38,7 @@ class ElevationGrid(NamedTuple):
 
 def read(path: Path) -> ElevationGrid:
     """Check what the file declares, then read it. InputError for what cannot be metres above the sea."""
-    with _opened(path) as raster:
+    with opened(path) as raster:
         epsg = _checked_epsg(path, raster)
         height, grid = raster.read(1, masked=True).astype(np.float32).filled(np.nan), raster.transform
     known = height[np.isfinite(height)]
@@ -59,24 +56,12 @@ def footprint(grid: ElevationGrid) -> Polygon:
     """The outline of the grid in degrees."""
     rows, cols = grid.height_m.shape
     (west, north), (east, south) = grid.transform @ (0, 0), grid.transform @ (cols, rows)
-    project: Callable[..., Any] = Transformer.from_crs(grid.epsg, 4326, always_xy=True).transform
-    corners = box(west, south, east, north).segmentize((east - west) / 8)
-    outline: Polygon = transform(corners, project, interleaved=False)
-    return outline
+    return outline(west, south, east, north, grid.epsg)
 
 
 def credit(name: str) -> tuple[str, str]:
     """Whom to thank, and the licence, where the file has the name of a Copernicus tile."""
     return COPERNICUS if COPERNICUS_NAME.match(name) else ("", "")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[DatasetReader]:
-    try:
-        with rasterio.open(path, driver="GTiff") as raster:
-            yield raster
-    except RasterioError as fault:
-        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download it again") from fault
 
 
 def _checked_epsg(path: Path, raster: DatasetReader) -> int:
@@ -86,9 +71,7 @@ def _checked_epsg(path: Path, raster: DatasetReader) -> int:
     epsg = raster.crs.to_epsg()
     if epsg is None:
         raise InputError(path, "its reference system has no EPSG number", "Warp it (gdalwarp -t_srs EPSG:…)")
-    grid = raster.transform
-    if grid.b or grid.d or grid.a <= 0 or grid.e >= 0:
-        raise InputError(path, f"its grid {tuple(grid)[:6]} is not north-up", "Warp it (gdalwarp)")
+    check_north_up(path, raster)
     if raster.width * raster.height > MAX_PIXELS:
         remedy = "Cut it into tiles (gdal_translate -srcwin)"
         raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", remedy)

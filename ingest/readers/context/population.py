@@ -4,19 +4,14 @@ WorldPop, doi:10.5258/SOTON/WP00645 (unconstrained, 100 m, nodata -99999); GHS-P
 -200), doi:10.2905/2FF68A52-5B5B-4A22-8F40-C41DA8332CFE. A density per km² is refused as far as its unit says so.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import rasterio
-from pyproj import Transformer
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
-from shapely import Polygon, box, transform
+from shapely import Polygon
 
 from ingest.errors import InputError
+from ingest.readers.context.rasters import check_north_up, opened, outline
 
 MAX_PIXELS = 2_000_000_000  # a country of a million square kilometres at 100 m has 100 million; read in blocks
 MAX_BLOCK_PIXELS = 40_000_000
@@ -47,30 +42,16 @@ def footprint(path: Path) -> Polygon:
     """The outline of the grid in degrees."""
     with opened(path) as raster:
         west, south, east, north = raster.bounds
-        project: Callable[..., Any] = Transformer.from_crs(raster.crs, 4326, always_xy=True).transform
-    corners = box(west, south, east, north).segmentize((east - west) / 8)
-    outline: Polygon = transform(corners, project, interleaved=False)
-    if not np.isfinite(outline.bounds).all():
+        shown = outline(west, south, east, north, raster.crs)
+    if not np.isfinite(shown.bounds).all():
         raise InputError(path, "its corners do not lie on the earth", "Cut the country out (gdal_translate -projwin)")
-    return outline
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[DatasetReader]:
-    """The raster, by the one driver for GeoTIFF; faults become InputError."""
-    try:
-        with rasterio.open(path, driver="GTiff") as raster:
-            yield raster
-    except RasterioError as fault:
-        raise InputError(path, f"it cannot be read as GeoTIFF ({fault})", "Download it again") from fault
+    return shown
 
 
 def _check_grid(path: Path, raster: DatasetReader) -> None:
     if raster.crs is None:
         raise InputError(path, "it has no reference system", "Assign one (gdal_edit.py -a_srs EPSG:…)")
-    grid = raster.transform
-    if grid.b or grid.d or grid.a <= 0 or grid.e >= 0:
-        raise InputError(path, f"its grid {tuple(grid)[:6]} is not north-up", "Warp it (gdalwarp)")
+    check_north_up(path, raster)
     if raster.width * raster.height > MAX_PIXELS:
         remedy = "Cut the country out (gdal_translate -projwin)"
         raise InputError(path, f"it declares {raster.width} x {raster.height} pixels", remedy)
