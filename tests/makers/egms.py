@@ -3,12 +3,48 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from affine import Affine
+from pyproj import Transformer
 
 from ingest.readers.records import Component
-from tests.conftest import csv_text, egms_table
 from tests.makers import geotiff
 from tests.makers.sources import SINKS, Source
+
+DATES = ["20200103", "20200715", "20210103", "20210715", "20220103"]
+LOS_ASCENDING = (-0.62, -0.10, 0.78)
+
+
+def egms_table(
+    n: int = 12, velocity_mm_yr: float = 5.0, level: str = "L2b", old_names: bool = False, los: tuple = LOS_ASCENDING
+) -> dict[str, list]:
+    """Columns of an EGMS table: n points 50 m apart near Ustica whose displacement is velocity x time."""
+    easting = 4_600_000.0 + 50.0 * np.arange(n)
+    northing = np.full(n, 1_740_000.0)
+    longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(easting, northing)
+    years = [(int(d[:4]) - 2020) + (int(d[4:6]) - 1) / 12 for d in DATES]
+    table: dict[str, list] = {"pid": [f"pt{index:08d}" for index in range(n)]}
+    if level != "L3":
+        table |= {
+            "mp_type": [0] * n,
+            "latitude": list(np.round(latitude, 6)),
+            "longitude": list(np.round(longitude, 6)),
+        }
+    table |= {"easting": list(easting), "northing": list(northing)}
+    if old_names:
+        table |= {"height": [12.5] * n, "height_wgs84": [56.0] * n, "rmse": [1.5] * n}
+    else:
+        table |= {"height_ortho": [12.5] * n, "height_ellipse": [56.0] * n, "rmse_ts": [1.5] * n}
+    if level != "L3":
+        table |= {"temporal_coherence": [0.9] * n, "incidence_angle": [38.0] * n, "track_angle": [349.0] * n}
+        table |= {name: [value] * n for name, value in zip(("los_east", "los_north", "los_up"), los, strict=True)}
+    table |= {"mean_velocity": [velocity_mm_yr] * n, "mean_velocity_std": [0.1] * n}
+    return table | {day: [round(velocity_mm_yr * year, 1)] * n for day, year in zip(DATES, years, strict=True)}
+
+
+def csv_text(table: dict[str, list], delimiter: str = ",") -> str:
+    rows = zip(*table.values(), strict=True)
+    return "\n".join([delimiter.join(table), *(delimiter.join(str(value) for value in row) for row in rows)]) + "\n"
 
 
 def table(name: str) -> Callable[[Path], Path]:

@@ -19,7 +19,7 @@ from ml.deformation import inputs
 from ml.deformation.inputs import read_tracks
 from ml.deformation.series.product import half_wave_mm, has_cycles
 from ml.deformation.series.steps import HALF_WAVE_MM
-from tests.conftest import DATES
+from tests.makers.egms import DATES
 
 FIRST = date(2020, 1, 3)
 DAYS = np.arange(0, 5 * 365, 12)
