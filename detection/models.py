@@ -4,12 +4,14 @@ Transition: a step of its life; updates and relations are in `detection.alerts.r
 Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
 AlertMotion: since when an alert moves, and whether faster than before.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
+What people can check an alert by, besides: `detection.alerts.evidence`.
 """
 
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.urls import reverse
 
+from detection.alerts.evidence import AlertMethods, SurgeSeries
 from detection.alerts.records import AlertLife, AlertRelation, AlertUpdate
 from detection.kinds import Extent
 from detection.rules.codes import encode
@@ -19,7 +21,7 @@ from detection.rules.verdicts import REASONS, Reason, Verdict
 from ingest.models import Glacier, Product
 from ml.models import Prediction
 
-__all__ = ["AlertLife", "AlertRelation", "AlertUpdate"]  # beside the models below
+__all__ = ["AlertLife", "AlertMethods", "AlertRelation", "AlertUpdate", "SurgeSeries"]  # beside the models below
 
 
 def _choices(values) -> list[tuple[str, str]]:

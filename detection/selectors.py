@@ -181,6 +181,12 @@ def alerts_untold(*, told_before: datetime) -> QuerySet[Alert]:
     return known.select_related("life").order_by("pk")
 
 
+def alerts_uncompared() -> QuerySet[Alert]:
+    """Followed alerts of velocity fields whose ground other methods have not looked at since they last changed."""
+    stale = Q(methods=None) | Q(methods__compared_at__lt=F("updated_at"))
+    return Alert.objects.filter(stale, state__in=FOLLOWED_STATES, kind__in=FAMILIES[Family.VELOCITY]).order_by("id")
+
+
 def alerts_related(*, alert: Alert) -> list[AlertRelation]:
     """Who this alert was merged into or split from, and who was merged into or split from it."""
     relations = AlertRelation.objects.filter(Q(alert=alert) | Q(other=alert))

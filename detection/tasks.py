@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from detection import selectors
 from detection.alerts import glaciers as glacier_services
-from detection.alerts import services
+from detection.alerts import methods, services
 from detection.glaciers import selectors as glacier_selectors
 from detection.rules.updates import MUTED_FOR
 from ingest.stages import stage
@@ -32,6 +32,14 @@ def follow_glaciers() -> None:
     for motion in rows_due(Step.FOLLOW, glacier_selectors.glaciers_stale()):
         with attempt(Step.FOLLOW, motion):
             glacier_services.glacier_follow(motion=motion)
+
+
+@stage
+def complete_evidence() -> None:
+    """Let other methods look at the ground of every alert that is new or has changed; its series too, where missing."""
+    for alert in rows_due(Step.COMPARE, selectors.alerts_uncompared()):
+        with attempt(Step.COMPARE, alert):
+            methods.evidence_complete(alert=alert)
 
 
 @stage

@@ -159,7 +159,8 @@ def _compared(run: Run) -> tuple[Prediction, list[Prediction], list[Prediction]]
         )
         own, predecessors, beside = ([kept.get(pk) for pk in run.parameters[name]] for name in COMPARED)
         if None in (*own, *predecessors, *beside):
-            raise NotRepeatable(f"results of other pairs that run {run.pk} compared are no longer stored")
+            reason = f"results of other pairs that run {run.pk} compared are no longer stored"
+            raise NotRepeatable(reason, "missing: results of other pairs")
         return own[0], predecessors, beside
     history = selectors.coherence_history(pair=run.pair, most=change_infer.MOST_PREDECESSORS)
     newest = {one.run.pair_id: one for one in selectors.changes_beside(pair=run.pair)}

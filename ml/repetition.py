@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,14 @@ from ml.services import card_of, run_compute
 from ml.stored import read_prediction
 
 Task = ModelVersion.Task
+SHORT = 12  # letters of a hash
+
+
+class Missing(NamedTuple):
+    """Why a run cannot be done again as it was, in a sentence and in a few words."""
+
+    reason: str
+    brief: str
 
 
 class Repetition(NamedTuple):
@@ -54,42 +63,53 @@ def run_repeat(*, run: Run) -> Repetition:
 def run_again(*, run: Run) -> RasterResult:
     """What a finished run makes once more, of the same input. NotRepeatable says what is missing."""
     if missing := [*_missing_of_method(run.model_version), *_missing_of_input(run)]:
-        raise NotRepeatable("; ".join(missing))
+        raise NotRepeatable(*("; ".join(texts) for texts in zip(*missing, strict=True)))
     result, _ = run_compute(run, choose_device(settings.ML_DEVICE))
-    read = result.tags["input_sha256"]
-    if read != run.input_sha256:
-        raise NotRepeatable(f"what run {run.pk} reads has changed: its SHA-256 was {run.input_sha256}, and is {read}")
+    was, read = run.input_sha256, result.tags["input_sha256"]
+    if read != was:
+        reason = f"what run {run.pk} reads has changed: its SHA-256 was {was}, and is {read}"
+        raise NotRepeatable(reason, _change("input", was[:SHORT], read[:SHORT]))
     return result
 
 
-def _missing_of_method(version: ModelVersion) -> list[str]:
-    """What differs between a version of a method and what this machine has of it."""
-    if version.task not in METHODS.get(version.method, []):
-        return [f"the method {version.method} is not part of this code any more"]
-    task = Task(version.task)
-    if weights := card_of(task, version.method):
-        here = read_card(weights).weights_sha256
-        if here != version.weights_sha256:
-            return [f"the weights have changed: their SHA-256 was {version.weights_sha256}, and here is {here}"]
+def _missing_of_method(version: ModelVersion) -> Iterator[Missing]:
+    """The first thing that differs between a version of a method and what this machine has of it."""
+    name, task = version.method, Task(version.task)
+    if task not in METHODS.get(name, []):
+        yield Missing(f"the method {name} is not part of this code any more", f"missing: method {name}")
+        return
+    if weights := card_of(task, name):
+        was, here = version.weights_sha256, read_card(weights).weights_sha256
+        if here != was:
+            reason = f"the weights have changed: their SHA-256 was {was}, and here is {here}"
+            yield Missing(reason, _change("weights", was[:SHORT], here[:SHORT]))
+            return
     methods = JOBS[task].methods
-    if methods.VERSIONS[version.method] != version.version:
-        return [f"{version.method} was version {version.version}, and here is {methods.VERSIONS[version.method]}"]
-    today: dict[str, Any] = json.loads(json.dumps(methods.parameters(version.method)))
-    changed = sorted(name for name in today | version.parameters if today.get(name) != version.parameters.get(name))
-    return (
-        [f"constants of {version.method} have changed without a new version: {', '.join(changed)}"] if changed else []
-    )
+    if methods.VERSIONS[name] != version.version:
+        reason = f"{name} was version {version.version}, and here is {methods.VERSIONS[name]}"
+        yield Missing(reason, _change(f"version of {name}", version.version, methods.VERSIONS[name]))
+        return
+    today: dict[str, Any] = json.loads(json.dumps(methods.parameters(name)))
+    changed = sorted(one for one in today | version.parameters if today.get(one) != version.parameters.get(one))
+    if changed:
+        reason = f"constants of {name} have changed without a new version: {', '.join(changed)}"
+        yield Missing(reason, f"constants of {name} changed")
 
 
-def _missing_of_input(run: Run) -> list[str]:
+def _missing_of_input(run: Run) -> Iterator[Missing]:
     """What is no longer stored of the products or the pair that a run saw."""
     if run.pair is None:
-        return [_deleted(product) for product in products_of(run=run) if product.points_deleted_at]
-    return [
-        f"the image of {_file(scene)} is no longer stored"
-        for scene in (run.pair.reference, run.pair.secondary)
-        if not (scene.raster and scene.raster.storage.exists(scene.raster.name))
-    ]
+        for product in products_of(run=run):
+            if product.points_deleted_at:
+                yield Missing(_deleted(product), f"missing: {product.file_name}")
+        return
+    for scene in (run.pair.reference, run.pair.secondary):
+        if not (scene.raster and scene.raster.storage.exists(scene.raster.name)):
+            yield Missing(f"the image of {_file(scene)} is no longer stored", f"missing: {scene.file_name}")
+
+
+def _change(what: str, was: str, here: str) -> str:
+    return f"{what} changed: {was} → {here}"
 
 
 def _deleted(product: Product) -> str:

@@ -42,6 +42,7 @@ BEAT_SCHEDULE = {
     "3 queue runs for every new product and pair": every(STAGE, "ml.tasks.queue_due_runs"),
     "4 turn finished predictions into alerts": every(STAGE, "detection.tasks.scan_finished_predictions"),
     "5 follow the glaciers through their pairs": every(FOLLOW_UP, "detection.tasks.follow_glaciers"),
+    "5 complete what alerts can be checked by": every(FOLLOW_UP, "detection.tasks.complete_evidence"),
     "5 tell changes of alerts that had to wait": every(DAY, "detection.tasks.follow_alerts"),
     "6 delete what is over": every(DAY, "monitor.tasks.prune"),
     "mail 1 queue the news of alerts": every(STAGE, "monitor.tasks.announce_transitions"),

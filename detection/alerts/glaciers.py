@@ -1,7 +1,9 @@
 """Glaciers: what each pair measured of them, the series that it makes, and the alert where one surges."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 from django.db import transaction
@@ -16,6 +18,7 @@ from detection.glaciers import selectors
 from detection.glaciers.cells import Cells, cells_of, pack, unpack
 from detection.glaciers.surge import (
     FEWEST_STEPS,
+    RULE,
     GlacierView,
     PairSample,
     as_json,
@@ -25,11 +28,11 @@ from detection.glaciers.surge import (
     view_of,
 )
 from detection.kinds import Kind
-from detection.models import Detection, GlacierMotion, GlacierSample, GlacierScan
+from detection.models import Detection, GlacierMotion, GlacierSample, GlacierScan, SurgeSeries
 from detection.rules.sizes import area_of
 from detection.search.areas import to_django
 from ingest.locks import Lock, locked
-from ingest.models import Glacier
+from ingest.models import Glacier, ScenePair
 from ingest.projections import transformer
 from ml.glaciers.surges import Surge
 from ml.models import Prediction
@@ -52,14 +55,26 @@ LEAST_KM2 = 0.25  # a smaller glacier cannot surge by the rule
 NEWS_DAYS = 180  # a surge that was over longer ago, counted back from the last pair, is history and no alert
 
 
+class Measured(NamedTuple):
+    """ground: that the errors are estimated on; samples: by the row of the glacier, velocities of its cells."""
+
+    ground: StableGround | None
+    samples: dict[int, GroundMotion]
+
+
+class Sampled(NamedTuple):
+    """The samples that a series of a glacier is made of, oldest first, and its cells."""
+
+    glacier: Glacier
+    cells: Cells
+    rows: Sequence[GlacierSample]
+
+
 def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
     """Keep what a pair's offsets say of every glacier that it shows; what it makes of them is worked out later."""
     pair, raster, now = prediction.run.pair, read_prediction(prediction), timezone.now()
     glaciers = list(selectors.glaciers_in(pair=pair))
-    shapes = {glacier.pk: from_wkb(bytes(glacier.outline.wkb)) for glacier in glaciers}
-    nodes = _nodes(raster)
-    motion = ground_motion(nodes, raster.epsg, PixelScale(pair.reference.posting_m, pair.temporal_baseline_days))
-    ground = stable_ground(motion, ~_on_ice(raster, list(shapes.values())).ravel())
+    ground, samples = measured(raster, pair, glaciers)
     with transaction.atomic():
         scan, _ = GlacierScan.objects.update_or_create(
             prediction=prediction,
@@ -71,27 +86,28 @@ def glaciers_measure(*, prediction: Prediction) -> GlacierScan:
             },
         )
         for glacier in glaciers:
-            if area_of(shapes[glacier.pk]) >= LEAST_KM2 * 1e6:
-                _keep_sample(glacier, prediction, shapes[glacier.pk], nodes, raster.epsg, motion, ground)
+            if glacier.pk in samples:
+                packed = {"packed": pack(samples[glacier.pk])}
+                GlacierSample.objects.update_or_create(glacier=glacier, prediction=prediction, defaults=packed)
+                GlacierMotion.objects.update_or_create(glacier=glacier, defaults={"stale": True})
     return scan
 
 
-def _keep_sample(
-    glacier: Glacier,
-    prediction: Prediction,
-    shape: BaseGeometry,
-    nodes: Nodes,
-    epsg: int,
-    motion: GroundMotion,
-    ground: StableGround | None,
-) -> None:
-    cells = cells_of(shape)
-    number = cells.of_points(epsg, nodes.x_m, nodes.y_m)
-    if ground is None or not (number >= 0).any():
-        return
-    sample = into_cells(against_stable(motion, ground), number, cells.n)
-    GlacierSample.objects.update_or_create(glacier=glacier, prediction=prediction, defaults={"packed": pack(sample)})
-    GlacierMotion.objects.update_or_create(glacier=glacier, defaults={"stale": True})
+def measured(raster: StoredRaster, pair: ScenePair, glaciers: Sequence[Glacier]) -> Measured:
+    """What offsets of a pair, in memory, say of the glaciers that it shows. Those too small to surge are left out."""
+    shapes = {glacier.pk: from_wkb(bytes(glacier.outline.wkb)) for glacier in glaciers}
+    nodes = _nodes(raster)
+    motion = ground_motion(nodes, raster.epsg, PixelScale(pair.reference.posting_m, pair.temporal_baseline_days))
+    ground = stable_ground(motion, ~_on_ice(raster, list(shapes.values())).ravel())
+    samples: dict[int, GroundMotion] = {}
+    for number, shape in shapes.items():
+        if ground is None or area_of(shape) < LEAST_KM2 * 1e6:
+            continue
+        cells = cells_of(shape)
+        cell = cells.of_points(raster.epsg, nodes.x_m, nodes.y_m)
+        if (cell >= 0).any():
+            samples[number] = into_cells(against_stable(motion, ground), cell, cells.n)
+    return Measured(ground, samples)
 
 
 def _nodes(raster: StoredRaster) -> Nodes:
@@ -121,21 +137,32 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
             return motion  # another worker has done it
         made = []
         for name, rows in selectors.samples_by_view(glacier=glacier).items():
-            merged, chosen = _merged(rows, cells.n)
+            sampled = Sampled(glacier, cells, rows)
+            merged, chosen = _merged(sampled)
             if merged:
                 view = view_of(merged, cells.km2)
                 made.append((name, view))
                 for surge in view.surges:
-                    _surge_tell(cells, view, surge, chosen)
+                    _surge_tell(sampled, view, surge, chosen)
         _summarise(motion, made)
         motion.save()
     return motion
 
 
-def _merged(rows: Sequence[GlacierSample], n_cells: int) -> tuple[list[PairSample], dict[tuple, GlacierSample]]:
+def surges_in(sampled: Sampled) -> list[Detection]:
+    """Every detection that a series leads to, not yet saved."""
+    merged, chosen = _merged(sampled)
+    if not merged:
+        return []
+    view = view_of(merged, sampled.cells.km2)
+    return [one for surge in view.surges for one in _detections(sampled.cells, view, surge, chosen)]
+
+
+def _merged(sampled: Sampled) -> tuple[list[PairSample], dict[tuple, GlacierSample]]:
     """Samples of two bursts of one pass become one; and for its two days the sample that stands for them."""
     by_days: dict[tuple, list[tuple[GlacierSample, GroundMotion]]] = {}
-    for row in rows:
+    n_cells = sampled.cells.n
+    for row in sampled.rows:
         pair, known = row.prediction.run.pair, unpack(bytes(row.packed), n_cells)
         if known is not None:
             days = pair.reference.acquired_at.date(), pair.secondary.acquired_at.date()
@@ -149,11 +176,26 @@ def _merged(rows: Sequence[GlacierSample], n_cells: int) -> tuple[list[PairSampl
     return samples, chosen
 
 
-def _surge_tell(cells: Cells, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
+def _surge_tell(sampled: Sampled, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]) -> None:
     """A detection in each pair that shows the surge and was searched, under one alert."""
     newest = view.series.end_day[-1]
     if surge.end is not None and newest - surge.end.day > NEWS_DAYS:
         return
+    made_from = {
+        "glacier": sampled.glacier,
+        "predictions": [row.prediction_id for row in sampled.rows],
+        "rule": asdict(RULE),
+    }
+    for one in _detections(sampled.cells, view, surge, chosen):
+        if not Detection.objects.filter(scan=one.scan, kind=one.kind, area__intersects=one.area).exists():
+            carry_into_alert(one)
+            SurgeSeries.objects.create(detection=one, **made_from)
+
+
+def _detections(
+    cells: Cells, view: GlacierView, surge: Surge, chosen: dict[tuple, GlacierSample]
+) -> Iterator[Detection]:
+    """A surge in each pair that shows it and was searched; not saved."""
     mask = np.isin(cells.number, np.flatnonzero(surge.cells))
     geographic = to_geographic(outline(mask, cells.transform, cells.km2 * 4e6).intersection(cells.outline), cells.epsg)
     speed, sigma = mean_speed(view.series, surge.cells)
@@ -163,27 +205,22 @@ def _surge_tell(cells: Cells, view: GlacierView, surge: Surge, chosen: dict[tupl
         scan = getattr(sample.prediction, "scan", None) if sample else None
         if scan is None or np.isnan(speed[step]):
             continue
-        area = to_django(geographic)
-        if Detection.objects.filter(scan=scan, kind=Kind.GLACIER_SURGE, area__intersects=area).exists():
-            continue
         rise = max(speed[step] - surge.usual_m_day, 0.0) / sigma[step]
         speeds = view.series.speed_m_day[step, surge.cells]
-        carry_into_alert(
-            Detection(
-                scan=scan,
-                kind=Kind.GLACIER_SURGE,
-                area=area,
-                area_m2=area_of(geographic),
-                score=1.0 - 1.0 / max(1.0, rise * rise),
-                n_points=int(np.isfinite(speeds).sum()),
-                speed_m_day=float(speed[step]),
-                peak_speed_m_day=float(np.nanpercentile(speeds, 95)),
-                speed_sigma_m_day=float(sigma[step]),
-                bearing_deg=bearing_of(view.series, step, surge.cells),
-                usual_speed_m_day=surge.usual_m_day,
-                onset=day_of(surge.onset.day),
-                onset_sigma_days=surge.onset.sigma_days,
-            )
+        yield Detection(
+            scan=scan,
+            kind=Kind.GLACIER_SURGE,
+            area=to_django(geographic),
+            area_m2=area_of(geographic),
+            score=1.0 - 1.0 / max(1.0, rise * rise),
+            n_points=int(np.isfinite(speeds).sum()),
+            speed_m_day=float(speed[step]),
+            peak_speed_m_day=float(np.nanpercentile(speeds, 95)),
+            speed_sigma_m_day=float(sigma[step]),
+            bearing_deg=bearing_of(view.series, step, surge.cells),
+            usual_speed_m_day=surge.usual_m_day,
+            onset=day_of(surge.onset.day),
+            onset_sigma_days=surge.onset.sigma_days,
         )
 
 

@@ -1,8 +1,7 @@
 """An alert is found again from what is stored of its runs, and compared with what it says. Nothing is written."""
 
-import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -12,15 +11,14 @@ from shapely import MultiPolygon, from_wkb, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from detection.alerts.describe import describe
-from detection.kinds import Kind
+from detection.alerts.reruns import Again, Reruns, runs_behind
 from detection.models import Alert, Detection, Scan
 from detection.search.areas import SEARCHES
 from detection.selectors import detections_current
 from ingest.errors import InputError
 from ml.models import Run
-from ml.rasters.results import NotRepeatable, RasterResult
+from ml.rasters.results import NotRepeatable
 from ml.runtime.code_version import code_version
-from ml.stored import StoredRaster
 
 LEAST_IOU = 0.99
 RELATIVE = 0.005  # of a figure: the rounding of another processor is far below
@@ -51,6 +49,13 @@ class Difference(NamedTuple):
     recomputed: Any
 
 
+class Missing(NamedTuple):
+    """Why an alert cannot be found again, in a sentence and in a few words."""
+
+    reason: str
+    brief: str
+
+
 class Recomputation(NamedTuple):
     """iou: intersection over union of both outlines, 0-1; None where something is missing for it. runs: by whom and
     from what; notes: what differs on this machine and made no difference by itself.
@@ -59,20 +64,23 @@ class Recomputation(NamedTuple):
     outcome: Outcome
     iou: float | None
     differences: list[Difference]
-    missing: list[str]
+    missing: list[Missing]
     notes: list[str]
     runs: list[dict[str, Any]]
 
-
-Again = Callable[[Run], RasterResult]
+    @property
+    def verdict(self) -> str:
+        """In a few words: the same, different, or what is missing for it."""
+        if self.missing:
+            return "; ".join(dict.fromkeys(one.brief for one in self.missing))
+        return "the same" if self.outcome is Outcome.SAME else "different"
 
 
 class Recomputer:
     """Finds alerts again; a run that serves several alerts is done once. again: does a run again, or NotRepeatable."""
 
     def __init__(self, again: Again) -> None:
-        self.again = again
-        self._found: dict[int, list[Detection]] = {}
+        self.reruns = Reruns(again)
 
     def recompute(self, alert: Alert) -> Recomputation:
         """Do the runs that the alert stands on again, search them and compare, in a transaction that cannot write."""
@@ -82,39 +90,38 @@ class Recomputer:
 
     def _recompute(self, alert: Alert) -> Recomputation:
         stored = list(detections_current(alert=alert))
-        runs = [_provenance(scan.prediction.run, scan) for scan in _scans(stored)]
-        missing, found = list(_not_standing(alert, stored)), []
-        if not missing:
-            for scan in _scans(stored):
-                try:
-                    found += self._twins(scan, [one for one in stored if one.scan_id == scan.pk])
-                except (NotRepeatable, InputError) as fault:
-                    missing.append(str(fault))
+        missing, runs = list(_not_standing(alert, stored)), list(_runs(stored))
+        twins: list[tuple[Detection, Detection | None]] = []
+        for one in [] if missing else stored:
+            try:
+                twins.append((one, _twin(one, self.reruns.detections(one))))
+            except NotRepeatable as fault:
+                missing.append(Missing(str(fault), fault.brief))
+            except InputError as fault:
+                missing.append(Missing(str(fault), f"missing: {fault.path}"))
         if missing:
-            return Recomputation(Outcome.IMPOSSIBLE, None, [], missing, [], runs)
+            return Recomputation(Outcome.IMPOSSIBLE, None, [], list(dict.fromkeys(missing)), [], runs)
         notes = [note for scan in _scans(stored) for note in _notes(scan)]
-        again = [twin for _, twin in found if twin is not None]
+        again = [twin for _, twin in twins if twin is not None]
         if not again:
             lost = [Difference("detections", len(stored), 0)]
             return Recomputation(Outcome.DIFFERENT, 0.0, lost, [], notes, runs)
         columns = describe(again)
         outline = overlap(_shape(alert.area), _shape(columns.pop("area")))
-        differences = [*_of_columns(alert, columns), *(one for pair in found for one in _of_detection(*pair))]
+        differences = [*_of_columns(alert, columns), *(one for pair in twins for one in _of_detection(*pair))]
         same = outline >= LEAST_IOU and not differences
         return Recomputation(Outcome.SAME if same else Outcome.DIFFERENT, outline, differences, [], notes, runs)
 
-    def _twins(self, scan: Scan, stored: Sequence[Detection]) -> list[tuple[Detection, Detection | None]]:
-        """Each stored detection of a run with the one that it comes out as now; None where nothing does."""
-        run = scan.prediction.run
-        if run.pk not in self._found:
-            self._found[run.pk] = _searched(scan, self.again(run))
-        twins: list[tuple[Detection, Detection | None]] = []
-        for one in stored:
-            place = _shape(one.area)
-            shared = [(overlap(place, _shape(other.area)), other) for other in self._found[run.pk]]
-            best = max(shared, key=lambda pair: pair[0], default=(0.0, None))
-            twins.append((one, best[1] if best[0] > 0 else None))
-        return twins
+
+def _twin(stored: Detection, found: Sequence[Detection]) -> Detection | None:
+    """What a stored detection comes out as now: of all that is found, what lies on it most; None where nothing does."""
+    place = _shape(stored.area)
+    shared = [(overlap(place, _shape(other.area)), other) for other in found]
+    best, twin = max(shared, key=lambda pair: pair[0], default=(0.0, None))
+    if twin is None or best <= 0:
+        return None
+    twin.alert_id = stored.alert_id  # whether its series speeds up counts for the importance
+    return twin
 
 
 def overlap(one: BaseGeometry, other: BaseGeometry) -> float:
@@ -123,31 +130,41 @@ def overlap(one: BaseGeometry, other: BaseGeometry) -> float:
     return float(one.intersection(other).area / union) if union > 0 else 0.0
 
 
-def _searched(scan: Scan, result: RasterResult) -> list[Detection]:
-    """What a search with the stored thresholds finds in a result that is in memory only."""
-    prediction = copy.copy(scan.prediction)
-    prediction.statistics, prediction.regions = result.statistics, list(result.regions)
-    way = SEARCHES[prediction.run.model_version.task]
-    raster = StoredRaster(result.bands, result.transform, result.epsg)
-    detections = way.find(prediction, raster, type(way.thresholds)(**scan.thresholds))
-    for detection in detections:
-        detection.scan = scan
-    return detections
-
-
-def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[str]:
+def _not_standing(alert: Alert, stored: Sequence[Detection]) -> Iterator[Missing]:
     """Why an alert cannot be found again whatever is stored of its runs."""
-    if alert.kind == Kind.GLACIER_SURGE:
-        yield "a surge is found in the series of all pairs of its glacier, not in runs alone"
-    elif not stored:
-        yield "no newest run of any product or pair shows it any more: newer runs have superseded those that did"
+    if not stored:
+        reason = "no newest run of any product or pair shows it any more: newer runs have superseded those that did"
+        yield Missing(reason, "superseded by newer runs")
     elif overlap(_shape(alert.area), _shape(*(one.area for one in stored))) < LEAST_IOU:
-        yield "its outline is from runs that newer ones have superseded"
+        yield Missing("its outline is from runs that newer ones have superseded", "superseded by newer runs")
     for scan in _scans(stored):
         way = SEARCHES[scan.prediction.run.model_version.task]
-        changed = set(way.thresholds._asdict()) ^ set(scan.thresholds)
-        if changed:
-            yield f"the thresholds of the search have changed: {', '.join(sorted(changed))}"
+        if changed := ", ".join(sorted(set(way.thresholds._asdict()) ^ set(scan.thresholds))):
+            reason = f"the thresholds of the search have changed: {changed}"
+            yield Missing(reason, f"thresholds of the search changed: {changed}")
+
+
+def _runs(stored: Sequence[Detection]) -> Iterator[dict[str, Any]]:
+    """What each run that an alert stands on was made from and with, for the record."""
+    runs: dict[int, Run] = {}
+    for one in stored:
+        try:
+            runs |= {run.pk: run for run in runs_behind(one)}
+        except NotRepeatable:  # it is said where the runs are done again
+            runs[one.scan.prediction.run_id] = one.scan.prediction.run
+    for run in runs.values():
+        scan = getattr(run.prediction, "scan", None)
+        yield {
+            "run": run.pk,
+            "input": str(run.input),
+            "input_sha256": run.input_sha256,
+            "method": str(run.model_version),
+            "weights_sha256": run.model_version.weights_sha256,
+            "code_version": run.code_version,
+            "device": run.device,
+            "parameters": run.parameters,
+            "thresholds": scan.thresholds if scan else {},
+        }
 
 
 def _notes(scan: Scan) -> Iterator[str]:
@@ -161,21 +178,6 @@ def _notes(scan: Scan) -> Iterator[str]:
         yield f"run {run.pk}: made by code {run.code_version}, done again by {code_version()}"
     if scan.code_version not in {run.code_version, code_version()}:
         yield f"run {run.pk}: searched by code {scan.code_version or 'of an earlier release'}"
-
-
-def _provenance(run: Run, scan: Scan) -> dict[str, Any]:
-    """What a run was made from and with, for the record."""
-    return {
-        "run": run.pk,
-        "input": str(run.input),
-        "input_sha256": run.input_sha256,
-        "method": str(run.model_version),
-        "weights_sha256": run.model_version.weights_sha256,
-        "code_version": run.code_version,
-        "device": run.device,
-        "parameters": run.parameters,
-        "thresholds": scan.thresholds,
-    }
 
 
 def _of_columns(alert: Alert, columns: Mapping[str, Any]) -> Iterator[Difference]:

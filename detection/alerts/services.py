@@ -195,7 +195,10 @@ def _describe_anew(alert: Alert, current: Sequence[Detection]) -> None:
     alert.save(update_fields=[*description, "updated_at"])
     exposure_refresh(alert=alert)
     cause_refresh(alert=alert, detections=current)
-    alert_motion_refresh(alert=alert, detections=current)
+    motion = alert_motion_refresh(alert=alert, detections=current)
+    if motion and motion.accelerating_since:  # counts for its importance
+        alert.severity = describe(current)["severity"]
+        alert.save(update_fields=["severity", "updated_at"])
 
 
 def _tell(alert: Alert, current: Sequence[Detection], run: Run | None) -> AlertTransition | None:

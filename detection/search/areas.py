@@ -186,8 +186,13 @@ def _from_patch(patch: Patch, epsg: int) -> Detection:
 
 
 def _points_around(product: Product, area: Area, epsg: int) -> SortedPoints:
-    """The product's points in an area (metres, epsg) and its surroundings, as the detector saw them."""
-    box = to_django(to_geographic(area.polygon.envelope.buffer(reach_m(area)).envelope, epsg))
+    """The product's points in an area (metres, epsg) and its surroundings."""
+    return points_in(product, area.polygon.envelope.buffer(reach_m(area)).envelope, epsg)
+
+
+def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints:
+    """The product's points in the box of some ground (metres, epsg), as the detector saw them."""
+    box = to_django(to_geographic(ground.envelope, epsg))
     points = ingest_selectors.product_points(product=product, area=box)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     velocity = points.velocity_mm_yr

@@ -14,6 +14,7 @@ class StepFailure(models.Model):
         SEARCH = "search", "search for moving areas"
         MEASURE = "measure", "measurement of glaciers"
         FOLLOW = "follow", "series of a glacier"
+        COMPARE = "compare", "comparison of methods"
         ANNOUNCE = "announce", "messages about an alert"
 
     class State(models.TextChoices):

@@ -54,10 +54,14 @@ def scenes_by_ground() -> QuerySet[Scene]:
     return Scene.objects.ready().order_by("source_format", "simulated", "track", "burst", "acquired_at", "polarisation")
 
 
-def product_points(*, product: Product, area: GEOSGeometry | None = None) -> PointColumns:
-    """Every point's position, velocity and height, ordered by id; of an area (EPSG:4326), those in its box."""
+def product_points(*, product: Product, area: GEOSGeometry | None = None, most: int | None = None) -> PointColumns:
+    """Every point's position, velocity and height, ordered by id; of an area (EPSG:4326), those in its box.
+
+    most: where about more of them stand there, an even sample that leaves at most so many.
+    """
     columns = "ST_X(position), ST_Y(position), velocity_mm_yr::float8, COALESCE(height_m::float8, 'NaN')"
-    sql = f"SELECT {columns} FROM {POINTS} WHERE product_id = {product.pk:d} {_in_box(area)} ORDER BY pid"  # noqa: S608
+    chosen = f"product_id = {product.pk:d} {_in_box(area)} AND {sampling.condition(_share(product, area, most))}"
+    sql = f"SELECT {columns} FROM {POINTS} WHERE {chosen} ORDER BY pid"  # noqa: S608
     names = PointColumns._fields
     row = np.dtype([("n", ">i2"), *(part for name in names for part in ((f"{name}_bytes", ">i4"), (name, ">f8")))])
     with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)") as copy:
@@ -94,6 +98,16 @@ def product_series(*, product: Product, area: GEOSGeometry | None = None, at_onc
         cursor.execute(sql)
         while rows := cursor.fetchmany(at_once):
             yield unpack_series([bytes(blob) for (blob,) in rows], len(product.dates))
+
+
+def _share(product: Product, area: GEOSGeometry | None, most: int | None) -> int:
+    """One of how many points is read, so that at most so many are, if they stand evenly over the footprint."""
+    if most is None:
+        return 1
+    inside = (
+        1.0 if area is None else area.envelope.intersection(product.footprint).area / max(product.footprint.area, 1e-12)
+    )
+    return sampling.share_leaving(n_points=round(product.n_points * min(inside, 1.0)), most=most)
 
 
 def _in_box(area: GEOSGeometry | None) -> str:

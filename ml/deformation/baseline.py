@@ -1,14 +1,13 @@
 """Detectors without learning: a plain threshold, and a robust matched filter on several scales.
 
-Two more stand in `hotspots`. The matched filter is what a network must beat. Where it stands and what sets its
-constants: docs/models/matched-filter.md.
+Two more stand in `hotspots`; all of them are run by `classical`. The matched filter is what a network must beat. Where
+it stands and what sets its constants: docs/models/matched-filter.md. Nothing here imports torch.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -61,9 +60,7 @@ def threshold(grid: VelocityGrid, config: ThresholdConfig | None = None) -> Defo
     return split_by_sign(probability, rate, background, sigma)
 
 
-def matched_filter(
-    grid: VelocityGrid, config: MatchedFilterConfig | None = None, device: torch.device | None = None
-) -> DeformationMaps:
+def matched_filter(grid: VelocityGrid, config: MatchedFilterConfig | None = None) -> DeformationMaps:
     """Flag where the weighted mean rate under a Gaussian stands out of the noise on any scale.
 
     The score on one scale is the mean rate over its standard error: white noise of the cells (measured between
@@ -71,7 +68,7 @@ def matched_filter(
     ground spread more than they should. A cell is flagged only where its own neighbourhood moves, so that a wide
     kernel does not paint the surroundings of a small bowl, and only within reach_m of a measurement.
     """
-    config, device = config or MatchedFilterConfig(), device or torch.device("cpu")
+    config = config or MatchedFilterConfig()
     background, sigma = background_and_noise(grid.velocity_mm_yr, config.still_within_mm_yr)
     known = np.isfinite(grid.velocity_mm_yr)
     residual = np.where(known, grid.velocity_mm_yr - background, 0).astype(np.float32)
@@ -81,7 +78,7 @@ def matched_filter(
     local = np.full(known.shape, np.nan, dtype=np.float32)
     local_sigma = np.nan
     for scale_m in config.scales_m:
-        mean, support = weighted_mean(residual, weight, scale_m / grid.cell_m, device)
+        mean, support = weighted_mean(residual, weight, scale_m / grid.cell_m)
         error = np.sqrt(sigma**2 / np.maximum(support, 1e-6) + config.correlated_sigma_mm_yr**2)
         z = np.where(support >= config.smallest_support, mean / error, 0).astype(np.float32)
         z /= max(1.0, _spread(z[still & (support >= config.smallest_support)]))
@@ -132,26 +129,23 @@ def _spread(values: NDArray[np.floating]) -> float:
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values)))) if values.size >= 10 else 0.0
 
 
-def weighted_mean(
-    residual: Float32, weight: Float32, sigma_cells: float, device: torch.device
-) -> tuple[Float32, Float32]:
+def weighted_mean(residual: Float32, weight: Float32, sigma_cells: float) -> tuple[Float32, Float32]:
     """Mean under a Gaussian of sigma_cells and the number of independent cells under it; both (rows, cols)."""
-    stack = torch.from_numpy(np.stack([residual * weight, weight])).to(device)
-    total, weights = _gaussian(stack, sigma_cells)
-    squares = _gaussian(torch.from_numpy(weight**2).to(device)[None], sigma_cells / np.sqrt(2))[0]
-    mean = total / weights.clamp_min(1e-12)
-    support = weights.square() / squares.clamp_min(1e-12)
+    total, weights = _gaussian(residual * weight, sigma_cells), _gaussian(weight, sigma_cells)
+    squares = _gaussian(weight**2, sigma_cells / float(np.sqrt(2)))
     known = weights > 1e-6
-    return (mean * known).cpu().numpy(), (support * known).cpu().numpy()
+    mean = total / np.maximum(weights, np.float32(1e-12))
+    support = weights**2 / np.maximum(squares, np.float32(1e-12))
+    return mean * known, support * known
 
 
-def _gaussian(stack: torch.Tensor, sigma_cells: float) -> torch.Tensor:
-    """Convolve (n, rows, cols) with an unnormalised separable Gaussian, zeros outside."""
+def _gaussian(values: Float32, sigma_cells: float) -> Float32:
+    """Convolve (rows, cols) with an unnormalised separable Gaussian, zeros outside."""
     half = max(1, int(np.ceil(3.5 * sigma_cells)))
-    offsets = torch.arange(-half, half + 1, device=stack.device, dtype=stack.dtype)
-    kernel = torch.exp(-0.5 * (offsets / sigma_cells) ** 2)
-    rows = torch.nn.functional.conv2d(stack[:, None], kernel[None, None, :, None], padding=(half, 0))
-    return torch.nn.functional.conv2d(rows, kernel[None, None, None, :], padding=(0, half))[:, 0]
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma_cells) ** 2)
+    for axis in (0, 1):
+        values = ndimage.convolve1d(values, kernel, axis=axis, mode="constant")
+    return values
 
 
 def logistic(x: NDArray[np.floating]) -> NDArray[np.floating]:

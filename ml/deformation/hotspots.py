@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
@@ -108,9 +107,7 @@ def _nearest_rate(grid: VelocityGrid, background: float) -> Float32:
     return rate
 
 
-def getis_ord(
-    grid: VelocityGrid, config: GetisOrdConfig | None = None, device: torch.device | None = None
-) -> DeformationMaps:
+def getis_ord(grid: VelocityGrid, config: GetisOrdConfig | None = None) -> DeformationMaps:
     """Hot and cold spots by Gi* with binary weights (Ord & Getis 1995, doi 10.1111/j.1538-4632.1995.tb00912.x).
 
     Gi* = (Σ w·x − x̄·Σ w) / (s·√((n·Σ w² − (Σ w)²)/(n − 1))) over the n cells that have a rate, with their mean x̄ and
@@ -123,16 +120,9 @@ def getis_ord(
     n, values = int(known.sum()), grid.velocity_mm_yr[known].astype(np.float64)
     reach = config.band_m / grid.cell_m
     offsets = np.arange(-int(reach), int(reach) + 1)
-    disc = (np.hypot(*np.meshgrid(offsets, offsets)) <= reach).astype(np.float32)
-    stack = np.stack([np.where(known, grid.velocity_mm_yr, 0), known]).astype(np.float32)
-    with torch.no_grad():
-        kernel = torch.from_numpy(disc)[None, None].to(device)
-        total, weights = (
-            torch.nn.functional.conv2d(torch.from_numpy(stack)[:, None].to(device), kernel, padding="same")[:, 0]
-            .cpu()
-            .numpy()
-            .astype(np.float64)
-        )
+    disc = (np.hypot(*np.meshgrid(offsets, offsets)) <= reach).astype(np.float64)
+    planes = np.where(known, grid.velocity_mm_yr, 0).astype(np.float64), known.astype(np.float64)
+    total, weights = (ndimage.convolve(plane, disc, mode="constant") for plane in planes)
     mean, spread = float(values.mean()), max(float(values.std()), 1e-6)
     variance = np.maximum((n * weights - weights**2) / max(n - 1, 1), 1e-6)  # weights are 0 or 1: Σ w² = Σ w
     z = np.where(weights >= config.fewest_cells, (total - mean * weights) / (spread * np.sqrt(variance)), 0)

@@ -9,19 +9,12 @@ import torch
 from affine import Affine
 from numpy.typing import NDArray
 
-from ml.deformation.baseline import (
-    DeformationMaps,
-    MatchedFilterConfig,
-    ThresholdConfig,
-    background_and_noise,
-    matched_filter,
-    threshold,
-)
+from ml.deformation import classical
+from ml.deformation.baseline import DeformationMaps, background_and_noise
+from ml.deformation.classical import ClassicalConfig, classical_maps
 from ml.deformation.detection_limit import smallest_rate
 from ml.deformation.features.channels import STILL_WITHIN_MM_YR
-from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_median, grid_robust
-from ml.deformation.gridding.despike import despike
-from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
+from ml.deformation.gridding.cells import CELL_M, RobustGrid, grid_robust
 from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import fitted, named
@@ -32,27 +25,13 @@ from ml.deformation.whitening import WhiteningConfig, whitening
 from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
 from ml.runtime.checkpoints import read_card
 
-Config = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig | WhiteningConfig | NetworkConfig
+Config = ClassicalConfig | WhiteningConfig | NetworkConfig
 
-CONFIGS: dict[str, type[Config]] = {
-    "matched-filter": MatchedFilterConfig,
-    "threshold": ThresholdConfig,
-    "ada": AdaConfig,
-    "getis-ord": GetisOrdConfig,
-    "whitening": WhiteningConfig,
-    "model": NetworkConfig,
-}
+CONFIGS: dict[str, type[Config]] = {**classical.CONFIGS, "whitening": WhiteningConfig, "model": NetworkConfig}
 LIMIT_BAND = "smallest_rate_mm_yr"
 WEIGHTS = {"model": "deformation"}  # networks, and the names of their cards
 METHODS = tuple(CONFIGS)
-VERSIONS = {  # raise when the numbers change
-    "matched-filter": "3",
-    "threshold": "3",
-    "ada": "2",
-    "getis-ord": "2",
-    "whitening": "3",
-    "model": "7",
-}
+VERSIONS = {**classical.VERSIONS, "whitening": "3", "model": "7"}  # raise when the numbers change
 
 
 class DeformationResult(NamedTuple):
@@ -140,19 +119,11 @@ def detect_with(points: PointCloud, config: Config, device: torch.device | None 
     """The same on one track."""
     if isinstance(config, NetworkConfig):
         return detect_all_with([points], config, device)
-    if isinstance(config, ThresholdConfig):
-        grid = grid_median(points)
-        return DeformationResult(threshold(grid, config), grid.transform, grid.epsg)
-    if isinstance(config, AdaConfig):
-        grid = grid_median(points)
-        return DeformationResult(active_areas(points, grid, config), grid.transform, grid.epsg)
     if isinstance(config, WhiteningConfig):
         robust = grid_robust(points, workers=1)
         return DeformationResult(whitening(points, robust, config), robust.transform, robust.epsg)
-    grid = grid_median(points._replace(velocity_mm_yr=despike(points)))
-    if isinstance(config, GetisOrdConfig):
-        return DeformationResult(getis_ord(grid, config, device), grid.transform, grid.epsg)
-    return DeformationResult(matched_filter(grid, config, device), grid.transform, grid.epsg)
+    maps, grid = classical_maps(points, config)
+    return DeformationResult(maps, grid.transform, grid.epsg)
 
 
 def with_network(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy import ndimage
 
 from ml.deformation.baseline import DeformationMaps, background_and_noise, logistic, split_by_sign, weighted_mean
@@ -74,7 +73,7 @@ def _local_rate(grid: RobustGrid, background: float, config: WhiteningConfig) ->
     weight = np.where(known, grid.n_points / (grid.n_points + 1.0), 0).astype(np.float32)
     rate = np.full(known.shape, np.nan, dtype=np.float32)
     for scale_m in config.local_scales_m:
-        mean, support = weighted_mean(residual, weight, scale_m / grid.cell_m, torch.device("cpu"))
+        mean, support = weighted_mean(residual, weight, scale_m / grid.cell_m)
         first = np.isnan(rate) & (support >= config.smallest_support)
         rate[first] = mean[first]
     rate[ndimage.distance_transform_edt(~known) * grid.cell_m > config.reach_m] = np.nan

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 
 class NotRepeatable(ValueError):
-    """A finished run cannot be done again as it was; says what is missing."""
+    """A finished run cannot be done again as it was; says what is missing. brief: the same in a few words."""
+
+    def __init__(self, reason: str, brief: str) -> None:
+        super().__init__(reason)
+        self.brief = brief
 
 
 class RasterResult(NamedTuple):

@@ -15,12 +15,12 @@ from detection.selectors import detections_shown, reviews_standing
 from ingest.context.simulated_truth import truth_in, truth_is_loaded, truth_share
 from ingest.models import Product, ScenePair
 from ml.deformation.reliability import BASE_RATE, MOVING_MM_YR, reliability_of
-from ml.models import ModelVersion
 from ml.selectors import products_of
-from monitor.alerts.agreement import agreement_rows
+from monitor.alerts.agreement import agreement_rows, agreement_sentence, method_block
 from monitor.alerts.motion import motion_rows
 from monitor.alerts.pictures import captions, stretch_of
 from monitor.alerts.places import places_rows
+from monitor.alerts.provenance import provenance
 from monitor.alerts.steps import alert_steps, kin
 from monitor.cards.cards import AlertCard, alert_card
 from monitor.cards.causes import with_surroundings
@@ -35,8 +35,6 @@ from monitor.wording.components import WORDS, colour_caption
 from monitor.wording.figures import area_label, figure
 from monitor.wording.states import VERDICT_HEADINGS
 
-OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods; others stand in the card of their task
-
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
     """The public page. with_missing: also what is not loaded, for those who run the service."""
@@ -50,6 +48,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
     sources = [source for detection in detections for source in _sources(detection)]
     stretch, raster = stretch_of(alert), evidence_raster([detection.scan.prediction for detection in detections])
     config = map_config(selectors.layers_available(), list(alert.area.extent))
+    agreement = agreement_rows(alert, detections)
     return {
         "card": card,
         "alert_geojson": alert_feature(alert, card),
@@ -61,7 +60,9 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "kin": kin(alert),
         "evidence": [_evidence(detection, card) for detection in detections],
         "evidence_words": card.voice.evidence,
-        "agreement": agreement_rows(alert, detections),
+        "agreement": agreement,
+        "agreement_sentence": agreement_sentence(agreement),
+        "methods": method_block(alert, detections),
         **(_speeds(detections) if card.voice.evidence.series == "speeds" else {}),
         "limits": card.voice.limits(alert, sources),
         "simulated_here": _simulated_here(alert),
@@ -118,26 +119,14 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
         "detection": detection.pk,
         "reasons": [*how_likely(run.model_version.parameters, detection), *finding.reasons],
         "counted": card.voice.evidence.counted,
-        "method": run.model_version.method.replace("-", " "),
         "score": round(detection.score, 2),
         "area_label": area_label(detection.area_m2),
         "n_points": detection.n_points,
-        "weights_sha256": run.model_version.weights_sha256,
-        "run_version": f"{run.model_version}, code {run.code_version}, on {run.device}",
-        "input_sha256": run.input_sha256,
-        "raster_sha256": detection.scan.prediction.raster_sha256,
-        "thresholds": [(name.replace("_", " "), value) for name, value in detection.scan.thresholds.items()],
-        "model_card": _model_card(run.model_version),
         "finished_at": run.finished_at,
         "raster_url": reverse("prediction-raster", args=[detection.scan.prediction_id]),
         "raster_label": card.voice.evidence.raster_label,
+        **provenance(detection),
     }
-
-
-def _model_card(version: ModelVersion) -> str:
-    """Where the documentation describes a version: its data, figures and limits."""
-    name = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
-    return f"docs/models/{name}.md"
 
 
 def how_likely(parameters: Mapping[str, Any], detection: Detection) -> list[str]:

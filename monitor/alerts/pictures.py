@@ -1,8 +1,7 @@
-"""Pictures of what a run on a velocity field shows of an alert, made when they are asked for."""
+"""Pictures of what a run shows of an alert, made when they are asked for; those of image pairs: `pair_pictures`."""
 
 import hashlib
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon as GeoArea
@@ -20,6 +19,7 @@ from ingest.products.selectors import product_points
 from ingest.projections import transformer
 from ingest.storage import stored_tiff
 from ml.selectors import products_of
+from monitor.alerts.pair_pictures import Captioned, pair_captions, pair_picture
 from monitor.imaging.drawing import window_values
 from monitor.imaging.evidence import (
     PHASE_STOPS,
@@ -39,28 +39,21 @@ from monitor.wording.figures import figure
 
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
 MOST_PRODUCTS = 4  # of a run, whose points are drawn
+MOST_POINTS = 200_000  # of the ground around a wide region, about; a picture has some thousand squares
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
-PAINT_VERSION = 2  # raise when pictures of the same figures look different
-
-
-class Captioned(NamedTuple):
-    """A picture of a page: which, what it shows, and what its colours mean."""
-
-    name: str
-    title: str
-    caption: str
+PAINT_VERSION = 3  # raise when pictures of the same figures look different
 
 
 def captions(detection: Detection) -> list[Captioned]:
-    """The pictures that there are of a detection: none of a wide region or of a pair, or where points are deleted."""
+    """The pictures that there are of a detection; points that are deleted have none."""
     run = detection.scan.prediction.run
-    if run.product is None or detection.extent != Extent.LOCAL:
-        return []
+    if run.product is None:
+        return list(pair_captions(detection))
     products = _products(detection)
-    return [
-        Captioned("score", "What the computer scored", SCORE.caption),
-        *(one for number, product in enumerate(products, 1) for one in _of_product(detection, product, number)),
-    ]
+    measured = [one for number, product in enumerate(products, 1) for one in _of_product(detection, product, number)]
+    if detection.extent != Extent.LOCAL:
+        return measured
+    return [Captioned("score", "What the computer scored", SCORE.caption), *measured]
 
 
 def _of_product(detection: Detection, product: Product, number: int) -> Iterator[Captioned]:
@@ -68,11 +61,13 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
         return
     negative, positive = WORDS[product.component]
     ring = figure(fringe_mm_yr(detection.peak_rate_mm_yr))
+    whole = detection.extent != Extent.LOCAL
+    against = "As the data set states them" if whole else "Against the ground around"
     yield Captioned(
         f"points-{number}",
         "What was measured",
-        f"Points of {product.name}. Brown: {negative}. Blue: {positive}. Full colour at {stretch_of(detection)} mm a "
-        "year. Pale squares hold no point.",
+        f"Points of {product.name}. {against}: brown, {negative}; blue, {positive}. Full colour at "
+        f"{stretch_of(detection)} mm a year. Pale squares hold no point.",
     )
     yield Captioned(
         f"rings-{number}",
@@ -82,7 +77,9 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
 
 
 def _products(detection: Detection) -> list[Product]:
-    return products_of(run=detection.scan.prediction.run)[:MOST_PRODUCTS]
+    """Those whose points are drawn: a region was found in the run's own product alone."""
+    run = detection.scan.prediction.run
+    return products_of(run=run)[:MOST_PRODUCTS] if detection.extent == Extent.LOCAL else [run.product]
 
 
 def stretch_of(area: AreaFigures) -> int:
@@ -103,10 +100,13 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     frame = frame_of(outline)
     if name == "score":
         return _score_png(detection, frame, epsg, outline)
+    if detection.scan.prediction.run.product is None:
+        return pair_picture(detection, name, frame, epsg, outline)
     what, _, number = name.partition("-")
-    points = product_points(product=_products(detection)[int(number) - 1], area=_box(frame, epsg))
+    points = product_points(product=_products(detection)[int(number) - 1], area=_box(frame, epsg), most=MOST_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    level = np.median(points.velocity_mm_yr) if x.size else np.float32(0)  # most of the box stands still
+    still = detection.extent == Extent.LOCAL and x.size  # most of the box; a region fills it
+    level = np.median(points.velocity_mm_yr) if still else np.float32(0)
     rates = points_on(frame, x, y, points.velocity_mm_yr - level)
     if what == "points":
         stretch = stretch_of(detection)

@@ -22,7 +22,16 @@ OUTLINE, HALO = (20, 20, 20), (255, 255, 255)
 UNKNOWN = (238, 238, 236)
 RATE_STOPS = ("#762100", "#944c35", "#b07563", "#c8a094", "#d2d1ce", "#97aec6", "#678aae", "#396694", "#014478")
 PHASE_STOPS = ("#3b4cc0", "#5fb4a2", "#f4e04d", "#e07a3f", "#b0305c", "#3b4cc0")  # ends as it begins
+ARROW_PX, HEAD_PX = 22, 6
 RINGS = 3.0  # at least, from the surroundings to the peak: enough to see a shape, few enough to count
+
+
+class Pointer(NamedTuple):
+    """An arrow: where it stands, metres, and toward where it points, degrees clockwise from north."""
+
+    x_m: float
+    y_m: float
+    bearing_deg: float
 
 
 class Frame(NamedTuple):
@@ -77,7 +86,13 @@ def wrapped(rate_mm_yr: Float32, fringe: float) -> Float32:
 
 
 def picture(
-    values: Float32, stops: Sequence[str], low: float, high: float, frame: Frame, outline: MultiPolygon
+    values: Float32,
+    stops: Sequence[str],
+    low: float,
+    high: float,
+    frame: Frame,
+    outline: MultiPolygon,
+    pointers: Sequence[Pointer] = (),
 ) -> bytes:
     """A PNG of values, each a square of the frame, with the outline of the alert; grey where nothing is known."""
     known = np.isfinite(values)
@@ -86,7 +101,10 @@ def picture(
     rgb[~known] = UNKNOWN
     rows, cols = frame.shape
     image = Image.fromarray(rgb).resize((cols, rows), Image.Resampling.NEAREST)
-    _draw(ImageDraw.Draw(image), outline, _onto(frame))
+    draw, place = ImageDraw.Draw(image), _onto(frame)
+    for one in pointers:
+        _point(draw, *place(one.x_m, one.y_m), one.bearing_deg)
+    _draw(draw, outline, place)
     out = BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
@@ -105,3 +123,17 @@ def _draw(
     for colour, width in ((HALO, 5), (OUTLINE, 2)):
         for ring in rings:
             draw.line([place(x, y) for x, y, *_ in ring.coords], fill=colour, width=width, joint="curve")
+
+
+def _point(draw: ImageDraw.ImageDraw, x: float, y: float, bearing_deg: float) -> None:
+    """An arrow whose middle is at a pixel."""
+    turn = math.radians(bearing_deg)
+    along, across = (math.sin(turn), -math.cos(turn)), (math.cos(turn), math.sin(turn))
+    tip, tail = ((x + way * ARROW_PX / 2 * along[0], y + way * ARROW_PX / 2 * along[1]) for way in (1, -1))
+    barbs = [
+        (tip[0] - HEAD_PX * (along[0] + side * across[0]), tip[1] - HEAD_PX * (along[1] + side * across[1]))
+        for side in (-0.7, 0.7)
+    ]
+    for colour, width in ((HALO, 4), (OUTLINE, 2)):
+        draw.line([tail, tip], fill=colour, width=width)
+        draw.line([barbs[0], tip, barbs[1]], fill=colour, width=width)

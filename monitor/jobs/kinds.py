@@ -84,6 +84,7 @@ _STEPS = {
     StepFailure.Step.SEARCH: "Search for moving areas",
     StepFailure.Step.MEASURE: "Measurement of glaciers",
     StepFailure.Step.FOLLOW: "Series of a glacier",
+    StepFailure.Step.COMPARE: "Comparison of methods",
     StepFailure.Step.ANNOUNCE: "Messages about an alert",
 }
 _Job, _Download, _Message = IngestJob.State, SceneDownload.State, OutgoingMessage.State

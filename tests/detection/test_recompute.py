@@ -8,6 +8,7 @@ from django.db import InternalError
 from django.utils import timezone
 
 from detection.alerts.recompute import Outcome, Recomputer
+from detection.management.commands.recompute import drawn
 from detection.models import Alert, Detection
 from detection.selectors import detections_current
 from ingest.models import Product
@@ -20,6 +21,8 @@ from ml.repetition import run_again
 from ml.runtime.checkpoints import read_card
 from ml.selectors import products_of
 from ml.stored import read_prediction
+from tests.makers import pairs as made_pairs
+from tests.makers.glaciers import FIRST, STEP, follow, make_glacier, make_offsets
 
 pytestmark = pytest.mark.django_db
 
@@ -74,8 +77,10 @@ def test_changed_weights_are_named_with_both_hashes(alert, capsys):
     code, printed = recomputed(alert, capsys)
     (reason,) = set(printed["missing"])
     assert (code, printed["iou"]) == (2, None)
+    here = read_card("deformation").weights_sha256
     assert "a" * 64 in reason
-    assert read_card("deformation").weights_sha256 in reason
+    assert here in reason
+    assert printed["verdict"] == f"weights changed: {'a' * 12} → {here[:12]}"
 
 
 def test_deleted_points_changed_thresholds_and_other_input_are_named(alert, capsys):
@@ -84,8 +89,9 @@ def test_deleted_points_changed_thresholds_and_other_input_are_named(alert, caps
     Run.objects.filter(pk=run.pk).update(input_sha256="b" * 64)
     assert f"its SHA-256 was {'b' * 64}" in recomputed(alert, capsys)[1]["missing"][0]
     Product.objects.update(points_deleted_at=timezone.now())
-    reason = recomputed(alert, capsys)[1]["missing"][0]
-    assert all(f"{one.file_name} (SHA-256 {one.file_sha256})" in reason for one in products_of(run=run))
+    printed, products = recomputed(alert, capsys)[1], products_of(run=run)
+    assert all(f"{one.file_name} (SHA-256 {one.file_sha256})" in printed["missing"][0] for one in products)
+    assert printed["verdict"] == "; ".join(f"missing: {one.file_name}" for one in products)
     scan.thresholds = {"enter": 0.5}
     scan.save(update_fields=["thresholds"])
     assert "thresholds of the search have changed: fewest_points" in recomputed(alert, capsys)[1]["missing"][0]
@@ -120,3 +126,39 @@ def test_alerts_from_images_come_out_the_same_whatever_came_since(simulated_scen
     code, printed = recomputed(changed, capsys)
     assert code == 2
     assert "no longer stored" in printed["missing"][0]
+
+
+def test_a_surge_comes_out_the_same_from_the_series_that_it_was_found_in():
+    """Pairs that came later made the series longer; each detection is found in the pairs that were there."""
+    make_glacier()
+    make_offsets([0.4] * 10 + [1.2, 2.0, 2.6])
+    follow()
+    last = Prediction.objects.order_by("run__pair__secondary__acquired_at").last()
+    later = made_pairs.make_scene(FIRST + 14 * STEP)
+    pair = made_pairs.make_pair(last.run.pair.secondary, later)
+    made_pairs.make_prediction(pair, "offsets", read_prediction(last).bands)
+    follow()
+    alert = Alert.objects.get()
+    done = Recomputer(as_stored).recompute(alert)
+    assert (done.verdict, done.iou, done.differences, len(done.runs)) == ("the same", 1.0, [], 14)
+    first, *_, newest = alert.detections.order_by("id")
+    assert [len(one.surge_series.predictions) for one in (first, newest)] == [13, 14]
+    alert.detections.filter(pk=newest.pk).update(speed_m_day=9.0)
+    assert "speed_m_day" in Recomputer(as_stored).recompute(alert).differences[0].name
+    Prediction.objects.filter(pk=first.surge_series.predictions[2]).delete()
+    verdict = Recomputer(as_stored).recompute(alert).verdict
+    assert set(verdict.split("; ")) == {"missing: results of 1 of 13 pairs", "missing: results of 1 of 14 pairs"}
+
+
+def test_a_draw_is_a_table_that_can_be_drawn_again(watched_region, capsys, monkeypatch):
+    monkeypatch.setattr("detection.management.commands.recompute.run_again", as_stored)
+    call_command("recompute", random=1, seed=1)
+    heading, row, counted = capsys.readouterr().out.splitlines()
+    assert heading.split()[:4] == ["code", "family", "kind", "IoU"]
+    assert " velocity " in row
+    assert row.split()[3] == "1.0000"
+    assert row.endswith("the same")
+    assert counted == "1 alerts: 1 the same"
+    draws = [[alert.code for alert in drawn(3, seed)] for seed in (1, 1, 2)]
+    assert draws[0] == draws[1] != draws[2]
+    assert row.startswith(draws[0][0])

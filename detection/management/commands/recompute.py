@@ -1,16 +1,21 @@
 """manage.py recompute CODE: find an alert again from its stored files, weights and thresholds, and compare."""
 
 import json
+import random
+from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from detection.alerts.recompute import LEAST_IOU, Outcome, Recomputation, Recomputer
+from detection.kinds import family
 from detection.models import Alert
 from detection.selectors import PUBLIC_STATES, alert_by_code
 from ml.repetition import run_again
 
 EXIT_CODES = {Outcome.SAME: 0, Outcome.DIFFERENT: 1, Outcome.IMPOSSIBLE: 2}
+ROW = "{:<5} {:<9} {:<24} {:>7}  {:<34} {}"
+MOST_NAMED = 2  # figures of a row of the table
 
 
 class Command(BaseCommand):
@@ -21,23 +26,29 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("codes", nargs="*", metavar="CODE")
-        parser.add_argument("--random", type=int, metavar="N", help="so many public alerts, drawn at random")
+        parser.add_argument("--random", type=int, metavar="N", help="a table of so many public alerts, drawn at random")
+        parser.add_argument("--seed", type=int, default=0, help="of the draw: the same alerts while none comes or goes")
         parser.add_argument("--json", action="store_true", help="one line of JSON for each alert")
 
     def handle(self, *args, **options) -> None:
         alerts = [self._alert(code) for code in options["codes"]]
         if options["random"]:
-            alerts += Alert.objects.filter(state__in=PUBLIC_STATES).order_by("?")[: options["random"]]
+            alerts += drawn(options["random"], options["seed"])
         if not alerts:
             raise CommandError("name an alert by its code, or draw some with --random", returncode=2)
-        recomputer, outcomes = Recomputer(lambda run: run_again(run=run)), set()
+        as_table = bool(options["random"]) and not options["json"]
+        if as_table:
+            self.stdout.write(ROW.format("code", "family", "kind", "IoU", "figures that differ", "verdict"))
+        recomputer, done = Recomputer(lambda run: run_again(run=run)), []
         for alert in alerts:
-            done = recomputer.recompute(alert)
-            outcomes.add(done.outcome)
-            self.stdout.write(json.dumps(_as_dict(alert, done)) if options["json"] else "\n".join(_lines(alert, done)))
-        worst = min(outcomes - {Outcome.SAME}, key=EXIT_CODES.__getitem__, default=Outcome.SAME)
-        if worst is not Outcome.SAME:
-            raise SystemExit(EXIT_CODES[worst])
+            done.append(recomputer.recompute(alert))
+            self.stdout.write(_shown(alert, done[-1], as_table, options["json"]))
+        if as_table:
+            counted = Counter(one.verdict for one in done).most_common()
+            self.stdout.write(f"{len(done)} alerts: {', '.join(f'{n} {verdict}' for verdict, n in counted)}")
+        outcomes = {one.outcome for one in done} - {Outcome.SAME}
+        if outcomes:
+            raise SystemExit(min(EXIT_CODES[outcome] for outcome in outcomes))
 
     def _alert(self, code: str) -> Alert:
         try:
@@ -46,8 +57,32 @@ class Command(BaseCommand):
             raise CommandError(f"there is no alert {code}", returncode=2) from fault
 
 
+def drawn(n: int, seed: int) -> list[Alert]:
+    """So many public alerts, at random; the same ones for a seed."""
+    alerts = list(Alert.objects.filter(state__in=PUBLIC_STATES).order_by("id"))
+    return random.Random(seed).sample(alerts, min(n, len(alerts)))  # noqa: S311 - a draw, no secret
+
+
+def _shown(alert: Alert, done: Recomputation, as_table: bool, as_json: bool) -> str:
+    if as_json:
+        return json.dumps(_as_dict(alert, done))
+    return _row(alert, done) if as_table else "\n".join(_lines(alert, done))
+
+
+def _row(alert: Alert, done: Recomputation) -> str:
+    differing = [f"{one.name} {one.stored} → {one.recomputed}" for one in done.differences]
+    more = f" and {len(differing) - MOST_NAMED} more" if len(differing) > MOST_NAMED else ""
+    figures = "–" if done.missing else "; ".join(differing[:MOST_NAMED]) + more or "none"
+    iou = "–" if done.iou is None else f"{done.iou:.4f}"
+    return ROW.format(alert.code, family(alert.kind), alert.kind, iou, figures, done.verdict)
+
+
 def _as_dict(alert: Alert, done: Recomputation) -> dict[str, Any]:
-    return {"alert": alert.code} | done._asdict() | {"differences": [one._asdict() for one in done.differences]}
+    rows = {
+        "differences": [one._asdict() for one in done.differences],
+        "missing": [one.reason for one in done.missing],
+    }
+    return {"alert": alert.code, "verdict": done.verdict} | done._asdict() | rows
 
 
 def _lines(alert: Alert, done: Recomputation) -> list[str]:
@@ -58,6 +93,6 @@ def _lines(alert: Alert, done: Recomputation) -> list[str]:
         lines.append(
             f"  run {run['run']}: {run['method']} on {run['input']}, input {run['input_sha256'][:12]}{weights}"
         )
-    lines += [f"  missing: {reason}" for reason in done.missing]
+    lines += [f"  missing: {one.reason}" for one in done.missing]
     lines += [f"  {one.name}: stored {one.stored}, now {one.recomputed}" for one in done.differences]
     return lines + [f"  note: {note}" for note in done.notes]

@@ -5,13 +5,14 @@ from io import BytesIO
 import numpy as np
 import pytest
 from django.test import Client
+from django.utils import timezone
 from PIL import Image
 from shapely.geometry import MultiPolygon, box
 
-from detection.models import Alert, Detection
+from detection.models import Alert, AlertMethods, Detection
 from detection.selectors import detections_current
 from ml.models import Prediction
-from monitor.alerts.agreement import agreement_rows
+from monitor.alerts.agreement import agreement_rows, agreement_sentence, method_block
 from monitor.imaging.evidence import frame_of, fringe_mm_yr, picture, points_on, smoothed, wrapped
 
 SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
@@ -98,3 +99,30 @@ def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_no
     rows = agreement_rows(alert, [detection])
     assert [row["answer"] for row in rows[1:]] == ["not flagged"]
     assert rows[1]["source"] != rows[0]["source"]
+    assert agreement_sentence(rows).startswith(("One of two sets of measurements shows", "None of two"))
+
+
+@pytest.mark.django_db
+def test_a_wide_region_has_pictures_of_its_points_as_the_data_set_states_them(alert):
+    detection = detections_current(alert=alert)[0]
+    Detection.objects.filter(pk=detection.pk).update(extent="region", reference="gnss")
+    visitor, pictures = Client(), f"/alerts/{alert.code}/detections/{detection.pk}"
+    shown = pixels(visitor.get(f"{pictures}/points-1.png").content)
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
+    assert [visitor.get(f"{pictures}/{name}.png").status_code for name in ("score", "points-2")] == [404, 404]
+
+
+@pytest.mark.django_db
+def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
+    detections = list(detections_current(alert=alert))
+    assert method_block(alert, detections) is None  # nobody else has looked yet
+    look = {"method": "ada", "version": "2", "score": 0.995, "share": 0.83, "peak_rate_mm_yr": -12.0}
+    kept = AlertMethods.objects.create(alert=alert, looks=[look], basis="", compared_at=timezone.now())
+    page = Client().get(f"/alerts/{alert.code}/").content.decode()
+    assert "Both methods flag this place." in page
+    assert "83% of the outline" in page
+    kept.looks = [look | {"score": 0.2, "share": 0.0}, look | {"method": "model", "score": 0.0, "share": 0.0}]
+    kept.save()
+    block = method_block(alert, detections)
+    assert block["sentence"].startswith("One of three methods flags this place.")
+    assert [row["answer"] for row in block["rows"][1:]] == ["sees a hint of it, too weak to count", "does not see it"]

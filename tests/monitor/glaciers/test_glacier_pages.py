@@ -35,6 +35,8 @@ def test_a_surge_is_shown_on_its_page_and_on_that_of_its_alert(client):
     alert = client.get(f"/alerts/{code}/").content.decode()
     assert "has flowed much faster than usual since about" in alert
     assert 'href="/glaciers/MADE-1/"' in alert
+    for made_with in ("12 pairs of images of Made Glacier", "times median 2.0", "docs/models/surges.md"):
+        assert made_with in alert
 
 
 def test_the_series_can_be_taken_away(client):

@@ -1,0 +1,95 @@
+"""The methods without learning, run by their configurations; and what they say of a place that another one flagged.
+
+Nothing here imports torch, so that every floor above may use it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from rasterio.features import geometry_mask
+from shapely import MultiPolygon, Polygon, unary_union
+
+from ml.deformation.baseline import DeformationMaps, MatchedFilterConfig, ThresholdConfig, matched_filter, threshold
+from ml.deformation.gridding.cells import VelocityGrid, grid_median
+from ml.deformation.gridding.despike import despike
+from ml.deformation.hotspots import AdaConfig, GetisOrdConfig, active_areas, getis_ord
+from ml.deformation.points import PointCloud
+from ml.rasters.areas import DEFAULT_THRESHOLDS, SortedPoints, areas_in, count_within
+
+ClassicalConfig = MatchedFilterConfig | ThresholdConfig | AdaConfig | GetisOrdConfig
+
+CONFIGS: dict[str, type[ClassicalConfig]] = {
+    "matched-filter": MatchedFilterConfig,
+    "threshold": ThresholdConfig,
+    "ada": AdaConfig,
+    "getis-ord": GetisOrdConfig,
+}
+VERSIONS = {"matched-filter": "3", "threshold": "3", "ada": "2", "getis-ord": "2"}  # raise when the numbers change
+COMPARED = ("matched-filter", "ada")  # with a network, place by place
+TILE_M = 10_000.0  # side of the ground that they look at: that of the tiles on which their thresholds were set
+AROUND_M = 3_000.0  # of ground that is wider, on each side of it
+
+
+class Look(NamedTuple):
+    """What one method says of a place. score: its highest probability inside, 0-1, which only orders its own results.
+
+    share: of the place, that the areas it flags cover, 0-1; 0: it does not flag it. peak_rate_mm_yr: of the fastest of
+    these areas, sign as the product's; None without one.
+    """
+
+    method: str
+    version: str
+    score: float
+    share: float
+    peak_rate_mm_yr: float | None
+
+
+def classical_maps(points: PointCloud, config: ClassicalConfig) -> tuple[DeformationMaps, VelocityGrid]:
+    """What the method of a configuration shows of one track, and the grid that its maps lie on."""
+    if isinstance(config, ThresholdConfig):
+        grid = grid_median(points)
+        return threshold(grid, config), grid
+    if isinstance(config, AdaConfig):
+        grid = grid_median(points)
+        return active_areas(points, grid, config), grid
+    grid = grid_median(points._replace(velocity_mm_yr=despike(points)))
+    if isinstance(config, GetisOrdConfig):
+        return getis_ord(grid, config), grid
+    return matched_filter(grid, config), grid
+
+
+def ground_around(place: Polygon | MultiPolygon) -> tuple[float, float, float, float]:
+    """West, south, east, north of what the methods look at to judge a place; as the place, m."""
+    west, south, east, north = place.bounds
+    half = max(TILE_M, max(east - west, north - south) + 2 * AROUND_M) / 2
+    x, y = (west + east) / 2, (south + north) / 2
+    return x - half, y - half, x + half, y + half
+
+
+def looks_at(
+    place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], methods: Sequence[str] = COMPARED
+) -> list[Look]:
+    """What methods say of a place, each of several tracks by itself, and all that they flag together.
+
+    place, tracks: in one projected system, metres; tracks: the points of `ground_around` it.
+    """
+    return [_look(place, tracks, method) for method in methods]
+
+
+def _look(place: Polygon | MultiPolygon, tracks: Sequence[PointCloud], method: str) -> Look:
+    score, flagged = 0.0, []
+    for points in tracks:
+        maps, grid = classical_maps(points, CONFIGS[method]())
+        inside = geometry_mask([place], maps.probability.shape, grid.transform, all_touched=True, invert=True)
+        score = max(score, float(np.nan_to_num(maps.probability[inside]).max(initial=0.0)))
+        held = [SortedPoints(points.x, points.y, points.velocity_mm_yr)]
+        bands = {"subsidence": maps.subsidence, "uplift": maps.uplift, "rate_mm_yr": maps.rate_mm_yr}
+        flagged += [
+            area
+            for area in areas_in(bands, grid.transform)
+            if area.polygon.intersects(place) and count_within(area.polygon, held) >= DEFAULT_THRESHOLDS.fewest_points
+        ]
+    covered = unary_union([area.polygon for area in flagged]).intersection(place).area
+    fastest = max((area.peak_rate_mm_yr for area in flagged), key=abs, default=None)
+    return Look(method, VERSIONS[method], score, float(covered / place.area), fastest)

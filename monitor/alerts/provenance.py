@@ -1,0 +1,35 @@
+"""What a detection was made from and with, so that it can be checked and done again."""
+
+from typing import Any
+
+from detection.kinds import Extent, Kind
+from detection.models import Detection, SurgeSeries
+
+OWN_CARDS = frozenset({"matched-filter", "multi-kernel"})  # methods; others stand in the card of their task
+
+
+def provenance(detection: Detection) -> dict[str, Any]:
+    """Method, thresholds, hashes and model cards of one detection, as templates/alerts/_provenance.html has them."""
+    prediction = detection.scan.prediction
+    run, version = prediction.run, prediction.run.model_version
+    series = SurgeSeries.objects.filter(detection=detection).first() if detection.kind == Kind.GLACIER_SURGE else None
+    thresholds = series.rule if series else detection.scan.thresholds
+    region = detection.extent == Extent.REGION
+    return {
+        "method": "wide look, without learning" if region else version.method.replace("-", " "),
+        "run_version": f"{version}, code {run.code_version}, on {run.device}",
+        "weights_sha256": "" if region else version.weights_sha256,
+        "input_sha256": run.input_sha256,
+        "raster_sha256": prediction.raster_sha256,
+        "thresholds": [] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],
+        "series": f"{len(series.predictions)} pairs of images of {series.glacier}" if series else "",
+        "model_cards": _model_cards(detection),
+    }
+
+
+def _model_cards(detection: Detection) -> list[str]:
+    """Where the documentation describes a method: its data, figures and limits."""
+    version = detection.scan.prediction.run.model_version
+    name = version.method if version.method in OWN_CARDS else version.task.removesuffix("-change")
+    names = [name, *(["surges"] if detection.kind == Kind.GLACIER_SURGE else [])]
+    return [f"docs/models/{one}.md" for one in names]

@@ -1,0 +1,41 @@
+"""What other methods say of an alert is kept beside it; alerts of an earlier release get it, and their series."""
+
+import pytest
+from django.utils import timezone
+
+from detection.alerts import methods
+from detection.models import Alert, AlertMethods, AlertMotion
+from detection.selectors import alerts_uncompared
+from detection.tasks import complete_evidence
+from ingest.models import Product, StepFailure
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_alert_of_velocity_fields_is_looked_at_once_and_again_when_it_changes(watched_region):
+    motions = AlertMotion.objects.count()
+    AlertMotion.objects.all().delete()  # as in a database that is older than the table
+    assert motions
+    complete_evidence()
+    assert not StepFailure.objects.exists()
+    assert AlertMethods.objects.count() == Alert.objects.count()
+    assert AlertMotion.objects.count() == motions
+    assert not alerts_uncompared().exists()
+    local = AlertMethods.objects.filter(alert__extent="local")
+    assert {look["method"] for row in local for look in row.looks} == {"ada"}  # the matched filter made these alerts
+    assert any(look["share"] > 0.5 and look["score"] > 0.5 for row in local for look in row.looks)
+    alert = local.first().alert
+    alert.save()
+    assert list(alerts_uncompared()) == [alert]
+
+
+def test_done_again_nothing_is_computed_and_deleted_points_take_nothing_away(watched_region, monkeypatch):
+    alert = Alert.objects.filter(extent="local").first()
+    before = methods.evidence_complete(alert=alert)
+    monkeypatch.setattr(methods, "looks_at", None)
+    after = methods.evidence_complete(alert=alert)
+    assert (after.looks, after.basis) == (before.looks, before.basis)
+    assert after.compared_at > before.compared_at
+    Product.objects.update(points_deleted_at=timezone.now())
+    AlertMethods.objects.update(basis="older")
+    assert methods.evidence_complete(alert=alert).looks == before.looks
