@@ -134,9 +134,9 @@ def weighted_mean(residual: Float32, weight: Float32, sigma_cells: float) -> tup
     total, weights = _gaussian(residual * weight, sigma_cells), _gaussian(weight, sigma_cells)
     squares = _gaussian(weight**2, sigma_cells / float(np.sqrt(2)))
     known = weights > 1e-6
-    mean = total / np.maximum(weights, np.float32(1e-12))
-    support = weights**2 / np.maximum(squares, np.float32(1e-12))
-    return mean * known, support * known
+    mean: Float32 = np.where(known, total / np.maximum(weights, 1e-12), 0).astype(np.float32)
+    support: Float32 = np.where(known, weights**2 / np.maximum(squares, 1e-12), 0).astype(np.float32)
+    return mean, support
 
 
 def _gaussian(values: Float32, sigma_cells: float) -> Float32:
