@@ -10,6 +10,7 @@ from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import reverse_lazy
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.text import capfirst
 from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert
@@ -61,7 +62,8 @@ class AlertFeed(Feed):
     def item_description(self, item: tuple[Alert, AlertCard]) -> str:
         alert, card = item
         last = alert.transitions.select_related("update", "alert").last()
-        return " ".join([card.sentence, *(update_sentences(last) if last else [])])
+        importance = f"{capfirst(card.severity_label)}. The area measures {card.area_label}."
+        return " ".join([*card.sentences, importance, *(update_sentences(last) if last else [])])
 
     def item_link(self, item: tuple[Alert, AlertCard]) -> str:
         return item[1].url

@@ -7,7 +7,7 @@ from pydantic import Field
 
 
 class ExposureSource(Schema):
-    """A layer that was asked what stands on an area."""
+    """A layer in which what stands on an area was counted."""
 
     kind: str
     name: str

@@ -44,6 +44,7 @@ def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:
         "severity_meaning",
         "exposure",
         "sentence",
+        "sentences",
         "simulated",
         "longitude",
         "latitude",

@@ -74,7 +74,8 @@ class AlertOut(Figures):
     severity: str
     severity_label: str
     exposure: ExposureOut | None = Field(None, description="null: not counted yet")
-    sentence: str
+    sentence: str = Field(description="how the ground moves, in plain words")
+    sentences: list[str] = Field(description="the same, then tilt, what stands there and the cause, where known")
     component: str = Field(description="los: plus is toward the satellite; up: plus is up; east: plus is to the east")
     simulated: bool
     longitude: float

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from django.db.models import Prefetch, prefetch_related_objects
 
+from detection.alerts.tilts import Tilt, steepest_tilts
 from detection.kinds import Mark, row_of
 from detection.models import Alert, AlertExposure, AlertMotion
-from monitor.cards.exposure import as_answer, exposures_of, sentence_of
+from detection.rules.lifecycle import State
+from monitor.cards.exposure import as_answer, exposures_of, sentence_of, tilt_sentence_of
 from monitor.cards.whereabouts import place_names
 from monitor.families import FamilyVoice, voice
 from monitor.wording.figures import area_label
@@ -33,6 +35,8 @@ class AlertCard:
     severity_meaning: str
     exposure: dict[str, object] | None
     exposure_sentence: str
+    tilt_sentence: str
+    cause_sentence: str
     extent: str
     region_note: str
     sentence: str
@@ -43,14 +47,20 @@ class AlertCard:
     longitude: float
     latitude: float
 
+    @property
+    def sentences(self) -> list[str]:
+        """All that mails, feeds and programs say of an alert, the motion first."""
+        more = (self.region_note, self.tilt_sentence, self.exposure_sentence, self.cause_sentence)
+        return [self.sentence, *(one for one in more if one)]
+
 
 def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
     """Cards of many alerts; their places are looked up all at once."""
     listed = list(alerts)
     prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")))
-    exposures = exposures_of(listed)
+    exposures, tilts = exposures_of(listed), steepest_tilts(alerts=listed)
     places = zip(listed, place_names(listed), strict=True)
-    return [_card(alert, place, exposures.get(alert.pk)) for alert, place in places]
+    return [_card(alert, place, exposures.get(alert.pk), tilts.get(alert.pk)) for alert, place in places]
 
 
 def alert_card(alert: Alert) -> AlertCard:
@@ -58,7 +68,7 @@ def alert_card(alert: Alert) -> AlertCard:
     return alert_cards([alert])[0]
 
 
-def _card(alert: Alert, place: str, exposure: AlertExposure | None) -> AlertCard:
+def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt | None) -> AlertCard:
     inside = alert.area.point_on_surface
     row, family_voice = row_of(alert.kind), voice(alert.kind)
     state_label, state_meaning = STATE_LABELS[alert.state]
@@ -74,12 +84,14 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None) -> AlertCard
         rate_label=family_voice.label(alert),
         state=alert.state,
         state_label=state_label,
-        state_meaning=state_meaning,
+        state_meaning=family_voice.ended if alert.state == State.FINISHED else state_meaning,
         severity=alert.severity,
         severity_label=severity.label,
         severity_meaning=severity.meaning,
         exposure=as_answer(exposure) if exposure else None,
         exposure_sentence=sentence_of(exposure) if exposure else "",
+        tilt_sentence=tilt_sentence_of(tilt, exposure),
+        cause_sentence=family_voice.cause(alert),
         extent=alert.extent,
         region_note=family_voice.region_note(alert),
         sentence=family_voice.sentence(alert),

@@ -11,6 +11,6 @@ def with_surroundings(alert: Alert, sentences: Sequence[str]) -> list[str]:
     cause = AlertCause.objects.filter(alert=alert).first()
     if cause is None or not sentences:
         return list(sentences)
-    *said, rests_on = sentences
+    *causes, rests_on = sentences
     because = because_sentences(cause.across_m, cause.elongation, cause.terms)
-    return [*said, " ".join(because), f"{rests_on} {JUDGED}" if cause.terms else rests_on]
+    return [*causes, " ".join(because), f"{rests_on} {JUDGED}" if cause.terms else rests_on]

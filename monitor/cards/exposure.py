@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from detection.alerts.tilts import Tilt
 from detection.models import Alert, AlertExposure
 from monitor.wording.dates import day_words
-from monitor.wording.exposure import exposure_rows, exposure_sentence
+from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 
 FIGURES = ("buildings", "main_road_km", "other_road_km", "railway_km", "people")
 DIGITS = 2
@@ -21,8 +22,14 @@ def sentence_of(exposure: AlertExposure) -> str:
     return exposure_sentence(exposure.buildings, exposure.main_road_km, exposure.railway_km, exposure.people)
 
 
+def tilt_sentence_of(tilt: Tilt | None, exposure: AlertExposure | None) -> str:
+    """Of the steepest tilt of an alert, where something is built on it, or where that is not known."""
+    buildings, people = (exposure.buildings, exposure.people) if exposure else (None, None)
+    return building_tilt_sentence(tilt, buildings, people)
+
+
 def as_answer(exposure: AlertExposure) -> dict[str, object]:
-    """As data: figures, null where no layer covers the area, and the layers that were asked."""
+    """As data: figures, null where no layer covers the area, and the layers that were counted."""
     figures = {name: getattr(exposure, name) for name in FIGURES}
     rounded = {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in figures.items()}
     return rounded | {"sources": exposure.sources}

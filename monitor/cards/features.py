@@ -18,6 +18,7 @@ PROPERTIES = (
     "exposure",
     "extent",
     "sentence",
+    "sentences",
     "simulated",
     "longitude",
     "latitude",

@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any, Protocol
 
 from ml.deformation.motion.series import WITHIN_90, Trend
-from monitor.wording.components import direction, moved
+from monitor.wording.components import direction, moved_plainly
 from monitor.wording.dates import day_words, time_words
-from monitor.wording.figures import figure, with_uncertainty
+from monitor.wording.figures import figure, rate_words, round_figure, with_uncertainty
 
 HAS_MOVED = {"sank": "has sunk", "rose": "has risen"}
 COMPARED = {Trend.FASTER: "faster", Trend.SLOWER: "slower"}
@@ -31,7 +31,7 @@ class MotionFigures(Protocol):
 def motion_of(alert: Any) -> MotionFigures | None:
     """The motion of an alert where its series show a change of the rate; None where there is nothing to add.
 
-    Of a series that contradicts the alert's own rate nothing is said.
+    None too where the series contradicts the alert's own rate.
     """
     motion: MotionFigures | None = getattr(alert, "motion", None)
     if motion is None or motion.changed_on is None or motion.trend == Trend.STEADY:
@@ -48,29 +48,25 @@ def changed_when(motion: MotionFigures) -> str:
 
 
 def change_words(motion: MotionFigures, component: str, verb: str, least_sigma: float = 0.0) -> str:
-    """What the ground did and since when: 'has sunk by about 8 ± 2 mm a year since March 2023, faster than before
-    (about 3)'. verb: 'sank', how the alert's kind says it; least_sigma: of the alert's rate, which knows what points
-    next to each other differ by.
+    """What the ground did and since when: 'has sunk by about 8 mm a year (probably 6 to 10) since March 2023, faster
+    than before (about 3 mm a year)'. verb: 'sank', how the alert's kind says it; least_sigma: of the alert's rate,
+    which knows what points next to each other differ by.
     """
     sigma = max(motion.rate_sigma_mm_yr, least_sigma)
-    now, when = with_uncertainty(motion.rate_mm_yr, sigma), changed_when(motion)
-    before = motion.before_mm_yr or 0.0
+    now, when = f"by about {rate_words(motion.rate_mm_yr, sigma)}", changed_when(motion)
+    before = f"about {round_figure(motion.before_mm_yr or 0.0)} mm a year"
     has_moved = HAS_MOVED.get(verb) or f"has {verb}"
     if motion.trend == Trend.AT_REST:
-        rate = with_uncertainty(before, motion.before_sigma_mm_yr)
-        return f"{verb} by about {rate} mm a year and came to rest in {when}"
+        rate = rate_words(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr)
+        return f"{verb} by about {rate} and came to rest in {when}"
     if motion.trend == Trend.BEGAN:
-        return f"began to move in {when} and {has_moved} by about {now} mm a year since"
+        return f"began to move in {when} and {has_moved} {now} since then"
     if motion.trend == Trend.REVERSED:
-        turned = moved(component, motion.rate_mm_yr)
-        return (
-            f"{verb} by about {figure(before)} mm a year until {when}; since then it {turned} by about {now} mm a year"
-        )
+        turned = HAS_MOVED.get(way := moved_plainly(component, motion.rate_mm_yr)) or f"has {way}"
+        return f"{verb} by {before} until {when}; since then it {turned} {now}"
     if motion.trend in EVENLY:
-        ends = f"by about {figure(before)} mm a year in {when} and by about {now} at the end of the data"
-        return f"{has_moved} {EVENLY[Trend(motion.trend)]}, {ends}"
-    compared = COMPARED[Trend(motion.trend)]
-    return f"{has_moved} by about {now} mm a year since {when}, {compared} than before (about {figure(before)})"
+        return f"{has_moved} {EVENLY[Trend(motion.trend)]}: by {before} in {when}, and {now} at the end of the data"
+    return f"{has_moved} {now} since {when}, {COMPARED[Trend(motion.trend)]} than before ({before})"
 
 
 def change_rows(component: str, fit: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -117,5 +113,6 @@ def season_sentence(motion: MotionFigures) -> list[str]:
         return []
     month = date(2001, motion.season_month, 1)
     return [
-        f"Every year it swells and shrinks by about {figure(motion.season_mm)} mm to either side, most in {month:%B}."
+        f"Every year the ground swells and shrinks by about {round_figure(motion.season_mm)} mm to either side, and is "
+        f"most swollen in {month:%B}."
     ]

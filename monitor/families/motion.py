@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from detection.kinds import row_of
+from detection.kinds import Kind, row_of
 from detection.search.patches import MOTION
 from monitor.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, PairVoice, Severity
 from monitor.wording.compass import compass
 from monitor.wording.dates import days_words
-from monitor.wording.figures import speed_words
+from monitor.wording.figures import likely_speed, speed_words
 
 SEVERITIES = {
     "minor": Severity("low importance", "Motion by metres is never small."),
@@ -22,6 +22,7 @@ SEVERITIES = {
 
 class MotionVoice(PairVoice):
     severities = SEVERITIES
+    ended = "The ground here has come to rest."
     evidence = Evidence("Finding", "Cells", "cells", "Offsets (GeoTIFF)", series="speeds")
 
     def label(self, alert: AlertFigures) -> str:
@@ -29,9 +30,12 @@ class MotionVoice(PairVoice):
         return f"moving {speed_words(alert.speed_m_day)} to the {compass(alert.bearing_deg)}"
 
     def sentence(self, alert: AlertFigures) -> str:
-        speed, way = speed_words(alert.speed_m_day, alert.speed_sigma_m_day), compass(alert.bearing_deg)
+        speed, way = likely_speed(alert.speed_m_day, alert.speed_sigma_m_day), compass(alert.bearing_deg)
         when = days_words(alert.first_motion, alert.last_motion)
-        return f"{row_of(alert.kind).moved} to the {way} by about {speed}, {when}, as radar images show."
+        return f"{row_of(alert.kind).moved} to the {way} by about {speed} {when}, as radar images show."
+
+    def cause(self, alert: AlertFigures) -> str:
+        return "" if alert.kind == Kind.FAST_LANDSLIDE else "The cause is not identified."
 
     def limits_of_pairs(self, cell_m: float, days: int) -> list[str]:
         least_m = MOTION.least_px * cell_m

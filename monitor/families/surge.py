@@ -4,12 +4,13 @@ from monitor.families.motion import MotionVoice
 from monitor.families.voice import AlertFigures
 from monitor.wording.compass import compass
 from monitor.wording.dates import day_words
-from monitor.wording.figures import speed_words
+from monitor.wording.figures import likely_speed, speed_words
 
 LEAST_USUAL_M_DAY = 0.01
 
 
 class SurgeVoice(MotionVoice):
+    ended = "The glacier here flows as it usually does again."
     evidence = MotionVoice.evidence._replace(series="")  # its series stands on the page of its glacier
 
     def label(self, alert: AlertFigures) -> str:
@@ -21,9 +22,13 @@ class SurgeVoice(MotionVoice):
 
     def sentence(self, alert: AlertFigures) -> str:
         margin = max(1, round(2 * alert.onset_sigma_days))
+        usual = speed_words(max(alert.usual_speed_m_day, LEAST_USUAL_M_DAY))
         return (
-            f"The glacier here has flowed much faster than usual since about {day_words(alert.onset)}, "
-            f"give or take {margin} days: lately by about "
-            f"{speed_words(alert.speed_m_day, alert.speed_sigma_m_day)} to the {compass(alert.bearing_deg)}, "
-            f"where about {speed_words(max(alert.usual_speed_m_day, LEAST_USUAL_M_DAY))} are usual."
+            f"The glacier here has flowed much faster than usual since about {day_words(alert.onset)} (give or take "
+            f"{margin} day{'s' if margin > 1 else ''}). Lately it flowed by about "
+            f"{likely_speed(alert.speed_m_day, alert.speed_sigma_m_day)} to the {compass(alert.bearing_deg)}; about "
+            f"{usual} is usual."
         )
+
+    def cause(self, alert: AlertFigures) -> str:
+        return ""

@@ -1,5 +1,6 @@
 """Voice of alerts from velocity fields: millimetres a year, compared with the ground around."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +9,9 @@ from ingest.readers.records import Reference
 from ml.deformation.motion.series import Trend
 from monitor.families.changes import change_words, changed_when, motion_of
 from monitor.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, Severity, advice_in_state
-from monitor.wording.components import COMPONENT_LABELS, direction, moved
+from monitor.wording.components import COMPONENT_LABELS, direction, moved_plainly
 from monitor.wording.dates import period_words
-from monitor.wording.figures import figure, with_uncertainty
+from monitor.wording.figures import figure, likely_words, rate_words, round_figure, with_uncertainty
 from monitor.wording.points import agreement_sentences, reason_sentences, tilt_sentence
 
 SEVERITIES = {
@@ -30,7 +31,7 @@ SEVERITIES = {
 SIGN_VERBS = {Sign.SINKING: "sank", Sign.RISING: "rose"}
 LEAST_SHARE = 0.1  # of a cause that is worth naming
 AGAINST = {  # what the rates of a region are compared with
-    "gnss": "permanent GPS (GNSS) stations",
+    "gnss": "permanent GPS stations",
     "local": "the stillest ground in these data",
 }
 ASSUMES = {
@@ -42,6 +43,7 @@ COARSE_M = 50.0
 
 
 class VelocityVoice:
+    ended = "The ground here has come to rest."
     evidence = Evidence("Rate", "Points", "measurement points", "Score map (GeoTIFF)", series="points")
 
     def label(self, alert: AlertFigures) -> str:
@@ -56,19 +58,30 @@ class VelocityVoice:
         return f"{label}, a wide region" if _is_region(alert) else label
 
     def sentence(self, alert: AlertFigures) -> str:
-        sign = row_of(alert.kind).sign
-        verb = SIGN_VERBS[sign] if sign else moved(alert.component, alert.rate_mm_yr)
-        rate = with_uncertainty(alert.rate_mm_yr, alert.rate_sigma_mm_yr)
-        motion, when = motion_of(alert), period_words(alert.first_motion, alert.last_motion)
-        fastest = f", and {_peak(alert)} where it is fastest" if _uneven(alert) else ""
+        """How it moves; where parts are much faster, how fast they are stands in a second sentence."""
+        sign, motion = row_of(alert.kind).sign, motion_of(alert)
+        verb = SIGN_VERBS[sign] if sign else moved_plainly(alert.component, alert.rate_mm_yr)
+        when = period_words(alert.first_motion, alert.last_motion)
+        if motion:
+            moved = change_words(motion, alert.component, verb, alert.rate_sigma_mm_yr or 0.0)
+        else:
+            moved = f"{verb} by about {rate_words(alert.rate_mm_yr, alert.rate_sigma_mm_yr)} {when}"
         # without a sign, the direction itself is seen from the satellite
         seen = "as seen from the satellite and compared" if sign and alert.component == "los" else "compared"
         ground = "The ground of a wide region" if _is_region(alert) else "The ground here"
         with_what = AGAINST[alert.reference] if _is_region(alert) else "the ground around it"
-        if motion:
-            changed = change_words(motion, alert.component, verb, alert.rate_sigma_mm_yr or 0.0)
-            return f"{ground} {changed}, {seen} with {with_what}."
-        return f"{ground} {verb} by about {rate} mm a year{fastest}, {when}, {seen} with {with_what}."
+        fastest = f" {_fastest(alert, verb, when if motion else '')}" if _uneven(alert) else ""
+        return f"{ground} {moved}, {seen} with {with_what}.{fastest}"
+
+    def cause(self, alert: AlertFigures) -> str:
+        row, likely = row_of(alert.kind), _likely_causes(alert)
+        if not likely or row.sign is Sign.RISING:
+            return ""
+        share, words = next((one for one in likely if one[1] == row.class_words), likely[0])
+        sure = f"{words}, as in about {10 * share:.0f} of 10 such places."
+        return (
+            f"Likely cause: {sure}" if words == row.class_words else f"The cause is not sure; the likeliest is {sure}"
+        )
 
     def severity(self, grade: str) -> Severity:
         return SEVERITIES[grade]
@@ -78,8 +91,7 @@ class VelocityVoice:
 
     def causes(self, alert: AlertFigures) -> list[str]:
         """By a network: how sure it is, and what that rests on; nothing where no network classified the area."""
-        shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
-        likely = [(share, KINDS[KIND_OF_CLASS[name]].class_words) for share, name in shares if share >= LEAST_SHARE]
+        likely = _likely_causes(alert)
         if not likely:
             return []
         row, causes = row_of(alert.kind), ", ".join(f"{words} in {10 * share:.0f}" for share, words in likely)
@@ -148,12 +160,20 @@ def _limits_of_region(alert: AlertFigures) -> list[str]:
     return lines
 
 
-def _peak(alert: AlertFigures) -> str:
-    """'by about 26 mm (probably 22 to 30)', with the 90 % interval where it was measured."""
+def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
+    """Share and words of each cause that is worth naming, the likeliest first."""
+    shares = sorted(((share, name) for name, share in alert.class_shares.items()), reverse=True)
+    return [(share, KINDS[KIND_OF_CLASS[name]].class_words) for share, name in shares if share >= LEAST_SHARE]
+
+
+def _fastest(alert: AlertFigures, verb: str, when: str) -> str:
+    """'The fastest part sank by about 26 mm a year (probably 22 to 30).' when: where the rate has changed, the time of
+    which this is the mean."""
+    peak, mean = alert.peak_rate_mm_yr, f", on average {when}" if when else ""
     if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
-        return f"by up to {figure(alert.peak_rate_mm_yr)} mm"
-    low, high = figure(alert.peak_low_mm_yr), figure(alert.peak_high_mm_yr)
-    return f"by about {figure(alert.peak_rate_mm_yr)} mm (probably {low} to {high})"
+        return f"The fastest part {verb} by up to {round_figure(peak)} mm a year{mean}."
+    low, high = (math.copysign(1.0, peak) * end for end in (alert.peak_low_mm_yr, alert.peak_high_mm_yr))
+    return f"The fastest part {verb} by about {likely_words(abs(peak), low, high, 'mm a year')}{mean}."
 
 
 def _uneven(alert: AlertFigures) -> bool:

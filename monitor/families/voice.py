@@ -77,15 +77,22 @@ class Finding(NamedTuple):
 
 
 class FamilyVoice(Protocol):
-    """sources: the runs' inputs, products or pairs of images, whichever the family is detected in."""
+    """sources: the runs' inputs, products or pairs of images, whichever the family is detected in.
+
+    ended: what it means that an alert is finished.
+    """
 
     evidence: Evidence
+    ended: str
 
     def label(self, alert: AlertFigures) -> str:
         """The figure of an alert in a few words: 'sinking 14 mm/year'."""
 
     def sentence(self, alert: AlertFigures) -> str:
-        """One sentence: what happened, how fast, when."""
+        """What happened, how fast, when: in plain words, with how sure that is."""
+
+    def cause(self, alert: AlertFigures) -> str:
+        """The likeliest cause and how sure it is, in one sentence; empty where none is known."""
 
     def severity(self, grade: str) -> Severity: ...
 
@@ -120,6 +127,9 @@ class PairVoice(ABC):
         return self.severities[grade]
 
     def region_note(self, alert: AlertFigures) -> str:
+        return ""
+
+    def cause(self, alert: AlertFigures) -> str:
         return ""
 
     def causes(self, alert: AlertFigures) -> list[str]:

@@ -1,4 +1,4 @@
-"""How much of a region we look at without seeing slow motion there, and when we last looked."""
+"""How slow motion may be that we would notice in a region, in how much of it we would not, and when we last looked."""
 
 import hashlib
 import math
@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-from django.contrib.gis.geos import MultiPolygon
+from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.cache import cache
 from django.db.models import Q
 from rasterio.features import geometry_mask
@@ -25,15 +25,22 @@ from monitor.wording.dates import day_words
 
 LAYER = RASTER_LAYERS_BY_NAME["smallest-rate"]
 SLOW_MM_YR = 10.0
+AROUND_KM, KM_PER_DEGREE = 3.0, 111.0
+MOST_OF_IT = 0.75  # share of a region
 CELLS = 128  # along the longer side of a region
 MOST_RASTERS = 100  # each takes some milliseconds; of more, nothing is said
 KEPT_S = 24 * 3600
 
 
 class Visibility(NamedTuple):
-    """unseen: share of the region where motion slower than SLOW_MM_YR would not be found, 0-1."""
+    """unseen: share of the region where motion slower than SLOW_MM_YR would not be noticed, 0-1.
+
+    noticed_mm_yr: rate from which on nine of ten places (`ml.deformation.detection_limit`) would be noticed in most of
+    the region; infinite where too much of it has no points.
+    """
 
     unseen: float
+    noticed_mm_yr: float
     last_look: date
 
 
@@ -56,33 +63,56 @@ def visibility_in(region: MultiPolygon | None) -> Visibility | None:
     if not 0 < len(predictions) <= MOST_RASTERS:
         return None
     outline = MultiPolygon([one.run.product.footprint for one in predictions], srid=4326) if region is None else region
-    return Visibility(_unseen(outline, predictions), max(one.run.product.dates[-1] for one in predictions))
+    return Visibility(*_shares(outline, predictions), max(one.run.product.dates[-1] for one in predictions))
 
 
 def visibility_sentence(region: MultiPolygon | None) -> str:
-    """'In 30 % of this region we could not see motion slower than 10 mm a year; last look on 3 May 2024.'; or ''."""
+    """What a list of alerts, a mail or a subscription says of its region, see `visibility_words`; empty where nothing
+    is known of it."""
     seen = visibility_in(region)
-    if seen is None:
-        return ""
     where = "the ground that our data cover" if region is None else "this region"
+    return "" if seen is None else visibility_words(seen, where)
+
+
+def visibility_around(area: MultiPolygon) -> str:
+    """The same of the surroundings of an alert, about three kilometres to each side."""
+    west, south, east, north = area.extent
+    up = AROUND_KM / KM_PER_DEGREE
+    aside = up / max(0.02, math.cos(math.radians((south + north) / 2)))
+    box = Polygon.from_bbox((west - aside, south - up, east + aside, north + up))
+    seen = visibility_in(MultiPolygon(box, srid=4326))
+    return "" if seen is None else visibility_words(seen, "the ground around this place")
+
+
+def visibility_words(seen: Visibility, where: str) -> str:
+    """'Over most of this region we would probably notice ground that moves faster than about 4 mm a year; …'."""
     share = "less than 1 %" if seen.unseen < 0.01 else f"{100 * seen.unseen:.0f} %"
-    return (
-        f"In {share} of {where} we could not see motion slower than {SLOW_MM_YR:.0f} mm a year; last look on "
-        f"{day_words(seen.last_look)}."
-    )
+    looked = f"The last measurement is of {day_words(seen.last_look)}."
+    if seen.noticed_mm_yr > SLOW_MM_YR:
+        return (
+            f"In {share} of {where} we would not notice ground that moves by less than {SLOW_MM_YR:.0f} mm a year: "
+            f"measurements are too few or too noisy there. {looked}"
+        )
+    limit = f"about {max(1.0, seen.noticed_mm_yr):.0f} mm a year over a kilometre and a half"
+    first = f"Over most of {where} we would probably notice ground that moves faster than {limit}"
+    rest = "smaller places have to move faster"
+    if seen.unseen >= 0.01:
+        rest += f", and in {share} of it motion of less than {SLOW_MM_YR:.0f} mm a year stays hidden"
+    return f"{first}; {rest}. {looked}"
 
 
-def _unseen(region: MultiPolygon, predictions: Sequence[Prediction]) -> float:
+def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
+    """`unseen` and `noticed_mm_yr` of Visibility; kept, for they cost a look into every raster."""
     parts = [region.wkb.tobytes(), *(f"{one.pk} {one.raster_sha256}".encode() for one in predictions)]
-    key = f"unseen-{hashlib.sha256(b''.join(parts)).hexdigest()}"
-    share = cache.get(key)
-    if share is None:
-        share = _worked_out(region, predictions)
-        cache.set(key, share, KEPT_S)
-    return float(share)
+    key = f"noticed-{hashlib.sha256(b''.join(parts)).hexdigest()}"
+    shares: tuple[float, float] | None = cache.get(key)
+    if shares is None:
+        shares = _worked_out(region, predictions)
+        cache.set(key, shares, KEPT_S)
+    return shares
 
 
-def _worked_out(region: MultiPolygon, predictions: Sequence[Prediction]) -> float:
+def _worked_out(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:
     outline = transform_geometry(from_wkb(region.wkb.tobytes()), transformer(4326, 3857).transform, interleaved=False)
     west, south, east, north = outline.bounds
     cell = max(east - west, north - south) / CELLS
@@ -98,4 +128,5 @@ def _worked_out(region: MultiPolygon, predictions: Sequence[Prediction]) -> floa
     inside = geometry_mask(
         [outline], (rows, cols), from_bounds(*outline.bounds, cols, rows), invert=True, all_touched=True
     )
-    return float((~(smallest[inside] <= SLOW_MM_YR)).mean())
+    limits = np.where(np.isfinite(smallest), smallest, np.inf)[inside]
+    return float((limits > SLOW_MM_YR).mean()), float(np.quantile(limits, MOST_OF_IT, method="higher"))

@@ -30,7 +30,7 @@ def subscriptions_of(*, email: str) -> QuerySet[Subscription]:
 def subscriptions_matching(*, transition: AlertTransition) -> QuerySet[Subscription]:
     """Who is to hear of this step: the region meets the alert, and kind, severity, review and updates are wanted.
 
-    Of a kind or severity that has changed, the one before counts too: who was told of it hears that it is another.
+    Of a kind or severity that has changed, the one before counts too: whoever heard of it hears that it is another.
     """
     alert = transition.alert
     kinds, severities = {alert.kind, *_before(transition, "kind")}, {alert.severity, *_before(transition, "severity")}

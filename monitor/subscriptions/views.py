@@ -14,6 +14,7 @@ from monitor.cards.filters import alert_or_404
 from monitor.map.config import URLS
 from monitor.map.selectors import map_totals
 from monitor.models import Subscription
+from monitor.rasters.visibility import visibility_sentence
 from monitor.site.visitors import visitor_network
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions import services as subscriptions
@@ -75,7 +76,8 @@ def subscribe_preview(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
     choice = form.choice()
     region = choice.pop("region")
-    mails = selectors.mails_in_the_past(region=subscriptions.to_geos(region), **choice)
+    outline = subscriptions.to_geos(region)
+    mails = selectors.mails_in_the_past(region=outline, **choice)
     return JsonResponse(
         {
             "mails": mails,
@@ -83,6 +85,7 @@ def subscribe_preview(request: HttpRequest) -> JsonResponse:
             "label": region.label,
             "area_km2": round(area_of(region.outline) / 1e6, 3),
             "sentence": preview_sentence(mails, selectors.PREVIEW_YEARS, selectors.records_begin()),
+            "unseen": visibility_sentence(outline),
         }
     )
 

@@ -1,9 +1,12 @@
 """What stands on the ground of an alert, in words. Pure: figures in, sentences out. None: not known."""
 
-from monitor.wording.figures import length_words
+from detection.rules.severity import MODERATE_TILT_MM_M_YR
+from monitor.wording.figures import length_words, likely_words
 
 NOT_KNOWN = "not known here"
 LEAST_KM = 0.01
+HOUSE_M = 10.0
+ALLOWED_MM_M = 2.0  # 1 in 500, of walls: Skempton and MacDonald 1956, doi:10.1680/ipeds.1956.12202
 
 
 def count_words(number: float) -> str:
@@ -38,6 +41,27 @@ def exposure_sentence(
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def building_tilt_sentence(
+    tilt_mm_m_yr: tuple[float, float, float] | None, buildings: int | None, people: float | None
+) -> str:
+    """How much a house tilts, where it surely reaches what is allowed in ten years; empty where nothing is built.
+
+    tilt_mm_m_yr: the steepest, with the ends of its 90 % interval.
+    """
+    if tilt_mm_m_yr is None or tilt_mm_m_yr[1] < MODERATE_TILT_MM_M_YR:
+        return ""
+    known = [number for number in (buildings, people) if number is not None]
+    if known and max(known) < 0.5:
+        return ""
+    moves, where = ("moves", "") if known else ("would move", " Whether houses stand there is not known here.")
+    value, low, high = (HOUSE_M * one for one in tilt_mm_m_yr)
+    by = likely_words(value, low, high, "mm a year")
+    return (
+        f"Where it tilts most, one end of a house ten metres long {moves} by about {by} more than the other; a rule of "
+        f"thumb allows walls {HOUSE_M * ALLOWED_MM_M:.0f} mm in all (1 in 500).{where}"
+    )
+
+
 def exposure_rows(
     buildings: int | None,
     main_road_km: float | None,
@@ -45,7 +69,7 @@ def exposure_rows(
     railway_km: float | None,
     people: float | None,
 ) -> list[tuple[str, str]]:
-    """Every figure with its name; 'none' and 'not known here' are told apart."""
+    """Every figure with its name; 'none' is not 'not known here'."""
     lengths = (("Railways", railway_km), ("Main roads", main_road_km), ("Other roads", other_road_km))
     return [
         ("Buildings", NOT_KNOWN if buildings is None else count_words(buildings) if buildings else "none"),
@@ -61,8 +85,8 @@ def _where(clause: str, first: bool) -> str:
 
 
 def _nothing(buildings: int | None, main_road_km: float | None, railway_km: float | None, people: float | None) -> str:
-    asked = ((buildings, "building"), (railway_km, "railway"), (main_road_km, "main road"))
-    known = [name for value, name in asked if value is not None]
+    layers = ((buildings, "building"), (railway_km, "railway"), (main_road_km, "main road"))
+    known = [name for value, name in layers if value is not None]
     if known:
         return f"No {' or '.join(filter(None, (', '.join(known[:-1]), known[-1])))} is known on this ground."
     return "" if people is None else "Nobody is known to live on this ground."

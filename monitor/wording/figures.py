@@ -2,10 +2,17 @@
 
 import math
 
+WITHIN_90 = 1.645  # standard deviations
+
 
 def figure(value: float) -> str:
     """A rate: whole millimetres from 10 on, one decimal below."""
     return f"{abs(value):.0f}" if abs(value) >= 10 else f"{abs(value):.1f}"
+
+
+def round_figure(value: float) -> str:
+    """A rate that is stated without its uncertainty: whole millimetres from 3 on."""
+    return f"{abs(value):.0f}" if abs(value) >= 3 else f"{abs(value):.1f}"
 
 
 def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
@@ -26,6 +33,31 @@ def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
     digits = 1 if factor == 1.0 and speed_m_day < 10 else 0
     margin = "" if sigma_m_day is None else f" ± {max(10.0**-digits, 2 * sigma_m_day * factor):.{digits}f}"
     return f"{speed_m_day * factor:.{digits}f}{margin} {unit} a day"
+
+
+def rate_words(rate: float, sigma: float | None, unit: str = "mm a year") -> str:
+    """'14 mm a year (probably 12 to 16)': a rate without its sign, with its 90 % interval."""
+    if sigma is None or math.isnan(sigma):
+        return f"{round_figure(rate)} {unit} (how exact that is, is not known)"
+    margin = WITHIN_90 * sigma
+    return likely_words(abs(rate), abs(rate) - margin, abs(rate) + margin, unit)
+
+
+def likely_words(value: float, low: float, high: float, unit: str) -> str:
+    """'14 mm a year (probably 12 to 16)': one decimal where a digit before it says too little; never an empty range."""
+    digits = 0 if high >= 10 or high - low >= 2 else 1
+    least = 10.0**-digits
+    low, high = max(0.0, min(low, value - least)), max(high, value + least)
+    ends = f"{low:.{digits}f} to {high:.{digits}f}" if low >= least / 2 else f"at most {high:.{digits}f}"
+    return f"{value:.{digits}f} {unit} (probably {ends})"
+
+
+def likely_speed(speed_m_day: float, sigma_m_day: float | None) -> str:
+    """'3.1 metres a day (probably 2.9 to 3.3)', '42 centimetres a day (probably 34 to 50)' below one metre."""
+    if sigma_m_day is None or math.isnan(sigma_m_day):
+        return speed_words(speed_m_day)
+    unit, factor = ("metres", 1.0) if speed_m_day >= 1.0 else ("centimetres", 100.0)
+    return rate_words(factor * speed_m_day, factor * sigma_m_day, f"{unit} a day")
 
 
 def area_label(area_m2: float) -> str:

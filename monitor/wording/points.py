@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from monitor.wording.components import direction, moved
+from monitor.wording.components import direction, moved_plainly
 from monitor.wording.dates import day_words, period_words
-from monitor.wording.figures import figure, with_uncertainty
+from monitor.wording.figures import figure, rate_words
 
 STILL_MM_YR = 2.0
 TILT_OVER_M = 10.0
@@ -18,11 +18,11 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
     """One sentence for a single measurement point."""
     when = period_words(first, last)
     if abs(rate_mm_yr) < max(STILL_MM_YR, 2 * (std_mm_yr or 0)):
-        return f"This point moved very little {when}: {figure(rate_mm_yr)} mm a year, within its uncertainty."
-    verb, unit = moved(component, rate_mm_yr), "mm"
-    if abs(rate_mm_yr) >= FAST_MM_YR:
-        rate_mm_yr, std_mm_yr, unit = rate_mm_yr / 1000, None if std_mm_yr is None else std_mm_yr / 1000, "m"
-    return f"This point {verb} by about {with_uncertainty(rate_mm_yr, std_mm_yr)} {unit} a year, {when}."
+        return f"This point moved very little {when}: {figure(rate_mm_yr)} mm a year, too little to be sure of."
+    unit, factor = ("m", 1000.0) if abs(rate_mm_yr) >= FAST_MM_YR else ("mm", 1.0)
+    sigma = None if std_mm_yr is None else std_mm_yr / factor
+    rate = rate_words(rate_mm_yr / factor, sigma, f"{unit} a year")
+    return f"This point {moved_plainly(component, rate_mm_yr)} by about {rate} {when}."
 
 
 def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -15,9 +15,9 @@ GRADES = {"minor": "low", "moderate": "medium", "strong": "high"}
 VERBS = {Sign.SINKING: "sank", Sign.RISING: "rose"}
 
 
-def change_sentences(kind: str, changes: Iterable[Change], told_on: date) -> list[str]:
+def change_sentences(kind: str, changes: Iterable[Change], reported_on: date) -> list[str]:
     """A sentence for each change, as `detection.rules.updates.Change` is stored. kind: of the alert now."""
-    before = f"when this was last reported, on {day_words(told_on)}"
+    before = f"when this was last reported, on {day_words(reported_on)}"
     sentences = (_SENTENCES[Cause(change["cause"])](kind, change, before) for change in changes)
     return [sentence for sentence in sentences if sentence]
 
@@ -27,10 +27,10 @@ def _rate(kind: str, change: Change, before: str) -> str:
         earlier, now = speed_words(change["before"]), speed_words(change["after"])
         return f"It moved by about {earlier} {before}, and now by about {now}."
     first, last = (_verb(kind, change["component"], change[name]) for name in ("before", "after"))
-    again = "" if first == last else f"it {last} "
+    now = "and now" if first == last else f"and in the newest data it {last}"
     return (
         f"The ground here {first} by about {figure(change['before'])} mm a year {before}, "
-        f"and now {again}by about {figure(change['after'])}."
+        f"{now} by about {figure(change['after'])}. The difference is larger than the uncertainty of both."
     )
 
 
@@ -63,7 +63,7 @@ def _finished(kind: str, change: Change, before: str) -> str:
 
 
 def _nothing(kind: str, change: Change, before: str) -> str:
-    """The step itself says it."""
+    """The words of the step suffice."""
     return ""
 
 

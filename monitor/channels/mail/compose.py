@@ -6,6 +6,7 @@ from detection.models import Alert
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.channels.mail import letters
 from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.rasters.visibility import visibility_around
 from monitor.subscriptions.selectors import subscriptions_of
 
 
@@ -14,6 +15,7 @@ class Composer:
 
     def __init__(self) -> None:
         self._cards: dict[tuple[int, str, object], AlertCard] = {}
+        self._unseen: dict[int, str] = {}
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """The mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
@@ -30,9 +32,11 @@ class Composer:
         if kind == OutgoingMessage.Kind.DIGEST:
             return letters.digest_mail(key=key, places=self._places(message.news))
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
-        write = letters.correction_mail if kind == OutgoingMessage.Kind.CORRECTION else letters.alert_mail
-        card = self._card(message.transition.alert)
-        return write(key=key, card=card, transition=message.transition, subscriptions=subscriptions)
+        transition, card = message.transition, self._card(message.transition.alert)
+        if kind == OutgoingMessage.Kind.CORRECTION:
+            return letters.correction_mail(key=key, card=card, transition=transition, subscriptions=subscriptions)
+        unseen = self.unseen_around(transition.alert)
+        return letters.alert_mail(key=key, card=card, transition=transition, subscriptions=subscriptions, unseen=unseen)
 
     def _places(self, news: list[Notification]) -> list[tuple[Subscription, list[letters.News]]]:
         """News by region, each alert once, with all that happened to it since the last digest."""
@@ -48,6 +52,12 @@ class Composer:
     def _card(self, alert: Alert) -> AlertCard:
         self._make_cards([alert])
         return self._cards[_version(alert)]
+
+    def unseen_around(self, alert: Alert) -> str:
+        """What would not be noticed around an alert; worked out once."""
+        if alert.pk not in self._unseen:
+            self._unseen[alert.pk] = visibility_around(alert.area)
+        return self._unseen[alert.pk]
 
     def _make_cards(self, alerts: list[Alert]) -> None:
         new = [alert for alert in alerts if _version(alert) not in self._cards]

@@ -18,7 +18,9 @@ from detection.models import AlertTransition
 from monitor.accounts.tokens import invitation_token
 from monitor.alerts.steps import update_sentences
 from monitor.cards.cards import AlertCard
+from monitor.families import voice
 from monitor.models import Invitation, Subscription
+from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import tokens
 
 WHAT_HAPPENED = {
@@ -26,9 +28,9 @@ WHAT_HAPPENED = {
     "provisional": "A second set of satellite data shows this place as well.",
     "confirmed": "A specialist has looked at this place and confirmed it.",
     "rejected": "A specialist has looked at this place and found that it is not ground motion.",
-    "finished": "The ground here has come to rest.",
     "merged": "This place is followed under another alert now.",
 }
+LOOKED = "A specialist has looked at this place."
 MOVES_AGAIN = "The ground here had come to rest. It moves again."
 SEEN_AGAIN = "This place had been called “not motion”. It is being reviewed again."
 
@@ -45,6 +47,7 @@ def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternati
     context = {
         "subscription": subscription,
         "confirm_url": absolute("subscribe-confirm", tokens.confirm_token(subscription.pk)),
+        "unseen": visibility_sentence(subscription.region),
     }
     return _mail("confirm", key, subscription.email, context)
 
@@ -69,10 +72,11 @@ def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternati
 
 
 def alert_mail(
-    *, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription]
+    *, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription], unseen: str
 ) -> EmailMultiAlternatives:
-    """What is new about one alert, for all regions of this person that it lies in."""
-    return _alert_mail("alert", key, card, transition, subscriptions)
+    """What is new about one alert, for all regions of this person that it lies in. unseen: what would not be noticed
+    around it; that of each reader's own region stands in digests and on the page of the subscription."""
+    return _alert_mail("alert", key, card, transition, subscriptions, unseen)
 
 
 def correction_mail(
@@ -90,6 +94,7 @@ def digest_mail(*, key: str, places: Sequence[tuple[Subscription, Sequence[News]
         "places": [
             (
                 subscription.label,
+                visibility_sentence(subscription.region),
                 [
                     (news.card, _title(news.card), " ".join(what_happened(one) for one in news.steps), _to(news.card))
                     for news in items
@@ -116,6 +121,9 @@ def _step_words(transition: AlertTransition) -> str:
         return MOVES_AGAIN
     if transition.to_state == "first" and transition.from_state:
         return SEEN_AGAIN
+    if transition.to_state == "finished":
+        ended = voice(transition.alert.kind).ended
+        return f"{LOOKED} {ended}" if hasattr(transition, "review") else ended
     return WHAT_HAPPENED[transition.to_state]
 
 
@@ -146,9 +154,15 @@ def _to(card: AlertCard) -> str:
 
 
 def _alert_mail(
-    name: str, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription]
+    name: str,
+    key: str,
+    card: AlertCard,
+    transition: AlertTransition,
+    subscriptions: Sequence[Subscription],
+    unseen: str = "",
 ) -> EmailMultiAlternatives:
     context = {
+        "unseen": unseen,
         "card": card,
         "what_happened": what_happened(transition),
         "alert_url": _to(card),

@@ -270,6 +270,7 @@ export function showAlert(alert, { link = null, hasPoints = true } = {}) {
   open(
     `Alert ${alert.code}`,
     h("p", { class: "verdict" }, alert.sentence),
+    ...alert.sentences.slice(1).map((sentence) => h("p", {}, sentence)),
     h(
       "p",
       { class: "badges" },

@@ -137,6 +137,7 @@ function describe() {
     kinds === all ? "every kind" : `${kinds} of ${all} kinds`,
     labelOf("lowest_severity").toLowerCase(),
     fields.unreviewed.checked ? "also not reviewed" : "reviewed only",
+    fields.updates.checked ? "with changes" : "without changes",
   ];
   form.querySelector("[data-summary=what]").textContent = what.join(", ");
   form.querySelector("[data-summary=often]").textContent = labelOf("frequency");
@@ -154,7 +155,7 @@ async function ask() {
     const chosen = where() === "circle" ? fields.latitude.value && fields.longitude.value : fields.drawn.value;
     form.querySelector("[data-summary=where]").textContent = answer.label ?? "";
     preview.textContent = response.ok
-      ? `${answer.label[0].toUpperCase()}${answer.label.slice(1)}. ${answer.sentence}`
+      ? `${answer.label[0].toUpperCase()}${answer.label.slice(1)}. ${answer.sentence} ${answer.unseen}`.trim()
       : (chosen && Object.values(answer.errors)[0]?.[0]) || CHOOSE_A_PLACE;
   } catch (error) {
     console.warn(error);

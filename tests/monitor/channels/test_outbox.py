@@ -180,8 +180,8 @@ def test_a_daily_digest_groups_by_region_and_counts(make_alert, make_subscriptio
     assert digests.digests_queue() == 1
     (letter,) = announce_and_send()
     assert letter.subject.startswith("3 places with news: ")
-    assert "=== the harbour: 2 places ===" in letter.body
-    assert "=== the airfield: 1 place ===" in letter.body
+    assert "=== The harbour: 2 places ===" in letter.body
+    assert "=== The airfield: 1 place ===" in letter.body
     assert "Rising ground" in letter.body
     assert digests.digests_queue() == 0
     assert announce_and_send() == []

@@ -76,7 +76,7 @@ def test_a_digest_tells_an_update_beside_the_new_state(make_alert, make_subscrip
     Subscription.objects.update(confirmed_at=timezone.now() - timedelta(days=30))
     assert digests.digests_queue() == 1
     (letter,) = announce_and_send()
-    assert "and now by about 14. A specialist has looked at this place and confirmed it." in letter.body
+    assert "uncertainty of both. A specialist has looked at this place and confirmed it." in letter.body
 
 
 def test_who_was_told_of_a_large_motion_hears_that_it_is_smaller(make_alert, make_subscription):
@@ -141,7 +141,7 @@ def test_the_form_hands_the_wish_on():
     ("kind", "change", "sentence"),
     [
         ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "rose by about 4.0 mm a year"),
-        ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "and now it sank by about 6.0."),
+        ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "and in the newest data it sank by about 6.0."),
         ("unknown", Change(Cause.RATE, -4.0, -8.0, "mm/yr", "los"), "moved away from the satellite by about 4.0 mm"),
         ("moving-ground", Change(Cause.RATE, 0.5, 1.2, "m/day"), "and now by about 1.2 metres a day."),
         ("subsidence", Change(Cause.AREA, 2.1e5, 4.5e5, "m2"), "and now about 45 hectares."),

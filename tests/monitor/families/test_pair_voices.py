@@ -99,7 +99,9 @@ def test_a_card_says_what_changed_and_what_moves(changed, moving):
     assert card.severity_label.endswith("change")
     assert "between 4 and 16 October 2023" in card.sentence
     card = alert_card(moving)
-    assert card.sentence.startswith("The ground here moved to the south-east by about 3.1 ± 0.3 metres a day")
+    assert card.sentence.startswith(
+        "The ground here moved to the south-east by about 3.1 metres a day (probably 2.9 to 3.3) between 22 September"
+    )
     assert card.severity_meaning.startswith("More than a metre a day at its fastest, or")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.wording.exposure import exposure_rows, exposure_sentence
+from monitor.wording.exposure import building_tilt_sentence, exposure_rows, exposure_sentence
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,15 @@ def test_rows_tell_none_from_not_known():
         "Other roads": "none",
         "People who live here": "not known here",
     }
+
+
+def test_a_tilt_is_told_where_it_reaches_what_walls_allow_and_something_is_built():
+    steep, slight = (0.6, 0.4, 0.9), (0.25, 0.15, 0.4)  # mm a year per m; 0.2 reaches 1 in 500 in ten years
+    assert building_tilt_sentence(steep, 12, None) == (
+        "Where it tilts most, one end of a house ten metres long moves by about 6 mm a year (probably 4 to 9) more "
+        "than the other; a rule of thumb allows walls 20 mm in all (1 in 500)."
+    )
+    assert "Whether houses stand there is not known" in building_tilt_sentence(steep, None, None)
+    assert building_tilt_sentence(steep, 0, 3.0) != ""
+    for figures in ((steep, 0, None), (steep, 0, 0.0), (slight, 12, None), (None, 12, None)):
+        assert building_tilt_sentence(*figures) == ""

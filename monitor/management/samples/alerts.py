@@ -1,0 +1,71 @@
+"""Alerts that were never stored, with made figures of every family."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from detection.kinds import Extent, Kind
+from detection.models import Alert, AlertMotion, AlertTransition, AlertUpdate, Review
+from detection.rules.lifecycle import State
+from detection.rules.updates import Change
+from ml.deformation.motion.series import Trend
+
+TOLD_AT = datetime(2025, 2, 3, tzinfo=UTC)
+CHANGED_ON = date(2023, 3, 9)
+
+
+def velocity(kind: Kind, component: str, rate: float, sigma: float | None = 0.9, **more: Any) -> Alert:
+    """From a velocity field, rate in mm a year; as fast everywhere if `more` does not say otherwise."""
+    figures = {"first_motion": date(2020, 1, 3), "last_motion": date(2024, 12, 25), "peak_rate_mm_yr": rate} | more
+    return Alert(kind=kind, component=component, rate_mm_yr=rate, rate_sigma_mm_yr=sigma, **figures)
+
+
+def region(kind: Kind, component: str, rate: float, reference: str) -> Alert:
+    """Kilometres wide."""
+    return velocity(kind, component, rate, extent=Extent.REGION, reference=reference)
+
+
+def changing(trend: Trend, before: float, now: float, days: float = 10.0, **more: Any) -> Alert:
+    """Whose series shows a change of its rate, dated to so many days (one standard deviation)."""
+    rate = before if trend in (Trend.AT_REST, Trend.REVERSED) else now
+    alert = velocity(Kind.SUBSIDENCE if rate < 0 else Kind.UPLIFT, "up", rate, **more)
+    AlertMotion(
+        alert=alert,
+        trend=trend.value,
+        rate_mm_yr=now,
+        rate_sigma_mm_yr=0.9,
+        before_mm_yr=before,
+        before_sigma_mm_yr=0.6,
+        changed_on=CHANGED_ON,
+        changed_sigma_days=days,
+    )
+    return alert
+
+
+def surface(before: float, after: float, sigmas: float) -> Alert:
+    """Where two images no longer match."""
+    first, last = date(2023, 10, 4), date(2023, 10, 16)
+    matches = {"coherence_before": before, "coherence_after": after, "change_sigma": -sigmas}
+    return Alert(kind=Kind.SURFACE_CHANGE, first_motion=first, last_motion=last, **matches)
+
+
+def moving(kind: Kind, speed: float, sigma: float, usual: float = 0.0) -> Alert:
+    """By metres or centimetres a day."""
+    since = {"onset": date(2023, 9, 20), "onset_sigma_days": 4.0, "usual_speed_m_day": usual}
+    first, last = date(2023, 9, 22), date(2023, 11, 9)
+    speeds = {"speed_m_day": speed, "speed_sigma_m_day": sigma, "bearing_deg": 118.0}
+    return Alert(kind=kind, first_motion=first, last_motion=last, **speeds, **since)
+
+
+def step(alert: Alert, before: str, after: str, *changed: Change, reviewed: bool = False) -> AlertTransition:
+    """A step of its life, with what had changed since the last one."""
+    taken = AlertTransition(alert=alert, from_state=before, to_state=after)
+    if changed:
+        AlertUpdate(transition=taken, told_at=TOLD_AT, changes=[one._asdict() for one in changed])
+    if reviewed:
+        Review(transition=taken, alert=alert)
+    return taken
+
+
+def update(alert: Alert, *changed: Change) -> AlertTransition:
+    """New figures, the same state."""
+    return step(alert, State.CONFIRMED, State.CONFIRMED, *changed)

@@ -1,0 +1,37 @@
+"""docs/sentences.md is what the code says now, and what it says keeps to the rules for words that people read."""
+
+import re
+
+import pytest
+
+from monitor.management.commands.sentences import page
+from monitor.management.samples.sentences import rows
+from tests.docs.test_references import ROOT
+
+ROWS = rows()
+JARGON = re.compile(
+    r"±|\b(line of sight|LOS|InSAR|interferogram|coherence|sigma|z-score|mm/yr|unwrapp\w+|baseline|pixel)\b",
+    flags=re.IGNORECASE,
+)
+MOST_WORDS = 50  # of a first sentence
+
+
+def test_the_document_is_what_the_code_says():
+    assert (ROOT / "docs" / "sentences.md").read_text() == page(), "run manage.py sentences > docs/sentences.md"
+
+
+def test_every_kind_of_sentence_is_there_once():
+    assert len(ROWS) >= 40
+    assert len({about for about, _ in ROWS}) == len(ROWS)
+    assert len({text for _, text in ROWS}) == len(ROWS)
+
+
+@pytest.mark.parametrize(("about", "text"), ROWS, ids=[about for about, _ in ROWS])
+def test_a_sentence_is_plain(about, text):
+    assert text[0].isupper()
+    assert text.endswith(".")
+    assert "  " not in text
+    assert "danger" not in text.lower()
+    first = re.split(r"(?<=\.) (?=[A-Z])", text)[0]
+    assert not JARGON.search(first)
+    assert len(first.split()) <= MOST_WORDS
