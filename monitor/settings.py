@@ -237,6 +237,7 @@ STORAGES = {
 }
 
 BASEMAP_STYLE_URL = env("BASEMAP_STYLE_URL", default="")
+BASEMAP_ARCHIVE = env("BASEMAP_ARCHIVE", default="")  # a PMTiles file
 X_FRAME_OPTIONS = "SAMEORIGIN"  # the analysis page frames its own Dash app, hence not DENY
 SILENCED_SYSTEM_CHECKS = ["security.W019"]
 _BASEMAP_ORIGIN = ["/".join(BASEMAP_STYLE_URL.split("/")[:3])] if "://" in BASEMAP_STYLE_URL else []

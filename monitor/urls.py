@@ -11,6 +11,7 @@ from monitor.alerts import feeds, reviews
 from monitor.alerts import views as alerts
 from monitor.api import views as api_page
 from monitor.api.site import api
+from monitor.basemap import views as basemap
 from monitor.channels.mail import views as demo_mail
 from monitor.events import views as events
 from monitor.glaciers import views as glaciers
@@ -58,6 +59,10 @@ urlpatterns = [
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),
     path("tiles/context/<str:kind>/<int:z>/<int:x>/<int:y>.mvt", tiles.context, name="context-tile"),
     path("tiles/rasters/<str:layer>/<str:group>/<int:z>/<int:x>/<int:y>.png", rasters.tile, name="raster-tile"),
+    path("tiles/ground/<int:z>/<int:x>/<int:y>.mvt", basemap.ground, name="ground-tile"),
+    path("tiles/heights/<int:z>/<int:x>/<int:y>.png", basemap.heights, name="heights-tile"),
+    path("basemap.json", basemap.description, name="basemap"),
+    path("basemap.pmtiles", basemap.archive, name="basemap-archive"),
     path("rasters.json", rasters.catalogue, name="raster-catalogue"),
     path("rasters/<str:group>/arrows.geojson", rasters.arrows, name="raster-arrows"),
     path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"),

@@ -15,6 +15,7 @@ from ingest.readers.context.records import (
     MineRecord,
     PlaceRecord,
     RegionRecord,
+    WaterRecord,
 )
 from ingest.readers.context.text import search_key
 
@@ -58,6 +59,10 @@ def _line(record: LineRecord) -> Values:
     return record.line_class.value, record.tunnel, _hex(record.line)
 
 
+def _water(record: WaterRecord) -> Values:
+    return record.water_class.value, record.name, _hex(record.shape)
+
+
 def _hex(geometry: BaseGeometry) -> str:
     return f"SRID=4326;{geometry.wkb_hex}"
 
@@ -95,4 +100,6 @@ TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] 
     ContextKind.BUILDINGS: ("ingest_building", ("position",), _building),
     ContextKind.ROADS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
     ContextKind.RAILWAYS: ("ingest_transportline", ("line_class", "tunnel", "line"), _line),
+    ContextKind.RIVERS: ("ingest_water", ("water_class", "name", "shape"), _water),
+    ContextKind.LAKES: ("ingest_water", ("water_class", "name", "shape"), _water),
 }

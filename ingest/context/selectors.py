@@ -34,6 +34,7 @@ FARTHEST_PLACE_M = 100_000.0
 LANDSLIDES_WITHIN_M = 5_000.0
 MOST_NAMED = 20
 MOST_TERRAIN_PIXELS = 1024  # along one side; larger areas are read coarser
+MAP_ONLY = {ContextKind.RIVERS, ContextKind.LAKES}  # alerts say nothing of them
 _GEOD = Geod(ellps="WGS84")
 BRINGS = {
     ContextKind.REGIONS: "alerts name their province and the search finds regions",
@@ -46,6 +47,8 @@ BRINGS = {
     ContextKind.ROADS: "alerts say how many kilometres of road cross them, and matter more for it",
     ContextKind.RAILWAYS: "alerts say how many kilometres of railway cross them, and matter more for it",
     ContextKind.POPULATION: "alerts say how many people live on them, and matter more for it",
+    ContextKind.RIVERS: "the map shows rivers and streams",
+    ContextKind.LAKES: "the map shows lakes",
 }
 
 
@@ -162,7 +165,7 @@ def context_at(*, area: GEOSGeometry, simulated: bool = False) -> Context:
         list(Mine.objects.filter(outline__intersects=area, **of_layer).defer("outline")[:MOST_NAMED]),
         _landslides_near(area, simulated) if ContextKind.LANDSLIDES in loaded else [],
         ground_at(area=area, simulated=simulated) if ContextKind.ELEVATION in loaded else None,
-        [kind for kind in ContextKind if kind not in loaded],
+        [kind for kind in ContextKind if kind not in loaded | MAP_ONLY],
     )
 
 

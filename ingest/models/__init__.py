@@ -12,6 +12,7 @@ from ingest.models.context import (
     PopulationTile,
     SimulatedTruth,
     TransportLine,
+    Water,
 )
 from ingest.models.downloads import SceneDownload
 from ingest.models.failures import StepFailure
@@ -52,4 +53,5 @@ __all__ = [
     "SimulatedTruth",
     "StepFailure",
     "TransportLine",
+    "Water",
 ]

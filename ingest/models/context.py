@@ -4,11 +4,12 @@ from django.contrib.gis.db import models
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 
-from ingest.readers.context.records import ContextKind, LineClass, Surge
+from ingest.readers.context.records import ContextKind, LineClass, Surge, WaterClass
 from ingest.storage import raster_storage
 
 KINDS = [(kind.value, kind.value) for kind in ContextKind]
 LINE_CLASSES = [(line.value, line.value) for line in LineClass]
+WATER_CLASSES = [(water.value, water.value) for water in WaterClass]
 SURGES = [(surge.value, surge.value) for surge in Surge]
 
 
@@ -146,6 +147,18 @@ class TransportLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line_class} {self.pk}"
+
+
+class Water(models.Model):
+    """A piece of a river or stream, or a lake."""
+
+    layer = models.ForeignKey(ContextLayer, models.CASCADE)
+    water_class = models.CharField(max_length=6, choices=WATER_CLASSES)
+    name = models.CharField(max_length=200, blank=True)
+    shape = models.GeometryField(srid=4326)
+
+    def __str__(self) -> str:
+        return self.name or f"{self.water_class} {self.pk}"
 
 
 class PopulationTile(models.Model):

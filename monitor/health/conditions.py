@@ -45,6 +45,13 @@ CONDITIONS = (
         remedy="Make RASTER_DIR writable for the account that runs the service, or free its disk.",
         needs_database=False,
     ),
+    Condition(
+        name="base map",
+        check=site.base_map,
+        remedy="Correct BASEMAP_ARCHIVE to a PMTiles file, or leave it empty: maps then show what is loaded.",
+        needs_database=False,
+        alarms=False,
+    ),
     Condition(name="GDAL", check=site.gdal, remedy="Install rasterio anew.", needs_database=False, alarms=False),
     Condition(
         name="disk",

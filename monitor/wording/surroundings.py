@@ -25,6 +25,8 @@ KIND_WORDS = {
     "roads": "roads",
     "railways": "railways",
     "population": "people per cell",
+    "rivers": "rivers and streams",
+    "lakes": "lakes",
 }
 
 

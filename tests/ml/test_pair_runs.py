@@ -207,7 +207,9 @@ def test_real_land_stands_still_and_keeps_its_coherence_and_the_sea_is_unknown(
     real_data, django_capture_on_commit_callbacks
 ):
     """Four bursts on twelve dates, by the scheduled jobs: what the baselines promise on ground without events."""
-    dates = "20211119 20211125 20211201 20211207 20211213 20211219 20221102 20221114 20221126 20221208 20221220 20230101"
+    dates = (
+        "20211119 20211125 20211201 20211207 20211213 20211219 20221102 20221114 20221126 20221208 20221220 20230101"
+    )
     for date in dates.split():
         for path in sorted((real_data / "opera_rtc_10sgd").glob(f"*-IW?_{date}T*_VV.tif")):
             scenes_load(path=path)

@@ -24,11 +24,15 @@ READERS: dict[ContextKind, tuple[Reader, set[str]]] = {
     ContextKind.BUILDINGS: (streetmap.read_buildings, OUTLINES),
     ContextKind.ROADS: (streetmap.read_roads, OUTLINES),
     ContextKind.RAILWAYS: (streetmap.read_railways, OUTLINES),
+    ContextKind.RIVERS: (streetmap.read_rivers, OUTLINES),
+    ContextKind.LAKES: (streetmap.read_lakes, OUTLINES),
 }
 STREETMAP: dict[ContextKind, tuple[features.Wanted, re.Pattern[str]]] = {  # and their layers in Geofabrik's extracts
     ContextKind.BUILDINGS: (features.BUILDINGS, re.compile(r"gis_osm_buildings_a_free_\d+")),
     ContextKind.ROADS: (features.ROADS, re.compile(r"gis_osm_roads_free_\d+")),
     ContextKind.RAILWAYS: (features.RAILWAYS, re.compile(r"gis_osm_railways_free_\d+")),
+    ContextKind.RIVERS: (features.RIVERS, re.compile(r"gis_osm_waterways_free_\d+")),
+    ContextKind.LAKES: (features.LAKES, re.compile(r"gis_osm_water_a_free_\d+")),
 }
 OSM_DUMPS = {".pbf", ".osm", ".bz2"}
 SUFFIXES = OUTLINES | TABLES | RASTERS | {".zip"}

@@ -67,6 +67,7 @@ ROADS = Wanted(
     "highway",
 )
 RAILWAYS = ROADS._replace(key="railway")
+RIVERS, LAKES = ROADS._replace(key="waterway"), POLYGONS._replace(key="natural", most_geojson_bytes=2**28)
 BUILDINGS = Wanted(
     POLYGONS.types | {"Point"},
     POLYGONS.shape_types | {shapefile.POINT, shapefile.POINTZ, shapefile.POINTM},

@@ -23,6 +23,8 @@ class ContextKind(StrEnum):
     ROADS = "roads"
     RAILWAYS = "railways"
     POPULATION = "population"
+    RIVERS = "rivers"
+    LAKES = "lakes"
 
 
 class Surge(StrEnum):
@@ -117,6 +119,22 @@ class LineRecord(NamedTuple):
     line: MultiLineString
 
 
+class WaterClass(StrEnum):
+    """Rivers and canals; streams; lakes and the areas of wide rivers."""
+
+    RIVER = "river"
+    STREAM = "stream"
+    LAKE = "lake"
+
+
+class WaterRecord(NamedTuple):
+    """A piece of a river or stream, or the outline of a lake."""
+
+    water_class: WaterClass
+    name: str
+    shape: MultiLineString | MultiPolygon
+
+
 class Remark(NamedTuple):
     """Something about a row: it was left out (refused), or taken with a change."""
 
@@ -124,7 +142,8 @@ class Remark(NamedTuple):
     refused: bool
 
 
-Record = RegionRecord | PlaceRecord | GlacierRecord | MineRecord | LandslideRecord | BuildingRecord | LineRecord
+Place = RegionRecord | PlaceRecord | GlacierRecord | MineRecord | LandslideRecord
+Record = Place | BuildingRecord | LineRecord | WaterRecord
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Buildings, roads and railways as OpenStreetMap has them: its own tags, or the columns of Geofabrik's extracts.
+"""Buildings, roads, railways and waters of OpenStreetMap: by its own tags, or the columns of Geofabrik's extracts.
 
-Tags: building=*, highway=*, railway=*, tunnel=* (wiki.openstreetmap.org/wiki/Map_features); what a GeoPackage made by
-ogr2ogr keeps in `other_tags` is read too. Geofabrik: free shapefiles and GeoPackages with a column `fclass`
-(OpenStreetMap Data in Layered GIS Format, Ramm 2022). Files without any of these hold buildings only.
+Tags: building, highway, railway, tunnel, waterway, natural, name (wiki.openstreetmap.org/wiki/Map_features); what a
+GeoPackage made by ogr2ogr keeps in `other_tags` is read too. Geofabrik: free shapefiles and GeoPackages with a column
+`fclass` (OpenStreetMap Data in Layered GIS Format, Ramm 2022). Files without any of these hold buildings only.
 """
 
 import re
@@ -10,13 +10,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shapely import LineString, MultiLineString, get_parts, get_x, get_y, point_on_surface
+from shapely import LineString, MultiLineString, MultiPolygon, Polygon, get_parts, get_x, get_y, point_on_surface
 from shapely.geometry.base import BaseGeometry
 
 from ingest.errors import InputError
 from ingest.readers.context import features
 from ingest.readers.context.outlines import text_of
-from ingest.readers.context.records import BuildingRecord, LineClass, LineRecord, Remark
+from ingest.readers.context.records import (
+    BuildingRecord,
+    LineClass,
+    LineRecord,
+    Remark,
+    WaterClass,
+    WaterRecord,
+)
 
 ATTRIBUTION, LICENCE = "© OpenStreetMap contributors", "Open Database Licence 1.0 (ODbL)"
 MAIN_ROADS = {"motorway", "trunk", "primary", "secondary"}
@@ -33,6 +40,13 @@ RAILS = {
     "rack",
     "miniature",
 }
+WATERWAYS = {
+    "river": WaterClass.RIVER,
+    "canal": WaterClass.RIVER,
+    "stream": WaterClass.STREAM,
+    "tidal_channel": WaterClass.STREAM,
+}
+LAKES = {"water", "reservoir", "riverbank", "lake", "dock", "basin", "river"}
 NO_BUILDINGS = {"", "no", "ruins", "collapsed", "demolished", "proposed", "construction"}
 IN_TUNNEL = {"t", "yes", "true", "1", "flooded"}
 _OTHER_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
@@ -68,20 +82,51 @@ def read_railways(path: Path) -> Iterator[LineRecord | Remark]:
 
 
 def _lines(path: Path, key: str, wanted: features.Wanted, class_of: Any) -> Iterator[LineRecord | Remark]:
+    for properties, geometry, line_class in _classified(path, key, wanted, class_of):
+        if isinstance(line_class, Remark):
+            yield line_class
+        else:
+            yield LineRecord(line_class, _tag(properties, "tunnel") in IN_TUNNEL, _as_multi(geometry))
+
+
+def read_rivers(path: Path) -> Iterator[WaterRecord | Remark]:
+    """Rivers, canals and streams; ditches and drains are left out."""
+    for properties, geometry, water_class in _classified(path, "waterway", features.RIVERS, WATERWAYS.get):
+        if isinstance(water_class, Remark):
+            yield water_class
+        else:
+            yield WaterRecord(water_class, text_of(properties, "name"), _as_multi(geometry))
+
+
+def read_lakes(path: Path) -> Iterator[WaterRecord | Remark]:
+    """Lakes, reservoirs and the areas of wide rivers."""
+
+    def class_of(name: str) -> WaterClass | None:
+        return WaterClass.LAKE if name in LAKES else None
+
+    for properties, geometry, water_class in _classified(path, "natural", features.LAKES, class_of):
+        if isinstance(water_class, Remark):
+            yield water_class
+        else:
+            parts = [part for part in get_parts(geometry) if isinstance(part, Polygon)]
+            yield WaterRecord(water_class, text_of(properties, "name"), MultiPolygon(parts))
+
+
+def _classified(path: Path, key: str, wanted: features.Wanted, class_of: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Each feature with the class of its tag, or with a remark on why it is left out. InputError: no such tags."""
     checked = False
     for properties, geometry, fault in features.read_features(path, wanted):
         if not checked and not properties.keys() & (TAGS | {key}):
             listed = ", ".join(sorted(properties))[:200] or "none"
-            problem = f"its lines have no property {key!r} or 'fclass' (found: {listed})"
+            problem = f"its features have no property {key!r} or 'fclass' (found: {listed})"
             raise InputError(path, problem, "Give an extract of OpenStreetMap")
         checked = True
-        line_class = class_of(_tag(properties, key).removesuffix("_link"))
+        found = class_of(_tag(properties, key).removesuffix("_link"))
         if geometry is None:
-            yield Remark(fault, refused=True)
-        elif line_class is None:
-            yield Remark(f"no {key}: what else the file holds", refused=True)
-        else:
-            yield LineRecord(line_class, _tag(properties, "tunnel") in IN_TUNNEL, _as_multi(geometry))
+            found = Remark(fault, refused=True)
+        elif found is None:
+            found = Remark(f"no {key}: what else the file holds", refused=True)
+        yield properties, geometry, found
 
 
 def _road_class(name: str) -> LineClass | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import redis
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from monitor.basemap.archive import fault_of
 from monitor.health.condition import Wrong
 
 ANSWER_SECONDS = 3
@@ -89,6 +91,14 @@ def storage() -> str:
     except OSError as fault:
         raise Wrong(f"rasters cannot be written: {fault.strerror}") from fault
     return "writable"
+
+
+def base_map() -> str:
+    if not settings.BASEMAP_ARCHIVE:
+        return "what is loaded"
+    if fault := fault_of(Path(settings.BASEMAP_ARCHIVE)):
+        raise Wrong(fault)
+    return settings.BASEMAP_ARCHIVE
 
 
 def gdal() -> str:

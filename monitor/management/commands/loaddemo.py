@@ -19,7 +19,7 @@ from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
 from ml.simulation.files import nation as nation_files
-from ml.simulation.files import settled
+from ml.simulation.files import rivers, settled
 from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import AreaImages, simulate_images
@@ -90,6 +90,7 @@ class Command(BaseCommand):
             (ContextKind.ROADS, settled.write_roads(nation, folder / "roads.geojson")),
             (ContextKind.RAILWAYS, settled.write_railway(nation, folder / "railways.geojson")),
             (ContextKind.POPULATION, settled.write_population(nation, folder / "people.tif")),
+            (ContextKind.RIVERS, rivers.write_rivers(nation, folder / "rivers.geojson")),
         )
         for kind, path in layers:
             layer = context_load(path=path, kind=kind, simulated=True, attribution="Simulated data")

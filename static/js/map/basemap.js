@@ -4,6 +4,7 @@ import feature from "topojson-client/feature.js";
 import mesh from "topojson-client/mesh.js";
 import { css, onTheme } from "gmm/dom";
 import { addGraticule } from "gmm/graticule";
+import { addGround } from "gmm/ground";
 
 const EMPTY = { type: "FeatureCollection", features: [] };
 const PAINT = [
@@ -98,13 +99,14 @@ export function followDrawing(map) {
 }
 
 /**
- * Land, borders and graticule; resolves when they are on the map.
+ * Land, borders, graticule and what the site has loaded of the ground; resolves when they are on the map.
  * Where the site has a base map style of its own, only the graticule is added.
  */
 export async function fillBasemap(map) {
   addGraticule(map, map.getLayer("coast") ? "coast" : undefined);
   if (!map.getLayer("land")) return;
   onTheme(() => PAINT.forEach(([layer, property, variable]) => map.setPaintProperty(layer, property, css(variable))));
+  addGround(map, maplibre).catch((error) => console.warn("ground:", error.message));
   const response = await fetch(document.body.dataset.landUrl);
   if (!response.ok) throw new Error(`countries: HTTP ${response.status}`);
   const world = await response.json();

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from django.contrib.gis.geos import MultiPolygon, Polygon
-from shapely import LineString, Point, box
+from shapely import LineString, MultiLineString, Point, box
 
 from ingest.context.exposure import exposed_in
 from ingest.context.services import context_load
 from ingest.errors import InputError
 from ingest.models import Building, ContextLayer, PopulationTile, TransportLine
-from ingest.readers.context.records import ContextKind, LineClass
+from ingest.readers.context.records import ContextKind, LineClass, WaterClass
 from tests.ingest.context.conftest import square
 from tests.ingest.context.test_readers import refusal, rows
 from tests.makers import streetmap
@@ -45,6 +45,8 @@ def osm(tmp_path):
                         lines | {"other_tags": '"railway"=>"rail","tunnel"=>"yes"'},
                         LineString([(10, 49.993), (10.01, 49.993)]),
                     ),
+                    (lines | {"other_tags": '"waterway"=>"canal"'}, LineString([(10, 49.995), (10.01, 49.995)])),
+                    (lines | {"other_tags": '"waterway"=>"ditch"'}, LineString([(10, 49.996), (10.01, 49.996)])),
                     (lines | {"other_tags": '"railway"=>"abandoned"'}, LineString([(10, 49.994), (10.01, 49.994)])),
                 ],
             ),
@@ -64,6 +66,9 @@ def test_an_extract_as_geopackage_gives_each_kind_its_own(tmp_path):
     assert [road.line_class for road in roads] == [LineClass.MAIN, LineClass.OTHER]
     (rail,), _ = rows(path, "railways")
     assert (rail.line_class, rail.tunnel) == (LineClass.RAIL, True)
+    (canal,), left = rows(path, "rivers")
+    assert canal == (WaterClass.RIVER, "", MultiLineString([[(10, 49.995), (10.01, 49.995)]]))
+    assert {one.text for one in left} == {"no waterway: what else the file holds"}
 
 
 def test_of_a_zip_of_many_layers_the_one_of_the_kind_is_taken(tmp_path):
@@ -73,14 +78,20 @@ def test_of_a_zip_of_many_layers_the_one_of_the_kind_is_taken(tmp_path):
             "gis_osm_buildings_a_free_1": [("building", [square(10, 49, 0.001)[::-1]])],
             "gis_osm_landuse_a_free_1": [("forest", [square(10, 49)[::-1]])],
             "gis_osm_roads_free_1": [("motorway", [[[10, 49], [10.1, 49]]]), ("track_grade2", [[[10, 49], [10, 50]]])],
+            "gis_osm_water_a_free_1": [("reservoir", [square(10, 49)[::-1]]), ("wetland", [square(11, 49)[::-1]])],
+            "gis_osm_waterways_free_1": [("stream", [[[10, 49], [10.1, 49]]]), ("drain", [[[10, 49], [10, 50]]])],
             "gis_osm_railways_free_1": [("narrow_gauge", [[[10, 49], [10.1, 49]]])],
         },
     )
     assert len(rows(path, "buildings")[0]) == 1
+    assert [one.water_class for one in rows(path, "rivers")[0] + rows(path, "lakes")[0]] == [
+        WaterClass.STREAM,
+        WaterClass.LAKE,
+    ]
     (road,), (track,) = rows(path, "roads")
     assert (road.line_class, road.tunnel, track.refused) == (LineClass.MAIN, False, True)
     assert len(rows(path, "railways")[0]) == 1
-    assert "holds 4 layers" in refusal(path, "mines")
+    assert "holds 6 layers" in refusal(path, "mines")
 
 
 @pytest.mark.parametrize(

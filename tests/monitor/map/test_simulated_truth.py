@@ -80,6 +80,7 @@ def test_the_demo_loads_once_and_everything_in_it_is_simulated(capsys, monkeypat
         "roads",
         "railways",
         "population",
+        "rivers",
     }
     for model in (Product, Scene, ContextLayer):
         assert not model.objects.filter(simulated=False).exists()

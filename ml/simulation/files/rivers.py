@@ -1,0 +1,97 @@
+"""Rivers of the demo nation as a file: from high ground inland down to the sea, in the tags of OpenStreetMap."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+from shapely.geometry import LineString, mapping
+
+from ml.simulation.ground.frame import to_geographic
+from ml.simulation.ground.terrain import Terrain
+from ml.simulation.nation import Nation
+
+NAMES = ("Linder", "Marn", "Tarrow Water", "Hart", "Skarn Beck", "Sallow", "Corrow Burn")
+APART_M, COARSE_M, RIVER_M = 8_000.0, 200.0, 12_000.0
+CLIMB = 60.0  # metres of detour that a metre uphill is worth
+SMOOTHED_M = 120.0
+STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
+
+
+class River(NamedTuple):
+    """cells: from the spring to the sea or to the river that it joins, of the coarse grid."""
+
+    cells: list[tuple[int, int]]
+    length_m: float
+
+
+def write_rivers(nation: Nation, path: Path) -> Path:
+    """Write rivers and streams as lines with the tags waterway and name."""
+    land = nation.region.terrain
+    step = max(1, round(COARSE_M / land.posting_m))
+    features = []
+    for name, river in zip(NAMES, rivers_of(land, step), strict=False):
+        middle = (np.array(river.cells) * step + step / 2) * land.posting_m
+        line = LineString(np.column_stack([land.west_m + middle[:, 1], land.top_m - middle[:, 0]]))
+        degrees = np.column_stack(to_geographic(*np.array(line.simplify(SMOOTHED_M).coords).T))
+        tags = {"waterway": "river" if river.length_m >= RIVER_M else "stream", "name": name}
+        features.append({"type": "Feature", "properties": tags, "geometry": mapping(LineString(degrees.round(6)))})
+    path.write_text(
+        json.dumps({"type": "FeatureCollection", "simulated": True, "features": features}), encoding="utf-8"
+    )
+    return path
+
+
+def rivers_of(land: Terrain, step: int) -> list[River]:
+    """Ways down from the highest places that lie apart, each until it meets the sea or another river."""
+    height_m = land.height_m[::step, ::step]
+    cell_m = step * land.posting_m
+    below, far_m = _ways_down(height_m, cell_m)
+    taken = np.zeros(height_m.size, dtype=bool)
+    rivers = []
+    for spring in _springs(far_m * np.maximum(height_m, 0.0), APART_M / cell_m):
+        way = [spring]
+        while below[way[-1]] >= 0 and not taken[way[-1]]:
+            way.append(below[way[-1]])
+        taken[way] = True
+        if len(way) > 1:
+            cells = [divmod(cell, height_m.shape[1]) for cell in way]
+            rivers.append(River(cells, len(way) * cell_m))
+    return rivers
+
+
+def _springs(score: NDArray[np.float64], apart: float) -> list[int]:
+    """The cells of the highest score, so many cells apart."""
+    rows, cols = np.indices(score.shape)
+    left = np.where(np.isfinite(score), score, -np.inf)
+    springs = []
+    for _ in NAMES:
+        row, col = np.unravel_index(np.argmax(left), left.shape)
+        springs.append(int(row * left.shape[1] + col))
+        left[np.hypot(rows - row, cols - col) < apart] = -np.inf
+    return springs
+
+
+def _ways_down(height_m: NDArray[np.float32], cell_m: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """For each cell, flat, the next one on its shortest way to the sea (-9999 in the sea); and how far that is.
+
+    Climbing counts as a detour. The second result has the shape of the heights, m.
+    """
+    dry = np.isfinite(height_m)
+    level = np.where(dry, height_m, 0.0).astype(float)
+    index = np.arange(height_m.size).reshape(height_m.shape)
+    begins, ends, costs = [], [], []
+    for down, right in STEPS:
+        one = (slice(0, level.shape[0] - down), slice(max(0, -right), level.shape[1] - max(0, right)))
+        two = (slice(down, None), slice(max(0, right), level.shape[1] + min(0, right)))
+        across, rise = cell_m * np.hypot(down, right), level[two] - level[one]
+        for here, there, up in ((one, two, rise), (two, one, -rise)):  # water flows from `there` to `here`
+            begins.append(index[here].ravel())
+            ends.append(index[there].ravel())
+            costs.append((across + CLIMB * np.maximum(0, -up)).ravel())
+    graph = csr_array((np.concatenate(costs), (np.concatenate(begins), np.concatenate(ends))))
+    far_m, before, _ = dijkstra(graph, indices=index[~dry], return_predecessors=True, min_only=True)
+    return before, far_m.reshape(height_m.shape)

@@ -1,0 +1,62 @@
+"""What lies under the maps: a description, tiles of what is loaded, and the file that the settings name."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from monitor.basemap import archive as archives
+from monitor.basemap.ground import ground_tile, ground_version
+from monitor.basemap.heights import FROM_ZOOM, heights_tile, heights_version, heights_zoom
+from monitor.rasters.tiles import is_tile
+
+DAY = "public, max-age=86400"  # the address changes with what is loaded
+
+
+@require_safe
+def description(request: HttpRequest) -> JsonResponse:
+    """What a map can draw; null where nothing of it is there."""
+    ground, finest = ground_version(), heights_zoom()
+    response = JsonResponse(
+        {
+            "ground": f"/tiles/ground/{{z}}/{{x}}/{{y}}.mvt?v={ground}" if ground else None,
+            "heights": None
+            if finest is None
+            else {
+                "tiles": f"/tiles/heights/{{z}}/{{x}}/{{y}}.png?v={heights_version()}",
+                "minzoom": FROM_ZOOM,
+                "maxzoom": finest,
+            },
+            "archive": reverse("basemap-archive") if settings.BASEMAP_ARCHIVE else None,
+        }
+    )
+    response["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+@require_safe
+def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    if not is_tile(z, x, y):
+        raise Http404("There is no such tile.")
+    response = HttpResponse(ground_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
+    response["Cache-Control"] = DAY
+    return response
+
+
+@require_safe
+def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    if not is_tile(z, x, y) or z < FROM_ZOOM:
+        raise Http404("There is no such tile.")
+    response = HttpResponse(heights_tile(z=z, x=x, y=y), content_type="image/png")
+    response["Cache-Control"] = DAY
+    return response
+
+
+@require_safe
+def archive(request: HttpRequest) -> HttpResponseBase:
+    path = Path(settings.BASEMAP_ARCHIVE)
+    if not settings.BASEMAP_ARCHIVE or not path.is_file():
+        raise Http404("This site has no base map of its own.")
+    return archives.part_of(request, path)

@@ -1,0 +1,136 @@
+// A base map in one PMTiles file of this site, in the schema of Protomaps or of OpenMapTiles.
+import { PMTiles, Protocol } from "pmtiles";
+import { themed } from "gmm/ground";
+
+const width = (...stops) => ["interpolate", ["exponential", 1.4], ["zoom"], ...stops];
+const among = (property, ...values) => ["in", ["get", property], ["literal", values]];
+const NAME = ["coalesce", ["get", "name:en"], ["get", "name"]];
+const ROADS_OF = {
+  protomaps: { roads: ["highway", "major_road"], lanes: ["minor_road"], railways: ["rail"] },
+  openmaptiles: {
+    roads: ["motorway", "trunk", "primary", "secondary"],
+    lanes: ["tertiary", "minor", "service"],
+    railways: ["rail", "transit"],
+  },
+};
+const SCHEMAS = {
+  protomaps: {
+    kind: "kind",
+    areas: { "base-land": ["earth"], "base-green": ["landuse", "forest", "park", "wood", "nature_reserve"] },
+    water: "water",
+    rivers: ["water", "river", "canal", "stream"],
+    roads: "roads",
+    buildings: "buildings",
+    boundaries: "boundaries",
+    places: ["places", "locality"],
+  },
+  openmaptiles: {
+    kind: "class",
+    areas: { "base-green": ["landcover", "wood", "grass", "farmland"] },
+    water: "water",
+    rivers: ["waterway"],
+    roads: "transportation",
+    buildings: "building",
+    boundaries: "boundary",
+    places: ["place", "city", "town", "village", "suburb", "hamlet"],
+  },
+};
+
+/** Which schema the layers of an archive are of; undefined: neither. */
+export function schemaOf(layers) {
+  const names = layers.map(({ id }) => id);
+  if (names.includes("earth")) return "protomaps";
+  return names.includes("transportation") ? "openmaptiles" : undefined;
+}
+
+/** Adds the archive's layers below `before`; throws where its schema is neither of the two. */
+export async function addArchive(map, maplibre, path, before) {
+  const archive = new PMTiles(new URL(path, location.href).href);
+  const [header, metadata] = await Promise.all([archive.getHeader(), archive.getMetadata()]);
+  const name = schemaOf(metadata.vector_layers ?? []);
+  if (!name) throw new Error("its layers are neither those of Protomaps nor those of OpenMapTiles");
+  const protocol = new Protocol();
+  protocol.add(archive);
+  maplibre.addProtocol("pmtiles", protocol.tile);
+  map.addSource("archive", {
+    type: "vector",
+    url: `pmtiles://${archive.source.getKey()}`,
+    maxzoom: header.maxZoom,
+    attribution: metadata.attribution ?? "",
+  });
+  for (const { colours, ...layer } of layersOf(name)) {
+    map.addLayer({ source: "archive", ...layer }, layer.type === "symbol" ? undefined : before);
+    themed(map, layer.id, colours);
+  }
+}
+
+function layersOf(name) {
+  const schema = SCHEMAS[name];
+  const of_ = (...values) => (values.length ? among(schema.kind, ...values) : true);
+  const road = (id, paint, colour) => ({
+    id: `base-${id}`,
+    type: "line",
+    "source-layer": schema.roads,
+    filter: of_(...ROADS_OF[name][id]),
+    paint,
+    colours: { "line-color": colour },
+  });
+  const areas = Object.entries(schema.areas).map(([id, [layer, ...values]]) => ({
+    id,
+    type: "fill",
+    "source-layer": layer,
+    filter: of_(...values),
+    colours: { "fill-color": id === "base-land" ? "map-land" : "map-green" },
+  }));
+  const [rivers, ...flowing] = schema.rivers;
+  const [places, ...settled] = schema.places;
+  return [
+    ...areas,
+    {
+      id: "base-water",
+      type: "fill",
+      "source-layer": schema.water,
+      filter: ["==", ["geometry-type"], "Polygon"],
+      colours: { "fill-color": "map-lake" },
+    },
+    {
+      id: "base-rivers",
+      type: "line",
+      "source-layer": rivers,
+      filter: ["all", ["==", ["geometry-type"], "LineString"], of_(...flowing)],
+      paint: { "line-width": width(7, 0.8, 14, 4) },
+      colours: { "line-color": "map-river" },
+    },
+    road("lanes", { "line-width": width(12, 0.8, 17, 8) }, "map-lane"),
+    road("roads", { "line-width": width(6, 0.6, 17, 11) }, "map-road"),
+    road("railways", { "line-width": width(9, 0.8, 17, 4), "line-dasharray": [4, 2] }, "map-rail"),
+    {
+      id: "base-buildings",
+      type: "fill",
+      minzoom: 13,
+      "source-layer": schema.buildings,
+      colours: { "fill-color": "map-building" },
+    },
+    {
+      id: "base-boundaries",
+      type: "line",
+      "source-layer": schema.boundaries,
+      paint: { "line-width": 1, "line-dasharray": [4, 2] },
+      colours: { "line-color": "map-border" },
+    },
+    {
+      id: "base-names",
+      type: "symbol",
+      "source-layer": places,
+      filter: of_(...settled),
+      layout: {
+        "text-field": NAME,
+        "text-font": ["sans-serif"],
+        "text-size": width(5, 11, 14, 16),
+        "text-max-width": 8,
+      },
+      paint: { "text-halo-width": 2 },
+      colours: { "text-color": "map-name", "text-halo-color": "map-halo" },
+    },
+  ];
+}

@@ -1,0 +1,148 @@
+"""What lies under the maps: the ground that is loaded, its relief, and a base map in one file."""
+
+import io
+import json
+
+import mapbox_vector_tile
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from PIL import Image
+from pmtiles.reader import Reader
+
+from ingest.context.services import context_load
+from ingest.readers.context.records import ContextKind
+from monitor.basemap.archive import fault_of
+from tests.makers import basemaps
+
+pytestmark = pytest.mark.django_db
+WEST, NORTH = 10.0, 50.0
+LINE = {"type": "LineString", "coordinates": [[WEST, NORTH], [WEST + 0.05, NORTH - 0.03]]}
+SQUARE = {
+    "type": "Polygon",
+    "coordinates": [[[10.0, 49.9], [10.2, 49.9], [10.2, 50.1], [10.0, 50.1], [10.0, 49.9]]],
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load one feature of a kind."""
+
+    def load(kind: str, geometry: dict, simulated: bool = False, **properties) -> None:
+        feature = {"type": "Feature", "geometry": geometry, "properties": properties}
+        path = tmp_path / f"{kind}-{simulated}.geojson"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+        context_load(path=path, kind=ContextKind(kind), simulated=simulated)
+
+    return load
+
+
+def tile_at(client, z: int) -> dict:
+    """The ground tile around 10.02° E, 49.99° N, decoded."""
+    x = int((10.02 + 180) / 360 * 2**z)
+    y = int((1 - np.arcsinh(np.tan(np.radians(49.99))) / np.pi) / 2 * 2**z)
+    return mapbox_vector_tile.decode(client.get(f"/tiles/ground/{z}/{x}/{y}.mvt").content)
+
+
+def test_where_nothing_is_loaded_there_is_nothing_to_draw(client):
+    assert client.get("/basemap.json").json() == {"ground": None, "heights": None, "archive": None}
+    assert client.get("/basemap.pmtiles").status_code == 404
+    assert client.get("/tiles/ground/3/9/0.mvt").status_code == 404  # there is no ninth tile at zoom 3
+
+
+def test_what_is_loaded_is_drawn_from_its_zoom_on(client, load):
+    load("roads", LINE, highway="primary")
+    load("railways", LINE, railway="rail")
+    load("rivers", LINE, waterway="stream", name="Hart")
+    load("lakes", SQUARE, natural="water", name="Mere")
+    assert set(tile_at(client, 7)) == {"lakes"}
+    assert set(tile_at(client, 8)) == {"lakes", "roads"}
+    assert set(tile_at(client, 9)) == {"lakes", "roads", "railways"}
+    near = tile_at(client, 12)
+    assert {name: layer["features"][0]["properties"] for name, layer in near.items()} == {
+        "lakes": {"name": "Mere", "simulated": False},
+        "roads": {"line_class": "main", "tunnel": False, "simulated": False},
+        "railways": {"tunnel": False, "simulated": False},
+        "rivers": {"name": "Hart", "water_class": "stream", "simulated": False},
+    }
+    assert tile_at(client, 12)["roads"]["features"][0]["geometry"]["type"] == "LineString"
+
+
+def test_roads_of_both_classes_are_in_one_tile(client, tmp_path):
+    features = [
+        {"type": "Feature", "geometry": LINE, "properties": {"highway": name}} for name in ("primary", "residential")
+    ]
+    path = tmp_path / "roads.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    context_load(path=path, kind=ContextKind.ROADS)
+    drawn = tile_at(client, 12)["roads"]["features"]
+    assert sorted(one["properties"]["line_class"] for one in drawn) == ["main", "other"]
+
+
+def test_land_is_drawn_for_a_simulated_country_alone_and_a_new_layer_changes_the_address(client, load):
+    load("regions", SQUARE, name="Realia", level=0)
+    before = client.get("/basemap.json").json()["ground"]
+    assert "land" not in tile_at(client, 6)
+    load("regions", SQUARE, simulated=True, name="Velmark", level=0)
+    assert [one["properties"]["name"] for one in tile_at(client, 6)["land"]["features"]] == ["Velmark"]
+    assert client.get("/basemap.json").json()["ground"] != before
+
+
+def test_heights_come_back_out_of_the_colours_of_their_tile(client, tmp_path):
+    heights = np.tile(np.linspace(100.0, 500.0, 400, dtype=np.float32), (400, 1))
+    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "height": 400, "width": 400, "crs": "EPSG:4326"}
+    with rasterio.open(tmp_path / "dem.tif", "w", transform=Affine(0.001, 0, 10, 0, -0.001, 50), **profile) as raster:
+        raster.write(heights, 1)
+    context_load(path=tmp_path / "dem.tif")
+    described = client.get("/basemap.json").json()["heights"]
+    assert (described["minzoom"], described["maxzoom"]) == (6, 10)
+    x, y = int((10.2 + 180) / 360 * 2**10), int((1 - np.arcsinh(np.tan(np.radians(49.8))) / np.pi) / 2 * 2**10)
+    answer = client.get(described["tiles"].format(z=10, x=x, y=y))
+    red, green, blue, opacity = np.moveaxis(np.asarray(Image.open(io.BytesIO(answer.content))).astype(float), -1, 0)
+    metres = red * 256 + green + blue / 256 - 32768
+    assert (opacity == 255).all()
+    column = np.arange(256)
+    longitude = (x + (column + 0.5) / 256) / 2**10 * 360 - 180
+    inside = (longitude > 10.001) & (longitude < 10.399)
+    expected = 100 + ((longitude - 10) * 1000 - 0.5) * 400 / 399
+    np.testing.assert_allclose(
+        metres[128][inside], expected[inside], atol=1.1
+    )  # a cell: the nearest of a warped grid is taken
+    assert (metres[:, longitude < 9.999] == 0).all()
+    assert client.get(described["tiles"].format(z=5, x=0, y=0)).status_code == 404
+
+
+@pytest.mark.parametrize("schema", basemaps.SCHEMAS)
+def test_a_reader_gets_the_tiles_of_the_archive_by_ranges(client, settings, tmp_path, schema):
+    path = basemaps.archive(tmp_path / "world.pmtiles", schema)
+    settings.BASEMAP_ARCHIVE = str(path)
+    assert client.get("/basemap.json").json()["archive"] == "/basemap.pmtiles"
+    asked = []
+
+    def ranged(offset: int, length: int) -> bytes:
+        answer = client.get("/basemap.pmtiles", HTTP_RANGE=f"bytes={offset}-{offset + length - 1}")
+        assert answer.status_code == 206
+        asked.append(answer["Content-Range"])
+        return answer.content
+
+    reader = Reader(ranged)
+    assert reader.get(0, 0, 0)
+    assert {one["id"] for one in reader.metadata()["vector_layers"]} == {*basemaps.SCHEMAS[schema]}
+    size = path.stat().st_size
+    assert all(part.endswith(f"/{size}") for part in asked)
+    beyond = client.get("/basemap.pmtiles", HTTP_RANGE=f"bytes={size}-")
+    assert (beyond.status_code, beyond["Content-Range"]) == (416, f"bytes */{size}")
+    assert b"".join(client.get("/basemap.pmtiles").streaming_content) == path.read_bytes()
+
+
+def test_a_file_that_is_no_base_map_is_named_with_its_fault(tmp_path):
+    assert "there is no such file" in fault_of(tmp_path / "none.pmtiles")
+    wrong = tmp_path / "photo.pmtiles"
+    wrong.write_bytes(b"\x89PNG....")
+    assert str(wrong) in fault_of(wrong)
+    assert "no PMTiles archive" in fault_of(wrong)
+    old = tmp_path / "old.pmtiles"
+    old.write_bytes(b"PMTiles\x02")
+    assert "version 2" in fault_of(old)
+    assert not fault_of(basemaps.archive(tmp_path / "good.pmtiles"))
