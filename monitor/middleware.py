@@ -4,26 +4,53 @@ import logging
 from collections.abc import Callable
 
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import render
 
+from monitor.site.problems import as_problem, problem
 from monitor.site.request_limits import seconds_to_wait
 
 logger = logging.getLogger(__name__)
 
-PUBLIC_DATA = ("/api/", "/alerts.atom", "/alerts.geojson")
+PUBLIC_DATA = (
+    "/api/",
+    "/alerts.atom",
+    "/alerts.geojson",
+    "/cap.atom",
+    "/cap/",
+    "/ogc/",
+    "/rasters",
+    "/stac/",
+    "/tilejson/",
+    "/tiles/",
+)
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Retry-After"}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "86400",
+}
 BUSY_SECONDS = 10
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def public_data(get_response: GetResponse) -> GetResponse:
-    """Any page may read what everybody may read: no cookies go with such a request, so nothing private can be read."""
+    """Any page may read what everybody may read: no cookies go with such a request, so nothing private can be read.
+
+    Every answer has an ETag and is not sent again where it has not changed; errors say why in words for programs.
+    """
+    conditional = ConditionalGetMiddleware(get_response)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        response = get_response(request)
-        if request.path.startswith(PUBLIC_DATA):
-            response["Access-Control-Allow-Origin"] = "*"
+        if not request.path.startswith(PUBLIC_DATA):
+            return get_response(request)
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return HttpResponse(status=204, headers=ANY_ORIGIN | PREFLIGHT)
+        response = as_problem(request, conditional(request))
+        for name, value in ANY_ORIGIN.items():
+            response[name] = value
         return response
 
     return middleware
@@ -60,11 +87,11 @@ class AnswerBusy:
 
 
 def _later(request: HttpRequest, status: int, error: str, seconds: int) -> HttpResponse:
-    """A page for people, a line of JSON for scripts and programs."""
+    """A page for people, a problem in JSON for scripts and programs."""
     if "text/html" in request.headers.get("Accept", ""):
         response = render(None, "later.html", {"error": error, "seconds": seconds}, status=status)
     else:
-        response = JsonResponse({"error": error, "remedy": f"Try again in {seconds} seconds."}, status=status)
+        response = problem(status, error, f"Try again in {seconds} seconds.")
     response["Retry-After"] = str(seconds)
     response["Cache-Control"] = "no-store"
     return response

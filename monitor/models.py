@@ -2,7 +2,7 @@
 
 OutgoingMessage: one message of the outbox, of whichever channel. ChannelPause: a channel that takes nothing.
 Announcement: a transition whose messages are queued. RequestCount: how many mails were requested in a day.
-SignOfLife: who was seen alive when. Alarm: what is wrong.
+SignOfLife: who was seen alive when. Alarm: what is wrong. CapMessage: in `monitor.cap.records`.
 """
 
 from django.conf import settings
@@ -11,7 +11,10 @@ from django.contrib.postgres.fields import ArrayField
 
 from detection.models import AlertTransition
 from detection.rules.severity import Severity
+from monitor.cap.records import CapMessage
 from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
+
+__all__ = ["CapMessage"]  # beside the models below
 
 DEFAULT_CHANNEL = "mail"
 

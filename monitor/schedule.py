@@ -46,6 +46,7 @@ BEAT_SCHEDULE = {
     "5 tell changes of alerts that had to wait": every(DAY, "detection.tasks.follow_alerts"),
     "6 delete what is over": every(DAY, "monitor.tasks.prune"),
     "mail 1 queue the news of alerts": every(STAGE, "monitor.tasks.announce_transitions"),
+    "mail 1 issue CAP messages about alerts": every(FOLLOW_UP, "monitor.tasks.issue_cap_messages"),
     "mail 2 send what is queued": every(STAGE, "monitor.tasks.send_messages"),
     "mail 3 make the digests that are due": every(HOUR, "monitor.tasks.queue_digests"),
     "site 1 clear expired sessions": every(DAY, "monitor.tasks.clear_sessions"),

@@ -12,6 +12,7 @@ from ingest.stages import stage
 from ingest.steps import Step, attempt, rows_due
 from monitor.accounts import services as accounts
 from monitor.accounts.sessions import sessions_forget
+from monitor.cap import services as cap
 from monitor.channels import announcements, digests, rounds, selectors
 from monitor.health import signs
 from monitor.health.watchman import Watchman
@@ -30,6 +31,14 @@ def announce_transitions() -> None:
     for transition in rows_due(Step.ANNOUNCE, selectors.transitions_unannounced()):
         with attempt(Step.ANNOUNCE, transition):
             announcements.transition_announce(transition_id=transition.pk)
+
+
+@stage
+def issue_cap_messages() -> None:
+    """Issue a CAP message of every alert that has changed; a bad one does not hold up the others."""
+    for transition in rows_due(Step.CAP, cap.transitions_due()):
+        with attempt(Step.CAP, transition):
+            cap.message_issue(transition=transition)
 
 
 @stage

@@ -12,6 +12,7 @@ from monitor.alerts import views as alerts
 from monitor.api import views as api_page
 from monitor.api.site import api
 from monitor.basemap import views as basemap
+from monitor.cap import views as cap
 from monitor.channels.mail import views as demo_mail
 from monitor.events import views as events
 from monitor.glaciers import views as glaciers
@@ -26,6 +27,8 @@ from monitor.products import views as products
 from monitor.rasters import views as rasters
 from monitor.record import views as record
 from monitor.site import accounts
+from monitor.standards import tilejson
+from monitor.standards import views as standards
 from monitor.subscriptions import links as subscription_links
 from monitor.subscriptions import views as subscriptions
 from monitor.uploads import views as uploads
@@ -39,6 +42,8 @@ urlpatterns = [
     path("alerts/<str:code>/", alerts.alert_detail, name="alert-detail"),
     path("alerts/<str:code>/detections/<int:detection>/<str:name>.png", alerts.alert_picture, name="alert-picture"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
+    path("cap.atom", cap.cap_atom, name="cap-atom"),
+    path("cap/<str:name>.xml", cap.message, name="cap-message"),
     path("events/", events.event_list, name="event-list"),
     path("events/<int:event>/", events.event_detail, name="event-detail"),
     path("glaciers/", glaciers.glacier_list, name="glacier-list"),
@@ -54,6 +59,11 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("api/points/<int:product>/<str:pid>/series/", points.series_json, name="point-series"),
     path("api/points/<int:product>/<str:pid>/series.csv", points.series_csv, name="point-series-csv"),
+    path("ogc/", include(standards.routes("ogc"))),
+    path("stac/", include(standards.routes("stac"))),
+    path("tilejson/", tilejson.index, name="tilejson-index"),
+    path("tilejson/<str:source>/<str:layer>.json", tilejson.vector, name="tilejson-vector"),
+    path("tilejson/rasters/<str:layer>/<str:group>.json", tilejson.raster, name="tilejson-raster"),
     path("record/", record.record, name="record"),
     path("record/alerts.csv", record.record_csv, name="record-csv"),
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),

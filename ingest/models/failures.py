@@ -16,6 +16,7 @@ class StepFailure(models.Model):
         FOLLOW = "follow", "series of a glacier"
         COMPARE = "compare", "comparison of methods"
         ANNOUNCE = "announce", "messages about an alert"
+        CAP = "cap", "CAP message about an alert"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import DateField, F, FloatField, Func, QuerySet
 
 from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
 from ingest.products import sampling
@@ -19,6 +19,18 @@ from ingest.projections import transformer
 from ingest.readers.records import Float32, Float64
 
 STD_SAMPLED = 50_000
+POINT_VALUES = (
+    "product_id",
+    "pid",
+    "velocity_mm_yr",
+    "velocity_std_mm_yr",
+    "height_m",
+    "temporal_coherence",
+    "rmse_mm",
+    "los_east",
+    "los_north",
+    "los_up",
+)
 
 
 class PointColumns(NamedTuple):
@@ -47,6 +59,12 @@ class AreaSeries(NamedTuple):
 def products() -> QuerySet[Product]:
     """Every product with what came before it and what it was made from."""
     return Product.objects.select_related("superseded_by").prefetch_related("changes_before__older", "derived_from")
+
+
+def last_date(dates: str) -> Func:
+    """The last of a product's dates. dates: the path to that column."""
+    last = "(%(expressions)s)[array_upper(%(expressions)s, 1)]"
+    return Func(F(dates), template=last, output_field=DateField())
 
 
 def scenes_by_ground() -> QuerySet[Scene]:
@@ -156,6 +174,22 @@ def views_in(*, product: Product, cells: Cells, epsg: int, dates: Sequence[date]
 def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
     """One point with its product; raises MeasurementPoint.DoesNotExist."""
     return MeasurementPoint.objects.select_related("product").get(product_id=product_id, pid=pid)
+
+
+def points_behind(*, product_id: int, pid: str, area: GEOSGeometry | None, most: int) -> list[dict[str, Any]]:
+    """At most so many points of a product, in an area (EPSG:4326) or anywhere, in the order of their ids behind `pid`.
+
+    Columns of MeasurementPoint, and longitude and latitude. Reads by an index: no row before `pid` is visited.
+    """
+    points = MeasurementPoint.objects.filter(product_id=product_id, pid__gt=pid)
+    if area is not None:
+        points = points.filter(tile_point__intersects=area)
+    position = {"longitude": _ordinate("X"), "latitude": _ordinate("Y")}
+    return list(points.annotate(**position).order_by("pid").values(*POINT_VALUES, *position)[:most])
+
+
+def _ordinate(name: str) -> Func:
+    return Func(F("position"), function=f"ST_{name}", output_field=FloatField())
 
 
 def point_series(*, point: MeasurementPoint) -> Float32:

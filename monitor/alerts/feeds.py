@@ -6,15 +6,17 @@ from typing import Any
 
 from django.contrib.gis.geos import MultiPolygon
 from django.contrib.syndication.views import Feed
-from django.db.models import Count, Max
+from django.db.models import Count, Exists, Max, OuterRef
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.text import capfirst
 from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert
 from monitor.alerts.steps import update_sentences
+from monitor.cap.records import CapMessage
+from monitor.cap.views import MEDIA_TYPE
 from monitor.cards.cards import AlertCard, alert_cards
 from monitor.cards.features import alert_feature
 from monitor.cards.filters import alerts_requested
@@ -38,6 +40,8 @@ class GeoAtom(Atom1Feed):
                 "category", "", {"term": term, "scheme": f"{self.feed['link']}#{scheme}", "label": label}
             )
         handler.addQuickElement("georss:polygon", item["polygon"])
+        if item["message"]:
+            handler.addQuickElement("link", "", {"rel": "alternate", "type": MEDIA_TYPE, "href": item["message"]})
 
 
 class AlertFeed(Feed):
@@ -48,7 +52,9 @@ class AlertFeed(Feed):
     author_name = "Ground Motion Monitor"
 
     def get_object(self, request: HttpRequest) -> list[tuple[Alert, AlertCard]]:
-        alerts = list(alerts_requested(request.GET)[:MOST_ENTRIES])
+        has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
+        alerts = list(alerts_requested(request.GET).annotate(has_message=has_message)[:MOST_ENTRIES])
+        self.site = request.build_absolute_uri("/")[:-1]
         return list(zip(alerts, alert_cards(alerts), strict=True))
 
     def items(self, entries: list[tuple[Alert, AlertCard]]) -> list[tuple[Alert, AlertCard]]:
@@ -81,7 +87,8 @@ class AlertFeed(Feed):
         alert, card = item
         labels = [("kind", card.kind, card.kind_label), ("state", card.state, card.state_label)]
         labels.append(("severity", card.severity, card.severity_label))
-        return {"labels": labels, "polygon": largest_ring(alert.area)}
+        message = self.site + reverse("cap-message", args=[alert.code]) if alert.has_message else ""
+        return {"labels": labels, "polygon": largest_ring(alert.area), "message": message}
 
 
 def entry_id(alert: Alert) -> str:

@@ -70,7 +70,7 @@ def alerts(
 ) -> Any:
     """The last changed first. Rejected ones come only with state=rejected."""
     query = {"kind": kind, "state": state, "severity": severity, "bbox": bbox, "updated_since": updated_since}
-    return rows.alert_page(alerts_requested(query), limit, offset)
+    return rows.alert_page(request, alerts_requested(query), limit, offset)
 
 
 @router.get("/alerts/{code}", response={200: AlertDetail, **MISSING}, tags=["alerts"], summary="One place")
@@ -88,7 +88,7 @@ def alert(request: HttpRequest, code: str) -> Any:
 def alert_detections(request: HttpRequest, code: str, limit: Limit = 50, offset: Offset = 0) -> Any:
     """Each is one area in one run, the newest first."""
     detections = _alert(code).detections.select_related("scan__prediction__run__model_version").order_by("-id")
-    return rows.page(detections, limit, offset, rows.detection_row)
+    return rows.page(request, detections, limit, offset, rows.detection_row)
 
 
 @router.get(
@@ -102,7 +102,7 @@ def alert_series(request: HttpRequest, code: str) -> Any:
 @router.get("/products", response={200: ProductPage, **BAD}, tags=["data"], summary="Data sets: velocity fields")
 def product_list(request: HttpRequest, limit: Limit = 50, offset: Offset = 0) -> Any:
     """The last loaded first."""
-    return rows.page(products(), limit, offset, rows.product_row)
+    return rows.page(request, products(), limit, offset, rows.product_row)
 
 
 @router.get("/products/{product_id}", response={200: ProductOut, **MISSING}, tags=["data"], summary="One data set")
@@ -142,7 +142,8 @@ def pairs(
         wanted &= Q(secondary__acquired_at__gte=first)
     if bbox:
         wanted &= Q(footprint__intersects=area_of(boxes(bbox)))
-    return rows.page(_pairs().filter(wanted).order_by("-secondary__acquired_at", "-id"), limit, offset, rows.pair_row)
+    found = _pairs().filter(wanted).order_by("-secondary__acquired_at", "-id")
+    return rows.page(request, found, limit, offset, rows.pair_row)
 
 
 @router.get("/pairs/{pair_id}", response={200: PairOut, **MISSING}, tags=["images"], summary="One pair")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
 from detection.models import Alert, AlertTransition, AreaFigures, Detection
@@ -16,17 +17,28 @@ from monitor.map.series import product_summary
 from monitor.rasters.catalogue import raster_group
 
 
-def page(rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
-    """A part of the rows, and how many there are."""
-    items = [make(row) for row in rows[offset : offset + limit]]
-    return {"count": rows.count(), "limit": limit, "offset": offset, "items": items}
+def page(request: HttpRequest, rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
+    """A part of the rows, how many there are, and where the next part is."""
+    return _part(request, rows, limit, offset, [make(row) for row in rows[offset : offset + limit]])
 
 
-def alert_page(alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
+def alert_page(request: HttpRequest, alerts: QuerySet[Alert], limit: int, offset: int) -> dict[str, Any]:
     """A part of the alerts; their places are looked up all at once."""
     listed = list(alerts[offset : offset + limit])
     items = [alert_row(alert, card) for alert, card in zip(listed, alert_cards(listed), strict=True)]
-    return {"count": alerts.count(), "limit": limit, "offset": offset, "items": items}
+    return _part(request, alerts, limit, offset, items)
+
+
+def _part(request: HttpRequest, rows: QuerySet, limit: int, offset: int, items: list[dict[str, Any]]) -> dict[str, Any]:
+    count, further = rows.count(), offset + limit
+    following = f"{request.path}?{_with(request.GET, 'offset', further)}" if further < count else None
+    return {"count": count, "limit": limit, "offset": offset, "next": following, "items": items}
+
+
+def _with(query: QueryDict, name: str, value: int) -> str:
+    changed = query.copy()
+    changed[name] = str(value)
+    return changed.urlencode()
 
 
 def alert_row(alert: Alert, card: AlertCard) -> dict[str, Any]:

@@ -10,8 +10,12 @@ from monitor.api.exposure import ExposureOut
 
 
 class Fault(Schema):
-    """What was wrong, and what to do about it."""
+    """What was wrong, and what to do about it: RFC 9457, `detail` says both."""
 
+    type: str
+    title: str
+    status: int
+    detail: str
     error: str
     remedy: str
 
@@ -298,6 +302,7 @@ class Page(Schema):
     count: int = Field(description="how many there are in all")
     limit: int
     offset: int
+    next: str | None = Field(description="address of the next part")
 
 
 class AlertPage(Page):

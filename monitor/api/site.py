@@ -1,16 +1,31 @@
 """The interface as a whole: its name, its faults, its addresses."""
 
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from monitor.api.operations import router
+from monitor.site.problems import PROBLEM, problem
 from monitor.wording.refusals import Refusal
 
 SEE = "The parameters are listed at /api/v1/."
 
-api = NinjaAPI(
+
+class Interface(NinjaAPI):
+    def get_openapi_schema(self, **options: Any) -> dict[str, Any]:
+        """The description, with errors under the media type that they have."""
+        schema = super().get_openapi_schema(**options)
+        for path in schema["paths"].values():
+            for status, answer in path["get"]["responses"].items():
+                if int(status) >= 400:
+                    answer["content"] = {PROBLEM: answer["content"]["application/json"]}
+        return schema
+
+
+api = Interface(
     title="Ground Motion Monitor",
     version="1",
     description="Places where the ground moves, and the satellite data that show it. Read only, no login.",
@@ -23,17 +38,16 @@ api.add_router("", router)
 
 @api.exception_handler(Refusal)
 def refused(request: HttpRequest, fault: Refusal) -> HttpResponse:
-    return api.create_response(request, fault.as_dict(), status=400)
+    return problem(fault.status, fault.error, fault.remedy)
 
 
 @api.exception_handler(ValidationError)
 def not_valid(request: HttpRequest, fault: ValidationError) -> HttpResponse:
     first = fault.errors[0]
     name = str(first["loc"][-1])
-    return api.create_response(request, {"error": f"{name}: {first['msg']}", "remedy": SEE}, status=400)
+    return problem(400, f"{name}: {first['msg']}", SEE)
 
 
 @api.exception_handler(Http404)
 def not_found(request: HttpRequest, fault: Http404) -> HttpResponse:
-    body = {"error": str(fault) or "There is nothing here.", "remedy": "Ask for a list first. " + SEE}
-    return api.create_response(request, body, status=404)
+    return problem(404, str(fault) or "There is nothing here.", "Ask for a list first. " + SEE)

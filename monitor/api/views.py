@@ -1,6 +1,6 @@
 """The page that lists what programs can ask for, made from the OpenAPI description; no script, no other host."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,11 +9,38 @@ from django.views.decorators.http import require_safe
 from monitor.api.site import api
 
 
+class Standard(NamedTuple):
+    purpose: str
+    name: str
+    path: str
+
+
+STANDARDS = (
+    Standard("Maps and GIS", "OGC API Features 1.0: alerts, points, data sets, glaciers", "/ogc/"),
+    Standard("Analysts", "STAC 1.1: velocity fields, radar images, results of models", "/stac/"),
+    Standard("Maps of others", "TileJSON 3.0 of every layer of points and images", "/tilejson/"),
+    Standard("Feed readers", "Atom with GeoRSS outlines", "/alerts.atom"),
+    Standard("Alerting systems", "CAP 1.2: Alert, Update, Cancel", "/cap.atom"),
+    Standard("Maps", "GeoJSON of the alerts, 500 at a time", "/alerts.geojson"),
+)
+EXAMPLES = (
+    "/ogc/collections/alerts/items?kind=subsidence&bbox=-13,46,-11,48",
+    "/ogc/collections/points/items?bbox=-12.01,46.99,-11.99,47.01&limit=1000",
+)
+
+
 @require_safe
 def api_page(request: HttpRequest) -> HttpResponse:
     schema = api.get_openapi_schema()
     operations = [_operation(path, methods["get"]) for path, methods in schema["paths"].items()]
-    return render(request, "api/api.html", {"operations": operations, "description": schema["info"]["description"]})
+    context = {
+        "operations": operations,
+        "description": schema["info"]["description"],
+        "standards": STANDARDS,
+        "examples": EXAMPLES,
+        "site": request.build_absolute_uri("/")[:-1],
+    }
+    return render(request, "api/api.html", context)
 
 
 def _operation(path: str, operation: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ APPLICATION_TABLES = {
     "detection_alerttransition": ADD,
     "detection_alertupdate": ADD,
     "detection_alertrelation": ADD,
+    "monitor_capmessage": ADD,
     POINTS: LOOK,
     SERIES: LOOK,
     pyramid.TABLE: LOOK,

@@ -86,6 +86,7 @@ _STEPS = {
     StepFailure.Step.FOLLOW: "Series of a glacier",
     StepFailure.Step.COMPARE: "Comparison of methods",
     StepFailure.Step.ANNOUNCE: "Messages about an alert",
+    StepFailure.Step.CAP: "CAP message about an alert",
 }
 _Job, _Download, _Message = IngestJob.State, SceneDownload.State, OutgoingMessage.State
 KINDS = {

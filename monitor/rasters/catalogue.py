@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from django.contrib.gis.db.models import Extent
 from django.contrib.gis.geos import Polygon
 from django.contrib.postgres.aggregates import BoolOr
-from django.db.models import Count, DateField, F, Func, Max, Min, Q, QuerySet
+from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.db.models.functions import ExtractYear, TruncDate
 
 from ingest.models import Scene
+from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.imaging.drawing import Bounds, InputGrid
 from monitor.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
@@ -117,11 +118,6 @@ def _succeeded() -> QuerySet[Prediction]:
     return Prediction.objects.filter(run__state=Run.State.SUCCEEDED)
 
 
-def _last_date() -> Func:
-    last = "(%(expressions)s)[array_upper(%(expressions)s, 1)]"
-    return Func(F("run__product__dates"), template=last, output_field=DateField())
-
-
 def _groups_of_pairs(needs: str) -> dict[str, list[RasterGroup]]:
     """By task. needs: a figure of the statistics that must be above 0."""
     rows = (
@@ -157,7 +153,7 @@ def _groups_of_products(needs: str) -> list[RasterGroup]:
     rows = (
         _succeeded()
         .filter(run__product__isnull=False, run__model_version__task=OF_PRODUCTS, **_with_figure(needs))
-        .annotate(last=_last_date())
+        .annotate(last=last_date("run__product__dates"))
         .values(year=ExtractYear("last"))
         .annotate(
             last_day=Max("last"),
@@ -199,7 +195,7 @@ def _sources_of_products(layer: RasterLayer, group: str, box: Polygon) -> list[R
         return None
     predictions = (
         _succeeded()
-        .annotate(last=_last_date())
+        .annotate(last=last_date("run__product__dates"))
         .filter(
             run__model_version__task=ModelVersion.Task.DEFORMATION,
             last__year=int(year[1]),

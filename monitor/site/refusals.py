@@ -1,4 +1,4 @@
-"""Parameters of addresses, checked, and refusals as JSON: one line of what is wrong and one of what to do."""
+"""Parameters of addresses, checked, and refusals for programs: one line of what is wrong and one of what to do."""
 
 import math
 from collections.abc import Callable
@@ -6,21 +6,22 @@ from datetime import UTC, datetime
 from functools import wraps
 
 from django.contrib.gis.geos import MultiPolygon, Polygon
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponseBase
 
+from monitor.site.problems import problem
 from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal
 
 
 def refusals_as_json(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """A view whose refusals become answers with status 400."""
+    """A view whose refusals become answers with status 400, or 404."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except Refusal as refusal:
-            return JsonResponse(refusal.as_dict(), status=400)
+            return problem(refusal.status, refusal.error, refusal.remedy)
 
     return guarded
 

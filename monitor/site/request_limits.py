@@ -15,6 +15,10 @@ WINDOW_SECONDS = 60
 # what is computed for programs or anew for every question; the same word shares a count
 LIMITED = {
     "/api/": "api",
+    "/ogc/": "ogc",
+    "/stac/": "stac",
+    "/tilejson/": "api",
+    "/cap": "feeds",
     "/alerts.geojson": "feeds",
     "/alerts.atom": "feeds",
     "/places": "search",

@@ -20,12 +20,17 @@ OPTION_WORDS = {
 class Refusal(ValueError):
     """What somebody wants and cannot have: what is wrong, and what to do (empty where the first line says it)."""
 
+    status = 400
+
     def __init__(self, error: str, remedy: str = "") -> None:
         super().__init__(error)
         self.error, self.remedy = error, remedy
 
-    def as_dict(self) -> dict[str, str]:
-        return {"error": self.error, "remedy": self.remedy}
+
+class Missing(Refusal):
+    """What somebody asks for and is not there."""
+
+    status = 404
 
 
 def plain_words(line: str, where: str) -> str:

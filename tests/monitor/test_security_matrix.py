@@ -61,6 +61,8 @@ def parameters() -> dict[str, object]:
         "token": "nonsense",
         "name": "0123456789abcdef",
         "resource": "dash/dcc/none.js",
+        "source": "points",
+        "ident": "none",
         "account": 0,
         "invitation": 0,
         "uidb64": "MA",
@@ -89,6 +91,9 @@ OF_EVERY_ACCOUNT = {
 SPECIAL: dict[str, dict[str, object]] = {
     "alert-picture": {"name": "score"},
     "raster-tile": {"layer": "coherence"},
+    "tilejson-raster": {"layer": "coherence"},
+    **{f"ogc:{name}": {"name": "alerts"} for name in ("collection", "items", "item")},
+    **{f"stac:{name}": {"name": "predictions"} for name in ("collection", "items", "item")},
     "job-retry": {"kind": "files"},
     "job-cancel": {"kind": "files"},
 }

@@ -214,7 +214,8 @@ def test_filters_of_the_geojson(client, watched_region):
 def test_a_filter_that_makes_no_sense_is_refused_with_its_remedy(client, address, query):
     answer = client.get(f"{address}?{query}")
     assert answer.status_code == 400
-    assert set(answer.json()) == {"error", "remedy"}
+    assert answer["Content-Type"] == "application/problem+json"
+    assert set(answer.json()) == {"type", "title", "status", "detail", "error", "remedy"}
 
 
 def test_pages_name_the_feed(client, watched_region):

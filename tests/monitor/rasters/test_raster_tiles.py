@@ -295,7 +295,8 @@ def test_a_raster_in_degrees_has_the_same_arrows():
 def test_a_box_that_is_none_is_refused_with_its_remedy(client, bbox):
     answer = client.get(f"/rasters/{FIRST}/arrows.geojson?bbox={bbox}")
     assert answer.status_code == 400
-    assert set(answer.json()) == {"error", "remedy"}
+    assert answer["Content-Type"] == "application/problem+json"
+    assert set(answer.json()) == {"type", "title", "status", "detail", "error", "remedy"}
 
 
 def test_arrows_of_no_date_are_not_found(client):

@@ -1,0 +1,113 @@
+"""The XML of a message, CAP 1.2. What an alert says comes from its card; the protocol's words are here."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from django.contrib.gis.geos import MultiPolygon
+
+NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
+NO_WARNING = (
+    "Found in satellite measurements that are days to weeks old. This is not an emergency warning, and it does not "
+    "replace the judgement of an engineer on site."
+)
+# of CAP's severities the lower ones: slow motion is no extraordinary threat, and nobody has measured a damage
+SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
+CERTAINTIES = {"first": "Possible", "provisional": "Likely", "rejected": "Unlikely"}  # all else was observed
+
+
+class Content(NamedTuple):
+    """What a message says. parameters: further facts by name; area: EPSG:4326."""
+
+    sender: str
+    identifier: str
+    sent: datetime
+    message_type: str
+    references: str
+    incident: str
+    simulated: bool
+    event: str
+    kind: str
+    state: str
+    severity: str
+    over: bool
+    headline: str
+    description: str
+    instruction: str
+    web: str
+    parameters: Sequence[tuple[str, str]]
+    place: str
+    area: MultiPolygon
+
+
+def moment(at: datetime) -> str:
+    """As CAP wants it: UTC is -00:00."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}-00:00"
+
+
+def reference(sender: str, identifier: str, sent: datetime) -> str:
+    return f"{sender},{identifier},{moment(sent)}"
+
+
+def compose(content: Content) -> str:
+    """The message as XML."""
+    alert = Element("alert", {"xmlns": NAMESPACE})
+    head = {
+        "identifier": content.identifier,
+        "sender": content.sender,
+        "sent": moment(content.sent),
+        "status": "Test" if content.simulated else "Actual",
+        "msgType": content.message_type,
+        "scope": "Public",
+        "note": f"Simulated data: no real place. {NO_WARNING}" if content.simulated else NO_WARNING,
+        "references": content.references,
+        "incidents": content.incident,
+    }
+    _add(alert, head)
+    _add_info(SubElement(alert, "info"), content)
+    return f"<?xml version='1.0' encoding='UTF-8'?>\n{tostring(alert, encoding='unicode')}"
+
+
+def _add_info(info: Element, content: Content) -> None:
+    words = {
+        "language": "en",
+        "category": "Geo",
+        "event": content.event,
+        "responseType": "None" if content.over else "Monitor",
+        "urgency": "Past" if content.over else "Unknown",
+        "severity": SEVERITIES[content.severity],
+        "certainty": CERTAINTIES.get(content.state, "Observed"),
+    }
+    _add(info, words)
+    _add_named(info, "eventCode", "kind", content.kind)
+    rest = {
+        "senderName": "Ground Motion Monitor",
+        "headline": content.headline,
+        "description": content.description,
+        "instruction": content.instruction,
+        "web": content.web,
+    }
+    _add(info, rest)
+    for name, value in content.parameters:
+        _add_named(info, "parameter", name, value)
+    area = SubElement(info, "area")
+    _add(area, {"areaDesc": content.place})
+    for part in content.area:
+        SubElement(area, "polygon").text = " ".join(f"{y:.5f},{x:.5f}" for x, y in part.exterior_ring.coords)
+
+
+def _add(parent: Element, children: dict[str, str]) -> None:
+    """Those that say something."""
+    for name, text in children.items():
+        if text:
+            SubElement(parent, name).text = _allowed(text)
+
+
+def _add_named(parent: Element, tag: str, name: str, value: str) -> None:
+    _add(SubElement(parent, tag), {"valueName": name, "value": value})
+
+
+def _allowed(text: str) -> str:
+    """Without control characters, which XML does not have."""
+    return "".join(letter for letter in text if letter >= " " or letter in "\n\t")

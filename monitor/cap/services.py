@@ -1,0 +1,96 @@
+"""Issuing a message after each step of an alert's life."""
+
+import secrets
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction as database
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from detection.models import Alert, AlertTransition
+from detection.rules.lifecycle import State
+from monitor.alerts.steps import update_sentences
+from monitor.cap.document import Content, compose, reference
+from monitor.cap.records import CapMessage
+from monitor.cards.cards import AlertCard, alert_card
+
+Type = CapMessage.Type
+OVER = (State.REJECTED, State.MERGED, State.FINISHED)
+FIGURES = ("rate_mm_yr", "rate_sigma_mm_yr", "peak_rate_mm_yr", "speed_m_day", "speed_sigma_m_day", "change_sigma")
+
+
+def transitions_due() -> QuerySet[AlertTransition]:
+    """The latest step of each alert, where no message tells of it; an alert that is over is only taken back."""
+    later = AlertTransition.objects.filter(alert=OuterRef("alert"), pk__gt=OuterRef("pk"))
+    last = CapMessage.objects.filter(alert=OuterRef("alert")).order_by("-pk").values("message_type")[:1]
+    nothing_to_take_back = Q(last_type=None) | Q(last_type=Type.CANCEL)
+    return (
+        AlertTransition.objects.filter(cap_message=None)
+        .exclude(Exists(later))
+        .annotate(last_type=Subquery(last))
+        .exclude(nothing_to_take_back & Q(to_state__in=OVER))
+        .select_related("alert")
+        .order_by("pk")
+    )
+
+
+@database.atomic
+def message_issue(*, transition: AlertTransition) -> CapMessage:
+    """Write the message of a step. A place that wakes up after its end begins with a new Alert."""
+    alert, card, now = transition.alert, alert_card(transition.alert), timezone.now()
+    standing = _standing(alert)
+    over = transition.to_state in OVER
+    message_type = Type.CANCEL if over else Type.UPDATE if standing else Type.ALERT
+    references = " ".join(reference(sender(), one.identifier, one.sent_at) for one in standing)
+    headline = f"{card.kind_label}, {card.place}: {card.rate_label} ({card.state_label})"
+    content = Content(
+        sender=sender(),
+        identifier=f"{alert.code}-{secrets.token_hex(8)}",
+        sent=now,
+        message_type=message_type,
+        references=references,
+        incident=alert.code,
+        simulated=alert.simulated,
+        event=card.kind_label,
+        kind=alert.kind,
+        state=transition.to_state,
+        severity=alert.severity,
+        over=over,
+        headline=f"Simulated: {headline}" if alert.simulated else headline,
+        description=" ".join([card.sentence, *update_sentences(transition), f"State: {card.state_meaning}"]),
+        instruction=" ".join(card.voice.advice(alert.kind, alert.state)),
+        web=settings.PUBLIC_URL + card.url,
+        parameters=_parameters(alert, card),
+        place=card.place,
+        area=alert.area,
+    )
+    return CapMessage.objects.create(
+        transition=transition,
+        alert=alert,
+        identifier=content.identifier,
+        message_type=message_type,
+        references=references,
+        headline=content.headline,
+        sent_at=now,
+        xml=compose(content),
+    )
+
+
+def sender() -> str:
+    """The host of this service: no other has it."""
+    return urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+
+
+def _standing(alert: Alert) -> list[CapMessage]:
+    """Messages since the last one that took everything back, the first first."""
+    issued = list(alert.cap_messages.defer("xml").order_by("pk"))
+    ends = [index for index, one in enumerate(issued) if one.message_type == Type.CANCEL]
+    return issued[ends[-1] + 1 :] if ends else issued
+
+
+def _parameters(alert: Alert, card: AlertCard) -> list[tuple[str, str]]:
+    words = [("code", alert.code), ("state", alert.state), ("severity", alert.severity)]
+    words += [("component", alert.component)] if alert.component else []
+    words += [(name, f"{getattr(alert, name):.2f}") for name in FIGURES if getattr(alert, name) is not None]
+    return [*words, ("area_m2", f"{alert.area_m2:.0f}"), ("severity_meaning", card.severity_meaning)]

@@ -1,0 +1,78 @@
+"""The messages one by one, and the feed that leads to them."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.syndication.views import Feed
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse_lazy
+from django.utils.feedgenerator import Atom1Feed
+from django.views.decorators.http import require_safe
+
+from monitor.cap.records import CapMessage
+from monitor.cards.filters import alert_or_404
+from monitor.site.refusals import area_of, boxes, moment, refusals_as_json
+from monitor.wording.refusals import Missing
+
+MEDIA_TYPE = "application/cap+xml"
+MOST_ENTRIES = 100
+
+
+class CapAtom(Atom1Feed):
+    """Entries lead to messages, and say so."""
+
+    def add_item_elements(self, handler, item: dict[str, Any]) -> None:
+        super().add_item_elements(handler, item)
+        handler.addQuickElement("link", "", {"rel": "enclosure", "type": MEDIA_TYPE, "href": item["link"]})
+
+
+class CapFeed(Feed):
+    feed_type = CapAtom
+    title = "Ground Motion Monitor: CAP messages"
+    subtitle = "Alert, Update and Cancel, the newest first. Not for emergencies. Simulated data have the status Test."
+    link = reverse_lazy("alert-list")
+    author_name = "Ground Motion Monitor"
+
+    def get_object(self, request: HttpRequest) -> list[CapMessage]:
+        messages = CapMessage.objects.defer("xml", "references")
+        if bbox := request.GET.get("bbox", ""):
+            messages = messages.filter(alert__area__intersects=area_of(boxes(bbox)))
+        if since := moment("since", request.GET.get("since", "")):
+            messages = messages.filter(sent_at__gte=since)
+        return list(messages[:MOST_ENTRIES])
+
+    def items(self, messages: list[CapMessage]) -> list[CapMessage]:
+        return messages
+
+    def item_title(self, item: CapMessage) -> str:
+        return f"{item.message_type}: {item.headline}"
+
+    def item_description(self, item: CapMessage) -> str:
+        return item.headline
+
+    def item_pubdate(self, item: CapMessage) -> datetime:
+        return item.sent_at
+
+    def item_updateddate(self, item: CapMessage) -> datetime:
+        return item.sent_at
+
+
+@require_safe
+@refusals_as_json
+def cap_atom(request: HttpRequest) -> HttpResponseBase:
+    """The last hundred messages, of one box where `bbox` is given, and not before `since`."""
+    return CapFeed()(request)
+
+
+@require_safe
+@refusals_as_json
+def message(request: HttpRequest, name: str) -> HttpResponse:
+    """A message by its identifier; by the code of an alert, its last one."""
+    if "-" in name:
+        messages = CapMessage.objects.filter(identifier=name.replace("\0", ""))
+    else:
+        messages = CapMessage.objects.filter(alert=alert_or_404(name))
+    found = messages.first()
+    if found is None:
+        raise Missing("There is no such message.", "The messages are listed in /cap.atom.")
+    return HttpResponse(found.xml, content_type=f"{MEDIA_TYPE}; charset=utf-8")

@@ -1,0 +1,26 @@
+"""Client libraries that others use read what we serve, over HTTP."""
+
+import pytest
+from owslib.ogcapi.features import Features
+from pystac_client import Client
+
+from ingest.products.services import product_load
+
+
+@pytest.mark.django_db(transaction=True)
+def test_owslib_and_pystac_client_read_the_catalogues(live_server, make_egms, make_alert):
+    product = product_load(path=make_egms())
+    alert = make_alert()
+
+    features = Features(f"{live_server.url}/ogc/")
+    assert features.feature_collections() == ["alerts", "points", "products", "glaciers"]
+    assert features.api()["openapi"] == "3.0.3"
+    points = features.collection_items("points", bbox=[12, 37, 15, 40], limit=5)
+    assert (points["numberReturned"], points["features"][0]["properties"]["product"]) == (5, product.pk)
+    assert features.collection_item("alerts", alert.code)["properties"]["kind"] == "subsidence"
+
+    catalogue = Client.open(f"{live_server.url}/stac/")
+    collections = {one.id: one for one in catalogue.get_collections()}
+    assert set(collections) == {"velocity-fields", "radar-images", "predictions"}
+    item = collections["velocity-fields"].get_item(str(product.pk))
+    assert item.properties["file_sha256"] == product.file_sha256

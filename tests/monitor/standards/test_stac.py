@@ -1,0 +1,99 @@
+"""The STAC catalogue is valid by STAC's own schemas, and leads from a result to the data behind it."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from pystac import Catalog, Item
+from pystac import Collection as StacCollection
+from pystac.validation.stac_validator import JsonSchemaSTACValidator
+
+from ingest.models import Product, Scene
+from ingest.products.services import product_load
+from ml.models import Prediction, Run
+from tests.makers import pairs as made_pairs
+
+pytestmark = pytest.mark.django_db
+CORE = JsonSchemaSTACValidator()  # of its schemas those of the core come with pystac
+
+
+def answer(client, address: str) -> dict:
+    response = client.get(address)
+    assert response.status_code == 200, response.content
+    return response.json()
+
+
+def items(client, name: str, query: str = "") -> list[dict]:
+    return answer(client, f"/stac/collections/{name}/items{query}")["features"]
+
+
+def check(document: dict, kind: type) -> None:
+    CORE.validate_core(document, kind.STAC_OBJECT_TYPE, "1.1.0")
+    kind.from_dict(document)
+
+
+def test_catalogue_and_collections_are_valid_though_empty(client):
+    home = answer(client, "/stac/")
+    check(home, Catalog)
+    children = [link["href"] for link in home["links"] if link["rel"] == "child"]
+    assert len(children) == 3
+    for address in children:
+        check(answer(client, urlsplit(address).path), StacCollection)
+
+
+def test_every_item_is_valid_and_says_where_its_data_are(client, pair_predictions, make_egms):
+    product_load(path=make_egms())
+    for scene in Scene.objects.all():
+        made_pairs.fill_scene(scene, made_pairs.full(0.1))
+    counts = {"velocity-fields": 1, "radar-images": Scene.objects.count(), "predictions": len(pair_predictions)}
+    for name, count in counts.items():
+        check(answer(client, f"/stac/collections/{name}"), StacCollection)
+        found = items(client, name)
+        assert len(found) == count
+        for one in found:
+            check(one, Item)
+            assert answer(client, f"/stac/collections/{name}/items/{one['id']}") == one
+            assert one["assets"]
+            for asset in one["assets"].values():
+                response = client.get(asset["href"].removeprefix("http://testserver"))
+                assert response.status_code == 200, asset
+                assert not response.streaming or list(response.streaming_content)
+
+
+def test_a_result_leads_to_its_images_and_states_the_hash_of_its_file(client, pair_predictions):
+    prediction = Prediction.objects.order_by("pk").first()
+    one = items(client, "predictions", "?limit=1")[0]
+    assert one["assets"]["raster"]["file:checksum"] == f"1220{prediction.raster_sha256}"
+    sources = [link["href"] for link in one["links"] if link["rel"] == "derived_from"]
+    times = [answer(client, urlsplit(address).path)["properties"]["datetime"] for address in sources]
+    assert times == [one["properties"]["start_datetime"], one["properties"]["end_datetime"]]
+    assert {each["properties"]["task"] for each in items(client, "predictions", "?task=offsets")} == {"offsets"}
+
+
+def test_simulated_data_say_so_in_their_titles(client, pair_predictions, make_egms):
+    product_load(path=make_egms())
+    assert all(one["properties"]["title"].startswith("Simulated: ") for one in items(client, "radar-images"))
+    assert all(one["properties"]["simulated"] for one in items(client, "predictions"))
+    assert not items(client, "velocity-fields")[0]["properties"]["simulated"]
+
+
+def test_what_is_not_usable_or_not_finished_is_not_listed(client, pair_predictions):
+    scene = Scene.objects.order_by("pk").first()
+    Scene.objects.filter(pk=scene.pk).update(state=Scene.State.REFUSED, reason="no map projection")
+    Run.objects.update(state=Run.State.FAILED)
+    assert str(scene.pk) not in {one["id"] for one in items(client, "radar-images")}
+    assert client.get(f"/stac/collections/radar-images/items/{scene.pk}").status_code == 404
+    assert items(client, "predictions") == []
+    assert client.get(f"/stac/collections/predictions/items/{pair_predictions[0].pk}").status_code == 404
+
+
+def test_items_are_found_by_time_and_place(client, pair_predictions, make_egms):
+    product_load(path=make_egms())
+    day = Scene.objects.order_by("acquired_at").first().acquired_at.date()
+    assert len(items(client, "radar-images", f"?datetime={day}")) == 1
+    assert (
+        len(items(client, "radar-images", "?bbox=0,0,1,1")) == len(items(client, "predictions", "?bbox=0,0,1,1")) == 0
+    )
+    assert len(items(client, "predictions", "?bbox=-13,46,-11,48")) == len(pair_predictions)
+    last = Product.objects.get().dates[-1]
+    assert len(items(client, "velocity-fields", f"?datetime={last}T00:00:00Z/..")) == 1
+    assert items(client, "velocity-fields", "?datetime=2100-01-01") == []

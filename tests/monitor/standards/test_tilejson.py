@@ -1,0 +1,58 @@
+"""TileJSON leads a map of others to every layer of tiles."""
+
+import mapbox_vector_tile
+import pytest
+
+from ingest.products.services import product_load
+
+pytestmark = pytest.mark.django_db
+
+
+def layers(client) -> dict[str, dict]:
+    listed = client.get("/tilejson/").json()["layers"]
+    return {one["tilejson"].removeprefix("http://testserver"): one for one in listed}
+
+
+def tile_of(document: dict, z: int, x: int, y: int) -> str:
+    assert document["tilejson"] == "3.0.0"
+    assert document["minzoom"] <= z <= document["maxzoom"]
+    (template,) = document["tiles"]
+    return template.removeprefix("http://testserver").format(z=z, x=x, y=y)
+
+
+def test_every_layer_is_listed_and_its_tiles_are_there(client, make_egms, pair_predictions):
+    product_load(path=make_egms())
+    listed = layers(client)
+    assert "/tilejson/points/los.json" in listed
+    assert len([address for address in listed if "/rasters/" in address]) > 3
+    for address, entry in listed.items():
+        document = client.get(address).json()
+        assert document["name"] == entry["title"]
+        answer = client.get(tile_of(document, 9, 238, 179))
+        assert answer.status_code == 200
+        assert answer["Access-Control-Allow-Origin"] == "*"
+        assert ("vector_layers" in document) == address.startswith("/tilejson/points/")
+        assert ("Simulated" in document["description"]) == ("/rasters/" in address)
+
+
+def test_fields_are_those_of_the_tiles_and_bounds_those_of_the_points(client, make_egms):
+    product = product_load(path=make_egms())
+    document = client.get("/tilejson/points/los.json").json()
+    assert document["bounds"] == pytest.approx(product.footprint.extent, abs=1e-5)
+    west, south, east, north = document["bounds"]
+    z = 14
+    x = int(((west + east) / 2 + 180) / 360 * 2**z)
+    from rio_tiler.constants import WEB_MERCATOR_TMS
+
+    tile = WEB_MERCATOR_TMS.tile((west + east) / 2, (south + north) / 2, z)
+    assert tile.x == x
+    content = mapbox_vector_tile.decode(client.get(tile_of(document, tile.z, tile.x, tile.y)).content)
+    fields = {one["id"]: set(one["fields"]) for one in document["vector_layers"]}
+    assert content["points"]["features"][0]["properties"].keys() <= fields["points"]
+
+
+@pytest.mark.parametrize("part", ["points/none", "context/none", "none/los", "rasters/radar/none", "rasters/none/x"])
+def test_a_layer_that_is_not_there_is_not_found(client, part):
+    missing = client.get(f"/tilejson/{part}.json")
+    assert missing.status_code == 404
+    assert missing.json()["remedy"] == "The layers are listed at /tilejson/."
