@@ -11,7 +11,9 @@ from monitor.standards.stac_items import STAC
 
 _FEATURES = ("core", "geojson")
 OGC_CLASSES = tuple(f"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/{name}" for name in _FEATURES)
-STAC_CLASSES = tuple(f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "ogcapi-features"))
+STAC_CLASSES = tuple(
+    f"https://api.stacspec.org/v1.0.0/{name}" for name in ("core", "collections", "ogcapi-features", "item-search")
+)
 
 
 class Catalogue(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from django.contrib.gis.geos import GEOSGeometry
 from django.db.models import Model, QuerySet
 
-from monitor.standards.queries import Filter, Query
+from monitor.standards.queries import FEW, Filter, Query
 from monitor.wording.places import Bounds
 from monitor.wording.refusals import Refusal
 
@@ -40,6 +40,7 @@ class Collection(ABC):
     description: ClassVar[str]
     filters: ClassVar[Mapping[str, Filter]] = {}
     most: ClassVar[int] = 1000  # features of one answer
+    few: ClassVar[int] = FEW  # where no limit is given
     items: ClassVar[Mapping[str, Any]] = {}  # further members of a STAC collection
 
     @abstractmethod

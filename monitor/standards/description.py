@@ -6,6 +6,7 @@ from monitor.site.problems import PROBLEM
 from monitor.standards.catalogues import Catalogue
 from monitor.standards.collections import Collection
 from monitor.standards.queries import FEW, Filter
+from monitor.standards.search import MOST, PARAMETERS
 from monitor.standards.stac_items import GEOJSON, JSON
 
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
@@ -72,6 +73,11 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
     }
     for one in catalogue.collections.values():
         paths |= _paths(one)
+    if catalogue.stac:
+        text = {"type": "string"}
+        wanted = [_parameter(name, words, text) for name, words in PARAMETERS.items()]
+        common = _common(MOST, FEW)
+        paths["/search"] = _get("search", "Items of any collection", FEATURES, common + wanted, GEOJSON, ("400",))
     return {
         "openapi": "3.0.3",
         "info": {"title": catalogue.title, "version": "1", "description": catalogue.description},
@@ -104,14 +110,18 @@ def _get(
 
 
 def _parameters(one: Collection) -> list[dict[str, Any]]:
-    limit = {"type": "integer", "minimum": 1, "maximum": one.most, "default": min(FEW, one.most)}
-    common = [
+    own = [_parameter(name, each.description, _schema(each)) for name, each in one.filters.items()]
+    return _common(one.most, one.few) + own
+
+
+def _common(most: int, few: int) -> list[dict[str, Any]]:
+    limit = {"type": "integer", "minimum": 1, "maximum": most, "default": few}
+    return [
         _parameter("limit", "how many at most", limit),
         _parameter("bbox", "west,south,east,north in degrees", BOX) | {"style": "form", "explode": False},
         _parameter("datetime", "a moment, or first/last; .. is open", {"type": "string"}),
         _parameter("after", "where the next part begins: as in the link with rel=next", {"type": "string"}),
     ]
-    return common + [_parameter(name, each.description, _schema(each)) for name, each in one.filters.items()]
 
 
 def _schema(allowed: Filter) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from monitor.standards.catalogues import Catalogue
 from monitor.standards.collections import Collection, Feature, Part
 from monitor.standards.description import OPENAPI
+from monitor.standards.search import Found
 from monitor.standards.stac_items import GEOJSON, JSON, stamp
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -29,6 +30,7 @@ def landing(request: HttpRequest, catalogue: Catalogue) -> Document:
     whole = {"title": catalogue.title, "description": catalogue.description, "links": links}
     if not catalogue.stac:
         return whole
+    links.append(_link("search", _address(request, catalogue, "search"), GEOJSON, "Items of any collection"))
     links += [
         _link("child", _address(request, catalogue, "collection", name), JSON, one.title)
         for name, one in catalogue.collections.items()
@@ -78,15 +80,24 @@ def page(request: HttpRequest, catalogue: Catalogue, one: Collection, part: Part
         _link("self", request.build_absolute_uri(), GEOJSON),
         _link("collection", _address(request, catalogue, "collection", one.name)),
     ]
-    if part.after:
-        query = request.GET.copy()
-        query["after"] = part.after
-        own = _address(request, catalogue, "items", one.name)
-        links.append(_link("next", f"{own}?{query.urlencode()}", GEOJSON, "The next part"))
-    features = [_with_addresses(request, catalogue, one, feature) for feature in part.features]
+    found = [(one, feature) for feature in part.features]
     matched = {} if part.matched is None else {"numberMatched": part.matched}
-    counts = matched | {"numberReturned": len(features)}
-    return {"type": "FeatureCollection"} | counts | {"features": features, "links": links}
+    return _listed(request, catalogue, found, part.after, links) | matched
+
+
+def search_page(request: HttpRequest, catalogue: Catalogue, found: Found, after: str) -> Document:
+    links = [_root(request, catalogue), _link("self", request.build_absolute_uri(), GEOJSON)]
+    return _listed(request, catalogue, found, after, links)
+
+
+def _listed(request: HttpRequest, catalogue: Catalogue, found: Found, after: str, links: list[Document]) -> Document:
+    if after:
+        query = request.GET.copy()
+        query["after"] = after
+        following = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+        links = [*links, _link("next", following, GEOJSON, "The next part")]
+    features = [_with_addresses(request, catalogue, one, feature) for one, feature in found]
+    return {"type": "FeatureCollection", "numberReturned": len(features), "features": features, "links": links}
 
 
 def item(request: HttpRequest, catalogue: Catalogue, one: Collection, feature: Feature) -> Document:

@@ -35,7 +35,7 @@ class Points(Collection):
         "see component; uncertainties are one standard deviation; unknown is null."
     )
     filters = {"product": Filter("id of a data set")}
-    most = 10_000
+    most, few = 10_000, 1000  # a GIS asks for page after page
 
     def part(self, query: Query) -> Part:
         product_behind, pid_behind = _key(query.after)

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from monitor.site.refusals import area_of, boxes, choice, moment, whole_number
 from monitor.wording.refusals import Refusal
 
-FEW = 100  # where no limit is given
+FEW = 100
 COMMON = ("limit", "bbox", "datetime", "after")
 BEGINNING, END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -39,15 +39,18 @@ class Query(NamedTuple):
     filters: Mapping[str, str]
 
 
-def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int) -> Query:
-    """Raises Refusal, also for a parameter that is not known: a filter with a typing error would find everything."""
+def read_query(parameters: QueryDict, filters: Mapping[str, Filter], most: int, few: int = FEW) -> Query:
+    """most: features of an answer; few: where no limit is given.
+
+    Raises Refusal, also for a parameter that is not known: a filter with a typing error would find everything.
+    """
     known = [*COMMON, *filters]
     for name in parameters:
         if name not in known:
             raise Refusal(f"there is no parameter {name[:40]!r}", f"Give some of {', '.join(known)}.")
     bbox = parameters.get("bbox", "")
     return Query(
-        min(whole_number("limit", parameters.get("limit", str(min(FEW, most))), 1, 10**9), most),
+        min(whole_number("limit", parameters.get("limit", str(few)), 1, 10**9), most),
         parameters.get("after", ""),
         area_of(boxes(_level(bbox))) if bbox else None,
         period(parameters.get("datetime", "")),

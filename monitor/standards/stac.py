@@ -24,10 +24,15 @@ from monitor.standards.stac_items import (
 )
 
 
+def _named(name: str) -> Filter:
+    return Filter("the name once more, as some clients give it", (name,))
+
+
 class VelocityFields(Rows):
     name = VELOCITY_FIELDS
     title = "Velocity fields"
     description = "Data sets of measurement points: velocities and, where there are any, series of displacements."
+    filters = {"collections": _named(VELOCITY_FIELDS)}
     items = {"item_assets": {"points": {"type": GEOJSON, "roles": ["data"]}}}
 
     def rows(self, query: Query) -> QuerySet[Product]:
@@ -47,6 +52,7 @@ class RadarImages(Rows):
     name = RADAR_IMAGES
     title = "Radar images"
     description = "Calibrated, map-projected radar images in one polarisation each; they are shown, not given out."
+    filters = {"collections": _named(RADAR_IMAGES)}
 
     def rows(self, query: Query) -> QuerySet[Scene]:
         found = Scene.objects.ready()
@@ -73,7 +79,10 @@ class Predictions(Rows):
     name = PREDICTIONS
     title = "Results of models"
     description = "Rasters that models made of velocity fields and of pairs of radar images, with their statistics."
-    filters = {"task": Filter("what was computed", tuple(ModelVersion.Task.values))}
+    filters = {
+        "collections": _named(PREDICTIONS),
+        "task": Filter("what was computed", tuple(ModelVersion.Task.values)),
+    }
     items = {"item_assets": {"raster": {"type": COG, "roles": ["data"]}}}
 
     def rows(self, query: Query) -> QuerySet[Prediction]:

@@ -12,6 +12,7 @@ from monitor.standards.catalogues import CATALOGUES
 from monitor.standards.collections import Collection
 from monitor.standards.description import OPENAPI, describe
 from monitor.standards.queries import read_query
+from monitor.standards.search import search as find
 from monitor.standards.stac_items import GEOJSON
 from monitor.wording.refusals import Missing
 
@@ -46,7 +47,7 @@ def collection(request: HttpRequest, catalogue: str, name: str) -> JsonResponse:
 @refusals_as_json
 def items(request: HttpRequest, catalogue: str, name: str) -> JsonResponse:
     one = _collection(catalogue, name)
-    part = one.part(read_query(request.GET, one.filters, one.most))
+    part = one.part(read_query(request.GET, one.filters, one.most, one.few))
     return JsonResponse(documents.page(request, CATALOGUES[catalogue], one, part), content_type=GEOJSON)
 
 
@@ -58,6 +59,15 @@ def item(request: HttpRequest, catalogue: str, name: str, ident: str) -> JsonRes
     if feature is None:
         raise Missing("There is no such feature.", f"Ask for some of {one.title[0].lower()}{one.title[1:]} first.")
     return JsonResponse(documents.item(request, CATALOGUES[catalogue], one, feature), content_type=GEOJSON)
+
+
+@require_safe
+@refusals_as_json
+def search(request: HttpRequest, catalogue: str) -> JsonResponse:
+    """Of a STAC catalogue."""
+    chosen = CATALOGUES[catalogue]
+    found, after = find(chosen.collections, request.GET)
+    return JsonResponse(documents.search_page(request, chosen, found, after), content_type=GEOJSON)
 
 
 def routes(catalogue: str) -> tuple[list[Any], str]:
@@ -72,6 +82,8 @@ def routes(catalogue: str) -> tuple[list[Any], str]:
         path("collections/<str:name>/items", items, own, name="items"),
         path("collections/<str:name>/items/<path:ident>", item, own, name="item"),
     ]
+    if CATALOGUES[catalogue].stac:
+        patterns.append(path("search", search, own, name="search"))
     return patterns, catalogue
 
 

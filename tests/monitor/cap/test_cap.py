@@ -9,6 +9,7 @@ from defusedxml.ElementTree import fromstring
 
 from detection.models import Alert, AlertTransition
 from monitor.cap.records import CapMessage
+from monitor.cards.cards import alert_card
 from monitor.tasks import issue_cap_messages
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +58,7 @@ def test_a_message_says_what_the_page_says_and_that_it_is_no_warning(client, mak
     alert = make_alert(state="confirmed", severity="strong")
     issue_cap_messages()
     words = texts(client, f"/cap/{alert.code}.xml")
-    assert words["description"].startswith("The ground here sank by about 14 ± 2 mm a year")
+    assert words["description"].startswith(alert_card(alert).sentence)
     assert {"category": "Geo", "status": "Actual", "scope": "Public", "certainty": "Observed"}.items() <= words.items()
     assert (words["severity"], words["urgency"]) == ("Moderate", "Unknown")
     assert "not an emergency warning" in words["note"]
@@ -116,6 +117,7 @@ def test_the_feed_of_messages_is_valid_and_holds_cancels(client, make_alert):
     assert len(feedparser.parse(client.get("/cap.atom?bbox=39,46,41,48").content).entries) == 1
     assert client.get("/cap.atom?bbox=1").status_code == 400
     of_alerts = feedparser.parse(client.get("/alerts.atom").content)
+    assert not of_alerts.bozo
     types = {link.type: link.href for link in of_alerts.entries[0].links if "type" in link}
     assert types["application/cap+xml"] == f"http://testserver/cap/{elsewhere.code}.xml"
 

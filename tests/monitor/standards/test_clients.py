@@ -22,5 +22,6 @@ def test_owslib_and_pystac_client_read_the_catalogues(live_server, make_egms, ma
     catalogue = Client.open(f"{live_server.url}/stac/")
     collections = {one.id: one for one in catalogue.get_collections()}
     assert set(collections) == {"velocity-fields", "radar-images", "predictions"}
-    item = collections["velocity-fields"].get_item(str(product.pk))
+    assert [one.id for one in catalogue.search(method="GET", bbox=[12, 37, 15, 40]).items()] == [str(product.pk)]
+    (item,) = collections["velocity-fields"].get_items()
     assert item.properties["file_sha256"] == product.file_sha256

@@ -13,6 +13,7 @@ from ml.models import Prediction, Run
 from tests.makers import pairs as made_pairs
 
 pytestmark = pytest.mark.django_db
+NAMES = ("velocity-fields", "radar-images", "predictions")
 CORE = JsonSchemaSTACValidator()  # of its schemas those of the core come with pystac
 
 
@@ -97,3 +98,23 @@ def test_items_are_found_by_time_and_place(client, pair_predictions, make_egms):
     last = Product.objects.get().dates[-1]
     assert len(items(client, "velocity-fields", f"?datetime={last}T00:00:00Z/..")) == 1
     assert items(client, "velocity-fields", "?datetime=2100-01-01") == []
+
+
+def test_a_search_goes_through_all_collections_page_by_page(client, pair_predictions, make_egms):
+    product_load(path=make_egms())
+    address, pages = "/stac/search?limit=4", []
+    while address:
+        page = answer(client, address)
+        pages.append([(one["collection"], one["id"]) for one in page["features"]])
+        (address,) = [
+            link["href"].removeprefix("http://testserver") for link in page["links"] if link["rel"] == "next"
+        ] or [""]
+    whole = [(name, one["id"]) for name in NAMES for one in items(client, name)]
+    assert [one for page in pages for one in page] == whole
+    assert all(len(page) == 4 for page in pages[:-1])
+    scene = str(Scene.objects.first().pk)
+    found = answer(client, f"/stac/search?collections=radar-images&ids={scene},0")["features"]
+    assert [(one["collection"], one["id"]) for one in found] == [("radar-images", scene)]
+    assert (
+        client.get("/stac/search?collections=none").status_code == client.get("/stac/search?after=x").status_code == 400
+    )
