@@ -11,6 +11,11 @@ def transformer(source: int | str, target: int | str) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
 
 
+def local_system(longitude: float, latitude: float) -> str:
+    """Metres around a place, x to the east and y to the north: azimuthal equidistant."""
+    return f"+proj=aeqd +lat_0={latitude!r} +lon_0={longitude!r} +datum=WGS84 +units=m +type=crs"
+
+
 @lru_cache(maxsize=64)
 def is_metric(epsg: int) -> bool:
     """Whether the coordinates of a system are metres on the ground; those of web maps (Pseudo-Mercator) are not."""

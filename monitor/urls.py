@@ -14,6 +14,7 @@ from monitor.api.site import api
 from monitor.basemap import views as basemap
 from monitor.cap import views as cap
 from monitor.channels.mail import views as demo_mail
+from monitor.charts import views as charts
 from monitor.events import views as events
 from monitor.glaciers import views as glaciers
 from monitor.health import views as health
@@ -64,6 +65,10 @@ urlpatterns = [
     path("tilejson/", tilejson.index, name="tilejson-index"),
     path("tilejson/<str:source>/<str:layer>.json", tilejson.vector, name="tilejson-vector"),
     path("tilejson/rasters/<str:layer>/<str:group>.json", tilejson.raster, name="tilejson-raster"),
+    path("charts/series.<str:form>", charts.series, name="chart-series"),
+    path("charts/profile.<str:form>", charts.profile, name="chart-profile"),
+    path("charts/near.json", charts.near, name="chart-near"),
+    path("charts/frames.json", charts.frames, name="chart-frames"),
     path("record/", record.record, name="record"),
     path("record/alerts.csv", record.record_csv, name="record-csv"),
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),

@@ -18,6 +18,10 @@ URLS = {
     "context": "/tiles/context/{kind}/{z}/{x}/{y}.mvt",
     "arrows": "/rasters/{group}/arrows.geojson",
     "glacier": "/glaciers/{glacier}/",
+    "chart_series": "/charts/series.{form}",
+    "chart_profile": "/charts/profile.{form}",
+    "chart_near": "/charts/near.json",
+    "frames": "/charts/frames.json",
 }
 
 

@@ -1,9 +1,11 @@
 """Series over time as programs and charts read them: of one point, and of an alert's area."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 
 import numpy as np
 from django.urls import reverse
+from numpy.typing import NDArray
 
 from detection.models import Alert
 from ingest.models import MeasurementPoint, Product
@@ -65,11 +67,20 @@ def _fits(product: Product, displacement: Float32) -> tuple[SeriesFit | None, Se
     """A line with a season, and, for ground and where the dates suffice, one with the changes that the series shows."""
     if not product.has_series:
         return None, None
-    cycles = has_cycles(product.has_series, product.component, product.technique)
-    cycle_mm = half_wave_mm(product.header) if cycles else None
-    is_ground = product.technique == Technique.INSAR
-    motion = series_motion(product.dates, displacement, cycle_mm) if is_ground else None
-    return fit_series(product.dates, displacement), motion
+    return fit_series(product.dates, displacement), motion_of_series(product, product.dates, displacement)
+
+
+def motion_of_series(
+    product: Product, dates: Sequence[date], displacement: NDArray[np.floating], as_measured: bool = True
+) -> SeriesMotion | None:
+    """The changes that a series of a product shows, (dates,), mm; None for ice and where the dates do not suffice.
+
+    as_measured: the series of one point, which may jump by whole cycles; of means and differences it does not.
+    """
+    if product.technique != Technique.INSAR:
+        return None
+    cycles = as_measured and has_cycles(product.has_series, product.component, product.technique)
+    return series_motion(dates, displacement, half_wave_mm(product.header) if cycles else None)
 
 
 def alert_body(alert: Alert) -> dict[str, object]:

@@ -24,6 +24,7 @@ LIMITED = {
     "/places": "search",
     "/workbench/": "workbench",
     "/rasters/": "rasters",
+    "/charts/": "charts",
 }
 
 

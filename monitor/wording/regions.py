@@ -1,11 +1,12 @@
 """Regions that people choose: circles and drawn areas, checked, measured and put into words. Degrees, EPSG:4326."""
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from pyproj import Geod
-from shapely import MultiPolygon, Polygon, box, force_2d, get_num_coordinates, make_valid
+from shapely import LineString, MultiPolygon, Polygon, box, force_2d, get_num_coordinates, make_valid, transform
 from shapely.affinity import translate
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
@@ -13,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.validation import explain_validity
 
 from detection.rules.sizes import area_of
+from ingest.projections import local_system, transformer
 from monitor.wording.figures import area_label
 from monitor.wording.places import coordinates
 from monitor.wording.refusals import Refusal
@@ -81,6 +83,16 @@ def around(area: BaseGeometry, label: str) -> Region:
     stretch = 1 / max(0.02, float(np.cos(np.radians(middle.y))))
     grown = make_valid(area.simplify(degrees_up / 10).buffer(degrees_up * (1 + stretch) / 2, quad_segs=3))
     return Region(_multi(grown), label)
+
+
+def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
+    """A strip along a line through corners (longitude, latitude)."""
+    middle = LineString(line).interpolate(0.5, normalized=True)
+    local = local_system(middle.x, middle.y)
+    metres = LineString(np.column_stack(transformer(4326, local).transform(*np.array(line, dtype=np.float64).T)))
+    strip = metres.buffer(width_m / 2, quad_segs=3)
+    outline = transform(strip, lambda xy: np.column_stack(transformer(local, 4326).transform(*xy.T)))
+    return Region(_onto_the_map(outline), f"{width_m:.0f} m around a line")
 
 
 def distance_label(distance_m: float) -> str:

@@ -18,7 +18,15 @@ from monitor.map import place_search
 from monitor.site import request_limits
 from tests.waiting import HANG_SECONDS
 
-LIMITED = ["/api/v1/alerts", "/alerts.geojson", "/alerts.atom", "/places.json?q=x", "/workbench/1/", "/rasters/1.tif"]
+LIMITED = [
+    "/api/v1/alerts",
+    "/alerts.geojson",
+    "/alerts.atom",
+    "/places.json?q=x",
+    "/workbench/1/",
+    "/rasters/1.tif",
+    "/charts/near.json",
+]
 
 
 @pytest.mark.django_db

@@ -57,6 +57,7 @@ def parameters() -> dict[str, object]:
         "glacier": "MADE-1",
         "event": GroundEvent.objects.first().pk,
         "detection": 0,
+        "form": "json",
         "run": Run.objects.filter(pair__isnull=False).first().pk,
         "token": "nonsense",
         "name": "0123456789abcdef",

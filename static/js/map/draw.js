@@ -1,5 +1,5 @@
-// Drawing one area on a map, with terra-draw: click the corners, then drag them where they should be.
-import { TerraDraw, TerraDrawPolygonMode, TerraDrawSelectMode } from "terra-draw";
+// Drawing one area or one line on a map, with terra-draw: click the corners; those of an area can be dragged afterwards.
+import { TerraDraw, TerraDrawLineStringMode, TerraDrawPolygonMode, TerraDrawSelectMode } from "terra-draw";
 import { TerraDrawMapLibreGLAdapter } from "terra-draw-maplibre-gl-adapter";
 import { css, onTheme } from "gmm/dom";
 
@@ -92,6 +92,36 @@ export function drawArea(map, onArea) {
       draw.setMode("polygon");
       draw.clear();
       onArea(null);
+    },
+    stop() {
+      if (!draw.enabled) return;
+      endTheme?.();
+      draw.stop();
+    },
+  };
+}
+
+/** Puts the tool for a line on a map. `onLine(geometry)` is called when the last corner is pressed again. */
+export function drawLine(map, onLine) {
+  const styles = () => ({
+    lineStringColor: css("accent"),
+    lineStringWidth: 3,
+    closingPointColor: css("accent"),
+    closingPointOutlineColor: css("surface"),
+    closingPointWidth: 7,
+    closingPointOutlineWidth: 2,
+  });
+  const draw = new TerraDraw({
+    adapter: new TerraDrawMapLibreGLAdapter({ map }),
+    modes: [new TerraDrawLineStringMode({ styles: styles() })],
+  });
+  draw.on("finish", (id) => onLine(draw.getSnapshotFeature(id).geometry));
+  let endTheme = null;
+  return {
+    start() {
+      draw.start();
+      endTheme = onTheme(() => draw.setModeStyles("linestring", styles()));
+      draw.setMode("linestring");
     },
     stop() {
       if (!draw.enabled) return;

@@ -30,8 +30,8 @@ const view = {
 function remember(changes) {
   const url = new URL(location.href);
   for (const [name, value] of Object.entries(changes)) {
-    if (value) url.searchParams.set(name, value);
-    else url.searchParams.delete(name);
+    url.searchParams.delete(name);
+    for (const one of Array.isArray(value) ? value : value ? [value] : []) url.searchParams.append(name, one);
   }
   history.replaceState(history.state, "", url);
 }
@@ -54,6 +54,7 @@ let images = null;
 let popup = null;
 let pin = null;
 let known = null;
+let inspect = null;
 
 function say(text) {
   document.getElementById("announcement").textContent = text;
@@ -100,6 +101,7 @@ function choose({ alert = null, point = null }) {
 function selectAlert(feature, { move = true, scroll = true, link = null } = {}) {
   const { code } = feature.properties;
   popup?.remove();
+  inspect?.leave();
   panel.showAlert(feature.properties, { link, hasPoints: config.kinds_of_points.includes(feature.properties.kind) });
   choose({ alert: code });
   if (scroll && !narrow.matches)
@@ -111,12 +113,16 @@ function selectAlert(feature, { move = true, scroll = true, link = null } = {}) 
 
 async function selectPoint(product, pid, coordinates) {
   popup?.remove();
+  inspect?.leave();
   choose({ point: `${product}/${pid}` });
   if (coordinates) points?.choose(coordinates);
   const url = config.urls.series
     .replace("{product}", encodeURIComponent(product))
     .replace("{pid}", encodeURIComponent(pid));
-  const point = await panel.showPoint(url);
+  const point = await panel.showPoint(url, (found) => [
+    toolButton("Compare", (tools) => tools.compare([`${product}/${pid}`])),
+    toolButton("Other directions", (tools) => tools.everyDirection(found.longitude, found.latitude)),
+  ]);
   mapIntoView();
   if (!point) return;
   const at = [point.longitude, point.latitude];
@@ -146,9 +152,11 @@ function explain(lngLat, text, link = null) {
 }
 
 function pressed(event) {
+  if (inspect?.isDrawing()) return;
   const reach = matchMedia("(pointer: coarse)").matches ? 14 : 7;
   const hit = points?.at(event.point, reach);
   if (hit?.properties.pid !== undefined) {
+    if (inspect?.isComparing()) return void inspect.toggle(`${hit.properties.product}/${hit.properties.pid}`);
     selectPoint(hit.properties.product, hit.properties.pid, hit.geometry.coordinates);
     return;
   }
@@ -170,7 +178,53 @@ function pressed(event) {
   else explain(event.lngLat, "No measurement point here: that does not mean that the ground is still.");
 }
 
-panel.onClose(() => choose({}));
+panel.onClose(() => {
+  inspect?.leave();
+  choose({});
+});
+
+// ---- several points, areas, profiles: loaded when somebody asks for them ----
+async function toInspect() {
+  const { setUpInspect } = await import("gmm/inspect");
+  inspect ??= setUpInspect({ map, urls: config.urls, layer: () => view.layer, remember, say, show: intoView });
+  popup?.remove();
+  choose({});
+  mapIntoView();
+  return inspect;
+}
+
+async function useTool(action) {
+  try {
+    await action(await toInspect());
+  } catch (error) {
+    if (error.name !== "AbortError") warn(error.message, () => useTool(action));
+  }
+}
+
+const toolButton = (text, action) =>
+  element("button", { type: "button", class: "button", onclick: () => useTool(action) }, text);
+
+/** Moves the map where a position is out of view or under the panel. */
+function intoView(positions) {
+  const room = padding();
+  const { clientWidth: width, clientHeight: height } = map.getContainer();
+  const seen = positions.map((at) => map.project(at));
+  const hidden = ({ x, y }) => x < room.left / 2 || y < room.top / 2 || x > width - room.right || y > height - room.bottom;
+  if (!seen.some(hidden)) return;
+  const bounds = positions.reduce((box, at) => box.extend(at), new maplibre.LngLatBounds(positions[0], positions[0]));
+  map.fitBounds(bounds, { padding: room, maxZoom: Math.max(map.getZoom(), 12), duration: 600 });
+}
+
+function setUpTools() {
+  const actions = {
+    compare: (tools) => tools.compare([]),
+    area: (tools) => tools.area(),
+    profile: (tools) => tools.profile(),
+  };
+  for (const button of document.querySelectorAll("[data-tool]"))
+    button.addEventListener("click", () => useTool(actions[button.dataset.tool]));
+  if (["compare", "area", "line"].some((name) => query.has(name))) useTool((tools) => tools.restore(query));
+}
 
 // ---- legend and layers ----
 const isFast = () => config.layers.find((one) => one.name === view.layer)?.fast;
@@ -212,6 +266,7 @@ function changeView(change) {
   });
   describe();
   points?.show(drawn());
+  inspect?.layerChanged();
 }
 
 /** What stands under the pointer, beside the scale. */
@@ -356,6 +411,7 @@ async function start() {
   known = setUpContext({ map, urls: config.urls, query, remember, before: view.layer ? "points" : undefined });
   map.on("click", pressed);
   setUpMailLink();
+  setUpTools();
   const slash = query.get("point")?.indexOf("/") ?? -1;
   if (slash > 0) selectPoint(query.get("point").slice(0, slash), query.get("point").slice(slash + 1));
   await Promise.all([loadAlerts(), loadImages()]);

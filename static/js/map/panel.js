@@ -20,7 +20,7 @@ export function close() {
   removeChart = null;
   if (panel.hidden) return;
   panel.hidden = true;
-  panel.parentElement.classList.remove("has-panel");
+  panel.parentElement.classList.remove("has-panel", "has-wide-panel");
   panel.replaceChildren();
   if (before?.isConnected && !before.closest("[hidden]")) before.focus({ preventScroll: true });
   closed();
@@ -30,9 +30,12 @@ panel.addEventListener("keydown", (event) => {
   if (event.key === "Escape") close();
 });
 
-function open(title, ...content) {
+/** Shows content of any kind. */
+export function open(title, ...content) {
+  running?.abort();
   removeChart?.();
   removeChart = null;
+  panel.parentElement.classList.remove("has-wide-panel");
   if (panel.hidden) before = document.activeElement;
   panel.replaceChildren(
     h(
@@ -47,6 +50,17 @@ function open(title, ...content) {
   panel.scrollTop = 0;
   panel.parentElement.classList.add("has-panel");
   panel.focus({ preventScroll: true });
+}
+
+/** The same with room for a large chart. */
+export function openWide(title, ...content) {
+  open(title, ...content);
+  panel.parentElement.classList.add("has-wide-panel");
+}
+
+/** remove() is called when something else is shown, or nothing. */
+export function keep(remove) {
+  removeChart = remove;
 }
 
 const waiting = () => [
@@ -64,18 +78,17 @@ function copyLink(event) {
   );
 }
 
-/** Shows the point whose series is at `url`. */
-export async function showPoint(url) {
-  running?.abort();
-  const request = (running = new AbortController());
+/** Shows the point whose series is at `url`; actions(point): buttons for it. */
+export async function showPoint(url, actions = () => []) {
   open("Measurement point", ...waiting());
+  const request = (running = new AbortController());
   try {
     const response = await fetch(url, { signal: request.signal, headers: { Accept: "application/json" } });
     if (response.status === 404) throw new Error("gone");
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     const [point, { drawChart }] = await Promise.all([response.json(), import("gmm/chart")]);
     if (request.signal.aborted) return null;
-    renderPoint(point, drawChart);
+    renderPoint(point, drawChart, actions(point));
     return point;
   } catch (error) {
     if (error.name === "AbortError" || request.signal.aborted) return null;
@@ -95,13 +108,13 @@ export async function showPoint(url) {
           : "The connection may have been interrupted.",
       ),
       !gone &&
-        h("button", { type: "button", class: "button button--main", onclick: () => showPoint(url) }, "Try again"),
+        h("button", { type: "button", class: "button button--main", onclick: () => showPoint(url, actions) }, "Try again"),
     );
     return null;
   }
 }
 
-function renderPoint(point, drawChart) {
+function renderPoint(point, drawChart, buttons) {
   const { product, dates, displacement_mm: values, fit_mm: fit, band_mm: band } = point;
   const measured = values.filter((value) => value !== null);
   const head = [h("p", { class: "verdict" }, point.sentence), figures(point, measured)];
@@ -109,6 +122,7 @@ function renderPoint(point, drawChart) {
     h(
       "p",
       { class: "buttons" },
+      ...buttons,
       point.csv_url && h("a", { class: "button", href: point.csv_url, download: true }, "Download (CSV)"),
       h("button", { type: "button", class: "button", onclick: copyLink }, "Copy link"),
     ),
@@ -266,7 +280,6 @@ function howSure(point, count) {
  * link: to more about the place that was pressed; hasPoints: whether points show its motion.
  */
 export function showAlert(alert, { link = null, hasPoints = true } = {}) {
-  running?.abort();
   open(
     `Alert ${alert.code}`,
     h("p", { class: "verdict" }, alert.sentence),

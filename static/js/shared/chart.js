@@ -7,7 +7,7 @@ const HEIGHT = 220;
 const YEAR = 365 * 86400;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-function timeLabels(_, splits, _axis, _space, step) {
+export function timeLabels(_, splits, _axis, _space, step) {
   return splits.map((at, i) => {
     const when = new Date(at * 1000);
     const [year, month] = [when.getUTCFullYear(), MONTHS[when.getUTCMonth()]];
@@ -18,7 +18,7 @@ function timeLabels(_, splits, _axis, _space, step) {
 }
 
 /** A colour of variables.css (#rrggbb) with an opacity, as every canvas understands it. */
-const tint = (colour, opacity) =>
+export const tint = (colour, opacity) =>
   colour +
   Math.round(opacity * 255)
     .toString(16)

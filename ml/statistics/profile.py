@@ -1,0 +1,52 @@
+"""Points along a line: how far along it each stands, and what is usual there."""
+
+from typing import NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+FEWEST_OF_BIN = 3
+
+
+class Along(NamedTuple):
+    """distance_m: along the line from its start; offset_m: from the line, never negative. (n,), m."""
+
+    distance_m: Float64
+    offset_m: Float64
+
+
+class Bins(NamedTuple):
+    """Medians of equally long pieces of the line and the middle two thirds of their points: (bins,), NaN where a piece
+    has fewer than three points. distance_m: the middle of each piece.
+    """
+
+    distance_m: Float64
+    median: Float64
+    low: Float64
+    high: Float64
+    n_points: NDArray[np.int64]
+
+
+def along_line(x_m: Float64, y_m: Float64, corners_m: Float64) -> Along:
+    """Place of points, (n,), on a line through corners, (corners, 2), in one metric system."""
+    line, points = shapely.linestrings(corners_m), shapely.points(x_m, y_m)
+    return Along(np.asarray(shapely.line_locate_point(line, points)), np.asarray(shapely.distance(line, points)))
+
+
+def piece_of(distance_m: Float64, length_m: float, n_bins: int) -> NDArray[np.int64]:
+    """Number of the piece that each point stands on, (n,), 0 to n_bins - 1."""
+    return np.clip((distance_m / length_m * n_bins).astype(np.int64), 0, n_bins - 1)
+
+
+def binned(distance_m: Float64, values: Float64, length_m: float, n_bins: int) -> Bins:
+    """What is usual on each piece of the line. values: (n,), NaN where missing."""
+    piece, known = piece_of(distance_m, length_m, n_bins), np.isfinite(values)
+    figures = np.full((3, n_bins), np.nan)
+    counts = np.bincount(piece[known], minlength=n_bins)
+    for one in np.flatnonzero(counts >= FEWEST_OF_BIN):
+        figures[:, one] = np.percentile(values[known & (piece == one)], [50, 16, 84])
+    middles = (np.arange(n_bins) + 0.5) * length_m / n_bins
+    return Bins(middles, figures[0], figures[1], figures[2], counts.astype(np.int64))

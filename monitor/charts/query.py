@@ -1,0 +1,204 @@
+"""What is asked of a chart: points, an area, a line, a period, a reference. Checked; degrees are EPSG:4326."""
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.gis.geos import GEOSGeometry
+from django.http import QueryDict
+from numpy.typing import NDArray
+from pyproj import Geod
+from shapely import to_wkb
+
+from detection.rules.sizes import area_of
+from monitor.map.layers import BY_NAME, Layer
+from monitor.site.refusals import boxes, choice
+from monitor.wording import regions
+from monitor.wording.refusals import Refusal
+from monitor.wording.regions import Region
+
+MOST_POINTS = 6  # lines that can be told apart
+LARGEST_AREA_KM2 = 100.0
+LARGEST_REFERENCE_KM2 = 25.0
+MOST_CORNERS = 20
+LONGEST_KM = 100.0
+WIDTHS_M = (20.0, 5000.0)
+USUAL_WIDTH_M = 200.0
+LARGEST_VIEW_DEGREES = 4.0
+_GEOD = Geod(ellps="WGS84")
+_SHAPES = (
+    "Give {name}=west,south,east,north, or {name}=longitude,latitude,metres for a circle, or the corners of an area, "
+    "{name}=longitude,latitude;longitude,latitude;…, in degrees."
+)
+
+
+class Period(NamedTuple):
+    """Both days belong to it; None: from the first or to the last date."""
+
+    first: date | None
+    last: date | None
+
+    def holds(self, days: Sequence[date]) -> NDArray[np.bool_]:
+        """Which days are in it, (dates,)."""
+        first, last = self.first or date.min, self.last or date.max
+        return np.array([first <= day <= last for day in days], dtype=bool)
+
+
+class PointName(NamedTuple):
+    product_id: int
+    pid: str
+
+
+class SeriesQuery(NamedTuple):
+    """What one chart of series shows."""
+
+    points: list[PointName]
+    area: Region | None
+    layer: Layer | None
+    period: Period
+    reference: Region | None
+
+
+class ProfileQuery(NamedTuple):
+    """line: corners (longitude, latitude); width_m: of the strip around it."""
+
+    line: list[tuple[float, float]]
+    length_m: float
+    width_m: float
+    layer: Layer
+    reference: Region | None
+
+
+def series_query(asked: QueryDict) -> SeriesQuery:
+    """Raises Refusal."""
+    query = SeriesQuery(
+        [_point(text) for text in dict.fromkeys(asked.getlist("point"))],
+        _area("area", asked.get("area", ""), LARGEST_AREA_KM2),
+        _layer(asked),
+        _period(asked),
+        _area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2),
+    )
+    if len(query.points) > MOST_POINTS:
+        raise Refusal(f"{len(query.points)} points were asked for", f"Choose at most {MOST_POINTS}.")
+    if not query.points and query.area is None:
+        raise Refusal("no point and no area was asked for", "Give point=PRODUCT/POINT, or area=west,south,east,north.")
+    return query
+
+
+def profile_query(asked: QueryDict) -> ProfileQuery:
+    """Raises Refusal."""
+    remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
+    line = [_position(part, "line", remedy) for part in asked.get("line", "").split(";")]
+    if not 2 <= len(line) <= MOST_CORNERS:
+        raise Refusal(f"the line has {len(line)} corners; 2 to {MOST_CORNERS} are allowed", remedy)
+    length_m = float(_GEOD.line_length([x for x, _ in line], [y for _, y in line]))
+    if not 50 <= length_m <= 1000 * LONGEST_KM:
+        raise Refusal(f"the line is {length_m / 1000:,.2f} km long", f"Draw one of 0.05 to {LONGEST_KM:.0f} km.")
+    width_m = _number("width", asked.get("width", ""), USUAL_WIDTH_M)
+    low, high = WIDTHS_M
+    if not low <= width_m <= high:
+        raise Refusal(f"the width is {width_m:g} m", f"Give width={low:.0f} to width={high:.0f}, in metres.")
+    reference = _area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2)
+    return ProfileQuery(line, length_m, width_m, _layer_needed(asked), reference)
+
+
+def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
+    """Layer and box of the points that are played. Raises Refusal."""
+    parts = boxes(asked.get("bbox", ""))
+    west, south, east, north = parts[0]
+    if len(parts) > 1 or max(east - west, north - south) > LARGEST_VIEW_DEGREES:
+        raise Refusal(
+            "the view is too wide to play it",
+            f"Zoom in until it is at most {LARGEST_VIEW_DEGREES:.0f} degrees wide and high.",
+        )
+    return _layer_needed(asked), geometry_of(regions.drawn(regions.rectangle(*parts[0])))
+
+
+def position_query(asked: QueryDict) -> tuple[float, float]:
+    """Longitude and latitude. Raises Refusal."""
+    return _position(asked.get("at", ""), "at", "Give at=longitude,latitude in degrees, for example at=9.18,48.78.")
+
+
+def geometry_of(region: Region) -> GEOSGeometry:
+    return GEOSGeometry(memoryview(to_wkb(region.outline)), srid=4326)
+
+
+def _point(text: str) -> PointName:
+    product, slash, pid = text.partition("/")
+    if slash and pid and "\0" not in pid and product.isascii() and product.isdigit() and len(product) < 19:
+        return PointName(int(product), pid)
+    raise Refusal(f"point is no name of a point: {text[:40]!r}", "Give point=PRODUCT/POINT, for example point=12/pt7.")
+
+
+def _area(name: str, text: str, largest_km2: float) -> Region | None:
+    """A box, a circle or a drawn area."""
+    if not text:
+        return None
+    parts = text.split(";")
+    if len(parts) > 1:
+        corners = [_position(part, name, _SHAPES.format(name=name)) for part in parts]
+        region = regions.drawn(json.dumps({"type": "Polygon", "coordinates": [[*corners, corners[0]]]}))
+    elif text.count(",") == 2:
+        longitude, latitude, metres = _numbers(text, name)
+        region = regions.circle(longitude, latitude, metres)
+    else:
+        parts_of_box = boxes(text) if text.count(",") == 3 else []
+        if len(parts_of_box) != 1:
+            raise Refusal(f"{name} is no area: {text[:40]!r}", _SHAPES.format(name=name))
+        region = regions.drawn(regions.rectangle(*parts_of_box[0]))
+    size_km2 = area_of(region.outline) / 1e6
+    if size_km2 > largest_km2:
+        raise Refusal(f"the {name} is {size_km2:,.0f} km² large", f"Choose one of at most {largest_km2:.0f} km².")
+    return region
+
+
+def _position(text: str, name: str, remedy: str) -> tuple[float, float]:
+    values = _numbers(text, name, remedy)
+    if len(values) == 2 and -180 <= values[0] <= 180 and -90 <= values[1] <= 90:
+        return values[0], values[1]
+    raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy)
+
+
+def _numbers(text: str, name: str, remedy: str = "") -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if values and all(map(math.isfinite, values)):
+        return values
+    raise Refusal(f"{name} holds no position: {text[:40]!r}", remedy or _SHAPES.format(name=name))
+
+
+def _number(name: str, text: str, usual: float) -> float:
+    try:
+        return float(text) if text else usual
+    except ValueError as fault:
+        raise Refusal(f"{name} is no number: {text[:40]!r}", f"Give {name}={usual:g}.") from fault
+
+
+def _layer(asked: QueryDict) -> Layer | None:
+    return BY_NAME.get(choice("layer", asked.get("layer", ""), list(BY_NAME)))
+
+
+def _layer_needed(asked: QueryDict) -> Layer:
+    layer = _layer(asked)
+    if layer is None:
+        raise Refusal("no layer was named", f"Give layer=, one of {', '.join(BY_NAME)}.")
+    return layer
+
+
+def _period(asked: QueryDict) -> Period:
+    first, last = (_day(name, asked.get(name, "")) for name in ("from", "until"))
+    if first and last and first >= last:
+        raise Refusal("the period ends before it begins", "Give from= a day before until=.")
+    return Period(first, last)
+
+
+def _day(name: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as fault:
+        raise Refusal(f"{name} is no day: {text[:40]!r}", f"Give {name}=2021-05-31.") from fault

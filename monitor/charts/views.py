@@ -1,0 +1,81 @@
+"""Charts of several points, of areas and along lines, and frames of displacement, as data."""
+
+from collections.abc import Sequence
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+
+from monitor.charts import query
+from monitor.charts.downloads import FORMATS, Row, series_rows
+from monitor.charts.frames import frames_body
+from monitor.charts.profiles import profile_body
+from monitor.charts.rows import chart_body, near_body
+from monitor.charts.selectors import bounded, nearest_points
+from monitor.charts.traces import traces_of
+from monitor.site.refusals import refusals_as_json
+
+REACH_DEGREES = 0.01  # on the map, a little more than the distance that counts
+CACHE = "public, max-age=300"
+
+
+@require_safe
+@refusals_as_json
+def series(request: HttpRequest, form: str) -> HttpResponse:
+    """?point=PRODUCT/POINT up to six times, &area=, &from=, &until=, &reference=."""
+    _known(form)
+    asked = query.series_query(request.GET)
+    with bounded():
+        traces, missing = traces_of(asked)
+    body = chart_body(asked, traces, missing)
+    if form == "json":
+        return _json(body)
+    return _file(form, series_rows(body, [trace.place for trace in traces]), "ground-motion-series")
+
+
+@require_safe
+@refusals_as_json
+def profile(request: HttpRequest, form: str) -> HttpResponse:
+    """?line=longitude,latitude;longitude,latitude&layer=, &width=, &reference=."""
+    _known(form)
+    asked = query.profile_query(request.GET)
+    with bounded():
+        body, rows = profile_body(asked)
+    return _json(body) if form == "json" else _file(form, rows, "ground-motion-profile")
+
+
+@require_safe
+@refusals_as_json
+def near(request: HttpRequest) -> JsonResponse:
+    """?at=longitude,latitude: the nearest point of each data set."""
+    longitude, latitude = query.position_query(request.GET)
+    with bounded():
+        found = nearest_points(longitude=longitude, latitude=latitude, reach_degrees=REACH_DEGREES)
+    return _json(near_body(longitude, latitude, found))
+
+
+@require_safe
+@refusals_as_json
+def frames(request: HttpRequest) -> JsonResponse:
+    """?layer=&bbox=west,south,east,north."""
+    layer, view = query.view_query(request.GET)
+    with bounded():
+        body = frames_body(layer, view)
+    return _json(body)
+
+
+def _known(form: str) -> None:
+    if form != "json" and form not in FORMATS:
+        raise Http404("There is no such format.")
+
+
+def _json(body: dict[str, object]) -> JsonResponse:
+    response = JsonResponse(body)
+    response["Cache-Control"] = CACHE
+    return response
+
+
+def _file(form: str, rows: Sequence[Row], name: str) -> HttpResponse:
+    content_type, written = FORMATS[form]
+    response = HttpResponse(written(rows), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    return response

@@ -1,0 +1,83 @@
+// What is on the chart, on the map: numbered marks in the colours of the lines, the area, the line, the reference.
+import { maplibre } from "gmm/basemap";
+import { css, element as h, onTheme } from "gmm/dom";
+import { colourName } from "gmm/lines";
+
+const NOTHING = { type: "FeatureCollection", features: [] };
+const feature = (what, geometry) => ({ type: "Feature", properties: { what }, geometry });
+
+export function addChosen(map) {
+  let marks = [];
+  map.addSource("inspected", { type: "geojson", data: NOTHING });
+  const of = (what) => ["==", ["get", "what"], what];
+  map.addLayer({
+    id: "inspected-area",
+    type: "fill",
+    source: "inspected",
+    filter: of("area"),
+    paint: { "fill-opacity": 0.12 },
+  });
+  map.addLayer({
+    id: "inspected-reference",
+    type: "line",
+    source: "inspected",
+    filter: of("reference"),
+    paint: { "line-width": 2, "line-dasharray": [2, 2] },
+  });
+  map.addLayer({
+    id: "inspected-casing",
+    type: "line",
+    source: "inspected",
+    filter: ["!", of("reference")],
+    paint: { "line-width": 5 },
+  });
+  map.addLayer({
+    id: "inspected-line",
+    type: "line",
+    source: "inspected",
+    filter: ["!", of("reference")],
+    paint: { "line-width": 2.5 },
+  });
+  onTheme(() => {
+    map.setPaintProperty("inspected-area", "fill-color", css("accent"));
+    map.setPaintProperty("inspected-casing", "line-color", css("alert-casing"));
+    for (const id of ["inspected-line", "inspected-reference"]) map.setPaintProperty(id, "line-color", css("accent"));
+  });
+
+  function clearMarks() {
+    for (const mark of marks) mark.remove();
+    marks = [];
+  }
+
+  function mark(at, label, name, colour) {
+    const node = h("span", { class: `trace-mark trace-mark--${colour}`, role: "img", "aria-label": name }, label);
+    marks.push(new maplibre.Marker({ element: node }).setLngLat(at).addTo(map));
+  }
+
+  function draw(shapes, reference) {
+    const features = shapes.map(([what, geometry]) => feature(what, geometry));
+    if (reference) features.push(feature("reference", reference.outline));
+    map.getSource("inspected").setData({ type: "FeatureCollection", features });
+  }
+
+  return {
+    showTraces(traces, corners, reference) {
+      clearMarks();
+      traces.forEach((trace, i) => {
+        const at = [trace.longitude, trace.latitude];
+        if (!trace.is_area) mark(at, String(i + 1), `Line ${i + 1}`, colourName(i + 1));
+      });
+      draw(corners.length ? [["area", { type: "Polygon", coordinates: [[...corners, corners[0]]] }]] : [], reference);
+    },
+    showLine(corners, reference) {
+      clearMarks();
+      mark(corners[0], "A", "Start of the profile", "trace-1");
+      mark(corners.at(-1), "B", "End of the profile", "trace-1");
+      draw([["line", { type: "LineString", coordinates: corners }]], reference);
+    },
+    clear() {
+      clearMarks();
+      map.getSource("inspected").setData(NOTHING);
+    },
+  };
+}

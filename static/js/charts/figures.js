@@ -1,0 +1,82 @@
+// What can be taken away from a chart, and its figures as a table.
+import { element as h } from "gmm/dom";
+import { date, signed } from "gmm/format";
+
+const FILES = [
+  ["csv", "CSV"],
+  ["geojson", "GeoJSON"],
+  ["parquet", "GeoParquet"],
+];
+
+/** Links and buttons. picture(): the chart as `gmm/picture` draws it; name: of the files. */
+export function saved({ actions, picture, name }) {
+  const draw = (save) => async () => (await import("gmm/picture"))[save](picture(), name);
+  const copy = h("button", { type: "button", class: "button", onclick: () => copyLink(copy) }, "Copy link");
+  return [
+    h(
+      "span",
+      { class: "buttons", role: "group", "aria-label": "Download" },
+      h("span", { class: "soft" }, "Download:"),
+      ...FILES.map(([form, label]) => h("a", { class: "button", href: actions.address(form), download: true }, label)),
+      h("button", { type: "button", class: "button", onclick: draw("saveSvg") }, "SVG"),
+      h("button", { type: "button", class: "button", onclick: draw("savePng") }, "PNG"),
+      copy,
+    ),
+  ];
+}
+
+function copyLink(button) {
+  navigator.clipboard.writeText(location.href).then(
+    () => (button.textContent = "Link copied"),
+    () => (button.textContent = "Copy it from the address bar"),
+  );
+}
+
+/** A fold-out with columns of numbers; rows(): [[text, number or null, …]], made when it is opened. */
+export function foldedTable(summary, label, heads, rows) {
+  const body = h("tbody");
+  const details = h(
+    "details",
+    {},
+    h("summary", {}, summary),
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+      h(
+        "table",
+        {},
+        h(
+          "thead",
+          {},
+          h("tr", {}, ...heads.map((text, i) => h("th", { scope: "col", class: i ? "number" : null }, text))),
+        ),
+        body,
+      ),
+    ),
+  );
+  const cell = (value) => h("td", { class: "number" }, value === null ? "–" : signed(value));
+  details.addEventListener(
+    "toggle",
+    () =>
+      body.replaceChildren(
+        ...rows().map(([text, ...values]) => h("tr", {}, h("th", { scope: "row" }, text), ...values.map(cell))),
+      ),
+    { once: true },
+  );
+  return details;
+}
+
+/** Every date of every line. */
+export function valuesTable(traces) {
+  const rows = () => {
+    const columns = traces.map((trace) => new Map(trace.dates.map((day, i) => [day, trace.values_mm[i]])));
+    const days = [...new Set(traces.flatMap((trace) => trace.dates))].sort();
+    return days.map((day) => [date(day), ...columns.map((column) => column.get(day) ?? null)]);
+  };
+  const heads = ["Date", ...traces.map((_, i) => `Line ${i + 1}, mm`)];
+  return foldedTable("The figures as a table", "Displacement by date and line", heads, rows);
+}
+
+/** "+3.2 ± 0.4": two standard deviations. */
+export const rateText = (rate, sigma) =>
+  sigma === null ? signed(rate) : `${signed(rate)} ± ${Math.max(0.1, 2 * sigma).toFixed(1)}`;
