@@ -54,8 +54,12 @@ class AlertFeed(Feed):
     def get_object(self, request: HttpRequest) -> list[tuple[Alert, AlertCard]]:
         has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
         alerts = list(alerts_requested(request.GET).annotate(has_message=has_message)[:MOST_ENTRIES])
-        self.site = request.build_absolute_uri("/")[:-1]
+        self.address, self.site = request.build_absolute_uri(), request.build_absolute_uri("/")[:-1]
         return list(zip(alerts, alert_cards(alerts), strict=True))
+
+    def feed_guid(self, entries: list[tuple[Alert, AlertCard]]) -> str:
+        """A feed of a box, or of a kind, is another one than that of everything."""
+        return self.address
 
     def items(self, entries: list[tuple[Alert, AlertCard]]) -> list[tuple[Alert, AlertCard]]:
         return entries

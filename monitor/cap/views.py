@@ -34,12 +34,16 @@ class CapFeed(Feed):
     author_name = "Ground Motion Monitor"
 
     def get_object(self, request: HttpRequest) -> list[CapMessage]:
+        self.address = request.build_absolute_uri()
         messages = CapMessage.objects.defer("xml", "references")
         if bbox := request.GET.get("bbox", ""):
             messages = messages.filter(alert__area__intersects=area_of(boxes(bbox)))
         if since := moment("since", request.GET.get("since", "")):
             messages = messages.filter(sent_at__gte=since)
         return list(messages[:MOST_ENTRIES])
+
+    def feed_guid(self, messages: list[CapMessage]) -> str:
+        return self.address
 
     def items(self, messages: list[CapMessage]) -> list[CapMessage]:
         return messages

@@ -118,6 +118,7 @@ def test_the_feed_of_messages_is_valid_and_holds_cancels(client, make_alert):
     assert client.get("/cap.atom?bbox=1").status_code == 400
     of_alerts = feedparser.parse(client.get("/alerts.atom").content)
     assert not of_alerts.bozo
+    assert of_alerts.feed.id != feed.feed.id
     types = {link.type: link.href for link in of_alerts.entries[0].links if "type" in link}
     assert types["application/cap+xml"] == f"http://testserver/cap/{elsewhere.code}.xml"
 
