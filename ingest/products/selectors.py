@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db import connection, transaction
-from django.db.models import DateField, F, FloatField, Func, QuerySet
+from django.db.models import DateField, F, FloatField, Func, Q, QuerySet
 
 from ingest.models import DisplacementSeries, MeasurementPoint, Product, Scene
 from ingest.products import sampling
@@ -176,14 +178,14 @@ def point_get(*, product_id: int, pid: str) -> MeasurementPoint:
     return MeasurementPoint.objects.select_related("product").get(product_id=product_id, pid=pid)
 
 
-def points_behind(*, product_id: int, pid: str, area: GEOSGeometry | None, most: int) -> list[dict[str, Any]]:
-    """At most so many points of a product, in an area (EPSG:4326) or anywhere, in the order of their ids behind `pid`.
+def points_behind(*, product_id: int, pid: str, boxes: Sequence[Polygon], most: int) -> list[dict[str, Any]]:
+    """At most so many points of a product, in the order of their ids behind `pid`; in one of the boxes (EPSG:4326),
+    or anywhere where there is none.
 
     Columns of MeasurementPoint, and longitude and latitude. Reads by an index: no row before `pid` is visited.
     """
-    points = MeasurementPoint.objects.filter(product_id=product_id, pid__gt=pid)
-    if area is not None:
-        points = points.filter(tile_point__intersects=area)
+    inside = reduce(or_, (Q(tile_point__bboverlaps=box) for box in boxes), Q())
+    points = MeasurementPoint.objects.filter(inside, product_id=product_id, pid__gt=pid)
     position = {"longitude": _ordinate("X"), "latitude": _ordinate("Y")}
     return list(points.annotate(**position).order_by("pid").values(*POINT_VALUES, *position)[:most])
 

@@ -45,7 +45,7 @@ class Points(Collection):
             rows = points_behind(
                 product_id=product.pk,
                 pid=pid_behind if product.pk == product_behind else "",
-                area=_within_mercator(query.area) if query.area else None,
+                boxes=_within_mercator(query.area) if query.area else [],
                 most=query.limit + 1 - len(found),
             )
             found += [_feature(product, row) for row in rows]
@@ -95,10 +95,13 @@ def _key(after: str) -> tuple[int, str]:
     raise Refusal(f"after is no key of this collection: {after[:40]!r}", "Follow the link with rel=next.")
 
 
-def _within_mercator(area: MultiPolygon) -> MultiPolygon:
-    boxes = [part.extent for part in area]
-    clamped = [(w, max(s, -MERCATOR_DEGREES), e, min(n, MERCATOR_DEGREES)) for w, s, e, n in boxes]
-    return MultiPolygon([Polygon.from_bbox(one) for one in clamped], srid=4326)
+def _within_mercator(area: MultiPolygon) -> list[Polygon]:
+    """The boxes of an area."""
+    boxes = []
+    for west, south, east, north in (part.extent for part in area):
+        boxes.append(Polygon.from_bbox((west, max(south, -MERCATOR_DEGREES), east, min(north, MERCATOR_DEGREES))))
+        boxes[-1].srid = 4326
+    return boxes
 
 
 def _feature(product: Product, row: dict[str, Any]) -> Feature:
