@@ -1,0 +1,53 @@
+"""Items of several collections at once, as STAC's item search asks for them."""
+
+from collections.abc import Mapping
+
+from django.http import QueryDict
+
+from monitor.standards.collections import Collection, Feature
+from monitor.standards.queries import Query, read_query
+from monitor.wording.refusals import Refusal
+
+MOST = 1000
+PARAMETERS = {
+    "collections": "names with commas between them; all where none is given",
+    "ids": "ids with commas between them",
+}
+Found = list[tuple[Collection, Feature]]
+
+
+def search(known: Mapping[str, Collection], parameters: QueryDict) -> tuple[Found, str]:
+    """Items, collection after collection, and the key behind which the next part begins. Raises Refusal."""
+    common = parameters.copy()
+    names, idents = (_listed(common.pop(name, [""])[-1]) for name in PARAMETERS)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise Refusal(f"there is no collection {unknown[0][:40]!r}", f"Give some of {', '.join(known)}.")
+    chosen = [one for name, one in known.items() if not names or name in names]
+    query = read_query(common, {}, MOST)
+    if idents:
+        found = [(one, feature) for one in chosen for ident in idents if (feature := one.feature(ident))]
+        return found[: query.limit], ""
+    return _one_after_the_other(chosen, query)
+
+
+def _one_after_the_other(chosen: list[Collection], query: Query) -> tuple[Found, str]:
+    """The key of a part is the name of its collection and the key in there."""
+    name, _, behind = query.after.partition(":")
+    names = [one.name for one in chosen]
+    if name and name not in names:
+        raise Refusal(f"after is no key of this search: {query.after[:40]!r}", "Follow the link with rel=next.")
+    found: Found = []
+    for one in chosen[names.index(name) if name else 0 :]:
+        left = query.limit - len(found)
+        if not left:
+            return found, f"{one.name}:"
+        part = one.part(query._replace(limit=left, after=behind if one.name == name else ""))
+        found += [(one, feature) for feature in part.features]
+        if part.after:
+            return found, f"{one.name}:{part.after}"
+    return found, ""
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]
