@@ -37,6 +37,7 @@ from monitor.uploads import views as uploads
 urlpatterns = [
     path("", map.map_view, name="map"),
     path("about/", map.about, name="about"),
+    path("reading/", map.reading, name="reading"),
     path("alerts/", alerts.alert_list, name="alert-list"),
     path("alerts.atom", feeds.alerts_atom, name="alerts-atom"),
     path("alerts.geojson", feeds.alerts_geojson, name="alerts-geojson"),

@@ -12,6 +12,7 @@ from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.map.context_tiles import overlays_available, truth_overlay
 from monitor.rasters.layers import RASTER_LAYERS
+from monitor.wording.glossary import GLOSSARY
 from monitor.wording.states import STATE_LABELS
 
 MOST_CARDS = 200  # on the map's own list; the map shows all, and so does the page of alerts
@@ -39,6 +40,11 @@ def map_view(request: HttpRequest) -> HttpResponse:
         "states": [(state, STATE_LABELS[state][0]) for state in STATES_OF_LEGEND],
     }
     return render(request, "map/map.html", context)
+
+
+@require_safe
+def reading(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/reading.html", {"glossary": GLOSSARY})
 
 
 @require_safe

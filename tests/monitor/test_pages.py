@@ -13,7 +13,7 @@ from ingest.products.services import product_load
 from ml.deformation.infer import VERSIONS
 
 pytestmark = pytest.mark.django_db
-PAGES = ["/", "/alerts/", "/products/", "/about/"]
+PAGES = ["/", "/alerts/", "/products/", "/about/", "/reading/"]
 
 
 @pytest.fixture
