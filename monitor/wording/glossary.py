@@ -1,8 +1,7 @@
 """Words of the field in plain words, for the page that explains them and for hints on others."""
 
+import re
 from typing import NamedTuple
-
-from django.utils.text import slugify
 
 
 class Term(NamedTuple):
@@ -13,7 +12,7 @@ class Term(NamedTuple):
 
     @property
     def slug(self) -> str:
-        return slugify(self.name)
+        return "-".join(re.findall("[a-z0-9]+", self.name.lower()))
 
 
 GLOSSARY = (
