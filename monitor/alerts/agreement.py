@@ -68,7 +68,7 @@ def _number(n: int) -> str:
 def _method_row(look: Mapping[str, Any], own: bool) -> dict[str, str]:
     name = look["method"]
     words = METHOD_WORDS.get(name, MethodWords(name.replace("-", " ").capitalize(), ""))
-    share = "the outline is its own" if own else f"{look['share']:.0%} of the outline" if look["share"] else ""
+    share = "drew the outline" if own else f"{look['share']:.0%} of the outline" if look["share"] else ""
     return words._asdict() | {"answer": _answer(look["score"], look["share"]), "share": share}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
 from detection.glaciers.selectors import motions_touching
 from detection.kinds import Extent
@@ -58,7 +59,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "cause": with_surroundings(alert, card.voice.causes(alert)),
         "steps": alert_steps(alert),
         "kin": kin(alert),
-        "evidence": [_evidence(detection, card) for detection in detections],
+        "evidence": [_evidence(detection, card) for detection in _newest_first(detections)],
         "evidence_words": card.voice.evidence,
         "agreement": agreement,
         "agreement_sentence": agreement_sentence(agreement),
@@ -93,6 +94,10 @@ def _sources(detection: Detection) -> list[Product | ScenePair]:
     return [own, *(one for one in others if one.name in shown)]
 
 
+def _newest_first(detections: Sequence[Detection]) -> list[Detection]:
+    return sorted(detections, key=lambda one: data_end(one.scan.prediction.run.input), reverse=True)
+
+
 def _speeds(detections: Sequence[Detection]) -> dict[str, Any]:
     """The series of ground that has no outline of its own; a glacier's stands on the glacier's page."""
     charts = series_of(detections)
@@ -117,7 +122,8 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
         "direction": finding.direction,
         "pictures": captions(detection),
         "detection": detection.pk,
-        "reasons": [*how_likely(run.model_version.parameters, detection), *finding.reasons],
+        "likely": how_likely(run.model_version.parameters, detection),
+        "reasons": finding.reasons,
         "counted": card.voice.evidence.counted,
         "score": round(detection.score, 2),
         "area_label": area_label(detection.area_m2),
@@ -129,16 +135,16 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
     }
 
 
-def how_likely(parameters: Mapping[str, Any], detection: Detection) -> list[str]:
+def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
     """How often a score like this one is right, where the method's parameters state it."""
     reliability = reliability_of(parameters.get("settings", {}), max(1, len(detection.reasons)))
     if reliability is None or detection.extent != Extent.LOCAL:
-        return []
+        return ""
     share = min(99, math.floor(100 * float(reliability.probability(detection.score))))
-    return [
-        f"Of 100 places with such a score, about {share} move by {MOVING_MM_YR:g} mm a year or more, if one place in "
-        f"{1 / BASE_RATE:.0f} of the country does."
-    ]
+    return (
+        f"Of 100 places that look like this to the computer, about {share} move by {MOVING_MM_YR:g} mm a year or more. "
+        f"Assumed for that: one place in {1 / BASE_RATE:.0f} of the country does."
+    )
 
 
 def _analysis_url(product: Product | None) -> str:

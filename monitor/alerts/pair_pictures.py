@@ -25,7 +25,7 @@ from monitor.wording.dates import day_words
 
 FREE_LICENCE = "Copernicus Sentinel data terms"  # free, full and open, with attribution
 GREYS = RASTER_LAYERS_BY_NAME["radar"].stops
-MOST_ARROWS = 120
+MOST_ARROWS = 600
 
 
 class Captioned(NamedTuple):
@@ -44,16 +44,18 @@ def may_be_shown(scene: Scene) -> bool:
 def pair_captions(detection: Detection) -> Iterator[Captioned]:
     """The pictures that there are of a detection in a pair of images."""
     pair = detection.scan.prediction.run.pair
+    scenes = (pair.reference, pair.secondary)
+    if all(may_be_shown(scene) for scene in scenes) and not missing_images(pair):
+        yield from _image_captions(pair)
     layer = LAYER_OF_TASK[detection.scan.prediction.run.model_version.task]
     yield Captioned("result", f"What the computer measured: {layer.label.lower()}", layer.caption)
-    scenes = (pair.reference, pair.secondary)
-    if not all(may_be_shown(scene) for scene in scenes) or missing_images(pair):
-        return
+
+
+def _image_captions(pair: ScenePair) -> Iterator[Captioned]:
     for name, scene, which in (("before", pair.reference, "earlier"), ("after", pair.secondary, "later")):
+        title = f"Radar image of {day_words(scene.acquired_at.date())}"
         shown = f"The {which} of the two radar images. Bright: much of the radar's signal came back. Dark: little."
-        yield Captioned(
-            name, f"Radar image of {day_words(scene.acquired_at.date())}", f"{shown} {_thanks(scene)}".strip()
-        )
+        yield Captioned(name, title, f"{shown} {_thanks(scene)}".strip())
     yield Captioned(
         "difference",
         "What became brighter or darker",

@@ -41,7 +41,7 @@ SCORE = RASTER_LAYERS_BY_NAME["probability"]
 MOST_PRODUCTS = 4  # of a run, whose points are drawn
 MOST_POINTS = 200_000  # of the ground around a wide region, about; a picture has some thousand squares
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
-PAINT_VERSION = 3  # raise when pictures of the same figures look different
+PAINT_VERSION = 4  # raise when pictures of the same figures look different
 
 
 def captions(detection: Detection) -> list[Captioned]:
@@ -51,7 +51,7 @@ def captions(detection: Detection) -> list[Captioned]:
         return list(pair_captions(detection))
     products = _products(detection)
     measured = [one for number, product in enumerate(products, 1) for one in _of_product(detection, product, number)]
-    if detection.extent != Extent.LOCAL:
+    if _is_region(detection):
         return measured
     return [Captioned("score", "What the computer scored", SCORE.caption), *measured]
 
@@ -60,15 +60,16 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
     if product.points_deleted_at:
         return
     negative, positive = WORDS[product.component]
-    ring = figure(fringe_mm_yr(detection.peak_rate_mm_yr))
-    whole = detection.extent != Extent.LOCAL
-    against = "As the data set states them" if whole else "Against the ground around"
+    against = "As the data set states them" if _is_region(detection) else "Against the ground around"
     yield Captioned(
         f"points-{number}",
         "What was measured",
         f"Points of {product.name}. {against}: brown, {negative}; blue, {positive}. Full colour at "
         f"{stretch_of(detection)} mm a year. Pale squares hold no point.",
     )
+    if _is_region(detection):
+        return
+    ring = figure(fringe_mm_yr(detection.peak_rate_mm_yr))
     yield Captioned(
         f"rings-{number}",
         "The same in rings",
@@ -77,9 +78,25 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
 
 
 def _products(detection: Detection) -> list[Product]:
-    """Those whose points are drawn: a region was found in the run's own product alone."""
+    """Those that hold points of the place; of a region, the run's own: it was found in that alone."""
     run = detection.scan.prediction.run
-    return products_of(run=run)[:MOST_PRODUCTS] if detection.extent == Extent.LOCAL else [run.product]
+    if _is_region(detection):
+        return [run.product]
+    shown = {one["product"] for one in detection.reasons if "product" in one} or {run.product.name}
+    return [product for product in products_of(run=run) if product.name in shown][:MOST_PRODUCTS]
+
+
+def _is_region(detection: Detection) -> bool:
+    return detection.extent != Extent.LOCAL
+
+
+def _still_mm_yr(detection: Detection, product: Product) -> float:
+    """What a product's rates are shown against: the ground around a place; nothing, of a region."""
+    if _is_region(detection):
+        return 0.0
+    around = [one.get("around_mm_yr") for one in detection.reasons if one.get("product") == product.name]
+    known = [rate for rate in around if rate is not None]
+    return known[0] if known else detection.scan.prediction.statistics.get("background_mm_yr", 0.0)
 
 
 def stretch_of(area: AreaFigures) -> int:
@@ -103,11 +120,10 @@ def evidence_png(detection: Detection, name: str) -> bytes:
     if detection.scan.prediction.run.product is None:
         return pair_picture(detection, name, frame, epsg, outline)
     what, _, number = name.partition("-")
-    points = product_points(product=_products(detection)[int(number) - 1], area=_box(frame, epsg), most=MOST_POINTS)
+    product = _products(detection)[int(number) - 1]
+    points = product_points(product=product, area=_box(frame, epsg), most=MOST_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
-    still = detection.extent == Extent.LOCAL and x.size  # most of the box; a region fills it
-    level = np.median(points.velocity_mm_yr) if still else np.float32(0)
-    rates = points_on(frame, x, y, points.velocity_mm_yr - level)
+    rates = points_on(frame, x, y, points.velocity_mm_yr - np.float32(_still_mm_yr(detection, product)))
     if what == "points":
         stretch = stretch_of(detection)
         return picture(rates, RATE_STOPS, -stretch, stretch, frame, outline)

@@ -71,14 +71,15 @@ def change_words(motion: MotionFigures, component: str, verb: str, least_sigma: 
 
 def change_rows(component: str, fit: Mapping[str, Any]) -> list[dict[str, str]]:
     """Every change that a series shows: when, between which dates that is, and what changed."""
-    return [
-        {
-            "when": day_words(date.fromisoformat(one["day"])),
-            "between": " and ".join(day_words(date.fromisoformat(one[name])) for name in ("first", "last")),
-            "what": what_changed(component, one),
-        }
-        for one in fit["changes"]
-    ]
+    return [_change_when(one) | {"what": what_changed(component, one)} for one in fit["changes"]]
+
+
+def _change_when(change: Mapping[str, Any]) -> dict[str, str]:
+    """A speed that changes evenly does so on no day."""
+    if change["kind"] == "curve":
+        return {"when": "All the time", "between": ""}
+    day, *between = (day_words(date.fromisoformat(change[name])) for name in ("day", "first", "last"))
+    return {"when": day, "between": " and ".join(between)}
 
 
 def what_changed(component: str, change: Mapping[str, Any]) -> str:

@@ -58,7 +58,7 @@ async function drawMotion() {
       dates: motion.dates,
       values: motion.displacement_mm,
       line: motion.fit_mm,
-      marks: motion.changes.map((one) => one.day),
+      marks: motion.changes.filter((one) => one.kind !== "curve").map((one) => one.day),
       positiveWord: motion.positive_word,
       negativeWord: motion.negative_word,
       names: { values: "measured", line: "trend and seasons", short: "trend", marks: "a change" },

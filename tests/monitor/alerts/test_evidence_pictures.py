@@ -11,8 +11,11 @@ from shapely.geometry import MultiPolygon, box
 
 from detection.models import Alert, AlertMethods, Detection
 from detection.selectors import detections_current
+from ingest.products.selectors import PointColumns
 from ml.models import Prediction
+from monitor.alerts import pictures
 from monitor.alerts.agreement import agreement_rows, agreement_sentence, method_block
+from monitor.alerts.pictures import captions, evidence_png
 from monitor.imaging.evidence import frame_of, fringe_mm_yr, picture, points_on, smoothed, wrapped
 
 SQUARE = MultiPolygon([box(1_000.0, 1_000.0, 2_000.0, 1_500.0)])
@@ -69,22 +72,22 @@ def test_every_run_that_saw_an_alert_has_its_pictures(alert):
     visitor = Client()
     page = visitor.get(f"/alerts/{alert.code}/").content.decode()
     detection = detections_current(alert=alert)[0]
-    pictures = f"/alerts/{alert.code}/detections/{detection.pk}"
+    address = f"/alerts/{alert.code}/detections/{detection.pk}"
     for name in ("score", "points-1", "rings-1", "points-2", "rings-2"):  # both tracks were looked at together
-        assert f"{pictures}/{name}.png" in page
-        answer = visitor.get(f"{pictures}/{name}.png")
+        assert f"{address}/{name}.png" in page
+        answer = visitor.get(f"{address}/{name}.png")
         shown = pixels(answer.content)
         assert max(shown.shape) == 480
         assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
-        assert visitor.get(f"{pictures}/{name}.png", headers={"if-none-match": answer["ETag"]}).status_code == 304
-    assert visitor.get(f"{pictures}/points-3.png").status_code == 404
+        assert visitor.get(f"{address}/{name}.png", headers={"if-none-match": answer["ETag"]}).status_code == 304
+    assert visitor.get(f"{address}/points-3.png").status_code == 404
     assert detection.scan.prediction.raster_sha256 in page
     assert "docs/models/matched-filter.md" in page
     assert f"manage.py recompute {alert.code}" in page
     other = Alert.objects.exclude(pk=alert.pk).first().detections.first()
     assert visitor.get(f"/alerts/{alert.code}/detections/{other.pk}/score.png").status_code == 404
     Prediction.objects.filter(pk=detection.scan.prediction_id).update(raster="gone.tif", raster_sha256="0")
-    assert visitor.get(f"{pictures}/score.png").status_code == 404
+    assert visitor.get(f"{address}/score.png").status_code == 404
 
 
 @pytest.mark.django_db
@@ -106,10 +109,10 @@ def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_no
 def test_a_wide_region_has_pictures_of_its_points_as_the_data_set_states_them(alert):
     detection = detections_current(alert=alert)[0]
     Detection.objects.filter(pk=detection.pk).update(extent="region", reference="gnss")
-    visitor, pictures = Client(), f"/alerts/{alert.code}/detections/{detection.pk}"
-    shown = pixels(visitor.get(f"{pictures}/points-1.png").content)
+    visitor, address = Client(), f"/alerts/{alert.code}/detections/{detection.pk}"
+    shown = pixels(visitor.get(f"{address}/points-1.png").content)
     assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 4
-    assert [visitor.get(f"{pictures}/{name}.png").status_code for name in ("score", "points-2")] == [404, 404]
+    assert [visitor.get(f"{address}/{name}.png").status_code for name in ("score", "points-2")] == [404, 404]
 
 
 @pytest.mark.django_db
@@ -126,3 +129,20 @@ def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
     block = method_block(alert, detections)
     assert block["sentence"].startswith("One of three methods flags this place.")
     assert [row["answer"] for row in block["rows"][1:]] == ["sees a hint of it, too weak to count", "does not see it"]
+
+
+@pytest.mark.django_db
+def test_ground_that_sinks_is_brown_also_where_hardly_any_point_stands_beside_it(alert, monkeypatch):
+    """A town that sinks as a whole has points inside the outline only: it is compared with what stands around it."""
+    detection = detections_current(alert=alert)[0]
+    own = detection.reasons[0]["product"]
+    detection.reasons = [{"product": own, "around_mm_yr": -1.0}, {"product": "of another place", "around_mm_yr": 0.0}]
+    west, south, east, north = detection.area.extent
+    n = 2_000
+    inside = np.random.default_rng(0).uniform(size=(2, n)) * [[east - west], [north - south]] + [[west], [south]]
+    rates = np.full(n, -14.0, dtype=np.float32)
+    monkeypatch.setattr(pictures, "product_points", lambda **which: PointColumns(*inside, rates, rates))
+    assert [one.name for one in captions(detection)] == ["score", "points-1", "rings-1"]
+    shown = pixels(evidence_png(detection, "points-1"))
+    middle = shown[shown.shape[0] // 2, shown.shape[1] // 2]
+    assert middle[0] > middle[2] + 50

@@ -101,6 +101,8 @@ def test_every_sort_of_change_has_a_row():
     days = {"day": "2023-03-09", "first": "2023-02-01", "last": "2023-04-01", "sigma": 0.5}
     changes = [{"kind": kind, "size": -7.0, **days} for kind in ("rate", "curve", "step", "unwrapping")]
     rows = change_rows("up", {"changes": changes})
-    assert {row["between"] for row in rows} == {"1 February 2023 and 1 April 2023"}
+    between = "1 February 2023 and 1 April 2023"
+    assert [row["between"] for row in rows] == [between, "", between, between]
+    assert rows[1]["when"] == "All the time"  # a speed that changes evenly does so on no day
     assert len({row["what"] for row in rows}) == 4
     assert "error of processing" in rows[-1]["what"]
