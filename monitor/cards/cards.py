@@ -13,6 +13,7 @@ from detection.rules.lifecycle import State
 from monitor.cards.exposure import as_answer, exposures_of, sentence_of, tilt_sentence_of
 from monitor.cards.whereabouts import place_names
 from monitor.families import FamilyVoice, voice
+from monitor.families.changes import is_at_rest
 from monitor.wording.figures import area_label
 from monitor.wording.states import STATE_LABELS
 
@@ -73,6 +74,7 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
     row, family_voice = row_of(alert.kind), voice(alert.kind)
     state_label, state_meaning = STATE_LABELS[alert.state]
     severity = family_voice.severity(alert.severity)
+    still = alert.state == State.FINISHED or is_at_rest(alert)
     return AlertCard(
         code=alert.code,
         url=alert.get_absolute_url(),
@@ -90,7 +92,7 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
         severity_meaning=severity.meaning,
         exposure=as_answer(exposure) if exposure else None,
         exposure_sentence=sentence_of(exposure) if exposure else "",
-        tilt_sentence=tilt_sentence_of(tilt, exposure),
+        tilt_sentence="" if still else tilt_sentence_of(tilt, exposure),
         cause_sentence=family_voice.cause(alert),
         extent=alert.extent,
         region_note=family_voice.region_note(alert),

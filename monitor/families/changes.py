@@ -40,6 +40,12 @@ def motion_of(alert: Any) -> MotionFigures | None:
     return motion if main is not None and main * alert.rate_mm_yr > 0 else None
 
 
+def is_at_rest(alert: Any) -> bool:
+    """Whether its series show that it has come to rest."""
+    motion = motion_of(alert)
+    return motion is not None and motion.trend == Trend.AT_REST
+
+
 def changed_when(motion: MotionFigures) -> str:
     """'March 2023', 'mid-2023' or 'about 2023', as well as it is known."""
     if motion.changed_on is None:

@@ -6,8 +6,7 @@ from typing import Any
 
 from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
 from ingest.readers.records import Reference
-from ml.deformation.motion.series import Trend
-from monitor.families.changes import change_words, changed_when, motion_of
+from monitor.families.changes import change_words, changed_when, is_at_rest, motion_of
 from monitor.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, Severity, advice_in_state
 from monitor.wording.components import COMPONENT_LABELS, direction, moved_plainly
 from monitor.wording.dates import period_words
@@ -53,7 +52,7 @@ class VelocityVoice:
         seen = f"moving {rate} mm/year {way}" if alert.component == "los" else f"{way} {rate} mm/year"
         label = f"{sign} {rate} mm/year" if sign else seen
         motion = motion_of(alert)
-        if motion and motion.trend == Trend.AT_REST:
+        if motion and is_at_rest(alert):
             label = f"at rest since {changed_when(motion)}, before that {label}"
         return f"{label}, a wide region" if _is_region(alert) else label
 
@@ -78,7 +77,8 @@ class VelocityVoice:
         if not likely or row.sign is Sign.RISING:
             return ""
         share, words = next((one for one in likely if one[1] == row.class_words), likely[0])
-        sure = f"{words}, as in about {10 * share:.0f} of 10 such places."
+        tenths = "more than 9" if share > 0.95 else f"about {10 * share:.0f}"
+        sure = f"{words}, as in {tenths} of 10 such places."
         return (
             f"Likely cause: {sure}" if words == row.class_words else f"The cause is not sure; the likeliest is {sure}"
         )

@@ -28,7 +28,7 @@ SLOW_MM_YR = 10.0
 AROUND_KM, KM_PER_DEGREE = 3.0, 111.0
 MOST_OF_IT = 0.75  # share of a region
 CELLS = 128  # along the longer side of a region
-MOST_RASTERS = 100  # each takes some milliseconds; of more, nothing is said
+MOST_RASTERS = 100  # each takes some milliseconds; of more, nothing is stated
 KEPT_S = 24 * 3600
 
 

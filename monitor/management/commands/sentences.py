@@ -6,10 +6,10 @@ from monitor.management.samples.sentences import table
 
 HEADER = """# Sentences
 
-For developers. Every kind of sentence that people read, said by the code of made figures; `manage.py sentences` prints
-this page. Write for a mayor: no term of the field in the first sentence, *sinking* and *rising* only where that was
-measured or the kind implies it, how sure in words, nothing that the data cannot support. *Probably* is an interval
-that holds the truth nine times in ten.
+For developers. Every kind of sentence that people read, made by the code from invented figures (`manage.py sentences`).
+Write for a mayor: no term of the field in the first sentence, *sinking* and *rising* only where that was measured or
+the kind implies it, how sure in words, nothing that the data cannot support. *Probably* is an interval that holds the
+truth nine times in ten.
 
 """
 

@@ -1,1 +1,1 @@
-"""Every kind of sentence that people read, said by the code itself of made figures: docs/sentences.md."""
+"""Every kind of sentence that people read, made by the code itself from invented figures: docs/sentences.md."""

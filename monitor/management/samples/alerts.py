@@ -1,4 +1,4 @@
-"""Alerts that were never stored, with made figures of every family."""
+"""Alerts that were never stored, with invented figures of every family."""
 
 from datetime import UTC, date, datetime
 from typing import Any

@@ -50,3 +50,5 @@ def test_the_steepest_tilt_of_an_alert_is_that_of_the_detection_that_gave_its_ra
     card = alert_cards(alerts[:1])[0]
     assert "one end of a house ten metres long would move by about 5.0 mm a year" in card.tilt_sentence
     assert card.tilt_sentence in card.sentences
+    alerts[0].state = "finished"
+    assert alert_cards(alerts[:1])[0].tilt_sentence == ""

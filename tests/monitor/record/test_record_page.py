@@ -65,7 +65,7 @@ def test_the_record_says_that_nothing_was_judged_and_is_linked_from_every_page(m
     make_alert()
     words = words_of(Client().get("/record/"))
     assert "No alert on real data has been judged yet." in words
-    assert "1 waits for a specialist" in words
+    assert "1 is waiting for a specialist" in words
     assert 'href="/record/"' in Client().get("/about/").content.decode().split("<main")[1]
     assert 'href="/record/"' in Client().get("/alerts/").content.decode().split("<footer")[1]
 
