@@ -83,6 +83,7 @@ def describe(catalogue: Catalogue, server: str) -> dict[str, Any]:
         "info": {"title": catalogue.title, "version": "1", "description": catalogue.description},
         "servers": [{"url": f"{server}{catalogue.name}"}],
         "paths": paths,
+        "components": {"parameters": {"limit": _limit(MOST, FEW)}},  # from which QGIS takes the size of its pages
     }
 
 
@@ -115,13 +116,17 @@ def _parameters(one: Collection) -> list[dict[str, Any]]:
 
 
 def _common(most: int, few: int) -> list[dict[str, Any]]:
-    limit = {"type": "integer", "minimum": 1, "maximum": most, "default": few}
     return [
-        _parameter("limit", "how many at most", limit),
+        _limit(most, few),
         _parameter("bbox", "west,south,east,north in degrees", BOX) | {"style": "form", "explode": False},
         _parameter("datetime", "a moment, or first/last; .. is open", {"type": "string"}),
         _parameter("after", "where the next part begins: as in the link with rel=next", {"type": "string"}),
     ]
+
+
+def _limit(most: int, few: int) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": few}
+    return _parameter("limit", "how many at most", schema)
 
 
 def _schema(allowed: Filter) -> dict[str, Any]:

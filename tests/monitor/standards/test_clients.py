@@ -14,7 +14,9 @@ def test_owslib_and_pystac_client_read_the_catalogues(live_server, make_egms, ma
 
     features = Features(f"{live_server.url}/ogc/")
     assert features.feature_collections() == ["alerts", "points", "products", "glaciers"]
-    assert features.api()["openapi"] == "3.0.3"
+    described = features.api()
+    assert described["openapi"] == "3.0.3"
+    assert described["components"]["parameters"]["limit"]["schema"]["maximum"] == 1000  # QGIS looks there
     points = features.collection_items("points", bbox=[12, 37, 15, 40], limit=5)
     assert (points["numberReturned"], points["features"][0]["properties"]["product"]) == (5, product.pk)
     assert features.collection_item("alerts", alert.code)["properties"]["kind"] == "subsidence"
