@@ -23,7 +23,15 @@ SEVERITIES = {
 class MotionVoice(PairVoice):
     severities = SEVERITIES
     ended = "The ground here has come to rest."
-    evidence = Evidence("Finding", "Cells", "cells", "Offsets (GeoTIFF)", series="speeds")
+    evidence = Evidence(
+        "A computer looked for each patch of the earlier radar image in the later one. Here they have moved, all in "
+        "one direction, while the rest of the image stayed.",
+        "Finding",
+        "Cells",
+        "cells",
+        "Offsets (GeoTIFF)",
+        series="speeds",
+    )
 
     def label(self, alert: AlertFigures) -> str:
         """'moving 3.1 metres a day to the south-east'."""

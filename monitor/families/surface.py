@@ -16,7 +16,15 @@ FAR_SIGMAS = 6.0  # an alert needs 4.5
 class SurfaceVoice(PairVoice):
     severities = SEVERITIES
     ended = "The surface here changed once; nothing has changed since."
-    evidence = Evidence("Finding", "Cells", "cells", "Change of coherence (GeoTIFF)", series="")
+    evidence = Evidence(
+        "Two radar images of ground that stays as it is match, spot by spot. These two match much less than earlier "
+        "pairs of this place did.",
+        "Finding",
+        "Cells",
+        "cells",
+        "Change of coherence (GeoTIFF)",
+        series="",
+    )
 
     def label(self, alert: AlertFigures) -> str:
         """'surface changed: match fell from 75% to 12%'."""

@@ -11,7 +11,11 @@ LEAST_USUAL_M_DAY = 0.01
 
 class SurgeVoice(MotionVoice):
     ended = "The glacier here flows as it usually does again."
-    evidence = MotionVoice.evidence._replace(series="")  # its series stands on the page of its glacier
+    evidence = MotionVoice.evidence._replace(
+        why="A computer measured in every pair of radar images how far this glacier moved, and compared that with its "
+        "own speed in all other pairs, season by season.",
+        series="",  # it stands on the page of its glacier
+    )
 
     def label(self, alert: AlertFigures) -> str:
         """'moving 3.1 metres a day to the south-east, 8 times as fast as usual'."""

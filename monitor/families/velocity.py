@@ -43,7 +43,14 @@ COARSE_M = 50.0
 
 class VelocityVoice:
     ended = "The ground here has come to rest."
-    evidence = Evidence("Rate", "Points", "measurement points", "Score map (GeoTIFF)", series="points")
+    evidence = Evidence(
+        "A computer compared the speed of this ground with that of the ground around it.",
+        "Rate",
+        "Points",
+        "measurement points",
+        "Score map (GeoTIFF)",
+        series="points",
+    )
 
     def label(self, alert: AlertFigures) -> str:
         """'sinking 14 mm/year', 'moving up to 17 mm/year away from the satellite' where parts are much faster."""

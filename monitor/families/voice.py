@@ -59,8 +59,12 @@ class Severity(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Words around a family's detections. series: what its page draws over time, 'points', 'speeds' or nothing."""
+    """Words around a family's detections.
 
+    why: what the computer compared; series: what its page draws over time, 'points', 'speeds' or nothing.
+    """
+
+    why: str
     figure_heading: str
     count_heading: str
     counted: str

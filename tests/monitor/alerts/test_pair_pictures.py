@@ -52,6 +52,7 @@ def test_both_images_their_difference_and_the_result_are_on_the_page(client, mov
     assert red > blue + 50  # brighter
     assert "Radar image of 1 January 2020" in page
     assert "Arrows point to where it moves" in page
+    assert "A computer looked for each patch of the earlier radar image in the later one." in page
 
 
 def test_images_whose_licence_is_not_known_are_not_shown(client, moving):
