@@ -13,7 +13,7 @@ from django.contrib.gis.geos import Polygon
 from ingest.geometry import bounds_around
 from ingest.models import Product, ScenePair
 from ingest.products import selectors as ingest_selectors
-from ingest.readers.records import Reference
+from ingest.readers.records import Component, Reference
 from ingest.scenes.images import read_pair
 from ml import selectors
 from ml.coherence import change as change_infer
@@ -95,6 +95,8 @@ def _cloud(
     if not points.longitude.size:
         return PointCloud(points.longitude, points.latitude, points.velocity_mm_yr, epsg or 0), None
     cloud = project(*points, epsg=epsg, posting_m=posting_m)
+    if product.component == Component.LOS:
+        cloud = cloud._replace(direction=product.direction)
     cycles = has_cycles(product.has_series, product.component, product.technique)
     if not cycles or cloud.x.size > MOST_POINTS_WITH_SERIES:
         return cloud._replace(sigma_mm_yr=ingest_selectors.usual_velocity_std(product=product)), None

@@ -22,6 +22,7 @@ from ingest.context.selectors import ground_at
 from ingest.models import Product
 from ingest.products import selectors as ingest_selectors
 from ingest.projections import transformer
+from ingest.readers.records import Component
 from ml.deformation.places.causes import causes_for, named
 from ml.deformation.places.measure import measure, reach_m
 from ml.deformation.series.evidence import series_evidence
@@ -29,6 +30,7 @@ from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.still import assumed
 from ml.models import ModelVersion, Prediction
 from ml.rasters.areas import DEFAULT_THRESHOLDS, Area, SortedPoints, areas_in, place_as_dict, to_geographic
+from ml.rasters.looks import look_of
 from ml.selectors import products_of
 from ml.statistics.reasons import track_reason
 from ml.statistics.series import fit_series
@@ -201,7 +203,9 @@ def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints
         for block in ingest_selectors.product_series(product=product, area=box):
             reader.add(block)
         velocity = velocity - reader.summary(points.longitude, points.latitude).step_mm_yr
-    return SortedPoints(x, y, velocity, points.height_m)
+    direction = product.direction if product.component == Component.LOS else ""
+    middle = ground.centroid
+    return SortedPoints(x, y, velocity, points.height_m, look_of(direction, epsg, middle.x, middle.y))
 
 
 def _has_cycles(product: Product) -> bool:

@@ -46,6 +46,7 @@ def evidence_of(
 # Along a slope a landslide moves as much sideways as down; from one direction such an area may be either.
 SMALL_M2 = 150_000.0
 SLOW_MM_YR = 3.0
+VERTICAL_SHARE = 1 / 3  # a direction may see the other sign at up to a third of what the other one sees
 
 
 def classify(evidence: Sequence[Evidence], place: Surroundings = UNKNOWN_PLACE) -> Kind:
@@ -60,7 +61,7 @@ def classify(evidence: Sequence[Evidence], place: Surroundings = UNKNOWN_PLACE) 
         if name == OTHER:
             return Kind.UNKNOWN
         kind, los_or_up = KIND_OF_CLASS[name], [e for e in evidence if e.component in {"los", "up"}]
-        if shares[name] >= SURE_SHARE and los_or_up and _fits(kind, {e.rate_mm_yr > 0 for e in los_or_up}):
+        if shares[name] >= SURE_SHARE and los_or_up and _fits(kind, los_or_up):
             return kind
     return classify_by_sign(evidence)
 
@@ -71,10 +72,20 @@ def mean_shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: sum(each.get(name, 0.0) for each in known) / len(known) for name in KIND_OF_CLASS} if known else {}
 
 
-def _fits(kind: Kind, rising: set[bool]) -> bool:
-    """A kind without a sign, a slope, moves toward one direction of sight and away from the other."""
+def _fits(kind: Kind, evidence: Sequence[Evidence]) -> bool:
+    """Whether no sign speaks against a kind. One without a sign, a slope, may come from either side.
+
+    Mined ground goes toward its middle as well as down, and where that has lost its points only one side is seen: one
+    direction then sees it come. In the mean of two directions motion along the ground cancels; what is left must be of
+    the right sign and VERTICAL_SHARE of the fastest.
+    """
     sign = KINDS[kind].sign
-    return sign is None or rising == {sign is Sign.RISING}
+    if sign is None:
+        return True
+    rates = {e.direction: [o.rate_mm_yr for o in evidence if o.direction == e.direction] for e in evidence}
+    means = [sum(each) / len(each) for each in rates.values()]
+    vertical = sum(means) / len(means) * (1 if sign is Sign.RISING else -1)
+    return vertical > 0 and vertical >= VERTICAL_SHARE * max(abs(mean) for mean in means)
 
 
 def classify_by_sign(evidence: Sequence[Evidence]) -> Kind:

@@ -19,10 +19,10 @@ from ml.deformation.nation import NetworkConfig, predict
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import fitted, named
 from ml.deformation.places.measure import measure
-from ml.deformation.points import PointCloud
+from ml.deformation.points import PointCloud, sorted_points
 from ml.deformation.reliability import Reliability, reliability_of
 from ml.deformation.whitening import WhiteningConfig, whitening
-from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, SortedPoints, areas_in, by_sign, count_within
+from ml.rasters.areas import DEFAULT_THRESHOLDS, KINDS, Area, areas_in, by_sign, count_within
 from ml.runtime.checkpoints import read_card
 
 Config = ClassicalConfig | WhiteningConfig | NetworkConfig
@@ -175,7 +175,7 @@ def flagged_areas(result: DeformationResult, tracks: Sequence[PointCloud]) -> li
     Where a result flags something, the points show how far it reaches and how fast it moves (`ml.deformation.places`).
     """
     areas = areas_in(result.bands(), result.transform)
-    held = [SortedPoints(track.x, track.y, track.velocity_mm_yr, track.height_m) for track in tracks] if areas else []
+    held = [sorted_points(track) for track in tracks] if areas else []
     flagged = [area for area in areas if count_within(area.polygon, held) >= DEFAULT_THRESHOLDS.fewest_points]
     bands, causes = result.bands(), fitted()
     drawn = [

@@ -65,7 +65,7 @@ def read_tracks(paths: Sequence[Path], declared: Declaration) -> tuple[list[Inpu
     for name in sorted(set(names), reverse=True):  # descending, ascending, unknown
         longitude, latitude, velocity, height, sigma, undone = (column[names == name] for column in columns)
         points = project(longitude, latitude, velocity, height, epsg, posting_m)
-        points = points._replace(sigma_mm_yr=usual(sigma), cycles_undone=bool(undone.all()))
+        points = points._replace(sigma_mm_yr=usual(sigma), cycles_undone=bool(undone.all()), direction=str(name))
         tracks.append(InputTrack(str(name), points, reference))
     return tracks, [file for path, field in zip(paths, fields, strict=True) for file in field.files or (path,)]
 

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from ingest.geometry import utm_epsg
 from ingest.projections import transformer
+from ml.rasters.areas import SortedPoints
+from ml.rasters.looks import look_of
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -18,7 +20,7 @@ class PointCloud(NamedTuple):
     Rates are the product's, without what unwrapping errors in its series, where it has them, added (`series.product`).
     height_m: (n,), above any one level, NaN unknown; None where the product has no heights. sigma: the usual standard
     deviation of its rates, mm/yr, as it states it or as its series show; None unknown. cycles_undone: whether whole
-    cycles were looked for in its series.
+    cycles were looked for in its series. direction: of its line of sight, ascending or descending; empty where unknown.
     """
 
     x: Float64
@@ -29,6 +31,7 @@ class PointCloud(NamedTuple):
     height_m: Float32 | None = None
     sigma_mm_yr: float | None = None
     cycles_undone: bool = False
+    direction: str = ""
 
 
 def project(
@@ -44,6 +47,14 @@ def project(
         epsg = utm_epsg(float(np.median(longitude)), float(np.median(latitude)))
     x, y = transformer(4326, epsg).transform(longitude, latitude)
     return PointCloud(x, y, velocity_mm_yr, epsg, posting_m, height_m)
+
+
+def sorted_points(cloud: PointCloud) -> SortedPoints:
+    """The points of a cloud as measuring and naming want them."""
+    look = None
+    if cloud.x.size and cloud.direction:
+        look = look_of(cloud.direction, cloud.epsg, float(np.median(cloud.x)), float(np.median(cloud.y)))
+    return SortedPoints(cloud.x, cloud.y, cloud.velocity_mm_yr, cloud.height_m, look)
 
 
 def usual(sigma_mm_yr: Float32) -> float | None:

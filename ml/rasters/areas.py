@@ -15,6 +15,7 @@ from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from ingest.projections import transformer
+from ml.rasters.looks import Look
 
 CLASSES = ("subsidence", "uplift")  # bands of a raster of a method that knows the sign only
 KINDS = ("mining_subsidence", "uplift", "groundwater_subsidence", "landslide", "fill_or_quarry")  # and one that names
@@ -310,7 +311,10 @@ def place_as_dict(place: Place, epsg: int) -> dict[str, Any]:
 
 
 class SortedPoints:
-    """Points (n,) sorted by their easting once, so that looking near many areas does not mean looking at all points."""
+    """Points (n,) sorted by their easting once, so that looking near many areas does not mean looking at all points.
+
+    look: from where their track sees them; None where that is not known, or its rates are no line of sight's.
+    """
 
     def __init__(
         self,
@@ -318,7 +322,9 @@ class SortedPoints:
         y: NDArray[np.float64],
         velocity_mm_yr: Float32,
         height_m: Float32 | None = None,
+        look: Look | None = None,
     ) -> None:
+        self.look = look
         order = np.argsort(x)
         self.x, self.y, self.velocity_mm_yr = x[order], y[order], velocity_mm_yr[order]
         self.height_m = None if height_m is None else height_m[order]

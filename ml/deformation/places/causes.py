@@ -16,13 +16,23 @@ from affine import Affine
 from shapely import MultiPolygon, Polygon, contains_xy, get_coordinates
 from shapely.geometry.base import BaseGeometry
 
+from ml.deformation.places.sideways import (
+    Sideways,
+    down_the_slope,
+    edge_width,
+    flatness,
+    radius_m,
+    rates_of,
+    sideways,
+    slope_of,
+)
 from ml.deformation.points import Float32, Float64
 from ml.rasters.areas import KINDS, Area, SortedPoints
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 NAME = "deformation-causes.json"
-LEAST_SHARE = 0.02  # the network is surer of cells than it is right
-FEWEST_HEIGHTS, NEAR_M = 10, 100.0
+LEAST_SHARE = 0.05  # the network is surer of cells than it is right
+INWARD, ALONG = 0.06, 0.25  # what is surely motion toward the middle, and along the ground: see `Sideways`
 FEWEST_POINTS = 3
 WITHOUT_HEIGHTS = " without heights"
 FEATURES = (
@@ -39,6 +49,19 @@ FEATURES = (
     "slope",
     "slow rim of a fast core",
     "other track's rate over this one's",
+    "down the slope",
+    "share of the motion along the ground",
+    "motion toward the middle",
+    "log width of the edge over the radius",
+    "log width of the edge",
+    "flatness of the half",
+    "motion along the ground is known",
+    "straight up or down",
+    "some motion toward the middle",
+    "some motion along the ground",
+    "straight up or down inside a sharp edge",
+    "some motion toward the middle inside a sharp edge",
+    "sharp edge",
 )
 
 
@@ -118,24 +141,41 @@ def features_of(
 ) -> Float64:
     """FEATURES of a measured area, (features,). core, rim: see `core_and_rim`."""
     place = area.places[0]
-    peak, size = abs(place.peak.value), area.polygon.area
+    peak, size, half = abs(place.peak.value), area.polygon.area, place.half
+    slope, rates = slope_of(tracks, half), rates_of(tracks, area.polygon, half)
+    along, edge = sideways(tracks, area.polygon, half), edge_width(tracks[area.track], half)
     return np.array(
         [
             *(np.log(max(core.get(kind, 0.0), LEAST_SHARE)) for kind in KINDS),
             *(np.log(max(rim.get(kind, 0.0), LEAST_SHARE)) for kind in KINDS),
             float(np.sign(place.peak.value)),
             np.log(size),
-            np.log(place.half.area),
-            np.log(place.core.area / place.half.area),
-            np.log(place.half.area / size),
+            np.log(half.area),
+            np.log(place.core.area / half.area),
+            np.log(half.area / size),
             np.log(max(peak, 0.5)),
             np.log(max(peak, 0.5) / max(abs(area.rate_mm_yr), 0.25)),
-            _elongation(place.half),
-            _slope(tracks, place.half),
-            np.log(max(peak, 0.5)) * np.log(place.half.area / size),
-            _agreement(tracks, place.half),
+            _elongation(half),
+            float(np.hypot(*slope)) if slope else 0.0,
+            np.log(max(peak, 0.5)) * np.log(half.area / size),
+            _agreement(tracks, half),
+            down_the_slope(tracks, rates, slope),
+            along.share,
+            along.inward,
+            np.log(edge),
+            np.log(edge * radius_m(half)),
+            flatness(tracks[area.track], half),
+            *_direction_and_edge(along, float(np.log(edge))),
         ]
     )
+
+
+def _direction_and_edge(along: Sideways, log_edge: float) -> list[float]:
+    """The last seven features, each from 0 to about 1: what is not known is told apart from what is measured as 0."""
+    known, inward, share = float(along.known), along.inward / INWARD, along.share / ALONG
+    straight, some = known * float(np.clip(1 - abs(inward), 0, 1)), known * float(np.clip(inward, 0, 1))
+    sharp, bounded = float(np.clip(-log_edge - 0.2, 0, 1)), float(np.clip(0.3 - log_edge, 0, 1.3))
+    return [known, straight, some, known * min(share, 1.0), straight * sharp, some * bounded, sharp]
 
 
 def shares_in(
@@ -169,33 +209,13 @@ def _elongation(outline: Polygon | MultiPolygon) -> float:
     return float(np.log(max(sides) / max(min(sides), 1.0)))
 
 
-def _inside(points: SortedPoints, where: Polygon | MultiPolygon, wider_m: float) -> tuple[Float64, ...]:
-    x, y, velocity = points.near(where, wider_m)
-    heights = points.heights_near(where, wider_m)
-    inside = contains_xy(where.buffer(wider_m, quad_segs=4), x, y)
-    known = np.full(x.size, np.nan) if heights is None else heights.astype(np.float64)
-    return x[inside], y[inside], velocity[inside].astype(np.float64), known[inside]
-
-
 def knows_heights(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> bool:
     """Whether enough points in and near an outline have heights for a slope to be known."""
-    return bool(np.isfinite(_inside(tracks[0], where, NEAR_M)[3]).sum() >= FEWEST_HEIGHTS)
-
-
-def _slope(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> float:
-    """Rise per metre of the plane through the points' heights in and near an outline; 0 where none are known."""
-    x, y, _, height = _inside(tracks[0], where, NEAR_M)
-    known = np.isfinite(height)
-    if known.sum() < FEWEST_HEIGHTS:
-        return 0.0
-    x, y, height = x[known], y[known], height[known]
-    plane = np.column_stack([x - x.mean(), y - y.mean(), np.ones(x.size)])
-    rise, *_ = np.linalg.lstsq(plane, height, rcond=None)
-    return float(np.hypot(rise[0], rise[1]))
+    return slope_of(tracks, where) is not None
 
 
 def _agreement(tracks: Sequence[SortedPoints], where: Polygon | MultiPolygon) -> float:
     """The slower track's median rate over the faster one's, -1 to 1; 0 for one track: sideways motion differs."""
-    rates = [velocity for _, _, velocity, _ in (_inside(points, where, 0.0) for points in tracks)]
+    rates = [track.rates_within(where) for track in tracks]
     medians = sorted((float(np.median(rate)) for rate in rates if rate.size >= FEWEST_POINTS), key=abs)
     return medians[0] / medians[-1] if len(medians) > 1 and medians[-1] else 0.0

@@ -94,7 +94,8 @@ def cloud(track: TileTrack) -> PointCloud:
     """A track's points as a detector gets them; their heights err by HEIGHT_ERROR_M, always the same in one track."""
     error_m = np.random.default_rng(track.x_m.size).normal(0, HEIGHT_ERROR_M, track.x_m.size)
     height_m = (track.height_m + error_m).astype(np.float32)
-    return PointCloud(track.x_m, track.y_m, track.velocity_mm_yr, 3035, height_m=height_m)
+    seen_from = track.geometry.direction
+    return PointCloud(track.x_m, track.y_m, track.velocity_mm_yr, 3035, height_m=height_m, direction=seen_from)
 
 
 def digest(tile: Tile) -> bytes:

@@ -25,17 +25,18 @@ from ml.deformation.kinds import kind_of
 from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import FEATURES, NAME, core_and_rim, features_of, table_name
 from ml.deformation.places.measure import measure
-from ml.deformation.points import Float64, PointCloud
+from ml.deformation.points import Float64, PointCloud, sorted_points
 from ml.lab.deformation.benchmark_tiles import CONFIGS, NATIONAL, cloud
 from ml.lab.deformation.scoring import middles
 from ml.lab.deformation.training.dataset import RARE_KINDS
 from ml.lab.workers import over_seeds
-from ml.rasters.areas import KINDS, SURE_SHARE, Area, SortedPoints, areas_in
+from ml.rasters.areas import KINDS, SURE_SHARE, Area, areas_in
 from ml.runtime.checkpoints import WEIGHTS
-from ml.simulation.ground.deformation import Panel
+from ml.simulation.ground.deformation import Ellipse, Panel
 from ml.simulation.ground.frame import Offset, project_to_los_mm_yr
-from ml.simulation.ground.sources import MiningSubsidence, Source
+from ml.simulation.ground.sources import FillSettlement, MiningSubsidence, Source
 from ml.simulation.seeds import Purpose, generator
+from ml.simulation.velocity.nuisance import Range
 from ml.simulation.velocity.tiles import CELLS, Tile, TileTrack, make_tile, with_sources
 
 SET = "deformation-causes"
@@ -43,6 +44,8 @@ VIEWS = ((0,), (1,), (0, 1))
 RIDGE = 1.0
 FOLDS = 8
 MINE_WITHIN_M = 2_500.0  # of the tile's middle
+HILLS_M, WOODED = Range(100.0, 350.0), Range(0.3, 0.7)  # relief and share of forest where slopes are steep
+WIDE_FILL_M = (300.0, 1_500.0)
 MOVES_MM_YR = 0.5  # an area in which nothing moves faster on average is a false alarm, and of no kind
 
 
@@ -59,12 +62,35 @@ class Sample(NamedTuple):
 
 
 def causes_tile(number: int) -> Tile:
-    """A validation tile in which much moves; every other one holds rare kinds only."""
+    """A validation tile in which much moves; every other one holds rare kinds only, of these every other in hills."""
     config, rng = CONFIGS[NATIONAL]._replace(signal_share=1.0, second_share=1.0, most_sources=5), _generator(number)
-    if number % 2:
+    if number % 4 == 1:
         config = config._replace(kinds=RARE_KINDS)
+    if number % 4 == 3:
+        config = config._replace(kinds=RARE_KINDS, relief_m=HILLS_M, forest_share=WOODED)
     tile = make_tile(rng, config)
+    if number % 4 == 3:
+        return with_sources(tile, (_worked_panel(rng), _wide_fill(rng)))
     return with_sources(tile, _worked_mine(rng, tile)) if number % 2 else tile
+
+
+def _wide_fill(rng: np.random.Generator) -> Source:
+    """Reclaimed land, a filled pit, a heap: wider than the fills of the tiles, which end at 500 m."""
+    half_m = _log_uniform(rng, *WIDE_FILL_M) / 2
+    shape = Ellipse(half_m, half_m * rng.uniform(0.5, 1.0), rng.uniform(0, 180))
+    at = rng.uniform(-MINE_WITHIN_M, 0), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
+    return FillSettlement(Offset(*at), shape, -_log_uniform(rng, 3, 30))
+
+
+def _worked_panel(rng: np.random.Generator) -> Source:
+    """A panel by itself, slow or so fast that its middle has no points."""
+    at = rng.uniform(1_500, MINE_WITHIN_M), rng.uniform(-MINE_WITHIN_M, MINE_WITHIN_M)
+    panel = Panel(_log_uniform(rng, 500, 2_500), rng.uniform(150, 1_200), rng.uniform(0, 180))
+    return MiningSubsidence(Offset(*at), panel, _log_uniform(rng, 6, 800), rng.uniform(150, 600))
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _generator(number: int) -> np.random.Generator:
@@ -106,7 +132,7 @@ def _of_view(
     heights: bool,
 ) -> Iterator[Sample]:
     result = with_network(clouds, network)
-    held = [SortedPoints(points.x, points.y, points.velocity_mm_yr, points.height_m) for points in clouds]
+    held = [sorted_points(points) for points in clouds]
     bands = result.bands()
     for flagged in areas_in(bands, result.transform):
         for area in measure(flagged, held, result.maps.background_mm_yr):
@@ -139,14 +165,14 @@ def network_itself(mean: Float64, scale: Float64) -> Float64:
     return table
 
 
-def fit(features: Float64, kinds: NDArray[np.int64], usual: Float64, prior: Float64) -> Float64:
+def fit(features: Float64, kinds: NDArray[np.int64], prior: Float64) -> Float64:
     """Multinomial logistic regression, (kinds, features + 1), last column the bias; ridge toward `prior` on all others.
 
-    features: (n, features), standardised; usual: (kinds,), how often each occurs where none is sought out: it counts by
-    the root of that, however many samples there are of it.
+    features: (n, features), standardised. Every kind counts alike, however many samples there are of it: how often a
+    cause is met differs from country to country.
     """
     design, wanted = np.column_stack([features, np.ones(len(features))]), np.eye(len(KINDS))[kinds]
-    weight = (np.sqrt(usual.clip(1)) / wanted.sum(axis=0).clip(1))[kinds]
+    weight = (1 / wanted.sum(axis=0).clip(1))[kinds]
     weight /= weight.mean()
 
     def loss(flat: Float64) -> tuple[float, Float64]:
@@ -177,14 +203,12 @@ def macro_f1(true: NDArray[np.int64], named: NDArray[np.int64]) -> float:
     return float(np.mean(scores))
 
 
-def crossed(
-    features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], usual: Float64, prior: Float64
-) -> dict[str, float]:
+def crossed(features: Float64, kinds: NDArray[np.int64], tiles: NDArray[np.int64], prior: Float64) -> dict[str, float]:
     """Figures of areas that the coefficients were not fitted to: macro-F1 of all, of the sure ones, share of others."""
     chances = np.zeros((len(kinds), len(KINDS)))
     for fold in range(FOLDS):
         left_out = tiles // 2 % FOLDS == fold
-        table = fit(features[~left_out], kinds[~left_out], usual, prior)
+        table = fit(features[~left_out], kinds[~left_out], prior)
         chances[left_out] = softmax(features[left_out] @ table[:, :-1].T + table[:, -1])
     named, sure = chances.argmax(axis=1), chances.max(axis=1) >= SURE_SHARE
     figures = {
@@ -207,9 +231,8 @@ def fit_all(samples: list[Sample], weights_sha256: str, command: str) -> dict[st
         of, label = (tracks == n_tracks) & (heights == known), table_name(n_tracks, known)
         if not of.any():
             continue
-        usual = np.bincount(kinds[of & (tiles % 2 == 0)], minlength=len(KINDS)).astype(np.float64)
-        coefficients[label] = fit(standard[of], kinds[of], usual, prior).round(4).tolist()
-        figures[label] = crossed(standard[of], kinds[of], tiles[of], usual, prior)
+        coefficients[label] = fit(standard[of], kinds[of], prior).round(4).tolist()
+        figures[label] = crossed(standard[of], kinds[of], tiles[of], prior)
     return {
         "command": command,
         "weights_sha256": weights_sha256,

@@ -24,10 +24,11 @@ from ml.deformation.network import DeformationNetwork
 from ml.deformation.places.causes import fitted, named
 from ml.deformation.places.context import LANDSLIDE, MINING, OTHER, SLOPES, Surroundings, weigh
 from ml.deformation.places.measure import measure
+from ml.deformation.points import sorted_points
 from ml.lab.deformation.benchmark_tiles import cloud
 from ml.lab.deformation.causes import causes_tile, true_kind
 from ml.lab.workers import over_seeds
-from ml.rasters.areas import KINDS, SURE_SHARE, Area, SortedPoints, areas_in
+from ml.rasters.areas import KINDS, SURE_SHARE, Area, areas_in
 from ml.runtime.checkpoints import WEIGHTS
 from ml.simulation.velocity.tiles import SIDE_M, Tile
 
@@ -60,7 +61,7 @@ def samples_of(folder: Path, number: int) -> list[Sample]:
     samples = []
     for view in VIEWS:
         result = with_network([clouds[i] for i in view], network)
-        held = [SortedPoints(one.x, one.y, one.velocity_mm_yr, one.height_m) for one in (clouds[i] for i in view)]
+        held = [sorted_points(clouds[i]) for i in view]
         bands, tracks = result.bands(), [tile.tracks[i] for i in view]
         for flagged in areas_in(bands, result.transform):
             for area in measure(flagged, held, result.maps.background_mm_yr):

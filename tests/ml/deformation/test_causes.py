@@ -79,7 +79,7 @@ def test_regression_recovers_classes_that_a_line_divides():
     rng = np.random.default_rng(2)
     kinds = rng.integers(0, len(KINDS), 500)
     features = np.eye(len(KINDS))[kinds] * 3 + rng.normal(0, 0.7, (500, len(KINDS)))
-    table = fit(features[:400], kinds[:400], np.ones(len(KINDS)), np.zeros((len(KINDS), len(KINDS) + 1)))
+    table = fit(features[:400], kinds[:400], np.zeros((len(KINDS), len(KINDS) + 1)))
     chances = softmax(features[400:] @ table[:, :-1].T + table[:, -1])
     assert macro_f1(kinds[400:], chances.argmax(axis=1)) > 0.9
     np.testing.assert_allclose(chances.sum(axis=1), 1)

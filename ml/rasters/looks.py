@@ -1,0 +1,37 @@
+"""From where a track looks at an area: what of a motion sideways, inward or down a slope it would show.
+
+Nominal directions of radars that look to the right, as all but a few do; a few degrees more or less change no sign.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ingest.projections import transformer
+
+EAST_NORTH_UP = {"ascending": (-0.60, -0.13, 0.79), "descending": (0.60, -0.13, 0.79)}  # incidence 38°, heading ±12°
+GEOGRAPHIC = 4326
+STEP_DEG = 0.01
+
+
+class Look(NamedTuple):
+    """Unit vector from the ground toward the satellite: along the axes of a projected system, and up."""
+
+    x: float
+    y: float
+    up: float
+
+
+def look_of(direction: str, epsg: int, x_m: float, y_m: float) -> Look | None:
+    """The look of a line of sight of a direction at a place in a projected system; None where no direction is known.
+
+    Axes of a system are turned against true east and north away from its middle, in Europe's by up to 16°.
+    """
+    if direction not in EAST_NORTH_UP:
+        return None
+    east, north, up = EAST_NORTH_UP[direction]
+    longitude, latitude = transformer(epsg, GEOGRAPHIC).transform(x_m, y_m)
+    x, y = transformer(GEOGRAPHIC, epsg).transform([longitude, longitude], [latitude, latitude + STEP_DEG])
+    turn = np.arctan2(x[1] - x[0], y[1] - y[0])  # of true north, clockwise
+    cos, sin = float(np.cos(turn)), float(np.sin(turn))
+    return Look(east * cos + north * sin, north * cos - east * sin, up)
