@@ -1,0 +1,39 @@
+"""Everybody can read the pages: no violation of WCAG 2.2 AA that axe-core finds, in the light and in the dark."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from django.urls import get_resolver
+
+from detection.models import Alert
+from ingest.models import Product
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+
+
+def pages_without_arguments() -> list[str]:
+    """The addresses of all public pages that need nothing named."""
+    addresses = [f"/{entry.pattern}" for entry in get_resolver().url_patterns if "<" not in str(entry.pattern)]
+    return [address for address in addresses if _is_page(address)]
+
+
+def _is_page(address: str) -> bool:
+    answer = Client().get(address)
+    return answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
+
+
+def test_no_page_breaks_a_rule_of_accessibility(open_page, live_server, watched_region):
+    pages = pages_without_arguments()
+    assert {"/", "/alerts/", "/about/", "/subscribe/", "/login/"} <= set(pages)
+    pages += [Alert.objects.order_by("pk")[0].get_absolute_url(), f"/products/{Product.objects.order_by('pk')[0].pk}/"]
+    axe, broken = Axe(), []
+    page = open_page("desktop", reduced_motion="reduce")
+    for address in pages:
+        page.goto(f"{live_server.url}{address}", wait_until="load")
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            for violation in axe.run(page, options=RULES).response["violations"]:
+                places = [node["target"][0] for node in violation["nodes"]]
+                broken.append(f"{address} ({theme}): {violation['id']} at {places[:3]}")
+    assert broken == []
