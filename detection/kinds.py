@@ -214,6 +214,7 @@ KINDS: dict[Kind, KindRow] = {
 FAMILIES: dict[Family, tuple[Kind, ...]] = {
     family: tuple(kind for kind, row in KINDS.items() if row.family is family) for family in Family
 }
+EVENTS = frozenset(kind for kind, row in KINDS.items() if row.event)
 KIND_LABELS: dict[str, str] = {kind.value: row.label for kind, row in KINDS.items()}
 SINKING = frozenset(kind for kind, row in KINDS.items() if row.sign is Sign.SINKING)
 KIND_OF_CLASS: dict[str, Kind] = {row.network_class: kind for kind, row in KINDS.items() if row.network_class}

@@ -7,7 +7,7 @@ from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Abs, Coalesce
 
-from detection.kinds import FAMILIES, Family
+from detection.kinds import EVENTS, FAMILIES, Family, Kind
 from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan
 from detection.rules.codes import decode
 from detection.rules.lifecycle import LIVING, State
@@ -142,13 +142,13 @@ def alerts_touching(
 ) -> QuerySet[Alert]:
     """Alerts of a family and extent, merged ones excepted, whose area meets this one.
 
-    during: and whose dates meet these.
+    during: and whose dates meet these: what goes on from one pair to the next is one event.
     """
     alerts = Alert.objects.exclude(state=State.MERGED).filter(
         area__intersects=area, kind__in=FAMILIES[family], extent=extent
     )
     if during:
-        alerts = alerts.filter(first_motion__lt=during[1], last_motion__gt=during[0])
+        alerts = alerts.filter(first_motion__lte=during[1], last_motion__gte=during[0])
     return alerts
 
 
@@ -165,9 +165,13 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
 def alerts_missed(
     *, views: Iterable[str], seen: Product | ScenePair, family: Family, found: Iterable[int]
 ) -> QuerySet[Alert]:
-    """Followed alerts on ground that was seen, which one of these views has shown before; without those found."""
+    """Followed alerts on ground that was seen, which one of these views has shown before; without those found.
+
+    Events that are over do not wake, and surges are followed by the series of their glacier.
+    """
     return (
         Alert.objects.filter(state__in=FOLLOWED_STATES, kind__in=FAMILIES[family])
+        .exclude(Q(kind=Kind.GLACIER_SURGE) | Q(kind__in=EVENTS, state=State.FINISHED))
         .filter(life__views__has_any_keys=sorted(views), area__intersects=seen.footprint, simulated=seen.simulated)
         .exclude(pk__in=found)
         .select_related("life")

@@ -1,6 +1,6 @@
 """The columns of an alert, from its current detections; each family has figures of its own."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -68,36 +68,37 @@ def independent_views(detection: Detection) -> set[Hashable]:
     seen = detection.scan.prediction.run.input
     if isinstance(seen, ScenePair):
         return {(seen.reference.track, seen.secondary.acquired_at)}
-    return {_view_of_reason(one) for one in detection.reasons if one.get("seen")} or {_view_of(seen)}
+    together = {(one["component"], one["orbit"], one["track"]) for one in detection.reasons if one.get("seen")}
+    return together or {(seen.component, seen.track, seen.direction)}
+
+
+def measured_in(detection: Detection) -> Product | ScenePair:
+    """The data that gave its figures: of several tracks that a run saw, the one that gave the rate."""
+    run = detection.scan.prediction.run
+    orbit = detection.reasons[0].get("orbit") if detection.reasons else None
+    if run.pair or orbit in {None, run.product.track}:
+        return run.input
+    return next((one for one in products_of(run=run) if one.track == orbit), run.product)
 
 
 def view_of_detection(detection: Detection) -> str:
-    """The name under which its rate is compared with what the same satellite's track shows later.
-
-    Of several tracks that a run saw, the one that gave the rate.
-    """
-    first = detection.reasons[0] if detection.reasons else {}
-    if "orbit" in first:
-        return _view_of_reason(first)
-    return _view_of(detection.scan.prediction.run.input)
+    """The name under which its figures are compared with what the same track shows later, by the same processor."""
+    return _view_of(measured_in(detection))
 
 
-def views_of_run(run: Run) -> set[str]:
-    """The names of all tracks that a run saw, as `view_of_detection` has them."""
-    return {_view_of(run.pair)} if run.pair else {_view_of(product) for product in products_of(run=run)}
+def views_of_run(run: Run) -> dict[str, date]:
+    """The names of all tracks that a run saw, as `view_of_detection` has them: the last date of the data of each."""
+    seen = [run.pair] if run.pair else products_of(run=run)
+    views: dict[str, date] = {}
+    for one in seen:
+        views[_view_of(one)] = max(data_end(one), views.get(_view_of(one), date.min))
+    return views
 
 
 def _view_of(seen: Product | ScenePair) -> str:
     if isinstance(seen, ScenePair):
-        return _view("pair", seen.reference.track, "")
-    return _view(seen.component, seen.track, seen.direction)
-
-
-def _view_of_reason(reason: Mapping[str, Any]) -> str:
-    return _view(reason["component"], reason["orbit"], reason["track"])
-
-
-def _view(*parts: Any) -> str:
+        return f"pair/{seen.reference.track}"
+    parts = seen.component, seen.track, seen.direction, seen.source_format
     return "/".join(str(part) for part in parts if part)
 
 
@@ -119,7 +120,7 @@ def event_span(detection: Detection) -> tuple[date, date] | None:
     if not row_of(detection.kind).event:
         return None
     first, last = data_span(detection)
-    return detection.onset or first, last
+    return min(detection.onset or first, first), last
 
 
 def _of_velocity(detections: Sequence[Detection], area_m2: float, ground: Ground) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from shapely import from_wkb
 from shapely import transform as transform_geometry
 from shapely.geometry.base import BaseGeometry
 
+from detection.alerts.ending import SurgeLook, end_surge_where_over
 from detection.alerts.services import carry_into_alert
 from detection.glaciers import selectors
 from detection.glaciers.cells import Cells, cells_of, pack, unpack
@@ -135,7 +136,7 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
     with locked(Lock.ALERTS):
         if not GlacierMotion.objects.filter(pk=motion.pk, stale=True).update(stale=False):
             return motion  # another worker has done it
-        made = []
+        made, looks = [], []
         for name, rows in selectors.samples_by_view(glacier=glacier).items():
             sampled = Sampled(glacier, cells, rows)
             merged, chosen = _merged(sampled)
@@ -144,6 +145,9 @@ def glacier_follow(*, motion: GlacierMotion) -> GlacierMotion:
                 made.append((name, view))
                 for surge in view.surges:
                     _surge_tell(sampled, view, surge, chosen)
+                looks += [SurgeLook(view, max(chosen.items())[1].prediction.run)]
+        for alert in selectors.surges_living(glacier=glacier) if looks else ():
+            end_surge_where_over(alert, looks)
         _summarise(motion, made)
         motion.save()
     return motion

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from statistics import fmean
+from statistics import median
 from typing import Any
 
 from django.utils import timezone
 
-from detection.alerts.describe import data_span, view_of_detection
+from detection.alerts.describe import data_end, data_span, measured_in, view_of_detection
+from detection.glaciers.surge import RULE
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertLife, AlertMotion, AlertTransition, AlertUpdate, Detection
 from detection.rules import lifecycle, updates
-from detection.rules.lifecycle import Look, State, ViewLife
-from detection.rules.updates import Cause, Change, Figures, Seen, SeriesMotion
+from detection.rules.lifecycle import Look, Proof, SeriesMotion, State, ViewLife
+from detection.rules.updates import Cause, Change, Figures, Seen
+from detection.search.patches import CHANGE
 from detection.selectors import FOLLOWED_STATES, detections_current
 
 UNITS = {Family.VELOCITY: "mm/yr", Family.OFFSETS: "m/day", Family.SURFACE: ""}
-PAIRS_AVERAGED = 3  # the errors of two pairs are independent, and speeds of single pairs scatter
+WITHIN_90 = 1.645  # standard deviations
+PAIRS_TOGETHER = 3  # of which the middle counts: one wrong pair is no news
 
 
 def figures_of(alert: Alert, detections: Iterable[Detection]) -> Figures:
@@ -66,7 +69,8 @@ def step(
             run_number=run_number,
         )
     alert.state = to.value
-    life.told, life.told_at = updates.as_json(figures_of(alert, detections_current(alert=alert))), now
+    figures = figures_of(alert, detections_current(alert=alert))
+    life.told, life.told_at = updates.as_json(updates.retold(figures, changed)), now
     life.save(update_fields=["told", "told_at"])
     return taken
 
@@ -101,6 +105,18 @@ def is_newer(alert: Alert, until: date) -> bool:
     )
 
 
+def view_note(alert: Alert, view: str, seen: ViewLife) -> None:
+    """Replace what is remembered of a view, where all of its data were looked at again."""
+    life = life_of(alert)
+    AlertLife.objects.filter(pk=life.pk).update(views=_stored(_views(life) | {view: seen}))
+
+
+def moved_until(alert: Alert, view: str) -> date | None:
+    """The last date on which a view showed an alert; None for one that never did."""
+    seen = _views(life_of(alert)).get(view)
+    return seen.moved_until if seen else None
+
+
 def look_note(alert: Alert, view: str, until: date, found: Sequence[Detection]) -> bool:
     """Remember what a run on data until that date says of an alert; whether it is the end of a rest."""
     life = life_of(alert)
@@ -112,27 +128,46 @@ def look_note(alert: Alert, view: str, until: date, found: Sequence[Detection]) 
     return again
 
 
+def series_wake(alert: Alert) -> bool:
+    """Whether series that had ended an alert show now that its ground moves again."""
+    rested = updates.from_json(life_of(alert).told).series.at_rest_since
+    return lifecycle.series_moves_again(rested, _series_of(alert))
+
+
 def rest_of(alert: Alert, until: date, noise_mm_yr: float) -> tuple[date, Change] | None:
-    """Since when an alert is at rest for long enough, and that as the cause of an update; None where it is not.
+    """Since when an alert is at rest, or over, for long enough, and that as the cause of an update; else None.
 
     until: last date of the newest data; noise_mm_yr: one standard deviation of its rates, which counts where it is
     larger than it was.
     """
     life = life_of(alert)
     told = updates.from_json(life.told)
-    sigma = max(alert.rate_sigma_mm_yr or 0.0, noise_mm_yr) if told.unit == "mm/yr" else None
-    since = lifecycle.at_rest(_views(life), sigma)
-    since = since or lifecycle.series_rest(_series_of(alert).at_rest_since, until, sigma)
-    if since is None or row_of(alert.kind).event:
+    if row_of(alert.kind).event:
+        since = lifecycle.at_rest(_views(life), _event_proof(alert))
+    else:
+        sigma = max(alert.rate_sigma_mm_yr or 0.0, noise_mm_yr) if told.unit == "mm/yr" else None
+        since = lifecycle.at_rest(_views(life), lifecycle.rest_proof(sigma))
+        since = since or lifecycle.series_rest(_series_of(alert).at_rest_since, until, sigma)
+    if since is None:
         return None
-    before = told.views[told.main].rate if told.main else None
+    before = told.views[told.main].rate if told.main in told.views else None
     return since, Change(Cause.FINISHED, before, since.isoformat(), told.unit, alert.component)
+
+
+def _event_proof(alert: Alert) -> Proof:
+    """A surge may pause for as many pairs as its rule bridges."""
+    if family(alert.kind) is Family.SURFACE:
+        return lifecycle.event_proof(alert.change_sigma, CHANGE.enter)
+    rise = (alert.speed_m_day - alert.usual_speed_m_day) / alert.speed_sigma_m_day
+    return lifecycle.event_proof(rise, RULE.z, RULE.gap_pairs + 1)
 
 
 def _series_of(alert: Alert) -> SeriesMotion:
     """What its series say, where they were examined."""
     motion = AlertMotion.objects.filter(alert=alert).first()
-    return SeriesMotion(motion.accelerating_since, motion.at_rest_since) if motion else SeriesMotion()
+    if motion is None:
+        return SeriesMotion()
+    return SeriesMotion(motion.accelerating_since, motion.at_rest_since, motion.moving_since)
 
 
 def _by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
@@ -144,17 +179,21 @@ def _by_view(detections: Iterable[Detection]) -> dict[str, list[Detection]]:
 
 def _seen_as_rate(found: Sequence[Detection]) -> Seen:
     """The fastest part in the newest data of a view."""
-    until = max(data_span(one)[1] for one in found)
-    newest = [one for one in found if data_span(one)[1] == until]
+    ends = [data_end(measured_in(one)) for one in found]
+    until = max(ends)
+    newest = [one for one, end in zip(found, ends, strict=True) if end == until]
     main, area_m2 = max(newest, key=lambda one: abs(one.peak_rate_mm_yr)), sum(one.area_m2 for one in newest)
-    return Seen(main.rate_mm_yr, main.rate_sigma_mm_yr or 0.0, area_m2, until, _method(main))
+    low, high = main.peak_low_mm_yr, main.peak_high_mm_yr
+    sigma = None if low is None or high is None else abs(high - low) / 2 / WITHIN_90
+    rate_sigma = main.rate_sigma_mm_yr or 0.0
+    return Seen(main.rate_mm_yr, rate_sigma, area_m2, until, _method(main), main.peak_rate_mm_yr, sigma)
 
 
 def _seen_as_speed(found: Sequence[Detection]) -> Seen:
-    """The mean of the last pairs, with the error of one of them."""
-    last = sorted(found, key=lambda one: data_span(one)[1])[-PAIRS_AVERAGED:]
+    """The median of the last pairs, with the error of one of them."""
+    last = sorted(found, key=lambda one: data_span(one)[1])[-PAIRS_TOGETHER:]
     speed, sigma, area_m2 = (
-        fmean(getattr(one, name) or 0.0 for one in last) for name in ("speed_m_day", "speed_sigma_m_day", "area_m2")
+        median(getattr(one, name) or 0.0 for one in last) for name in ("speed_m_day", "speed_sigma_m_day", "area_m2")
     )
     return Seen(speed, sigma, area_m2, data_span(last[-1])[1], _method(last[-1]))
 
@@ -173,9 +212,9 @@ def _moves(detection: Detection) -> bool:
 
 
 def _looked_at(alert: Alert, views: dict[str, ViewLife], found: Iterable[Detection]) -> dict[str, ViewLife]:
-    for one in sorted(found, key=lambda each: data_span(each)[1]):
+    for one in sorted(found, key=lambda each: data_end(measured_in(each))):
         view = view_of_detection(one)
-        after = lifecycle.after_look(views.get(view), Look(data_span(one)[1], _moves(one)))
+        after = lifecycle.after_look(views.get(view), Look(data_end(measured_in(one)), _moves(one)))
         views |= {view: after} if after else {}
     return views
 

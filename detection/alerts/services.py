@@ -3,36 +3,29 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from shapely import from_wkb
 
 from detection.alerts import life
 from detection.alerts.causes import cause_refresh
 from detection.alerts.describe import data_end, describe, event_span, independent_views, view_of_detection, views_of_run
+from detection.alerts.ending import end_where_over, look_for_the_others
 from detection.alerts.exposure import exposure_refresh
 from detection.alerts.motion import alert_motion_refresh
 from detection.alerts.parts import parts_apart
-from detection.kinds import Family, family
+from detection.alerts.transitions import alert_transition
+from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertRelation, AlertTransition, Detection, Scan
-from detection.rules.lifecycle import LIVING, State, after_sighting, may_become
+from detection.rules.lifecycle import LIVING, State, after_sighting
 from detection.rules.updates import Cause, Change
 from detection.search.areas import SEARCHES, search
-from detection.selectors import alerts_missed, alerts_overtaken, alerts_touching, detections_current
+from detection.selectors import alerts_overtaken, alerts_touching, detections_current
 from ingest.locks import Lock, locked
-from ingest.models import Product
-from ingest.products.selectors import points_count_within
-from ml.models import ModelVersion, Prediction, Run
-from ml.rasters.areas import DEFAULT_THRESHOLDS
+from ml.models import Prediction, Run
 from ml.runtime.code_version import code_version
 
 SAME_PLACE_SHARE = 0.1  # of the smaller area
 INSIDE_SHARE = 0.5  # of an alert that another one takes over
-FAMILY_OF = {
-    ModelVersion.Task.DEFORMATION: Family.VELOCITY,
-    ModelVersion.Task.COHERENCE_CHANGE: Family.SURFACE,
-    ModelVersion.Task.OFFSETS: Family.OFFSETS,
-}
 
 
 def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan | None:
@@ -58,32 +51,10 @@ def prediction_scan(*, prediction: Prediction, thresholds: Any = None) -> Scan |
         for number, alert in alerts.items():
             _alert_refresh(alert, prediction.run, touched[number])
             _take_over(alert)
-        _look_for_the_others(prediction.run, touched)
+        look_for_the_others(prediction.run, touched, detections)
         scan.n_detections = len(detections)
         scan.save(update_fields=["n_detections"])
         return scan
-
-
-def alert_transition(
-    *,
-    alert: Alert,
-    to: State,
-    reason: str,
-    actor: str = "automatic",
-    changed: Sequence[Change] = (),
-    run: Run | None = None,
-) -> AlertTransition:
-    """Change an alert's state and write down why. ValueError for a change that is not allowed.
-
-    changed: what is new in its figures beside; run: that showed it.
-    """
-    current = State(alert.state)
-    if not may_become(current, to):
-        raise ValueError(f"an alert that is {current} cannot become {to}")
-    with transaction.atomic():
-        if not Alert.objects.filter(pk=alert.pk, state=current).update(state=to, updated_at=timezone.now()):
-            raise ValueError(f"alert {alert.code} was changed by somebody else; look at it again")
-        return life.step(alert, to, reason, actor, changed, run.pk if run else None)
 
 
 def alert_follow(*, alert: Alert) -> AlertTransition | None:
@@ -111,32 +82,6 @@ def _keep(detection: Detection, alert: Alert | None) -> None:
 def _begin(alert: Alert, reason: str, detections: Sequence[Detection]) -> None:
     AlertTransition.objects.create(alert=alert, to_state=State.FIRST, reason=reason[:300])
     life.life_of(alert, detections)
-
-
-def _look_for_the_others(run: Run, found: Iterable[int]) -> None:
-    """Remember that a run did not find what its track had shown before; end what has been at rest for long enough."""
-    views, seen, until = views_of_run(run), run.input, data_end(run.input)
-    for alert in alerts_missed(views=views, seen=seen, family=FAMILY_OF[run.model_version.task], found=found):
-        if isinstance(seen, Product) and not _has_points(seen, alert):
-            continue  # the data do not show this ground: that is no rest
-        for view in views & alert.life.views.keys():
-            life.look_note(alert, view, until, [])
-        _end_where_at_rest(alert, run)
-
-
-def _has_points(product: Product, alert: Alert) -> bool:
-    return points_count_within(product=product, area=alert.area) >= DEFAULT_THRESHOLDS.fewest_points
-
-
-def _end_where_at_rest(alert: Alert, run: Run) -> None:
-    noise = run.prediction.statistics.get("rate_sigma_mm_yr", 0.0)
-    rest = life.rest_of(alert, data_end(run.input), noise) if alert.state in LIVING else None
-    if rest is None:
-        return
-    reason = f"no motion after {rest[0]:%-d %B %Y} in {run.input}"
-    if alert.state == State.CONFIRMED:
-        reason = f"{reason}; a specialist had confirmed the motion, its end is the computer's finding"
-    alert_transition(alert=alert, to=State.FINISHED, reason=reason, changed=[rest[1]], run=run)
 
 
 def _take_over(alert: Alert) -> None:
@@ -173,19 +118,27 @@ def _same_place(detection: Detection) -> Alert | None:
 
 def _alert_refresh(alert: Alert, run: Run, found: Sequence[Detection]) -> None:
     """Bring an alert up to everything that is known of its place now, and tell what is news of it."""
-    until = data_end(run.input)
-    newer = life.is_newer(alert, until)
-    woken = [life.look_note(alert, view, until, found) for view in sorted({view_of_detection(one) for one in found})]
-    if alert.state == State.FINISHED and not any(woken):
-        return  # older data, or a view that has seen no rest: what is over stays over
+    newer, ends = life.is_newer(alert, data_end(run.input)), views_of_run(run)
+    shown = sorted({view_of_detection(one) for one in found})
+    woken = [life.look_note(alert, view, ends[view], found) for view in shown]
     current = list(detections_current(alert=alert))
+    if alert.state == State.FINISHED and not _wakes(alert, current, any(woken)):
+        return  # older data, or a view that has seen no rest: what is over stays over
     if newer:
         current = _split(alert, current, found, run)
     if not current:
         return
     _describe_anew(alert, current)
-    _tell(alert, current, run)
-    _end_where_at_rest(alert, run)
+    if not end_where_over(alert, run):
+        _tell(alert, current, run)
+
+
+def _wakes(alert: Alert, current: Sequence[Detection], seen_again: bool) -> bool:
+    """Whether what is over moves again: a view that has seen its rest shows it, or the series do. Events do not."""
+    if row_of(alert.kind).event or seen_again:
+        return not row_of(alert.kind).event
+    alert_motion_refresh(alert=alert, detections=current)
+    return life.series_wake(alert)
 
 
 def _describe_anew(alert: Alert, current: Sequence[Detection]) -> None:
@@ -204,13 +157,12 @@ def _describe_anew(alert: Alert, current: Sequence[Detection]) -> None:
 def _tell(alert: Alert, current: Sequence[Detection], run: Run | None) -> AlertTransition | None:
     """Take the step that the current detections ask for: to another state, or, where figures changed, an update."""
     before, changed = State(alert.state), life.changes_since_told(alert, current)
-    independent = set().union(*(independent_views(detection) for detection in current))
     seen_in = str(run.input) if run else "the newest data"
     if before is State.FINISHED:
-        to = after_sighting(State.FIRST, len(independent))
+        to = after_sighting(State.FIRST, _n_views(one for one in current if one.scan.prediction.run == run))
         reason, changed = f"moves again: seen in {seen_in}", (Change(Cause.WOKEN, None, None), *changed)
         return alert_transition(alert=alert, to=to, reason=reason, changed=changed, run=run)
-    to = after_sighting(before, len(independent))
+    to = after_sighting(before, _n_views(current))
     if to is not before:
         reason = f"seen again in {seen_in}" if len(current) > 1 else f"two tracks show it in {seen_in}"
         return alert_transition(alert=alert, to=to, reason=reason, changed=changed, run=run)
@@ -218,6 +170,10 @@ def _tell(alert: Alert, current: Sequence[Detection], run: Run | None) -> AlertT
         return None
     Alert.objects.filter(pk=alert.pk).update(updated_at=timezone.now())
     return life.step(alert, before, f"changed in {seen_in}", "automatic", changed, run.pk if run else None)
+
+
+def _n_views(detections: Iterable[Detection]) -> int:
+    return len(set().union(*(independent_views(detection) for detection in detections)))
 
 
 def _split(alert: Alert, current: list[Detection], found: Sequence[Detection], run: Run) -> list[Detection]:

@@ -6,7 +6,9 @@ from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Max, Q, QuerySet, When
 from shapely import from_wkb, unary_union
 
-from detection.models import GlacierMotion, GlacierSample
+from detection.kinds import Kind
+from detection.models import Alert, GlacierMotion, GlacierSample
+from detection.rules.lifecycle import LIVING
 from ingest.models import ContextLayer, Glacier, ScenePair
 from ingest.readers.context.records import ContextKind
 from ml.models import ModelVersion, Prediction
@@ -63,6 +65,17 @@ def samples_by_view(*, glacier: Glacier) -> dict[str, list[GlacierSample]]:
         best = min(by_polarisation, key=lambda p: POLARISATIONS.index(p) if p in POLARISATIONS else len(POLARISATIONS))
         samples[name] = sorted(by_polarisation[best], key=lambda row: row.prediction.run.pair.secondary.acquired_at)
     return samples
+
+
+def surges_living(*, glacier: Glacier) -> list[Alert]:
+    """Alerts of surges of a glacier that are not over; an alert on the border of two is of the one that holds it."""
+    living = Alert.objects.filter(
+        kind=Kind.GLACIER_SURGE,
+        state__in=LIVING,
+        area__intersects=glacier.outline,
+        simulated=glacier.layer.simulated,
+    )
+    return [alert for alert in living.order_by("pk") if glacier.outline.contains(alert.area.point_on_surface)]
 
 
 def glaciers_stale() -> QuerySet[GlacierMotion]:

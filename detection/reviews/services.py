@@ -6,7 +6,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from detection.alerts.services import alert_transition
+from detection.alerts.transitions import alert_transition
 from detection.models import Alert, AuditEntry, Claim, Review
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open

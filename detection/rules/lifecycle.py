@@ -2,16 +2,19 @@
 
 An alert enters high, by the thresholds of the search, and leaves low: finished is what the newest data do not show
 any more, or below half of the level that counts as motion, for as long as their noise asks for. It can wake up again.
+Events (a surge, a change of the surface) end in the same way, and do not wake: the next one is another alert.
 """
 
 import math
 from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import StrEnum
+from statistics import NormalDist
 from typing import NamedTuple
 
 LEAVING_MM_YR = 2.0  # what counts as motion (ml.deformation.reliability.MOVING_MM_YR); rest is less than half of it
-FEWEST_LOOKS = 2
+FEWEST_LOOKS, MOST_LOOKS = 2, 12
+MISSED_BY_ALL = 0.01  # probability that all looks miss an event that goes on
 SHORTEST_REST, LONGEST_REST = timedelta(days=90), timedelta(days=3 * 365)
 YEAR = timedelta(days=365)
 
@@ -56,6 +59,21 @@ class ViewLife(NamedTuple):
     rest_until: date | None = None
 
 
+class Proof(NamedTuple):
+    """What shows that something is over: looks without it, and the time from the last with it to the last of them."""
+
+    looks: int
+    time: timedelta
+
+
+class SeriesMotion(NamedTuple):
+    """What the time series say: since when it is faster than before, is at rest, and moves after it was still."""
+
+    accelerating_since: date | None = None
+    at_rest_since: date | None = None
+    moving_since: date | None = None
+
+
 def is_motion(rate_mm_yr: float) -> bool:
     """Whether a rate is motion for a place that was found: half of what counts for one that was not."""
     return abs(rate_mm_yr) >= LEAVING_MM_YR / 2
@@ -95,14 +113,28 @@ def rest_asked(sigma_mm_yr: float | None) -> timedelta:
     return min(max(asked, SHORTEST_REST), LONGEST_REST)
 
 
-def at_rest(views: Mapping[str, ViewLife], sigma_mm_yr: float | None) -> date | None:
+def rest_proof(sigma_mm_yr: float | None) -> Proof:
+    """What shows that lasting motion is over."""
+    return Proof(FEWEST_LOOKS, rest_asked(sigma_mm_yr))
+
+
+def event_proof(z: float, found_from: float, fewest_looks: int = FEWEST_LOOKS) -> Proof:
+    """What shows that an event is over: looks that would hardly all miss it if it went on, and three months.
+
+    z: by how many standard deviations it stood out; found_from: z from which one look finds it.
+    """
+    missed = max(NormalDist().cdf(found_from - abs(z)), MISSED_BY_ALL)
+    looks = math.ceil(math.log(MISSED_BY_ALL) / math.log(missed)) if missed < 1.0 else MOST_LOOKS
+    return Proof(min(max(looks, fewest_looks), MOST_LOOKS), SHORTEST_REST)
+
+
+def at_rest(views: Mapping[str, ViewLife], proof: Proof) -> date | None:
     """The last date that showed motion, where no view has shown any for long enough; else None."""
     if not views:
         return None
     moved_until = max(life.moved_until for life in views.values())
-    asked = rest_asked(sigma_mm_yr)
     for life in views.values():
-        if life.rest_until and life.rest_looks >= FEWEST_LOOKS and life.rest_until - moved_until >= asked:
+        if life.rest_until and life.rest_looks >= proof.looks and life.rest_until - moved_until >= proof.time:
             return moved_until
     return None
 
@@ -111,6 +143,13 @@ def series_rest(at_rest_since: date | None, until: date, sigma_mm_yr: float | No
     """Since when the series rest, where that is long enough by the end of the data; else None."""
     long_enough = at_rest_since is not None and until - at_rest_since >= rest_asked(sigma_mm_yr)
     return at_rest_since if long_enough else None
+
+
+def series_moves_again(rested_since: date | None, series: SeriesMotion) -> bool:
+    """Whether series that said rest show motion that began, or grew, after it."""
+    if rested_since is None or series.at_rest_since is not None:
+        return False
+    return any(day is not None and day > rested_since for day in (series.moving_since, series.accelerating_since))
 
 
 def moves_again(life: ViewLife | None, look: Look) -> bool:

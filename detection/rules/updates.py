@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from detection.kinds import row_of
+from detection.rules.lifecycle import SeriesMotion
 from detection.rules.severity import Severity
 from ml.rasters.areas import SURE_SHARE
 
@@ -23,6 +24,7 @@ GRADES = [grade.value for grade in Severity]  # from the lowest
 
 class Cause(StrEnum):
     RATE = "rate"
+    PEAK = "peak"
     AREA = "area"
     KIND = "kind"
     SEVERITY = "severity"
@@ -35,7 +37,8 @@ class Seen(NamedTuple):
     """What one view (a track, a component) shows in its newest data.
 
     rate: mm/yr, or m/day of offsets, of the fastest part found; sigma: one standard deviation; area_m2: all parts
-    together; until: last date of the data; by: format and method, for outlines of different methods are not compared.
+    together; until: last date of the data; by: format and method, for outlines of different methods are not compared;
+    peak, peak_sigma: where the fastest part moves fastest, None where its error is not known.
     """
 
     rate: float
@@ -43,13 +46,8 @@ class Seen(NamedTuple):
     area_m2: float
     until: date
     by: str = ""
-
-
-class SeriesMotion(NamedTuple):
-    """What the time series say: since when it is faster than before, and since when it is at rest."""
-
-    accelerating_since: date | None = None
-    at_rest_since: date | None = None
+    peak: float | None = None
+    peak_sigma: float | None = None
 
 
 class Figures(NamedTuple):
@@ -118,6 +116,14 @@ def rebased(told: Figures, now: Figures) -> Figures:
     return told._replace(views=views, series=told.series._replace(accelerating_since=accelerating))
 
 
+def retold(now: Figures, changed: Iterable[Change]) -> Figures:
+    """What is told by a step. A view with older data has not shown the change yet; when it does, that is no news."""
+    if not {one.cause for one in changed} & {Cause.RATE, Cause.PEAK, Cause.AREA}:
+        return now
+    newest = max((seen.until for seen in now.views.values()), default=date.min)
+    return now._replace(views={name: seen for name, seen in now.views.items() if seen.until == newest})
+
+
 def as_json(figures: Figures) -> dict[str, Any]:
     """Dates in ISO 8601."""
     series = {name: day.isoformat() if day else None for name, day in figures.series._asdict().items()}
@@ -136,6 +142,8 @@ def _of_view(view: str, told: Seen, now: Seen, unit: str) -> list[Change]:
     found, component = [], view.split("/")[0]
     if unit and _differ(told, now) and abs(now.rate - told.rate) >= RATE_SHARE * abs(told.rate):
         found.append(Change(Cause.RATE, told.rate, now.rate, unit, component))
+    elif unit and _peaks_differ(told, now):  # an outline grows with its rate, and the median inside hardly changes
+        found.append(Change(Cause.PEAK, told.peak, now.peak, unit, component))
     small, large = sorted((told.area_m2, now.area_m2))
     if told.by == now.by and large >= AREA_FACTOR * small:
         found.append(Change(Cause.AREA, told.area_m2, now.area_m2, "m2"))
@@ -144,6 +152,13 @@ def _of_view(view: str, told: Seen, now: Seen, unit: str) -> list[Change]:
 
 def _differ(told: Seen, now: Seen) -> bool:
     return abs(now.rate - told.rate) >= SIGMAS * math.hypot(told.sigma, now.sigma)
+
+
+def _peaks_differ(told: Seen, now: Seen) -> bool:
+    if told.peak is None or now.peak is None or told.peak_sigma is None or now.peak_sigma is None:
+        return False
+    change = abs(now.peak - told.peak)
+    return change >= max(SIGMAS * math.hypot(told.peak_sigma, now.peak_sigma), RATE_SHARE * abs(told.peak))
 
 
 def _doubtful(told_kind: str, shares: Mapping[str, float]) -> bool:
@@ -167,4 +182,9 @@ def _graded_anew(told: Figures, now: Figures) -> bool:
         return False
     before, after = told.views[view], now.views[view]
     grown = before.by == after.by and not 1 / AREA_FACTOR < after.area_m2 / before.area_m2 < AREA_FACTOR
-    return _differ(before, after) or grown or now.series.accelerating_since != told.series.accelerating_since
+    return (
+        _differ(before, after)
+        or _peaks_differ(before, after)
+        or grown
+        or now.series.accelerating_since != told.series.accelerating_since
+    )

@@ -100,7 +100,7 @@ class Geometry(Schema):
 class Change(Schema):
     """One figure that changed, and what it was when it was last reported."""
 
-    cause: str = Field(description="rate, area, kind, severity, acceleration, finished or woken")
+    cause: str = Field(description="rate, peak, area, kind, severity, acceleration, finished or woken")
     before: float | str | None
     after: float | str | None
     unit: str = Field(description="mm/yr, m/day, m2 or date; empty for words")

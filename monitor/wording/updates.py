@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from detection.kinds import Sign, row_of
+from detection.kinds import Kind, Sign, row_of
 from detection.rules.updates import Cause
 from monitor.wording.components import moved
 from monitor.wording.dates import day_words
@@ -12,6 +12,7 @@ from monitor.wording.figures import area_label, figure, speed_words
 
 Change = Mapping[str, Any]
 GRADES = {"minor": "low", "moderate": "medium", "strong": "high"}
+OVER = {Kind.SURFACE_CHANGE: "no further change", Kind.GLACIER_SURGE: "the usual speed"}
 VERBS = {Sign.SINKING: "sank", Sign.RISING: "rose"}
 
 
@@ -40,6 +41,15 @@ def _verb(kind: str, component: str, rate_mm_yr: float) -> str:
     return VERBS[sign] if sign is not None and fits else moved(component, rate_mm_yr)
 
 
+def _peak(kind: str, change: Change, before: str) -> str:
+    first, last = (_verb(kind, change["component"], change[name]) for name in ("before", "after"))
+    again = "" if first == last else f"it {last} "
+    return (
+        f"The fastest part {first} by about {figure(change['before'])} mm a year {before}, "
+        f"and now {again}by about {figure(change['after'])}."
+    )
+
+
 def _area(kind: str, change: Change, before: str) -> str:
     return f"It covered about {area_label(change['before'])} {before}, and now about {area_label(change['after'])}."
 
@@ -59,7 +69,10 @@ def _acceleration(kind: str, change: Change, before: str) -> str:
 
 
 def _finished(kind: str, change: Change, before: str) -> str:
-    return f"Data after {day_words(date.fromisoformat(change['after']))} show no motion."
+    what = {Kind.SURFACE_CHANGE: "no further change", Kind.GLACIER_SURGE: "the usual speed"}.get(
+        Kind(kind), "no motion"
+    )
+    return f"Data after {day_words(date.fromisoformat(change['after']))} show {what}."
 
 
 def _nothing(kind: str, change: Change, before: str) -> str:
@@ -69,6 +82,7 @@ def _nothing(kind: str, change: Change, before: str) -> str:
 
 _SENTENCES: dict[Cause, Callable[[str, Change, str], str]] = {
     Cause.RATE: _rate,
+    Cause.PEAK: _peak,
     Cause.AREA: _area,
     Cause.KIND: _kind,
     Cause.SEVERITY: _severity,

@@ -5,7 +5,19 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from detection.rules.lifecycle import Look, ViewLife, after_look, at_rest, moves_again, rest_asked, series_rest
+from detection.rules.lifecycle import (
+    SHORTEST_REST,
+    Look,
+    Proof,
+    ViewLife,
+    after_look,
+    at_rest,
+    event_proof,
+    moves_again,
+    rest_asked,
+    rest_proof,
+    series_rest,
+)
 from detection.rules.updates import (
     MUTED_FOR,
     Cause,
@@ -137,13 +149,18 @@ def test_a_place_is_at_rest_after_two_looks_and_as_long_as_the_noise_asks_for():
     life = after_look(None, Look(date(2023, 1, 1), True))
     assert life == ViewLife(date(2023, 1, 1))
     once = after_look(life, Look(date(2024, 3, 1), False))
-    assert at_rest({LOS: once}, 1.0) is None
+    assert at_rest({LOS: once}, rest_proof(1.0)) is None
     twice = after_look(once, Look(date(2024, 6, 1), False))
-    assert at_rest({LOS: twice}, 1.0) == date(2023, 1, 1)
-    assert at_rest({LOS: twice}, 3.0) is None  # noisier data
+    assert at_rest({LOS: twice}, rest_proof(1.0)) == date(2023, 1, 1)
+    assert at_rest({LOS: twice}, rest_proof(3.0)) is None  # noisier data
     seen_elsewhere = {LOS: twice, "los/88/descending": ViewLife(date(2024, 5, 1))}
-    assert at_rest(seen_elsewhere, 1.0) is None
+    assert at_rest(seen_elsewhere, rest_proof(1.0)) is None
     assert rest_asked(0.1) < rest_asked(0.5) < rest_asked(1.0) < rest_asked(5.0)
+
+
+@pytest.mark.parametrize(("z", "looks"), [(-9.0, 2), (-6.0, 2), (-5.0, 4), (-4.5, 7), (-3.0, 12)])
+def test_an_event_that_stood_out_less_is_looked_for_more_often_before_it_is_over(z, looks):
+    assert event_proof(z, found_from=4.5) == Proof(looks, SHORTEST_REST)
 
 
 def test_series_that_rest_end_a_place_once_that_is_long_enough():

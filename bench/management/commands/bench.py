@@ -21,6 +21,7 @@ NAMES = (
     "offsets",
     "scenes",
     "tiles",
+    "updates",
 )
 
 
@@ -32,7 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--json", type=Path, metavar="OUT")
         parser.add_argument("--points", type=int, help="how many points (load only)")
         parser.add_argument(
-            "--rounds", type=int, help="how often each fault is made; how many days, nations (faults, days, nations)"
+            "--rounds",
+            type=int,
+            help="how often each fault is made; how many days, nations, alerts (faults, days, nations, updates)",
         )
 
     def handle(self, *args, **options) -> None:
