@@ -34,16 +34,17 @@ DEVIATIONS_ACROSS = 2.355  # standard deviations of a Gaussian across its half h
 def write_field(folder: Path, data: tuple[date, date], track: int, made: Mapping[str, Any]) -> Path:
     """Write an EGMS zip.
 
-    made: see `rates_of`; density: points per km²; cut_km: no points east of it; noise: factor; sign: of everything;
-    block: a square with x_km, y_km, size_m where `cycles` were missed on a `day`; edition: of the file's name.
+    made: see `rates_of`; density: points per km²; repeat: days from date to date; cut_km: no points east of it; noise:
+    factor; sign: of everything; block: a square with x_km, y_km, size_m where `cycles` were missed on a `day`; edition:
+    of the file's name.
     """
     rng = np.random.default_rng([track])
     n = round(made.get("density", POINTS_PER_KM2) * (2 * HALF_KM) ** 2)
     x_km, y_km = rng.uniform(-HALF_KM, HALF_KM, (2, n))
     kept = x_km < made.get("cut_km", HALF_KM)
     x_km, y_km = x_km[kept], y_km[kept]
-    steps = (data[1] - data[0]).days // REPEAT_DAYS
-    dates = tuple(data[1] - timedelta(days=REPEAT_DAYS * step) for step in range(steps, -1, -1))
+    every = made.get("repeat", REPEAT_DAYS)
+    dates = tuple(data[1] - timedelta(days=every * step) for step in range((data[1] - data[0]).days // every, -1, -1))
     series = np.outer(rates_of(x_km, y_km, made), years_of(dates))
     series += np.stack([_errors(x_km, y_km, day, track) for day in dates], axis=1) * made.get("noise", 1.0)
     if block := made.get("block"):
