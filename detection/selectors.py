@@ -106,27 +106,7 @@ def alerts_public(*, kind: str = "", state: str = "") -> QuerySet[Alert]:
     alerts = Alert.objects.filter(state__in=[state] if state else [s.value for s in PUBLIC_STATES])
     if kind:
         alerts = alerts.filter(kind=kind)
-    return _strongest_first(alerts)
-
-
-def alerts_matching(
-    *,
-    kind: str = "",
-    state: str = "",
-    severity: str = "",
-    area: MultiPolygon | None = None,
-    updated_since: datetime | None = None,
-    newest_first: bool = True,
-) -> QuerySet[Alert]:
-    """Public alerts that fit every filter given, the last changed first or the strongest first."""
-    alerts = alerts_public(kind=kind, state=state)
-    if severity:
-        alerts = alerts.filter(severity=severity)
-    if area is not None:
-        alerts = alerts.filter(area__intersects=area)
-    if updated_since is not None:
-        alerts = alerts.filter(updated_at__gte=updated_since)
-    return alerts.order_by("-updated_at", "-id") if newest_first else alerts
+    return strongest_first(alerts)
 
 
 def alert_by_code(*, code: str) -> Alert:
@@ -201,10 +181,10 @@ def alerts_to_review() -> QuerySet[Alert]:
     """What nobody has judged yet, strongest first; where a visit is planned, after the others (`visit_planned`)."""
     visit = Review.objects.filter(alert=OuterRef("pk"), verdict=Verdict.FIELD_VISIT, taken_back_by=None)
     waiting = Alert.objects.filter(state__in=[state.value for state in UNREVIEWED_STATES])
-    return _strongest_first(waiting.annotate(visit_planned=Exists(visit)), "visit_planned")
+    return strongest_first(waiting.annotate(visit_planned=Exists(visit)), "visit_planned")
 
 
-def _strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
+def strongest_first(alerts: QuerySet[Alert], *before: str) -> QuerySet[Alert]:
     """By severity, what stands on it, speed, or how much the surface changed; `before` comes first."""
     grades = [When(severity=grade, then=Value(rank)) for rank, grade in enumerate(reversed(Severity))]
     return alerts.annotate(grade=Case(*grades, output_field=IntegerField())).order_by(

@@ -27,6 +27,7 @@ from monitor.pairs import views as pairs
 from monitor.products import views as products
 from monitor.rasters import views as rasters
 from monitor.record import views as record
+from monitor.regions import views as regions
 from monitor.site import accounts
 from monitor.standards import tilejson
 from monitor.standards import views as standards
@@ -43,6 +44,7 @@ urlpatterns = [
     path("alerts.geojson", feeds.alerts_geojson, name="alerts-geojson"),
     path("alerts/<str:code>/", alerts.alert_detail, name="alert-detail"),
     path("alerts/<str:code>/detections/<int:detection>/<str:name>.png", alerts.alert_picture, name="alert-picture"),
+    path("alerts/<str:code>/report/", alerts.report, name="alert-report"),
     path("alerts/<str:code>/series.json", alerts.alert_series, name="alert-series"),
     path("cap.atom", cap.cap_atom, name="cap-atom"),
     path("cap/<str:name>.xml", cap.message, name="cap-message"),
@@ -81,6 +83,10 @@ urlpatterns = [
     path("basemap.pmtiles", basemap.archive, name="basemap-archive"),
     path("rasters.json", rasters.catalogue, name="raster-catalogue"),
     path("rasters/<str:group>/arrows.geojson", rasters.arrows, name="raster-arrows"),
+    path("regions/", regions.region_list, name="region-list"),
+    path("regions/<str:slug>/", regions.region_detail, name="region-detail"),
+    path("regions/<str:slug>/report/", regions.region_report, name="region-report"),
+    path("embed/regions/<str:slug>/", regions.region_embed, name="region-embed"),
     path("rasters/<int:prediction>.tif", rasters.prediction_raster, name="prediction-raster"),
     path("alerts/<str:code>/subscribe/", subscriptions.subscribe_alert, name="subscribe-alert"),
     path("subscribe/", subscriptions.subscribe, name="subscribe"),

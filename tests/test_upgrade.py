@@ -178,7 +178,8 @@ def is_read_by_the_application() -> None:
     from django.contrib.auth import get_user_model
     from django_celery_beat.models import PeriodicTask
 
-    from detection.selectors import alert_by_code, alerts_matching, alerts_to_review, detections_current
+    from detection.lists import alerts_matching
+    from detection.selectors import alert_by_code, alerts_to_review, detections_current
     from ingest.jobs.selectors import jobs_lately
     from ingest.models import SceneDownload
     from ml.events import runs_urgent

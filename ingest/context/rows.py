@@ -25,7 +25,8 @@ Values = tuple[Any, ...]
 def _region(record: RegionRecord) -> Values:
     largest = max(record.outline.geoms, key=lambda part: part.area)
     key = search_key(record.name)[:200]
-    return record.name, key, record.country, record.level, _hex(record.outline), _hex(box(*largest.bounds))
+    named = record.name, key, record.country, record.level, record.code
+    return *named, _hex(record.outline), _hex(box(*largest.bounds))
 
 
 def _place(record: PlaceRecord) -> Values:
@@ -71,7 +72,7 @@ def _hex(geometry: BaseGeometry) -> str:
 TABLES: dict[ContextKind, tuple[str, tuple[str, ...], Callable[[Any], Values]]] = {
     ContextKind.REGIONS: (
         "ingest_administrativeregion",
-        ("name", "search_name", "country", "level", "outline", "view"),
+        ("name", "search_name", "country", "level", "code", "outline", "view"),
         _region,
     ),
     ContextKind.PLACES: ("ingest_place", ("name", "search_name", "country", "population", "position"), _place),

@@ -70,6 +70,7 @@ class PlaceMatch(NamedTuple):
     bounds: tuple[float, float, float, float] | None
     rank: int
     population: int
+    slug: str = ""  # of a region: its part of an address
 
 
 class NearPlace(NamedTuple):
@@ -126,10 +127,8 @@ def place_search(*, text: str, limit: int = 8) -> list[PlaceMatch]:
     key = search_key(text)[:100]
     if len(key) < 2:
         return []
-    matches = [
-        _place_match(place) for place in _named(Place.objects.all(), key).order_by("rank", "-population")[:limit]
-    ]
-    regions = _named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
+    matches = [_place_match(place) for place in named(Place.objects.all(), key).order_by("rank", "-population")[:limit]]
+    regions = named(AdministrativeRegion.objects.defer("outline"), key).order_by("rank", "level")[:limit]
     matches += [_region_match(region) for region in regions]
     return sorted(matches, key=lambda one: (one.rank, one.bounds is None, -one.population))[:limit]
 
@@ -184,7 +183,8 @@ def ground_at(*, area: GEOSGeometry, simulated: bool = False) -> Ground | None:
     return None
 
 
-def _named(rows: QuerySet, key: str) -> QuerySet:
+def named(rows: QuerySet, key: str) -> QuerySet:
+    """Rows whose name has every word of a search key as the beginning of one of its own; rank 0: the very name."""
     words = " & ".join(f"{word}:*" for word in key.split())
     rank = Case(
         When(search_name=key, then=Value(0)),
@@ -206,7 +206,7 @@ def _region_match(region: AdministrativeRegion) -> PlaceMatch:
     west, south, east, north = region.view.extent
     detail = "country" if region.level == 0 else f"region of {region.country}" if region.country else "region"
     middle = (west + east) / 2, (south + north) / 2
-    return PlaceMatch(region.name, detail, *middle, (west, south, east, north), region.rank, 0)
+    return PlaceMatch(region.name, detail, *middle, (west, south, east, north), region.rank, 0, region.slug)
 
 
 def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:

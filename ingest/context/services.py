@@ -14,11 +14,12 @@ from pyproj import CRS
 
 from ingest.context import terrain
 from ingest.context.rows import TABLES
+from ingest.context.slugs import slugs_give
 from ingest.errors import AlreadyLoaded, InputError
 from ingest.geometry import METRES_PER_DEGREE
 from ingest.hashing import file_sha256
 from ingest.locks import Lock, lock
-from ingest.models import ContextLayer, ElevationTile, PopulationTile
+from ingest.models import AdministrativeRegion, ContextLayer, ElevationTile, PopulationTile
 from ingest.rasters import copy_as_cog, write_cog
 from ingest.readers.context import elevation, opened, population
 from ingest.readers.context.records import ContextFile, ContextKind, Record, Remark
@@ -73,6 +74,8 @@ def context_load(
             _load_rows(cursor, path, file, layer, progress)
         if file.kind is ContextKind.GLACIERS:
             cursor.execute(_SURGES)
+        if file.kind is ContextKind.REGIONS:
+            slugs_give(AdministrativeRegion)
         if file.kind in COVERING:
             _cover(cursor, layer)
         return layer

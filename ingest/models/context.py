@@ -50,6 +50,10 @@ class AdministrativeRegion(models.Model):
     search_name = models.CharField(max_length=200)
     country = models.CharField(max_length=100, blank=True)
     level = models.PositiveSmallIntegerField()
+    code = models.CharField(max_length=40, blank=True, help_text="official, where the file has one")
+    slug = models.CharField(
+        max_length=120, unique=True, null=True, help_text="its part of an address; set with the layer"
+    )
     outline = models.MultiPolygonField(srid=4326)
     view = models.PolygonField(srid=4326, spatial_index=False, help_text="bounding box of its largest part")
 

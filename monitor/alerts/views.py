@@ -1,47 +1,56 @@
 """Alerts: the list that needs no script, one page for each, and the same as data."""
 
-from urllib.parse import urlencode
-
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from detection.kinds import KIND_LABELS
-from detection.rules.lifecycle import State
-from detection.selectors import alerts_public, detection_of
+from detection.lists import alert_counts
+from detection.models import Alert
+from detection.selectors import detection_of
+from monitor.alerts.choice import ORDERS, Choice
 from monitor.alerts.evidence import alert_page
 from monitor.alerts.pictures import captions, evidence_png, fingerprint
+from monitor.alerts.report import alert_report
 from monitor.cards.cards import alert_cards
 from monitor.cards.filters import alert_or_404
 from monitor.map.series import alert_body
 from monitor.rasters.pictures import png_response
 from monitor.rasters.visibility import visibility_sentence
 from monitor.site.guards import may_look
-from monitor.wording.states import state_label
 
 ALERTS_ON_A_PAGE = 100
 HIGHEST = 2**63 - 1  # number of a row
 
 
+class CountedPages(Paginator):
+    """Pages of a list whose length is known already."""
+
+    count = 0
+
+    def __init__(self, rows: QuerySet[Alert], per_page: int, count: int) -> None:
+        super().__init__(rows, per_page)
+        self.count = count
+
+
 @require_safe
 def alert_list(request: HttpRequest) -> HttpResponse:
-    kinds, states = list(KIND_LABELS.items()), [(state.value, state_label(state)) for state in State]
-    kind, state = request.GET.get("kind", ""), request.GET.get("state", "")
-    kind = kind if kind in dict(kinds) else ""
-    state = state if state in dict(states) else ""
-    page = Paginator(alerts_public(kind=kind, state=state), ALERTS_ON_A_PAGE).get_page(request.GET.get("page"))
+    choice = Choice(request.GET)
+    counts = alert_counts(alerts=choice.alerts_around())
+    page = CountedPages(choice.alerts(), ALERTS_ON_A_PAGE, choice.n_alerts(counts)).get_page(request.GET.get("page"))
+    query = choice.query()
     context = {
         "cards": alert_cards(page.object_list),
         "page": page,
         "n_alerts": page.paginator.count,
-        "unseen": visibility_sentence(None),
-        "kinds": kinds,
-        "states": states,
-        "selected_kind": kind,
-        "selected_state": state,
-        "query": f"?{urlencode({'kind': kind, 'state': state})}" if kind or state else "",
-        "chosen": f"{urlencode({'kind': kind, 'state': state})}&" if kind or state else "",
+        "unseen": visibility_sentence(choice.region.outline if choice.region else None),
+        "choice": choice,
+        "facets": choice.facets(counts),
+        "orders": ORDERS,
+        "feed_query": f"?{feed_query}" if (feed_query := choice.query(for_feeds=True)) else "",
+        "query": query,
+        "chosen": f"{query}&" if query else "",
     }
     return render(request, "alerts/list.html", context)
 
@@ -50,6 +59,12 @@ def alert_list(request: HttpRequest) -> HttpResponse:
 def alert_detail(request: HttpRequest, code: str) -> HttpResponse:
     alert = alert_or_404(code)
     return render(request, "alerts/detail.html", alert_page(alert, with_missing=may_look(request.user)))
+
+
+@require_safe
+def report(request: HttpRequest, code: str) -> HttpResponse:
+    """For paper: what the page says, without scripts."""
+    return render(request, "alerts/report.html", alert_report(alert_or_404(code)))
 
 
 @require_safe

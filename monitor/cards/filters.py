@@ -2,28 +2,49 @@
 
 from collections.abc import Mapping
 
+from django.contrib.gis.geos import MultiPolygon
 from django.db.models import QuerySet
 from django.http import Http404
 
 from detection.kinds import Kind
+from detection.lists import Order, Period, alerts_matching
 from detection.models import Alert
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
-from detection.selectors import alert_by_code, alerts_matching
-from monitor.site.refusals import area_of, boxes, choice, moment
+from detection.selectors import alert_by_code
+from ingest.context.regions import region_by_slug
+from ingest.models import AdministrativeRegion
+from monitor.site.refusals import area_of, boxes, choice, day, moment
+from monitor.wording.refusals import Refusal
 
 
 def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> QuerySet[Alert]:
-    """Public alerts by kind, state, severity, bbox, updated_since. Raises Refusal."""
-    bbox = query.get("bbox", "")
+    """Public alerts by kind, state, severity, bbox, region, found_from, found_to, updated_since. Raises Refusal."""
+    bbox, region = query.get("bbox", ""), query.get("region", "")
     return alerts_matching(
         kind=choice("kind", query.get("kind", ""), list(Kind)),
         state=choice("state", query.get("state", ""), list(State)),
         severity=choice("severity", query.get("severity", ""), list(Severity)),
         area=area_of(boxes(bbox)) if bbox else None,
+        region=_outline(region) if region else None,
         updated_since=moment("updated_since", query.get("updated_since", "")),
-        newest_first=newest_first,
+        found=Period(*(day(name, query.get(name, "")) for name in ("found_from", "found_to"))),
+        order=Order.CHANGED if newest_first else Order.STRONGEST,
     )
+
+
+def _outline(slug: str) -> MultiPolygon:
+    region = region_by_slug(slug=slug)
+    if region is None:
+        raise Refusal(f"there is no region {slug[:40]!r}", "Give one that /regions/ lists, by its part of the address.")
+    return region.outline
+
+
+def region_or_404(slug: str) -> AdministrativeRegion:
+    region = region_by_slug(slug=slug)
+    if region is None:
+        raise Http404("There is no region of this name.")
+    return region
 
 
 def alert_or_404(code: str) -> Alert:

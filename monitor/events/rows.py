@@ -7,8 +7,8 @@ from django.conf import settings
 from django.urls import reverse
 from rasterio.errors import RasterioError
 
+from detection.lists import alerts_matching
 from detection.search.areas import to_django
-from detection.selectors import alerts_matching
 from ingest.models import ScenePair
 from ingest.storage import stored_tiff
 from ml import events

@@ -1,6 +1,6 @@
 """Where is …? Coordinates, loaded places and regions, and the countries of the offline basemap."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -21,12 +21,13 @@ NO_PLACES = "No list of places is loaded here: only regions, countries and coord
 
 @dataclass(frozen=True)
 class Hit:
-    """One answer, with what of the map to show: west, south, east, north."""
+    """One answer, with what of the map to show: west, south, east, north. page: of a region, else empty."""
 
     name: str
     detail: str
     bounds: tuple[float, float, float, float]
     url: str
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def _note(text: str, has_hits: bool) -> str:
 
 def _of(place: PlaceMatch) -> Hit:
     if place.bounds:
-        return _hit(place.name, place.detail, place.bounds)
+        page = reverse("region-detail", args=[place.slug]) if place.slug else ""
+        return replace(_hit(place.name, place.detail, place.bounds), page=page)
     people = f"{place.population:,} inhabitants" if place.population else ""
     detail = ", ".join(part for part in (place.detail, people) if part) or "place"
     return _at(place.name, detail, place.longitude, place.latitude)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import wraps
 
 from django.contrib.gis.geos import MultiPolygon, Polygon
@@ -58,6 +58,16 @@ def choice(name: str, value: str, allowed: list[str]) -> str:
     if value and value not in allowed:
         raise Refusal(f"there is no {name} {value[:40]!r}", f"Give one of {', '.join(allowed)}.")
     return value
+
+
+def day(name: str, text: str) -> date | None:
+    """A day in ISO 8601; None for nothing. Raises Refusal."""
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as fault:
+        raise Refusal(f"{name} is no day: {text[:40]!r}", f"Give {name}=2024-05-01.") from fault
 
 
 def moment(name: str, text: str) -> datetime | None:

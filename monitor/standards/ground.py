@@ -9,10 +9,11 @@ from django.urls import reverse
 
 from detection.glaciers.selectors import motion_of, motions_known
 from detection.kinds import Kind
+from detection.lists import alerts_matching
 from detection.models import Alert, GlacierMotion
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
-from detection.selectors import alert_by_code, alerts_matching, alerts_public
+from detection.selectors import alert_by_code, alerts_public
 from ingest.models import Product
 from ingest.products.selectors import last_date, products
 from ingest.readers.records import Component

@@ -1,10 +1,14 @@
 """The forms of the subscription pages. What a region must be stands in monitor/wording/regions.py."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from shapely import from_wkb
 
 from detection.kinds import KIND_LABELS
+from ingest.context.regions import region_by_name
+from ingest.models import AdministrativeRegion
 from monitor.map.number_field import NumberField
 from monitor.models import Subscription
 from monitor.wording import regions
@@ -34,7 +38,10 @@ FREQUENCY_WORDS = [
 class ChoiceForm(forms.Form):
     """Where, what and how often: all that a preview needs."""
 
-    where = forms.ChoiceField(choices=[("circle", "Around a place"), ("drawn", "An area that I draw")])
+    where = forms.ChoiceField(
+        choices=[("circle", "Around a place"), ("region", "A whole region"), ("drawn", "An area that I draw")]
+    )
+    region = forms.CharField(required=False, max_length=200)
     latitude = NumberField(required=False)
     longitude = NumberField(required=False)
     distance = forms.ChoiceField(choices=DISTANCES, required=False)
@@ -52,7 +59,7 @@ class ChoiceForm(forms.Form):
         cleaned = super().clean() or {}
         if "where" in cleaned:
             try:
-                cleaned["region"] = self._circle(cleaned) if cleaned["where"] == "circle" else self._drawn(cleaned)
+                cleaned["region"] = WHERE[cleaned["where"]](self, cleaned)
             except Refusal as refusal:
                 self.add_error("where", refusal.error)
         return cleaned
@@ -61,6 +68,18 @@ class ChoiceForm(forms.Form):
         """The choices, by the names of the services' parameters."""
         names = ("region", "kinds", "lowest_severity", "unreviewed", "updates", "frequency")
         return {name: self.cleaned_data[name] for name in names}
+
+    def chosen_region(self) -> AdministrativeRegion | None:
+        """The administrative region that was typed, or filled in by a link."""
+        text = str(self["region"].value() or "")
+        return region_by_name(text=text) if text else None
+
+    def _region(self, cleaned: dict[str, Any]) -> regions.Region:
+        chosen = self.chosen_region()
+        if chosen is None:
+            typed = cleaned.get("region") or ""
+            raise Refusal(f"No region called “{typed[:60]}” is loaded here." if typed else "Type the name of a region.")
+        return regions.administrative(from_wkb(bytes(chosen.outline.wkb)), chosen.name)
 
     def _circle(self, cleaned: dict[str, Any]) -> regions.Region | None:
         if self.errors.keys() & {"latitude", "longitude", "own_km"}:
@@ -78,6 +97,13 @@ class ChoiceForm(forms.Form):
         if not cleaned.get("drawn"):
             raise Refusal("Draw an area on the map first.")
         return regions.drawn(cleaned["drawn"])
+
+
+WHERE: dict[str, Callable[[ChoiceForm, dict[str, Any]], regions.Region | None]] = {
+    "circle": ChoiceForm._circle,
+    "region": ChoiceForm._region,
+    "drawn": ChoiceForm._drawn,
+}
 
 
 class EmailForm(forms.Form):

@@ -7,9 +7,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from shapely import from_wkb
+from shapely.geometry import mapping
 
 from detection.kinds import KIND_LABELS, Kind
 from detection.rules.sizes import area_of
+from ingest.context.regions import region_by_name, region_by_slug
 from monitor.cards.filters import alert_or_404
 from monitor.map.config import URLS
 from monitor.map.selectors import map_totals
@@ -20,6 +22,7 @@ from monitor.subscriptions import limits, selectors
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions.forms import ChoiceForm, EmailForm, SubscribeForm
 from monitor.wording import regions
+from monitor.wording.refusals import Refusal
 from monitor.wording.subscriptions import preview_sentence
 
 DEFAULTS = {
@@ -36,7 +39,7 @@ DEFAULTS = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe(request: HttpRequest) -> HttpResponse:
-    """The form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…), or a subscription to keep."""
+    """The form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…, ?region=…), or a subscription to keep."""
     if request.method != "POST":
         return _page(request, SubscribeForm(initial=DEFAULTS | _prefilled(request)))
     form = SubscribeForm(request.POST)
@@ -124,6 +127,7 @@ def _page(request: HttpRequest, form: SubscribeForm, status: int = 200) -> HttpR
     context = {
         "form": form,
         "subscribe_config": {
+            "region": _outline(form),
             "bounds": map_totals().bounds,
             "alerts_url": URLS["alerts"],
             "farthest_km": regions.FARTHEST_M / 1000,
@@ -132,11 +136,26 @@ def _page(request: HttpRequest, form: SubscribeForm, status: int = 200) -> HttpR
     return render(request, "subscriptions/subscribe.html", context, status=status)
 
 
+def _outline(form: SubscribeForm) -> dict[str, Any] | None:
+    """Of the administrative region that is filled in, for the map."""
+    chosen = form.chosen_region() if form["where"].value() == "region" else None
+    if chosen is None:
+        return None
+    try:
+        return mapping(regions.administrative(from_wkb(bytes(chosen.outline.wkb)), chosen.name).outline)
+    except Refusal:
+        return None  # the form says that it is too large
+
+
 def _prefilled(request: HttpRequest) -> dict[str, Any]:
     """What the address of the page fills in; nonsense is left out."""
     box = _numbers(request.GET.get("bbox", ""), 4)
     if box and box[0] < box[2] and box[1] < box[3]:
         return {"where": "drawn", "drawn": regions.rectangle(*box)}
+    region = region_by_slug(slug=request.GET.get("region", ""))
+    if region:
+        namesake = region_by_name(text=region.name)
+        return {"where": "region", "region": region.name if namesake == region else region.slug}
     place = _numbers(f"{request.GET.get('lat', '')},{request.GET.get('lon', '')}", 2)
     return {"latitude": f"{place[0]:.5f}", "longitude": f"{place[1]:.5f}"} if place else {}
 

@@ -56,6 +56,12 @@ def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
     return [(name, bounds) for _, _, name, bounds in sorted(matches)[:limit]]
 
 
+def land_in(area: BaseGeometry) -> list[BaseGeometry]:
+    """The land of the offline basemap in an area, degrees."""
+    _, tree = _countries()
+    return [tree.geometries[index].intersection(area) for index in tree.query(area, predicate="intersects")]
+
+
 @lru_cache(maxsize=1)
 def _largest_parts() -> dict[str, Bounds]:
     names, tree = _countries()

@@ -22,6 +22,7 @@ from monitor.wording.refusals import Refusal
 LARGEST_KM2 = 200_000.0
 MOST_VERTICES = 500
 FARTHEST_M = 50_000.0
+FINEST_BORDER_DEGREES = 0.001  # about 100 m, to begin with
 MARGIN_M = 200.0  # around an alert that somebody follows: its outline changes a little with every image
 _GEOD = Geod(ellps="WGS84")
 _WORLD = box(-180, -90, 180, 90)
@@ -68,6 +69,20 @@ def drawn(text: str) -> Region:
     outline = _onto_the_map(geometry)
     middle = outline.representative_point()
     return Region(outline, f"a drawn area of {area_label(area_of(outline))} around {coordinates(middle.x, middle.y)}")
+
+
+def administrative(outline: BaseGeometry, name: str) -> Region:
+    """All of an administrative region, its border a little wider where it has too many corners. Raises Refusal."""
+    size, step = area_of(outline) / 1e6, FINEST_BORDER_DEGREES
+    if size > LARGEST_KM2:
+        raise Refusal(
+            f"{name} has {size:,.0f} km²; the limit is {LARGEST_KM2:,.0f} km². Choose a smaller region within it."
+        )
+    border = outline
+    while get_num_coordinates(border) > MOST_VERTICES:
+        border = make_valid(outline.buffer(step, quad_segs=1).simplify(step))
+        step *= 2
+    return Region(_onto_the_map(border), name)
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> str:

@@ -7,6 +7,7 @@ from django.urls import get_resolver
 
 from detection.models import Alert
 from ingest.models import Product
+from tests.makers.regions import make_region
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
@@ -26,7 +27,9 @@ def _is_page(address: str) -> bool:
 def test_no_page_breaks_a_rule_of_accessibility(open_page, live_server, watched_region):
     pages = pages_without_arguments()
     assert {"/", "/alerts/", "/about/", "/subscribe/", "/login/"} <= set(pages)
-    pages += [Alert.objects.order_by("pk")[0].get_absolute_url(), f"/products/{Product.objects.order_by('pk')[0].pk}/"]
+    alert, region = Alert.objects.order_by("pk")[0].get_absolute_url(), make_region("Mid Isle", simulated=True).slug
+    pages += [alert, f"{alert}report/", f"/products/{Product.objects.order_by('pk')[0].pk}/"]
+    pages += [f"/regions/{region}/", f"/regions/{region}/report/", f"/embed/regions/{region}/"]
     axe, broken = Axe(), []
     page = open_page("desktop", reduced_motion="reduce")
     for address in pages:

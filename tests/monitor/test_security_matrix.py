@@ -26,6 +26,7 @@ from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 from monitor.subscriptions import tokens
 from tests.makers import glaciers as made_glaciers
 from tests.makers import pairs as made_pairs
+from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
 TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "access.csv"
@@ -55,6 +56,7 @@ def parameters() -> dict[str, object]:
         "pair": ScenePair.objects.first().pk,
         "image": "ratio",
         "glacier": "MADE-1",
+        "slug": "westshore",
         "event": GroundEvent.objects.first().pk,
         "detection": 0,
         "form": "json",
@@ -171,6 +173,7 @@ class People:
 def people(watched_region, pair_predictions, make_subscription) -> People:
     made_glaciers.make_motion()
     made_glaciers.make_event()
+    make_region("Westshore", simulated=True)
     for scene in Scene.objects.all():
         made_pairs.fill_scene(scene, made_pairs.full(0.1))
     return People(links(make_subscription))

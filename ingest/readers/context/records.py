@@ -38,12 +38,13 @@ class Surge(StrEnum):
 
 
 class RegionRecord(NamedTuple):
-    """level: 0 a country, 1 a province or state, 2 what lies below."""
+    """level: 0 a country, 1 a province or state, 2 what lies below. code: official, empty where the file has none."""
 
     name: str
     country: str
     level: int
     outline: MultiPolygon
+    code: str = ""
 
 
 class PlaceRecord(NamedTuple):

@@ -1,4 +1,8 @@
-"""Administrative regions: polygons with a name. Natural Earth's admin_0 and admin_1, or any GeoJSON or shapefile."""
+"""Administrative regions: polygons with a name, and where the file has them a code and a level.
+
+Natural Earth's admin_0 and admin_1, geoBoundaries, GADM, NUTS of Eurostat, or any GeoJSON, GeoPackage or shapefile with
+a property `name`, perhaps `code`, `level` (0 a country, 1 a province, 2 and more what lies below) and `country`.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +11,10 @@ from ingest.errors import InputError
 from ingest.readers.context.outlines import property_names, read_outlines, text_of
 from ingest.readers.context.records import RegionRecord, Remark
 
-NAMES = ("name_en", "name_long", "name", "shapename", "nam")
-COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2")
+NAMES = ("name_en", "name_long", "name", "shapename", "nam", "name_latn", "gen")
+COUNTRIES = ("admin", "country", "sovereignt", "shapegroup", "iso_a2", "cntr_code")
+CODES = ("code", "iso_3166_2", "shapeiso", "nuts_id", "ags", "iso_a3", "iso_a2")
+NO_CODE = "-99"  # of Natural Earth
 
 
 def recognised(properties: set[str]) -> bool:
@@ -31,7 +37,8 @@ def read(path: Path) -> Iterator[RegionRecord | Remark]:
         else:
             level = _level(feature.properties)
             country = name if level == 0 else text_of(feature.properties, *COUNTRIES)
-            yield RegionRecord(name[:200], country[:100], level, feature.outline)
+            code = text_of(feature.properties, *CODES)
+            yield RegionRecord(name[:200], country[:100], level, feature.outline, "" if code == NO_CODE else code[:40])
 
 
 def _level(properties: dict[str, object]) -> int:
@@ -41,5 +48,5 @@ def _level(properties: dict[str, object]) -> int:
         return 0
     if feature_class.startswith("admin-1"):
         return 1
-    value = text_of(properties, "admin_level", "level")
+    value = text_of(properties, "admin_level", "level", "levl_code")
     return int(value) if value.isdigit() and int(value) < 20 else 1

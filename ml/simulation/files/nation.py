@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.features import shapes
-from shapely import get_coordinates, get_exterior_ring
-from shapely.geometry import Polygon, mapping, shape
+from shapely.geometry import Polygon, mapping
 from shapely.geometry.polygon import orient
 
 from ml.simulation.files.egms import egms_name, write_egms_l2b
 from ml.simulation.files.scenes import write_series
 from ml.simulation.ground.frame import LocalFrame, Offset, to_geographic
 from ml.simulation.ground.sources import TruthArea
-from ml.simulation.nation import COUNTRY, GLACIER, PIT, PIT_HALF_M, PIT_NAME, VILLAGES, Glacier, Nation
+from ml.simulation.nation import GLACIER, PIT, PIT_HALF_M, PIT_NAME, VILLAGES, Glacier, Nation
 from ml.simulation.nation_scenes import FAILING_HALF_M, SURGE_M_DAY, AreaImages
 from ml.simulation.velocity.region import TrackPoints
 
@@ -94,24 +91,12 @@ def write_glacier(nation: Nation, path: Path) -> Path:
     """Write the glacier's outline in the columns of RGI 7; it is known to surge."""
     ring = tongue(nation.region.terrain.frame, GLACIER)
     properties = {"rgi_id": "SIMULATED-00001", "glac_name": GLACIER.name, "surge_type": 3}
-    return _write_features(path, [(ring, properties)])
+    return write_features(path, [(ring, properties)])
 
 
 def write_mine(nation: Nation, path: Path) -> Path:
     """Write the outline of the open pit."""
-    return _write_features(path, [(ellipse(nation.region.terrain.frame, PIT, MINE_HALF_M), {"name": PIT_NAME})])
-
-
-def write_border(nation: Nation, path: Path) -> Path:
-    """Write the coast as the border of the country, to about 200 m."""
-    land = nation.region.terrain
-    grid = Affine(land.posting_m, 0, land.west_m, 0, -land.posting_m, land.top_m)
-    dry = np.isfinite(land.height_m).astype(np.uint8)
-    pieces = [shape(outline) for outline, value in shapes(dry, transform=grid, connectivity=4) if value]
-    coast = max(pieces, key=lambda piece: piece.area).simplify(150.0)
-    easting_m, northing_m = (part for part in get_coordinates(get_exterior_ring(coast)).T)
-    outline = Polygon(np.column_stack(to_geographic(easting_m, northing_m)))
-    return _write_features(path, [(outline, {"name": COUNTRY, "level": 0, "type": "country"})])
+    return write_features(path, [(ellipse(nation.region.terrain.frame, PIT, MINE_HALF_M), {"name": PIT_NAME})])
 
 
 def write_truth(nation: Nation, images: Sequence[AreaImages], path: Path) -> Path:
@@ -120,7 +105,7 @@ def write_truth(nation: Nation, images: Sequence[AreaImages], path: Path) -> Pat
     Velocities are outlined where they reach the config's truth_threshold_mm_yr, events where they happen.
     """
     moving = [(area.polygon, _of_source(area)) for area in nation.region.truths]
-    return _write_features(path, [*moving, *_events(nation, images)])
+    return write_features(path, [*moving, *_events(nation, images)])
 
 
 def _of_source(area: TruthArea) -> dict[str, Any]:
@@ -220,7 +205,8 @@ def _area_m2(outline: Polygon) -> float:
     return float(outline.area * metres**2 * math.cos(math.radians(outline.centroid.y)))
 
 
-def _write_features(path: Path, features: Sequence[tuple[Polygon, dict[str, Any]]]) -> Path:
+def write_features(path: Path, features: Sequence[tuple[Polygon, dict[str, Any]]]) -> Path:
+    """Write outlines in degrees with their properties."""
     listed = [
         {"type": "Feature", "properties": properties, "geometry": mapping(orient(outline))}
         for outline, properties in features

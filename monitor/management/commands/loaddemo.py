@@ -18,8 +18,8 @@ from ingest.products.services import product_load
 from ingest.readers.context.records import ContextKind
 from ingest.scenes.pairs import pairs_make
 from ingest.scenes.services import scenes_load
+from ml.simulation.files import borders, rivers, settled
 from ml.simulation.files import nation as nation_files
-from ml.simulation.files import rivers, settled
 from ml.simulation.files.context import write_heights
 from ml.simulation.nation import Nation, NationConfig, simulate_nation
 from ml.simulation.nation_scenes import AreaImages, simulate_images
@@ -79,9 +79,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"derived product {product.pk} ({product.name}): {product.n_points:,} cells")
 
     def _context(self, nation: Nation, images: tuple[AreaImages, ...], folder: Path) -> None:
-        """The coast, places, heights, the glacier, the mine and what is built: what is found has surroundings."""
+        """Borders, places, heights, the glacier, the mine and what is built: what is found has surroundings."""
         layers = (
-            (ContextKind.REGIONS, nation_files.write_border(nation, folder / "country.geojson")),
+            (ContextKind.REGIONS, borders.write_border(nation, folder / "country.geojson")),
+            (ContextKind.REGIONS, borders.write_provinces(nation, folder / "provinces.geojson")),
             (ContextKind.PLACES, nation_files.write_villages(nation, folder / "places.csv")),
             (ContextKind.ELEVATION, write_heights(nation.region, folder / "heights.tif")),
             (ContextKind.GLACIERS, nation_files.write_glacier(nation, folder / "glaciers.geojson")),

@@ -341,13 +341,19 @@ function filterList() {
   remember({ kind: kind.value, state: state.value });
 }
 
-/** The link that subscribes to what the map shows. */
-function setUpMailLink() {
-  const link = document.getElementById("mail-view");
-  if (!link) return;
+/** The links that subscribe to what the map shows, and that list it. */
+function setUpViewLinks() {
+  const mail = document.getElementById("mail-view");
+  const list = document.getElementById("list-view");
+  if (!mail) return;
+  const within = (degrees) => ((((degrees + 180) % 360) + 360) % 360) - 180;
+  const address = (box) => new URLSearchParams({ bbox: box.map((degrees) => degrees.toFixed(4)).join(",") });
   const follow = () => {
-    const bounds = map.getBounds().toArray().flat();
-    link.search = new URLSearchParams({ bbox: bounds.map((degrees) => degrees.toFixed(4)).join(",") });
+    const [west, south, east, north] = map.getBounds().toArray().flat();
+    mail.search = address([west, south, east, north]);
+    list.search = address(
+      east - west < 360 ? [within(west), south, within(east), north] : [-180, south, 180, north],
+    );
   };
   map.on("moveend", follow);
   follow();
@@ -410,7 +416,7 @@ async function start() {
   if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...drawn() });
   known = setUpContext({ map, urls: config.urls, query, remember, before: view.layer ? "points" : undefined });
   map.on("click", pressed);
-  setUpMailLink();
+  setUpViewLinks();
   setUpTools();
   const slash = query.get("point")?.indexOf("/") ?? -1;
   if (slash > 0) selectPoint(query.get("point").slice(0, slash), query.get("point").slice(slash + 1));

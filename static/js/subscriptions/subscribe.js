@@ -34,6 +34,18 @@ function drawnArea() {
   }
 }
 
+/** What the map shows of the choice; of a region the outline that came with the page. */
+function chosenArea() {
+  if (where() === "circle") return chosenCircle() && outlineOf(chosenCircle());
+  return where() === "region" ? config.region : drawnArea();
+}
+
+/** Whether nothing has been chosen yet. */
+function nowhere() {
+  if (where() === "circle") return !fields.latitude.value || !fields.longitude.value;
+  return where() === "region" ? !fields.region.value.trim() : !fields.drawn.value;
+}
+
 /** A circle on the globe as a polygon, good enough to look at. */
 function outlineOf({ latitude, longitude, metres }) {
   const ring = [];
@@ -56,18 +68,18 @@ let pin = null;
 
 function show({ move = false, duration = 600 } = {}) {
   const circle = where() === "circle" ? chosenCircle() : null;
-  map?.getSource("circle")?.setData(circle ? outlineOf(circle) : NOTHING);
+  const area = chosenArea();
+  map?.getSource("circle")?.setData((where() !== "drawn" && area) || NOTHING);
   pin?.remove();
   pin =
     circle && map
       ? new maplibre.Marker({ color: css("accent") }).setLngLat([circle.longitude, circle.latitude]).addTo(map)
       : null;
-  const area = circle ? outlineOf(circle) : where() === "drawn" && drawnArea();
   if (map && move && area) map.fitBounds(boundsOf(area), { padding: 40, maxZoom: 15, duration });
 }
 
 async function showTool() {
-  if (where() === "circle") tool?.stop();
+  if (where() !== "drawn") tool?.stop();
   show();
   if (where() !== "drawn" || !map) return;
   const { drawArea } = await import("gmm/draw");
@@ -95,7 +107,7 @@ async function showAlerts() {
 
 function setUpMap() {
   try {
-    const area = where() === "circle" ? chosenCircle() && outlineOf(chosenCircle()) : drawnArea();
+    const area = chosenArea();
     const bounds = area ? boundsOf(area) : config.bounds;
     map = createMap(box, {
       cooperativeGestures: true,
@@ -152,11 +164,10 @@ async function ask() {
     const response = await fetch(form.dataset.previewUrl, { method: "POST", body: new FormData(form) });
     const answer = await response.json();
     if (mine !== latest) return;
-    const chosen = where() === "circle" ? fields.latitude.value && fields.longitude.value : fields.drawn.value;
     form.querySelector("[data-summary=where]").textContent = answer.label ?? "";
     preview.textContent = response.ok
       ? `${answer.label[0].toUpperCase()}${answer.label.slice(1)}. ${answer.sentence} ${answer.unseen}`.trim()
-      : (chosen && Object.values(answer.errors)[0]?.[0]) || CHOOSE_A_PLACE;
+      : (!nowhere() && Object.values(answer.errors)[0]?.[0]) || CHOOSE_A_PLACE;
   } catch (error) {
     console.warn(error);
     if (mine === latest)
@@ -168,8 +179,7 @@ async function ask() {
 function changed() {
   describe();
   clearTimeout(timer);
-  const nowhere = where() === "circle" ? !fields.latitude.value || !fields.longitude.value : !fields.drawn.value;
-  if (nowhere) {
+  if (nowhere()) {
     latest++;
     preview.textContent = CHOOSE_A_PLACE;
     form.querySelector("[data-summary=where]").textContent = "";

@@ -43,6 +43,20 @@ def test_natural_earth_says_which_features_are_countries(make_geojson):
     assert (province.name, province.country, province.level) == ("Westshore", "Atlantis", 1)
 
 
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        ({"NAME": "Made", "ISO_3166_2": "MA-1", "featurecla": "Admin-1", "admin": "X"}, ("Made", "X", 1, "MA-1")),
+        ({"shapeName": "Made", "shapeISO": "MA-2", "shapeGroup": "MAD"}, ("Made", "MAD", 1, "MA-2")),
+        ({"NAME_LATN": "Made", "NUTS_ID": "MA123", "LEVL_CODE": 3, "CNTR_CODE": "MA"}, ("Made", "MA", 3, "MA123")),
+        ({"name": "Made", "code": "-99", "level": 2}, ("Made", "", 2, "")),
+    ],
+)
+def test_regions_have_the_code_and_level_of_their_source(make_geojson, properties, expected):
+    ((region,), _) = rows(make_geojson((properties, square(0, 0))), "regions")
+    assert (region.name, region.country, region.level, region.code) == expected
+
+
 def test_regions_without_an_outline_or_a_name_are_refused_one_by_one(make_geojson):
     path = make_geojson(
         ({"name": "Good"}, square(0, 0)),

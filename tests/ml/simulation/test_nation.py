@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from shapely.geometry import Point, shape
+from shapely.ops import unary_union
 
 from ml.offsets.infer import track_offsets
 from ml.rasters.imagery import ImagePair
+from ml.simulation.files import borders
 from ml.simulation.files import nation as nation_files
 from ml.simulation.ground.terrain import LandCover
 from ml.simulation.nation import GLACIER, VILLAGES, Nation, on_glacier, simulate_nation
@@ -63,6 +66,19 @@ def test_no_point_stands_on_ice_or_in_the_core_of_a_worked_panel(nation):
     away_m = np.hypot(east_m - fastest.centre.east_m, north_m - fastest.centre.north_m)
     assert abs(fastest.peak_mm_yr) > nation.region.config.decorrelation_mm_yr
     assert away_m.min() > 100.0
+
+
+def test_provinces_share_the_country_without_gaps_or_overlaps(nation, tmp_path):
+    country, *provinces = (
+        shape(feature["geometry"])
+        for path in (borders.write_border(nation, tmp_path / "a"), borders.write_provinces(nation, tmp_path / "b"))
+        for feature in json.loads(path.read_text())["features"]
+    )
+    assert len(provinces) == len(borders.PROVINCES)
+    assert sum(one.area for one in provinces) == pytest.approx(country.area, rel=0.01)
+    assert unary_union(provinces).area == pytest.approx(sum(one.area for one in provinces), rel=1e-3)
+    seats = nation_files.geographic(nation.region.terrain.frame, [province.seat for province in borders.PROVINCES])
+    assert all(outline.contains(Point(*seat)) for outline, seat in zip(provinces, seats, strict=True))
 
 
 def test_pairs_are_twelve_days_apart_and_no_two_of_them_24_or_36():

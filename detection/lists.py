@@ -1,0 +1,120 @@
+"""Lists of alerts: what they are filtered and ordered by, how many there are of each, and how many there were."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from django.contrib.gis.geos import MultiPolygon
+from django.db.models import Count, QuerySet
+from django.db.models.functions import TruncMonth
+
+from detection.models import Alert, AlertTransition
+from detection.rules.lifecycle import LIVING, State
+from detection.selectors import PUBLIC_STATES, strongest_first
+
+
+class Period(NamedTuple):
+    """Days, both included; None: no limit."""
+
+    first: date | None = None
+    last: date | None = None
+
+
+class Order(StrEnum):
+    """Of lists. Changed, found: the latest first."""
+
+    STRONGEST = "strongest"
+    CHANGED = "changed"
+    FOUND = "found"
+    LARGEST = "largest"
+
+
+class AlertCount(NamedTuple):
+    kind: str
+    state: str
+    severity: str
+    n: int
+
+
+class Month(NamedTuple):
+    """Alerts of one month. found, finished: in it; living: at its end. Those that were no motion are not counted."""
+
+    first_day: date
+    found: int
+    finished: int
+    living: int
+
+
+ALL_TIME = Period()
+ORDERS = {Order.CHANGED: "-updated_at", Order.FOUND: "-created_at", Order.LARGEST: "-area_m2"}
+NEVER_WERE = (State.REJECTED, State.MERGED)
+
+
+def alerts_matching(
+    *,
+    kind: str = "",
+    state: str = "",
+    severity: str = "",
+    area: MultiPolygon | None = None,
+    region: MultiPolygon | None = None,
+    updated_since: datetime | None = None,
+    found: Period = ALL_TIME,
+    order: Order = Order.CHANGED,
+) -> QuerySet[Alert]:
+    """Public alerts that fit every filter given. They touch the area, and the region."""
+    alerts = alerts_within(area=area, region=region, found=found)
+    alerts = alerts.filter(state__in=[state] if state else PUBLIC_STATES)
+    if kind:
+        alerts = alerts.filter(kind=kind)
+    if severity:
+        alerts = alerts.filter(severity=severity)
+    if updated_since is not None:
+        alerts = alerts.filter(updated_at__gte=updated_since)
+    return strongest_first(alerts) if order is Order.STRONGEST else alerts.order_by(ORDERS[order], "-id")
+
+
+def alerts_within(
+    *, area: MultiPolygon | None = None, region: MultiPolygon | None = None, found: Period = ALL_TIME
+) -> QuerySet[Alert]:
+    """Alerts of every state that touch the area and the region and were found in these days, in no order."""
+    alerts = Alert.objects.order_by()
+    for outline in (area, region):
+        if outline is not None:
+            alerts = alerts.filter(area__intersects=outline)
+    if found.first:
+        alerts = alerts.filter(created_at__gte=_midnight(found.first))
+    if found.last:
+        alerts = alerts.filter(created_at__lt=_midnight(found.last) + timedelta(days=1))
+    return alerts
+
+
+def alert_counts(*, alerts: QuerySet[Alert]) -> list[AlertCount]:
+    """How many there are of each kind, state and severity, in one query."""
+    groups = alerts.values_list("kind", "state", "severity").annotate(n=Count("pk")).order_by()
+    return [AlertCount(*group) for group in groups]
+
+
+def monthly_counts(*, region: MultiPolygon, until: date, n_months: int = 12) -> list[Month]:
+    """How many alerts touched a region in each of the last months, up to that of `until`; in one query."""
+    steps = AlertTransition.objects.filter(alert__area__intersects=region).exclude(alert__state__in=NEVER_WERE)
+    months = steps.annotate(month=TruncMonth("created_at", tzinfo=UTC)).order_by()
+    rows = months.values_list("month", "from_state", "to_state").annotate(n=Count("pk"))
+    found, finished, change = Counter[date](), Counter[date](), Counter[date]()
+    for month, before, after, n in rows:
+        day, was_living, is_living = month.date(), before in LIVING, after in LIVING
+        found[day] += n * (not before)
+        finished[day] += n * (after == State.FINISHED and before != after)
+        change[day] += n * (is_living - was_living)
+    days = [_months_before(until, back) for back in reversed(range(n_months))]
+    return [Month(day, found[day], finished[day], sum(n for at, n in change.items() if at <= day)) for day in days]
+
+
+def _months_before(day: date, back: int) -> date:
+    """The first day of the month so many before that of a day."""
+    year, month = divmod(12 * day.year + day.month - 1 - back, 12)
+    return date(year, month + 1, 1)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,64 @@
+"""Reading administrative regions: one by its address, a list of them, and those around and within one."""
+
+from django.contrib.gis.db.models.functions import PointOnSurface
+from django.db.models import Exists, OuterRef, QuerySet
+
+from ingest.context.selectors import named
+from ingest.models import AdministrativeRegion, Product
+from ingest.readers.context.text import search_key
+
+MOST_WITHIN = 200
+
+
+def region_by_slug(*, slug: str) -> AdministrativeRegion | None:
+    """With its layer."""
+    if "\0" in slug:
+        return None
+    return AdministrativeRegion.objects.select_related("layer").filter(slug=slug).first()
+
+
+def region_by_name(*, text: str) -> AdministrativeRegion | None:
+    """By its part of an address, or by its very name; of several the largest unit."""
+    key = search_key(text)
+    exact = region_by_slug(slug=text.strip())
+    if exact or not key:
+        return exact
+    return AdministrativeRegion.objects.select_related("layer").filter(search_name=key).order_by("level", "pk").first()
+
+
+def regions_listed(*, text: str = "", level: int | None = None, covered: bool = True) -> QuerySet[AdministrativeRegion]:
+    """Regions by name, without outlines. text: beginnings of words of it; covered: where velocity fields are loaded."""
+    regions = AdministrativeRegion.objects.defer("outline")
+    if search_key(text):
+        regions = named(regions, search_key(text)[:100])
+    if level is not None:
+        regions = regions.filter(level=level)
+    if covered:
+        regions = regions.filter(Exists(Product.objects.current().filter(footprint__intersects=OuterRef("outline"))))
+    return regions.order_by("level", "search_name", "pk")
+
+
+def levels_loaded() -> list[int]:
+    return list(AdministrativeRegion.objects.order_by("level").values_list("level", flat=True).distinct())
+
+
+def regions_around(*, region: AdministrativeRegion) -> list[AdministrativeRegion]:
+    """Larger units that hold a point inside it, the largest first; simulated ones around simulated ones only."""
+    return list(
+        AdministrativeRegion.objects.filter(
+            outline__intersects=region.outline.point_on_surface,
+            level__lt=region.level,
+            layer__simulated=region.layer.simulated,
+        )
+        .defer("outline")
+        .order_by("level", "pk")
+    )
+
+
+def regions_within(*, region: AdministrativeRegion) -> list[AdministrativeRegion]:
+    """Smaller units that lie in it, by level and name."""
+    below = AdministrativeRegion.objects.filter(
+        outline__bboverlaps=region.outline, level__gt=region.level, layer__simulated=region.layer.simulated
+    )
+    inside = below.annotate(inside=PointOnSurface("outline")).filter(inside__within=region.outline)
+    return list(inside.defer("outline").order_by("level", "search_name", "pk")[:MOST_WITHIN])

@@ -1,0 +1,147 @@
+"""Charts as SVG: a series over time, and counts by month. Pure: figures in, positions and paths out."""
+
+import math
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+WIDTH, HEIGHT = 640, 220  # units of the drawing
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
+TICKS = 5
+GAP = 0.3  # between two columns, of their distance
+MOST_YEARS = 9  # named below a series
+
+
+class Tick(NamedTuple):
+    """A line across the chart, and what it stands for."""
+
+    at: float
+    label: str
+
+
+class Curve(NamedTuple):
+    """Values over time, one a date; None where unknown. low, high: edges of the band around them; line: what fits."""
+
+    dates: Sequence[date]
+    values: Sequence[float | None] = ()
+    line: Sequence[float | None] = ()
+    low: Sequence[float | None] = ()
+    high: Sequence[float | None] = ()
+    changes: Sequence[date] = ()
+
+
+class SeriesChart(NamedTuple):
+    """Paths of dots, line and band, and positions of changes and ticks."""
+
+    width: int
+    height: int
+    dots: str
+    line: str
+    band: str
+    changes: list[float]
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    zero: float
+    base: int
+
+
+class Column(NamedTuple):
+    """One column: the whole, and the part of it that is new."""
+
+    x: float
+    width: float
+    y: float
+    height: float
+    new_y: float
+    new_height: float
+    label: str
+    total: int
+    new: int
+
+    @property
+    def middle(self) -> float:
+        return round(self.x + self.width / 2, 1)
+
+
+class ColumnChart(NamedTuple):
+    width: int
+    height: int
+    columns: list[Column]
+    y_ticks: list[Tick]
+
+
+def series_chart(curve: Curve, height: int = HEIGHT) -> SeriesChart:
+    """A series with its fit or band. Raises ValueError where it has no value at all."""
+    known = [value for part in (curve.values, curve.line, curve.low, curve.high) for value in part if value is not None]
+    if not known:
+        raise ValueError("a chart needs at least one value")
+    steps = rounded_steps(min(0.0, *known), max(0.0, *known))
+    first, last = curve.dates[0], curve.dates[-1]
+    days = max(1, (last - first).days)
+
+    def x(day: date) -> float:
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * (day - first).days / days, 1)
+
+    def y(value: float) -> float:
+        return round(height - BOTTOM - (height - TOP - BOTTOM) * (value - steps[0]) / (steps[-1] - steps[0]), 1)
+
+    def places(values: Sequence[float | None]) -> list[tuple[float, float]]:
+        return [(x(day), y(value)) for day, value in zip(curve.dates, values, strict=True) if value is not None]
+
+    band = [*places(curve.low), *reversed(places(curve.high))] if curve.low and curve.high else []
+    return SeriesChart(
+        WIDTH,
+        height,
+        "".join(f"M{px:g} {py:g}h0" for px, py in places(curve.values)) if curve.values else "",
+        _path(places(curve.line)) if curve.line else "",
+        f"{_path(band)}Z" if band else "",
+        [x(day) for day in curve.changes if first <= day <= last],
+        [Tick(x(day), f"{day.year}") for day in _new_years(first, last)],
+        [Tick(y(step), _number(step)) for step in steps],
+        y(0.0),
+        height - BOTTOM,
+    )
+
+
+def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -> ColumnChart:
+    """Columns of (label, total, new of these), from zero."""
+    steps = [step for step in rounded_steps(0.0, max(1, *(total for _, total, _ in counts))) if step == int(step)]
+    pitch = (WIDTH - LEFT - RIGHT) / len(counts)
+    base = height - BOTTOM
+
+    def y(value: float) -> float:
+        return round(base - (base - TOP) * value / steps[-1], 1)
+
+    columns = []
+    for number, (label, total, new) in enumerate(counts):
+        part = min(new, total)
+        left = round(LEFT + pitch * (number + GAP / 2), 1)
+        tops = y(total), y(part)
+        columns.append(
+            Column(
+                left, round(pitch * (1 - GAP), 1), tops[0], base - tops[0], tops[1], base - tops[1], label, total, new
+            )
+        )
+    return ColumnChart(WIDTH, height, columns, [Tick(y(step), _number(step)) for step in steps])
+
+
+def rounded_steps(low: float, high: float) -> list[float]:
+    """About five round numbers that reach from low or less to high or more."""
+    reach = (high - low) or 1.0
+    power = 10.0 ** math.floor(math.log10(reach / TICKS))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= reach / TICKS * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(number * step, 10) for number in range(first, max(last, first + 1) + 1)]
+
+
+def _new_years(first: date, last: date) -> list[date]:
+    years = range(first.year + 1, last.year + 1)
+    return [date(year, 1, 1) for year in years[:: math.ceil(len(years) / MOST_YEARS) or 1]]
+
+
+def _path(places: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in places) if places else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:g}".replace("-", "−")

@@ -1,0 +1,171 @@
+"""Maps as SVG: outlines, lines, marks and names around a place. Pure: degrees in, positions and paths out."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from shapely import get_parts
+from shapely.geometry import LineString, Polygon
+from shapely.geometry.base import BaseGeometry
+
+WIDTH = 640  # units of the drawing
+FLATTEST, TALLEST = 0.55, 1.0  # height over width
+KM_PER_DEGREE = 111.32
+LETTER, LINE = 6.4, 15.0  # size of a letter of a name
+SCALE_SHARE = 0.3  # of the width, that the bar of the scale takes at most
+SMALLEST = 9.0  # an outline smaller than this is shown by its mark alone
+
+Bounds = tuple[float, float, float, float]
+
+
+class Frame(NamedTuple):
+    """A box in degrees and its drawing: x to the right, y down."""
+
+    west: float
+    north: float
+    x_per_degree: float
+    y_per_degree: float
+    height: int
+
+    @property
+    def bounds(self) -> Bounds:
+        """West, south, east, north."""
+        east, south = self.west + WIDTH / self.x_per_degree, self.north - self.height / self.y_per_degree
+        return self.west, south, east, self.north
+
+    @property
+    def width_km(self) -> float:
+        return WIDTH / self.y_per_degree * KM_PER_DEGREE
+
+    def place(self, longitude: float, latitude: float) -> tuple[float, float]:
+        return (
+            round((longitude - self.west) * self.x_per_degree, 1),
+            round((self.north - latitude) * self.y_per_degree, 1),
+        )
+
+
+class Shape(NamedTuple):
+    """A path with the class of its style."""
+
+    css: str
+    d: str
+
+
+class Mark(NamedTuple):
+    """A mark of an alert at its place. css: of its kind and state; text: inside it."""
+
+    x: float
+    y: float
+    css: str
+    form: str
+    text: str
+    title: str
+    url: str
+
+
+class Name(NamedTuple):
+    x: float
+    y: float
+    text: str
+    anchor: str
+
+
+class Scale(NamedTuple):
+    """A bar of so many units, and what it stands for."""
+
+    width: float
+    label: str
+
+
+class Plan(NamedTuple):
+    width: int
+    height: int
+    title: str
+    shapes: list[Shape]
+    marks: list[Mark]
+    names: list[Name]
+    scale: Scale
+
+    @property
+    def scale_y(self) -> int:
+        return self.height - 14
+
+    @property
+    def north_x(self) -> int:
+        return self.width - 22
+
+
+def frame_around(bounds: Bounds, margin: float = 0.08, least_km: float = 0.01) -> Frame:
+    """The frame that holds a box with a margin, in shares of its longer side, neither too flat nor too tall."""
+    west, south, east, north = bounds
+    stretch = max(0.02, math.cos(math.radians((south + north) / 2)))
+    width, height = (east - west) * stretch, north - south  # in degrees of latitude
+    around = 2 * margin * max(width, height, 1e-4)
+    width, height = max(width + around, (height + around) / TALLEST, least_km / KM_PER_DEGREE), height + around
+    height = max(height, width * FLATTEST)
+    per_degree = WIDTH / width
+    middle_x, middle_y = (west + east) / 2, (south + north) / 2
+    return Frame(
+        middle_x - width / stretch / 2,
+        middle_y + height / 2,
+        per_degree * stretch,
+        per_degree,
+        round(height * per_degree),
+    )
+
+
+def drawn(frame: Frame, css: str, shapes: Iterable[BaseGeometry]) -> list[Shape]:
+    """Shapes in degrees as one path; none where there is nothing to draw."""
+    path = "".join(_path(frame, part) for shape in shapes for part in get_parts(shape))
+    return [Shape(css, path)] if path else []
+
+
+def is_small(frame: Frame, shape: BaseGeometry) -> bool:
+    """Whether an outline would be a speck."""
+    west, south, east, north = shape.bounds
+    return max((east - west) * frame.x_per_degree, (north - south) * frame.y_per_degree) < SMALLEST
+
+
+def names_on(
+    frame: Frame, places: Sequence[tuple[str, float, float]], taken: Sequence[tuple[float, float]], most: int
+) -> list[Name]:
+    """Names at places (name, longitude, latitude), the first ones first, none over another or over what is taken."""
+    boxes = [(x - 10, y - 10, x + 10, y + 10) for x, y in taken]
+    names: list[Name] = []
+    for text, longitude, latitude in places:
+        x, y = frame.place(longitude, latitude)
+        reach = LETTER * len(text)
+        left = x + reach + 8 > WIDTH
+        box = (x - reach - 8 if left else x - 4, y - LINE / 2, x + 4 if left else x + reach + 8, y + LINE / 2)
+        inside = box[0] > 0 and box[2] < WIDTH and box[1] > 0 and box[3] < frame.height
+        if inside and not any(_meet(box, other) for other in boxes):
+            boxes.append(box)
+            names.append(Name(x, y, text, "end" if left else "start"))
+        if len(names) == most:
+            break
+    return names
+
+
+def scale_of(frame: Frame) -> Scale:
+    """The longest bar of 1, 2 or 5 times a power of ten that fits."""
+    reach = SCALE_SHARE * frame.width_km
+    power = 10.0 ** math.floor(math.log10(reach))
+    km = next(factor * power for factor in (5, 2, 1) if factor * power <= reach)
+    label = f"{km:g} km" if km >= 1 else f"{1000 * km:g} m"
+    return Scale(round(WIDTH * km / frame.width_km, 1), label)
+
+
+def _path(frame: Frame, part: BaseGeometry) -> str:
+    if isinstance(part, Polygon):
+        rings = [ring.coords for ring in (part.exterior, *part.interiors)]
+        return "".join(f"{_line(frame, ring)}Z" for ring in rings if len(ring) > 2)
+    return _line(frame, part.coords) if isinstance(part, LineString) and not part.is_empty else ""
+
+
+def _line(frame: Frame, places: Iterable[Sequence[float]]) -> str:
+    points = [frame.place(longitude, latitude) for longitude, latitude, *_ in places]
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
+
+
+def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

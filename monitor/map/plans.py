@@ -1,0 +1,128 @@
+"""Maps that the server draws, for pages without scripts and for paper: a region with its alerts, and one alert."""
+
+from collections.abc import Sequence
+
+from django.contrib.gis.geos import GEOSGeometry, Polygon
+from django.db import connection
+from shapely import MultiPolygon, from_wkb
+from shapely.geometry import box, shape
+from shapely.geometry.base import BaseGeometry
+
+from detection.kinds import row_of
+from detection.models import Alert
+from ingest.models import AdministrativeRegion, Place
+from monitor.cards.cards import AlertCard
+from monitor.imaging.plans import Bounds, Frame, Mark, Plan, Shape, drawn, frame_around, is_small, names_on, scale_of
+from monitor.wording.places import land_in
+
+MOST_FEATURES = 3000  # of one layer
+MOST_NAMES = 9
+LEAST_KM = 16.0  # shown around an alert
+NEAR_KM = 24.0  # a frame so wide shows small roads too
+LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
+    ("glacier", "glacier", "outline", "shown", 2000.0),
+    ("mine", "mine", "outline", "true", 200.0),
+    ("road road--small", "transportline", "line", "line_class = 'other'", NEAR_KM),
+    ("road", "transportline", "line", "line_class = 'main'", 150.0),
+    ("railway", "transportline", "line", "line_class = 'rail'", 400.0),
+)
+
+
+def region_plan(
+    region: AdministrativeRegion, alerts: Sequence[Alert], cards: Sequence[AlertCard], numbered: bool
+) -> Plan:
+    """The region with marks of these alerts; numbered as they come, else with the symbols of their kinds."""
+    frame = frame_around(region.view.extent)
+    outline = _fine(frame, from_wkb(bytes(region.outline.wkb)))
+    shapes = [
+        *_ground(frame, region.layer.simulated),
+        *drawn(frame, "region", [outline]),
+        *_context(frame, region.layer.simulated),
+        *_outlines(frame, alerts),
+    ]
+    marks = [
+        _mark(frame, card, str(number) if numbered else row_of(card.kind).mark.symbol)
+        for number, card in enumerate(cards, 1)
+    ]
+    title = f"{region.name} with {len(marks)} moving place{'' if len(marks) == 1 else 's'}"
+    return _plan(frame, title, shapes, marks[::-1], region.layer.simulated)  # the strongest lie on top
+
+
+def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> Plan:
+    """The surroundings of an alert with its outline. inner: outlines within it, GeoJSON."""
+    west, south, east, north = alert.area.extent
+    frame = frame_around((west, south, east, north), margin=1.5, least_km=LEAST_KM)
+    shapes = [
+        *_ground(frame, alert.simulated),
+        *_context(frame, alert.simulated),
+        *_outlines(frame, [alert], always=True),
+        *drawn(frame, "inner", [shape(geometry) for geometry in inner]),
+    ]
+    return _plan(frame, f"The surroundings of alert {card.code}", shapes, [], alert.simulated)
+
+
+def _plan(frame: Frame, title: str, shapes: list[Shape], marks: list[Mark], simulated: bool) -> Plan:
+    places = Place.objects.filter(position__within=_box(frame.bounds), layer__simulated=simulated)
+    listed = [(place.name, *place.position.coords) for place in places.order_by("-population", "pk")[: 3 * MOST_NAMES]]
+    names = names_on(frame, listed, [(mark.x, mark.y) for mark in marks], MOST_NAMES)
+    return Plan(640, frame.height, title, shapes, marks, names, scale_of(frame))
+
+
+def _ground(frame: Frame, simulated: bool) -> list[Shape]:
+    """Land and borders."""
+    borders = _shapes(frame, "administrativeregion", "outline", "true", simulated)
+    land = [] if simulated else land_in(box(*frame.bounds))
+    return [*drawn(frame, "land", [*land, *borders]), *drawn(frame, "border", borders)]
+
+
+def _context(frame: Frame, simulated: bool) -> list[Shape]:
+    return [
+        one
+        for css, table, column, condition, widest_km in LAYERS
+        if frame.width_km <= widest_km
+        for one in drawn(frame, css, _shapes(frame, table, column, condition, simulated))
+    ]
+
+
+def _outlines(frame: Frame, alerts: Sequence[Alert], always: bool = False) -> list[Shape]:
+    """Outlines of alerts, each in the colour of its kind, where they are more than a speck."""
+    shapes: list[Shape] = []
+    for alert in alerts:
+        area = from_wkb(bytes(alert.area.wkb))
+        if always or not is_small(frame, area):
+            shapes += drawn(frame, f"area tone--{row_of(alert.kind).mark.colour}", [_fine(frame, area)])
+    return shapes
+
+
+def _mark(frame: Frame, card: AlertCard, text: str) -> Mark:
+    x, y = frame.place(card.longitude, card.latitude)
+    tone = f"tone--{card.mark.colour} state--{card.state}"
+    title = f"{card.kind_label}, {card.place}: {card.rate_label} ({card.state_label})"
+    return Mark(x, y, tone, card.mark.shape, text, title, card.url)
+
+
+def _fine(frame: Frame, outline: BaseGeometry) -> BaseGeometry:
+    """As fine as the drawing shows."""
+    clipped = outline if isinstance(outline, MultiPolygon) and outline.is_valid else outline.buffer(0)
+    return clipped.intersection(box(*frame.bounds)).simplify(0.5 / frame.y_per_degree)
+
+
+def _shapes(frame: Frame, table: str, column: str, condition: str, simulated: bool) -> list[BaseGeometry]:
+    """Those of a layer that the frame meets, clipped and as fine as the drawing shows."""
+    sql = f"""
+        SELECT ST_AsBinary(ST_Simplify(ST_ClipByBox2D(feature.{column}, frame.box), %(fine)s))
+        FROM (SELECT ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326) AS box) AS frame,
+             ingest_{table} AS feature JOIN ingest_contextlayer AS layer ON layer.id = feature.layer_id
+        WHERE feature.{column} && frame.box AND layer.simulated = %(simulated)s AND {condition}
+        ORDER BY feature.id LIMIT {MOST_FEATURES}"""  # noqa: S608
+    west, south, east, north = frame.bounds
+    values = {"fine": 0.5 / frame.y_per_degree, "simulated": simulated}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values | {"west": west, "south": south, "east": east, "north": north})
+        return [from_wkb(bytes(row[0])) for row in cursor.fetchall() if row[0] is not None]
+
+
+def _box(bounds: Bounds) -> GEOSGeometry:
+    area = Polygon.from_bbox(bounds)
+    area.srid = 4326
+    return area

@@ -1,0 +1,62 @@
+"""Lists of alerts: filters, numbers, and how many there were month by month."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from detection.lists import Period, alert_counts, alerts_matching, alerts_within, monthly_counts
+from detection.models import Alert, AlertTransition
+from tests.makers.regions import make_region
+
+pytestmark = pytest.mark.django_db
+
+
+def step(alert: Alert, to_state: str, day: str, first: bool = False) -> None:
+    before = "" if first else alert.state
+    made = AlertTransition.objects.create(alert=alert, from_state=before, to_state=to_state, reason="made")
+    AlertTransition.objects.filter(pk=made.pk).update(created_at=datetime.fromisoformat(day).replace(tzinfo=UTC))
+    Alert.objects.filter(pk=alert.pk).update(state=to_state)
+    alert.state = to_state
+
+
+def test_months_count_what_was_found_what_ended_and_what_is_left(make_alert):
+    region = make_region().outline
+    lives = (
+        (("first", "2025-11-03"), ("finished", "2026-02-10"), ("first", "2026-03-31")),  # wakes up
+        (("first", "2026-01-31"), ("confirmed", "2026-02-01")),
+        (("first", "2026-02-01"), ("rejected", "2026-03-01")),  # never was one
+    )
+    for life in lives:
+        alert = make_alert()
+        alert.transitions.all().delete()
+        for number, (state, day) in enumerate(life):
+            step(alert, state, day, first=number == 0)
+    far = make_alert(longitude=5.0)
+    far.transitions.all().delete()
+    step(far, "first", "2026-01-01", first=True)
+    months = monthly_counts(region=region, until=date(2026, 3, 15), n_months=4)
+    assert [one.first_day.month for one in months] == [12, 1, 2, 3]
+    assert [one.found for one in months] == [0, 1, 0, 0]
+    assert [one.finished for one in months] == [0, 0, 1, 0]
+    assert [one.living for one in months] == [1, 2, 1, 2]
+
+
+def test_days_of_a_period_are_both_included(make_alert):
+    alert = make_alert()
+    Alert.objects.update(created_at=datetime(2026, 5, 4, 23, 59, tzinfo=UTC))
+    for found, there in (
+        (Period(date(2026, 5, 4), date(2026, 5, 4)), True),
+        (Period(date(2026, 5, 5), None), False),
+        (Period(None, date(2026, 5, 3)), False),
+    ):
+        assert alerts_matching(found=found).filter(pk=alert.pk).exists() == there
+
+
+def test_all_numbers_come_from_one_query(make_alert, django_assert_num_queries):
+    region = make_region().outline
+    for state in ("first", "first", "rejected"):
+        make_alert(state=state)
+    make_alert(longitude=5.0)
+    with django_assert_num_queries(1):
+        counts = alert_counts(alerts=alerts_within(region=region))
+    assert {(one.state, one.n) for one in counts} == {("first", 2), ("rejected", 1)}

@@ -1,0 +1,37 @@
+"""Made administrative regions: boxes with a name."""
+
+from django.contrib.gis.geos import MultiPolygon, Polygon
+
+from ingest.context.slugs import slugs_give
+from ingest.models import AdministrativeRegion, ContextLayer
+from ingest.readers.context.text import search_key
+
+AROUND_THE_MADE_ALERT = (-12.1, 46.9, -11.9, 47.1)
+
+
+def make_region(
+    name: str = "Westshore",
+    bounds: tuple[float, float, float, float] = AROUND_THE_MADE_ALERT,
+    level: int = 1,
+    simulated: bool = False,
+    **values,
+) -> AdministrativeRegion:
+    layer, _ = ContextLayer.objects.get_or_create(
+        kind="regions",
+        name="made",
+        defaults={"file_name": "made.geojson", "file_sha256": "5" * 64, "simulated": simulated},
+    )
+    box = Polygon.from_bbox(bounds)
+    box.srid = 4326
+    region = AdministrativeRegion.objects.create(
+        layer=layer,
+        name=name,
+        search_name=search_key(name),
+        level=level,
+        outline=MultiPolygon(box, srid=4326),
+        view=box,
+        **values,
+    )
+    slugs_give(AdministrativeRegion)
+    region.refresh_from_db()
+    return region

@@ -1,0 +1,81 @@
+"""The list of alerts: filtered, counted and sorted by its address alone."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from detection.models import Alert
+from tests.makers.regions import make_region
+
+pytestmark = pytest.mark.django_db
+
+
+def codes(client, query: str) -> list[str]:
+    answer = client.get(f"/alerts/?{query}")
+    assert answer.status_code == 200
+    return re.findall(r'data-alert-code="(\w+)"', answer.content.decode())
+
+
+@pytest.fixture
+def four(make_alert) -> dict[str, Alert]:
+    """One strong and confirmed, one small, one far away, one that was no motion."""
+    return {
+        "strong": make_alert(severity="strong", state="confirmed", area_m2=1e6),
+        "small": make_alert(severity="minor", kind="landslide", longitude=-12.02, area_m2=1e5),
+        "far": make_alert(longitude=5.0, area_m2=9e6),
+        "rejected": make_alert(state="rejected"),
+    }
+
+
+def test_each_filter_leaves_what_fits(client, four):
+    region = make_region()
+    made = {name: alert.code for name, alert in four.items()}
+    assert set(codes(client, "")) == {made["strong"], made["small"], made["far"]}
+    assert codes(client, "severity=minor") == [made["small"]]
+    assert set(codes(client, f"region={region.slug}")) == {made["strong"], made["small"]}
+    assert codes(client, "region=WESTSHORE&kind=landslide") == [made["small"]]
+    assert codes(client, "bbox=4,46,6,48") == [made["far"]]
+    assert codes(client, "state=rejected") == [made["rejected"]]
+    Alert.objects.filter(pk=four["far"].pk).update(created_at=datetime(2020, 5, 4, tzinfo=UTC))
+    assert codes(client, "found_from=2020-05-01&found_to=2020-05-04") == [made["far"]]
+    assert made["far"] not in codes(client, "found_from=2020-05-05")
+    for address in ("/alerts.geojson", "/alerts.atom"):
+        content = client.get(f"{address}?region=westshore&found_from=2020-05-05").content.decode()
+        assert made["strong"] in content
+        assert made["far"] not in content
+
+
+def test_lists_are_sorted(client, four):
+    made = {name: alert.code for name, alert in four.items()}
+    assert codes(client, "")[0] == made["strong"]
+    assert codes(client, "sort=largest") == [made["far"], made["strong"], made["small"]]
+    assert codes(client, "sort=found") == [made["far"], made["small"], made["strong"]]
+
+
+def test_every_value_says_how_many_it_leaves_given_the_other_filters(client, four):
+    page = re.sub(r"\s+", " ", client.get("/alerts/?severity=minor&region=no").content.decode())
+    assert '<option value="landslide">Sliding slope, likely a landslide (1)' in page
+    assert '<option value="subsidence">Sinking ground (0)' in page
+    assert '<option value="strong">high (1)' in page
+    assert "Any importance (3)" in page
+
+
+def test_what_makes_no_sense_is_named_and_left_out(client, four):
+    answer = client.get("/alerts/?region=<b>Nowhere&bbox=1,2&found_from=yesterday&kind=landslide")
+    page = answer.content.decode()
+    assert "No region called “&lt;b&gt;Nowhere” is loaded." in page
+    assert "Bbox is not four numbers." in page
+    assert "Enter a valid date." in page
+    assert page.count("data-alert-code=") == 1
+    refused = client.get("/alerts.geojson?region=nowhere")
+    assert (refused.status_code, "no region" in refused.json()["error"]) == (400, True)
+    assert client.get("/alerts.atom?found_to=soon").status_code == 400
+
+
+def test_feeds_and_pages_of_the_list_keep_the_choice(client, four):
+    make_region()
+    page = client.get("/alerts/?region=Westshore&sort=largest&severity=").content.decode()
+    assert 'href="/alerts.atom?region=westshore"' in page
+    assert 'href="/alerts.geojson?region=westshore"' in page
+    assert "Places where the ground moves in Westshore" in page
