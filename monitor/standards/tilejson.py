@@ -9,6 +9,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from ingest.models import ContextLayer, Product
+from monitor.basemap.ground import DRAWN, KINDS, ground_version
+from monitor.basemap.heights import FROM_ZOOM, heights_version, heights_zoom
 from monitor.map.context_tiles import TRUTH, Overlay, overlays_available, truth_overlay
 from monitor.map.layers import Layer
 from monitor.map.selectors import layer_products, layers_available
@@ -19,7 +21,13 @@ from monitor.site.refusals import refusals_as_json
 from monitor.wording.refusals import Missing
 
 Document = dict[str, Any]
-DEEPEST_POINTS, DEEPEST_CONTEXT, DEEPEST_RASTER = 17, 13, 14  # beyond, a client enlarges tiles, as our map does
+DEEPEST_POINTS, DEEPEST_CONTEXT, DEEPEST_GROUND, DEEPEST_RASTER = (
+    17,
+    13,
+    14,
+    14,
+)  # beyond, a client enlarges tiles, as our map does
+GROUND = "What is loaded, under the maps of this site."
 SIMULATED = "Simulated data: nothing in it is a real place."
 POINT_FIELDS = {
     "product": "id of the data set; not where points are averaged",
@@ -35,6 +43,7 @@ def index(request: HttpRequest) -> JsonResponse:
     """Every layer with the address of its TileJSON."""
     vectors = [("points", one.name, one.label) for one in layers_available()]
     vectors += [("context", one.kind, one.label) for one in _overlays()]
+    vectors += [("base", name, document["name"]) for name, document in _base().items()]
     rasters = [
         (layer.name, group.key, f"{layer.label}, {group.label}")
         for layer, groups in rasters_available()
@@ -50,6 +59,7 @@ def vector(request: HttpRequest, source: str, layer: str) -> JsonResponse:
     layers: dict[tuple[str, str], Document] = {
         **{("points", one.name): _of_points(one) for one in layers_available() if one.name == layer},
         **{("context", one.kind): _of_context(one) for one in _overlays() if one.kind == layer},
+        **{("base", name): document for name, document in _base().items()},
     }
     return _answer(request, layers.get((source, layer)))
 
@@ -106,6 +116,35 @@ def _of_context(overlay: Overlay) -> Document:
         **depths,
         "vector_layers": [{"id": "context", "fields": fields, **depths}],
     }
+
+
+def _base() -> dict[str, Document]:
+    """What lies under the maps, as far as it is loaded."""
+    known: dict[str, Document] = {}
+    if version := ground_version():
+        depths = {"minzoom": 0, "maxzoom": DEEPEST_GROUND}
+        known["ground"] = {
+            "name": "Land, waters, roads and places",
+            **_source(ContextLayer.objects.filter(kind__in=KINDS).values_list("attribution", "simulated"), GROUND),
+            "tiles": [f"/tiles/ground/{{z}}/{{x}}/{{y}}.mvt?v={version}"],
+            **depths,
+            "vector_layers": [{"id": one.name, "fields": _fields(one.columns), **depths} for one in DRAWN],
+        }
+    if (finest := heights_zoom()) is not None:
+        known["heights"] = {
+            "name": "Heights of the ground",
+            "description": "Metres above sea level as colours (Terrarium): red * 256 + green + blue / 256 - 32768.",
+            "encoding": "terrarium",
+            "tiles": [f"/tiles/heights/{{z}}/{{x}}/{{y}}.png?v={heights_version()}"],
+            "minzoom": FROM_ZOOM,
+            "maxzoom": finest,
+        }
+    return known
+
+
+def _fields(columns: str) -> dict[str, str]:
+    """Of a layer of the base map, from its columns in the database."""
+    return dict.fromkeys([*(part.strip().removeprefix("row.") for part in columns.split(",")), "simulated"], "")
 
 
 def _of_raster(layer: RasterLayer, group: RasterGroup) -> Document:

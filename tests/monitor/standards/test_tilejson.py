@@ -2,7 +2,9 @@
 
 import mapbox_vector_tile
 import pytest
+from django.contrib.gis.geos import Point
 
+from ingest.models import ContextLayer, Place
 from ingest.products.services import product_load
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +51,20 @@ def test_fields_are_those_of_the_tiles_and_bounds_those_of_the_points(client, ma
     content = mapbox_vector_tile.decode(client.get(tile_of(document, tile.z, tile.x, tile.y)).content)
     fields = {one["id"]: set(one["fields"]) for one in document["vector_layers"]}
     assert content["points"]["features"][0]["properties"].keys() <= fields["points"]
+
+
+def test_the_base_map_is_a_layer_too_once_something_of_it_is_loaded(client):
+    assert "/tilejson/base/ground.json" not in layers(client)
+    layer = ContextLayer.objects.create(kind="places", name="made", file_sha256="0" * 64, simulated=True)
+    Place.objects.create(
+        layer=layer, name="Madehausen", search_name="madehausen", population=200_000, position=Point(11, 47, srid=4326)
+    )
+    assert "/tilejson/base/ground.json" in layers(client)
+    document = client.get("/tilejson/base/ground.json").json()
+    content = mapbox_vector_tile.decode(client.get(tile_of(document, 6, 33, 22)).content)
+    fields = {one["id"]: set(one["fields"]) for one in document["vector_layers"]}
+    assert set(content["places"]["features"][0]["properties"]) == fields["places"]
+    assert "Simulated" in document["description"]
 
 
 @pytest.mark.parametrize("part", ["points/none", "context/none", "none/los", "rasters/radar/none", "rasters/none/x"])
