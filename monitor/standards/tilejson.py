@@ -21,12 +21,8 @@ from monitor.site.refusals import refusals_as_json
 from monitor.wording.refusals import Missing
 
 Document = dict[str, Any]
-DEEPEST_POINTS, DEEPEST_CONTEXT, DEEPEST_GROUND, DEEPEST_RASTER = (
-    17,
-    13,
-    14,
-    14,
-)  # beyond, a client enlarges tiles, as our map does
+# beyond these zooms a client enlarges tiles, as our map does
+DEEPEST_POINTS, DEEPEST_CONTEXT, DEEPEST_GROUND, DEEPEST_RASTER = 17, 13, 14, 14
 GROUND = "What is loaded, under the maps of this site."
 SIMULATED = "Simulated data: nothing in it is a real place."
 POINT_FIELDS = {
