@@ -198,7 +198,7 @@ def points_in(product: Product, ground: BaseGeometry, epsg: int) -> SortedPoints
     points = ingest_selectors.product_points(product=product, area=box)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
     velocity = points.velocity_mm_yr
-    if _has_cycles(product) and velocity.size <= MOST_CORRECTED:
+    if _has_cycles(product) and 0 < velocity.size <= MOST_CORRECTED:
         reader = SeriesReader(product.dates, half_wave_mm(product.header))
         for block in ingest_selectors.product_series(product=product, area=box):
             reader.add(block)

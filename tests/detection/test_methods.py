@@ -2,9 +2,11 @@
 
 import pytest
 from django.utils import timezone
+from shapely import box
 
 from detection.alerts import methods
 from detection.models import Alert, AlertMethods, AlertMotion
+from detection.search.areas import points_in
 from detection.selectors import alerts_uncompared
 from detection.tasks import complete_evidence
 from ingest.models import Product, StepFailure
@@ -27,6 +29,10 @@ def test_every_alert_of_velocity_fields_is_looked_at_once_and_again_when_it_chan
     alert = local.first().alert
     alert.save()
     assert list(alerts_uncompared()) == [alert]
+
+
+def test_a_product_that_does_not_reach_the_place_has_no_points_there(watched_region):
+    assert not points_in(Product.objects.first(), box(300_000, 4_000_000, 310_000, 4_010_000), 32629).x.size
 
 
 def test_done_again_nothing_is_computed_and_deleted_points_take_nothing_away(watched_region, monkeypatch):
