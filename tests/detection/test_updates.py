@@ -29,6 +29,7 @@ from detection.rules.updates import (
     from_json,
     may_be_told,
     rebased,
+    retold,
 )
 
 TOLD, NOW = date(2024, 1, 1), date(2025, 1, 1)
@@ -84,6 +85,25 @@ def test_a_view_that_came_later_is_compared_with_itself_from_then_on():
     view = "los/88/descending"
     known = rebased(told(), figures(-14.0, view=view, until=TOLD))
     assert causes(known, figures(-20.0, view=view)) == ["rate"]
+
+
+def test_the_fastest_part_is_news_where_the_outline_grew_with_it():
+    def seen(peak: float, until: date, rate: float) -> Figures:
+        view = Seen(rate, 1.5, 2e5, until, "egms, network", peak, 1.5)
+        return figures()._replace(views={LOS: view})
+
+    assert causes(seen(-20.0, TOLD, -6.0), seen(-40.0, NOW, -8.2)) == ["peak"]
+    assert causes(seen(-20.0, TOLD, -6.0), seen(-24.0, NOW, -6.0)) == []  # by less than two sigma
+    assert causes(seen(-20.0, TOLD, -6.0), seen(-40.0, NOW, -16.0)) == ["rate"]  # one cause, told once
+    assert causes(told(rate=-6.0), seen(-40.0, NOW, -6.0)) == []  # the peak of then is not known
+
+
+def test_a_change_that_one_view_told_is_no_news_of_a_view_with_older_data():
+    other = "los/88/descending"
+    both = figures()._replace(views={LOS: figures().views[LOS], other: Seen(-7.0, 0.5, 2e5, TOLD)})
+    after = retold(both, changes(told(), figures(-14.0)))
+    assert set(after.views) == {LOS}
+    assert retold(both, ()) == both
 
 
 def test_several_causes_are_one_update():

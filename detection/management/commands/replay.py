@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from time import perf_counter
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -28,14 +29,16 @@ class Command(BaseCommand):
             raise CommandError(str(fault)) from fault
         if not chosen or not (options["suite"] or options["only"]):
             raise CommandError("Nothing to play: give --suite, or --only with the name of a scenario.")
+        began = perf_counter()
         played = _in_own_database(chosen)
         for one in played:
             if not one.passed or options["only"]:
                 self.stdout.write(f"{one.scenario.name}: {one.alerts}, expected {one.scenario.alerts}")
-        result = summary(played)
+        result = summary(played) | {"seconds": round(perf_counter() - began, 1)}
         if options["json"]:
             options["json"].write_text(json.dumps(result, indent=1) + "\n")
-        self.stdout.write(f"{result['passed']} of {result['scenarios']} passed, {result['anomalous']} anomalous")
+        counts = "{passed} of {scenarios} passed, {anomalous} anomalous, {seconds} s".format(**result)
+        self.stdout.write(counts)
         if result["failed"]:
             raise CommandError(f"{result['failed']} scenarios took other steps than their files state.")
 
