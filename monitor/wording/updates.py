@@ -69,10 +69,8 @@ def _acceleration(kind: str, change: Change, before: str) -> str:
 
 
 def _finished(kind: str, change: Change, before: str) -> str:
-    what = {Kind.SURFACE_CHANGE: "no further change", Kind.GLACIER_SURGE: "the usual speed"}.get(
-        Kind(kind), "no motion"
-    )
-    return f"Data after {day_words(date.fromisoformat(change['after']))} show {what}."
+    shown = OVER.get(Kind(kind), "no motion")
+    return f"Data after {day_words(date.fromisoformat(change['after']))} show {shown}."
 
 
 def _nothing(kind: str, change: Change, before: str) -> str:
