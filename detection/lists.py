@@ -1,12 +1,14 @@
 """Lists of alerts: what they are filtered and ordered by, how many there are of each, and how many there were."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Count, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import TruncMonth
 
 from detection.models import Alert, AlertTransition
@@ -57,13 +59,13 @@ def alerts_matching(
     state: str = "",
     severity: str = "",
     area: MultiPolygon | None = None,
-    region: MultiPolygon | None = None,
+    among: Sequence[int] | None = None,
     updated_since: datetime | None = None,
     found: Period = ALL_TIME,
     order: Order = Order.CHANGED,
 ) -> QuerySet[Alert]:
-    """Public alerts that fit every filter given. They touch the area, and the region."""
-    alerts = alerts_within(area=area, region=region, found=found)
+    """Public alerts that fit every filter given. They touch the area; among: their rows."""
+    alerts = alerts_within(area=area, among=among, found=found)
     alerts = alerts.filter(state__in=[state] if state else PUBLIC_STATES)
     if kind:
         alerts = alerts.filter(kind=kind)
@@ -75,13 +77,14 @@ def alerts_matching(
 
 
 def alerts_within(
-    *, area: MultiPolygon | None = None, region: MultiPolygon | None = None, found: Period = ALL_TIME
+    *, area: MultiPolygon | None = None, among: Sequence[int] | None = None, found: Period = ALL_TIME
 ) -> QuerySet[Alert]:
-    """Alerts of every state that touch the area and the region and were found in these days, in no order."""
+    """Alerts of every state that touch the area and were found in these days, in no order; among: their rows."""
     alerts = Alert.objects.order_by()
-    for outline in (area, region):
-        if outline is not None:
-            alerts = alerts.filter(area__intersects=outline)
+    if area is not None:
+        alerts = alerts.filter(area__intersects=area)
+    if among is not None:
+        alerts = alerts.filter(pk__in=_rows(among))
     if found.first:
         alerts = alerts.filter(created_at__gte=_midnight(found.first))
     if found.last:
@@ -95,9 +98,9 @@ def alert_counts(*, alerts: QuerySet[Alert]) -> list[AlertCount]:
     return [AlertCount(*group) for group in groups]
 
 
-def monthly_counts(*, region: MultiPolygon, until: date, n_months: int = 12) -> list[Month]:
-    """How many alerts touched a region in each of the last months, up to that of `until`; in one query."""
-    steps = AlertTransition.objects.filter(alert__area__intersects=region).exclude(alert__state__in=NEVER_WERE)
+def monthly_counts(*, among: Sequence[int], until: date, n_months: int = 12) -> list[Month]:
+    """How many of these alerts there were in each of the last months, up to that of `until`; in one query."""
+    steps = AlertTransition.objects.filter(alert__in=_rows(among)).exclude(alert__state__in=NEVER_WERE)
     months = steps.annotate(month=TruncMonth("created_at", tzinfo=UTC)).order_by()
     rows = months.values_list("month", "from_state", "to_state").annotate(n=Count("pk"))
     found, finished, change = Counter[date](), Counter[date](), Counter[date]()
@@ -108,6 +111,11 @@ def monthly_counts(*, region: MultiPolygon, until: date, n_months: int = 12) -> 
         change[day] += n * (is_living - was_living)
     days = [_months_before(until, back) for back in reversed(range(n_months))]
     return [Month(day, found[day], finished[day], sum(n for at, n in change.items() if at <= day)) for day in days]
+
+
+def _rows(numbers: Sequence[int]) -> RawSQL:
+    """Many rows as one parameter."""
+    return RawSQL("SELECT unnest(%s::bigint[])", [list(numbers)])
 
 
 def _months_before(day: date, back: int) -> date:

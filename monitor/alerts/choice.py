@@ -1,6 +1,7 @@
 """What a reader chose of the list of alerts: a form whose values stand in the address, with numbers of alerts."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from detection.rules.severity import Severity
 from detection.selectors import PUBLIC_STATES
 from ingest.context.regions import region_by_name
 from ingest.models import AdministrativeRegion
+from monitor.cards.regions import alerts_touching
 from monitor.site.refusals import area_of, boxes
 from monitor.wording.refusals import Refusal
 from monitor.wording.states import state_label
@@ -94,12 +96,12 @@ class Choice:
         self.faults = [fault for faults in self.form.errors.values() for fault in faults]
         self.region: AdministrativeRegion | None = self.values.get("region")
 
-    @property
+    @cached_property
     def place(self) -> dict[str, Any]:
         """Where and when: what the numbers of all other filters are counted within."""
         period = Period(self.values.get("found_from"), self.values.get("found_to"))
-        outline = self.region.outline if self.region else None
-        return {"area": self.values.get("bbox"), "region": outline, "found": period}
+        among = alerts_touching(self.region) if self.region else None
+        return {"area": self.values.get("bbox"), "among": among, "found": period}
 
     def alerts(self) -> QuerySet[Alert]:
         named = {name: self.values.get(name, "") for name, *_ in FACETS}

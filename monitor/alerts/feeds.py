@@ -14,6 +14,7 @@ from django.utils.text import capfirst
 from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert
+from ingest.context.regions import region_by_slug
 from monitor.alerts.steps import update_sentences
 from monitor.cap.records import CapMessage
 from monitor.cap.views import MEDIA_TYPE
@@ -122,7 +123,10 @@ def _etag(request: HttpRequest) -> str:
 @condition(etag_func=_etag, last_modified_func=_last_change)
 def alerts_atom(request: HttpRequest) -> HttpResponseBase:
     """The last hundred changes."""
-    return AlertFeed()(request)
+    feed, region = AlertFeed(), region_by_slug(slug=request.GET.get("region", ""))
+    if region:
+        feed.title = f"{AlertFeed.title} in {region.name}"
+    return feed(request)
 
 
 @require_safe

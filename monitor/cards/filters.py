@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from django.contrib.gis.geos import MultiPolygon
 from django.db.models import QuerySet
 from django.http import Http404
 
@@ -14,6 +13,7 @@ from detection.rules.severity import Severity
 from detection.selectors import alert_by_code
 from ingest.context.regions import region_by_slug
 from ingest.models import AdministrativeRegion
+from monitor.cards.regions import alerts_touching
 from monitor.site.refusals import area_of, boxes, choice, day, moment
 from monitor.wording.refusals import Refusal
 
@@ -26,18 +26,18 @@ def alerts_requested(query: Mapping[str, str], newest_first: bool = True) -> Que
         state=choice("state", query.get("state", ""), list(State)),
         severity=choice("severity", query.get("severity", ""), list(Severity)),
         area=area_of(boxes(bbox)) if bbox else None,
-        region=_outline(region) if region else None,
+        among=_touching(region) if region else None,
         updated_since=moment("updated_since", query.get("updated_since", "")),
         found=Period(*(day(name, query.get(name, "")) for name in ("found_from", "found_to"))),
         order=Order.CHANGED if newest_first else Order.STRONGEST,
     )
 
 
-def _outline(slug: str) -> MultiPolygon:
+def _touching(slug: str) -> list[int]:
     region = region_by_slug(slug=slug)
     if region is None:
         raise Refusal(f"there is no region {slug[:40]!r}", "Give one that /regions/ lists, by its part of the address.")
-    return region.outline
+    return alerts_touching(region)
 
 
 def region_or_404(slug: str) -> AdministrativeRegion:

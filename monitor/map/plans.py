@@ -21,6 +21,7 @@ LEAST_KM = 16.0  # shown around an alert
 NEAR_KM = 24.0  # a frame so wide shows small roads too
 LAYERS = (  # class of the style, table, column, condition on rows, widest frame that shows it in km
     ("glacier", "glacier", "outline", "shown", 2000.0),
+    ("water", "water", "shape", "true", 150.0),
     ("mine", "mine", "outline", "true", 200.0),
     ("road road--small", "transportline", "line", "line_class = 'other'", NEAR_KM),
     ("road", "transportline", "line", "line_class = 'main'", 150.0),

@@ -15,6 +15,7 @@ from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import regions_around, regions_within
 from ingest.models import AdministrativeRegion
 from monitor.cards.cards import alert_cards
+from monitor.cards.regions import alerts_touching
 from monitor.imaging.charts import column_chart
 from monitor.map.plans import region_plan
 from monitor.rasters.visibility import visibility_sentence
@@ -38,11 +39,12 @@ STATES = {  # of a place that moves or moved, as headings of columns
 
 def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: bool = False) -> dict[str, Any]:
     """Its alerts, trend and surroundings; the number of queries does not grow with their number."""
-    counts = alert_counts(alerts=alerts_within(region=region.outline))
-    alerts = list(alerts_matching(region=region.outline, order=Order.STRONGEST)[:most])
+    among = alerts_touching(region)
+    counts = alert_counts(alerts=alerts_within(among=among))
+    alerts = list(alerts_matching(among=among, order=Order.STRONGEST)[:most])
     cards = alert_cards(alerts)
     today = timezone.now().date()
-    months = monthly_counts(region=region.outline, until=today, n_months=MONTHS)
+    months = monthly_counts(among=among, until=today, n_months=MONTHS)
     looks = looks_at(region=region.outline)
     is_measured = bool(looks.n_products or looks.last_image)
     n_moving = _n(counts, LIVING)

@@ -34,7 +34,8 @@ def test_months_count_what_was_found_what_ended_and_what_is_left(make_alert):
     far = make_alert(longitude=5.0)
     far.transitions.all().delete()
     step(far, "first", "2026-01-01", first=True)
-    months = monthly_counts(region=region, until=date(2026, 3, 15), n_months=4)
+    among = list(alerts_within(area=region).values_list("pk", flat=True))
+    months = monthly_counts(among=among, until=date(2026, 3, 15), n_months=4)
     assert [one.first_day.month for one in months] == [12, 1, 2, 3]
     assert [one.found for one in months] == [0, 1, 0, 0]
     assert [one.finished for one in months] == [0, 0, 1, 0]
@@ -58,5 +59,5 @@ def test_all_numbers_come_from_one_query(make_alert, django_assert_num_queries):
         make_alert(state=state)
     make_alert(longitude=5.0)
     with django_assert_num_queries(1):
-        counts = alert_counts(alerts=alerts_within(region=region))
+        counts = alert_counts(alerts=alerts_within(area=region))
     assert {(one.state, one.n) for one in counts} == {("first", 2), ("rejected", 1)}

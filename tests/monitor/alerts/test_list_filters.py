@@ -79,3 +79,5 @@ def test_feeds_and_pages_of_the_list_keep_the_choice(client, four):
     assert 'href="/alerts.atom?region=westshore"' in page
     assert 'href="/alerts.geojson?region=westshore"' in page
     assert "Places where the ground moves in Westshore" in page
+    feed = client.get("/alerts.atom?region=westshore").content.decode()
+    assert "<title>Ground Motion Monitor: places where the ground moves in Westshore</title>" in feed
