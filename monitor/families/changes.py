@@ -11,6 +11,7 @@ from monitor.wording.figures import figure, rate_words, round_figure, with_uncer
 
 HAS_MOVED = {"sank": "has sunk", "rose": "has risen"}
 COMPARED = {Trend.FASTER: "faster", Trend.SLOWER: "slower"}
+LEAST_SEASON_MM = 0.5
 EVENLY = {Trend.SPEEDING: "faster and faster", Trend.SLOWING: "more and more slowly"}
 
 
@@ -115,8 +116,8 @@ def curve_sentence(motion: MotionFigures, component: str) -> str:
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:
-    """Where a yearly wave is sure."""
-    if motion.season_month is None:
+    """Where a yearly wave is sure, and large enough for a word."""
+    if motion.season_month is None or motion.season_mm < LEAST_SEASON_MM:
         return []
     month = date(2001, motion.season_month, 1)
     return [

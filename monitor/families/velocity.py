@@ -76,7 +76,7 @@ class VelocityVoice:
         seen = "as seen from the satellite and compared" if sign and alert.component == "los" else "compared"
         ground = "The ground of a wide region" if _is_region(alert) else "The ground here"
         with_what = AGAINST[alert.reference] if _is_region(alert) else "the ground around it"
-        fastest = f" {_fastest(alert, verb, when if motion else '')}" if _uneven(alert) else ""
+        fastest = f" {_fastest(alert, when if motion else '')}" if _uneven(alert) else ""
         return f"{ground} {moved}, {seen} with {with_what}.{fastest}"
 
     def cause(self, alert: AlertFigures) -> str:
@@ -173,10 +173,12 @@ def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:
     return [(share, KINDS[KIND_OF_CLASS[name]].class_words) for share, name in shares if share >= LEAST_SHARE]
 
 
-def _fastest(alert: AlertFigures, verb: str, when: str) -> str:
+def _fastest(alert: AlertFigures, when: str) -> str:
     """'The fastest part sank by about 26 mm a year (probably 22 to 30).' when: where the rate has changed, the time of
     which this is the mean."""
     peak, mean = alert.peak_rate_mm_yr, f", on average {when}" if when else ""
+    sign = row_of(alert.kind).sign
+    verb = SIGN_VERBS[sign] if sign else "moved"
     if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
         return f"The fastest part {verb} by up to {round_figure(peak)} mm a year{mean}."
     low, high = (math.copysign(1.0, peak) * end for end in (alert.peak_low_mm_yr, alert.peak_high_mm_yr))

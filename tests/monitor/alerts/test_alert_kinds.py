@@ -48,7 +48,7 @@ def test_legend_and_about_page_have_a_row_for_every_kind(client):
     legend, about = (client.get(reverse(name)).content.decode() for name in ("map", "about"))
     for row in KINDS.values():
         assert f"<li>{row.short}</li>" in legend
-        assert row.mark.classes in legend
+        assert f'<li class="mark {row.mark.classes}"' in legend
         assert row.meaning in about
 
 

@@ -8,7 +8,7 @@ import pytest
 from detection.kinds import Kind
 from ml.deformation.motion.series import Trend
 from monitor.families import voice
-from monitor.families.changes import change_rows, motion_of
+from monitor.families.changes import change_rows, motion_of, season_sentence
 from tests.monitor.families.test_voices import velocity
 
 
@@ -95,6 +95,13 @@ def test_without_a_change_the_sentence_names_the_period_of_the_data():
 def test_the_label_of_ground_at_rest_says_so():
     alert = velocity(Kind.SUBSIDENCE, "up", -6.0, -7.0, motion=motion(Trend.AT_REST, -9.0, 0.1))
     assert voice(Kind.SUBSIDENCE).label(alert) == "at rest since March 2023, before that sinking 6.0 mm/year"
+
+
+@pytest.mark.parametrize(("season_mm", "n_sentences"), [(0.1, 0), (4.0, 1)])
+def test_a_season_is_worth_a_word_from_half_a_millimetre_on(season_mm: float, n_sentences: int):
+    one = motion(Trend.STEADY, None, -8.0)
+    one.season_mm, one.season_month = season_mm, 10
+    assert len(season_sentence(one)) == n_sentences
 
 
 def test_every_sort_of_change_has_a_row():
