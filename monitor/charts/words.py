@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from monitor.wording.components import direction, moved
-from monitor.wording.figures import figure, length_words, with_uncertainty
+from monitor.wording.components import direction, moved_plainly
+from monitor.wording.figures import figure, length_words, rate_words
 from monitor.wording.points import STILL_MM_YR
 
 NUMBERS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}
@@ -47,12 +47,8 @@ def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
 
 def _of(line: Line) -> str:
     if not line.moves:
-        return f"moved very little, by about {_rate(line)} mm a year"
-    return f"{moved(line.component, line.rate_mm_yr)} by about {_rate(line)} mm a year"
-
-
-def _rate(line: Line) -> str:
-    return with_uncertainty(line.rate_mm_yr, line.sigma_mm_yr)
+        return f"moved very little, by {figure(line.rate_mm_yr)} mm a year"
+    return f"{moved_plainly(line.component, line.rate_mm_yr)} by about {rate_words(line.rate_mm_yr, line.sigma_mm_yr)}"
 
 
 def profile_sentence(component: str, length_m: float, width_m: float, n_points: int, peak: tuple[float, float]) -> str:

@@ -33,6 +33,10 @@ def test_a_visitor_lays_coherence_over_the_map_and_moves_its_date(page, live_ser
     slider.press("ArrowRight")
     expect(legend).to_contain_text("25 Dec 2021")
     slider.press("ArrowLeft")
+    page.get_by_role("button", name="Play through the dates").press("Enter")
+    expect(legend).to_contain_text("25 Dec 2021")
+    expect(page.get_by_role("button", name="Play through the dates")).to_be_visible()  # it stops at the end
+    slider.press("ArrowLeft")
     page.get_by_role("slider", name="Opacity").press("End")
     expect(page).to_have_url(re.compile(r"raster=coherence&date=2021-12-13-12d&opacity=100"))
     page.get_by_label("Images").select_option(label="None")

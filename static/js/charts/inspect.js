@@ -79,7 +79,9 @@ export function setUpInspect({ map, urls, layer, remember, say, show }) {
       view.update(body);
       say(body.sentence);
     } catch (error) {
-      if (error.name !== "AbortError") view.fail(error.message);
+      if (error.name === "AbortError") return;
+      if (mode === "profile") chosen.showLine(coordinatesOf(state.line), null);
+      view?.fail(error.message);
     } finally {
       view?.busy(false);
     }

@@ -2,7 +2,8 @@
 import { signed } from "gmm/format";
 
 const NS = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT] = [960, 600];
+const [WIDTH, HEIGHT] = [960, 630];
+const LETTERS_OF_FOOT = 150;
 const PLOT = { left: 70, top: 110, right: 900, bottom: 480 };
 const COLOURS = ["#0072b2", "#c25500", "#00724f", "#9a3d74", "#8a6d00", "#1c2326", "#2b86c5", "#7a4a3a", "#54605f"];
 
@@ -34,7 +35,7 @@ function wrapped(text, letters) {
 }
 
 /** lines: as `drawLines` takes them; title: the sentence; foot: data sets, licences, address; xText: x in words. */
-export function asSvg({ lines, title, unit, direction, foot, isTime, xText }) {
+export function asSvg({ lines, title, direction, foot, isTime, xText }) {
   const values = lines.flatMap((one) => [...(one.dots ?? []), ...(one.line ?? []), ...(one.low ?? [])]);
   const known = values.concat(lines.flatMap((one) => one.high ?? [])).filter((value) => value !== null);
   const xs = lines.flatMap((one) => one.x);
@@ -53,7 +54,6 @@ export function asSvg({ lines, title, unit, direction, foot, isTime, xText }) {
     root.append(svg("path", { d: `M${PLOT.left} ${py(at)}H${PLOT.right}`, stroke: "#d9dedd" }));
     write(PLOT.left - 8, Number(py(at)) + 4, signed(at, Math.abs(y1 - y0) < 6 ? 1 : 0), { "text-anchor": "end" });
   }
-  write(PLOT.left - 8, PLOT.top - 6, unit, { "text-anchor": "end", fill: "#54605f" });
   for (const at of isTime ? years(x0, x1) : ticks(x0, x1)) {
     root.append(svg("path", { d: `M${px(at)} ${PLOT.bottom}v5`, stroke: "#54605f" }));
     const label = isTime ? String(new Date(at * 1000).getUTCFullYear()) : xText(at);
@@ -86,7 +86,8 @@ export function asSvg({ lines, title, unit, direction, foot, isTime, xText }) {
     if (last && lines.length > 1)
       write(PLOT.right + 6, Number(last[1]) + 4 + (n % 2) * 2, one.label, { fill: colour, "font-weight": 600 });
   });
-  foot.slice(0, 5).forEach((row, i) => write(20, 526 + 16 * i, row, { "font-size": 11, fill: "#54605f" }));
+  const rows = foot.flatMap((text) => text.match(new RegExp(`.{1,${LETTERS_OF_FOOT}}`, "g")) ?? []);
+  rows.slice(0, 7).forEach((row, i) => write(20, 522 + 15 * i, row, { "font-size": 11, fill: "#54605f" }));
   return new XMLSerializer().serializeToString(root);
 }
 

@@ -54,21 +54,21 @@ export function openProfile(actions) {
     { hidden: true },
     speed,
     facts,
-    h(
-      "p",
-      { class: "buttons" },
-      h("label", { class: "field" }, "Points from a strip", width),
-      h("button", { type: "button", class: "button", onclick: actions.profile }, "Another line"),
-      drop,
-    ),
     grown,
     time,
     downloads,
     values,
   );
+  const controls = h(
+    "p",
+    { class: "buttons" },
+    h("label", { class: "field" }, "Points from a strip", width),
+    h("button", { type: "button", class: "button", onclick: actions.profile }, "Another line"),
+    drop,
+  );
   const removes = [];
   const clear = () => removes.splice(0).forEach((remove) => remove());
-  panel.openWide("Profile along a line", status, sentence, parts);
+  panel.openWide("Profile along a line", status, sentence, controls, parts);
   panel.keep(clear);
   width.addEventListener("change", () => actions.change({ width: Number(width.value) }));
 
@@ -100,8 +100,8 @@ export function openProfile(actions) {
       ...shared(body),
       foot: [
         body.products.join(" · ").slice(0, 150),
-        body.attribution + (body.simulated ? " · Simulated data" : ""),
-        location.href.slice(0, 150),
+        body.attribution,
+        location.href,
       ],
     });
     downloads.replaceChildren(...saved({ actions, picture, name: NAME }));
@@ -113,7 +113,10 @@ export function openProfile(actions) {
     fail(text) {
       status.textContent = text;
       status.hidden = false;
-      if (parts.hidden) sentence.textContent = "No profile can be shown.";
+      const { width: metresWide, reference } = actions.state();
+      width.value = String(metresWide);
+      drop.hidden = !reference;
+      if (parts.hidden) sentence.textContent = "There is no profile to show.";
     },
     busy: (on) => sentence.parentElement?.setAttribute("aria-busy", String(on)),
   };

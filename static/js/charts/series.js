@@ -8,6 +8,7 @@ import { moreOf } from "gmm/more";
 
 const NAME = "ground-motion-series";
 const BANDS_UP_TO = 2; // lines: with more, their bands hide each other
+const UNCERTAINTY = "The rates are fitted to the period chosen, ± two standard deviations.";
 const isoOf = (at) => new Date(at * 1000).toISOString().slice(0, 10);
 
 /** Lines as `drawLines` takes them. */
@@ -90,21 +91,20 @@ export function openSeries(actions) {
   const picture = () => ({
     lines: linesOf(last.traces, bands.checked),
     title: last.sentence,
-    unit: "mm",
     direction: directionOf(last.traces),
     isTime: true,
     xText: String,
     foot: [
       ...last.traces.slice(0, 3).map((one, i) => `${i + 1}: ${one.product.name}, ${placeOf(one)}`),
-      [...new Set(last.traces.map((one) => one.product.attribution))].join(" · ") +
-        (last.traces.some((one) => one.product.simulated) ? " · Simulated data" : ""),
-      location.href.slice(0, 150),
+      [...new Set(last.traces.map((one) => one.product.attribution))].join(" · "),
+      location.href,
     ],
   });
 
   function fail(text) {
     status.textContent = text;
     status.hidden = false;
+    if (!last) sentence.textContent = "There is no chart to show.";
   }
 
   function update(body) {
@@ -189,11 +189,11 @@ function ratesTable({ traces, reference }, actions) {
         ),
       ),
     );
-  const heads = ["Line", "Rate ± 2σ, mm a year", "Scatter", ""];
+  const heads = ["Line", "Rate, mm a year", "Scatter", ""];
   return h(
     "table",
     { class: "stacks rates" },
-    h("caption", {}, reference ? `Relative to ${reference.label}.` : "Relative to the reference of each data set."),
+    h("caption", {}, reference ? `Relative to ${reference.label}. ${UNCERTAINTY}` : UNCERTAINTY),
     h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, ...traces.map(row)),
   );

@@ -1,6 +1,7 @@
 // The images on the map: which one, of which date, how strong; and what their colours mean.
 import { element as h } from "gmm/dom";
 import { signed } from "gmm/format";
+import { makePlayer } from "gmm/player";
 import { addArrows, addRaster } from "gmm/rasters";
 
 const STRENGTH = 80;
@@ -31,6 +32,7 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
 
   /** Another layer: the date that was shown where it has it, else its newest. */
   function choose() {
+    player.pause();
     clear();
     const groups = layer()?.groups ?? [];
     const wanted = groups.findIndex((one) => one.key === key);
@@ -100,9 +102,23 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
   }
 
   function step(by) {
+    player.pause();
     slider.value = Number(slider.value) + by;
     show();
   }
+
+  const player = makePlayer({
+    button: part("play"),
+    count: () => layer()?.groups.length ?? 0,
+    at: () => Number(slider.value),
+    show(i) {
+      slider.value = i;
+      show();
+      const next = layer().groups[i + 1];
+      if (next) raster.prefetch({ group: next.key });
+      return new Promise((drawn) => map.once("idle", drawn));
+    },
+  });
 
   select.append(...layers.map((one) => h("option", { value: one.name }, one.label)));
   if (layers.some((one) => one.name === query.get("raster"))) select.value = query.get("raster");
@@ -110,7 +126,10 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
     query.has("opacity") && Number.isFinite(Number(query.get("opacity"))) ? query.get("opacity") : STRENGTH;
   points.checked = query.get("points") === "on";
   select.addEventListener("change", choose);
-  slider.addEventListener("input", show);
+  slider.addEventListener("input", () => {
+    player.pause();
+    show();
+  });
   strength.addEventListener("input", show);
   points.addEventListener("change", show);
   part("earlier").addEventListener("click", () => step(-1));

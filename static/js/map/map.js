@@ -8,6 +8,7 @@ import { addAlerts, boundsOf } from "gmm/marks";
 import * as panel from "gmm/panel";
 import { addPoints } from "gmm/points";
 import { setUpSearch } from "gmm/search";
+import { setUpTools } from "gmm/tools";
 
 const config = jsonOf("map-config");
 const pane = document.getElementById("map-pane");
@@ -54,7 +55,8 @@ let images = null;
 let popup = null;
 let pin = null;
 let known = null;
-let inspect = null;
+let tools = null;
+let pointsWanted = true; // beside an image
 
 function say(text) {
   document.getElementById("announcement").textContent = text;
@@ -101,7 +103,7 @@ function choose({ alert = null, point = null }) {
 function selectAlert(feature, { move = true, scroll = true, link = null } = {}) {
   const { code } = feature.properties;
   popup?.remove();
-  inspect?.leave();
+  tools?.leave();
   panel.showAlert(feature.properties, { link, hasPoints: config.kinds_of_points.includes(feature.properties.kind) });
   choose({ alert: code });
   if (scroll && !narrow.matches)
@@ -113,16 +115,13 @@ function selectAlert(feature, { move = true, scroll = true, link = null } = {}) 
 
 async function selectPoint(product, pid, coordinates) {
   popup?.remove();
-  inspect?.leave();
+  tools?.leave();
   choose({ point: `${product}/${pid}` });
   if (coordinates) points?.choose(coordinates);
   const url = config.urls.series
     .replace("{product}", encodeURIComponent(product))
     .replace("{pid}", encodeURIComponent(pid));
-  const point = await panel.showPoint(url, (found) => [
-    toolButton("Compare", (tools) => tools.compare([`${product}/${pid}`])),
-    toolButton("Other directions", (tools) => tools.everyDirection(found.longitude, found.latitude)),
-  ]);
+  const point = await panel.showPoint(url, (found) => tools?.buttonsFor(`${product}/${pid}`, found) ?? []);
   mapIntoView();
   if (!point) return;
   const at = [point.longitude, point.latitude];
@@ -152,11 +151,11 @@ function explain(lngLat, text, link = null) {
 }
 
 function pressed(event) {
-  if (inspect?.isDrawing()) return;
+  if (tools?.isBusy()) return;
   const reach = matchMedia("(pointer: coarse)").matches ? 14 : 7;
   const hit = points?.at(event.point, reach);
   if (hit?.properties.pid !== undefined) {
-    if (inspect?.isComparing()) return void inspect.toggle(`${hit.properties.product}/${hit.properties.pid}`);
+    if (tools?.takes(`${hit.properties.product}/${hit.properties.pid}`)) return;
     selectPoint(hit.properties.product, hit.properties.pid, hit.geometry.coordinates);
     return;
   }
@@ -179,52 +178,9 @@ function pressed(event) {
 }
 
 panel.onClose(() => {
-  inspect?.leave();
+  tools?.leave();
   choose({});
 });
-
-// ---- several points, areas, profiles: loaded when somebody asks for them ----
-async function toInspect() {
-  const { setUpInspect } = await import("gmm/inspect");
-  inspect ??= setUpInspect({ map, urls: config.urls, layer: () => view.layer, remember, say, show: intoView });
-  popup?.remove();
-  choose({});
-  mapIntoView();
-  return inspect;
-}
-
-async function useTool(action) {
-  try {
-    await action(await toInspect());
-  } catch (error) {
-    if (error.name !== "AbortError") warn(error.message, () => useTool(action));
-  }
-}
-
-const toolButton = (text, action) =>
-  element("button", { type: "button", class: "button", onclick: () => useTool(action) }, text);
-
-/** Moves the map where a position is out of view or under the panel. */
-function intoView(positions) {
-  const room = padding();
-  const { clientWidth: width, clientHeight: height } = map.getContainer();
-  const seen = positions.map((at) => map.project(at));
-  const hidden = ({ x, y }) => x < room.left / 2 || y < room.top / 2 || x > width - room.right || y > height - room.bottom;
-  if (!seen.some(hidden)) return;
-  const bounds = positions.reduce((box, at) => box.extend(at), new maplibre.LngLatBounds(positions[0], positions[0]));
-  map.fitBounds(bounds, { padding: room, maxZoom: Math.max(map.getZoom(), 12), duration: 600 });
-}
-
-function setUpTools() {
-  const actions = {
-    compare: (tools) => tools.compare([]),
-    area: (tools) => tools.area(),
-    profile: (tools) => tools.profile(),
-  };
-  for (const button of document.querySelectorAll("[data-tool]"))
-    button.addEventListener("click", () => useTool(actions[button.dataset.tool]));
-  if (["compare", "area", "line"].some((name) => query.has(name))) useTool((tools) => tools.restore(query));
-}
 
 // ---- legend and layers ----
 const isFast = () => config.layers.find((one) => one.name === view.layer)?.fast;
@@ -266,7 +222,7 @@ function changeView(change) {
   });
   describe();
   points?.show(drawn());
-  inspect?.layerChanged();
+  tools?.layerChanged();
 }
 
 /** What stands under the pointer, beside the scale. */
@@ -390,6 +346,12 @@ async function loadAlerts() {
   }
 }
 
+/** Points lie under an image only where they are wanted, and never under their own displacement. */
+function showPoints() {
+  legend.toggleAttribute("data-playing", Boolean(tools?.isPlaying()));
+  points?.setVisible(pointsWanted && !tools?.isPlaying());
+}
+
 async function loadImages() {
   try {
     images = await setUpImages({
@@ -398,7 +360,10 @@ async function loadImages() {
       query,
       remember,
       hasPoints: Boolean(view.layer),
-      onPoints: (visible) => points?.setVisible(visible),
+      onPoints(visible) {
+        pointsWanted = visible;
+        showPoints();
+      },
     });
   } catch (error) {
     console.warn(error);
@@ -417,7 +382,22 @@ async function start() {
   known = setUpContext({ map, urls: config.urls, query, remember, before: view.layer ? "points" : undefined });
   map.on("click", pressed);
   setUpViewLinks();
-  setUpTools();
+  tools = setUpTools({
+    map,
+    urls: config.urls,
+    layer: () => config.layers.find((one) => one.name === view.layer),
+    query,
+    remember,
+    say,
+    warn,
+    padding,
+    onUse() {
+      popup?.remove();
+      choose({});
+      mapIntoView();
+    },
+    onPlay: showPoints,
+  });
   const slash = query.get("point")?.indexOf("/") ?? -1;
   if (slash > 0) selectPoint(query.get("point").slice(0, slash), query.get("point").slice(slash + 1));
   await Promise.all([loadAlerts(), loadImages()]);

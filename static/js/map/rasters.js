@@ -40,11 +40,32 @@ export function addRaster(map, { tilesUrl, layer, group, opacity = 0.8, bounds, 
       map.setPaintProperty("raster", "raster-opacity", now.opacity);
     },
     retry: () => map.getSource("raster").setTiles(tiles(now)),
+    /** Loads the tiles in view of another date into the browser's cache. */
+    prefetch(next) {
+      const [template] = tiles({ ...now, ...next });
+      for (const url of tilesInView(map, template, minzoom)) new Image().src = url;
+    },
     remove() {
       map.removeLayer("raster");
       map.removeSource("raster");
     },
   };
+}
+
+const MOST_PREFETCHED = 64;
+
+/** Addresses of the tiles of 256 pixels that cover the view. */
+function tilesInView(map, template, minzoom) {
+  const z = Math.min(DEEPEST, Math.max(minzoom, Math.round(map.getZoom() + 1)));
+  const n = 2 ** z;
+  const bounds = map.getBounds();
+  const column = (degrees) => Math.floor(((degrees + 180) / 360) * n);
+  const row = (degrees) => Math.floor(((1 - Math.asinh(Math.tan((degrees * Math.PI) / 180)) / Math.PI) / 2) * n);
+  const urls = [];
+  for (let x = column(bounds.getWest()); x <= column(bounds.getEast()); x++)
+    for (let y = Math.max(0, row(bounds.getNorth())); y <= Math.min(n - 1, row(bounds.getSouth())); y++)
+      urls.push(template.replace("{z}", z).replace("{x}", ((x % n) + n) % n).replace("{y}", y));
+  return urls.slice(0, MOST_PREFETCHED);
 }
 
 function lowest(map) {
