@@ -73,6 +73,8 @@ def render(table: Mapping[str, Any], folder: Path = FOLDER) -> str:
     contents = [read(name, folder) for name in table["results"]]
     if table.get("kind") == "bench":
         return _speeds(contents)
+    if table.get("kind") == "accuracy":
+        return _accuracies(contents)
     results = [result for content in contents for result in results_of(content)]
     if chosen := table.get("methods"):
         results = [next(result for result in results if result.method == method) for method in chosen]
@@ -153,6 +155,18 @@ def _speeds(contents: Sequence[Mapping[str, Any]]) -> str:
             ratio = _interval({"value": line.get("ratio"), "low": line.get("low"), "high": line.get("high")}, 2)
             control = NO_VALUE if line.get("control") is None else f"{line['control']:,}"
             rows.append([line["what"], f"{line['value']:,} {line['unit']}".strip(), control, ratio])
+    return _markdown(rows) + "\n" + "\n".join(made) + "\n"
+
+
+def _accuracies(contents: Sequence[Mapping[str, Any]]) -> str:
+    """Results of scripts/bench that have no control, named "column: row": value and interval."""
+    cells: dict[str, dict[str, str]] = {}
+    for line in (line for content in contents for line in content["results"]):
+        column, row = line["what"].split(": ", 1)
+        cells.setdefault(f"{row}, {line['unit']}", {})[column] = _interval(line, 2)
+    columns = list(dict.fromkeys(column for row in cells.values() for column in row))
+    rows = [["", *columns], *([name, *(row.get(one, NO_VALUE) for one in columns)] for name, row in cells.items())]
+    made = [f"* `scripts/bench {one['name']}`: commit {one['commit']}; {one['note']}." for one in contents]
     return _markdown(rows) + "\n" + "\n".join(made) + "\n"
 
 

@@ -55,3 +55,16 @@ def test_a_changed_result_changes_the_document(tmp_path):
     assert figures.renewed(text, table, tmp_path) == text
     path.write_text(json.dumps(written | {"metrics": {"epe": {"value": 0.6}}}))
     assert re.sub("0.50", "0.60", text) == figures.renewed(text, table, tmp_path)
+
+
+def test_accuracies_of_a_bench_stand_in_a_column_for_each_case(tmp_path):
+    lines = [
+        {"what": f"{case}: kinds", "value": value, "unit": "macro-F1", "low": 0.8, "high": 0.9, "control": None}
+        for case, value in (("one track", 0.8), ("two tracks", 0.87))
+    ]
+    content = {"name": "nations", "commit": "c", "note": "ten of them", "results": lines}
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    text = figures.render({"results": ["r"], "kind": "accuracy"}, tmp_path)
+    assert "| | one track | two tracks |" in text.replace("|  |", "| |")
+    assert "| kinds, macro-F1 | 0.80 (0.80–0.90) | 0.87 (0.80–0.90) |" in text
+    assert "* `scripts/bench nations`: commit c; ten of them." in text

@@ -41,5 +41,6 @@ class SeriesReader:
 
     def summary(self, longitude: Float64, latitude: Float64) -> SeriesSummary:
         """Of all points in their order; their places, (n,), in degrees: steps of neighbours are compared."""
-        east_m = METRES_PER_DEGREE * np.cos(np.radians(np.median(latitude))) * longitude
+        middle = np.median(latitude) if latitude.size else 0.0
+        east_m = METRES_PER_DEGREE * np.cos(np.radians(middle)) * longitude
         return agreed(joined(self._parts), east_m, METRES_PER_DEGREE * latitude, self.half_wave)

@@ -17,7 +17,7 @@ from ingest.readers.records import Declaration
 from ml import jobs, services
 from ml.deformation import inputs
 from ml.deformation.inputs import read_tracks
-from ml.deformation.series.product import half_wave_mm, has_cycles
+from ml.deformation.series.product import SeriesReader, half_wave_mm, has_cycles
 from ml.deformation.series.steps import HALF_WAVE_MM
 from tests.makers.egms import DATES
 
@@ -94,6 +94,11 @@ def test_series_come_in_the_order_of_the_points(egms):
     points = selectors.product_points(product=product)
     rate = np.polyfit(DAYS / 365.25, np.concatenate(blocks).T, 1)[0]
     np.testing.assert_allclose(rate, points.velocity_mm_yr, atol=0.06)
+
+
+def test_a_product_without_points_here_has_no_rates_and_no_warning():
+    reader = SeriesReader([date(2020, 1, 1) + timedelta(days=12 * step) for step in range(60)], HALF_WAVE_MM)
+    assert reader.summary(np.zeros(0), np.zeros(0)).rate_mm_yr.size == 0
 
 
 def test_only_phase_along_the_line_of_sight_has_cycles():
