@@ -121,10 +121,10 @@ RASTER_LAYERS = (
         "slow motion is seen",
         "",
         "only fast motion",
-        "Here we would see motion of more than so many millimetres a year, along the satellite's line of sight.",
-        "For a place 1,600 metres across: nine of ten such places would be found. Small places have to move faster. "
-        "Computed from the number of points, their scatter, errors by the atmosphere and the number of tracks. Where "
-        "there is no colour, too few points stand: nothing would be found, whatever its speed.",
+        "Here we would probably notice motion of more than so many millimetres a year, as the satellite sees it.",
+        "For a place 1,600 metres across: nine of ten such places would be noticed. Small places have to move faster. "
+        "Computed from the number of points, their scatter, errors made by the atmosphere and the tracks. Where "
+        "there is no colour, too few points stand: nothing would be noticed, whatever its speed.",
         "Pale: slow motion would be seen. Dark: only fast motion. No colour: none.",
         "lowest",
         needs="smallest_rate_mm_yr",
