@@ -39,9 +39,10 @@ from monitor.wording.figures import figure
 
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
 MOST_PRODUCTS = 4  # of a run, whose points are drawn
+STILL_SCATTER_MM_YR = 5.0  # of the ground around a place; more: another place moves beside it
 MOST_POINTS = 200_000  # of the ground around a wide region, about; a picture has some thousand squares
 STRETCHES_MM_YR = (10, 20, 50, 100, 300)
-PAINT_VERSION = 4  # raise when pictures of the same figures look different
+PAINT_VERSION = 5  # raise when pictures of the same figures look different
 
 
 def captions(detection: Detection) -> list[Captioned]:
@@ -60,7 +61,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
     if product.points_deleted_at:
         return
     negative, positive = WORDS[product.component]
-    against = "As the data set states them" if _is_region(detection) else "Against the ground around"
+    against = "As the data set states them" if _is_region(detection) else "Against still ground"
     yield Captioned(
         f"points-{number}",
         "What was measured",
@@ -91,12 +92,16 @@ def _is_region(detection: Detection) -> bool:
 
 
 def _still_mm_yr(detection: Detection, product: Product) -> float:
-    """What a product's rates are shown against: the ground around a place; nothing, of a region."""
+    """What a product's rates are shown against: the ground around a place, where that does not move itself.
+
+    Else what counted as still in the run; nothing, of a region.
+    """
     if _is_region(detection):
         return 0.0
-    around = [one.get("around_mm_yr") for one in detection.reasons if one.get("product") == product.name]
-    known = [rate for rate in around if rate is not None]
-    return known[0] if known else detection.scan.prediction.statistics.get("background_mm_yr", 0.0)
+    for one in detection.reasons:
+        if one.get("product") == product.name and (one.get("scatter_mm_yr") or np.inf) <= STILL_SCATTER_MM_YR:
+            return float(one["around_mm_yr"])
+    return float(detection.scan.prediction.statistics.get("background_mm_yr", 0.0))
 
 
 def stretch_of(area: AreaFigures) -> int:
