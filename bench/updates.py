@@ -23,7 +23,7 @@ from ml.lab.motion.scenes import DAYS_PER_YEAR, NOISE_MM, NOISES, YEARS
 from ml.statistics.intervals import proportion
 from ml.statistics.series import SeriesFit, fit_series
 
-FIRST_SEED = 3_201  # the rules were looked at with seeds 0 to 99
+FIRST_SEED = 3_301  # the rules were looked at with seeds 0 to 99 and 3,201 to 3,205
 EVERY_DAYS, WATCHED_DAYS, MONTH_DAYS = 6, 366, 30
 RATES_MM_YR = (3.0, 40.0)
 AREA_M2, PEAK = 4e5, 1.2  # peak: of the median

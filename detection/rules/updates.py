@@ -78,7 +78,7 @@ def changes(told: Figures, now: Figures) -> tuple[Change, ...]:
     view = common_view(told, now)
     if view:
         found += _of_view(view, told.views[view], now.views[view], now.unit)
-    if told.kind != now.kind and not _doubtful(told.kind, now.shares) and _named_anew(told, now):
+    if told.kind != now.kind and not _by_network(told.kind, now.shares) and _named_anew(told, now):
         found.append(Change(Cause.KIND, told.kind, now.kind))
     if told.severity != now.severity and _graded_anew(told, now):
         found.append(Change(Cause.SEVERITY, told.severity, now.severity))
@@ -140,7 +140,7 @@ def from_json(stored: Mapping[str, Any]) -> Figures:
 
 def _of_view(view: str, told: Seen, now: Seen, unit: str) -> list[Change]:
     found, component = [], view.split("/")[0]
-    if unit and _differ(told, now) and abs(now.rate - told.rate) >= RATE_SHARE * abs(told.rate):
+    if unit and _rate_changed(told, now):
         found.append(Change(Cause.RATE, told.rate, now.rate, unit, component))
     elif unit and _peaks_differ(told, now):  # an outline grows with its rate, and the median inside hardly changes
         found.append(Change(Cause.PEAK, told.peak, now.peak, unit, component))
@@ -154,6 +154,10 @@ def _differ(told: Seen, now: Seen) -> bool:
     return abs(now.rate - told.rate) >= SIGMAS * math.hypot(told.sigma, now.sigma)
 
 
+def _rate_changed(told: Seen, now: Seen) -> bool:
+    return _differ(told, now) and abs(now.rate - told.rate) >= RATE_SHARE * abs(told.rate)
+
+
 def _peaks_differ(told: Seen, now: Seen) -> bool:
     if told.peak is None or now.peak is None or told.peak_sigma is None or now.peak_sigma is None:
         return False
@@ -161,18 +165,18 @@ def _peaks_differ(told: Seen, now: Seen) -> bool:
     return change >= max(SIGMAS * math.hypot(told.peak_sigma, now.peak_sigma), RATE_SHARE * abs(told.peak))
 
 
-def _doubtful(told_kind: str, shares: Mapping[str, float]) -> bool:
-    """Whether a named cause is only a little less sure than it was: no news, and none when it is sure again."""
-    name = row_of(told_kind).network_class
+def _by_network(kind: str, shares: Mapping[str, float]) -> bool:
+    """Whether a kind is, or was a little while ago, what the network is sure of; else the rate alone names it."""
+    name = row_of(kind).network_class
     return bool(name) and shares.get(name, 0.0) >= SURE_SHARE - SURE_MARGIN
 
 
 def _named_anew(told: Figures, now: Figures) -> bool:
     """Whether a kind is another one for more than noise: where the rate alone decides, it must have changed."""
-    if now.unit != "mm/yr" or row_of(told.kind).network_class or row_of(now.kind).network_class:
+    if now.unit != "mm/yr" or _by_network(told.kind, told.shares) or _by_network(now.kind, now.shares):
         return True
     view = common_view(told, now)
-    return bool(view) and _differ(told.views[view], now.views[view])
+    return bool(view) and _rate_changed(told.views[view], now.views[view])
 
 
 def _graded_anew(told: Figures, now: Figures) -> bool:

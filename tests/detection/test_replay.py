@@ -14,7 +14,7 @@ def is_quick(scenario: Scenario) -> bool:
     return scenario.name in PLAYED_HERE or (not scenario.files and len(scenario.events) <= MOST_EVENTS)
 
 
-@pytest.mark.parametrize("scenario", filter(is_quick, scenarios()), ids=lambda one: one.name)
+@pytest.mark.parametrize("scenario", list(filter(is_quick, scenarios())), ids=lambda one: one.name)
 def test_a_history_leads_to_its_steps(scenario):
     assert play(scenario).alerts == scenario.alerts
 
