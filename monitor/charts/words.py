@@ -34,15 +34,19 @@ def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
         opening = f"None of the {len(lines)} lines surely moved by {STILL_MM_YR:.0f} mm a year or more {when}"
     else:
         fastest = max(moving, key=lambda number: abs(lines[number - 1].rate_mm_yr))
-        count = "All" if len(moving) == len(lines) else f"{NUMBERS.get(len(moving), len(moving))} of the"
-        opening = (
-            f"{count} {len(lines)} lines moved {when}. Line {fastest} is the fastest: it {_of(lines[fastest - 1])}"
-        )
+        who = f"{_count(len(moving), len(lines))} lines"
+        opening = f"{who} moved {when}. Line {fastest} is the fastest: it {_of(lines[fastest - 1])}"
     changed = [str(number) for number, line in enumerate(lines, 1) if line.changes]
     if not changed:
         return f"{opening}. No change of speed and no jump is sure."
     which = f"Line {changed[0]}" if len(changed) == 1 else f"Lines {', '.join(changed[:-1])} and {changed[-1]}"
     return f"{opening}. {which} changed speed or jumped: see below the chart."
+
+
+def _count(moving: int, all_lines: int) -> str:
+    if moving == all_lines:
+        return "Both" if all_lines == 2 else f"All {all_lines}"
+    return f"{NUMBERS.get(moving, moving)} of the {all_lines}"
 
 
 def _of(line: Line) -> str:

@@ -6,7 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 from pyproj import Geod
-from shapely import LineString, MultiPolygon, Polygon, box, force_2d, get_num_coordinates, make_valid, transform
+from shapely import (
+    LineString,
+    MultiPolygon,
+    Polygon,
+    box,
+    force_2d,
+    get_num_coordinates,
+    make_valid,
+    transform,
+    unary_union,
+)
 from shapely.affinity import translate
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
@@ -105,7 +115,8 @@ def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
     middle = LineString(line).interpolate(0.5, normalized=True)
     local = local_system(middle.x, middle.y)
     metres = LineString(np.column_stack(transformer(4326, local).transform(*np.array(line, dtype=np.float64).T)))
-    strip = metres.buffer(width_m / 2, quad_segs=3)
+    ends = [end.buffer(1.0, quad_segs=3) for end in metres.boundary.geoms]  # what stands at an end belongs to it
+    strip = unary_union([metres.buffer(width_m / 2, cap_style="flat", quad_segs=3), *ends])
     outline = transform(strip, lambda xy: np.column_stack(transformer(local, 4326).transform(*xy.T)))
     return Region(_onto_the_map(outline), f"{width_m:.0f} m around a line")
 

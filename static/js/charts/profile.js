@@ -91,7 +91,7 @@ export function openProfile(actions) {
     removes.push(drawLines(speed, { lines: speedLines(body), ...shared(body) }));
     grown.hidden = time.hidden = body.epochs.length === 0;
     if (body.epochs.length) {
-      const direction = `Millimetres since the beginning, light: early, dark: late. Up: ${body.positive_word}.`;
+      const direction = `Millimetres since the beginning; faint: early, strong: late. Up: ${body.positive_word}.`;
       removes.push(drawLines(time, { lines: timeLines(body), ...shared(body), direction, unit: "mm" }));
     }
     const picture = () => ({

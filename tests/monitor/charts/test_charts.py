@@ -56,6 +56,7 @@ def test_every_line_has_its_own_rate_and_the_sentence_names_the_fastest(client, 
     chart = body(client, f"/charts/series.json?{points(product, 0, 5, 11)}")
     assert [trace["rate_mm_yr"] for trace in chart["traces"]] == pytest.approx([0, -10, -22], abs=0.2)
     assert chart["sentence"].startswith("Two of the 3 lines moved between January 2020 and January 2022.")
+    assert body(client, f"/charts/series.json?{points(product, 5, 11)}")["sentence"].startswith("Both lines moved")
     assert "Line 3 is the fastest: it moved away from the satellite (down or sideways) by about 22" in chart["sentence"]
 
 
@@ -100,6 +101,8 @@ def test_the_profile_shows_where_it_moves_and_how_it_grew(client, product, ends)
     grown = [epoch["displacement_mm"][-1] for epoch in profile["epochs"]]
     assert grown == sorted(grown, reverse=True)
     assert grown[-1] == pytest.approx(-40, abs=4)
+    wide = f"line={first.x},{first.y};{(first.x + last.x) / 2},{(first.y + last.y) / 2}&layer=los&width=900"
+    assert body(client, f"/charts/profile.json?{wide}")["n_points"] == 6  # what lies beyond its end is not drawn at it
     backwards = body(client, f"/charts/profile.json?line={last.x},{last.y};{first.x},{first.y}&layer=los&width=60")
     assert backwards["velocity_mm_yr"][0] == pytest.approx(-22, abs=0.1)
 
