@@ -1,4 +1,4 @@
-// Several points, an area, a profile: what is chosen, kept in the address bar, drawn on the map, and shown in the panel.
+// Several points, an area, a profile: what is chosen, in the address bar, drawn on the map, and shown in the panel.
 import { addChosen } from "gmm/chosen";
 import { areaForm, lineForm } from "gmm/places";
 import { openProfile } from "gmm/profile";

@@ -34,7 +34,11 @@ export function openPlay({ map, bar, url, layer, startAt, remember, onClose }) {
       play,
       slider,
       shown,
-      h("button", { type: "button", class: "button button--icon", "aria-label": "Close the slider", onclick: close }, "×"),
+      h(
+        "button",
+        { type: "button", class: "button button--icon", "aria-label": "Close the slider", onclick: close },
+        "×",
+      ),
     ),
     status,
     words,

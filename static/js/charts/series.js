@@ -32,7 +32,8 @@ function linesOf(traces, withBands) {
 
 const directionOf = (traces) => {
   const words = new Set(traces.map((one) => `up: ${one.positive_word}, down: ${one.negative_word}`));
-  return words.size === 1 ? `Millimetres. ${[...words][0].replace("up", "Up")}.` : "Millimetres, each in its direction.";
+  const [word] = words;
+  return words.size === 1 ? `Millimetres. ${word.replace("up", "Up")}.` : "Millimetres, each in its direction.";
 };
 
 const placeOf = (trace) =>
@@ -110,7 +111,7 @@ export function openSeries(actions) {
   function update(body) {
     last = body;
     status.hidden = true;
-    if (body.missing.length) fail("Some of these points are no longer part of the data: a newer release replaced them.");
+    if (body.missing.length) fail("Some of these points are not in the data any more: a newer release replaced them.");
     if (!chosenBands) bands.checked = body.traces.length <= BANDS_UP_TO;
     sentence.textContent = body.sentence;
     const { from: first, until: end } = actions.state();

@@ -1,4 +1,4 @@
-// Drawing one area or one line on a map, with terra-draw: click the corners; those of an area can be dragged afterwards.
+// Drawing one area or one line on a map, with terra-draw: click the corners; those of an area can be dragged later.
 import { TerraDraw, TerraDrawLineStringMode, TerraDrawPolygonMode, TerraDrawSelectMode } from "terra-draw";
 import { TerraDrawMapLibreGLAdapter } from "terra-draw-maplibre-gl-adapter";
 import { css, onTheme } from "gmm/dom";

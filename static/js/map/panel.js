@@ -108,7 +108,11 @@ export async function showPoint(url, actions = () => []) {
           : "The connection may have been interrupted.",
       ),
       !gone &&
-        h("button", { type: "button", class: "button button--main", onclick: () => showPoint(url, actions) }, "Try again"),
+        h(
+          "button",
+          { type: "button", class: "button button--main", onclick: () => showPoint(url, actions) },
+          "Try again",
+        ),
     );
     return null;
   }
