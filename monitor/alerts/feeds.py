@@ -1,6 +1,7 @@
 """Alerts for feed readers and maps of others: Atom with GeoRSS, and GeoJSON."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.utils.feedgenerator import Atom1Feed
 from django.utils.text import capfirst
 from django.views.decorators.http import condition, require_safe
 
-from detection.models import Alert
+from detection.models import Alert, AlertTransition
 from ingest.context.regions import region_by_slug
 from monitor.alerts.steps import update_sentences
 from monitor.cap.records import CapMessage
@@ -55,6 +56,7 @@ class AlertFeed(Feed):
     def get_object(self, request: HttpRequest) -> list[tuple[Alert, AlertCard]]:
         has_message = Exists(CapMessage.objects.filter(alert=OuterRef("pk")))
         alerts = list(alerts_requested(request.GET).annotate(has_message=has_message)[:MOST_ENTRIES])
+        self.last_steps = last_steps(alerts)
         self.address, self.site = request.build_absolute_uri(), request.build_absolute_uri("/")[:-1]
         return list(zip(alerts, alert_cards(alerts), strict=True))
 
@@ -72,7 +74,7 @@ class AlertFeed(Feed):
 
     def item_description(self, item: tuple[Alert, AlertCard]) -> str:
         alert, card = item
-        last = alert.transitions.select_related("update", "alert").last()
+        last = self.last_steps.get(alert.pk)
         importance = f"{capfirst(card.severity_label)}. The area measures {card.area_label}."
         return " ".join([*card.sentences, importance, *(update_sentences(last) if last else [])])
 
@@ -94,6 +96,12 @@ class AlertFeed(Feed):
         labels.append(("severity", card.severity, card.severity_label))
         message = self.site + reverse("cap-message", args=[alert.code]) if alert.has_message else ""
         return {"labels": labels, "polygon": largest_ring(alert.area), "message": message}
+
+
+def last_steps(alerts: Sequence[Alert]) -> dict[int, AlertTransition]:
+    """The newest step of each alert."""
+    steps = AlertTransition.objects.filter(alert__in=alerts).select_related("update", "alert")
+    return {step.alert_id: step for step in steps.order_by("alert", "-created_at", "-pk").distinct("alert")}
 
 
 def entry_id(alert: Alert) -> str:

@@ -211,6 +211,8 @@ def test_pages_take_few_queries_however_many_alerts(visitor, watched_region, dja
         visitor.get("/")
     with django_assert_max_num_queries(11):
         visitor.get("/alerts/")
+    with django_assert_max_num_queries(12):
+        visitor.get("/alerts.atom")
 
 
 def test_an_administrator_sees_jobs_and_alerts_and_changes_nothing_there(admin_client, watched_region):

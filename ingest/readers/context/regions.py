@@ -1,6 +1,6 @@
 """Administrative regions: polygons with a name, and where the file has them a code and a level.
 
-Natural Earth's admin_0 and admin_1, geoBoundaries, GADM, NUTS of Eurostat, or any GeoJSON, GeoPackage or shapefile with
+Natural Earth's admin_0 and admin_1, geoBoundaries, NUTS of Eurostat, or any GeoJSON, GeoPackage or shapefile with
 a property `name`, perhaps `code`, `level` (0 a country, 1 a province, 2 and more what lies below) and `country`.
 """
 
