@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = list(csv.DictReader((ROOT / "docs/product.csv").open(encoding="utf-8")))
+ROWS = list(csv.DictReader((ROOT / "docs/product.csv").read_text(encoding="utf-8").splitlines()))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["point"][:40])
