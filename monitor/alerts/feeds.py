@@ -101,7 +101,7 @@ class AlertFeed(Feed):
 def last_steps(alerts: Sequence[Alert]) -> dict[int, AlertTransition]:
     """The newest step of each alert."""
     steps = AlertTransition.objects.filter(alert__in=alerts).select_related("update", "alert")
-    return {step.alert_id: step for step in steps.order_by("alert", "-created_at", "-pk").distinct("alert")}
+    return {step.alert_id: step for step in steps.order_by("alert_id", "-created_at", "-pk").distinct("alert_id")}
 
 
 def entry_id(alert: Alert) -> str:

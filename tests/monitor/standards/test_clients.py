@@ -3,12 +3,13 @@
 import pytest
 from owslib.ogcapi.features import Features
 from pystac_client import Client
+from pystac_client.stac_api_io import StacApiIO
 
 from ingest.products.services import product_load
 
 
 @pytest.mark.django_db(transaction=True)
-def test_owslib_and_pystac_client_read_the_catalogues(live_server, make_egms, make_alert):
+def test_owslib_and_pystac_client_read_the_catalogues(request, live_server, make_egms, make_alert):
     product = product_load(path=make_egms())
     alert = make_alert()
 
@@ -21,7 +22,9 @@ def test_owslib_and_pystac_client_read_the_catalogues(live_server, make_egms, ma
     assert (points["numberReturned"], points["features"][0]["properties"]["product"]) == (5, product.pk)
     assert features.collection_item("alerts", alert.code)["properties"]["kind"] == "subsidence"
 
-    catalogue = Client.open(f"{live_server.url}/stac/")
+    reader = StacApiIO()
+    request.addfinalizer(reader.session.close)  # a connection kept alive keeps one of the database open
+    catalogue = Client.open(f"{live_server.url}/stac/", stac_io=reader)
     collections = {one.id: one for one in catalogue.get_collections()}
     assert set(collections) == {"velocity-fields", "radar-images", "predictions"}
     assert [one.id for one in catalogue.search(method="GET", bbox=[12, 37, 15, 40]).items()] == [str(product.pk)]
