@@ -101,7 +101,7 @@ class VelocityVoice:
         likely = _likely_causes(alert)
         if not likely:
             return []
-        row, causes = row_of(alert.kind), ", ".join(f"{words} in {10 * share:.0f}" for share, words in likely)
+        row, causes = row_of(alert.kind), ", ".join(f"{words} in {_of_ten(share)}" for share, words in likely)
         return [
             row.meaning if row.network_class else "The computer is not sure enough of a cause to name one.",
             f"In ten such cases the computer would expect, by all that it knows here: {causes}.",
@@ -165,6 +165,11 @@ def _limits_of_region(alert: AlertFigures) -> list[str]:
     if alert.reference == Reference.GNSS and alert.component == "los":
         lines.append("Slow sideways drift of the whole region, as of continents, may be part of it.")
     return lines
+
+
+def _of_ten(share: float) -> str:
+    """Never all of them: no network is that sure."""
+    return "more than 9" if share >= 0.95 else f"{10 * share:.0f}"
 
 
 def _likely_causes(alert: AlertFigures) -> list[tuple[float, str]]:

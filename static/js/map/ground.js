@@ -43,6 +43,8 @@ const NAMES = {
     "text-size": ["interpolate", ["linear"], ["get", "population"], 0, 11, 10000, 13, 500000, 17],
     "symbol-sort-key": ["-", ["get", "population"]],
     "text-padding": 4,
+    "text-anchor": "top",
+    "text-offset": [0, 1], // below the mark of an alert in the middle of a town
     "text-max-width": 8,
   },
   paint: { "text-halo-width": 2 },
