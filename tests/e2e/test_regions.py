@@ -44,7 +44,7 @@ def test_a_town_frames_its_region_and_prints_a_report(page, live_server, watched
     town_site.line = page.locator(".copy-line").text_content()
     page.goto(f"http://127.0.0.1:{town_site.server_port}/")
     widget = page.frame_locator("iframe")
-    expect(widget.get_by_role("img", name=re.compile("Map: Mid Isle"))).to_be_visible()
+    expect(widget.get_by_role("group", name=re.compile("Map: Mid Isle"))).to_be_visible()
     widget.get_by_role("link", name=re.compile("Sinking ground")).last.click()
     expect(page).to_have_url(re.compile(rf"{live_server.url}/alerts/\w+/$"))
     page.goto(f"{live_server.url}/alerts/{alert.code}/report/")
