@@ -7,6 +7,7 @@ from django.db.models import Max
 
 from ingest.models import ContextLayer
 from ingest.readers.context.records import ContextKind
+from monitor.map.tile_geometry import BOUNDS, drawn, parameters
 
 KINDS = (
     ContextKind.REGIONS,
@@ -18,8 +19,6 @@ KINDS = (
     ContextKind.PLACES,
 )
 MOST_FEATURES = 20_000  # of a layer in a tile; the same ones every time, evenly chosen
-MARGIN = 0.02  # of a tile; the buffer of the tile itself is a sixty-fourth
-MOST_DEGREES = 85.06  # where Web Mercator ends
 
 
 class Drawn(NamedTuple):
@@ -76,20 +75,8 @@ def ground_version() -> str:
 def ground_tile(*, z: int, x: int, y: int) -> bytes:
     """A vector tile with the layers of DRAWN, as fine as it can show."""
     parts = " || ".join(map(_part, DRAWN))  # layers of a tile can stand one after the other
-    width = 360.0 / 2**z
-    values = {"z": z, "x": x, "y": y, "margin": width * MARGIN, "fine": width / 2048, "most": MOST_DEGREES}
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH bounds AS (
-                SELECT tile, ST_SetSRID(ST_MakeBox2D(
-                    ST_Point(ST_XMin(box) - %(margin)s, greatest(-%(most)s, ST_YMin(box) - %(margin)s)),
-                    ST_Point(ST_XMax(box) + %(margin)s, least(%(most)s, ST_YMax(box) + %(margin)s))), 4326) AS clip
-                FROM (SELECT tile, ST_Transform(tile, 4326) AS box FROM (
-                    SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile) AS one) AS two)
-            SELECT {parts}""",  # noqa: S608
-            values,
-        )
+        cursor.execute(f"WITH {BOUNDS} SELECT {parts}", parameters(z, x, y))
         (tile,) = cursor.fetchone()
     return bytes(tile)
 
@@ -97,9 +84,7 @@ def ground_tile(*, z: int, x: int, y: int) -> bytes:
 def _part(layer: Drawn) -> str:
     geometry = f"row.{layer.geometry}"
     return f"""(SELECT ST_AsMVT(rows, '{layer.name}', 4096, 'geometry') FROM (
-        SELECT {layer.columns}, simulated, ST_AsMVTGeom(ST_Transform(ST_ClipByBox2D(
-            CASE WHEN ST_Dimension({geometry}) = 0 THEN {geometry} ELSE ST_Simplify({geometry}, %(fine)s, true) END,
-            clip), 3857), tile, 4096, 64) AS geometry
+        SELECT {layer.columns}, simulated, {drawn(geometry)} AS geometry
         FROM ingest_{layer.table} AS row JOIN ingest_contextlayer AS layer ON layer.id = row.layer_id, bounds
         WHERE {layer.where} AND {layer.from_zoom} <= %(z)s AND {geometry} && clip
         ORDER BY hashtext(row.id::text) LIMIT {MOST_FEATURES}) AS rows)"""  # noqa: S608

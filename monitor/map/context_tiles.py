@@ -6,11 +6,10 @@ from django.db import connection
 
 from ingest.context.selectors import kinds_loaded
 from ingest.context.simulated_truth import truth_is_loaded
+from monitor.map.tile_geometry import BOUNDS, drawn, parameters
 
 ZOOM_OF_OUTLINES = 7  # further out a glacier is smaller than its mark
 MOST_FEATURES = 4000  # the same ones every time, evenly chosen
-WORLD_DEGREES, MERCATOR_DEGREES = 360.0, 85.06
-MARGIN = 0.02  # of a tile; the buffer of the tile itself is a sixty-fourth
 # what the address of its page calls it, as `glacier_rows.ident_of` does; nothing where no pair has seen it yet
 PAGE_OF_GLACIER = """(SELECT coalesce(nullif(ingest_glacier.glacier_id, ''), ingest_glacier.id::text)
     FROM detection_glaciermotion AS motion
@@ -86,26 +85,15 @@ def context_tile(*, overlay: Overlay, z: int, x: int, y: int) -> bytes:
     columns = ", ".join(f"{value} AS {name}" for name, value in overlay.columns.items())
     geometry = overlay.near if z >= ZOOM_OF_OUTLINES else overlay.far
     sql = f"""
-        WITH bounds AS (
-            SELECT tile, ST_SetSRID(ST_MakeBox2D(
-                ST_Point(ST_XMin(box) - %(margin)s, greatest(-%(most)s, ST_YMin(box) - %(margin)s)),
-                ST_Point(ST_XMax(box) + %(margin)s, least(%(most)s, ST_YMax(box) + %(margin)s))), 4326) AS clip
-            FROM (SELECT tile, ST_Transform(tile, 4326) AS box FROM (
-                SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile) AS one) AS two
-        ), found AS (
+        WITH {BOUNDS}, found AS (
             SELECT {columns}, {geometry} AS shape FROM ingest_{overlay.table}, bounds
             WHERE {overlay.where} AND {_indexed(overlay, geometry)}
             ORDER BY hashtext(ingest_{overlay.table}.id::text) LIMIT {MOST_FEATURES}
         )
         SELECT ST_AsMVT(rows, 'context', 4096, 'geometry') FROM (
-            SELECT {", ".join(overlay.columns)}, ST_AsMVTGeom(ST_Transform(ST_ClipByBox2D(
-                CASE WHEN ST_Dimension(shape) = 0 THEN shape ELSE ST_Simplify(shape, %(fine)s, true) END, clip), 3857),
-                tile, 4096, 64) AS geometry
-            FROM found, bounds) AS rows"""  # noqa: S608
-    width = WORLD_DEGREES / 2**z
-    values = {"z": z, "x": x, "y": y, "margin": width * MARGIN, "fine": width / 2048, "most": MERCATOR_DEGREES}
+            SELECT {", ".join(overlay.columns)}, {drawn("shape")} AS geometry FROM found, bounds) AS rows"""  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql, parameters(z, x, y))
         (tile,) = cursor.fetchone()
     return bytes(tile)
 

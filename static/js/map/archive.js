@@ -1,8 +1,7 @@
 // A base map in one PMTiles file of this site, in the schema of Protomaps or of OpenMapTiles.
 import { PMTiles, Protocol } from "pmtiles";
-import { themed } from "gmm/ground";
+import { themed, width } from "gmm/ground";
 
-const width = (...stops) => ["interpolate", ["exponential", 1.4], ["zoom"], ...stops];
 const among = (property, ...values) => ["in", ["get", property], ["literal", values]];
 const NAME = ["coalesce", ["get", "name:en"], ["get", "name"]];
 const ROADS_OF = {

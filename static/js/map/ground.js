@@ -1,7 +1,8 @@
 // What the site has loaded of the ground, under everything else: relief, waters, roads, railways, buildings, names.
 import { css, onTheme } from "gmm/dom";
 
-const width = (...stops) => ["interpolate", ["exponential", 1.4], ["zoom"], ...stops];
+/** A width that grows with the zoom: zoom, pixels, zoom, pixels … */
+export const width = (...stops) => ["interpolate", ["exponential", 1.4], ["zoom"], ...stops];
 const class_ = (name) => ["==", ["get", "line_class"], name];
 // id, layer of the tiles, kind, filter, paint, colours by property
 const LAYERS = [

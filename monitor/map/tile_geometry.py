@@ -1,0 +1,25 @@
+"""What vector tiles in SQL share: where a tile is, and a geometry in degrees as fine as the tile can show."""
+
+WORLD_DEGREES, MERCATOR_DEGREES = 360.0, 85.06
+MARGIN = 0.02  # of a tile; the buffer of the tile itself is a sixty-fourth
+
+# A table expression: `tile` in EPSG:3857, and `clip`, the same with a margin in degrees.
+BOUNDS = """bounds AS (
+    SELECT tile, ST_SetSRID(ST_MakeBox2D(
+        ST_Point(ST_XMin(box) - %(margin)s, greatest(-%(most)s, ST_YMin(box) - %(margin)s)),
+        ST_Point(ST_XMax(box) + %(margin)s, least(%(most)s, ST_YMax(box) + %(margin)s))), 4326) AS clip
+    FROM (SELECT tile, ST_Transform(tile, 4326) AS box FROM (
+        SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile) AS one) AS two)"""
+
+
+def drawn(shape: str) -> str:
+    """SQL of a geometry of EPSG:4326 in the tile's own units, clipped and simplified. Needs BOUNDS."""
+    return f"""ST_AsMVTGeom(ST_Transform(ST_ClipByBox2D(
+        CASE WHEN ST_Dimension({shape}) = 0 THEN {shape} ELSE ST_Simplify({shape}, %(fine)s, true) END, clip), 3857),
+        tile, 4096, 64)"""
+
+
+def parameters(z: int, x: int, y: int) -> dict[str, float]:
+    """Values of BOUNDS and `drawn`."""
+    width = WORLD_DEGREES / 2**z
+    return {"z": z, "x": x, "y": y, "margin": width * MARGIN, "fine": width / 2048, "most": MERCATOR_DEGREES}
