@@ -1,8 +1,37 @@
-"""Figures with their units: rates, speeds, areas."""
+"""Figures with their units: rates, speeds, areas; numbers and lists as the reader's language writes them."""
 
 import math
+from collections.abc import Sequence
+from decimal import Decimal
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 WITHIN_90 = 1.645  # standard deviations
+
+
+def whole(value: float) -> str:
+    """'1,300': a whole number."""
+    return number_format(round(value), force_grouping=True)
+
+
+def decimal(value: float, digits: int) -> str:
+    """'1,300.5': with so many decimals."""
+    return number_format(Decimal(f"{value:.{digits}f}"), digits, force_grouping=True)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """'12 %': a share, 0-1."""
+    # Translators: a share, such as "12 %"
+    return _("%(number)s %%") % {"number": decimal(100 * share, digits)}
+
+
+def listed(parts: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    if len(parts) < 2:
+        return "".join(map(str, parts))
+    # Translators: the end of a list; %(others)s is "a", or "a, b"
+    return _("%(others)s and %(last)s") % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
 
 
 def figure(value: float) -> str:
