@@ -19,6 +19,7 @@ from monitor.events import views as events
 from monitor.glaciers import views as glaciers
 from monitor.health import views as health
 from monitor.jobs import views as jobs
+from monitor.languages import views as languages
 from monitor.map import places_view as places
 from monitor.map import points_view as points
 from monitor.map import tiles_view as tiles
@@ -100,6 +101,7 @@ urlpatterns = [
     path("demo/mail/", demo_mail.mail_list, name="demo-mail-list"),
     path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),
     path("demo/mail/<str:name>/html/", demo_mail.mail_html, name="demo-mail-html"),
+    path("language/", languages.choose_language, name="language"),
     path("login/", accounts.SignIn.as_view(), name="login"),
     path("login/", accounts.SignIn.as_view(), name="account_login"),  # as allauth calls it
     path("logout/", sessions.SignOut.as_view(), name="logout"),

@@ -1,0 +1,24 @@
+"""What the contracts of pyproject.toml cannot say: they know packages, not their parts."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORDS = ["detection/kinds.py", "monitor/events/words.py", "monitor/families", "monitor/imaging", "monitor/wording"]
+KNOWN = ("django.utils.dateformat", "django.utils.formats", "django.utils.functional", "django.utils.translation")
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def test_words_and_drawings_know_of_django_its_languages_only():
+    modules = [path for name in WORDS for path in [ROOT / name, *(ROOT / name).rglob("*.py")] if path.is_file()]
+    django = {name for path in modules for name in imported(path) if name.partition(".")[0] == "django"}
+    assert django <= set(KNOWN)
