@@ -352,6 +352,11 @@ OUTBOUND_HOSTS = env.list(
         "download.dataspace.copernicus.eu",
     ],
 )
+# Addresses that no loaded list of places knows; its host belongs into OUTBOUND_HOSTS, too.
+GEOCODER_URL = env("GEOCODER_URL", default="")  # …/search of Nominatim, …/api of Photon
+GEOCODER_KIND = env("GEOCODER_KIND", default="")  # nominatim, photon; empty: told by the address
+GEOCODER_SECONDS = env.int("GEOCODER_SECONDS", default=1)  # between two questions of all visitors; 0: no limit
+GEOCODER_ATTRIBUTION = env("GEOCODER_ATTRIBUTION", default="© OpenStreetMap contributors")
 EARTHDATA_TOKEN = env("EARTHDATA_TOKEN", default="")
 EARTHDATA_USER = env("EARTHDATA_USER", default="")
 EARTHDATA_PASSWORD = env("EARTHDATA_PASSWORD", default="")

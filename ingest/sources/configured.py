@@ -19,7 +19,10 @@ from ingest.sources.client.transport import Credential, guard
 if TYPE_CHECKING:
     import requests
 
+    from ingest.sources.client.geocoder import Found
+
 SOURCES = (asf.SOURCE, stac.SOURCE)
+GEOCODERS = ("nominatim", "photon")
 EARTHDATA_LOGIN = "urs.earthdata.nasa.gov"
 IF_DENIED = {
     asf.SOURCE: "Set EARTHDATA_TOKEN, or EARTHDATA_USER and EARTHDATA_PASSWORD, and accept the data's terms with that"
@@ -82,6 +85,35 @@ def search(*, source: str, area: Polygon, start: datetime, end: datetime, most: 
             credentials=credentials(),
         )
     raise SearchFailed(f"{source!r} is no source. Set ACQUIRE_SOURCE to one of {', '.join(SOURCES)}.")
+
+
+def geocoder_kind() -> str:
+    """nominatim or photon; empty where no geocoder is set. Raises ImproperlyConfigured."""
+    if not settings.GEOCODER_URL or settings.GEOCODER_KIND in GEOCODERS:
+        return settings.GEOCODER_KIND if settings.GEOCODER_URL else ""
+    from ingest.sources.client.geocoder import kind_of
+
+    try:
+        if settings.GEOCODER_KIND:
+            raise ValueError(f"GEOCODER_KIND is {' or '.join(GEOCODERS)}")
+        return kind_of(settings.GEOCODER_URL)
+    except ValueError as fault:
+        raise ImproperlyConfigured(f"GEOCODER_URL: {fault}") from fault
+
+
+def geocode(*, text: str, language: str, most: int) -> "list[Found]":
+    """Ask the geocoder of the settings. Raises SourceError, ImproperlyConfigured."""
+    from ingest.sources.client import geocoder
+
+    return geocoder.search(
+        text=text,
+        url=settings.GEOCODER_URL,
+        kind=geocoder_kind(),
+        language=language,
+        most=most,
+        allowed=allow_list(),
+        contact=settings.PUBLIC_URL,
+    )
 
 
 def _hosts(name: str) -> AllowList:

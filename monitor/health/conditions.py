@@ -52,6 +52,13 @@ CONDITIONS = (
         needs_database=False,
         alarms=False,
     ),
+    Condition(
+        name="geocoder",
+        check=site.geocoder,
+        remedy="Correct GEOCODER_URL and name its host in OUTBOUND_HOSTS, or leave it empty: what is loaded is found.",
+        needs_database=False,
+        alarms=False,
+    ),
     Condition(name="GDAL", check=site.gdal, remedy="Install rasterio anew.", needs_database=False, alarms=False),
     Condition(
         name="disk",

@@ -4,16 +4,21 @@ from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from ingest.context.coordinates import parse_position
 from ingest.context.selectors import PlaceMatch, kinds_loaded
 from ingest.context.selectors import place_search as search_loaded
 from ingest.readers.context.records import ContextKind
 from ingest.readers.context.text import search_key
+from ingest.sources.client.geocoder import Found
+from monitor.map.addresses import addresses_named, geocoder_host
 from monitor.wording.places import coordinates, countries_named
 
 MOST = 8
 LONGEST = 100
+SHORTEST_ADDRESS = 3  # letters
+AROUND_ADDRESS_DEGREES = 0.003  # about 300 m
 AROUND_DEGREES = 0.06  # a place without extent is shown with about 6 km around it
 NO_LIST = "No list of places is loaded here: only countries and coordinates are found."
 NO_PLACES = "No list of places is loaded here: only regions, countries and coordinates are found."
@@ -32,18 +37,20 @@ class Hit:
 
 @dataclass(frozen=True)
 class Answer:
-    """hits, the best first; note: a plain line where something is missing or nothing was found."""
+    """hits, the best first; note: a plain line where something is missing or nothing was found; by: the host of the
+    geocoder whose hits they are, else empty."""
 
     text: str
     hits: list[Hit]
     note: str
+    by: str = ""
 
     def as_dict(self) -> dict[str, object]:
-        return {"text": self.text, "hits": [asdict(hit) for hit in self.hits], "note": self.note}
+        return {"text": self.text, "hits": [asdict(hit) for hit in self.hits], "note": self.note, "by": self.by}
 
 
-def place_search(text: str) -> Answer:
-    """Search for a text; anything may be typed."""
+def place_search(text: str, *, addresses: bool = False) -> Answer:
+    """Search for a text; anything may be typed. addresses: ask the geocoder, too, where nothing here has the name."""
     text = " ".join(text.replace("\0", "").split())[:LONGEST]
     at = parse_position(text)
     if at:
@@ -55,7 +62,13 @@ def place_search(text: str) -> Answer:
     ]
     exact = [hit for hit in countries if search_key(hit.name) == search_key(text)]
     hits = [*exact, *loaded, *(hit for hit in countries if hit not in exact)][:MOST]
-    return Answer(text, hits, _note(text, bool(hits)))
+    if hits or not geocoder_host() or len(search_key(text)) < SHORTEST_ADDRESS:
+        return Answer(text, hits, _note(text, bool(hits)))
+    if not addresses:
+        note = _("Nothing here has this name. Press Enter to search for an address at %(host)s.")
+        return Answer(text, [], note % {"host": geocoder_host()})
+    found, note = addresses_named(text, MOST)
+    return Answer(text, [_of_address(one) for one in found], note, geocoder_host())
 
 
 def _note(text: str, has_hits: bool) -> str:
@@ -73,6 +86,22 @@ def _of(place: PlaceMatch) -> Hit:
     people = f"{place.population:,} inhabitants" if place.population else ""
     detail = ", ".join(part for part in (place.detail, people) if part) or "place"
     return _at(place.name, detail, place.longitude, place.latitude)
+
+
+def _of_address(found: Found) -> Hit:
+    west, south, east, north = found.bounds or (found.longitude, found.latitude) * 2
+    around = AROUND_ADDRESS_DEGREES
+    box = min(west, found.longitude - around), min(south, found.latitude - around)
+    return _hit(
+        found.name,
+        found.detail,
+        (
+            max(-180.0, box[0]),
+            max(-85.0, box[1]),
+            min(180.0, max(east, found.longitude + around)),
+            min(85.0, max(north, found.latitude + around)),
+        ),
+    )
 
 
 def _at(name: str, detail: str, longitude: float, latitude: float) -> Hit:

@@ -9,10 +9,11 @@ from monitor.map.place_search import place_search
 
 @require_safe
 def place_list(request: HttpRequest) -> HttpResponse:
-    answer = place_search(request.GET.get("q", ""))
+    answer = place_search(request.GET.get("q", ""), addresses=True)
     return render(request, "map/place_list.html", {"answer": answer, "searched": answer.text})
 
 
 @require_safe
 def places_json(request: HttpRequest) -> JsonResponse:
-    return JsonResponse(place_search(request.GET.get("q", "")).as_dict())
+    addresses = request.GET.get("addresses") == "1"  # of a search that was sent, not of one that is being typed
+    return JsonResponse(place_search(request.GET.get("q", ""), addresses=addresses).as_dict())

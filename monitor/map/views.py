@@ -9,6 +9,7 @@ from detection.rules.lifecycle import State
 from detection.selectors import alerts_public
 from monitor.cards.cards import alert_cards
 from monitor.map import selectors
+from monitor.map.addresses import geocoder_host
 from monitor.map.config import map_config
 from monitor.map.context_tiles import overlays_available, truth_overlay
 from monitor.rasters.layers import RASTER_LAYERS
@@ -50,4 +51,5 @@ def reading(request: HttpRequest) -> HttpResponse:
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
     context = {"raster_layers": RASTER_LAYERS, "kinds": KINDS.values(), "states": STATE_LABELS.items()}
+    context["geocoder_host"] = geocoder_host()
     return render(request, "site/about.html", context)

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from tests.e2e.browsers import wait_for_map
+from tests.ingest.sources import replay
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -43,6 +44,25 @@ def test_a_village_is_found_with_the_keyboard_and_the_map_goes_there(page, live_
     expect(options).to_have_count(2)
     field.press("Escape")
     expect(options.first).to_be_hidden()
+
+
+def test_an_address_is_asked_for_by_the_server_when_enter_is_pressed(open_page, live_server, settings):
+    with replay.running() as geocoder:
+        row = {"display_name": "5, Hauptstraße, Aldwick", "lon": "-12", "lat": "47"}
+        geocoder.answers["/search"] = lambda request: ([row], {})
+        settings.OUTBOUND_HOSTS, settings.GEOCODER_URL = [geocoder.address], f"{geocoder.address}/search"
+        page = open_page("desktop")
+        page.goto("/")
+        field = page.get_by_role("combobox", name="Search a place")
+        field.press_sequentially("hauptstr 5")
+        expect(page.locator("#search-note")).to_contain_text("Press Enter to search for an address")
+        assert geocoder.requests == []
+        field.press("Enter")
+        expect(page.get_by_role("option", name="5, Hauptstraße")).to_be_visible()
+        expect(page.locator("#search-note")).to_contain_text("© OpenStreetMap contributors")
+        field.press("Enter")
+        expect(page).to_have_url(re.compile(r"#[\d.]+/47(\.0\d*)?/-12"))
+        assert ["ground-motion" in sent.headers["User-Agent"] for sent in geocoder.requests] == [True]
 
 
 def test_the_search_works_without_javascript(browser, live_server, villages):

@@ -8,6 +8,7 @@ from pathlib import Path
 import redis
 from django.conf import settings
 from django.contrib.gis.gdal import gdal_version
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import DatabaseError, connection
@@ -16,8 +17,11 @@ from django.db.backends.utils import CursorWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from ingest.sources.client.faults import SourceError
+from ingest.sources.configured import geocode, geocoder_kind
 from monitor.basemap.archive import fault_of
 from monitor.health.condition import Wrong
+from monitor.map.addresses import geocoder_host
 
 ANSWER_SECONDS = 3
 
@@ -99,6 +103,17 @@ def base_map() -> str:
     if fault := fault_of(Path(settings.BASEMAP_ARCHIVE)):
         raise Wrong(fault)
     return settings.BASEMAP_ARCHIVE
+
+
+def geocoder() -> str:
+    try:
+        kind = geocoder_kind()
+        if not kind:
+            return "none"
+        geocode(text="Berlin", language="en", most=1)
+    except (ImproperlyConfigured, SourceError) as fault:
+        raise Wrong(str(fault)) from fault
+    return f"{kind} at {geocoder_host()}"
 
 
 def gdal() -> str:

@@ -15,6 +15,7 @@ export function setUpSearch(go) {
   let hits = [];
   let active = -1;
   let answered = "";
+  let isElsewhere = false;
   let timer = 0;
   let running = null;
 
@@ -45,6 +46,7 @@ export function setUpSearch(go) {
   function show(answer) {
     hits = answer.hits;
     answered = answer.text;
+    isElsewhere = Boolean(answer.by);
     list.replaceChildren(
       ...hits.map((hit, i) =>
         element(
@@ -62,8 +64,9 @@ export function setUpSearch(go) {
     status.textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "place" : "places"} found.` : answer.note;
   }
 
-  /** Resolves when the list answers what stands in the field; a newer question takes an older one's place. */
-  async function ask() {
+  /** Resolves when the list answers what stands in the field; a newer question takes an older one's place.
+   * addresses: also those that another service knows. */
+  async function ask(addresses = false) {
     clearTimeout(timer);
     running?.abort();
     const text = input.value.trim();
@@ -74,7 +77,8 @@ export function setUpSearch(go) {
       return;
     }
     running = new AbortController();
-    const response = await fetch(`${form.dataset.url}?${new URLSearchParams({ q: text })}`, { signal: running.signal });
+    const wanted = new URLSearchParams({ q: text, ...(addresses && { addresses: "1" }) });
+    const response = await fetch(`${form.dataset.url}?${wanted}`, { signal: running.signal });
     if (!response.ok) throw new Error(`places: HTTP ${response.status}`);
     show(await response.json());
   }
@@ -119,7 +123,10 @@ export function setUpSearch(go) {
       return;
     }
     try {
-      if (input.value.trim() !== answered || !hits.length) await ask();
+      if (input.value.trim() !== answered || !hits.length) {
+        await ask(true);
+        if (isElsewhere) return; // addresses are many and alike: the list stays, with whom to thank
+      }
       if (hits.length) pick(hits[0]);
     } catch (error) {
       if (error.name !== "AbortError") form.submit(); // the page of results says what is wrong

@@ -1,0 +1,105 @@
+"""Ask a geocoder where an address lies: Nominatim (OpenStreetMap) or Photon, by their search addresses.
+
+https://nominatim.example.org/search      API of Nominatim 4: format jsonv2
+https://photon.example.org/api            API of Photon: GeoJSON
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+
+from ingest.sources.client.allow_list import AllowList
+from ingest.sources.client.faults import SearchFailed
+from ingest.sources.client.transport import USER_AGENT, guard
+
+TIMEOUT_SECONDS = (3.0, 5.0)  # to connect; between two bytes: a person waits
+LONGEST_NAME = 120
+PHOTON_LANGUAGES = ("de", "en", "fr")  # with another one it refuses the request
+
+
+class Found(NamedTuple):
+    """One answer. bounds: west, south, east, north in degrees, or None where it has no extent."""
+
+    name: str
+    detail: str
+    longitude: float
+    latitude: float
+    bounds: tuple[float, float, float, float] | None
+
+
+def kind_of(url: str) -> str:
+    """nominatim or photon, told by the address. Raises ValueError."""
+    parts = urlsplit(url)
+    host, path = parts.hostname or "", parts.path.rstrip("/")
+    if "photon" in host or path.endswith("/api"):
+        return "photon"
+    if "nominatim" in host or path.endswith("/search"):
+        return "nominatim"
+    raise ValueError("its address ends with /search (Nominatim) or /api (Photon), or GEOCODER_KIND says which it is")
+
+
+def search(
+    *, text: str, url: str, kind: str, language: str, most: int, allowed: AllowList, contact: str = ""
+) -> list[Found]:
+    """Places and addresses for a text, the best first. contact: who asks, told to the service. Raises SourceError."""
+    allowed.check(url)
+    wanted = {"q": text, "limit": str(most)}
+    if kind == "nominatim":
+        wanted |= {"format": "jsonv2", "accept-language": language}
+    elif language in PHOTON_LANGUAGES:
+        wanted["lang"] = language
+    with guard(requests.Session(), allowed, answers=True) as session:
+        session.headers["User-Agent"] = f"{USER_AGENT} (+{contact})" if contact else USER_AGENT
+        try:
+            answer = session.get(url, params=wanted, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+            rows: Any = answer.json() if answer.status_code == 200 else []
+        except (requests.RequestException, ValueError) as fault:
+            raise SearchFailed(f"The geocoder does not answer as it should ({type(fault).__name__}).") from fault
+    if answer.status_code != 200:
+        raise SearchFailed(f"The geocoder answers {answer.status_code}.")
+    try:
+        made = _of_nominatim(rows) if kind == "nominatim" else _of_photon(rows["features"])
+        return [found for found in made if found.name][:most]
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        raise SearchFailed(f"The geocoder's answer cannot be understood ({type(fault).__name__}).") from fault
+
+
+def _of_nominatim(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
+    for row in rows:
+        parts = [_plain(part) for part in str(row["display_name"]).split(",")]
+        number_first = parts[0][:1].isdigit() and len(parts) > 1  # “5, Hauptstraße, Aldwick”
+        own = 2 if number_first else 1
+        south, north, west, east = map(float, row.get("boundingbox") or (0, 0, 0, 0))
+        yield _found(parts[:own], parts[own:], float(row["lon"]), float(row["lat"]), (west, south, east, north))
+
+
+def _of_photon(rows: Iterable[dict[str, Any]]) -> Iterator[Found]:
+    for row in rows:
+        properties, (longitude, latitude) = row["properties"], row["geometry"]["coordinates"][:2]
+        said = {key: _plain(str(value)) for key, value in properties.items() if isinstance(value, str)}
+        street = " ".join(said[key] for key in ("street", "housenumber") if key in said)
+        town = " ".join(said[key] for key in ("postcode", "city") if key in said)
+        name = said.get("name") or street
+        around = [part for part in (street, town, said.get("state"), said.get("country")) if part and part != name]
+        west, north, east, south = map(float, properties.get("extent") or (0, 0, 0, 0))
+        yield _found([name], around, float(longitude), float(latitude), (west, south, east, north))
+
+
+def _found(
+    name: list[str], around: list[str], longitude: float, latitude: float, bounds: tuple[float, float, float, float]
+) -> Found:
+    """Raises ValueError for a position that is none."""
+    if not (abs(longitude) <= 180 and abs(latitude) <= 90):  # false for NaN, too
+        raise ValueError("no position")
+    west, south, east, north = bounds
+    has_extent = all(map(math.isfinite, bounds)) and -180 <= west < east <= 180 and -90 <= south < north <= 90
+    shown = ", ".join(part for part in name if part)[:LONGEST_NAME]
+    detail = ", ".join(part for part in around if part)[:LONGEST_NAME]
+    return Found(shown, detail, longitude, latitude, bounds if has_extent else None)
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
