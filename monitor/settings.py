@@ -110,7 +110,7 @@ TEMPLATES = [
         "DIRS": [SITE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"words": "monitor.site.tags"},
+            "libraries": {"languages": "monitor.languages.tags", "words": "monitor.site.tags"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -102,6 +102,7 @@ urlpatterns = [
     path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),
     path("demo/mail/<str:name>/html/", demo_mail.mail_html, name="demo-mail-html"),
     path("language/", languages.choose_language, name="language"),
+    path("words/<str:language>/<str:version>.js", languages.words, name="words"),
     path("login/", accounts.SignIn.as_view(), name="login"),
     path("login/", accounts.SignIn.as_view(), name="account_login"),  # as allauth calls it
     path("logout/", sessions.SignOut.as_view(), name="logout"),

@@ -68,6 +68,8 @@ def parameters() -> dict[str, object]:
         "ident": "none",
         "account": 0,
         "invitation": 0,
+        "language": "de",
+        "version": "0123456789ab",
         "uidb64": "MA",
         # Django's admin
         "object_id": "0",
