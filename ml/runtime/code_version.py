@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILT_FROM = Path(__file__).with_name("code_version.txt")  # in a wheel only; scripts/code_version_hook.py writes it
+BUILT_FROM = Path(__file__).with_name("code_version.txt")  # in a wheel only; scripts/build_hook.py writes it
 
 
 @lru_cache(maxsize=1)

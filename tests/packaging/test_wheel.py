@@ -2,6 +2,7 @@
 
 import shutil
 import zipfile
+from gettext import GNUTranslations
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_nothing_else_lies_beside_the_packages(wheel_files):
 @pytest.fixture
 def small_project(tmp_path) -> Path:
     """This project's build with empty packages, and without .git, as in the build of an image."""
-    for name in ("pyproject.toml", "README.md", "LICENSE", "ground_motion.py", "scripts/code_version_hook.py"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "ground_motion.py", "scripts/build_hook.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for folder in ("detection", "ingest", "ml", "monitor", "static", "templates"):
@@ -59,9 +60,13 @@ def small_project(tmp_path) -> Path:
     return tmp_path
 
 
-def built_version(project: Path) -> str:
+def built(project: Path) -> zipfile.ZipFile:
     (wheel,) = WheelBuilder(str(project)).build(directory=str(project / "dist"), versions=["standard"])
-    with zipfile.ZipFile(wheel) as archive:
+    return zipfile.ZipFile(wheel)
+
+
+def built_version(project: Path) -> str:
+    with built(project) as archive:
         return archive.read("ml/runtime/code_version.txt").decode().strip()
 
 
@@ -73,6 +78,15 @@ def test_a_wheel_built_without_git_knows_the_commit_it_was_given(small_project, 
 def test_a_wheel_built_without_git_knows_its_version_at_least(small_project, monkeypatch):
     monkeypatch.delenv("GROUND_MOTION_COMMIT", raising=False)
     assert f'version = "{built_version(small_project)}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_a_wheel_carries_the_languages_compiled(small_project):
+    catalogue = small_project / "locale" / "de" / "LC_MESSAGES" / "django.po"
+    catalogue.parent.mkdir(parents=True)
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+    catalogue.write_text(f'{head}msgid "Map"\nmsgstr "Karte"\n')
+    with built(small_project) as archive, archive.open("monitor/_site/locale/de/LC_MESSAGES/django.mo") as file:
+        assert GNUTranslations(file).gettext("Map") == "Karte"
 
 
 def test_an_installed_copy_reports_what_it_was_built_from(tmp_path, monkeypatch):

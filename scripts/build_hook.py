@@ -1,0 +1,55 @@
+"""Build hook: a wheel records which code it was built from, and carries compiled catalogues of the languages.
+
+Where it is installed there is no .git: GROUND_MOTION_COMMIT (an image is built without .git), else git, else the
+version in pyproject.toml.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import polib
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+TARGET = "ml/runtime/code_version.txt"
+SITE = "monitor/_site"  # monitor/paths.py finds the catalogues there
+
+
+def code_version(root: Path, version: str) -> str:
+    if given := os.environ.get("GROUND_MOTION_COMMIT", "").strip():
+        return given
+    if not (root / ".git").exists():  # nor may a repository around it answer
+        return version
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return version
+
+
+class BuildHook(BuildHookInterface[Any]):
+    PLUGIN_NAME = "custom"
+    folder: str = ""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version == "editable":  # a checkout asks git, and compiles its catalogues in place
+            return
+        root, included = Path(self.root), build_data["force_include"]
+        self.folder = tempfile.mkdtemp()
+        if not (root / TARGET).exists():  # a source distribution has it
+            path = Path(self.folder, "code_version.txt")
+            path.write_text(code_version(root, self.metadata.version) + "\n")
+            included[str(path)] = TARGET
+        if self.target_name == "wheel":
+            for catalogue in sorted(root.glob("locale/*/LC_MESSAGES/*.po")):
+                made = Path(self.folder, catalogue.relative_to(root)).with_suffix(".mo")
+                made.parent.mkdir(parents=True, exist_ok=True)
+                polib.pofile(str(catalogue)).save_as_mofile(str(made))
+                included[str(made)] = f"{SITE}/{made.relative_to(self.folder)}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        if self.folder:
+            shutil.rmtree(self.folder)
