@@ -29,7 +29,7 @@ def description(request: HttpRequest) -> JsonResponse:
                 "minzoom": FROM_ZOOM,
                 "maxzoom": finest,
             },
-            "archive": reverse("basemap-archive") if settings.BASEMAP_ARCHIVE else None,
+            "archive": reverse("basemap-archive") if _has_archive() else None,
         }
     )
     response["Cache-Control"] = "public, max-age=60"
@@ -56,7 +56,11 @@ def heights(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
 
 @require_safe
 def archive(request: HttpRequest) -> HttpResponseBase:
-    path = Path(settings.BASEMAP_ARCHIVE)
-    if not settings.BASEMAP_ARCHIVE or not path.is_file():
+    if not _has_archive():
         raise Http404("This site has no base map of its own.")
-    return archives.part_of(request, path)
+    return archives.part_of(request, Path(settings.BASEMAP_ARCHIVE))
+
+
+def _has_archive() -> bool:
+    """Whether the settings name one that can be read; of one that cannot, the doctor tells, and maps do without."""
+    return bool(settings.BASEMAP_ARCHIVE) and not archives.fault_of(Path(settings.BASEMAP_ARCHIVE))

@@ -3,7 +3,8 @@ import { PMTiles, Protocol } from "pmtiles";
 import { themed, width } from "gmm/ground";
 
 const among = (property, ...values) => ["in", ["get", property], ["literal", values]];
-const NAME = ["coalesce", ["get", "name:en"], ["get", "name"]];
+const NAME = ["coalesce", ["get", `name:${document.documentElement.lang.slice(0, 2)}`], ["get", "name"]];
+const COAST_UNTIL_ZOOM = 5; // from there on the archive's own coasts and borders are finer than the world's
 const ROADS_OF = {
   protomaps: { roads: ["highway", "major_road"], lanes: ["minor_road"], railways: ["rail"] },
   openmaptiles: {
@@ -20,7 +21,7 @@ const SCHEMAS = {
     rivers: ["water", "river", "canal", "stream"],
     roads: "roads",
     buildings: "buildings",
-    boundaries: "boundaries",
+    boundaries: ["boundaries", "kind", "country", "region"],
     places: ["places", "locality"],
   },
   openmaptiles: {
@@ -30,7 +31,7 @@ const SCHEMAS = {
     rivers: ["waterway"],
     roads: "transportation",
     buildings: "building",
-    boundaries: "boundary",
+    boundaries: ["boundary", "admin_level", 2, 4],
     places: ["place", "city", "town", "village", "suburb", "hamlet"],
   },
 };
@@ -57,10 +58,23 @@ export async function addArchive(map, maplibre, path, before) {
     maxzoom: header.maxZoom,
     attribution: metadata.attribution ?? "",
   });
+  if (name === "openmaptiles") addLand(map, header, before); // it has waters, and no land
+  for (const id of ["coast", "borders"]) map.setLayerZoomRange(id, 0, COAST_UNTIL_ZOOM);
   for (const { colours, ...layer } of layersOf(name)) {
     map.addLayer({ source: "archive", ...layer }, layer.type === "symbol" ? undefined : before);
     themed(map, layer.id, colours);
   }
+}
+
+/** Everything within the bounds of the archive is land, until its waters are drawn on it. */
+function addLand(map, { minLon, minLat, maxLon, maxLat, minZoom }, before) {
+  const [west, south, east, north] = [minLon, Math.max(minLat, -85), maxLon, Math.min(maxLat, 85)];
+  const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
+  map.addSource("archive-land", { type: "geojson", data: { type: "Polygon", coordinates: [ring] } });
+  const paint = { "fill-antialias": false };
+  const minzoom = Math.max(minZoom, COAST_UNTIL_ZOOM); // further out the world's own land is good enough
+  map.addLayer({ id: "base-land", type: "fill", source: "archive-land", minzoom, paint }, before);
+  themed(map, "base-land", { "fill-color": "map-land" });
 }
 
 function layersOf(name) {
@@ -83,6 +97,7 @@ function layersOf(name) {
   }));
   const [rivers, ...flowing] = schema.rivers;
   const [places, ...settled] = schema.places;
+  const [borders, borderKind, ...bordering] = schema.boundaries;
   return [
     ...areas,
     {
@@ -90,7 +105,7 @@ function layersOf(name) {
       type: "fill",
       "source-layer": schema.water,
       filter: ["==", ["geometry-type"], "Polygon"],
-      colours: { "fill-color": "map-lake" },
+      colours: { "fill-color": "map-water" },
     },
     {
       id: "base-rivers",
@@ -113,7 +128,8 @@ function layersOf(name) {
     {
       id: "base-boundaries",
       type: "line",
-      "source-layer": schema.boundaries,
+      "source-layer": borders,
+      filter: ["all", among(borderKind, ...bordering), ["!=", ["get", "maritime"], 1]],
       paint: { "line-width": 1, "line-dasharray": [4, 2] },
       colours: { "line-color": "map-border" },
     },

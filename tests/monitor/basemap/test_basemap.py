@@ -1,7 +1,9 @@
 """What lies under the maps: the ground that is loaded, its relief, and a base map in one file."""
 
+import gzip
 import io
 import json
+import re
 
 import mapbox_vector_tile
 import numpy as np
@@ -14,6 +16,8 @@ from pmtiles.reader import Reader
 from ingest.context.services import context_load
 from ingest.readers.context.records import ContextKind
 from monitor.basemap.archive import fault_of
+from monitor.health.checks.site import base_map
+from monitor.health.condition import Wrong
 from tests.makers import basemaps
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +138,82 @@ def test_a_reader_gets_the_tiles_of_the_archive_by_ranges(client, settings, tmp_
     beyond = client.get("/basemap.pmtiles", HTTP_RANGE=f"bytes={size}-")
     assert (beyond.status_code, beyond["Content-Range"]) == (416, f"bytes */{size}")
     assert b"".join(client.get("/basemap.pmtiles").streaming_content) == path.read_bytes()
+
+
+@pytest.mark.parametrize("schema", basemaps.SCHEMAS)
+def test_each_of_thousands_of_tiles_is_found_through_leaf_directories_and_runs(client, settings, tmp_path, schema):
+    settings.BASEMAP_ARCHIVE = str(basemaps.country(tmp_path / "country.pmtiles", schema))
+    assert not fault_of(tmp_path / "country.pmtiles")
+
+    def ranged(offset: int, length: int) -> bytes:
+        return client.get("/basemap.pmtiles", HTTP_RANGE=f"bytes={offset}-{offset + length - 1}").content
+
+    reader, tiles = Reader(ranged), list(basemaps.country_tiles())
+    header = reader.header()
+    assert header["leaf_directory_length"] > 0
+    assert header["addressed_tiles_count"] > header["tile_entries_count"] > 10_000  # runs of equal tiles; many others
+    assert (header["min_zoom"], header["max_zoom"]) == (0, basemaps.FINEST_ZOOM)
+    for number in (0, 1, len(tiles) // 2, len(tiles) - 1):
+        tile = mapbox_vector_tile.decode(gzip.decompress(reader.get(*tiles[number])))
+        (place,) = tile["places" if schema == "protomaps" else "place"]["features"]
+        assert place["properties"]["name"] == f"{basemaps.NAME} {number:05d}"
+    seas = {reader.get(z, x, y) for z, x, y in ((0, 0, 0), (3, 5, 1), (5, 31, 31))}
+    assert len(seas) == 1
+    assert list(mapbox_vector_tile.decode(gzip.decompress(seas.pop()))) == ["water"]
+    assert reader.get(basemaps.FINEST_ZOOM, 0, 0) is None
+
+
+def _cut(data: bytes) -> bytes:
+    return data[:-1]
+
+
+def _cut_in_the_header(data: bytes) -> bytes:
+    return data[:100]
+
+
+def _unreadable_directory(data: bytes) -> bytes:
+    return data[:127] + b"\0" * 20 + data[147:]
+
+
+def _unreadable_metadata(data: bytes) -> bytes:
+    start = int.from_bytes(data[24:32], "little")
+    return data[:start] + b"\0" * 20 + data[start + 20 :]
+
+
+def _images(data: bytes) -> bytes:
+    return data[:99] + b"\2" + data[100:]
+
+
+def _zstandard(data: bytes) -> bytes:
+    return data[:98] + b"\4" + data[99:]
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (_cut, "cut off: 1 bytes are missing"),
+        (_cut_in_the_header, "ends within its header"),
+        (_unreadable_directory, "its directory or its metadata cannot be read"),
+        (_unreadable_metadata, "its directory or its metadata cannot be read"),
+        (_images, "no vector tiles"),
+        (_zstandard, "packed otherwise than by gzip"),
+    ],
+)
+def test_a_damaged_base_map_is_named_by_the_doctor_and_maps_do_without_it(client, settings, tmp_path, damage, fault):
+    path = basemaps.country(tmp_path / "country.pmtiles", finest=8)
+    path.write_bytes(damage(path.read_bytes()))
+    settings.BASEMAP_ARCHIVE = str(path)
+    with pytest.raises(Wrong, match=re.escape(str(path))) as said:
+        base_map()
+    assert fault in str(said.value)
+    assert "\n" not in str(said.value)
+    assert client.get("/basemap.json").json()["archive"] is None
+    assert client.get("/basemap.pmtiles").status_code == 404
+
+
+def test_a_file_of_another_schema_is_no_base_map(tmp_path, monkeypatch):
+    monkeypatch.setitem(basemaps.SCHEMAS, "other", ("fields",))
+    assert "neither those of Protomaps" in fault_of(basemaps.archive(tmp_path / "other.pmtiles", "other"))
 
 
 def test_a_file_that_is_no_base_map_is_named_with_its_fault(tmp_path):
