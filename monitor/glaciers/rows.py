@@ -19,7 +19,6 @@ from monitor.map.config import map_at
 from monitor.rasters.catalogue import raster_group
 from monitor.wording import glaciers as words
 from monitor.wording.figures import speed_words
-from monitor.wording.surroundings import SURGE_WORDS
 
 
 def ident_of(glacier: Glacier) -> str:
@@ -50,7 +49,7 @@ def _row(motion: GlacierMotion, place: str) -> dict[str, Any]:
         "usual": speed_words(motion.usual_m_day),
         "last_day": motion.last_day,
         "n_pairs": motion.n_pairs,
-        "known_to": SURGE_WORDS.get(glacier.surge, ""),
+        "surge": glacier.surge,
         "simulated": glacier.layer.simulated,
     }
 

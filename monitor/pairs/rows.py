@@ -183,10 +183,10 @@ def _run_row(pair: ScenePair, run: Run, label: str, cards: list[Any]) -> dict[st
 
 def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
     """Links to the pair before and after of the same ground."""
-    rows = zip(("Earlier pair", "Later pair"), pair_selectors.neighbours(pair=pair), strict=True)
+    rows = zip(("earlier", "later"), pair_selectors.neighbours(pair=pair), strict=True)
     return [
-        {"label": label, "days": words.two_days(*_days(one), "%b"), "url": reverse("pair-detail", args=[one.pk])}
-        for label, one in rows
+        {"which": which, "days": words.two_days(*_days(one), "%b"), "url": reverse("pair-detail", args=[one.pk])}
+        for which, one in rows
         if one is not None
     ]
 

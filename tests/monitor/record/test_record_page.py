@@ -41,11 +41,11 @@ def judged(make_alert) -> list[Alert]:
 def test_the_record_counts_what_was_judged_and_simulated_alerts_apart(judged):
     page = Client().get("/record/")
     words = words_of(page)
-    assert "Of 4 alerts that were judged, 3 were right." in words
+    assert "Of the alerts that were judged (4), 3 were right." in words
     assert "of 100 such alerts 28 to 97 were right" in words
     assert "1 more is not judged yet" in words
     simulated = words.split("Simulated alerts")[1]
-    assert "Of 1 alert that was judged, 1 was right." in simulated
+    assert "Of the alerts that were judged (1), 1 was right." in simulated
     assert "anna" not in page.content.decode()
     assert '<script type="module"' not in page.content.decode()
 
