@@ -4,6 +4,7 @@ import { element as h, jsonOf } from "gmm/dom";
 import { addLevels, addOutlines, boundsOf } from "gmm/marks";
 import { addPoints } from "gmm/points";
 import { addArrows, addRaster } from "gmm/rasters";
+import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 
 const config = jsonOf("map-config");
 const area = jsonOf("alert-area");
@@ -43,8 +44,11 @@ function chooseLayer(points, stretch) {
   document.getElementById("layer")?.addEventListener("change", ({ target }) => {
     const layer = config.layers.find((one) => one.name === target.value);
     points.show({ layer: layer.name, stretch });
-    document.getElementById("map-caption").textContent =
-      `Brown: ${layer.negative_word}. Grey: still. Blue: ${layer.positive_word}. Full colour at ${stretch} mm a year.`;
+    const caption = gettext(
+      "Brown: %(down)s. Grey: still. Blue: %(up)s. Full colour at %(stretch)s mm a year.",
+    );
+    const words = { down: layer.negative_word, up: layer.positive_word, stretch: formatNumber(stretch) };
+    document.getElementById("map-caption").textContent = interpolate(caption, words);
   });
 }
 
@@ -61,12 +65,22 @@ async function drawMotion() {
       marks: motion.changes.filter((one) => one.kind !== "curve").map((one) => one.day),
       positiveWord: motion.positive_word,
       negativeWord: motion.negative_word,
-      names: { values: "measured", line: "trend and seasons", short: "trend", marks: "a change" },
+      names: {
+        values: gettext("measured"),
+        line: gettext("trend and seasons"),
+        short: gettext("trend"),
+        marks: gettext("a change"),
+      },
     });
   } catch (error) {
     console.warn(error);
-    box.replaceChildren(h("p", { class: "empty", role: "alert" }, "The chart could not be loaded."));
+    box.replaceChildren(h("p", { class: "empty", role: "alert" }, gettext("The chart could not be loaded.")));
   }
+}
+
+function headingOf({ product, n_points: n }) {
+  const heading = ngettext("%(product)s: %(component)s, %(n)s point", "%(product)s: %(component)s, %(n)s points", n);
+  return interpolate(heading, { product: product.name, component: product.component_label, n: formatNumber(n) });
 }
 
 async function drawSeries() {
@@ -81,7 +95,7 @@ async function drawSeries() {
         h(
           "div",
           { class: "series-block" },
-          h("h3", {}, `${one.product.name}: ${one.product.component_label}, ${one.n_points} points`),
+          h("h3", {}, headingOf(one)),
           chart,
         ),
       ),
@@ -94,14 +108,22 @@ async function drawSeries() {
         high: one.high_mm,
         positiveWord: one.positive_word ?? positiveWord,
         negativeWord: one.negative_word ?? negativeWord,
-        names: { line: "mean", short: "mean", band: "the middle two thirds of the points" },
+        names: {
+          line: gettext("mean"),
+          short: gettext("mean"),
+          band: gettext("the middle two thirds of the points"),
+        },
       });
     }
   } catch (error) {
     console.warn(error);
     box.replaceChildren(
-      h("p", { class: "empty", role: "alert" }, "The chart could not be loaded. The table below holds the figures. "),
-      h("p", {}, h("button", { type: "button", class: "button", onclick: drawSeries }, "Try again")),
+      h(
+        "p",
+        { class: "empty", role: "alert" },
+        gettext("The chart could not be loaded. The table below holds the figures."),
+      ),
+      h("p", {}, h("button", { type: "button", class: "button", onclick: drawSeries }, gettext("Try again"))),
     );
   }
 }

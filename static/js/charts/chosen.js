@@ -2,6 +2,7 @@
 import { maplibre } from "gmm/basemap";
 import { css, element as h, onTheme } from "gmm/dom";
 import { colourName } from "gmm/lines";
+import { gettext, interpolate } from "gmm/words";
 
 const NOTHING = { type: "FeatureCollection", features: [] };
 const feature = (what, geometry) => ({ type: "Feature", properties: { what }, geometry });
@@ -65,14 +66,15 @@ export function addChosen(map) {
       clearMarks();
       traces.forEach((trace, i) => {
         const at = [trace.longitude, trace.latitude];
-        if (!trace.is_area) mark(at, String(i + 1), `Line ${i + 1}`, colourName(i + 1));
+        const name = interpolate(gettext("Line %(number)s"), { number: i + 1 });
+        if (!trace.is_area) mark(at, String(i + 1), name, colourName(i + 1));
       });
       draw(corners.length ? [["area", { type: "Polygon", coordinates: [[...corners, corners[0]]] }]] : [], reference);
     },
     showLine(corners, reference) {
       clearMarks();
-      mark(corners[0], "A", "Start of the profile", "trace-1");
-      mark(corners.at(-1), "B", "End of the profile", "trace-1");
+      mark(corners[0], "A", gettext("Start of the profile"), "trace-1");
+      mark(corners.at(-1), "B", gettext("End of the profile"), "trace-1");
       draw([["line", { type: "LineString", coordinates: corners }]], reference);
     },
     clear() {

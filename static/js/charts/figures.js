@@ -1,6 +1,8 @@
 // What can be taken away from a chart, and its figures as a table.
 import { element as h } from "gmm/dom";
-import { date, signed } from "gmm/format";
+import { date, fixed, signed } from "gmm/format";
+import { copyButton } from "gmm/panel";
+import { gettext, interpolate } from "gmm/words";
 
 const FILES = [
   ["csv", "CSV"],
@@ -11,25 +13,17 @@ const FILES = [
 /** Links and buttons. picture(): the chart as `gmm/picture` draws it; name: of the files. */
 export function saved({ actions, picture, name }) {
   const draw = (save) => async () => (await import("gmm/picture"))[save](picture(), name);
-  const copy = h("button", { type: "button", class: "button", onclick: () => copyLink(copy) }, "Copy link");
   return [
     h(
       "span",
-      { class: "buttons", role: "group", "aria-label": "Download" },
-      h("span", { class: "soft" }, "Download:"),
+      { class: "buttons", role: "group", "aria-label": gettext("Download") },
+      h("span", { class: "soft" }, gettext("Download:")),
       ...FILES.map(([form, label]) => h("a", { class: "button", href: actions.address(form), download: true }, label)),
       h("button", { type: "button", class: "button", onclick: draw("saveSvg") }, "SVG"),
       h("button", { type: "button", class: "button", onclick: draw("savePng") }, "PNG"),
-      copy,
+      copyButton(),
     ),
   ];
-}
-
-function copyLink(button) {
-  navigator.clipboard.writeText(location.href).then(
-    () => (button.textContent = "Link copied"),
-    () => (button.textContent = "Copy it from the address bar"),
-  );
 }
 
 /** A fold-out with columns of numbers; rows(): [[text, number or null, …]], made when it is opened. */
@@ -73,10 +67,11 @@ export function valuesTable(traces) {
     const days = [...new Set(traces.flatMap((trace) => trace.dates))].sort();
     return days.map((day) => [date(day), ...columns.map((column) => column.get(day) ?? null)]);
   };
-  const heads = ["Date", ...traces.map((_, i) => `Line ${i + 1}, mm`)];
-  return foldedTable("The figures as a table", "Displacement by date and line", heads, rows);
+  const head = (_, i) => interpolate(gettext("Line %(number)s, mm"), { number: i + 1 });
+  const heads = [gettext("Date"), ...traces.map(head)];
+  return foldedTable(gettext("The figures as a table"), gettext("Displacement by date and line"), heads, rows);
 }
 
 /** "+3.2 ± 0.4": two standard deviations. */
 export const rateText = (rate, sigma) =>
-  sigma === null ? signed(rate) : `${signed(rate)} ± ${Math.max(0.1, 2 * sigma).toFixed(1)}`;
+  sigma === null ? signed(rate) : `${signed(rate)} ± ${fixed(Math.max(0.1, 2 * sigma))}`;

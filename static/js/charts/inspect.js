@@ -3,6 +3,7 @@ import { addChosen } from "gmm/chosen";
 import { areaForm, lineForm } from "gmm/places";
 import { openProfile } from "gmm/profile";
 import { openSeries } from "gmm/series";
+import { gettext, interpolate } from "gmm/words";
 
 const MOST_POINTS = 6;
 const NOTHING = { points: [], area: null, line: null, width: 200, from: null, until: null, reference: null };
@@ -106,7 +107,8 @@ export function setUpInspect({ map, urls, layer, remember, say, show }) {
     state.points = [...state.points, ...added.slice(0, Math.max(0, room))];
     const full = added.length > room;
     if (!state.points.length && !state.area) return view.empty();
-    return refresh().then(() => full && view?.fail(`At most ${MOST_POINTS} points fit on one chart.`));
+    const tooMany = interpolate(gettext("At most %(most)s points fit on one chart."), { most: MOST_POINTS });
+    return refresh().then(() => full && view?.fail(tooMany));
   }
 
   function remove(key) {

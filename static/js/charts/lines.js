@@ -3,10 +3,11 @@ import uPlot from "uplot";
 import { timeLabels, tint } from "gmm/chart";
 import { css, element as h, onTheme } from "gmm/dom";
 import { signed } from "gmm/format";
+import { gettext } from "gmm/words";
 
 const HEIGHT = 260;
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [14, 4], [4, 2, 4, 6]];
-const HINT = "Point at the chart to read a value.";
+const HINT = gettext("Point at the chart to read a value.");
 
 /** Name of the colour of a line in variables.css; number: from 1. */
 export const colourName = (number) => `trace-${((number - 1) % 10) + 1}`;
@@ -48,7 +49,7 @@ export function drawLines(box, { lines, unit, direction, isTime = true, xText, o
       const value = columns[4 * n + 3][i] ?? columns[4 * n + 2][i];
       return value === null ? [] : [`${lines.length > 1 ? `${line.name ?? line.label}: ` : ""}${signed(value)}`];
     });
-    readout.textContent = `${xText(x[i])}: ${values.length ? `${values.join(" · ")} ${unit}` : "no value"}`;
+    readout.textContent = `${xText(x[i])}: ${values.length ? `${values.join(" · ")} ${unit}` : gettext("no value")}`;
   }
 
   function drawOver({ ctx, bbox, valToPos }) {

@@ -1,18 +1,19 @@
 // What can be added to a chart: points by coordinates, an area, other directions, a reference.
 import { element as h } from "gmm/dom";
 import { numberFields } from "gmm/places";
+import { gettext, interpolate } from "gmm/words";
 
 const REFERENCES_M = [50, 100, 250, 500, 1000];
 
 /** actions: of gmm/inspect; fail(text) says what went wrong. Returns { nodes, update(body or null) }. */
 export function moreOf(actions, fail) {
   const at = numberFields([
-    ["latitude", "Latitude, degrees"],
-    ["longitude", "Longitude, degrees"],
+    ["latitude", gettext("Latitude, degrees")],
+    ["longitude", gettext("Longitude, degrees")],
   ]);
   const place = () => {
     const values = at.values();
-    if (!values) fail("Type two numbers, such as 46.99 and −12.01.");
+    if (!values) fail(gettext("Type two numbers, such as 46.99 and −12.01."));
     return values;
   };
   const button = (text, onclick) => h("button", { type: "button", class: "button", onclick }, text);
@@ -28,9 +29,10 @@ export function moreOf(actions, fail) {
     }
   }
 
-  const radius = h("select", {}, ...REFERENCES_M.map((metres) => h("option", { value: metres }, `${metres} m around`)));
+  const around = (metres) => interpolate(gettext("%(metres)s m around"), { metres });
+  const radius = h("select", {}, ...REFERENCES_M.map((metres) => h("option", { value: metres }, around(metres))));
   radius.value = "100";
-  const drop = button("No reference of its own", () => actions.change({ reference: null }));
+  const drop = button(gettext("No reference of its own"), () => actions.change({ reference: null }));
   const fillCentre = () => {
     const { lng, lat } = actions.centre();
     at.fill([lat, lng]);
@@ -38,22 +40,22 @@ export function moreOf(actions, fail) {
   const details = h(
     "details",
     { open: true },
-    h("summary", {}, "Add a place, or choose the reference"),
-    h("p", {}, "Press points on the map, or type a place: the nearest point is used."),
+    h("summary", {}, gettext("Add a place, or choose the reference")),
+    h("p", {}, gettext("Press points on the map, or type a place: the nearest point is used.")),
     h("div", { class: "numbers" }, ...at.nodes),
     h(
       "p",
       { class: "buttons" },
-      button("Middle of the map", fillCentre),
-      button("Add the nearest point", () => addNear(false)),
-      button("Add all directions there", () => addNear(true)),
-      button("Add an area", actions.area),
+      button(gettext("Middle of the map"), fillCentre),
+      button(gettext("Add the nearest point"), () => addNear(false)),
+      button(gettext("Add all directions there"), () => addNear(true)),
+      button(gettext("Add an area"), actions.area),
     ),
     h(
       "p",
       { class: "buttons" },
-      h("label", { class: "field" }, "Reference", radius),
-      button("Make this place the reference", () => {
+      h("label", { class: "field" }, gettext("Reference"), radius),
+      button(gettext("Make this place the reference"), () => {
         const values = place();
         if (values) actions.reference(values[1], values[0], Number(radius.value));
       }),

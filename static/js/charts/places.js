@@ -1,6 +1,7 @@
 // Choosing an area or a line: drawn on the map, or typed.
 import { element as h } from "gmm/dom";
 import * as panel from "gmm/panel";
+import { gettext } from "gmm/words";
 
 /** A decimal number as people type it; NaN for anything else. */
 export const numberOf = (text) =>
@@ -49,10 +50,10 @@ function form(fields, button, wrong, use, ...more) {
 
 export function areaForm({ map, onPlace }) {
   const fields = numberFields([
-    ["west", "West, degrees"],
-    ["south", "South, degrees"],
-    ["east", "East, degrees"],
-    ["north", "North, degrees"],
+    ["west", gettext("West, degrees")],
+    ["south", gettext("South, degrees")],
+    ["east", gettext("East, degrees")],
+    ["north", gettext("North, degrees")],
   ]);
   const middle = () => {
     const [[west, south], [east, north]] = map.getBounds().toArray();
@@ -61,29 +62,29 @@ export function areaForm({ map, onPlace }) {
     fields.fill([w, s, e, n]);
   };
   panel.open(
-    "Mean of an area",
+    gettext("Mean of an area"),
     h(
       "p",
       { class: "verdict" },
-      "Draw the area on the map: press its corners one by one, and the first one again to close it.",
+      gettext("Draw the area on the map: press its corners one by one, and the first one again to close it."),
     ),
-    h("p", {}, "Or type the edges of a rectangle. At most 100 km²."),
+    h("p", {}, gettext("Or type the edges of a rectangle. At most 100 km².")),
     form(
       fields,
-      "Show the mean of this area",
-      "Type four numbers, such as 46.99.",
+      gettext("Show the mean of this area"),
+      gettext("Type four numbers, such as 46.99."),
       (numbers) => onPlace(numbers.map((value) => value.toFixed(6)).join(",")),
-      h("button", { type: "button", class: "button", onclick: middle }, "Middle of the map"),
+      h("button", { type: "button", class: "button", onclick: middle }, gettext("Middle of the map")),
     ),
   );
 }
 
 export function lineForm({ map, onPlace }) {
   const fields = numberFields([
-    ["longitude-a", "From: longitude"],
-    ["latitude-a", "From: latitude"],
-    ["longitude-b", "To: longitude"],
-    ["latitude-b", "To: latitude"],
+    ["longitude-a", gettext("From: longitude")],
+    ["latitude-a", gettext("From: latitude")],
+    ["longitude-b", gettext("To: longitude")],
+    ["latitude-b", gettext("To: latitude")],
   ]);
   const across = () => {
     const { lng, lat } = map.getCenter().wrap();
@@ -91,19 +92,19 @@ export function lineForm({ map, onPlace }) {
     fields.fill([lng - 0.3 * (east - west), lat, lng + 0.3 * (east - west), lat]);
   };
   panel.open(
-    "Profile along a line",
+    gettext("Profile along a line"),
     h(
       "p",
       { class: "verdict" },
-      "Draw the line on the map: press its corners one by one, and the last one again to end it.",
+      gettext("Draw the line on the map: press its corners one by one, and the last one again to end it."),
     ),
-    h("p", {}, "Or type where it begins and ends. At most 100 km long."),
+    h("p", {}, gettext("Or type where it begins and ends. At most 100 km long.")),
     form(
       fields,
-      "Show the profile",
-      "Type four numbers, such as 46.99.",
+      gettext("Show the profile"),
+      gettext("Type four numbers, such as 46.99."),
       ([x0, y0, x1, y1]) => onPlace([`${x0},${y0}`, `${x1},${y1}`].join(";")),
-      h("button", { type: "button", class: "button", onclick: across }, "Across the map, west to east"),
+      h("button", { type: "button", class: "button", onclick: across }, gettext("Across the map, west to east")),
     ),
   );
 }

@@ -3,6 +3,7 @@ import { css, element as h, onTheme } from "gmm/dom";
 import { date, signed } from "gmm/format";
 import { makePlayer } from "gmm/player";
 import { velocityColour } from "gmm/points";
+import { gettext, interpolate } from "gmm/words";
 
 const STRETCHES = [5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000];
 const EMPTY = { type: "FeatureCollection", features: [] };
@@ -22,7 +23,8 @@ export function openPlay({ map, bar, url, layer, startAt, remember, onClose }) {
   let [frames, at, running, stretch] = [null, 0, null, 10];
   const wanted = { day: startAt };
   const play = h("button", { type: "button", class: "button" });
-  const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Date of the displacement" });
+  const label = gettext("Date of the displacement");
+  const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": label });
   const shown = h("output", { class: "play-date", "aria-live": "off" });
   const status = h("p", { class: "fault", role: "alert", hidden: true });
   const words = h("p", { class: "words" }, ...[0, 1, 2].map(() => h("span")));
@@ -36,7 +38,7 @@ export function openPlay({ map, bar, url, layer, startAt, remember, onClose }) {
       shown,
       h(
         "button",
-        { type: "button", class: "button button--icon", "aria-label": "Close the slider", onclick: close },
+        { type: "button", class: "button button--icon", "aria-label": gettext("Close the slider"), onclick: close },
         "×",
       ),
     ),
@@ -98,7 +100,8 @@ export function openPlay({ map, bar, url, layer, startAt, remember, onClose }) {
     try {
       const response = await fetch(`${url}?${params}`, { signal });
       const body = await response.json().catch(() => ({}));
-      if (!response.ok) throw new Error([body.error, body.remedy].filter(Boolean).join(". ") || "Please try again");
+      const fault = [body.error, body.remedy].filter(Boolean).join(". ") || gettext("Please try again.");
+      if (!response.ok) throw new Error(fault);
       take(body);
     } catch (error) {
       if (signal.aborted) return;
@@ -129,9 +132,9 @@ export function openPlay({ map, bar, url, layer, startAt, remember, onClose }) {
 
   function describe() {
     const { negative_word: low, positive_word: high, fast } = layer();
-    const [per, unit] = fast ? [1000, "m"] : [1, "mm"];
+    const [per, since] = fast ? [1000, gettext("m since %(date)s")] : [1, gettext("mm since %(date)s")];
     const put = (row, texts) => texts.forEach((text, i) => (row.children[i].textContent = text));
-    put(words, [low, `${unit} since ${date(frames.dates[0])}`, high]);
+    put(words, [low, interpolate(since, { date: date(frames.dates[0]) }), high]);
     put(ticks, [signed(-stretch / per, 0), "0", signed(stretch / per, 0)]);
   }
 

@@ -1,14 +1,17 @@
 // The panel of several lines: sentence, chart, period, table of rates, reference, more points, downloads.
 import { element as h } from "gmm/dom";
-import { date, seconds } from "gmm/format";
+import { upAndDown } from "gmm/chart";
+import { date, fixed, seconds } from "gmm/format";
 import { colourName, dashOf, drawLines } from "gmm/lines";
 import * as panel from "gmm/panel";
 import { rateText, saved, valuesTable } from "gmm/figures";
 import { moreOf } from "gmm/more";
+import { formatNumber, gettext, interpolate, ngettext, pgettext } from "gmm/words";
 
 const NAME = "ground-motion-series";
 const BANDS_UP_TO = 2; // lines: with more, their bands hide each other
-const UNCERTAINTY = "The rates are fitted to the period chosen, ± two standard deviations.";
+const UNCERTAINTY = gettext("The rates are fitted to the period chosen, ± two standard deviations.");
+const [RATE, SCATTER] = [gettext("Rate, mm a year"), gettext("Scatter")];
 const isoOf = (at) => new Date(at * 1000).toISOString().slice(0, 10);
 
 /** Lines as `drawLines` takes them. */
@@ -31,25 +34,27 @@ function linesOf(traces, withBands) {
 }
 
 const directionOf = (traces) => {
-  const words = new Set(traces.map((one) => `up: ${one.positive_word}, down: ${one.negative_word}`));
+  const words = new Set(traces.map((one) => upAndDown(one.positive_word, one.negative_word)));
   const [word] = words;
-  return words.size === 1 ? `Millimetres. ${word.replace("up", "Up")}.` : "Millimetres, each in its direction.";
+  return words.size === 1 ? word : gettext("Millimetres, each in its direction.");
 };
 
-const placeOf = (trace) =>
-  trace.is_area
-    ? `mean of ${trace.n_points.toLocaleString("en")} points`
-    : `point ${trace.key.slice(trace.key.indexOf("/") + 1)}`;
+function placeOf(trace) {
+  const point = trace.key.slice(trace.key.indexOf("/") + 1);
+  if (!trace.is_area) return interpolate(gettext("point %(point)s"), { point });
+  const mean = ngettext("mean of %(n)s point", "mean of %(n)s points", trace.n_points);
+  return interpolate(mean, { n: formatNumber(trace.n_points) });
+}
 
 /** Opens the panel; returns { update(body), fail(text), busy(on), empty() }. */
 export function openSeries(actions) {
   const status = h("p", { class: "fault", role: "alert", hidden: true });
-  const sentence = h("p", { class: "verdict" }, "Loading the measurements…");
+  const sentence = h("p", { class: "verdict" }, gettext("Loading the measurements…"));
   const box = h("div", { class: "chart chart--tall" });
   const bands = h("input", { type: "checkbox" });
   const from = h("input", { type: "date" });
   const until = h("input", { type: "date" });
-  const whole = h("button", { type: "button", class: "button" }, "Whole period");
+  const whole = h("button", { type: "button", class: "button" }, gettext("Whole period"));
   const table = h("div", { class: "table-scroll" });
   const [changes, downloads, values] = ["div", "p", "div"].map((tag) => h(tag));
   const parts = h("div", { class: "chart-parts", hidden: true });
@@ -58,14 +63,14 @@ export function openSeries(actions) {
 
   const period = h(
     "div",
-    { class: "period", role: "group", "aria-label": "Period that the rates are fitted to" },
-    h("label", { class: "field" }, "From", from),
-    h("label", { class: "field" }, "Until", until),
+    { class: "period", role: "group", "aria-label": gettext("Period that the rates are fitted to") },
+    h("label", { class: "field" }, pgettext("date", "From"), from),
+    h("label", { class: "field" }, pgettext("date", "Until"), until),
     whole,
-    h("label", { class: "check" }, bands, " Usual scatter"),
+    h("label", { class: "check" }, bands, ` ${gettext("Usual scatter")}`),
   );
   parts.append(box, period, table, changes, downloads, values);
-  panel.openWide("Compare", status, sentence, parts, ...more.nodes);
+  panel.openWide(pgettext("tool", "Compare"), status, sentence, parts, ...more.nodes);
   panel.keep(() => removeChart?.());
   from.addEventListener("change", () => actions.change({ from: from.value || null }));
   until.addEventListener("change", () => actions.change({ until: until.value || null }));
@@ -83,7 +88,7 @@ export function openSeries(actions) {
     removeChart = drawLines(box, {
       lines: linesOf(last.traces, bands.checked),
       unit: "mm",
-      direction: `${directionOf(last.traces)} Drag across the chart to choose a period.`,
+      direction: `${directionOf(last.traces)} ${gettext("Drag across the chart to choose a period.")}`,
       xText: (at) => date(isoOf(at)),
       onRange: (first, end) => actions.change({ from: isoOf(first), until: isoOf(end) }),
     });
@@ -105,13 +110,14 @@ export function openSeries(actions) {
   function fail(text) {
     status.textContent = text;
     status.hidden = false;
-    if (!last) sentence.textContent = "There is no chart to show.";
+    if (!last) sentence.textContent = gettext("There is no chart to show.");
   }
 
   function update(body) {
     last = body;
     status.hidden = true;
-    if (body.missing.length) fail("Some of these points are not in the data any more: a newer release replaced them.");
+    if (body.missing.length)
+      fail(gettext("Some of these points are not in the data any more: a newer release replaced them."));
     if (!chosenBands) bands.checked = body.traces.length <= BANDS_UP_TO;
     sentence.textContent = body.sentence;
     const { from: first, until: end } = actions.state();
@@ -143,7 +149,7 @@ export function openSeries(actions) {
       removeChart = null;
       parts.hidden = true;
       status.hidden = true;
-      sentence.textContent = "Press points on the map to compare them: up to six.";
+      sentence.textContent = gettext("Press points on the map to compare them: up to six.");
       more.update(null);
     },
   };
@@ -161,8 +167,8 @@ function ratesTable({ traces, reference }, actions) {
         h("span", { class: `trace-mark trace-mark--${colourName(i + 1)}` }, String(i + 1)),
         h("span", { class: "soft" }, ` ${where(trace)}, ${placeOf(trace)}`),
       ),
-      cell("Rate, mm a year", rateText(trace.rate_mm_yr, trace.sigma_mm_yr), !trace.fitted && " (as stated)"),
-      cell("Scatter", trace.is_area ? `±${trace.scatter_mm_yr} mm a year` : scatter(trace)),
+      cell(RATE, rateText(trace.rate_mm_yr, trace.sigma_mm_yr), !trace.fitted && ` ${gettext("(as stated)")}`),
+      cell(SCATTER, scatter(trace)),
       h(
         "td",
         { class: "row-actions" },
@@ -172,37 +178,47 @@ function ratesTable({ traces, reference }, actions) {
             {
               type: "button",
               class: "button",
-              title: "Show everything relative to the ground here",
-              "aria-label": `Make line ${i + 1} the reference`,
+              title: gettext("Show everything relative to the ground here"),
+              "aria-label": interpolate(gettext("Make line %(number)s the reference"), { number: i + 1 }),
               onclick: () => actions.reference(trace.longitude, trace.latitude, 100),
             },
-            "Reference",
+            gettext("Reference"),
           ),
         h(
           "button",
           {
             type: "button",
             class: "button",
-            "aria-label": `Remove line ${i + 1}`,
+            "aria-label": interpolate(gettext("Remove line %(number)s"), { number: i + 1 }),
             onclick: () => actions.remove(trace.is_area ? "area" : trace.key),
           },
           "×",
         ),
       ),
     );
-  const heads = ["Line", "Rate, mm a year", "Scatter", ""];
+  const heads = [gettext("Line"), RATE, SCATTER, ""];
+  const against =
+    reference && interpolate(gettext("Relative to %(reference)s."), { reference: reference.label });
   return h(
     "table",
     { class: "stacks rates" },
-    h("caption", {}, reference ? `Relative to ${reference.label}. ${UNCERTAINTY}` : UNCERTAINTY),
+    h("caption", {}, [against, UNCERTAINTY].filter(Boolean).join(" ")),
     h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, ...traces.map(row)),
   );
 }
 
-const where = ({ product }) =>
-  product.track === null ? product.component_label : `track ${product.track} ${product.direction}`.trim();
-const scatter = (trace) => (trace.band_mm === null ? "–" : `±${trace.band_mm.toFixed(1)} mm`);
+const ON_TRACK = {
+  ascending: gettext("track %(track)s ascending"),
+  descending: gettext("track %(track)s descending"),
+};
+const where = ({ product: { track, direction, component_label: component } }) =>
+  track === null ? component : interpolate(ON_TRACK[direction] ?? gettext("track %(track)s"), { track });
+
+function scatter({ is_area: isArea, scatter_mm_yr: ofArea, band_mm: band }) {
+  if (isArea) return interpolate(gettext("±%(scatter)s mm a year"), { scatter: formatNumber(ofArea) });
+  return band === null ? "–" : `±${fixed(band)} mm`;
+}
 
 function changesOf({ traces }) {
   const items = traces.flatMap((trace, i) =>
@@ -210,7 +226,7 @@ function changesOf({ traces }) {
       h(
         "li",
         {},
-        `Line ${i + 1}, ${date(one.day)} (probably between ${date(one.first)} and ${date(one.last)}): ${one.sentence}`,
+        interpolate(gettext("Line %(number)s, %(change)s"), { number: i + 1, change: panel.changeText(one) }),
       ),
     ),
   );

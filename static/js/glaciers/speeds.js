@@ -1,9 +1,11 @@
 // How fast a glacier, or other moving ground, went pair by pair: a chart for each track.
 import { drawChart } from "gmm/chart";
 import { jsonOf } from "gmm/dom";
+import { fixed } from "gmm/format";
+import { gettext } from "gmm/words";
 
 const middle = (start, end) => new Date((Date.parse(start) + Date.parse(end)) / 2).toISOString().slice(0, 10);
-const metres = (value, digits = 2) => value.toFixed(digits);
+const metres = (value, digits = 2) => fixed(value, digits);
 
 const series = jsonOf("speed-series");
 for (const box of document.querySelectorAll("[data-series]")) {
@@ -16,15 +18,15 @@ for (const box of document.querySelectorAll("[data-series]")) {
     line: view.usual_m_day.some((usual) => usual !== null) ? view.usual_m_day : null,
     low: off(-1),
     high: off(1),
-    unit: "m a day",
+    unit: gettext("m a day"),
     text: metres,
     dot: 7,
-    direction: "Metres a day, mean over the area. Up: faster.",
+    direction: gettext("Metres a day, mean over the area. Up: faster."),
     names: {
-      values: "a pair of images",
-      line: "usual at that time",
-      short: "usual",
-      band: "uncertainty (two standard deviations)",
+      values: gettext("a pair of images"),
+      line: gettext("usual at that time"),
+      short: gettext("usual"),
+      band: gettext("uncertainty (two standard deviations)"),
     },
   });
 }

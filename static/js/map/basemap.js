@@ -5,6 +5,7 @@ import mesh from "topojson-client/mesh.js";
 import { css, onTheme } from "gmm/dom";
 import { addGraticule } from "gmm/graticule";
 import { addGround } from "gmm/ground";
+import { gettext, pgettext } from "gmm/words";
 
 const EMPTY = { type: "FeatureCollection", features: [] };
 const PAINT = [
@@ -58,6 +59,20 @@ const OFFLINE = {
   ],
 };
 
+/** What MapLibre writes and says itself, as far as our maps show it. */
+const WORDS_OF_MAPLIBRE = {
+  "AttributionControl.ToggleAttribution": gettext("Toggle attribution"),
+  "AttributionControl.MapFeedback": gettext("Map feedback"),
+  "Map.Title": pgettext("title", "Map"),
+  "Marker.Title": gettext("Map marker"),
+  "NavigationControl.ZoomIn": gettext("Zoom in"),
+  "NavigationControl.ZoomOut": gettext("Zoom out"),
+  "Popup.Close": gettext("Close popup"),
+  "CooperativeGesturesHandler.WindowsHelpText": gettext("Use Ctrl + scroll to zoom the map"),
+  "CooperativeGesturesHandler.MacHelpText": gettext("Use ⌘ + scroll to zoom the map"),
+  "CooperativeGesturesHandler.MobileHelpText": gettext("Use two fingers to move the map"),
+};
+
 /** A map in the container with zoom buttons and a scale, busy until `followDrawing`; throws where WebGL is missing. */
 export function createMap(container, options = {}) {
   const style = document.body.dataset.basemapStyleUrl || structuredClone(OFFLINE);
@@ -74,6 +89,7 @@ export function createMap(container, options = {}) {
     touchPitch: false,
     attributionControl: false,
     localIdeographFontFamily: "sans-serif",
+    locale: WORDS_OF_MAPLIBRE,
     ...options,
   });
   map.getContainer().setAttribute("aria-busy", "true");

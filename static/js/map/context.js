@@ -1,6 +1,7 @@
 // Overlays from other sources: glaciers, mines, landslides and borders of regions, each switched on by its checkbox.
 import { css, onTheme } from "gmm/dom";
 import { date } from "gmm/format";
+import { formatNumber, gettext, interpolate } from "gmm/words";
 
 const WIDE = ["interpolate", ["linear"], ["zoom"], 3, 0.8, 10, 1.6];
 const LAYERS = {
@@ -114,26 +115,32 @@ const LAYERS = {
 };
 
 const SURGES = {
-  observed: ", which is known to surge",
-  probable: ", which probably surges",
-  possible: ", which may surge",
+  observed: gettext("It is known to surge."),
+  probable: gettext("It probably surges."),
+  possible: gettext("It may surge."),
 };
 const WORDS = {
-  truth: ({ title, description }) => `Simulated here: ${title} (${description}).`,
-  glaciers: ({ name, surge }) => `${name || "A glacier"}${SURGES[surge] ?? ""}.`,
-  mines: ({ name }) => (name ? `A mine: ${name}.` : "A mine."),
+  truth: (properties) => interpolate(gettext("Simulated here: %(title)s (%(description)s)."), properties),
+  glaciers({ name, surge }) {
+    const glacier = name ? interpolate(gettext("A glacier: %(name)s."), { name }) : gettext("A glacier.");
+    return SURGES[surge] ? `${glacier} ${SURGES[surge]}` : glacier;
+  },
+  mines: ({ name }) => (name ? interpolate(gettext("A mine: %(name)s."), { name }) : gettext("A mine.")),
   landslides({ name, day, accuracy_m: metres }) {
-    const sure =
-      metres === undefined
-        ? "the exact place is not known"
-        : metres < 1000
-          ? "the exact place is known"
-          : `its place is known to about ${metres / 1000} km`;
-    const when = day ? ` on ${date(day)}` : "";
-    const called = name && name !== "landslide" ? `: ${name}` : "";
-    return `A landslide was reported here${when}${called} (${sure}).`;
+    const reported = day
+      ? interpolate(gettext("A landslide was reported here on %(date)s."), { date: date(day) })
+      : gettext("A landslide was reported here.");
+    const called = name && name !== "landslide" ? `${name}.` : "";
+    return [reported, called, sureness(metres)].filter(Boolean).join(" ");
   },
 };
+
+function sureness(metres) {
+  if (metres === undefined) return gettext("The exact place is not known.");
+  if (metres < 1000) return gettext("The exact place is known.");
+  const km = formatNumber(metres / 1000);
+  return interpolate(gettext("Its place is known to about %(km)s km."), { km });
+}
 
 /**
  * Wires the checkboxes of the legend; `before` is the layer that stays above what they show.
@@ -187,10 +194,8 @@ export function setUpContext({ map, urls, query, remember, before }) {
       : [];
     if (!hit) return null;
     const { page } = hit.properties;
-    const link =
-      page === undefined
-        ? null
-        : { href: urls.glacier.replace("{glacier}", encodeURIComponent(page)), text: "How it moves, pair by pair" };
+    const href = page === undefined ? null : urls.glacier.replace("{glacier}", encodeURIComponent(page));
+    const link = href && { href, text: gettext("How it moves, pair by pair") };
     return { text: WORDS[hit.source.replace("context-", "")](hit.properties), link };
   }
 

@@ -3,6 +3,7 @@ import { element as h } from "gmm/dom";
 import { signed } from "gmm/format";
 import { makePlayer } from "gmm/player";
 import { addArrows, addRaster } from "gmm/rasters";
+import { formatNumber, gettext, interpolate } from "gmm/words";
 
 const STRENGTH = 80;
 const part = (name) => document.querySelector(`[data-image="${name}"]`);
@@ -77,14 +78,14 @@ export async function setUpImages({ map, urls, query, remember, hasPoints, onPoi
       part(name).textContent = one[name];
     part("bar").style.background = `linear-gradient(to right, ${one.colours.join(", ")})`;
     const figure = (value) =>
-      one.low < 0 && one.unit !== "dB" ? signed(value, 0) : String(value).replace("-", "\u2212");
+      one.low < 0 && one.unit !== "dB" ? signed(value, 0) : formatNumber(value).replace("-", "\u2212");
     part("low").textContent = figure(one.low);
     part("unit").textContent = one.unit;
     part("high").textContent = figure(one.high);
-    const text = date.label + (date.simulated ? ", simulated" : "");
+    const text = date.simulated ? interpolate(gettext("%(date)s, simulated"), { date: date.label }) : date.label;
     part("label").textContent = `${one.label}, ${text}`;
     slider.setAttribute("aria-valuetext", text);
-    strength.setAttribute("aria-valuetext", `${strength.value} percent`);
+    strength.setAttribute("aria-valuetext", interpolate(gettext("%(value)s percent"), { value: strength.value }));
     part("earlier").disabled = Number(slider.value) <= 0;
     part("later").disabled = Number(slider.value) >= Number(slider.max);
     elsewhere();

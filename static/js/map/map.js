@@ -9,6 +9,7 @@ import * as panel from "gmm/panel";
 import { addPoints } from "gmm/points";
 import { setUpSearch } from "gmm/search";
 import { setUpTools } from "gmm/tools";
+import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 
 const config = jsonOf("map-config");
 const pane = document.getElementById("map-pane");
@@ -45,7 +46,7 @@ try {
   map = createMap("map", { hash: true, ...(bounds ? { bounds, fitBoundsOptions: { padding: 48, maxZoom: 14 } } : {}) });
 } catch (error) {
   console.warn(error);
-  message.firstElementChild.textContent = "This browser cannot draw the map. The list has every place.";
+  message.firstElementChild.textContent = gettext("This browser cannot draw the map. The list has every place.");
   legend.hidden = true;
 }
 
@@ -171,11 +172,13 @@ function pressed(event) {
   const feature = area && alerts.find(area.properties.code);
   const arrow = images?.at(event.point, reach);
   const here = known?.at(event.point, reach);
-  if (arrow) explain(event.lngLat, `The surface here moved ${arrow}.`, here?.link);
+  if (arrow) explain(event.lngLat, motionHere(arrow), here?.link);
   else if (feature) selectAlert(feature, { move: false, link: here?.link });
   else if (here) explain(event.lngLat, here.text, here.link);
-  else explain(event.lngLat, "No measurement point here: that does not mean that the ground is still.");
+  else explain(event.lngLat, gettext("No measurement point here: that does not mean that the ground is still."));
 }
+
+const motionHere = (motion) => interpolate(gettext("Motion of the surface here: %(motion)s."), { motion });
 
 panel.onClose(() => {
   tools?.leave();
@@ -184,7 +187,10 @@ panel.onClose(() => {
 
 // ---- legend and layers ----
 const isFast = () => config.layers.find((one) => one.name === view.layer)?.fast;
-const speed = (value) => (isFast() ? `${signed(value / 1000)} m/year` : `${signed(value)} mm/year`);
+const speed = (value) =>
+  isFast()
+    ? interpolate(gettext("%(figure)s m/year"), { figure: signed(value / 1000) })
+    : interpolate(gettext("%(figure)s mm/year"), { figure: signed(value) });
 
 /** What the points are drawn with: ice is coloured in metres a year, with the same steps. */
 function drawn() {
@@ -194,11 +200,12 @@ function drawn() {
 function describe() {
   const layer = config.layers.find((one) => one.name === view.layer);
   const put = (name, text) => (legend.querySelector(`[data-legend="${name}"]`).textContent = text);
-  put("negative", layer?.negative_word ?? "sinking");
-  put("positive", layer?.positive_word ?? "rising");
+  const unit = layer?.fast ? gettext("metres per year") : gettext("mm per year");
+  put("negative", layer?.negative_word ?? gettext("sinking"));
+  put("positive", layer?.positive_word ?? gettext("rising"));
   put("description", layer?.description ?? "");
-  put("unit", layer?.fast ? "metres per year" : "mm per year");
-  put("stretch-unit", layer?.fast ? "metres per year" : "mm per year");
+  put("unit", unit);
+  put("stretch-unit", unit);
   put("low", signed(-view.stretch, 0));
   put("high", signed(view.stretch, 0));
 }
@@ -291,8 +298,8 @@ function filterList() {
   document.getElementById("no-match").hidden = listed > 0;
   if (alerts) {
     const count = alerts.filter(fits);
-    document.getElementById("count").textContent = count;
-    document.getElementById("count-word").textContent = count === 1 ? "place" : "places";
+    document.getElementById("count").textContent = formatNumber(count);
+    document.getElementById("count-word").textContent = ngettext("place", "places", count);
   }
   remember({ kind: kind.value, state: state.value });
 }
@@ -342,7 +349,7 @@ async function loadAlerts() {
     if (feature) selectAlert(feature, { move: !startedWithHash });
   } catch (error) {
     console.warn(error);
-    warn("The outlines of the alerts could not be loaded. The list is complete.", loadAlerts);
+    warn(gettext("The outlines of the alerts could not be loaded. The list is complete."), loadAlerts);
   }
 }
 
@@ -367,7 +374,7 @@ async function loadImages() {
     });
   } catch (error) {
     console.warn(error);
-    warn("The images could not be loaded.", loadImages);
+    warn(gettext("The images could not be loaded."), loadImages);
   }
 }
 
@@ -411,8 +418,8 @@ if (map) {
   setUpSearch(goTo);
   map.once("load", start);
   map.on("error", ({ error, sourceId }) => {
-    if (sourceId === "points") warn("Some measurement points could not be loaded.", () => points.retry());
-    else if (sourceId === "raster") warn("Some images could not be loaded.", () => images?.retry());
+    if (sourceId === "points") warn(gettext("Some measurement points could not be loaded."), () => points.retry());
+    else if (sourceId === "raster") warn(gettext("Some images could not be loaded."), () => images?.retry());
     else console.warn(error?.message);
   });
 }

@@ -1,6 +1,7 @@
 // The panel beside the map: what is known about one point or one alert. Each has a loading, an empty and an error form.
 import { element as h } from "gmm/dom";
-import { date, position, seconds, signed } from "gmm/format";
+import { date, fixed, position, seconds, signed } from "gmm/format";
+import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 
 const panel = document.getElementById("panel");
 let removeChart = null;
@@ -42,7 +43,11 @@ export function open(title, ...content) {
       "div",
       { class: "panel-bar" },
       h("h2", { id: "panel-title" }, title),
-      h("button", { type: "button", class: "button button--icon", "aria-label": "Close", onclick: close }, "×"),
+      h(
+        "button",
+        { type: "button", class: "button button--icon", "aria-label": gettext("Close"), onclick: close },
+        "×",
+      ),
     ),
     ...content.filter(Boolean),
   );
@@ -63,24 +68,29 @@ export function keep(remove) {
   removeChart = remove;
 }
 
+const POINT = gettext("Measurement point");
+
 const waiting = () => [
-  h("p", { class: "visually-hidden", role: "status" }, "Loading the measurements…"),
+  h("p", { class: "visually-hidden", role: "status" }, gettext("Loading the measurements…")),
   h("span", { class: "waiting waiting--line" }),
   h("span", { class: "waiting waiting--line" }),
   h("span", { class: "waiting waiting--chart" }),
 ];
 
-function copyLink(event) {
-  const button = event.currentTarget;
-  navigator.clipboard.writeText(location.href).then(
-    () => (button.textContent = "Link copied"),
-    () => (button.textContent = "Copy it from the address bar"),
-  );
+/** A button that copies the address of the page; it says whether that worked. */
+export function copyButton() {
+  const copy = () =>
+    navigator.clipboard.writeText(location.href).then(
+      () => (button.textContent = gettext("Link copied")),
+      () => (button.textContent = gettext("Copy it from the address bar")),
+    );
+  const button = h("button", { type: "button", class: "button", onclick: copy }, gettext("Copy link"));
+  return button;
 }
 
 /** Shows the point whose series is at `url`; actions(point): buttons for it. */
 export async function showPoint(url, actions = () => []) {
-  open("Measurement point", ...waiting());
+  open(POINT, ...waiting());
   const request = (running = new AbortController());
   try {
     const response = await fetch(url, { signal: request.signal, headers: { Accept: "application/json" } });
@@ -94,24 +104,26 @@ export async function showPoint(url, actions = () => []) {
     if (error.name === "AbortError" || request.signal.aborted) return null;
     const gone = error.message === "gone";
     open(
-      "Measurement point",
+      POINT,
       h(
         "p",
         { class: "verdict", role: "alert" },
-        gone ? "This point is no longer part of the data." : "The measurements of this point could not be loaded.",
+        gone
+          ? gettext("This point is no longer part of the data.")
+          : gettext("The measurements of this point could not be loaded."),
       ),
       h(
         "p",
         {},
         gone
-          ? "A newer release may have replaced it. Points near it may still be there."
-          : "The connection may have been interrupted.",
+          ? gettext("A newer release may have replaced it. Points near it may still be there.")
+          : gettext("The connection may have been interrupted."),
       ),
       !gone &&
         h(
           "button",
           { type: "button", class: "button button--main", onclick: () => showPoint(url, actions) },
-          "Try again",
+          gettext("Try again"),
         ),
     );
     return null;
@@ -127,8 +139,8 @@ function renderPoint(point, drawChart, buttons) {
       "p",
       { class: "buttons" },
       ...buttons,
-      point.csv_url && h("a", { class: "button", href: point.csv_url, download: true }, "Download (CSV)"),
-      h("button", { type: "button", class: "button", onclick: copyLink }, "Copy link"),
+      point.csv_url && h("a", { class: "button", href: point.csv_url, download: true }, gettext("Download (CSV)")),
+      copyButton(),
     ),
     changesList(point),
     measured.length > 0 && valuesTable(point),
@@ -136,15 +148,15 @@ function renderPoint(point, drawChart, buttons) {
   ];
   if (measured.length === 0) {
     open(
-      "Measurement point",
+      POINT,
       ...head,
-      h("p", { class: "empty" }, "Only the speed is known here; this data set holds no series over time."),
+      h("p", { class: "empty" }, gettext("Only the speed is known here; this data set holds no series over time.")),
       ...tail,
     );
     return;
   }
   const box = h("div", { class: "chart" });
-  open("Measurement point", ...head, box, ...tail);
+  open(POINT, ...head, box, ...tail);
   const around = (sign) => fit.map((value) => (value === null ? null : value + sign * band));
   removeChart = drawChart(box, {
     dates,
@@ -155,34 +167,38 @@ function renderPoint(point, drawChart, buttons) {
     positiveWord: point.positive_word,
     negativeWord: point.negative_word,
     names: {
-      values: "measured",
-      line: "trend and seasons",
-      short: "trend",
-      band: `usual scatter (±${band?.toFixed(1)} mm)`,
-      marks: "a change",
+      values: gettext("measured"),
+      line: gettext("trend and seasons"),
+      short: gettext("trend"),
+      band: interpolate(gettext("usual scatter (±%(mm)s mm)"), { mm: fixed(band ?? 0) }),
+      marks: gettext("a change"),
     },
   });
 }
 
 function figures(point, measured) {
   // ice moves by metres, ground by millimetres
-  const [per, name] = Math.abs(point.velocity_mm_yr) >= 3000 ? [1000, "m"] : [1, "mm"];
+  const fast = Math.abs(point.velocity_mm_yr) >= 3000;
+  const per = fast ? 1000 : 1;
   const std = point.velocity_std_mm_yr;
-  const unit =
-    std === null ? `${name} per year, uncertainty not given` : `± ${(std / per).toFixed(1)} ${name} per year`;
+  const [alone, around] = fast
+    ? [gettext("m per year, uncertainty not given"), gettext("± %(std)s m per year")]
+    : [gettext("mm per year, uncertainty not given"), gettext("± %(std)s mm per year")];
   // the speed times the years: a difference of two single measurements would be mostly scatter
   const years = (seconds(point.dates.at(-1)) - seconds(point.dates[0])) / (365.25 * 86400);
   const change = measured.length > 1 ? point.velocity_mm_yr * years : null;
+  const unit = h("small", {}, std === null ? alone : interpolate(around, { std: fixed(std / per) }));
+  const since = () => interpolate(gettext("mm since %(date)s"), { date: date(point.dates[0]) });
   return h(
     "dl",
     { class: "figures" },
-    h("div", {}, h("dt", {}, "Speed"), h("dd", {}, `${signed(point.velocity_mm_yr / per)} `, h("small", {}, unit))),
+    h("div", {}, h("dt", {}, gettext("Speed")), h("dd", {}, `${signed(point.velocity_mm_yr / per)} `, unit)),
     change !== null &&
       h(
         "div",
         {},
-        h("dt", {}, "Total change"),
-        h("dd", {}, `${signed(change, 0)} `, h("small", {}, `mm since ${date(point.dates[0])}`)),
+        h("dt", {}, gettext("Total change")),
+        h("dd", {}, `${signed(change, 0)} `, h("small", {}, since())),
       ),
   );
 }
@@ -190,9 +206,17 @@ function figures(point, measured) {
 /** What changed and when, in words; only changes that chance hardly makes are here. */
 function changesList({ changes }) {
   if (!changes.length) return null;
-  const when = ({ day, first, last }) => `${date(day)} (probably between ${date(first)} and ${date(last)})`;
-  return h("ul", { class: "changes" }, ...changes.map((one) => h("li", {}, `${when(one)}: ${one.sentence}`)));
+  return h("ul", { class: "changes" }, ...changes.map((one) => h("li", {}, changeText(one))));
 }
+
+/** When a change was, and what it was. */
+export const changeText = ({ day, first, last, sentence }) =>
+  interpolate(gettext("%(day)s (probably between %(first)s and %(last)s): %(sentence)s"), {
+    day: date(day),
+    first: date(first),
+    last: date(last),
+    sentence,
+  });
 
 function valuesTable({ dates, displacement_mm: values, fit_mm: fit }) {
   const cell = (value) => h("td", { class: "number" }, value === null ? "–" : signed(value));
@@ -200,10 +224,10 @@ function valuesTable({ dates, displacement_mm: values, fit_mm: fit }) {
   const details = h(
     "details",
     {},
-    h("summary", {}, "The figures as a table"),
+    h("summary", {}, gettext("The figures as a table")),
     h(
       "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Displacement by date" },
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": gettext("Displacement by date") },
       h(
         "table",
         {},
@@ -213,9 +237,9 @@ function valuesTable({ dates, displacement_mm: values, fit_mm: fit }) {
           h(
             "tr",
             {},
-            h("th", { scope: "col" }, "Date"),
-            h("th", { scope: "col", class: "number" }, "Measured, mm"),
-            fit && h("th", { scope: "col", class: "number" }, "Trend and seasons, mm"),
+            h("th", { scope: "col" }, gettext("Date")),
+            h("th", { scope: "col", class: "number" }, gettext("Measured, mm")),
+            fit && h("th", { scope: "col", class: "number" }, gettext("Trend and seasons, mm")),
           ),
         ),
         body,
@@ -239,43 +263,47 @@ function valuesTable({ dates, displacement_mm: values, fit_mm: fit }) {
 function howSure(point, count) {
   const { product } = point;
   const fact = (name, value) => value !== null && [h("dt", {}, name), h("dd", {}, value)];
-  const mm = (value) => (value === null ? null : `${value.toFixed(1)} mm`);
+  const mm = (value) => (value === null ? null : `${fixed(value)} mm`);
+  const passes = ngettext(
+    "The speed comes from %(n)s pass of the satellite.",
+    "The speed comes from %(n)s passes of the satellite.",
+    count,
+  );
+  const likely = gettext("It is likely (2 out of 3) within ±%(mm)s mm per year of the value shown.");
   const uncertainty =
     point.velocity_std_mm_yr === null
-      ? "The data set gives no uncertainty for it."
-      : `It is likely (2 out of 3) within ±${point.velocity_std_mm_yr.toFixed(1)} mm per year of the value shown.`;
+      ? gettext("The data set gives no uncertainty for it.")
+      : interpolate(likely, { mm: fixed(point.velocity_std_mm_yr) });
+  const relative = gettext("It is relative to a reference area that is taken to be still.");
+  const spot = gettext("The point stands for a spot of some metres, and its position is uncertain by as much.");
+  const coherence = gettext("%(coherence)s (0: useless, 1: perfect)");
   return h(
     "details",
     {},
-    h("summary", {}, "How sure are we?"),
-    h(
-      "p",
-      {},
-      `The speed comes from ${count} passes of the satellite. ${uncertainty} ` +
-        "It is relative to a reference area that is taken to be still.",
-    ),
+    h("summary", {}, gettext("How sure are we?")),
+    h("p", {}, `${interpolate(passes, { n: formatNumber(count) })} ${uncertainty} ${relative}`),
     h(
       "dl",
       { class: "facts" },
-      fact("Direction", product.component_label),
-      fact("Track", product.track ? String(product.track) : null),
+      fact(gettext("Direction"), product.component_label),
+      fact(gettext("Track"), product.track ? String(product.track) : null),
       fact(
-        "Temporal coherence",
-        point.temporal_coherence === null ? null : `${point.temporal_coherence.toFixed(2)} (0: useless, 1: perfect)`,
+        gettext("Temporal coherence"),
+        point.temporal_coherence === null
+          ? null
+          : interpolate(coherence, { coherence: fixed(point.temporal_coherence, 2) }),
       ),
-      fact("Scatter (RMSE)", mm(point.rmse_mm)),
-      fact("Position", position(point.longitude, point.latitude, 5)),
-      fact("Height", point.height_m === null || point.height_m === undefined ? null : `${point.height_m.toFixed(0)} m`),
-      fact("Point", point.pid),
-      fact("Data set", product.url ? h("a", { href: product.url }, product.name) : product.name),
-      fact("Credit", product.attribution || null),
+      fact(gettext("Scatter (RMSE)"), mm(point.rmse_mm)),
+      fact(gettext("Position"), position(point.longitude, point.latitude, 5)),
+      fact(
+        gettext("Height"),
+        point.height_m === null || point.height_m === undefined ? null : `${fixed(point.height_m, 0)} m`,
+      ),
+      fact(gettext("Point"), point.pid),
+      fact(gettext("Data set"), product.url ? h("a", { href: product.url }, product.name) : product.name),
+      fact(gettext("Credit"), product.attribution || null),
     ),
-    h(
-      "p",
-      { class: "soft" },
-      "The point stands for a spot of some metres, and its position is uncertain by as much: " +
-        "it is not one particular house.",
-    ),
+    h("p", { class: "soft" }, `${spot} ${gettext("It is not one particular house.")}`),
   );
 }
 
@@ -285,7 +313,7 @@ function howSure(point, count) {
  */
 export function showAlert(alert, { link = null, hasPoints = true } = {}) {
   open(
-    `Alert ${alert.code}`,
+    interpolate(gettext("Alert %(code)s"), { code: alert.code }),
     h("p", { class: "verdict" }, alert.sentence),
     ...alert.sentences.slice(1).map((sentence) => h("p", {}, sentence)),
     h(
@@ -297,22 +325,23 @@ export function showAlert(alert, { link = null, hasPoints = true } = {}) {
     h(
       "dl",
       { class: "facts" },
-      h("dt", {}, "Kind"),
+      h("dt", {}, gettext("Kind")),
       h("dd", {}, alert.kind_label),
-      h("dt", {}, "Place"),
+      h("dt", {}, gettext("Place")),
       h("dd", {}, alert.place),
-      h("dt", {}, "Rate"),
+      h("dt", {}, gettext("Rate")),
       h("dd", {}, alert.rate_label),
-      h("dt", {}, "Area"),
+      h("dt", {}, gettext("Area")),
       h("dd", {}, alert.area_label),
     ),
     h(
       "p",
       { class: "buttons" },
-      h("a", { class: "button button--main", href: alert.url }, "What you can do, and all details"),
+      h("a", { class: "button button--main", href: alert.url }, gettext("What you can do, and all details")),
       link && h("a", { class: "button", href: link.href }, link.text),
-      h("button", { type: "button", class: "button", onclick: copyLink }, "Copy link"),
+      copyButton(),
     ),
-    hasPoints && h("p", { class: "soft" }, "Press a point inside the outline to see how it moved over time."),
+    hasPoints &&
+      h("p", { class: "soft" }, gettext("Press a point inside the outline to see how it moved over time.")),
   );
 }

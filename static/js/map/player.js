@@ -1,4 +1,5 @@
 // Playing frames one after the other: a button, a slider, and the arrow keys of the slider.
+import { gettext, pgettext } from "gmm/words";
 
 const PAUSE_MS = 600;
 
@@ -12,9 +13,14 @@ export function makePlayer({ button, show, count, at }) {
   let playing = 0; // each run has its number: an older one ends by itself
 
   function label() {
-    const words = playing > 0 ? "Pause" : still.matches ? "Next" : "Play";
-    button.textContent = words;
-    button.setAttribute("aria-label", still.matches && playing <= 0 ? "Next date" : `${words} through the dates`);
+    const [text, name] =
+      playing > 0
+        ? [pgettext("player", "Pause"), gettext("Pause through the dates")]
+        : still.matches
+          ? [pgettext("player", "Next"), gettext("Next date")]
+          : [pgettext("player", "Play"), gettext("Play through the dates")];
+    button.textContent = text;
+    button.setAttribute("aria-label", name);
   }
 
   function pause() {

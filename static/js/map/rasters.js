@@ -1,9 +1,20 @@
 // Rasters on a map: tiles of one layer and one date, and arrows of fast motion.
 import { css, onTheme } from "gmm/dom";
+import { fixed } from "gmm/format";
+import { gettext, interpolate } from "gmm/words";
 
 const EMPTY = { type: "FeatureCollection", features: [] };
 const DEEPEST = 14; // beyond, the browser enlarges the cells
-const COMPASS = ["north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west"];
+const TOWARD = [
+  gettext("%(speed)s ± %(margin)s m a day toward the north"),
+  gettext("%(speed)s ± %(margin)s m a day toward the north-east"),
+  gettext("%(speed)s ± %(margin)s m a day toward the east"),
+  gettext("%(speed)s ± %(margin)s m a day toward the south-east"),
+  gettext("%(speed)s ± %(margin)s m a day toward the south"),
+  gettext("%(speed)s ± %(margin)s m a day toward the south-west"),
+  gettext("%(speed)s ± %(margin)s m a day toward the west"),
+  gettext("%(speed)s ± %(margin)s m a day toward the north-west"),
+];
 
 /**
  * Shows a raster below `before` (by default below points and outlines). tilesUrl holds {layer} and {group};
@@ -140,8 +151,8 @@ export function addArrows(
 export function inWords({ speed_m_day: speed, sigma_m_day: sigma, bearing_deg: bearing }) {
   const digits = speed >= 10 ? 0 : speed >= 1 ? 1 : 2;
   const margin = Math.max(2 * sigma, 10 ** -digits);
-  const direction = COMPASS[Math.round(bearing / 45) % 8];
-  return `${speed.toFixed(digits)} ± ${margin.toFixed(digits)} m a day toward the ${direction}`;
+  const figures = { speed: fixed(speed, digits), margin: fixed(margin, digits) };
+  return interpolate(TOWARD[Math.round(bearing / 45) % 8], figures);
 }
 
 function boxInView(map) {

@@ -1,6 +1,7 @@
 // The search field on the map: a list of places unfolds below it (ARIA combobox).
 // Without this script the form works by itself.
 import { element } from "gmm/dom";
+import { gettext, interpolate, ngettext } from "gmm/words";
 
 const WAIT_MS = 200;
 
@@ -61,7 +62,8 @@ export function setUpSearch(go) {
     note.hidden = !answer.note;
     active = -1;
     open(hits.length > 0 || Boolean(answer.note));
-    status.textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "place" : "places"} found.` : answer.note;
+    const n = hits.length;
+    status.textContent = n ? interpolate(ngettext("%(n)s place found.", "%(n)s places found.", n), { n }) : answer.note;
   }
 
   /** Resolves when the list answers what stands in the field; a newer question takes an older one's place.
@@ -89,7 +91,7 @@ export function setUpSearch(go) {
     input.value = hit.name;
     answered = hit.name;
     open(false);
-    status.textContent = `The map shows ${hit.name}.`;
+    status.textContent = interpolate(gettext("The map shows %(place)s."), { place: hit.name });
     go(hit);
   }
 

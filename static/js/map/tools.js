@@ -1,6 +1,7 @@
 // The tools on the map: compare, area, profile, time. What they need is loaded when somebody presses one.
 import { maplibre } from "gmm/basemap";
 import { element } from "gmm/dom";
+import { gettext, pgettext } from "gmm/words";
 
 /**
  * layer(): the layer of points shown; padding(): room that the panel takes; onUse(): a tool is about to show something;
@@ -67,8 +68,8 @@ export function setUpTools({ map, urls, layer, query, remember, say, warn, paddi
     element("button", { type: "button", class: "button", onclick: () => use(action) }, text);
   return {
     buttonsFor: (key, { longitude, latitude }) => [
-      toolButton("Compare", (tools) => tools.compare([key])),
-      toolButton("Other directions", (tools) => tools.everyDirection(longitude, latitude)),
+      toolButton(pgettext("tool", "Compare"), (tools) => tools.compare([key])),
+      toolButton(gettext("Other directions"), (tools) => tools.everyDirection(longitude, latitude)),
     ],
     /** Whether a press on the map is no question about what is there. */
     isBusy: () => Boolean(inspect?.isDrawing() || play),

@@ -1,6 +1,7 @@
 // The page of a pair: its two images by swipe, flicker or difference, and results of models over the first one.
 import { jsonOf } from "gmm/dom";
 import { createWindows } from "gmm/windows";
+import { formatNumber, gettext, interpolate, pgettext } from "gmm/words";
 
 const config = jsonOf("pair-viewer");
 const part = (id) => document.getElementById(id);
@@ -15,16 +16,16 @@ const windows = createWindows(canvas, {
   onFault: (failed) => (part("failed").hidden = !failed),
   onDivide: divideAt,
 });
+const percent = (value) => interpolate(gettext("%(value)s percent"), { value });
 const mode = () => document.querySelector("[name=mode]:checked").value;
 
 /** What each mode draws, and what stands in the corners. */
 const MODES = {
   swipe() {
     const share = divide.value / 100;
-    divide.setAttribute(
-      "aria-valuetext",
-      `${divide.value} percent ${config.days.reference}, the rest ${config.days.secondary}`,
-    );
+    const shares = { share: divide.value, first: config.days.reference, second: config.days.secondary };
+    const words = interpolate(gettext("%(share)s percent %(first)s, the rest %(second)s"), shares);
+    divide.setAttribute("aria-valuetext", words);
     return [
       [
         { name: "reference", to: share },
@@ -42,11 +43,18 @@ const MODES = {
     second ? "" : config.days.reference,
     second ? config.days.secondary : "",
   ],
-  difference: () => [[{ name: "ratio" }], `${config.days.secondary} against ${config.days.reference}`, ""],
+  difference: () => [
+    [{ name: "ratio" }],
+    interpolate(gettext("%(second)s against %(first)s"), {
+      first: config.days.reference,
+      second: config.days.secondary,
+    }),
+    "",
+  ],
   results() {
     const chosen = part("result").value;
     for (const legend of document.querySelectorAll("[data-legend]")) legend.hidden = legend.dataset.legend !== chosen;
-    part("strength").setAttribute("aria-valuetext", `${part("strength").value} percent`);
+    part("strength").setAttribute("aria-valuetext", percent(part("strength").value));
     return [
       [{ name: "reference" }, { name: chosen, alpha: part("strength").value / 100 }],
       config.days.reference,
@@ -93,7 +101,7 @@ function stop() {
 
 function say() {
   flicker.setAttribute("aria-pressed", String(timer !== 0));
-  flicker.firstChild.textContent = timer ? "Stop " : "Start ";
+  flicker.firstChild.textContent = `${timer ? pgettext("flicker", "Stop") : pgettext("flicker", "Start")} `;
 }
 
 /** Only a hand starts it: neither the page nor the choice of the mode does. */
@@ -107,13 +115,19 @@ function toggleFlicker() {
 }
 
 function describe({ metresPerPixel, whole, closest, bar }) {
-  const metres = (value) => (value >= 1000 ? `${value / 1000} km` : `${value} m`);
-  const figure = metresPerPixel >= 10 ? metresPerPixel.toFixed(0) : metresPerPixel.toPrecision(2);
+  const metres = (value) => (value >= 1000 ? `${formatNumber(value / 1000)} km` : `${formatNumber(value)} m`);
+  const digits =
+    metresPerPixel >= 10
+      ? { maximumFractionDigits: 0 }
+      : { minimumSignificantDigits: 2, maximumSignificantDigits: 2 };
+  const extent = whole ? gettext("The whole image is in view.") : gettext("A part of the image is in view.");
   const grain =
     metresPerPixel > config.posting_m * 1.05
-      ? `one pixel on the screen is ${figure} m`
-      : `every pixel of ${config.posting_m} m is shown`;
-  part("picture-status").textContent = `${whole ? "The whole image" : "A part of the image"}; ${grain}.`;
+      ? interpolate(gettext("One pixel on the screen is %(metres)s m."), {
+          metres: formatNumber(metresPerPixel, digits),
+        })
+      : interpolate(gettext("Every pixel of %(metres)s m is shown."), { metres: formatNumber(config.posting_m) });
+  part("picture-status").textContent = `${extent} ${grain}`;
   part("scale").firstElementChild.style.width = `${bar.pixels}px`;
   part("scale").firstElementChild.textContent = metres(bar.metres);
   viewer.querySelector("[data-zoom=in]").disabled = closest;

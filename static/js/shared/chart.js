@@ -2,18 +2,20 @@
 import uPlot from "uplot";
 import { css, element, onTheme } from "gmm/dom";
 import { date, seconds, signed } from "gmm/format";
+import { formatDate, gettext, interpolate } from "gmm/words";
 
 const HEIGHT = 220;
 const YEAR = 365 * 86400;
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const HINT = gettext("Point at the chart to read a value.");
 
+/** The dates of an axis; its first one with the year. */
 export function timeLabels(_, splits, _axis, _space, step) {
   return splits.map((at, i) => {
     const when = new Date(at * 1000);
-    const [year, month] = [when.getUTCFullYear(), MONTHS[when.getUTCMonth()]];
-    if (step >= YEAR * 0.9 || (step > 27 * 86400 && when.getUTCMonth() === 0)) return String(year);
-    const label = step > 27 * 86400 ? month : `${when.getUTCDate()} ${month}`;
-    return i === 0 ? `${label} ${year}` : label;
+    if (step >= YEAR * 0.9 || (step > 27 * 86400 && when.getUTCMonth() === 0)) return String(when.getUTCFullYear());
+    const day = step > 27 * 86400 ? {} : { day: "numeric" };
+    const year = i === 0 ? { year: "numeric" } : {};
+    return formatDate(when, { ...day, month: "short", ...year, timeZone: "UTC" });
   });
 }
 
@@ -23,6 +25,9 @@ export const tint = (colour, opacity) =>
   Math.round(opacity * 255)
     .toString(16)
     .padStart(2, "0");
+
+/** What the two directions of millimetres mean: their words come from the server. */
+export const upAndDown = (up, down) => interpolate(gettext("Millimetres. Up: %(up)s, down: %(down)s."), { up, down });
 
 /**
  * Fills `box` (a .chart). `series`: dates (ISO), values, line, low, high (mm or null for each date;
@@ -34,11 +39,11 @@ export const tint = (colour, opacity) =>
 export function drawChart(box, series) {
   const { dates, line = null, values = null, low = null, high = null } = series;
   const { marks = [], names, unit = "mm", text = signed } = series;
-  const direction = series.direction ?? `Millimetres. Up: ${series.positiveWord}, down: ${series.negativeWord}.`;
+  const direction = series.direction ?? upAndDown(series.positiveWord, series.negativeWord);
   const x = dates.map(seconds);
   const none = x.map(() => null);
   const data = [x, low ?? none, high ?? none, line ?? none, values ?? none];
-  const readout = element("p", { class: "readout" }, "Point at the chart to read a value.");
+  const readout = element("p", { class: "readout" }, HINT);
   const plot = element("div", { class: "plot" });
   const key = element(
     "ul",
@@ -54,14 +59,17 @@ export function drawChart(box, series) {
   function read(chart) {
     const i = chart.cursor.idx;
     if (i === null || i === undefined) {
-      readout.textContent = "Point at the chart to read a value.";
+      readout.textContent = HINT;
       return;
     }
     const parts = [];
     if (values && values[i] !== null) parts.push(`${text(values[i])} ${unit}`);
     if (line && line[i] !== null) parts.push(`${names.short} ${text(line[i])} ${unit}`);
-    if (!values && low && low[i] !== null) parts.push(`${text(low[i])} to ${text(high[i])} ${unit}`);
-    readout.textContent = `${date(dates[i])}: ${parts.join(" · ") || "no value"}`;
+    if (!values && low && low[i] !== null) {
+      const edges = { low: text(low[i]), high: text(high[i]), unit };
+      parts.push(interpolate(gettext("%(low)s to %(high)s %(unit)s"), edges));
+    }
+    readout.textContent = `${date(dates[i])}: ${parts.join(" · ") || gettext("no value")}`;
   }
 
   function drawMarks({ ctx, bbox, valToPos }) {

@@ -3,6 +3,7 @@
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { css, jsonOf, onTheme } from "gmm/dom";
 import { addOutlines, boundsOf, fetchAlerts } from "gmm/marks";
+import { gettext, interpolate } from "gmm/words";
 
 const config = jsonOf("subscribe-config");
 const form = document.getElementById("subscribe");
@@ -146,12 +147,12 @@ function describe() {
   const kinds = form.querySelectorAll("[name=kinds]:checked").length;
   const all = form.querySelectorAll("[name=kinds]").length;
   const what = [
-    kinds === all ? "every kind" : `${kinds} of ${all} kinds`,
-    labelOf("lowest_severity").toLowerCase(),
-    fields.unreviewed.checked ? "also not reviewed" : "reviewed only",
-    fields.updates.checked ? "with changes" : "without changes",
+    kinds === all ? gettext("Every kind") : interpolate(gettext("%(kinds)s of %(all)s kinds"), { kinds, all }),
+    labelOf("lowest_severity"),
+    fields.unreviewed.checked ? gettext("Also not reviewed") : gettext("Reviewed only"),
+    fields.updates.checked ? gettext("With changes") : gettext("Without changes"),
   ];
-  form.querySelector("[data-summary=what]").textContent = what.join(", ");
+  form.querySelector("[data-summary=what]").textContent = what.join(" · ");
   form.querySelector("[data-summary=often]").textContent = labelOf("frequency");
 }
 
@@ -171,8 +172,9 @@ async function ask() {
   } catch (error) {
     console.warn(error);
     if (mine === latest)
-      preview.textContent =
-        "How many mails this would bring could not be counted just now. You can subscribe all the same.";
+      preview.textContent = gettext(
+        "How many mails this would bring could not be counted just now. You can subscribe all the same.",
+      );
   }
 }
 

@@ -1,5 +1,6 @@
 // Sending files one after the other with their progress, and a list that keeps up while something runs.
 import { element } from "gmm/dom";
+import { formatNumber, gettext, interpolate } from "gmm/words";
 
 const form = document.getElementById("upload");
 const chooser = form.elements.files;
@@ -8,16 +9,18 @@ const sending = document.getElementById("sending");
 const faults = document.getElementById("faults");
 const button = form.querySelector("button[type=submit]");
 const LOOK_AGAIN_MS = 1500;
-const MISSING = "The service could not be reached. Nothing was kept; please send it again.";
+const MISSING = gettext("The service could not be reached. Nothing was kept; please send it again.");
 
 let underWay = false;
 
+const threeDigits = (value) => formatNumber(value, { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
+
 const inWords = (bytes) =>
   bytes >= 1e9
-    ? `${(bytes / 1e9).toPrecision(3)} GB`
+    ? interpolate(gettext("%(size)s GB"), { size: threeDigits(bytes / 1e9) })
     : bytes >= 1e6
-      ? `${(bytes / 1e6).toPrecision(3)} MB`
-      : `${Math.ceil(bytes / 1e3)} kB`;
+      ? interpolate(gettext("%(size)s MB"), { size: threeDigits(bytes / 1e6) })
+      : interpolate(gettext("%(size)s kB"), { size: formatNumber(Math.ceil(bytes / 1e3)) });
 
 function say(lines) {
   faults.querySelector("ul").replaceChildren(...lines.map((line) => element("li", {}, line)));
@@ -35,7 +38,8 @@ function bodyWith(file) {
 }
 
 function send(file) {
-  const bar = element("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
+  const label = interpolate(gettext("Sending %(file)s"), { file: file.name });
+  const bar = element("progress", { max: 1, value: 0, "aria-label": label });
   const progress = element("span", {}, "0 %");
   sending.append(element("li", {}, element("span", {}, file.name), bar, progress));
   return new Promise((done) => {
@@ -44,8 +48,9 @@ function send(file) {
     request.setRequestHeader("Accept", "application/json");
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       bar.value = loaded / total;
-      const percent = Math.floor((100 * loaded) / total);
-      progress.textContent = loaded < total ? `${percent} % of ${inWords(total)}` : "checking";
+      const figures = { part: `${Math.floor((100 * loaded) / total)} %`, total: inWords(total) };
+      progress.textContent =
+        loaded < total ? interpolate(gettext("%(part)s of %(total)s"), figures) : gettext("checking");
     });
     request.addEventListener("loadend", () => {
       let answer = { queued: [], faults: [MISSING] };
@@ -53,9 +58,9 @@ function send(file) {
         answer = JSON.parse(request.responseText);
       } catch {
         if (request.status === 403)
-          answer.faults = ["You are no longer signed in. Load this page again and sign in."];
+          answer.faults = [gettext("You are no longer signed in. Load this page again and sign in.")];
       }
-      progress.textContent = answer.queued.length ? "sent" : "not taken";
+      progress.textContent = answer.queued.length ? gettext("sent") : gettext("not taken");
       done(answer.faults);
     });
     request.send(bodyWith(file));
@@ -66,9 +71,12 @@ async function sendAll(files) {
   const most = Number(form.dataset.maxBytes);
   const faults = files
     .filter((file) => file.size > most)
-    .map(
-      (file) =>
-        `${file.name} is too large: ${inWords(file.size)}; at most ${form.dataset.maxWords} can be sent at a time.`,
+    .map((file) =>
+      interpolate(gettext("%(file)s is too large: %(size)s; at most %(most)s can be sent at a time."), {
+        file: file.name,
+        size: inWords(file.size),
+        most: form.dataset.maxWords,
+      }),
     );
   say(faults);
   sending.replaceChildren();
