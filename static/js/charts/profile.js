@@ -10,7 +10,7 @@ const NAME = "ground-motion-profile";
 const WIDTHS_M = [50, 100, 200, 500, 1000, 2000];
 const metres = (at) => (at >= 1000 ? `${fixed(at / 1000, at % 1000 ? 1 : 0)} km` : `${Math.round(at)} m`);
 const wide = (at) => interpolate(gettext("%(width)s wide"), { width: metres(at) });
-const month = (iso) => formatDate(new Date(`${iso}T00:00:00Z`), { month: "short", year: "numeric", timeZone: "UTC" });
+const month = (iso) => formatDate(new Date(`${iso}T00:00:00Z`), { month: "short", year: "numeric" });
 
 /** Speed of the points, and the median of every piece of the line with the middle two thirds. */
 const speedLines = ({ distance_m: x, velocity_mm_yr: dots, bins }) => [

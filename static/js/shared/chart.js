@@ -15,7 +15,7 @@ export function timeLabels(_, splits, _axis, _space, step) {
     if (step >= YEAR * 0.9 || (step > 27 * 86400 && when.getUTCMonth() === 0)) return String(when.getUTCFullYear());
     const day = step > 27 * 86400 ? {} : { day: "numeric" };
     const year = i === 0 ? { year: "numeric" } : {};
-    return formatDate(when, { ...day, month: "short", ...year, timeZone: "UTC" });
+    return formatDate(when, { ...day, month: "short", ...year });
   });
 }
 

@@ -32,6 +32,5 @@ export const position = (longitude, latitude, digits = 3) =>
   `${degrees(latitude, "lat", digits)}, ${degrees(longitude, "lon", digits)}`;
 
 /** "2020-01-03" → "3 Jan 2020". Dates of passes are UTC days. */
-export const date = (iso) =>
-  formatDate(new Date(`${iso}T00:00:00Z`), { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+export const date = (iso) => formatDate(new Date(`${iso}T00:00:00Z`));
 export const seconds = (iso) => Date.parse(`${iso}T00:00:00Z`) / 1000;
