@@ -43,7 +43,7 @@ def test_the_record_counts_what_was_judged_and_simulated_alerts_apart(judged):
     words = words_of(page)
     assert "Of the alerts that were judged (4), 3 were right." in words
     assert "of 100 such alerts 28 to 97 were right" in words
-    assert "1 more is not judged yet" in words
+    assert "1 more alert is not judged yet" in words
     simulated = words.split("Simulated alerts")[1]
     assert "Of the alerts that were judged (1), 1 was right." in simulated
     assert "anna" not in page.content.decode()
@@ -65,7 +65,7 @@ def test_the_record_says_that_nothing_was_judged_and_is_linked_from_every_page(m
     make_alert()
     words = words_of(Client().get("/record/"))
     assert "No alert on real data has been judged yet." in words
-    assert "1 is waiting for a specialist" in words
+    assert "1 alert is waiting for a specialist" in words
     assert 'href="/record/"' in Client().get("/about/").content.decode().split("<main")[1]
     assert 'href="/record/"' in Client().get("/alerts/").content.decode().split("<footer")[1]
 
