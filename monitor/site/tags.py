@@ -1,4 +1,4 @@
-"""Template tags: words of the field with their meaning on hover."""
+"""Template tags and filters of words: what a word of the field means on hover, and words to stress."""
 
 from django import template
 from django.urls import reverse
@@ -11,8 +11,17 @@ register = template.Library()
 
 
 @register.simple_tag
-def term(name: str, shown: str = "") -> SafeString:
-    """A link to a word of the glossary, which says what it means on hover. KeyError: the glossary lacks it."""
+def term(name: str) -> SafeString:
+    """Attributes of a link to a word of the glossary, which says what it means on hover; the sentence has the word.
+
+    name: the English one. KeyError: the glossary lacks it.
+    """
     known = BY_NAME[name.lower()]
     address = f"{reverse('reading')}#{known.slug}"
-    return format_html('<a class="term" href="{}" title="{}">{}</a>', address, known.meaning, shown or name)
+    return format_html('class="term" href="{}" title="{}"', address, known.meaning)
+
+
+@register.filter
+def strong(text: object) -> SafeString:
+    """Stressed, so that a mail's HTML shares its sentence with its plain text."""
+    return format_html("<strong>{}</strong>", text)

@@ -18,7 +18,7 @@ def test_every_word_has_an_address_of_its_own_and_they_are_sorted():
 
 
 def test_a_word_on_a_page_says_what_it_means():
-    shown = rendered('{% term "line of sight" "along the line" %}')
+    shown = rendered('{% term "line of sight" as line %}<a {{ line }}>along the line</a>')
     assert 'href="/reading/#line-of-sight"' in shown
     assert "slanted line" in shown
     assert ">along the line</a>" in shown
