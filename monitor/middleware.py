@@ -89,7 +89,7 @@ class AnswerBusy:
 def _later(request: HttpRequest, status: int, error: str, seconds: int) -> HttpResponse:
     """A page for people, a problem in JSON for scripts and programs."""
     if "text/html" in request.headers.get("Accept", ""):
-        response = render(None, "later.html", {"error": error, "seconds": seconds}, status=status)
+        response = render(None, "later.html", {"status": status, "seconds": seconds}, status=status)
     else:
         response = problem(status, error, f"Try again in {seconds} seconds.")
     response["Retry-After"] = str(seconds)

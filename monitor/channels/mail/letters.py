@@ -22,6 +22,7 @@ from monitor.families import voice
 from monitor.models import Invitation, Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import tokens
+from monitor.wording.figures import listed
 
 WHAT_HAPPENED = {
     "first": "A place in your region was flagged for the first time.",
@@ -143,12 +144,6 @@ def _title(card: AlertCard) -> str:
     return f"{'Correction: ' if card.state == 'rejected' else ''}{card.kind_label}, {card.place}"
 
 
-def _listed(labels: list[str]) -> list[tuple[str, str]]:
-    """Labels, each with what stands before it in a sentence: "", ", " or " and "."""
-    before = ["", *[", "] * (len(labels) - 2), " and "]
-    return list(zip(before, labels, strict=False))
-
-
 def _to(card: AlertCard) -> str:
     return settings.PUBLIC_URL + card.url
 
@@ -178,11 +173,9 @@ def _mail(
     headers = {"Message-ID": message_id(key), "Auto-Submitted": "auto-generated"}
     if subscriptions:
         stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
-        labels = _listed(list(dict.fromkeys(one.label for one in subscriptions)))
         headers |= {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
         context |= {
-            "labels": labels,
-            "labels_text": "".join(before + label for before, label in labels),
+            "labels": listed(list(dict.fromkeys(one.label for one in subscriptions))),
             "stop_url": stop_url,
             "manage_url": absolute("subscription-manage", tokens.manage_token(subscriptions[0].pk)),
         }
