@@ -5,7 +5,9 @@ A new kind is a value of `Kind` and a row of `KINDS`; CONTRIBUTING.md says what 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
 
 
 class Kind(StrEnum):
@@ -67,6 +69,11 @@ class Mark(NamedTuple):
         return f"mark--{self.shape} tone--{self.colour}"
 
 
+# Translators: %(way)s is "to the south-east", %(speed)s is "3 metres a day (probably 2 to 4)", %(when)s is "between 4
+# and 16 October 2023"
+MOVED = _("The ground here moved %(way)s by about %(speed)s %(when)s, as radar images show.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class KindRow:
     """Facts and words of one kind.
@@ -74,140 +81,158 @@ class KindRow:
     label: heading of its alerts; short: in the legend; meaning: on the about page, and as the likely cause;
     sign: None where the kind implies no vertical motion, or either; advice, limits: beyond those of the whole family;
     network_class: its class in `ml.rasters.areas.KINDS`, and class_words for it; event: it happens once, so that the
-    same at another time is another alert; moved: how a sentence about measured motion begins.
+    same at another time is another alert; moved: the sentence about motion by metres. Words are translated where they
+    are shown; nothing stores or compares them.
     """
 
     family: Family
-    label: str
-    short: str
-    meaning: str
+    label: Any
+    short: Any
+    meaning: Any
     mark: Mark
     sign: Sign | None = None
-    advice: tuple[str, ...] = ()
-    limits: tuple[str, ...] = ()
+    advice: tuple[Any, ...] = ()
+    limits: tuple[Any, ...] = ()
     network_class: str = ""
-    class_words: str = ""
+    class_words: Any = ""
     event: bool = False
-    moved: str = "The ground here moved"
+    moved: Any = MOVED
 
 
 KINDS: dict[Kind, KindRow] = {
     Kind.SUBSIDENCE: KindRow(
         family=Family.VELOCITY,
-        label="Sinking ground",
-        short="sinking",
-        meaning="The ground goes down or moves away from the satellite.",
+        label=_("Sinking ground"),
+        short=_("sinking"),
+        meaning=_("The ground goes down or moves away from the satellite."),
         mark=Mark(Shape.DISC, "subsidence"),
         sign=Sign.SINKING,
     ),
     Kind.MINING: KindRow(
         family=Family.VELOCITY,
-        label="Sinking ground, likely mining",
-        short="sinking, likely mining",
-        meaning="Ground sinks like this over mines, tunnels and other hollows.",
+        label=_("Sinking ground, likely mining"),
+        short=_("sinking, likely mining"),
+        meaning=_("Ground sinks like this over mines, tunnels and other hollows."),
         mark=Mark(Shape.DISC, "subsidence", "×"),
         sign=Sign.SINKING,
         network_class="mining_subsidence",
-        class_words="mining",
+        class_words=_("mining"),
     ),
     Kind.GROUNDWATER: KindRow(
         family=Family.VELOCITY,
-        label="Sinking ground, likely groundwater",
-        short="sinking, likely groundwater",
-        meaning="Ground sinks like this, widely and evenly, where much water is pumped from below.",
+        label=_("Sinking ground, likely groundwater"),
+        short=_("sinking, likely groundwater"),
+        meaning=_("Ground sinks like this, widely and evenly, where much water is pumped from below."),
         mark=Mark(Shape.DISC, "subsidence", "≈"),
         sign=Sign.SINKING,
         network_class="groundwater_subsidence",
-        class_words="pumped groundwater",
+        class_words=_("pumped groundwater"),
     ),
     Kind.FILL: KindRow(
         family=Family.VELOCITY,
-        label="Sinking ground, likely fill or quarry",
-        short="sinking, likely fill or quarry",
-        meaning="Fresh fill, waste heaps and the floors of quarries settle like this.",
+        label=_("Sinking ground, likely fill or quarry"),
+        short=_("sinking, likely fill or quarry"),
+        meaning=_("Fresh fill, waste heaps and the floors of quarries settle like this."),
         mark=Mark(Shape.SQUARE, "fill", "▬"),
         sign=Sign.SINKING,
         network_class="fill_or_quarry",
-        class_words="fill or a quarry",
+        class_words=_("fill or a quarry"),
     ),
     Kind.LANDSLIDE: KindRow(
         family=Family.VELOCITY,
-        label="Sliding slope, likely a landslide",
-        short="likely a landslide",
-        meaning="Slopes that creep downhill look like this.",
+        label=_("Sliding slope, likely a landslide"),
+        short=_("likely a landslide"),
+        meaning=_("Slopes that creep downhill look like this."),
         mark=Mark(Shape.TRIANGLE, "landslide"),
-        advice=("On and below a slope, look also for leaning trees and poles, steps in the ground and new springs.",),
+        advice=(
+            _("On and below a slope, look also for leaning trees and poles, steps in the ground and new springs."),
+        ),
         network_class="landslide",
-        class_words="a landslide",
+        class_words=_("a landslide"),
     ),
     Kind.UPLIFT: KindRow(
         family=Family.VELOCITY,
-        label="Rising ground",
-        short="rising",
-        meaning="The ground comes up or moves toward the satellite, "
-        "as it does where old mines fill with water, or where pumping has ended.",
+        label=_("Rising ground"),
+        short=_("rising"),
+        meaning=_(
+            "The ground comes up or moves toward the satellite, "
+            "as it does where old mines fill with water, or where pumping has ended."
+        ),
         mark=Mark(Shape.RING, "uplift"),
         sign=Sign.RISING,
         network_class="uplift",
-        class_words="rising ground",
+        class_words=_("rising ground"),
     ),
     Kind.UNKNOWN: KindRow(
         family=Family.VELOCITY,
-        label="Moving ground, cause not known",
-        short="not sure",
-        meaning="It moves, but the cause is not known.",
+        label=_("Moving ground, cause not known"),
+        short=_("not sure"),
+        meaning=_("It moves, but the cause is not known."),
         mark=Mark(Shape.ROUNDED, "unknown", "?"),
-        limits=("The cause of the motion cannot be identified from these data alone.",),
+        limits=(_("The cause of the motion cannot be identified from these data alone."),),
     ),
     Kind.SURFACE_CHANGE: KindRow(
         family=Family.SURFACE,
-        label="Changed surface",
-        short="changed surface",
-        meaning="Two radar images no longer match where earlier pairs did: building work, a flood, a fire, a "
-        "landslide. The cause is not identified.",
+        label=_("Changed surface"),
+        short=_("changed surface"),
+        meaning=_(
+            "Two radar images no longer match where earlier pairs did: building work, a flood, a fire, a "
+            "landslide. The cause is not identified."
+        ),
         mark=Mark(Shape.SQUARE, "surface-change", "≠"),
         advice=(
-            "A harvest, building work, a flood, a fire or a landslide look alike from above: go and see, or ask there.",
-            "If nothing of that is known, tell your municipality or the geological survey, and show them this page.",
+            _(
+                "A harvest, building work, a flood, a fire or a landslide look alike from above: go and see, or ask "
+                "there."
+            ),
+            _("If nothing of that is known, tell your municipality or the geological survey, and show them this page."),
         ),
         event=True,
     ),
     Kind.MOVING_GROUND: KindRow(
         family=Family.OFFSETS,
-        label="Fast-moving ground",
-        short="fast-moving ground",
-        meaning="Two radar images show that the ground moved by metres. The cause is not identified.",
+        label=_("Fast-moving ground"),
+        short=_("fast-moving ground"),
+        meaning=_("Two radar images show that the ground moved by metres. The cause is not identified."),
         mark=Mark(Shape.ROUNDED, "moving-ground", "»"),
         advice=(
-            "Glaciers and some slopes move like this all the time: ask whether this one is known.",
-            "If the motion is new to you, tell your municipality or the geological survey, and show them this page.",
+            _("Glaciers and some slopes move like this all the time: ask whether this one is known."),
+            _("If the motion is new to you, tell your municipality or the geological survey, and show them this page."),
         ),
     ),
     Kind.GLACIER_SURGE: KindRow(
         family=Family.OFFSETS,
-        label="Glacier surge",
-        short="glacier surge",
-        meaning="A glacier flows at least twice as fast as usual, in three pairs of radar images or more.",
+        label=_("Glacier surge"),
+        short=_("glacier surge"),
+        meaning=_("A glacier flows at least twice as fast as usual, in three pairs of radar images or more."),
         mark=Mark(Shape.ROUNDED, "glacier-surge", "◆"),
         advice=(
-            "Ice that moves like this opens new crevasses: before you go on it, ask those who know this glacier.",
-            "Rivers below it may rise, fall or turn muddy. Tell your municipality what you see; show them this page.",
+            _("Ice that moves like this opens new crevasses: before you go on it, ask those who know this glacier."),
+            _(
+                "Rivers below it may rise, fall or turn muddy. Tell your municipality what you see; show them this "
+                "page."
+            ),
         ),
-        limits=("Three pairs of images in a row must show it: a surge is reported weeks after it began.",),
+        limits=(_("Three pairs of images in a row must show it: a surge is reported weeks after it began."),),
         event=True,
     ),
     Kind.FAST_LANDSLIDE: KindRow(
         family=Family.OFFSETS,
-        label="Fast landslide",
-        short="fast landslide",
-        meaning="Ground outside known glaciers moved by metres, down a slope.",
+        label=_("Fast landslide"),
+        short=_("fast landslide"),
+        meaning=_("Ground outside known glaciers moved by metres, down a slope."),
         mark=Mark(Shape.ROUNDED, "fast-landslide", "▲"),
         advice=(
-            "Ask your municipality or the geological survey whether this landslide is known, and show them this page.",
-            "New cracks, leaning trees, tilted walls or fresh debris there are worth a photo with its date.",
+            _(
+                "Ask your municipality or the geological survey whether this landslide is known, and show them this "
+                "page."
+            ),
+            _("New cracks, leaning trees, tilted walls or fresh debris there are worth a photo with its date."),
         ),
-        limits=("Called a landslide because it moves down a slope outside known glaciers; unmapped ice does so too.",),
-        moved="The slope here slid",
+        limits=(
+            _("Called a landslide because it moves down a slope outside known glaciers; unmapped ice does so too."),
+        ),
+        moved=_("The slope here slid %(way)s by about %(speed)s %(when)s, as radar images show."),
     ),
 }
 
@@ -215,7 +240,7 @@ FAMILIES: dict[Family, tuple[Kind, ...]] = {
     family: tuple(kind for kind, row in KINDS.items() if row.family is family) for family in Family
 }
 EVENTS = frozenset(kind for kind, row in KINDS.items() if row.event)
-KIND_LABELS: dict[str, str] = {kind.value: row.label for kind, row in KINDS.items()}
+KIND_LABELS: dict[str, Any] = {kind.value: row.label for kind, row in KINDS.items()}
 SINKING = frozenset(kind for kind, row in KINDS.items() if row.sign is Sign.SINKING)
 KIND_OF_CLASS: dict[str, Kind] = {row.network_class: kind for kind, row in KINDS.items() if row.network_class}
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from detection.models import Alert, AlertMotion
-from monitor.families.changes import change_rows, curve_sentence, season_sentence
+from monitor.families.changes import change_rows, curve_sentences, season_sentence
 from monitor.wording.components import WORDS
 from monitor.wording.figures import with_uncertainty
 
@@ -15,7 +15,7 @@ def motion_rows(alert: Alert) -> dict[str, Any] | None:
         return None
     negative, positive = WORDS[motion.product.component]
     return {
-        "sentences": [curve_sentence(motion, motion.product.component), *season_sentence(motion)],
+        "sentences": [*curve_sentences(motion, motion.product.component), *season_sentence(motion)],
         "rate": with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr),
         "source": str(motion.product),
         "n_dates": motion.n_dates,

@@ -1,6 +1,6 @@
 """The voice of each family of alerts: `voice(kind)` has everything that pages, mails and feeds say about its alerts.
 
-A kind that differs from its family in words only says so in its row of `detection.kinds.KINDS`. No Django in here.
+A kind that differs from its family in words only says so in its row of `detection.kinds.KINDS`.
 """
 
 from detection.kinds import Family, Kind, family

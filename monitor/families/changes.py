@@ -4,15 +4,31 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Protocol
 
-from ml.deformation.motion.series import WITHIN_90, Trend
-from monitor.wording.components import direction, moved_plainly
-from monitor.wording.dates import day_words, time_words
-from monitor.wording.figures import figure, rate_words, round_figure, with_uncertainty
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-HAS_MOVED = {"sank": "has sunk", "rose": "has risen"}
-COMPARED = {Trend.FASTER: "faster", Trend.SLOWER: "slower"}
+from ml.deformation.motion.series import WITHIN_90, Trend
+from monitor.wording.components import Way, direction, way
+from monitor.wording.dates import day_words, in_words, month_name, since_words, until_words
+from monitor.wording.figures import (
+    figure,
+    listed,
+    mm_a_year,
+    rate_words,
+    round_figure,
+    with_uncertainty,
+)
+
 LEAST_SEASON_MM = 0.5
-EVENLY = {Trend.SPEEDING: "faster and faster", Trend.SLOWING: "more and more slowly"}
+# Translators: %(rate)s is "3 mm a year", %(when)s is "in March 2023"
+THAN_BEFORE = {
+    Trend.FASTER: gettext_lazy("That is faster than before (about %(rate)s)."),
+    Trend.SLOWER: gettext_lazy("That is slower than before (about %(rate)s)."),
+}
+EVENLY = {
+    Trend.SPEEDING: gettext_lazy("It has moved faster and faster: it was about %(rate)s %(when)s."),
+    Trend.SLOWING: gettext_lazy("It has moved more and more slowly: it was about %(rate)s %(when)s."),
+}
 
 
 class MotionFigures(Protocol):
@@ -47,33 +63,35 @@ def is_at_rest(alert: Any) -> bool:
     return motion is not None and motion.trend == Trend.AT_REST
 
 
-def changed_when(motion: MotionFigures) -> str:
-    """'March 2023', 'mid-2023' or 'about 2023', as well as it is known."""
-    if motion.changed_on is None:
-        return ""
-    return time_words(motion.changed_on, WITHIN_90 * (motion.changed_sigma_days or 0.0))
+def since_change(motion: MotionFigures) -> str:
+    """'since March 2023', 'since mid-2023' or 'since about 2023', as well as it is known."""
+    return since_words(*_changed(motion))
 
 
-def change_words(motion: MotionFigures, component: str, verb: str, least_sigma: float = 0.0) -> str:
-    """What the ground did and since when: 'has sunk by about 8 mm a year (probably 6 to 10) since March 2023, faster
-    than before (about 3 mm a year)'. verb: 'sank', how the alert's kind says it; least_sigma: of the alert's rate,
-    which knows what points next to each other differ by.
+def change_sentences(motion: MotionFigures, component: str, own: Way, least_sigma: float = 0.0) -> list[str]:
+    """What the ground did and since when: 'The ground here has sunk by about 8 mm a year (probably 6 to 10) since March
+    2023. That is faster than before (about 3 mm a year).' own: how the alert's kind says it; least_sigma: of the
+    alert's rate, which knows what points next to each other differ by.
     """
-    sigma = max(motion.rate_sigma_mm_yr, least_sigma)
-    now, when = f"by about {rate_words(motion.rate_mm_yr, sigma)}", changed_when(motion)
-    before = f"about {round_figure(motion.before_mm_yr or 0.0)} mm a year"
-    has_moved = HAS_MOVED.get(verb) or f"has {verb}"
-    if motion.trend == Trend.AT_REST:
-        rate = rate_words(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr)
-        return f"{verb} by about {rate} and came to rest in {when}"
-    if motion.trend == Trend.BEGAN:
-        return f"began to move in {when} and {has_moved} {now} since then"
-    if motion.trend == Trend.REVERSED:
-        turned = HAS_MOVED.get(way := moved_plainly(component, motion.rate_mm_yr)) or f"has {way}"
-        return f"{verb} by {before} until {when}; since then it {turned} {now}"
-    if motion.trend in EVENLY:
-        return f"{has_moved} {EVENLY[Trend(motion.trend)]}: by {before} in {when}, and {now} at the end of the data"
-    return f"{has_moved} {now} since {when}, {COMPARED[Trend(motion.trend)]} than before ({before})"
+    now = rate_words(motion.rate_mm_yr, max(motion.rate_sigma_mm_yr, least_sigma))
+    before, trend = motion.before_mm_yr or 0.0, Trend(motion.trend)
+    if trend in (Trend.AT_REST, Trend.REVERSED):
+        until = until_words(*_changed(motion))
+        first = own.moved % {"rate": rate_words(before, motion.before_sigma_mm_yr), "when": until}
+        turned = way(component, motion.rate_mm_yr).since_then % {"rate": now}
+        return [first, turned if trend == Trend.REVERSED else _("Since then it has been at rest.")]
+    usual = mm_a_year(round_figure(before))
+    if trend in EVENLY:
+        first = own.moved % {"rate": now, "when": _("at the end of the data")}
+        return [first, EVENLY[trend] % {"rate": usual, "when": in_words(*_changed(motion))}]
+    first = own.has_moved % {"rate": now, "since": since_change(motion)}
+    return [first, _("Before that it was at rest.") if trend == Trend.BEGAN else THAN_BEFORE[trend] % {"rate": usual}]
+
+
+def _changed(motion: MotionFigures) -> tuple[date, float]:
+    """The day of the change, and within how many days that is known."""
+    assert motion.changed_on is not None  # noqa: S101
+    return motion.changed_on, WITHIN_90 * (motion.changed_sigma_days or 0.0)
 
 
 def change_rows(component: str, fit: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -84,43 +102,61 @@ def change_rows(component: str, fit: Mapping[str, Any]) -> list[dict[str, str]]:
 def _change_when(change: Mapping[str, Any]) -> dict[str, str]:
     """A speed that changes evenly does so on no day."""
     if change["kind"] == "curve":
-        return {"when": "All the time", "between": ""}
+        return {"when": _("All the time"), "between": ""}
     day, *between = (day_words(date.fromisoformat(change[name])) for name in ("day", "first", "last"))
-    return {"when": day, "between": " and ".join(between)}
+    return {"when": day, "between": listed(between)}
 
 
 def what_changed(component: str, change: Mapping[str, Any]) -> str:
     """One change of a series, as its `as_dict` has it, in a sentence."""
-    size, way = figure(change["size"]), direction(component, change["size"])
+    # Translators, here and below: %(way)s is "sinking" or "away from the satellite"
+    figures = {"size": figure(change["size"]), "way": direction(component, change["size"])}
     if change["kind"] == "rate":
-        return f"The speed changed by {with_uncertainty(change['size'], change['sigma'])} mm a year ({way})."
+        figures["size"] = with_uncertainty(change["size"], change["sigma"])
+        return _("The speed changed by %(size)s mm a year (%(way)s).") % figures
     if change["kind"] == "curve":
-        return f"The speed changes all the time, by {size} mm a year every year ({way})."
+        return _("The speed changes all the time, by %(size)s mm a year every year (%(way)s).") % figures
     if change["kind"] == "step":
-        return f"A jump of {size} mm ({way})."
-    return f"A jump of {size} mm, a whole number of half wavelengths: probably an error of processing, left out."
+        return _("A jump of %(size)s mm (%(way)s).") % figures
+    return (
+        _("A jump of %(size)s mm, a whole number of half wavelengths: probably an error of processing, left out.")
+        % figures
+    )
 
 
-def curve_sentence(motion: MotionFigures, component: str) -> str:
+def curve_sentences(motion: MotionFigures, component: str) -> list[str]:
     """What the curve through the series shows at its end, for the block of the chart."""
     if motion.trend == Trend.AT_REST:
-        return f"Since {changed_when(motion)} the ground no longer moves against the ground around it."
-    rate = with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr)
-    last = f"At the end of the series it moves by {rate} mm a year ({direction(component, motion.rate_mm_yr)})"
+        return [_("The ground has not moved against the ground around it %(since)s.") % {"since": since_change(motion)}]
+    last = _("At the end of the series it moves by %(rate)s mm a year (%(way)s).") % {
+        "rate": with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr),
+        "way": direction(component, motion.rate_mm_yr),
+    }
     if motion.changed_on is None:
-        return f"{last}; no change of the speed is sure."
-    before = with_uncertainty(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr)
-    way = direction(component, motion.before_mm_yr or 0.0)
-    when = "in" if motion.trend in EVENLY else "before"
-    return f"{last}; {when} {changed_when(motion)} it was {before} mm a year ({way})."
+        return [last, _("No change of the speed is sure.")]
+    before = {
+        "rate": with_uncertainty(motion.before_mm_yr or 0.0, motion.before_sigma_mm_yr),
+        "way": direction(component, motion.before_mm_yr or 0.0),
+    }
+    if motion.trend in EVENLY:
+        # Translators: %(when)s is "in March 2023"
+        earlier = _("It was %(rate)s mm a year (%(way)s) %(when)s.") % {**before, "when": in_words(*_changed(motion))}
+    else:
+        earlier = _("It was %(rate)s mm a year (%(way)s) %(until)s.") % {
+            **before,
+            "until": until_words(*_changed(motion)),
+        }
+    return [last, earlier]
 
 
 def season_sentence(motion: MotionFigures) -> list[str]:
     """Where a yearly wave is sure, and large enough for a word."""
     if motion.season_month is None or motion.season_mm < LEAST_SEASON_MM:
         return []
-    month = date(2001, motion.season_month, 1)
     return [
-        f"Every year the ground swells and shrinks by about {round_figure(motion.season_mm)} mm to either side, and is "
-        f"most swollen in {month:%B}."
+        _(
+            "Every year the ground swells and shrinks by about %(size)s mm to either side, and is most swollen in "
+            "%(month)s."
+        )
+        % {"size": round_figure(motion.season_mm), "month": month_name(motion.season_month)}
     ]

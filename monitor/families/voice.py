@@ -5,14 +5,20 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple, Protocol
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from detection.kinds import row_of
+from monitor.wording.figures import whole
 from monitor.wording.states import UNREVIEWED
 
-UNREVIEWED_HINT = "Take this as a hint, not as a finding."
-REJECTED_ADVICE = [
-    "Nothing needs to be done because of this alert.",
-    "If you see fresh cracks or doors that jam all the same, tell your municipality or the geological survey.",
-]
+UNREVIEWED_HINT = gettext_lazy("Take this as a hint, not as a finding.")
+REJECTED_ADVICE = (
+    gettext_lazy("Nothing needs to be done because of this alert."),
+    gettext_lazy(
+        "If you see fresh cracks or doors that jam all the same, tell your municipality or the geological survey."
+    ),
+)
 
 
 class AreaFigures(Protocol):
@@ -54,8 +60,8 @@ class DetectionFigures(AreaFigures, Protocol):
 
 
 class Severity(NamedTuple):
-    label: str
-    meaning: str
+    label: Any
+    meaning: Any
 
 
 class Evidence(NamedTuple):
@@ -64,11 +70,11 @@ class Evidence(NamedTuple):
     why: what the computer compared; series: what its page draws over time, 'points', 'speeds' or nothing.
     """
 
-    why: str
-    figure_heading: str
-    count_heading: str
-    counted: str
-    raster_label: str
+    why: Any
+    figure_heading: Any
+    count_heading: Any
+    counted: Any
+    raster_label: Any
     series: str
 
 
@@ -87,7 +93,7 @@ class FamilyVoice(Protocol):
     """
 
     evidence: Evidence
-    ended: str
+    ended: Any
 
     def label(self, alert: AlertFigures) -> str:
         """The figure of an alert in a few words: 'sinking 14 mm/year'."""
@@ -115,11 +121,11 @@ class FamilyVoice(Protocol):
     def finding(self, detection: DetectionFigures, source: Any) -> Finding: ...
 
 
-def advice_in_state(state: str, steps: Sequence[str]) -> list[str]:
+def advice_in_state(state: str, steps: Sequence[Any]) -> list[str]:
     """Steps as they read while an alert is in a state."""
     if state == "rejected":
-        return REJECTED_ADVICE
-    return [UNREVIEWED_HINT, *steps] if state in UNREVIEWED else list(steps)
+        return [str(step) for step in REJECTED_ADVICE]
+    return [str(step) for step in ((UNREVIEWED_HINT, *steps) if state in UNREVIEWED else steps)]
 
 
 class PairVoice(ABC):
@@ -146,10 +152,11 @@ class PairVoice(ABC):
         cell_m = max((pair.reference.posting_m for pair in sources), default=30.0)
         days = max((pair.temporal_baseline_days for pair in sources), default=12)
         return [
-            f"Each value stands for a square of about {cell_m:.0f} metres, not for a single house or field.",
+            _("Each value stands for a square of about %(metres)s metres, not for a single house or field.")
+            % {"metres": whole(cell_m)},
             *self.limits_of_pairs(cell_m, days),
-            *row_of(alert.kind).limits,
-            "Measured against the rest of the image: motion of everything in it does not show.",
+            *map(str, row_of(alert.kind).limits),
+            _("Measured against the rest of the image: motion of everything in it does not show."),
         ]
 
     @abstractmethod

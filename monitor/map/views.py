@@ -45,7 +45,7 @@ def map_view(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def reading(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/reading.html", {"glossary": GLOSSARY})
+    return render(request, "site/reading.html", {"glossary": sorted(GLOSSARY, key=lambda term: str(term.name).lower())})
 
 
 @require_safe

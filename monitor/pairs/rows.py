@@ -185,7 +185,7 @@ def neighbour_rows(pair: ScenePair) -> list[dict[str, str]]:
     """Links to the pair before and after of the same ground."""
     rows = zip(("earlier", "later"), pair_selectors.neighbours(pair=pair), strict=True)
     return [
-        {"which": which, "days": words.two_days(*_days(one), "%b"), "url": reverse("pair-detail", args=[one.pk])}
+        {"which": which, "days": words.two_days(*_days(one)), "url": reverse("pair-detail", args=[one.pk])}
         for which, one in rows
         if one is not None
     ]

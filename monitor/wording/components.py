@@ -1,39 +1,133 @@
-"""Components of motion (los, up, east, north) in words."""
+"""Components of motion (los, up, east, north) in words; and everything that sentences say of one way of moving."""
+
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 COMPONENT_LABELS = {
-    "los": "along the satellite's line of sight",
-    "up": "up and down",
-    "east": "east and west",
-    "north": "north and south",
+    "los": gettext_lazy("along the satellite's line of sight"),
+    "up": gettext_lazy("up and down"),
+    "east": gettext_lazy("east and west"),
+    "north": gettext_lazy("north and south"),
 }
-WORDS = {  # of a negative value, of a positive one
-    "los": ("away from the satellite", "toward the satellite"),
-    "up": ("sinking", "rising"),
-    "east": ("moving west", "moving east"),
-    "north": ("moving south", "moving north"),
-}
+FASTEST = gettext_lazy("The fastest part moved by about %(rate)s %(when)s.")
+FASTEST_UP_TO = gettext_lazy("The fastest part moved by up to %(rate)s %(when)s.")
 
-SEEN = {"away from the satellite": "down or sideways", "toward the satellite": "up or sideways"}
+
+class Way(NamedTuple):
+    """One way of moving in words. Translators: a rate is "8 mm a year (probably 7 to 10)", when is "between 2020 and
+    2024", "until March 2023" or "when this was last reported, on 3 February 2025", since is "since March 2023"."""
+
+    label: Any
+    rate: Any
+    moved: Any
+    has_moved: Any
+    since_then: Any
+    now: Any
+    point: Any
+    fastest: Any = FASTEST
+    fastest_up_to: Any = FASTEST_UP_TO
+
+
+# Translators: %(rate)s is "8 mm a year (probably 7 to 10)" or "14 mm/year"; %(when)s is "between 2020 and 2024",
+# "until March 2023" or "when this was last reported, on 3 February 2025"; %(since)s is "since March 2023"
+SANK = Way(
+    gettext_lazy("sinking"),
+    gettext_lazy("sinking %(rate)s"),
+    gettext_lazy("The ground here sank by about %(rate)s %(when)s."),
+    gettext_lazy("The ground here has sunk by about %(rate)s %(since)s."),
+    gettext_lazy("Since then it has sunk by about %(rate)s."),
+    gettext_lazy("Now it sinks by about %(rate)s."),
+    gettext_lazy("This point sank by about %(rate)s %(when)s."),
+    gettext_lazy("The fastest part sank by about %(rate)s %(when)s."),
+    gettext_lazy("The fastest part sank by up to %(rate)s %(when)s."),
+)
+ROSE = Way(
+    gettext_lazy("rising"),
+    gettext_lazy("rising %(rate)s"),
+    gettext_lazy("The ground here rose by about %(rate)s %(when)s."),
+    gettext_lazy("The ground here has risen by about %(rate)s %(since)s."),
+    gettext_lazy("Since then it has risen by about %(rate)s."),
+    gettext_lazy("Now it rises by about %(rate)s."),
+    gettext_lazy("This point rose by about %(rate)s %(when)s."),
+    gettext_lazy("The fastest part rose by about %(rate)s %(when)s."),
+    gettext_lazy("The fastest part rose by up to %(rate)s %(when)s."),
+)
+AWAY = Way(
+    gettext_lazy("away from the satellite"),
+    gettext_lazy("moving %(rate)s away from the satellite"),
+    gettext_lazy("The ground here moved away from the satellite (down or sideways) by about %(rate)s %(when)s."),
+    gettext_lazy("The ground here has moved away from the satellite (down or sideways) by about %(rate)s %(since)s."),
+    gettext_lazy("Since then it has moved away from the satellite (down or sideways) by about %(rate)s."),
+    gettext_lazy("Now it moves away from the satellite (down or sideways) by about %(rate)s."),
+    gettext_lazy("This point moved away from the satellite (down or sideways) by about %(rate)s %(when)s."),
+)
+TOWARD = Way(
+    gettext_lazy("toward the satellite"),
+    gettext_lazy("moving %(rate)s toward the satellite"),
+    gettext_lazy("The ground here moved toward the satellite (up or sideways) by about %(rate)s %(when)s."),
+    gettext_lazy("The ground here has moved toward the satellite (up or sideways) by about %(rate)s %(since)s."),
+    gettext_lazy("Since then it has moved toward the satellite (up or sideways) by about %(rate)s."),
+    gettext_lazy("Now it moves toward the satellite (up or sideways) by about %(rate)s."),
+    gettext_lazy("This point moved toward the satellite (up or sideways) by about %(rate)s %(when)s."),
+)
+WEST = Way(
+    gettext_lazy("moving west"),
+    gettext_lazy("moving west %(rate)s"),
+    gettext_lazy("The ground here moved west by about %(rate)s %(when)s."),
+    gettext_lazy("The ground here has moved west by about %(rate)s %(since)s."),
+    gettext_lazy("Since then it has moved west by about %(rate)s."),
+    gettext_lazy("Now it moves west by about %(rate)s."),
+    gettext_lazy("This point moved west by about %(rate)s %(when)s."),
+)
+EAST = Way(
+    gettext_lazy("moving east"),
+    gettext_lazy("moving east %(rate)s"),
+    gettext_lazy("The ground here moved east by about %(rate)s %(when)s."),
+    gettext_lazy("The ground here has moved east by about %(rate)s %(since)s."),
+    gettext_lazy("Since then it has moved east by about %(rate)s."),
+    gettext_lazy("Now it moves east by about %(rate)s."),
+    gettext_lazy("This point moved east by about %(rate)s %(when)s."),
+)
+SOUTH = Way(
+    gettext_lazy("moving south"),
+    gettext_lazy("moving south %(rate)s"),
+    gettext_lazy("The ground here moved south by about %(rate)s %(when)s."),
+    gettext_lazy("The ground here has moved south by about %(rate)s %(since)s."),
+    gettext_lazy("Since then it has moved south by about %(rate)s."),
+    gettext_lazy("Now it moves south by about %(rate)s."),
+    gettext_lazy("This point moved south by about %(rate)s %(when)s."),
+)
+NORTH = Way(
+    gettext_lazy("moving north"),
+    gettext_lazy("moving north %(rate)s"),
+    gettext_lazy("The ground here moved north by about %(rate)s %(when)s."),
+    gettext_lazy("The ground here has moved north by about %(rate)s %(since)s."),
+    gettext_lazy("Since then it has moved north by about %(rate)s."),
+    gettext_lazy("Now it moves north by about %(rate)s."),
+    gettext_lazy("This point moved north by about %(rate)s %(when)s."),
+)
+WAYS = {"los": (AWAY, TOWARD), "up": (SANK, ROSE), "east": (WEST, EAST), "north": (SOUTH, NORTH)}
+WORDS = {component: (negative.label, positive.label) for component, (negative, positive) in WAYS.items()}
+
+
+def way(component: str, rate_mm_yr: float) -> Way:
+    """The way of a measurement: negative or positive along its component."""
+    return WAYS[component][rate_mm_yr > 0]
 
 
 def direction(component: str, rate_mm_yr: float) -> str:
-    """'sinking', 'toward the satellite': the direction of a measurement."""
-    return WORDS[component][rate_mm_yr > 0]
-
-
-def moved(component: str, rate_mm_yr: float) -> str:
-    """'sank', 'moved toward the satellite': the same, in the past."""
-    way = direction(component, rate_mm_yr)
-    return {"sinking": "sank", "rising": "rose"}.get(way) or f"moved {way.removeprefix('moving ')}"
-
-
-def moved_plainly(component: str, rate_mm_yr: float) -> str:
-    """The same, and what a line of sight leaves open: 'moved away from the satellite (down or sideways)'."""
-    seen = SEEN.get(direction(component, rate_mm_yr))
-    return f"{moved(component, rate_mm_yr)} ({seen})" if seen else moved(component, rate_mm_yr)
+    """'sinking', 'toward the satellite': a label, not for use within a sentence."""
+    return str(way(component, rate_mm_yr).label)
 
 
 def colour_caption(component: str, stretch_mm_yr: int) -> str:
     """What the colours of a small map mean."""
     negative, positive = WORDS[component]
-    return f"Brown: {negative}. Grey: still. Blue: {positive}. Full colour at {stretch_mm_yr} mm a year."
+    # Translators: %(negative)s is "sinking" or "away from the satellite", %(positive)s the opposite
+    return _("Brown: %(negative)s. Grey: still. Blue: %(positive)s. Full colour at %(stretch)s mm a year.") % {
+        "negative": negative,
+        "positive": positive,
+        "stretch": stretch_mm_yr,
+    }

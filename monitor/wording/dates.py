@@ -1,50 +1,122 @@
-"""Dates and periods in words."""
+"""Dates and periods in words, in the reader's language."""
 
 from datetime import date
+from typing import NamedTuple
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 WITHIN_A_MONTH_OR_TWO, WITHIN_HALF_A_YEAR = 60.0, 180.0  # days
-THIRDS = ("early ", "mid-", "late ")  # of a year; seasons differ between the hemispheres
+
+
+class _TimeWords(NamedTuple):
+    """How a date is named that is known to the month, to a third of a year (seasons differ between the hemispheres),
+    and hardly."""
+
+    month: str
+    thirds: tuple[str, str, str]
+    about: str
+
+
+_IN = _TimeWords(
+    # Translators: %(month)s is "March 2023"
+    gettext_lazy("in %(month)s"),
+    (gettext_lazy("in early %(year)s"), gettext_lazy("in mid-%(year)s"), gettext_lazy("in late %(year)s")),
+    gettext_lazy("in about %(year)s"),
+)
+_SINCE = _TimeWords(
+    # Translators: %(month)s is "March 2023"
+    gettext_lazy("since %(month)s"),
+    (gettext_lazy("since early %(year)s"), gettext_lazy("since mid-%(year)s"), gettext_lazy("since late %(year)s")),
+    gettext_lazy("since about %(year)s"),
+)
+_UNTIL = _TimeWords(
+    # Translators: %(month)s is "March 2023"
+    gettext_lazy("until %(month)s"),
+    (gettext_lazy("until early %(year)s"), gettext_lazy("until mid-%(year)s"), gettext_lazy("until late %(year)s")),
+    gettext_lazy("until about %(year)s"),
+)
 
 
 def day_words(day: date) -> str:
     """'4 October 2023'."""
-    return f"{day.day} {day:%B %Y}"
+    return date_format(day, "DATE_FORMAT")
+
+
+def month_words(day: date) -> str:
+    """'October 2023'."""
+    return date_format(day, "YEAR_MONTH_FORMAT")
+
+
+def month_name(month: int) -> str:
+    """'October': 10."""
+    return date_format(date(2001, month, 1), "F")
 
 
 def period_words(first: date, last: date) -> str:
-    """'between January and July 2018', 'between 2020 and 2024'."""
-    if first.year == last.year:
-        return f"between {first:%B} and {last:%B} {last.year}"
-    return f"between {first.year} and {last.year}"
+    """'between January and July 2018', 'between 2020 and 2024'; 'in July 2018' within one month."""
+    if first.year != last.year:
+        years = {"first_year": first.year, "last_year": last.year}
+        return _("between %(first_year)s and %(last_year)s") % years
+    if first.month == last.month:
+        return _IN.month % {"month": month_words(last)}
+    # Translators: %(first_month)s is "January", %(last_month)s is "July 2018"
+    months = {"first_month": month_name(first.month), "last_month": month_words(last)}
+    return _("between %(first_month)s and %(last_month)s") % months
 
 
 def days_words(first: date, last: date) -> str:
     """'between 4 and 16 October 2023', 'between 28 September and 10 October 2023'."""
-    return f"between {two_days(first, last)}"
-
-
-def two_days(first: date, last: date, month: str = "%B") -> str:
-    """'1 and 13 December 2021', '28 November and 10 December 2021'. month: %b for short."""
-    end = f"{last.day} {last:{month} %Y}"
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} and {end}"
-    if first.year == last.year:
-        return f"{first.day} {first:{month}} and {end}"
-    return f"{first.day} {first:{month} %Y} and {end}"
+        # Translators: %(day)s is "4", %(last)s is "16 October 2023"
+        return _("between %(day)s and %(last)s") % {"day": first.day, "last": day_words(last)}
+    # Translators: %(first)s is "28 September" or "27 December 2023", %(last)s is "10 October 2023"
+    return _("between %(first)s and %(last)s") % {"first": _beginning(first, last), "last": day_words(last)}
+
+
+def two_days(first: date, last: date) -> str:
+    """'1 and 13 December 2021', '28 November and 10 December 2021'."""
+    if (first.year, first.month) == (last.year, last.month):
+        # Translators: two days of one month; %(day)s is "1", %(last)s is "13 December 2021"
+        return _("%(day)s and %(last)s") % {"day": first.day, "last": day_words(last)}
+    # Translators: two days; %(first)s is "28 November" or "27 December 2023", %(last)s is "10 January 2024"
+    return _("%(first)s and %(last)s") % {"first": _beginning(first, last), "last": day_words(last)}
 
 
 def duration_words(seconds: float) -> str:
     """'40 seconds', '5 minutes', '3 hours', '12 days': whole steps, rounded down, from two of the larger unit on."""
-    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+    if seconds >= 2 * 86_400:
+        return _("%(n)s days") % {"n": int(seconds // 86_400)}
+    if seconds >= 2 * 3600:
+        return _("%(n)s hours") % {"n": int(seconds // 3600)}
+    if seconds >= 2 * 60:
+        return _("%(n)s minutes") % {"n": int(seconds // 60)}
+    return ngettext("%(n)s second", "%(n)s seconds", round(seconds)) % {"n": round(seconds)}
 
 
-def time_words(day: date, within_days: float) -> str:
-    """'March 2023', 'mid-2023', '2023': a date that is known to within so many days."""
+def in_words(day: date, within_days: float) -> str:
+    """'in March 2023', 'in mid-2023', 'in about 2023': a date that is known to within so many days."""
+    return _time(_IN, day, within_days)
+
+
+def since_words(day: date, within_days: float) -> str:
+    """'since March 2023', 'since mid-2023', 'since about 2023'."""
+    return _time(_SINCE, day, within_days)
+
+
+def until_words(day: date, within_days: float) -> str:
+    """'until March 2023', 'until mid-2023', 'until about 2023'."""
+    return _time(_UNTIL, day, within_days)
+
+
+def _time(words: _TimeWords, day: date, within_days: float) -> str:
     if within_days <= WITHIN_A_MONTH_OR_TWO:
-        return f"{day:%B %Y}"
-    if within_days <= WITHIN_HALF_A_YEAR:
-        return f"{THIRDS[(day.month - 1) // 4]}{day.year}"
-    return f"about {day.year}"
+        return words.month % {"month": month_words(day)}
+    template = words.thirds[(day.month - 1) // 4] if within_days <= WITHIN_HALF_A_YEAR else words.about
+    return template % {"year": day.year}
+
+
+def _beginning(first: date, last: date) -> str:
+    """The first of two days; its year only where that of the last is another."""
+    return date_format(first, "MONTH_DAY_FORMAT") if first.year == last.year else day_words(first)

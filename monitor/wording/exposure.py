@@ -1,44 +1,70 @@
 """What stands on the ground of an alert, in words. Pure: figures in, sentences out. None: not known."""
 
-from detection.rules.severity import MODERATE_TILT_MM_M_YR
-from monitor.wording.figures import length_words, likely_words
+from typing import Any
 
-NOT_KNOWN = "not known here"
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from detection.rules.severity import MODERATE_TILT_MM_M_YR
+from monitor.wording.figures import length_words, likely_words, whole
+
 LEAST_KM = 0.01
 HOUSE_M = 10.0
 ALLOWED_MM_M = 2.0  # 1 in 500, of walls: Skempton and MacDonald 1956, doi:10.1680/ipeds.1956.12202
+NOTHING: dict[tuple[bool, bool, bool], Any] = {  # by which of them are known: buildings, railways, main roads
+    (True, True, True): gettext_lazy("No building, railway or main road is known on this ground."),
+    (True, True, False): gettext_lazy("No building or railway is known on this ground."),
+    (True, False, True): gettext_lazy("No building or main road is known on this ground."),
+    (False, True, True): gettext_lazy("No railway or main road is known on this ground."),
+    (True, False, False): gettext_lazy("No building is known on this ground."),
+    (False, True, False): gettext_lazy("No railway is known on this ground."),
+    (False, False, True): gettext_lazy("No main road is known on this ground."),
+}
 
 
 def count_words(number: float) -> str:
     """'3', 'about 40', 'about 1,300': two digits from ten on."""
-    whole = round(number)
-    if whole < 10:
-        return str(whole)
-    digits = len(str(whole)) - 2
-    return f"about {round(whole, -digits):,}"
+    n = round(number)
+    if n < 10:
+        return whole(n)
+    # Translators: a number that is not exact, such as "about 1,300"
+    return _("about %(number)s") % {"number": whole(round(n, 2 - len(str(n))))}
 
 
 def exposure_sentence(
     buildings: int | None, main_road_km: float | None, railway_km: float | None, people: float | None
 ) -> str:
-    """'About 40 buildings stand on this ground, and 1.2 km of railway crosses it.'; empty where nothing is known."""
-    clauses = []
+    """'About 40 buildings stand on this ground. 1.2 km of railway crosses it.'; empty where nothing is known."""
+    lines = {name: km for name, km in (("railway", railway_km), ("road", main_road_km)) if (km or 0.0) >= LEAST_KM}
+    sentences = []
     if buildings:
-        clauses.append("one building stands" if buildings == 1 else f"{count_words(buildings)} buildings stand")
-    lines = [
-        f"{length_words(length)} of {what}"
-        for length, what in ((railway_km, "railway"), (main_road_km, "main road"))
-        if length is not None and length >= LEAST_KM
-    ]
+        standing = ngettext(
+            "One building stands on this ground.", "%(count)s buildings stand on this ground.", buildings
+        )
+        sentences.append(standing % {"count": count_words(buildings)})
     if lines:
-        clauses.append(f"{' and '.join(lines)} {'cross' if len(lines) > 1 else 'crosses'}")
+        sentences.append(_crossing(lines) % {name: length_words(km) for name, km in lines.items()})
     if people is not None and round(people) >= 1:
-        clauses.append("one person lives" if round(people) == 1 else f"{count_words(people)} people live")
-    if not clauses:
-        return _nothing(buildings, main_road_km, railway_km, people)
-    placed = [f"{clause} {_where(clause, first=index == 0)}" for index, clause in enumerate(clauses)]
-    text = ", ".join(placed[:-1]) + (", and " if len(placed) > 1 else "") + placed[-1]
-    return f"{text[:1].upper()}{text[1:]}."
+        # Translators: %(count)s is "3" or "about 1,300"
+        living = ngettext("One person lives here.", "%(count)s people live here.", round(people))
+        sentences.append(living % {"count": count_words(people)})
+    if sentences:
+        return " ".join(map(capfirst, sentences))
+    known = (buildings is not None, railway_km is not None, main_road_km is not None)
+    if any(known):
+        return str(NOTHING[known])
+    return "" if people is None else _("Nobody is known to live here.")
+
+
+def _crossing(lines: dict[str, float]) -> str:
+    # Translators: %(railway)s and %(road)s are lengths, such as "1.2 km" or "350 metres"
+    both = _("%(railway)s of railway and %(road)s of main road cross this ground.")
+    only = {
+        "railway": _("%(railway)s of railway crosses this ground."),
+        "road": _("%(road)s of main road crosses this ground."),
+    }
+    return both if len(lines) > 1 else only[next(iter(lines))]
 
 
 def building_tilt_sentence(
@@ -53,13 +79,16 @@ def building_tilt_sentence(
     known = [number for number in (buildings, people) if number is not None]
     if known and max(known) < 0.5:
         return ""
-    moves, where = ("moves", "") if known else ("would move", " Whether houses stand there is not known here.")
-    value, low, high = (HOUSE_M * one for one in tilt_mm_m_yr)
-    by = likely_words(value, low, high, "mm a year")
-    return (
-        f"Where it tilts most, one end of a house ten metres long {moves} by about {by} more than the other; a rule of "
-        f"thumb allows walls {HOUSE_M * ALLOWED_MM_M:.0f} mm in all (1 in 500).{where}"
+    # Translators, here and below: %(rate)s is "6 mm a year (probably 4 to 9)"
+    built = _("Where it tilts most, one end of a house ten metres long moves by about %(rate)s more than the other.")
+    not_known = _(
+        "Where it tilts most, one end of a house ten metres long would move by about %(rate)s more than the other."
     )
+    allowed = _("A rule of thumb allows walls %(mm)s mm in all (1 in 500).") % {"mm": whole(HOUSE_M * ALLOWED_MM_M)}
+    value, low, high = (HOUSE_M * one for one in tilt_mm_m_yr)
+    moves = (built if known else not_known) % {"rate": likely_words(value, low, high, "mm a year")}
+    unsure = [] if known else [_("Whether houses stand there is not known here.")]
+    return " ".join([moves, allowed, *unsure])
 
 
 def exposure_rows(
@@ -70,23 +99,15 @@ def exposure_rows(
     people: float | None,
 ) -> list[tuple[str, str]]:
     """Every figure with its name; 'none' is not 'not known here'."""
-    lengths = (("Railways", railway_km), ("Main roads", main_road_km), ("Other roads", other_road_km))
+    lengths = ((_("Railways"), railway_km), (_("Main roads"), main_road_km), (_("Other roads"), other_road_km))
     return [
-        ("Buildings", NOT_KNOWN if buildings is None else count_words(buildings) if buildings else "none"),
-        *((name, NOT_KNOWN if km is None else length_words(km) if km >= LEAST_KM else "none") for name, km in lengths),
-        ("People who live here", NOT_KNOWN if people is None else count_words(people) if people >= 0.5 else "none"),
+        (_("Buildings"), _figure(buildings, None if buildings is None else count_words(buildings), 0.5)),
+        *((name, _figure(km, None if km is None else length_words(km), LEAST_KM)) for name, km in lengths),
+        (_("People who live here"), _figure(people, None if people is None else count_words(people), 0.5)),
     ]
 
 
-def _where(clause: str, first: bool) -> str:
-    if clause.endswith(("crosses", "cross")):
-        return "this ground" if first else "it"
-    return "on this ground" if first else "on it" if clause.endswith(("stands", "stand")) else "there"
-
-
-def _nothing(buildings: int | None, main_road_km: float | None, railway_km: float | None, people: float | None) -> str:
-    layers = ((buildings, "building"), (railway_km, "railway"), (main_road_km, "main road"))
-    known = [name for value, name in layers if value is not None]
-    if known:
-        return f"No {' or '.join(filter(None, (', '.join(known[:-1]), known[-1])))} is known on this ground."
-    return "" if people is None else "Nobody is known to live on this ground."
+def _figure(value: float | None, words: str | None, least: float) -> str:
+    if value is None or words is None:
+        return _("not known here")
+    return words if value >= least else _("none")

@@ -6,8 +6,16 @@ from decimal import Decimal
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 WITHIN_90 = 1.645  # standard deviations
+# Translators: %(number)s is "14" or "3.1 ± 0.2"
+UNITS = {
+    "mm a year": gettext_lazy("%(number)s mm a year"),
+    "m a year": gettext_lazy("%(number)s m a year"),
+    "metres a day": gettext_lazy("%(number)s metres a day"),
+    "centimetres a day": gettext_lazy("%(number)s centimetres a day"),
+}
 
 
 def whole(value: float) -> str:
@@ -36,38 +44,41 @@ def listed(parts: Sequence[str]) -> str:
 
 def figure(value: float) -> str:
     """A rate: whole millimetres from 10 on, one decimal below."""
-    return f"{abs(value):.0f}" if abs(value) >= 10 else f"{abs(value):.1f}"
+    return decimal(abs(value), 0 if abs(value) >= 10 else 1)
 
 
 def round_figure(value: float) -> str:
     """A rate that is stated without its uncertainty: whole millimetres from 3 on."""
-    return f"{abs(value):.0f}" if abs(value) >= 3 else f"{abs(value):.1f}"
+    return decimal(abs(value), 0 if abs(value) >= 3 else 1)
+
+
+def mm_a_year(number: str) -> str:
+    """'14 mm a year'. number: as one of the functions here writes it."""
+    return UNITS["mm a year"] % {"number": number}
 
 
 def with_uncertainty(rate_mm_yr: float, sigma_mm_yr: float | None) -> str:
     """'112 ± 9' (mm a year, two standard deviations); digits as `figure` shows them, never '± 0'."""
     if sigma_mm_yr is None or math.isnan(sigma_mm_yr):
         return figure(rate_mm_yr)
-    margin = 2 * sigma_mm_yr
-    return (
-        f"{figure(rate_mm_yr)} ± {max(1.0, margin):.0f}"
-        if abs(rate_mm_yr) >= 10
-        else f"{figure(rate_mm_yr)} ± {max(0.1, margin):.1f}"
-    )
+    digits = 0 if abs(rate_mm_yr) >= 10 else 1
+    return f"{figure(rate_mm_yr)} ± {decimal(max(10.0**-digits, 2 * sigma_mm_yr), digits)}"
 
 
 def speed_words(speed_m_day: float, sigma_m_day: float | None = None) -> str:
     """'3.1 ± 0.2 metres a day' (two standard deviations), '40 ± 10 centimetres a day' below one metre."""
-    unit, factor = ("metres", 1.0) if speed_m_day >= 1.0 else ("centimetres", 100.0)
+    unit, factor = _speed_unit(speed_m_day)
     digits = 1 if factor == 1.0 and speed_m_day < 10 else 0
-    margin = "" if sigma_m_day is None else f" ± {max(10.0**-digits, 2 * sigma_m_day * factor):.{digits}f}"
-    return f"{speed_m_day * factor:.{digits}f}{margin} {unit} a day"
+    number = decimal(speed_m_day * factor, digits)
+    if sigma_m_day is not None:
+        number = f"{number} ± {decimal(max(10.0**-digits, 2 * sigma_m_day * factor), digits)}"
+    return UNITS[unit] % {"number": number}
 
 
 def rate_words(rate: float, sigma: float | None, unit: str = "mm a year") -> str:
-    """'14 mm a year (probably 12 to 16)': a rate without its sign, with its 90 % interval."""
+    """'14 mm a year (probably 12 to 16)': a rate without its sign, with its 90 % interval. unit: of UNITS."""
     if sigma is None or math.isnan(sigma):
-        return f"{round_figure(rate)} {unit} (how exact that is, is not known)"
+        return _("%(rate)s (how exact that is, is not known)") % {"rate": UNITS[unit] % {"number": round_figure(rate)}}
     margin = WITHIN_90 * sigma
     return likely_words(abs(rate), abs(rate) - margin, abs(rate) + margin, unit)
 
@@ -77,27 +88,37 @@ def likely_words(value: float, low: float, high: float, unit: str) -> str:
     digits = 0 if high >= 10 or high - low >= 2 else 1
     least = 10.0**-digits
     low, high = max(0.0, min(low, value - least)), max(high, value + least)
-    ends = f"{low:.{digits}f} to {high:.{digits}f}" if low >= least / 2 else f"at most {high:.{digits}f}"
-    return f"{value:.{digits}f} {unit} (probably {ends})"
+    rate, most = UNITS[unit] % {"number": decimal(value, digits)}, decimal(high, digits)
+    if low < least / 2:
+        # Translators: %(rate)s is "5 mm a year", %(most)s is "10"
+        return _("%(rate)s (probably at most %(most)s)") % {"rate": rate, "most": most}
+    # Translators: %(rate)s is "14 mm a year", %(least)s is "12", %(most)s is "16"
+    return _("%(rate)s (probably %(least)s to %(most)s)") % {"rate": rate, "least": decimal(low, digits), "most": most}
 
 
 def likely_speed(speed_m_day: float, sigma_m_day: float | None) -> str:
     """'3.1 metres a day (probably 2.9 to 3.3)', '42 centimetres a day (probably 34 to 50)' below one metre."""
     if sigma_m_day is None or math.isnan(sigma_m_day):
         return speed_words(speed_m_day)
-    unit, factor = ("metres", 1.0) if speed_m_day >= 1.0 else ("centimetres", 100.0)
-    return rate_words(factor * speed_m_day, factor * sigma_m_day, f"{unit} a day")
+    unit, factor = _speed_unit(speed_m_day)
+    return rate_words(factor * speed_m_day, factor * sigma_m_day, unit)
 
 
 def area_label(area_m2: float) -> str:
     """'2.1 km²', '116 km²' from ten on, '35 hectares' below one."""
     if area_m2 < 1e6:
-        return f"{max(1, round(area_m2 / 1e4))} hectares"
-    return f"{area_m2 / 1e6:.{1 if area_m2 < 1e7 else 0}f} km²"
+        hectares = max(1, round(area_m2 / 1e4))
+        return ngettext("%(number)s hectare", "%(number)s hectares", hectares) % {"number": whole(hectares)}
+    return _("%(number)s km²") % {"number": decimal(area_m2 / 1e6, 1 if area_m2 < 1e7 else 0)}
 
 
 def length_words(length_km: float) -> str:
     """'1.2 km', '12 km'; '350 metres' below one kilometre."""
     if length_km < 0.995:
-        return f"{max(10, round(1000 * length_km, -1)):.0f} metres"
-    return f"{length_km:.1f} km" if length_km < 9.95 else f"{length_km:.0f} km"
+        return _("%(number)s metres") % {"number": whole(max(10, round(1000 * length_km, -1)))}
+    return _("%(number)s km") % {"number": decimal(length_km, 1 if length_km < 9.95 else 0)}
+
+
+def _speed_unit(speed_m_day: float) -> tuple[str, float]:
+    """Of UNITS, and by what metres a day are multiplied for it."""
+    return ("metres a day", 1.0) if speed_m_day >= 1.0 else ("centimetres a day", 100.0)

@@ -1,12 +1,16 @@
 """Measurement points in words: one point, the points behind an alert, and what a new release changed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from monitor.wording.components import direction, moved_plainly
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from monitor.wording.components import direction, way
 from monitor.wording.dates import day_words, period_words
-from monitor.wording.figures import figure, rate_words
+from monitor.wording.figures import decimal, figure, mm_a_year, percent, rate_words, whole
 
 STILL_MM_YR = 2.0
 TILT_OVER_M = 10.0
@@ -18,86 +22,133 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
     """One sentence for a single measurement point."""
     when = period_words(first, last)
     if abs(rate_mm_yr) < max(STILL_MM_YR, 2 * (std_mm_yr or 0)):
-        return f"This point moved very little {when}: {figure(rate_mm_yr)} mm a year, too little to be sure of."
-    unit, factor = ("m", 1000.0) if abs(rate_mm_yr) >= FAST_MM_YR else ("mm", 1.0)
-    sigma = None if std_mm_yr is None else std_mm_yr / factor
-    rate = rate_words(rate_mm_yr / factor, sigma, f"{unit} a year")
-    return f"This point {moved_plainly(component, rate_mm_yr)} by about {rate} {when}."
+        # Translators: %(when)s is "between 2020 and 2024", %(rate)s is "0.6 mm a year"
+        still = _("This point moved very little %(when)s: %(rate)s, too little to be sure of.")
+        return still % {"when": when, "rate": mm_a_year(figure(rate_mm_yr))}
+    unit, factor = ("m a year", 1000.0) if abs(rate_mm_yr) >= FAST_MM_YR else ("mm a year", 1.0)
+    rate = rate_words(rate_mm_yr / factor, None if std_mm_yr is None else std_mm_yr / factor, unit)
+    return str(way(component, rate_mm_yr).point % {"rate": rate, "when": when})
 
 
 def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:
     """Which of the tracks that were looked at together show an area by themselves, in the order that follows."""
-    names = [f"{one['product']} ({one['track']})" for one in reasons]
-    looked = f"{len(reasons)} data sets were looked at together: {', '.join(names)}; their points follow in this order."
+    n, names = len(reasons), ", ".join(f"{one['product']} ({one['track']})" for one in reasons)
+    looked = ngettext(
+        "%(n)s data set was looked at: %(names)s.",
+        "%(n)s data sets were looked at together: %(names)s; their points follow in this order.",
+        n,
+    ) % {"n": n, "names": names}
     n_seen = sum(one["seen"] for one in reasons)
-    if n_seen == len(reasons):
-        return [looked, "Each of them shows the motion by itself."]
-    if n_seen > 0:
-        return [looked, "One of them shows the motion by itself." if n_seen == 1 else f"{n_seen} of them show it."]
-    return [looked, "None of them shows the motion clearly by itself."]
+    if n_seen == n:
+        return [looked, _("Each of them shows the motion by itself.")]
+    if n_seen == 0:
+        return [looked, _("None of them shows the motion clearly by itself.")]
+    shown = ngettext("One of them shows the motion by itself.", "%(n)s of them show it by themselves.", n_seen)
+    return [looked, shown % {"n": n_seen}]
 
 
 def reason_sentences(component: str, reason: Mapping[str, Any]) -> list[str]:
     """The points inside an area against those around it. See `ml.statistics.reasons`."""
-    inside, around = reason["rate_mm_yr"], reason["around_mm_yr"]
+    inside, around, n = reason["rate_mm_yr"], reason["around_mm_yr"], reason["n_points"]
     if inside is None:
         return []
-    points = "The only point inside moves" if reason["n_points"] == 1 else f"{reason['n_points']:,} points inside move"
-    first = f"{points} by {figure(inside)} mm a year (median), {direction(component, inside)}"
-    more = [*_of_series(reason), *([reason["assumes"]] if reason.get("assumes") else [])]
+    figures = {"n": whole(n), "rate": mm_a_year(figure(inside)), "way": direction(component, inside)}
+    # Translators, here and below: %(rate)s is "6.1 mm a year", %(way)s is "sinking" or "away from the satellite"
+    first = (
+        ngettext(
+            "The only point inside moves by %(rate)s (%(way)s).",
+            "%(n)s points inside move by %(rate)s (%(way)s; median).",
+            n,
+        )
+        % figures
+    )
+    more = [*_of_series(reason), *([_assumed_sentence(reason["assumes"])] if reason.get("assumes") else [])]
     if around is None:
-        return [f"{first}.", "There are too few points around it to compare with.", *more]
-    still = "by 0" if abs(around) < 0.05 else f"by {figure(around)} mm, {direction(component, around)}"
-    spread = f"two thirds of those within {figure(reason['scatter_mm_yr'])} mm of that"
+        return [first, _("There are too few points around it to compare with."), *more]
+    figures = {
+        "n": whole(reason["n_around"]),
+        "rate": mm_a_year(figure(around)),
+        "way": direction(component, around),
+        "scatter": figure(reason["scatter_mm_yr"]),
+    }
+    still = _("The %(n)s points around it do not move; two thirds of them lie within %(scatter)s mm a year of that.")
+    moving = _(
+        "The %(n)s points around it move by %(rate)s (%(way)s); two thirds of them lie within %(scatter)s mm a "
+        "year of that."
+    )
     return [
-        f"{first}; the {reason['n_around']:,} around it {still}, {spread}.",
-        f"Of the points inside, {100 * reason['beyond']:.0f} % differ by more than twice that.",
+        first,
+        (still if abs(around) < 0.05 else moving) % figures,
+        _("Of the points inside, %(share)s differ by more than twice that.") % {"share": percent(reason["beyond"])},
         *more,
     ]
+
+
+def _assumed_sentence(kept: str) -> str:
+    """What rates are taken against where little stands still. kept: as `ml.deformation.still.assumed` states it."""
+    if share := re.search(r"(\d+) %", kept):
+        only = _("Only %(share)s of the product's view stands still: rates are taken against that.")
+        return only % {"share": percent(int(share[1]) / 100)}
+    return _("Nothing in the product's view stands still: rates are taken against its own zero.")
 
 
 def _of_series(reason: Mapping[str, Any]) -> list[str]:
     """What the series of the points inside shows; see `ml.deformation.series.evidence`. Older detections have none."""
     lines = []
     if reason.get("jump_share", 0) >= MANY:
-        day, size = day_words(date.fromisoformat(reason["jump_date"])), figure(reason["jump_mm"])
-        ending = "not steadily"
-        if reason["jump_cycles"]:
-            ending = "a whole number of half wavelengths: it may be an error of processing and no motion"
-        share = f"{100 * reason['jump_share']:.0f} % of the points inside"
-        lines.append(f"{share} made most of their way in one jump of {size} mm, first seen on {day}, {ending}.")
-    if reason.get("odd_even_mm_yr") is not None:
-        lines.append(
-            "By themselves, half of the images and the other half give speeds "
-            f"{figure(reason['odd_even_mm_yr'])} mm a year apart."
+        figures = {
+            "share": percent(reason["jump_share"]),
+            "size": figure(reason["jump_mm"]),
+            "day": day_words(date.fromisoformat(reason["jump_date"])),
+        }
+        jump = _(
+            "%(share)s of the points inside made most of their way in one jump of %(size)s mm, first seen on %(day)s, "
+            "not steadily."
         )
+        error = _(
+            "%(share)s of the points inside made most of their way in one jump of %(size)s mm, first seen on %(day)s, "
+            "a whole number of half wavelengths: it may be an error of processing and no motion."
+        )
+        lines.append((error if reason["jump_cycles"] else jump) % figures)
+    if reason.get("odd_even_mm_yr") is not None:
+        halves = _("By themselves, half of the images and the other half give speeds %(rate)s apart.")
+        lines.append(halves % {"rate": mm_a_year(figure(reason["odd_even_mm_yr"]))})
     return lines
 
 
 def change_sentence(release: str, n_gone: int, n_new: int, median_change_mm_yr: float | None, component: str) -> str:
     """What changed since an older release of the same ground."""
-    since = f"Since the release {release.replace('_', '–', 1).replace('_', ', version ')}"
-    if not release:
-        since = "Since the previous release"
-    counts = f"{n_gone:,} points are gone and {n_new:,} are new"
+    figures = {"gone": whole(n_gone), "new": whole(n_new)}
+    if release:
+        # Translators: %(release)s is "2019–2023, version 1"
+        counts = _("Since the release %(release)s, %(gone)s points are gone and %(new)s are new.")
+        years, _sep, version = release.replace("_", "–", 1).partition("_")
+        figures["release"] = (
+            _("%(years)s, version %(version)s") % {"years": years, "version": version} if version else years
+        )
+    else:
+        counts = _("Since the previous release, %(gone)s points are gone and %(new)s are new.")
+    counts = counts % figures
     if median_change_mm_yr is None:
-        return f"{since}, {counts}."
+        return counts
     if abs(median_change_mm_yr) < 0.05:
-        return f"{since}, {counts}; where both measure, the usual speed is the same."
-    size, way = figure(median_change_mm_yr), direction(component, median_change_mm_yr)
-    return f"{since}, {counts}; where both measure, the usual speed changed by {size} mm a year ({way})."
+        return " ".join([counts, _("Where both measure, the usual speed is the same.")])
+    changed = _("Where both measure, the usual speed changed by %(rate)s (%(way)s).") % {
+        "rate": mm_a_year(figure(median_change_mm_yr)),
+        "way": direction(component, median_change_mm_yr),
+    }
+    return f"{counts} {changed}"
 
 
 def tilt_sentence(place: Mapping[str, Any]) -> str:
     """The steepest tilt of a place, over the length of a house; empty where it was not measured."""
     if not place.get("tilt_mm_m_yr"):
         return ""
-    value, low, high = (
-        f"{TILT_OVER_M * place[name]:.1f}" for name in ("tilt_mm_m_yr", "tilt_low_mm_m_yr", "tilt_high_mm_m_yr")
-    )
-    if value == "0.0":
-        return "Over ten metres, both ends of a building move alike, to within a tenth of a millimetre a year."
-    return (
-        f"Where it tilts most, one end of something ten metres long moves about {value} mm a year more than the other "
-        f"(probably {low} to {high})."
-    )
+    names = {"rate": "tilt_mm_m_yr", "least": "tilt_low_mm_m_yr", "most": "tilt_high_mm_m_yr"}
+    tilts = {name: TILT_OVER_M * place[column] for name, column in names.items()}
+    if round(tilts["rate"], 1) == 0:
+        return _("Over ten metres, both ends of a building move alike, to within a tenth of a millimetre a year.")
+    return _(
+        "Where it tilts most, one end of something ten metres long moves about %(rate)s mm a year more than the other "
+        "(probably %(least)s to %(most)s)."
+    ) % {name: decimal(value, 1) for name, value in tilts.items()}

@@ -4,81 +4,120 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from detection.kinds import Kind, Sign, row_of
 from detection.rules.updates import Cause
-from monitor.wording.components import moved
-from monitor.wording.dates import day_words
-from monitor.wording.figures import area_label, figure, speed_words
+from monitor.wording.components import ROSE, SANK, Way, way
+from monitor.wording.dates import day_words, month_words
+from monitor.wording.figures import area_label, figure, mm_a_year, speed_words
 
 Change = Mapping[str, Any]
-GRADES = {"minor": "low", "moderate": "medium", "strong": "high"}
-OVER = {Kind.SURFACE_CHANGE: "no further change", Kind.GLACIER_SURGE: "the usual speed"}
-VERBS = {Sign.SINKING: "sank", Sign.RISING: "rose"}
+GRADES_NOW = {
+    "minor": gettext_lazy("Its importance is low now."),
+    "moderate": gettext_lazy("Its importance is medium now."),
+    "strong": gettext_lazy("Its importance is high now."),
+}
+GRADES_BEFORE = {
+    "minor": gettext_lazy("It was low before."),
+    "moderate": gettext_lazy("It was medium before."),
+    "strong": gettext_lazy("It was high before."),
+}
+OVER = {
+    Kind.SURFACE_CHANGE: gettext_lazy("Data after %(day)s show no further change."),
+    Kind.GLACIER_SURGE: gettext_lazy("Data after %(day)s show the usual speed."),
+}
+NO_MOTION = gettext_lazy("Data after %(day)s show no motion.")
+SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 
 
 def change_sentences(kind: str, changes: Iterable[Change], reported_on: date) -> list[str]:
-    """A sentence for each change, as `detection.rules.updates.Change` is stored. kind: of the alert now."""
-    before = f"when this was last reported, on {day_words(reported_on)}"
-    sentences = (_SENTENCES[Cause(change["cause"])](kind, change, before) for change in changes)
-    return [sentence for sentence in sentences if sentence]
+    """Sentences for each change, as `detection.rules.updates.Change` is stored. kind: of the alert now."""
+    day = day_words(reported_on)
+    return [sentence for change in changes for sentence in _SENTENCES[Cause(change["cause"])](kind, change, day)]
 
 
-def _rate(kind: str, change: Change, before: str) -> str:
+def _rate(kind: str, change: Change, day: str) -> list[str]:
     if change["unit"] == "m/day":
-        earlier, now = speed_words(change["before"]), speed_words(change["after"])
-        return f"It moved by about {earlier} {before}, and now by about {now}."
-    first, last = (_verb(kind, change["component"], change[name]) for name in ("before", "after"))
-    now = "and now" if first == last else f"and in the newest data it {last}"
-    return (
-        f"The ground here {first} by about {figure(change['before'])} mm a year {before}, "
-        f"{now} by about {figure(change['after'])}. The difference is larger than the uncertainty of both."
-    )
+        speeds = {"before": speed_words(change["before"]), "after": speed_words(change["after"]), "day": day}
+        # Translators: %(before)s and %(after)s are "40 centimetres a day"
+        return [
+            _("It moved by about %(before)s when this was last reported, on %(day)s, and now by about %(after)s.")
+            % speeds
+        ]
+    earlier, now = _ways(kind, change)
+    return [
+        earlier.moved % {"rate": mm_a_year(figure(change["before"])), "when": _last_reported(day)},
+        _now(change) if now is earlier else _turned(now, change),
+        _("The difference is larger than the uncertainty of both."),
+    ]
 
 
-def _verb(kind: str, component: str, rate_mm_yr: float) -> str:
+def _peak(kind: str, change: Change, day: str) -> list[str]:
+    earlier, now = _ways(kind, change)
+    return [
+        earlier.fastest % {"rate": mm_a_year(figure(change["before"])), "when": _last_reported(day)},
+        _now(change) if now is earlier else _turned(now, change),
+    ]
+
+
+def _ways(kind: str, change: Change) -> tuple[Way, Way]:
+    first, last = (_way(kind, change["component"], change[name]) for name in ("before", "after"))
+    return first, last
+
+
+def _way(kind: str, component: str, rate_mm_yr: float) -> Way:
     sign = row_of(kind).sign
     fits = sign is not None and (rate_mm_yr > 0) == (sign is Sign.RISING)
-    return VERBS[sign] if sign is not None and fits else moved(component, rate_mm_yr)
+    return SIGN_WAYS[sign] if sign is not None and fits else way(component, rate_mm_yr)
 
 
-def _peak(kind: str, change: Change, before: str) -> str:
-    first, last = (_verb(kind, change["component"], change[name]) for name in ("before", "after"))
-    again = "" if first == last else f"it {last} "
-    return (
-        f"The fastest part {first} by about {figure(change['before'])} mm a year {before}, "
-        f"and now {again}by about {figure(change['after'])}."
-    )
+def _last_reported(day: str) -> str:
+    # Translators: stands for a period, as in "The ground here sank by about 8 mm a year when this was last reported, …"
+    return _("when this was last reported, on %(day)s") % {"day": day}
 
 
-def _area(kind: str, change: Change, before: str) -> str:
-    return f"It covered about {area_label(change['before'])} {before}, and now about {area_label(change['after'])}."
+def _now(change: Change) -> str:
+    return _("Now it is about %(rate)s.") % {"rate": mm_a_year(figure(change["after"]))}
 
 
-def _kind(kind: str, change: Change, before: str) -> str:
-    earlier, now = (row_of(change[name]).label.lower() for name in ("before", "after"))
-    return f"It was reported as “{earlier}” before; with the newest data it is “{now}”."
+def _turned(now: Way, change: Change) -> str:
+    return str(now.now % {"rate": mm_a_year(figure(change["after"]))})
 
 
-def _severity(kind: str, change: Change, before: str) -> str:
-    return f"Its importance is {GRADES[change['after']]} now, and was {GRADES[change['before']]} before."
+def _area(kind: str, change: Change, day: str) -> list[str]:
+    areas = {"before": area_label(change["before"]), "after": area_label(change["after"]), "day": day}
+    # Translators: %(before)s and %(after)s are "21 hectares"
+    return [_("It covered about %(before)s when this was last reported, on %(day)s, and now about %(after)s.") % areas]
 
 
-def _acceleration(kind: str, change: Change, before: str) -> str:
-    since = date.fromisoformat(change["after"])
-    return f"Since {since:%B %Y} it has moved faster than before."
+def _kind(kind: str, change: Change, day: str) -> list[str]:
+    labels = {name: row_of(change[name]).label for name in ("before", "after")}
+    # Translators: %(before)s and %(after)s are headings, such as "Sinking ground, likely mining"
+    return [_("It was reported as “%(before)s” before; with the newest data it is “%(after)s”.") % labels]
 
 
-def _finished(kind: str, change: Change, before: str) -> str:
-    shown = OVER.get(Kind(kind), "no motion")
-    return f"Data after {day_words(date.fromisoformat(change['after']))} show {shown}."
+def _severity(kind: str, change: Change, day: str) -> list[str]:
+    return [str(GRADES_NOW[change["after"]]), str(GRADES_BEFORE[change["before"]])]
 
 
-def _nothing(kind: str, change: Change, before: str) -> str:
+def _acceleration(kind: str, change: Change, day: str) -> list[str]:
+    month = month_words(date.fromisoformat(change["after"]))
+    return [_("Since %(month)s it has moved faster than before.") % {"month": month}]
+
+
+def _finished(kind: str, change: Change, day: str) -> list[str]:
+    last = day_words(date.fromisoformat(change["after"]))
+    return [str(OVER.get(Kind(kind), NO_MOTION) % {"day": last})]
+
+
+def _nothing(kind: str, change: Change, day: str) -> list[str]:
     """The words of the step suffice."""
-    return ""
+    return []
 
 
-_SENTENCES: dict[Cause, Callable[[str, Change, str], str]] = {
+_SENTENCES: dict[Cause, Callable[[str, Change, str], list[str]]] = {
     Cause.RATE: _rate,
     Cause.PEAK: _peak,
     Cause.AREA: _area,

@@ -87,7 +87,7 @@ def test_who_was_told_of_a_large_motion_hears_that_it_is_smaller(make_alert, mak
     alert.save()
     update(alert, Change(Cause.SEVERITY, "strong", "moderate"))
     (letter,) = announce_and_send()
-    assert "Its importance is medium now, and was high before" in letter.body
+    assert "Its importance is medium now. It was high before" in letter.body
 
 
 def test_the_end_of_an_unreviewed_alert_is_no_news_for_who_wants_reviewed_ones(make_alert, make_subscription):
