@@ -5,7 +5,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = ["detection/kinds.py", "monitor/events/words.py", "monitor/families", "monitor/imaging", "monitor/wording"]
-KNOWN = ("django.utils.dateformat", "django.utils.formats", "django.utils.functional", "django.utils.translation")
+KNOWN = (
+    "django.utils.dateformat",
+    "django.utils.formats",
+    "django.utils.functional",
+    "django.utils.text",
+    "django.utils.translation",
+)
 
 
 def imported(path: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""An alert in words, as every page, mail and feed shows it."""
+"""An alert in words, as every page, mail and feed shows it, in the language that is active when it is made."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -79,17 +79,17 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
         code=alert.code,
         url=alert.get_absolute_url(),
         kind=alert.kind,
-        kind_label=row.label,
+        kind_label=str(row.label),
         mark=row.mark,
         place=place,
         area_label=area_label(alert.area_m2),
         rate_label=family_voice.label(alert),
         state=alert.state,
-        state_label=state_label,
-        state_meaning=family_voice.ended if alert.state == State.FINISHED else state_meaning,
+        state_label=str(state_label),
+        state_meaning=str(family_voice.ended if alert.state == State.FINISHED else state_meaning),
         severity=alert.severity,
-        severity_label=severity.label,
-        severity_meaning=severity.meaning,
+        severity_label=str(severity.label),
+        severity_meaning=str(severity.meaning),
         exposure=as_answer(exposure) if exposure else None,
         exposure_sentence=sentence_of(exposure) if exposure else "",
         tilt_sentence="" if still else tilt_sentence_of(tilt, exposure),

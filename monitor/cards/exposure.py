@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from detection.alerts.tilts import Tilt
 from detection.models import Alert, AlertExposure
 from monitor.wording.dates import day_words
@@ -47,5 +49,7 @@ def exposure_block(alert: Alert) -> dict[str, Any]:
 
 
 def _source(kind: str, name: str, loaded_on: str, attribution: str) -> str:
-    credit = f", {attribution}" if attribution else ""
-    return f"{name} ({kind}{credit}), loaded {day_words(date.fromisoformat(loaded_on))}"
+    source = {"name": name, "kind": kind, "attribution": attribution, "day": day_words(date.fromisoformat(loaded_on))}
+    # Translators, here and below: %(name)s is the name of a file or a data set, %(kind)s what it holds
+    credited = _("%(name)s (%(kind)s, %(attribution)s), loaded %(day)s")
+    return (credited if attribution else _("%(name)s (%(kind)s), loaded %(day)s")) % source

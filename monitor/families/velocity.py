@@ -48,7 +48,7 @@ SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 LEAST_SHARE = 0.1  # of a cause that is worth naming
 AROUND, SEEN_AROUND = (
     gettext_lazy("This is compared with the ground around it."),
-    gettext_lazy("This is as seen from the satellite, and compared with the ground around it."),
+    gettext_lazy("This is as seen from the satellite and compared with the ground around it."),
 )
 AGAINST = {  # what the rates of a region are compared with: measured as they are stated, or as seen from the satellite
     "gnss": (

@@ -122,6 +122,16 @@ def direction(component: str, rate_mm_yr: float) -> str:
     return str(way(component, rate_mm_yr).label)
 
 
+def moved_plainly(component: str, rate_mm_yr: float) -> str:
+    """'moved away from the satellite (down or sideways)'."""
+    return {
+        ("los", False): "moved away from the satellite (down or sideways)",
+        ("los", True): "moved toward the satellite (up or sideways)",
+        ("up", False): "sank",
+        ("up", True): "rose",
+    }.get((component, rate_mm_yr > 0)) or f"moved {direction(component, rate_mm_yr).removeprefix('moving ')}"
+
+
 def colour_caption(component: str, stretch_mm_yr: int) -> str:
     """What the colours of a small map mean."""
     negative, positive = WORDS[component]

@@ -36,7 +36,11 @@ def exposure_sentence(
     buildings: int | None, main_road_km: float | None, railway_km: float | None, people: float | None
 ) -> str:
     """'About 40 buildings stand on this ground. 1.2 km of railway crosses it.'; empty where nothing is known."""
-    lines = {name: km for name, km in (("railway", railway_km), ("road", main_road_km)) if (km or 0.0) >= LEAST_KM}
+    lines = {
+        name: length_words(km)
+        for name, km in (("railway", railway_km), ("road", main_road_km))
+        if km is not None and km >= LEAST_KM
+    }
     sentences = []
     if buildings:
         standing = ngettext(
@@ -44,7 +48,7 @@ def exposure_sentence(
         )
         sentences.append(standing % {"count": count_words(buildings)})
     if lines:
-        sentences.append(_crossing(lines) % {name: length_words(km) for name, km in lines.items()})
+        sentences.append(_crossing(lines))
     if people is not None and round(people) >= 1:
         # Translators: %(count)s is "3" or "about 1,300"
         living = ngettext("One person lives here.", "%(count)s people live here.", round(people))
@@ -57,14 +61,14 @@ def exposure_sentence(
     return "" if people is None else _("Nobody is known to live here.")
 
 
-def _crossing(lines: dict[str, float]) -> str:
+def _crossing(lines: dict[str, str]) -> str:
     # Translators: %(railway)s and %(road)s are lengths, such as "1.2 km" or "350 metres"
     both = _("%(railway)s of railway and %(road)s of main road cross this ground.")
     only = {
         "railway": _("%(railway)s of railway crosses this ground."),
         "road": _("%(road)s of main road crosses this ground."),
     }
-    return both if len(lines) > 1 else only[next(iter(lines))]
+    return (both if len(lines) > 1 else only[next(iter(lines))]) % lines
 
 
 def building_tilt_sentence(

@@ -33,9 +33,10 @@ SIGN_WAYS = {Sign.SINKING: SANK, Sign.RISING: ROSE}
 
 
 def change_sentences(kind: str, changes: Iterable[Change], reported_on: date) -> list[str]:
-    """Sentences for each change, as `detection.rules.updates.Change` is stored. kind: of the alert now."""
+    """What to say of each change, as `detection.rules.updates.Change` is stored. kind: of the alert now."""
     day = day_words(reported_on)
-    return [sentence for change in changes for sentence in _SENTENCES[Cause(change["cause"])](kind, change, day)]
+    said = (_SENTENCES[Cause(change["cause"])](kind, change, day) for change in changes)
+    return [" ".join(sentences) for sentences in said if sentences]
 
 
 def _rate(kind: str, change: Change, day: str) -> list[str]:

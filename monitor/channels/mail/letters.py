@@ -112,7 +112,7 @@ def digest_mail(*, key: str, places: Sequence[tuple[Subscription, Sequence[News]
 
 def what_happened(transition: AlertTransition) -> str:
     """What a step means, and what has changed in the figures since the last one."""
-    return " ".join(part for part in (_step_words(transition), *update_sentences(transition)) if part)
+    return " ".join(str(part) for part in (_step_words(transition), *update_sentences(transition)) if part)
 
 
 def _step_words(transition: AlertTransition) -> str:

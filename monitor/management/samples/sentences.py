@@ -121,7 +121,7 @@ def _steps() -> list[Row]:
         ("seen again after “not motion”", made.step(SINKING, State.REJECTED, first)),
         ("part of another alert", made.step(SINKING, first, State.MERGED)),
     ]
-    meanings = [(f"badge “{label}”", meaning) for label, meaning in (STATE_LABELS[one] for one in (first, two))]
+    meanings = [(f"badge “{label}”", str(meaning)) for label, meaning in (STATE_LABELS[one] for one in (first, two))]
     return [*((about, what_happened(one)) for about, one in steps), *meanings]
 
 

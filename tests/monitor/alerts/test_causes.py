@@ -39,7 +39,7 @@ def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_regio
     assert alert.kind == Kind.MINING
     assert alert.class_shares["mining_subsidence"] > 0.6
     page = client.get(alert.get_absolute_url()).content.decode()
-    assert "It lies inside a known mine that is listed as active: that speaks for mining and fill or a quarry." in page
+    assert "It lies inside a known mine that is listed as active. That speaks for: mining, fill or a quarry." in page
     assert AlertCause.objects.get(alert=alert).network_shares == DOUBTFUL
 
 
@@ -50,15 +50,15 @@ def test_a_mine_beside_it_makes_a_doubtful_cause_sure_and_is_named(watched_regio
             "no mine",
             9_300.0,
             {"mining_subsidence": 0.6},
-            "The nearest known mine is 9.3 km away: that speaks against mining.",
+            "The nearest known mine is 9.3 km away. That speaks against: mining.",
         ),
-        ("landslide", 0.0, {"landslide": 4.0}, "A landslide was reported here: that speaks for a landslide."),
-        ("slope", 1.2, {"landslide": 0.3}, "It lies on nearly flat ground: that speaks against a landslide."),
+        ("landslide", 0.0, {"landslide": 4.0}, "A landslide was reported here. That speaks for: a landslide."),
+        ("slope", 1.2, {"landslide": 0.3}, "It lies on nearly flat ground. That speaks against: a landslide."),
         (
             "ice",
             0.8,
             {"other": 40.0, "landslide": 0.5},
-            "It lies on a glacier: that speaks for another cause, and speaks against a landslide.",
+            "It lies on a glacier. That speaks for: another cause. That speaks against: a landslide.",
         ),
     ],
 )

@@ -40,9 +40,9 @@ def test_an_update_is_sent_once_and_says_what_changed(make_alert, make_subscript
     update(alert, FASTER)
     (letter,) = announce_and_send()
     assert "sank by about 8.2 mm a year when this was last reported" in letter.body
-    assert "and now by about 14." in letter.body
+    assert "Now it is about 14 mm a year." in letter.body
     assert "flagged for the first time" not in letter.body
-    assert "and now by about 14." in letter.alternatives[0].content
+    assert "Now it is about 14 mm a year." in letter.alternatives[0].content
     assert announce_and_send() == []
 
 
@@ -107,13 +107,13 @@ def test_a_place_that_moves_again_is_told_as_that(make_alert, make_subscription)
     life.step(alert, State.FIRST, "moves again", "automatic", [Change(Cause.WOKEN, None, None), FASTER])
     (letter,) = announce_and_send()
     assert "The ground here had come to rest. It moves again." in letter.body
-    assert "and now by about 14." in letter.body
+    assert "Now it is about 14 mm a year." in letter.body
 
 
 def test_the_page_the_feed_and_the_interface_tell_an_update(make_alert, client):
     alert = make_alert()
     update(alert, FASTER)
-    sentence = "and now by about 14."
+    sentence = "Now it is about 14 mm a year."
     page = client.get(alert.get_absolute_url()).content.decode()
     assert "New figures" in page
     assert sentence in page
@@ -141,11 +141,15 @@ def test_the_form_hands_the_wish_on():
     ("kind", "change", "sentence"),
     [
         ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "rose by about 4.0 mm a year"),
-        ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "and in the newest data it sank by about 6.0."),
-        ("unknown", Change(Cause.RATE, -4.0, -8.0, "mm/yr", "los"), "moved away from the satellite by about 4.0 mm"),
-        ("moving-ground", Change(Cause.RATE, 0.5, 1.2, "m/day"), "and now by about 1.2 metres a day."),
+        ("uplift", Change(Cause.RATE, 4.0, -6.0, "mm/yr", "up"), "Now it sinks by about 6.0 mm a year."),
+        (
+            "unknown",
+            Change(Cause.RATE, -4.0, -8.0, "mm/yr", "los"),
+            "moved away from the satellite (down or sideways) by about 4.0 mm",
+        ),
+        ("moving-ground", Change(Cause.RATE, 0.5, 1.2, "m/day"), "Now it is about 1 mm a year.2 metres a day."),
         ("subsidence", Change(Cause.AREA, 2.1e5, 4.5e5, "m2"), "and now about 45 hectares."),
-        ("mining-subsidence", Change(Cause.KIND, "subsidence", "mining-subsidence"), "“sinking ground, likely mining”"),
+        ("mining-subsidence", Change(Cause.KIND, "subsidence", "mining-subsidence"), "“Sinking ground, likely mining”"),
         ("subsidence", Change(Cause.ACCELERATION, None, "2025-06-01", "date"), "Since June 2025 it has moved faster"),
         ("subsidence", Change(Cause.FINISHED, -8.0, "2024-03-02", "mm/yr"), "Data after 2 March 2024 show no motion."),
     ],

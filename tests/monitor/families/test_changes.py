@@ -38,38 +38,42 @@ def sentence(trend: Trend, before: float | None, now: float, kind: Kind = Kind.S
             Trend.FASTER,
             -3.0,
             -8.0,
-            "has sunk by about 8 mm a year (probably 6 to 10) since March 2023, faster than before (about 3 mm",
+            "has sunk by about 8 mm a year (probably 6 to 10) since March 2023. That is faster than "
+            "before (about 3 mm a year).",
         ),
         (
             Trend.SLOWER,
             -9.0,
             -4.0,
-            "has sunk by about 4 mm a year (probably 2 to 6) since March 2023, slower than before (about 9 mm",
+            "has sunk by about 4 mm a year (probably 2 to 6) since March 2023. That is slower than "
+            "before (about 9 mm a year).",
         ),
         (
             Trend.SPEEDING,
             -3.0,
             -8.0,
-            "has sunk faster and faster: by about 3 mm a year in March 2023, and by about 8 mm a year (prob",
+            "sank by about 8 mm a year (probably 6 to 10) at the end of the data. It has moved faster and faster: it "
+            "was about 3 mm a year in March 2023.",
         ),
-        (Trend.SLOWING, -9.0, -1.5, "has sunk more and more slowly: by about 9 mm a year in March 2023,"),
+        (Trend.SLOWING, -9.0, -1.5, "It has moved more and more slowly: it was about 9 mm a year in March 2023."),
         (
             Trend.AT_REST,
             -9.0,
             0.1,
-            "sank by about 9.0 mm a year (probably 8.2 to 9.8) and came to rest in March 2023,",
+            "sank by about 9.0 mm a year (probably 8.2 to 9.8) until March 2023. Since then it has been at rest.",
         ),
         (
             Trend.BEGAN,
             0.2,
             -8.0,
-            "began to move in March 2023 and has sunk by about 8 mm a year (probably 6 to 10) since then,",
+            "has sunk by about 8 mm a year (probably 6 to 10) since March 2023. Before that it was at rest.",
         ),
         (
             Trend.REVERSED,
             -7.0,
             4.0,
-            "sank by about 7 mm a year until March 2023; since then it has risen by about 4 mm a year (prob",
+            "sank by about 7.0 mm a year (probably 6.2 to 7.8) until March 2023. Since then it has risen by about 4 mm "
+            "a year (probably 2 to 6).",
         ),
     ],
 )
@@ -94,7 +98,7 @@ def test_without_a_change_the_sentence_names_the_period_of_the_data():
 
 def test_the_label_of_ground_at_rest_says_so():
     alert = velocity(Kind.SUBSIDENCE, "up", -6.0, -7.0, motion=motion(Trend.AT_REST, -9.0, 0.1))
-    assert voice(Kind.SUBSIDENCE).label(alert) == "at rest since March 2023, before that sinking 6.0 mm/year"
+    assert voice(Kind.SUBSIDENCE).label(alert) == "at rest since March 2023; before that: sinking 6.0 mm/year"
 
 
 @pytest.mark.parametrize(("season_mm", "n_sentences"), [(0.1, 0), (4.0, 1)])

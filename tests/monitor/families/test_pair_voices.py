@@ -95,7 +95,7 @@ def moving(make_alert):
 def test_a_card_says_what_changed_and_what_moves(changed, moving):
     card = alert_card(changed)
     assert card.kind_label == "Changed surface"
-    assert card.rate_label == "surface changed: match fell from 74% to 21%"
+    assert card.rate_label == "surface changed: match fell from 74 % to 21 %"
     assert card.severity_label.endswith("change")
     assert "between 4 and 16 October 2023" in card.sentence
     card = alert_card(moving)

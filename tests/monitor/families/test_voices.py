@@ -102,19 +102,20 @@ def test_the_table_is_complete():
     assert len(names) == len(set(names))
 
 
-def test_an_area_is_described_in_one_sentence():
+def test_the_first_sentence_about_an_area_has_sign_rate_uncertainty_and_period():
     alert = velocity("subsidence", "up", -8.04, -9.0, rate_sigma_mm_yr=0.9)
     assert voice("subsidence").sentence(alert) == (
-        "The ground here sank by about 8 mm a year (probably 7 to 10) between 2020 and 2024, compared with the ground "
-        "around it."
+        "The ground here sank by about 8 mm a year (probably 7 to 10) between 2020 and 2024. This is compared with the "
+        "ground around it."
     )
 
 
 def test_the_fastest_part_is_named_where_it_differs():
     alert = velocity("uplift", "los", 12.0, 30.0, first_motion=date(2018, 1, 6), last_motion=date(2018, 7, 17))
     assert voice("uplift").sentence(alert) == (
-        "The ground here rose by about 12 mm a year (probably 10 to 14) between January and July 2018, as seen from "
-        "the satellite and compared with the ground around it. The fastest part rose by up to 30 mm a year."
+        "The ground here rose by about 12 mm a year (probably 10 to 14) between January and July 2018. This is as "
+        "seen from the satellite and compared with the ground around it. The fastest part rose by up to 30 mm a year "
+        "in the same time."
     )
 
 
@@ -182,7 +183,7 @@ def test_the_fastest_rate_is_told_with_its_interval_and_separate_places_are_coun
     assert (
         voice("subsidence")
         .sentence(alert)
-        .endswith(" The fastest part sank by about 26 mm a year (probably 22 to 30).")
+        .endswith(" The fastest part sank by about 26 mm a year (probably 22 to 30) in the same time.")
     )
     even = velocity("subsidence", "up", -9.0, -10.0, peak_low_mm_yr=-8.0, peak_high_mm_yr=-12.0)
     assert "fastest" not in voice("subsidence").sentence(even)

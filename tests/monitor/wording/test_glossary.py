@@ -13,7 +13,7 @@ def rendered(tag: str) -> str:
 
 def test_every_word_has_an_address_of_its_own_and_they_are_sorted():
     assert len({term.slug for term in GLOSSARY}) == len(GLOSSARY)
-    assert [term.name for term in GLOSSARY] == sorted((term.name for term in GLOSSARY), key=str.lower)
+    assert [term.key for term in GLOSSARY] == sorted((term.key for term in GLOSSARY), key=str.lower)
     assert all(term.meaning.endswith(".") for term in GLOSSARY)
 
 

@@ -78,7 +78,7 @@ def test_every_mail_has_colours_for_the_dark_and_the_words_that_matter(written):
     told = written["alert"].body
     assert "Likely cause: mining, as in about 7 of 10 such places." in told
     assert "About 12 buildings stand on this ground" in told
-    assert "The fastest part sank by up to 30 mm a year." in told
+    assert "The fastest part sank by up to 30 mm a year" in told
     assert UNSEEN in told
     assert UNSEEN in written["digest"].body
     assert UNSEEN in written["confirm"].body
