@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ CHUNK = 50_000
 KINDS_OF_BATCHES = 4  # made once and used again, so that loading is what takes time
 
 
+@lru_cache(KINDS_OF_BATCHES)
 def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
     """n points around 40 towns within about 100 km of 51.5° N 7° E."""
     rng = np.random.default_rng(seed)
@@ -49,18 +51,22 @@ def made_batch(n: int, seed: int = 1, first: int = 0) -> PointBatch:
     )
 
 
-def load_towns(*, points: int, n_dates: int = 2, track: int = 999) -> Product:
-    """A product of so many points, as if it came from a file; with two dates its series are short, too."""
+def load_towns(*, points: int, n_dates: int = 2, track: int = 999, shift: tuple[float, float] = (0.0, 0.0)) -> Product:
+    """A product of so many points, as if it came from a file; with two dates its series are short, too.
+
+    shift: degrees east and north of where the towns are.
+    """
     header = FieldHeader(source_format="egms", level="L2b", component=Component.LOS, dates=DATES[:n_dates], track=track)
+    east, north = shift
     made = [made_batch(min(CHUNK, points), seed=seed) for seed in range(min(KINDS_OF_BATCHES, -(-points // CHUNK)))]
 
     def batches() -> Iterator[PointBatch]:
         for first in range(0, points, CHUNK):
             n = min(CHUNK, points - first)
             columns = {name: column[:n] for name, column in made[first // CHUNK % len(made)].columns().items()}
-            yield PointBatch(
-                **columns | {"pid": numbered(first, n), "displacement_mm": columns["displacement_mm"][:, :n_dates]}
-            )
+            columns |= {"pid": numbered(first, n), "displacement_mm": columns["displacement_mm"][:, :n_dates]}
+            columns |= {"longitude": columns["longitude"] + east, "latitude": columns["latitude"] + north}
+            yield PointBatch(**columns)
 
     path = Path("bench.csv")
     with transaction.atomic(), connection.cursor() as cursor:

@@ -20,6 +20,7 @@ from ingest.readers.records import Technique
 from ml.models import Run
 from ml.selectors import products_of
 from monitor.map.layers import LAYERS, Layer
+from monitor.map.tile_geometry import tile_box
 
 ZOOM_OF_SINGLE_POINTS = FINEST_ZOOM + 1
 
@@ -60,12 +61,14 @@ class MapTotals(NamedTuple):
     bounds: list[float] | None
 
 
-def layer_products(*, layer: Layer) -> list[int]:
-    """Ids of the products that a layer shows."""
+def layer_products(*, layer: Layer, tile: tuple[int, int, int] | None = None) -> list[int]:
+    """Ids of the products that a layer shows; of a tile (z, x, y), those whose footprint reaches into it."""
     products = Product.objects.current().filter(component=layer.component, technique=layer.technique)
     if layer.direction is not None:
         products = products.filter(direction=layer.direction)
-    return list(products.values_list("id", flat=True))
+    if tile is not None:
+        products = products.filter(footprint__bboverlaps=tile_box(*tile))
+    return list(products.order_by("id").values_list("id", flat=True))
 
 
 def layers_available() -> list[Layer]:
@@ -82,7 +85,7 @@ def layers_available() -> list[Layer]:
 
 
 def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: int) -> str:
-    """An ETag: the same while the layer shows the same products, for a product's points never change."""
+    """An ETag: the same while the tile shows the same products, for a product's points never change."""
     shown = hashlib.sha256(f"{TILE_VERSION} {layer.name} {z}/{x}/{y} {sorted(products)}".encode())
     return f'"{shown.hexdigest()[:32]}"'
 

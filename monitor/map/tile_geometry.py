@@ -1,5 +1,9 @@
 """What vector tiles in SQL share: where a tile is, and a geometry in degrees as fine as the tile can show."""
 
+from math import atan, degrees, pi, sinh
+
+from django.contrib.gis.geos import Polygon
+
 WORLD_DEGREES, MERCATOR_DEGREES = 360.0, 85.06
 MARGIN = 0.02  # of a tile; the buffer of the tile itself is a sixty-fourth
 
@@ -23,3 +27,12 @@ def parameters(z: int, x: int, y: int) -> dict[str, float]:
     """Values of BOUNDS and `drawn`."""
     width = WORLD_DEGREES / 2**z
     return {"z": z, "x": x, "y": y, "margin": width * MARGIN, "fine": width / 2048, "most": MERCATOR_DEGREES}
+
+
+def tile_box(z: int, x: int, y: int) -> Polygon:
+    """A tile with its margin, EPSG:4326."""
+    west, east = ((column / 2**z - 0.5) * WORLD_DEGREES for column in (x - MARGIN, x + 1 + MARGIN))
+    south, north = (degrees(atan(sinh((1 - 2 * row / 2**z) * pi))) for row in (y + 1 + MARGIN, y - MARGIN))
+    box = Polygon.from_bbox((west, south, east, north))
+    box.srid = 4326
+    return box

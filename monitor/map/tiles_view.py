@@ -14,7 +14,7 @@ from monitor.rasters.tiles import is_tile
 def points(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
     if layer not in BY_NAME or not is_tile(z, x, y):
         raise Http404("There is no such tile.")
-    products = selectors.layer_products(layer=BY_NAME[layer])
+    products = selectors.layer_products(layer=BY_NAME[layer], tile=(z, x, y))
     etag = selectors.tile_fingerprint(layer=BY_NAME[layer], products=products, z=z, x=x, y=y)
     response = get_conditional_response(request, etag=etag)
     if response is None:

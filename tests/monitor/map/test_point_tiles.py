@@ -4,12 +4,15 @@ import math
 
 import mapbox_vector_tile
 import pytest
+from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection
 
 from bench.simulated import load_towns
 from ingest.models import MeasurementPoint
 from ingest.products.services import product_delete, product_load
 from monitor.map import selectors
+from monitor.map.layers import BY_NAME
+from monitor.map.tile_geometry import tile_box
 
 pytestmark = pytest.mark.django_db
 MANY = 120_000
@@ -108,3 +111,24 @@ def test_what_has_not_changed_is_not_sent_again(client, make_egms):
     again = client.get(address, headers={"If-None-Match": first["ETag"]})
     assert again.status_code == 200
     assert again.content == b""
+
+
+def test_a_tile_is_of_the_products_that_reach_into_it(client):
+    here, far = load_towns(points=2_000), load_towns(points=2_000, track=2, shift=(3.0, 0.0))
+    x, y = tile_at(7.0, 51.5, 8)
+    assert selectors.layer_products(layer=BY_NAME["los"], tile=(8, x, y)) == [here.pk]
+    assert selectors.layer_products(layer=BY_NAME["los"], tile=(5, x >> 3, y >> 3)) == [here.pk, far.pk]
+    etag = client.get(f"/tiles/points/los/8/{x}/{y}.mvt")["ETag"]
+    product_delete(product=far)
+    assert client.get(f"/tiles/points/los/8/{x}/{y}.mvt")["ETag"] == etag
+
+
+@pytest.mark.parametrize("tile", [(3, 6, 2), (14, 8509, 5455), (17, 68072, 90000)])
+def test_the_box_of_a_tile_holds_all_that_its_query_reads(tile):
+    width = selectors.WORLD_M / 2 ** tile[0]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ST_AsText(ST_Expand(ST_TileEnvelope(%s, %s, %s), %s))", [*tile, width / 64])
+        read = GEOSGeometry(cursor.fetchone()[0], srid=3857)
+    box = tile_box(*tile).transform(3857, clone=True)
+    assert box.contains(read)
+    assert box.area < (1.05 * width) ** 2
