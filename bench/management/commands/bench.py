@@ -19,6 +19,7 @@ NAMES = (
     "mail",
     "nations",
     "offsets",
+    "page",
     "scenes",
     "tiles",
     "updates",
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--rounds",
             type=int,
-            help="how often each fault is made; how many days, nations, alerts (faults, days, nations, updates)",
+            help="how often each fault is made, each page loaded; how many days, nations, alerts",
         )
 
     def handle(self, *args, **options) -> None:
