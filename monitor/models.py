@@ -8,6 +8,7 @@ SignOfLife: who was seen alive when. Alarm: what is wrong. CapMessage: in `monit
 from django.conf import settings
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
+from django.utils import translation
 
 from detection.models import AlertTransition
 from detection.rules.severity import Severity
@@ -17,6 +18,11 @@ from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 __all__ = ["CapMessage"]  # beside the models below
 
 DEFAULT_CHANNEL = "mail"
+
+
+def language_of_request() -> str:
+    """The language that whoever asks for something reads."""
+    return translation.get_language() or settings.LANGUAGE_CODE
 
 
 class Subscription(models.Model):
@@ -40,6 +46,8 @@ class Subscription(models.Model):
     unreviewed = models.BooleanField(help_text="also alerts that nobody has reviewed yet")
     updates = models.BooleanField(default=True, help_text="also what changes in an alert that is known, and its end")
     frequency = models.CharField(max_length=10, choices=Frequency.choices)
+    language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="as the tz database names it")
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
@@ -100,6 +108,7 @@ class OutgoingMessage(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     key = models.CharField(max_length=120, help_text="the same for the same news to the same address")
     address = models.CharField(max_length=254, db_index=True)
+    language = models.CharField(max_length=10, default=language_of_request, help_text="where no subscription says it")
     subscription = models.ForeignKey(Subscription, models.CASCADE, null=True, help_text="the one to confirm")
     transition = models.ForeignKey(AlertTransition, models.CASCADE, null=True, help_text="the news of a single alert")
     invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, help_text="the one to accept")

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from functools import wraps
+from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -74,12 +76,20 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         if request.POST.get("deed") == "delete":
             subscriptions.person_delete(email=email)
             return render(request, "subscriptions/deleted.html")
+        if request.POST.get("deed") == "read":
+            reads = {name: request.POST.get(name, "") for name in ("language", "time_zone")}
+            subscriptions.reader_set(email=email, **reads)
+            return redirect("subscription-manage", token=token)
         subscriptions.change(email=email, pk=request.POST.get("subscription", ""), deed=request.POST.get("deed", ""))
         return redirect("subscription-manage", token=token)
     held = selectors.subscriptions_of(email=email)
+    newest = held.filter(ended_at=None).last()
     context = {
         "email": email,
         "token": token,
+        "newest": newest,
+        "languages": settings.LANGUAGES,
+        "time_zones": sorted(available_timezones()) if newest else [],
         "subscriptions": [
             subscriptions.described(one) | {"unseen": visibility_sentence(one.region)}
             for one in held.filter(ended_at=None)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.utils import timezone
@@ -36,8 +38,10 @@ def subscription_request(
     unreviewed: bool,
     frequency: str,
     updates: bool = True,
+    time_zone: str = "",
 ) -> Subscription | None:
-    """Keep the request and queue a mail to confirm it; None where the address had too many such mails today.
+    """Keep the request, in the language of whoever makes it, and queue a mail to confirm it; None where the address
+    had too many such mails today.
 
     Known and unknown addresses take the same way: nobody can find out who is subscribed.
     """
@@ -54,6 +58,7 @@ def subscription_request(
             unreviewed=unreviewed,
             updates=updates,
             frequency=frequency,
+            time_zone=time_zone_known(time_zone),
         )
         OutgoingMessage.objects.create(
             kind=OutgoingMessage.Kind.CONFIRM,
@@ -113,6 +118,23 @@ def subscription_resume(*, subscription: Subscription) -> None:
 def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
     """Raises ValueError for a frequency that there is not."""
     Subscription.objects.filter(pk=subscription.pk).update(frequency=Subscription.Frequency(frequency))
+
+
+def reader_set(*, email: str, language: str, time_zone: str) -> None:
+    """In which language and by which clock a person reads: all their mails. What there is not, changes nothing."""
+    mine = selectors.subscriptions_of(email=email)
+    if language in dict(settings.LANGUAGES):
+        mine.update(language=language)
+    if time_zone_known(time_zone) == time_zone:
+        mine.update(time_zone=time_zone)
+
+
+def time_zone_known(name: str) -> str:
+    """A name of the tz database; UTC for one that it does not have."""
+    try:
+        return ZoneInfo(name[:64]).key
+    except (KeyError, ValueError, OSError):  # no such name; one that leads out of the tz database; a folder of it
+        return "UTC"
 
 
 def change(*, email: str, pk: str, deed: str) -> None:
@@ -219,6 +241,8 @@ def _exported(one: Subscription) -> dict[str, Any]:
         "unreviewed": one.unreviewed,
         "updates": one.updates,
         "frequency": one.frequency,
+        "language": one.language,
+        "time_zone": one.time_zone,
         "created": one.created_at,
         "confirmed": one.confirmed_at,
         "paused": one.paused_at,

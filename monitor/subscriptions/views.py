@@ -113,7 +113,7 @@ def too_many(request: HttpRequest) -> HttpResponse:
 def _keep(request: HttpRequest, **choice: Any) -> HttpResponse:
     if not _within_limits(request):
         return too_many(request)
-    subscriptions.subscription_request(**choice)
+    subscriptions.subscription_request(**choice, time_zone=request.POST.get("time_zone", ""))
     return redirect("subscribe-sent")
 
 

@@ -1,6 +1,9 @@
 """From a message of the outbox to a mail with words, as things stand at the moment of sending."""
 
+from zoneinfo import ZoneInfo
+
 from django.core.mail import EmailMultiAlternatives
+from django.utils import timezone, translation
 
 from detection.models import Alert
 from monitor.cards.cards import AlertCard, alert_cards
@@ -11,14 +14,20 @@ from monitor.subscriptions.selectors import subscriptions_of
 
 
 class Composer:
-    """Composes the mails of one round. The words about an alert are made once for all its readers."""
+    """Composes the mails of one round. The words about an alert are made once for all its readers of a language."""
 
     def __init__(self) -> None:
-        self._cards: dict[tuple[int, str, object], AlertCard] = {}
-        self._unseen: dict[int, str] = {}
+        self._cards: dict[tuple[object, ...], AlertCard] = {}
+        self._unseen: dict[tuple[int, str | None], str] = {}
 
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """The mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
+        reader = message.news[-1].subscription if message.news else message.subscription
+        language, zone = (reader.language, reader.time_zone) if reader else (message.language, "UTC")
+        with translation.override(language), timezone.override(ZoneInfo(zone)):
+            return self._compose(message)
+
+    def _compose(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         key, kind = message.key, message.kind
         if kind == OutgoingMessage.Kind.CONFIRM:
             return letters.confirm_mail(key=key, subscription=message.subscription)
@@ -55,14 +64,15 @@ class Composer:
 
     def unseen_around(self, alert: Alert) -> str:
         """What would not be noticed around an alert; worked out once."""
-        if alert.pk not in self._unseen:
-            self._unseen[alert.pk] = visibility_around(alert.area)
-        return self._unseen[alert.pk]
+        key = (alert.pk, translation.get_language())
+        if key not in self._unseen:
+            self._unseen[key] = visibility_around(alert.area)
+        return self._unseen[key]
 
     def _make_cards(self, alerts: list[Alert]) -> None:
         new = [alert for alert in alerts if _version(alert) not in self._cards]
         self._cards |= {_version(alert): card for alert, card in zip(new, alert_cards(new), strict=True)}
 
 
-def _version(alert: Alert) -> tuple[int, str, object]:
-    return alert.pk, alert.state, alert.updated_at
+def _version(alert: Alert) -> tuple[object, ...]:
+    return alert.pk, alert.state, alert.updated_at, translation.get_language()

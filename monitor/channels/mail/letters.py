@@ -13,6 +13,7 @@ from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import get_language
 
 from detection.models import AlertTransition
 from monitor.accounts.tokens import invitation_token
@@ -170,7 +171,11 @@ def _mail(
     name: str, key: str, email: str, context: dict[str, Any], subscriptions: Sequence[Subscription] = ()
 ) -> EmailMultiAlternatives:
     """Put a mail together. With subscriptions it says why it came, and carries the ways to end it (RFC 8058)."""
-    headers = {"Message-ID": message_id(key), "Auto-Submitted": "auto-generated"}
+    headers = {
+        "Message-ID": message_id(key),
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": get_language() or settings.LANGUAGE_CODE,
+    }
     if subscriptions:
         stop_url = absolute("subscribe-stop", tokens.stop_token(one.pk for one in subscriptions))
         headers |= {"List-Unsubscribe": f"<{stop_url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
