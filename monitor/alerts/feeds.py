@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import reverse, reverse_lazy
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import condition, require_safe
 
 from detection.models import Alert, AlertTransition
@@ -20,7 +22,7 @@ from monitor.alerts.steps import update_sentences
 from monitor.cap.records import CapMessage
 from monitor.cap.views import MEDIA_TYPE
 from monitor.cards.cards import AlertCard, alert_cards
-from monitor.cards.features import alert_feature
+from monitor.cards.features import alert_feature, alert_title
 from monitor.cards.filters import alerts_requested
 from monitor.site.refusals import refusals_as_json, whole_number
 
@@ -48,8 +50,8 @@ class GeoAtom(Atom1Feed):
 
 class AlertFeed(Feed):
     feed_type = GeoAtom
-    title = "Ground Motion Monitor: places where the ground moves"
-    subtitle = "Found in radar satellite measurements. Newest changes first."
+    title = _("Ground Motion Monitor: places where the ground moves")
+    subtitle = _("Found in radar satellite measurements. Newest changes first.")
     link = reverse_lazy("alert-list")
     author_name = "Ground Motion Monitor"
 
@@ -68,15 +70,14 @@ class AlertFeed(Feed):
         return entries
 
     def item_title(self, item: tuple[Alert, AlertCard]) -> str:
-        _, card = item
-        title = f"{card.kind_label}, {card.place}: {card.rate_label} ({card.state_label})"
-        return f"Simulated: {title}" if card.simulated else title
+        return alert_title(item[1])
 
     def item_description(self, item: tuple[Alert, AlertCard]) -> str:
         alert, card = item
         last = self.last_steps.get(alert.pk)
-        importance = f"{capfirst(card.severity_label)}. The area measures {card.area_label}."
-        return " ".join([*card.sentences, importance, *(update_sentences(last) if last else [])])
+        size = gettext("The area measures %(size)s.") % {"size": card.area_label}
+        changes = update_sentences(last) if last else []
+        return " ".join([*card.sentences, f"{capfirst(card.severity_label)}.", size, *changes])
 
     def item_link(self, item: tuple[Alert, AlertCard]) -> str:
         return item[1].url
@@ -133,7 +134,8 @@ def alerts_atom(request: HttpRequest) -> HttpResponseBase:
     """The last hundred changes."""
     feed, region = AlertFeed(), region_by_slug(slug=request.GET.get("region", ""))
     if region:
-        feed.title = f"{AlertFeed.title} in {region.name}"
+        title = gettext("Ground Motion Monitor: places where the ground moves in %(region)s")
+        feed.title = title % {"region": region.name}
     return feed(request)
 
 

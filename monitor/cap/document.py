@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from defusedxml.ElementTree import fromstring
 from django.contrib.gis.geos import MultiPolygon
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
@@ -17,8 +18,20 @@ SEVERITIES = {"minor": "Minor", "moderate": "Minor", "strong": "Moderate"}
 CERTAINTIES = {"first": "Possible", "provisional": "Likely", "rejected": "Unlikely"}  # all else was observed
 
 
+class Words(NamedTuple):
+    """What a message says in one language."""
+
+    language: str
+    event: str
+    headline: str
+    description: str
+    instruction: str
+    severity_meaning: str
+    place: str
+
+
 class Content(NamedTuple):
-    """What a message says. parameters: further facts by name; area: EPSG:4326."""
+    """What a message says. parameters: further facts by name; area: EPSG:4326; words: of each language."""
 
     sender: str
     identifier: str
@@ -27,18 +40,14 @@ class Content(NamedTuple):
     references: str
     incident: str
     simulated: bool
-    event: str
     kind: str
     state: str
     severity: str
     over: bool
-    headline: str
-    description: str
-    instruction: str
     web: str
     parameters: Sequence[tuple[str, str]]
-    place: str
     area: MultiPolygon
+    words: Sequence[Words]
 
 
 def moment(at: datetime) -> str:
@@ -51,7 +60,7 @@ def reference(sender: str, identifier: str, sent: datetime) -> str:
 
 
 def compose(content: Content) -> str:
-    """The message as XML."""
+    """The message as XML, with one `info` for each language."""
     alert = Element("alert", {"xmlns": NAMESPACE})
     head = {
         "identifier": content.identifier,
@@ -65,34 +74,42 @@ def compose(content: Content) -> str:
         "incidents": content.incident,
     }
     _add(alert, head)
-    _add_info(SubElement(alert, "info"), content)
+    for words in content.words:
+        _add_info(SubElement(alert, "info"), content, words)
     return f"<?xml version='1.0' encoding='UTF-8'?>\n{tostring(alert, encoding='unicode')}"
 
 
-def _add_info(info: Element, content: Content) -> None:
-    words = {
-        "language": "en",
+def headline(xml: str, language: str) -> str:
+    """Of a message in one language, or in its first one."""
+    infos = fromstring(xml).findall(f"{{{NAMESPACE}}}info")
+    found = {info.findtext(f"{{{NAMESPACE}}}language"): info for info in reversed(infos)}
+    return found.get(language, infos[0]).findtext(f"{{{NAMESPACE}}}headline") or ""
+
+
+def _add_info(info: Element, content: Content, words: Words) -> None:
+    first = {
+        "language": words.language,
         "category": "Geo",
-        "event": content.event,
+        "event": words.event,
         "responseType": "None" if content.over else "Monitor",
         "urgency": "Past" if content.over else "Unknown",
         "severity": SEVERITIES[content.severity],
         "certainty": CERTAINTIES.get(content.state, "Observed"),
     }
-    _add(info, words)
+    _add(info, first)
     _add_named(info, "eventCode", "kind", content.kind)
     rest = {
         "senderName": "Ground Motion Monitor",
-        "headline": content.headline,
-        "description": content.description,
-        "instruction": content.instruction,
+        "headline": words.headline,
+        "description": words.description,
+        "instruction": words.instruction,
         "web": content.web,
     }
     _add(info, rest)
-    for name, value in content.parameters:
+    for name, value in [*content.parameters, ("severity_meaning", words.severity_meaning)]:
         _add_named(info, "parameter", name, value)
     area = SubElement(info, "area")
-    _add(area, {"areaDesc": content.place})
+    _add(area, {"areaDesc": words.place})
     for part in content.area:
         SubElement(area, "polygon").text = " ".join(f"{y:.5f},{x:.5f}" for x, y in part.exterior_ring.coords)
 

@@ -6,14 +6,16 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import transaction as database
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
 from monitor.alerts.steps import update_sentences
-from monitor.cap.document import Content, compose, reference
+from monitor.cap.document import Content, Words, compose, reference
 from monitor.cap.records import CapMessage
-from monitor.cards.cards import AlertCard, alert_card
+from monitor.cards.cards import alert_card
+from monitor.cards.features import alert_title
 
 Type = CapMessage.Type
 OVER = (State.REJECTED, State.MERGED, State.FINISHED)
@@ -38,12 +40,12 @@ def transitions_due() -> QuerySet[AlertTransition]:
 @database.atomic
 def message_issue(*, transition: AlertTransition) -> CapMessage:
     """Write the message of a step. A place that wakes up after its end begins with a new Alert."""
-    alert, card, now = transition.alert, alert_card(transition.alert), timezone.now()
+    alert, now = transition.alert, timezone.now()
     standing = _standing(alert)
     over = transition.to_state in OVER
     message_type = Type.CANCEL if over else Type.UPDATE if standing else Type.ALERT
     references = " ".join(reference(sender(), one.identifier, one.sent_at) for one in standing)
-    headline = f"{card.kind_label}, {card.place}: {card.rate_label} ({card.state_label})"
+    words = [_words(transition, language) for language, _name in settings.LANGUAGES]
     content = Content(
         sender=sender(),
         identifier=f"{alert.code}-{secrets.token_hex(8)}",
@@ -52,18 +54,14 @@ def message_issue(*, transition: AlertTransition) -> CapMessage:
         references=references,
         incident=alert.code,
         simulated=alert.simulated,
-        event=card.kind_label,
         kind=alert.kind,
         state=transition.to_state,
         severity=alert.severity,
         over=over,
-        headline=f"Simulated: {headline}" if alert.simulated else headline,
-        description=" ".join([card.sentence, *update_sentences(transition), f"State: {card.state_meaning}"]),
-        instruction=" ".join(card.voice.advice(alert.kind, alert.state)),
-        web=settings.PUBLIC_URL + card.url,
-        parameters=_parameters(alert, card),
-        place=card.place,
+        web=settings.PUBLIC_URL + alert.get_absolute_url(),
+        parameters=_parameters(alert),
         area=alert.area,
+        words=words,
     )
     return CapMessage.objects.create(
         transition=transition,
@@ -71,10 +69,25 @@ def message_issue(*, transition: AlertTransition) -> CapMessage:
         identifier=content.identifier,
         message_type=message_type,
         references=references,
-        headline=content.headline,
+        headline=words[0].headline,
         sent_at=now,
         xml=compose(content),
     )
+
+
+def _words(transition: AlertTransition, language: str) -> Words:
+    with translation.override(language):
+        alert, card = transition.alert, alert_card(transition.alert)
+        state = _("State: %(meaning)s") % {"meaning": card.state_meaning}
+        return Words(
+            language=language,
+            event=card.kind_label,
+            headline=alert_title(card),
+            description=" ".join([card.sentence, *update_sentences(transition), state]),
+            instruction=" ".join(card.voice.advice(alert.kind, alert.state)),
+            severity_meaning=card.severity_meaning,
+            place=card.place,
+        )
 
 
 def sender() -> str:
@@ -89,8 +102,8 @@ def _standing(alert: Alert) -> list[CapMessage]:
     return issued[ends[-1] + 1 :] if ends else issued
 
 
-def _parameters(alert: Alert, card: AlertCard) -> list[tuple[str, str]]:
-    words = [("code", alert.code), ("state", alert.state), ("severity", alert.severity)]
-    words += [("component", alert.component)] if alert.component else []
-    words += [(name, f"{getattr(alert, name):.2f}") for name in FIGURES if getattr(alert, name) is not None]
-    return [*words, ("area_m2", f"{alert.area_m2:.0f}"), ("severity_meaning", card.severity_meaning)]
+def _parameters(alert: Alert) -> list[tuple[str, str]]:
+    facts = [("code", alert.code), ("state", alert.state), ("severity", alert.severity)]
+    facts += [("component", alert.component)] if alert.component else []
+    facts += [(name, f"{getattr(alert, name):.2f}") for name in FIGURES if getattr(alert, name) is not None]
+    return [*facts, ("area_m2", f"{alert.area_m2:.0f}")]

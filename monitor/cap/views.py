@@ -3,12 +3,16 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.syndication.views import Feed
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from monitor.cap.document import headline
 from monitor.cap.records import CapMessage
 from monitor.cards.filters import alert_or_404
 from monitor.site.refusals import area_of, boxes, moment, refusals_as_json
@@ -28,14 +32,17 @@ class CapAtom(Atom1Feed):
 
 class CapFeed(Feed):
     feed_type = CapAtom
-    title = "Ground Motion Monitor: CAP messages"
-    subtitle = "Alert, Update and Cancel, the newest first. Not for emergencies. Simulated data have the status Test."
+    title = _("Ground Motion Monitor: CAP messages")
+    subtitle = _(
+        "Alert, Update and Cancel, the newest first. Not for emergencies. Simulated data have the status Test."
+    )
     link = reverse_lazy("alert-list")
     author_name = "Ground Motion Monitor"
 
     def get_object(self, request: HttpRequest) -> list[CapMessage]:
         self.address = request.build_absolute_uri()
-        messages = CapMessage.objects.defer("xml", "references")
+        self.english = get_language() == settings.LANGUAGE_CODE
+        messages = CapMessage.objects.defer("references", *(["xml"] if self.english else []))
         if bbox := request.GET.get("bbox", ""):
             messages = messages.filter(alert__area__intersects=area_of(boxes(bbox)))
         if since := moment("since", request.GET.get("since", "")):
@@ -49,10 +56,10 @@ class CapFeed(Feed):
         return messages
 
     def item_title(self, item: CapMessage) -> str:
-        return f"{item.message_type}: {item.headline}"
+        return f"{item.message_type}: {self.item_description(item)}"
 
     def item_description(self, item: CapMessage) -> str:
-        return item.headline
+        return item.headline if self.english else headline(item.xml, get_language())
 
     def item_pubdate(self, item: CapMessage) -> datetime:
         return item.sent_at

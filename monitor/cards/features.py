@@ -1,4 +1,6 @@
-"""An alert as a GeoJSON feature, for maps here and elsewhere."""
+"""An alert as a GeoJSON feature and as a line of a list, for maps and programs elsewhere."""
+
+from django.utils.translation import gettext as _
 
 from detection.models import Alert
 from monitor.cards.cards import AlertCard
@@ -33,6 +35,13 @@ def alert_feature(alert: Alert, card: AlertCard) -> dict[str, object]:
         "properties": {name: getattr(card, name) for name in PROPERTIES}
         | {"first_seen": card.first_seen.isoformat(), "updated": card.updated.isoformat()},
     }
+
+
+def alert_title(card: AlertCard) -> str:
+    """'Sinking ground, 2 km north of Bay: 14 mm a year (provisional)'."""
+    title = _("%(kind)s, %(place)s: %(rate)s (%(state)s)")
+    title %= {"kind": card.kind_label, "place": card.place, "rate": card.rate_label, "state": card.state_label}
+    return _("Simulated: %(title)s") % {"title": title} if card.simulated else title
 
 
 def alert_geometry(alert: Alert) -> dict[str, object]:

@@ -45,7 +45,11 @@ def test_a_clock_that_there_is_not_is_utc(name):
 def test_each_reader_of_the_same_news_gets_their_own_words(make_alert, make_subscription, monkeypatch):
     made = []
     real = cards_module.alert_cards
-    monkeypatch.setattr(compose, "alert_cards", lambda alerts: real(alerts) if not alerts else made.append(translation.get_language()) or real(alerts))
+    monkeypatch.setattr(
+        compose,
+        "alert_cards",
+        lambda alerts: real(alerts) if not alerts else made.append(translation.get_language()) or real(alerts),
+    )
     for email, language in (("a@x.org", "de"), ("b@x.org", "de"), ("c@x.org", "es"), ("d@x.org", "en")):
         make_subscription(email=email, language=language)
     alert = make_alert()
