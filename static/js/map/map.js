@@ -298,8 +298,8 @@ function filterList() {
   document.getElementById("no-match").hidden = listed > 0;
   if (alerts) {
     const count = alerts.filter(fits);
-    document.getElementById("count").textContent = formatNumber(count);
-    document.getElementById("count-word").textContent = ngettext("place", "places", count);
+    const places = ngettext("%(n)s place", "%(n)s places", count);
+    document.getElementById("count").textContent = interpolate(places, { n: formatNumber(count) });
   }
   remember({ kind: kind.value, state: state.value });
 }
