@@ -143,7 +143,9 @@ def test_a_closer_look_fetches_a_finer_window(open_page, pair, size):
     parameters = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", answer.value.url)}
     assert parameters["rows"] < ROWS or parameters["cols"] < COLS
     assert answer.value.ok
-    expect(page.locator("#picture-status")).to_contain_text("A part of the image; every pixel of 2.5 m is shown")
+    expect(page.locator("#picture-status")).to_contain_text(
+        "A part of the image is in view. Every pixel of 2.5 m is shown."
+    )
     page.get_by_role("button", name="Show the whole image").click()
     expect(page.locator("#picture-status")).to_contain_text("The whole image")
 
