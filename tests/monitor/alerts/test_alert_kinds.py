@@ -49,7 +49,7 @@ def test_legend_and_about_page_have_a_row_for_every_kind(client):
     for row in KINDS.values():
         assert f"<li>{row.short}</li>" in legend
         assert f'<li class="mark {row.mark.classes}"' in legend
-        assert row.meaning in about
+        assert str(row.meaning) in about
 
 
 def test_subscribers_to_sinking_ground_are_subscribed_to_its_causes_too(make_subscription):

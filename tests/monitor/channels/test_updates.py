@@ -147,7 +147,7 @@ def test_the_form_hands_the_wish_on():
             Change(Cause.RATE, -4.0, -8.0, "mm/yr", "los"),
             "moved away from the satellite (down or sideways) by about 4.0 mm",
         ),
-        ("moving-ground", Change(Cause.RATE, 0.5, 1.2, "m/day"), "Now it is about 1 mm a year.2 metres a day."),
+        ("moving-ground", Change(Cause.RATE, 0.5, 1.2, "m/day"), "and now by about 1.2 metres a day."),
         ("subsidence", Change(Cause.AREA, 2.1e5, 4.5e5, "m2"), "and now about 45 hectares."),
         ("mining-subsidence", Change(Cause.KIND, "subsidence", "mining-subsidence"), "“Sinking ground, likely mining”"),
         ("subsidence", Change(Cause.ACCELERATION, None, "2025-06-01", "date"), "Since June 2025 it has moved faster"),
