@@ -1,5 +1,6 @@
-"""Template tags: addresses that depend on a language."""
+"""Template tags: addresses that depend on a language, and clock times."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django import template
@@ -7,6 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from monitor.languages.views import words_version
 
@@ -20,6 +24,12 @@ def words_address() -> str:
     return "" if language == settings.LANGUAGE_CODE else reverse("words", args=[language, words_version(language)])
 
 
+@register.simple_tag
+def languages_spoken() -> list[tuple[str, str]]:
+    """Codes, and names as each language writes its own, whatever language is active."""
+    return settings.LANGUAGES
+
+
 @register.simple_tag(takes_context=True)
 def in_language(context: dict[str, Any], language: str = "") -> str:
     """Path and query of this page in a language; without one, in the reader's own."""
@@ -29,3 +39,10 @@ def in_language(context: dict[str, Any], language: str = "") -> str:
     if language:
         query["language"] = language
     return f"{request.path}?{query.urlencode()}" if query else request.path
+
+
+@register.simple_tag
+def clock(at: datetime, short: bool = False) -> SafeString:
+    """A day and the time of day in UTC, which `times.js` turns into the reader's own."""
+    shown = date_format(at.astimezone(UTC), "SHORT_DATETIME_FORMAT" if short else "DATETIME_FORMAT")
+    return format_html('<time class="clock" datetime="{}">{} UTC</time>', at.isoformat(), shown)
