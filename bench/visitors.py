@@ -20,7 +20,6 @@ WINDOW_TILES = (1440 / 512, 900 / 512)
 CONNECTIONS = 6  # of a browser to one host
 FRESH_SECONDS = 60.0
 ZOOMS = range(6, 17)
-DRAW = "..histogram.figure...points.figure...histogram-words.children...series-words.children.."
 
 
 class Visitor(FastHttpUser):
@@ -84,15 +83,14 @@ class Analyst(FastHttpUser):
     wait_time = between(2.0, 6.0)
 
     def on_start(self) -> None:
-        self.base = f"/workbench/{TOWN['product']}/"
-        self.client.get(f"/products/{TOWN['product']}/", name="the workbench")
-        for name in ("", "_dash-layout", "_dash-dependencies"):
-            self.client.get(self.base + name, name="the workbench")
+        self.search = f"?on={TOWN['product']}"
+        for name in (self.search, "_dash-layout", "_dash-dependencies"):
+            self.client.get(f"/workbench/{name}", name="the workbench")
         self.draw()
 
     @task
     def draw(self) -> None:
-        self.call({"output": DRAW, "inputs": [self.product()]}, "the workbench's charts")
+        self.call({"output": "sheet.children", "inputs": [self.address()]}, "the workbench's charts")
 
     @task(2)
     def choose(self) -> None:
@@ -101,16 +99,17 @@ class Analyst(FastHttpUser):
             {"id": "points", "property": "clickData"},
             {"id": "points", "property": "selectedData", "value": marks},
         ]
-        self.call({"output": "series.figure", "inputs": inputs, "state": [self.product()]}, "the workbench's series")
+        body = {"output": "chosen.children", "inputs": inputs, "state": [self.address()]}
+        self.call(body, "the workbench's series")
 
-    def product(self) -> dict[str, Any]:
-        return {"id": "product-id", "property": "data", "value": TOWN["product"]}
+    def address(self) -> dict[str, Any]:
+        return {"id": "address", "property": "search", "value": self.search}
 
     def call(self, body: dict[str, Any], name: str) -> None:
         with self.client.post(
-            f"{self.base}_dash-update-component", json=body, name=name, catch_response=True
+            "/workbench/_dash-update-component", json=body, name=name, catch_response=True
         ) as answer:
-            if answer.status_code != 200 or "Another data set is being drawn" in answer.text:
+            if answer.status_code != 200 or "Another sheet is being computed" in answer.text:
                 answer.failure(f"not drawn: {answer.status_code}")
 
 

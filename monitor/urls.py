@@ -15,6 +15,7 @@ from monitor.basemap import views as basemap
 from monitor.cap import views as cap
 from monitor.channels.mail import views as demo_mail
 from monitor.charts import views as charts
+from monitor.desk import views as desk
 from monitor.events import views as events
 from monitor.glaciers import views as glaciers
 from monitor.health import views as health
@@ -57,7 +58,7 @@ urlpatterns = [
     path("places/", places.place_list, name="place-list"),
     path("places.json", places.places_json, name="places-json"),
     path("products/", products.product_list, name="product-list"),
-    path("products/<int:product>/", products.product_analysis, name="product-analysis"),
+    path("products/<int:product>/", desk.of_product, name="product-analysis"),
     path("products/<int:product>/refused.csv", products.refused_rows, name="product-refused"),
     path("products/<int:product>/change.tif", products.release_change, name="product-change"),
     path("api/v1/", api_page.api_page, name="api-page"),
@@ -135,7 +136,7 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/login/", accounts.admin_sign_in, name="admin-sign-in"),
-    path("workbench/", include("monitor.products.dash.urls")),
+    path("workbench/", include("monitor.desk.urls")),
     path("admin/password_change/", RedirectView.as_view(pattern_name="own-password"), name="admin-password"),
     path("admin/", admin.site.urls),
 ]

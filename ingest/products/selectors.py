@@ -99,8 +99,8 @@ def usual_velocity_std(*, product: Product) -> float | None:
     percent = min(100.0, 100 * STD_SAMPLED / max(product.n_points, 1))
     sql = f"""
         SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY velocity_std_mm_yr::float8)
-        FROM {POINTS}_p{product.pk:d} TABLESAMPLE SYSTEM (%s) REPEATABLE (0)
-        WHERE velocity_std_mm_yr <> 'NaN'"""  # noqa: S608
+        FROM {POINTS} TABLESAMPLE SYSTEM (%s) REPEATABLE (0)
+        WHERE product_id = {product.pk:d} AND velocity_std_mm_yr <> 'NaN'"""  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql, [percent])
         median: float | None = cursor.fetchone()[0]

@@ -76,10 +76,10 @@ def series_query(asked: QueryDict) -> SeriesQuery:
     """Raises Refusal."""
     query = SeriesQuery(
         [_point(text) for text in dict.fromkeys(asked.getlist("point"))],
-        _area("area", asked.get("area", ""), LARGEST_AREA_KM2),
+        named_area("area", asked.get("area", ""), LARGEST_AREA_KM2),
         _layer(asked),
         _period(asked),
-        _area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2),
+        named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2),
     )
     if len(query.points) > MOST_POINTS:
         raise Refusal(f"{len(query.points)} points were asked for", f"Choose at most {MOST_POINTS}.")
@@ -101,7 +101,7 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
     low, high = WIDTHS_M
     if not low <= width_m <= high:
         raise Refusal(f"the width is {width_m:g} m", f"Give width={low:.0f} to width={high:.0f}, in metres.")
-    reference = _area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2)
+    reference = named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2)
     return ProfileQuery(line, length_m, width_m, _layer_needed(asked), reference)
 
 
@@ -133,8 +133,8 @@ def _point(text: str) -> PointName:
     raise Refusal(f"point is no name of a point: {text[:40]!r}", "Give point=PRODUCT/POINT, for example point=12/pt7.")
 
 
-def _area(name: str, text: str, largest_km2: float) -> Region | None:
-    """A box, a circle or a drawn area."""
+def named_area(name: str, text: str, largest_km2: float) -> Region | None:
+    """A box, a circle or a drawn area; None for nothing. Raises Refusal."""
     if not text:
         return None
     parts = text.split(";")

@@ -22,6 +22,7 @@ URLS = {
     "chart_profile": "/charts/profile.{form}",
     "chart_near": "/charts/near.json",
     "frames": "/charts/frames.json",
+    "desk": "/workbench/",
 }
 
 

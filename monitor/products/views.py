@@ -1,4 +1,4 @@
-"""What is loaded: provenance of every product, and the analysis page of one."""
+"""What is loaded: provenance of every product."""
 
 import csv
 from itertools import groupby
@@ -33,14 +33,6 @@ def product_list(request: HttpRequest) -> HttpResponse:
         "stacks": [_stack(list(scenes)) for _, scenes in groupby(scenes_by_ground(), key=_ground)],
     }
     return render(request, "products/list.html", context)
-
-
-@require_safe
-def product_analysis(request: HttpRequest, product: int) -> HttpResponse:
-    loaded = _product_or_404(product)
-    if loaded.points_deleted_at:
-        raise Http404("The points of this old release are deleted; a newer one replaces it.")
-    return render(request, "products/analysis.html", {"product": _row(loaded)})
 
 
 @require_safe

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from detection.models import Alert
-from ingest.models import MeasurementPoint, Product
+from ingest.models import MeasurementPoint
 from tests.e2e.browsers import wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -37,16 +37,6 @@ def test_a_click_on_a_point_draws_its_series_and_says_what_it_means(page, live_s
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator("#panel .verdict")).to_contain_text(re.compile(r"This point moved .* mm a year"))
     expect(page.locator("#panel canvas").first).to_be_visible()
-
-
-def test_the_workbench_draws_a_product(open_page, live_server, watched_region):
-    page = open_page("desktop")
-    page.goto(f"{live_server.url}/products/{Product.objects.first().pk}/")
-    frame = page.frame_locator("iframe")
-    expect(frame.locator("#histogram-words")).to_contain_text("of 22,")
-    expect(frame.locator("#histogram .bars path").first).to_be_attached()
-    expect(frame.locator("#points .scatterlayer path.point").first).to_be_attached()
-    expect(frame.locator("#series .scatterlayer .trace")).to_have_count(3)
 
 
 def test_the_list_works_without_javascript(open_page, live_server, watched_region):

@@ -17,16 +17,11 @@ pytestmark = pytest.mark.django_db
 
 def test_the_workbench_keeps_no_session(client, make_egms):
     product = product_load(path=make_egms())
-    page = client.get(f"/products/{product.pk}/").content.decode()
-    frame = page.split('<iframe src="')[1].split('"')[0]
-    assert client.get(frame).status_code == 200
-    for name in ("_dash-layout", "_dash-dependencies"):
-        assert client.get(frame + name).status_code == 200
-    body = {
-        "output": "..histogram.figure...points.figure...histogram-words.children...series-words.children..",
-        "inputs": [{"id": "product-id", "property": "data", "value": product.pk}],
-    }
-    answer = client.post(f"{frame}_dash-update-component", json.dumps(body), content_type="application/json")
+    for address in (f"?on={product.pk}", "_dash-layout", "_dash-dependencies"):
+        assert client.get(f"/workbench/{address}").status_code == 200
+    address = {"id": "address", "property": "search", "value": f"?on={product.pk}"}
+    body = json.dumps({"output": "sheet.children", "inputs": [address]})
+    answer = client.post("/workbench/_dash-update-component", body, content_type="application/json")
     assert answer.status_code == 200
     assert settings.SESSION_COOKIE_NAME not in client.cookies
     assert not Session.objects.exists()

@@ -22,6 +22,7 @@ export function saved({ actions, picture, name }) {
       h("button", { type: "button", class: "button", onclick: draw("saveSvg") }, "SVG"),
       h("button", { type: "button", class: "button", onclick: draw("savePng") }, "PNG"),
       copyButton(),
+      actions.desk() && h("a", { class: "button", href: actions.desk() }, gettext("Open in the workbench")),
     ),
   ];
 }

@@ -167,6 +167,8 @@ export function setUpInspect({ map, urls, layer, remember, say, show }) {
 
   const actions = {
     address,
+    /** The workbench on the chosen area; nothing without one. */
+    desk: () => state.area && `${urls.desk}?${new URLSearchParams({ area: state.area, layer: layer() ?? "" })}`,
     change,
     remove,
     near,

@@ -308,17 +308,21 @@ function filterList() {
 function setUpViewLinks() {
   const mail = document.getElementById("mail-view");
   const list = document.getElementById("list-view");
+  const desk = document.getElementById("desk-view");
   if (!mail) return;
   const within = (degrees) => ((((degrees + 180) % 360) + 360) % 360) - 180;
   const address = (box) => new URLSearchParams({ bbox: box.map((degrees) => degrees.toFixed(4)).join(",") });
   const follow = () => {
     const [west, south, east, north] = map.getBounds().toArray().flat();
     mail.search = address([west, south, east, north]);
-    list.search = address(
-      east - west < 360 ? [within(west), south, within(east), north] : [-180, south, 180, north],
-    );
+    const shown = address(east - west < 360 ? [within(west), south, within(east), north] : [-180, south, 180, north]);
+    list.search = shown;
+    if (!desk) return;
+    shown.set("layer", view.layer);
+    desk.search = shown;
   };
   map.on("moveend", follow);
+  desk?.addEventListener("click", follow); // the layer may have changed since
   follow();
 }
 

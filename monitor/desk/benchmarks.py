@@ -1,0 +1,116 @@
+"""The published figures of docs/figures: results of methods on benchmarks, with their command and weights."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from monitor.paths import INSTALLED, SITE_DIR
+
+FOLDER = SITE_DIR / "figures" if INSTALLED else SITE_DIR / "docs" / "figures"
+SPEED = "speed-"  # before the names of benchmarks of speed
+
+
+class Value(NamedTuple):
+    """low, high: the interval that the benchmark states."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Result(NamedTuple):
+    """What one method reached. weights: SHA-256, empty for methods without; commit and command may be empty."""
+
+    method: str
+    values: dict[str, Value]
+    weights: str
+    commit: str
+    command: str
+    note: str
+
+
+class Benchmark(NamedTuple):
+    """metrics: name -> label."""
+
+    name: str
+    metrics: dict[str, str]
+    results: list[Result]
+
+
+@cache
+def benchmarks(folder: Path = FOLDER) -> dict[str, Benchmark]:
+    """Every benchmark by its name; empty where no figures lie."""
+    labels = _labels(folder / "tables.toml")
+    found: dict[str, list[Result]] = {}
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text())
+        name, results = _speed(content) if "results" in content else _methods(content, path.stem)
+        found.setdefault(name, []).extend(results)
+    return {name: _benchmark(name, results, labels) for name, results in sorted(found.items()) if results}
+
+
+def _benchmark(name: str, results: list[Result], labels: Mapping[str, str]) -> Benchmark:
+    metrics = dict.fromkeys(metric for result in results for metric in result.values)
+    return Benchmark(name, {metric: labels.get(metric) or metric.replace("_", " ") for metric in metrics}, results)
+
+
+def _labels(path: Path) -> dict[str, str]:
+    """What documents call the metrics; those that are called differently in several tables keep their own names."""
+    if not path.is_file():
+        return {}
+    said: dict[str, set[str]] = {}
+    for table in tomllib.loads(path.read_text()).values():
+        metrics = table.get("metrics", {})
+        for name, label in metrics.items() if isinstance(metrics, dict) else ():
+            said.setdefault(name, set()).add(label)
+    return {name: next(iter(labels)) for name, labels in said.items() if len(labels) == 1}
+
+
+def _speed(content: Mapping[str, Any]) -> tuple[str, list[Result]]:
+    """A report of scripts/bench: every row with a control is a value, ours in parts of the control's."""
+    values = {
+        row["what"]: Value(row["ratio"], row.get("low"), row.get("high"))
+        for row in content["results"]
+        if row.get("ratio") is not None
+    }
+    note = " ".join(filter(None, [content.get("note", ""), str(content.get("machine", ""))]))
+    name = content["name"]
+    result = Result("ratio to the control", values, "", str(content.get("commit", "")), f"scripts/bench {name}", note)
+    return SPEED + name, [result] if values else []
+
+
+def _methods(content: Mapping[str, Any], stem: str) -> tuple[str, list[Result]]:
+    """One file of `evaluate`, or several methods of `compare`."""
+    hashes = content.get("weights_sha256") or {}
+    common = str(content.get("command", "")), str(content.get("note", ""))
+    if "methods" not in content:
+        result = Result(
+            str(content["method"]),
+            _values(content["metrics"]),
+            str(hashes or ""),
+            str(content.get("commit", "")),
+            *common,
+        )
+        return str(content.get("benchmark", stem)), [result]
+    results = [
+        Result(
+            method,
+            _values(part["metrics"]),
+            str(hashes.get(method) or ""),
+            str(part.get("commit") or content.get("commit", "")),
+            *common,
+        )
+        for method, part in content["methods"].items()
+    ]
+    return stem, results
+
+
+def _values(metrics: Mapping[str, Mapping[str, float | None]]) -> dict[str, Value]:
+    return {
+        name: Value(one["value"], one.get("low"), one.get("high"))
+        for name, one in metrics.items()
+        if one.get("value") is not None
+    }

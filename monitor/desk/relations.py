@@ -1,0 +1,131 @@
+"""How two attributes of points go together: density, correlation, a robust line."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.readers.records import Float64
+
+BINS = 60
+BANDS = 10  # of x, each with the median of y
+MOST_SINGLE = 1500  # points that are drawn one by one
+PAIRS = 20_000  # of points, whose slopes are looked at
+TAIL = 0.25  # % at each end that the picture leaves out
+
+
+class Density(NamedTuple):
+    """counts: (rows of y, columns of x); the edges are one longer."""
+
+    x_edges: Float64
+    y_edges: Float64
+    counts: NDArray[np.int64]
+
+
+class Band(NamedTuple):
+    """The points whose x lies in one part of the range: their number, and percentiles of y."""
+
+    x_low: float
+    x_high: float
+    n: int
+    y_16: float
+    y_50: float
+    y_84: float
+
+
+class Relation(NamedTuple):
+    """pearson, spearman: -1 to 1, NaN where one attribute does not vary. slope, intercept: Theil-Sen; scatter: 1.4826
+    times the median distance from it, in units of y. x, y: the points themselves where they are few, else empty.
+    """
+
+    n: int
+    pearson: float
+    spearman: float
+    slope: float
+    intercept: float
+    scatter: float
+    density: Density
+    bands: list[Band]
+    x: Float64
+    y: Float64
+
+
+def relation(x: Float64, y: Float64) -> Relation | None:
+    """Of points, (n,); those without a value are left out. None with fewer than three."""
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if x.size < 3:
+        return None
+    slope, intercept = robust_line(x, y)
+    single = slice(None) if x.size <= MOST_SINGLE else slice(0)
+    return Relation(
+        n=int(x.size),
+        pearson=correlation(x, y),
+        spearman=correlation(ranks(x), ranks(y)),
+        slope=slope,
+        intercept=intercept,
+        scatter=1.4826 * float(np.median(np.abs(y - intercept - slope * x))),
+        density=density(x, y),
+        bands=bands(x, y),
+        x=x[single],
+        y=y[single],
+    )
+
+
+def correlation(x: Float64, y: Float64) -> float:
+    """Pearson's; NaN where one does not vary."""
+    x, y = x - x.mean(), y - y.mean()
+    power = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / power if power > 0 else float("nan")
+
+
+def ranks(values: Float64) -> Float64:
+    """1 for the smallest; equal values share the mean of their ranks."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[place]
+
+
+def robust_line(x: Float64, y: Float64, seed: int = 0) -> tuple[float, float]:
+    """Slope and intercept after Theil and Sen: the median slope of pairs of points, at most so many drawn at random.
+
+    Sen 1968, doi 10.1080/01621459.1968.10480934. Up to 29 % of outliers do not move it. NaN where x does not vary.
+    """
+    if x.size * (x.size - 1) // 2 <= PAIRS:
+        first, second = np.triu_indices(x.size, 1)
+    else:
+        first, second = np.random.default_rng(seed).integers(0, x.size, (2, PAIRS))
+    run, rise = x[second] - x[first], y[second] - y[first]
+    apart = run != 0
+    if not apart.any():
+        return float("nan"), float("nan")
+    slope = float(np.median(rise[apart] / run[apart]))
+    return slope, float(np.median(y - slope * x))
+
+
+def density(x: Float64, y: Float64, bins: int = BINS) -> Density:
+    """How many points stand where; without the outermost of either attribute."""
+    edges = [np.linspace(*_range(values), bins + 1) for values in (x, y)]
+    counts, _, _ = np.histogram2d(y, x, bins=[edges[1], edges[0]])
+    return Density(edges[0], edges[1], counts.astype(np.int64))
+
+
+def _range(values: Float64) -> tuple[float, float]:
+    low, high = np.percentile(values, [TAIL, 100 - TAIL])
+    room = 0.02 * (high - low) or 0.5
+    return float(low - room), float(high + room)
+
+
+def bands(x: Float64, y: Float64) -> list[Band]:
+    """As many points in each as in the others, as far as equal values allow."""
+    edges = np.unique(np.percentile(x, np.linspace(0, 100, BANDS + 1)))
+    if edges.size < 2:
+        edges = np.array([x[0], x[0]])
+    place = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, edges.size - 2)
+    made = []
+    for index in range(edges.size - 1):
+        inside = y[place == index]
+        if inside.size:
+            low, middle, high = np.percentile(inside, [16, 50, 84])
+            ends = float(edges[index]), float(edges[index + 1])
+            made.append(Band(*ends, int(inside.size), float(low), float(middle), float(high)))
+    return made

@@ -1,0 +1,122 @@
+"""Many series at once: attributes that only they know, and groups of alike ones."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.vq import ClusterError, kmeans2
+
+from ingest.readers.records import Float32, Float64
+
+LEAST_DATES = 8
+LEAST_KNOWN = 0.6  # of the dates of a series that is sorted into a group
+PARTS = 12  # principal components that groups are looked for in: the rest is noise
+STARTS = 6
+
+
+class Fitted(NamedTuple):
+    """(n,); NaN where a series is too short. acceleration: mm/yr²; season: amplitude of the yearly wave, mm."""
+
+    acceleration_mm_yr2: Float64
+    season_mm: Float64
+
+
+class Group(NamedTuple):
+    """Alike series. shape: their median and the middle two thirds, relative to the mean of each, (dates,), mm."""
+
+    members: NDArray[np.int64]
+    median_mm: Float64
+    low_mm: Float64
+    high_mm: Float64
+
+
+class Groups(NamedTuple):
+    """groups: the one that sinks most first. explained: share of the variance that membership explains, 0-1.
+
+    n_left_out: series that miss too many dates.
+    """
+
+    groups: list[Group]
+    explained: float
+    n_left_out: int
+
+
+def fitted(dates: Sequence[date], series_mm: Float32) -> Fitted:
+    """A parabola with a yearly wave through each series, (n, dates), mm, NaN where missing, by least squares."""
+    years = np.array([(day - dates[0]).days for day in dates]) / 365.25
+    years -= years.mean() if years.size else 0.0
+    turn = 2 * np.pi * years
+    design = np.column_stack([np.ones_like(years), years, years**2, np.sin(turn), np.cos(turn)])
+    nothing = np.full(len(series_mm), np.nan)
+    acceleration, season = nothing.copy(), nothing.copy()
+    known = np.isfinite(series_mm)
+    enough = known.sum(axis=1) >= LEAST_DATES
+    if not enough.any() or np.ptp(years) < 1.5:
+        return Fitted(acceleration, season)
+    weights = known[enough].astype(float)
+    values = np.where(known[enough], series_mm[enough], 0.0)
+    normal = np.einsum("nd,di,dj->nij", weights, design, design)  # (n, 5, 5)
+    right = np.einsum("nd,di->ni", values, design)
+    usable = np.linalg.cond(normal) < 1e12
+    solved = np.full((len(values), design.shape[1]), np.nan)
+    solved[usable] = np.linalg.solve(normal[usable], right[usable][..., None])[..., 0]
+    acceleration[enough] = 2 * solved[:, 2]
+    season[enough] = np.hypot(solved[:, 3], solved[:, 4])
+    return Fitted(acceleration, season)
+
+
+def group(series_mm: Float32, k: int, *, by_shape: bool = False, seed: int = 0) -> Groups | None:
+    """k-means of series, (n, dates), mm, NaN where missing; None where fewer than k can be used.
+
+    by_shape: each series divided by its own scatter, so that slow and fast motion of one form belong together.
+    """
+    known = np.isfinite(series_mm)
+    used = np.flatnonzero(known.mean(axis=1) >= LEAST_KNOWN) if series_mm.size else np.empty(0, dtype=np.int64)
+    if used.size < k:
+        return None
+    values = np.array([_whole(row) for row in series_mm[used].astype(np.float64)])
+    values -= values.mean(axis=1, keepdims=True)
+    compared = values / np.maximum(values.std(axis=1, keepdims=True), 1e-6) if by_shape else values
+    compared = compared - compared.mean(axis=0)
+    parts = _principal(compared)
+    labels = _best_labels(parts, k, seed)
+    centres = np.array([parts[labels == one].mean(axis=0) for one in range(k)])
+    total = float((compared**2).sum())
+    between = float((centres[labels] ** 2).sum())
+    made = []
+    for one in range(k):
+        low, middle, high = np.percentile(values[labels == one], [16, 50, 84], axis=0)
+        made.append(Group(used[labels == one], middle, low, high))
+    made.sort(key=lambda one: one.median_mm[-1] - one.median_mm[0])
+    return Groups(made, between / total if total else 1.0, len(series_mm) - used.size)
+
+
+def _whole(row: Float64) -> Float64:
+    """A series with its gaps filled by straight lines."""
+    known = np.flatnonzero(np.isfinite(row))
+    return np.interp(np.arange(row.size), known, row[known])
+
+
+def _principal(values: Float64) -> Float64:
+    """The first principal components, (n, parts)."""
+    left, size, _ = np.linalg.svd(values, full_matrices=False)
+    return left[:, :PARTS] * size[:PARTS]
+
+
+def _best_labels(parts: Float64, k: int, seed: int) -> NDArray[np.int64]:
+    """The tightest of several starts in which no group is empty; equal parts along the first one if there is none."""
+    best = np.argsort(np.argsort(parts[:, 0])) * k // len(parts)
+    if len(np.unique(parts.round(9), axis=0)) <= k:
+        return best
+    tightest = np.inf
+    for start in range(STARTS):
+        try:
+            centres, labels = kmeans2(parts, k, minit="++", seed=seed + start, missing="raise", iter=30)
+        except ClusterError:
+            continue
+        spread = float(((parts - centres[labels]) ** 2).sum())
+        if np.unique(labels).size == k and spread < tightest:
+            best, tightest = labels, spread
+    return best

@@ -1,0 +1,21 @@
+// The controls of the workbench: what is chosen stands in the address, and Dash, which watches it, draws it.
+const form = document.getElementById("desk-form");
+
+/** The address of what is chosen; empty fields are left out. */
+function address() {
+  const said = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value) said.set(name, value);
+  return `?${said}`;
+}
+
+form?.addEventListener("change", (event) => {
+  if (event.target.matches("[data-reload]")) return form.requestSubmit();
+  history.pushState(null, "", address());
+  window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
+});
+form?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  location.assign(address());
+});
+// the choices of the form belong to an address, too
+window.addEventListener("popstate", () => location.reload());

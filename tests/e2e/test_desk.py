@@ -1,0 +1,55 @@
+"""A geologist at the desk: comes from the map, looks at attributes, groups and two tracks, and goes back to the map."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from detection.models import Alert
+from tests.e2e.browsers import fits, wait_for_map
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_a_geologist_takes_ground_from_the_map_to_the_desk_and_back(page, live_server, watched_region):
+    west, south, east, north = Alert.objects.order_by("peak_rate_mm_yr").first().area.extent
+    page.goto(f"{live_server.url}/?layer=ascending#13/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}")
+    wait_for_map(page)
+    page.get_by_role("link", name="Open in the workbench").click()
+    expect(page).to_have_url(re.compile(r"/workbench/\?.*bbox="))
+    expect(page.locator("#extent")).to_contain_text("points")
+    expect(page.locator("#histogram .bars path").first).to_be_attached()
+    expect(page.locator("#points .scatterlayer path.point").first).to_be_attached()
+    expect(page.locator("#series .scatterlayer .trace")).to_have_count(3)
+    assert fits(page)
+
+    plot = page.locator("#points .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.7 * box["height"], steps=5)
+    page.mouse.up()
+    expect(page.locator("#series-words")).to_contain_text("points chosen")
+    page.get_by_role("link", name="Look at this ground only").click()
+    expect(page).to_have_url(re.compile("area="))
+
+    page.get_by_role("link", name="Cross-plot").click()
+    expect(page.locator("#relation .xtick").first).to_be_visible()
+    page.get_by_label("Across").select_option("height")
+    expect(page).to_have_url(re.compile("x=height"))
+    expect(page.get_by_role("heading", name="Velocity against Height")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Velocity against Temporal coherence")).to_be_visible()
+    expect(page.get_by_label("Across")).to_have_value("coherence")
+
+    page.get_by_role("link", name="Two data sets").click()
+    expect(page.locator("#differences image").first).to_be_attached()
+    page.get_by_role("link", name="Groups of series").click()
+    expect(page.locator("#shapes .scatterlayer .trace").first).to_be_attached()
+    assert fits(page)
+    page.get_by_role("link", name="Benchmarks").click()
+    expect(page.locator("#figures .scatterlayer path.point").first).to_be_attached()
+    page.go_back()
+    page.get_by_role("link", name="Show on the map").click()
+    expect(page).to_have_url(re.compile(r"/\?layer=ascending"))
