@@ -1,12 +1,17 @@
 """The Dash application of the workbench: one sheet that follows the address, and what is chosen on its map."""
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 from dash import Input, Output, State, dcc, html
-from dash.development.base_component import Component
 from django.contrib import admin
+from django.http import QueryDict
+from django.utils import translation
 from django_plotly_dash import DjangoDash
 from django_plotly_dash.models import DashApp, StatelessApp
 
 from monitor.desk import sheets
+from monitor.languages.choice import asked_language
 
 for model in (DashApp, StatelessApp):  # of the package, which could store applications; ours are code
     if admin.site.is_registered(model):
@@ -17,8 +22,9 @@ app.layout = html.Div([dcc.Location(id="address", refresh=False), html.Div(id="s
 
 
 @app.callback(Output("sheet", "children"), Input("address", "search"))
-def draw_sheet(search: str | None) -> list[Component]:
-    return sheets.sheet(search or "")
+def draw_sheet(search: str | None) -> list[Any]:
+    with _language_of(search or ""):
+        return sheets.sheet(search or "")
 
 
 @app.callback(
@@ -27,6 +33,13 @@ def draw_sheet(search: str | None) -> list[Component]:
     Input("points", "selectedData"),
     State("address", "search"),
 )
-def draw_chosen(clicked: dict | None, selected: dict | None, search: str | None) -> list[Component]:
+def draw_chosen(clicked: dict | None, selected: dict | None, search: str | None) -> list[Any]:
     marks = (selected or {}).get("points") or (clicked or {}).get("points")
-    return sheets.chosen(marks, selected, search or "")
+    with _language_of(search or ""):
+        return sheets.chosen(marks, selected, search or "")
+
+
+def _language_of(search: str) -> AbstractContextManager[None]:
+    """The language that the page's address names, if it names one; else that of the request."""
+    asked = asked_language(QueryDict(search.removeprefix("?")))
+    return translation.override(asked) if asked else nullcontext()

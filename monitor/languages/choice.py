@@ -7,7 +7,7 @@ data and the admin follow their address only, so one copy of an address serves e
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
@@ -25,7 +25,7 @@ def follow_language(get_response: GetResponse) -> GetResponse:
     """Middleware: the language of each request, with the headers that say so."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        asked, by_address = asked_language(request), _by_address(request)
+        asked, by_address = asked_language(request.GET), _by_address(request)
         request.LANGUAGE_CODE = asked or (settings.LANGUAGE_CODE if by_address else _of_the_reader(request))
         with translation.override(request.LANGUAGE_CODE):
             response = get_response(request)
@@ -39,10 +39,10 @@ def follow_language(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def asked_language(request: HttpRequest) -> str | None:
-    """The language in the address; None where it names none that we speak."""
+def asked_language(asked: QueryDict) -> str | None:
+    """The language in an address; None where it names none that we speak."""
     try:
-        return translation.get_supported_language_variant(request.GET.get("language", ""))
+        return translation.get_supported_language_variant(asked.get("language", ""))
     except LookupError:
         return None
 
