@@ -106,9 +106,7 @@ class Analyst(FastHttpUser):
         return {"id": "address", "property": "search", "value": self.search}
 
     def call(self, body: dict[str, Any], name: str) -> None:
-        with self.client.post(
-            "/workbench/_dash-update-component", json=body, name=name, catch_response=True
-        ) as answer:
+        with self.client.post("/workbench/_dash-update-component", json=body, name=name, catch_response=True) as answer:
             if answer.status_code != 200 or "Another sheet is being computed" in answer.text:
                 answer.failure(f"not drawn: {answer.status_code}")
 
