@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop as _
+
 from detection.rules.lifecycle import State, may_become
 
 
@@ -15,6 +17,8 @@ class Verdict(StrEnum):
 
 
 class Reason(NamedTuple):
+    """In English, as rows keep it; translated where it is shown."""
+
     label: str
     sentence: str
 
@@ -22,31 +26,33 @@ class Reason(NamedTuple):
 REASONS: dict[Verdict, dict[str, Reason]] = {
     Verdict.CONFIRM: {
         "plausible": Reason(
-            "plausible motion", "The measurements agree with each other and with what is known of this place."
+            _("plausible motion"), _("The measurements agree with each other and with what is known of this place.")
         ),
-        "independent-data": Reason("independent data agree", "Measurements of another kind show the same motion."),
-        "known-mining": Reason("known mining", "There is, or was, mining below this place."),
-        "seen-on-site": Reason("seen on site", "Somebody has been there and has seen traces of the motion."),
+        "independent-data": Reason(
+            _("independent data agree"), _("Measurements of another kind show the same motion.")
+        ),
+        "known-mining": Reason(_("known mining"), _("There is, or was, mining below this place.")),
+        "seen-on-site": Reason(_("seen on site"), _("Somebody has been there and has seen traces of the motion.")),
     },
     Verdict.REJECT: {
         "atmosphere": Reason(
-            "atmospheric delay", "Changes in the atmosphere between satellite and ground looked like motion."
+            _("atmospheric delay"), _("Changes in the atmosphere between satellite and ground looked like motion.")
         ),
-        "unwrapping": Reason("unwrapping error", "The computation miscounted whole waves of the radar signal."),
-        "surface": Reason("vegetation or snow", "Plants or snow changed here, not the ground."),
-        "seasonal": Reason("warm and cold seasons", "What is seen here comes and goes with the seasons."),
-        "construction": Reason("building work", "Building work changed the surface here."),
-        "artefact": Reason("fault in the processing", "The computation left a trace here that is not motion."),
-        "other": Reason("another cause", "A specialist found another cause than motion of the ground."),
+        "unwrapping": Reason(_("unwrapping error"), _("The computation miscounted whole waves of the radar signal.")),
+        "surface": Reason(_("vegetation or snow"), _("Plants or snow changed here, not the ground.")),
+        "seasonal": Reason(_("warm and cold seasons"), _("What is seen here comes and goes with the seasons.")),
+        "construction": Reason(_("building work"), _("Building work changed the surface here.")),
+        "artefact": Reason(_("fault in the processing"), _("The computation left a trace here that is not motion.")),
+        "other": Reason(_("another cause"), _("A specialist found another cause than motion of the ground.")),
     },
     Verdict.FINISH: {
-        "at-rest": Reason("at rest", "Measurements show that the ground here has come to rest."),
-        "remedied": Reason("the cause has ended", "What made the ground move here has ended."),
+        "at-rest": Reason(_("at rest"), _("Measurements show that the ground here has come to rest.")),
+        "remedied": Reason(_("the cause has ended"), _("What made the ground move here has ended.")),
     },
     Verdict.FIELD_VISIT: {
-        "visit": Reason("a visit on site is planned", "Somebody will go there and look at the ground."),
+        "visit": Reason(_("a visit on site is planned"), _("Somebody will go there and look at the ground.")),
     },
-    Verdict.TAKEN_BACK: {"taken-back": Reason("taken back", "An earlier finding was taken back.")},
+    Verdict.TAKEN_BACK: {"taken-back": Reason(_("taken back"), _("An earlier finding was taken back."))},
 }
 
 STATE_AFTER: dict[Verdict, State] = {

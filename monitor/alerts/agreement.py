@@ -3,33 +3,38 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
 from detection.kinds import Family, family
 from detection.models import Alert, AlertMethods, Detection
 from detection.selectors import scans_beside
 from ingest.models import Product
 from monitor.wording.components import COMPONENT_LABELS, direction
-from monitor.wording.figures import figure
+from monitor.wording.figures import figure, mm_a_year, percent
 
 SURE, HINT = 0.99, 0.1  # of a method's own scores: where it is clear, and where there is something at all
-SHOWN = "shows it by itself"
-NUMBERS = ("None", "One", "Two", "Three", "Four", "Five")
 
 
 class MethodWords(NamedTuple):
     """What a method is called, and how it works, for people."""
 
-    name: str
-    how: str
+    name: Any
+    how: Any
 
 
 METHOD_WORDS = {
-    "model": MethodWords("Neural network", "It has learnt from simulated ground what motion looks like among errors."),
+    "model": MethodWords(
+        gettext_lazy("Neural network"),
+        gettext_lazy("It has learnt from simulated ground what motion looks like among errors."),
+    ),
     "matched-filter": MethodWords(
-        "Matched filter", "No learning: the mean rate of the ground against the scatter around it, at several sizes."
+        gettext_lazy("Matched filter"),
+        gettext_lazy("No learning: the mean rate of the ground against the scatter around it, at several sizes."),
     ),
     "ada": MethodWords(
-        "Active deformation areas",
-        "No learning: five or more points close together that move faster than most points of the map.",
+        gettext_lazy("Active deformation areas"),
+        gettext_lazy("No learning: five or more points close together that move faster than most points of the map."),
     ),
 }
 
@@ -49,33 +54,34 @@ def method_block(alert: Alert, detections: Sequence[Detection]) -> dict[str, Any
 
 
 def _counted(n_flag: int, n: int) -> str:
+    counts = {"n": n_flag, "total": n}
     if n_flag == n:
-        return f"{_all(n)} methods flag this place."
-    return (
-        f"{_number(n_flag)} of {_number(n).lower()} methods {'flags' if n_flag == 1 else 'flag'} this place. The "
-        "simpler ones often miss slow or wide motion: that they are silent does not disprove it."
-    )
-
-
-def _all(n: int) -> str:
-    return "Both" if n == 2 else f"All {_number(n).lower()}"
-
-
-def _number(n: int) -> str:
-    return NUMBERS[n] if n < len(NUMBERS) else str(n)
+        return _("Both methods flag this place.") if n == 2 else _("All %(total)s methods flag this place.") % counts
+    if n_flag == 0:
+        some = _("None of %(total)s methods flags this place.")
+    else:
+        some = ngettext(
+            "%(n)s of %(total)s methods flags this place.", "%(n)s of %(total)s methods flag this place.", n_flag
+        )
+    silent = _("The simpler ones often miss slow or wide motion: that they are silent does not disprove it.")
+    return f"{some % counts} {silent}"
 
 
 def _method_row(look: Mapping[str, Any], own: bool) -> dict[str, str]:
     name = look["method"]
     words = METHOD_WORDS.get(name, MethodWords(name.replace("-", " ").capitalize(), ""))
-    share = "drew the outline" if own else f"{look['share']:.0%} of the outline" if look["share"] else ""
+    share = ""
+    if own:
+        share = _("drew the outline")
+    elif look["share"]:
+        share = _("%(share)s of the outline") % {"share": percent(look["share"])}
     return words._asdict() | {"answer": _answer(look["score"], look["share"]), "share": share}
 
 
 def _answer(score: float, share: float) -> str:
     if share > 0:
-        return "flags it clearly" if score >= SURE else "flags it"
-    return "sees a hint of it, too weak to count" if score >= HINT else "does not see it"
+        return _("flags it clearly") if score >= SURE else _("flags it")
+    return _("sees a hint of it, too weak to count") if score >= HINT else _("does not see it")
 
 
 def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[str, Any]]:
@@ -91,23 +97,37 @@ def agreement_rows(alert: Alert, detections: Sequence[Detection]) -> list[dict[s
 
 def agreement_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     """How many of `agreement_rows` show the motion by themselves."""
-    n, n_seen = len(rows), sum(row["answer"] == SHOWN for row in rows)
-    if n_seen == n:
-        return f"{_all(n)} sets of measurements show it, each by itself."
-    shows = "shows it by itself" if n_seen < 2 else "show it, each by itself"
-    return f"{_number(n_seen)} of {_number(n).lower()} sets of measurements {shows}."
+    counts = {"n": sum(row["shows"] for row in rows), "total": len(rows)}
+    if counts["n"] == counts["total"] == 2:
+        return _("Both sets of measurements show it, each by itself.")
+    if counts["n"] == counts["total"]:
+        return _("All %(total)s sets of measurements show it, each by itself.") % counts
+    if counts["n"] == 0:
+        return _("None of %(total)s sets of measurements shows it by itself.") % counts
+    some = ngettext(
+        "%(n)s of %(total)s sets of measurements shows it by itself.",
+        "%(n)s of %(total)s sets of measurements show it, each by itself.",
+        counts["n"],
+    )
+    return some % counts
 
 
 def _seen(reason: Mapping[str, Any]) -> dict[str, Any]:
     """reason: of one track, as `ml.statistics.reasons` gives it."""
     rate, component = reason["rate_mm_yr"], reason["component"]
-    moves = "" if rate is None else f"{figure(rate)} mm a year, {direction(component, rate)}"
-    answer = SHOWN if reason["seen"] else "not clear by itself"
-    return _row(reason["product"], component) | {"answer": answer, "moves": moves, "n_points": reason["n_points"]}
+    answer = _("shows it by itself") if reason["seen"] else _("not clear by itself")
+    moves = "" if rate is None else ", ".join([mm_a_year(figure(rate)), direction(component, rate)])
+    return _row(reason["product"], component) | {
+        "shows": bool(reason["seen"]),
+        "answer": answer,
+        "moves": moves,
+        "n_points": reason["n_points"],
+    }
 
 
 def _not_flagged(product: Product) -> dict[str, Any]:
-    return _row(product.name, product.component) | {"answer": "not flagged", "moves": "", "n_points": ""}
+    blank = {"shows": False, "answer": _("not flagged"), "moves": "", "n_points": ""}
+    return _row(product.name, product.component) | blank
 
 
 def _row(name: str, component: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib.gis.geos import MultiPolygon
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from detection.kinds import KIND_LABELS
 from detection.lists import AlertCount, Order, Period, alerts_matching, alerts_within
@@ -20,21 +22,26 @@ from ingest.models import AdministrativeRegion
 from monitor.cards.regions import alerts_touching
 from monitor.site.refusals import area_of, boxes
 from monitor.wording.refusals import Refusal
-from monitor.wording.states import state_label
+from monitor.wording.states import STATE_LABELS
 
 KINDS = list(KIND_LABELS.items())
-STATES = [(state.value, state_label(state)) for state in State]
-SEVERITIES = [(step.value, label) for step, label in zip(Severity, ("low", "medium", "high"), strict=True)]
+STATES = [(state.value, STATE_LABELS[state][0]) for state in State]
+GRADES = (
+    pgettext_lazy("importance", "low"),
+    pgettext_lazy("importance", "medium"),
+    pgettext_lazy("importance", "high"),
+)
+SEVERITIES = [(step.value, label) for step, label in zip(Severity, GRADES, strict=True)]
 ORDERS = [
-    (Order.STRONGEST.value, "Strongest first"),
-    (Order.CHANGED.value, "Latest change first"),
-    (Order.FOUND.value, "Latest found first"),
-    (Order.LARGEST.value, "Largest first"),
+    (Order.STRONGEST.value, gettext_lazy("Strongest first")),
+    (Order.CHANGED.value, gettext_lazy("Latest change first")),
+    (Order.FOUND.value, gettext_lazy("Latest found first")),
+    (Order.LARGEST.value, gettext_lazy("Largest first")),
 ]
 FACETS = (
-    ("kind", "Kind", "Any kind", KINDS),
-    ("state", "State", "Any state", STATES),
-    ("severity", "Importance", "Any importance", SEVERITIES),
+    ("kind", pgettext_lazy("of an alert", "Kind"), gettext_lazy("Any kind"), KINDS),
+    ("state", pgettext_lazy("of an alert", "State"), gettext_lazy("Any state"), STATES),
+    ("severity", gettext_lazy("Importance"), gettext_lazy("Any importance"), SEVERITIES),
 )
 NOT_OF_FEEDS = {"sort"}
 DAY = forms.DateInput(attrs={"type": "date"})
@@ -44,7 +51,7 @@ class Option(NamedTuple):
     """One value of a filter, with the number of alerts that it leaves."""
 
     value: str
-    label: str
+    label: Any
     n: int
     chosen: bool
 
@@ -53,8 +60,8 @@ class Facet(NamedTuple):
     """A filter with its values. total: alerts that are left without it."""
 
     name: str
-    label: str
-    any_label: str
+    label: Any
+    any_label: Any
     total: int
     options: list[Option]
 
@@ -75,7 +82,9 @@ class ChoiceForm(forms.Form):
         text = self.cleaned_data["region"]
         region = region_by_name(text=text) if text else None
         if text and region is None:
-            raise forms.ValidationError(f"No region called “{text[:60]}” is loaded.", code="region")
+            raise forms.ValidationError(
+                _("No region called “%(name)s” is loaded.") % {"name": text[:60]}, code="region"
+            )
         return region
 
     def clean_bbox(self) -> MultiPolygon | None:

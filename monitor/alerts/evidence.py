@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from detection.alerts.describe import data_end
 from detection.glaciers.moving_series import series_of
@@ -32,9 +33,9 @@ from monitor.glaciers.rows import glacier_link, series_table
 from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.rasters.catalogue import evidence_raster
-from monitor.wording.components import WORDS, colour_caption
-from monitor.wording.figures import area_label, figure
-from monitor.wording.states import VERDICT_HEADINGS
+from monitor.wording.components import colour_caption, direction
+from monitor.wording.figures import area_label, figure, percent, whole
+from monitor.wording.states import VERDICT_HEADINGS, in_language
 
 
 def alert_page(alert: Alert, with_missing: bool) -> dict[str, Any]:
@@ -78,8 +79,8 @@ def _review(review: Review) -> dict[str, Any]:
     """The verdict of a specialist, for everybody: no name, no internal note."""
     return {
         "heading": VERDICT_HEADINGS[review.verdict],
-        "reason": "" if review.verdict == Verdict.FIELD_VISIT else review.reason.label,
-        "note": review.public_note,
+        "reason": "" if review.verdict == Verdict.FIELD_VISIT else in_language(review.reason.label),
+        "note": in_language(review.public_note),
         "at": review.created_at,
     }
 
@@ -108,7 +109,7 @@ def _simulated_here(alert: Alert) -> dict[str, Any] | None:
     """What was simulated where an alert lies, to compare; None for real data."""
     if not alert.simulated or not truth_is_loaded():
         return None
-    return {"put_in": list(truth_in(area=alert.area)), "share": f"{truth_share(area=alert.area):.0%}"}
+    return {"put_in": list(truth_in(area=alert.area)), "share": percent(truth_share(area=alert.area))}
 
 
 def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
@@ -141,9 +142,13 @@ def how_likely(parameters: Mapping[str, Any], detection: Detection) -> str:
     if reliability is None or detection.extent != Extent.LOCAL:
         return ""
     share = min(99, math.floor(100 * float(reliability.probability(detection.score))))
-    return (
-        f"Of 100 places that look like this to the computer, about {share} move by {MOVING_MM_YR:g} mm a year or more. "
-        f"Assumed for that: one place in {1 / BASE_RATE:.0f} of the country does."
+    likely = _("Of 100 places that look like this to the computer, about %(share)s move by %(rate)s mm a year or more.")
+    assumed = _("Assumed for that: one place in %(places)s of the country does.")
+    return " ".join(
+        [
+            likely % {"share": share, "rate": whole(MOVING_MM_YR)},
+            assumed % {"places": whole(1 / BASE_RATE)},
+        ]
     )
 
 
@@ -154,12 +159,13 @@ def _analysis_url(product: Product | None) -> str:
 
 def _series_row(product, series) -> dict[str, Any]:
     change = float(series.mean_mm[-1] - series.mean_mm[0])
-    negative, positive = WORDS[product.component]
     return {
         "product_name": product.name,
         "first_date": series.dates[0],
         "last_date": series.dates[-1],
         "n_dates": len(series.dates),
         "n_points": series.n_points,
-        "change_label": f"{figure(change)} mm {positive if change > 0 else negative}",
+        # Translators: %(size)s is "12", %(way)s is "sinking" or "away from the satellite"
+        "change_label": _("%(size)s mm (%(way)s)")
+        % {"size": figure(change), "way": direction(product.component, change)},
     }

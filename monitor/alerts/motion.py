@@ -20,5 +20,5 @@ def motion_rows(alert: Alert) -> dict[str, Any] | None:
         "source": str(motion.product),
         "n_dates": motion.n_dates,
         "changes": change_rows(motion.product.component, motion.fit),
-        "chart": motion.fit | {"negative_word": negative, "positive_word": positive},
+        "chart": motion.fit | {"negative_word": str(negative), "positive_word": str(positive)},
     }

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from affine import Affine
+from django.utils.translation import gettext as _
 from rasterio.errors import RasterioError
 from shapely.geometry import MultiPolygon
 
@@ -48,18 +49,20 @@ def pair_captions(detection: Detection) -> Iterator[Captioned]:
     if all(may_be_shown(scene) for scene in scenes) and not missing_images(pair):
         yield from _image_captions(pair)
     layer = LAYER_OF_TASK[detection.scan.prediction.run.model_version.task]
-    yield Captioned("result", f"What the computer measured: {layer.label.lower()}", layer.caption)
+    measured = _("What the computer measured: %(layer)s") % {"layer": layer.label}
+    yield Captioned("result", measured, layer.caption)
 
 
 def _image_captions(pair: ScenePair) -> Iterator[Captioned]:
-    for name, scene, which in (("before", pair.reference, "earlier"), ("after", pair.secondary, "later")):
-        title = f"Radar image of {day_words(scene.acquired_at.date())}"
-        shown = f"The {which} of the two radar images. Bright: much of the radar's signal came back. Dark: little."
+    earlier = _("The earlier of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
+    later = _("The later of the two radar images. Bright: much of the radar's signal came back. Dark: little.")
+    for name, scene, shown in (("before", pair.reference, earlier), ("after", pair.secondary, later)):
+        title = _("Radar image of %(day)s") % {"day": day_words(scene.acquired_at.date())}
         yield Captioned(name, title, f"{shown} {_thanks(scene)}".strip())
     yield Captioned(
         "difference",
-        "What became brighter or darker",
-        "Red: brighter in the later image. Blue: darker. White: the same. Single spots differ by chance.",
+        _("What became brighter or darker"),
+        _("Red: brighter in the later image. Blue: darker. White: the same. Single spots differ by chance."),
     )
 
 
@@ -73,7 +76,7 @@ def pair_picture(detection: Detection, name: str, frame: Frame, epsg: int, outli
             raise ImageGone(gone_words(gone))
         images = _images(pair, frame, epsg)
     except (OSError, RasterioError, ValueError) as fault:
-        raise ImageGone("A file behind this picture is no longer in the storage, or it is broken.") from fault
+        raise ImageGone(_("A file behind this picture is no longer in the storage, or it is broken.")) from fault
     if name == "difference":
         return picture(ratio_db(*images), RATIO_STOPS, -RATIO_DB, RATIO_DB, frame, outline)
     stretch = common_stretch(images)

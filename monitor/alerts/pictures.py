@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon as GeoArea
 from django.contrib.gis.geos import Polygon
+from django.utils.translation import gettext as _
 from rasterio.errors import RasterioError
 from shapely import from_wkb
 from shapely import transform as transform_geometry
@@ -54,27 +55,38 @@ def captions(detection: Detection) -> list[Captioned]:
     measured = [one for number, product in enumerate(products, 1) for one in _of_product(detection, product, number)]
     if _is_region(detection):
         return measured
-    return [Captioned("score", "What the computer scored", SCORE.caption), *measured]
+    return [Captioned("score", _("What the computer scored"), SCORE.caption), *measured]
 
 
 def _of_product(detection: Detection, product: Product, number: int) -> Iterator[Captioned]:
     if product.points_deleted_at:
         return
     negative, positive = WORDS[product.component]
-    against = "As the data set states them" if _is_region(detection) else "Against still ground"
-    yield Captioned(
-        f"points-{number}",
-        "What was measured",
-        f"Points of {product.name}. {against}: brown, {negative}; blue, {positive}. Full colour at "
-        f"{stretch_of(detection)} mm a year. Pale squares hold no point.",
+    # Translators, here and below: %(negative)s is "sinking", %(positive)s is "rising"
+    stated = _(
+        "Points of %(source)s, as the data set states them. Brown: %(negative)s. Blue: %(positive)s. Full colour at "
+        "%(stretch)s mm a year. Pale squares hold no point."
     )
+    against_still = _(
+        "Points of %(source)s, against still ground. Brown: %(negative)s. Blue: %(positive)s. Full colour at "
+        "%(stretch)s mm a year. Pale squares hold no point."
+    )
+    figures = {
+        "source": product.name,
+        "negative": negative,
+        "positive": positive,
+        "stretch": stretch_of(detection),
+    }
+    shown = (stated if _is_region(detection) else against_still) % figures
+    yield Captioned(f"points-{number}", _("What was measured"), shown)
     if _is_region(detection):
         return
     ring = figure(fringe_mm_yr(detection.peak_rate_mm_yr))
     yield Captioned(
         f"rings-{number}",
-        "The same in rings",
-        f"Means of neighbouring points. Colours begin anew every {ring} mm a year: the more rings, the more motion.",
+        _("The same in rings"),
+        _("Means of neighbouring points. Colours begin anew every %(ring)s mm a year: the more rings, the more motion.")
+        % {"ring": ring},
     )
 
 
@@ -124,7 +136,7 @@ def evidence_png(detection: Detection, name: str) -> bytes:
         return _score_png(detection, frame, epsg, outline)
     if detection.scan.prediction.run.product is None:
         return pair_picture(detection, name, frame, epsg, outline)
-    what, _, number = name.partition("-")
+    what, _dash, number = name.partition("-")
     product = _products(detection)[int(number) - 1]
     points = product_points(product=product, area=_box(frame, epsg), most=MOST_POINTS)
     x, y = transformer(4326, epsg).transform(points.longitude, points.latitude)
@@ -142,7 +154,8 @@ def _score_png(detection: Detection, frame: Frame, epsg: int, outline: MultiPoly
         with stored_tiff(detection.scan.prediction.raster) as raster:
             values = window_values(raster, SCORE.bands, epsg, frame.bounds_m, frame.shape)
     except (OSError, RasterioError, ValueError) as fault:
-        raise ImageGone("The file with the result of this run is no longer in the storage, or it is broken.") from fault
+        words = _("The file with the result of this run is no longer in the storage, or it is broken.")
+        raise ImageGone(words) from fault
     return picture(SCORE.value(values), SCORE.stops, SCORE.low, SCORE.high, frame, outline)
 
 

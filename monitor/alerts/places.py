@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as _
 from shapely.geometry import shape
 
 from detection.models import Detection
 from detection.rules.sizes import area_of
-from monitor.wording.figures import area_label, figure
+from monitor.wording.figures import area_label, figure, mm_a_year
 from monitor.wording.points import tilt_sentence
 
 MOST_ROWS = 8
@@ -36,4 +37,6 @@ def places_rows(detections: Sequence[Detection]) -> dict[str, Any] | None:
 def _row(place: Mapping[str, Any]) -> dict[str, str]:
     peak, low, high = (figure(place[f"peak_{name}mm_yr"]) for name in ("rate_", "low_", "high_"))
     half, core = (area_label(area_of(shape(place[level]))) for level in LEVELS)
-    return {"rate": f"{peak} mm a year", "between": f"{low} to {high}", "half": half, "core": core}
+    # Translators: a range of rates, such as "12 to 16"
+    between = _("%(low)s to %(high)s") % {"low": low, "high": high}
+    return {"rate": mm_a_year(peak), "between": between, "half": half, "core": core}

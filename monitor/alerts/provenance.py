@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from detection.kinds import Extent, Kind
 from detection.models import Detection, SurgeSeries
 
@@ -16,15 +19,23 @@ def provenance(detection: Detection) -> dict[str, Any]:
     thresholds = series.rule if series else detection.scan.thresholds
     region = detection.extent == Extent.REGION
     return {
-        "method": "wide look, without learning" if region else version.method.replace("-", " "),
-        "run_version": f"{version}, code {run.code_version}, on {run.device}",
+        "method": _("wide look, without learning") if region else version.method.replace("-", " "),
+        # Translators: %(version)s is the version of a model, %(device)s is "cpu" or "cuda"
+        "run_version": _("%(version)s, code %(code)s, on %(device)s")
+        % {"version": version, "code": run.code_version, "device": run.device},
         "weights_sha256": "" if region else version.weights_sha256,
         "input_sha256": run.input_sha256,
         "raster_sha256": prediction.raster_sha256,
         "thresholds": [] if region else [(name.replace("_", " "), value) for name, value in thresholds.items()],
-        "series": f"{len(series.predictions)} pairs of images of {series.glacier}" if series else "",
+        "series": _series(series) if series else "",
         "model_cards": _model_cards(detection),
     }
+
+
+def _series(series: SurgeSeries) -> str:
+    n = len(series.predictions)
+    pairs = ngettext("%(n)s pair of images of %(glacier)s", "%(n)s pairs of images of %(glacier)s", n)
+    return pairs % {"n": n, "glacier": series.glacier}
 
 
 def _model_cards(detection: Detection) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from detection.models import Alert
 from monitor.alerts.evidence import alert_context
@@ -17,6 +18,7 @@ from monitor.map import selectors
 from monitor.map.plans import alert_plan
 from monitor.site.context import site_facts
 from monitor.wording.components import WORDS
+from monitor.wording.figures import whole
 from monitor.wording.places import coordinates
 
 MOST_SERIES = 2
@@ -50,7 +52,8 @@ def likely_words(alert: Alert) -> str:
     if alert.peak_low_mm_yr is None or alert.peak_high_mm_yr is None:
         return ""
     low, high = sorted((abs(alert.peak_low_mm_yr), abs(alert.peak_high_mm_yr)))
-    return f"Where it is fastest: probably between {low:.0f} and {high:.0f} mm a year (9 in 10)."
+    fastest = _("Where it is fastest: probably between %(low)s and %(high)s mm a year (9 in 10).")
+    return fastest % {"low": whole(low), "high": whole(high)}
 
 
 def _picture(evidence: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
@@ -79,8 +82,12 @@ def _of_motion(motion: dict[str, Any]) -> dict[str, Any]:
     curve = Curve(
         days, fit["displacement_mm"], fit["fit_mm"], changes=[_day(change["day"]) for change in fit["changes"]]
     )
-    words = f"up: {fit['positive_word']}; down: {fit['negative_word']}"
-    caption = f"Against the ground around it, in millimetres ({words}), from {motion['source']}."
+    # Translators, here and below: %(up)s and %(down)s say what up and down mean in a chart: "rising" and "sinking"
+    caption = _("Against the ground around it, in millimetres (up: %(up)s; down: %(down)s), from %(source)s.") % {
+        "up": fit["positive_word"],
+        "down": fit["negative_word"],
+        "source": motion["source"],
+    }
     return _drawn(series_chart(curve), caption, has_dots=True, has_changes=bool(fit["changes"]))
 
 
@@ -88,8 +95,14 @@ def _of_product(product: Any, series: Any, height: int) -> dict[str, Any]:
     negative, positive = WORDS[product.component]
     values = {"line": series.mean_mm, "low": series.low_mm, "high": series.high_mm}
     curve = Curve(series.dates, **{name: [float(value) for value in part] for name, part in values.items()})
-    caption = f"Mean of {series.n_points} points in millimetres (up: {positive}; down: {negative}), {product.name}."
-    return _drawn(series_chart(curve, height), caption, band_words="the middle two thirds of the points", has_band=True)
+    caption = _("Mean of the points (%(n)s) in millimetres (up: %(up)s; down: %(down)s), %(source)s.") % {
+        "n": whole(series.n_points),
+        "up": positive,
+        "down": negative,
+        "source": product.name,
+    }
+    band = _("the middle two thirds of the points")
+    return _drawn(series_chart(curve, height), caption, band_words=band, has_band=True)
 
 
 def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
@@ -104,8 +117,8 @@ def _of_speeds(view: dict[str, Any]) -> dict[str, Any]:
     chart = series_chart(Curve(middles(view), speeds, speeds, low, high), LOW)
     return _drawn(
         chart,
-        f"Speed in metres a day, pair by pair, {view['name']}.",
-        band_words="two standard deviations",
+        _("Speed in metres a day, pair by pair, %(source)s.") % {"source": view["name"]},
+        band_words=_("two standard deviations"),
         has_dots=True,
         has_band=True,
     )

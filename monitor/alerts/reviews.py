@@ -7,10 +7,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
-from detection.models import Alert, Claim, Review
+from detection.models import Alert, Claim
 from detection.reviews.services import (
     LONGEST_NOTE,
     Overtaken,
@@ -20,7 +22,7 @@ from detection.reviews.services import (
     review_take_back,
 )
 from detection.rules.lifecycle import State
-from detection.rules.verdicts import REASONS, Verdict, verdicts_open
+from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from monitor.alerts.evidence import alert_context
 from monitor.alerts.steps import update_sentences
 from monitor.cards.cards import AlertCard, alert_cards
@@ -28,7 +30,7 @@ from monitor.cards.filters import alert_or_404
 from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.site.guards import may_review, reviewers_only
-from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, state_label
+from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label, step_reason
 
 REVIEWED_LATELY = 12
 FIELDS = ("reason_code", "public_note", "internal_note")
@@ -61,13 +63,15 @@ def review_undo(request: HttpRequest, code: str) -> HttpResponse:
     entry = request.POST.get("review", "")
     review = alert.reviews.filter(pk=entry).first() if entry.isdecimal() else None
     if review is None:
-        return _case(request, alert, fault="There is no such entry in the trail. Nothing was changed.", status=400)
+        return _case(request, alert, fault=_("There is no such entry in the trail. Nothing was changed."), status=400)
     try:
         review_take_back(review=review, reviewer=request.user)
     except ValueError as fault:
         alert.refresh_from_db()
-        return _case(request, alert, fault=f"Nothing was changed: {fault}.", status=409)
-    messages.success(request, f"Taken back. {alert.code} is as it was before.")
+        # Translators: %(fault)s is an explanation in English
+        words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert, fault=words, status=409)
+    messages.success(request, _("Taken back. %(code)s is as it was before.") % {"code": alert.code})
     return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
 
 
@@ -76,14 +80,15 @@ def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
     verdict, fields = request.POST.get("verdict", ""), {name: request.POST.get(name, "") for name in FIELDS}
     draft = fields | {"verdict": verdict}
     if verdict not in set(Verdict) or fields["reason_code"] not in REASONS[Verdict(verdict)]:
-        return _case(request, alert, draft=draft, fault="Please choose a verdict and a reason.", status=400)
+        return _case(request, alert, draft=draft, fault=_("Please choose a verdict and a reason."), status=400)
     expected = request.POST.get("expected_state", "")
     try:
         alert_review(alert=alert, verdict=Verdict(verdict), reviewer=request.user, expected_state=expected, **fields)
     except Overtaken:
         return _case(request, alert, draft=draft, fault=_overtaken(alert), status=409)
     except ValueError as fault:
-        return _case(request, alert, draft=draft, fault=f"This was not recorded: {fault}.", status=400)
+        words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert, draft=draft, fault=words, status=400)
     following = _following(request, alert)
     page = reverse("review-case", args=[following.code]) if following else reverse("review-queue")
     return HttpResponseRedirect(f"{page}?after={alert.code}")
@@ -140,14 +145,16 @@ def _following(request: HttpRequest, alert: Alert) -> Alert | None:
     return next((one for one in detections.alerts_to_review() if one.pk != alert.pk and one.pk not in claimed), None)
 
 
-def _recorded(request: HttpRequest) -> Review | None:
+def _recorded(request: HttpRequest) -> dict[str, Any] | None:
     """The reviewer's last verdict on ?after=CODE, where it can still be taken back."""
     try:
         alert = detections.alert_by_code(code=request.GET.get("after", ""))
     except Alert.DoesNotExist:
         return None
     review = alert.reviews.filter(reviewer=request.user).last()
-    return review if review and may_take_back(review=review, alert=alert) else None
+    if review is None or not may_take_back(review=review, alert=alert):
+        return None
+    return {"pk": review.pk, "alert": alert, "reason": in_language(review.reason.label)}
 
 
 def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
@@ -155,7 +162,7 @@ def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
     return {
         "value": verdict.value,
         "words": VERDICT_FORMS[verdict],
-        "reasons": REASONS[verdict].items(),
+        "reasons": [(code, Reason(*map(in_language, reason))) for code, reason in REASONS[verdict].items()],
         "open": bool(mine),
         **{name: mine.get(name, "") for name in FIELDS},
     }
@@ -163,9 +170,12 @@ def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
 
 def _overtaken(alert: Alert) -> str:
     last = alert.reviews.select_related("reviewer").last()
-    who = f"{last.reviewer} decided first" if last and last.reviewer else "Something has changed in the meantime"
-    now = f"this alert is now “{state_label(alert.state)}”"
-    return f"{who}: {now}. Yours was not recorded. Look at it again, then decide."
+    if last and last.reviewer:
+        first = _("%(name)s decided first: this alert is now “%(state)s”.")
+    else:
+        first = _("Something has changed in the meantime: this alert is now “%(state)s”.")
+    known = {"name": str(last.reviewer) if last else "", "state": state_label(alert.state)}
+    return " ".join([first % known, _("Yours was not recorded. Look at it again, then decide.")])
 
 
 def _trail(alert: Alert) -> list[dict[str, Any]]:
@@ -175,8 +185,10 @@ def _trail(alert: Alert) -> list[dict[str, Any]]:
     verdicts = [
         {
             "at": review.created_at,
-            "who": str(review.reviewer or "an account that is gone"),
+            "who": str(review.reviewer or _("an account that is gone")),
             "what": VERDICT_HEADINGS[review.verdict],
+            "reason": in_language(review.reason.label),
+            "note": in_language(review.public_note),
             "review": review,
             "undone": review.pk in undone,
             "may_undo": may_take_back(review=review, alert=alert),
@@ -186,9 +198,9 @@ def _trail(alert: Alert) -> list[dict[str, Any]]:
     steps = [
         {
             "at": step.created_at,
-            "who": "the computer",
-            "what": state_label(step.to_state).capitalize() if step.changes_state else "New figures",
-            "reason": " ".join([step.reason, *update_sentences(step)]),
+            "who": _("the computer"),
+            "what": capfirst(state_label(step.to_state)) if step.changes_state else _("New figures"),
+            "reason": ". ".join([step_reason(step.reason), " ".join(update_sentences(step))]).removesuffix(". "),
         }
         for step in alert.transitions.filter(review=None).select_related("update", "alert")
     ]

@@ -3,16 +3,18 @@
 from typing import Any
 
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from detection.models import Alert, AlertTransition, AlertUpdate
 from detection.selectors import alerts_related
-from monitor.wording.states import state_label
+from monitor.wording.states import state_label, step_reason
 from monitor.wording.updates import change_sentences
 
-ACTOR_WORDS = {"automatic": "the computer"}
+BY_WHOM = {"automatic": gettext_lazy("by the computer"), "a specialist": gettext_lazy("by a specialist")}
 RELATION_WORDS = {  # of the alert itself, of the other one
-    "merged-into": ("Became part of alert", "Took in alert"),
-    "split-from": ("Split from alert", "A part of it is followed as alert"),
+    "merged-into": (gettext_lazy("Became part of another alert:"), gettext_lazy("Took in another alert:")),
+    "split-from": (gettext_lazy("Split from another alert:"), gettext_lazy("A part of it is followed as an alert:")),
 }
 
 
@@ -29,9 +31,9 @@ def step_row(step: AlertTransition) -> dict[str, Any]:
     return {
         "at": step.created_at,
         "from_label": from_label,
-        "to_label": label if step.changes_state else "New figures",
-        "actor": ACTOR_WORDS.get(step.actor, step.actor),
-        "reason": step.reason,
+        "to_label": label if step.changes_state else _("New figures"),
+        "by_whom": BY_WHOM.get(step.actor, step.actor),
+        "reason": step_reason(step.reason),
         "changes": update_sentences(step),
     }
 

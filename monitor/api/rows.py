@@ -15,6 +15,7 @@ from monitor.cards.cards import AlertCard, alert_card, alert_cards
 from monitor.cards.features import alert_geometry
 from monitor.map.series import product_summary
 from monitor.rasters.catalogue import raster_group
+from monitor.wording.states import step_reason
 
 
 def page(request: HttpRequest, rows: QuerySet, limit: int, offset: int, make) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def _step_row(step: AlertTransition) -> dict[str, Any]:
         "at": step.created_at,
         "from_state": step.from_state,
         "to_state": step.to_state,
-        "reason": step.reason,
+        "reason": step_reason(step.reason),
         "changes": step.update.changes if hasattr(step, "update") else [],
         "sentences": update_sentences(step),
     }

@@ -8,7 +8,7 @@ from detection.models import Review
 from detection.reviews.record import Precision, n_unjudged, precision
 from detection.rules.verdicts import Verdict
 from monitor.cards.cards import alert_cards
-from monitor.wording.states import VERDICT_HEADINGS
+from monitor.wording.states import VERDICT_HEADINGS, in_language
 
 FOUND_AS = {"first": "found in one data set", "provisional": "found in two data sets"}
 
@@ -43,7 +43,7 @@ def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
             "card": card,
             "verdict": VERDICT_HEADINGS[review.verdict],
             "right": review.verdict == Verdict.CONFIRM,
-            "reason": review.reason.label,
+            "reason": in_language(review.reason.label),
             "found": found_words(review),
             "judged_on": review.created_at,
         }

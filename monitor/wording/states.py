@@ -1,6 +1,12 @@
 """States of alerts and verdicts of specialists in words: label and meaning."""
 
+import re
+from datetime import datetime
+
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from monitor.wording.dates import day_words
 
 STATE_LABELS = {
     "first": (
@@ -53,3 +59,50 @@ VERDICT_FORMS = {
 def state_label(state: str) -> str:
     """'confirmed'; empty for the state before the first."""
     return str(STATE_LABELS[state][0]) if state else ""
+
+
+# What rows keep of the reasons of steps, in English (`detection.alerts`).
+# Translators: %(source)s is a data set or a pair of images, %(code)s the code of another alert
+STEP_REASONS = (
+    (r"moves again: seen in (?P<source>.+)", _("moves again: seen in %(source)s")),
+    (r"seen again in (?P<source>.+)", _("seen again in %(source)s")),
+    (r"seen in (?P<source>.+)", _("seen in %(source)s")),
+    (r"two tracks show it in (?P<source>.+)", _("two tracks show it in %(source)s")),
+    (r"changed in (?P<source>.+)", _("changed in %(source)s")),
+    (r"part of alert (?P<code>\S+) in the newest run", _("part of alert %(code)s in the newest run")),
+    (r"split from alert (?P<code>\S+): apart in (?P<source>.+)", _("split from alert %(code)s: apart in %(source)s")),
+    (r"no motion after (?P<day>\d+ \w+ \d+) in (?P<source>.+)", _("no motion after %(day)s in %(source)s")),
+    (
+        r"no change of the surface after (?P<day>\d+ \w+ \d+) in (?P<source>.+)",
+        _("no change of the surface after %(day)s in %(source)s"),
+    ),
+    (
+        r"no surge after (?P<day>\d+ \w+ \d+) in (?P<source>.+)",
+        _("no surge after %(day)s in %(source)s"),
+    ),
+    (r"the verdict was taken back", _("the verdict was taken back")),
+)
+CONFIRMED_BEFORE = "; a specialist had confirmed the motion, its end is the computer's finding"
+CONFIRMED_WORDS = _("A specialist had confirmed the motion, its end is the computer's finding.")
+
+
+def in_language(kept: str) -> str:
+    """A sentence that a row keeps in English, in the language of the reader; what people wrote stays as it is."""
+    return gettext(kept) if kept else ""
+
+
+def step_reason(kept: str) -> str:
+    """Why an alert took a step, in the language of the reader. kept: as the row has it."""
+    text, ended, _rest = kept.partition(CONFIRMED_BEFORE)
+    for pattern, words in STEP_REASONS:
+        if found := re.fullmatch(pattern, text):
+            parts = found.groupdict()
+            if "day" in parts:
+                parts["day"] = day_words(datetime.strptime(parts["day"], "%d %B %Y"))  # noqa: DTZ007
+            if parts.get("source") == "the newest data":
+                parts["source"] = gettext("the newest data")
+            text = words % parts
+            break
+    else:
+        text = in_language(text)
+    return f"{text}. {CONFIRMED_WORDS}" if ended else text
