@@ -102,7 +102,7 @@ def test_every_track_that_shows_the_ground_is_listed_whether_it_flagged_it_or_no
     rows = agreement_rows(alert, [detection])
     assert [row["answer"] for row in rows[1:]] == ["not flagged"]
     assert rows[1]["source"] != rows[0]["source"]
-    assert agreement_sentence(rows).startswith(("One of two sets of measurements shows", "None of two"))
+    assert agreement_sentence(rows).startswith(("1 of 2 sets of measurements shows", "None of 2"))
 
 
 @pytest.mark.django_db
@@ -123,11 +123,11 @@ def test_the_methods_are_counted_in_a_sentence_and_each_has_its_answer(alert):
     kept = AlertMethods.objects.create(alert=alert, looks=[look], basis="", compared_at=timezone.now())
     page = Client().get(f"/alerts/{alert.code}/").content.decode()
     assert "Both methods flag this place." in page
-    assert "83% of the outline" in page
+    assert "83 % of the outline" in page
     kept.looks = [look | {"score": 0.2, "share": 0.0}, look | {"method": "model", "score": 0.0, "share": 0.0}]
     kept.save()
     block = method_block(alert, detections)
-    assert block["sentence"].startswith("One of three methods flags this place.")
+    assert block["sentence"].startswith("1 of 3 methods flags this place.")
     assert [row["answer"] for row in block["rows"][1:]] == ["sees a hint of it, too weak to count", "does not see it"]
 
 
