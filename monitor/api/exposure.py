@@ -2,11 +2,12 @@
 
 from datetime import date
 
-from ninja import Schema
 from pydantic import Field
 
+from monitor.api.answers import Answer
 
-class ExposureSource(Schema):
+
+class ExposureSource(Answer):
     """A layer in which what stands on an area was counted."""
 
     kind: str
@@ -15,7 +16,7 @@ class ExposureSource(Schema):
     attribution: str
 
 
-class ExposureOut(Schema):
+class ExposureOut(Answer):
     """What stands on the ground of an alert. null: no loaded layer covers it, which is not 0."""
 
     buildings: int | None

@@ -3,13 +3,13 @@
 from datetime import date, datetime
 from typing import Any
 
-from ninja import Schema
 from pydantic import Field
 
+from monitor.api.answers import Answer
 from monitor.api.exposure import ExposureOut
 
 
-class Fault(Schema):
+class Fault(Answer):
     """What was wrong, and what to do about it: RFC 9457, `detail` says both."""
 
     type: str
@@ -20,7 +20,7 @@ class Fault(Schema):
     remedy: str
 
 
-class Figures(Schema):
+class Figures(Answer):
     """Figures of an area.
 
     Rates come from velocity fields, speeds from offsets between two images, coherence and its change from image pairs;
@@ -45,7 +45,7 @@ class Figures(Schema):
     class_shares: dict[str, float] = Field({}, description="how likely each cause is; what is missing to 1: none")
 
 
-class MotionOut(Schema):
+class MotionOut(Answer):
     """How the ground moves over time, against the ground around it; mm a year, sign: see component of the alert."""
 
     trend: str = Field(description="steady, faster, slower, at rest, began or reversed: at the last change of the rate")
@@ -92,12 +92,12 @@ class AlertOut(Figures):
     updated: datetime
 
 
-class Geometry(Schema):
+class Geometry(Answer):
     type: str
     coordinates: list[list[list[list[float]]]]
 
 
-class Change(Schema):
+class Change(Answer):
     """One figure that changed, and what it was when it was last reported."""
 
     cause: str = Field(description="rate, peak, area, kind, severity, acceleration, finished or woken")
@@ -107,7 +107,7 @@ class Change(Schema):
     component: str = Field(description="of rates: los, up or east")
 
 
-class Step(Schema):
+class Step(Answer):
     """A step of an alert's life: a change of state, or, where the state stays, of figures."""
 
     at: datetime
@@ -149,7 +149,7 @@ class DetectionOut(Figures):
     run_finished_at: datetime | None
 
 
-class ProductSummary(Schema):
+class ProductSummary(Answer):
     id: int
     name: str
     track: int | None
@@ -180,7 +180,7 @@ class ProductOut(ProductSummary):
     loaded_at: datetime
 
 
-class SeriesChange(Schema):
+class SeriesChange(Answer):
     """A change that a series shows, and between which dates it probably (9 in 10) was."""
 
     kind: str = Field(description="rate, mm a year; step, mm; curve, mm a year each year; unwrapping, mm: an error")
@@ -192,7 +192,7 @@ class SeriesChange(Schema):
     sentence: str
 
 
-class PointSeries(Schema):
+class PointSeries(Answer):
     """One point over time. Displacements in mm on `dates`; null where nothing was measured."""
 
     product: ProductSummary
@@ -218,7 +218,7 @@ class PointSeries(Schema):
     csv_url: str
 
 
-class AreaSeriesOut(Schema):
+class AreaSeriesOut(Answer):
     product: ProductSummary
     n_points: int
     n_sampled: int = Field(description="how many of the points were averaged")
@@ -228,7 +228,7 @@ class AreaSeriesOut(Schema):
     high_mm: list[float] = Field(description="84th percentile of the points")
 
 
-class AlertSeries(Schema):
+class AlertSeries(Answer):
     """Mean series of every product that saw the alert."""
 
     code: str
@@ -237,7 +237,7 @@ class AlertSeries(Schema):
     positive_word: str
 
 
-class PredictionOut(Schema):
+class PredictionOut(Answer):
     """The result of one run on a pair: a raster and its statistics."""
 
     id: int
@@ -252,7 +252,7 @@ class PredictionOut(Schema):
     created_at: datetime
 
 
-class PairOut(Schema):
+class PairOut(Answer):
     """Two radar images of one track and polarisation and the ground both show; the reference is the earlier one."""
 
     id: int
@@ -270,7 +270,7 @@ class PairOut(Schema):
     predictions: list[PredictionOut]
 
 
-class RasterGroupOut(Schema):
+class RasterGroupOut(Answer):
     key: str
     label: str
     date: date
@@ -279,7 +279,7 @@ class RasterGroupOut(Schema):
     simulated: bool
 
 
-class RasterLayerOut(Schema):
+class RasterLayerOut(Answer):
     """A layer of images: its dates, and what its colours mean from low to high."""
 
     name: str
@@ -298,7 +298,7 @@ class RasterLayerOut(Schema):
     groups: list[RasterGroupOut]
 
 
-class Page(Schema):
+class Page(Answer):
     count: int = Field(description="how many there are in all")
     limit: int
     offset: int

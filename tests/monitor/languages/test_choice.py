@@ -56,3 +56,9 @@ def test_a_choice_leads_nowhere_else(client):
     assert answer["Location"] == "/"
     assert settings.LANGUAGE_COOKIE_NAME not in client.post("/language/", {"language": "xx"}).cookies
     assert client.get("/language/").status_code == 405
+
+
+def test_the_interface_says_its_words_in_the_language_of_the_address(client, watched_region):
+    answers = [client.get(f"/api/v1/products?language={code}") for code in ("en", "de")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer["Content-Language"] for answer in answers] == ["en", "de"]
