@@ -80,6 +80,7 @@ urlpatterns = [
     path("tiles/context/<str:kind>/<int:z>/<int:x>/<int:y>.mvt", tiles.context, name="context-tile"),
     path("tiles/rasters/<str:layer>/<str:group>/<int:z>/<int:x>/<int:y>.png", rasters.tile, name="raster-tile"),
     path("tiles/ground/<int:z>/<int:x>/<int:y>.mvt", basemap.ground, name="ground-tile"),
+    path("tiles/world/<int:z>/<int:x>/<int:y>.mvt", basemap.world, name="world-tile"),
     path("tiles/heights/<int:z>/<int:x>/<int:y>.png", basemap.heights, name="heights-tile"),
     path("basemap.json", basemap.description, name="basemap"),
     path("basemap.pmtiles", basemap.archive, name="basemap-archive"),

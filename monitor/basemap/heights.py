@@ -19,6 +19,7 @@ FROM_ZOOM, FINEST_ZOOM = 6, 14
 MOST_RASTERS = 64
 EQUATOR_M = 40_075_017.0
 OFFSET_M = 32_768.0
+STEPS_OF_PIXEL = 128  # a height is told in steps of about so small a part of a pixel's side: noise does not compress
 
 
 def heights_zoom() -> int | None:
@@ -46,7 +47,13 @@ def heights_tile(*, z: int, x: int, y: int) -> bytes:
         )
         if read is not None:
             heights_m = np.where(np.isfinite(read[0]), read[0], heights_m)
-    return drawing.png(encoded(heights_m))
+    step_m = _step_m(z)
+    return drawing.png(encoded(np.round(heights_m / step_m) * step_m))
+
+
+def _step_m(z: int) -> float:
+    """A power of two."""
+    return 2.0 ** math.floor(math.log2(EQUATOR_M / 2**z / drawing.TILE_PIXELS / STEPS_OF_PIXEL))
 
 
 def encoded(heights_m: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from monitor.basemap import archive as archives
 from monitor.basemap.ground import ground_tile, ground_version
 from monitor.basemap.heights import FROM_ZOOM, heights_tile, heights_version, heights_zoom
+from monitor.basemap.world import FINEST_ZOOM, world_tile
 from monitor.rasters.tiles import is_tile
 
 DAY = "public, max-age=86400"  # the address changes with what is loaded
@@ -41,6 +42,15 @@ def ground(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
     if not is_tile(z, x, y):
         raise Http404("There is no such tile.")
     response = HttpResponse(ground_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
+    response["Cache-Control"] = DAY
+    return response
+
+
+@require_safe
+def world(request: HttpRequest, z: int, x: int, y: int) -> HttpResponse:
+    if not is_tile(z, x, y) or z > FINEST_ZOOM:
+        raise Http404("There is no such tile.")
+    response = HttpResponse(world_tile(z=z, x=x, y=y), content_type="application/vnd.mapbox-vector-tile")
     response["Cache-Control"] = DAY
     return response
 

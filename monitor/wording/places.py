@@ -75,7 +75,7 @@ def _largest_parts() -> dict[str, Bounds]:
 @lru_cache(maxsize=1)
 def _countries() -> tuple[list[str], STRtree]:
     world = json.loads(WORLD.read_text())
-    arcs = _decode_arcs(world)
+    arcs = atlas_arcs(world)
     names, shapes = [], []
     for country in world["objects"]["countries"]["geometries"]:
         for polygon in _polygons(country, arcs):
@@ -84,8 +84,11 @@ def _countries() -> tuple[list[str], STRtree]:
     return names, STRtree(shapes)
 
 
-def _decode_arcs(world: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
-    """TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2)."""
+def atlas_arcs(world: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
+    """Lines of the offline basemap, degrees.
+
+    TopoJSON: each arc is a chain of quantised steps (TopoJSON specification 1.0, section 2.1.2).
+    """
     scale, translate = world["transform"]["scale"], world["transform"]["translate"]
     return [np.cumsum(np.asarray(arc, dtype=float), axis=0) * scale + translate for arc in world["arcs"]]
 

@@ -85,7 +85,8 @@ function addLoaded(map, ground, before, madeAlone) {
 }
 
 function addRelief(map, { tiles, minzoom, maxzoom }, before) {
-  const source = { tiles: [location.origin + tiles], tileSize: 256, encoding: "terrarium", minzoom, maxzoom };
+  // coarser than the screen: relief is soft, and its tiles would be the largest of all
+  const source = { tiles: [location.origin + tiles], tileSize: 1024, encoding: "terrarium", minzoom, maxzoom };
   map.addSource("heights", { type: "raster-dem", ...source });
   const paint = { "hillshade-exaggeration": 0.35, "hillshade-illumination-anchor": "map" };
   map.addLayer({ id: "relief", type: "hillshade", source: "heights", paint }, before);
