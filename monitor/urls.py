@@ -77,6 +77,7 @@ urlpatterns = [
     path("record/", record.record, name="record"),
     path("record/alerts.csv", record.record_csv, name="record-csv"),
     path("tiles/points/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", tiles.points, name="points-tile"),
+    path("tiles/periods/<str:layer>/<int:z>/<int:x>/<int:y>.mvt", charts.tile, name="period-tile"),
     path("tiles/context/<str:kind>/<int:z>/<int:x>/<int:y>.mvt", tiles.context, name="context-tile"),
     path("tiles/rasters/<str:layer>/<str:group>/<int:z>/<int:x>/<int:y>.png", rasters.tile, name="raster-tile"),
     path("tiles/ground/<int:z>/<int:x>/<int:y>.mvt", basemap.ground, name="ground-tile"),

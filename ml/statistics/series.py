@@ -26,11 +26,7 @@ def fit_series(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> 
     sqrt((1 + r) / (1 - r)) for residuals whose lag-1 correlation r is positive (AR(1), Santer et al. 2000,
     doi 10.1029/1999JD901105): neighbouring images share their atmosphere and are not independent.
     """
-    years = np.array([(day - dates[0]).days for day in dates]) / 365.25
-    columns = [np.ones_like(years), years]
-    if years[-1] >= SHORTEST_FOR_A_SEASON_YEARS:
-        columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
-    design = np.column_stack(columns)
+    design = _design(dates)
     known = np.isfinite(displacement_mm)
     freedom = int(known.sum()) - design.shape[1]
     if freedom < 1:
@@ -42,6 +38,36 @@ def fit_series(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> 
     return SeriesFit(
         (design @ solution).astype(np.float32), float(solution[1]), sigma * spread * _widening(residual), sigma
     )
+
+
+def fit_rates(dates: Sequence[date], displacement_mm: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The rates of many series by the same curve, (n,), mm/yr; NaN with too few values.
+
+    displacement_mm: (n, dates), mm, NaN where missing. Series that miss dates differently are solved each by their own
+    normal equations, all at once.
+    """
+    rates = np.full(len(displacement_mm), np.nan)
+    if not dates:
+        return rates
+    design, known = _design(dates), np.isfinite(displacement_mm)
+    enough = known.sum(axis=1) > design.shape[1]
+    values = np.where(known, displacement_mm, 0.0)[enough].astype(np.float64)
+    if known[enough].all():
+        rates[enough] = values @ np.linalg.pinv(design)[1]
+        return rates
+    products = (design[:, :, None] * design[:, None, :]).reshape(len(dates), -1)
+    normal = (known[enough] @ products).reshape(-1, design.shape[1], design.shape[1])
+    rates[enough] = (np.linalg.pinv(normal, hermitian=True) @ (values @ design)[:, :, None])[:, 1, 0]
+    return rates
+
+
+def _design(dates: Sequence[date]) -> NDArray[np.float64]:
+    """Columns (dates, 2 or 4): offset, years and, from a year and a half on, a yearly wave."""
+    years = np.array([(day - dates[0]).days for day in dates]) / 365.25
+    columns = [np.ones_like(years), years]
+    if years[-1] >= SHORTEST_FOR_A_SEASON_YEARS:
+        columns += [np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
+    return np.column_stack(columns)
 
 
 def _widening(residual: NDArray[np.floating]) -> float:

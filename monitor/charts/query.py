@@ -117,6 +117,14 @@ def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
     return _layer_needed(asked), geometry_of(regions.drawn(regions.rectangle(*parts[0])))
 
 
+def period_query(asked: QueryDict) -> Period:
+    """Raises Refusal."""
+    period = _period(asked)
+    if period == Period(None, None):
+        raise Refusal("no period was asked for", "Give from=2021-05-31, until=2023-05-31, or both.")
+    return period
+
+
 def position_query(asked: QueryDict) -> tuple[float, float]:
     """Longitude and latitude. Raises Refusal."""
     return _position(asked.get("at", ""), "at", "Give at=longitude,latitude in degrees, for example at=9.18,48.78.")

@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from monitor.charts import query
 from monitor.charts.downloads import FORMATS, Row, series_rows
 from monitor.charts.frames import frames_body
+from monitor.charts.period_tiles import FROM_ZOOM, period_tile
 from monitor.charts.profiles import profile_body
 from monitor.charts.rows import chart_body, near_body
 from monitor.charts.selectors import bounded, nearest_points
 from monitor.charts.traces import traces_of
+from monitor.map.layers import BY_NAME
+from monitor.map.selectors import layer_products, points_tile, tile_fingerprint
+from monitor.rasters.tiles import is_tile
 from monitor.site.refusals import refusals_as_json
 
 REACH_DEGREES = 0.01  # on the map, a little more than the distance that counts
@@ -61,6 +66,29 @@ def frames(request: HttpRequest) -> JsonResponse:
     with bounded():
         body = frames_body(layer, view)
     return _json(body)
+
+
+@require_safe
+@refusals_as_json
+def tile(request: HttpRequest, layer: str, z: int, x: int, y: int) -> HttpResponseBase:
+    """?from=&until=: points with their rates in that period; below zoom 12 with those that are stated."""
+    if layer not in BY_NAME or not is_tile(z, x, y):
+        raise Http404("There is no such tile.")
+    period = query.period_query(request.GET)
+    products = layer_products(layer=BY_NAME[layer], tile=(z, x, y))
+    where = {"z": z, "x": x, "y": y}
+    etag = tile_fingerprint(layer=BY_NAME[layer], products=products, period=f" {period.first} {period.last}", **where)
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        if z < FROM_ZOOM:
+            content = points_tile(products=products, **where)
+        else:
+            with bounded():
+                content = period_tile(products=products, period=period, **where)
+        response = HttpResponse(content, content_type="application/vnd.mapbox-vector-tile")
+    response["ETag"] = etag
+    response["Cache-Control"] = "public, max-age=60"
+    return response
 
 
 def _known(form: str) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from detection.kinds import FAMILIES, KINDS, Family
+from monitor.charts.period_tiles import FROM_ZOOM
 from monitor.map.layers import Layer
 
 URLS = {
     "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
+    "period_tiles": "/tiles/periods/{layer}/{z}/{x}/{y}.mvt",
     "series": "/api/points/{product}/{pid}/series/",
     "alerts": "/alerts.geojson",
     "rasters": "/rasters.json",
@@ -33,6 +35,7 @@ def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str,
         "default_layer": layers[0].name if layers else None,
         "bounds": bounds,
         "urls": URLS,
+        "period_from_zoom": FROM_ZOOM,
         "kinds_of_points": FAMILIES[Family.VELOCITY],
         "marks": {kind: {"classes": row.mark.classes, "symbol": row.mark.symbol} for kind, row in KINDS.items()},
         "basemap_style_url": settings.BASEMAP_STYLE_URL,

@@ -37,7 +37,7 @@ _POINTS_TILE = """
         AND {sample} ORDER BY {order} LIMIT %(most)s
     ) AS rows"""
 # a layer of its own with one feature, where a tile shows a sample: how many points there are
-_SAMPLE_NOTE = """
+SAMPLE_NOTE = """
     SELECT ST_AsMVT(rows, 'sample', 4096, 'geometry') FROM (
         SELECT %(n)s AS n, ST_MakePoint(2048, 2048) AS geometry) AS rows"""
 _COUNTS = f"""
@@ -84,9 +84,9 @@ def layers_available() -> list[Layer]:
     ]
 
 
-def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: int) -> str:
+def tile_fingerprint(*, layer: Layer, products: list[int], z: int, x: int, y: int, period: str = "") -> str:
     """An ETag: the same while the tile shows the same products, for a product's points never change."""
-    shown = hashlib.sha256(f"{TILE_VERSION} {layer.name} {z}/{x}/{y} {sorted(products)}".encode())
+    shown = hashlib.sha256(f"{TILE_VERSION} {layer.name}{period} {z}/{x}/{y} {sorted(products)}".encode())
     return f'"{shown.hexdigest()[:32]}"'
 
 
@@ -101,7 +101,7 @@ def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
     if not n_points:
         return b""
     tile = _one_tile(*tile_query(products=list(counts), z=z, x=x, y=y, n_points=n_points))
-    return tile if n_points <= MOST_POINTS_OF_TILE else tile + _one_tile(_SAMPLE_NOTE, {"n": n_points})
+    return tile if n_points <= MOST_POINTS_OF_TILE else tile + _one_tile(SAMPLE_NOTE, {"n": n_points})
 
 
 def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0) -> tuple[str, dict[str, object]]:

@@ -29,6 +29,8 @@ def test_a_visitor_compares_four_points_an_area_and_a_profile(page, live_server,
     sinking = MeasurementPoint.objects.filter(velocity_mm_yr__lt=-12).first()
     others = MeasurementPoint.objects.filter(product=Product.objects.last(), velocity_mm_yr__gt=-1)[:3]
     chosen = "&".join(f"compare={one.product_id}/{one.pid}" for one in (sinking, *others))
+    tiles: list[str] = []
+    page.on("requestfinished", lambda sent: tiles.append(sent.url) if "from=2021-01-01" in sent.url else None)
     page.goto(f"{live_server.url}/?{chosen}#14/{sinking.position.y:.5f}/{sinking.position.x:.5f}")
     verdict = page.locator("#panel .verdict")
     expect(verdict).to_contain_text(re.compile("Line 1 .* moved away from the satellite"))
@@ -40,6 +42,9 @@ def test_a_visitor_compares_four_points_an_area_and_a_profile(page, live_server,
     page.get_by_label("From", exact=True).fill("2021-01-01")
     expect(page).to_have_url(re.compile("from=2021-01-01"))
     expect(verdict).to_contain_text("between January 2021")
+    expect(page.locator("[data-legend=period]")).to_have_text("Colours show the rates since 1 Jan 2021.")
+    wait_for_map(page)
+    assert any("/tiles/periods/los/" in tile for tile in tiles), tiles
     press(page, "Remove line 4")
     expect(page.locator("#panel table.rates tbody tr")).to_have_count(3)
     press(page, "Make line 2 the reference")
@@ -48,6 +53,7 @@ def test_a_visitor_compares_four_points_an_area_and_a_profile(page, live_server,
     page.keyboard.press("Escape")
     assert "compare=" not in page.url
     assert "reference=" not in page.url
+    expect(page.locator("[data-legend=period]")).to_be_hidden()
 
     wait_for_map(page)
     press(page, "Area")

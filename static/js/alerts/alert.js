@@ -31,7 +31,7 @@ function drawMap() {
       addRaster(map, { ...image, tilesUrl: config.urls.raster_tiles });
       if (image.arrows) addArrows(map, { ...image, arrowsUrl: config.urls.arrows });
     } else if (config.default_layer) {
-      chooseLayer(addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch }), stretch);
+      chooseLayer(addPoints(map, { urls: config.urls, layer: config.default_layer, stretch }), stretch);
     }
     addOutlines(map, area);
     if (document.getElementById("place-outlines")) addLevels(map, jsonOf("place-outlines"));

@@ -100,7 +100,7 @@ async function drawOverview(box) {
   }
   map.once("load", async () => {
     fillBasemap(map).catch((error) => console.warn("base map:", error.message));
-    if (config.default_layer) addPoints(map, { tilesUrl: config.urls.tiles, layer: config.default_layer, stretch: 20 });
+    if (config.default_layer) addPoints(map, { urls: config.urls, layer: config.default_layer, stretch: 20 });
     await addAlerts(map, config.urls.alerts, ({ properties }) =>
       location.assign(`${location.pathname}${properties.code}/`),
     ).catch((error) => console.warn(error));

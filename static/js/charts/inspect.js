@@ -10,11 +10,11 @@ const NOTHING = { points: [], area: null, line: null, width: 200, from: null, un
 
 /**
  * urls: of the page's configuration; layer(): name of the points shown; remember(changes): into the address bar.
- * say(text): for screen readers; show(bounds): moves the map where they are out of view.
+ * onPeriod({from, until}): what the rates of the chart are fitted to, or null. say(text): for screen readers; show(bounds): moves the map where they are out of view.
  * Returns what the page asks of it: { toggle, compare, everyDirection, area, profile, restore, leave, isComparing,
  * isDrawing, layerChanged }.
  */
-export function setUpInspect({ map, urls, layer, remember, say, show }) {
+export function setUpInspect({ map, urls, layer, remember, say, show, onPeriod }) {
   const chosen = addChosen(map);
   let state = { ...NOTHING };
   let mode = null; // "series", "profile", or null
@@ -59,6 +59,7 @@ export function setUpInspect({ map, urls, layer, remember, say, show }) {
       width: mode === "profile" && state.width !== NOTHING.width ? state.width : null,
       reference: mode ? state.reference : null,
     });
+    onPeriod(series && (state.from || state.until) ? { from: state.from, until: state.until } : null);
   }
 
   /** Fetches what is chosen and shows it; what was wrong stands in the panel, and the chart before it stays. */

@@ -2,32 +2,28 @@
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
 import { setUpContext } from "gmm/context";
 import { css, element, jsonOf } from "gmm/dom";
-import { position, signed } from "gmm/format";
+import { position } from "gmm/format";
 import { setUpImages } from "gmm/images";
+import { setUpLegend } from "gmm/legend";
+import { setUpList, setUpViewLinks } from "gmm/list";
 import { addAlerts, boundsOf } from "gmm/marks";
 import * as panel from "gmm/panel";
 import { addPoints } from "gmm/points";
 import { setUpSearch } from "gmm/search";
 import { setUpTools } from "gmm/tools";
-import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
+import { gettext, interpolate } from "gmm/words";
 
 const config = jsonOf("map-config");
 const pane = document.getElementById("map-pane");
-const legend = document.getElementById("legend");
+const legendBox = document.getElementById("legend");
 const message = document.getElementById("map-message");
 const notice = document.getElementById("map-notice");
-const cards = [...document.querySelectorAll("[data-alert-code]")];
 const narrow = matchMedia("(max-width: 720px)");
 const AGGREGATED_BELOW = 10;
 
 // ---- the address bar ----
 const query = new URLSearchParams(location.search);
 const startedWithHash = location.hash.length > 1;
-const stretches = [5, 10, 20, 50, 100, 300];
-const view = {
-  layer: config.layers.some((one) => one.name === query.get("layer")) ? query.get("layer") : config.default_layer,
-  stretch: stretches.includes(Number(query.get("stretch"))) ? Number(query.get("stretch")) : 10,
-};
 
 function remember(changes) {
   const url = new URL(location.href);
@@ -47,7 +43,7 @@ try {
 } catch (error) {
   console.warn(error);
   message.firstElementChild.textContent = gettext("This browser cannot draw the map. The list has every place.");
-  legend.hidden = true;
+  legendBox.hidden = true;
 }
 
 let points = null;
@@ -58,6 +54,23 @@ let pin = null;
 let known = null;
 let tools = null;
 let pointsWanted = true; // beside an image
+
+const legend = setUpLegend({
+  legend: legendBox,
+  config,
+  query,
+  remember,
+  onChange() {
+    points?.show(legend.drawn());
+    tools?.layerChanged();
+  },
+});
+const list = setUpList({
+  query,
+  remember,
+  find: (code) => alerts?.find(code),
+  onPick: (feature) => selectAlert(feature, { scroll: false }),
+});
 
 function say(text) {
   document.getElementById("announcement").textContent = text;
@@ -94,11 +107,11 @@ function mapIntoView() {
 }
 
 // ---- choosing ----
-function choose({ alert = null, point = null }) {
+function choose({ alert = null, point = null, scroll = false }) {
   remember({ alert, point });
   alerts?.choose(alert);
   if (!point) points?.choose(null);
-  for (const card of cards) card.toggleAttribute("data-selected", card.dataset.alertCode === alert);
+  list.select(alert, scroll && !narrow.matches);
 }
 
 function selectAlert(feature, { move = true, scroll = true, link = null } = {}) {
@@ -106,9 +119,7 @@ function selectAlert(feature, { move = true, scroll = true, link = null } = {}) 
   popup?.remove();
   tools?.leave();
   panel.showAlert(feature.properties, { link, hasPoints: config.kinds_of_points.includes(feature.properties.kind) });
-  choose({ alert: code });
-  if (scroll && !narrow.matches)
-    cards.find((card) => card.dataset.alertCode === code)?.scrollIntoView({ block: "nearest" });
+  choose({ alert: code, scroll });
   if (!move) return;
   mapIntoView();
   map.fitBounds(boundsOf(feature.geometry), { padding: padding(), maxZoom: 14.5, duration: 900 });
@@ -185,53 +196,7 @@ panel.onClose(() => {
   choose({});
 });
 
-// ---- legend and layers ----
-const isFast = () => config.layers.find((one) => one.name === view.layer)?.fast;
-const speed = (value) =>
-  isFast()
-    ? interpolate(gettext("%(figure)s m/year"), { figure: signed(value / 1000) })
-    : interpolate(gettext("%(figure)s mm/year"), { figure: signed(value) });
-
-/** What the points are drawn with: ice is coloured in metres a year, with the same steps. */
-function drawn() {
-  return { ...view, stretch: view.stretch * (isFast() ? 1000 : 1) };
-}
-
-function describe() {
-  const layer = config.layers.find((one) => one.name === view.layer);
-  const put = (name, text) => (legend.querySelector(`[data-legend="${name}"]`).textContent = text);
-  const unit = layer?.fast ? gettext("metres per year") : gettext("mm per year");
-  put("negative", layer?.negative_word ?? gettext("sinking"));
-  put("positive", layer?.positive_word ?? gettext("rising"));
-  put("description", layer?.description ?? "");
-  put("unit", unit);
-  put("stretch-unit", unit);
-  put("low", signed(-view.stretch, 0));
-  put("high", signed(view.stretch, 0));
-}
-
-function setUpLegend() {
-  const select = legend.querySelector("#layer");
-  select.value = view.layer;
-  select.addEventListener("change", () => changeView({ layer: select.value }));
-  for (const radio of legend.querySelectorAll("[name=stretch]")) {
-    radio.checked = Number(radio.value) === view.stretch;
-    radio.addEventListener("change", () => changeView({ stretch: Number(radio.value) }));
-  }
-  describe();
-}
-
-function changeView(change) {
-  Object.assign(view, change);
-  remember({
-    layer: view.layer === config.default_layer ? null : view.layer,
-    stretch: view.stretch === 10 ? null : view.stretch,
-  });
-  describe();
-  points?.show(drawn());
-  tools?.layerChanged();
-}
-
+// ---- the readout ----
 /** What stands under the pointer, beside the scale. */
 class Readout {
   onAdd(on) {
@@ -240,7 +205,7 @@ class Readout {
     const centre = () => this.put(on.getCenter());
     on.on("mousemove", ({ lngLat, point }) => {
       const value = points && on.loaded() ? points.at(point, 4)?.properties.v : undefined;
-      const words = value === undefined ? images?.at(point, 4) : speed(value);
+      const words = value === undefined ? images?.at(point, 4) : legend.speed(value);
       on.getCanvas().style.cursor = words ? "pointer" : "";
       this.put(lngLat, words);
     });
@@ -258,74 +223,7 @@ class Readout {
   }
 }
 
-// ---- the list ----
-/** Adds the values there are to a choice; all: [value, label] of every place. */
-function fillChoices(select, name, all) {
-  const known = new Set([...select.options].map((option) => option.value));
-  const choices = new Map(all.filter(([value]) => !known.has(value)));
-  select.append(...[...choices].map(([value, label]) => new Option(label, value)));
-  if (choices.has(query.get(name))) select.value = query.get(name);
-}
-
-function fillFilters(choicesOf) {
-  const { kind, state } = document.getElementById("filters").elements;
-  fillChoices(kind, "kind", choicesOf("kind"));
-  fillChoices(state, "state", choicesOf("state"));
-}
-
-function setUpList() {
-  const form = document.getElementById("filters");
-  if (!form) return;
-  fillFilters((name) => cards.map((card) => [card.dataset[name], card.dataset[`${name}Label`]]));
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("change", filterList);
-  for (const card of cards) {
-    card.querySelector("a").addEventListener("click", (event) => {
-      const feature = alerts?.find(card.dataset.alertCode);
-      if (!feature || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-      event.preventDefault();
-      selectAlert(feature, { scroll: false });
-    });
-  }
-  filterList();
-}
-
-function filterList() {
-  const { kind, state } = document.getElementById("filters").elements;
-  const fits = (one) => (!kind.value || one.kind === kind.value) && (!state.value || one.state === state.value);
-  for (const card of cards) card.closest("li").hidden = !fits(card.dataset);
-  const listed = cards.filter((card) => fits(card.dataset)).length;
-  document.getElementById("no-match").hidden = listed > 0;
-  if (alerts) {
-    const count = alerts.filter(fits);
-    const places = ngettext("%(n)s place", "%(n)s places", count);
-    document.getElementById("count").textContent = interpolate(places, { n: formatNumber(count) });
-  }
-  remember({ kind: kind.value, state: state.value });
-}
-
-/** The links that subscribe to what the map shows, and that list it. */
-function setUpViewLinks() {
-  const mail = document.getElementById("mail-view");
-  const list = document.getElementById("list-view");
-  const desk = document.getElementById("desk-view");
-  if (!mail) return;
-  const within = (degrees) => ((((degrees + 180) % 360) + 360) % 360) - 180;
-  const address = (box) => new URLSearchParams({ bbox: box.map((degrees) => degrees.toFixed(4)).join(",") });
-  const follow = () => {
-    const [west, south, east, north] = map.getBounds().toArray().flat();
-    mail.search = address([west, south, east, north]);
-    const shown = address(east - west < 360 ? [within(west), south, within(east), north] : [-180, south, 180, north]);
-    list.search = shown;
-    if (!desk) return;
-    shown.set("layer", view.layer);
-    desk.search = shown;
-  };
-  map.on("moveend", follow);
-  desk?.addEventListener("click", follow); // the layer may have changed since
-  follow();
-}
-
+// ---- searching ----
 /** Moves the map to a place that was searched for; a pin marks it where it is no whole region. */
 function goTo({ name, bounds }) {
   const [west, south, east, north] = bounds;
@@ -345,10 +243,7 @@ async function loadAlerts() {
     alerts = await addAlerts(map, config.urls.alerts, (feature) =>
       selectAlert(feature, { move: map.getZoom() < AGGREGATED_BELOW }),
     );
-    if (document.getElementById("filters")) {
-      fillFilters((name) => alerts.properties().map((one) => [one[name], one[`${name}_label`]]));
-      filterList();
-    }
+    list.update(alerts);
     const feature = alerts.find(query.get("alert"));
     if (feature) selectAlert(feature, { move: !startedWithHash });
   } catch (error) {
@@ -359,7 +254,7 @@ async function loadAlerts() {
 
 /** Points lie under an image only where they are wanted, and never under their own displacement. */
 function showPoints() {
-  legend.toggleAttribute("data-playing", Boolean(tools?.isPlaying()));
+  legendBox.toggleAttribute("data-playing", Boolean(tools?.isPlaying()));
   points?.setVisible(pointsWanted && !tools?.isPlaying());
 }
 
@@ -370,7 +265,7 @@ async function loadImages() {
       urls: config.urls,
       query,
       remember,
-      hasPoints: Boolean(view.layer),
+      hasPoints: Boolean(legend.layer()),
       onPoints(visible) {
         pointsWanted = visible;
         showPoints();
@@ -386,17 +281,15 @@ async function start() {
   message.hidden = true;
   map.addControl(new Readout(), "bottom-left");
   fillBasemap(map).catch((error) => console.warn("base map:", error.message));
-  map.on("idle", () => {
-    legend.querySelector("[data-legend=sample]").hidden = !points?.isSample();
-  });
-  if (view.layer) points = addPoints(map, { tilesUrl: config.urls.tiles, ...drawn() });
-  known = setUpContext({ map, urls: config.urls, query, remember, before: view.layer ? "points" : undefined });
+  map.on("idle", () => legend.describePoints(points, map.getZoom()));
+  if (legend.layer()) points = addPoints(map, { urls: config.urls, ...legend.drawn() });
+  known = setUpContext({ map, urls: config.urls, query, remember, before: legend.layer() ? "points" : undefined });
   map.on("click", pressed);
-  setUpViewLinks();
+  setUpViewLinks(map, () => legend.layer()?.name);
   tools = setUpTools({
     map,
     urls: config.urls,
-    layer: () => config.layers.find((one) => one.name === view.layer),
+    layer: legend.layer,
     query,
     remember,
     say,
@@ -408,6 +301,10 @@ async function start() {
       mapIntoView();
     },
     onPlay: showPoints,
+    onPeriod(period) {
+      legend.setPeriod(period);
+      points?.show(legend.drawn());
+    },
   });
   const slash = query.get("point")?.indexOf("/") ?? -1;
   if (slash > 0) selectPoint(query.get("point").slice(0, slash), query.get("point").slice(slash + 1));
@@ -415,8 +312,6 @@ async function start() {
   followDrawing(map);
 }
 
-setUpLegend();
-setUpList();
 if (query.has("bbox")) remember({ bbox: null });
 if (map) {
   setUpSearch(goTo);

@@ -9,12 +9,17 @@ export function velocityColour(stretch) {
   return ["interpolate", ["linear"], ["get", "v"], ...stops];
 }
 
-/** Adds the points; `before` is the layer that stays above them. */
-export function addPoints(map, { tilesUrl, layer, stretch, before }) {
-  const tiles = (name) => [location.origin + tilesUrl.replace("{layer}", encodeURIComponent(name))];
-  let now = { layer, stretch };
+/** Adds the points; period: {from, until} of their rates, or null; `before` is the layer that stays above them. */
+export function addPoints(map, { urls, layer, stretch, period, before }) {
+  let now = { layer, stretch, period };
+  const tiles = () => {
+    const url = now.period ? urls.period_tiles : urls.tiles;
+    const days = Object.entries(now.period ?? {}).filter(([, day]) => day);
+    const asked = days.length ? `?${new URLSearchParams(days)}` : "";
+    return [location.origin + url.replace("{layer}", encodeURIComponent(now.layer)) + asked];
+  };
 
-  map.addSource("points", { type: "vector", tiles: tiles(layer), minzoom: 0, maxzoom: 17 });
+  map.addSource("points", { type: "vector", tiles: tiles(), minzoom: 0, maxzoom: 17 });
   map.addLayer(
     {
       id: "points",
@@ -51,15 +56,16 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
 
   return {
     show(next) {
-      if (next.layer !== now.layer) map.getSource("points").setTiles(tiles(next.layer));
+      const [drawn] = tiles();
       now = next;
+      if (tiles()[0] !== drawn) map.getSource("points").setTiles(tiles());
       colour();
     },
     setVisible(visible) {
       for (const id of ["points", "chosen-casing", "chosen"])
         map.setLayoutProperty(id, "visibility", visible ? "visible" : "none");
     },
-    retry: () => map.getSource("points").setTiles(tiles(now.layer)),
+    retry: () => map.getSource("points").setTiles(tiles()),
     /** The point nearest to a place on the screen, within reach of a finger; or null. */
     at({ x, y }, reach = 7) {
       const features = map.queryRenderedFeatures(
@@ -77,6 +83,8 @@ export function addPoints(map, { tilesUrl, layer, stretch, before }) {
     },
     /** Whether some of the tiles on the screen show a sample, as they do where points are dense. */
     isSample: () => map.querySourceFeatures("points", { sourceLayer: "sample" }).length > 0,
+    /** Whether some of the tiles leave out points whose dates do not suffice for a rate of the period. */
+    isIncomplete: () => map.querySourceFeatures("points", { sourceLayer: "unfitted" }).length > 0,
     choose(coordinates) {
       map.getSource("chosen").setData({
         type: "FeatureCollection",

@@ -5,9 +5,9 @@ import { gettext, pgettext } from "gmm/words";
 
 /**
  * layer(): the layer of points shown; padding(): room that the panel takes; onUse(): a tool is about to show something;
- * onPlay(): the slider of displacement was opened or closed. Returns what the page asks of the tools.
+ * onPeriod({from, until}): what a chart is fitted to, or null; onPlay(): the slider of displacement was opened or closed. Returns what the page asks of the tools.
  */
-export function setUpTools({ map, urls, layer, query, remember, say, warn, padding, onUse, onPlay }) {
+export function setUpTools({ map, urls, layer, query, remember, say, warn, padding, onUse, onPlay, onPeriod }) {
   let [inspect, play] = [null, null];
   const playButton = document.querySelector("[data-tool=play]");
   const actions = {
@@ -19,7 +19,7 @@ export function setUpTools({ map, urls, layer, query, remember, say, warn, paddi
   async function use(action) {
     try {
       const { setUpInspect } = await import("gmm/inspect");
-      inspect ??= setUpInspect({ map, urls, layer: () => layer()?.name, remember, say, show: intoView });
+      inspect ??= setUpInspect({ map, urls, layer: () => layer()?.name, remember, say, show: intoView, onPeriod });
       onUse();
       await action(inspect);
     } catch (error) {
