@@ -62,10 +62,11 @@ def alerts_matching(
     among: Sequence[int] | None = None,
     updated_since: datetime | None = None,
     found: Period = ALL_TIME,
+    moving: Period = ALL_TIME,
     order: Order = Order.CHANGED,
 ) -> QuerySet[Alert]:
     """Public alerts that fit every filter given. They touch the area; among: their rows."""
-    alerts = alerts_within(area=area, among=among, found=found)
+    alerts = alerts_within(area=area, among=among, found=found, moving=moving)
     alerts = alerts.filter(state__in=[state] if state else PUBLIC_STATES)
     if kind:
         alerts = alerts.filter(kind=kind)
@@ -77,9 +78,15 @@ def alerts_matching(
 
 
 def alerts_within(
-    *, area: MultiPolygon | None = None, among: Sequence[int] | None = None, found: Period = ALL_TIME
+    *,
+    area: MultiPolygon | None = None,
+    among: Sequence[int] | None = None,
+    found: Period = ALL_TIME,
+    moving: Period = ALL_TIME,
 ) -> QuerySet[Alert]:
-    """Alerts of every state that touch the area and were found in these days, in no order; among: their rows."""
+    """Alerts of every state that touch the area, were found in some days, and whose data show motion in some days, in
+    no order; among: their rows.
+    """
     alerts = Alert.objects.order_by()
     if area is not None:
         alerts = alerts.filter(area__intersects=area)
@@ -89,6 +96,10 @@ def alerts_within(
         alerts = alerts.filter(created_at__gte=_midnight(found.first))
     if found.last:
         alerts = alerts.filter(created_at__lt=_midnight(found.last) + timedelta(days=1))
+    if moving.first:
+        alerts = alerts.filter(last_motion__gte=moving.first)
+    if moving.last:
+        alerts = alerts.filter(first_motion__lte=moving.last)
     return alerts
 
 

@@ -77,6 +77,8 @@ class ChoiceForm(forms.Form):
     bbox = forms.CharField(max_length=200, required=False)
     found_from = forms.DateField(required=False, widget=DAY)
     found_to = forms.DateField(required=False, widget=DAY)
+    moving_from = forms.DateField(required=False, widget=DAY)
+    moving_to = forms.DateField(required=False, widget=DAY)
 
     def clean_region(self) -> AdministrativeRegion | None:
         text = self.cleaned_data["region"]
@@ -108,9 +110,11 @@ class Choice:
     @cached_property
     def place(self) -> dict[str, Any]:
         """Where and when: what the numbers of all other filters are counted within."""
-        period = Period(self.values.get("found_from"), self.values.get("found_to"))
+        found, moving = (
+            Period(self.values.get(f"{name}_from"), self.values.get(f"{name}_to")) for name in ("found", "moving")
+        )
         among = alerts_touching(self.region) if self.region else None
-        return {"area": self.values.get("bbox"), "among": among, "found": period}
+        return {"area": self.values.get("bbox"), "among": among, "found": found, "moving": moving}
 
     def alerts(self) -> QuerySet[Alert]:
         named = {name: self.values.get(name, "") for name, *_ in FACETS}

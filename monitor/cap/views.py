@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from monitor.cap.document import headline
 from monitor.cap.records import CapMessage
-from monitor.cards.filters import alert_or_404
+from monitor.cards.filters import alert_or_404, touching_region
 from monitor.site.refusals import area_of, boxes, moment, refusals_as_json
 from monitor.wording.refusals import Missing
 
@@ -45,6 +45,8 @@ class CapFeed(Feed):
         messages = CapMessage.objects.defer("references", *(["xml"] if self.english else []))
         if bbox := request.GET.get("bbox", ""):
             messages = messages.filter(alert__area__intersects=area_of(boxes(bbox)))
+        if slug := request.GET.get("region", ""):
+            messages = messages.filter(alert__in=touching_region(slug))
         if since := moment("since", request.GET.get("since", "")):
             messages = messages.filter(sent_at__gte=since)
         return list(messages[:MOST_ENTRIES])
@@ -71,7 +73,7 @@ class CapFeed(Feed):
 @require_safe
 @refusals_as_json
 def cap_atom(request: HttpRequest) -> HttpResponseBase:
-    """The last hundred messages, of one box where `bbox` is given, and not before `since`."""
+    """The last hundred messages, of one box or region where `bbox` or `region` is given, and not before `since`."""
     return CapFeed()(request)
 
 
