@@ -13,6 +13,7 @@ from detection.rules.severity import Severity
 from detection.selectors import alert_by_code
 from ingest.context.regions import region_by_slug
 from ingest.models import AdministrativeRegion
+from monitor.cards.regions import alerts_touching
 from monitor.site.refusals import area_of, boxes, choice, day, moment
 from monitor.wording.refusals import Refusal
 
@@ -43,7 +44,7 @@ def touching_region(slug: str) -> list[int]:
     region = region_by_slug(slug=slug)
     if region is None:
         raise Refusal(f"there is no region {slug[:40]!r}", "Give one that /regions/ lists, by its part of the address.")
-    return alertstouching_region(region)
+    return alerts_touching(region)
 
 
 def region_or_404(slug: str) -> AdministrativeRegion:

@@ -14,6 +14,7 @@ from detection.lists import AlertCount, Month, Order, alert_counts, alerts_match
 from detection.rules.lifecycle import LIVING, State
 from ingest.context.regions import regions_around, regions_within
 from ingest.models import AdministrativeRegion
+from monitor.alerts.choice import ORDERS, Choice
 from monitor.cards.cards import alert_cards
 from monitor.cards.regions import alerts_touching
 from monitor.imaging.charts import column_chart
@@ -82,6 +83,12 @@ def region_report(region: AdministrativeRegion) -> dict[str, Any]:
 def with_neighbours(region: AdministrativeRegion) -> dict[str, Any]:
     """The larger regions around it and the smaller ones within."""
     return {"around": regions_around(region=region), "within": regions_within(region=region)}
+
+
+def filters_of(region: AdministrativeRegion) -> dict[str, Any]:
+    """Every filter of the list of alerts, with this region chosen."""
+    choice = Choice({"region": region.slug})
+    return {"choice": choice, "facets": choice.facets(alert_counts(alerts=choice.alerts_around())), "orders": ORDERS}
 
 
 def embed_line(region: AdministrativeRegion, address: str) -> str:

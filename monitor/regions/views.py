@@ -41,7 +41,7 @@ def region_list(request: HttpRequest) -> HttpResponse:
 def region_detail(request: HttpRequest, slug: str) -> HttpResponse:
     region = region_or_404(slug)
     line = rows.embed_line(region, request.build_absolute_uri(rows.embed_address(region)))
-    context = rows.region_page(region) | rows.with_neighbours(region) | {"embed_line": line}
+    context = rows.region_page(region) | rows.with_neighbours(region) | rows.filters_of(region) | {"embed_line": line}
     return render(request, "regions/detail.html", context)
 
 

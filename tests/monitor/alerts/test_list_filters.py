@@ -46,6 +46,31 @@ def test_each_filter_leaves_what_fits(client, four):
         assert made["far"] not in content
 
 
+def test_the_time_of_motion_is_a_filter_of_lists_and_feeds(client, four):
+    made = {name: alert.code for name, alert in four.items()}
+    Alert.objects.all().update(first_motion="2019-01-01", last_motion="2020-12-31")
+    Alert.objects.filter(pk=four["far"].pk).update(first_motion="2021-03-01", last_motion="2022-06-30")
+    assert codes(client, "moving_from=2021-01-01") == [made["far"]]
+    assert made["far"] not in codes(client, "moving_to=2021-02-28")
+    assert len(codes(client, "moving_from=2020-12-31&moving_to=2021-03-01")) == 3  # both days belong to it
+    assert codes(client, "moving_from=2022-07-01") == []
+    for address in ("/alerts.geojson", "/alerts.atom"):
+        content = client.get(f"{address}?moving_from=2021-01-01").content.decode()
+        assert made["far"] in content
+        assert made["small"] not in content
+    assert client.get("/alerts.atom?moving_from=soon").status_code == 400
+
+
+def test_the_page_of_a_region_has_every_filter_of_the_list_with_its_region_chosen(client, four):
+    region = make_region()
+    page = client.get(f"/regions/{region.slug}/").content.decode()
+    named = set(re.findall(r'<(?:select|input)[^>]* name="(\w+)"', page))
+    assert {"kind", "state", "severity", "moving_from", "found_to", "bbox", "sort"} <= named
+    assert f'name="region" value="{region.slug}"' in page
+    assert "Any kind (2)" in page
+    assert f'href="/cap.atom?region={region.slug}"' in page
+
+
 def test_lists_are_sorted(client, four):
     made = {name: alert.code for name, alert in four.items()}
     assert codes(client, "")[0] == made["strong"]

@@ -6,11 +6,13 @@ import feedparser
 import pytest
 import xmlschema
 from defusedxml.ElementTree import fromstring
+from django.contrib.gis.geos import MultiPolygon, Polygon
 
 from detection.models import Alert, AlertTransition
 from monitor.cap.records import CapMessage
 from monitor.cards.cards import alert_card
 from monitor.tasks import issue_cap_messages
+from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
 CAP = "{urn:oasis:names:tc:emergency:cap:1.2}"
@@ -108,6 +110,7 @@ def test_text_that_xml_cannot_hold_does_not_break_a_message(make_alert, oasis, m
 
 def test_the_feed_of_messages_is_valid_and_holds_cancels(client, make_alert):
     here, elsewhere = make_alert(), make_alert(longitude=40.0)
+    make_region()
     issue_cap_messages()
     step(here, "rejected")
     feed = feedparser.parse(client.get("/cap.atom").content)
@@ -116,6 +119,12 @@ def test_the_feed_of_messages_is_valid_and_holds_cancels(client, make_alert):
     assert client.get(feed.entries[0].link.removeprefix("http://testserver")).status_code == 200
     assert len(feedparser.parse(client.get("/cap.atom?bbox=39,46,41,48").content).entries) == 1
     assert client.get("/cap.atom?bbox=1").status_code == 400
+    triangle = make_region(name="Corner")  # whose box, and not whose outline, holds the place
+    triangle.outline = MultiPolygon(Polygon(((-12.1, 46.9), (-11.9, 46.9), (-12.1, 46.91), (-12.1, 46.9)), srid=4326))
+    triangle.save()
+    of = {name: feedparser.parse(client.get(f"/cap.atom?region={name}").content) for name in ("corner", "westshore")}
+    assert {name: len(found.entries) for name, found in of.items()} == {"corner": 0, "westshore": 2}
+    assert client.get("/cap.atom?region=nowhere").status_code == 400
     of_alerts = feedparser.parse(client.get("/alerts.atom").content)
     assert not of_alerts.bozo
     assert of_alerts.feed.id != feed.feed.id
