@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.gis.db import models
 from django.contrib.postgres.fields import ArrayField
 from django.utils import translation
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from detection.models import AlertTransition
 from detection.rules.severity import Severity
@@ -29,13 +30,13 @@ class Subscription(models.Model):
     """What somebody wants to hear of, and where. Nothing is sent before the address was confirmed."""
 
     class Frequency(models.TextChoices):
-        AT_ONCE = "at-once", "At once"
-        DAILY = "daily", "Once a day"
-        WEEKLY = "weekly", "Once a week"
+        AT_ONCE = "at-once", gettext_lazy("At once")
+        DAILY = "daily", gettext_lazy("Once a day")
+        WEEKLY = "weekly", gettext_lazy("Once a week")
 
     class PauseReason(models.TextChoices):
-        OWNER = "owner", "you paused it"
-        BOUNCED = "bounced", "mails to this address were refused"
+        OWNER = "owner", gettext_lazy("you paused it")
+        BOUNCED = "bounced", gettext_lazy("mails to this address were refused")
 
     email = models.EmailField(db_index=True, help_text="in lower case; whoever reads it owns the subscription")
     channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="what carries its messages")
@@ -67,9 +68,9 @@ class Invitation(models.Model):
     """An address that was invited to make an account with a role. Its link is signed when the mail is written."""
 
     class Role(models.TextChoices):
-        VIEWER = VIEWERS, "viewer"
-        OPERATOR = OPERATORS, "operator"
-        ADMINISTRATOR = ADMINISTRATORS, "administrator"
+        VIEWER = VIEWERS, pgettext_lazy("role", "viewer")
+        OPERATOR = OPERATORS, pgettext_lazy("role", "operator")
+        ADMINISTRATOR = ADMINISTRATORS, pgettext_lazy("role", "administrator")
 
     email = models.EmailField()
     role = models.CharField(max_length=20, choices=Role.choices, help_text="the group that the account joins")
@@ -82,7 +83,7 @@ class Invitation(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return f"invitation {self.pk} as {self.get_role_display()}"
+        return f"invitation {self.pk} as {self.role}"
 
 
 class OutgoingMessage(models.Model):

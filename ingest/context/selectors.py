@@ -61,7 +61,9 @@ class LayerState(NamedTuple):
 
 
 class PlaceMatch(NamedTuple):
-    """One answer to a search. bounds: west, south, east, north, or None for a place without extent."""
+    """One answer to a search. bounds: west, south, east, north, or None for a place without extent. detail: where it
+    lies; level: of an administrative region.
+    """
 
     name: str
     detail: str
@@ -71,6 +73,7 @@ class PlaceMatch(NamedTuple):
     rank: int
     population: int
     slug: str = ""  # of a region: its part of an address
+    level: int | None = None
 
 
 class NearPlace(NamedTuple):
@@ -204,9 +207,9 @@ def _place_match(place: Place) -> PlaceMatch:
 
 def _region_match(region: AdministrativeRegion) -> PlaceMatch:
     west, south, east, north = region.view.extent
-    detail = "country" if region.level == 0 else f"region of {region.country}" if region.country else "region"
-    middle = (west + east) / 2, (south + north) / 2
-    return PlaceMatch(region.name, detail, *middle, (west, south, east, north), region.rank, 0, region.slug)
+    middle, bounds = ((west + east) / 2, (south + north) / 2), (west, south, east, north)
+    country = region.country if region.level else ""
+    return PlaceMatch(region.name, country, *middle, bounds, region.rank, 0, region.slug, region.level)
 
 
 def _parameters(points: Sequence[tuple[int, tuple[float, float, bool]]]) -> list[list[float] | list[int]]:

@@ -4,6 +4,7 @@ from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm, PasswordChangeForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from monitor.models import Invitation
 from monitor.site.throttle import failure_count, refuse_while_paused
@@ -32,7 +33,7 @@ class AcceptForm(BaseUserCreationForm):
     def clean_username(self) -> str:
         username = self.cleaned_data["username"]
         if User.objects.filter(username__iexact=username).exists():
-            raise ValidationError("This name is taken. Choose another one.")
+            raise ValidationError(_("This name is taken. Choose another one."))
         return username
 
 

@@ -22,6 +22,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from detection.models import AuditEntry
 from monitor.site.accounts import client_address
@@ -70,7 +71,7 @@ class Throttled:
         refuse_while_paused(context.request, self.user.get_username())
         code = super().clean_code()
         if self.authenticator.type == Authenticator.Type.TOTP and not _first_use(self.authenticator, code):
-            raise ValidationError("This code was used already. Wait for the next one.")
+            raise ValidationError(_("This code was used already. Wait for the next one."))
         return code
 
     def _emit_authentication_failed(self, authenticator: Authenticator) -> None:

@@ -4,12 +4,17 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
+from django.utils.translation import pgettext
 
 from monitor.accounts.tokens import INVITED_FOR
 from monitor.models import Invitation
 from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 
-ROLE_WORDS = [(ADMINISTRATORS, "administrator"), (OPERATORS, "operator"), (VIEWERS, "viewer")]
+ROLE_WORDS = [
+    (ADMINISTRATORS, Invitation.Role.ADMINISTRATOR.label),
+    (OPERATORS, Invitation.Role.OPERATOR.label),
+    (VIEWERS, Invitation.Role.VIEWER.label),
+]
 
 
 def accounts_listed() -> QuerySet[User]:
@@ -33,6 +38,6 @@ def invitations_open() -> QuerySet[Invitation]:
 
 def role_in_words(account: User) -> str:
     if account.is_superuser:
-        return "superuser"
+        return pgettext("role", "superuser")
     groups = {group.name for group in account.groups.all()}
-    return next((words for name, words in ROLE_WORDS if name in groups), "none")
+    return next((str(words) for name, words in ROLE_WORDS if name in groups), pgettext("role", "none"))

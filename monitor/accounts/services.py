@@ -9,6 +9,7 @@ from uuid import uuid4
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from detection.models import AuditEntry
 from monitor.accounts import selectors
@@ -24,7 +25,7 @@ def invitation_send(*, email: str, role: str, invited_by: User) -> Invitation:
     """Queue a mail with a link to make an account; it replaces earlier ones. Raises Refusal for a known address."""
     email = email.strip().lower()
     if selectors.accounts_of(email=email).exists():
-        raise Refusal("There is an account with this address.", "Change its role in Django's admin.")
+        raise Refusal(_("There is an account with this address."), _("Change its role in Django's admin."))
     with transaction.atomic():
         selectors.invitations_open().filter(email=email).update(withdrawn_at=timezone.now())
         invitation = Invitation.objects.create(email=email, role=Invitation.Role(role), invited_by=invited_by)
@@ -49,7 +50,7 @@ def invitation_accept(*, invitation: Invitation, username: str, password: str) -
     """Make the account, once. Raises Refusal where the link was used or withdrawn in the meantime."""
     with transaction.atomic():
         if not selectors.invitations_open().filter(pk=invitation.pk).update(accepted_at=timezone.now()):
-            raise Refusal("This invitation was used or withdrawn.", "Ask for a new one.")
+            raise Refusal(_("This invitation was used or withdrawn."), _("Ask for a new one."))
         is_staff = invitation.role == Invitation.Role.ADMINISTRATOR
         account = User.objects.create_user(username, invitation.email, password, is_staff=is_staff)
         account.groups.add(Group.objects.get(name=invitation.role))
@@ -60,7 +61,7 @@ def invitation_accept(*, invitation: Invitation, username: str, password: str) -
 def account_set_active(*, account: User, active: bool, actor: User) -> None:
     """Let an account in, or not any more: then it is signed out everywhere. Raises Refusal for one's own."""
     if account == actor:
-        raise Refusal("You cannot deactivate your own account.", "Another superuser can.")
+        raise Refusal(_("You cannot deactivate your own account."), _("Another superuser can."))
     with transaction.atomic():
         changed = User.objects.filter(pk=account.pk).exclude(is_active=active).update(is_active=active)
         if changed:

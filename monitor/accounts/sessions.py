@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -102,9 +103,14 @@ def session_renew(request: HttpRequest, **kwargs: object) -> None:
 
 def device_in_words(user_agent: str) -> str:
     """Browser and system as people call them."""
-    browser = next((name for mark, name in BROWSERS if mark in user_agent), "a browser")
+    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
     device = next((name for mark, name in DEVICES if mark in user_agent), "")
-    return f"{browser} on {device}" if device else browser[0].upper() + browser[1:]
+    if not device:
+        return browser or _("A browser")
+    if not browser:
+        return _("a browser on %(device)s") % {"device": device}
+    # Translators: names of a program and a system, "Firefox on Linux"
+    return _("%(browser)s on %(device)s") % {"browser": browser, "device": device}
 
 
 def _end_or_note(request: HttpRequest) -> None:

@@ -12,6 +12,7 @@ from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmVi
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -44,7 +45,8 @@ def account_list(request: HttpRequest) -> HttpResponse:
         except Refusal as refusal:
             form.add_error("email", refusal.error)
         else:
-            messages.success(request, f"The invitation is on its way to {form.cleaned_data['email']}.")
+            sent = _("The invitation is on its way to %(address)s.")
+            messages.success(request, sent % {"address": form.cleaned_data["email"]})
             return redirect("accounts")
     context = {
         "form": form,
@@ -70,7 +72,8 @@ def account_change(request: HttpRequest, account: int) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, f"{refusal.error} {refusal.remedy}")
     else:
-        messages.success(request, f"{chosen} may {'sign in again' if active else 'not sign in any more'}.")
+        done = _("%(name)s may sign in again.") if active else _("%(name)s may not sign in any more.")
+        messages.success(request, done % {"name": chosen})
     return redirect("accounts")
 
 
@@ -80,7 +83,7 @@ def account_change(request: HttpRequest, account: int) -> HttpResponse:
 def invitation_withdraw(request: HttpRequest, invitation: int) -> HttpResponse:
     chosen = get_object_or_404(Invitation, pk=invitation)
     services.invitation_withdraw(invitation=chosen, actor=request.user)
-    messages.success(request, f"The invitation of {chosen.email} was withdrawn.")
+    messages.success(request, _("The invitation of %(address)s was withdrawn.") % {"address": chosen.email})
     return redirect("accounts")
 
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
+from django.utils.translation import gettext as _
 
 from ingest.products.decomposition import on_dates
 from ingest.readers.records import Float32
@@ -27,8 +28,8 @@ def frames_body(layer: Layer, view: GEOSGeometry) -> dict[str, object]:
     parts = [one for one in found if one.pids]
     if not parts:
         raise Refusal(
-            "no measurement point of this layer with a series over time is in view",
-            "Move the map to where points are, or choose another layer.",
+            _("no measurement point of this layer with a series over time is in view"),
+            _("Move the map to where points are, or choose another layer."),
         )
     days = frame_days([part.product.dates for part in parts])
     return {

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from django.contrib.gis.geos import Point
+from django.utils.translation import gettext as _
 from shapely import LineString
 
 from ingest.products.decomposition import on_dates
@@ -21,6 +22,7 @@ from monitor.charts.traces import Reference, reference_of
 from monitor.charts.words import profile_sentence
 from monitor.map.series import number
 from monitor.wording.components import WORDS
+from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import around_line
 
@@ -43,8 +45,9 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     parts = _most_seen([one for one in found if one.n_points])
     if not parts:
         raise Refusal(
-            f"no measurement point of this layer stands within {query.width_m / 2:.0f} m of the line",
-            "Draw it elsewhere, or give a larger width.",
+            _("no measurement point of this layer stands within %(distance)s m of the line")
+            % {"distance": whole(query.width_m / 2)},
+            _("Draw it elsewhere, or give a larger width."),
         )
     references = [reference_of(part.product, query.reference) for part in parts]
     places = [_along(query.line, part) for part in parts]
@@ -63,7 +66,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
         "width_m": query.width_m,
         "n_points": n_points,
         "n_shown": distance.size,
-        "layer": query.layer.label,
+        "layer": str(query.layer.label),
         "direction": product.direction,
         "products": [part.product.name for part in parts],
         "attribution": product.attribution,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 from pyproj import Geod
 from shapely import to_wkb
@@ -17,6 +18,7 @@ from detection.rules.sizes import area_of
 from monitor.map.layers import BY_NAME, Layer
 from monitor.site.refusals import boxes, choice
 from monitor.wording import regions
+from monitor.wording.figures import decimal, whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 
@@ -82,7 +84,10 @@ def series_query(asked: QueryDict) -> SeriesQuery:
         named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2),
     )
     if len(query.points) > MOST_POINTS:
-        raise Refusal(f"{len(query.points)} points were asked for", f"Choose at most {MOST_POINTS}.")
+        raise Refusal(
+            _("%(number)s points were asked for") % {"number": whole(len(query.points))},
+            _("Choose at most %(most)s.") % {"most": whole(MOST_POINTS)},
+        )
     if not query.points and query.area is None:
         raise Refusal("no point and no area was asked for", "Give point=PRODUCT/POINT, or area=west,south,east,north.")
     return query
@@ -93,14 +98,22 @@ def profile_query(asked: QueryDict) -> ProfileQuery:
     remedy = "Give line=longitude,latitude;longitude,latitude in degrees, with at least two corners."
     line = [_position(part, "line", remedy) for part in asked.get("line", "").split(";")]
     if not 2 <= len(line) <= MOST_CORNERS:
-        raise Refusal(f"the line has {len(line)} corners; 2 to {MOST_CORNERS} are allowed", remedy)
+        corners = _("the line has %(number)s corners; 2 to %(most)s are allowed")
+        raise Refusal(corners % {"number": whole(len(line)), "most": whole(MOST_CORNERS)}, remedy)
     length_m = float(_GEOD.line_length([x for x, _ in line], [y for _, y in line]))
     if not 50 <= length_m <= 1000 * LONGEST_KM:
-        raise Refusal(f"the line is {length_m / 1000:,.2f} km long", f"Draw one of 0.05 to {LONGEST_KM:.0f} km.")
+        raise Refusal(
+            _("the line is %(length)s km long") % {"length": decimal(length_m / 1000, 2)},
+            _("Draw one of %(least)s to %(most)s km.") % {"least": decimal(0.05, 2), "most": whole(LONGEST_KM)},
+        )
     width_m = _number("width", asked.get("width", ""), USUAL_WIDTH_M)
     low, high = WIDTHS_M
     if not low <= width_m <= high:
-        raise Refusal(f"the width is {width_m:g} m", f"Give width={low:.0f} to width={high:.0f}, in metres.")
+        raise Refusal(
+            _("the width is %(width)s m") % {"width": whole(width_m)},
+            # Translators: width=20 and the like are written in an address, as they stand
+            _("Give width=%(least)s to width=%(most)s, in metres.") % {"least": f"{low:.0f}", "most": f"{high:.0f}"},
+        )
     reference = named_area("reference", asked.get("reference", ""), LARGEST_REFERENCE_KM2)
     return ProfileQuery(line, length_m, width_m, _layer_needed(asked), reference)
 
@@ -111,8 +124,9 @@ def view_query(asked: QueryDict) -> tuple[Layer, GEOSGeometry]:
     west, south, east, north = parts[0]
     if len(parts) > 1 or max(east - west, north - south) > LARGEST_VIEW_DEGREES:
         raise Refusal(
-            "the view is too wide to play it",
-            f"Zoom in until it is at most {LARGEST_VIEW_DEGREES:.0f} degrees wide and high.",
+            _("the view is too wide to play it"),
+            _("Zoom in until it is at most %(degrees)s degrees wide and high.")
+            % {"degrees": whole(LARGEST_VIEW_DEGREES)},
         )
     return _layer_needed(asked), geometry_of(regions.drawn(regions.rectangle(*parts[0])))
 
@@ -159,7 +173,11 @@ def named_area(name: str, text: str, largest_km2: float) -> Region | None:
         region = regions.drawn(regions.rectangle(*parts_of_box[0]))
     size_km2 = area_of(region.outline) / 1e6
     if size_km2 > largest_km2:
-        raise Refusal(f"the {name} is {size_km2:,.0f} km² large", f"Choose one of at most {largest_km2:.0f} km².")
+        large = _("the reference is %(size)s km² large") if name == "reference" else _("the area is %(size)s km² large")
+        raise Refusal(
+            large % {"size": whole(size_km2)},
+            _("Choose one of at most %(most)s km².") % {"most": whole(largest_km2)},
+        )
     return region
 
 
@@ -201,7 +219,8 @@ def _layer_needed(asked: QueryDict) -> Layer:
 def _period(asked: QueryDict) -> Period:
     first, last = (_day(name, asked.get(name, "")) for name in ("from", "until"))
     if first and last and first >= last:
-        raise Refusal("the period ends before it begins", "Give from= a day before until=.")
+        # Translators: from= and until= are written in an address, as they stand
+        raise Refusal(_("the period ends before it begins"), _("Give from= a day before until=."))
     return Period(first, last)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+from django.utils.translation import gettext as _
 from pyproj import Geod
 
 from ingest.models import Product
@@ -13,6 +14,7 @@ from monitor.charts.words import Line, chart_sentence
 from monitor.families.changes import what_changed
 from monitor.map.series import number, product_summary
 from monitor.wording.components import WORDS
+from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 
@@ -23,9 +25,13 @@ _GEOD = Geod(ellps="WGS84")
 def chart_body(query: SeriesQuery, traces: list[Trace], missing: list[PointName]) -> dict[str, object]:
     """Raises Refusal where no line is left."""
     if not traces and missing:
-        raise Refusal("none of these points is part of the data any more", "A newer release may hold others near them.")
+        raise Refusal(
+            _("none of these points is part of the data any more"), _("A newer release may hold others near them.")
+        )
     if not traces:
-        raise Refusal("no measurement point stands in this area", "That does not mean that the ground is still there.")
+        raise Refusal(
+            _("no measurement point stands in this area"), _("That does not mean that the ground is still there.")
+        )
     shown = [shown_in(trace, query.period) for trace in traces]
     lines = [
         Line(trace.product.component, one.rate_mm_yr, one.sigma_mm_yr, len(one.changes))
@@ -87,8 +93,8 @@ def near_body(longitude: float, latitude: float, found: Iterable[Near]) -> dict[
             best[view] = distance_m, near
     if not best:
         raise Refusal(
-            f"no measurement point stands within {NEAR_M:.0f} m of this place",
-            "That does not mean that the ground is still there. Choose a place nearer to a point of the map.",
+            _("no measurement point stands within %(distance)s m of this place") % {"distance": whole(NEAR_M)},
+            _("That does not mean that the ground is still there. Choose a place nearer to a point of the map."),
         )
     rows = [
         {

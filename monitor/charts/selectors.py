@@ -8,6 +8,7 @@ import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from ingest.models import Product
 from ingest.products import sampling
@@ -16,6 +17,7 @@ from ingest.products.partitions import POINTS, SERIES
 from ingest.products.selectors import points_count_within
 from ingest.readers.records import Float32, Float64
 from monitor.map.layers import Layer
+from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 
 SECONDS = 4  # that one statement may take
@@ -68,8 +70,9 @@ def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: b
     n_points = points_count_within(product=product, area=area)
     if n_points > MOST_COUNTED:
         raise Refusal(
-            f"{n_points:,} points of {product.name} stand in this area",
-            f"Choose a smaller one: at most {MOST_COUNTED:,} are read.",
+            _("%(number)s points of %(data_set)s stand in this area")
+            % {"number": whole(n_points), "data_set": product.name},
+            _("Choose a smaller one: at most %(most)s are read.") % {"most": whole(MOST_COUNTED)},
         )
     return _sample(product, area, n_points, most, with_series and product.has_series)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import GEOSGeometry
+from django.utils.translation import gettext as _
 
 from ingest.models import MeasurementPoint, Product
 from ingest.products.selectors import point_series
@@ -192,9 +193,10 @@ def reference_of(product: Product, place: Region | None) -> Reference | None:
     points = selectors.points_in(product=product, area=geometry_of(place), most=MOST_OF_REFERENCE)
     if not points.n_points:
         raise Refusal(
-            f"{product.name} has no measurement point in the reference area", "Choose a larger one, or another place."
+            _("%(data_set)s has no measurement point in the reference area") % {"data_set": product.name},
+            _("Choose a larger one, or another place."),
         )
-    mean, _, _ = _over_points(points.series_mm.astype(np.float64))
+    mean = _over_points(points.series_mm.astype(np.float64))[0]
     return Reference(points.n_points, mean, float(points.velocity_mm_yr.mean()))
 
 

@@ -4,11 +4,59 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from monitor.wording.components import direction, moved_plainly
-from monitor.wording.figures import figure, length_words, rate_words
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from monitor.wording.figures import figure, length_words, listed, rate_words, whole
 from monitor.wording.points import STILL_MM_YR
 
-NUMBERS = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}
+# Of a line, by its component: of a negative rate, of a positive one.
+# Translators: %(rate)s is "14 mm a year (probably 12 to 16)"; %(first)s and %(last)s are months, "March 2021"
+LINE_MOVED = {
+    "los": (
+        gettext_lazy(
+            "Line %(number)s moved away from the satellite (down or sideways) by about %(rate)s between %(first)s and "
+            "%(last)s."
+        ),
+        gettext_lazy(
+            "Line %(number)s moved toward the satellite (up or sideways) by about %(rate)s between %(first)s and "
+            "%(last)s."
+        ),
+    ),
+    "up": (
+        gettext_lazy("Line %(number)s sank by about %(rate)s between %(first)s and %(last)s."),
+        gettext_lazy("Line %(number)s rose by about %(rate)s between %(first)s and %(last)s."),
+    ),
+    "east": (
+        gettext_lazy("Line %(number)s moved west by about %(rate)s between %(first)s and %(last)s."),
+        gettext_lazy("Line %(number)s moved east by about %(rate)s between %(first)s and %(last)s."),
+    ),
+    "north": (
+        gettext_lazy("Line %(number)s moved south by about %(rate)s between %(first)s and %(last)s."),
+        gettext_lazy("Line %(number)s moved north by about %(rate)s between %(first)s and %(last)s."),
+    ),
+}
+# Of a place on a profile.
+# Translators: %(rate)s is a figure, "14"
+THERE_MOVES = {
+    "los": (
+        gettext_lazy("There the ground moves away from the satellite by about %(rate)s mm a year."),
+        gettext_lazy("There the ground moves toward the satellite by about %(rate)s mm a year."),
+    ),
+    "up": (
+        gettext_lazy("There the ground sinks by about %(rate)s mm a year."),
+        gettext_lazy("There the ground rises by about %(rate)s mm a year."),
+    ),
+    "east": (
+        gettext_lazy("There the ground moves west by about %(rate)s mm a year."),
+        gettext_lazy("There the ground moves east by about %(rate)s mm a year."),
+    ),
+    "north": (
+        gettext_lazy("There the ground moves south by about %(rate)s mm a year."),
+        gettext_lazy("There the ground moves north by about %(rate)s mm a year."),
+    ),
+}
 
 
 class Line(NamedTuple):
@@ -26,40 +74,77 @@ class Line(NamedTuple):
 
 def chart_sentence(lines: Sequence[Line], first: date, last: date) -> str:
     """Which of the lines moved, the fastest with its rate, and which changed speed. first, last: of the period."""
-    when = f"between {first:%B %Y} and {last:%B %Y}"
+    period = {name: date_format(day, "YEAR_MONTH_FORMAT") for name, day in (("first", first), ("last", last))}
     moving = [number for number, line in enumerate(lines, 1) if line.moves]
     if len(lines) == 1:
-        opening = f"Line 1 {_of(lines[0])}, {when}"
+        opening = _line_moved(lines, 1, period)
     elif not moving:
-        opening = f"None of the {len(lines)} lines surely moved by {STILL_MM_YR:.0f} mm a year or more {when}"
+        opening = _(
+            "None of the %(number)s lines surely moved by %(rate)s mm a year or more between %(first)s and %(last)s."
+        ) % {"number": len(lines), "rate": whole(STILL_MM_YR), **period}
     else:
         fastest = max(moving, key=lambda number: abs(lines[number - 1].rate_mm_yr))
-        who = f"{_count(len(moving), len(lines))} lines"
-        opening = f"{who} moved {when}. Line {fastest} is the fastest: it {_of(lines[fastest - 1])}"
-    changed = [str(number) for number, line in enumerate(lines, 1) if line.changes]
-    if not changed:
-        return f"{opening}. No change of speed and no jump is sure."
-    which = f"Line {changed[0]}" if len(changed) == 1 else f"Lines {', '.join(changed[:-1])} and {changed[-1]}"
-    return f"{opening}. {which} changed speed or jumped: see below the chart."
+        opening = f"{_how_many(len(moving), len(lines), fastest)} {_line_moved(lines, fastest, period)}"
+    return f"{opening} {_changed([str(number) for number, line in enumerate(lines, 1) if line.changes])}"
 
 
-def _count(moving: int, all_lines: int) -> str:
-    if moving == all_lines:
-        return "Both" if all_lines == 2 else f"All {all_lines}"
-    return f"{NUMBERS.get(moving, moving)} of the {all_lines}"
-
-
-def _of(line: Line) -> str:
+def _line_moved(lines: Sequence[Line], number: int, period: dict[str, str]) -> str:
+    line = lines[number - 1]
     if not line.moves:
-        return f"moved very little, by {figure(line.rate_mm_yr)} mm a year"
-    return f"{moved_plainly(line.component, line.rate_mm_yr)} by about {rate_words(line.rate_mm_yr, line.sigma_mm_yr)}"
+        return _("Line %(number)s moved very little, by %(rate)s mm a year, between %(first)s and %(last)s.") % {
+            "number": number,
+            "rate": figure(line.rate_mm_yr),
+            **period,
+        }
+    return str(LINE_MOVED[line.component][line.rate_mm_yr > 0]) % {
+        "number": number,
+        "rate": rate_words(line.rate_mm_yr, line.sigma_mm_yr),
+        **period,
+    }
+
+
+def _how_many(moving: int, all_lines: int, fastest: int) -> str:
+    if moving < all_lines:
+        # Translators: %(number)s of %(all)s lines, of which there are two or more; the lines are numbered
+        sentence = ngettext(
+            "One of the %(all)s lines moved.",
+            "%(number)s of the %(all)s lines moved; line %(fastest)s is the fastest.",
+            moving,
+        )
+    elif all_lines == 2:
+        sentence = _("Both lines moved; line %(fastest)s is the fastest.")
+    else:
+        sentence = _("All %(all)s lines moved; line %(fastest)s is the fastest.")
+    return sentence % {"number": moving, "all": all_lines, "fastest": fastest}
+
+
+def _changed(numbers: Sequence[str]) -> str:
+    if not numbers:
+        return _("No change of speed and no jump is sure.")
+    # Translators: %(lines)s is the number of a line, or a list of numbers: "1, 2 and 4"
+    return ngettext(
+        "Line %(lines)s changed speed or jumped: see below the chart.",
+        "Lines %(lines)s changed speed or jumped: see below the chart.",
+        len(numbers),
+    ) % {"lines": listed(numbers)}
 
 
 def profile_sentence(component: str, length_m: float, width_m: float, n_points: int, peak: tuple[float, float]) -> str:
     """Where along the line the ground moves most. peak: m from the start, and the median rate there in mm/yr."""
-    opening = f"{n_points:,} points stand within {width_m / 2:.0f} m of the {length_words(length_m / 1000)} long line"
+    # Translators: %(length)s is "350 metres" or "1.2 km"
+    opening = ngettext(
+        "%(number)s point stands within %(reach)s m of the line, which is %(length)s long.",
+        "%(number)s points stand within %(reach)s m of the line, which is %(length)s long.",
+        n_points,
+    ) % {"number": whole(n_points), "reach": whole(width_m / 2), "length": length_words(length_m / 1000)}
     at_m, rate = peak
     if abs(rate) < STILL_MM_YR:
-        return f"{opening}; nowhere along it is the usual speed more than {STILL_MM_YR:.0f} mm a year."
-    where = "at its start" if at_m < length_m / 50 else f"{length_words(at_m / 1000)} from its start"
-    return f"{opening}. It moves most {where}: {direction(component, rate)} by about {figure(rate)} mm a year."
+        still = _("Nowhere along it is the usual speed more than %(rate)s mm a year.") % {"rate": whole(STILL_MM_YR)}
+        return f"{opening} {still}"
+    where = (
+        _("It moves most at its start.")
+        if at_m < length_m / 50
+        # Translators: %(distance)s is "350 metres" or "1.2 km"
+        else _("It moves most %(distance)s from its start.") % {"distance": length_words(at_m / 1000)}
+    )
+    return f"{opening} {where} {str(THERE_MOVES[component][rate > 0]) % {'rate': figure(rate)}}"

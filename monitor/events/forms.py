@@ -6,11 +6,14 @@ from typing import Any
 from django import forms
 from django.contrib.gis.geos import Point
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingest.context.coordinates import parse_position
-from ml.models import GroundEvent
+from monitor.events.words import KIND_WORDS
 from monitor.map.number_field import NumberField
 from monitor.map.place_search import place_search
+from monitor.wording.figures import short
 
 FARTHEST_KM, NEAREST_KM = 200.0, 0.5
 FIRST_YEAR = 2014  # of Sentinel-1
@@ -19,17 +22,20 @@ FIRST_YEAR = 2014  # of Sentinel-1
 class EventForm(forms.Form):
     """Where, when, what."""
 
-    kind = forms.ChoiceField(choices=[(kind.value, kind.label.capitalize()) for kind in GroundEvent.Kind])
+    kind = forms.ChoiceField(choices=list(KIND_WORDS.items()))
     place = forms.CharField(
-        max_length=100, error_messages={"required": "Type the name of a place, or coordinates such as 46.99, 9.68."}
+        max_length=100,
+        error_messages={"required": gettext_lazy("Type the name of a place, or coordinates such as 46.99, 9.68.")},
     )
     name = forms.CharField(max_length=120, required=False)
     happened_on = forms.DateField(
         widget=forms.DateInput(attrs={"type": "date"}),
-        error_messages={"required": "Choose the day it happened on."},
+        error_messages={"required": gettext_lazy("Choose the day it happened on.")},
     )
     happened_at = forms.TimeField(required=False, widget=forms.TimeInput(attrs={"type": "time"}))
-    radius_km = NumberField(initial=10, error_messages={"required": "Type how far around the place to look, in km."})
+    radius_km = NumberField(
+        initial=10, error_messages={"required": gettext_lazy("Type how far around the place to look, in km.")}
+    )
 
     def clean_place(self) -> str:
         """Coordinates as they are; of a name the one place that has it."""
@@ -38,11 +44,12 @@ class EventForm(forms.Form):
         if at is None:
             hits = place_search(text).hits
             if not hits:
-                raise forms.ValidationError("No place of this name is known. Type coordinates, such as 46.99, 9.68.")
+                raise forms.ValidationError(_("No place of this name is known. Type coordinates, such as 46.99, 9.68."))
             named = [hit for hit in hits if hit.name.casefold() == text.casefold()] or hits
             if len(named) > 1:
                 names = "; ".join(f"{hit.name} ({hit.detail})" for hit in named[:4])
-                raise forms.ValidationError(f"Several places fit: {names}. Type more of the name, or coordinates.")
+                several = _("Several places fit: %(names)s. Type more of the name, or coordinates.")
+                raise forms.ValidationError(several % {"names": names})
             west, south, east, north = named[0].bounds
             at = (west + east) / 2, (south + north) / 2
         self.cleaned_data["position"] = Point(*at, srid=4326)
@@ -51,15 +58,16 @@ class EventForm(forms.Form):
     def clean_happened_on(self) -> Any:
         day = self.cleaned_data["happened_on"]
         if day > timezone.now().date():
-            raise forms.ValidationError("This day has not come yet.")
+            raise forms.ValidationError(_("This day has not come yet."))
         if day.year < FIRST_YEAR:
-            raise forms.ValidationError(f"There are no such images before {FIRST_YEAR}.")
+            raise forms.ValidationError(_("There are no such images before %(year)s.") % {"year": str(FIRST_YEAR)})
         return day
 
     def clean_radius_km(self) -> float:
         radius_km = float(self.cleaned_data["radius_km"])
         if not NEAREST_KM <= radius_km <= FARTHEST_KM:
-            raise forms.ValidationError(f"Type a distance between {NEAREST_KM:g} and {FARTHEST_KM:g} km.")
+            between = _("Type a distance between %(least)s and %(most)s km.")
+            raise forms.ValidationError(between % {"least": short(NEAREST_KM), "most": short(FARTHEST_KM)})
         return radius_km
 
     def report(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from rasterio.errors import RasterioError
 
 from detection.lists import alerts_matching
@@ -37,13 +39,13 @@ def _row(event: GroundEvent) -> dict[str, Any]:
     waiting = sum(run.state in run.UNSETTLED for run in runs)
     pairs = event.pairs.all()
     if not pairs:
-        state = "no pair spans it yet"
+        state = pgettext("event", "no pair spans it yet")
     elif waiting or not runs:
-        state = "running"
+        state = pgettext("event", "running")
     elif not any(run.state == run.State.SUCCEEDED for run in runs):
-        state = "no result: every run failed"
+        state = pgettext("event", "no result: every run failed")
     else:
-        state = "finished"
+        state = pgettext("event", "finished")
     return {
         "url": reverse("event-detail", args=[event.pk]),
         "kind": words.KIND_WORDS[event.kind],
@@ -86,7 +88,7 @@ def _pair(event: GroundEvent, pair: ScenePair) -> dict[str, Any]:
     return {
         "url": reverse("pair-detail", args=[pair.pk]),
         "headline": image_words.headline(*days, pair.temporal_baseline_days),
-        "piece": f"{pair.reference.piece}, {pair.reference.polarisation}",
+        "piece": f"{image_words.piece(pair.reference)}, {pair.reference.polarisation}",
         "simulated": pair.simulated,
         "runs": [_with_near(row, _near(event, pair, predictions.get(row.get("id")))) for row in rows],
         "waiting": any(row["state"] in ("queued", "running", "none") for row in rows),
@@ -111,4 +113,4 @@ def _near(event: GroundEvent, pair: ScenePair, prediction: Prediction | None) ->
             return words.motion_near(near_motion(raster, around, scale), event.radius_km)
     except (OSError, RasterioError, ValueError) as fault:
         logger.warning("raster %s cannot be read: %s", prediction.raster.name, fault)
-        return "The file of this result cannot be read."
+        return _("The file of this result cannot be read.")

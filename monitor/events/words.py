@@ -2,78 +2,105 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from monitor.imaging.event_figures import NearCoherence, NearMotion
-from monitor.wording.compass import compass
+from monitor.wording.compass import toward
 from monitor.wording.dates import day_words
+from monitor.wording.figures import alternatives, decimal, percent, short
 from monitor.wording.images import single_values
 
 KIND_WORDS = {
-    "earthquake": "Earthquake",
-    "eruption": "Eruption",
-    "landslide": "Landslide",
-    "calving": "Calving of a glacier",
+    "earthquake": gettext_lazy("Earthquake"),
+    "eruption": gettext_lazy("Eruption"),
+    "landslide": gettext_lazy("Landslide"),
+    "calving": gettext_lazy("Calving of a glacier"),
 }
 LOOK_FOR = {
-    "earthquake": "Look for a step across a fault in the arrows, and for towns and slopes that lost their coherence.",
-    "eruption": "Look for coherence lost under fresh lava and ash, and for flanks that moved.",
-    "landslide": "A slope that has collapsed leaves no arrows: look for coherence lost there, and arrows around it.",
-    "calving": "Look for coherence lost at the front, and for ice behind it that flows faster than before.",
+    "earthquake": gettext_lazy(
+        "Look for a step across a fault in the arrows, and for towns and slopes that lost their coherence."
+    ),
+    "eruption": gettext_lazy("Look for coherence lost under fresh lava and ash, and for flanks that moved."),
+    "landslide": gettext_lazy(
+        "A slope that has collapsed leaves no arrows: look for coherence lost there, and arrows around it."
+    ),
+    "calving": gettext_lazy(
+        "Look for coherence lost at the front, and for ice behind it that flows faster than before."
+    ),
 }
 LARGE_M = 10.0
 
 
 def when_words(first: datetime, last: datetime) -> str:
     """'on 14 October 2023' (UTC), 'on 14 October 2023 at 06:30 UTC'."""
-    day = f"on {day_words(first)}"
-    return day if last > first else f"{day} at {first:%H:%M} UTC"
+    if last > first:
+        return _("on %(day)s") % {"day": day_words(first)}
+    return _("on %(day)s at %(time)s UTC") % {"day": day_words(first), "time": f"{first:%H:%M}"}
 
 
 def motion_near(near: NearMotion | None, radius_km: float) -> str:
     """One sentence of the offsets near the place."""
     if near is None:
-        return f"Within {radius_km:g} km of the place these offsets have no value."
+        return _("Within %(radius)s km of the place these offsets have no value.") % {"radius": short(radius_km)}
     if near.fastest_m is None:
-        return (
-            f"Within {radius_km:g} km nothing moved clearly: motion of less than about {_metres(5 * near.sigma_m)} "
-            "would not show."
+        sentence = _(
+            "Within %(radius)s km nothing moved clearly: motion of less than about %(least)s m would not show."
         )
-    return (
-        f"Within {radius_km:g} km {_percent(near.share)} of the measurements moved clearly, the fastest of it by about "
-        f"{_metres(near.fastest_m)} (± {_metres(2 * near.sigma_m)}) to the {compass(near.bearing_deg)}."
-    )
+        return sentence % {"radius": short(radius_km), "least": _metres(5 * near.sigma_m)}
+    # Translators: %(share)s is "12 %" or "less than 1 %"; %(direction)s is "to the east"
+    return _(
+        "Within %(radius)s km %(share)s of the measurements moved clearly, the fastest of it by about %(fastest)s m "
+        "(± %(margin)s m) %(direction)s."
+    ) % {
+        "radius": short(radius_km),
+        "share": _share(near.share),
+        "fastest": _metres(near.fastest_m),
+        "margin": _metres(2 * near.sigma_m),
+        "direction": toward(near.bearing_deg),
+    }
 
 
 def coherence_near(near: NearCoherence | None, radius_km: float) -> str:
-    """One sentence of the coherence near the place."""
+    """The coherence near the place, and how sure it is."""
     if near is None:
-        return f"Within {radius_km:g} km of the place this coherence has no value."
-    return (
-        f"Within {radius_km:g} km the two images match to {near.median:.0%} or better on half of the ground "
-        f"({single_values(near.sigma)}); on the 5% that changed most, to {near.lowest:.0%} or less."
-    )
+        return _("Within %(radius)s km of the place this coherence has no value.") % {"radius": short(radius_km)}
+    match = _(
+        "Within %(radius)s km the two images match to %(median)s or better on half of the ground; on the %(part)s that "
+        "changed most, to %(lowest)s or less."
+    ) % {
+        "radius": short(radius_km),
+        "median": percent(near.median),
+        "part": percent(0.05),
+        "lowest": percent(near.lowest),
+    }
+    return f"{match} {single_values(near.sigma)}"
 
 
 def waiting_sentence(before: datetime | None, after: datetime | None, days: list[int]) -> str:
     """Why there is no pair yet."""
-    apart = ", ".join(map(str, days[:-1])) + (f" or {days[-1]}" if len(days) > 1 else str(days[-1]))
     if before is None and after is None:
-        return "No radar image of this place is loaded."
+        return _("No radar image of this place is loaded.")
     if before is None:
-        return "No radar image of this place from before the event is loaded."
+        return _("No radar image of this place from before the event is loaded.")
     if after is None:
-        return (
-            f"The last image before the event is of {day_words(before)}. None from after it is loaded yet; "
-            "as soon as one makes a pair, it is run before everything else and shown here."
-        )
-    return (
-        f"There are images of {day_words(before)} and {day_words(after)}, but no pair spans the event: "
-        f"the images of a pair share a track and are {apart} days apart."
-    )
+        return _(
+            "The last image before the event is of %(day)s. None from after it is loaded yet; as soon as one makes a "
+            "pair, it is run before everything else and shown here."
+        ) % {"day": day_words(before)}
+    # Translators: %(days)s is a list of numbers, "6, 12 or 24"
+    return _(
+        "There are images of %(before)s and %(after)s, but no pair spans the event: the images of a pair share a track "
+        "and are %(days)s days apart."
+    ) % {"before": day_words(before), "after": day_words(after), "days": alternatives([str(one) for one in days])}
 
 
 def _metres(value: float) -> str:
-    return f"{value:.0f} m" if value >= LARGE_M else f"{value:.1f} m"
+    return decimal(value, 0 if value >= LARGE_M else 1)
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else "less than 1%"
+def _share(share: float) -> str:
+    if share >= 0.01:
+        return percent(share)
+    # Translators: "less than 1 %"
+    return _("less than %(share)s") % {"share": percent(0.01)}

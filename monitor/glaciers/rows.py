@@ -5,6 +5,8 @@ from datetime import date
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from shapely import from_wkb
 
 from detection.glaciers.cells import cells_of
@@ -19,6 +21,7 @@ from monitor.map.config import map_at
 from monitor.rasters.catalogue import raster_group
 from monitor.wording import glaciers as words
 from monitor.wording.figures import speed_words
+from monitor.wording.images import track_of_series
 
 
 def ident_of(glacier: Glacier) -> str:
@@ -27,7 +30,7 @@ def ident_of(glacier: Glacier) -> str:
 
 
 def glacier_link(motion: GlacierMotion) -> dict[str, str]:
-    name = motion.glacier.name or "this glacier"
+    name = motion.glacier.name or _("this glacier")
     return {"name": name, "url": reverse("glacier-detail", args=[ident_of(motion.glacier)])}
 
 
@@ -41,7 +44,7 @@ def _row(motion: GlacierMotion, place: str) -> dict[str, Any]:
     glacier = motion.glacier
     return {
         **glacier_link(motion),
-        "name": glacier.name or glacier.glacier_id or "A glacier without a name",
+        "name": glacier.name or glacier.glacier_id or _("A glacier without a name"),
         "place": place,
         "state": motion.state,
         "state_words": words.STATE_WORDS[motion.state],
@@ -91,12 +94,12 @@ def series_table(view: dict[str, Any]) -> dict[str, Any]:
         {
             "start": date.fromisoformat(start),
             "end": date.fromisoformat(end),
-            "speed": "not known" if speed is None else speed_words(speed, sigma),
+            "speed": pgettext("speed", "not known") if speed is None else speed_words(speed, sigma),
             "usual": "" if usual is None else speed_words(max(usual, 0.0)),
         }
         for start, end, speed, sigma, usual in columns
     ]
-    return {"name": view["name"], "rows": rows[::-1]}
+    return {"name": track_of_series(view["name"]), "rows": rows[::-1]}
 
 
 def _last_pair(motion: GlacierMotion) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
+from monitor.wording.figures import short
+
 WIDTH, HEIGHT = 640, 220  # units of the drawing
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 24
 TICKS = 5
@@ -97,7 +99,7 @@ def series_chart(curve: Curve, height: int = HEIGHT) -> SeriesChart:
         f"{_path(band)}Z" if band else "",
         [x(day) for day in curve.changes if first <= day <= last],
         [Tick(x(day), f"{day.year}") for day in _new_years(first, last)],
-        [Tick(y(step), _number(step)) for step in steps],
+        [Tick(y(step), short(step)) for step in steps],
         y(0.0),
         height - BOTTOM,
     )
@@ -122,7 +124,7 @@ def column_chart(counts: Sequence[tuple[str, int, int]], height: int = HEIGHT) -
                 left, round(pitch * (1 - GAP), 1), tops[0], base - tops[0], tops[1], base - tops[1], label, total, new
             )
         )
-    return ColumnChart(WIDTH, height, columns, [Tick(y(step), _number(step)) for step in steps])
+    return ColumnChart(WIDTH, height, columns, [Tick(y(step), short(step)) for step in steps])
 
 
 def rounded_steps(low: float, high: float) -> list[float]:
@@ -141,7 +143,3 @@ def _new_years(first: date, last: date) -> list[date]:
 
 def _path(places: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in places) if places else ""
-
-
-def _number(value: float) -> str:
-    return f"{value:g}".replace("-", "−")

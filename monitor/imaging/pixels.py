@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from numpy.typing import NDArray
 
 from monitor.imaging.drawing import Float32, paint, png
@@ -17,7 +18,11 @@ NO_STRETCH = (-25.0, 0.0)  # where neither image has a value
 RATIO_DB = 6.0  # four times as bright, or a quarter
 RATIO_MEAN_PX = 5
 RATIO_STOPS = ("#1d4a94", "#7ea2d6", "#f5f5f4", "#e3967d", "#9e2a1c")
-RATIO_WORDS = ("darker in the second image", "the same", "brighter in the second image")
+RATIO_WORDS = (
+    gettext_lazy("darker in the second image"),
+    pgettext_lazy("of two radar images", "the same"),
+    gettext_lazy("brighter in the second image"),
+)
 _NUMBER = re.compile(r"\d{1,7}", re.ASCII)
 
 

@@ -8,6 +8,8 @@ from shapely import get_parts
 from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from monitor.wording.figures import short
+
 WIDTH = 640  # units of the drawing
 FLATTEST, TALLEST = 0.55, 1.0  # height over width
 KM_PER_DEGREE = 111.32
@@ -151,7 +153,7 @@ def scale_of(frame: Frame) -> Scale:
     reach = SCALE_SHARE * frame.width_km
     power = 10.0 ** math.floor(math.log10(reach))
     km = next(factor * power for factor in (5, 2, 1) if factor * power <= reach)
-    label = f"{km:g} km" if km >= 1 else f"{1000 * km:g} m"
+    label = f"{short(km)} km" if km >= 1 else f"{short(1000 * km)} m"
     return Scale(round(WIDTH * km / frame.width_km, 1), label)
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from ingest.jobs.services import jobs_cancel, jobs_retry
 from ingest.models import IngestJob, SceneDownload, StepFailure
@@ -18,24 +20,25 @@ from ml.models import Run
 from ml.queue import runs_cancel, runs_retry
 from monitor.channels.outbox import messages_cancel, messages_retry
 from monitor.models import OutgoingMessage
+from monitor.wording.figures import percent, whole
 from monitor.wording.images import TASKS
 
 GROUPS = {
-    "waiting": "Waiting",
-    "running": "Running",
-    "failed": "Failed",
-    "refused": "Refused",
-    "cancelled": "Cancelled",
-    "done": "Done",
+    "waiting": pgettext_lazy("jobs", "Waiting"),
+    "running": pgettext_lazy("jobs", "Running"),
+    "failed": pgettext_lazy("jobs", "Failed"),
+    "refused": pgettext_lazy("jobs", "Refused"),
+    "cancelled": pgettext_lazy("jobs", "Cancelled"),
+    "done": pgettext_lazy("jobs", "Done"),
 }
 MESSAGES = {
-    "confirm": "Link to confirm a subscription",
-    "link": "Link to manage subscriptions",
-    "alert": "News of an alert",
-    "correction": "Correction of an alert",
-    "digest": "Digest",
-    "invitation": "Invitation to an account",
-    "reset": "Link to a new password",
+    "confirm": gettext_lazy("Link to confirm a subscription"),
+    "link": gettext_lazy("Link to manage subscriptions"),
+    "alert": gettext_lazy("News of an alert"),
+    "correction": gettext_lazy("Correction of an alert"),
+    "digest": gettext_lazy("Digest"),
+    "invitation": gettext_lazy("Invitation to an account"),
+    "reset": gettext_lazy("Link to a new password"),
 }
 _ADDRESS = re.compile(r"\S+@\S+")
 
@@ -68,7 +71,7 @@ def without_addresses(text: str) -> str:
 
 
 def _run_title(run: Run) -> str:
-    return f"{TASKS.get(run.model_version.task, 'Ground motion')}: {run.input}"
+    return f"{TASKS.get(run.model_version.task) or _('Ground motion')}: {run.input}"
 
 
 def _message_title(message: OutgoingMessage) -> str:
@@ -76,22 +79,26 @@ def _message_title(message: OutgoingMessage) -> str:
     return f"{MESSAGES[message.kind]}{about}"
 
 
-def _share(done: float, whole: float | None) -> str:
-    return f"{100 * done / whole:.0f} %" if whole else ""
+def _share(done: float, everything: float | None) -> str:
+    return percent(done / everything) if everything else ""
+
+
+def _points(n_points: int) -> str:
+    return ngettext("%(number)s point", "%(number)s points", n_points) % {"number": whole(n_points)}
 
 
 _STEPS = {
-    StepFailure.Step.SEARCH: "Search for moving areas",
-    StepFailure.Step.MEASURE: "Measurement of glaciers",
-    StepFailure.Step.FOLLOW: "Series of a glacier",
-    StepFailure.Step.COMPARE: "Comparison of methods",
-    StepFailure.Step.ANNOUNCE: "Messages about an alert",
-    StepFailure.Step.CAP: "CAP message about an alert",
+    StepFailure.Step.SEARCH: gettext_lazy("Search for moving areas"),
+    StepFailure.Step.MEASURE: gettext_lazy("Measurement of glaciers"),
+    StepFailure.Step.FOLLOW: gettext_lazy("Series of a glacier"),
+    StepFailure.Step.COMPARE: gettext_lazy("Comparison of methods"),
+    StepFailure.Step.ANNOUNCE: gettext_lazy("Messages about an alert"),
+    StepFailure.Step.CAP: gettext_lazy("CAP message about an alert"),
 }
 _Job, _Download, _Message = IngestJob.State, SceneDownload.State, OutgoingMessage.State
 KINDS = {
     "files": JobKind(
-        label="Files",
+        label=pgettext_lazy("jobs", "Files"),
         model=IngestJob,
         states={
             _Job.QUEUED: "waiting",
@@ -102,13 +109,13 @@ KINDS = {
             _Job.LOADED: "done",
         },
         title=lambda job: job.original_name,
-        progress=lambda job: f"{job.points_done:,} points" if job.points_done else "",
+        progress=lambda job: _points(job.points_done) if job.points_done else "",
         retry=lambda rows: jobs_retry(jobs=rows),
         may_retry=lambda job: bool(job.stored_path),
         cancel=lambda rows, by: jobs_cancel(jobs=rows, by=by),
     ),
     "runs": JobKind(
-        label="Computations",
+        label=pgettext_lazy("jobs", "Computations"),
         model=Run,
         states={
             Run.State.QUEUED: "waiting",
@@ -124,7 +131,7 @@ KINDS = {
         cancel=lambda rows, by: runs_cancel(runs=rows, by=by),
     ),
     "downloads": JobKind(
-        label="Downloads",
+        label=pgettext_lazy("jobs", "Downloads"),
         model=SceneDownload,
         states={
             _Download.WANTED: "waiting",
@@ -142,7 +149,7 @@ KINDS = {
         cancel=lambda rows, by: downloads_cancel(downloads=rows, by=by),
     ),
     "messages": JobKind(
-        label="Messages",
+        label=pgettext_lazy("jobs", "Messages"),
         model=OutgoingMessage,
         states={
             _Message.QUEUED: "waiting",
@@ -159,7 +166,7 @@ KINDS = {
         may_cancel=("waiting",),
     ),
     "steps": JobKind(
-        label="Follow-up steps",
+        label=pgettext_lazy("jobs", "Follow-up steps"),
         model=StepFailure,
         states={StepFailure.State.QUEUED: "waiting", StepFailure.State.FAILED: "failed"},
         title=lambda failure: f"{_STEPS[failure.step]}: {failure.subject}",

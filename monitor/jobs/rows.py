@@ -4,19 +4,26 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy, pgettext
 
 from ingest.failures import Cause
 from monitor.jobs.kinds import GROUPS, KINDS, JobKind, without_addresses
 
 ADVICE = {
-    Cause.DISK: "It goes on by itself when there is room again.",
-    Cause.MEMORY: "It is tried again by itself. If it fails again and again, it needs more memory than there is.",
-    Cause.DATABASE: "It goes on by itself when the database answers again.",
-    Cause.BROKER: "It goes on by itself when the message broker answers again.",
-    Cause.LOST: "It is tried again by itself. If its worker ends again and again, show an administrator this line.",
-    Cause.STALLED: "It was ended and is tried again. If it stops again and again, show an administrator this line.",
-    Cause.INPUT: "Trying again does not help: the data must be different.",
-    Cause.PROGRAM: "Show an administrator this line. Try again when the fault is mended.",
+    Cause.DISK: gettext_lazy("It goes on by itself when there is room again."),
+    Cause.MEMORY: gettext_lazy(
+        "It is tried again by itself. If it fails again and again, it needs more memory than there is."
+    ),
+    Cause.DATABASE: gettext_lazy("It goes on by itself when the database answers again."),
+    Cause.BROKER: gettext_lazy("It goes on by itself when the message broker answers again."),
+    Cause.LOST: gettext_lazy(
+        "It is tried again by itself. If its worker ends again and again, show an administrator this line."
+    ),
+    Cause.STALLED: gettext_lazy(
+        "It was ended and is tried again. If it stops again and again, show an administrator this line."
+    ),
+    Cause.INPUT: gettext_lazy("Trying again does not help: the data must be different."),
+    Cause.PROGRAM: gettext_lazy("Show an administrator this line. Try again when the fault is mended."),
 }
 LATER = ("failed", "cancelled")
 
@@ -35,7 +42,7 @@ def _row(kind: JobKind, name: str, job: Any, now: datetime) -> dict[str, Any]:
         "id": job.pk,
         "title": kind.title(job),
         "group": group,
-        "state_words": "Waiting to be tried again" if next_try_at else GROUPS[group],
+        "state_words": pgettext("jobs", "Waiting to be tried again") if next_try_at else GROUPS[group],
         "progress": kind.progress(job),
         "reason": without_addresses(job.error) if group != "done" else "",
         "advice": ADVICE[Cause(cause)] if cause and group in ("waiting", "failed") else "",

@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from monitor.health.alarms import alarms_open, with_remedies
@@ -45,13 +46,17 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 @job_keepers_only
 def job_retry(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    return _change(request, services.job_retry, kind, pk, "is tried again", "cannot be tried again now")
+    return _change(
+        request, services.job_retry, kind, pk, _("%(job)s is tried again."), _("%(job)s cannot be tried again now.")
+    )
 
 
 @require_POST
 @job_keepers_only
 def job_cancel(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
-    return _change(request, services.job_cancel, kind, pk, "is cancelled", "cannot be cancelled any more")
+    return _change(
+        request, services.job_cancel, kind, pk, _("%(job)s is cancelled."), _("%(job)s cannot be cancelled any more.")
+    )
 
 
 def _change(
@@ -62,9 +67,8 @@ def _change(
     if row is None:
         raise Http404("There is no such job.")
     changed = change(kind=kind, pk=pk, by=request.user)
-    (messages.success if changed else messages.error)(
-        request, f"{KINDS[kind].title(row)} {done if changed else refused}."
-    )
+    words = (done if changed else refused) % {"job": KINDS[kind].title(row)}
+    (messages.success if changed else messages.error)(request, words)
     back = _choice({"kind": kind, "state": request.POST.get("state", "")})
     return HttpResponseRedirect(f"{reverse('job-list')}?{_query(back)}")
 

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from django.utils.translation import gettext_lazy
+
 from monitor.wording.components import WORDS
 
 
@@ -17,18 +19,18 @@ class Layer(NamedTuple):
 
     @property
     def negative_word(self) -> str:
-        return WORDS[self.component][0]
+        return str(WORDS[self.component][0])
 
     @property
     def positive_word(self) -> str:
-        return WORDS[self.component][1]
+        return str(WORDS[self.component][1])
 
     def as_dict(self) -> dict[str, str]:
         """For the page's configuration."""
         return {
             "name": self.name,
-            "label": self.label,
-            "description": self.description,
+            "label": str(self.label),
+            "description": str(self.description),
             "negative_word": self.negative_word,
             "positive_word": self.positive_word,
             "fast": self.technique == "tracking",
@@ -37,38 +39,54 @@ class Layer(NamedTuple):
 
 LAYERS = (
     Layer(
-        "los", "Line of sight, all tracks", "los", None, "How fast each point moves away from or toward the satellite."
+        "los",
+        gettext_lazy("Line of sight, all tracks"),
+        "los",
+        None,
+        gettext_lazy("How fast each point moves away from or toward the satellite."),
     ),
     Layer(
         "ascending",
-        "Line of sight, ascending",
+        gettext_lazy("Line of sight, ascending"),
         "los",
         "ascending",
-        "Seen from the west, on passes from south to north.",
+        gettext_lazy("Seen from the west, on passes from south to north."),
     ),
     Layer(
         "descending",
-        "Line of sight, descending",
+        gettext_lazy("Line of sight, descending"),
         "los",
         "descending",
-        "Seen from the east, on passes from north to south.",
+        gettext_lazy("Seen from the east, on passes from north to south."),
     ),
-    Layer("vertical", "Up and down", "up", None, "Vertical motion, where two directions were combined."),
-    Layer("east", "East and west", "east", None, "Sideways motion, where two directions were combined."),
     Layer(
-        "tracked-east",
-        "Ice and fast ground, east and west",
+        "vertical",
+        gettext_lazy("Up and down"),
+        "up",
+        None,
+        gettext_lazy("Vertical motion, where two directions were combined."),
+    ),
+    Layer(
+        "east",
+        gettext_lazy("East and west"),
         "east",
         None,
-        "Followed from image to image, in metres a year.",
+        gettext_lazy("Sideways motion, where two directions were combined."),
+    ),
+    Layer(
+        "tracked-east",
+        gettext_lazy("Ice and fast ground, east and west"),
+        "east",
+        None,
+        gettext_lazy("Followed from image to image, in metres a year."),
         "tracking",
     ),
     Layer(
         "tracked-north",
-        "Ice and fast ground, north and south",
+        gettext_lazy("Ice and fast ground, north and south"),
         "north",
         None,
-        "Followed from image to image, in metres a year.",
+        gettext_lazy("Followed from image to image, in metres a year."),
         "tracking",
     ),
 )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 
 class NumberField(forms.FloatField):
@@ -12,7 +13,7 @@ class NumberField(forms.FloatField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.error_messages["invalid"] = "Type a number, such as 46.99."
+        self.error_messages["invalid"] = _("Type a number, such as 46.99.")
         self.widget.attrs["inputmode"] = "text"  # a phone's keypad of digits may lack the minus sign
 
     def to_python(self, value: Any) -> float | None:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from ingest.context.coordinates import parse_position
 from ingest.context.selectors import PlaceMatch, kinds_loaded
@@ -13,6 +14,7 @@ from ingest.readers.context.records import ContextKind
 from ingest.readers.context.text import search_key
 from ingest.sources.client.geocoder import Found
 from monitor.map.addresses import addresses_named, geocoder_host
+from monitor.wording.figures import whole
 from monitor.wording.places import coordinates, countries_named
 
 MOST = 8
@@ -20,8 +22,8 @@ LONGEST = 100
 SHORTEST_ADDRESS = 3  # letters
 AROUND_ADDRESS_DEGREES = 0.003  # about 300 m
 AROUND_DEGREES = 0.06  # a place without extent is shown with about 6 km around it
-NO_LIST = "No list of places is loaded here: only countries and coordinates are found."
-NO_PLACES = "No list of places is loaded here: only regions, countries and coordinates are found."
+NO_LIST = gettext_lazy("No list of places is loaded here: only countries and coordinates are found.")
+NO_PLACES = gettext_lazy("No list of places is loaded here: only regions, countries and coordinates are found.")
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,14 @@ def place_search(text: str, *, addresses: bool = False) -> Answer:
     text = " ".join(text.replace("\0", "").split())[:LONGEST]
     at = parse_position(text)
     if at:
-        return Answer(text, [_at(coordinates(*at), "coordinates", *at)], "")
-    loaded = [_of(place) for place in search_loaded(text=text, limit=MOST)]
-    known = {(search_key(hit.name)) for hit in loaded if hit.detail == "country"}
+        return Answer(text, [_at(coordinates(*at), _("coordinates"), *at)], "")
+    matches = search_loaded(text=text, limit=MOST)
+    loaded = [_of(place) for place in matches]
+    known = {search_key(place.name) for place in matches if place.level == 0}
     countries = [
-        _hit(name, "country", bounds) for name, bounds in countries_named(text, MOST) if search_key(name) not in known
+        _hit(name, _region(0, ""), bounds)
+        for name, bounds in countries_named(text, MOST)
+        if search_key(name) not in known
     ]
     exact = [hit for hit in countries if search_key(hit.name) == search_key(text)]
     hits = [*exact, *loaded, *(hit for hit in countries if hit not in exact)][:MOST]
@@ -75,17 +80,27 @@ def _note(text: str, has_hits: bool) -> str:
     loaded = kinds_loaded()
     missing = "" if ContextKind.PLACES in loaded else NO_PLACES if ContextKind.REGIONS in loaded else NO_LIST
     if has_hits or len(search_key(text)) < 2:
-        return missing
-    return f"No place of this name was found. {missing}".strip()
+        return str(missing)
+    return f"{_('No place of this name was found.')} {missing}".strip()
 
 
 def _of(place: PlaceMatch) -> Hit:
     if place.bounds:
         page = reverse("region-detail", args=[place.slug]) if place.slug else ""
-        return replace(_hit(place.name, place.detail, place.bounds), page=page)
-    people = f"{place.population:,} inhabitants" if place.population else ""
-    detail = ", ".join(part for part in (place.detail, people) if part) or "place"
+        return replace(_hit(place.name, _region(place.level, place.detail), place.bounds), page=page)
+    people = ngettext("%(number)s inhabitant", "%(number)s inhabitants", place.population)
+    people = people % {"number": whole(place.population)} if place.population else ""
+    detail = ", ".join(part for part in (place.detail, people) if part) or pgettext("answer to a search", "place")
     return _at(place.name, detail, place.longitude, place.latitude)
+
+
+def _region(level: int | None, country: str) -> str:
+    """What a region is: 'country', 'region of Atlantis'."""
+    if level == 0:
+        return pgettext("answer to a search", "country")
+    if country:
+        return _("region of %(country)s") % {"country": country}
+    return pgettext("answer to a search", "region")
 
 
 def _of_address(found: Found) -> Hit:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from django.contrib.gis.geos import GEOSGeometry, Polygon
 from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from shapely import MultiPolygon, from_wkb
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
@@ -13,6 +15,7 @@ from detection.models import Alert
 from ingest.models import AdministrativeRegion, Place
 from monitor.cards.cards import AlertCard
 from monitor.imaging.plans import Bounds, Frame, Mark, Plan, Shape, drawn, frame_around, is_small, names_on, scale_of
+from monitor.wording.figures import whole
 from monitor.wording.places import land_in
 
 MOST_FEATURES = 3000  # of one layer
@@ -45,7 +48,9 @@ def region_plan(
         _mark(frame, card, str(number) if numbered else row_of(card.kind).mark.symbol)
         for number, card in enumerate(cards, 1)
     ]
-    title = f"{region.name} with {len(marks)} moving place{'' if len(marks) == 1 else 's'}"
+    title = ngettext(
+        "%(region)s with %(number)s moving place", "%(region)s with %(number)s moving places", len(marks)
+    ) % {"region": region.name, "number": whole(len(marks))}
     return _plan(frame, title, shapes, marks[::-1], region.layer.simulated)  # the strongest lie on top
 
 
@@ -59,7 +64,7 @@ def alert_plan(alert: Alert, card: AlertCard, inner: Sequence[dict]) -> Plan:
         *_outlines(frame, [alert], always=True),
         *drawn(frame, "inner", [shape(geometry) for geometry in inner]),
     ]
-    return _plan(frame, f"The surroundings of alert {card.code}", shapes, [], alert.simulated)
+    return _plan(frame, _("The surroundings of alert %(code)s") % {"code": card.code}, shapes, [], alert.simulated)
 
 
 def _plan(frame: Frame, title: str, shapes: list[Shape], marks: list[Mark], simulated: bool) -> Plan:
@@ -98,7 +103,13 @@ def _outlines(frame: Frame, alerts: Sequence[Alert], always: bool = False) -> li
 def _mark(frame: Frame, card: AlertCard, text: str) -> Mark:
     x, y = frame.place(card.longitude, card.latitude)
     tone = f"tone--{card.mark.colour} state--{card.state}"
-    title = f"{card.kind_label}, {card.place}: {card.rate_label} ({card.state_label})"
+    # Translators: a mark on a drawn map: kind, place, how fast, and the state of the alert
+    title = _("%(kind)s, %(place)s: %(rate)s (%(state)s)") % {
+        "kind": card.kind_label,
+        "place": card.place,
+        "rate": card.rate_label,
+        "state": card.state_label,
+    }
     return Mark(x, y, tone, card.mark.shape, text, title, card.url)
 
 

@@ -108,7 +108,7 @@ def product_summary(product: Product) -> dict[str, object]:
         "name": product.name,
         "track": product.track,
         "component": product.component,
-        "component_label": COMPONENT_LABELS[product.component],
+        "component_label": str(COMPONENT_LABELS[product.component]),
         "attribution": product.attribution,
         "simulated": product.simulated,
         "url": reverse("product-analysis", args=[product.pk]),

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.core.cache import cache
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from rasterio.errors import RasterioError
 
 from ingest.models import Scene, ScenePair
@@ -28,6 +30,8 @@ from monitor.imaging.pixels import (
 from monitor.rasters.catalogue import images_of
 from monitor.rasters.layers import RasterLayer
 from monitor.rasters.pictures import ImageGone
+from monitor.wording.dates import day_words
+from monitor.wording.figures import listed
 
 IMAGES = ("reference", "secondary", "ratio")
 OVERVIEW_PX = 400  # what the stretch is computed from, along the longer side
@@ -89,7 +93,8 @@ def run_png(prediction: Prediction, layer: RasterLayer, piece: Piece) -> bytes:
         with stored_tiff(prediction.raster) as dataset:
             values = rasters.window_values(dataset, layer.bands, part.epsg, part.bounds_m, piece.shape)
     except (OSError, RasterioError, ValueError) as fault:
-        raise ImageGone("The file with the result of this run is no longer in the storage, or it is broken.") from fault
+        gone = _("The file with the result of this run is no longer in the storage, or it is broken.")
+        raise ImageGone(gone) from fault
     value = layer.value(layer.of_pair(values, images_of(prediction)))
     return rasters.paint(value, layer.stops, layer.low, layer.high)
 
@@ -114,15 +119,18 @@ def _files_of(pair: ScenePair) -> Iterator[None]:
     try:
         yield
     except (OSError, RasterioError) as fault:
-        raise ImageGone("A file of this pair cannot be read: it is broken. Load the image again.") from fault
+        raise ImageGone(_("A file of this pair cannot be read: it is broken. Load the image again.")) from fault
 
 
 def gone_words(scenes: list[Scene]) -> str:
     """What to say where files are missing."""
-    days = " and ".join(f"{scene.acquired_at.day} {scene.acquired_at:%B %Y}" for scene in scenes)
-    files = "files of the images" if len(scenes) > 1 else "file of the image"
-    are = "are" if len(scenes) > 1 else "is"
-    return f"The {files} of {days} {are} no longer in the storage, so there is nothing to show. Load them again."
+    # Translators: %(days)s is "1 December 2021", or two such days
+    return ngettext(
+        "The file of the image of %(days)s is no longer in the storage, so there is nothing to show. Load it again.",
+        "The files of the images of %(days)s are no longer in the storage, so there is nothing to show. Load them "
+        "again.",
+        len(scenes),
+    ) % {"days": listed([day_words(scene.acquired_at.date()) for scene in scenes])}
 
 
 def _is_there(scene: Scene) -> bool:

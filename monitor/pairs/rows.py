@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext, pgettext_lazy
 
 from detection.models import Alert
 from ingest.models import Scene, ScenePair
@@ -19,7 +21,12 @@ from monitor.rasters.layers import LAYER_OF_TASK, RASTER_LAYERS
 from monitor.wording import images as words
 from monitor.wording.refusals import plain_words
 
-IMAGE_STATES = {"refused": "not usable", "alone": "in no pair", "ready": "usable", "deleted": "image deleted"}
+IMAGE_STATES = {
+    "refused": pgettext_lazy("radar image", "not usable"),
+    "alone": pgettext_lazy("radar image", "in no pair"),
+    "ready": pgettext_lazy("radar image", "usable"),
+    "deleted": pgettext_lazy("radar image", "image deleted"),
+}
 WHERE_TO_SAY = "on the page “Add data”, and send the file again"
 
 
@@ -36,7 +43,7 @@ def _pair_row(pair: ScenePair, place: str, n_alerts: int) -> dict[str, Any]:
         "url": reverse("pair-detail", args=[pair.pk]),
         "days": words.two_days(*days),
         "apart": words.apart(pair.temporal_baseline_days),
-        "piece": pair.reference.piece,
+        "piece": words.piece(pair.reference),
         "polarisation": pair.reference.polarisation,
         "place": place,
         "simulated": pair.simulated,
@@ -61,13 +68,13 @@ def _image_row(scene: Scene, n_pairs: int) -> dict[str, Any]:
     state = "alone" if scene.state == Scene.State.READY and scene.reason else scene.state
     return {
         "name": scene.file_name,
-        "title": "Simulated image" if scene.simulated else TITLES.get(scene.source_format, scene.source_format),
+        "title": _("Simulated image") if scene.simulated else TITLES.get(scene.source_format, scene.source_format),
         "acquired_at": scene.acquired_at,
         "facts": [
             fact
             for fact in (
                 words.PLATFORMS.get(scene.platform, scene.platform),
-                scene.piece if scene.track is not None else "",
+                words.piece(scene),
                 scene.polarisation,
                 words.size(scene.rows, scene.cols, scene.posting_m) if scene.rows else "",
             )
@@ -92,9 +99,11 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
     return {
         "headline": words.headline(*_days(pair), pair.temporal_baseline_days),
         "place": area_names([(pair.footprint, pair.simulated)])[0],
-        "source": "simulated" if first.simulated else TITLES.get(first.source_format, first.source_format),
+        "source": pgettext("source", "simulated")
+        if first.simulated
+        else TITLES.get(first.source_format, first.source_format),
         "platform": words.platforms(first.platform, second.platform),
-        "piece": first.piece,
+        "piece": words.piece(first),
         "look": words.look(first.direction, first.look_direction),
         "mode": first.mode,
         "polarisation": words.polarisation(first.polarisation),
@@ -102,15 +111,18 @@ def pair_facts(pair: ScenePair) -> dict[str, Any]:
         "posting_m": first.posting_m,
         "size": words.size(pair.rows, pair.cols, first.posting_m),
         "epsg": pair.epsg,
-        "grid": "The later image is resampled once, onto the pixels of the earlier one."
+        "grid": _("The later image is resampled once, onto the pixels of the earlier one.")
         if pair.resampled
-        else "Both images share one grid; nothing is resampled.",
+        else _("Both images share one grid; nothing is resampled."),
         "placed": words.PLACED.get(second.header.get("geolocation", ""), ""),
-        "backscatter": words.BACKSCATTER.get(first.backscatter, first.backscatter or "not stated"),
+        "backscatter": words.BACKSCATTER.get(first.backscatter, first.backscatter or words.not_stated()),
         "extent": words.extent(west, south, east, north),
         "map_url": f"{reverse('map')}?raster=radar&date={day}{map_at(west, south, east, north)}",
         "licences": [(attribution, licence) for attribution, licence in licences if attribution or licence],
-        "images": [_file_row("earlier", first), _file_row("later", second)],
+        "images": [
+            _file_row("earlier", first),
+            _file_row("later", second),
+        ],
         "simulated": pair.simulated,
     }
 

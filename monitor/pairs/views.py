@@ -6,6 +6,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -20,10 +21,15 @@ from monitor.rasters.layers import LAYER_OF_TASK
 from monitor.rasters.pictures import png_response
 from monitor.site.guards import operators_only
 from monitor.site.refusals import refusals_as_json
+from monitor.wording.images import tracks_in_words
 from monitor.wording.refusals import Refusal
 
 PER_PAGE = 30
-IMAGE_STATES = {"refused": "not usable", "alone": "in no pair", "paired": "in a pair"}
+IMAGE_STATES = {
+    "refused": pgettext_lazy("radar image", "not usable"),
+    "alone": pgettext_lazy("radar image", "in no pair"),
+    "paired": pgettext_lazy("radar image", "in a pair"),
+}
 HIGHEST = 2**31 - 1
 CACHE = "private, max-age=3600"
 
@@ -40,11 +46,11 @@ def pair_list(request: HttpRequest) -> HttpResponse:
         detected=request.GET.get("found") == "yes",
         image=_number(request, "image"),
     )
-    page = _page(request, pair_selectors.pairs_matching(wanted=wanted))
+    page, choices = _page(request, pair_selectors.pairs_matching(wanted=wanted)), pair_selectors.pair_choices()
     context = {
         "wanted": wanted,
         "chosen": any(wanted),
-        "choices": pair_selectors.pair_choices(),
+        "choices": choices._replace(tracks=tracks_in_words(choices.tracks)),
         "pairs": pair_rows(list(page)),
     }
     return render(request, "pairs/list.html", context | _around(request, page))
@@ -61,7 +67,7 @@ def image_list(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "chosen": bool(wanted.state or wanted.track is not None),
         "states": IMAGE_STATES.items(),
-        "tracks": pair_selectors.image_tracks(),
+        "tracks": tracks_in_words(pair_selectors.image_tracks()),
         "images": image_rows(list(page)),
     }
     return render(request, "pairs/image_list.html", context | _around(request, page))

@@ -1,6 +1,7 @@
 """What is loaded: provenance of every product."""
 
 import csv
+from datetime import date
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -8,6 +9,8 @@ from urllib.parse import urlencode
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from ingest.models import Product, ReleaseChange, Scene
@@ -19,7 +22,8 @@ from monitor.map.config import map_at
 from monitor.site.guards import may_look
 from monitor.wording.components import COMPONENT_LABELS
 from monitor.wording.csv_cells import cell_text
-from monitor.wording.images import run_state
+from monitor.wording.figures import listed, whole
+from monitor.wording.images import DIRECTION_WORDS, not_stated, piece, run_state
 from monitor.wording.points import change_sentence
 
 
@@ -79,11 +83,16 @@ def _stack(scenes: list[Scene]) -> dict[str, Any]:
     """All images of one piece of one track."""
     first, last = scenes[0], scenes[-1]
     west, south, east, north = first.footprint.extent
-    title = "Simulated images" if first.simulated else f"{TITLES[first.source_format]} images"
+    title = (
+        _("Simulated images")
+        if first.simulated
+        # Translators: %(format)s is the name of a format or a source, "Sentinel-1 GRD"
+        else _("%(format)s images") % {"format": TITLES[first.source_format]}
+    )
     return {
-        "name": f"{title}, {first.piece}",
-        "polarisations": " and ".join(sorted({scene.polarisation for scene in scenes})),
-        "period_label": f"{first.acquired_at:%Y-%m-%d} to {last.acquired_at:%Y-%m-%d}",
+        "name": ", ".join(part for part in (title, piece(first)) if part),
+        "polarisations": listed(sorted({scene.polarisation for scene in scenes})),
+        "period_label": _between(first.acquired_at.date(), last.acquired_at.date()),
         "n_images": len(scenes),
         "posting_m": first.posting_m,
         "scenes": scenes,
@@ -102,11 +111,8 @@ def _row(product: Product) -> dict[str, Any]:
         "name": product.name,
         "level_label": f"{TITLES[product.source_format]} {product.level}",
         "component_label": COMPONENT_LABELS[product.component],
-        "track_label": f"{product.track:03d} {product.direction}"
-        if product.track is not None
-        else product.direction or "not stated",
-        "period_label": f"{product.dates[0]} to {product.dates[-1]}, "
-        + (f"{product.n_dates} dates" if product.has_series else "velocities only"),
+        "track_label": _track_label(product),
+        "period_label": f"{_between(product.dates[0], product.dates[-1])}, {_dates_label(product)}",
         "n_points": product.n_points,
         "n_refused": product.n_refused,
         "refused_reasons": product.refused_reasons,
@@ -127,6 +133,26 @@ def _row(product: Product) -> dict[str, Any]:
         "points_deleted_at": product.points_deleted_at,
         "analysis_url": "" if product.points_deleted_at else reverse("product-analysis", args=[product.pk]),
     }
+
+
+def _between(first: date, last: date) -> str:
+    # Translators: two dates, "2019-01-05 to 2023-12-28"
+    return _("%(first)s to %(last)s") % {"first": first.isoformat(), "last": last.isoformat()}
+
+
+def _dates_label(product: Product) -> str:
+    if not product.has_series:
+        return _("velocities only")
+    dates = ngettext("%(number)s date", "%(number)s dates", product.n_dates)
+    return dates % {"number": whole(product.n_dates)}
+
+
+def _track_label(product: Product) -> str:
+    """'117 ascending'."""
+    direction = str(DIRECTION_WORDS.get(product.direction, product.direction))
+    if product.track is None:
+        return direction or not_stated()
+    return f"{product.track:03d} {direction}".strip()
 
 
 def _run(run: Run) -> dict[str, Any]:

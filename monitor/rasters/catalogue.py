@@ -11,12 +11,16 @@ from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.db.models.functions import ExtractYear, TruncDate
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ingest.models import Scene
 from ingest.products.selectors import last_date
 from ml.models import ModelVersion, Prediction, Run
 from monitor.imaging.drawing import Bounds, InputGrid
 from monitor.rasters.layers import ARROW_LAYER, LAYER_OF_TASK, RASTER_LAYERS, RASTER_LAYERS_BY_NAME, RasterLayer
+from monitor.wording.figures import whole
 
 OF_PRODUCTS = ModelVersion.Task.DEFORMATION
 OF_PAIRS = frozenset(ModelVersion.Task) - {OF_PRODUCTS}
@@ -95,19 +99,28 @@ def evidence_raster(predictions: Sequence[Prediction]) -> dict[str, Any] | None:
     name, group = place
     layer, pair = RASTER_LAYERS_BY_NAME[name], newest.run.pair
     days = (pair.reference.acquired_at.date(), pair.secondary.acquired_at.date())
-    caption = f"{layer.label}, {pair_label(*days, pair.temporal_baseline_days)}. {layer.caption}"
+    # Translators: a layer and its date: "Coherence, 13 Dec 2021 (12 days since 1 December)."
+    shown = _("%(layer)s, %(date)s.") % {
+        "layer": layer.label,
+        "date": pair_label(*days, pair.temporal_baseline_days),
+    }
+    caption = f"{shown} {layer.caption}"
     return {"layer": name, "group": group, "arrows": layer is ARROW_LAYER, "fastest": layer.high, "caption": caption}
 
 
-def day_label(day: date, year: bool = True) -> str:
-    """'13 Dec 2021', '1 Dec'."""
-    return f"{day.day} {day:%b %Y}" if year else f"{day.day} {day:%b}"
+def day_label(day: date) -> str:
+    """'13 Dec 2021'."""
+    return date_format(day, "SHORT_DATE_FORMAT")
 
 
 def pair_label(reference: date, secondary: date, days: int) -> str:
-    """'13 Dec 2021 (12 days since 1 Dec)'."""
-    since = day_label(reference, year=reference.year != secondary.year)
-    return f"{day_label(secondary)} ({days} day{'s' if days != 1 else ''} since {since})"
+    """'13 Dec 2021 (12 days since 1 Dec 2021)'."""
+    # Translators: two dates, "13 Dec 2021 (12 days since 1 Dec 2021)"
+    return ngettext("%(last)s (%(days)s day since %(first)s)", "%(last)s (%(days)s days since %(first)s)", days) % {
+        "last": day_label(secondary),
+        "days": whole(days),
+        "first": day_label(reference),
+    }
 
 
 def _pair_key(secondary: date, days: int) -> str:
@@ -166,7 +179,8 @@ def _groups_of_products(needs: str) -> list[RasterGroup]:
     return [
         RasterGroup(
             f"{row['year']:04d}",
-            f"measured until {row['last_day']:%B %Y}",
+            # Translators: %(month)s is "March 2024"
+            _("measured until %(month)s") % {"month": date_format(row["last_day"], "YEAR_MONTH_FORMAT")},
             row["last_day"],
             row["n"],
             row["bounds"],

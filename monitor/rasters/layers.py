@@ -1,9 +1,13 @@
-"""The raster layers that the map can show: what they are made of, and what their colours mean. The only such table."""
+"""The raster layers that the map can show: what they are made of, and what their colours mean. The only such table.
+
+Its words are translated where they are shown.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from ml.models import ModelVersion
 from monitor.imaging.drawing import Float32, InputGrid
@@ -42,20 +46,11 @@ class RasterLayer(NamedTuple):
 
     def as_dict(self) -> dict[str, object]:
         """For the map's legend."""
-        words = (
-            "name",
-            "label",
-            "unit",
-            "low",
-            "high",
-            "low_word",
-            "middle_word",
-            "high_word",
-            "description",
-            "details",
-        )
-        return {name: getattr(self, name) for name in words} | {
-            "details": self.details,
+        words = ("label", "unit", "low_word", "middle_word", "high_word", "description", "details")
+        return {name: str(getattr(self, name)) for name in words} | {
+            "name": self.name,
+            "low": self.low,
+            "high": self.high,
             "colours": list(self.stops),
             "arrows": self.task == Task.OFFSETS,
         }
@@ -92,7 +87,7 @@ def _decibel(bands: Float32) -> Float32:
 RASTER_LAYERS = (
     RasterLayer(
         "probability",
-        "Likelihood of motion",
+        gettext_lazy("Likelihood of motion"),
         Task.DEFORMATION,
         ("probability",),
         _only,
@@ -100,38 +95,47 @@ RASTER_LAYERS = (
         0,
         1,
         ("#f8e6ef", "#ebbdd5", "#d98fb8", "#c06099", "#9c3178", "#6b0a52"),
-        "unlikely",
+        pgettext_lazy("legend", "unlikely"),
         "",
-        "nearly certain",
-        "How likely the computer considers it that this ground moves differently from the ground around it.",
-        "Found in the measurement points; empty where there are none. Where tracks overlap, the highest value counts.",
-        "Dark: nearly certain that this ground moves. Pale: unlikely.",
+        pgettext_lazy("legend", "nearly certain"),
+        gettext_lazy(
+            "How likely the computer considers it that this ground moves differently from the ground around it."
+        ),
+        gettext_lazy(
+            "Found in the measurement points; empty where there are none. Where tracks overlap, the highest value "
+            "counts."
+        ),
+        gettext_lazy("Dark: nearly certain that this ground moves. Pale: unlikely."),
         "highest",
     ),
     RasterLayer(
         "smallest-rate",
-        "Where we cannot see",
+        gettext_lazy("Where we cannot see"),
         Task.DEFORMATION,
         ("smallest_rate_mm_yr",),
         _only,
-        "mm a year",
+        pgettext_lazy("unit", "mm a year"),
         2,
         20,
         ("#f3efe2", "#dccfa8", "#b9a674", "#8f7c4c", "#63532d", "#382d13"),
-        "slow motion is seen",
+        pgettext_lazy("legend", "slow motion is seen"),
         "",
-        "only fast motion",
-        "Here we would probably notice motion of more than so many millimetres a year, as the satellite sees it.",
-        "For a place 1,600 metres across: nine of ten such places would be noticed. Small places have to move faster. "
-        "Computed from the number of points, their scatter, errors made by the atmosphere and the tracks. Where "
-        "there is no colour, too few points stand: nothing would be noticed, whatever its speed.",
-        "Pale: slow motion would be seen. Dark: only fast motion. No colour: none.",
+        pgettext_lazy("legend", "only fast motion"),
+        gettext_lazy(
+            "Here we would probably notice motion of more than so many millimetres a year, as the satellite sees it."
+        ),
+        gettext_lazy(
+            "For a place 1,600 metres across: nine of ten such places would be noticed. Small places have to move "
+            "faster. Computed from the number of points, their scatter, errors made by the atmosphere and the tracks. "
+            "Where there is no colour, too few points stand: nothing would be noticed, whatever its speed."
+        ),
+        gettext_lazy("Pale: slow motion would be seen. Dark: only fast motion. No colour: none."),
         "lowest",
         needs="smallest_rate_mm_yr",
     ),
     RasterLayer(
         "coherence",
-        "Coherence",
+        gettext_lazy("Coherence"),
         Task.COHERENCE,
         ("coherence",),
         _only,
@@ -139,93 +143,111 @@ RASTER_LAYERS = (
         0,
         1,
         ("#dcefec", "#aed5cf", "#7fb9b1", "#4f9c93", "#237b73", "#00544e"),
-        "changed",
+        pgettext_lazy("legend", "changed"),
         "",
-        "stayed the same",
-        "How alike two radar images of one place are. Where they are alike, the surface stayed the same in between.",
-        "Water, forest and growing fields are always low. Fresh snow, ploughing or building work lower it for a time.",
-        "Dark: the surface stayed the same. Pale: it changed.",
+        pgettext_lazy("legend", "stayed the same"),
+        gettext_lazy(
+            "How alike two radar images of one place are. Where they are alike, the surface stayed the same in between."
+        ),
+        gettext_lazy(
+            "Water, forest and growing fields are always low. Fresh snow, ploughing or building work lower it for a "
+            "time."
+        ),
+        gettext_lazy("Dark: the surface stayed the same. Pale: it changed."),
     ),
     RasterLayer(
         "coherence-change",
-        "Change of coherence",
+        gettext_lazy("Change of coherence"),
         Task.COHERENCE_CHANGE,
         ("change_sigma",),
         _only,
-        "times the usual scatter",
+        pgettext_lazy("unit", "times the usual scatter"),
         -6,
         6,
         ("#55156a", "#8a559d", "#bd9bc8", "#e4e2e0", "#a0c7a4", "#599a63", "#1a6832"),
-        "less alike",
-        "as before",
-        "more alike",
-        "Where two radar images are less alike than the pairs of images before them: the surface itself has changed.",
-        "Counted in the usual scatter of this place (robust standard deviations). "
-        "Below −3 is rare by chance. Rain or snow can lower whole slopes at once.",
-        "Purple: less alike than before. Grey: as before. Green: more alike.",
+        pgettext_lazy("legend", "less alike"),
+        pgettext_lazy("legend", "as before"),
+        pgettext_lazy("legend", "more alike"),
+        gettext_lazy(
+            "Where two radar images are less alike than the pairs of images before them: the surface itself has "
+            "changed."
+        ),
+        gettext_lazy(
+            "Counted in the usual scatter of this place (robust standard deviations). "
+            "Below −3 is rare by chance. Rain or snow can lower whole slopes at once."
+        ),
+        gettext_lazy("Purple: less alike than before. Grey: as before. Green: more alike."),
     ),
     RasterLayer(
         "confirmed-change",
-        "Confirmed change",
+        gettext_lazy("Confirmed change"),
         Task.COHERENCE_CHANGE,
         ("confidence",),
         _percent,
-        "% sure, at least",
+        pgettext_lazy("unit", "% sure, at least"),
         80,
         100,
         ("#fbe3b8", "#f0bd74", "#dc9440", "#b86c1c", "#874809", "#532a02"),
-        "likely",
+        pgettext_lazy("legend", "likely"),
         "",
-        "nearly certain",
-        "Where the surface changed, as several pairs of images confirm that have no image in common.",
-        "One rainy or windy day cannot do that. A harvest, building work, a flood, a fire or a landslide can. Where "
-        "there is no colour, nothing is confirmed: that does not mean that nothing changed. Only dates with a "
-        "confirmed change can be chosen. The figure holds for a single place, whatever the noise is like.",
-        "Dark: nearly certain that the surface changed. Pale: likely.",
+        pgettext_lazy("legend", "nearly certain"),
+        gettext_lazy("Where the surface changed, as several pairs of images confirm that have no image in common."),
+        gettext_lazy(
+            "One rainy or windy day cannot do that. A harvest, building work, a flood, a fire or a landslide can. "
+            "Where there is no colour, nothing is confirmed: that does not mean that nothing changed. Only dates with "
+            "a confirmed change can be chosen. The figure holds for a single place, whatever the noise is like."
+        ),
+        gettext_lazy("Dark: nearly certain that the surface changed. Pale: likely."),
         needs="confirmed_share",
     ),
     RasterLayer(
         "change-onset",
-        "When it changed",
+        gettext_lazy("When it changed"),
         Task.COHERENCE_CHANGE,
         ("onset_day",),
         _only,
-        "days earlier",
+        pgettext_lazy("unit", "days earlier"),
         0,
         24,
         ("#0b3a5c", "#2b628a", "#5a8cb1", "#8fb3cf", "#c0d6e6", "#e4edf4"),
-        "just appeared",
+        pgettext_lazy("legend", "just appeared"),
         "",
-        "there for weeks",
-        "How long before the later image a confirmed change of the surface was first seen.",
-        "The change happened between that image and the one before it, 6 or 12 days earlier in most places. "
-        "Only dates with a confirmed change can be chosen.",
-        "Dark: first seen in the later image. Pale: seen in images up to 24 days before.",
+        pgettext_lazy("legend", "there for weeks"),
+        gettext_lazy("How long before the later image a confirmed change of the surface was first seen."),
+        gettext_lazy(
+            "The change happened between that image and the one before it, 6 or 12 days earlier in most places. "
+            "Only dates with a confirmed change can be chosen."
+        ),
+        gettext_lazy("Dark: first seen in the later image. Pale: seen in images up to 24 days before."),
         of_pair=_days_before,
         needs="confirmed_share",
     ),
     RasterLayer(
         "speed",
-        "Speed of fast motion",
+        gettext_lazy("Speed of fast motion"),
         Task.OFFSETS,
         ("dx_px", "dy_px"),
         _length,
-        "m a day",
+        pgettext_lazy("unit", "m a day"),
         0,
         2,
         ("#ece7f8", "#ccc0ea", "#a997da", "#8669c6", "#633bad", "#3e1184"),
-        "slow",
+        pgettext_lazy("legend", "slow"),
         "",
-        "fast",
-        "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week.",
-        "Arrows stand only where the motion is more than three times its uncertainty. The overall "
-        "shift between the two images is removed. Slow motion of millimetres does not show here; the points show that.",
-        "Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves.",
+        pgettext_lazy("legend", "fast"),
+        gettext_lazy(
+            "How far the surface moved between two radar images: glaciers, and landslides that move metres in a week."
+        ),
+        gettext_lazy(
+            "Arrows stand only where the motion is more than three times its uncertainty. The overall shift between "
+            "the two images is removed. Slow motion of millimetres does not show here; the points show that."
+        ),
+        gettext_lazy("Dark: fast, 2 m a day or more. Pale: slow. Arrows point to where it moves."),
         of_pair=_metres_a_day,
     ),
     RasterLayer(
         "radar",
-        "Radar image",
+        gettext_lazy("Radar image"),
         "",
         (),
         _decibel,
@@ -233,12 +255,14 @@ RASTER_LAYERS = (
         -22,
         0,
         ("#0d0d0d", "#565656", "#8f8f8f", "#c4c4c4", "#f7f7f7"),
-        "smooth, calm water",
+        pgettext_lazy("legend", "smooth, calm water"),
         "",
-        "rough, buildings",
-        "The image itself, as the radar on the satellite saw it.",
-        "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them.",
-        "Bright: much of the radar's signal came back. Dark: little.",
+        pgettext_lazy("legend", "rough, buildings"),
+        gettext_lazy("The image itself, as the radar on the satellite saw it."),
+        gettext_lazy(
+            "Backscatter of one polarisation. Steep slopes that face the satellite are bright whatever covers them."
+        ),
+        gettext_lazy("Bright: much of the radar's signal came back. Dark: little."),
     ),
 )
 RASTER_LAYERS_BY_NAME = {layer.name: layer for layer in RASTER_LAYERS}

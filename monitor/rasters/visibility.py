@@ -4,12 +4,15 @@ import hashlib
 import math
 from collections.abc import Sequence
 from datetime import date
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 from django.contrib.gis.geos import MultiPolygon, Polygon
 from django.core.cache import cache
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rasterio.features import geometry_mask
 from rasterio.transform import from_bounds
 from shapely import from_wkb
@@ -22,6 +25,7 @@ from monitor.rasters.catalogue import RasterSource
 from monitor.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.rasters.tiles import read_source
 from monitor.wording.dates import day_words
+from monitor.wording.figures import percent, whole
 
 LAYER = RASTER_LAYERS_BY_NAME["smallest-rate"]
 SLOW_MM_YR = 10.0
@@ -30,6 +34,45 @@ MOST_OF_IT = 0.75  # share of a region
 CELLS = 128  # along the longer side of a region
 MOST_RASTERS = 100  # each takes some milliseconds; of more, nothing is stated
 KEPT_S = 24 * 3600
+
+
+class Ground(StrEnum):
+    """Of which a sentence speaks: what our data cover, a region, or the surroundings of a place."""
+
+    COVERED = "covered"
+    REGION = "region"
+    AROUND = "around"
+
+
+# Translators: %(share)s is "12 %" or "less than 1 %"
+UNSEEN = {
+    Ground.COVERED: gettext_lazy(
+        "In %(share)s of the ground that our data cover we would not notice ground that moves by less than %(slow)s mm "
+        "a year: measurements are too few or too noisy there."
+    ),
+    Ground.REGION: gettext_lazy(
+        "In %(share)s of this region we would not notice ground that moves by less than %(slow)s mm a year: "
+        "measurements are too few or too noisy there."
+    ),
+    Ground.AROUND: gettext_lazy(
+        "In %(share)s of the ground around this place we would not notice ground that moves by less than %(slow)s mm a "
+        "year: measurements are too few or too noisy there."
+    ),
+}
+SEEN = {
+    Ground.COVERED: gettext_lazy(
+        "Over most of the ground that our data cover we would probably notice ground that moves faster than about "
+        "%(rate)s mm a year over a kilometre and a half."
+    ),
+    Ground.REGION: gettext_lazy(
+        "Over most of this region we would probably notice ground that moves faster than about %(rate)s mm a year over "
+        "a kilometre and a half."
+    ),
+    Ground.AROUND: gettext_lazy(
+        "Over most of the ground around this place we would probably notice ground that moves faster than about "
+        "%(rate)s mm a year over a kilometre and a half."
+    ),
+}
 
 
 class Visibility(NamedTuple):
@@ -70,8 +113,7 @@ def visibility_sentence(region: MultiPolygon | None) -> str:
     """What a list of alerts, a mail or a subscription says of its region, see `visibility_words`; empty where nothing
     is known of it."""
     seen = visibility_in(region)
-    where = "the ground that our data cover" if region is None else "this region"
-    return "" if seen is None else visibility_words(seen, where)
+    return "" if seen is None else visibility_words(seen, Ground.COVERED if region is None else Ground.REGION)
 
 
 def visibility_around(area: MultiPolygon) -> str:
@@ -81,24 +123,36 @@ def visibility_around(area: MultiPolygon) -> str:
     aside = up / max(0.02, math.cos(math.radians((south + north) / 2)))
     box = Polygon.from_bbox((west - aside, south - up, east + aside, north + up))
     seen = visibility_in(MultiPolygon(box, srid=4326))
-    return "" if seen is None else visibility_words(seen, "the ground around this place")
+    return "" if seen is None else visibility_words(seen, Ground.AROUND)
 
 
-def visibility_words(seen: Visibility, where: str) -> str:
-    """'Over most of this region we would probably notice ground that moves faster than about 4 mm a year; …'."""
-    share = "less than 1 %" if seen.unseen < 0.01 else f"{100 * seen.unseen:.0f} %"
-    looked = f"The last measurement is of {day_words(seen.last_look)}."
+def visibility_words(seen: Visibility, ground: Ground) -> str:
+    """'Over most of this region we would probably notice ground that moves faster than about 4 mm a year …'."""
+    figures = {
+        "share": _share(seen.unseen),
+        "slow": whole(SLOW_MM_YR),
+        "rate": whole(max(1.0, min(seen.noticed_mm_yr, SLOW_MM_YR))),
+        "day": day_words(seen.last_look),
+    }
+    looked = _("The last measurement is of %(day)s.")
     if seen.noticed_mm_yr > SLOW_MM_YR:
-        return (
-            f"In {share} of {where} we would not notice ground that moves by less than {SLOW_MM_YR:.0f} mm a year: "
-            f"measurements are too few or too noisy there. {looked}"
+        return f"{UNSEEN[ground]} {looked}" % figures
+    rest = (
+        _(
+            "Smaller places have to move faster, and in %(share)s of it motion of less than %(slow)s mm a year stays "
+            "hidden."
         )
-    limit = f"about {max(1.0, seen.noticed_mm_yr):.0f} mm a year over a kilometre and a half"
-    first = f"Over most of {where} we would probably notice ground that moves faster than {limit}"
-    rest = "smaller places have to move faster"
-    if seen.unseen >= 0.01:
-        rest += f", and in {share} of it motion of less than {SLOW_MM_YR:.0f} mm a year stays hidden"
-    return f"{first}; {rest}. {looked}"
+        if seen.unseen >= 0.01
+        else _("Smaller places have to move faster.")
+    )
+    return f"{SEEN[ground]} {rest} {looked}" % figures
+
+
+def _share(share: float) -> str:
+    if share >= 0.01:
+        return percent(share)
+    # Translators: "less than 1 %"
+    return _("less than %(share)s") % {"share": percent(0.01)}
 
 
 def _shares(region: MultiPolygon, predictions: Sequence[Prediction]) -> tuple[float, float]:

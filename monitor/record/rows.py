@@ -3,14 +3,18 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from detection.kinds import KIND_LABELS
 from detection.models import Review
 from detection.reviews.record import Precision, n_unjudged, precision
 from detection.rules.verdicts import Verdict
 from monitor.cards.cards import alert_cards
+from monitor.wording.figures import whole
 from monitor.wording.states import VERDICT_HEADINGS, in_language
 
-FOUND_AS = {"first": "found in one data set", "provisional": "found in two data sets"}
+FOUND_AS = {"first": gettext_lazy("found in one data set"), "provisional": gettext_lazy("found in two data sets")}
 
 
 class Group(NamedTuple):
@@ -28,9 +32,12 @@ def record_of(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
         "total": next((_row(one) for one in precision(own, lambda review: "")), None),
         "n_unjudged": n_unjudged(simulated=simulated),
         "groups": [
-            Group("Kind", _rows(precision(own, lambda review: KIND_LABELS[review.alert.kind]))),
-            Group("Before the review", _rows(precision(own, found_words))),
-            Group("Year", _rows(sorted(precision(own, lambda review: f"{review.alert.created_at:%Y}"), reverse=True))),
+            Group(_("Kind"), _rows(precision(own, lambda review: str(KIND_LABELS[review.alert.kind])))),
+            Group(_("Before the review"), _rows(precision(own, found_words))),
+            Group(
+                _("Year"),
+                _rows(sorted(precision(own, lambda review: f"{review.alert.created_at:%Y}"), reverse=True)),
+            ),
         ],
     }
 
@@ -52,12 +59,13 @@ def judged_rows(reviews: Sequence[Review]) -> list[dict[str, Any]]:
 
 
 def found_words(review: Review) -> str:
-    return FOUND_AS[review.found_as]
+    return str(FOUND_AS[review.found_as])
 
 
 def interval_words(low: float, high: float) -> str:
     """'of 100 such alerts 71 to 93 were right': the 95 % interval of a share."""
-    return f"of 100 such alerts {100 * low:.0f} to {100 * high:.0f} were right"
+    # Translators: the ends of an interval, "of 100 such alerts 71 to 93 were right"
+    return _("of 100 such alerts %(low)s to %(high)s were right") % {"low": whole(100 * low), "high": whole(100 * high)}
 
 
 def _rows(shares: Iterable[Precision]) -> list[dict[str, Any]]:

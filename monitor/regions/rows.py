@@ -7,7 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import escape
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 
 from detection.kinds import KIND_LABELS
 from detection.lists import AlertCount, Month, Order, alert_counts, alerts_matching, alerts_within, monthly_counts
@@ -31,10 +34,10 @@ MOST_ON_REPORT = 12
 MOST_FIELDS = 8
 MONTHS = 12
 STATES = {  # of a place that moves or moved, as headings of columns
-    State.FIRST: "Not yet reviewed",
-    State.PROVISIONAL: "In two data sets",
-    State.CONFIRMED: "Confirmed",
-    State.FINISHED: "At rest",
+    State.FIRST: pgettext_lazy("heading of a column", "Not yet reviewed"),
+    State.PROVISIONAL: pgettext_lazy("heading of a column", "In two data sets"),
+    State.CONFIRMED: pgettext_lazy("heading of a column", "Confirmed"),
+    State.FINISHED: pgettext_lazy("heading of a column", "At rest"),
 }
 
 
@@ -64,7 +67,7 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
         "by_kind": _table(counts),
         "states": list(STATES.values()),
         "months": months,
-        "trend": column_chart([(f"{one.first_day:%b}", one.living, one.found) for one in months]),
+        "trend": column_chart([(date_format(one.first_day, "M"), one.living, one.found) for one in months]),
         "plan": region_plan(region, alerts, cards, numbered),
     }
 
@@ -93,8 +96,9 @@ def filters_of(region: AdministrativeRegion) -> dict[str, Any]:
 
 def embed_line(region: AdministrativeRegion, address: str) -> str:
     """The line of HTML that puts the widget on another page."""
+    title = _("Moving ground: %(region)s") % {"region": region.name}
     return (
-        f'<iframe src="{escape(address)}" title="Moving ground: {escape(region.name)}" width="100%" height="620" '
+        f'<iframe src="{escape(address)}" title="{escape(title)}" width="100%" height="620" '
         'style="border:0" loading="lazy"></iframe>'
     )
 

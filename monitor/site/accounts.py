@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from monitor.site.guards import User, may_administrate, may_look, second_factor_missing
 from monitor.site.visitors import visitor_network
@@ -47,7 +48,7 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
     if second_factor_missing(request.user):
         return redirect("mfa_activate_totp")
     if request.user.is_authenticated and not may_administrate(request.user):
-        raise PermissionDenied("This page is for administrators.")
+        raise PermissionDenied(_("This page is for administrators."))
     wanted = request.GET.get("next") or reverse("admin:index")
     return HttpResponseRedirect(f"{reverse('login')}?{urlencode({'next': wanted}, safe='/')}")
 

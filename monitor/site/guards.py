@@ -27,6 +27,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from monitor.site.demo import mails_are_shown
@@ -99,13 +100,13 @@ def reviewers_only(view: View) -> View:
     def back(request: HttpRequest, kwargs: dict[str, Any]) -> str:
         return reverse("review-case", kwargs=kwargs) if kwargs else request.path
 
-    refusal = "Your account may not review alerts. An administrator can add it to the operators."
+    refusal = gettext_lazy("Your account may not review alerts. An administrator can add it to the operators.")
     return never_cache(_guarded(view, _reads_or_reviews, refusal, back))
 
 
 def loaders_only(view: View) -> View:
     """For sending files; nothing of a body is read before."""
-    refusal = "Your account may not add data. An administrator can add it to the operators."
+    refusal = gettext_lazy("Your account may not add data. An administrator can add it to the operators.")
     return never_cache(
         _guarded(view, lambda request: may_load(request.user), refusal, lambda request, kwargs: reverse("uploads"))
     )
@@ -113,13 +114,15 @@ def loaders_only(view: View) -> View:
 
 def operators_only(view: View) -> View:
     """For images, pairs and events: viewers read, operators change."""
-    refusal = "Your account may not see or do this. An administrator can add it to the viewers or the operators."
+    refusal = gettext_lazy(
+        "Your account may not see or do this. An administrator can add it to the viewers or the operators."
+    )
     return _guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: request.get_full_path())
 
 
 def superusers_only(view: View) -> View:
     """For the list of accounts."""
-    refusal = "Accounts are managed by superusers only."
+    refusal = gettext_lazy("Accounts are managed by superusers only.")
     return never_cache(
         _guarded(
             view,
@@ -132,7 +135,9 @@ def superusers_only(view: View) -> View:
 
 def job_keepers_only(view: View) -> View:
     """For jobs: viewers read, operators try again and cancel. A sign-in leads to the list."""
-    refusal = "Your account may not see or change jobs. An administrator can add it to the viewers or the operators."
+    refusal = gettext_lazy(
+        "Your account may not see or change jobs. An administrator can add it to the viewers or the operators."
+    )
     return never_cache(_guarded(view, _reads_or_reviews, refusal, lambda request, kwargs: reverse("job-list")))
 
 
@@ -164,7 +169,7 @@ def _guarded(
         if second_factor_missing(request.user):
             return redirect("mfa_activate_totp")
         if not may(request):
-            raise PermissionDenied(refusal)
+            raise PermissionDenied(str(refusal))
         return view(request, **kwargs)
 
     return guarded

@@ -17,6 +17,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 BROWSER_COOKIE = "__Host-known_browser" if settings.BEHIND_HTTPS else "known_browser"
 BROWSER_KNOWN_SECONDS = 90 * 24 * 3600
@@ -43,7 +44,7 @@ def refuse_while_paused(request: HttpRequest, username: str) -> None:
     """For forms that check a secret themselves. Raises ValidationError; the middleware of django-axes then answers."""
     if not AxesProxyHandler.is_allowed(request, {"username": username}):
         request.axes_locked_out = True
-        raise ValidationError("Too many wrong attempts. Wait for a quarter of an hour.")
+        raise ValidationError(_("Too many wrong attempts. Wait for a quarter of an hour."))
 
 
 def failure_count(request: HttpRequest, username: str) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from shapely import from_wkb
 
 from detection.kinds import KIND_LABELS
@@ -15,23 +17,36 @@ from monitor.wording import regions
 from monitor.wording.refusals import Refusal
 
 DISTANCES = [
-    ("200", "My street (200 m)"),
-    ("800", "My neighbourhood (800 m)"),
-    ("2000", "My town (2 km)"),
-    ("own", "Another distance"),
+    ("200", gettext_lazy("My street (200 m)")),
+    ("800", gettext_lazy("My neighbourhood (800 m)")),
+    ("2000", gettext_lazy("My town (2 km)")),
+    ("own", gettext_lazy("Another distance")),
 ]
 SEVERITY_WORDS = [
-    ("minor", "Any motion"),
+    ("minor", gettext_lazy("Any motion")),
     (
         "moderate",
-        "Medium and high importance: over 10 mm a year, a square kilometre, or many buildings or people on it",
+        gettext_lazy(
+            "Medium and high importance: over 10 mm a year, a square kilometre, or many buildings or people on it"
+        ),
     ),
-    ("strong", "High importance only: over 50 mm a year, or over 10 mm under many buildings, people or a railway"),
+    (
+        "strong",
+        gettext_lazy(
+            "High importance only: over 50 mm a year, or over 10 mm under many buildings, people or a railway"
+        ),
+    ),
 ]
 FREQUENCY_WORDS = [
-    (Subscription.Frequency.AT_ONCE.value, "At once: a mail for each change"),
-    (Subscription.Frequency.DAILY.value, "Once a day: one mail in the morning, if there is something new"),
-    (Subscription.Frequency.WEEKLY.value, "Once a week: one mail on Monday, if there is something new"),
+    (Subscription.Frequency.AT_ONCE.value, gettext_lazy("At once: a mail for each change")),
+    (
+        Subscription.Frequency.DAILY.value,
+        gettext_lazy("Once a day: one mail in the morning, if there is something new"),
+    ),
+    (
+        Subscription.Frequency.WEEKLY.value,
+        gettext_lazy("Once a week: one mail on Monday, if there is something new"),
+    ),
 ]
 
 
@@ -39,7 +54,11 @@ class ChoiceForm(forms.Form):
     """Where, what and how often: all that a preview needs."""
 
     where = forms.ChoiceField(
-        choices=[("circle", "Around a place"), ("region", "A whole region"), ("drawn", "An area that I draw")]
+        choices=[
+            ("circle", gettext_lazy("Around a place")),
+            ("region", gettext_lazy("A whole region")),
+            ("drawn", gettext_lazy("An area that I draw")),
+        ]
     )
     region = forms.CharField(required=False, max_length=200)
     latitude = NumberField(required=False)
@@ -48,7 +67,8 @@ class ChoiceForm(forms.Form):
     own_km = NumberField(required=False)
     drawn = forms.CharField(required=False, max_length=60_000, widget=forms.HiddenInput)
     kinds = forms.MultipleChoiceField(
-        choices=list(KIND_LABELS.items()), error_messages={"required": "Choose at least one kind of motion."}
+        choices=list(KIND_LABELS.items()),
+        error_messages={"required": gettext_lazy("Choose at least one kind of motion.")},
     )
     lowest_severity = forms.ChoiceField(choices=SEVERITY_WORDS)
     unreviewed = forms.BooleanField(required=False)
@@ -78,24 +98,25 @@ class ChoiceForm(forms.Form):
         chosen = self.chosen_region()
         if chosen is None:
             typed = cleaned.get("region") or ""
-            raise Refusal(f"No region called “{typed[:60]}” is loaded here." if typed else "Type the name of a region.")
+            unknown = _("No region called “%(name)s” is loaded here.") % {"name": typed[:60]}
+            raise Refusal(unknown if typed else _("Type the name of a region."))
         return regions.administrative(from_wkb(bytes(chosen.outline.wkb)), chosen.name)
 
     def _circle(self, cleaned: dict[str, Any]) -> regions.Region | None:
         if self.errors.keys() & {"latitude", "longitude", "own_km"}:
             return None
         if cleaned.get("latitude") is None or cleaned.get("longitude") is None:
-            raise Refusal("Click the place on the map, or type its latitude and longitude.")
+            raise Refusal(_("Click the place on the map, or type its latitude and longitude."))
         distance = cleaned.get("distance") or "2000"
         if distance != "own":
             return regions.circle(cleaned["longitude"], cleaned["latitude"], float(distance))
         if cleaned.get("own_km") is None:
-            raise Refusal("Type the distance in kilometres.")
+            raise Refusal(_("Type the distance in kilometres."))
         return regions.circle(cleaned["longitude"], cleaned["latitude"], 1000 * cleaned["own_km"])
 
     def _drawn(self, cleaned: dict[str, Any]) -> regions.Region:
         if not cleaned.get("drawn"):
-            raise Refusal("Draw an area on the map first.")
+            raise Refusal(_("Draw an area on the map first."))
         return regions.drawn(cleaned["drawn"])
 
 
@@ -112,8 +133,8 @@ class EmailForm(forms.Form):
     email = forms.EmailField(
         max_length=254,
         error_messages={
-            "required": "Type your e-mail address.",
-            "invalid": "This does not look like an e-mail address, such as name@example.org.",
+            "required": gettext_lazy("Type your e-mail address."),
+            "invalid": gettext_lazy("This does not look like an e-mail address, such as name@example.org."),
         },
     )
 

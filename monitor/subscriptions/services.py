@@ -10,6 +10,8 @@ from django.conf import settings
 from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from shapely import to_wkb
 
 from detection.kinds import KIND_LABELS
@@ -17,9 +19,9 @@ from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions.tokens import CONFIRM_FOR
 from monitor.wording import regions
+from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
-from monitor.wording.subscriptions import SEVERITY_STEPS
 
 MOST_PER_ADDRESS = 20
 DEMO_ADDRESS = "resident@example.org"
@@ -27,6 +29,11 @@ DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
 KEEP_ENDED = timedelta(days=30)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
+LEAST = {  # severity from which on something is sent
+    "minor": gettext_lazy("Of any importance."),
+    "moderate": gettext_lazy("Of medium or high importance."),
+    "strong": gettext_lazy("Of high importance only."),
+}
 
 
 def subscription_request(
@@ -93,7 +100,8 @@ def subscription_confirm(*, subscription: Subscription) -> None:
     """The owner of the mailbox agreed. Raises Refusal for one too many; a second time changes nothing."""
     held = selectors.subscriptions_of(email=subscription.email).filter(confirmed_at__isnull=False, ended_at=None)
     if subscription.confirmed_at is None and held.count() >= MOST_PER_ADDRESS:
-        raise Refusal(f"one address may follow {MOST_PER_ADDRESS} regions at most")
+        most = _("one address may follow %(number)s regions at most")
+        raise Refusal(most % {"number": whole(MOST_PER_ADDRESS)})
     now = timezone.now()
     Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None).update(confirmed_at=now)
 
@@ -210,15 +218,16 @@ def purge() -> None:
 
 def described(one: Subscription) -> dict[str, Any]:
     """A subscription in words, for its owner."""
-    kinds = [KIND_LABELS[kind].lower() for kind in one.kinds]
-    reviewed = "also what nobody has checked yet" if one.unreviewed else "only what a specialist has confirmed"
-    least = SEVERITY_STEPS[one.lowest_severity]
+    kinds = [str(label) for kind, label in KIND_LABELS.items() if kind in one.kinds]
+    every_kind = len(kinds) == len(KIND_LABELS)
     return {
         "row": one,
-        "kinds": "every kind of motion" if len(kinds) == len(KIND_LABELS) else ", ".join(kinds),
-        "severity": "of any importance" if one.lowest_severity == "minor" else f"of {least} or more",
-        "reviewed": reviewed,
-        "updates": "and what changes later" if one.updates else "without what changes later",
+        "wanted": [
+            _("Every kind of motion.") if every_kind else _("Kinds: %(kinds)s.") % {"kinds": ", ".join(kinds)},
+            LEAST[one.lowest_severity],
+            _("Also what nobody has checked yet.") if one.unreviewed else _("Only what a specialist has confirmed."),
+            _("Also what changes later.") if one.updates else _("Without what changes later."),
+        ],
         "n_sent": one.notifications.filter(message__state=OutgoingMessage.State.SENT).count(),
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from shapely import from_wkb
 from shapely.geometry import mapping
@@ -57,7 +58,7 @@ def subscribe_alert(request: HttpRequest, code: str) -> HttpResponse:
     return _keep(
         request,
         email=form.cleaned_data["email"],
-        region=regions.around(from_wkb(bytes(alert.area.wkb)), f"the place of alert {alert.code}"),
+        region=regions.around(from_wkb(bytes(alert.area.wkb)), _("the place of alert %(code)s") % {"code": alert.code}),
         kinds=[kind.value for kind in Kind],
         lowest_severity="minor",
         unreviewed=True,

@@ -16,14 +16,17 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload, TemporaryFileUploadHandler
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ingest.jobs.services import folder_delete
 from ingest.readers import SUFFIXES_OF_ONE_FILE
+from monitor.wording.figures import short, whole
 
 MAPPING_FIELD, MAPPING_SUFFIX = "mapping", ".toml"
 MAX_MAPPING_BYTES = 256 * 2**10
 LONGEST_NAME = 150
-NO_ROOM = (
+NO_ROOM = gettext_lazy(
     "There is not enough room on the disk of this service just now. Nothing was kept. Please inform whoever runs it."
 )
 
@@ -56,14 +59,16 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
         FileUploadHandler.new_file(self, *args, **kwargs)
         known = {MAPPING_SUFFIX} if self.field_name == MAPPING_FIELD else SUFFIXES_OF_ONE_FILE
         if Path(self.file_name).suffix.lower() not in known:
-            self._refuse(f"its ending is not one of {', '.join(sorted(known))}")
+            fault = _("%(file)s was not taken: its ending is not one of %(endings)s.")
+            self._refuse(fault, endings=", ".join(sorted(known)))
         with self._onto_disk():
             self.file = Incoming(self.file_name)
         self.taken.append(self.file)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if self.field_name == MAPPING_FIELD and start + len(raw_data) > MAX_MAPPING_BYTES:
-            self._refuse(f"a column list has at most {in_words(MAX_MAPPING_BYTES)}")
+            fault = _("%(file)s was not taken: a column list has at most %(size)s.")
+            self._refuse(fault, size=in_words(MAX_MAPPING_BYTES))
         with self._onto_disk():
             self.file.write(raw_data)
         self.file.digest.update(raw_data)
@@ -83,8 +88,8 @@ class PrivateFolderHandler(TemporaryFileUploadHandler):
             self.full = True
             raise StopUpload(connection_reset=True) from fault
 
-    def _refuse(self, why: str) -> None:
-        self.faults.append(f"{self.file_name[:LONGEST_NAME]} was not taken: {why}.")
+    def _refuse(self, fault: str, **figures: str) -> None:
+        self.faults.append(fault % {"file": self.file_name[:LONGEST_NAME], **figures})
         raise SkipFile
 
     def upload_interrupted(self) -> None:
@@ -108,15 +113,17 @@ def clean_name(name: str) -> str:
 def too_much(content_length: int) -> str:
     """Why so many bytes cannot be taken, before any is read; empty where they can."""
     if content_length > settings.UPLOAD_MAX_BYTES:
-        return f"This is too large: at most {in_words(settings.UPLOAD_MAX_BYTES)} can be sent at a time."
+        return _("This is too large: at most %(size)s can be sent at a time.") % {
+            "size": in_words(settings.UPLOAD_MAX_BYTES)
+        }
     root = Path(settings.UPLOAD_DIR)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return "" if shutil.disk_usage(root).free - content_length >= settings.UPLOAD_SPARE_BYTES else NO_ROOM
+    return "" if shutil.disk_usage(root).free - content_length >= settings.UPLOAD_SPARE_BYTES else str(NO_ROOM)
 
 
 def in_words(size_bytes: float) -> str:
     """1.5 GB, 20 MB, 300 kB."""
     for factor, unit in ((10**9, "GB"), (10**6, "MB")):
         if size_bytes >= factor:
-            return f"{size_bytes / factor:.3g} {unit}"
-    return f"{max(1, round(size_bytes / 1000)) if size_bytes else 0} kB"
+            return f"{short(float(f'{size_bytes / factor:.3g}'))} {unit}"
+    return f"{whole(max(1, size_bytes / 1000) if size_bytes else 0)} kB"

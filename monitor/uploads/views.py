@@ -10,6 +10,8 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -22,7 +24,7 @@ from monitor.uploads.forms import FileForm, job_row, plain_reason, state_words
 from monitor.uploads.resumable import MAPPING_FIELD, NO_ROOM, PrivateFolderHandler, in_words, too_much
 
 SHOWN = 40
-BROKEN_OFF = "The transfer was interrupted. Nothing was kept; please send it again."
+BROKEN_OFF = gettext_lazy("The transfer was interrupted. Nothing was kept; please send it again.")
 
 
 @csrf_exempt  # the form's token is checked below: it stands in the same body as the files
@@ -33,7 +35,7 @@ def uploads(request: HttpRequest) -> HttpResponse:
         return _page(request)
     fault = too_much(int(request.META.get("CONTENT_LENGTH") or 0))
     if fault:
-        return _answer(request, [], [fault], status=507 if fault == NO_ROOM else 413, unread=True)
+        return _answer(request, [], [fault], status=507 if fault == str(NO_ROOM) else 413, unread=True)
     handler, kept = PrivateFolderHandler(), set[Path]()
     request.upload_handlers = [handler]
     try:
@@ -62,9 +64,9 @@ def upload_again(request: HttpRequest, job: int) -> HttpResponse:
         return _page(request, faults=_faults(form), status=400)
     mapping = Path(known.mapping_path) if known.mapping_path else None
     if not job_retry(job=known, submission=form.submission(known.given_by, mapping)):
-        fault = f"{known.original_name} was not tried again: declare something else about it, or send the file again."
-        return _page(request, faults=[fault], status=409)
-    messages.success(request, f"{known.original_name} is tried again.")
+        fault = _("%(file)s was not tried again: declare something else about it, or send the file again.")
+        return _page(request, faults=[fault % {"file": known.original_name}], status=409)
+    messages.success(request, _("%(file)s is tried again.") % {"file": known.original_name})
     return HttpResponseRedirect(reverse("uploads"))
 
 
@@ -75,18 +77,19 @@ def _receive(request: HttpRequest, handler: PrivateFolderHandler, kept: set[Path
         form, files = FileForm(request.POST), request.FILES.getlist("files")
         mapping = request.FILES.get(MAPPING_FIELD)
     except (UnreadablePostError, MultiPartParserError):
-        return _answer(request, [], [BROKEN_OFF], status=400)
+        return _answer(request, [], [str(BROKEN_OFF)], status=400)
     if handler.full:
-        return _answer(request, [], [NO_ROOM], status=507)
+        return _answer(request, [], [str(NO_ROOM)], status=507)
     faults = handler.faults + _faults(form)
     if "whole" not in request.POST:
-        return _answer(request, [], faults or [BROKEN_OFF], status=400)
+        return _answer(request, [], faults or [str(BROKEN_OFF)], status=400)
     if form.errors or (not files and not faults):
-        return _answer(request, [], faults or ["Choose at least one file."], status=422)
+        return _answer(request, [], faults or [_("Choose at least one file.")], status=422)
     names = []
     for file in files:
         if job_selectors.is_waiting(sha256=file.sha256):
-            faults.append(f"{file.name} is in the list already, waiting or being read. It was not added again.")
+            fault = _("%(file)s is in the list already, waiting or being read. It was not added again.")
+            faults.append(fault % {"file": file.name})
             continue
         beside = Path(shutil.copy(mapping.path, file.folder)) if mapping else None
         kept.add(file.folder)
@@ -111,8 +114,12 @@ def _answer(
     elif faults:
         response = _page(request, faults=faults, status=status)
     else:
-        noun = "files were" if len(names) > 1 else "file was"
-        messages.success(request, f"{len(names)} {noun} received. Below you see what becomes of it.")
+        received = ngettext(
+            "%(number)s file was received. Below you see what becomes of it.",
+            "%(number)s files were received. Below you see what becomes of it.",
+            len(names),
+        )
+        messages.success(request, received % {"number": len(names)})
         response = HttpResponseRedirect(reverse("uploads"))
     if unread:
         response["Connection"] = "close"

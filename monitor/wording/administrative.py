@@ -2,48 +2,80 @@
 
 from datetime import date
 
-from monitor.wording.dates import day_words
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
-LEVELS = {0: "country", 1: "province or state", 2: "district"}
+from monitor.wording.dates import day_words
+from monitor.wording.figures import whole
+
+LEVELS = {
+    0: pgettext_lazy("level of a region", "country"),
+    1: pgettext_lazy("level of a region", "province or state"),
+    2: pgettext_lazy("level of a region", "district"),
+}
 
 
 def level_label(level: int) -> str:
     """'country', 'province or state'; 'smaller unit' below districts."""
-    return LEVELS.get(level, "smaller unit")
+    return str(LEVELS[level]) if level in LEVELS else pgettext("level of a region", "smaller unit")
 
 
 def moving_sentence(name: str, n_moving: int, n_unreviewed: int, is_measured: bool) -> str:
     """How many places move, and how sure that is; what nothing found means."""
     if n_moving:
-        who = "Nobody has checked" if n_unreviewed == n_moving else f"Nobody has checked {n_unreviewed} of"
-        sure = f" {who} them yet." if n_unreviewed else " Specialists have checked all of them."
-        if n_moving == 1:
-            sure = " Nobody has checked it yet." if n_unreviewed else " A specialist has checked it."
-        return f"The ground moves at {_places(n_moving)} in {name}.{sure}"
+        moves = ngettext(
+            "The ground moves at one place in %(region)s.",
+            "The ground moves at %(number)s places in %(region)s.",
+            n_moving,
+        ) % {"region": name, "number": whole(n_moving)}
+        return f"{moves} {_checked(n_moving, n_unreviewed)}"
     if is_measured:
-        return (
-            f"No place where the ground moves is known in {name}. That does not mean that it is still everywhere: "
+        return _(
+            "No place where the ground moves is known in %(region)s. That does not mean that it is still everywhere: "
             "slow motion, small places and ground without measurements are not seen."
-        )
-    return f"No measurements of {name} are loaded here, so nothing is known of how its ground moves."
+        ) % {"region": name}
+    return _("No measurements of %(region)s are loaded here, so nothing is known of how its ground moves.") % {
+        "region": name
+    }
+
+
+def _checked(n_moving: int, n_unreviewed: int) -> str:
+    if not n_unreviewed:
+        return ngettext("A specialist has checked it.", "Specialists have checked all of them.", n_moving)
+    if n_unreviewed == n_moving:
+        return ngettext("Nobody has checked it yet.", "Nobody has checked them yet.", n_moving)
+    return ngettext(
+        "Nobody has checked %(number)s of them yet.", "Nobody has checked %(number)s of them yet.", n_unreviewed
+    ) % {"number": whole(n_unreviewed)}
 
 
 def year_sentence(year: int, n_found: int, n_finished: int) -> str:
-    """'In 2026, 3 places were found and 1 came to rest.'"""
-    found = f"{n_found or 'no'} {'place was' if n_found == 1 else 'places were'} found"
-    return f"In {year}, {found} and {n_finished or 'none'} came to rest."
+    """'In 2026, 3 places were found. 1 came to rest.'"""
+    if n_found:
+        found = ngettext(
+            "In %(year)s, %(number)s place was found.", "In %(year)s, %(number)s places were found.", n_found
+        )
+    else:
+        found = _("In %(year)s, no place was found.")
+    rested = (
+        ngettext("%(number)s came to rest.", "%(number)s came to rest.", n_finished)
+        if n_finished
+        else _("None came to rest.")
+    )
+    sentences = found % {"year": str(year), "number": whole(n_found)}, rested % {"number": whole(n_finished)}
+    return " ".join(sentences)
 
 
 def looks_sentence(n_products: int, last_measured: date | None, last_image: date | None) -> str:
     """When the region was last measured, and from how many velocity fields; empty where it never was."""
     parts = []
     if last_measured:
-        fields = f"{n_products} velocity field{'' if n_products == 1 else 's'}"
-        parts.append(f"The last measurement here is of {day_words(last_measured)}, in {fields}.")
+        sentence = ngettext(
+            "The last measurement here is of %(day)s, in %(number)s velocity field.",
+            "The last measurement here is of %(day)s, in %(number)s velocity fields.",
+            n_products,
+        )
+        parts.append(sentence % {"day": day_words(last_measured), "number": whole(n_products)})
     if last_image:
-        parts.append(f"The last radar image is of {day_words(last_image)}.")
+        parts.append(_("The last radar image is of %(day)s.") % {"day": day_words(last_image)})
     return " ".join(parts)
-
-
-def _places(n: int) -> str:
-    return "one place" if n == 1 else f"{n:,} places"

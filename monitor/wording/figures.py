@@ -28,6 +28,11 @@ def decimal(value: float, digits: int) -> str:
     return number_format(Decimal(f"{value:.{digits}f}"), digits, force_grouping=True)
 
 
+def short(value: float) -> str:
+    """'0.5', '10', '−2.5': with as many decimals as it needs, six digits at most."""
+    return number_format(Decimal(f"{value:g}"), force_grouping=True).replace("-", "−")
+
+
 def percent(share: float, digits: int = 0) -> str:
     """'12 %': a share, 0-1."""
     # Translators: a share, such as "12 %"
@@ -40,6 +45,14 @@ def listed(parts: Sequence[str]) -> str:
         return "".join(map(str, parts))
     # Translators: the end of a list; %(others)s is "a", or "a, b"
     return _("%(others)s and %(last)s") % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
+
+
+def alternatives(parts: Sequence[str]) -> str:
+    """'a', 'a or b', 'a, b or c'."""
+    if len(parts) < 2:
+        return "".join(map(str, parts))
+    # Translators: the end of a list; %(others)s is "a", or "a, b"
+    return _("%(others)s or %(last)s") % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
 
 
 def figure(value: float) -> str:

@@ -5,10 +5,18 @@ from datetime import date
 from statistics import mean
 from typing import Any
 
-from monitor.wording.dates import day_words
-from monitor.wording.figures import speed_words
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext_lazy
 
-STATE_WORDS = {"surging": "surging", "steady": "as usual", "short": "too few pairs"}
+from monitor.wording.dates import day_words
+from monitor.wording.figures import decimal, speed_words, whole
+
+STATE_WORDS = {
+    "surging": pgettext_lazy("glacier", "surging"),
+    "steady": pgettext_lazy("glacier", "as usual"),
+    "short": pgettext_lazy("glacier", "too few pairs"),
+}
 SEASON_YEARS = 2.0
 LEAST_SEASON_M_DAY = 0.05
 Surge = dict[str, Any]
@@ -16,21 +24,41 @@ Surge = dict[str, Any]
 
 def verdict(state: str, speed_m_day: float, sigma_m_day: float, usual_m_day: float, last: date, n_pairs: int) -> str:
     """The one sentence of a glacier's page. Speeds are means over the ice, m/day."""
-    lately = f"{speed_words(speed_m_day, sigma_m_day)} in the pair of images that ends on {day_words(last)}"
+    figures = {
+        "speed": speed_words(speed_m_day, sigma_m_day),
+        "day": day_words(last),
+        "usual": speed_words(usual_m_day),
+        "pairs": whole(n_pairs),
+    }
+    # Translators: %(speed)s and %(usual)s are speeds with their unit, "3.1 ± 0.2 metres a day"
     if state == "surging":
-        return f"This glacier is surging: on average it moved by {lately}, where {speed_words(usual_m_day)} are usual."
-    if state == "short":
-        pairs = "one pair" if n_pairs == 1 else f"{n_pairs} pairs"
-        return f"This glacier moved by {lately}. What is usual for it cannot be known from {pairs} of images."
-    return f"This glacier moves as it usually does: by {lately}, and by about {speed_words(usual_m_day)} in most pairs."
+        sentence = _(
+            "This glacier is surging: on average it moved by %(speed)s in the pair of images that ends on %(day)s, "
+            "where %(usual)s are usual."
+        )
+    elif state == "short":
+        moved = _("This glacier moved by %(speed)s in the pair of images that ends on %(day)s.")
+        unknown = ngettext(
+            "What is usual for it cannot be known from one pair of images.",
+            "What is usual for it cannot be known from %(pairs)s pairs of images.",
+            n_pairs,
+        )
+        sentence = f"{moved} {unknown}"
+    else:
+        sentence = _(
+            "This glacier moves as it usually does: by %(speed)s in the pair of images that ends on %(day)s, and by "
+            "about %(usual)s in most pairs."
+        )
+    return sentence % figures
 
 
 def moment_words(moment: dict[str, Any] | None) -> str:
     """'10 October 2023 ± 7 days' (two standard deviations)."""
     if moment is None:
-        return "not over yet"
+        return _("not over yet")
     day, margin = date.fromisoformat(moment["day"]), max(1, round(2 * moment["sigma_days"]))
-    return f"{day_words(day)} ± {margin} day{'s' if margin != 1 else ''}"
+    words = ngettext("%(date)s ± %(days)s day", "%(date)s ± %(days)s days", margin)
+    return words % {"date": day_words(day), "days": whole(margin)}
 
 
 def surge_facts(surge: Surge, cell_km2: float) -> dict[str, str]:
@@ -41,7 +69,7 @@ def surge_facts(surge: Surge, cell_km2: float) -> dict[str, str]:
         "end": moment_words(surge["end"]),
         "speed": speed_words(surge["peak_m_day"], surge["peak_sigma_m_day"]),
         "usual": speed_words(max(surge["usual_m_day"], 0.0)),
-        "area": f"{surge['n_cells'] * cell_km2:.1f} km²",
+        "area": f"{decimal(surge['n_cells'] * cell_km2, 1)} km²",
     }
 
 
@@ -56,23 +84,35 @@ def season_sentence(days: Sequence[date], usual_m_day: Sequence[float | None]) -
     means = {month: mean(values) for month, values in by_month.items()}
     fast, slow = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     if means[fast] - means[slow] < LEAST_SEASON_M_DAY:
-        return "No seasonal change shows in these images."
-    names = [date(2000, month, 1).strftime("%B") for month in (fast, slow)]
-    return (
-        f"In most years it is fastest in {names[0]} ({speed_words(means[fast])}) and slowest in {names[1]} "
-        f"({speed_words(max(means[slow], 0.0))})."
-    )
+        return _("No seasonal change shows in these images.")
+    first, last = (date_format(date(2000, month, 1), "F") for month in (fast, slow))
+    # Translators: two months, each with its speed, "3.1 metres a day"
+    return _(
+        "In most years it is fastest in %(fast_month)s (%(fast_speed)s) and slowest in %(slow_month)s (%(slow_speed)s)."
+    ) % {
+        "fast_month": first,
+        "fast_speed": speed_words(means[fast]),
+        "slow_month": last,
+        "slow_speed": speed_words(max(means[slow], 0.0)),
+    }
 
 
 def error_sentence(stable_ground: str, rmse_m_day: float | None) -> str:
     """Error of the speeds, as ITS_LIVE reports it."""
     if rmse_m_day is None:
         return ""
-    ground = {
-        "stationary": "ground outside glaciers, which should stand still,",
-        "slowest": "the slowest quarter of the image, as no ground is known to stand still,",
-    }.get(stable_ground, "the image")
-    return (
-        f"In the last pair {ground} seemed to move by {speed_words(rmse_m_day)} (root mean square): no speed here is "
-        "more certain than that. The overall shift between the two images has been removed."
+    seemed = {
+        "stationary": _(
+            "In the last pair ground outside glaciers, which should stand still, seemed to move by %(speed)s "
+            "(root mean square): no speed here is more certain than that."
+        ),
+        "slowest": _(
+            "In the last pair the slowest quarter of the image, as no ground is known to stand still, seemed to move "
+            "by %(speed)s (root mean square): no speed here is more certain than that."
+        ),
+    }.get(stable_ground) or _(
+        "In the last pair the image seemed to move by %(speed)s (root mean square): no speed here is more certain than "
+        "that."
     )
+    removed = _("The overall shift between the two images has been removed.")
+    return f"{seemed % {'speed': speed_words(rmse_m_day)}} {removed}"

@@ -1,148 +1,238 @@
 """Radar images, their pairs, and the results of models in words, for operators."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Protocol
 
-from monitor.wording.compass import COMPASS
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from monitor.wording.compass import toward
 from monitor.wording.dates import two_days
+from monitor.wording.figures import decimal, listed, percent, whole
+from monitor.wording.places import latitude_label, longitude_label
 
+_SERIES = re.compile(r"track (\d+)(?: (ascending|descending))?", re.ASCII)
 PLATFORMS = {"S1A": "Sentinel-1A", "S1B": "Sentinel-1B", "S1C": "Sentinel-1C", "S1D": "Sentinel-1D"}
-_WAVES = {"V": "vertically", "H": "horizontally"}
+POLARISATIONS = {
+    "VV": gettext_lazy("VV: sent vertically, received vertically"),
+    "VH": gettext_lazy("VH: sent vertically, received horizontally"),
+    "HH": gettext_lazy("HH: sent horizontally, received horizontally"),
+    "HV": gettext_lazy("HV: sent horizontally, received vertically"),
+}
+LOOKS = {  # of the radar, by the direction of flight and the side
+    ("ascending", "right"): gettext_lazy("to the right of its path, roughly east"),
+    ("ascending", "left"): gettext_lazy("to the left of its path, roughly west"),
+    ("descending", "right"): gettext_lazy("to the right of its path, roughly west"),
+    ("descending", "left"): gettext_lazy("to the left of its path, roughly east"),
+    ("", "right"): gettext_lazy("to the right of its path"),
+    ("", "left"): gettext_lazy("to the left of its path"),
+}
+DIRECTION_WORDS = {
+    "ascending": pgettext_lazy("direction of flight", "ascending"),
+    "descending": pgettext_lazy("direction of flight", "descending"),
+}
 # how an image that came in the satellite's own geometry was laid on the map
 PLACED = {
-    "gcp": "By the product's geolocation grid, without the height of the ground between its points: in mountains "
-    "hundreds of metres off, both images alike. If elevation is loaded before the images, they are placed correctly.",
-    "terrain": "By the satellite's path and the height of the ground.",
+    "gcp": gettext_lazy(
+        "By the product's geolocation grid, without the height of the ground between its points: in mountains hundreds "
+        "of metres off, both images alike. If elevation is loaded before the images, they are placed correctly."
+    ),
+    "terrain": gettext_lazy("By the satellite's path and the height of the ground."),
 }
 BACKSCATTER = {
-    "gamma0": "gamma nought (per area as the radar sees it, evened out for slopes)",
-    "sigma0": "sigma nought (per area of flat ground)",
+    "gamma0": gettext_lazy("gamma nought (per area as the radar sees it, evened out for slopes)"),
+    "sigma0": gettext_lazy("sigma nought (per area of flat ground)"),
 }
 RUN_STATES = {
-    "queued": "waiting",
-    "running": "running",
-    "succeeded": "finished",
-    "failed": "failed",
-    "cancelled": "cancelled",
+    "queued": pgettext_lazy("computation", "waiting"),
+    "running": pgettext_lazy("computation", "running"),
+    "succeeded": pgettext_lazy("computation", "finished"),
+    "failed": pgettext_lazy("computation", "failed"),
+    "cancelled": pgettext_lazy("computation", "cancelled"),
 }
 
 
 def run_state(state: str, share_done: float) -> str:
     """'waiting', 'running, 40 % done': the state of a run."""
-    done = f", {share_done:.0%} done".replace("%", " %") if state == "running" and share_done > 0 else ""
-    return RUN_STATES[state] + done
+    if state == "running" and share_done > 0:
+        # Translators: %(share)s is "40 %"
+        return _("running, %(share)s done") % {"share": percent(share_done)}
+    return str(RUN_STATES[state])
 
 
-TASKS = {"coherence": "Coherence", "coherence-change": "Change of coherence", "offsets": "Offsets"}
+TASKS = {
+    "coherence": gettext_lazy("Coherence"),
+    "coherence-change": gettext_lazy("Change of coherence"),
+    "offsets": gettext_lazy("Offsets"),
+}
 NOT_RUN = {
-    "coherence": "No model has compared these two images yet.",
-    "coherence-change": (
+    "coherence": gettext_lazy("No model has compared these two images yet."),
+    "coherence-change": gettext_lazy(
         "Not computed yet: it needs the coherence of this pair and of three earlier ones of the same ground."
     ),
-    "offsets": "No model has looked for fast motion between these two images yet.",
+    "offsets": gettext_lazy("No model has looked for fast motion between these two images yet."),
 }
 
 
 # reasons of ml.offsets, of which statistics hold the shares
 NO_VALUE = {
-    "too_few_pixels": "the two images show too little ground in common",
-    "no_texture": "the images show no texture that could be recognised",
-    "beyond_reach": "the ground moved farther than was searched, {reach}",
-    "no_match": "nothing in one image looks like the other within {reach}, as far as was searched",
+    "too_few_pixels": gettext_lazy("It has no value for this pair: the two images show too little ground in common."),
+    "no_texture": gettext_lazy("It has no value for this pair: the images show no texture that could be recognised."),
+    "beyond_reach": gettext_lazy(
+        "It has no value for this pair: the ground moved farther than was searched, %(reach)s metres."
+    ),
+    "no_match": gettext_lazy(
+        "It has no value for this pair: nothing in one image looks like the other within %(reach)s metres, as far as "
+        "was searched."
+    ),
 }
 
 
 def apart(days: int) -> str:
     """'12 days apart'."""
-    return f"{days} day{'s' if days != 1 else ''} apart"
+    return ngettext("%(days)s day apart", "%(days)s days apart", days) % {"days": whole(days)}
 
 
 def headline(first: date, last: date, days: int) -> str:
     """'Radar images of 1 and 13 December 2021, 12 days apart'."""
-    return f"Radar images of {two_days(first, last)}, {apart(days)}"
+    # Translators: %(dates)s is "1 and 13 December 2021"
+    words = ngettext(
+        "Radar images of %(dates)s, %(days)s day apart", "Radar images of %(dates)s, %(days)s days apart", days
+    )
+    return words % {"dates": two_days(first, last), "days": whole(days)}
+
+
+class Seen(Protocol):
+    """An image, or what else has a track. track: None where it is not known."""
+
+    track: int | None
+    direction: str
+    burst: str
+
+
+def piece(image: Seen) -> str:
+    """'track 137 ascending, burst 292320-IW2'; empty without a track."""
+    if image.track is None:
+        return ""
+    track = track_words(image.track, image.direction)
+    if not image.burst:
+        return track
+    # Translators: %(track)s is "track 137 ascending"; a burst is a part of a radar image
+    return _("%(track)s, burst %(burst)s") % {"track": track, "burst": image.burst}
+
+
+def track_words(track: int, direction: str) -> str:
+    """'track 137 ascending'."""
+    number = f"{track:03d}"
+    if direction == "ascending":
+        return _("track %(number)s ascending") % {"number": number}
+    if direction == "descending":
+        return _("track %(number)s descending") % {"number": number}
+    return _("track %(number)s") % {"number": number}
+
+
+def tracks_in_words(tracks: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Tracks with their directions, in the reader's words."""
+    return [(track, str(DIRECTION_WORDS.get(direction, direction))) for track, direction in tracks]
+
+
+def track_of_series(name: str) -> str:
+    """A series of a glacier is kept under the name of its track, 'track 137 ascending': the same for the reader."""
+    known = _SERIES.fullmatch(name)
+    return track_words(int(known[1]), known[2] or "") if known else name
 
 
 def platforms(first: str, last: str) -> str:
     """'Sentinel-1A', 'Sentinel-1A, then Sentinel-1B'; 'not stated' where a file leaves it out."""
-    names = [PLATFORMS.get(name, name) or "not stated" for name in (first, last)]
-    return names[0] if names[0] == names[1] else f"{names[0]}, then {names[1]}"
+    names = [PLATFORMS.get(name, name) or not_stated() for name in (first, last)]
+    if names[0] == names[1]:
+        return names[0]
+    # Translators: names of satellites, "Sentinel-1A, then Sentinel-1B"
+    return _("%(first)s, then %(last)s") % {"first": names[0], "last": names[1]}
+
+
+def not_stated() -> str:
+    """What a file leaves out."""
+    return _("not stated")
 
 
 def polarisation(name: str) -> str:
     """'VV: sent vertically, received vertically'."""
-    if len(name) != 2 or not set(name) <= set(_WAVES):
-        return name or "not stated"
-    return f"{name}: sent {_WAVES[name[0]]}, received {_WAVES[name[1]]}"
+    return str(POLARISATIONS[name]) if name in POLARISATIONS else name or not_stated()
 
 
 def look(direction: str, side: str) -> str:
-    """'to the right of its path, roughly east'. direction: ascending flies to the north."""
-    if direction not in ("ascending", "descending"):
-        return f"to the {side} of its path"
-    east = (direction == "ascending") == (side == "right")
-    return f"to the {side} of its path, roughly {'east' if east else 'west'}"
+    """'to the right of its path, roughly east'. direction: ascending flies to the north; side: right or left."""
+    return str(LOOKS.get((direction, side)) or LOOKS["", side])
 
 
 def extent(west: float, south: float, east: float, north: float) -> str:
-    """'35.26° to 35.29° N, 119.96° to 119.93° W': the edges of a box, degrees."""
-
-    def along(first: float, last: float, letters: str) -> str:
-        ends = [(f"{abs(edge):.2f}°", letters[edge < 0]) for edge in (first, last)]
-        if ends[0][1] == ends[1][1]:
-            return f"{ends[0][0]} to {ends[1][0]} {ends[1][1]}"
-        return " to ".join(f"{figure} {letter}" for figure, letter in ends)
-
-    return f"{along(south, north, 'NS')}, {along(west, east, 'EW')}"
+    """'35.26° N to 35.29° N, 119.96° W to 119.93° W': the edges of a box, degrees."""
+    # Translators: the edges of a box, "35.26° N to 35.29° N, 119.96° W to 119.93° W"
+    return _("%(south)s to %(north)s, %(west)s to %(east)s") % {
+        "south": latitude_label(south),
+        "north": latitude_label(north),
+        "west": longitude_label(west),
+        "east": longitude_label(east),
+    }
 
 
 def size(rows: int, cols: int, posting_m: float) -> str:
-    """'6.0 x 4.5 km, 200 x 150 pixels': from west to east first."""
+    """'6.0 × 4.5 km, 200 × 150 pixels': from west to east first."""
     km = [pixels * posting_m / 1000 for pixels in (cols, rows)]
     digits = 0 if min(km) >= 100 else 1
-    return f"{km[0]:.{digits}f} × {km[1]:.{digits}f} km, {cols:,} × {rows:,} pixels"
+    return _("%(width)s × %(height)s km, %(columns)s × %(rows)s pixels") % {
+        "width": decimal(km[0], digits),
+        "height": decimal(km[1], digits),
+        "columns": whole(cols),
+        "rows": whole(rows),
+    }
 
 
 def result_sentences(task: str, statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
     """Statistics of a run in words, most important first; missing figures are left out."""
+    known = statistics.get("known_share")
+    if known == 0:
+        return [_why_nothing(statistics, posting_m)]
     sentences = {"coherence": _coherence, "coherence-change": _change, "offsets": _offsets}[task](
         statistics, posting_m, days
     )
-    known = statistics.get("known_share")
-    if known == 0:
-        return [f"It has no value for this pair: {_why_nothing(statistics, posting_m)}."]
     if known is None or known >= 0.995:
         return sentences
-    return [*sentences, f"It has values for {max(known, 0.01):.0%} of the image."]
+    return [*sentences, _("It has values for %(share)s of the image.") % {"share": percent(max(known, 0.01))}]
 
 
 def _why_nothing(statistics: Mapping[str, float], posting_m: float) -> str:
     """The reason that most of a result without values has."""
     likely = max(NO_VALUE, key=lambda name: statistics.get(f"{name}_share", 0.0))
     if not statistics.get(f"{likely}_share"):
-        return "nothing in the two images could be matched"
-    return NO_VALUE[likely].format(reach=f"{statistics.get('reach_px', 0) * posting_m:,.0f} metres")
+        return _("It has no value for this pair: nothing in the two images could be matched.")
+    return str(NO_VALUE[likely]) % {"reach": whole(statistics.get("reach_px", 0) * posting_m)}
 
 
 def _coherence(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
     lines = []
     if "mean_coherence" in statistics:
-        sigma = f" ({single_values(statistics['median_sigma'])})" if "median_sigma" in statistics else ""
-        lines.append(
-            f"The two images match to {statistics['mean_coherence']:.0%} on average{sigma}; "
-            "100% would be a surface that stayed the same everywhere."
+        sentence = _(
+            "The two images match to %(share)s on average; 100 %% would be a surface that stayed the same everywhere."
         )
+        lines.append(sentence % {"share": percent(statistics["mean_coherence"])})
+        if "median_sigma" in statistics:
+            lines.append(single_values(statistics["median_sigma"]))
     if "looks" in statistics:
-        lines.append(f"Each value of the images is a mean of about {statistics['looks']:.2g} independent looks.")
+        looks = statistics["looks"]
+        lines.append(
+            _("Each value of the images is a mean of about %(number)s independent looks.")
+            % {"number": decimal(looks, 0 if looks >= 10 else 1)}
+        )
     return lines
 
 
 def single_values(sigma: float) -> str:
-    """'single values ± 9 percentage points'. sigma: of coherence, 0-1."""
-    return f"single values ± {100 * sigma:.0f} percentage points"
-
-
-def _share(share: float) -> str:
-    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+    """'Single values are uncertain by ± 9 percentage points.' sigma: of coherence, 0-1."""
+    return _("Single values are uncertain by ± %(number)s percentage points.") % {"number": whole(100 * sigma)}
 
 
 def _change(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
@@ -150,34 +240,53 @@ def _change(statistics: Mapping[str, float], posting_m: float, days: int) -> lis
     if "lowest_sigma" in statistics:
         lost = -statistics["lowest_sigma"]
         lines.append(
-            f"Where most was lost, the match fell by {lost:.1f} times its usual scatter; more than 3 is rare by chance."
+            _(
+                "Where most was lost, the match fell by %(number)s times its usual scatter; more than 3 is rare by "
+                "chance."
+            )
+            % {"number": decimal(lost, 1)}
             if lost > 3
-            else "Nowhere did the match fall by more than 3 times its usual scatter."
+            else _("Nowhere did the match fall by more than 3 times its usual scatter.")
         )
     if "confirmed_share" in statistics:
-        lines.append(
-            f"Pairs that have no image in common confirm a change on {_share(statistics['confirmed_share'])} of it."
-            if statistics["confirmed_share"] > 0
-            else "No change is confirmed by other pairs of images so far."
-        )
+        lines.append(_confirmed(statistics["confirmed_share"]))
     if "weather" in statistics:
         points = 100 * statistics["weather"]
-        way = "worse" if points < 0 else "better"
-        lines.append(
-            f"The image as a whole matched {abs(points):.1f} percentage points {way} than earlier pairs "
-            "(rain, wind or snow do that); this is removed."
+        sentence = (
+            _(
+                "The image as a whole matched %(number)s percentage points worse than earlier pairs (rain, wind or "
+                "snow do that); this is removed."
+            )
+            if points < 0
+            else _(
+                "The image as a whole matched %(number)s percentage points better than earlier pairs (rain, wind or "
+                "snow do that); this is removed."
+            )
         )
+        lines.append(sentence % {"number": decimal(abs(points), 1)})
     return lines
+
+
+def _confirmed(share: float) -> str:
+    if share <= 0:
+        return _("No change is confirmed by other pairs of images so far.")
+    if share < 0.001:
+        return _("Pairs that have no image in common confirm a change on less than %(share)s of it.") % {
+            "share": percent(0.001, 1)
+        }
+    return _("Pairs that have no image in common confirm a change on %(share)s of it.") % {"share": percent(share, 1)}
 
 
 def _offsets(statistics: Mapping[str, float], posting_m: float, days: int) -> list[str]:
     lines = []
     if "median_length_px" in statistics and "largest_length_px" in statistics:
         middle, largest = (statistics[name] * posting_m for name in ("median_length_px", "largest_length_px"))
-        lines.append(
-            f"Half of the measurements lie within {middle:.1f} metres of where they were; the farthest is "
-            f"{largest:.0f} metres away ({largest / days:.1f} metres a day), which may be an error of matching."
+        sentence = _(
+            "Half of the measurements lie within %(middle)s metres of where they were; the farthest is %(largest)s "
+            "metres away (%(speed)s metres a day), which may be an error of matching."
         )
+        figures = {"middle": decimal(middle, 1), "largest": whole(largest), "speed": decimal(largest / days, 1)}
+        lines.append(sentence % figures)
     if "median_dx_px" in statistics and "median_dy_px" in statistics:
         lines.append(_shift(statistics["median_dx_px"] * posting_m, statistics["median_dy_px"] * posting_m))
     return lines
@@ -186,10 +295,12 @@ def _offsets(statistics: Mapping[str, float], posting_m: float, days: int) -> li
 def _shift(east_m: float, south_m: float) -> str:
     """How the images lie on each other. The rows of a raster run to the south."""
     ways = [
-        f"{abs(metres):.1f} metres to the {COMPASS[at]}"
-        for metres, at in ((east_m, 2 if east_m > 0 else 6), (south_m, 4 if south_m > 0 else 0))
+        # Translators: %(direction)s is "to the south"
+        _("%(number)s metres %(direction)s") % {"number": decimal(abs(metres), 1), "direction": toward(bearing_deg)}
+        for metres, bearing_deg in ((east_m, 90.0 if east_m > 0 else 270.0), (south_m, 180.0 if south_m > 0 else 0.0))
         if abs(metres) >= 0.05
     ]
     if not ways:
-        return "The two images match in position to within 5 centimetres."
-    return f"As a whole, the second image lies {' and '.join(ways)} of the first."
+        return _("The two images match in position to within 5 centimetres.")
+    # Translators: %(shift)s is "3.0 metres to the east and 1.5 metres to the south"
+    return _("As a whole, the second image is shifted against the first: %(shift)s.") % {"shift": listed(ways)}

@@ -5,11 +5,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from shapely import Point, Polygon, STRtree, make_valid
 from shapely.geometry.base import BaseGeometry
 
 from ingest.readers.context.text import search_key
 from monitor.paths import SITE_DIR
+from monitor.wording.figures import decimal
 
 Bounds = tuple[float, float, float, float]
 WORLD = SITE_DIR / "static" / "vendor" / "world-atlas" / "countries-50m.json"
@@ -23,16 +26,27 @@ def place_name(longitude: float, latitude: float, simulated: bool = False, near:
     """
     where = near or coordinates(longitude, latitude)
     if simulated:
-        return f"simulated region, {where}"
+        # Translators: %(where)s is "3 km south of Aldwick" or "19.41° N 99.08° W"
+        return _("simulated region, %(where)s") % {"where": where}
     around = region or country_near(longitude, latitude)
     return ", ".join(part for part in ((where, around) if near else (around, where)) if part)
 
 
 def coordinates(longitude: float, latitude: float) -> str:
     """Degrees with two decimals and letters: 19.41° N 99.08° W."""
-    return (
-        f"{abs(latitude):.2f}° {'N' if latitude >= 0 else 'S'} {abs(longitude):.2f}° {'E' if longitude >= 0 else 'W'}"
-    )
+    return f"{latitude_label(latitude)} {longitude_label(longitude)}"
+
+
+def latitude_label(latitude: float) -> str:
+    """'19.41° N'."""
+    words = pgettext("latitude", "%(degrees)s° N") if latitude >= 0 else pgettext("latitude", "%(degrees)s° S")
+    return words % {"degrees": decimal(abs(latitude), 2)}
+
+
+def longitude_label(longitude: float) -> str:
+    """'99.08° W'."""
+    words = pgettext("longitude", "%(degrees)s° E") if longitude >= 0 else pgettext("longitude", "%(degrees)s° W")
+    return words % {"degrees": decimal(abs(longitude), 2)}
 
 
 def country_near(longitude: float, latitude: float) -> str:
@@ -53,12 +67,12 @@ def countries_named(text: str, limit: int) -> list[tuple[str, Bounds]]:
         own = search_key(name)
         if all(any(part.startswith(word) for part in own.split()) for word in key.split()):
             matches.append((own != key, not own.startswith(key), name, bounds))
-    return [(name, bounds) for _, _, name, bounds in sorted(matches)[:limit]]
+    return [(name, bounds) for *order, name, bounds in sorted(matches)[:limit]]
 
 
 def land_in(area: BaseGeometry) -> list[BaseGeometry]:
     """The land of the offline basemap in an area, degrees."""
-    _, tree = _countries()
+    tree = _countries()[1]
     return [tree.geometries[index].intersection(area) for index in tree.query(area, predicate="intersects")]
 
 

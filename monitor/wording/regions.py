@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from django.utils.translation import gettext
 from pyproj import Geod
 from shapely import (
     LineString,
@@ -25,7 +26,7 @@ from shapely.validation import explain_validity
 
 from detection.rules.sizes import area_of
 from ingest.projections import local_system, transformer
-from monitor.wording.figures import area_label
+from monitor.wording.figures import area_label, decimal, whole
 from monitor.wording.places import coordinates
 from monitor.wording.refusals import Refusal
 
@@ -47,17 +48,19 @@ class Region(NamedTuple):
 def circle(longitude: float, latitude: float, distance_m: float) -> Region:
     """Everything within a distance of a point."""
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise Refusal("Latitude goes from −90 to 90, longitude from −180 to 180.")
+        raise Refusal(gettext("Latitude goes from −90 to 90, longitude from −180 to 180."))
     if not 0 < distance_m <= FARTHEST_M:
-        raise Refusal("The distance must be more than 0 and at most 50 km.")
+        raise Refusal(gettext("The distance must be more than 0 and at most 50 km."))
     if abs(latitude) + distance_m / 111_000 > 89:
-        raise Refusal("This is too close to a pole: the satellites do not look there.")
+        raise Refusal(gettext("This is too close to a pole: the satellites do not look there."))
     bearings = np.linspace(0, 360, _CORNERS, endpoint=False)
     same = np.ones(_CORNERS)
     xs, ys, _ = _GEOD.fwd(longitude * same, latitude * same, bearings, distance_m * same)
     xs = longitude + (np.asarray(xs) - longitude + 180) % 360 - 180  # without the jump at 180°
     outline = _onto_the_map(Polygon(np.column_stack([xs, ys])))
-    return Region(outline, f"{distance_label(distance_m)} around {coordinates(longitude, latitude)}")
+    # Translators: "2 km around 19.41° N 99.08° W"
+    label = gettext("%(distance)s around %(place)s")
+    return Region(outline, label % {"distance": distance_label(distance_m), "place": coordinates(longitude, latitude)})
 
 
 def drawn(text: str) -> Region:
@@ -66,28 +69,30 @@ def drawn(text: str) -> Region:
         content = json.loads(text, parse_constant=_refuse)
         content = content.get("geometry") or content
         if content.get("type") not in {"Polygon", "MultiPolygon"}:
-            raise Refusal("Draw an area with at least three corners.")
+            raise Refusal(gettext("Draw an area with at least three corners."))
         geometry = force_2d(shape(content))
         n_vertices = get_num_coordinates(geometry)
     except Refusal:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, ShapelyError) as fault:
-        raise Refusal("The drawn area could not be read. Please draw it again.") from fault
+        raise Refusal(gettext("The drawn area could not be read. Please draw it again.")) from fault
     if n_vertices > MOST_VERTICES:
-        raise Refusal(f"The area has {n_vertices} corners; {MOST_VERTICES} are allowed. Draw a simpler outline.")
+        refusal = gettext("The area has %(corners)s corners; %(most)s are allowed. Draw a simpler outline.")
+        raise Refusal(refusal % {"corners": whole(int(n_vertices)), "most": whole(MOST_VERTICES)})
     _check(geometry)
     outline = _onto_the_map(geometry)
     middle = outline.representative_point()
-    return Region(outline, f"a drawn area of {area_label(area_of(outline))} around {coordinates(middle.x, middle.y)}")
+    # Translators: "a drawn area of 2.1 km² around 19.41° N 99.08° W"
+    label = gettext("a drawn area of %(size)s around %(place)s")
+    return Region(outline, label % {"size": area_label(area_of(outline)), "place": coordinates(middle.x, middle.y)})
 
 
 def administrative(outline: BaseGeometry, name: str) -> Region:
     """All of an administrative region, its border a little wider where it has too many corners. Raises Refusal."""
     size, step = area_of(outline) / 1e6, FINEST_BORDER_DEGREES
     if size > LARGEST_KM2:
-        raise Refusal(
-            f"{name} has {size:,.0f} km²; the limit is {LARGEST_KM2:,.0f} km². Choose a smaller region within it."
-        )
+        refusal = gettext("%(region)s has %(size)s km²; the limit is %(most)s km². Choose a smaller region within it.")
+        raise Refusal(refusal % {"region": name, "size": whole(size), "most": whole(LARGEST_KM2)})
     border = outline
     while get_num_coordinates(border) > MOST_VERTICES:
         border = make_valid(outline.buffer(step, quad_segs=1).simplify(step))
@@ -118,12 +123,15 @@ def around_line(line: Sequence[tuple[float, float]], width_m: float) -> Region:
     ends = [end.buffer(1.0, quad_segs=3) for end in metres.boundary.geoms]  # what stands at an end belongs to it
     strip = unary_union([metres.buffer(width_m / 2, cap_style="flat", quad_segs=3), *ends])
     outline = transform(strip, lambda xy: np.column_stack(transformer(local, 4326).transform(*xy.T)))
-    return Region(_onto_the_map(outline), f"{width_m:.0f} m around a line")
+    return Region(_onto_the_map(outline), gettext("%(width)s m around a line") % {"width": whole(width_m)})
 
 
 def distance_label(distance_m: float) -> str:
     """'200 m', '2 km', '2.5 km'."""
-    return f"{distance_m:.0f} m" if distance_m < 1000 else f"{distance_m / 1000:.1f} km".replace(".0 km", " km")
+    if distance_m < 1000:
+        return f"{whole(distance_m)} m"
+    tenths = round(distance_m / 100)
+    return f"{decimal(tenths / 10, 1 if tenths % 10 else 0)} km"
 
 
 def _refuse(constant: str) -> None:
@@ -134,21 +142,22 @@ def _refuse(constant: str) -> None:
 def _check(geometry: BaseGeometry) -> None:
     west, south, east, north = geometry.bounds if not geometry.is_empty else (np.nan,) * 4
     if not np.isfinite([west, south, east, north]).all():
-        raise Refusal("The drawn area is empty. Please draw it again.")
+        raise Refusal(gettext("The drawn area is empty. Please draw it again."))
     if south < -90 or north > 90 or west < -540 or east > 540 or east - west > 360:
-        raise Refusal("The drawn area reaches beyond the edge of the map.")
+        raise Refusal(gettext("The drawn area reaches beyond the edge of the map."))
     if not geometry.is_valid:
         crossing = "intersection" in explain_validity(geometry).lower()
         raise Refusal(
-            "The lines of the drawn area cross each other. Draw it so that they do not."
+            gettext("The lines of the drawn area cross each other. Draw it so that they do not.")
             if crossing
-            else "The drawn area has no proper outline. Please draw it again."
+            else gettext("The drawn area has no proper outline. Please draw it again.")
         )
     size = area_of(geometry) / 1e6
     if size > LARGEST_KM2:
-        raise Refusal(f"The area is {size:,.0f} km²; the limit is {LARGEST_KM2:,.0f} km². Choose a smaller one.")
+        refusal = gettext("The area is %(size)s km²; the limit is %(most)s km². Choose a smaller one.")
+        raise Refusal(refusal % {"size": whole(size), "most": whole(LARGEST_KM2)})
     if size <= 0:
-        raise Refusal("The drawn area is too small to be seen. Draw a larger one.")
+        raise Refusal(gettext("The drawn area is too small to be seen. Draw a larger one."))
 
 
 def _onto_the_map(geometry: BaseGeometry) -> MultiPolygon:

@@ -2,18 +2,28 @@
 
 from datetime import UTC, datetime, timedelta
 
-from monitor.wording.dates import day_words
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-SEVERITY_STEPS = {"minor": "low importance", "moderate": "medium importance", "strong": "high importance"}
+from monitor.wording.dates import day_words
+from monitor.wording.figures import whole
 
 
 def preview_sentence(mails: int, years: int, records_begin: datetime | None) -> str:
-    """What a subscription would have brought, and since when there are records."""
-    period = "two years" if years == 2 else f"{years} years"
-    count = {0: "no mail", 1: "one mail"}.get(mails, f"{mails} mails")
-    sentence = f"In the last {period} this would have sent you {count}."
+    """What a subscription would have brought in that many years, two or more, and since when there are records."""
+    if mails:
+        # Translators: %(years)s is 2 or more
+        sentence = ngettext(
+            "In the last %(years)s years this would have sent you one mail.",
+            "In the last %(years)s years this would have sent you %(mails)s mails.",
+            mails,
+        )
+    else:
+        sentence = _("In the last %(years)s years this would have sent you no mail.")
+    sentence %= {"years": whole(years), "mails": whole(mails)}
     if records_begin is None:
-        return f"{sentence} Nothing has been recorded here yet."
+        return f"{sentence} {_('Nothing has been recorded here yet.')}"
     if records_begin > datetime.now(UTC) - timedelta(days=365 * years):
-        return f"{sentence} Our records begin on {day_words(records_begin)}."
+        begin = _("Our records begin on %(day)s.") % {"day": day_words(records_begin)}
+        return f"{sentence} {begin}"
     return sentence

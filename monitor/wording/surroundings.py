@@ -3,56 +3,82 @@
 from collections.abc import Sequence
 from datetime import date
 
-from monitor.wording.compass import compass
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from monitor.wording.compass import toward
 from monitor.wording.dates import day_words
+from monitor.wording.figures import listed, whole
 
 FLAT_DEG = 2.0
-SURGE_WORDS = {
-    "observed": "which is known to surge",
-    "probable": "which probably surges",
-    "possible": "which may surge",
-    "none": "which is not known to surge",
-    "unknown": "",
+MOST_LISTED = 5
+_NAMED_AND_KNOWN_TO = {
+    "observed": gettext_lazy("%(glacier)s, which is known to surge"),
+    "probable": gettext_lazy("%(glacier)s, which probably surges"),
+    "possible": gettext_lazy("%(glacier)s, which may surge"),
+    "none": gettext_lazy("%(glacier)s, which is not known to surge"),
 }
 KIND_WORDS = {
-    "regions": "administrative regions",
-    "places": "names of places",
-    "glaciers": "outlines of glaciers",
-    "mines": "outlines of mines",
-    "landslides": "reported landslides",
-    "elevation": "elevation",
-    "buildings": "buildings",
-    "roads": "roads",
-    "railways": "railways",
-    "population": "people per cell",
-    "rivers": "rivers and streams",
-    "lakes": "lakes",
+    "regions": gettext_lazy("administrative regions"),
+    "places": gettext_lazy("names of places"),
+    "glaciers": gettext_lazy("outlines of glaciers"),
+    "mines": gettext_lazy("outlines of mines"),
+    "landslides": gettext_lazy("reported landslides"),
+    "elevation": gettext_lazy("elevation"),
+    "buildings": gettext_lazy("buildings"),
+    "roads": gettext_lazy("roads"),
+    "railways": gettext_lazy("railways"),
+    "population": gettext_lazy("people per cell"),
+    "rivers": gettext_lazy("rivers and streams"),
+    "lakes": gettext_lazy("lakes"),
 }
+# by eighths of a turn, clockwise from north; a place seen from another one
+_AWAY = (
+    gettext_lazy("%(distance)s km north of %(place)s"),
+    gettext_lazy("%(distance)s km north-east of %(place)s"),
+    gettext_lazy("%(distance)s km east of %(place)s"),
+    gettext_lazy("%(distance)s km south-east of %(place)s"),
+    gettext_lazy("%(distance)s km south of %(place)s"),
+    gettext_lazy("%(distance)s km south-west of %(place)s"),
+    gettext_lazy("%(distance)s km west of %(place)s"),
+    gettext_lazy("%(distance)s km north-west of %(place)s"),
+)
 
 
 def near_words(name: str, distance_m: float, bearing_deg: float) -> str:
     """'3 km south of Aldwick'; the name alone within a kilometre. bearing_deg: seen from the place, from north."""
     if distance_m < 1000:
         return name
-    return f"{distance_m / 1000:.0f} km {compass(bearing_deg)} of {name}"
+    return str(_AWAY[round(bearing_deg / 45.0) % 8]) % {"distance": whole(distance_m / 1000), "place": name}
 
 
 def where_sentence(near: str, region: str, country: str) -> str:
     """'3 km south of Aldwick, in Westshore, Atlantis.'; empty where nothing is known."""
     inside = ", ".join(dict.fromkeys(part for part in (region, country) if part))
     if near and inside:
-        return f"{_capital(near)}, in {inside}."
-    return f"{_capital(near)}." if near else f"In {inside}." if inside else ""
+        # Translators: "3 km south of Aldwick, in Westshore, Atlantis."
+        return _("%(near)s, in %(region)s.") % {"near": _capital(near), "region": inside}
+    if near:
+        return f"{_capital(near)}."
+    return _("In %(region)s.") % {"region": inside} if inside else ""
 
 
 def mine_sentence(names: Sequence[str]) -> str:
     """names: of the mines that the area touches, '' for one without a name."""
-    known = _listed([name for name in names if name])
     if not names:
         return ""
+    known = [name for name in names if name]
     if known:
-        return f"It touches the known outline of {'a mine' if len(names) == 1 else f'{len(names)} mines'}: {known}."
-    return f"It touches the known outline of {'a mine' if len(names) == 1 else f'{len(names)} mines'}."
+        sentence = ngettext(
+            "It touches the known outline of a mine: %(names)s.",
+            "It touches the known outline of %(number)s mines: %(names)s.",
+            len(names),
+        )
+    else:
+        sentence = ngettext(
+            "It touches the known outline of a mine.", "It touches the known outline of %(number)s mines.", len(names)
+        )
+    return sentence % {"number": whole(len(names)), "names": _first_ones(known)}
 
 
 def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
@@ -61,52 +87,85 @@ def glacier_sentence(glaciers: Sequence[tuple[str, str]]) -> str:
         return ""
     parts = []
     for name, surge in glaciers[:3]:
-        words = SURGE_WORDS.get(surge, "")
-        parts.append(f"{name or 'a glacier without a name'}{f', {words}' if words else ''}")
-    more = f", and {len(glaciers) - 3} more" if len(glaciers) > 3 else ""
-    return f"On a glacier: {'; '.join(parts)}{more}."
+        glacier = name or _("a glacier without a name")
+        parts.append(str(_NAMED_AND_KNOWN_TO.get(surge, "%(glacier)s")) % {"glacier": glacier})
+    more = len(glaciers) - len(parts)
+    sentence = (
+        ngettext("On a glacier: %(glaciers)s, and one more.", "On a glacier: %(glaciers)s, and %(number)s more.", more)
+        if more
+        else _("On a glacier: %(glaciers)s.")
+    )
+    return sentence % {"glaciers": "; ".join(parts), "number": whole(more)}
 
 
 def landslide_sentence(count: int, last: date | None, accuracy_m: float | None, more: bool = False) -> str:
     """count: reported within 5 km; last, accuracy_m: of the latest one; more: there are more than were counted."""
     if not count:
         return ""
-    some = "One landslide was" if count == 1 else f"{'At least ' if more else ''}{count} landslides were"
-    when = f", {'' if count == 1 else 'the last one '}on {day_words(last)}" if last else ""
+    several = more and count > 1
+    reported = (
+        _("At least %(number)s landslides were reported within 5 km.")
+        if several
+        else ngettext(
+            "One landslide was reported within 5 km.", "%(number)s landslides were reported within 5 km.", count
+        )
+    )
+    sentences = [reported % {"number": whole(count)}]
+    if last:
+        sentence = ngettext("It happened on %(day)s.", "The last one happened on %(day)s.", count)
+        sentences.append(sentence % {"day": day_words(last)})
+    sentences.append(_sure(accuracy_m))
+    return " ".join(sentences)
+
+
+def _sure(accuracy_m: float | None) -> str:
     if accuracy_m is None:
-        sure = "the exact place is not known"
-    elif accuracy_m < 1000:
-        sure = "the exact place is known"
-    else:
-        sure = f"its place is known to about {accuracy_m / 1000:.0f} km"
-    return f"{some} reported within 5 km{when} ({sure})."
+        return _("The exact place is not known.")
+    if accuracy_m < 1000:
+        return _("The exact place is known.")
+    return _("The place is known to about %(distance)s km.") % {"distance": whole(accuracy_m / 1000)}
 
 
 def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | None) -> str:
     """aspect_deg: the way down, clockwise from north; None where there is no one way."""
-    height = f"The ground lies about {round(elevation_m, -1) if abs(elevation_m) >= 100 else round(elevation_m):.0f} m"
     if elevation_m < 0:
-        height = f"The ground lies about {-elevation_m:.0f} m below sea level"
+        height = _("The ground lies about %(height)s m below sea level.") % {"height": whole(-elevation_m)}
     else:
-        height += " above sea level"
+        rounded = round(elevation_m, -1) if elevation_m >= 100 else elevation_m
+        height = _("The ground lies about %(height)s m above sea level.") % {"height": whole(rounded)}
     if slope_deg != slope_deg:
-        return f"{height}."
+        return height
     if slope_deg < FLAT_DEG:
-        return f"{height} and is nearly flat."
-    way = f", mostly to the {compass(aspect_deg)}" if aspect_deg is not None else ""
-    return f"{height} and slopes by about {slope_deg:.0f}°{way}."
+        return f"{height} {_('It is nearly flat.')}"
+    if aspect_deg is None:
+        slope = _("It slopes by about %(slope)s°.") % {"slope": whole(slope_deg)}
+    else:
+        # Translators: %(direction)s is "to the south"
+        slope = _("It slopes by about %(slope)s°, mostly %(direction)s.") % {
+            "slope": whole(slope_deg),
+            "direction": toward(aspect_deg),
+        }
+    return f"{height} {slope}"
 
 
 def missing_sentence(kinds: Sequence[str]) -> str:
     """What is not loaded, for those who run the service."""
     if not kinds:
         return ""
-    return f"Not loaded: {_listed([KIND_WORDS[kind] for kind in kinds])} (manage.py loadcontext)."
+    # Translators: a list of kinds of data; the command stays as it is
+    sentence = _("Not loaded: %(kinds)s (manage.py loadcontext).")
+    return sentence % {"kinds": _first_ones([str(KIND_WORDS[kind]) for kind in kinds])}
 
 
-def _listed(parts: Sequence[str]) -> str:
-    shown = [*parts[:5], f"{len(parts) - 5} more"] if len(parts) > 6 else list(parts)
-    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
+def _first_ones(parts: Sequence[str]) -> str:
+    """A list that is not too long."""
+    more = len(parts) - MOST_LISTED
+    if more < 2:
+        return listed(parts)
+    # Translators: the end of a list of names
+    return listed(
+        [*parts[:MOST_LISTED], ngettext("%(number)s more", "%(number)s more", more) % {"number": whole(more)}]
+    )
 
 
 def _capital(text: str) -> str:

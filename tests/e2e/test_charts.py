@@ -64,7 +64,7 @@ def test_a_visitor_compares_four_points_an_area_and_a_profile(page, live_server,
     press(page, "Profile")
     press(page, "Across the map, west to east")
     press(page, "Show the profile")
-    expect(verdict).to_contain_text(re.compile(r"\d points stand within 100 m of the .* long line"))
+    expect(verdict).to_contain_text(re.compile(r"\d points stand within 100 m of the line, which is .* long"))
     expect(page.get_by_role("heading", name="How it grew")).to_be_visible()
     assert len(taken(page, "CSV").read_text().splitlines()) > 5
     assert fits(page)

@@ -13,7 +13,8 @@ from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
 
 from detection.models import AlertTransition
 from monitor.accounts.tokens import invitation_token
@@ -26,15 +27,15 @@ from monitor.subscriptions import tokens
 from monitor.wording.figures import listed
 
 WHAT_HAPPENED = {
-    "first": "A place in your region was flagged for the first time.",
-    "provisional": "A second set of satellite data shows this place as well.",
-    "confirmed": "A specialist has looked at this place and confirmed it.",
-    "rejected": "A specialist has looked at this place and found that it is not ground motion.",
-    "merged": "This place is followed under another alert now.",
+    "first": gettext_lazy("A place in your region was flagged for the first time."),
+    "provisional": gettext_lazy("A second set of satellite data shows this place as well."),
+    "confirmed": gettext_lazy("A specialist has looked at this place and confirmed it."),
+    "rejected": gettext_lazy("A specialist has looked at this place and found that it is not ground motion."),
+    "merged": gettext_lazy("This place is followed under another alert now."),
 }
-LOOKED = "A specialist has looked at this place."
-MOVES_AGAIN = "The ground here had come to rest. It moves again."
-SEEN_AGAIN = "This place had been called “not motion”. It is being reviewed again."
+LOOKED = gettext_lazy("A specialist has looked at this place.")
+MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
+SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
 
 
 class News(NamedTuple):
@@ -120,13 +121,13 @@ def _step_words(transition: AlertTransition) -> str:
     if not transition.changes_state:
         return ""
     if transition.from_state == "finished" and not hasattr(transition, "review"):
-        return MOVES_AGAIN
+        return str(MOVES_AGAIN)
     if transition.to_state == "first" and transition.from_state:
-        return SEEN_AGAIN
+        return str(SEEN_AGAIN)
     if transition.to_state == "finished":
         ended = voice(transition.alert.kind).ended
-        return f"{LOOKED} {ended}" if hasattr(transition, "review") else ended
-    return WHAT_HAPPENED[transition.to_state]
+        return f"{LOOKED} {ended}" if hasattr(transition, "review") else str(ended)
+    return str(WHAT_HAPPENED[transition.to_state])
 
 
 def absolute(name: str, *args: object) -> str:
@@ -142,7 +143,9 @@ def message_id(key: str) -> str:
 
 def _title(card: AlertCard) -> str:
     """What an item of a digest is headed by."""
-    return f"{'Correction: ' if card.state == 'rejected' else ''}{card.kind_label}, {card.place}"
+    # Translators: kind and place of an alert: "Landslide, 3 km south of Aldwick"
+    title = _("Correction: %(kind)s, %(place)s") if card.state == "rejected" else _("%(kind)s, %(place)s")
+    return title % {"kind": card.kind_label, "place": card.place}
 
 
 def _to(card: AlertCard) -> str:

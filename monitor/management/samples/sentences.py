@@ -13,7 +13,7 @@ from monitor.channels.mail.letters import what_happened
 from monitor.families import voice
 from monitor.families.changes import season_sentence
 from monitor.management.samples import alerts as made
-from monitor.rasters.visibility import Visibility, visibility_words
+from monitor.rasters.visibility import Ground, Visibility, visibility_words
 from monitor.wording.exposure import building_tilt_sentence, exposure_sentence
 from monitor.wording.points import point_sentence
 from monitor.wording.states import STATE_LABELS
@@ -144,8 +144,8 @@ def _places() -> list[Row]:
     return [
         ("one point, moving", point_sentence("los", -12.0, 0.5, *period)),
         ("one point, still", point_sentence("up", -0.6, 0.4, *period)),
-        ("region, seen well", visibility_words(Visibility(0.12, 3.6, LAST_LOOK), "this region")),
-        ("region, seen badly", visibility_words(Visibility(0.71, 99.0, LAST_LOOK), "this region")),
+        ("region, seen well", visibility_words(Visibility(0.12, 3.6, LAST_LOOK), Ground.REGION)),
+        ("region, seen badly", visibility_words(Visibility(0.71, 99.0, LAST_LOOK), Ground.REGION)),
         ("simulated data", get_template("mail/alert.txt").render({"simulated": True}).splitlines()[0]),
         ("before subscribing", preview_sentence(3, 2, datetime(2020, 1, 3, tzinfo=UTC))),
     ]

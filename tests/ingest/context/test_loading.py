@@ -123,7 +123,7 @@ def test_a_region_is_found_with_its_largest_part(make_geojson):
     context_load(path=make_geojson(({"name": "Twopart", "featurecla": "Admin-0 country", "admin": "Twopart"}, two)))
     (match,) = selectors.place_search(text="two")
     assert match.bounds == (0, 0, 5, 5)
-    assert match.detail == "country"
+    assert match.level == 0
 
 
 def test_the_nearest_place_comes_with_distance_and_direction(make_geonames):

@@ -55,9 +55,10 @@ def box(ends, margin: float = 0.0003) -> str:
 def test_every_line_has_its_own_rate_and_the_sentence_names_the_fastest(client, product):
     chart = body(client, f"/charts/series.json?{points(product, 0, 5, 11)}")
     assert [trace["rate_mm_yr"] for trace in chart["traces"]] == pytest.approx([0, -10, -22], abs=0.2)
-    assert chart["sentence"].startswith("Two of the 3 lines moved between January 2020 and January 2022.")
+    assert chart["sentence"].startswith("2 of the 3 lines moved; line 3 is the fastest.")
     assert body(client, f"/charts/series.json?{points(product, 5, 11)}")["sentence"].startswith("Both lines moved")
-    assert "Line 3 is the fastest: it moved away from the satellite (down or sideways) by about 22" in chart["sentence"]
+    assert "Line 3 moved away from the satellite (down or sideways) by about 22 mm a year" in chart["sentence"]
+    assert "between January 2020 and January 2022. No change of speed" in chart["sentence"]
 
 
 def test_against_a_reference_everything_moves_as_it_does_relative_to_it(client, product, ends):

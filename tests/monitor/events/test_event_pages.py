@@ -48,7 +48,7 @@ def test_an_operator_tells_of_an_event_and_sees_what_the_pair_across_it_shows(op
     # the middle moves by two pixels right and two up: 28.3 m to the north-east
     assert "the fastest of it by about 28 m" in page
     assert "to the north-east" in page
-    assert "match to 80% or better on half" in page
+    assert "match to 80 % or better on half" in page
     assert page.count("Download (GeoTIFF)") == 2
     assert "/#" in page  # the map, at the place
     assert AuditEntry.objects.get().action == "event"
@@ -123,12 +123,12 @@ def test_figures_become_sentences():
         "Within 10 km nothing moved clearly: motion of less than about 5.0 m would not show."
     )
     moved = NearMotion(known=0.9, share=0.004, fastest_m=12.3, sigma_m=0.6, bearing_deg=182.0)
-    assert "less than 1% of the measurements moved clearly" in motion_near(moved, 10)
+    assert "less than 1 % of the measurements moved clearly" in motion_near(moved, 10)
     assert motion_near(moved, 10).endswith("by about 12 m (± 1.2 m) to the south.")
     assert "have no value" in motion_near(None, 10)
     near_words = coherence_near(NearCoherence(1.0, 0.62, 0.1, 0.09), 5)
-    assert "match to 62%" in near_words
-    assert "(single values ± 9 percentage points)" in near_words
+    assert "match to 62 %" in near_words
+    assert "Single values are uncertain by ± 9 percentage points." in near_words
     day = datetime(2024, 5, 1, tzinfo=UTC)
     assert "No radar image of this place is loaded." in waiting_sentence(None, None, [6, 12])
     assert "6 or 12 days apart" in waiting_sentence(day, day + timedelta(days=30), [6, 12])

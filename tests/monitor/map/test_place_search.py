@@ -130,7 +130,7 @@ def test_an_alert_tells_what_is_here(visitor, make_alert, villages, outlines):
     assert "3 km south of Aldwick, in Westshore, Atlantis." in page
     assert "It touches the known outline of a mine: Old Pit." in page
     assert "On a glacier: Whitefall, which is known to surge." in page
-    assert "One landslide was reported within 5 km, on 25 September 2015 (its place is known to about 5 km)." in page
+    assert "One landslide was reported within 5 km. It happened on 25 September 2015." in page
     assert "Not loaded" not in page
 
 
@@ -197,19 +197,20 @@ def test_places_are_told_by_distance_and_direction():
 
 def test_the_ground_is_told_in_rounded_figures():
     assert words.ground_sentence(543.2, 11.6, 270.0) == (
-        "The ground lies about 540 m above sea level and slopes by about 12°, mostly to the west."
+        "The ground lies about 540 m above sea level. It slopes by about 12°, mostly to the west."
     )
-    assert words.ground_sentence(12.4, 0.5, None) == "The ground lies about 12 m above sea level and is nearly flat."
+    assert words.ground_sentence(12.4, 0.5, None) == "The ground lies about 12 m above sea level. It is nearly flat."
     assert (
         words.ground_sentence(-400.0, 30.0, None)
-        == "The ground lies about 400 m below sea level and slopes by about 30°."
+        == "The ground lies about 400 m below sea level. It slopes by about 30°."
     )
 
 
 def test_several_landslides_name_the_last_one():
     sentence = words.landslide_sentence(2, date(2015, 9, 25), None)
     assert sentence == (
-        "2 landslides were reported within 5 km, the last one on 25 September 2015 (the exact place is not known)."
+        "2 landslides were reported within 5 km. The last one happened on 25 September 2015. "
+        "The exact place is not known."
     )
 
 

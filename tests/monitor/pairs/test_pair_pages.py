@@ -70,12 +70,12 @@ def test_what_the_models_said_stands_with_units_and_with_the_alerts_that_came_fr
     Detection.objects.create(scan=scan, alert=alert, **figures)
     page = operator.get(f"/pairs/{pair.pk}/").content.decode()
     for words in (
-        "The two images match to 43% on average",
+        "The two images match to 43 % on average",
         "about 12 independent looks",
-        "It has values for 88% of the image.",
+        "It has values for 88 % of the image.",
         "Half of the measurements lie within 2.1 metres of where they were",
         "the farthest is 28 metres away (2.4 metres a day)",
-        "the second image lies 1.0 metres to the west and 2.0 metres to the south of the first",
+        "the second image is shifted against the first: 1.0 metres to the west and 2.0 metres to the south.",
         f"{alert.code}: Changed surface",
         f"/rasters/{coherence.pk}.tif",
         f"/pairs/{pair.pk}/runs/{coherence.run_id}.png",
@@ -131,7 +131,7 @@ def test_ways_lead_from_the_data_page_to_the_pairs_for_operators_only(client, pa
     client.force_login(user)
     page = client.get("/products/").content.decode()
     assert link in page
-    assert '<a href="/pairs/">Images</a>' in page
+    assert 'href="/pairs/"' in page
 
 
 def test_the_evidence_of_an_alert_leads_operators_to_its_pair(client, pair_predictions, make_alert):

@@ -110,6 +110,6 @@ def test_ice_has_layers_of_its_own_and_speaks_in_metres(client, tmp_path, make_e
 
 def test_the_change_is_said_without_figures_that_mean_nothing():
     sentence = change_sentence("", 0, 3, 0.01, "up")
-    assert sentence.startswith("Since the previous release, 0 points are gone and 3 are new; ")
-    assert sentence.endswith("where both measure, the usual speed is the same.")
+    assert sentence.startswith("Since the previous release, 0 points are gone and 3 are new. ")
+    assert sentence.endswith("Where both measure, the usual speed is the same.")
     assert change_sentence("2019_2023_1", 0, 3, None, "up").endswith("0 points are gone and 3 are new.")

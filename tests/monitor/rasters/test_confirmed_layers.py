@@ -45,6 +45,6 @@ def test_the_main_layer_of_a_change_is_still_the_change(client, confirmed):
 
 
 def test_words_of_what_is_confirmed():
-    assert "on 2.5% of it" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.025}, 10, 12))
-    assert "less than 0.1%" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.00002}, 10, 12))
+    assert "on 2.5 % of it" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.025}, 10, 12))
+    assert "less than 0.1 %" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.00002}, 10, 12))
     assert "No change is confirmed" in " ".join(result_sentences("coherence-change", {"confirmed_share": 0.0}, 10, 12))

@@ -148,7 +148,7 @@ def test_dates_come_in_order_with_words_and_bounds(client, pair_predictions, dja
     assert [one.name for one in RASTER_LAYERS if one.name in layers] == list(layers)
     groups = layers["coherence"]["groups"]
     assert [group["key"] for group in groups] == [FIRST, SECOND]
-    assert groups[0]["label"] == "13 Dec 2021 (12 days since 1 Dec)"
+    assert groups[0]["label"] == "13 Dec 2021 (12 days since 1 Dec 2021)"
     west, south, east, north = groups[0]["bounds"]
     assert west < made_pairs.LONGITUDE < east
     assert south < made_pairs.LATITUDE < north
@@ -171,7 +171,8 @@ def test_a_prediction_knows_where_it_is_shown(client, pair_predictions):
 def test_a_small_map_shows_the_newest_finding_and_says_what_its_colours_mean(pair_predictions):
     evidence = evidence_raster(pair_predictions[2:5])
     assert (evidence["layer"], evidence["group"], evidence["arrows"]) == ("coherence-change", SECOND, False)
-    assert evidence["caption"].startswith("Change of coherence, 25 Dec 2021 (12 days since 13 Dec). Purple: less alike")
+    dates = "25 Dec 2021 (12 days since 13 Dec 2021)"
+    assert evidence["caption"].startswith(f"Change of coherence, {dates}. Purple: less alike")
     assert evidence_raster([]) is None
 
 

@@ -11,6 +11,7 @@ from ingest.rasters import write_cog
 from ml.models import Prediction
 from ml.stored import read_prediction
 from monitor.rasters.visibility import (
+    Ground,
     Visibility,
     visibility_around,
     visibility_in,
@@ -76,14 +77,14 @@ def test_lists_and_subscriptions_say_it(client, limits):
         (
             0.0,
             3.6,
-            "notice ground that moves faster than about 4 mm a year over a kilometre and a half; smaller places",
+            "notice ground that moves faster than about 4 mm a year over a kilometre and a half. Smaller places",
         ),
         (0.12, 3.6, "and in 12 % of it motion of less than 10 mm a year stays hidden."),
         (0.7, float("inf"), "In 70 % of this region we would not notice ground that moves by less than 10 mm a year"),
     ],
 )
 def test_a_region_is_told_what_would_be_noticed_and_where_nothing_would(unseen, noticed, words):
-    sentence = visibility_words(Visibility(unseen, noticed, date(2024, 12, 25)), "this region")
+    sentence = visibility_words(Visibility(unseen, noticed, date(2024, 12, 25)), Ground.REGION)
     assert words in sentence
     assert sentence.endswith("The last measurement is of 25 December 2024.")
     assert ("hidden" in sentence) == (unseen >= 0.01 and noticed < 10)

@@ -373,7 +373,7 @@ def test_the_preview_counts_what_would_have_come(visitor, make_alert):
     assert count(lowest_severity="strong") == 0
     assert count(longitude="-14") == 0
     sentence = visitor.post("/subscribe/preview.json", WISH).json()["sentence"]
-    assert sentence.startswith("In the last two years this would have sent you 2 mails.")
+    assert sentence.startswith("In the last 2 years this would have sent you 2 mails.")
     assert "Our records begin on" in sentence
     bad = visitor.post("/subscribe/preview.json", WISH | {"latitude": ""})
     assert bad.status_code == 422
