@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.utils.translation import get_language
 
 from detection.kinds import FAMILIES, KINDS, Family
 from monitor.charts.period_tiles import FROM_ZOOM
@@ -27,6 +28,16 @@ URLS = {
     "desk": "/workbench/",
 }
 
+WORDED = ("series", "alerts", "rasters")  # public data, in the language of their address
+
+
+def urls() -> dict[str, str]:
+    """The addresses for a page in the language that is active."""
+    language = get_language()
+    if language == settings.LANGUAGE_CODE:
+        return URLS
+    return URLS | {name: f"{URLS[name]}?language={language}" for name in WORDED}
+
 
 def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str, object]:
     """Configuration of one map. bounds: west, south, east, north in degrees."""
@@ -34,7 +45,7 @@ def map_config(layers: Sequence[Layer], bounds: list[float] | None) -> dict[str,
         "layers": [layer.as_dict() for layer in layers],
         "default_layer": layers[0].name if layers else None,
         "bounds": bounds,
-        "urls": URLS,
+        "urls": urls(),
         "period_from_zoom": FROM_ZOOM,
         "kinds_of_points": FAMILIES[Family.VELOCITY],
         "marks": {kind: {"classes": row.mark.classes, "symbol": row.mark.symbol} for kind, row in KINDS.items()},

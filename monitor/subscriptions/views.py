@@ -14,7 +14,7 @@ from detection.kinds import KIND_LABELS, Kind
 from detection.rules.sizes import area_of
 from ingest.context.regions import region_by_name, region_by_slug
 from monitor.cards.filters import alert_or_404
-from monitor.map.config import URLS
+from monitor.map.config import urls
 from monitor.map.selectors import map_totals
 from monitor.models import Subscription
 from monitor.rasters.visibility import visibility_sentence
@@ -130,7 +130,7 @@ def _page(request: HttpRequest, form: SubscribeForm, status: int = 200) -> HttpR
         "subscribe_config": {
             "region": _outline(form),
             "bounds": map_totals().bounds,
-            "alerts_url": URLS["alerts"],
+            "alerts_url": urls()["alerts"],
             "farthest_km": regions.FARTHEST_M / 1000,
         },
     }
