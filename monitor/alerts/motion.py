@@ -4,7 +4,7 @@ from typing import Any
 
 from detection.models import Alert, AlertMotion
 from monitor.families.changes import change_rows, curve_sentences, season_sentence
-from monitor.wording.components import WORDS
+from monitor.wording.components import both_directions
 from monitor.wording.figures import with_uncertainty
 
 
@@ -13,12 +13,12 @@ def motion_rows(alert: Alert) -> dict[str, Any] | None:
     motion = AlertMotion.objects.filter(alert=alert).select_related("product").first()
     if motion is None:
         return None
-    negative, positive = WORDS[motion.product.component]
+    negative, positive = both_directions(motion.product.component)
     return {
         "sentences": [*curve_sentences(motion, motion.product.component), *season_sentence(motion)],
         "rate": with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr),
         "source": str(motion.product),
         "n_dates": motion.n_dates,
         "changes": change_rows(motion.product.component, motion.fit),
-        "chart": motion.fit | {"negative_word": str(negative), "positive_word": str(positive)},
+        "chart": motion.fit | {"negative_word": negative, "positive_word": positive},
     }

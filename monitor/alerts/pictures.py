@@ -35,7 +35,7 @@ from monitor.imaging.evidence import (
 )
 from monitor.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.rasters.pictures import ImageGone
-from monitor.wording.components import WORDS
+from monitor.wording.components import both_directions
 from monitor.wording.figures import figure
 
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
@@ -61,7 +61,7 @@ def captions(detection: Detection) -> list[Captioned]:
 def _of_product(detection: Detection, product: Product, number: int) -> Iterator[Captioned]:
     if product.points_deleted_at:
         return
-    negative, positive = WORDS[product.component]
+    negative, positive = both_directions(product.component)
     # Translators, here and below: %(negative)s is "sinking", %(positive)s is "rising"
     stated = _(
         "Points of %(source)s, as the data set states them. Brown: %(negative)s. Blue: %(positive)s. Full colour at "

@@ -17,7 +17,7 @@ from monitor.imaging.charts import HEIGHT, Curve, SeriesChart, series_chart
 from monitor.map import selectors
 from monitor.map.plans import alert_plan
 from monitor.site.context import site_facts
-from monitor.wording.components import WORDS
+from monitor.wording.components import both_directions
 from monitor.wording.figures import whole
 from monitor.wording.places import coordinates
 
@@ -92,7 +92,7 @@ def _of_motion(motion: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_product(product: Any, series: Any, height: int) -> dict[str, Any]:
-    negative, positive = WORDS[product.component]
+    negative, positive = both_directions(product.component)
     values = {"line": series.mean_mm, "low": series.low_mm, "high": series.high_mm}
     curve = Curve(series.dates, **{name: [float(value) for value in part] for name, part in values.items()})
     caption = _("Mean of the points (%(n)s) in millimetres (up: %(up)s; down: %(down)s), %(source)s.") % {

@@ -21,7 +21,7 @@ from monitor.charts.selectors import PointsIn
 from monitor.charts.traces import Reference, reference_of
 from monitor.charts.words import profile_sentence
 from monitor.map.series import number
-from monitor.wording.components import WORDS
+from monitor.wording.components import both_directions
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import around_line
@@ -58,7 +58,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
     peak = int(np.nanargmax(np.abs(usual.median))) if np.isfinite(usual.median).any() else None
     n_points = sum(part.n_points for part in parts)
     highest = (0.0, 0.0) if peak is None else (float(usual.distance_m[peak]), float(usual.median[peak]))
-    negative, positive = WORDS[product.component]
+    negative, positive = both_directions(product.component)
     order = np.argsort(distance)
     body = {
         "sentence": profile_sentence(product.component, query.length_m, query.width_m, n_points, highest),

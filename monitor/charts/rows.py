@@ -13,7 +13,7 @@ from monitor.charts.traces import Shown, Trace, shown_in
 from monitor.charts.words import Line, chart_sentence
 from monitor.families.changes import what_changed
 from monitor.map.series import number, product_summary
-from monitor.wording.components import WORDS
+from monitor.wording.components import both_directions
 from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
@@ -54,7 +54,7 @@ def reference_body(reference: Region | None) -> dict[str, object] | None:
 
 
 def _trace(trace: Trace, shown: Shown) -> dict[str, object]:
-    negative, positive = WORDS[trace.product.component]
+    negative, positive = both_directions(trace.product.component)
     middle = trace.place.centroid
     return {
         "key": trace.key,

@@ -9,7 +9,7 @@ from ingest.models import Product
 from monitor.desk.attributes import Attribute
 from monitor.desk.differences import Difference
 from monitor.desk.relations import Relation
-from monitor.wording.components import COMPONENT_LABELS, WORDS
+from monitor.wording.components import both_directions, component_label
 from monitor.wording.figures import decimal, percent, whole
 
 STRONG, WEAK = 0.7, 0.3  # of a correlation, as it is called
@@ -25,7 +25,7 @@ def extent(n_drawn: int, n_points: int) -> str:
 
 def sides(product: Product) -> str:
     """What the signs of a data set mean."""
-    negative, positive = WORDS[product.component]
+    negative, positive = both_directions(product.component)
     return _("Negative: %(negative)s. Positive: %(positive)s.") % {"negative": negative, "positive": positive}
 
 
@@ -37,7 +37,7 @@ def product_title(product: Product) -> str:
     """As it stands in lists: name, component, first and last year."""
     return _("%(name)s, %(component)s, %(first)s–%(last)s") % {
         "name": product.name,
-        "component": COMPONENT_LABELS[product.component],
+        "component": component_label(product.component),
         "first": product.dates[0].year,
         "last": product.dates[-1].year,
     }

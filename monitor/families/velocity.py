@@ -11,7 +11,7 @@ from detection.kinds import KIND_OF_CLASS, KINDS, Extent, Sign, row_of
 from ingest.readers.records import Reference
 from monitor.families.changes import change_sentences, is_at_rest, motion_of, since_change
 from monitor.families.voice import AlertFigures, DetectionFigures, Evidence, Finding, Severity, advice_in_state
-from monitor.wording.components import COMPONENT_LABELS, ROSE, SANK, Way, direction, way
+from monitor.wording.components import ROSE, SANK, Way, component_label, direction, way
 from monitor.wording.dates import period_words
 from monitor.wording.figures import (
     figure,
@@ -207,7 +207,7 @@ class VelocityVoice:
             reasons.append(fastest % {"n": len(detection.places), "rates": rates})
         reasons += [line for line in [tilt_sentence(detection.places[0])] if line] if detection.places else []
         figures = [direction(source.component, detection.rate_mm_yr), _("%(number)s mm/year") % {"number": rate}]
-        return Finding(", ".join(figures), str(COMPONENT_LABELS[source.component]), reasons)
+        return Finding(", ".join(figures), component_label(source.component), reasons)
 
 
 def _is_region(alert: AlertFigures) -> bool:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy
 
-from monitor.wording.components import WORDS
+from monitor.wording.components import both_directions
 
 
 class Layer(NamedTuple):
@@ -19,11 +19,11 @@ class Layer(NamedTuple):
 
     @property
     def negative_word(self) -> str:
-        return str(WORDS[self.component][0])
+        return both_directions(self.component)[0]
 
     @property
     def positive_word(self) -> str:
-        return str(WORDS[self.component][1])
+        return both_directions(self.component)[1]
 
     def as_dict(self) -> dict[str, str]:
         """For the page's configuration."""

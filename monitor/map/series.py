@@ -16,7 +16,7 @@ from ml.deformation.series.product import half_wave_mm, has_cycles
 from ml.statistics.series import SeriesFit, fit_series
 from monitor.families.changes import what_changed
 from monitor.map import selectors
-from monitor.wording.components import COMPONENT_LABELS, WORDS
+from monitor.wording.components import both_directions, component_label
 from monitor.wording.points import point_sentence
 
 
@@ -32,7 +32,7 @@ def point_body(point: MeasurementPoint) -> dict[str, object]:
     product, displacement = point.product, point_series(point=point)
     dates = product.dates if product.has_series else []
     fit, motion = _fits(product, displacement)
-    negative, positive = WORDS[product.component]
+    negative, positive = both_directions(product.component)
     return {
         "product": product_summary(product),
         "pid": point.pid,
@@ -85,7 +85,7 @@ def motion_of_series(
 
 def alert_body(alert: Alert) -> dict[str, object]:
     """Mean series of every product that saw the alert, with the middle two thirds of its points. mm."""
-    negative, positive = WORDS.get(alert.component, ("", ""))
+    negative, positive = both_directions(alert.component)
     series = [
         {
             "product": product_summary(entry["product"]),
@@ -108,7 +108,7 @@ def product_summary(product: Product) -> dict[str, object]:
         "name": product.name,
         "track": product.track,
         "component": product.component,
-        "component_label": str(COMPONENT_LABELS[product.component]),
+        "component_label": component_label(product.component),
         "attribution": product.attribution,
         "simulated": product.simulated,
         "url": reverse("product-analysis", args=[product.pk]),

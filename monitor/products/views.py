@@ -20,7 +20,7 @@ from ml.models import Run
 from ml.selectors import runs_of_products
 from monitor.map.config import map_at
 from monitor.site.guards import may_look
-from monitor.wording.components import COMPONENT_LABELS
+from monitor.wording.components import component_label
 from monitor.wording.csv_cells import cell_text
 from monitor.wording.figures import listed, whole
 from monitor.wording.images import DIRECTION_WORDS, not_stated, piece, run_state
@@ -110,7 +110,7 @@ def _row(product: Product) -> dict[str, Any]:
         "id": product.pk,
         "name": product.name,
         "level_label": f"{TITLES[product.source_format]} {product.level}",
-        "component_label": COMPONENT_LABELS[product.component],
+        "component_label": component_label(product.component),
         "track_label": _track_label(product),
         "period_label": f"{_between(product.dates[0], product.dates[-1])}, {_dates_label(product)}",
         "n_points": product.n_points,

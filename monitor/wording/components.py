@@ -109,7 +109,6 @@ NORTH = Way(
     gettext_lazy("This point moved north by about %(rate)s %(when)s."),
 )
 WAYS = {"los": (AWAY, TOWARD), "up": (SANK, ROSE), "east": (WEST, EAST), "north": (SOUTH, NORTH)}
-WORDS = {component: (negative.label, positive.label) for component, (negative, positive) in WAYS.items()}
 
 
 def way(component: str, rate_mm_yr: float) -> Way:
@@ -122,19 +121,20 @@ def direction(component: str, rate_mm_yr: float) -> str:
     return str(way(component, rate_mm_yr).label)
 
 
-def moved_plainly(component: str, rate_mm_yr: float) -> str:
-    """'moved away from the satellite (down or sideways)'."""
-    return {
-        ("los", False): "moved away from the satellite (down or sideways)",
-        ("los", True): "moved toward the satellite (up or sideways)",
-        ("up", False): "sank",
-        ("up", True): "rose",
-    }.get((component, rate_mm_yr > 0)) or f"moved {direction(component, rate_mm_yr).removeprefix('moving ')}"
+def both_directions(component: str) -> tuple[str, str]:
+    """'sinking' and 'rising': of a negative value, and of a positive one; empty of what has no component."""
+    negative, positive = WAYS.get(component, (None, None))
+    return (str(negative.label), str(positive.label)) if negative and positive else ("", "")
+
+
+def component_label(component: str) -> str:
+    """'along the satellite's line of sight'."""
+    return str(COMPONENT_LABELS[component])
 
 
 def colour_caption(component: str, stretch_mm_yr: int) -> str:
     """What the colours of a small map mean."""
-    negative, positive = WORDS[component]
+    negative, positive = both_directions(component)
     # Translators: %(negative)s is "sinking" or "away from the satellite", %(positive)s the opposite
     return _("Brown: %(negative)s. Grey: still. Blue: %(positive)s. Full colour at %(stretch)s mm a year.") % {
         "negative": negative,

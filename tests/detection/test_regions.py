@@ -55,7 +55,7 @@ def test_sinking_plain_is_one_region_and_the_fast_place_in_it_its_own_alert(tmp_
     assert abs(region.peak_low_mm_yr) < abs(region.peak_rate_mm_yr) < abs(region.peak_high_mm_yr)
     assert region.area_m2 > 2 * sum(place.area_m2 for place in places)
     page = client.get(region.get_absolute_url()).content.decode()
-    assert "The ground of a wide region sank" in page
+    assert "This is the motion of a wide region" in page
     assert {"gnss": "compared with permanent GPS", "local": "the stillest ground in these data"}[reference] in page
     assert "Assumed:" in page
     assert "motion of the whole region does not show" not in page

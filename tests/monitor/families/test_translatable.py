@@ -18,7 +18,7 @@ from monitor.families.changes import change_rows, curve_sentences
 from monitor.management.samples import sentences as samples
 from monitor.wording.causes import JUDGED, because_sentences
 from monitor.wording.compass import compass, toward
-from monitor.wording.components import COMPONENT_LABELS, WORDS, colour_caption
+from monitor.wording.components import WAYS, both_directions, colour_caption, component_label
 from monitor.wording.dates import duration_words, two_days
 from monitor.wording.exposure import exposure_rows, exposure_sentence
 from monitor.wording.figures import area_label, length_words, rate_words, speed_words
@@ -85,7 +85,7 @@ def test_every_voice_in_every_state(kind, state):
     assert whole(*texts, *own.advice(kind, state), *own.limits(alert, [few]))
 
 
-@pytest.mark.parametrize(("component", "trend", "sign"), list(product(WORDS, Trend, (-1.0, 1.0))))
+@pytest.mark.parametrize(("component", "trend", "sign"), list(product(WAYS, Trend, (-1.0, 1.0))))
 def test_every_way_of_moving_and_changing(component, trend, sign):
     changed = motion(trend, 9.0 * sign, 6.0 * sign, sigma_days=60.0)
     alert = velocity(Kind.UNKNOWN, component, 6.0 * sign, 12.0 * sign, motion=changed)
@@ -95,7 +95,7 @@ def test_every_way_of_moving_and_changing(component, trend, sign):
     assert whole(own.sentence(alert), own.label(alert), *curve_sentences(changed, component))
     assert whole(*(text for row in change_rows(component, {"changes": changes}) for text in row.values() if text))
     assert whole(point_sentence(component, 6.0 * sign, 0.5, *PERIOD), point_sentence(component, sign, 0.5, *PERIOD))
-    assert whole(COMPONENT_LABELS[component], *WORDS[component], colour_caption(component, 10))
+    assert whole(component_label(component), *both_directions(component), colour_caption(component, 10))
 
 
 @pytest.mark.parametrize(

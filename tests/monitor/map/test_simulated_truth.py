@@ -50,7 +50,7 @@ def test_an_alerts_page_compares_what_was_found_with_what_was_put_in(client, mak
     page = " ".join(client.get(make_alert(simulated=True).get_absolute_url()).content.decode().split())
     assert "What was simulated here" in page
     assert "<strong>Pumped ground</strong>: sinks by up to 19 mm a year" in page
-    assert "Simulated outlines fill 100% of the detected area" in page
+    assert "Simulated outlines fill 100 % of the detected area" in page
 
 
 def test_a_false_alert_of_a_simulation_is_called_one(client, make_alert, bowl):
