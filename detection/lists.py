@@ -79,13 +79,15 @@ def alerts_matching(
 
 def alerts_within(
     *,
-    area: MultiPolygon | None = None,
+    area: MultiPolygon | QuerySet | None = None,
     among: Sequence[int] | None = None,
     found: Period = ALL_TIME,
     moving: Period = ALL_TIME,
 ) -> QuerySet[Alert]:
     """Alerts of every state that touch the area, were found in some days, and whose data show motion in some days, in
     no order; among: their rows.
+
+    area: a shape, or a query of the one row and column that holds it.
     """
     alerts = Alert.objects.order_by()
     if area is not None:
