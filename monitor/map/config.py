@@ -12,6 +12,7 @@ from monitor.map.layers import Layer
 
 URLS = {
     "tiles": "/tiles/points/{layer}/{z}/{x}/{y}.mvt",
+    "my_house": "/reading/#my-house",
     "period_tiles": "/tiles/periods/{layer}/{z}/{x}/{y}.mvt",
     "series": "/api/points/{product}/{pid}/series/",
     "alerts": "/alerts.geojson",

@@ -29,6 +29,7 @@ def map_view(request: HttpRequest) -> HttpResponse:
     context = {
         "cards": alert_cards(alerts[:MOST_CARDS]),
         "n_alerts": len(alerts) if len(alerts) <= MOST_CARDS else alerts_public().count(),
+        "n_moving": alerts_public().exclude(state=State.FINISHED).count(),
         "layers": layers,
         "overlays": overlays,
         "truth": truth_overlay(),

@@ -30,7 +30,8 @@ def landing(request: HttpRequest, catalogue: Catalogue) -> Document:
     whole = {"title": catalogue.title, "description": catalogue.description, "links": links}
     if not catalogue.stac:
         return whole
-    links.append(_link("search", _address(request, catalogue, "search"), GEOJSON, "Items of any collection"))
+    by_address = _link("search", _address(request, catalogue, "search"), GEOJSON, "Items of any collection")
+    links += [by_address | {"method": method} for method in ("GET", "POST")]
     links += [
         _link("child", _address(request, catalogue, "collection", name), JSON, one.title)
         for name, one in catalogue.collections.items()
@@ -85,9 +86,16 @@ def page(request: HttpRequest, catalogue: Catalogue, one: Collection, part: Part
     return _listed(request, catalogue, found, part.after, links) | matched
 
 
-def search_page(request: HttpRequest, catalogue: Catalogue, found: Found, after: str) -> Document:
+def search_page(
+    request: HttpRequest, catalogue: Catalogue, found: Found, after: str, body: Document | None = None
+) -> Document:
+    """body: of a search that was posted; the next part is asked for in the same way."""
     links = [_root(request, catalogue), _link("self", request.build_absolute_uri(), GEOJSON)]
-    return _listed(request, catalogue, found, after, links)
+    if body is None or not after:
+        return _listed(request, catalogue, found, after, links)
+    following = _link("next", request.build_absolute_uri(), GEOJSON, "The next part")
+    links.append(following | {"method": "POST", "body": body | {"after": after}, "merge": False})
+    return _listed(request, catalogue, found, "", links)
 
 
 def _listed(request: HttpRequest, catalogue: Catalogue, found: Found, after: str, links: list[Document]) -> Document:

@@ -1,6 +1,8 @@
 """Items of several collections at once, as STAC's item search asks for them."""
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from django.http import QueryDict
 
@@ -29,6 +31,28 @@ def search(known: Mapping[str, Collection], parameters: QueryDict) -> tuple[Foun
         found = [(one, feature) for one in chosen for ident in idents if (feature := one.feature(ident))]
         return found[: query.limit], ""
     return _one_after_the_other(chosen, query)
+
+
+def posted(content: bytes) -> dict[str, Any]:
+    """The body of a search. Raises Refusal."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal("the body is no JSON object", 'Send for example {"collections": ["predictions"], "limit": 10}.')
+    return body
+
+
+def parameters_of(body: Mapping[str, Any]) -> QueryDict:
+    """A body as the parameters of an address: lists with commas. Raises Refusal."""
+    parameters = QueryDict(mutable=True)
+    for name, value in body.items():
+        parts = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, (str, int, float)) and not isinstance(part, bool) for part in parts):
+            raise Refusal(f"{name[:40]} is neither text, number nor a list of them", "Leave it out.")
+        parameters[name] = ",".join(str(part) for part in parts)
+    return parameters
 
 
 def _one_after_the_other(chosen: list[Collection], query: Query) -> tuple[Found, str]:

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
 
 from monitor.site.refusals import refusals_as_json
 from monitor.standards import documents
@@ -12,6 +13,7 @@ from monitor.standards.catalogues import CATALOGUES
 from monitor.standards.collections import Collection
 from monitor.standards.description import OPENAPI, describe
 from monitor.standards.queries import read_query
+from monitor.standards.search import parameters_of, posted
 from monitor.standards.search import search as find
 from monitor.standards.stac_items import GEOJSON
 from monitor.wording.refusals import Missing
@@ -61,13 +63,15 @@ def item(request: HttpRequest, catalogue: str, name: str, ident: str) -> JsonRes
     return JsonResponse(documents.item(request, CATALOGUES[catalogue], one, feature), content_type=GEOJSON)
 
 
-@require_safe
+@csrf_exempt  # it changes nothing
+@require_http_methods(["GET", "HEAD", "POST"])
 @refusals_as_json
 def search(request: HttpRequest, catalogue: str) -> JsonResponse:
-    """Of a STAC catalogue."""
+    """Of a STAC catalogue: by its address, or by a JSON body."""
     chosen = CATALOGUES[catalogue]
-    found, after = find(chosen.collections, request.GET)
-    return JsonResponse(documents.search_page(request, chosen, found, after), content_type=GEOJSON)
+    body = posted(request.body) if request.method == "POST" else None
+    found, after = find(chosen.collections, request.GET if body is None else parameters_of(body))
+    return JsonResponse(documents.search_page(request, chosen, found, after, body), content_type=GEOJSON)
 
 
 def routes(catalogue: str) -> tuple[list[Any], str]:

@@ -37,6 +37,8 @@ def test_a_click_on_a_point_draws_its_series_and_says_what_it_means(page, live_s
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator("#panel .verdict")).to_contain_text(re.compile(r"This point moved .* mm a year"))
     expect(page.locator("#panel canvas").first).to_be_visible()
+    page.get_by_role("link", name="A moving point is on my house: what now?").click()
+    expect(page.locator("#my-house")).to_be_in_viewport()
 
 
 def test_the_list_works_without_javascript(open_page, live_server, watched_region):

@@ -26,7 +26,9 @@ export function setUpList({ query, remember, find, onPick }) {
     const listed = cards.filter((card) => fits(card.dataset)).length;
     document.getElementById("no-match").hidden = listed > 0;
     if (alerts) {
-      const count = alerts.filter(fits);
+      alerts.filter(fits);
+      const moves = (one) => state.value || one.state !== "finished"; // a place at rest counts where it is asked for
+      const count = alerts.properties().filter((one) => fits(one) && moves(one)).length;
       const places = ngettext("%(n)s place", "%(n)s places", count);
       document.getElementById("count").textContent = interpolate(places, { n: formatNumber(count) });
     }

@@ -1,5 +1,5 @@
 // The panel beside the map: what is known about one point or one alert. Each has a loading, an empty and an error form.
-import { element as h } from "gmm/dom";
+import { element as h, jsonOf } from "gmm/dom";
 import { date, fixed, position, seconds, signed } from "gmm/format";
 import { formatNumber, gettext, interpolate, ngettext } from "gmm/words";
 
@@ -145,6 +145,11 @@ function renderPoint(point, drawChart, buttons) {
     changesList(point),
     measured.length > 0 && valuesTable(point),
     howSure(point, measured.length),
+    h(
+      "p",
+      {},
+      h("a", { href: jsonOf("map-config").urls.my_house }, gettext("A moving point is on my house: what now?")),
+    ),
   ];
   if (measured.length === 0) {
     open(

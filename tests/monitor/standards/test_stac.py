@@ -118,3 +118,28 @@ def test_a_search_goes_through_all_collections_page_by_page(client, pair_predict
     assert (
         client.get("/stac/search?collections=none").status_code == client.get("/stac/search?after=x").status_code == 400
     )
+
+
+def test_a_search_may_be_posted_and_leads_on_in_the_same_way(client, pair_predictions):
+    def post(body) -> dict:
+        response = client.post("/stac/search", body, content_type="application/json")
+        assert response.status_code == 200, response.content
+        return response.json()
+
+    asked = {"collections": ["predictions"], "bbox": [-13, 46, -11, 48], "limit": 2}
+    found, ids = post(asked), []
+    while True:
+        ids += [one["id"] for one in found["features"]]
+        following = [link for link in found["links"] if link["rel"] == "next"]
+        if not following:
+            break
+        assert following[0]["method"] == "POST"
+        found = post(following[0]["body"])
+    by_address = answer(client, "/stac/search?collections=predictions&bbox=-13,46,-11,48")["features"]
+    assert ids == [one["id"] for one in by_address]
+    assert len(post({"ids": [ids[0]], "collections": ["predictions"]})["features"]) == 1
+    for wrong in ("[1]", "{", '{"collections": {"a": 1}}', '{"limit": true}', '{"colections": ["predictions"]}'):
+        refused = client.post("/stac/search", wrong, content_type="application/json")
+        assert (refused.status_code, refused["Content-Type"]) == (400, "application/problem+json")
+    methods = [link.get("method") for link in answer(client, "/stac/")["links"] if link["rel"] == "search"]
+    assert methods == ["GET", "POST"]
