@@ -94,7 +94,7 @@ def run(rounds: int = LOADS) -> dict[str, Any]:
     _fill()
     paths = {"map": "/", "alerts": "/alerts/", "an alert": f"/alerts/{alerts_public()[0].code}/"}
     results = []
-    with gunicorn(os.environ) as web, proxy(f"127.0.0.1:{web}") as port, _browser() as browser:
+    with gunicorn(os.environ) as web, proxy(f"127.0.0.1:{web}") as port, opened_browser() as browser:
         for name, path in paths.items():
             for size in SIZES:
                 loads = [_visit(browser, f"http://localhost:{port}{path}", size) for _ in range(rounds + 1)][1:]
@@ -115,7 +115,7 @@ def _fill() -> None:
 
 
 @contextmanager
-def _browser() -> Iterator[Browser]:
+def opened_browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:

@@ -55,8 +55,8 @@ class Picture(NamedTuple):
 
 def difference(first: Cells, second: Cells) -> Difference | None:
     """None where they share no cell."""
-    keys = [cells.column.astype(np.int64) << 32 | cells.row for cells in (first, second)]
-    shared, here, there = np.intersect1d(*keys, return_indices=True)
+    mine, theirs = (cells.column << 32 | cells.row for cells in (first, second))
+    shared, here, there = np.intersect1d(mine, theirs, return_indices=True)
     if not shared.size:
         return None
     before, after = first.velocity_mm_yr[here], second.velocity_mm_yr[there]
@@ -70,8 +70,8 @@ def difference(first: Cells, second: Cells) -> Difference | None:
         row=first.row[here],
         first_mm_yr=before,
         second_mm_yr=after,
-        n_only_first=int(keys[0].size - shared.size),
-        n_only_second=int(keys[1].size - shared.size),
+        n_only_first=int(mine.size - shared.size),
+        n_only_second=int(theirs.size - shared.size),
         median_mm_yr=median,
         spread_mm_yr=1.4826 * float(np.median(np.abs(change - median))),
         correlation=correlation(before, after) if shared.size > 2 else float("nan"),

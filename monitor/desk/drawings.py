@@ -30,6 +30,8 @@ def layout(**changes: Any) -> dict[str, Any]:
         "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
         "font": {"family": "system-ui, sans-serif", "size": 13},
         "template": "plotly_white",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
         "height": HEIGHT,
         "separators": separators,
     } | changes

@@ -24,6 +24,7 @@ from ingest.products.pyramid import CELLS, FINEST_ZOOM
 from ingest.products.pyramid import TABLE as PYRAMID
 from ingest.products.selectors import usual_velocity_std
 from ingest.readers.records import Float32, Float64
+from ml.runtime.code_version import code_version
 from monitor.charts.selectors import bounded, products_over
 from monitor.desk.attributes import Attribute
 from monitor.desk.differences import Cells, cells_of_points
@@ -115,7 +116,7 @@ def kept(product: Product, about: Sequence[object], make: Callable[[], list[Comp
     As plain values: the cache takes nothing that would have to be unpickled.
     """
     named = sha256(repr([get_language(), *about]).encode()).hexdigest()
-    key = f"desk-{product.pk}-{product.n_points}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
+    key = f"desk-{code_version()}-{product.pk}-{product.loaded_at:%Y%m%dT%H%M%S.%f}-{named}"
     found: str | None = cache.get(key)
     if found is None:
         if not _one_at_a_time.acquire(timeout=WAIT_SECONDS):

@@ -127,7 +127,7 @@ def _cross(view: View, product: Product) -> list[Component]:
         drawn = _("Each dot is one point. The dashed line follows most of them and is not moved by outliers.")
     else:
         drawn = _(
-            "The darker, the more points stand there. The dashed line follows most of them and is "
+            "The stronger the colour, the more points stand there. The dashed line follows most of them and is "
             "not moved by outliers."
         )
     return [
@@ -214,8 +214,7 @@ def _compare(view: View, product: Product) -> list[Component]:
         ),
     ]
     if related:
-        names = [_("First: %(name)s (mm/year)"), _("Second: %(name)s (mm/year)")]
-        titles = [text % {"name": one.name} for text, one in zip(names, (product, other), strict=True)]
+        titles = [_("First (mm/year)"), _("Second (mm/year)")]
         line = _("robust line: %(slope)s per unit") % {"slope": words.number(related.slope, 3)}
         parts.append(
             chart(

@@ -1,5 +1,6 @@
 """The page of the workbench: its controls, and Dash's own layout and callbacks, without a session."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -8,6 +9,7 @@ from dash.fingerprint import check_fingerprint
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -25,6 +27,8 @@ from monitor.site.refusals import refusals_as_json
 from monitor.wording.refusals import Refusal
 
 BASE = "/workbench/"
+SCRIPT = re.compile(r'src="/workbench/_dash-component-suites/([^"?]+)[^"]*"')
+LATER = ("plotly/package_data/plotly.min.js", "dash/dcc/async-graph.js")  # what Dash asks for when it draws a chart
 PARTS = "{%app_entry%}{%config%}{%scripts%}{%renderer%}"  # of Dash's page, which stand in ours
 
 
@@ -40,6 +44,7 @@ def desk(request: HttpRequest) -> HttpResponse:
     if view.product and view.tab != "benchmarks" and product is None:
         raise Http404("There is no such data set, or its points are deleted; a newer one replaces it.")
     context = {"view": view, "tabs": _tabs(view), "product": product, "dash": _dash_parts(request.csp_nonce)}
+    context["later"] = [reverse("workbench-component", args=[resource]) for resource in LATER]
     return render(request, "desk/desk.html", context | _controls(view, product))
 
 
@@ -133,8 +138,7 @@ def update(request: HttpRequest) -> HttpResponse:
 @require_safe
 def component(request: HttpRequest, resource: str) -> HttpResponse:
     """Scripts that Dash loads lie among the static files."""
-    path, _is_fingerprinted = check_fingerprint(resource)
-    return HttpResponseRedirect(static(f"dash/component/{path}"))
+    return HttpResponseRedirect(_lies_at(resource))
 
 
 @cache
@@ -146,6 +150,14 @@ def _dash() -> WrappedDash:
 
 
 def _dash_parts(nonce: object) -> SafeString:
-    """Dash's scripts, which no visitor can influence, with the nonce of the site's content security policy."""
+    """Dash's scripts, which no visitor can influence, with the nonce of the site's content security policy; each at the
+    address where it lies, so that the browser need not be sent on.
+    """
     page: str = _dash().locate_endpoint_function()()
+    page = SCRIPT.sub(lambda found: f'src="{_lies_at(found[1])}"', page)
     return mark_safe(page.replace("<script", f'<script nonce="{nonce}"'))  # noqa: S308
+
+
+def _lies_at(resource: str) -> str:
+    path, _is_fingerprinted = check_fingerprint(resource)
+    return static(f"dash/component/{path}")

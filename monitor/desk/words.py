@@ -97,12 +97,12 @@ def views(first: Product, second: Product) -> str:
 
 def signed(value: float, digits: int = 1) -> str:
     """With its sign; a dash where nothing is known."""
-    if not math.isfinite(value):
-        return "–"
-    return f"{'−' if value < 0 else '+'}{decimal(abs(value), digits)}"
+    value = round(value, digits)
+    sign = "−" if value < 0 else "+" if value > 0 else ""
+    return f"{sign}{decimal(abs(value), digits)}" if math.isfinite(value) else "–"
 
 
 def number(value: float, digits: int = 2) -> str:
     if not math.isfinite(value):
         return "–"
-    return f"{'−' if value < 0 else ''}{decimal(abs(value), digits)}"
+    return f"{'−' if round(value, digits) < 0 else ''}{decimal(abs(value), digits)}"

@@ -12,6 +12,7 @@ NAMES = (
     "coherence",
     "days",
     "deformation",
+    "desk",
     "drip",
     "faults",
     "ingest",
@@ -32,11 +33,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=NAMES)
         parser.add_argument("--json", type=Path, metavar="OUT")
-        parser.add_argument("--points", type=int, help="how many points (load only)")
+        parser.add_argument("--points", type=int, help="how many points (desk, load)")
         parser.add_argument(
             "--rounds",
             type=int,
-            help="how often each fault is made, each page loaded; how many days, nations, alerts",
+            help="how often each fault is made, each page loaded, each sheet drawn; how many days, nations, alerts",
         )
 
     def handle(self, *args, **options) -> None:

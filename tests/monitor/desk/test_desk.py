@@ -241,7 +241,7 @@ def test_small_ground_is_compared_by_its_points(make_egms):
     said = texts(drawn(sheet_body(f"?on={product.pk}&with={second.pk}&tab=compare&area={area}")))
     assert "Cells of about 50 m" in said
     assert "in the middle, on" in said
-    assert "+0.0 mm a year" in said
+    assert "is 0.0 mm a year in the middle" in said
 
 
 def test_other_directions_are_no_change():
