@@ -7,7 +7,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-pytest_plugins = ["tests.fixtures.files", "tests.fixtures.region", "tests.fixtures.rows", "tests.fixtures.servers"]
+pytest_plugins = [
+    "tests.fixtures.files",
+    "tests.fixtures.language",
+    "tests.fixtures.region",
+    "tests.fixtures.rows",
+    "tests.fixtures.servers",
+]
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright keeps an event loop in the test's thread
 

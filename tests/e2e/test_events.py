@@ -51,7 +51,7 @@ def test_a_place_and_a_date_bring_what_the_pair_across_it_shows(page, operator, 
     expect(page.get_by_role("heading", level=1)).to_have_text("Landslide: Made slide")
     pair = page.get_by_role("region", name="Radar images of 1 and 13 December 2021, 12 days apart")
     expect(pair).to_contain_text("by about 28 m (± 2.0 m) to the north-east")  # two pixels of 10 m right and up
-    expect(pair).to_contain_text("the two images match to 80% or better on half of the ground")
+    expect(pair).to_contain_text("the two images match to 80 % or better on half of the ground")
     for picture in pair.get_by_role("img").all():
         picture.scroll_into_view_if_needed()
         expect(picture).to_have_js_property("complete", True)

@@ -1,6 +1,5 @@
 """Every sentence about an alert consists of whole translated pieces: in a made-up language, nothing else is left."""
 
-import re
 from datetime import date
 from itertools import product
 
@@ -25,40 +24,18 @@ from monitor.wording.figures import area_label, length_words, rate_words, speed_
 from monitor.wording.glossary import GLOSSARY
 from monitor.wording.points import agreement_sentences, change_sentence, point_sentence, reason_sentences, tilt_sentence
 from monitor.wording.states import STATE_LABELS, VERDICT_FORMS, VERDICT_HEADINGS, in_language, step_reason
+from tests.fixtures.language import left_over
 from tests.monitor.families.test_changes import motion
 from tests.monitor.families.test_voices import figures, source, velocity
 
-PLACEHOLDER = re.compile(r"(%\(\w+\)s)")
-TRANSLATED = re.compile(r"⟦[^⟦⟧]*⟧")
-LETTERS = re.compile(r"[^\W\d_]{2,}")
 NAMES = ("EGMS", "mm", "ascending")
+pytestmark = pytest.mark.usefixtures("made_up_language")
 PERIOD = date(2020, 1, 3), date(2024, 12, 25)
-
-
-def mark(msgid: str) -> str:
-    """A translation that shows where it begins and ends; what is put in stands outside of it."""
-    return "⟦" + PLACEHOLDER.sub(r"⟧\1⟦", msgid) + "⟧" if msgid else ""
-
-
-@pytest.fixture(autouse=True)
-def made_up_language(monkeypatch):
-    known = translation._trans
-    monkeypatch.setattr(known, "gettext", mark, raising=False)
-    monkeypatch.setattr(known, "pgettext", lambda context, msgid: mark(msgid), raising=False)
-    monkeypatch.setattr(known, "ngettext", lambda one, many, n: mark(one if n == 1 else many), raising=False)
-    monkeypatch.setattr(known, "npgettext", lambda _, one, many, n: mark(one if n == 1 else many), raising=False)
-
-
-def left_over(text: str) -> list[str]:
-    rest = TRANSLATED.sub(" ", str(text))
-    for name in NAMES:
-        rest = re.sub(rf"\b{name}\b", "", rest)
-    return LETTERS.findall(rest)
 
 
 def whole(*texts: object) -> bool:
     """Whether all are translated pieces, figures and names only."""
-    return all("⟦" in str(text) and not left_over(str(text)) for text in texts)
+    return all("⟦" in str(text) and not left_over(text, NAMES) for text in texts)
 
 
 def test_the_made_up_language_finds_a_glued_fragment():
@@ -137,7 +114,7 @@ def test_what_stands_on_the_ground(known):
     assert whole(sentence) or not sentence
     rows = exposure_rows(buildings, road, 0.4, railway, people)
     assert whole(*(name for name, _ in rows))
-    assert not any(left_over(words) for _, words in rows)
+    assert not any(left_over(words, NAMES) for _, words in rows)
 
 
 def test_facts_about_the_surroundings_and_what_they_speak_for():
