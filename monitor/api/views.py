@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from monitor.api.site import api
@@ -16,12 +17,12 @@ class Standard(NamedTuple):
 
 
 STANDARDS = (
-    Standard("Maps and GIS", "OGC API Features 1.0: alerts, points, data sets, glaciers", "/ogc/"),
-    Standard("Analysts", "STAC 1.1: velocity fields, radar images, results of models", "/stac/"),
-    Standard("Maps of others", "TileJSON 3.0 of every layer of points and images", "/tilejson/"),
-    Standard("Feed readers", "Atom with GeoRSS outlines", "/alerts.atom"),
-    Standard("Alerting systems", "CAP 1.2: Alert, Update, Cancel", "/cap.atom"),
-    Standard("Maps", "GeoJSON of the alerts, 500 at a time", "/alerts.geojson"),
+    Standard(_("Maps and GIS"), _("OGC API Features 1.0: alerts, points, data sets, glaciers"), "/ogc/"),
+    Standard(_("Analysts"), _("STAC 1.1: velocity fields, radar images, results of models"), "/stac/"),
+    Standard(_("Maps of others"), _("TileJSON 3.0 of every layer of points and images"), "/tilejson/"),
+    Standard(_("Feed readers"), _("Atom with GeoRSS outlines"), "/alerts.atom"),
+    Standard(_("Alerting systems"), _("CAP 1.2: Alert, Update, Cancel"), "/cap.atom"),
+    Standard(_("Maps"), _("GeoJSON of the alerts, 500 at a time"), "/alerts.geojson"),
 )
 EXAMPLES = (
     "/ogc/collections/alerts/items?kind=subsidence&bbox=-13,46,-11,48",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
 from ingest.context.selectors import kinds_loaded
 from ingest.context.simulated_truth import truth_is_loaded
@@ -32,7 +33,7 @@ class Overlay:
 OVERLAYS = (
     Overlay(
         "regions",
-        "Borders of regions",
+        _("Borders of regions"),
         "administrativeregion",
         {"name": "name", "level": "level"},
         "outline",
@@ -40,17 +41,17 @@ OVERLAYS = (
     ),
     Overlay(
         "glaciers",
-        "Glaciers, stronger where they surge",
+        _("Glaciers, stronger where they surge"),
         "glacier",
         {"name": "name", "surge": "surge", "page": PAGE_OF_GLACIER},
         "position",
         "coalesce(outline, position)",
         "shown",
     ),
-    Overlay("mines", "Mines", "mine", {"name": "name"}, "position", "outline"),
+    Overlay("mines", _("Mines"), "mine", {"name": "name"}, "position", "outline"),
     Overlay(
         "landslides",
-        "Reported landslides",
+        _("Reported landslides"),
         "landslide",
         {"name": "landslide_type", "day": "to_char(happened_on, 'YYYY-MM-DD')", "accuracy_m": "accuracy_m"},
         "position",
@@ -60,7 +61,7 @@ OVERLAYS = (
 # What a simulation put in: a switch of its own, and only where a simulation is loaded.
 TRUTH = Overlay(
     "truth",
-    "Show what was simulated",
+    _("Show what was simulated"),
     "simulatedtruth",
     {"title": "title", "description": "description"},
     "outline",
