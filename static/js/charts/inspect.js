@@ -10,7 +10,8 @@ const NOTHING = { points: [], area: null, line: null, width: 200, from: null, un
 
 /**
  * urls: of the page's configuration; layer(): name of the points shown; remember(changes): into the address bar.
- * onPeriod({from, until}): what the rates of the chart are fitted to, or null. say(text): for screen readers; show(bounds): moves the map where they are out of view.
+ * onPeriod({from, until}): what the rates of the chart are fitted to, or null. say(text): for screen
+ * readers; show(bounds): moves the map where they are out of view.
  * Returns what the page asks of it: { toggle, compare, everyDirection, area, profile, restore, leave, isComparing,
  * isDrawing, layerChanged }.
  */

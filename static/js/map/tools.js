@@ -5,7 +5,8 @@ import { gettext, pgettext } from "gmm/words";
 
 /**
  * layer(): the layer of points shown; padding(): room that the panel takes; onUse(): a tool is about to show something;
- * onPeriod({from, until}): what a chart is fitted to, or null; onPlay(): the slider of displacement was opened or closed. Returns what the page asks of the tools.
+ * onPeriod({from, until}): what a chart is fitted to, or null; onPlay(): the slider of displacement was opened
+ * or closed. Returns what the page asks of the tools.
  */
 export function setUpTools({ map, urls, layer, query, remember, say, warn, padding, onUse, onPlay, onPeriod }) {
   let [inspect, play] = [null, null];
