@@ -9,39 +9,37 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from detection.models import Alert
-from monitor.alerts.evidence import alert_context
-from monitor.cards.exposure import exposure_block
-from monitor.cards.whereabouts import surroundings
+from monitor.alerts.evidence import alert_page
 from monitor.glaciers.rows import middles
 from monitor.imaging.charts import HEIGHT, Curve, SeriesChart, series_chart
 from monitor.map import selectors
 from monitor.map.plans import alert_plan
-from monitor.site.context import site_facts
+from monitor.site.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording.components import both_directions
 from monitor.wording.figures import whole
 from monitor.wording.places import coordinates
 
 MOST_SERIES = 2
+MOST = {"evidence": 4, "agreement": 8, "reviews": 2, "limits": 8, "credits": MOST_CREDITS}
+LONGEST_NOTE = 500
 LOW = 150  # of each chart, where there are several
 PICTURES = ("points-1", "score")  # the first that there is
 
 
 def alert_report(alert: Alert) -> dict[str, Any]:
     """What the template needs; every figure is one of the alert's page."""
-    context = alert_context(alert)
+    context = alert_page(alert, with_missing=False) | {"credits": site_facts()["attributions"]}
     card, places = context["card"], context["places"]
     inner = [one["geometry"] for one in places["outlines"]["features"]] if places else []
     return {
-        **context,
-        **surroundings(alert, with_missing=False),
-        **exposure_block(alert),
+        **shortened(context, MOST),
+        "longest_note": LONGEST_NOTE,
         "plan": alert_plan(alert, card, inner),
         "coordinates": coordinates(card.longitude, card.latitude),
         "picture": _picture(context["evidence"]),
         "drawn_charts": _charts(alert, context),
         "printed_on": timezone.now(),
         "permalink": f"{settings.PUBLIC_URL}{card.url}",
-        "credits": site_facts()["attributions"],
         "likely": likely_words(alert),
         "simulated": alert.simulated,
     }

@@ -24,14 +24,14 @@ from monitor.imaging.charts import column_chart
 from monitor.map.plans import region_plan
 from monitor.rasters.visibility import visibility_sentence
 from monitor.regions.selectors import fields_in, looks_at
-from monitor.site.context import site_facts
+from monitor.site.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording import administrative as words
 from monitor.wording.states import UNREVIEWED
 
 MOST_CARDS = 24
 MOST_ON_WIDGET = 5
 MOST_ON_REPORT = 12
-MOST_FIELDS = 8
+MOST = {"fields": 6, "credits": MOST_CREDITS}  # on paper
 MONTHS = 12
 STATES = {  # of a place that moves or moved, as headings of columns
     State.FIRST: pgettext_lazy("heading of a column", "Not yet reviewed"),
@@ -75,12 +75,16 @@ def region_page(region: AdministrativeRegion, most: int = MOST_CARDS, numbered: 
 def region_report(region: AdministrativeRegion) -> dict[str, Any]:
     """For paper: the strongest alerts numbered as on the map, where the figures come from, and the layer's hash."""
     address = reverse("region-detail", args=[region.slug])
-    return region_page(region, most=MOST_ON_REPORT, numbered=True) | {
-        "printed_on": timezone.now(),
-        "permalink": f"{settings.PUBLIC_URL}{address}",
-        "credits": site_facts()["attributions"],
-        "fields": fields_in(region=region.outline)[:MOST_FIELDS],
-    }
+    lists = {"fields": fields_in(region=region.outline), "credits": site_facts()["attributions"]}
+    return (
+        region_page(region, most=MOST_ON_REPORT, numbered=True)
+        | shortened(lists, MOST)
+        | {
+            "printed_on": timezone.now(),
+            "permalink": f"{settings.PUBLIC_URL}{address}",
+            "products": f"{settings.PUBLIC_URL}{reverse('product-list')}",
+        }
+    )
 
 
 def with_neighbours(region: AdministrativeRegion) -> dict[str, Any]:

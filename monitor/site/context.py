@@ -1,11 +1,18 @@
 """What every page needs to know."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import ngettext
 
 from ingest.models import ContextLayer, Product, Scene
 from monitor.site.demo import mails_are_shown
 from monitor.site.guards import Permissions
+from monitor.wording.figures import whole
+
+MOST_CREDITS = 6  # on paper
 
 
 def site(request: HttpRequest) -> dict[str, object]:
@@ -27,3 +34,15 @@ def site_facts() -> dict[str, object]:
     }
     simulated = any(model.objects.filter(simulated=True).exists() for model in (Product, Scene))
     return {"has_simulated": simulated, "attributions": sorted(lines)}
+
+
+def shortened(lists: Mapping[str, Any], most: Mapping[str, int]) -> dict[str, Any]:
+    """For paper: the lists with at most so many rows each, and under `more`, by name, how many were left out."""
+    left = {name: len(lists[name]) - n for name, n in most.items()}
+    more = {
+        name: ngettext("%(number)s more", "%(number)s more", n) % {"number": whole(n)}
+        for name, n in left.items()
+        if n > 0
+    }
+    cut: dict[str, Sequence[Any]] = {name: lists[name][:n] for name, n in most.items()}
+    return {**lists, **cut, "more": more}
