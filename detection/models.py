@@ -41,6 +41,23 @@ class Scan(models.Model):
         return f"{self.n_detections} areas in {self.prediction}"
 
 
+AREA_FIGURES = (  # numbers of an area that leave the service, in this order
+    "area_m2",
+    "rate_mm_yr",
+    "peak_rate_mm_yr",
+    "peak_low_mm_yr",
+    "peak_high_mm_yr",
+    "rate_sigma_mm_yr",
+    "speed_m_day",
+    "peak_speed_m_day",
+    "speed_sigma_m_day",
+    "bearing_deg",
+    "coherence_before",
+    "coherence_after",
+    "change_sigma",
+)
+
+
 class AreaFigures(models.Model):
     """Figures of an area. Velocity fields fill the rates, offsets the speed, coherence change the coherence.
 

@@ -13,26 +13,11 @@ import pyarrow.parquet as pq
 from shapely import from_wkb
 
 from detection.alerts.describe import data_span
-from detection.models import Detection, Review
+from detection.models import AREA_FIGURES, Detection, Review
 from detection.reviews.record import judgements
 from ingest.models import Product
 
-FIGURES = (
-    "area_m2",
-    "rate_mm_yr",
-    "peak_rate_mm_yr",
-    "peak_low_mm_yr",
-    "peak_high_mm_yr",
-    "rate_sigma_mm_yr",
-    "speed_m_day",
-    "peak_speed_m_day",
-    "speed_sigma_m_day",
-    "bearing_deg",
-    "coherence_before",
-    "coherence_after",
-    "change_sigma",
-    "score",
-)
+FIGURES = (*AREA_FIGURES, "score")
 SCHEMA = pa.schema(
     [
         ("alert", pa.string()),

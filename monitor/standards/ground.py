@@ -10,7 +10,7 @@ from django.urls import reverse
 from detection.glaciers.selectors import motion_of, motions_known
 from detection.kinds import Kind
 from detection.lists import alerts_matching
-from detection.models import Alert, GlacierMotion
+from detection.models import AREA_FIGURES, Alert, GlacierMotion
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
 from detection.selectors import alert_by_code, alerts_public
@@ -38,25 +38,7 @@ CARD_WORDS = (
     "first_seen",
     "updated",
 )
-FIGURES = (
-    "area_m2",
-    "extent",
-    "component",
-    "rate_mm_yr",
-    "peak_rate_mm_yr",
-    "peak_low_mm_yr",
-    "peak_high_mm_yr",
-    "rate_sigma_mm_yr",
-    "speed_m_day",
-    "peak_speed_m_day",
-    "speed_sigma_m_day",
-    "bearing_deg",
-    "coherence_before",
-    "coherence_after",
-    "change_sigma",
-    "first_motion",
-    "last_motion",
-)
+FIGURES = (*AREA_FIGURES, "extent", "component", "first_motion", "last_motion")
 
 
 class Alerts(Rows):
