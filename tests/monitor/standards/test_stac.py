@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 import pytest
+from jsonschema import Draft202012Validator
 from pystac import Catalog, Item
 from pystac import Collection as StacCollection
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
@@ -15,6 +16,15 @@ from tests.makers import pairs as made_pairs
 pytestmark = pytest.mark.django_db
 NAMES = ("velocity-fields", "radar-images", "predictions")
 CORE = JsonSchemaSTACValidator()  # of its schemas those of the core come with pystac
+EXTENSIONS = {"file": "file/v2.1.0", "proj": "projection/v2.0.0", "sat": "sat/v1.0.0"}
+FIELDS = {  # what these extensions say of the fields in use
+    "file:checksum": {"type": "string", "pattern": "^1220[a-f0-9]{64}$"},
+    "proj:code": {"type": ["string", "null"], "pattern": "^EPSG:[0-9]+$"},
+    "proj:shape": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+    "proj:transform": {"type": "array", "items": {"type": "number"}, "minItems": 6, "maxItems": 6},
+    "sat:orbit_state": {"enum": ["ascending", "descending", "geostationary"]},
+    "sat:relative_orbit": {"type": "integer", "minimum": 1},
+}
 
 
 def answer(client, address: str) -> dict:
@@ -30,6 +40,19 @@ def items(client, name: str, query: str = "") -> list[dict]:
 def check(document: dict, kind: type) -> None:
     CORE.validate_core(document, kind.STAC_OBJECT_TYPE, "1.1.0")
     kind.from_dict(document)
+
+
+def check_extensions(item: dict) -> None:
+    """Their fields are as they say, none is unknown, and those in use are the ones that the item names."""
+    used = set()
+    for part in (item["properties"], *item["assets"].values()):
+        for name in part.keys() & FIELDS.keys():
+            Draft202012Validator(FIELDS[name]).validate(part[name])
+        prefixed = {name for name in part if ":" in name}
+        assert prefixed <= FIELDS.keys()
+        used |= {name.partition(":")[0] for name in prefixed}
+    named = {f"https://stac-extensions.github.io/{EXTENSIONS[prefix]}/schema.json" for prefix in used}
+    assert set(item["stac_extensions"]) == named
 
 
 def test_catalogue_and_collections_are_valid_though_empty(client):
@@ -54,6 +77,7 @@ def test_every_item_is_valid_and_says_where_its_data_are(client, pair_prediction
             check(one, Item)
             assert answer(client, f"/stac/collections/{name}/items/{one['id']}") == one
             assert one["assets"]
+            check_extensions(one)
             for asset in one["assets"].values():
                 response = client.get(asset["href"].removeprefix("http://testserver"))
                 assert response.status_code == 200, asset

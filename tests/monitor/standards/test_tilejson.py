@@ -1,13 +1,48 @@
 """TileJSON leads a map of others to every layer of tiles."""
 
+from urllib.parse import urlsplit
+
 import mapbox_vector_tile
 import pytest
-from django.contrib.gis.geos import Point
+from django.contrib.gis.geos import MultiPolygon, Point
+from jsonschema import Draft202012Validator
 
-from ingest.models import ContextLayer, Place
+from ingest.models import ContextLayer, Mine, Place
 from ingest.products.services import product_load
 
 pytestmark = pytest.mark.django_db
+
+ZOOM = {"type": "integer", "minimum": 0, "maximum": 30}
+TEXT = {"type": "string"}
+RULES = Draft202012Validator(  # what TileJSON 3.0.0 says in section 3 of the keys that are used here
+    {
+        "type": "object",
+        "required": ["tilejson", "tiles"],
+        "properties": {
+            "tilejson": {"const": "3.0.0"},
+            "tiles": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^https?://"}},
+            "vector_layers": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["id", "fields"],
+                    "properties": {
+                        "id": TEXT,
+                        "fields": {"type": "object", "additionalProperties": TEXT},
+                        "description": TEXT,
+                        "minzoom": ZOOM,
+                        "maxzoom": ZOOM,
+                    },
+                },
+            },
+            "bounds": {"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}},
+            "minzoom": ZOOM,
+            "maxzoom": ZOOM,
+            "scheme": {"enum": ["xyz", "tms"]},
+        }
+        | dict.fromkeys(("attribution", "description", "legend", "name", "template"), TEXT),
+    }
+)
 
 
 def layers(client) -> dict[str, dict]:
@@ -65,6 +100,27 @@ def test_the_base_map_is_a_layer_too_once_something_of_it_is_loaded(client):
     fields = {one["id"]: set(one["fields"]) for one in document["vector_layers"]}
     assert set(content["places"]["features"][0]["properties"]) == fields["places"]
     assert "Simulated" in document["description"]
+
+
+def test_every_document_keeps_the_rules_of_tilejson(client, make_egms, pair_predictions):
+    product_load(path=make_egms())
+    layer = ContextLayer.objects.create(kind="mines", name="made", file_sha256="0" * 64)
+    here = Point(11, 47, srid=4326)
+    Mine.objects.create(layer=layer, position=here, outline=MultiPolygon(here.buffer(0.01), srid=4326))
+    layer = ContextLayer.objects.create(kind="places", name="made", file_sha256="0" * 64)
+    Place.objects.create(layer=layer, name="Hausen", search_name="hausen", population=9, position=here)
+    documents = {address: client.get(address).json() for address in layers(client)}
+    assert {address.split("/")[2] for address in documents} == {"points", "context", "rasters", "base"}
+    for address, document in documents.items():
+        RULES.validate(document)
+        assert document["minzoom"] <= document["maxzoom"]
+        is_raster = urlsplit(document["tiles"][0]).path.endswith(".png")
+        assert ("vector_layers" in document) == (not is_raster), address
+        for one in document.get("vector_layers", []):
+            assert document["minzoom"] <= one["minzoom"] <= one["maxzoom"] <= document["maxzoom"]
+        west, south, east, north = document.get("bounds", (-180, -85, 180, 85))
+        assert -180 <= west <= east <= 180
+        assert -90 <= south <= north <= 90
 
 
 @pytest.mark.parametrize("part", ["points/none", "context/none", "none/los", "rasters/radar/none", "rasters/none/x"])
