@@ -4,6 +4,7 @@ from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import pgettext
 
 from monitor.wording.glossary import BY_NAME
 
@@ -25,3 +26,9 @@ def term(name: str) -> SafeString:
 def strong(text: object) -> SafeString:
     """Stressed, so that a mail's HTML shares its sentence with its plain text."""
     return format_html("<strong>{}</strong>", text)
+
+
+@register.filter
+def saying(label: object, text: object) -> str:
+    """'Landslide: 3 km south of Aldwick', with the space that some languages put before the colon."""
+    return pgettext("what something is, and more of it", "%(label)s: %(text)s") % {"label": label, "text": text}

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from monitor.wording.components import direction, way
 from monitor.wording.dates import day_words, period_words
 from monitor.wording.figures import decimal, figure, mm_a_year, percent, rate_words, whole
+from monitor.wording.images import DIRECTION_WORDS
 
 STILL_MM_YR = 2.0
 TILT_OVER_M = 10.0
@@ -32,7 +33,8 @@ def point_sentence(component: str, rate_mm_yr: float, std_mm_yr: float | None, f
 
 def agreement_sentences(reasons: Sequence[Mapping[str, Any]]) -> list[str]:
     """Which of the tracks that were looked at together show an area by themselves, in the order that follows."""
-    n, names = len(reasons), ", ".join(f"{one['product']} ({one['track']})" for one in reasons)
+    n = len(reasons)
+    names = ", ".join(f"{one['product']} ({DIRECTION_WORDS.get(one['track'], one['track'])})" for one in reasons)
     looked = ngettext(
         "%(n)s data set was looked at: %(names)s.",
         "%(n)s data sets were looked at together: %(names)s; their points follow in this order.",

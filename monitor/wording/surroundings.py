@@ -1,10 +1,11 @@
 """Surroundings of a place in words. Pure: names and figures in, sentences out."""
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import date
 
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from monitor.wording.compass import toward
 from monitor.wording.dates import day_words
@@ -49,7 +50,10 @@ def near_words(name: str, distance_m: float, bearing_deg: float) -> str:
     """'3 km south of Aldwick'; the name alone within a kilometre. bearing_deg: seen from the place, from north."""
     if distance_m < 1000:
         return name
-    return str(_AWAY[round(bearing_deg / 45.0) % 8]) % {"distance": whole(distance_m / 1000), "place": name}
+    words = str(_AWAY[round(bearing_deg / 45.0) % 8]) % {"distance": whole(distance_m / 1000), "place": name}
+    if get_language() == "fr" and unicodedata.normalize("NFD", name)[:1].lower() in "aeiouœ":
+        return words.replace(f"de {name}", f"d’{name}")
+    return words
 
 
 def where_sentence(near: str, region: str, country: str) -> str:

@@ -4,6 +4,9 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import translation
+
+from monitor.site.tags import saying
 
 pytestmark = pytest.mark.django_db
 
@@ -38,3 +41,9 @@ def test_a_reader_chooses_by_the_name_of_their_language_and_stays_on_the_page():
 def test_only_pages_in_another_language_load_words():
     assert "/words/" not in page("/")
     assert "/words/de/" in page("/", "de")
+
+
+def test_french_puts_a_space_before_a_colon():
+    assert saying("Landslide", "Aldwick") == "Landslide: Aldwick"
+    with translation.override("fr"):
+        assert saying("Landslide", "Aldwick") == "Landslide\N{NO-BREAK SPACE}: Aldwick"

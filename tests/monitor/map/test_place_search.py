@@ -8,6 +8,7 @@ import mapbox_vector_tile
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import translation
 
 from ingest.context.coordinates import parse_position
 from ingest.context.services import context_load
@@ -190,6 +191,9 @@ def test_no_overlay_is_offered_that_is_not_loaded(visitor):
 def test_places_are_told_by_distance_and_direction():
     assert words.near_words("Aldwick", 3003, 180) == "3 km south of Aldwick"
     assert words.near_words("Aldwick", 400, 180) == "Aldwick"
+    with translation.override("fr"):
+        assert words.near_words("Aldwick", 3003, 180) == "3\N{NO-BREAK SPACE}km au sud d’Aldwick"
+        assert words.near_words("Westshore", 3003, 90) == "3\N{NO-BREAK SPACE}km à l’est de Westshore"
     assert place_name(-99.1, 19.4, near="3 km south of Aldwick") == "3 km south of Aldwick, Mexico"
     assert place_name(-99.1, 19.4, region="Westshore, Mexico") == "Westshore, Mexico, 19.40° N 99.10° W"
     assert place_name(-99.1, 19.4, simulated=True, near="Aldwick", region="X") == "simulated region, Aldwick"
