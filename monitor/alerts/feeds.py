@@ -66,6 +66,9 @@ class AlertFeed(Feed):
         """A feed of a box, or of a kind, is another one than that of everything."""
         return self.address
 
+    def feed_url(self, entries: list[tuple[Alert, AlertCard]]) -> str:
+        return self.address
+
     def items(self, entries: list[tuple[Alert, AlertCard]]) -> list[tuple[Alert, AlertCard]]:
         return entries
 

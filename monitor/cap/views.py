@@ -54,6 +54,9 @@ class CapFeed(Feed):
     def feed_guid(self, messages: list[CapMessage]) -> str:
         return self.address
 
+    def feed_url(self, messages: list[CapMessage]) -> str:
+        return self.address
+
     def items(self, messages: list[CapMessage]) -> list[CapMessage]:
         return messages
 

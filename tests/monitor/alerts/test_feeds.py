@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import date, timedelta
+from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -12,6 +13,8 @@ from django.utils import timezone
 from django.utils.http import http_date
 
 from detection.models import Alert
+from monitor.tasks import issue_cap_messages
+from tests.makers.regions import make_region
 
 pytestmark = pytest.mark.django_db
 ATOM, GEORSS = "{http://www.w3.org/2005/Atom}", "{http://www.georss.org/georss}"
@@ -52,6 +55,40 @@ def test_every_entry_has_what_atom_asks_for_and_says_what_moves(client, watched_
         schemes = {one.get("scheme").partition("#")[2]: one.get("term") for one in entry.findall(f"{ATOM}category")}
         assert set(schemes) == {"kind", "state", "severity"}
         assert schemes["state"] in {"first", "provisional"}
+
+
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+@pytest.mark.parametrize("address", ["/alerts.atom", "/alerts.atom?region=westshore", "/cap.atom"])
+@pytest.mark.parametrize("n_alerts", [0, 3])
+def test_feeds_keep_the_rules_of_rfc_4287(client, make_alert, address, n_alerts):
+    make_region()
+    for _ in range(n_alerts):
+        make_alert()
+    issue_cap_messages()
+    atom = fromstring(client.get(address).content)
+    listed = atom.findall(f"{ATOM}entry")
+    assert atom.tag == f"{ATOM}feed"
+    assert len(listed) == n_alerts
+    assert atom.findtext(f"{ATOM}author/{ATOM}name")
+    (itself,) = [link.get("href") for link in atom.findall(f"{ATOM}link") if link.get("rel") == "self"]
+    assert itself == f"http://testserver{address}"
+    for one in (atom, *listed):
+        for name in ("id", "title", "updated"):
+            assert len(one.findall(f"{ATOM}{name}")) == 1
+        for name in ("published", "summary", "subtitle", "rights", "content"):
+            assert len(one.findall(f"{ATOM}{name}")) <= 1
+        assert urlsplit(one.findtext(f"{ATOM}id")).scheme
+        for name in ("updated", "published"):
+            assert all(RFC_3339.fullmatch(moment.text) for moment in one.findall(f"{ATOM}{name}"))
+        assert all(category.get("term") for category in one.findall(f"{ATOM}category"))
+        alternates = [link for link in one.findall(f"{ATOM}link") if link.get("rel", "alternate") == "alternate"]
+        assert alternates
+        assert len({(link.get("type"), link.get("hreflang")) for link in alternates}) == len(alternates)
+        assert all(urlsplit(link.get("href")).scheme for link in one.findall(f"{ATOM}link"))
+    names = [one.findtext(f"{ATOM}id") for one in (atom, *listed)]
+    assert len(set(names)) == len(names)
 
 
 def test_the_outline_is_closed_and_gives_latitude_first(client, watched_region):
