@@ -108,7 +108,7 @@ def test_fields_of_passwords_hide_and_let_managers_paste():
     client.force_login(User.objects.create_user("otto", password=PASSWORD))
     pages = [Client().get("/login/"), client.get("/password/"), client.get("/password/again/")]
     for page in pages:
-        fields = re.findall(r"<input[^>]*password[^>]*>", page.content.decode())
+        fields = re.findall(r'<input[^>]*(?:name|type)="[^"]*password[^>]*>', page.content.decode())
         assert fields
         assert all('type="password"' in field and "autocomplete=" in field for field in fields)
         assert "onpaste" not in page.content.decode()
