@@ -123,7 +123,7 @@ def too_much(content_length: int) -> str:
 
 def in_words(size_bytes: float) -> str:
     """1.5 GB, 20 MB, 300 kB."""
-    for factor, unit in ((10**9, "GB"), (10**6, "MB")):
+    for factor, words in ((10**9, _("%(size)s GB")), (10**6, _("%(size)s MB"))):
         if size_bytes >= factor:
-            return f"{short(float(f'{size_bytes / factor:.3g}'))} {unit}"
-    return f"{whole(max(1, size_bytes / 1000) if size_bytes else 0)} kB"
+            return words % {"size": short(float(f"{size_bytes / factor:.3g}"))}
+    return _("%(size)s kB") % {"size": whole(max(1, size_bytes / 1000) if size_bytes else 0)}
