@@ -17,6 +17,7 @@ HOSTS = {  # of examples, of this machine, and of sources of data
     "host",
     "localhost",
     "motion.example.org",
+    "nominatim.example.org",
     "stac.dataspace.copernicus.eu",
     "user",
     "ground_motion",
