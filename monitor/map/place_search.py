@@ -81,7 +81,8 @@ def _note(text: str, has_hits: bool) -> str:
     missing = "" if ContextKind.PLACES in loaded else NO_PLACES if ContextKind.REGIONS in loaded else NO_LIST
     if has_hits or len(search_key(text)) < 2:
         return str(missing)
-    return f"{_('No place of this name was found.')} {missing}".strip()
+    nothing = _("No place of this name was found.")
+    return f"{nothing} {missing}".strip()
 
 
 def _of(place: PlaceMatch) -> Hit:

@@ -22,7 +22,8 @@ def preview_sentence(mails: int, years: int, records_begin: datetime | None) -> 
         sentence = _("In the last %(years)s years this would have sent you no mail.")
     sentence %= {"years": whole(years), "mails": whole(mails)}
     if records_begin is None:
-        return f"{sentence} {_('Nothing has been recorded here yet.')}"
+        nothing = _("Nothing has been recorded here yet.")
+        return f"{sentence} {nothing}"
     if records_begin > datetime.now(UTC) - timedelta(days=365 * years):
         begin = _("Our records begin on %(day)s.") % {"day": day_words(records_begin)}
         return f"{sentence} {begin}"

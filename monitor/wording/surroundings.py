@@ -140,7 +140,8 @@ def ground_sentence(elevation_m: float, slope_deg: float, aspect_deg: float | No
     if slope_deg != slope_deg:
         return height
     if slope_deg < FLAT_DEG:
-        return f"{height} {_('It is nearly flat.')}"
+        flat = _("It is nearly flat.")
+        return f"{height} {flat}"
     if aspect_deg is None:
         slope = _("It slopes by about %(slope)s°.") % {"slope": whole(slope_deg)}
     else:

@@ -44,7 +44,8 @@ def test_ground_that_came_to_rest_is_dated_against_its_surroundings(alert: Alert
     assert motion.rate_mm_yr == pytest.approx(0, abs=0.8)  # the drift of all ground is no motion of this place
     assert len(motion.fit["dates"]) == len(motion.fit["fit_mm"]) == motion.n_dates == DAYS.size
     sentence = alert_card(alert).sentence
-    assert f"came to rest in {date.fromordinal(motion.at_rest_since.toordinal()):%B %Y}" in sentence
+    month = f"{date.fromordinal(motion.at_rest_since.toordinal()):%B %Y}"
+    assert f"until {month}. Since then it has been at rest." in sentence
 
 
 def test_done_again_it_is_the_same_row_and_an_alert_without_series_has_none(alert: Alert):
@@ -60,6 +61,6 @@ def test_done_again_it_is_the_same_row_and_an_alert_without_series_has_none(aler
 
 def test_its_page_shows_the_change_as_a_sentence_a_table_and_a_chart(alert: Alert, client):
     page = client.get(alert.get_absolute_url()).content.decode()
-    assert "no longer moves against the ground around it" in page
+    assert "The ground has not moved against the ground around it since" in page
     assert "The speed changed by 2" in page
     assert 'id="motion-chart"' in page

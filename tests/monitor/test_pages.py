@@ -202,7 +202,7 @@ def test_the_data_page_tells_where_data_come_from(visitor, watched_region):
 
 def test_the_analysis_page_opens_for_a_product_and_for_no_other(visitor, watched_region):
     product = Product.objects.first()
-    assert product.name in text(visitor.get(f"/products/{product.pk}/"))
+    assert product.name in text(visitor.get(f"/products/{product.pk}/", follow=True))
     assert visitor.get("/products/99999/").status_code == 404
 
 

@@ -204,7 +204,7 @@ def test_pages_list_some_alerts_and_lead_to_all_of_them(client):
     map_page = client.get("/").content.decode()
     assert map_page.count("data-alert-code=") == 200
     assert "The 200 strongest are listed here." in map_page
-    assert re.search(r'id="count">230<', map_page)
+    assert re.search(r'id="count">230 places<', map_page)
     listed: list[str] = []
     for page in (1, 2, 3):
         content = client.get(f"/alerts/?page={page}").content.decode()

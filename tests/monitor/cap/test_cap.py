@@ -35,7 +35,10 @@ def texts(client, address: str) -> dict[str, str]:
     answer = client.get(address)
     assert answer.status_code == 200
     assert answer["Content-Type"] == "application/cap+xml; charset=utf-8"
-    return {element.tag.removeprefix(CAP): element.text for element in fromstring(answer.content).iter()}
+    message = fromstring(answer.content)
+    for translation in message.findall(f"{CAP}info")[1:]:  # English comes first
+        message.remove(translation)
+    return {element.tag.removeprefix(CAP): element.text for element in message.iter()}
 
 
 def test_a_life_is_told_by_alert_update_and_cancel_and_begins_anew(client, make_alert, oasis):

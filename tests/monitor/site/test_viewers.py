@@ -29,9 +29,9 @@ def viewer() -> Client:
 
 
 def forms_that_change(page: str) -> list[str]:
-    """Where the forms of a page lead, except the way out."""
+    """Where the forms of a page lead, except the way out and the language of the page."""
     forms = re.findall(r"<form[^>]*method=\"post\"[^>]*>", page)
-    return [form for form in forms if "/logout/" not in form]
+    return [form for form in forms if "/logout/" not in form and "/language/" not in form]
 
 
 def test_a_viewer_reads_a_case_but_finds_no_verdict_to_give(viewer, make_alert):
