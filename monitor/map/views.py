@@ -26,10 +26,14 @@ def map_view(request: HttpRequest) -> HttpResponse:
     overlays = overlays_available()
     config = map_config(layers, totals.bounds)
     alerts = list(alerts_public()[: MOST_CARDS + 1])
+    if len(alerts) <= MOST_CARDS:
+        n_alerts, n_moving = len(alerts), sum(alert.state != State.FINISHED for alert in alerts)
+    else:
+        n_alerts, n_moving = alerts_public().count(), alerts_public().exclude(state=State.FINISHED).count()
     context = {
         "cards": alert_cards(alerts[:MOST_CARDS]),
-        "n_alerts": len(alerts) if len(alerts) <= MOST_CARDS else alerts_public().count(),
-        "n_moving": alerts_public().exclude(state=State.FINISHED).count(),
+        "n_alerts": n_alerts,
+        "n_moving": n_moving,
         "layers": layers,
         "overlays": overlays,
         "truth": truth_overlay(),
