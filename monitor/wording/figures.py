@@ -41,18 +41,14 @@ def percent(share: float, digits: int = 0) -> str:
 
 def listed(parts: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
-    if len(parts) < 2:
-        return "".join(map(str, parts))
     # Translators: the end of a list; %(others)s is "a", or "a, b"
-    return _("%(others)s and %(last)s") % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
+    return _joined(parts, _("%(others)s and %(last)s"))
 
 
 def alternatives(parts: Sequence[str]) -> str:
     """'a', 'a or b', 'a, b or c'."""
-    if len(parts) < 2:
-        return "".join(map(str, parts))
     # Translators: the end of a list; %(others)s is "a", or "a, b"
-    return _("%(others)s or %(last)s") % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
+    return _joined(parts, _("%(others)s or %(last)s"))
 
 
 def figure(value: float) -> str:
@@ -135,3 +131,10 @@ def length_words(length_km: float) -> str:
 def _speed_unit(speed_m_day: float) -> tuple[str, float]:
     """Of UNITS, and by what metres a day are multiplied for it."""
     return ("metres a day", 1.0) if speed_m_day >= 1.0 else ("centimetres a day", 100.0)
+
+
+def _joined(parts: Sequence[str], end: str) -> str:
+    """end: of a list of two or more, with %(others)s and %(last)s."""
+    if len(parts) < 2:
+        return "".join(map(str, parts))
+    return end % {"others": ", ".join(map(str, parts[:-1])), "last": parts[-1]}
