@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 
 from monitor.accounts import sessions
 from monitor.accounts import views as account_pages
-from monitor.alerts import feeds, reviews
+from monitor.alerts import feeds
 from monitor.alerts import views as alerts
 from monitor.api import views as api_page
 from monitor.api.site import api
@@ -30,6 +30,7 @@ from monitor.products import views as products
 from monitor.rasters import views as rasters
 from monitor.record import views as record
 from monitor.regions import views as regions
+from monitor.reviews import views as reviews
 from monitor.site import accounts
 from monitor.standards import tilejson
 from monitor.standards import views as standards

@@ -7,12 +7,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
-from detection.models import Alert, Claim
+from detection.models import Alert
 from detection.reviews.services import (
     LONGEST_NOTE,
     Overtaken,
@@ -24,15 +23,14 @@ from detection.reviews.services import (
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
 from monitor.alerts.evidence import alert_context
-from monitor.alerts.steps import update_sentences
-from monitor.cards.cards import AlertCard, alert_cards
 from monitor.cards.filters import alert_or_404
 from monitor.map import selectors
 from monitor.map.config import map_config
+from monitor.reviews.queue import case_following, queue_context
+from monitor.reviews.trail import trail_of
 from monitor.site.guards import may_review, reviewers_only
-from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label, step_reason
+from monitor.wording.states import VERDICT_FORMS, in_language, state_label
 
-REVIEWED_LATELY = 12
 FIELDS = ("reason_code", "public_note", "internal_note")
 
 
@@ -40,7 +38,7 @@ FIELDS = ("reason_code", "public_note", "internal_note")
 @reviewers_only
 def review_queue(request: HttpRequest) -> HttpResponse:
     totals = selectors.map_totals()
-    context = _queue(request) | {
+    context = queue_context(request) | {
         "map_config": map_config(selectors.layers_available(), totals.bounds),
         "recorded": _recorded(request),
     }
@@ -89,7 +87,7 @@ def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
     except ValueError as fault:
         words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
         return _case(request, alert, draft=draft, fault=words, status=400)
-    following = _following(request, alert)
+    following = case_following(request, alert)
     page = reverse("review-case", args=[following.code]) if following else reverse("review-queue")
     return HttpResponseRedirect(f"{page}?after={alert.code}")
 
@@ -99,50 +97,16 @@ def _case(
 ) -> HttpResponse:
     living = detections.claims_living(now=timezone.now())
     claim = claim_take(alert=alert, holder=request.user) if may_review(request.user) else living.get(alert.pk)
-    context = _queue(request, alert) | alert_context(alert)
+    context = queue_context(request, alert) | alert_context(alert)
     context |= {
         "claim": claim if claim and claim.holder != request.user else None,
         "verdicts": [_verdict(verdict, draft or {}) for verdict in verdicts_open(State(alert.state))],
-        "trail": _trail(alert),
+        "trail": trail_of(alert),
         "fault": fault,
         "recorded": None if fault else _recorded(request),
         "longest_note": LONGEST_NOTE,
     }
     return render(request, "reviews/case.html", context, status=status)
-
-
-def _queue(request: HttpRequest, chosen: Alert | None = None) -> dict[str, Any]:
-    """The list on the left, and where the keys j and k lead."""
-    claims = detections.claims_living(now=timezone.now())
-    waiting = list(detections.alerts_to_review())
-    lately = list(detections.alerts_reviewed_lately(limit=REVIEWED_LATELY))
-    codes = [alert.code for alert in [*waiting, *lately]]
-    at = codes.index(chosen.code) if chosen and chosen.code in codes else -1
-    listed = [*waiting, *lately]
-    rows = [_row(*row, claims, request) for row in zip(listed, alert_cards(listed), strict=True)]
-    return {
-        "waiting": rows[: len(waiting)],
-        "lately": rows[len(waiting) :],
-        "chosen_code": chosen.code if chosen else "",
-        "next_code": codes[at + 1] if at + 1 < len(codes) else "",
-        "previous_code": codes[at - 1] if at > 0 else "",
-    }
-
-
-def _row(alert: Alert, card: AlertCard, claims: dict[int, Claim], request: HttpRequest) -> dict[str, Any]:
-    claim = claims.get(alert.pk)
-    return {
-        "card": card,
-        "visit_planned": getattr(alert, "visit_planned", False),
-        "claim": claim if claim and claim.holder != request.user else None,
-    }
-
-
-def _following(request: HttpRequest, alert: Alert) -> Alert | None:
-    """The next case that nobody else looks at."""
-    claims = detections.claims_living(now=timezone.now())
-    claimed = {pk for pk, claim in claims.items() if claim.holder != request.user}
-    return next((one for one in detections.alerts_to_review() if one.pk != alert.pk and one.pk not in claimed), None)
 
 
 def _recorded(request: HttpRequest) -> dict[str, Any] | None:
@@ -176,32 +140,3 @@ def _overtaken(alert: Alert) -> str:
         first = _("Something has changed in the meantime: this alert is now “%(state)s”.")
     known = {"name": str(last.reviewer) if last else "", "state": state_label(alert.state)}
     return " ".join([first % known, _("Yours was not recorded. Look at it again, then decide.")])
-
-
-def _trail(alert: Alert) -> list[dict[str, Any]]:
-    """Every change of state and every verdict, latest first."""
-    reviews = list(alert.reviews.select_related("reviewer", "transition", "takes_back"))
-    undone = {review.takes_back_id for review in reviews if review.takes_back_id}
-    verdicts = [
-        {
-            "at": review.created_at,
-            "who": str(review.reviewer or _("an account that is gone")),
-            "what": VERDICT_HEADINGS[review.verdict],
-            "reason": in_language(review.reason.label),
-            "note": in_language(review.public_note),
-            "review": review,
-            "undone": review.pk in undone,
-            "may_undo": may_take_back(review=review, alert=alert),
-        }
-        for review in reviews
-    ]
-    steps = [
-        {
-            "at": step.created_at,
-            "who": _("the computer"),
-            "what": capfirst(state_label(step.to_state)) if step.changes_state else _("New figures"),
-            "reason": ". ".join([step_reason(step.reason), " ".join(update_sentences(step))]).removesuffix(". "),
-        }
-        for step in alert.transitions.filter(review=None).select_related("update", "alert")
-    ]
-    return sorted([*verdicts, *steps], key=lambda entry: entry["at"], reverse=True)
