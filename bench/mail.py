@@ -17,7 +17,7 @@ from django.utils import timezone
 from bench.measure import pairs, report, result
 from detection.kinds import Kind
 from detection.models import Alert, AlertTransition
-from monitor.channels import announcements, rounds, selectors
+from monitor.channels import announcements, gathering, rounds, selectors
 from monitor.channels.mail.compose import Composer
 from monitor.models import OutgoingMessage, Subscription
 from monitor.subscriptions.services import to_geos
@@ -47,6 +47,7 @@ def run() -> dict[str, Any]:
         make_readers()
         queueing = _queueing(alert, news)
         announcements.transition_announce(transition_id=news.pk)
+        gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
         return report("mail", [queueing, _sending()])
     finally:
         Subscription.objects.all().delete()
@@ -58,6 +59,7 @@ def _queueing(alert: Alert, news: AlertTransition) -> dict[str, Any]:
     def ours() -> None:
         with _rolled_back():
             announcements.transition_announce(transition_id=news.pk)
+            gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
 
     def control() -> None:
         with _rolled_back(), connection.cursor() as cursor:

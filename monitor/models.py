@@ -95,6 +95,7 @@ class OutgoingMessage(models.Model):
         ALERT = "alert"
         CORRECTION = "correction"
         DIGEST = "digest"
+        SUMMARY = "summary"
         INVITATION = "invitation"
         RESET = "reset"
 

@@ -376,6 +376,13 @@ CHANNELS = {
 }
 for _folder in CHANNELS.values():
     vars().update(import_module(f"{_folder}.settings").read(env, VAR_DIR))
+# Of whoever hears at once: for so many minutes news is gathered into one message, and for so many no other follows.
+GATHERING = {
+    "mail": (
+        env.float("MAIL_GATHER_MINUTES", default=0.5 if DEMO else 5.0),
+        env.float("MAIL_REST_MINUTES", default=60.0),
+    ),
+}
 PUBLIC_URL = env("PUBLIC_URL", default="http://localhost:8000").rstrip("/")  # what addresses in messages begin with
 MAIL_SENDERS = env.int("MAIL_SENDERS", default=3)  # messages on their way at once, each over connections of its own
 MAIL_LIMIT_PER_ADDRESS = env.int("MAIL_LIMIT_PER_ADDRESS", default=3)  # confirmations and links, a day

@@ -13,7 +13,7 @@ from ingest.steps import Step, attempt, rows_due
 from monitor.accounts import services as accounts
 from monitor.accounts.sessions import sessions_forget
 from monitor.cap import services as cap
-from monitor.channels import announcements, digests, rounds, selectors
+from monitor.channels import announcements, digests, gathering, rounds, selectors
 from monitor.health import signs
 from monitor.health.watchman import Watchman
 from monitor.retention import services as retention
@@ -31,6 +31,7 @@ def announce_transitions() -> None:
     for transition in rows_due(Step.ANNOUNCE, selectors.transitions_unannounced()):
         with attempt(Step.ANNOUNCE, transition):
             announcements.transition_announce(transition_id=transition.pk)
+    gathering.messages_gather()
 
 
 @stage

@@ -24,6 +24,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("demo") is None)
 
 
+@pytest.fixture(autouse=True)
+def _news_leaves_at_once(settings):
+    """Who tests how long news is gathered, says so."""
+    settings.GATHERING = {"mail": (0.0, 0.0)}
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The shared folder of real files."""

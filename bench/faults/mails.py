@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from bench.faults.processes import Forked, lasting, row, wait_until_alone
 from bench.mail import made_alert, make_readers, sink
-from monitor.channels import announcements, rounds
+from monitor.channels import announcements, gathering, rounds
 from monitor.channels.outbox import LEASE
 from monitor.models import OutgoingMessage, Subscription
 
@@ -27,6 +27,7 @@ def measure(*, senders: int) -> list[dict[str, Any]]:
     try:
         make_readers(MAILS_A_KILL * senders + 200)
         announcements.transition_announce(transition_id=news.pk)
+        gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
         queued = OutgoingMessage.objects.count()
         with tempfile.TemporaryDirectory() as folder, lasting(LEASE, SHORT_LEASE):
             taken = Path(folder) / "taken"

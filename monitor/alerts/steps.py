@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from detection.models import Alert, AlertTransition, AlertUpdate
 from detection.selectors import alerts_related
+from monitor.families import voice
 from monitor.wording.states import state_label, step_reason
 from monitor.wording.updates import change_sentences
 
@@ -16,6 +17,17 @@ RELATION_WORDS = {  # of the alert itself, of the other one
     "merged-into": (gettext_lazy("Became part of another alert:"), gettext_lazy("Took in another alert:")),
     "split-from": (gettext_lazy("Split from another alert:"), gettext_lazy("A part of it is followed as an alert:")),
 }
+
+WHAT_HAPPENED = {
+    "first": gettext_lazy("A place in your region was flagged for the first time."),
+    "provisional": gettext_lazy("A second set of satellite data shows this place as well."),
+    "confirmed": gettext_lazy("A specialist has looked at this place and confirmed it."),
+    "rejected": gettext_lazy("A specialist has looked at this place and found that it is not ground motion."),
+    "merged": gettext_lazy("This place is followed under another alert now."),
+}
+LOOKED = gettext_lazy("A specialist has looked at this place.")
+MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
+SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
 
 
 def alert_steps(alert: Alert) -> list[dict[str, Any]]:
@@ -53,3 +65,21 @@ def kin(alert: Alert) -> list[dict[str, Any]]:
         words = own if one.alert_id == alert.pk else others
         rows.append({"words": words, "code": other.code, "url": other.get_absolute_url(), "at": one.created_at})
     return rows
+
+
+def what_happened(transition: AlertTransition) -> str:
+    """What a step means, and what has changed in the figures since the last one."""
+    return " ".join(str(part) for part in (_step_words(transition), *update_sentences(transition)) if part)
+
+
+def _step_words(transition: AlertTransition) -> str:
+    if not transition.changes_state:
+        return ""
+    if transition.from_state == "finished" and not hasattr(transition, "review"):
+        return str(MOVES_AGAIN)
+    if transition.to_state == "first" and transition.from_state:
+        return str(SEEN_AGAIN)
+    if transition.to_state == "finished":
+        ended = voice(transition.alert.kind).ended
+        return f"{LOOKED} {ended}" if hasattr(transition, "review") else str(ended)
+    return str(WHAT_HAPPENED[transition.to_state])

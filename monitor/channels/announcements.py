@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -54,9 +55,14 @@ def _readers(news: AlertTransition) -> list[Reader]:
 
 
 def _queue(news: AlertTransition, kind: str, readers: list[Reader]) -> None:
-    """One message per address that hears at once, one notification per subscription; the others wait for a digest."""
+    """One notification per subscription. It waits for a digest, or is gathered with others; where the channel does
+    not gather, every address that hears at once gets a message."""
     now = timezone.now()
-    at_once = [reader for reader in readers if reader.frequency == Subscription.Frequency.AT_ONCE]
+    at_once = [
+        reader
+        for reader in readers
+        if reader.frequency == Subscription.Frequency.AT_ONCE and reader.channel not in settings.GATHERING
+    ]
     messages = {
         (channel, email): OutgoingMessage(
             channel=channel,

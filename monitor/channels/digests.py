@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from monitor.channels.gathering import told_already_withdraw
 from monitor.channels.outbox import message_key
 from monitor.channels.selectors import notifications_waiting
 from monitor.models import Notification, OutgoingMessage, Subscription
@@ -40,7 +42,9 @@ def digests_queue(*, now: datetime | None = None) -> int:
     for frequency in Subscription.Frequency.values:
         moment = last_moment(frequency=frequency, now=now)
         due = subscriptions_active().filter(frequency=frequency)
-        if frequency != Subscription.Frequency.AT_ONCE:  # these wait only after a change from daily or weekly
+        if frequency == Subscription.Frequency.AT_ONCE:  # waits only after a change from daily or weekly
+            due = due.exclude(channel__in=settings.GATHERING)
+        else:
             due = due.alias(since=Coalesce("last_digest_at", "confirmed_at")).filter(since__lt=moment)
         news = notifications_waiting().filter(subscription__in=due)
         addresses = news.order_by("subscription__email", "subscription__channel")
@@ -63,6 +67,7 @@ def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
             return False
         mine = subscriptions_active().filter(**reader._asdict())
         waiting = notifications_waiting().filter(subscription__in=mine)
+        told_already_withdraw(waiting=waiting)
         Notification.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).update(message=message)
         mine.update(last_digest_at=now)
     return True

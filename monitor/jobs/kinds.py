@@ -37,6 +37,7 @@ MESSAGES = {
     "alert": gettext_lazy("News of an alert"),
     "correction": gettext_lazy("Correction of an alert"),
     "digest": gettext_lazy("Digest"),
+    "summary": gettext_lazy("Summary of much news"),
     "invitation": gettext_lazy("Invitation to an account"),
     "reset": gettext_lazy("Link to a new password"),
 }

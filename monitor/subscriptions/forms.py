@@ -38,7 +38,7 @@ SEVERITY_WORDS = [
     ),
 ]
 FREQUENCY_WORDS = [
-    (Subscription.Frequency.AT_ONCE.value, gettext_lazy("At once: a mail for each change")),
+    (Subscription.Frequency.AT_ONCE.value, gettext_lazy("At once: within minutes, and at most one mail an hour")),
     (
         Subscription.Frequency.DAILY.value,
         gettext_lazy("Once a day: one mail in the morning, if there is something new"),

@@ -15,6 +15,7 @@ from monitor.models import Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import selectors, tokens
 from monitor.subscriptions import services as subscriptions
+from monitor.subscriptions.news import news_of
 from monitor.wording.refusals import Refusal
 
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]
@@ -99,6 +100,14 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "keep_days": subscriptions.KEEP_ENDED.days,
     }
     return render(request, "subscriptions/manage.html", context)
+
+
+@_private
+@require_GET
+def news(request: HttpRequest, token: str) -> HttpResponse:
+    """All that the subscriptions of one person have brought, the newest first: where a summary leads."""
+    email = _owner(token)
+    return render(request, "subscriptions/news.html", {"token": token, **news_of(email=email)})
 
 
 @_private

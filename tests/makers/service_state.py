@@ -6,7 +6,7 @@ python -m tests.makers.service_state make | content | stop PATH
 import json
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import django
@@ -17,11 +17,12 @@ def make() -> str:
     import numpy as np
     from django.contrib.auth import get_user_model
     from django.contrib.gis.geos import MultiPolygon, Polygon
+    from django.utils import timezone
 
     from detection.models import Alert, AlertTransition, AuditEntry, Detection, Scan
     from ingest.models import Scene
     from ml.models import Prediction
-    from monitor.channels import announcements, rounds
+    from monitor.channels import announcements, gathering, rounds
     from monitor.channels.mail.files import mails_kept
     from monitor.subscriptions.services import demo_subscription_make
     from tests.makers import pairs
@@ -48,6 +49,7 @@ def make() -> str:
     AuditEntry.objects.create(actor="somebody", action="look", subject=alert.code)
     news = AlertTransition.objects.create(alert=alert, to_state="first", reason="seen")
     announcements.transition_announce(transition_id=news.pk)
+    gathering.messages_gather(now=timezone.now() + timedelta(hours=1))
     if rounds.messages_send() != 1:
         raise RuntimeError("no mail was sent")
     (mail,) = mails_kept()

@@ -114,6 +114,7 @@ def links(make_subscription) -> dict[str, dict[str, object]]:
         "subscribe-stop": {"token": tokens.stop_token([over.pk])},
         "subscription-manage": manage,
         "subscription-export": manage,
+        "subscription-news": manage,
     }
 
 

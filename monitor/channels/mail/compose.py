@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone, translation
 
-from detection.models import Alert
+from detection.models import Alert, AlertTransition
 from monitor.cards.cards import AlertCard, alert_cards
+from monitor.channels.bursts import burst_of
 from monitor.channels.mail import letters
 from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.rasters.visibility import visibility_around
@@ -38,8 +39,8 @@ class Composer:
             return letters.invitation_mail(key=key, invitation=message.invitation)
         if kind == OutgoingMessage.Kind.RESET:
             return letters.password_mail(key=key, email=message.address, account=message.account)
-        if kind == OutgoingMessage.Kind.DIGEST:
-            return letters.digest_mail(key=key, places=self._places(message.news))
+        if kind in (OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY):
+            return letters.digest_mail(key=key, places=self._places(message.news), burst=burst_of(news=message.news))
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
         transition, card = message.transition, self._card(message.transition.alert)
         if kind == OutgoingMessage.Kind.CORRECTION:
@@ -48,15 +49,21 @@ class Composer:
         return letters.alert_mail(key=key, card=card, transition=transition, subscriptions=subscriptions, unseen=unseen)
 
     def _places(self, news: list[Notification]) -> list[tuple[Subscription, list[letters.News]]]:
-        """News by region, each alert once, with all that happened to it since the last digest."""
-        places: dict[int, tuple[Subscription, dict[int, letters.News]]] = {}
+        """News by region, each alert once, with all that happened to it since the last digest. An alert in several
+        regions stands in the first of them and names the others."""
         self._make_cards([one.transition.alert for one in news])
+        steps: dict[int, dict[int, AlertTransition]] = {}
+        regions: dict[int, dict[int, Subscription]] = {}
         for one in news:
-            _, alerts = places.setdefault(one.subscription_id, (one.subscription, {}))
-            known = alerts.get(one.transition.alert_id)
-            steps = (*(known.steps if known else ()), one.transition)
-            alerts[one.transition.alert_id] = letters.News(self._card(one.transition.alert), steps)
-        return [(subscription, list(alerts.values())) for subscription, alerts in places.values()]
+            steps.setdefault(one.transition.alert_id, {})[one.transition_id] = one.transition
+            regions.setdefault(one.transition.alert_id, {})[one.subscription_id] = one.subscription
+        places: dict[int, tuple[Subscription, list[letters.News]]] = {}
+        for alert, happened in steps.items():
+            first, *others = regions[alert].values()
+            taken = tuple(happened[pk] for pk in sorted(happened))
+            item = letters.News(self._card(taken[-1].alert), taken, tuple(dict.fromkeys(one.label for one in others)))
+            places.setdefault(first.pk, (first, []))[1].append(item)
+        return list(places.values())
 
     def _card(self, alert: Alert) -> AlertCard:
         self._make_cards([alert])

@@ -1,6 +1,7 @@
 """The mails, one function for each; their words stand in templates/mail in threes: subject, text, HTML."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -18,24 +19,26 @@ from django.utils.translation import gettext as _
 
 from detection.models import AlertTransition
 from monitor.accounts.tokens import invitation_token
-from monitor.alerts.steps import update_sentences
+from monitor.alerts.steps import what_happened
 from monitor.cards.cards import AlertCard
-from monitor.families import voice
+from monitor.channels.bursts import Burst
+from monitor.channels.gathering import MANY_PLACES
 from monitor.models import Invitation, Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import tokens
+from monitor.subscriptions.selectors import SEVERITIES
 from monitor.wording.figures import listed
 
-WHAT_HAPPENED = {
-    "first": gettext_lazy("A place in your region was flagged for the first time."),
-    "provisional": gettext_lazy("A second set of satellite data shows this place as well."),
-    "confirmed": gettext_lazy("A specialist has looked at this place and confirmed it."),
-    "rejected": gettext_lazy("A specialist has looked at this place and found that it is not ground motion."),
-    "merged": gettext_lazy("This place is followed under another alert now."),
+BURST_WORDS = {
+    Burst.NEW_DATA: gettext_lazy(
+        "Most of these places come from the first look at new data. They have not all begun to move now."
+    ),
+    Burst.NEW_MODEL: gettext_lazy(
+        "Most of these places come from a new version of our model, which has looked at known data again. "
+        "The ground has not suddenly changed."
+    ),
 }
-LOOKED = gettext_lazy("A specialist has looked at this place.")
-MOVES_AGAIN = gettext_lazy("The ground here had come to rest. It moves again.")
-SEEN_AGAIN = gettext_lazy("This place had been called “not motion”. It is being reviewed again.")
+SHOWN_OF_MANY = 5  # places of a region, in a summary
 
 
 class News(NamedTuple):
@@ -43,6 +46,17 @@ class News(NamedTuple):
 
     card: AlertCard
     steps: tuple[AlertTransition, ...]
+    also: tuple[str, ...] = ()  # other regions of this reader that it lies in
+
+
+class Part(NamedTuple):
+    """The news of one region in a digest; of many places the most important ones, and how many there are of a kind."""
+
+    label: str
+    unseen: str
+    n: int
+    kinds: list[tuple[str, int]]
+    items: list[tuple[AlertCard, str, str, str, str]]
 
 
 def confirm_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
@@ -89,45 +103,40 @@ def correction_mail(
     return _alert_mail("correction", key, card, transition, subscriptions)
 
 
-def digest_mail(*, key: str, places: Sequence[tuple[Subscription, Sequence[News]]]) -> EmailMultiAlternatives:
-    """What is new since the last digest, by region."""
+def digest_mail(
+    *, key: str, places: Sequence[tuple[Subscription, Sequence[News]]], burst: Burst | None = None
+) -> EmailMultiAlternatives:
+    """What is new since the last digest, by region. Many places become a summary with a link to all of them."""
     subscriptions = [subscription for subscription, _ in places]
     cards = {news.card.code: news.card for _, items in places for news in items}
+    many = len(cards) > MANY_PLACES
     context = {
-        "places": [
-            (
-                subscription.label,
-                visibility_sentence(subscription.region),
-                [
-                    (news.card, _title(news.card), " ".join(what_happened(one) for one in news.steps), _to(news.card))
-                    for news in items
-                ],
-            )
-            for subscription, items in places
-        ],
+        "places": [_part(subscription, items, many) for subscription, items in places],
         "n_alerts": len(cards),
         "place_names": sorted({card.place for card in cards.values()}),
         "simulated": any(card.simulated for card in cards.values()),
+        "burst": BURST_WORDS[burst] if many and burst else "",
+        "news_url": absolute("subscription-news", tokens.manage_token(subscriptions[0].pk)) if many else "",
     }
     return _mail("digest", key, subscriptions[0].email, context, subscriptions)
 
 
-def what_happened(transition: AlertTransition) -> str:
-    """What a step means, and what has changed in the figures since the last one."""
-    return " ".join(str(part) for part in (_step_words(transition), *update_sentences(transition)) if part)
+def _part(subscription: Subscription, items: Sequence[News], many: bool) -> Part:
+    kinds = Counter(news.card.kind_label for news in items)
+    shown = sorted(items, key=lambda news: -SEVERITIES.index(news.card.severity))[:SHOWN_OF_MANY] if many else items
+    return Part(
+        subscription.label,
+        visibility_sentence(subscription.region),
+        len(items),
+        kinds.most_common() if many else [],
+        [_item(news) for news in shown],
+    )
 
 
-def _step_words(transition: AlertTransition) -> str:
-    if not transition.changes_state:
-        return ""
-    if transition.from_state == "finished" and not hasattr(transition, "review"):
-        return str(MOVES_AGAIN)
-    if transition.to_state == "first" and transition.from_state:
-        return str(SEEN_AGAIN)
-    if transition.to_state == "finished":
-        ended = voice(transition.alert.kind).ended
-        return f"{LOOKED} {ended}" if hasattr(transition, "review") else str(ended)
-    return str(WHAT_HAPPENED[transition.to_state])
+def _item(news: News) -> tuple[AlertCard, str, str, str, str]:
+    happened = " ".join(what_happened(one) for one in news.steps)
+    also = _("It also lies here: %(regions)s.") % {"regions": listed(news.also)} if news.also else ""
+    return news.card, _title(news.card), happened, _to(news.card), also
 
 
 def absolute(name: str, *args: object) -> str:

@@ -9,7 +9,7 @@ from detection.models import Alert, AlertTransition
 from detection.rules.lifecycle import State
 from detection.rules.updates import Cause, Change
 from ml.deformation.motion.series import Trend
-from monitor.channels.mail.letters import what_happened
+from monitor.alerts.steps import what_happened
 from monitor.families import voice
 from monitor.families.changes import season_sentence
 from monitor.management.samples import alerts as made

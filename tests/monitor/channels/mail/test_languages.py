@@ -5,9 +5,9 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone, translation
 
+from monitor import tasks
 from monitor.cards import cards as cards_module
 from monitor.channels import rounds
-from monitor.channels.announcements import transition_announce
 from monitor.channels.mail import compose
 from monitor.models import OutgoingMessage, Subscription
 from monitor.subscriptions import services, tokens
@@ -52,8 +52,8 @@ def test_each_reader_of_the_same_news_gets_their_own_words(make_alert, make_subs
     )
     for email, language in (("a@x.org", "de"), ("b@x.org", "de"), ("c@x.org", "es"), ("d@x.org", "en")):
         make_subscription(email=email, language=language)
-    alert = make_alert()
-    transition_announce(transition_id=alert.transitions.create(from_state="", to_state="first", actor="automatic").pk)
+    make_alert()
+    tasks.announce_transitions()
     assert languages() == {"a@x.org": "de", "b@x.org": "de", "c@x.org": "es", "d@x.org": "en"}
     assert sorted(made) == ["de", "en", "es"]  # once for each language
 

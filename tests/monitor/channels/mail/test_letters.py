@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from detection.models import AlertExposure
 from detection.rules.updates import Cause, Change
 from monitor.cards.cards import alert_card
+from monitor.channels.bursts import Burst
 from monitor.channels.mail import compose, letters
 from monitor.channels.mail.letters import News
 from monitor.management.samples.alerts import step, update
@@ -54,6 +56,11 @@ def written(make_alert, make_subscription, monkeypatch) -> dict[str, object]:
         "correction": letters.correction_mail(**about | {"card": wrong}, transition=taken_back),
         "digest": letters.digest_mail(
             key="k", places=[(one, [News(card, (first, changed))]), (other, [News(wrong, (taken_back,))])]
+        ),
+        "summary": letters.digest_mail(
+            key="k",
+            places=[(one, [News(replace(card, code=f"A{n:03}"), (first,), ("the street",)) for n in range(12)])],
+            burst=Burst.NEW_MODEL,
         ),
         "confirm": letters.confirm_mail(key="k", subscription=one),
         "link": letters.link_mail(key="k", email=one.email, subscription=one),
