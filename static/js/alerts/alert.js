@@ -24,7 +24,7 @@ function drawMap() {
     return;
   }
   map.once("load", () => {
-    fillBasemap(map).catch((error) => console.warn("base map:", error.message));
+    const ground = fillBasemap(map);
     const stretch = config.stretch_mm_yr ?? 10;
     const image = config.evidence_raster;
     if (image) {
@@ -35,7 +35,7 @@ function drawMap() {
     }
     addOutlines(map, area);
     if (document.getElementById("place-outlines")) addLevels(map, jsonOf("place-outlines"));
-    followDrawing(map);
+    followDrawing(map, ground);
   });
 }
 

@@ -102,8 +102,9 @@ export function createMap(container, options = {}) {
   return map;
 }
 
-/** Called when a page has added its layers: from now on aria-busy says whether the map is still moving or loading. */
-export function followDrawing(map) {
+/** Called when a page has added its layers: once `ground` is there too, aria-busy says whether the map still draws. */
+export async function followDrawing(map, ground) {
+  await ground;
   const box = map.getContainer();
   const begin = () => {
     box.setAttribute("aria-busy", "true");
@@ -116,12 +117,13 @@ export function followDrawing(map) {
 }
 
 /**
- * The graticule and what the site has loaded of the ground; resolves when they are on the map. Where the site has a
- * base map style of its own, only the graticule is added.
+ * The graticule and what the site has loaded of the ground; resolves when they are on the map, or could not be read.
+ * Where the site has a base map style of its own, only the graticule is added.
  */
 export async function fillBasemap(map) {
   addGraticule(map, map.getLayer("coast") ? "coast" : undefined);
-  if (map.getLayer("land")) await addGround(map, maplibre);
+  if (!map.getLayer("land")) return;
+  await addGround(map, maplibre).catch((error) => console.warn("base map:", error.message));
 }
 
 export { maplibre };

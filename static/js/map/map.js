@@ -280,7 +280,7 @@ async function loadImages() {
 async function start() {
   message.hidden = true;
   map.addControl(new Readout(), "bottom-left");
-  fillBasemap(map).catch((error) => console.warn("base map:", error.message));
+  const ground = fillBasemap(map);
   map.on("idle", () => legend.describePoints(points, map.getZoom()));
   if (legend.layer()) points = addPoints(map, { urls: config.urls, ...legend.drawn() });
   known = setUpContext({ map, urls: config.urls, query, remember, before: legend.layer() ? "points" : undefined });
@@ -309,7 +309,7 @@ async function start() {
   const slash = query.get("point")?.indexOf("/") ?? -1;
   if (slash > 0) selectPoint(query.get("point").slice(0, slash), query.get("point").slice(slash + 1));
   await Promise.all([loadAlerts(), loadImages()]);
-  followDrawing(map);
+  followDrawing(map, ground);
 }
 
 if (query.has("bbox")) remember({ bbox: null });

@@ -99,12 +99,12 @@ async function drawOverview(box) {
     return;
   }
   map.once("load", async () => {
-    fillBasemap(map).catch((error) => console.warn("base map:", error.message));
+    const ground = fillBasemap(map);
     if (config.default_layer) addPoints(map, { urls: config.urls, layer: config.default_layer, stretch: 20 });
     await addAlerts(map, config.urls.alerts, ({ properties }) =>
       location.assign(`${location.pathname}${properties.code}/`),
     ).catch((error) => console.warn(error));
-    followDrawing(map);
+    followDrawing(map, ground);
   });
 }
 

@@ -122,7 +122,7 @@ function setUpMap() {
   }
   map.on("error", ({ error }) => console.warn(error?.message));
   map.once("load", async () => {
-    fillBasemap(map).catch((error) => console.warn("base map:", error.message));
+    const ground = fillBasemap(map);
     await showAlerts().catch((error) => console.warn("alerts:", error.message));
     map.addSource("circle", { type: "geojson", data: NOTHING });
     map.addLayer({ id: "circle-fill", type: "fill", source: "circle", paint: { "fill-opacity": 0.15 } });
@@ -134,7 +134,7 @@ function setUpMap() {
     map.on("click", pressed);
     show({ move: true, duration: 0 }); // the box may have grown since the map was made
     await showTool();
-    followDrawing(map);
+    followDrawing(map, ground);
   });
 }
 
