@@ -51,6 +51,8 @@ class Command(BaseCommand):
                 module.draw(report, options["json"].parent)
         self.stdout.write(f"{report['name']} at {report['commit']} on {report['machine']}, load {report['load']:.1f}")
         for row in report["results"]:
+            if row["value"] is None:
+                continue
             control = "" if row["control"] is None else f", control {row['control']:,}"
             against = "" if row["ratio"] is None else f"{control}, ratio {row['ratio']}"
             self.stdout.write(
