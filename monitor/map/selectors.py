@@ -100,8 +100,7 @@ def points_tile(*, products: list[int], z: int, x: int, y: int) -> bytes:
     n_points = sum(counts.values())
     if not n_points:
         return b""
-    tile = _one_tile(*tile_query(products=list(counts), z=z, x=x, y=y, n_points=n_points))
-    return tile if n_points <= MOST_POINTS_OF_TILE else tile + _one_tile(SAMPLE_NOTE, {"n": n_points})
+    return _one_tile(*tile_query(products=list(counts), z=z, x=x, y=y, n_points=n_points))
 
 
 def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0) -> tuple[str, dict[str, object]]:
@@ -111,7 +110,9 @@ def tile_query(*, products: list[int], z: int, x: int, y: int, n_points: int = 0
         return _PYRAMID_TILE, values
     share = sampling.share_leaving(n_points=n_points, most=MOST_POINTS_OF_TILE)
     sql = _POINTS_TILE.format(table=POINTS, sample=sampling.condition(share), order=sampling.ORDER)
-    return sql, values | {"margin": WORLD_M / 2**z / 64, "most": 2 * MOST_POINTS_OF_TILE}
+    if n_points > MOST_POINTS_OF_TILE:
+        sql = f"SELECT ({sql}) || ({SAMPLE_NOTE})"
+    return sql, values | {"margin": WORLD_M / 2**z / 64, "most": 2 * MOST_POINTS_OF_TILE, "n": n_points}
 
 
 def points_in_tile(*, products: list[int], z: int, x: int, y: int) -> dict[int, int]:
