@@ -46,6 +46,7 @@ class Subscription(models.Model):
     lowest_severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
     unreviewed = models.BooleanField(help_text="also alerts that nobody has reviewed yet")
     updates = models.BooleanField(default=True, help_text="also what changes in an alert that is known, and its end")
+    least_exposure = models.PositiveIntegerField(default=0, help_text="people or buildings there, where it is known")
     frequency = models.CharField(max_length=10, choices=Frequency.choices)
     language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="as the tz database names it")

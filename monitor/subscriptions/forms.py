@@ -37,6 +37,12 @@ SEVERITY_WORDS = [
         ),
     ),
 ]
+EXPOSURE_WORDS = [
+    ("0", gettext_lazy("Whatever stands there")),
+    ("1", gettext_lazy("Where somebody lives or a building stands")),
+    ("10", gettext_lazy("Where at least 10 people live or 10 buildings stand")),
+    ("100", gettext_lazy("Where at least 100 people live or 100 buildings stand")),
+]
 FREQUENCY_WORDS = [
     (Subscription.Frequency.AT_ONCE.value, gettext_lazy("At once: within minutes, and at most one mail an hour")),
     (
@@ -73,6 +79,7 @@ class ChoiceForm(forms.Form):
     lowest_severity = forms.ChoiceField(choices=SEVERITY_WORDS)
     unreviewed = forms.BooleanField(required=False)
     updates = forms.BooleanField(required=False)
+    least_exposure = forms.TypedChoiceField(choices=EXPOSURE_WORDS, coerce=int, empty_value=0, required=False)
     frequency = forms.ChoiceField(choices=FREQUENCY_WORDS)
 
     def clean(self) -> dict[str, Any]:
@@ -86,7 +93,7 @@ class ChoiceForm(forms.Form):
 
     def choice(self) -> dict[str, Any]:
         """The choices, by the names of the services' parameters."""
-        names = ("region", "kinds", "lowest_severity", "unreviewed", "updates", "frequency")
+        names = ("region", "kinds", "lowest_severity", "unreviewed", "updates", "least_exposure", "frequency")
         return {name: self.cleaned_data[name] for name in names}
 
     def chosen_region(self) -> AdministrativeRegion | None:

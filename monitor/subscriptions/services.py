@@ -11,7 +11,7 @@ from django.contrib.gis.geos import GEOSGeometry
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from shapely import to_wkb
 
 from detection.kinds import KIND_LABELS
@@ -45,6 +45,7 @@ def subscription_request(
     unreviewed: bool,
     frequency: str,
     updates: bool = True,
+    least_exposure: int = 0,
     time_zone: str = "",
 ) -> Subscription | None:
     """Keep the request, in the language of whoever makes it, and queue a mail to confirm it; None where the address
@@ -64,6 +65,7 @@ def subscription_request(
             lowest_severity=lowest_severity,
             unreviewed=unreviewed,
             updates=updates,
+            least_exposure=least_exposure,
             frequency=frequency,
             time_zone=time_zone_known(time_zone),
         )
@@ -227,9 +229,21 @@ def described(one: Subscription) -> dict[str, Any]:
             LEAST[one.lowest_severity],
             _("Also what nobody has checked yet.") if one.unreviewed else _("Only what a specialist has confirmed."),
             _("Also what changes later.") if one.updates else _("Without what changes later."),
+            *_exposure_words(one.least_exposure),
         ],
         "n_sent": one.notifications.filter(message__state=OutgoingMessage.State.SENT).count(),
     }
+
+
+def _exposure_words(least: int) -> list[str]:
+    if not least:
+        return []
+    words = ngettext(
+        "Only where somebody lives or a building stands, or where that is not known.",
+        "Only where at least %(n)s people live or as many buildings stand, or where that is not known.",
+        least,
+    )
+    return [words % {"n": whole(least)}]
 
 
 def email_normal(email: str) -> str:
@@ -249,6 +263,7 @@ def _exported(one: Subscription) -> dict[str, Any]:
         "lowest_severity": one.lowest_severity,
         "unreviewed": one.unreviewed,
         "updates": one.updates,
+        "least_exposure": one.least_exposure,
         "frequency": one.frequency,
         "language": one.language,
         "time_zone": one.time_zone,

@@ -5,7 +5,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from shapely import from_wkb
 from shapely.geometry import mapping
@@ -22,7 +24,11 @@ from monitor.site.visitors import visitor_network
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions.forms import ChoiceForm, EmailForm, SubscribeForm
+from monitor.subscriptions.preview import PREVIEW_YEARS, replay, rows_of
+from monitor.subscriptions.rules import Wanted
 from monitor.wording import regions
+from monitor.wording.dates import day_words
+from monitor.wording.figures import whole
 from monitor.wording.refusals import Refusal
 from monitor.wording.subscriptions import preview_sentence
 
@@ -34,6 +40,7 @@ DEFAULTS = {
     "lowest_severity": "minor",
     "unreviewed": True,
     "updates": True,
+    "least_exposure": "0",
     "frequency": "at-once",
 }
 
@@ -44,6 +51,9 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, SubscribeForm(initial=DEFAULTS | _prefilled(request)))
     form = SubscribeForm(request.POST)
+    if "look" in request.POST:  # before an address is asked for, and without a script
+        form.fields["email"].required = False
+        return _page(request, form, look_back=True, status=200 if form.is_valid() else 422)
     if not form.is_valid():
         return _page(request, form, status=422)
     return _keep(request, email=form.cleaned_data["email"], **form.choice())
@@ -78,20 +88,44 @@ def subscribe_preview(request: HttpRequest) -> JsonResponse:
     form = ChoiceForm(request.POST)
     if not form.is_valid():
         return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
-    choice = form.choice()
-    region = choice.pop("region")
-    outline = subscriptions.to_geos(region)
-    mails = selectors.mails_in_the_past(region=outline, **choice)
+    region = form.cleaned_data["region"]
+    looked = _look_back(form)
     return JsonResponse(
         {
-            "mails": mails,
-            "years": selectors.PREVIEW_YEARS,
+            "mails": looked["n_mails"],
+            "years": PREVIEW_YEARS,
             "label": region.label,
             "area_km2": round(area_of(region.outline) / 1e6, 3),
-            "sentence": preview_sentence(mails, selectors.PREVIEW_YEARS, selectors.records_begin()),
-            "unseen": visibility_sentence(outline),
+            "sentence": looked["sentence"],
+            "unseen": looked["unseen"],
+            "more": looked["more"],
+            "items": [
+                {
+                    "title": _("%(kind)s, %(place)s") % {"kind": row["card"].kind_label, "place": row["card"].place},
+                    "url": row["card"].url,
+                    "about": f"{day_words(timezone.localtime(row['at']))} · {row['happened']}",
+                }
+                for row in looked["rows"]
+            ],
         }
     )
+
+
+def _look_back(form: ChoiceForm) -> dict[str, Any]:
+    """What the choice of a valid form would have brought, for the page and for its script."""
+    choice = form.choice()
+    region, frequency = choice.pop("region"), choice.pop("frequency")
+    outline = subscriptions.to_geos(region)
+    past = replay(region=outline, wish=Wanted(**choice), frequency=frequency)
+    more = ngettext("And %(n)s older one.", "And %(n)s older ones.", past.n_more) % {"n": whole(past.n_more)}
+    return {
+        "label": region.label,
+        "n_mails": past.n_mails,
+        "rows": rows_of(past.steps),
+        "more": more if past.n_more else "",
+        "sentence": preview_sentence(past.n_mails, PREVIEW_YEARS, selectors.records_begin()),
+        "unseen": visibility_sentence(outline),
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -124,9 +158,10 @@ def _within_limits(request: HttpRequest) -> bool:
     return limits.allowed_for_connection(ip=ip)
 
 
-def _page(request: HttpRequest, form: SubscribeForm, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, form: SubscribeForm, status: int = 200, look_back: bool = False) -> HttpResponse:
     context = {
         "form": form,
+        "past": _look_back(form) if look_back and form.is_valid() else None,
         "subscribe_config": {
             "region": _outline(form),
             "bounds": map_totals().bounds,

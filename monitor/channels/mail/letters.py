@@ -26,7 +26,7 @@ from monitor.channels.gathering import MANY_PLACES
 from monitor.models import Invitation, Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import tokens
-from monitor.subscriptions.selectors import SEVERITIES
+from monitor.subscriptions.rules import SEVERITIES
 from monitor.wording.figures import listed
 
 BURST_WORDS = {

@@ -1,7 +1,7 @@
 // The page to subscribe on: the map writes into the form's fields, the fields draw on the map,
 // and a preview counts the mails that would have come.
 import { createMap, fillBasemap, followDrawing, maplibre } from "gmm/basemap";
-import { css, jsonOf, onTheme } from "gmm/dom";
+import { css, element, jsonOf, onTheme } from "gmm/dom";
 import { addOutlines, boundsOf, fetchAlerts } from "gmm/marks";
 import { gettext, interpolate } from "gmm/words";
 
@@ -10,6 +10,7 @@ const form = document.getElementById("subscribe");
 const fields = form.elements;
 const box = document.getElementById("region-map");
 const preview = document.getElementById("preview");
+const past = document.getElementById("past");
 const drawAgain = document.getElementById("draw-again"); // usable as soon as corners are heard
 const CHOOSE_A_PLACE = preview.textContent;
 const EARTH_M = 6_371_000;
@@ -156,6 +157,17 @@ function describe() {
   form.querySelector("[data-summary=often]").textContent = labelOf("frequency");
 }
 
+/** The steps behind the number of mails, each with a link. */
+function listPast(items, more) {
+  past.hidden = items.length === 0;
+  past.querySelector("ul").replaceChildren(
+    ...items.map(({ title, url, about }) =>
+      element("li", {}, element("a", { href: url }, title), element("p", { class: "soft" }, about)),
+    ),
+  );
+  document.getElementById("past-more").textContent = more;
+}
+
 let latest = 0;
 let timer = 0;
 
@@ -166,11 +178,13 @@ async function ask() {
     const answer = await response.json();
     if (mine !== latest) return;
     form.querySelector("[data-summary=where]").textContent = answer.label ?? "";
+    listPast(answer.items ?? [], answer.more ?? "");
     preview.textContent = response.ok
       ? `${answer.label[0].toUpperCase()}${answer.label.slice(1)}. ${answer.sentence} ${answer.unseen}`.trim()
       : (!nowhere() && Object.values(answer.errors)[0]?.[0]) || CHOOSE_A_PLACE;
   } catch (error) {
     console.warn(error);
+    if (mine === latest) listPast([], "");
     if (mine === latest)
       preview.textContent = gettext(
         "How many mails this would bring could not be counted just now. You can subscribe all the same.",
@@ -184,6 +198,7 @@ function changed() {
   if (nowhere()) {
     latest++;
     preview.textContent = CHOOSE_A_PLACE;
+    listPast([], "");
     form.querySelector("[data-summary=where]").textContent = "";
     return;
   }

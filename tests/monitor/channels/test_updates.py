@@ -14,8 +14,9 @@ from detection.rules.updates import Cause, Change
 from monitor import tasks
 from monitor.channels import digests, rounds
 from monitor.models import Notification, Subscription
-from monitor.subscriptions import selectors
 from monitor.subscriptions.forms import ChoiceForm
+from monitor.subscriptions.preview import replay
+from monitor.subscriptions.rules import Wanted
 from monitor.wording.updates import change_sentences
 
 pytestmark = pytest.mark.django_db
@@ -126,8 +127,8 @@ def test_the_page_the_feed_and_the_interface_tell_an_update(make_alert, client):
 def test_the_preview_counts_updates_where_they_are_wanted(make_alert, make_subscription):
     region = make_subscription().region
     update(make_alert(), FASTER)
-    wish = {"region": region, "kinds": ["subsidence"], "lowest_severity": "minor", "unreviewed": True}
-    counted = [selectors.mails_in_the_past(**wish, frequency="at-once", updates=one) for one in (True, False)]
+    wishes = [Wanted(["subsidence"], "minor", unreviewed=True, updates=one) for one in (True, False)]
+    counted = [replay(region=region, wish=wish, frequency="at-once").n_mails for wish in wishes]
     assert counted == [2, 1]
 
 

@@ -1,0 +1,83 @@
+"""What a subscription wants to hear of. One function decides, of news as of the preview."""
+
+from typing import NamedTuple, Protocol
+
+from detection.models import AlertTransition
+from detection.rules.lifecycle import State
+from detection.rules.severity import Severity
+
+SEVERITIES = [step.value for step in Severity]  # from the lowest
+NEWS = [State.FIRST.value, State.PROVISIONAL.value, State.CONFIRMED.value, State.FINISHED.value]
+
+
+class Wish(Protocol):
+    """What somebody wants, by the names that a subscription has for it."""
+
+    kinds: list[str]
+    lowest_severity: str
+    unreviewed: bool
+    updates: bool
+    least_exposure: int
+
+
+class Wanted(NamedTuple):
+    """A wish by itself: read from a row, or chosen in a form."""
+
+    kinds: list[str]
+    lowest_severity: str
+    unreviewed: bool
+    updates: bool = True
+    least_exposure: int = 0
+
+
+class Step(NamedTuple):
+    """A step of an alert's life, as far as wishes speak of it."""
+
+    kinds: frozenset[str]
+    severities: frozenset[str]
+    reviewed: bool
+    follow_up: bool
+    exposed: float | None  # people or buildings on it, the larger number; None: no layer says
+    news: bool
+
+
+def step_of(transition: AlertTransition) -> Step:
+    """Of a kind or severity that has changed, the one before counts too: whoever heard of it hears that it is another.
+
+    transition: with its alert; its update, its review and the alert's exposure are read where they are not at hand.
+    """
+    alert, exposure = transition.alert, getattr(transition.alert, "exposure", None)
+    known = [value for value in (exposure.people, exposure.buildings) if value is not None] if exposure else []
+    return Step(
+        kinds=frozenset({alert.kind, *_before(transition, "kind")}),
+        severities=frozenset({alert.severity, *_before(transition, "severity")}),
+        reviewed=_is_reviewed(transition),
+        follow_up=not transition.changes_state or transition.to_state == State.FINISHED,
+        exposed=max(known, default=None),
+        news=transition.to_state in NEWS,
+    )
+
+
+def wants(wish: Wish, step: Step) -> bool:
+    """Whether this step is to be told to whoever wishes this, where it lies in their region."""
+    return (
+        step.news
+        and not step.kinds.isdisjoint(wish.kinds)
+        and max(map(SEVERITIES.index, step.severities)) >= SEVERITIES.index(wish.lowest_severity)
+        and (wish.unreviewed or step.reviewed)
+        and (wish.updates or not step.follow_up)
+        and (step.exposed is None or step.exposed >= wish.least_exposure)
+    )
+
+
+def _before(transition: AlertTransition, cause: str) -> list[str]:
+    """The kind or severity before an update that changed it."""
+    update = getattr(transition, "update", None)
+    return [change["before"] for change in update.changes if change["cause"] == cause] if update else []
+
+
+def _is_reviewed(transition: AlertTransition) -> bool:
+    """Whether a specialist stands behind the news; that of an end, where one had confirmed the motion or ended it."""
+    if transition.to_state == State.FINISHED:
+        return transition.from_state == State.CONFIRMED or hasattr(transition, "review")
+    return transition.to_state == State.CONFIRMED
