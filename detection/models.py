@@ -4,7 +4,7 @@ Transition: a step of its life; updates and relations are in `detection.alerts.r
 Review: a specialist's verdict. Claim: who is reviewing an alert now. AuditEntry: who did what, kept for ever.
 AlertMotion: since when an alert moves, and whether faster than before.
 GlacierScan, GlacierSample, GlacierMotion: pairs measured for glaciers, one glacier in one pair, and its time series.
-What people can check an alert by, besides: `detection.alerts.evidence`.
+Assignment, SecondLook: in `detection.reviews.records`. What people can check an alert by: `detection.alerts.evidence`.
 """
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from django.urls import reverse
 from detection.alerts.evidence import AlertMethods, SurgeSeries
 from detection.alerts.records import AlertLife, AlertRelation, AlertUpdate
 from detection.kinds import Extent
+from detection.reviews.records import Assignment, SecondLook
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
@@ -21,7 +22,15 @@ from detection.rules.verdicts import REASONS, Reason, Verdict
 from ingest.models import Glacier, Product
 from ml.models import Prediction
 
-__all__ = ["AlertLife", "AlertMethods", "AlertRelation", "AlertUpdate", "SurgeSeries"]  # beside the models below
+__all__ = [  # beside the models below
+    "AlertLife",
+    "AlertMethods",
+    "AlertRelation",
+    "AlertUpdate",
+    "Assignment",
+    "SecondLook",
+    "SurgeSeries",
+]
 
 
 def _choices(values) -> list[tuple[str, str]]:
@@ -209,6 +218,9 @@ class Review(models.Model):
     internal_note = models.TextField(blank=True, help_text="for reviewers only")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     takes_back = models.OneToOneField("self", models.CASCADE, null=True, related_name="taken_back_by")
+    other = models.ForeignKey(
+        Alert, models.SET_NULL, null=True, related_name="+", help_text="of a duplicate: the alert that goes on"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -223,7 +235,7 @@ class Review(models.Model):
 
 
 class Claim(models.Model):
-    """Who is reviewing an alert. It locks nobody out; it shows two reviewers each other."""
+    """Who holds an alert, and until when: meanwhile nobody else decides it."""
 
     alert = models.OneToOneField(Alert, models.CASCADE, related_name="claim")
     holder = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")

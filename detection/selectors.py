@@ -7,6 +7,7 @@ from django.contrib.gis.geos import MultiPolygon
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Abs, Coalesce
 
+from detection.alerts.records import MERGED_INTO
 from detection.kinds import EVENTS, FAMILIES, Family, Kind
 from detection.models import Alert, AlertRelation, Claim, Detection, Review, Scan
 from detection.rules.codes import decode
@@ -120,13 +121,13 @@ def alert_by_code(*, code: str) -> Alert:
 def alerts_touching(
     *, area: MultiPolygon, family: Family, extent: str, during: tuple[date, date] | None = None
 ) -> QuerySet[Alert]:
-    """Alerts of a family and extent, merged ones excepted, whose area meets this one.
+    """Alerts of a family and extent whose area meets this one; of merged ones those that a person called duplicates.
 
     during: and whose dates meet these: what goes on from one pair to the next is one event.
     """
-    alerts = Alert.objects.exclude(state=State.MERGED).filter(
-        area__intersects=area, kind__in=FAMILIES[family], extent=extent
-    )
+    duplicates = Review.objects.filter(verdict=Verdict.DUPLICATE, taken_back_by=None).exclude(other=None)
+    alerts = Alert.objects.exclude(Q(state=State.MERGED) & ~Q(pk__in=duplicates.values("alert")))
+    alerts = alerts.filter(area__intersects=area, kind__in=FAMILIES[family], extent=extent)
     if during:
         alerts = alerts.filter(first_motion__lte=during[1], last_motion__gte=during[0])
     return alerts
@@ -177,10 +178,10 @@ def alerts_related(*, alert: Alert) -> list[AlertRelation]:
     return list(relations.select_related("alert", "other").defer("alert__area", "other__area"))
 
 
-def alerts_to_review() -> QuerySet[Alert]:
+def alerts_to_review(*, states: Iterable[str] = tuple(UNREVIEWED_STATES)) -> QuerySet[Alert]:
     """What nobody has judged yet, strongest first; where a visit is planned, after the others (`visit_planned`)."""
     visit = Review.objects.filter(alert=OuterRef("pk"), verdict=Verdict.FIELD_VISIT, taken_back_by=None)
-    waiting = Alert.objects.filter(state__in=[state.value for state in UNREVIEWED_STATES])
+    waiting = Alert.objects.filter(state__in=list(states))
     return strongest_first(waiting.annotate(visit_planned=Exists(visit)), "visit_planned")
 
 
@@ -205,6 +206,16 @@ def alerts_reviewed_lately(*, limit: int) -> QuerySet[Alert]:
     )
     judged = Alert.objects.filter(by_people).distinct()
     return judged.order_by("-updated_at", "-id")[:limit]
+
+
+def followed_as(*, alert: Alert) -> Alert:
+    """The alert under which the place of a merged one is followed now; any other one itself."""
+    while alert.state == State.MERGED:
+        into = AlertRelation.objects.filter(alert=alert, relation=MERGED_INTO).select_related("other").last()
+        if into is None:
+            return alert
+        alert = into.other
+    return alert
 
 
 def reviews_standing(*, alert: Alert) -> list[Review]:

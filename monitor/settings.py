@@ -287,6 +287,9 @@ SCHEDULED_METHODS = {
 }
 OFFSETS_REACH_GLACIER_M_DAY = env.float("OFFSETS_REACH_GLACIER_M_DAY", default=50.0)  # where a glacier's outline lies
 OFFSETS_REACH_M_DAY = env.float("OFFSETS_REACH_M_DAY", default=5.0)  # and elsewhere
+REVIEW_CLAIM_MINUTES = env.float(
+    "REVIEW_CLAIM_MINUTES", default=15.0
+)  # that a case is held after the last sign of life
 RUN_STALL_MINUTES = env.float("RUN_STALL_MINUTES", default=30.0)  # without progress: ended, and tried again
 RUN_HOURS = env.float("RUN_HOURS", default=6.0)  # that a run may take
 RUN_BEAT_SECONDS = env.float("RUN_BEAT_SECONDS", default=20.0)  # between two signs of life; a lease lasts 90 seconds

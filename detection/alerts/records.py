@@ -2,7 +2,8 @@
 
 from django.contrib.gis.db import models
 
-RELATIONS = [("merged-into", "became part of"), ("split-from", "split from")]
+MERGED_INTO, SPLIT_FROM = "merged-into", "split-from"
+RELATIONS = [(MERGED_INTO, "became part of"), (SPLIT_FROM, "split from")]
 
 
 class AlertUpdate(models.Model):
@@ -38,7 +39,10 @@ class AlertLife(models.Model):
 
 
 class AlertRelation(models.Model):
-    """Two alerts of one place: one was merged into the other, or split from it. Rows are only added."""
+    """Two alerts of one place: one was merged into the other, or split from it.
+
+    Rows are only added; one that a verdict made goes when the verdict is taken back.
+    """
 
     alert = models.ForeignKey("detection.Alert", models.CASCADE, related_name="relations")
     other = models.ForeignKey("detection.Alert", models.CASCADE, related_name="relations_of_others")

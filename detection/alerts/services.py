@@ -19,7 +19,7 @@ from detection.models import Alert, AlertRelation, AlertTransition, Detection, S
 from detection.rules.lifecycle import LIVING, State, after_sighting
 from detection.rules.updates import Cause, Change
 from detection.search.areas import SEARCHES, search
-from detection.selectors import alerts_overtaken, alerts_touching, detections_current
+from detection.selectors import alerts_overtaken, alerts_touching, detections_current, followed_as
 from ingest.locks import Lock, locked
 from ml.models import Prediction, Run
 from ml.runtime.code_version import code_version
@@ -113,7 +113,9 @@ def _same_place(detection: Detection) -> Alert | None:
         overlap = new.intersection(old).area
         if overlap >= SAME_PLACE_SHARE * min(new.area, old.area):
             shared.append((overlap, alert))
-    return max(shared, key=lambda pair: (pair[1].state != State.FINISHED, pair[0]))[1] if shared else None
+    if not shared:
+        return None
+    return followed_as(alert=max(shared, key=lambda pair: (pair[1].state != State.FINISHED, pair[0]))[1])
 
 
 def _alert_refresh(alert: Alert, run: Run, found: Sequence[Detection]) -> None:

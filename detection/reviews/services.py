@@ -1,18 +1,19 @@
-"""What people do with alerts: verdicts, taking them back, and who looks at what. Each is written into the audit."""
-
-from datetime import timedelta
+"""What people do with alerts: verdicts, and taking them back. Each is written into the audit."""
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from detection.alerts.records import MERGED_INTO
 from detection.alerts.transitions import alert_transition
-from detection.models import Alert, AuditEntry, Claim, Review
+from detection.kinds import family
+from detection.models import Alert, AlertRelation, Claim, Review
+from detection.reviews.audit import audit_write
+from detection.reviews.claims import Claimed, claim_of_another
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
 
 SPECIALIST = "a specialist"  # the public never reads a name
-CLAIM_LASTS = timedelta(minutes=15)
 LONGEST_NOTE = 1000
 
 
@@ -29,21 +30,28 @@ def alert_review(
     internal_note: str,
     reviewer: AbstractBaseUser,
     expected_state: str,
+    other: Alert | None = None,
 ) -> Review:
     """Record what a specialist says. Without a note the sentence of the reason is published.
 
-    Overtaken where the alert is no longer in expected_state; ValueError for a verdict that its state does not allow.
+    other: of a duplicate, the alert that goes on. Overtaken where the alert is no longer in expected_state, Claimed
+    where somebody else holds it; ValueError for a verdict that its state does not allow.
     """
     if reason_code not in REASONS.get(verdict, {}) or verdict is Verdict.TAKEN_BACK:
         raise ValueError(f"{reason_code!r} is no reason for {verdict}")
     if max(len(public_note), len(internal_note)) > LONGEST_NOTE:
         raise ValueError(f"a note of more than {LONGEST_NOTE} characters; shorten it")
     with transaction.atomic():
-        before = _locked(alert, expected_state)
+        before = _locked(alert, expected_state, reviewer)
         if verdict not in verdicts_open(before):
             raise ValueError(f"an alert that is {before} cannot be answered with {verdict}")
+        if (verdict is Verdict.DUPLICATE) != (other is not None):
+            raise ValueError("a duplicate, and nothing else, names another alert")
+        if other is not None:
+            _may_go_on_as(alert, other)
         reason, to = REASONS[verdict][reason_code], STATE_AFTER.get(verdict)
-        step = alert_transition(alert=alert, to=to, reason=reason.label, actor=SPECIALIST) if to else None
+        why = f"the same place as alert {other.code}" if other else reason.label
+        step = alert_transition(alert=alert, to=to, reason=why, actor=SPECIALIST) if to else None
         review = Review.objects.create(
             alert=alert,
             transition=step,
@@ -52,7 +60,10 @@ def alert_review(
             public_note=public_note.strip() or reason.sentence,
             internal_note=internal_note.strip(),
             reviewer=reviewer,
+            other=other,
         )
+        if other is not None:
+            AlertRelation.objects.get_or_create(alert=alert, other=other, relation=MERGED_INTO)
         _after(review, before)
         return review
 
@@ -61,7 +72,7 @@ def review_take_back(*, review: Review, reviewer: AbstractBaseUser) -> Review:
     """Undo a verdict: the alert returns to the state before it. ValueError where it was undone, or life went on."""
     alert = review.alert
     with transaction.atomic():
-        before = _locked(alert, review.transition.to_state if review.transition else alert.state)
+        before = _locked(alert, review.transition.to_state if review.transition else alert.state, reviewer)
         if not may_take_back(review=review, alert=alert):
             raise ValueError("this can no longer be taken back; record a new verdict instead")
         step = None
@@ -77,6 +88,8 @@ def review_take_back(*, review: Review, reviewer: AbstractBaseUser) -> Review:
             reviewer=reviewer,
             takes_back=review,
         )
+        if review.other:
+            AlertRelation.objects.filter(alert=alert, other=review.other, relation=MERGED_INTO).delete()
         _after(back, before)
         return back
 
@@ -91,32 +104,13 @@ def may_take_back(*, review: Review, alert: Alert) -> bool:
     return alert.state == review.transition.to_state and not later.exists()
 
 
-def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
-    """Say that somebody looks at an alert, unless somebody else does; the claim that holds now. One alert a person."""
-    now = timezone.now()
-    Claim.objects.filter(holder=holder).exclude(alert=alert).delete()
-    if not Claim.objects.filter(alert=alert, holder=holder, until__gte=now).update(until=now + CLAIM_LASTS):
-        Claim.objects.filter(alert=alert, until__lt=now).delete()
-        try:
-            with transaction.atomic():
-                return Claim.objects.create(alert=alert, holder=holder, since=now, until=now + CLAIM_LASTS)
-        except IntegrityError:  # somebody else holds it
-            pass
-    return Claim.objects.select_related("holder").filter(alert=alert).first() or claim_take(alert=alert, holder=holder)
-
-
-def audit_write(*, actor: AbstractBaseUser, action: str, subject: str, before="", after="", detail="") -> AuditEntry:
-    """Add a row that nobody can change."""
-    return AuditEntry.objects.create(
-        actor=actor.get_username(), action=action, subject=subject, before=before, after=after, detail=detail
-    )
-
-
-def _locked(alert: Alert, expected_state: str) -> State:
+def _locked(alert: Alert, expected_state: str, person: AbstractBaseUser) -> State:
     """Hold the alert's row until the end of the transaction, and bring the object up to it."""
     alert.state = Alert.objects.select_for_update().values_list("state", flat=True).get(pk=alert.pk)
     if alert.state != expected_state:
         raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
+    if claim := claim_of_another(alert=alert, person=person):
+        raise Claimed(claim)
     return State(alert.state)
 
 
@@ -134,3 +128,17 @@ def _after(review: Review, before: State) -> None:
         after=alert.state,
         detail=f"takes back {undone.verdict}" if undone else f"{review.reason_code}: {review.public_note}",
     )
+
+
+def _may_go_on_as(alert: Alert, other: Alert) -> None:
+    """ValueError where an alert cannot be the same place as another one."""
+    if other.pk == alert.pk:
+        raise ValueError("an alert is no duplicate of itself")
+    if other.state in {State.MERGED, State.REJECTED}:
+        raise ValueError(f"alert {other.code} is not followed any more")
+    if (
+        family(other.kind) is not family(alert.kind)
+        or other.extent != alert.extent
+        or other.simulated != alert.simulated
+    ):
+        raise ValueError(f"alert {other.code} is of another kind")

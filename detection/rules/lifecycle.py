@@ -32,11 +32,12 @@ ALLOWED: dict[State, frozenset[State]] = {
     State.FIRST: frozenset({State.PROVISIONAL, State.CONFIRMED, State.REJECTED, State.FINISHED, State.MERGED}),
     State.PROVISIONAL: frozenset({State.CONFIRMED, State.REJECTED, State.FINISHED, State.MERGED}),
     # back to an unreviewed state: a verdict was taken back
-    State.CONFIRMED: frozenset({State.REJECTED, State.FINISHED, State.FIRST, State.PROVISIONAL}),
+    State.CONFIRMED: frozenset({State.REJECTED, State.FINISHED, State.MERGED, State.FIRST, State.PROVISIONAL}),
     State.REJECTED: frozenset({State.CONFIRMED, State.FIRST, State.PROVISIONAL}),
     # it moves again, or the verdict that ended it was taken back
     State.FINISHED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED}),
-    State.MERGED: frozenset(),  # its place is followed under another alert
+    # its place is followed under another alert, unless the verdict that said so was taken back
+    State.MERGED: frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED}),
 }
 LIVING = (State.FIRST, State.PROVISIONAL, State.CONFIRMED)
 

@@ -12,6 +12,7 @@ class Verdict(StrEnum):
     CONFIRM = "confirm"
     REJECT = "reject"
     FINISH = "finish"
+    DUPLICATE = "duplicate"
     FIELD_VISIT = "field-visit"
     TAKEN_BACK = "taken-back"
 
@@ -49,6 +50,11 @@ REASONS: dict[Verdict, dict[str, Reason]] = {
         "at-rest": Reason(_("at rest"), _("Measurements show that the ground here has come to rest.")),
         "remedied": Reason(_("the cause has ended"), _("What made the ground move here has ended.")),
     },
+    Verdict.DUPLICATE: {
+        "same-place": Reason(
+            _("the same place as another alert"), _("The same motion is followed under another alert.")
+        ),
+    },
     Verdict.FIELD_VISIT: {
         "visit": Reason(_("a visit on site is planned"), _("Somebody will go there and look at the ground.")),
     },
@@ -59,6 +65,7 @@ STATE_AFTER: dict[Verdict, State] = {
     Verdict.CONFIRM: State.CONFIRMED,
     Verdict.REJECT: State.REJECTED,
     Verdict.FINISH: State.FINISHED,
+    Verdict.DUPLICATE: State.MERGED,
 }
 _VISITED_IN = frozenset({State.FIRST, State.PROVISIONAL, State.CONFIRMED})
 

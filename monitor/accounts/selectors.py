@@ -8,7 +8,7 @@ from django.utils.translation import pgettext
 
 from monitor.accounts.tokens import INVITED_FOR
 from monitor.models import Invitation
-from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
+from monitor.site.roles import ADMINISTRATORS, OPERATORS, REVIEW, VIEWERS
 
 ROLE_WORDS = [
     (ADMINISTRATORS, Invitation.Role.ADMINISTRATOR.label),
@@ -41,3 +41,8 @@ def role_in_words(account: User) -> str:
         return pgettext("role", "superuser")
     groups = {group.name for group in account.groups.all()}
     return next((str(words) for name, words in ROLE_WORDS if name in groups), pgettext("role", "none"))
+
+
+def reviewers() -> QuerySet[User]:
+    """Active accounts that may decide cases, superusers too."""
+    return User.objects.with_perm(REVIEW, backend="django.contrib.auth.backends.ModelBackend").order_by("username")

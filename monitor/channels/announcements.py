@@ -33,8 +33,8 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
         if not created:
             return None
         news = AlertTransition.objects.select_related("alert").get(pk=transition_id)
-        rejected, merged = news.to_state == State.REJECTED, news.to_state == State.MERGED
-        readers = [] if merged else _readers(news)  # a merged place is reported under its other code
+        rejected, merged = news.to_state == State.REJECTED, State.MERGED in (news.from_state, news.to_state)
+        readers = [] if merged else _readers(news)  # reported under its other code, or told before it was merged
         if news.changes_state:
             _withdraw_older(news, None if rejected or merged else [reader.subscription for reader in readers])
         _queue(news, OutgoingMessage.Kind.CORRECTION if rejected else OutgoingMessage.Kind.ALERT, readers)

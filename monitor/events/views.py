@@ -7,7 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from detection.reviews.services import audit_write
+from detection.reviews.audit import audit_write
 from ml.events import event_report
 from ml.models import GroundEvent
 from monitor.events.forms import EventForm

@@ -3,7 +3,7 @@
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
-from detection.reviews.services import audit_write
+from detection.reviews.audit import audit_write
 from monitor.jobs.kinds import KINDS
 
 

@@ -1,31 +1,32 @@
 """The review queue: what waits for a specialist, one case at a time, with its evidence, its trail and the verdict."""
 
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from detection import selectors as detections
-from detection.models import Alert
-from detection.reviews.services import (
-    LONGEST_NOTE,
-    Overtaken,
-    alert_review,
-    claim_take,
-    may_take_back,
-    review_take_back,
-)
+from detection.models import Alert, Assignment, Claim
+from detection.reviews.claims import Claimed, assign, claim_release, claim_renew, claim_take
+from detection.reviews.services import LONGEST_NOTE, Overtaken, alert_review, may_take_back, review_take_back
 from detection.rules.lifecycle import State
 from detection.rules.verdicts import REASONS, Reason, Verdict, verdicts_open
+from detection.selectors import alert_by_code
+from monitor.accounts.selectors import reviewers
 from monitor.alerts.evidence import alert_context
 from monitor.cards.filters import alert_or_404
 from monitor.map import selectors
 from monitor.map.config import map_config
+from monitor.reviews.choice import QueueChoice
+from monitor.reviews.evidence import case_evidence
 from monitor.reviews.queue import case_following, queue_context
 from monitor.reviews.trail import trail_of
 from monitor.site.guards import may_review, reviewers_only
@@ -64,6 +65,8 @@ def review_undo(request: HttpRequest, code: str) -> HttpResponse:
         return _case(request, alert, fault=_("There is no such entry in the trail. Nothing was changed."), status=400)
     try:
         review_take_back(review=review, reviewer=request.user)
+    except Claimed as held:
+        return _case(request, alert, fault=_held(held.claim), status=409)
     except ValueError as fault:
         alert.refresh_from_db()
         # Translators: %(fault)s is an explanation in English
@@ -73,15 +76,59 @@ def review_undo(request: HttpRequest, code: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("review-case", args=[alert.code]))
 
 
+@require_POST
+@reviewers_only
+def review_claim(request: HttpRequest, code: str) -> HttpResponse:
+    """Keep holding a case, as JSON for the page that is open: {"held": …}; or let it go, and back to the list."""
+    alert = alert_or_404(code)
+    if request.POST.get("act") == "release":
+        claim_release(alert=alert, holder=request.user)
+        return HttpResponseRedirect(_with_choice(request, reverse("review-queue")))
+    return JsonResponse({"held": claim_renew(alert=alert, holder=request.user) is not None})
+
+
+@require_POST
+@reviewers_only
+def review_assign(request: HttpRequest, code: str) -> HttpResponse:
+    """Give a case to a colleague, or to nobody."""
+    alert, person = alert_or_404(code), request.POST.get("assignee", "")
+    colleague = next((one for one in reviewers() if str(one.pk) == person), None)
+    if person and colleague is None:
+        return _case(request, alert, fault=_("There is no such colleague. Nothing was changed."), status=400)
+    assign(alert=alert, assignee=colleague, by=request.user)
+    if colleague:
+        words = _("%(code)s is now assigned to %(name)s.") % {"code": alert.code, "name": colleague}
+    else:
+        words = _("%(code)s is assigned to nobody.") % {"code": alert.code}
+    messages.success(request, words)
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+def _with_choice(request: HttpRequest, path: str, **more: str) -> str:
+    """An address with the filters that are chosen."""
+    query = urlencode({**QueueChoice(request).chosen, **more})
+    return f"{path}?{query}" if query else path
+
+
 def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
     """Record the verdict of the form and open the next case; or explain why not, and keep what was written."""
     verdict, fields = request.POST.get("verdict", ""), {name: request.POST.get(name, "") for name in FIELDS}
     draft = fields | {"verdict": verdict}
     if verdict not in set(Verdict) or fields["reason_code"] not in REASONS[Verdict(verdict)]:
         return _case(request, alert, draft=draft, fault=_("Please choose a verdict and a reason."), status=400)
-    expected = request.POST.get("expected_state", "")
+    other = None
+    if verdict == Verdict.DUPLICATE:
+        draft["other"] = request.POST.get("other", "").strip().upper()
+        try:
+            other = alert_by_code(code=draft["other"])
+        except Alert.DoesNotExist:
+            fault = _("There is no alert with this code.")
+            return _case(request, alert, draft=draft, fault=fault, status=400)
+    known = {"reviewer": request.user, "expected_state": request.POST.get("expected_state", ""), "other": other}
     try:
-        alert_review(alert=alert, verdict=Verdict(verdict), reviewer=request.user, expected_state=expected, **fields)
+        alert_review(alert=alert, verdict=Verdict(verdict), **known, **fields)
+    except Claimed as held:
+        return _case(request, alert, draft=draft, fault=_held(held.claim), status=409)
     except Overtaken:
         return _case(request, alert, draft=draft, fault=_overtaken(alert), status=409)
     except ValueError as fault:
@@ -89,7 +136,7 @@ def _answer(request: HttpRequest, alert: Alert) -> HttpResponse:
         return _case(request, alert, draft=draft, fault=words, status=400)
     following = case_following(request, alert)
     page = reverse("review-case", args=[following.code]) if following else reverse("review-queue")
-    return HttpResponseRedirect(f"{page}?after={alert.code}")
+    return HttpResponseRedirect(_with_choice(request, page, after=alert.code))
 
 
 def _case(
@@ -97,9 +144,13 @@ def _case(
 ) -> HttpResponse:
     living = detections.claims_living(now=timezone.now())
     claim = claim_take(alert=alert, holder=request.user) if may_review(request.user) else living.get(alert.pk)
-    context = queue_context(request, alert) | alert_context(alert)
+    context = queue_context(request, alert) | alert_context(alert) | case_evidence(alert)
+    given = Assignment.objects.filter(alert=alert).select_related("assignee").first()
     context |= {
         "claim": claim if claim and claim.holder != request.user else None,
+        "held": claim if claim and claim.holder == request.user else None,
+        "renew_seconds": int(settings.REVIEW_CLAIM_MINUTES * 60 / 3),
+        "given": given.assignee if given else None,
         "verdicts": [_verdict(verdict, draft or {}) for verdict in verdicts_open(State(alert.state))],
         "trail": trail_of(alert),
         "fault": fault,
@@ -128,8 +179,13 @@ def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
         "words": VERDICT_FORMS[verdict],
         "reasons": [(code, Reason(*map(in_language, reason))) for code, reason in REASONS[verdict].items()],
         "open": bool(mine),
-        **{name: mine.get(name, "") for name in FIELDS},
+        **{name: mine.get(name, "") for name in (*FIELDS, "other")},
     }
+
+
+def _held(claim: Claim) -> str:
+    words = _("%(name)s holds this case until %(time)s UTC. Yours was not recorded.")
+    return words % {"name": claim.holder, "time": time_format(claim.until, "H:i")}
 
 
 def _overtaken(alert: Alert) -> str:

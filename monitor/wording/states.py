@@ -30,6 +30,7 @@ VERDICT_HEADINGS = {
     "confirm": _("The ground moves here"),
     "reject": _("This is not motion of the ground"),
     "finish": _("The ground here has come to rest"),
+    "duplicate": _("This place is followed under another alert"),
     "field-visit": _("A visit on site is planned"),
     "taken-back": _("An earlier verdict was taken back"),
 }
@@ -46,6 +47,12 @@ VERDICT_FORMS = {
         "title": _("At rest"),
         "meaning": _("It moved and has come to rest; if it moves again it comes back."),
         "button": _("Record as at rest"),
+    },
+    "duplicate": {
+        "key": "d",
+        "title": _("Duplicate"),
+        "meaning": _("It ends here and names the alert that goes on; nobody is sent a mail."),
+        "button": _("Record as duplicate"),
     },
     "field-visit": {
         "key": "f",
@@ -80,6 +87,7 @@ STEP_REASONS = (
         r"no surge after (?P<day>\d+ \w+ \d+) in (?P<source>.+)",
         _("no surge after %(day)s in %(source)s"),
     ),
+    (r"the same place as alert (?P<code>\S+)", _("the same place as alert %(code)s")),
     (r"the verdict was taken back", _("the verdict was taken back")),
 )
 CONFIRMED_BEFORE = "; a specialist had confirmed the motion, its end is the computer's finding"

@@ -10,7 +10,9 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from detection import selectors
-from detection.models import Alert, AlertTransition, AuditEntry, Claim, Review
+from detection.kinds import family
+from detection.models import Alert, AlertRelation, AlertTransition, Assignment, AuditEntry, Claim, Review
+from detection.reviews import claims
 from detection.reviews import services as reviews
 from detection.rules.lifecycle import State, may_become
 from detection.rules.verdicts import REASONS, STATE_AFTER, Verdict, verdicts_open
@@ -240,23 +242,109 @@ def test_the_queue_begins_with_the_strongest_and_ends_where_a_visit_is_planned(m
 
 
 def test_who_looks_first_holds_the_alert_until_the_lease_ends(alert, anna, ben):
-    mine = reviews.claim_take(alert=alert, holder=anna)
-    assert reviews.claim_take(alert=alert, holder=ben).holder == anna
-    assert reviews.claim_take(alert=alert, holder=anna).since == mine.since
+    mine = claims.claim_take(alert=alert, holder=anna)
+    assert claims.claim_take(alert=alert, holder=ben).holder == anna
+    assert claims.claim_take(alert=alert, holder=anna).since == mine.since
     Claim.objects.update(until=timezone.now() - timedelta(seconds=1))
     assert selectors.claims_living(now=timezone.now()) == {}
-    assert reviews.claim_take(alert=alert, holder=ben).holder == ben
+    assert claims.claim_take(alert=alert, holder=ben).holder == ben
 
 
 def test_a_person_holds_one_alert_at_a_time_and_lets_it_go_with_the_verdict(make_alert, anna):
     first, second = make_alert(), make_alert()
-    reviews.claim_take(alert=first, holder=anna)
-    reviews.claim_take(alert=second, holder=anna)
+    claims.claim_take(alert=first, holder=anna)
+    claims.claim_take(alert=second, holder=anna)
     assert list(selectors.claims_living(now=timezone.now())) == [second.pk]
     say(second, Verdict.CONFIRM, anna)
     assert selectors.claims_living(now=timezone.now()) == {}
 
 
-def test_a_claim_locks_nobody_out(alert, anna, ben):
-    reviews.claim_take(alert=alert, holder=anna)
+def test_what_somebody_holds_is_decided_by_nobody_else_until_it_is_let_go(alert, anna, ben):
+    review = say(alert, Verdict.FIELD_VISIT, anna)
+    claims.claim_take(alert=alert, holder=anna)
+    with pytest.raises(claims.Claimed, match="held by anna"):
+        say(alert, Verdict.CONFIRM, ben)
+    with pytest.raises(claims.Claimed, match="held by anna"):
+        reviews.review_take_back(review=review, reviewer=ben)
+    claims.claim_release(alert=alert, holder=ben)
+    assert claims.claim_of_another(alert=alert, person=ben).holder == anna
+    claims.claim_release(alert=alert, holder=anna)
     assert say(alert, Verdict.CONFIRM, ben).reviewer == ben
+
+
+def test_a_claim_is_renewed_while_nobody_has_taken_it_and_lost_afterwards(alert, anna, ben, settings):
+    settings.REVIEW_CLAIM_MINUTES = 3
+    first = claims.claim_take(alert=alert, holder=anna)
+    assert first.until - first.since == timedelta(minutes=3)
+    Claim.objects.update(until=timezone.now() - timedelta(seconds=1))  # the laptop slept
+    assert claims.claim_renew(alert=alert, holder=anna).until > timezone.now()
+    Claim.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert claims.claim_take(alert=alert, holder=ben).holder == ben
+    assert claims.claim_renew(alert=alert, holder=anna) is None
+    assert Claim.objects.get().holder == ben
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_open_a_case_at_the_same_moment_one_holds_it_and_both_know_who(alert, anna, ben):
+    seen, together = [], Barrier(2)
+
+    def take(person):
+        together.wait(timeout=HANG_SECONDS)
+        try:
+            seen.append(claims.claim_take(alert=alert, holder=person).holder)
+        finally:
+            connection.close()
+
+    for expired in (False, True):  # a case that nobody held, and one whose time is over
+        if expired:
+            Claim.objects.update(until=timezone.now() - timedelta(seconds=1), holder=anna)
+            Claim.objects.update(holder=get_user_model().objects.create_user("carl"))
+        people = [Thread(target=take, args=(person,)) for person in (anna, ben)]
+        for person in people:
+            person.start()
+        for person in people:
+            person.join(timeout=HANG_SECONDS)
+        assert len(seen) == 2
+        assert {Claim.objects.get().holder} == set(seen)
+        seen.clear()
+
+
+def test_a_case_is_given_to_a_colleague_once_and_the_audit_says_so(alert, anna, ben):
+    for _ in range(2):
+        claims.assign(alert=alert, assignee=ben, by=anna)
+    claims.assign(alert=alert, assignee=None, by=ben)
+    assert not Assignment.objects.exists()
+    assert [(one.actor, one.detail) for one in AuditEntry.objects.all()] == [("ben", "ben to -"), ("anna", "- to ben")]
+
+
+# ---- duplicates ----
+
+
+def test_a_duplicate_ends_names_the_other_and_comes_back_when_that_is_taken_back(make_alert, anna):
+    alert, other = make_alert(), make_alert(state="confirmed")
+    review = say(alert, Verdict.DUPLICATE, anna, other=other)
+    assert Alert.objects.get(pk=alert.pk).state == "merged"
+    assert review.transition.reason == f"the same place as alert {other.code}"
+    relation = AlertRelation.objects.get()
+    assert (relation.alert, relation.other, relation.relation) == (alert, other, "merged-into")
+    assert selectors.followed_as(alert=alert) == other
+    reviews.review_take_back(review=review, reviewer=anna)
+    assert Alert.objects.get(pk=alert.pk).state == "provisional"
+    assert not AlertRelation.objects.exists()
+    assert [one.action for one in AuditEntry.objects.all()] == ["review.taken-back", "review.duplicate"]
+
+
+def test_a_duplicate_of_itself_of_nothing_or_of_what_is_over_is_refused(make_alert, alert, anna):
+    surge = make_alert(kind="glacier-surge")
+    for other in (None, alert, make_alert(state="rejected"), make_alert(simulated=True), surge):
+        with pytest.raises(ValueError, match=r"names another|itself|not followed|another kind"):
+            say(alert, Verdict.DUPLICATE, anna, other=other)
+    assert not Review.objects.exists()
+
+
+def test_of_merged_alerts_only_duplicates_catch_what_is_seen_again_on_their_ground(make_alert, anna):
+    alert, other, by_computer = make_alert(), make_alert(), make_alert(state="merged")
+    say(alert, Verdict.DUPLICATE, anna, other=other)
+    touching = selectors.alerts_touching(area=alert.area, family=family(alert.kind), extent=alert.extent)
+    assert set(touching) == {alert, other}
+    assert by_computer not in touching

@@ -1,9 +1,14 @@
-// The review queue: keys for everything that the forms do, the standard sentence of a reason, and a map of all cases.
+// The review queue: keys for everything that its forms and links do, cases one by one without reloading the page, and
+// the claim on a case, renewed while it is open.
 import { jsonOf } from "gmm/dom";
 
-const page = document.getElementById("content");
-const keysOn = document.getElementById("keys-on");
 const STORED = "review-keys";
+const WIDE = matchMedia("(min-width: 721px)");
+let [page, overview, renewal, going] = [document.getElementById("content"), null, 0, null];
+
+const part = (selector) => page.querySelector(selector);
+
+// ---- keys ----
 
 function remembered() {
   try {
@@ -14,6 +19,8 @@ function remembered() {
 }
 
 function setUpKeys() {
+  const keysOn = part("#keys-on");
+  if (!keysOn) return;
   keysOn.checked = remembered();
   keysOn.addEventListener("change", () => {
     try {
@@ -22,14 +29,14 @@ function setUpKeys() {
       // a browser that keeps nothing: the choice holds for this page
     }
   });
-  document.addEventListener("keydown", pressed);
+  part("#keys-open").addEventListener("click", () => part("#keys").showModal());
 }
 
-const writing = (node) => node.matches("textarea, select, input:not([type=radio]):not([type=checkbox])");
-const openForm = () => document.querySelector("details[name=verdict][open] form");
+const writing = (node) => node.matches("textarea, select, input:not([type=radio], [type=checkbox], [type=range])");
+const openForm = () => part("details[name=verdict][open] form");
 
 function pressed(event) {
-  if (!keysOn.checked) return;
+  if (!part("#keys-on")?.checked || document.querySelector("dialog[open]")) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     openForm()?.requestSubmit();
     return;
@@ -41,36 +48,56 @@ function pressed(event) {
   act();
 }
 
+const focusOn = (selector) => part(selector) && (() => reach(part(selector)));
+const click = (selector) => part(selector) && (() => part(selector).click());
+
+function reach(node) {
+  node.scrollIntoView({ block: "nearest" });
+  node.focus();
+}
+
+const ACTIONS = {
+  j: () => page.dataset.next && (() => go(page.dataset.next)),
+  k: () => page.dataset.previous && (() => go(page.dataset.previous)),
+  u: () => click("button[data-key=u]"),
+  x: () => click("button[data-key=x]"),
+  a: () => focusOn("#assignee"),
+  l: () => focusOn("#layer"),
+  s: () => focusOn(".swipe input"),
+  "/": () => part("#queue-filters") && filter,
+  "?": () => part("#keys") && (() => part("#keys").showModal()),
+};
+
 function actionOf(key) {
-  const { next, previous } = page.dataset;
-  if (key === "j" && next) return () => location.assign(next);
-  if (key === "k" && previous) return () => location.assign(previous);
-  if (key === "u")
-    return document.querySelector("button[data-key=u]") && (() => document.querySelector("button[data-key=u]").click());
+  if (ACTIONS[key]) return ACTIONS[key]();
   if (/^[1-9]$/.test(key)) {
     const radio = openForm()?.querySelectorAll("[name=reason_code][type=radio]")[Number(key) - 1];
-    return (
-      radio &&
-      (() => {
-        radio.checked = true;
-        radio.dispatchEvent(new Event("change", { bubbles: true }));
-        radio.form.elements.public_note.focus();
-      })
-    );
+    return radio && (() => choose(radio));
   }
-  const verdict = [...document.querySelectorAll("details[name=verdict]")].find((one) => one.dataset.key === key);
+  const verdict = [...page.querySelectorAll("details[name=verdict]")].find((one) => one.dataset.key === key);
   return verdict && (() => open(verdict));
 }
 
+function filter() {
+  part("#queue-filters").open = true;
+  reach(part("#queue-filters select"));
+}
+
+function choose(radio) {
+  radio.checked = true;
+  radio.dispatchEvent(new Event("change", { bubbles: true }));
+  radio.form.elements.public_note.focus();
+}
+
 function open(verdict) {
-  for (const other of document.querySelectorAll("details[name=verdict]")) other.open = other === verdict;
+  for (const other of page.querySelectorAll("details[name=verdict]")) other.open = other === verdict;
   verdict.scrollIntoView({ block: "nearest" });
-  (verdict.querySelector("[type=radio]:checked, [type=radio]") ?? verdict.querySelector("textarea")).focus();
+  verdict.querySelector("[name=other], [type=radio]:checked, [type=radio], textarea").focus();
 }
 
 /** An empty public note shows the sentence that will stand in its place. */
 function setUpNotes() {
-  for (const form of document.querySelectorAll("details[name=verdict] form")) {
+  for (const form of page.querySelectorAll("details[name=verdict] form")) {
     const show = () => {
       const chosen = form.querySelector("[name=reason_code]:checked, [name=reason_code][type=hidden]");
       form.elements.public_note.placeholder = chosen?.dataset.sentence ?? "";
@@ -80,6 +107,68 @@ function setUpNotes() {
   }
 }
 
+// ---- the claim ----
+
+function keepClaim() {
+  clearInterval(renewal);
+  const form = part("#claim");
+  if (form) renewal = setInterval(() => renew(form), Number(form.dataset.renewSeconds) * 1000);
+}
+
+async function renew(form) {
+  const body = new FormData(form);
+  body.set("act", "renew");
+  try {
+    const response = await fetch(form.action, { method: "POST", body });
+    const held = response.ok && (await response.json()).held;
+    form.hidden = !held;
+    part("#claim-lost").hidden = held;
+  } catch (error) {
+    console.warn("claim:", error.message); // no network: the next try may get through
+  }
+}
+
+// ---- from case to case ----
+
+/** Shows another page of the queue in the place of this one; the address follows. A page that is none is opened. */
+async function go(url, remember = true) {
+  going?.abort();
+  const mine = (going = new AbortController());
+  try {
+    const response = await fetch(url, { signal: mine.signal });
+    const next = new DOMParser().parseFromString(await response.text(), "text/html");
+    const main = next.querySelector("main.review");
+    if (!response.ok || !main) throw new Error(`HTTP ${response.status}`);
+    if (remember) history.pushState(null, "", response.url);
+    document.title = next.title;
+    show(document.adoptNode(main));
+  } catch (error) {
+    if (error.name !== "AbortError") location.assign(url);
+  }
+}
+
+function show(main) {
+  const [scrolled, map] = [part(".queue").scrollTop, part("#small-map.maplibregl-map")];
+  overview?.remove();
+  overview = null;
+  if (map) main.querySelector("#small-map")?.replaceWith(map); // one map serves every case
+  page.replaceWith(main);
+  page = main;
+  part(".queue").scrollTop = scrolled;
+  setUp();
+  const heading = part("h1");
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
+function clicked(event) {
+  const link = event.target.closest("a[href]");
+  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!page.contains(link) || !link.pathname.startsWith("/review/") || link.origin !== location.origin) return;
+  event.preventDefault();
+  go(link.href);
+}
+
 async function drawOverview(box) {
   const config = jsonOf("map-config");
   const [{ createMap, fillBasemap, followDrawing }, { addAlerts }, { addPoints }] = await Promise.all([
@@ -87,9 +176,8 @@ async function drawOverview(box) {
     import("gmm/marks"),
     import("gmm/points"),
   ]);
-  let map;
   try {
-    map = createMap(
+    overview = createMap(
       box,
       config.bounds ? { bounds: config.bounds, fitBoundsOptions: { padding: 48, maxZoom: 14 } } : {},
     );
@@ -98,20 +186,27 @@ async function drawOverview(box) {
     box.hidden = true;
     return;
   }
+  const map = overview;
   map.once("load", async () => {
     const ground = fillBasemap(map);
     if (config.default_layer) addPoints(map, { urls: config.urls, layer: config.default_layer, stretch: 20 });
-    await addAlerts(map, config.urls.alerts, ({ properties }) =>
-      location.assign(`${location.pathname}${properties.code}/`),
-    ).catch((error) => console.warn(error));
+    await addAlerts(map, config.urls.alerts, ({ properties }) => go(`/review/${properties.code}/`)).catch((error) => console.warn(error));
     followDrawing(map, ground);
   });
 }
 
-if (keysOn) setUpKeys();
-setUpNotes();
-document.getElementById("fault")?.focus();
-if (matchMedia("(min-width: 721px)").matches)
-  document.querySelector(".queue [data-selected]")?.scrollIntoView({ block: "nearest" });
-const overview = document.getElementById("review-map");
-if (overview && overview.offsetParent) drawOverview(overview);
+function setUp() {
+  setUpKeys();
+  setUpNotes();
+  keepClaim();
+  part("#fault")?.focus();
+  if (WIDE.matches) part(".queue [data-selected]")?.scrollIntoView({ block: "nearest" });
+  const box = part("#review-map");
+  if (box?.offsetParent) drawOverview(box);
+  if (part("#small-map")) import("gmm/case").then(({ openCase }) => openCase(page));
+}
+
+document.addEventListener("keydown", pressed);
+document.addEventListener("click", clicked);
+addEventListener("popstate", () => go(location.href, false));
+setUp();

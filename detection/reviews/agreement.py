@@ -1,0 +1,111 @@
+"""How far reviewers agree with each other, and how long cases wait for their verdict."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Min
+
+from detection.models import Alert, Review, SecondLook
+from detection.reviews.audit import audit_write
+from detection.reviews.record import JUDGED
+from detection.rules.severity import Severity
+from detection.rules.verdicts import Verdict
+from detection.selectors import UNREVIEWED_STATES, reviews_standing
+from ml.statistics.intervals import Interval, jeffreys
+
+DECIDED = (*JUDGED, Verdict.DUPLICATE.value)
+
+
+class Agreement(NamedTuple):
+    """Of the second opinions on verdicts of one kind, how many agreed; share with its 95 % interval, 0-1."""
+
+    verdict: str
+    agreed: int
+    looked: int
+    share: Interval
+
+
+class Waiting(NamedTuple):
+    """How long cases of one severity took: half, and nine of ten, were decided within this time."""
+
+    severity: str
+    decided: int
+    median: timedelta
+    nine_of_ten: timedelta
+
+
+def verdict_standing(*, alert: Alert) -> Review | None:
+    """The verdict that made the alert confirmed or rejected."""
+    return next((one for one in reviews_standing(alert=alert) if one.verdict in JUDGED), None)
+
+
+def second_look_record(*, alert: Alert, reviewer: AbstractBaseUser, agrees: bool) -> SecondLook:
+    """Keep whether another person agrees with the verdict that stands; a later word of the same person replaces it.
+
+    ValueError where no verdict stands, or it is the person's own.
+    """
+    review = verdict_standing(alert=alert)
+    if review is None:
+        raise ValueError("there is no verdict to look at")
+    if review.reviewer_id == reviewer.pk:
+        raise ValueError("a second look is somebody else's")
+    look, _ = SecondLook.objects.update_or_create(review=review, reviewer=reviewer, defaults={"agrees": agrees})
+    detail = f"{review.verdict}: {'agrees' if agrees else 'disagrees'}"
+    audit_write(actor=reviewer, action="review.second-look", subject=alert.code, detail=detail)
+    return look
+
+
+def agreement() -> list[Agreement]:
+    """Second looks, and verdicts that another person took back or turned round, which count as disagreement.
+
+    One opinion for each verdict and person; their own second thoughts do not count.
+    """
+    opinions: dict[tuple[int, int | None], tuple[str, bool]] = {}
+    reviews = Review.objects.filter(verdict__in=JUDGED).order_by("alert_id", "id")
+    rows = list(reviews.values_list("pk", "alert_id", "verdict", "reviewer", "taken_back_by__reviewer"))
+    for pk, _alert, verdict, reviewer, taken_back_by in rows:
+        if taken_back_by is not None and taken_back_by != reviewer:
+            opinions[pk, taken_back_by] = verdict, False
+    for (pk, alert, verdict, reviewer, taken_back_by), (_pk, next_alert, turned, other, _by) in pairwise(rows):
+        if alert == next_alert and turned != verdict and other != reviewer and taken_back_by is None:
+            opinions[pk, other] = verdict, False
+    for pk, person, verdict, agrees in SecondLook.objects.values_list(
+        "review", "reviewer", "review__verdict", "agrees"
+    ):
+        opinions.setdefault((pk, person), (verdict, agrees))
+    looked = Counter(verdict for verdict, _agrees in opinions.values())
+    agreed = Counter(verdict for verdict, agrees in opinions.values() if agrees)
+    return [Agreement(one, agreed[one], n, jeffreys(agreed[one], n)) for one, n in sorted(looked.items())]
+
+
+def time_to_review(*, since: datetime, simulated: bool) -> list[Waiting]:
+    """From an alert's first sight to its first verdict that stands, for verdicts since then; the strongest first."""
+    decided = (
+        Review.objects.filter(verdict__in=DECIDED, taken_back_by=None, alert__simulated=simulated)
+        .values("alert", "alert__severity", "alert__created_at")
+        .annotate(first=Min("created_at"))
+        .filter(first__gte=since)
+        .order_by()
+    )
+    took: dict[str, list[float]] = {}
+    for one in decided:
+        took.setdefault(one["alert__severity"], []).append((one["first"] - one["alert__created_at"]).total_seconds())
+    return [
+        Waiting(grade, len(took[grade]), _within(took[grade], 0.5), _within(took[grade], 0.9))
+        for grade in reversed(Severity)
+        if grade in took
+    ]
+
+
+def oldest_waiting(*, simulated: bool) -> tuple[int, datetime | None]:
+    """How many cases wait, and since when the oldest does."""
+    waiting = Alert.objects.filter(state__in=list(UNREVIEWED_STATES), simulated=simulated)
+    return waiting.count(), waiting.aggregate(first=Min("created_at"))["first"]
+
+
+def _within(seconds: list[float], share: float) -> timedelta:
+    return timedelta(seconds=float(np.quantile(seconds, share)))

@@ -1,0 +1,12 @@
+"""The audit: who did what. Rows are only added; the database refuses anything else."""
+
+from django.contrib.auth.base_user import AbstractBaseUser
+
+from detection.models import AuditEntry
+
+
+def audit_write(*, actor: AbstractBaseUser, action: str, subject: str, before="", after="", detail="") -> AuditEntry:
+    """Add a row that nobody can change."""
+    return AuditEntry.objects.create(
+        actor=actor.get_username(), action=action, subject=subject, before=before, after=after, detail=detail
+    )

@@ -1,0 +1,86 @@
+"""Claims and assignments: one person at a time holds a case, until it is let go or its time is over.
+
+Every step locks the alert's row, so that of two who open a case at one moment one holds it and the other sees who does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from detection.models import Alert, Assignment, Claim
+from detection.reviews.audit import audit_write
+
+
+class Claimed(ValueError):
+    """Somebody else holds the alert now; .claim says who, and until when."""
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(f"alert {claim.alert.code} is held by {claim.holder.get_username()}")
+        self.claim = claim
+
+
+def claim_take(*, alert: Alert, holder: AbstractBaseUser) -> Claim:
+    """Hold an alert, unless somebody else does; returns the claim that counts now. One alert a person."""
+    Claim.objects.filter(holder=holder).exclude(alert=alert).delete()
+    with _alone(alert) as now:
+        claim = Claim.objects.select_related("holder").filter(alert=alert).first()
+        if claim and claim.holder == holder:
+            if claim.until < now:
+                claim.since = now
+            claim.until = _ends(now)
+            claim.save(update_fields=["since", "until"])
+            return claim
+        if claim and claim.until >= now:
+            return claim
+        if claim:
+            claim.delete()
+        return Claim.objects.create(alert=alert, holder=holder, since=now, until=_ends(now))
+
+
+def claim_renew(*, alert: Alert, holder: AbstractBaseUser) -> Claim | None:
+    """Hold it for longer, where nobody has taken it since; None where it is held no more."""
+    with _alone(alert) as now:
+        if not Claim.objects.filter(alert=alert, holder=holder).update(until=_ends(now)):
+            return None
+        return Claim.objects.get(alert=alert)
+
+
+def claim_release(*, alert: Alert, holder: AbstractBaseUser) -> None:
+    """Let it go; what somebody else holds stays."""
+    Claim.objects.filter(alert=alert, holder=holder).delete()
+
+
+def claim_of_another(*, alert: Alert, person: AbstractBaseUser) -> Claim | None:
+    """The living claim of somebody else, or None."""
+    living = Claim.objects.select_related("holder", "alert").filter(alert=alert, until__gte=timezone.now())
+    return living.exclude(holder=person).first()
+
+
+def assign(*, alert: Alert, assignee: AbstractBaseUser | None, by: AbstractBaseUser) -> None:
+    """Give a case to somebody, or to nobody; written into the audit where that changes something."""
+    with _alone(alert):
+        known = Assignment.objects.select_related("assignee").filter(alert=alert).first()
+        before, after = (one.get_username() if one else "" for one in (known and known.assignee, assignee))
+        if before == after:
+            return
+        Assignment.objects.filter(alert=alert).delete()
+        if assignee:
+            Assignment.objects.create(alert=alert, assignee=assignee, assigned_by=by)
+        audit_write(actor=by, action="review.assign", subject=alert.code, detail=f"{before or '-'} to {after or '-'}")
+
+
+@contextmanager
+def _alone(alert: Alert) -> Iterator[datetime]:
+    """The moment, with the alert's row locked until the end of the block."""
+    with transaction.atomic():
+        Alert.objects.select_for_update().only("pk").get(pk=alert.pk)
+        yield timezone.now()
+
+
+def _ends(now: datetime) -> datetime:
+    return now + timedelta(minutes=settings.REVIEW_CLAIM_MINUTES)

@@ -1,0 +1,88 @@
+"""The review queue: which cases wait, in the order of `detection.rules.queue`, and what is near one of them."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.gis.geos import Polygon
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
+
+from detection.models import Alert, Claim, Detection
+from detection.rules.lifecycle import State
+from detection.rules.queue import priority
+from detection.rules.severity import Severity
+from detection.selectors import PUBLIC_STATES, alerts_to_review
+
+NEAR_M = 10_000.0
+MOST_NEIGHBOURS = 8
+
+
+class Wanted(NamedTuple):
+    """Filters of the queue; empty ones filter nothing. among: rows of alerts; mine, free, given: see `cases_wanted`."""
+
+    kind: str = ""
+    state: str = ""
+    severity: str = ""
+    among: Sequence[int] | None = None
+    mine: bool = False
+    free: bool = False
+    given: int | None = None
+    given_to_nobody: bool = False
+
+
+def cases_wanted(*, wanted: Wanted, person: AbstractBaseUser, now: datetime) -> QuerySet[Alert]:
+    """Cases that fit; without a state those that wait for a verdict.
+
+    mine: held by the person; free: held by nobody else; given: to this account.
+    """
+    cases = alerts_to_review(states=[wanted.state]) if wanted.state else alerts_to_review()
+    for name in ("kind", "severity"):
+        if value := getattr(wanted, name):
+            cases = cases.filter(**{name: value})
+    if wanted.among is not None:
+        cases = cases.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [list(wanted.among)]))
+    held = Claim.objects.filter(until__gte=now)
+    if wanted.mine:
+        cases = cases.filter(pk__in=held.filter(holder=person).values("alert"))
+    if wanted.free:
+        cases = cases.exclude(pk__in=held.exclude(holder=person).values("alert"))
+    if wanted.given is not None:
+        cases = cases.filter(assignment__assignee=wanted.given)
+    return cases.filter(assignment=None) if wanted.given_to_nobody else cases
+
+
+def in_order(*, cases: QuerySet[Alert], now: datetime) -> list[int]:
+    """Their rows, the most urgent first, those with a planned visit last; in one query that reads no outlines.
+
+    Of equal ones, those first that the query has first.
+    """
+    score = Detection.objects.filter(alert=OuterRef("pk")).order_by("-score").values("score")[:1]
+    names = ("pk", "severity", "exposure__weight", "state", "score", "created_at", "visit_planned")
+    facts = cases.annotate(score=Subquery(score)).values(*names)
+
+    def place(one) -> tuple[bool, float]:
+        urgency = priority(
+            severity=Severity(one["severity"]),
+            exposure_weight=one["exposure__weight"],
+            state=State(one["state"]),
+            score=one["score"],
+            days_waiting=(now - one["created_at"]).days,
+        )
+        return one["visit_planned"], -urgency
+
+    return [one["pk"] for one in sorted(facts, key=place)]
+
+
+def alerts_near(*, alert: Alert) -> list[Alert]:
+    """Other alerts within ten kilometres, the nearest first, with `away_m`: metres between the outlines."""
+    reach = NEAR_M / 111_000
+    wide = reach / max(0.05, math.cos(math.radians(alert.area.centroid.y)))
+    west, south, east, north = alert.area.extent
+    box = Polygon.from_bbox((west - wide, south - reach, east + wide, north + reach))
+    away = RawSQL("ST_Distance(area::geography, ST_GeomFromEWKB(%s)::geography)", [bytes(alert.area.ewkb)])
+    near = Alert.objects.filter(state__in=[*PUBLIC_STATES, State.REJECTED], area__bboverlaps=box)
+    near = near.filter(simulated=alert.simulated).exclude(pk=alert.pk).annotate(away_m=away)
+    return list(near.filter(away_m__lte=NEAR_M).order_by("away_m", "pk")[:MOST_NEIGHBOURS])
