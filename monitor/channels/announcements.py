@@ -33,8 +33,8 @@ def transition_announce(*, transition_id: int) -> Announcement | None:
         if not created:
             return None
         news = AlertTransition.objects.select_related("alert").get(pk=transition_id)
-        rejected, merged = news.to_state == State.REJECTED, State.MERGED in (news.from_state, news.to_state)
-        readers = [] if merged else _readers(news)  # reported under its other code, or told before it was merged
+        rejected, merged = news.to_state == State.REJECTED, news.to_state == State.MERGED
+        readers = [] if merged else _readers(news)  # a merged place is reported under its other code
         if news.changes_state:
             _withdraw_older(news, None if rejected or merged else [reader.subscription for reader in readers])
         _queue(news, OutgoingMessage.Kind.CORRECTION if rejected else OutgoingMessage.Kind.ALERT, readers)
@@ -49,6 +49,8 @@ def _readers(news: AlertTransition) -> list[Reader]:
     audience = (
         selectors.subscriptions_notified(transition=news) if rejected else subscriptions_matching(transition=news)
     )
+    if news.from_state == State.MERGED:  # it was no duplicate: nobody who had a mail was told that it was one
+        audience = audience.exclude(pk__in=selectors.subscriptions_notified(transition=news).values("pk"))
     if not news.changes_state:  # a mail that waits will state the newest figures: nothing changed for its reader
         audience = audience.exclude(pk__in=_unsent(news).values("subscription"))
     return [Reader(*row) for row in audience.values_list("pk", "email", "channel", "frequency")]

@@ -1,15 +1,19 @@
 """How well reviewing goes, in words: agreement between people, time to a verdict, precision by kind. No names."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from detection.reviews.agreement import agreement, oldest_waiting, time_to_review
+from detection.models import Review
+from detection.reviews.agreement import Agreement, agreement, oldest_waiting, time_to_review
 from detection.reviews.record import judgements
 from monitor.alerts.choice import SEVERITIES
-from monitor.record.rows import interval_words, record_of
+from monitor.record.rows import record_of
 from monitor.wording.dates import duration_words
+from monitor.wording.figures import whole
 from monitor.wording.states import VERDICT_FORMS
 
 LOOKED_BACK = timedelta(days=365)
@@ -23,12 +27,14 @@ def quality_context() -> dict[str, Any]:
     }
 
 
-def _agreement(one) -> dict[str, Any]:
-    share = interval_words_of_opinions(one.share.low, one.share.high)
-    return one._asdict() | {"title": VERDICT_FORMS[one.verdict]["title"], "words": share}
+def _agreement(one: Agreement) -> dict[str, Any]:
+    ends = {"low": whole(100 * one.share.low), "high": whole(100 * one.share.high)}
+    # Translators: the ends of an interval
+    words = _("of 100 second opinions %(low)s to %(high)s would agree") % ends
+    return one._asdict() | {"title": VERDICT_FORMS[one.verdict]["title"], "words": words}
 
 
-def _part(reviews, simulated: bool) -> dict[str, Any]:
+def _part(reviews: Sequence[Review], simulated: bool) -> dict[str, Any]:
     n_waiting, oldest = oldest_waiting(simulated=simulated)
     times = time_to_review(since=timezone.now() - LOOKED_BACK, simulated=simulated)
     kinds = record_of(reviews, simulated=simulated)["groups"][0]

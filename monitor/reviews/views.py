@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from detection import selectors as detections
 from detection.models import Alert, Assignment, Claim
+from detection.reviews.agreement import second_look_record, verdict_standing
 from detection.reviews.claims import Claimed, assign, claim_release, claim_renew, claim_take
 from detection.reviews.services import LONGEST_NOTE, Overtaken, alert_review, may_take_back, review_take_back
 from detection.rules.lifecycle import State
@@ -27,10 +28,11 @@ from monitor.map import selectors
 from monitor.map.config import map_config
 from monitor.reviews.choice import QueueChoice
 from monitor.reviews.evidence import case_evidence
+from monitor.reviews.quality import quality_context
 from monitor.reviews.queue import case_following, queue_context
 from monitor.reviews.trail import trail_of
 from monitor.site.guards import may_review, reviewers_only
-from monitor.wording.states import VERDICT_FORMS, in_language, state_label
+from monitor.wording.states import VERDICT_FORMS, VERDICT_HEADINGS, in_language, state_label
 
 FIELDS = ("reason_code", "public_note", "internal_note")
 
@@ -85,6 +87,28 @@ def review_claim(request: HttpRequest, code: str) -> HttpResponse:
         claim_release(alert=alert, holder=request.user)
         return HttpResponseRedirect(_with_choice(request, reverse("review-queue")))
     return JsonResponse({"held": claim_renew(alert=alert, holder=request.user) is not None})
+
+
+@require_POST
+@reviewers_only
+def review_second_look(request: HttpRequest, code: str) -> HttpResponse:
+    """Whether another person agrees with the verdict; it changes no state."""
+    alert, said = alert_or_404(code), request.POST.get("agrees", "")
+    if said not in {"yes", "no"}:
+        return _case(request, alert, fault=_("Please choose an answer."), status=400)
+    try:
+        second_look_record(alert=alert, reviewer=request.user, agrees=said == "yes")
+    except ValueError as fault:
+        words = _("This was not recorded: %(fault)s.") % {"fault": in_language(str(fault))}
+        return _case(request, alert, fault=words, status=400)
+    messages.success(request, _("Your second look at %(code)s is recorded.") % {"code": alert.code})
+    return HttpResponseRedirect(_with_choice(request, reverse("review-case", args=[alert.code])))
+
+
+@require_safe
+@reviewers_only
+def review_quality(request: HttpRequest) -> HttpResponse:
+    return render(request, "reviews/quality.html", quality_context())
 
 
 @require_POST
@@ -151,6 +175,7 @@ def _case(
         "held": claim if claim and claim.holder == request.user else None,
         "renew_seconds": int(settings.REVIEW_CLAIM_MINUTES * 60 / 3),
         "given": given.assignee if given else None,
+        "second_look": _second_look(request, alert),
         "verdicts": [_verdict(verdict, draft or {}) for verdict in verdicts_open(State(alert.state))],
         "trail": trail_of(alert),
         "fault": fault,
@@ -181,6 +206,15 @@ def _verdict(verdict: Verdict, draft: dict[str, str]) -> dict[str, Any]:
         "open": bool(mine),
         **{name: mine.get(name, "") for name in (*FIELDS, "other")},
     }
+
+
+def _second_look(request: HttpRequest, alert: Alert) -> dict[str, Any] | None:
+    """The verdict of somebody else that stands, and what this person said of it."""
+    review = verdict_standing(alert=alert)
+    if review is None or review.reviewer_id == request.user.pk:
+        return None
+    own = review.second_looks.filter(reviewer=request.user).first()
+    return {"heading": VERDICT_HEADINGS[review.verdict], "agrees": own.agrees if own else None}
 
 
 def _held(claim: Claim) -> str:

@@ -23,9 +23,9 @@ def operator(watched_region):
     return user
 
 
-def sign_in(page: Page) -> None:
+def sign_in(page: Page, name: str = "anna") -> None:
     page.goto("/login/")
-    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(re.compile("/review/$"))
@@ -62,14 +62,42 @@ def test_an_operator_rejects_an_alert_with_a_note_and_the_public_reads_it(open_p
     expect(visitor.locator("#series canvas").first).to_be_visible()
 
 
-def test_a_case_is_answered_and_taken_back_by_keys_alone(open_page, operator):
-    page = open_page("desktop")
+def test_two_operators_share_the_queue_by_keys_alone(open_page, operator):
+    ben = get_user_model().objects.create_user("ben", password=PASSWORD)
+    ben.groups.add(Group.objects.get(name=OPERATORS))
+    page, other = open_page("desktop"), open_page("desktop", has_touch=True)
+    other.set_viewport_size({"width": 1024, "height": 768})  # a tablet in the field
     sign_in(page)
     wait_for_map(page)
+    page.evaluate("window.samePage = true")
     code = first_case(page)
     page.keyboard.press("j")
     expect(page).to_have_url(re.compile(f"/review/{code}/$"))
     wait_for_map(page)
+
+    sign_in(other, "ben")
+    wait_for_map(other)
+    expect(other.locator(f"[data-case={code}] .held")).to_contain_text("anna")
+    other.keyboard.press("j")
+    expect(other.locator(".case .fault")).to_contain_text("anna has held this case")
+    expect(other.locator("details[name=verdict]")).to_have_count(0)
+    assert fits(other)
+
+    page.keyboard.press("j")
+    expect(page.locator("[data-selected]")).not_to_have_attribute("data-case", code)
+    page.keyboard.press("k")
+    expect(page.locator("[data-selected]")).to_have_attribute("data-case", code)
+    page.go_back()
+    expect(page.locator("[data-selected]")).not_to_have_attribute("data-case", code)
+    page.go_forward()
+    expect(page.locator("[data-selected]")).to_have_attribute("data-case", code)
+    assert page.evaluate("window.samePage"), "the page was loaded anew"
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("duplicate of another alert")
+    page.keyboard.press("Escape")
+    page.keyboard.press("l")
+    expect(page.locator("#layer")).to_be_focused()
+    page.locator("h1").focus()
     page.keyboard.press("c")
     page.keyboard.press("2")
     note = page.locator("details[data-key=c] [name=public_note]")
@@ -83,9 +111,13 @@ def test_a_case_is_answered_and_taken_back_by_keys_alone(open_page, operator):
     page.keyboard.press("u")
     expect(page).to_have_url(re.compile(f"/review/{code}/$"))
     expect(page.locator(".recorded")).to_contain_text("Taken back")
-    assert not Alert.objects.filter(state="confirmed").exists()
     assert [entry.action for entry in AuditEntry.objects.all()] == ["review.taken-back", "review.confirm"]
     wait_for_map(page)
+    page.keyboard.press("x")
+    expect(page).to_have_url(re.compile("/review/$"))
+    wait_for_map(page)
+    other.get_by_role("link", name="Try to take it now").click()
+    expect(other.locator("#claim")).to_contain_text("You hold this case")
 
 
 def test_the_queue_works_without_javascript(open_page, operator):

@@ -11,11 +11,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from detection.models import Alert, AuditEntry, Claim, Review
 from detection.reviews import services as reviews
 from detection.rules.verdicts import Verdict
 from monitor.channels.announcements import transition_announce
+from monitor.models import Notification, OutgoingMessage
 from monitor.site.roles import ADMINISTRATORS, OPERATORS, VIEWERS
 
 pytestmark = pytest.mark.django_db
@@ -398,17 +400,24 @@ def test_a_duplicate_names_the_other_on_its_public_page_and_leaves_the_queue(ope
     assert alert.code in codes_listed(operator)
 
 
-def test_nobody_is_sent_a_mail_because_of_a_duplicate_or_of_its_way_back(operator, make_alert, make_subscription):
-    make_subscription(unreviewed=True)
+def test_nobody_is_sent_a_second_mail_for_a_duplicate_or_its_way_back(operator, make_alert, make_subscription):
+    subscriptions = [make_subscription(email, unreviewed=True) for email in ("a@example.org", "b@example.org")]
     alert, other = make_alert(), make_alert()
     first, second = (transition_announce(transition_id=one.transitions.get().pk) for one in (alert, other))
-    assert first.n_notifications == second.n_notifications == 1
+    assert first.n_notifications == second.n_notifications == 2
+    sent = OutgoingMessage.objects.create(
+        kind="alert", key="one", address="a@example.org", state="sent", next_try_at=timezone.now()
+    )
+    told = Notification.objects.filter(transition__alert=alert, subscription=subscriptions[0])
+    told.update(message=sent)
     form = verdict(alert, verdict="duplicate", reason_code="same-place", other=other.code)
     operator.post(case(alert), form)
     operator.post(f"{case(alert)}undo/", {"review": Review.objects.get().pk})
-    steps = list(alert.transitions.order_by("pk"))[1:]
-    assert [(one.from_state, one.to_state) for one in steps] == [("first", "merged"), ("merged", "first")]
-    assert [transition_announce(transition_id=one.pk).n_notifications for one in steps] == [0, 0]
+    merged, back = alert.transitions.order_by("pk")[1:]
+    assert (merged.to_state, back.from_state, back.to_state) == ("merged", "merged", "first")
+    assert transition_announce(transition_id=merged.pk).n_notifications == 0
+    assert transition_announce(transition_id=back.pk).n_notifications == 1  # whose mail was withdrawn
+    assert Notification.objects.get(transition=back).subscription == subscriptions[1]
 
 
 # ---- accounts of the demo ----
