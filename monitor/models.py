@@ -1,5 +1,6 @@
-"""Subscription: one person, one region. Notification: one transition of an alert for one subscription.
+"""Subscription: one person, one region. Asset: one site, where the region is a list of them.
 
+Notification: one transition of an alert for one subscription.
 OutgoingMessage: one message of the outbox, of whichever channel. ChannelPause: a channel that takes nothing.
 Announcement: a transition whose messages are queued. RequestCount: how many mails were requested in a day.
 SignOfLife: who was seen alive when. Alarm: what is wrong. CapMessage: in `monitor.cap.records`.
@@ -42,6 +43,8 @@ class Subscription(models.Model):
     channel = models.CharField(max_length=20, default=DEFAULT_CHANNEL, help_text="what carries its messages")
     region = models.MultiPolygonField(srid=4326)
     label = models.CharField(max_length=200, help_text="the region in words")
+    name = models.CharField(max_length=80, blank=True, help_text="what its owner calls it")
+    n_assets = models.PositiveIntegerField(default=0, help_text="sites, where the region is a list of them")
     kinds = ArrayField(models.CharField(max_length=30), help_text="of detection.kinds.Kind")
     lowest_severity = models.CharField(max_length=10, choices=[(step.value, step.value) for step in Severity])
     unreviewed = models.BooleanField(help_text="also alerts that nobody has reviewed yet")
@@ -63,6 +66,28 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"subscription {self.pk}: {self.label}"
+
+    @property
+    def title(self) -> str:
+        """What its owner knows it by."""
+        return self.name or self.label
+
+
+class Asset(models.Model):
+    """One site of a list that somebody watches; its subscription's region is the union of all their areas."""
+
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="assets")
+    name = models.CharField(max_length=120)
+    longitude = models.FloatField(help_text="degrees")
+    latitude = models.FloatField(help_text="degrees")
+    radius_m = models.FloatField()
+    area = models.MultiPolygonField(srid=4326)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"site {self.pk} of subscription {self.subscription_id}"
 
 
 class Invitation(models.Model):

@@ -102,6 +102,7 @@ urlpatterns = [
     path("subscriptions/", subscriptions.subscription_link, name="subscription-link"),
     path("subscriptions/<str:token>/", subscription_links.manage, name="subscription-manage"),
     path("subscriptions/<str:token>/news/", subscription_links.news, name="subscription-news"),
+    path("subscriptions/<str:token>/<int:subscription>/where/", subscription_links.move, name="subscription-where"),
     path("subscriptions/<str:token>/export.json", subscription_links.export, name="subscription-export"),
     path("demo/mail/", demo_mail.mail_list, name="demo-mail-list"),
     path("demo/mail/<str:name>/", demo_mail.mail_page, name="demo-mail"),

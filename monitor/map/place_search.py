@@ -28,13 +28,17 @@ NO_PLACES = gettext_lazy("No list of places is loaded here: only regions, countr
 
 @dataclass(frozen=True)
 class Hit:
-    """One answer, with what of the map to show: west, south, east, north. page: of a region, else empty."""
+    """One answer, with what of the map to show: west, south, east, north. page: of a region, else empty.
+
+    at: longitude and latitude of a place or address; None for a region or country.
+    """
 
     name: str
     detail: str
     bounds: tuple[float, float, float, float]
     url: str
     page: str = ""
+    at: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,22 +112,24 @@ def _of_address(found: Found) -> Hit:
     west, south, east, north = found.bounds or (found.longitude, found.latitude) * 2
     around = AROUND_ADDRESS_DEGREES
     box = min(west, found.longitude - around), min(south, found.latitude - around)
-    return _hit(
-        found.name,
-        found.detail,
-        (
-            max(-180.0, box[0]),
-            max(-85.0, box[1]),
-            min(180.0, max(east, found.longitude + around)),
-            min(85.0, max(north, found.latitude + around)),
-        ),
+    bounds = (
+        max(-180.0, box[0]),
+        max(-85.0, box[1]),
+        min(180.0, max(east, found.longitude + around)),
+        min(85.0, max(north, found.latitude + around)),
     )
+    return replace(_hit(found.name, found.detail, bounds), at=_rounded(found.longitude, found.latitude))
 
 
 def _at(name: str, detail: str, longitude: float, latitude: float) -> Hit:
     south, north = max(-85.0, latitude - AROUND_DEGREES), min(85.0, latitude + AROUND_DEGREES)
     west, east = max(-180.0, longitude - AROUND_DEGREES), min(180.0, longitude + AROUND_DEGREES)
-    return _hit(name, detail, (west, min(south, 84.9), east, max(north, -84.9)))
+    hit = _hit(name, detail, (west, min(south, 84.9), east, max(north, -84.9)))
+    return replace(hit, at=_rounded(longitude, latitude))
+
+
+def _rounded(longitude: float, latitude: float) -> tuple[float, float]:
+    return round(longitude, 5), round(latitude, 5)
 
 
 def _hit(name: str, detail: str, bounds: tuple[float, float, float, float]) -> Hit:

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from monitor.models import Subscription
 from monitor.rasters.visibility import visibility_sentence
-from monitor.subscriptions import selectors, tokens
+from monitor.subscriptions import places, selectors, tokens
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions.news import news_of
+from monitor.subscriptions.views import DEFAULTS, where_config
 from monitor.wording.refusals import Refusal
 
 PAGE_OR_DEED = ["GET", "HEAD", "POST"]
@@ -100,6 +101,28 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
         "keep_days": subscriptions.KEEP_ENDED.days,
     }
     return render(request, "subscriptions/manage.html", context)
+
+
+@_private
+@require_http_methods(PAGE_OR_DEED)
+def move(request: HttpRequest, token: str, subscription: int) -> HttpResponse:
+    """Another place, or another name, for one of a person's subscriptions."""
+    mine = selectors.subscriptions_of(email=_owner(token)).filter(pk=subscription, ended_at=None).first()
+    if mine is None:
+        raise tokens.Expired("it was ended in the meantime")
+    as_it_is = DEFAULTS | {"where": places.KEEP, "name": mine.name}
+    if request.method != "POST":
+        form, status = places.MoveForm(initial=as_it_is), 200
+    elif "search" in request.POST:
+        form, status = places.searched(places.MoveForm, request.POST), 200
+    else:
+        form, status = places.MoveForm(request.POST, request.FILES), 422
+        if form.is_valid():
+            wanted = {name: form.cleaned_data[name] for name in ("name", "region", "sites")}
+            subscriptions.subscription_move(subscription=mine, **wanted)
+            return redirect("subscription-manage", token=token)
+    context = {"subscription": mine, "token": token, "form": form, "where_config": where_config(form, mine.region)}
+    return render(request, "subscriptions/where.html", context, status=status)
 
 
 @_private

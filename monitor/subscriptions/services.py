@@ -15,8 +15,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from shapely import to_wkb
 
 from detection.kinds import KIND_LABELS
+from ingest.errors import one_line
 from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.subscriptions import limits, selectors
+from monitor.subscriptions.assets import SiteArea, assets_replace, sites_now
 from monitor.subscriptions.tokens import CONFIRM_FOR
 from monitor.wording import regions
 from monitor.wording.figures import whole
@@ -29,6 +31,8 @@ DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
 KEEP_ENDED = timedelta(days=30)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
+LONGEST_LABEL = 200
+LONGEST_NAME = 80
 LEAST = {  # severity from which on something is sent
     "minor": gettext_lazy("Of any importance."),
     "moderate": gettext_lazy("Of medium or high importance."),
@@ -47,6 +51,8 @@ def subscription_request(
     updates: bool = True,
     least_exposure: int = 0,
     time_zone: str = "",
+    name: str = "",
+    sites: Sequence[SiteArea] = (),
 ) -> Subscription | None:
     """Keep the request, in the language of whoever makes it, and queue a mail to confirm it; None where the address
     had too many such mails today.
@@ -60,7 +66,9 @@ def subscription_request(
         wanted = Subscription.objects.create(
             email=email,
             region=to_geos(region),
-            label=region.label,
+            label=region.label[:LONGEST_LABEL],
+            name=one_line(name)[:LONGEST_NAME],
+            n_assets=len(sites),
             kinds=sorted(kinds),
             lowest_severity=lowest_severity,
             unreviewed=unreviewed,
@@ -69,6 +77,7 @@ def subscription_request(
             frequency=frequency,
             time_zone=time_zone_known(time_zone),
         )
+        assets_replace(subscription=wanted, sites=sites)
         OutgoingMessage.objects.create(
             kind=OutgoingMessage.Kind.CONFIRM,
             key=f"confirm:{wanted.pk}",
@@ -128,6 +137,18 @@ def subscription_resume(*, subscription: Subscription) -> None:
 def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
     """Raises ValueError for a frequency that there is not."""
     Subscription.objects.filter(pk=subscription.pk).update(frequency=Subscription.Frequency(frequency))
+
+
+def subscription_move(
+    *, subscription: Subscription, name: str, region: Region | None, sites: Sequence[SiteArea] = ()
+) -> None:
+    """Another name, and another region where one is given. What waits to be sent is still sent."""
+    with transaction.atomic():
+        mine = Subscription.objects.select_for_update().filter(pk=subscription.pk, ended_at=None)
+        if not mine.update(name=one_line(name)[:LONGEST_NAME]) or region is None:
+            return
+        mine.update(region=to_geos(region), label=region.label[:LONGEST_LABEL], n_assets=len(sites))
+        assets_replace(subscription=subscription, sites=sites)
 
 
 def reader_set(*, email: str, language: str, time_zone: str) -> None:
@@ -224,6 +245,7 @@ def described(one: Subscription) -> dict[str, Any]:
     every_kind = len(kinds) == len(KIND_LABELS)
     return {
         "row": one,
+        "sites": sites_now(one),
         "wanted": [
             _("Every kind of motion.") if every_kind else _("Kinds: %(kinds)s.") % {"kinds": ", ".join(kinds)},
             LEAST[one.lowest_severity],
@@ -257,8 +279,10 @@ def to_geos(region: Region) -> GEOSGeometry:
 
 def _exported(one: Subscription) -> dict[str, Any]:
     return {
+        "name": one.name,
         "label": one.label,
         "region": one.region.json,
+        "sites": list(one.assets.values("name", "latitude", "longitude", "radius_m")),
         "kinds": one.kinds,
         "lowest_severity": one.lowest_severity,
         "unreviewed": one.unreviewed,

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from django.contrib.gis.geos import GEOSGeometry
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -21,7 +22,7 @@ from monitor.map.selectors import map_totals
 from monitor.models import Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.site.visitors import visitor_network
-from monitor.subscriptions import limits, selectors
+from monitor.subscriptions import limits, places, selectors
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions.forms import ChoiceForm, EmailForm, SubscribeForm
 from monitor.subscriptions.preview import PREVIEW_YEARS, replay, rows_of
@@ -50,13 +51,16 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     """The form, perhaps filled in from the map (?bbox=…, ?lat=…&lon=…, ?region=…), or a subscription to keep."""
     if request.method != "POST":
         return _page(request, SubscribeForm(initial=DEFAULTS | _prefilled(request)))
-    form = SubscribeForm(request.POST)
+    if "search" in request.POST:
+        return _page(request, places.searched(SubscribeForm, request.POST))
+    form = SubscribeForm(request.POST, request.FILES)
     if "look" in request.POST:  # before an address is asked for, and without a script
         form.fields["email"].required = False
         return _page(request, form, look_back=True, status=200 if form.is_valid() else 422)
     if not form.is_valid():
         return _page(request, form, status=422)
-    return _keep(request, email=form.cleaned_data["email"], **form.choice())
+    entered = {name: form.cleaned_data[name] for name in ("email", "name", "sites")}
+    return _keep(request, **entered, **form.choice())
 
 
 @require_POST
@@ -85,7 +89,8 @@ def subscribe_sent(request: HttpRequest) -> HttpResponse:
 @require_POST
 def subscribe_preview(request: HttpRequest) -> JsonResponse:
     """How many mails this would have brought. By POST: a region is nobody's business, and addresses end up in logs."""
-    form = ChoiceForm(request.POST)
+    form = ChoiceForm(request.POST, request.FILES)
+    form.asks_geocoder = bool(request.POST.get("hit"))  # then its answer is known already
     if not form.is_valid():
         return JsonResponse({"errors": {name: list(faults) for name, faults in form.errors.items()}}, status=422)
     region = form.cleaned_data["region"]
@@ -95,6 +100,7 @@ def subscribe_preview(request: HttpRequest) -> JsonResponse:
             "mails": looked["n_mails"],
             "years": PREVIEW_YEARS,
             "label": region.label,
+            "outline": mapping(region.outline),
             "area_km2": round(area_of(region.outline) / 1e6, 3),
             "sentence": looked["sentence"],
             "unseen": looked["unseen"],
@@ -158,21 +164,27 @@ def _within_limits(request: HttpRequest) -> bool:
     return limits.allowed_for_connection(ip=ip)
 
 
-def _page(request: HttpRequest, form: SubscribeForm, status: int = 200, look_back: bool = False) -> HttpResponse:
+def _page(request: HttpRequest, form: places.WhereForm, status: int = 200, look_back: bool = False) -> HttpResponse:
     context = {
         "form": form,
         "past": _look_back(form) if look_back and form.is_valid() else None,
-        "subscribe_config": {
-            "region": _outline(form),
-            "bounds": map_totals().bounds,
-            "alerts_url": urls()["alerts"],
-            "farthest_km": regions.FARTHEST_M / 1000,
-        },
+        "where_config": where_config(form),
     }
     return render(request, "subscriptions/subscribe.html", context, status=status)
 
 
-def _outline(form: SubscribeForm) -> dict[str, Any] | None:
+def where_config(form: places.WhereForm, kept: GEOSGeometry | None = None) -> dict[str, Any]:
+    """What the map to choose a place on needs. kept: the region of a subscription as it is."""
+    return {
+        "region": _outline(form),
+        "kept": mapping(from_wkb(bytes(kept.wkb))) if kept else None,
+        "bounds": map_totals().bounds,
+        "alerts_url": urls()["alerts"],
+        "farthest_km": regions.FARTHEST_M / 1000,
+    }
+
+
+def _outline(form: places.WhereForm) -> dict[str, Any] | None:
     """Of the administrative region that is filled in, for the map."""
     chosen = form.chosen_region() if form["where"].value() == "region" else None
     if chosen is None:

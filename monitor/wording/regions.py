@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from pyproj import Geod
 from shapely import (
     LineString,
@@ -45,22 +45,50 @@ class Region(NamedTuple):
     label: str
 
 
-def circle(longitude: float, latitude: float, distance_m: float) -> Region:
-    """Everything within a distance of a point."""
+def circle(longitude: float, latitude: float, distance_m: float, name: str = "") -> Region:
+    """Everything within a distance of a point. name: of the place, where it was found by it."""
+    outline = disc(longitude, latitude, distance_m)
+    # Translators: "2 km around 19.41° N 99.08° W"
+    label = gettext("%(distance)s around %(place)s")
+    place = name or coordinates(longitude, latitude)
+    return Region(outline, label % {"distance": distance_label(distance_m), "place": place})
+
+
+def disc(longitude: float, latitude: float, distance_m: float, corners: int = _CORNERS) -> MultiPolygon:
+    """The outline of everything within a distance of a point. Raises Refusal."""
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         raise Refusal(gettext("Latitude goes from −90 to 90, longitude from −180 to 180."))
     if not 0 < distance_m <= FARTHEST_M:
         raise Refusal(gettext("The distance must be more than 0 and at most 50 km."))
     if abs(latitude) + distance_m / 111_000 > 89:
         raise Refusal(gettext("This is too close to a pole: the satellites do not look there."))
-    bearings = np.linspace(0, 360, _CORNERS, endpoint=False)
-    same = np.ones(_CORNERS)
+    bearings = np.linspace(0, 360, corners, endpoint=False)
+    same = np.ones(corners)
     xs, ys, _ = _GEOD.fwd(longitude * same, latitude * same, bearings, distance_m * same)
     xs = longitude + (np.asarray(xs) - longitude + 180) % 360 - 180  # without the jump at 180°
-    outline = _onto_the_map(Polygon(np.column_stack([xs, ys])))
-    # Translators: "2 km around 19.41° N 99.08° W"
-    label = gettext("%(distance)s around %(place)s")
-    return Region(outline, label % {"distance": distance_label(distance_m), "place": coordinates(longitude, latitude)})
+    return _onto_the_map(Polygon(np.column_stack([xs, ys])))
+
+
+def discs(areas: Sequence[MultiPolygon]) -> Region:
+    """The discs of a list of sites as one region. Raises Refusal."""
+    joined = _multi(unary_union(areas))
+    size = area_of(joined) / 1e6
+    if size > LARGEST_KM2:
+        refusal = gettext("The sites cover %(size)s km²; the limit is %(most)s km². Give them smaller radii.")
+        raise Refusal(refusal % {"size": whole(size), "most": whole(LARGEST_KM2)})
+    label = ngettext("%(number)s site of a list", "%(number)s sites of a list", len(areas))
+    return Region(joined, label % {"number": whole(len(areas))})
+
+
+def uploaded(outline: BaseGeometry, file: str) -> Region:
+    """The area in a file, its border a little wider where it has too many corners. Raises Refusal."""
+    if outline.is_empty or area_of(outline) <= 0:
+        raise Refusal(gettext("“%(file)s” holds no area. Choose a file with polygons.") % {"file": file})
+    border = administrative(outline, f"“{file}”").outline
+    middle = border.representative_point()
+    # Translators: "an uploaded area of 2.1 km² around 19.41° N 99.08° W"
+    label = gettext("an uploaded area of %(size)s around %(place)s")
+    return Region(border, label % {"size": area_label(area_of(outline)), "place": coordinates(middle.x, middle.y)})
 
 
 def drawn(text: str) -> Region:

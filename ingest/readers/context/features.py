@@ -1,4 +1,4 @@
-"""Geometries with their properties, from GeoJSON, a shapefile or a GeoPackage, in degrees. One record at a time.
+"""Geometries with their properties, from GeoJSON, KML, a shapefile or a GeoPackage, in degrees. One at a time.
 
 GeoJSON: RFC 7946; a `crs` of the 2008 draft is honoured. Shapefile: ESRI, Shapefile Technical Description, 1998,
 read by pyshp; its reference system is that of its .prj. GeoPackage: see `ingest.readers.geopackages`.
@@ -19,7 +19,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from ingest.errors import InputError
-from ingest.readers import geopackages, shapefiles
+from ingest.readers import geopackages, kml, shapefiles
 
 TOLERANCE_DEGREES = 0.01  # Natural Earth closes Antarctica a little beyond
 Project = Callable[..., Any] | None
@@ -80,12 +80,15 @@ BUILDINGS = Wanted(
 
 
 def read_features(path: Path, wanted: Wanted) -> Iterator[Feature]:
-    """Every feature of a .geojson, .json, .shp or .gpkg. Raises InputError for a file that cannot be used."""
+    """Every feature of a .geojson, .json, .kml, .shp or .gpkg. Raises InputError for a file that cannot be used."""
     suffix = path.suffix.lower()
     if suffix == shapefiles.SUFFIX:
         yield from _shapefile(path, wanted)
     elif suffix in geopackages.SUFFIXES:
         yield from _geopackage(path, wanted)
+    elif suffix == kml.SUFFIX:
+        for properties, geometry in kml.features(path):
+            yield _of_mapping(path, wanted, properties, geometry, None)
     else:
         yield from _geojson(path, wanted)
 
@@ -95,10 +98,8 @@ def _geojson(path: Path, wanted: Wanted) -> Iterator[Feature]:
         raise InputError(path, f"it has {path.stat().st_size:,} bytes", "Give it as a GeoPackage, or in parts")
     try:
         content = json.loads(path.read_bytes())
-        if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
-            raise InputError(path, "this is not a GeoJSON FeatureCollection", "Export it as GeoJSON")
-        features = content["features"]
-        to_degrees = _projection(path, _declared_crs(content))
+        features = _members(path, wanted, content)
+        to_degrees = _projection(path, _declared_crs(path, content))
         for feature in features:
             geometry, properties = feature.get("geometry"), feature.get("properties") or {}
             named = {str(k).lower(): v for k, v in properties.items()}
@@ -111,9 +112,25 @@ def _geojson(path: Path, wanted: Wanted) -> Iterator[Feature]:
         ) from fault
 
 
-def _declared_crs(content: dict[str, Any]) -> CRS:
+def _members(path: Path, wanted: Wanted, content: Any) -> Any:
+    """The features of a collection; a single feature or geometry as the only one."""
+    kind = content.get("type") if isinstance(content, dict) else None
+    if kind == "FeatureCollection":
+        return content["features"]
+    if kind == "Feature":
+        return [content]
+    if kind in wanted.types:
+        return [{"geometry": content}]
+    raise InputError(path, "this is not a GeoJSON FeatureCollection", "Export it as GeoJSON")
+
+
+def _declared_crs(path: Path, content: dict[str, Any]) -> CRS:
     named = (content.get("crs") or {}).get("properties", {}).get("name", "OGC:CRS84")
-    return CRS.from_user_input(named)
+    try:
+        return CRS.from_user_input(str(named))
+    except CRSError as fault:
+        problem = f"its reference system {str(named)[:60]!r} is unknown"
+        raise InputError(path, problem, "Export it in EPSG:4326") from fault
 
 
 def _shapefile(path: Path, wanted: Wanted) -> Iterator[Feature]:

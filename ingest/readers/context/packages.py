@@ -16,23 +16,23 @@ from ingest.readers.zips import member_name
 MOST_MEMBERS = 200
 MOST_BYTES = 8 * 2**30  # GeoNames' table of all countries is 1.7 GB
 MOST_RATIO = 200
-LAYERS = {".shp", ".gpkg", ".geojson", ".json", ".csv", ".txt", ".tif", ".tiff"}
+LAYERS = {".shp", ".gpkg", ".geojson", ".json", ".kml", ".csv", ".txt", ".tif", ".tiff"}
 FAULTS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, OSError)
 PARTS = {".shp", ".shx", ".dbf", ".prj", ".cpg"}
 
 
 @contextmanager
-def unpacked(path: Path, named: re.Pattern[str] | None = None) -> Iterator[Path]:
+def unpacked(path: Path, named: re.Pattern[str] | None = None, most_bytes: int = MOST_BYTES) -> Iterator[Path]:
     """The layer of a zip in a temporary folder; any other file as it is. Raises InputError.
 
-    named: which one, by its name, of a zip that holds several.
+    named: which one, by its name, of a zip that holds several; most_bytes: of all that would be unpacked.
     """
     if path.suffix.lower() != ".zip":
         yield path
         return
     try:
         with zipfile.ZipFile(path) as archive, TemporaryDirectory() as folder:
-            main, members = _chosen(path, archive, named)
+            main, members = _chosen(path, archive, named, most_bytes)
             for info in members:
                 _unpack(archive, info, Path(folder) / f"layer{PurePosixPath(info.filename).suffix.lower()}")
             yield Path(folder) / f"layer{PurePosixPath(main.filename).suffix.lower()}"
@@ -54,10 +54,10 @@ def layer_name(path: Path, named: re.Pattern[str] | None = None) -> str:
 
 
 def _chosen(
-    path: Path, archive: zipfile.ZipFile, named: re.Pattern[str] | None
+    path: Path, archive: zipfile.ZipFile, named: re.Pattern[str] | None, most_bytes: int = MOST_BYTES
 ) -> tuple[zipfile.ZipInfo, list[zipfile.ZipInfo]]:
     members = [info for info in archive.infolist() if not info.is_dir()]
-    _check(path, members)
+    _check(path, members, most_bytes)
     layers = [
         info
         for info in members
@@ -81,11 +81,11 @@ def _chosen(
     ]
 
 
-def _check(path: Path, members: list[zipfile.ZipInfo]) -> None:
+def _check(path: Path, members: list[zipfile.ZipInfo], most_bytes: int) -> None:
     if len(members) > MOST_MEMBERS:
         raise InputError(path, f"the zip holds {len(members)} files", "Give one layer in each zip")
     total = sum(info.file_size for info in members)
-    if total > MOST_BYTES:
+    if total > most_bytes:
         raise InputError(path, f"it would unpack to {total:,} bytes", "Check where this file comes from")
     for info in members:
         member_name(path, info)

@@ -83,7 +83,7 @@ def test_the_page_works_from_a_link_of_the_map(visitor):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"latitude": ""}, "Click the place on the map"),
+        ({"latitude": ""}, "Search for a place, click it on the map"),
         ({"latitude": "north"}, "Type a number"),
         ({"latitude": "97"}, "Latitude goes from"),
         ({"latitude": "nan"}, "Type a number"),

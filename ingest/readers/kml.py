@@ -1,0 +1,66 @@
+"""Outlines in KML, as programs of maps export it. OGC 12-007r2: always degrees of WGS 84, longitude first.
+
+Nothing that a file links to is opened.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import parse
+
+from ingest.errors import InputError
+
+SUFFIX = ".kml"
+OTHERS = ("Point", "LineString", "LinearRing", "Model", "Track")
+REMEDY = "Export it again as KML"
+
+
+def features(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """Name and geometry (as in GeoJSON) of every placemark; None where it has none. Raises InputError."""
+    try:
+        root = parse(path, forbid_dtd=True).getroot()
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as fault:
+        raise InputError(path, f"it cannot be read as KML ({str(fault)[:120]})", REMEDY) from fault
+    if root is None or _tag(root) not in {"kml", "Document", "Placemark"}:
+        raise InputError(path, "it is XML, but no KML", REMEDY)
+    for placemark in root.iter():
+        if _tag(placemark) == "Placemark":
+            yield {"name": _text(placemark, "name")}, _geometry(path, placemark)
+
+
+def _geometry(path: Path, placemark: Element) -> dict[str, Any] | None:
+    polygons = [_rings(path, part) for part in placemark.iter() if _tag(part) == "Polygon"]
+    if polygons:
+        return {"type": "MultiPolygon", "coordinates": polygons}
+    other = next((_tag(part) for part in placemark.iter() if _tag(part) in OTHERS), None)
+    return {"type": other} if other else None
+
+
+def _rings(path: Path, polygon: Element) -> list[list[tuple[float, float]]]:
+    """The outer ring, then the holes."""
+    outer = [_ring(path, part) for part in polygon if _tag(part) == "outerBoundaryIs"]
+    return outer[:1] + [_ring(path, part) for part in polygon if _tag(part) == "innerBoundaryIs"]
+
+
+def _ring(path: Path, boundary: Element) -> list[tuple[float, float]]:
+    corners = next((part.text or "" for part in boundary.iter() if _tag(part) == "coordinates"), "").split()
+    ring = []
+    for corner in corners:
+        try:
+            longitude, latitude = (float(number) for number in corner.split(",")[:2])
+        except ValueError as fault:
+            raise InputError(path, f"the corner {corner[:40]!r} is no longitude and latitude", REMEDY) from fault
+        ring.append((longitude, latitude))
+    return ring
+
+
+def _tag(element: Element) -> str:
+    """Its name without the namespace, of which there are several; empty for a comment."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _text(element: Element, name: str) -> str:
+    return next((str(part.text or "").strip() for part in element if _tag(part) == name), "")

@@ -1,0 +1,107 @@
+"""Lists of sites: read whole or not at all, and told apart in moving ground."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from detection.rules.sizes import area_of
+from monitor.models import Asset, Subscription
+from monitor.subscriptions import services as subscriptions
+from monitor.subscriptions import tokens
+from monitor.subscriptions.assets import sites_read
+from monitor.wording.refusals import Refusal
+
+WISH = {
+    "where": "sites",
+    "distance": "200",
+    "kinds": ["subsidence"],
+    "lowest_severity": "minor",
+    "unreviewed": "on",
+    "frequency": "at-once",
+    "email": "resident@example.org",
+}
+EXPECTED = [("Dam", 47.0, -12.0, 500.0), ("Mill", 46.5, -11.25, 200.0)]
+
+
+def read(text: str | bytes) -> list[tuple[str, float, float, float]]:
+    content = text if isinstance(text, bytes) else text.encode()
+    sites = sites_read(content=content, name="sites.csv", radius_m=200)
+    return [(site.name, site.latitude, site.longitude, site.radius_m) for site in sites]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "name,latitude,longitude,radius_m\nDam,47,-12,500\nMill,46.5,-11.25,\n",
+        "\ufeffStandort;Breitengrad;Längengrad;Umkreis\r\nDam;47,0°;-12,0°;500\r\nMill;46,5;−11,25;\r\n",
+        "Nom\tLat\tLon\tRayon km\nDam\t47\t-12\t0.5\n\t\t\t\nMill\t46,5\t-11,25\t\n",
+        'X,Y,Site Name,radius\n"-12,0",47,Dam,500\n"-11,25","46,5",Mill\n\n',
+        "name;lat;lon;radius\nDam;47;-12;500\nMill;46.5;-11.25;200".encode("utf-16"),
+        "Bezeichnung;Breite;Länge;Radius\nDam;47;-12;500\nMill;46.5;-11.25;200".encode("cp1252"),
+    ],
+)
+def test_tables_as_spreadsheets_write_them_give_the_same_sites(table):
+    assert read(table) == EXPECTED
+
+
+def test_a_site_without_a_name_gets_its_number_and_a_disc_of_its_radius():
+    (site,) = sites_read(content=b"lat,lon\n47,-12\n", name="s.csv", radius_m=800)
+    assert site.name == "Site 1"
+    assert area_of(site.area) == pytest.approx(3.1416 * 800**2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("", "is empty"),
+        ("name,lat\nDam,47\n", "no column “longitude” .found: name, lat."),
+        ("lat,lon\n", "no row below its header"),
+        ("lat,lon\n47,-12\nnorth,-12\n", "Row 3: “north” in column “latitude” is no number"),
+        ("lat,lon\n47,-12\n-112,47\n", "Row 3: latitude -112 and longitude 47 are no place on Earth. Check whether"),
+        ("lat,lon,radius\n47,-12,80000\n", "Row 2: The distance must be more than 0 and at most 50 km"),
+        ("lat,lon,radius\n47,-12,nan\n", "Row 2: “nan” in column “radius” is no number"),
+        ("lat,lon\n" + "x,y\n" * 5, "2 more rows have faults"),
+        ("lat,lon\n" + "47,-12\n" * 2001, "more than 2,000 sites"),
+        ("lat,lon\n47,-12\n" + "9" * 2**20, "the limit is 1,024 kB"),
+        (b"\x00\x01\x02", "no table of text"),
+        ('lat;lon\n47;-12\n"Dam;46;-12\n46;-12\n', "cannot be read as a table"),
+    ],
+)
+def test_one_bad_row_refuses_the_table_and_says_which(table, message):
+    with pytest.raises(Refusal, match=message) as refusal:
+        read(table)
+    assert "sites.csv" in str(refusal.value)
+
+
+def post(email: str = "resident@example.org", rows: int = 340) -> Subscription:
+    """Subscribe to a list: the first twelve sites lie in the made alert, the others far from it."""
+    near = [f"Near {n},{47 + n / 1e5:.5f},-12" for n in range(12)]
+    far = [f"Far {n},{40 + n / 100:.2f},5" for n in range(rows - 12)]
+    table = SimpleUploadedFile("sites.csv", "\n".join(["name,lat,lon", *near, *far]).encode())
+    assert Client().post("/subscribe/", WISH | {"sites": table, "email": email, "name": "Our dams"}).status_code == 302
+    return Subscription.objects.latest("pk")
+
+
+@pytest.mark.django_db
+def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_person(make_alert):
+    make_alert()
+    subscription = post()
+    subscriptions.subscription_confirm(subscription=subscription)
+    assert subscription.label == "340 sites of a list"
+    token, visitor = tokens.manage_token(subscription.pk), Client()
+    page = visitor.get(f"/subscriptions/{token}/").content.decode()
+    assert "Our dams" in page
+    assert "12 of your 340 sites lie in moving ground: Near 0, Near 1," in page
+    assert "Near 9 and 2 more." in page
+    held = visitor.get(f"/subscriptions/{token}/export.json").json()["subscriptions"][0]
+    assert len(held["sites"]) == 340
+    assert held["sites"][0] == {"name": "Near 0", "latitude": 47.0, "longitude": -12.0, "radius_m": 200.0}
+    move = f"/subscriptions/{token}/{subscription.pk}/where/"
+    fewer = SimpleUploadedFile("sites.csv", b"lat,lon\n40,5\n")
+    assert visitor.post(move, {"where": "sites", "sites": fewer, "distance": "200"}).status_code == 302
+    assert "None of your 1 sites lies in moving ground." in visitor.get(f"/subscriptions/{token}/").content.decode()
+    bad = SimpleUploadedFile("sites.csv", b"lat,lon\n40,5\nx,y\n")
+    assert visitor.post(move, {"where": "sites", "sites": bad}).status_code == 422
+    assert Asset.objects.count() == 1  # nothing half-done
+    visitor.post(f"/subscriptions/{token}/", {"deed": "delete"})
+    assert not Asset.objects.exists()
