@@ -1,5 +1,6 @@
 """Where is …? Coordinates, loaded places and regions, and the countries of the offline basemap."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlencode
 
@@ -71,6 +72,7 @@ def place_search(text: str, *, addresses: bool = False) -> Answer:
     ]
     exact = [hit for hit in countries if search_key(hit.name) == search_key(text)]
     hits = [*exact, *loaded, *(hit for hit in countries if hit not in exact)][:MOST]
+    hits = _told_apart(hits)
     if hits or not geocoder_host() or len(search_key(text)) < SHORTEST_ADDRESS:
         return Answer(text, hits, _note(text, bool(hits)))
     if not addresses:
@@ -78,6 +80,16 @@ def place_search(text: str, *, addresses: bool = False) -> Answer:
         return Answer(text, [], note % {"host": geocoder_host()})
     found, note = addresses_named(text, MOST)
     return Answer(text, [_of_address(one) for one in found], note, geocoder_host())
+
+
+def _told_apart(hits: list[Hit]) -> list[Hit]:
+    """Where two answers read the same, their coordinates."""
+    lines = Counter((hit.name, hit.detail) for hit in hits)
+    names = {line[0] for line, n in lines.items() if n > 1}
+    return [
+        replace(hit, detail=f"{hit.detail}, {coordinates(*hit.at)}") if hit.at and hit.name in names else hit
+        for hit in hits
+    ]
 
 
 def _note(text: str, has_hits: bool) -> str:

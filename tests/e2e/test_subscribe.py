@@ -7,6 +7,8 @@ from playwright.sync_api import Page, expect
 
 from detection.alerts.services import alert_transition
 from detection.rules.lifecycle import State
+from ingest.context.services import context_load
+from ingest.readers.context.records import ContextKind
 from monitor import tasks
 from monitor.channels import rounds
 from monitor.models import Subscription
@@ -78,15 +80,22 @@ def test_at_a_desk_an_area_is_drawn_and_its_owner_hears_of_it(open_page, reachab
     assert Subscription.objects.get().label.startswith("a drawn area of ")
 
 
-def test_on_a_phone_a_tap_and_a_distance_are_enough(open_page, reachable, mail_server, make_alert):
+def test_on_a_phone_a_town_is_searched_by_its_name(open_page, reachable, mail_server, make_alert, tmp_path):
     alert, page = make_alert(), open_page("phone", has_touch=True)
+    table = tmp_path / "villages.csv"
+    table.write_text("name,latitude,longitude,population\nAldwick,47.005,-12,2300\nAldwick,46.2,-11,90\n")
+    context_load(path=table, kind=ContextKind.PLACES)
     page.goto(f"{reachable}/subscribe/")
     wait_for_map(page)
     page.locator("#region-map canvas").tap()
     expect(page.locator("#latitude")).not_to_have_value("")
+    page.get_by_label("Name of a place or address").fill("aldwick")
+    page.keyboard.press("Enter")
+    page.get_by_label("Aldwick 2,300 inhabitants").check()
+    expect(page.locator("#latitude")).to_have_value("47.00500")
     page.get_by_text("My neighbourhood (800 m)").click()
     subscribe_and_hear(page, reachable, mail_server, alert)
-    assert Subscription.objects.get().label == "800 m around 47.00° N 12.00° W"
+    assert Subscription.objects.get().label == "800 m around Aldwick"
 
 
 def test_the_view_of_the_map_becomes_an_area(open_page, reachable, make_alert):

@@ -59,6 +59,7 @@ def parameters() -> dict[str, object]:
         "slug": "westshore",
         "event": GroundEvent.objects.first().pk,
         "detection": 0,
+        "subscription": 0,
         "form": "json",
         "run": Run.objects.filter(pair__isnull=False).first().pk,
         "token": "nonsense",
@@ -115,6 +116,7 @@ def links(make_subscription) -> dict[str, dict[str, object]]:
         "subscription-manage": manage,
         "subscription-export": manage,
         "subscription-news": manage,
+        "subscription-where": manage | {"subscription": old.pk},
     }
 
 
