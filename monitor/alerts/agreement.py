@@ -12,6 +12,7 @@ from detection.selectors import scans_beside
 from ingest.models import Product
 from monitor.wording.components import component_label, direction
 from monitor.wording.figures import figure, mm_a_year, percent
+from monitor.wording.images import data_set_name
 
 SURE, HINT = 0.99, 0.1  # of a method's own scores: where it is clear, and where there is something at all
 
@@ -131,4 +132,4 @@ def _not_flagged(product: Product) -> dict[str, Any]:
 
 
 def _row(name: str, component: str) -> dict[str, Any]:
-    return {"source": name, "component": component_label(component)}
+    return {"source": data_set_name(name), "component": component_label(component)}

@@ -35,6 +35,7 @@ from monitor.map.config import map_config
 from monitor.rasters.catalogue import evidence_raster
 from monitor.wording.components import colour_caption, direction
 from monitor.wording.figures import area_label, figure, percent, whole
+from monitor.wording.images import data_set_name
 from monitor.wording.states import VERDICT_HEADINGS, in_language
 
 
@@ -116,7 +117,7 @@ def _evidence(detection: Detection, card: AlertCard) -> dict[str, Any]:
     run = detection.scan.prediction.run
     finding = card.voice.finding(detection, run.input)
     return {
-        "source": str(run.input),
+        "source": data_set_name(str(run.input)),
         "product_url": _analysis_url(run.product),
         "pair_url": reverse("pair-detail", args=[run.pair_id]) if run.pair_id else "",  # for operators
         "figure": finding.figure,
@@ -160,7 +161,7 @@ def _analysis_url(product: Product | None) -> str:
 def _series_row(product, series) -> dict[str, Any]:
     change = float(series.mean_mm[-1] - series.mean_mm[0])
     return {
-        "product_name": product.name,
+        "product_name": data_set_name(product.name),
         "first_date": series.dates[0],
         "last_date": series.dates[-1],
         "n_dates": len(series.dates),

@@ -6,6 +6,7 @@ from detection.models import Alert, AlertMotion
 from monitor.families.changes import change_rows, curve_sentences, season_sentence
 from monitor.wording.components import both_directions
 from monitor.wording.figures import with_uncertainty
+from monitor.wording.images import data_set_name
 
 
 def motion_rows(alert: Alert) -> dict[str, Any] | None:
@@ -17,7 +18,7 @@ def motion_rows(alert: Alert) -> dict[str, Any] | None:
     return {
         "sentences": [*curve_sentences(motion, motion.product.component), *season_sentence(motion)],
         "rate": with_uncertainty(motion.rate_mm_yr, motion.rate_sigma_mm_yr),
-        "source": str(motion.product),
+        "source": data_set_name(motion.product.name),
         "n_dates": motion.n_dates,
         "changes": change_rows(motion.product.component, motion.fit),
         "chart": motion.fit | {"negative_word": negative, "positive_word": positive},

@@ -37,6 +37,7 @@ from monitor.rasters.layers import RASTER_LAYERS_BY_NAME
 from monitor.rasters.pictures import ImageGone
 from monitor.wording.components import both_directions
 from monitor.wording.figures import figure
+from monitor.wording.images import data_set_name
 
 SCORE = RASTER_LAYERS_BY_NAME["probability"]
 MOST_PRODUCTS = 4  # of a run, whose points are drawn
@@ -72,7 +73,7 @@ def _of_product(detection: Detection, product: Product, number: int) -> Iterator
         "%(stretch)s mm a year. Pale squares hold no point."
     )
     figures = {
-        "source": product.name,
+        "source": data_set_name(product.name),
         "negative": negative,
         "positive": positive,
         "stretch": stretch_of(detection),

@@ -17,6 +17,7 @@ from monitor.map.plans import alert_plan
 from monitor.site.context import MOST_CREDITS, shortened, site_facts
 from monitor.wording.components import both_directions
 from monitor.wording.figures import whole
+from monitor.wording.images import data_set_name
 from monitor.wording.places import coordinates
 
 MOST_SERIES = 2
@@ -97,7 +98,7 @@ def _of_product(product: Any, series: Any, height: int) -> dict[str, Any]:
         "n": whole(series.n_points),
         "up": positive,
         "down": negative,
-        "source": product.name,
+        "source": data_set_name(product.name),
     }
     band = _("the middle two thirds of the points")
     return _drawn(series_chart(curve, height), caption, band_words=band, has_band=True)

@@ -23,6 +23,7 @@ from monitor.charts.words import profile_sentence
 from monitor.map.series import number
 from monitor.wording.components import both_directions
 from monitor.wording.figures import whole
+from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import around_line
 
@@ -68,7 +69,7 @@ def profile_body(query: ProfileQuery) -> tuple[dict[str, Any], list[dict[str, An
         "n_shown": distance.size,
         "layer": str(query.layer.label),
         "direction": product.direction,
-        "products": [part.product.name for part in parts],
+        "products": [data_set_name(part.product.name) for part in parts],
         "attribution": product.attribution,
         "simulated": product.simulated,
         "negative_word": negative,
@@ -170,7 +171,7 @@ def _rows(parts: list[PointsIn], places: list[Along], velocity: Float64) -> list
         for i, pid in enumerate(part.pids):
             rows.append(
                 {
-                    "data_set": part.product.name,
+                    "data_set": data_set_name(part.product.name),
                     "component": part.product.component,
                     "direction": part.product.direction,
                     "point": pid,

@@ -18,6 +18,7 @@ from ingest.products.selectors import points_count_within
 from ingest.readers.records import Float32, Float64
 from monitor.map.layers import Layer
 from monitor.wording.figures import whole
+from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 
 SECONDS = 4  # that one statement may take
@@ -71,7 +72,7 @@ def points_in(*, product: Product, area: GEOSGeometry, most: int, with_series: b
     if n_points > MOST_COUNTED:
         raise Refusal(
             _("%(number)s points of %(data_set)s stand in this area")
-            % {"number": whole(n_points), "data_set": product.name},
+            % {"number": whole(n_points), "data_set": data_set_name(product.name)},
             _("Choose a smaller one: at most %(most)s are read.") % {"most": whole(MOST_COUNTED)},
         )
     return _sample(product, area, n_points, most, with_series and product.has_series)

@@ -18,6 +18,7 @@ from monitor.charts import selectors
 from monitor.charts.query import Period, PointName, SeriesQuery, geometry_of
 from monitor.charts.selectors import PointsIn
 from monitor.map.series import motion_of_series, point_find
+from monitor.wording.images import data_set_name
 from monitor.wording.refusals import Refusal
 from monitor.wording.regions import Region
 
@@ -193,7 +194,8 @@ def reference_of(product: Product, place: Region | None) -> Reference | None:
     points = selectors.points_in(product=product, area=geometry_of(place), most=MOST_OF_REFERENCE)
     if not points.n_points:
         raise Refusal(
-            _("%(data_set)s has no measurement point in the reference area") % {"data_set": product.name},
+            _("%(data_set)s has no measurement point in the reference area")
+            % {"data_set": data_set_name(product.name)},
             _("Choose a larger one, or another place."),
         )
     mean = _over_points(points.series_mm.astype(np.float64))[0]

@@ -11,6 +11,7 @@ from monitor.desk.differences import Difference
 from monitor.desk.relations import Relation
 from monitor.wording.components import both_directions, component_label
 from monitor.wording.figures import decimal, percent, whole
+from monitor.wording.images import data_set_name
 
 STRONG, WEAK = 0.7, 0.3  # of a correlation, as it is called
 
@@ -36,7 +37,7 @@ def titled(attribute: Attribute) -> str:
 def product_title(product: Product) -> str:
     """As it stands in lists: name, component, first and last year."""
     return _("%(name)s, %(component)s, %(first)s–%(last)s") % {
-        "name": product.name,
+        "name": data_set_name(product.name),
         "component": component_label(product.component),
         "first": product.dates[0].year,
         "last": product.dates[-1].year,

@@ -5,6 +5,7 @@ data and the admin follow their address only, so one copy of an address serves e
 """
 
 from collections.abc import Callable
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, QueryDict
@@ -29,6 +30,8 @@ def follow_language(get_response: GetResponse) -> GetResponse:
         request.LANGUAGE_CODE = asked or (settings.LANGUAGE_CODE if by_address else _of_the_reader(request))
         with translation.override(request.LANGUAGE_CODE):
             response = get_response(request)
+        if asked and 300 <= response.status_code < 400:
+            _lead_on_in(asked, response)
         worded = response.get("Content-Type", "").startswith(WORDED)
         if asked or (worded and not by_address):
             response.headers.setdefault("Content-Language", request.LANGUAGE_CODE)
@@ -45,6 +48,15 @@ def asked_language(asked: QueryDict) -> str | None:
         return translation.get_supported_language_variant(asked.get("language", ""))
     except LookupError:
         return None
+
+
+def _lead_on_in(language: str, response: HttpResponseBase) -> None:
+    """A page of ours that an answer leads on to is asked for in the same language."""
+    address = urlsplit(response.get("Location", ""))
+    query = QueryDict(address.query, mutable=True)
+    if address.path.startswith("/") and not address.netloc and "language" not in query:
+        query["language"] = language
+        response["Location"] = urlunsplit(address._replace(query=query.urlencode()))
 
 
 def _of_the_reader(request: HttpRequest) -> str:

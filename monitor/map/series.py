@@ -17,6 +17,7 @@ from ml.statistics.series import SeriesFit, fit_series
 from monitor.families.changes import what_changed
 from monitor.map import selectors
 from monitor.wording.components import both_directions, component_label
+from monitor.wording.images import data_set_name
 from monitor.wording.points import point_sentence
 
 
@@ -105,7 +106,7 @@ def product_summary(product: Product) -> dict[str, object]:
     """What a chart says of the product it draws."""
     return {
         "id": product.pk,
-        "name": product.name,
+        "name": data_set_name(product.name),
         "track": product.track,
         "component": product.component,
         "component_label": component_label(product.component),

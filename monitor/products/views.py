@@ -23,7 +23,7 @@ from monitor.site.guards import may_look
 from monitor.wording.components import component_label
 from monitor.wording.csv_cells import cell_text
 from monitor.wording.figures import listed, whole
-from monitor.wording.images import DIRECTION_WORDS, not_stated, piece, run_state
+from monitor.wording.images import DIRECTION_WORDS, data_set_name, not_stated, piece, run_state
 from monitor.wording.points import change_sentence
 
 
@@ -108,8 +108,9 @@ def _row(product: Product) -> dict[str, Any]:
     west, south, east, north = product.footprint.extent
     return {
         "id": product.pk,
-        "name": product.name,
+        "name": data_set_name(product.name),
         "level_label": f"{TITLES[product.source_format]} {product.level}",
+        "component": product.component,
         "component_label": component_label(product.component),
         "track_label": _track_label(product),
         "period_label": f"{_between(product.dates[0], product.dates[-1])}, {_dates_label(product)}",
@@ -118,9 +119,9 @@ def _row(product: Product) -> dict[str, Any]:
         "refused_reasons": product.refused_reasons,
         "refused_url": reverse("product-refused", args=[product.pk]),
         "release": product.release,
-        "superseded_by": product.superseded_by and product.superseded_by.name,
+        "superseded_by": product.superseded_by and data_set_name(product.superseded_by.name),
         "changes": [_change(change) for change in product.changes_before.all()],
-        "derived_from": [source.name for source in product.derived_from.all()],
+        "derived_from": [data_set_name(source.name) for source in product.derived_from.all()],
         "loaded_by": product.loaded_by,
         "source_file": product.file_name,
         "sha256": product.file_sha256,

@@ -11,6 +11,7 @@ from ingest.models import ContextLayer, Product, Scene
 from monitor.site.demo import mails_are_shown
 from monitor.site.guards import Permissions
 from monitor.wording.figures import whole
+from monitor.wording.states import in_language
 
 MOST_CREDITS = 6  # on paper
 
@@ -33,7 +34,7 @@ def site_facts() -> dict[str, object]:
         for line in model.objects.exclude(attribution="").values_list("attribution", flat=True).distinct()
     }
     simulated = any(model.objects.filter(simulated=True).exists() for model in (Product, Scene))
-    return {"has_simulated": simulated, "attributions": sorted(lines)}
+    return {"has_simulated": simulated, "attributions": sorted(map(in_language, lines))}
 
 
 def shortened(lists: Mapping[str, Any], most: Mapping[str, int]) -> dict[str, Any]:

@@ -14,6 +14,14 @@ from monitor.wording.figures import decimal, listed, percent, whole
 from monitor.wording.places import latitude_label, longitude_label
 
 _SERIES = re.compile(r"track (\d+)(?: (ascending|descending))?", re.ASCII)
+_CUT = re.compile(r"(burst|tile) (\S+)")
+_PAIR = re.compile(r"radar images of ([\d-]{10}) and ([\d-]{10})")
+NAME_PARTS = {
+    "Simulated velocity field": gettext_lazy("Simulated velocity field"),
+    "vertical": pgettext_lazy("measured direction", "vertical"),
+    "east-west": pgettext_lazy("measured direction", "east-west"),
+    "north-south": pgettext_lazy("measured direction", "north-south"),
+}
 PLATFORMS = {"S1A": "Sentinel-1A", "S1B": "Sentinel-1B", "S1C": "Sentinel-1C", "S1D": "Sentinel-1D"}
 POLARISATIONS = {
     "VV": gettext_lazy("VV: sent vertically, received vertically"),
@@ -142,6 +150,22 @@ def track_of_series(name: str) -> str:
     """A series of a glacier is kept under the name of its track, 'track 137 ascending': the same for the reader."""
     known = _SERIES.fullmatch(name)
     return track_words(int(known[1]), known[2] or "") if known else name
+
+
+def data_set_name(name: str) -> str:
+    """The stored name of a data set, its parts in the reader's words; names of formats and codes stay.
+
+    name: 'Simulated velocity field, track 901 ascending, burst 0001', 'radar images of 2023-07-11 and 2023-07-23'.
+    """
+    return ", ".join(_part_of_name(part) for part in name.split(", "))
+
+
+def _part_of_name(part: str) -> str:
+    if days := _PAIR.fullmatch(part):
+        return _("radar images of %(first)s and %(second)s") % {"first": days[1], "second": days[2]}
+    if cut := _CUT.fullmatch(part):
+        return (_("burst %(code)s") if cut[1] == "burst" else _("tile %(code)s")) % {"code": cut[2]}
+    return str(NAME_PARTS.get(part) or track_of_series(part))
 
 
 def platforms(first: str, last: str) -> str:

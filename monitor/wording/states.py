@@ -7,6 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from monitor.wording.dates import day_words
+from monitor.wording.images import data_set_name
 
 STATE_LABELS = {
     "first": (
@@ -109,6 +110,8 @@ def step_reason(kept: str) -> str:
                 parts["day"] = day_words(datetime.strptime(parts["day"], "%d %B %Y"))  # noqa: DTZ007
             if parts.get("source") == "the newest data":
                 parts["source"] = gettext("the newest data")
+            elif "source" in parts:
+                parts["source"] = data_set_name(parts["source"])
             text = words % parts
             break
     else:

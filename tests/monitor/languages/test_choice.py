@@ -4,6 +4,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from ingest.products.services import product_load
+
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
 
 
@@ -62,3 +64,10 @@ def test_the_interface_says_its_words_in_the_language_of_the_address(client, wat
     answers = [client.get(f"/api/v1/products?language={code}") for code in ("en", "de")]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert [answer["Content-Language"] for answer in answers] == ["en", "de"]
+
+
+def test_where_an_address_leads_on_to_the_language_goes_along(client, make_egms):
+    product = product_load(path=make_egms())
+    answer = client.get(f"/products/{product.pk}/?language=es")
+    assert answer["Location"] == f"/workbench/?on={product.pk}&language=es"
+    assert "language" not in client.get(f"/products/{product.pk}/")["Location"]

@@ -1,4 +1,4 @@
-"""Run by the Python that has QGIS: opens layers of features or tiles and writes what it read. Argument and answer: lists, as JSON."""
+"""Run by the Python that has QGIS: opens layers and writes what it read. Argument and answer: lists, as JSON."""
 
 import json
 import sys

@@ -4,6 +4,7 @@ import pytest
 from django.template import Context, Template
 from django.template.exceptions import TemplateSyntaxError
 
+from ingest.products.services import product_load
 from monitor.wording.glossary import GLOSSARY
 
 
@@ -27,3 +28,11 @@ def test_a_word_on_a_page_says_what_it_means():
 def test_a_word_that_is_not_explained_is_refused():
     with pytest.raises((KeyError, TemplateSyntaxError)):
         rendered('{% term "gobbledygook" %}')
+
+
+@pytest.mark.django_db
+def test_the_list_of_data_explains_its_first_technical_word_once(client, make_egms):
+    product_load(path=make_egms())
+    product_load(path=make_egms(name="EGMS_L2b_117_0228_IW2_VV_2020_2024_1.zip"))
+    shown = client.get("/products/").content.decode()
+    assert shown.count("/reading/#line-of-sight") == 1

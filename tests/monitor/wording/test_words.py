@@ -1,9 +1,11 @@
 """What people read: plain, with units, never more certain than the data."""
 
 import pytest
+from django.utils import translation
 
 from ml.deformation.still import assumed
 from monitor.wording.figures import area_label, with_uncertainty
+from monitor.wording.images import data_set_name
 from monitor.wording.places import coordinates, country_near, place_name
 from monitor.wording.points import reason_sentences
 
@@ -89,3 +91,16 @@ def test_what_was_taken_for_still_is_said_where_little_is():
     )
     assert "25 %" in reason_sentences("los", reason | {"assumes": assumed(0.25)})[-1]
     assert assumed(0.9) is assumed(None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "french"),
+    [
+        ("EGMS L2b, track 117 ascending, burst 0227", "EGMS L2b, trace 117 ascendante, burst 0227"),
+        ("LiCSBAS, some folder/some file", "LiCSBAS, some folder/some file"),
+    ],
+)
+def test_the_name_of_a_data_set_keeps_its_codes_and_speaks_the_readers_language(name, french):
+    assert data_set_name(name) == name
+    with translation.override("fr"):
+        assert data_set_name(name) == french
