@@ -34,6 +34,7 @@ class Subscription(models.Model):
         AT_ONCE = "at-once", gettext_lazy("At once")
         DAILY = "daily", gettext_lazy("Once a day")
         WEEKLY = "weekly", gettext_lazy("Once a week")
+        MONTHLY = "monthly", gettext_lazy("Once a month")
 
     class PauseReason(models.TextChoices):
         OWNER = "owner", gettext_lazy("you paused it")
@@ -53,9 +54,14 @@ class Subscription(models.Model):
     frequency = models.CharField(max_length=10, choices=Frequency.choices)
     language = models.CharField(max_length=10, default=language_of_request, help_text="of settings.LANGUAGES")
     time_zone = models.CharField(max_length=64, default="UTC", help_text="as the tz database names it")
+    quiet_from = models.PositiveSmallIntegerField(null=True, help_text="hour of the reader's day, 0-23: no message")
+    quiet_until = models.PositiveSmallIntegerField(null=True, help_text="and from this hour on messages again")
+    sign_of_life = models.BooleanField(default=False, help_text="a message each quarter that brought nothing")
+    last_sign_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
+    paused_until = models.DateTimeField(null=True, help_text="then the pause ends by itself")
     pause_reason = models.CharField(max_length=10, choices=PauseReason.choices, blank=True)
     ended_at = models.DateTimeField(null=True)
     last_digest_at = models.DateTimeField(null=True)
@@ -122,6 +128,8 @@ class OutgoingMessage(models.Model):
         CORRECTION = "correction"
         DIGEST = "digest"
         SUMMARY = "summary"
+        SIGN = "sign"
+        TEST = "test"
         INVITATION = "invitation"
         RESET = "reset"
 

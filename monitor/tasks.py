@@ -13,10 +13,11 @@ from ingest.steps import Step, attempt, rows_due
 from monitor.accounts import services as accounts
 from monitor.accounts.sessions import sessions_forget
 from monitor.cap import services as cap
-from monitor.channels import announcements, digests, gathering, rounds, selectors
+from monitor.channels import announcements, digests, gathering, life, rounds, selectors
 from monitor.health import signs
 from monitor.health.watchman import Watchman
 from monitor.retention import services as retention
+from monitor.subscriptions import often
 from monitor.subscriptions import services as subscriptions
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,9 @@ def send_messages() -> None:
 
 @stage
 def queue_digests() -> None:
+    often.subscriptions_resume_due()
     digests.digests_queue()
+    life.signs_of_life_queue()
 
 
 @stage

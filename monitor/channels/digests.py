@@ -1,7 +1,8 @@
-"""Daily and weekly digests: what was not sent at once, in one message per address."""
+"""Daily, weekly and monthly digests: what was not sent at once, in one message per address."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -12,9 +13,10 @@ from monitor.channels.gathering import told_already_withdraw
 from monitor.channels.outbox import message_key
 from monitor.channels.selectors import notifications_waiting
 from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.subscriptions.often import awake
 from monitor.subscriptions.selectors import subscriptions_active
 
-DIGEST_HOUR = 6  # UTC
+DIGEST_HOUR = 6  # of the reader's morning
 
 
 class Reader(NamedTuple):
@@ -23,35 +25,45 @@ class Reader(NamedTuple):
     email: str
     channel: str
     frequency: str
+    time_zone: str
 
 
-def last_moment(*, frequency: str, now: datetime) -> datetime:
-    """When digests of this frequency were last due: each day, or each Monday, at six UTC. At once: this very hour."""
+def last_moment(*, frequency: str, now: datetime, zone: str = "UTC") -> datetime:
+    """When digests of this frequency were last due: each day, each Monday, or each first of a month, at six by the
+    reader's clock. At once: this very hour."""
     if frequency == Subscription.Frequency.AT_ONCE:
         return now.replace(minute=0, second=0, microsecond=0)
-    morning = now.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
-    if morning > now:
+    local = now.astimezone(ZoneInfo(zone))
+    morning = local.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
+    if morning > local:
         morning -= timedelta(days=1)
-    return morning if frequency == Subscription.Frequency.DAILY else morning - timedelta(days=morning.weekday())
+    if frequency == Subscription.Frequency.WEEKLY:
+        morning -= timedelta(days=morning.weekday())
+    elif frequency == Subscription.Frequency.MONTHLY:
+        morning = morning.replace(day=1)
+    return morning.astimezone(UTC)
 
 
 def digests_queue(*, now: datetime | None = None) -> int:
     """Queue a message for every address whose digest is due and that has news; how many were queued."""
     now = now or timezone.now()
-    queued = 0
-    for frequency in Subscription.Frequency.values:
-        moment = last_moment(frequency=frequency, now=now)
-        due = subscriptions_active().filter(frequency=frequency)
-        if frequency == Subscription.Frequency.AT_ONCE:  # waits only after a change from daily or weekly
-            due = due.exclude(channel__in=settings.GATHERING)
-        else:
-            due = due.alias(since=Coalesce("last_digest_at", "confirmed_at")).filter(since__lt=moment)
-        news = notifications_waiting().filter(subscription__in=due)
-        addresses = news.order_by("subscription__email", "subscription__channel")
-        for email, channel in list(addresses.values_list("subscription__email", "subscription__channel").distinct()):
-            queued += _digest_queue(Reader(email, channel, frequency), moment, now)
-        if frequency != Subscription.Frequency.AT_ONCE:
-            due.exclude(pk__in=news.values("subscription")).update(last_digest_at=now)
+    clocks = subscriptions_active().order_by().values_list("frequency", "time_zone").distinct()
+    return sum(_digests_of(frequency, zone, now) for frequency, zone in sorted(clocks))
+
+
+def _digests_of(frequency: str, zone: str, now: datetime) -> int:
+    queued, moment = 0, last_moment(frequency=frequency, now=now, zone=zone)
+    due = awake(subscriptions=subscriptions_active().filter(frequency=frequency, time_zone=zone), now=now)
+    if frequency == Subscription.Frequency.AT_ONCE:  # waits only after a change from daily or weekly
+        due = due.exclude(channel__in=settings.GATHERING)
+    else:
+        due = due.alias(since=Coalesce("last_digest_at", "confirmed_at")).filter(since__lt=moment)
+    news = notifications_waiting().filter(subscription__in=due)
+    addresses = news.order_by("subscription__email", "subscription__channel")
+    for email, channel in list(addresses.values_list("subscription__email", "subscription__channel").distinct()):
+        queued += _digest_queue(Reader(email, channel, frequency, zone), moment, now)
+    if frequency != Subscription.Frequency.AT_ONCE:
+        due.exclude(pk__in=news.values("subscription")).update(last_digest_at=now)
     return queued
 
 
@@ -65,7 +77,7 @@ def _digest_queue(reader: Reader, moment: datetime, now: datetime) -> bool:
         )
         if not created:
             return False
-        mine = subscriptions_active().filter(**reader._asdict())
+        mine = awake(subscriptions=subscriptions_active().filter(**reader._asdict()), now=now)
         waiting = notifications_waiting().filter(subscription__in=mine)
         told_already_withdraw(waiting=waiting)
         Notification.objects.filter(pk__in=list(waiting.values_list("pk", flat=True))).update(message=message)

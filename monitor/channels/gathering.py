@@ -19,6 +19,7 @@ from ingest.locks import Lock, locked
 from monitor.channels.outbox import message_key
 from monitor.channels.selectors import notifications_waiting
 from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.subscriptions.often import awake
 from monitor.subscriptions.selectors import subscriptions_active
 
 MANY_PLACES = 10  # of more, a message is a summary
@@ -85,6 +86,7 @@ def told_already_withdraw(*, waiting: QuerySet[Notification]) -> None:
 def _waiting(channel: str, now: datetime) -> QuerySet[Notification]:
     """What waits for readers who hear at once, without what is held back after a summary."""
     readers = subscriptions_active().filter(frequency=Subscription.Frequency.AT_ONCE, channel=channel)
+    readers = awake(subscriptions=readers, now=now)
     summaries = _messages(channel).filter(kind=Kind.SUMMARY, created_at__gt=now - HOLD)
     held = Exists(summaries.filter(address=OuterRef("subscription__email")))
     waiting = notifications_waiting().filter(subscription__in=readers)

@@ -19,6 +19,7 @@ from ingest.leases import Lease
 from monitor.channels.base import Channel, Delivered, Later, Never, Outcome, Refused
 from monitor.models import OutgoingMessage, Subscription
 from monitor.subscriptions import selectors as subscriptions
+from monitor.subscriptions.often import subscriptions_silent
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +134,11 @@ def _is_still_needed(message: OutgoingMessage) -> bool:
     if message.kind == Kind.INVITATION:
         wanted = message.invitation
         return wanted is not None and not wanted.accepted_at and not wanted.withdrawn_at
+    if message.kind == Kind.TEST:
+        return message.subscription is not None and not message.subscription.ended_at
+    if message.kind == Kind.SIGN:
+        silent = subscriptions_silent(now=timezone.now())
+        return silent.filter(email=message.address, channel=message.channel).exists()
     if message.kind in (Kind.LINK, Kind.RESET):
         return True
     message.news = [one for one in message.news if not _is_overtaken(one.transition)]

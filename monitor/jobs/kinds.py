@@ -38,6 +38,8 @@ MESSAGES = {
     "correction": gettext_lazy("Correction of an alert"),
     "digest": gettext_lazy("Digest"),
     "summary": gettext_lazy("Summary of much news"),
+    "sign": gettext_lazy("Sign of life"),
+    "test": gettext_lazy("Test message"),
     "invitation": gettext_lazy("Invitation to an account"),
     "reset": gettext_lazy("Link to a new password"),
 }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from detection.kinds import KIND_LABELS
@@ -40,7 +41,12 @@ FREQUENCY_WORDS = [
         Subscription.Frequency.WEEKLY.value,
         gettext_lazy("Once a week: one mail on Monday, if there is something new"),
     ),
+    (
+        Subscription.Frequency.MONTHLY.value,
+        gettext_lazy("Once a month: one mail on the first day, if there is something new"),
+    ),
 ]
+HOURS = [(str(hour), f"{hour:02}:00") for hour in range(24)]
 
 
 class ChoiceForm(WhereForm):
@@ -55,11 +61,25 @@ class ChoiceForm(WhereForm):
     updates = forms.BooleanField(required=False)
     least_exposure = forms.TypedChoiceField(choices=EXPOSURE_WORDS, coerce=int, empty_value=0, required=False)
     frequency = forms.ChoiceField(choices=FREQUENCY_WORDS)
+    quiet_from = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)
+    quiet_until = forms.TypedChoiceField(choices=HOURS, coerce=int, empty_value=None, required=False)
+    sign_of_life = forms.BooleanField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        hours = {cleaned.get("quiet_from"), cleaned.get("quiet_until")}
+        if (len(hours) == 1 and hours != {None}) or (len(hours) == 2 and None in hours):
+            self.add_error("quiet_from", _("Choose two different hours, or none."))
+        return cleaned
 
     def choice(self) -> dict[str, Any]:
         """The choices, by the names of the services' parameters."""
         names = ("region", "kinds", "lowest_severity", "unreviewed", "updates", "least_exposure", "frequency")
         return {name: self.cleaned_data[name] for name in names}
+
+    def often(self) -> dict[str, Any]:
+        """When messages may come, by the names of the services' parameters."""
+        return {name: self.cleaned_data[name] for name in ("quiet_from", "quiet_until", "sign_of_life")}
 
 
 class EmailForm(forms.Form):

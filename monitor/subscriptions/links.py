@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
@@ -15,6 +16,7 @@ from monitor.models import Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import places, selectors, tokens
 from monitor.subscriptions import services as subscriptions
+from monitor.subscriptions.forms import HOURS
 from monitor.subscriptions.news import news_of
 from monitor.subscriptions.views import DEFAULTS, where_config
 from monitor.wording.refusals import Refusal
@@ -80,16 +82,21 @@ def manage(request: HttpRequest, token: str) -> HttpResponse:
             return render(request, "subscriptions/deleted.html")
         if request.POST.get("deed") == "read":
             reads = {name: request.POST.get(name, "") for name in ("language", "time_zone")}
-            subscriptions.reader_set(email=email, **reads)
+            quiet = subscriptions.quiet_hours(request.POST.get("quiet_from", ""), request.POST.get("quiet_until", ""))
+            subscriptions.reader_set(email=email, **reads, quiet=quiet)
             return redirect("subscription-manage", token=token)
-        subscriptions.change(email=email, pk=request.POST.get("subscription", ""), deed=request.POST.get("deed", ""))
-        return redirect("subscription-manage", token=token)
+        wish = {name: request.POST.get(name, "") for name in ("deed", "until")}
+        answer = subscriptions.change(email=email, pk=request.POST.get("subscription", ""), **wish)
+        page = reverse("subscription-manage", args=[token])
+        return redirect(f"{page}?answer={answer}" if answer else page)
     held = selectors.subscriptions_of(email=email)
     newest = held.filter(ended_at=None).last()
     context = {
         "email": email,
         "token": token,
         "newest": newest,
+        "answer": request.GET.get("answer", ""),
+        "hours": HOURS,
         "languages": settings.LANGUAGES,
         "time_zones": sorted(available_timezones()) if newest else [],
         "subscriptions": [

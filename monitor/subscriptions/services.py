@@ -1,7 +1,7 @@
 """The life of a subscription: requested, confirmed, paused, changed, ended, deleted."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from ingest.errors import one_line
 from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.subscriptions import limits, selectors
 from monitor.subscriptions.assets import SiteArea, assets_replace, sites_now
+from monitor.subscriptions.often import morning_of
 from monitor.subscriptions.tokens import CONFIRM_FOR
 from monitor.wording import regions
 from monitor.wording.figures import whole
@@ -28,7 +29,9 @@ from monitor.wording.regions import Region
 MOST_PER_ADDRESS = 20
 DEMO_ADDRESS = "resident@example.org"
 DEMO_PLACE = (-12.0, 47.0)  # the middle of the simulated region
+HOURS = [str(hour) for hour in range(24)]
 KEEP_ENDED = timedelta(days=30)
+LONGEST_PAUSE = timedelta(days=2 * 365)
 KEEP_LETTERS = timedelta(days=7)
 KEEP_NEWS = timedelta(days=2 * 365)
 LONGEST_LABEL = 200
@@ -50,6 +53,9 @@ def subscription_request(
     frequency: str,
     updates: bool = True,
     least_exposure: int = 0,
+    quiet_from: int | None = None,
+    quiet_until: int | None = None,
+    sign_of_life: bool = False,
     time_zone: str = "",
     name: str = "",
     sites: Sequence[SiteArea] = (),
@@ -74,6 +80,9 @@ def subscription_request(
             unreviewed=unreviewed,
             updates=updates,
             least_exposure=least_exposure,
+            quiet_from=quiet_from,
+            quiet_until=quiet_until,
+            sign_of_life=sign_of_life,
             frequency=frequency,
             time_zone=time_zone_known(time_zone),
         )
@@ -117,9 +126,25 @@ def subscription_confirm(*, subscription: Subscription) -> None:
     Subscription.objects.filter(pk=subscription.pk, confirmed_at=None, ended_at=None).update(confirmed_at=now)
 
 
-def subscription_pause(*, subscription: Subscription) -> None:
+def subscription_pause(*, subscription: Subscription, until: date | None = None) -> None:
+    """Pause, until its owner resumes it or, where one is given, until the morning of a day to come."""
+    ends = morning_of(day=until, zone=subscription.time_zone) if until else None
     Subscription.objects.filter(pk=subscription.pk, paused_at=None).update(
-        paused_at=timezone.now(), pause_reason=Subscription.PauseReason.OWNER
+        paused_at=timezone.now(), paused_until=ends, pause_reason=Subscription.PauseReason.OWNER
+    )
+
+
+def test_request(*, subscription: Subscription) -> OutgoingMessage | None:
+    """Queue a message that shows its owner that messages arrive; None where the address had too many mails today."""
+    if not limits.allowed_for_address(email=subscription.email):
+        return None
+    return OutgoingMessage.objects.create(
+        channel=subscription.channel,
+        kind=OutgoingMessage.Kind.TEST,
+        key=f"test:{uuid4()}",
+        address=subscription.email,
+        subscription=subscription,
+        next_try_at=timezone.now(),
     )
 
 
@@ -131,7 +156,9 @@ def address_pause(*, email: str) -> int:
 
 def subscription_resume(*, subscription: Subscription) -> None:
     """What happened while it was paused is not sent."""
-    Subscription.objects.filter(pk=subscription.pk).update(paused_at=None, pause_reason="", bounces=0)
+    Subscription.objects.filter(pk=subscription.pk).update(
+        paused_at=None, paused_until=None, pause_reason="", bounces=0
+    )
 
 
 def subscription_set_frequency(*, subscription: Subscription, frequency: str) -> None:
@@ -151,13 +178,22 @@ def subscription_move(
         assets_replace(subscription=subscription, sites=sites)
 
 
-def reader_set(*, email: str, language: str, time_zone: str) -> None:
-    """In which language and by which clock a person reads: all their mails. What there is not, changes nothing."""
+def reader_set(*, email: str, language: str, time_zone: str, quiet: tuple[int, int] | None = None) -> None:
+    """In which language, by which clock and at which hours a person reads: all their messages. A language or clock that
+    there is not changes nothing. quiet: from which hour of the day until which no message comes."""
     mine = selectors.subscriptions_of(email=email)
     if language in dict(settings.LANGUAGES):
         mine.update(language=language)
     if time_zone_known(time_zone) == time_zone:
         mine.update(time_zone=time_zone)
+    start, end = quiet or (None, None)
+    mine.update(quiet_from=start, quiet_until=end)
+
+
+def quiet_hours(start: str, end: str) -> tuple[int, int] | None:
+    """Two hours of the day as a form sends them; None where they are not two different hours."""
+    hours = [int(text) for text in (start, end) if text in HOURS]
+    return (hours[0], hours[1]) if len(hours) == 2 and hours[0] != hours[1] else None
 
 
 def time_zone_known(name: str) -> str:
@@ -168,19 +204,33 @@ def time_zone_known(name: str) -> str:
         return "UTC"
 
 
-def change(*, email: str, pk: str, deed: str) -> None:
-    """A change by the owner of an address on the page of their subscriptions; nonsense changes nothing."""
+def change(*, email: str, pk: str, deed: str, until: str = "") -> str:
+    """A change by the owner of an address on the page of their subscriptions; nonsense changes nothing. Returns what
+    the page has to say of it: "test-sent", "test-limit" or nothing."""
     mine = Subscription.objects.filter(email=email, ended_at=None, pk=int(pk) if pk.isdecimal() else 0).first()
     if mine is None:
-        return
+        return ""
     if deed == "pause":
-        subscription_pause(subscription=mine)
+        subscription_pause(subscription=mine, until=_day_to_come(until))
+    elif deed == "test":
+        return "test-sent" if mine.confirmed_at and test_request(subscription=mine) else "test-limit"
+    elif deed in ("sign", "no-sign"):
+        Subscription.objects.filter(pk=mine.pk).update(sign_of_life=deed == "sign")
     elif deed == "resume":
         subscription_resume(subscription=mine)
     elif deed == "stop":
         subscriptions_end(ids=[mine.pk])
     elif deed in Subscription.Frequency.values:
         subscription_set_frequency(subscription=mine, frequency=deed)
+    return ""
+
+
+def _day_to_come(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if timezone.now().date() < day < timezone.now().date() + LONGEST_PAUSE else None
 
 
 def subscriptions_end(*, ids: Sequence[int]) -> int:
@@ -232,7 +282,7 @@ def purge() -> None:
     gone = set(emails) - set(Subscription.objects.filter(email__in=emails).values_list("email", flat=True))
     finished.filter(address__in=gone).delete()
     kinds = OutgoingMessage.Kind
-    letters = [kinds.CONFIRM, kinds.LINK, kinds.INVITATION, kinds.RESET]
+    letters = [kinds.CONFIRM, kinds.LINK, kinds.INVITATION, kinds.RESET, kinds.TEST]
     finished.filter(kind__in=letters, created_at__lt=now - KEEP_LETTERS).delete()
     Notification.objects.filter(created_at__lt=now - KEEP_NEWS).delete()
     finished.filter(created_at__lt=now - KEEP_NEWS).delete()
@@ -293,7 +343,12 @@ def _exported(one: Subscription) -> dict[str, Any]:
         "time_zone": one.time_zone,
         "created": one.created_at,
         "confirmed": one.confirmed_at,
+        "quiet_from": one.quiet_from,
+        "quiet_until": one.quiet_until,
+        "sign_of_life": one.sign_of_life,
+        "last_sign": one.last_sign_at,
         "paused": one.paused_at,
+        "paused_until": one.paused_until,
         "ended": one.ended_at,
         "last_digest": one.last_digest_at,
         "notifications": [

@@ -24,7 +24,7 @@ from monitor.rasters.visibility import visibility_sentence
 from monitor.site.visitors import visitor_network
 from monitor.subscriptions import limits, places, selectors
 from monitor.subscriptions import services as subscriptions
-from monitor.subscriptions.forms import ChoiceForm, EmailForm, SubscribeForm
+from monitor.subscriptions.forms import HOURS, ChoiceForm, EmailForm, SubscribeForm
 from monitor.subscriptions.preview import PREVIEW_YEARS, replay, rows_of
 from monitor.subscriptions.rules import Wanted
 from monitor.wording import regions
@@ -60,7 +60,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     entered = {name: form.cleaned_data[name] for name in ("email", "name", "sites")}
-    return _keep(request, **entered, **form.choice())
+    return _keep(request, **entered, **form.choice(), **form.often())
 
 
 @require_POST
@@ -167,6 +167,7 @@ def _within_limits(request: HttpRequest) -> bool:
 def _page(request: HttpRequest, form: places.WhereForm, status: int = 200, look_back: bool = False) -> HttpResponse:
     context = {
         "form": form,
+        "hours": HOURS,
         "past": _look_back(form) if look_back and form.is_valid() else None,
         "where_config": where_config(form),
     }

@@ -11,6 +11,7 @@ from monitor.channels.bursts import burst_of
 from monitor.channels.mail import letters
 from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.rasters.visibility import visibility_around
+from monitor.subscriptions.often import subscriptions_silent
 from monitor.subscriptions.selectors import subscriptions_of
 
 
@@ -24,6 +25,8 @@ class Composer:
     def __call__(self, message: OutgoingMessage) -> EmailMultiAlternatives:
         """The mail to send. message: as `selectors.messages_to_deliver` reads it, and still needed."""
         reader = message.news[-1].subscription if message.news else message.subscription
+        if reader is None and message.kind == OutgoingMessage.Kind.SIGN:
+            reader = subscriptions_of(email=message.address).last()
         language, zone = (reader.language, reader.time_zone) if reader else (message.language, "UTC")
         with translation.override(language), timezone.override(ZoneInfo(zone)):
             return self._compose(message)
@@ -39,6 +42,11 @@ class Composer:
             return letters.invitation_mail(key=key, invitation=message.invitation)
         if kind == OutgoingMessage.Kind.RESET:
             return letters.password_mail(key=key, email=message.address, account=message.account)
+        if kind == OutgoingMessage.Kind.TEST:
+            return letters.test_mail(key=key, subscription=message.subscription)
+        if kind == OutgoingMessage.Kind.SIGN:
+            silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
+            return letters.sign_mail(key=key, subscriptions=list(silent))
         if kind in (OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY):
             return letters.digest_mail(key=key, places=self._places(message.news), burst=burst_of(news=message.news))
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())

@@ -27,6 +27,7 @@ from monitor.models import Invitation, Subscription
 from monitor.rasters.visibility import visibility_sentence
 from monitor.subscriptions import tokens
 from monitor.subscriptions.rules import SEVERITIES
+from monitor.subscriptions.services import described
 from monitor.wording.figures import listed
 
 BURST_WORDS = {
@@ -73,6 +74,18 @@ def link_mail(*, key: str, email: str, subscription: Subscription | None) -> Ema
     """The link to what is held of this address, or that nothing is."""
     url = absolute("subscription-manage", tokens.manage_token(subscription.pk)) if subscription else ""
     return _mail("link", key, email, {"manage_url": url, "subscribe_url": absolute("subscribe")})
+
+
+def test_mail(*, key: str, subscription: Subscription) -> EmailMultiAlternatives:
+    """Shows that mails arrive, and states what comes when."""
+    context = {"subscription": subscription, "wanted": described(subscription)["wanted"]}
+    return _mail("test", key, subscription.email, context, [subscription])
+
+
+def sign_mail(*, key: str, subscriptions: Sequence[Subscription]) -> EmailMultiAlternatives:
+    """Nothing new for a quarter, when we last looked, and where we cannot see."""
+    places = [(one.label, visibility_sentence(one.region)) for one in subscriptions]
+    return _mail("sign", key, subscriptions[0].email, {"places": places}, subscriptions)
 
 
 def invitation_mail(*, key: str, invitation: Invitation) -> EmailMultiAlternatives:

@@ -115,7 +115,7 @@ def test_many_readers_are_gathered_in_few_statements(
     for n in range(2):
         make_alert(longitude=-12.0 + n / 1000)
     tasks.announce_transitions()
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         assert gathering.messages_gather(now=start + 6 * MINUTE) == 300
     assert Notification.objects.filter(message__kind="digest").count() == 600
 

@@ -268,6 +268,6 @@ def test_many_readers_are_queued_in_few_statements(make_alert, make_subscription
     values = {field.attname: getattr(first, field.attname) for field in first._meta.fields if field.name != "id"}
     Subscription.objects.bulk_create(Subscription(**values | {"email": f"p{n}@example.org"}) for n in range(1, 300))
     make_alert()
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(36):
         tasks.announce_transitions()
     assert OutgoingMessage.objects.filter(state="queued").count() == 300

@@ -62,6 +62,8 @@ def written(make_alert, make_subscription, monkeypatch) -> dict[str, object]:
             places=[(one, [News(replace(card, code=f"A{n:03}"), (first,), ("the street",)) for n in range(12)])],
             burst=Burst.NEW_MODEL,
         ),
+        "test": letters.test_mail(key="k", subscription=one),
+        "sign": letters.sign_mail(key="k", subscriptions=[one, other]),
         "confirm": letters.confirm_mail(key="k", subscription=one),
         "link": letters.link_mail(key="k", email=one.email, subscription=one),
         "nothing held": letters.link_mail(key="k", email="b@example.org", subscription=None),

@@ -1,0 +1,56 @@
+"""When messages of a subscription may come: quiet hours, pauses that end by themselves, signs of life."""
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from monitor.models import Notification, OutgoingMessage, Subscription
+from monitor.subscriptions.selectors import subscriptions_active
+
+QUARTER = timedelta(days=91)
+
+
+def is_quiet(hour: int, start: int, end: int) -> bool:
+    """Whether an hour of the day, 0-23, lies from `start` up to `end`; 22 to 7 goes over midnight."""
+    return start <= hour < end if start <= end else hour >= start or hour < end
+
+
+def awake(*, subscriptions: QuerySet[Subscription], now: datetime) -> QuerySet[Subscription]:
+    """Those of them whose readers do not have their quiet hours now."""
+    fields = ("time_zone", "quiet_from", "quiet_until")
+    kept = Subscription.objects.filter(quiet_from__isnull=False, quiet_until__isnull=False, ended_at=None)
+    asleep = Q(pk__in=[])
+    for zone, start, end in kept.order_by().values_list(*fields).distinct():
+        if is_quiet(now.astimezone(ZoneInfo(zone)).hour, start, end):
+            asleep |= Q(time_zone=zone, quiet_from=start, quiet_until=end)
+    return subscriptions.exclude(asleep)
+
+
+def morning_of(*, day: date, zone: str) -> datetime:
+    """When a day begins for a reader in this time zone."""
+    return datetime.combine(day, time(), ZoneInfo(zone))
+
+
+def subscriptions_resume_due(*, now: datetime | None = None) -> int:
+    """End the pauses whose day has come; how many."""
+    due = Subscription.objects.filter(paused_until__lte=now or timezone.now())
+    return due.update(paused_at=None, paused_until=None, pause_reason="", bounces=0)
+
+
+def subscriptions_silent(*, now: datetime) -> QuerySet[Subscription]:
+    """Active ones that want a sign of life and have brought nothing for a quarter."""
+    lately = Notification.objects.filter(
+        subscription=OuterRef("pk"),
+        message__state=OutgoingMessage.State.SENT,
+        message__sent_at__gt=now - QUARTER,
+    )
+    return subscriptions_active().filter(~Exists(lately), sign_of_life=True, confirmed_at__lt=now - QUARTER)
+
+
+def signs_due(*, now: datetime) -> QuerySet[Subscription]:
+    """Those of the silent ones that had no sign of life for a quarter either."""
+    silent = subscriptions_silent(now=now).alias(since=Coalesce("last_sign_at", "confirmed_at"))
+    return awake(subscriptions=silent.filter(since__lt=now - QUARTER), now=now)
