@@ -16,7 +16,7 @@ from detection.models import Alert
 from detection.rules.lifecycle import State
 from ingest.errors import one_line
 from ingest.readers.context.text import search_key
-from monitor.models import Asset, Subscription
+from monitor.models import Asset, Notification, Subscription
 from monitor.subscriptions.boundaries import check_size, shown_name
 from monitor.wording import regions
 from monitor.wording.figures import listed, whole
@@ -143,19 +143,44 @@ def sites_now(subscription: Subscription) -> str:
 
 
 def sites_sentence(names: Sequence[str], subscription: Subscription) -> str:
-    """'12 of your 340 sites lie in it: Dam, Mill and 10 more.' names: of those concerned."""
+    """'12 of your 340 sites lie in moving ground: Dam, Mill and 10 more.' names: of those concerned."""
     n, of = len(names), subscription.n_assets
     if not n:
         return _("None of your %(all)s sites lies in moving ground.") % {"all": whole(of)}
-    shown = [*names[:MOST_NAMED]]
-    if n > MOST_NAMED:
-        shown.append(ngettext("%(n)s more", "%(n)s more", n - MOST_NAMED) % {"n": whole(n - MOST_NAMED)})
     sentence = ngettext(
         "%(n)s of your %(all)s sites lies in moving ground: %(names)s.",
         "%(n)s of your %(all)s sites lie in moving ground: %(names)s.",
         n,
     )
-    return sentence % {"n": whole(n), "all": whole(of), "names": listed(shown)}
+    return sentence % {"n": whole(n), "all": whole(of), "names": _named(names)}
+
+
+def sites_of_news(news: Sequence[Notification]) -> list[str]:
+    """Which sites a mail is about, a sentence for each list of sites; one query where there is a list, else none."""
+    lists = {one.subscription_id: one.subscription for one in news if one.subscription.n_assets}
+    if not lists:
+        return []
+    alerts = {one.transition.alert_id for one in news if one.transition.alert.state != State.REJECTED}
+    found: dict[int, dict[int, str]] = {}
+    for (subscription, _alert), names in assets_concerned(alerts=alerts, subscriptions=lists).items():
+        found.setdefault(subscription, {}).update(names)
+    sentences = []
+    for subscription, names in found.items():
+        sentence = ngettext(
+            "%(n)s of your %(all)s sites is concerned: %(names)s.",
+            "%(n)s of your %(all)s sites are concerned: %(names)s.",
+            len(names),
+        )
+        figures = {"n": whole(len(names)), "all": whole(lists[subscription].n_assets)}
+        sentences.append(sentence % {**figures, "names": _named([names[pk] for pk in sorted(names)])})
+    return sentences
+
+
+def _named(names: Sequence[str]) -> str:
+    """'Dam, Mill and 10 more'."""
+    more = len(names) - MOST_NAMED
+    rest = [ngettext("%(n)s more", "%(n)s more", more) % {"n": whole(more)}] if more > 0 else []
+    return listed([*names[:MOST_NAMED], *rest])
 
 
 def _rows(content: bytes, file: str):

@@ -11,6 +11,7 @@ from monitor.channels.bursts import burst_of
 from monitor.channels.mail import letters
 from monitor.models import Notification, OutgoingMessage, Subscription
 from monitor.rasters.visibility import visibility_around
+from monitor.subscriptions.assets import sites_of_news
 from monitor.subscriptions.often import subscriptions_silent
 from monitor.subscriptions.selectors import subscriptions_of
 
@@ -48,13 +49,15 @@ class Composer:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
             return letters.sign_mail(key=key, subscriptions=list(silent))
         if kind in (OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY):
-            return letters.digest_mail(key=key, places=self._places(message.news), burst=burst_of(news=message.news))
+            sites, burst = sites_of_news(message.news), burst_of(news=message.news)
+            return letters.digest_mail(key=key, places=self._places(message.news), burst=burst, sites=sites)
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
         transition, card = message.transition, self._card(message.transition.alert)
         if kind == OutgoingMessage.Kind.CORRECTION:
             return letters.correction_mail(key=key, card=card, transition=transition, subscriptions=subscriptions)
         unseen = self.unseen_around(transition.alert)
-        return letters.alert_mail(key=key, card=card, transition=transition, subscriptions=subscriptions, unseen=unseen)
+        said = {"unseen": unseen, "sites": sites_of_news(message.news)}
+        return letters.alert_mail(key=key, card=card, transition=transition, subscriptions=subscriptions, **said)
 
     def _places(self, news: list[Notification]) -> list[tuple[Subscription, list[letters.News]]]:
         """News by region, each alert once, with all that happened to it since the last digest. An alert in several

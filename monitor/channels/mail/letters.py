@@ -102,11 +102,18 @@ def password_mail(*, key: str, email: str, account: User) -> EmailMultiAlternati
 
 
 def alert_mail(
-    *, key: str, card: AlertCard, transition: AlertTransition, subscriptions: Sequence[Subscription], unseen: str
+    *,
+    key: str,
+    card: AlertCard,
+    transition: AlertTransition,
+    subscriptions: Sequence[Subscription],
+    unseen: str,
+    sites: Sequence[str] = (),
 ) -> EmailMultiAlternatives:
     """What is new about one alert, for all regions of this person that it lies in. unseen: what would not be noticed
-    around it; that of each reader's own region stands in digests and on the page of the subscription."""
-    return _alert_mail("alert", key, card, transition, subscriptions, unseen)
+    around it; that of each reader's own region stands in digests and on the page of the subscription. sites: which of
+    this person's sites it concerns."""
+    return _alert_mail("alert", key, card, transition, subscriptions, unseen, sites)
 
 
 def correction_mail(
@@ -117,13 +124,18 @@ def correction_mail(
 
 
 def digest_mail(
-    *, key: str, places: Sequence[tuple[Subscription, Sequence[News]]], burst: Burst | None = None
+    *,
+    key: str,
+    places: Sequence[tuple[Subscription, Sequence[News]]],
+    burst: Burst | None = None,
+    sites: Sequence[str] = (),
 ) -> EmailMultiAlternatives:
     """What is new since the last digest, by region. Many places become a summary with a link to all of them."""
     subscriptions = [subscription for subscription, _ in places]
     cards = {news.card.code: news.card for _, items in places for news in items}
     many = len(cards) > MANY_PLACES
     context = {
+        "sites": sites,
         "places": [_part(subscription, items, many) for subscription, items in places],
         "n_alerts": len(cards),
         "place_names": sorted({card.place for card in cards.values()}),
@@ -181,8 +193,10 @@ def _alert_mail(
     transition: AlertTransition,
     subscriptions: Sequence[Subscription],
     unseen: str = "",
+    sites: Sequence[str] = (),
 ) -> EmailMultiAlternatives:
     context = {
+        "sites": sites,
         "unseen": unseen,
         "card": card,
         "what_happened": what_happened(transition),

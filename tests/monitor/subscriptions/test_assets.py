@@ -1,11 +1,19 @@
 """Lists of sites: read whole or not at all, and told apart in moving ground."""
 
+from datetime import timedelta
+
 import pytest
+from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
+from detection.alerts.services import alert_transition
+from detection.rules.lifecycle import State
 from detection.rules.sizes import area_of
-from monitor.models import Asset, Subscription
+from monitor import tasks
+from monitor.channels import digests, gathering, rounds
+from monitor.models import Asset, OutgoingMessage, Subscription
 from monitor.subscriptions import services as subscriptions
 from monitor.subscriptions import tokens
 from monitor.subscriptions.assets import sites_read
@@ -105,3 +113,28 @@ def test_the_page_names_the_sites_in_moving_ground_and_everything_goes_with_the_
     assert Asset.objects.count() == 1  # nothing half-done
     visitor.post(f"/subscriptions/{token}/", {"deed": "delete"})
     assert not Asset.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("frequency", ["at-once", "daily"])
+def test_a_mail_says_how_many_of_the_sites_are_concerned_and_names_them(make_alert, frequency):
+    alert = make_alert()
+    ours, other = post(), post("neighbour@example.org", rows=20)
+    Subscription.objects.update(confirmed_at=timezone.now(), frequency=frequency)
+    mail.outbox.clear()
+    alert_transition(alert=alert, to=State.PROVISIONAL, reason="seen again")
+    tasks.announce_transitions()
+    later = timezone.now() + timedelta(days=2)
+    if frequency == "daily":
+        digests.digests_queue(now=later)
+    else:
+        gathering.messages_gather(now=later)
+    OutgoingMessage.objects.filter(state="queued").update(next_try_at=timezone.now())
+    rounds.messages_send()
+    for subscription, n in ((ours, 340), (other, 20)):
+        (letter,) = [one for one in mail.outbox if one.to == [subscription.email] and "concerned" in one.body]
+        line = f"12 of your {n} sites are concerned: Near 0, Near 1, Near 2,"
+        assert line in letter.body
+        assert "Near 9 and 2 more." in letter.body
+        assert line in letter.alternatives[0][0]
+        assert "Far" not in letter.body
