@@ -48,10 +48,11 @@ class Composer:
         if kind == OutgoingMessage.Kind.SIGN:
             silent = subscriptions_silent(now=timezone.now()).filter(email=message.address, channel=message.channel)
             return letters.sign_mail(key=key, subscriptions=list(silent))
-        if kind in (OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY):
-            sites, burst = sites_of_news(message.news), burst_of(news=message.news)
-            return letters.digest_mail(key=key, places=self._places(message.news), burst=burst, sites=sites)
         subscriptions = list({one.subscription_id: one.subscription for one in message.news}.values())
+        if kind in (OutgoingMessage.Kind.DIGEST, OutgoingMessage.Kind.SUMMARY):
+            places, burst = self._places(message.news), burst_of(news=message.news)
+            sites = sites_of_news(message.news)
+            return letters.digest_mail(key=key, places=places, readers=subscriptions, burst=burst, sites=sites)
         transition, card = message.transition, self._card(message.transition.alert)
         if kind == OutgoingMessage.Kind.CORRECTION:
             return letters.correction_mail(key=key, card=card, transition=transition, subscriptions=subscriptions)

@@ -127,11 +127,15 @@ def digest_mail(
     *,
     key: str,
     places: Sequence[tuple[Subscription, Sequence[News]]],
+    readers: Sequence[Subscription] = (),
     burst: Burst | None = None,
     sites: Sequence[str] = (),
 ) -> EmailMultiAlternatives:
-    """What is new since the last digest, by region. Many places become a summary with a link to all of them."""
-    subscriptions = [subscription for subscription, _ in places]
+    """What is new since the last digest, by region. Many places become a summary with a link to all of them.
+
+    readers: the subscriptions that brought it, those included whose places stand under another one; one click ends all.
+    """
+    subscriptions = list(readers) or [subscription for subscription, _ in places]
     cards = {news.card.code: news.card for _, items in places for news in items}
     many = len(cards) > MANY_PLACES
     context = {

@@ -76,14 +76,19 @@ def test_a_flood_is_one_summary_with_a_link_and_what_a_computer_finds_after_it_w
     assert len(mails_at(start + timedelta(hours=26))) == 1
 
 
-def test_a_place_in_two_regions_is_told_once_and_names_both(make_alert, make_subscription, start):
+def test_a_place_in_two_regions_is_told_once_names_both_and_one_click_ends_both(
+    make_alert, make_subscription, start, client
+):
     make_subscription(label="the street")
     make_subscription(label="the town")
     for n in range(2):
         make_alert(longitude=-12.0 + n / 1000)
     (letter,) = mails_at(start + 6 * MINUTE)
+    assert "here: the street and the town." in letter.body
     assert letter.body.count("The ground here sank") == 2
     assert letter.body.count("It also lies here: the town.") == 2
+    client.post(letter.extra_headers["List-Unsubscribe"].strip("<>").removeprefix("http://localhost:8000"))
+    assert not Subscription.objects.filter(ended_at=None).exists()
 
 
 def test_what_came_at_once_does_not_come_again_in_the_digest_of_the_same_person(make_alert, make_subscription, start):
