@@ -4,12 +4,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from django.utils.translation import gettext as _
-from shapely import MultiPolygon, get_num_coordinates, unary_union
+from shapely import coverage_is_valid, coverage_union_all, get_num_coordinates, make_valid, unary_union
 from shapely.geometry.base import BaseGeometry
 
 from ingest.errors import InputError, one_line
 from ingest.readers import geopackages, kml, shapefiles
-from ingest.readers.context.outlines import read_outlines
+from ingest.readers.context.features import POLYGONS, read_features
 from ingest.readers.context.packages import unpacked
 from monitor.wording import regions
 from monitor.wording.figures import whole
@@ -18,7 +18,8 @@ from monitor.wording.refusals import Refusal
 MOST_BYTES = 5 * 2**20  # docker/nginx/site.conf lets a little more pass
 MOST_UNPACKED_BYTES = 40 * 2**20
 MOST_FEATURES = 2000
-MOST_CORNERS = 100_000
+MOST_CORNERS = 20_000
+MOST_CORNERS_MENDED = 500
 LAYERS = {shapefiles.SUFFIX, kml.SUFFIX, ".geojson", ".json", *geopackages.SUFFIXES}
 
 
@@ -78,15 +79,22 @@ def _suffix(content: bytes, file: str) -> str:
 
 
 def _joined(layer: Path, file: str) -> BaseGeometry:
-    """All polygons of a layer as one area, degrees; empty where it has none."""
-    outlines: list[MultiPolygon] = []
+    """All polygons of a layer as one area, degrees; empty where it has none.
+
+    Mending and joining take time with the square of the corners that cross: only small outlines may need it.
+    """
+    outlines: list[BaseGeometry] = []
     n_corners = 0
-    for number, row in enumerate(read_outlines(layer), start=1):
-        n_corners += get_num_coordinates(row.outline) if row.outline is not None else 0
+    for number, row in enumerate(read_features(layer, POLYGONS), start=1):
+        if row.geometry is not None:
+            n_corners += get_num_coordinates(row.geometry)
+            outlines.append(row.geometry)
         if number > MOST_FEATURES or n_corners > MOST_CORNERS:
             refusal = _("“%(file)s” has more than %(features)s features or %(corners)s corners. Simplify it first.")
             most = {"features": whole(MOST_FEATURES), "corners": whole(MOST_CORNERS)}
             raise Refusal(refusal % {"file": file, **most})
-        if row.outline is not None:
-            outlines.append(row.outline)
-    return unary_union(outlines) if outlines else MultiPolygon()
+    if all(one.is_valid for one in outlines) and coverage_is_valid(outlines):
+        return coverage_union_all(outlines)
+    if n_corners > MOST_CORNERS_MENDED:
+        raise Refusal(_("The outlines in “%(file)s” cross each other. Mend and dissolve them first.") % {"file": file})
+    return unary_union([make_valid(one) for one in outlines])

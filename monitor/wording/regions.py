@@ -84,6 +84,13 @@ def uploaded(outline: BaseGeometry, file: str) -> Region:
     """The area in a file, its border a little wider where it has too many corners. Raises Refusal."""
     if outline.is_empty or area_of(outline) <= 0:
         raise Refusal(gettext("“%(file)s” holds no area. Choose a file with polygons.") % {"file": file})
+    if get_num_coordinates(outline) > MOST_VERTICES:
+        outline = outline.simplify(FINEST_BORDER_DEGREES / 10)
+    n_corners, (west, south, east, north) = int(get_num_coordinates(outline)), outline.bounds
+    is_dense = 2 * FINEST_BORDER_DEGREES * outline.length > (east - west) * (north - south)
+    if n_corners > MOST_VERTICES and is_dense:  # to widen it would take minutes
+        refusal = gettext("The border in “%(file)s” has %(corners)s corners close to each other. Simplify it first.")
+        raise Refusal(refusal % {"file": file, "corners": whole(n_corners)})
     border = administrative(outline, f"“{file}”").outline
     middle = border.representative_point()
     # Translators: "an uploaded area of 2.1 km² around 19.41° N 99.08° W"

@@ -2,6 +2,8 @@
 
 import io
 import json
+import math
+import time
 import zipfile
 from pathlib import Path
 
@@ -142,6 +144,34 @@ def test_what_cannot_be_used_is_refused_in_one_line_with_the_file_and_a_remedy(c
     assert "my boundary.x" in line
     assert "/tmp" not in line
     assert line.count(".") >= 2
+
+
+def star(n: int) -> dict:
+    """An outline that crosses itself everywhere: mending it would take time with the square of its corners."""
+    corners = [[5 + (n % 2) * math.cos(3 * n), 5 + math.sin(5 * n)] for n in range(n)]
+    return {"type": "Polygon", "coordinates": [[*corners, corners[0]]]}
+
+
+def comb(n: int) -> dict:
+    """A valid outline of thin teeth, whose widened border would cross itself everywhere."""
+    teeth = [corner for k in range(n) for corner in ([k / n, 0], [(k + 0.5) / n, 1])]
+    return {"type": "Polygon", "coordinates": [[*teeth, [1, -0.1], [0, -0.1], teeth[0]]]}
+
+
+@pytest.mark.parametrize(
+    ("outlines", "message"),
+    [
+        ([star(15_000)], "cross each other"),
+        ([comb(5000), star(400)], "cross each other"),
+        ([comb(9000)], "corners close to each other"),
+        ([star(21_000)], "20,000 corners"),
+    ],
+)
+def test_an_outline_that_would_keep_the_server_busy_is_refused_at_once(outlines, message):
+    begun = time.process_time()
+    with pytest.raises(Refusal, match=message):
+        boundary(content=geojson(*outlines), name="star.geojson")
+    assert time.process_time() - begun < 5
 
 
 def test_a_shapefile_without_its_reference_system_is_refused(tmp_path):
