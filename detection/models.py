@@ -15,6 +15,7 @@ from detection.alerts.evidence import AlertMethods, SurgeSeries
 from detection.alerts.records import AlertLife, AlertRelation, AlertUpdate
 from detection.kinds import Extent
 from detection.reviews.records import Assignment, SecondLook
+from detection.reviews.tables import AlertEdit, CaseFile, CaseNote, SetByHand
 from detection.rules.codes import encode
 from detection.rules.lifecycle import State
 from detection.rules.severity import Severity
@@ -23,12 +24,16 @@ from ingest.models import Glacier, Product
 from ml.models import Prediction
 
 __all__ = [  # beside the models below
+    "AlertEdit",
     "AlertLife",
     "AlertMethods",
     "AlertRelation",
     "AlertUpdate",
     "Assignment",
+    "CaseFile",
+    "CaseNote",
     "SecondLook",
+    "SetByHand",
     "SurgeSeries",
 ]
 

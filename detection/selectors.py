@@ -138,6 +138,7 @@ def alerts_overtaken(*, alert: Alert, family: Family) -> list[Alert]:
     beside = (
         alerts_touching(area=alert.area, family=family, extent=alert.extent)
         .filter(state__in=UNREVIEWED_STATES)
+        .filter(by_hand=None)
         .exclude(pk=alert.pk)
     )
     return [one for one in beside if not detections_current(alert=one).exists()]

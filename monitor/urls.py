@@ -30,6 +30,7 @@ from monitor.products import views as products
 from monitor.rasters import views as rasters
 from monitor.record import views as record
 from monitor.regions import views as regions
+from monitor.reviews import edits
 from monitor.reviews import views as reviews
 from monitor.site import accounts
 from monitor.standards import tilejson
@@ -126,6 +127,10 @@ urlpatterns = [
     path("review/", reviews.review_queue, name="review-queue"),
     path("review/quality/", reviews.review_quality, name="review-quality"),
     path("review/<str:code>/", reviews.review_case, name="review-case"),
+    path("review/<str:code>/edit/", edits.review_edit, name="review-edit"),
+    path("review/<str:code>/edit/undo/", edits.review_edit_undo, name="review-edit-undo"),
+    path("review/<str:code>/notes/", edits.review_note, name="review-note"),
+    path("review/<str:code>/files/<int:file>/", edits.review_file, name="review-file"),
     path("review/<str:code>/undo/", reviews.review_undo, name="review-undo"),
     path("review/<str:code>/claim/", reviews.review_claim, name="review-claim"),
     path("review/<str:code>/second-look/", reviews.review_second_look, name="review-second-look"),

@@ -11,6 +11,7 @@ from detection.alerts.describe import data_end, data_span, measured_in, view_of_
 from detection.glaciers.surge import RULE
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertLife, AlertMotion, AlertTransition, AlertUpdate, Detection
+from detection.reviews.tables import SetByHand
 from detection.rules import lifecycle, updates
 from detection.rules.lifecycle import Look, Proof, SeriesMotion, State, ViewLife
 from detection.rules.updates import Cause, Change, Figures, Seen
@@ -80,6 +81,8 @@ def changes_since_told(alert: Alert, current: Sequence[Detection]) -> tuple[Chan
     life = life_of(alert)
     told, now = updates.from_json(life.told), figures_of(alert, current)
     found = updates.changes(told, now)
+    if SetByHand.objects.filter(alert=alert, area__isnull=False).exists():  # its outline is not that of the data
+        found = tuple(one for one in found if one.cause != Cause.AREA)
     known = updates.as_json(updates.rebased(told, now))
     if known != life.told:
         AlertLife.objects.filter(pk=life.pk).update(told=known)

@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from detection.alerts.describe import describe
 from detection.alerts.reruns import Again, Reruns, runs_behind
 from detection.models import Alert, Detection, Scan
+from detection.reviews.by_hand import as_computed
 from detection.search.areas import SEARCHES
 from detection.selectors import detections_current
 from ingest.errors import InputError
@@ -89,7 +90,7 @@ class Recomputer:
             return self._recompute(alert)
 
     def _recompute(self, alert: Alert) -> Recomputation:
-        stored = list(detections_current(alert=alert))
+        alert, stored = as_computed(alert), list(detections_current(alert=alert))
         missing, runs = list(_not_standing(alert, stored)), list(_runs(stored))
         twins: list[tuple[Detection, Detection | None]] = []
         for one in [] if missing else stored:

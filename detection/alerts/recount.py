@@ -4,6 +4,7 @@ from detection.alerts.causes import cause_refresh
 from detection.alerts.describe import describe
 from detection.alerts.exposure import exposure_refresh
 from detection.models import Alert
+from detection.reviews.by_hand import keep_by_hand
 from detection.selectors import detections_current
 from ingest.locks import Lock, locked
 
@@ -19,7 +20,8 @@ def alert_recount(*, alert: Alert) -> bool:
         if not current:
             return False
         cause_refresh(alert=alert, detections=current)
-        before, description = (alert.kind, alert.severity), describe(current)
+        before = (alert.kind, alert.severity)
+        description = keep_by_hand(alert=alert, columns=describe(current))
         for name in BY_SURROUNDINGS:
             setattr(alert, name, description.get(name, getattr(alert, name)))
         changed = (alert.kind, alert.severity) != before

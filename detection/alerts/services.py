@@ -16,6 +16,7 @@ from detection.alerts.parts import parts_apart
 from detection.alerts.transitions import alert_transition
 from detection.kinds import Family, family, row_of
 from detection.models import Alert, AlertRelation, AlertTransition, Detection, Scan
+from detection.reviews.by_hand import keep_by_hand
 from detection.rules.lifecycle import LIVING, State, after_sighting
 from detection.rules.updates import Cause, Change
 from detection.search.areas import SEARCHES, search
@@ -144,7 +145,7 @@ def _wakes(alert: Alert, current: Sequence[Detection], seen_again: bool) -> bool
 
 
 def _describe_anew(alert: Alert, current: Sequence[Detection]) -> None:
-    description = describe(current)
+    description = keep_by_hand(alert=alert, columns=describe(current))
     for name, value in description.items():
         setattr(alert, name, value)
     alert.save(update_fields=[*description, "updated_at"])
@@ -152,7 +153,7 @@ def _describe_anew(alert: Alert, current: Sequence[Detection]) -> None:
     cause_refresh(alert=alert, detections=current)
     motion = alert_motion_refresh(alert=alert, detections=current)
     if motion and motion.accelerating_since:  # counts for its importance
-        alert.severity = describe(current)["severity"]
+        alert.severity = keep_by_hand(alert=alert, columns=describe(current))["severity"]
         alert.save(update_fields=["severity", "updated_at"])
 
 

@@ -31,6 +31,9 @@ class Cause(StrEnum):
     ACCELERATION = "acceleration"
     FINISHED = "finished"
     WOKEN = "woken"
+    NAMED = "named"  # by a person, as the next two
+    OUTLINE = "outline"
+    TEXT = "text"
 
 
 class Seen(NamedTuple):

@@ -58,7 +58,7 @@ def alert_context(alert: Alert) -> dict[str, Any]:
         "map_config": config | {"stretch_mm_yr": stretch, "evidence_raster": raster},
         "map_caption": raster["caption"] if raster else colour_caption("los", stretch),
         "advice": card.voice.advice(alert.kind, alert.state),
-        "cause": with_surroundings(alert, card.voice.causes(alert)),
+        "cause": with_surroundings(alert, card.voice.causes(alert)) if card.cause_is_computed else [],
         "steps": alert_steps(alert),
         "kin": kin(alert),
         "evidence": [_evidence(detection, card) for detection in _newest_first(detections)],

@@ -79,11 +79,12 @@ def _words(transition: AlertTransition, language: str) -> Words:
     with translation.override(language):
         alert, card = transition.alert, alert_card(transition.alert)
         state = _("State: %(meaning)s") % {"meaning": card.state_meaning}
+        said = (card.sentence, card.public_text, *update_sentences(transition), state)
         return Words(
             language=language,
             event=card.kind_label,
             headline=alert_title(card),
-            description=" ".join([card.sentence, *update_sentences(transition), state]),
+            description=" ".join(part for part in said if part),
             instruction=" ".join(card.voice.advice(alert.kind, alert.state)),
             severity_meaning=card.severity_meaning,
             place=card.place,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Prefetch, prefetch_related_objects
+from django.utils.translation import get_language
 
 from detection.alerts.tilts import Tilt, steepest_tilts
 from detection.kinds import Mark, row_of
@@ -38,9 +39,11 @@ class AlertCard:
     exposure_sentence: str
     tilt_sentence: str
     cause_sentence: str
+    cause_is_computed: bool
     extent: str
     region_note: str
     sentence: str
+    public_text: str
     first_seen: datetime
     updated: datetime
     simulated: bool
@@ -51,14 +54,14 @@ class AlertCard:
     @property
     def sentences(self) -> list[str]:
         """All that mails, feeds and programs say of an alert, the motion first."""
-        more = (self.region_note, self.tilt_sentence, self.exposure_sentence, self.cause_sentence)
+        more = (self.public_text, self.region_note, self.tilt_sentence, self.exposure_sentence, self.cause_sentence)
         return [self.sentence, *(one for one in more if one)]
 
 
 def alert_cards(alerts: Iterable[Alert]) -> list[AlertCard]:
     """Cards of many alerts; their places are looked up all at once."""
     listed = list(alerts)
-    prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")))
+    prefetch_related_objects(listed, Prefetch("motion", AlertMotion.objects.defer("fit")), "by_hand")
     exposures, tilts = exposures_of(listed), steepest_tilts(alerts=listed)
     places = zip(listed, place_names(listed), strict=True)
     return [_card(alert, place, exposures.get(alert.pk), tilts.get(alert.pk)) for alert, place in places]
@@ -74,6 +77,8 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
     row, family_voice = row_of(alert.kind), voice(alert.kind)
     state_label, state_meaning = STATE_LABELS[alert.state]
     severity = family_voice.severity(alert.severity)
+    by_hand = getattr(alert, "by_hand", None)
+    computed_kind = not (by_hand and by_hand.kind)
     still = alert.state == State.FINISHED or is_at_rest(alert)
     return AlertCard(
         code=alert.code,
@@ -93,10 +98,12 @@ def _card(alert: Alert, place: str, exposure: AlertExposure | None, tilt: Tilt |
         exposure=as_answer(exposure) if exposure else None,
         exposure_sentence=sentence_of(exposure) if exposure else "",
         tilt_sentence="" if still else tilt_sentence_of(tilt, exposure),
-        cause_sentence=family_voice.cause(alert),
+        cause_sentence=family_voice.cause(alert) if computed_kind else "",
+        cause_is_computed=computed_kind,
         extent=alert.extent,
         region_note=family_voice.region_note(alert),
         sentence=family_voice.sentence(alert),
+        public_text=by_hand.texts.get(get_language() or "", "") if by_hand else "",
         first_seen=alert.created_at,
         updated=alert.updated_at,
         simulated=alert.simulated,

@@ -1,4 +1,4 @@
-"""The trail of a case: every change of state and every verdict."""
+"""The trail of a case: every change of state, every verdict and every change by hand."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from detection.models import Alert
+from detection.reviews.edits import may_take_back_edit
 from detection.reviews.services import may_take_back
 from monitor.alerts.steps import update_sentences
 from monitor.wording.states import VERDICT_HEADINGS, in_language, state_label, step_reason
@@ -35,6 +36,23 @@ def trail_of(alert: Alert) -> list[dict[str, Any]]:
             "what": capfirst(state_label(step.to_state)) if step.changes_state else _("New figures"),
             "reason": ". ".join([step_reason(step.reason), " ".join(update_sentences(step))]).removesuffix(". "),
         }
-        for step in alert.transitions.filter(review=None).select_related("update", "alert")
+        for step in alert.transitions.filter(review=None, edit=None).select_related("update", "alert")
     ]
-    return sorted([*verdicts, *steps], key=lambda entry: entry["at"], reverse=True)
+    return sorted([*verdicts, *steps, *_edits(alert)], key=lambda entry: entry["at"], reverse=True)
+
+
+def _edits(alert: Alert) -> list[dict[str, Any]]:
+    edits = list(alert.edits.select_related("editor", "transition__update", "transition__alert"))
+    undone = {edit.takes_back_id for edit in edits if edit.takes_back_id}
+    return [
+        {
+            "at": edit.created_at,
+            "who": str(edit.editor or _("an account that is gone")),
+            "what": _("A change was taken back") if edit.takes_back_id else _("Changed by hand"),
+            "reason": " ".join(update_sentences(edit.transition)) if edit.transition else _("The text, not announced."),
+            "edit": edit,
+            "undone": edit.pk in undone,
+            "may_undo": may_take_back_edit(edit=edit),
+        }
+        for edit in edits
+    ]

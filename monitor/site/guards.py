@@ -98,7 +98,7 @@ def reviewers_only(view: View) -> View:
     """For cases: viewers read, operators decide. A sign-in leads back to the case, not to where only forms go."""
 
     def back(request: HttpRequest, kwargs: dict[str, Any]) -> str:
-        return reverse("review-case", kwargs=kwargs) if kwargs else request.path
+        return reverse("review-case", args=[kwargs["code"]]) if kwargs else request.path
 
     refusal = gettext_lazy("Your account may not review alerts. An administrator can add it to the operators.")
     return never_cache(_guarded(view, _reads_or_reviews, refusal, back))

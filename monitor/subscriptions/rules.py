@@ -49,7 +49,7 @@ def step_of(transition: AlertTransition) -> Step:
     alert, exposure = transition.alert, getattr(transition.alert, "exposure", None)
     known = [value for value in (exposure.people, exposure.buildings) if value is not None] if exposure else []
     return Step(
-        kinds=frozenset({alert.kind, *_before(transition, "kind")}),
+        kinds=frozenset({alert.kind, *_before(transition, "kind", "named")}),
         severities=frozenset({alert.severity, *_before(transition, "severity")}),
         reviewed=_is_reviewed(transition),
         follow_up=not transition.changes_state or transition.to_state == State.FINISHED,
@@ -70,10 +70,10 @@ def wants(wish: Wish, step: Step) -> bool:
     )
 
 
-def _before(transition: AlertTransition, cause: str) -> list[str]:
+def _before(transition: AlertTransition, *causes: str) -> list[str]:
     """The kind or severity before an update that changed it."""
     update = getattr(transition, "update", None)
-    return [change["before"] for change in update.changes if change["cause"] == cause] if update else []
+    return [change["before"] for change in update.changes if change["cause"] in causes] if update else []
 
 
 def _is_reviewed(transition: AlertTransition) -> bool:

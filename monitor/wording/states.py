@@ -90,6 +90,8 @@ STEP_REASONS = (
     ),
     (r"the same place as alert (?P<code>\S+)", _("the same place as alert %(code)s")),
     (r"the verdict was taken back", _("the verdict was taken back")),
+    (r"changed by a specialist", _("changed by a specialist")),
+    (r"a specialist's change was taken back", _("a specialist’s change was taken back")),
 )
 CONFIRMED_BEFORE = "; a specialist had confirmed the motion, its end is the computer's finding"
 CONFIRMED_WORDS = _("A specialist had confirmed the motion, its end is the computer's finding.")

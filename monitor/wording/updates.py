@@ -118,6 +118,24 @@ def _nothing(kind: str, change: Change, day: str) -> list[str]:
     return []
 
 
+def _named(kind: str, change: Change, day: str) -> list[str]:
+    labels = {name: row_of(change[name]).label for name in ("before", "after")}
+    # Translators: %(before)s and %(after)s are headings, such as "Sinking ground, likely mining"
+    return [_("A specialist has changed what it is called, from “%(before)s” to “%(after)s”.") % labels]
+
+
+def _outline(kind: str, change: Change, day: str) -> list[str]:
+    areas = {"before": area_label(change["before"]), "after": area_label(change["after"])}
+    # Translators: %(before)s and %(after)s are "21 hectares"
+    return [_("A specialist has changed its outline, from about %(before)s to about %(after)s.") % areas]
+
+
+def _text(kind: str, change: Change, day: str) -> list[str]:
+    if change["after"] == "removed":
+        return [_("A specialist has removed what was written about it.")]
+    return [_("A specialist has changed what is written about it.")]
+
+
 _SENTENCES: dict[Cause, Callable[[str, Change, str], list[str]]] = {
     Cause.RATE: _rate,
     Cause.PEAK: _peak,
@@ -127,4 +145,7 @@ _SENTENCES: dict[Cause, Callable[[str, Change, str], list[str]]] = {
     Cause.ACCELERATION: _acceleration,
     Cause.FINISHED: _finished,
     Cause.WOKEN: _nothing,
+    Cause.NAMED: _named,
+    Cause.OUTLINE: _outline,
+    Cause.TEXT: _text,
 }

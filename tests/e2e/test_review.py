@@ -1,5 +1,6 @@
 """An operator in a browser rejects an alert with a note, and everybody reads it; by mouse, by keys, without scripts."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import Page, expect
 
 from detection.models import Alert, AuditEntry
+from monitor.cap.services import message_issue, transitions_due
 from monitor.site.roles import OPERATORS
 from tests.e2e.browsers import SIZES, fits, wait_for_map
 
@@ -132,3 +134,36 @@ def test_the_queue_works_without_javascript(open_page, operator):
     expect(page.locator(".recorded")).to_contain_text(code)
     page.goto(f"/alerts/{code}/")
     expect(page.locator(".review-notes")).to_contain_text("We go there in June.")
+
+
+def test_an_operator_draws_the_outline_anew_and_the_public_page_and_cap_show_it(open_page, operator):
+    page = open_page("desktop")
+    sign_in(page)
+    code = first_case(page)
+    page.goto(f"/review/{code}/edit/")
+    wait_for_map(page)
+    page.get_by_label("Drawn or written anew").check()
+    expect(page.locator("#draw-again")).to_be_enabled()
+    page.locator("#draw-again").click()
+    page.locator("#edit-map").scroll_into_view_if_needed()
+    box = page.locator("#edit-map").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for right, down in ((-90, -60), (90, -60), (90, 60), (-90, -60)):
+        page.mouse.move(x + right, y + down)
+        page.mouse.click(x + right, y + down)
+    expect(page.locator("[name=outline]")).not_to_have_value("")
+    page.get_by_label("English").fill("An old quarry was filled here.")
+    page.get_by_role("button", name="Change the alert").click()
+    expect(page).to_have_url(re.compile(f"/review/{code}/$"))
+    expect(page.locator("#trail + ol li").first).to_contain_text("A specialist has changed its outline")
+    for step in transitions_due():
+        message_issue(transition=step)
+
+    visitor = open_page("phone")
+    visitor.goto(f"/alerts/{code}/")
+    expect(visitor.get_by_text("An old quarry was filled here.")).to_be_visible()
+    feature = json.loads(visitor.locator("#alert-area").text_content())
+    assert [len(ring) for part in feature["geometry"]["coordinates"] for ring in part] == [4]
+    message = visitor.request.get(f"/cap/{code}.xml").text()
+    assert "An old quarry was filled here." in message
+    assert "A specialist has changed its outline" in message

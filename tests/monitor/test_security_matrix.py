@@ -57,6 +57,7 @@ def parameters() -> dict[str, object]:
         "image": "ratio",
         "glacier": "MADE-1",
         "slug": "westshore",
+        "file": 0,
         "event": GroundEvent.objects.first().pk,
         "detection": 0,
         "subscription": 0,

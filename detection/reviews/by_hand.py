@@ -1,0 +1,61 @@
+"""What people have set of an alert stays as they set it, whatever later looks say; what these say is remembered."""
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.gis.geos import GEOSGeometry, MultiPolygon
+from shapely import from_wkb
+
+from detection.models import Alert
+from detection.reviews.tables import SetByHand
+from detection.rules.sizes import area_of
+
+COLUMNS = ("kind", "severity", "area")  # of an alert, which a look and a person may both state
+
+
+def by_hand_of(alert: Alert) -> SetByHand | None:
+    """What people have set of an alert; None where nobody has set anything yet."""
+    return SetByHand.objects.filter(alert=alert).first()
+
+
+def keep_by_hand(*, alert: Alert, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns that a look has computed, with what people have set in their place."""
+    set_by_hand, kept = by_hand_of(alert), dict(columns)
+    if set_by_hand is None:
+        return kept
+    set_by_hand.computed |= {name: as_json(columns[name]) for name in COLUMNS if name in columns}
+    set_by_hand.save(update_fields=["computed"])
+    for name in COLUMNS:
+        if name in kept and getattr(set_by_hand, name):
+            kept[name] = getattr(set_by_hand, name)
+    if set_by_hand.area and "area_m2" in kept:
+        kept["area_m2"] = area_m2_of(set_by_hand.area)
+    return kept
+
+
+def as_computed(alert: Alert) -> Alert:
+    """A copy of an alert, not to be saved, with what the last look said where people have set something else."""
+    set_by_hand = by_hand_of(alert)
+    if set_by_hand is None or not set_by_hand.computed:
+        return alert
+    plain = copy.copy(alert)
+    for name in COLUMNS:
+        setattr(plain, name, from_json(set_by_hand.computed[name]))
+    plain.area_m2 = area_m2_of(plain.area)
+    return plain
+
+
+def area_m2_of(area: MultiPolygon) -> float:
+    return area_of(from_wkb(bytes(area.wkb)))
+
+
+def as_json(value: Any) -> Any:
+    """Areas as GeoJSON, all else as it is."""
+    return json.loads(value.geojson) if isinstance(value, GEOSGeometry) else value
+
+
+def from_json(value: Any) -> Any:
+    """What `as_json` made."""
+    return GEOSGeometry(json.dumps(value), srid=4326) if isinstance(value, dict) else value

@@ -1,0 +1,184 @@
+"""What a person changes of an alert: its kind, outline, importance and public text. Each act can be taken back."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from shapely import from_wkb
+
+from detection.alerts import life
+from detection.alerts.exposure import exposure_refresh
+from detection.kinds import KINDS, Kind, row_of
+from detection.models import Alert
+from detection.reviews.audit import audit_write
+from detection.reviews.by_hand import COLUMNS, area_m2_of, as_json, by_hand_of, from_json
+from detection.reviews.services import SPECIALIST, Overtaken
+from detection.reviews.tables import AlertEdit, SetByHand
+from detection.rules.lifecycle import State
+from detection.rules.outlines import Unfit, outline_of
+from detection.rules.severity import Severity
+from detection.rules.updates import Cause, Change
+from detection.search.areas import to_django
+
+FIELDS = (*COLUMNS, "texts")
+LONGEST_TEXT = 1000
+REASON, TAKEN_BACK = "changed by a specialist", "a specialist's change was taken back"
+
+
+def kinds_open(kind: str) -> list[Kind]:
+    """Kinds that a person may give an alert of this one: measured alike, and as lasting."""
+    row = row_of(kind)
+    return [one for one, other in KINDS.items() if (other.family, other.event) == (row.family, row.event)]
+
+
+def last_edit(alert: Alert) -> int:
+    """The number of the last act on an alert, by which a form knows whether somebody was quicker."""
+    return alert.edits.values_list("pk", flat=True).last() or 0
+
+
+def alert_edit(
+    *,
+    alert: Alert,
+    editor: AbstractBaseUser,
+    wanted: Mapping[str, Any],
+    expected_state: str,
+    expected_edit: int,
+    announce: bool = True,
+) -> AlertEdit | None:
+    """Set columns of an alert for good; None where nothing changes.
+
+    wanted: of kind, severity, area (GeoJSON text), texts (by language); empty: as computed. announce: whether a
+    change of the text alone is told; all else always is. Overtaken where somebody was quicker, Unfit for what
+    cannot be taken.
+    """
+    with transaction.atomic():
+        _locked(alert)
+        if alert.state != expected_state or last_edit(alert) != expected_edit:
+            raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
+        set_by_hand, _new = SetByHand.objects.get_or_create(
+            alert=alert, defaults={"computed": {name: as_json(getattr(alert, name)) for name in COLUMNS}}
+        )
+        before = _values(set_by_hand)
+        after = before | _checked(alert, set_by_hand, wanted)
+        changed = [name for name in FIELDS if after[name] != before[name]]
+        if not changed:
+            return None
+        silent = changed == ["texts"] and not announce
+        return _set(
+            alert, set_by_hand, editor, {n: before[n] for n in changed}, {n: after[n] for n in changed}, silent=silent
+        )
+
+
+def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit:
+    """Undo an act: what it set is as before it. ValueError where it was undone, or somebody went on from it."""
+    with transaction.atomic():
+        alert = edit.alert
+        _locked(alert)
+        if not may_take_back_edit(edit=edit):
+            raise ValueError("this can no longer be taken back; change it again instead")
+        return _set(alert, by_hand_of(alert), editor, edit.after, edit.before, takes_back=edit)
+
+
+def may_take_back_edit(*, edit: AlertEdit) -> bool:
+    """Whether an act still stands, and no later one that stands changed the same."""
+    if edit.takes_back_id or AlertEdit.objects.filter(takes_back=edit).exists():
+        return False
+    later = AlertEdit.objects.filter(alert=edit.alert, pk__gt=edit.pk, takes_back=None, taken_back_by=None)
+    return not any(set(one.after) & set(edit.after) for one in later)
+
+
+def texts_of(given: Mapping[str, str]) -> dict[str, str]:
+    """Public texts by language, without empty ones. Raises Unfit."""
+    texts = {code: given.get(code, "").strip() for code, _name in settings.LANGUAGES}
+    if any(len(text) > LONGEST_TEXT for text in texts.values()):
+        raise Unfit(_("A public text has at most %(most)s characters.") % {"most": LONGEST_TEXT})
+    return {code: text for code, text in texts.items() if text}
+
+
+def _locked(alert: Alert) -> None:
+    """Hold the alert's row until the end of the transaction, and bring the object up to it."""
+    Alert.objects.select_for_update().get(pk=alert.pk)
+    alert.refresh_from_db()
+
+
+def _values(set_by_hand: SetByHand) -> dict[str, Any]:
+    return {name: as_json(getattr(set_by_hand, name)) or None for name in FIELDS}
+
+
+def _checked(alert: Alert, set_by_hand: SetByHand, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What is wanted, as rows keep it: nothing where it is what the computer says too."""
+    checked: dict[str, Any] = {}
+    computed = set_by_hand.computed
+    if "kind" in wanted:
+        if wanted["kind"] and wanted["kind"] not in kinds_open(alert.kind):
+            raise Unfit(_("This kind is measured in another way: it cannot be chosen here."))
+        checked["kind"] = wanted["kind"] if wanted["kind"] != computed.get("kind") else None
+    if "severity" in wanted:
+        if wanted["severity"] and wanted["severity"] not in set(Severity):
+            raise Unfit(_("There is no such importance."))
+        checked["severity"] = wanted["severity"] if wanted["severity"] != computed.get("severity") else None
+    if "area" in wanted:
+        near = from_wkb(bytes(alert.area.wkb))
+        area = as_json(to_django(outline_of(wanted["area"], near))) if wanted["area"] else None
+        checked["area"] = None if area == computed.get("area") else area
+    if "texts" in wanted:
+        checked["texts"] = texts_of(wanted["texts"])
+    return {name: value or None for name, value in checked.items()}
+
+
+def _set(
+    alert: Alert,
+    set_by_hand: SetByHand,
+    editor: AbstractBaseUser,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    *,
+    takes_back: AlertEdit | None = None,
+    silent: bool = False,
+) -> AlertEdit:
+    shown = {name: as_json(getattr(alert, name)) for name in (*COLUMNS, "area_m2")}
+    for name, value in after.items():
+        empty = {"area": None, "texts": {}}.get(name, "")
+        setattr(set_by_hand, name, empty if value is None else from_json(value) if name == "area" else value)
+    set_by_hand.save()
+    for name in set(COLUMNS) & set(after):
+        setattr(alert, name, from_json(after[name] if after[name] is not None else set_by_hand.computed[name]))
+    alert.area_m2, alert.updated_at = area_m2_of(alert.area), timezone.now()
+    alert.save(update_fields=[*COLUMNS, "area_m2", "updated_at"])
+    if "area" in after:
+        exposure_refresh(alert=alert)
+    changes = _changes(alert, shown, after)
+    step = None
+    if not silent:
+        reason = TAKEN_BACK if takes_back else REASON
+        step = life.step(alert, State(alert.state), reason, SPECIALIST, changes)
+    audit_write(
+        actor=editor,
+        action="edit.taken-back" if takes_back else "edit",
+        subject=alert.code,
+        before=", ".join(sorted(before)),
+        after=", ".join(sorted(after)),
+        detail=json.dumps({"before": dict(before) | shown, "after": dict(after)}, ensure_ascii=False),
+    )
+    return AlertEdit.objects.create(
+        alert=alert, transition=step, before=before, after=after, editor=editor, takes_back=takes_back
+    )
+
+
+def _changes(alert: Alert, shown: Mapping[str, Any], after: Mapping[str, Any]) -> Sequence[Change]:
+    """What readers of the alert did not know."""
+    changes = []
+    if alert.kind != shown["kind"]:
+        changes.append(Change(Cause.NAMED, shown["kind"], alert.kind))
+    if alert.severity != shown["severity"]:
+        changes.append(Change(Cause.SEVERITY, shown["severity"], alert.severity))
+    if "area" in after:
+        changes.append(Change(Cause.OUTLINE, shown["area_m2"], alert.area_m2, "m2"))
+    if "texts" in after:
+        changes.append(Change(Cause.TEXT, None, "written" if after["texts"] else "removed"))
+    return changes

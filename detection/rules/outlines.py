@@ -1,0 +1,68 @@
+"""Outlines that people draw or write: GeoJSON of one area, as large as alerts are, near the alert. Pure."""
+
+import json
+from typing import Any
+
+from django.utils.translation import gettext as _
+from pyproj import Geod
+from shapely import MultiPolygon, Polygon, box, get_num_coordinates
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import nearest_points
+from shapely.validation import explain_validity
+
+from detection.rules.sizes import area_of
+
+LEAST_M2, MOST_M2 = 100.0, 2e9  # a house; more than the widest region that was found
+MOST_CORNERS = 5000
+LONGEST_TEXT = 500_000
+NEAR_M = 5000.0
+WORLD = box(-180, -90, 180, 90)
+_GEOD = Geod(ellps="WGS84")
+
+
+class Unfit(ValueError):
+    """What a person gave cannot be taken; the message says why, in their language."""
+
+
+def outline_of(text: str, near: BaseGeometry | None = None) -> MultiPolygon:
+    """The area of a text of GeoJSON, in degrees. near: an outline that it must not be far from. Raises Unfit."""
+    area = _area(text)
+    if not area.is_valid:
+        raise Unfit(_("The outline crosses itself or touches itself (%(where)s).") % {"where": explain_validity(area)})
+    if area.is_empty or not WORLD.covers(area):
+        raise Unfit(_("The outline is not on the map: give longitude and latitude in degrees."))
+    if get_num_coordinates(area) > MOST_CORNERS:
+        raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MOST_CORNERS})
+    if not LEAST_M2 <= area_of(area) <= MOST_M2:
+        raise Unfit(_("The outline must measure between 100 square metres and 2,000 square kilometres."))
+    if near is not None and distance_m(area, near) > NEAR_M:
+        raise Unfit(_("The outline is more than 5 kilometres from the alert. Draw a new place instead."))
+    return area
+
+
+def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
+    """Metres between two areas in degrees, 0 where they touch; nearest as degrees have it."""
+    here, there = nearest_points(one, other)
+    return float(_GEOD.inv(here.x, here.y, there.x, there.y)[2])
+
+
+def _area(text: str) -> MultiPolygon:
+    if len(text) > LONGEST_TEXT:
+        raise Unfit(_("The outline has more than %(most)s corners.") % {"most": MOST_CORNERS})
+    try:
+        found = shape(_geometry(json.loads(text)))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, ShapelyError) as fault:
+        raise Unfit(_("The outline is no GeoJSON of a polygon.")) from fault
+    if isinstance(found, Polygon):
+        found = MultiPolygon([found])
+    if not isinstance(found, MultiPolygon):
+        raise Unfit(_("The outline is no GeoJSON of a polygon."))
+    return found
+
+
+def _geometry(given: dict[str, Any]) -> dict[str, Any]:
+    if given["type"] == "FeatureCollection":
+        (given,) = given["features"]
+    return given["geometry"] if given["type"] == "Feature" else given

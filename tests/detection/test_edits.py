@@ -1,0 +1,209 @@
+"""What a person sets of an alert stays, is told, can be taken back, and is kept with before and after."""
+
+import io
+import json
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.gis.geos import GEOSGeometry
+from PIL import Image
+
+from detection.alerts.recompute import Recomputer
+from detection.alerts.recount import alert_recount
+from detection.models import Alert, AuditEntry, CaseNote
+from detection.reviews.by_hand import as_json, keep_by_hand
+from detection.reviews.edits import alert_edit, edit_take_back, last_edit, may_take_back_edit
+from detection.reviews.notes import Given, note_add
+from detection.reviews.services import Overtaken
+from detection.rules.outlines import Unfit, outline_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alert(watched_region) -> Alert:
+    return Alert.objects.first()
+
+
+@pytest.fixture
+def anna():
+    return get_user_model().objects.create_user("anna")
+
+
+def shifted(alert: Alert, degrees: float = 0.01) -> str:
+    """The box around the alert, a little further east."""
+    west, south, east, north = alert.area.extent
+    ring = [(west, south), (east, south), (east, north), (west, north), (west, south)]
+    return json.dumps({"type": "Polygon", "coordinates": [[(x + degrees, y) for x, y in ring]]})
+
+
+def edit(alert: Alert, editor, announce=True, **wanted):
+    return alert_edit(
+        alert=alert,
+        editor=editor,
+        wanted=wanted,
+        expected_state=alert.state,
+        expected_edit=last_edit(alert),
+        announce=announce,
+    )
+
+
+def test_an_edit_changes_the_alert_and_is_told_as_an_update(alert, anna):
+    before, outline = as_json(alert.area), shifted(alert)
+    edit(alert, anna, kind="landslide", severity="strong", area=outline, texts={"de": "Hang am Bach.", "fr": " "})
+    alert.refresh_from_db()
+    assert (alert.kind, alert.severity) == ("landslide", "strong")
+    assert alert.area.equals_exact(GEOSGeometry(alert.area.wkt, 4326))
+    assert as_json(alert.area) != before
+    assert alert.by_hand.texts == {"de": "Hang am Bach."}
+    step = alert.transitions.last()
+    assert (step.from_state, step.to_state, step.actor) == (alert.state, alert.state, "a specialist")
+    assert {"named", "outline", "text"} <= {change["cause"] for change in step.update.changes}
+    entry = AuditEntry.objects.get(action="edit")
+    kept = json.loads(entry.detail)
+    assert (entry.actor, kept["before"]["area"], kept["after"]["kind"]) == ("anna", before, "landslide")
+
+
+def test_later_looks_do_not_overwrite_what_a_person_has_set(alert, anna):
+    outline = shifted(alert)
+    edit(alert, anna, kind="landslide", area=outline, severity="strong")
+    computed = {"kind": "uplift", "severity": "minor", "area": alert.area.buffer(0.01), "area_m2": 1.0, "rate_mm_yr": 7}
+    kept = keep_by_hand(alert=alert, columns=computed)
+    assert (kept["kind"], kept["severity"], kept["rate_mm_yr"]) == ("landslide", "strong", 7)
+    assert kept["area"].equals(alert.area)
+    assert kept["area_m2"] == pytest.approx(alert.area_m2)
+    alert_recount(alert=alert)
+    alert.refresh_from_db()
+    assert (alert.kind, alert.severity) == ("landslide", "strong")
+
+
+def test_what_is_taken_back_is_what_the_last_look_said(alert, anna):
+    kind = alert.kind
+    made = edit(alert, anna, kind="landslide", severity="strong")
+    keep_by_hand(alert=alert, columns={"severity": "minor"})
+    back = edit_take_back(edit=made, editor=anna)
+    alert.refresh_from_db()
+    assert (alert.kind, alert.severity) == (kind, "minor")
+    assert not may_take_back_edit(edit=made)
+    assert not may_take_back_edit(edit=back)
+    with pytest.raises(ValueError, match="no longer"):
+        edit_take_back(edit=made, editor=anna)
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["edit.taken-back", "edit"]
+
+
+def test_an_older_edit_is_taken_back_where_no_later_one_changed_the_same(alert, anna):
+    first, second = edit(alert, anna, kind="landslide"), edit(alert, anna, texts={"en": "See the quarry."})
+    assert may_take_back_edit(edit=first)
+    assert may_take_back_edit(edit=second)
+    third = edit(alert, anna, kind="uplift")
+    assert not may_take_back_edit(edit=first)
+    edit_take_back(edit=third, editor=anna)
+    alert.refresh_from_db()
+    assert alert.kind == "landslide"
+
+
+def test_nothing_is_recorded_where_nothing_changes(alert, anna):
+    assert edit(alert, anna, kind=alert.kind, severity=alert.severity, area="", texts={}) is None
+    assert not AuditEntry.objects.exists()
+    assert not alert.edits.exists()
+
+
+def test_a_small_correction_of_the_text_is_not_announced(alert, anna):
+    n = alert.transitions.count()
+    made = edit(alert, anna, announce=False, texts={"en": "A typing error."})
+    assert made.transition is None
+    assert alert.transitions.count() == n
+    assert edit(alert, anna, announce=False, kind="landslide").transition is not None
+
+
+def test_the_second_of_two_editors_is_told(alert, anna):
+    edit(alert, anna, kind="landslide")
+    with pytest.raises(Overtaken):
+        alert_edit(alert=alert, editor=anna, wanted={"kind": "uplift"}, expected_state=alert.state, expected_edit=0)
+    with pytest.raises(Overtaken):
+        alert_edit(alert=alert, editor=anna, wanted={}, expected_state="rejected", expected_edit=last_edit(alert))
+
+
+def test_a_kind_that_is_measured_in_another_way_is_refused(alert, anna):
+    with pytest.raises(Unfit, match="another way"):
+        edit(alert, anna, kind="glacier-surge")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("nonsense", "no GeoJSON"),
+        ('{"type": "Point", "coordinates": [10, 50]}', "no GeoJSON"),
+        ('{"type": "Polygon", "coordinates": [[[0,0],[1,1],[1,0],[0,1],[0,0]]]}', "crosses itself"),
+        ('{"type": "Polygon", "coordinates": [[[10,50],[10.0000001,50],[10,50.0000001],[10,50]]]}', "square metres"),
+        ('{"type": "Polygon", "coordinates": [[[0,0],[9,0],[9,9],[0,9],[0,0]]]}', "square metres"),
+        ('{"type": "Polygon", "coordinates": [[[500,0],[500.1,0],[500.1,0.1],[500,0]]]}', "not on the map"),
+        ("[" * 100_000, "no GeoJSON"),
+        ('{"type": "FeatureCollection", "features": []}', "no GeoJSON"),
+        ('{"type": "Polygon", "coordinates": [[[NaN,0],[1,1],[1,0],[NaN,0]]]}', "."),
+    ],
+)
+def test_an_outline_that_is_none_is_refused(text, why):
+    with pytest.raises(Unfit, match=why):
+        outline_of(text)
+
+
+def test_an_outline_far_from_the_alert_is_refused(alert, anna):
+    with pytest.raises(Unfit, match="5 kilometres"):
+        edit(alert, anna, area=shifted(alert, 1.0))
+
+
+def test_an_alert_is_recomputed_against_what_the_computer_said(alert, anna):
+    def never(run):
+        raise AssertionError("not needed")
+
+    plain = Recomputer(never)
+    edit(alert, anna, kind="landslide", area=shifted(alert))
+    assert not any("superseded" in one.brief for one in _missing(plain, alert))
+
+
+def _missing(recomputer, alert):
+    from detection.alerts.recompute import _not_standing
+    from detection.reviews.by_hand import as_computed
+    from detection.selectors import detections_current
+
+    return list(_not_standing(as_computed(alert), list(detections_current(alert=alert))))
+
+
+def photo(form: str = "JPEG") -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    exif.get_ifd(0x8825)[2] = (50.0, 6.0, 0.0)
+    exif[0x010F] = "SECRETCAM"
+    out = io.BytesIO()
+    Image.new("RGB", (40, 20), "brown").save(out, form, exif=exif)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_photo_loses_where_it_was_taken_and_stands_upright(alert, anna, form):
+    assert b"SECRETCAM" in photo(form)
+    note = note_add(alert=alert, author=anna, text="Cracks.", files=[Given("crack ../../x.exe", photo(form))])
+    kept = note.files.get()
+    image = Image.open(io.BytesIO(bytes(kept.content)))
+    assert b"SECRETCAM" not in bytes(kept.content)
+    assert not image.getexif()
+    assert image.size == (20, 40)
+    assert "/" not in kept.name
+    assert kept.media_type == f"image/{form.lower()}"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Given("page.jpg", b"<html><script>alert(1)</script>"),
+        Given("x.gif", b"GIF89a\x01\x00\x01\x00"),
+        Given("cut.jpg", photo()[:200]),
+        Given("big.pdf", b"%PDF-" + bytes(10_000_001)),
+        Given("empty.png", b""),
+    ],
+)
+def test_a_file_of_another_type_is_refused_whatever_its_name(alert, anna, given):
+    with pytest.raises(Unfit, match="was not taken"):
+        note_add(alert=alert, author=anna, text="See.", files=[Given("plan.pdf", b"%PDF-1.7"), given])
+    assert not CaseNote.objects.exists()
