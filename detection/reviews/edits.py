@@ -17,6 +17,7 @@ from detection.kinds import KINDS, Kind, row_of
 from detection.models import Alert
 from detection.reviews.audit import audit_write
 from detection.reviews.by_hand import COLUMNS, area_m2_of, as_json, by_hand_of, from_json
+from detection.reviews.claims import Claimed, claim_of_another
 from detection.reviews.services import SPECIALIST, Overtaken
 from detection.reviews.tables import AlertEdit, SetByHand
 from detection.rules.lifecycle import State
@@ -53,11 +54,11 @@ def alert_edit(
     """Set columns of an alert for good; None where nothing changes.
 
     wanted: of kind, severity, area (GeoJSON text), texts (by language); empty: as computed. announce: whether a
-    change of the text alone is told; all else always is. Overtaken where somebody was quicker, Unfit for what
-    cannot be taken.
+    change of the text alone is told; all else always is. Overtaken where somebody was quicker, Claimed where somebody
+    else holds the alert, Unfit for what cannot be taken.
     """
     with transaction.atomic():
-        _locked(alert)
+        _locked(alert, editor)
         if alert.state != expected_state or last_edit(alert) != expected_edit:
             raise Overtaken(f"alert {alert.code} was changed by somebody else; look at it again")
         set_by_hand, _new = SetByHand.objects.get_or_create(
@@ -78,7 +79,7 @@ def edit_take_back(*, edit: AlertEdit, editor: AbstractBaseUser) -> AlertEdit:
     """Undo an act: what it set is as before it. ValueError where it was undone, or somebody went on from it."""
     with transaction.atomic():
         alert = edit.alert
-        _locked(alert)
+        _locked(alert, editor)
         if not may_take_back_edit(edit=edit):
             raise ValueError("this can no longer be taken back; change it again instead")
         return _set(alert, by_hand_of(alert), editor, edit.after, edit.before, takes_back=edit)
@@ -100,10 +101,12 @@ def texts_of(given: Mapping[str, str]) -> dict[str, str]:
     return {code: text for code, text in texts.items() if text}
 
 
-def _locked(alert: Alert) -> None:
-    """Hold the alert's row until the end of the transaction, and bring the object up to it."""
+def _locked(alert: Alert, person: AbstractBaseUser) -> None:
+    """Hold the alert's row until the end of the transaction, and bring the object up to it. Raises Claimed."""
     Alert.objects.select_for_update().get(pk=alert.pk)
     alert.refresh_from_db()
+    if claim := claim_of_another(alert=alert, person=person):
+        raise Claimed(claim)
 
 
 def _values(set_by_hand: SetByHand) -> dict[str, Any]:

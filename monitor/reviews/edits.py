@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from detection.kinds import row_of
 from detection.models import Alert, CaseFile
 from detection.reviews.by_hand import as_json, by_hand_of
+from detection.reviews.claims import Claimed
 from detection.reviews.edits import (
     LONGEST_TEXT,
     alert_edit,
@@ -52,6 +53,8 @@ def review_edit(request: HttpRequest, code: str) -> HttpResponse:
             expected_edit=int(number) if number.isdecimal() and len(number) < 18 else -1,
             announce="announce" in request.POST,
         )
+    except Claimed as held:
+        return _page(request, alert, _held(held), request.POST, status=409)
     except Overtaken:
         fault = _("Somebody else has changed this alert in the meantime. Yours was not recorded; look at it again.")
         return _page(request, alert_or_404(code), fault, request.POST, status=409)
@@ -72,6 +75,8 @@ def review_edit_undo(request: HttpRequest, code: str) -> HttpResponse:
         return _page(request, alert, _("There is no such entry in the trail. Nothing was changed."), status=400)
     try:
         edit_take_back(edit=edit, editor=request.user)
+    except Claimed as held:
+        return _page(request, alert, _held(held), status=409)
     except ValueError as fault:
         words = _("Nothing was changed: %(fault)s.") % {"fault": in_language(str(fault))}
         return _page(request, alert, words, status=409)
@@ -103,6 +108,11 @@ def review_file(request: HttpRequest, code: str, file: int) -> HttpResponse:
     response["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Disposition"] = f'attachment; filename="{kept.name.encode("ascii", "replace").decode()}"'
     return response
+
+
+def _held(held: Claimed) -> str:
+    holder = held.claim.holder.get_username()
+    return _("%(who)s holds this case. Nothing was changed.") % {"who": holder}
 
 
 def wanted_of(request: HttpRequest) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from detection.alerts.recompute import Recomputer
 from detection.alerts.recount import alert_recount
 from detection.models import Alert, AuditEntry, CaseNote
 from detection.reviews.by_hand import as_json, keep_by_hand
+from detection.reviews.claims import Claimed, claim_take
 from detection.reviews.edits import alert_edit, edit_take_back, last_edit, may_take_back_edit
 from detection.reviews.notes import Given, note_add
 from detection.reviews.services import Overtaken
@@ -122,6 +123,15 @@ def test_the_second_of_two_editors_is_told(alert, anna):
         alert_edit(alert=alert, editor=anna, wanted={"kind": "uplift"}, expected_state=alert.state, expected_edit=0)
     with pytest.raises(Overtaken):
         alert_edit(alert=alert, editor=anna, wanted={}, expected_state="rejected", expected_edit=last_edit(alert))
+
+
+def test_what_somebody_else_holds_is_not_changed(alert, anna):
+    made = edit(alert, anna, kind="landslide")
+    claim_take(alert=alert, holder=get_user_model().objects.create_user("ben"))
+    with pytest.raises(Claimed):
+        edit(alert, anna, kind="uplift")
+    with pytest.raises(Claimed):
+        edit_take_back(edit=made, editor=anna)
 
 
 def test_a_kind_that_is_measured_in_another_way_is_refused(alert, anna):
