@@ -18,10 +18,10 @@ from detection.models import Alert
 from detection.reviews.audit import audit_write
 from detection.reviews.by_hand import COLUMNS, area_m2_of, as_json, by_hand_of, from_json
 from detection.reviews.claims import Claimed, claim_of_another
+from detection.reviews.outlines import Unfit, outline_of
 from detection.reviews.services import SPECIALIST, Overtaken
 from detection.reviews.tables import AlertEdit, SetByHand
 from detection.rules.lifecycle import State
-from detection.rules.outlines import Unfit, outline_of
 from detection.rules.severity import Severity
 from detection.rules.updates import Cause, Change
 from detection.search.areas import to_django

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from detection.models import Alert, CaseFile, CaseNote
 from detection.reviews.audit import audit_write
-from detection.rules.outlines import Unfit
+from detection.reviews.outlines import Unfit
 
 LONGEST_NOTE = 4000
 MOST_FILES, MOST_BYTES = 6, 10_000_000

@@ -22,8 +22,8 @@ from detection.reviews.edits import (
     last_edit,
 )
 from detection.reviews.notes import LONGEST_NOTE, SUFFIXES, Given, note_add
+from detection.reviews.outlines import Unfit
 from detection.reviews.services import Overtaken
-from detection.rules.outlines import Unfit
 from detection.rules.severity import Severity
 from detection.selectors import PUBLIC_STATES
 from monitor.cards.cards import alert_card

@@ -15,8 +15,8 @@ from detection.reviews.by_hand import as_json, keep_by_hand
 from detection.reviews.claims import Claimed, claim_take
 from detection.reviews.edits import alert_edit, edit_take_back, last_edit, may_take_back_edit
 from detection.reviews.notes import Given, note_add
+from detection.reviews.outlines import Unfit, outline_of
 from detection.reviews.services import Overtaken
-from detection.rules.outlines import Unfit, outline_of
 
 pytestmark = pytest.mark.django_db
 

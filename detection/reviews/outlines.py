@@ -1,4 +1,4 @@
-"""Outlines that people draw or write: GeoJSON of one area, as large as alerts are, near the alert. Pure."""
+"""Outlines that people draw or write: GeoJSON of one area, as large as alerts are, near the alert."""
 
 import json
 from typing import Any
