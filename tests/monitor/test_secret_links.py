@@ -68,7 +68,7 @@ def test_arguments_and_tracebacks_are_cleaned_too(log):
 def test_every_address_with_a_secret_is_in_the_table():
     secret = [path for path, names in _addresses(get_resolver()) if names & SECRET_PARAMETERS]
     assert secret
-    assert [path for path in secret if without_secrets(path.replace("%s", SECRET)).count(SECRET)] == []
+    assert [path for path in secret if SECRET in without_secrets(path.replace("%s", SECRET, 1))] == []
 
 
 def _addresses(resolver: URLResolver, before: str = "/") -> Iterator[tuple[str, set[str]]]:

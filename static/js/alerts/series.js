@@ -47,7 +47,11 @@ export async function drawSeries(box) {
         { class: "empty", role: "alert" },
         gettext("The chart could not be loaded. The table below holds the figures."),
       ),
-      h("p", {}, h("button", { type: "button", class: "button", onclick: () => drawSeries(box) }, gettext("Try again"))),
+      h(
+        "p",
+        {},
+        h("button", { type: "button", class: "button", onclick: () => drawSeries(box) }, gettext("Try again")),
+      ),
     );
   }
 }

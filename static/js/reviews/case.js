@@ -49,7 +49,8 @@ function addOtherOutlines(data) {
   map.addSource("others", { type: "geojson", data });
   for (const [role, dashes] of Object.entries(OUTLINES)) {
     const paint = { "line-width": 1.5, "line-dasharray": dashes };
-    map.addLayer({ id: `others-${role}`, type: "line", source: "others", filter: ["==", ["get", "role"], role], paint });
+    const filter = ["==", ["get", "role"], role];
+    map.addLayer({ id: `others-${role}`, type: "line", source: "others", filter, paint });
     onTheme(() => map.setPaintProperty(`others-${role}`, "line-color", css("alert-line")));
   }
 }

@@ -190,7 +190,8 @@ async function drawOverview(box) {
   map.once("load", async () => {
     const ground = fillBasemap(map);
     if (config.default_layer) addPoints(map, { urls: config.urls, layer: config.default_layer, stretch: 20 });
-    await addAlerts(map, config.urls.alerts, ({ properties }) => go(`/review/${properties.code}/`)).catch((error) => console.warn(error));
+    const open = ({ properties }) => go(`/review/${properties.code}/`);
+    await addAlerts(map, config.urls.alerts, open).catch((error) => console.warn(error));
     followDrawing(map, ground);
   });
 }
